@@ -1,0 +1,1 @@
+"""Everything that touches wire, clock, disk or secret."""

@@ -1,0 +1,1 @@
+"""From bytes to facts: decoding of notices, measuring of sky maps, notices made by formula."""

@@ -1,0 +1,61 @@
+"""Where payloads come from. Each source yields payloads in order and takes acknowledgements."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a payload came from."""
+
+    source: str
+    """"hopskotch", "gcn", "file"."""
+    detail: str
+    """For the log: topic, partition and offset, or a file's name."""
+    live: bool
+    """Whether it may open root messages (law 2): the broker, the demo, `replay --post`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Bytes as a source delivered them."""
+
+    body: bytes
+    origin: Origin
+    ticket: object = None
+    """What the source needs to acknowledge it; nobody else looks inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """How a source is doing, for `status` and health."""
+
+    name: str
+    connected: bool
+    detail: str
+    """One sentence: what it reads, or what is wrong and since when."""
+    lag: int | None = None
+    """Payloads on the broker that were not read yet, where that can be known."""
+
+
+class Source(Protocol):
+    """Yields payloads; a payload not acknowledged comes again after a restart."""
+
+    def payloads(self) -> AsyncIterator[Payload]:
+        """Yield payloads for ever, reconnecting by itself; ends only after `stop`."""
+        ...
+
+    async def acknowledge(self, payload: Payload) -> None:
+        """Tell the source that this payload needs never come again."""
+        ...
+
+    async def stop(self) -> None:
+        """End `payloads` and let go of the broker, within 4 s even if it hangs."""
+        ...
+
+    def status(self) -> SourceStatus:
+        """How it is doing now."""
+        ...

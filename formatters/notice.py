@@ -1,0 +1,227 @@
+"""A notice as LVK announced it, with what was measured on its sky map.
+
+Field names follow the notice's own schema (PyPI `igwn-gwalert-schema`), except where a name there
+hides a unit or a convention. All times are aware datetimes in UTC, positions ICRS degrees, areas
+deg², distances Mpc, rates Hz, probabilities 0 to 1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+EARLYWARNING = "EARLYWARNING"
+PRELIMINARY = "PRELIMINARY"
+INITIAL = "INITIAL"
+UPDATE = "UPDATE"
+RETRACTION = "RETRACTION"
+
+STAGES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE, RETRACTION)
+"""The alert types in the order in which an event's life runs through them."""
+
+SUPEREVENT_ID = re.compile(r"(?P<prefix>[MT]?)(?P<kind>S|GW)(?P<date>\d{6})(?P<suffix>[a-z]+)", re.IGNORECASE)
+"""GraceDB's ID_REGEX: S before naming, GW after; M a mock, T a test."""
+
+
+class Category(StrEnum):
+    """Whether an event is real, told from its id alone, because a retraction carries no event."""
+
+    REAL = "real"
+    MOCK = "mock"
+    TEST = "test"
+
+
+def canonical_id(text: str) -> str | None:
+    """Return the superevent id as LVK writes it ("ms181101AB" -> "MS181101ab"), or None if it is none.
+
+    Ids starting with S end in lower-case letters, named ones (GW) in capitals.
+    """
+    match = SUPEREVENT_ID.fullmatch(text.strip())
+    if match is None:
+        return None
+    kind = match["kind"].upper()
+    suffix = match["suffix"].lower() if kind == "S" else match["suffix"].upper()
+    return f"{match['prefix'].upper()}{kind}{match['date']}{suffix}"
+
+
+def category_of(superevent_id: str) -> Category:
+    """Real, mock or test, from the id's first letter."""
+    return {"M": Category.MOCK, "T": Category.TEST}.get(superevent_id[:1].upper(), Category.REAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distance:
+    """A luminosity distance in Mpc, posterior mean and standard deviation."""
+
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A connected part of the 90 % credible region."""
+
+    ra: float
+    """Right ascension of its probability-weighted centre, ICRS degrees."""
+    dec: float
+    """Declination of its probability-weighted centre, ICRS degrees."""
+    area: float
+    """deg²."""
+    probability: float
+    """Share of the whole map's probability, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Localization:
+    """What was measured on a sky map."""
+
+    ra: float
+    """Right ascension of the centre of the tile with the highest probability density, ICRS degrees."""
+    dec: float
+    """Declination of the same tile, ICRS degrees."""
+    area_50: float
+    """50 % credible area, deg²."""
+    area_90: float
+    """90 % credible area, deg²."""
+    regions: tuple[Region, ...]
+    """The connected parts of the 90 % area, the most probable first."""
+    distance: Distance | None
+    """Over the whole sky (the map's DISTMEAN and DISTSTD); None where the map has none."""
+    peak_distance: Distance | None
+    """Along the line of sight of the peak tile; None where the map has no distances."""
+    log_bci: float | None = None
+    """Natural log of the Bayes factor coherent against incoherent, where the map's header has it."""
+    instruments: tuple[str, ...] = ()
+    """As the map's header names them ("H1", "L1"; a combined map begins with the other observatory)."""
+    creator: str | None = None
+    """The program that made the map."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalCoincidence:
+    """A coincidence with a gamma-ray burst, neutrino or other external event, found by RAVEN."""
+
+    observatory: str
+    search: str
+    gcn_notice_id: str | None
+    ivorn: str | None
+    time_difference: float | None
+    """External minus GW in seconds: positive means that the external event came later.
+
+    Notices before 2025-01-17 carry the opposite sign; decoding turns it.
+    """
+    time_coincidence_far: float | None
+    """Joint false-alarm rate from time alone, Hz, before trials."""
+    time_sky_position_coincidence_far: float | None
+    """Joint false-alarm rate from time and sky position, Hz, before trials."""
+    localization: Localization | None = None
+    """Of the combined sky map."""
+    map_problem: str | None = None
+    """Why the combined map couldn't be read, one sentence; None if it could, or if there is none."""
+    overlap: float | None = None
+    """Share of the combined map's probability inside the GW map's 90 % credible region."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassBins:
+    """The source-frame chirp mass as a histogram (schema 1.2 and later)."""
+
+    bin_edges: tuple[float, ...]
+    """n + 1 edges, solar masses."""
+    probabilities: tuple[float, ...]
+    """n probabilities."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The GW candidate of a notice."""
+
+    time: datetime
+    """Arrival at the geocentre; of a compact binary, the merger's."""
+    far: float | None
+    """False-alarm rate in Hz, without trials factor."""
+    significant: bool
+    instruments: tuple[str, ...]
+    group: str
+    """"CBC" or "Burst", or what LVK will think of next."""
+    pipeline: str
+    search: str
+    classification: Mapping[str, float]
+    """BNS, NSBH, BBH, Terrestrial -> probability; empty for Burst and SSM."""
+    properties: Mapping[str, float]
+    """HasNS, HasRemnant, HasMassGap, HasSSM -> probability, each given an astrophysical origin."""
+    duration: float | None
+    """s; None for CBC."""
+    central_frequency: float | None
+    """Hz; None for CBC."""
+    mchirp_source: MassBins | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One public alert, as sent at one moment."""
+
+    superevent_id: str
+    alert_type: str
+    """One of STAGES (upper case, no underscore), or an unknown one as it came, in upper case."""
+    time_created: datetime
+    urls: Mapping[str, str]
+    event: Event | None
+    """None for a retraction."""
+    external: ExternalCoincidence | None
+    localization: Localization | None = None
+    """Of the GW sky map; None if there is none, or it can't be read."""
+    map_problem: str | None = None
+    """Why the map couldn't be read, one sentence; None if it could, or if there is none."""
+    published: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """The record as it was published, unknown keys too, without its maps; JSON values only."""
+    received: datetime | None = field(default=None, compare=False)
+    """When gwevent took it from its source."""
+
+    @property
+    def key(self) -> tuple[str, str, datetime]:
+        """What makes a notice the same notice, on whichever broker and however often it comes."""
+        return (self.superevent_id, self.alert_type, self.time_created)
+
+    @property
+    def category(self) -> Category:
+        """Real, mock or test."""
+        return category_of(self.superevent_id)
+
+    @property
+    def retraction(self) -> bool:
+        """Whether this notice withdraws the candidate."""
+        return self.alert_type == RETRACTION
+
+    @property
+    def significant(self) -> bool:
+        """LVK's own flag, never recomputed; a retraction is as significant as what it withdraws."""
+        return self.event is not None and self.event.significant
+
+    @property
+    def best_localization(self) -> Localization | None:
+        """The combined map's where there is one that was read, else the GW map's."""
+        if self.external is not None and self.external.localization is not None:
+            return self.external.localization
+        return self.localization
+
+    def to_json(self) -> str:
+        """Return the notice as JSON; `from_json` reads it back to an equal notice."""
+        return _adapter().dump_json(self).decode()
+
+    @staticmethod
+    def from_json(text: str | bytes) -> Notice:
+        """Read what `to_json` wrote. Raises pydantic.ValidationError on anything else."""
+        return _adapter().validate_json(text)
+
+
+@cache
+def _adapter() -> TypeAdapter[Notice]:
+    return TypeAdapter(Notice)
