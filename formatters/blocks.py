@@ -1,0 +1,73 @@
+"""Block Kit blocks as plain dicts, each within Slack's limits (docs.slack.dev/reference/block-kit)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from formatters import mrkdwn
+from formatters.message import Block, Message
+
+
+def _mrkdwn(text: str) -> dict[str, Any]:
+    # Verbatim: Slack leaves bare names and addresses alone and links only what says so.
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def _plain(text: str, limit: int) -> dict[str, Any]:
+    return {"type": "plain_text", "text": mrkdwn.plain(text, limit), "emoji": False}
+
+
+def fit(lines: Iterable[str], limit: int) -> str:
+    """Join escaped lines as far as they fit; whole lines fall off the end, which an ellipsis tells."""
+    kept: list[str] = []
+    left = limit - 2
+    for line in lines:
+        left -= mrkdwn.width(line) + 1
+        if left < 0:
+            return "\n".join([*kept, "…"])
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def header(text: str) -> Block:
+    """A header; `text` not escaped, no mark-up."""
+    return {"type": "header", "text": _plain(text, mrkdwn.HEADER_MAX)}
+
+
+def section(*lines: str, accessory: Block | None = None) -> Block:
+    """A section of lines in mrkdwn, escaped already; at least one."""
+    block: dict[str, Any] = {"type": "section", "text": _mrkdwn(fit(lines, mrkdwn.SECTION_MAX))}
+    return block if accessory is None else {**block, "accessory": accessory}
+
+
+def context(*texts: str) -> Block:
+    """Small print: up to ten texts in mrkdwn, escaped already."""
+    elements = [
+        _mrkdwn(fit([text], mrkdwn.CONTEXT_TEXT_MAX)) for text in texts[: mrkdwn.CONTEXT_ELEMENTS_MAX]
+    ]
+    return {"type": "context", "elements": elements}
+
+
+def button(text: str, action_id: str, *, url: str | None = None, value: str | None = None) -> Block:
+    """A button; with `url` (checked by `mrkdwn.web_url`) it opens a page."""
+    element: dict[str, Any] = {
+        "type": "button",
+        "text": _plain(text, mrkdwn.BUTTON_TEXT_MAX),
+        "action_id": action_id,
+    }
+    if url is not None:
+        element["url"] = url
+    if value is not None:
+        element["value"] = mrkdwn.truncate(value, mrkdwn.BUTTON_VALUE_MAX)
+    return element
+
+
+def actions(*elements: Block) -> Block:
+    """A row of buttons, at least one."""
+    return {"type": "actions", "elements": list(elements[: mrkdwn.ACTIONS_MAX])}
+
+
+def message(text: str, *blocks: Block) -> Message:
+    """A message; `text` escaped already. No-break spaces go from it: notifications are plain."""
+    return Message(fit([mrkdwn.simple_spaces(text)], mrkdwn.TEXT_MAX), tuple(blocks))

@@ -1,0 +1,220 @@
+"""The root message of a superevent: always its latest state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from formatters import blocks, candidate, names, quantities
+from formatters.message import Block, Message
+from formatters.mrkdwn import HEADER_MAX, NAME_MAX, bold, escape, plain, struck, web_url
+from formatters.notice import EARLYWARNING, PRELIMINARY, Category, Event, Notice
+from formatters.superevent import Superevent
+
+# Longer than this between notice and receipt is an archive being read, not a delay.
+_LIVE = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelView:
+    """How a channel wants its cards; nothing to choose yet. Cards of one revision and view are equal."""
+
+
+def root(superevent: Superevent, view: ChannelView) -> Message:
+    """The card of a superevent as `view` wants it: the facts of its newest notice, or its retraction."""
+    if superevent.retracted:
+        return _retracted(superevent)
+    notice = superevent.latest
+    if notice.event is None:
+        return _bare(superevent)
+    return _card(superevent, notice, notice.event)
+
+
+def title(superevent: Superevent) -> str:
+    """The header's words, not escaped: "MOCK · BNS 95 % · PRELIMINARY · MS181101ab"."""
+    notice = superevent.latest
+    event = superevent.event
+    said = fronts(superevent)
+    if not notice.retraction:
+        if event is not None:
+            said.append(candidate.headline(event))
+        if notice.alert_type != EARLYWARNING:
+            said.append(stage(superevent, notice))
+    return " · ".join([*said, superevent.superevent_id])
+
+
+def fronts(superevent: Superevent) -> list[str]:
+    """The words that stand in front of everything: MOCK, TEST, RETRACTED, EARLY WARNING, LOW SIGNIFICANCE."""
+    notice = superevent.latest
+    category = names.front(superevent.category)
+    said = [] if category is None else [category]
+    if notice.retraction:
+        said.append("RETRACTED")
+    elif notice.alert_type == EARLYWARNING:
+        said.append("EARLY WARNING")
+    if notice.event is not None and not notice.event.significant:
+        said.append("LOW SIGNIFICANCE")
+    return said
+
+
+def stage(superevent: Superevent, notice: Notice) -> str:
+    """As in "PRELIMINARY", "PRELIMINARY 2", "UPDATE"."""
+    words = names.stage(plain(notice.alert_type))
+    ordinal = superevent.preliminary_ordinal(notice)
+    return f"{words} {ordinal}" if notice.alert_type == PRELIMINARY and ordinal > 1 else words
+
+
+def link_buttons(notice: Notice) -> Block | None:
+    """GraceDB where the notice says so; circulars and Treasure Map for real events. None if there is none."""
+    buttons = []
+    gracedb = web_url(notice.urls.get("gracedb"))
+    if gracedb is not None:
+        buttons.append(blocks.button("GraceDB", "link.gracedb", url=gracedb))
+    if notice.category is Category.REAL:
+        # The query page exists before the first circular does; the event's own page doesn't.
+        circulars = web_url(f"https://gcn.nasa.gov/circulars?query={notice.superevent_id}")
+        treasure_map = web_url(f"https://treasuremap.space/alerts?graceids={notice.superevent_id}")
+        if circulars is not None:
+            buttons.append(blocks.button("Circulars", "link.circulars", url=circulars))
+        if treasure_map is not None:
+            buttons.append(blocks.button("Treasure Map", "link.treasuremap", url=treasure_map))
+    return blocks.actions(*buttons) if buttons else None
+
+
+def was(notice: Notice) -> str | None:
+    """What a retraction took back, in one line: class, area, distance, FAR."""
+    event = notice.event
+    if event is None:
+        return None
+    said = [candidate.headline(event)]
+    localization = notice.best_localization
+    if localization is not None:
+        said.append(quantities.area(localization.area_90))
+        if localization.distance is not None:
+            said.append(quantities.distance(localization.distance))
+    return " · ".join([*said, candidate.far(event)])
+
+
+def foot(superevent: Superevent, notice: Notice, event: Event | None) -> str:
+    """As in "Notice 2 of this event · gstlal AllSky · FAR 9.1e-14 Hz · event → notice 12 min"."""
+    said = [f"Notice {superevent.ordinal(notice)} of this event"]
+    if event is not None:
+        said += [_search(event), f"FAR {quantities.rate_hz(event.far)}"]
+        said.append(f"event → notice {_signed(notice.time_created - event.time)}")
+    else:
+        said.append(f"sent {quantities.utc(notice.time_created)}")
+    line = " · ".join(said)
+    if notice.received is not None and timedelta(0) <= notice.received - notice.time_created < _LIVE:
+        line += f" → received {quantities.span(notice.received - notice.time_created)}"
+    return line
+
+
+def _signed(length: timedelta) -> str:
+    return quantities.delay(length) if length < timedelta(0) else quantities.span(length)
+
+
+def _search(event: Event) -> str:
+    words = f"{plain(event.pipeline)} {plain(event.search)}".strip()
+    known = event.search.casefold() in names.KNOWN_SEARCHES
+    return words if known else f"{words} (a search gwevent doesn't know)"
+
+
+def _status_line(notice: Notice, event: Event) -> str:
+    said = [candidate.significance(notice)]
+    vetting = names.vetting(notice.alert_type, notice.category)
+    if vetting is not None:
+        said.append(vetting)
+    return " · ".join(said)
+
+
+def _time_line(notice: Notice, event: Event) -> str:
+    early = notice.alert_type == EARLYWARNING or candidate.is_early_warning(event)
+    what = "Merger " if early else ""
+    delay = quantities.delay(notice.time_created - event.time)
+    return f"{what}{quantities.utc(event.time)}, notice {delay}"
+
+
+def _card(superevent: Superevent, notice: Notice, event: Event) -> Message:
+    shown: list[Block] = [blocks.header(title(superevent))]
+    first, *others = candidate.source_lines(event) or [candidate.headline(event)]
+    shown.append(
+        blocks.section(
+            bold(escape(_status_line(notice, event))),
+            escape(_time_line(notice, event)),
+            bold(escape(first)),
+            *map(escape, others),
+        )
+    )
+    shown.append(blocks.section(*map(escape, _where(notice, event))))
+    coincidence = candidate.coincidence_lines(notice)
+    if coincidence:
+        shown.append(blocks.section(bold(escape(coincidence[0])), *map(escape, coincidence[1:])))
+    shown.append(_small_print(superevent, notice, event))
+    links = link_buttons(notice)
+    if links is not None:
+        shown.append(links)
+    return blocks.message(escape(_push(superevent, notice, event)), *shown)
+
+
+def _where(notice: Notice, event: Event) -> list[str]:
+    lines = [*candidate.sky_lines(notice), candidate.rest_line(notice, event)]
+    coherence = candidate.coherence_line(notice, event)
+    return lines if coherence is None else [*lines, coherence]
+
+
+def _small_print(superevent: Superevent, notice: Notice, event: Event) -> Block:
+    line = escape(foot(superevent, notice, event))
+    if notice.alert_type != EARLYWARNING:
+        return blocks.context(line)
+    stamp = int(event.time.timestamp())
+    local = f"<!date^{stamp}^{{date_num}} {{time_secs}}|{escape(quantities.utc(event.time))}>"
+    return blocks.context(line, f"Merger on your clock: {local}")
+
+
+def _push(superevent: Superevent, notice: Notice, event: Event) -> str:
+    category = names.front(superevent.category)
+    said = [] if category is None else [category]
+    if not event.significant:
+        said.append("LOW SIGNIFICANCE")
+    said += [candidate.headline(event, compact=True), names.stage_compact(plain(notice.alert_type))]
+    return " ".join([*said, candidate.push(notice, event), superevent.superevent_id])
+
+
+def _retracted(superevent: Superevent) -> Message:
+    notice = superevent.latest
+    earlier = superevent.latest_with_event
+    lines = [bold("No longer a candidate of interest")]
+    facts = None if earlier is None else was(earlier)
+    if facts is not None:
+        lines.append(f"Was: {struck(escape(facts))}")
+    when = f"Retracted {quantities.utc(notice.time_created)}"
+    if earlier is not None and earlier.event is not None:
+        when += f", {_signed(notice.time_created - earlier.event.time)} after the event"
+    lines.append(escape(when))
+    shown = [
+        blocks.header(title(superevent)),
+        blocks.section(*lines),
+        blocks.context(escape(f"Notice {superevent.ordinal(notice)} of this event")),
+    ]
+    links = link_buttons(notice)
+    if links is not None:
+        shown.append(links)
+    push = f"{' '.join(fronts(superevent))} {superevent.superevent_id}: no longer a candidate of interest."
+    if facts is not None:
+        push += f" Was: {facts}"
+    return blocks.message(escape(push, HEADER_MAX + NAME_MAX), *shown)
+
+
+def _bare(superevent: Superevent) -> Message:
+    """A notice that is no retraction and carries no event: LVK never sent one, but it may come."""
+    notice = superevent.latest
+    words = "This notice carries no facts about the candidate."
+    shown = [
+        blocks.header(title(superevent)),
+        blocks.section(words),
+        blocks.context(escape(foot(superevent, notice, None))),
+    ]
+    links = link_buttons(notice)
+    if links is not None:
+        shown.append(links)
+    return blocks.message(escape(f"{title(superevent)}: {words}"), *shown)

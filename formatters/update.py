@@ -1,0 +1,285 @@
+"""The reply in a superevent's thread: what one notice says that the one before it didn't."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+from formatters import blocks, candidate, card, names, quantities
+from formatters.message import Message
+from formatters.mrkdwn import bold, escape, struck
+from formatters.notice import Event, ExternalCoincidence, Localization, Notice
+from formatters.superevent import Superevent
+
+_TIME_NEWS = timedelta(seconds=1)
+"""Smaller shifts of the event's time come with every change of the preferred event."""
+_SIZE_NEWS = 0.01
+"""Relative change of an area or a distance below which two maps say the same."""
+_MOVE_NEWS = 1.0
+"""Degrees."""
+
+
+def reply(superevent: Superevent, notice: Notice) -> Message:
+    """What `notice` changed. Raises ValueError if it is no notice of `superevent`.
+
+    It compares with the notice right before it by `time_created`; after a retraction with the last one
+    that carried facts.
+    """
+    then = superevent.upto(notice)
+    if notice.retraction:
+        return _retraction(superevent, then, notice)
+    head = [bold(escape(card.stage(then, notice)))]
+    before = superevent.before(notice)
+    lead: list[str] = []
+    if before is not None and before.retraction:
+        when = quantities.utc(before.time_created)
+        lead.append(f"A candidate again: it was retracted {when}.")
+    known = _last_with_event(superevent, notice)
+    changed = changes(known, notice)
+    summary = _summary(superevent, known)
+    late = _late(superevent, notice)
+    vetting = names.vetting(notice.alert_type, notice.category)
+    if vetting is not None and (
+        before is None or names.vetting(before.alert_type, notice.category) != vetting
+    ):
+        head.append(escape(vetting))
+    lines = [" · ".join(head), *map(escape, [*late, *lead, *(changed or [summary])])]
+    small = escape(card.foot(superevent, notice, notice.event))
+    words = [*late, *lead, *(changed or [summary])]
+    return blocks.message(
+        _push(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)
+    )
+
+
+def changes(before: Notice | None, notice: Notice) -> list[str]:
+    """What is news in `notice` against `before`, in plain lines, the most important first.
+
+    Without anything to compare with, the facts themselves.
+    """
+    event = notice.event
+    if event is None:
+        return []
+    if before is None or before.event is None:
+        return [
+            *candidate.source_lines(event),
+            *candidate.sky_lines(notice),
+            candidate.rest_line(notice, event),
+            *candidate.coincidence_lines(notice),
+        ]
+    old = before.event
+    return [
+        *_significance(before, notice, old, event),
+        *_confirmation(old, event),
+        *_coincidence(before, notice),
+        *_classes(old, event),
+        *_properties(old, event),
+        *_map(before, notice),
+        *_far(old, event),
+        *_preferred(old, event),
+        *_burst(old, event),
+        *_mass(old, event),
+        *_time(old, event),
+    ]
+
+
+def _summary(superevent: Superevent, known: Notice | None) -> str:
+    """What is said where nothing changed."""
+    if known is None:
+        return "This notice carries no facts about the candidate."
+    return f"Same facts as {card.stage(superevent, known)}."
+
+
+def _last_with_event(superevent: Superevent, notice: Notice) -> Notice | None:
+    earlier = superevent.upto(notice).notices[:-1]
+    return next((n for n in reversed(earlier) if n.event is not None), None)
+
+
+def _late(superevent: Superevent, notice: Notice) -> list[str]:
+    newest = superevent.latest
+    if newest.key == notice.key:
+        return []
+    stage = names.stage(newest.alert_type)
+    return [
+        f"Late: sent {quantities.utc(notice.time_created)}, but a newer {stage}"
+        f" of {quantities.utc(newest.time_created)} is known. The message above shows the newer."
+    ]
+
+
+def _push(superevent: Superevent, then: Superevent, notice: Notice, words: list[str]) -> str:
+    category = names.front(superevent.category)
+    said = [] if category is None else [category]
+    said += [superevent.superevent_id, card.stage(then, notice)]
+    return escape(f"{' '.join(said)}: {' · '.join(words)}")
+
+
+def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Message:
+    known = then.latest_with_event
+    facts = None if known is None else card.was(known)
+    lines = [f"{bold('RETRACTED')} · no longer a candidate of interest"]
+    if facts is not None:
+        lines.append(f"Was: {struck(escape(facts))}")
+    late = _late(superevent, notice)
+    lines += map(escape, late)
+    words = ["no longer a candidate of interest", *late]
+    small = escape(card.foot(superevent, notice, None))
+    return blocks.message(
+        _push(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)
+    )
+
+
+def _significance(before: Notice, notice: Notice, old: Event, new: Event) -> list[str]:
+    if new.significant and not old.significant:
+        return [f"Now significant{candidate.significance(notice).removeprefix('Significant')}"]
+    if old.significant and not new.significant:
+        return ["No longer significant"]
+    if candidate.through_coincidence(before) != candidate.through_coincidence(notice):
+        return [candidate.significance(notice)]
+    return []
+
+
+def _confirmation(old: Event, new: Event) -> list[str]:
+    if candidate.is_early_warning(old) and not candidate.is_early_warning(new):
+        return ["Confirmed by the full search"]
+    return []
+
+
+def _coincidence(before: Notice, notice: Notice) -> list[str]:
+    old, new = before.external, notice.external
+    if new is None:
+        return [] if old is None else [f"No longer said to coincide with {_who(old)}"]
+    lines = candidate.coincidence_lines(notice)
+    if old is None or _who(old) != _who(new):
+        return [f"New coincidence: {lines[0]}", *lines[1:]]
+    # The same burst again: only what is said differently about it.
+    known = set(candidate.coincidence_lines(before))
+    return [line for line in lines if line not in known]
+
+
+def _who(external: ExternalCoincidence) -> str:
+    return names.coincidence(external.observatory, external.search)
+
+
+def _arrow(name: str, old: str, new: str) -> str:
+    return f"{name} {old} → {new}"
+
+
+def _classes(old: Event, new: Event) -> list[str]:
+    if not new.classification:
+        return ["No class probabilities any more"] if old.classification else []
+    if not old.classification:
+        line = candidate.class_line(new)
+        return [] if line is None else [f"Classes: {line}"]
+    moved = []
+    for name, probability in candidate.classes(new):
+        was, now = quantities.percent(old.classification.get(name, 0.0)), quantities.percent(probability)
+        if was != now:
+            moved.append(_arrow(name, was, now))
+    gone = [name for name in old.classification if name not in new.classification]
+    moved += [f"{name} no longer given" for name in gone]
+    return [" · ".join(moved)] if moved else []
+
+
+def _properties(old: Event, new: Event) -> list[str]:
+    moved = []
+    for name in (*names.PROPERTIES, *sorted(set(new.properties) - set(names.PROPERTIES))):
+        if name not in new.properties:
+            continue
+        now = quantities.percent(new.properties[name])
+        was = quantities.percent(old.properties[name]) if name in old.properties else None
+        if was is None:
+            moved.append(f"{name} {now}")
+        elif was != now:
+            moved.append(_arrow(name, was, now))
+    if not moved:
+        return []
+    terrestrial = new.classification.get("Terrestrial")
+    beside = "not given" if terrestrial is None else quantities.percent(terrestrial)
+    return [f"If astrophysical (Terrestrial {beside}): {' · '.join(moved)}"]
+
+
+def _map(before: Notice, notice: Notice) -> list[str]:
+    old, new = before.localization, notice.localization
+    if new is None:
+        if notice.map_problem is not None or old is not None:
+            return candidate.sky_lines(notice)
+        return []
+    if old is None:
+        lines = candidate.sky_lines(notice)
+        distance = candidate.distances(new)
+        return [f"First sky map: {lines[0]}", *lines[1:], *([] if distance is None else [distance])]
+    return [*_area(old, new), *_peak(old, new), *_distance(old, new)]
+
+
+def _differs(old: float, new: float) -> bool:
+    return abs(new - old) > _SIZE_NEWS * max(abs(old), abs(new))
+
+
+def _area(old: Localization, new: Localization) -> list[str]:
+    was, now = quantities.area_value(old.area_90), quantities.area(new.area_90)
+    if not _differs(old.area_90, new.area_90) or quantities.area(old.area_90) == now:
+        return []
+    return [_arrow(f"90{quantities.NBSP}% area", was, now)]
+
+
+def _peak(old: Localization, new: Localization) -> list[str]:
+    moved = quantities.separation(old.ra, old.dec, new.ra, new.dec)
+    if moved < _MOVE_NEWS:
+        return []
+    return [f"Peak moved {quantities.angle(moved)} to {quantities.position(new.ra, new.dec)}"]
+
+
+def _distance(old: Localization, new: Localization) -> list[str]:
+    if new.distance is None:
+        return [] if old.distance is None else ["No distance any more"]
+    if old.distance is None:
+        return [f"Distance {quantities.distance(new.distance)}"]
+    was, now = quantities.distance_value(old.distance), quantities.distance(new.distance)
+    same_words = quantities.distance(old.distance) == now
+    if same_words or not (
+        _differs(old.distance.mean, new.distance.mean) or _differs(old.distance.std, new.distance.std)
+    ):
+        return []
+    return [_arrow("Distance", was, now)]
+
+
+def _far(old: Event, new: Event) -> list[str]:
+    if old.far is None or new.far is None:
+        return (
+            [] if old.far == new.far else [_arrow("FAR", quantities.rate(old.far), quantities.rate(new.far))]
+        )
+    was, now = quantities.rate(old.far), quantities.rate(new.far)
+    if was == now:
+        return []
+    # An order of magnitude, with a little play for 9.9.
+    far_apart = min(old.far, new.far) <= 0 or abs(math.log10(new.far / old.far)) >= 0.95
+    return [_arrow("FAR", was, now)] if far_apart else []
+
+
+def _preferred(old: Event, new: Event) -> list[str]:
+    lines = []
+    was, now = (f"{event.pipeline} {event.search}" for event in (old, new))
+    if was.casefold() != now.casefold():
+        lines.append(_arrow("Preferred event", was, now))
+    if old.group.casefold() != new.group.casefold():
+        lines.append(_arrow("Group", old.group, new.group))
+    if sorted(old.instruments) != sorted(new.instruments):
+        lines.append(_arrow("Detectors", candidate.detectors(old), candidate.detectors(new)))
+    return lines
+
+
+def _burst(old: Event, new: Event) -> list[str]:
+    if not candidate.is_burst(new):
+        return []
+    was, now = candidate.burst_line(old), candidate.burst_line(new)
+    return [] if was == now or not candidate.is_burst(old) else [now]
+
+
+def _mass(old: Event, new: Event) -> list[str]:
+    line = candidate.chirp_mass(new)
+    return [] if line is None or line == candidate.chirp_mass(old) else [line]
+
+
+def _time(old: Event, new: Event) -> list[str]:
+    if abs(new.time - old.time) < _TIME_NEWS:
+        return []
+    return [f"Event time now {quantities.utc(new.time)} ({quantities.delay(new.time - old.time)})"]
