@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
+class SourceConfigError(Exception):
+    """A source can't be set up as the settings say; its text is one sentence for a person."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a payload came from."""

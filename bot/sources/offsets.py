@@ -1,0 +1,47 @@
+"""What may be committed.
+
+Kafka keeps one number per partition, and committing it acknowledges everything before. So a payload whose
+acknowledgement is withheld holds back those after it: they come again together, and the store knows them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from typing import NamedTuple
+
+
+class Place(NamedTuple):
+    """Where a payload stands on the broker."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}]@{self.offset}"
+
+
+class Offsets:
+    """The payloads that one connection delivered and that aren't yet committed."""
+
+    def __init__(self) -> None:
+        self._order: defaultdict[tuple[str, int], deque[int]] = defaultdict(deque)
+        self._done: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
+
+    def delivered(self, place: Place) -> None:
+        """Note a payload, in the order in which the broker sent it."""
+        self._order[place[:2]].append(place.offset)
+
+    def done(self, place: Place) -> int | None:
+        """Note an acknowledgement and return the offset to commit, None while an earlier payload is open.
+
+        The offset is that of the next payload to read, as Kafka wants it.
+        """
+        order, done = self._order[place[:2]], self._done[place[:2]]
+        done.add(place.offset)
+        upto: int | None = None
+        while order and order[0] in done:
+            upto = order.popleft()
+            done.discard(upto)
+            upto += 1
+        return upto
