@@ -1,0 +1,200 @@
+"""The first binary table of a FITS file held in memory, read without trusting its header.
+
+Only what sky maps need of FITS 4.0 (https://fits.gsfc.nasa.gov/fits_standard.html). Every size that the
+header declares is held against the bytes that are there before anything is allocated, columns are
+views of those bytes, and nothing warns: astropy.io.fits allocates what a header asks for and repairs
+cards with warnings, which can't be silenced safely in threads.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Value = str | int | float | bool
+"""What a header card can hold."""
+
+MAX_EXPANDED = 64 * 2**20
+"""Bytes that a gzipped file may expand to."""
+
+_BLOCK = 2880
+_CARD = 80
+_MAX_HEADER = 100 * _BLOCK
+_MAX_HDUS = 8
+_MAX_FIELDS = 999
+
+_CARD_VALUE = re.compile(
+    r" *(?:'(?P<text>(?:[^']|'')*)'|(?P<logical>[TF])|(?P<integer>[+-]?\d+)"
+    r"|(?P<real>[+-]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][+-]?\d+)?)) *(?:/.*)?",
+    re.DOTALL,
+)
+_TFORM = re.compile(r"(?P<repeat>\d{0,9})(?P<code>[LXBIJKAEDCMPQ]).*", re.DOTALL)
+_BYTES = {"L": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}
+_INTEGERS = {"I": ">i2", "J": ">i4", "K": ">i8"}
+_NUMBERS = {"B": "u1", "E": ">f4", "D": ">f8"} | _INTEGERS
+
+
+class UnreadableMap(ValueError):
+    """A sky map that can't be read; `reason` says why in one sentence."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    number: int
+    code: str
+    repeat: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A binary table: its header's cards with a value, and its columns by name."""
+
+    header: Mapping[str, Value]
+    rows: int
+    _fields: Mapping[str, _Field]
+    _data: bytes
+    _start: int
+    _width: int
+
+    def column(self, name: str) -> NDArray[Any] | None:
+        """Return a numeric column, flat, `rows` times its repeat count long; None where there is none.
+
+        Numbers come in the file's byte order, unsigned integers (by the TZERO convention) as such.
+        Raises UnreadableMap if the column isn't of plain numbers.
+        """
+        field = self._fields.get(name)
+        if field is None:
+            return None
+        if field.code not in _NUMBERS or not field.repeat:
+            raise UnreadableMap(f"The map's column {name} doesn't hold one number a row.")
+        dtype = np.dtype(_NUMBERS[field.code])
+        values = np.ndarray(
+            (self.rows, field.repeat),
+            dtype,
+            buffer=self._data,
+            offset=self._start + field.offset,
+            strides=(self._width, dtype.itemsize),
+        ).reshape(-1)
+        scale = self.header.get(f"TSCAL{field.number}", 1)
+        zero = self.header.get(f"TZERO{field.number}", 0)
+        if scale == 1 and zero == 0:
+            return values
+        half = 2 ** (8 * dtype.itemsize - 1)
+        if scale == 1 and zero == half and field.code in _INTEGERS:
+            unsigned: NDArray[Any] = values.view(f">u{dtype.itemsize}") ^ np.array(
+                half, f">u{dtype.itemsize}"
+            )
+            return unsigned
+        raise UnreadableMap(f"The map's column {name} is scaled in an unknown way.")
+
+
+def read_table(data: bytes) -> Table:
+    """Return the first binary table of a FITS file, gzipped or not; raises UnreadableMap."""
+    if data.startswith(b"\x1f\x8b"):
+        data = _gunzip(data)
+    if not data.startswith(b"SIMPLE  ="):
+        raise UnreadableMap("The map isn't a FITS file.")
+    start = 0
+    for _ in range(_MAX_HDUS):
+        header, start = _read_header(data, start)
+        if header.get("XTENSION") == "BINTABLE":
+            return _table(header, data, start)
+        size = _data_size(header)
+        start += size + -size % _BLOCK
+        if start >= len(data):
+            break
+    raise UnreadableMap("The map's FITS file holds no binary table.")
+
+
+def _gunzip(data: bytes) -> bytes:
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        expanded = stream.decompress(data, MAX_EXPANDED + 1)
+    except zlib.error:
+        raise UnreadableMap("The map is gzipped, and can't be unpacked.") from None
+    if len(expanded) > MAX_EXPANDED:
+        raise UnreadableMap(f"The map is gzipped and expands to more than {MAX_EXPANDED // 2**20} MiB.")
+    return expanded
+
+
+def _read_header(data: bytes, start: int) -> tuple[dict[str, Value], int]:
+    """Return the cards with a value (of repeated keys the first) and where the header's data begin."""
+    header: dict[str, Value] = {}
+    for offset in range(start, min(len(data), start + _MAX_HEADER), _CARD):
+        card = data[offset : offset + _CARD].decode("latin-1")
+        key = card[:8].rstrip(" ")
+        if key == "END":
+            length = offset + _CARD - start
+            return header, start + length + -length % _BLOCK
+        if card[8:10] == "= " and key not in header:
+            value = _value(card[10:])
+            if value is not None:
+                header[key] = value
+    raise UnreadableMap("The map's FITS header has no end.")
+
+
+def _value(text: str) -> Value | None:
+    match = _CARD_VALUE.fullmatch(text)
+    if match is None:
+        return None
+    if match["text"] is not None:
+        return match["text"].replace("''", "'").rstrip(" ")
+    if match["logical"] is not None:
+        return match["logical"] == "T"
+    if match["integer"] is not None:
+        return int(match["integer"])
+    return float(match["real"].upper().replace("D", "E"))
+
+
+def _count(header: Mapping[str, Value], key: str, default: int | None = None) -> int:
+    value = header.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise UnreadableMap(f"The map's FITS header has no usable {key}.")
+    return value
+
+
+def _data_size(header: Mapping[str, Value]) -> int:
+    bits = header.get("BITPIX")
+    if not isinstance(bits, int) or bits not in (8, 16, 32, 64, -32, -64):
+        raise UnreadableMap("The map's FITS header has no usable BITPIX.")
+    axes = _count(header, "NAXIS")
+    if axes > _MAX_FIELDS:
+        raise UnreadableMap("The map's FITS header has no usable NAXIS.")
+    if not axes:
+        return 0
+    elements = prod(_count(header, f"NAXIS{axis}") for axis in range(1, axes + 1))
+    return abs(bits) // 8 * _count(header, "GCOUNT", 1) * (_count(header, "PCOUNT", 0) + elements)
+
+
+def _table(header: Mapping[str, Value], data: bytes, start: int) -> Table:
+    if header.get("BITPIX") != 8 or header.get("NAXIS") != 2:
+        raise UnreadableMap("The map's FITS header doesn't describe a binary table of bytes.")
+    width, rows = _count(header, "NAXIS1"), _count(header, "NAXIS2")
+    there = max(len(data) - start, 0)
+    if width * rows > there:
+        raise UnreadableMap(f"The map's table declares {width * rows:.6g} bytes, and {there} are there.")
+    fields: dict[str, _Field] = {}
+    offset = 0
+    for number in range(1, min(_count(header, "TFIELDS"), _MAX_FIELDS) + 1):
+        match = _TFORM.fullmatch(str(header.get(f"TFORM{number}", "")))
+        if match is None:
+            raise UnreadableMap(f"The map's FITS header has no usable TFORM{number}.")
+        repeat, code = int(match["repeat"] or 1), match["code"]
+        name = str(header.get(f"TTYPE{number}", "")).strip().upper()
+        fields.setdefault(name, _Field(number, code, repeat, offset))
+        offset += (repeat + 7) // 8 if code == "X" else repeat * _BYTES[code]
+    if offset != width:
+        raise UnreadableMap(f"The map's rows are {width:.6g} bytes wide, and its columns {offset}.")
+    return Table(header, rows, fields, data, start, width)

@@ -1,0 +1,190 @@
+"""The record inside a payload: Avro container or JSON, as a source delivered it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import fastavro
+from fastavro.schema import SchemaParseException
+
+from formatters.notice import SUPEREVENT_ID, canonical_id
+
+Record = Mapping[str, Any]
+
+MAX_PAYLOAD = 16 * 2**20
+"""Bytes that a payload may have, packed or unpacked: seven times the largest notice seen."""
+
+AVRO_MAGIC = b"Obj\x01"
+
+_CONTAINER_HEADER = fastavro.parse_schema(
+    {
+        "type": "record",
+        "name": "org.apache.avro.file.Header",
+        "fields": [
+            {"name": "magic", "type": {"type": "fixed", "name": "magic", "size": 4}},
+            {"name": "meta", "type": {"type": "map", "values": "bytes"}},
+            {"name": "sync", "type": {"type": "fixed", "name": "sync", "size": 16}},
+        ],
+    }
+)
+_MAX_SCHEMA_NODES = 1000
+_MAX_SCHEMA_DEPTH = 20
+
+# What fastavro raises on mangled data, found by mutating notices some ten thousand times.
+_AVRO_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RecursionError,
+    SchemaParseException,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+_ID = SUPEREVENT_ID.pattern.encode()
+_SALVAGE = (
+    re.compile(rb'"superevent_id"\s*:\s*"(?P<id>%s)"' % _ID.replace(b"?P<", b"?P<k_"), re.IGNORECASE),
+    re.compile(rb"/superevents/(?P<id>%s)/" % _ID.replace(b"?P<", b"?P<u_"), re.IGNORECASE),
+)
+
+
+class UndecodablePayload(ValueError):
+    """A payload that is no notice: `reason` in one sentence, and its superevent's id if one could be read."""
+
+    def __init__(self, reason: str, superevent_id: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.superevent_id = superevent_id
+
+
+def read_record(body: bytes) -> Record:
+    """Return the one record of a payload, Avro or JSON, told apart by content. Raises UndecodablePayload."""
+    if len(body) > MAX_PAYLOAD:
+        raise UndecodablePayload(
+            f"The payload has {len(body):,} bytes, and a notice has at most {MAX_PAYLOAD:,}."
+        )
+    return record_of(_avro(body) if body.startswith(AVRO_MAGIC) else _json(body))
+
+
+def record_of(content: object) -> Record:
+    """Return the record in hop's `content`: the record itself, or (until hop 0.10) a list of one.
+
+    Raises UndecodablePayload.
+    """
+    if isinstance(content, list | tuple):
+        if len(content) != 1:
+            raise UndecodablePayload(f"The payload holds {len(content)} records, and a notice is one.")
+        content = content[0]
+    if not isinstance(content, Mapping):
+        raise UndecodablePayload("The payload's content isn't a record.")
+    return content
+
+
+def salvage_id(body: bytes) -> str | None:
+    """Return the superevent id that an unreadable payload names, where all that names one agrees."""
+    body = body[:MAX_PAYLOAD]
+    found = {canonical_id(match["id"].decode()) for pattern in _SALVAGE for match in pattern.finditer(body)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except UnicodeDecodeError:
+        raise UndecodablePayload("The payload is neither Avro nor JSON.") from None
+    except json.JSONDecodeError as error:
+        if error.pos == 0:
+            raise UndecodablePayload("The payload is neither Avro nor JSON.") from None
+        raise UndecodablePayload(f"The payload's JSON breaks off at character {error.pos:,}.") from None
+    except (ValueError, RecursionError):
+        # An integer of thousands of digits, or thousands of brackets.
+        raise UndecodablePayload("The payload's JSON is of a kind that no notice is.") from None
+
+
+def _avro(body: bytes) -> object:
+    # fastavro.reader unpacks a block whatever it expands to, so the container is taken apart here.
+    stream = io.BytesIO(body)
+    try:
+        header = _read(stream, _CONTAINER_HEADER)
+        schema = json.loads(header["meta"]["avro.schema"])
+        _check_schema(schema)
+        count, size = _read(stream, "long"), _read(stream, "long")
+        if count != 1:
+            raise UndecodablePayload(f"The payload's first block holds {count} records, and a notice is one.")
+        block = stream.read(max(size, 0))
+        sync = stream.read(16)
+        if len(block) != size or sync != header["sync"] or stream.read(1):
+            raise UndecodablePayload("The payload's Avro isn't one whole block.")
+        block = _unpack(block, header["meta"].get("avro.codec", b"null"))
+        return _read(io.BytesIO(block), fastavro.parse_schema(schema))
+    except UndecodablePayload:
+        raise
+    except _AVRO_ERRORS as error:
+        raise UndecodablePayload(f"The payload's Avro can't be read ({type(error).__name__}).") from None
+
+
+def _read(stream: io.BytesIO, schema: Any) -> Any:
+    return fastavro.schemaless_reader(stream, schema, None)
+
+
+def _unpack(block: bytes, codec: bytes) -> bytes:
+    if codec == b"null":
+        return block
+    if codec != b"deflate":
+        raise UndecodablePayload(f"The payload is packed with {codec[:20]!r}, and null and deflate are read.")
+    try:
+        unpacked = zlib.decompressobj(wbits=-15).decompress(block, MAX_PAYLOAD + 1)
+    except zlib.error:
+        raise UndecodablePayload("The payload's Avro is deflated, and can't be unpacked.") from None
+    if len(unpacked) > MAX_PAYLOAD:
+        raise UndecodablePayload(f"The payload unpacks to more than {MAX_PAYLOAD:,} bytes.")
+    return unpacked
+
+
+def _check_schema(schema: object) -> None:
+    """Refuse a schema with which few bytes could make many values, or that refers to itself.
+
+    Nested references are followed; fastavro would do so on the C stack, or build what they multiply to.
+    """
+    named: dict[str, object] = {}
+    nodes = 0
+
+    def walk(schema: object, depth: int, repeated: bool) -> None:
+        nonlocal nodes
+        nodes += 1
+        if nodes > _MAX_SCHEMA_NODES or depth > _MAX_SCHEMA_DEPTH:
+            raise UndecodablePayload("The payload's Avro schema is larger than any notice's.")
+        match schema:
+            case str() if (name := _last(schema)) in named:
+                walk(named[name], depth + 1, repeated)
+            case [*branches]:
+                for branch in branches:
+                    walk(branch, depth + 1, repeated and branch != "null")
+            case {"type": "record" | "error", "name": str(name), "fields": [*fields]}:
+                named[_last(name)] = schema
+                if repeated and not fields:
+                    raise UndecodablePayload("The payload's Avro schema repeats what takes no bytes.")
+                for field in fields:
+                    if isinstance(field, dict):
+                        walk(field.get("type"), depth + 1, repeated)
+            case {"type": "array", "items": inner} | {"type": "map", "values": inner}:
+                walk(inner, depth + 1, True)
+            case "null" | {"type": "null"} | {"type": "fixed", "size": 0} if repeated:
+                raise UndecodablePayload("The payload's Avro schema repeats what takes no bytes.")
+            case {"type": inner} if not isinstance(inner, str) or _last(inner) in named:
+                walk(inner, depth + 1, repeated)
+
+    walk(schema, 0, False)
+
+
+def _last(name: str) -> str:
+    # Namespaces are inherited in ways that needn't be followed to be safe.
+    return name.rpartition(".")[2]
