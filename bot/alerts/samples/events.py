@@ -108,7 +108,10 @@ def ms181101ab(now: datetime) -> Notices:
 
 
 def bns(now: datetime) -> Notices:
-    """Return a binary neutron star: early warning, preliminary ×2; with a GRB preliminary, initial, update."""
+    """Return a binary neutron star from early warning to update.
+
+    Two preliminaries, then a gamma-ray burst: preliminary, initial and update carry the coincidence.
+    """
     time = _before(now, 26, 412000)
     name = superevent_id(time, "k")
     page = f"https://gracedb.ligo.org/superevents/{name}/view/"

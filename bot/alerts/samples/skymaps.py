@@ -62,7 +62,8 @@ def streak(
 ) -> tuple[Lobe, ...]:
     """Return an elongated Gaussian along a great circle.
 
-    `length` and `width` are standard deviations, degrees. Its highest density is at (ra, dec) exactly, since it is symmetric about that point.
+    `length` and `width` are standard deviations in degrees, `bearing` counts from north through east. The
+    highest density is at (ra, dec) exactly, since the streak is symmetric about it.
     """
     along = math.sqrt(max(length**2 - width**2, 0.0))
     steps = math.ceil(2.5 * along / width)
@@ -270,8 +271,8 @@ def sky_map(
     if runtime is not None:
         header["RUNTIME"] = (runtime, "Runtime in seconds of the CREATOR program")
     if distance is not None:
-        header["DISTMEAN"] = (distance[0], "Posterior mean distance (Mpc)")
-        header["DISTSTD"] = (distance[1], "Posterior standard deviation of distance (Mpc)")
+        header["DISTMEAN"] = (float(distance[0]), "Posterior mean distance (Mpc)")
+        header["DISTSTD"] = (float(distance[1]), "Posterior standard deviation of distance (Mpc)")
     if log_bci is not None:
         header["LOGBCI"] = (log_bci, "Log Bayes factor: coherent vs. incoherent")
     if log_bsn is not None:
