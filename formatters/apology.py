@@ -1,0 +1,31 @@
+"""The least that can be said of a notice that couldn't be read."""
+
+from __future__ import annotations
+
+from formatters import blocks, names
+from formatters.message import Message
+from formatters.mrkdwn import bold, escape, plain, web_url
+from formatters.notice import category_of
+
+GRACEDB = "https://gracedb.ligo.org/superevents/{}/view/"
+
+
+def message(superevent_id: str, reason: str, gracedb: str | None = None) -> Message:
+    """Say that a notice of `superevent_id` arrived that couldn't be read, and where to look.
+
+    `reason` is one sentence without anything secret in it; `gracedb` the notice's own link, if it could
+    be read.
+    """
+    front = names.front(category_of(superevent_id))
+    name = plain(superevent_id)
+    said = f"A notice of {name} arrived that gwevent couldn't read"
+    if front is not None:
+        said = f"{front}: {said}"
+    because = f"{plain(reason, 200).rstrip('.')}."
+    shown = [blocks.section(bold(escape(f"{said}.")), escape(because))]
+    url = web_url(gracedb) or web_url(GRACEDB.format(name))
+    if url is not None:
+        shown.append(blocks.actions(blocks.button("GraceDB", "link.gracedb", url=url)))
+    return blocks.message(
+        escape(f"{said} ({because.rstrip('.')}). See GraceDB: {url or 'gracedb.ligo.org'}", 500), *shown
+    )
