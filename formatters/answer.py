@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from formatters import blocks
 from formatters.message import Message
+from formatters.mrkdwn import escape
 
 SHARE = "answer.share"
 """The action of the button that posts an answer to the channel; its value is the command's text."""
@@ -16,3 +17,8 @@ def shareable(message: Message, command_text: str) -> Message:
     """
     button = blocks.button("Post to channel", SHARE, value=command_text or "help")
     return Message(message.text, (*message.blocks, blocks.actions(button)))
+
+
+def introduced(sentence: str, message: Message) -> Message:
+    """The answer with a sentence before it that says what it is an answer to."""
+    return Message(f"{escape(sentence)} {message.text}", (blocks.section(escape(sentence)), *message.blocks))

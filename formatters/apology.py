@@ -29,3 +29,11 @@ def message(superevent_id: str, reason: str, gracedb: str | None = None) -> Mess
     return blocks.message(
         escape(f"{said} ({because.rstrip('.')}). See GraceDB: {url or 'gracedb.ligo.org'}", 500), *shown
     )
+
+
+def for_operators(superevent_id: str | None, reason: str, origin: str) -> Message:
+    """Tell who runs the bot that a payload went to quarantine, where it came from, and how to try again."""
+    what = "A payload" if superevent_id is None else f"A notice of {plain(superevent_id)}"
+    said = f"{what} couldn't be handled and is in quarantine: {plain(reason, 300).rstrip('.')}."
+    again = f"From {plain(origin, 200)}. `gwevent replay --quarantine` tries again."
+    return blocks.message(escape(said), blocks.section(bold(escape(said)), escape(again)))

@@ -88,6 +88,11 @@ def promised(wish: Wish) -> Message:
     return _short(f"Subscribing this channel to {escape(wish.words)}; a confirmation follows in the channel.")
 
 
+def subscribed(wish: Wish) -> Message:
+    """The answer to who subscribed, once the confirmation stands in the channel."""
+    return _short(f"Done: {escape(sentence(wish))} The post in the channel confirms it.")
+
+
 def already(subscription: Subscription) -> Message:
     """The answer where the channel has just this subscription."""
     by = _user(subscription.created_by)
@@ -114,6 +119,14 @@ def removed(wishes: Sequence[Wish]) -> Message:
     """After `unsubscribe`: what comes no more."""
     words = ", ".join(bold(escape(wish.words)) for wish in wishes)
     return _short(f"Unsubscribed from {words}. Messages already here stay true, but no replies follow.")
+
+
+def not_subscribed(wish: Wish | None, subscriptions: Sequence[Subscription]) -> Message:
+    """After an `unsubscribe` that found nothing to end; `wish` is what it named, None if all were meant."""
+    if not subscriptions or wish is None:
+        return none()
+    words = ", ".join(bold(escape(subscription.wish.words)) for subscription in subscriptions)
+    return _short(f"This channel isn't subscribed to {bold(escape(wish.words))}; it has {words}.")
 
 
 def none() -> Message:

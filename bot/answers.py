@@ -1,0 +1,215 @@
+"""What people ask, and the answer from what was received."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot import __version__
+from bot.filters import UnknownWord, parse
+from bot.sources import SourceStatus
+from bot.store.database import StoreUnavailable
+from bot.store.deliveries import Ledger
+from bot.store.store import Store
+from bot.store.subscriptions import Subscriptions
+from formatters import answer, card, help, recent, status, subscription
+from formatters.card import ChannelView
+from formatters.message import Message
+from formatters.notice import Category, canonical_id
+from formatters.subscription import Wish
+
+RECENT_DEFAULT = 5
+RECENT_MOST = 20
+CONFIRMED_WITHIN_S = 8.0
+"""How long an answer waits for the confirmation to be posted."""
+LONGEST_QUESTION = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, and where; the terminal asks from nowhere."""
+
+    team_id: str
+    channel_id: str
+    user_id: str
+
+
+class Answers:
+    """Answers `/gwevent …`, `@gwevent …` and `gwevent ask "…"` alike."""
+
+    def __init__(
+        self,
+        store: Store,
+        subscriptions: Subscriptions,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+        *,
+        sources: Callable[[], list[SourceStatus]] = list,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._subscriptions = subscriptions
+        self._ledger = ledger
+        self._clock = clock
+        self._sources = sources
+        self._started_at = clock()
+        self._wake = wake
+
+    async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
+        """Answer a question; `shared` leaves out the button that posts the answer to the channel.
+
+        Whatever is asked gets words: nonsense gets help, a store in trouble gets a sentence.
+        """
+        question = " ".join(text.split())
+        if len(question) > LONGEST_QUESTION:
+            return help.unknown(question[:40] + "…")
+        word, _, rest = question.partition(" ")
+        try:
+            message = await self._answer(word.casefold(), rest, question, asker)
+        except UnknownWord as error:
+            return help.complaint(str(error))
+        except StoreUnavailable:
+            return help.complaint(
+                "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
+            )
+        if shared or asker is None or not question or word.casefold() in _NOT_TO_SHARE:
+            return message
+        return answer.shareable(message, question)
+
+    async def _answer(self, word: str, rest: str, question: str, asker: Asker | None) -> Message:
+        match word:
+            case "" | "help" | "?":
+                return help.overview()
+            case "latest" | "last" | "newest":
+                return await self._latest(rest)
+            case "recent":
+                return await self._recent(rest)
+            case "status":
+                return await self._status()
+            case "subscribe" | "sub":
+                return await self._subscribe(rest, asker)
+            case "unsubscribe" | "unsub":
+                return await self._unsubscribe(rest, asker)
+            case "subscriptions" | "subs":
+                return await self._subscriptions_of(asker)
+        superevent_id = canonical_id(question)
+        if superevent_id is not None:
+            return await self._event(superevent_id)
+        if re.fullmatch(r"[mt]?(s|gw)\d.*", word) and not rest:
+            return await self._near(question)
+        return help.unknown(question)
+
+    async def _event(self, superevent_id: str) -> Message:
+        superevent = await self._store.superevent(superevent_id)
+        if superevent is None:
+            return await self._near(superevent_id)
+        return card.root(superevent, ChannelView())
+
+    async def _near(self, asked: str) -> Message:
+        ids = await self._store.ids()
+        folded = {known.casefold(): known for known in ids}
+        near = difflib.get_close_matches(asked.casefold(), folded, n=3, cutoff=0.75)
+        return help.no_such_event(asked, [folded[name] for name in near])
+
+    async def _latest(self, rest: str) -> Message:
+        wish = _only(parse(rest), rest)
+        group = None if wish.group == "all" else wish.group
+        category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL
+        found = await self._store.newest(category=category, group=group)
+        if found:
+            return card.root(found[0], ChannelView())
+        mocks = (
+            await self._store.newest(category=Category.MOCK, group=group) if not rest.strip() or group else []
+        )
+        if category is Category.REAL and mocks:
+            return answer.introduced(
+                "No real event was received yet; this is the newest mock.", card.root(mocks[0], ChannelView())
+            )
+        what = " ".join(w for w in (wish.group if group else "", category.value) if w)
+        return help.complaint(f"No {what} event was received yet.")
+
+    async def _recent(self, rest: str) -> Message:
+        words = rest.split()
+        numbers = [word for word in words if word.isascii() and word.isdigit()]
+        wish = _only(parse(" ".join(word for word in words if word not in numbers)), rest)
+        if len(numbers) > 1 or (numbers and not 1 <= int(numbers[0][:6]) <= RECENT_MOST):
+            raise UnknownWord(f'"recent" takes one number from 1 to {RECENT_MOST}.')
+        limit = int(numbers[0]) if numbers else RECENT_DEFAULT
+        group = None if wish.group == "all" else wish.group
+        category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL
+        found = await self._store.newest(category=category, group=group, limit=limit)
+        return recent.message(recent.Recent(found), self._clock())
+
+    async def _status(self) -> Message:
+        counts = await self._ledger.counts()
+        last = await self._store.last_notice()
+        return status.message(
+            status.Status(
+                version=__version__,
+                started_at=self._started_at,
+                sources=tuple(
+                    status.SourceState(name=s.name, connected=s.connected, detail=s.detail, lag=s.lag)
+                    for s in self._sources()
+                ),
+                last_notice=None
+                if last is None or last.received is None
+                else status.LastNotice(
+                    superevent_id=last.superevent_id, alert_type=last.alert_type, received=last.received
+                ),
+                waiting=counts.waiting,
+                dead=counts.dead,
+                quarantined=counts.quarantined,
+                subscriptions=await self._subscriptions.count(),
+            ),
+            self._clock(),
+        )
+
+    async def _subscribe(self, rest: str, asker: Asker | None) -> Message:
+        wish = parse(rest)
+        if asker is None:
+            return help.complaint("Subscriptions belong to a channel: type this in Slack.")
+        asked, already = await self._subscriptions.ask(
+            asker.team_id, asker.channel_id, wish, asker.user_id, self._clock()
+        )
+        if already:
+            return subscription.already(asked)
+        self._wake()
+        deadline = asyncio.get_running_loop().time() + CONFIRMED_WITHIN_S
+        while asyncio.get_running_loop().time() < deadline:
+            fate = await self._subscriptions.fate(asked.id)
+            if isinstance(fate, str):
+                return subscription.refused(fate)
+            if fate:
+                return subscription.subscribed(wish)
+            await asyncio.sleep(0.05)
+        return subscription.promised(wish)
+
+    async def _unsubscribe(self, rest: str, asker: Asker | None) -> Message:
+        if asker is None:
+            return help.complaint("Subscriptions belong to a channel: type this in Slack.")
+        # Bare "unsubscribe" ends all of them; "all" is the name of one that takes every group.
+        wish = parse(rest) if rest else None
+        ended = await self._subscriptions.remove(asker.team_id, asker.channel_id, wish)
+        if ended:
+            return subscription.removed([s.wish for s in ended])
+        left = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
+        return subscription.not_subscribed(wish, left)
+
+    async def _subscriptions_of(self, asker: Asker | None) -> Message:
+        if asker is None:
+            return help.complaint("Subscriptions belong to a channel: type this in Slack.")
+        return subscription.listed(await self._subscriptions.of_channel(asker.team_id, asker.channel_id))
+
+
+_NOT_TO_SHARE = {"help", "?", "subscribe", "sub", "unsubscribe", "unsub", "subscriptions", "subs"}
+
+
+def _only(wish: Wish, words: str) -> Wish:
+    """What `latest` and `recent` choose by: a group, and mock or test instead of real."""
+    if wish.lowsig or (wish.mock and wish.test):
+        raise UnknownWord(f'"{words[:80]}" is more than one kind: CBC, Burst, mock or test.')
+    return wish

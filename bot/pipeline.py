@@ -1,0 +1,125 @@
+"""The one way in: bytes become a stored notice with its plan, or a quarantined payload."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import partial
+
+import structlog
+
+from bot.alerts.decode import UndecodablePayload, decode
+from bot.routing import apology_channels, plan
+from bot.sources import Origin
+from bot.store.database import StoreUnavailable
+from bot.store.store import Apologist, Store
+from formatters.notice import Notice
+
+log = structlog.get_logger(__name__)
+
+
+class Handled(StrEnum):
+    """What became of a payload; each of them means that it may be acknowledged."""
+
+    STORED = "stored"
+    REPEAT = "repeat"
+    QUARANTINED = "quarantined"
+
+
+class Pipeline:
+    """Handles payloads one after the other; every source and every command enters here (law 2)."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], datetime],
+        *,
+        max_age: timedelta,
+        wake: Callable[[], None] = lambda: None,
+        ops: Callable[[], tuple[str, str] | None] = lambda: None,
+        decode: Callable[[bytes], Notice] = decode,
+    ) -> None:
+        """`wake` tells the deliveries that something may be due; `ops` gives (team, channel) of who runs it."""
+        self._store = store
+        self._clock = clock
+        self._max_age = max_age
+        self._wake = wake
+        self._ops = ops
+        self._decode = decode
+
+    async def handle(self, body: bytes, origin: Origin) -> Handled:
+        """Take one payload in. Raises StoreUnavailable only: then it must not be acknowledged."""
+        received = self._clock()
+        superevent_id: str | None = None
+        try:
+            notice = await asyncio.to_thread(self._decode, body)
+            superevent_id = notice.superevent_id
+            return await self._record(notice, body, origin, received)
+        except UndecodablePayload as error:
+            reason, superevent_id = error.reason, error.superevent_id
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            # The guard of law 6: whatever is wrong with one payload, or with gwevent when it meets it, the
+            # next alert goes out.
+            log.exception("payload_broke_gwevent", origin=origin.detail, superevent_id=superevent_id)
+            reason = f"gwevent met a fault of its own ({type(error).__name__})."
+        return await self._quarantine(body, origin, reason, superevent_id, received)
+
+    async def _record(self, notice: Notice, body: bytes, origin: Origin, received: datetime) -> Handled:
+        notice = replace(notice, received=received)
+        bound = log.bind(
+            superevent_id=notice.superevent_id, alert_type=notice.alert_type, origin=origin.detail
+        )
+        planner = partial(plan, live=origin.live, now=received, max_age=self._max_age)
+        recorded = await self._store.record(
+            notice, body, f"{origin.source}:{origin.detail}", received, planner
+        )
+        if recorded.new:
+            bound.info("notice_stored", intents=recorded.intents, bytes=len(body))
+            self._wake()
+            return Handled.STORED
+        if recorded.conflict:
+            # Law 3 takes the key's word that it is a repeat; the payload is kept for who wants to look.
+            reason = "It has the type and time of a notice already stored, and says something else."
+            return await self._quarantine(body, origin, reason, None, received)
+        bound.info("notice_repeated")
+        return Handled.REPEAT
+
+    async def _quarantine(
+        self, body: bytes, origin: Origin, reason: str, superevent_id: str | None, received: datetime
+    ) -> Handled:
+        apologise: Apologist | None = None
+        if origin.live and superevent_id is not None and not self._is_old_id(superevent_id, received):
+            apologise = apology_channels
+        new = await self._store.quarantine(
+            body,
+            f"{origin.source}:{origin.detail}",
+            reason,
+            superevent_id,
+            received,
+            apologise,
+            self._ops() if origin.live else None,
+        )
+        if new:
+            log.warning(
+                "payload_quarantined",
+                reason=reason,
+                origin=origin.detail,
+                superevent_id=superevent_id,
+                bytes=len(body),
+            )
+            self._wake()
+        return Handled.QUARANTINED
+
+    def _is_old_id(self, superevent_id: str, now: datetime) -> bool:
+        """Whether the id's date alone says that this is old news; nothing else of the notice is known."""
+        digits = "".join(c for c in superevent_id if c.isdigit())[:6]
+        try:
+            day = datetime.strptime(digits, "%y%m%d").replace(tzinfo=UTC)
+        except ValueError:
+            return False
+        return now - (day + timedelta(days=1)) > self._max_age

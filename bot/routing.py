@@ -1,0 +1,127 @@
+"""Who gets what: one pure function from what is known to what is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.filters import admits_category, matches
+from formatters.notice import Category, Notice
+from formatters.subscription import Subscription
+from formatters.superevent import Superevent
+
+
+class RootState(StrEnum):
+    """How far a thread's root message got."""
+
+    WAITING = "waiting"
+    """Planned, and never handed to Slack."""
+    ATTEMPTED = "attempted"
+    """Handed to Slack at least once; whether it arrived isn't known yet."""
+    POSTED = "posted"
+    DEAD = "dead"
+    """Given up; the channel never saw it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """One superevent in one channel."""
+
+    id: int
+    team_id: str
+    channel_id: str
+    subscription_id: int
+    """The subscription that opened it."""
+    root: RootState
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRoot:
+    """Post the superevent's root message in a channel that has none."""
+
+    team_id: str
+    channel_id: str
+    subscription_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Say in the thread what this notice says."""
+
+    thread_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Bring the root to the newest state."""
+
+    thread_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRoot:
+    """Don't post a root that hasn't been attempted: its event is gone."""
+
+    thread_id: int
+
+
+Intent = OpenRoot | Reply | Edit | CancelRoot
+
+
+def plan(
+    superevent: Superevent,
+    notice: Notice,
+    threads: Sequence[Thread],
+    subscriptions: Sequence[Subscription],
+    *,
+    live: bool,
+    now: datetime,
+    max_age: timedelta,
+) -> list[Intent]:
+    """Say what to do about `notice`, which `superevent` already contains.
+
+    `threads` are this superevent's, `subscriptions` all that are in force. Archives (`live` false) fill the
+    store and cause nothing. Old news opens no root and adds no reply, yet edits the roots that exist.
+    """
+    if not live:
+        return []
+    old = now - notice.time_created > max_age
+    wanted = {s.id: s for s in subscriptions if matches(s.wish, superevent)}
+    in_force = {s.id for s in subscriptions}
+    by_channel: dict[tuple[str, str], int] = {}
+    for subscription in wanted.values():
+        by_channel.setdefault((subscription.team_id, subscription.channel_id), subscription.id)
+
+    intents: list[Intent] = []
+    seen: set[tuple[str, str]] = set()
+    for thread in threads:
+        channel = (thread.team_id, thread.channel_id)
+        if thread.root is RootState.DEAD:
+            continue
+        seen.add(channel)
+        if thread.root is RootState.WAITING and superevent.retracted:
+            intents.append(CancelRoot(thread.id))
+            continue
+        if thread.root is RootState.WAITING:
+            continue  # it will be rendered from the newest state when it is sent
+        intents.append(Edit(thread.id))
+        if not old and (thread.subscription_id in in_force or channel in by_channel):
+            intents.append(Reply(thread.id))
+    if not old and not superevent.retracted:
+        intents += [OpenRoot(*channel, by_channel[channel]) for channel in by_channel if channel not in seen]
+    return intents
+
+
+def apology_channels(
+    category: Category, threads: Sequence[Thread], subscriptions: Sequence[Subscription]
+) -> list[tuple[str, str, int | None]]:
+    """Where to say that a notice of a known event couldn't be read: (team, channel, thread or None).
+
+    In the event's threads; where there is none, in every channel that admits the event's category, for
+    nothing else is known of it.
+    """
+    known = {(t.team_id, t.channel_id): t.id for t in threads if t.root is not RootState.DEAD}
+    asked = {(s.team_id, s.channel_id) for s in subscriptions if admits_category(s.wish, category)}
+    return [(*channel, known.get(channel)) for channel in sorted(asked | known.keys())]

@@ -1,0 +1,123 @@
+"""What a deployment sets, read once at the door from the environment and `.env`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(ValueError):
+    """A setting that can't be used; its text is one sentence a section, fit to be shown."""
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. `deploy/example.env` lists the same names with their meaning."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_prefix="GWEVENT_", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
+    slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
+    slack_api_url: str = "https://slack.com/api/"
+    database_url: str = ""
+    """SQLAlchemy URL; empty means SQLite in the user's data directory."""
+    kafka_url: str = "kafka://kafka.scimma.org/igwn.gwalert"
+    kafka_group: str | None = None
+    kafka_auth: Literal["hop", "off"] = "hop"
+    max_age_hours: float = Field(default=24, gt=0)
+    """A notice older than this by `time_created` opens no root message."""
+    mock_payload_days: float = Field(default=7, gt=0)
+    """Payloads of mocks are purged after this."""
+    ops_channel: str | None = None
+    """Channel id that is told about the bot's own troubles."""
+    log_format: Literal["auto", "console", "json"] = "auto"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("slack_bot_token", "slack_app_token", "kafka_group", "ops_channel", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("slack_bot_token")
+    @classmethod
+    def _bot_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith("xoxb-"):
+            raise ValueError("it must be the bot token, which starts with xoxb-")
+        return value
+
+    @field_validator("slack_app_token")
+    @classmethod
+    def _app_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith("xapp-"):
+            raise ValueError("it must be the app-level token, which starts with xapp-")
+        return value
+
+    @field_validator("slack_api_url")
+    @classmethod
+    def _slack_api_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        if parts.scheme != "https" and not (parts.scheme == "http" and local):
+            raise ValueError("it must be an https address (http only on this machine)")
+        return value if value.endswith("/") else value + "/"
+
+    @field_validator("kafka_url")
+    @classmethod
+    def _kafka_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme != "kafka" or not parts.hostname or not parts.path.strip("/"):
+            raise ValueError("it must look like kafka://host[:port]/topic")
+        return value
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force, with an asynchronous driver."""
+        if not self.database_url:
+            return f"sqlite+aiosqlite:///{user_data_path('gwevent') / 'gwevent.sqlite'}"
+        if self.database_url.startswith("sqlite://"):
+            return self.database_url.replace("sqlite://", "sqlite+aiosqlite://", 1)
+        return self.database_url
+
+    @property
+    def max_age(self) -> timedelta:
+        """How old a notice may be to open a root message."""
+        return timedelta(hours=self.max_age_hours)
+
+    @classmethod
+    def load(cls, env_file: Path | None = Path(".env")) -> Self:
+        """Read the environment. Raises SettingsError that names each setting and what it must be."""
+        try:
+            return cls(_env_file=env_file)  # type: ignore[call-arg]
+        except ValidationError as error:
+            raise SettingsError(" ".join(_sentence(detail) for detail in error.errors())) from None
+
+    def slack_tokens(self) -> tuple[str, str]:
+        """Return bot and app token. Raises SettingsError if one is missing."""
+        missing = [
+            name
+            for name, value in (
+                ("SLACK_BOT_TOKEN", self.slack_bot_token),
+                ("SLACK_APP_TOKEN", self.slack_app_token),
+            )
+            if value is None
+        ]
+        if self.slack_bot_token is None or self.slack_app_token is None:
+            raise SettingsError(
+                f"{' and '.join(missing)} must be set (deploy/README.md says where to find them)."
+            )
+        return self.slack_bot_token.get_secret_value(), self.slack_app_token.get_secret_value()
+
+
+def _sentence(detail: object) -> str:
+    assert isinstance(detail, dict)
+    name = str(detail["loc"][0])
+    variable = name if name.isupper() else f"GWEVENT_{name.upper()}"
+    # The value itself is never shown: it may be a secret.
+    return f"{variable} can't be used: {str(detail['msg']).removeprefix('Value error, ')}."

@@ -1,0 +1,1 @@
+"""Slack's API: posting through the ledger, and answering who asks."""

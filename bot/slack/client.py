@@ -1,0 +1,158 @@
+"""The calls that gwevent makes to Slack; the only place that catches what slack_sdk raises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack.errors import WORDS_ONLY, SlackFailure, Unavailable, Unknown, failure
+from formatters.message import Message
+
+METADATA_EVENT = "gwevent_delivery"
+TIMEOUT_S = 15
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the bot is in a workspace."""
+
+    team_id: str
+    team: str
+    user_id: str
+    scopes: frozenset[str]
+
+
+class SlackClient:
+    """One workspace's Web API. Every method raises a SlackFailure and nothing else of the network's."""
+
+    def __init__(self, token: str, api_url: str, session: aiohttp.ClientSession) -> None:
+        # No retry handler at all: the default one sends a message again after a cut connection, in silence.
+        # What is tried again, and when, is the ledger's decision.
+        self.web = AsyncWebClient(
+            token=token, base_url=api_url, session=session, timeout=TIMEOUT_S, retry_handlers=[]
+        )
+
+    async def identify(self) -> Identity:
+        """Ask who the token belongs to."""
+        data, headers = await self._call_with_headers("auth.test", {})
+        scopes = str(headers.get("x-oauth-scopes", ""))
+        return Identity(
+            team_id=str(data["team_id"]),
+            team=str(data.get("team", "")),
+            user_id=str(data["user_id"]),
+            scopes=frozenset(scope.strip() for scope in scopes.split(",") if scope.strip()),
+        )
+
+    async def post(
+        self, channel: str, message: Message, delivery_id: int, *, thread_ts: str | None = None
+    ) -> str:
+        """Post a message and return its `ts`; words alone if Slack refuses what goes with them."""
+        body = {
+            "channel": channel,
+            "text": message.text,
+            "blocks": list(message.blocks) or None,
+            "metadata": {"event_type": METADATA_EVENT, "event_payload": {"delivery_id": delivery_id}},
+            "thread_ts": thread_ts,
+            "unfurl_links": False,
+            "unfurl_media": False,
+        }
+        return str((await self._with_words_alone("chat.postMessage", body))["ts"])
+
+    async def edit(self, channel: str, ts: str, message: Message) -> None:
+        """Bring a message to a newer state; its metadata stays."""
+        body = {"channel": channel, "ts": ts, "text": message.text, "blocks": list(message.blocks)}
+        await self._with_words_alone("chat.update", body)
+
+    async def find(
+        self, channel: str, delivery_id: int, oldest: float, *, thread_ts: str | None = None
+    ) -> str | None:
+        """Look for a delivery in the channel's history since `oldest` (Unix time); its `ts`, or None.
+
+        Raises SlackFailure, `missing_scope` among them, where the history can't be read.
+        """
+        query: dict[str, Any] = {
+            "channel": channel,
+            "oldest": f"{oldest:.6f}",
+            "include_all_metadata": True,
+            "limit": 200,
+        }
+        method = "conversations.history"
+        if thread_ts is not None:
+            method = "conversations.replies"
+            query["ts"] = thread_ts
+        cursor = ""
+        while True:
+            data = await self._call(method, query | ({"cursor": cursor} if cursor else {}))
+            for found in data.get("messages", []):
+                metadata = found.get("metadata") or {}
+                payload = metadata.get("event_payload") or {}
+                if metadata.get("event_type") == METADATA_EVENT and payload.get("delivery_id") == delivery_id:
+                    return str(found["ts"])
+            cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return None
+
+    async def _with_words_alone(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return await self._call(method, body)
+        except SlackFailure as refused:
+            if refused.reason not in WORDS_ONLY:
+                raise
+            log.warning("slack_refused_blocks", method=method, reason=refused.reason, channel=body["channel"])
+        words = {key: value for key, value in body.items() if key not in ("blocks", "metadata")}
+        # An edit without blocks would keep the old ones.
+        return await self._call(method, words | ({"blocks": []} if method == "chat.update" else {}))
+
+    async def _call(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        return (await self._call_with_headers(method, body))[0]
+
+    async def _call_with_headers(
+        self, method: str, body: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        json = {key: value for key, value in body.items() if value is not None}
+        # Slack reads JSON bodies of writing methods only.
+        reading = method in ("conversations.history", "conversations.replies")
+        try:
+            if reading:
+                response = await self.web.api_call(method, params=json)
+            else:
+                response = await self.web.api_call(method, json=json)
+        except SlackApiError as error:
+            raise _failure_of(error) from error
+        except aiohttp.ClientConnectorError as error:
+            raise Unavailable(f"can't connect: {error.os_error.strerror or error}") from error
+        except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
+            raise Unknown(f"no answer: {type(error).__name__}") from error
+        data = response.data
+        if not isinstance(data, dict):
+            raise Unknown("an answer that is no JSON object")
+        return data, {key.lower(): value for key, value in response.headers.items()}
+
+
+def _failure_of(error: SlackApiError) -> SlackFailure:
+    response = error.response
+    # slack_sdk hands over aiohttp's response itself where the body was no JSON.
+    status = getattr(response, "status_code", None) or getattr(response, "status", 0)
+    headers = getattr(response, "headers", None) or {}
+    data = getattr(response, "data", None)
+    reason = data.get("error") if isinstance(data, dict) else None
+    if status == 429:
+        return failure("ratelimited", _seconds(headers.get("Retry-After")))
+    if not isinstance(reason, str):
+        return Unknown(f"HTTP {status}")
+    return failure(reason, _seconds(headers.get("Retry-After")))
+
+
+def _seconds(header: object) -> float | None:
+    try:
+        return max(0.0, float(str(header)))
+    except ValueError:
+        return None

@@ -1,0 +1,292 @@
+"""The ledger's worker: renders what is due, hands it to Slack, writes down what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from bot.slack.client import SlackClient
+from bot.slack.errors import (
+    ChannelOutOfReach,
+    RateLimited,
+    Refused,
+    SlackFailure,
+    Unknown,
+    WorkspaceOutOfReach,
+)
+from bot.store.database import StoreUnavailable
+from bot.store.deliveries import Ledger
+from bot.store.ledger import Dead, Delivery, Kind, Later, Outcome, Sent
+from formatters.message import Message
+
+POLL_S = 1.0
+"""A wake-up is a hint; the ledger is looked at this often anyway."""
+CONCURRENCY = 100
+CHANNEL_PAUSE_S = 1.0
+"""Slack's own pace: about one message a second a channel."""
+BACKOFF_CAP_S = 300.0
+GIVE_UP_AFTER = timedelta(hours=24)
+"""A delivery that Slack was in no state to take for so long is old news."""
+HISTORY_SLACK_S = 60
+"""How much earlier than our clock's claim a message is looked for: clocks differ."""
+
+log = structlog.get_logger(__name__)
+
+
+class Rendered(Protocol):
+    """Turns an intent into words, from the newest state."""
+
+    async def __call__(self, delivery: Delivery) -> tuple[Message, int | None] | None:
+        """The message and the revision it shows; None if there is nothing to say any more."""
+        ...
+
+
+class DeliveryWorker:
+    """Sends what the ledger holds, to every workspace whose client it was given."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clients: Mapping[str, SlackClient],
+        render: Rendered,
+        clock: Callable[[], datetime],
+        *,
+        concurrency: int = CONCURRENCY,
+        channel_pause_s: float = CHANNEL_PAUSE_S,
+    ) -> None:
+        self._ledger = ledger
+        self._clients = clients
+        self._render = render
+        self._clock = clock
+        self._concurrency = concurrency
+        self._channel_pause_s = channel_pause_s
+        # `chat.update` has a limit of its own, for a workspace; posts go on meanwhile.
+        self._edits_paused: dict[str, float] = {}
+        self._last_limited: dict[str, tuple[str, float]] = {}
+        self._wake = asyncio.Event()
+        self._in_flight: dict[tuple[str, str], asyncio.Task[None]] = {}
+        # What Slack asked us to leave alone, until when, by the loop's clock; "*" is a whole workspace.
+        self._paused: dict[tuple[str, str], float] = {}
+        self._done: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
+        self._settling: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Say that the ledger may hold something new."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until `stop`; the store's failures are waited out."""
+        await _patiently(self._ledger.recover, "recover")
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                started = await self._start_due()
+            except StoreUnavailable as error:
+                log.warning("deliveries_wait_for_store", reason=str(error))
+                started = 0
+            if not started:
+                await self._sleep()
+
+    async def stop(self, timeout_s: float = 3.0) -> None:
+        """Start nothing more; give what is under way a moment, then leave it to the next start."""
+        self._stopping = True
+        self._wake.set()
+        tasks = list(self._in_flight.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=timeout_s)
+            for task in late:
+                task.cancel()
+
+    async def _sleep(self) -> None:
+        now = asyncio.get_running_loop().time()
+        soonest = min((until - now for until in self._paused.values() if until > now), default=POLL_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), max(0.005, min(POLL_S, soonest)))
+
+    async def _start_due(self) -> int:
+        now = asyncio.get_running_loop().time()
+        self._paused = {place: until for place, until in self._paused.items() if until > now}
+        free = self._concurrency - len(self._in_flight)
+        # A claim is one transaction: a few at a time cost as much as many, so wait for room for many.
+        if free < self._concurrency // 4:
+            return 0
+        claimed = await self._ledger.claim(self._clock(), free, busy=_Busy(self._in_flight, self._paused))
+        for delivery in claimed:
+            place = (delivery.team_id, delivery.channel_id)
+            task = asyncio.create_task(self._deliver(delivery))
+            self._in_flight[place] = task
+            task.add_done_callback(lambda task, place=place: self._landed(place, task))  # type: ignore[misc]
+        return len(claimed)
+
+    def _landed(self, place: tuple[str, str], task: asyncio.Task[None]) -> None:
+        del self._in_flight[place]
+        if not task.cancelled() and task.exception() is not None:
+            log.error("delivery_task_failed", exc_info=task.exception())
+        if len(self._in_flight) <= self._concurrency * 3 // 4:
+            self._wake.set()
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        bound = log.bind(
+            delivery=delivery.id,
+            kind=delivery.kind.value,
+            channel=delivery.channel_id,
+            superevent_id=delivery.superevent_id,
+        )
+        try:
+            outcome = await self._attempt(delivery)
+        except SlackFailure as failure:
+            outcome = self._after(delivery, failure)
+            bound.warning("delivery_failed", reason=failure.reason, attempts=delivery.attempts)
+        except StoreUnavailable as error:
+            outcome = Later(not_before=self._clock() + timedelta(seconds=2), reason=str(error))
+        except Exception:  # noqa: BLE001
+            # The guard of law 6 for words: a message that can't be rendered must not stop the others.
+            bound.exception("delivery_broken")
+            outcome = Later(
+                not_before=self._clock() + timedelta(seconds=_backoff_s(delivery.attempts)),
+                reason="a fault in gwevent, see its log",
+                doubtful=True,
+            )
+            if self._clock() - delivery.created_at > GIVE_UP_AFTER:
+                outcome = Dead(reason="a fault in gwevent, see its log")
+        else:
+            bound.info("delivered", ts=outcome.ts if isinstance(outcome, Sent) else None)
+        if isinstance(outcome, Sent) and delivery.kind is not Kind.EDIT:
+            self._pause((delivery.team_id, delivery.channel_id), self._channel_pause_s)
+        await self._settle(delivery, outcome)
+
+    async def _attempt(self, delivery: Delivery) -> Outcome:
+        client = self._clients.get(delivery.team_id)
+        if client is None:
+            raise WorkspaceOutOfReach("no token for this workspace")
+        if delivery.doubtful and delivery.kind is not Kind.EDIT:
+            found = await self._look_for(client, delivery)
+            if found is not None:
+                # Which revision stands there isn't known; showing none, it will be edited.
+                return Sent(ts=found, revision=0)
+        rendered = await self._render(delivery)
+        if rendered is None:
+            return Dead(reason="nothing to say any more")
+        message, revision = rendered
+        if delivery.kind is Kind.EDIT:
+            assert delivery.root_ts is not None, "the ledger hands out edits of posted roots only"
+            if delivery.shown_revision == revision:
+                return Sent(ts=delivery.root_ts, revision=revision)
+            wait = self._edits_paused.get(delivery.team_id, 0.0) - asyncio.get_running_loop().time()
+            if wait > 0:
+                return Later(not_before=self._clock() + timedelta(seconds=wait), reason="ratelimited")
+            await client.edit(delivery.channel_id, delivery.root_ts, message)
+            return Sent(ts=delivery.root_ts, revision=revision)
+        thread_ts = None if delivery.kind is Kind.ROOT else delivery.root_ts
+        ts = await client.post(delivery.channel_id, message, delivery.id, thread_ts=thread_ts)
+        return Sent(ts=ts, revision=revision)
+
+    async def _look_for(self, client: SlackClient, delivery: Delivery) -> str | None:
+        since = (delivery.attempted_at or delivery.created_at).timestamp() - HISTORY_SLACK_S
+        try:
+            return await client.find(
+                delivery.channel_id,
+                delivery.id,
+                since,
+                thread_ts=None if delivery.kind is Kind.ROOT else delivery.root_ts,
+            )
+        except RateLimited:
+            raise
+        except SlackFailure as failure:
+            # Without the history scope there is no way to know: rather twice than never.
+            log.info("history_not_readable", reason=failure.reason, delivery=delivery.id)
+            return None
+
+    def _after(self, delivery: Delivery, failure: SlackFailure) -> Outcome:
+        """What to do about a failure: wait, or give up."""
+        now = self._clock()
+        if isinstance(failure, RateLimited):
+            self._slow_down(delivery, failure.retry_after)
+            return Later(not_before=now + timedelta(seconds=failure.retry_after), reason=failure.reason)
+        if isinstance(failure, ChannelOutOfReach):
+            return Dead(reason=failure.reason, channel_problem=failure.reason)
+        if isinstance(failure, Refused):
+            return Dead(reason=failure.reason)
+        if now - delivery.created_at > GIVE_UP_AFTER:
+            return Dead(reason=failure.reason)
+        wait = _backoff_s(delivery.attempts)
+        if isinstance(failure, WorkspaceOutOfReach):
+            # Only a person can mend it; the others of this workspace needn't find out one by one.
+            wait = max(wait, 10.0)
+            self._pause((delivery.team_id, "*"), wait)
+        doubtful = isinstance(failure, Unknown)
+        return Later(not_before=now + timedelta(seconds=wait), reason=failure.reason, doubtful=doubtful)
+
+    def _slow_down(self, delivery: Delivery, seconds: float) -> None:
+        now = asyncio.get_running_loop().time()
+        if delivery.kind is Kind.EDIT:
+            self._edits_paused[delivery.team_id] = now + seconds
+            return
+        channel, at = self._last_limited.get(delivery.team_id, (delivery.channel_id, 0.0))
+        self._last_limited[delivery.team_id] = (delivery.channel_id, now)
+        # Two channels refused within a second: it's the workspace that is limited, not the channel.
+        whole = channel != delivery.channel_id and now - at < 1.0
+        self._pause((delivery.team_id, "*" if whole else delivery.channel_id), seconds)
+
+    def _pause(self, place: tuple[str, str], seconds: float) -> None:
+        until = asyncio.get_running_loop().time() + seconds
+        self._paused[place] = max(until, self._paused.get(place, 0.0))
+
+    async def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Write the outcome down, together with those of others that come at the same time."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._done.append((delivery, outcome, written))
+        if self._settling is None:
+            self._settling = asyncio.create_task(self._settle_all())
+        await written
+
+    async def _settle_all(self) -> None:
+        try:
+            while self._done:
+                batch, self._done = self._done, []
+                pairs = [(delivery, outcome) for delivery, outcome, _ in batch]
+                await _patiently(lambda pairs=pairs: self._ledger.settle(pairs, self._clock()), "settle")  # type: ignore[misc]
+                for _, _, written in batch:
+                    if not written.done():
+                        written.set_result(None)
+        finally:
+            self._settling = None
+
+
+class _Busy:
+    """The channels that nothing may be claimed for now."""
+
+    def __init__(
+        self, in_flight: Mapping[tuple[str, str], object], paused: Mapping[tuple[str, str], float]
+    ) -> None:
+        self._in_flight, self._paused = in_flight, paused
+
+    def __contains__(self, place: object) -> bool:
+        assert isinstance(place, tuple)
+        return place in self._in_flight or place in self._paused or (place[0], "*") in self._paused
+
+
+async def _patiently(work: Callable[[], Awaitable[object]], name: str) -> None:
+    """Do the store's work, however long the store takes to come back."""
+    wait = 0.1
+    while True:
+        try:
+            await work()
+        except StoreUnavailable as error:
+            log.warning("ledger_waits_for_store", work=name, reason=str(error))
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 5.0)
+        else:
+            return
+
+
+def _backoff_s(attempts: int) -> float:
+    """1, 2, 4 … 300 s, each give or take a quarter, so that channels don't come back in step."""
+    return min(BACKOFF_CAP_S, 2.0 ** min(attempts - 1, 10)) * random.uniform(0.75, 1.25)  # noqa: S311

@@ -1,0 +1,111 @@
+"""What a call to Slack can come to, and which of Slack's words means which."""
+
+from __future__ import annotations
+
+
+class SlackFailure(Exception):
+    """A call that didn't do what was asked; `reason` is Slack's own word or one of ours."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class RateLimited(SlackFailure):
+    """Not done; to be tried again after `retry_after` seconds."""
+
+    def __init__(self, reason: str, retry_after: float) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class ChannelOutOfReach(SlackFailure):
+    """Nothing can be posted in this channel until somebody changes that."""
+
+
+class WorkspaceOutOfReach(SlackFailure):
+    """The token is no longer good for anything until somebody changes that."""
+
+
+class Refused(SlackFailure):
+    """Slack won't take this message, now or ever."""
+
+
+class Unavailable(SlackFailure):
+    """Slack is in trouble, or can't be reached; it did nothing."""
+
+
+class Unknown(SlackFailure):
+    """No answer came: it may have been done."""
+
+
+CHANNEL_OUT_OF_REACH = frozenset(
+    {
+        "channel_not_found",
+        "not_in_channel",
+        "is_archived",
+        "restricted_action",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_only_channel",
+        "restricted_action_non_threadable_channel",
+        "ekm_access_denied",
+        "cannot_reply_to_message",
+        "messages_tab_disabled",
+    }
+)
+"""https://docs.slack.dev/reference/methods/chat.postMessage, errors about the place."""
+
+WORKSPACE_OUT_OF_REACH = frozenset(
+    {
+        "account_inactive",
+        "invalid_auth",
+        "not_authed",
+        "token_revoked",
+        "token_expired",
+        "no_permission",
+        "missing_scope",
+        "org_login_required",
+        "team_added_to_org",
+        "access_denied",
+        "two_factor_setup_required",
+        "accesslimited",
+        "not_allowed_token_type",
+        "ekm_access_denied_workspace",
+    }
+)
+"""The same page, errors about the token. Two of them pass by themselves; all are tried again."""
+
+RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+
+UNAVAILABLE = frozenset(
+    {"fatal_error", "internal_error", "service_unavailable", "request_timeout", "team_not_found"}
+)
+
+WORDS_ONLY = frozenset(
+    {
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "msg_blocks_too_long",
+        "too_many_blocks",
+        "metadata_too_large",
+        "metadata_must_be_sent_from_app",
+        "invalid_metadata_format",
+        "invalid_metadata_schema",
+        "block_mismatch",
+    }
+)
+"""Errors about what goes with the text: the same words are sent as text alone (law 5)."""
+
+
+def failure(reason: str, retry_after: float | None) -> SlackFailure:
+    """The failure that Slack's word stands for."""
+    if reason in RATE_LIMITED:
+        return RateLimited(reason, 30.0 if retry_after is None else retry_after)
+    if reason in CHANNEL_OUT_OF_REACH:
+        return ChannelOutOfReach(reason)
+    if reason in WORKSPACE_OUT_OF_REACH:
+        return WorkspaceOutOfReach(reason)
+    if reason in UNAVAILABLE:
+        # Slack's own page on `fatal_error` and `internal_error`: some of the work may have been done.
+        return Unknown(reason)
+    return Refused(reason)

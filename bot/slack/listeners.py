@@ -1,0 +1,89 @@
+"""What people do in Slack: slash commands, mentions, buttons. Thin: acknowledge, ask, answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.answers import Answers, Asker
+from formatters.message import Message
+from formatters.mrkdwn import unescape
+
+SHARE = "answer.share"
+
+log = structlog.get_logger(__name__)
+
+Revive = Callable[[str, str], Awaitable[None]]
+
+
+def register(app: AsyncApp, answers: Answers, revive: Revive) -> None:
+    """Register every listener; `revive(team, channel)` is called when a channel comes within reach again."""
+
+    @app.command("/gwevent")
+    async def on_command(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:
+        # Slack waits 3 s for this and nothing else, so it comes before anything that can be slow.
+        await ack()
+        asker = Asker(command["team_id"], command["channel_id"], command["user_id"])
+        message = await answers.answer(unescape(command.get("text") or ""), asker)
+        await respond(**_body(message), response_type="ephemeral")
+
+    @app.event("app_mention")
+    async def on_mention(
+        ack: AsyncAck, client: AsyncWebClient, event: dict[str, Any], body: dict[str, Any]
+    ) -> None:
+        await ack()
+        asker = Asker(str(body["team_id"]), event["channel"], event["user"])
+        text = re.sub(r"<@[A-Z0-9]+(\|[^>]*)?>", " ", event.get("text") or "")
+        message = await answers.answer(unescape(text), asker)
+        # Slash commands don't work inside threads; there people mention, and there they are answered.
+        thread_ts = event.get("thread_ts")
+        await client.chat_postEphemeral(
+            channel=event["channel"], user=event["user"], thread_ts=thread_ts, **_body(message)
+        )
+
+    @app.action(SHARE)
+    async def on_share(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await ack()
+        channel = body.get("channel") or {}
+        asker = Asker(body["team"]["id"], str(channel.get("id", "")), body["user"]["id"])
+        # Asked again, not copied: what is posted is the newest state.
+        message = await answers.answer(unescape(str(action.get("value") or "")), asker, shared=True)
+        container = body.get("container") or {}
+        await respond(**_body(message), response_type="in_channel", thread_ts=container.get("thread_ts"))
+
+    @app.action(re.compile(r".*"))
+    async def on_other_action(ack: AsyncAck) -> None:
+        # A button with an address opens it by itself, and still wants to be acknowledged.
+        await ack()
+
+    @app.event("member_joined_channel")
+    async def on_joined(ack: AsyncAck, event: dict[str, Any], body: dict[str, Any], context: Any) -> None:
+        await ack()
+        if event.get("user") == context.bot_user_id:
+            await revive(str(body["team_id"]), event["channel"])
+
+    @app.event("channel_unarchive")
+    async def on_unarchived(ack: AsyncAck, event: dict[str, Any], body: dict[str, Any]) -> None:
+        await ack()
+        await revive(str(body["team_id"]), event["channel"])
+
+    @app.event("group_unarchive")
+    async def on_private_unarchived(ack: AsyncAck, event: dict[str, Any], body: dict[str, Any]) -> None:
+        await ack()
+        await revive(str(body["team_id"]), event["channel"])
+
+    @app.error
+    async def on_error(error: Exception, body: dict[str, Any]) -> None:
+        # Bolt's last guard: what a listener didn't foresee is logged, without what people wrote.
+        log.error("listener_failed", type=body.get("type"), command=body.get("command"), exc_info=error)
+
+
+def _body(message: Message) -> dict[str, Any]:
+    return {"text": message.text, "blocks": [dict(block) for block in message.blocks]}

@@ -1,0 +1,1 @@
+"""The store: one database, opened here only; nouns come out, never rows."""

@@ -1,0 +1,285 @@
+"""The ledger: which deliveries are due, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.ledger import Counts, Dead, Delivery, Kind, Later, Outcome, Sent, State
+from bot.store.store import want_edits
+
+_d = schema.deliveries
+_t = schema.threads
+
+OPEN = (State.PENDING.value, State.SENDING.value)
+
+
+class Ledger:
+    """Claims and outcomes; each batch is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def recover(self) -> int:
+        """Put back what a process that is gone had claimed (it may stand in its channel); return how many."""
+        async with self._database.writing() as connection:
+            result = await connection.execute(
+                update(_d)
+                .where(_d.c.state == State.SENDING.value)
+                .values(state=State.PENDING.value, doubtful=True)
+            )
+            return result.rowcount
+
+    async def claim(
+        self, now: datetime, limit: int, *, busy: Container[tuple[str, str]] = ()
+    ) -> list[Delivery]:
+        """Claim up to `limit` due deliveries, at most one a channel and none in `busy` channels.
+
+        A reply waits for its root and for every earlier reply of its thread; an edit only for its root.
+        """
+        if limit <= 0:
+            return []
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(_due(now))).all()
+        chosen = [row for row in rows if (row.team_id, row.channel_id) not in busy][:limit]
+        if not chosen:
+            return []
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(_d)
+                .where(_d.c.id.in_([row.id for row in chosen]), _d.c.state == State.PENDING.value)
+                .values(state=State.SENDING.value, attempts=_d.c.attempts + 1, attempted_at=now)
+            )
+            # Between the two a plan may have cancelled one, or an edit gained a revision: read again.
+            again = select(_d.c.id).where(
+                _d.c.id.in_([row.id for row in chosen]), _d.c.state == State.SENDING.value
+            )
+            claimed = set((await connection.execute(again)).scalars())
+        return [_delivery(row) for row in chosen if row.id in claimed]
+
+    async def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
+        """Write down what became of claimed deliveries, all in one transaction."""
+        sent = [(d, o) for d, o in outcomes if isinstance(o, Sent)]
+        later = [(d, o) for d, o in outcomes if isinstance(o, Later)]
+        dead = [(d, o) for d, o in outcomes if isinstance(o, Dead)]
+        async with self._database.writing() as connection:
+            if later:
+                await _update_rows(
+                    connection,
+                    [
+                        {
+                            "b_id": d.id,
+                            "state": State.PENDING.value,
+                            "not_before": o.not_before,
+                            "reason": o.reason,
+                            "doubtful": o.doubtful or d.doubtful,
+                        }
+                        for d, o in later
+                    ],
+                )
+            if dead:
+                await _bury(connection, dead, now)
+            if sent:
+                await _settle_sent(connection, sent, now)
+
+    async def counts(self) -> Counts:
+        """How much waits, is dead, is quarantined."""
+        async with self._database.reading() as connection:
+            states = (
+                await connection.execute(
+                    select(_d.c.state, func.count(), func.min(_d.c.created_at)).group_by(_d.c.state)
+                )
+            ).all()
+            quarantined = (
+                await connection.execute(select(func.count()).select_from(schema.quarantine))
+            ).scalar_one()
+        waiting = [row for row in states if row[0] in OPEN]
+        return Counts(
+            waiting=sum(row[1] for row in waiting),
+            dead=sum(row[1] for row in states if row[0] == State.DEAD.value),
+            quarantined=quarantined,
+            oldest_waiting=min((row[2] for row in waiting), default=None),
+        )
+
+    async def next_due(self) -> datetime | None:
+        """When the next waiting delivery may go out; None if nothing waits."""
+        async with self._database.reading() as connection:
+            query = select(func.min(_d.c.not_before)).where(_d.c.state == State.PENDING.value)
+            due: datetime | None = (await connection.execute(query)).scalar()
+            return due
+
+    async def revive(self, team_id: str, channel_id: str, since: datetime, now: datetime) -> int:
+        """Bring back what died because the channel was out of reach, if it is younger than `since`.
+
+        Return how many deliveries wait again.
+        """
+        mine = (_d.c.team_id == team_id) & (_d.c.channel_id == channel_id)
+        async with self._database.writing() as connection:
+            known = (
+                delete(schema.channels)
+                .where(schema.channels.c.team_id == team_id, schema.channels.c.channel_id == channel_id)
+                .returning(schema.channels.c.problem)
+            )
+            problem = (await connection.execute(known)).scalar_one_or_none()
+            if problem is None:
+                return 0
+            result = await connection.execute(
+                update(_d)
+                .where(mine, _d.c.state == State.DEAD.value, _d.c.reason == problem, _d.c.created_at >= since)
+                .values(state=State.PENDING.value, not_before=now, attempts=0, reason=None)
+            )
+            return result.rowcount
+
+
+def _due(now: datetime) -> Select[*tuple[Any, ...]]:
+    earlier = _d.alias("earlier")
+    order = [_d.c.priority, _d.c.id]
+    blocked = (
+        select(earlier.c.id)
+        .where(
+            earlier.c.thread_id == _d.c.thread_id,
+            earlier.c.id < _d.c.id,
+            earlier.c.kind != Kind.EDIT.value,
+            earlier.c.state.in_(OPEN),
+        )
+        .exists()
+    )
+    may_go: ColumnElement[bool] = or_(
+        _d.c.thread_id.is_(None),
+        _d.c.kind == Kind.ROOT.value,
+        _t.c.root_ts.is_not(None) & ((_d.c.kind == Kind.EDIT.value) | ~blocked),
+    )
+    place = func.row_number().over(partition_by=[_d.c.team_id, _d.c.channel_id], order_by=order)
+    due = (
+        select(
+            _d,
+            _t.c.superevent_id,
+            _t.c.wanted_revision.label("revision"),
+            _t.c.root_ts,
+            _t.c.shown_revision,
+            place.label("place"),
+        )
+        .join(_t, _t.c.id == _d.c.thread_id, isouter=True)
+        .where(_d.c.state == State.PENDING.value, _d.c.not_before <= now, may_go)
+        .subquery()
+    )
+    return select(due).where(due.c.place == 1).order_by(due.c.priority, due.c.id)
+
+
+def _delivery(row: Any) -> Delivery:
+    return Delivery(
+        id=row.id,
+        team_id=row.team_id,
+        channel_id=row.channel_id,
+        kind=Kind(row.kind),
+        subject_id=row.subject_id,
+        attempts=row.attempts + 1,
+        doubtful=row.doubtful,
+        created_at=row.created_at,
+        attempted_at=row.attempted_at,
+        thread_id=row.thread_id,
+        superevent_id=row.superevent_id,
+        revision=row.revision,
+        root_ts=row.root_ts,
+        shown_revision=row.shown_revision,
+    )
+
+
+async def _update_rows(connection: AsyncConnection, rows: list[dict[str, object]]) -> None:
+    names = [name for name in rows[0] if name != "b_id"]
+    await connection.execute(
+        update(_d).where(_d.c.id == bindparam("b_id")).values({name: bindparam(name) for name in names}), rows
+    )
+
+
+async def _settle_sent(
+    connection: AsyncConnection, sent: Sequence[tuple[Delivery, Sent]], now: datetime
+) -> None:
+    await _update_rows(
+        connection,
+        [
+            {
+                "b_id": d.id,
+                "state": State.SENT.value,
+                "sent_at": now,
+                "ts": o.ts,
+                "reason": None,
+                "doubtful": False,
+            }
+            for d, o in sent
+        ],
+    )
+    shown = {d.thread_id: (d, o) for d, o in sent if d.kind in (Kind.ROOT, Kind.EDIT)}
+    if shown:
+        await connection.execute(
+            update(_t)
+            .where(_t.c.id == bindparam("b_id"))
+            .values(root_ts=bindparam("root"), shown_revision=bindparam("revision")),
+            [
+                {
+                    "b_id": thread,
+                    "root": o.ts if d.kind is Kind.ROOT else d.root_ts,
+                    "revision": o.revision,
+                }
+                for thread, (d, o) in shown.items()
+            ],
+        )
+        behind = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(
+            _t.c.id.in_(shown), _t.c.wanted_revision > _t.c.shown_revision
+        )
+        places = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(behind)).all()}
+        await want_edits(connection, places, now)
+    confirmed = [d.subject_id for d, _ in sent if d.kind is Kind.CONFIRMATION]
+    if confirmed:
+        table = schema.subscriptions
+        await connection.execute(
+            update(table)
+            .where(table.c.id.in_(confirmed), table.c.confirmed_at.is_(None))
+            .values(confirmed_at=now)
+        )
+    await _forget_problems(connection, {(d.team_id, d.channel_id) for d, _ in sent})
+
+
+async def _forget_problems(connection: AsyncConnection, places: set[tuple[str, str]]) -> None:
+    table = schema.channels
+    known = (await connection.execute(select(table.c.team_id, table.c.channel_id))).all()
+    for team, channel in places & {(row.team_id, row.channel_id) for row in known}:
+        await connection.execute(delete(table).where(table.c.team_id == team, table.c.channel_id == channel))
+
+
+async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead]], now: datetime) -> None:
+    await _update_rows(
+        connection, [{"b_id": d.id, "state": State.DEAD.value, "reason": o.reason} for d, o in dead]
+    )
+    for d, o in dead:
+        if d.kind is Kind.ROOT:
+            # What hangs on a root that never was can't go out either.
+            await connection.execute(
+                update(_d)
+                .where(_d.c.thread_id == d.thread_id, _d.c.state == State.PENDING.value)
+                .values(state=State.DEAD.value, reason=o.reason)
+            )
+        if d.kind is Kind.CONFIRMATION:
+            # Where nothing can be posted nothing is subscribed.
+            table = schema.subscriptions
+            await connection.execute(
+                delete(table).where(table.c.id == d.subject_id, table.c.confirmed_at.is_(None))
+            )
+    problems: Mapping[tuple[str, str], str] = {
+        (d.team_id, d.channel_id): o.channel_problem for d, o in dead if o.channel_problem is not None
+    }
+    await _forget_problems(connection, set(problems))
+    if problems:
+        await connection.execute(
+            insert(schema.channels),
+            [
+                {"team_id": team, "channel_id": channel, "problem": problem, "since": now}
+                for (team, channel), problem in problems.items()
+            ],
+        )

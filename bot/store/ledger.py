@@ -1,0 +1,132 @@
+"""The ledger's nouns: what is to be posted, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+
+class Kind(StrEnum):
+    """What a delivery brings."""
+
+    ROOT = "root"
+    REPLY = "reply"
+    EDIT = "edit"
+    CONFIRMATION = "confirmation"
+    """That a subscription is in force; its subject is the subscription."""
+    APOLOGY = "apology"
+    """That a notice of a known event couldn't be read; its subject is the quarantined payload."""
+    OPS = "ops"
+    """The same for who runs the bot."""
+
+
+class State(StrEnum):
+    """Where a delivery stands. Waiting is `PENDING` with a `not_before` ahead."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    DEAD = "dead"
+
+
+class Priority(IntEnum):
+    """Which goes first in a channel; within one, the older."""
+
+    ROOT = 0
+    ANSWER = 1
+    REPLY = 2
+    EDIT = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One claimed row of the ledger: an intent, not words."""
+
+    id: int
+    team_id: str
+    channel_id: str
+    kind: Kind
+    subject_id: int
+    attempts: int
+    """Including this one."""
+    doubtful: bool
+    """It was sent before and no answer came: it may stand in the channel already."""
+    created_at: datetime
+    attempted_at: datetime | None
+    """When it was tried last before this time."""
+    thread_id: int | None
+    superevent_id: str | None
+    revision: int | None
+    """The superevent's newest revision when the row was claimed."""
+    root_ts: str | None
+    shown_revision: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """It stands in the channel."""
+
+    ts: str
+    revision: int | None = None
+    """What a root or an edit shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """Not now: try again at `not_before`."""
+
+    not_before: datetime
+    reason: str
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """Given up, and why."""
+
+    reason: str
+    channel_problem: str | None = None
+    """Slack's word, if the whole channel is out of reach."""
+
+
+Outcome = Sent | Later | Dead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How much the ledger and the quarantine hold."""
+
+    waiting: int
+    dead: int
+    quarantined: int
+    oldest_waiting: datetime | None
+
+
+def delivery_row(
+    team_id: str,
+    channel_id: str,
+    kind: Kind,
+    subject_id: int,
+    now: datetime,
+    *,
+    thread_id: int | None = None,
+    slot: str | None = None,
+) -> dict[str, object]:
+    """A new row of the ledger, due at once."""
+    priority = {Kind.ROOT: Priority.ROOT, Kind.REPLY: Priority.REPLY, Kind.EDIT: Priority.EDIT}
+    return {
+        "team_id": team_id,
+        "channel_id": channel_id,
+        "kind": kind.value,
+        "slot": slot or f"{kind.value}:{subject_id}",
+        "thread_id": thread_id,
+        "subject_id": subject_id,
+        "priority": int(priority.get(kind, Priority.ANSWER)),
+        "state": State.PENDING.value,
+        "not_before": now,
+        "attempts": 0,
+        "doubtful": False,
+        "reason": None,
+        "created_at": now,
+    }

@@ -1,0 +1,175 @@
+"""The tables. Every row that belongs to a workspace carries its team id; times are UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, stored as UTC; SQLite forgets the zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn to UTC; a naive time is a bug, not a value."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("A time without its zone can't be stored.")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Put the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# SQLite only counts up by itself on INTEGER.
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+superevents = Table(
+    "superevents",
+    metadata,
+    Column("superevent_id", String(32), primary_key=True),
+    Column("category", String(8), nullable=False),
+    # Counts the notices stored; what a root shows is a revision.
+    Column("revision", Integer, nullable=False),
+    # What `latest` and `recent` choose and sort by, so that they needn't read every notice.
+    Column("group_name", String(32)),
+    Column("event_time", UtcDateTime, nullable=False),
+    Index("ix_superevents_category_event_time", "category", "event_time"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("superevent_id", ForeignKey("superevents.superevent_id"), nullable=False),
+    Column("alert_type", String(32), nullable=False),
+    Column("time_created", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False, index=True),
+    Column("origin", String(255), nullable=False),
+    # The notice as JSON; null once purged: the key above stays for ever, so that a repeat stays a repeat.
+    Column("facts", Text),
+    UniqueConstraint("superevent_id", "alert_type", "time_created"),
+    sqlite_autoincrement=True,
+)
+
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("notice_id", ForeignKey("notices.id"), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("origin", String(255), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("superevent_id", String(32)),
+    Column("received_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("team_id", String(32), primary_key=True),
+    Column("channel_id", String(32), primary_key=True),
+    # Slack's word for why nothing can be posted there; a row exists only while that is so.
+    Column("problem", String(64), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("team_id", String(32), nullable=False),
+    Column("channel_id", String(32), nullable=False),
+    Column("words", String(3000), nullable=False),
+    Column("created_by", String(32), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    # In force only once its confirmation stands in the channel.
+    Column("confirmed_at", UtcDateTime),
+    UniqueConstraint("team_id", "channel_id", "words"),
+    # Never a number twice: threads and deliveries remember which subscription they came from.
+    sqlite_autoincrement=True,
+)
+
+threads = Table(
+    "threads",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("team_id", String(32), nullable=False),
+    Column("channel_id", String(32), nullable=False),
+    Column("superevent_id", ForeignKey("superevents.superevent_id"), nullable=False, index=True),
+    # No foreign key: the thread outlives its subscription.
+    Column("subscription_id", BigInteger, nullable=False),
+    Column("root_ts", String(32)),
+    Column("wanted_revision", Integer, nullable=False),
+    Column("shown_revision", Integer),
+    UniqueConstraint("team_id", "channel_id", "superevent_id"),
+    sqlite_autoincrement=True,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("team_id", String(32), nullable=False),
+    Column("channel_id", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    # What makes the delivery the only one of its kind in its channel: "root:<superevent>", "reply:<notice>" …
+    Column("slot", String(64), nullable=False),
+    Column("thread_id", ForeignKey("threads.id"), index=True),
+    # The row that is rendered: a notice, a subscription, a quarantined payload, as the kind says.
+    Column("subject_id", BigInteger, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # Sent, and no answer came: it may stand in the channel, so it is looked for before it is sent again.
+    Column("doubtful", Boolean, nullable=False),
+    Column("reason", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("attempted_at", UtcDateTime),
+    Column("sent_at", UtcDateTime),
+    Column("ts", String(32)),
+    UniqueConstraint("team_id", "channel_id", "slot"),
+    Index("ix_deliveries_state_channel", "state", "team_id", "channel_id", "priority", "id"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,454 @@
+"""What was received: notices, superevents, payloads, quarantine; and the one transaction of an alert."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.routing import CancelRoot, Edit, Intent, OpenRoot, Reply, RootState, Thread
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.ledger import Kind, State, delivery_row
+from bot.store.subscriptions import subscriptions_in_force
+from formatters.notice import Category, Notice, category_of
+from formatters.subscription import Subscription
+from formatters.superevent import Superevent
+
+Planner = Callable[[Superevent, Notice, Sequence[Thread], Sequence[Subscription]], list[Intent]]
+Apologist = Callable[
+    [Category, Sequence[Thread], Sequence[Subscription]], Sequence[tuple[str, str, int | None]]
+]
+
+CANCELLED = "retracted before it was posted"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a notice handed to the store."""
+
+    new: bool
+    conflict: bool
+    """It has the key of a stored notice, and says something else."""
+    intents: int
+    """How many intents its plan held."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """A payload that couldn't be handled."""
+
+    id: int
+    body: bytes
+    origin: str
+    reason: str
+    superevent_id: str | None
+    received_at: datetime
+
+
+class Store:
+    """Notices in, nouns out."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(
+        self, notice: Notice, body: bytes, origin: str, received_at: datetime, plan: Planner
+    ) -> Recorded:
+        """Store a notice with its payload and what follows from it, in one transaction (law 3).
+
+        The superevent is locked, so that two notices of one event that come at once are planned one after
+        the other. A repeat (same key) changes nothing. Raises StoreUnavailable.
+        """
+        async with self._database.writing() as connection:
+            revision = await _lock_superevent(connection, notice)
+            known = await _stored_notices(connection, notice.superevent_id)
+            repeat = next(
+                (row for row in known if (row.alert_type, row.time_created) == notice.key[1:]), None
+            )
+            if repeat is not None:
+                other = repeat.facts is not None and Notice.from_json(repeat.facts) != notice
+                return Recorded(new=False, conflict=other, intents=0)
+            notice_id = await _insert_notice(connection, notice, body, origin, received_at)
+            history = [Notice.from_json(row.facts) for row in known if row.facts is not None]
+            superevent = Superevent.of([*history, notice])
+            await connection.execute(
+                update(schema.superevents)
+                .where(schema.superevents.c.superevent_id == notice.superevent_id)
+                .values(revision=revision + 1, **_summary(superevent))
+            )
+            threads = await _threads(connection, notice.superevent_id)
+            intents = plan(superevent, notice, threads, await subscriptions_in_force(connection))
+            await connection.execute(
+                update(schema.threads)
+                .where(schema.threads.c.superevent_id == notice.superevent_id)
+                .values(wanted_revision=revision + 1)
+            )
+            await _apply(connection, intents, notice.superevent_id, notice_id, revision + 1, received_at)
+            return Recorded(new=True, conflict=False, intents=len(intents))
+
+    async def quarantine(
+        self,
+        body: bytes,
+        origin: str,
+        reason: str,
+        superevent_id: str | None,
+        received_at: datetime,
+        apologise: Apologist | None,
+        ops: tuple[str, str] | None,
+    ) -> bool:
+        """Keep a payload that couldn't be handled; False if the very same bytes are kept already.
+
+        `apologise` chooses the channels that are told (None: nobody); `ops` is the (team, channel) of who
+        runs the bot.
+        """
+        digest = hashlib.sha256(body).hexdigest()
+        async with self._database.writing() as connection:
+            same = select(schema.quarantine.c.id).where(schema.quarantine.c.digest == digest)
+            if (await connection.execute(same)).first() is not None:
+                return False
+            result = await connection.execute(
+                insert(schema.quarantine).values(
+                    digest=digest,
+                    body=body,
+                    origin=origin[:255],
+                    reason=reason,
+                    superevent_id=superevent_id,
+                    received_at=received_at,
+                )
+            )
+            quarantine_id = _new_id(result.inserted_primary_key)
+            rows = []
+            if apologise is not None and superevent_id is not None:
+                threads = await _threads(connection, superevent_id)
+                channels = apologise(
+                    category_of(superevent_id), threads, await subscriptions_in_force(connection)
+                )
+                rows += [
+                    delivery_row(team, channel, Kind.APOLOGY, quarantine_id, received_at, thread_id=thread)
+                    for team, channel, thread in channels
+                ]
+            if ops is not None:
+                rows.append(delivery_row(*ops, Kind.OPS, quarantine_id, received_at))
+            if rows:
+                await connection.execute(insert(schema.deliveries), rows)
+            return True
+
+    async def quarantined(self, quarantine_id: int) -> Quarantined | None:
+        """One quarantined payload, or None if it was taken out since."""
+        found = await self._quarantined(
+            select(schema.quarantine).where(schema.quarantine.c.id == quarantine_id)
+        )
+        return found[0] if found else None
+
+    async def next_quarantined(self, after: int = 0) -> Quarantined | None:
+        """The quarantined payload after this id, for going through all of them one by one."""
+        table = schema.quarantine
+        found = await self._quarantined(select(table).where(table.c.id > after).order_by(table.c.id).limit(1))
+        return found[0] if found else None
+
+    async def _quarantined(self, query: Select[tuple[object, ...]]) -> list[Quarantined]:
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            Quarantined(
+                id=row.id,
+                body=row.body,
+                origin=row.origin,
+                reason=row.reason,
+                superevent_id=row.superevent_id,
+                received_at=row.received_at,
+            )
+            for row in rows
+        ]
+
+    async def release(self, quarantine_id: int) -> None:
+        """Take a payload out of the quarantine, once it was handled. What was posted about it stays."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                delete(schema.deliveries).where(
+                    schema.deliveries.c.kind.in_([Kind.APOLOGY, Kind.OPS]),
+                    schema.deliveries.c.subject_id == quarantine_id,
+                    schema.deliveries.c.state == State.PENDING,
+                )
+            )
+            await connection.execute(delete(schema.quarantine).where(schema.quarantine.c.id == quarantine_id))
+
+    async def superevent(self, superevent_id: str) -> Superevent | None:
+        """All that is known of one superevent, or None."""
+        found = await self.superevent_at(superevent_id)
+        return None if found is None else found[0]
+
+    async def superevent_at(self, superevent_id: str) -> tuple[Superevent, int] | None:
+        """A superevent with the revision it was read at, or None."""
+        async with self._database.reading() as connection:
+            query = select(schema.superevents.c.revision).where(
+                schema.superevents.c.superevent_id == superevent_id
+            )
+            revision = (await connection.execute(query)).scalar_one_or_none()
+            rows = await _stored_notices(connection, superevent_id)
+        notices = [Notice.from_json(row.facts) for row in rows if row.facts is not None]
+        return None if revision is None or not notices else (Superevent.of(notices), revision)
+
+    async def notice_key(self, notice_id: int) -> tuple[str, str, datetime] | None:
+        """The key of a stored notice."""
+        table = schema.notices
+        async with self._database.reading() as connection:
+            query = select(table.c.superevent_id, table.c.alert_type, table.c.time_created)
+            row = (await connection.execute(query.where(table.c.id == notice_id))).first()
+        return None if row is None else (row.superevent_id, row.alert_type, row.time_created)
+
+    async def newest(
+        self, *, category: Category, group: str | None = None, limit: int = 1
+    ) -> list[Superevent]:
+        """The newest superevents of a category by the time of the event, the newest first."""
+        table = schema.superevents
+        query = select(table.c.superevent_id).where(table.c.category == category.value)
+        if group is not None:
+            query = query.where(func.lower(table.c.group_name) == group.lower())
+        async with self._database.reading() as connection:
+            order = query.order_by(table.c.event_time.desc(), table.c.superevent_id.desc()).limit(limit)
+            ids = list((await connection.execute(order)).scalars())
+        found = [await self.superevent(superevent_id) for superevent_id in ids]
+        return [superevent for superevent in found if superevent is not None]
+
+    async def ids(self, limit: int = 2_000) -> list[str]:
+        """The newest superevents' ids, for "did you mean"."""
+        table = schema.superevents
+        async with self._database.reading() as connection:
+            query = select(table.c.superevent_id).order_by(table.c.event_time.desc()).limit(limit)
+            return list((await connection.execute(query)).scalars())
+
+    async def last_notice(self) -> Notice | None:
+        """The notice received last."""
+        table = schema.notices
+        async with self._database.reading() as connection:
+            query = select(table.c.facts).where(table.c.facts.is_not(None))
+            facts = (
+                await connection.execute(
+                    query.order_by(table.c.received_at.desc(), table.c.id.desc()).limit(1)
+                )
+            ).scalar()
+        return None if facts is None else Notice.from_json(facts)
+
+    async def purge_mock_payloads(self, received_before: datetime) -> int:
+        """Remove the payloads of mocks received before; facts and keys stay. Return how many."""
+        mocks = (
+            select(schema.notices.c.id)
+            .join(schema.superevents, schema.superevents.c.superevent_id == schema.notices.c.superevent_id)
+            .where(schema.superevents.c.category == Category.MOCK.value)
+            .where(schema.notices.c.received_at < received_before)
+        )
+        async with self._database.writing() as connection:
+            result = await connection.execute(
+                delete(schema.payloads).where(schema.payloads.c.notice_id.in_(mocks))
+            )
+            return result.rowcount
+
+
+async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
+    """Lock the superevent's row, making it if it's new; return its revision (0 if new)."""
+    table = schema.superevents
+    query = select(table.c.revision).where(table.c.superevent_id == notice.superevent_id).with_for_update()
+    revision: int | None = (await connection.execute(query)).scalar_one_or_none()
+    if revision is not None:
+        return revision
+    new = {
+        "superevent_id": notice.superevent_id,
+        "category": notice.category.value,
+        "revision": 0,
+        **_summary(Superevent.of([notice])),
+    }
+    if connection.dialect.name == "postgresql":
+        # Another consumer may be making the same row: wait for it, and take what it made.
+        from sqlalchemy.dialects.postgresql import insert as upsert
+
+        await connection.execute(upsert(table).values(new).on_conflict_do_nothing())
+        made: int = (await connection.execute(query)).scalar_one()
+        return made
+    await connection.execute(insert(table).values(new))
+    return 0
+
+
+def _summary(superevent: Superevent) -> dict[str, object]:
+    event = superevent.event
+    return {
+        "group_name": None if event is None else event.group[:32],
+        "event_time": superevent.notices[0].time_created if event is None else event.time,
+    }
+
+
+async def _stored_notices(connection: AsyncConnection, superevent_id: str) -> Sequence[Any]:
+    table = schema.notices
+    query = select(table.c.id, table.c.alert_type, table.c.time_created, table.c.facts)
+    result = await connection.execute(
+        query.where(table.c.superevent_id == superevent_id).order_by(table.c.id)
+    )
+    return result.all()
+
+
+async def _insert_notice(
+    connection: AsyncConnection, notice: Notice, body: bytes, origin: str, received_at: datetime
+) -> int:
+    result = await connection.execute(
+        insert(schema.notices).values(
+            superevent_id=notice.superevent_id,
+            alert_type=notice.alert_type,
+            time_created=notice.time_created,
+            received_at=received_at,
+            origin=origin[:255],
+            facts=notice.to_json(),
+        )
+    )
+    notice_id = _new_id(result.inserted_primary_key)
+    await connection.execute(insert(schema.payloads).values(notice_id=notice_id, body=body))
+    return notice_id
+
+
+def _new_id(key: object) -> int:
+    assert isinstance(key, Row | tuple)
+    value = key[0]
+    assert isinstance(value, int)
+    return value
+
+
+def _root_state(state: str | None, doubtful: bool | None) -> RootState:
+    if state == State.SENT:
+        return RootState.POSTED
+    if state == State.SENDING or (state == State.PENDING and doubtful):
+        return RootState.ATTEMPTED
+    return RootState.WAITING if state == State.PENDING else RootState.DEAD
+
+
+async def _threads(connection: AsyncConnection, superevent_id: str) -> list[Thread]:
+    threads, deliveries = schema.threads, schema.deliveries
+    root = (deliveries.c.thread_id == threads.c.id) & (deliveries.c.kind == Kind.ROOT.value)
+    query = (
+        select(threads, deliveries.c.state, deliveries.c.doubtful)
+        .join(deliveries, root, isouter=True)
+        .where(threads.c.superevent_id == superevent_id)
+        .order_by(threads.c.id)
+    )
+    return [
+        Thread(
+            id=row.id,
+            team_id=row.team_id,
+            channel_id=row.channel_id,
+            subscription_id=row.subscription_id,
+            root=_root_state(row.state, row.doubtful),
+        )
+        for row in (await connection.execute(query)).all()
+    ]
+
+
+async def _apply(
+    connection: AsyncConnection,
+    intents: Sequence[Intent],
+    superevent_id: str,
+    notice_id: int,
+    revision: int,
+    now: datetime,
+) -> None:
+    await _open_roots(
+        connection, [i for i in intents if isinstance(i, OpenRoot)], superevent_id, notice_id, revision, now
+    )
+    cancelled = [i.thread_id for i in intents if isinstance(i, CancelRoot)]
+    deliveries = schema.deliveries
+    if cancelled:
+        await connection.execute(
+            update(deliveries)
+            .where(deliveries.c.thread_id.in_(cancelled), deliveries.c.state == State.PENDING)
+            .values(state=State.DEAD.value, reason=CANCELLED)
+        )
+    places = await _places(connection, superevent_id)
+    replies = [
+        delivery_row(*places[i.thread_id], Kind.REPLY, notice_id, now, thread_id=i.thread_id)
+        for i in intents
+        if isinstance(i, Reply)
+    ]
+    if replies:
+        await connection.execute(insert(deliveries), replies)
+    await want_edits(
+        connection, {i.thread_id: places[i.thread_id] for i in intents if isinstance(i, Edit)}, now
+    )
+
+
+async def _places(connection: AsyncConnection, superevent_id: str) -> dict[int, tuple[str, str]]:
+    table = schema.threads
+    query = select(table.c.id, table.c.team_id, table.c.channel_id).where(
+        table.c.superevent_id == superevent_id
+    )
+    return {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(query)).all()}
+
+
+async def want_edits(connection: AsyncConnection, places: dict[int, tuple[str, str]], now: datetime) -> None:
+    """Make sure that each of these threads has an edit under way: one row a thread, used again and again."""
+    if not places:
+        return
+    deliveries = schema.deliveries
+    mine = deliveries.c.thread_id.in_(places) & (deliveries.c.kind == Kind.EDIT.value)
+    present = set((await connection.execute(select(deliveries.c.thread_id).where(mine))).scalars())
+    # One that is being sent now looks again by itself when it is done.
+    await connection.execute(
+        update(deliveries)
+        .where(mine, deliveries.c.state.in_([State.SENT.value, State.DEAD.value]))
+        .values(state=State.PENDING.value, not_before=now, attempts=0, reason=None, created_at=now)
+    )
+    rows = [
+        delivery_row(*place, Kind.EDIT, thread_id, now, thread_id=thread_id)
+        for thread_id, place in places.items()
+        if thread_id not in present
+    ]
+    if rows:
+        await connection.execute(insert(deliveries), rows)
+
+
+async def _open_roots(
+    connection: AsyncConnection,
+    roots: Sequence[OpenRoot],
+    superevent_id: str,
+    notice_id: int,
+    revision: int,
+    now: datetime,
+) -> None:
+    if not roots:
+        return
+    threads, deliveries = schema.threads, schema.deliveries
+    wanted = {(root.team_id, root.channel_id): root.subscription_id for root in roots}
+    # A thread whose root died is opened again: what it never said is old by now.
+    known = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
+    for place in wanted.keys() & known.keys():
+        await connection.execute(delete(deliveries).where(deliveries.c.thread_id == known[place]))
+        await connection.execute(
+            update(threads)
+            .where(threads.c.id == known[place])
+            .values(subscription_id=wanted[place], root_ts=None, shown_revision=None)
+        )
+    fresh = [
+        {
+            "team_id": team,
+            "channel_id": channel,
+            "superevent_id": superevent_id,
+            "subscription_id": subscription,
+            "wanted_revision": revision,
+        }
+        for (team, channel), subscription in wanted.items()
+        if (team, channel) not in known
+    ]
+    if fresh:
+        await connection.execute(insert(threads), fresh)
+    by_place = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
+    await connection.execute(
+        insert(deliveries),
+        [
+            delivery_row(
+                *place, Kind.ROOT, notice_id, now, thread_id=by_place[place], slot=f"root:{superevent_id}"
+            )
+            for place in wanted
+        ],
+    )

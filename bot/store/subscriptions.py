@@ -1,0 +1,171 @@
+"""What channels asked for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.filters import parse
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.ledger import Kind, State, delivery_row
+from formatters.subscription import Subscription, Wish
+
+
+class Subscriptions:
+    """Subscriptions in, subscriptions out."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of_channel(self, team_id: str, channel_id: str) -> list[Subscription]:
+        """A channel's subscriptions that are in force, the oldest first."""
+        async with self._database.reading() as connection:
+            return await subscriptions_in_force(connection, (team_id, channel_id))
+
+    async def count(self) -> int:
+        """How many are in force, in all workspaces."""
+        async with self._database.reading() as connection:
+            return len(await subscriptions_in_force(connection))
+
+    async def ask(
+        self, team_id: str, channel_id: str, wish: Wish, user_id: str, now: datetime
+    ) -> tuple[Subscription, bool]:
+        """Put a subscription and its confirmation in the ledger: (it, whether it is in force already).
+
+        It comes into force when the confirmation stands in the channel. One that still waits for that, from
+        an earlier try, is taken up again.
+        """
+        table, deliveries = schema.subscriptions, schema.deliveries
+        mine = (
+            (table.c.team_id == team_id) & (table.c.channel_id == channel_id) & (table.c.words == wish.words)
+        )
+        async with self._database.writing() as connection:
+            row = (await connection.execute(select(table).where(mine))).first()
+            if row is not None:
+                confirmation = (deliveries.c.kind == Kind.CONFIRMATION.value) & (
+                    deliveries.c.subject_id == row.id
+                )
+                await connection.execute(
+                    update(deliveries)
+                    .where(confirmation, deliveries.c.state == State.PENDING.value)
+                    .values(not_before=now)
+                )
+                return _subscription(row), row.confirmed_at is not None
+            result = await connection.execute(
+                insert(table).values(
+                    team_id=team_id,
+                    channel_id=channel_id,
+                    words=wish.words,
+                    created_by=user_id,
+                    created_at=now,
+                )
+            )
+            assert result.inserted_primary_key is not None
+            subscription_id = int(result.inserted_primary_key[0])
+            row_ = delivery_row(team_id, channel_id, Kind.CONFIRMATION, subscription_id, now)
+            await connection.execute(insert(deliveries).values(row_))
+            asked = Subscription(
+                id=subscription_id,
+                team_id=team_id,
+                channel_id=channel_id,
+                wish=wish,
+                created_by=user_id,
+                created_at=now,
+            )
+            return asked, False
+
+    async def add_confirmed(
+        self, team_id: str, channel_id: str, wish: Wish, user_id: str, now: datetime
+    ) -> None:
+        """Put a subscription in force without a post in the channel: for a channel that asked elsewhere."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                insert(schema.subscriptions).values(
+                    team_id=team_id,
+                    channel_id=channel_id,
+                    words=wish.words,
+                    created_by=user_id,
+                    created_at=now,
+                    confirmed_at=now,
+                )
+            )
+
+    async def get(self, subscription_id: int) -> Subscription | None:
+        """One subscription, in force or waiting for its confirmation; None if it's gone."""
+        table = schema.subscriptions
+        async with self._database.reading() as connection:
+            row = (await connection.execute(select(table).where(table.c.id == subscription_id))).first()
+        return None if row is None else _subscription(row)
+
+    async def fate(self, subscription_id: int) -> bool | str:
+        """Whether it is in force, or waits for its confirmation; Slack's word if the channel refused it."""
+        table, deliveries = schema.subscriptions, schema.deliveries
+        async with self._database.reading() as connection:
+            query = select(table.c.confirmed_at).where(table.c.id == subscription_id)
+            row = (await connection.execute(query)).first()
+            if row is not None:
+                return row.confirmed_at is not None
+            why = select(deliveries.c.reason).where(
+                deliveries.c.kind == Kind.CONFIRMATION.value, deliveries.c.subject_id == subscription_id
+            )
+            reason = (await connection.execute(why)).scalar()
+        return str(reason or "unsubscribed meanwhile")
+
+    async def remove(self, team_id: str, channel_id: str, wish: Wish | None) -> list[Subscription]:
+        """End one subscription of a channel, or all (None); return those that were in force.
+
+        A confirmation not posted yet goes with its subscription.
+        """
+        table, deliveries = schema.subscriptions, schema.deliveries
+        mine = (table.c.team_id == team_id) & (table.c.channel_id == channel_id)
+        if wish is not None:
+            mine &= table.c.words == wish.words
+        async with self._database.writing() as connection:
+            ended = [
+                s
+                for s in await subscriptions_in_force(connection, (team_id, channel_id))
+                if wish is None or s.wish.words == wish.words
+            ]
+            await connection.execute(
+                delete(deliveries).where(
+                    deliveries.c.kind == Kind.CONFIRMATION.value,
+                    deliveries.c.subject_id.in_(select(table.c.id).where(mine)),
+                    deliveries.c.state == State.PENDING.value,
+                )
+            )
+            await connection.execute(delete(table).where(mine))
+        return ended
+
+
+async def subscriptions_in_force(
+    connection: AsyncConnection, channel: tuple[str, str] | None = None
+) -> list[Subscription]:
+    """All confirmed subscriptions (of one channel), with their channel's problem if it has one."""
+    table, channels = schema.subscriptions, schema.channels
+    same = (channels.c.team_id == table.c.team_id) & (channels.c.channel_id == table.c.channel_id)
+    query = select(table, channels.c.problem).join(channels, same, isouter=True).order_by(table.c.id)
+    query = query.where(table.c.confirmed_at.is_not(None))
+    if channel is not None:
+        query = query.where(table.c.team_id == channel[0], table.c.channel_id == channel[1])
+    wishes: dict[str, Wish] = {}
+    found = []
+    for row in (await connection.execute(query)).all():
+        wish = wishes.get(row.words) or wishes.setdefault(row.words, parse(row.words))
+        found.append(_subscription(row, wish, row.problem))
+    return found
+
+
+def _subscription(row: Any, wish: Wish | None = None, problem: str | None = None) -> Subscription:
+    return Subscription(
+        id=row.id,
+        team_id=row.team_id,
+        channel_id=row.channel_id,
+        wish=wish or parse(row.words),
+        created_by=row.created_by,
+        created_at=row.created_at,
+        problem=problem,
+    )
