@@ -1,0 +1,265 @@
+/** The whole page: side bar, messages or home, thread, dialog, notifications. */
+import { useCallback, useEffect, useMemo, useRef, useState, type RefObject } from "react";
+import { call, listen, readState, type Channel, type Event, type Frame, type Message, type State } from "./api";
+import { Avatar } from "./avatar";
+import { Blocks } from "./blocks";
+import { Composer } from "./composer";
+import { Dialog } from "./dialog";
+import type { Change } from "./interactions";
+import { Messages } from "./message";
+import { spoken } from "./mrkdwn";
+import { channelHash, read as readPlace, useHash, type Place } from "./place";
+import { Sidebar } from "./sidebar";
+import { after, author, inChannel, inThread, isReply, nameOf } from "./state";
+
+interface Toast {
+  id: string;
+  title: string;
+  text: string;
+  href: string;
+}
+
+const TOAST_MILLISECONDS = 8000;
+
+/** The state, kept up to date by the events; on each (re)connection it is read afresh. */
+function useWorkspace(onMessage: (state: State, message: Message) => void) {
+  const [state, setState] = useState<State | null>(null);
+  const [trouble, setTrouble] = useState<string | null>(null);
+  const latest = useRef<State | null>(null);
+
+  useEffect(() => {
+    const refresh = async (): Promise<void> => {
+      try {
+        latest.current = await readState();
+        setState(latest.current);
+        setTrouble(null);
+      } catch (error) {
+        setTrouble(error instanceof Error ? error.message : String(error));
+      }
+    };
+    void refresh();
+    const source = listen();
+    source.onerror = () => setTrouble("The local Slack can't be reached; trying again…");
+    source.onmessage = ({ data }: MessageEvent<string>) => {
+      const event = JSON.parse(data) as Event;
+      if (event.type === "hello" || !latest.current) return void refresh();
+      latest.current = after(latest.current, event);
+      setState(latest.current);
+      if (event.type === "message") onMessage(latest.current, event.message);
+    };
+    return () => source.close();
+  }, [onMessage]);
+
+  return { state, trouble, clearView: () => setState((before) => before && { ...before, view: null }) };
+}
+
+/** Up to where each channel was read, in this browser. */
+function useRead(team: string | undefined): [Record<string, string>, (channel: string, ts: string) => void] {
+  const key = `read:${team ?? ""}`;
+  const [read, setRead] = useState<Record<string, string>>({});
+  useEffect(() => {
+    if (team) setRead(JSON.parse(window.localStorage.getItem(key) ?? "{}") as Record<string, string>);
+  }, [key, team]);
+  const mark = useCallback(
+    (channel: string, ts: string) =>
+      setRead((before) => {
+        if (before[channel] === ts) return before;
+        const now = { ...before, [channel]: ts };
+        window.localStorage.setItem(key, JSON.stringify(now));
+        return now;
+      }),
+    [key],
+  );
+  return [read, mark];
+}
+
+const wide = (): boolean => window.matchMedia("(min-width: 768px)").matches;
+
+/** On a desktop something is always open; a phone shows the list of channels first, as Slack's app does. */
+const opened = (place: Place, channels: Channel[]): Place =>
+  !place.home && !place.channel && wide() ? { ...place, channel: channels.find((each) => each.is_member)?.name ?? channels[0]?.name ?? null } : place;
+
+export function App() {
+  const hash = useHash();
+  const place = useMemo(() => readPlace(hash), [hash]);
+  const [toasts, setToasts] = useState<Toast[]>([]);
+  const [error, setError] = useState<string | null>(null);
+  const here = useRef<Place>(place);
+
+  const notify = useCallback((state: State, message: Message) => {
+    const channel = state.channels.find((each) => each.id === message.channel);
+    if (!channel || message.user === state.me.id) return;
+    const open = here.current;
+    const seen = open.channel === channel.name && (!isReply(message) || open.thread === message.thread_ts) && !document.hidden;
+    if (seen || (isReply(message) && open.channel !== channel.name && !message.broadcast)) return;
+    const toast: Toast = {
+      id: `${message.channel}:${message.ts}`,
+      title: `${author(state, message)} in ${channel.private ? "🔒" : "#"}${channel.name}`,
+      text: spoken(message.text, nameOf(state)),
+      href: channelHash(channel.name, isReply(message) ? (message.thread_ts ?? undefined) : undefined),
+    };
+    setToasts((before) => [...before.slice(-2), toast]);
+    window.setTimeout(() => setToasts((before) => before.filter((each) => each.id !== toast.id)), TOAST_MILLISECONDS);
+  }, []);
+
+  const { state, trouble, clearView } = useWorkspace(notify);
+  const [read, mark] = useRead(state?.team.id);
+  const frame = useMemo<Frame | null>(
+    () => state && { me: state.me, users: state.users, channels: state.channels, files: state.files },
+    [state?.me, state?.users, state?.channels, state?.files],
+  );
+  const channels = state?.channels;
+  const shownPlace = useMemo(() => opened(place, channels ?? []), [place, channels]);
+  here.current = shownPlace;
+
+  const channel = state?.channels.find((each) => each.name === shownPlace.channel);
+  const newest = channel && state ? inChannel(state, channel.id).at(-1)?.ts : undefined;
+  useEffect(() => {
+    if (channel && newest) mark(channel.id, newest);
+  }, [channel, newest, mark]);
+  useEffect(() => {
+    document.title = `${channel ? `#${channel.name}` : (state?.bot.name ?? "")} – ${state?.team.name ?? "Slack"} (local)`;
+  }, [channel, state?.bot.name, state?.team.name]);
+
+  if (!state || !frame) return <p className="waiting" role="status">{trouble ?? "Opening the workspace…"}</p>;
+
+  const pane = shownPlace.thread ? "thread" : channel || shownPlace.home ? "main" : "list";
+  return (
+    <div className="page" data-pane={pane}>
+      <Sidebar state={state} place={shownPlace} read={read} />
+      {shownPlace.home ? (
+        <Home state={state} frame={frame} onError={setError} />
+      ) : channel ? (
+        <ChannelPane key={channel.id} state={state} frame={frame} channel={channel} onError={setError} />
+      ) : (
+        <main className="main empty">
+          <p>{shownPlace.channel ? `There is no channel #${shownPlace.channel} here.` : "Choose a channel."}</p>
+        </main>
+      )}
+      {channel && shownPlace.thread && (
+        <Thread key={shownPlace.thread} state={state} frame={frame} channel={channel} root={shownPlace.thread} onError={setError} />
+      )}
+      {state.view && <Dialog key={state.view.id} view={state.view} frame={frame} onClosed={clearView} />}
+      <div className="toasts" role="status" aria-live="polite">
+        {error && <button type="button" className="toast error" onClick={() => setError(null)}>{error}</button>}
+        {trouble && <p className="toast error">{trouble}</p>}
+        {toasts.map((toast) => (
+          <a key={toast.id} className="toast" href={toast.href} onClick={() => setToasts((before) => before.filter((each) => each !== toast))}>
+            <strong>{toast.title}</strong>
+            <span>{toast.text}</span>
+          </a>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+interface PaneProps {
+  state: State;
+  frame: Frame;
+  channel: Channel;
+  onError: (sentence: string) => void;
+}
+
+/** Jumps to the end when it grows, unless its reader has scrolled up. */
+function useEnd(length: number, newestIsMine: boolean): RefObject<HTMLDivElement | null> {
+  const list = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(true);
+  useEffect(() => {
+    const box = list.current;
+    if (!box) return undefined;
+    const onScroll = (): void => void (atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 60);
+    const stay = new ResizeObserver(() => atEnd.current && box.scrollTo(0, box.scrollHeight));
+    box.addEventListener("scroll", onScroll);
+    for (const child of box.children) stay.observe(child);
+    stay.observe(box);
+    return () => {
+      box.removeEventListener("scroll", onScroll);
+      stay.disconnect();
+    };
+  }, []);
+  useEffect(() => {
+    if (newestIsMine) atEnd.current = true;
+    if (atEnd.current) list.current?.scrollTo(0, list.current.scrollHeight);
+  }, [length, newestIsMine]);
+  return list;
+}
+
+function ChannelPane({ state, frame, channel, onError }: PaneProps) {
+  const messages = inChannel(state, channel.id);
+  const list = useEnd(messages.length, messages.at(-1)?.user === state.me.id || !!messages.at(-1)?.ephemeral);
+  return (
+    <main className="main" aria-label={`Channel ${channel.name}`}>
+      <header className="bar">
+        <a className="back" href="#" aria-label="Back to the channels">‹</a>
+        <h2>{channel.private ? "🔒" : "#"} {channel.name}</h2>
+        {channel.topic && <p title={channel.topic}>{channel.topic}</p>}
+        {!channel.bot_member && <small className="absent">{state.bot.name} is not in this channel</small>}
+      </header>
+      <div className="list" ref={list} role="log" aria-live="polite" aria-label={`Messages in ${channel.name}`} tabIndex={0}>
+        <div className="list-inner">
+          <div className="beginning">
+            <h3>{channel.private ? "🔒" : "#"} {channel.name}</h3>
+            <p>This is the very beginning of the channel.</p>
+          </div>
+          <Messages frame={frame} messages={messages} inThread={false} onError={onError} />
+        </div>
+      </div>
+      {channel.archived ? <p className="archived">You are viewing an archived channel.</p> : <Composer state={state} channel={channel.id} placeholder={`Message #${channel.name}`} />}
+    </main>
+  );
+}
+
+function Thread({ state, frame, channel, root, onError }: PaneProps & { root: string }) {
+  const messages = inThread(state, channel.id, root);
+  const list = useEnd(messages.length, messages.at(-1)?.user === state.me.id);
+  return (
+    <aside className="thread" aria-label="Thread">
+      <header className="bar">
+        <a className="back" href={channelHash(channel.name)} aria-label="Back to the channel">‹</a>
+        <h2>Thread</h2>
+        <p>{channel.private ? "🔒" : "#"} {channel.name}</p>
+        <a className="close" href={channelHash(channel.name)} aria-label="Close thread">✕</a>
+      </header>
+      <div className="list" ref={list} role="log" aria-live="polite" aria-label="Replies" tabIndex={0}>
+        <div className="list-inner">
+          {messages.length === 0 && <p className="gone">There is no such message.</p>}
+          <Messages frame={frame} messages={messages} inThread onError={onError} />
+        </div>
+      </div>
+      <Composer state={state} channel={channel.id} thread={root} placeholder="Reply…" />
+    </aside>
+  );
+}
+
+function Home({ state, frame, onError }: { state: State; frame: Frame; onError: (sentence: string) => void }) {
+  const { home, bot, me } = state;
+  useEffect(() => {
+    void call("home/open", { user: me.id }).then((answer) => {
+      if (!answer.ok) onError(`The home can't be opened: ${answer.error ?? "unknown error"}.`);
+    });
+  }, [me.id, onError]);
+
+  const act = async ({ control, value }: Change): Promise<void> => {
+    const answer = await call("view/action", { user: me.id, view_id: home?.id, action_id: control.element.action_id, block_id: control.block, ...value });
+    if (!answer.ok) onError(`That did not work: ${answer.error ?? "unknown error"}.`);
+  };
+
+  return (
+    <main className="main" aria-label={`${bot.name}, home`}>
+      <header className="bar">
+        <a className="back" href="#" aria-label="Back to the channels">‹</a>
+        <Avatar id={bot.user_id} name={bot.name} size="small" />
+        <h2>{bot.name}</h2>
+        <p>Home</p>
+      </header>
+      <div className="list home" tabIndex={0}>
+        {home ? (
+          <Blocks name={`home:${home.id}`} blocks={home.blocks} around={frame} onAction={(change) => void act(change)} />
+        ) : (
+          <p className="gone">{bot.name} has not published a home yet.</p>
+        )}
+      </div>
+    </main>
+  );
+}
