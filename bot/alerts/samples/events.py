@@ -116,18 +116,16 @@ def bns(now: datetime) -> Notices:
     name = superevent_id(time, "k")
     page = f"https://gracedb.ligo.org/superevents/{name}/view/"
     files = f"https://gracedb.ligo.org/api/superevents/{name}/files/"
-    where = (262.34, 41.68)
-    early_sky = ring(*offset(*where, 250, 62), radius=62, width=5, brightest=70, contrast=3)
-    first_sky = streak(*where, bearing=115, length=8, width=2.1, weight=0.8) + streak(
-        81.9, -37.2, bearing=60, length=9, width=2.4, weight=0.2
-    )
+    # two detectors leave a ring, the third an arc of it and an echo elsewhere, parameter estimation a patch
+    pole, bearing, radius = (176.0, 8.0), 58.0, 74.0
+    where = offset(*pole, bearing, radius)
+    early_sky = ring(*pole, radius=radius, width=4.5, brightest=bearing + 9, contrast=4)
+    first_sky = ring(*pole, radius=radius, width=2.1, brightest=bearing, contrast=55, weight=0.8)
+    first_sky += streak(81.9, -37.2, bearing=60, length=9, width=2.4, weight=0.2)
     final_sky = streak(*offset(*where, 115, 1.2), bearing=115, length=3.1, width=1.1)
     burst = [Lobe(*offset(*where, 80, 3), 1.0, 4.2)]
 
-    def map_of(
-        sky: Sky, mean: float, std: float, *, combined: bool = False, creator: str = "BAYESTAR"
-    ) -> bytes:
-        sampled = creator != "BAYESTAR"
+    def map_of(sky: Sky, mean: float, std: float, *, combined: bool = False, sampled: bool = False) -> bytes:
         return sky_map(
             sky,
             superevent_id=name,
@@ -135,7 +133,7 @@ def bns(now: datetime) -> Notices:
             distance=(mean, std),
             times=burst if combined else None,
             external="Fermi" if combined else None,
-            creator=creator,
+            creator="ligo-skymap-from-samples" if sampled else "BAYESTAR",
             log_bci=None if sampled else 7.91,
             log_bsn=None if sampled else 148.3,
             runtime=None if sampled else 2.87,
@@ -165,7 +163,17 @@ def bns(now: datetime) -> Notices:
         )
 
     early = facts(
-        map_of(early_sky, 71.0, 22.5),
+        sky_map(
+            early_sky,
+            superevent_id=name,
+            time=time,
+            distance=(71.0, 33.0),
+            nearer_at_peak=0.6,
+            instruments=("H1", "L1"),
+            log_bci=1.6,
+            log_bsn=52.7,
+            runtime=1.94,
+        ),
         far=2.9e-8,
         instruments=["H1", "L1"],
         search="EarlyWarning",
@@ -176,10 +184,10 @@ def bns(now: datetime) -> Notices:
     first_grb = grb(map_of(first_sky, 57.2, 13.2, combined=True))
     vetted = facts(map_of(first_sky, 56.1, 13.0))
     final = facts(
-        map_of(final_sky, 54.6, 8.9, creator="ligo-skymap-from-samples"),
+        map_of(final_sky, 54.6, 8.9, sampled=True),
         properties={"HasNS": 1.0, "HasRemnant": 1.0, "HasMassGap": 0.0, "HasSSM": 0.001},
     )
-    final_grb = grb(map_of(final_sky, 54.5, 8.6, combined=True, creator="ligo-skymap-from-samples"))
+    final_grb = grb(map_of(final_sky, 54.5, 8.6, combined=True, sampled=True))
 
     def links(file: str, combined: str | None = None) -> dict[str, str]:
         urls = {"gracedb": page, "skymap": files + file}
@@ -336,7 +344,7 @@ def ssm_coincidence(now: datetime) -> Notices:
         time=time,
         distance=(108.0, 30.0),
         instruments=("H1", "L1"),
-        times=[Lobe(*offset(*pole, 20, 93), 1.0, 4.0)],
+        times=[Lobe(*offset(*pole, 20, 96), 1.0, 4.0)],
         external="Swift",
         log_bci=2.1,
         log_bsn=33.6,
