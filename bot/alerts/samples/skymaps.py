@@ -11,14 +11,13 @@ import io
 import math
 import zlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
-from astropy.time import Time
 from astropy_healpix import healpix_to_xyz
 
 Floats = npt.NDArray[np.float64]
@@ -30,6 +29,8 @@ BASE_ORDER = 4
 """BAYESTAR starts with 3,072 tiles (nside 16) …"""
 ROUNDS = 7
 """… and seven times splits the most probable quarter of that number: 19,200 tiles, orders 4 to 11."""
+
+_MJD_0 = datetime(1858, 11, 17, tzinfo=UTC)
 
 
 class Lobe(NamedTuple):
@@ -189,7 +190,7 @@ def distance_columns(
     scale = 1.0 - nearer_at_peak * np.sqrt(density / density.max())
     first, second = float(probability @ scale), float(probability @ scale**2)
     wanted = (mean**2 + std**2) / mean**2 * first**2 / second
-    low, high = -3.0, 60.0  # DISTMU / DISTSIGMA: std is 53 % of the mean at one end, 1.7 % at the other
+    low, high = -3.0, 60.0  # DISTMU / DISTSIGMA: std is 52 % of the mean at one end, 1.7 % at the other
 
     def ratio(x: float) -> float:
         _, m1, m2 = _ansatz_moments(x)
@@ -264,7 +265,7 @@ def sky_map(
     seen_by = ",".join(instruments if external is None else (external, *instruments))
     header["INSTRUME"] = (seen_by, "Instruments that triggered this event")
     header["DATE-OBS"] = (_iso(time), "UTC date of the observation")
-    header["MJD-OBS"] = (float(Time(time).mjd), "modified Julian date of the observation")
+    header["MJD-OBS"] = ((time - _MJD_0) / timedelta(days=1), "modified Julian date of the observation")
     header["DATE"] = (_iso(time + timedelta(seconds=21)), "UTC date of file creation")
     header["CREATOR"] = (creator, "Program that created this file")
     header["ORIGIN"] = ("LIGO/Virgo/KAGRA", "Organization responsible for this FITS file")

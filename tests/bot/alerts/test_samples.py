@@ -356,6 +356,14 @@ def test_a_gaussian_has_a_gaussians_areas() -> None:
     assert areas(long) == pytest.approx(expected, rel=0.05)
 
 
+def test_a_map_is_dated_by_its_event() -> None:
+    # date and modified Julian date of the official sample
+    time = datetime(2018, 11, 1, 22, 22, 46, 654437, tzinfo=UTC)
+    header = read(sky_map([(0, 0, 1, 5)], superevent_id="MS181101ab", time=time)).meta
+    assert header["DATE-OBS"] == "2018-11-01T22:22:46.654437"
+    assert header["MJD-OBS"] == pytest.approx(58423.93248442635, abs=1e-9)
+
+
 def test_a_ring_is_a_ring() -> None:
     uniq, density = tiles(ring(90, 90, radius=50, width=2, brightest=0))
     order = orders_of(uniq)
