@@ -211,7 +211,7 @@ def rest_line(notice: Notice, event: Event) -> str:
         if distance is not None:
             said.append(distance)
         elif not is_burst(event):
-            said.append("no distance in the map")
+            said.append("No distance in the map")
     return " · ".join([*said, far(event), detectors(event)])
 
 
@@ -236,10 +236,10 @@ def through_coincidence(notice: Notice) -> bool:
 
 
 def significance(notice: Notice) -> str:
-    """As in "Significant only through the coincidence (GW alone 1 per 9 h)", "Not significant"."""
+    """As in "Significant", "Significant only through the coincidence (GW alone 1 per 9 h)"."""
     event = notice.event
     if event is None or not event.significant:
-        return "Not significant"
+        return "Below LVK's threshold of significance"
     if through_coincidence(notice):
         return f"Significant only through the coincidence (GW alone {quantities.rate(event.far)})"
     return "Significant"
@@ -281,7 +281,10 @@ def coincidence_lines(notice: Notice) -> list[str]:
         return lines
     lines.append(f"{quantities.percent(0.9)}: {_combined_size(notice, external, combined)}")
     place = regions(combined)
-    lines.append(f"Combined map: {peak(combined) if place is None else place}")
+    where = peak(combined) if place is None else place
+    # Where the burst's position adds nothing, the peak stands with the GW map already.
+    if notice.localization is None or where != peak(notice.localization):
+        lines.append(f"Combined map: {where}")
     return lines
 
 

@@ -122,16 +122,19 @@ def _search(event: Event) -> str:
 def _status_line(notice: Notice, event: Event) -> str:
     said = [candidate.significance(notice)]
     vetting = names.vetting(notice.alert_type, notice.category)
-    if vetting is not None:
+    # Nobody vets what isn't significant, so "not yet" would promise too much.
+    if vetting is not None and event.significant:
         said.append(vetting)
     return " · ".join(said)
 
 
 def _time_line(notice: Notice, event: Event) -> str:
-    early = notice.alert_type == EARLYWARNING or candidate.is_early_warning(event)
-    what = "Merger " if early else ""
-    delay = quantities.delay(notice.time_created - event.time)
-    return f"{what}{quantities.utc(event.time)}, notice {delay}"
+    late = notice.time_created - event.time
+    if notice.alert_type == EARLYWARNING or candidate.is_early_warning(event):
+        # No countdown: what is true when this is written is false when it is read.
+        side = "before" if late < timedelta(0) else "after"
+        return f"Merger {quantities.utc(event.time)}, notice {quantities.span(late)} {side}"
+    return f"{quantities.utc(event.time)}, notice {quantities.delay(late)}"
 
 
 def _card(superevent: Superevent, notice: Notice, event: Event) -> Message:

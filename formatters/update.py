@@ -13,8 +13,10 @@ from formatters.superevent import Superevent
 
 _TIME_NEWS = timedelta(seconds=1)
 """Smaller shifts of the event's time come with every change of the preferred event."""
-_SIZE_NEWS = 0.01
-"""Relative change of an area or a distance below which two maps say the same."""
+_SIZE_NEWS = 0.05
+"""Relative change of an area or a mean distance below which two maps say the same."""
+_SPREAD_NEWS = 0.2
+"""The same for a distance's standard deviation."""
 _MOVE_NEWS = 1.0
 """Degrees."""
 
@@ -36,7 +38,7 @@ def reply(superevent: Superevent, notice: Notice) -> Message:
         lead.append(f"A candidate again: it was retracted {when}.")
     known = _last_with_event(superevent, notice)
     changed = changes(known, notice)
-    summary = _summary(superevent, known)
+    summary = _summary(superevent, known, notice)
     late = _late(superevent, notice)
     vetting = names.vetting(notice.alert_type, notice.category)
     if vetting is not None and (
@@ -82,11 +84,18 @@ def changes(before: Notice | None, notice: Notice) -> list[str]:
     ]
 
 
-def _summary(superevent: Superevent, known: Notice | None) -> str:
+def _summary(superevent: Superevent, known: Notice | None, notice: Notice) -> str:
     """What is said where nothing changed."""
     if known is None:
         return "This notice carries no facts about the candidate."
-    return f"Same facts as {card.stage(superevent, known)}."
+    stage = card.stage(superevent, known)
+    if _facts(known) == _facts(notice):
+        return f"Same facts as {stage}."
+    return f"Nothing of note changed since {stage}."
+
+
+def _facts(notice: Notice) -> tuple[object, ...]:
+    return (notice.event, notice.localization, notice.map_problem, notice.external)
 
 
 def _last_with_event(superevent: Superevent, notice: Notice) -> Notice | None:
@@ -210,8 +219,8 @@ def _map(before: Notice, notice: Notice) -> list[str]:
     return [*_area(old, new), *_peak(old, new), *_distance(old, new)]
 
 
-def _differs(old: float, new: float) -> bool:
-    return abs(new - old) > _SIZE_NEWS * max(abs(old), abs(new))
+def _differs(old: float, new: float, share: float = _SIZE_NEWS) -> bool:
+    return abs(new - old) > share * max(abs(old), abs(new))
 
 
 def _area(old: Localization, new: Localization) -> list[str]:
@@ -235,11 +244,10 @@ def _distance(old: Localization, new: Localization) -> list[str]:
         return [f"Distance {quantities.distance(new.distance)}"]
     was, now = quantities.distance_value(old.distance), quantities.distance(new.distance)
     same_words = quantities.distance(old.distance) == now
-    if same_words or not (
-        _differs(old.distance.mean, new.distance.mean) or _differs(old.distance.std, new.distance.std)
-    ):
-        return []
-    return [_arrow("Distance", was, now)]
+    news = _differs(old.distance.mean, new.distance.mean) or _differs(
+        old.distance.std, new.distance.std, _SPREAD_NEWS
+    )
+    return [_arrow("Distance", was, now)] if news and not same_words else []
 
 
 def _far(old: Event, new: Event) -> list[str]:

@@ -1,0 +1,148 @@
+"""Whole messages, for review: read golden/*.json as an observer would, on a phone at night."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from formatters import answer, apology, card, help, recent, status, subscription, update  # noqa: A004
+from formatters.message import Message
+from formatters.notice import Notice
+from formatters.superevent import Superevent
+
+NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
+VIEW = card.ChannelView()
+
+KINDS = (
+    "bns",
+    "mock",
+    "test",
+    "raven",
+    "burst",
+    "ssm",
+    "cwb_bbh",
+    "low_significance",
+    "one_detector",
+    "unknown_search",
+    "map_problem",
+    "no_map",
+    "bare",
+    "retraction_only",
+    "unknown_type",
+)
+
+
+def test_every_story_is_reviewed(stories: dict[str, list[Notice]]) -> None:
+    assert set(KINDS) == set(stories)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cards_and_replies(
+    kind: str,
+    stories: dict[str, list[Notice]],
+    check: Callable[[Message], Message],
+    golden: Callable[[str, Message], None],
+) -> None:
+    superevent = Superevent.of(stories[kind])
+    for number, notice in enumerate(superevent.notices, start=1):
+        then = superevent.upto(notice)
+        golden(f"{kind}-{number}-card", check(card.root(then, VIEW)))
+        if number > 1:
+            golden(f"{kind}-{number}-reply", check(update.reply(then, notice)))
+
+
+def test_late_notices(
+    stories: dict[str, list[Notice]],
+    check: Callable[[Message], Message],
+    golden: Callable[[str, Message], None],
+) -> None:
+    superevent = Superevent.of(stories["bns"])
+    golden("late-reply", check(update.reply(superevent, superevent.notices[1])))
+    golden("late-retraction-reply", check(update.reply(superevent, superevent.notices[5])))
+
+
+def _wishes() -> list[subscription.Subscription]:
+    wishes = [
+        subscription.Wish(group="CBC"),
+        subscription.Wish(group="Burst", lowsig=True),
+        subscription.Wish(group="all", mock=True, test=True, lowsig=True),
+    ]
+    return [
+        subscription.Subscription(
+            id=number,
+            team_id="T1",
+            channel_id="C1",
+            wish=wish,
+            created_by="U024BE7LH",
+            created_at=NOW,
+            problem="is_archived" if number == 1 else None,
+        )
+        for number, wish in enumerate(wishes)
+    ]
+
+
+def _status(**problems: int) -> status.Status:
+    return status.Status(
+        version="0.1.0",
+        started_at=NOW - timedelta(days=3, hours=2),
+        sources=(
+            status.SourceState(
+                name="hopskotch",
+                connected=not problems,
+                detail="Reading igwn.gwalert from kafka.scimma.org as <someone>.",
+                lag=2,
+            ),
+        ),
+        last_notice=status.LastNotice(
+            superevent_id="MS241127c",
+            alert_type="PRELIMINARY",
+            received=NOW - timedelta(hours=9 if problems else 0.2),
+        ),
+        waiting=problems.get("waiting", 0),
+        dead=problems.get("dead", 0),
+        quarantined=problems.get("quarantined", 0),
+        subscriptions=3,
+    )
+
+
+def test_answers(
+    stories: dict[str, list[Notice]],
+    check: Callable[[Message], Message],
+    golden: Callable[[str, Message], None],
+) -> None:
+    seen = [Superevent.of(notices) for notices in stories.values()]
+    mine = _wishes()
+    mock = card.root(Superevent.of(stories["mock"][:1]), VIEW)
+    answers = {
+        "help": help.overview(),
+        "help-unknown": help.unknown("`<!channel>` & *co*"),
+        "help-no-such-event": help.no_such_event("S241126dn", ["S241126dm", "S241126d", "MS241126dm"]),
+        "help-no-such-event-at-all": help.no_such_event("S991231zz", []),
+        "help-complaint": help.complaint('"mocks!" is none of CBC, Burst, all, mock, test, lowsig.'),
+        "recent": recent.message(recent.Recent(seen), NOW),
+        "recent-one": recent.message(recent.Recent(seen[:1]), NOW),
+        "recent-none": recent.message(recent.Recent([]), NOW),
+        "status": status.message(_status(), NOW),
+        "status-bad": status.message(_status(waiting=12_345, dead=2, quarantined=1), NOW),
+        "subscription-confirmed": subscription.confirmed(mine[0]),
+        "subscription-confirmed-all": subscription.confirmed(mine[2]),
+        "subscription-promised": subscription.promised(mine[0].wish),
+        "subscription-already": subscription.already(mine[0]),
+        "subscription-list": subscription.listed(mine),
+        "subscription-none": subscription.listed([]),
+        "subscription-removed": subscription.removed([mine[0].wish, mine[1].wish]),
+        "subscription-refused": subscription.refused("not_in_channel"),
+        "apology": apology.message("S241126dm", "The Avro container ends in the middle of a block."),
+        "apology-mock": apology.message("MS241126dm", "Unknown codec <zstd>", "javascript:alert(1)"),
+        "shareable": answer.shareable(
+            answer.introduced("No real event was received yet; this is the newest mock.", mock), "latest"
+        ),
+    }
+    for name, message in answers.items():
+        golden(f"answer-{name}", check(message))
+
+
+def test_the_longest_list_fits(stories: dict[str, list[Notice]], check: Callable[[Message], Message]) -> None:
+    longest = max((Superevent.of(n) for n in stories.values()), key=lambda s: len(card.root(s, VIEW).text))
+    many = [longest] * 40
+    assert check(recent.message(recent.Recent(many), NOW)).text.count(longest.superevent_id) == recent.MOST
