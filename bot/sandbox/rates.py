@@ -1,0 +1,56 @@
+"""Slack's rate limits: tiers for each method and workspace, and one message a second for each channel.
+
+The numbers: https://docs.slack.dev/apis/web-api/rate-limits. Slack says "1+", "20+", "50+", "100+" a minute;
+here the plus is nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict, deque
+from collections.abc import Callable
+from time import monotonic
+
+MINUTE = 60.0
+POST_INTERVAL = 1.0
+"""Seconds between two messages of one channel."""
+POST_BURST = 3
+"""Messages of one channel that may come at once ("short bursts", a number Slack doesn't give)."""
+
+
+class Rates:
+    """Counts calls and says how long to wait."""
+
+    def __init__(self, *, on: bool = True, clock: Callable[[], float] = monotonic) -> None:
+        self.on = on
+        self._clock = clock
+        self._calls: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
+        self._free_at: defaultdict[tuple[str, str], float] = defaultdict(float)
+
+    def call(self, team: str, method: str, per_minute: int) -> int:
+        """Count a call of a tiered method; the seconds to wait, or 0 where it may pass.
+
+        A call that must wait isn't counted.
+        """
+        if not self.on:
+            return 0
+        now = self._clock()
+        calls = self._calls[team, method]
+        while calls and calls[0] <= now - MINUTE:
+            calls.popleft()
+        if len(calls) >= per_minute:
+            return max(1, math.ceil(calls[0] + MINUTE - now))
+        calls.append(now)
+        return 0
+
+    def post(self, team: str, channel: str) -> int:
+        """Count a message to a channel; the seconds to wait, or 0 where it may pass."""
+        if not self.on:
+            return 0
+        now = self._clock()
+        free_at = max(self._free_at[team, channel], now)
+        early = free_at - now - (POST_BURST - 1) * POST_INTERVAL
+        if early > 1e-9:
+            return max(1, math.ceil(early))
+        self._free_at[team, channel] = free_at + POST_INTERVAL
+        return 0
