@@ -1,8 +1,9 @@
 """Payloads from SCiMMA's Hopskotch, read with hop-client.
 
-hop's reader blocks, so it lives in a daemon thread that hands payloads to the event loop one by one; a
-second one watches it, because a Kafka consumer can fall silent without an error
-(github.com/confluentinc/librdkafka/issues/5153). Neither is waited for longer than `STOP_SECONDS`.
+hop's reader blocks, so it lives in a daemon thread that hands payloads to the event loop one by one. A
+clerk beside it commits offsets and sees how far the broker is ahead: a reader can fall silent without an
+error (github.com/confluentinc/librdkafka/issues/5153) and is opened anew then. Neither is waited for longer
+than `STOP_SECONDS`.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 from hop.auth import Auth
 from hop.io import Consumer as HopConsumer
 from hop.io import Metadata, StartPosition, Stream
 
 from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
+from bot.sources.clerk import Clerk, Look, Partition
 from bot.sources.credentials import AuthMode, KafkaUrl, group_id, load_auth, require_config_home, username_of
 from bot.sources.offsets import Offsets, Place
 from bot.sources.quiet import ErrorLog
@@ -104,17 +106,31 @@ class HopskotchSource:
         self._timing = timing or Timing()
         self._now = now
         self._jitter = jitter
+        self._options = _Options(None if isinstance(self._auth, bool) else self._auth)
+        self._clerk = Clerk(
+            {
+                "bootstrap.servers": self._url.broker,
+                "group.id": group,
+                "error_cb": self._on_error,
+                **self._options(),
+            },
+            self._url.topics,
+            look_every=self._timing.look_every,
+            timeout=self._timing.look_timeout,
+            saw=self._saw,
+            failed=self._failed,
+            log=self._log,
+        )
         self._slots = threading.Semaphore(hand_over)
         self._stopping = threading.Event()
-        self._lock = threading.Lock()
-        self._looking = threading.Lock()
+        self._reader_ended = threading.Event()
         self._connection: _Connection | None = None
-        self._state = _State(False, "not started", now())
+        self._state = _State(False, None, now())
         self._lag: int | None = None
         self._failures = 0
+        self._patience = self._timing.stuck_after
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: asyncio.Queue[Payload | None] = asyncio.Queue()
-        self._ended = asyncio.Event()
 
     async def payloads(self) -> AsyncIterator[Payload]:
         """Yield payloads in the order of each partition, reconnecting for ever; ends after `stop`.
@@ -125,7 +141,7 @@ class HopskotchSource:
             raise RuntimeError("The payloads of this source are being read already.")
         self._loop = asyncio.get_running_loop()
         threading.Thread(target=self._run, name="hopskotch-reader", daemon=True).start()
-        threading.Thread(target=self._watch, name="hopskotch-watch", daemon=True).start()
+        self._clerk.start()
         while True:
             payload = await self._queue.get()
             if self._stopping.is_set():
@@ -138,37 +154,40 @@ class HopskotchSource:
     async def acknowledge(self, payload: Payload) -> None:
         """Let the broker know; it is told in the background, so that a hanging one holds nobody up.
 
-        What isn't told within moments of a kill comes again, and so does a payload whose connection was
-        lost before it was acknowledged.
+        What isn't told at the moment of a kill comes again, and the store knows it.
         """
         ticket = payload.ticket
         if not isinstance(ticket, _Ticket):
             raise TypeError(f"{payload.origin.detail} didn't come from this source.")
-        with self._lock:
-            self._settle(ticket.connection, ticket.place)
+        self._settle(ticket.connection, ticket.place)
 
     async def stop(self) -> None:
-        """End `payloads`; a reader that the broker holds for longer than `STOP_SECONDS` is left behind."""
+        """End `payloads`; what the broker holds for longer than `STOP_SECONDS` is left behind."""
         self._stopping.set()
         self._slots.release()
         self._queue.put_nowait(None)
         if self._loop is None:
             return
+        self._clerk.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
-                while not self._ended.is_set():
-                    self._interrupt()
+                while not (self._reader_ended.is_set() and self._clerk.ended.is_set()):
                     # hop forgets a stop that comes before its first read, so it is told again
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._ended.wait(), 0.1)
-        if not self._ended.is_set():
-            self._log.warning("broker_hangs_at_stop", waited=STOP_SECONDS)
+                    self._interrupt()
+                    await asyncio.sleep(0.02)
+                return
+        self._log.warning("broker_hangs_at_stop", waited=STOP_SECONDS)
 
     def status(self) -> SourceStatus:
         """Whether the broker answers, since when, and how many payloads weren't read yet."""
         state = self._state
+        if state.reason is None:
+            return SourceStatus("hopskotch", False, "not started")
+        reads = f"reads {', '.join(self._url.topics)} from {self._url.broker} as {self._group}"
         since = f"since {state.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        return SourceStatus("hopskotch", state.connected, f"{state.words} {since}", self._lag)
+        return SourceStatus(
+            "hopskotch", state.connected, f"{reads if state.connected else state.reason} {since}", self._lag
+        )
 
     def _run(self) -> None:
         try:
@@ -176,7 +195,7 @@ class HopskotchSource:
                 opened = time.monotonic()
                 try:
                     self._read()
-                    reason = "the connection was opened anew"
+                    reason = "the connection is opened anew"
                 except (KafkaException, ValueError, RuntimeError, OSError) as error:
                     reason = self._explain(error)
                 if self._stopping.is_set():
@@ -185,19 +204,20 @@ class HopskotchSource:
                     self._failures = 0
                 self._failures += 1
                 pause = backoff(self._failures, self._timing, self._jitter())
-                self._lag = None
                 self._turn(False, reason)
                 self._log.warning(
                     "reconnecting", reason=reason, attempt=self._failures, in_seconds=round(pause, 1)
                 )
                 self._stopping.wait(pause)
         finally:
+            self._reader_ended.set()
             self._tell(None)
 
     def _read(self) -> None:
-        connection = self._open()
-        with self._lock:
-            self._connection = connection
+        connection = _Connection(self._open())
+        self._connection = connection
+        self._turn(True, "")
+        self._log.info("connected", group=self._group, topics=self._url.topics)
         try:
             for body, metadata in connection.stream.read_raw(
                 metadata=True, autocommit=False, batch_size=1, batch_timeout=timedelta(milliseconds=250)
@@ -206,16 +226,11 @@ class HopskotchSource:
                     return
                 self._deliver(connection, body, metadata)
         finally:
-            with self._lock:
-                self._connection = None
-            with self._looking:
-                connection.stream.close()
+            self._connection = None
+            connection.stream.close()
 
-    def _open(self) -> _Connection:
-        stream: HopConsumer = Stream(
-            auth=_Options(None if isinstance(self._auth, bool) else self._auth),
-            start_at=StartPosition.EARLIEST,
-        ).open(
+    def _open(self) -> HopConsumer:
+        return Stream(auth=self._options, start_at=StartPosition.EARLIEST).open(
             self._url.anonymous,
             "r",
             group_id=self._group,
@@ -224,118 +239,79 @@ class HopskotchSource:
             # else hop fetches a URL that the message names, without a timeout
             fetch_external=False,
             error_callback=self._on_error,
-            offset_commit_interval=timedelta(milliseconds=200),
             check_crcs=True,
         )
-        # hop gives no way to its consumer, and both watermarks and single offsets need it
-        kafka: Consumer = stream._consumer._consumer
-        self._turn(True, f"reads {', '.join(self._url.topics)} from {self._url.broker} as {self._group}")
-        self._log.info("connected", group=self._group, topics=self._url.topics)
-        return _Connection(stream, kafka, kafka.assignment(), time.monotonic())
 
     def _deliver(self, connection: _Connection, body: bytes | None, metadata: Metadata) -> None:
         place = Place(metadata.topic, metadata.partition, metadata.offset)
-        with self._lock:
+        with connection.lock:
             connection.offsets.delivered(place)
-            connection.positions[place[:2]] = place.offset + 1
-            connection.arrived += 1
-            connection.progress = time.monotonic()
+        connection.positions[place[:2]] = place.offset + 1
+        connection.arrived += 1
+        connection.progress = time.monotonic()
         self._failures = 0
-        self._turn_up()
+        self._turn(True, "")
         if HopConsumer.is_test(metadata._raw):
             self._log.info("test_message_dropped", place=str(place))
-            with self._lock:
-                self._settle(connection, place)
+            self._settle(connection, place)
             return
-        origin = Origin("hopskotch", str(place), live=True)
         connection.handing_over = True
         while not self._slots.acquire(timeout=1.0):
             if self._stopping.is_set():
                 return
-        connection.handing_over = False
         connection.progress = time.monotonic()
+        connection.handing_over = False
+        origin = Origin("hopskotch", str(place), live=True)
         # a tombstone has no body; as empty bytes it goes the way of any payload that can't be read
         self._tell(Payload(body if body is not None else b"", origin, _Ticket(connection, place)))
 
     def _settle(self, connection: _Connection, place: Place) -> None:
-        if connection is not self._connection:
-            self._log.info("acknowledged_too_late", place=str(place), then="it comes again")
-            return
-        upto = connection.offsets.done(place)
-        if upto is None:
-            return
-        try:
-            connection.kafka.store_offsets(offsets=[TopicPartition(place.topic, place.partition, upto)])
-        except KafkaException as error:
-            self._log.warning("acknowledging_failed", place=str(place), reason=str(error))
+        with connection.lock:
+            upto = connection.offsets.done(place)
+        if upto is not None:
+            self._clerk.commit(place[:2], upto)
 
     def _tell(self, payload: Payload | None) -> None:
         assert self._loop is not None
         try:
-            self._loop.call_soon_threadsafe(self._take, payload)
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, payload)
         except RuntimeError:
             # the loop closed while the broker held this thread: nobody is left to read for
             self._stopping.set()
 
-    def _take(self, payload: Payload | None) -> None:
-        if payload is None:
-            self._ended.set()
-        self._queue.put_nowait(payload)
-
     def _interrupt(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.stream.stop()
+        connection = self._connection
+        if connection is not None:
+            connection.stream.stop()
 
-    def _watch(self) -> None:
-        patience = self._timing.stuck_after
-        while not self._stopping.wait(self._pause_between_looks()):
-            with self._looking:
-                with self._lock:
-                    connection = self._connection
-                if connection is None:
-                    continue
-                try:
-                    self._look(connection)
-                except KafkaException as error:
-                    self._turn(False, self._explain(error))
-                    continue
-            idle = time.monotonic() - connection.progress
-            if connection.arrived:
-                patience = self._timing.stuck_after
-            if self._lag and not connection.handing_over and idle > patience:
-                self._log.warning("reader_stuck", lag=self._lag, idle_seconds=round(idle))
-                # where reopening doesn't help, the broker counts what it doesn't send: ask less often
-                patience = min(2 * patience, 3600.0)
-                self._interrupt()
+    def _saw(self, look: Look) -> None:
+        connection = self._connection
+        positions = {} if connection is None else connection.positions
+        self._lag = sum(
+            max(0, end - positions.get(partition, look.first[partition]))
+            for partition, end in look.end.items()
+        )
+        if connection is None:
+            return
+        self._turn(True, "")
+        if connection.partitions is None:
+            connection.partitions = frozenset(look.end)
+        elif connection.partitions != frozenset(look.end):
+            self._log.info("partitions_changed", partitions=len(look.end))
+            self._interrupt()
+        now = time.monotonic()
+        if connection.arrived:
+            self._patience = self._timing.stuck_after
+        if not self._lag or connection.handing_over:
+            connection.progress = now
+        elif now - connection.progress > self._patience:
+            self._log.warning("reader_stuck", lag=self._lag, seconds=round(now - connection.progress))
+            # where opening it anew doesn't help, the broker counts what it doesn't send: try less often
+            self._patience = min(2 * self._patience, 3600.0)
+            self._interrupt()
 
-    def _pause_between_looks(self) -> float:
-        every = self._timing.look_every
-        return every if self._state.connected and self._lag is not None else min(every, 5.0)
-
-    def _look(self, connection: _Connection) -> None:
-        """Measure the lag, and notice partitions that were added. Raises KafkaException."""
-        timeout = self._timing.look_timeout
-        lag = 0
-        for partition in connection.partitions:
-            low, high = connection.kafka.get_watermark_offsets(partition, timeout=timeout)
-            key = (partition.topic, partition.partition)
-            if key not in connection.positions:
-                (committed,) = connection.kafka.committed([partition], timeout=timeout)
-                connection.positions.setdefault(key, max(committed.offset, low))
-            lag += max(0, high - connection.positions[key])
-        if not lag:
-            connection.progress = time.monotonic()
-        self._lag = lag
-        self._turn_up()
-        known = {(partition.topic, partition.partition) for partition in connection.partitions}
-        for topic in self._url.topics:
-            found = connection.kafka.list_topics(topic, timeout=timeout).topics[topic]
-            if found.error is not None:
-                raise KafkaException(found.error)
-            if any((topic, number) not in known for number in found.partitions):
-                self._log.info("partitions_added", topic=topic, partitions=len(found.partitions))
-                self._interrupt()
+    def _failed(self, error: KafkaException) -> None:
+        self._turn(False, self._explain(error))
 
     def _on_error(self, error: KafkaError) -> None:
         """librdkafka's callback; what it raised would come out of hop's iterator, so it raises nothing."""
@@ -345,15 +321,12 @@ class HopskotchSource:
         elif error.code() == KafkaError._ALL_BROKERS_DOWN:
             self._turn(False, f"{self._url.broker} can't be reached")
 
-    def _turn_up(self) -> None:
-        if not self._state.connected:
-            topics = ", ".join(self._url.topics)
-            self._turn(True, f"reads {topics} from {self._url.broker} as {self._group}")
-
-    def _turn(self, connected: bool, words: str) -> None:
+    def _turn(self, connected: bool, reason: str) -> None:
         state = self._state
-        since = state.since if state.connected == connected and state.words != "not started" else self._now()
-        self._state = _State(connected, words, since)
+        if state.connected == connected and state.reason == reason:
+            return
+        since = state.since if state.connected == connected and state.reason is not None else self._now()
+        self._state = _State(connected, reason, since)
 
     def _explain(self, error: Exception) -> str:
         broker = self._url.broker
@@ -402,17 +375,15 @@ class _Options(Auth):  # type: ignore[misc]  # hop has no types
 class _Connection:
     """One open reader and what was read on it."""
 
-    def __init__(
-        self, stream: HopConsumer, kafka: Consumer, partitions: list[TopicPartition], opened: float
-    ) -> None:
+    def __init__(self, stream: HopConsumer) -> None:
         self.stream = stream
-        self.kafka = kafka
-        self.partitions = partitions
+        self.lock = threading.Lock()
         self.offsets = Offsets()
-        self.positions: dict[tuple[str, int], int] = {}
+        self.partitions: frozenset[Partition] | None = None
+        self.positions: dict[Partition, int] = {}
         self.arrived = 0
         self.handing_over = False
-        self.progress = opened
+        self.progress = time.monotonic()
         """When something last arrived or went on, or nothing was missing; monotonic seconds."""
 
 
@@ -425,5 +396,6 @@ class _Ticket:
 @dataclass(frozen=True, slots=True)
 class _State:
     connected: bool
-    words: str
+    reason: str | None
+    """Why it isn't connected; None before the start."""
     since: datetime

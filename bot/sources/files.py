@@ -1,0 +1,80 @@
+"""Payloads from files and folders, for `gwevent replay`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from bot.sources import Origin, SourceConfigError
+
+LARGEST = 32 * 1024 * 1024
+"""Bytes. The largest notices of O4 have 4 MB; base64 and indentation can double that."""
+
+AVRO_MAGIC = b"Obj\x01"
+"""The first bytes of an Avro object container file (Avro 1.11 specification, Object Container Files)."""
+
+
+def read_paths(paths: Iterable[Path], skipped: Callable[[Path, str], None]) -> Iterator[tuple[Path, bytes]]:
+    """Yield (path, content) of the notices among `paths`; folders are searched whole, in order of names.
+
+    What a folder holds besides notices goes to `skipped` with a reason; a file named on its own is yielded
+    whatever it holds, as long as it can be read. Raises SourceConfigError, before the first is yielded, for
+    a path that doesn't exist.
+    """
+    named = list(paths)
+    for path in named:
+        if not path.exists():
+            raise SourceConfigError(f"There is no file or folder {path}.")
+    for path in named:
+        if path.is_dir():
+            for found in sorted(path.rglob("*")):
+                if not found.is_dir():
+                    yield from _read(found, skipped, sift=True)
+        else:
+            yield from _read(path, skipped, sift=False)
+
+
+def file_origin(path: Path, *, live: bool = False) -> Origin:
+    """Return the origin of a file's payload; live only where it may open root messages."""
+    return Origin("file", str(path), live)
+
+
+def reason_against(body: bytes) -> str | None:
+    """Return why these bytes are no notice, None if they look like one, whole or damaged."""
+    if body.startswith(AVRO_MAGIC):
+        return None
+    if body.lstrip()[:1] not in (b"{", b"["):
+        return "neither Avro nor JSON"
+    if b'"superevent_id"' not in body or b'"alert_type"' not in body:
+        return "JSON, but no notice"
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    record = content[0] if isinstance(content, list) and content else content
+    if isinstance(record, dict) and "superevent_id" in record and "alert_type" in record:
+        return None
+    return "JSON, but no notice"
+
+
+def _read(path: Path, skipped: Callable[[Path, str], None], *, sift: bool) -> Iterator[tuple[Path, bytes]]:
+    try:
+        if not path.is_file():
+            skipped(path, "not a regular file")
+            return
+        size = path.stat().st_size
+        if size > LARGEST:
+            skipped(path, f"{size:,} bytes, more than {LARGEST:,}")
+            return
+        with path.open("rb") as file:
+            # the file may grow between the two
+            body = file.read(LARGEST)
+    except OSError as error:
+        skipped(path, f"can't be read: {error.strerror}")
+        return
+    reason = "empty" if not body else reason_against(body) if sift else None
+    if reason is not None:
+        skipped(path, reason)
+        return
+    yield path, body
