@@ -69,9 +69,9 @@ class Region:
     """A connected part of the 90 % credible region."""
 
     ra: float
-    """Right ascension of its probability-weighted centre, ICRS degrees."""
+    """Right ascension of the middle of its most probable square degree, ICRS degrees."""
     dec: float
-    """Declination of its probability-weighted centre, ICRS degrees."""
+    """Declination of the same spot, ICRS degrees; the mean of a crescent would lie outside it."""
     area: float
     """deg²."""
     probability: float

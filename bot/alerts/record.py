@@ -13,7 +13,7 @@ from typing import Any
 import fastavro
 from fastavro.schema import SchemaParseException
 
-from formatters.notice import SUPEREVENT_ID, canonical_id
+from formatters.notice import canonical_id
 
 Record = Mapping[str, Any]
 
@@ -49,11 +49,11 @@ _AVRO_ERRORS = (
     struct.error,
 )
 
-_ID = SUPEREVENT_ID.pattern.encode()
-_SALVAGE = (
-    re.compile(rb'"superevent_id"\s*:\s*"(?P<id>%s)"' % _ID.replace(b"?P<", b"?P<k_"), re.IGNORECASE),
-    re.compile(rb"/superevents/(?P<id>%s)/" % _ID.replace(b"?P<", b"?P<u_"), re.IGNORECASE),
+_ID = rb"(?P<id>[MT]?(?:S|GW)\d{6}[A-Za-z]{1,10})"
+_NAMED = re.compile(
+    rb'"superevent_id"\s*:\s*"%s"|/superevents/%s/' % (_ID, _ID.replace(b"<id>", b"<in_url>")), re.I
 )
+_PREFIXED = re.compile(rb"(?P<length>[\x10-\x28])" + _ID)
 
 
 class UndecodablePayload(ValueError):
@@ -91,19 +91,25 @@ def record_of(content: object) -> Record:
 def salvage_id(body: bytes) -> str | None:
     """Return the superevent id that an unreadable payload names, where all that names one agrees."""
     body = body[:MAX_PAYLOAD]
-    found = {canonical_id(match["id"].decode()) for pattern in _SALVAGE for match in pattern.finditer(body)}
-    return found.pop() if len(found) == 1 else None
+    found = {match["id"] or match["in_url"] for match in _NAMED.finditer(body)}
+    for match in _PREFIXED.finditer(body):
+        # Avro puts twice the length before a string.
+        length = match["length"][0] // 2
+        if not match["length"][0] % 2 and len(match["id"]) >= length:
+            found.add(match["id"][:length])
+    ids = {canonical_id(name.decode()) for name in found}
+    return ids.pop() if len(ids) == 1 else None
 
 
 def _json(body: bytes) -> object:
     try:
         return json.loads(body)
     except UnicodeDecodeError:
-        raise UndecodablePayload("The payload is neither Avro nor JSON.") from None
+        raise UndecodablePayload("The payload is neither Avro nor text.") from None
     except json.JSONDecodeError as error:
         if error.pos == 0:
             raise UndecodablePayload("The payload is neither Avro nor JSON.") from None
-        raise UndecodablePayload(f"The payload's JSON breaks off at character {error.pos:,}.") from None
+        raise UndecodablePayload(f"The payload's JSON is broken at character {error.pos:,}.") from None
     except (ValueError, RecursionError):
         # An integer of thousands of digits, or thousands of brackets.
         raise UndecodablePayload("The payload's JSON is of a kind that no notice is.") from None

@@ -13,39 +13,85 @@ from formatters.notice import Region
 MAX_REGIONS = 100
 """The most probable are kept; the rest of a map that falls into more is crumbs."""
 
+SPOT_ORDER = 6
+"""Pixels of 0.84 deg², about a wide telescope's field: finer ones would follow the map's noise."""
+
 _MAX_ORDER = 29
 _SQUARE_DEGREES = 4 * 180**2 / pi
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 def connected_regions(order: Integers, ipix: Integers, probability: Floats) -> tuple[Region, ...]:
-    """Gather tiles (orders, NESTED indices, probabilities; disjoint) that touch, also at a corner.
+    """Gather tiles that touch, also at a corner; the most probable region comes first.
 
-    The most probable region comes first.
+    A region lies "near" the middle of its densest pixel of SPOT_ORDER: the mean direction of a crescent, or
+    of two lobes joined by a bridge, lies where nobody should look.
+
+    Orders, NESTED indices and probabilities of disjoint tiles, in order of their place on the nested curve.
     """
     if not order.size:
         return ()
-    _, label = np.unique(_components(order.size, *_contacts(order, ipix)), return_inverse=True)
+    merged_order, merged_ipix = _merged(order, ipix)
+    label = _components(merged_order.size, *_contacts(merged_order, merged_ipix))
+    holder = np.searchsorted(_start(merged_order, merged_ipix), _start(order, ipix), side="right") - 1
+    _, label = np.unique(label[holder], return_inverse=True)
     shares = np.bincount(label, probability)
     sizes = np.bincount(label, _SQUARE_DEGREES / 12 / 4.0**order)
+    spot = _densest_spots(order, ipix, probability, label)
+    ra, dec = _centres(order[spot], ipix[spot], probability[spot], label[spot])
+    return tuple(
+        Region(ra=float(ra[i]), dec=float(dec[i]), area=float(sizes[i]), probability=float(shares[i]))
+        for i in np.argsort(-shares, kind="stable")[:MAX_REGIONS]
+    )
+
+
+def _densest_spots(order: Integers, ipix: Integers, probability: Floats, label: Integers) -> Flags:
+    """Per tile, whether it lies in the pixel of SPOT_ORDER that holds most of its region's probability.
+
+    Coarser tiles are pixels of their own, and compete by mean density.
+    """
+    pixels = 12 * 4**SPOT_ORDER
+    pixel = _start(order, ipix) >> 2 * (_MAX_ORDER - SPOT_ORDER)
+    spots, spot = np.unique(label * pixels + pixel, return_inverse=True)
+    spot_order = np.empty(spots.size, np.int64)
+    spot_order[spot] = np.minimum(order, SPOT_ORDER)
+    density = np.bincount(spot, probability) * 4.0**spot_order
+    region = spots // pixels
+    ranking = np.lexsort((-density, region))
+    first = ranking[np.searchsorted(region, np.arange(region[-1] + 1))]
+    chosen: Flags = first[label] == spot
+    return chosen
+
+
+def _centres(order: Integers, ipix: Integers, probability: Floats, label: Integers) -> tuple[Floats, Floats]:
+    """Return RA and Dec in degrees of the probability-weighted mean direction of each label's tiles."""
     lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
     ra, dec = lon.value, lat.value
     x = np.bincount(label, probability * np.cos(dec) * np.cos(ra))
     y = np.bincount(label, probability * np.cos(dec) * np.sin(ra))
     z = np.bincount(label, probability * np.sin(dec))
-    centre_ra = np.degrees(np.arctan2(y, x)) % 360
-    centre_dec = np.degrees(np.arctan2(z, np.hypot(x, y)))
-    return tuple(
-        Region(
-            ra=float(centre_ra[i]),
-            dec=float(centre_dec[i]),
-            area=float(sizes[i]),
-            probability=float(shares[i]),
-        )
-        for i in np.argsort(-shares, kind="stable")[:MAX_REGIONS]
-    )
+    return np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
+def _start(order: Integers, ipix: Integers) -> Integers:
+    return ipix << 2 * (_MAX_ORDER - order)
+
+
+def _merged(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
+    """Replace four quarters by the tile they make, until none are left: only a region's rim stays fine."""
+    for level in range(int(order.max()), 0, -1):
+        fine = np.flatnonzero(order == level)
+        head, tail = fine[:-3], fine[3:]
+        head = head[(ipix[head] & 3 == 0) & (ipix[tail] == ipix[head] + 3)]
+        if head.size:
+            order, ipix = order.copy(), ipix.copy()
+            order[head], ipix[head] = level - 1, ipix[head] >> 2
+            quarters = (head[:, np.newaxis] + np.arange(1, 4)).ravel()
+            order, ipix = np.delete(order, quarters), np.delete(ipix, quarters)
+    return order, ipix
 
 
 def _contacts(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
@@ -54,15 +100,14 @@ def _contacts(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
     A tile touches a tile of its own size or a larger one exactly if one of the pixels around it, of its
     own order, lies in the other; the finer tile of a pair finds the coarser.
     """
-    start = ipix << 2 * (_MAX_ORDER - order)
-    stop = (ipix + 1) << 2 * (_MAX_ORDER - order)
-    by_position = np.argsort(start)
+    start = _start(order, ipix)
+    stop = _start(order, ipix + 1)
     # It computes with the -1 of a missing corner neighbour, and numpy would warn of that.
     with np.errstate(invalid="ignore"):
         around = np.asarray(healpix.neighbours(ipix, 2**order, order="nested"), np.int64)
     pixel = np.where(around >= 0, around << 2 * (_MAX_ORDER - order), -1)
-    place = np.searchsorted(start[by_position], pixel, side="right") - 1
-    other = by_position[np.maximum(place, 0)]
+    place = np.searchsorted(start, pixel, side="right") - 1
+    other = np.maximum(place, 0)
     touch = (place >= 0) & (pixel < stop[other]) & (order[other] <= order)
     tile = np.broadcast_to(np.arange(order.size), touch.shape)
     return tile[touch], other[touch]

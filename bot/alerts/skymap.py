@@ -43,6 +43,7 @@ MAX_TILES = 2**20
 
 _ORDER_STARTS = 4 ** np.arange(1, MAX_ORDER + 3, dtype=np.int64)
 """The first UNIQ of each order, and the first that is beyond the last order."""
+_TILE_AREAS: Floats = np.ldexp(pi / 3, -2 * np.arange(MAX_ORDER + 1))
 _DEG2 = (180 / pi) ** 2
 _SUM_TOLERANCE = 0.01
 _ICRS = ("C", "ICRS", "CELESTIAL", "EQUATORIAL")
@@ -65,6 +66,8 @@ class SkyMap:
     """sr⁻¹, finite and not negative; its integral is 1 within a hundredth."""
     by_position: Integers
     """Indices that sort the tiles by their place on the nested curve."""
+    by_density: Integers
+    """Indices that sort the tiles by falling density; equals in any order."""
     distmu: Floats | None = None
     """Mpc; location parameter of p(r) = DISTNORM · r² · N(r; DISTMU, DISTSIGMA): no mean, can be infinite."""
     distsigma: Floats | None = None
@@ -80,7 +83,7 @@ class SkyMap:
     @property
     def area(self) -> Floats:
         """Each tile's area in sr."""
-        return np.ldexp(pi / 3, -2 * self.order)
+        return _TILE_AREAS[self.order]
 
     @property
     def probability(self) -> Floats:
@@ -163,12 +166,14 @@ def _skymap(table: Table, uniq: Integers, density: Floats) -> SkyMap:
     by_position = np.argsort(start, kind="stable")
     if np.any(((ipix + 1) << shifts)[by_position[:-1]] > start[by_position[1:]]):
         raise UnreadableMap("The map's tiles overlap.")
+    by_density = np.argsort(-density)
     skymap = SkyMap(
         uniq=uniq,
         order=order,
         ipix=ipix,
         density=density,
         by_position=by_position,
+        by_density=by_density,
         distmu=distmu,
         distsigma=distsigma,
         distnorm=distnorm,
@@ -180,7 +185,7 @@ def _skymap(table: Table, uniq: Integers, density: Floats) -> SkyMap:
     total = float(skymap.probability.sum())
     if not abs(total - 1) <= _SUM_TOLERANCE:
         raise UnreadableMap(f"The map's probabilities add up to {total:.4g}, not to 1.")
-    for array in (uniq, order, ipix, density, by_position, distmu, distsigma, distnorm):
+    for array in (uniq, order, ipix, density, by_position, by_density, distmu, distsigma, distnorm):
         if array is not None:
             array.flags.writeable = False
     return skymap
@@ -229,7 +234,7 @@ def localize(skymap: SkyMap) -> Localization:
     peak = peak_tile(skymap)
     ra, dec = _centre(skymap, peak)
     area_50, area_90 = areas(skymap, (0.5, 0.9))
-    part = inside(skymap, 0.9)
+    part = skymap.by_position[inside(skymap, 0.9)[skymap.by_position]]
     return Localization(
         ra=ra,
         dec=dec,
@@ -254,10 +259,6 @@ def _centre(skymap: SkyMap, tile: int) -> tuple[float, float]:
     return float(lon.to_value(units.deg)), float(lat.to_value(units.deg))
 
 
-def _falling(skymap: SkyMap) -> Integers:
-    return np.argsort(-skymap.density, kind="stable")
-
-
 def areas(skymap: SkyMap, levels: tuple[float, ...]) -> tuple[float, ...]:
     """Areas in deg² of the credible regions of these levels (0 to 1).
 
@@ -265,31 +266,28 @@ def areas(skymap: SkyMap, levels: tuple[float, ...]) -> tuple[float, ...]:
     probability, on the cumulative area, tiles by falling density; beyond the map's probability the
     whole sky. A level below that of the first tile gets its share of that tile.
     """
-    falling = _falling(skymap)
-    area = skymap.area[falling]
-    probability = np.concatenate(([0.0], np.cumsum(skymap.density[falling] * area)))
+    area = skymap.area[skymap.by_density]
+    probability = np.concatenate(([0.0], np.cumsum(skymap.density[skymap.by_density] * area)))
     found = np.interp(levels, probability, np.concatenate(([0.0], np.cumsum(area))), right=4 * pi)
     return tuple((found * _DEG2).tolist())
 
 
 def credible_levels(skymap: SkyMap) -> Floats:
     """Per tile, the probability of all tiles that are at least as dense: the level that it lies on."""
-    falling = _falling(skymap)
-    density = skymap.density[falling]
-    cumulative = np.cumsum(skymap.probability[falling])
+    density = skymap.density[skymap.by_density]
+    cumulative = np.cumsum(skymap.probability[skymap.by_density])
     # Equal densities share the level of the last of them.
     last = np.searchsorted(-density, -density, side="right") - 1
     levels = np.empty_like(cumulative)
-    levels[falling] = cumulative[last]
+    levels[skymap.by_density] = cumulative[last]
     return levels
 
 
 def inside(skymap: SkyMap, level: float) -> Flags:
     """Per tile, whether it belongs to the credible region: the densest tiles that hold at least `level`."""
-    falling = _falling(skymap)
-    cumulative = np.cumsum(skymap.probability[falling])
-    part = np.zeros(falling.size, np.bool_)
-    part[falling[: int(np.searchsorted(cumulative, level)) + 1]] = True
+    cumulative = np.cumsum(skymap.probability[skymap.by_density])
+    part = np.zeros(skymap.uniq.size, np.bool_)
+    part[skymap.by_density[: int(np.searchsorted(cumulative, level)) + 1]] = True
     return part
 
 
