@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.sandbox import limits
 from bot.sandbox.arguments import Call
+from bot.sandbox.findings import Findings
 from bot.sandbox.messages import Message, to_api
 from bot.sandbox.refusal import Json, RefusedError, refuse_with_messages
 from bot.sandbox.workspace import Channel, Draft, Workspace
@@ -26,7 +27,7 @@ def writable(call: Call, channel_id: str) -> Channel:
     return channel
 
 
-def check_files(workspace: Workspace, found: limits.Findings) -> None:
+def check_files(workspace: Workspace, found: Findings) -> None:
     """Refuse pictures that Slack hasn't finished, as Slack does. Raises RefusedError `invalid_blocks`."""
     wrong = []
     for pointer, reference in found.files:

@@ -1,10 +1,10 @@
 """Steering over HTTP, for a sandbox in a process of its own.
 
-`POST /sandbox/control/<verb>` takes the arguments of the method of that name on `Sandbox` as one JSON object and
-answers {"ok": true, "result": …}; with `wait` seconds beside them, what a person did is answered after the app's
-first answer. Three verbs are no methods: `limits` {on}, `file_delay` {seconds}, `clear_faults` {}. To read:
-`GET /sandbox/control/messages?channel=C…&thread_ts=…`, `…/ephemerals?channel=C…&user=U…`, `…/calls?since=N`,
-`…/envelopes?since=N`, `…/sockets` and `…/about`.
+`POST /sandbox/control/<verb>` takes the arguments of the method of that name on `Sandbox` as one JSON object
+and answers {"ok": true, "result": …}; with `wait` seconds beside them, what a person did is answered after
+the app's first answer. Three verbs are no methods: `limits` {on}, `file_delay` {seconds}, `clear_faults` {}.
+To read: `GET /sandbox/control/messages?channel=C…&thread_ts=…`, `…/ephemerals?channel=C…&user=U…`,
+`…/calls?since=N`, `…/envelopes?since=N`, `…/sockets` and `…/about`.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ VERBS = (
     "submit",
     "unarchive",
     "ungrant",
+    "uninstall",
     "view",
     "view_action",
 )
@@ -81,7 +82,7 @@ class ControlApi:
                 self._sandbox.rates.on = bool(body.get("on", True))
                 result = None
             elif verb == "file_delay":
-                self._sandbox.file_delay = float(body["seconds"])
+                self._sandbox.file_server.delay = float(body["seconds"])
                 result = None
             elif verb == "clear_faults":
                 self._sandbox.faults.clear()

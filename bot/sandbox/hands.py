@@ -234,6 +234,9 @@ class Hands:
         if message is None or message.seen_by != user_id:
             message = workspace.message(channel, ts)
         action = _action(workspace, message.blocks, action_id, block_id, value, chosen or {})
+        selection = {key: item for key, item in action.items() if key == "type" or key in _SELECTIONS}
+        if len(selection) > 1:
+            message.chosen.setdefault(action["block_id"], {})[action_id] = selection
         response_url = self._response_urls.new(workspace.id, channel.id, user_id, message)
         payload = self._interaction(workspace, user_id, "block_actions") | {
             "container": {
@@ -244,7 +247,7 @@ class Hands:
                 **({"thread_ts": message.thread_ts} if message.thread_ts is not None else {}),
             },
             "channel": {"id": channel.id, "name": _channel_name(channel)},
-            "state": {"values": {}},
+            "state": {"values": message.chosen},
             "response_url": response_url.url,
             "actions": [action],
         }

@@ -36,6 +36,8 @@ class Message:
     seen_by: str | None = None
     """The only person who sees it; None: everybody in the channel."""
     deleted: bool = False
+    chosen: Json = field(default_factory=dict)
+    """What was chosen of its selects: block_id → action_id → value."""
 
     @property
     def ephemeral(self) -> bool:

@@ -298,6 +298,10 @@ def _serve(file: Traversable) -> web.Response:
     suffix = f".{file.name.rpartition('.')[2]}"
     if suffix not in _TYPES or not file.is_file():
         raise web.HTTPNotFound(text="There is no such file.")
-    headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    headers = {
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": "frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+    }
     charset = None if suffix in (".png", ".woff2") else "utf-8"
     return web.Response(body=file.read_bytes(), content_type=_TYPES[suffix], charset=charset, headers=headers)

@@ -21,6 +21,7 @@ from bot.sandbox.app_config import EVENTS, SCOPES, AppConfig
 from bot.sandbox.control_api import ControlApi, about
 from bot.sandbox.events import Events
 from bot.sandbox.faults import Drop, Fault, Faults
+from bot.sandbox.file_server import FileServer
 from bot.sandbox.guard import guard
 from bot.sandbox.hands import Done, Hands
 from bot.sandbox.messages import to_page
@@ -30,9 +31,8 @@ from bot.sandbox.refusal import Json, RefusedError
 from bot.sandbox.response_urls import ResponseUrls
 from bot.sandbox.socket_mode import Envelope, Sockets
 from bot.sandbox.triggers import Triggers
-from bot.sandbox.uploads import mimetype
 from bot.sandbox.web_api import ApiCall, WebApi
-from bot.sandbox.workspace import Change, Channel, File, User, Workspace
+from bot.sandbox.workspace import Change, Channel, User, Workspace
 
 T = TypeVar("T")
 APP_ID = "A0SANDBOX1"
@@ -56,10 +56,10 @@ class Sandbox:
         config: AppConfig | None = None,
     ) -> None:
         self.config = config or AppConfig(scopes=frozenset(scopes), events=frozenset(events))
-        self.file_delay = file_delay
         self.app_token = f"xapp-1-{APP_ID}-{secrets.token_hex(16)}"
         self.workspaces: dict[str, Workspace] = {}
         """By team id."""
+        self.file_server = FileServer(self.workspaces, file_delay)
         self.rates = Rates(on=limits)
         self.faults = Faults()
         self._port = 0
@@ -77,7 +77,7 @@ class Sandbox:
             triggers=triggers,
             app_token=self.app_token,
             connect=self.sockets.ticket,
-            settle_file=self._settle_file,
+            settle_file=self.file_server.settle,
             on_call=self._notice,
         )
         self._hands = Hands(
@@ -102,8 +102,7 @@ class Sandbox:
         application.router.add_route("*", "/api/{method}", self._web_api.handle)
         application.router.add_get("/link/", self.sockets.handle)
         application.router.add_post("/response/{team}/{secret}", self._response_urls.handle)
-        application.router.add_post("/upload/v1/{file}/{secret}", self._upload)
-        application.router.add_get("/files-pri/{ids}/{file}/{name}", self._private_file)
+        self.file_server.add_routes(application.router)
         self._page.add_routes(application.router)
         ControlApi(self).add_routes(application.router)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
@@ -124,6 +123,7 @@ class Sandbox:
         self._page.close()
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.sockets.close(abort=True)
         if self._runner is not None:
             await self._runner.cleanup()
@@ -374,6 +374,18 @@ class Sandbox:
         """Make the token good again."""
         self.workspaces[team or self.team_id].token_state = "good"  # noqa: S105
 
+    def uninstall(self, *, team: str | None = None) -> None:
+        """Remove the app from a workspace: the token is dead, and the app is told."""
+        workspace = self.workspaces[team or self.team_id]
+        workspace.token_state = "account_inactive"  # noqa: S105
+        self.events.emit(workspace, {"type": "app_uninstalled"})
+        tokens = {"oauth": [], "bot": [workspace.bot.id]}
+        self.events.emit(workspace, {"type": "tokens_revoked", "tokens": tokens})
+
+    def settle_file(self, file_id: str) -> None:
+        """Make an upload ready now; with an infinite delay, uploads wait for this."""
+        self.file_server.settle_now(file_id)
+
     def grant(self, scope: str, *, team: str | None = None) -> None:
         """Give the token a scope."""
         self.workspaces[team or self.team_id].scopes.add(scope)
@@ -399,58 +411,6 @@ class Sandbox:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def _settle_file(self, workspace: Workspace, file: File) -> None:
-        def ready() -> None:
-            file.ready = True
-            workspace.tell(Change("file", file=file))
-
-        workspace.tell(Change("file", file=file))
-        if self.file_delay <= 0:
-            ready()
-        elif self.file_delay != float("inf"):
-            asyncio.get_running_loop().call_later(self.file_delay, ready)
-
-    def settle_file(self, file_id: str) -> None:
-        """Make a file ready now; with `file_delay` infinite, files wait for this."""
-        for workspace in self.workspaces.values():
-            if file_id in workspace.files:
-                workspace.files[file_id].ready = True
-                workspace.tell(Change("file", file=workspace.files[file_id]))
-
-    async def _upload(self, request: web.Request) -> web.Response:
-        """The bytes of a file, at the address that `files.getUploadURLExternal` gave."""
-        for workspace in self.workspaces.values():
-            file = workspace.files.get(request.match_info["file"])
-            if file is None or not secrets.compare_digest(file.secret, request.match_info["secret"]):
-                continue
-            content = await _body(request)
-            if len(content) != file.length:
-                return web.Response(status=400, text="The length isn't the one that was announced.")
-            file.content, file.mimetype = content, mimetype(content)
-            return web.Response(text=f"OK - {len(content)}")
-        return web.Response(status=404, text="No such upload.")
-
-    async def _private_file(self, request: web.Request) -> web.Response:
-        """`url_private`: with the bot's token and the scope only."""
-        for workspace in self.workspaces.values():
-            file = workspace.files.get(request.match_info["file"])
-            if file is None or file.content is None or not file.ready:
-                continue
-            allowed = request.headers.get("Authorization") == f"Bearer {workspace.bot_token}"
-            if allowed and "files:read" in workspace.scopes and workspace.token_state == "good":  # noqa: S105
-                return web.Response(body=file.content, content_type=file.mimetype)
-        return web.Response(status=404, text="No such file for you.")
-
-
-async def _body(request: web.Request) -> bytes:
-    """The bytes, raw or as the only part of a form."""
-    if request.content_type != "multipart/form-data":
-        return await request.read()
-    for part in (await request.post()).values():
-        if isinstance(part, web.FileField):
-            return part.file.read()
-    return b""
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

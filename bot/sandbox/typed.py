@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_MENTION = re.compile(r"(?<![\w@])@([\w.-]*\w)")
-_CHANNEL = re.compile(r"(?<![\w#&])#([\w-]+)")
+_MENTION = re.compile(r"(?<![\w@/])@([\w.-]*\w)")
+_CHANNEL = re.compile(r"(?<![\w#&/])#([\w-]+)")
 _URL = re.compile(r"https?://[^\s<>|]+[^\s<>|.,;:!?)\]'\"]")
 
 

@@ -107,7 +107,12 @@ class WebApi:
         """One call, from the wire to the wire."""
         method = request.match_info["method"]
         arrived = time.time()
-        args = await _arguments(request)
+        unreadable: RefusedError | None = None
+        args: Json = {}
+        try:
+            args = await _arguments(request)
+        except RefusedError as refusal:
+            unreadable = refusal
         channel = args.get("channel")
         fault = self.faults.take(method, channel if isinstance(channel, str) else None)
 
@@ -129,6 +134,8 @@ class WebApi:
         team = None
         try:
             token = _token(request)
+            if unreadable is not None:
+                raise unreadable
             if method == CONNECT:
                 body = self._open_connection(token)
             else:
@@ -189,16 +196,17 @@ def _token(request: web.Request) -> str:
 
 
 async def _arguments(request: web.Request) -> dict[str, Any]:
-    """The arguments from query, form or JSON body; an unreadable body counts as none, as at Slack."""
+    """The arguments from query, form or JSON body. Raises RefusedError: `invalid_json`, `json_not_object`."""
     args: dict[str, Any] = dict(request.query)
     if request.method == "POST":
         if request.content_type == "application/json":
             try:
                 body = await request.json()
             except ValueError:
-                return {**args, "_unreadable": True}
-            if isinstance(body, dict):
-                args |= {key: value for key, value in body.items() if value is not None}
+                raise RefusedError("invalid_json") from None
+            if not isinstance(body, dict):
+                raise RefusedError("json_not_object")
+            args |= {key: value for key, value in body.items() if value is not None}
         else:
             args |= dict(await request.post())
     return args
