@@ -16,7 +16,8 @@ from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
-from formatters import answer, card, help, recent, status, subscription
+from formatters import answer, card, recent, status, subscription
+from formatters import help as helping
 from formatters.card import ChannelView
 from formatters.message import Message
 from formatters.notice import Category, canonical_id
@@ -66,14 +67,14 @@ class Answers:
         """
         question = " ".join(text.split())
         if len(question) > LONGEST_QUESTION:
-            return help.unknown(question[:40] + "…")
+            return helping.unknown(question[:40] + "…")
         word, _, rest = question.partition(" ")
         try:
             message = await self._answer(word.casefold(), rest, question, asker)
         except UnknownWord as error:
-            return help.complaint(str(error))
+            return helping.complaint(str(error))
         except StoreUnavailable:
-            return help.complaint(
+            return helping.complaint(
                 "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
             )
         if shared or asker is None or not question or word.casefold() in _NOT_TO_SHARE:
@@ -83,7 +84,7 @@ class Answers:
     async def _answer(self, word: str, rest: str, question: str, asker: Asker | None) -> Message:
         match word:
             case "" | "help" | "?":
-                return help.overview()
+                return helping.overview()
             case "latest" | "last" | "newest":
                 return await self._latest(rest)
             case "recent":
@@ -101,7 +102,7 @@ class Answers:
             return await self._event(superevent_id)
         if re.fullmatch(r"[mt]?(s|gw)\d.*", word) and not rest:
             return await self._near(question)
-        return help.unknown(question)
+        return helping.unknown(question)
 
     async def _event(self, superevent_id: str) -> Message:
         superevent = await self._store.superevent(superevent_id)
@@ -113,7 +114,7 @@ class Answers:
         ids = await self._store.ids()
         folded = {known.casefold(): known for known in ids}
         near = difflib.get_close_matches(asked.casefold(), folded, n=3, cutoff=0.75)
-        return help.no_such_event(asked, [folded[name] for name in near])
+        return helping.no_such_event(asked, [folded[name] for name in near])
 
     async def _latest(self, rest: str) -> Message:
         wish = _only(parse(rest), rest)
@@ -130,7 +131,7 @@ class Answers:
                 "No real event was received yet; this is the newest mock.", card.root(mocks[0], ChannelView())
             )
         what = " ".join(w for w in (wish.group if group else "", category.value) if w)
-        return help.complaint(f"No {what} event was received yet.")
+        return helping.complaint(f"No {what} event was received yet.")
 
     async def _recent(self, rest: str) -> Message:
         words = rest.split()
@@ -171,7 +172,7 @@ class Answers:
     async def _subscribe(self, rest: str, asker: Asker | None) -> Message:
         wish = parse(rest)
         if asker is None:
-            return help.complaint("Subscriptions belong to a channel: type this in Slack.")
+            return helping.complaint("Subscriptions belong to a channel: type this in Slack.")
         asked, already = await self._subscriptions.ask(
             asker.team_id, asker.channel_id, wish, asker.user_id, self._clock()
         )
@@ -190,7 +191,7 @@ class Answers:
 
     async def _unsubscribe(self, rest: str, asker: Asker | None) -> Message:
         if asker is None:
-            return help.complaint("Subscriptions belong to a channel: type this in Slack.")
+            return helping.complaint("Subscriptions belong to a channel: type this in Slack.")
         # Bare "unsubscribe" ends all of them; "all" is the name of one that takes every group.
         wish = parse(rest) if rest else None
         ended = await self._subscriptions.remove(asker.team_id, asker.channel_id, wish)
@@ -201,7 +202,7 @@ class Answers:
 
     async def _subscriptions_of(self, asker: Asker | None) -> Message:
         if asker is None:
-            return help.complaint("Subscriptions belong to a channel: type this in Slack.")
+            return helping.complaint("Subscriptions belong to a channel: type this in Slack.")
         return subscription.listed(await self._subscriptions.of_channel(asker.team_id, asker.channel_id))
 
 

@@ -42,7 +42,7 @@ class Pipeline:
         ops: Callable[[], tuple[str, str] | None] = lambda: None,
         decode: Callable[[bytes], Notice] = decode,
     ) -> None:
-        """`wake` tells the deliveries that something may be due; `ops` gives (team, channel) of who runs it."""
+        """`wake` tells the deliveries that something may be due; `ops` gives the operators' place."""
         self._store = store
         self._clock = clock
         self._max_age = max_age

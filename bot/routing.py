@@ -104,9 +104,9 @@ def plan(
         if thread.root is RootState.WAITING and superevent.retracted:
             intents.append(CancelRoot(thread.id))
             continue
-        if thread.root is RootState.WAITING:
-            continue  # it will be rendered from the newest state when it is sent
-        intents.append(Edit(thread.id))
+        if thread.root is not RootState.WAITING:
+            # A waiting root needs no edit: it is rendered from the newest state when it is sent.
+            intents.append(Edit(thread.id))
         if not old and (thread.subscription_id in in_force or channel in by_channel):
             intents.append(Reply(thread.id))
     if not old and not superevent.retracted:

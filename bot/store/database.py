@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from filelock import FileLock, Timeout
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -44,6 +45,7 @@ class Database:
         )
         # SQLite has one writer; waiting for it here is exact, waiting inside SQLite is polling.
         self._writer = asyncio.Lock()
+        self._lock: FileLock | None = None
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -92,9 +94,27 @@ class Database:
         async with self.reading() as connection:
             return await connection.run_sync(current)
 
+    def take_instance_lock(self) -> bool:
+        """Become the one bot that delivers from this SQLite file; False if another is that already.
+
+        The operating system gives the lock back when the process ends, however it ends. Other databases
+        share deliveries among many, so there it is always True.
+        """
+        if self.path is None:
+            return True
+        if self._lock is None:
+            self._lock = FileLock(self.path.with_name(self.path.name + ".lock"), mode=0o600)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        return True
+
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and let go of the lock."""
         await self._engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
 
     async def _migration(self, work: Callable[[Config], Any]) -> None:
         def run(connection: Connection) -> None:

@@ -45,23 +45,17 @@ class Ledger:
         """
         if limit <= 0:
             return []
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(_due(now))).all()
-        chosen = [row for row in rows if (row.team_id, row.channel_id) not in busy][:limit]
-        if not chosen:
-            return []
+        # Read and claimed in one transaction, so that no two workers claim the same.
         async with self._database.writing() as connection:
-            await connection.execute(
-                update(_d)
-                .where(_d.c.id.in_([row.id for row in chosen]), _d.c.state == State.PENDING.value)
-                .values(state=State.SENDING.value, attempts=_d.c.attempts + 1, attempted_at=now)
-            )
-            # Between the two a plan may have cancelled one, or an edit gained a revision: read again.
-            again = select(_d.c.id).where(
-                _d.c.id.in_([row.id for row in chosen]), _d.c.state == State.SENDING.value
-            )
-            claimed = set((await connection.execute(again)).scalars())
-        return [_delivery(row) for row in chosen if row.id in claimed]
+            rows = (await connection.execute(_due(now))).all()
+            chosen = [row for row in rows if (row.team_id, row.channel_id) not in busy][:limit]
+            if chosen:
+                await connection.execute(
+                    update(_d)
+                    .where(_d.c.id.in_([row.id for row in chosen]))
+                    .values(state=State.SENDING.value, attempts=_d.c.attempts + 1, attempted_at=now)
+                )
+        return [_delivery(row) for row in chosen]
 
     async def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """Write down what became of claimed deliveries, all in one transaction."""

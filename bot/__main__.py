@@ -1,0 +1,5 @@
+"""`python -m bot` is `gwevent`."""
+
+from bot.cli import main
+
+main()

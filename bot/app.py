@@ -1,0 +1,217 @@
+"""The one factory: builds every object of the bot, starts them, and stops them within 5 seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import aiohttp
+import structlog
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.answers import Answers
+from bot.pipeline import Pipeline
+from bot.settings import Settings
+from bot.slack import listeners
+from bot.slack.client import Identity, SlackClient
+from bot.slack.delivery import DeliveryWorker
+from bot.slack.errors import SlackFailure
+from bot.slack.rendering import Renderer
+from bot.sources import Payload, Source
+from bot.sources.credentials import group_id, load_auth, username_of
+from bot.sources.hopskotch import HopskotchSource
+from bot.store.database import Database, StoreUnavailable
+from bot.store.deliveries import Ledger
+from bot.store.store import Store
+from bot.store.subscriptions import Subscriptions
+
+STOP_S = 4.5
+PURGE_EVERY_S = 3_600.0
+LONGEST_WAIT_S = 60.0
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """The clock of everything; tests bring their own."""
+    return datetime.now(UTC)
+
+
+class Rooms:
+    """The store's rooms, on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.store = Store(database)
+        self.subscriptions = Subscriptions(database)
+        self.ledger = Ledger(database)
+
+
+@asynccontextmanager
+async def open_rooms(settings: Settings) -> AsyncIterator[Rooms]:
+    """The store, at this version's tables; closed at the end. Raises StoreUnavailable, BadDatabaseUrl."""
+    database = Database(settings.database)
+    try:
+        await database.migrate()
+        yield Rooms(database)
+    finally:
+        await database.close()
+
+
+def source_of(settings: Settings) -> Source:
+    """The source that the settings name. Raises SourceConfigError."""
+    auth = load_auth(settings.kafka_url, settings.kafka_auth)
+    return HopskotchSource(settings.kafka_url, group_id(username_of(auth), settings.kafka_group), auth)
+
+
+class Bot:
+    """Everything in one process: a source, the pipeline, the deliveries, and the answers in Slack."""
+
+    def __init__(
+        self, settings: Settings, rooms: Rooms, source: Source, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        """Raises SettingsError where a Slack token is missing."""
+        self._settings = settings
+        self._bot_token, self._app_token = settings.slack_tokens()
+        self._rooms = rooms
+        self._source = source
+        self._clock = clock
+        self._clients: dict[str, SlackClient] = {}
+        self._identity: Identity | None = None
+        self._socket: AsyncSocketModeHandler | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self.ready = asyncio.Event()
+        """Set once Slack knows us and the source is being read."""
+        self.worker = DeliveryWorker(
+            rooms.ledger, self._clients, Renderer(rooms.store, rooms.subscriptions), clock
+        )
+        self.pipeline = Pipeline(
+            rooms.store, clock, max_age=settings.max_age, wake=self.worker.wake, ops=self._ops
+        )
+        self.answers = Answers(
+            rooms.store,
+            rooms.subscriptions,
+            rooms.ledger,
+            clock,
+            sources=lambda: [source.status()],
+            wake=self.worker.wake,
+        )
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who the bot is in Slack, once Slack said so."""
+        return self._identity
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, or until one of the parts ends by a fault, which is raised."""
+        async with aiohttp.ClientSession() as session:
+            self._start(self._consume(), "consume")
+            self._start(self.worker.run(), "deliver")
+            self._start(self._serve_slack(session), "serve_slack")
+            self._start(self._purge(), "purge")
+            stopped = asyncio.create_task(stop.wait())
+            try:
+                done, _ = await asyncio.wait([*self._tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+                for task in done - {stopped}:
+                    task.result()
+            finally:
+                stopped.cancel()
+                await self._stop()
+
+    def _start(self, work: Coroutine[object, object, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+    async def _stop(self) -> None:
+        log.info("stopping")
+        parts = [self._source.stop(), self.worker.stop()]
+        if self._socket is not None:
+            parts.append(self._socket.close_async())  # type: ignore[no-untyped-call]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                for result in await asyncio.gather(*parts, return_exceptions=True):
+                    if isinstance(result, Exception):
+                        log.warning("stop_incomplete", exc_info=result)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        log.info("stopped")
+
+    async def _consume(self) -> None:
+        log.info("source_starts", source=self._source.status().name)
+        async for payload in self._source.payloads():
+            await self._take(payload)
+
+    async def _take(self, payload: Payload) -> None:
+        """Handle a payload, however long the store takes; only then is it acknowledged (law 3)."""
+        wait = 0.2
+        while True:
+            try:
+                await self.pipeline.handle(payload.body, payload.origin)
+                break
+            except StoreUnavailable as error:
+                log.error("notice_waits_for_store", reason=str(error), origin=payload.origin.detail)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 10.0)
+        await self._source.acknowledge(payload)
+
+    async def _serve_slack(self, session: aiohttp.ClientSession) -> None:
+        """Learn who we are, then answer; deliveries wait meanwhile, notices are stored."""
+        client = SlackClient(self._bot_token, self._settings.slack_api_url, session)
+        self._identity = await self._until_done(client.identify)
+        log.info("slack_connected", team=self._identity.team_id, bot=self._identity.user_id)
+        self._clients[self._identity.team_id] = client
+        self.worker.wake()
+        app = AsyncApp(token=self._bot_token, client=client.web)
+        listeners.register(app, self.answers, self._revive)
+        asker = AsyncWebClient(
+            token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
+        )
+        self._socket = AsyncSocketModeHandler(app, self._app_token, web_client=asker)
+        await self._until_done(self._socket.connect_async)
+        log.info("socket_mode_connected")
+        self.ready.set()
+        await asyncio.Event().wait()
+
+    async def _until_done(self, work: Callable[[], Coroutine[object, object, T]]) -> T:
+        wait = 0.5
+        while True:
+            try:
+                return await work()
+            except (SlackFailure, SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
+                reason = (
+                    error.reason if isinstance(error, SlackFailure) else f"{type(error).__name__}: {error}"
+                )
+                log.error("slack_out_of_reach", reason=reason, again_in_s=wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT_S)
+
+    async def _revive(self, team_id: str, channel_id: str) -> None:
+        now = self._clock()
+        waiting = await self._rooms.ledger.revive(team_id, channel_id, now - self._settings.max_age, now)
+        if waiting:
+            log.info("channel_revived", channel=channel_id, deliveries=waiting)
+            self.worker.wake()
+
+    async def _purge(self) -> None:
+        while True:
+            try:
+                before = self._clock() - timedelta(days=self._settings.mock_payload_days)
+                purged = await self._rooms.store.purge_mock_payloads(before)
+                if purged:
+                    log.info("mock_payloads_purged", payloads=purged)
+            except StoreUnavailable as error:
+                log.warning("purge_waits_for_store", reason=str(error))
+            await asyncio.sleep(PURGE_EVERY_S)
+
+    def _ops(self) -> tuple[str, str] | None:
+        if self._settings.ops_channel is None or self._identity is None:
+            return None
+        return self._identity.team_id, self._settings.ops_channel

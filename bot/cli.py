@@ -1,0 +1,289 @@
+"""The command line: `gwevent …`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from bot import __version__
+
+app = typer.Typer(
+    name="gwevent",
+    help="LIGO/Virgo/KAGRA public alerts in Slack.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Form(StrEnum):
+    """How `preview` shows a message."""
+
+    TEXT = "text"
+    BLOCKS = "blocks"
+
+
+def main() -> None:
+    """The door: whatever can be foreseen is one sentence on standard error and exit status 2."""
+    app()
+
+
+def _fail(sentence: str) -> NoReturn:
+    typer.echo(f"gwevent: {sentence}", err=True)
+    raise typer.Exit(2)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"gwevent {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """LIGO/Virgo/KAGRA public alerts in Slack."""
+
+
+@app.command()
+def run() -> None:
+    """Run everything in one process: the consumer, the deliveries, and the answers in Slack."""
+    from bot.app import Bot, open_rooms, source_of
+    from bot.settings import SettingsError
+
+    settings = _settings()
+
+    async def work() -> None:
+        stop = _stop_on_signals()
+        source = source_of(settings)
+        async with open_rooms(settings) as rooms:
+            if not rooms.database.take_instance_lock():
+                raise SettingsError(f"Another gwevent runs on {rooms.database.path} already.")
+            await Bot(settings, rooms, source).run(stop)
+
+    _run(work(), settings_for_logs=settings)
+
+
+@app.command()
+def demo(
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="Play the story without waiting, print what each channel got, exit."),
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")] = 8017,
+) -> None:
+    """Run all of it on embedded parts: a broker, a local Slack with a page, sample notices."""
+    from bot.demo import DemoFailed, play_once, serve
+
+    try:
+        _run(play_once() if once else serve(port))
+    except DemoFailed as error:
+        typer.echo(f"gwevent: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def show(
+    file: Annotated[Path, typer.Argument(help="A notice: Avro or JSON, told apart by its content.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show a notice file as facts."""
+    from formatters import facts
+
+    notice = _decode(file)
+    if as_json:
+        typer.echo(json.dumps(facts.to_show_json(notice), ensure_ascii=False, indent=2))
+    else:
+        typer.echo(facts.to_text(notice))
+
+
+@app.command()
+def preview(
+    files: Annotated[list[Path], typer.Argument(help="The notices of one superevent, in any order.")],
+    form: Annotated[Form, typer.Option("--format", help="What to print.")] = Form.TEXT,
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="Write there instead.")] = None,
+) -> None:
+    """Show what a channel would receive after these notices."""
+    from formatters import card, plain, update
+    from formatters.card import ChannelView
+    from formatters.superevent import Superevent
+
+    notices = [_decode(file) for file in files]
+    try:
+        superevent = Superevent.of(notices)
+    except ValueError as error:
+        _fail(str(error))
+    messages = [card.root(superevent, ChannelView())]
+    messages += [update.reply(superevent, notice) for notice in superevent.notices[1:]]
+    if form is Form.BLOCKS:
+        said = json.dumps(
+            [{"text": m.text, "blocks": list(m.blocks)} for m in messages], ensure_ascii=False, indent=2
+        )
+    else:
+        rendered = [f"push   {plain.fallback(m)}\n\n{plain.render(m)}" for m in messages]
+        said = "\n\n--- in the thread ---\n\n".join(rendered)
+    if out is None:
+        typer.echo(said)
+        return
+    try:
+        out.write_text(said + "\n", encoding="utf-8")
+    except OSError as error:
+        _fail(f"{out} can't be written: {error.strerror}.")
+
+
+@app.command()
+def ask(
+    words: Annotated[list[str], typer.Argument(help='What one would type after /gwevent, e.g. "latest".')],
+) -> None:
+    """Answer a slash command's text on the terminal, from the store."""
+    from bot.answers import Answers
+    from bot.app import open_rooms, utc_now
+    from formatters import plain
+
+    settings = _settings()
+
+    async def work() -> None:
+        async with open_rooms(settings) as rooms:
+            answers = Answers(rooms.store, rooms.subscriptions, rooms.ledger, utc_now)
+            typer.echo(plain.render(await answers.answer(" ".join(words), None)))
+
+    _run(work())
+
+
+@app.command()
+def replay(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Notice files, or folders of them.")] = None,
+    post: Annotated[bool, typer.Option("--post", help="Deliver, as if they came from the broker.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be stored.")] = False,
+    quarantine: Annotated[
+        bool, typer.Option("--quarantine", help="Try the quarantined payloads again.")
+    ] = False,
+) -> None:
+    """Feed files through the pipeline into the store."""
+    from bot.replay import from_quarantine, in_store, only_say
+
+    if quarantine == bool(paths):
+        _fail("Name files or folders, or --quarantine, and not both.")
+    if post and dry_run:
+        _fail("--post delivers and --dry-run doesn't: choose one.")
+    for path in paths or []:
+        if not path.exists():
+            _fail(f"{path} doesn't exist.")
+    if paths and dry_run:
+        ok = only_say(paths)
+    else:
+        settings = _settings()
+        ok = _run(from_quarantine(settings, post, dry_run) if not paths else in_store(settings, paths, post))
+    if not ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Check credentials, topic, database, Slack scopes and the clock; say what to do about each finding."""
+    from bot.doctor import examine
+    from formatters import doctor as words
+
+    settings = _settings()
+    findings = _run(examine(settings))
+    typer.echo(words.plain(findings))
+    if any(finding.verdict == "fail" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's tables."""
+    from bot.store.database import Database
+
+    settings = _settings()
+
+    async def work() -> None:
+        database = Database(settings.database)
+        try:
+            await database.migrate()
+        finally:
+            await database.close()
+
+    _run(work())
+    typer.echo("The database is at this version.")
+
+
+@app.command()
+def samples(directory: Annotated[Path, typer.Argument(help="Folder to write to; made if missing.")]) -> None:
+    """Write sample notices as files, each as Avro and as JSON."""
+    from bot.alerts.samples import write_samples
+
+    try:
+        paths = write_samples(directory, datetime.now(UTC))
+    except OSError as error:
+        _fail(f"{directory} can't be written: {error.strerror}.")
+    for path in paths:
+        typer.echo(str(path))
+
+
+def _decode(file: Path) -> Any:
+    from bot.alerts.decode import UndecodablePayload, decode
+    from bot.sources.files import reason_against
+
+    try:
+        body = file.read_bytes()
+    except OSError as error:
+        _fail(f"{file} can't be read: {error.strerror}.")
+    try:
+        return decode(body)
+    except UndecodablePayload as error:
+        _fail(f"{file} is no notice that can be read: {reason_against(body) or error.reason}")
+
+
+def _settings() -> Any:
+    from bot.settings import Settings, SettingsError
+
+    try:
+        return Settings.load()
+    except SettingsError as error:
+        _fail(str(error))
+
+
+def _run(work: Coroutine[Any, Any, Any], *, settings_for_logs: Any = None) -> Any:
+    """Run to the end; what can be foreseen ends in one sentence."""
+    from bot import logs
+    from bot.settings import SettingsError
+    from bot.sources import SourceConfigError
+    from bot.store.database import BadDatabaseUrl, StoreUnavailable
+
+    if settings_for_logs is None:
+        logs.configure("WARNING", "console")
+    else:
+        logs.configure(settings_for_logs.log_level, settings_for_logs.log_format)
+    try:
+        return asyncio.run(work)
+    except (SettingsError, SourceConfigError, BadDatabaseUrl, StoreUnavailable) as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Files and quarantined payloads, fed through the one way in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bot.alerts.decode import UndecodablePayload, decode
+from bot.app import Rooms, open_rooms, utc_now
+from bot.pipeline import Handled, Pipeline
+from bot.settings import Settings
+from bot.slack.client import SlackClient
+from bot.slack.delivery import DeliveryWorker
+from bot.slack.errors import SlackFailure
+from bot.slack.rendering import Renderer
+from bot.sources import Origin, SourceConfigError
+from bot.sources.files import file_origin, read_paths
+
+_out = Console(highlight=False)
+_err = Console(stderr=True, highlight=False)
+
+
+def only_say(paths: Sequence[Path]) -> bool:
+    """Decode files and say what each holds; nothing is stored. Return whether all could be read."""
+    good = True
+    for path, body in read_paths(paths, _skipped):
+        try:
+            notice = decode(body)
+        except UndecodablePayload as error:
+            _err.print(f"{path}: {error.reason}")
+            good = False
+            continue
+        said = (
+            f"{path}: {notice.superevent_id} {notice.alert_type} {notice.time_created:%Y-%m-%d %H:%M:%S} UTC"
+        )
+        _out.print(
+            said if notice.map_problem is None else f"{said}; the map can't be read: {notice.map_problem}"
+        )
+    return good
+
+
+async def in_store(settings: Settings, paths: Sequence[Path], post: bool) -> bool:
+    """Feed files into the store; with `post` they may open root messages, and are delivered.
+
+    Return whether none went to quarantine and all that was planned was delivered.
+    """
+    async with open_rooms(settings) as rooms:
+        counts: Counter[Handled] = Counter()
+        pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age)
+        with _progress(_count(paths)) as advance:
+            for path, body in read_paths(paths, _skipped):
+                counts[await pipeline.handle(body, file_origin(path, live=post))] += 1
+                advance()
+        _out.print(", ".join(f"{counts[handled]} {handled.value}" for handled in Handled))
+        delivered = await _deliver(settings, rooms) if post else True
+        return delivered and not counts[Handled.QUARANTINED]
+
+
+async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool:
+    """Try the quarantined payloads again; those that can be handled now leave the quarantine.
+
+    Return whether all could.
+    """
+    async with open_rooms(settings) as rooms:
+        pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age)
+        after, released, kept = 0, 0, 0
+        while (payload := await rooms.store.next_quarantined(after)) is not None:
+            after = payload.id
+            try:
+                notice = await asyncio.to_thread(decode, payload.body)
+            except UndecodablePayload as error:
+                _out.print(f"{payload.origin}: still not readable: {error.reason}")
+                kept += 1
+                continue
+            said = f"{payload.origin}: {notice.superevent_id} {notice.alert_type}"
+            if dry_run:
+                _out.print(f"{said} can be read now")
+                continue
+            origin = Origin("quarantine", payload.origin, live=post)
+            handled = await pipeline.handle(payload.body, origin)
+            if handled is Handled.QUARANTINED:
+                _out.print(f"{said}: {payload.reason}")
+                kept += 1
+                continue
+            await rooms.store.release(payload.id)
+            _out.print(f"{said}: {handled.value}")
+            released += 1
+        _out.print(f"{released} released, {kept} kept")
+        delivered = await _deliver(settings, rooms) if post and not dry_run else True
+        return delivered and not kept
+
+
+async def _deliver(settings: Settings, rooms: Rooms) -> bool:
+    """Deliver what the ledger holds, unless a running bot does; True once nothing waits."""
+    if not rooms.database.take_instance_lock():
+        _out.print("A gwevent that runs on this database delivers them.")
+        return True
+    token, _ = settings.slack_tokens()
+    async with aiohttp.ClientSession() as session:
+        client = SlackClient(token, settings.slack_api_url, session)
+        try:
+            identity = await client.identify()
+        except SlackFailure as failure:
+            raise SourceConfigError(
+                f"Slack can't be used ({failure.reason}); what was planned waits in the store."
+            ) from failure
+        worker = DeliveryWorker(
+            rooms.ledger, {identity.team_id: client}, Renderer(rooms.store, rooms.subscriptions), utc_now
+        )
+        running = asyncio.create_task(worker.run())
+        before = (await rooms.ledger.counts()).dead
+        while (counts := await rooms.ledger.counts()).waiting and not running.done():
+            await asyncio.sleep(0.2)
+        await worker.stop()
+        await running
+    dead = counts.dead - before
+    _out.print("All delivered." if not dead else f"Delivered, save {dead} that Slack refused for good.")
+    return dead == 0
+
+
+def _skipped(path: Path, reason: str) -> None:
+    _err.print(f"{path}: skipped, {reason}")
+
+
+def _count(paths: Sequence[Path]) -> int:
+    found = (inside for path in paths for inside in (path.rglob("*") if path.is_dir() else [path]))
+    return sum(1 for path in found if path.is_file())
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_err, transient=True) as progress:
+        task = progress.add_task("replay", total=total)
+        yield lambda: progress.advance(task)
