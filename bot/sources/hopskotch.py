@@ -40,7 +40,7 @@ __all__ = [
     "username_of",
 ]
 
-STOP_SECONDS = 3.5
+STOP_SECONDS = 2.0
 """How long `stop` waits for the reader before it leaves it behind."""
 
 REFUSED = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
