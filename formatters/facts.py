@@ -8,7 +8,7 @@ from typing import Any
 from formatters import names, quantities
 from formatters.notice import Category, Distance, ExternalCoincidence, Localization, Notice
 
-_COLUMN = 14
+_COLUMN = 18
 
 
 def to_show_json(notice: Notice) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def _event(notice: Notice) -> Iterator[str]:
     if event.classification:
         yield _row("classes", _map(event.classification))
     if event.properties:
-        yield _row("if real", _map(event.properties))
+        yield _row("if astrophysical", _map(event.properties))
     if event.central_frequency is not None:
         yield _row("frequency", f"{event.central_frequency} Hz")
     if event.duration is not None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from formatters import blocks
 from formatters.message import Block, Message
-from formatters.mrkdwn import bold, escape, plain
+from formatters.mrkdwn import escape, plain
 
 COMMANDS = (
     ("latest [CBC|Burst] [mock]", "the newest event"),
@@ -44,8 +44,7 @@ def no_such_event(superevent_id: str, near: Sequence[str]) -> Message:
     """The answer to an id of which nothing was received, with ids that look like it."""
     said = f"No notice of {escape(plain(superevent_id))} was received."
     if near:
-        listed = [bold(escape(plain(name))) for name in near]
-        said += f" Did you mean {_or(listed)}?"
+        said += f" Did you mean {_or([escape(plain(name)) for name in near])}?"
     return blocks.message(said, blocks.section(said))
 
 

@@ -129,7 +129,8 @@ def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Mes
         lines.append(f"Was: {struck(escape(facts))}")
     late = _late(superevent, notice)
     lines += map(escape, late)
-    words = ["no longer a candidate of interest", *late]
+    was = [] if facts is None else [f"was {facts}"]
+    words = ["no longer a candidate of interest", *was, *late]
     small = escape(card.foot(superevent, notice, None))
     return blocks.message(
         _push(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)
@@ -155,7 +156,7 @@ def _confirmation(old: Event, new: Event) -> list[str]:
 def _coincidence(before: Notice, notice: Notice) -> list[str]:
     old, new = before.external, notice.external
     if new is None:
-        return [] if old is None else [f"No longer said to coincide with {_who(old)}"]
+        return [] if old is None else [f"Names no coincidence any more (before: {_who(old)})"]
     lines = candidate.coincidence_lines(notice)
     if old is None or _who(old) != _who(new):
         return [f"New coincidence: {lines[0]}", *lines[1:]]
