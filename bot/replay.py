@@ -117,7 +117,7 @@ async def _deliver(settings: Settings, rooms: Rooms) -> bool:
         running = asyncio.create_task(worker.run())
         before = (await rooms.ledger.counts()).dead
         while (counts := await rooms.ledger.counts()).waiting and not running.done():
-            await asyncio.sleep(0.2)
+            await asyncio.wait([running], timeout=0.2)
         await worker.stop()
         await running
     dead = counts.dead - before
