@@ -1,0 +1,166 @@
+"""Looks at all of a deployment, one thing after the other, and says what to do about each finding."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.app import open_rooms
+from bot.settings import Settings
+from bot.slack.client import SlackClient
+from bot.slack.errors import SlackFailure, Unavailable, Unknown
+from bot.sources.check import check_broker
+from bot.store.database import BadDatabaseUrl, StoreUnavailable
+from formatters.doctor import Finding, Verdict
+
+NEEDED_SCOPES = frozenset({"commands", "chat:write", "app_mentions:read"})
+USEFUL_SCOPES = {
+    "chat:write.public": "post in public channels without being invited",
+    "channels:read": "notice that it was invited back to a channel",
+}
+CLOCK_OFF_S = 30.0
+BROKER_TIMEOUT_S = 15.0
+
+log = structlog.get_logger(__name__)
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at the settings, the database, Slack, the clock and the broker; never raises for what it finds."""
+    database, slack, broker = await asyncio.gather(
+        _database(settings),
+        _slack(settings),
+        asyncio.to_thread(
+            check_broker,
+            settings.kafka_url,
+            settings.kafka_auth,
+            settings.kafka_group,
+            BROKER_TIMEOUT_S,
+        ),
+    )
+    return [*database, *slack, *broker]
+
+
+async def _database(settings: Settings) -> list[Finding]:
+    try:
+        async with open_rooms(settings) as rooms:
+            counts = await rooms.ledger.counts()
+            subscriptions = await rooms.subscriptions.count()
+            running = not rooms.database.take_instance_lock()
+    except (StoreUnavailable, BadDatabaseUrl) as error:
+        todo = "Set GWEVENT_DATABASE_URL to a place that can be written, or free some space there."
+        return [Finding(name="Database", verdict=Verdict.FAIL, found=str(error), todo=todo)]
+    where = "in use by a running gwevent" if running else "ready"
+    found = f"{where}; {subscriptions} subscriptions, {counts.waiting} deliveries waiting"
+    findings = [Finding(name="Database", verdict=Verdict.OK, found=f"{found}.")]
+    if not subscriptions:
+        todo = "Type /gwevent subscribe CBC in the channel that should get alerts."
+        findings.append(
+            Finding(
+                name="Subscriptions", verdict=Verdict.WARN, found="No channel asked for anything.", todo=todo
+            )
+        )
+    if counts.quarantined:
+        found = f"{counts.quarantined} payloads couldn't be handled and are kept."
+        todo = "Run gwevent replay --quarantine after an upgrade."
+        findings.append(Finding(name="Quarantine", verdict=Verdict.WARN, found=found, todo=todo))
+    return findings
+
+
+async def _slack(settings: Settings) -> list[Finding]:
+    async with aiohttp.ClientSession() as session:
+        return [
+            *await _bot_token(settings, session),
+            *await _app_token(settings, session),
+            *await _clock(settings, session),
+        ]
+
+
+async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
+    name = "Slack bot token"
+    if settings.slack_bot_token is None:
+        todo = "Install the app in your workspace and set SLACK_BOT_TOKEN to its bot token (xoxb-…)."
+        return [Finding(name=name, verdict=Verdict.FAIL, found="SLACK_BOT_TOKEN isn't set.", todo=todo)]
+    client = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, session)
+    try:
+        identity = await client.identify()
+    except (Unavailable, Unknown) as failure:
+        return [_unreachable(name, failure.reason)]
+    except SlackFailure as failure:
+        todo = "Install the app again (OAuth & Permissions) and copy the bot token anew."
+        return [
+            Finding(name=name, verdict=Verdict.FAIL, found=f"Slack refuses it: {failure.reason}.", todo=todo)
+        ]
+    findings = [
+        Finding(name=name, verdict=Verdict.OK, found=f"works in {identity.team} as {identity.user_id}.")
+    ]
+    missing = NEEDED_SCOPES - identity.scopes
+    if missing:
+        findings.append(
+            Finding(
+                name="Slack scopes",
+                verdict=Verdict.FAIL,
+                found=f"{', '.join(sorted(missing))} missing.",
+                todo="Compare the app's manifest with deploy/slack-manifest.yaml and install the app again.",
+            )
+        )
+    for scope, use in USEFUL_SCOPES.items():
+        if scope not in identity.scopes:
+            found = f"{scope} isn't granted; with it gwevent can {use}."
+            findings.append(Finding(name="Slack scopes", verdict=Verdict.WARN, found=found))
+    if not missing:
+        findings.append(
+            Finding(name="Slack scopes", verdict=Verdict.OK, found="All that is needed is granted.")
+        )
+    return findings
+
+
+async def _app_token(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
+    name = "Slack app token"
+    if settings.slack_app_token is None:
+        todo = "Make an app-level token with connections:write and set SLACK_APP_TOKEN to it (xapp-…)."
+        return [Finding(name=name, verdict=Verdict.FAIL, found="SLACK_APP_TOKEN isn't set.", todo=todo)]
+    web = AsyncWebClient(
+        token=settings.slack_app_token.get_secret_value(),
+        base_url=settings.slack_api_url,
+        session=session,
+        retry_handlers=[],
+    )
+    try:
+        await web.apps_connections_open(app_token=settings.slack_app_token.get_secret_value())
+    except SlackClientError as error:
+        reason = getattr(error, "response", {}).get("error") or type(error).__name__
+        todo = "Make a new app-level token with connections:write, and switch Socket Mode on."
+        return [Finding(name=name, verdict=Verdict.FAIL, found=f"Slack refuses it: {reason}.", todo=todo)]
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return [_unreachable(name, type(error).__name__)]
+    return [Finding(name=name, verdict=Verdict.OK, found="opens Socket Mode.")]
+
+
+async def _clock(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
+    """Compare our clock with the Date that Slack's answer carries."""
+    try:
+        async with session.post(
+            settings.slack_api_url + "api.test", timeout=aiohttp.ClientTimeout(total=10)
+        ) as answer:
+            theirs = parsedate_to_datetime(answer.headers["Date"])
+    except (aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
+        return [
+            Finding(name="Clock", verdict=Verdict.WARN, found=f"can't be compared ({type(error).__name__}).")
+        ]
+    off = (datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds()
+    if abs(off) > CLOCK_OFF_S:
+        todo = "Set the clock (timedatectl set-ntp true): ages and latencies are wrong without."
+        found = f"It is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} Slack's."
+        return [Finding(name="Clock", verdict=Verdict.FAIL, found=found, todo=todo)]
+    return [Finding(name="Clock", verdict=Verdict.OK, found="agrees with Slack's.")]
+
+
+def _unreachable(name: str, reason: str) -> Finding:
+    todo = "Check the network, a proxy and GWEVENT_SLACK_API_URL."
+    return Finding(name=name, verdict=Verdict.FAIL, found=f"Slack can't be reached ({reason}).", todo=todo)
