@@ -199,7 +199,7 @@ def doctor() -> None:
     settings = _settings()
     findings = _run(examine(settings))
     typer.echo(words.plain(findings))
-    if any(finding.verdict == "fail" for finding in findings):
+    if any(finding.level is words.Level.FAIL for finding in findings):
         raise typer.Exit(1)
 
 

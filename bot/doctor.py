@@ -17,7 +17,7 @@ from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure, Unavailable, Unknown
 from bot.sources.check import check_broker
 from bot.store.database import BadDatabaseUrl, StoreUnavailable
-from formatters.doctor import Finding, Verdict
+from formatters.doctor import Finding, Level
 
 NEEDED_SCOPES = frozenset({"commands", "chat:write", "app_mentions:read"})
 USEFUL_SCOPES = {
@@ -54,21 +54,21 @@ async def _database(settings: Settings) -> list[Finding]:
             running = not rooms.database.take_instance_lock()
     except (StoreUnavailable, BadDatabaseUrl) as error:
         todo = "Set GWEVENT_DATABASE_URL to a place that can be written, or free some space there."
-        return [Finding(name="Database", verdict=Verdict.FAIL, found=str(error), todo=todo)]
+        return [Finding(name="Database", level=Level.FAIL, found=str(error), advice=todo)]
     where = "in use by a running gwevent" if running else "ready"
     found = f"{where}; {subscriptions} subscriptions, {counts.waiting} deliveries waiting"
-    findings = [Finding(name="Database", verdict=Verdict.OK, found=f"{found}.")]
+    findings = [Finding(name="Database", level=Level.OK, found=f"{found}.")]
     if not subscriptions:
         todo = "Type /gwevent subscribe CBC in the channel that should get alerts."
         findings.append(
             Finding(
-                name="Subscriptions", verdict=Verdict.WARN, found="No channel asked for anything.", todo=todo
+                name="Subscriptions", level=Level.WARN, found="No channel asked for anything.", advice=todo
             )
         )
     if counts.quarantined:
         found = f"{counts.quarantined} payloads couldn't be handled and are kept."
         todo = "Run gwevent replay --quarantine after an upgrade."
-        findings.append(Finding(name="Quarantine", verdict=Verdict.WARN, found=found, todo=todo))
+        findings.append(Finding(name="Quarantine", level=Level.WARN, found=found, advice=todo))
     return findings
 
 
@@ -85,7 +85,7 @@ async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list
     name = "Slack bot token"
     if settings.slack_bot_token is None:
         todo = "Install the app in your workspace and set SLACK_BOT_TOKEN to its bot token (xoxb-…)."
-        return [Finding(name=name, verdict=Verdict.FAIL, found="SLACK_BOT_TOKEN isn't set.", todo=todo)]
+        return [Finding(name=name, level=Level.FAIL, found="SLACK_BOT_TOKEN isn't set.", advice=todo)]
     client = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, session)
     try:
         identity = await client.identify()
@@ -94,29 +94,25 @@ async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list
     except SlackFailure as failure:
         todo = "Install the app again (OAuth & Permissions) and copy the bot token anew."
         return [
-            Finding(name=name, verdict=Verdict.FAIL, found=f"Slack refuses it: {failure.reason}.", todo=todo)
+            Finding(name=name, level=Level.FAIL, found=f"Slack refuses it: {failure.reason}.", advice=todo)
         ]
-    findings = [
-        Finding(name=name, verdict=Verdict.OK, found=f"works in {identity.team} as {identity.user_id}.")
-    ]
+    findings = [Finding(name=name, level=Level.OK, found=f"works in {identity.team} as {identity.user_id}.")]
     missing = NEEDED_SCOPES - identity.scopes
     if missing:
         findings.append(
             Finding(
                 name="Slack scopes",
-                verdict=Verdict.FAIL,
+                level=Level.FAIL,
                 found=f"{', '.join(sorted(missing))} missing.",
-                todo="Compare the app's manifest with deploy/slack-manifest.yaml and install the app again.",
+                advice="Compare its manifest with deploy/slack-manifest.yaml, then install the app again.",
             )
         )
     for scope, use in USEFUL_SCOPES.items():
         if scope not in identity.scopes:
             found = f"{scope} isn't granted; with it gwevent can {use}."
-            findings.append(Finding(name="Slack scopes", verdict=Verdict.WARN, found=found))
+            findings.append(Finding(name="Slack scopes", level=Level.WARN, found=found))
     if not missing:
-        findings.append(
-            Finding(name="Slack scopes", verdict=Verdict.OK, found="All that is needed is granted.")
-        )
+        findings.append(Finding(name="Slack scopes", level=Level.OK, found="All that is needed is granted."))
     return findings
 
 
@@ -124,7 +120,7 @@ async def _app_token(settings: Settings, session: aiohttp.ClientSession) -> list
     name = "Slack app token"
     if settings.slack_app_token is None:
         todo = "Make an app-level token with connections:write and set SLACK_APP_TOKEN to it (xapp-…)."
-        return [Finding(name=name, verdict=Verdict.FAIL, found="SLACK_APP_TOKEN isn't set.", todo=todo)]
+        return [Finding(name=name, level=Level.FAIL, found="SLACK_APP_TOKEN isn't set.", advice=todo)]
     web = AsyncWebClient(
         token=settings.slack_app_token.get_secret_value(),
         base_url=settings.slack_api_url,
@@ -136,10 +132,10 @@ async def _app_token(settings: Settings, session: aiohttp.ClientSession) -> list
     except SlackClientError as error:
         reason = getattr(error, "response", {}).get("error") or type(error).__name__
         todo = "Make a new app-level token with connections:write, and switch Socket Mode on."
-        return [Finding(name=name, verdict=Verdict.FAIL, found=f"Slack refuses it: {reason}.", todo=todo)]
+        return [Finding(name=name, level=Level.FAIL, found=f"Slack refuses it: {reason}.", advice=todo)]
     except (aiohttp.ClientError, TimeoutError) as error:
         return [_unreachable(name, type(error).__name__)]
-    return [Finding(name=name, verdict=Verdict.OK, found="opens Socket Mode.")]
+    return [Finding(name=name, level=Level.OK, found="opens Socket Mode.")]
 
 
 async def _clock(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
@@ -150,17 +146,15 @@ async def _clock(settings: Settings, session: aiohttp.ClientSession) -> list[Fin
         ) as answer:
             theirs = parsedate_to_datetime(answer.headers["Date"])
     except (aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
-        return [
-            Finding(name="Clock", verdict=Verdict.WARN, found=f"can't be compared ({type(error).__name__}).")
-        ]
+        return [Finding(name="Clock", level=Level.WARN, found=f"can't be compared ({type(error).__name__}).")]
     off = (datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds()
     if abs(off) > CLOCK_OFF_S:
         todo = "Set the clock (timedatectl set-ntp true): ages and latencies are wrong without."
         found = f"It is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} Slack's."
-        return [Finding(name="Clock", verdict=Verdict.FAIL, found=found, todo=todo)]
-    return [Finding(name="Clock", verdict=Verdict.OK, found="agrees with Slack's.")]
+        return [Finding(name="Clock", level=Level.FAIL, found=found, advice=todo)]
+    return [Finding(name="Clock", level=Level.OK, found="agrees with Slack's.")]
 
 
 def _unreachable(name: str, reason: str) -> Finding:
     todo = "Check the network, a proxy and GWEVENT_SLACK_API_URL."
-    return Finding(name=name, verdict=Verdict.FAIL, found=f"Slack can't be reached ({reason}).", todo=todo)
+    return Finding(name=name, level=Level.FAIL, found=f"Slack can't be reached ({reason}).", advice=todo)

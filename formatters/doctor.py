@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,3 +26,19 @@ class Finding:
     """What was found, one sentence."""
     advice: str = ""
     """What to do about it, one sentence; empty where nothing is to be done."""
+
+
+_MARKS = {Level.OK: "✓", Level.WARN: "!", Level.FAIL: "✗"}
+
+
+def plain(findings: Iterable[Finding]) -> str:
+    """The findings for a terminal: a line each, and what to do on a line below."""
+    listed = list(findings)
+    width = max((len(finding.name) for finding in listed), default=0)
+    lines = []
+    for finding in listed:
+        lines.append(f"{_MARKS[finding.level]} {finding.name:<{width}}  {finding.found}")
+        if finding.advice:
+            lines.append(f"  {'':<{width}}  → {finding.advice}")
+    bad = sum(finding.level is Level.FAIL for finding in listed)
+    return "\n".join([*lines, "", f"{bad} to mend." if bad else "All that is needed works."])
