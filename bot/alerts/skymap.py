@@ -135,7 +135,7 @@ def _flat(table: Table) -> SkyMap:
     ipix = np.arange(prob.size, dtype=np.int64)
     match table.header.get("ORDERING"):
         case "RING":
-            ipix = np.asarray(healpix.ring_to_nested(ipix, 2**order), np.int64)
+            ipix = np.asarray(healpix.HEALPix(2**order).ring_to_nested(ipix), np.int64)
         case "NESTED" | "NEST":
             pass
         case _:
@@ -335,13 +335,17 @@ def conditional_distance(mu: float, sigma: float) -> Distance | None:
     if not (isfinite(mu) and isfinite(sigma) and sigma > 0):
         return None
     z = mu / sigma
+    if z > 38:
+        # The tail below 0 is nothing now, and the difference of the closed form's moments would cancel.
+        q = 1 / (z * z)
+        return Distance(mean=mu * (1 + 3 * q) / (1 + q), std=sigma * sqrt(1 + 3 * q * q) / (1 + q))
     if z > -8:
-        hazard = sqrt(2 / pi) * exp(-z * z / 2) / erfc(-z / sqrt(2)) if z < 38 else 0.0
+        hazard = sqrt(2 / pi) * exp(-z * z / 2) / erfc(-z / sqrt(2))
         second = z * z + 1 + z * hazard
         third = z * (z * z + 3) + (z * z + 2) * hazard
         fourth = z * z * (z * z + 6) + 3 + z * (z * z + 5) * hazard
-        mean, square = third / second, fourth / second
-        variance = square - mean * mean
+        mean = third / second
+        variance = fourth / second - mean * mean
     else:
         # The closed form cancels here. With u = -z r / sigma the integrand is u^n exp(-u² / 2z²) under
         # the weight exp(-u), which Gauss-Laguerre quadrature takes to rounding error.
@@ -349,4 +353,4 @@ def conditional_distance(mu: float, sigma: float) -> Distance | None:
         weight = weight * u**2 * np.exp(-((u / z) ** 2) / 2)
         mean = float(np.average(u, weights=weight)) / -z
         variance = float(np.average((u / -z - mean) ** 2, weights=weight))
-    return Distance(mean=sigma * mean, std=sigma * sqrt(max(variance, 0.0)))
+    return Distance(mean=sigma * mean, std=sigma * sqrt(variance))
