@@ -23,8 +23,8 @@ from bot.slack.rendering import Renderer
 from bot.sources import Origin, SourceConfigError
 from bot.sources.files import file_origin, read_paths
 
-_out = Console(highlight=False)
-_err = Console(stderr=True, highlight=False)
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def only_say(paths: Sequence[Path]) -> bool:
