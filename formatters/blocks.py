@@ -19,15 +19,22 @@ def _plain(text: str, limit: int) -> dict[str, Any]:
 
 
 def fit(lines: Iterable[str], limit: int) -> str:
-    """Join escaped lines as far as they fit; whole lines fall off the end, which an ellipsis tells."""
+    """Join escaped lines as far as they fit; whole lines fall off the end, which an ellipsis tells.
+
+    Only a first line that is too long by itself is cut.
+    """
+    every = list(lines)
+    whole = "\n".join(every)
+    if mrkdwn.width(whole) <= limit:
+        return whole
     kept: list[str] = []
-    left = limit - 2
-    for line in lines:
+    left = limit - mrkdwn.width("…")
+    for line in every:
         left -= mrkdwn.width(line) + 1
         if left < 0:
-            return "\n".join([*kept, "…"])
+            break
         kept.append(line)
-    return "\n".join(kept)
+    return "\n".join([*kept, "…"]) if kept else mrkdwn.shorten(whole, limit)
 
 
 def header(text: str) -> Block:

@@ -206,8 +206,9 @@ def far(event: Event) -> str:
 def rest_line(notice: Notice, event: Event) -> str:
     """As in "40 ± 8 Mpc · FAR 1 per 350,000 yr · H1 L1 V1"."""
     said = []
-    if notice.localization is not None:
-        distance = distances(notice.localization)
+    measured = notice.localization or notice.best_localization
+    if measured is not None:
+        distance = distances(measured)
         if distance is not None:
             said.append(distance)
         elif not is_burst(event):

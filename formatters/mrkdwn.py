@@ -39,6 +39,7 @@ _LOOK_ALIKES = {"*": "∗", "~": "∼", "`": "ˋ", "_": "ˍ"}
 _ELLIPSIS = "…"
 # An underscore inside a word doesn't format, and names are full of them.
 _FORMATTING = re.compile(r"[*~`]|(?<!\w)_|_(?!\w)|(?<=_)_")
+_UNFINISHED = re.compile(r"(&[a-z]*|<[^>]*)\Z")
 _QUOTE = re.compile(r"^>")
 _BLANKS = re.compile(r"[^\S\u00a0]+")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
@@ -107,6 +108,13 @@ def plain(text: str, limit: int = NAME_MAX) -> str:
     A plain_text object knows neither entities nor marks.
     """
     return truncate(tidy(text), limit)
+
+
+def shorten(escaped: str, limit: int) -> str:
+    """Cut a text that is escaped already, where there is no going back; no entity or link is cut in two."""
+    if width(escaped) <= limit:
+        return escaped
+    return _UNFINISHED.sub("", truncate(escaped, limit).removesuffix(_ELLIPSIS)).rstrip() + _ELLIPSIS
 
 
 def unescape(text: str) -> str:

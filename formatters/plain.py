@@ -22,6 +22,11 @@ def render(message: Message) -> str:
     return simple_spaces("\n".join(paragraphs) if paragraphs else strip(message.text))
 
 
+def push(message: Message) -> str:
+    """The notification alone: one line."""
+    return simple_spaces(strip(message.text))
+
+
 def fallback(message: Message) -> str:
     """The same words as one escaped text, to post alone where Slack refused the blocks."""
     return fit((escape(line, SECTION_MAX) for line in render(message).splitlines()), TEXT_MAX)

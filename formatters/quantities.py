@@ -218,7 +218,7 @@ def span(length: timedelta) -> str:
         return f"{number(seconds // 60)}{NBSP}min"
     if seconds < 48 * 3600:
         hours = seconds / 3600
-        return f"{_trimmed(hours, 1) if hours < 10 else number(hours)}{NBSP}h"
+        return f"{_trimmed(hours, 1) if hours < 9.95 else number(math.floor(hours))}{NBSP}h"
     return f"{number(seconds // 86_400)}{NBSP}days"
 
 

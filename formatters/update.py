@@ -104,13 +104,20 @@ def _last_with_event(superevent: Superevent, notice: Notice) -> Notice | None:
 
 
 def _late(superevent: Superevent, notice: Notice) -> list[str]:
-    newest = superevent.latest
-    if newest.key == notice.key:
+    """Whether it arrived after a newer one, which only the times of receipt can tell.
+
+    A reply that is merely posted late, its successor known by then, came in order.
+    """
+    if notice.received is None:
         return []
-    stage = names.stage(newest.alert_type)
+    newer = superevent.notices[superevent.ordinal(notice) :]
+    known = [n for n in newer if n.received is not None and n.received < notice.received]
+    if not known:
+        return []
+    stage = names.stage(known[-1].alert_type)
     return [
         f"Late: sent {quantities.utc(notice.time_created)}, but a newer {stage}"
-        f" of {quantities.utc(newest.time_created)} is known. The message above shows the newer."
+        f" of {quantities.utc(known[-1].time_created)} is known. The message above shows the newer."
     ]
 
 

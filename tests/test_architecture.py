@@ -58,14 +58,7 @@ def impurities(tree: ast.AST) -> Iterator[str]:
         if not isinstance(node, ast.Call):
             continue
         called = node.func
-        if isinstance(called, ast.Name) and called.id in {
-            "open",
-            "print",
-            "input",
-            "eval",
-            "exec",
-            "__import__",
-        }:
+        if isinstance(called, ast.Name) and called.id in BUILTINS:
             yield called.id
         if isinstance(called, ast.Attribute) and called.attr in CLOCKS:
             owner = called.value

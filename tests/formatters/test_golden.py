@@ -1,6 +1,7 @@
 """Whole messages, for review: read golden/*.json as an observer would, on a phone at night."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -56,9 +57,11 @@ def test_late_notices(
     check: Callable[[Message], Message],
     golden: Callable[[str, Message], None],
 ) -> None:
-    superevent = Superevent.of(stories["bns"])
-    golden("late-reply", check(update.reply(superevent, superevent.notices[1])))
-    golden("late-retraction-reply", check(update.reply(superevent, superevent.notices[5])))
+    after = NOW + timedelta(days=1)
+    for number, name in ((1, "late-reply"), (5, "late-retraction-reply")):
+        notices = list(stories["bns"])
+        notices[number] = replace(notices[number], received=after)
+        golden(name, check(update.reply(Superevent.of(notices), notices[number])))
 
 
 def _wishes() -> list[subscription.Subscription]:

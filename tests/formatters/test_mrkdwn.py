@@ -107,6 +107,18 @@ def test_lines_fall_off_whole(lines: list[str], limit: int) -> None:
     said = blocks.fit(lines, limit)
     assert width(said) <= limit
     kept = said.split("\n")
-    if kept != lines:
-        assert kept[-1] == "…"
-        assert kept[:-1] == lines[: len(kept) - 1]
+    if kept == lines:
+        return
+    assert kept[-1].endswith("…")
+    assert kept[:-1] == lines[: len(kept) - 1]
+    assert len(kept) == 1 or kept[-1] == "…"
+
+
+@given(nasty, st.integers(1, 90))
+def test_shortening_cuts_nothing_in_two(text: str, limit: int) -> None:
+    marked = f"{escape(text)} <https://x.org/|{escape(text, 20)}> {escape(text)}"
+    said = mrkdwn.shorten(marked, limit)
+    assert width(said) <= limit
+    assert said.count("<") == said.count(">")
+    assert "&" not in re.sub(r"&(amp|lt|gt);", "", said)
+    assert said == marked or marked.startswith(said.removesuffix("…"))

@@ -127,15 +127,24 @@ def test_retraction_and_revival(make_notice: Notices) -> None:
 
 
 def test_a_late_notice_says_that_a_newer_one_is_known(make_notice: Notices) -> None:
-    late = said(make_notice(), make_notice(minutes=17), make_notice("INITIAL", 60), about=1)
-    assert late[0] == (
+    first, newest = make_notice(), make_notice("INITIAL", 60)
+    assert newest.received is not None
+    second = make_notice(minutes=17, received=newest.received + timedelta(seconds=1))
+    assert said(first, second, newest, about=1)[0] == (
         "Late: sent 2024-11-26 02:27:46 UTC, but a newer INITIAL of 2024-11-26 03:10:46 UTC is known."
         " The message above shows the newer."
     )
-    retraction = said(make_notice(), make_notice("RETRACTION", 30), make_notice("UPDATE", 40), about=1)
-    assert any(
-        line.startswith("Late: sent 2024-11-26 02:40:46 UTC, but a newer UPDATE") for line in retraction
+    gone = make_notice("RETRACTION", 30, received=second.received)
+    assert said(first, gone, newest, about=1)[-1].startswith(
+        "Late: sent 2024-11-26 02:40:46 UTC, but a newer"
     )
+
+
+def test_a_reply_posted_late_is_not_a_late_notice(make_notice: Notices) -> None:
+    first, second, newest = make_notice(), make_notice(minutes=17), make_notice("INITIAL", 60)
+    assert said(first, second, newest, about=1) == ["Same facts as PRELIMINARY."]
+    unknown = replace(second, received=None)
+    assert said(first, unknown, newest, about=1) == ["Same facts as PRELIMINARY."]
 
 
 def test_another_events_notice_is_refused(make_notice: Notices) -> None:

@@ -1,0 +1,155 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from formatters import answer, apology, help, plain, recent, status, subscription  # noqa: A004
+from formatters.message import Message
+from formatters.notice import Notice
+from formatters.subscription import Subscription, Wish
+from formatters.superevent import Superevent
+
+NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
+
+
+def subscribed(wish: Wish, **changes: object) -> Subscription:
+    given: dict[str, object] = {"created_by": "U024BE7LH", "problem": None} | changes
+    return Subscription(
+        id=1,
+        team_id="T1",
+        channel_id="C1",
+        wish=wish,
+        created_by=str(given["created_by"]),
+        created_at=NOW,
+        problem=None if given["problem"] is None else str(given["problem"]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        (Wish(), "all"),
+        (Wish(group="CBC", mock=True, lowsig=True), "CBC mock lowsig"),
+        (Wish(group="Burst", test=True), "Burst test"),
+    ],
+)
+def test_the_canonical_words(wish: Wish, words: str) -> None:
+    assert wish.words == words
+
+
+def test_what_will_come_is_said_exactly() -> None:
+    assert subscription.sentence(Wish(group="CBC", mock=True)) == (
+        "Real, significant CBC alerts (early warnings, SSM, cWB-BBH and alerts significant by coincidence"
+        " included); mocks too (about one every hour)."
+    )
+    burst = subscription.sentence(Wish(group="Burst"))
+    assert "early warnings" not in burst
+    assert "mock" not in burst
+
+
+def test_the_confirmation_names_who_asked(check: Callable[[Message], Message]) -> None:
+    message = check(subscription.confirmed(subscribed(Wish(group="CBC"))))
+    assert "<@U024BE7LH>" in str(message.blocks)
+    forged = check(subscription.confirmed(subscribed(Wish(), created_by="U1> <!channel")))
+    assert "<!channel" not in str(forged.blocks)
+
+
+def test_a_dead_channel_says_why() -> None:
+    listed = plain.render(subscription.listed([subscribed(Wish(), problem="is_archived")]))
+    assert "Nothing can be posted: is_archived" in listed
+
+
+def test_where_the_bot_may_not_post() -> None:
+    assert "/invite @gwevent" in plain.render(subscription.refused("not_in_channel"))
+
+
+def test_help_knows_every_command() -> None:
+    said = plain.render(help.overview())
+    for command in (
+        "latest",
+        "<id>",
+        "recent",
+        "status",
+        "subscribe",
+        "unsubscribe",
+        "subscriptions",
+        "help",
+    ):
+        assert f"/gwevent {command}" in said
+
+
+def test_unknown_words_get_help() -> None:
+    said = plain.render(help.unknown("lastest"))
+    assert "“lastest”" in said
+    assert "/gwevent latest" in said
+
+
+@pytest.mark.parametrize(
+    ("near", "ending"),
+    [
+        ([], "was received."),
+        (["S1a"], "Did you mean S1a?"),
+        (["S1a", "S1b"], "Did you mean S1a or S1b?"),
+        (["S1a", "S1b", "S1c"], "Did you mean S1a, S1b or S1c?"),
+    ],
+)
+def test_near_misses(near: list[str], ending: str) -> None:
+    assert plain.render(help.no_such_event("S1d", near)).endswith(ending)
+
+
+def test_a_shared_answer_carries_its_question(check: Callable[[Message], Message]) -> None:
+    message = check(answer.shareable(help.overview(), "latest CBC"))
+    button = message.blocks[-1]["elements"][0]
+    assert button["action_id"] == answer.SHARE == "answer.share"
+    assert button["value"] == "latest CBC"
+    check(answer.shareable(help.overview(), ""))
+    long = check(answer.shareable(help.overview(), "x" * 5000)).blocks[-1]["elements"][0]
+    assert len(long["value"]) <= 2000
+
+
+def test_recent_marks_what_is_gone(make_notice: Callable[..., Notice]) -> None:
+    gone = Superevent.of([make_notice(), make_notice("RETRACTION", 30)])
+    mock = Superevent.of([make_notice(superevent_id="MS241126a")])
+    said = plain.render(recent.message(recent.Recent([gone, mock]), NOW)).splitlines()
+    assert said[0] == "The last 2 events"
+    assert said[1].startswith("S241126dm · RETRACTED BNS 95 % · 31 deg²")
+    assert said[2].startswith("MOCK MS241126a · BNS 95 % · PRELIMINARY")
+    assert said[2].endswith("2024-11-26 02:10 UTC (24 h ago)")
+
+
+def state(**changes: object) -> status.Status:
+    last = changes.get("last_notice")
+    assert last is None or isinstance(last, status.LastNotice)
+    return status.Status(
+        version="0.1.0",
+        started_at=NOW - timedelta(hours=5),
+        sources=(status.SourceState(name="hopskotch", connected=False, detail="The broker refuses us."),),
+        last_notice=last,
+        waiting=0,
+        dead=0,
+        quarantined=0,
+        subscriptions=0,
+    )
+
+
+def test_status_tells_silence_from_health() -> None:
+    def last(hours: float) -> str:
+        seen = status.LastNotice(
+            superevent_id="MS241127c", alert_type="INITIAL", received=NOW - timedelta(hours=hours)
+        )
+        return plain.render(status.message(state(last_notice=seen), NOW))
+
+    assert "silent" not in last(2.9)
+    assert "silent for long" in last(3.1)
+    nothing = plain.render(status.message(state(), NOW))
+    assert "hopskotch: NOT CONNECTED · The broker refuses us." in nothing
+    assert "Last notice: none yet" in nothing
+
+
+def test_an_apology_links_only_to_the_web() -> None:
+    def url(link: str | None) -> str:
+        return str(apology.message("S241126dm", "It ends early.", link).blocks[-1]["elements"][0]["url"])
+
+    assert url("https://example.org/x") == "https://example.org/x"
+    assert url("javascript:alert(1)") == url(None) == "https://gracedb.ligo.org/superevents/S241126dm/view/"
+    assert "couldn't read (It ends early). See GraceDB" in apology.message("S241126dm", "It ends early.").text
