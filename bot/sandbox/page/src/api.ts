@@ -21,6 +21,8 @@ export interface Message {
   deleted?: boolean;
   broadcast?: boolean;
   ephemeral?: boolean;
+  /** Ids of files shared with it. */
+  files?: string[];
 }
 
 export interface User {
@@ -38,6 +40,8 @@ export interface Channel {
   is_member: boolean;
   topic: string;
   bot_member: boolean;
+  /** The conversation with the app alone. */
+  is_im?: boolean;
 }
 
 export interface View {
@@ -54,6 +58,7 @@ export interface SharedFile {
   url: string;
   mimetype: string;
   title: string;
+  alt_text?: string;
   ready: boolean;
 }
 
@@ -93,9 +98,8 @@ export type Action = Json & { type: string; action_id: string; block_id: string 
 
 export type Answer = { ok: boolean; error?: string; errors?: Record<string, string>; response_action?: string };
 
-/** The user may be chosen by `?user=U…`, so that two windows are two people. */
-const who = new URLSearchParams(window.location.search).get("user");
-const query = who ? `?user=${encodeURIComponent(who)}` : "";
+/** The person and the workspace may be chosen by `?user=U…&team=T…`, so that two windows are two people. */
+const query = window.location.search;
 
 export async function readState(): Promise<State> {
   const response = await fetch(`/sandbox/state${query}`);

@@ -8,7 +8,7 @@ import { Dialog } from "./dialog";
 import type { Change } from "./interactions";
 import { Messages } from "./message";
 import { spoken } from "./mrkdwn";
-import { channelHash, read as readPlace, useHash, type Place } from "./place";
+import { channelHash, read as readPlace, slug, useHash, type Place } from "./place";
 import { Sidebar } from "./sidebar";
 import { after, author, inChannel, inThread, isReply, nameOf } from "./state";
 
@@ -28,24 +28,31 @@ function useWorkspace(onMessage: (state: State, message: Message) => void) {
   const latest = useRef<State | null>(null);
 
   useEffect(() => {
+    // What happens while the state is on its way may be missing in it, so it is applied again afterwards.
+    let meanwhile: Event[] | null = [];
     const refresh = async (): Promise<void> => {
+      meanwhile ??= [];
       try {
-        latest.current = await readState();
+        const read = await readState();
+        latest.current = (meanwhile ?? []).reduce(after, read);
+        meanwhile = null;
         setState(latest.current);
         setTrouble(null);
       } catch (error) {
         setTrouble(error instanceof Error ? error.message : String(error));
       }
     };
-    void refresh();
     const source = listen();
     source.onerror = () => setTrouble("The local Slack can't be reached; trying again…");
     source.onmessage = ({ data }: MessageEvent<string>) => {
       const event = JSON.parse(data) as Event;
-      if (event.type === "hello" || !latest.current) return void refresh();
+      if (event.type === "hello") return void refresh();
+      meanwhile?.push(event);
+      if (!latest.current) return undefined;
       latest.current = after(latest.current, event);
       setState(latest.current);
       if (event.type === "message") onMessage(latest.current, event.message);
+      return undefined;
     };
     return () => source.close();
   }, [onMessage]);
@@ -77,26 +84,30 @@ const wide = (): boolean => window.matchMedia("(min-width: 768px)").matches;
 
 /** On a desktop something is always open; a phone shows the list of channels first, as Slack's app does. */
 const opened = (place: Place, channels: Channel[]): Place =>
-  !place.home && !place.channel && wide() ? { ...place, channel: channels.find((each) => each.is_member)?.name ?? channels[0]?.name ?? null } : place;
+  !place.home && !place.channel && wide() ? { ...place, channel: first(channels) } : place;
+
+const first = (channels: Channel[]): string | null =>
+  channels.filter((each) => !each.is_im && !each.archived).map(slug)[0] ?? null;
 
 export function App() {
   const hash = useHash();
   const place = useMemo(() => readPlace(hash), [hash]);
   const [toasts, setToasts] = useState<Toast[]>([]);
   const [error, setError] = useState<string | null>(null);
+  const [picture, setPicture] = useState<{ src: string; alt: string } | null>(null);
   const here = useRef<Place>(place);
 
   const notify = useCallback((state: State, message: Message) => {
     const channel = state.channels.find((each) => each.id === message.channel);
     if (!channel || message.user === state.me.id) return;
     const open = here.current;
-    const seen = open.channel === channel.name && (!isReply(message) || open.thread === message.thread_ts) && !document.hidden;
-    if (seen || (isReply(message) && open.channel !== channel.name && !message.broadcast)) return;
+    const seen = open.channel === slug(channel) && (!isReply(message) || open.thread === message.thread_ts) && !document.hidden;
+    if (seen || (isReply(message) && open.channel !== slug(channel) && !message.broadcast)) return;
     const toast: Toast = {
       id: `${message.channel}:${message.ts}`,
-      title: `${author(state, message)} in ${channel.private ? "🔒" : "#"}${channel.name}`,
+      title: `${author(state, message)}${channel.is_im ? "" : ` in ${sign(channel)}${channel.name}`}`,
       text: spoken(message.text, nameOf(state)),
-      href: channelHash(channel.name, isReply(message) ? (message.thread_ts ?? undefined) : undefined),
+      href: channelHash(channel, isReply(message) ? (message.thread_ts ?? undefined) : undefined),
     };
     setToasts((before) => [...before.slice(-2), toast]);
     window.setTimeout(() => setToasts((before) => before.filter((each) => each.id !== toast.id)), TOAST_MILLISECONDS);
@@ -112,7 +123,7 @@ export function App() {
   const shownPlace = useMemo(() => opened(place, channels ?? []), [place, channels]);
   here.current = shownPlace;
 
-  const channel = state?.channels.find((each) => each.name === shownPlace.channel);
+  const channel = state?.channels.find((each) => slug(each) === shownPlace.channel);
   const newest = channel && state ? inChannel(state, channel.id).at(-1)?.ts : undefined;
   useEffect(() => {
     if (channel && newest) mark(channel.id, newest);
@@ -125,7 +136,13 @@ export function App() {
 
   const pane = shownPlace.thread ? "thread" : channel || shownPlace.home ? "main" : "list";
   return (
-    <div className="page" data-pane={pane}>
+    <div
+      className="page"
+      data-pane={pane}
+      onClick={({ target }) => {
+        if (target instanceof HTMLImageElement && target.closest(".slack_blocks_to_jsx__image")) setPicture({ src: target.src, alt: target.alt });
+      }}
+    >
       <Sidebar state={state} place={shownPlace} read={read} />
       {shownPlace.home ? (
         <Home state={state} frame={frame} onError={setError} />
@@ -140,6 +157,7 @@ export function App() {
         <Thread key={shownPlace.thread} state={state} frame={frame} channel={channel} root={shownPlace.thread} onError={setError} />
       )}
       {state.view && <Dialog key={state.view.id} view={state.view} frame={frame} onClosed={clearView} />}
+      {picture && <Picture {...picture} onClosed={() => setPicture(null)} />}
       <div className="toasts" role="status" aria-live="polite">
         {error && <button type="button" className="toast error" onClick={() => setError(null)}>{error}</button>}
         {trouble && <p className="toast error">{trouble}</p>}
@@ -153,6 +171,8 @@ export function App() {
     </div>
   );
 }
+
+const sign = (channel: Channel): string => (channel.is_im ? "" : channel.private ? "🔒" : "#");
 
 interface PaneProps {
   state: State;
@@ -185,27 +205,49 @@ function useEnd(length: number, newestIsMine: boolean): RefObject<HTMLDivElement
   return list;
 }
 
+/** A picture as large as the window allows; a click or Escape closes it. */
+function Picture({ src, alt, onClosed }: { src: string; alt: string; onClosed: () => void }) {
+  const box = useRef<HTMLDialogElement>(null);
+  useEffect(() => box.current?.showModal(), []);
+  return (
+    <dialog ref={box} className="picture" aria-label={alt || "Picture"} onClose={onClosed} onClick={onClosed}>
+      <img src={src} alt={alt} />
+    </dialog>
+  );
+}
+
+const SHOWN_AT_FIRST = 200;
+
 function ChannelPane({ state, frame, channel, onError }: PaneProps) {
-  const messages = inChannel(state, channel.id);
-  const list = useEnd(messages.length, messages.at(-1)?.user === state.me.id || !!messages.at(-1)?.ephemeral);
+  const [limit, setLimit] = useState(SHOWN_AT_FIRST);
+  const all = inChannel(state, channel.id);
+  const messages = all.slice(-limit);
+  const list = useEnd(all.length, messages.at(-1)?.user === state.me.id || !!messages.at(-1)?.ephemeral);
   return (
     <main className="main" aria-label={`Channel ${channel.name}`}>
       <header className="bar">
         <a className="back" href="#" aria-label="Back to the channels">‹</a>
-        <h2>{channel.private ? "🔒" : "#"} {channel.name}</h2>
+        <h2>{sign(channel)} {channel.name}</h2>
+        {channel.is_im && <a className="tab" href="#@app">Home</a>}
         {channel.topic && <p title={channel.topic}>{channel.topic}</p>}
-        {!channel.bot_member && <small className="absent">{state.bot.name} is not in this channel</small>}
+        {!channel.bot_member && !channel.is_im && <small className="absent">{state.bot.name} is not in this channel</small>}
       </header>
       <div className="list" ref={list} role="log" aria-live="polite" aria-label={`Messages in ${channel.name}`} tabIndex={0}>
         <div className="list-inner">
-          <div className="beginning">
-            <h3>{channel.private ? "🔒" : "#"} {channel.name}</h3>
-            <p>This is the very beginning of the channel.</p>
-          </div>
+          {all.length > limit ? (
+            <button type="button" className="button earlier" onClick={() => setLimit(limit + SHOWN_AT_FIRST)}>
+              Show earlier messages
+            </button>
+          ) : (
+            <div className="beginning">
+              <h3>{sign(channel)} {channel.name}</h3>
+              <p>This is the very beginning of the {channel.is_im ? "conversation" : "channel"}.</p>
+            </div>
+          )}
           <Messages frame={frame} messages={messages} inThread={false} onError={onError} />
         </div>
       </div>
-      {channel.archived ? <p className="archived">You are viewing an archived channel.</p> : <Composer state={state} channel={channel.id} placeholder={`Message #${channel.name}`} />}
+      {channel.archived ? <p className="archived">You are viewing an archived channel.</p> : <Composer state={state} channel={channel.id} placeholder={`Message ${channel.is_im ? "" : "#"}${channel.name}`} />}
     </main>
   );
 }
@@ -216,10 +258,10 @@ function Thread({ state, frame, channel, root, onError }: PaneProps & { root: st
   return (
     <aside className="thread" aria-label="Thread">
       <header className="bar">
-        <a className="back" href={channelHash(channel.name)} aria-label="Back to the channel">‹</a>
+        <a className="back" href={channelHash(channel)} aria-label="Back to the channel">‹</a>
         <h2>Thread</h2>
-        <p>{channel.private ? "🔒" : "#"} {channel.name}</p>
-        <a className="close" href={channelHash(channel.name)} aria-label="Close thread">✕</a>
+        <p>{sign(channel)} {channel.name}</p>
+        <a className="close" href={channelHash(channel)} aria-label="Close thread">✕</a>
       </header>
       <div className="list" ref={list} role="log" aria-live="polite" aria-label="Replies" tabIndex={0}>
         <div className="list-inner">
@@ -234,6 +276,7 @@ function Thread({ state, frame, channel, root, onError }: PaneProps & { root: st
 
 function Home({ state, frame, onError }: { state: State; frame: Frame; onError: (sentence: string) => void }) {
   const { home, bot, me } = state;
+  const direct = state.channels.find((each) => each.is_im);
   useEffect(() => {
     void call("home/open", { user: me.id }).then((answer) => {
       if (!answer.ok) onError(`The home can't be opened: ${answer.error ?? "unknown error"}.`);
@@ -251,7 +294,8 @@ function Home({ state, frame, onError }: { state: State; frame: Frame; onError: 
         <a className="back" href="#" aria-label="Back to the channels">‹</a>
         <Avatar id={bot.user_id} name={bot.name} size="small" />
         <h2>{bot.name}</h2>
-        <p>Home</p>
+        <span className="tab here">Home</span>
+        {direct && <a className="tab" href={channelHash(direct)}>Messages</a>}
       </header>
       <div className="list home" tabIndex={0}>
         {home ? (

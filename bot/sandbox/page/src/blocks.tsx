@@ -53,6 +53,7 @@ function One({ surface, block, index }: { surface: Surface; block: Block; index:
 
   useLayoutEffect(() => {
     for (const [name, control] of prepared.controls) describe(box.current, name, control, block, picked[name]);
+    box.current?.querySelector(".slack_blocks_to_jsx__image_media_trigger button")?.setAttribute("aria-label", "Show or hide the picture");
   });
 
   const settle = (change: Change): void => {

@@ -12,6 +12,9 @@ interface Props {
 const suggestions = (commands: Command[], text: string): Command[] =>
   /^\/\S*$/.test(text) ? commands.filter((each) => each.command.startsWith(text)) : [];
 
+/** Errors of slash commands that Slackbot tells the person about in the channel. */
+const TOLD = new Set(["invalid_command", "not_in_thread", "operation_timeout", "dispatch_failed"]);
+
 export function Composer({ state, channel, thread, placeholder }: Props) {
   const [text, setText] = useState("");
   const [refusal, setRefusal] = useState<string | null>(null);
@@ -39,7 +42,7 @@ export function Composer({ state, channel, thread, placeholder }: Props) {
     setText("");
     setRefusal(null);
     const answer = await call("say", { user: state.me.id, channel, text: said, ...(thread ? { thread_ts: thread } : {}) });
-    if (!answer.ok) {
+    if (!answer.ok && !TOLD.has(answer.error ?? "")) {
       setRefusal(answer.error ?? "unknown error");
       setText(said);
     }

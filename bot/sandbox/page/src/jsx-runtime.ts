@@ -10,7 +10,7 @@ const legible = (value: unknown): unknown =>
   typeof value === "string" ? shown(value) : Array.isArray(value) ? value.map(legible) : value;
 
 const legibleProps = (type: ElementType, props: object): object =>
-  typeof type === "string"
+  typeof type === "string" || type === runtime.Fragment
     ? Object.fromEntries(Object.entries(props).map(([name, value]) => [name, legible(value)]))
     : props;
 

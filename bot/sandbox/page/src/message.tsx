@@ -1,6 +1,6 @@
 /** One message: who, when, what, its edited mark, its replies. */
 import { memo } from "react";
-import { call, type Frame, type Message as Said } from "./api";
+import { call, type Block, type Frame, type Message as Said } from "./api";
 import { Avatar } from "./avatar";
 import { Blocks } from "./blocks";
 import type { Change } from "./interactions";
@@ -35,7 +35,7 @@ function Replies({ frame, message }: { frame: Frame; message: Said }) {
   const channel = frame.channels.find((each) => each.id === message.channel);
   if (!message.reply_count || !channel) return null;
   return (
-    <a className="replies" href={channelHash(channel.name, message.ts)}>
+    <a className="replies" href={channelHash(channel, message.ts)}>
       {message.reply_users.slice(0, 3).map((id) => (
         <Avatar key={id} id={id} name={nameOf(frame)(id)} size="small" />
       ))}
@@ -47,12 +47,25 @@ function Replies({ frame, message }: { frame: Frame; message: Said }) {
   );
 }
 
+/** What is drawn of a message: its blocks, or else its text; then the files shared with it. */
+function drawn(message: Said, frame: Frame): Block[] {
+  const words = message.text ? [{ type: "section", block_id: "text", text: { type: "mrkdwn", text: message.text } }] : [];
+  const files = (message.files ?? []).map((id) => ({
+    type: "image",
+    block_id: id,
+    slack_file: { id },
+    alt_text: frame.files[id]?.alt_text ?? "",
+    title: { type: "plain_text", text: frame.files[id]?.title ?? id },
+  }));
+  return [...(message.blocks?.length ? message.blocks : words), ...files];
+}
+
 export const Message = memo(function Message(props: Props) {
   const { frame, message, follows, inThread } = props;
   const name = author(frame, message);
   const channel = frame.channels.find((each) => each.id === message.channel);
-  const blocks = message.blocks?.length ? message.blocks : [{ type: "section", block_id: "text", text: { type: "mrkdwn", text: message.text } }];
-  const thread = channel && !message.ephemeral ? channelHash(channel.name, message.thread_ts ?? message.ts) : null;
+  const blocks = drawn(message, frame);
+  const thread = channel && !message.ephemeral ? channelHash(channel, message.thread_ts ?? message.ts) : null;
   return (
     <article
       className={`message${follows ? " follows" : ""}${message.ephemeral ? " ephemeral" : ""}`}
@@ -109,7 +122,8 @@ export function Messages(props: Omit<Props, "message" | "follows"> & { messages:
       !newDay &&
       before.user === message.user &&
       before.username === message.username &&
-      !before.ephemeral === !message.ephemeral &&
+      !before.ephemeral &&
+      !message.ephemeral &&
       !(props.inThread && i === 1) &&
       Number(message.ts) - Number(before.ts) < CLOSE_SECONDS;
     return (

@@ -53,7 +53,7 @@ export function mrkdwn(text: string): string {
   const keep = (part: string): string => String.fromCharCode(KEPT + kept.push(part) - 1);
   let ready = text
     .replace(/[\ue000-\uf8ff]/g, "")
-    .replace(/```([\s\S]+?)```/g, (_, code: string) => keep("```" + hidden(unescaped(code)) + "```"))
+    .replace(/```([\s\S]+?)```/g, (_, code: string) => keep("```" + hidden(unescaped(code.replace(/^\n+|\n+$/g, ""))) + "```"))
     .replace(/`([^`\n]+)`/g, (_, code: string) => keep("`" + hidden(unescaped(code)) + "`"))
     .replace(/<([^<>\n]+)>/g, (_, inner: string) => keep(token(inner)))
     .replace(/https?:\/\/[^\s\uf000-\uf8ff]*[^\s\uf000-\uf8ff.,;:!?)\]'"*_~]/g, (url) => keep(link(url, url)))

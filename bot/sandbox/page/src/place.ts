@@ -1,5 +1,6 @@
-/** Where the reader is: `#` (the list), `#@app` (the app's home), `#channel`, `#channel/thread`. */
+/** Where the reader is: `#` (the list), `#@app` (the app's home), `#channel`, `#channel/thread`, `#@app-name` (its messages). */
 import { useSyncExternalStore } from "react";
+import type { Channel } from "./api";
 
 export interface Place {
   home: boolean;
@@ -12,8 +13,11 @@ export function read(hash: string): Place {
   return { home: name === "@app", channel: name && name !== "@app" ? name : null, thread };
 }
 
-export const channelHash = (name: string, thread?: string): string =>
-  `#${encodeURIComponent(name)}${thread ? `/${thread}` : ""}`;
+/** A channel's name in an address. */
+export const slug = (channel: Channel): string => (channel.is_im ? `@${channel.name}` : channel.name);
+
+export const channelHash = (channel: Channel, thread?: string): string =>
+  `#${encodeURIComponent(slug(channel))}${thread ? `/${thread}` : ""}`;
 
 const subscribe = (listener: () => void): (() => void) => {
   window.addEventListener("hashchange", listener);

@@ -70,9 +70,9 @@ const INTERACTIVE =
 /** Pictures: a file of the workspace by its address; nothing is asked of another host. */
 function pictured(item: Json, files: Surroundings["files"]): string | null {
   const file = item["slack_file"] as { id?: string; url?: string } | undefined;
-  const shared = file?.id ? files[file.id] : undefined;
-  const address = (item["image_url"] as string | undefined) ?? shared?.url ?? file?.url;
-  if (!address || (file?.id && !shared?.ready)) return null;
+  const shared = Object.values(files).find((each) => each.id === file?.id || file?.url?.includes(each.id));
+  const address = (item["image_url"] as string | undefined) ?? shared?.url;
+  if (!address || shared?.ready === false) return null;
   const { hostname, protocol } = new URL(address, window.location.href);
   return protocol === "data:" || ["127.0.0.1", "localhost", window.location.hostname].includes(hostname) ? address : null;
 }
@@ -140,8 +140,7 @@ export function prepare(
       return [...caption, { ...block, type: "table", rows }];
     }
     if (block.type === "image" && pictured(block, around.files) === null) {
-      const file = block["slack_file"] as { id?: string } | undefined;
-      return [says(file?.id ? "The picture is being processed…" : "A picture of another host: this page asks nothing of other hosts.")];
+      return [says(block["slack_file"] ? "The picture is being processed…" : "A picture of another host: this page asks nothing of other hosts.")];
     }
     if (block.type === "input" && block["optional"]) {
       const label = block["label"] as { text: string };

@@ -1,7 +1,7 @@
 /** The side bar: workspace, channels, the app. */
 import type { Channel, State } from "./api";
 import { Avatar } from "./avatar";
-import { channelHash, type Place } from "./place";
+import { channelHash, slug, type Place } from "./place";
 import { unread } from "./state";
 
 interface Props {
@@ -14,7 +14,7 @@ function Row({ channel, here, count }: { channel: Channel; here: boolean; count:
   return (
     <a
       className={`row${count > 0 ? " unread" : ""}`}
-      href={channelHash(channel.name)}
+      href={channelHash(channel)}
       aria-current={here ? "page" : undefined}
       aria-label={`${channel.private ? "private channel" : "channel"} ${channel.name}${count ? `, ${count} unread` : ""}`}
     >
@@ -32,7 +32,10 @@ function Row({ channel, here, count }: { channel: Channel; here: boolean; count:
 }
 
 export function Sidebar({ state, place, read }: Props) {
-  const channels = state.channels.filter((each) => !each.archived).sort((a, b) => a.name.localeCompare(b.name));
+  const channels = state.channels.filter((each) => !each.archived && !each.is_im).sort((a, b) => a.name.localeCompare(b.name));
+  const direct = state.channels.find((each) => each.is_im);
+  const inDirect = direct !== undefined && place.channel === slug(direct);
+  const news = direct && !inDirect ? unread(state, direct.id, read[direct.id]) : 0;
   return (
     <nav className="sidebar" aria-label="Channels and apps">
       <header className="workspace">
@@ -44,12 +47,17 @@ export function Sidebar({ state, place, read }: Props) {
       <div className="rows">
         <h2>Channels</h2>
         {channels.map((each) => (
-          <Row key={each.id} channel={each} here={place.channel === each.name} count={place.channel === each.name ? 0 : unread(state, each.id, read[each.id])} />
+          <Row key={each.id} channel={each} here={place.channel === slug(each)} count={place.channel === slug(each) ? 0 : unread(state, each.id, read[each.id])} />
         ))}
         <h2>Apps</h2>
-        <a className="row" href="#@app" aria-current={place.home ? "page" : undefined}>
+        <a
+          className={`row${news > 0 ? " unread" : ""}`}
+          href={direct && news > 0 ? channelHash(direct) : "#@app"}
+          aria-current={place.home || inDirect ? "page" : undefined}
+        >
           <Avatar id={state.bot.user_id} name={state.bot.name} size="small" />
           <span className="row-name">{state.bot.name}</span>
+          {news > 0 && <span className="badge">{news}</span>}
         </a>
       </div>
       <p className="local">A local Slack. Nothing here leaves this machine.</p>

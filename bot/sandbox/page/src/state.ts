@@ -59,6 +59,7 @@ export const nameOf = (state: Frame) => (id: string): string =>
 
 export const author = (state: Frame, message: Message): string => {
   if (message.username) return message.username;
+  if (message.user === "USLACKBOT") return "Slackbot";
   const user = state.users.find((each) => each.id === message.user);
   return user ? user.real_name || user.name : message.user;
 };
