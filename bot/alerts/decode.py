@@ -146,13 +146,13 @@ def _external(
     if not isinstance(given, Mapping):
         return None
     combined, localization, map_problem = _measured(record.get("external_coinc"), "combined_skymap")
-    notice_id, ivorn = given.get("gcn_notice_id"), given.get("ivorn")
+    ivorn = given.get("ivorn")
     difference = _number(given.get("time_difference"))
     overlap = None if gw_map is None or combined is None else share_inside(gw_map, combined, 0.9)
     return ExternalCoincidence(
         observatory=_name(given.get("observatory")),
         search=_name(given.get("search")),
-        gcn_notice_id=str(notice_id) if isinstance(notice_id, int | str) else None,
+        gcn_notice_id=_notice_id(given.get("gcn_notice_id")),
         ivorn=ivorn if isinstance(ivorn, str) else None,
         time_difference=0.0 - difference if turned and difference is not None else difference,
         time_coincidence_far=_number(given.get("time_coincidence_far"), low=0),
@@ -234,6 +234,12 @@ def _mapping(given: object) -> Mapping[str, Any]:
 
 def _name(given: object) -> str:
     return given.strip() if isinstance(given, str) else ""
+
+
+def _notice_id(given: object) -> str | None:
+    # An integer until schema 1.2, then also a string.
+    usable = isinstance(given, int | str) and not isinstance(given, bool)
+    return str(given) if usable else None
 
 
 def _instruments(given: object) -> tuple[str, ...]:
