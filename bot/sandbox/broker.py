@@ -94,6 +94,15 @@ class EmbeddedBroker:
         """Answer every request for the topic's metadata with a Kafka error code; 0 ends that."""
         self._library.rd_kafka_mock_topic_set_error(self._running(), topic.encode(), error)
 
+    def refuse_next(self, api: int, *errors: int) -> None:
+        """Answer the next requests of one kind (Kafka's API key, 1 Fetch, 8 OffsetCommit, …) with errors."""
+        codes = (ctypes.c_int * len(errors))(*errors)
+        self._library.rd_kafka_mock_push_request_errors_array(self._running(), api, len(errors), codes)
+
+    def advertise(self, host: str, port: int) -> None:
+        """Send clients to another address, that of a proxy in front."""
+        self._library.rd_kafka_mock_broker_set_host_port(self._running(), _BROKER_ID, host.encode(), port)
+
     def set_down(self) -> None:
         """Drop all connections and accept none; what was published stays."""
         self._library.rd_kafka_mock_broker_set_down(self._running(), _BROKER_ID)
@@ -280,6 +289,12 @@ def _librdkafka() -> ctypes.CDLL:
         ("rd_kafka_mock_cluster_bootstraps", text, (pointer,)),
         ("rd_kafka_mock_topic_create", number, (pointer, text, number, number)),
         ("rd_kafka_mock_topic_set_error", None, (pointer, text, number)),
+        (
+            "rd_kafka_mock_push_request_errors_array",
+            None,
+            (pointer, ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(number)),
+        ),
+        ("rd_kafka_mock_broker_set_host_port", None, (pointer, ctypes.c_int32, text, number)),
         ("rd_kafka_mock_broker_set_down", number, (pointer, ctypes.c_int32)),
         ("rd_kafka_mock_broker_set_up", number, (pointer, ctypes.c_int32)),
     ):

@@ -226,6 +226,24 @@ async def test_says_that_a_topic_may_not_be_read(broker: EmbeddedBroker) -> None
         assert [payload.body for payload in await waiting] == [b"hello"]
 
 
+async def test_a_fetch_that_is_refused_is_tried_again(broker: EmbeddedBroker) -> None:
+    publish(broker.url(TOPIC), b"hello")
+    broker.refuse_next(1, *[KafkaError.TOPIC_AUTHORIZATION_FAILED] * 2)
+    async with reading(broker.url(TOPIC)) as (_, payloads):
+        assert await bodies(payloads, 1) == [b"hello"]
+
+
+async def test_a_commit_that_is_refused_is_tried_again(broker: EmbeddedBroker) -> None:
+    url = broker.url(TOPIC)
+    with Publisher(url) as publisher:
+        publisher.publish(b"hello")
+        async with reading(url) as (source, payloads):
+            (hello,) = await take(payloads, 1)
+            broker.refuse_next(8, KafkaError.GROUP_AUTHORIZATION_FAILED)
+            await source.acknowledge(hello)
+            await asyncio.to_thread(publisher.wait_until_read, "gwevent", PATIENT)
+
+
 async def test_opens_anew_a_reader_that_fell_silent(broker: EmbeddedBroker) -> None:
     timing = Timing(first_retry=0.05, look_every=0.1, stuck_after=0.5)
     async with reading(broker.url(TOPIC), timing=timing) as (source, payloads):
