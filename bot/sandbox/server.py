@@ -13,6 +13,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -36,6 +37,8 @@ from bot.sandbox.workspace import Change, Channel, User, Workspace
 
 T = TypeVar("T")
 APP_ID = "A0SANDBOX1"
+GLANCE = 0.05
+"""Seconds between two looks at what may have changed outside of the sandbox."""
 
 
 class Sandbox:
@@ -105,7 +108,7 @@ class Sandbox:
         self.file_server.add_routes(application.router)
         self._page.add_routes(application.router)
         ControlApi(self).add_routes(application.router)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", port)
         try:
@@ -325,14 +328,19 @@ class Sandbox:
         return self.sockets.envelopes
 
     async def wait_for(self, predicate: Callable[[], T], timeout: float = 5.0) -> T:  # noqa: ASYNC109
-        """Wait until a predicate gives something true, and give it back. Raises TimeoutError."""
+        """Wait until a predicate gives something true, and give it back. Raises TimeoutError.
+
+        Asked after each change in here, and every now and then for what changes elsewhere.
+        """
         async with asyncio.timeout(timeout):
             while True:
                 changed = self._changed
                 value = predicate()
                 if value:
                     return value
-                await changed.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(GLANCE):
+                        await changed.wait()
 
     # What goes wrong
 

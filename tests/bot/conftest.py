@@ -1,8 +1,12 @@
 """What the tests of the bot may use."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
+import aiohttp
 import pytest
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.server import Sandbox
 
@@ -14,3 +18,31 @@ async def sandbox() -> AsyncIterator[Sandbox]:
     await local.start()
     yield local
     await local.stop()
+
+
+@pytest.fixture
+async def slack_client(sandbox: Sandbox) -> AsyncIterator[AsyncWebClient]:
+    """The real client of slack_sdk with the bot's token; it never repeats a request by itself."""
+    async with aiohttp.ClientSession() as session:
+        yield AsyncWebClient(sandbox.bot_token, base_url=sandbox.api_url, session=session, retry_handlers=[])
+
+
+Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
+
+
+@pytest.fixture
+async def connect(sandbox: Sandbox) -> AsyncIterator[Connect]:
+    """Connects a Bolt app over Socket Mode; closed at the end of the test."""
+    handlers: list[AsyncSocketModeHandler] = []
+
+    async def connected(app: AsyncApp) -> AsyncSocketModeHandler:
+        client = AsyncWebClient(sandbox.app_token, base_url=sandbox.api_url)
+        handler = AsyncSocketModeHandler(app, sandbox.app_token, web_client=client, ping_interval=0.5)
+        handlers.append(handler)
+        await handler.connect_async()  # type: ignore[no-untyped-call]
+        await sandbox.wait_for(lambda: sandbox.sockets.count == len(handlers))
+        return handler
+
+    yield connected
+    for handler in handlers:
+        await handler.close_async()  # type: ignore[no-untyped-call]
