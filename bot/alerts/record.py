@@ -120,27 +120,34 @@ def _json(body: bytes) -> object:
 def _avro(body: bytes) -> object:
     # fastavro.reader unpacks a block whatever it expands to, so the container is taken apart here.
     stream = io.BytesIO(body)
+    header = _read(stream, _CONTAINER_HEADER)
+    schema = _schema(header["meta"].get("avro.schema", b""))
+    count, size = _read(stream, "long"), _read(stream, "long")
+    if count != 1:
+        raise UndecodablePayload(f"The payload's first block holds {count} records, and a notice is one.")
+    block, sync = stream.read(max(size, 0)), stream.read(len(header["sync"]))
+    if len(block) != size or sync != header["sync"] or stream.read(1):
+        raise UndecodablePayload("The payload's Avro isn't one whole block.")
+    return _read(io.BytesIO(_unpack(block, header["meta"].get("avro.codec", b"null"))), schema)
+
+
+def _schema(text: bytes) -> Any:
     try:
-        header = _read(stream, _CONTAINER_HEADER)
-        schema = json.loads(header["meta"]["avro.schema"])
-        _check_schema(schema)
-        count, size = _read(stream, "long"), _read(stream, "long")
-        if count != 1:
-            raise UndecodablePayload(f"The payload's first block holds {count} records, and a notice is one.")
-        block = stream.read(max(size, 0))
-        sync = stream.read(16)
-        if len(block) != size or sync != header["sync"] or stream.read(1):
-            raise UndecodablePayload("The payload's Avro isn't one whole block.")
-        block = _unpack(block, header["meta"].get("avro.codec", b"null"))
-        return _read(io.BytesIO(block), fastavro.parse_schema(schema))
-    except UndecodablePayload:
-        raise
+        schema = json.loads(text)
+    except (ValueError, RecursionError):
+        raise UndecodablePayload("The payload's Avro schema isn't JSON.") from None
+    _check_schema(schema)
+    try:
+        return fastavro.parse_schema(schema)
     except _AVRO_ERRORS as error:
-        raise UndecodablePayload(f"The payload's Avro can't be read ({type(error).__name__}).") from None
+        raise UndecodablePayload(f"The payload's Avro schema is none ({type(error).__name__}).") from None
 
 
 def _read(stream: io.BytesIO, schema: Any) -> Any:
-    return fastavro.schemaless_reader(stream, schema, None)
+    try:
+        return fastavro.schemaless_reader(stream, schema, None)
+    except _AVRO_ERRORS as error:
+        raise UndecodablePayload(f"The payload's Avro is mangled ({type(error).__name__}).") from None
 
 
 def _unpack(block: bytes, codec: bytes) -> bytes:

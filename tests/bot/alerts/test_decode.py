@@ -519,7 +519,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "no event": (as_json(record(event=None)), "no event with a usable time"),
     "event a list": (as_json(record(event=[])), "no event with a usable time"),
     "event without a time": (as_json(record(event=event(time="soon"))), "no event with a usable time"),
-    "magic alone": (b"Obj\x01", "can't be read"),
+    "magic alone": (b"Obj\x01", "mangled"),
     "Avro cut": (as_avro()[:-100], "one whole block"),
     "Avro with more behind": (as_avro() + b"\0", "one whole block"),
     "unknown codec": (as_avro("bzip2"), "packed with"),
@@ -532,9 +532,9 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         hostile({"type": "array", "items": {"type": "fixed", "name": "F", "size": 0}}, MANY),
         "takes no bytes",
     ),
-    "array without its items": (hostile({"type": "array", "items": "string"}, MANY), "can't be read"),
-    "text without its letters": (hostile("string", MANY), "can't be read|isn't a record"),
-    "schema of brackets": (hostile("x", b"").replace(b'"x"', b"[[["), "can't be read"),
+    "array without its items": (hostile({"type": "array", "items": "string"}, MANY), "mangled"),
+    "text without its letters": (hostile("string", MANY), "mangled|isn't a record"),
+    "schema of brackets": (hostile("x", b"").replace(b'"x"', b"[[["), "isn't JSON"),
 }
 
 
