@@ -1,10 +1,11 @@
-/** Bundles src/main.tsx into static/page.js and page.css, and the licences of what is in it into LICENSES.txt. */
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+/** Bundles src/main.tsx into page.js and page.css in static/ (or the folder given), and the licences of what is in it. */
+import { copyFileSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
+const out = resolve(process.argv[2] ?? resolve(here, "static"));
 
 /** slack-blocks-to-jsx gets our JSX runtime, which turns the stand-ins of src/mrkdwn.ts back into characters. */
 const legible = {
@@ -19,7 +20,7 @@ const legible = {
 const { metafile } = await build({
   absWorkingDir: here,
   entryPoints: { page: "src/main.tsx" },
-  outdir: "static",
+  outdir: out,
   bundle: true,
   minify: true,
   format: "esm",
@@ -41,4 +42,5 @@ const licences = [...folders].sort().map((folder) => {
   const text = file ? readFileSync(resolve(here, folder, file), "utf8").trim() : `Licence: ${license}`;
   return `${name} ${version} (${license})\n\n${text}\n`;
 });
-writeFileSync(resolve(here, "static/LICENSES.txt"), licences.join(`\n${"-".repeat(78)}\n\n`));
+copyFileSync(resolve(here, "src/index.html"), resolve(out, "index.html"));
+writeFileSync(resolve(out, "LICENSES.txt"), licences.join(`\n${"-".repeat(78)}\n\n`));

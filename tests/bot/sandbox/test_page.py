@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ SIZES: dict[str, ViewportSize] = {
     "phone": {"width": 390, "height": 844},
 }
 
+SOURCE = Path(__file__).resolve().parents[3] / "bot/sandbox/page"
 ON_A_PHONE = pytest.mark.parametrize("page", ["phone"], indirect=True)
 
 Json = dict[str, Any]
@@ -380,6 +382,7 @@ async def test_news_of_another_channel_is_notified_with_its_push_text(page: Page
     await expect(row).to_have_count(1)
     await toast.click()
     await expect(message(page, "other words")).to_be_visible()
+    await expect(message(page, "other words")).to_have_attribute("title", re.compile("BURST 487 Hz"))
     await expect(row).to_have_count(0)
 
 
@@ -479,11 +482,21 @@ async def test_odd_blocks_spoil_nothing_around_them(browser: Browser, stage: Sta
     await context.close()
 
 
+async def test_the_bundle_is_what_its_sources_give(tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None or not (SOURCE / "node_modules/esbuild").is_dir():
+        pytest.skip("Node or the page's node_modules aren't here: run bot/sandbox/page/build to have them.")
+    subprocess.run([node, SOURCE / "bundle.mjs", tmp_path], check=True)
+    for name in ("page.js", "page.css", "index.html", "LICENSES.txt"):
+        assert (tmp_path / name).read_bytes() == (SOURCE / "static" / name).read_bytes(), (
+            f"{name} is out of date"
+        )
+
+
 async def test_the_bundle_names_its_licences_and_the_lock_file_no_registry() -> None:
-    here = Path(__file__).resolve().parents[3] / "bot/sandbox/page"
-    lock = json.loads((here / "package-lock.json").read_text())
+    lock = json.loads((SOURCE / "package-lock.json").read_text())
     assert not any("resolved" in each for each in lock["packages"].values())
-    licences = (here / "static/LICENSES.txt").read_text()
+    licences = (SOURCE / "static/LICENSES.txt").read_text()
     assert "slack-blocks-to-jsx 1.1.1 (MIT)" in licences
     assert "react-dom 19.3.1 (MIT)" in licences
 

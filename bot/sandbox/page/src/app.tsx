@@ -147,7 +147,7 @@ export function App() {
       {shownPlace.home ? (
         <Home state={state} frame={frame} onError={setError} />
       ) : channel ? (
-        <ChannelPane key={channel.id} state={state} frame={frame} channel={channel} onError={setError} />
+        <ChannelPane key={channel.id} state={state} frame={frame} channel={channel} read={read[channel.id]} onError={setError} />
       ) : (
         <main className="main empty">
           <p>{shownPlace.channel ? `There is no channel #${shownPlace.channel} here.` : "Choose a channel."}</p>
@@ -218,10 +218,11 @@ function Picture({ src, alt, onClosed }: { src: string; alt: string; onClosed: (
 
 const SHOWN_AT_FIRST = 200;
 
-function ChannelPane({ state, frame, channel, onError }: PaneProps) {
+function ChannelPane({ state, frame, channel, read, onError }: PaneProps & { read: string | undefined }) {
   const [limit, setLimit] = useState(SHOWN_AT_FIRST);
   const all = inChannel(state, channel.id);
   const messages = all.slice(-limit);
+  const [newFrom] = useState(() => read && all.find((each) => Number(each.ts) > Number(read) && each.user !== state.me.id)?.ts);
   const list = useEnd(all.length, messages.at(-1)?.user === state.me.id || !!messages.at(-1)?.ephemeral);
   return (
     <main className="main" aria-label={`Channel ${channel.name}`}>
@@ -244,7 +245,7 @@ function ChannelPane({ state, frame, channel, onError }: PaneProps) {
               <p>This is the very beginning of the {channel.is_im ? "conversation" : "channel"}.</p>
             </div>
           )}
-          <Messages frame={frame} messages={messages} inThread={false} onError={onError} />
+          <Messages frame={frame} messages={messages} newFrom={newFrom} inThread={false} onError={onError} />
         </div>
       </div>
       {channel.archived ? <p className="archived">You are viewing an archived channel.</p> : <Composer state={state} channel={channel.id} placeholder={`Message ${channel.is_im ? "" : "#"}${channel.name}`} />}

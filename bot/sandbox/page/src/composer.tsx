@@ -86,6 +86,7 @@ export function Composer({ state, channel, thread, placeholder }: Props) {
         <textarea
           ref={box}
           rows={1}
+          autoFocus={window.matchMedia("(min-width: 768px)").matches}
           value={text}
           placeholder={placeholder}
           aria-label={placeholder}

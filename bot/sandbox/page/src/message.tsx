@@ -112,9 +112,9 @@ export const Message = memo(function Message(props: Props) {
 
 const CLOSE_SECONDS = 300;
 
-/** Messages with their date dividers. */
-export function Messages(props: Omit<Props, "message" | "follows"> & { messages: Said[] }) {
-  const { messages, ...rest } = props;
+/** Messages with their date dividers, and a line above `newFrom`, the first one that wasn't read yet. */
+export function Messages(props: Omit<Props, "message" | "follows"> & { messages: Said[]; newFrom?: string | undefined }) {
+  const { messages, newFrom, ...rest } = props;
   return messages.map((message, i) => {
     const before = messages[i - 1];
     const newDay = !before || !sameDay(before.ts, message.ts);
@@ -123,12 +123,15 @@ export function Messages(props: Omit<Props, "message" | "follows"> & { messages:
       before.user === message.user &&
       before.username === message.username &&
       !before.ephemeral &&
+      !before.reply_count &&
+      !message.reply_count &&
       !message.ephemeral &&
       !(props.inThread && i === 1) &&
       Number(message.ts) - Number(before.ts) < CLOSE_SECONDS;
     return (
       <div key={`${message.ts}${message.ephemeral ? "e" : ""}`}>
         {newDay && !props.inThread && <Divider ts={message.ts} />}
+        {message.ts === newFrom && <div className="new" role="separator" aria-label="New messages">New</div>}
         <Message {...rest} message={message} follows={follows} />
         {props.inThread && i === 0 && <ReplyCount count={messages.length - 1} />}
       </div>

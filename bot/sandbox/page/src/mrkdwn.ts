@@ -47,8 +47,8 @@ function delimited(text: string, mark: "*" | "_" | "~", marker: string): string 
   return text.replace(run, `${marker}$1${marker}`).replaceAll(mark, hidden(mark)).replaceAll(marker, mark);
 }
 
-/** A `mrkdwn` text, ready for the renderer. */
-export function mrkdwn(text: string): string {
+/** A `mrkdwn` text, ready for the renderer; bare addresses become links unless it is `verbatim`. */
+export function mrkdwn(text: string, verbatim = false): string {
   const kept: string[] = [];
   const keep = (part: string): string => String.fromCharCode(KEPT + kept.push(part) - 1);
   let ready = text
@@ -56,7 +56,7 @@ export function mrkdwn(text: string): string {
     .replace(/```([\s\S]+?)```/g, (_, code: string) => keep("```" + hidden(unescaped(code.replace(/^\n+|\n+$/g, ""))) + "```"))
     .replace(/`([^`\n]+)`/g, (_, code: string) => keep("`" + hidden(unescaped(code)) + "`"))
     .replace(/<([^<>\n]+)>/g, (_, inner: string) => keep(token(inner)))
-    .replace(/https?:\/\/[^\s\uf000-\uf8ff]*[^\s\uf000-\uf8ff.,;:!?)\]'"*_~]/g, (url) => keep(link(url, url)))
+    .replace(/https?:\/\/[^\s\uf000-\uf8ff]*[^\s\uf000-\uf8ff.,;:!?)\]'"*_~]/g, (url) => (verbatim ? url : keep(link(url, url))))
     .replace(EMOJI, (name) => keep(name))
     .replace(/^(?:&gt;|>) ?/gm, () => keep("> "));
   ready = ready

@@ -101,7 +101,7 @@ export function prepare(
     if (Array.isArray(value)) return value.map((each) => walk(each, block));
     if (typeof value !== "object" || value === null) return value;
     const item = value as Json & { type?: string; text?: unknown };
-    if (item.type === "mrkdwn" && typeof item.text === "string") return { type: "mrkdwn", text: mrkdwn(item.text) };
+    if (item.type === "mrkdwn" && typeof item.text === "string") return { type: "mrkdwn", text: mrkdwn(item.text, item["verbatim"] === true) };
     if (item.type === "plain_text" && typeof item.text === "string") {
       return { type: "plain_text", text: plainText(item.text) };
     }
