@@ -24,18 +24,24 @@ extrapolated), so none is spelled out below it."""
 _PERIODS = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86_400.0, "days"), (MONTH, "months"), (YEAR, "yr"))
 # A unit serves from two of it on ("40 h", then "2 days"), which keeps whole numbers exact enough.
 _UNIT_FROM = 2.0
+_ABSURD = 1e9
 _TOO_LONG_FOR_SECONDS = 120.0
 
 
 def significant(value: float, digits: int) -> float:
     """Round to so many significant digits; 0 stays 0."""
-    if value == 0 or not math.isfinite(value):
-        return value
-    return round(value, digits - 1 - math.floor(math.log10(abs(value))))
+    return float(f"{value:.{digits - 1}e}")
 
 
 def number(value: float, decimals: int = 0) -> str:
-    """A number with thousands separators and a real minus sign; never a minus before zero."""
+    """A number with thousands separators and a real minus sign; never a minus before zero.
+
+    What no map or search can mean, but a broken file can hold, stays short: "?", "1.8e+308".
+    """
+    if not math.isfinite(value):
+        return "?"
+    if abs(value) >= _ABSURD:
+        return f"{value:.1e}".replace("-", MINUS)
     text = f"{abs(value):,.{decimals}f}"
     negative = value < 0 and any(digit in "123456789" for digit in text)
     return f"{MINUS}{text}" if negative else text
@@ -43,7 +49,7 @@ def number(value: float, decimals: int = 0) -> str:
 
 def _trimmed(value: float, decimals: int) -> str:
     text = number(value, decimals)
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
 def percent(probability: float) -> str:
@@ -88,16 +94,18 @@ def rate(far: float | None) -> str:
     """A false-alarm rate in Hz as "1 per 350,000 yr"; "unknown" for None, NaN or a negative rate."""
     if far is None or math.isnan(far) or far < 0:
         return "unknown"
-    if math.isinf(far):
-        return "not limited"
+    if far > 1:
+        return "more than 1 per s"
     period = _period(far)
     return f"rarer than 1 per 10⁶{NBSP}yr" if period is None else f"1 per {period}"
 
 
 def rate_compact(far: float | None) -> str:
     """The same for a notification: "1/350,000 yr"."""
-    if far is None or not math.isfinite(far) or far < 0:
+    if far is None or math.isnan(far) or far < 0:
         return "unknown"
+    if far > 1:
+        return ">1/s"
     period = _period(far)
     return f"<1/10⁶{NBSP}yr" if period is None else f"1/{period}"
 
@@ -112,7 +120,9 @@ def rate_hz(far: float | None) -> str:
 
 def area_value(area: float) -> str:
     """An area in deg² without its unit: "0.04", "8.9", "31", "9,574"."""
-    if 0 < area < 0.95:
+    if 0 < area < 0.001:
+        return "<0.001"
+    if 0.001 <= area < 0.95:
         return f"{significant(area, 1):.10f}".rstrip("0")
     if area < 9.95:
         return number(area, 1)
@@ -128,7 +138,7 @@ def _rounded(distance: Distance) -> tuple[str, str | None]:
     std = distance.std
     if not (math.isfinite(std) and std > 0):
         return number(significant(distance.mean, 2), 0 if distance.mean >= 10 else 1), None
-    exponent = math.floor(math.log10(std))
+    exponent = min(max(math.floor(math.log10(std)), -6), 6)
     # Whole Mpc for what telescopes reach; two digits of a large sd, one of a small one.
     place = exponent - 1 if exponent >= 2 else min(exponent, 0)
     decimals = max(0, -place)

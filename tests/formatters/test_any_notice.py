@@ -1,0 +1,128 @@
+"""Whatever decoding lets through, the messages are sound."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from formatters import card, facts, mrkdwn, plain, recent, update
+from formatters.message import Message
+from formatters.notice import (
+    STAGES,
+    Distance,
+    Event,
+    ExternalCoincidence,
+    Localization,
+    MassBins,
+    Notice,
+    Region,
+)
+from formatters.superevent import Superevent
+
+hostile = st.text(alphabet=st.sampled_from([*"<>&*_~`:|@!\n aZ0", "\u202e", "😀", "\u00a0"]), max_size=30)
+names = st.sampled_from(["CBC", "Burst", "AllSky", "SSM", "EarlyWarning", "CWB", "BNS", "Swift"]) | hostile
+shares = st.floats(0, 1)
+addresses = st.just("https://x.org/?a=1&b=2") | hostile
+sizes = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+times = st.integers(1_420_000_000_000, 2_050_000_000_000).map(
+    lambda milliseconds: datetime.fromtimestamp(milliseconds / 1000, UTC)
+)
+probabilities = st.dictionaries(
+    st.sampled_from(["BNS", "NSBH", "BBH", "Terrestrial", "HasNS", "HasRemnant"]) | hostile,
+    shares,
+    max_size=6,
+)
+distances = st.builds(Distance, mean=numbers, std=sizes)
+regions = st.builds(
+    Region, ra=st.floats(0, 360), dec=st.floats(-90, 90), area=st.floats(0, 41_253), probability=shares
+)
+maps = st.builds(
+    Localization,
+    ra=st.floats(0, 360),
+    dec=st.floats(-90, 90),
+    area_50=st.floats(0, 41_253),
+    area_90=st.floats(0, 41_253),
+    regions=st.lists(regions, max_size=5).map(tuple),
+    distance=st.none() | distances,
+    peak_distance=st.none() | distances,
+    log_bci=st.none() | numbers,
+)
+events = st.builds(
+    Event,
+    time=times,
+    far=st.none() | sizes,
+    significant=st.booleans(),
+    instruments=st.lists(names, max_size=5).map(tuple),
+    group=names,
+    pipeline=names,
+    search=names,
+    classification=probabilities,
+    properties=probabilities,
+    duration=st.none() | sizes,
+    central_frequency=st.none() | sizes,
+    mchirp_source=st.none()
+    | st.builds(
+        MassBins,
+        bin_edges=st.lists(sizes, max_size=4).map(tuple),
+        probabilities=st.lists(shares, max_size=3).map(tuple),
+    ),
+)
+coincidences = st.builds(
+    ExternalCoincidence,
+    observatory=names,
+    search=names,
+    gcn_notice_id=st.none() | hostile,
+    ivorn=st.none() | hostile,
+    time_difference=st.none() | numbers,
+    time_coincidence_far=st.none() | sizes,
+    time_sky_position_coincidence_far=st.none() | sizes,
+    localization=st.none() | maps,
+    map_problem=st.none() | hostile,
+    overlap=st.none() | shares,
+)
+
+
+def notices(superevent_id: str) -> st.SearchStrategy[Notice]:
+    return st.builds(
+        Notice,
+        superevent_id=st.just(superevent_id),
+        alert_type=st.sampled_from(STAGES) | hostile,
+        time_created=times,
+        urls=st.dictionaries(
+            st.just("gracedb") | hostile, st.just("https://x.org/?a=1&b=2") | hostile, max_size=2
+        ),
+        event=st.none() | events,
+        external=st.none() | coincidences,
+        localization=st.none() | maps,
+        map_problem=st.none() | hostile,
+        received=st.none() | times,
+    )
+
+
+superevents = st.sampled_from(["S241126dm", "MS181101ab", "TS241126a", "GW241126AB"]).flatmap(
+    lambda name: st.lists(notices(name), min_size=1, max_size=3).map(Superevent.of)
+)
+
+
+# No shrinking: notices are large, and a failure's message shows the words at fault.
+@settings(
+    max_examples=60,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(superevents)
+def test_every_message_is_sound(check: Callable[[Message], Message], superevent: Superevent) -> None:
+    messages = [card.root(superevent, card.ChannelView())]
+    messages += [update.reply(superevent, notice) for notice in superevent.notices]
+    messages.append(
+        recent.message(recent.Recent([superevent] * recent.MOST), datetime(2026, 1, 1, tzinfo=UTC))
+    )
+    for message in messages:
+        check(message)
+        assert superevent.superevent_id in plain.render(message) or message is not messages[0]
+        assert mrkdwn.width(plain.fallback(message)) <= mrkdwn.TEXT_MAX
+    for notice in superevent.notices:
+        assert facts.to_text(notice)
