@@ -444,6 +444,7 @@ def replaced(body: bytes, key: str, value: object) -> bytes:
     return body[: start + 10] + f"{value:>20}".encode() + body[start + 30 :]
 
 
+BROKEN = odd.broken_maps()
 UNREADABLE: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "isn't a FITS file"),
     "a web page": (b"<html>", "isn't a FITS file"),
@@ -523,10 +524,10 @@ class TestUnreadable:
             localize(read(body))
         assert caught.value.reason.startswith("The map") and caught.value.reason.endswith(".")
 
-    @pytest.mark.parametrize("name", odd.broken_maps())
+    @pytest.mark.parametrize("name", BROKEN)
     def test_broken_samples(self, name: str) -> None:
         with pytest.raises(UnreadableMap):
-            read(odd.broken_maps()[name])
+            read(BROKEN[name])
 
     def test_too_many_tiles(self) -> None:
         pixels = 12 * 4**9
