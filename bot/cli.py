@@ -132,7 +132,7 @@ def preview(
             [{"text": m.text, "blocks": list(m.blocks)} for m in messages], ensure_ascii=False, indent=2
         )
     else:
-        rendered = [f"push   {plain.fallback(m)}\n\n{plain.render(m)}" for m in messages]
+        rendered = [f"push   {plain.push(m)}\n\n{plain.render(m)}" for m in messages]
         said = "\n\n--- in the thread ---\n\n".join(rendered)
     if out is None:
         typer.echo(said)
