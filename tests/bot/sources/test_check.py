@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import contextlib
-import shutil
 import socket
 import ssl
 import struct
-import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -19,41 +16,13 @@ from formatters.doctor import Finding, Level
 
 TOPIC = "igwn.gwalert"
 
-
-@pytest.fixture
-def auth_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    (tmp_path / "hop").mkdir()
-    return tmp_path / "hop" / "auth.toml"
+Receive = Callable[[socket.socket, int], bytes]
+Listener = Callable[[Callable[[socket.socket], None]], AbstractContextManager[str]]
 
 
 def write(path: Path, more: str = "") -> None:
     path.write_text(f'[[auth]]\nusername = "jane"\npassword = "secret"\n{more}')
     path.chmod(0o600)
-
-
-@contextlib.contextmanager
-def listener(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A loopback port whose every connection is given to `serve`; yields its address."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                threading.Thread(target=talk, args=(connection,), daemon=True).start()
-
-        def talk(connection: socket.socket) -> None:
-            with connection, contextlib.suppress(OSError):
-                serve(connection)
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield f"127.0.0.1:{server.getsockname()[1]}"
-        server.shutdown(socket.SHUT_RDWR)
-    thread.join()
 
 
 def hang_up(connection: socket.socket) -> None:
@@ -65,21 +34,10 @@ def say_nothing(connection: socket.socket) -> None:
         pass
 
 
-def read(connection: socket.socket, size: int) -> bytes:
-    """Exactly `size` bytes, or none where the client has gone; MSG_WAITALL isn't for TLS."""
-    found = b""
-    while len(found) < size:
-        part = connection.recv(size - len(found))
-        if not part:
-            return b""
-        found += part
-    return found
-
-
-def refuse_login(connection: socket.socket) -> None:
+def refuse_login(connection: socket.socket, receive: Receive) -> None:
     """Speak as much of Kafka's protocol as it takes to refuse a PLAIN login."""
-    while header := read(connection, 4):
-        request = read(connection, struct.unpack(">i", header)[0])
+    while header := receive(connection, 4):
+        request = receive(connection, struct.unpack(">i", header)[0])
         key, version, correlation = struct.unpack_from(">hhi", request)
         if key == 18 and version > 0:
             body = struct.pack(">hi", KafkaError.UNSUPPORTED_VERSION, 0)
@@ -163,23 +121,27 @@ def test_a_port_where_nobody_listens() -> None:
 
 
 @pytest.mark.parametrize("serve", [hang_up, say_nothing])
-def test_a_listener_that_isnt_a_broker(serve: Callable[[socket.socket], None]) -> None:
+def test_a_listener_that_isnt_a_broker(listener: Listener, serve: Callable[[socket.socket], None]) -> None:
     with listener(serve) as address:
         found = failure(check_broker(f"kafka://{address}/t", "off", None, timeout=1.0))
     assert found.name == "login" and "doesn't answer Kafka's questions" in found.found
 
 
 @pytest.mark.parametrize("serve", [hang_up, say_nothing])
-def test_a_broker_without_tls(auth_file: Path, serve: Callable[[socket.socket], None]) -> None:
+def test_a_broker_without_tls(
+    listener: Listener, auth_file: Path, serve: Callable[[socket.socket], None]
+) -> None:
     write(auth_file)
     with listener(serve) as address:
         found = failure(check_broker(f"kafka://{address}/t", "hop", None, timeout=1.0))
     assert found.name == "TLS" and "doesn't speak TLS" in found.found
 
 
-def test_a_refused_credential_is_told_from_a_broker_that_is_down(auth_file: Path) -> None:
+def test_a_refused_credential_is_told_from_a_broker_that_is_down(
+    listener: Listener, receive: Receive, auth_file: Path
+) -> None:
     write(auth_file, 'protocol = "SASL_PLAINTEXT"\nmechanism = "PLAIN"\n')
-    with listener(refuse_login) as address:
+    with listener(lambda connection: refuse_login(connection, receive)) as address:
         found = failure(check_broker(f"kafka://{address}/t", "hop", None))
         assert found.name == "login" and "refuses the credential" in found.found
         assert "no such user" in found.found
@@ -188,41 +150,26 @@ def test_a_refused_credential_is_told_from_a_broker_that_is_down(auth_file: Path
         assert found.name == "login" and "doesn't answer Kafka's questions" in found.found
 
 
-def test_tls(auth_file: Path, tmp_path: Path) -> None:
-    certificate, key = make_certificate(tmp_path)
+def test_tls(listener: Listener, receive: Receive, auth_file: Path, certificate: tuple[Path, Path]) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(*certificate)
 
     def serve(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as secured:
-            refuse_login(secured)
+            refuse_login(secured, receive)
 
     with listener(serve) as address:
         url = f"kafka://{address}/t"
         write(auth_file, 'mechanism = "PLAIN"\n')
         found = failure(check_broker(url, "hop", None))
         assert found.name == "TLS" and "isn't trusted: self" in found.found
-        write(auth_file, f'mechanism = "PLAIN"\nssl_ca_location = "{certificate}"\n')
+        write(auth_file, f'mechanism = "PLAIN"\nssl_ca_location = "{certificate[0]}"\n')
         findings = check_broker(url, "hop", None)
         assert "The broker's certificate is good" in findings[-2].found
         assert "refuses the credential" in failure(findings).found
         # a user name and password without TLS, to a broker that wants it
         found = failure(check_broker(url, "off", None, timeout=1.0))
         assert found.name == "login" and "may want a credential" in found.advice
-
-
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("there is no openssl to make a certificate with")
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-noenc", "-days", "1", "-subj", "/CN=127.0.0.1",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    return certificate, key
 
 
 def test_a_group_that_may_not_be_used() -> None:

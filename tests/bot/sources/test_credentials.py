@@ -11,13 +11,6 @@ URL = "kafka://kafka.scimma.org/igwn.gwalert"
 ENTRY = '[[auth]]\nusername = "{}"\npassword = "secret"\nhostname = "{}"\n'
 
 
-@pytest.fixture
-def auth_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    (tmp_path / "hop").mkdir()
-    return tmp_path / "hop" / "auth.toml"
-
-
 def write(path: Path, text: str, mode: int = 0o600) -> None:
     path.write_text(text)
     path.chmod(mode)
