@@ -5,7 +5,7 @@ say() { printf '%s\n' "$*" >&2; }
 
 # One sentence, exit status 2.
 give_up() {
-  say "${0##*/}: $*"
+  say "$0: $*"
   exit 2
 }
 
