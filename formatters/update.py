@@ -8,7 +8,7 @@ from datetime import timedelta
 from formatters import blocks, candidate, card, names, quantities
 from formatters.message import Message
 from formatters.mrkdwn import bold, escape, struck
-from formatters.notice import Event, ExternalCoincidence, Localization, Notice
+from formatters.notice import INITIAL, Category, Event, ExternalCoincidence, Localization, Notice
 from formatters.superevent import Superevent
 
 _TIME_NEWS = timedelta(seconds=1)
@@ -19,13 +19,20 @@ _SPREAD_NEWS = 0.2
 """The same for a distance's standard deviation."""
 _MOVE_NEWS = 1.0
 """Degrees."""
+_KEPT_NEWS = 0.85
+"""Share of the new map in the old 90 % region; the same map would have 0.9."""
+_NEUTRON_STAR_NEWS = 0.3
+"""BNS + NSBH probability from which an INITIAL is for the whole channel."""
+_HALVED = 0.5
+"""Of the 90 % area."""
 
 
-def reply(superevent: Superevent, notice: Notice) -> Message:
+def reply(superevent: Superevent, notice: Notice, kept: float | None = None) -> Message:
     """What `notice` changed. Raises ValueError if it is no notice of `superevent`.
 
     It compares with the notice right before it by `time_created`; after a retraction with the last one
-    that carried facts.
+    that carried facts (see `compared_with`). `kept` is the share of the new GW map's probability inside the
+    old one's 90 % region; None where that isn't known.
     """
     then = superevent.upto(notice)
     if notice.retraction:
@@ -36,8 +43,8 @@ def reply(superevent: Superevent, notice: Notice) -> Message:
     if before is not None and before.retraction:
         when = quantities.utc(before.time_created)
         lead.append(f"A candidate again: it was retracted {when}.")
-    known = _last_with_event(superevent, notice)
-    changed = changes(known, notice)
+    known = compared_with(superevent, notice)
+    changed = changes(known, notice, kept)
     summary = _summary(superevent, known, notice)
     late = _late(superevent, notice)
     vetting = names.vetting(notice.alert_type, notice.category)
@@ -53,7 +60,7 @@ def reply(superevent: Superevent, notice: Notice) -> Message:
     )
 
 
-def changes(before: Notice | None, notice: Notice) -> list[str]:
+def changes(before: Notice | None, notice: Notice, kept: float | None = None) -> list[str]:
     """What is news in `notice` against `before`, in plain lines, the most important first.
 
     Without anything to compare with, the facts themselves.
@@ -75,13 +82,52 @@ def changes(before: Notice | None, notice: Notice) -> list[str]:
         *_coincidence(before, notice),
         *_classes(old, event),
         *_properties(old, event),
-        *_map(before, notice),
+        *_map(before, notice, kept),
         *_far(old, event),
         *_preferred(old, event),
         *_burst(old, event),
         *_mass(old, event),
         *_time(old, event),
     ]
+
+
+def broadcast(superevent: Superevent, notice: Notice) -> bool:
+    """Whether the whole channel should see this notice's reply, not its thread alone.
+
+    Where significance turns true, a coincidence is new, the leading class turns, or the event is retracted
+    or comes back; an INITIAL where a neutron star is likely, for SSM, a coincidence or a halved area. Never
+    for mocks and tests, and never for a notice that arrived after a newer one.
+    """
+    if superevent.category is not Category.REAL or _late(superevent, notice):
+        return False
+    before = superevent.before(notice)
+    if notice.retraction:
+        return True
+    known, new = compared_with(superevent, notice), notice.event
+    if before is None or known is None or known.event is None or new is None:
+        return False
+    old = known.event
+    if before.retraction or (new.significant and not old.significant):
+        return True
+    if notice.external is not None and (
+        known.external is None or _who(known.external) != _who(notice.external)
+    ):
+        return True
+    if _leading(old) != _leading(new):
+        return True
+    return notice.alert_type == INITIAL and _worth_an_initial(known, notice, new)
+
+
+def _worth_an_initial(known: Notice, notice: Notice, event: Event) -> bool:
+    neutron_star = event.classification.get("BNS", 0.0) + event.classification.get("NSBH", 0.0)
+    if neutron_star >= _NEUTRON_STAR_NEWS or candidate.is_ssm(event) or notice.external is not None:
+        return True
+    old, new = known.best_localization, notice.best_localization
+    return old is not None and new is not None and new.area_90 <= _HALVED * old.area_90
+
+
+def _leading(event: Event) -> str | None:
+    return max(event.classification, key=lambda name: event.classification[name], default=None)
 
 
 def _summary(superevent: Superevent, known: Notice | None, notice: Notice) -> str:
@@ -98,7 +144,8 @@ def _facts(notice: Notice) -> tuple[object, ...]:
     return (notice.event, notice.localization, notice.map_problem, notice.external)
 
 
-def _last_with_event(superevent: Superevent, notice: Notice) -> Notice | None:
+def compared_with(superevent: Superevent, notice: Notice) -> Notice | None:
+    """The notice that a reply compares with: the newest before it that carried facts; None if none did."""
     earlier = superevent.upto(notice).notices[:-1]
     return next((n for n in reversed(earlier) if n.event is not None), None)
 
@@ -214,7 +261,7 @@ def _properties(old: Event, new: Event) -> list[str]:
     return [f"If astrophysical (Terrestrial {beside}): {' · '.join(moved)}"]
 
 
-def _map(before: Notice, notice: Notice) -> list[str]:
+def _map(before: Notice, notice: Notice, kept: float | None) -> list[str]:
     old, new = before.localization, notice.localization
     if new is None:
         if notice.map_problem is not None or old is not None:
@@ -224,18 +271,23 @@ def _map(before: Notice, notice: Notice) -> list[str]:
         lines = candidate.sky_lines(notice)
         distance = candidate.distances(new)
         return [f"First sky map: {lines[0]}", *lines[1:], *([] if distance is None else [distance])]
-    return [*_area(old, new), *_peak(old, new), *_distance(old, new)]
+    return [*_area(old, new, kept), *_peak(old, new), *_distance(old, new)]
 
 
 def _differs(old: float, new: float, share: float = _SIZE_NEWS) -> bool:
     return abs(new - old) > share * max(abs(old), abs(new))
 
 
-def _area(old: Localization, new: Localization) -> list[str]:
+def _area(old: Localization, new: Localization, kept: float | None) -> list[str]:
     was, now = quantities.area_value(old.area_90), quantities.area(new.area_90)
-    if not _differs(old.area_90, new.area_90) or quantities.area(old.area_90) == now:
+    resized = _differs(old.area_90, new.area_90) and quantities.area(old.area_90) != now
+    moved = kept is not None and kept < _KEPT_NEWS
+    if not resized and not moved:
         return []
-    return [_arrow(f"90{quantities.NBSP}% area", was, now)]
+    line = _arrow(f"90{quantities.NBSP}% area", was, now) if resized else f"90{quantities.NBSP}% area {now}"
+    if kept is None:
+        return [line]
+    return [f"{line}, {quantities.percent(kept)} of the new map lies in the old 90{quantities.NBSP}% region"]
 
 
 def _peak(old: Localization, new: Localization) -> list[str]:
