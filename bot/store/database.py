@@ -12,9 +12,18 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    InvalidRequestError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 BUSY_TIMEOUT_MS = 5_000
@@ -36,7 +45,7 @@ class Database:
         try:
             parsed = make_url(url)
             self._engine = _engine(url)
-        except (ArgumentError, ModuleNotFoundError) as error:
+        except (ArgumentError, InvalidRequestError, ModuleNotFoundError, ValueError) as error:
             # The URL itself may hold a password, so it isn't repeated.
             raise BadDatabaseUrl(f"GWEVENT_DATABASE_URL can't be used: {type(error).__name__}.") from error
         self.sqlite = parsed.get_backend_name() == "sqlite"
@@ -78,7 +87,10 @@ class Database:
                 raise StoreUnavailable(
                     f"The database {self.path} can't be written: {error.strerror}."
                 ) from error
-        await self._migration(lambda config: command.upgrade(config, "head"))
+        try:
+            await self._migration(lambda config: command.upgrade(config, "head"))
+        except CommandError as error:
+            raise StoreUnavailable(f"The database is another version's of gwevent: {error}.") from error
 
     async def check_migrations(self) -> None:
         """Fail if the tables declared in the schema differ from what the migrations make."""
@@ -165,9 +177,9 @@ class _translated:  # noqa: N801  a context manager used like a function
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OperationalError | InterfaceError) or (
-            isinstance(error, DBAPIError) and error.connection_invalidated
-        ):
+        # DatabaseError itself, none of its kinds: the file is damaged, or no database at all.
+        broken = isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
+        if isinstance(error, DBAPIError) and (broken or error.connection_invalidated):
             raise StoreUnavailable(f"The database can't do its work now: {error.orig}.") from error
         if isinstance(error, TimeoutError | OSError) or (
             isinstance(error, SQLAlchemyError) and type(error).__name__ == "TimeoutError"
