@@ -73,7 +73,9 @@ class Store:
             )
             if repeat is not None:
                 other = repeat.facts is not None and Notice.from_json(repeat.facts) != notice
-                return Recorded(new=False, conflict=other, intents=0)
+                # What is measured on a map may change with gwevent; the same bytes are the same notice.
+                conflict = other and await _payload(connection, repeat.id) != body
+                return Recorded(new=False, conflict=conflict, intents=0)
             notice_id = await _insert_notice(connection, notice, body, origin, received_at)
             history = [Notice.from_json(row.facts) for row in known if row.facts is not None]
             superevent = Superevent.of([*history, notice])
@@ -104,13 +106,14 @@ class Store:
     ) -> bool:
         """Keep a payload that couldn't be handled; False if the very same bytes are kept already.
 
-        `apologise` chooses the channels that are told (None: nobody); `ops` is the (team, channel) of who
-        runs the bot.
+        Then only the reason is brought up to date. `apologise` chooses the channels that are told (None:
+        nobody); `ops` is the (team, channel) of who runs the bot.
         """
         digest = hashlib.sha256(body).hexdigest()
         async with self._database.writing() as connection:
-            same = select(schema.quarantine.c.id).where(schema.quarantine.c.digest == digest)
-            if (await connection.execute(same)).first() is not None:
+            table = schema.quarantine
+            again = update(table).where(table.c.digest == digest).values(reason=reason)
+            if (await connection.execute(again)).rowcount:
                 return False
             result = await connection.execute(
                 insert(schema.quarantine).values(
@@ -290,6 +293,12 @@ async def _stored_notices(connection: AsyncConnection, superevent_id: str) -> Se
         query.where(table.c.superevent_id == superevent_id).order_by(table.c.id)
     )
     return result.all()
+
+
+async def _payload(connection: AsyncConnection, notice_id: int) -> bytes | None:
+    query = select(schema.payloads.c.body).where(schema.payloads.c.notice_id == notice_id)
+    body: bytes | None = (await connection.execute(query)).scalar_one_or_none()
+    return body
 
 
 async def _insert_notice(
