@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.ledger import Counts, Dead, Delivery, Kind, Later, Outcome, Sent, State
 from bot.store.store import want_edits
+from bot.store.subscriptions import subscriptions_in_force
 
 _d = schema.deliveries
 _t = schema.threads
 
 OPEN = (State.PENDING.value, State.SENDING.value)
+REVIVED_WITHIN = timedelta(hours=24)
+"""What died with its channel longer ago is old news when the channel comes back."""
 
 
 class Ledger:
@@ -45,20 +49,42 @@ class Ledger:
         """
         if limit <= 0:
             return []
-        # Read and claimed in one transaction, so that no two workers claim the same.
+        # Of two workers that read the same rows only one finds them still pending.
         async with self._database.writing() as connection:
             rows = (await connection.execute(_due(now))).all()
             chosen = [row for row in rows if (row.team_id, row.channel_id) not in busy][:limit]
+            mine: set[int] = set()
             if chosen:
-                await connection.execute(
+                claimed = await connection.execute(
                     update(_d)
-                    .where(_d.c.id.in_([row.id for row in chosen]))
+                    .where(_d.c.id.in_([row.id for row in chosen]), _d.c.state == State.PENDING.value)
                     .values(state=State.SENDING.value, attempts=_d.c.attempts + 1, attempted_at=now)
+                    .returning(_d.c.id)
                 )
-        return [_delivery(row) for row in chosen]
+                mine.update(claimed.scalars())
+        return [_delivery(row) for row in chosen if row.id in mine]
 
     async def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
-        """Write down what became of claimed deliveries, all in one transaction."""
+        """Write down what became of claimed deliveries, all in one transaction.
+
+        An outcome that can't be written for its own sake mustn't take the others with it: then each has a
+        transaction of its own, and what is wrong with the last such one is raised after all were tried.
+        """
+        try:
+            await self._settle(outcomes, now)
+        except SQLAlchemyError as error:
+            if len(outcomes) == 1:
+                raise
+            wrong: SQLAlchemyError | None = None
+            for outcome in outcomes:
+                try:
+                    await self._settle([outcome], now)
+                except SQLAlchemyError as again:
+                    wrong = again
+            if wrong is not None:
+                raise wrong from error
+
+    async def _settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         sent = [(d, o) for d, o in outcomes if isinstance(o, Sent)]
         later = [(d, o) for d, o in outcomes if isinstance(o, Later)]
         dead = [(d, o) for d, o in outcomes if isinstance(o, Dead)]
@@ -111,24 +137,11 @@ class Ledger:
     async def revive(self, team_id: str, channel_id: str, since: datetime, now: datetime) -> int:
         """Bring back what died because the channel was out of reach, if it is younger than `since`.
 
+        Edits come back at any age: roots stay true. Where nothing is subscribed any more, nothing else does.
         Return how many deliveries wait again.
         """
-        mine = (_d.c.team_id == team_id) & (_d.c.channel_id == channel_id)
         async with self._database.writing() as connection:
-            known = (
-                delete(schema.channels)
-                .where(schema.channels.c.team_id == team_id, schema.channels.c.channel_id == channel_id)
-                .returning(schema.channels.c.problem)
-            )
-            problem = (await connection.execute(known)).scalar_one_or_none()
-            if problem is None:
-                return 0
-            result = await connection.execute(
-                update(_d)
-                .where(mine, _d.c.state == State.DEAD.value, _d.c.reason == problem, _d.c.created_at >= since)
-                .values(state=State.PENDING.value, not_before=now, attempts=0, reason=None)
-            )
-            return result.rowcount
+            return await _revive(connection, (team_id, channel_id), since, now)
 
 
 def _due(now: datetime) -> Select[*tuple[Any, ...]]:
@@ -237,14 +250,40 @@ async def _settle_sent(
             .where(table.c.id.in_(confirmed), table.c.confirmed_at.is_(None))
             .values(confirmed_at=now)
         )
-    await _forget_problems(connection, {(d.team_id, d.channel_id) for d, _ in sent})
+    # An edit goes where a post may not, so only posts show that a channel is within reach again.
+    posted = {(d.team_id, d.channel_id) for d, _ in sent if d.kind is not Kind.EDIT}
+    for place in posted & await _places_with_problem(connection):
+        await _revive(connection, place, now - REVIVED_WITHIN, now)
 
 
-async def _forget_problems(connection: AsyncConnection, places: set[tuple[str, str]]) -> None:
+async def _places_with_problem(connection: AsyncConnection) -> set[tuple[str, str]]:
     table = schema.channels
     known = (await connection.execute(select(table.c.team_id, table.c.channel_id))).all()
-    for team, channel in places & {(row.team_id, row.channel_id) for row in known}:
-        await connection.execute(delete(table).where(table.c.team_id == team, table.c.channel_id == channel))
+    return {(row.team_id, row.channel_id) for row in known}
+
+
+async def _revive(connection: AsyncConnection, place: tuple[str, str], since: datetime, now: datetime) -> int:
+    team_id, channel_id = place
+    table = schema.channels
+    known = (
+        delete(table)
+        .where(table.c.team_id == team_id, table.c.channel_id == channel_id)
+        .returning(table.c.problem)
+    )
+    problem = (await connection.execute(known)).scalar_one_or_none()
+    if problem is None:
+        return 0
+    wanted: ColumnElement[bool] = _d.c.kind == Kind.EDIT.value
+    if await subscriptions_in_force(connection, place):
+        # A confirmation died with its subscription.
+        wanted |= (_d.c.created_at >= since) & (_d.c.kind != Kind.CONFIRMATION.value)
+    result = await connection.execute(
+        update(_d)
+        .where(_d.c.team_id == team_id, _d.c.channel_id == channel_id)
+        .where(_d.c.state == State.DEAD.value, _d.c.reason == problem, wanted)
+        .values(state=State.PENDING.value, not_before=now, attempts=0, reason=None)
+    )
+    return result.rowcount
 
 
 async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead]], now: datetime) -> None:
@@ -253,27 +292,30 @@ async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead
     )
     for d, o in dead:
         if d.kind is Kind.ROOT:
-            # What hangs on a root that never was can't go out either.
+            # What hangs on a root that never was can't go out either, save an apology: it stands alone.
+            pending = (_d.c.thread_id == d.thread_id) & (_d.c.state == State.PENDING.value)
+            apology = _d.c.kind == Kind.APOLOGY.value
+            await connection.execute(update(_d).where(pending, apology).values(thread_id=None))
             await connection.execute(
-                update(_d)
-                .where(_d.c.thread_id == d.thread_id, _d.c.state == State.PENDING.value)
-                .values(state=State.DEAD.value, reason=o.reason)
+                update(_d).where(pending).values(state=State.DEAD.value, reason=o.reason)
             )
         if d.kind is Kind.CONFIRMATION:
             # Where nothing can be posted nothing is subscribed.
-            table = schema.subscriptions
+            wish = schema.subscriptions
             await connection.execute(
-                delete(table).where(table.c.id == d.subject_id, table.c.confirmed_at.is_(None))
+                delete(wish).where(wish.c.id == d.subject_id, wish.c.confirmed_at.is_(None))
             )
     problems: Mapping[tuple[str, str], str] = {
         (d.team_id, d.channel_id): o.channel_problem for d, o in dead if o.channel_problem is not None
     }
-    await _forget_problems(connection, set(problems))
-    if problems:
-        await connection.execute(
-            insert(schema.channels),
-            [
-                {"team_id": team, "channel_id": channel, "problem": problem, "since": now}
-                for (team, channel), problem in problems.items()
-            ],
-        )
+    if not problems:
+        return
+    table = schema.channels
+    known = await _places_with_problem(connection)
+    for (team, channel), problem in problems.items():
+        if (team, channel) in known:
+            here = (table.c.team_id == team) & (table.c.channel_id == channel)
+            await connection.execute(update(table).where(here).values(problem=problem))
+        else:
+            new = {"team_id": team, "channel_id": channel, "problem": problem, "since": now}
+            await connection.execute(insert(table).values(new))

@@ -14,6 +14,8 @@ from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
 from formatters.subscription import Subscription, Wish
 
+UNSUBSCRIBED = "unsubscribed before it was posted"
+
 
 class Subscriptions:
     """Subscriptions in, subscriptions out."""
@@ -118,7 +120,8 @@ class Subscriptions:
     async def remove(self, team_id: str, channel_id: str, wish: Wish | None) -> list[Subscription]:
         """End one subscription of a channel, or all (None); return those that were in force.
 
-        A confirmation not posted yet goes with its subscription.
+        A confirmation not posted yet goes with its subscription, and what else waits to be posted goes with
+        the last one; edits stay, and what may stand in the channel already.
         """
         table, deliveries = schema.subscriptions, schema.deliveries
         mine = (table.c.team_id == team_id) & (table.c.channel_id == channel_id)
@@ -138,6 +141,14 @@ class Subscriptions:
                 )
             )
             await connection.execute(delete(table).where(mine))
+            if not await subscriptions_in_force(connection, (team_id, channel_id)):
+                await connection.execute(
+                    update(deliveries)
+                    .where(deliveries.c.team_id == team_id, deliveries.c.channel_id == channel_id)
+                    .where(deliveries.c.kind.in_([Kind.ROOT, Kind.REPLY, Kind.APOLOGY]))
+                    .where(deliveries.c.state == State.PENDING.value, deliveries.c.doubtful.is_(False))
+                    .values(state=State.DEAD.value, reason=UNSUBSCRIBED)
+                )
         return ended
 
 
