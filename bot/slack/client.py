@@ -11,7 +11,8 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.errors import WORDS_ONLY, SlackFailure, Unavailable, Unknown, failure
+from bot.slack.errors import BLOCKS_REFUSED, METADATA_REFUSED, SlackFailure, Unavailable, Unknown, failure
+from formatters import plain
 from formatters.message import Message
 
 METADATA_EVENT = "gwevent_delivery"
@@ -64,12 +65,12 @@ class SlackClient:
             "unfurl_links": False,
             "unfurl_media": False,
         }
-        return str((await self._with_words_alone("chat.postMessage", body))["ts"])
+        return str((await self._or_words_alone("chat.postMessage", body, message))["ts"])
 
     async def edit(self, channel: str, ts: str, message: Message) -> None:
         """Bring a message to a newer state; its metadata stays."""
         body = {"channel": channel, "ts": ts, "text": message.text, "blocks": list(message.blocks)}
-        await self._with_words_alone("chat.update", body)
+        await self._or_words_alone("chat.update", body, message)
 
     async def find(
         self, channel: str, delivery_id: int, oldest: float, *, thread_ts: str | None = None
@@ -100,16 +101,25 @@ class SlackClient:
             if not cursor:
                 return None
 
-    async def _with_words_alone(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        try:
-            return await self._call(method, body)
-        except SlackFailure as refused:
-            if refused.reason not in WORDS_ONLY:
-                raise
-            log.warning("slack_refused_blocks", method=method, reason=refused.reason, channel=body["channel"])
-        words = {key: value for key, value in body.items() if key not in ("blocks", "metadata")}
-        # An edit without blocks would keep the old ones.
-        return await self._call(method, words | ({"blocks": []} if method == "chat.update" else {}))
+    async def _or_words_alone(
+        self, method: str, body: Mapping[str, Any], message: Message
+    ) -> Mapping[str, Any]:
+        while True:
+            try:
+                return await self._call(method, body)
+            except SlackFailure as refused:
+                about = "metadata" if refused.reason in METADATA_REFUSED else "blocks"
+                known = refused.reason in BLOCKS_REFUSED | METADATA_REFUSED
+                if not known or not body.get(about):
+                    raise
+                log.warning(
+                    "slack_refused_blocks", method=method, reason=refused.reason, channel=body["channel"]
+                )
+            # An edit without blocks would keep the old ones.
+            blocks: list[Any] | None = [] if method == "chat.update" else None
+            body = {**body, "text": plain.fallback(message), "blocks": blocks}
+            if about == "metadata":
+                body["metadata"] = None
 
     async def _call(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         return (await self._call_with_headers(method, body))[0]

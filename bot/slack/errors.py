@@ -49,7 +49,6 @@ CHANNEL_OUT_OF_REACH = frozenset(
         "restricted_action_thread_only_channel",
         "restricted_action_non_threadable_channel",
         "ekm_access_denied",
-        "cannot_reply_to_message",
         "messages_tab_disabled",
     }
 )
@@ -81,26 +80,29 @@ UNAVAILABLE = frozenset(
     {"fatal_error", "internal_error", "service_unavailable", "request_timeout", "team_not_found"}
 )
 
-WORDS_ONLY = frozenset(
+BLOCKS_REFUSED = frozenset(
+    {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "too_many_blocks", "block_mismatch"}
+)
+"""Errors about the blocks: the same words are sent as text alone (law 5), with their metadata (law 4)."""
+
+METADATA_REFUSED = frozenset(
     {
-        "invalid_blocks",
-        "invalid_blocks_format",
-        "msg_blocks_too_long",
-        "too_many_blocks",
         "metadata_too_large",
         "metadata_must_be_sent_from_app",
         "invalid_metadata_format",
         "invalid_metadata_schema",
-        "block_mismatch",
     }
 )
-"""Errors about what goes with the text: the same words are sent as text alone (law 5)."""
+"""Errors about the metadata: the same words are sent as text alone, without them."""
 
 
 def failure(reason: str, retry_after: float | None) -> SlackFailure:
     """The failure that Slack's word stands for."""
     if reason in RATE_LIMITED:
         return RateLimited(reason, 30.0 if retry_after is None else retry_after)
+    if reason == "is_inactive":
+        # What `chat.update` says where `chat.postMessage` says `is_archived`: one problem, one word.
+        return ChannelOutOfReach("is_archived")
     if reason in CHANNEL_OUT_OF_REACH:
         return ChannelOutOfReach(reason)
     if reason in WORKSPACE_OUT_OF_REACH:
