@@ -17,6 +17,7 @@ from bot.slack.errors import (
     RateLimited,
     Refused,
     SlackFailure,
+    Unavailable,
     Unknown,
     WorkspaceOutOfReach,
 )
@@ -34,7 +35,11 @@ BACKOFF_CAP_S = 300.0
 GIVE_UP_AFTER = timedelta(hours=24)
 """A delivery that Slack was in no state to take for so long is old news."""
 HISTORY_SLACK_S = 60
-"""How much earlier than our clock's claim a message is looked for: clocks differ."""
+"""How much earlier than our clock says a message is looked for: clocks differ."""
+LOOKS = 5
+"""How often a history that doesn't answer is asked before a message is rather sent twice than never."""
+
+_NEWS = frozenset({Kind.ROOT, Kind.REPLY, Kind.APOLOGY})
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +81,8 @@ class DeliveryWorker:
         self._done: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
         self._settling: asyncio.Task[None] | None = None
         self._stopping = False
+        self._ended = asyncio.Event()
+        self._ended.set()
 
     def wake(self) -> None:
         """Say that the ledger may hold something new."""
@@ -83,26 +90,35 @@ class DeliveryWorker:
 
     async def run(self) -> None:
         """Work until `stop`; the store's failures are waited out."""
-        await _patiently(self._ledger.recover, "recover")
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                started = await self._start_due()
-            except StoreUnavailable as error:
-                log.warning("deliveries_wait_for_store", reason=str(error))
-                started = 0
-            if not started:
-                await self._sleep()
+        self._ended.clear()
+        try:
+            await _patiently(self._ledger.recover, "recover")
+            while not self._stopping:
+                self._wake.clear()
+                try:
+                    started = await self._start_due()
+                except StoreUnavailable as error:
+                    log.warning("deliveries_wait_for_store", reason=str(error))
+                    started = 0
+                if not started and not self._stopping:
+                    await self._sleep()
+        finally:
+            self._ended.set()
 
     async def stop(self, timeout_s: float = 3.0) -> None:
         """Start nothing more; give what is under way a moment, then leave it to the next start."""
         self._stopping = True
         self._wake.set()
-        tasks = list(self._in_flight.values())
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=timeout_s)
-            for task in late:
-                task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                # What is being claimed right now is under way too.
+                await self._ended.wait()
+                while self._in_flight:
+                    await asyncio.wait(list(self._in_flight.values()))
+        late = [*self._in_flight.values(), *([self._settling] if self._settling is not None else [])]
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def _sleep(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -117,7 +133,8 @@ class DeliveryWorker:
         # A claim is one transaction: a few at a time cost as much as many, so wait for room for many.
         if free < self._concurrency // 4:
             return 0
-        claimed = await self._ledger.claim(self._clock(), free, busy=_Busy(self._in_flight, self._paused))
+        busy = _Busy(self._clients, self._in_flight, self._paused)
+        claimed = await self._ledger.claim(self._clock(), free, busy=busy)
         for delivery in claimed:
             place = (delivery.team_id, delivery.channel_id)
             task = asyncio.create_task(self._deliver(delivery))
@@ -127,8 +144,7 @@ class DeliveryWorker:
 
     def _landed(self, place: tuple[str, str], task: asyncio.Task[None]) -> None:
         del self._in_flight[place]
-        if not task.cancelled() and task.exception() is not None:
-            log.error("delivery_task_failed", exc_info=task.exception())
+        _complain(task)
         if len(self._in_flight) <= self._concurrency * 3 // 4:
             self._wake.set()
 
@@ -163,14 +179,14 @@ class DeliveryWorker:
         await self._settle(delivery, outcome)
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
-        client = self._clients.get(delivery.team_id)
-        if client is None:
-            raise WorkspaceOutOfReach("no token for this workspace")
+        client = self._clients[delivery.team_id]
         if delivery.doubtful and delivery.kind is not Kind.EDIT:
             found = await self._look_for(client, delivery)
             if found is not None:
                 # Which revision stands there isn't known; showing none, it will be edited.
                 return Sent(ts=found, revision=0)
+        if delivery.kind in _NEWS and self._clock() - delivery.created_at > GIVE_UP_AFTER:
+            return Dead(reason="old news before it could be posted")
         rendered = await self._render(delivery)
         if rendered is None:
             return Dead(reason="nothing to say any more")
@@ -189,7 +205,8 @@ class DeliveryWorker:
         return Sent(ts=ts, revision=revision)
 
     async def _look_for(self, client: SlackClient, delivery: Delivery) -> str | None:
-        since = (delivery.attempted_at or delivery.created_at).timestamp() - HISTORY_SLACK_S
+        # Not since the last attempt: any of them may be the one that was heard.
+        since = delivery.created_at.timestamp() - HISTORY_SLACK_S
         try:
             return await client.find(
                 delivery.channel_id,
@@ -200,6 +217,8 @@ class DeliveryWorker:
         except RateLimited:
             raise
         except SlackFailure as failure:
+            if isinstance(failure, Unknown | Unavailable) and delivery.attempts <= LOOKS:
+                raise
             # Without the history scope there is no way to know: rather twice than never.
             log.info("history_not_readable", reason=failure.reason, delivery=delivery.id)
             return None
@@ -245,9 +264,11 @@ class DeliveryWorker:
         self._done.append((delivery, outcome, written))
         if self._settling is None:
             self._settling = asyncio.create_task(self._settle_all())
+            self._settling.add_done_callback(_complain)
         await written
 
     async def _settle_all(self) -> None:
+        batch: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
         try:
             while self._done:
                 batch, self._done = self._done, []
@@ -256,21 +277,36 @@ class DeliveryWorker:
                 for _, _, written in batch:
                     if not written.done():
                         written.set_result(None)
+                batch = []
         finally:
             self._settling = None
+            # Nobody may wait for ever for what can't be written: the next start takes it up again.
+            for _, _, written in batch:
+                written.cancel()
 
 
 class _Busy:
-    """The channels that nothing may be claimed for now."""
+    """The channels that nothing may be claimed for now; those of a workspace without a client wait too."""
 
     def __init__(
-        self, in_flight: Mapping[tuple[str, str], object], paused: Mapping[tuple[str, str], float]
+        self,
+        clients: Mapping[str, object],
+        in_flight: Mapping[tuple[str, str], object],
+        paused: Mapping[tuple[str, str], float],
     ) -> None:
-        self._in_flight, self._paused = in_flight, paused
+        self._clients, self._in_flight, self._paused = clients, in_flight, paused
 
     def __contains__(self, place: object) -> bool:
         assert isinstance(place, tuple)
-        return place in self._in_flight or place in self._paused or (place[0], "*") in self._paused
+        known = place[0] in self._clients
+        return (
+            not known or place in self._in_flight or place in self._paused or (place[0], "*") in self._paused
+        )
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("delivery_task_failed", exc_info=task.exception())
 
 
 async def _patiently(work: Callable[[], Awaitable[object]], name: str) -> None:

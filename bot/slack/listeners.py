@@ -11,10 +11,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Asker
+from formatters.answer import SHARE
 from formatters.message import Message
 from formatters.mrkdwn import unescape
-
-SHARE = "answer.share"
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +36,9 @@ def register(app: AsyncApp, answers: Answers, revive: Revive) -> None:
         ack: AsyncAck, client: AsyncWebClient, event: dict[str, Any], body: dict[str, Any]
     ) -> None:
         await ack()
+        if "user" not in event:
+            # Another app mentioned us: there is nobody to show an answer to.
+            return
         asker = Asker(str(body["team_id"]), event["channel"], event["user"])
         text = re.sub(r"<@[A-Z0-9]+(\|[^>]*)?>", " ", event.get("text") or "")
         message = await answers.answer(unescape(text), asker)
@@ -78,6 +80,11 @@ def register(app: AsyncApp, answers: Answers, revive: Revive) -> None:
     async def on_private_unarchived(ack: AsyncAck, event: dict[str, Any], body: dict[str, Any]) -> None:
         await ack()
         await revive(str(body["team_id"]), event["channel"])
+
+    @app.event(re.compile(r".*"))
+    async def on_other_event(ack: AsyncAck) -> None:
+        # What isn't acknowledged comes again, and too much of it ends the subscription to events.
+        await ack()
 
     @app.error
     async def on_error(error: Exception, body: dict[str, Any]) -> None:

@@ -39,9 +39,10 @@ class Renderer:
         """
         match delivery.kind:
             case Kind.ROOT | Kind.EDIT:
-                return await self._once(
-                    ("root", delivery.superevent_id, delivery.revision), self._root(delivery)
-                )
+                # Who never saw the event needn't hear that it is none; who may have seen it must.
+                unseen = delivery.kind is Kind.ROOT and not delivery.doubtful
+                key: tuple[object, ...] = ("root", delivery.superevent_id, delivery.revision, unseen)
+                return await self._once(key, self._root(delivery, unseen))
             case Kind.REPLY:
                 key = ("reply", delivery.subject_id, delivery.revision)
                 return await self._once(key, self._reply(delivery))
@@ -63,13 +64,15 @@ class Renderer:
         # Shielded: one caller that is stopped mustn't take the words from the others.
         return await asyncio.shield(task)
 
-    def _root(self, delivery: Delivery) -> Callable[[], Awaitable[Words | None]]:
+    def _root(self, delivery: Delivery, unseen: bool) -> Callable[[], Awaitable[Words | None]]:
         async def render() -> Words | None:
             assert delivery.superevent_id is not None
             found = await self._store.superevent_at(delivery.superevent_id)
             if found is None:
                 return None
             superevent, revision = found
+            if unseen and superevent.retracted:
+                return None
             return _guarded(superevent, lambda: card.root(superevent, ChannelView())), revision
 
         return render
