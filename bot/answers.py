@@ -100,7 +100,7 @@ class Answers:
         superevent_id = canonical_id(question)
         if superevent_id is not None:
             return await self._event(superevent_id)
-        if re.fullmatch(r"[mt]?(s|gw)\d.*", word) and not rest:
+        if re.fullmatch(r"[mt]?(s|gw)\d.*|\d{6}\w+", word) and not rest:
             return await self._near(question)
         return helping.unknown(question)
 
@@ -123,10 +123,10 @@ class Answers:
         found = await self._store.newest(category=category, group=group)
         if found:
             return card.root(found[0], ChannelView())
-        mocks = (
-            await self._store.newest(category=Category.MOCK, group=group) if not rest.strip() or group else []
-        )
-        if category is Category.REAL and mocks:
+        mocks = []
+        if category is Category.REAL:
+            mocks = await self._store.newest(category=Category.MOCK, group=group)
+        if mocks:
             return answer.introduced(
                 "No real event was received yet; this is the newest mock.", card.root(mocks[0], ChannelView())
             )

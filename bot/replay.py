@@ -66,35 +66,38 @@ async def in_store(settings: Settings, paths: Sequence[Path], post: bool) -> boo
 async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool:
     """Try the quarantined payloads again; those that can be handled now leave the quarantine.
 
-    Return whether all could.
+    Return whether all could. `dry_run` only says what each would be read as.
     """
     async with open_rooms(settings) as rooms:
         pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age)
         after, released, kept = 0, 0, 0
         while (payload := await rooms.store.next_quarantined(after)) is not None:
             after = payload.id
-            try:
-                notice = await asyncio.to_thread(decode, payload.body)
-            except UndecodablePayload as error:
-                _out.print(f"{payload.origin}: still not readable: {error.reason}")
-                kept += 1
-                continue
-            said = f"{payload.origin}: {notice.superevent_id} {notice.alert_type}"
             if dry_run:
-                _out.print(f"{said} can be read now")
+                _out.print(f"{payload.origin}: {await asyncio.to_thread(_told, payload.body)}", markup=False)
                 continue
-            origin = Origin("quarantine", payload.origin, live=post)
-            handled = await pipeline.handle(payload.body, origin)
+            handled = await pipeline.handle(payload.body, Origin("quarantine", payload.origin, live=post))
             if handled is Handled.QUARANTINED:
-                _out.print(f"{said}: {payload.reason}")
+                again = await rooms.store.quarantined(payload.id)
+                reason = payload.reason if again is None else again.reason
+                _out.print(f"{payload.origin}: still not handled: {reason}", markup=False)
                 kept += 1
                 continue
             await rooms.store.release(payload.id)
-            _out.print(f"{said}: {handled.value}")
+            _out.print(f"{payload.origin}: {handled.value}", markup=False)
             released += 1
-        _out.print(f"{released} released, {kept} kept")
+        if not dry_run:
+            _out.print(f"{released} released, {kept} kept")
         delivered = await _deliver(settings, rooms) if post and not dry_run else True
         return delivered and not kept
+
+
+def _told(body: bytes) -> str:
+    try:
+        notice = decode(body)
+    except UndecodablePayload as error:
+        return f"still not readable: {error.reason}"
+    return f"{notice.superevent_id} {notice.alert_type} can be read now"
 
 
 async def _deliver(settings: Settings, rooms: Rooms) -> bool:

@@ -31,9 +31,9 @@ class Settings(BaseSettings):
     kafka_url: str = "kafka://kafka.scimma.org/igwn.gwalert"
     kafka_group: str | None = None
     kafka_auth: Literal["hop", "off"] = "hop"
-    max_age_hours: float = Field(default=24, gt=0)
+    max_age_hours: float = Field(default=24, gt=0, le=876_000)
     """A notice older than this by `time_created` opens no root message."""
-    mock_payload_days: float = Field(default=7, gt=0)
+    mock_payload_days: float = Field(default=7, gt=0, le=36_500)
     """Payloads of mocks are purged after this."""
     ops_channel: str | None = None
     """Channel id that is told about the bot's own troubles."""
@@ -62,17 +62,25 @@ class Settings(BaseSettings):
     @field_validator("slack_api_url")
     @classmethod
     def _slack_api_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-        if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        try:
+            parts = urlsplit(value)
+            local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+            known = bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
+        except ValueError:
+            known = False
+        if not known:
             raise ValueError("it must be an https address (http only on this machine)")
         return value if value.endswith("/") else value + "/"
 
     @field_validator("kafka_url")
     @classmethod
     def _kafka_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme != "kafka" or not parts.hostname or not parts.path.strip("/"):
+        try:
+            parts = urlsplit(value)
+            known = parts.scheme == "kafka" and parts.hostname and parts.path.strip("/") and parts.port != 0
+        except ValueError:
+            known = False
+        if not known:
             raise ValueError("it must look like kafka://host[:port]/topic")
         return value
 
@@ -97,6 +105,8 @@ class Settings(BaseSettings):
             return cls(_env_file=env_file)  # type: ignore[call-arg]
         except ValidationError as error:
             raise SettingsError(" ".join(_sentence(detail) for detail in error.errors())) from None
+        except (OSError, UnicodeDecodeError):
+            raise SettingsError(f"{env_file} can't be read as UTF-8 text.") from None
 
     def slack_tokens(self) -> tuple[str, str]:
         """Return bot and app token. Raises SettingsError if one is missing."""
