@@ -1,0 +1,15 @@
+"""The world that end-to-end tests share."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.world import World, world_in
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """An embedded broker, a local Slack, and a folder for the bot; no bot yet."""
+    async with world_in(tmp_path) as made:
+        yield made

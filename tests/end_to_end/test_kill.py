@@ -1,0 +1,127 @@
+"""The bot killed between any two steps and started again: nothing is lost, and nothing comes twice.
+
+What was in flight at the kill may: Slack may have posted it without our learning. Where the bot may read the
+channel's history, not even that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+
+import pytest
+
+from tests.end_to_end.world import World, avro, until, words_of
+
+EVENT = "S240101k"
+
+STEPS = (
+    "record:before:1",
+    "plan:after:1",  # inside the transaction
+    "acknowledge:before:1",
+    "acknowledge:after:1",
+    "commit:before:1",
+    "commit:after:1",
+    "claim:before:1",
+    "claim:after:1",
+    "post:before:1",
+    "post:after:1",
+    "settle:before:1",
+    "settle:after:1",
+    # with the root in the channel: the second notice's reply, and the root's edit
+    "record:before:2",
+    "plan:after:2",
+    "acknowledge:before:2",
+    "claim:after:2",
+    "post:before:2",
+    "post:after:2",
+    "settle:before:2",
+    "settle:after:2",
+    "edit:before:1",
+    "edit:after:1",
+)
+IN_FLIGHT = {"post:after:1", "settle:before:1", "post:after:2", "settle:before:2"}
+"""The window of law 4: Slack has posted, and the ledger doesn't know."""
+HISTORY = ("channels:history", "groups:history")
+
+
+async def killed_at(world: World, channel: str, step: str) -> None:
+    bot = world.fork(step)
+    await world.publish(avro(EVENT, "PRELIMINARY"))
+    await until(lambda: bot.ended or (world.roots(channel) and not world.waiting()), what="root or death")
+    await world.publish(avro(EVENT, "INITIAL", after=60))
+    assert await bot.end() == -9, bot.text
+
+
+async def goes_on(world: World, notices: int) -> None:
+    """Start again, as it is, and let it finish; it ends in good order."""
+    bot = world.fork()
+    await world.delivered(notices)
+    assert await bot.terminate() == 0, bot.text
+    complaints = [line for line in bot.log if line["level"] in ("error", "critical")]
+    assert complaints == []
+
+
+async def test_every_step_can_be_the_last(world: World, subtests_of: str) -> None:
+    step, _, history = subtests_of.partition("+")
+    for scope in HISTORY if history else ():
+        world.sandbox.grant(scope)
+    channel = world.sandbox.add_channel("gw-cbc")
+    await world.subscribe(channel, "CBC")
+    await killed_at(world, channel, step)
+    await goes_on(world, notices=2)
+
+    roots = world.roots(channel)
+    messages = world.sandbox.messages(channel)
+    twice = 1 if step in IN_FLIGHT and not history else 0
+    assert len(messages) == 2 + twice, [words_of(message) for message in messages]
+    assert len(roots) == 1 + (twice and step.endswith("1"))
+    # One thread only, and its root shows the newest state, whichever of two roots the ledger knows.
+    threads = [(root, world.replies(channel, root)) for root in roots]
+    used = [(root, replies) for root, replies in threads if replies]
+    assert len(used) == 1
+    root, replies = used[0]
+    assert len(replies) == 1 + (twice and step.endswith("2"))
+    assert all("INITIAL" in words_of(reply) for reply in replies)
+    assert "INITIAL" in root["blocks"][0]["text"]["text"]
+    assert EVENT in root["text"]
+
+
+@pytest.fixture(params=[*STEPS, *(f"{step}+history" for step in STEPS if step in IN_FLIGHT)])
+def subtests_of(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.parametrize(("seed", "history"), [(1, False), (2, False), (3, True)])
+async def test_a_kill_at_any_moment(world: World, seed: int, history: bool) -> None:
+    chance = random.Random(seed)
+    for scope in HISTORY if history else ():
+        world.sandbox.grant(scope)
+    channels = [world.sandbox.add_channel(f"gw-{n}") for n in range(3)]
+    for channel in channels:
+        await world.subscribe(channel, "all")
+    events = ["S240101a", "S240102b"]
+    in_flight: Counter[str] = Counter()
+    for life, kind in enumerate(("PRELIMINARY", "INITIAL", "UPDATE")):
+        await world.publish(*(avro(name, kind, after=60 * life) for name in events))
+        bot = world.fork()
+        await bot.until_logged("source_starts")
+        await asyncio.sleep(chance.uniform(0.0, 2.5))
+        await bot.kill()
+        sending = "select channel_id from deliveries where state = 'sending' and kind != 'edit'"
+        in_flight.update(channel for (channel,) in world.ledger(sending))
+    await goes_on(world, notices=6)
+
+    for channel in channels:
+        # A root that waits when a further notice is stored says all of them: it needs no reply to each.
+        planned = "select count(*) from deliveries where channel_id = ? and kind in ('root', 'reply')"
+        wanted = world.ledger(planned.replace("?", f"'{channel}'"))[0][0]
+        surplus = len(world.sandbox.messages(channel)) - wanted
+        assert 0 <= surplus <= (0 if history else in_flight[channel])
+        for name in events:
+            threads = [world.replies(channel, root) for root in world.roots(channel, name)]
+            assert [len(replies) for replies in threads].count(0) == len(threads) - 1
+            said = "".join(words_of(reply) for replies in threads for reply in replies)
+            assert "INITIAL" in said
+            assert "UPDATE" in said
