@@ -271,8 +271,9 @@ def check_view(view: object, kind: str) -> Findings:
         for key in ("title", "submit", "close"):
             if key in view:
                 check_text(found, view[key], f"/view/{key}", 24, PLAIN)
-        inputs = any(
-            isinstance(block, dict) and block.get("type") == "input" for block in view.get("blocks") or ()
+        blocks = view.get("blocks")
+        inputs = isinstance(blocks, list) and any(
+            isinstance(block, dict) and block.get("type") == "input" for block in blocks
         )
         if inputs and "submit" not in view:
             found.wrong("missing required field: submit", "/view")

@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.server import Sandbox
+from bot.sandbox.web_api import METHODS
 
 
 async def refused(awaitable: Any) -> str:
@@ -154,3 +155,65 @@ async def test_two_teams_stay_apart(sandbox: Sandbox, slack_client: AsyncWebClie
     assert sandbox.messages(channel)[0]["user"] == other.bot.id
     sandbox.revoke_token(team=other.id)
     await slack_client.auth_test()
+
+
+NAMES = (
+    *(
+        "channel",
+        "text",
+        "blocks",
+        "metadata",
+        "thread_ts",
+        "ts",
+        "message_ts",
+        "user",
+        "users",
+        "types",
+        "limit",
+    ),
+    *(
+        "cursor",
+        "oldest",
+        "latest",
+        "filename",
+        "length",
+        "files",
+        "channel_id",
+        "channels",
+        "file",
+        "trigger_id",
+    ),
+    *("view", "view_id", "external_id", "hash", "user_id", "markdown_text", "attachments", "reply_broadcast"),
+)
+STRANGE: tuple[Any, ...] = (
+    "",
+    "x",
+    "-1",
+    7,
+    -1.5,
+    True,
+    [],
+    [1],
+    {},
+    {"id": 1},
+    [[]],
+    [{}],
+    "[1]",
+    "{}",
+    "\ud83d",
+    "a" * 5000,
+)
+
+
+@pytest.mark.parametrize("method", [*METHODS, "apps.connections.open"])
+async def test_strange_arguments_get_an_answer_of_slacks(sandbox: Sandbox, method: str) -> None:
+    good = {"channel": sandbox.add_channel("gw-cbc"), "user": sandbox.user, "text": "x"}
+    for scope in ("channels:history", "im:read"):
+        sandbox.grant(scope)
+    headers = {"Authorization": f"Bearer {sandbox.bot_token}"}
+    async with aiohttp.ClientSession(sandbox.api_url, headers=headers) as session:
+        for strange in STRANGE:
+            for args in (dict.fromkeys(NAMES, strange), {**dict.fromkeys(NAMES, strange), **good}):
+                async with session.post(method, json=args) as response:
+                    assert response.status == 200, (args, await response.text())
+                    assert (await response.json())["ok"] in (True, False)
