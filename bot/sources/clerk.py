@@ -102,8 +102,8 @@ class Clerk:
             except KafkaException as error:
                 self._failed(error)
         finally:
-            self.ended.set()
             consumer.close()
+            self.ended.set()
 
     def _commit(self, consumer: Consumer) -> None:
         with self._lock:

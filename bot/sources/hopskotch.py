@@ -315,6 +315,8 @@ class HopskotchSource:
 
     def _on_error(self, error: KafkaError) -> None:
         """librdkafka's callback; what it raised would come out of hop's iterator, so it raises nothing."""
+        if self._stopping.is_set():
+            return
         self._errors(error)
         if error.code() in REFUSED:
             self._turn(False, f"{self._url.broker} refuses the credential")
