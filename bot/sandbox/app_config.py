@@ -23,40 +23,12 @@ GWEVENT = Command(
 )
 
 SCOPES = frozenset(
-    {
-        "app_mentions:read",
-        "channels:join",
-        "channels:read",
-        "chat:write",
-        "chat:write.public",
-        "commands",
-        "files:read",
-        "files:write",
-        "groups:read",
-        "im:write",
-        "users:read",
-    }
+    {"app_mentions:read", "channels:read", "chat:write", "chat:write.public", "commands", "groups:read"}
 )
-"""What the bot's token may do unless told otherwise; no `*:history`, since most workspaces won't grant it."""
+"""What the bot's token may do unless told otherwise: what deploy/slack-manifest.yaml asks for."""
 
-EVENTS = frozenset(
-    {
-        "app_home_opened",
-        "app_mention",
-        "app_uninstalled",
-        "channel_archive",
-        "channel_deleted",
-        "channel_left",
-        "channel_rename",
-        "channel_unarchive",
-        "group_archive",
-        "group_left",
-        "group_unarchive",
-        "member_joined_channel",
-        "tokens_revoked",
-    }
-)
-"""The events that are delivered unless told otherwise."""
+EVENTS = frozenset({"app_mention", "channel_unarchive", "group_unarchive", "member_joined_channel"})
+"""The events that are delivered unless told otherwise: those of deploy/slack-manifest.yaml."""
 
 
 @dataclass(frozen=True, slots=True)

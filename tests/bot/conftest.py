@@ -1,6 +1,9 @@
 """What the tests of the bot may use."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -8,7 +11,10 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.app import Rooms
 from bot.sandbox.server import Sandbox
+from bot.store.database import Database
+from tests.bot.house import Clock
 
 
 @pytest.fixture
@@ -46,3 +52,39 @@ async def connect(sandbox: Sandbox) -> AsyncIterator[Connect]:
     yield connected
     for handler in handlers:
         await handler.close_async()  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database at this version, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "empty.sqlite"
+
+    async def migrate() -> None:
+        database = Database(f"sqlite+aiosqlite:///{path}")
+        await database.migrate()
+        await database.close()
+
+    asyncio.run(migrate())
+    return path
+
+
+@pytest.fixture
+def database_path(migrated: Path, tmp_path: Path) -> Path:
+    """A SQLite file with all tables and no rows."""
+    path = tmp_path / "gwevent.sqlite"
+    shutil.copy(migrated, path)
+    return path
+
+
+@pytest.fixture
+async def rooms(database_path: Path) -> AsyncIterator[Rooms]:
+    """The store's rooms, on that file."""
+    database = Database(f"sqlite+aiosqlite:///{database_path}")
+    yield Rooms(database)
+    await database.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still until it is told to go on."""
+    return Clock()

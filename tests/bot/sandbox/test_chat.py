@@ -12,6 +12,12 @@ SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "words"}}
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
 
+@pytest.fixture(autouse=True)
+def further_scopes(sandbox: Sandbox) -> None:
+    for scope in ("files:read", "files:write", "im:write"):
+        sandbox.grant(scope)
+
+
 async def refused(awaitable: Any) -> str:
     with pytest.raises(SlackApiError) as caught:
         await awaitable

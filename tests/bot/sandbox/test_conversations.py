@@ -11,6 +11,12 @@ from bot.sandbox.server import Sandbox
 METADATA = {"event_type": "delivery", "event_payload": {"id": "7"}}
 
 
+@pytest.fixture(autouse=True)
+def further_scopes(sandbox: Sandbox) -> None:
+    for scope in ("channels:join", "im:write", "users:read"):
+        sandbox.grant(scope)
+
+
 async def refused(awaitable: Any) -> str:
     with pytest.raises(SlackApiError) as caught:
         await awaitable

@@ -276,6 +276,7 @@ async def test_the_home_tab(
         heard.append(body)
 
     await connect(app)
+    sandbox.events.subscribed.add("app_home_opened")
     sandbox.open_home()
     published = await sandbox.wait_for(sandbox.home)
     assert published is not None

@@ -20,6 +20,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.sandbox.app_config import EVENTS, SCOPES
 from bot.sandbox.server import Sandbox
 from bot.sandbox.workspace import Draft
 
@@ -169,7 +170,9 @@ def wire(app: AsyncApp, stage: Stage) -> None:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def stage() -> AsyncIterator[Stage]:
-    async with Sandbox(limits=False) as sandbox:
+    # More than gwevent itself asks for: a home tab and pictures.
+    scopes, events = SCOPES | {"files:read", "files:write"}, EVENTS | {"app_home_opened"}
+    async with Sandbox(limits=False, scopes=scopes, events=events) as sandbox:
         client = AsyncWebClient(sandbox.bot_token, base_url=sandbox.api_url)
         stage = Stage(sandbox, client, sandbox.add_channel("gw-cbc"), sandbox.add_channel("gw-burst"))
         app = AsyncApp(client=client)

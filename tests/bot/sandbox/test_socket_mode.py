@@ -142,6 +142,7 @@ async def test_events_of_channels(sandbox: Sandbox, app: AsyncApp, connect: Conn
     kinds = ("channel_archive", "channel_unarchive", "group_archive", "channel_left", "group_left")
     for kind in (*kinds, "member_joined_channel"):
         app.event(kind)(note)
+        sandbox.events.subscribed.add(kind)
     await connect(app)
     public = sandbox.add_channel("gw-cbc", bot_member=False)
     private = sandbox.add_channel("ops", private=True)
@@ -201,6 +202,7 @@ async def test_app_uninstalled(sandbox: Sandbox, app: AsyncApp, connect: Connect
 
     app.event("app_uninstalled")(note)
     app.event("tokens_revoked")(note)
+    sandbox.events.subscribed |= {"app_uninstalled", "tokens_revoked"}
     # Bolt asks auth.test before it hands an event on: it must remember the answer from before.
     await connect(app)
     await sandbox.say("@gwevent hello", sandbox.add_channel("gw-cbc"))

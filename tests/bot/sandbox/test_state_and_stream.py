@@ -50,6 +50,7 @@ async def test_the_stream_tells_each_change(sandbox: Sandbox, slack_client: Asyn
     channel = sandbox.add_channel("gw-cbc")
     secret = sandbox.add_channel("ops", private=True)
     sandbox.workspace.leave(sandbox.workspace.channels[secret], sandbox.user)
+    sandbox.grant("files:write")
     async with aiohttp.ClientSession() as session, session.get(f"{sandbox.url}/sandbox/events") as response:
         stream = response.content
         assert await next_event(stream) == {"type": "hello"}

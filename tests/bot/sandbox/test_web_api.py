@@ -208,7 +208,15 @@ STRANGE: tuple[Any, ...] = (
 @pytest.mark.parametrize("method", [*METHODS, "apps.connections.open"])
 async def test_strange_arguments_get_an_answer_of_slacks(sandbox: Sandbox, method: str) -> None:
     good = {"channel": sandbox.add_channel("gw-cbc"), "user": sandbox.user, "text": "x"}
-    for scope in ("channels:history", "im:read"):
+    for scope in (
+        "channels:history",
+        "channels:join",
+        "files:read",
+        "files:write",
+        "im:read",
+        "im:write",
+        "users:read",
+    ):
         sandbox.grant(scope)
     headers = {"Authorization": f"Bearer {sandbox.bot_token}"}
     async with aiohttp.ClientSession(sandbox.api_url, headers=headers) as session:
