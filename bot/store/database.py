@@ -126,7 +126,8 @@ class Database:
         """Close every connection, and let go of the lock."""
         await self._engine.dispose()
         if self._lock is not None:
-            self._lock.release()
+            # Asked for twice it is held twice.
+            self._lock.release(force=True)
 
     async def _migration(self, work: Callable[[Config], Any]) -> None:
         def run(connection: Connection) -> None:

@@ -1,0 +1,184 @@
+"""The file, its tables, and the one error for "it can't now"."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import IntegrityError
+
+from bot.app import Rooms
+from bot.store import database as rooms_database
+from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
+from tests.bot.house import NOW, made, planner, take
+
+
+def opened(path: Path) -> Database:
+    return Database(f"sqlite+aiosqlite:///{path}")
+
+
+async def test_migrations_make_the_tables_that_the_schema_declares(rooms: Rooms) -> None:
+    await rooms.database.check_migrations()
+    assert await rooms.database.is_current()
+
+
+async def test_migrating_twice_changes_nothing(rooms: Rooms) -> None:
+    await take(rooms, made())
+    await rooms.database.migrate()
+    assert await rooms.store.ids() == [made().superevent_id]
+
+
+async def test_a_new_file_in_a_new_folder_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "gwevent" / "new.sqlite"
+    database = opened(path)
+    assert not path.exists()
+    await database.migrate()
+    await take(Rooms(database), made())
+    assert database.take_instance_lock()
+    modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in path.parent.iterdir()}
+    assert modes and set(modes.values()) == {0o600}, modes
+    await database.close()
+
+
+async def test_a_file_has_one_bot(database_path: Path) -> None:
+    first, second = opened(database_path), opened(database_path)
+    assert first.take_instance_lock()
+    assert first.take_instance_lock(), "asking again is no second bot"
+    assert not second.take_instance_lock()
+    await first.close()
+    assert second.take_instance_lock()
+    await second.close()
+
+
+async def test_the_pragmas_are_in_force(rooms: Rooms) -> None:
+    async with rooms.database.writing() as connection:
+        found = {
+            name: (await connection.execute(text(f"PRAGMA {name}"))).scalar()
+            for name in ("foreign_keys", "journal_mode", "synchronous", "busy_timeout")
+        }
+    assert found == {
+        "foreign_keys": 1,
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "busy_timeout": rooms_database.BUSY_TIMEOUT_MS,
+    }
+
+
+async def test_foreign_keys_hold(rooms: Rooms) -> None:
+    with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+        async with rooms.database.writing() as connection:
+            await connection.execute(text("INSERT INTO payloads (notice_id, body) VALUES (7, x'00')"))
+
+
+async def test_a_locked_file_is_unavailable_and_then_it_is_not(
+    database_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rooms_database, "BUSY_TIMEOUT_MS", 20)
+    rooms = Rooms(opened(database_path))
+    other = sqlite3.connect(database_path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="locked"):
+        await rooms.store.record(made(), b"bytes", "test:1", NOW, planner())
+    assert await rooms.store.superevent(made().superevent_id) is None, "reading goes on"
+    other.execute("ROLLBACK")
+    other.close()
+    await take(rooms, made())
+    await rooms.database.close()
+
+
+async def test_a_full_disk_is_unavailable_and_then_it_is_not(database_path: Path) -> None:
+    database = opened(database_path)
+    rooms = Rooms(database)
+    limit = 0
+
+    @event.listens_for(database._engine.sync_engine, "checkout")
+    def fill(connection: sqlite3.Connection, *_: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA max_page_count={limit or 1_000_000}")
+        cursor.close()
+
+    async with database.reading() as connection:
+        limit = (await connection.execute(text("PRAGMA page_count"))).scalar_one() + 2
+    with pytest.raises(StoreUnavailable, match="full"):
+        await rooms.store.record(made(), bytes(100_000), "test:1", NOW, planner())
+    assert await rooms.store.ids() == [], "nothing half done"
+    limit = 0
+    recorded = await rooms.store.record(made(), bytes(100_000), "test:1", NOW, planner())
+    assert recorded.new
+    await database.close()
+
+
+async def test_a_read_only_database_is_unavailable(database_path: Path) -> None:
+    database = opened(database_path)
+
+    @event.listens_for(database._engine.sync_engine, "checkout")
+    def freeze(connection: sqlite3.Connection, *_: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    with pytest.raises(StoreUnavailable, match="readonly"):
+        await Rooms(database).store.record(made(), b"bytes", "test:1", NOW, planner())
+    await database.close()
+
+
+async def test_what_is_no_database_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "letter.txt"
+    path.write_text("Dear colleagues, the meeting is at noon. " * 50)
+    database = opened(path)
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        await database.migrate()
+    await database.close()
+
+
+async def test_a_folder_and_a_place_that_cant_be_made_are_sentences(tmp_path: Path) -> None:
+    folder = opened(tmp_path)
+    with pytest.raises(StoreUnavailable, match="unable to open"):
+        await folder.migrate()
+    await folder.close()
+    (tmp_path / "file").touch()
+    below = opened(tmp_path / "file" / "below.sqlite")
+    with pytest.raises(StoreUnavailable, match=r"can't be written: "):
+        await below.migrate()
+    await below.close()
+
+
+async def test_a_newer_versions_database_is_a_sentence(database_path: Path) -> None:
+    with sqlite3.connect(database_path) as raw:
+        raw.execute("UPDATE alembic_version SET version_num = 'ffff'")
+    raw.close()
+    database = opened(database_path)
+    assert not await database.is_current()
+    with pytest.raises(StoreUnavailable, match="another version"):
+        await database.migrate()
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "nosuch://x/y",
+        "postgresql://bot:swordfish@host:abc/x",
+        "sqlite:///there.sqlite",
+        "mysql://bot:swordfish@host/x",
+    ],
+)
+def test_a_url_that_cant_be_used_is_a_sentence_without_its_password(url: str) -> None:
+    with pytest.raises(BadDatabaseUrl, match=r"^GWEVENT_DATABASE_URL can't be used") as refused:
+        Database(url)
+    assert "swordfish" not in str(refused.value)
+
+
+async def test_an_exception_undoes_the_transaction(rooms: Rooms) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with rooms.database.writing() as connection:
+            await connection.execute(
+                text("INSERT INTO channels (team_id, channel_id, problem, since) VALUES ('T','C','p','2026')")
+            )
+            raise ZeroDivisionError
+    async with rooms.database.reading() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM channels"))).scalar() == 0
