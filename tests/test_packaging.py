@@ -1,0 +1,128 @@
+"""What a wheel holds, and that it declares what it imports."""
+
+import ast
+import re
+import sys
+import tomllib
+from email import message_from_string
+from email.message import Message
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+
+from bot import __version__
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("bot", "formatters")
+NEVER_IMPORTED = {
+    "six",  # hop-client imports it and doesn't declare it
+    "aiosqlite",  # SQLAlchemy loads it by its name in the database's URL
+}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> ZipFile:
+    """Built as pip builds it, by the same backend, without a network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    return ZipFile(next(WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])))
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: ZipFile) -> Message:
+    [name] = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    return message_from_string(wheel.read(name).decode())
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared(metadata: Message) -> set[str]:
+    """The distributions that are installed with gwevent; extras aside."""
+    requirements = [r for r in metadata.get_all("Requires-Dist", []) if "extra ==" not in r]
+    return {canonical(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in requirements}
+
+
+def imported() -> set[str]:
+    """The top-level modules that the packages import, in functions too; the standard library aside."""
+    found = set()
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Import):
+                    found |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    found.add(node.module.split(".")[0])
+    return found - set(sys.stdlib_module_names) - set(PACKAGES)
+
+
+def test_holds_every_module(wheel: ZipFile) -> None:
+    modules = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        if "node_modules" not in path.parts
+    }
+    assert modules <= set(wheel.namelist())
+
+
+def test_holds_the_page_and_all_it_loads(wheel: ZipFile) -> None:
+    folder = "bot/sandbox/page/static/"
+    names = {name.removeprefix(folder) for name in wheel.namelist() if name.startswith(folder)}
+    assert {path.name for path in (ROOT / folder).iterdir()} == names
+    page = wheel.read(f"{folder}index.html").decode()
+    loaded = re.findall(r'(?:src|href)="(?:[^":]*/)?([^"/:]+\.(?:js|css))"', page)
+    assert loaded
+    assert set(loaded) <= names
+    # Others' code goes out with its licences.
+    assert "LICENSES.txt" in names
+
+
+def test_holds_the_migrations(wheel: ZipFile) -> None:
+    names = wheel.namelist()
+    assert "bot/store/migrations/env.py" in names
+    assert "bot/store/migrations/script.py.mako" in names
+    assert [name for name in names if name.startswith("bot/store/migrations/versions/0001")]
+
+
+def test_holds_its_types_and_its_licence(wheel: ZipFile) -> None:
+    names = wheel.namelist()
+    assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
+    assert [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
+
+
+def test_holds_nothing_else(wheel: ZipFile) -> None:
+    tops = {name.split("/")[0] for name in wheel.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
+    unwanted = re.compile(r"node_modules|__pycache__|\.env$|\.sqlite")
+    assert [name for name in wheel.namelist() if unwanted.search(name)] == []
+
+
+def test_the_page_is_small_enough_to_travel(wheel: ZipFile) -> None:
+    assert sum(info.compress_size for info in wheel.infolist()) < 3_000_000
+
+
+def test_gives_the_command(wheel: ZipFile) -> None:
+    [name] = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
+    assert "gwevent = bot.cli:main" in wheel.read(name).decode()
+
+
+def test_says_one_version(metadata: Message) -> None:
+    assert metadata["Version"] == __version__
+
+
+def test_declares_what_it_imports_and_no_more(metadata: Message) -> None:
+    owners = packages_distributions()
+    unknown = {module for module in imported() if module not in owners}
+    assert unknown == set()
+    used = {canonical(owners[module][0]) for module in imported()}
+    assert used - declared(metadata) == set()
+    assert declared(metadata) - used == NEVER_IMPORTED
+
+
+def test_every_dependency_has_a_lower_bound() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert [need for need in project["dependencies"] if ">=" not in need] == []
