@@ -37,6 +37,8 @@ from bot.sandbox.workspace import Change, Channel, User, Workspace
 
 T = TypeVar("T")
 APP_ID = "A0SANDBOX1"
+PAUSE = 0.002
+"""Seconds between a change and the look at it."""
 GLANCE = 0.05
 """Seconds between two looks at what may have changed outside of the sandbox."""
 
@@ -341,6 +343,8 @@ class Sandbox:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(GLANCE):
                         await changed.wait()
+                        # Many changes come together; one look at them is enough.
+                        await asyncio.sleep(PAUSE)
 
     # What goes wrong
 

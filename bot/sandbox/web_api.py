@@ -137,7 +137,7 @@ class WebApi:
             if unreadable is not None:
                 raise unreadable
             if method == CONNECT:
-                body = self._open_connection(token)
+                body = self._open_connection(token, headers)
             else:
                 workspace = self._workspace(token)
                 team = workspace.id
@@ -162,9 +162,7 @@ class WebApi:
         wait = self.rates.call(workspace.id, method, known.per_minute) if known.per_minute else 0
         if known.posts and not wait:
             wait = self.rates.post(workspace.id, str(args.get("channel")))
-        if wait:
-            headers["Retry-After"] = str(wait)
-            raise RefusedError("ratelimited")
+        self._hold(wait, headers)
         call = Call(method, args, workspace, self._triggers, self.base_url, self._settle_file)
         if known.scope is not None:
             headers["x-accepted-oauth-scopes"] = known.scope
@@ -181,11 +179,18 @@ class WebApi:
             raise RefusedError("not_allowed_token_type")
         raise RefusedError("invalid_auth")
 
-    def _open_connection(self, token: str) -> Json:
+    def _open_connection(self, token: str, headers: dict[str, str]) -> Json:
         if token != self._app_token:
             known = any(token == workspace.bot_token for workspace in self.workspaces.values())
             raise RefusedError("not_allowed_token_type" if known else "invalid_auth")
+        self._hold(self.rates.call("", CONNECT, CONNECT_PER_MINUTE), headers)
         return {"ok": True, "url": self._connect()}
+
+    def _hold(self, wait: int, headers: dict[str, str]) -> None:
+        """Refuse a call that came too early, with the seconds to wait."""
+        if wait:
+            headers["Retry-After"] = str(wait)
+            raise RefusedError("ratelimited")
 
 
 def _token(request: web.Request) -> str:

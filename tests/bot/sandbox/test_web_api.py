@@ -47,6 +47,15 @@ async def test_connections_need_the_app_token(sandbox: Sandbox, slack_client: As
     assert await refused(slack_client.apps_connections_open(app_token="xapp-1")) == "invalid_auth"
 
 
+async def test_connections_are_limited_too(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+    sandbox.rates.on = True
+    for _ in range(50):
+        await slack_client.apps_connections_open(app_token=sandbox.app_token)
+    with pytest.raises(SlackApiError) as caught:
+        await slack_client.apps_connections_open(app_token=sandbox.app_token)
+    assert (caught.value.response.status_code, caught.value.response["error"]) == (429, "ratelimited")
+
+
 async def test_a_scope_that_is_missing_is_named(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     sandbox.ungrant("chat:write")
