@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,12 @@ class Database:
                 raise StoreUnavailable(
                     f"The database {self.path} can't be written: {error.strerror}."
                 ) from error
+            try:
+                # The driver's thread outlives a connection that can't be opened, and says so on the
+                # terminal; here it is found out without one.
+                await asyncio.to_thread(_probe, self.path)
+            except sqlite3.Error as error:
+                raise StoreUnavailable(f"The database {self.path} can't be used: {error}.") from error
         try:
             await self._migration(lambda config: command.upgrade(config, "head"))
         except CommandError as error:
@@ -137,6 +144,11 @@ class Database:
 
         async with self.writing() as connection:
             await connection.run_sync(run)
+
+
+def _probe(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA schema_version").fetchone()
 
 
 def _alembic_config() -> Config:
