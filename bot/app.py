@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -169,7 +170,8 @@ class Bot:
         log.info("slack_connected", team=self._identity.team_id, bot=self._identity.user_id)
         self._clients[self._identity.team_id] = client
         self.worker.wake()
-        app = AsyncApp(token=self._bot_token, client=client.web)
+        # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
+        app = AsyncApp(client=client.web, logger=logging.getLogger("slack_bolt"))
         listeners.register(app, self.answers, self._revive)
         asker = AsyncWebClient(
             token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]

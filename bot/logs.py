@@ -8,7 +8,17 @@ from typing import Literal
 
 import structlog
 
-LIBRARIES = ("slack_bolt", "slack_sdk", "hop", "adc", "aiohttp", "alembic", "asyncio", "sqlalchemy")
+LIBRARIES = (
+    "slack_bolt",
+    "slack_sdk",
+    "hop",
+    "adc",
+    "aiohttp",
+    "aiosqlite",
+    "alembic",
+    "asyncio",
+    "sqlalchemy",
+)
 
 
 def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
@@ -46,5 +56,5 @@ def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     for name in LIBRARIES:
-        # Their INFO is about themselves, and their DEBUG may hold what people wrote.
+        # Their INFO is about themselves, and their DEBUG may hold what people wrote, and payloads.
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
