@@ -22,7 +22,7 @@ from bot.alerts.samples import Record, event, notice, to_avro
 from bot.alerts.samples.odd import few_rows
 from bot.app import open_rooms
 from bot.filters import parse
-from bot.sandbox.broker import EmbeddedBroker, Publisher
+from bot.sandbox.broker import ROOM, EmbeddedBroker, Publisher
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from tests.end_to_end import crashing
@@ -106,12 +106,13 @@ class World:
             )
 
     async def publish(self, *bodies: bytes) -> None:
-        """Publish payloads in this order, waiting for room where the broker is full."""
+        """Publish payloads in this order; small ones without a reader, more than 4.5 MB only with one."""
 
         def work() -> None:
+            reader = GROUP if sum(map(len, bodies)) > ROOM else None
             with Publisher(self.broker.url(TOPIC)) as publisher:
                 for body in bodies:
-                    publisher.publish(body)
+                    publisher.publish(body, reader=reader)
 
         await asyncio.to_thread(work)
 
@@ -128,13 +129,13 @@ class World:
             )
         return self._started(BotProcess(process.pid, process.poll, log))
 
-    def fork(self, step: str | None = None) -> BotProcess:
-        """Start `gwevent run` from a server that has imported it already; to die at a step, if one is named."""
+    def fork(self, step: str | None = None, **changes: str | None) -> BotProcess:
+        """Start `gwevent run` from a server that has imported it; to die at a step, if one is named."""
         log = self._next_log()
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([crashing.__name__])
         process = context.Process(
-            target=crashing.run, args=(self.environment(), str(self.folder), str(log), step)
+            target=crashing.run, args=(self.environment(**changes), str(self.folder), str(log), step)
         )
         process.start()
         assert process.pid is not None
@@ -168,9 +169,13 @@ class World:
 
     async def delivered(self, notices: int) -> None:
         """Wait until so many notices are stored and nothing waits any more."""
-        log = self.processes[-1].path
-        await until(lambda: self.stored() == notices, what=f"{notices} notices are stored, see {log}")
-        await until(lambda: not self.waiting(), what=f"everything is delivered, see {log}")
+        bot = self.processes[-1]
+
+        def arrived() -> bool:
+            assert not bot.ended, f"The bot ended:\n{bot.text}"
+            return self.database.stat().st_size > 0 and self.stored() == notices and not self.waiting()
+
+        await until(arrived, what=f"{notices} notices are stored and delivered, see {bot.path}")
 
     def roots(self, channel: str, superevent_id: str = "") -> list[Json]:
         """The messages of a channel that stand in no thread, about one superevent or about all."""

@@ -1,0 +1,247 @@
+"""The bot's process among hanging, broken and missing neighbours."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox.broker import BrokerProcess, EmbeddedBroker
+from tests.end_to_end.world import TOPIC, BotProcess, World, avro, until, words_of, world_in
+
+SENTENCE = "gwevent: "
+
+
+async def connected(world: World, **changes: str | None) -> BotProcess:
+    bot = world.fork(**changes)
+    await bot.ready()
+    await bot.until_logged("connected")
+    return bot
+
+
+def complaints(bot: BotProcess) -> list[str]:
+    return [line for line in bot.text.splitlines() if line.startswith(SENTENCE)]
+
+
+@pytest.fixture
+async def frozen(tmp_path: Path) -> AsyncIterator[tuple[World, BrokerProcess]]:
+    """A world whose broker can be made to hang."""
+    with BrokerProcess([TOPIC]) as broker:
+        async with world_in(tmp_path, broker=broker) as world:
+            yield world, broker
+            broker.thaw()
+
+
+async def test_a_hanging_broker_keeps_nobody(frozen: tuple[World, BrokerProcess]) -> None:
+    world, broker = frozen
+    channel = world.sandbox.add_channel("gw")
+    await world.subscribe(channel, "all")
+    bot = await connected(world)
+    await world.publish(avro("S240101a", "PRELIMINARY"))
+    await world.delivered(1)
+    broker.freeze()
+    asked = await world.sandbox.command("/gwevent", "S240101a", channel=channel)
+    assert "BBH" in words_of(await asked.answer())
+    assert await bot.terminate() == 0
+    assert bot.logged("stopped")
+
+
+async def test_a_hanging_slack_keeps_nobody(world: World) -> None:
+    channel = world.sandbox.add_channel("gw")
+    await world.subscribe(channel, "all")
+    bot = await connected(world)
+    world.sandbox.fail("*", delay=600, times=None)
+    await world.publish(avro("S240101a", "PRELIMINARY"))
+    await until(lambda: world.ledger("select 1 from deliveries where state = 'sending'"), what="it is sent")
+    assert await bot.terminate() == 0
+    assert bot.logged("stopped")
+    # What hung is taken up by the next one.
+    world.sandbox.faults.clear()
+    await connected(world)
+    await world.delivered(1)
+    assert len(world.roots(channel, "S240101a")) >= 1
+
+
+async def test_slack_that_comes_later_gets_everything(tmp_path: Path, unused_port: int) -> None:
+    async with world_in(tmp_path) as world:
+        channel = world.sandbox.add_channel("gw")
+        await world.subscribe(channel, "all")
+        await world.sandbox.stop()
+        bot = world.fork(GWEVENT_SLACK_API_URL=f"http://127.0.0.1:{unused_port}/api/")
+        await bot.until_logged("slack_out_of_reach", times=2)
+        await world.publish(avro("S240101a", "PRELIMINARY"), avro("S240101a", "INITIAL", after=60))
+        await until(lambda: world.stored() == 2, what="notices are stored without Slack")
+        await world.sandbox.start(unused_port)
+        await world.delivered(2)
+        (root,) = world.roots(channel)
+        assert "INITIAL" in root["blocks"][0]["text"]["text"]
+        assert len(world.replies(channel, root)) == 1
+
+
+async def test_a_broker_that_comes_later_is_read(world: World) -> None:
+    channel = world.sandbox.add_channel("gw")
+    await world.subscribe(channel, "all")
+    assert isinstance(world.broker, EmbeddedBroker)
+    world.broker.set_down()
+    bot = world.fork()
+    await bot.ready()
+    await bot.until_logged("reconnecting")
+    asked = await world.sandbox.command("/gwevent", "status", channel=channel)
+    assert "NOT CONNECTED" in words_of(await asked.answer())
+    world.broker.set_up()
+    await world.publish(avro("S240101a", "PRELIMINARY"))
+    await world.delivered(1)
+    assert world.roots(channel, "S240101a")
+
+
+@pytest.mark.parametrize("abort", [False, True])
+async def test_a_closed_socket_is_opened_again(world: World, abort: bool) -> None:
+    channel = world.sandbox.add_channel("gw")
+    await connected(world)
+    opened = world.sandbox.sockets.opened
+    await world.sandbox.close_sockets(abort=abort)
+    await until(
+        lambda: world.sandbox.sockets.opened > opened and world.sandbox.sockets.count > 0,
+        what="a new socket is open",
+    )
+    asked = await world.sandbox.command("/gwevent", "help", channel=channel)
+    assert "subscribe" in words_of(await asked.answer())
+
+
+async def test_notices_of_one_event_at_one_moment_open_one_root(world: World) -> None:
+    channels = [world.sandbox.add_channel(f"gw-{n}") for n in range(3)]
+    for channel in channels:
+        await world.subscribe(channel, "all")
+    await connected(world)
+    await asyncio.gather(
+        world.publish(avro("S240101a", "PRELIMINARY")),
+        world.publish(avro("S240101a", "PRELIMINARY", after=60)),
+    )
+    await world.delivered(2)
+    for channel in channels:
+        (root,) = world.roots(channel)
+        assert len(world.replies(channel, root)) == 1
+        assert "PRELIMINARY 2" in root["blocks"][0]["text"]["text"]
+
+
+async def test_one_bot_on_one_file(world: World) -> None:
+    await connected(world)
+    second = world.fork()
+    assert await second.end() == 2
+    (sentence,) = complaints(second)
+    assert str(world.database) in sentence
+    assert second.log == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"SLACK_BOT_TOKEN": None}, "SLACK_BOT_TOKEN"),
+        ({"SLACK_BOT_TOKEN": None, "SLACK_APP_TOKEN": ""}, "SLACK_BOT_TOKEN and SLACK_APP_TOKEN"),
+        ({"SLACK_BOT_TOKEN": "xapp-wrong-way-round"}, "SLACK_BOT_TOKEN"),
+        ({"GWEVENT_SLACK_API_URL": "http://example.com/api/"}, "GWEVENT_SLACK_API_URL"),
+        ({"GWEVENT_KAFKA_URL": "kafka.scimma.org"}, "GWEVENT_KAFKA_URL"),
+        ({"GWEVENT_KAFKA_AUTH": "hop", "GWEVENT_KAFKA_URL": "kafka://kafka.example.org/t"}, "hop auth add"),
+        ({"GWEVENT_DATABASE_URL": "nonsense"}, "GWEVENT_DATABASE_URL"),
+        ({"GWEVENT_DATABASE_URL": "sqlite:////proc/nowhere/gwevent.sqlite"}, "/proc/nowhere"),
+        ({"GWEVENT_MAX_AGE_HOURS": "long"}, "GWEVENT_MAX_AGE_HOURS"),
+        ({"GWEVENT_LOG_LEVEL": "LOUD"}, "GWEVENT_LOG_LEVEL"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_wrong_settings_end_in_one_sentence(
+    world: World, changes: dict[str, str | None], named: str
+) -> None:
+    bot = world.fork(**changes)
+    assert await bot.end() == 2
+    assert len(bot.text.splitlines()) == 1, bot.text
+    assert bot.text.startswith(SENTENCE)
+    assert named in bot.text
+    assert "wrong-way-round" not in bot.text
+
+
+async def test_the_door_itself(world: World) -> None:
+    """Once as people start it, not from a fork."""
+    channel = world.sandbox.add_channel("gw")
+    bot = world.start()
+    await bot.ready()
+    asked = await world.sandbox.command("/gwevent", "subscribe all", channel=channel)
+    await asked.answer(20.0)
+    (confirmation,) = world.roots(channel)
+    assert world.sandbox.user in words_of(confirmation)
+    await world.publish(avro("S240101a", "PRELIMINARY"))
+    await world.delivered(1)
+    assert world.roots(channel, "S240101a")
+    assert await bot.terminate() == 0
+
+
+async def test_a_refused_token_is_logged_at_each_try_and_notices_wait(world: World) -> None:
+    channel = world.sandbox.add_channel("gw")
+    await world.subscribe(channel, "all")
+    bot = world.fork(SLACK_BOT_TOKEN="xoxb-0-refused")
+    await bot.until_logged("slack_out_of_reach", times=2)
+    await world.publish(avro("S240101a", "PRELIMINARY"))
+    await until(lambda: world.stored() == 1, what="the notice is stored")
+    tries = len([call for call in world.sandbox.calls if call.method == "auth.test"])
+    lines = bot.logged("slack_out_of_reach")
+    assert abs(tries - len(lines)) <= 1
+    assert all("invalid_auth" in line["reason"] and line["level"] == "error" for line in lines)
+    assert await bot.terminate() == 0
+    await connected(world)
+    await world.delivered(1)
+    assert len(world.sandbox.messages(channel)) == 1
+
+
+async def test_a_revoked_token_loses_nothing(world: World) -> None:
+    channel = world.sandbox.add_channel("gw")
+    await world.subscribe(channel, "all")
+    bot = await connected(world)
+    world.sandbox.revoke_token()
+    await world.publish(avro("S240101a", "PRELIMINARY"))
+    await bot.until_logged("delivery_failed")
+    world.sandbox.restore_token()
+    await world.delivered(1)
+    assert len(world.sandbox.messages(channel)) == 1
+
+
+async def test_mangled_payloads_between_good_ones(world: World) -> None:
+    channel, ops = world.sandbox.add_channel("gw"), world.sandbox.add_channel("ops")
+    await world.subscribe(channel, "all")
+    bot = await connected(world, GWEVENT_OPS_CHANNEL=ops, GWEVENT_LOG_LEVEL="DEBUG")
+    good = [avro(f"S24010{n}a", "PRELIMINARY") for n in range(1, 5)]
+    secret = b"the payload's own bytes"
+    mangled = [b"", secret, good[0][:2000], b'{"superevent_id": "S240105a", "alert_type": 3}', b"\x00" * 100]
+    await world.publish(*(body for pair in zip(mangled, [*good, good[0]], strict=True) for body in pair))
+    await world.delivered(4)
+    await until(lambda: world.ledger("select count(*) from quarantine") == [(5,)], what="5 are kept")
+    await until(lambda: not world.waiting() and len(world.sandbox.messages(ops)) == 5, what="ops is told")
+    for n in range(1, 5):
+        assert len(world.roots(channel, f"S24010{n}a")) == 1
+    asked = await world.sandbox.command("/gwevent", "status", channel=channel)
+    assert "5 payloads" in words_of(await asked.answer())
+    assert await bot.terminate() == 0
+    assert len(bot.logged("payload_quarantined")) == 5
+    for hidden in (world.sandbox.bot_token, world.sandbox.app_token, secret.decode(), "SIMPLE  ="):
+        assert hidden not in bot.text
+
+
+def test_help_needs_no_settings(tmp_path: Path) -> None:
+    asked = subprocess.run(
+        [sys.executable, "-m", "bot", "--help"], capture_output=True, text=True, check=False
+    )
+    assert asked.returncode == 0
+    for command in ("run", "demo", "show", "preview", "ask", "replay", "doctor", "migrate", "samples"):
+        assert command in asked.stdout
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
