@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -29,6 +29,8 @@ from bot.sources.credentials import group_id, load_auth, username_of
 from bot.sources.hopskotch import HopskotchSource
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
+from bot.store.observers import Observers
+from bot.store.pictures import PictureStore
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
 
@@ -54,6 +56,17 @@ class Rooms:
         self.store = Store(database)
         self.subscriptions = Subscriptions(database)
         self.ledger = Ledger(database)
+        self.observers = Observers(database)
+        self.pictures = PictureStore(database)
+
+    def worker(self, clients: Mapping[str, SlackClient], clock: Callable[[], datetime]) -> DeliveryWorker:
+        """What delivers the ledger through these clients (by team)."""
+
+        async def picture_failed(picture_id: int, reason: str) -> None:
+            await self.pictures.failed(picture_id, reason, clock())
+
+        renderer = Renderer(self.store, self.subscriptions, self.observers, self.pictures)
+        return DeliveryWorker(self.ledger, clients, renderer, clock, picture_failed=picture_failed)
 
 
 @asynccontextmanager
@@ -91,9 +104,7 @@ class Bot:
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = asyncio.Event()
         """Set once Slack knows us and the source is being read."""
-        self.worker = DeliveryWorker(
-            rooms.ledger, self._clients, Renderer(rooms.store, rooms.subscriptions), clock
-        )
+        self.worker = rooms.worker(self._clients, clock)
         self.pipeline = Pipeline(
             rooms.store, clock, max_age=settings.max_age, wake=self.worker.wake, ops=self._ops
         )

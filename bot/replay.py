@@ -17,9 +17,7 @@ from bot.app import Rooms, open_rooms, utc_now
 from bot.pipeline import Handled, Pipeline
 from bot.settings import Settings
 from bot.slack.client import SlackClient
-from bot.slack.delivery import DeliveryWorker
 from bot.slack.errors import SlackFailure
-from bot.slack.rendering import Renderer
 from bot.sources import Origin, SourceConfigError
 from bot.sources.files import file_origin, read_paths
 
@@ -114,9 +112,7 @@ async def _deliver(settings: Settings, rooms: Rooms) -> bool:
             raise SourceConfigError(
                 f"Slack can't be used ({failure.reason}); what was planned waits in the store."
             ) from failure
-        worker = DeliveryWorker(
-            rooms.ledger, {identity.team_id: client}, Renderer(rooms.store, rooms.subscriptions), utc_now
-        )
+        worker = rooms.worker({identity.team_id: client}, utc_now)
         running = asyncio.create_task(worker.run())
         before = (await rooms.ledger.counts()).dead
         while (counts := await rooms.ledger.counts()).waiting and not running.done():

@@ -70,6 +70,14 @@ def button(text: str, action_id: str, *, url: str | None = None, value: str | No
     return element
 
 
+def image(alt_text: str, *, file_id: str | None = None, url: str | None = None) -> Block:
+    """A picture: a file in Slack, or an address; `alt_text` not escaped. Exactly one of the two is given."""
+    if (file_id is None) == (url is None):
+        raise ValueError("A picture is a file or an address, one of the two.")
+    source: dict[str, Any] = {"slack_file": {"id": file_id}} if url is None else {"image_url": url}
+    return {"type": "image", "alt_text": mrkdwn.plain(alt_text, mrkdwn.ALT_TEXT_MAX), **source}
+
+
 def actions(*elements: Block) -> Block:
     """A row of buttons, at least one."""
     return {"type": "actions", "elements": list(elements[: mrkdwn.ACTIONS_MAX])}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,19 +16,39 @@ from formatters.superevent import Superevent
 _LIVE = timedelta(hours=24)
 
 
-@dataclass(frozen=True, slots=True)
+OBSERVE = "observe.toggle"
+"""The action of "I'm observing"; its value is the superevent's id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """The sky map's picture, where Slack has it."""
+
+    alt_text: str
+    file_id: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelView:
-    """How a channel wants its cards; nothing to choose yet. Cards of one revision and view are equal."""
+    """What a card shows besides its superevent. Cards of one revision and view are equal."""
+
+    picture: Picture | None = None
+    """Of the newest map."""
+    observers: tuple[str, ...] = ()
+    """Slack's ids of the people who said in this channel that they observe, in that order."""
+    root: bool = False
+    """Whether it is a channel's root message, which has the button "I'm observing"; an answer hasn't."""
 
 
 def root(superevent: Superevent, view: ChannelView) -> Message:
     """The card of a superevent as `view` wants it: the facts of its newest notice, or its retraction."""
     if superevent.retracted:
-        return _retracted(superevent)
+        return _retracted(superevent, view)
     notice = superevent.latest
     if notice.event is None:
         return _bare(superevent)
-    return _card(superevent, notice, notice.event)
+    return _card(superevent, notice, notice.event, view)
 
 
 def title(superevent: Superevent) -> str:
@@ -64,9 +85,20 @@ def stage(superevent: Superevent, notice: Notice) -> str:
     return f"{words} {ordinal}" if notice.alert_type == PRELIMINARY and ordinal > 1 else words
 
 
-def link_buttons(notice: Notice) -> Block | None:
-    """GraceDB where the notice says so; circulars and Treasure Map for real events. None if there is none."""
+def observing(observers: tuple[str, ...]) -> list[Block]:
+    """Who observes, as one line; nothing where nobody does."""
+    people = [f"<@{user}>" for user in observers if re.fullmatch(r"[UW][A-Z0-9]+", user)]
+    return [blocks.context(f"Observing: {', '.join(people)}")] if people else []
+
+
+def link_buttons(notice: Notice, view: ChannelView | None = None) -> Block | None:
+    """GraceDB where the notice says so; circulars and Treasure Map for real events. None if there is none.
+
+    Nobody plans observations of what was retracted, so then Treasure Map and "I'm observing" are gone.
+    """
     buttons = []
+    if view is not None and view.root and not notice.retraction:
+        buttons.append(blocks.button("I'm observing", OBSERVE, value=notice.superevent_id))
     gracedb = web_url(notice.urls.get("gracedb"))
     if gracedb is not None:
         buttons.append(blocks.button("GraceDB", "link.gracedb", url=gracedb))
@@ -76,7 +108,7 @@ def link_buttons(notice: Notice) -> Block | None:
         treasure_map = web_url(f"https://treasuremap.space/alerts?graceids={notice.superevent_id}")
         if circulars is not None:
             buttons.append(blocks.button("Circulars", "link.circulars", url=circulars))
-        if treasure_map is not None:
+        if treasure_map is not None and not notice.retraction:
             buttons.append(blocks.button("Treasure Map", "link.treasuremap", url=treasure_map))
     return blocks.actions(*buttons) if buttons else None
 
@@ -137,7 +169,7 @@ def _time_line(notice: Notice, event: Event) -> str:
     return f"{quantities.utc(event.time)}, notice {quantities.delay(late)}"
 
 
-def _card(superevent: Superevent, notice: Notice, event: Event) -> Message:
+def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> Message:
     shown: list[Block] = [blocks.header(title(superevent))]
     first, *others = candidate.source_lines(event) or [candidate.headline(event)]
     shown.append(
@@ -153,7 +185,10 @@ def _card(superevent: Superevent, notice: Notice, event: Event) -> Message:
     if coincidence:
         shown.append(blocks.section(bold(escape(coincidence[0])), *map(escape, coincidence[1:])))
     shown.append(_small_print(superevent, notice, event))
-    links = link_buttons(notice)
+    if view.picture is not None:
+        shown.append(blocks.image(view.picture.alt_text, file_id=view.picture.file_id, url=view.picture.url))
+    shown += observing(view.observers)
+    links = link_buttons(notice, view)
     if links is not None:
         shown.append(links)
     return blocks.message(escape(_push(superevent, notice, event)), *shown)
@@ -183,7 +218,7 @@ def _push(superevent: Superevent, notice: Notice, event: Event) -> str:
     return " ".join([*said, candidate.push(notice, event), superevent.superevent_id])
 
 
-def _retracted(superevent: Superevent) -> Message:
+def _retracted(superevent: Superevent, view: ChannelView) -> Message:
     notice = superevent.latest
     earlier = superevent.latest_with_event
     lines = [bold("No longer a candidate of interest")]
@@ -198,8 +233,9 @@ def _retracted(superevent: Superevent) -> Message:
         blocks.header(title(superevent)),
         blocks.section(*lines),
         blocks.context(escape(f"Notice {superevent.ordinal(notice)} of this event")),
+        *observing(view.observers),
     ]
-    links = link_buttons(notice)
+    links = link_buttons(notice, view)
     if links is not None:
         shown.append(links)
     push = f"{' '.join(fronts(superevent))} {superevent.superevent_id}: no longer a candidate of interest."

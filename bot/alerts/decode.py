@@ -36,7 +36,15 @@ from formatters.notice import (
     canonical_id,
 )
 
-__all__ = ["AVRO_MAGIC", "MAX_PAYLOAD", "UndecodablePayload", "decode", "notice_of", "record_of"]
+__all__ = [
+    "AVRO_MAGIC",
+    "MAX_PAYLOAD",
+    "UndecodablePayload",
+    "decode",
+    "maps_of",
+    "notice_of",
+    "record_of",
+]
 
 SIGN_TURNED = datetime(2025, 1, 17, tzinfo=UTC)
 """From here on (gwcelery 2.6.0) `time_difference` is external minus GW; before, it was GW minus external."""
@@ -90,6 +98,23 @@ def notice_of(record: Record) -> Notice:
         map_problem=map_problem,
         published=published,
     )
+
+
+def maps_of(body: bytes) -> tuple[bytes | None, bytes | None]:
+    """Return the GW map and the combined map of a payload as FITS bytes; None for one that isn't there.
+
+    Raises UndecodablePayload.
+    """
+    record = read_record(body)
+    return _map_of(record.get("event"), "skymap"), _map_of(record.get("external_coinc"), "combined_skymap")
+
+
+def _map_of(holder: object, key: str) -> bytes | None:
+    given = holder.get(key) if isinstance(holder, Mapping) else None
+    try:
+        return None if given is None else _map_bytes(given)
+    except UnreadableMap:
+        return None
 
 
 def _superevent_id(published: Mapping[str, Any]) -> str:

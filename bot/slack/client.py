@@ -11,12 +11,25 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.errors import BLOCKS_REFUSED, METADATA_REFUSED, SlackFailure, Unavailable, Unknown, failure
+from bot.slack.errors import (
+    BLOCKS_REFUSED,
+    METADATA_REFUSED,
+    FileNotReady,
+    SlackFailure,
+    Unavailable,
+    Unknown,
+    failure,
+)
 from formatters import plain
 from formatters.message import Message
 
 METADATA_EVENT = "gwevent_delivery"
 TIMEOUT_S = 15
+UPLOAD_TIMEOUT_S = 30
+ALT_TEXT_MAX = 1_000
+"""Of a file; a block's may be longer (docs.slack.dev/reference/methods/files.getUploadURLExternal)."""
+READING = frozenset({"conversations.history", "conversations.replies", "files.getUploadURLExternal"})
+"""Methods whose arguments Slack doesn't take as JSON."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +50,7 @@ class SlackClient:
     def __init__(self, token: str, api_url: str, session: aiohttp.ClientSession) -> None:
         # No retry handler at all: the default one sends a message again after a cut connection, in silence.
         # What is tried again, and when, is the ledger's decision.
+        self._session = session
         self.web = AsyncWebClient(
             token=token, base_url=api_url, session=session, timeout=TIMEOUT_S, retry_handlers=[]
         )
@@ -53,24 +67,66 @@ class SlackClient:
         )
 
     async def post(
-        self, channel: str, message: Message, delivery_id: int, *, thread_ts: str | None = None
+        self,
+        channel: str,
+        message: Message,
+        delivery_id: int,
+        *,
+        thread_ts: str | None = None,
+        broadcast: bool = False,
     ) -> str:
-        """Post a message and return its `ts`; words alone if Slack refuses what goes with them."""
+        """Post a message and return its `ts`; words alone if Slack refuses what goes with them.
+
+        `broadcast` shows a thread's reply in the channel too. Raises FileNotReady where a picture in it
+        can't be shown yet.
+        """
         body = {
             "channel": channel,
             "text": message.text,
             "blocks": list(message.blocks) or None,
             "metadata": {"event_type": METADATA_EVENT, "event_payload": {"delivery_id": delivery_id}},
             "thread_ts": thread_ts,
+            "reply_broadcast": True if broadcast and thread_ts is not None else None,
             "unfurl_links": False,
             "unfurl_media": False,
         }
         return str((await self._or_words_alone("chat.postMessage", body, message))["ts"])
 
     async def edit(self, channel: str, ts: str, message: Message) -> None:
-        """Bring a message to a newer state; its metadata stays."""
+        """Bring a message to a newer state; its metadata stays. Raises FileNotReady."""
         body = {"channel": channel, "ts": ts, "text": message.text, "blocks": list(message.blocks)}
         await self._or_words_alone("chat.update", body, message)
+
+    async def upload(self, png: bytes, name: str, title: str, alt_text: str) -> str:
+        """Upload a picture that no channel shows by itself; return the file's id.
+
+        Slack takes it as done before it can show it (`FileNotReady` then).
+        """
+        place = await self._call(
+            "files.getUploadURLExternal",
+            {"filename": name, "length": len(png), "alt_txt": alt_text[:ALT_TEXT_MAX]},
+        )
+        await self._send_file(str(place["upload_url"]), png)
+        file_id = str(place["file_id"])
+        await self._call("files.completeUploadExternal", {"files": [{"id": file_id, "title": title}]})
+        return file_id
+
+    async def delete_file(self, file_id: str) -> None:
+        """Delete an uploaded file; one that is gone already is no failure."""
+        try:
+            await self._call("files.delete", {"file": file_id})
+        except SlackFailure as failure:
+            if failure.reason not in ("file_not_found", "file_deleted"):
+                raise
+
+    async def _send_file(self, url: str, body: bytes) -> None:
+        try:
+            timeout = aiohttp.ClientTimeout(total=UPLOAD_TIMEOUT_S)
+            async with self._session.post(url, data=body, timeout=timeout) as answer:
+                if answer.status != 200:
+                    raise Unknown(f"HTTP {answer.status} for an upload")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unknown(f"no answer to an upload: {type(error).__name__}") from error
 
     async def find(
         self, channel: str, delivery_id: int, oldest: float, *, thread_ts: str | None = None
@@ -107,6 +163,8 @@ class SlackClient:
         while True:
             try:
                 return await self._call(method, body)
+            except FileNotReady:
+                raise
             except SlackFailure as refused:
                 about = "metadata" if refused.reason in METADATA_REFUSED else "blocks"
                 known = refused.reason in BLOCKS_REFUSED | METADATA_REFUSED
@@ -128,8 +186,7 @@ class SlackClient:
         self, method: str, body: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         json = {key: value for key, value in body.items() if value is not None}
-        # Slack reads JSON bodies of writing methods only.
-        reading = method in ("conversations.history", "conversations.replies")
+        reading = method in READING
         try:
             if reading:
                 response = await self.web.api_call(method, params=json)
@@ -153,7 +210,10 @@ def _failure_of(error: SlackApiError) -> SlackFailure:
     status = getattr(response, "status_code", None) or getattr(response, "status", 0)
     headers = getattr(response, "headers", None) or {}
     data = getattr(response, "data", None)
-    reason = data.get("error") if isinstance(data, dict) else None
+    data = data if isinstance(data, dict) else {}
+    reason = data.get("error")
+    if reason == "invalid_blocks" and any("slack file" in str(why) for why in data.get("errors") or ()):
+        return FileNotReady("invalid slack file")
     if status == 429:
         return failure("ratelimited", _seconds(headers.get("Retry-After")))
     if not isinstance(reason, str):

@@ -13,7 +13,11 @@ import structlog
 
 from bot.slack.client import SlackClient
 from bot.slack.errors import (
+    NO_THREADS,
+    ROOT_FIXED,
+    ROOT_GONE,
     ChannelOutOfReach,
+    FileNotReady,
     RateLimited,
     Refused,
     SlackFailure,
@@ -21,10 +25,10 @@ from bot.slack.errors import (
     Unknown,
     WorkspaceOutOfReach,
 )
+from bot.slack.words import Words
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.ledger import Dead, Delivery, Kind, Later, Outcome, Sent
-from formatters.message import Message
 
 POLL_S = 1.0
 """A wake-up is a hint; the ledger is looked at this often anyway."""
@@ -39,6 +43,9 @@ HISTORY_SLACK_S = 60
 LOOKS = 5
 """How often a history that doesn't answer is asked before a message is rather sent twice than never."""
 
+FILE_READY_WITHIN = timedelta(seconds=60)
+"""How long an uploaded picture may take to become one that Slack can show."""
+
 _NEWS = frozenset({Kind.ROOT, Kind.REPLY, Kind.APOLOGY})
 
 log = structlog.get_logger(__name__)
@@ -47,8 +54,8 @@ log = structlog.get_logger(__name__)
 class Rendered(Protocol):
     """Turns an intent into words, from the newest state."""
 
-    async def __call__(self, delivery: Delivery) -> tuple[Message, int | None] | None:
-        """The message and the revision it shows; None if there is nothing to say any more."""
+    async def __call__(self, delivery: Delivery) -> Words | None:
+        """The words; None if there is nothing to say any more."""
         ...
 
 
@@ -62,13 +69,16 @@ class DeliveryWorker:
         render: Rendered,
         clock: Callable[[], datetime],
         *,
+        picture_failed: Callable[[int, str], Awaitable[None]],
         concurrency: int = CONCURRENCY,
         channel_pause_s: float = CHANNEL_PAUSE_S,
     ) -> None:
+        """`picture_failed(id, reason)` is told which picture Slack will not show."""
         self._ledger = ledger
         self._clients = clients
         self._render = render
         self._clock = clock
+        self._picture_failed = picture_failed
         self._concurrency = concurrency
         self._channel_pause_s = channel_pause_s
         # `chat.update` has a limit of its own, for a workspace; posts go on meanwhile.
@@ -187,22 +197,71 @@ class DeliveryWorker:
                 return Sent(ts=found, revision=0)
         if delivery.kind in _NEWS and self._clock() - delivery.created_at > GIVE_UP_AFTER:
             return Dead(reason="old news before it could be posted")
-        rendered = await self._render(delivery)
-        if rendered is None:
+        words = await self._render(delivery)
+        if words is None:
             return Dead(reason="nothing to say any more")
-        message, revision = rendered
         if delivery.kind is Kind.EDIT:
-            assert delivery.root_ts is not None, "the ledger hands out edits of posted roots only"
-            if delivery.shown_revision == revision:
-                return Sent(ts=delivery.root_ts, revision=revision)
-            wait = self._edits_paused.get(delivery.team_id, 0.0) - asyncio.get_running_loop().time()
-            if wait > 0:
-                return Later(not_before=self._clock() + timedelta(seconds=wait), reason="ratelimited")
-            await client.edit(delivery.channel_id, delivery.root_ts, message)
-            return Sent(ts=delivery.root_ts, revision=revision)
+            return await self._edit(client, delivery, words)
+        return await self._post(client, delivery, words)
+
+    async def _edit(self, client: SlackClient, delivery: Delivery, words: Words) -> Outcome:
+        ts = delivery.root_ts
+        assert ts is not None, "the ledger hands out edits of posted roots only"
+        if delivery.root_fixed:
+            return Dead(reason="the root can't be edited any more")
+        if delivery.shown_revision == delivery.revision:
+            return Sent(ts=ts, revision=delivery.revision)
+        wait = self._edits_paused.get(delivery.team_id, 0.0) - asyncio.get_running_loop().time()
+        if wait > 0:
+            return Later(not_before=self._clock() + timedelta(seconds=wait), reason="ratelimited")
+        try:
+            await client.edit(delivery.channel_id, ts, words.message)
+        except FileNotReady as failure:
+            age = self._clock() - (words.picture_since or self._clock())
+            if age < FILE_READY_WITHIN:
+                # Twice as long as it has taken already: soon at first, seldom later.
+                again = self._clock() + max(age, timedelta(seconds=0.3))
+                return Later(not_before=again, reason=failure.reason)
+            assert words.without_picture is not None and words.picture_id is not None
+            await self._picture_failed(words.picture_id, failure.reason)
+            await client.edit(delivery.channel_id, ts, words.without_picture)
+            return Sent(ts=ts, revision=delivery.revision)
+        except SlackFailure as failure:
+            if failure.reason in ROOT_FIXED:
+                return Dead(reason=failure.reason, root_fixed=True)
+            if failure.reason in ROOT_GONE:
+                # Somebody deleted it; only news brings it back.
+                return Dead(reason=failure.reason, root_gone=delivery.subject_id != 0)
+            raise
+        return Sent(ts=ts, revision=delivery.revision, picture_id=words.picture_id)
+
+    async def _post(self, client: SlackClient, delivery: Delivery, words: Words) -> Outcome:
         thread_ts = None if delivery.kind is Kind.ROOT else delivery.root_ts
-        ts = await client.post(delivery.channel_id, message, delivery.id, thread_ts=thread_ts)
-        return Sent(ts=ts, revision=revision)
+        picture_id = words.picture_id
+        try:
+            ts = await client.post(
+                delivery.channel_id,
+                words.message,
+                delivery.id,
+                thread_ts=thread_ts,
+                broadcast=words.broadcast,
+            )
+        except FileNotReady:
+            # Words first: the picture comes with an edit.
+            assert words.without_picture is not None
+            picture_id = None
+            ts = await client.post(delivery.channel_id, words.without_picture, delivery.id)
+        except SlackFailure as failure:
+            if thread_ts is None or failure.reason not in NO_THREADS | ROOT_GONE:
+                raise
+            if failure.reason in ROOT_GONE:
+                return Dead(reason=failure.reason, root_gone=True)
+            # A channel without threads gets its replies as plain messages.
+            ts = await client.post(delivery.channel_id, words.message, delivery.id)
+        revision = delivery.revision if delivery.kind is Kind.ROOT else None
+        if revision is not None and words.picture_id != picture_id:
+            revision = 0
+        return Sent(ts=ts, revision=revision, picture_id=picture_id)
 
     async def _look_for(self, client: SlackClient, delivery: Delivery) -> str | None:
         # Not since the last attempt: any of them may be the one that was heard.

@@ -39,6 +39,19 @@ class Unknown(SlackFailure):
     """No answer came: it may have been done."""
 
 
+class FileNotReady(SlackFailure):
+    """The message has a file that Slack can't show yet; nothing was posted."""
+
+
+NO_THREADS = frozenset({"restricted_action_non_threadable_channel", "cannot_reply_to_message"})
+"""A reply is refused, a message isn't."""
+
+ROOT_GONE = frozenset({"message_not_found", "thread_not_found"})
+"""Somebody deleted the root message."""
+
+ROOT_FIXED = frozenset({"edit_window_closed", "cant_update_message"})
+"""The root stands, and can't be edited any more."""
+
 CHANNEL_OUT_OF_REACH = frozenset(
     {
         "channel_not_found",
@@ -47,7 +60,6 @@ CHANNEL_OUT_OF_REACH = frozenset(
         "restricted_action",
         "restricted_action_read_only_channel",
         "restricted_action_thread_only_channel",
-        "restricted_action_non_threadable_channel",
         "ekm_access_denied",
         "messages_tab_disabled",
     }

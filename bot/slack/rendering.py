@@ -5,79 +5,105 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import structlog
 
+from bot.alerts.comparison import share_kept
+from bot.slack.words import Words
 from bot.store.ledger import Delivery, Kind
+from bot.store.observers import Observers
+from bot.store.pictures import PictureStore
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
 from formatters import apology, card, subscription, update
-from formatters.card import ChannelView
+from formatters.card import ChannelView, Picture
 from formatters.message import Message
+from formatters.notice import Notice
 from formatters.superevent import Superevent
 
 CACHED = 256
-"""Messages kept; one alert needs one a view, however many channels it goes to."""
+"""Results kept; one alert needs one a view, however many channels it goes to."""
 
 log = structlog.get_logger(__name__)
 
-Words = tuple[Message, int | None]
+Work = Callable[[], Awaitable[object]]
 
 
 class Renderer:
-    """Renders deliveries; the same words for many channels are made once."""
+    """Renders deliveries; what is the same for many channels is made once."""
 
-    def __init__(self, store: Store, subscriptions: Subscriptions) -> None:
+    def __init__(
+        self, store: Store, subscriptions: Subscriptions, observers: Observers, pictures: PictureStore
+    ) -> None:
         self._store = store
         self._subscriptions = subscriptions
-        self._cache: OrderedDict[tuple[object, ...], asyncio.Task[Words | None]] = OrderedDict()
+        self._observers = observers
+        self._pictures = pictures
+        self._cache: OrderedDict[tuple[object, ...], asyncio.Task[object]] = OrderedDict()
 
     async def __call__(self, delivery: Delivery) -> Words | None:
-        """The message and the revision it shows; None if there is nothing to say any more.
-
-        Raises StoreUnavailable.
-        """
+        """The words; None if there is nothing to say any more. Raises StoreUnavailable."""
         match delivery.kind:
             case Kind.ROOT | Kind.EDIT:
-                # Who never saw the event needn't hear that it is none; who may have seen it must.
-                unseen = delivery.kind is Kind.ROOT and not delivery.doubtful
-                key: tuple[object, ...] = ("root", delivery.superevent_id, delivery.revision, unseen)
-                return await self._once(key, self._root(delivery, unseen))
+                return await self._root(delivery)
             case Kind.REPLY:
-                key = ("reply", delivery.subject_id, delivery.revision)
-                return await self._once(key, self._reply(delivery))
+                return await self._reply(delivery)
             case Kind.CONFIRMATION:
                 asked = await self._subscriptions.get(delivery.subject_id)
-                return None if asked is None else (subscription.confirmed(asked), None)
+                return None if asked is None else Words(message=subscription.confirmed(asked))
             case Kind.APOLOGY | Kind.OPS:
-                return await self._once((delivery.kind, delivery.subject_id), self._apology(delivery))
+                return await self._apology(delivery)
 
-    async def _once(
-        self, key: tuple[object, ...], work: Callable[[], Awaitable[Words | None]]
-    ) -> Words | None:
-        task = self._cache.get(key)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = asyncio.ensure_future(work())
-            self._cache[key] = task
-            while len(self._cache) > CACHED:
-                self._cache.popitem(last=False)
-        # Shielded: one caller that is stopped mustn't take the words from the others.
-        return await asyncio.shield(task)
+    async def _root(self, delivery: Delivery) -> Words | None:
+        found = await self._newest(delivery)
+        if found is None:
+            return None
+        superevent, notice_id = found
+        assert delivery.thread_id is not None
+        view = ChannelView(root=True, observers=await self._observers.of_thread(delivery.thread_id))
+        plain_card = await self._card(delivery, superevent, view)
+        stored = None
+        if notice_id is not None:
+            stored = await self._pictures.to_show(delivery.team_id, notice_id, delivery.thread_id)
+        if stored is None:
+            return Words(message=plain_card)
+        shown = replace(view, picture=Picture(alt_text=stored.alt_text, file_id=stored.file_id))
+        return Words(
+            message=await self._card(delivery, superevent, shown),
+            picture_id=stored.id,
+            picture_since=stored.created_at,
+            without_picture=plain_card,
+        )
 
-    def _root(self, delivery: Delivery, unseen: bool) -> Callable[[], Awaitable[Words | None]]:
-        async def render() -> Words | None:
+    async def _newest(self, delivery: Delivery) -> tuple[Superevent, int | None] | None:
+        """The superevent as it is now, and the notice whose map a picture would show (none: retracted)."""
+
+        async def load() -> tuple[Superevent, int | None] | None:
             assert delivery.superevent_id is not None
-            found = await self._store.superevent_at(delivery.superevent_id)
-            if found is None:
+            superevent = await self._store.superevent(delivery.superevent_id)
+            if superevent is None:
                 return None
-            superevent, revision = found
-            if unseen and superevent.retracted:
-                return None
-            return _guarded(superevent, lambda: card.root(superevent, ChannelView())), revision
+            notice = None if superevent.retracted else superevent.latest_with_event
+            if notice is None or notice.best_localization is None:
+                return superevent, None
+            return superevent, await self._store.notice_id(notice.key)
 
-        return render
+        key = ("superevent", delivery.superevent_id, delivery.superevent_revision)
+        found = await self._once(key, load)
+        assert found is None or isinstance(found, tuple)
+        return found
 
-    def _reply(self, delivery: Delivery) -> Callable[[], Awaitable[Words | None]]:
+    async def _card(self, delivery: Delivery, superevent: Superevent, view: ChannelView) -> Message:
+        async def render() -> Message:
+            return _guarded(superevent, lambda: card.root(superevent, view))
+
+        # Of the superevent at hand, which may be newer than what the row was claimed for.
+        message = await self._once(("card", superevent.superevent_id, len(superevent.notices), view), render)
+        assert isinstance(message, Message)
+        return message
+
+    async def _reply(self, delivery: Delivery) -> Words | None:
         async def render() -> Words | None:
             assert delivery.superevent_id is not None
             found = await self._store.superevent(delivery.superevent_id)
@@ -86,21 +112,55 @@ class Renderer:
             if found is None or notice is None:
                 return None
             superevent, said = found, notice
-            return _guarded(superevent, lambda: update.reply(superevent, said)), None
+            if delivery.root_fixed:
+                # The root can't be brought up to date, so the whole state goes to the channel here.
+                message = _guarded(superevent, lambda: card.root(superevent, ChannelView()))
+                return Words(message=message, broadcast=True)
+            kept = await self._share_kept(superevent, said)
+            message = _guarded(superevent, lambda: update.reply(superevent, said, kept))
+            return Words(message=message, broadcast=update.broadcast(superevent, said))
 
-        return render
+        key = ("reply", delivery.subject_id, delivery.superevent_revision, delivery.root_fixed)
+        words = await self._once(key, render)
+        assert words is None or isinstance(words, Words)
+        return words
 
-    def _apology(self, delivery: Delivery) -> Callable[[], Awaitable[Words | None]]:
+    async def _share_kept(self, superevent: Superevent, notice: Notice) -> float | None:
+        """How much of this notice's map lies where the map before it said; None where one is missing."""
+        before = update.compared_with(superevent, notice)
+        if before is None or before.localization is None or notice.localization is None:
+            return None
+        if before.localization == notice.localization:
+            return None
+        old = await self._store.payload(before.key)
+        new = await self._store.payload(notice.key)
+        if old is None or new is None:
+            return None
+        return await asyncio.to_thread(share_kept, old, new)
+
+    async def _apology(self, delivery: Delivery) -> Words | None:
         async def render() -> Words | None:
             kept = await self._store.quarantined(delivery.subject_id)
             if kept is None:
                 return None
             if delivery.kind is Kind.OPS:
-                return apology.for_operators(kept.superevent_id, kept.reason, kept.origin), None
+                return Words(message=apology.for_operators(kept.superevent_id, kept.reason, kept.origin))
             assert kept.superevent_id is not None, "an apology is planned for known ids only"
-            return apology.message(kept.superevent_id, kept.reason), None
+            return Words(message=apology.message(kept.superevent_id, kept.reason))
 
-        return render
+        words = await self._once((delivery.kind, delivery.subject_id), render)
+        assert words is None or isinstance(words, Words)
+        return words
+
+    async def _once(self, key: tuple[object, ...], work: Work) -> object:
+        task = self._cache.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = asyncio.ensure_future(work())
+            self._cache[key] = task
+            while len(self._cache) > CACHED:
+                self._cache.popitem(last=False)
+        # Shielded: one caller that is stopped mustn't take the result from the others.
+        return await asyncio.shield(task)
 
 
 def _guarded(superevent: Superevent, say: Callable[[], Message]) -> Message:

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.ledger import Counts, Dead, Delivery, Kind, Later, Outcome, Sent, State
-from bot.store.store import want_edits
+from bot.store.ledger import Counts, Dead, Delivery, Kind, Later, Outcome, PictureState, Sent, State
+from bot.store.planned import touch, want_edits
 from bot.store.subscriptions import subscriptions_in_force
 
 _d = schema.deliveries
@@ -170,9 +170,12 @@ def _due(now: datetime) -> Select[*tuple[Any, ...]]:
             _t.c.wanted_revision.label("revision"),
             _t.c.root_ts,
             _t.c.shown_revision,
+            _t.c.root_fixed,
+            schema.superevents.c.revision.label("superevent_revision"),
             place.label("place"),
         )
         .join(_t, _t.c.id == _d.c.thread_id, isouter=True)
+        .join(schema.superevents, schema.superevents.c.superevent_id == _t.c.superevent_id, isouter=True)
         .where(_d.c.state == State.PENDING.value, _d.c.not_before <= now, may_go)
         .subquery()
     )
@@ -195,6 +198,8 @@ def _delivery(row: Any) -> Delivery:
         revision=row.revision,
         root_ts=row.root_ts,
         shown_revision=row.shown_revision,
+        root_fixed=bool(row.root_fixed),
+        superevent_revision=row.superevent_revision,
     )
 
 
@@ -242,6 +247,7 @@ async def _settle_sent(
         )
         places = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(behind)).all()}
         await want_edits(connection, places, now)
+    await _follow_pictures(connection, {o.picture_id for _, o in sent if o.picture_id is not None}, now)
     confirmed = [d.subject_id for d, _ in sent if d.kind is Kind.CONFIRMATION]
     if confirmed:
         table = schema.subscriptions
@@ -254,6 +260,26 @@ async def _settle_sent(
     posted = {(d.team_id, d.channel_id) for d, _ in sent if d.kind is not Kind.EDIT}
     for place in posted & await _places_with_problem(connection):
         await _revive(connection, place, now - REVIVED_WITHIN, now)
+
+
+async def _follow_pictures(connection: AsyncConnection, shown: set[int], now: datetime) -> None:
+    """A picture that Slack showed once can be shown everywhere: the other roots get it."""
+    table = schema.pictures
+    first = (
+        update(table)
+        .where(table.c.id.in_(shown), table.c.state == PictureState.UPLOADED.value)
+        .values(state=PictureState.READY.value)
+        .returning(table.c.team_id, table.c.superevent_id, table.c.trial_thread_id)
+    )
+    for picture in (await connection.execute(first)).all() if shown else []:
+        others = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(
+            _t.c.team_id == picture.team_id,
+            _t.c.superevent_id == picture.superevent_id,
+            _t.c.root_ts.is_not(None),
+            _t.c.id != picture.trial_thread_id,
+        )
+        places = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(others)).all()}
+        await touch(connection, places, now)
 
 
 async def _places_with_problem(connection: AsyncConnection) -> set[tuple[str, str]]:
@@ -286,11 +312,42 @@ async def _revive(connection: AsyncConnection, place: tuple[str, str], since: da
     return result.rowcount
 
 
+async def _post_anew(connection: AsyncConnection, delivery: Delivery, now: datetime) -> None:
+    """The root was deleted, and there is news: a new root says all of it, so what waited is done with."""
+    mine = _d.c.thread_id == delivery.thread_id
+    await connection.execute(
+        update(_t)
+        .where(_t.c.id == delivery.thread_id)
+        .values(root_ts=None, shown_revision=None, root_fixed=False)
+    )
+    await connection.execute(
+        update(_d)
+        .where(mine, _d.c.kind != Kind.ROOT.value, _d.c.state == State.PENDING.value)
+        .values(state=State.DEAD.value, reason="said by a new root message")
+    )
+    await connection.execute(
+        update(_d)
+        .where(mine, _d.c.kind == Kind.ROOT.value)
+        .values(
+            state=State.PENDING.value,
+            not_before=now,
+            attempts=0,
+            doubtful=False,
+            reason=None,
+            created_at=now,
+        )
+    )
+
+
 async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead]], now: datetime) -> None:
     await _update_rows(
         connection, [{"b_id": d.id, "state": State.DEAD.value, "reason": o.reason} for d, o in dead]
     )
     for d, o in dead:
+        if o.root_fixed:
+            await connection.execute(update(_t).where(_t.c.id == d.thread_id).values(root_fixed=True))
+        if o.root_gone:
+            await _post_anew(connection, d, now)
         if d.kind is Kind.ROOT:
             # What hangs on a root that never was can't go out either, save an apology: it stands alone.
             pending = (_d.c.thread_id == d.thread_id) & (_d.c.state == State.PENDING.value)

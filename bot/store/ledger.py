@@ -30,13 +30,26 @@ class State(StrEnum):
     DEAD = "dead"
 
 
+class PictureState(StrEnum):
+    """Where the picture of a notice's map stands, in one workspace."""
+
+    WANTED = "wanted"
+    UPLOADED = "uploaded"
+    """Slack has the file; one thread tries whether it can be shown yet."""
+    READY = "ready"
+    FAILED = "failed"
+
+
 class Priority(IntEnum):
     """Which goes first in a channel; within one, the older."""
 
     ROOT = 0
+    """Roots, and what takes them back."""
     ANSWER = 1
-    REPLY = 2
-    EDIT = 3
+    RETRACTED = 2
+    """Edits that say so."""
+    REPLY = 3
+    EDIT = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +71,13 @@ class Delivery:
     thread_id: int | None
     superevent_id: str | None
     revision: int | None
-    """The superevent's newest revision when the row was claimed."""
+    """What the root should show when the row was claimed, by the thread's own count."""
+    superevent_revision: int | None
+    """The superevent's revision when the row was claimed."""
     root_ts: str | None
     shown_revision: int | None
+    root_fixed: bool
+    """Slack lets the root be edited no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +86,9 @@ class Sent:
 
     ts: str
     revision: int | None = None
-    """What a root or an edit shows."""
+    """What a root or an edit shows, by the thread's own count."""
+    picture_id: int | None = None
+    """The picture that stands in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +107,10 @@ class Dead:
     reason: str
     channel_problem: str | None = None
     """Slack's word, if the whole channel is out of reach."""
+    root_gone: bool = False
+    """The root was deleted: what the channel lacks is posted as a new one."""
+    root_fixed: bool = False
+    """The root can't be edited any more, though it stands."""
 
 
 Outcome = Sent | Later | Dead
@@ -112,9 +135,11 @@ def delivery_row(
     *,
     thread_id: int | None = None,
     slot: str | None = None,
+    priority: Priority | None = None,
+    not_before: datetime | None = None,
 ) -> dict[str, object]:
-    """A new row of the ledger, due at once."""
-    priority = {Kind.ROOT: Priority.ROOT, Kind.REPLY: Priority.REPLY, Kind.EDIT: Priority.EDIT}
+    """A new row of the ledger, due at once or at `not_before`."""
+    usual = {Kind.ROOT: Priority.ROOT, Kind.REPLY: Priority.REPLY, Kind.EDIT: Priority.EDIT}
     return {
         "team_id": team_id,
         "channel_id": channel_id,
@@ -122,9 +147,9 @@ def delivery_row(
         "slot": slot or f"{kind.value}:{subject_id}",
         "thread_id": thread_id,
         "subject_id": subject_id,
-        "priority": int(priority.get(kind, Priority.ANSWER)),
+        "priority": int(usual.get(kind, Priority.ANSWER) if priority is None else priority),
         "state": State.PENDING.value,
-        "not_before": now,
+        "not_before": now if not_before is None else not_before,
         "attempts": 0,
         "doubtful": False,
         "reason": None,

@@ -140,8 +140,11 @@ threads = Table(
     # No foreign key: the thread outlives its subscription.
     Column("subscription_id", BigInteger, nullable=False),
     Column("root_ts", String(32)),
+    # Counts what the root should show: every notice, a picture that became ready, who observes.
     Column("wanted_revision", Integer, nullable=False),
     Column("shown_revision", Integer),
+    # Slack lets the root be edited no more: then the replies carry the whole state.
+    Column("root_fixed", Boolean, nullable=False),
     UniqueConstraint("team_id", "channel_id", "superevent_id"),
     sqlite_autoincrement=True,
 )
@@ -171,5 +174,35 @@ deliveries = Table(
     Column("ts", String(32)),
     UniqueConstraint("team_id", "channel_id", "slot"),
     Index("ix_deliveries_state_channel", "state", "team_id", "channel_id", "priority", "id"),
+    sqlite_autoincrement=True,
+)
+
+observers = Table(
+    "observers",
+    metadata,
+    Column("thread_id", ForeignKey("threads.id"), primary_key=True),
+    # An id, no name: what Slack calls the person is Slack's to say.
+    Column("user_id", String(32), primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+)
+
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("team_id", String(32), nullable=False),
+    Column("superevent_id", ForeignKey("superevents.superevent_id"), nullable=False, index=True),
+    Column("notice_id", ForeignKey("notices.id"), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("alt_text", Text),
+    # Slack's id of the uploaded file.
+    Column("file_id", String(32)),
+    # The one thread that tries whether Slack can show the file yet; the rest follow it.
+    Column("trial_thread_id", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("reason", Text),
+    UniqueConstraint("team_id", "notice_id"),
     sqlite_autoincrement=True,
 )

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.routing import CancelRoot, Edit, Intent, OpenRoot, Reply, RootState, Thread
+from bot.routing import Intent, Thread
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
+from bot.store.planned import apply, threads_of
 from bot.store.subscriptions import subscriptions_in_force
 from formatters.notice import Category, Notice, category_of
 from formatters.subscription import Subscription
@@ -25,7 +26,8 @@ Apologist = Callable[
     [Category, Sequence[Thread], Sequence[Subscription]], Sequence[tuple[str, str, int | None]]
 ]
 
-CANCELLED = "retracted before it was posted"
+NoticeKey = tuple[str, str, datetime]
+"""`Notice.key`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,20 @@ class Store:
         self._database = database
 
     async def record(
-        self, notice: Notice, body: bytes, origin: str, received_at: datetime, plan: Planner
+        self,
+        notice: Notice,
+        body: bytes,
+        origin: str,
+        received_at: datetime,
+        plan: Planner,
+        *,
+        picture: bool = False,
     ) -> Recorded:
         """Store a notice with its payload and what follows from it, in one transaction (law 3).
 
         The superevent is locked, so that two notices of one event that come at once are planned one after
-        the other. A repeat (same key) changes nothing. Raises StoreUnavailable.
+        the other. A repeat (same key) changes nothing. `picture` asks for one of its map, where anything is
+        posted. Raises StoreUnavailable.
         """
         async with self._database.writing() as connection:
             revision = await _lock_superevent(connection, notice)
@@ -84,14 +94,10 @@ class Store:
                 .where(schema.superevents.c.superevent_id == notice.superevent_id)
                 .values(revision=revision + 1, **_summary(superevent))
             )
-            threads = await _threads(connection, notice.superevent_id)
+            threads = await threads_of(connection, notice.superevent_id)
             intents = plan(superevent, notice, threads, await subscriptions_in_force(connection))
-            await connection.execute(
-                update(schema.threads)
-                .where(schema.threads.c.superevent_id == notice.superevent_id)
-                .values(wanted_revision=revision + 1)
-            )
-            await _apply(connection, intents, notice.superevent_id, notice_id, revision + 1, received_at)
+            draw = picture and notice.best_localization is not None and not superevent.retracted
+            await apply(connection, intents, superevent, notice_id, received_at, picture=draw)
             return Recorded(new=True, conflict=False, intents=len(intents))
 
     async def quarantine(
@@ -128,7 +134,7 @@ class Store:
             quarantine_id = _new_id(result.inserted_primary_key)
             rows = []
             if apologise is not None and superevent_id is not None:
-                threads = await _threads(connection, superevent_id)
+                threads = await threads_of(connection, superevent_id)
                 channels = apologise(
                     category_of(superevent_id), threads, await subscriptions_in_force(connection)
                 )
@@ -198,7 +204,22 @@ class Store:
         notices = [Notice.from_json(row.facts) for row in rows if row.facts is not None]
         return None if revision is None or not notices else (Superevent.of(notices), revision)
 
-    async def notice_key(self, notice_id: int) -> tuple[str, str, datetime] | None:
+    async def payload(self, key: NoticeKey) -> bytes | None:
+        """The bytes in which a notice came; None if it isn't known, or if they were purged."""
+        table, payloads = schema.notices, schema.payloads
+        query = select(payloads.c.body).join(table, table.c.id == payloads.c.notice_id).where(_has_key(key))
+        async with self._database.reading() as connection:
+            body: bytes | None = (await connection.execute(query)).scalar_one_or_none()
+        return body
+
+    async def notice_id(self, key: NoticeKey) -> int | None:
+        """The store's id of a notice."""
+        async with self._database.reading() as connection:
+            query = select(schema.notices.c.id).where(_has_key(key))
+            found: int | None = (await connection.execute(query)).scalar_one_or_none()
+        return found
+
+    async def notice_key(self, notice_id: int) -> NoticeKey | None:
         """The key of a stored notice."""
         table = schema.notices
         async with self._database.reading() as connection:
@@ -252,6 +273,13 @@ class Store:
                 delete(schema.payloads).where(schema.payloads.c.notice_id.in_(mocks))
             )
             return result.rowcount
+
+
+def _has_key(key: NoticeKey) -> ColumnElement[bool]:
+    table = schema.notices
+    return (
+        (table.c.superevent_id == key[0]) & (table.c.alert_type == key[1]) & (table.c.time_created == key[2])
+    )
 
 
 async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
@@ -324,140 +352,3 @@ def _new_id(key: object) -> int:
     value = key[0]
     assert isinstance(value, int)
     return value
-
-
-def _root_state(state: str | None, doubtful: bool | None) -> RootState:
-    if state == State.SENT:
-        return RootState.POSTED
-    if state == State.SENDING or (state == State.PENDING and doubtful):
-        return RootState.ATTEMPTED
-    return RootState.WAITING if state == State.PENDING else RootState.DEAD
-
-
-async def _threads(connection: AsyncConnection, superevent_id: str) -> list[Thread]:
-    threads, deliveries = schema.threads, schema.deliveries
-    root = (deliveries.c.thread_id == threads.c.id) & (deliveries.c.kind == Kind.ROOT.value)
-    query = (
-        select(threads, deliveries.c.state, deliveries.c.doubtful)
-        .join(deliveries, root, isouter=True)
-        .where(threads.c.superevent_id == superevent_id)
-        .order_by(threads.c.id)
-    )
-    return [
-        Thread(
-            id=row.id,
-            team_id=row.team_id,
-            channel_id=row.channel_id,
-            subscription_id=row.subscription_id,
-            root=_root_state(row.state, row.doubtful),
-        )
-        for row in (await connection.execute(query)).all()
-    ]
-
-
-async def _apply(
-    connection: AsyncConnection,
-    intents: Sequence[Intent],
-    superevent_id: str,
-    notice_id: int,
-    revision: int,
-    now: datetime,
-) -> None:
-    await _open_roots(
-        connection, [i for i in intents if isinstance(i, OpenRoot)], superevent_id, notice_id, revision, now
-    )
-    cancelled = [i.thread_id for i in intents if isinstance(i, CancelRoot)]
-    deliveries = schema.deliveries
-    if cancelled:
-        await connection.execute(
-            update(deliveries)
-            .where(deliveries.c.thread_id.in_(cancelled), deliveries.c.state == State.PENDING)
-            .values(state=State.DEAD.value, reason=CANCELLED)
-        )
-    places = await _places(connection, superevent_id)
-    replies = [
-        delivery_row(*places[i.thread_id], Kind.REPLY, notice_id, now, thread_id=i.thread_id)
-        for i in intents
-        if isinstance(i, Reply)
-    ]
-    if replies:
-        await connection.execute(insert(deliveries), replies)
-    await want_edits(
-        connection, {i.thread_id: places[i.thread_id] for i in intents if isinstance(i, Edit)}, now
-    )
-
-
-async def _places(connection: AsyncConnection, superevent_id: str) -> dict[int, tuple[str, str]]:
-    table = schema.threads
-    query = select(table.c.id, table.c.team_id, table.c.channel_id).where(
-        table.c.superevent_id == superevent_id
-    )
-    return {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(query)).all()}
-
-
-async def want_edits(connection: AsyncConnection, places: dict[int, tuple[str, str]], now: datetime) -> None:
-    """Make sure that each of these threads has an edit under way: one row a thread, used again and again."""
-    if not places:
-        return
-    deliveries = schema.deliveries
-    mine = deliveries.c.thread_id.in_(places) & (deliveries.c.kind == Kind.EDIT.value)
-    present = set((await connection.execute(select(deliveries.c.thread_id).where(mine))).scalars())
-    # One that is being sent now looks again by itself when it is done.
-    await connection.execute(
-        update(deliveries)
-        .where(mine, deliveries.c.state.in_([State.SENT.value, State.DEAD.value]))
-        .values(state=State.PENDING.value, not_before=now, attempts=0, reason=None, created_at=now)
-    )
-    rows = [
-        delivery_row(*place, Kind.EDIT, thread_id, now, thread_id=thread_id)
-        for thread_id, place in places.items()
-        if thread_id not in present
-    ]
-    if rows:
-        await connection.execute(insert(deliveries), rows)
-
-
-async def _open_roots(
-    connection: AsyncConnection,
-    roots: Sequence[OpenRoot],
-    superevent_id: str,
-    notice_id: int,
-    revision: int,
-    now: datetime,
-) -> None:
-    if not roots:
-        return
-    threads, deliveries = schema.threads, schema.deliveries
-    wanted = {(root.team_id, root.channel_id): root.subscription_id for root in roots}
-    # A thread whose root died is opened again: what it never said is old by now.
-    known = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
-    for place in wanted.keys() & known.keys():
-        await connection.execute(delete(deliveries).where(deliveries.c.thread_id == known[place]))
-        await connection.execute(
-            update(threads)
-            .where(threads.c.id == known[place])
-            .values(subscription_id=wanted[place], root_ts=None, shown_revision=None)
-        )
-    fresh = [
-        {
-            "team_id": team,
-            "channel_id": channel,
-            "superevent_id": superevent_id,
-            "subscription_id": subscription,
-            "wanted_revision": revision,
-        }
-        for (team, channel), subscription in wanted.items()
-        if (team, channel) not in known
-    ]
-    if fresh:
-        await connection.execute(insert(threads), fresh)
-    by_place = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
-    await connection.execute(
-        insert(deliveries),
-        [
-            delivery_row(
-                *place, Kind.ROOT, notice_id, now, thread_id=by_place[place], slot=f"root:{superevent_id}"
-            )
-            for place in wanted
-        ],
-    )

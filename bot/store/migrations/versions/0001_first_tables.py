@@ -95,6 +95,7 @@ def upgrade() -> None:
         sa.Column("root_ts", sa.String(length=32), nullable=True),
         sa.Column("wanted_revision", sa.Integer(), nullable=False),
         sa.Column("shown_revision", sa.Integer(), nullable=True),
+        sa.Column("root_fixed", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["superevent_id"], ["superevents.superevent_id"], name=op.f("fk_threads_superevent_id")
         ),
@@ -140,16 +141,55 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_deliveries_thread_id"), ["thread_id"], unique=False)
 
     op.create_table(
+        "observers",
+        sa.Column("thread_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.String(length=32), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["thread_id"], ["threads.id"], name=op.f("fk_observers_thread_id")),
+        sa.PrimaryKeyConstraint("thread_id", "user_id", name=op.f("pk_observers")),
+    )
+    op.create_table(
         "payloads",
         sa.Column("notice_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["notice_id"], ["notices.id"], name=op.f("fk_payloads_notice_id")),
         sa.PrimaryKeyConstraint("notice_id", name=op.f("pk_payloads")),
     )
+    op.create_table(
+        "pictures",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("team_id", sa.String(length=32), nullable=False),
+        sa.Column("superevent_id", sa.String(length=32), nullable=False),
+        sa.Column("notice_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("alt_text", sa.Text(), nullable=True),
+        sa.Column("file_id", sa.String(length=32), nullable=True),
+        sa.Column("trial_thread_id", sa.BigInteger(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["notice_id"], ["notices.id"], name=op.f("fk_pictures_notice_id")),
+        sa.ForeignKeyConstraint(
+            ["superevent_id"], ["superevents.superevent_id"], name=op.f("fk_pictures_superevent_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pictures")),
+        sa.UniqueConstraint("team_id", "notice_id", name=op.f("uq_pictures_team_id_notice_id")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("pictures", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_pictures_state"), ["state"], unique=False)
+        batch_op.create_index(batch_op.f("ix_pictures_superevent_id"), ["superevent_id"], unique=False)
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("pictures", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_pictures_superevent_id"))
+        batch_op.drop_index(batch_op.f("ix_pictures_state"))
+
+    op.drop_table("pictures")
     op.drop_table("payloads")
+    op.drop_table("observers")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_deliveries_thread_id"))
         batch_op.drop_index("ix_deliveries_state_channel")

@@ -1,0 +1,174 @@
+"""The pictures of maps: which are wanted, which Slack has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.ledger import Kind, PictureState, State
+from bot.store.planned import touch
+
+_p = schema.pictures
+_t = schema.threads
+_d = schema.deliveries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureJob:
+    """A picture that a workspace lacks."""
+
+    id: int
+    team_id: str
+    superevent_id: str
+    notice_id: int
+    attempts: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPicture:
+    """A picture that a workspace has."""
+
+    id: int
+    file_id: str
+    alt_text: str
+    trial: bool
+    """Slack may not be able to show it yet; the caller's thread is the one that tries."""
+    created_at: datetime
+
+
+class PictureStore:
+    """Pictures wanted, pictures made."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def next_wanted(self, now: datetime) -> PictureJob | None:
+        """The next picture to make; the newest first, since an older one is soon overtaken."""
+        query = (
+            select(_p)
+            .where(_p.c.state == PictureState.WANTED.value, _p.c.not_before <= now)
+            .order_by(_p.c.created_at.desc(), _p.c.id)
+            .limit(1)
+        )
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).first()
+        if row is None:
+            return None
+        return PictureJob(
+            id=row.id,
+            team_id=row.team_id,
+            superevent_id=row.superevent_id,
+            notice_id=row.notice_id,
+            attempts=row.attempts,
+            created_at=row.created_at,
+        )
+
+    async def is_newest(self, job: PictureJob) -> bool:
+        """Whether no newer notice of the event has a picture of its own in this workspace."""
+        newer = select(_p.c.id).where(
+            _p.c.team_id == job.team_id, _p.c.superevent_id == job.superevent_id, _p.c.id > job.id
+        )
+        async with self._database.reading() as connection:
+            return (await connection.execute(newer.limit(1))).first() is None
+
+    async def uploaded(self, job: PictureJob, file_id: str, alt_text: str, now: datetime) -> None:
+        """Slack has the file: one thread shall try whether it can be shown."""
+        async with self._database.writing() as connection:
+            threads = (
+                await connection.execute(
+                    select(_t.c.id, _t.c.team_id, _t.c.channel_id)
+                    .join(_d, (_d.c.thread_id == _t.c.id) & (_d.c.kind == Kind.ROOT.value))
+                    .where(_t.c.team_id == job.team_id, _t.c.superevent_id == job.superevent_id)
+                    .where(_d.c.state != State.DEAD.value)
+                    # One that stands already can try at once.
+                    .order_by(_t.c.root_ts.is_(None), _t.c.id)
+                    .limit(1)
+                )
+            ).all()
+            trial = threads[0] if threads else None
+            await connection.execute(
+                update(_p)
+                .where(_p.c.id == job.id)
+                .values(
+                    state=PictureState.UPLOADED.value,
+                    file_id=file_id,
+                    alt_text=alt_text,
+                    trial_thread_id=None if trial is None else trial.id,
+                    created_at=now,
+                )
+            )
+            if trial is not None:
+                await touch(connection, {trial.id: (trial.team_id, trial.channel_id)}, now)
+
+    async def later(self, job: PictureJob, not_before: datetime, reason: str) -> None:
+        """Try again at `not_before`."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(_p)
+                .where(_p.c.id == job.id)
+                .values(not_before=not_before, reason=reason, attempts=job.attempts + 1)
+            )
+
+    async def failed(self, picture_id: int, reason: str, now: datetime) -> None:
+        """There will be no picture: the text stands alone, and edits that waited for it go."""
+        async with self._database.writing() as connection:
+            row = (
+                await connection.execute(
+                    update(_p)
+                    .where(_p.c.id == picture_id)
+                    .values(state=PictureState.FAILED.value, reason=reason)
+                    .returning(_p.c.team_id, _p.c.superevent_id)
+                )
+            ).first()
+            if row is None:
+                return
+            mine = (
+                select(_t.c.id)
+                .where(_t.c.team_id == row.team_id, _t.c.superevent_id == row.superevent_id)
+                .scalar_subquery()
+            )
+            await connection.execute(
+                update(_d)
+                .where(_d.c.thread_id.in_(mine), _d.c.kind == Kind.EDIT.value, _d.c.reason.is_(None))
+                .where(_d.c.state == State.PENDING.value, _d.c.not_before > now)
+                .values(not_before=now)
+            )
+
+    async def to_show(self, team_id: str, notice_id: int, thread_id: int) -> StoredPicture | None:
+        """The picture of a notice's map that this thread's root shows now, or None."""
+        query = select(_p).where(_p.c.team_id == team_id, _p.c.notice_id == notice_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).first()
+        if row is None or row.file_id is None:
+            return None
+        trial = row.state == PictureState.UPLOADED.value and row.trial_thread_id == thread_id
+        if row.state != PictureState.READY.value and not trial:
+            return None
+        return StoredPicture(
+            id=row.id,
+            file_id=row.file_id,
+            alt_text=row.alt_text or "",
+            trial=trial,
+            created_at=row.created_at,
+        )
+
+    async def of_old_mocks(self, received_before: datetime) -> list[tuple[int, str, str]]:
+        """Pictures of mocks received before: (id, team, file), for deleting the files."""
+        query = (
+            select(_p.c.id, _p.c.team_id, _p.c.file_id)
+            .join(schema.superevents, schema.superevents.c.superevent_id == _p.c.superevent_id)
+            .where(schema.superevents.c.category == "mock", _p.c.created_at < received_before)
+            .where(_p.c.file_id.is_not(None))
+        )
+        async with self._database.reading() as connection:
+            return [(row.id, row.team_id, row.file_id) for row in (await connection.execute(query)).all()]
+
+    async def forget(self, picture_id: int) -> None:
+        """The file is gone from Slack."""
+        async with self._database.writing() as connection:
+            await connection.execute(delete(_p).where(_p.c.id == picture_id))

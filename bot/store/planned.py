@@ -1,0 +1,235 @@
+"""What a plan makes of the ledger: threads, roots, replies, edits, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.routing import CancelRoot, Edit, Intent, OpenRoot, Reply, RootState, Thread
+from bot.store import schema
+from bot.store.ledger import Kind, PictureState, Priority, State, delivery_row
+from formatters.superevent import Superevent
+
+CANCELLED = "retracted before it was posted"
+PICTURE_WITHIN = timedelta(seconds=10)
+"""How long an edit waits for the new map's picture, so that one edit does both."""
+
+Place = tuple[str, str]
+"""Team and channel."""
+
+_d = schema.deliveries
+_t = schema.threads
+
+
+async def threads_of(connection: AsyncConnection, superevent_id: str) -> list[Thread]:
+    """A superevent's threads, each with how far its root got."""
+    root = (_d.c.thread_id == _t.c.id) & (_d.c.kind == Kind.ROOT.value)
+    query = (
+        select(_t, _d.c.state, _d.c.doubtful)
+        .join(_d, root, isouter=True)
+        .where(_t.c.superevent_id == superevent_id)
+        .order_by(_t.c.id)
+    )
+    return [
+        Thread(
+            id=row.id,
+            team_id=row.team_id,
+            channel_id=row.channel_id,
+            subscription_id=row.subscription_id,
+            root=_root_state(row.state, row.doubtful),
+        )
+        for row in (await connection.execute(query)).all()
+    ]
+
+
+def _root_state(state: str | None, doubtful: bool | None) -> RootState:
+    if state == State.SENT:
+        return RootState.POSTED
+    if state == State.SENDING or (state == State.PENDING and doubtful):
+        return RootState.ATTEMPTED
+    return RootState.WAITING if state == State.PENDING else RootState.DEAD
+
+
+async def apply(
+    connection: AsyncConnection,
+    intents: Sequence[Intent],
+    superevent: Superevent,
+    notice_id: int,
+    now: datetime,
+    *,
+    picture: bool,
+) -> None:
+    """Write a plan into the ledger; `picture` says that the notice's map shall be drawn."""
+    superevent_id = superevent.superevent_id
+    # Whatever is decided below, each root that exists shows less than is known now.
+    await connection.execute(
+        update(_t).where(_t.c.superevent_id == superevent_id).values(wanted_revision=_t.c.wanted_revision + 1)
+    )
+    roots = [i for i in intents if isinstance(i, OpenRoot)]
+    await _open_roots(connection, roots, superevent_id, notice_id, now)
+    cancelled = [i.thread_id for i in intents if isinstance(i, CancelRoot)]
+    if cancelled:
+        await connection.execute(
+            update(_d)
+            .where(_d.c.thread_id.in_(cancelled), _d.c.state == State.PENDING.value)
+            .values(state=State.DEAD.value, reason=CANCELLED)
+        )
+    places = await _places(connection, superevent_id)
+    # What takes an alert back is as urgent as an alert.
+    reply, edit = (
+        (Priority.ROOT, Priority.RETRACTED) if superevent.retracted else (Priority.REPLY, Priority.EDIT)
+    )
+    replies = [
+        delivery_row(*places[i.thread_id], Kind.REPLY, notice_id, now, thread_id=i.thread_id, priority=reply)
+        for i in intents
+        if isinstance(i, Reply)
+    ]
+    if replies:
+        await connection.execute(insert(_d), replies)
+    edited = {i.thread_id: places[i.thread_id] for i in intents if isinstance(i, Edit)}
+    teams = {place[0] for place in edited.values()} | {root.team_id for root in roots}
+    if picture and teams:
+        await _ask_for_pictures(connection, teams, superevent_id, notice_id, now)
+    due = now + PICTURE_WITHIN if picture else now
+    await want_edits(connection, edited, now, notice_id=notice_id, not_before=due, priority=edit)
+
+
+async def want_edits(
+    connection: AsyncConnection,
+    places: Mapping[int, Place],
+    now: datetime,
+    *,
+    notice_id: int = 0,
+    not_before: datetime | None = None,
+    priority: Priority = Priority.EDIT,
+) -> None:
+    """Make sure that each of these threads (id -> place) has an edit under way.
+
+    One row a thread, used again and again; its subject is the newest notice that it brings, 0 if it brings
+    none (a picture, an observer). One that waits is not made to wait longer than it would.
+    """
+    if not places:
+        return
+    due = now if not_before is None else not_before
+    mine = _d.c.thread_id.in_(places) & (_d.c.kind == Kind.EDIT.value)
+    present = set((await connection.execute(select(_d.c.thread_id).where(mine))).scalars())
+    again = {
+        "state": State.PENDING.value,
+        "not_before": due,
+        "attempts": 0,
+        "reason": None,
+        "created_at": now,
+        "subject_id": notice_id,
+        "priority": int(priority),
+    }
+    # One that is being sent now looks again by itself when it is done.
+    ended = _d.c.state.in_([State.SENT.value, State.DEAD.value])
+    await connection.execute(update(_d).where(mine, ended).values(again))
+    if notice_id:
+        waiting = update(_d).where(mine, _d.c.state == State.PENDING.value)
+        await connection.execute(waiting.values(subject_id=notice_id, priority=int(priority)))
+    if not_before is None or priority is Priority.RETRACTED:
+        # Nothing to wait for any more, unless Slack asked for it (then there is a reason).
+        idle = _d.c.reason.is_(None) & (_d.c.not_before > due)
+        await connection.execute(
+            update(_d).where(mine, _d.c.state == State.PENDING.value, idle).values(not_before=due)
+        )
+    rows = [
+        delivery_row(
+            *place,
+            Kind.EDIT,
+            notice_id,
+            now,
+            thread_id=thread_id,
+            slot=f"edit:{thread_id}",
+            priority=priority,
+            not_before=due,
+        )
+        for thread_id, place in places.items()
+        if thread_id not in present
+    ]
+    if rows:
+        await connection.execute(insert(_d), rows)
+
+
+async def touch(connection: AsyncConnection, places: Mapping[int, Place], now: datetime) -> None:
+    """Have the roots of these threads brought up to date for another reason than a notice."""
+    if not places:
+        return
+    await connection.execute(
+        update(_t).where(_t.c.id.in_(places)).values(wanted_revision=_t.c.wanted_revision + 1)
+    )
+    await want_edits(connection, places, now)
+
+
+async def _places(connection: AsyncConnection, superevent_id: str) -> dict[int, Place]:
+    query = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(_t.c.superevent_id == superevent_id)
+    return {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(query)).all()}
+
+
+async def _ask_for_pictures(
+    connection: AsyncConnection, teams: set[str], superevent_id: str, notice_id: int, now: datetime
+) -> None:
+    await connection.execute(
+        insert(schema.pictures),
+        [
+            {
+                "team_id": team,
+                "superevent_id": superevent_id,
+                "notice_id": notice_id,
+                "state": PictureState.WANTED.value,
+                "attempts": 0,
+                "not_before": now,
+                "created_at": now,
+            }
+            for team in sorted(teams)
+        ],
+    )
+
+
+async def _open_roots(
+    connection: AsyncConnection,
+    roots: Sequence[OpenRoot],
+    superevent_id: str,
+    notice_id: int,
+    now: datetime,
+) -> None:
+    if not roots:
+        return
+    wanted = {(root.team_id, root.channel_id): root.subscription_id for root in roots}
+    # A thread whose root died is opened again: what it never said is old by now.
+    known = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
+    for place in wanted.keys() & known.keys():
+        await connection.execute(delete(_d).where(_d.c.thread_id == known[place]))
+        await connection.execute(
+            update(_t)
+            .where(_t.c.id == known[place])
+            .values(subscription_id=wanted[place], root_ts=None, shown_revision=None, root_fixed=False)
+        )
+    fresh = [
+        {
+            "team_id": team,
+            "channel_id": channel,
+            "superevent_id": superevent_id,
+            "subscription_id": subscription,
+            "wanted_revision": 1,
+            "root_fixed": False,
+        }
+        for (team, channel), subscription in wanted.items()
+        if (team, channel) not in known
+    ]
+    if fresh:
+        await connection.execute(insert(_t), fresh)
+    by_place = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
+    await connection.execute(
+        insert(_d),
+        [
+            delivery_row(
+                *place, Kind.ROOT, notice_id, now, thread_id=by_place[place], slot=f"root:{superevent_id}"
+            )
+            for place in wanted
+        ],
+    )
