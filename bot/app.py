@@ -21,7 +21,7 @@ from bot.pipeline import Pipeline
 from bot.settings import Settings
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
-from bot.slack.delivery import DeliveryWorker
+from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
 from bot.slack.errors import SlackFailure
 from bot.slack.rendering import Renderer
 from bot.sources import Payload, Source
@@ -59,14 +59,29 @@ class Rooms:
         self.observers = Observers(database)
         self.pictures = PictureStore(database)
 
-    def worker(self, clients: Mapping[str, SlackClient], clock: Callable[[], datetime]) -> DeliveryWorker:
+    def worker(
+        self,
+        clients: Mapping[str, SlackClient],
+        clock: Callable[[], datetime],
+        *,
+        concurrency: int = CONCURRENCY,
+        channel_pause_s: float = CHANNEL_PAUSE_S,
+    ) -> DeliveryWorker:
         """What delivers the ledger through these clients (by team)."""
 
         async def picture_failed(picture_id: int, reason: str) -> None:
             await self.pictures.failed(picture_id, reason, clock())
 
         renderer = Renderer(self.store, self.subscriptions, self.observers, self.pictures)
-        return DeliveryWorker(self.ledger, clients, renderer, clock, picture_failed=picture_failed)
+        return DeliveryWorker(
+            self.ledger,
+            clients,
+            renderer,
+            clock,
+            picture_failed=picture_failed,
+            concurrency=concurrency,
+            channel_pause_s=channel_pause_s,
+        )
 
 
 @asynccontextmanager
