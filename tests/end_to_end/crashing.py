@@ -24,7 +24,7 @@ from bot.store.deliveries import Ledger
 
 STEPS: dict[str, tuple[Any, str]] = {
     "record": (store.Store, "record"),
-    "plan": (store, "_apply"),
+    "plan": (store, "apply"),
     "acknowledge": (HopskotchSource, "acknowledge"),
     "commit": (Clerk, "_commit"),
     "claim": (Ledger, "claim"),
