@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,13 +48,15 @@ class Identity:
 class SlackClient:
     """One workspace's Web API. Every method raises a SlackFailure and nothing else of the network's."""
 
-    def __init__(self, token: str, api_url: str, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, token: str, api_url: str, session: aiohttp.ClientSession, *, timeout_s: float = TIMEOUT_S
+    ) -> None:
         # No retry handler at all: the default one sends a message again after a cut connection, in silence.
         # What is tried again, and when, is the ledger's decision.
         self._session = session
-        self.web = AsyncWebClient(
-            token=token, base_url=api_url, session=session, timeout=TIMEOUT_S, retry_handlers=[]
-        )
+        self.web = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
+        # slack_sdk's own timeout is for sessions that it opens itself.
+        self._timeout_s = timeout_s
 
     async def identify(self) -> Identity:
         """Ask who the token belongs to."""
@@ -188,10 +191,11 @@ class SlackClient:
         json = {key: value for key, value in body.items() if value is not None}
         reading = method in READING
         try:
-            if reading:
-                response = await self.web.api_call(method, params=json)
-            else:
-                response = await self.web.api_call(method, json=json)
+            async with asyncio.timeout(self._timeout_s):
+                if reading:
+                    response = await self.web.api_call(method, params=json)
+                else:
+                    response = await self.web.api_call(method, json=json)
         except SlackApiError as error:
             raise _failure_of(error) from error
         except aiohttp.ClientConnectorError as error:

@@ -60,6 +60,10 @@ class Renderer:
         if found is None:
             return None
         superevent, notice_id = found
+        seen = delivery.kind is Kind.EDIT or delivery.doubtful or delivery.stood
+        if superevent.retracted and not seen:
+            # Who never saw the event needn't hear that it is none.
+            return None
         assert delivery.thread_id is not None
         view = ChannelView(root=True, observers=await self._observers.of_thread(delivery.thread_id))
         plain_card = await self._card(delivery, superevent, view)

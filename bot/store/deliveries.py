@@ -199,6 +199,7 @@ def _delivery(row: Any) -> Delivery:
         root_ts=row.root_ts,
         shown_revision=row.shown_revision,
         root_fixed=bool(row.root_fixed),
+        stood=row.sent_at is not None,
         superevent_revision=row.superevent_revision,
     )
 

@@ -78,6 +78,8 @@ class Delivery:
     shown_revision: int | None
     root_fixed: bool
     """Slack lets the root be edited no more."""
+    stood: bool = False
+    """It was posted before, and deleted since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
