@@ -118,6 +118,9 @@ SCOPE_OF_METHOD = {
     "chat.postEphemeral": {"chat:write"},
     "chat.postMessage": {"chat:write", "chat:write.public"},
     "chat.update": {"chat:write"},
+    "files.completeUploadExternal": {"files:write"},
+    "files.delete": {"files:write"},
+    "files.getUploadURLExternal": {"files:write"},
     "conversations.history": OPTIONAL,
     "conversations.replies": OPTIONAL,
     # An app-level token's own scope, connections:write: no bot scope.

@@ -23,7 +23,15 @@ GWEVENT = Command(
 )
 
 SCOPES = frozenset(
-    {"app_mentions:read", "channels:read", "chat:write", "chat:write.public", "commands", "groups:read"}
+    {
+        "app_mentions:read",
+        "channels:read",
+        "chat:write",
+        "chat:write.public",
+        "commands",
+        "files:write",
+        "groups:read",
+    }
 )
 """What the bot's token may do unless told otherwise: what deploy/slack-manifest.yaml asks for."""
 
