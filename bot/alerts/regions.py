@@ -34,10 +34,7 @@ def connected_regions(order: Integers, ipix: Integers, probability: Floats) -> t
     """
     if not order.size:
         return ()
-    merged_order, merged_ipix = _merged(order, ipix)
-    label = _components(merged_order.size, *_contacts(merged_order, merged_ipix))
-    holder = np.searchsorted(_start(merged_order, merged_ipix), _start(order, ipix), side="right") - 1
-    _, label = np.unique(label[holder], return_inverse=True)
+    label = labels(order, ipix)
     shares = np.bincount(label, probability)
     sizes = np.bincount(label, _SQUARE_DEGREES / 12 / 4.0**order)
     spot = _densest_spots(order, ipix, probability, label)
@@ -46,6 +43,18 @@ def connected_regions(order: Integers, ipix: Integers, probability: Floats) -> t
         Region(ra=float(ra[i]), dec=float(dec[i]), area=float(sizes[i]), probability=float(shares[i]))
         for i in np.argsort(-shares, kind="stable")[:MAX_REGIONS]
     )
+
+
+def labels(order: Integers, ipix: Integers) -> Integers:
+    """Number the connected parts from 0 on, and return each tile's.
+
+    Orders and NESTED indices of disjoint tiles, in order of their place on the nested curve.
+    """
+    merged_order, merged_ipix = _merged(order, ipix)
+    label = _components(merged_order.size, *_contacts(merged_order, merged_ipix))
+    holder = np.searchsorted(_start(merged_order, merged_ipix), _start(order, ipix), side="right") - 1
+    numbers: Integers = np.unique(label[holder], return_inverse=True)[1]
+    return numbers
 
 
 def _densest_spots(order: Integers, ipix: Integers, probability: Floats, label: Integers) -> Flags:

@@ -1,0 +1,205 @@
+"""Pictures are drawn in a process of their own, spawned when the first is wanted and renewed now and then.
+
+It can take its time, grow, hang or crash there: the bot goes on, and a message stands without its picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from pebble import ProcessExpired, ProcessPool
+
+from bot.alerts.fits import UnreadableMap
+from formatters.picture import DrawnPicture, Picture, Position, Words, alt_text, words
+from formatters.superevent import Superevent
+
+TIMEOUT = 30.0
+"""Seconds for one picture; the first of a process takes about two, all others a fourth of one."""
+START = 60.0
+"""Seconds more for the process to start, and for the pictures that were asked for before."""
+PICTURES_PER_PROCESS = 50
+_STOP = 3.0
+
+log = structlog.get_logger(__name__)
+
+
+class PictureFailed(Exception):
+    """There is no picture; `sentence` says why."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the process needs for one picture."""
+
+    words: Words
+    peak: Position
+    time: datetime
+    """Of the event: where Sun and Moon stood."""
+    main: bytes
+    """FITS."""
+    other: bytes | None
+    """FITS of the GW map, where the main one is a combined map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What comes back."""
+
+    png: bytes
+    sun: Position
+    moon: Position
+    inset: bool
+
+
+class Pictures:
+    """Draws the picture of a superevent's newest notice."""
+
+    def __init__(self, *, timeout: float = TIMEOUT, pictures_per_process: int = PICTURES_PER_PROCESS) -> None:
+        self._timeout = timeout
+        self._pictures_per_process = pictures_per_process
+        self._pool: ProcessPool | None = None
+        self._closed = False
+
+    async def draw(
+        self, superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None = None
+    ) -> DrawnPicture:
+        """Draw the newest notice's map, the combined one where it was read, and say what the picture shows.
+
+        The maps are the FITS files that came in that notice. Raises PictureFailed.
+        """
+        order = _order(superevent, gw_map, combined_map)
+        rendered = await self._run(order)
+        return DrawnPicture(
+            rendered.png,
+            alt_text(superevent, sun=rendered.sun, moon=rendered.moon, inset=rendered.inset),
+        )
+
+    async def close(self) -> None:
+        """End the process at once; pictures still wanted fail."""
+        self._closed = True
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await asyncio.to_thread(_end, pool)
+
+    async def _run(self, order: Order) -> Rendered:
+        task = self._schedule(order)
+        future = asyncio.wrap_future(task)
+        try:
+            await asyncio.wait({future}, timeout=self._timeout + START)
+        finally:
+            # Of a task that runs, this ends the process; of one that is done, nothing.
+            task.cancel()
+        if not future.done() or future.cancelled():
+            raise PictureFailed(
+                "The picture wasn't drawn before the bot stopped."
+                if self._closed
+                else "The process that draws pictures didn't answer."
+            )
+        error = future.exception()
+        if error is None:
+            return future.result()
+        if isinstance(error, UnreadableMap):
+            raise PictureFailed(error.reason)
+        # Whatever went wrong over there, here it is one thing: no picture.
+        log.error("picture failed", words=order.words.title, exc_info=error)
+        if isinstance(error, TimeoutError):
+            raise PictureFailed(f"The picture took longer than {self._timeout:g} s.") from error
+        if isinstance(error, ProcessExpired):
+            raise PictureFailed("The process that draws pictures died.") from error
+        raise PictureFailed(f"The picture couldn't be drawn ({type(error).__name__}).") from error
+
+    def _schedule(self, order: Order) -> Future[Rendered]:
+        if self._closed:
+            raise PictureFailed("The bot is stopping, and draws no more pictures.")
+        if self._pool is None or not self._pool.active:
+            self._pool = ProcessPool(
+                max_workers=1,
+                max_tasks=self._pictures_per_process,
+                initializer=prepare,
+                context=multiprocessing.get_context("spawn"),
+            )
+        scheduled: Future[Rendered] = self._pool.schedule(render, args=(order,), timeout=self._timeout)
+        return scheduled
+
+
+def _end(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]
+    pool.join(_STOP)
+
+
+def _order(superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None) -> Order:
+    notice = superevent.latest
+    localization = notice.best_localization
+    combined = notice.external is not None and notice.external.localization is not None
+    main = combined_map if combined else gw_map
+    if notice.event is None or localization is None or main is None:
+        raise PictureFailed("The notice has no sky map to draw.")
+    return Order(
+        words=words(superevent),
+        peak=(localization.ra, localization.dec),
+        time=notice.event.time,
+        main=main,
+        other=gw_map if combined and notice.localization is not None else None,
+    )
+
+
+def prepare() -> None:
+    """Load what drawing needs, before the first order comes."""
+    import formatters.picture.drawing  # noqa: F401
+    from bot.alerts import raster
+
+    raster.sky_pixels()
+
+
+def render(order: Order) -> Rendered:
+    """Draw one picture, in this process. Raises UnreadableMap."""
+    # Matplotlib and the coordinates stay out of the bot's own memory.
+    from bot.alerts import raster, skymap
+    from formatters.picture import Inset
+    from formatters.picture.drawing import draw
+
+    main = skymap.read(order.main)
+    other = None if order.other is None else skymap.read(order.other)
+    region = raster.main_region(main)
+    inset = None
+    if region is not None:
+        pixels = raster.window_pixels(region.window)
+        inset = Inset(
+            window=region.window,
+            grid=raster.grid(main, pixels),
+            share=region.share,
+            other=None if other is None else raster.grid(other, pixels),
+        )
+    sun, moon = sun_and_moon(order.time)
+    picture = Picture(
+        words=order.words,
+        sky=raster.grid(main, raster.sky_pixels()),
+        peak=order.peak,
+        sun=sun,
+        moon=moon,
+        inset=inset,
+        other=None if other is None else raster.grid(other, raster.sky_pixels()),
+    )
+    return Rendered(draw(picture), sun, moon, inset is not None)
+
+
+def sun_and_moon(time: datetime) -> tuple[Position, Position]:
+    """Where the Sun and the Moon stood (aware datetime -> RA and Dec in degrees, from the geocentre)."""
+    from astropy.coordinates import get_body
+    from astropy.time import Time
+    from astropy.utils import iers
+
+    # The tables that came with the package are exact far beyond a pixel.
+    with iers.conf.set_temp("auto_download", False):
+        when = Time(time)
+        sun, moon = (get_body(name, when) for name in ("sun", "moon"))
+    return (float(sun.ra.deg), float(sun.dec.deg)), (float(moon.ra.deg), float(moon.dec.deg))

@@ -1,0 +1,106 @@
+"""The two projections of a picture, both equal-area: what a contour encloses is its credible area.
+
+All-sky: Mollweide, centred on RA 12 h as LVK's own pictures are. Inset: Lambert's azimuthal (zenithal)
+equal-area, which over a few degrees can't be told from a gnomonic one (Calabretta & Greisen 2002, A&A 395,
+1077, sections 5.1.7 and 5.5.3). East is left and north is up in both. Angles are degrees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import pi
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+CENTRE_RA = 180.0
+"""Right ascension in the middle of the all-sky map, degrees."""
+SKY_WIDTH = 980
+"""Pixels of the all-sky grid; the ellipse touches its four edges."""
+SKY_HEIGHT = 490
+WINDOW_PIXELS = 280
+"""Pixels of an inset's grid along each side."""
+SKY_PIXEL_AREA = 4 * (180 / pi) ** 2 * pi / (pi / 4 * SKY_WIDTH * SKY_HEIGHT)
+"""deg² of each pixel of the all-sky grid."""
+
+_NEWTON_STEPS = 12
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A square of sky, seen from above its middle."""
+
+    ra: float
+    """Of its middle, ICRS degrees."""
+    dec: float
+    half: float
+    """Half of its side in degrees, at most 90."""
+
+    @property
+    def pixel_area(self) -> float:
+        """deg² of each pixel of its grid."""
+        return (2 * self.half / WINDOW_PIXELS) ** 2
+
+
+def sky_pixels(ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+    """Columns and rows of positions on the all-sky grid; its first pixel's centre is (0, 0), rows go down."""
+    phi = np.radians(dec)
+    # Newton's steps slow down towards a pole, so they start from where the curve goes there.
+    theta = np.sign(phi) * np.minimum(
+        np.abs(phi), pi / 2 - (3 * pi / 8 * (pi / 2 - np.abs(phi)) ** 2) ** (1 / 3)
+    )
+    for _ in range(_NEWTON_STEPS):
+        slope = np.maximum(2 + 2 * np.cos(2 * theta), _TINY)
+        theta = np.clip(theta - (2 * theta + np.sin(2 * theta) - pi * np.sin(phi)) / slope, -pi / 2, pi / 2)
+    east = (np.asarray(ra) - CENTRE_RA + 180) % 360 - 180
+    x = -east / 180 * np.cos(theta)
+    return (x + 1) / 2 * SKY_WIDTH - 0.5, (1 - np.sin(theta)) / 2 * SKY_HEIGHT - 0.5
+
+
+def sky_positions() -> tuple[Floats, Floats]:
+    """RA and Dec of the all-sky grid's pixels' centres, (SKY_HEIGHT, SKY_WIDTH); NaN outside the ellipse."""
+    x = (np.arange(SKY_WIDTH) + 0.5) / SKY_WIDTH * 2 - 1
+    y = 1 - (np.arange(SKY_HEIGHT)[:, np.newaxis] + 0.5) / SKY_HEIGHT * 2
+    theta = np.arcsin(y)
+    dec = np.degrees(np.arcsin((2 * theta + np.sin(2 * theta)) / pi))
+    east = -180 * x / np.cos(theta)
+    ra = np.where(np.abs(east) <= 180, (CENTRE_RA + east) % 360, np.nan)
+    return ra, np.where(np.isnan(ra), np.nan, dec)
+
+
+def window_plane(window: Window, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+    """Offsets to the east and to the north on an inset's plane, degrees: areas on it are those on the sky."""
+    delta, lat, lat_0 = np.radians(np.asarray(ra) - window.ra), np.radians(dec), np.radians(window.dec)
+    towards = np.sin(lat_0) * np.sin(lat) + np.cos(lat_0) * np.cos(lat) * np.cos(delta)
+    scale = np.degrees(np.sqrt(2 / np.maximum(1 + towards, _TINY)))
+    east = scale * np.cos(lat) * np.sin(delta)
+    north = scale * (np.cos(lat_0) * np.sin(lat) - np.sin(lat_0) * np.cos(lat) * np.cos(delta))
+    return east, north
+
+
+def plane_to_window(window: Window, east: Floats, north: Floats) -> tuple[Floats, Floats]:
+    """RA and Dec of points on an inset's plane: the inverse of `window_plane`."""
+    x, y, lat_0 = np.radians(east), np.radians(north), np.radians(window.dec)
+    square = np.minimum(x * x + y * y, 4.0)
+    # With c the angle from the middle: sin c / r and cos c.
+    ratio, cos_c = np.sqrt(1 - square / 4), 1 - square / 2
+    sin_lat = cos_c * np.sin(lat_0) + y * ratio * np.cos(lat_0)
+    ra = window.ra + np.degrees(np.arctan2(x * ratio, cos_c * np.cos(lat_0) - y * ratio * np.sin(lat_0)))
+    return ra % 360, np.degrees(np.arcsin(np.clip(sin_lat, -1, 1)))
+
+
+def window_pixels(window: Window, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+    """Columns and rows of positions on an inset's grid, as in `sky_pixels`."""
+    east, north = window_plane(window, ra, dec)
+    scale = WINDOW_PIXELS / (2 * window.half)
+    return (window.half - east) * scale - 0.5, (window.half - north) * scale - 0.5
+
+
+def window_positions(window: Window) -> tuple[Floats, Floats]:
+    """RA and Dec of the centres of an inset's pixels, (WINDOW_PIXELS, WINDOW_PIXELS)."""
+    offset = window.half * (1 - 2 * (np.arange(WINDOW_PIXELS) + 0.5) / WINDOW_PIXELS)
+    east, north = np.meshgrid(offset, offset)
+    return plane_to_window(window, east, north)
