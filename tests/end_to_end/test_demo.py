@@ -1,0 +1,165 @@
+"""`gwevent demo` as anybody starts it; `--once` in full, the other with a browser in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, ViewportSize, async_playwright, expect
+
+from tests.end_to_end.world import PATIENT, REPOSITORY
+
+SIZES: dict[str, ViewportSize] = {
+    "desktop": {"width": 1280, "height": 860},
+    "phone": {"width": 390, "height": 844},
+}
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONUNBUFFERED": "1",
+        "COLUMNS": "100",
+    }
+
+
+async def demo(folder: Path, *arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "demo", *arguments),
+        env=environment(folder),
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@pytest.mark.timeout(300)
+async def test_once_prints_what_each_channel_received(tmp_path: Path) -> None:
+    process = await demo(tmp_path, "--once")
+    stdout, stderr = await process.communicate()
+    assert process.returncode == 0, stderr.decode()
+    said = stdout.decode().replace("\u00a0", " ")
+    heard = dict(zip(*[iter(re.split(r"─+ #([\w-]+) ─+", said)[1:])] * 2, strict=True))
+    assert set(heard) == {"gw-cbc", "gw-burst", "gw-mocks"}
+    assert "MS181101ab" in heard["gw-mocks"]
+    assert "BNS 95 %" in heard["gw-mocks"]
+    assert "9.1e-14 Hz" in heard["gw-mocks"]
+    assert "40 ± 8 Mpc" in heard["gw-mocks"]
+    assert "MOCK" not in heard["gw-cbc"]
+    assert "RETRACTED" in heard["gw-cbc"]
+    assert "MOCK" not in heard["gw-burst"]
+    assert " Hz · " in heard["gw-burst"]
+    assert stderr.decode() == ""
+
+
+async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        process = await demo(tmp_path, "--port", str(port))
+        _, stderr = await process.communicate()
+    assert process.returncode == 2
+    assert stderr.decode() == f"gwevent: Port {port} is taken; choose another with --port.\n"
+
+
+@asynccontextmanager
+async def shown(folder: Path) -> AsyncIterator[str]:
+    """The address of a demo that plays its story."""
+    process = await demo(folder, "--port", "0")
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(PATIENT):
+            while not (
+                found := re.search(r"http://127\.0\.0\.1:\d+", (await process.stdout.readline()).decode())
+            ):
+                assert not process.stdout.at_eof(), "The demo ended before it was ready."
+        reader = asyncio.create_task(process.stdout.read())
+        yield found[0]
+        reader.cancel()
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("There is no Chromium here, so the demo can't be looked at.")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+def article(page: Page, words: str) -> Locator:
+    return page.locator("article", has_text=words).last
+
+
+async def picture(page: Page, folder: Path, name: str) -> None:
+    await page.screenshot(path=folder / f"{name}.png")
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+async def test_the_demo_in_a_browser(tmp_path: Path, browser: Browser) -> None:
+    async with shown(tmp_path) as url:
+        await asyncio.gather(*(watched(browser, url, size, tmp_path) for size in SIZES))
+
+
+async def watched(browser: Browser, url: str, size: str, folder: Path) -> None:
+    phone = size == "phone"
+    context = await browser.new_context(viewport=SIZES[size], has_touch=phone, is_mobile=phone)
+    context.set_default_timeout(60_000)
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on(
+        "console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(f"{url}/#gw-mocks")
+    root = page.locator("article", has_text=re.compile("MOCK · BNS 95")).first
+    await expect(root).to_be_visible(timeout=60_000)
+    await picture(page, folder, f"{size}-1-story")
+
+    box = page.get_by_role("textbox", name="Message #gw-mocks")
+    await box.fill("/gwevent MS181101ab")
+    await box.press("Enter")
+    answer = page.locator("article", has_text="Only visible to you").last
+    await expect(answer).to_contain_text(re.compile(r"BNS\s95\s%"))
+    await expect(answer).to_contain_text(re.compile(r"40\s±\s8\sMpc"))
+    await picture(page, folder, f"{size}-2-answer")
+    before = await page.locator("article", has_text="MS181101ab").count()
+    await answer.get_by_role("button", name="Post to channel").click()
+    posted = page.locator("article", has_text="MS181101ab")
+    await expect(posted).not_to_have_count(before)
+    await picture(page, folder, f"{size}-3-posted")
+
+    replies = page.get_by_role("link", name=re.compile(r"\d+ repl")).first
+    await expect(replies).to_be_visible(timeout=60_000)
+    await replies.click()
+    await expect(page.get_by_text(re.compile("INITIAL|PRELIMINARY 2")).last).to_be_visible()
+    await picture(page, folder, f"{size}-4-thread")
+    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+        "it scrolls sideways"
+    )
+    assert complaints == []
+    await context.close()
