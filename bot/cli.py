@@ -10,11 +10,14 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from bot import __version__
+
+if TYPE_CHECKING:
+    from formatters.superevent import Superevent
 
 app = typer.Typer(
     name="gwevent",
@@ -30,6 +33,7 @@ class Form(StrEnum):
 
     TEXT = "text"
     BLOCKS = "blocks"
+    PNG = "png"
 
 
 def main() -> None:
@@ -125,6 +129,9 @@ def preview(
         superevent = Superevent.of(notices)
     except ValueError as error:
         _fail(str(error))
+    if form is Form.PNG:
+        _preview_picture(superevent, files[notices.index(superevent.latest)], out)
+        return
     messages = [card.root(superevent, ChannelView())]
     messages += [update.reply(superevent, notice) for notice in superevent.notices[1:]]
     if form is Form.BLOCKS:
@@ -141,6 +148,26 @@ def preview(
         out.write_text(said + "\n", encoding="utf-8")
     except OSError as error:
         _fail(f"{out} can't be written: {error.strerror}.")
+
+
+def _preview_picture(superevent: Superevent, newest: Path, out: Path | None) -> None:
+    """Draw the newest notice's sky map into a file, and say on the terminal what it shows."""
+    from bot.alerts.decode import sky_maps
+    from bot.alerts.fits import UnreadableMap
+    from bot.pictures import PictureFailed, draw_here
+
+    if out is None:
+        _fail("A picture needs a file: name it with -o.")
+    try:
+        drawn = draw_here(superevent, *sky_maps(newest.read_bytes()))
+        out.write_bytes(drawn.png)
+    except UnreadableMap as error:
+        _fail(error.reason)
+    except PictureFailed as error:
+        _fail(error.sentence)
+    except OSError as error:
+        _fail(f"{error.filename} can't be read or written: {error.strerror}.")
+    typer.echo(drawn.alt_text)
 
 
 @app.command()

@@ -76,12 +76,7 @@ class Pictures:
 
         The maps are the FITS files that came in that notice. Raises PictureFailed.
         """
-        order = _order(superevent, gw_map, combined_map)
-        rendered = await self._run(order)
-        return DrawnPicture(
-            rendered.png,
-            alt_text(superevent, sun=rendered.sun, moon=rendered.moon, inset=rendered.inset),
-        )
+        return _told(superevent, await self._run(_order(superevent, gw_map, combined_map)))
 
     async def close(self) -> None:
         """End the process at once; pictures still wanted fail."""
@@ -129,6 +124,22 @@ class Pictures:
             )
         scheduled: Future[Rendered] = self._pool.schedule(render, args=(order,), timeout=self._timeout)
         return scheduled
+
+
+def draw_here(
+    superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None = None
+) -> DrawnPicture:
+    """Do the same as `Pictures.draw`, in this process: for the command line. Raises PictureFailed."""
+    order = _order(superevent, gw_map, combined_map)
+    try:
+        return _told(superevent, render(order))
+    except UnreadableMap as error:
+        raise PictureFailed(error.reason) from error
+
+
+def _told(superevent: Superevent, rendered: Rendered) -> DrawnPicture:
+    said = alt_text(superevent, sun=rendered.sun, moon=rendered.moon, inset=rendered.inset)
+    return DrawnPicture(rendered.png, said)
 
 
 def _end(pool: ProcessPool) -> None:

@@ -74,6 +74,19 @@ def decode(body: bytes) -> Notice:
         raise UndecodablePayload(problem.reason, found) from None
 
 
+def sky_maps(body: bytes) -> tuple[bytes | None, bytes | None]:
+    """Return the FITS files in a payload, the GW map and the combined one; None where it has none.
+
+    Raises UndecodablePayload if the payload is no notice at all, and UnreadableMap if a map is no file.
+    """
+    record = read_record(body)
+    found = []
+    for holder, key in (("event", "skymap"), ("external_coinc", "combined_skymap")):
+        given = _mapping(record.get(holder)).get(key)
+        found.append(None if given is None else _map_bytes(given))
+    return found[0], found[1]
+
+
 def notice_of(record: Record) -> Notice:
     """Return the notice in a record that was already parsed, with its maps measured.
 

@@ -35,6 +35,8 @@ from formatters.picture.projection import (
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
+Point = tuple[float, float]
+"""Pixels from the left and from the top."""
 
 WIDTH = 1080
 EDGE = 30
@@ -218,13 +220,13 @@ def _sky(axes: Axes, picture: Picture) -> None:
     _galactic_centre(axes)
     if picture.inset is not None and not _polar(picture.inset.window):
         _lines(axes, _frame(picture.inset.window), INK, 2.4, rim=rim)
-    peak = _on_sky(*picture.peak)
-    _moon(axes, _on_sky(*picture.moon), peak)
-    _sun(axes, _on_sky(*picture.sun), peak)
+    peak, sun, moon = (_on_sky(*position) for position in (picture.peak, picture.sun, picture.moon))
+    _moon(axes, moon, (peak, sun))
+    _sun(axes, sun, (peak, moon))
     _reticle(axes, *peak)
 
 
-def _on_sky(ra: float, dec: float) -> tuple[float, float]:
+def _on_sky(ra: float, dec: float) -> Point:
     column, row = sky_pixels(np.array([ra]), np.array([dec]))
     return float(column[0]) + SKY_LEFT + 0.5, float(row[0]) + SKY_TOP + 0.5
 
@@ -306,14 +308,14 @@ def _galactic_centre(axes: Axes) -> None:
     _text(axes, x, y + 24, "GC", 23, FAINT, ha="center", cased=True)
 
 
-def _sun(axes: Axes, place: tuple[float, float], peak: tuple[float, float]) -> None:
+def _sun(axes: Axes, place: Point, others: tuple[Point, ...]) -> None:
     axes.plot(*place, marker=(12, 1, 0), markersize=46, color=SUN, markeredgecolor=PAPER, zorder=5)
-    _label_beside(axes, place, peak, "Sun", SUN)
+    _label_beside(axes, place, others, "Sun", SUN)
 
 
-def _moon(axes: Axes, place: tuple[float, float], peak: tuple[float, float]) -> None:
+def _moon(axes: Axes, place: Point, others: tuple[Point, ...]) -> None:
     axes.plot(*place, marker=_crescent(), markersize=36, color=MOON, markeredgecolor=PAPER, zorder=5)
-    _label_beside(axes, place, peak, "Moon", MOON)
+    _label_beside(axes, place, others, "Moon", MOON)
 
 
 @cache
@@ -326,13 +328,11 @@ def _crescent() -> Floats:
     return np.concatenate((edge, hollow))
 
 
-def _label_beside(
-    axes: Axes, place: tuple[float, float], peak: tuple[float, float], text: str, colour: str
-) -> None:
+def _label_beside(axes: Axes, place: Point, others: tuple[Point, ...], text: str, colour: str) -> None:
+    """Write a name on the side of the map's middle, or on the other if something stands there."""
     x, y = place
     side = -1 if x > WIDTH / 2 else 1
-    ahead = (peak[0] - x) * side
-    if 0 < ahead < 170 and abs(peak[1] - y) < 70:
+    if any(0 < (other[0] - x) * side < 170 and abs(other[1] - y) < 70 for other in others):
         side = -side
     _text(axes, x + 28 * side, y, text, 28, colour, ha="left" if side > 0 else "right", cased=True)
 
