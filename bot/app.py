@@ -17,12 +17,14 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers
+from bot.pictures import Pictures
 from bot.pipeline import Pipeline
 from bot.settings import Settings
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
 from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
 from bot.slack.errors import SlackFailure
+from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
 from bot.sources import Payload, Source
 from bot.sources.credentials import group_id, load_auth, username_of
@@ -120,8 +122,21 @@ class Bot:
         self.ready = asyncio.Event()
         """Set once Slack knows us and the source is being read."""
         self.worker = rooms.worker(self._clients, clock)
+        self.pictures = PictureWorker(
+            rooms.store,
+            rooms.pictures,
+            self._clients,
+            Pictures(),
+            clock,
+            wake_deliveries=self.worker.wake,
+        )
         self.pipeline = Pipeline(
-            rooms.store, clock, max_age=settings.max_age, wake=self.worker.wake, ops=self._ops
+            rooms.store,
+            clock,
+            max_age=settings.max_age,
+            wake=self._wake,
+            ops=self._ops,
+            draws=settings.draws,
         )
         self.answers = Answers(
             rooms.store,
@@ -142,6 +157,7 @@ class Bot:
         async with aiohttp.ClientSession() as session:
             self._start(self._consume(), "consume")
             self._start(self.worker.run(), "deliver")
+            self._start(self.pictures.run(), "draw")
             self._start(self._serve_slack(session), "serve_slack")
             self._start(self._purge(), "purge")
             stopped = asyncio.create_task(stop.wait())
@@ -158,7 +174,7 @@ class Bot:
 
     async def _stop(self) -> None:
         log.info("stopping")
-        parts = [self._source.stop(), self.worker.stop()]
+        parts = [self._source.stop(), self.worker.stop(), self.pictures.close()]
         if self._socket is not None:
             parts.append(self._socket.close_async())  # type: ignore[no-untyped-call]
         with suppress(TimeoutError):
@@ -198,7 +214,7 @@ class Bot:
         self.worker.wake()
         # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
         app = AsyncApp(client=client.web, logger=logging.getLogger("slack_bolt"))
-        listeners.register(app, self.answers, self._revive)
+        listeners.register(app, self.answers, self._revive, self._observe)
         asker = AsyncWebClient(
             token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
         )
@@ -228,16 +244,38 @@ class Bot:
             log.info("channel_revived", channel=channel_id, deliveries=waiting)
             self.worker.wake()
 
+    async def _observe(self, team_id: str, channel_id: str, superevent_id: str, user_id: str) -> None:
+        now = self._clock()
+        observes = await self._rooms.observers.toggle(team_id, channel_id, superevent_id, user_id, now)
+        log.info("observer", superevent_id=superevent_id, channel=channel_id, observes=observes)
+        self.worker.wake()
+
     async def _purge(self) -> None:
         while True:
             try:
-                before = self._clock() - timedelta(days=self._settings.mock_payload_days)
-                purged = await self._rooms.store.purge_mock_payloads(before)
-                if purged:
-                    log.info("mock_payloads_purged", payloads=purged)
+                await self._purge_once(self._clock() - timedelta(days=self._settings.mock_payload_days))
             except StoreUnavailable as error:
                 log.warning("purge_waits_for_store", reason=str(error))
             await asyncio.sleep(PURGE_EVERY_S)
+
+    async def _purge_once(self, before: datetime) -> None:
+        purged = await self._rooms.store.purge_mock_payloads(before)
+        if purged:
+            log.info("mock_payloads_purged", payloads=purged)
+        for picture_id, team_id, file_id in await self._rooms.pictures.of_old_mocks(before):
+            client = self._clients.get(team_id)
+            if client is None:
+                continue
+            try:
+                await client.delete_file(file_id)
+            except SlackFailure as failure:
+                log.warning("file_not_deleted", file=file_id, reason=failure.reason)
+                continue
+            await self._rooms.pictures.forget(picture_id)
+
+    def _wake(self) -> None:
+        self.worker.wake()
+        self.pictures.wake()
 
     def _ops(self) -> tuple[str, str] | None:
         if self._settings.ops_channel is None or self._identity is None:

@@ -159,6 +159,7 @@ def _settings(sandbox: Sandbox, broker: EmbeddedBroker, folder: Path) -> Setting
             "kafka_url": broker.url(TOPIC),
             "kafka_group": GROUP,
             "kafka_auth": "off",
+            "mock_pictures": True,
         }
     )
 

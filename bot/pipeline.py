@@ -40,14 +40,20 @@ class Pipeline:
         max_age: timedelta,
         wake: Callable[[], None] = lambda: None,
         ops: Callable[[], tuple[str, str] | None] = lambda: None,
+        draws: Callable[[Notice], bool] = lambda _: False,
         decode: Callable[[bytes], Notice] = decode,
     ) -> None:
-        """`wake` tells the deliveries that something may be due; `ops` gives the operators' place."""
+        """What the pipeline tells others.
+
+        `wake` says that deliveries may be due; `ops` gives the operators' (team, channel); `draws` says
+        whether a notice's map is to be drawn.
+        """
         self._store = store
         self._clock = clock
         self._max_age = max_age
         self._wake = wake
         self._ops = ops
+        self._draws = draws
         self._decode = decode
 
     async def handle(self, body: bytes, origin: Origin) -> Handled:
@@ -76,7 +82,12 @@ class Pipeline:
         )
         planner = partial(plan, live=origin.live, now=received, max_age=self._max_age)
         recorded = await self._store.record(
-            notice, body, f"{origin.source}:{origin.detail}", received, planner
+            notice,
+            body,
+            f"{origin.source}:{origin.detail}",
+            received,
+            planner,
+            picture=self._draws(notice),
         )
         if recorded.new:
             bound.info("notice_stored", intents=recorded.intents, bytes=len(body))

@@ -11,6 +11,8 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from formatters.notice import Category, Notice
+
 
 class SettingsError(ValueError):
     """A setting that can't be used; its text is one sentence a section, fit to be shown."""
@@ -35,6 +37,8 @@ class Settings(BaseSettings):
     """A notice older than this by `time_created` opens no root message."""
     mock_payload_days: float = Field(default=7, gt=0, le=36_500)
     """Payloads of mocks are purged after this."""
+    mock_pictures: bool = False
+    """Pictures for mock and test events too."""
     ops_channel: str | None = None
     """Channel id that is told about the bot's own troubles."""
     log_format: Literal["auto", "console", "json"] = "auto"
@@ -97,6 +101,10 @@ class Settings(BaseSettings):
     def max_age(self) -> timedelta:
         """How old a notice may be to open a root message."""
         return timedelta(hours=self.max_age_hours)
+
+    def draws(self, notice: Notice) -> bool:
+        """Whether the map of this notice is drawn: those of real events, others on request."""
+        return self.mock_pictures or notice.category is Category.REAL
 
     @classmethod
     def load(cls, env_file: Path | None = Path(".env")) -> Self:

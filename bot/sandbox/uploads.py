@@ -111,3 +111,15 @@ def info(call: Call) -> Json:
     if file is None or not file.completed:
         raise RefusedError("file_not_found")
     return {"file": _face(call, file), "comments": [], "response_metadata": {"next_cursor": ""}}
+
+
+def delete(call: Call) -> Json:
+    """`files.delete`: one's own files only."""
+    workspace = call.workspace
+    file = workspace.files.get(call.need("file"))
+    if file is None or not file.completed:
+        raise RefusedError("file_not_found")
+    if file.owner != workspace.bot.id:
+        raise RefusedError("cant_delete_file")
+    del workspace.files[file.id]
+    return {}

@@ -51,6 +51,7 @@ METHODS: Mapping[str, Method] = {
     "conversations.open": Method(conversations.open_direct, "im:write", TIER_3),
     "files.getUploadURLExternal": Method(uploads.get_upload_url, "files:write", TIER_4),
     "files.completeUploadExternal": Method(uploads.complete_upload, "files:write", TIER_4),
+    "files.delete": Method(uploads.delete, "files:write", TIER_3),
     "files.info": Method(uploads.info, "files:read", TIER_4),
     "users.info": Method(people.info, "users:read", TIER_4),
     "users.list": Method(people.list_users, "users:read", TIER_2),

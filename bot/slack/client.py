@@ -58,15 +58,23 @@ class SlackClient:
         # slack_sdk's own timeout is for sessions that it opens itself.
         self._timeout_s = timeout_s
 
+        self.scopes: frozenset[str] | None = None
+        """What the token may do; None before `identify`."""
+
+    def may(self, scope: str) -> bool:
+        """Whether the token has this scope, as far as is known; unknown, it is worth a try."""
+        return not self.scopes or scope in self.scopes
+
     async def identify(self) -> Identity:
         """Ask who the token belongs to."""
         data, headers = await self._call_with_headers("auth.test", {})
-        scopes = str(headers.get("x-oauth-scopes", ""))
+        granted = str(headers.get("x-oauth-scopes", ""))
+        self.scopes = frozenset(scope.strip() for scope in granted.split(",") if scope.strip())
         return Identity(
             team_id=str(data["team_id"]),
             team=str(data.get("team", "")),
             user_id=str(data["user_id"]),
-            scopes=frozenset(scope.strip() for scope in scopes.split(",") if scope.strip()),
+            scopes=self.scopes,
         )
 
     async def post(

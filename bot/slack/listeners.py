@@ -12,16 +12,22 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Asker
 from formatters.answer import SHARE
+from formatters.card import OBSERVE
 from formatters.message import Message
 from formatters.mrkdwn import unescape
 
 log = structlog.get_logger(__name__)
 
 Revive = Callable[[str, str], Awaitable[None]]
+Observe = Callable[[str, str, str, str], Awaitable[None]]
 
 
-def register(app: AsyncApp, answers: Answers, revive: Revive) -> None:
-    """Register every listener; `revive(team, channel)` is called when a channel comes within reach again."""
+def register(app: AsyncApp, answers: Answers, revive: Revive, observe: Observe) -> None:
+    """Register every listener.
+
+    `revive(team, channel)` is called when a channel comes within reach again; `observe(team, channel,
+    superevent, user)` when somebody presses "I'm observing".
+    """
 
     @app.command("/gwevent")
     async def on_command(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:
@@ -59,6 +65,11 @@ def register(app: AsyncApp, answers: Answers, revive: Revive) -> None:
         message = await answers.answer(unescape(str(action.get("value") or "")), asker, shared=True)
         container = body.get("container") or {}
         await respond(**_body(message), response_type="in_channel", thread_ts=container.get("thread_ts"))
+
+    @app.action(OBSERVE)
+    async def on_observe(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        await ack()
+        await observe(body["team"]["id"], body["channel"]["id"], str(action["value"]), body["user"]["id"])
 
     @app.action(re.compile(r".*"))
     async def on_other_action(ack: AsyncAck) -> None:

@@ -1,0 +1,123 @@
+"""Draws the picture of each new map, and brings it to the workspaces whose channels show the event."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.alerts.decode import UndecodablePayload, maps_of
+from bot.pictures import PictureFailed, Pictures
+from bot.slack.client import SlackClient
+from bot.slack.errors import RateLimited, SlackFailure, Unavailable, Unknown
+from bot.store.database import StoreUnavailable
+from bot.store.pictures import PictureJob, PictureStore
+from bot.store.store import Store
+from formatters.picture import DrawnPicture
+
+POLL_S = 1.0
+ATTEMPTS = 5
+KEPT = 4
+"""Drawn pictures kept, for the other workspaces that want the same."""
+
+log = structlog.get_logger(__name__)
+
+
+class PictureWorker:
+    """One picture at a time: drawn once, uploaded once a workspace; its roots then get it by an edit."""
+
+    def __init__(
+        self,
+        store: Store,
+        pictures: PictureStore,
+        clients: Mapping[str, SlackClient],
+        draw: Pictures,
+        clock: Callable[[], datetime],
+        *,
+        wake_deliveries: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._pictures = pictures
+        self._clients = clients
+        self._draw = draw
+        self._clock = clock
+        self._wake_deliveries = wake_deliveries
+        self._wake = asyncio.Event()
+        self._drawn: OrderedDict[int, DrawnPicture] = OrderedDict()
+
+    def wake(self) -> None:
+        """Say that a picture may be wanted."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled; the store's failures are waited out."""
+        while True:
+            self._wake.clear()
+            try:
+                job = await self._pictures.next_wanted(self._clock()) if self._clients else None
+                if job is not None:
+                    await self._work(job)
+                    self._wake_deliveries()
+                    continue
+            except StoreUnavailable as error:
+                log.warning("pictures_wait_for_store", reason=str(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), POLL_S)
+
+    async def close(self) -> None:
+        """End the process that draws."""
+        await self._draw.close()
+
+    async def _work(self, job: PictureJob) -> None:
+        bound = log.bind(superevent_id=job.superevent_id, team=job.team_id, picture=job.id)
+        now = self._clock()
+        client = self._clients.get(job.team_id)
+        try:
+            if client is None:
+                await self._pictures.later(job, now + timedelta(seconds=10), "no token for this workspace")
+                return
+            if not await self._pictures.is_newest(job):
+                raise PictureFailed("A newer map took its place.")
+            if not client.may("files:write"):
+                raise PictureFailed("The scope files:write isn't granted.")
+            drawn = await self._picture(job)
+            name = f"{job.superevent_id}-{job.notice_id}.png"
+            file_id = await client.upload(drawn.png, name, job.superevent_id, drawn.alt_text)
+        except PictureFailed as failure:
+            bound.info("no_picture", reason=failure.sentence)
+            await self._pictures.failed(job.id, failure.sentence, self._clock())
+        except SlackFailure as failure:
+            passing = isinstance(failure, RateLimited | Unknown | Unavailable)
+            if not passing or job.attempts >= ATTEMPTS:
+                bound.warning("picture_refused", reason=failure.reason)
+                await self._pictures.failed(job.id, failure.reason, self._clock())
+                return
+            wait = failure.retry_after if isinstance(failure, RateLimited) else 2.0**job.attempts
+            await self._pictures.later(job, self._clock() + timedelta(seconds=wait), failure.reason)
+        else:
+            await self._pictures.uploaded(job, file_id, drawn.alt_text, self._clock())
+            bound.info("picture_uploaded", file=file_id, bytes=len(drawn.png))
+
+    async def _picture(self, job: PictureJob) -> DrawnPicture:
+        known = self._drawn.get(job.notice_id)
+        if known is not None:
+            return known
+        key = await self._store.notice_key(job.notice_id)
+        superevent = await self._store.superevent(job.superevent_id)
+        body = None if key is None else await self._store.payload(key)
+        notice = None if superevent is None else next((n for n in superevent.notices if n.key == key), None)
+        if superevent is None or notice is None or body is None:
+            raise PictureFailed("The notice or its payload is gone.")
+        try:
+            gw_map, combined_map = await asyncio.to_thread(maps_of, body)
+        except UndecodablePayload as error:
+            raise PictureFailed(error.reason) from error
+        drawn = await self._draw.draw(superevent.upto(notice), gw_map, combined_map)
+        self._drawn[job.notice_id] = drawn
+        while len(self._drawn) > KEPT:
+            self._drawn.popitem(last=False)
+        return drawn
