@@ -1,0 +1,121 @@
+"""What a deployment sets, and what is said of what can't be used."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.settings import Settings, SettingsError
+
+NAMES = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GWEVENT_")
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of who runs the tests, and no `.env`."""
+    for name in list(os.environ):
+        if name.startswith(NAMES):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_settings_the_defaults_are_in_force(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    settings = Settings.load()
+    assert settings.database == f"sqlite+aiosqlite:///{tmp_path}/gwevent/gwevent.sqlite"
+    assert settings.kafka_url == "kafka://kafka.scimma.org/igwn.gwalert"
+    assert settings.max_age == timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SLACK_BOT_TOKEN", "xapp-swordfish"),
+        ("SLACK_BOT_TOKEN", "swordfish"),
+        ("SLACK_APP_TOKEN", "xoxb-swordfish"),
+        ("GWEVENT_SLACK_API_URL", "http://swordfish.example/api/"),
+        ("GWEVENT_SLACK_API_URL", "https://"),
+        ("GWEVENT_SLACK_API_URL", "https://[swordfish/"),
+        ("GWEVENT_KAFKA_URL", "https://swordfish"),
+        ("GWEVENT_KAFKA_URL", "kafka://swordfish"),
+        ("GWEVENT_KAFKA_URL", "kafka://bot:swordfish@host:port/topic"),
+        ("GWEVENT_KAFKA_AUTH", "swordfish"),
+        ("GWEVENT_MAX_AGE_HOURS", "swordfish"),
+        ("GWEVENT_MAX_AGE_HOURS", "0"),
+        ("GWEVENT_MAX_AGE_HOURS", "-3"),
+        ("GWEVENT_MAX_AGE_HOURS", "nan"),
+        ("GWEVENT_MAX_AGE_HOURS", "inf"),
+        ("GWEVENT_MAX_AGE_HOURS", "1e12"),
+        ("GWEVENT_MOCK_PAYLOAD_DAYS", "1e9"),
+        ("GWEVENT_LOG_FORMAT", "swordfish"),
+        ("GWEVENT_LOG_LEVEL", "swordfish"),
+    ],
+)
+def test_a_wrong_value_is_one_sentence_without_it(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        Settings.load()
+    said = str(refused.value)
+    assert said.startswith(f"{name} can't be used: ") and said.endswith(".")
+    assert "\n" not in said and "swordfish" not in said
+
+
+def test_two_wrong_values_are_two_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GWEVENT_KAFKA_AUTH", "x")
+    monkeypatch.setenv("GWEVENT_LOG_LEVEL", "x")
+    with pytest.raises(SettingsError, match=r"GWEVENT_KAFKA_AUTH can't.*\. GWEVENT_LOG_LEVEL can't.*\.$"):
+        Settings.load()
+
+
+def test_env_is_read_and_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        'SLACK_BOT_TOKEN="xoxb-file"\nGWEVENT_OPS_CHANNEL=\nGWEVENT_MAX_AGE_HOURS=2\nOTHER_THING=1\n'
+    )
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-environment")
+    settings = Settings.load()
+    assert settings.slack_bot_token is not None
+    assert settings.slack_bot_token.get_secret_value() == "xoxb-environment"
+    assert "environment" not in repr(settings)
+    assert settings.ops_channel is None
+    assert settings.max_age == timedelta(hours=2)
+
+
+def test_an_unreadable_env_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"SLACK_BOT_TOKEN=\xff\xfe")
+    with pytest.raises(SettingsError, match=r"^\.env can't be read as UTF-8 text\.$"):
+        Settings.load()
+
+
+def test_missing_tokens_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match="SLACK_BOT_TOKEN and SLACK_APP_TOKEN must be set"):
+        Settings.load().slack_tokens()
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    with pytest.raises(SettingsError, match=r"^SLACK_APP_TOKEN must be set"):
+        Settings.load().slack_tokens()
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
+    assert Settings.load().slack_tokens() == ("xoxb-1", "xapp-1")
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("sqlite:///there.sqlite", "sqlite+aiosqlite:///there.sqlite"),
+        ("sqlite+aiosqlite:///there.sqlite", "sqlite+aiosqlite:///there.sqlite"),
+        ("postgresql+asyncpg://host/x", "postgresql+asyncpg://host/x"),
+    ],
+)
+def test_a_sqlite_url_gets_its_asynchronous_driver(
+    given: str, used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", given)
+    assert Settings.load().database == used
+
+
+def test_a_slash_is_put_behind_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GWEVENT_SLACK_API_URL", "http://127.0.0.1:9/api")
+    assert Settings.load().slack_api_url == "http://127.0.0.1:9/api/"
