@@ -37,7 +37,8 @@ def reply(superevent: Superevent, notice: Notice, kept: float | None = None) -> 
     then = superevent.upto(notice)
     if notice.retraction:
         return _retraction(superevent, then, notice)
-    head = [bold(escape(card.stage(then, notice)))]
+    # With the id: a reply is also read in the channel, and among all of one's threads.
+    head = [bold(escape(f"{card.stage(then, notice)} · {superevent.superevent_id}"))]
     before = superevent.before(notice)
     lead: list[str] = []
     if before is not None and before.retraction:
@@ -178,7 +179,8 @@ def _push(superevent: Superevent, then: Superevent, notice: Notice, words: list[
 def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Message:
     known = then.latest_with_event
     facts = None if known is None else card.was(known)
-    lines = [f"{bold('RETRACTED')} · no longer a candidate of interest"]
+    title = escape(f"RETRACTED · {superevent.superevent_id}")
+    lines = [f"{bold(title)} · no longer a candidate of interest"]
     if facts is not None:
         lines.append(f"Was: {struck(escape(facts))}")
     late = _late(superevent, notice)
