@@ -10,6 +10,7 @@ from dataclasses import replace
 import structlog
 
 from bot.alerts.comparison import share_kept
+from bot.slack.together import Together
 from bot.slack.words import Words
 from bot.store.ledger import Delivery, Kind
 from bot.store.observers import Observers
@@ -38,8 +39,9 @@ class Renderer:
     ) -> None:
         self._store = store
         self._subscriptions = subscriptions
-        self._observers = observers
-        self._pictures = pictures
+        # A fan-out asks for hundreds of threads at once; one read each costs more than the posts.
+        self._observers = Together(observers.of_threads)
+        self._pictures = Together(pictures.to_show)
         self._cache: OrderedDict[tuple[object, ...], asyncio.Task[object]] = OrderedDict()
 
     async def __call__(self, delivery: Delivery) -> Words | None:
@@ -65,11 +67,11 @@ class Renderer:
             # Who never saw the event needn't hear that it is none.
             return None
         assert delivery.thread_id is not None
-        view = ChannelView(root=True, observers=await self._observers.of_thread(delivery.thread_id))
+        view = ChannelView(root=True, observers=await self._observers(delivery.thread_id) or ())
         plain_card = await self._card(delivery, superevent, view)
         stored = None
         if notice_id is not None:
-            stored = await self._pictures.to_show(delivery.team_id, notice_id, delivery.thread_id)
+            stored = await self._pictures((delivery.team_id, notice_id, delivery.thread_id))
         if stored is None:
             return Words(message=plain_card)
         shown = replace(view, picture=Picture(alt_text=stored.alt_text, file_id=stored.file_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select
@@ -46,8 +47,11 @@ class Observers:
             await touch(connection, {thread: (team_id, channel_id)}, now)
             return not gone
 
-    async def of_thread(self, thread_id: int) -> tuple[str, ...]:
-        """Slack's ids of who observes, in the order in which they said so."""
-        query = select(_o.c.user_id).where(_o.c.thread_id == thread_id).order_by(_o.c.since, _o.c.user_id)
+    async def of_threads(self, thread_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+        """Slack's ids of who observes, by thread, in the order in which they said so."""
+        query = select(_o.c.thread_id, _o.c.user_id).where(_o.c.thread_id.in_(thread_ids))
+        found: dict[int, tuple[str, ...]] = {}
         async with self._database.reading() as connection:
-            return tuple((await connection.execute(query)).scalars())
+            for row in (await connection.execute(query.order_by(_o.c.since, _o.c.user_id))).all():
+                found[row.thread_id] = (*found.get(row.thread_id, ()), row.user_id)
+        return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -139,23 +140,29 @@ class PictureStore:
                 .values(not_before=now)
             )
 
-    async def to_show(self, team_id: str, notice_id: int, thread_id: int) -> StoredPicture | None:
-        """The picture of a notice's map that this thread's root shows now, or None."""
-        query = select(_p).where(_p.c.team_id == team_id, _p.c.notice_id == notice_id)
+    async def to_show(
+        self, asked: Collection[tuple[str, int, int]]
+    ) -> dict[tuple[str, int, int], StoredPicture]:
+        """By (team, notice, thread) the picture that the thread's root shows now of the notice's map, if any."""
+        query = select(_p).where(_p.c.notice_id.in_({notice for _, notice, _ in asked}))
         async with self._database.reading() as connection:
-            row = (await connection.execute(query)).first()
-        if row is None or row.file_id is None:
-            return None
-        trial = row.state == PictureState.UPLOADED.value and row.trial_thread_id == thread_id
-        if row.state != PictureState.READY.value and not trial:
-            return None
-        return StoredPicture(
-            id=row.id,
-            file_id=row.file_id,
-            alt_text=row.alt_text or "",
-            trial=trial,
-            created_at=row.created_at,
-        )
+            rows = (await connection.execute(query)).all()
+        pictures = {(row.team_id, row.notice_id): row for row in rows if row.file_id is not None}
+        found = {}
+        for team, notice, thread in asked:
+            row = pictures.get((team, notice))
+            if row is None:
+                continue
+            trial = row.state == PictureState.UPLOADED.value and row.trial_thread_id == thread
+            if row.state == PictureState.READY.value or trial:
+                found[team, notice, thread] = StoredPicture(
+                    id=row.id,
+                    file_id=row.file_id,
+                    alt_text=row.alt_text or "",
+                    trial=trial,
+                    created_at=row.created_at,
+                )
+        return found
 
     async def of_old_mocks(self, received_before: datetime) -> list[tuple[int, str, str]]:
         """Pictures of mocks received before: (id, team, file), for deleting the files."""
