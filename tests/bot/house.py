@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -81,4 +82,5 @@ async def take(
     """Record notices with the real plan."""
     for notice in [notices] if isinstance(notices, Notice) else notices:
         body = f"{notice.key}".encode()
-        assert (await rooms.store.record(notice, body, "test:1", now, planner(now, live=live))).new
+        received = replace(notice, received=now)
+        assert (await rooms.store.record(received, body, "test:1", now, planner(now, live=live))).new

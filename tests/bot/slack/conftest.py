@@ -1,0 +1,162 @@
+"""The ledger's worker at work on the local Slack."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+import structlog
+from sqlalchemy import text
+
+from bot.app import Rooms
+from bot.pipeline import Pipeline
+from bot.sandbox.server import Sandbox
+from bot.sandbox.web_api import ApiCall
+from bot.slack.client import SlackClient
+from bot.slack.delivery import DeliveryWorker
+from bot.slack.rendering import Renderer
+from bot.store.ledger import Kind, State
+from formatters.notice import Notice
+from tests.bot.house import Clock, subscribe, take
+
+PATIENCE_S = 20.0
+
+
+@dataclass
+class Office:
+    """A store, a local Slack, and a worker between them."""
+
+    sandbox: Sandbox
+    rooms: Rooms
+    clock: Clock
+    client: SlackClient
+    worker: DeliveryWorker = field(init=False, repr=False)
+    running: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def start(self, **options: Any) -> DeliveryWorker:
+        """Start a worker, as a process that begins does."""
+        self.worker = self.rooms.worker(
+            options.pop("clients", {self.sandbox.team_id: self.client}),
+            self.clock,
+            **{"channel_pause_s": 0.0, **options},
+        )
+        self.running.append(asyncio.create_task(self.worker.run()))
+        return self.worker
+
+    async def restart(self) -> None:
+        """Stop the worker and start another."""
+        await self.worker.stop()
+        self.start()
+
+    def channels(self, count: int, words: str = "CBC") -> list[str]:
+        return [self.sandbox.add_channel(f"gw-{number}") for number in range(count)]
+
+    async def subscribed(self, count: int = 1, words: str = "CBC") -> list[str]:
+        """New channels that asked for something."""
+        made = self.channels(count)
+        await subscribe(self.rooms, words, *made)
+        return made
+
+    async def receive(self, *notices: Notice) -> None:
+        """Record notices now."""
+        await take(self.rooms, notices, now=self.clock())
+        self.worker.wake()
+
+    def forward(self, **by: float) -> None:
+        """Let time pass, and say so."""
+        self.clock.forward(**by)
+        self.worker.wake()
+
+    def wake(self) -> None:
+        self.worker.wake()
+
+    def pipeline(self) -> Pipeline:
+        return Pipeline(self.rooms.store, self.clock, max_age=timedelta(hours=24), wake=self.worker.wake)
+
+    def renderer(self) -> Renderer:
+        rooms = self.rooms
+        return Renderer(rooms.store, rooms.subscriptions, rooms.observers, rooms.pictures)
+
+    async def rows(self, **where: object) -> list[Any]:
+        """The ledger's rows, those with these values, in order of their ids."""
+        async with self.rooms.database.reading() as connection:
+            found = (await connection.execute(text("SELECT * FROM deliveries ORDER BY id"))).all()
+        return [row for row in found if all(getattr(row, name) == value for name, value in where.items())]
+
+    async def state(self, kind: Kind, channel: str | None = None) -> list[str]:
+        found = await self.rows(kind=kind.value)
+        return [row.state for row in found if channel in (None, row.channel_id)]
+
+    async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until something is so."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not await true():
+                await asyncio.sleep(0.01)
+
+    async def done(self) -> None:
+        """Wait until nothing waits."""
+
+        async def nothing() -> bool:
+            return not (await self.rooms.ledger.counts()).waiting
+
+        await self.until(nothing)
+
+    async def failed(self, reason: str, count: int = 1) -> None:
+        """Wait until as many deliveries wait for a further attempt for this reason."""
+
+        async def so() -> bool:
+            return len(await self.rows(state=State.PENDING.value, reason=reason)) >= count
+
+        await self.until(so)
+
+    async def idle(self) -> None:
+        """Give the worker the time for some rounds."""
+        for _ in range(10):
+            self.worker.wake()
+            await asyncio.sleep(0.02)
+
+    def calls(self, method: str, channel: str | None = None) -> list[ApiCall]:
+        return [
+            c for c in self.sandbox.calls if c.method == method and channel in (None, c.args.get("channel"))
+        ]
+
+    def texts(self, channel: str) -> list[str]:
+        return [str(message["text"]) for message in self.sandbox.messages(channel)]
+
+
+@pytest.fixture(autouse=True)
+def short_tracebacks() -> Iterator[None]:
+    """A fault on purpose needn't be painted with all its variables."""
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
+    )
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture
+async def still_office(sandbox: Sandbox, rooms: Rooms, clock: Clock) -> AsyncIterator[Office]:
+    """The office before its worker begins."""
+    async with aiohttp.ClientSession() as session:
+        client = SlackClient(sandbox.bot_token, sandbox.api_url, session, timeout_s=2.0)
+        sandbox.workspace.clock = lambda: clock().timestamp()
+        office = Office(sandbox, rooms, clock, client)
+        yield office
+        if office.running:
+            await office.worker.stop(0.5)
+        for task in office.running:
+            task.cancel()
+        await asyncio.gather(*office.running, return_exceptions=True)
+
+
+@pytest.fixture
+async def office(still_office: Office) -> Office:
+    """The office at work."""
+    still_office.start()
+    return still_office

@@ -1,0 +1,753 @@
+"""The way from the ledger into channels: order, edits, dead ends, limits, doubts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from bot.app import Rooms
+from bot.filters import parse
+from bot.pipeline import Handled
+from bot.slack.client import METADATA_EVENT
+from bot.slack.delivery import DeliveryWorker
+from bot.slack.words import Words
+from bot.sources import Origin
+from bot.store.database import Database, StoreUnavailable
+from bot.store.ledger import Delivery, Kind
+from formatters import card, plain
+from formatters.card import ChannelView
+from formatters.message import Message
+from formatters.superevent import Superevent
+from tests.bot.house import REAL, TEAM, made, subscribe, take
+from tests.bot.slack.conftest import Office
+
+FIRST, SECOND, THIRD = made(), made(alert_type="INITIAL", minutes=5), made(alert_type="UPDATE", minutes=9)
+RETRACTION = made(alert_type="RETRACTION", minutes=5)
+
+
+def shown(*notices: Any) -> str:
+    """The words of the root after these notices."""
+    return card.root(Superevent.of(notices), ChannelView(root=True)).text
+
+
+async def test_a_root_then_its_replies_in_order_and_the_root_is_kept_true(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    await office.receive(FIRST, SECOND, THIRD)
+    await office.done()
+    root, *replies = office.sandbox.messages(channel)
+    assert [reply["thread_ts"] for reply in replies] == [root["ts"]] * 2
+    assert "INITIAL" in replies[0]["text"].upper() and "UPDATE" in replies[1]["text"].upper()
+    assert root["text"] == shown(FIRST, SECOND, THIRD)
+    assert office.calls("chat.update") == [], "rendered when it was sent, so there was nothing to edit"
+    ids = [row.id for row in await office.rows(state="sent") if row.kind != "edit"]
+    told = [m["metadata"] for m in (root, *replies)]
+    assert [m["event_type"] for m in told] == [METADATA_EVENT] * 3
+    assert [m["event_payload"]["delivery_id"] for m in told] == ids
+    await office.receive(made(alert_type="UPDATE", minutes=20, far=1e-30))
+    await office.done()
+    assert len(office.calls("chat.update")) == 1
+    assert office.texts(channel)[0] == shown(
+        FIRST, SECOND, THIRD, made(alert_type="UPDATE", minutes=20, far=1e-30)
+    )
+    assert len(office.sandbox.messages(channel, thread_ts=root["ts"])) == 4
+
+
+async def test_a_reply_waits_for_its_root(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", error="fatal_error")
+    await office.receive(FIRST)
+    await office.failed("fatal_error")
+    await office.receive(SECOND)
+    await office.idle()
+    assert office.texts(channel) == [] and len(office.calls("chat.postMessage")) == 1
+    office.forward(seconds=5)
+    await office.done()
+    root, reply = office.sandbox.messages(channel)
+    assert reply["thread_ts"] == root["ts"]
+
+
+async def test_a_reply_waits_for_the_reply_before_it(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    await office.receive(FIRST)
+    await office.done()
+    office.sandbox.fail("chat.postMessage", error="fatal_error")
+    await office.receive(SECOND)
+    await office.failed("fatal_error")
+    await office.receive(THIRD)
+    await office.idle()
+    assert len(office.texts(channel)) == 1
+    assert office.texts(channel)[0] == shown(FIRST, SECOND, THIRD), "an edit has no order"
+    office.forward(seconds=5)
+    await office.done()
+    first, second = office.texts(channel)[1:]
+    assert "INITIAL" in first.upper() and "UPDATE" in second.upper()
+
+
+async def test_a_notice_that_comes_while_the_root_is_sent_ends_in_the_root(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", delay=0.3)
+    await office.receive(FIRST)
+
+    async def sending() -> bool:
+        return await office.state(Kind.ROOT) == ["sending"]
+
+    await office.until(sending)
+    await office.receive(SECOND)
+    await office.done()
+    assert office.texts(channel)[0] == shown(FIRST, SECOND)
+    assert len(office.texts(channel)) == 2
+
+
+async def test_a_notice_that_comes_while_an_edit_is_sent_ends_in_the_root(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    await office.receive(FIRST)
+    await office.done()
+    office.sandbox.fail("chat.update", delay=0.3)
+    await office.receive(SECOND)
+
+    async def sending() -> bool:
+        return await office.state(Kind.EDIT) == ["sending"]
+
+    await office.until(sending)
+    await office.receive(THIRD)
+    await office.done()
+    assert office.texts(channel)[0] == shown(FIRST, SECOND, THIRD)
+    assert len(await office.rows(kind="edit")) == 1, "one row, used again"
+
+
+async def test_one_dead_channel_holds_up_no_other(office: Office) -> None:
+    dead, alive = await office.subscribed(2)
+    office.sandbox.archive(dead)
+    await office.receive(FIRST, SECOND)
+    await office.done()
+    assert len(office.texts(alive)) == 2
+    assert await office.state(Kind.ROOT, dead) == ["dead"]
+    assert await office.state(Kind.REPLY, dead) == ["dead"], "its replies die with it"
+    problems = [s.problem for s in await office.rooms.subscriptions.of_channel(TEAM, dead)]
+    assert problems == ["is_archived"]
+    assert len(office.calls("chat.postMessage", dead)) == 1
+
+
+async def test_kicked_and_invited_again_it_says_what_it_couldnt(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.ungrant("chat:write.public")
+    office.sandbox.kick(channel)
+    await office.receive(FIRST, SECOND)
+    await office.done()
+    assert office.texts(channel) == []
+    office.sandbox.invite(channel)
+    now = office.clock()
+    assert await office.rooms.ledger.revive(TEAM, channel, now, now) == 2
+    assert await office.rooms.ledger.revive(TEAM, channel, now, now) == 0
+    office.worker.wake()
+    await office.done()
+    root, reply = office.sandbox.messages(channel)
+    assert reply["thread_ts"] == root["ts"]
+    assert (await office.rooms.subscriptions.of_channel(TEAM, channel))[0].problem is None
+
+
+async def test_a_channel_whose_return_nobody_told_is_revived_by_its_next_post(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.archive(channel)
+    await office.receive(FIRST)
+    await office.done()
+    office.sandbox.unarchive(channel)
+    await office.receive(made("S261122b"))
+
+    async def both() -> bool:
+        return len(office.texts(channel)) == 2
+
+    await office.until(both)
+    assert {name for name in (REAL, "S261122b") for said in office.texts(channel) if name in said} == {
+        REAL,
+        "S261122b",
+    }
+
+
+async def test_an_edit_refused_by_an_archive_comes_back_at_any_age(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    await office.receive(FIRST)
+    await office.done()
+    office.sandbox.archive(channel)
+    await office.receive(RETRACTION)
+    await office.done()
+    assert await office.state(Kind.EDIT) == ["dead"]
+    office.sandbox.unarchive(channel)
+    office.forward(days=3)
+    now = office.clock()
+    assert await office.rooms.ledger.revive(TEAM, channel, now, now) == 1
+    office.worker.wake()
+    await office.done()
+    assert office.texts(channel) == [shown(FIRST, RETRACTION)]
+
+
+async def test_a_channel_that_unsubscribed_meanwhile_is_not_told_late(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.archive(channel)
+    await office.receive(FIRST)
+    await office.done()
+    await office.rooms.subscriptions.remove(TEAM, channel, None)
+    office.sandbox.unarchive(channel)
+    assert await office.rooms.ledger.revive(TEAM, channel, office.clock(), office.clock()) == 0
+
+
+async def test_what_waits_ends_with_the_last_subscription(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    await subscribe(office.rooms, "all mock", channel)
+    office.sandbox.fail("chat.postMessage", error="ratelimited", status=429, retry_after=0.1)
+    await office.receive(FIRST)
+    await office.failed("ratelimited")
+    await office.rooms.subscriptions.remove(TEAM, channel, parse("all mock"))
+    assert await office.state(Kind.ROOT) == ["pending"], "the other one still wants it"
+    await office.rooms.subscriptions.remove(TEAM, channel, None)
+    assert (await office.rows(kind="root"))[0].reason == "unsubscribed before it was posted"
+    office.forward(seconds=60)
+    await office.idle()
+    assert office.texts(channel) == []
+
+
+async def test_a_root_that_waits_is_cancelled_by_a_retraction(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", status=429, retry_after=0.1)
+    await office.receive(FIRST)
+    await office.failed("ratelimited")
+    await office.receive(RETRACTION)
+    await office.done()
+    office.forward(seconds=60)
+    await office.idle()
+    assert office.texts(channel) == []
+    back = made(alert_type="UPDATE", minutes=6)
+    await office.receive(back)
+    await office.done()
+    assert office.texts(channel) == [shown(FIRST, RETRACTION, back)], "it came back, so it is news"
+
+
+async def test_nobody_hears_of_a_retraction_that_overtook_its_root(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", delay=0.3, status=429, retry_after=0.1)
+    await office.receive(FIRST)
+
+    async def sending() -> bool:
+        return await office.state(Kind.ROOT) == ["sending"]
+
+    await office.until(sending)
+    await office.receive(RETRACTION)
+    await office.failed("ratelimited")
+    await asyncio.sleep(0.15)
+    office.forward(seconds=1)
+    await office.done()
+    assert office.texts(channel) == []
+    assert await office.state(Kind.REPLY) == ["dead"]
+
+
+async def test_who_deleted_the_root_hears_of_the_retraction(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    await office.receive(FIRST)
+    await office.done()
+    found = office.sandbox.workspace.channels[channel]
+    office.sandbox.workspace.delete(next(iter(found.messages.values())))
+    await office.receive(RETRACTION)
+    await office.done()
+    assert office.texts(channel) == [shown(FIRST, RETRACTION)]
+
+
+async def test_a_refused_root_is_given_up_and_the_next_notice_opens_another(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", error="msg_too_long")
+    await office.receive(FIRST)
+    await office.done()
+    assert [(row.state, row.reason) for row in await office.rows()] == [("dead", "msg_too_long")]
+    assert (await office.rooms.subscriptions.of_channel(TEAM, channel))[0].problem is None
+    await office.receive(SECOND)
+    await office.done()
+    assert office.texts(channel) == [shown(FIRST, SECOND)]
+
+
+async def test_an_apology_outlives_its_root(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", error="fatal_error")
+    await office.receive(FIRST)
+    await office.failed("fatal_error")
+    mangled = b'{"superevent_id": "S261122a", "alert_type": "UPDATE", "event": '
+    assert await office.pipeline().handle(mangled, Origin("test", "1", live=True)) is Handled.QUARANTINED
+    office.sandbox.fail("chat.postMessage", error="msg_too_long")
+    office.forward(seconds=5)
+    await office.done()
+    (apology,) = office.sandbox.messages(channel)
+    assert "couldn't read" in apology["text"] and apology["thread_ts"] is None
+
+
+# Limits
+
+
+async def test_a_channels_retry_after_is_obeyed_and_others_go_on(office: Office) -> None:
+    slow, quick = await office.subscribed(2)
+    office.sandbox.fail("chat.postMessage", status=429, retry_after=0.3, channel=slow)
+    await office.receive(FIRST)
+    await office.failed("ratelimited")
+    await office.receive(made("S261122b"))
+
+    async def two() -> bool:
+        return len(office.texts(quick)) == 2
+
+    await office.until(two)
+    assert len(office.calls("chat.postMessage", slow)) == 1
+    office.forward(seconds=0.3)
+    await office.done()
+    assert len(office.texts(slow)) == 2
+    first, second = (call.time for call in office.calls("chat.postMessage", slow)[:2])
+    assert second - first >= 0.29, "not before the time that Slack named"
+
+
+async def test_two_channels_refused_at_once_mean_the_workspace(still_office: Office) -> None:
+    channels = await still_office.subscribed(4)
+    for channel in channels[:2]:
+        still_office.sandbox.fail("chat.postMessage", status=429, retry_after=0.4, channel=channel)
+    still_office.start(concurrency=1)
+    await still_office.receive(FIRST)
+    await still_office.failed("ratelimited", 2)
+    await still_office.idle()
+    assert len(still_office.calls("chat.postMessage")) == 2, "the others aren't even tried"
+    still_office.forward(seconds=1)
+    await still_office.done()
+    assert [len(still_office.texts(channel)) for channel in channels] == [1] * 4
+
+
+async def test_edits_have_a_limit_of_their_own(office: Office) -> None:
+    one, two = await office.subscribed(2)
+    await office.receive(FIRST)
+    await office.done()
+    office.sandbox.fail("chat.update", status=429, retry_after=0.4)
+    await office.receive(SECOND)
+    await office.failed("ratelimited", 1)
+    await office.receive(made("S261122b"))
+
+    async def posted() -> bool:
+        return all(len(office.texts(channel)) == 3 for channel in (one, two))
+
+    await office.until(posted)
+    await asyncio.sleep(0.4)
+    office.forward(seconds=1)
+    await office.done()
+    for channel in (one, two):
+        assert office.texts(channel)[0] == shown(FIRST, SECOND)
+
+
+# Doubts
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 500}, {"status": 503}, {"drop": "before"}, {"error": "internal_error"}],
+    ids=["500", "503", "dropped", "internal_error"],
+)
+@pytest.mark.parametrize("history", [True, False], ids=["history", "no history"])
+async def test_what_wasnt_done_is_done_once(office: Office, fault: dict[str, Any], history: bool) -> None:
+    if history:
+        office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", **fault)
+    await office.receive(FIRST)
+
+    async def tried() -> bool:
+        return [row.state for row in await office.rows(doubtful=1)] == ["pending"]
+
+    await office.until(tried)
+    office.forward(seconds=5)
+    await office.done()
+    assert office.texts(channel) == [shown(FIRST)]
+
+
+@pytest.mark.parametrize("lost", ["dropped", "timeout"])
+@pytest.mark.parametrize("kind", ["root", "reply"])
+@pytest.mark.parametrize("history", [True, False], ids=["history", "no history"])
+async def test_what_was_done_without_an_answer_is_found(
+    office: Office, lost: str, kind: str, history: bool
+) -> None:
+    if history:
+        office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed()
+    if kind == "reply":
+        await office.receive(FIRST)
+        await office.done()
+    if lost == "timeout":
+        office.sandbox.fail("chat.postMessage", delay_after=2.5)
+    else:
+        office.sandbox.fail("chat.postMessage", drop="after")
+    await office.receive(FIRST if kind == "root" else SECOND)
+
+    async def tried() -> bool:
+        return [row.state for row in await office.rows(doubtful=1)] == ["pending"]
+
+    await office.until(tried)
+    office.forward(seconds=5)
+    await office.done()
+    once = 1 if kind == "root" else 2
+    assert len(office.texts(channel)) == (once if history else once + 1)
+    # Whichever stands there is known, and kept true.
+    await office.receive(THIRD)
+    await office.done()
+    expected = shown(FIRST, THIRD) if kind == "root" else shown(FIRST, SECOND, THIRD)
+    assert expected in office.texts(channel)
+
+
+async def test_a_doubt_is_looked_into_since_the_beginning(office: Office) -> None:
+    office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", drop="after")
+    await office.receive(FIRST)
+    await office.failed("no answer: ServerDisconnectedError")
+    # Asked too soon, again and again, the history makes us wait long.
+    for _ in range(3):
+        office.sandbox.fail("conversations.history", status=429, retry_after=0.05)
+        office.forward(seconds=5)
+        await office.failed("ratelimited")
+        await asyncio.sleep(0.06)
+        office.clock.forward(minutes=10)
+        async with office.rooms.database.writing() as connection:
+            await connection.execute(text("UPDATE deliveries SET reason = NULL"))
+    office.worker.wake()
+    await office.done()
+    assert office.texts(channel) == [shown(FIRST)]
+    asked = {call.args["oldest"] for call in office.calls("conversations.history")}
+    assert len(asked) == 1
+
+
+async def test_a_history_that_doesnt_answer_is_asked_again_before_posting_twice(office: Office) -> None:
+    office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", drop="after")
+    office.sandbox.fail("conversations.history", status=500)
+    await office.receive(FIRST)
+    await office.failed("no answer: ServerDisconnectedError")
+    office.forward(seconds=5)
+    await office.failed("internal_error")
+    office.forward(seconds=60)
+    await office.done()
+    assert office.texts(channel) == [shown(FIRST)]
+
+
+@pytest.mark.parametrize("posted", [True, False], ids=["posted", "not posted"])
+@pytest.mark.parametrize("history", [True, False], ids=["history", "no history"])
+async def test_what_a_killed_process_had_claimed(still_office: Office, posted: bool, history: bool) -> None:
+    office = still_office
+    if history:
+        office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed()
+    await take(office.rooms, FIRST)
+    (claimed,) = await office.rooms.ledger.claim(office.clock(), 10)
+    if posted:
+        await office.client.post(channel, Message("killed here"), claimed.id)
+    office.start()
+    await office.done()
+    assert (await office.rows())[0].doubtful == 0
+    if posted and history:
+        # The root that was found shows what it should, by an edit.
+        assert office.texts(channel) == [shown(FIRST)]
+        assert len(office.calls("chat.postMessage")) == 1
+    elif posted:
+        assert office.texts(channel) == ["killed here", shown(FIRST)]
+    else:
+        assert office.texts(channel) == [shown(FIRST)]
+
+
+# Words that Slack refuses
+
+
+@pytest.mark.parametrize("error", ["invalid_blocks", "msg_blocks_too_long", "metadata_too_large"])
+async def test_refused_blocks_leave_the_words(office: Office, error: str) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", error=error)
+    await office.receive(FIRST)
+    await office.done()
+    (message,) = office.sandbox.messages(channel)
+    assert message["blocks"] == []
+    assert message["text"] == plain.fallback(card.root(Superevent.of([FIRST]), ChannelView(root=True)))
+    assert ("metadata" in message) is (error != "metadata_too_large"), "so that it can be found again"
+    office.sandbox.fail("chat.update", error=error)
+    await office.receive(SECOND)
+    if error != "metadata_too_large":
+        await office.done()
+        assert office.sandbox.messages(channel)[0]["blocks"] == []
+
+
+async def test_both_refused_one_after_the_other(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", error="invalid_blocks")
+    office.sandbox.fail("chat.postMessage", error="invalid_metadata_format")
+    await office.receive(FIRST)
+    await office.done()
+    (message,) = office.sandbox.messages(channel)
+    assert message["blocks"] == [] and "metadata" not in message
+
+
+# The token
+
+
+async def test_a_revoked_token_delays_and_loses_nothing(office: Office) -> None:
+    channels = await office.subscribed(3)
+    office.sandbox.revoke_token()
+    await office.receive(FIRST)
+    await office.failed("token_revoked", 1)
+    office.sandbox.restore_token()
+    office.forward(seconds=60)
+    await office.restart()
+    await office.done()
+    assert [office.texts(channel) for channel in channels] == [[shown(FIRST)]] * 3
+
+
+async def test_without_a_token_nothing_is_claimed(still_office: Office) -> None:
+    office = still_office
+    (channel,) = await office.subscribed()
+    clients = {"T0ELSEWHERE": office.client}
+    office.start(clients=clients)
+    await office.receive(FIRST)
+    await office.idle()
+    assert [(row.state, row.attempts) for row in await office.rows()] == [("pending", 0)]
+    clients[TEAM] = office.client
+    await office.done()
+    assert office.texts(channel) == [shown(FIRST)]
+
+
+async def test_what_waited_for_a_day_is_old_news(still_office: Office) -> None:
+    office = still_office
+    (channel,) = await office.subscribed()
+    office.start()
+    await office.receive(FIRST)
+    await office.done()
+    await office.worker.stop()
+    await office.receive(SECOND, made("S261122b"))
+    office.clock.forward(hours=25)
+    office.start()
+    await office.done()
+    assert office.texts(channel) == [shown(FIRST, SECOND)], "the root is true, nothing else is said"
+    assert len(await office.rows(reason="old news before it could be posted")) == 2
+
+
+# Confirmations
+
+
+async def test_a_subscription_is_in_force_once_its_confirmation_stands(office: Office) -> None:
+    (channel,) = office.channels(1)
+    subscriptions = office.rooms.subscriptions
+    office.sandbox.fail("chat.postMessage", status=429, retry_after=0.1)
+    asked, already = await subscriptions.ask(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
+    office.worker.wake()
+    await office.failed("ratelimited")
+    assert not already and await subscriptions.fate(asked.id) is False
+    assert await subscriptions.of_channel(TEAM, channel) == []
+    await office.receive(FIRST)
+    assert await office.state(Kind.ROOT) == [], "not in force yet"
+    again, already = await subscriptions.ask(TEAM, channel, parse("cbc"), "U0OTHER", office.clock())
+    assert (again.id, already) == (asked.id, False)
+    await asyncio.sleep(0.1)
+    office.forward(seconds=1)
+    await office.done()
+    assert await subscriptions.fate(asked.id) is True
+    assert len(office.texts(channel)) == 1
+    assert "<@U0PERSON>" in str(office.sandbox.messages(channel)[0]["blocks"])
+    assert (await subscriptions.ask(TEAM, channel, parse("CBC"), "U0OTHER", office.clock()))[1]
+
+
+async def test_refused_nothing_is_stored_and_asking_again_works(office: Office) -> None:
+    office.sandbox.ungrant("chat:write.public")
+    channel = office.sandbox.add_channel("elsewhere", bot_member=False)
+    subscriptions = office.rooms.subscriptions
+    asked, _ = await subscriptions.ask(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
+    office.worker.wake()
+    await office.done()
+    assert await subscriptions.fate(asked.id) == "not_in_channel"
+    assert await subscriptions.get(asked.id) is None
+    office.sandbox.invite(channel)
+    await office.rooms.ledger.revive(TEAM, channel, office.clock(), office.clock())
+    office.worker.wake()
+    await office.idle()
+    assert office.texts(channel) == [], "a confirmation doesn't come back without its subscription"
+    again, _ = await subscriptions.ask(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
+    assert again.id != asked.id
+    office.worker.wake()
+    await office.done()
+    assert await subscriptions.fate(again.id) is True
+
+
+async def test_unsubscribing_takes_a_waiting_confirmation_along(office: Office) -> None:
+    (channel,) = office.channels(1)
+    office.sandbox.fail("chat.postMessage", status=429, retry_after=0.1)
+    asked, _ = await office.rooms.subscriptions.ask(TEAM, channel, parse("CBC"), "U0P", office.clock())
+    office.worker.wake()
+    await office.failed("ratelimited")
+    assert await office.rooms.subscriptions.remove(TEAM, channel, None) == []
+    assert await office.rooms.subscriptions.fate(asked.id) == "unsubscribed meanwhile"
+    office.forward(seconds=60)
+    await office.idle()
+    assert office.texts(channel) == []
+
+
+# Workers and the store
+
+
+async def test_two_workers_on_one_database_send_nothing_twice(office: Office, database_path: Any) -> None:
+    channels = await office.subscribed(40)
+    rooms = Rooms(Database(f"sqlite+aiosqlite:///{database_path}"))
+    other = rooms.worker({TEAM: office.client}, office.clock, channel_pause_s=0)
+    running = asyncio.create_task(other.run())
+    await office.idle()
+    for number in range(3):
+        await office.receive(made(f"S26112{number}a"))
+        other.wake()
+    await office.receive(made("S261120a", "UPDATE", 5))
+    await office.done()
+    for channel in channels:
+        assert len(office.texts(channel)) == 4
+    await other.stop()
+    await running
+    await rooms.database.close()
+
+
+async def test_outcomes_that_come_together_are_committed_together(office: Office) -> None:
+    channels = await office.subscribed(60)
+    commits: list[object] = []
+    event.listen(office.rooms.database._engine.sync_engine, "commit", commits.append)
+    await office.receive(FIRST)
+    await office.done()
+    assert all(len(office.texts(channel)) == 1 for channel in channels)
+    assert len(commits) < 60
+
+
+async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(office: Office) -> None:
+    cursed, *others = await office.subscribed(20)
+    async with office.rooms.database.writing() as connection:
+        await connection.execute(
+            text(
+                "CREATE TRIGGER cursed BEFORE UPDATE ON deliveries WHEN NEW.state = 'sent' AND "
+                f"NEW.channel_id = '{cursed}' BEGIN SELECT RAISE(ABORT, 'on purpose'); END"
+            )
+        )
+    await office.receive(FIRST)
+
+    async def all_but_one() -> bool:
+        return [row.channel_id for row in await office.rows() if row.state != "sent"] == [cursed]
+
+    await office.until(all_but_one)
+    await office.receive(SECOND)
+
+    async def replied() -> bool:
+        return all(len(office.texts(channel)) == 2 for channel in others)
+
+    await office.until(replied)
+    assert len(office.texts(cursed)) == 1, "what stands there isn't posted again by this process"
+    async with office.rooms.database.writing() as connection:
+        await connection.execute(text("DROP TRIGGER cursed"))
+    office.sandbox.grant("channels:history")
+    await office.restart()
+    await office.done()
+    assert len(office.texts(cursed)) == 2
+
+
+async def test_stopping_waits_for_what_is_under_way(office: Office) -> None:
+    await office.subscribed()
+    office.sandbox.fail("chat.postMessage", delay=0.3)
+    await office.receive(FIRST)
+
+    async def sending() -> bool:
+        return await office.state(Kind.ROOT) == ["sending"]
+
+    await office.until(sending)
+    await office.worker.stop()
+    assert await office.state(Kind.ROOT) == ["sent"]
+    await office.receive(SECOND)
+    await office.idle()
+    assert await office.state(Kind.REPLY) == ["pending"], "nothing is started after the stop"
+
+
+async def test_stopping_as_a_claim_is_made_leaves_nothing_running(office: Office) -> None:
+    channels = await office.subscribed(30)
+    await office.receive(FIRST)
+    await office.worker.stop()
+    calls = len(office.calls("chat.postMessage"))
+    await office.idle()
+    assert len(office.calls("chat.postMessage")) == calls
+    assert "sending" not in await office.state(Kind.ROOT)
+    office.start()
+    await office.done()
+    assert [len(office.texts(channel)) for channel in channels] == [1] * 30
+
+
+async def test_what_hangs_at_the_stop_is_taken_up_at_the_next_start(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", delay=0.5, drop="before")
+    await office.receive(FIRST)
+
+    async def sending() -> bool:
+        return await office.state(Kind.ROOT) == ["sending"]
+
+    await office.until(sending)
+    await office.worker.stop(0.05)
+    assert await office.state(Kind.ROOT) == ["sending"]
+    office.start()
+    await office.done()
+    assert office.texts(channel) == [shown(FIRST)]
+
+
+async def test_a_message_that_cant_be_rendered_stops_no_other(still_office: Office) -> None:
+    office = still_office
+    bad, good = await office.subscribed(2)
+    real = office.renderer()
+    broken = {bad}
+
+    async def render(delivery: Delivery) -> Words | None:
+        if delivery.channel_id in broken:
+            raise ZeroDivisionError("a fault on purpose")
+        return await real(delivery)
+
+    async def picture_failed(picture_id: int, reason: str) -> None:
+        raise AssertionError("no notice here has a map")
+
+    office.worker = DeliveryWorker(
+        office.rooms.ledger,
+        {TEAM: office.client},
+        render,
+        office.clock,
+        picture_failed=picture_failed,
+        channel_pause_s=0,
+    )
+    office.running.append(asyncio.create_task(office.worker.run()))
+    await office.receive(FIRST)
+    await office.failed("a fault in gwevent, see its log")
+
+    async def posted() -> bool:
+        return len(office.texts(good)) == 1
+
+    await office.until(posted)
+    broken.clear()
+    office.forward(seconds=5)
+    await office.done()
+    assert office.texts(bad) == [shown(FIRST)]
+
+
+async def test_words_are_made_again_after_the_store_failed(office: Office) -> None:
+    await office.subscribed()
+    await office.worker.stop()
+    await office.receive(FIRST)
+    (claimed,) = await office.rooms.ledger.claim(office.clock(), 1)
+    renderer = office.renderer()
+
+    async def run(statement: str) -> None:
+        async with office.rooms.database.writing() as connection:
+            await connection.execute(text(statement))
+
+    await run("ALTER TABLE notices RENAME TO gone")
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await renderer(claimed)
+    await run("ALTER TABLE gone RENAME TO notices")
+    rendered = await renderer(claimed)
+    assert rendered is not None and rendered.message.text == shown(FIRST)
+    # One who is stopped takes the words from nobody.
+    stopped = asyncio.ensure_future(renderer(claimed))
+    await asyncio.sleep(0)
+    stopped.cancel()
+    assert await renderer(claimed) == rendered

@@ -1,0 +1,179 @@
+"""Typed, mentioned and pressed in the local Slack, and answered by the bot as it is built to run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from bot.app import Bot, Rooms
+from bot.filters import parse
+from bot.sandbox.hands import Done
+from bot.sandbox.server import Sandbox
+from bot.settings import Settings
+from bot.sources import Payload, SourceStatus
+from formatters.answer import SHARE
+from tests.bot.house import MOCK, TEAM, Clock, made, take
+
+
+class Silent:
+    """A source that never has anything."""
+
+    async def payloads(self) -> AsyncIterator[Payload]:
+        nothing: tuple[Payload, ...] = ()
+        await asyncio.Event().wait()
+        for payload in nothing:
+            yield payload
+
+    async def acknowledge(self, payload: Payload) -> None:
+        raise AssertionError("nothing was read")
+
+    async def stop(self) -> None:
+        return None
+
+    def status(self) -> SourceStatus:
+        return SourceStatus("silent", True, "reads nothing")
+
+
+@pytest.fixture
+async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock) -> AsyncIterator[Bot]:
+    """The bot on the local Slack, ready."""
+    settings = Settings.model_validate(
+        {
+            "slack_bot_token": sandbox.bot_token,
+            "slack_app_token": sandbox.app_token,
+            "slack_api_url": sandbox.api_url,
+        }
+    )
+    made_bot = Bot(settings, rooms, Silent(), clock)
+    stop = asyncio.Event()
+    running = asyncio.create_task(made_bot.run(stop))
+    async with asyncio.timeout(20):
+        await made_bot.ready.wait()
+    yield made_bot
+    stop.set()
+    await running
+
+
+def words(message: dict[str, Any]) -> str:
+    return f"{message['text']} {message['blocks']}"
+
+
+async def typed(sandbox: Sandbox, channel: str, text: str) -> dict[str, Any]:
+    """Type `/gwevent …` and wait for the answer."""
+    done = await sandbox.command("/gwevent", text, channel=channel)
+    assert done.ok and done.acked_after is not None
+    answer = await done.answer(15)
+    assert answer["ephemeral"]
+    return answer
+
+
+async def pressed(sandbox: Sandbox, channel: str, answer: dict[str, Any]) -> Done:
+    """Press the button that posts an answer to the channel."""
+    return await sandbox.press(channel, answer["ts"], SHARE)
+
+
+async def test_commands_in_any_words(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+    channel = sandbox.add_channel("gw")
+    await take(rooms, made(MOCK))
+    assert "latest" in words(await typed(sandbox, channel, ""))
+    assert MOCK in words(await typed(sandbox, channel, "ms261122A"))
+    assert "newest mock" in words(await typed(sandbox, channel, "latest"))
+    assert "one number from 1 to 20" in words(await typed(sandbox, channel, "recent 999"))
+    assert "silent" in words(await typed(sandbox, channel, "status"))
+    # What Slack escaped is unescaped once, and escaped again on the way out.
+    for text in ('<b> & "q" &lt;', "@observer #gw", "*x* 'OR 1=1", "🛰", "x" * 3_000):
+        answer = await typed(sandbox, channel, text)
+        assert "I don't know" in answer["text"] and "<b>" not in answer["text"]
+        assert "&amp;lt;b" not in answer["text"], "not escaped twice"
+    assert "&lt;b&gt; &amp;" in (await typed(sandbox, channel, "<b> &"))["text"]
+    assert sandbox.messages(channel) == [], "all of it was for who asked alone"
+
+
+async def test_a_mention_is_answered_where_it_was_made(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+    channel = sandbox.add_channel("gw")
+    await take(rooms, made(MOCK))
+    await sandbox.say(f"@gwevent {MOCK.lower()}", channel)
+    await sandbox.wait_for(lambda: sandbox.ephemerals(channel), 15)
+    (answer,) = sandbox.ephemerals(channel)
+    assert MOCK in words(answer) and answer["thread_ts"] is None
+    said = sandbox.messages(channel)[0]
+    await sandbox.say("and @gwevent what is <this>", channel, thread_ts=said["ts"])
+    await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) == 2, 15)
+    answer = sandbox.ephemerals(channel)[1]
+    assert answer["thread_ts"] == said["ts"] and "I don't know" in answer["text"]
+    assert "&lt;this&gt;" in answer["text"]
+
+
+async def test_the_button_posts_the_newest_state_to_the_channel(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms
+) -> None:
+    channel = sandbox.add_channel("gw")
+    await take(rooms, made(MOCK))
+    answer = await typed(sandbox, channel, MOCK)
+    await take(rooms, made(MOCK, "RETRACTION", 5))
+    await pressed(sandbox, channel, answer)
+    await sandbox.wait_for(lambda: sandbox.messages(channel), 15)
+    (posted,) = sandbox.messages(channel)
+    assert "RETRACTED" in words(posted) and SHARE not in words(posted)
+
+
+async def test_subscribe_posts_its_confirmation_and_lists_it(bot: Bot, sandbox: Sandbox) -> None:
+    channel = sandbox.add_channel("gw")
+    assert "Done" in words(await typed(sandbox, channel, "subscribe cbc mock"))
+    (confirmation,) = sandbox.messages(channel)
+    assert f"<@{sandbox.user}>" in words(confirmation) and "CBC mock" in words(confirmation)
+    assert "already" in words(await typed(sandbox, channel, "subscribe MOCK CBC"))
+    assert "CBC mock" in words(await typed(sandbox, channel, "subscriptions"))
+    assert "Unsubscribed" in words(await typed(sandbox, channel, "unsubscribe"))
+    assert "no subscription" in words(await typed(sandbox, channel, "subscriptions"))
+    assert len(sandbox.messages(channel)) == 1
+
+
+@pytest.mark.parametrize("private", [True, False])
+async def test_where_the_bot_may_not_post_nothing_is_stored(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms, private: bool
+) -> None:
+    sandbox.ungrant("chat:write.public")
+    channel = sandbox.add_channel("closed", private=private, bot_member=False)
+    assert "/invite @gwevent" in words(await typed(sandbox, channel, "subscribe CBC"))
+    assert await rooms.subscriptions.of_channel(TEAM, channel) == []
+    assert await rooms.subscriptions.count() == 0
+    sandbox.invite(channel)
+    assert "Done" in words(await typed(sandbox, channel, "subscribe CBC"))
+    assert [s.wish for s in await rooms.subscriptions.of_channel(TEAM, channel)] == [parse("CBC")]
+
+
+async def test_kicked_and_invited_it_catches_up_by_itself(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms, clock: Clock
+) -> None:
+    sandbox.ungrant("chat:write.public")
+    channel = sandbox.add_channel("gw")
+    await typed(sandbox, channel, "subscribe all")
+    sandbox.kick(channel)
+    await take(rooms, made())
+    bot.worker.wake()
+    async with asyncio.timeout(15):
+        while (await rooms.ledger.counts()).waiting:
+            await asyncio.sleep(0.02)
+    assert "not_in_channel" in words(await typed(sandbox, channel, "subscriptions"))
+    sandbox.invite(channel)
+    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 2, 15)
+
+
+async def test_every_event_is_acknowledged(bot: Bot, sandbox: Sandbox) -> None:
+    channel = sandbox.add_channel("gw")
+    sandbox.archive(channel)
+    sandbox.unarchive(channel)
+    sandbox.kick(channel)
+    sandbox.open_home()
+    sandbox.uninstall()
+    await sandbox.wait_for(
+        lambda: (
+            [e for e in sandbox.envelopes if e.type == "events_api"]
+            and all(e.outcome == "acknowledged" for e in sandbox.envelopes)
+        ),
+        15,
+    )

@@ -1,0 +1,253 @@
+"""What people ask, in any words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from bot import __version__
+from bot.answers import Answers, Asker
+from bot.app import Rooms
+from bot.filters import parse
+from bot.sources import SourceStatus
+from bot.store.database import Database
+from formatters import plain
+from formatters.answer import SHARE
+from formatters.message import Message
+from tests.bot.house import MOCK, NOW, REAL, TEAM, Clock, made, subscribe, take
+
+ASKER = Asker(TEAM, "C1", "U0ASKER")
+
+
+def answers(rooms: Rooms, clock: Clock | None = None, sources: Sequence[SourceStatus] = ()) -> Answers:
+    return Answers(
+        rooms.store, rooms.subscriptions, rooms.ledger, clock or Clock(), sources=lambda: list(sources)
+    )
+
+
+async def said(rooms: Rooms, words: str, asker: Asker | None = None) -> str:
+    return plain.render(await answers(rooms).answer(words, asker))
+
+
+def shares(message: Message) -> list[str]:
+    """The words that the button would ask again."""
+    return [
+        element["value"]
+        for block in message.blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+        if element.get("action_id") == SHARE
+    ]
+
+
+@pytest.mark.parametrize("words", ["", "   ", "help", "HELP", "?"])
+async def test_help(rooms: Rooms, words: str) -> None:
+    told = await said(rooms, words)
+    for command in ("latest", "recent", "status", "subscribe", "unsubscribe", "subscriptions"):
+        assert command in told
+
+
+@pytest.mark.parametrize("words", ["ms261122A", "MS261122a", "  Ms261122a ", "MS261122A"])
+async def test_an_id_in_any_case(rooms: Rooms, words: str) -> None:
+    await take(rooms, made(MOCK))
+    assert MOCK in (await answers(rooms).answer(words, None)).text
+
+
+async def test_near_misses_are_offered(rooms: Rooms) -> None:
+    await take(rooms, [made(MOCK), made("S261122bc"), made("S250101zz")])
+    for asked in ("MS261122b", "ms26112a", "MS261122"):
+        assert "Did you mean" in await said(rooms, asked) and MOCK in await said(rooms, asked)
+    assert "S261122bc" in await said(rooms, "261122bc")
+    far = await said(rooms, "S190814bv")
+    assert "No notice of S190814bv was received" in far and "Did you mean" not in far
+
+
+async def test_latest_is_the_newest_real_event(rooms: Rooms) -> None:
+    await take(rooms, [made("S261121a"), made("S261122b", group="Burst"), made(MOCK)])
+    for words, expected in (
+        ("latest", "S261122b"),
+        ("LATEST", "S261122b"),
+        ("latest all", "S261122b"),
+        ("latest cbc", "S261121a"),
+        ("latest Burst", "S261122b"),
+        ("latest mock", MOCK),
+        ("latest CBC mock", MOCK),
+    ):
+        message = await answers(rooms).answer(words, None)
+        assert expected in message.text and "No real event" not in message.text, words
+
+
+@pytest.mark.parametrize("words", ["latest", "latest all", "latest CBC"])
+async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(rooms: Rooms, words: str) -> None:
+    await take(rooms, made(MOCK))
+    message = await answers(rooms).answer(words, None)
+    assert MOCK in message.text
+    assert plain.render(message).startswith("No real event was received yet; this is the newest mock.")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("latest", "No real event was received yet."),
+        ("latest burst", "No Burst real event was received yet."),
+        ("latest mock", "No mock event was received yet."),
+        ("latest test", "No test event was received yet."),
+        ("recent", "No event was received yet."),
+    ],
+)
+async def test_of_nothing_nothing_is_said(rooms: Rooms, words: str, expected: str) -> None:
+    assert await said(rooms, words) == expected
+
+
+async def test_recent_counts_and_chooses(rooms: Rooms) -> None:
+    await take(rooms, [made(f"S2611{day:02}a") for day in range(1, 26)])
+    await take(rooms, [made("S261122q", group="Burst"), made(MOCK)])
+    for words, count in (("recent", 5), ("recent 3 CBC", 3), ("recent cbc 3", 3), ("recent 20", 20)):
+        listed = (await answers(rooms).answer(words, None)).text
+        assert listed.count("S2611") == count, words
+        assert MOCK not in listed
+    assert "S261122q" not in (await answers(rooms).answer("recent 20 CBC", None)).text
+    assert MOCK in (await answers(rooms).answer("recent mock", None)).text
+
+
+@pytest.mark.parametrize("number", ["0", "21", "999", "1" * 900, "00", "3 4"])
+async def test_recent_takes_one_number_from_1_to_20(rooms: Rooms, number: str) -> None:
+    assert await said(rooms, f"recent {number}") == '"recent" takes one number from 1 to 20.'
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["recent -1", "recent 1.5", "recent ³", "recent five", "latest BNS", "subscribe mok", "unsubscribe x"],
+)
+async def test_wrong_words_get_one_sentence(rooms: Rooms, words: str) -> None:
+    told = await said(rooms, words, ASKER)
+    assert "is none of CBC, Burst, all, mock, test, lowsig." in told and "\n" not in told
+
+
+@pytest.mark.parametrize("words", ["latest lowsig", "recent mock test"])
+async def test_more_than_one_kind_gets_a_sentence(rooms: Rooms, words: str) -> None:
+    assert "is more than one kind: CBC, Burst, mock or test." in await said(rooms, words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "frobnicate",
+        "🛰🌌",
+        "*bold* _it_ ~no~ `code`",
+        "<!channel> <@U1> <http://x|y>",
+        "'; DROP TABLE notices; --",
+        "x" * 10_000,
+        "🛰" * 10_000,
+        "latest " * 2_000,
+        "\x00\x07",
+        "S261122a please",
+        "subscribe",
+        "unsubscribe",
+        "subscriptions",
+    ],
+)
+async def test_nonsense_is_answered_in_few_words(rooms: Rooms, words: str) -> None:
+    message = await answers(rooms).answer(words, None)
+    assert message.text and len(message.text) < 300
+    assert "<!channel>" not in str(message.blocks) and "<!channel>" not in message.text
+    assert await rooms.store.ids() == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(
+    st.one_of(
+        st.text(max_size=200),
+        st.lists(
+            st.sampled_from(
+                ["latest", "recent", "status", "CBC", "mock", "3", "S261122a", "subscriptions", "all", "?"]
+            ),
+            max_size=5,
+        ).map(" ".join),
+    )
+)
+async def test_whatever_is_asked_gets_words(rooms: Rooms, words: str) -> None:
+    message = await answers(rooms).answer(words, ASKER if "subscribe" not in words.lower() else None)
+    assert message.text and message.blocks
+    for value in shares(message):
+        assert len(value) <= 2_000
+
+
+async def test_answers_can_be_shared_and_shared_ones_not_again(rooms: Rooms) -> None:
+    await take(rooms, made())
+    for words in ("latest", "s261122a", "recent 3", "status"):
+        assert shares(await answers(rooms).answer(f" {words} ", ASKER)) == [words]
+        assert shares(await answers(rooms).answer(words, ASKER, shared=True)) == []
+        assert shares(await answers(rooms).answer(words, None)) == []
+    for words in ("", "help", "subscriptions", "unsubscribe"):
+        assert shares(await answers(rooms).answer(words, ASKER)) == []
+
+
+async def test_status_counts(rooms: Rooms, clock: Clock) -> None:
+    await subscribe(rooms, "CBC", "C1", "C2")
+    await take(rooms, made())
+    await rooms.store.quarantine(b"noise", "test:1", "Noise.", None, NOW, None, None)
+    clock.forward(minutes=3)
+    source = SourceStatus("hopskotch", True, "reads igwn.gwalert", lag=2)
+    told = plain.render(await answers(rooms, clock, [source]).answer("status", None))
+    for part in (__version__, "hopskotch", "reads igwn.gwalert", "S261122a", "2 "):
+        assert part in told
+    counts = await rooms.ledger.counts()
+    assert (counts.waiting, counts.dead, counts.quarantined) == (2, 0, 1)
+    assert counts.oldest_waiting == NOW
+
+
+async def test_the_terminal_has_no_channel(rooms: Rooms) -> None:
+    for words in ("subscribe CBC", "unsubscribe", "subscriptions"):
+        assert await said(rooms, words) == "Subscriptions belong to a channel: type this in Slack."
+
+
+async def test_unsubscribe_one_all_and_none(rooms: Rooms) -> None:
+    subscriptions = rooms.subscriptions
+    assert "no subscription" in await said(rooms, "unsubscribe", ASKER)
+    for words in ("CBC", "Burst mock", "all"):
+        await subscribe(rooms, words, "C1", "C2")
+    assert "isn't subscribed to CBC mock" in await said(rooms, "unsubscribe cbc mock", ASKER)
+    assert "Unsubscribed from all." in await said(rooms, "unsubscribe all", ASKER), "one that is called so"
+    assert [s.wish.words for s in await subscriptions.of_channel(TEAM, "C1")] == ["CBC", "Burst mock"]
+    assert "Unsubscribed from Burst mock." in await said(rooms, "UNSUBSCRIBE Mock burst", ASKER)
+    await subscribe(rooms, "all mock", "C1")
+    assert "Unsubscribed from CBC, all mock." in await said(rooms, "unsubscribe", ASKER)
+    assert await subscriptions.of_channel(TEAM, "C1") == []
+    assert len(await subscriptions.of_channel(TEAM, "C2")) == 3, "other channels keep theirs"
+
+
+async def test_a_channel_of_another_workspace_is_another_channel(rooms: Rooms) -> None:
+    await subscribe(rooms, "CBC", "C1", team="T2")
+    assert "no subscription" in await said(rooms, "subscriptions", ASKER)
+    assert "no subscription" in await said(rooms, "unsubscribe", ASKER)
+    assert [s.wish for s in await rooms.subscriptions.of_channel("T2", "C1")] == [parse("CBC")]
+
+
+async def test_who_subscribes_twice_is_told_who_did(rooms: Rooms) -> None:
+    await subscribe(rooms, "CBC", "C1")
+    assert "has CBC already" in await said(rooms, "subscribe cbc", ASKER)
+    async with rooms.database.reading() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM deliveries"))).scalar() == 0
+
+
+async def test_a_store_in_trouble_is_a_sentence(database_path: Path) -> None:
+    rooms = Rooms(Database(f"sqlite+aiosqlite:///{database_path}"))
+    raw = sqlite3.connect(database_path)
+    raw.execute("ALTER TABLE superevents RENAME TO gone")
+    raw.close()
+    assert (await said(rooms, "latest")).startswith("The store doesn't answer right now")
+    await rooms.database.close()
+
+
+async def test_the_age_of_an_event_is_told_at_the_clock(rooms: Rooms, clock: Clock) -> None:
+    await take(rooms, made(REAL))
+    clock.now = NOW + timedelta(days=3)
+    assert "3 d" in plain.render(await answers(rooms, clock).answer("recent", None))
