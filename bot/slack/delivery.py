@@ -322,9 +322,18 @@ class DeliveryWorker:
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._done.append((delivery, outcome, written))
         if self._settling is None:
-            self._settling = asyncio.create_task(self._settle_all())
-            self._settling.add_done_callback(_complain)
+            self._start_settling()
         await written
+
+    def _start_settling(self) -> None:
+        self._settling = asyncio.create_task(self._settle_all())
+        self._settling.add_done_callback(self._settled)
+
+    def _settled(self, task: asyncio.Task[None]) -> None:
+        _complain(task)
+        # One that failed leaves behind what came meanwhile.
+        if not task.cancelled() and self._done and self._settling is None:
+            self._start_settling()
 
     async def _settle_all(self) -> None:
         batch: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
