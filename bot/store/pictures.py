@@ -143,7 +143,7 @@ class PictureStore:
     async def to_show(
         self, asked: Collection[tuple[str, int, int]]
     ) -> dict[tuple[str, int, int], StoredPicture]:
-        """By (team, notice, thread) the picture that the thread's root shows now of the notice's map, if any."""
+        """By (team, notice, thread) what the thread's root shows now as the notice's picture, if any."""
         query = select(_p).where(_p.c.notice_id.in_({notice for _, notice, _ in asked}))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
