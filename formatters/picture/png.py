@@ -12,7 +12,7 @@ from PIL import Image
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOURS = 256
 _PALETTE = 3
-_LEVEL = 6
+_LEVEL = 3
 
 
 def encode(rgba: NDArray[np.uint8], dots_per_inch: float) -> bytes:
@@ -23,7 +23,7 @@ def encode(rgba: NDArray[np.uint8], dots_per_inch: float) -> bytes:
         .convert("RGB")
         .quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     )
-    palette = bytes(image.getpalette() or ())
+    palette = bytes(image.getpalette("RGB") or ())
     # Filter 0 in front of each row: neighbouring indices of a palette don't predict each other.
     rows = np.zeros((height, width + 1), np.uint8)
     rows[:, 1:] = np.asarray(image)

@@ -40,6 +40,11 @@ class Window:
     """Half of its side in degrees, at most 90."""
 
     @property
+    def polar(self) -> bool:
+        """Whether a pole lies in it or so near that its meridians run in all directions."""
+        return abs(self.dec) + 1.5 * self.half >= 90
+
+    @property
     def pixel_area(self) -> float:
         """deg² of each pixel of its grid."""
         return (2 * self.half / WINDOW_PIXELS) ** 2
