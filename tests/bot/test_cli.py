@@ -1,0 +1,265 @@
+"""The command line, in process where that is enough."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bot import __version__
+from bot.alerts.samples import Record, to_avro, to_json
+from bot.cli import app
+from tests.bot.house import record
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command on an empty database in an empty folder."""
+    for name in list(os.environ):
+        if name.startswith(("SLACK_", "GWEVENT_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{tmp_path / 'gwevent.sqlite'}")
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+
+    def invoke(*arguments: object) -> Result:
+        return runner.invoke(app, [str(argument) for argument in arguments])
+
+    return invoke
+
+
+@pytest.fixture
+def notice(tmp_path: Path) -> Path:
+    path = tmp_path / "S261122a-preliminary.avro"
+    path.write_bytes(to_avro(record()))
+    return path
+
+
+def refused(result: Result) -> str:
+    """The one sentence of a command that ended with status 2."""
+    assert result.exit_code == 2, result.output
+    assert result.stdout == "" and result.stderr.count("\n") == 1, result.output
+    assert result.stderr.startswith("gwevent: ")
+    return result.stderr
+
+
+def compared(found: Record, wanted: Record, name: str) -> None:
+    """One map: peak and distances exactly, areas within 0.1 %."""
+    assert [found["ra"], found["dec"]] == wanted["peak"], name
+    for area in ("area_50", "area_90"):
+        assert found[area] == pytest.approx(wanted[area], rel=1e-3), (name, area)
+    for distance in ("distance_mean", "distance_std"):
+        assert found[distance] == wanted.get(distance), (name, distance)
+
+
+def test_show_json_agrees_with_what_is_expected_of_every_real_notice(run: Run, shared_notices: Path) -> None:
+    expected = json.loads((shared_notices / "expected.json").read_text())
+    assert expected
+    for name, wanted in expected.items():
+        result = run("show", "--json", shared_notices / name)
+        assert result.exit_code == 0, (name, result.output)
+        found = json.loads(result.stdout)
+        for key in ("superevent_id", "alert_type"):
+            assert found[key] == wanted[key], name
+        assert datetime.fromisoformat(found["time_created"]) == datetime.fromisoformat(wanted["time_created"])
+        assert found["mock"] is found["superevent_id"].startswith("M")
+        published: Any = found["event"]
+        if "map" in wanted:
+            compared(found["localization"], wanted["map"], name)
+            assert "skymap" not in published
+        else:
+            assert found["localization"] is None
+        if "combined" in wanted:
+            compared(found["external_coinc"]["localization"], wanted["combined"], name)
+            assert "combined_skymap" not in found["external_coinc"]
+        else:
+            assert found["external_coinc"] is None or found["external_coinc"]["localization"] is None
+
+
+def test_show_prints_the_user_guides_values(run: Run, shared_notices: Path) -> None:
+    result = run("show", shared_notices / "official" / "MS181101ab-preliminary.avro")
+    assert "RA, Dec = 194.30419921874997, -17.856895095545468" in result.stdout
+    assert "39.76999609489013 ± 8.308435058808886 Mpc" in result.stdout
+
+
+def test_show_reads_avro_and_json_alike(run: Run, notice: Path, tmp_path: Path) -> None:
+    other = tmp_path / "x.bin"
+    other.write_bytes(to_json(record()))
+    found, again = (json.loads(run("show", "--json", path).stdout) for path in (notice, other))
+    # Avro's schema names a key that the JSON leaves out.
+    assert found["event"].pop("mchirp_source") is None
+    assert found == again
+    assert found["superevent_id"] == "S261122a" and found["localization"] is None
+    assert found["event"]["far"] == 1e-9
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is no notice that can be read"),
+        (b"good morning", "neither Avro nor JSON"),
+        (b"{}", "JSON, but no notice"),
+        (to_avro(record())[:500], "is no notice that can be read"),
+        (bytes(10_000), "neither Avro nor JSON"),
+    ],
+)
+@pytest.mark.parametrize("command", ["show", "preview"])
+def test_what_is_no_notice_is_a_sentence(
+    run: Run, tmp_path: Path, content: bytes, why: str, command: str
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    assert why in refused(run(command, path))
+
+
+def test_a_missing_file_and_a_folder_are_sentences(run: Run, tmp_path: Path) -> None:
+    assert "can't be read: No such file or directory." in refused(run("show", tmp_path / "nothing"))
+    assert "can't be read: Is a directory." in refused(run("show", tmp_path))
+
+
+def test_no_traceback_leaves_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "x.avro"
+    path.write_bytes(to_avro(record())[:300])
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "GWEVENT_KAFKA_AUTH": "swordfish"}
+    for arguments in (["show", str(path)], ["show", str(tmp_path)], ["migrate"], ["ask", "latest"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "bot", *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=environment,
+            timeout=100,
+        )
+        assert done.returncode == 2 and done.stdout == ""
+        assert done.stderr.startswith("gwevent: ") and done.stderr.count("\n") == 1, done.stderr
+        assert "swordfish" not in done.stderr
+
+
+def test_preview_shows_root_and_thread(run: Run, notice: Path, tmp_path: Path) -> None:
+    second = tmp_path / "initial.json"
+    second.write_bytes(to_json(record(alert_type="INITIAL", minutes=5)))
+    text = run("preview", second, notice).stdout
+    root, reply = text.split("--- in the thread ---")
+    assert "S261122a" in root and "INITIAL" in root
+    assert reply.strip()
+    out = tmp_path / "blocks.json"
+    assert run("preview", notice, second, "--format", "blocks", "-o", out).stdout == ""
+    messages = json.loads(out.read_text())
+    assert len(messages) == 2 and messages[0]["blocks"][0]["type"] == "header"
+
+
+def test_preview_is_of_one_event(run: Run, notice: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.avro"
+    other.write_bytes(to_avro(record("S261122b")))
+    assert "the notices of one id, not of 2" in refused(run("preview", notice, other))
+    assert "can't be written" in refused(run("preview", notice, "-o", tmp_path / "no" / "where"))
+
+
+def test_ask_answers_from_the_store(run: Run, notice: Path) -> None:
+    assert run("ask", "latest").stdout == "No real event was received yet.\n"
+    assert run("replay", notice).exit_code == 0
+    for words in (["latest"], ["s261122A"], ["latest", "CBC"]):
+        assert "S261122a" in run("ask", *words).stdout
+    assert "I don't know" in run("ask", "frobnicate").stdout
+    assert run("ask").exit_code == 2
+
+
+def test_replay_counts_repeats_and_what_it_cant_read(run: Run, notice: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "notices"
+    folder.mkdir()
+    (folder / "a.avro").write_bytes(to_avro(record()))
+    (folder / "b.json").write_bytes(to_json(record()))
+    (folder / "c.json").write_bytes(to_json(record(alert_type="INITIAL", minutes=5)))
+    (folder / "readme.txt").write_text("These are notices.")
+    assert "3 " not in run("ask", "status").stdout
+    result = run("replay", folder)
+    assert result.exit_code == 0 and "2 stored, 1 repeat, 0 quarantined" in result.stdout
+    assert "readme.txt: skipped, neither Avro nor JSON" in result.stderr.replace("\n", " ")
+    assert "0 stored, 3 repeat, 0 quarantined" in run("replay", folder).stdout
+    (folder / "d.avro").write_bytes(to_avro(record())[:500])
+    result = run("replay", folder)
+    assert result.exit_code == 1 and "0 stored, 3 repeat, 1 quarantined" in result.stdout
+
+
+def test_a_dry_run_stores_nothing(run: Run, notice: Path, tmp_path: Path) -> None:
+    result = run("replay", "--dry-run", notice)
+    assert result.exit_code == 0
+    assert "S261122a PRELIMINARY 2026-11-22 12:00:00 UTC" in result.stdout.replace("\n", " ")
+    assert not (tmp_path / "gwevent.sqlite").exists()
+
+
+def test_the_quarantine_is_tried_again(run: Run, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.avro"
+    bad.write_bytes(to_avro(record())[:500])
+    assert run("replay", bad).exit_code == 1
+    assert run("replay", "--quarantine", "--dry-run").exit_code == 0
+    result = run("replay", "--quarantine")
+    assert result.exit_code == 1 and "0 released, 1 kept" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["replay"], "Name files or folders, or --quarantine"),
+        (["replay", ".", "--quarantine"], "and not both"),
+        (["replay", ".", "--post", "--dry-run"], "choose one"),
+        (["replay", "nothing"], "nothing doesn't exist"),
+        (["replay", ".", "--post"], "SLACK_BOT_TOKEN and SLACK_APP_TOKEN must be set"),
+        (["run"], "SLACK_BOT_TOKEN and SLACK_APP_TOKEN must be set"),
+    ],
+)
+def test_impossible_combinations_are_sentences(
+    run: Run, arguments: list[str], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GWEVENT_KAFKA_AUTH", "off")
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert why in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["show"], ["show", "--jason", "x"], ["frobnicate"], ["demo", "--port", "-1"], ["demo", "--port", "x"]],
+)
+def test_wrong_options_end_with_status_2(run: Run, arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2 and "Traceback" not in result.output
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").stdout == f"gwevent {__version__}\n"
+
+
+def test_migrate_twice_and_what_is_no_database(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        assert run("migrate").stdout == "The database is at this version.\n"
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear colleagues, the meeting is at noon. " * 50)
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{letter}")
+    assert "not a database" in refused(run("migrate"))
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", "postgresql://bot:swordfish@host/x")
+    assert "swordfish" not in refused(run("migrate"))
+
+
+def test_samples_are_notices(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "samples"
+    written = run("samples", folder).stdout.splitlines()
+    assert written and all(Path(path).is_file() for path in written)
+    result = run("replay", "--dry-run", written[0], written[1])
+    assert result.exit_code == 0
+    assert "can't be written" in refused(run("samples", Path(written[0])))
+    assert datetime.now(UTC).strftime("%y%m") in "".join(written)
