@@ -1,0 +1,146 @@
+"""Broker to Slack, gwevent against a plain script. Run it: python tests/benchmarks/end_to_end.py.
+
+The script does what most people write: hop's default reader, `astropy.io.fits`, one synchronous WebClient
+post. Each has a topic of its own on one broker and runs as a process of its own; notices go to them in turn.
+Measured is the time from just before publishing to the arrival of `chat.postMessage` at the local Slack.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bot.alerts.samples import ms181101ab, to_avro
+from bot.app import open_rooms
+from bot.filters import parse
+from bot.sandbox.broker import EmbeddedBroker, Publisher
+from bot.sandbox.server import Sandbox
+from bot.settings import Settings
+
+TOPICS = ("ours", "theirs")
+ROUNDS = 15
+PAUSE_S = 1.3
+"""Between two notices, longer than Slack's second a message a channel, which gwevent keeps by itself."""
+WITHIN_S = 60.0
+AIM = 1.0
+
+
+def script(url: str, api_url: str, token: str, channel: str) -> None:
+    """Read, parse, post, for ever."""
+    from astropy.io import fits
+    from hop.io import StartPosition, Stream
+    from slack_sdk import WebClient
+
+    client = WebClient(token, base_url=api_url)
+    with Stream(auth=False, start_at=StartPosition.EARLIEST).open(url, "r") as stream:
+        for message in stream:
+            content = message.content
+            record = content[0] if isinstance(content, list) else content
+            event = record["event"]
+            with fits.open(io.BytesIO(event["skymap"])) as opened:
+                table, header = opened[1].data, opened[1].header
+                peak = table[table["PROBDENSITY"].argmax()]
+            best = max(event["classification"], key=event["classification"].get)
+            text = f"{record['superevent_id']} {best} FAR {event['far']:.1e} Hz, tile {peak['UNIQ']}, "
+            text += f"{header['DISTMEAN']:.0f} ± {header['DISTSTD']:.0f} Mpc"
+            client.chat_postMessage(channel=channel, text=text)
+
+
+def body(number: int) -> bytes:
+    """A new event each time, so that each opens a message."""
+    now = datetime.now(UTC)
+    record = dict(next(r for r in ms181101ab(now) if r["alert_type"] == "PRELIMINARY"))
+    return to_avro(record | {"superevent_id": f"MS{now:%y%m%d}{chr(97 + number)}"})
+
+
+async def arrival(sandbox: Sandbox, channel: str, already: int) -> float:
+    """The Unix time at which the next post for a channel arrives."""
+
+    def posts() -> list[float]:
+        calls = [c for c in sandbox.calls if c.method == "chat.postMessage"]
+        return [c.time for c in calls if c.args.get("channel") == channel][already:]
+
+    return (await sandbox.wait_for(posts, WITHIN_S))[0]
+
+
+async def measure(folder: Path, rounds: int) -> tuple[list[float], list[float]]:
+    """Both in turn, `rounds` times: seconds from broker to Slack of gwevent and of the script."""
+    started: list[subprocess.Popen[bytes]] = []
+    times: dict[str, list[float]] = {topic: [] for topic in TOPICS}
+    async with Sandbox(limits=False) as sandbox:
+        with EmbeddedBroker() as broker:
+            channels = {topic: sandbox.add_channel(topic) for topic in TOPICS}
+            for topic in TOPICS:
+                broker.create_topic(topic)
+            started.append(await gwevent(sandbox, broker, folder, channels["ours"]))
+            arguments = [broker.url("theirs"), sandbox.api_url, sandbox.bot_token, channels["theirs"]]
+            started.append(subprocess.Popen([sys.executable, __file__, "--script", *arguments]))
+            try:
+                for number in range(rounds + 1):
+                    payload = body(number)
+                    for topic in TOPICS:
+                        with Publisher(broker.url(topic)) as publisher:
+                            before = time.time()
+                            await asyncio.to_thread(publisher.publish, payload)
+                        taken = await arrival(sandbox, channels[topic], number) - before
+                        if number:  # the first of each waits for the start
+                            times[topic].append(taken)
+                        await asyncio.sleep(PAUSE_S / 2)
+            finally:
+                for process in started:
+                    process.kill()
+                    process.wait()
+    return times["ours"], times["theirs"]
+
+
+async def gwevent(
+    sandbox: Sandbox, broker: EmbeddedBroker, folder: Path, channel: str
+) -> subprocess.Popen[bytes]:
+    """Start `gwevent run`, with one subscription in force."""
+    database = f"sqlite:///{folder / 'gwevent.sqlite'}"
+    async with open_rooms(Settings.model_validate({"database_url": database})) as rooms:
+        wish, now = parse("all mock"), datetime.now(UTC)
+        await rooms.subscriptions.add_confirmed(sandbox.team_id, channel, wish, sandbox.user, now)
+    environment: dict[str, Any] = {
+        **os.environ,
+        "SLACK_BOT_TOKEN": sandbox.bot_token,
+        "SLACK_APP_TOKEN": sandbox.app_token,
+        "GWEVENT_SLACK_API_URL": sandbox.api_url,
+        "GWEVENT_DATABASE_URL": database,
+        "GWEVENT_KAFKA_URL": broker.url("ours"),
+        "GWEVENT_KAFKA_AUTH": "off",
+        "GWEVENT_LOG_FORMAT": "json",
+    }
+    command = [sys.executable, "-m", "bot", "run"]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+
+
+def main() -> None:
+    """Print the table; with --script, be the script."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--script", nargs=4, metavar=("URL", "API_URL", "TOKEN", "CHANNEL"))
+    chosen = parser.parse_args()
+    if chosen.script:
+        script(*chosen.script)
+        return
+    with tempfile.TemporaryDirectory(prefix="gwevent-benchmark-") as folder:
+        ours, theirs = asyncio.run(measure(Path(folder), ROUNDS))
+    print(f"Broker to Slack's request, one channel, medians of {ROUNDS} notices in turn")
+    plain, gw = 1000 * statistics.median(theirs), 1000 * statistics.median(ours)
+    ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+    print(f"{'hop, astropy.io.fits, WebClient':<40}{plain:8.0f} ms")
+    print(f"{'gwevent run':<40}{gw:8.0f} ms  {ratio:.2f}  ratio ≤ {AIM:.0f}")
+
+
+if __name__ == "__main__":
+    main()
