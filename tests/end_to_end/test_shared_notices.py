@@ -95,7 +95,7 @@ def judge(root: Json, notice: Known, preliminaries: int) -> None:
     """The root shows this notice: header, push text and every number."""
     words, push = html.unescape(words_of(root)), html.unescape(root["text"]).replace("\u00a0", " ")
     header = root["blocks"][0]["text"]["text"].replace("\u00a0", " ")
-    kind = notice.facts["alert_type"]
+    kind = str(notice.facts["alert_type"])
     stage = STAGES.get(kind, kind)
     if kind == "PRELIMINARY" and preliminaries > 1:
         stage += f" {preliminaries}"
@@ -120,8 +120,8 @@ def judge(root: Json, notice: Known, preliminaries: int) -> None:
     else:
         assert "Burst" in header
         assert f"{event['central_frequency']:.0f} Hz" in words
-    sky = notice.expected["map"]
-    best = notice.expected.get("combined", sky)
+    sky: Json = notice.expected["map"]
+    best: Json = notice.expected.get("combined") or sky
     assert f"{best['area_90']:,.0f} deg²" in push
     for area in {sky["area_90"], best["area_90"]}:
         assert f"{area:,.0f}" in words
@@ -131,7 +131,7 @@ def judge(root: Json, notice: Known, preliminaries: int) -> None:
         assert distance_is(sky, words)
     else:
         assert "Mpc" not in words
-    external = notice.facts.get("external_coinc")
+    external: Json | None = notice.facts.get("external_coinc")
     assert (external is not None) == ("combined" in words.lower())
     if external is not None:
         assert external["observatory"] in words
