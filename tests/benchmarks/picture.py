@@ -1,0 +1,93 @@
+"""A picture, from FITS bytes to PNG. Run it: python tests/benchmarks/picture.py.
+
+Measured against ligo.skymap's own all-sky Mollweide raster in the same process, without contours, areas or an
+inset, where that package is installed; it isn't needed for anything else. Both are warm, and both make a PNG.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.alerts import samples
+from bot.alerts.decode import notice_of
+from bot.pictures import draw_here
+from formatters.superevent import Superevent
+
+ROUNDS = 20
+AIM = 0.75
+"""Of ligo.skymap's time."""
+Work = Callable[[], object]
+
+
+def bns() -> tuple[Superevent, bytes]:
+    """Return a superevent with a map of 19,200 rows that is small enough for an inset, and its map."""
+    record = samples.ms181101ab(datetime.now(UTC))[1]
+    fits: bytes = record["event"]["skymap"]
+    return Superevent.of([notice_of(record)]), fits
+
+
+def ligo_skymap(fits: bytes) -> Work | None:
+    """Return the same map's raster by ligo.skymap; None where the package isn't installed."""
+    if importlib.util.find_spec("ligo") is None or importlib.util.find_spec("ligo.skymap") is None:
+        return None
+    from ligo.skymap.io import read_sky_map
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    def raster() -> bytes:
+        with tempfile.NamedTemporaryFile(suffix=".fits") as file:
+            Path(file.name).write_bytes(fits)
+            table = read_sky_map(file.name, moc=True)
+        # The size and the resolution of this map in gwevent's picture.
+        figure = Figure(figsize=(5, 2.5), dpi=216)
+        canvas = FigureCanvasAgg(figure)
+        axes = figure.add_subplot(projection="astro hours mollweide")
+        axes.imshow_hpx(table, cmap="cylon")
+        out = io.BytesIO()
+        canvas.print_png(out)
+        return out.getvalue()
+
+    return raster
+
+
+def run(rounds: int = ROUNDS) -> dict[str, float]:
+    """Measure in turn, so that a busy machine slows both; medians in milliseconds, by name."""
+    superevent, fits = bns()
+    work: dict[str, Work] = {"gwevent": lambda: draw_here(superevent, fits)}
+    other = ligo_skymap(fits)
+    if other is not None:
+        work["ligo.skymap"] = other
+    times: dict[str, list[float]] = {name: [] for name in work}
+    for task in work.values():
+        task()
+    for _ in range(rounds):
+        for name, task in work.items():
+            start = time.perf_counter()
+            task()
+            times[name].append(1000 * (time.perf_counter() - start))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def main() -> None:
+    """Print the report."""
+    superevent, fits = bns()
+    drawn = draw_here(superevent, fits)
+    print(f"{superevent.superevent_id}, {len(fits):,} bytes of map, {len(drawn.png):,} of PNG")
+    medians = run()
+    for name, value in medians.items():
+        print(f"{name:<15}{value:8.1f} ms")
+    if "ligo.skymap" in medians:
+        print(f"ratio {medians['gwevent'] / medians['ligo.skymap']:.2f}, aim ≤ {AIM}")
+    else:
+        print("ligo.skymap isn't installed: no ratio.")
+
+
+if __name__ == "__main__":
+    main()
