@@ -103,7 +103,9 @@ async def bare(client: AsyncWebClient, channels: Sequence[str], message: Message
 
     async def post(channel: str) -> None:
         async with room:
-            await client.chat_postMessage(channel=channel, text=message.text, blocks=[dict(block) for block in message.blocks])
+            await client.chat_postMessage(
+                channel=channel, text=message.text, blocks=[dict(block) for block in message.blocks]
+            )
 
     start = time.perf_counter()
     await asyncio.gather(*map(post, channels))
