@@ -19,10 +19,13 @@ POST_BURST = 3
 
 
 class Rates:
-    """Counts calls and says how long to wait."""
+    """Counts calls and says how long to wait. `minute` is how long a tier's minute lasts, s."""
 
-    def __init__(self, *, on: bool = True, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, *, on: bool = True, minute: float = MINUTE, clock: Callable[[], float] = monotonic
+    ) -> None:
         self.on = on
+        self._minute = minute
         self._clock = clock
         self._calls: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
         self._free_at: defaultdict[tuple[str, str], float] = defaultdict(float)
@@ -36,10 +39,10 @@ class Rates:
             return 0
         now = self._clock()
         calls = self._calls[team, method]
-        while calls and calls[0] <= now - MINUTE:
+        while calls and calls[0] <= now - self._minute:
             calls.popleft()
         if len(calls) >= per_minute:
-            return max(1, math.ceil(calls[0] + MINUTE - now))
+            return max(1, math.ceil(calls[0] + self._minute - now))
         calls.append(now)
         return 0
 

@@ -27,7 +27,7 @@ from bot.sandbox.guard import guard
 from bot.sandbox.hands import Done, Hands
 from bot.sandbox.messages import to_page
 from bot.sandbox.page_api import PageApi, state
-from bot.sandbox.rates import Rates
+from bot.sandbox.rates import MINUTE, Rates
 from bot.sandbox.refusal import Json, RefusedError
 from bot.sandbox.response_urls import ResponseUrls
 from bot.sandbox.socket_mode import Envelope, Sockets
@@ -47,13 +47,15 @@ class Sandbox:
     """A local Slack with one app in one or more workspaces.
 
     `limits` switches the rate limits; blocks, texts and scopes are always checked. `file_delay` is how long
-    an upload takes to become ready after its completion, in seconds.
+    an upload takes to become ready after its completion, in seconds. `minute` is how long a minute of the
+    tiers ("50 a minute") lasts, in seconds: shorter, a test needn't sit through it.
     """
 
     def __init__(
         self,
         limits: bool = True,
         *,
+        minute: float = MINUTE,
         scopes: Collection[str] = SCOPES,
         events: Collection[str] = EVENTS,
         file_delay: float = 0.2,
@@ -65,7 +67,7 @@ class Sandbox:
         self.workspaces: dict[str, Workspace] = {}
         """By team id."""
         self.file_server = FileServer(self.workspaces, file_delay)
-        self.rates = Rates(on=limits)
+        self.rates = Rates(on=limits, minute=minute)
         self.faults = Faults()
         self._port = 0
         self._runner: web.AppRunner | None = None
