@@ -6,6 +6,7 @@ inset, where that package is installed; it isn't needed for anything else. Both 
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import io
 import statistics
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bot.alerts import samples
 from bot.alerts.decode import notice_of
@@ -37,19 +39,21 @@ def ligo_skymap(fits: bytes) -> Work | None:
     """Return the same map's raster by ligo.skymap; None where the package isn't installed."""
     if importlib.util.find_spec("ligo") is None or importlib.util.find_spec("ligo.skymap") is None:
         return None
-    from ligo.skymap.io import read_sky_map
+    # Its projections are registered with matplotlib by the import.
+    importlib.import_module("ligo.skymap.plot")
+    reader: Any = importlib.import_module("ligo.skymap.io")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     def raster() -> bytes:
         with tempfile.NamedTemporaryFile(suffix=".fits") as file:
             Path(file.name).write_bytes(fits)
-            table = read_sky_map(file.name, moc=True)
+            table = reader.read_sky_map(file.name, moc=True)
         # The size and the resolution of this map in gwevent's picture.
         figure = Figure(figsize=(5, 2.5), dpi=216)
-        canvas = FigureCanvasAgg(figure)
-        axes = figure.add_subplot(projection="astro hours mollweide")
-        axes.imshow_hpx(table, cmap="cylon")
+        canvas: Any = FigureCanvasAgg(figure)
+        axes: Any = figure.add_subplot(projection="astro hours mollweide")
+        axes.imshow_hpx((table, "ICRS"), vmin=0, order="nearest-neighbor", cmap="cylon")
         out = io.BytesIO()
         canvas.print_png(out)
         return out.getvalue()
