@@ -23,6 +23,8 @@ NEEDED_SCOPES = frozenset({"commands", "chat:write", "app_mentions:read"})
 USEFUL_SCOPES = {
     "chat:write.public": "post in public channels without being invited",
     "channels:read": "notice that it was invited back to a channel",
+    "groups:read": "notice the same of private channels",
+    "files:write": "show the sky map's picture",
 }
 CLOCK_OFF_S = 30.0
 BROKER_TIMEOUT_S = 15.0

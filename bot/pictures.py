@@ -39,6 +39,10 @@ class PictureFailed(Exception):
         self.sentence = sentence
 
 
+class PicturesClosed(PictureFailed):
+    """The bot stops: the picture can be drawn after the next start."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What the process needs for one picture."""
@@ -96,12 +100,10 @@ class Pictures:
         finally:
             # Of a task that runs, this ends the process; of one that is done, nothing.
             task.cancel()
+        if self._closed:
+            raise PicturesClosed("The picture wasn't drawn before the bot stopped.")
         if not future.done() or future.cancelled():
-            raise PictureFailed(
-                "The picture wasn't drawn before the bot stopped."
-                if self._closed
-                else "The process that draws pictures didn't answer."
-            )
+            raise PictureFailed("The process that draws pictures didn't answer.")
         error = future.exception()
         if error is None:
             return future.result()
@@ -117,7 +119,7 @@ class Pictures:
 
     def _schedule(self, order: Order) -> Future[Rendered]:
         if self._closed:
-            raise PictureFailed("The bot is stopping, and draws no more pictures.")
+            raise PicturesClosed("The bot is stopping, and draws no more pictures.")
         if self._pool is None or not self._pool.active:
             self._pool = ProcessPool(
                 max_workers=1,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.alerts.decode import UndecodablePayload, maps_of
-from bot.pictures import PictureFailed, Pictures
+from bot.pictures import PictureFailed, Pictures, PicturesClosed
 from bot.slack.client import SlackClient
 from bot.slack.errors import RateLimited, SlackFailure, Unavailable, Unknown
 from bot.store.database import StoreUnavailable
@@ -87,6 +87,9 @@ class PictureWorker:
             drawn = await self._picture(job)
             name = f"{job.superevent_id}-{job.notice_id}.png"
             file_id = await client.upload(drawn.png, name, job.superevent_id, drawn.alt_text)
+        except PicturesClosed:
+            # It stays wanted.
+            return
         except PictureFailed as failure:
             bound.info("no_picture", reason=failure.sentence)
             await self._pictures.failed(job.id, failure.sentence, self._clock())
