@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 _LEFT, _TOP, _SIDE = style.INSET_LEFT, style.INSET_TOP, style.INSET_SIDE
 _RIGHT, _BOTTOM = _LEFT + _SIDE, _TOP + _SIDE
 _SQUARE = (_LEFT, _TOP, _SIDE, _SIDE)
+# A region that runs out of the inset is traced along the edge, and nothing ends there.
+_WITHIN = (_LEFT + 3, _TOP + 3, _SIDE - 6, _SIDE - 6)
 _STEPS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 45.0, 60.0, 90.0)
 _WHOLE = 0.88
 """A region with a larger share of the probability is all of the 90 % region that matters."""
@@ -33,10 +35,10 @@ def closeup(sheet: Sheet, picture: Picture, inset: Inset) -> None:
         across(sheet, (_LEFT + _SIDE / 2, _TOP + _SIDE / 2), picture.words.mark, 110)
     if inset.other is not None:
         lines = _on_sheet(outlines(inset.other.level, 0.9))
-        sheet.lines(lines, style.OTHER, 4, dashed=True, within=_SQUARE)
+        sheet.lines(lines, style.OTHER, 4, dashed=True, within=_WITHIN)
     for level in style.CREDIBLE:
         lines = _on_sheet(outlines(inset.grid.level, level))
-        sheet.lines(lines, style.CONTOUR, style.WIDTHS[level] + 1, cased=True, within=_SQUARE)
+        sheet.lines(lines, style.CONTOUR, style.WIDTHS[level] + 1, cased=True, within=_WITHIN)
     column, row = window_pixels(inset.window, np.array([picture.peak[0]]), np.array([picture.peak[1]]))
     x, y = _on_sheet([np.column_stack((column, row))])[0][0]
     if _LEFT < x < _RIGHT and _TOP < y < _BOTTOM:
@@ -82,10 +84,11 @@ def _number_parallel(sheet: Sheet, line: Floats, text: str) -> None:
         if _TOP + 14 < y < _BOTTOM - 14:
             sheet.text(_LEFT - 10, y, text, style.TICK, style.INK, ha="right")
         return
-    # A circle around a pole.
-    seen = line[np.all((line > (_LEFT, _TOP)) & (line < (_RIGHT, _BOTTOM)), axis=1)]
+    # A circle around a pole: far from what is looked at, which lies in the middle.
+    middle = np.array((_LEFT, _TOP)) + _SIDE / 2
+    seen = line[(np.abs(line - middle) < _SIDE / 2 - 45).all(axis=1)]
     if seen.size:
-        x, y = seen[seen[:, 1].argmax()]
+        x, y = seen[np.hypot(*(seen - middle).T).argmax()]
         sheet.text(float(x), float(y), text, style.TICK, style.INK, ha="center", cased=True)
 
 
