@@ -100,11 +100,12 @@ class Pictures:
         finally:
             # Of a task that runs, this ends the process; of one that is done, nothing.
             task.cancel()
+        # Asked for in any case: asyncio complains about an error that nobody took.
+        error = future.exception() if future.done() and not future.cancelled() else None
         if self._closed:
             raise PicturesClosed("The picture wasn't drawn before the bot stopped.")
         if not future.done() or future.cancelled():
             raise PictureFailed("The process that draws pictures didn't answer.")
-        error = future.exception()
         if error is None:
             return future.result()
         if isinstance(error, UnreadableMap):
