@@ -83,6 +83,6 @@ def actions(*elements: Block) -> Block:
     return {"type": "actions", "elements": list(elements[: mrkdwn.ACTIONS_MAX])}
 
 
-def message(text: str, *blocks: Block) -> Message:
+def message(text: str, *blocks: Block, mentions: tuple[str, ...] = ()) -> Message:
     """A message; `text` escaped already. No-break spaces go from it: notifications are plain."""
-    return Message(fit([mrkdwn.simple_spaces(text)], mrkdwn.TEXT_MAX), tuple(blocks))
+    return Message(fit([mrkdwn.simple_spaces(text)], mrkdwn.TEXT_MAX), tuple(blocks), mentions)

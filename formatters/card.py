@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from formatters import blocks, candidate, names, quantities
 from formatters.message import Block, Message
-from formatters.mrkdwn import HEADER_MAX, NAME_MAX, bold, escape, plain, struck, web_url
+from formatters.mrkdwn import HEADER_MAX, NAME_MAX, bold, escape, mentions, plain, struck, web_url
 from formatters.notice import EARLYWARNING, PRELIMINARY, Category, Event, Notice
 from formatters.superevent import Superevent
 
@@ -37,6 +37,8 @@ class ChannelView:
     """Of the newest map."""
     observers: tuple[str, ...] = ()
     """Slack's ids of the people who said in this channel that they observe, in that order."""
+    mention: tuple[str, ...] = ()
+    """Whom the message notifies, as Slack writes them; empty for everything but a root's first post."""
     root: bool = False
     """Whether it is a channel's root message, which has the button "I'm observing"; an answer hasn't."""
 
@@ -171,6 +173,9 @@ def _time_line(notice: Notice, event: Event) -> str:
 
 def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> Message:
     shown: list[Block] = [blocks.header(title(superevent))]
+    who = mentions(view.mention)
+    if who:
+        shown.insert(0, blocks.section(who))
     first, *others = candidate.source_lines(event) or [candidate.headline(event)]
     shown.append(
         blocks.section(
@@ -191,7 +196,8 @@ def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelVie
     links = link_buttons(notice, view)
     if links is not None:
         shown.append(links)
-    return blocks.message(escape(_push(superevent, notice, event)), *shown)
+    push = escape(_push(superevent, notice, event))
+    return blocks.message(f"{who} {push}" if who else push, *shown, mentions=view.mention)
 
 
 def _where(notice: Notice, event: Event) -> list[str]:

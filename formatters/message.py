@@ -20,3 +20,5 @@ class Message:
 
     text: str
     blocks: tuple[Block, ...] = ()
+    mentions: tuple[str, ...] = ()
+    """The mentions in it that must still notify where the words stand alone: "<!here>", "<@U…>" …"""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from formatters.quantities import NBSP
@@ -35,6 +36,8 @@ NAME_MAX = 60
 SENTENCE_MAX = 300
 """Our own limit for a sentence with others' words in it."""
 
+_MENTION = re.compile(r"<!here>|<!channel>|<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
+_BROADCASTS = {"<!here>": "@here", "<!channel>": "@channel"}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _LOOK_ALIKES = {"*": "∗", "~": "∼", "`": "ˋ", "_": "ˍ"}
 _ELLIPSIS = "…"
@@ -140,6 +143,19 @@ def link(url: object, label: str) -> str:
     target = web_url(url)
     words = escape(label)
     return words if target is None else f"<{target.replace('&', '&amp;')}|{words}>"
+
+
+def mentions(targets: Iterable[str]) -> str:
+    """Mark-up that notifies "<!here>", "<!channel>", "<@U…>", "<!subteam^S…>"; all else is left out."""
+    return " ".join(target for target in targets if _MENTION.fullmatch(target))
+
+
+def named(target: str) -> str:
+    """The same target in a sentence: "@here" as words, which notify nobody.
+
+    People and groups stay mark-up, for Slack alone knows their names.
+    """
+    return _BROADCASTS.get(target) or mentions([target]) or escape(target, NAME_MAX)
 
 
 def bold(escaped: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from formatters.blocks import fit
@@ -28,8 +29,22 @@ def push(message: Message) -> str:
 
 
 def fallback(message: Message) -> str:
-    """The same words as one escaped text, to post alone where Slack refused the blocks."""
-    return fit((escape(line, SECTION_MAX) for line in render(message).splitlines()), TEXT_MAX)
+    """The same words as one escaped text, to post alone where Slack refused the blocks.
+
+    Buttons without an address are left out, for words can't be pressed; mentions still notify.
+    """
+    pressless = replace(message, blocks=tuple(map(_without_buttons, message.blocks)))
+    text = fit((escape(line, SECTION_MAX) for line in render(pressless).splitlines()), TEXT_MAX)
+    for mention in message.mentions:
+        shown = re.escape(escape(strip(mention)))
+        text = re.sub(rf"(?<![\w<]){shown}(?!\w)", lambda _, mention=mention: mention, text, count=1)
+    return text
+
+
+def _without_buttons(block: Block) -> Block:
+    if block["type"] != "actions":
+        return block
+    return {**block, "elements": [item for item in block["elements"] if "url" in item]}
 
 
 def strip(text: str) -> str:
