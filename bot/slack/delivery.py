@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -29,10 +30,13 @@ from bot.slack.words import Words
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.ledger import Dead, Delivery, Kind, Later, Outcome, Sent
+from bot.store.planned import PICTURE_WITHIN
 
 POLL_S = 1.0
 """A wake-up is a hint; the ledger is looked at this often anyway."""
 CONCURRENCY = 100
+EDITS_AT_ONCE = 10
+"""Of one workspace: they are scarce, so what is more urgent mustn't find the last one taken."""
 CHANNEL_PAUSE_S = 1.0
 """Slack's own pace: about one message a second a channel."""
 BACKOFF_CAP_S = 300.0
@@ -86,6 +90,7 @@ class DeliveryWorker:
         self._last_limited: dict[str, tuple[str, float]] = {}
         self._wake = asyncio.Event()
         self._in_flight: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._edits_in_flight: Counter[str] = Counter()
         # What Slack asked us to leave alone, until when, by the loop's clock; "*" is a whole workspace.
         self._paused: dict[tuple[str, str], float] = {}
         self._done: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
@@ -132,7 +137,8 @@ class DeliveryWorker:
 
     async def _sleep(self) -> None:
         now = asyncio.get_running_loop().time()
-        soonest = min((until - now for until in self._paused.values() if until > now), default=POLL_S)
+        pauses = [*self._paused.values(), *self._edits_paused.values()]
+        soonest = min((until - now for until in pauses if until > now), default=POLL_S)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), max(0.005, min(POLL_S, soonest)))
 
@@ -144,18 +150,28 @@ class DeliveryWorker:
         if free < self._concurrency // 4:
             return 0
         busy = _Busy(self._clients, self._in_flight, self._paused)
-        claimed = await self._ledger.claim(self._clock(), free, busy=busy)
+        claimed = await self._ledger.claim(self._clock(), free, busy=busy, edits=self._room_for_edits)
         for delivery in claimed:
             place = (delivery.team_id, delivery.channel_id)
             task = asyncio.create_task(self._deliver(delivery))
             self._in_flight[place] = task
-            task.add_done_callback(lambda task, place=place: self._landed(place, task))  # type: ignore[misc]
+            if delivery.kind is Kind.EDIT:
+                self._edits_in_flight[delivery.team_id] += 1
+            edit = delivery.kind is Kind.EDIT
+            task.add_done_callback(lambda task, place=place, edit=edit: self._landed(place, task, edit))  # type: ignore[misc]
         return len(claimed)
 
-    def _landed(self, place: tuple[str, str], task: asyncio.Task[None]) -> None:
+    def _room_for_edits(self, team_id: str) -> int:
+        if self._edits_paused.get(team_id, 0.0) > asyncio.get_running_loop().time():
+            return 0
+        return EDITS_AT_ONCE - self._edits_in_flight[team_id]
+
+    def _landed(self, place: tuple[str, str], task: asyncio.Task[None], edit: bool) -> None:
         del self._in_flight[place]
+        if edit:
+            self._edits_in_flight[place[0]] -= 1
         _complain(task)
-        if len(self._in_flight) <= self._concurrency * 3 // 4:
+        if edit or len(self._in_flight) <= self._concurrency * 3 // 4:
             self._wake.set()
 
     async def _deliver(self, delivery: Delivery) -> None:
@@ -211,21 +227,10 @@ class DeliveryWorker:
             return Dead(reason="the root can't be edited any more")
         if delivery.shown_revision == delivery.revision:
             return Sent(ts=ts, revision=delivery.revision)
-        wait = self._edits_paused.get(delivery.team_id, 0.0) - asyncio.get_running_loop().time()
-        if wait > 0:
-            return Later(not_before=self._clock() + timedelta(seconds=wait), reason="ratelimited")
         try:
             await client.edit(delivery.channel_id, ts, words.message)
         except FileNotReady as failure:
-            age = self._clock() - (words.picture_since or self._clock())
-            if age < FILE_READY_WITHIN:
-                # Twice as long as it has taken already: soon at first, seldom later.
-                again = self._clock() + max(age, timedelta(seconds=0.3))
-                return Later(not_before=again, reason=failure.reason)
-            assert words.without_picture is not None and words.picture_id is not None
-            await self._picture_failed(words.picture_id, failure.reason)
-            await client.edit(delivery.channel_id, ts, words.without_picture)
-            return Sent(ts=ts, revision=delivery.revision)
+            return await self._edit_without(client, delivery, words, failure)
         except SlackFailure as failure:
             if failure.reason in ROOT_FIXED:
                 return Dead(reason=failure.reason, root_fixed=True)
@@ -234,6 +239,26 @@ class DeliveryWorker:
                 return Dead(reason=failure.reason, root_gone=delivery.subject_id != 0)
             raise
         return Sent(ts=ts, revision=delivery.revision, picture_id=words.picture_id)
+
+    async def _edit_without(
+        self, client: SlackClient, delivery: Delivery, words: Words, failure: FileNotReady
+    ) -> Outcome:
+        """Slack can't show the picture yet: try again soon, while news waits so long and no longer."""
+        now, ts = self._clock(), delivery.root_ts
+        assert ts is not None and words.without_picture is not None and words.picture_id is not None
+        age = now - (words.picture_since or now)
+        again: datetime | None = None
+        if age < FILE_READY_WITHIN:
+            # Twice as long as it has taken already: soon at first, seldom later.
+            again = now + max(age, timedelta(seconds=0.3))
+            words_at = delivery.created_at + PICTURE_WITHIN
+            if not delivery.subject_id or now < words_at:
+                soon = min(again, words_at) if delivery.subject_id else again
+                return Later(not_before=soon, reason=failure.reason)
+        else:
+            await self._picture_failed(words.picture_id, failure.reason)
+        await client.edit(delivery.channel_id, ts, words.without_picture)
+        return Sent(ts=ts, revision=delivery.revision, picture_at=again)
 
     async def _post(self, client: SlackClient, delivery: Delivery, words: Words) -> Outcome:
         thread_ts = None if delivery.kind is Kind.ROOT else delivery.root_ts

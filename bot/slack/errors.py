@@ -46,10 +46,10 @@ class FileNotReady(SlackFailure):
 NO_THREADS = frozenset({"restricted_action_non_threadable_channel", "cannot_reply_to_message"})
 """A reply is refused, a message isn't."""
 
-ROOT_GONE = frozenset({"message_not_found", "thread_not_found"})
-"""Somebody deleted the root message."""
+ROOT_GONE = frozenset({"message_not_found", "thread_not_found", "cant_update_message"})
+"""Somebody deleted the root message. What stands in place of one with replies isn't ours to update."""
 
-ROOT_FIXED = frozenset({"edit_window_closed", "cant_update_message"})
+ROOT_FIXED = frozenset({"edit_window_closed"})
 """The root stands, and can't be edited any more."""
 
 CHANNEL_OUT_OF_REACH = frozenset(

@@ -101,6 +101,12 @@ class PictureWorker:
                 return
             wait = failure.retry_after if isinstance(failure, RateLimited) else 2.0**job.attempts
             await self._pictures.later(job, self._clock() + timedelta(seconds=wait), failure.reason)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # The guard of law 6 for pictures: what can't be drawn must not end the bot, start after start.
+            bound.exception("picture_broke_gwevent")
+            await self._pictures.failed(job.id, "gwevent met a fault of its own.", self._clock())
         else:
             await self._pictures.uploaded(job, file_id, drawn.alt_text, self._clock())
             bound.info("picture_uploaded", file=file_id, bytes=len(drawn.png))

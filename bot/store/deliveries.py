@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.ledger import Counts, Dead, Delivery, Kind, Later, Outcome, PictureState, Sent, State
-from bot.store.planned import touch, want_edits
+from bot.store.ledger import (
+    Counts,
+    Dead,
+    Delivery,
+    Kind,
+    Later,
+    Outcome,
+    Priority,
+    Sent,
+    State,
+)
+from bot.store.pictures import another_tries, follow
+from bot.store.planned import Place, touch, want_edits
 from bot.store.subscriptions import subscriptions_in_force
 
 _d = schema.deliveries
@@ -41,10 +53,16 @@ class Ledger:
             return result.rowcount
 
     async def claim(
-        self, now: datetime, limit: int, *, busy: Container[tuple[str, str]] = ()
+        self,
+        now: datetime,
+        limit: int,
+        *,
+        busy: Container[tuple[str, str]] = (),
+        edits: Callable[[str], int] = lambda _: 1_000_000,
     ) -> list[Delivery]:
         """Claim up to `limit` due deliveries, at most one a channel and none in `busy` channels.
 
+        `edits(team)` says how many edits of a workspace may be claimed.
         A reply waits for its root and for every earlier reply of its thread; an edit only for its root.
         """
         if limit <= 0:
@@ -52,7 +70,7 @@ class Ledger:
         # Of two workers that read the same rows only one finds them still pending.
         async with self._database.writing() as connection:
             rows = (await connection.execute(_due(now))).all()
-            chosen = [row for row in rows if (row.team_id, row.channel_id) not in busy][:limit]
+            chosen = _chosen([row for row in rows if (row.team_id, row.channel_id) not in busy], limit, edits)
             mine: set[int] = set()
             if chosen:
                 claimed = await connection.execute(
@@ -142,6 +160,21 @@ class Ledger:
         """
         async with self._database.writing() as connection:
             return await _revive(connection, (team_id, channel_id), since, now)
+
+
+def _chosen(rows: Sequence[Any], limit: int, edits: Callable[[str], int]) -> list[Any]:
+    """The first of these that may go together."""
+    chosen: list[Any] = []
+    left: dict[str, int] = {}
+    for row in rows:
+        if len(chosen) == limit:
+            break
+        if row.kind == Kind.EDIT.value:
+            if left.setdefault(row.team_id, edits(row.team_id)) <= 0:
+                continue
+            left[row.team_id] -= 1
+        chosen.append(row)
+    return chosen
 
 
 def _due(now: datetime) -> Select[*tuple[Any, ...]]:
@@ -243,12 +276,12 @@ async def _settle_sent(
                 for thread, (d, o) in shown.items()
             ],
         )
-        behind = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(
-            _t.c.id.in_(shown), _t.c.wanted_revision > _t.c.shown_revision
-        )
-        places = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(behind)).all()}
-        await want_edits(connection, places, now)
-    await _follow_pictures(connection, {o.picture_id for _, o in sent if o.picture_id is not None}, now)
+        await _catch_up(connection, {d.thread_id: d for d, _ in shown.values()}, now)
+        for d, o in shown.values():
+            if o.picture_at is not None and d.thread_id is not None:
+                again = {d.thread_id: (d.team_id, d.channel_id)}
+                await touch(connection, again, now, not_before=o.picture_at)
+    await follow(connection, {o.picture_id for _, o in sent if o.picture_id is not None}, now)
     confirmed = [d.subject_id for d, _ in sent if d.kind is Kind.CONFIRMATION]
     if confirmed:
         table = schema.subscriptions
@@ -263,24 +296,22 @@ async def _settle_sent(
         await _revive(connection, place, now - REVIVED_WITHIN, now)
 
 
-async def _follow_pictures(connection: AsyncConnection, shown: set[int], now: datetime) -> None:
-    """A picture that Slack showed once can be shown everywhere: the other roots get it."""
-    table = schema.pictures
-    first = (
-        update(table)
-        .where(table.c.id.in_(shown), table.c.state == PictureState.UPLOADED.value)
-        .values(state=PictureState.READY.value)
-        .returning(table.c.team_id, table.c.superevent_id, table.c.trial_thread_id)
+async def _catch_up(connection: AsyncConnection, shown: Mapping[int | None, Delivery], now: datetime) -> None:
+    """Where something came while a thread's root or its edit was on its way, edit once more."""
+    edit = (_d.c.thread_id == _t.c.id) & (_d.c.kind == Kind.EDIT.value)
+    behind = (
+        select(_t.c.id, _t.c.team_id, _t.c.channel_id, _d.c.id.label("edit"), _d.c.subject_id, _d.c.priority)
+        .join(_d, edit, isouter=True)
+        .where(_t.c.id.in_(shown), _t.c.wanted_revision > _t.c.shown_revision)
     )
-    for picture in (await connection.execute(first)).all() if shown else []:
-        others = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(
-            _t.c.team_id == picture.team_id,
-            _t.c.superevent_id == picture.superevent_id,
-            _t.c.root_ts.is_not(None),
-            _t.c.id != picture.trial_thread_id,
-        )
-        places = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(others)).all()}
-        await touch(connection, places, now)
+    wanted: defaultdict[tuple[int, Priority], dict[int, Place]] = defaultdict(dict)
+    for row in (await connection.execute(behind)).all():
+        sent = shown[row.id]
+        news = row.subject_id if row.edit == sent.id and row.subject_id != sent.subject_id else 0
+        priority = Priority(row.priority) if news else Priority.EDIT
+        wanted[news, priority][row.id] = (row.team_id, row.channel_id)
+    for (news, priority), places in wanted.items():
+        await want_edits(connection, places, now, notice_id=news, priority=priority)
 
 
 async def _places_with_problem(connection: AsyncConnection) -> set[tuple[str, str]]:
@@ -347,6 +378,13 @@ async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead
     for d, o in dead:
         if o.root_fixed:
             await connection.execute(update(_t).where(_t.c.id == d.thread_id).values(root_fixed=True))
+            # Its reply told the thread alone; told again, it shows the channel what the root can't.
+            said = (_d.c.thread_id == d.thread_id) & (_d.c.kind == Kind.REPLY.value)
+            await connection.execute(
+                update(_d)
+                .where(said, _d.c.subject_id == d.subject_id, _d.c.state == State.SENT.value)
+                .values(state=State.PENDING.value, not_before=now, attempts=0)
+            )
         if o.root_gone:
             await _post_anew(connection, d, now)
         if d.kind is Kind.ROOT:
@@ -363,6 +401,8 @@ async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead
             await connection.execute(
                 delete(wish).where(wish.c.id == d.subject_id, wish.c.confirmed_at.is_(None))
             )
+    shows = {d.thread_id for d, _ in dead if d.kind in (Kind.ROOT, Kind.EDIT) and d.thread_id is not None}
+    await another_tries(connection, shows, now)
     problems: Mapping[tuple[str, str], str] = {
         (d.team_id, d.channel_id): o.channel_problem for d, o in dead if o.channel_problem is not None
     }

@@ -91,6 +91,8 @@ class Sent:
     """What a root or an edit shows, by the thread's own count."""
     picture_id: int | None = None
     """The picture that stands in it."""
+    picture_at: datetime | None = None
+    """Its words stand there; when its picture, which Slack couldn't show yet, is tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
@@ -40,6 +41,76 @@ class StoredPicture:
     trial: bool
     """Slack may not be able to show it yet; the caller's thread is the one that tries."""
     created_at: datetime
+
+
+def living_roots(team_id: str, superevent_id: str) -> Select[tuple[int, str, str]]:
+    """The threads (id, team, channel) of an event in a workspace whose root stands or is to come."""
+    root = (_d.c.thread_id == _t.c.id) & (_d.c.kind == Kind.ROOT.value) & (_d.c.state != State.DEAD.value)
+    return (
+        select(_t.c.id, _t.c.team_id, _t.c.channel_id)
+        .join(_d, root)
+        .where(_t.c.team_id == team_id, _t.c.superevent_id == superevent_id)
+    )
+
+
+async def another_tries(connection: AsyncConnection, threads: Collection[int], now: datetime) -> None:
+    """Have other threads try the pictures that these, whose root can't be brought up to date, should have."""
+    if not threads:
+        return
+    theirs = select(_p.c.id, _p.c.team_id, _p.c.superevent_id).where(
+        _p.c.trial_thread_id.in_(threads), _p.c.state == PictureState.UPLOADED.value
+    )
+    for row in (await connection.execute(theirs)).all():
+        await _let_try(connection, row.id, row.team_id, row.superevent_id, now)
+
+
+async def _let_try(
+    connection: AsyncConnection, picture_id: int, team_id: str, superevent_id: str, now: datetime
+) -> None:
+    edit = _d.alias("edit")
+    failed = (
+        select(edit.c.id)
+        .where(edit.c.thread_id == _t.c.id, edit.c.kind == Kind.EDIT.value)
+        .where(edit.c.state == State.DEAD.value)
+        .exists()
+    )
+    able = (
+        living_roots(team_id, superevent_id)
+        .where(~failed)
+        # One that stands already can try at once.
+        .order_by(_t.c.root_ts.is_(None), _t.c.id)
+        .limit(1)
+    )
+    trial = (await connection.execute(able)).first()
+    mine = update(_p).where(_p.c.id == picture_id)
+    if trial is None:
+        # Then each finds out alone.
+        await connection.execute(mine.values(state=PictureState.READY.value, trial_thread_id=None))
+        await _show_all(connection, living_roots(team_id, superevent_id), now)
+        return
+    await connection.execute(mine.values(trial_thread_id=trial.id))
+    await touch(connection, {trial.id: (trial.team_id, trial.channel_id)}, now)
+
+
+async def follow(connection: AsyncConnection, shown: Collection[int], now: datetime) -> None:
+    """A picture that Slack showed once can be shown everywhere: the other roots get it."""
+    if not shown:
+        return
+    first = (
+        update(_p)
+        .where(_p.c.id.in_(shown), _p.c.state == PictureState.UPLOADED.value)
+        .values(state=PictureState.READY.value)
+        .returning(_p.c.team_id, _p.c.superevent_id, _p.c.trial_thread_id)
+    )
+    for row in (await connection.execute(first)).all():
+        # Those too whose root is being posted just now, without it.
+        others = living_roots(row.team_id, row.superevent_id).where(_t.c.id != row.trial_thread_id)
+        await _show_all(connection, others, now)
+
+
+async def _show_all(connection: AsyncConnection, roots: Select[tuple[int, str, str]], now: datetime) -> None:
+    places = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(roots)).all()}
+    await touch(connection, places, now)
 
 
 class PictureStore:
@@ -80,31 +151,12 @@ class PictureStore:
     async def uploaded(self, job: PictureJob, file_id: str, alt_text: str, now: datetime) -> None:
         """Slack has the file: one thread shall try whether it can be shown."""
         async with self._database.writing() as connection:
-            threads = (
-                await connection.execute(
-                    select(_t.c.id, _t.c.team_id, _t.c.channel_id)
-                    .join(_d, (_d.c.thread_id == _t.c.id) & (_d.c.kind == Kind.ROOT.value))
-                    .where(_t.c.team_id == job.team_id, _t.c.superevent_id == job.superevent_id)
-                    .where(_d.c.state != State.DEAD.value)
-                    # One that stands already can try at once.
-                    .order_by(_t.c.root_ts.is_(None), _t.c.id)
-                    .limit(1)
-                )
-            ).all()
-            trial = threads[0] if threads else None
             await connection.execute(
                 update(_p)
                 .where(_p.c.id == job.id)
-                .values(
-                    state=PictureState.UPLOADED.value,
-                    file_id=file_id,
-                    alt_text=alt_text,
-                    trial_thread_id=None if trial is None else trial.id,
-                    created_at=now,
-                )
+                .values(state=PictureState.UPLOADED.value, file_id=file_id, alt_text=alt_text, created_at=now)
             )
-            if trial is not None:
-                await touch(connection, {trial.id: (trial.team_id, trial.channel_id)}, now)
+            await _let_try(connection, job.id, job.team_id, job.superevent_id, now)
 
     async def later(self, job: PictureJob, not_before: datetime, reason: str) -> None:
         """Try again at `not_before`."""

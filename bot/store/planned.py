@@ -93,7 +93,7 @@ async def apply(
     teams = {place[0] for place in edited.values()} | {root.team_id for root in roots}
     if picture and teams:
         await _ask_for_pictures(connection, teams, superevent_id, notice_id, now)
-    due = now + PICTURE_WITHIN if picture else now
+    due = now + PICTURE_WITHIN if picture else None
     await want_edits(connection, edited, now, notice_id=notice_id, not_before=due, priority=edit)
 
 
@@ -129,9 +129,9 @@ async def want_edits(
     ended = _d.c.state.in_([State.SENT.value, State.DEAD.value])
     await connection.execute(update(_d).where(mine, ended).values(again))
     if notice_id:
-        waiting = update(_d).where(mine, _d.c.state == State.PENDING.value)
-        await connection.execute(waiting.values(subject_id=notice_id, priority=int(priority)))
-    if not_before is None or priority is Priority.RETRACTED:
+        under_way = update(_d).where(mine, _d.c.state.in_([State.PENDING.value, State.SENDING.value]))
+        await connection.execute(under_way.values(subject_id=notice_id, priority=int(priority)))
+    if not_before is None:
         # Nothing to wait for any more, unless Slack asked for it (then there is a reason).
         idle = _d.c.reason.is_(None) & (_d.c.not_before > due)
         await connection.execute(
@@ -155,14 +155,20 @@ async def want_edits(
         await connection.execute(insert(_d), rows)
 
 
-async def touch(connection: AsyncConnection, places: Mapping[int, Place], now: datetime) -> None:
+async def touch(
+    connection: AsyncConnection,
+    places: Mapping[int, Place],
+    now: datetime,
+    *,
+    not_before: datetime | None = None,
+) -> None:
     """Have the roots of these threads brought up to date for another reason than a notice."""
     if not places:
         return
     await connection.execute(
         update(_t).where(_t.c.id.in_(places)).values(wanted_revision=_t.c.wanted_revision + 1)
     )
-    await want_edits(connection, places, now)
+    await want_edits(connection, places, now, not_before=not_before)
 
 
 async def _places(connection: AsyncConnection, superevent_id: str) -> dict[int, Place]:

@@ -96,7 +96,9 @@ class Store:
             )
             threads = await threads_of(connection, notice.superevent_id)
             intents = plan(superevent, notice, threads, await subscriptions_in_force(connection))
-            draw = picture and notice.best_localization is not None and not superevent.retracted
+            # A notice that came late isn't shown, so its map needn't be drawn.
+            shown = not superevent.retracted and superevent.latest_with_event is notice
+            draw = picture and shown and notice.best_localization is not None
             await apply(connection, intents, superevent, notice_id, received_at, picture=draw)
             return Recorded(new=True, conflict=False, intents=len(intents))
 
