@@ -103,7 +103,7 @@ class PictureWorker:
             await self._pictures.later(job, self._clock() + timedelta(seconds=wait), failure.reason)
         except StoreUnavailable:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged
             # The guard of law 6 for pictures: what can't be drawn must not end the bot, start after start.
             bound.exception("picture_broke_gwevent")
             await self._pictures.failed(job.id, "gwevent met a fault of its own.", self._clock())
