@@ -14,6 +14,7 @@ COMMANDS = (
     ("recent [N]", "the last N events"),
     ("status", "whether notices arrive, and what waits"),
     ("subscribe [CBC|Burst|all] [mock] [test] [lowsig]", "alerts for this channel"),
+    ("subscribe … notify @here|@channel|@person|@group [if NS]", "the same, with a mention"),
     ("unsubscribe [CBC|Burst|all]", "no more of them"),
     ("subscriptions", "what comes to this channel"),
     ("help", "this list"),
@@ -28,7 +29,11 @@ def overview() -> Message:
         "What /gwevent understands: " + ", ".join(escape(command) for command, _ in COMMANDS),
         blocks.section(intro),
         _commands(),
-        blocks.context("In threads, and anywhere else the app is: @gwevent with the same words."),
+        blocks.context(
+            "Mentions: rather @here than @channel, for @here skips who sleeps. `if NS`: only where light may"
+            " be expected. Mocks mention only with `notify-mocks` before the `if`.",
+            "In threads, and anywhere else the app is: @gwevent with the same words.",
+        ),
     )
 
 

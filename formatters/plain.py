@@ -37,7 +37,7 @@ def fallback(message: Message) -> str:
     text = fit((escape(line, SECTION_MAX) for line in render(pressless).splitlines()), TEXT_MAX)
     for mention in message.mentions:
         shown = re.escape(escape(strip(mention)))
-        text = re.sub(rf"(?<![\w<]){shown}(?!\w)", lambda _, mention=mention: mention, text, count=1)
+        text = re.sub(rf"(?<![\w<]){shown}(?!\w)", mention.replace("\\", r"\\"), text, count=1)
     return text
 
 

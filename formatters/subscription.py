@@ -8,10 +8,42 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from formatters import blocks
+from formatters.mention import NEUTRON_STAR, REMNANT
 from formatters.message import Message
-from formatters.mrkdwn import bold, escape, plain
+from formatters.mrkdwn import SECTION_MAX, bold, escape, named, plain
 
+_TYPED = {"<!here>": "@here", "<!channel>": "@channel"}
 _INCLUDED = "early warnings, SSM, cWB-BBH and alerts significant by coincidence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Whom a subscription mentions, and when."""
+
+    targets: tuple[str, ...]
+    """As Slack writes them: "<!here>", "<!channel>", "<@U…>", "<!subteam^S…>"; at least one."""
+    mock: bool = False
+    """For mocks too."""
+    test: bool = False
+    """For tests too."""
+    only_ns: bool = False
+    """Only where light may be expected (`formatters.mention.neutron_star`)."""
+
+    @property
+    def words(self) -> str:
+        """The canonical words: "notify @here <@U024BE7LH> notify-mocks if NS"."""
+        said = ["notify", *(_TYPED.get(target, target) for target in self.targets)]
+        return " ".join([*said, *self._conditions])
+
+    @property
+    def shown(self) -> str:
+        """The same for a mrkdwn text: people and groups by the names that Slack knows, no broadcast."""
+        return " ".join(["notify", *map(named, self.targets), *self._conditions])
+
+    @property
+    def _conditions(self) -> list[str]:
+        asked = ((self.mock, "notify-mocks"), (self.test, "notify-tests"), (self.only_ns, "if NS"))
+        return [words for wanted, words in asked if wanted]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +58,23 @@ class Wish:
     """Test events too."""
     lowsig: bool = False
     """Low-significance alerts too."""
+    notify: Notify | None = None
+    """Whom they mention; None: nobody."""
 
     @property
     def words(self) -> str:
-        """The canonical words, as one would type them: "CBC mock lowsig"."""
+        """The canonical words, as one would type them: "CBC mock lowsig notify @here if NS"."""
+        return self.what if self.notify is None else f"{self.what} {self.notify.words}"
+
+    @property
+    def shown(self) -> str:
+        """The words for a mrkdwn text."""
+        what = escape(self.what)
+        return what if self.notify is None else f"{what} {self.notify.shown}"
+
+    @property
+    def what(self) -> str:
+        """The words without whom they mention: "CBC mock lowsig"."""
         switches = [word for word in ("mock", "test", "lowsig") if getattr(self, word)]
         return " ".join([self.group, *switches])
 
@@ -50,7 +95,10 @@ class Subscription:
 
 
 def sentence(wish: Wish) -> str:
-    """Exactly what will come: "Real, significant CBC alerts (early warnings, …); mocks too"."""
+    """Exactly what will come: "Real, significant CBC alerts (early warnings, …); mocks too".
+
+    Not escaped; whom it mentions is said by `mentioning`.
+    """
     if wish.group == "Burst":
         what = "Real, significant Burst alerts (alerts significant by coincidence included)"
     else:
@@ -68,35 +116,63 @@ def sentence(wish: Wish) -> str:
     return "; ".join([what, *extras]) + "."
 
 
+def mentioning(notify: Notify) -> str:
+    """Who is mentioned and when, for a mrkdwn text; broadcasts stand as words."""
+    said = "once for each event"
+    if notify.only_ns:
+        said += (
+            f" with BNS + NSBH > {NEUTRON_STAR:g}, HasRemnant × (1 − Terrestrial) > {REMNANT:g}, SSM"
+            " or a coincidence"
+        )
+    said += ", again when it turns significant, gets a coincidence or turns into one of these"
+    said += ", and when it is retracted after that."
+    too = [word for asked, word in ((notify.mock, "mocks"), (notify.test, "tests")) if asked]
+    said += f" For {' and '.join(too)} too." if too else " Never for mocks and tests."
+    if "<!channel>" in notify.targets:
+        said += " @channel wakes everybody; @here skips who sleeps."
+    elif "<!here>" in notify.targets:
+        said += " @here skips who sleeps."
+    return f"Mentions {', '.join(map(named, notify.targets))} {escape(said, SECTION_MAX)}"
+
+
+def _lines(wish: Wish) -> list[str]:
+    """Exactly what will come and whom it mentions, for mrkdwn texts."""
+    lines = [escape(sentence(wish))]
+    return lines if wish.notify is None else [*lines, mentioning(wish.notify)]
+
+
 def confirmed(subscription: Subscription) -> Message:
-    """The post in the channel that proves delivery: what will come, and who asked for it."""
-    words = escape(subscription.wish.words)
+    """The post in the channel that proves delivery: what will come, and who asked for it.
+
+    People and groups that it will mention are mentioned by it, so that they know.
+    """
+    wish = subscription.wish
     by = _user(subscription.created_by)
-    what = sentence(subscription.wish)
+    what = _lines(wish)
     return blocks.message(
-        f"Subscribed: {escape(what)}",
-        blocks.section(f"{bold('Subscribed')} to {bold(words)}, asked for by {by}.", escape(what)),
+        f"Subscribed: {' '.join(what)}",
+        blocks.section(f"{bold('Subscribed')} to {bold(wish.shown)}, asked for by {by}.", *what),
         blocks.context(
             "Each event is one message, kept up to date; its notices follow in the thread. "
-            f"To stop: `/gwevent unsubscribe {words}`"
+            f"To stop: `/gwevent unsubscribe {escape(wish.what)}`"
         ),
     )
 
 
 def promised(wish: Wish) -> Message:
     """The answer to who subscribed: the confirmation follows in the channel."""
-    return _short(f"Subscribing this channel to {escape(wish.words)}; a confirmation follows in the channel.")
+    return _short(f"Subscribing this channel to {wish.shown}; a confirmation follows in the channel.")
 
 
 def subscribed(wish: Wish) -> Message:
     """The answer to who subscribed, once the confirmation stands in the channel."""
-    return _short(f"Done: {escape(sentence(wish))} The post in the channel confirms it.")
+    return _short(f"Done: {' '.join(_lines(wish))} The post in the channel confirms it.")
 
 
 def already(subscription: Subscription) -> Message:
     """The answer where the channel has just this subscription."""
     by = _user(subscription.created_by)
-    return _short(f"This channel has {bold(escape(subscription.wish.words))} already, asked for by {by}.")
+    return _short(f"This channel has {bold(subscription.wish.shown)} already, asked for by {by}.")
 
 
 def listed(subscriptions: Sequence[Subscription]) -> Message:
@@ -107,17 +183,17 @@ def listed(subscriptions: Sequence[Subscription]) -> Message:
     for subscription in subscriptions:
         by = _user(subscription.created_by)
         since = escape(f"since {subscription.created_at.astimezone(UTC):%Y-%m-%d}")
-        lines.append(f"{bold(escape(subscription.wish.words))} · {since} · by {by}")
-        lines.append(escape(sentence(subscription.wish)))
+        lines.append(f"{bold(subscription.wish.shown)} · {since} · by {by}")
+        lines += _lines(subscription.wish)
         if subscription.problem is not None:
             lines.append(f"{bold('Nothing can be posted')}: {escape(plain(subscription.problem))}")
-    words = ", ".join(escape(subscription.wish.words) for subscription in subscriptions)
+    words = ", ".join(subscription.wish.shown for subscription in subscriptions)
     return blocks.message(f"This channel's subscriptions: {words}", blocks.section(*lines))
 
 
 def removed(wishes: Sequence[Wish]) -> Message:
     """After `unsubscribe`: what comes no more."""
-    words = ", ".join(bold(escape(wish.words)) for wish in wishes)
+    words = ", ".join(bold(wish.shown) for wish in wishes)
     return _short(f"Unsubscribed from {words}. Messages already here stay true, but no replies follow.")
 
 
@@ -125,8 +201,8 @@ def not_subscribed(wish: Wish | None, subscriptions: Sequence[Subscription]) -> 
     """After an `unsubscribe` that found nothing to end; `wish` is what it named, None if all were meant."""
     if not subscriptions or wish is None:
         return none()
-    words = ", ".join(bold(escape(subscription.wish.words)) for subscription in subscriptions)
-    return _short(f"This channel isn't subscribed to {bold(escape(wish.words))}; it has {words}.")
+    words = ", ".join(bold(subscription.wish.shown) for subscription in subscriptions)
+    return _short(f"This channel isn't subscribed to {bold(wish.shown)}; it has {words}.")
 
 
 def none() -> Message:

@@ -128,7 +128,7 @@ async def test_recent_takes_one_number_from_1_to_20(rooms: Rooms, number: str) -
 )
 async def test_wrong_words_get_one_sentence(rooms: Rooms, words: str) -> None:
     told = await said(rooms, words, ASKER)
-    assert "is none of CBC, Burst, all, mock, test, lowsig." in told and "\n" not in told
+    assert "is none of CBC, Burst, all, mock, test, lowsig, notify." in told and "\n" not in told
 
 
 @pytest.mark.parametrize("words", ["latest lowsig", "recent mock test"])
