@@ -17,9 +17,10 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers
+from bot.http import HttpServer
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
-from bot.settings import Settings
+from bot.settings import Settings, SettingsError
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
 from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
@@ -66,6 +67,7 @@ class Rooms:
         clients: Mapping[str, SlackClient],
         clock: Callable[[], datetime],
         *,
+        public_url: str | None = None,
         concurrency: int = CONCURRENCY,
         channel_pause_s: float = CHANNEL_PAUSE_S,
     ) -> DeliveryWorker:
@@ -74,7 +76,7 @@ class Rooms:
         async def picture_failed(picture_id: int, reason: str) -> None:
             await self.pictures.failed(picture_id, reason, clock())
 
-        renderer = Renderer(self.store, self.subscriptions, self.observers, self.pictures)
+        renderer = Renderer(self.store, self.subscriptions, self.observers, self.pictures, public_url)
         return DeliveryWorker(
             self.ledger,
             clients,
@@ -121,7 +123,7 @@ class Bot:
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = asyncio.Event()
         """Set once Slack knows us and the source is being read."""
-        self.worker = rooms.worker(self._clients, clock)
+        self.worker = rooms.worker(self._clients, clock, public_url=settings.public_url)
         self.pictures = PictureWorker(
             rooms.store,
             rooms.pictures,
@@ -129,6 +131,12 @@ class Bot:
             Pictures(),
             clock,
             wake_deliveries=self.worker.wake,
+            serve=settings.public_url is not None,
+        )
+        self._http = (
+            None
+            if settings.public_url is None
+            else HttpServer(rooms.pictures, settings.http_host, settings.http_port)
         )
         self.pipeline = Pipeline(
             rooms.store,
@@ -154,6 +162,13 @@ class Bot:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, or until one of the parts ends by a fault, which is raised."""
+        if self._http is not None:
+            try:
+                await self._http.start()
+            except OSError as error:
+                raise SettingsError(
+                    f"GWEVENT_HTTP_PORT {self._settings.http_port} can't be used: {error.strerror}."
+                ) from error
         async with aiohttp.ClientSession() as session:
             self._start(self._consume(), "consume")
             self._start(self.worker.run(), "deliver")
@@ -175,6 +190,8 @@ class Bot:
     async def _stop(self) -> None:
         log.info("stopping")
         parts = [self._source.stop(), self.worker.stop(), self.pictures.close()]
+        if self._http is not None:
+            parts.append(self._http.stop())
         if self._socket is not None:
             parts.append(self._socket.close_async())  # type: ignore[no-untyped-call]
         with suppress(TimeoutError):
@@ -264,10 +281,11 @@ class Bot:
             log.info("mock_payloads_purged", payloads=purged)
         for picture_id, team_id, file_id in await self._rooms.pictures.of_old_mocks(before):
             client = self._clients.get(team_id)
-            if client is None:
-                continue
             try:
-                await client.delete_file(file_id)
+                if file_id is not None and client is None:
+                    continue
+                if file_id is not None and client is not None:
+                    await client.delete_file(file_id)
             except SlackFailure as failure:
                 log.warning("file_not_deleted", file=file_id, reason=failure.reason)
                 continue

@@ -39,12 +39,18 @@ class Settings(BaseSettings):
     """Payloads of mocks are purged after this."""
     mock_pictures: bool = False
     """Pictures for mock and test events too."""
+    public_url: str | None = None
+    """Where Slack reaches this bot's HTTP port from outside, https; then the bot serves pictures itself."""
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8016, ge=0, le=65535)
     ops_channel: str | None = None
     """Channel id that is told about the bot's own troubles."""
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("slack_bot_token", "slack_app_token", "kafka_group", "ops_channel", mode="before")
+    @field_validator(
+        "slack_bot_token", "slack_app_token", "kafka_group", "ops_channel", "public_url", mode="before"
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value
@@ -62,6 +68,13 @@ class Settings(BaseSettings):
         if value is not None and not value.get_secret_value().startswith("xapp-"):
             raise ValueError("it must be the app-level token, which starts with xapp-")
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme != "https" or not urlsplit(value).hostname):
+            raise ValueError("it must be an https address")
+        return None if value is None else value.rstrip("/")
 
     @field_validator("slack_api_url")
     @classmethod

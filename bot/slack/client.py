@@ -224,8 +224,11 @@ def _failure_of(error: SlackApiError) -> SlackFailure:
     data = getattr(response, "data", None)
     data = data if isinstance(data, dict) else {}
     reason = data.get("error")
-    if reason == "invalid_blocks" and any("slack file" in str(why) for why in data.get("errors") or ()):
-        return FileNotReady("invalid slack file")
+    if reason == "invalid_blocks":
+        for why in map(str, data.get("errors") or ()):
+            # A file that isn't ready, or an address that Slack couldn't fetch: the text is all right.
+            if "slack file" in why or "downloading image failed" in why:
+                return FileNotReady(why.partition(" [")[0])
     if status == 429:
         return failure("ratelimited", _seconds(headers.get("Retry-After")))
     if not isinstance(reason, str):

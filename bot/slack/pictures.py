@@ -39,7 +39,10 @@ class PictureWorker:
         clock: Callable[[], datetime],
         *,
         wake_deliveries: Callable[[], None],
+        serve: bool = False,
     ) -> None:
+        """`serve` says that the bot serves pictures itself, so that none is uploaded."""
+        self._serve = serve
         self._store = store
         self._pictures = pictures
         self._clients = clients
@@ -82,6 +85,10 @@ class PictureWorker:
                 return
             if not await self._pictures.is_newest(job):
                 raise PictureFailed("A newer map took its place.")
+            if self._serve:
+                drawn = await self._picture(job)
+                await self._pictures.made(job, drawn.png, drawn.alt_text, self._clock())
+                return
             if not client.may("files:write"):
                 raise PictureFailed("The scope files:write isn't granted.")
             drawn = await self._picture(job)

@@ -10,11 +10,12 @@ from dataclasses import replace
 import structlog
 
 from bot.alerts.comparison import share_kept
+from bot.http import PICTURE_PATH
 from bot.slack.together import Together
 from bot.slack.words import Words
 from bot.store.ledger import Delivery, Kind
 from bot.store.observers import Observers
-from bot.store.pictures import PictureStore
+from bot.store.pictures import PictureStore, StoredPicture
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
 from formatters import apology, card, subscription, update
@@ -35,12 +36,19 @@ class Renderer:
     """Renders deliveries; what is the same for many channels is made once."""
 
     def __init__(
-        self, store: Store, subscriptions: Subscriptions, observers: Observers, pictures: PictureStore
+        self,
+        store: Store,
+        subscriptions: Subscriptions,
+        observers: Observers,
+        pictures: PictureStore,
+        public_url: str | None = None,
     ) -> None:
+        """`public_url` is where the bot serves pictures itself, without a slash at its end."""
         self._store = store
         self._subscriptions = subscriptions
         # A fan-out asks for hundreds of threads at once; one read each costs more than the posts.
         self._observers = Together(observers.of_threads)
+        self._public_url = public_url
         self._pictures = Together(pictures.to_show)
         self._cache: OrderedDict[tuple[object, ...], asyncio.Task[object]] = OrderedDict()
 
@@ -74,13 +82,19 @@ class Renderer:
             stored = await self._pictures((delivery.team_id, notice_id, delivery.thread_id))
         if stored is None:
             return Words(message=plain_card)
-        shown = replace(view, picture=Picture(alt_text=stored.alt_text, file_id=stored.file_id))
+        shown = replace(view, picture=self._shown(stored))
         return Words(
             message=await self._card(delivery, superevent, shown),
             picture_id=stored.id,
             picture_since=stored.created_at,
             without_picture=plain_card,
         )
+
+    def _shown(self, stored: StoredPicture) -> Picture:
+        if stored.token is not None and self._public_url is not None:
+            url = self._public_url + PICTURE_PATH.format(token=stored.token)
+            return Picture(alt_text=stored.alt_text, url=url)
+        return Picture(alt_text=stored.alt_text, file_id=stored.file_id)
 
     async def _newest(self, delivery: Delivery) -> tuple[Superevent, int | None] | None:
         """The superevent as it is now, and the notice whose map a picture would show (none: retracted)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,7 +37,10 @@ class StoredPicture:
     """A picture that a workspace has."""
 
     id: int
-    file_id: str
+    file_id: str | None
+    """Slack's id of it; None where the bot serves it itself."""
+    token: str | None
+    """The unguessable part of its address; None where Slack has the file."""
     alt_text: str
     trial: bool
     """Slack may not be able to show it yet; the caller's thread is the one that tries."""
@@ -158,6 +162,30 @@ class PictureStore:
             )
             await _let_try(connection, job.id, job.team_id, job.superevent_id, now)
 
+    async def made(self, job: PictureJob, png: bytes, alt_text: str, now: datetime) -> None:
+        """The bot serves this picture itself: one thread shall try whether Slack can fetch it."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(_p)
+                .where(_p.c.id == job.id)
+                .values(
+                    state=PictureState.UPLOADED.value,
+                    token=secrets.token_urlsafe(32),
+                    png=png,
+                    alt_text=alt_text,
+                    created_at=now,
+                )
+            )
+            await _let_try(connection, job.id, job.team_id, job.superevent_id, now)
+
+    async def served(self, token: str) -> bytes | None:
+        """The picture (PNG) at this address; None if there is none."""
+        async with self._database.reading() as connection:
+            png: bytes | None = (
+                await connection.execute(select(_p.c.png).where(_p.c.token == token))
+            ).scalar_one_or_none()
+        return png
+
     async def later(self, job: PictureJob, not_before: datetime, reason: str) -> None:
         """Try again at `not_before`."""
         async with self._database.writing() as connection:
@@ -199,7 +227,7 @@ class PictureStore:
         query = select(_p).where(_p.c.notice_id.in_({notice for _, notice, _ in asked}))
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        pictures = {(row.team_id, row.notice_id): row for row in rows if row.file_id is not None}
+        pictures = {(row.team_id, row.notice_id): row for row in rows if row.file_id or row.token}
         found = {}
         for team, notice, thread in asked:
             row = pictures.get((team, notice))
@@ -210,19 +238,20 @@ class PictureStore:
                 found[team, notice, thread] = StoredPicture(
                     id=row.id,
                     file_id=row.file_id,
+                    token=row.token,
                     alt_text=row.alt_text or "",
                     trial=trial,
                     created_at=row.created_at,
                 )
         return found
 
-    async def of_old_mocks(self, received_before: datetime) -> list[tuple[int, str, str]]:
-        """Pictures of mocks received before: (id, team, file), for deleting the files."""
+    async def of_old_mocks(self, received_before: datetime) -> list[tuple[int, str, str | None]]:
+        """Pictures of mocks received before: (id, team, file in Slack if there is one), for deleting them."""
         query = (
             select(_p.c.id, _p.c.team_id, _p.c.file_id)
             .join(schema.superevents, schema.superevents.c.superevent_id == _p.c.superevent_id)
             .where(schema.superevents.c.category == "mock", _p.c.created_at < received_before)
-            .where(_p.c.file_id.is_not(None))
+            .where(_p.c.file_id.is_not(None) | _p.c.token.is_not(None))
         )
         async with self._database.reading() as connection:
             return [(row.id, row.team_id, row.file_id) for row in (await connection.execute(query)).all()]

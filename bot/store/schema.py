@@ -197,6 +197,9 @@ pictures = Table(
     Column("alt_text", Text),
     # Slack's id of the uploaded file.
     Column("file_id", String(32)),
+    # Where the bot serves the picture itself: the unguessable part of its address, and the picture.
+    Column("token", String(64), unique=True),
+    Column("png", LargeBinary),
     # The one thread that tries whether Slack can show the file yet; the rest follow it.
     Column("trial_thread_id", BigInteger),
     Column("attempts", Integer, nullable=False),

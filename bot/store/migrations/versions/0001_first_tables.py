@@ -164,6 +164,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("alt_text", sa.Text(), nullable=True),
         sa.Column("file_id", sa.String(length=32), nullable=True),
+        sa.Column("token", sa.String(length=64), nullable=True),
+        sa.Column("png", sa.LargeBinary(), nullable=True),
         sa.Column("trial_thread_id", sa.BigInteger(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),
@@ -175,6 +177,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pictures")),
         sa.UniqueConstraint("team_id", "notice_id", name=op.f("uq_pictures_team_id_notice_id")),
+        sa.UniqueConstraint("token", name=op.f("uq_pictures_token")),
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("pictures", schema=None) as batch_op:
