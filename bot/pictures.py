@@ -75,6 +75,7 @@ class Pictures:
         self._pictures_per_process = pictures_per_process
         self._pool: ProcessPool | None = None
         self._closed = False
+        self._waiting: set[asyncio.Future[Rendered]] = set()
 
     async def draw(
         self, superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None = None
@@ -88,6 +89,9 @@ class Pictures:
     async def close(self) -> None:
         """End the process at once; pictures still wanted fail."""
         self._closed = True
+        # A pool that is stopped while its process still starts never settles what it was given.
+        for future in self._waiting:
+            future.cancel()
         pool, self._pool = self._pool, None
         if pool is not None:
             await asyncio.to_thread(_end, pool)
@@ -95,9 +99,11 @@ class Pictures:
     async def _run(self, order: Order) -> Rendered:
         task = self._schedule(order)
         future = asyncio.wrap_future(task)
+        self._waiting.add(future)
         try:
             await asyncio.wait({future}, timeout=self._timeout + START)
         finally:
+            self._waiting.discard(future)
             # Of a task that runs, this ends the process; of one that is done, nothing.
             task.cancel()
         # Asked for in any case: asyncio complains about an error that nobody took.
@@ -150,7 +156,11 @@ def _told(superevent: Superevent, rendered: Rendered) -> DrawnPicture:
 
 def _end(pool: ProcessPool) -> None:
     pool.stop()  # type: ignore[no-untyped-call]
-    pool.join(_STOP)
+    try:
+        pool.join(_STOP)
+    except TimeoutError:
+        # The process is a daemon, and goes when the bot does.
+        log.warning("the process that draws pictures is slow to stop", waited=_STOP)
 
 
 def _order(superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None) -> Order:

@@ -16,10 +16,12 @@ import pytest
 from astropy.coordinates import angular_separation, get_body
 from astropy.time import Time
 from astropy.utils import iers
+from typer.testing import CliRunner
 
-from bot import pictures
+from bot import cli, pictures
+from bot.alerts import samples
 from bot.pictures import PictureFailed, Pictures, draw_here, sun_and_moon
-from formatters.notice import RETRACTION
+from formatters.notice import RETRACTION, STAGES
 from formatters.superevent import Superevent
 from tests.pictures import sample
 
@@ -136,6 +138,24 @@ def test_sun_and_moon_are_where_astropy_has_them() -> None:
             assert apart < 0.02 * 0.0174533
 
 
+def test_preview_writes_the_newest_notices_picture(tmp_path: Path) -> None:
+    early, later = (
+        note for note in samples.ms181101ab(datetime.now(UTC)) if note["alert_type"] in STAGES[:2]
+    )
+    notices, out = [tmp_path / "later.avro", tmp_path / "early.avro"], tmp_path / "sky.png"
+    for path, record in zip(notices, (later, early), strict=True):
+        path.write_bytes(samples.to_avro(record))
+    ask = ["preview", *map(str, notices), "--format", "png"]
+    done = CliRunner().invoke(cli.app, [*ask, "-o", str(out)])
+    assert done.exit_code == 0
+    assert "PRELIMINARY" in done.stdout and "90 % credible region" in done.stdout
+    assert out.read_bytes().startswith(b"\x89PNG")
+    for wrong, said in ((ask, "name it with -o"), ([*ask, "-o", str(tmp_path / "no" / "x")], "No such file")):
+        refused = CliRunner().invoke(cli.app, wrong)
+        assert refused.exit_code == 2
+        assert said in refused.stderr
+
+
 def test_its_memory_stays_small(tmp_path: Path) -> None:
     superevent, gw_map, combined = sample("combined")
     assert combined is not None
@@ -145,7 +165,10 @@ def test_its_memory_stays_small(tmp_path: Path) -> None:
     code = """
 import resource, sys
 from pathlib import Path
-from bot import pictures
+from typer.testing import CliRunner
+
+from bot import cli, pictures
+from bot.alerts import samples
 from formatters.notice import Notice
 from formatters.superevent import Superevent
 folder = Path(sys.argv[1])
