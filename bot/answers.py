@@ -161,6 +161,7 @@ class Answers:
                 else status.LastNotice(
                     superevent_id=last.superevent_id, alert_type=last.alert_type, received=last.received
                 ),
+                posting_time=await self._ledger.posting_time(),
                 waiting=counts.waiting,
                 dead=counts.dead,
                 quarantined=counts.quarantined,

@@ -42,6 +42,8 @@ class Status:
     started_at: datetime
     sources: tuple[SourceState, ...]
     last_notice: LastNotice | None
+    posting_time: timedelta | None
+    """From a notice's receipt to its channels, the median of the latest; None before the first."""
     waiting: int
     """Deliveries that are still to be made."""
     dead: int
@@ -58,6 +60,8 @@ def message(status: Status, now: datetime) -> Message:
         lines.insert(0, "No source runs in this process")
     deliveries = quantities.number(status.waiting)
     said = [f"Deliveries waiting: {deliveries}"]
+    if status.posting_time is not None:
+        said.append(f"posted {quantities.span(status.posting_time)} after receipt (median)")
     if status.dead:
         said.append(f"given up: {quantities.number(status.dead)}")
     lines.append(" · ".join(said))

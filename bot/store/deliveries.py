@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime, timedelta
+from statistics import median_low as median
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, or_, select, update
@@ -144,6 +145,21 @@ class Ledger:
             quarantined=quarantined,
             oldest_waiting=min((row[2] for row in waiting), default=None),
         )
+
+    async def posting_time(self, latest: int = 50) -> timedelta | None:
+        """How long the latest roots and replies took from the notice's receipt to the channel, the median.
+
+        None if nothing was posted yet.
+        """
+        query = (
+            select(_d.c.created_at, _d.c.sent_at)
+            .where(_d.c.state == State.SENT.value, _d.c.kind.in_([Kind.ROOT.value, Kind.REPLY.value]))
+            .order_by(_d.c.id.desc())
+            .limit(latest)
+        )
+        async with self._database.reading() as connection:
+            took = [row.sent_at - row.created_at for row in (await connection.execute(query)).all()]
+        return median(took) if took else None
 
     async def next_due(self) -> datetime | None:
         """When the next waiting delivery may go out; None if nothing waits."""

@@ -125,6 +125,7 @@ def state(**changes: object) -> status.Status:
         started_at=NOW - timedelta(hours=5),
         sources=(status.SourceState(name="hopskotch", connected=False, detail="The broker refuses us."),),
         last_notice=last,
+        posting_time=timedelta(seconds=0.4),
         waiting=0,
         dead=0,
         quarantined=0,

@@ -101,6 +101,7 @@ def _status(**problems: int) -> status.Status:
             alert_type="PRELIMINARY",
             received=NOW - timedelta(hours=9 if problems else 0.2),
         ),
+        posting_time=timedelta(seconds=0.42),
         waiting=problems.get("waiting", 0),
         dead=problems.get("dead", 0),
         quarantined=problems.get("quarantined", 0),
