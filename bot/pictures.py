@@ -24,7 +24,6 @@ TIMEOUT = 30.0
 START = 60.0
 """Seconds more for the process to start, and for the pictures that were asked for before."""
 PICTURES_PER_PROCESS = 50
-_STOP = 3.0
 _UNIX_EPOCH = 2_440_587.5
 """Julian date."""
 
@@ -156,11 +155,7 @@ def _told(superevent: Superevent, rendered: Rendered) -> DrawnPicture:
 
 def _end(pool: ProcessPool) -> None:
     pool.stop()  # type: ignore[no-untyped-call]
-    try:
-        pool.join(_STOP)
-    except TimeoutError:
-        # The process is a daemon, and goes when the bot does.
-        log.warning("the process that draws pictures is slow to stop", waited=_STOP)
+    pool.join()
 
 
 def _order(superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None) -> Order:

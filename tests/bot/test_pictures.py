@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from bot import cli, pictures
 from bot.alerts import samples
 from bot.pictures import PictureFailed, Pictures, draw_here, sun_and_moon
-from formatters.notice import RETRACTION, STAGES
+from formatters.notice import INITIAL, PRELIMINARY, RETRACTION
 from formatters.superevent import Superevent
 from tests.pictures import sample
 
@@ -148,7 +148,7 @@ def test_preview_writes_the_newest_notices_picture(tmp_path: Path) -> None:
     ask = ["preview", *map(str, notices), "--format", "png"]
     done = CliRunner().invoke(cli.app, [*ask, "-o", str(out)])
     assert done.exit_code == 0
-    assert "PRELIMINARY" in done.stdout and "90 % credible region" in done.stdout
+    assert "INITIAL" in done.stdout and "90 % credible region" in done.stdout
     assert out.read_bytes().startswith(b"\x89PNG")
     for wrong, said in ((ask, "name it with -o"), ([*ask, "-o", str(tmp_path / "no" / "x")], "No such file")):
         refused = CliRunner().invoke(cli.app, wrong)
