@@ -1,0 +1,292 @@
+"""The life of an event: one thread, always true, whatever comes in whichever order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from bot.alerts.decode import decode
+from bot.alerts.samples import every_event, to_avro
+from bot.sandbox.server import Sandbox
+from formatters.notice import RETRACTION, Notice
+from tests.bot.house import REAL, record
+from tests.end_to_end.desk import NOW, ORIGIN, Desk, desk_in, golden, said, transcript
+from tests.end_to_end.world import Json, World, until
+
+REAL_NAMES = (
+    "real/S230518h-Preliminary_alert.json",
+    "real/S230518h-Initial_alert.json",
+    "real/S241102br-preliminary.json",
+    "real/S241102br-initial.json",
+    "real/S241125n-INITIAL-RAVEN.json",
+    "real/S241125n-UPDATE-RAVEN.json",
+    "mock/MS230425k-preliminary.json",
+    "mock/MS230425k-retraction.json",
+    "mock/MS230425k-initial.json",
+    "mock/MS230425l-preliminary.json",
+    "mock/MS230425l-initial.json",
+    "mock/MS230425m-preliminary.json",
+    "mock/MS230425m-retraction.json",
+)
+MADE = ("bbh", "bns", "ms181101ab", "retracted", "ssm_coincidence")
+WORDS = ("CBC", "all mock lowsig")
+LONG_AGO = "500000"
+
+
+@cache
+def made() -> tuple[bytes, ...]:
+    """Notices by formula: (stories one after the other) in order of time."""
+    events = every_event(NOW)
+    records = [record for name in MADE for record in events[name]]
+    records.sort(key=lambda record: str(record["time_created"]))
+    return tuple(map(to_avro, records))
+
+
+def real(folder: Path) -> tuple[bytes, ...]:
+    return tuple((folder / name).read_bytes() for name in REAL_NAMES)
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with Sandbox(limits=False, file_delay=0.0) as sandbox, desk_in(tmp_path, sandbox) as made:
+        yield made
+
+
+def avro(alert_type: str = "PRELIMINARY", minutes: float = 0, name: str = REAL, **facts: object) -> bytes:
+    return to_avro(record(name, alert_type, minutes, **facts))
+
+
+def head(message: Json) -> str:
+    return str(message["blocks"][0]["text"]["text"])
+
+
+# Whole stories
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
+async def test_real_notices_end_in_the_golden_states(world: World, shared_notices: Path, times: int) -> None:
+    channels = {words: world.sandbox.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
+    for words, channel in channels.items():
+        await world.subscribe(channel, words)
+    bot = world.fork(GWEVENT_MAX_AGE_HOURS=LONG_AGO, GWEVENT_MOCK_PICTURES="false")
+    world.sandbox.ungrant("files:write")
+    await bot.ready()
+    for count, body in enumerate(real(shared_notices), start=1):
+        await world.publish(*[body] * times)
+        await world.delivered(count)
+    await until(
+        lambda: len(bot.logged("notice_repeated")) == (times - 1) * len(REAL_NAMES), what="repeats are known"
+    )
+    for words, channel in channels.items():
+        golden(f"real-{words.replace(' ', '-').lower()}", transcript(world.sandbox.messages(channel)))
+    assert await bot.terminate() == 0
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
+async def test_made_notices_end_in_the_golden_states(desk: Desk, times: int) -> None:
+    channels = {words: desk.sandbox.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
+    for words, channel in channels.items():
+        await desk.subscribe(channel, words)
+    for body in made():
+        await desk.take(body)
+        for _ in range(times - 1):
+            await desk.pipeline.handle(body, ORIGIN)
+        await desk.done()
+    for words, channel in channels.items():
+        golden(f"made-{words.replace(' ', '-').lower()}", transcript(desk.sandbox.messages(channel)))
+
+
+def roots_by_event(messages: Sequence[Json]) -> dict[str, Json]:
+    """Roots by the superevent's id, which ends every header."""
+    return {head(m).split(" · ")[-1]: m for m in messages if not m["thread_ts"]}
+
+
+@dataclass
+class Came:
+    """What came of one event, in the order in which it came."""
+
+    times: list[tuple[datetime, bool]] = field(default_factory=list)
+    """When it was sent, and whether it was a retraction."""
+    opener: int | None = None
+    """Which of them, from 0, found the event no longer or not yet retracted, and opened the root."""
+
+    def add(self, notice: Notice) -> None:
+        self.times.append((notice.time_created, notice.retraction))
+        if self.opener is None and not max(self.times)[1]:
+            self.opener = len(self.times) - 1
+
+
+async def play(desk: Desk, bodies: Sequence[bytes]) -> tuple[list[Json], dict[str, Came]]:
+    """Have notices come in this order; the channel's messages, and what came of each event."""
+    (channel,) = await desk.subscribed(words="all mock lowsig")
+    came: defaultdict[str, Came] = defaultdict(Came)
+    for body in bodies:
+        notice = await asyncio.to_thread(decode, body)
+        came[notice.superevent_id].add(notice)
+        await desk.take(body)
+    return desk.sandbox.messages(channel), came
+
+
+async def shuffled(folder: Path, bodies: Sequence[bytes], seed: int) -> None:
+    mixed = list(bodies)
+    random.Random(seed).shuffle(mixed)
+    ends: list[tuple[list[Json], dict[str, Came]]] = []
+    for order in (bodies, mixed):
+        place = folder / str(len(ends))
+        place.mkdir()
+        async with Sandbox(limits=False) as sandbox, desk_in(place, sandbox) as desk:
+            ends.append(await play(desk, order))
+    (in_order, _), (messages, came) = ends
+    wanted, roots = roots_by_event(in_order), roots_by_event(messages)
+    assert len(roots) == len([m for m in messages if not m["thread_ts"]]), "one root an event"
+    for name, one in came.items():
+        if one.opener is None:
+            assert name not in roots
+            continue
+        assert said(roots[name]) == said(wanted[name])
+        replies = [m for m in messages if m["thread_ts"] == roots[name]["ts"]]
+        assert len(replies) == len(one.times) - one.opener - 1
+    assert roots.keys() == {name for name, one in came.items() if one.opener is not None}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_shuffled_real_notices_end_in_the_same_roots(
+    tmp_path: Path, shared_notices: Path, seed: int
+) -> None:
+    await shuffled(tmp_path, real(shared_notices), seed)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_shuffled_made_notices_end_in_the_same_roots(tmp_path: Path, seed: int) -> None:
+    await shuffled(tmp_path, made(), seed)
+
+
+# One thing at a time
+
+
+async def test_a_late_notice_never_rolls_the_root_back(desk: Desk) -> None:
+    (channel,) = await desk.subscribed()
+    await desk.take(avro("INITIAL", 20, far=1e-12))
+    before = said(desk.root(channel))
+    desk.clock.forward(minutes=1)
+    await desk.take(avro("PRELIMINARY", 0, far=1e-9))
+    (late,) = desk.replies(channel)
+    assert "Late: sent" in said(late) and not late["broadcast"]
+    assert said(desk.root(channel)) == before.replace("Notice 1 of", "Notice 2 of")
+
+
+async def test_a_retraction_is_said_where_the_event_was_seen(desk: Desk) -> None:
+    (channel,) = await desk.subscribed()
+    await desk.take(avro())
+    await desk.take(avro(RETRACTION, 30))
+    root, (reply,) = desk.root(channel), desk.replies(channel)
+    assert head(root).startswith("RETRACTED") and "Was: ~" in str(root["blocks"])
+    assert reply["broadcast"] and "RETRACTED" in said(reply)
+    assert "Treasure Map" not in said(root) and "I'm observing" not in said(root)
+
+
+async def test_a_notice_after_a_retraction_revives_the_event_and_says_so(desk: Desk) -> None:
+    (channel,) = await desk.subscribed()
+    await desk.take(avro())
+    await desk.take(avro(RETRACTION, 30))
+    await desk.take(avro("UPDATE", 40))
+    _, reply = desk.replies(channel)
+    assert "A candidate again" in said(reply) and reply["broadcast"]
+    assert "RETRACTED" not in said(desk.root(channel))
+    assert "I'm observing" in said(desk.root(channel))
+
+
+async def test_a_root_not_yet_attempted_is_cancelled_by_a_retraction(desk: Desk) -> None:
+    (channel,) = await desk.subscribed()
+    client = desk.clients.pop(desk.sandbox.team_id)
+    assert await desk.pipeline.handle(avro(), ORIGIN)
+    assert await desk.pipeline.handle(avro(RETRACTION, 30), ORIGIN)
+    desk.clients[desk.sandbox.team_id] = client
+    await desk.done()
+    assert desk.sandbox.messages(channel) == [] and not desk.calls("chat.postMessage")
+    await desk.take(avro("UPDATE", 40))
+    assert "UPDATE" in head(desk.root(channel)), "revived, it is news to who never saw it"
+    assert desk.replies(channel) == []
+
+
+async def test_who_unsubscribed_keeps_a_true_root_and_gets_no_replies(desk: Desk) -> None:
+    (channel,) = await desk.subscribed()
+    await desk.take(avro())
+    await desk.rooms.subscriptions.remove(desk.sandbox.team_id, channel, None)
+    await desk.take(avro("INITIAL", 20))
+    await desk.take(avro(RETRACTION, 30))
+    assert head(desk.root(channel)).startswith("RETRACTED")
+    assert desk.replies(channel) == []
+
+
+@pytest.mark.parametrize("replied", [False, True], ids=["alone", "with replies"])
+async def test_a_deleted_root_is_posted_anew_at_the_next_notice(desk: Desk, replied: bool) -> None:
+    (channel,) = await desk.subscribed()
+    await desk.take(avro())
+    if replied:
+        await desk.take(avro("PRELIMINARY", 5))
+    workspace, found = desk.sandbox.find(channel)
+    old = desk.root(channel)
+    workspace.delete(workspace.message(found, old["ts"]))
+    # Neither an observer nor a picture brings it back.
+    await desk.rooms.observers.toggle(workspace.id, channel, REAL, desk.sandbox.user, desk.clock())
+    desk.worker.wake()
+    await desk.done()
+    assert desk.roots(channel) == []
+    await desk.take(avro("INITIAL", 20))
+    root = desk.root(channel)
+    assert root["ts"] != old["ts"] and "INITIAL" in head(root)
+    assert desk.replies(channel) == []
+    await desk.take(avro("UPDATE", 40))
+    assert "UPDATE" in head(desk.root(channel))
+    assert [said(m).count("UPDATE") > 0 for m in desk.replies(channel)] == [True]
+
+
+async def test_a_root_that_cant_be_edited_has_its_state_in_the_channel(desk: Desk) -> None:
+    (channel,) = await desk.subscribed()
+    await desk.take(avro())
+    desk.sandbox.fail("chat.update", error="edit_window_closed", times=None)
+    await desk.take(avro("INITIAL", 20))
+    await desk.take(avro("UPDATE", 40))
+    *_, told, last = desk.replies(channel)
+    for message, stage in ((told, "INITIAL"), (last, "UPDATE")):
+        assert message["broadcast"] and stage in head(message)
+        assert "FAR" in said(message) and "HasRemnant" in said(message), "the whole state"
+    assert len(desk.calls("chat.update")) == 1, "it isn't tried in vain again"
+
+
+async def test_a_channel_without_threads_gets_plain_messages(desk: Desk) -> None:
+    (channel,) = await desk.subscribed()
+    await desk.take(avro())
+    desk.sandbox.fail("chat.postMessage", error="restricted_action_non_threadable_channel", channel=channel)
+    await desk.take(avro("INITIAL", 20))
+    root, plain = desk.roots(channel)
+    assert "INITIAL" in head(root) and REAL in said(plain) and "INITIAL" in said(plain)
+
+
+async def test_what_matters_is_broadcast_and_never_of_a_mock(desk: Desk) -> None:
+    turned = {"BNS": 0.03, "NSBH": 0.01, "BBH": 0.95, "Terrestrial": 0.01}
+    for name, words in ((REAL, "all"), (f"M{REAL}", "all mock")):
+        (channel,) = await desk.subscribed(words=words)
+        for body in (
+            avro(name=name),
+            avro("PRELIMINARY", 5, name=name),
+            avro("INITIAL", 10, name=name),
+            avro("UPDATE", 20, name=name),
+            avro("UPDATE", 30, name=name, classification=turned),
+            avro(RETRACTION, 40, name=name),
+            avro("UPDATE", 50, name=name),
+        ):
+            await desk.take(body)
+        (root,) = [m for m in desk.roots(channel) if name in head(m).split(" · ")]
+        shown = [m["broadcast"] for m in desk.replies(channel, root)]
+        wanted = [False, True, False, True, True, True]
+        assert shown == (wanted if name == REAL else [False] * 6)
