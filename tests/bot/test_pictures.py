@@ -139,9 +139,8 @@ def test_sun_and_moon_are_where_astropy_has_them() -> None:
 
 
 def test_preview_writes_the_newest_notices_picture(tmp_path: Path) -> None:
-    early, later = (
-        note for note in samples.ms181101ab(datetime.now(UTC)) if note["alert_type"] in STAGES[:2]
-    )
+    made = samples.ms181101ab(datetime.now(UTC))
+    early, later = (next(r for r in made if r["alert_type"] == stage) for stage in (PRELIMINARY, INITIAL))
     notices, out = [tmp_path / "later.avro", tmp_path / "early.avro"], tmp_path / "sky.png"
     for path, record in zip(notices, (later, early), strict=True):
         path.write_bytes(samples.to_avro(record))
