@@ -32,6 +32,7 @@ from bot.sources.credentials import group_id, load_auth, username_of
 from bot.sources.hopskotch import HopskotchSource
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
+from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.pictures import PictureStore
 from bot.store.store import Store
@@ -61,6 +62,7 @@ class Rooms:
         self.ledger = Ledger(database)
         self.observers = Observers(database)
         self.pictures = PictureStore(database)
+        self.mentions = Mentions(database)
 
     def worker(
         self,
@@ -76,7 +78,18 @@ class Rooms:
         async def picture_failed(picture_id: int, reason: str) -> None:
             await self.pictures.failed(picture_id, reason, clock())
 
-        renderer = Renderer(self.store, self.subscriptions, self.observers, self.pictures, public_url)
+        async def permalink(team_id: str, channel_id: str, ts: str) -> str | None:
+            return await clients[team_id].permalink(channel_id, ts)
+
+        renderer = Renderer(
+            self.store,
+            self.subscriptions,
+            self.observers,
+            self.pictures,
+            self.mentions,
+            permalink,
+            public_url,
+        )
         return DeliveryWorker(
             self.ledger,
             clients,

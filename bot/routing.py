@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.filters import admits_category, matches
+from bot.filters import admits_category, matches, mentioned
+from formatters.mention import upgrades
 from formatters.notice import Category, Notice
-from formatters.subscription import Subscription
+from formatters.subscription import Subscription, Wish
 from formatters.superevent import Superevent
 
 
@@ -35,6 +37,21 @@ class Thread:
     subscription_id: int
     """The subscription that opened it."""
     root: RootState
+    mentioned: frozenset[str] = frozenset()
+    """Who was mentioned, or will be by what waits; as Slack writes them."""
+    told: frozenset[str] = frozenset()
+    """Those of them whose mention may stand in the channel already."""
+
+
+class Occasion(StrEnum):
+    """What a mention is for."""
+
+    ROOT = "root"
+    """The event itself, in the post of its root."""
+    NEWS = "news"
+    """What a later notice brings, in a message of its own."""
+    STAND_DOWN = "standdown"
+    """A retraction, to those who were mentioned before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +61,8 @@ class OpenRoot:
     team_id: str
     channel_id: str
     subscription_id: int
+    mention: tuple[str, ...] = ()
+    """Whom it mentions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +86,16 @@ class CancelRoot:
     thread_id: int
 
 
-Intent = OpenRoot | Reply | Edit | CancelRoot
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Mention these people, groups or the channel because of this notice."""
+
+    thread_id: int
+    targets: tuple[str, ...]
+    occasion: Occasion
+
+
+Intent = OpenRoot | Reply | Edit | CancelRoot | Mention
 
 
 def plan(
@@ -83,7 +111,8 @@ def plan(
     """Say what to do about `notice`, which `superevent` already contains.
 
     `threads` are this superevent's, `subscriptions` all that are in force. Archives (`live` false) fill the
-    store and cause nothing. Old news opens no root and adds no reply, yet edits the roots that exist.
+    store and cause nothing. Old news opens no root, adds no reply and mentions nobody, yet edits the roots
+    that exist.
     """
     if not live:
         return []
@@ -93,6 +122,11 @@ def plan(
     by_channel: dict[tuple[str, str], int] = {}
     for subscription in wanted.values():
         by_channel.setdefault((subscription.team_id, subscription.channel_id), subscription.id)
+    notifying: defaultdict[tuple[str, str], list[Wish]] = defaultdict(list)
+    for subscription in subscriptions:
+        if subscription.wish.notify is not None:
+            notifying[subscription.team_id, subscription.channel_id].append(subscription.wish)
+    before = _without(superevent, notice)
 
     intents: list[Intent] = []
     seen: set[tuple[str, str]] = set()
@@ -109,9 +143,45 @@ def plan(
             intents.append(Edit(thread.id))
         if not old and (thread.subscription_id in in_force or channel in by_channel):
             intents.append(Reply(thread.id))
+        if not old and channel in notifying:
+            intents += _mentions(thread, superevent, before, notifying[channel])
     if not old and not superevent.retracted:
-        intents += [OpenRoot(*channel, by_channel[channel]) for channel in by_channel if channel not in seen]
+        intents += [
+            OpenRoot(*channel, by_channel[channel], _whom(notifying.get(channel, ()), superevent))
+            for channel in by_channel
+            if channel not in seen
+        ]
     return intents
+
+
+def _mentions(
+    thread: Thread, superevent: Superevent, before: Superevent | None, wishes: Sequence[Wish]
+) -> list[Mention]:
+    """Whom this notice mentions in a channel that has a thread: once for the event, once for each upgrade."""
+    if superevent.retracted:
+        asked = dict.fromkeys(t for wish in wishes if wish.notify is not None for t in wish.notify.targets)
+        down = tuple(target for target in asked if target in thread.told)
+        newly = before is not None and not before.retracted
+        return [Mention(thread.id, down, Occasion.STAND_DOWN)] if down and newly else []
+    whom = _whom(wishes, superevent)
+    if thread.root is RootState.WAITING:
+        # Not posted yet, it says the newest by itself; who is new stands in it too.
+        new = tuple(target for target in whom if target not in thread.mentioned)
+        return [Mention(thread.id, new, Occasion.ROOT)] if new else []
+    upgraded = bool(upgrades(before, superevent))
+    held = set(whom if before is None else _whom(wishes, before))
+    again = tuple(t for t in whom if upgraded or t not in thread.mentioned or t not in held)
+    return [Mention(thread.id, again, Occasion.NEWS)] if again else []
+
+
+def _whom(wishes: Sequence[Wish], superevent: Superevent) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(target for wish in wishes for target in mentioned(wish, superevent)))
+
+
+def _without(superevent: Superevent, notice: Notice) -> Superevent | None:
+    """What was known before this notice came; None if nothing was."""
+    known = [n for n in superevent.notices if n.key != notice.key]
+    return Superevent.of(known) if known else None
 
 
 def apology_channels(

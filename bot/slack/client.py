@@ -29,7 +29,14 @@ TIMEOUT_S = 15
 UPLOAD_TIMEOUT_S = 30
 ALT_TEXT_MAX = 1_000
 """Of a file; a block's may be longer (docs.slack.dev/reference/methods/files.getUploadURLExternal)."""
-READING = frozenset({"conversations.history", "conversations.replies", "files.getUploadURLExternal"})
+READING = frozenset(
+    {
+        "chat.getPermalink",
+        "conversations.history",
+        "conversations.replies",
+        "files.getUploadURLExternal",
+    }
+)
 """Methods whose arguments Slack doesn't take as JSON."""
 
 log = structlog.get_logger(__name__)
@@ -107,6 +114,15 @@ class SlackClient:
         """Bring a message to a newer state; its metadata stays. Raises FileNotReady."""
         body = {"channel": channel, "ts": ts, "text": message.text, "blocks": list(message.blocks)}
         await self._or_words_alone("chat.update", body, message)
+
+    async def permalink(self, channel: str, ts: str) -> str | None:
+        """The address of a message; None where Slack doesn't tell it."""
+        try:
+            data = await self._call("chat.getPermalink", {"channel": channel, "message_ts": ts})
+        except SlackFailure as failure:
+            log.warning("no_permalink", reason=failure.reason, channel=channel)
+            return None
+        return str(data["permalink"]) if data.get("permalink") else None
 
     async def upload(self, png: bytes, name: str, title: str, alt_text: str) -> str:
         """Upload a picture that no channel shows by itself; return the file's id.

@@ -50,7 +50,9 @@ LOOKS = 5
 FILE_READY_WITHIN = timedelta(seconds=60)
 """How long an uploaded picture may take to become one that Slack can show."""
 
-_NEWS = frozenset({Kind.ROOT, Kind.REPLY, Kind.APOLOGY})
+_NEWS = frozenset({Kind.ROOT, Kind.REPLY, Kind.MENTION, Kind.APOLOGY})
+_TOP_LEVEL = frozenset({Kind.ROOT, Kind.MENTION})
+"""What stands in the channel itself, though it has a thread."""
 
 log = structlog.get_logger(__name__)
 
@@ -261,7 +263,7 @@ class DeliveryWorker:
         return Sent(ts=ts, revision=delivery.revision, picture_at=again)
 
     async def _post(self, client: SlackClient, delivery: Delivery, words: Words) -> Outcome:
-        thread_ts = None if delivery.kind is Kind.ROOT else delivery.root_ts
+        thread_ts = None if delivery.kind in _TOP_LEVEL else delivery.root_ts
         picture_id = words.picture_id
         try:
             ts = await client.post(
@@ -296,7 +298,7 @@ class DeliveryWorker:
                 delivery.channel_id,
                 delivery.id,
                 since,
-                thread_ts=None if delivery.kind is Kind.ROOT else delivery.root_ts,
+                thread_ts=None if delivery.kind in _TOP_LEVEL else delivery.root_ts,
             )
         except RateLimited:
             raise

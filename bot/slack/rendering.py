@@ -10,15 +10,18 @@ from dataclasses import replace
 import structlog
 
 from bot.alerts.comparison import share_kept
+from bot.filters import mentioned
 from bot.http import PICTURE_PATH
+from bot.routing import Occasion
 from bot.slack.together import Together
 from bot.slack.words import Words
 from bot.store.ledger import Delivery, Kind
+from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.pictures import PictureStore, StoredPicture
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
-from formatters import apology, card, subscription, update
+from formatters import apology, card, mention, subscription, update
 from formatters.card import ChannelView, Picture
 from formatters.message import Message
 from formatters.notice import Notice
@@ -30,6 +33,8 @@ CACHED = 256
 log = structlog.get_logger(__name__)
 
 Work = Callable[[], Awaitable[object]]
+Permalink = Callable[[str, str, str], Awaitable[str | None]]
+"""(team, channel, ts) -> the message's address, None where it isn't known."""
 
 
 class Renderer:
@@ -41,6 +46,8 @@ class Renderer:
         subscriptions: Subscriptions,
         observers: Observers,
         pictures: PictureStore,
+        mentions: Mentions,
+        permalink: Permalink,
         public_url: str | None = None,
     ) -> None:
         """`public_url` is where the bot serves pictures itself, without a slash at its end."""
@@ -50,6 +57,9 @@ class Renderer:
         self._observers = Together(observers.of_threads)
         self._public_url = public_url
         self._pictures = Together(pictures.to_show)
+        self._mentions = Together(mentions.of_roots)
+        self._planned_mention = mentions.get
+        self._permalink = permalink
         self._cache: OrderedDict[tuple[object, ...], asyncio.Task[object]] = OrderedDict()
 
     async def __call__(self, delivery: Delivery) -> Words | None:
@@ -59,6 +69,8 @@ class Renderer:
                 return await self._root(delivery)
             case Kind.REPLY:
                 return await self._reply(delivery)
+            case Kind.MENTION:
+                return await self._mention(delivery)
             case Kind.CONFIRMATION:
                 asked = await self._subscriptions.get(delivery.subject_id)
                 return None if asked is None else Words(message=subscription.confirmed(asked))
@@ -75,7 +87,11 @@ class Renderer:
             # Who never saw the event needn't hear that it is none.
             return None
         assert delivery.thread_id is not None
-        view = ChannelView(root=True, observers=await self._observers(delivery.thread_id) or ())
+        view = ChannelView(
+            root=True,
+            observers=await self._observers(delivery.thread_id) or (),
+            mention=await self._mentioned_by(delivery, superevent),
+        )
         plain_card = await self._card(delivery, superevent, view)
         stored = None
         if notice_id is not None:
@@ -95,6 +111,42 @@ class Renderer:
             url = self._public_url + PICTURE_PATH.format(token=stored.token)
             return Picture(alt_text=stored.alt_text, url=url)
         return Picture(alt_text=stored.alt_text, file_id=stored.file_id)
+
+    async def _mentioned_by(self, delivery: Delivery, superevent: Superevent) -> tuple[str, ...]:
+        """Whom the root's post mentions; an edit nobody, and a root that stood before neither."""
+        if delivery.kind is not Kind.ROOT or delivery.stood or delivery.thread_id is None:
+            return ()
+        targets, wishes = await self._mentions(delivery.thread_id) or ((), ())
+        now = {target for wish in wishes for target in mentioned(wish, superevent)}
+        return tuple(target for target in targets if target in now)
+
+    async def _mention(self, delivery: Delivery) -> Words | None:
+        found = await self._newest(delivery)
+        planned = await self._planned_mention(delivery.subject_id)
+        if found is None or planned is None:
+            return None
+        superevent, _ = found
+        notice = next((n for n in superevent.notices if n.key == planned.notice_key), None)
+        down = planned.occasion is Occasion.STAND_DOWN
+        # What was overtaken meanwhile wakes nobody.
+        if notice is None or superevent.retracted is not down:
+            return None
+        if down:
+            now = {t for wish in planned.wishes if wish.notify is not None for t in wish.notify.targets}
+        else:
+            now = {target for wish in planned.wishes for target in mentioned(wish, superevent)}
+        targets = tuple(target for target in planned.targets if target in now)
+        if not targets:
+            return None
+        assert delivery.root_ts is not None, "the ledger hands out mentions beside posted roots only"
+        root = await self._permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
+
+        def say() -> Message:
+            if down:
+                return mention.stand_down(superevent, targets, root)
+            return mention.news(superevent, notice, targets, root)
+
+        return Words(message=_guarded(superevent, say))
 
     async def _newest(self, delivery: Delivery) -> tuple[Superevent, int | None] | None:
         """The superevent as it is now, and the notice whose map a picture would show (none: retracted)."""

@@ -64,7 +64,8 @@ class Ledger:
         """Claim up to `limit` due deliveries, at most one a channel and none in `busy` channels.
 
         `edits(team)` says how many edits of a workspace may be claimed.
-        A reply waits for its root and for every earlier reply of its thread; an edit only for its root.
+        A reply waits for its root and for every earlier reply of its thread; an edit or a mention only for
+        its root.
         """
         if limit <= 0:
             return []
@@ -196,12 +197,13 @@ def _chosen(rows: Sequence[Any], limit: int, edits: Callable[[str], int]) -> lis
 def _due(now: datetime) -> Select[*tuple[Any, ...]]:
     earlier = _d.alias("earlier")
     order = [_d.c.priority, _d.c.id]
+    unordered = [Kind.EDIT.value, Kind.MENTION.value]
     blocked = (
         select(earlier.c.id)
         .where(
             earlier.c.thread_id == _d.c.thread_id,
             earlier.c.id < _d.c.id,
-            earlier.c.kind != Kind.EDIT.value,
+            earlier.c.kind.not_in(unordered),
             earlier.c.state.in_(OPEN),
         )
         .exists()
@@ -209,7 +211,7 @@ def _due(now: datetime) -> Select[*tuple[Any, ...]]:
     may_go: ColumnElement[bool] = or_(
         _d.c.thread_id.is_(None),
         _d.c.kind == Kind.ROOT.value,
-        _t.c.root_ts.is_not(None) & ((_d.c.kind == Kind.EDIT.value) | ~blocked),
+        _t.c.root_ts.is_not(None) & (_d.c.kind.in_(unordered) | ~blocked),
     )
     place = func.row_number().over(partition_by=[_d.c.team_id, _d.c.channel_id], order_by=order)
     due = (
@@ -370,7 +372,9 @@ async def _post_anew(connection: AsyncConnection, delivery: Delivery, now: datet
     )
     await connection.execute(
         update(_d)
-        .where(mine, _d.c.kind != Kind.ROOT.value, _d.c.state == State.PENDING.value)
+        # Save whom it has yet to mention.
+        .where(mine, _d.c.kind.not_in([Kind.ROOT.value, Kind.MENTION.value]))
+        .where(_d.c.state == State.PENDING.value)
         .values(state=State.DEAD.value, reason="said by a new root message")
     )
     await connection.execute(

@@ -13,6 +13,8 @@ class Kind(StrEnum):
     ROOT = "root"
     REPLY = "reply"
     EDIT = "edit"
+    MENTION = "mention"
+    """A message beside the thread that mentions somebody; its subject is the mention."""
     CONFIRMATION = "confirmation"
     """That a subscription is in force; its subject is the subscription."""
     APOLOGY = "apology"

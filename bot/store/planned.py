@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.routing import CancelRoot, Edit, Intent, OpenRoot, Reply, RootState, Thread
+from bot.routing import CancelRoot, Edit, Intent, Mention, Occasion, OpenRoot, Reply, RootState, Thread
 from bot.store import schema
 from bot.store.ledger import Kind, PictureState, Priority, State, delivery_row
 from formatters.superevent import Superevent
@@ -21,6 +22,7 @@ Place = tuple[str, str]
 """Team and channel."""
 
 _d = schema.deliveries
+_m = schema.mentions
 _t = schema.threads
 
 
@@ -33,19 +35,45 @@ async def threads_of(connection: AsyncConnection, superevent_id: str) -> list[Th
         .where(_t.c.superevent_id == superevent_id)
         .order_by(_t.c.id)
     )
+    rows = (await connection.execute(query)).all()
+    roots = {row.id: _state(row.state, row.doubtful) for row in rows}
+    mentioned, told = await _mentioned(connection, roots)
     return [
         Thread(
             id=row.id,
             team_id=row.team_id,
             channel_id=row.channel_id,
             subscription_id=row.subscription_id,
-            root=_root_state(row.state, row.doubtful),
+            root=roots[row.id],
+            mentioned=frozenset(mentioned[row.id]),
+            told=frozenset(told[row.id]),
         )
-        for row in (await connection.execute(query)).all()
+        for row in rows
     ]
 
 
-def _root_state(state: str | None, doubtful: bool | None) -> RootState:
+async def _mentioned(
+    connection: AsyncConnection, roots: Mapping[int, RootState]
+) -> tuple[Mapping[int, set[str]], Mapping[int, set[str]]]:
+    """Who was or will be mentioned, and who of them may know it already, by thread."""
+    mentioned: defaultdict[int, set[str]] = defaultdict(set)
+    told: defaultdict[int, set[str]] = defaultdict(set)
+    if not roots:
+        return mentioned, told
+    own = (_d.c.kind == Kind.MENTION.value) & (_d.c.subject_id == _m.c.id)
+    query = select(_m, _d.c.state, _d.c.doubtful).join(_d, own, isouter=True)
+    asked = query.where(_m.c.thread_id.in_(roots), _m.c.occasion != Occasion.STAND_DOWN.value)
+    for row in (await connection.execute(asked)).all():
+        in_root = row.occasion == Occasion.ROOT
+        state = roots[row.thread_id] if in_root else _state(row.state, row.doubtful)
+        if state is not RootState.DEAD:
+            mentioned[row.thread_id].update(row.targets.split())
+        if state in (RootState.ATTEMPTED, RootState.POSTED):
+            told[row.thread_id].update(row.targets.split())
+    return mentioned, told
+
+
+def _state(state: str | None, doubtful: bool | None) -> RootState:
     if state == State.SENT:
         return RootState.POSTED
     if state == State.SENDING or (state == State.PENDING and doubtful):
@@ -89,12 +117,60 @@ async def apply(
     ]
     if replies:
         await connection.execute(insert(_d), replies)
+    await _mention(connection, intents, places, notice_id, now)
     edited = {i.thread_id: places[i.thread_id] for i in intents if isinstance(i, Edit)}
     teams = {place[0] for place in edited.values()} | {root.team_id for root in roots}
     if picture and teams:
         await _ask_for_pictures(connection, teams, superevent_id, notice_id, now)
     due = now + PICTURE_WITHIN if picture else None
     await want_edits(connection, edited, now, notice_id=notice_id, not_before=due, priority=edit)
+
+
+async def _mention(
+    connection: AsyncConnection,
+    intents: Sequence[Intent],
+    places: Mapping[int, Place],
+    notice_id: int,
+    now: datetime,
+) -> None:
+    """Write down who is to be mentioned; what doesn't stand in a root is a delivery of its own."""
+    threads = {place: thread_id for thread_id, place in places.items()}
+    wanted = [i for i in intents if isinstance(i, Mention)]
+    wanted += [
+        Mention(threads[i.team_id, i.channel_id], i.mention, Occasion.ROOT)
+        for i in intents
+        if isinstance(i, OpenRoot) and i.mention
+    ]
+    if not wanted:
+        return
+    await connection.execute(
+        insert(_m),
+        [
+            {
+                "thread_id": mention.thread_id,
+                "notice_id": notice_id,
+                "occasion": mention.occasion.value,
+                "targets": " ".join(mention.targets),
+            }
+            for mention in wanted
+        ],
+    )
+    own = select(_m.c.id, _m.c.thread_id).where(
+        _m.c.notice_id == notice_id, _m.c.occasion != Occasion.ROOT.value
+    )
+    rows = [
+        delivery_row(
+            *places[row.thread_id],
+            Kind.MENTION,
+            row.id,
+            now,
+            thread_id=row.thread_id,
+            slot=f"mention:{row.thread_id}:{notice_id}",
+        )
+        for row in (await connection.execute(own)).all()
+    ]
+    if rows:
+        await connection.execute(insert(_d), rows)
 
 
 async def want_edits(
@@ -210,6 +286,7 @@ async def _open_roots(
     known = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
     for place in wanted.keys() & known.keys():
         await connection.execute(delete(_d).where(_d.c.thread_id == known[place]))
+        await connection.execute(delete(_m).where(_m.c.thread_id == known[place]))
         await connection.execute(
             update(_t)
             .where(_t.c.id == known[place])

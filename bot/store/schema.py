@@ -59,7 +59,7 @@ metadata = MetaData(
 superevents = Table(
     "superevents",
     metadata,
-    Column("superevent_id", String(32), primary_key=True),
+    Column("superevent_id", String(64), primary_key=True),
     Column("category", String(8), nullable=False),
     # Counts the notices stored; what a root shows is a revision.
     Column("revision", Integer, nullable=False),
@@ -74,7 +74,7 @@ notices = Table(
     metadata,
     Column("id", BigId, primary_key=True),
     Column("superevent_id", ForeignKey("superevents.superevent_id"), nullable=False),
-    Column("alert_type", String(32), nullable=False),
+    Column("alert_type", String(64), nullable=False),
     Column("time_created", UtcDateTime, nullable=False),
     Column("received_at", UtcDateTime, nullable=False, index=True),
     Column("origin", String(255), nullable=False),
@@ -99,7 +99,7 @@ quarantine = Table(
     Column("body", LargeBinary, nullable=False),
     Column("origin", String(255), nullable=False),
     Column("reason", Text, nullable=False),
-    Column("superevent_id", String(32)),
+    Column("superevent_id", String(64)),
     Column("received_at", UtcDateTime, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -157,7 +157,7 @@ deliveries = Table(
     Column("channel_id", String(32), nullable=False),
     Column("kind", String(16), nullable=False),
     # What makes the delivery the only one of its kind in its channel: "root:<superevent>", "reply:<notice>" …
-    Column("slot", String(64), nullable=False),
+    Column("slot", String(96), nullable=False),
     Column("thread_id", ForeignKey("threads.id"), index=True),
     # The row that is rendered: a notice, a subscription, a quarantined payload, as the kind says.
     Column("subject_id", BigInteger, nullable=False),
@@ -174,6 +174,20 @@ deliveries = Table(
     Column("ts", String(32)),
     UniqueConstraint("team_id", "channel_id", "slot"),
     Index("ix_deliveries_state_channel", "state", "team_id", "channel_id", "priority", "id"),
+    sqlite_autoincrement=True,
+)
+
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("thread_id", ForeignKey("threads.id"), nullable=False),
+    Column("notice_id", ForeignKey("notices.id"), nullable=False),
+    # In the root's post, in a message of its own, or to take it back.
+    Column("occasion", String(16), nullable=False),
+    # Whom, as Slack writes them, with spaces between.
+    Column("targets", String(1000), nullable=False),
+    UniqueConstraint("thread_id", "notice_id"),
     sqlite_autoincrement=True,
 )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import parse
@@ -120,18 +121,19 @@ class Subscriptions:
     async def remove(self, team_id: str, channel_id: str, wish: Wish | None) -> list[Subscription]:
         """End one subscription of a channel, or all (None); return those that were in force.
 
+        A wish that mentions nobody means those too that ask for the same and mention somebody.
         A confirmation not posted yet goes with its subscription, and what else waits to be posted goes with
         the last one; edits stay, and what may stand in the channel already.
         """
         table, deliveries = schema.subscriptions, schema.deliveries
         mine = (table.c.team_id == team_id) & (table.c.channel_id == channel_id)
         if wish is not None:
-            mine &= table.c.words == wish.words
+            mine &= _meant(wish)
         async with self._database.writing() as connection:
             ended = [
                 s
                 for s in await subscriptions_in_force(connection, (team_id, channel_id))
-                if wish is None or s.wish.words == wish.words
+                if wish is None or wish in (s.wish, replace(s.wish, notify=None))
             ]
             await connection.execute(
                 delete(deliveries).where(
@@ -145,11 +147,19 @@ class Subscriptions:
                 await connection.execute(
                     update(deliveries)
                     .where(deliveries.c.team_id == team_id, deliveries.c.channel_id == channel_id)
-                    .where(deliveries.c.kind.in_([Kind.ROOT, Kind.REPLY, Kind.APOLOGY]))
+                    .where(deliveries.c.kind.in_([Kind.ROOT, Kind.REPLY, Kind.MENTION, Kind.APOLOGY]))
                     .where(deliveries.c.state == State.PENDING.value, deliveries.c.doubtful.is_(False))
                     .values(state=State.DEAD.value, reason=UNSUBSCRIBED)
                 )
         return ended
+
+
+def _meant(wish: Wish) -> ColumnElement[bool]:
+    words = schema.subscriptions.c.words
+    same: ColumnElement[bool] = words == wish.words
+    return (
+        same if wish.notify is not None else same | words.startswith(f"{wish.words} notify ", autoescape=True)
+    )
 
 
 async def subscriptions_in_force(

@@ -80,7 +80,13 @@ class Office:
 
     def renderer(self) -> Renderer:
         rooms = self.rooms
-        return Renderer(rooms.store, rooms.subscriptions, rooms.observers, rooms.pictures)
+        return Renderer(
+            rooms.store, rooms.subscriptions, rooms.observers, rooms.pictures, rooms.mentions, self.address
+        )
+
+    async def address(self, _team_id: str, channel_id: str, ts: str) -> str | None:
+        """A message's address."""
+        return await self.client.permalink(channel_id, ts)
 
     async def rows(self, **where: object) -> list[Any]:
         """The ledger's rows, those with these values, in order of their ids."""

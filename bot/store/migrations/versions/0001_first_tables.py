@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("origin", sa.String(length=255), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("superevent_id", sa.String(length=32), nullable=True),
+        sa.Column("superevent_id", sa.String(length=64), nullable=True),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
         sa.UniqueConstraint("digest", name=op.f("uq_quarantine_digest")),
@@ -51,7 +51,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "superevents",
-        sa.Column("superevent_id", sa.String(length=32), nullable=False),
+        sa.Column("superevent_id", sa.String(length=64), nullable=False),
         sa.Column("category", sa.String(length=8), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("group_name", sa.String(length=32), nullable=True),
@@ -64,8 +64,8 @@ def upgrade() -> None:
     op.create_table(
         "notices",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("superevent_id", sa.String(length=32), nullable=False),
-        sa.Column("alert_type", sa.String(length=32), nullable=False),
+        sa.Column("superevent_id", sa.String(length=64), nullable=False),
+        sa.Column("alert_type", sa.String(length=64), nullable=False),
         sa.Column("time_created", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("origin", sa.String(length=255), nullable=False),
@@ -90,7 +90,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("team_id", sa.String(length=32), nullable=False),
         sa.Column("channel_id", sa.String(length=32), nullable=False),
-        sa.Column("superevent_id", sa.String(length=32), nullable=False),
+        sa.Column("superevent_id", sa.String(length=64), nullable=False),
         sa.Column("subscription_id", sa.BigInteger(), nullable=False),
         sa.Column("root_ts", sa.String(length=32), nullable=True),
         sa.Column("wanted_revision", sa.Integer(), nullable=False),
@@ -114,7 +114,7 @@ def upgrade() -> None:
         sa.Column("team_id", sa.String(length=32), nullable=False),
         sa.Column("channel_id", sa.String(length=32), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("slot", sa.String(length=64), nullable=False),
+        sa.Column("slot", sa.String(length=96), nullable=False),
         sa.Column("thread_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("subject_id", sa.BigInteger(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
@@ -141,6 +141,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_deliveries_thread_id"), ["thread_id"], unique=False)
 
     op.create_table(
+        "mentions",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("thread_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("notice_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("occasion", sa.String(length=16), nullable=False),
+        sa.Column("targets", sa.String(length=1000), nullable=False),
+        sa.ForeignKeyConstraint(["notice_id"], ["notices.id"], name=op.f("fk_mentions_notice_id")),
+        sa.ForeignKeyConstraint(["thread_id"], ["threads.id"], name=op.f("fk_mentions_thread_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mentions")),
+        sa.UniqueConstraint("thread_id", "notice_id", name=op.f("uq_mentions_thread_id_notice_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "observers",
         sa.Column("thread_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("user_id", sa.String(length=32), nullable=False),
@@ -159,7 +172,7 @@ def upgrade() -> None:
         "pictures",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("team_id", sa.String(length=32), nullable=False),
-        sa.Column("superevent_id", sa.String(length=32), nullable=False),
+        sa.Column("superevent_id", sa.String(length=64), nullable=False),
         sa.Column("notice_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("alt_text", sa.Text(), nullable=True),
@@ -193,6 +206,7 @@ def downgrade() -> None:
     op.drop_table("pictures")
     op.drop_table("payloads")
     op.drop_table("observers")
+    op.drop_table("mentions")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_deliveries_thread_id"))
         batch_op.drop_index("ix_deliveries_state_channel")
