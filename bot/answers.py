@@ -212,6 +212,6 @@ _NOT_TO_SHARE = {"help", "?", "subscribe", "sub", "unsubscribe", "unsub", "subsc
 
 def _only(wish: Wish, words: str) -> Wish:
     """What `latest` and `recent` choose by: a group, and mock or test instead of real."""
-    if wish.lowsig or (wish.mock and wish.test):
+    if wish.lowsig or (wish.mock and wish.test) or wish.notify is not None:
         raise UnknownWord(f'"{words[:80]}" is more than one kind: CBC, Burst, mock or test.')
     return wish

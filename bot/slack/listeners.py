@@ -39,14 +39,15 @@ def register(app: AsyncApp, answers: Answers, revive: Revive, observe: Observe) 
 
     @app.event("app_mention")
     async def on_mention(
-        ack: AsyncAck, client: AsyncWebClient, event: dict[str, Any], body: dict[str, Any]
+        ack: AsyncAck, client: AsyncWebClient, event: dict[str, Any], body: dict[str, Any], context: Any
     ) -> None:
         await ack()
         if "user" not in event:
             # Another app mentioned us: there is nobody to show an answer to.
             return
         asker = Asker(str(body["team_id"]), event["channel"], event["user"])
-        text = re.sub(r"<@[A-Z0-9]+(\|[^>]*)?>", " ", event.get("text") or "")
+        # Ourselves only: whoever else is named may be the one to notify.
+        text = re.sub(rf"<@{context.bot_user_id}(\|[^>]*)?>", " ", event.get("text") or "")
         message = await answers.answer(unescape(text), asker)
         # Slash commands don't work inside threads; there people mention, and there they are answered.
         thread_ts = event.get("thread_ts")
