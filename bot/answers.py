@@ -77,7 +77,9 @@ class Answers:
             return helping.complaint(
                 "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
             )
-        if shared or asker is None or not question or word.casefold() in _NOT_TO_SHARE:
+        if shared and asker is not None:
+            return answer.as_of(message, asker.user_id, self._clock())
+        if asker is None or not question or word.casefold() in _NOT_TO_SHARE:
             return message
         return answer.shareable(message, question)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from formatters import blocks
+import re
+from datetime import datetime
+
+from formatters import blocks, quantities
 from formatters.message import Message
 from formatters.mrkdwn import escape
 
@@ -17,6 +20,13 @@ def shareable(message: Message, command_text: str) -> Message:
     """
     button = blocks.button("Post to channel", SHARE, value=command_text or "help")
     return Message(message.text, (*message.blocks, blocks.actions(button)))
+
+
+def as_of(message: Message, user_id: str, now: datetime) -> Message:
+    """The answer as it is posted to a channel: nobody keeps it true, so it says when it was."""
+    by = f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else "somebody"
+    said = f"As of {quantities.utc(now)}, asked for by {by}"
+    return Message(message.text, (*message.blocks, blocks.context(said)))
 
 
 def introduced(sentence: str, message: Message) -> Message:

@@ -280,13 +280,23 @@ def coincidence_lines(notice: Notice) -> list[str]:
     combined = external.localization
     if combined is None:
         return lines
-    lines.append(f"{quantities.percent(0.9)}: {_combined_size(notice, external, combined)}")
+    size = f"{quantities.percent(0.9)}: {_combined_size(notice, external, combined)}"
+    lines.append(" · ".join([size, *_combined_distance(notice, combined)]))
     place = regions(combined)
     where = peak(combined) if place is None else place
     # Where the burst's position adds nothing, the peak stands with the GW map already.
     if notice.localization is None or where != peak(notice.localization):
         lines.append(f"Combined map: {where}")
     return lines
+
+
+def _combined_distance(notice: Notice, combined: Localization) -> list[str]:
+    """The combined map's distance, where it reads otherwise than the GW map's."""
+    if combined.distance is None:
+        return []
+    said = quantities.distance(combined.distance)
+    gw = None if notice.localization is None else notice.localization.distance
+    return [] if gw is not None and quantities.distance(gw) == said else [said]
 
 
 def _combined_size(notice: Notice, external: ExternalCoincidence, combined: Localization) -> str:

@@ -29,7 +29,6 @@ FORBIDDEN = {
     "subprocess",
     "os",
     "pathlib",
-    "io",
     "time",
     "random",
     "secrets",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.alerts.decode import UndecodablePayload, maps_of
+from bot.alerts.decode import UndecodablePayload, sky_maps
 from bot.alerts.skymap import UnreadableMap, read, share_inside
 
 
@@ -12,7 +12,7 @@ def share_kept(old: bytes, new: bytes) -> float | None:
     Takes two payloads as they came from the broker; None if one has no map that can be read.
     """
     try:
-        before, after = maps_of(old)[0], maps_of(new)[0]
+        before, after = sky_maps(old)[0], sky_maps(new)[0]
         if before is None or after is None:
             return None
         return share_inside(read(before), read(after), 0.9)

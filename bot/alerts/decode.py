@@ -41,9 +41,9 @@ __all__ = [
     "MAX_PAYLOAD",
     "UndecodablePayload",
     "decode",
-    "maps_of",
     "notice_of",
     "record_of",
+    "sky_maps",
 ]
 
 SIGN_TURNED = datetime(2025, 1, 17, tzinfo=UTC)
@@ -111,23 +111,6 @@ def notice_of(record: Record) -> Notice:
         map_problem=map_problem,
         published=published,
     )
-
-
-def maps_of(body: bytes) -> tuple[bytes | None, bytes | None]:
-    """Return the GW map and the combined map of a payload as FITS bytes; None for one that isn't there.
-
-    Raises UndecodablePayload.
-    """
-    record = read_record(body)
-    return _map_of(record.get("event"), "skymap"), _map_of(record.get("external_coinc"), "combined_skymap")
-
-
-def _map_of(holder: object, key: str) -> bytes | None:
-    given = holder.get(key) if isinstance(holder, Mapping) else None
-    try:
-        return None if given is None else _map_bytes(given)
-    except UnreadableMap:
-        return None
 
 
 def _superevent_id(published: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -37,6 +37,8 @@ POLL_S = 1.0
 CONCURRENCY = 100
 EDITS_AT_ONCE = 10
 """Of one workspace: they are scarce, so what is more urgent mustn't find the last one taken."""
+GATHER_S = 0.02
+"""How long outcomes are gathered for one transaction."""
 CHANNEL_PAUSE_S = 1.0
 """Slack's own pace: about one message a second a channel."""
 BACKOFF_CAP_S = 300.0
@@ -201,7 +203,7 @@ class DeliveryWorker:
             if self._clock() - delivery.created_at > GIVE_UP_AFTER:
                 outcome = Dead(reason="a fault in gwevent, see its log")
         else:
-            bound.info("delivered", ts=outcome.ts if isinstance(outcome, Sent) else None)
+            bound.debug("delivered", ts=outcome.ts if isinstance(outcome, Sent) else None)
         if isinstance(outcome, Sent) and delivery.kind is not Kind.EDIT:
             self._pause((delivery.team_id, delivery.channel_id), self._channel_pause_s)
         await self._settle(delivery, outcome)
@@ -366,9 +368,12 @@ class DeliveryWorker:
         batch: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
         try:
             while self._done:
+                # A commit costs as much for one as for many, so those that end together share it.
+                await asyncio.sleep(GATHER_S)
                 batch, self._done = self._done, []
                 pairs = [(delivery, outcome) for delivery, outcome, _ in batch]
                 await _patiently(lambda pairs=pairs: self._ledger.settle(pairs, self._clock()), "settle")  # type: ignore[misc]
+                _tell(pairs)
                 for _, _, written in batch:
                     if not written.done():
                         written.set_result(None)
@@ -397,6 +402,15 @@ class _Busy:
         return (
             not known or place in self._in_flight or place in self._paused or (place[0], "*") in self._paused
         )
+
+
+def _tell(outcomes: Sequence[tuple[Delivery, Outcome]]) -> None:
+    """One line a commit, not a delivery: an alert goes to many channels at once."""
+    count = {
+        kind.__name__.lower(): sum(isinstance(o, kind) for _, o in outcomes) for kind in (Sent, Later, Dead)
+    }
+    events = sorted({d.superevent_id for d, _ in outcomes if d.superevent_id is not None})
+    log.info("deliveries_settled", **count, superevents=events)
 
 
 def _complain(task: asyncio.Task[None]) -> None:

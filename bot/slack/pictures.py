@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.alerts.decode import UndecodablePayload, maps_of
+from bot.alerts.decode import UndecodablePayload, sky_maps
+from bot.alerts.skymap import UnreadableMap
 from bot.pictures import PictureFailed, Pictures, PicturesClosed
 from bot.slack.client import SlackClient
 from bot.slack.errors import RateLimited, SlackFailure, Unavailable, Unknown
@@ -129,8 +130,8 @@ class PictureWorker:
         if superevent is None or notice is None or body is None:
             raise PictureFailed("The notice or its payload is gone.")
         try:
-            gw_map, combined_map = await asyncio.to_thread(maps_of, body)
-        except UndecodablePayload as error:
+            gw_map, combined_map = await asyncio.to_thread(sky_maps, body)
+        except (UndecodablePayload, UnreadableMap) as error:
             raise PictureFailed(error.reason) from error
         drawn = await self._draw.draw(superevent.upto(notice), gw_map, combined_map)
         self._drawn[job.notice_id] = drawn
