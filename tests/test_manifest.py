@@ -115,6 +115,7 @@ SCOPE_OF_EVENT = {
 """What an event is delivered for, from its page under https://docs.slack.dev/reference/events."""
 
 SCOPE_OF_METHOD = {
+    "chat.getPermalink": set(),
     "auth.test": set[str](),
     "chat.postEphemeral": {"chat:write"},
     "chat.postMessage": {"chat:write", "chat:write.public"},
