@@ -1,0 +1,104 @@
+"""Edits are scarce: one workspace, 300 channels, Slack's limits on, with a minute that is shorter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from bot.alerts.samples import to_avro
+from bot.sandbox.server import Sandbox
+from formatters.notice import RETRACTION
+from tests.bot.house import REAL, record
+from tests.end_to_end.desk import ORIGIN, Clock, Desk, desk_in
+from tests.end_to_end.world import Json, until
+
+MINUTE = 3.0
+"""Seconds; 50 edits in it."""
+EDITS_A_MINUTE = 50
+OTHER = "S261122b"
+
+
+def avro(alert_type: str = "PRELIMINARY", minutes: float = 0, name: str = REAL) -> bytes:
+    return to_avro(record(name, alert_type, minutes))
+
+
+def header(message: Json) -> str:
+    return str(message["blocks"][0]["text"]["text"])
+
+
+async def receive(desk: Desk, *bodies: bytes) -> None:
+    for body in bodies:
+        await desk.pipeline.handle(body, ORIGIN)
+
+
+async def test_300_channels_end_in_the_newest_state(tmp_path: Path) -> None:
+    async with (
+        Sandbox(limits=True, minute=MINUTE) as sandbox,
+        desk_in(tmp_path, sandbox, clock=Clock(runs=True), channel_pause_s=1.0) as desk,
+    ):
+        channels = await desk.subscribed(300)
+        await receive(desk, avro())
+        await until(lambda: all(desk.sandbox.messages(c) for c in channels), what="every root stands")
+        posts = desk.calls("chat.postMessage")
+        # As fast as the limits allow: none was refused, none waited for an edit.
+        assert Counter(call.outcome for call in posts) == {"ok": 300}
+        assert not desk.calls("chat.update")
+
+        await receive(desk, avro("PRELIMINARY", 5))
+        await until(lambda: any(c.outcome == "ratelimited" for c in desk.calls("chat.update")), what="limit")
+        await receive(desk, avro("INITIAL", 20), avro(name=OTHER))
+        # The other event's roots go out while edits wait.
+        await until(
+            lambda: all(any(OTHER in header(m) for m in desk.roots(c)) for c in channels),
+            what="every channel has the other event",
+        )
+        behind = [c for c in channels if "INITIAL" not in header(desk.roots(c)[0])]
+        assert len(behind) > 100, "most edits are still to come"
+        await desk.done()
+
+        for channel in channels:
+            first, other = desk.roots(channel)
+            assert "INITIAL" in header(first) and REAL in header(first)
+            assert OTHER in header(other)
+            said = [m["blocks"][0]["text"]["text"].split(" · ")[0] for m in desk.replies(channel, first)]
+            assert said == ["*PRELIMINARY 2", "*INITIAL"]
+
+        edits = desk.calls("chat.update")
+        done = [call for call in edits if call.outcome == "ok"]
+        shown: Counter[str] = Counter()
+        for call in done:
+            stage = "INITIAL" if "INITIAL" in call.args["blocks"][0]["text"]["text"] else "second"
+            shown[stage] += 1
+        assert shown["INITIAL"] == 300, "each root got the newest state once"
+        # Nothing else but what went before the newest state was known, which is less than two minutes' share.
+        assert 0 < shown["second"] <= 2 * EDITS_A_MINUTE
+        refused = [call for call in edits if call.outcome == "ratelimited"]
+        # At most those in flight learn that a minute is full.
+        assert len(refused) <= 10 * (len(done) / EDITS_A_MINUTE + 2)
+        assert {call.outcome for call in desk.calls("chat.postMessage")} == {"ok"}
+
+
+async def test_a_retractions_edits_come_before_others(tmp_path: Path) -> None:
+    async with (
+        Sandbox(limits=True, minute=MINUTE) as sandbox,
+        desk_in(tmp_path, sandbox, clock=Clock(runs=True), channel_pause_s=0.0) as desk,
+    ):
+        many = await desk.subscribed(120)
+        few = [sandbox.add_channel(f"few-{n}") for n in range(40)]
+        for channel in few:
+            await desk.subscribe(channel, "Burst")
+        burst = record(OTHER, "PRELIMINARY", group="Burst", classification={}, properties={})
+        await receive(desk, avro(), to_avro(burst))
+        await until(lambda: all(desk.sandbox.messages(c) for c in [*many, *few]), what="every root stands")
+        await receive(desk, avro("INITIAL", 20))
+        await until(lambda: any(c.outcome == "ratelimited" for c in desk.calls("chat.update")), what="limit")
+        before = len([c for c in desk.calls("chat.update") if c.outcome == "ok"])
+        await receive(desk, avro(RETRACTION, 30, name=OTHER))
+        await desk.done()
+        later = [c for c in desk.calls("chat.update") if c.outcome == "ok"][before:]
+        retracted = [n for n, c in enumerate(later) if "RETRACTED" in c.args["text"]]
+        assert len(retracted) == 40
+        # Those in flight when it came may be other ones.
+        assert retracted[-1] < 40 + 10
+        assert all(header(desk.root(c)).startswith("RETRACTED") for c in few)
+        assert all("INITIAL" in header(desk.root(c)) for c in many)
