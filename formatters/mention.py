@@ -87,7 +87,7 @@ def _message(
     lines = [f"{who} {bold(escape(title))}", words]
     if root is not None:
         lines.append(link(root, f"All of {superevent.superevent_id}"))
-    text = f"{who} {escape(title)}: {words}"
+    text = f"{who} {escape(title)} · {words}"
     return blocks.message(text, blocks.section(*lines), mentions=tuple(targets))
 
 

@@ -124,8 +124,12 @@ def mentioning(notify: Notify) -> str:
             f" with BNS + NSBH > {NEUTRON_STAR:g}, HasRemnant × (1 − Terrestrial) > {REMNANT:g}, SSM"
             " or a coincidence"
         )
-    said += ", again when it turns significant, gets a coincidence or turns into one of these"
-    said += ", and when it is retracted after that."
+    turns = (
+        "turns significant, gets a coincidence or becomes one of these"
+        if notify.only_ns
+        else ("turns significant or gets a coincidence")
+    )
+    said += f", again when it {turns}, and when it is retracted after that."
     too = [word for asked, word in ((notify.mock, "mocks"), (notify.test, "tests")) if asked]
     said += f" For {' and '.join(too)} too." if too else " Never for mocks and tests."
     if "<!channel>" in notify.targets:

@@ -142,8 +142,8 @@ def validated(message: Message) -> Message:
     assert total <= mrkdwn.MESSAGE_TOTAL_MAX
     for block in blocks:
         for text in texts(block, "mrkdwn"):
-            _well_formed(text)
-    _well_formed(message.text)
+            _well_formed(text, message.mentions)
+    _well_formed(message.text, message.mentions)
     return message
 
 
@@ -161,14 +161,16 @@ def _parsed(block: dict[str, Any]) -> slackblocks.Block:
     return slackblocks.ActionsBlock(elements=buttons, block_id=block["block_id"])
 
 
-def _well_formed(text: str) -> None:
-    """Every "&" begins an entity, and every "<" a link, a mention or a date that ends."""
+def _well_formed(text: str, mentions: tuple[str, ...]) -> None:
+    """Every "&" begins an entity, and every "<" a link, a mention or a date that ends.
+
+    The whole channel is mentioned only by what is meant to.
+    """
     for rest in text.split("&")[1:]:
         assert rest.startswith(("amp;", "lt;", "gt;")), text
     opened = text.split("<")[1:]
-    assert all(rest.startswith(("http://", "https://", "@", "!date^")) and ">" in rest for rest in opened), (
-        text
-    )
+    known = ("http://", "https://", "@", "!date^", "!subteam^", *(target[1:] for target in mentions))
+    assert all(rest.startswith(known) and ">" in rest for rest in opened), text
     assert text.count("<") == text.count(">"), text
 
 

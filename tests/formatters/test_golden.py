@@ -6,7 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from formatters import answer, apology, card, help, recent, status, subscription, update  # noqa: A004
+from formatters import (
+    answer,
+    apology,
+    card,
+    help,  # noqa: A004
+    mention,
+    recent,
+    status,
+    subscription,
+    update,
+)
 from formatters.message import Message
 from formatters.notice import Notice
 from formatters.superevent import Superevent
@@ -64,11 +74,34 @@ def test_late_notices(
         golden(name, check(update.reply(Superevent.of(notices), notices[number])))
 
 
+def test_mentions(
+    stories: dict[str, list[Notice]],
+    check: Callable[[Message], Message],
+    golden: Callable[[str, Message], None],
+) -> None:
+    bns, raven = (Superevent.of(stories[kind]) for kind in ("bns", "raven"))
+    targets = ("<!here>", "<@U024BE7LH>", "<!subteam^S0AB1>")
+    address = "https://example.slack.com/archives/C1/p1732586446000100"
+    first = card.ChannelView(mention=targets, root=True)
+    golden("mention-root", check(card.root(bns.upto(bns.notices[0]), first)))
+    golden("mention-coincidence", check(mention.news(raven, raven.notices[1], targets, address)))
+    golden("mention-no-address", check(mention.news(raven, raven.notices[1], targets[:1], None)))
+    gone = next(n for n in bns.notices if n.retraction)
+    golden("mention-stand-down", check(mention.stand_down(bns.upto(gone), targets, address)))
+
+
 def _wishes() -> list[subscription.Subscription]:
     wishes = [
         subscription.Wish(group="CBC"),
         subscription.Wish(group="Burst", lowsig=True),
         subscription.Wish(group="all", mock=True, test=True, lowsig=True),
+        subscription.Wish(
+            group="CBC",
+            mock=True,
+            notify=subscription.Notify(
+                targets=("<!here>", "<@U024BE7LH>", "<!subteam^S0AB1>"), mock=True, only_ns=True
+            ),
+        ),
     ]
     return [
         subscription.Subscription(
@@ -122,7 +155,7 @@ def test_answers(
         "help-unknown": help.unknown("`<!channel>` & *co*"),
         "help-no-such-event": help.no_such_event("S241126dn", ["S241126dm", "S241126d", "MS241126dm"]),
         "help-no-such-event-at-all": help.no_such_event("S991231zz", []),
-        "help-complaint": help.complaint('"mocks!" is none of CBC, Burst, all, mock, test, lowsig.'),
+        "help-complaint": help.complaint('"mocks!" is none of CBC, Burst, all, mock, test, lowsig, notify.'),
         "recent": recent.message(recent.Recent(seen), NOW),
         "recent-one": recent.message(recent.Recent(seen[:1]), NOW),
         "recent-none": recent.message(recent.Recent([]), NOW),
@@ -130,6 +163,7 @@ def test_answers(
         "status-bad": status.message(_status(waiting=12_345, dead=2, quarantined=1), NOW),
         "subscription-confirmed": subscription.confirmed(mine[0]),
         "subscription-confirmed-all": subscription.confirmed(mine[2]),
+        "subscription-confirmed-notify": subscription.confirmed(mine[3]),
         "subscription-promised": subscription.promised(mine[0].wish),
         "subscription-already": subscription.already(mine[0]),
         "subscription-list": subscription.listed(mine),

@@ -63,6 +63,18 @@ def test_the_notification_alone() -> None:
     )
 
 
+def test_the_fallback_still_mentions_and_leaves_out_what_cant_be_pressed(
+    stories: dict[str, list[Notice]],
+) -> None:
+    targets = ("<!channel>", "<@U12>", "<@U1>", "<!subteam^S0AB1>")
+    superevent = Superevent.of(stories["bns"][:1])
+    said = plain.fallback(card.root(superevent, card.ChannelView(mention=targets, root=True)))
+    assert said.startswith("<!channel> <@U12> <@U1> <!subteam^S0AB1>\n")
+    assert "observing" not in said and "GraceDB: https://gracedb.ligo.org/" in said
+    quiet = plain.fallback(card.root(superevent, card.ChannelView(observers=("U12",), root=True)))
+    assert "Observing: @U12" in quiet, "who observes needn't hear of each edit"
+
+
 def test_the_fallback_says_all_of_it_escaped(stories: dict[str, list[Notice]]) -> None:
     for notices in stories.values():
         message = card.root(Superevent.of(notices), card.ChannelView())
