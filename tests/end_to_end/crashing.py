@@ -21,6 +21,7 @@ from bot.sources.clerk import Clerk
 from bot.sources.hopskotch import HopskotchSource
 from bot.store import store
 from bot.store.deliveries import Ledger
+from bot.store.pictures import PictureStore
 
 STEPS: dict[str, tuple[Any, str]] = {
     "record": (store.Store, "record"),
@@ -30,6 +31,8 @@ STEPS: dict[str, tuple[Any, str]] = {
     "claim": (Ledger, "claim"),
     "post": (SlackClient, "post"),
     "edit": (SlackClient, "edit"),
+    "upload": (SlackClient, "upload"),
+    "uploaded": (PictureStore, "uploaded"),
     "settle": (Ledger, "settle"),
 }
 

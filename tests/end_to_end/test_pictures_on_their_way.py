@@ -1,0 +1,426 @@
+"""Pictures on their way: words first, the picture by an edit, and never another notice's."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from bot import pictures as drawing
+from bot.alerts.samples import to_avro
+from bot.alerts.samples.odd import few_rows
+from bot.pictures import PictureFailed, Pictures
+from bot.sandbox.server import Sandbox
+from bot.slack.delivery import FILE_READY_WITHIN
+from bot.store.planned import PICTURE_WITHIN
+from formatters.card import OBSERVE
+from formatters.notice import RETRACTION, Category, Notice
+from formatters.picture import DrawnPicture
+from formatters.superevent import Superevent
+from tests.bot.house import REAL, record
+from tests.end_to_end import world as worlds
+from tests.end_to_end.desk import ORIGIN, Desk, desk_in, said
+from tests.end_to_end.world import Json, World, until
+
+PNG = b"\x89PNG\r\n\x1a\n"
+MOCK = f"M{REAL}"
+
+
+class Quick(Pictures):
+    """Draws nothing, and says of what; may wait, or fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn: list[str] = []
+        self.may_go = asyncio.Event()
+        self.may_go.set()
+        self.fails = 0
+
+    async def draw(
+        self, superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None = None
+    ) -> DrawnPicture:
+        await self.may_go.wait()
+        assert gw_map is not None
+        self.drawn.append(superevent.latest.alert_type)
+        if self.fails:
+            self.fails -= 1
+            raise PictureFailed("The process that draws pictures died.")
+        return DrawnPicture(PNG, f"Sky map of {superevent.superevent_id}, {superevent.latest.alert_type}")
+
+
+def real_only(notice: Notice) -> bool:
+    return notice.category is Category.REAL
+
+
+def avro(alert_type: str = "PRELIMINARY", minutes: float = 0, name: str = REAL) -> bytes:
+    return to_avro(record(name, alert_type, minutes, skymap=few_rows()))
+
+
+def image(message: Json) -> Json | None:
+    found = [block for block in message["blocks"] if block["type"] == "image"]
+    return found[0] if found else None
+
+
+def shown(desk: Desk, channel: str) -> str | None:
+    """The alert type whose picture a root shows, by the name of the file that Slack has."""
+    roots = desk.roots(channel)
+    block = image(roots[0]) if roots else None
+    if block is None:
+        return None
+    workspace, _ = desk.sandbox.find(channel)
+    file = workspace.files[block["slack_file"]["id"]]
+    assert file.alt_text == block["alt_text"]
+    return file.alt_text.rsplit(", ")[-1]
+
+
+def tries(desk: Desk, channel: str) -> int:
+    """How many edits of a channel carried a picture."""
+    return len([c for c in desk.calls("chat.update", channel) if image(c.args) is not None])
+
+
+@pytest.fixture
+def quick() -> Quick:
+    return Quick()
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(limits=False, file_delay=0.0) as local:
+        yield local
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, sandbox: Sandbox, quick: Quick) -> AsyncIterator[Desk]:
+    async with desk_in(tmp_path, sandbox, draws=real_only, pictures=quick) as made:
+        yield made
+
+
+async def arrives(desk: Desk, true: Callable[[], object]) -> None:
+    """Wake the workers until something is so."""
+
+    def so() -> object:
+        desk.worker.wake()
+        desk.drawing.wake()
+        return true()
+
+    await until(so, what="the picture is where it belongs")
+
+
+async def receive(desk: Desk, *bodies: bytes) -> None:
+    for body in bodies:
+        await desk.pipeline.handle(body, ORIGIN)
+
+
+async def test_the_picture_comes_by_an_edit_after_the_first_words(desk: Desk, quick: Quick) -> None:
+    one, two = await desk.subscribed(2)
+    quick.may_go.clear()
+    await desk.take(avro())
+    assert [shown(desk, c) for c in (one, two)] == [None, None]
+    assert "picture" not in said(desk.root(one))
+    quick.may_go.set()
+    await arrives(desk, lambda: shown(desk, one) and shown(desk, two))
+    assert shown(desk, one) == shown(desk, two) == "PRELIMINARY"
+    assert (tries(desk, one), tries(desk, two)) == (1, 1)
+    assert quick.drawn == ["PRELIMINARY"]
+    assert len(desk.calls("files.completeUploadExternal")) == 1
+
+
+async def test_one_channel_tries_until_slack_takes_it_then_the_rest(desk: Desk) -> None:
+    desk.sandbox.file_server.delay = math.inf
+    channels = await desk.subscribed(5)
+    await receive(desk, avro())
+    await arrives(desk, lambda: any(tries(desk, c) for c in channels))
+    for _ in range(4):
+        await desk.forward(seconds=5)
+    tried = {c: tries(desk, c) for c in channels}
+    (trying,) = [c for c, count in tried.items() if count]
+    assert tried[trying] >= 3
+    assert all(shown(desk, c) is None for c in channels), "the words stand"
+    (file,) = desk.sandbox.workspace.files
+    desk.sandbox.settle_file(file)
+    await desk.forward(seconds=30)
+    await arrives(desk, lambda: all(shown(desk, c) for c in channels))
+    await desk.done()
+    assert all(tries(desk, c) == 1 for c in channels if c != trying)
+
+
+async def test_a_picture_that_never_gets_ready_leaves_the_words_alone(desk: Desk) -> None:
+    desk.sandbox.file_server.delay = math.inf
+    one, two = await desk.subscribed(2)
+    await receive(desk, avro())
+    await arrives(desk, lambda: tries(desk, one) + tries(desk, two))
+    desk.clock.forward(seconds=FILE_READY_WITHIN.total_seconds() + 1)
+    await desk.done()
+    before = tries(desk, one) + tries(desk, two)
+    (file,) = desk.sandbox.workspace.files
+    desk.sandbox.settle_file(file)
+    await desk.forward(minutes=10)
+    await desk.done()
+    assert tries(desk, one) + tries(desk, two) == before
+    assert shown(desk, one) is None and shown(desk, two) is None
+
+
+async def test_news_waits_for_its_picture_and_no_longer(desk: Desk, quick: Quick) -> None:
+    one, two = channels = await desk.subscribed(2)
+    await desk.take(avro())
+    await arrives(desk, lambda: shown(desk, one) and shown(desk, two))
+    await desk.done()
+    quick.may_go.clear()
+    edits = len(desk.calls("chat.update"))
+    await receive(desk, avro("INITIAL", 20))
+    await desk.idle()
+    assert len(desk.calls("chat.update")) == edits, "one edit is to do both"
+    await desk.forward(seconds=PICTURE_WITHIN.total_seconds() + 0.1)
+    await arrives(desk, lambda: all("INITIAL" in said(desk.root(c)) for c in channels))
+    assert shown(desk, one) is shown(desk, two) is None, "no picture of another notice"
+    quick.may_go.set()
+    await arrives(desk, lambda: all(shown(desk, c) == "INITIAL" for c in channels))
+
+
+async def test_news_and_picture_come_in_one_edit(desk: Desk) -> None:
+    (channel,) = await desk.subscribed()
+    await receive(desk, avro())
+    await arrives(desk, lambda: shown(desk, channel))
+    await desk.done()
+    before = len(desk.calls("chat.update", channel))
+    await receive(desk, avro("INITIAL", 20))
+    await arrives(desk, lambda: shown(desk, channel) == "INITIAL")
+    await desk.done()
+    assert len(desk.calls("chat.update", channel)) == before + 1
+
+
+async def test_a_file_that_isnt_ready_doesnt_hold_up_news(desk: Desk) -> None:
+    (channel,) = await desk.subscribed()
+    await receive(desk, avro())
+    await arrives(desk, lambda: shown(desk, channel))
+    desk.sandbox.file_server.delay = math.inf
+    before = tries(desk, channel)
+    await receive(desk, avro("INITIAL", 20))
+    await arrives(desk, lambda: tries(desk, channel) > before)
+    desk.clock.forward(seconds=PICTURE_WITHIN.total_seconds() + 0.1)
+    await arrives(desk, lambda: "INITIAL" in said(desk.root(channel)))
+    assert shown(desk, channel) is None
+    for file in desk.sandbox.workspace.files:
+        desk.sandbox.settle_file(file)
+    await desk.forward(seconds=30)
+    await arrives(desk, lambda: shown(desk, channel) == "INITIAL")
+
+
+async def test_without_the_scope_nothing_is_uploaded_and_edits_dont_wait(
+    tmp_path: Path, sandbox: Sandbox, quick: Quick
+) -> None:
+    sandbox.ungrant("files:write")
+    async with desk_in(tmp_path, sandbox, draws=real_only, pictures=quick) as desk:
+        (channel,) = await desk.subscribed()
+        await desk.take(avro())
+        await desk.take(avro("INITIAL", 20))
+        assert "INITIAL" in said(desk.root(channel)), "though no time passed"
+        assert not desk.calls("files.getUploadURLExternal") and quick.drawn == []
+
+
+async def test_a_picture_of_another_notice_is_never_shown(desk: Desk, quick: Quick) -> None:
+    channels = await desk.subscribed(3)
+    desk.sandbox.file_server.delay = 0.05
+    for minutes, kind in ((0, "PRELIMINARY"), (20, "INITIAL"), (40, "UPDATE")):
+        await receive(desk, avro(kind, minutes))
+        await asyncio.sleep(0.03 * minutes / 20)
+    await desk.forward(seconds=1)
+    await arrives(desk, lambda: all(shown(desk, c) == "UPDATE" for c in channels))
+    for call in desk.calls("chat.update"):
+        block = image(call.args)
+        if block is not None:
+            stage = str(block["alt_text"]).rsplit(", ")[-1]
+            assert stage in call.args["blocks"][0]["text"]["text"]
+
+
+async def test_a_late_notice_takes_no_picture_from_the_newest(desk: Desk, quick: Quick) -> None:
+    (channel,) = await desk.subscribed()
+    quick.may_go.clear()
+    await desk.take(avro("INITIAL", 20))
+    await receive(desk, avro("PRELIMINARY", 0))
+    quick.may_go.set()
+    await arrives(desk, lambda: shown(desk, channel))
+    await desk.done()
+    assert shown(desk, channel) == "INITIAL" and quick.drawn == ["INITIAL"]
+
+
+async def test_a_retraction_takes_picture_and_buttons_away_at_once(desk: Desk) -> None:
+    (channel,) = await desk.subscribed()
+    await receive(desk, avro())
+    await arrives(desk, lambda: shown(desk, channel))
+    await desk.done()
+    await desk.take(avro(RETRACTION, 30))
+    root = desk.root(channel)
+    assert image(root) is None and "RETRACTED" in said(root)
+    assert OBSERVE not in str(root["blocks"]) and "treasuremap" not in str(root["blocks"])
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_mocks_have_a_picture_on_request_only(
+    tmp_path: Path, sandbox: Sandbox, quick: Quick, wanted: bool
+) -> None:
+    draws: Callable[[Notice], bool] = (lambda _: True) if wanted else real_only
+    async with desk_in(tmp_path, sandbox, draws=draws, pictures=quick) as desk:
+        (channel,) = await desk.subscribed(words="all mock")
+        await desk.take(avro(name=MOCK))
+        if wanted:
+            await arrives(desk, lambda: shown(desk, channel))
+        else:
+            await desk.take(avro("INITIAL", 20, name=MOCK))
+            assert "INITIAL" in said(desk.root(channel)), "it waits for nothing"
+        assert bool(desk.calls("files.completeUploadExternal")) is wanted
+
+
+async def test_drawn_once_and_uploaded_once_a_workspace(
+    tmp_path: Path, sandbox: Sandbox, quick: Quick
+) -> None:
+    other = sandbox.add_team("Other")
+    other.add_user("someone")
+    async with desk_in(tmp_path, sandbox, draws=real_only, pictures=quick) as desk:
+        channels = [*await desk.subscribed(2), *await desk.subscribed(2, team=other.id)]
+        await receive(desk, avro())
+        await arrives(desk, lambda: all(shown(desk, c) for c in channels))
+        assert quick.drawn == ["PRELIMINARY"]
+        uploads = desk.calls("files.completeUploadExternal")
+        assert sorted(str(call.team) for call in uploads) == sorted([sandbox.team_id, other.id])
+
+
+async def test_a_picture_that_fails_leaves_the_words_and_the_next_one_works(desk: Desk, quick: Quick) -> None:
+    (channel,) = await desk.subscribed()
+    quick.fails = 1
+    await desk.take(avro())
+    await arrives(desk, lambda: quick.drawn)
+    await desk.done()
+    assert shown(desk, channel) is None
+    await receive(desk, avro("INITIAL", 20))
+    await arrives(desk, lambda: shown(desk, channel) == "INITIAL")
+
+
+async def test_the_drawing_process_is_killed_and_the_next_picture_works(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk_in(tmp_path, sandbox, draws=real_only, pictures=Pictures()) as desk:
+        (channel,) = await desk.subscribed()
+        # Whatever is ordered, the process ends itself.
+        monkeypatch.setattr(drawing, "render", signal.raise_signal)
+        monkeypatch.setattr(drawing, "_order", lambda *_: signal.SIGKILL)
+        await receive(desk, avro())
+        async with asyncio.timeout(60):
+            while await desk.rooms.pictures.next_wanted(desk.clock()) is not None:
+                await asyncio.sleep(0.05)
+        await desk.done()
+        assert image(desk.root(channel)) is None
+        monkeypatch.undo()
+        await receive(desk, avro("INITIAL", 20))
+        await arrives(desk, lambda: image(desk.root(channel)))
+        (file,) = sandbox.workspace.files.values()
+        assert file.content is not None and file.content.startswith(PNG) and len(file.content) > 10_000
+
+
+async def test_a_trial_passes_on_from_a_root_that_cant_be_edited(desk: Desk, quick: Quick) -> None:
+    first, second, third = await desk.subscribed(3)
+    quick.may_go.clear()
+    await desk.take(avro())
+    desk.sandbox.archive(first)
+    desk.sandbox.fail("chat.update", error="edit_window_closed", channel=second)
+    quick.may_go.set()
+    await arrives(desk, lambda: shown(desk, third))
+    await desk.done()
+    assert shown(desk, second) is None
+
+
+async def test_a_root_on_its_way_gets_the_picture_too(desk: Desk) -> None:
+    fast, slow = await desk.subscribed(2)
+    desk.sandbox.fail("chat.postMessage", channel=slow, delay=0.5)
+    await receive(desk, avro())
+    await arrives(desk, lambda: shown(desk, fast))
+    await arrives(desk, lambda: desk.roots(slow) and shown(desk, slow))
+
+
+async def test_observers_come_and_go_and_stay_through_edits(desk: Desk) -> None:
+    (channel,) = await desk.subscribed()
+    team, me, you = desk.sandbox.team_id, desk.sandbox.user, desk.sandbox.colleague
+    await desk.take(avro())
+
+    async def press(user: str) -> bool | None:
+        on = await desk.rooms.observers.toggle(team, channel, REAL, user, desk.clock())
+        desk.clock.forward(seconds=1)
+        desk.worker.wake()
+        await desk.done()
+        return on
+
+    assert await press(me) and await press(you)
+    line = f"Observing: <@{me}>, <@{you}>"
+    assert line in str(desk.root(channel)["blocks"])
+    await receive(desk, avro("INITIAL", 20))
+    await desk.forward(seconds=11)
+    await arrives(desk, lambda: "INITIAL" in said(desk.root(channel)))
+    assert line in str(desk.root(channel)["blocks"])
+    assert await press(me) is False
+    assert f"Observing: <@{you}>" in str(desk.root(channel)["blocks"])
+    assert await press(you) is False
+    assert "Observing:" not in str(desk.root(channel)["blocks"])
+    assert await desk.rooms.observers.toggle(team, channel, "S999999zz", me, desk.clock()) is None
+
+
+async def test_the_button_of_a_running_bot(world: World) -> None:
+    channel = world.sandbox.add_channel("gw")
+    await world.subscribe(channel, "CBC")
+    bot = world.fork()
+    await bot.ready()
+    await world.publish(worlds.avro("S240101k", "PRELIMINARY"))
+    await until(lambda: world.roots(channel) and image(world.roots(channel)[0]), what="the picture is shown")
+    me, you = world.sandbox.user, world.sandbox.colleague
+    for user in (me, you):
+        await world.sandbox.press(channel, world.roots(channel)[0]["ts"], OBSERVE, user=user)
+        await until(lambda user=user: f"<@{user}>" in str(world.roots(channel)[0]["blocks"]))  # type: ignore[misc]
+    assert f"Observing: <@{me}>, <@{you}>" in str(world.roots(channel)[0]["blocks"])
+    assert image(world.roots(channel)[0]) is not None, "and the picture stays"
+    await world.sandbox.press(channel, world.roots(channel)[0]["ts"], OBSERVE, user=me)
+    await until(lambda: f"<@{me}>" not in str(world.roots(channel)[0]["blocks"]))
+    assert await bot.terminate() == 0
+
+
+# Killed
+
+KILLS = (
+    "upload:before:1",
+    "upload:after:1",
+    "uploaded:before:1",
+    "uploaded:after:1",
+    "edit:before:1",
+    "edit:after:1",
+    "edit:after:2",
+    "upload:after:2",
+    "edit:after:3",
+)
+
+
+@pytest.mark.parametrize("step", KILLS)
+async def test_killed_anywhere_it_ends_in_the_newest_state_with_its_picture(world: World, step: str) -> None:
+    name = "S240101k"
+    channels = [world.sandbox.add_channel(f"gw-{n}") for n in range(2)]
+    for channel in channels:
+        await world.subscribe(channel, "CBC")
+
+    def complete(stage: str) -> bool:
+        roots = [world.roots(c, name) for c in channels]
+        return all(len(r) == 1 and stage in said(r[0]) and image(r[0]) is not None for r in roots)
+
+    bot = world.fork(step)
+    await world.publish(worlds.avro(name, "PRELIMINARY"))
+    await until(lambda: bot.ended or (complete("PRELIMINARY") and not world.waiting()), what="shown or dead")
+    await world.publish(worlds.avro(name, "INITIAL", after=60))
+    assert await bot.end() == -signal.SIGKILL, bot.text
+    again = world.fork()
+    await until(lambda: again.ended or complete("INITIAL"), what="the newest state with its picture")
+    await world.delivered(2)
+    assert complete("INITIAL")
+    for channel in channels:
+        (root,) = world.roots(channel, name)
+        assert len(world.replies(channel, root)) == 1, "nothing twice"
+    assert await again.terminate() == 0, again.text
