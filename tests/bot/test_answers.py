@@ -209,6 +209,20 @@ async def test_the_terminal_has_no_channel(rooms: Rooms) -> None:
         assert await said(rooms, words) == "Subscriptions belong to a channel: type this in Slack."
 
 
+async def test_unsubscribe_means_those_too_that_mention_somebody(rooms: Rooms) -> None:
+    await subscribe(rooms, "CBC", "C1")
+    for words in ("CBC notify @here", "CBC notify <@U2> if NS", "CBC mock notify @here", "all notify @here"):
+        await subscribe(rooms, words, "C1")
+    assert "isn't subscribed to CBC notify @channel" in await said(
+        rooms, "unsubscribe CBC notify @channel", ASKER
+    )
+    one = await said(rooms, "unsubscribe CBC notify @here", ASKER)
+    assert "Unsubscribed from CBC notify @here." in one
+    assert "Unsubscribed from CBC, CBC notify @U2 if NS." in await said(rooms, "unsubscribe cbc", ASKER)
+    left = await said(rooms, "subscriptions", ASKER)
+    assert "CBC mock notify @here" in left and "all notify @here" in left
+
+
 async def test_unsubscribe_one_all_and_none(rooms: Rooms) -> None:
     subscriptions = rooms.subscriptions
     assert "no subscription" in await said(rooms, "unsubscribe", ASKER)

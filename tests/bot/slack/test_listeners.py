@@ -132,6 +132,28 @@ async def test_subscribe_posts_its_confirmation_and_lists_it(bot: Bot, sandbox: 
     assert len(sandbox.messages(channel)) == 1
 
 
+async def test_subscribe_with_a_mention_by_command_and_in_a_thread(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms
+) -> None:
+    channel = sandbox.add_channel("gw")
+    asked = await typed(sandbox, channel, "subscribe CBC notify @here @observer if NS")
+    assert "Done" in words(asked) and "@here skips who sleeps" in words(asked)
+    person = f"<@{sandbox.user}>"
+    (s,) = await rooms.subscriptions.of_channel(TEAM, channel)
+    assert s.wish.words == f"CBC notify @here {person} if NS", "ids, no names"
+    (confirmation,) = sandbox.messages(channel)
+    assert f"Mentions @here, {person} once for each event" in words(confirmation)
+    assert "<!here>" not in words(confirmation)
+    assert "notify @here" in words(await typed(sandbox, channel, "subscriptions"))
+    refused = await typed(sandbox, channel, "subscribe CBC notify @nobody-here")
+    assert "Slack didn't say who" in words(refused)
+    before = len(sandbox.ephemerals(channel))
+    await sandbox.say("@gwevent subscribe Burst notify @observer", channel, thread_ts=confirmation["ts"])
+    await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) > before, 15)
+    known = [s.wish.words for s in await rooms.subscriptions.of_channel(TEAM, channel)]
+    assert known[1:] == [f"Burst notify {person}"]
+
+
 @pytest.mark.parametrize("private", [True, False])
 async def test_where_the_bot_may_not_post_nothing_is_stored(
     bot: Bot, sandbox: Sandbox, rooms: Rooms, private: bool
