@@ -144,7 +144,8 @@ class DeliveryWorker:
         pauses = [*self._paused.values(), *self._edits_paused.values()]
         soonest = min((until - now for until in pauses if until > now), default=POLL_S)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), max(0.005, min(POLL_S, soonest)))
+            async with asyncio.timeout(max(0.005, min(POLL_S, soonest))):
+                await self._wake.wait()
 
     async def _start_due(self) -> int:
         now = asyncio.get_running_loop().time()

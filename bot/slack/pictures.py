@@ -69,8 +69,10 @@ class PictureWorker:
                     continue
             except StoreUnavailable as error:
                 log.warning("pictures_wait_for_store", reason=str(error))
+            # Not wait_for: Python 3.11's loses a cancellation that comes with what it waits for.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self._wake.wait()
 
     async def close(self) -> None:
         """End the process that draws."""
