@@ -58,7 +58,7 @@ class PictureWorker:
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until cancelled; the store's failures are waited out."""
+        """Work until cancelled or closed; the store's failures are waited out."""
         while True:
             self._wake.clear()
             try:
@@ -67,6 +67,9 @@ class PictureWorker:
                     await self._work(job)
                     self._wake_deliveries()
                     continue
+            except PicturesClosed:
+                # It stays wanted.
+                return
             except StoreUnavailable as error:
                 log.warning("pictures_wait_for_store", reason=str(error))
             # Not wait_for: Python 3.11's loses a cancellation that comes with what it waits for.
@@ -98,8 +101,7 @@ class PictureWorker:
             name = f"{job.superevent_id}-{job.notice_id}.png"
             file_id = await client.upload(drawn.png, name, job.superevent_id, drawn.alt_text)
         except PicturesClosed:
-            # It stays wanted.
-            return
+            raise
         except PictureFailed as failure:
             bound.info("no_picture", reason=failure.sentence)
             await self._pictures.failed(job.id, failure.sentence, self._clock())

@@ -390,11 +390,9 @@ async def test_the_button_of_a_running_bot(world: World) -> None:
 KILLS = (
     "upload:before:1",
     "upload:after:1",
-    "uploaded:before:1",
     "uploaded:after:1",
     "edit:before:1",
     "edit:after:1",
-    "edit:after:2",
     "upload:after:2",
     "edit:after:3",
 )
