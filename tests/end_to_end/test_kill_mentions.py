@@ -1,0 +1,48 @@
+"""Killed around a mention and started again: it is made, once, and taken back once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.alerts.samples import notice, to_avro
+from tests.end_to_end.world import World, avro, until
+
+EVENT = "S240101m"
+HERE = "<!here>"
+
+
+def retraction() -> bytes:
+    return to_avro(notice(EVENT, "RETRACTION", datetime.now(UTC).replace(microsecond=0), event=None))
+
+
+def mentions(world: World, channel: str) -> list[str]:
+    return [str(m["text"]) for m in world.sandbox.messages(channel) if HERE in m["text"]]
+
+
+@pytest.mark.parametrize("step", ["post:after:1", "post:before:3", "post:after:3"])
+async def test_a_mention_is_neither_lost_nor_repeated(world: World, step: str) -> None:
+    for scope in ("channels:history", "groups:history"):
+        world.sandbox.grant(scope)
+    channel = world.sandbox.add_channel("gw-cbc")
+    await world.subscribe(channel, "CBC notify @here")
+    bot = world.fork(step)
+    await world.publish(avro(EVENT, "PRELIMINARY"))
+    await until(lambda: bot.ended or (world.roots(channel) and not world.waiting()), what="root or death")
+    if bot.ended:
+        world.fork()
+        await world.delivered(1)
+        posted = [c for c in world.sandbox.calls if c.method == "chat.postMessage" and HERE in c.args["text"]]
+        assert len([c for c in posted if c.outcome == "ok"]) == 1
+        await world.publish(retraction())
+    else:
+        assert len(mentions(world, channel)) == 1
+        await world.publish(retraction())
+        assert await bot.end() == -9, bot.text
+        world.fork()
+    await world.delivered(2)
+    (down,) = mentions(world, channel)
+    assert "Stand down" in down, "and the root's, edited, mentions nobody any more"
+    edits = [str(c.args) for c in world.sandbox.calls if c.method == "chat.update"]
+    assert edits and not any(HERE in edit for edit in edits)
