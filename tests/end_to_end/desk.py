@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from difflib import unified_diff
 from pathlib import Path
 
 import aiohttp
@@ -195,4 +196,6 @@ def golden(name: str, text: str) -> None:
     if os.environ.get(RECORD):
         path.write_text(text, encoding="utf-8")
     assert path.is_file(), f"{path.name} is missing: run the test with {RECORD}=1"
-    assert text == path.read_text(encoding="utf-8")
+    wanted = path.read_text(encoding="utf-8")
+    changes = unified_diff(wanted.splitlines(), text.splitlines(), path.name, "now", lineterm="", n=1)
+    assert text == wanted, "\n".join(changes)
