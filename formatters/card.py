@@ -112,7 +112,26 @@ def link_buttons(notice: Notice, view: ChannelView | None = None) -> Block | Non
             buttons.append(blocks.button("Circulars", "link.circulars", url=circulars))
         if treasure_map is not None and not notice.retraction:
             buttons.append(blocks.button("Treasure Map", "link.treasuremap", url=treasure_map))
+        trigger = _trigger_page(notice)
+        if notice.external is not None and trigger is not None:
+            observatory = names.observatory(notice.external.observatory)
+            buttons.append(blocks.button(f"{plain(observatory)} trigger", "link.trigger", url=trigger))
     return blocks.actions(*buttons) if buttons else None
+
+
+def _trigger_page(notice: Notice) -> str | None:
+    """GCN's page of an onboard trigger, which stays (as 524666471.fermi of GW170817 has).
+
+    Other observatories and the searches below threshold have none that is public and lasting.
+    """
+    external = notice.external
+    if external is None or external.search.upper() != "GRB" or external.gcn_notice_id is None:
+        return None
+    ending = {"fermi": "fermi", "swift": "swift"}.get(external.observatory.casefold())
+    number = external.gcn_notice_id
+    if ending is None or not (number.isascii() and number.isdigit()):
+        return None
+    return web_url(f"https://gcn.gsfc.nasa.gov/other/{number}.{ending}")
 
 
 def was(notice: Notice) -> str | None:
