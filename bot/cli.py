@@ -263,16 +263,20 @@ def samples(directory: Annotated[Path, typer.Argument(help="Folder to write to; 
 
 def _decode(file: Path) -> Any:
     from bot.alerts.decode import UndecodablePayload, decode
-    from bot.sources.files import reason_against
+    from bot.sources.files import LARGEST, reason_against
 
     try:
-        body = file.read_bytes()
+        with file.open("rb") as opened:
+            body = opened.read(LARGEST + 1)
     except OSError as error:
         _fail(f"{file} can't be read: {error.strerror}.")
+    if len(body) > LARGEST:
+        _fail(f"{file} is no notice that can be read: it has more than {LARGEST:,} bytes.")
     try:
         return decode(body)
     except UndecodablePayload as error:
-        _fail(f"{file} is no notice that can be read: {reason_against(body) or error.reason}")
+        reason = (reason_against(body) or error.reason).removesuffix(".")
+        _fail(f"{file} is no notice that can be read: {reason}.")
 
 
 def _settings() -> Any:

@@ -21,8 +21,9 @@ from bot.slack.errors import SlackFailure
 from bot.sources import Origin, SourceConfigError
 from bot.sources.files import file_origin, read_paths
 
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
+# Names of files and reasons go out as they are: brackets and colons in them are no markup.
+_out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+_err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def only_say(paths: Sequence[Path]) -> bool:
@@ -72,17 +73,17 @@ async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool
         while (payload := await rooms.store.next_quarantined(after)) is not None:
             after = payload.id
             if dry_run:
-                _out.print(f"{payload.origin}: {await asyncio.to_thread(_told, payload.body)}", markup=False)
+                _out.print(f"{payload.origin}: {await asyncio.to_thread(_told, payload.body)}")
                 continue
             handled = await pipeline.handle(payload.body, Origin("quarantine", payload.origin, live=post))
             if handled is Handled.QUARANTINED:
                 again = await rooms.store.quarantined(payload.id)
                 reason = payload.reason if again is None else again.reason
-                _out.print(f"{payload.origin}: still not handled: {reason}", markup=False)
+                _out.print(f"{payload.origin}: still not handled: {reason}")
                 kept += 1
                 continue
             await rooms.store.release(payload.id)
-            _out.print(f"{payload.origin}: {handled.value}", markup=False)
+            _out.print(f"{payload.origin}: {handled.value}")
             released += 1
         if not dry_run:
             _out.print(f"{released} released, {kept} kept")

@@ -112,6 +112,7 @@ def test_show_reads_avro_and_json_alike(run: Run, notice: Path, tmp_path: Path) 
         (b"{}", "JSON, but no notice"),
         (to_avro(record())[:500], "is no notice that can be read"),
         (bytes(10_000), "neither Avro nor JSON"),
+        (bytes(32 * 1024 * 1024 + 1), "more than 33,554,432 bytes"),
     ],
 )
 @pytest.mark.parametrize("command", ["show", "preview"])
@@ -120,7 +121,8 @@ def test_what_is_no_notice_is_a_sentence(
 ) -> None:
     path = tmp_path / "x"
     path.write_bytes(content)
-    assert why in refused(run(command, path))
+    sentence = refused(run(command, path))
+    assert why in sentence and sentence.endswith(".\n") and not sentence.endswith("..\n")
 
 
 def test_a_missing_file_and_a_folder_are_sentences(run: Run, tmp_path: Path) -> None:
@@ -191,6 +193,21 @@ def test_replay_counts_repeats_and_what_it_cant_read(run: Run, notice: Path, tmp
     (folder / "d.avro").write_bytes(to_avro(record())[:500])
     result = run("replay", folder)
     assert result.exit_code == 1 and "0 stored, 3 repeat, 1 quarantined" in result.stdout
+
+
+def test_a_name_with_brackets_is_said_as_it_is(run: Run, tmp_path: Path) -> None:
+    odd = tmp_path / "[" / "red]:fire:.avro"
+    odd.parent.mkdir()
+    odd.write_bytes(to_avro(record()))
+    torn = tmp_path / "[" / "bold]torn.avro"
+    torn.write_bytes(to_avro(record())[:500])
+    result = run("replay", "--dry-run", odd, torn)
+    assert f"{odd}: S261122a" in result.stdout
+    assert f"{torn}: " in result.stderr
+    closing = tmp_path / "a[" / "bold].txt"
+    closing.parent.mkdir()
+    closing.write_text("no notice")
+    assert f"{closing}: skipped" in run("replay", "--dry-run", closing.parent).stderr
 
 
 def test_a_dry_run_stores_nothing(run: Run, notice: Path, tmp_path: Path) -> None:
