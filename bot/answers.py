@@ -79,7 +79,7 @@ class Answers:
             )
         if shared and asker is not None:
             return answer.as_of(message, asker.user_id, self._clock())
-        if asker is None or not question or word.casefold() in _NOT_TO_SHARE:
+        if asker is None or not (word.casefold() in _TO_SHARE or canonical_id(question)):
             return message
         return answer.shareable(message, question)
 
@@ -209,7 +209,8 @@ class Answers:
         return subscription.listed(await self._subscriptions.of_channel(asker.team_id, asker.channel_id))
 
 
-_NOT_TO_SHARE = {"help", "?", "subscribe", "sub", "unsubscribe", "unsub", "subscriptions", "subs"}
+_TO_SHARE = {"latest", "last", "newest", "recent", "status"}
+"""Besides ids. What is help, or concerns subscriptions, is for who asked."""
 
 
 def _only(wish: Wish, words: str) -> Wish:

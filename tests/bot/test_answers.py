@@ -186,7 +186,7 @@ async def test_answers_can_be_shared_and_shared_ones_not_again(rooms: Rooms) -> 
         assert shares(await answers(rooms).answer(f" {words} ", ASKER)) == [words]
         assert shares(await answers(rooms).answer(words, ASKER, shared=True)) == []
         assert shares(await answers(rooms).answer(words, None)) == []
-    for words in ("", "help", "subscriptions", "unsubscribe"):
+    for words in ("", "help", "subscriptions", "unsubscribe", "frobnicate", "x latest"):
         assert shares(await answers(rooms).answer(words, ASKER)) == []
 
 
