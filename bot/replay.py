@@ -51,6 +51,7 @@ async def in_store(settings: Settings, paths: Sequence[Path], post: bool) -> boo
     Return whether none went to quarantine and all that was planned was delivered.
     """
     async with open_rooms(settings) as rooms:
+        token = _token(settings, rooms) if post else None
         counts: Counter[Handled] = Counter()
         pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age)
         with _progress(_count(paths)) as advance:
@@ -58,7 +59,7 @@ async def in_store(settings: Settings, paths: Sequence[Path], post: bool) -> boo
                 counts[await pipeline.handle(body, file_origin(path, live=post))] += 1
                 advance()
         _out.print(", ".join(f"{counts[handled]} {handled.value}" for handled in Handled))
-        delivered = await _deliver(settings, rooms) if post else True
+        delivered = await _deliver(settings, rooms, token) if post else True
         return delivered and not counts[Handled.QUARANTINED]
 
 
@@ -68,6 +69,7 @@ async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool
     Return whether all could. `dry_run` only says what each would be read as.
     """
     async with open_rooms(settings) as rooms:
+        token = _token(settings, rooms) if post and not dry_run else None
         pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age)
         after, released, kept = 0, 0, 0
         while (payload := await rooms.store.next_quarantined(after)) is not None:
@@ -87,7 +89,7 @@ async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool
             released += 1
         if not dry_run:
             _out.print(f"{released} released, {kept} kept")
-        delivered = await _deliver(settings, rooms) if post and not dry_run else True
+        delivered = await _deliver(settings, rooms, token) if post and not dry_run else True
         return delivered and not kept
 
 
@@ -99,12 +101,19 @@ def _told(body: bytes) -> str:
     return f"{notice.superevent_id} {notice.alert_type} can be read now"
 
 
-async def _deliver(settings: Settings, rooms: Rooms) -> bool:
+def _token(settings: Settings, rooms: Rooms) -> str | None:
+    """The token to deliver with; None where a gwevent that runs on this database delivers.
+
+    Asked for before anything is stored: a notice stored as live is news that somebody must deliver.
+    """
+    return settings.slack_tokens()[0] if rooms.database.take_instance_lock() else None
+
+
+async def _deliver(settings: Settings, rooms: Rooms, token: str | None) -> bool:
     """Deliver what the ledger holds, unless a running bot does; True once nothing waits."""
-    if not rooms.database.take_instance_lock():
+    if token is None:
         _out.print("A gwevent that runs on this database delivers them.")
         return True
-    token, _ = settings.slack_tokens()
     async with aiohttp.ClientSession() as session:
         client = SlackClient(token, settings.slack_api_url, session)
         try:

@@ -46,9 +46,15 @@ class Database:
         try:
             parsed = make_url(url)
             self._engine = _engine(url)
-        except (ArgumentError, InvalidRequestError, ModuleNotFoundError, ValueError) as error:
+        except ModuleNotFoundError as error:
+            raise BadDatabaseUrl(
+                f"GWEVENT_DATABASE_URL can't be used: its driver {error.name} isn't installed."
+            ) from error
+        except (ArgumentError, InvalidRequestError, ValueError) as error:
             # The URL itself may hold a password, so it isn't repeated.
-            raise BadDatabaseUrl(f"GWEVENT_DATABASE_URL can't be used: {type(error).__name__}.") from error
+            raise BadDatabaseUrl(
+                "GWEVENT_DATABASE_URL can't be used: it must look like sqlite:////folder/gwevent.sqlite."
+            ) from error
         self.sqlite = parsed.get_backend_name() == "sqlite"
         self.path = (
             Path(parsed.database) if self.sqlite and parsed.database not in (None, ":memory:") else None

@@ -217,6 +217,11 @@ def test_a_dry_run_stores_nothing(run: Run, notice: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "gwevent.sqlite").exists()
 
 
+def test_without_tokens_nothing_is_stored_as_news(run: Run, notice: Path) -> None:
+    assert "must be set" in refused(run("replay", "--post", notice))
+    assert "No notice of S261122a was received." in run("ask", "S261122a").stdout
+
+
 def test_the_quarantine_is_tried_again(run: Run, tmp_path: Path) -> None:
     bad = tmp_path / "bad.avro"
     bad.write_bytes(to_avro(record())[:500])
@@ -269,7 +274,11 @@ def test_migrate_twice_and_what_is_no_database(
     monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{letter}")
     assert "not a database" in refused(run("migrate"))
     monkeypatch.setenv("GWEVENT_DATABASE_URL", "postgresql://bot:swordfish@host/x")
-    assert "swordfish" not in refused(run("migrate"))
+    sentence = refused(run("migrate"))
+    assert "swordfish" not in sentence and "isn't installed" in sentence
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", "swordfish")
+    sentence = refused(run("migrate"))
+    assert "swordfish" not in sentence and "must look like sqlite:" in sentence
 
 
 def test_samples_are_notices(run: Run, tmp_path: Path) -> None:
