@@ -25,6 +25,7 @@ from formatters.subscription import Wish
 
 RECENT_DEFAULT = 5
 RECENT_MOST = 20
+RECENT_NUMBERS = frozenset(str(number) for number in range(1, RECENT_MOST + 1))
 CONFIRMED_WITHIN_S = 8.0
 """How long an answer waits for the confirmation to be posted."""
 LONGEST_QUESTION = 1_000
@@ -119,9 +120,7 @@ class Answers:
         return helping.no_such_event(asked, [folded[name] for name in near])
 
     async def _latest(self, rest: str) -> Message:
-        wish = _only(parse(rest), rest)
-        group = None if wish.group == "all" else wish.group
-        category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL
+        category, group = _kind(rest)
         found = await self._store.newest(category=category, group=group)
         if found:
             return card.root(found[0], ChannelView())
@@ -132,18 +131,16 @@ class Answers:
             return answer.introduced(
                 "No real event was received yet; this is the newest mock.", card.root(mocks[0], ChannelView())
             )
-        what = " ".join(w for w in (wish.group if group else "", category.value) if w)
+        what = " ".join(w for w in (group or "", category.value) if w)
         return helping.complaint(f"No {what} event was received yet.")
 
     async def _recent(self, rest: str) -> Message:
         words = rest.split()
-        numbers = [word for word in words if word.isascii() and word.isdigit()]
-        wish = _only(parse(" ".join(word for word in words if word not in numbers)), rest)
-        if len(numbers) > 1 or (numbers and not 1 <= int(numbers[0][:6]) <= RECENT_MOST):
+        numbers = [word for word in words if re.fullmatch(r"[+-]?[\d.]+", word)]
+        category, group = _kind(" ".join(word for word in words if word not in numbers))
+        if len(numbers) > 1 or (numbers and numbers[0] not in RECENT_NUMBERS):
             raise UnknownWord(f'"recent" takes one number from 1 to {RECENT_MOST}.')
         limit = int(numbers[0]) if numbers else RECENT_DEFAULT
-        group = None if wish.group == "all" else wish.group
-        category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL
         found = await self._store.newest(category=category, group=group, limit=limit)
         return recent.message(recent.Recent(found), self._clock())
 
@@ -195,9 +192,11 @@ class Answers:
     async def _unsubscribe(self, rest: str, asker: Asker | None) -> Message:
         if asker is None:
             return helping.complaint("Subscriptions belong to a channel: type this in Slack.")
-        # Bare "unsubscribe" ends all of them; "all" is the name of one that takes every group.
+        # Bare "unsubscribe" ends all; so does "all", where none is called so.
         wish = parse(rest) if rest else None
         ended = await self._subscriptions.remove(asker.team_id, asker.channel_id, wish)
+        if not ended and wish == Wish(group="all"):
+            ended = await self._subscriptions.remove(asker.team_id, asker.channel_id, None)
         if ended:
             return subscription.removed([s.wish for s in ended])
         left = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
@@ -213,8 +212,14 @@ _TO_SHARE = {"latest", "last", "newest", "recent", "status"}
 """Besides ids. What is help, or concerns subscriptions, is for who asked."""
 
 
-def _only(wish: Wish, words: str) -> Wish:
-    """What `latest` and `recent` choose by: a group, and mock or test instead of real."""
-    if wish.lowsig or (wish.mock and wish.test) or wish.notify is not None:
-        raise UnknownWord(f'"{words[:80]}" is more than one kind: CBC, Burst, mock or test.')
-    return wish
+def _kind(words: str) -> tuple[Category, str | None]:
+    """What `latest` and `recent` choose by: mock or test instead of real, and a group (None: any)."""
+    said = f'"{words[:80]}" is no choice here; choose one of CBC, Burst, all, and one of mock, test.'
+    try:
+        wish = parse(words)
+    except UnknownWord as error:
+        raise UnknownWord(said) from error
+    if wish.lowsig or wish.notify is not None or (wish.mock and wish.test):
+        raise UnknownWord(said)
+    category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL
+    return category, None if wish.group == "all" else wish.group

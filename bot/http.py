@@ -8,9 +8,8 @@ import structlog
 from aiohttp import web
 
 from bot.store.database import StoreUnavailable
-from bot.store.pictures import PictureStore
+from bot.store.pictures import PICTURE_PATH, PictureStore
 
-PICTURE_PATH = "/pictures/{token}.png"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32,64}")
 
 log = structlog.get_logger(__name__)

@@ -20,6 +20,7 @@ from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.sources import Origin, SourceConfigError
 from bot.sources.files import file_origin, read_paths
+from bot.store.store import Quarantined
 
 # Names of files and reasons go out as they are: brackets and colons in them are no markup.
 _out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
@@ -53,9 +54,14 @@ async def in_store(settings: Settings, paths: Sequence[Path], post: bool) -> boo
     async with open_rooms(settings) as rooms:
         token = _token(settings, rooms) if post else None
         counts: Counter[Handled] = Counter()
-        pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age)
+        pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age, draws=settings.draws)
         with _progress(_count(paths)) as advance:
-            for path, body in read_paths(paths, _skipped):
+
+            def skipped(path: Path, reason: str) -> None:
+                _skipped(path, reason)
+                advance()
+
+            for path, body in read_paths(paths, skipped):
                 counts[await pipeline.handle(body, file_origin(path, live=post))] += 1
                 advance()
         _out.print(", ".join(f"{counts[handled]} {handled.value}" for handled in Handled))
@@ -70,12 +76,13 @@ async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool
     """
     async with open_rooms(settings) as rooms:
         token = _token(settings, rooms) if post and not dry_run else None
-        pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age)
+        pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age, draws=settings.draws)
         after, released, kept = 0, 0, 0
         while (payload := await rooms.store.next_quarantined(after)) is not None:
             after = payload.id
             if dry_run:
-                _out.print(f"{payload.origin}: {await asyncio.to_thread(_told, payload.body)}")
+                told = await asyncio.to_thread(_told, payload)
+                _out.print(f"{payload.origin}: {told}")
                 continue
             handled = await pipeline.handle(payload.body, Origin("quarantine", payload.origin, live=post))
             if handled is Handled.QUARANTINED:
@@ -93,12 +100,13 @@ async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool
         return delivered and not kept
 
 
-def _told(body: bytes) -> str:
+def _told(payload: Quarantined) -> str:
     try:
-        notice = decode(body)
+        notice = decode(payload.body)
     except UndecodablePayload as error:
         return f"still not readable: {error.reason}"
-    return f"{notice.superevent_id} {notice.alert_type} can be read now"
+    # Whether it can be stored too only trying tells.
+    return f"readable as {notice.superevent_id} {notice.alert_type}; it was kept because: {payload.reason}"
 
 
 def _token(settings: Settings, rooms: Rooms) -> str | None:
@@ -124,8 +132,8 @@ async def _deliver(settings: Settings, rooms: Rooms, token: str | None) -> bool:
             ) from failure
         worker = rooms.worker({identity.team_id: client}, utc_now)
         running = asyncio.create_task(worker.run())
-        before = (await rooms.ledger.counts()).dead
-        while (counts := await rooms.ledger.counts()).waiting and not running.done():
+        before = (await rooms.ledger.counts(identity.team_id)).dead
+        while (counts := await rooms.ledger.counts(identity.team_id)).waiting and not running.done():
             await asyncio.wait([running], timeout=0.2)
         await worker.stop()
         await running

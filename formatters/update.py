@@ -321,7 +321,7 @@ def _far(old: Event, new: Event) -> list[str]:
     if was == now:
         return []
     # An order of magnitude, with a little play for 9.9.
-    far_apart = min(old.far, new.far) <= 0 or abs(math.log10(new.far / old.far)) >= 0.95
+    far_apart = min(old.far, new.far) <= 0 or abs(math.log10(new.far) - math.log10(old.far)) >= 0.95
     return [_arrow("FAR", was, now)] if far_apart else []
 
 

@@ -1,8 +1,15 @@
 """What every test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# CI says the same of the same commit; elsewhere each run looks at other examples.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI") == "true":
+    settings.load_profile("ci")
 
 SHARED_NOTICES = Path(__file__).resolve().parents[1].parent / "shared" / "notices"
 

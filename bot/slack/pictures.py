@@ -133,6 +133,8 @@ class PictureWorker:
         notice = None if superevent is None else next((n for n in superevent.notices if n.key == key), None)
         if superevent is None or notice is None or body is None:
             raise PictureFailed("The notice or its payload is gone.")
+        if superevent.retracted:
+            raise PictureFailed("The event was retracted.")
         try:
             gw_map, combined_map = await asyncio.to_thread(sky_maps, body)
         except (UndecodablePayload, UnreadableMap) as error:

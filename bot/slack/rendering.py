@@ -11,14 +11,13 @@ import structlog
 
 from bot.alerts.comparison import share_kept
 from bot.filters import mentioned
-from bot.http import PICTURE_PATH
 from bot.routing import Occasion
 from bot.slack.together import Together
 from bot.slack.words import Words
 from bot.store.ledger import Delivery, Kind
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
-from bot.store.pictures import PictureStore, StoredPicture
+from bot.store.pictures import PICTURE_PATH, PictureStore, StoredPicture
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
 from formatters import apology, card, mention, subscription, update

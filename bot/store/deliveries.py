@@ -128,14 +128,13 @@ class Ledger:
             if sent:
                 await _settle_sent(connection, sent, now)
 
-    async def counts(self) -> Counts:
-        """How much waits, is dead, is quarantined."""
+    async def counts(self, team_id: str | None = None) -> Counts:
+        """How much waits, is dead, is quarantined; deliveries of one workspace, or of all (None)."""
+        query = select(_d.c.state, func.count(), func.min(_d.c.created_at)).group_by(_d.c.state)
+        if team_id is not None:
+            query = query.where(_d.c.team_id == team_id)
         async with self._database.reading() as connection:
-            states = (
-                await connection.execute(
-                    select(_d.c.state, func.count(), func.min(_d.c.created_at)).group_by(_d.c.state)
-                )
-            ).all()
+            states = (await connection.execute(query)).all()
             quarantined = (
                 await connection.execute(select(func.count()).select_from(schema.quarantine))
             ).scalar_one()

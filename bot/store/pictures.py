@@ -15,6 +15,9 @@ from bot.store.database import Database
 from bot.store.ledger import Kind, PictureState, State
 from bot.store.planned import touch
 
+PICTURE_PATH = "/pictures/{token}.png"
+"""Where the bot serves a picture itself, under its public address."""
+
 _p = schema.pictures
 _t = schema.threads
 _d = schema.deliveries

@@ -121,7 +121,8 @@ class Subscriptions:
     async def remove(self, team_id: str, channel_id: str, wish: Wish | None) -> list[Subscription]:
         """End one subscription of a channel, or all (None); return those that were in force.
 
-        A wish that mentions nobody means those too that ask for the same and mention somebody.
+        A bare group means all that begin with it ("Burst" ends "Burst lowsig" too); one with switches means
+        those too that ask for the same and mention somebody.
         A confirmation not posted yet goes with its subscription, and what else waits to be posted goes with
         the last one; edits stay, and what may stand in the channel already.
         """
@@ -133,7 +134,7 @@ class Subscriptions:
             ended = [
                 s
                 for s in await subscriptions_in_force(connection, (team_id, channel_id))
-                if wish is None or wish in (s.wish, replace(s.wish, notify=None))
+                if wish is None or _means(wish, s.wish)
             ]
             await connection.execute(
                 delete(deliveries).where(
@@ -154,12 +155,20 @@ class Subscriptions:
         return ended
 
 
+def _means(wish: Wish, other: Wish) -> bool:
+    """Whether ending `wish` ends `other`."""
+    if wish == Wish(group=wish.group):
+        return other.group == wish.group
+    return wish in (other, replace(other, notify=None))
+
+
 def _meant(wish: Wish) -> ColumnElement[bool]:
+    """`_means`, for the words in the table."""
     words = schema.subscriptions.c.words
-    same: ColumnElement[bool] = words == wish.words
-    return (
-        same if wish.notify is not None else same | words.startswith(f"{wish.words} notify ", autoescape=True)
-    )
+    if wish.notify is not None:
+        return words == wish.words
+    further = wish.words if wish == Wish(group=wish.group) else f"{wish.words} notify"
+    return (words == wish.words) | words.startswith(f"{further} ", autoescape=True)
 
 
 async def subscriptions_in_force(

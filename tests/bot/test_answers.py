@@ -117,23 +117,28 @@ async def test_recent_counts_and_chooses(rooms: Rooms) -> None:
     assert MOCK in (await answers(rooms).answer("recent mock", None)).text
 
 
-@pytest.mark.parametrize("number", ["0", "21", "999", "1" * 900, "00", "3 4"])
+@pytest.mark.parametrize("number", ["0", "21", "999", "1" * 900, "00", "3 4", "-1", "1.5"])
 async def test_recent_takes_one_number_from_1_to_20(rooms: Rooms, number: str) -> None:
     assert await said(rooms, f"recent {number}") == '"recent" takes one number from 1 to 20.'
 
 
 @pytest.mark.parametrize(
     "words",
-    ["recent -1", "recent 1.5", "recent ³", "recent five", "latest BNS", "subscribe mok", "unsubscribe x"],
+    ["subscribe mok", "unsubscribe x", "subscribe 3"],
 )
 async def test_wrong_words_get_one_sentence(rooms: Rooms, words: str) -> None:
     told = await said(rooms, words, ASKER)
     assert "is none of CBC, Burst, all, mock, test, lowsig, notify." in told and "\n" not in told
 
 
-@pytest.mark.parametrize("words", ["latest lowsig", "recent mock test"])
-async def test_more_than_one_kind_gets_a_sentence(rooms: Rooms, words: str) -> None:
-    assert "is more than one kind: CBC, Burst, mock or test." in await said(rooms, words)
+@pytest.mark.parametrize(
+    "words",
+    ["latest lowsig", "recent mock test", "recent ³", "recent five", "latest BNS", "latest CBC Burst"],
+)
+async def test_what_is_no_choice_gets_a_sentence(rooms: Rooms, words: str) -> None:
+    _, _, rest = words.partition(" ")
+    told = await said(rooms, words)
+    assert told == f'"{rest}" is no choice here; choose one of CBC, Burst, all, and one of mock, test.'
 
 
 @pytest.mark.parametrize(
@@ -218,9 +223,18 @@ async def test_unsubscribe_means_those_too_that_mention_somebody(rooms: Rooms) -
     )
     one = await said(rooms, "unsubscribe CBC notify @here", ASKER)
     assert "Unsubscribed from CBC notify @here." in one
+    assert "Unsubscribed from CBC mock notify @here." in await said(rooms, "unsubscribe cbc mock", ASKER)
     assert "Unsubscribed from CBC, CBC notify @U2 if NS." in await said(rooms, "unsubscribe cbc", ASKER)
-    left = await said(rooms, "subscriptions", ASKER)
-    assert "CBC mock notify @here" in left and "all notify @here" in left
+    assert "all notify @here" in await said(rooms, "subscriptions", ASKER)
+
+
+async def test_a_bare_group_ends_all_that_begin_with_it(rooms: Rooms) -> None:
+    for words in ("Burst", "Burst lowsig", "CBC mock", "all mock"):
+        await subscribe(rooms, words, "C1")
+    assert "Unsubscribed from Burst, Burst lowsig." in await said(rooms, "unsubscribe burst", ASKER)
+    assert "Unsubscribed from all mock." in await said(rooms, "unsubscribe all", ASKER)
+    assert "Unsubscribed from CBC mock." in await said(rooms, "unsubscribe all", ASKER), "then: all of them"
+    assert "no subscription" in await said(rooms, "unsubscribe all", ASKER)
 
 
 async def test_unsubscribe_one_all_and_none(rooms: Rooms) -> None:
