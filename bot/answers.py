@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import difflib
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot import __version__
 from bot.filters import UnknownWord, parse
@@ -58,7 +59,7 @@ class Answers:
         self._ledger = ledger
         self._clock = clock
         self._sources = sources
-        self._started_at = clock()
+        self._began = time.monotonic()
         self._wake = wake
 
     async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
@@ -150,7 +151,8 @@ class Answers:
         return status.message(
             status.Status(
                 version=__version__,
-                started_at=self._started_at,
+                # Not a time noted at the start: the clock may have been put right since.
+                started_at=self._clock() - timedelta(seconds=time.monotonic() - self._began),
                 sources=tuple(
                     status.SourceState(name=s.name, connected=s.connected, detail=s.detail, lag=s.lag)
                     for s in self._sources()

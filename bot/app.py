@@ -215,6 +215,9 @@ class Bot:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._socket is not None:
+            # Where Slack hangs, the timeout left it open.
+            await self._socket.client.aiohttp_client_session.close()
         log.info("stopped")
 
     async def _consume(self) -> None:

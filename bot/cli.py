@@ -132,6 +132,9 @@ def preview(
     if form is Form.PNG:
         _preview_picture(superevent, files[notices.index(superevent.latest)], out)
         return
+    left_out = len(notices) - len(superevent.notices)
+    if left_out:
+        typer.echo(f"gwevent: {left_out} left out: another file has its type and time.", err=True)
     messages = [card.root(superevent, ChannelView())]
     messages += [update.reply(superevent, notice) for notice in superevent.notices[1:]]
     if form is Form.BLOCKS:

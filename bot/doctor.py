@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 
 import aiohttp
@@ -12,7 +13,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import open_rooms
-from bot.settings import Settings
+from bot.settings import Settings, unknown_names
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure, Unavailable, Unknown
 from bot.sources.check import check_broker
@@ -45,7 +46,20 @@ async def examine(settings: Settings) -> list[Finding]:
             BROKER_TIMEOUT_S,
         ),
     )
-    return [*database, *slack, *broker]
+    return [*_names(), *database, *slack, *broker]
+
+
+def _names() -> list[Finding]:
+    """A setting under a wrong name would be passed over in silence."""
+    known = [f"GWEVENT_{name.upper()}" for name in Settings.model_fields]
+    findings = []
+    for name in unknown_names():
+        near = get_close_matches(name.upper(), known, n=1)
+        advice = f"Is {near[0]} meant?" if near else "deploy/example.env lists all settings."
+        findings.append(
+            Finding(name="Settings", level=Level.WARN, found=f"{name} is no setting.", advice=advice)
+        )
+    return findings
 
 
 async def _database(settings: Settings) -> list[Finding]:

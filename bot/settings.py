@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -67,6 +70,13 @@ class Settings(BaseSettings):
     def _app_token(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith("xapp-"):
             raise ValueError("it must be the app-level token, which starts with xapp-")
+        return value
+
+    @field_validator("ops_channel")
+    @classmethod
+    def _ops_channel(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[CG][A-Z0-9]{2,}", value):
+            raise ValueError("it must be a channel's id, like C0123456789 (a channel's details end with it)")
         return value
 
     @field_validator("public_url")
@@ -144,6 +154,13 @@ class Settings(BaseSettings):
                 f"{' and '.join(missing)} must be set (deploy/README.md says where to find them)."
             )
         return self.slack_bot_token.get_secret_value(), self.slack_app_token.get_secret_value()
+
+
+def unknown_names(env_file: Path | None = Path(".env")) -> list[str]:
+    """Names in the environment or the file that begin as ours do and are no setting: misspelled, perhaps."""
+    given = set(os.environ) | (set(dotenv_values(env_file)) if env_file and env_file.is_file() else set())
+    known = {f"GWEVENT_{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in given if name.upper().startswith("GWEVENT_") and name.upper() not in known)
 
 
 def _sentence(detail: object) -> str:

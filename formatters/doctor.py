@@ -28,6 +28,10 @@ class Finding:
     """What to do about it, one sentence; empty where nothing is to be done."""
 
 
+def _capital(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
 _MARKS = {Level.OK: "✓", Level.WARN: "!", Level.FAIL: "✗"}
 
 
@@ -37,7 +41,7 @@ def plain(findings: Iterable[Finding]) -> str:
     width = max((len(finding.name) for finding in listed), default=0)
     lines = []
     for finding in listed:
-        lines.append(f"{_MARKS[finding.level]} {finding.name:<{width}}  {finding.found}")
+        lines.append(f"{_MARKS[finding.level]} {_capital(finding.name):<{width}}  {finding.found}")
         if finding.advice:
             lines.append(f"  {'':<{width}}  → {finding.advice}")
     bad = sum(finding.level is Level.FAIL for finding in listed)

@@ -117,7 +117,7 @@ def _sky(localization: Localization | None) -> Iterator[str]:
         yield _row("along peak", _distance(localization.peak_distance))
     if len(localization.regions) > 1:
         for part in localization.regions:
-            share = f"{part.probability:.1%}"
+            share = f"{part.probability * 100:.1f} %" if part.probability >= 0.001 else "<0.1 %"
             yield _row("region", f"{share} near {part.ra:.3f}, {part.dec:.3f}; {part.area:.2f} deg²")
     if localization.log_bci is not None:
         yield _row("log BCI", f"{localization.log_bci}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import Settings, SettingsError
+from bot.settings import Settings, SettingsError, unknown_names
 
 NAMES = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GWEVENT_")
 
@@ -119,3 +119,17 @@ def test_a_sqlite_url_gets_its_asynchronous_driver(
 def test_a_slash_is_put_behind_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GWEVENT_SLACK_API_URL", "http://127.0.0.1:9/api")
     assert Settings.load().slack_api_url == "http://127.0.0.1:9/api/"
+
+
+def test_misspelled_names_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GWEVENT_KAFKA_URI", "x")
+    (tmp_path / ".env").write_text("GWEVENT_MAX_AGE=3\nGWEVENT_MAX_AGE_HOURS=3\nOTHER=1\n")
+    assert {"GWEVENT_KAFKA_URI", "GWEVENT_MAX_AGE"} == set(unknown_names(tmp_path / ".env"))
+    assert unknown_names(None) == ["GWEVENT_KAFKA_URI"]
+
+
+@pytest.mark.parametrize("channel", ["#ops", "ops", "zzz", "U0123456789"])
+def test_the_ops_channel_is_an_id(monkeypatch: pytest.MonkeyPatch, channel: str) -> None:
+    monkeypatch.setenv("GWEVENT_OPS_CHANNEL", channel)
+    with pytest.raises(SettingsError, match="GWEVENT_OPS_CHANNEL can't be used: it must be a channel's id"):
+        Settings.load(None)
