@@ -38,7 +38,7 @@ from bot.store.pictures import PictureStore
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
 
-STOP_S = 4.5
+STOP_S = 3.5
 PURGE_EVERY_S = 3_600.0
 LONGEST_WAIT_S = 60.0
 

@@ -124,7 +124,7 @@ class DeliveryWorker:
         finally:
             self._ended.set()
 
-    async def stop(self, timeout_s: float = 3.0) -> None:
+    async def stop(self, timeout_s: float = 2.5) -> None:
         """Start nothing more; give what is under way a moment, then leave it to the next start."""
         self._stopping = True
         self._wake.set()
