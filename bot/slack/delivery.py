@@ -34,10 +34,12 @@ from bot.store.planned import PICTURE_WITHIN
 
 POLL_S = 1.0
 """A wake-up is a hint; the ledger is looked at this often anyway."""
-CONCURRENCY = 100
+CONCURRENCY = 200
 EDITS_AT_ONCE = 10
 """Of one workspace: they are scarce, so what is more urgent mustn't find the last one taken."""
-GATHER_S = 0.02
+CLAIM_EVERY_S = 0.05
+"""How long a claim waits for room for many; where there is room, it waits for nothing."""
+GATHER_S = 0.04
 """How long outcomes are gathered for one transaction."""
 CHANNEL_PAUSE_S = 1.0
 """Slack's own pace: about one message a second a channel."""
@@ -99,6 +101,7 @@ class DeliveryWorker:
         self._paused: dict[tuple[str, str], float] = {}
         self._done: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
         self._settling: asyncio.Task[None] | None = None
+        self._claimed_at = 0.0
         self._stopping = False
         self._ended = asyncio.Event()
         self._ended.set()
@@ -151,9 +154,15 @@ class DeliveryWorker:
         now = asyncio.get_running_loop().time()
         self._paused = {place: until for place, until in self._paused.items() if until > now}
         free = self._concurrency - len(self._in_flight)
-        # A claim is one transaction: a few at a time cost as much as many, so wait for room for many.
-        if free < self._concurrency // 4:
+        # A claim is one transaction: a few at a time cost as much as many, so room for many is waited for,
+        # a moment only, lest calls that hang hold up the rest.
+        rest = self._claimed_at + CLAIM_EVERY_S - now
+        if free <= 0:
             return 0
+        if rest > 0 and free < self._concurrency // 2:
+            asyncio.get_running_loop().call_later(rest, self._wake.set)
+            return 0
+        self._claimed_at = now
         busy = _Busy(self._clients, self._in_flight, self._paused)
         claimed = await self._ledger.claim(self._clock(), free, busy=busy, edits=self._room_for_edits)
         for delivery in claimed:
@@ -176,7 +185,7 @@ class DeliveryWorker:
         if edit:
             self._edits_in_flight[place[0]] -= 1
         _complain(task)
-        if edit or len(self._in_flight) <= self._concurrency * 3 // 4:
+        if edit or len(self._in_flight) <= self._concurrency // 2:
             self._wake.set()
 
     async def _deliver(self, delivery: Delivery) -> None:

@@ -88,7 +88,8 @@ class Renderer:
         assert delivery.thread_id is not None
         view = ChannelView(
             root=True,
-            observers=await self._observers(delivery.thread_id) or (),
+            # Nobody can have pressed a button that nobody has seen.
+            observers=(await self._observers(delivery.thread_id) or ()) if seen else (),
             mention=await self._mentioned_by(delivery, superevent),
         )
         plain_card = await self._card(delivery, superevent, view)

@@ -71,8 +71,14 @@ class Ledger:
             return []
         # Of two workers that read the same rows only one finds them still pending.
         async with self._database.writing() as connection:
-            rows = (await connection.execute(_due(now))).all()
+            page = 2 * limit
+            rows = (await connection.execute(_due(now).limit(page))).all()
             chosen = _chosen([row for row in rows if (row.team_id, row.channel_id) not in busy], limit, edits)
+            if len(rows) == page and len(chosen) < limit:
+                # The first are busy; behind them may be some that aren't.
+                rows = (await connection.execute(_due(now))).all()
+                free = [row for row in rows if (row.team_id, row.channel_id) not in busy]
+                chosen = _chosen(free, limit, edits)
             mine: set[int] = set()
             if chosen:
                 claimed = await connection.execute(

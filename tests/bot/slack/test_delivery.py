@@ -305,13 +305,13 @@ async def test_a_channels_retry_after_is_obeyed_and_others_go_on(office: Office)
 async def test_two_channels_refused_at_once_mean_the_workspace(still_office: Office) -> None:
     channels = await still_office.subscribed(4)
     for channel in channels[:2]:
-        still_office.sandbox.fail("chat.postMessage", status=429, retry_after=0.4, channel=channel)
+        still_office.sandbox.fail("chat.postMessage", status=429, retry_after=3, channel=channel)
     still_office.start(concurrency=1)
     await still_office.receive(FIRST)
     await still_office.failed("ratelimited", 2)
     await still_office.idle()
     assert len(still_office.calls("chat.postMessage")) == 2, "the others aren't even tried"
-    still_office.forward(seconds=1)
+    still_office.forward(seconds=4)
     await still_office.done()
     assert [len(still_office.texts(channel)) for channel in channels] == [1] * 4
 
