@@ -29,12 +29,8 @@ WITHIN_S = 60.0
 STORY = timedelta(hours=1)
 """How long before the present the story begins, at the most."""
 
-CHANNELS = {
-    "gw-cbc": ("CBC", "compact binaries: real and significant"),
-    "gw-burst": ("Burst", "bursts: real and significant"),
-    "gw-mocks": ("all mock", "everything, the hourly mocks too"),
-}
-"""Name -> what is subscribed there, and the channel's topic."""
+CHANNELS = {"gw-cbc": "CBC", "gw-burst": "Burst", "gw-mocks": "all mock"}
+"""Name -> what is subscribed there: real and significant binaries, bursts, and everything with the mocks."""
 
 _out = Console(highlight=False, soft_wrap=True)
 
@@ -165,7 +161,7 @@ def _settings(sandbox: Sandbox, broker: EmbeddedBroker, folder: Path) -> Setting
 
 
 async def _subscribe(stage: Stage) -> None:
-    for name, (words, _) in CHANNELS.items():
+    for name, words in CHANNELS.items():
         done = await stage.sandbox.command("/gwevent", f"subscribe {words}", channel=stage.channels[name])
         await done.answer(timeout=WITHIN_S)
 
@@ -246,4 +242,4 @@ def _wanted(name: str, superevent_id: str, event: Json) -> bool:
         return False
     if name == "gw-mocks":
         return True
-    return category_of(superevent_id) is Category.REAL and event["group"] == CHANNELS[name][0]
+    return category_of(superevent_id) is Category.REAL and event["group"] == CHANNELS[name]

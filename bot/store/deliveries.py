@@ -167,13 +167,6 @@ class Ledger:
             took = [row.sent_at - row.created_at for row in (await connection.execute(query)).all()]
         return median(took) if took else None
 
-    async def next_due(self) -> datetime | None:
-        """When the next waiting delivery may go out; None if nothing waits."""
-        async with self._database.reading() as connection:
-            query = select(func.min(_d.c.not_before)).where(_d.c.state == State.PENDING.value)
-            due: datetime | None = (await connection.execute(query)).scalar()
-            return due
-
     async def revive(self, team_id: str, channel_id: str, since: datetime, now: datetime) -> int:
         """Bring back what died because the channel was out of reach, if it is younger than `since`.
 
