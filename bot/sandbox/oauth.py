@@ -110,7 +110,7 @@ class OAuth:
         return scopes, redirect_uri
 
     def exchange(self, args: Json, authorization: str) -> Json:
-        """`oauth.v2.access`. Raises RefusedError (`invalid_client_id`, `bad_client_secret`, `invalid_code`, …)."""
+        """`oauth.v2.access`. Raises RefusedError with that method's words."""
         client_id, client_secret = _credentials(args, authorization)
         if client_id != self.client_id:
             raise RefusedError("invalid_client_id")
