@@ -20,7 +20,7 @@ from bot.store.observers import Observers
 from bot.store.pictures import PICTURE_PATH, PictureStore, StoredPicture
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
-from formatters import apology, card, mention, subscription, update
+from formatters import apology, card, mention, subscription, update, welcome
 from formatters.card import ChannelView, Picture
 from formatters.message import Message
 from formatters.notice import Notice
@@ -73,6 +73,8 @@ class Renderer:
             case Kind.CONFIRMATION:
                 asked = await self._subscriptions.get(delivery.subject_id)
                 return None if asked is None else Words(message=subscription.confirmed(asked))
+            case Kind.WELCOME:
+                return Words(message=welcome.message())
             case Kind.APOLOGY | Kind.OPS:
                 return await self._apology(delivery)
 

@@ -17,6 +17,8 @@ class Kind(StrEnum):
     """A message beside the thread that mentions somebody; its subject is the mention."""
     CONFIRMATION = "confirmation"
     """That a subscription is in force; its subject is the subscription."""
+    WELCOME = "welcome"
+    """To the person who installed the app, whose id stands in place of a channel's."""
     APOLOGY = "apology"
     """That a notice of a known event couldn't be read; its subject is the quarantined payload."""
     OPS = "ops"
