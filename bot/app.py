@@ -32,6 +32,7 @@ from bot.sources.credentials import group_id, load_auth, username_of
 from bot.sources.hopskotch import HopskotchSource
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
+from bot.store.installations import Installations
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.pictures import PictureStore
@@ -63,6 +64,7 @@ class Rooms:
         self.observers = Observers(database)
         self.pictures = PictureStore(database)
         self.mentions = Mentions(database)
+        self.installations = Installations(database)
 
     def worker(
         self,

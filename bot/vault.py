@@ -10,7 +10,7 @@ class KeysUnusable(ValueError):
 
 
 class Vault:
-    """Encrypts and opens bot tokens (Fernet: AES-128-CBC with HMAC-SHA256, cryptography.io/en/latest/fernet)."""
+    """Encrypts and opens bot tokens (Fernet: AES-128-CBC, HMAC-SHA256; cryptography.io/en/latest/fernet)."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         """The first key encrypts, each of them opens. Raises KeysUnusable."""

@@ -154,7 +154,7 @@ async def _success(args: AsyncSuccessArgs) -> BoltResponse:
 async def _failure(args: AsyncFailureArgs) -> BoltResponse:
     said = {
         "access_denied": "You didn't allow it, so nothing was installed.",
-        "invalid_browser": "This browser didn't begin the installation: open the install page here, and allow it.",
+        "invalid_browser": "This browser didn't begin the installation: open the install page in it.",
         "invalid_state": "This link was used already or is older than ten minutes: begin again.",
         "invalid_code": "Slack didn't take the code: begin again.",
         "storage_error": str(args.error) if args.error is not None else "It couldn't be stored: try again.",
