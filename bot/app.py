@@ -30,6 +30,7 @@ from bot.slack.rendering import Renderer
 from bot.sources import Payload, Source
 from bot.sources.credentials import group_id, load_auth, username_of
 from bot.sources.hopskotch import HopskotchSource
+from bot.store.circulars import Circulars
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.mentions import Mentions
@@ -63,6 +64,7 @@ class Rooms:
         self.observers = Observers(database)
         self.pictures = PictureStore(database)
         self.mentions = Mentions(database)
+        self.circulars = Circulars(database)
 
     def worker(
         self,
@@ -87,6 +89,7 @@ class Rooms:
             self.observers,
             self.pictures,
             self.mentions,
+            self.circulars,
             permalink,
             public_url,
         )
@@ -158,6 +161,7 @@ class Bot:
             wake=self._wake,
             ops=self._ops,
             draws=settings.draws,
+            circulars=rooms.circulars,
         )
         self.answers = Answers(
             rooms.store,

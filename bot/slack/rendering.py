@@ -46,6 +46,7 @@ class Renderer:
         observers: Observers,
         pictures: PictureStore,
         mentions: Mentions,
+        circulars: Circulars,
         permalink: Permalink,
         public_url: str | None = None,
     ) -> None:
@@ -58,6 +59,7 @@ class Renderer:
         self._pictures = Together(pictures.to_show)
         self._mentions = Together(mentions.of_roots)
         self._planned_mention = mentions.get
+        self._circulars = circulars
         self._permalink = permalink
         self._cache: OrderedDict[tuple[object, ...], asyncio.Task[object]] = OrderedDict()
 
@@ -73,6 +75,8 @@ class Renderer:
             case Kind.CONFIRMATION:
                 asked = await self._subscriptions.get(delivery.subject_id)
                 return None if asked is None else Words(message=subscription.confirmed(asked))
+            case Kind.CIRCULAR:
+                return await self._circular(delivery)
             case Kind.APOLOGY | Kind.OPS:
                 return await self._apology(delivery)
 
@@ -209,6 +213,10 @@ class Renderer:
         if old is None or new is None:
             return None
         return await asyncio.to_thread(share_kept, old, new)
+
+    async def _circular(self, delivery: Delivery) -> Words | None:
+        found = await self._circulars.get(delivery.subject_id)
+        return None if found is None else Words(message=circular.message(found))
 
     async def _apology(self, delivery: Delivery) -> Words | None:
         async def render() -> Words | None:
