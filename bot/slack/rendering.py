@@ -14,13 +14,14 @@ from bot.filters import mentioned
 from bot.routing import Occasion
 from bot.slack.together import Together
 from bot.slack.words import Words
+from bot.store.circulars import Circulars
 from bot.store.ledger import Delivery, Kind
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.pictures import PICTURE_PATH, PictureStore, StoredPicture
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
-from formatters import apology, card, mention, subscription, update
+from formatters import apology, card, circular, mention, subscription, update
 from formatters.card import ChannelView, Picture
 from formatters.message import Message
 from formatters.notice import Notice

@@ -16,7 +16,6 @@ import random
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -157,12 +156,8 @@ class GcnSource:
         self._queue.put_nowait(None)
         if self._loop is None:
             return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS):
-                while not self._reader_ended.is_set():
-                    await asyncio.sleep(0.02)
-                return
-        self._log.warning("broker_hangs_at_stop", waited=STOP_SECONDS)
+        if not await asyncio.to_thread(self._reader_ended.wait, STOP_SECONDS):
+            self._log.warning("broker_hangs_at_stop", waited=STOP_SECONDS)
 
     def status(self) -> SourceStatus:
         """Whether GCN answers, since when, how old its heartbeat is, and how many payloads weren't read."""
@@ -345,8 +340,8 @@ def _connector(access: GcnAccess) -> tuple[dict[str, Any], type[Consumer]]:
         return {"bootstrap.servers": access.broker}, Consumer
     if access.client_id is None or access.client_secret is None:
         raise SourceConfigError(
-            "GWEVENT_GCN_CLIENT_ID and GWEVENT_GCN_CLIENT_SECRET must be set to read GCN (gcn.nasa.gov/quickstart "
-            "makes them)."
+            "GWEVENT_GCN_CLIENT_ID and GWEVENT_GCN_CLIENT_SECRET must be set to read GCN"
+            " (gcn.nasa.gov/quickstart makes them)."
         )
     try:
         from gcn_kafka import Consumer as GcnConsumer
