@@ -21,8 +21,8 @@ def test_number_subject_author_and_address() -> None:
     message = circular.message(SAID)
     section, small = message.blocks
     assert section["text"]["text"] == (
-        "<https://gcn.nasa.gov/circulars/45640|GCN Circular 45640: LIGO/Virgo/KAGRA S261122a: Identification of"
-        " a GW candidate>"
+        "<https://gcn.nasa.gov/circulars/45640|GCN Circular 45640: LIGO/Virgo/KAGRA S261122a:"
+        " Identification of a GW candidate>"
     )
     assert small["elements"][0]["text"] == "Jane Doe at Example Observatory · 2026-11-22 12:00 UTC"
     assert message.text.endswith("https://gcn.nasa.gov/circulars/45640")
