@@ -12,12 +12,15 @@ from datetime import datetime, timedelta
 
 from bot import __version__
 from bot.filters import UnknownWord, parse
+from bot.maps import StoredMaps
+from bot.questions.events import NoSuchEvent
+from bot.questions.position import Positions
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
-from formatters import answer, card, recent, status, subscription
+from formatters import answer, card, mrkdwn, recent, status, subscription
 from formatters import help as helping
 from formatters.card import ChannelView
 from formatters.message import Message
@@ -53,6 +56,7 @@ class Answers:
         *,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
+        positions: Positions | None = None,
     ) -> None:
         self._store = store
         self._subscriptions = subscriptions
@@ -61,6 +65,7 @@ class Answers:
         self._sources = sources
         self._began = time.monotonic()
         self._wake = wake
+        self._positions = positions or Positions(store, StoredMaps(store))
 
     async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
@@ -68,13 +73,19 @@ class Answers:
         Whatever is asked gets words: nonsense gets help, a store in trouble gets a sentence.
         """
         question = " ".join(text.split())
-        if len(question) > LONGEST_QUESTION:
-            return helping.unknown(question[:40] + "…")
         word, _, rest = question.partition(" ")
+        lines = word.casefold() in _BY_LINES
+        if len(question) > LONGEST_QUESTION and not lines:
+            return helping.unknown(question[:40] + "…")
+        if lines:
+            question = text.strip()
+            rest = question[len(word) :]
         try:
             message = await self._answer(word.casefold(), rest, question, asker)
         except UnknownWord as error:
             return helping.complaint(str(error))
+        except NoSuchEvent as error:
+            return await self._near(error.superevent_id)
         except StoreUnavailable:
             return helping.complaint(
                 "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
@@ -82,6 +93,9 @@ class Answers:
         if shared and asker is not None:
             return answer.as_of(message, asker.user_id, self._clock())
         if asker is None or not (word.casefold() in _TO_SHARE or canonical_id(question)):
+            return message
+        if mrkdwn.width(question) > mrkdwn.BUTTON_VALUE_MAX:
+            # The button asks again, and couldn't hold the question.
             return message
         return answer.shareable(message, question)
 
@@ -95,6 +109,8 @@ class Answers:
                 return await self._recent(rest)
             case "status":
                 return await self._status()
+            case "check":
+                return await self._positions.answer(rest)
             case "subscribe" | "sub":
                 return await self._subscribe(rest, asker)
             case "unsubscribe" | "unsub":
@@ -210,7 +226,10 @@ class Answers:
         return subscription.listed(await self._subscriptions.of_channel(asker.team_id, asker.channel_id))
 
 
-_TO_SHARE = {"latest", "last", "newest", "recent", "status"}
+_BY_LINES = {"check"}
+"""Whose lines mean something; elsewhere a line end is a blank."""
+
+_TO_SHARE = {"latest", "last", "newest", "recent", "status", "check"}
 """Besides ids. What is help, or concerns subscriptions, is for who asked."""
 
 

@@ -12,6 +12,7 @@ COMMANDS = (
     ("latest [CBC|Burst] [mock]", "the newest event"),
     ("<id>", "one event, like S241125n or MS181101ab"),
     ("recent [N]", "the last N events"),
+    ("check <RA> <Dec> [40 Mpc|z=0.01] [<id>]", "where a position lies in its maps; many, a line each"),
     ("status", "whether notices arrive, and what waits"),
     ("subscribe [CBC|Burst|all] [mock] [test] [lowsig]", "alerts for this channel"),
     ("subscribe … notify @here|@channel|@person|@group [if NS]", "the same, with a mention"),
