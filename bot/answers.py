@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from bot import __version__
 from bot.filters import UnknownWord, parse
 from bot.maps import StoredMaps
+from bot.questions.details import Detail, Details
 from bot.questions.events import NoSuchEvent
 from bot.questions.position import Positions
 from bot.sources import SourceStatus
@@ -57,6 +58,7 @@ class Answers:
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
         positions: Positions | None = None,
+        details: Details | None = None,
     ) -> None:
         self._store = store
         self._subscriptions = subscriptions
@@ -65,7 +67,9 @@ class Answers:
         self._sources = sources
         self._began = time.monotonic()
         self._wake = wake
-        self._positions = positions or Positions(store, StoredMaps(store))
+        maps = StoredMaps(store)
+        self._positions = positions or Positions(store, maps)
+        self._details = details or Details(maps)
 
     async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
@@ -92,7 +96,10 @@ class Answers:
             )
         if shared and asker is not None:
             return answer.as_of(message, asker.user_id, self._clock())
-        if asker is None or not (word.casefold() in _TO_SHARE or canonical_id(question)):
+        if asker is None or not (word.casefold() in _TO_SHARE or canonical_id(word)):
+            return message
+        if answer.holds_file(message):
+            # Who presses the button is answered where Slack takes no files.
             return message
         if mrkdwn.width(question) > mrkdwn.BUTTON_VALUE_MAX:
             # The button asks again, and couldn't hold the question.
@@ -120,6 +127,9 @@ class Answers:
         superevent_id = canonical_id(question)
         if superevent_id is not None:
             return await self._event(superevent_id)
+        superevent_id = canonical_id(word)
+        if superevent_id is not None:
+            return await self._detail(superevent_id, rest.casefold(), asker)
         if re.fullmatch(r"[mt]?(s|gw)\d.*|\d{6}\w+", word) and not rest:
             return await self._near(question)
         return helping.unknown(question)
@@ -129,6 +139,17 @@ class Answers:
         if superevent is None:
             return await self._near(superevent_id)
         return card.root(superevent, ChannelView())
+
+    async def _detail(self, superevent_id: str, words: str, asker: Asker | None) -> Message:
+        try:
+            detail = Detail(words)
+        except ValueError as error:
+            choices = ", ".join(Detail)
+            raise UnknownWord(f'After an event\'s id comes one of {choices}, not "{words[:80]}".') from error
+        superevent = await self._store.superevent(superevent_id)
+        if superevent is None:
+            raise NoSuchEvent(superevent_id)
+        return await self._details.answer(superevent, detail, None if asker is None else asker.team_id)
 
     async def _near(self, asked: str) -> Message:
         ids = await self._store.ids()

@@ -16,15 +16,19 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.answers import Answers
+from bot.answers import Answers, Asker
 from bot.http import HttpServer
+from bot.maps import StoredMaps
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
+from bot.questions.details import Details
+from bot.questions.position import Positions
 from bot.settings import Settings, SettingsError
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
 from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
 from bot.slack.errors import SlackFailure
+from bot.slack.illustrations import Illustrations
 from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
 from bot.sources import Payload, Source
@@ -37,6 +41,7 @@ from bot.store.observers import Observers
 from bot.store.pictures import PictureStore
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from formatters.message import Message
 
 STOP_S = 3.5
 PURGE_EVERY_S = 3_600.0
@@ -63,6 +68,7 @@ class Rooms:
         self.observers = Observers(database)
         self.pictures = PictureStore(database)
         self.mentions = Mentions(database)
+        self.maps = StoredMaps(self.store)
 
     def worker(
         self,
@@ -137,11 +143,12 @@ class Bot:
         self.ready = asyncio.Event()
         """Set once Slack knows us and the source is being read."""
         self.worker = rooms.worker(self._clients, clock, public_url=settings.public_url)
+        draw = Pictures()
         self.pictures = PictureWorker(
             rooms.store,
             rooms.pictures,
             self._clients,
-            Pictures(),
+            draw,
             clock,
             wake_deliveries=self.worker.wake,
             serve=settings.public_url is not None,
@@ -166,6 +173,11 @@ class Bot:
             clock,
             sources=lambda: [source.status()],
             wake=self.worker.wake,
+            positions=Positions(rooms.store, rooms.maps),
+            details=Details(
+                rooms.maps,
+                Illustrations(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
+            ),
         )
 
     @property
@@ -247,7 +259,7 @@ class Bot:
         self.worker.wake()
         # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
         app = AsyncApp(client=client.web, logger=logging.getLogger("slack_bolt"))
-        listeners.register(app, self.answers, self._revive, self._observe)
+        listeners.register(app, self.answers, self._revive, self._observe, self._show)
         asker = AsyncWebClient(
             token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
         )
@@ -282,6 +294,17 @@ class Bot:
         observes = await self._rooms.observers.toggle(team_id, channel_id, superevent_id, user_id, now)
         log.info("observer", superevent_id=superevent_id, channel=channel_id, observes=observes)
         self.worker.wake()
+
+    async def _show(self, asker: Asker, message: Message, thread_ts: str | None) -> bool:
+        client = self._clients.get(asker.team_id)
+        if client is None:
+            return False
+        try:
+            await client.show(asker.channel_id, asker.user_id, message, thread_ts=thread_ts)
+        except SlackFailure as failure:
+            log.info("answer_not_shown", channel=asker.channel_id, reason=failure.reason)
+            return False
+        return True
 
     async def _purge(self) -> None:
         while True:

@@ -11,6 +11,7 @@ from formatters.mrkdwn import escape, plain
 COMMANDS = (
     ("latest [CBC|Burst] [mock]", "the newest event"),
     ("<id>", "one event, like S241125n or MS181101ab"),
+    ("<id> history|map|json|moc", "all its notices; the picture; the record; the 90 % region for Aladin"),
     ("recent [N]", "the last N events"),
     ("check <RA> <Dec> [40 Mpc|z=0.01] [<id>]", "where a position lies in its maps; many, a line each"),
     ("status", "whether notices arrive, and what waits"),

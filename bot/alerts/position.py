@@ -2,8 +2,8 @@
 
 The numbers are those of `ligo.skymap.postprocess.crossmatch` (searched_prob, searched_area and
 searched_prob_vol, volumes Euclidean in luminosity distance), for the distance ansatz of Singer et al. 2016
-(ApJL 829, L15). There each voxel of a grid is sorted; here each tile's part of the credible volume is one
-interval of distance, since the density per volume, ρ · DISTNORM · N(r; DISTMU, DISTSIGMA), is a Gaussian in r.
+(ApJL 829, L15). There each voxel of a grid is sorted. Here each tile's part of the credible volume is one
+interval of distance, since a tile's density per volume, ρ · DISTNORM · N(r; DISTMU, DISTSIGMA), is a Gaussian.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ def luminosity_distance(redshift: float) -> float:
     # In ln(1 + z) the integrand is smooth out to the most distant source.
     top = log(1 + redshift)
     scale = np.exp(top * (x + 1) / 2)
-    comoving = Planck18.hubble_distance.to_value(units.Mpc) * float(
+    comoving: float = Planck18.hubble_distance.to_value(units.Mpc) * float(
         np.dot(weight, Planck18.inv_efunc(scale - 1) * scale) * top / 2
     )
     return (1 + redshift) * comoving
