@@ -70,8 +70,8 @@ def coverage(answer: Coverage) -> Message:
     which = _of(answer.superevent, answer.notice) + (", combined map" if answer.combined else "")
     title = f"90\u00a0% credible region of {which}"
     said = (
-        f"{quantities.area(answer.area)}, cells down to order {answer.order}. Saved as a text file it opens in"
-        " Aladin; mocpy reads it with `MOC.from_string`."
+        f"{quantities.area(answer.area)}, cells down to order {answer.order}. Saved as a text file it opens"
+        " in Aladin; mocpy reads it with `MOC.from_string`."
     )
     notes = [said]
     if answer.coarsened:

@@ -3,7 +3,7 @@
 The numbers are those of `ligo.skymap.postprocess.crossmatch` (searched_prob, searched_area and
 searched_prob_vol, volumes Euclidean in luminosity distance), for the distance ansatz of Singer et al. 2016
 (ApJL 829, L15). There each voxel of a grid is sorted. Here each tile's part of the credible volume is one
-interval of distance, since a tile's density per volume, ρ · DISTNORM · N(r; DISTMU, DISTSIGMA), is a Gaussian.
+interval of distance, for its density per volume, ρ · DISTNORM · N(r; DISTMU, DISTSIGMA), is a Gaussian.
 """
 
 from __future__ import annotations
