@@ -35,6 +35,7 @@ _DISTANCE = re.compile(
     r"|z\s*=?\s*(?P<redshift>\d{1,3}(?:\.\d{0,12})?))",
     re.IGNORECASE,
 )
+_COORDINATE = re.compile(r"[+−-]?[\d.]+([hd:°ʰ,]|$)", re.IGNORECASE)
 _MPC = {"kpc": 1e-3, "mpc": 1.0, "gpc": 1e3}
 
 
@@ -165,13 +166,15 @@ def _words(line: str) -> list[str]:
 def target_of(words: Sequence[str]) -> Target:
     """Read one line: [name] position [distance]. Raises BadPosition with a sentence."""
     problem: BadPosition | None = None
-    for skipped in range(min(NAME_WORDS, len(words) - 1) + 1):
+    # A name is no number: nothing of "12 30 40" may be taken for one.
+    most = 0 if _COORDINATE.match(words[0]) else min(NAME_WORDS, len(words) - 1)
+    for skipped in range(most + 1):
         try:
             ra, dec, used = parse_position(words[skipped:])
             distance, redshift = _distance(words[skipped + used :])
         except BadPosition as error:
             # What looks like a position and isn't says more than that the first word is none.
-            if problem is None or (isinstance(problem, NoPosition) and not isinstance(error, NoPosition)):
+            if problem is None or not isinstance(error, NoPosition):
                 problem = error
             continue
         name = " ".join(words[:skipped]).rstrip(",:;")
