@@ -9,6 +9,7 @@ interval of distance, for its density per volume, ρ · DISTNORM · N(r; DISTMU,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import erfc, log, pi, sqrt
 
 import astropy_healpix as healpix
@@ -163,7 +164,7 @@ def _mass(mu: Floats, sigma: Floats, log_norm: Floats, near: Floats, far: Floats
     mass: Floats = np.exp(log_norm) * ((mu**2 + sigma**2) * shares + sigma * edge)
     tail = np.flatnonzero(mu < _TAIL * sigma)
     if tail.size:
-        x, weight = np.polynomial.legendre.leggauss(40)
+        x, weight = _legendre()
         low = near[tail]
         # Beyond, the tail that falls as exp(mu r / sigma²) has nothing left.
         width = np.minimum(far[tail] - low, -_REACH * sigma[tail] ** 2 / mu[tail])
@@ -186,10 +187,25 @@ def conditional_means(mu: Floats, sigma: Floats) -> Floats:
     hazard = _normal(x) / _upper(-x)
     second = x**2 + 1 + x * hazard
     mean[plain] = (x * (x**2 + 3) + (x**2 + 2) * hazard) / second * sigma[plain]
-    for index in np.flatnonzero(~plain):
-        distance = conditional_distance(float(mu[index]), float(sigma[index]))
-        mean[index] = 0.0 if distance is None else distance.mean
+    tail = np.flatnonzero(~plain)
+    if tail.size:
+        # There the closed form cancels; by u = −z r / sigma, as in `skymap.conditional_distance`.
+        u, weight = _laguerre()
+        density = np.exp(-((u[:, np.newaxis] / z[tail]) ** 2) / 2) * (weight * u**2)[:, np.newaxis]
+        mean[tail] = (u @ density) / density.sum(axis=0) / -z[tail] * sigma[tail]
     return mean
+
+
+@cache
+def _legendre() -> tuple[Floats, Floats]:
+    """Nodes and weights on (−1, 1)."""
+    return np.polynomial.legendre.leggauss(64)
+
+
+@cache
+def _laguerre() -> tuple[Floats, Floats]:
+    """Nodes and weights for exp(−u) on u > 0."""
+    return np.polynomial.laguerre.laggauss(40)
 
 
 def _normal(t: Floats) -> Floats:
@@ -208,7 +224,7 @@ def luminosity_distance(redshift: float) -> float:
     # astropy's own integral wants scipy, and its cosmology a second to be imported.
     from astropy.cosmology import Planck18
 
-    x, weight = np.polynomial.legendre.leggauss(64)
+    x, weight = _legendre()
     # In ln(1 + z) the integrand is smooth out to the most distant source.
     top = log(1 + redshift)
     scale = np.exp(top * (x + 1) / 2)
