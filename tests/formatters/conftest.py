@@ -150,11 +150,11 @@ def validated(message: Message) -> Message:
 def _parsed(block: dict[str, Any]) -> slackblocks.Block:
     # The library can't read elements, tables and rich text back yet, so it gets to build them.
     if block["type"] == "table":
-        rows = [[slackblocks.RawText(cell["text"]) for cell in row] for row in block["rows"]]
+        rows: list[Any] = [[slackblocks.RawText(cell["text"]) for cell in row] for row in block["rows"]]
         return slackblocks.TableBlock(rows=rows, block_id=block["block_id"])
     if block["type"] == "rich_text":
         (element,) = block["elements"]
-        words = [slackblocks.RichText(part["text"]) for part in element["elements"]]
+        words: list[Any] = [slackblocks.RichText(part["text"]) for part in element["elements"]]
         return slackblocks.RichTextBlock([slackblocks.RichTextCodeBlock(words)], block_id=block["block_id"])
     if block["type"] != "actions":
         return slackblocks.Block.from_dict(block)

@@ -43,8 +43,8 @@ async def mock(rooms: Rooms) -> Rooms:
     return rooms
 
 
-def answers(rooms: Rooms, **parts: Details) -> Answers:
-    return Answers(rooms.store, rooms.subscriptions, rooms.ledger, Clock(), **parts)
+def answers(rooms: Rooms, details: Details | None = None) -> Answers:
+    return Answers(rooms.store, rooms.subscriptions, rooms.ledger, Clock(), details=details)
 
 
 async def asked(rooms: Rooms, words: str, asker: Asker | None = None) -> Message:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import Locator, Page, async_playwright, expect
 
 from bot import app
 from bot.alerts.decode import decode
@@ -23,6 +27,8 @@ from tests.bot.slack.test_listeners import Silent, typed, words
 
 MOCK = "MS181101ab"
 PNG = b"\x89PNG\r\n\x1a\n"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
+PATIENCE_MS = 60_000
 
 
 class Quick(Pictures):
@@ -136,3 +142,56 @@ async def test_without_the_scope_there_is_no_picture(bot: Bot, sandbox: Sandbox)
     client.scopes = frozenset({"chat:write"})
     assert "scope files:write" in words(await typed(sandbox, channel, f"{MOCK} map"))
     assert Quick.drawn == 0
+
+
+@pytest.fixture
+async def page(bot: Bot, sandbox: Sandbox) -> AsyncIterator[Page]:
+    """The workspace on a phone, with the bot behind it."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("There is no Chromium here, so the answers can't be looked at.")
+    sandbox.add_channel("gw")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        context = await browser.new_context(viewport={"width": 390, "height": 844}, is_mobile=True)
+        context.set_default_timeout(PATIENCE_MS)
+        shown = await context.new_page()
+        complaints: list[str] = []
+        shown.on("pageerror", lambda error: complaints.append(str(error)))
+        await shown.goto(f"{sandbox.url}/#gw")
+        yield shown
+        assert complaints == []
+        await browser.close()
+
+
+async def ask(page: Page, text: str) -> Locator:
+    """Type a command and wait for one more answer."""
+    answers = page.locator("article", has_text="Only visible to you")
+    before = await answers.count()
+    box = page.get_by_role("textbox", name="Message #gw")
+    await box.fill(f"/gwevent {text}")
+    await box.press("Enter")
+    await expect(answers).to_have_count(before + 1, timeout=PATIENCE_MS)
+    return answers.last
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+async def test_answers_are_drawn(page: Page, tmp_path: Path) -> None:
+    one = await ask(page, f"check 13h09m48s -23d22m53s 40 Mpc {MOCK}")
+    await expect(one).to_contain_text("3-D credible level at")
+    await expect(one.locator("table tr")).to_have_count(3)
+    many = await ask(page, f"check {MOCK}\nNGC 4993 13h09m48s -23d22m53s 40 Mpc\nM31 10.68 41.27")
+    await expect(many.locator("table tr")).to_have_count(3)
+    await expect(many).to_contain_text(re.compile(r"of 2 positions in the 90\s% region"))
+    await page.screenshot(path=tmp_path / "list.png")
+    await expect((await ask(page, f"{MOCK} history")).locator("table tr")).to_have_count(3)
+    await expect(await ask(page, f"{MOCK} json")).to_contain_text('"alert_type": "PRELIMINARY"')
+    await expect(await ask(page, f"{MOCK} moc")).to_contain_text("mocpy reads it")
+    picture = (await ask(page, f"{MOCK} map")).get_by_role("img", name=f"Sky map of {MOCK}, PRELIMINARY")
+    await expect(picture.first).to_be_attached()
+    await expect(await ask(page, "check 400 10")).to_contain_text("RA 400 isn't between 0° and 360°.")
+    await page.screenshot(path=tmp_path / "end.png")
+    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+        "it scrolls sideways"
+    )
