@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from formatters import mrkdwn
@@ -81,6 +81,23 @@ def image(alt_text: str, *, file_id: str | None = None, url: str | None = None) 
 def actions(*elements: Block) -> Block:
     """A row of buttons, at least one."""
     return {"type": "actions", "elements": list(elements[: mrkdwn.ACTIONS_MAX])}
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> Block:
+    """A table: its head, then rows of as many cells, not escaped, no mark-up; Slack allows one a message.
+
+    `right` are the columns (from 0 on) that are aligned to the right. Rows beyond Slack's limit fall off.
+    """
+    every = [head, *rows][: mrkdwn.TABLE_ROWS_MAX]
+    aligned = set(right)
+    return {
+        "type": "table",
+        "rows": [[{"type": "raw_text", "text": mrkdwn.plain(cell) or "–"} for cell in row] for row in every],
+        "column_settings": [
+            {"align": "right" if column in aligned else "left", "is_wrapped": True}
+            for column in range(len(head))
+        ],
+    }
 
 
 def message(text: str, *blocks: Block, mentions: tuple[str, ...] = ()) -> Message:
