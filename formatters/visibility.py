@@ -129,8 +129,8 @@ def message(superevent: Superevent, answer: Tonight) -> Message:
             escape(
                 f"Share of the probability above {quantities.angle(answer.conditions.altitude)} in darkness"
                 f" ({_darkness(answer.conditions)}; radio sites don't ask) within 24{quantities.NBSP}h from"
-                f" {_day(since)} {since:%H:%M}{quantities.NBSP}UTC. Best window: at least half as much is up as"
-                " at its best moment. Peak and Moon: when the peak is highest in it.",
+                f" {_day(since)} {since:%H:%M}{quantities.NBSP}UTC. Best window: at least half as much up as"
+                " at the best moment. Peak and Moon: when the peak is highest in it.",
                 600,
             )
         ),

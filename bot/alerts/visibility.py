@@ -92,7 +92,7 @@ def altitudes(site: Site, ra: float, dec: float, times: Sequence[datetime]) -> F
 
 def airmass(altitude: float) -> float:
     """The airmass at an altitude in degrees, 0 to 90 (Kasten & Young 1989, Appl. Opt. 28, 4735)."""
-    return 1 / (math.sin(math.radians(altitude)) + 0.50572 * (altitude + 6.07995) ** -1.6364)
+    return 1 / (_sin(altitude) + 0.50572 * math.pow(altitude + 6.07995, -1.6364))
 
 
 def _grid(now: datetime) -> list[datetime]:
@@ -134,8 +134,8 @@ def _night(
     seen, up = 0.0, np.zeros(len(sky.times))
     for first in range(0, shares.size, STUDIED):
         part = slice(first, first + STUDIED)
-        high = tiles[part] @ zenith[dark].T.astype(np.float32) > _sin(conditions.altitude)
-        seen += _share(shares[part], high.any(axis=1))
+        high = np.asarray(tiles[part] @ zenith[dark].T.astype(np.float32) > _sin(conditions.altitude))
+        seen += _share(shares[part], np.any(high, axis=1, keepdims=True)[:, 0])
         up[dark] += shares[part] @ high.astype(np.float32)
     window, span = None, dark
     if up.any():

@@ -34,6 +34,8 @@ ALTITUDES = (0.0, 85.0)
 DARKNESS = (-18.0, 0.0)
 """Degrees, what a channel may choose from."""
 
+_WORDS = SITE_NAME_MAX // 2
+"""A site's name has so many at most."""
 _NUMBER = re.compile(r"[+-]?\d{1,6}(\.\d{0,12})?")
 _HOW = "sites add MyDome 34.2 -116.9 1700"
 _HOW_TO_ADD = (
@@ -104,15 +106,17 @@ class Visibility:
         before = await self._sites.of_channel(*place)
         match word:
             case "add":
-                site = _new_site(words)
+                new = _new_sites(words)
                 try:
-                    after = await self._sites.add(*place, site, asker.user_id, self._clock())
+                    for site in new:
+                        after = await self._sites.add(*place, site, asker.user_id, self._clock())
                 except TooManySites:
                     raise Nonsense(
                         f"A channel has at most {SITES_MAX} sites; remove one first: /gwevent sites remove"
                         f" {before.sites[0].name}."
                     ) from None
-                return visibility.listed(after, f"{site.name} added: it stands in the messages from now on.")
+                said = ", ".join(site.name for site in new)
+                return visibility.listed(after, f"{said} added, and in the messages from now on.")
             case "remove":
                 gone = _own_site(words, before.sites)
                 return visibility.listed(await self._sites.remove(*place, gone.name), f"{gone.name} removed.")
@@ -168,7 +172,7 @@ def _named(text: str, own: Sequence[Site]) -> tuple[Site, ...]:
     for part in text.split(","):
         words = part.split()
         while words:
-            for length in range(len(words), 0, -1):
+            for length in range(min(len(words), _WORDS), 0, -1):
                 name = " ".join(words[:length])
                 if folded(name) and (
                     folded(name) in {folded(site.name) for site in own} or known_site(name) is not None
@@ -185,21 +189,19 @@ def _named(text: str, own: Sequence[Site]) -> tuple[Site, ...]:
     return sites
 
 
-def _new_site(text: str) -> Site:
-    """The observatory named, or a site of one's own. Raises Nonsense, UnknownSite."""
+def _new_sites(text: str) -> tuple[Site, ...]:
+    """The observatories named, or one site of one's own. Raises Nonsense."""
     words = text.replace("−", "-").replace(",", " ").split()
     if not words:
         raise Nonsense(f'Which one? Name an observatory ("sites add Palomar"). {_HOW_TO_ADD}')
-    first = next((i for i, word in enumerate(words) if i and _NUMBER.fullmatch(word)), None)
-    known = known_site(" ".join(words))
-    if known is not None:
-        return known
-    if first is None:
-        try:
-            return find_site(" ".join(words))
-        except UnknownSite as error:
-            raise Nonsense(f"{error} {_HOW_TO_ADD}") from error
-    return _own(" ".join(words[:first]), words[first:])
+    # The last that there are: a name may end in a number.
+    three = [i for i in range(1, len(words) - 2) if all(map(_NUMBER.fullmatch, words[i : i + 3]))]
+    if three:
+        return (_own(" ".join(words[: three[-1]]), words[three[-1] :]),)
+    try:
+        return _named(text, ())
+    except UnknownSite as error:
+        raise Nonsense(f"{error} {_HOW_TO_ADD}") from error
 
 
 def _own(name: str, facts: Sequence[str]) -> Site:
@@ -208,8 +210,6 @@ def _own(name: str, facts: Sequence[str]) -> Site:
     if not folded(name) or canonical_id(name) is not None:
         raise Nonsense("A site's name has letters or digits in it, and isn't an event's.")
     numbers, further = facts[:3], facts[3:]
-    if len(numbers) < 3 or not all(_NUMBER.fullmatch(word) for word in numbers):
-        raise Nonsense(_HOW_TO_ADD)
     latitude, longitude, height = map(float, numbers)
     if abs(latitude) > 90:
         raise Nonsense(f"A latitude of {numbers[0]}° doesn't exist: it goes from -90 to 90.")
