@@ -56,6 +56,19 @@ def context(*texts: str) -> Block:
     return {"type": "context", "elements": elements}
 
 
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Block:
+    """A table, at most one in a message; words not escaped, no mark-up. Rows beyond Slack's limit fall off.
+
+    Numbers are words too: with their units they are to be read, and Slack's own number cells have none.
+    """
+    lines = [header, *rows][: mrkdwn.TABLE_ROWS_MAX]
+    cells = [
+        [{"type": "raw_text", "text": mrkdwn.plain(cell, mrkdwn.CELL_MAX) or "–"} for cell in line]
+        for line in lines
+    ]
+    return {"type": "table", "rows": cells}
+
+
 def button(text: str, action_id: str, *, url: str | None = None, value: str | None = None) -> Block:
     """A button; with `url` (checked by `mrkdwn.web_url`) it opens a page."""
     element: dict[str, Any] = {
@@ -81,23 +94,6 @@ def image(alt_text: str, *, file_id: str | None = None, url: str | None = None) 
 def actions(*elements: Block) -> Block:
     """A row of buttons, at least one."""
     return {"type": "actions", "elements": list(elements[: mrkdwn.ACTIONS_MAX])}
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> Block:
-    """A table: its head, then rows of as many cells, not escaped, no mark-up; Slack allows one a message.
-
-    `right` are the columns (from 0 on) that are aligned to the right. Rows beyond Slack's limit fall off.
-    """
-    every = [head, *rows][: mrkdwn.TABLE_ROWS_MAX]
-    aligned = set(right)
-    return {
-        "type": "table",
-        "rows": [[{"type": "raw_text", "text": mrkdwn.plain(cell) or "–"} for cell in row] for row in every],
-        "column_settings": [
-            {"align": "right" if column in aligned else "left", "is_wrapped": True}
-            for column in range(len(head))
-        ],
-    }
 
 
 def message(text: str, *blocks: Block, mentions: tuple[str, ...] = ()) -> Message:

@@ -86,25 +86,19 @@ def _lines(block: Block) -> Iterator[str]:
         case "actions":
             said = [_button(item) for item in block["elements"] if item["type"] == "button"]
             yield " · ".join(text for text in said if text)
-        case "table":
-            yield from _table(block)
         case "image":
             yield f"[picture: {block['alt_text']}]"
+        case "table":
+            yield from _table([[str(cell["text"]) for cell in row] for row in block["rows"]])
         case "divider":
             yield "─" * 40
 
 
-def _table(block: Block) -> Iterator[str]:
-    """The rows with their columns below each other."""
-    rows = [[simple_spaces(_text(cell)) for cell in row] for row in block["rows"]]
+def _table(rows: list[list[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    right = [setting["align"] == "right" for setting in block["column_settings"]]
     for row in rows:
-        cells = [
-            cell.rjust(width) if to_right else cell.ljust(width)
-            for cell, width, to_right in zip(row, widths, right, strict=True)
-        ]
-        yield "  ".join(cells).rstrip()
+        # A mark between them, for a message's fallback has no columns.
+        yield " │ ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _button(item: Mapping[str, Any]) -> str:

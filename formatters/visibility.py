@@ -123,7 +123,7 @@ def message(superevent: Superevent, answer: Tonight) -> Message:
     return blocks.message(
         escape(f"{title}: {said}", 1_000),
         blocks.header(title),
-        blocks.table(_HEAD, [_row(night) for night in answer.nights], right=(1,)),
+        blocks.table(_HEAD, [_row(night) for night in answer.nights]),
         blocks.section(escape(_hindrances(answer))),
         blocks.context(
             escape(
@@ -160,9 +160,10 @@ def listed(channel: ChannelSites, said: str | None = None) -> Message:
         blocks.section(*first, *places),
         blocks.context(
             escape(
-                f"What counts: above {quantities.angle(channel.conditions.altitude)},"
-                f" {_darkness(channel.conditions)}. Change it with `sites altitude 25`, `sites darkness -12`."
-            )
+                f"What counts as observable: above {quantities.angle(channel.conditions.altitude)},"
+                f" {_darkness(channel.conditions)}."
+            ),
+            "To change that: `/gwevent sites altitude 25`, `/gwevent sites darkness -12`",
         ),
     )
 

@@ -36,8 +36,10 @@ NEAR_PLANE = 10.0
 """Degrees from the Galactic equator: dust and stars hide what lies behind."""
 WORTHWHILE = 0.5
 """The best window lasts as long as this share of what is up at the best moment."""
-STUDIED = 16_384
-"""Tiles at a time; the altitudes of so many through a night take some 10 MB."""
+LEFT_OUT = 1e-5
+"""Of the probability: the least dense tiles, which are most of many a map."""
+STUDIED = 1_024
+"""Tiles at a time, so that their altitudes through a night stay in the processor's cache."""
 
 _UNIX_EPOCH = 2_440_587.5
 """Julian date."""
@@ -67,7 +69,7 @@ def tonight(skymap: SkyMap, sites: Sequence[Site], conditions: Conditions, now: 
     """What each site can observe of a map in the 24 hours from `now` (aware)."""
     sky = _sky(_grid(now))
     tiles, shares = _tiles(skymap)
-    peak = np.asarray(tiles[peak_tile(skymap)], np.float64)
+    peak = _direction(skymap, peak_tile(skymap))
     return Tonight(
         since=now.astimezone(UTC),
         conditions=conditions,
@@ -86,7 +88,7 @@ def visible_share(site: Site, skymap: SkyMap, now: datetime, conditions: Conditi
 
 def altitudes(site: Site, ra: float, dec: float, times: Sequence[datetime]) -> Floats:
     """Altitudes in degrees of a position (ICRS degrees) at these times."""
-    zenith = _zenith(site, _sky(list(times)))
+    zenith = _zenith(site, _attitude(times))
     return np.degrees(np.arcsin(np.clip(zenith @ _vector(ra, dec), -1, 1)))
 
 
@@ -104,29 +106,53 @@ def _grid(now: datetime) -> list[datetime]:
 
 
 def _sky(times: list[datetime]) -> _Sky:
-    days = np.array([time.timestamp() for time in times]) / 86_400
-    later = days + _TT_AHEAD
-    vectors: Any = erfa.epv00(_UNIX_EPOCH, later)[0]
-    sun = -np.asarray(vectors["p"], np.float64)
+    """Of the times of one day, in order."""
+    later = _days(times) + _TT_AHEAD
+    ends: Any = erfa.epv00(_UNIX_EPOCH, later[[0, -1]])[0]
+    # Across a day the Earth's way bends by 0.002°, and the series is long.
+    passed = (later - later[0]) / (later[-1] - later[0])
+    first, last = -np.asarray(ends["p"], np.float64)
+    sun = first + passed[:, np.newaxis] * (last - first)
     return _Sky(
         times=times,
-        attitude=np.asarray(erfa.c2t00b(_UNIX_EPOCH, later, _UNIX_EPOCH, days, 0.0, 0.0), np.float64),
+        attitude=_attitude(times),
         sun=sun / np.linalg.norm(sun, axis=1, keepdims=True),
         moon=np.asarray(erfa.moon98(_UNIX_EPOCH, later)["p"], np.float64),
     )
 
 
+def _attitude(times: Sequence[datetime]) -> Floats:
+    """Matrices (times, 3, 3) that turn ICRS directions into those of the Earth."""
+    days = _days(times)
+    turned = erfa.c2t00b(_UNIX_EPOCH, days + _TT_AHEAD, _UNIX_EPOCH, days, 0.0, 0.0)
+    return np.asarray(turned, np.float64)
+
+
+def _days(times: Sequence[datetime]) -> Floats:
+    """Since the Unix epoch, UTC."""
+    return np.array([time.timestamp() for time in times]) / 86_400
+
+
 def _tiles(skymap: SkyMap) -> tuple[Singles, Singles]:
-    """Directions (tiles, 3) of the tiles' centres, and each tile's share of the probability."""
-    centres = healpix.healpix_to_xyz(skymap.ipix, 2**skymap.order, order="nested")
-    probability = skymap.probability
-    return np.stack(centres, axis=1).astype(np.float32), (probability / probability.sum()).astype(np.float32)
+    """Directions (tiles, 3) of the centres of the tiles that count, and each one's share; densest first."""
+    probability = skymap.probability[skymap.by_density]
+    cumulative = np.cumsum(probability)
+    count = int(np.searchsorted(cumulative, (1 - LEFT_OUT) * cumulative[-1])) + 1
+    part = skymap.by_density[:count]
+    centres = healpix.healpix_to_xyz(skymap.ipix[part], 2 ** skymap.order[part], order="nested")
+    shares = probability[:count] / cumulative[-1]
+    return np.stack(centres, axis=1).astype(np.float32), shares.astype(np.float32)
+
+
+def _direction(skymap: SkyMap, tile: int) -> Floats:
+    centre = healpix.healpix_to_xyz(skymap.ipix[tile], 2 ** int(skymap.order[tile]), order="nested")
+    return np.array(centre, np.float64)
 
 
 def _night(
     tiles: Singles, shares: Singles, peak: Floats, site: Site, conditions: Conditions, sky: _Sky
 ) -> Night:
-    zenith = _zenith(site, sky)
+    zenith = _zenith(site, sky.attitude)
     sun = np.einsum("ti,ti->t", sky.sun, zenith)
     dark = np.flatnonzero((sun < _sin(conditions.darkness)) | site.radio)
     if not dark.size:
@@ -179,10 +205,10 @@ def _moon(site: Site, peak: Floats, sky: _Sky, zenith: Floats, index: int) -> Mo
     )
 
 
-def _zenith(site: Site, sky: _Sky) -> Floats:
+def _zenith(site: Site, attitude: Floats) -> Floats:
     """ICRS directions (times, 3) of the site's zenith."""
     # A product with the matrix on the right is one with its transpose, its inverse, on the left.
-    return _vector(site.longitude, site.latitude) @ sky.attitude
+    return _vector(site.longitude, site.latitude) @ attitude
 
 
 def _zone(site: Site) -> tzinfo:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from bot.filters import UnknownWord
 from bot.observatories import UnknownSite, find_site, folded, known_site, near
 from bot.store.sites import Sites, TooManySites
 from bot.store.store import Store
@@ -45,7 +46,7 @@ _HOW_TO_ADD = (
 _IN_SLACK = "Sites belong to a channel: type this in Slack."
 
 
-class Nonsense(ValueError):
+class Nonsense(UnknownWord):
     """Words that can't be meant; one sentence."""
 
 
@@ -61,17 +62,17 @@ class Visibility:
         self._clock = clock
 
     async def visible(self, rest: str, asker: Asker | None) -> Message:
-        """What sites (those named, else the channel's own) can observe of an event tonight."""
+        """What sites, those named or the channel's own, can observe of an event tonight. Raises Nonsense."""
         own = ChannelSites()
         if asker is not None:
             own = await self._sites.of_channel(asker.team_id, asker.channel_id)
+        superevent_id, words = _event(rest)
         try:
-            superevent_id, words = _event(rest)
             sites = _named(words, own.sites) or own.sites
-        except (Nonsense, UnknownSite) as error:
-            return helping.complaint(str(error))
+        except UnknownSite as error:
+            raise Nonsense(str(error)) from error
         if not sites:
-            return helping.complaint(
+            raise Nonsense(
                 "Which site? Name one (/gwevent visible Palomar), or give this channel its own for good:"
                 " /gwevent sites add Palomar."
             )
@@ -83,25 +84,22 @@ class Visibility:
         return await self._of(superevent, sites, own.conditions)
 
     async def sites(self, rest: str, asker: Asker | None) -> Message:
-        """The channel's sites, after whatever change is asked for."""
+        """The channel's sites, after whatever change is asked for. Raises Nonsense."""
         if asker is None:
             return helping.complaint(_IN_SLACK)
         word, _, words = rest.partition(" ")
-        try:
-            match word.casefold():
-                case "":
-                    return visibility.listed(await self._sites.of_channel(asker.team_id, asker.channel_id))
-                case "add" | "remove" | "altitude" | "darkness":
-                    return await self._change(word.casefold(), words.strip(), asker)
-        except (Nonsense, UnknownSite) as error:
-            return helping.complaint(str(error))
-        return helping.complaint(
+        match word.casefold():
+            case "":
+                return visibility.listed(await self._sites.of_channel(asker.team_id, asker.channel_id))
+            case "add" | "remove" | "altitude" | "darkness":
+                return await self._change(word.casefold(), words.strip(), asker)
+        raise Nonsense(
             f'"sites {word[:40]}" is nothing I know. There are: sites, sites add Palomar, {_HOW},'
             " sites remove Palomar, sites altitude 25, sites darkness -12."
         )
 
     async def _change(self, word: str, words: str, asker: Asker) -> Message:
-        """The one way in for whatever changes a channel's sites. Raises Nonsense, UnknownSite."""
+        """The one way in for whatever changes a channel's sites. Raises Nonsense."""
         place = (asker.team_id, asker.channel_id)
         before = await self._sites.of_channel(*place)
         match word:

@@ -232,6 +232,8 @@ channel_sites = Table(
     Column("channel_id", String(32), primary_key=True),
     # The name as it is compared, so that no channel has the same site twice.
     Column("folded", String(64), primary_key=True),
+    # Counts up in a channel: its sites are listed as they were added.
+    Column("ordinal", Integer, nullable=False),
     Column("name", String(64), nullable=False),
     Column("latitude", Float, nullable=False),
     Column("longitude", Float, nullable=False),

@@ -57,15 +57,22 @@ class Sites:
             "added_by": user_id,
         }
         async with self._database.writing() as connection:
-            known = set((await connection.execute(select(_s.c.folded).where(mine))).scalars())
+            present = (await connection.execute(select(_s.c.folded, _s.c.ordinal).where(mine))).all()
+            known = {row.folded: row.ordinal for row in present}
             key = folded(site.name)
             if key in known:
                 await connection.execute(update(_s).where(mine, _s.c.folded == key).values(row))
             elif len(known) >= SITES_MAX:
                 raise TooManySites
             else:
-                place = {"team_id": team_id, "channel_id": channel_id, "folded": key, "added_at": now}
-                await connection.execute(insert(_s).values({**place, **row}))
+                new = {
+                    "team_id": team_id,
+                    "channel_id": channel_id,
+                    "folded": key,
+                    "ordinal": max(known.values(), default=0) + 1,
+                    "added_at": now,
+                }
+                await connection.execute(insert(_s).values({**new, **row}))
             return await _of_channel(connection, team_id, channel_id)
 
     async def remove(self, team_id: str, channel_id: str, name: str) -> ChannelSites:
@@ -97,7 +104,7 @@ async def _of_channels(
 ) -> dict[Place, ChannelSites]:
     asked = select(_s).where(_s.c.team_id.in_(teams), _s.c.channel_id.in_(channels))
     sites: defaultdict[Place, list[Site]] = defaultdict(list)
-    for row in (await connection.execute(asked.order_by(_s.c.added_at, _s.c.folded))).all():
+    for row in (await connection.execute(asked.order_by(_s.c.ordinal, _s.c.folded))).all():
         sites[row.team_id, row.channel_id].append(
             Site(
                 name=row.name,

