@@ -37,7 +37,7 @@ DARKNESS = (-18.0, 0.0)
 
 _WORDS = SITE_NAME_MAX // 2
 """A site's name has so many at most."""
-_NUMBER = re.compile(r"[+-]?\d{1,6}(\.\d{0,12})?")
+_NUMBER = re.compile(r"[+-]?(\d{1,6}(\.\d{0,12})?|\.\d{1,12})", re.ASCII)
 _HOW = "sites add MyDome 34.2 -116.9 1700"
 _HOW_TO_ADD = (
     f'Latitude, longitude (east positive) and height in metres make a site of your own: "{_HOW}",'
@@ -107,7 +107,7 @@ class Visibility:
                 new = _new_sites(words)
                 try:
                     for site in new:
-                        after = await self._sites.add(*place, site, asker.user_id, self._clock())
+                        after = await self._sites.add(*place, site)
                 except TooManySites:
                     raise Nonsense(
                         f"A channel has at most {SITES_MAX} sites; remove one first: /gwevent sites remove"

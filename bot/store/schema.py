@@ -240,8 +240,6 @@ channel_sites = Table(
     Column("height", Float, nullable=False),
     Column("radio", Boolean, nullable=False),
     Column("zone", String(64)),
-    Column("added_by", String(32), nullable=False),
-    Column("added_at", UtcDateTime, nullable=False),
 )
 
 channel_conditions = Table(

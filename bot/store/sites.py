@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import datetime
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,9 +41,7 @@ class Sites:
         async with self._database.reading() as connection:
             return await _of_channels(connection, teams, channels)
 
-    async def add(
-        self, team_id: str, channel_id: str, site: Site, user_id: str, now: datetime
-    ) -> ChannelSites:
+    async def add(self, team_id: str, channel_id: str, site: Site) -> ChannelSites:
         """Give a channel a site; one of that name is moved. Return what it has then. Raises TooManySites."""
         mine = (_s.c.team_id == team_id) & (_s.c.channel_id == channel_id)
         row = {
@@ -54,7 +51,6 @@ class Sites:
             "height": site.height,
             "radio": site.radio,
             "zone": site.zone,
-            "added_by": user_id,
         }
         async with self._database.writing() as connection:
             present = (await connection.execute(select(_s.c.folded, _s.c.ordinal).where(mine))).all()
@@ -70,7 +66,6 @@ class Sites:
                     "channel_id": channel_id,
                     "folded": key,
                     "ordinal": max(known.values(), default=0) + 1,
-                    "added_at": now,
                 }
                 await connection.execute(insert(_s).values({**new, **row}))
             return await _of_channel(connection, team_id, channel_id)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.alerts.decode import decode
 from bot.alerts.samples import bns, burst, ms181101ab, retracted, to_avro
 from bot.answers import Answers, Asker
 from bot.app import Rooms
-from bot.questions.visibility import DARKNESS
+from bot.filters import UnknownWord
+from bot.observatories import UnknownSite, folded
+from bot.questions.visibility import DARKNESS, _named, _new_sites
 from formatters import plain
 from formatters.answer import SHARE
 from formatters.message import Message
 from formatters.notice import Notice
-from formatters.visibility import SITES_MAX
+from formatters.visibility import SITE_NAME_MAX, SITES_MAX
 from tests.bot.house import NOW, TEAM, Clock, planner, record
 
 ASKER = Asker(TEAM, "C1", "U0ASKER")
@@ -185,6 +190,26 @@ async def test_nonsense_gets_a_sentence(rooms: Rooms, words: str, expected: str)
     assert expected in plain.render(message)
     assert "<!channel>" not in message.text + str(message.blocks)
     assert (await rooms.sites.of_channel(TEAM, "C1")).sites == ()
+
+
+@given(
+    words=st.lists(
+        st.one_of(
+            st.text(max_size=12),
+            st.sampled_from(["Palomar", "la", "silla", "radio", "UTC", "S240422ed", ",", "-0", "1e9", "7"]),
+            st.floats(-400, 400).map(str),
+        ),
+        max_size=8,
+    ).map(" ".join)
+)
+def test_whatever_is_typed_is_a_site_or_a_sentence(words: str) -> None:
+    for read in (partial(_new_sites, words), partial(_named, words, ())):
+        try:
+            for site in read():
+                assert -90 <= site.latitude <= 90 and -180 <= site.longitude <= 180
+                assert 0 < len(site.name) <= SITE_NAME_MAX and folded(site.name)
+        except (UnknownWord, UnknownSite) as error:
+            assert str(error).endswith((".", "?"))
 
 
 async def test_names_of_ones_own_are_escaped(rooms: Rooms) -> None:

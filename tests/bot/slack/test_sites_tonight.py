@@ -40,7 +40,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Site]]:
 
 async def add(office: Office, channel: str, *names: str) -> None:
     for name in names:
-        await office.rooms.sites.add(TEAM, channel, find_site(name), "U1", NOW)
+        await office.rooms.sites.add(TEAM, channel, find_site(name))
 
 
 async def announce(office: Office, *announced: Any) -> None:

@@ -25,8 +25,6 @@ def upgrade() -> None:
         sa.Column("height", sa.Float(), nullable=False),
         sa.Column("radio", sa.Boolean(), nullable=False),
         sa.Column("zone", sa.String(length=64), nullable=True),
-        sa.Column("added_by", sa.String(length=32), nullable=False),
-        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("team_id", "channel_id", "folded", name=op.f("pk_channel_sites")),
     )
     op.create_table(
