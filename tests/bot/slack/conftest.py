@@ -24,7 +24,7 @@ from bot.store.ledger import Kind, State
 from formatters.notice import Notice
 from tests.bot.house import Clock, subscribe, take
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @dataclass
