@@ -106,12 +106,11 @@ class Visibility:
             case "add":
                 new = _new_sites(words)
                 try:
-                    for site in new:
-                        after = await self._sites.add(*place, site)
+                    after = await self._sites.add(*place, new)
                 except TooManySites:
                     raise Nonsense(
-                        f"A channel has at most {SITES_MAX} sites; remove one first: /gwevent sites remove"
-                        f" {before.sites[0].name}."
+                        f"A channel has at most {SITES_MAX} sites, and this one has {len(before.sites)};"
+                        " to remove one: /gwevent sites remove Palomar."
                     ) from None
                 said = ", ".join(site.name for site in new)
                 return visibility.listed(after, f"{said} added, and in the messages from now on.")
@@ -134,7 +133,7 @@ class Visibility:
             if category is Category.REAL:
                 return said
             return answer.introduced("There is no real event to observe; this is the newest mock.", said)
-        return helping.complaint("No event was received yet.")
+        return helping.complaint("There is no event to observe yet.")
 
     async def _of(self, superevent: Superevent, sites: Sequence[Site], conditions: Conditions) -> Message:
         name = superevent.superevent_id

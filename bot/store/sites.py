@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,7 +21,7 @@ _c = schema.channel_conditions
 
 
 class TooManySites(ValueError):
-    """The channel has as many as it may."""
+    """The channel would have more than it may."""
 
 
 class Sites:
@@ -41,33 +41,25 @@ class Sites:
         async with self._database.reading() as connection:
             return await _of_channels(connection, teams, channels)
 
-    async def add(self, team_id: str, channel_id: str, site: Site) -> ChannelSites:
-        """Give a channel a site; one of that name is moved. Return what it has then. Raises TooManySites."""
+    async def add(self, team_id: str, channel_id: str, sites: Sequence[Site]) -> ChannelSites:
+        """Give a channel sites, all or none; one whose name it has is moved. Raises TooManySites.
+
+        Return what the channel has then.
+        """
         mine = (_s.c.team_id == team_id) & (_s.c.channel_id == channel_id)
-        row = {
-            "name": site.name,
-            "latitude": site.latitude,
-            "longitude": site.longitude,
-            "height": site.height,
-            "radio": site.radio,
-            "zone": site.zone,
-        }
         async with self._database.writing() as connection:
             present = (await connection.execute(select(_s.c.folded, _s.c.ordinal).where(mine))).all()
             known = {row.folded: row.ordinal for row in present}
-            key = folded(site.name)
-            if key in known:
-                await connection.execute(update(_s).where(mine, _s.c.folded == key).values(row))
-            elif len(known) >= SITES_MAX:
+            for site in sites:
+                key = folded(site.name)
+                if key in known:
+                    await connection.execute(update(_s).where(mine, _s.c.folded == key).values(_row(site)))
+                    continue
+                known[key] = max(known.values(), default=0) + 1
+                place = {"team_id": team_id, "channel_id": channel_id, "folded": key, "ordinal": known[key]}
+                await connection.execute(insert(_s).values({**place, **_row(site)}))
+            if len(known) > SITES_MAX:
                 raise TooManySites
-            else:
-                new = {
-                    "team_id": team_id,
-                    "channel_id": channel_id,
-                    "folded": key,
-                    "ordinal": max(known.values(), default=0) + 1,
-                }
-                await connection.execute(insert(_s).values({**new, **row}))
             return await _of_channel(connection, team_id, channel_id)
 
     async def remove(self, team_id: str, channel_id: str, name: str) -> ChannelSites:
@@ -87,6 +79,17 @@ class Sites:
                 place = {"team_id": team_id, "channel_id": channel_id}
                 await connection.execute(insert(_c).values({**place, **row}))
             return await _of_channel(connection, team_id, channel_id)
+
+
+def _row(site: Site) -> dict[str, object]:
+    return {
+        "name": site.name,
+        "latitude": site.latitude,
+        "longitude": site.longitude,
+        "height": site.height,
+        "radio": site.radio,
+        "zone": site.zone,
+    }
 
 
 async def _of_channel(connection: AsyncConnection, team_id: str, channel_id: str) -> ChannelSites:

@@ -103,10 +103,10 @@ async def test_what_counts_is_the_channels_to_say(rooms: Rooms) -> None:
 
 
 async def test_events_that_nobody_can_observe(rooms: Rooms) -> None:
-    assert "No event was received yet." in await said(rooms, "visible Palomar")
+    assert "There is no event to observe yet." in await said(rooms, "visible Palomar")
     gone = await store(rooms, *retracted(NOW))
     assert "was retracted" in await said(rooms, f"visible Palomar {gone.superevent_id}")
-    assert "No event was received yet." in await said(rooms, "visible Palomar")
+    assert "There is no event to observe yet." in await said(rooms, "visible Palomar")
     bare = await store(rooms, record())
     assert "has no sky map" in await said(rooms, f"visible Palomar {bare.superevent_id}")
 
@@ -147,8 +147,9 @@ async def test_sites_come_and_go(rooms: Rooms) -> None:
 async def test_a_channel_has_ten_at_most(rooms: Rooms) -> None:
     for number in range(SITES_MAX):
         assert "added" in await said(rooms, f"sites add Dome{number} 10 20 {number}")
-    assert "at most 10 sites; remove one first: /gwevent sites remove Dome0" in await said(
-        rooms, "sites add Keck"
+    assert (
+        "at most 10 sites, and this one has 10; remove some first: /gwevent sites remove Dome0"
+        in await said(rooms, "sites add Keck")
     )
     assert "Dome3 added" in await said(rooms, "sites add Dome3 11 20 5"), "moving one is no more"
     assert len((await rooms.sites.of_channel(TEAM, "C1")).sites) == SITES_MAX
@@ -180,7 +181,7 @@ async def test_a_channel_has_ten_at_most(rooms: Rooms) -> None:
         ("visible Palomr", "Did you mean Palomar?"),
         ("visible <!channel> *x*", "I know no site called"),
         ("visible ,,,", "Which site?"),
-        ("visible " + "not " * 200, "No event was received yet."),
+        ("visible " + "not " * 200, "There is no event to observe yet."),
         ("visible " + "x " * 400, "I know no site called"),
         ("visible 🔭", "I know no site called"),
     ],

@@ -39,8 +39,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Site]]:
 
 
 async def add(office: Office, channel: str, *names: str) -> None:
-    for name in names:
-        await office.rooms.sites.add(TEAM, channel, find_site(name))
+    await office.rooms.sites.add(TEAM, channel, [find_site(name) for name in names])
 
 
 async def announce(office: Office, *announced: Any) -> None:
