@@ -16,6 +16,7 @@ from bot.maps import StoredMaps
 from bot.questions.details import Detail, Details
 from bot.questions.events import NoSuchEvent
 from bot.questions.position import Positions
+from bot.questions.visibility import Visibility
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
@@ -55,6 +56,7 @@ class Answers:
         ledger: Ledger,
         clock: Callable[[], datetime],
         *,
+        visibility: Visibility,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
         positions: Positions | None = None,
@@ -64,6 +66,7 @@ class Answers:
         self._subscriptions = subscriptions
         self._ledger = ledger
         self._clock = clock
+        self._visibility = visibility
         self._sources = sources
         self._began = time.monotonic()
         self._wake = wake
@@ -118,6 +121,10 @@ class Answers:
                 return await self._status()
             case "check":
                 return await self._positions.answer(rest)
+            case "visible":
+                return await self._visibility.visible(rest, asker)
+            case "sites":
+                return await self._visibility.sites(rest, asker)
             case "subscribe" | "sub":
                 return await self._subscribe(rest, asker)
             case "unsubscribe" | "unsub":
@@ -250,7 +257,7 @@ class Answers:
 _BY_LINES = {"check"}
 """Whose lines mean something; elsewhere a line end is a blank."""
 
-_TO_SHARE = {"latest", "last", "newest", "recent", "status", "check"}
+_TO_SHARE = {"latest", "last", "newest", "recent", "status", "check", "visible"}
 """Besides ids. What is help, or concerns subscriptions, is for who asked."""
 
 

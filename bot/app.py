@@ -23,6 +23,7 @@ from bot.pictures import Pictures
 from bot.pipeline import Pipeline
 from bot.questions.details import Details
 from bot.questions.position import Positions
+from bot.questions.visibility import Visibility
 from bot.settings import Settings, SettingsError
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
@@ -39,8 +40,10 @@ from bot.store.deliveries import Ledger
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.pictures import PictureStore
+from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.visibility import Visibilities
 from formatters.message import Message
 
 STOP_S = 3.5
@@ -69,6 +72,12 @@ class Rooms:
         self.pictures = PictureStore(database)
         self.mentions = Mentions(database)
         self.maps = StoredMaps(self.store)
+        self.sites = Sites(database)
+        self.visibilities = Visibilities(self.maps)
+
+    def visibility(self, clock: Callable[[], datetime]) -> Visibility:
+        """What answers what is visible."""
+        return Visibility(self.store, self.visibilities, self.sites, clock)
 
     def worker(
         self,
@@ -93,6 +102,8 @@ class Rooms:
             self.observers,
             self.pictures,
             self.mentions,
+            self.sites,
+            self.visibilities,
             permalink,
             public_url,
         )
@@ -171,6 +182,7 @@ class Bot:
             rooms.subscriptions,
             rooms.ledger,
             clock,
+            visibility=rooms.visibility(clock),
             sources=lambda: [source.status()],
             wake=self.worker.wake,
             positions=Positions(rooms.store, rooms.maps),

@@ -44,7 +44,15 @@ async def mock(rooms: Rooms) -> Rooms:
 
 
 def answers(rooms: Rooms, details: Details | None = None) -> Answers:
-    return Answers(rooms.store, rooms.subscriptions, rooms.ledger, Clock(), details=details)
+    clock = Clock()
+    return Answers(
+        rooms.store,
+        rooms.subscriptions,
+        rooms.ledger,
+        clock,
+        visibility=rooms.visibility(clock),
+        details=details,
+    )
 
 
 async def asked(rooms: Rooms, words: str, asker: Asker | None = None) -> Message:
