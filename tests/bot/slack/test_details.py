@@ -20,9 +20,10 @@ from bot.app import Bot, Rooms
 from bot.pictures import PictureFailed, Pictures
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
+from bot.slack.illustrations import Illustrations
 from formatters.picture import DrawnPicture
 from formatters.superevent import Superevent
-from tests.bot.house import NOW, Clock, planner
+from tests.bot.house import NOW, TEAM, Clock, planner, subscribe
 from tests.bot.slack.test_listeners import Silent, typed, words
 
 MOCK = "MS181101ab"
@@ -195,3 +196,37 @@ async def test_answers_are_drawn(page: Page, tmp_path: Path) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
         "it scrolls sideways"
     )
+
+
+async def test_the_picture_that_a_channel_has_is_shown_again(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms
+) -> None:
+    channel = sandbox.add_channel("gw")
+    await subscribe(rooms, "all mock", channel)
+    body = to_avro(ms181101ab(NOW)[2])
+    notice = replace(decode(body), received=NOW)
+    await rooms.store.record(notice, body, "test:1", NOW, planner(NOW), picture=True)
+    bot.worker.wake()
+    bot.pictures.wake()
+    await sandbox.wait_for(lambda: "slack_file" in str(sandbox.messages(channel)), 60)
+    assert Quick.drawn == 1
+    answer = await shown(sandbox, channel, f"{MOCK} map")
+    assert answer["blocks"][1]["slack_file"]["id"] in str(sandbox.messages(channel))
+    assert Quick.drawn == 1
+
+
+async def test_a_picture_that_the_bot_serves_is_an_address(rooms: Rooms) -> None:
+    await subscribe(rooms, "all mock", "C1")
+    body = to_avro(ms181101ab(NOW)[1])
+    notice = replace(decode(body), received=NOW)
+    await rooms.store.record(notice, body, "test:1", NOW, planner(NOW), picture=True)
+    job = await rooms.pictures.next_wanted(NOW)
+    superevent = await rooms.store.superevent(MOCK)
+    assert job is not None and superevent is not None
+    illustrate = Illustrations(rooms.store, rooms.pictures, {}, Quick(), "https://gw.example.org")
+    with pytest.raises(PictureFailed, match="files:write"):
+        await illustrate(TEAM, superevent, superevent.latest)
+    await rooms.pictures.made(job, PNG, "Sky map", NOW)
+    picture = await illustrate(TEAM, superevent, superevent.latest)
+    assert picture.url is not None and picture.url.startswith("https://gw.example.org/pictures/")
+    assert picture.file_id is None and picture.alt_text == "Sky map"
