@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 
 from bot import __version__
 from bot.filters import UnknownWord, parse
+from bot.gracedb.archive import Archive
+from bot.gracedb.client import GraceDbError
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
@@ -53,7 +55,10 @@ class Answers:
         *,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
+        archive: Archive | None = None,
     ) -> None:
+        """`archive` is where events are looked up that were never received; None: nowhere."""
+        self._archive = archive
         self._store = store
         self._subscriptions = subscriptions
         self._ledger = ledger
@@ -109,16 +114,22 @@ class Answers:
         return helping.unknown(question)
 
     async def _event(self, superevent_id: str) -> Message:
-        superevent = await self._store.superevent(superevent_id)
+        superevent, looked_up = await self._store.superevent(superevent_id), None
+        if superevent is None and self._archive is not None:
+            try:
+                superevent = await self._store.superevent(await self._archive.look_up(superevent_id))
+                looked_up = "What GraceDB has of it can't be read."
+            except GraceDbError as error:
+                looked_up = str(error)
         if superevent is None:
-            return await self._near(superevent_id)
+            return await self._near(superevent_id, looked_up)
         return card.root(superevent, ChannelView())
 
-    async def _near(self, asked: str) -> Message:
+    async def _near(self, asked: str, looked_up: str | None = None) -> Message:
         ids = await self._store.ids()
         folded = {known.casefold(): known for known in ids}
         near = difflib.get_close_matches(asked.casefold(), folded, n=3, cutoff=0.75)
-        return helping.no_such_event(asked, [folded[name] for name in near])
+        return helping.no_such_event(asked, [folded[name] for name in near], looked_up)
 
     async def _latest(self, rest: str) -> Message:
         category, group = _kind(rest)

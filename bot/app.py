@@ -17,6 +17,9 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers
+from bot.gracedb.archive import Archive
+from bot.gracedb.backfill import PACE_S, Backfill, repair
+from bot.gracedb.client import GraceDb
 from bot.http import HttpServer
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
@@ -32,6 +35,7 @@ from bot.sources.credentials import group_id, load_auth, username_of
 from bot.sources.hopskotch import HopskotchSource
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
+from bot.store.lookups import Lookups
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.pictures import PictureStore
@@ -63,6 +67,7 @@ class Rooms:
         self.observers = Observers(database)
         self.pictures = PictureStore(database)
         self.mentions = Mentions(database)
+        self.lookups = Lookups(database)
 
     def worker(
         self,
@@ -118,6 +123,17 @@ def source_of(settings: Settings) -> Source:
     return HopskotchSource(settings.kafka_url, group_id(username_of(auth), settings.kafka_group), auth)
 
 
+def archive_of(
+    settings: Settings, rooms: Rooms, clock: Callable[[], datetime], *, pace_s: float = 0.0
+) -> Archive | None:
+    """What looks events up in GraceDB, or None where the settings switch it off; to be closed at the end."""
+    if settings.gracedb_url is None:
+        return None
+    # It tells nobody: what comes from an archive causes no delivery and no picture.
+    pipeline = Pipeline(rooms.store, clock, max_age=settings.max_age)
+    return Archive(GraceDb(settings.gracedb_url, pace_s=pace_s), pipeline, rooms.lookups, clock)
+
+
 class Bot:
     """Everything in one process: a source, the pipeline, the deliveries, and the answers in Slack."""
 
@@ -159,6 +175,7 @@ class Bot:
             ops=self._ops,
             draws=settings.draws,
         )
+        self._archive = archive_of(settings, rooms, clock)
         self.answers = Answers(
             rooms.store,
             rooms.subscriptions,
@@ -166,6 +183,7 @@ class Bot:
             clock,
             sources=lambda: [source.status()],
             wake=self.worker.wake,
+            archive=self._archive,
         )
 
     @property
@@ -188,6 +206,7 @@ class Bot:
             self._start(self.pictures.run(), "draw")
             self._start(self._serve_slack(session), "serve_slack")
             self._start(self._purge(), "purge")
+            self._start(self._repair_gap(), "repair_gap")
             stopped = asyncio.create_task(stop.wait())
             try:
                 done, _ = await asyncio.wait([*self._tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -205,6 +224,8 @@ class Bot:
         parts = [self._source.stop(), self.worker.stop(), self.pictures.close()]
         if self._http is not None:
             parts.append(self._http.stop())
+        if self._archive is not None:
+            parts.append(self._archive.close())
         if self._socket is not None:
             parts.append(self._socket.close_async())  # type: ignore[no-untyped-call]
         with suppress(TimeoutError):
@@ -282,6 +303,21 @@ class Bot:
         observes = await self._rooms.observers.toggle(team_id, channel_id, superevent_id, user_id, now)
         log.info("observer", superevent_id=superevent_id, channel=channel_id, observes=observes)
         self.worker.wake()
+
+    async def _repair_gap(self) -> None:
+        """After a silence longer than the broker keeps messages, fill the gap from GraceDB."""
+        archive = archive_of(self._settings, self._rooms, self._clock, pace_s=PACE_S)
+        if archive is not None:
+            try:
+                await repair(
+                    Backfill(archive, self._rooms.lookups, self._clock),
+                    self._rooms.store,
+                    timedelta(days=self._settings.broker_keeps_days),
+                    self._clock(),
+                )
+            finally:
+                await archive.close()
+        await asyncio.Event().wait()
 
     async def _purge(self) -> None:
         while True:

@@ -148,15 +148,26 @@ def was(notice: Notice) -> str | None:
     return " · ".join([*said, candidate.far(event)])
 
 
+def which(superevent: Superevent, notice: Notice) -> str:
+    """As in "Notice 2 of this event", with the archive it comes from if it was never received."""
+    if notice.assembled:
+        return f"Put together from {notice.archive}"
+    said = f"Notice {superevent.ordinal(notice)} of this event"
+    return said if notice.archive is None else f"{said}, from {notice.archive}"
+
+
 def foot(superevent: Superevent, notice: Notice, event: Event | None) -> str:
     """As in "Notice 2 of this event · gstlal AllSky · FAR 9.1e-14 Hz · event → notice 12 min"."""
-    said = [f"Notice {superevent.ordinal(notice)} of this event"]
+    said = [which(superevent, notice)]
     if event is not None:
         said += [_search(event), f"FAR {quantities.rate_hz(event.far)}"]
-        said.append(f"event → notice {_signed(notice.time_created - event.time)}")
+        if not notice.assembled:
+            said.append(f"event → notice {_signed(notice.time_created - event.time)}")
     else:
         said.append(f"sent {quantities.utc(notice.time_created)}")
     line = " · ".join(said)
+    if notice.archive is not None:
+        return line
     if notice.received is not None and timedelta(0) <= notice.received - notice.time_created < _LIVE:
         line += f" → received {quantities.span(notice.received - notice.time_created)}"
     return line
@@ -187,7 +198,8 @@ def _time_line(notice: Notice, event: Event) -> str:
         # No countdown: what is true when this is written is false when it is read.
         side = "before" if late < timedelta(0) else "after"
         return f"Merger {quantities.utc(event.time)}, notice {quantities.span(late)} {side}"
-    return f"{quantities.utc(event.time)}, notice {quantities.delay(late)}"
+    what = f"as {notice.archive} had it" if notice.assembled else "notice"
+    return f"{quantities.utc(event.time)}, {what} {quantities.delay(late)}"
 
 
 def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> Message:
@@ -257,7 +269,7 @@ def _retracted(superevent: Superevent, view: ChannelView) -> Message:
     shown = [
         blocks.header(title(superevent)),
         blocks.section(*lines),
-        blocks.context(escape(f"Notice {superevent.ordinal(notice)} of this event")),
+        blocks.context(escape(which(superevent, notice))),
         *observing(view.observers),
     ]
     links = link_buttons(notice, view)
