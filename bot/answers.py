@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from bot import __version__
 from bot.filters import UnknownWord, parse
 from bot.gracedb.archive import Archive
-from bot.gracedb.client import GraceDbError
+from bot.questions.event import Events, NeverReceived
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
@@ -58,7 +58,7 @@ class Answers:
         archive: Archive | None = None,
     ) -> None:
         """`archive` is where events are looked up that were never received; None: nowhere."""
-        self._archive = archive
+        self._events = Events(store, archive, clock)
         self._store = store
         self._subscriptions = subscriptions
         self._ledger = ledger
@@ -114,16 +114,10 @@ class Answers:
         return helping.unknown(question)
 
     async def _event(self, superevent_id: str) -> Message:
-        superevent, looked_up = await self._store.superevent(superevent_id), None
-        if superevent is None and self._archive is not None:
-            try:
-                superevent = await self._store.superevent(await self._archive.look_up(superevent_id))
-                looked_up = "What GraceDB has of it can't be read."
-            except GraceDbError as error:
-                looked_up = str(error)
-        if superevent is None:
-            return await self._near(superevent_id, looked_up)
-        return card.root(superevent, ChannelView())
+        try:
+            return card.root(await self._events.of(superevent_id), ChannelView())
+        except NeverReceived as unknown:
+            return await self._near(superevent_id, unknown.looked_up)
 
     async def _near(self, asked: str, looked_up: str | None = None) -> Message:
         ids = await self._store.ids()

@@ -198,8 +198,11 @@ def _time_line(notice: Notice, event: Event) -> str:
         # No countdown: what is true when this is written is false when it is read.
         side = "before" if late < timedelta(0) else "after"
         return f"Merger {quantities.utc(event.time)}, notice {quantities.span(late)} {side}"
-    what = f"as {notice.archive} had it" if notice.assembled else "notice"
-    return f"{quantities.utc(event.time)}, {what} {quantities.delay(late)}"
+    if notice.assembled:
+        return (
+            f"{quantities.utc(event.time)}, {notice.archive}'s state of {quantities.utc(notice.time_created)}"
+        )
+    return f"{quantities.utc(event.time)}, notice {quantities.delay(late)}"
 
 
 def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> Message:
@@ -262,10 +265,11 @@ def _retracted(superevent: Superevent, view: ChannelView) -> Message:
     facts = None if earlier is None else was(earlier)
     if facts is not None:
         lines.append(f"Was: {struck(escape(facts))}")
-    when = f"Retracted {quantities.utc(notice.time_created)}"
-    if earlier is not None and earlier.event is not None:
-        when += f", {_signed(notice.time_created - earlier.event.time)} after the event"
-    lines.append(escape(when))
+    if not notice.assembled or notice.published.get("dated"):
+        when = f"Retracted {quantities.utc(notice.time_created)}"
+        if earlier is not None and earlier.event is not None:
+            when += f", {_signed(notice.time_created - earlier.event.time)} after the event"
+        lines.append(escape(when))
     shown = [
         blocks.header(title(superevent)),
         blocks.section(*lines),

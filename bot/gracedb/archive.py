@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -20,8 +20,8 @@ from bot.sources import GRACEDB, Origin
 from bot.sources.files import reason_against
 from bot.store.lookups import Lookups
 
-LOOK_UP_S = 45.0
-"""For all requests of one superevent together; half a minute more and who asked has gone."""
+LOOK_UP_S = 60.0
+"""For all requests of one superevent together; longer nobody waits for an answer."""
 AT_ONCE = 2
 """Superevents looked up at the same time."""
 NOT_PUBLIC_S = 60.0
@@ -74,6 +74,13 @@ class Archive:
         if not task.cancelled():
             # Looked at here too: nobody may be waiting any more.
             task.exception()
+
+    async def may_know_more(self, superevent_id: str, created: datetime, after: timedelta) -> bool:
+        """Whether GraceDB may know more of an event than when it was looked up last, longer than `after` ago."""
+        looked_up = (await self._lookups.of([superevent_id])).get(superevent_id)
+        if looked_up is None:
+            return True
+        return looked_up - created <= reading.SETTLED and self._clock() - looked_up > after
 
     @property
     def gracedb(self) -> GraceDb:

@@ -26,8 +26,6 @@ PAGE = 100
 """Superevents of one page of the list."""
 TRIES = 6
 """Of one request, before a backfill gives up; what is stored stays."""
-SETTLED = timedelta(days=60)
-"""Updates come for weeks; what was looked up later than this after the event stays as it is."""
 FRESH = timedelta(days=1)
 """What was looked up less than this ago isn't looked up again."""
 BEFORE_THE_GAP = timedelta(days=30)
@@ -129,7 +127,7 @@ class Backfill:
             progress.unreadable += 1
 
     def _stays(self, entry: Entry, looked_up: datetime) -> bool:
-        return looked_up - entry.created > SETTLED or self._clock() - looked_up < FRESH
+        return looked_up - entry.created > reading.SETTLED or self._clock() - looked_up < FRESH
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask until there is an answer, as long as GraceDB says or twice as long each time. Raises Busy."""

@@ -30,6 +30,9 @@ COMBINED = "combined"
 MOST_NOTICES = 40
 """Files of one superevent; the longest story of O4 had about ten notices."""
 
+SETTLED = timedelta(days=60)
+"""Updates come for weeks; longer after the event than this GraceDB's records of it stay as they are."""
+
 _HALF_SECOND = timedelta(seconds=0.5)
 """LVK stamps notices in whole seconds, so with half a second no notice ever has an assembled one's key."""
 _GPS_EPOCH_JD = 2444244.5
@@ -247,7 +250,9 @@ def _payload(
         "external_coinc": None if event is None else _coincidence(entry, parts),
         "labels": sorted(entry.labels),
         "gw_id": entry.record.get("gw_id"),
-        ASSEMBLED_FROM: ["superevent", *parts.names] if event is not None else ["labels"],
+        ASSEMBLED_FROM: ["superevent", *parts.names],
+        # Where GraceDB doesn't say when, the record needs a time nevertheless; then nobody is told it.
+        "dated": event is not None or RETRACTED in parts.labelled,
     }
     return json.dumps(record).encode()
 

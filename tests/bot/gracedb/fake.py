@@ -40,7 +40,7 @@ class FakeGraceDb:
         self.agents: set[str | None] = set()
         self.queries: list[Mapping[str, str]] = []
         self.faults: dict[str, list[int | str | tuple[int, str]]] = {}
-        """End of a path -> what comes instead of the next answers: a status, (status, Retry-After), a word."""
+        """End of a path -> what comes instead of the next answers: status, (status, Retry-After), or word."""
         self.at_once = 0
         self.most_at_once = 0
         self.gate = asyncio.Event()
@@ -80,7 +80,7 @@ class FakeGraceDb:
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await self.gate.wait()
-            fault = next((f for end, f in self.faults.items() if f and path.endswith(end)), None)
+            fault = next((f for end, f in self.faults.items() if f and request.path.endswith(end)), None)
             if fault is not None:
                 return await self._fault(request, fault.pop(0))
             return self._page(path, request)
