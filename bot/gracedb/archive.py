@@ -76,7 +76,7 @@ class Archive:
             task.exception()
 
     async def may_know_more(self, superevent_id: str, created: datetime, after: timedelta) -> bool:
-        """Whether GraceDB may know more of an event than when it was looked up last, longer than `after` ago."""
+        """Whether GraceDB may know more than when it was asked last, if that is longer than `after` ago."""
         looked_up = (await self._lookups.of([superevent_id])).get(superevent_id)
         if looked_up is None:
             return True
@@ -139,7 +139,7 @@ class Archive:
             made = reading.assemble(entry, page, await self._parts(entry, files))
         elif entry.retracted and not any(reading.is_retraction(body) for _, body in found):
             labelled = reading.label_times(await self._or_nothing(self._gracedb.labels(entry.superevent_id)))
-            made = [reading.retraction(entry, page, labelled)]
+            made = [reading.retraction(entry, page, labelled, [body for _, body in found])]
         else:
             made = []
         return [*found, *(("assembled", body) for body in made)]

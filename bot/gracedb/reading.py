@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -204,9 +204,16 @@ def assemble(entry: Entry, page: str, parts: Parts) -> list[bytes]:
     return payloads
 
 
-def retraction(entry: Entry, page: str, labelled: Mapping[str, datetime]) -> bytes:
-    """A payload like a RETRACTION, of the time at which the event was withdrawn."""
-    at = _withdrawn(entry, labelled) + _HALF_SECOND
+def retraction(
+    entry: Entry, page: str, labelled: Mapping[str, datetime], notices: Sequence[bytes] = ()
+) -> bytes:
+    """A payload like a RETRACTION, of the time at which the event was withdrawn.
+
+    Where that isn't known, it is after the last of the event's `notices`.
+    """
+    said = (re.search(rb'"time_created"\s*:\s*"([^"]+)"', body) for body in notices)
+    sent = [when for one in said if one and (when := _time(one[1].decode("ascii", "replace")))]
+    at = _withdrawn(entry, labelled, sent).replace(microsecond=0) + _HALF_SECOND
     return _payload(entry, page, RETRACTION, at, Parts(labelled=labelled), None)
 
 
@@ -223,8 +230,8 @@ def utc_of_gps(seconds: float) -> datetime:
     return datetime.fromtimestamp(since, UTC) + timedelta(seconds=rest)
 
 
-def _withdrawn(entry: Entry, labelled: Mapping[str, datetime]) -> datetime:
-    return labelled.get(RETRACTED, entry.created + timedelta(seconds=1))
+def _withdrawn(entry: Entry, labelled: Mapping[str, datetime], sent: Iterable[datetime] = ()) -> datetime:
+    return labelled.get(RETRACTED, max([entry.created, *sent]) + timedelta(seconds=1))
 
 
 def _state_at(entry: Entry, parts: Parts) -> datetime:

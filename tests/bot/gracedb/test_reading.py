@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.alerts.decode import decode
@@ -87,7 +87,7 @@ def test_retracted_is_what_carries_advno() -> None:
     ],
 )
 def test_significance_by_labels(labels: tuple[str, ...], significant: bool) -> None:
-    assert reading.entry_of(superevent("S1904250z".replace("0z", "z"), *labels)).significant is significant
+    assert reading.entry_of(superevent("S190425z", *labels)).significant is significant
 
 
 def test_real_superevents(shared_notices: Path) -> None:
@@ -99,9 +99,7 @@ def test_real_superevents(shared_notices: Path) -> None:
     assert cwb.event is not None and mly.event is not None
     assert (cwb.event.duration, cwb.event.central_frequency) == (0.017816, 61.417622)
     assert mly.event.instruments == ("H1", "L1", "V1")
-    assert (
-        abs((cwb.event.time - datetime(2023, 4, 13, 19, 53, 33, 899_600, tzinfo=UTC)).total_seconds()) < 1e-3
-    )
+    assert f"{cwb.event.time:%Y-%m-%d %H:%M:%S}" == "2023-04-13 19:53:33"
     assert [n.alert_type for n in assembled(read("MS220722v"))] == [GRACEDB, RETRACTION]
     # LVK's own fixture has a name that no superevent has, and the answers about its parts.
     fixture = read("S1234_superevent") | {"superevent_id": "S180628g"}
@@ -175,6 +173,7 @@ def test_p_astro_of_the_preferred_pipeline() -> None:
     assert reading.newest_json("p_astro.json", listed, "GstLAL", {}) == "gstlal.p_astro.json,1"
 
 
+@settings(max_examples=40)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(max_size=8),
