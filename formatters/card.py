@@ -193,15 +193,14 @@ def _status_line(notice: Notice, event: Event) -> str:
 
 
 def _time_line(notice: Notice, event: Event) -> str:
+    if notice.assembled:
+        state = f"{notice.archive}'s state of {quantities.utc(notice.time_created)}"
+        return f"{quantities.utc(event.time)}, {state}"
     late = notice.time_created - event.time
     if notice.alert_type == EARLYWARNING or candidate.is_early_warning(event):
         # No countdown: what is true when this is written is false when it is read.
         side = "before" if late < timedelta(0) else "after"
         return f"Merger {quantities.utc(event.time)}, notice {quantities.span(late)} {side}"
-    if notice.assembled:
-        return (
-            f"{quantities.utc(event.time)}, {notice.archive}'s state of {quantities.utc(notice.time_created)}"
-        )
     return f"{quantities.utc(event.time)}, notice {quantities.delay(late)}"
 
 
