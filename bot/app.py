@@ -124,14 +124,23 @@ def source_of(settings: Settings) -> Source:
 
 
 def archive_of(
-    settings: Settings, rooms: Rooms, clock: Callable[[], datetime], *, pace_s: float = 0.0
+    settings: Settings,
+    rooms: Rooms,
+    clock: Callable[[], datetime],
+    *,
+    pace_s: float = 0.0,
+    beside: Archive | None = None,
 ) -> Archive | None:
-    """What looks events up in GraceDB, or None where the settings switch it off; to be closed at the end."""
+    """What looks events up in GraceDB, or None where the settings switch it off; to be closed at the end.
+
+    It asks every `pace_s` seconds at most, and never for what the archive `beside` it is asking for.
+    """
     if settings.gracedb_url is None:
         return None
     # It tells nobody: what comes from an archive causes no delivery and no picture.
     pipeline = Pipeline(rooms.store, clock, max_age=settings.max_age)
-    return Archive(GraceDb(settings.gracedb_url, pace_s=pace_s), pipeline, rooms.lookups, clock)
+    gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)
+    return Archive(gracedb, pipeline, rooms.lookups, clock, beside=beside)
 
 
 class Bot:
@@ -306,7 +315,7 @@ class Bot:
 
     async def _repair_gap(self) -> None:
         """After a silence longer than the broker keeps messages, fill the gap from GraceDB."""
-        archive = archive_of(self._settings, self._rooms, self._clock, pace_s=PACE_S)
+        archive = archive_of(self._settings, self._rooms, self._clock, pace_s=PACE_S, beside=self._archive)
         if archive is not None:
             try:
                 await repair(

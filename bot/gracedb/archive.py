@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 
 from bot.alerts.record import MAX_PAYLOAD
 from bot.gracedb import reading
-from bot.gracedb.client import Busy, GraceDb, GraceDbError, NotPublic, Unreadable
+from bot.gracedb.client import FILE_MOST, Busy, GraceDb, GraceDbError, NotPublic, Unreadable
 from bot.gracedb.reading import Entry, Parts
 from bot.pipeline import Handled, Pipeline
 from bot.sources import GRACEDB, Origin
@@ -28,6 +29,8 @@ NOT_PUBLIC_S = 60.0
 """How long "not public" is taken for the answer: a new event is public within minutes."""
 TROUBLE_S = 15.0
 """The same for any other failure."""
+TOGETHER_MOST = 64 * 2**20
+"""Bytes of all notices of one superevent, which are held at once; ten large ones have 25 MB."""
 REMEMBERED = 1_000
 """Failures that are kept."""
 MAP_MOST = MAX_PAYLOAD * 5 // 8
@@ -42,14 +45,25 @@ class Archive:
     """Looks superevents up; of one superevent never twice at the same time."""
 
     def __init__(
-        self, gracedb: GraceDb, pipeline: Pipeline, lookups: Lookups, clock: Callable[[], datetime]
+        self,
+        gracedb: GraceDb,
+        pipeline: Pipeline,
+        lookups: Lookups,
+        clock: Callable[[], datetime],
+        *,
+        beside: Archive | None = None,
     ) -> None:
-        """`pipeline` is the one way in; what comes from here isn't live, so it opens nothing."""
+        """`pipeline` is the one way in; what comes from here isn't live, so it opens nothing.
+
+        What another archive, `beside` this one, is looking up this one waits for too.
+        """
         self._gracedb = gracedb
         self._pipeline = pipeline
         self._lookups = lookups
         self._clock = clock
-        self._running: dict[str, asyncio.Task[str]] = {}
+        self._running: dict[str, asyncio.Task[tuple[str, int]]] = {} if beside is None else beside._running
+        self._mine: set[asyncio.Task[tuple[str, int]]] = set()
+        self._names: dict[str, str] = {}
         self._failed: OrderedDict[str, tuple[float, GraceDbError]] = OrderedDict()
         self._places = asyncio.Semaphore(AT_ONCE)
 
@@ -59,18 +73,42 @@ class Archive:
         Who asks for one that is being looked up waits for the same answer, and a failure stands for a short
         while. Raises GraceDbError, StoreUnavailable.
         """
+        if superevent_id in self._names:
+            return self._names[superevent_id]
         failed = self._failed.get(superevent_id)
         if failed is not None and failed[0] > time.monotonic():
             raise failed[1].with_traceback(None)
+        found, _ = await self._once(superevent_id, partial(self._look_up, superevent_id))
+        if found != superevent_id:
+            self._names[superevent_id] = found
+        return found
+
+    async def store(self, entry: Entry) -> int:
+        """Store what GraceDB has of this superevent; return how many notices were new.
+
+        Everything is fetched before the first is stored. Raises GraceDbError, StoreUnavailable.
+        """
+
+        async def work() -> tuple[str, int]:
+            return entry.superevent_id, await self._keep(entry, await self._fetch(entry))
+
+        _, new = await self._once(entry.superevent_id, work)
+        return new
+
+    async def _once(
+        self, superevent_id: str, work: Callable[[], Coroutine[object, object, tuple[str, int]]]
+    ) -> tuple[str, int]:
         running = self._running.get(superevent_id)
         if running is None:
-            running = asyncio.create_task(self._look_up(superevent_id), name=f"look_up {superevent_id}")
+            running = asyncio.create_task(work(), name=f"look_up {superevent_id}")
             self._running[superevent_id] = running
-            running.add_done_callback(lambda task: self._done(superevent_id, task))
+            self._mine.add(running)
+            running.add_done_callback(partial(self._done, superevent_id))
         return await asyncio.shield(running)
 
-    def _done(self, superevent_id: str, task: asyncio.Task[str]) -> None:
+    def _done(self, superevent_id: str, task: asyncio.Task[tuple[str, int]]) -> None:
         self._running.pop(superevent_id, None)
+        self._mine.discard(task)
         if not task.cancelled():
             # Looked at here too: nobody may be waiting any more.
             task.exception()
@@ -89,13 +127,13 @@ class Archive:
 
     async def close(self) -> None:
         """Break off what is being looked up, and let go of the connections."""
-        running = list(self._running.values())
+        running = list(self._mine)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await self._gracedb.close()
 
-    async def _look_up(self, superevent_id: str) -> str:
+    async def _look_up(self, superevent_id: str) -> tuple[str, int]:
         try:
             async with asyncio.timeout(LOOK_UP_S), self._places:
                 entry = reading.entry_of(await self._gracedb.superevent(superevent_id))
@@ -105,8 +143,7 @@ class Archive:
         except GraceDbError as failure:
             error = failure
         else:
-            await self._keep(entry, payloads)
-            return entry.superevent_id
+            return entry.superevent_id, await self._keep(entry, payloads)
         stands = NOT_PUBLIC_S if isinstance(error, NotPublic) else TROUBLE_S
         self._failed[superevent_id] = (time.monotonic() + stands, error)
         self._failed.move_to_end(superevent_id)
@@ -114,13 +151,6 @@ class Archive:
             self._failed.popitem(last=False)
         log.info("gracedb_gave_nothing", superevent_id=superevent_id, reason=str(error))
         raise error
-
-    async def store(self, entry: Entry) -> int:
-        """Store what GraceDB has of this superevent; return how many notices were new.
-
-        Everything is fetched before the first is stored. Raises GraceDbError, StoreUnavailable.
-        """
-        return await self._keep(entry, await self._fetch(entry))
 
     async def _keep(self, entry: Entry, payloads: Sequence[tuple[str, bytes]]) -> int:
         handled = [await self._take(entry, name, body) for name, body in payloads]
@@ -157,8 +187,11 @@ class Archive:
             files = await self._gracedb.files(entry.superevent_id)
             names = reading.notice_files(entry.superevent_id, files)
         found = []
+        left = TOGETHER_MOST
         for name in names:
-            body = await self._or_nothing(self._gracedb.file(entry.superevent_id, name))
+            most = min(left, FILE_MOST)
+            body = await self._or_nothing(self._gracedb.file(entry.superevent_id, name, most))
+            left -= len(body or b"")
             if body is not None and reason_against(body) is None:
                 found.append((name, body))
         return found, files

@@ -15,7 +15,7 @@ from bot.alerts.samples.odd import few_rows
 from bot.answers import Answers, Asker
 from bot.app import Rooms
 from bot.gracedb.archive import Archive
-from bot.gracedb.client import Busy, NotPublic
+from bot.gracedb.client import Busy, GraceDb, NotPublic
 from bot.pipeline import Handled, Pipeline
 from bot.sources import Origin
 from formatters import plain
@@ -177,6 +177,24 @@ async def test_one_event_is_never_looked_up_twice_at_once(fake: FakeGraceDb, arc
     assert max(fake.asked.values()) == 1 and fake.most_at_once == 1
 
 
+async def test_nor_by_two_archives(fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock) -> None:
+    fake.add(with_notices(REAL, record()))
+    listed = await entry(archive, REAL)
+    slow = Archive(
+        GraceDb(fake.url), Pipeline(rooms.store, clock, max_age=MAX_AGE), rooms.lookups, clock, beside=archive
+    )
+    fake.gate.clear()
+    filling = asyncio.create_task(slow.store(listed))
+    while not fake.at_once:
+        await asyncio.sleep(0.01)
+    asked = asyncio.create_task(archive.look_up(REAL))
+    await asyncio.sleep(0)
+    fake.gate.set()
+    assert (await filling, await asked) == (1, REAL)
+    assert max(fake.asked.values()) == 1 and fake.most_at_once == 1
+    await slow.close()
+
+
 async def test_not_public_is_no_ones_answer_but_its_own(fake: FakeGraceDb, archive: Archive) -> None:
     fake.add(with_notices(REAL, record()))
     with pytest.raises(NotPublic):
@@ -190,7 +208,9 @@ async def test_a_name_of_a_superevent_leads_to_it(
     event = from_o3()
     fake.events["GW190425A"] = event
     fake.add(event)
-    assert "S190425z" in await said(rooms, archive, clock, "GW190425a")
+    for _ in range(2):
+        assert "S190425z" in await said(rooms, archive, clock, "GW190425a")
+        assert fake.asked["superevents/GW190425A/"] == 1
 
 
 async def test_known_from_gracedb_alone_it_is_looked_up_again_later(
