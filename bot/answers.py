@@ -14,6 +14,7 @@ from bot import __version__
 from bot.filters import UnknownWord, parse
 from bot.gracedb.archive import Archive
 from bot.questions.event import Events, NeverReceived
+from bot.questions.visibility import Visibility
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
@@ -53,6 +54,7 @@ class Answers:
         ledger: Ledger,
         clock: Callable[[], datetime],
         *,
+        visibility: Visibility,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
         archive: Archive | None = None,
@@ -63,6 +65,7 @@ class Answers:
         self._subscriptions = subscriptions
         self._ledger = ledger
         self._clock = clock
+        self._visibility = visibility
         self._sources = sources
         self._began = time.monotonic()
         self._wake = wake
@@ -100,6 +103,10 @@ class Answers:
                 return await self._recent(rest)
             case "status":
                 return await self._status()
+            case "visible":
+                return await self._visibility.visible(rest, asker)
+            case "sites":
+                return await self._visibility.sites(rest, asker)
             case "subscribe" | "sub":
                 return await self._subscribe(rest, asker)
             case "unsubscribe" | "unsub":
@@ -215,7 +222,7 @@ class Answers:
         return subscription.listed(await self._subscriptions.of_channel(asker.team_id, asker.channel_id))
 
 
-_TO_SHARE = {"latest", "last", "newest", "recent", "status"}
+_TO_SHARE = {"latest", "last", "newest", "recent", "status", "visible"}
 """Besides ids. What is help, or concerns subscriptions, is for who asked."""
 
 

@@ -21,8 +21,10 @@ from bot.gracedb.archive import Archive
 from bot.gracedb.backfill import PACE_S, Backfill, repair
 from bot.gracedb.client import GraceDb
 from bot.http import HttpServer
+from bot.maps import StoredMaps
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
+from bot.questions.visibility import Visibility
 from bot.settings import Settings, SettingsError
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
@@ -39,8 +41,10 @@ from bot.store.lookups import Lookups
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.pictures import PictureStore
+from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.visibility import Visibilities
 
 STOP_S = 3.5
 PURGE_EVERY_S = 3_600.0
@@ -68,6 +72,12 @@ class Rooms:
         self.pictures = PictureStore(database)
         self.mentions = Mentions(database)
         self.lookups = Lookups(database)
+        self.sites = Sites(database)
+        self.visibilities = Visibilities(StoredMaps(self.store))
+
+    def visibility(self, clock: Callable[[], datetime]) -> Visibility:
+        """What answers what is visible."""
+        return Visibility(self.store, self.visibilities, self.sites, clock)
 
     def worker(
         self,
@@ -92,6 +102,8 @@ class Rooms:
             self.observers,
             self.pictures,
             self.mentions,
+            self.sites,
+            self.visibilities,
             permalink,
             public_url,
         )
@@ -190,6 +202,7 @@ class Bot:
             rooms.subscriptions,
             rooms.ledger,
             clock,
+            visibility=rooms.visibility(clock),
             sources=lambda: [source.status()],
             wake=self.worker.wake,
             archive=self._archive,

@@ -186,8 +186,16 @@ def ask(
 
     async def work() -> None:
         async with open_rooms(settings) as rooms:
+            visibility = rooms.visibility(utc_now)
             archive = archive_of(settings, rooms, utc_now)
-            answers = Answers(rooms.store, rooms.subscriptions, rooms.ledger, utc_now, archive=archive)
+            answers = Answers(
+                rooms.store,
+                rooms.subscriptions,
+                rooms.ledger,
+                utc_now,
+                visibility=visibility,
+                archive=archive,
+            )
             try:
                 typer.echo(plain.render(await answers.answer(" ".join(words), None)))
             finally:

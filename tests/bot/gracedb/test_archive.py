@@ -27,7 +27,14 @@ O3 = "S190425z"
 
 
 def answers(rooms: Rooms, archive: Archive | None, clock: Clock) -> Answers:
-    return Answers(rooms.store, rooms.subscriptions, rooms.ledger, clock, archive=archive)
+    return Answers(
+        rooms.store,
+        rooms.subscriptions,
+        rooms.ledger,
+        clock,
+        visibility=rooms.visibility(clock),
+        archive=archive,
+    )
 
 
 async def said(rooms: Rooms, archive: Archive | None, clock: Clock, words: str) -> str:
