@@ -50,7 +50,8 @@ async def fill(settings: Settings, since: date, until: date | None, *, lowsig: b
                     since, until, lowsig=lowsig, tell=tell
                 )
         except (GraceDbError, asyncio.CancelledError):
-            _err.print(f"{_said(filled)}; run it again to go on.")
+            if filled.done:
+                _err.print(f"{_said(filled)}; run it again to go on.")
             raise
         finally:
             await archive.close()
@@ -85,8 +86,7 @@ def _progress() -> Iterator[Callable[[Filled], None]]:
         task = progress.add_task("backfill", total=None)
 
         def show(filled: Filled) -> None:
-            progress.update(
-                task, description=f"backfill {filled.current}", completed=filled.done, total=filled.total
-            )
+            said = f"backfill {filled.current} {filled.trouble}".strip()
+            progress.update(task, description=said, completed=filled.done, total=filled.total or None)
 
         yield show

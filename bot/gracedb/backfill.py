@@ -48,6 +48,8 @@ class Progress:
     """Of those, what was dealt with, in any way."""
     current: str = ""
     """The superevent that is being looked up."""
+    trouble: str = ""
+    """Why GraceDB is waited for, one sentence; empty when it isn't."""
     looked_up: int = 0
     known: int = 0
     """Looked up before."""
@@ -93,10 +95,12 @@ class Backfill:
         last = "now" if until is None else str(until + timedelta(days=1))
         query = f"category: Production created: {since} .. {last}"
         progress = Progress()
+        show = partial(tell, progress)
         start = 0
         while True:
             page = partial(self._archive.gracedb.superevents, query, start, self._page)
-            entries, held, progress.total = reading.entries_of(await self._patiently(page))
+            listed = await self._patiently(page, progress, show)
+            entries, held, progress.total = reading.entries_of(listed)
             if not held:
                 return progress
             progress.unreadable += held - len(entries)
@@ -104,23 +108,26 @@ class Backfill:
             known = await self._lookups.of([entry.superevent_id for entry in entries])
             for entry in entries:
                 progress.current = entry.superevent_id
-                tell(progress)
-                await self._one(entry, known.get(entry.superevent_id), lowsig, progress)
+                show()
+                if entry.significant or lowsig:
+                    await self._one(entry, known.get(entry.superevent_id), progress, show)
+                else:
+                    progress.passed_over += 1
                 progress.done += 1
-            tell(progress)
+            show()
             start += held
             if start >= progress.total:
                 return progress
 
-    async def _one(self, entry: Entry, looked_up: datetime | None, lowsig: bool, progress: Progress) -> None:
-        if not (entry.significant or lowsig):
-            progress.passed_over += 1
-            return
+    async def _one(
+        self, entry: Entry, looked_up: datetime | None, progress: Progress, show: Callable[[], None]
+    ) -> None:
         if looked_up is not None and self._stays(entry, looked_up):
             progress.known += 1
             return
         try:
-            progress.notices += await self._patiently(lambda: self._archive.store(entry))
+            store = partial(self._archive.store, entry)
+            progress.notices += await self._patiently(store, progress, show)
             progress.looked_up += 1
         except (NotPublic, Unreadable) as error:
             log.warning("gracedb_event_left_out", superevent_id=entry.superevent_id, reason=str(error))
@@ -129,7 +136,9 @@ class Backfill:
     def _stays(self, entry: Entry, looked_up: datetime) -> bool:
         return looked_up - entry.created > reading.SETTLED or self._clock() - looked_up < FRESH
 
-    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _patiently(
+        self, ask: Callable[[], Awaitable[T]], progress: Progress, show: Callable[[], None]
+    ) -> T:
         """Ask until there is an answer, as long as GraceDB says or twice as long each time. Raises Busy."""
         wait = 2.0
         for left in reversed(range(TRIES)):
@@ -139,7 +148,10 @@ class Backfill:
                 if not left:
                     raise
                 log.info("gracedb_busy", reason=str(error))
+                progress.trouble = str(error)
+                show()
                 await self._sleep(wait if error.retry_after is None else error.retry_after)
+                progress.trouble = ""
                 wait *= 2
         raise AssertionError("the last try returns or raises")
 

@@ -109,8 +109,16 @@ async def test_asked_to_wait_it_waits_as_long(
         f"{IDS[2]}-preliminary.json,0": [(503, "40")],
         f"{IDS[3]}/files/": [503],
     }
-    assert counts(await backfill.run(SINCE)) == (7, 0, 7)
+    told: list[str] = []
+    assert counts(await backfill.run(SINCE, tell=lambda p: told.append(p.trouble))) == (7, 0, 7)
     assert slept == [17.0, 4.0, 40.0, 2.0]
+    assert set(told) == {
+        "",
+        "GraceDB asks us to wait 17 s.",
+        "GraceDB asks us to wait 40 s.",
+        "GraceDB has trouble of its own (HTTP 500).",
+        "GraceDB is down for maintenance.",
+    }
 
 
 async def test_what_is_listed_and_not_given_is_left_out(fake: FakeGraceDb, backfill: Backfill) -> None:
