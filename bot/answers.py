@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 
 from bot import __version__
 from bot.filters import UnknownWord, parse
-from bot.maps import StoredMaps
 from bot.questions.details import Detail, Details
-from bot.questions.events import NoSuchEvent
+from bot.questions.events import Events, NoSuchEvent
 from bot.questions.position import Positions
 from bot.questions.visibility import Visibility
 from bot.sources import SourceStatus
@@ -56,12 +55,14 @@ class Answers:
         ledger: Ledger,
         clock: Callable[[], datetime],
         *,
+        events: Events,
         visibility: Visibility,
+        positions: Positions,
+        details: Details,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
-        positions: Positions | None = None,
-        details: Details | None = None,
     ) -> None:
+        self._events = events
         self._store = store
         self._subscriptions = subscriptions
         self._ledger = ledger
@@ -70,9 +71,8 @@ class Answers:
         self._sources = sources
         self._began = time.monotonic()
         self._wake = wake
-        maps = StoredMaps(store)
-        self._positions = positions or Positions(store, maps)
-        self._details = details or Details(maps)
+        self._positions = positions
+        self._details = details
 
     async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
@@ -92,7 +92,7 @@ class Answers:
         except UnknownWord as error:
             return helping.complaint(str(error))
         except NoSuchEvent as error:
-            return await self._near(error.superevent_id)
+            return await self._near(error.superevent_id, error.looked_up)
         except StoreUnavailable:
             return helping.complaint(
                 "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
@@ -142,10 +142,7 @@ class Answers:
         return helping.unknown(question)
 
     async def _event(self, superevent_id: str) -> Message:
-        superevent = await self._store.superevent(superevent_id)
-        if superevent is None:
-            return await self._near(superevent_id)
-        return card.root(superevent, ChannelView())
+        return card.root(await self._events.of(superevent_id), ChannelView())
 
     async def _detail(self, superevent_id: str, words: str, asker: Asker | None) -> Message:
         try:
@@ -153,16 +150,14 @@ class Answers:
         except ValueError as error:
             choices = ", ".join(Detail)
             raise UnknownWord(f'After an event\'s id comes one of {choices}, not "{words[:80]}".') from error
-        superevent = await self._store.superevent(superevent_id)
-        if superevent is None:
-            raise NoSuchEvent(superevent_id)
+        superevent = await self._events.of(superevent_id)
         return await self._details.answer(superevent, detail, None if asker is None else asker.team_id)
 
-    async def _near(self, asked: str) -> Message:
+    async def _near(self, asked: str, looked_up: str | None = None) -> Message:
         ids = await self._store.ids()
         folded = {known.casefold(): known for known in ids}
         near = difflib.get_close_matches(asked.casefold(), folded, n=3, cutoff=0.75)
-        return helping.no_such_event(asked, [folded[name] for name in near])
+        return helping.no_such_event(asked, [folded[name] for name in near], looked_up)
 
     async def _latest(self, rest: str) -> Message:
         category, group = _kind(rest)

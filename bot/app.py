@@ -17,11 +17,15 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Asker
+from bot.gracedb.archive import Archive
+from bot.gracedb.backfill import PACE_S, Backfill, repair
+from bot.gracedb.client import GraceDb
 from bot.http import HttpServer
 from bot.maps import StoredMaps
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
-from bot.questions.details import Details
+from bot.questions.details import Details, Illustrate
+from bot.questions.events import Events
 from bot.questions.position import Positions
 from bot.questions.visibility import Visibility
 from bot.settings import Settings, SettingsError
@@ -32,11 +36,12 @@ from bot.slack.errors import SlackFailure
 from bot.slack.illustrations import Illustrations
 from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
-from bot.sources import Payload, Source
+from bot.sources import Payload, Source, SourceStatus
 from bot.sources.credentials import group_id, load_auth, username_of
 from bot.sources.hopskotch import HopskotchSource
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
+from bot.store.lookups import Lookups
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.pictures import PictureStore
@@ -72,12 +77,37 @@ class Rooms:
         self.pictures = PictureStore(database)
         self.mentions = Mentions(database)
         self.maps = StoredMaps(self.store)
+        self.lookups = Lookups(database)
         self.sites = Sites(database)
         self.visibilities = Visibilities(self.maps)
 
-    def visibility(self, clock: Callable[[], datetime]) -> Visibility:
-        """What answers what is visible."""
-        return Visibility(self.store, self.visibilities, self.sites, clock)
+    def answers(
+        self,
+        clock: Callable[[], datetime],
+        *,
+        archive: Archive | None = None,
+        illustrate: Illustrate | None = None,
+        sources: Callable[[], list[SourceStatus]] = list,
+        wake: Callable[[], None] = lambda: None,
+    ) -> Answers:
+        """What answers every question.
+
+        `archive` is where events are looked up that were never received; `illustrate` draws maps for
+        Slack; `sources` are reported by `status`; `wake` says that deliveries are due.
+        """
+        events = Events(self.store, archive, clock)
+        return Answers(
+            self.store,
+            self.subscriptions,
+            self.ledger,
+            clock,
+            events=events,
+            visibility=Visibility(self.store, events, self.visibilities, self.sites, clock),
+            positions=Positions(events, self.maps),
+            details=Details(self.maps, illustrate),
+            sources=sources,
+            wake=wake,
+        )
 
     def worker(
         self,
@@ -135,6 +165,26 @@ def source_of(settings: Settings) -> Source:
     return HopskotchSource(settings.kafka_url, group_id(username_of(auth), settings.kafka_group), auth)
 
 
+def archive_of(
+    settings: Settings,
+    rooms: Rooms,
+    clock: Callable[[], datetime],
+    *,
+    pace_s: float = 0.0,
+    beside: Archive | None = None,
+) -> Archive | None:
+    """What looks events up in GraceDB, or None where the settings switch it off; to be closed at the end.
+
+    It asks every `pace_s` seconds at most, and never for what the archive `beside` it is asking for.
+    """
+    if settings.gracedb_url is None:
+        return None
+    # It tells nobody: what comes from an archive causes no delivery and no picture.
+    pipeline = Pipeline(rooms.store, clock, max_age=settings.max_age)
+    gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)
+    return Archive(gracedb, pipeline, rooms.lookups, clock, beside=beside)
+
+
 class Bot:
     """Everything in one process: a source, the pipeline, the deliveries, and the answers in Slack."""
 
@@ -177,19 +227,13 @@ class Bot:
             ops=self._ops,
             draws=settings.draws,
         )
-        self.answers = Answers(
-            rooms.store,
-            rooms.subscriptions,
-            rooms.ledger,
+        self._archive = archive_of(settings, rooms, clock)
+        self.answers = rooms.answers(
             clock,
-            visibility=rooms.visibility(clock),
+            archive=self._archive,
+            illustrate=Illustrations(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
             sources=lambda: [source.status()],
             wake=self.worker.wake,
-            positions=Positions(rooms.store, rooms.maps),
-            details=Details(
-                rooms.maps,
-                Illustrations(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
-            ),
         )
 
     @property
@@ -212,6 +256,7 @@ class Bot:
             self._start(self.pictures.run(), "draw")
             self._start(self._serve_slack(session), "serve_slack")
             self._start(self._purge(), "purge")
+            self._start(self._repair_gap(), "repair_gap")
             stopped = asyncio.create_task(stop.wait())
             try:
                 done, _ = await asyncio.wait([*self._tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -229,6 +274,8 @@ class Bot:
         parts = [self._source.stop(), self.worker.stop(), self.pictures.close()]
         if self._http is not None:
             parts.append(self._http.stop())
+        if self._archive is not None:
+            parts.append(self._archive.close())
         if self._socket is not None:
             parts.append(self._socket.close_async())  # type: ignore[no-untyped-call]
         with suppress(TimeoutError):
@@ -317,6 +364,21 @@ class Bot:
             log.info("answer_not_shown", channel=asker.channel_id, reason=failure.reason)
             return False
         return True
+
+    async def _repair_gap(self) -> None:
+        """After a silence longer than the broker keeps messages, fill the gap from GraceDB."""
+        archive = archive_of(self._settings, self._rooms, self._clock, pace_s=PACE_S, beside=self._archive)
+        if archive is not None:
+            try:
+                await repair(
+                    Backfill(archive, self._rooms.lookups, self._clock),
+                    self._rooms.store,
+                    timedelta(days=self._settings.broker_keeps_days),
+                    self._clock(),
+                )
+            finally:
+                await archive.close()
+        await asyncio.Event().wait()
 
     async def _purge(self) -> None:
         while True:

@@ -51,9 +51,14 @@ def unknown(word: str) -> Message:
     )
 
 
-def no_such_event(superevent_id: str, near: Sequence[str]) -> Message:
-    """The answer to an id of which nothing was received, with ids that look like it."""
+def no_such_event(superevent_id: str, near: Sequence[str], looked_up: str | None = None) -> Message:
+    """The answer to an id of which nothing was received, with ids that look like it.
+
+    `looked_up` is the sentence that says why the archive has none either; None if it wasn't asked.
+    """
     said = f"No notice of {escape(plain(superevent_id))} was received."
+    if looked_up is not None:
+        said += f" {escape(looked_up)}"
     if near:
         said += f" Did you mean {_or([escape(plain(name)) for name in near])}?"
     return blocks.message(said, blocks.section(said))
