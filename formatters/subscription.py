@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from formatters import blocks
+from formatters.filter import Filter, Number, Or, map_questions
 from formatters.mention import NEUTRON_STAR, REMNANT
 from formatters.message import Message
 from formatters.mrkdwn import SECTION_MAX, bold, escape, named, plain
@@ -27,7 +28,9 @@ class Notify:
     test: bool = False
     """For tests too."""
     only_ns: bool = False
-    """Only where light may be expected (`formatters.mention.neutron_star`)."""
+    """Only where light may be expected (`formatters.mention.neutron_star`): "if NS"."""
+    condition: Filter | None = None
+    """Only where this holds too; not together with `only_ns`."""
 
     @property
     def words(self) -> str:
@@ -38,12 +41,16 @@ class Notify:
     @property
     def shown(self) -> str:
         """The same for a mrkdwn text: people and groups by the names that Slack knows, no broadcast."""
-        return " ".join(["notify", *map(named, self.targets), *self._conditions])
+        conditions = [escape(words, SECTION_MAX) for words in self._conditions]
+        return " ".join(["notify", *map(named, self.targets), *conditions])
 
     @property
     def _conditions(self) -> list[str]:
         asked = ((self.mock, "notify-mocks"), (self.test, "notify-tests"), (self.only_ns, "if NS"))
-        return [words for wanted, words in asked if wanted]
+        said = [words for wanted, words in asked if wanted]
+        if self.condition is not None:
+            said.append(f"if {_unlike_preset(self.condition)}")
+        return said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,8 @@ class Wish:
     """Test events too."""
     lowsig: bool = False
     """Low-significance alerts too."""
+    filter: Filter | None = None
+    """What else a notice must say; None: nothing. A group of the whole filter stands in `group`."""
     notify: Notify | None = None
     """Whom they mention; None: nobody."""
 
@@ -69,14 +78,22 @@ class Wish:
     @property
     def shown(self) -> str:
         """The words for a mrkdwn text."""
-        what = escape(self.what)
+        what = escape(self.what, SECTION_MAX)
         return what if self.notify is None else f"{what} {self.notify.shown}"
 
     @property
     def what(self) -> str:
-        """The words without whom they mention: "CBC mock lowsig"."""
+        """The words without whom they mention: "CBC BNS distance<300 mock lowsig"."""
         switches = [word for word in ("mock", "test", "lowsig") if getattr(self, word)]
-        return " ".join([self.group, *switches])
+        return " ".join([self.asked, *switches])
+
+    @property
+    def asked(self) -> str:
+        """The words without the switches too: "CBC BNS distance<300"."""
+        if self.filter is None:
+            return self.group
+        text = f"({self.filter.text})" if isinstance(self.filter, Or) else self.filter.text
+        return f"{self.group} {text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +111,22 @@ class Subscription:
     """Why nothing can be delivered to the channel now, in Slack's word (`is_archived`); None if it can."""
 
 
+def _unlike_preset(condition: Filter) -> str:
+    """The condition after "if", where a bare NS has a meaning of its own."""
+    if isinstance(condition, Number) and condition.quantity == "NS":
+        return condition.explicit
+    return condition.text
+
+
 def sentence(wish: Wish) -> str:
     """Exactly what will come: "Real, significant CBC alerts (early warnings, …); mocks too".
 
     Not escaped; whom it mentions is said by `mentioning`.
     """
-    if wish.group == "Burst":
+    if wish.filter is not None:
+        groups = "alerts" if wish.group == "all" else f"{wish.group} alerts"
+        what = f"Real, significant {groups} with {wish.filter.words}"
+    elif wish.group == "Burst":
         what = "Real, significant Burst alerts (alerts significant by coincidence included)"
     else:
         which = "CBC alerts" if wish.group == "CBC" else "alerts of every group"
@@ -113,7 +140,12 @@ def sentence(wish: Wish) -> str:
         )
         if asked
     ]
-    return "; ".join([what, *extras]) + "."
+    said = "; ".join([what, *extras]) + "."
+    if wish.filter is not None:
+        said += " What a notice doesn't state neither fits nor rules out."
+        if map_questions(wish.filter):
+            said += " The sky map is asked last, so these may come some seconds later."
+    return said
 
 
 def mentioning(notify: Notify) -> str:
@@ -124,9 +156,12 @@ def mentioning(notify: Notify) -> str:
             f" with BNS + NSBH > {NEUTRON_STAR:g}, HasRemnant × (1 − Terrestrial) > {REMNANT:g}, SSM"
             " or a coincidence"
         )
+    if notify.condition is not None:
+        said += f" with {notify.condition.words}"
+    conditional = notify.only_ns or notify.condition is not None
     turns = (
         "turns significant, gets a coincidence or becomes one of these"
-        if notify.only_ns
+        if conditional
         else ("turns significant or gets a coincidence")
     )
     said += f", again when it {turns}, and when it is retracted after that."
@@ -141,7 +176,7 @@ def mentioning(notify: Notify) -> str:
 
 def _lines(wish: Wish) -> list[str]:
     """Exactly what will come and whom it mentions, for mrkdwn texts."""
-    lines = [escape(sentence(wish))]
+    lines = [escape(sentence(wish), SECTION_MAX)]
     return lines if wish.notify is None else [*lines, mentioning(wish.notify)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import parse
+from bot.filters import parse_stored
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
@@ -181,20 +181,15 @@ async def subscriptions_in_force(
     query = query.where(table.c.confirmed_at.is_not(None))
     if channel is not None:
         query = query.where(table.c.team_id == channel[0], table.c.channel_id == channel[1])
-    wishes: dict[str, Wish] = {}
-    found = []
-    for row in (await connection.execute(query)).all():
-        wish = wishes.get(row.words) or wishes.setdefault(row.words, parse(row.words))
-        found.append(_subscription(row, wish, row.problem))
-    return found
+    return [_subscription(row, row.problem) for row in (await connection.execute(query)).all()]
 
 
-def _subscription(row: Any, wish: Wish | None = None, problem: str | None = None) -> Subscription:
+def _subscription(row: Any, problem: str | None = None) -> Subscription:
     return Subscription(
         id=row.id,
         team_id=row.team_id,
         channel_id=row.channel_id,
-        wish=wish or parse(row.words),
+        wish=parse_stored(row.words),
         created_by=row.created_by,
         created_at=row.created_at,
         problem=problem,
