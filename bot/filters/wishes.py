@@ -77,8 +77,9 @@ def _what(given: Sequence[Token], sites: Sites | None) -> Wish:
         if named or (folded not in SWITCHES and folded != "all"):
             rest.append(token)
             continue
-        around = (*given[max(number - 1, 0) : number], *given[number + 1 : number + 2])
-        if depth > 0 or any(other.folded in ("and", "or", "not") for other in around):
+        before, after = given[max(number - 1, 0) : number], given[number + 1 : number + 2]
+        joined = any(other.folded in ("and", "or") for other in (*before, *after))
+        if depth > 0 or joined or any(other.folded == "not" for other in before):
             raise UnknownWord(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
         if folded == "all":
             everything = True

@@ -459,7 +459,8 @@ def test_two_groups_get_a_sentence() -> None:
         ("CBC notify @here notify-mocks", '"notify-mocks" needs "mock" before "notify".'),
         (
             "CBC notify-mocks",
-            '"notify-mocks" is none of CBC, Burst, all, mock, test, lowsig, notify, nor a condition like BNS.',
+            '"notify-mocks" is none of CBC, Burst, all, mock, test, lowsig, notify,'
+            " nor a condition like BNS.",
         ),
         (
             "notify " + " ".join(f"<@U{n}>" for n in range(MOST_TARGETS + 1)),
