@@ -17,7 +17,9 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers
+from bot.asking import MapAsker
 from bot.http import HttpServer
+from bot.maps import StoredMaps
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
 from bot.settings import Settings, SettingsError
@@ -37,6 +39,8 @@ from bot.store.observers import Observers
 from bot.store.pictures import PictureStore
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.undecided import Undecided
+from bot.undecided import MapDecisions
 
 STOP_S = 3.5
 PURGE_EVERY_S = 3_600.0
@@ -63,6 +67,8 @@ class Rooms:
         self.observers = Observers(database)
         self.pictures = PictureStore(database)
         self.mentions = Mentions(database)
+        self.undecided = Undecided(database)
+        self.maps = StoredMaps(self.store)
 
     def worker(
         self,
@@ -146,6 +152,14 @@ class Bot:
             wake_deliveries=self.worker.wake,
             serve=settings.public_url is not None,
         )
+        self.asker = MapAsker(rooms.maps, clock)
+        self.decisions = MapDecisions(
+            rooms.undecided,
+            self.asker,
+            clock,
+            max_age=settings.max_age,
+            wake_deliveries=self._wake,
+        )
         self._http = (
             None
             if settings.public_url is None
@@ -155,7 +169,7 @@ class Bot:
             rooms.store,
             clock,
             max_age=settings.max_age,
-            wake=self._wake,
+            wake=self._stored,
             ops=self._ops,
             draws=settings.draws,
         )
@@ -186,6 +200,7 @@ class Bot:
             self._start(self._consume(), "consume")
             self._start(self.worker.run(), "deliver")
             self._start(self.pictures.run(), "draw")
+            self._start(self.decisions.run(), "ask_maps")
             self._start(self._serve_slack(session), "serve_slack")
             self._start(self._purge(), "purge")
             stopped = asyncio.create_task(stop.wait())
@@ -310,6 +325,10 @@ class Bot:
     def _wake(self) -> None:
         self.worker.wake()
         self.pictures.wake()
+
+    def _stored(self) -> None:
+        self._wake()
+        self.decisions.wake()
 
     def _ops(self) -> tuple[str, str] | None:
         if self._settings.ops_channel is None or self._identity is None:

@@ -7,7 +7,7 @@ the map is undecided until the map was asked: the verdict is then an interval of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from operator import eq, ge, gt, le, lt
+from functools import cached_property
 
 from bot.filters.traits import Traits, traits_of
 from formatters.filter import (
@@ -28,7 +28,7 @@ from formatters.filter import (
 )
 from formatters.mention import neutron_star
 from formatters.notice import Category
-from formatters.subscription import Notify, Wish
+from formatters.subscription import Wish
 from formatters.superevent import Superevent
 
 Verdict = tuple[int, int]
@@ -42,13 +42,9 @@ Shares = Mapping[MapQuestion, float | None]
 """What the map answered: shares of its probability, None where it can't be asked."""
 NO_SHARES: Shares = {}
 
-_COMPARE: Mapping[Op, Callable[[float, float], bool]] = {
-    Op.LT: lt,
-    Op.LE: le,
-    Op.GT: gt,
-    Op.GE: ge,
-    Op.EQ: eq,
-}
+# An enum's member is looked up, and hashed, in Python: too slow for every condition of every channel.
+_LT, _LE, _GT, _GE = Op.LT, Op.LE, Op.GT, Op.GE
+_REAL = Category.REAL
 
 
 def verdict(filter_: Filter, traits: Traits, shares: Shares = NO_SHARES) -> Verdict:
@@ -72,7 +68,10 @@ def _and(node: And, traits: Traits, shares: Shares) -> Verdict:
         part_low, part_high = _RULES[type(part)](part, traits, shares)
         if part_high == -1:
             return NO
-        low, high = min(low, part_low), min(high, part_high)
+        if part_low < low:
+            low = part_low
+        if part_high < high:
+            high = part_high
     return low, high
 
 
@@ -82,7 +81,10 @@ def _or(node: Or, traits: Traits, shares: Shares) -> Verdict:
         part_low, part_high = _RULES[type(part)](part, traits, shares)
         if part_low == 1:
             return YES
-        low, high = max(low, part_low), max(high, part_high)
+        if part_low > low:
+            low = part_low
+        if part_high > high:
+            high = part_high
     return low, high
 
 
@@ -102,7 +104,15 @@ def _compared(value: float | None, op: Op, limit: float) -> Verdict:
     # NaN compares as false both ways, so it would be a match when negated.
     if value is None or value != value:
         return UNKNOWN
-    return YES if _COMPARE[op](value, limit) else NO
+    if op is _LT:
+        return YES if value < limit else NO
+    if op is _GT:
+        return YES if value > limit else NO
+    if op is _GE:
+        return YES if value >= limit else NO
+    if op is _LE:
+        return YES if value <= limit else NO
+    return YES if value == limit else NO
 
 
 def _number(node: Number, traits: Traits, _: Shares) -> Verdict:
@@ -147,7 +157,7 @@ _RULES: Mapping[type[Filter], Callable[..., Verdict]] = {
 
 def admits_category(wish: Wish, category: Category) -> bool:
     """Whether events of this category may come at all: real ones always, mocks and tests on request."""
-    return category is Category.REAL or getattr(wish, category.value) is True
+    return category is _REAL or getattr(wish, category.value) is True
 
 
 class Judge:
@@ -160,22 +170,19 @@ class Judge:
         self._shares = shares
         # By identity, for equal words are parsed to the very same wish; the wish is kept so that it stays so.
         self._known: dict[int, tuple[Wish, Verdict]] = {}
-        self._light: bool | None = None
 
     def __call__(self, wish: Wish) -> Verdict:
         """Whether the superevent, as its newest event states it, is what was asked for.
 
-        LVK's own flag decides what is significant: it is also set through a coincidence, where the FAR
-        alone would not say so. A superevent of which only a retraction is known matches nothing.
+        A superevent of which only a retraction is known matches nothing.
         """
         known = self._known.get(id(wish))
-        if known is None:
-            known = self._known[id(wish)] = (wish, self._verdict(wish))
-        return known[1]
-
-    def _verdict(self, wish: Wish) -> Verdict:
+        if known is not None:
+            return known[1]
         traits = self._traits
-        return NO if traits is None else wish_verdict(wish, traits, self._shares)
+        found = NO if traits is None else wish_verdict(wish, traits, self._category, self._shares)
+        self._known[id(wish)] = (wish, found)
+        return found
 
     def mentions(self, wish: Wish) -> Verdict:
         """Whether the subscription mentions somebody because of the superevent as it stands.
@@ -186,28 +193,32 @@ class Judge:
         notify = wish.notify
         if notify is None or self._traits is None or self._superevent.retracted:
             return NO
-        if self._category is not Category.REAL and getattr(notify, self._category.value) is not True:
+        if self._category is not _REAL and getattr(notify, self._category.value) is not True:
             return NO
-        low, high = self(wish)
-        also_low, also_high = self._worth(notify, self._traits)
-        return min(low, also_low), min(high, also_high)
+        found = self(wish)
+        if found[1] < 1 or notify.condition is None:
+            return NO if notify.only_ns and not self._light else found
+        condition = verdict(notify.condition, self._traits, self._shares)
+        return min(found[0], condition[0]), min(found[1], condition[1])
 
-    def _worth(self, notify: Notify, traits: Traits) -> Verdict:
-        if notify.only_ns:
-            if self._light is None:
-                newest = self._superevent.latest_with_event
-                self._light = newest is not None and neutron_star(newest)
-            return YES if self._light else NO
-        return YES if notify.condition is None else verdict(notify.condition, traits, self._shares)
+    @cached_property
+    def _light(self) -> bool:
+        newest = self._superevent.latest_with_event
+        return newest is not None and neutron_star(newest)
 
 
-def wish_verdict(wish: Wish, traits: Traits, shares: Shares = NO_SHARES) -> Verdict:
-    """Whether what these traits are of is what was asked for."""
-    if not admits_category(wish, traits.category) or not (traits.significant or wish.lowsig):
+def wish_verdict(wish: Wish, traits: Traits, category: Category, shares: Shares = NO_SHARES) -> Verdict:
+    """Whether what these traits are of is what was asked for.
+
+    LVK's own flag decides what is significant: it is also set through a coincidence, where the FAR alone
+    would not say so.
+    """
+    if not (traits.significant or wish.lowsig) or not admits_category(wish, category):
         return NO
     if wish.group != "all" and wish.group.casefold() != traits.named.get("group"):
         return NO
-    return YES if wish.filter is None else verdict(wish.filter, traits, shares)
+    wanted = wish.filter
+    return YES if wanted is None else _RULES[type(wanted)](wanted, traits, shares)
 
 
 def matches(wish: Wish, superevent: Superevent, shares: Shares = NO_SHARES) -> bool:
