@@ -18,10 +18,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers
 from bot.asking import MapAsker
+from bot.filters import Sites, no_site
 from bot.http import HttpServer
 from bot.maps import StoredMaps
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
+from bot.questions.choosing import Choosing
 from bot.settings import Settings, SettingsError
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
@@ -36,6 +38,7 @@ from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
+from bot.store.past import Past
 from bot.store.pictures import PictureStore
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
@@ -68,7 +71,12 @@ class Rooms:
         self.pictures = PictureStore(database)
         self.mentions = Mentions(database)
         self.undecided = Undecided(database)
+        self.past = Past(database)
         self.maps = StoredMaps(self.store)
+
+    def choosing(self, asker: MapAsker, clock: Callable[[], datetime], sites: Sites = no_site) -> Choosing:
+        """What answers from everything that was received."""
+        return Choosing(self.store, self.past, asker, clock, sites)
 
     def worker(
         self,
@@ -178,6 +186,7 @@ class Bot:
             rooms.subscriptions,
             rooms.ledger,
             clock,
+            choosing=rooms.choosing(self.asker, clock),
             sources=lambda: [source.status()],
             wake=self.worker.wake,
         )

@@ -10,10 +10,13 @@ from datetime import UTC, datetime
 from formatters import blocks
 from formatters.filter import Filter, Number, Or, map_questions
 from formatters.mention import NEUTRON_STAR, REMNANT
-from formatters.message import Message
-from formatters.mrkdwn import SECTION_MAX, bold, escape, named, plain
+from formatters.message import Block, Message
+from formatters.mrkdwn import SECTION_MAX, bold, escape, named, plain, width
 
 _TYPED = {"<!here>": "@here", "<!channel>": "@channel"}
+_LISTED_MOST = 40
+_LISTED_MAX = 8_000
+"""Of the characters that a message may have, so many for the list."""
 _INCLUDED = "early warnings, SSM, cWB-BBH and alerts significant by coincidence"
 
 
@@ -109,6 +112,8 @@ class Subscription:
     created_at: datetime
     problem: str | None = None
     """Why nothing can be delivered to the channel now, in Slack's word (`is_archived`); None if it can."""
+    paused_at: datetime | None = None
+    """Since when nothing comes, because somebody asked for that; None if it comes."""
 
 
 def _unlike_preset(condition: Filter) -> str:
@@ -193,7 +198,7 @@ def confirmed(subscription: Subscription) -> Message:
         blocks.section(f"{bold('Subscribed')} to {bold(wish.shown)}, asked for by {by}.", *what),
         blocks.context(
             "Each event is one message, kept up to date; its notices follow in the thread. "
-            f"To stop: `/gwevent unsubscribe {escape(wish.what)}`"
+            f"To stop: `/gwevent unsubscribe {escape(wish.what, SECTION_MAX)}`"
         ),
     )
 
@@ -211,23 +216,74 @@ def subscribed(wish: Wish) -> Message:
 def already(subscription: Subscription) -> Message:
     """The answer where the channel has just this subscription."""
     by = _user(subscription.created_by)
-    return _short(f"This channel has {bold(subscription.wish.shown)} already, asked for by {by}.")
+    said = f"This channel has {bold(subscription.wish.shown)} already, asked for by {by}."
+    if subscription.paused_at is not None:
+        said += f" It is paused: `/gwevent resume {subscription.id}` lets it come again."
+    return _short(said)
+
+
+def edited(before: Subscription, after: Subscription) -> Message:
+    """After `edit`: what comes from now on."""
+    said = f"Subscription {after.id} was {bold(before.wish.shown)} and is {bold(after.wish.shown)} now."
+    if after.paused_at is not None:
+        said += " It stays paused."
+    return _short(" ".join([said, *_lines(after.wish)]))
+
+
+def paused(subscription: Subscription) -> Message:
+    """After `pause`."""
+    return _short(
+        f"Paused {bold(subscription.wish.shown)}: nothing comes of it, and threads get no replies, until"
+        f" `/gwevent resume {subscription.id}`."
+    )
+
+
+def resumed(subscription: Subscription) -> Message:
+    """After `resume`."""
+    said = f"{bold(subscription.wish.shown)} comes again; what came meanwhile isn't posted."
+    return _short(" ".join([said, *_lines(subscription.wish)]))
+
+
+def no_such_number(number: str, subscriptions: Sequence[Subscription]) -> Message:
+    """Where a channel has no subscription of that number."""
+    if not subscriptions:
+        return none()
+    has = ", ".join(f"{s.id} ({bold(s.wish.shown)})" for s in subscriptions)
+    return _short(f"This channel has no subscription {escape(plain(number))}; it has {has}.")
 
 
 def listed(subscriptions: Sequence[Subscription]) -> Message:
     """All subscriptions of one channel, with what keeps them from being delivered."""
     if not subscriptions:
         return none()
-    lines: list[str] = []
-    for subscription in subscriptions:
-        by = _user(subscription.created_by)
-        since = escape(f"since {subscription.created_at.astimezone(UTC):%Y-%m-%d}")
-        lines.append(f"{bold(subscription.wish.shown)} · {since} · by {by}")
-        lines += _lines(subscription.wish)
-        if subscription.problem is not None:
-            lines.append(f"{bold('Nothing can be posted')}: {escape(plain(subscription.problem))}")
+    sections: list[Block] = []
+    left = _LISTED_MAX
+    for subscription in subscriptions[:_LISTED_MOST]:
+        section = blocks.section(*_about(subscription))
+        left -= width(section["text"]["text"])
+        if left < 0:
+            break
+        sections.append(section)
+    rest = len(subscriptions) - len(sections)
+    if rest:
+        numbers = ", ".join(str(s.id) for s in subscriptions[len(sections) :])
+        sections.append(blocks.context(escape(f"And {rest} more, too long to list: {numbers}")))
     words = ", ".join(subscription.wish.shown for subscription in subscriptions)
-    return blocks.message(f"This channel's subscriptions: {words}", blocks.section(*lines))
+    return blocks.message(f"This channel's subscriptions: {words}", *sections)
+
+
+def _about(subscription: Subscription) -> list[str]:
+    """One subscription with its number, for mrkdwn texts."""
+    by = _user(subscription.created_by)
+    since = escape(f"since {subscription.created_at.astimezone(UTC):%Y-%m-%d}")
+    lines = [f"{subscription.id}. {bold(subscription.wish.shown)} · {since} · by {by}"]
+    if subscription.paused_at is not None:
+        when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        lines.append(f"{bold('Paused')} since {when}: `/gwevent resume {subscription.id}`")
+    lines += _lines(subscription.wish)
+    if subscription.problem is not None:
+        lines.append(f"{bold('Nothing can be posted')}: {escape(plain(subscription.problem))}")
+    return lines
 
 
 def removed(wishes: Sequence[Wish]) -> Message:

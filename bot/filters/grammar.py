@@ -57,6 +57,13 @@ SWITCHES = {
     "lowsignificance": "lowsig",
 }
 """Words that stand outside of the filter."""
+
+
+def no_site(called: str) -> str | None:
+    """For a bot that knows no site."""
+    return None
+
+
 GROUPS = {"cbc": "CBC", "burst": "Burst"}
 DETECTORS = ("H1", "L1", "V1", "K1", "I1", "G1")
 _SEARCHES = {name.casefold(): name for name in ("AllSky", "EarlyWarning", "BBH", "SSM", "MDC", "IMBH", "GRB")}

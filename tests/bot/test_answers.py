@@ -15,6 +15,7 @@ from sqlalchemy import text
 from bot import __version__
 from bot.answers import Answers, Asker
 from bot.app import Rooms
+from bot.asking import MapAsker
 from bot.filters import parse
 from bot.sources import SourceStatus
 from bot.store.database import Database
@@ -27,8 +28,14 @@ ASKER = Asker(TEAM, "C1", "U0ASKER")
 
 
 def answers(rooms: Rooms, clock: Clock | None = None, sources: Sequence[SourceStatus] = ()) -> Answers:
+    clock = clock or Clock()
     return Answers(
-        rooms.store, rooms.subscriptions, rooms.ledger, clock or Clock(), sources=lambda: list(sources)
+        rooms.store,
+        rooms.subscriptions,
+        rooms.ledger,
+        clock,
+        choosing=rooms.choosing(MapAsker(rooms.maps, clock), clock),
+        sources=lambda: list(sources),
     )
 
 
@@ -133,7 +140,7 @@ async def test_wrong_words_get_one_sentence(rooms: Rooms, words: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["latest lowsig", "recent mock test", "recent ³", "recent five", "latest BNS", "latest CBC Burst"],
+    ["recent lowsig", "recent mock test", "recent ³", "recent five", "recent BNS", "recent CBC Burst"],
 )
 async def test_what_is_no_choice_gets_a_sentence(rooms: Rooms, words: str) -> None:
     _, _, rest = words.partition(" ")
