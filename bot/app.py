@@ -245,6 +245,9 @@ class Bot:
         log.info("stopped")
 
     async def _consume(self) -> None:
+        # Thousands of filters take a second to parse, once; if the store can't yet, the first notice waits.
+        with suppress(StoreUnavailable):
+            await self._rooms.subscriptions.count()
         log.info("source_starts", source=self._source.status().name)
         async for payload in self._source.payloads():
             await self._take(payload)

@@ -12,7 +12,7 @@ from bot.asking import MapAsker
 from bot.filters import Sites, Traits, UnknownWord, holds, parse, wish_verdict
 from bot.store.past import Past
 from bot.store.store import Store
-from formatters import answer, card, matching, recent
+from formatters import answer, card, matching, quantities, recent
 from formatters import help as helping
 from formatters.card import ChannelView
 from formatters.filter import Far, conditions, map_questions
@@ -67,7 +67,12 @@ class Choosing:
         if not chosen.fitting:
             said = f"No {category.value} event that fits {_typed(wish)} was received yet."
             return helping.complaint(said + _unasked(chosen))
-        return card.root((await self._past.superevents([chosen.fitting[0].superevent_id]))[0], ChannelView())
+        traits = chosen.fitting[0]
+        message = card.root((await self._past.superevents([traits.superevent_id]))[0], ChannelView())
+        if not (_rates(wish) and traits.joint):
+            return message
+        said = f"It fits by its joint FAR, {quantities.rate(traits.far)}: a coincidence makes it significant."
+        return answer.introduced(said, message)
 
     async def _newest(self, category: Category, group: str | None) -> Message:
         found = await self._store.newest(category=category, group=group)
@@ -145,8 +150,7 @@ class Choosing:
     async def _matching(self, words: str, wish: Wish, chosen: Chosen) -> matching.Matching:
         listed = chosen.fitting[: recent.MOST]
         superevents = await self._past.superevents([traits.superevent_id for traits in listed])
-        rates = wish.filter is not None and any(isinstance(c, Far) for c in conditions(wish.filter))
-        joint = {traits.superevent_id for traits in listed if rates and traits.joint}
+        joint = {traits.superevent_id for traits in listed if _rates(wish) and traits.joint}
         return matching.Matching(
             words=words,
             newest=[
@@ -168,6 +172,11 @@ def _choice(words: str, sites: Sites) -> tuple[Wish, Category]:
         raise UnknownWord('"mock" and "test" together: no event is both; ask for each.')
     category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL
     return wish, category
+
+
+def _rates(wish: Wish) -> bool:
+    """Whether it asks for a FAR."""
+    return wish.filter is not None and any(isinstance(c, Far) for c in conditions(wish.filter))
 
 
 def _typed(wish: Wish) -> str:
