@@ -9,10 +9,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot import __version__
-from bot.filters import Sites, UnknownWord, no_site, parse
+from bot.asking import site_name
+from bot.filters import UnknownWord, parse
 from bot.questions.asker import Asker as Asker
 from bot.questions.choosing import Choosing
 from bot.questions.subscribing import Subscribing
+from bot.questions.visibility import Visibility
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
@@ -41,18 +43,19 @@ class Answers:
         clock: Callable[[], datetime],
         *,
         choosing: Choosing,
+        visibility: Visibility,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
-        sites: Sites = no_site,
     ) -> None:
         self._store = store
         self._subscriptions = subscriptions
         self._ledger = ledger
         self._clock = clock
+        self._visibility = visibility
         self._sources = sources
         self._began = time.monotonic()
         self._choosing = choosing
-        self._subscribing = Subscribing(subscriptions, clock, wake, sites)
+        self._subscribing = Subscribing(subscriptions, clock, wake, site_name)
 
     async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
@@ -93,6 +96,10 @@ class Answers:
                 return await self._choosing.search(rest)
             case "test":
                 return await self._choosing.test(rest)
+            case "visible":
+                return await self._visibility.visible(rest, asker)
+            case "sites":
+                return await self._visibility.sites(rest, asker)
             case "subscribe" | "sub":
                 return await self._subscribing.subscribe(rest, asker)
             case "unsubscribe" | "unsub":
@@ -161,7 +168,7 @@ class Answers:
         )
 
 
-_TO_SHARE = {"latest", "last", "newest", "recent", "search", "find", "test", "status"}
+_TO_SHARE = {"latest", "last", "newest", "recent", "search", "find", "test", "status", "visible"}
 """Besides ids. What is help, or concerns subscriptions, is for who asked."""
 
 

@@ -17,13 +17,13 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers
-from bot.asking import MapAsker
-from bot.filters import Sites, no_site
+from bot.asking import MapAsker, site_name
 from bot.http import HttpServer
 from bot.maps import StoredMaps
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
 from bot.questions.choosing import Choosing
+from bot.questions.visibility import Visibility
 from bot.settings import Settings, SettingsError
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
@@ -40,10 +40,12 @@ from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.past import Past
 from bot.store.pictures import PictureStore
+from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
 from bot.store.undecided import Undecided
 from bot.undecided import MapDecisions
+from bot.visibility import Visibilities
 
 STOP_S = 3.5
 PURGE_EVERY_S = 3_600.0
@@ -72,11 +74,18 @@ class Rooms:
         self.mentions = Mentions(database)
         self.undecided = Undecided(database)
         self.past = Past(database)
+        self.sites = Sites(database)
         self.maps = StoredMaps(self.store)
+        self.asker = MapAsker(self.maps)
+        self.visibilities = Visibilities(self.maps)
 
-    def choosing(self, asker: MapAsker, clock: Callable[[], datetime], sites: Sites = no_site) -> Choosing:
+    def choosing(self, clock: Callable[[], datetime]) -> Choosing:
         """What answers from everything that was received."""
-        return Choosing(self.store, self.past, asker, clock, sites)
+        return Choosing(self.store, self.past, self.asker, clock, site_name)
+
+    def visibility(self, clock: Callable[[], datetime]) -> Visibility:
+        """What answers what is visible."""
+        return Visibility(self.store, self.visibilities, self.sites, clock)
 
     def worker(
         self,
@@ -101,6 +110,8 @@ class Rooms:
             self.observers,
             self.pictures,
             self.mentions,
+            self.sites,
+            self.visibilities,
             permalink,
             public_url,
         )
@@ -160,10 +171,9 @@ class Bot:
             wake_deliveries=self.worker.wake,
             serve=settings.public_url is not None,
         )
-        self.asker = MapAsker(rooms.maps, clock)
         self.decisions = MapDecisions(
             rooms.undecided,
-            self.asker,
+            rooms.asker,
             clock,
             max_age=settings.max_age,
             wake_deliveries=self._wake,
@@ -186,7 +196,8 @@ class Bot:
             rooms.subscriptions,
             rooms.ledger,
             clock,
-            choosing=rooms.choosing(self.asker, clock),
+            choosing=rooms.choosing(clock),
+            visibility=rooms.visibility(clock),
             sources=lambda: [source.status()],
             wake=self.worker.wake,
         )

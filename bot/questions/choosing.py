@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot.asking import MapAsker
-from bot.filters import Sites, Traits, UnknownWord, holds, parse, wish_verdict
+from bot.filters import SiteNames, Traits, UnknownWord, holds, parse, wish_verdict
 from bot.store.past import Past
 from bot.store.store import Store
 from formatters import answer, card, matching, quantities, recent
@@ -50,7 +50,7 @@ class Choosing:
         past: Past,
         asker: MapAsker,
         clock: Callable[[], datetime],
-        sites: Sites,
+        sites: SiteNames,
     ) -> None:
         self._store = store
         self._past = past
@@ -141,7 +141,7 @@ class Choosing:
                 if asked == MAPS_ASKED:
                     continue
                 asked += 1
-                shares = await self._asker.shares(traits.notice_key, questions)
+                shares = await self._asker.shares(traits.notice_key, questions, traits.time_created)
                 if not holds(wish_verdict(meant, traits, traits.category, shares)):
                     continue
             fitting.append(traits)
@@ -163,7 +163,7 @@ class Choosing:
         )
 
 
-def _choice(words: str, sites: Sites) -> tuple[Wish, Category]:
+def _choice(words: str, sites: SiteNames) -> tuple[Wish, Category]:
     """What is chosen by: a filter, and mock or test instead of real."""
     wish = parse(words, sites)
     if wish.notify is not None:

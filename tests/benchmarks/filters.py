@@ -16,7 +16,6 @@ from pathlib import Path
 from sqlalchemy import insert, update
 
 from bot.app import Rooms, utc_now
-from bot.asking import MapAsker
 from bot.filters import parse_stored, traits_of
 from bot.routing import plan
 from bot.store import schema
@@ -88,7 +87,7 @@ async def past(path: Path) -> None:
                 for notice in notices
             ],
         )
-    choosing = rooms.choosing(MapAsker(rooms.maps, utc_now), utc_now)
+    choosing = rooms.choosing(utc_now)
     for words in ("CBC BNS>0.5", "CBC (BNS or NSBH) far<1/yr not V1", "CBC BNS>0.9995"):
         best = float("inf")
         for _ in range(3):

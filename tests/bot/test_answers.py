@@ -19,7 +19,6 @@ from bot.alerts.decode import decode
 from bot.alerts.samples import bbh, bns, to_avro
 from bot.answers import Answers, Asker
 from bot.app import Rooms
-from bot.asking import MapAsker
 from bot.filters import parse
 from bot.sources import SourceStatus
 from bot.store.database import Database
@@ -33,13 +32,14 @@ ASKER = Asker(TEAM, "C1", "U0ASKER")
 
 
 def answers(rooms: Rooms, clock: Clock | None = None, sources: Sequence[SourceStatus] = ()) -> Answers:
-    clock = clock or Clock()
+    now = clock or Clock()
     return Answers(
         rooms.store,
         rooms.subscriptions,
         rooms.ledger,
-        clock,
-        choosing=rooms.choosing(MapAsker(rooms.maps, clock), clock),
+        now,
+        choosing=rooms.choosing(now),
+        visibility=rooms.visibility(now),
         sources=lambda: list(sources),
     )
 
@@ -306,12 +306,12 @@ GRB = ExternalCoincidence(
 
 async def story(rooms: Rooms) -> None:
     """A BNS, a BBH of low significance, a burst, a coincidence, a mock BNS; one a day from the 20th."""
-    bbh = {"classification": {"BNS": 0.0, "NSBH": 0.0, "BBH": 0.9, "Terrestrial": 0.1}, "significant": False}
+    classes = {"BNS": 0.0, "NSBH": 0.0, "BBH": 0.9, "Terrestrial": 0.1}
     await take(
         rooms,
         [
             dated(made("S261120a"), 20),
-            dated(made("S261121b", **bbh), 21),
+            dated(made("S261121b", classification=classes, significant=False), 21),
             dated(made("S261122c", group="Burst", classification={}, properties={}), 22),
             dated(replace(made("S261123d", far=3e-5), external=GRB), 23),
             dated(made("MS261124e"), 24),
