@@ -85,7 +85,8 @@ class Answers:
     async def _answer(self, word: str, rest: str, question: str, asker: Asker | None) -> Message:
         match word:
             case "" | "help" | "?":
-                return helping.overview()
+                asked = rest.casefold().startswith("filter")
+                return helping.filters() if asked else helping.overview()
             case "latest" | "last" | "newest":
                 return await self._choosing.latest(rest)
             case "recent":
