@@ -24,7 +24,7 @@ COMMANDS = (
     ("subscriptions", "what comes to this channel, with numbers"),
     ("edit 3 …, pause 3, resume 3", "change number 3, or let it rest"),
     ("unsubscribe [3|CBC|Burst|all]", "no more of them"),
-    ("help, help filters", "this list; what filters are made of"),
+    ("help [filters]", "this list, or what filters are made of"),
 )
 """What may be typed after `/gwevent`, and what it gives."""
 
