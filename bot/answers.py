@@ -63,6 +63,8 @@ class Answers:
         Whatever is asked gets words: nonsense gets help, a store in trouble gets a sentence.
         """
         question = " ".join(text.split())
+        if len(question) > LONGEST_QUESTION and " " not in question[:40]:
+            return helping.unknown(question[:40] + "…")
         if len(question) > LONGEST_QUESTION:
             return helping.complaint(
                 f"A question has at most {LONGEST_QUESTION:,} characters, and this one has {len(question):,}."

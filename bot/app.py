@@ -83,6 +83,12 @@ class Rooms:
         """What answers from everything that was received."""
         return Choosing(self.store, self.past, self.asker, clock, site_name)
 
+    def decisions(
+        self, clock: Callable[[], datetime], max_age: timedelta, wake: Callable[[], None] = lambda: None
+    ) -> MapDecisions:
+        """What asks the maps that alone decide; `wake` says that deliveries may be due."""
+        return MapDecisions(self.undecided, self.asker, clock, max_age=max_age, wake_deliveries=wake)
+
     def visibility(self, clock: Callable[[], datetime]) -> Visibility:
         """What answers what is visible."""
         return Visibility(self.store, self.visibilities, self.sites, clock)
@@ -171,13 +177,7 @@ class Bot:
             wake_deliveries=self.worker.wake,
             serve=settings.public_url is not None,
         )
-        self.decisions = MapDecisions(
-            rooms.undecided,
-            rooms.asker,
-            clock,
-            max_age=settings.max_age,
-            wake_deliveries=self._wake,
-        )
+        self.decisions = rooms.decisions(clock, settings.max_age, self._wake)
         self._http = (
             None
             if settings.public_url is None

@@ -97,12 +97,14 @@ class Choosing:
         return matching.searched(replace(found, since=since, until=until), self._clock())
 
     async def test(self, words: str) -> Message:
-        """Which events a subscription to these words would have brought; the switches widen."""
-        wish = replace(parse(words, self._sites), notify=None)
+        """Which events a subscription to these words would have brought."""
+        return matching.tested(await self.brought(parse(words, self._sites)), self._clock())
+
+    async def brought(self, wish: Wish) -> matching.Matching:
+        """Which events a subscription would have brought; its switches widen, whom it mentions is no matter."""
         asked = [Category.REAL]
         asked += [c for c in (Category.MOCK, Category.TEST) if getattr(wish, c.value)]
-        chosen = await self._choose(wish, asked, widens=True)
-        return matching.tested(await self._matching(wish.what, wish, chosen), self._clock())
+        return await self._matching(wish.what, wish, await self._choose(wish, asked, widens=True))
 
     async def _choose(
         self,
