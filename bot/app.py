@@ -17,6 +17,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Asker
+from bot.asking import MapAsker, site_name
 from bot.gracedb.archive import Archive
 from bot.gracedb.backfill import PACE_S, Backfill, repair
 from bot.gracedb.client import GraceDb
@@ -24,6 +25,7 @@ from bot.http import HttpServer
 from bot.maps import StoredMaps
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
+from bot.questions.choosing import Choosing
 from bot.questions.details import Details, Illustrate
 from bot.questions.events import Events
 from bot.questions.position import Positions
@@ -44,10 +46,13 @@ from bot.store.deliveries import Ledger
 from bot.store.lookups import Lookups
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
+from bot.store.past import Past
 from bot.store.pictures import PictureStore
 from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.undecided import Undecided
+from bot.undecided import MapDecisions
 from bot.visibility import Visibilities
 from formatters.message import Message
 
@@ -80,6 +85,19 @@ class Rooms:
         self.lookups = Lookups(database)
         self.sites = Sites(database)
         self.visibilities = Visibilities(self.maps)
+        self.undecided = Undecided(database)
+        self.past = Past(database)
+        self.asker = MapAsker(self.maps)
+
+    def decisions(
+        self, clock: Callable[[], datetime], max_age: timedelta, wake: Callable[[], None] = lambda: None
+    ) -> MapDecisions:
+        """What asks the maps that alone decide; `wake` says that deliveries may be due."""
+        return MapDecisions(self.undecided, self.asker, clock, max_age=max_age, wake_deliveries=wake)
+
+    def choosing(self, clock: Callable[[], datetime]) -> Choosing:
+        """What answers from everything that was received."""
+        return Choosing(self.store, self.past, self.asker, clock, site_name)
 
     def answers(
         self,
@@ -102,6 +120,7 @@ class Rooms:
             self.ledger,
             clock,
             events=events,
+            choosing=self.choosing(clock),
             visibility=Visibility(self.store, events, self.visibilities, self.sites, clock),
             positions=Positions(events, self.maps),
             details=Details(self.maps, illustrate),
@@ -214,6 +233,7 @@ class Bot:
             wake_deliveries=self.worker.wake,
             serve=settings.public_url is not None,
         )
+        self.decisions = rooms.decisions(clock, settings.max_age, self._wake)
         self._http = (
             None
             if settings.public_url is None
@@ -223,7 +243,7 @@ class Bot:
             rooms.store,
             clock,
             max_age=settings.max_age,
-            wake=self._wake,
+            wake=self._stored,
             ops=self._ops,
             draws=settings.draws,
         )
@@ -254,6 +274,7 @@ class Bot:
             self._start(self._consume(), "consume")
             self._start(self.worker.run(), "deliver")
             self._start(self.pictures.run(), "draw")
+            self._start(self.decisions.run(), "ask_maps")
             self._start(self._serve_slack(session), "serve_slack")
             self._start(self._purge(), "purge")
             self._start(self._repair_gap(), "repair_gap")
@@ -292,6 +313,9 @@ class Bot:
         log.info("stopped")
 
     async def _consume(self) -> None:
+        # Thousands of filters take a second to parse, once; if the store can't yet, the first notice waits.
+        with suppress(StoreUnavailable):
+            await self._rooms.subscriptions.count()
         log.info("source_starts", source=self._source.status().name)
         async for payload in self._source.payloads():
             await self._take(payload)
@@ -407,6 +431,10 @@ class Bot:
     def _wake(self) -> None:
         self.worker.wake()
         self.pictures.wake()
+
+    def _stored(self) -> None:
+        self._wake()
+        self.decisions.wake()
 
     def _ops(self) -> tuple[str, str] | None:
         if self._settings.ops_channel is None or self._identity is None:

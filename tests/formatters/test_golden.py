@@ -11,12 +11,14 @@ from formatters import (
     apology,
     card,
     help,  # noqa: A004
+    matching,
     mention,
     recent,
     status,
     subscription,
     update,
 )
+from formatters.filter import Cone, Detector, External, Far, Named, Near, Number, Op, Site, VisibleFrom
 from formatters.message import Message
 from formatters.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, Notice
 from formatters.superevent import Superevent
@@ -144,6 +146,40 @@ def _wishes() -> list[subscription.Subscription]:
     ]
 
 
+def _filtered() -> subscription.Subscription:
+    """A subscription with every kind of condition."""
+    sky = Near(Cone(197.45, -23.381389, 5.0)) | VisibleFrom(Site("Cerro Tololo"), Op.GE, 0.3)
+    light = Number("BNS", Op.GT, 0.5) | Named("search", ("SSM",)) | External()
+    wanted = light & Number("distance", Op.LT, 300) & Far(Op.LT, 1, 100, "yr") & ~Detector("V1") & sky
+    return subscription.Subscription(
+        id=7,
+        team_id="T1",
+        channel_id="C1",
+        wish=subscription.Wish(
+            group="CBC",
+            lowsig=True,
+            filter=wanted & Named("type", ("INITIAL", "UPDATE")),
+            notify=subscription.Notify(targets=("<!here>",), condition=Number("NS", Op.GE, 0.5)),
+        ),
+        created_by="U024BE7LH",
+        created_at=NOW,
+    )
+
+
+def _matching(stories: dict[str, list[Notice]]) -> matching.Matching:
+    found = [Superevent.of(stories[kind]) for kind in ("ssm", "raven", "bns", "mock")]
+    return matching.Matching(
+        words="(BNS or search=SSM) far<1/yr",
+        newest=[matching.Found(superevent=one, joint=number == 0) for number, one in enumerate(found)],
+        count=12_345,
+        among=23_456,
+        since=datetime(2023, 5, 1, tzinfo=UTC),
+        until=datetime(2024, 1, 1, tzinfo=UTC),
+        hung=70,
+        asked=50,
+    )
+
+
 def _status(**problems: int) -> status.Status:
     return status.Status(
         version="0.1.0",
@@ -176,9 +212,11 @@ def test_answers(
 ) -> None:
     seen = [Superevent.of(notices) for notices in stories.values()]
     mine = _wishes()
+    filtered = _filtered()
     mock = card.root(Superevent.of(stories["mock"][:1]), VIEW)
     answers = {
         "help": help.overview(),
+        "help-filters": help.filters(),
         "help-unknown": help.unknown("`<!channel>` & *co*"),
         "help-no-such-event": help.no_such_event("S241126dn", ["S241126dm", "S241126d", "MS241126dm"]),
         "help-no-such-event-at-all": help.no_such_event("S991231zz", []),
@@ -200,6 +238,16 @@ def test_answers(
         "subscription-none": subscription.listed([]),
         "subscription-removed": subscription.removed([mine[0].wish, mine[1].wish]),
         "subscription-refused": subscription.refused("not_in_channel"),
+        "subscription-confirmed-filter": subscription.confirmed(filtered),
+        "subscription-already-paused": subscription.already(replace(filtered, paused_at=NOW)),
+        "subscription-edited": subscription.edited(mine[0], replace(filtered, id=0)),
+        "subscription-paused": subscription.paused(filtered),
+        "subscription-resumed": subscription.resumed(filtered),
+        "subscription-no-such-number": subscription.no_such_number("9", [*mine, filtered]),
+        "subscription-list-filter": subscription.listed([replace(filtered, paused_at=NOW), *mine[:1]]),
+        "search": matching.searched(_matching(stories), NOW),
+        "search-none": matching.searched(replace(_matching(stories), newest=[], count=0, hung=0), NOW),
+        "test": matching.tested(replace(_matching(stories), since=None, until=None, asked=3, hung=3), NOW),
         "apology": apology.message("S241126dm", "The Avro container ends in the middle of a block."),
         "apology-mock": apology.message("MS241126dm", "Unknown codec <zstd>", "javascript:alert(1)"),
         "shareable": answer.shareable(
