@@ -18,8 +18,12 @@ COLUMNS = (REFUSED, MAP_REFUSED, READ, "crash", "hang")
 
 def table(report: Report) -> str:
     """Counts by what was done and what became of it, the slowest of each, and the peak."""
-    kinds = Counter(done.kind.partition(" ")[0] if "monster" in done.kind else done.kind for done in report.done)
-    lines = [f"{'what was done':<22}{'payloads':>9}" + "".join(f"{name:>13}" for name in COLUMNS) + "   slowest"]
+    kinds = Counter(
+        done.kind.partition(" ")[0] if "monster" in done.kind else done.kind for done in report.done
+    )
+    lines = [
+        f"{'what was done':<22}{'payloads':>9}" + "".join(f"{name:>13}" for name in COLUMNS) + "   slowest"
+    ]
     for kind in [*sorted(kinds), None]:
         of_kind = [done for done in report.done if kind is None or done.kind.startswith(kind)]
         outcomes = Counter(done.outcome for done in of_kind)
@@ -27,7 +31,8 @@ def table(report: Report) -> str:
         slowest = max(done.cpu for done in of_kind)
         lines.append(f"{kind or 'all':<22}{len(of_kind):>9,}{counts}{slowest * 1000:>7,.0f} ms")
     slow = max(report.done, key=lambda done: done.cpu)
-    lines.append(f"\nSlowest: {slow.cpu * 1000:,.0f} ms of CPU, seed {slow.seed}, {slow.kind} (at most {SLOW_S * 1000:,.0f}).")
+    limit = f"at most {SLOW_S * 1000:,.0f}"
+    lines.append(f"\nSlowest: {slow.cpu * 1000:,.0f} ms of CPU, seed {slow.seed}, {slow.kind} ({limit}).")
     peak = max(report.done, key=lambda done: done.grown)
     lines.append(f"Most memory: {peak.grown} MB, seed {peak.seed}, {peak.kind} (at most {MEMORY_MB}).")
     return "\n".join(lines)
@@ -48,7 +53,8 @@ def main() -> int:
     report = run(range(count), workers=workers)
     print(f"\n{table(report)}\nTook {time.monotonic() - began:,.0f} s.")
     for fault in report.faults[:20]:
-        print(f"\nseed {fault.seed}: {fault.kind}: {fault.outcome}, {fault.cpu:.2f} s, {fault.grown} MB\n{fault.detail}")
+        print(f"\nseed {fault.seed}: {fault.kind}: {fault.outcome}, {fault.cpu:.2f} s, {fault.grown} MB")
+        print(fault.detail)
     return 1 if report.faults else 0
 
 

@@ -102,7 +102,9 @@ def _json_wide_text() -> bytes:
 
 
 def _json_keys() -> bytes:
-    return _record_with(event={"time": "2026-01-02T03:04:05Z", "classification": {f"k{n}": 0.1 for n in range(40_000)}})
+    return _record_with(
+        event={"time": "2026-01-02T03:04:05Z", "classification": {f"k{n}": 0.1 for n in range(40_000)}}
+    )
 
 
 def _long_names() -> bytes:
@@ -144,11 +146,24 @@ def fits(uniq: NDArray[np.int64], density: NDArray[np.float64]) -> bytes:
     """A map's file of these tiles."""
     table = np.zeros(uniq.size, [("UNIQ", ">i8"), ("PROBDENSITY", ">f8")])
     table["UNIQ"], table["PROBDENSITY"] = uniq, density
-    cards = {"XTENSION": "'BINTABLE'", "BITPIX": 8, "NAXIS": 2, "NAXIS1": 16, "NAXIS2": uniq.size, "PCOUNT": 0, "GCOUNT": 1}
+    cards = {
+        "XTENSION": "'BINTABLE'",
+        "BITPIX": 8,
+        "NAXIS": 2,
+        "NAXIS1": 16,
+        "NAXIS2": uniq.size,
+        "PCOUNT": 0,
+        "GCOUNT": 1,
+    }
     cards |= {"TFIELDS": 2, "TTYPE1": "'UNIQ'", "TFORM1": "'K'", "TTYPE2": "'PROBDENSITY'", "TFORM2": "'D'"}
     primary = _header({"SIMPLE": "T", "BITPIX": 8, "NAXIS": 0})
     data = table.tobytes()
-    return primary + _header(cards | {"ORDERING": "'NUNIQ'", "COORDSYS": "'C'"}) + data + bytes(-len(data) % 2880)
+    return (
+        primary
+        + _header(cards | {"ORDERING": "'NUNIQ'", "COORDSYS": "'C'"})
+        + data
+        + bytes(-len(data) % 2880)
+    )
 
 
 def _header(cards: Mapping[str, object]) -> bytes:

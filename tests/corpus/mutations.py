@@ -94,7 +94,12 @@ def _lengths(bases: Bases, rng: random.Random) -> bytes:
         place = rng.randrange(min(len(body), rng.choice((100, 4500, 10**9))))
         size = rng.choice(SIZES)
         written = rng.choice(
-            (varint(size), b"\xff" * rng.choice((9, 10, 500)), struct.pack(">q", size), struct.pack("<q", size))
+            (
+                varint(size),
+                b"\xff" * rng.choice((9, 10, 500)),
+                struct.pack(">q", size),
+                struct.pack("<q", size),
+            )
         )
         body[place : place + rng.choice((0, 1, len(written)))] = written
     return bytes(body)
@@ -109,16 +114,28 @@ HOSTILE: tuple[Callable[[random.Random], Json], ...] = (
     lambda rng: rng.choice((1e308, -1e308, 5e-324, -0.0, 1e400, float("nan"), float("inf"), -float("inf"))),
     lambda rng: rng.choice((2**31, 2**63, 2**64, -(2**63), 10**300, 10**309, 10**4299)),
     lambda rng: Raw(rng.choice(("9" * 5000, "-" + "9" * 100_000, "1e999999999", "1" + "0" * 30 + ".5e-400"))),
-    lambda rng: Raw(rng.choice(('"\\ud800"', '"\\udfff\\ud800x"', '"\\u0000"', '"\\u202e"', "'", "nul", "{"))),
-    lambda rng: rng.choice(("<!channel>", "<@U1>", "a" * 70_000, "\u202e" * 100, "😀" * 5000, "&lt;", "`*_~")),
+    lambda rng: Raw(
+        rng.choice(('"\\ud800"', '"\\udfff\\ud800x"', '"\\u0000"', '"\\u202e"', "'", "nul", "{"))
+    ),
+    lambda rng: rng.choice(
+        ("<!channel>", "<@U1>", "a" * 70_000, "\u202e" * 100, "😀" * 5000, "&lt;", "`*_~")
+    ),
     lambda rng: Raw(rng.choice(("[", '{"a":')) * rng.choice((5, 50, 900, 100_000))),
     lambda rng: Raw("[" * (depth := rng.choice((5, 25, 400, 900, 2000))) + "]" * depth),
     lambda rng: [rng.choice(("H1", None, 1, [], "x" * 300))] * rng.choice((1, 20, 5000)),
-    lambda rng: {f"k{n}": rng.choice((0.1, None, "x", -1, 2, 1e400)) for n in range(rng.choice((1, 30, 3000)))},
+    lambda rng: {
+        f"k{n}": rng.choice((0.1, None, "x", -1, 2, 1e400)) for n in range(rng.choice((1, 30, 3000)))
+    },
     lambda rng: {"<!here>": 0.5, "": 0.2, "😀" * 100: 0.1, "\ud800": 0.3},
-    lambda rng: rng.choice(("S260102ab", "MS1", "S000000a", "GW991332ZZ", "S260102ab\n", "s260102AB", "S" * 999)),
-    lambda rng: rng.choice(("9999-12-31T23:59:59+00:01", "0001-01-01T00:00:00+14:00", "2026-13-01T00:00:00Z")),
-    lambda rng: rng.choice(("2026-01-02T03:04:60Z", "2026-01-02 03:04:05." + "9" * 5000, "0000-00-00T00:00:00")),
+    lambda rng: rng.choice(
+        ("S260102ab", "MS1", "S000000a", "GW991332ZZ", "S260102ab\n", "s260102AB", "S" * 999)
+    ),
+    lambda rng: rng.choice(
+        ("9999-12-31T23:59:59+00:01", "0001-01-01T00:00:00+14:00", "2026-13-01T00:00:00Z")
+    ),
+    lambda rng: rng.choice(
+        ("2026-01-02T03:04:60Z", "2026-01-02 03:04:05." + "9" * 5000, "0000-00-00T00:00:00")
+    ),
     lambda rng: rng.choice(("////" * 2000, "=" * 400, "U0lNUExF" * 500, "é" * 400, " " * 100_000)),
 )
 
@@ -162,7 +179,9 @@ def _values(bases: Bases, rng: random.Random) -> bytes:
         case 0:
             # The same key twice, the second with something else.
             again = json.dumps(rng.choice(list(record) or ["event"])).encode()
-            body = body[:-1] + b"," + again + b":" + rng.choice((b"null", b"[]", b"1e400", b'{"time":1}')) + b"}"
+            body = (
+                body[:-1] + b"," + again + b":" + rng.choice((b"null", b"[]", b"1e400", b'{"time":1}')) + b"}"
+            )
         case 1:
             body = b"[" + b",".join([body] * rng.choice((1, 2, 3))) + b"]"
         case 2:
@@ -183,7 +202,8 @@ _AVRO_HEADER = fastavro.parse_schema(
     }
 )
 SCHEMAS: tuple[Json, ...] = (
-    "null", "boolean", "int", "long", "float", "double", "bytes", "string", "igwn.alerts.Alert", "nothing", "", 1, [], {},
+    "null", "boolean", "int", "long", "float", "double", "bytes", "string", "igwn.alerts.Alert", "nothing",
+    "", 1, [], {},
     ["null"], ["null", "null"], {"type": "array", "items": "null"}, {"type": "map", "values": "long"},
     {"type": "fixed", "name": "f", "size": 0}, {"type": "fixed", "name": "f", "size": 2**40},
     {"type": "fixed", "name": "f", "size": -1}, {"type": "enum", "name": "e", "symbols": []},
@@ -193,7 +213,8 @@ SCHEMAS: tuple[Json, ...] = (
     {"type": "fixed", "name": "d", "size": 12, "logicalType": "decimal", "precision": 4},
     {"type": "long", "logicalType": "timestamp-millis"}, {"type": "long", "logicalType": "timestamp-micros"},
     {"type": "int", "logicalType": "date"}, {"type": "int", "logicalType": "time-millis"},
-    {"type": "string", "logicalType": "uuid"}, {"type": "record", "name": "r", "fields": [{"name": "x", "type": "r"}]},
+    {"type": "string", "logicalType": "uuid"},
+    {"type": "record", "name": "r", "fields": [{"name": "x", "type": "r"}]},
 )  # fmt: skip
 
 
@@ -220,7 +241,9 @@ def _containers(bases: Bases, rng: random.Random) -> bytes:
         case 0 | 1:
             schema = json.loads(header["meta"]["avro.schema"])
             for _ in range(rng.choice((1, 1, 3))):
-                places = [(holder, key) for holder, key in _places(schema) if key != "name" or rng.random() < 0.2]
+                places = [
+                    (holder, key) for holder, key in _places(schema) if key != "name" or rng.random() < 0.2
+                ]
                 holder, key = rng.choice(places or [({}, "x")])
                 holder[key] = copy.deepcopy(rng.choice(SCHEMAS))
             header["meta"]["avro.schema"] = json.dumps(schema).encode()
@@ -239,16 +262,15 @@ def _containers(bases: Bases, rng: random.Random) -> bytes:
 
 
 CARDS = (
-    "SIMPLE", "XTENSION", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "PCOUNT", "GCOUNT", "TFIELDS", "TFORM1", "TFORM2", "TFORM3",
-    "TTYPE1", "TTYPE2", "TZERO1", "TSCAL1", "TZERO2", "ORDERING", "COORDSYS", "NSIDE", "INDXSCHM", "DISTMEAN", "DISTSTD",
-    "INSTRUME", "LOGBCI", "THEAP", "TDIM1", "TNULL1", "CREATOR", "END",
-)  # fmt: skip
+    "SIMPLE XTENSION BITPIX NAXIS NAXIS1 NAXIS2 PCOUNT GCOUNT TFIELDS TFORM1 TFORM2 TFORM3 TTYPE1 TTYPE2 TZERO1 "
+    "TSCAL1 TZERO2 ORDERING COORDSYS NSIDE INDXSCHM DISTMEAN DISTSTD INSTRUME LOGBCI THEAP TDIM1 TNULL1 CREATOR END"
+).split()
 CARD_VALUES = (
-    "1000000000", "-1", "0", "1", "2", "8", "999", "1000", "9" * 20, "9" * 69, "T", "F", "NaN", "1E400", "-1E400", "1D5", "1.5",
-    "'BINTABLE'", "'IMAGE'", "'K'", "'D'", "'1K'", "'999999999D'", "'0D'", "'E'", "'J'", "'B'", "'L'", "'X'", "'64X'", "'C'",
-    "'M'", "'PE(10)'", "'QD(99)'", "'1024A'", "'UNIQ'", "'PROBDENSITY'", "'PROB'", "'NUNIQ'", "'NESTED'", "'RING'", "'G'",
-    "'", "'<!channel>'", "''''''''", "9223372036854775808", "-9223372036854775808", "1 / 2", "", "'H1,L1'", "\xff\xfe",
-)  # fmt: skip
+    "1000000000 -1 0 1 2 8 999 1000 9223372036854775808 -9223372036854775808 T F NaN 1E400 -1E400 1D5 1.5 1/2 ' "
+    "'BINTABLE' 'IMAGE' 'K' 'D' '1K' '999999999D' '0D' 'E' 'J' 'B' 'L' 'X' '64X' 'C' 'M' 'PE(10)' 'QD(99)' '1024A' "
+    "'UNIQ' 'PROBDENSITY' 'PROB' 'NUNIQ' 'NESTED' 'RING' 'G' '<!channel>' '' 'H1,L1' \xff\xfe"
+).split()
+CARD_VALUES += ["", "9" * 20, "9" * 69]
 
 
 def _cards(bases: Bases, rng: random.Random) -> bytes:
@@ -257,7 +279,9 @@ def _cards(bases: Bases, rng: random.Random) -> bytes:
     for _ in range(rng.choice((1, 1, 2, 5))):
         key, value = rng.choice(CARDS), rng.choice(CARD_VALUES)
         card = f"{key:<8}= {value:>20}".encode("latin-1")[:80].ljust(80)
-        places = [at for at in range(0, min(len(fits), 12_000), 80) if fits[at : at + 8] == f"{key:<8}".encode()]
+        places = [
+            at for at in range(0, min(len(fits), 12_000), 80) if fits[at : at + 8] == f"{key:<8}".encode()
+        ]
         place = rng.choice(places) if places else 80 * rng.randrange(2880 // 80 * 3)
         fits[place : place + 80] = card
     return to_json(notice_with(_packed(bytes(fits), rng)))
@@ -281,10 +305,12 @@ def _columns(bases: Bases, rng: random.Random) -> bytes:
     end = fits.index(b"END" + b" " * 77, fits.index(b"XTENSION"))
     start = end + 80 + -(end + 80) % 2880
     header = bytes(fits[:start])
-    width, rows = (int(header.partition(name)[2][:30].split(b"/")[0]) for name in (b"NAXIS1  =", b"NAXIS2  ="))
+    width, rows = (
+        int(header.partition(name)[2][:30].split(b"/")[0]) for name in (b"NAXIS1  =", b"NAXIS2  =")
+    )
     table = np.frombuffer(bytes(fits[start : start + width * rows]), np.uint8).reshape(rows, width).copy()
     some = np.array([rng.randrange(rows) for _ in range(rng.choice((1, 2, rows)))])
-    at = rng.choice([0, 8, 8] + [place for place in range(16, width - 7, 8)])
+    at = rng.choice((0, 8, *range(8, width - 7, 8)))
     match rng.randrange(7):
         case 0:
             table[some, 0:8] = np.frombuffer(struct.pack(">q", rng.choice(NUMBERS)), np.uint8)
@@ -298,7 +324,9 @@ def _columns(bases: Bases, rng: random.Random) -> bytes:
         case 4:
             # A tile and a part of it.
             uniq = int.from_bytes(table[0, 0:8].tobytes(), "big", signed=True)
-            table[-1, 0:8] = np.frombuffer(struct.pack(">q", min(uniq * 4 + 1, 2**62) if uniq > 0 else 4), np.uint8)
+            table[-1, 0:8] = np.frombuffer(
+                struct.pack(">q", min(uniq * 4 + 1, 2**62) if uniq > 0 else 4), np.uint8
+            )
         case 5:
             table[:, at : at + 8] = table[:, at : at + 8][:, ::-1]
         case _:

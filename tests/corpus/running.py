@@ -19,7 +19,7 @@ SLOW_S = 1.0
 """CPU seconds that a payload may take; by the CPU's clock, for a busy machine slows everything."""
 HANGS_S = 60.0
 """Wall clock after which the process is ended."""
-MEMORY_MB = 400
+MEMORY_MB = 256
 """What a process may grow by for one payload: the largest map, unpacked, is 64 MiB."""
 PROC = Path("/proc/self")
 
@@ -49,9 +49,7 @@ class Report:
     def faults(self) -> list[Done]:
         """Crashes, hangs, what was slow, and what took too much memory."""
         return [
-            d
-            for d in self.done
-            if d.outcome in ("crash", "hang") or d.cpu > SLOW_S or d.grown > MEMORY_MB
+            d for d in self.done if d.outcome in ("crash", "hang") or d.cpu > SLOW_S or d.grown > MEMORY_MB
         ]
 
 
