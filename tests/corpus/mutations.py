@@ -262,15 +262,18 @@ def _containers(bases: Bases, rng: random.Random) -> bytes:
 
 
 CARDS = (
-    "SIMPLE XTENSION BITPIX NAXIS NAXIS1 NAXIS2 PCOUNT GCOUNT TFIELDS TFORM1 TFORM2 TFORM3 TTYPE1 TTYPE2 TZERO1 "
-    "TSCAL1 TZERO2 ORDERING COORDSYS NSIDE INDXSCHM DISTMEAN DISTSTD INSTRUME LOGBCI THEAP TDIM1 TNULL1 CREATOR END"
-).split()
+    "SIMPLE", "XTENSION", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "PCOUNT", "GCOUNT", "TFIELDS", "TFORM1",
+    "TFORM2", "TFORM3", "TTYPE1", "TTYPE2", "TZERO1", "TSCAL1", "TZERO2", "ORDERING", "COORDSYS", "NSIDE",
+    "INDXSCHM", "DISTMEAN", "DISTSTD", "INSTRUME", "LOGBCI", "THEAP", "TDIM1", "TNULL1", "CREATOR", "END",
+)  # fmt: skip
 CARD_VALUES = (
-    "1000000000 -1 0 1 2 8 999 1000 9223372036854775808 -9223372036854775808 T F NaN 1E400 -1E400 1D5 1.5 1/2 ' "
-    "'BINTABLE' 'IMAGE' 'K' 'D' '1K' '999999999D' '0D' 'E' 'J' 'B' 'L' 'X' '64X' 'C' 'M' 'PE(10)' 'QD(99)' '1024A' "
-    "'UNIQ' 'PROBDENSITY' 'PROB' 'NUNIQ' 'NESTED' 'RING' 'G' '<!channel>' '' 'H1,L1' \xff\xfe"
-).split()
-CARD_VALUES += ["", "9" * 20, "9" * 69]
+    "1000000000", "-1", "0", "1", "2", "8", "999", "1000", "9223372036854775808", "-9223372036854775808",
+    "T", "F", "NaN", "1E400", "-1E400", "1D5", "1.5", "1/2", "'", "'BINTABLE'", "'IMAGE'", "'K'", "'D'",
+    "'1K'", "'999999999D'", "'0D'", "'E'", "'J'", "'B'", "'L'", "'X'", "'64X'", "'C'", "'M'", "'PE(10)'",
+    "'QD(99)'", "'1024A'", "'UNIQ'", "'PROBDENSITY'", "'PROB'", "'NUNIQ'", "'NESTED'", "'RING'", "'G'",
+    "'<!channel>'", "'H1,L1'",
+    "", "1 / 2", "\xff\xfe", "''''''''", "9" * 20, "9" * 69,
+)  # fmt: skip
 
 
 def _cards(bases: Bases, rng: random.Random) -> bytes:

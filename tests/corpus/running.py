@@ -6,6 +6,7 @@ import multiprocessing
 import resource
 import time
 import traceback
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -108,6 +109,7 @@ class _Watched:
 
 def _try_all(seeds: list[int], shared: Path, pipe: Connection) -> None:
     own, real = made(), published(shared)
+    warnings.simplefilter("error")
     for body in own.payloads:
         trial(body)
     pipe.send(None)
