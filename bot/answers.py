@@ -6,7 +6,7 @@ import asyncio
 import difflib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -53,7 +53,9 @@ class Answers:
         *,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
+        refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
     ) -> None:
+        """`refusal(team, channel, user)` says why somebody may not change what a channel receives."""
         self._store = store
         self._subscriptions = subscriptions
         self._ledger = ledger
@@ -61,6 +63,7 @@ class Answers:
         self._sources = sources
         self._began = time.monotonic()
         self._wake = wake
+        self._refusal = refusal
 
     async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
@@ -71,6 +74,10 @@ class Answers:
         if len(question) > LONGEST_QUESTION:
             return helping.unknown(question[:40] + "…")
         word, _, rest = question.partition(" ")
+        if asker is not None and self._refusal is not None and _changes(word.casefold(), rest):
+            refused = await self._refusal(asker.team_id, asker.channel_id, asker.user_id)
+            if refused is not None:
+                return helping.complaint(refused)
         try:
             message = await self._answer(word.casefold(), rest, question, asker)
         except UnknownWord as error:
@@ -212,6 +219,14 @@ class Answers:
 
 _TO_SHARE = {"latest", "last", "newest", "recent", "status"}
 """Besides ids. What is help, or concerns subscriptions, is for who asked."""
+
+
+_CHANGING = {"subscribe", "sub", "unsubscribe", "unsub", "edit", "pause", "resume"}
+"""What changes what a channel receives; with words behind it, `sites` does too."""
+
+
+def _changes(word: str, rest: str) -> bool:
+    return word in _CHANGING or (word in ("site", "sites") and bool(rest))
 
 
 def _kind(words: str) -> tuple[Category, str | None]:

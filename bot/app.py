@@ -25,6 +25,8 @@ from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
 from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
 from bot.slack.errors import SlackFailure
+from bot.slack.gate import Allowance, protect
+from bot.slack.permission import Permission
 from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
 from bot.sources import Payload, Source
@@ -166,6 +168,7 @@ class Bot:
             clock,
             sources=lambda: [source.status()],
             wake=self.worker.wake,
+            refusal=Permission(settings.who_may_subscribe, self._clients).refusal,
         )
 
     @property
@@ -247,6 +250,7 @@ class Bot:
         self.worker.wake()
         # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
         app = AsyncApp(client=client.web, logger=logging.getLogger("slack_bolt"))
+        protect(app, self._settings.slack_api_url, Allowance(self._settings.commands_per_minute))
         listeners.register(app, self.answers, self._revive, self._observe)
         asker = AsyncWebClient(
             token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
