@@ -163,6 +163,15 @@ class Settings(BaseSettings):
         return self.slack_bot_token.get_secret_value(), self.slack_app_token.get_secret_value()
 
 
+def secret_names() -> list[str]:
+    """Names of the settings that hold a secret, or may: a database's URL has its password in it."""
+    return [
+        str(field.validation_alias or f"GWEVENT_{name.upper()}")
+        for name, field in Settings.model_fields.items()
+        if not field.repr or "SecretStr" in str(field.annotation)
+    ]
+
+
 def unknown_names(env_file: Path | None = Path(".env")) -> list[str]:
     """Names in the environment or the file that begin as ours do and are no setting: misspelled, perhaps."""
     given = set(os.environ) | (set(dotenv_values(env_file)) if env_file and env_file.is_file() else set())
