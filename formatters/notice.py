@@ -26,8 +26,10 @@ RETRACTION = "RETRACTION"
 STAGES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE, RETRACTION)
 """The alert types in the order in which an event's life runs through them."""
 
-SUPEREVENT_ID = re.compile(r"(?P<prefix>[MT]?)(?P<kind>S|GW)(?P<date>\d{6})(?P<suffix>[a-z]+)", re.IGNORECASE)
-"""GraceDB's ID_REGEX: S before naming, GW after; M a mock, T a test."""
+SUPEREVENT_ID = re.compile(
+    r"(?P<prefix>[MT]?)(?P<kind>S|GW)(?P<date>\d{6})(?P<suffix>[a-z]+)", re.IGNORECASE | re.ASCII
+)
+"""GraceDB's ID_REGEX: S before naming, GW after; M a mock, T a test. ASCII alone."""
 
 
 class Category(StrEnum):

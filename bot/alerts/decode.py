@@ -53,7 +53,8 @@ HAND_MADE = "MS181101ab"
 
 _TIME = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[Tt ](?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))?"
-    r" ?(?P<zone>[Zz]|UTC|[+-]\d\d:?\d\d)?"
+    r" ?(?P<zone>[Zz]|UTC|[+-]\d\d:?\d\d)?",
+    re.ASCII,
 )
 _BLANKS = b" \t\n\r\v\f"
 _ROUNDING = 1e-3
