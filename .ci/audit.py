@@ -1,7 +1,7 @@
 """Known vulnerabilities of what gwevent needs to run: python .ci/audit.py INTERPRETER SCRATCH.
 
-INTERPRETER is that of the environment to look at; pip-audit gets one of its own in SCRATCH. Where it, or its data,
-can't be had, that is said and nothing fails; a known vulnerability fails.
+INTERPRETER is that of the environment to look at; pip-audit gets one of its own in SCRATCH. Where it, or its
+data, can't be had, that is said and nothing fails; a known vulnerability fails.
 """
 
 from __future__ import annotations

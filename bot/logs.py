@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -51,7 +51,8 @@ def bounded(
     return entry
 
 
-def _redacted(_: structlog.types.WrappedLogger, __: str, line: str) -> str:
+def _redacted(_: structlog.types.WrappedLogger, __: str, line: Any) -> str:
+    # What comes out of a renderer is a text.
     return redact(line)
 
 

@@ -127,7 +127,7 @@ def _json(body: bytes) -> object:
 
 def _avro(body: bytes) -> object:
     # fastavro.reader unpacks a block whatever it expands to, so the container is taken apart here.
-    stream = io.BytesIO(body)
+    stream = _Metered(body)
     header = _read(stream, _CONTAINER_HEADER)
     schema = _schema(header["meta"].get("avro.schema", b""))
     count, size = _read(stream, "long"), _read(stream, "long")
@@ -136,7 +136,7 @@ def _avro(body: bytes) -> object:
     block, sync = stream.read(max(size, 0)), stream.read(len(header["sync"]))
     if len(block) != size or sync != header["sync"] or stream.read(1):
         raise UndecodablePayload("The payload's Avro isn't one whole block.")
-    return _read(io.BytesIO(_unpack(block, header["meta"].get("avro.codec", b"null"))), schema)
+    return _read(_Metered(_unpack(block, header["meta"].get("avro.codec", b"null"))), schema)
 
 
 def _schema(text: bytes) -> Any:
@@ -151,23 +151,21 @@ def _schema(text: bytes) -> Any:
         raise UndecodablePayload(f"The payload's Avro schema is none ({type(error).__name__}).") from None
 
 
-class _Metered:
-    """A stream that gives out so many pieces; fastavro takes at least one for each value."""
+class _Metered(io.BytesIO):
+    """Bytes that are given out in so many pieces; fastavro takes at least one for each value."""
 
-    def __init__(self, stream: io.BytesIO) -> None:
-        self._stream = stream
-        self._left = MAX_VALUES
+    _left = MAX_VALUES
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int | None = -1) -> bytes:
         self._left -= 1
         if self._left < 0:
             raise UndecodablePayload(_TOO_MANY)
-        return self._stream.read(size)
+        return super().read(size)
 
 
-def _read(stream: io.BytesIO, schema: Any) -> Any:
+def _read(stream: _Metered, schema: Any) -> Any:
     try:
-        return fastavro.schemaless_reader(_Metered(stream), schema, None)
+        return fastavro.schemaless_reader(stream, schema, None)
     except UndecodablePayload:
         raise
     except _AVRO_ERRORS as error:

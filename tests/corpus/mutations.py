@@ -221,7 +221,8 @@ SCHEMAS: tuple[Json, ...] = (
 def opened(body: bytes) -> tuple[dict[str, Any], bytes]:
     """An Avro container's header, and what stands behind it."""
     stream = io.BytesIO(body)
-    return fastavro.schemaless_reader(stream, _AVRO_HEADER, None), stream.read()
+    header: Any = fastavro.schemaless_reader(stream, _AVRO_HEADER, None)
+    return header, stream.read()
 
 
 def closed(header: Mapping[str, Any], rest: bytes) -> bytes:
@@ -235,7 +236,8 @@ def _containers(bases: Bases, rng: random.Random) -> bytes:
     """Change the schema, the codec, the count or the size of an Avro container's only block."""
     header, rest = opened(rng.choice([body for body in bases.payloads if body.startswith(b"Obj\x01")]))
     stream = io.BytesIO(rest)
-    count, size = (fastavro.schemaless_reader(stream, "long", None) for _ in range(2))
+    count: Any = fastavro.schemaless_reader(stream, "long", None)
+    size: Any = fastavro.schemaless_reader(stream, "long", None)
     block = stream.read(size)
     match rng.randrange(4):
         case 0 | 1:
