@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from bot import __version__
 from bot.filters import UnknownWord, parse
+from bot.questions.visibility import Visibility
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
@@ -51,6 +52,7 @@ class Answers:
         ledger: Ledger,
         clock: Callable[[], datetime],
         *,
+        visibility: Visibility,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
         refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
@@ -60,6 +62,7 @@ class Answers:
         self._subscriptions = subscriptions
         self._ledger = ledger
         self._clock = clock
+        self._visibility = visibility
         self._sources = sources
         self._began = time.monotonic()
         self._wake = wake
@@ -102,6 +105,10 @@ class Answers:
                 return await self._recent(rest)
             case "status":
                 return await self._status()
+            case "visible":
+                return await self._visibility.visible(rest, asker)
+            case "sites":
+                return await self._visibility.sites(rest, asker)
             case "subscribe" | "sub":
                 return await self._subscribe(rest, asker)
             case "unsubscribe" | "unsub":
@@ -217,7 +224,7 @@ class Answers:
         return subscription.listed(await self._subscriptions.of_channel(asker.team_id, asker.channel_id))
 
 
-_TO_SHARE = {"latest", "last", "newest", "recent", "status"}
+_TO_SHARE = {"latest", "last", "newest", "recent", "status", "visible"}
 """Besides ids. What is help, or concerns subscriptions, is for who asked."""
 
 

@@ -18,8 +18,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers
 from bot.http import HttpServer
+from bot.maps import StoredMaps
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
+from bot.questions.visibility import Visibility
 from bot.settings import Settings, SettingsError
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
@@ -37,8 +39,10 @@ from bot.store.deliveries import Ledger
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.pictures import PictureStore
+from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.visibility import Visibilities
 
 STOP_S = 3.5
 PURGE_EVERY_S = 3_600.0
@@ -65,6 +69,12 @@ class Rooms:
         self.observers = Observers(database)
         self.pictures = PictureStore(database)
         self.mentions = Mentions(database)
+        self.sites = Sites(database)
+        self.visibilities = Visibilities(StoredMaps(self.store))
+
+    def visibility(self, clock: Callable[[], datetime]) -> Visibility:
+        """What answers what is visible."""
+        return Visibility(self.store, self.visibilities, self.sites, clock)
 
     def worker(
         self,
@@ -89,6 +99,8 @@ class Rooms:
             self.observers,
             self.pictures,
             self.mentions,
+            self.sites,
+            self.visibilities,
             permalink,
             public_url,
         )
@@ -166,6 +178,7 @@ class Bot:
             rooms.subscriptions,
             rooms.ledger,
             clock,
+            visibility=rooms.visibility(clock),
             sources=lambda: [source.status()],
             wake=self.worker.wake,
             refusal=Permission(settings.who_may_subscribe, self._clients).refusal,

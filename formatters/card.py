@@ -6,11 +6,22 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
-from formatters import blocks, candidate, names, quantities
+from formatters import blocks, candidate, names, quantities, visibility
 from formatters.message import Block, Message
-from formatters.mrkdwn import HEADER_MAX, NAME_MAX, bold, escape, mentions, plain, struck, web_url
+from formatters.mrkdwn import (
+    HEADER_MAX,
+    NAME_MAX,
+    SECTION_MAX,
+    bold,
+    escape,
+    mentions,
+    plain,
+    struck,
+    web_url,
+)
 from formatters.notice import EARLYWARNING, PRELIMINARY, Category, Event, Notice
 from formatters.superevent import Superevent
+from formatters.visibility import Tonight
 
 # Longer than this between notice and receipt is an archive being read, not a delay.
 _LIVE = timedelta(hours=24)
@@ -39,6 +50,8 @@ class ChannelView:
     """Slack's ids of the people who said in this channel that they observe, in that order."""
     mention: tuple[str, ...] = ()
     """Whom the message notifies, as Slack writes them; empty for everything but a root's first post."""
+    tonight: Tonight | None = None
+    """What the channel's sites can observe of the newest map; None where there are none, or no map."""
     root: bool = False
     """Whether it is a channel's root message, which has the button "I'm observing"; an answer hasn't."""
 
@@ -208,6 +221,10 @@ def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelVie
     coincidence = candidate.coincidence_lines(notice)
     if coincidence:
         shown.append(blocks.section(bold(escape(coincidence[0])), *map(escape, coincidence[1:])))
+    if view.tonight is not None:
+        shown.append(
+            blocks.section(escape(f"Your sites tonight: {visibility.line(view.tonight)}", SECTION_MAX))
+        )
     shown.append(_small_print(superevent, notice, event))
     if view.picture is not None:
         shown.append(blocks.image(view.picture.alt_text, file_id=view.picture.file_id, url=view.picture.url))

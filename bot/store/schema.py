@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -222,4 +223,31 @@ pictures = Table(
     Column("reason", Text),
     UniqueConstraint("team_id", "notice_id"),
     sqlite_autoincrement=True,
+)
+
+channel_sites = Table(
+    "channel_sites",
+    metadata,
+    Column("team_id", String(32), primary_key=True),
+    Column("channel_id", String(32), primary_key=True),
+    # The name as it is compared, so that no channel has the same site twice.
+    Column("folded", String(64), primary_key=True),
+    # Counts up in a channel: its sites are listed as they were added.
+    Column("ordinal", Integer, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("latitude", Float, nullable=False),
+    Column("longitude", Float, nullable=False),
+    Column("height", Float, nullable=False),
+    Column("radio", Boolean, nullable=False),
+    Column("zone", String(64)),
+)
+
+channel_conditions = Table(
+    "channel_conditions",
+    metadata,
+    Column("team_id", String(32), primary_key=True),
+    Column("channel_id", String(32), primary_key=True),
+    # When something counts as observable, in degrees; a row exists where a channel chose for itself.
+    Column("altitude", Float, nullable=False),
+    Column("darkness", Float, nullable=False),
 )

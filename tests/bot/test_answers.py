@@ -27,8 +27,14 @@ ASKER = Asker(TEAM, "C1", "U0ASKER")
 
 
 def answers(rooms: Rooms, clock: Clock | None = None, sources: Sequence[SourceStatus] = ()) -> Answers:
+    now = clock or Clock()
     return Answers(
-        rooms.store, rooms.subscriptions, rooms.ledger, clock or Clock(), sources=lambda: list(sources)
+        rooms.store,
+        rooms.subscriptions,
+        rooms.ledger,
+        now,
+        visibility=rooms.visibility(now),
+        sources=lambda: list(sources),
     )
 
 

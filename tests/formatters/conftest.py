@@ -148,6 +148,11 @@ def validated(message: Message) -> Message:
 
 
 def _parsed(block: dict[str, Any]) -> slackblocks.Block:
+    if block["type"] == "table":
+        assert {cell["type"] for row in block["rows"] for cell in row} == {"raw_text"}
+        assert len({len(row) for row in block["rows"]}) == 1
+        rows: Any = [[slackblocks.RawText(cell["text"]) for cell in row] for row in block["rows"]]
+        return slackblocks.TableBlock(rows, block_id=block["block_id"])
     if block["type"] != "actions":
         return slackblocks.Block.from_dict(block)
     # The library can't read elements back yet, so it gets to build them.
@@ -177,7 +182,7 @@ def _well_formed(text: str, mentions: tuple[str, ...]) -> None:
 def texts(value: Any, kind: str | None = None) -> list[str]:
     """All texts of a block, or those of one kind."""
     if isinstance(value, dict):
-        if value.get("type") in ("mrkdwn", "plain_text"):
+        if value.get("type") in ("mrkdwn", "plain_text", "raw_text"):
             return [value["text"]] if kind in (None, value["type"]) else []
         return [text for item in value.values() for text in texts(item, kind)]
     if isinstance(value, list):
