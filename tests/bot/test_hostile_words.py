@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bot.alerts.decode import MAX_PAYLOAD, UndecodablePayload, decode, notice_of
 from bot.alerts.record import read_record
 from bot.alerts.samples import bns, mock, odd
-from bot.answers import Answers, Asker
+from bot.answers import Asker
 from bot.app import Rooms
 from bot.filters import UnknownWord, parse
 from bot.settings import Settings, SettingsError
@@ -25,7 +25,8 @@ from formatters.card import ChannelView
 from formatters.message import Message
 from formatters.notice import Notice, canonical_id
 from formatters.superevent import Superevent
-from tests.bot.house import TEAM, Clock, made, take
+from tests.bot.house import TEAM, made, take
+from tests.bot.test_answers import answers
 from tests.pings import pings
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -36,6 +37,10 @@ PIECES = (
     "😀", ":boom:", "<!date^1^{date}^http://evil.example|x>", " ", "a", "S241126dm", "<<!channel>>",
     "<!chan", "nel>",
     "\u200b", "\ud800", "%s", "{0}", "http://evil.example",
+)  # fmt: skip
+WORDS = (
+    "latest", "recent", "status", "sites", "add", "visible", "subscribe", "unsubscribe", "notify", "if", "NS", "CBC",
+    "-1", "S241126dm",
 )  # fmt: skip
 hostile = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
 quick = partial(settings, deadline=None, suppress_health_check=list(HealthCheck))
@@ -124,24 +129,20 @@ def test_the_reason_for_a_refusal_pings_nobody(words: str, in_codec: bool) -> No
 @quick(max_examples=120)
 @given(
     st.lists(
-        st.sampled_from(
-            ("latest", "recent", "status", "subscribe", "unsubscribe", "notify", "if", "NS", "CBC", "-1")
-        )
-        | hostile
-        | st.text(max_size=30),
+        st.sampled_from(WORDS) | hostile | st.text(max_size=30),
         max_size=7,
     ).map(" ".join)
 )
-async def test_whatever_is_asked_gets_words_that_ping_nobody(rooms: Rooms, clock: Clock, words: str) -> None:
+async def test_whatever_is_asked_gets_words_that_ping_nobody(rooms: Rooms, words: str) -> None:
     if not await rooms.store.ids():
         await take(rooms, made())
-    answers = Answers(rooms.store, rooms.subscriptions, rooms.ledger, clock)
+    asked = answers(rooms)
     # From the terminal: there subscribing says only that it belongs to Slack.
-    assert pings(await answers.answer(words, None)) == []
+    assert pings(await asked.answer(words, None)) == []
     asker = Asker(TEAM, "C1", "U1")
     for shared in (False, True):
         if "sub" not in words.casefold():
-            message = await answers.answer(words, asker, shared=shared)
+            message = await asked.answer(words, asker, shared=shared)
             assert message.text and [p for p in pings(message) if p not in ("<@U1>", "@U1")] == []
 
 

@@ -50,7 +50,15 @@ def main() -> int:
     real = "with" if SHARED_NOTICES.is_dir() else "without"
     print(f"{count:,} payloads, {workers} processes, {real} the published notices …", flush=True)
     began = time.monotonic()
-    report = run(range(count), workers=workers)
+    told = 0
+
+    def progress(done: int) -> None:
+        nonlocal told
+        if done * 10 // count > told:
+            told = done * 10 // count
+            print(f"{done:,} done", file=sys.stderr, flush=True)
+
+    report = run(range(count), workers=workers, progress=progress)
     print(f"\n{table(report)}\nTook {time.monotonic() - began:,.0f} s.")
     for fault in report.faults[:20]:
         print(f"\nseed {fault.seed}: {fault.kind}: {fault.outcome}, {fault.cpu:.2f} s, {fault.grown} MB")

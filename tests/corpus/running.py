@@ -7,7 +7,7 @@ import resource
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -54,13 +54,20 @@ class Report:
         ]
 
 
-def run(seeds: Sequence[int], *, workers: int = 1, shared: Path = SHARED_NOTICES) -> Report:
-    """Try the payloads of these seeds, dealt out to so many processes."""
+def run(
+    seeds: Sequence[int],
+    *,
+    workers: int = 1,
+    shared: Path = SHARED_NOTICES,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """Try the payloads of these seeds, dealt out to so many processes; `progress` hears how many are done."""
     report = Report()
     watched = [_Watched(list(seeds[n::workers]), shared) for n in range(workers)]
     while running := [w for w in watched if w.left]:
         for worker in running:
             worker.watch(report)
+        progress(len(report.done))
         wait([worker.pipe for worker in running if worker.left], timeout=1.0)
     report.done.sort(key=lambda done: done.seed)
     return report
