@@ -12,13 +12,16 @@ from datetime import datetime, timedelta
 
 from bot import __version__
 from bot.filters import UnknownWord, parse
+from bot.questions.details import Detail, Details
+from bot.questions.events import Events, NoSuchEvent
+from bot.questions.position import Positions
 from bot.questions.visibility import Visibility
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
-from formatters import answer, card, recent, status, subscription
+from formatters import answer, card, mrkdwn, recent, status, subscription
 from formatters import help as helping
 from formatters.card import ChannelView
 from formatters.message import Message
@@ -52,12 +55,16 @@ class Answers:
         ledger: Ledger,
         clock: Callable[[], datetime],
         *,
+        events: Events,
         visibility: Visibility,
+        positions: Positions,
+        details: Details,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
         refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
     ) -> None:
         """`refusal(team, channel, user)` says why somebody may not change what a channel receives."""
+        self._events = events
         self._store = store
         self._subscriptions = subscriptions
         self._ledger = ledger
@@ -67,6 +74,8 @@ class Answers:
         self._began = time.monotonic()
         self._wake = wake
         self._refusal = refusal
+        self._positions = positions
+        self._details = details
 
     async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
@@ -74,9 +83,13 @@ class Answers:
         Whatever is asked gets words: nonsense gets help, a store in trouble gets a sentence.
         """
         question = " ".join(text.split())
-        if len(question) > LONGEST_QUESTION:
-            return helping.unknown(question[:40] + "…")
         word, _, rest = question.partition(" ")
+        lines = word.casefold() in _BY_LINES
+        if len(question) > LONGEST_QUESTION and not lines:
+            return helping.unknown(question[:40] + "…")
+        if lines:
+            question = text.strip()
+            rest = question[len(word) :]
         if asker is not None and self._refusal is not None and _changes(word.casefold(), rest):
             refused = await self._refusal(asker.team_id, asker.channel_id, asker.user_id)
             if refused is not None:
@@ -85,13 +98,21 @@ class Answers:
             message = await self._answer(word.casefold(), rest, question, asker)
         except UnknownWord as error:
             return helping.complaint(str(error))
+        except NoSuchEvent as error:
+            return await self._near(error.superevent_id, error.looked_up)
         except StoreUnavailable:
             return helping.complaint(
                 "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
             )
         if shared and asker is not None:
             return answer.as_of(message, asker.user_id, self._clock())
-        if asker is None or not (word.casefold() in _TO_SHARE or canonical_id(question)):
+        if asker is None or not (word.casefold() in _TO_SHARE or canonical_id(word)):
+            return message
+        if answer.holds_file(message):
+            # Who presses the button is answered where Slack takes no files.
+            return message
+        if mrkdwn.width(question) > mrkdwn.BUTTON_VALUE_MAX:
+            # The button asks again, and couldn't hold the question.
             return message
         return answer.shareable(message, question)
 
@@ -105,6 +126,8 @@ class Answers:
                 return await self._recent(rest)
             case "status":
                 return await self._status()
+            case "check":
+                return await self._positions.answer(rest)
             case "visible":
                 return await self._visibility.visible(rest, asker)
             case "sites":
@@ -118,21 +141,30 @@ class Answers:
         superevent_id = canonical_id(question)
         if superevent_id is not None:
             return await self._event(superevent_id)
+        superevent_id = canonical_id(word)
+        if superevent_id is not None:
+            return await self._detail(superevent_id, rest.casefold(), asker)
         if re.fullmatch(r"[mt]?(s|gw)\d.*|\d{6}\w+", word) and not rest:
             return await self._near(question)
         return helping.unknown(question)
 
     async def _event(self, superevent_id: str) -> Message:
-        superevent = await self._store.superevent(superevent_id)
-        if superevent is None:
-            return await self._near(superevent_id)
-        return card.root(superevent, ChannelView())
+        return card.root(await self._events.of(superevent_id), ChannelView())
 
-    async def _near(self, asked: str) -> Message:
+    async def _detail(self, superevent_id: str, words: str, asker: Asker | None) -> Message:
+        try:
+            detail = Detail(words)
+        except ValueError as error:
+            choices = ", ".join(Detail)
+            raise UnknownWord(f'After an event\'s id comes one of {choices}, not "{words[:80]}".') from error
+        superevent = await self._events.of(superevent_id)
+        return await self._details.answer(superevent, detail, None if asker is None else asker.team_id)
+
+    async def _near(self, asked: str, looked_up: str | None = None) -> Message:
         ids = await self._store.ids()
         folded = {known.casefold(): known for known in ids}
         near = difflib.get_close_matches(asked.casefold(), folded, n=3, cutoff=0.75)
-        return helping.no_such_event(asked, [folded[name] for name in near])
+        return helping.no_such_event(asked, [folded[name] for name in near], looked_up)
 
     async def _latest(self, rest: str) -> Message:
         category, group = _kind(rest)
@@ -224,7 +256,10 @@ class Answers:
         return subscription.listed(await self._subscriptions.of_channel(asker.team_id, asker.channel_id))
 
 
-_TO_SHARE = {"latest", "last", "newest", "recent", "status", "visible"}
+_BY_LINES = {"check"}
+"""Whose lines mean something; elsewhere a line end is a blank."""
+
+_TO_SHARE = {"latest", "last", "newest", "recent", "status", "check", "visible"}
 """Besides ids. What is help, or concerns subscriptions, is for who asked."""
 
 

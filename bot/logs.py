@@ -19,6 +19,8 @@ LIBRARIES = (
     "aiosqlite",
     "alembic",
     "asyncio",
+    "httpx",
+    "httpcore",
     "sqlalchemy",
 )
 
