@@ -39,8 +39,8 @@ PIECES = (
     "\u200b", "\ud800", "%s", "{0}", "http://evil.example",
 )  # fmt: skip
 WORDS = (
-    "latest", "recent", "status", "sites", "add", "visible", "check", "subscribe", "unsubscribe", "notify", "if",
-    "NS", "CBC", "-1", "S241126dm",
+    "latest", "recent", "status", "sites", "add", "visible", "check", "subscribe", "unsubscribe", "notify",
+    "if", "NS", "CBC", "-1", "S241126dm",
 )  # fmt: skip
 hostile = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
 quick = partial(settings, deadline=None, suppress_health_check=list(HealthCheck))
