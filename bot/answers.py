@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot import __version__
@@ -52,7 +52,9 @@ class Answers:
         details: Details,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
+        refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
     ) -> None:
+        """`refusal(team, channel, user)` says why somebody may not change what a channel receives."""
         self._events = events
         self._store = store
         self._subscriptions = subscriptions
@@ -61,6 +63,7 @@ class Answers:
         self._visibility = visibility
         self._sources = sources
         self._began = time.monotonic()
+        self._refusal = refusal
         self._positions = positions
         self._details = details
         self._choosing = choosing
@@ -83,6 +86,10 @@ class Answers:
         if lines:
             question = text.strip()
             rest = question[len(word) :]
+        if asker is not None and self._refusal is not None and _changes(word.casefold(), rest):
+            refused = await self._refusal(asker.team_id, asker.channel_id, asker.user_id)
+            if refused is not None:
+                return helping.complaint(refused)
         try:
             message = await self._answer(word.casefold(), rest, question, asker)
         except UnknownWord as error:
@@ -210,6 +217,14 @@ _TO_SHARE = frozenset(
     {"latest", "last", "newest", "recent", "search", "find", "test", "status", "check", "visible"}
 )
 """Besides ids. What is help, or concerns subscriptions, is for who asked."""
+
+
+_CHANGING = {"subscribe", "sub", "unsubscribe", "unsub", "edit", "pause", "resume"}
+"""What changes what a channel receives; with words behind it, `sites` does too."""
+
+
+def _changes(word: str, rest: str) -> bool:
+    return word in _CHANGING or (word in ("site", "sites") and bool(rest))
 
 
 def _kind(words: str) -> tuple[Category, str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -35,7 +35,9 @@ from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
 from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
 from bot.slack.errors import SlackFailure
+from bot.slack.gate import Allowance, protect
 from bot.slack.illustrations import Illustrations
+from bot.slack.permission import Permission
 from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
 from bot.sources import Payload, Source, SourceStatus
@@ -107,11 +109,13 @@ class Rooms:
         illustrate: Illustrate | None = None,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
+        refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
     ) -> Answers:
         """What answers every question.
 
         `archive` is where events are looked up that were never received; `illustrate` draws maps for
-        Slack; `sources` are reported by `status`; `wake` says that deliveries are due.
+        Slack; `sources` are reported by `status`; `wake` says that deliveries are due; `refusal(team,
+        channel, user)` says why somebody may not change what a channel receives.
         """
         events = Events(self.store, archive, clock)
         return Answers(
@@ -126,6 +130,7 @@ class Rooms:
             details=Details(self.maps, illustrate),
             sources=sources,
             wake=wake,
+            refusal=refusal,
         )
 
     def worker(
@@ -254,6 +259,7 @@ class Bot:
             illustrate=Illustrations(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
             sources=lambda: [source.status()],
             wake=self.worker.wake,
+            refusal=Permission(settings.who_may_subscribe, self._clients).refusal,
         )
 
     @property
@@ -342,6 +348,7 @@ class Bot:
         self.worker.wake()
         # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
         app = AsyncApp(client=client.web, logger=logging.getLogger("slack_bolt"))
+        protect(app, self._settings.slack_api_url, Allowance(self._settings.commands_per_minute))
         listeners.register(app, self.answers, self._revive, self._observe, self._show)
         asker = AsyncWebClient(
             token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]

@@ -330,6 +330,9 @@ def _run(work: Coroutine[Any, Any, Any], *, settings_for_logs: Any = None) -> An
         logs.configure("WARNING", "console")
     else:
         logs.configure(settings_for_logs.log_level, settings_for_logs.log_format)
+        from bot import exposure
+
+        exposure.warn()
     try:
         return asyncio.run(work)
     except (SettingsError, SourceConfigError, BadDatabaseUrl, StoreUnavailable, GraceDbError) as error:

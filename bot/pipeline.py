@@ -60,9 +60,10 @@ class Pipeline:
         """Take one payload in. Raises StoreUnavailable only: then it must not be acknowledged."""
         received = self._clock()
         superevent_id: str | None = None
+        alert_type: str | None = None
         try:
             notice = await asyncio.to_thread(self._decode, body)
-            superevent_id = notice.superevent_id
+            superevent_id, alert_type = notice.superevent_id, notice.alert_type
             return await self._record(notice, body, origin, received)
         except UndecodablePayload as error:
             reason, superevent_id = error.reason, error.superevent_id
@@ -71,7 +72,12 @@ class Pipeline:
         except Exception as error:
             # The guard of law 6: whatever is wrong with one payload, or with gwevent when it meets it, the
             # next alert goes out.
-            log.exception("payload_broke_gwevent", origin=origin.detail, superevent_id=superevent_id)
+            log.exception(
+                "payload_broke_gwevent",
+                origin=origin.detail,
+                superevent_id=superevent_id,
+                alert_type=alert_type,
+            )
             reason = f"gwevent met a fault of its own ({type(error).__name__})."
         return await self._quarantine(body, origin, reason, superevent_id, received)
 

@@ -31,8 +31,10 @@ GRACEDB = "GRACEDB"
 ASSEMBLED_FROM = "assembled_from"
 """The key under which such a record names what it was made of."""
 
-SUPEREVENT_ID = re.compile(r"(?P<prefix>[MT]?)(?P<kind>S|GW)(?P<date>\d{6})(?P<suffix>[a-z]+)", re.IGNORECASE)
-"""GraceDB's ID_REGEX: S before naming, GW after; M a mock, T a test."""
+SUPEREVENT_ID = re.compile(
+    r"(?P<prefix>[MT]?)(?P<kind>S|GW)(?P<date>\d{6})(?P<suffix>[a-z]+)", re.IGNORECASE | re.ASCII
+)
+"""GraceDB's ID_REGEX: S before naming, GW after; M a mock, T a test. ASCII alone."""
 
 
 class Category(StrEnum):
