@@ -13,6 +13,9 @@ from bot.asking import site_name
 from bot.filters import UnknownWord, parse
 from bot.questions.asker import Asker as Asker
 from bot.questions.choosing import Choosing
+from bot.questions.details import Detail, Details
+from bot.questions.events import Events, NoSuchEvent
+from bot.questions.position import Positions
 from bot.questions.subscribing import Subscribing
 from bot.questions.visibility import Visibility
 from bot.sources import SourceStatus
@@ -20,7 +23,7 @@ from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
-from formatters import answer, card, recent, status
+from formatters import answer, card, mrkdwn, recent, status
 from formatters import help as helping
 from formatters.card import ChannelView
 from formatters.message import Message
@@ -43,10 +46,14 @@ class Answers:
         clock: Callable[[], datetime],
         *,
         choosing: Choosing,
+        events: Events,
         visibility: Visibility,
+        positions: Positions,
+        details: Details,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
+        self._events = events
         self._store = store
         self._subscriptions = subscriptions
         self._ledger = ledger
@@ -56,6 +63,8 @@ class Answers:
         self._began = time.monotonic()
         self._choosing = choosing
         self._subscribing = Subscribing(subscriptions, clock, wake, site_name)
+        self._positions = positions
+        self._details = details
 
     async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
@@ -63,24 +72,36 @@ class Answers:
         Whatever is asked gets words: nonsense gets help, a store in trouble gets a sentence.
         """
         question = " ".join(text.split())
-        if len(question) > LONGEST_QUESTION and " " not in question[:40]:
-            return helping.unknown(question[:40] + "…")
-        if len(question) > LONGEST_QUESTION:
+        word, _, rest = question.partition(" ")
+        lines = word.casefold() in _BY_LINES
+        if len(question) > LONGEST_QUESTION and not lines:
+            if " " not in question[:40]:
+                return helping.unknown(question[:40] + "…")
             return helping.complaint(
                 f"A question has at most {LONGEST_QUESTION:,} characters, and this one has {len(question):,}."
             )
-        word, _, rest = question.partition(" ")
+        if lines:
+            question = text.strip()
+            rest = question[len(word) :]
         try:
             message = await self._answer(word.casefold(), rest, question, asker)
         except UnknownWord as error:
             return helping.complaint(str(error))
+        except NoSuchEvent as error:
+            return await self._near(error.superevent_id, error.looked_up)
         except StoreUnavailable:
             return helping.complaint(
                 "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
             )
         if shared and asker is not None:
             return answer.as_of(message, asker.user_id, self._clock())
-        if asker is None or not (word.casefold() in _TO_SHARE or canonical_id(question)):
+        if asker is None or not (word.casefold() in _TO_SHARE or canonical_id(word)):
+            return message
+        if answer.holds_file(message):
+            # Who presses the button is answered where Slack takes no files.
+            return message
+        if mrkdwn.width(question) > mrkdwn.BUTTON_VALUE_MAX:
+            # The button asks again, and couldn't hold the question.
             return message
         return answer.shareable(message, question)
 
@@ -99,6 +120,8 @@ class Answers:
                 return await self._choosing.search(rest)
             case "test":
                 return await self._choosing.test(rest)
+            case "check":
+                return await self._positions.answer(rest)
             case "visible":
                 return await self._visibility.visible(rest, asker)
             case "sites":
@@ -118,21 +141,30 @@ class Answers:
         superevent_id = canonical_id(question)
         if superevent_id is not None:
             return await self._event(superevent_id)
+        superevent_id = canonical_id(word)
+        if superevent_id is not None:
+            return await self._detail(superevent_id, rest.casefold(), asker)
         if re.fullmatch(r"[mt]?(s|gw)\d.*|\d{6}\w+", word) and not rest:
             return await self._near(question)
         return helping.unknown(question)
 
     async def _event(self, superevent_id: str) -> Message:
-        superevent = await self._store.superevent(superevent_id)
-        if superevent is None:
-            return await self._near(superevent_id)
-        return card.root(superevent, ChannelView())
+        return card.root(await self._events.of(superevent_id), ChannelView())
 
-    async def _near(self, asked: str) -> Message:
+    async def _detail(self, superevent_id: str, words: str, asker: Asker | None) -> Message:
+        try:
+            detail = Detail(words)
+        except ValueError as error:
+            choices = ", ".join(Detail)
+            raise UnknownWord(f'After an event\'s id comes one of {choices}, not "{words[:80]}".') from error
+        superevent = await self._events.of(superevent_id)
+        return await self._details.answer(superevent, detail, None if asker is None else asker.team_id)
+
+    async def _near(self, asked: str, looked_up: str | None = None) -> Message:
         ids = await self._store.ids()
         folded = {known.casefold(): known for known in ids}
         near = difflib.get_close_matches(asked.casefold(), folded, n=3, cutoff=0.75)
-        return helping.no_such_event(asked, [folded[name] for name in near])
+        return helping.no_such_event(asked, [folded[name] for name in near], looked_up)
 
     async def _recent(self, rest: str) -> Message:
         words = rest.split()
@@ -171,7 +203,10 @@ class Answers:
         )
 
 
-_TO_SHARE = {"latest", "last", "newest", "recent", "search", "find", "test", "status", "visible"}
+_BY_LINES = {"check"}
+"""Whose lines mean something; elsewhere a line end is a blank."""
+
+_TO_SHARE = {"latest", "last", "newest", "recent", "search", "find", "test", "status", "check", "visible"}
 """Besides ids. What is help, or concerns subscriptions, is for who asked."""
 
 

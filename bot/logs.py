@@ -18,6 +18,8 @@ LIBRARIES = (
     "aiosqlite",
     "alembic",
     "asyncio",
+    "httpx",
+    "httpcore",
     "sqlalchemy",
 )
 

@@ -76,7 +76,7 @@ class Pipeline:
         return await self._quarantine(body, origin, reason, superevent_id, received)
 
     async def _record(self, notice: Notice, body: bytes, origin: Origin, received: datetime) -> Handled:
-        notice = replace(notice, received=received)
+        notice = replace(notice, received=received, archive=origin.archive)
         bound = log.bind(
             superevent_id=notice.superevent_id, alert_type=notice.alert_type, origin=origin.detail
         )
@@ -93,7 +93,7 @@ class Pipeline:
             bound.info("notice_stored", intents=recorded.intents, bytes=len(body))
             self._wake()
             return Handled.STORED
-        if recorded.conflict:
+        if recorded.conflict and origin.archive is None:
             # Law 3 takes the key's word that it is a repeat; the payload is kept for who wants to look.
             reason = "It has the type and time of a notice already stored, and says something else."
             return await self._quarantine(body, origin, reason, None, received)

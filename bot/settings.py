@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     kafka_url: str = "kafka://kafka.scimma.org/igwn.gwalert"
     kafka_group: str | None = None
     kafka_auth: Literal["hop", "off"] = "hop"
+    gracedb_url: str | None = "https://gracedb.ligo.org/api/"
+    """Where events are looked up that were never received; None ("off"): nowhere."""
+    broker_keeps_days: float = Field(default=28, gt=0, le=3_650)
+    """How long the broker keeps messages; a longer silence left a gap, which GraceDB fills."""
     max_age_hours: float = Field(default=24, gt=0, le=876_000)
     """A notice older than this by `time_created` opens no root message."""
     mock_payload_days: float = Field(default=7, gt=0, le=36_500)
@@ -86,9 +90,16 @@ class Settings(BaseSettings):
             raise ValueError("it must be an https address")
         return None if value is None else value.rstrip("/")
 
-    @field_validator("slack_api_url")
+    @field_validator("gracedb_url", mode="before")
     @classmethod
-    def _slack_api_url(cls, value: str) -> str:
+    def _off_is_none(cls, value: object) -> object:
+        return None if isinstance(value, str) and value.strip().casefold() in ("", "off") else value
+
+    @field_validator("slack_api_url", "gracedb_url")
+    @classmethod
+    def _api_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         try:
             parts = urlsplit(value)
             local = parts.hostname in ("127.0.0.1", "localhost", "::1")

@@ -11,8 +11,10 @@ from formatters.mrkdwn import escape, plain
 COMMANDS = (
     ("latest [filter] [mock]", "the newest event that fits, like latest BNS"),
     ("<id>", "one event, like S241125n or MS181101ab"),
+    ("<id> history|map|json|moc", "all its notices; the picture; the record; the 90 % region for Aladin"),
     ("recent [N]", "the last N events"),
     ("search [filter] [since 2023-05] [until …]", "all events that fit"),
+    ("check <RA> <Dec> [40 Mpc|z=0.01] [<id>]", "where a position lies in its maps; many, a line each"),
     ("status", "whether notices arrive, and what waits"),
     ("visible [site…] [id]", "what can be observed tonight, from the channel's sites or those named"),
     ("sites [add|remove Palomar]", "the channel's sites, which its messages then speak of"),
@@ -81,9 +83,14 @@ def unknown(word: str) -> Message:
     )
 
 
-def no_such_event(superevent_id: str, near: Sequence[str]) -> Message:
-    """The answer to an id of which nothing was received, with ids that look like it."""
+def no_such_event(superevent_id: str, near: Sequence[str], looked_up: str | None = None) -> Message:
+    """The answer to an id of which nothing was received, with ids that look like it.
+
+    `looked_up` is the sentence that says why the archive has none either; None if it wasn't asked.
+    """
     said = f"No notice of {escape(plain(superevent_id))} was received."
+    if looked_up is not None:
+        said += f" {escape(looked_up)}"
     if near:
         said += f" Did you mean {_or([escape(plain(name)) for name in near])}?"
     return blocks.message(said, blocks.section(said))

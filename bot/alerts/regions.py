@@ -50,7 +50,7 @@ def labels(order: Integers, ipix: Integers) -> Integers:
 
     Orders and NESTED indices of disjoint tiles, in order of their place on the nested curve.
     """
-    merged_order, merged_ipix = _merged(order, ipix)
+    merged_order, merged_ipix = merged(order, ipix)
     label = _components(merged_order.size, *_contacts(merged_order, merged_ipix))
     holder = np.searchsorted(_start(merged_order, merged_ipix), _start(order, ipix), side="right") - 1
     numbers: Integers = np.unique(label[holder], return_inverse=True)[1]
@@ -89,7 +89,7 @@ def _start(order: Integers, ipix: Integers) -> Integers:
     return ipix << 2 * (_MAX_ORDER - order)
 
 
-def _merged(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
+def merged(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
     """Replace four quarters by the tile they make, until none are left: only a region's rim stays fine."""
     for level in range(int(order.max()), 0, -1):
         fine = np.flatnonzero(order == level)

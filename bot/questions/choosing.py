@@ -101,7 +101,7 @@ class Choosing:
         return matching.tested(await self.brought(parse(words, self._sites)), self._clock())
 
     async def brought(self, wish: Wish) -> matching.Matching:
-        """Which events a subscription would have brought; its switches widen, whom it mentions is no matter."""
+        """Which events a subscription would have brought; its switches widen, mentions don't count."""
         asked = [Category.REAL]
         asked += [c for c in (Category.MOCK, Category.TEST) if getattr(wish, c.value)]
         return await self._matching(wish.what, wish, await self._choose(wish, asked, widens=True))

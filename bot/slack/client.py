@@ -27,6 +27,8 @@ from formatters.message import Message
 METADATA_EVENT = "gwevent_delivery"
 TIMEOUT_S = 15
 UPLOAD_TIMEOUT_S = 30
+FILE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Between attempts to show a file to somebody who waits for it; Slack takes a few seconds to be ready."""
 ALT_TEXT_MAX = 1_000
 """Of a file; a block's may be longer (docs.slack.dev/reference/methods/files.getUploadURLExternal)."""
 READING = frozenset(
@@ -109,6 +111,26 @@ class SlackClient:
             "unfurl_media": False,
         }
         return str((await self._or_words_alone("chat.postMessage", body, message))["ts"])
+
+    async def show(self, channel: str, user: str, message: Message, *, thread_ts: str | None = None) -> None:
+        """Show a message to one person; words alone if Slack refuses what goes with them.
+
+        A picture that Slack can't show yet is waited for a while.
+        """
+        body = {
+            "channel": channel,
+            "user": user,
+            "text": message.text,
+            "blocks": list(message.blocks) or None,
+            "thread_ts": thread_ts,
+        }
+        for pause in FILE_PAUSES_S:
+            try:
+                await self._or_words_alone("chat.postEphemeral", body, message)
+                return
+            except FileNotReady:
+                await asyncio.sleep(pause)
+        await self._or_words_alone("chat.postEphemeral", body, message)
 
     async def edit(self, channel: str, ts: str, message: Message) -> None:
         """Bring a message to a newer state; its metadata stays. Raises FileNotReady."""

@@ -32,16 +32,7 @@ ASKER = Asker(TEAM, "C1", "U0ASKER")
 
 
 def answers(rooms: Rooms, clock: Clock | None = None, sources: Sequence[SourceStatus] = ()) -> Answers:
-    now = clock or Clock()
-    return Answers(
-        rooms.store,
-        rooms.subscriptions,
-        rooms.ledger,
-        now,
-        choosing=rooms.choosing(now),
-        visibility=rooms.visibility(now),
-        sources=lambda: list(sources),
-    )
+    return rooms.answers(clock or Clock(), sources=lambda: list(sources))
 
 
 async def said(rooms: Rooms, words: str, asker: Asker | None = None) -> str:

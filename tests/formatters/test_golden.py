@@ -20,7 +20,7 @@ from formatters import (
 )
 from formatters.filter import Cone, Detector, External, Far, Named, Near, Number, Op, Site, VisibleFrom
 from formatters.message import Message
-from formatters.notice import Notice
+from formatters.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, Notice
 from formatters.superevent import Superevent
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
@@ -62,6 +62,33 @@ def test_cards_and_replies(
         golden(f"{kind}-{number}-card", check(card.root(then, VIEW)))
         if number > 1:
             golden(f"{kind}-{number}-reply", check(update.reply(then, notice)))
+
+
+def test_from_gracedb(
+    stories: dict[str, list[Notice]],
+    check: Callable[[Message], Message],
+    golden: Callable[[str, Message], None],
+) -> None:
+    looked_up = [replace(notice, archive="GraceDB") for notice in stories["bns"]]
+    golden("gracedb-notice-card", check(card.root(Superevent.of(looked_up[:3]), VIEW)))
+    facts = replace(
+        looked_up[2],
+        alert_type=GRACEDB,
+        time_created=looked_up[2].time_created + timedelta(days=12, seconds=0.5),
+        published={ASSEMBLED_FROM: ["superevent", "p_astro.json,0"]},
+    )
+    golden("gracedb-assembled-card", check(card.root(Superevent.of([facts]), VIEW)))
+    gone = replace(
+        facts,
+        alert_type=RETRACTION,
+        event=None,
+        external=None,
+        localization=None,
+        time_created=facts.time_created + timedelta(hours=1),
+    )
+    for name, dated in (("dated", True), ("undated", False)):
+        told = replace(gone, published={ASSEMBLED_FROM: ["superevent"], "dated": dated})
+        golden(f"gracedb-retracted-{name}-card", check(card.root(Superevent.of([facts, told]), VIEW)))
 
 
 def test_late_notices(
@@ -193,6 +220,9 @@ def test_answers(
         "help-unknown": help.unknown("`<!channel>` & *co*"),
         "help-no-such-event": help.no_such_event("S241126dn", ["S241126dm", "S241126d", "MS241126dm"]),
         "help-no-such-event-at-all": help.no_such_event("S991231zz", []),
+        "help-no-such-event-in-gracedb": help.no_such_event(
+            "S241126dn", ["S241126dm"], "In GraceDB S241126dn is not public or doesn't exist."
+        ),
         "help-complaint": help.complaint('"mocks!" is none of CBC, Burst, all, mock, test, lowsig, notify.'),
         "recent": recent.message(recent.Recent(seen), NOW),
         "recent-one": recent.message(recent.Recent(seen[:1]), NOW),
