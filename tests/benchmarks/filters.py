@@ -87,18 +87,18 @@ async def past(path: Path) -> None:
                 for notice in notices
             ],
         )
-    choosing = rooms.choosing(utc_now)
+    answers = rooms.answers(utc_now)
     for words in ("CBC BNS>0.5", "CBC (BNS or NSBH) far<1/yr not V1", "CBC BNS>0.9995"):
         best = float("inf")
         for _ in range(3):
             began = time.perf_counter()
-            answer = await choosing.test(words)
+            answer = await answers.answer(f"test {words}", None)
             best = min(best, time.perf_counter() - began)
         print(f"test {words}: {best:.2f} s: {plain.render(answer).splitlines()[0]}")
     async with database.writing() as connection:
         await connection.execute(update(schema.superevents).values(traits=None, traits_revision=None))
     began = time.perf_counter()
-    await choosing.test("CBC BNS>0.5")
+    await answers.answer("test CBC BNS>0.5", None)
     print(
         f"the same, the first time after an update from an older version: {time.perf_counter() - began:.1f} s"
     )
