@@ -87,6 +87,8 @@ class Office:
             rooms.pictures,
             rooms.mentions,
             rooms.circulars,
+            rooms.sites,
+            rooms.visibilities,
             self.address,
         )
 
