@@ -17,6 +17,7 @@ from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.troubles import Troubles
 from formatters import answer, card, recent, status, subscription
 from formatters import help as helping
 from formatters.card import ChannelView
@@ -53,6 +54,7 @@ class Answers:
         *,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
+        troubles: Troubles | None = None,
     ) -> None:
         self._store = store
         self._subscriptions = subscriptions
@@ -61,6 +63,7 @@ class Answers:
         self._sources = sources
         self._began = time.monotonic()
         self._wake = wake
+        self._troubles = troubles
 
     async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
@@ -167,6 +170,7 @@ class Answers:
                 dead=counts.dead,
                 quarantined=counts.quarantined,
                 subscriptions=await self._subscriptions.count(),
+                troubles=() if self._troubles is None else tuple(await self._troubles.lasting()),
             ),
             self._clock(),
         )

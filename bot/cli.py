@@ -186,7 +186,9 @@ def ask(
 
     async def work() -> None:
         async with open_rooms(settings) as rooms:
-            answers = Answers(rooms.store, rooms.subscriptions, rooms.ledger, utc_now)
+            answers = Answers(
+                rooms.store, rooms.subscriptions, rooms.ledger, utc_now, troubles=rooms.troubles
+            )
             typer.echo(plain.render(await answers.answer(" ".join(words), None)))
 
     _run(work())

@@ -14,6 +14,7 @@ import structlog
 from bot.alerts.decode import UndecodablePayload, decode
 from bot.routing import apology_channels, plan
 from bot.sources import Origin
+from bot.store.alarms import Alarms
 from bot.store.database import StoreUnavailable
 from bot.store.store import Apologist, Store
 from formatters.notice import Notice
@@ -42,11 +43,14 @@ class Pipeline:
         ops: Callable[[], tuple[str, str] | None] = lambda: None,
         draws: Callable[[Notice], bool] = lambda _: False,
         decode: Callable[[bytes], Notice] = decode,
+        alarms: Callable[[], Alarms | None] = lambda: None,
+        stored: Callable[[Notice], None] = lambda _: None,
     ) -> None:
         """What the pipeline tells others.
 
         `wake` says that deliveries may be due; `ops` gives the operators' (team, channel); `draws` says
-        whether a notice's map is to be drawn.
+        whether a notice's map is to be drawn; `alarms` who is told of news beside the channels; `stored` is
+        told of each new notice.
         """
         self._store = store
         self._clock = clock
@@ -55,6 +59,8 @@ class Pipeline:
         self._ops = ops
         self._draws = draws
         self._decode = decode
+        self._alarms = alarms
+        self._stored = stored
 
     async def handle(self, body: bytes, origin: Origin) -> Handled:
         """Take one payload in. Raises StoreUnavailable only: then it must not be acknowledged."""
@@ -81,6 +87,8 @@ class Pipeline:
             superevent_id=notice.superevent_id, alert_type=notice.alert_type, origin=origin.detail
         )
         planner = partial(plan, live=origin.live, now=received, max_age=self._max_age)
+        # Old news wakes nobody (law 7).
+        news = origin.live and received - notice.time_created <= self._max_age
         recorded = await self._store.record(
             notice,
             body,
@@ -88,9 +96,11 @@ class Pipeline:
             received,
             planner,
             picture=self._draws(notice),
+            alarms=self._alarms() if news else None,
         )
         if recorded.new:
             bound.info("notice_stored", intents=recorded.intents, bytes=len(body))
+            self._stored(notice)
             self._wake()
             return Handled.STORED
         if recorded.conflict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,14 +56,22 @@ class SlackClient:
     """One workspace's Web API. Every method raises a SlackFailure and nothing else of the network's."""
 
     def __init__(
-        self, token: str, api_url: str, session: aiohttp.ClientSession, *, timeout_s: float = TIMEOUT_S
+        self,
+        token: str,
+        api_url: str,
+        session: aiohttp.ClientSession,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        called: Callable[[str, SlackFailure | None], None] = lambda _method, _failure: None,
     ) -> None:
+        """`called(method, failure)` is told of every call that came to an end."""
         # No retry handler at all: the default one sends a message again after a cut connection, in silence.
         # What is tried again, and when, is the ledger's decision.
         self._session = session
         self.web = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
         # slack_sdk's own timeout is for sessions that it opens itself.
         self._timeout_s = timeout_s
+        self._called = called
 
         self.scopes: frozenset[str] | None = None
         """What the token may do; None before `identify`."""
@@ -210,6 +218,17 @@ class SlackClient:
         return (await self._call_with_headers(method, body))[0]
 
     async def _call_with_headers(
+        self, method: str, body: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        try:
+            answer = await self._send(method, body)
+        except SlackFailure as failure:
+            self._called(method, failure)
+            raise
+        self._called(method, None)
+        return answer
+
+    async def _send(
         self, method: str, body: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         json = {key: value for key, value in body.items() if value is not None}

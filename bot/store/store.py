@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing import Intent, Thread
 from bot.store import schema
+from bot.store.alarms import Alarms, real_before, set_off
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
 from bot.store.planned import apply, threads_of
@@ -68,12 +69,13 @@ class Store:
         plan: Planner,
         *,
         picture: bool = False,
+        alarms: Alarms | None = None,
     ) -> Recorded:
         """Store a notice with its payload and what follows from it, in one transaction (law 3).
 
         The superevent is locked, so that two notices of one event that come at once are planned one after
         the other. A repeat (same key) changes nothing. `picture` asks for one of its map, where anything is
-        posted. Raises StoreUnavailable.
+        posted; `alarms` says who else is told. Raises StoreUnavailable.
         """
         async with self._database.writing() as connection:
             revision = await _lock_superevent(connection, notice)
@@ -100,6 +102,8 @@ class Store:
             shown = not superevent.retracted and superevent.latest_with_event is notice
             draw = picture and shown and notice.best_localization is not None
             await apply(connection, intents, superevent, notice_id, received_at, picture=draw)
+            if alarms is not None:
+                await set_off(connection, alarms, superevent, notice, notice_id, received_at)
             return Recorded(new=True, conflict=False, intents=len(intents))
 
     async def quarantine(
@@ -261,6 +265,18 @@ class Store:
                 )
             ).scalar()
         return None if facts is None else Notice.from_json(facts)
+
+    async def last_received(self) -> datetime | None:
+        """When the last notice was received."""
+        async with self._database.reading() as connection:
+            query = select(func.max(schema.notices.c.received_at))
+            found: datetime | None = (await connection.execute(query)).scalar()
+        return found
+
+    async def real_before(self, superevent_id: str) -> datetime | None:
+        """The time of the newest real event but this one."""
+        async with self._database.reading() as connection:
+            return await real_before(connection, superevent_id)
 
     async def purge_mock_payloads(self, received_before: datetime) -> int:
         """Remove the payloads of mocks received before; facts and keys stay. Return how many."""
