@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -223,13 +224,23 @@ def replay(
 
 
 @app.command()
-def doctor() -> None:
-    """Check credentials, topic, database, Slack scopes and the clock; say what to do about each finding."""
+def doctor(
+    post: Annotated[
+        str | None,
+        typer.Option("--post", metavar="CHANNEL", help="Also post a TEST message in this channel (its id)."),
+    ] = None,
+) -> None:
+    """Check all of a deployment; say what to do about each finding."""
+    from bot import sample
     from bot.doctor import examine
     from formatters import doctor as words
 
+    if post is not None and not re.fullmatch(r"[CG][A-Z0-9]{2,}", post):
+        _fail("--post needs a channel's id, like C0123456789 (a channel's details end with it).")
     settings = _settings()
     findings = _run(examine(settings))
+    if post is not None:
+        findings.append(_run(sample.post(settings, post)))
     typer.echo(words.plain(findings))
     if any(finding.level is words.Level.FAIL for finding in findings):
         raise typer.Exit(1)

@@ -33,6 +33,7 @@ READING = frozenset(
     {
         "chat.getPermalink",
         "conversations.history",
+        "conversations.info",
         "conversations.replies",
         "files.getUploadURLExternal",
     }
@@ -50,6 +51,17 @@ class Identity:
     team: str
     user_id: str
     scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFace:
+    """What Slack says of a channel."""
+
+    name: str
+    private: bool
+    archived: bool
+    member: bool
+    """Whether the bot is in it."""
 
 
 class SlackClient:
@@ -122,6 +134,17 @@ class SlackClient:
         """Bring a message to a newer state; its metadata stays. Raises FileNotReady."""
         body = {"channel": channel, "ts": ts, "text": message.text, "blocks": list(message.blocks)}
         await self._or_words_alone("chat.update", body, message)
+
+    async def channel(self, channel: str) -> ChannelFace:
+        """What a channel is; `channel_not_found` where the bot can't see it."""
+        data = await self._call("conversations.info", {"channel": channel})
+        found = data.get("channel") or {}
+        return ChannelFace(
+            name=str(found.get("name", channel)),
+            private=bool(found.get("is_private")),
+            archived=bool(found.get("is_archived")),
+            member=bool(found.get("is_member")),
+        )
 
     async def permalink(self, channel: str, ts: str) -> str | None:
         """The address of a message; None where Slack doesn't tell it."""
