@@ -226,6 +226,11 @@ class Bot:
         """Who the bot is in Slack, once Slack said so."""
         return self._identity
 
+    @property
+    def http_port(self) -> int | None:
+        """Where health is served, once it is."""
+        return None if self._http is None else self._http.port
+
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, or until one of the parts ends by a fault, which is raised."""
         if self._http is not None:

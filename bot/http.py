@@ -43,6 +43,8 @@ class HttpServer:
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
+        self.port: int | None = None
+        """What it listens on; None before `start`."""
 
     async def start(self) -> int:
         """Listen, and return the port. Raises OSError where it is taken."""
@@ -61,6 +63,7 @@ class HttpServer:
             raise
         self._runner = runner
         port: int = runner.addresses[0][1]
+        self.port = port
         log.info("http_listens", host=self._host, port=port)
         return port
 

@@ -22,6 +22,8 @@ class Limits:
     posts: timedelta = timedelta(minutes=1)
     edits: timedelta = timedelta(minutes=15)
     """Slack takes about 50 edits a minute and workspace; to a thousand channels that is no trouble yet."""
+    again: timedelta = timedelta(seconds=5)
+    """Less than from one look to the next: after a clock jumped, all that is being sent seems old, once."""
     slack: timedelta = timedelta(minutes=1)
     store: timedelta = timedelta(minutes=1)
 
@@ -42,6 +44,9 @@ class Facts:
     overdue: int = 0
     """Deliveries that wait for longer than `posts` and `edits` allow."""
     overdue_since: datetime | None = None
+    """Since when the oldest of them waits."""
+    overdue_found: datetime | None = None
+    """Since when looks find any."""
     slack_out_since: datetime | None = None
     slack_detail: str = ""
     store_out_since: datetime | None = None
@@ -73,7 +78,8 @@ def judge(
         assert facts.lagging_since is not None
         unread = count(facts.lag, "payload")
         troubles.append(Trouble(what=What.LAG, since=facts.lagging_since, detail=unread))
-    if facts.overdue and facts.overdue_since is not None:
+    if long(facts.overdue_found, limits.again, What.DELIVERIES):
+        assert facts.overdue_since is not None
         late = str(facts.overdue)
         troubles.append(Trouble(what=What.DELIVERIES, since=facts.overdue_since, detail=late))
     if long(facts.slack_out_since, limits.slack, What.SLACK):

@@ -162,6 +162,7 @@ class Watch:
             lag=lag,
             overdue=overdue,
             overdue_since=overdue_since,
+            overdue_found=self._lasts(What.DELIVERIES, overdue > 0, now),
             slack_out_since=self._lasts(What.SLACK, not link.connected, now),
             slack_detail=link.detail,
             store_out_since=self._since.get(What.STORE),
