@@ -75,12 +75,12 @@ def sentence(trouble: Trouble) -> str:
 def name(what: What) -> str:
     """The trouble in a few words."""
     return {
-        What.SILENCE: "no notice comes",
-        What.SOURCE: "the source can't be read",
-        What.LAG: "the reader lags",
-        What.DELIVERIES: "deliveries wait",
-        What.SLACK: "Slack's connection for commands is out",
-        What.STORE: "the database doesn't answer",
+        What.SILENCE: "no notices",
+        What.SOURCE: "source out of reach",
+        What.LAG: "reader behind",
+        What.DELIVERIES: "deliveries waiting",
+        What.SLACK: "Slack's connection for commands out",
+        What.STORE: "database out of reach",
     }[what]
 
 
@@ -105,7 +105,7 @@ def over(trouble: Trouble) -> Message:
     """Tell that it is over, and how long it was."""
     ended = trouble.ended or trouble.since
     length = quantities.span(ended - trouble.since)
-    said = f"Over: {name(trouble.what)}. It was so for {length}, from {quantities.utc(trouble.since)} on."
+    said = f"Over after {length}: {name(trouble.what)}, from {quantities.utc(trouble.since)} on."
     return blocks.message(escape(f"gwevent: {said}"), blocks.section(escape(said)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from formatters.quantities import count
+from formatters.quantities import count, number
 from formatters.trouble import Trouble, What
 
 
@@ -80,7 +80,7 @@ def judge(
         troubles.append(Trouble(what=What.LAG, since=facts.lagging_since, detail=unread))
     if long(facts.overdue_found, limits.again, What.DELIVERIES):
         assert facts.overdue_since is not None
-        late = str(facts.overdue)
+        late = number(facts.overdue)
         troubles.append(Trouble(what=What.DELIVERIES, since=facts.overdue_since, detail=late))
     if long(facts.slack_out_since, limits.slack, What.SLACK):
         assert facts.slack_out_since is not None

@@ -60,4 +60,4 @@ def test_deliveries_that_wait() -> None:
     late = replace(WELL, overdue=1234, overdue_since=NOW - ago(minutes=5), overdue_found=NOW)
     assert found(late) == set(), "the clock may have jumped"
     (trouble,) = judge(replace(late, overdue_found=NOW - ago(seconds=10)), NOW, Limits())
-    assert (trouble.what, trouble.detail, trouble.since) == (What.DELIVERIES, "1234", NOW - ago(minutes=5))
+    assert (trouble.what, trouble.detail, trouble.since) == (What.DELIVERIES, "1,234", NOW - ago(minutes=5))

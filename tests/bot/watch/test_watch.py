@@ -130,7 +130,7 @@ async def test_silence_is_told_once_and_again_when_it_is_over(tower: Tower) -> N
     assert [trouble.what for trouble in await tower.rooms.troubles.lasting()] == [What.SILENCE]
     tower.watch.heard()
     await tower.look(6, seconds=10)
-    assert "Over: no notice comes" in (await tower.told(2))[1]
+    assert "no notices, from 2026-11-22 12:00:00" in (await tower.told(2))[1]
     assert await tower.called(2) == ["trigger trouble:silence", "resolve trouble:silence"]
     # The next one is another trouble.
     await tower.look(hours=2.6)
@@ -189,7 +189,7 @@ async def test_deliveries_that_wait_are_told(tower: Tower) -> None:
 
     await until(done)
     await tower.look(6, seconds=10)
-    assert "Over: deliveries wait" in (await tower.told(2))[1]
+    assert "deliveries waiting, from" in (await tower.told(2))[1]
 
 
 async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
@@ -214,6 +214,6 @@ async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
     assert "The database doesn't answer since 2026-11-22 12:00:10 UTC: The database can't" in said
     await tower.look(6, seconds=10)
     assert await tower.called(2) == ["trigger trouble:store", "resolve trouble:store"]
-    assert "Over: the database doesn't answer" in (await tower.told(2))[1]
+    assert "database out of reach, from" in (await tower.told(2))[1]
     assert (await tower.watch.readiness()).ready
     assert b"gwevent_store_up 1.0" in await tower.watch.figures()
