@@ -124,6 +124,7 @@ SCOPE_OF_METHOD = {
     "files.delete": {"files:write"},
     "files.getUploadURLExternal": {"files:write"},
     "conversations.history": OPTIONAL,
+    "conversations.info": {"channels:read", "groups:read"},
     "conversations.replies": OPTIONAL,
     # An app-level token's own scope, connections:write: no bot scope.
     "apps.connections.open": set[str](),

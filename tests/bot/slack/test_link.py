@@ -16,6 +16,12 @@ from bot.slack.link import SocketLink
 PATIENCE_S = 60.0
 
 
+async def until(link: SocketLink, *, connected: bool) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while link.state.connected is not connected:
+            await asyncio.sleep(0.02)
+
+
 @pytest.fixture
 async def made(
     sandbox: Sandbox, slack_client: AsyncWebClient
@@ -49,13 +55,10 @@ async def test_a_connection_that_only_seems_to_stand_is_built_anew(
     assert client.current_session_monitor is not None
     client.current_session_monitor.cancel()
     client.ping_interval = 1e9
-    async with asyncio.timeout(PATIENCE_S):
-        while link.state.connected:
-            await asyncio.sleep(0.02)
-        assert link.state.detail == "pings aren't answered"
-        assert await client.is_connected()
-        while not link.state.connected:
-            await asyncio.sleep(0.02)
+    await until(link, connected=False)
+    assert link.state.detail == "pings aren't answered"
+    assert await client.is_connected()
+    await until(link, connected=True)
     assert link.rebuilt >= 1 and len(handlers) == link.rebuilt + 1
     assert client.closed and client.aiohttp_client_session.closed
     await sandbox.wait_for(lambda: sandbox.sockets.count == 1, PATIENCE_S)
@@ -67,9 +70,6 @@ async def test_a_refused_connection_is_out_until_it_is_taken(
     link, _ = made
     sandbox.sockets.refuse(1.0)
     await sandbox.close_sockets(abort=True)
-    async with asyncio.timeout(PATIENCE_S):
-        while link.state.connected:
-            await asyncio.sleep(0.02)
-        while not link.state.connected:
-            await asyncio.sleep(0.02)
+    await until(link, connected=False)
+    await until(link, connected=True)
     await sandbox.wait_for(lambda: sandbox.sockets.count == 1, PATIENCE_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -36,8 +37,9 @@ def test_nothing_is_wrong() -> None:
     ],
 )
 def test_what_passes_by_itself_gets_its_time(what: What, limit: timedelta, since: str) -> None:
-    brief = replace(WELL, **{since: NOW - limit})
-    long = replace(WELL, **{since: NOW - limit - ago(seconds=1)})
+    just: dict[str, Any] = {since: NOW - limit}
+    later: dict[str, Any] = {since: NOW - limit - ago(seconds=1)}
+    brief, long = replace(WELL, **just), replace(WELL, **later)
     assert found(brief) == set()
     assert found(long) == {what}
     assert found(brief, what) == {what}, "a restart gives a trouble that lasts no new time"
