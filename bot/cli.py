@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 import signal
@@ -76,7 +77,12 @@ def run() -> None:
         async with open_rooms(settings) as rooms:
             if not rooms.database.take_instance_lock():
                 raise SettingsError(f"Another gwevent runs on {rooms.database.path} already.")
-            await Bot(settings, rooms, source).run(stop)
+            bot = Bot(settings, rooms, source)
+            # What is imported by now stays for ever. Looked through again and again, it held up everything,
+            # commands among it, for 0.12 s each time.
+            gc.collect()
+            gc.freeze()
+            await bot.run(stop)
 
     _run(work(), settings_for_logs=settings)
 

@@ -1,4 +1,4 @@
-"""The process itself: start to ready, CPU while idle, memory over 2,000 notices. Run: ./tests/run --bench process.
+"""Start to ready, CPU while idle, memory over 2,000 notices. Run it: ./tests/run --bench process.
 
 `gwevent run` as anybody starts it, on the embedded broker and the local Slack, which are in this process.
 """
