@@ -13,8 +13,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import Rooms
 from bot.sandbox.server import Sandbox
+from bot.settings import Settings
 from bot.store.database import Database
 from tests.bot.house import Clock
+from tests.postgres import Databases
 
 
 @pytest.fixture
@@ -76,10 +78,51 @@ def database_path(migrated: Path, tmp_path: Path) -> Path:
     return path
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked so on several databases."""
+    marker = metafunc.definition.get_closest_marker("backends")
+    if marker is not None and "backend" in metafunc.fixturenames:
+        metafunc.parametrize("backend", marker.args)
+
+
 @pytest.fixture
-async def rooms(database_path: Path) -> AsyncIterator[Rooms]:
-    """The store's rooms, on that file."""
-    database = Database(f"sqlite+aiosqlite:///{database_path}")
+def backend() -> str:
+    """The kind of database a test runs on."""
+    return "sqlite"
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Databases) -> str:
+    """An empty PostgreSQL database at this version, to be copied."""
+    url = postgres.fresh()
+
+    async def migrate() -> None:
+        database = Database(driven(url))
+        await database.migrate()
+        await database.close()
+
+    asyncio.run(migrate())
+    return url
+
+
+def driven(url: str) -> str:
+    """The URL with its driver, as the settings give it."""
+    return Settings.model_validate({"database_url": url}).database
+
+
+@pytest.fixture
+def database_url(backend: str, request: pytest.FixtureRequest) -> str:
+    """A database with all tables and no rows, of the kind the test runs on."""
+    if backend == "sqlite":
+        return f"sqlite+aiosqlite:///{request.getfixturevalue('database_path')}"
+    postgres: Databases = request.getfixturevalue("postgres")
+    return driven(postgres.fresh(request.getfixturevalue("migrated_postgres")))
+
+
+@pytest.fixture
+async def rooms(database_url: str) -> AsyncIterator[Rooms]:
+    """The store's rooms, on that database."""
+    database = Database(database_url)
     yield Rooms(database)
     await database.close()
 

@@ -27,6 +27,8 @@ from tests.bot.slack.conftest import Office
 FIRST, SECOND, THIRD = made(), made(alert_type="INITIAL", minutes=5), made(alert_type="UPDATE", minutes=9)
 RETRACTION = made(alert_type="RETRACTION", minutes=5)
 
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
 
 def shown(*notices: Any) -> str:
     """The words of the root after these notices."""
@@ -591,9 +593,9 @@ async def test_unsubscribing_takes_a_waiting_confirmation_along(office: Office) 
 # Workers and the store
 
 
-async def test_two_workers_on_one_database_send_nothing_twice(office: Office, database_path: Any) -> None:
+async def test_two_workers_on_one_database_send_nothing_twice(office: Office, database_url: str) -> None:
     channels = await office.subscribed(40)
-    rooms = Rooms(Database(f"sqlite+aiosqlite:///{database_path}"))
+    rooms = Rooms(Database(database_url))
     other = rooms.worker({TEAM: office.client}, office.clock, channel_pause_s=0)
     running = asyncio.create_task(other.run())
     await office.idle()
