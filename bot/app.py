@@ -215,9 +215,7 @@ class Bot:
         )
         self.pipeline = rooms.pipeline(settings, clock, self._wake)
         name = settings.kafka_group or DEFAULT_GROUP
-        self._consumer = (
-            None if source is None else Consumer(source, self.pipeline, rooms.consumers, name)
-        )
+        self._consumer = None if source is None else Consumer(source, self.pipeline, rooms.consumers, name)
         self.answers = Answers(
             rooms.store,
             rooms.subscriptions,

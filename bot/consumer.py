@@ -1,4 +1,4 @@
-"""Takes what a source brings through the one way in, and tells the other processes how the source is doing."""
+"""Takes what a source brings through the one way in, and tells other processes how the source is doing."""
 
 from __future__ import annotations
 

@@ -122,7 +122,9 @@ class PictureWorker:
         else:
             await self._uploaded(client, job, file_id, drawn)
 
-    async def _uploaded(self, client: SlackClient, job: PictureJob, file_id: str, drawn: DrawnPicture) -> None:
+    async def _uploaded(
+        self, client: SlackClient, job: PictureJob, file_id: str, drawn: DrawnPicture
+    ) -> None:
         bound = log.bind(superevent_id=job.superevent_id, team=job.team_id, file=file_id)
         if await self._pictures.uploaded(job, file_id, drawn.alt_text, self._clock()):
             bound.info("picture_uploaded", bytes=len(drawn.png))

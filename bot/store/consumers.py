@@ -46,10 +46,7 @@ class Consumers:
             for source in json.loads(row.sources):
                 status = SourceStatus(**source)
                 if now - row.seen_at > SILENT:
-                    status = SourceStatus(
-                        name=status.name,
-                        connected=False,
-                        detail=f"the consumer {row.id} hasn't been heard of since {row.seen_at:%Y-%m-%d %H:%M} UTC",
-                    )
+                    said = f"its consumer {row.id} fell silent at {row.seen_at:%Y-%m-%d %H:%M} UTC"
+                    status = SourceStatus(name=status.name, connected=False, detail=said)
                 found.append(status)
         return found

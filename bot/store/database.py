@@ -21,6 +21,7 @@ from sqlalchemy.exc import (
     DatabaseError,
     DBAPIError,
     InterfaceError,
+    InternalError,
     InvalidRequestError,
     OperationalError,
     SQLAlchemyError,
@@ -269,7 +270,9 @@ class _translated:  # noqa: N801  a context manager used like a function
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         # DatabaseError itself, none of its kinds: the file is damaged, or no database at all.
-        broken = isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
+        # InternalError: PostgreSQL became a read-only standby, or ended a transaction that stood still.
+        passing = isinstance(error, OperationalError | InterfaceError | InternalError)
+        broken = passing or type(error) is DatabaseError
         if isinstance(error, DBAPIError) and (broken or error.connection_invalidated):
             raise StoreUnavailable(f"The database can't do its work now: {error.orig}.") from error
         if isinstance(error, TimeoutError | OSError) or (

@@ -77,15 +77,17 @@ class Shares:
         async with self._turn:
             return await self._renew({*workspaces, *DUTIES})
 
-    async def _renew(self, wanted: Collection[str]) -> frozenset[str]:
-        wanted = set(wanted)
+    async def _renew(self, wanted: set[str]) -> frozenset[str]:
         began = time.monotonic()
         async with self._database.aside() as connection:
             worker_id, known = await self._sign_of_life(connection)
             await connection.execute(delete(_w).where(_w.c.alive_until < _now()))
-            living = frozenset((await connection.execute(_living())).scalars())
+            living = frozenset(str(name) for name in (await connection.execute(_living())).scalars())
             rows = (await connection.execute(select(_l))).all()
-            await _add(connection, wanted - {row.name for row in rows})
+            unknown = wanted - {row.name for row in rows}
+            if unknown:
+                await _add(connection, unknown)
+                rows = (await connection.execute(select(_l))).all()
             now = (await connection.execute(select(_now()))).scalar_one()
             mine = {row.name for row in rows if row.worker_id == worker_id}
             part = -(-len(wanted) // len(living))
@@ -179,8 +181,6 @@ def _choice(free: Sequence[Any], room: int, now: Any) -> list[str]:
 
 
 async def _add(connection: AsyncConnection, names: Collection[str]) -> None:
-    if not names:
-        return
     rows = [{"name": name, "worker_id": None} for name in sorted(names)]
     await connection.execute(upsert(_l).values(since=_now()).on_conflict_do_nothing(), rows)
 

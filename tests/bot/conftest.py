@@ -116,7 +116,7 @@ def database_url(backend: str, request: pytest.FixtureRequest) -> str:
     if backend == "sqlite":
         return f"sqlite+aiosqlite:///{request.getfixturevalue('database_path')}"
     postgres: Databases = request.getfixturevalue("postgres")
-    return driven(postgres.fresh(request.getfixturevalue("migrated_postgres")))
+    return driven(postgres.emptied(request.getfixturevalue("migrated_postgres")))
 
 
 @pytest.fixture
