@@ -23,8 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.store import schema
 from bot.store.database import Database
 
-LEASE = timedelta(seconds=8)
-"""A worker silent for so long is taken for dead; with the second until somebody looks, under 10 s."""
+LEASE = timedelta(seconds=6)
+"""A worker silent for so long is taken for dead; with what it takes to notice and to send, under 10 s."""
 RENEW_S = 1.0
 SETTLED = timedelta(seconds=3)
 """What is free for so long is taken by whoever sees it, even if that is more than its part."""
@@ -90,12 +90,13 @@ class Shares:
                 rows = (await connection.execute(select(_l))).all()
             now = (await connection.execute(select(_now()))).scalar_one()
             mine = {row.name for row in rows if row.worker_id == worker_id}
-            part = -(-len(wanted) // len(living))
+            workspaces = wanted - DUTIES
+            part = -(-len(workspaces) // len(living))
             free = [row for row in rows if row.name in wanted and row.worker_id not in living]
-            taken = await _take(connection, worker_id, _choice(free, part - len(mine), now))
+            taken = await _take(connection, worker_id, _choice(free, part - len(mine & workspaces), now))
             given = mine - wanted
             if living != self._evened_among:
-                given |= set(sorted(mine & wanted)[part:])
+                given |= set(sorted(mine & workspaces)[part:])
             await _give(connection, worker_id, given)
         if known != self._known and self._known:
             log.warning("worker_lapsed", was=self.worker_id, now=worker_id)
@@ -173,11 +174,12 @@ def _living() -> Select[tuple[str]]:
 
 
 def _choice(free: Sequence[Any], room: int, now: Any) -> list[str]:
-    """Which of the free leases to take: as many as there is room for, and those that nobody else wants."""
-    by_name = sorted(free, key=lambda row: str(row.name))
-    within = by_name[: max(room, 0)]
-    beyond = [row for row in by_name[max(room, 0) :] if now - row.since >= SETTLED]
-    return [row.name for row in (*within, *beyond)]
+    """Which of the free leases to take: duties, what there is room for, and what nobody else wants."""
+    duties = [row for row in free if row.name in DUTIES]
+    workspaces = sorted((row for row in free if row.name not in DUTIES), key=lambda row: str(row.name))
+    within = workspaces[: max(room, 0)]
+    beyond = [row for row in workspaces[max(room, 0) :] if now - row.since >= SETTLED]
+    return [row.name for row in (*duties, *within, *beyond)]
 
 
 async def _add(connection: AsyncConnection, names: Collection[str]) -> None:
