@@ -15,7 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, event, func, make_url, select
+from sqlalchemy import URL, Connection, event, func, make_url, select
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -63,12 +63,13 @@ class Database:
         """Prepare the engine; nothing is opened yet. Raises BadDatabaseUrl."""
         try:
             parsed = make_url(url)
-            self._engine = _engine(url)
+            if parsed.drivername not in ("sqlite+aiosqlite", "postgresql+psycopg"):
+                raise ValueError("It names another database, or another driver.")
+            self._engine = _engine(parsed)
         except ImportError as error:
-            extra = "; install gwevent-bot[postgres]" if parsed.get_backend_name() == "postgresql" else ""
             raise BadDatabaseUrl(
-                f"GWEVENT_DATABASE_URL can't be used: its driver {error.name or 'psycopg'} isn't "
-                f"installed{extra}."
+                f"GWEVENT_DATABASE_URL can't be used: its driver {error.name or 'psycopg'} isn't installed; "
+                "install gwevent-bot[postgres]."
             ) from error
         except (ArgumentError, InvalidRequestError, ValueError) as error:
             # The URL itself may hold a password, so it isn't repeated.
@@ -236,8 +237,8 @@ def _alembic_config() -> Config:
     return config
 
 
-def _engine(url: str) -> AsyncEngine:
-    if make_url(url).get_backend_name() != "sqlite":
+def _engine(url: URL) -> AsyncEngine:
+    if url.get_backend_name() != "sqlite":
         return create_async_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL)
     engine = create_async_engine(url)
 
@@ -274,7 +275,8 @@ class _translated:  # noqa: N801  a context manager used like a function
         passing = isinstance(error, OperationalError | InterfaceError | InternalError)
         broken = passing or type(error) is DatabaseError
         if isinstance(error, DBAPIError) and (broken or error.connection_invalidated):
-            raise StoreUnavailable(f"The database can't do its work now: {error.orig}.") from error
+            said = " ".join(str(error.orig).split()).rstrip(".")
+            raise StoreUnavailable(f"The database can't do its work now: {said}.") from error
         if isinstance(error, TimeoutError | OSError) or (
             isinstance(error, SQLAlchemyError) and type(error).__name__ == "TimeoutError"
         ):

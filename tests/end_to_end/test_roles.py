@@ -1,4 +1,4 @@
-"""Two consumers and two servers on one PostgreSQL: any of them may be killed, and nothing is lost or doubled."""
+"""Two consumers and two servers on one PostgreSQL: kill any of them, and nothing is lost or doubled."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def test_kill_one_of_each(shared_world: World) -> None:
         what="both have read it",
     )
 
-    # A consumer dies, the other goes on; the first comes back in its own group, and its repeat changes nothing.
+    # A consumer dies, the other goes on; the first comes back in its own group, where a repeat changes nothing.
     await consumers[0].kill()
     await world.publish(avro(EVENT, "INITIAL", after=60))
     await world.delivered(2)

@@ -137,7 +137,7 @@ class World:
             )
         return self._started(BotProcess(process.pid, process.poll, log))
 
-    def fork(self, step: str | None = None, *, command: str = "run", **changes: str | None) -> BotProcess:
+    def fork(self, step: str | None = None, command: str | None = None, **changes: str | None) -> BotProcess:
         """Start `gwevent run`, or another command, from a server that has imported it.
 
         To die at a step, if one is named.
@@ -146,7 +146,8 @@ class World:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([crashing.__name__])
         process = context.Process(
-            target=crashing.run, args=(self.environment(**changes), str(self.folder), str(log), step, command)
+            target=crashing.run,
+            args=(self.environment(**changes), str(self.folder), str(log), step, command or "run"),
         )
         process.start()
         assert process.pid is not None
