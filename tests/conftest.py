@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.postgres import GIVEN, Databases, NoServer, server
+from bot.store.database import Database
+from tests.postgres import GIVEN, Databases, NoServer, driven, server
 
 # CI says the same of the same commit; elsewhere each run looks at other examples.
 settings.register_profile("ci", derandomize=True)
@@ -38,3 +40,17 @@ def postgres() -> Iterator[Databases]:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(f"no PostgreSQL here: {reason}")
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Databases) -> str:
+    """An empty PostgreSQL database at this version, to be copied."""
+    url = postgres.fresh()
+
+    async def migrate() -> None:
+        database = Database(driven(url))
+        await database.migrate()
+        await database.close()
+
+    asyncio.run(migrate())
+    return url

@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import make_url
 
+from bot.settings import Settings
 from bot.store.schema import metadata
 
 GIVEN = "GWEVENT_TEST_POSTGRES_URL"
@@ -140,6 +141,11 @@ def _wait(url: str, keeper: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+def driven(url: str) -> str:
+    """The URL with its driver, as the settings give it."""
+    return Settings.model_validate({"database_url": url}).database
 
 
 class Databases:

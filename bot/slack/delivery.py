@@ -42,7 +42,7 @@ CLAIM_EVERY_S = 0.05
 """How long a claim waits for room for many; where there is room, it waits for nothing."""
 GATHER_S = 0.04
 """How long outcomes are gathered for one transaction."""
-LEAVE_S = 0.5
+LEAVE_S = 0.8
 """How long the end may take to tell the other processes."""
 CHANNEL_PAUSE_S = 1.0
 """Slack's own pace: about one message a second a channel."""

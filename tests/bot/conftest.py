@@ -13,10 +13,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import Rooms
 from bot.sandbox.server import Sandbox
-from bot.settings import Settings
 from bot.store.database import Database
 from tests.bot.house import Clock
-from tests.postgres import Databases
+from tests.postgres import Databases, driven
 
 
 @pytest.fixture
@@ -89,25 +88,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def backend() -> str:
     """The kind of database a test runs on."""
     return "sqlite"
-
-
-@pytest.fixture(scope="session")
-def migrated_postgres(postgres: Databases) -> str:
-    """An empty PostgreSQL database at this version, to be copied."""
-    url = postgres.fresh()
-
-    async def migrate() -> None:
-        database = Database(driven(url))
-        await database.migrate()
-        await database.close()
-
-    asyncio.run(migrate())
-    return url
-
-
-def driven(url: str) -> str:
-    """The URL with its driver, as the settings give it."""
-    return Settings.model_validate({"database_url": url}).database
 
 
 @pytest.fixture

@@ -276,7 +276,7 @@ def test_migrate_twice_and_what_is_no_database(
     assert "not a database" in refused(run("migrate"))
     monkeypatch.setenv("GWEVENT_DATABASE_URL", f"postgresql://bot:swordfish@/x?host={tmp_path}")
     sentence = refused(run("migrate"))
-    assert "swordfish" not in sentence and "connection failed" in sentence
+    assert "swordfish" not in sentence and "connection" in sentence
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "psycopg", None)
         assert "install gwevent-bot[postgres]" in refused(run("migrate"))

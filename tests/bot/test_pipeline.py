@@ -25,6 +25,8 @@ LIVE = Origin("hopskotch", "igwn.gwalert:0:7", live=True)
 ARCHIVE = Origin("file", "old.avro", live=False)
 OPS = (TEAM, "C0OPS")
 
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
 
 def pipeline(rooms: Rooms, clock: Clock, **options: Any) -> Pipeline:
     return Pipeline(rooms.store, clock, max_age=MAX_AGE, **options)
@@ -226,7 +228,6 @@ UNSTORABLE = [
 ]
 
 
-@pytest.mark.backends("sqlite", "postgresql")
 async def test_what_a_database_cant_hold_is_no_obstacle(rooms: Rooms, clock: Clock) -> None:
     await subscribe(rooms, "all", "C1")
     way_in = pipeline(rooms, clock, ops=ops)

@@ -17,9 +17,8 @@ from bot.app import Rooms
 from bot.store import database as rooms_database
 from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
 from bot.store.wakeups import listen
-from tests.bot.conftest import driven
 from tests.bot.house import NOW, made, planner, take
-from tests.postgres import Databases
+from tests.postgres import Databases, driven
 
 PATIENCE_S = 60.0
 
@@ -195,10 +194,9 @@ def test_a_url_that_cant_be_used_is_a_sentence_without_its_password(url: str) ->
 async def test_an_exception_undoes_the_transaction(rooms: Rooms) -> None:
     with pytest.raises(ZeroDivisionError):
         async with rooms.database.writing() as connection:
+            columns = "team_id, channel_id, problem, since"
             await connection.execute(
-                text(
-                    "INSERT INTO channels (team_id, channel_id, problem, since) VALUES ('T','C','p','2026-01-01')"
-                )
+                text(f"INSERT INTO channels ({columns}) VALUES ('T', 'C', 'p', '2026-01-01')")
             )
             raise ZeroDivisionError
     async with rooms.database.reading() as connection:
