@@ -331,7 +331,7 @@ class Sandbox:
         """The recorded deliveries over Socket Mode, oldest first."""
         return self.sockets.envelopes
 
-    async def wait_for(self, predicate: Callable[[], T], timeout: float = 5.0) -> T:  # noqa: ASYNC109
+    async def wait_for(self, predicate: Callable[[], T], timeout: float = 30.0) -> T:  # noqa: ASYNC109
         """Wait until a predicate gives something true, and give it back. Raises TimeoutError.
 
         Asked after each change in here, and every now and then for what changes elsewhere.

@@ -17,6 +17,9 @@ from playwright.async_api import Browser, Locator, Page, ViewportSize, async_pla
 
 from tests.end_to_end.world import PATIENT, REPOSITORY
 
+PATIENT_MS = 60_000
+"""A wait that fails the test instead of hanging it; nothing measures it."""
+expect.set_options(timeout=PATIENT_MS)
 SIZES: dict[str, ViewportSize] = {
     "desktop": {"width": 1280, "height": 860},
     "phone": {"width": 390, "height": 844},
@@ -128,7 +131,7 @@ async def test_the_demo_in_a_browser(tmp_path: Path, browser: Browser) -> None:
 async def watched(browser: Browser, url: str, size: str, folder: Path) -> None:
     phone = size == "phone"
     context = await browser.new_context(viewport=SIZES[size], has_touch=phone, is_mobile=phone)
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENT_MS)
     page = await context.new_page()
     complaints: list[str] = []
     page.on(
@@ -137,7 +140,7 @@ async def watched(browser: Browser, url: str, size: str, folder: Path) -> None:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     await page.goto(f"{url}/#gw-mocks")
     root = page.locator("article", has_text=re.compile("MOCK · BNS 95")).first
-    await expect(root).to_be_visible(timeout=60_000)
+    await expect(root).to_be_visible()
     await picture(page, folder, f"{size}-1-story")
 
     box = page.get_by_role("textbox", name="Message #gw-mocks")
@@ -154,7 +157,7 @@ async def watched(browser: Browser, url: str, size: str, folder: Path) -> None:
     await picture(page, folder, f"{size}-3-posted")
 
     replies = page.get_by_role("link", name=re.compile(r"\d+ repl")).first
-    await expect(replies).to_be_visible(timeout=60_000)
+    await expect(replies).to_be_visible()
     await replies.click()
     await expect(page.get_by_text(re.compile("INITIAL|PRELIMINARY 2")).last).to_be_visible()
     await picture(page, folder, f"{size}-4-thread")

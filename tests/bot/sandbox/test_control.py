@@ -100,7 +100,7 @@ async def test_in_a_process_of_its_own(session: aiohttp.ClientSession) -> None:
     async with session.get(f"{about['url']}/sandbox/control/about") as response:
         assert await response.json() == about
     process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 10) == 0
+    assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 async def test_a_port_that_is_taken(sandbox: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:

@@ -35,6 +35,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENT_MS = 60_000
+"""A wait that fails the test instead of hanging it; nothing measures it."""
+expect.set_options(timeout=PATIENT_MS)
 SIZES: dict[str, ViewportSize] = {
     "desktop": {"width": 1280, "height": 860},
     "phone": {"width": 390, "height": 844},
@@ -207,7 +210,7 @@ async def page(request: pytest.FixtureRequest, browser: Browser, stage: Stage) -
     """The page at a desktop's and a phone's size; it may not complain, nor ask another host for anything."""
     phone = request.param == "phone"
     context = await browser.new_context(viewport=SIZES[request.param], has_touch=phone, is_mobile=phone)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENT_MS)
     page = await context.new_page()
     complaints: list[str] = []
     hosts: set[str] = set()

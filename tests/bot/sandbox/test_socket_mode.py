@@ -225,7 +225,7 @@ async def test_the_app_comes_back(sandbox: Sandbox, app: AsyncApp, connect: Conn
         await sandbox.refresh_sockets()
     else:
         await sandbox.close_sockets(abort=how == "abort")
-    await sandbox.wait_for(lambda: sandbox.sockets.opened == 2 and sandbox.sockets.count == 1, 10.0)
+    await sandbox.wait_for(lambda: sandbox.sockets.opened == 2 and sandbox.sockets.count == 1)
     assert (await sandbox.command("/gwevent", channel=channel)).ok
 
 

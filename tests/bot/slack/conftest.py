@@ -24,7 +24,7 @@ from bot.store.ledger import Delivery, Kind, State
 from formatters.notice import Notice
 from tests.bot.house import Clock, subscribe, take
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @dataclass
@@ -93,7 +93,14 @@ class Office:
     def renderer(self) -> Renderer:
         rooms = self.rooms
         return Renderer(
-            rooms.store, rooms.subscriptions, rooms.observers, rooms.pictures, rooms.mentions, self.address
+            rooms.store,
+            rooms.subscriptions,
+            rooms.observers,
+            rooms.pictures,
+            rooms.mentions,
+            rooms.sites,
+            rooms.visibilities,
+            self.address,
         )
 
     async def address(self, _team_id: str, channel_id: str, ts: str) -> str | None:

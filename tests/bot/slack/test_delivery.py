@@ -79,9 +79,12 @@ async def test_a_reply_waits_for_the_reply_before_it(office: Office) -> None:
     await office.receive(SECOND)
     await office.failed("fatal_error")
     await office.receive(THIRD)
-    await office.idle()
+
+    async def edited() -> bool:
+        return office.texts(channel)[0] == shown(FIRST, SECOND, THIRD)
+
+    await office.until(edited)  # an edit has no order
     assert len(office.texts(channel)) == 1
-    assert office.texts(channel)[0] == shown(FIRST, SECOND, THIRD), "an edit has no order"
     office.forward(seconds=5)
     await office.done()
     first, second = office.texts(channel)[1:]

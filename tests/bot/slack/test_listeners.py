@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
+from bot.alerts.samples import ms181101ab, to_avro
 from bot.app import Bot, Rooms
 from bot.filters import parse
 from bot.sandbox.hands import Done
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
-from bot.sources import Payload, SourceStatus
+from bot.sources import Origin, Payload, SourceStatus
 from formatters.answer import SHARE
-from tests.bot.house import MOCK, TEAM, Clock, made, take
+from tests.bot.house import MOCK, NOW, TEAM, Clock, made, take
 
 
 class Silent:
@@ -51,7 +52,7 @@ async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock) -> AsyncIterator[Bot
     made_bot = Bot(settings, rooms, Silent(), clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made_bot.run(stop))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await made_bot.ready.wait()
     yield made_bot
     stop.set()
@@ -94,16 +95,28 @@ async def test_commands_in_any_words(bot: Bot, sandbox: Sandbox, rooms: Rooms) -
     assert sandbox.messages(channel) == [], "all of it was for who asked alone"
 
 
+async def test_a_channel_says_its_sites_and_sees_the_table(bot: Bot, sandbox: Sandbox) -> None:
+    channel = sandbox.add_channel("gw")
+    await bot.pipeline.handle(to_avro(ms181101ab(NOW)[1]), Origin("test", "1", live=False))
+    assert "MyDome added" in words(await typed(sandbox, channel, "sites add MyDome 34.2 -116.9 1700"))
+    answer = await typed(sandbox, channel, "visible")
+    (table,) = [block for block in answer["blocks"] if block["type"] == "table"]
+    assert [row[0]["text"] for row in table["rows"]] == ["Site", "MyDome"]
+    await pressed(sandbox, channel, answer)
+    await sandbox.wait_for(lambda: sandbox.messages(channel), 15)
+    assert "MyDome" in words(sandbox.messages(channel)[0])
+
+
 async def test_a_mention_is_answered_where_it_was_made(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
     channel = sandbox.add_channel("gw")
     await take(rooms, made(MOCK))
     await sandbox.say(f"@gwevent {MOCK.lower()}", channel)
-    await sandbox.wait_for(lambda: sandbox.ephemerals(channel), 15)
+    await sandbox.wait_for(lambda: sandbox.ephemerals(channel))
     (answer,) = sandbox.ephemerals(channel)
     assert MOCK in words(answer) and answer["thread_ts"] is None
     said = sandbox.messages(channel)[0]
     await sandbox.say("and @gwevent what is <this>", channel, thread_ts=said["ts"])
-    await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) == 2, 15)
+    await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) == 2)
     answer = sandbox.ephemerals(channel)[1]
     assert answer["thread_ts"] == said["ts"] and "I don't know" in answer["text"]
     assert "&lt;this&gt;" in answer["text"]
@@ -117,7 +130,7 @@ async def test_the_button_posts_the_newest_state_to_the_channel(
     answer = await typed(sandbox, channel, MOCK)
     await take(rooms, made(MOCK, "RETRACTION", 5))
     await pressed(sandbox, channel, answer)
-    await sandbox.wait_for(lambda: sandbox.messages(channel), 15)
+    await sandbox.wait_for(lambda: sandbox.messages(channel))
     (posted,) = sandbox.messages(channel)
     assert "RETRACTED" in words(posted) and SHARE not in words(posted)
 
@@ -151,7 +164,7 @@ async def test_subscribe_with_a_mention_by_command_and_in_a_thread(
     assert "Slack didn't say who" in words(refused)
     before = len(sandbox.ephemerals(channel))
     await sandbox.say("@gwevent subscribe Burst notify @observer", channel, thread_ts=confirmation["ts"])
-    await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) > before, 15)
+    await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) > before)
     known = [s.wish.words for s in await rooms.subscriptions.of_channel(TEAM, channel)]
     assert known[1:] == [f"Burst notify {person}"]
 
@@ -179,12 +192,12 @@ async def test_kicked_and_invited_it_catches_up_by_itself(
     sandbox.kick(channel)
     await take(rooms, made())
     bot.worker.wake()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while (await rooms.ledger.counts()).waiting:
             await asyncio.sleep(0.02)
     assert "not_in_channel" in words(await typed(sandbox, channel, "subscriptions"))
     sandbox.invite(channel)
-    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 2, 15)
+    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 2)
 
 
 async def test_every_event_is_acknowledged(bot: Bot, sandbox: Sandbox) -> None:
@@ -201,3 +214,14 @@ async def test_every_event_is_acknowledged(bot: Bot, sandbox: Sandbox) -> None:
         ),
         15,
     )
+
+
+async def test_filters_are_typed_as_they_are(bot: Bot, sandbox: Sandbox) -> None:
+    channel = sandbox.add_channel("gw")
+    told = words(await typed(sandbox, channel, "subscribe CBC BNS>0.5 distance<300 area90<500 far<1/month"))
+    assert "BNS above 50 % and a mean distance below 300" in told
+    await sandbox.wait_for(lambda: sandbox.messages(channel), 30)
+    assert "unsubscribe 1" in words(sandbox.messages(channel)[0])
+    await typed(sandbox, channel, 'edit 1 near 13h09m48s -23d22m53s 5deg > 0.1 visible from "palomar"')
+    listed = words(await typed(sandbox, channel, "subscriptions"))
+    assert "1. *all near 197.45 -23.381389 5deg&gt;0.1 visible from Palomar&gt;0.1*" in listed

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, Producer
@@ -244,6 +246,22 @@ async def test_a_commit_that_is_refused_is_tried_again(broker: EmbeddedBroker) -
             await asyncio.to_thread(publisher.wait_until_read, "gwevent", PATIENT)
 
 
+class Deaf:
+    """A consumer that reads nothing and complains of nothing, as in librdkafka#5153."""
+
+    def __init__(self, consumer: Any) -> None:
+        self._consumer = consumer
+        self.asked = False
+
+    def consume(self, *_: object) -> list[Any]:
+        self.asked = True
+        time.sleep(0.01)
+        return []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._consumer, name)
+
+
 async def test_opens_anew_a_reader_that_fell_silent(broker: EmbeddedBroker) -> None:
     timing = Timing(first_retry=0.05, look_every=0.1, stuck_after=0.5)
     async with reading(broker.url(TOPIC), timing=timing) as (source, payloads):
@@ -251,8 +269,9 @@ async def test_opens_anew_a_reader_that_fell_silent(broker: EmbeddedBroker) -> N
         (first,) = await take(payloads, 1)
         await source.acknowledge(first)
         assert source._connection is not None
-        consumer = source._connection.stream._consumer._consumer
-        consumer.pause(consumer.assignment())
+        deaf = Deaf(source._connection.stream._consumer._consumer)
+        source._connection.stream._consumer._consumer = deaf
+        await until(lambda: deaf.asked)
         publish(broker.url(TOPIC), b"second")
         assert await bodies(payloads, 1) == [b"second"]
 
