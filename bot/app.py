@@ -19,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Asker
 from bot.asking import MapAsker, site_name
+from bot.consumer import Consumer
 from bot.filters import matches, parse
 from bot.gracedb.archive import Archive
 from bot.gracedb.backfill import PACE_S, Backfill, repair
@@ -26,7 +27,7 @@ from bot.gracedb.client import GraceDb
 from bot.http import HttpServer
 from bot.maps import StoredMaps
 from bot.pictures import Pictures
-from bot.pipeline import Pipeline
+from bot.pipeline import Handled, Pipeline
 from bot.questions.choosing import Choosing
 from bot.questions.details import Details, Illustrate
 from bot.questions.events import Events
@@ -43,25 +44,30 @@ from bot.slack.link import LinkState, SocketLink
 from bot.slack.permission import Permission
 from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
-from bot.sources import Payload, Source, SourceStatus
-from bot.sources.credentials import group_id, load_auth, username_of
+from bot.sources import Source, SourceStatus
+from bot.sources.credentials import DEFAULT_GROUP, group_id, load_auth, username_of
+from bot.sources.gcn import GcnAccess, GcnSource
 from bot.sources.hopskotch import HopskotchSource
 from bot.store.alarms import Alarms
 from bot.store.calls import Calls
 from bot.store.circulars import Circulars
+from bot.store.consumers import Consumers
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.ledger import Delivery, Outcome
 from bot.store.lookups import Lookups
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
+from bot.store.operators import Operators
 from bot.store.past import Past
 from bot.store.pictures import PictureStore
+from bot.store.shares import PURGE, REPAIR, Shares
 from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
 from bot.store.troubles import Troubles
 from bot.store.undecided import Undecided
+from bot.store.wakeups import listen
 from bot.undecided import MapDecisions
 from bot.visibility import Visibilities
 from bot.watch.caller import Caller, Webhook
@@ -69,10 +75,16 @@ from bot.watch.judge import Limits
 from bot.watch.metrics import Metrics
 from bot.watch.watch import Watch
 from formatters.message import Message
+from formatters.notice import Notice
 
+NEEDS_POSTGRESQL = (
+    "gwevent {} shares the work with other processes, which takes PostgreSQL (GWEVENT_DATABASE_URL); "
+    "on SQLite gwevent run does everything."
+)
 STOP_S = 3.5
-PURGE_EVERY_S = 3_600.0
+PURGE_EVERY_S = 600.0
 LONGEST_WAIT_S = 60.0
+HEAR_S = 5.0
 
 T = TypeVar("T")
 
@@ -91,9 +103,10 @@ class Rooms:
         self.database = database
         self.store = Store(database)
         self.subscriptions = Subscriptions(database)
-        self.ledger = Ledger(database)
+        self.shares = Shares(database)
+        self.ledger = Ledger(database, self.shares)
         self.observers = Observers(database)
-        self.pictures = PictureStore(database)
+        self.pictures = PictureStore(database, self.shares)
         self.mentions = Mentions(database)
         self.circulars = Circulars(database)
         self.maps = StoredMaps(self.store)
@@ -105,6 +118,46 @@ class Rooms:
         self.asker = MapAsker(self.maps)
         self.troubles = Troubles(database)
         self.calls = Calls(database)
+        self.operators = Operators(database)
+        self.consumers = Consumers(database)
+
+    def pipeline(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        wake: Callable[[], None] = lambda: None,
+        stored: Callable[[Notice], None] = lambda _: None,
+    ) -> Pipeline:
+        """The one way in, for what comes live."""
+        words = settings.webhook_filter
+        wish = None if settings.webhook_url is None or words is None else parse(words)
+        wakes = None if wish is None else partial(matches, wish)
+
+        async def alarms() -> Alarms:
+            place = await self.operators.place()
+            return Alarms(ops=place, quiet=timedelta(days=settings.first_real_days), wakes=wakes)
+
+        return Pipeline(
+            self.store,
+            clock,
+            max_age=settings.max_age,
+            wake=wake,
+            ops=self.operators.place,
+            draws=settings.draws,
+            circulars=self.circulars,
+            alarms=alarms,
+            stored=stored,
+        )
+
+    def consumer(
+        self,
+        source: Source,
+        pipeline: Pipeline,
+        name: str,
+        handled: Callable[[Handled], None] = lambda _: None,
+    ) -> Consumer:
+        """What takes a source's payloads in; `name` is its consumer group, `handled` told of each payload."""
+        return Consumer(source, pipeline, self.consumers, self.subscriptions, name, handled)
 
     def decisions(
         self, clock: Callable[[], datetime], max_age: timedelta, wake: Callable[[], None] = lambda: None
@@ -203,10 +256,64 @@ async def open_rooms(settings: Settings) -> AsyncIterator[Rooms]:
         await database.close()
 
 
-def source_of(settings: Settings) -> Source:
-    """The source that the settings name. Raises SourceConfigError."""
-    auth = load_auth(settings.kafka_url, settings.kafka_auth)
-    return HopskotchSource(settings.kafka_url, group_id(username_of(auth), settings.kafka_group), auth)
+def sources_of(settings: Settings) -> list[Source]:
+    """The sources that the settings name. Raises SourceConfigError."""
+    sources: list[Source] = []
+    if "hopskotch" in settings.source_names:
+        auth = load_auth(settings.kafka_url, settings.kafka_auth)
+        group = group_id(username_of(auth), settings.kafka_group)
+        sources.append(HopskotchSource(settings.kafka_url, group, auth))
+    if "gcn" in settings.source_names:
+        secret = settings.gcn_client_secret
+        access = GcnAccess(
+            client_id=settings.gcn_client_id,
+            client_secret=None if secret is None else secret.get_secret_value(),
+            domain=settings.gcn_domain,
+            broker=settings.gcn_broker,
+        )
+        sources.append(GcnSource(access, settings.gcn_topic_names, settings.kafka_group or DEFAULT_GROUP))
+    return sources
+
+
+def consumers_of(
+    settings: Settings,
+    rooms: Rooms,
+    sources: Sequence[Source],
+    pipeline: Pipeline,
+    handled: Callable[[Handled], None] = lambda _: None,
+) -> list[Consumer]:
+    """What takes these sources' payloads in, each under a name that no other process has."""
+    group = settings.kafka_group or DEFAULT_GROUP
+    return [
+        rooms.consumer(source, pipeline, f"{source.status().name}:{group}", handled) for source in sources
+    ]
+
+
+async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], stop: asyncio.Event) -> None:
+    """The consumer alone, until `stop` is set: what it plans is delivered by others. Raises SettingsError."""
+    if rooms.database.sqlite:
+        raise SettingsError(NEEDS_POSTGRESQL.format("consume"))
+    if settings.kafka_group is None:
+        raise SettingsError(
+            "GWEVENT_KAFKA_GROUP must be set: each consumer reads in a group of its own, with the same name "
+            "after every restart (e.g. gwevent- and the machine's name)."
+        )
+    consumers = consumers_of(settings, rooms, sources, rooms.pipeline(settings, utc_now))
+    parts = [asyncio.create_task(work) for one in consumers for work in (one.consume(), one.tell())]
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait([*parts, stopped], return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {stopped}:
+            task.result()
+    finally:
+        log.info("stopping")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await asyncio.gather(*(one.stop() for one in consumers))
+        for task in (*parts, stopped):
+            task.cancel()
+        await asyncio.gather(*parts, stopped, return_exceptions=True)
+        log.info("stopped")
 
 
 def archive_of(
@@ -245,13 +352,19 @@ class Bot:
     """Everything in one process: a source, the pipeline, the deliveries, and the answers in Slack."""
 
     def __init__(
-        self, settings: Settings, rooms: Rooms, source: Source, clock: Callable[[], datetime] = utc_now
+        self,
+        settings: Settings,
+        rooms: Rooms,
+        sources: Sequence[Source],
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Raises SettingsError where a Slack token is missing."""
+        """`sources` is empty where consumers of their own read them. Raises SettingsError without tokens."""
         self._settings = settings
         self._bot_token, self._app_token = settings.slack_tokens()
         self._rooms = rooms
-        self._source = source
+        self._sources = sources
+        # What other processes' sources said last.
+        self._heard: list[SourceStatus] = []
         self._clock = clock
         self._clients: dict[str, SlackClient] = {}
         self._identity: Identity | None = None
@@ -286,7 +399,7 @@ class Bot:
             rooms.ledger,
             rooms.troubles,
             clock,
-            sources=lambda: [source.status()],
+            sources=self._statuses,
             link=self._link_state,
             ops=self._ops,
             wake=self.worker.wake,
@@ -298,23 +411,14 @@ class Bot:
         self._http = (
             None if port is None else HttpServer(rooms.pictures, settings.http_host, port, self.watch)
         )
-        self.pipeline = Pipeline(
-            rooms.store,
-            clock,
-            max_age=settings.max_age,
-            wake=self._stored,
-            ops=self._ops,
-            draws=settings.draws,
-            circulars=rooms.circulars,
-            alarms=self._alarms,
-            stored=self.metrics.stored,
-        )
+        self.pipeline = rooms.pipeline(settings, clock, self._stored, self.metrics.stored)
+        self._consumers = consumers_of(settings, rooms, sources, self.pipeline, self._handled)
         self._archive = archive_of(settings, rooms, clock)
         self.answers = rooms.answers(
             clock,
             archive=self._archive,
             illustrate=Illustrations(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
-            sources=lambda: [source.status()],
+            sources=self._statuses,
             wake=self.worker.wake,
             refusal=Permission(settings.who_may_subscribe, self._clients).refusal,
         )
@@ -339,7 +443,8 @@ class Bot:
                     f"GWEVENT_HTTP_PORT {self._settings.listens_on} can't be used: {error.strerror}."
                 ) from error
         async with aiohttp.ClientSession() as session:
-            self._start(self._consume(), "consume")
+            for consumer in self._consumers:
+                self._start(consumer.consume(), "consume")
             self._start(self.worker.run(), "deliver")
             self._start(self.pictures.run(), "draw")
             self._start(self.decisions.run(), "ask_maps")
@@ -349,6 +454,12 @@ class Bot:
             self._start(self.watch.run(), "watch")
             if self._caller is not None:
                 self._start(self._caller.run(), "call")
+            if not self._rooms.database.sqlite:
+                self._start(listen(self._rooms.database, self._stored), "listen")
+                for consumer in self._consumers:
+                    self._start(consumer.tell(), "tell")
+                if not self._consumers:
+                    self._start(self._hear(), "hear")
             stopped = asyncio.create_task(stop.wait())
             try:
                 done, _ = await asyncio.wait([*self._tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -363,7 +474,8 @@ class Bot:
 
     async def _stop(self) -> None:
         log.info("stopping")
-        parts = [self._source.stop(), self.worker.stop(), self.pictures.close()]
+        parts = [self.worker.stop(), self.pictures.close()]
+        parts += [consumer.stop() for consumer in self._consumers]
         if self._http is not None:
             parts.append(self._http.stop())
         if self._archive is not None:
@@ -380,27 +492,14 @@ class Bot:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         log.info("stopped")
 
-    async def _consume(self) -> None:
-        # Thousands of filters take a second to parse, once; if the store can't yet, the first notice waits.
-        with suppress(StoreUnavailable):
-            await self._rooms.subscriptions.count()
-        log.info("source_starts", source=self._source.status().name)
-        async for payload in self._source.payloads():
-            await self._take(payload)
-
-    async def _take(self, payload: Payload) -> None:
-        """Handle a payload, however long the store takes; only then is it acknowledged (law 3)."""
-        wait = 0.2
+    async def _hear(self) -> None:
+        """Keep what the other processes say of their sources, for `status`."""
         while True:
             try:
-                self.metrics.handled(await self.pipeline.handle(payload.body, payload.origin))
-                self.watch.heard()
-                break
+                self._heard = await self._rooms.consumers.sources()
             except StoreUnavailable as error:
-                log.error("notice_waits_for_store", reason=str(error), origin=payload.origin.detail)
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, 10.0)
-        await self._source.acknowledge(payload)
+                log.warning("status_waits_for_store", reason=str(error))
+            await asyncio.sleep(HEAR_S)
 
     async def _serve_slack(self, session: aiohttp.ClientSession) -> None:
         """Learn who we are, then answer; deliveries wait meanwhile, notices are stored."""
@@ -411,6 +510,7 @@ class Bot:
         log.info("slack_connected", team=self._identity.team_id, bot=self._identity.user_id)
         self._clients[self._identity.team_id] = client
         self.worker.wake()
+        await self._tell_where_operators_are(self._identity.team_id)
         # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
         app = AsyncApp(client=client.web, logger=logging.getLogger("slack_bolt"))
         protect(app, self._settings.slack_api_url, Allowance(self._settings.commands_per_minute))
@@ -424,6 +524,13 @@ class Bot:
     def _connected(self) -> None:
         log.info("socket_mode_connected")
         self.ready.set()
+
+    def _statuses(self) -> list[SourceStatus]:
+        return [source.status() for source in self._sources] if self._sources else self._heard
+
+    def _handled(self, handled: Handled) -> None:
+        self.metrics.handled(handled)
+        self.watch.heard()
 
     def _link_state(self) -> LinkState:
         return LinkState(False, "not connected yet") if self._link is None else self._link.state
@@ -440,6 +547,16 @@ class Bot:
                 log.error("slack_out_of_reach", reason=reason, again_in_s=wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT_S)
+
+    async def _tell_where_operators_are(self, team_id: str) -> None:
+        while True:
+            try:
+                await self._rooms.operators.are_in(team_id, self._settings.ops_channel)
+            except StoreUnavailable as error:
+                log.warning("operators_wait_for_store", reason=str(error))
+                await asyncio.sleep(1.0)
+            else:
+                return
 
     async def _revive(self, team_id: str, channel_id: str) -> None:
         now = self._clock()
@@ -467,6 +584,8 @@ class Bot:
 
     async def _repair_gap(self) -> None:
         """After a silence longer than the broker keeps messages, fill the gap from GraceDB."""
+        while not self._rooms.shares.holds(REPAIR):  # noqa: ASYNC110  it comes from another process
+            await asyncio.sleep(1.0)
         archive = archive_of(self._settings, self._rooms, self._clock, pace_s=PACE_S, beside=self._archive)
         if archive is not None:
             try:
@@ -489,11 +608,14 @@ class Bot:
             await asyncio.sleep(PURGE_EVERY_S)
 
     async def _purge_once(self, before: datetime) -> None:
-        purged = await self._rooms.store.purge_mock_payloads(before)
+        shares = self._rooms.shares
+        purged = await self._rooms.store.purge_mock_payloads(before) if shares.holds(PURGE) else 0
         if purged:
             log.info("mock_payloads_purged", payloads=purged)
         for picture_id, team_id, file_id in await self._rooms.pictures.of_old_mocks(before):
             client = self._clients.get(team_id)
+            if not shares.holds(team_id):
+                continue
             try:
                 if file_id is not None and client is None:
                     continue
@@ -509,15 +631,6 @@ class Bot:
         self.pictures.wake()
         if self._caller is not None:
             self._caller.wake()
-
-    def _alarms(self) -> Alarms:
-        words = self._settings.webhook_filter
-        wish = None if self._caller is None or words is None else parse(words)
-        return Alarms(
-            ops=self._ops(),
-            quiet=timedelta(days=self._settings.first_real_days),
-            wakes=None if wish is None else partial(matches, wish),
-        )
 
     def _stored(self) -> None:
         self._wake()

@@ -40,8 +40,10 @@ async def calling(rooms: Rooms, clock: Clock, webhook: Webhook) -> AsyncIterator
 
 
 def pipeline(rooms: Rooms, clock: Clock, words: str) -> Pipeline:
-    alarms = Alarms(ops=None, quiet=MAX_AGE, wakes=partial(matches, parse(words)))
-    return Pipeline(rooms.store, clock, max_age=MAX_AGE, alarms=lambda: alarms)
+    async def told() -> Alarms:
+        return Alarms(ops=None, quiet=MAX_AGE, wakes=partial(matches, parse(words)))
+
+    return Pipeline(rooms.store, clock, max_age=MAX_AGE, alarms=told)
 
 
 async def take(line: Pipeline, *records: Record, origin: Origin = LIVE) -> None:
