@@ -128,21 +128,23 @@ class Rooms:
         wake: Callable[[], None] = lambda: None,
         stored: Callable[[Notice], None] = lambda _: None,
     ) -> Pipeline:
-        """The one way in, for what comes live."""
+        """The one way in, for what comes live; `stored` is told of each new notice."""
         words = settings.webhook_filter
-        wish = None if settings.webhook_url is None or words is None else parse(words)
-        wakes = None if wish is None else partial(matches, wish)
+        wish = None if webhook_of(settings) is None or words is None else parse(words)
 
-        async def alarms() -> Alarms:
-            place = await self.operators.place()
-            return Alarms(ops=place, quiet=timedelta(days=settings.first_real_days), wakes=wakes)
+        def alarms() -> Alarms:
+            return Alarms(
+                ops=self.operators.known,
+                quiet=timedelta(days=settings.first_real_days),
+                wakes=None if wish is None else partial(matches, wish),
+            )
 
         return Pipeline(
             self.store,
             clock,
             max_age=settings.max_age,
             wake=wake,
-            ops=self.operators.place,
+            ops=lambda: self.operators.known,
             draws=settings.draws,
             circulars=self.circulars,
             alarms=alarms,
@@ -154,10 +156,18 @@ class Rooms:
         source: Source,
         pipeline: Pipeline,
         name: str,
-        handled: Callable[[Handled], None] = lambda _: None,
+        handled: Callable[[Handled], None] | None = None,
     ) -> Consumer:
-        """What takes a source's payloads in; `name` is its consumer group, `handled` told of each payload."""
-        return Consumer(source, pipeline, self.consumers, self.subscriptions, name, handled)
+        """What takes a source's payloads in; `name` is its consumer group, `handled` is told what became."""
+        return Consumer(
+            source,
+            pipeline,
+            self.consumers,
+            self.operators,
+            self.subscriptions,
+            name,
+            handled or (lambda _: None),
+        )
 
     def decisions(
         self, clock: Callable[[], datetime], max_age: timedelta, wake: Callable[[], None] = lambda: None
@@ -401,7 +411,7 @@ class Bot:
             clock,
             sources=self._statuses,
             link=self._link_state,
-            ops=self._ops,
+            ops=lambda: rooms.operators.known,
             wake=self.worker.wake,
             caller=self._caller,
             metrics=self.metrics,
@@ -635,8 +645,3 @@ class Bot:
     def _stored(self) -> None:
         self._wake()
         self.decisions.wake()
-
-    def _ops(self) -> tuple[str, str] | None:
-        if self._settings.ops_channel is None or self._identity is None:
-            return None
-        return self._identity.team_id, self._settings.ops_channel

@@ -12,6 +12,7 @@ from bot.pipeline import Handled, Pipeline
 from bot.sources import Payload, Source
 from bot.store.consumers import Consumers
 from bot.store.database import StoreUnavailable
+from bot.store.operators import Operators
 from bot.store.subscriptions import Subscriptions
 
 TELL_S = 5.0
@@ -27,14 +28,16 @@ class Consumer:
         source: Source,
         pipeline: Pipeline,
         consumers: Consumers,
+        operators: Operators,
         subscriptions: Subscriptions,
         name: str,
-        handled: Callable[[Handled], None] = lambda _: None,
+        handled: Callable[[Handled], None],
     ) -> None:
         """`name` is one that no other process has; `handled` is told what became of each payload."""
         self._source = source
         self._pipeline = pipeline
         self._consumers = consumers
+        self._operators = operators
         self._subscriptions = subscriptions
         self._name = name
         self._handled = handled
@@ -44,6 +47,7 @@ class Consumer:
         # Thousands of filters take a second to parse, once; if the store can't yet, the first notice waits.
         with suppress(StoreUnavailable):
             await self._subscriptions.count()
+            await self._operators.place()
         log.info("source_starts", source=self._source.status().name, group=self._name)
         async for payload in self._source.payloads():
             await self._take(payload)
@@ -53,6 +57,8 @@ class Consumer:
         while True:
             try:
                 await self._consumers.tell(self._name, [self._source.status()])
+                # Only who knows Slack knows where they are, and may have come later.
+                await self._operators.place()
             except StoreUnavailable as error:
                 log.warning("consumer_waits_for_store", reason=str(error))
             await asyncio.sleep(TELL_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -25,14 +25,6 @@ from formatters.notice import Notice
 log = structlog.get_logger(__name__)
 
 
-async def _nobody() -> Alarms | None:
-    return None
-
-
-async def _nowhere() -> None:
-    return None
-
-
 class Handled(StrEnum):
     """What became of a payload; each of them means that it may be acknowledged."""
 
@@ -52,11 +44,11 @@ class Pipeline:
         *,
         max_age: timedelta,
         wake: Callable[[], None] = lambda: None,
-        ops: Callable[[], Awaitable[tuple[str, str] | None]] = _nowhere,
+        ops: Callable[[], tuple[str, str] | None] = lambda: None,
         draws: Callable[[Notice], bool] = lambda _: False,
         decode: Callable[[bytes], Notice] = decode,
         circulars: Circulars | None = None,
-        alarms: Callable[[], Awaitable[Alarms | None]] = _nobody,
+        alarms: Callable[[], Alarms | None] = lambda: None,
         stored: Callable[[Notice], None] = lambda _: None,
     ) -> None:
         """What the pipeline tells others.
@@ -118,7 +110,7 @@ class Pipeline:
             received,
             planner,
             picture=self._draws(notice),
-            alarms=await self._alarms() if news else None,
+            alarms=self._alarms() if news else None,
         )
         if recorded.new:
             bound.info("notice_stored", intents=recorded.intents, bytes=len(body))
@@ -155,7 +147,7 @@ class Pipeline:
             superevent_id,
             received,
             apologise,
-            await self._ops() if origin.live else None,
+            self._ops() if origin.live else None,
         )
         if new:
             log.warning(

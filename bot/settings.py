@@ -20,6 +20,7 @@ from formatters.notice import Category, Notice
 
 HTTP_PORT = 8016
 """Where pictures are served if no other port is set."""
+
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgresql": "postgresql+psycopg",

@@ -40,10 +40,8 @@ async def calling(rooms: Rooms, clock: Clock, webhook: Webhook) -> AsyncIterator
 
 
 def pipeline(rooms: Rooms, clock: Clock, words: str) -> Pipeline:
-    async def told() -> Alarms:
-        return Alarms(ops=None, quiet=MAX_AGE, wakes=partial(matches, parse(words)))
-
-    return Pipeline(rooms.store, clock, max_age=MAX_AGE, alarms=told)
+    alarms = Alarms(ops=None, quiet=MAX_AGE, wakes=partial(matches, parse(words)))
+    return Pipeline(rooms.store, clock, max_age=MAX_AGE, alarms=lambda: alarms)
 
 
 async def take(line: Pipeline, *records: Record, origin: Origin = LIVE) -> None:
