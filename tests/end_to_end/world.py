@@ -34,6 +34,8 @@ PATIENT = 60.0
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 Json = dict[str, Any]
+Life = Callable[[dict[str, str], str, str, str | None], None]
+"""What a forked bot runs: environment, folder, log, and the step to die at."""
 T = TypeVar("T")
 
 
@@ -129,13 +131,15 @@ class World:
             )
         return self._started(BotProcess(process.pid, process.poll, log))
 
-    def fork(self, step: str | None = None, **changes: str | None) -> BotProcess:
+    def fork(
+        self, step: str | None = None, *, life: Life = crashing.run, **changes: str | None
+    ) -> BotProcess:
         """Start `gwevent run` from a server that has imported it; to die at a step, if one is named."""
         log = self._next_log()
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([crashing.__name__])
+        context.set_forkserver_preload([life.__module__])
         process = context.Process(
-            target=crashing.run, args=(self.environment(**changes), str(self.folder), str(log), step)
+            target=life, args=(self.environment(**changes), str(self.folder), str(log), step)
         )
         process.start()
         assert process.pid is not None
