@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import random
 import sys
 import tempfile
@@ -29,7 +28,7 @@ def main() -> int:
     if unknown:
         parser.error(f"there is no case {', '.join(unknown)}; --list names them")
     seed = random.randrange(100_000) if chosen.seed is None else chosen.seed
-    cases = {name: case for name, case in CASES.items() if not chosen.case or name in chosen.case}
+    names = [name for name in CASES if not chosen.case or name in chosen.case]
     folder = Path(tempfile.mkdtemp(prefix="gwevent-chaos-"))
 
     def tell(result: Result) -> None:
@@ -49,7 +48,10 @@ def main() -> int:
         f"{'lost':>6}{'doubled':>9}{'excused':>9}{'took':>10}"
     )
     began = time.monotonic()
-    results = asyncio.run(run_plan(cases, folder, seed, chosen.jobs, tell))
+    results = []
+    for result in run_plan(names, folder, seed, chosen.jobs):
+        tell(result)
+        results.append(result)
     bad = [result.name for result in results if not result.good]
     totals = [sum(r.kills for r in results), sum(r.notices for r in results)]
     print(

@@ -1,4 +1,4 @@
-"""`kill -9` at random moments, between any two steps, and between Slack's work and the bot's learning of it."""
+"""`kill -9` at random moments, between any two steps, between Slack's work and the bot's learning of it."""
 
 from __future__ import annotations
 
