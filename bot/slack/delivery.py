@@ -15,6 +15,7 @@ import structlog
 from bot.slack.client import SlackClient
 from bot.slack.errors import (
     NO_THREADS,
+    NOT_PERMITTED,
     ROOT_FIXED,
     ROOT_GONE,
     ChannelOutOfReach,
@@ -29,7 +30,7 @@ from bot.slack.errors import (
 from bot.slack.words import Words
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
-from bot.store.ledger import Dead, Delivery, Kind, Later, Outcome, Sent
+from bot.store.ledger import LONGEST_WAIT, Dead, Delivery, Kind, Later, Outcome, Sent
 from bot.store.planned import PICTURE_WITHIN
 
 POLL_S = 1.0
@@ -46,8 +47,8 @@ CHANNEL_PAUSE_S = 1.0
 BACKOFF_CAP_S = 300.0
 GIVE_UP_AFTER = timedelta(hours=24)
 """A delivery that Slack was in no state to take for so long is old news."""
-HISTORY_SLACK_S = 60
-"""How much earlier than our clock says a message is looked for: clocks differ."""
+HISTORY_SLACK_S = 7_200
+"""How much earlier than our clock says a root is looked for: clocks differ, and jump by an hour."""
 LOOKS = 5
 """How often a history that doesn't answer is asked before a message is rather sent twice than never."""
 
@@ -303,8 +304,11 @@ class DeliveryWorker:
         return Sent(ts=ts, revision=revision, picture_id=picture_id)
 
     async def _look_for(self, client: SlackClient, delivery: Delivery) -> str | None:
-        # Not since the last attempt: any of them may be the one that was heard.
+        # Not since the last attempt: any of them may be the one that was heard. What follows a root is
+        # younger than it, by Slack's own clock.
         since = delivery.created_at.timestamp() - HISTORY_SLACK_S
+        if delivery.root_ts is not None:
+            since = min(since, float(delivery.root_ts))
         try:
             return await client.find(
                 delivery.channel_id,
@@ -317,6 +321,9 @@ class DeliveryWorker:
         except SlackFailure as failure:
             if isinstance(failure, Unknown | Unavailable) and delivery.attempts <= LOOKS:
                 raise
+            if isinstance(failure, WorkspaceOutOfReach) and failure.reason not in NOT_PERMITTED:
+                # A token that is no good says nothing about the history, and posts nothing either.
+                raise
             # Without the history scope there is no way to know: rather twice than never.
             log.info("history_not_readable", reason=failure.reason, delivery=delivery.id)
             return None
@@ -326,7 +333,8 @@ class DeliveryWorker:
         now = self._clock()
         if isinstance(failure, RateLimited):
             self._slow_down(delivery, failure.retry_after)
-            return Later(not_before=now + timedelta(seconds=failure.retry_after), reason=failure.reason)
+            wait = min(timedelta(seconds=failure.retry_after), LONGEST_WAIT)
+            return Later(not_before=now + wait, reason=failure.reason)
         if isinstance(failure, ChannelOutOfReach):
             return Dead(reason=failure.reason, channel_problem=failure.reason)
         if isinstance(failure, Refused):

@@ -433,6 +433,48 @@ async def test_a_history_that_doesnt_answer_is_asked_again_before_posting_twice(
     assert office.texts(channel) == [shown(FIRST)]
 
 
+@pytest.mark.parametrize("wrong_by_s", [3600, -3600], ids=["ahead", "behind"])
+async def test_a_clock_that_is_wrong_by_an_hour_finds_what_stands(office: Office, wrong_by_s: int) -> None:
+    office.sandbox.grant("channels:history")
+    office.sandbox.workspace.clock = lambda: office.clock().timestamp() - wrong_by_s
+    (channel,) = await office.subscribed()
+    for notice in (FIRST, SECOND):
+        office.sandbox.fail("chat.postMessage", drop="after")
+        await office.receive(notice)
+        await office.failed("no answer: ServerDisconnectedError")
+        office.forward(seconds=5)
+        await office.done()
+    assert len(office.texts(channel)) == 2
+
+
+async def test_a_clock_set_back_makes_nothing_wait_for_it(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.forward(hours=1)
+    office.sandbox.fail("chat.postMessage", status=503)
+    await office.receive(FIRST)
+    await office.failed("service_unavailable")
+    office.forward(hours=-1)
+    await office.done()
+    assert office.texts(channel) == [shown(FIRST)]
+
+
+async def test_a_revoked_token_says_nothing_about_the_history(office: Office) -> None:
+    office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", drop="after")
+    await office.receive(FIRST)
+    await office.failed("no answer: ServerDisconnectedError")
+    office.sandbox.revoke_token()
+    office.forward(seconds=5)
+    await office.failed("token_revoked")
+    office.sandbox.restore_token()
+    office.forward(seconds=60)
+    await office.restart()
+    await office.done()
+    assert office.texts(channel) == [shown(FIRST)]
+    assert len(office.calls("chat.postMessage")) == 1
+
+
 @pytest.mark.parametrize("posted", [True, False], ids=["posted", "not posted"])
 @pytest.mark.parametrize("history", [True, False], ids=["history", "no history"])
 async def test_what_a_killed_process_had_claimed(still_office: Office, posted: bool, history: bool) -> None:
