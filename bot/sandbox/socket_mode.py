@@ -212,7 +212,7 @@ class Sockets:
         for socket in self._sockets:
             if socket.request.transport is not None:
                 # What the app sends, pings among it, stays in the system's buffers.
-                socket.request.transport.pause_reading()  # type: ignore[attr-defined]
+                socket.request.transport.pause_reading()
 
     def refuse(self, seconds: float) -> None:
         """Refuse new connections for a while."""

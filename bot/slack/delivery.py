@@ -333,8 +333,8 @@ class DeliveryWorker:
         now = self._clock()
         if isinstance(failure, RateLimited):
             self._slow_down(delivery, failure.retry_after)
-            wait = min(timedelta(seconds=failure.retry_after), LONGEST_WAIT)
-            return Later(not_before=now + wait, reason=failure.reason)
+            again = now + min(timedelta(seconds=failure.retry_after), LONGEST_WAIT)
+            return Later(not_before=again, reason=failure.reason)
         if isinstance(failure, ChannelOutOfReach):
             return Dead(reason=failure.reason, channel_problem=failure.reason)
         if isinstance(failure, Refused):

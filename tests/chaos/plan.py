@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import sqlite3
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -114,4 +116,8 @@ def run_plan(names: Sequence[str], folder: Path, seed: int, jobs: int) -> Iterat
 
 
 def _run(name: str, folder: Path, seed: int) -> Result:
+    folder.mkdir(parents=True)
+    # Kafka's clients tell the terminal of each connection that was broken on purpose.
+    with (folder / "harness.log").open("wb") as log:
+        os.dup2(log.fileno(), sys.stderr.fileno())
     return asyncio.run(run_case(name, CASES[name], folder, seed))

@@ -95,7 +95,7 @@ class Chaos:
 
     def start(self, step: str | None = None, **changes: str | None) -> BotProcess:
         """Start a bot with this case's habits."""
-        return self.world.fork(step, life=life.run, **self.habits.variable(), **changes)
+        return self.world.live(life.run, step, {**self.habits.variable(), **changes})
 
     async def kill(self, bot: BotProcess | None = None) -> None:
         """Kill a bot as a power cut does, and write down what it had under way."""
@@ -210,7 +210,7 @@ class Chaos:
 
     def problems(self) -> dict[str, str]:
         """Channels marked as out of reach, with Slack's word for why."""
-        return dict(self.world.ledger("select channel_id, problem from channels"))  # type: ignore[arg-type]
+        return dict(self.world.ledger("select channel_id, problem from channels"))
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -131,10 +131,12 @@ class World:
             )
         return self._started(BotProcess(process.pid, process.poll, log))
 
-    def fork(
-        self, step: str | None = None, *, life: Life = crashing.run, **changes: str | None
-    ) -> BotProcess:
+    def fork(self, step: str | None = None, **changes: str | None) -> BotProcess:
         """Start `gwevent run` from a server that has imported it; to die at a step, if one is named."""
+        return self.live(crashing.run, step, changes)
+
+    def live(self, life: Life, step: str | None, changes: Mapping[str, str | None]) -> BotProcess:
+        """The same with another way to run it."""
         log = self._next_log()
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([life.__module__])

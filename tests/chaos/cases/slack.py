@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from tests.chaos.world import Chaos
@@ -94,16 +96,9 @@ async def cut_after_unseen(chaos: Chaos) -> None:
 async def sockets_closed(chaos: Chaos) -> None:
     """Socket Mode closed, cut, and asked to reconnect, while notices come."""
     await begin(chaos)
-    for close in (
-        chaos.sandbox.close_sockets,
-        lambda: chaos.sandbox.close_sockets(abort=True),
-        chaos.sandbox.refresh_sockets,
-    ):
-        opened = chaos.sandbox.sockets.opened
-        await close()
-        await chaos.publish(3)
-        await chaos.until(lambda opened=opened: chaos.sandbox.sockets.opened > opened, "a new socket")  # type: ignore[misc]
-        await chaos.answers()
+    await _loses_its_socket(chaos, chaos.sandbox.close_sockets)
+    await _loses_its_socket(chaos, functools.partial(chaos.sandbox.close_sockets, abort=True))
+    await _loses_its_socket(chaos, chaos.sandbox.refresh_sockets)
     await chaos.settled()
 
 
@@ -162,6 +157,14 @@ async def token_revoked(chaos: Chaos) -> None:
     await chaos.logged("delivery_failed")
     chaos.sandbox.restore_token()
     await chaos.settled()
+
+
+async def _loses_its_socket(chaos: Chaos, lose: Callable[[], Awaitable[None]]) -> None:
+    opened = chaos.sandbox.sockets.opened
+    await lose()
+    await chaos.publish(3)
+    await chaos.until(lambda: chaos.sandbox.sockets.opened > opened, "a new socket")
+    await chaos.answers()
 
 
 async def _dead_for_a_while(chaos: Chaos, channel: str, reason: str) -> None:

@@ -73,8 +73,8 @@ async def sockets_close(chaos: Chaos) -> None:
 
 
 async def channel_goes(chaos: Chaos) -> None:
-    """A channel is archived, or the bot kicked, and back."""
-    channel = chaos.chance.choice(chaos.channels)
+    """A channel of the first half is archived, or the bot kicked, and back."""
+    channel = chaos.chance.choice(chaos.channels[: len(chaos.channels) // 2])
     chaos.revived.add(channel)
     archived = chaos.chance.random() < 0.5
     if archived:
