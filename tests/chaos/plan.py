@@ -54,7 +54,7 @@ CASES: Mapping[str, Case] = {
     "database-locked-and-killed": database.locked_and_killed,
     "database-full": database.full,
     "disk-full": database.disk_full,
-    "database-away": database.away,
+    "database-restarted": database.restarted,
     "clock-forward": pressure.clock_forward,
     "clock-back": pressure.clock_back,
     "clock-mended": pressure.clock_mended,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.cases import database, kills, slack, storm
+from tests.chaos.cases import database, kills, storm
 from tests.chaos.plan import Case, run_case
 
 SEED = 1
@@ -19,8 +19,7 @@ SEED = 1
     [
         ("kills", functools.partial(kills.kills, lives=5, notices=15, channels=3)),
         ("kills-with-history", functools.partial(kills.kills_with_history, lives=5, notices=15, channels=3)),
-        ("storm", functools.partial(storm.storm, rounds=10, notices=20, channels=3)),
-        ("bot-kicked", slack.bot_kicked),
+        ("storm", functools.partial(storm.storm, rounds=8, notices=16, channels=3)),
         ("database-full", database.full),
     ],
 )

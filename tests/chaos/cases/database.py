@@ -74,8 +74,8 @@ async def disk_full(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def away(chaos: Chaos) -> None:
-    """The database's files are gone for a while, as when a volume is mounted again; they come back."""
+async def restarted(chaos: Chaos) -> None:
+    """The database goes away under the bot and comes back: its files, as when a volume is mounted anew."""
     await begin(chaos)
     stored = chaos.world.stored()
     files = [path for path in chaos.world.folder.glob("gwevent.sqlite*") if not path.name.endswith(".lock")]
