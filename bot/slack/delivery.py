@@ -98,6 +98,7 @@ class DeliveryWorker:
         self._wake = asyncio.Event()
         self._in_flight: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._edits_in_flight: Counter[str] = Counter()
+        self._looks: Counter[int] = Counter()
         # What Slack asked us to leave alone, until when, by the loop's clock; "*" is a whole workspace.
         self._paused: dict[tuple[str, str], float] = {}
         self._done: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
@@ -215,6 +216,8 @@ class DeliveryWorker:
                 outcome = Dead(reason="a fault in gwevent, see its log")
         else:
             bound.debug("delivered", ts=outcome.ts if isinstance(outcome, Sent) else None)
+        if not isinstance(outcome, Later):
+            del self._looks[delivery.id]
         if isinstance(outcome, Sent) and delivery.kind is not Kind.EDIT:
             self._pause((delivery.team_id, delivery.channel_id), self._channel_pause_s)
         await self._settle(delivery, outcome)
@@ -319,8 +322,11 @@ class DeliveryWorker:
         except RateLimited:
             raise
         except SlackFailure as failure:
-            if isinstance(failure, Unknown | Unavailable) and delivery.attempts <= LOOKS:
-                raise
+            if isinstance(failure, Unknown | Unavailable):
+                # Counted apart from attempts: a post that was refused often is looked for as patiently.
+                self._looks[delivery.id] += 1
+                if self._looks[delivery.id] <= LOOKS:
+                    raise
             if isinstance(failure, WorkspaceOutOfReach) and failure.reason not in NOT_PERMITTED:
                 # A token that is no good says nothing about the history, and posts nothing either.
                 raise

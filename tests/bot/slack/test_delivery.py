@@ -12,7 +12,7 @@ from bot.app import Rooms
 from bot.filters import parse
 from bot.pipeline import Handled
 from bot.slack.client import METADATA_EVENT
-from bot.slack.delivery import DeliveryWorker
+from bot.slack.delivery import LOOKS, DeliveryWorker
 from bot.slack.words import Words
 from bot.sources import Origin
 from bot.store.database import Database, StoreUnavailable
@@ -429,6 +429,26 @@ async def test_a_history_that_doesnt_answer_is_asked_again_before_posting_twice(
     office.forward(seconds=5)
     await office.failed("internal_error")
     office.forward(seconds=60)
+    await office.done()
+    assert office.texts(channel) == [shown(FIRST)]
+
+
+async def test_a_post_that_was_refused_often_is_looked_for_as_patiently(office: Office) -> None:
+    office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", status=503, times=LOOKS + 1)
+    office.sandbox.fail("chat.postMessage", drop="after")
+    await office.receive(FIRST)
+    for _ in range(LOOKS + 1):
+        await office.failed("service_unavailable")
+        async with office.rooms.database.writing() as connection:
+            await connection.execute(text("UPDATE deliveries SET reason = NULL"))
+        office.forward(minutes=5)
+    await office.failed("no answer: ServerDisconnectedError")
+    office.sandbox.fail("conversations.history", status=500)
+    office.forward(minutes=5)
+    await office.failed("internal_error")
+    office.forward(minutes=5)
     await office.done()
     assert office.texts(channel) == [shown(FIRST)]
 
