@@ -9,10 +9,12 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from confluent_kafka import KafkaException
 
 from bot.app import open_rooms
 from bot.filters import parse
@@ -59,10 +61,9 @@ class Chaos:
         """The bot that was started last."""
         return self.world.processes[-1]
 
-    @property
-    def clock(self) -> Path:
-        """By how many seconds the bot's clock is wrong."""
-        return Path(self.habits.clock)
+    def set_clock(self, wrong_by: int) -> None:
+        """Make the bot's clock wrong by so many seconds, from now on."""
+        write_clock(Path(self.habits.clock), wrong_by)
 
     def grant_history(self) -> None:
         """Let the bot look whether what it is in doubt about stands in a channel."""
@@ -89,7 +90,7 @@ class Chaos:
             with Publisher(self.broker.url(topic)) as publisher:
                 for body in bodies:
                     for _ in range(times):
-                        self.offsets[publisher.publish(body)] = body
+                        self.offsets[_publish(publisher, body)] = body
 
         await asyncio.to_thread(work)
 
@@ -103,6 +104,7 @@ class Chaos:
         if not bot.ended:
             os.kill(bot.pid, signal.SIGKILL)
         await until(lambda: bot.ended, WITHIN, what="the bot is dead")
+        assert bot.status() == -signal.SIGKILL, f"It ended by itself ({bot.status()}), see {bot.path}"
         self.kills += 1
         rows = self.world.ledger("select id from deliveries where state = 'sending' and kind != 'edit'")
         self.in_flight.update(int(row[0]) for row in rows)
@@ -213,6 +215,21 @@ class Chaos:
         return dict(self.world.ledger("select channel_id, problem from channels"))
 
 
+def write_clock(clock: Path, wrong_by: int) -> None:
+    """Write the file in one step: a bot may be reading it."""
+    new = clock.with_suffix(".new")
+    new.write_text(str(wrong_by))
+    new.replace(clock)
+
+
+def _publish(publisher: Publisher, body: bytes) -> int:
+    """Publish until the broker has it; while it is away that takes several tries, and may double it."""
+    for _ in range(9):
+        with suppress(KafkaException):
+            return publisher.publish(body)
+    return publisher.publish(body)
+
+
 @asynccontextmanager
 async def chaos_in(
     folder: Path, seed: int, name: str, *, topics: tuple[str, ...] = (TOPIC,)
@@ -221,7 +238,7 @@ async def chaos_in(
     chance = random.Random(f"{name} {seed}")
     folder.mkdir(parents=True, exist_ok=True)
     clock = folder / "clock"
-    clock.write_text("0")
+    write_clock(clock, 0)
     habits = Habits(clock=str(clock), narrow=str(folder / "full"))
     with SteeredBroker(topics) as broker:
         try:

@@ -35,12 +35,12 @@ async def clock_back(chaos: Chaos) -> None:
 async def clock_mended(chaos: Chaos) -> None:
     """A clock an hour ahead is set right while deliveries wait: they don't wait for an hour."""
     await begin(chaos)
-    chaos.clock.write_text(str(HOUR))
+    chaos.set_clock(HOUR)
     chaos.sandbox.fail(POST, status=503, times=None)
     await chaos.publish(6)
     await chaos.stored()
     await chaos.logged("delivery_failed", times=3)
-    chaos.clock.write_text("0")
+    chaos.set_clock(0)
     chaos.sandbox.faults.clear()
     await chaos.publish(3)
     await chaos.settled()
@@ -68,7 +68,7 @@ async def thousand_at_once(chaos: Chaos, *, notices: int = 1_000) -> None:
 
 async def _jump(chaos: Chaos, seconds: int) -> None:
     await begin(chaos)
-    chaos.clock.write_text(str(seconds))
+    chaos.set_clock(seconds)
     await chaos.publish(3)
     await chaos.settled()
     for post in (1, 2, 4):
@@ -78,6 +78,6 @@ async def _jump(chaos: Chaos, seconds: int) -> None:
         await chaos.kill()
         chaos.start()
         await chaos.settled()
-    chaos.clock.write_text("0")
+    chaos.set_clock(0)
     await chaos.publish(3)
     await chaos.settled()

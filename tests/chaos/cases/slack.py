@@ -136,10 +136,10 @@ async def channel_archived(chaos: Chaos) -> None:
 
 async def bot_kicked(chaos: Chaos) -> None:
     """The bot is taken out of a private channel, and of a public one, and invited again."""
-    await begin(chaos)
     # With it a bot needn't be a public channel's member.
     chaos.sandbox.ungrant("chat:write.public")
     (private,) = await chaos.open_channels(1, private=True)
+    await begin(chaos)
     public = chaos.channels[1]
     for channel, reason in ((private, "channel_not_found"), (public, "not_in_channel")):
         chaos.sandbox.kick(channel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
 
 from tests.chaos.cases.database import held
@@ -25,12 +26,13 @@ async def storm(chaos: Chaos, *, rounds: int = 60, notices: int = 200, channels:
         try:
             await chaos.chance.choice(FAULTS)(chaos)
             if chaos.bot.ended:
+                assert chaos.bot.status() == -signal.SIGKILL, f"It ended by itself, see {chaos.bot.path}"
                 chaos.start()
             await asyncio.sleep(chaos.chance.uniform(0.0, 0.5))
         finally:
             await publishing
     chaos.sandbox.faults.clear()
-    chaos.clock.write_text("0")
+    chaos.set_clock(0)
     await chaos.settled()
     # What was out of reach is known to be within it by the next post.
     await chaos.publish(10)
@@ -117,7 +119,7 @@ async def database_locked(chaos: Chaos) -> None:
 
 async def clock_jumps(chaos: Chaos) -> None:
     """The clock is wrong by up to an hour, either way, until it jumps again."""
-    chaos.clock.write_text(str(chaos.chance.randint(-3600, 3600)))
+    chaos.set_clock(chaos.chance.randint(-3600, 3600))
 
 
 FAULTS: tuple[Fault, ...] = (
