@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -16,27 +16,47 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.answers import Answers
+from bot.answers import Answers, Asker
+from bot.asking import MapAsker, site_name
+from bot.gracedb.archive import Archive
+from bot.gracedb.backfill import PACE_S, Backfill, repair
+from bot.gracedb.client import GraceDb
 from bot.http import HttpServer
+from bot.maps import StoredMaps
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
+from bot.questions.choosing import Choosing
+from bot.questions.details import Details, Illustrate
+from bot.questions.events import Events
+from bot.questions.position import Positions
+from bot.questions.visibility import Visibility
 from bot.settings import Settings, SettingsError
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
 from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
 from bot.slack.errors import SlackFailure
+from bot.slack.gate import Allowance, protect
+from bot.slack.illustrations import Illustrations
+from bot.slack.permission import Permission
 from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
-from bot.sources import Payload, Source
+from bot.sources import Payload, Source, SourceStatus
 from bot.sources.credentials import group_id, load_auth, username_of
 from bot.sources.hopskotch import HopskotchSource
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
+from bot.store.lookups import Lookups
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
+from bot.store.past import Past
 from bot.store.pictures import PictureStore
+from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.undecided import Undecided
+from bot.undecided import MapDecisions
+from bot.visibility import Visibilities
+from formatters.message import Message
 
 STOP_S = 3.5
 PURGE_EVERY_S = 3_600.0
@@ -63,6 +83,55 @@ class Rooms:
         self.observers = Observers(database)
         self.pictures = PictureStore(database)
         self.mentions = Mentions(database)
+        self.maps = StoredMaps(self.store)
+        self.lookups = Lookups(database)
+        self.sites = Sites(database)
+        self.visibilities = Visibilities(self.maps)
+        self.undecided = Undecided(database)
+        self.past = Past(database)
+        self.asker = MapAsker(self.maps)
+
+    def decisions(
+        self, clock: Callable[[], datetime], max_age: timedelta, wake: Callable[[], None] = lambda: None
+    ) -> MapDecisions:
+        """What asks the maps that alone decide; `wake` says that deliveries may be due."""
+        return MapDecisions(self.undecided, self.asker, clock, max_age=max_age, wake_deliveries=wake)
+
+    def choosing(self, clock: Callable[[], datetime]) -> Choosing:
+        """What answers from everything that was received."""
+        return Choosing(self.store, self.past, self.asker, clock, site_name)
+
+    def answers(
+        self,
+        clock: Callable[[], datetime],
+        *,
+        archive: Archive | None = None,
+        illustrate: Illustrate | None = None,
+        sources: Callable[[], list[SourceStatus]] = list,
+        wake: Callable[[], None] = lambda: None,
+        refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
+    ) -> Answers:
+        """What answers every question.
+
+        `archive` is where events are looked up that were never received; `illustrate` draws maps for
+        Slack; `sources` are reported by `status`; `wake` says that deliveries are due; `refusal(team,
+        channel, user)` says why somebody may not change what a channel receives.
+        """
+        events = Events(self.store, archive, clock)
+        return Answers(
+            self.store,
+            self.subscriptions,
+            self.ledger,
+            clock,
+            events=events,
+            choosing=self.choosing(clock),
+            visibility=Visibility(self.store, events, self.visibilities, self.sites, clock),
+            positions=Positions(events, self.maps),
+            details=Details(self.maps, illustrate),
+            sources=sources,
+            wake=wake,
+            refusal=refusal,
+        )
 
     def worker(
         self,
@@ -87,6 +156,8 @@ class Rooms:
             self.observers,
             self.pictures,
             self.mentions,
+            self.sites,
+            self.visibilities,
             permalink,
             public_url,
         )
@@ -118,6 +189,26 @@ def source_of(settings: Settings) -> Source:
     return HopskotchSource(settings.kafka_url, group_id(username_of(auth), settings.kafka_group), auth)
 
 
+def archive_of(
+    settings: Settings,
+    rooms: Rooms,
+    clock: Callable[[], datetime],
+    *,
+    pace_s: float = 0.0,
+    beside: Archive | None = None,
+) -> Archive | None:
+    """What looks events up in GraceDB, or None where the settings switch it off; to be closed at the end.
+
+    It asks every `pace_s` seconds at most, and never for what the archive `beside` it is asking for.
+    """
+    if settings.gracedb_url is None:
+        return None
+    # It tells nobody: what comes from an archive causes no delivery and no picture.
+    pipeline = Pipeline(rooms.store, clock, max_age=settings.max_age)
+    gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)
+    return Archive(gracedb, pipeline, rooms.lookups, clock, beside=beside)
+
+
 class Bot:
     """Everything in one process: a source, the pipeline, the deliveries, and the answers in Slack."""
 
@@ -137,15 +228,17 @@ class Bot:
         self.ready = asyncio.Event()
         """Set once Slack knows us and the source is being read."""
         self.worker = rooms.worker(self._clients, clock, public_url=settings.public_url)
+        draw = Pictures()
         self.pictures = PictureWorker(
             rooms.store,
             rooms.pictures,
             self._clients,
-            Pictures(),
+            draw,
             clock,
             wake_deliveries=self.worker.wake,
             serve=settings.public_url is not None,
         )
+        self.decisions = rooms.decisions(clock, settings.max_age, self._wake)
         self._http = (
             None
             if settings.public_url is None
@@ -155,17 +248,18 @@ class Bot:
             rooms.store,
             clock,
             max_age=settings.max_age,
-            wake=self._wake,
+            wake=self._stored,
             ops=self._ops,
             draws=settings.draws,
         )
-        self.answers = Answers(
-            rooms.store,
-            rooms.subscriptions,
-            rooms.ledger,
+        self._archive = archive_of(settings, rooms, clock)
+        self.answers = rooms.answers(
             clock,
+            archive=self._archive,
+            illustrate=Illustrations(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
             sources=lambda: [source.status()],
             wake=self.worker.wake,
+            refusal=Permission(settings.who_may_subscribe, self._clients).refusal,
         )
 
     @property
@@ -186,8 +280,10 @@ class Bot:
             self._start(self._consume(), "consume")
             self._start(self.worker.run(), "deliver")
             self._start(self.pictures.run(), "draw")
+            self._start(self.decisions.run(), "ask_maps")
             self._start(self._serve_slack(session), "serve_slack")
             self._start(self._purge(), "purge")
+            self._start(self._repair_gap(), "repair_gap")
             stopped = asyncio.create_task(stop.wait())
             try:
                 done, _ = await asyncio.wait([*self._tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -205,6 +301,8 @@ class Bot:
         parts = [self._source.stop(), self.worker.stop(), self.pictures.close()]
         if self._http is not None:
             parts.append(self._http.stop())
+        if self._archive is not None:
+            parts.append(self._archive.close())
         if self._socket is not None:
             parts.append(self._socket.close_async())  # type: ignore[no-untyped-call]
         with suppress(TimeoutError):
@@ -221,6 +319,9 @@ class Bot:
         log.info("stopped")
 
     async def _consume(self) -> None:
+        # Thousands of filters take a second to parse, once; if the store can't yet, the first notice waits.
+        with suppress(StoreUnavailable):
+            await self._rooms.subscriptions.count()
         log.info("source_starts", source=self._source.status().name)
         async for payload in self._source.payloads():
             await self._take(payload)
@@ -247,7 +348,8 @@ class Bot:
         self.worker.wake()
         # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
         app = AsyncApp(client=client.web, logger=logging.getLogger("slack_bolt"))
-        listeners.register(app, self.answers, self._revive, self._observe)
+        protect(app, self._settings.slack_api_url, Allowance(self._settings.commands_per_minute))
+        listeners.register(app, self.answers, self._revive, self._observe, self._show)
         asker = AsyncWebClient(
             token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
         )
@@ -283,6 +385,32 @@ class Bot:
         log.info("observer", superevent_id=superevent_id, channel=channel_id, observes=observes)
         self.worker.wake()
 
+    async def _show(self, asker: Asker, message: Message, thread_ts: str | None) -> bool:
+        client = self._clients.get(asker.team_id)
+        if client is None:
+            return False
+        try:
+            await client.show(asker.channel_id, asker.user_id, message, thread_ts=thread_ts)
+        except SlackFailure as failure:
+            log.info("answer_not_shown", channel=asker.channel_id, reason=failure.reason)
+            return False
+        return True
+
+    async def _repair_gap(self) -> None:
+        """After a silence longer than the broker keeps messages, fill the gap from GraceDB."""
+        archive = archive_of(self._settings, self._rooms, self._clock, pace_s=PACE_S, beside=self._archive)
+        if archive is not None:
+            try:
+                await repair(
+                    Backfill(archive, self._rooms.lookups, self._clock),
+                    self._rooms.store,
+                    timedelta(days=self._settings.broker_keeps_days),
+                    self._clock(),
+                )
+            finally:
+                await archive.close()
+        await asyncio.Event().wait()
+
     async def _purge(self) -> None:
         while True:
             try:
@@ -310,6 +438,10 @@ class Bot:
     def _wake(self) -> None:
         self.worker.wake()
         self.pictures.wake()
+
+    def _stored(self) -> None:
+        self._wake()
+        self.decisions.wake()
 
     def _ops(self) -> tuple[str, str] | None:
         if self._settings.ops_channel is None or self._identity is None:

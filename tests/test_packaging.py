@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("bot", "formatters")
 NEVER_IMPORTED = {
     "six",  # hop-client imports it and doesn't declare it
+    "tzdata",  # zoneinfo reads it where the system has no time zones
     "aiosqlite",  # SQLAlchemy loads it by its name in the database's URL
 }
 
@@ -79,6 +80,10 @@ def test_holds_the_page_and_all_it_loads(wheel: ZipFile) -> None:
     assert set(loaded) <= names
     # Others' code goes out with its licences.
     assert "LICENSES.txt" in names
+
+
+def test_holds_the_observatories(wheel: ZipFile) -> None:
+    assert "bot/observatories.csv" in wheel.namelist()
 
 
 def test_holds_the_migrations(wheel: ZipFile) -> None:

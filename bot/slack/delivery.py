@@ -302,7 +302,7 @@ class DeliveryWorker:
             # A channel without threads gets its replies as plain messages.
             ts = await client.post(delivery.channel_id, words.message, delivery.id)
         revision = delivery.revision if delivery.kind is Kind.ROOT else None
-        if revision is not None and words.picture_id != picture_id:
+        if revision is not None and (words.picture_id != picture_id or words.unfinished):
             revision = 0
         return Sent(ts=ts, revision=revision, picture_id=picture_id)
 

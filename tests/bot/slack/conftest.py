@@ -81,7 +81,14 @@ class Office:
     def renderer(self) -> Renderer:
         rooms = self.rooms
         return Renderer(
-            rooms.store, rooms.subscriptions, rooms.observers, rooms.pictures, rooms.mentions, self.address
+            rooms.store,
+            rooms.subscriptions,
+            rooms.observers,
+            rooms.pictures,
+            rooms.mentions,
+            rooms.sites,
+            rooms.visibilities,
+            self.address,
         )
 
     async def address(self, _team_id: str, channel_id: str, ts: str) -> str | None:

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
+from bot.alerts.samples import ms181101ab, to_avro
 from bot.app import Bot, Rooms
 from bot.filters import parse
 from bot.sandbox.hands import Done
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
-from bot.sources import Payload, SourceStatus
+from bot.sources import Origin, Payload, SourceStatus
 from formatters.answer import SHARE
-from tests.bot.house import MOCK, TEAM, Clock, made, take
+from tests.bot.house import MOCK, NOW, TEAM, Clock, made, take
 
 
 class Silent:
@@ -90,6 +91,18 @@ async def test_commands_in_any_words(bot: Bot, sandbox: Sandbox, rooms: Rooms) -
         assert "&amp;lt;b" not in answer["text"], "not escaped twice"
     assert "&lt;b&gt; &amp;" in (await typed(sandbox, channel, "<b> &"))["text"]
     assert sandbox.messages(channel) == [], "all of it was for who asked alone"
+
+
+async def test_a_channel_says_its_sites_and_sees_the_table(bot: Bot, sandbox: Sandbox) -> None:
+    channel = sandbox.add_channel("gw")
+    await bot.pipeline.handle(to_avro(ms181101ab(NOW)[1]), Origin("test", "1", live=False))
+    assert "MyDome added" in words(await typed(sandbox, channel, "sites add MyDome 34.2 -116.9 1700"))
+    answer = await typed(sandbox, channel, "visible")
+    (table,) = [block for block in answer["blocks"] if block["type"] == "table"]
+    assert [row[0]["text"] for row in table["rows"]] == ["Site", "MyDome"]
+    await pressed(sandbox, channel, answer)
+    await sandbox.wait_for(lambda: sandbox.messages(channel), 15)
+    assert "MyDome" in words(sandbox.messages(channel)[0])
 
 
 async def test_a_mention_is_answered_where_it_was_made(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
@@ -199,3 +212,14 @@ async def test_every_event_is_acknowledged(bot: Bot, sandbox: Sandbox) -> None:
         ),
         15,
     )
+
+
+async def test_filters_are_typed_as_they_are(bot: Bot, sandbox: Sandbox) -> None:
+    channel = sandbox.add_channel("gw")
+    told = words(await typed(sandbox, channel, "subscribe CBC BNS>0.5 distance<300 area90<500 far<1/month"))
+    assert "BNS above 50 % and a mean distance below 300" in told
+    await sandbox.wait_for(lambda: sandbox.messages(channel), 30)
+    assert "unsubscribe 1" in words(sandbox.messages(channel)[0])
+    await typed(sandbox, channel, 'edit 1 near 13h09m48s -23d22m53s 5deg > 0.1 visible from "palomar"')
+    listed = words(await typed(sandbox, channel, "subscriptions"))
+    assert "1. *all near 197.45 -23.381389 5deg&gt;0.1 visible from Palomar&gt;0.1*" in listed
