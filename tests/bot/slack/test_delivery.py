@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -152,6 +153,27 @@ async def test_kicked_and_invited_again_it_says_what_it_couldnt(office: Office) 
     assert (await office.rooms.subscriptions.of_channel(TEAM, channel))[0].problem is None
 
 
+async def test_a_root_in_doubt_is_found_though_its_channel_was_out_of_reach(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.grant("channels:history")
+    office.sandbox.ungrant("chat:write.public")
+    office.sandbox.fail("chat.postMessage", drop="after")
+    await office.receive(FIRST)
+    await office.failed("no answer: ServerDisconnectedError")
+    office.sandbox.kick(channel)
+    office.forward(seconds=5)
+    await office.done()
+    # With the next notice the root that died is opened again, in vain.
+    await office.receive(SECOND)
+    await office.done()
+    office.sandbox.invite(channel)
+    now = office.clock()
+    await office.rooms.ledger.revive(TEAM, channel, now - timedelta(hours=24), now)
+    office.worker.wake()
+    await office.done()
+    assert office.texts(channel) == [shown(FIRST, SECOND)]
+
+
 async def test_a_channel_whose_return_nobody_told_is_revived_by_its_next_post(office: Office) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.archive(channel)
@@ -194,7 +216,7 @@ async def test_a_channel_that_unsubscribed_meanwhile_is_not_told_late(office: Of
     await office.done()
     await office.rooms.subscriptions.remove(TEAM, channel, None)
     office.sandbox.unarchive(channel)
-    assert await office.rooms.ledger.revive(TEAM, channel, office.clock(), office.clock()) == 0
+    assert await office.rooms.ledger.revive(TEAM, channel, now - timedelta(hours=24), now) == 0
 
 
 async def test_what_waits_ends_with_the_last_subscription(office: Office) -> None:
@@ -629,7 +651,8 @@ async def test_refused_nothing_is_stored_and_asking_again_works(office: Office) 
     assert await subscriptions.fate(asked.id) == "not_in_channel"
     assert await subscriptions.get(asked.id) is None
     office.sandbox.invite(channel)
-    await office.rooms.ledger.revive(TEAM, channel, office.clock(), office.clock())
+    now = office.clock()
+    await office.rooms.ledger.revive(TEAM, channel, now - timedelta(hours=24), now)
     office.worker.wake()
     await office.idle()
     assert office.texts(channel) == [], "a confirmation doesn't come back without its subscription"
