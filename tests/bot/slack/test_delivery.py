@@ -216,7 +216,7 @@ async def test_a_channel_that_unsubscribed_meanwhile_is_not_told_late(office: Of
     await office.done()
     await office.rooms.subscriptions.remove(TEAM, channel, None)
     office.sandbox.unarchive(channel)
-    assert await office.rooms.ledger.revive(TEAM, channel, now - timedelta(hours=24), now) == 0
+    assert await office.rooms.ledger.revive(TEAM, channel, office.clock(), office.clock()) == 0
 
 
 async def test_what_waits_ends_with_the_last_subscription(office: Office) -> None:
