@@ -17,8 +17,8 @@ SEED = 1
 @pytest.mark.parametrize(
     ("name", "case"),
     [
-        ("kills", functools.partial(kills.kills, lives=5, notices=15, channels=3)),
-        ("kills-with-history", functools.partial(kills.kills_with_history, lives=5, notices=15, channels=3)),
+        ("kills", functools.partial(kills.kills, lives=4, notices=12, channels=3)),
+        ("kills-with-history", functools.partial(kills.kills_with_history, lives=4, notices=12, channels=3)),
         ("storm", functools.partial(storm.storm, rounds=8, notices=16, channels=3)),
         ("database-full", database.full),
     ],
