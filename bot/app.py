@@ -16,11 +16,14 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import filters
 from bot.answers import Answers
+from bot.asking import MapAsker
 from bot.http import HttpServer
 from bot.maps import StoredMaps
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
+from bot.questions.choosing import Choosing
 from bot.questions.visibility import Visibility
 from bot.settings import Settings, SettingsError
 from bot.slack import listeners
@@ -36,10 +39,13 @@ from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
+from bot.store.past import Past
 from bot.store.pictures import PictureStore
 from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.undecided import Undecided
+from bot.undecided import MapDecisions
 from bot.visibility import Visibilities
 
 STOP_S = 3.5
@@ -68,11 +74,20 @@ class Rooms:
         self.pictures = PictureStore(database)
         self.mentions = Mentions(database)
         self.sites = Sites(database)
-        self.visibilities = Visibilities(StoredMaps(self.store))
+        self.maps = StoredMaps(self.store)
+        self.visibilities = Visibilities(self.maps)
+        self.undecided = Undecided(database)
+        self.past = Past(database)
 
     def visibility(self, clock: Callable[[], datetime]) -> Visibility:
         """What answers what is visible."""
         return Visibility(self.store, self.visibilities, self.sites, clock)
+
+    def choosing(
+        self, asker: MapAsker, clock: Callable[[], datetime], sites: filters.Sites = filters.no_site
+    ) -> Choosing:
+        """What answers from everything that was received."""
+        return Choosing(self.store, self.past, asker, clock, sites)
 
     def worker(
         self,
@@ -158,6 +173,14 @@ class Bot:
             wake_deliveries=self.worker.wake,
             serve=settings.public_url is not None,
         )
+        self.asker = MapAsker(rooms.maps, clock)
+        self.decisions = MapDecisions(
+            rooms.undecided,
+            self.asker,
+            clock,
+            max_age=settings.max_age,
+            wake_deliveries=self._wake,
+        )
         self._http = (
             None
             if settings.public_url is None
@@ -167,7 +190,7 @@ class Bot:
             rooms.store,
             clock,
             max_age=settings.max_age,
-            wake=self._wake,
+            wake=self._stored,
             ops=self._ops,
             draws=settings.draws,
         )
@@ -177,6 +200,7 @@ class Bot:
             rooms.ledger,
             clock,
             visibility=rooms.visibility(clock),
+            choosing=rooms.choosing(self.asker, clock),
             sources=lambda: [source.status()],
             wake=self.worker.wake,
         )
@@ -199,6 +223,7 @@ class Bot:
             self._start(self._consume(), "consume")
             self._start(self.worker.run(), "deliver")
             self._start(self.pictures.run(), "draw")
+            self._start(self.decisions.run(), "ask_maps")
             self._start(self._serve_slack(session), "serve_slack")
             self._start(self._purge(), "purge")
             stopped = asyncio.create_task(stop.wait())
@@ -323,6 +348,10 @@ class Bot:
     def _wake(self) -> None:
         self.worker.wake()
         self.pictures.wake()
+
+    def _stored(self) -> None:
+        self._wake()
+        self.decisions.wake()
 
     def _ops(self) -> tuple[str, str] | None:
         if self._settings.ops_channel is None or self._identity is None:

@@ -180,14 +180,23 @@ def ask(
     """Answer a slash command's text on the terminal, from the store."""
     from bot.answers import Answers
     from bot.app import open_rooms, utc_now
+    from bot.asking import MapAsker
     from formatters import plain
 
     settings = _settings()
 
     async def work() -> None:
         async with open_rooms(settings) as rooms:
+            choosing = rooms.choosing(MapAsker(rooms.maps, utc_now), utc_now)
             visibility = rooms.visibility(utc_now)
-            answers = Answers(rooms.store, rooms.subscriptions, rooms.ledger, utc_now, visibility=visibility)
+            answers = Answers(
+                rooms.store,
+                rooms.subscriptions,
+                rooms.ledger,
+                utc_now,
+                visibility=visibility,
+                choosing=choosing,
+            )
             typer.echo(plain.render(await answers.answer(" ".join(words), None)))
 
     _run(work())

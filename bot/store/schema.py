@@ -67,6 +67,10 @@ superevents = Table(
     # What `latest` and `recent` choose and sort by, so that they needn't read every notice.
     Column("group_name", String(32)),
     Column("event_time", UtcDateTime, nullable=False),
+    # What filters ask of it, as JSON, and the revision that this is of: an older version of gwevent counts
+    # on without it. Null where nothing but a retraction is known.
+    Column("traits", Text),
+    Column("traits_revision", Integer),
     Index("ix_superevents_category_event_time", "category", "event_time"),
 )
 
@@ -126,6 +130,8 @@ subscriptions = Table(
     Column("created_at", UtcDateTime, nullable=False),
     # In force only once its confirmation stands in the channel.
     Column("confirmed_at", UtcDateTime),
+    # Nothing comes from then on, until it is null again.
+    Column("paused_at", UtcDateTime),
     UniqueConstraint("team_id", "channel_id", "words"),
     # Never a number twice: threads and deliveries remember which subscription they came from.
     sqlite_autoincrement=True,
@@ -148,6 +154,17 @@ threads = Table(
     Column("root_fixed", Boolean, nullable=False),
     UniqueConstraint("team_id", "channel_id", "superevent_id"),
     sqlite_autoincrement=True,
+)
+
+# Notices of which some channels' filters ask the map; gone once it has answered.
+undecided = Table(
+    "undecided",
+    metadata,
+    Column("notice_id", ForeignKey("notices.id"), primary_key=True),
+    Column("superevent_id", ForeignKey("superevents.superevent_id"), nullable=False, index=True),
+    # Whether the map is to be drawn too, where anything is posted.
+    Column("picture", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
 )
 
 deliveries = Table(

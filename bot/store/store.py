@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.filters import traits_of
 from bot.routing import Intent, Thread
 from bot.store import schema
 from bot.store.database import Database
@@ -77,7 +78,7 @@ class Store:
         """
         async with self._database.writing() as connection:
             revision = await _lock_superevent(connection, notice)
-            known = await _stored_notices(connection, notice.superevent_id)
+            known = await stored_notices(connection, notice.superevent_id)
             repeat = next(
                 (row for row in known if (row.alert_type, row.time_created) == notice.key[1:]), None
             )
@@ -92,7 +93,7 @@ class Store:
             await connection.execute(
                 update(schema.superevents)
                 .where(schema.superevents.c.superevent_id == notice.superevent_id)
-                .values(revision=revision + 1, **_summary(superevent))
+                .values(revision=revision + 1, **_summary(superevent, revision + 1))
             )
             threads = await threads_of(connection, notice.superevent_id)
             intents = plan(superevent, notice, threads, await subscriptions_in_force(connection))
@@ -202,7 +203,7 @@ class Store:
                 schema.superevents.c.superevent_id == superevent_id
             )
             revision = (await connection.execute(query)).scalar_one_or_none()
-            rows = await _stored_notices(connection, superevent_id)
+            rows = await stored_notices(connection, superevent_id)
         notices = [Notice.from_json(row.facts) for row in rows if row.facts is not None]
         return None if revision is None or not notices else (Superevent.of(notices), revision)
 
@@ -295,7 +296,7 @@ async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
         "superevent_id": notice.superevent_id,
         "category": notice.category.value,
         "revision": 0,
-        **_summary(Superevent.of([notice])),
+        **_summary(Superevent.of([notice]), 0),
     }
     if connection.dialect.name == "postgresql":
         # Another consumer may be making the same row: wait for it, and take what it made.
@@ -308,15 +309,18 @@ async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
     return 0
 
 
-def _summary(superevent: Superevent) -> dict[str, object]:
-    event = superevent.event
+def _summary(superevent: Superevent, revision: int) -> dict[str, object]:
+    event, traits = superevent.event, traits_of(superevent)
     return {
+        "traits": None if traits is None else traits.to_json(),
+        "traits_revision": revision,
         "group_name": None if event is None else event.group[:32],
         "event_time": superevent.notices[0].time_created if event is None else event.time,
     }
 
 
-async def _stored_notices(connection: AsyncConnection, superevent_id: str) -> Sequence[Any]:
+async def stored_notices(connection: AsyncConnection, superevent_id: str) -> Sequence[Any]:
+    """The notices of a superevent (id, alert_type, time_created, facts) in the order of arrival."""
     table = schema.notices
     query = select(table.c.id, table.c.alert_type, table.c.time_created, table.c.facts)
     result = await connection.execute(

@@ -1,0 +1,41 @@
+"""The words of a subscription: their grammar and their meaning."""
+
+from bot.filters.grammar import Sites, UnknownWord, no_site, parse_filter
+from bot.filters.meaning import (
+    NO_SHARES,
+    Judge,
+    Shares,
+    Verdict,
+    admits_category,
+    holds,
+    matches,
+    mentioned,
+    open_,
+    verdict,
+    wish_verdict,
+)
+from bot.filters.traits import Traits, traits_of
+from bot.filters.wishes import MOST_TARGETS, parse, parse_stored
+
+__all__ = [
+    "MOST_TARGETS",
+    "NO_SHARES",
+    "Judge",
+    "Shares",
+    "Sites",
+    "Traits",
+    "UnknownWord",
+    "Verdict",
+    "admits_category",
+    "holds",
+    "matches",
+    "mentioned",
+    "no_site",
+    "open_",
+    "parse",
+    "parse_filter",
+    "parse_stored",
+    "traits_of",
+    "verdict",
+    "wish_verdict",
+]
