@@ -19,11 +19,12 @@ from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
-from formatters import answer, card, recent, status
+from formatters import answer, card, dialog, recent, status
 from formatters import help as helping
 from formatters.card import ChannelView
 from formatters.message import Message
 from formatters.notice import Category, canonical_id
+from formatters.subscription import Wish
 
 RECENT_DEFAULT = 5
 RECENT_MOST = 20
@@ -57,21 +58,29 @@ class Answers:
         self._choosing = choosing
         self._subscribing = Subscribing(subscriptions, clock, wake, sites)
 
-    async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
+    def wish(self, words: str) -> Wish:
+        """What words after "subscribe" mean. Raises UnknownWord."""
+        return self._subscribing.wish(words)
+
+    async def answer(
+        self, text: str, asker: Asker | None, *, shared: bool = False, longest: int = LONGEST_QUESTION
+    ) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
 
         Whatever is asked gets words: nonsense gets help, a store in trouble gets a sentence.
         """
         question = " ".join(text.split())
-        if len(question) > LONGEST_QUESTION:
+        if len(question) > longest:
             return helping.complaint(
-                f"A question has at most {LONGEST_QUESTION:,} characters, and this one has {len(question):,}."
+                f"A question has at most {longest:,} characters, and this one has {len(question):,}."
             )
         word, _, rest = question.partition(" ")
         try:
             message = await self._answer(word.casefold(), rest, question, asker)
         except UnknownWord as error:
-            return helping.complaint(str(error))
+            complaint = helping.complaint(str(error))
+            wanted = asker is not None and word.casefold() in ("subscribe", "sub")
+            return dialog.offered(complaint) if wanted else complaint
         except StoreUnavailable:
             return helping.complaint(
                 "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
@@ -110,6 +119,8 @@ class Answers:
                 return await self._subscribing.pause(rest, asker)
             case "resume":
                 return await self._subscribing.pause(rest, asker, resume=True)
+            case "dialog":
+                return await self._subscribing.invitation(asker)
             case "subscriptions" | "subs":
                 return await self._subscribing.listed(asker)
         superevent_id = canonical_id(question)

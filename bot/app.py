@@ -29,7 +29,9 @@ from bot.settings import Settings, SettingsError
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
 from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
+from bot.slack.dialog import Dialogs
 from bot.slack.errors import SlackFailure
+from bot.slack.home import Homes
 from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
 from bot.sources import Payload, Source
@@ -205,6 +207,9 @@ class Bot:
             wake=self.worker.wake,
         )
 
+        self._homes = Homes(rooms.store, rooms.subscriptions, self._clients, clock, lambda: [source.status()])
+        self._dialogs = Dialogs(self.answers, rooms.subscriptions, self._clients, self._homes)
+
     @property
     def identity(self) -> Identity | None:
         """Who the bot is in Slack, once Slack said so."""
@@ -285,7 +290,7 @@ class Bot:
         self.worker.wake()
         # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
         app = AsyncApp(client=client.web, logger=logging.getLogger("slack_bolt"))
-        listeners.register(app, self.answers, self._revive, self._observe)
+        listeners.register(app, self.answers, self._revive, self._observe, self._homes, self._dialogs)
         asker = AsyncWebClient(
             token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
         )

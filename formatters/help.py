@@ -19,6 +19,7 @@ COMMANDS = (
     ("sites altitude 25, sites darkness -12", "what counts as observable, in degrees"),
     ("subscribe [CBC|Burst|all] [mock] [test] [lowsig]", "alerts for this channel"),
     ("subscribe … notify @here|@channel|@person|@group [if NS]", "the same, with a mention"),
+    ("dialog [number]", "the same, or a change to one, chosen in a dialog"),
     ("unsubscribe [CBC|Burst|all]", "no more of them"),
     ("subscriptions", "what comes to this channel"),
     ("help", "this list"),

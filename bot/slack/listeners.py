@@ -11,6 +11,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Asker
+from bot.slack import dialog, home
+from bot.slack.dialog import Dialogs
+from bot.slack.home import Homes
 from formatters.answer import SHARE
 from formatters.card import OBSERVE
 from formatters.message import Message
@@ -22,12 +25,16 @@ Revive = Callable[[str, str], Awaitable[None]]
 Observe = Callable[[str, str, str, str], Awaitable[None]]
 
 
-def register(app: AsyncApp, answers: Answers, revive: Revive, observe: Observe) -> None:
+def register(
+    app: AsyncApp, answers: Answers, revive: Revive, observe: Observe, homes: Homes, dialogs: Dialogs
+) -> None:
     """Register every listener.
 
     `revive(team, channel)` is called when a channel comes within reach again; `observe(team, channel,
     superevent, user)` when somebody presses "I'm observing".
     """
+    dialog.register(app, dialogs)
+    home.register(app, answers, homes, dialogs)
 
     @app.command("/gwevent")
     async def on_command(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:
