@@ -121,7 +121,7 @@ def _channels(home: Home) -> list[Block]:
             listed += 1
     rest = len(home.subscriptions) - listed
     if rest:
-        more = quantities.count(rest, "subscription")
+        more = quantities.number(rest)
         shown.append(blocks.context(f"And {more} more: `/gwevent subscriptions` in a channel lists its own."))
     return shown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from operator import and_, or_
@@ -30,7 +31,7 @@ def wish_of(form: Form, read: Read) -> Wish:
     filters = _conditions(form, errors)
     further = Wish()
     try:
-        further = read(form.words)
+        further = read(_with_switches(form))
     except UnknownWord as error:
         errors["words"] = str(error)
     wish = _together(form, filters, further, errors)
@@ -41,6 +42,12 @@ def wish_of(form: Form, read: Read) -> Wish:
         except UnknownWord as error:
             errors["words"] = str(error)
     raise BadForm(errors)
+
+
+def _with_switches(form: Form) -> str:
+    """The words, with the chosen switches where `notify` looks for them: "mock notify @here notify-mocks"."""
+    switches = " ".join(form.switches)
+    return re.sub(r"(?<!\S)(?=notify(?!\S))", f"{switches} ", form.words, count=1, flags=re.IGNORECASE)
 
 
 def _conditions(form: Form, errors: dict[str, str]) -> list[Filter]:

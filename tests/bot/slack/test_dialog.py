@@ -42,7 +42,10 @@ def words(shown: Json | None) -> str:
 
 async def opened(sandbox: Sandbox, title: str = "submit") -> Json:
     """The dialog, once it is a form."""
-    return await sandbox.wait_for(lambda: (v := sandbox.view()) and v.get(title) and v)
+    await sandbox.wait_for(lambda: (sandbox.view() or {}).get(title))
+    view = sandbox.view()
+    assert view is not None
+    return view
 
 
 async def typed(sandbox: Sandbox, channel: str, text: str) -> Done:
