@@ -35,7 +35,7 @@ View = dict[str, Any]
 _TITLE = "Subscribe"
 _TITLE_EDIT = "Edit subscription"
 _GROUPS = {"all": "Every group", "CBC": "CBC (mergers)", "Burst": "Burst"}
-_COMPARED = {"least": "at least so many percent (≥)", "more": "more than so many percent (>)"}
+_COMPARED = {"least": "at least the number", "more": "above the number"}
 _UNITS = {"yr": "years", "month": "months", "week": "weeks", "day": "days", "h": "hours"}
 _SWITCHES = {
     "mock": "Mocks (about one every hour)",
@@ -53,8 +53,8 @@ _LABELS = {
     "BNS": "BNS, %",
     "NSBH": "NSBH, %",
     "BBH": "BBH, %",
-    "NS": "NS: BNS + NSBH, %",
-    "remnant": "remnant: HasRemnant × (1 − Terrestrial), %",
+    "NS": "BNS + NSBH, %",
+    "remnant": "HasRemnant × (1 − Terrestrial), %",
 }
 
 
@@ -110,14 +110,17 @@ def view(place: Place, entered: Form, preview: Preview) -> View:
         "blocks": [
             blocks.section(f"{what} An input left empty asks for nothing."),
             _input("group", "Group", _select(_GROUPS, entered.group), optional=False),
-            blocks.section(bold("Probabilities, in percent"), "Of BNS, NSBH and BBH any one is enough."),
-            *(_number(name, _LABELS[name], entered.percents.get(name, "")) for name in form.PROBABILITIES),
+            blocks.section(
+                bold("Probabilities, in percent"),
+                "Of BNS, NSBH and BBH any one is enough; BNS + NSBH and HasRemnant must hold besides.",
+            ),
             _input(
                 "compared",
-                "Each of them",
+                "Each must be",
                 _select(_COMPARED, "more" if entered.more_than else "least"),
                 optional=False,
             ),
+            *(_number(name, _LABELS[name], entered.percents.get(name, "")) for name in form.PROBABILITIES),
             blocks.section(bold("Rate, place and detectors")),
             _number("far", "False-alarm rate below 1 per …", entered.far),
             _input("far_unit", "… of these", _select(_UNITS, entered.far_unit), optional=False),
