@@ -5,13 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot import __version__
-from bot.filters import Sites, UnknownWord, no_site, parse
+from bot.asking import site_name
+from bot.filters import UnknownWord, parse
 from bot.questions.asker import Asker as Asker
 from bot.questions.choosing import Choosing
+from bot.questions.details import Detail, Details
+from bot.questions.events import Events, NoSuchEvent
+from bot.questions.position import Positions
 from bot.questions.subscribing import Subscribing
 from bot.questions.visibility import Visibility
 from bot.sources import SourceStatus
@@ -19,7 +23,7 @@ from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
-from formatters import answer, card, dialog, recent, status
+from formatters import answer, card, dialog, mrkdwn, recent, status
 from formatters import help as helping
 from formatters.card import ChannelView
 from formatters.message import Message
@@ -42,12 +46,17 @@ class Answers:
         ledger: Ledger,
         clock: Callable[[], datetime],
         *,
-        visibility: Visibility,
+        events: Events,
         choosing: Choosing,
+        visibility: Visibility,
+        positions: Positions,
+        details: Details,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
-        sites: Sites = no_site,
+        refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
     ) -> None:
+        """`refusal(team, channel, user)` says why somebody may not change what a channel receives."""
+        self._events = events
         self._store = store
         self._subscriptions = subscriptions
         self._ledger = ledger
@@ -55,8 +64,11 @@ class Answers:
         self._visibility = visibility
         self._sources = sources
         self._began = time.monotonic()
+        self._refusal = refusal
+        self._positions = positions
+        self._details = details
         self._choosing = choosing
-        self._subscribing = Subscribing(subscriptions, clock, wake, sites)
+        self._subscribing = Subscribing(subscriptions, clock, wake, site_name)
 
     def wish(self, words: str) -> Wish:
         """What words after "subscribe" mean. Raises UnknownWord."""
@@ -70,45 +82,66 @@ class Answers:
         Whatever is asked gets words: nonsense gets help, a store in trouble gets a sentence.
         """
         question = " ".join(text.split())
-        if len(question) > longest:
+        word, _, rest = question.partition(" ")
+        lines = word.casefold() in _BY_LINES
+        if len(question) > longest and not lines:
+            if " " not in question[:40]:
+                return helping.unknown(question[:40] + "…")
             return helping.complaint(
                 f"A question has at most {longest:,} characters, and this one has {len(question):,}."
             )
-        word, _, rest = question.partition(" ")
+        if lines:
+            question = text.strip()
+            rest = question[len(word) :]
+        if asker is not None and self._refusal is not None and _changes(word.casefold(), rest):
+            refused = await self._refusal(asker.team_id, asker.channel_id, asker.user_id)
+            if refused is not None:
+                return helping.complaint(refused)
         try:
             message = await self._answer(word.casefold(), rest, question, asker)
         except UnknownWord as error:
             complaint = helping.complaint(str(error))
             wanted = asker is not None and word.casefold() in ("subscribe", "sub")
             return dialog.offered(complaint) if wanted else complaint
+        except NoSuchEvent as error:
+            return await self._near(error.superevent_id, error.looked_up)
         except StoreUnavailable:
             return helping.complaint(
                 "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
             )
         if shared and asker is not None:
             return answer.as_of(message, asker.user_id, self._clock())
-        if asker is None or not (word.casefold() in _TO_SHARE or canonical_id(question)):
+        if asker is None or not (word.casefold() in _TO_SHARE or canonical_id(word)):
+            return message
+        if answer.holds_file(message):
+            # Who presses the button is answered where Slack takes no files.
+            return message
+        if mrkdwn.width(question) > mrkdwn.BUTTON_VALUE_MAX:
+            # The button asks again, and couldn't hold the question.
             return message
         return answer.shareable(message, question)
 
     async def _answer(self, word: str, rest: str, question: str, asker: Asker | None) -> Message:
         match word:
             case "" | "help" | "?":
-                return helping.overview()
+                asked = rest.casefold().startswith("filter")
+                return helping.filters() if asked else helping.overview()
             case "latest" | "last" | "newest":
                 return await self._choosing.latest(rest)
             case "recent":
                 return await self._recent(rest)
             case "status":
                 return await self._status()
-            case "visible":
-                return await self._visibility.visible(rest, asker)
-            case "sites":
-                return await self._visibility.sites(rest, asker)
+            case "check":
+                return await self._positions.answer(rest)
             case "search" | "find":
                 return await self._choosing.search(rest)
             case "test":
                 return await self._choosing.test(rest)
+            case "visible":
+                return await self._visibility.visible(rest, asker)
+            case "sites":
+                return await self._visibility.sites(rest, asker)
             case "subscribe" | "sub":
                 return await self._subscribing.subscribe(rest, asker)
             case "unsubscribe" | "unsub":
@@ -126,21 +159,30 @@ class Answers:
         superevent_id = canonical_id(question)
         if superevent_id is not None:
             return await self._event(superevent_id)
+        superevent_id = canonical_id(word)
+        if superevent_id is not None:
+            return await self._detail(superevent_id, rest.casefold(), asker)
         if re.fullmatch(r"[mt]?(s|gw)\d.*|\d{6}\w+", word) and not rest:
             return await self._near(question)
         return helping.unknown(question)
 
     async def _event(self, superevent_id: str) -> Message:
-        superevent = await self._store.superevent(superevent_id)
-        if superevent is None:
-            return await self._near(superevent_id)
-        return card.root(superevent, ChannelView())
+        return card.root(await self._events.of(superevent_id), ChannelView())
 
-    async def _near(self, asked: str) -> Message:
+    async def _detail(self, superevent_id: str, words: str, asker: Asker | None) -> Message:
+        try:
+            detail = Detail(words)
+        except ValueError as error:
+            choices = ", ".join(Detail)
+            raise UnknownWord(f'After an event\'s id comes one of {choices}, not "{words[:80]}".') from error
+        superevent = await self._events.of(superevent_id)
+        return await self._details.answer(superevent, detail, None if asker is None else asker.team_id)
+
+    async def _near(self, asked: str, looked_up: str | None = None) -> Message:
         ids = await self._store.ids()
         folded = {known.casefold(): known for known in ids}
         near = difflib.get_close_matches(asked.casefold(), folded, n=3, cutoff=0.75)
-        return helping.no_such_event(asked, [folded[name] for name in near])
+        return helping.no_such_event(asked, [folded[name] for name in near], looked_up)
 
     async def _recent(self, rest: str) -> Message:
         words = rest.split()
@@ -179,8 +221,21 @@ class Answers:
         )
 
 
-_TO_SHARE = {"latest", "last", "newest", "recent", "search", "find", "test", "status", "visible"}
+_BY_LINES = {"check"}
+"""Whose lines mean something; elsewhere a line end is a blank."""
+
+_TO_SHARE = frozenset(
+    {"latest", "last", "newest", "recent", "search", "find", "test", "status", "check", "visible"}
+)
 """Besides ids. What is help, or concerns subscriptions, is for who asked."""
+
+
+_CHANGING = {"subscribe", "sub", "unsubscribe", "unsub", "edit", "pause", "resume"}
+"""What changes what a channel receives; with words behind it, `sites` does too."""
+
+
+def _changes(word: str, rest: str) -> bool:
+    return word in _CHANGING or (word in ("site", "sites") and bool(rest))
 
 
 def _kind(words: str) -> tuple[Category, str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -16,14 +16,19 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import filters
-from bot.answers import Answers
-from bot.asking import MapAsker
+from bot.answers import Answers, Asker
+from bot.asking import MapAsker, site_name
+from bot.gracedb.archive import Archive
+from bot.gracedb.backfill import PACE_S, Backfill, repair
+from bot.gracedb.client import GraceDb
 from bot.http import HttpServer
 from bot.maps import StoredMaps
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
 from bot.questions.choosing import Choosing
+from bot.questions.details import Details, Illustrate
+from bot.questions.events import Events
+from bot.questions.position import Positions
 from bot.questions.visibility import Visibility
 from bot.settings import Settings, SettingsError
 from bot.slack import listeners
@@ -31,14 +36,18 @@ from bot.slack.client import Identity, SlackClient
 from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
 from bot.slack.dialog import Dialogs
 from bot.slack.errors import SlackFailure
+from bot.slack.gate import Allowance, protect
 from bot.slack.home import Homes
+from bot.slack.illustrations import Illustrations
+from bot.slack.permission import Permission
 from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
-from bot.sources import Payload, Source
+from bot.sources import Payload, Source, SourceStatus
 from bot.sources.credentials import group_id, load_auth, username_of
 from bot.sources.hopskotch import HopskotchSource
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
+from bot.store.lookups import Lookups
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.past import Past
@@ -49,6 +58,7 @@ from bot.store.subscriptions import Subscriptions
 from bot.store.undecided import Undecided
 from bot.undecided import MapDecisions
 from bot.visibility import Visibilities
+from formatters.message import Message
 
 STOP_S = 3.5
 PURGE_EVERY_S = 3_600.0
@@ -75,21 +85,55 @@ class Rooms:
         self.observers = Observers(database)
         self.pictures = PictureStore(database)
         self.mentions = Mentions(database)
-        self.sites = Sites(database)
         self.maps = StoredMaps(self.store)
+        self.lookups = Lookups(database)
+        self.sites = Sites(database)
         self.visibilities = Visibilities(self.maps)
         self.undecided = Undecided(database)
         self.past = Past(database)
+        self.asker = MapAsker(self.maps)
 
-    def visibility(self, clock: Callable[[], datetime]) -> Visibility:
-        """What answers what is visible."""
-        return Visibility(self.store, self.visibilities, self.sites, clock)
+    def decisions(
+        self, clock: Callable[[], datetime], max_age: timedelta, wake: Callable[[], None] = lambda: None
+    ) -> MapDecisions:
+        """What asks the maps that alone decide; `wake` says that deliveries may be due."""
+        return MapDecisions(self.undecided, self.asker, clock, max_age=max_age, wake_deliveries=wake)
 
-    def choosing(
-        self, asker: MapAsker, clock: Callable[[], datetime], sites: filters.Sites = filters.no_site
-    ) -> Choosing:
+    def choosing(self, clock: Callable[[], datetime]) -> Choosing:
         """What answers from everything that was received."""
-        return Choosing(self.store, self.past, asker, clock, sites)
+        return Choosing(self.store, self.past, self.asker, clock, site_name)
+
+    def answers(
+        self,
+        clock: Callable[[], datetime],
+        *,
+        archive: Archive | None = None,
+        illustrate: Illustrate | None = None,
+        sources: Callable[[], list[SourceStatus]] = list,
+        wake: Callable[[], None] = lambda: None,
+        refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
+    ) -> Answers:
+        """What answers every question.
+
+        `archive` is where events are looked up that were never received; `illustrate` draws maps for
+        Slack; `sources` are reported by `status`; `wake` says that deliveries are due; `refusal(team,
+        channel, user)` says why somebody may not change what a channel receives.
+        """
+        events = Events(self.store, archive, clock)
+        return Answers(
+            self.store,
+            self.subscriptions,
+            self.ledger,
+            clock,
+            events=events,
+            choosing=self.choosing(clock),
+            visibility=Visibility(self.store, events, self.visibilities, self.sites, clock),
+            positions=Positions(events, self.maps),
+            details=Details(self.maps, illustrate),
+            sources=sources,
+            wake=wake,
+            refusal=refusal,
+        )
 
     def worker(
         self,
@@ -147,6 +191,26 @@ def source_of(settings: Settings) -> Source:
     return HopskotchSource(settings.kafka_url, group_id(username_of(auth), settings.kafka_group), auth)
 
 
+def archive_of(
+    settings: Settings,
+    rooms: Rooms,
+    clock: Callable[[], datetime],
+    *,
+    pace_s: float = 0.0,
+    beside: Archive | None = None,
+) -> Archive | None:
+    """What looks events up in GraceDB, or None where the settings switch it off; to be closed at the end.
+
+    It asks every `pace_s` seconds at most, and never for what the archive `beside` it is asking for.
+    """
+    if settings.gracedb_url is None:
+        return None
+    # It tells nobody: what comes from an archive causes no delivery and no picture.
+    pipeline = Pipeline(rooms.store, clock, max_age=settings.max_age)
+    gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)
+    return Archive(gracedb, pipeline, rooms.lookups, clock, beside=beside)
+
+
 class Bot:
     """Everything in one process: a source, the pipeline, the deliveries, and the answers in Slack."""
 
@@ -166,23 +230,17 @@ class Bot:
         self.ready = asyncio.Event()
         """Set once Slack knows us and the source is being read."""
         self.worker = rooms.worker(self._clients, clock, public_url=settings.public_url)
+        draw = Pictures()
         self.pictures = PictureWorker(
             rooms.store,
             rooms.pictures,
             self._clients,
-            Pictures(),
+            draw,
             clock,
             wake_deliveries=self.worker.wake,
             serve=settings.public_url is not None,
         )
-        self.asker = MapAsker(rooms.maps, clock)
-        self.decisions = MapDecisions(
-            rooms.undecided,
-            self.asker,
-            clock,
-            max_age=settings.max_age,
-            wake_deliveries=self._wake,
-        )
+        self.decisions = rooms.decisions(clock, settings.max_age, self._wake)
         self._http = (
             None
             if settings.public_url is None
@@ -196,15 +254,14 @@ class Bot:
             ops=self._ops,
             draws=settings.draws,
         )
-        self.answers = Answers(
-            rooms.store,
-            rooms.subscriptions,
-            rooms.ledger,
+        self._archive = archive_of(settings, rooms, clock)
+        self.answers = rooms.answers(
             clock,
-            visibility=rooms.visibility(clock),
-            choosing=rooms.choosing(self.asker, clock),
+            archive=self._archive,
+            illustrate=Illustrations(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
             sources=lambda: [source.status()],
             wake=self.worker.wake,
+            refusal=Permission(settings.who_may_subscribe, self._clients).refusal,
         )
 
         self._homes = Homes(rooms.store, rooms.subscriptions, self._clients, clock, lambda: [source.status()])
@@ -231,6 +288,7 @@ class Bot:
             self._start(self.decisions.run(), "ask_maps")
             self._start(self._serve_slack(session), "serve_slack")
             self._start(self._purge(), "purge")
+            self._start(self._repair_gap(), "repair_gap")
             stopped = asyncio.create_task(stop.wait())
             try:
                 done, _ = await asyncio.wait([*self._tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -248,6 +306,8 @@ class Bot:
         parts = [self._source.stop(), self.worker.stop(), self.pictures.close()]
         if self._http is not None:
             parts.append(self._http.stop())
+        if self._archive is not None:
+            parts.append(self._archive.close())
         if self._socket is not None:
             parts.append(self._socket.close_async())  # type: ignore[no-untyped-call]
         with suppress(TimeoutError):
@@ -264,6 +324,9 @@ class Bot:
         log.info("stopped")
 
     async def _consume(self) -> None:
+        # Thousands of filters take a second to parse, once; if the store can't yet, the first notice waits.
+        with suppress(StoreUnavailable):
+            await self._rooms.subscriptions.count()
         log.info("source_starts", source=self._source.status().name)
         async for payload in self._source.payloads():
             await self._take(payload)
@@ -290,7 +353,10 @@ class Bot:
         self.worker.wake()
         # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
         app = AsyncApp(client=client.web, logger=logging.getLogger("slack_bolt"))
-        listeners.register(app, self.answers, self._revive, self._observe, self._homes, self._dialogs)
+        protect(app, self._settings.slack_api_url, Allowance(self._settings.commands_per_minute))
+        listeners.register(
+            app, self.answers, self._revive, self._observe, self._homes, self._dialogs, self._show
+        )
         asker = AsyncWebClient(
             token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
         )
@@ -325,6 +391,32 @@ class Bot:
         observes = await self._rooms.observers.toggle(team_id, channel_id, superevent_id, user_id, now)
         log.info("observer", superevent_id=superevent_id, channel=channel_id, observes=observes)
         self.worker.wake()
+
+    async def _show(self, asker: Asker, message: Message, thread_ts: str | None) -> bool:
+        client = self._clients.get(asker.team_id)
+        if client is None:
+            return False
+        try:
+            await client.show(asker.channel_id, asker.user_id, message, thread_ts=thread_ts)
+        except SlackFailure as failure:
+            log.info("answer_not_shown", channel=asker.channel_id, reason=failure.reason)
+            return False
+        return True
+
+    async def _repair_gap(self) -> None:
+        """After a silence longer than the broker keeps messages, fill the gap from GraceDB."""
+        archive = archive_of(self._settings, self._rooms, self._clock, pace_s=PACE_S, beside=self._archive)
+        if archive is not None:
+            try:
+                await repair(
+                    Backfill(archive, self._rooms.lookups, self._clock),
+                    self._rooms.store,
+                    timedelta(days=self._settings.broker_keeps_days),
+                    self._clock(),
+                )
+            finally:
+                await archive.close()
+        await asyncio.Event().wait()
 
     async def _purge(self) -> None:
         while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +11,9 @@ import structlog
 
 from bot.alerts.cone import share_in_cone
 from bot.alerts.skymap import SkyMap
+from bot.alerts.visibility import visible_share
 from bot.maps import StoredMaps
+from bot.observatories import known_site
 from bot.store.store import NoticeKey
 from formatters.filter import Cone, MapQuestion, Site
 
@@ -25,29 +27,36 @@ class VisibleShare(Protocol):
         """None where the site isn't known any more."""
 
 
-def never_visible(site: str, skymap: SkyMap, when: datetime) -> float | None:
-    """For a bot that knows no site: every site is unknown."""
-    return None
+def site_name(called: str) -> str | None:
+    """An observatory's canonical name; a channel's own sites are no part of any filter."""
+    known = known_site(called)
+    return None if known is None else known.name
+
+
+def visible_from(site: str, skymap: SkyMap, when: datetime) -> float | None:
+    """`VisibleShare` for the observatories, in the usual conditions."""
+    known = known_site(site)
+    return None if known is None else visible_share(known, skymap, when)
 
 
 class MapAsker:
     """Asks the maps of stored notices."""
 
-    def __init__(
-        self, maps: StoredMaps, clock: Callable[[], datetime], visible: VisibleShare = never_visible
-    ) -> None:
+    def __init__(self, maps: StoredMaps, visible: VisibleShare = visible_from) -> None:
         self._maps = maps
-        self._clock = clock
         self._visible = visible
 
     async def shares(
-        self, key: NoticeKey, questions: Collection[MapQuestion]
+        self, key: NoticeKey, questions: Collection[MapQuestion], when: datetime
     ) -> dict[MapQuestion, float | None]:
-        """The answers of one notice's map; None where it can't be read any more. Raises StoreUnavailable."""
+        """The answers of one notice's map, for the night after `when`.
+
+        None where the map can't be read any more. Raises StoreUnavailable.
+        """
         maps = await self._maps.of(key) if questions else None
         if maps is None or maps.best is None:
             return dict.fromkeys(questions)
-        return await asyncio.to_thread(self._ask, maps.best, questions, self._clock())
+        return await asyncio.to_thread(self._ask, maps.best, questions, when)
 
     def _ask(
         self, skymap: SkyMap, questions: Collection[MapQuestion], when: datetime

@@ -66,8 +66,8 @@ class MapDecisions:
         intents = None
         while intents is None:
             asked = await self._undecided.question(superevent_id)
-            shares = {} if asked is None else await self._asker.shares(asked.notice_key, asked.questions)
             now = self._clock()
+            shares = {} if asked is None else await self._asker.shares(asked.notice_key, asked.questions, now)
             planner = partial(plan_decided, shares=shares, now=now, max_age=self._max_age)
             key = None if asked is None else asked.notice_key
             intents = await self._undecided.decide(superevent_id, key, planner, now)

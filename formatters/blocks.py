@@ -69,6 +69,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Block:
     return {"type": "table", "rows": cells}
 
 
+def code(text: str) -> Block:
+    """Lines for programs, as they are; the caller sees to their number."""
+    words = {"type": "text", "text": text}
+    return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [words]}]}
+
+
 def button(text: str, action_id: str, *, url: str | None = None, value: str | None = None) -> Block:
     """A button; with `url` (checked by `mrkdwn.web_url`) it opens a page."""
     element: dict[str, Any] = {

@@ -105,7 +105,14 @@ class Not(Filter):
 
     @property
     def words(self) -> str:
-        """As in "not (V1 among the detectors)"."""
+        """As in "V1 not among the detectors", "not (BNS above 50 % and a mean distance below 300 Mpc)"."""
+        match self.part:
+            case Detector(name):
+                return f"{name} not among the detectors"
+            case External():
+                return "no coincidence with an external event"
+            case Named():
+                return f"another {self.part.words.replace(' ', ' than ', 1)}"
         return f"not ({self.part.words})"
 
 
@@ -130,9 +137,9 @@ class Named(Filter):
 
     @property
     def words(self) -> str:
-        """As in "alert type INITIAL or UPDATE"."""
+        """As in "type INITIAL or UPDATE"."""
         values = map(names.stage, self.values) if self.field == "type" else self.values
-        return f"{'alert type' if self.field == 'type' else self.field} {' or '.join(values)}"
+        return f"{self.field} {' or '.join(values)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,6 +90,9 @@ def _lines(block: Block) -> Iterator[str]:
             yield f"[picture: {block['alt_text']}]"
         case "table":
             yield from _table([[str(cell["text"]) for cell in row] for row in block["rows"]])
+        case "rich_text":
+            for element in block["elements"]:
+                yield "".join(str(part["text"]) for part in element["elements"])
         case "divider":
             yield "─" * 40
 

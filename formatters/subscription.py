@@ -193,12 +193,13 @@ def confirmed(subscription: Subscription) -> Message:
     wish = subscription.wish
     by = _user(subscription.created_by)
     what = described(wish)
+    which = wish.what if wish.filter is None else str(subscription.id)
     return blocks.message(
         f"Subscribed: {' '.join(what)}",
         blocks.section(f"{bold('Subscribed')} to {bold(wish.shown)}, asked for by {by}.", *what),
         blocks.context(
             "Each event is one message, kept up to date; its notices follow in the thread. "
-            f"To stop: `/gwevent unsubscribe {escape(wish.what, SECTION_MAX)}`"
+            f"To stop: `/gwevent unsubscribe {escape(which)}`"
         ),
     )
 

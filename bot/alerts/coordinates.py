@@ -83,6 +83,10 @@ class BadPosition(ValueError):
     """Words that are no position; the sentence says why."""
 
 
+class NoPosition(BadPosition):
+    """Words that don't even look like one."""
+
+
 class ParsedPosition(NamedTuple):
     """A position read from words."""
 
@@ -105,7 +109,7 @@ def parse_position(words: Sequence[str]) -> ParsedPosition:
         if match is not None:
             ra, dec = _right_ascension(match), _declination(match)
             return ParsedPosition(ra, dec, text[: match.end()].count(" ") + 1)
-    raise BadPosition(f"That is no position; write it like {EXAMPLE}.")
+    raise NoPosition(f"That is no position; write it like {EXAMPLE}.")
 
 
 def _right_ascension(match: re.Match[str]) -> float:

@@ -1,6 +1,6 @@
 """The words of a subscription: their grammar and their meaning."""
 
-from bot.filters.grammar import Sites, UnknownWord, no_site, parse_filter
+from bot.filters.grammar import SiteNames, UnknownWord, parse_filter
 from bot.filters.meaning import (
     NO_SHARES,
     Judge,
@@ -22,7 +22,7 @@ __all__ = [
     "NO_SHARES",
     "Judge",
     "Shares",
-    "Sites",
+    "SiteNames",
     "Traits",
     "UnknownWord",
     "Verdict",
@@ -30,7 +30,6 @@ __all__ = [
     "holds",
     "matches",
     "mentioned",
-    "no_site",
     "open_",
     "parse",
     "parse_filter",

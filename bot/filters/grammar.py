@@ -45,7 +45,7 @@ MOST_DEPTH = 20
 LONGEST = 3_000
 """Characters of a filter, and of a subscription's words."""
 
-Sites = Callable[[str], str | None]
+SiteNames = Callable[[str], str | None]
 """A site's canonical name, from what somebody calls it; None for one that isn't known."""
 
 SWITCHES = {
@@ -57,11 +57,6 @@ SWITCHES = {
     "lowsignificance": "lowsig",
 }
 """Words that stand outside of the filter."""
-
-
-def no_site(called: str) -> str | None:
-    """For a bot that knows no site."""
-    return None
 
 
 GROUPS = {"cbc": "CBC", "burst": "Burst"}
@@ -149,7 +144,7 @@ def tokens(text: str) -> list[Token]:
     return [Token(match[0], match.start() + 1) for match in _TOKEN.finditer(parted)]
 
 
-def parse_filter(text: str, sites: Sites | None = None) -> Filter:
+def parse_filter(text: str, sites: SiteNames | None = None) -> Filter:
     """Read a filter. Raises UnknownWord with a sentence that points at what is wrong.
 
     `sites` knows the sites of `visible from`; without it every name is taken, as for what was stored.
@@ -159,7 +154,7 @@ def parse_filter(text: str, sites: Sites | None = None) -> Filter:
     return read_filter(tokens(text), sites)
 
 
-def read_filter(given: Sequence[Token], sites: Sites | None = None) -> Filter:
+def read_filter(given: Sequence[Token], sites: SiteNames | None = None) -> Filter:
     """The same, of a text that is cut already."""
     if not given:
         raise UnknownWord("A filter needs a condition, like BNS>0.5 or distance<300.")
@@ -188,7 +183,7 @@ def unknown(token: Token) -> UnknownWord:
 class _Reader:
     """Reads tokens from left to right; each method leaves off after what it took."""
 
-    def __init__(self, given: Sequence[Token], sites: Sites | None) -> None:
+    def __init__(self, given: Sequence[Token], sites: SiteNames | None) -> None:
         self._given = given
         self._sites = sites
         self._at = 0

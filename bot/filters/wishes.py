@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from bot.filters.grammar import LONGEST, SWITCHES, Sites, Token, UnknownWord, read_filter, tokens
+from bot.filters.grammar import LONGEST, SWITCHES, SiteNames, Token, UnknownWord, read_filter, tokens
 from formatters.filter import And, Filter, Named
 from formatters.subscription import Notify, Wish
 
@@ -27,7 +27,7 @@ _TARGET = re.compile(r"<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
 _BROADCAST = {"@here": "<!here>", "<!here>": "<!here>", "@channel": "<!channel>", "<!channel>": "<!channel>"}
 
 
-def parse(words: str, sites: Sites | None = None) -> Wish:
+def parse(words: str, sites: SiteNames | None = None) -> Wish:
     """Read "[CBC|Burst|all] [filter] [mock] [test] [lowsig] [notify TARGET… [notify-mocks] [if FILTER]]".
 
     Switches stand anywhere before `notify`, outside of "or", "not" and parentheses; everything is read in
@@ -63,7 +63,7 @@ def _quoted(word: str) -> str:
     return f'"{word}"' if len(word) <= 40 else f'"{word[:40]}…"'
 
 
-def _what(given: Sequence[Token], sites: Sites | None) -> Wish:
+def _what(given: Sequence[Token], sites: SiteNames | None) -> Wish:
     """Take out the switches and "all", read the rest, and take the group out of that."""
     switches: set[str] = set()
     everything = False
@@ -110,7 +110,7 @@ def _grouped(found: Filter | None, everything: bool) -> tuple[str, Filter | None
     return groups[0] if groups else "all", rest
 
 
-def _notify(text: str, wish: Wish, sites: Sites | None) -> Notify:
+def _notify(text: str, wish: Wish, sites: SiteNames | None) -> Notify:
     words = text.split()
     at = next((n for n, word in enumerate(words) if word.casefold() == "if"), len(words))
     targets: list[str] = []
@@ -141,7 +141,7 @@ def _notify(text: str, wish: Wish, sites: Sites | None) -> Notify:
     )
 
 
-def _condition(words: Sequence[str], sites: Sites | None) -> tuple[bool, Filter | None]:
+def _condition(words: Sequence[str], sites: SiteNames | None) -> tuple[bool, Filter | None]:
     """What follows `if`: NS alone is light to be expected, all else a filter."""
     if [word.casefold() for word in words] == ["ns"]:
         return True, None

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot.asking import MapAsker
-from bot.filters import Sites, Traits, UnknownWord, holds, parse, wish_verdict
+from bot.filters import SiteNames, Traits, UnknownWord, holds, parse, wish_verdict
 from bot.store.past import Past
 from bot.store.store import Store
-from formatters import answer, card, matching, recent
+from formatters import answer, card, matching, quantities, recent
 from formatters import help as helping
 from formatters.card import ChannelView
 from formatters.filter import Far, conditions, map_questions
@@ -50,7 +50,7 @@ class Choosing:
         past: Past,
         asker: MapAsker,
         clock: Callable[[], datetime],
-        sites: Sites,
+        sites: SiteNames,
     ) -> None:
         self._store = store
         self._past = past
@@ -67,7 +67,12 @@ class Choosing:
         if not chosen.fitting:
             said = f"No {category.value} event that fits {_typed(wish)} was received yet."
             return helping.complaint(said + _unasked(chosen))
-        return card.root((await self._past.superevents([chosen.fitting[0].superevent_id]))[0], ChannelView())
+        traits = chosen.fitting[0]
+        message = card.root((await self._past.superevents([traits.superevent_id]))[0], ChannelView())
+        if not (_rates(wish) and traits.joint):
+            return message
+        said = f"It fits by its joint FAR, {quantities.rate(traits.far)}: a coincidence makes it significant."
+        return answer.introduced(said, message)
 
     async def _newest(self, category: Category, group: str | None) -> Message:
         found = await self._store.newest(category=category, group=group)
@@ -92,12 +97,14 @@ class Choosing:
         return matching.searched(replace(found, since=since, until=until), self._clock())
 
     async def test(self, words: str) -> Message:
-        """Which events a subscription to these words would have brought; the switches widen."""
-        wish = replace(parse(words, self._sites), notify=None)
+        """Which events a subscription to these words would have brought."""
+        return matching.tested(await self.brought(parse(words, self._sites)), self._clock())
+
+    async def brought(self, wish: Wish) -> matching.Matching:
+        """Which events a subscription would have brought; its switches widen, its mentions don't matter."""
         asked = [Category.REAL]
         asked += [c for c in (Category.MOCK, Category.TEST) if getattr(wish, c.value)]
-        chosen = await self._choose(wish, asked, widens=True)
-        return matching.tested(await self._matching(wish.what, wish, chosen), self._clock())
+        return await self._matching(wish.what, wish, await self._choose(wish, asked, widens=True))
 
     async def _choose(
         self,
@@ -136,7 +143,7 @@ class Choosing:
                 if asked == MAPS_ASKED:
                     continue
                 asked += 1
-                shares = await self._asker.shares(traits.notice_key, questions)
+                shares = await self._asker.shares(traits.notice_key, questions, traits.time_created)
                 if not holds(wish_verdict(meant, traits, traits.category, shares)):
                     continue
             fitting.append(traits)
@@ -145,8 +152,7 @@ class Choosing:
     async def _matching(self, words: str, wish: Wish, chosen: Chosen) -> matching.Matching:
         listed = chosen.fitting[: recent.MOST]
         superevents = await self._past.superevents([traits.superevent_id for traits in listed])
-        rates = wish.filter is not None and any(isinstance(c, Far) for c in conditions(wish.filter))
-        joint = {traits.superevent_id for traits in listed if rates and traits.joint}
+        joint = {traits.superevent_id for traits in listed if _rates(wish) and traits.joint}
         return matching.Matching(
             words=words,
             newest=[
@@ -159,7 +165,7 @@ class Choosing:
         )
 
 
-def _choice(words: str, sites: Sites) -> tuple[Wish, Category]:
+def _choice(words: str, sites: SiteNames) -> tuple[Wish, Category]:
     """What is chosen by: a filter, and mock or test instead of real."""
     wish = parse(words, sites)
     if wish.notify is not None:
@@ -168,6 +174,11 @@ def _choice(words: str, sites: Sites) -> tuple[Wish, Category]:
         raise UnknownWord('"mock" and "test" together: no event is both; ask for each.')
     category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL
     return wish, category
+
+
+def _rates(wish: Wish) -> bool:
+    """Whether it asks for a FAR."""
+    return wish.filter is not None and any(isinstance(c, Far) for c in conditions(wish.filter))
 
 
 def _typed(wish: Wish) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-from bot.filters import Sites, UnknownWord, parse
+from bot.filters import SiteNames, UnknownWord, parse
 from bot.questions.asker import Asker
 from bot.store.subscriptions import Subscriptions
 from formatters import dialog, subscription
@@ -29,7 +29,7 @@ class Subscribing:
         subscriptions: Subscriptions,
         clock: Callable[[], datetime],
         wake: Callable[[], None],
-        sites: Sites,
+        sites: SiteNames,
     ) -> None:
         self._subscriptions = subscriptions
         self._clock = clock

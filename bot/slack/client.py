@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.slack.errors import (
     BLOCKS_REFUSED,
     METADATA_REFUSED,
+    ChannelOutOfReach,
     FileNotReady,
     SlackFailure,
     Unavailable,
@@ -27,15 +28,19 @@ from formatters.message import Message
 METADATA_EVENT = "gwevent_delivery"
 TIMEOUT_S = 15
 UPLOAD_TIMEOUT_S = 30
+FILE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Between attempts to show a file to somebody who waits for it; Slack takes a few seconds to be ready."""
 ALT_TEXT_MAX = 1_000
 """Of a file; a block's may be longer (docs.slack.dev/reference/methods/files.getUploadURLExternal)."""
 READING = frozenset(
     {
         "chat.getPermalink",
         "conversations.history",
+        "conversations.members",
         "conversations.replies",
         "files.getUploadURLExternal",
         "users.conversations",
+        "users.info",
     }
 )
 """Methods whose arguments Slack doesn't take as JSON."""
@@ -111,6 +116,26 @@ class SlackClient:
         }
         return str((await self._or_words_alone("chat.postMessage", body, message))["ts"])
 
+    async def show(self, channel: str, user: str, message: Message, *, thread_ts: str | None = None) -> None:
+        """Show a message to one person; words alone if Slack refuses what goes with them.
+
+        A picture that Slack can't show yet is waited for a while.
+        """
+        body = {
+            "channel": channel,
+            "user": user,
+            "text": message.text,
+            "blocks": list(message.blocks) or None,
+            "thread_ts": thread_ts,
+        }
+        for pause in FILE_PAUSES_S:
+            try:
+                await self._or_words_alone("chat.postEphemeral", body, message)
+                return
+            except FileNotReady:
+                await asyncio.sleep(pause)
+        await self._or_words_alone("chat.postEphemeral", body, message)
+
     async def edit(self, channel: str, ts: str, message: Message) -> None:
         """Bring a message to a newer state; its metadata stays. Raises FileNotReady."""
         body = {"channel": channel, "ts": ts, "text": message.text, "blocks": list(message.blocks)}
@@ -124,6 +149,28 @@ class SlackClient:
             log.warning("no_permalink", reason=failure.reason, channel=channel)
             return None
         return str(data["permalink"]) if data.get("permalink") else None
+
+    async def is_member(self, channel: str, user: str) -> bool:
+        """Whether a person is in a channel; False where the channel isn't to be seen."""
+        query: dict[str, Any] = {"channel": channel, "limit": 1_000}
+        cursor = ""
+        while True:
+            try:
+                data = await self._call(
+                    "conversations.members", query | ({"cursor": cursor} if cursor else {})
+                )
+            except ChannelOutOfReach:
+                return False
+            if user in data.get("members", []):
+                return True
+            cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return False
+
+    async def is_admin(self, user: str) -> bool:
+        """Whether a person is an admin or an owner of the workspace."""
+        found = (await self._call("users.info", {"user": user})).get("user") or {}
+        return found.get("is_admin") is True or found.get("is_owner") is True
 
     async def upload(self, png: bytes, name: str, title: str, alt_text: str) -> str:
         """Upload a picture that no channel shows by itself; return the file's id.

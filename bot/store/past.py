@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import Traits, traits_of
@@ -68,16 +68,17 @@ class Past:
             some = rows[start : start + AT_ONCE]
             async with self._database.reading() as connection:
                 found = await _superevents(connection, [row.superevent_id for row in some])
+            values = []
+            for superevent_id, revision in some:
+                known = found.get(superevent_id)
+                traits = None if known is None else traits_of(known)
+                text = None if traits is None else traits.to_json()
+                values.append({"of": superevent_id, "at": revision, "text": text})
+            # A notice that came meanwhile wrote its own.
+            same = (_s.c.superevent_id == bindparam("of")) & (_s.c.revision == bindparam("at"))
+            write = update(_s).where(same).values(traits=bindparam("text"), traits_revision=bindparam("at"))
             async with self._database.writing() as connection:
-                for superevent_id, revision in some:
-                    known = found.get(superevent_id)
-                    traits = None if known is None else traits_of(known)
-                    # A notice that came meanwhile wrote its own.
-                    same = (_s.c.superevent_id == superevent_id) & (_s.c.revision == revision)
-                    text = None if traits is None else traits.to_json()
-                    await connection.execute(
-                        update(_s).where(same).values(traits=text, traits_revision=revision)
-                    )
+                await connection.execute(write, values)
 
 
 async def _superevents(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Superevent]:

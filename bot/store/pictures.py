@@ -21,6 +21,7 @@ PICTURE_PATH = "/pictures/{token}.png"
 _p = schema.pictures
 _t = schema.threads
 _d = schema.deliveries
+_MADE = (PictureState.UPLOADED.value, PictureState.READY.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +248,22 @@ class PictureStore:
                     created_at=row.created_at,
                 )
         return found
+
+    async def of_notice(self, team_id: str, notice_id: int) -> StoredPicture | None:
+        """The picture of a notice that a workspace has, for who asks for it; None if it has none."""
+        query = select(_p).where(_p.c.team_id == team_id, _p.c.notice_id == notice_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query.where(_p.c.state.in_(_MADE)))).first()
+        if row is None or not (row.file_id or row.token):
+            return None
+        return StoredPicture(
+            id=row.id,
+            file_id=row.file_id,
+            token=row.token,
+            alt_text=row.alt_text or "",
+            trial=False,
+            created_at=row.created_at,
+        )
 
     async def of_old_mocks(self, received_before: datetime) -> list[tuple[int, str, str | None]]:
         """Pictures of mocks received before: (id, team, file in Slack if there is one), for deleting them."""

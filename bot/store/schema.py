@@ -96,6 +96,14 @@ payloads = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
+gracedb_lookups = Table(
+    "gracedb_lookups",
+    metadata,
+    # No foreign key: it is remembered too of those of which nothing could be stored.
+    Column("superevent_id", String(64), primary_key=True),
+    Column("looked_up_at", UtcDateTime, nullable=False),
+)
+
 quarantine = Table(
     "quarantine",
     metadata,

@@ -6,14 +6,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import parse_stored
+from bot.filters import UnknownWord, parse_stored
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
 from formatters.subscription import Subscription, Wish
+
+log = structlog.get_logger(__name__)
 
 UNSUBSCRIBED = "unsubscribed before it was posted"
 
@@ -236,7 +239,14 @@ async def subscriptions_in_force(
         query = query.where(table.c.paused_at.is_(None))
     if channel is not None:
         query = query.where(table.c.team_id == channel[0], table.c.channel_id == channel[1])
-    return [_subscription(row, row.problem) for row in (await connection.execute(query)).all()]
+    found = []
+    for row in (await connection.execute(query)).all():
+        try:
+            found.append(_subscription(row, row.problem))
+        except UnknownWord as error:
+            # Words of a newer gwevent, perhaps: one channel's mustn't withhold the alerts of all.
+            log.error("subscription_unreadable", id=row.id, reason=str(error))
+    return found
 
 
 def _subscription(row: Any, problem: str | None = None) -> Subscription:

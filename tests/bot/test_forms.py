@@ -13,6 +13,7 @@ from bot.filters.forms import BadForm, wish_of
 from bot.sandbox import limits
 from formatters import dialog, form
 from formatters.dialog import VALUE, Place, Preview
+from formatters.filter import plain_number
 from formatters.form import Form, form_of, same
 from formatters.subscription import Wish
 from tests.bot.test_filters import any_wish
@@ -24,8 +25,8 @@ def some_of(names: Any) -> st.SearchStrategy[tuple[str, ...]]:
     return st.sets(st.sampled_from(list(names))).map(lambda found: tuple(n for n in names if n in found))
 
 
-percents = st.decimals(0, 100, places=2).map(lambda d: form.plain_number(float(d)))
-numbers = st.decimals("0.001", 100_000, places=3).map(lambda d: form.plain_number(float(d)))
+percents = st.decimals(0, 100, places=2).map(lambda d: plain_number(float(d)))
+numbers = st.decimals("0.001", 100_000, places=3).map(lambda d: plain_number(float(d)))
 maybe = st.one_of(st.just(""), numbers)
 forms = st.builds(
     Form,

@@ -149,14 +149,18 @@ def validated(message: Message) -> Message:
 
 
 def _parsed(block: dict[str, Any]) -> slackblocks.Block:
+    # The library can't read elements, tables and rich text back yet, so it gets to build them.
     if block["type"] == "table":
         assert {cell["type"] for row in block["rows"] for cell in row} == {"raw_text"}
         assert len({len(row) for row in block["rows"]}) == 1
-        rows: Any = [[slackblocks.RawText(cell["text"]) for cell in row] for row in block["rows"]]
-        return slackblocks.TableBlock(rows, block_id=block["block_id"])
+        rows: list[Any] = [[slackblocks.RawText(cell["text"]) for cell in row] for row in block["rows"]]
+        return slackblocks.TableBlock(rows=rows, block_id=block["block_id"])
+    if block["type"] == "rich_text":
+        (element,) = block["elements"]
+        words: list[Any] = [slackblocks.RichText(part["text"]) for part in element["elements"]]
+        return slackblocks.RichTextBlock([slackblocks.RichTextCodeBlock(words)], block_id=block["block_id"])
     if block["type"] != "actions":
         return slackblocks.Block.from_dict(block)
-    # The library can't read elements back yet, so it gets to build them.
     known = {"type", "text", "action_id", "url", "value"}
     buttons: list[slackblocks.Element] = []
     for element in block["elements"]:
@@ -185,6 +189,8 @@ def texts(value: Any, kind: str | None = None) -> list[str]:
     if isinstance(value, dict):
         if value.get("type") in ("mrkdwn", "plain_text", "raw_text"):
             return [value["text"]] if kind in (None, value["type"]) else []
+        if value.get("type") == "text":
+            return [value["text"]] if kind is None else []
         return [text for item in value.values() for text in texts(item, kind)]
     if isinstance(value, list):
         return [text for item in value for text in texts(item, kind)]

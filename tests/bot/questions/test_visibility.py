@@ -13,7 +13,6 @@ from bot.alerts.decode import decode
 from bot.alerts.samples import bns, burst, ms181101ab, retracted, to_avro
 from bot.answers import Answers, Asker
 from bot.app import Rooms
-from bot.asking import MapAsker
 from bot.filters import UnknownWord
 from bot.observatories import UnknownSite, folded
 from bot.questions.visibility import DARKNESS, _named, _new_sites
@@ -30,14 +29,7 @@ OTHER = Asker(TEAM, "C2", "U0ASKER")
 
 def answers(rooms: Rooms) -> Answers:
     clock = Clock()
-    return Answers(
-        rooms.store,
-        rooms.subscriptions,
-        rooms.ledger,
-        clock,
-        visibility=rooms.visibility(clock),
-        choosing=rooms.choosing(MapAsker(rooms.maps, clock), clock),
-    )
+    return rooms.answers(clock)
 
 
 async def said(rooms: Rooms, words: str, asker: Asker | None = ASKER) -> str:
