@@ -90,11 +90,15 @@ class Preview:
     """What the form means."""
 
     wish: Wish | None = None
-    """None where it means nothing."""
+    """None where it means nothing, or nobody asked yet."""
     errors: Mapping[str, str] = field(default_factory=dict)
     """By the name of the input."""
     tested: Message | None = None
     """Which of the past events would have come; None where that wasn't asked."""
+    stored: bool = False
+    """Whether it is what is in force, not what stands in the inputs."""
+    testing: bool = False
+    """Whether that is still being found out."""
 
 
 def view(place: Place, entered: Form, preview: Preview) -> View:
@@ -235,9 +239,12 @@ def _previewed(preview: Preview) -> list[Block]:
         lines = [f"{escape(_named(name))}: {escape(said)}" for name, said in preview.errors.items()]
         shown.append(blocks.section(bold("This can't be read"), *lines))
     elif preview.wish is not None:
-        shown.append(blocks.section(bold(preview.wish.shown), *described(preview.wish)))
+        so_far = "So far: " if preview.stored else ""
+        shown.append(blocks.section(f"{so_far}{bold(preview.wish.shown)}", *described(preview.wish)))
     button = blocks.button("Preview, and test on past events", PREVIEW)
     tested = () if preview.tested is None else preview.tested.blocks
+    if preview.testing:
+        tested = (blocks.context("Asking the sky maps of past events …"),)
     return [*shown, blocks.actions(button), *tested]
 
 

@@ -20,6 +20,7 @@ from bot.store.subscriptions import Subscriptions
 from formatters import dialog, subscription
 from formatters import help as helping
 from formatters.dialog import Place, Preview
+from formatters.filter import map_questions
 from formatters.form import Form, form_of, same
 from formatters.message import Message
 from formatters.subscription import Subscription, Wish
@@ -64,7 +65,7 @@ class Dialogs:
         place = Place(channel_id=asker.channel_id, number=number, home=home)
         try:
             if number is None and not home:
-                await client.open_view(trigger_id, dialog.view(place, Form(), Preview(wish=Wish())))
+                await client.open_view(trigger_id, dialog.view(place, Form(), Preview()))
                 return None
             # Before anything is looked up: the trigger doesn't wait for a store.
             view_id = await client.open_view(trigger_id, dialog.waiting(place, "One moment …"))
@@ -80,7 +81,7 @@ class Dialogs:
         if refused is not None:
             return dialog.closing(place, refused)
         if place.number is None:
-            return dialog.view(place, Form(), Preview(wish=Wish()))
+            return dialog.view(place, Form(), Preview())
         try:
             here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
         except StoreUnavailable:
@@ -88,7 +89,7 @@ class Dialogs:
         found = _numbered(here, place.number)
         if found is None:
             return dialog.closing(place, subscription.no_such_number(str(place.number), here))
-        return dialog.view(place, form_of(found.wish), Preview(wish=found.wish))
+        return dialog.view(place, form_of(found.wish), Preview(wish=found.wish, stored=True))
 
     def read(self, view: Mapping[str, Any]) -> Wish:
         """What was entered. Raises BadForm."""
@@ -96,16 +97,22 @@ class Dialogs:
 
     async def preview(self, team_id: str, view: Mapping[str, Any]) -> None:
         """Show what the form means and what of the past it would have brought."""
+        place = dialog.place_of(view["private_metadata"])
+        form = dialog.entered(view["state"]["values"])
+
+        async def show(preview: Preview) -> None:
+            await self._show(team_id, view["id"], dialog.view(place, form, preview))
+
         try:
             wish = self.read(view)
         except BadForm as error:
-            shown = Preview(errors=error.errors)
-        else:
-            tested = await self._answers.answer(f"test {wish.what}", None, longest=LONGEST)
-            shown = Preview(wish=wish, tested=tested)
-        place = dialog.place_of(view["private_metadata"])
-        form = dialog.entered(view["state"]["values"])
-        await self._show(team_id, view["id"], dialog.view(place, form, shown))
+            await show(Preview(errors=error.errors))
+            return
+        if map_questions(wish.filter):
+            # Maps take seconds, words don't.
+            await show(Preview(wish=wish, testing=True))
+        tested = await self._answers.answer(f"test {wish.what}", None, longest=LONGEST)
+        await show(Preview(wish=wish, tested=tested))
 
     async def submit(self, ack: AsyncAck, asker: Asker, place: Place, view: Mapping[str, Any]) -> None:
         """Do what was submitted, as the command in the channel does, and say there what became of it.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from bot.app import Bot, Rooms
 from bot.sandbox.hands import Done
 from bot.sandbox.server import Sandbox
@@ -98,6 +100,15 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
     await sandbox.wait_for(lambda: "1 of 1 past event" in words(sandbox.view()))
     assert REAL in words(sandbox.view())
 
+    workspace.modals[sandbox.user][-1].state = filled(**good, words="near 1 2 3deg")
+    before = len([call for call in sandbox.calls if call.method == "views.update"])
+    await sandbox.view_action(dialog.PREVIEW)
+    await sandbox.wait_for(
+        lambda: "near 1 2 3deg" in words(sandbox.view()) and "0 of 1" in words(sandbox.view())
+    )
+    updates = [call for call in sandbox.calls if call.method == "views.update"][before:]
+    assert "Asking the sky maps" in words(updates[0].args) and len(updates) == 2
+
     assert (await sandbox.submit(filled(**good, words="not V1 notify @here if BNS"))).ok
     await last_page(sandbox, "Done: Real, significant CBC alerts")
     (confirmation,) = sandbox.messages(channel)
@@ -124,6 +135,19 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
     again = filled(**good, words=edited.wish.notify.words)
     assert (await sandbox.submit(again)).ok
     await last_page(sandbox, "stays as it was")
+
+
+async def test_a_slow_submission_is_answered_in_time(
+    bot: Bot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot._dialogs, "_patience_s", 0.05)
+    channel = sandbox.add_channel("gw")
+    await typed(sandbox, channel, "dialog")
+    await opened(sandbox)
+    sandbox.fail("chat.postMessage", delay=1.0)
+    assert (await sandbox.submit(filled())).ok
+    assert "takes longer" in words(sandbox.view())
+    await last_page(sandbox, "Done: ")
 
 
 async def test_what_cant_be_opened_says_why(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
