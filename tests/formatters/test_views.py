@@ -113,7 +113,7 @@ def checked(view: View) -> View:
 
 def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     place = Place(channel_id="C1")
-    golden("view-dialog-empty", checked(dialog.view(place, Form(), Preview(wish=subscription.Wish()))))
+    golden("view-dialog-empty", checked(dialog.view(place, Form(), Preview())))
     changed = Place(channel_id="C1", number=3, home=True)
     found = matching.Matching(
         words=WISH.what,
@@ -124,6 +124,8 @@ def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     tested = matching.tested(found, NOW)
     shown = dialog.view(changed, form_of(WISH), Preview(wish=WISH, tested=tested))
     golden("view-dialog-filled", checked(shown))
+    asking = dialog.view(changed, form_of(WISH), Preview(wish=WISH, testing=True))
+    assert "Asking the sky maps" in json.dumps(checked(asking), ensure_ascii=False)
     errors = {"BNS": "A probability in percent: 0 to 100.", "words": '"<b>" is no condition.'}
     wrong = dialog.view(place, Form(percents={"BNS": "1e3"}, words="<b>"), Preview(errors=errors))
     golden("view-dialog-wrong", checked(wrong))
