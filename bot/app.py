@@ -45,6 +45,7 @@ from bot.slack.rendering import Renderer
 from bot.sources import Payload, Source, SourceStatus
 from bot.sources.credentials import group_id, load_auth, username_of
 from bot.sources.hopskotch import HopskotchSource
+from bot.store.circulars import Circulars
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.lookups import Lookups
@@ -85,6 +86,7 @@ class Rooms:
         self.observers = Observers(database)
         self.pictures = PictureStore(database)
         self.mentions = Mentions(database)
+        self.circulars = Circulars(database)
         self.maps = StoredMaps(self.store)
         self.lookups = Lookups(database)
         self.sites = Sites(database)
@@ -158,6 +160,7 @@ class Rooms:
             self.observers,
             self.pictures,
             self.mentions,
+            self.circulars,
             self.sites,
             self.visibilities,
             permalink,
@@ -253,6 +256,7 @@ class Bot:
             wake=self._stored,
             ops=self._ops,
             draws=settings.draws,
+            circulars=rooms.circulars,
         )
         self._archive = archive_of(settings, rooms, clock)
         self.answers = rooms.answers(

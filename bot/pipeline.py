@@ -11,11 +11,14 @@ from functools import partial
 
 import structlog
 
+from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload, decode
 from bot.routing import apology_channels, plan
 from bot.sources import Origin
+from bot.store.circulars import Circulars
 from bot.store.database import StoreUnavailable
 from bot.store.store import Apologist, Store
+from formatters.circular import Circular
 from formatters.notice import Notice
 
 log = structlog.get_logger(__name__)
@@ -27,6 +30,7 @@ class Handled(StrEnum):
     STORED = "stored"
     REPEAT = "repeat"
     QUARANTINED = "quarantined"
+    CIRCULAR = "circulars"
 
 
 class Pipeline:
@@ -42,11 +46,12 @@ class Pipeline:
         ops: Callable[[], tuple[str, str] | None] = lambda: None,
         draws: Callable[[Notice], bool] = lambda _: False,
         decode: Callable[[bytes], Notice] = decode,
+        circulars: Circulars | None = None,
     ) -> None:
         """What the pipeline tells others.
 
         `wake` says that deliveries may be due; `ops` gives the operators' (team, channel); `draws` says
-        whether a notice's map is to be drawn.
+        whether a notice's map is to be drawn; `circulars` takes GCN's Circulars, which else are quarantined.
         """
         self._store = store
         self._clock = clock
@@ -55,6 +60,7 @@ class Pipeline:
         self._ops = ops
         self._draws = draws
         self._decode = decode
+        self._circulars = circulars
 
     async def handle(self, body: bytes, origin: Origin) -> Handled:
         """Take one payload in. Raises StoreUnavailable only: then it must not be acknowledged."""
@@ -62,6 +68,8 @@ class Pipeline:
         superevent_id: str | None = None
         alert_type: str | None = None
         try:
+            if self._circulars is not None and is_circular(body):
+                return await self._note(self._circulars, read_circular(body), origin, received)
             notice = await asyncio.to_thread(self._decode, body)
             superevent_id, alert_type = notice.superevent_id, notice.alert_type
             return await self._record(notice, body, origin, received)
@@ -105,6 +113,16 @@ class Pipeline:
             return await self._quarantine(body, origin, reason, None, received)
         bound.info("notice_repeated")
         return Handled.REPEAT
+
+    async def _note(
+        self, circulars: Circulars, circular: Circular, origin: Origin, received: datetime
+    ) -> Handled:
+        fresh = received - circular.created <= self._max_age
+        links = await circulars.record(circular, received, post=origin.live and fresh)
+        log.info("circular_noted", number=circular.number, superevents=circular.superevent_ids, links=links)
+        if links:
+            self._wake()
+        return Handled.CIRCULAR
 
     async def _quarantine(
         self, body: bytes, origin: Origin, reason: str, superevent_id: str | None, received: datetime

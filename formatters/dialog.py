@@ -41,6 +41,7 @@ _SWITCHES = {
     "mock": "Mocks (about one every hour)",
     "test": "Tests",
     "lowsig": "Low-significance alerts (several a day)",
+    "circulars": "GCN Circulars, linked in the threads",
 }
 _BROADCASTS = {"<!here>": "@here (skips who sleeps)", "<!channel>": "@channel (wakes everybody)"}
 _WHEN = {

@@ -20,7 +20,7 @@ CLASSES = ("BNS", "NSBH", "BBH")
 """Of these, any one is enough."""
 PROBABILITIES = (*CLASSES, "NS", "remnant")
 TYPES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE)
-SWITCHES = ("mock", "test", "lowsig")
+SWITCHES = ("mock", "test", "lowsig", "circulars")
 BROADCASTS = ("<!here>", "<!channel>")
 WHEN = ("only_ns", "mock", "test")
 """What may be said of a mention, by the names of `Notify`."""

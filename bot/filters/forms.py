@@ -100,6 +100,7 @@ def _together(form: Form, filters: Iterable[Filter], further: Wish, errors: dict
         mock="mock" in form.switches or further.mock,
         test="test" in form.switches or further.test,
         lowsig="lowsig" in form.switches or further.lowsig,
+        circulars="circulars" in form.switches or further.circulars,
         filter=reduce(and_, every) if every else None,
         notify=_notify(form, further, errors),
     )

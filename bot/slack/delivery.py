@@ -54,7 +54,7 @@ LOOKS = 5
 FILE_READY_WITHIN = timedelta(seconds=60)
 """How long an uploaded picture may take to become one that Slack can show."""
 
-_NEWS = frozenset({Kind.ROOT, Kind.REPLY, Kind.MENTION, Kind.APOLOGY})
+_NEWS = frozenset({Kind.ROOT, Kind.REPLY, Kind.MENTION, Kind.CIRCULAR, Kind.APOLOGY})
 _TOP_LEVEL = frozenset({Kind.ROOT, Kind.MENTION})
 """What stands in the channel itself, though it has a thread."""
 

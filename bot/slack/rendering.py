@@ -16,6 +16,7 @@ from bot.filters import mentioned
 from bot.routing import Occasion
 from bot.slack.together import Together
 from bot.slack.words import Words
+from bot.store.circulars import Circulars
 from bot.store.database import StoreUnavailable
 from bot.store.ledger import Delivery, Kind
 from bot.store.mentions import Mentions
@@ -25,7 +26,7 @@ from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
 from bot.visibility import Visibilities
-from formatters import apology, card, mention, subscription, update
+from formatters import apology, card, circular, mention, subscription, update
 from formatters.card import ChannelView, Picture
 from formatters.message import Message
 from formatters.notice import Notice
@@ -52,6 +53,7 @@ class Renderer:
         observers: Observers,
         pictures: PictureStore,
         mentions: Mentions,
+        circulars: Circulars,
         sites: Sites,
         visibilities: Visibilities,
         permalink: Permalink,
@@ -66,6 +68,7 @@ class Renderer:
         self._pictures = Together(pictures.to_show)
         self._mentions = Together(mentions.of_roots)
         self._planned_mention = mentions.get
+        self._circulars = circulars
         self._sites = Together(sites.of_channels)
         self._visibilities = visibilities
         self._permalink = permalink
@@ -83,6 +86,8 @@ class Renderer:
             case Kind.CONFIRMATION:
                 asked = await self._subscriptions.get(delivery.subject_id)
                 return None if asked is None else Words(message=subscription.confirmed(asked))
+            case Kind.CIRCULAR:
+                return await self._circular(delivery)
             case Kind.APOLOGY | Kind.OPS:
                 return await self._apology(delivery)
 
@@ -253,6 +258,10 @@ class Renderer:
         if old is None or new is None:
             return None
         return await asyncio.to_thread(share_kept, old, new)
+
+    async def _circular(self, delivery: Delivery) -> Words | None:
+        found = await self._circulars.get(delivery.subject_id)
+        return None if found is None else Words(message=circular.message(found))
 
     async def _apology(self, delivery: Delivery) -> Words | None:
         async def render() -> Words | None:

@@ -195,7 +195,7 @@ def _chosen(rows: Sequence[Any], limit: int, edits: Callable[[str], int]) -> lis
 def _due(now: datetime) -> Select[*tuple[Any, ...]]:
     earlier = _d.alias("earlier")
     order = [_d.c.priority, _d.c.id]
-    unordered = [Kind.EDIT.value, Kind.MENTION.value]
+    unordered = [Kind.EDIT.value, Kind.MENTION.value, Kind.CIRCULAR.value]
     blocked = (
         select(earlier.c.id)
         .where(

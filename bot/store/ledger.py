@@ -17,6 +17,8 @@ class Kind(StrEnum):
     """A message beside the thread that mentions somebody; its subject is the mention."""
     CONFIRMATION = "confirmation"
     """That a subscription is in force; its subject is the subscription."""
+    CIRCULAR = "circular"
+    """A GCN Circular, linked in the thread; its subject is the circular."""
     APOLOGY = "apology"
     """That a notice of a known event couldn't be read; its subject is the quarantined payload."""
     OPS = "ops"
@@ -145,7 +147,12 @@ def delivery_row(
     not_before: datetime | None = None,
 ) -> dict[str, object]:
     """A new row of the ledger, due at once or at `not_before`."""
-    usual = {Kind.ROOT: Priority.ROOT, Kind.REPLY: Priority.REPLY, Kind.EDIT: Priority.EDIT}
+    usual = {
+        Kind.ROOT: Priority.ROOT,
+        Kind.REPLY: Priority.REPLY,
+        Kind.CIRCULAR: Priority.REPLY,
+        Kind.EDIT: Priority.EDIT,
+    }
     return {
         "team_id": team_id,
         "channel_id": channel_id,

@@ -276,3 +276,18 @@ channel_conditions = Table(
     Column("altitude", Float, nullable=False),
     Column("darkness", Float, nullable=False),
 )
+
+circulars = Table(
+    "circulars",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    # GCN's number. One circular may name several superevents, known or not.
+    Column("number", Integer, nullable=False),
+    Column("superevent_id", String(64), nullable=False, index=True),
+    Column("subject", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    UniqueConstraint("number", "superevent_id"),
+    sqlite_autoincrement=True,
+)
