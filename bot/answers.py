@@ -23,6 +23,7 @@ from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.troubles import Troubles
 from formatters import answer, card, dialog, mrkdwn, recent, status
 from formatters import help as helping
 from formatters.card import ChannelView
@@ -54,6 +55,7 @@ class Answers:
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
         refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
+        troubles: Troubles | None = None,
     ) -> None:
         """`refusal(team, channel, user)` says why somebody may not change what a channel receives."""
         self._events = events
@@ -69,6 +71,7 @@ class Answers:
         self._details = details
         self._choosing = choosing
         self._subscribing = Subscribing(subscriptions, clock, wake, site_name)
+        self._troubles = troubles
 
     def wish(self, words: str) -> Wish:
         """What words after "subscribe" mean. Raises UnknownWord."""
@@ -216,6 +219,7 @@ class Answers:
                 dead=counts.dead,
                 quarantined=counts.quarantined,
                 subscriptions=await self._subscriptions.count(),
+                troubles=() if self._troubles is None else tuple(await self._troubles.lasting()),
             ),
             self._clock(),
         )

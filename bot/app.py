@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 import aiohttp
@@ -18,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Asker
 from bot.asking import MapAsker, site_name
+from bot.filters import matches, parse
 from bot.gracedb.archive import Archive
 from bot.gracedb.backfill import PACE_S, Backfill, repair
 from bot.gracedb.client import GraceDb
@@ -39,15 +41,19 @@ from bot.slack.errors import SlackFailure
 from bot.slack.gate import Allowance, protect
 from bot.slack.home import Homes
 from bot.slack.illustrations import Illustrations
+from bot.slack.link import LinkState, SocketLink
 from bot.slack.permission import Permission
 from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
 from bot.sources import Payload, Source, SourceStatus
 from bot.sources.credentials import group_id, load_auth, username_of
 from bot.sources.hopskotch import HopskotchSource
+from bot.store.alarms import Alarms
+from bot.store.calls import Calls
 from bot.store.circulars import Circulars
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
+from bot.store.ledger import Delivery, Outcome
 from bot.store.lookups import Lookups
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
@@ -56,9 +62,14 @@ from bot.store.pictures import PictureStore
 from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.troubles import Troubles
 from bot.store.undecided import Undecided
 from bot.undecided import MapDecisions
 from bot.visibility import Visibilities
+from bot.watch.caller import Caller, Webhook
+from bot.watch.judge import Limits
+from bot.watch.metrics import Metrics
+from bot.watch.watch import Watch
 from formatters.message import Message
 
 STOP_S = 3.5
@@ -94,6 +105,8 @@ class Rooms:
         self.undecided = Undecided(database)
         self.past = Past(database)
         self.asker = MapAsker(self.maps)
+        self.troubles = Troubles(database)
+        self.calls = Calls(database)
 
     def decisions(
         self, clock: Callable[[], datetime], max_age: timedelta, wake: Callable[[], None] = lambda: None
@@ -135,6 +148,7 @@ class Rooms:
             sources=sources,
             wake=wake,
             refusal=refusal,
+            troubles=self.troubles,
         )
 
     def worker(
@@ -145,8 +159,9 @@ class Rooms:
         public_url: str | None = None,
         concurrency: int = CONCURRENCY,
         channel_pause_s: float = CHANNEL_PAUSE_S,
+        settled: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
     ) -> DeliveryWorker:
-        """What delivers the ledger through these clients (by team)."""
+        """What delivers the ledger through these clients (by team); `settled` is told of the outcomes."""
 
         async def picture_failed(picture_id: int, reason: str) -> None:
             await self.pictures.failed(picture_id, reason, clock())
@@ -165,6 +180,7 @@ class Rooms:
             self.visibilities,
             permalink,
             public_url,
+            troubles=self.troubles,
         )
         return DeliveryWorker(
             self.ledger,
@@ -174,6 +190,7 @@ class Rooms:
             picture_failed=picture_failed,
             concurrency=concurrency,
             channel_pause_s=channel_pause_s,
+            settled=settled,
         )
 
 
@@ -214,6 +231,18 @@ def archive_of(
     return Archive(gracedb, pipeline, rooms.lookups, clock, beside=beside)
 
 
+def webhook_of(settings: Settings) -> Webhook | None:
+    """The webhook that the settings name."""
+    if settings.webhook_url is None:
+        return None
+    key = settings.webhook_key
+    return Webhook(
+        settings.webhook_url.get_secret_value(),
+        settings.webhook_format,
+        None if key is None else key.get_secret_value(),
+    )
+
+
 class Bot:
     """Everything in one process: a source, the pipeline, the deliveries, and the answers in Slack."""
 
@@ -228,12 +257,18 @@ class Bot:
         self._clock = clock
         self._clients: dict[str, SlackClient] = {}
         self._identity: Identity | None = None
-        self._socket: AsyncSocketModeHandler | None = None
+        self._link: SocketLink | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = asyncio.Event()
         """Set once Slack knows us and the source is being read."""
-        self.worker = rooms.worker(self._clients, clock, public_url=settings.public_url)
         draw = Pictures()
+        self.metrics = Metrics()
+        self.worker = rooms.worker(
+            self._clients,
+            clock,
+            public_url=settings.public_url,
+            settled=lambda outcomes: self.metrics.settled(outcomes, clock()),
+        )
         self.pictures = PictureWorker(
             rooms.store,
             rooms.pictures,
@@ -244,10 +279,26 @@ class Bot:
             serve=settings.public_url is not None,
         )
         self.decisions = rooms.decisions(clock, settings.max_age, self._wake)
+        webhook = webhook_of(settings)
+        self._caller = (
+            None if webhook is None else Caller(webhook, rooms.calls, rooms.troubles, rooms.store, clock)
+        )
+        self.watch = Watch(
+            rooms.store,
+            rooms.ledger,
+            rooms.troubles,
+            clock,
+            sources=lambda: [source.status()],
+            link=self._link_state,
+            ops=self._ops,
+            wake=self.worker.wake,
+            caller=self._caller,
+            metrics=self.metrics,
+            limits=Limits(silence=timedelta(hours=settings.silence_hours)),
+        )
+        port = settings.listens_on
         self._http = (
-            None
-            if settings.public_url is None
-            else HttpServer(rooms.pictures, settings.http_host, settings.http_port)
+            None if port is None else HttpServer(rooms.pictures, settings.http_host, port, self.watch)
         )
         self.pipeline = Pipeline(
             rooms.store,
@@ -257,6 +308,8 @@ class Bot:
             ops=self._ops,
             draws=settings.draws,
             circulars=rooms.circulars,
+            alarms=self._alarms,
+            stored=self.metrics.stored,
         )
         self._archive = archive_of(settings, rooms, clock)
         self.answers = rooms.answers(
@@ -268,13 +321,25 @@ class Bot:
             refusal=Permission(settings.who_may_subscribe, self._clients).refusal,
         )
 
-        self._homes = Homes(rooms.store, rooms.subscriptions, self._clients, clock, lambda: [source.status()])
+        self._homes = Homes(
+            rooms.store,
+            rooms.subscriptions,
+            rooms.troubles,
+            self._clients,
+            clock,
+            lambda: [source.status()],
+        )
         self._dialogs = Dialogs(self.answers, rooms.subscriptions, self._clients, self._homes)
 
     @property
     def identity(self) -> Identity | None:
         """Who the bot is in Slack, once Slack said so."""
         return self._identity
+
+    @property
+    def http_port(self) -> int | None:
+        """Where health is served, once it is."""
+        return None if self._http is None else self._http.port
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, or until one of the parts ends by a fault, which is raised."""
@@ -283,7 +348,7 @@ class Bot:
                 await self._http.start()
             except OSError as error:
                 raise SettingsError(
-                    f"GWEVENT_HTTP_PORT {self._settings.http_port} can't be used: {error.strerror}."
+                    f"GWEVENT_HTTP_PORT {self._settings.listens_on} can't be used: {error.strerror}."
                 ) from error
         async with aiohttp.ClientSession() as session:
             self._start(self._consume(), "consume")
@@ -293,6 +358,9 @@ class Bot:
             self._start(self._serve_slack(session), "serve_slack")
             self._start(self._purge(), "purge")
             self._start(self._repair_gap(), "repair_gap")
+            self._start(self.watch.run(), "watch")
+            if self._caller is not None:
+                self._start(self._caller.run(), "call")
             stopped = asyncio.create_task(stop.wait())
             try:
                 done, _ = await asyncio.wait([*self._tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -312,8 +380,8 @@ class Bot:
             parts.append(self._http.stop())
         if self._archive is not None:
             parts.append(self._archive.close())
-        if self._socket is not None:
-            parts.append(self._socket.close_async())  # type: ignore[no-untyped-call]
+        if self._link is not None:
+            parts.append(self._link.close())
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 for result in await asyncio.gather(*parts, return_exceptions=True):
@@ -322,9 +390,6 @@ class Bot:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._socket is not None:
-            # Where Slack hangs, the timeout left it open.
-            await self._socket.client.aiohttp_client_session.close()
         log.info("stopped")
 
     async def _consume(self) -> None:
@@ -340,7 +405,8 @@ class Bot:
         wait = 0.2
         while True:
             try:
-                await self.pipeline.handle(payload.body, payload.origin)
+                self.metrics.handled(await self.pipeline.handle(payload.body, payload.origin))
+                self.watch.heard()
                 break
             except StoreUnavailable as error:
                 log.error("notice_waits_for_store", reason=str(error), origin=payload.origin.detail)
@@ -350,7 +416,9 @@ class Bot:
 
     async def _serve_slack(self, session: aiohttp.ClientSession) -> None:
         """Learn who we are, then answer; deliveries wait meanwhile, notices are stored."""
-        client = SlackClient(self._bot_token, self._settings.slack_api_url, session)
+        client = SlackClient(
+            self._bot_token, self._settings.slack_api_url, session, called=self.metrics.called
+        )
         self._identity = await self._until_done(client.identify)
         log.info("slack_connected", team=self._identity.team_id, bot=self._identity.user_id)
         self._clients[self._identity.team_id] = client
@@ -364,11 +432,15 @@ class Bot:
         asker = AsyncWebClient(
             token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
         )
-        self._socket = AsyncSocketModeHandler(app, self._app_token, web_client=asker)
-        await self._until_done(self._socket.connect_async)
+        self._link = SocketLink(lambda: AsyncSocketModeHandler(app, self._app_token, web_client=asker))
+        await self._link.run(self._connected)
+
+    def _connected(self) -> None:
         log.info("socket_mode_connected")
         self.ready.set()
-        await asyncio.Event().wait()
+
+    def _link_state(self) -> LinkState:
+        return LinkState(False, "not connected yet") if self._link is None else self._link.state
 
     async def _until_done(self, work: Callable[[], Coroutine[object, object, T]]) -> T:
         wait = 0.5
@@ -449,6 +521,17 @@ class Bot:
     def _wake(self) -> None:
         self.worker.wake()
         self.pictures.wake()
+        if self._caller is not None:
+            self._caller.wake()
+
+    def _alarms(self) -> Alarms:
+        words = self._settings.webhook_filter
+        wish = None if self._caller is None or words is None else parse(words)
+        return Alarms(
+            ops=self._ops(),
+            quiet=timedelta(days=self._settings.first_real_days),
+            wakes=None if wish is None else partial(matches, wish),
+        )
 
     def _stored(self) -> None:
         self._wake()

@@ -9,13 +9,14 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from formatters import blocks, quantities, recent
+from formatters import blocks, quantities, recent, trouble
 from formatters.apology import GRACEDB
 from formatters.message import Block, Message
 from formatters.mrkdwn import bold, escape, link
 from formatters.status import LastNotice, SourceState, last_line, source_line
 from formatters.subscription import Subscription, about
 from formatters.superevent import Superevent
+from formatters.trouble import Trouble
 
 NEW, EDIT, PAUSE, RESUME = "home.new", "home.edit", "home.pause", "home.resume"
 """The actions of its buttons; each has a `Target` as its value."""
@@ -58,6 +59,8 @@ class Home:
     """Those that the person may see (`visible_to`), channel by channel."""
     newest: Sequence[Superevent]
     """At most EVENTS are shown."""
+    troubles: Sequence[Trouble] = ()
+    """What is wrong with gwevent or its source, the oldest first."""
     problem: str | None = None
     """Why the person's channels aren't known, in Slack's word; None if they are."""
     said: Message | None = None
@@ -81,7 +84,8 @@ def view(home: Home, now: datetime) -> View:
     if home.said is not None:
         shown += [*home.said.blocks[:2], {"type": "divider"}]
     sources = [source_line(source) for source in home.sources] or ["No source runs in this process"]
-    head, *rest = map(escape, [*sources, last_line(home.last_notice, now)])
+    wrong = [f"{trouble.sentence(one)}." for one in home.troubles]
+    head, *rest = map(escape, [*wrong, *sources, last_line(home.last_notice, now)])
     shown += [
         blocks.section(bold(head), *rest),
         blocks.header("Your channels"),

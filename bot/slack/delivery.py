@@ -82,13 +82,15 @@ class DeliveryWorker:
         picture_failed: Callable[[int, str], Awaitable[None]],
         concurrency: int = CONCURRENCY,
         channel_pause_s: float = CHANNEL_PAUSE_S,
+        settled: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
     ) -> None:
-        """`picture_failed(id, reason)` is told which picture Slack will not show."""
+        """`picture_failed(id, reason)` is told which picture Slack will not show, `settled` every outcome."""
         self._ledger = ledger
         self._clients = clients
         self._render = render
         self._clock = clock
         self._picture_failed = picture_failed
+        self._tell_outcomes = settled
         self._concurrency = concurrency
         self._channel_pause_s = channel_pause_s
         # `chat.update` has a limit of its own, for a workspace; posts go on meanwhile.
@@ -384,6 +386,7 @@ class DeliveryWorker:
                 pairs = [(delivery, outcome) for delivery, outcome, _ in batch]
                 await _patiently(lambda pairs=pairs: self._ledger.settle(pairs, self._clock()), "settle")  # type: ignore[misc]
                 _tell(pairs)
+                self._tell_outcomes(pairs)
                 for _, _, written in batch:
                     if not written.done():
                         written.set_result(None)

@@ -21,6 +21,7 @@ from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.troubles import Troubles
 from formatters import help as helping
 from formatters import home
 from formatters.message import Message
@@ -43,12 +44,14 @@ class Homes:
         self,
         store: Store,
         subscriptions: Subscriptions,
+        troubles: Troubles,
         clients: Mapping[str, SlackClient],
         clock: Callable[[], datetime],
         sources: Callable[[], list[SourceStatus]],
     ) -> None:
         self._store = store
         self._subscriptions = subscriptions
+        self._troubles = troubles
         self._clients = clients
         self._clock = clock
         self._sources = sources
@@ -105,6 +108,7 @@ class Homes:
             else LastNotice(superevent_id=last.superevent_id, alert_type=last.alert_type, received=received),
             subscriptions=home.visible_to(user_id, every, channels),
             newest=newest or await self._store.newest(category=Category.MOCK, limit=home.EVENTS),
+            troubles=await self._troubles.lasting(),
             problem=problem,
             said=said,
         )

@@ -23,6 +23,16 @@ class Kind(StrEnum):
     """That a notice of a known event couldn't be read; its subject is the quarantined payload."""
     OPS = "ops"
     """The same for who runs the bot."""
+    TROUBLE = "trouble"
+    """That the bot is in trouble, for who runs it; its subject is the trouble."""
+    OVER = "over"
+    """That the trouble is over."""
+    FIRST_REAL = "first_real"
+    """That real notices come again, for who runs the bot; its subject is the notice."""
+
+
+FOR_OPERATORS = (Kind.OPS, Kind.TROUBLE, Kind.OVER, Kind.FIRST_REAL)
+"""What goes to the ops channel, whether or not anything is subscribed there."""
 
 
 class State(StrEnum):

@@ -19,6 +19,7 @@ from formatters.form import Form, form_of
 from formatters.message import Message
 from formatters.notice import Notice
 from formatters.superevent import Superevent
+from formatters.trouble import Trouble, What
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 View = dict[str, Any]
@@ -158,6 +159,10 @@ def test_homes(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     paused = subscription.paused(wish(3))
     golden("view-home", checked(home.view(shown_home(newest=newest, said=paused), NOW)))
     golden("view-home-empty", checked(home.view(shown_home(subscriptions=()), NOW)))
+    lags = Trouble(what=What.LAG, since=NOW - timedelta(hours=2), detail="40 payloads")
+    assert "*The reader lags since" in json.dumps(home.view(shown_home(troubles=[lags]), NOW)), (
+        "what is wrong is first"
+    )
     golden("view-home-unknown", checked(home.view(shown_home(problem="missing_scope"), NOW)))
 
 
