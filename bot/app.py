@@ -37,8 +37,10 @@ from bot.settings import Settings, SettingsError
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
 from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
+from bot.slack.dialog import Dialogs
 from bot.slack.errors import SlackFailure
 from bot.slack.gate import Allowance, protect
+from bot.slack.home import Homes
 from bot.slack.illustrations import Illustrations
 from bot.slack.link import LinkState, SocketLink
 from bot.slack.permission import Permission
@@ -433,6 +435,16 @@ class Bot:
             refusal=Permission(settings.who_may_subscribe, self._clients).refusal,
         )
 
+        self._homes = Homes(
+            rooms.store,
+            rooms.subscriptions,
+            rooms.troubles,
+            self._clients,
+            clock,
+            self._statuses,
+        )
+        self._dialogs = Dialogs(self.answers, rooms.subscriptions, self._clients, self._homes)
+
     @property
     def identity(self) -> Identity | None:
         """Who the bot is in Slack, once Slack said so."""
@@ -524,7 +536,9 @@ class Bot:
         # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
         app = AsyncApp(client=client.web, logger=logging.getLogger("slack_bolt"))
         protect(app, self._settings.slack_api_url, Allowance(self._settings.commands_per_minute))
-        listeners.register(app, self.answers, self._revive, self._observe, self._show)
+        listeners.register(
+            app, self.answers, self._revive, self._observe, self._homes, self._dialogs, self._show
+        )
         asker = AsyncWebClient(
             token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
         )

@@ -15,7 +15,7 @@ from bot.doctor import examine
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from formatters.doctor import Finding, Level
-from tests.bot.slack.test_listeners import Silent
+from tests.bot.slack.conftest import Silent
 from tests.bot.watch.conftest import Pager, pager
 
 __all__ = ["pager"]
