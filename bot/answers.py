@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot import __version__
+from bot.asking import site_name
 from bot.filters import UnknownWord, parse
+from bot.questions.asker import Asker as Asker
+from bot.questions.choosing import Choosing
+from bot.questions.details import Detail, Details
+from bot.questions.events import Events, NoSuchEvent
+from bot.questions.position import Positions
+from bot.questions.subscribing import Subscribing
+from bot.questions.visibility import Visibility
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
-from formatters import answer, card, recent, status, subscription
+from bot.store.troubles import Troubles
+from formatters import answer, card, dialog, mrkdwn, recent, status
 from formatters import help as helping
 from formatters.card import ChannelView
 from formatters.message import Message
@@ -27,18 +34,7 @@ from formatters.subscription import Wish
 RECENT_DEFAULT = 5
 RECENT_MOST = 20
 RECENT_NUMBERS = frozenset(str(number) for number in range(1, RECENT_MOST + 1))
-CONFIRMED_WITHIN_S = 8.0
-"""How long an answer waits for the confirmation to be posted."""
 LONGEST_QUESTION = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks, and where; the terminal asks from nowhere."""
-
-    team_id: str
-    channel_id: str
-    user_id: str
 
 
 class Answers:
@@ -51,89 +47,145 @@ class Answers:
         ledger: Ledger,
         clock: Callable[[], datetime],
         *,
+        events: Events,
+        choosing: Choosing,
+        visibility: Visibility,
+        positions: Positions,
+        details: Details,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
+        refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
+        troubles: Troubles | None = None,
     ) -> None:
+        """`refusal(team, channel, user)` says why somebody may not change what a channel receives."""
+        self._events = events
         self._store = store
         self._subscriptions = subscriptions
         self._ledger = ledger
         self._clock = clock
+        self._visibility = visibility
         self._sources = sources
         self._began = time.monotonic()
-        self._wake = wake
+        self._refusal = refusal
+        self._positions = positions
+        self._details = details
+        self._choosing = choosing
+        self._subscribing = Subscribing(subscriptions, clock, wake, site_name)
+        self._troubles = troubles
 
-    async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
+    def wish(self, words: str) -> Wish:
+        """What words after "subscribe" mean. Raises UnknownWord."""
+        return self._subscribing.wish(words)
+
+    async def answer(
+        self, text: str, asker: Asker | None, *, shared: bool = False, longest: int = LONGEST_QUESTION
+    ) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
 
         Whatever is asked gets words: nonsense gets help, a store in trouble gets a sentence.
         """
         question = " ".join(text.split())
-        if len(question) > LONGEST_QUESTION:
-            return helping.unknown(question[:40] + "…")
         word, _, rest = question.partition(" ")
+        lines = word.casefold() in _BY_LINES
+        if len(question) > longest and not lines:
+            if " " not in question[:40]:
+                return helping.unknown(question[:40] + "…")
+            return helping.complaint(
+                f"A question has at most {longest:,} characters, and this one has {len(question):,}."
+            )
+        if lines:
+            question = text.strip()
+            rest = question[len(word) :]
+        if asker is not None and self._refusal is not None and _changes(word.casefold(), rest):
+            refused = await self._refusal(asker.team_id, asker.channel_id, asker.user_id)
+            if refused is not None:
+                return helping.complaint(refused)
         try:
             message = await self._answer(word.casefold(), rest, question, asker)
         except UnknownWord as error:
-            return helping.complaint(str(error))
+            complaint = helping.complaint(str(error))
+            wanted = asker is not None and word.casefold() in ("subscribe", "sub")
+            return dialog.offered(complaint) if wanted else complaint
+        except NoSuchEvent as error:
+            return await self._near(error.superevent_id, error.looked_up)
         except StoreUnavailable:
             return helping.complaint(
                 "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
             )
         if shared and asker is not None:
             return answer.as_of(message, asker.user_id, self._clock())
-        if asker is None or not (word.casefold() in _TO_SHARE or canonical_id(question)):
+        if asker is None or not (word.casefold() in _TO_SHARE or canonical_id(word)):
+            return message
+        if answer.holds_file(message):
+            # Who presses the button is answered where Slack takes no files.
+            return message
+        if mrkdwn.width(question) > mrkdwn.BUTTON_VALUE_MAX:
+            # The button asks again, and couldn't hold the question.
             return message
         return answer.shareable(message, question)
 
     async def _answer(self, word: str, rest: str, question: str, asker: Asker | None) -> Message:
         match word:
             case "" | "help" | "?":
-                return helping.overview()
+                asked = rest.casefold().startswith("filter")
+                return helping.filters() if asked else helping.overview()
             case "latest" | "last" | "newest":
-                return await self._latest(rest)
+                return await self._choosing.latest(rest)
             case "recent":
                 return await self._recent(rest)
             case "status":
                 return await self._status()
+            case "check":
+                return await self._positions.answer(rest)
+            case "search" | "find":
+                return await self._choosing.search(rest)
+            case "test":
+                return await self._choosing.test(rest)
+            case "visible":
+                return await self._visibility.visible(rest, asker)
+            case "sites":
+                return await self._visibility.sites(rest, asker)
             case "subscribe" | "sub":
-                return await self._subscribe(rest, asker)
+                return await self._subscribing.subscribe(rest, asker)
             case "unsubscribe" | "unsub":
-                return await self._unsubscribe(rest, asker)
+                return await self._subscribing.unsubscribe(rest, asker)
+            case "edit":
+                return await self._subscribing.edit(rest, asker)
+            case "pause":
+                return await self._subscribing.pause(rest, asker)
+            case "resume":
+                return await self._subscribing.pause(rest, asker, resume=True)
+            case "dialog":
+                return await self._subscribing.invitation(asker)
             case "subscriptions" | "subs":
-                return await self._subscriptions_of(asker)
+                return await self._subscribing.listed(asker)
         superevent_id = canonical_id(question)
         if superevent_id is not None:
             return await self._event(superevent_id)
+        superevent_id = canonical_id(word)
+        if superevent_id is not None:
+            return await self._detail(superevent_id, rest.casefold(), asker)
         if re.fullmatch(r"[mt]?(s|gw)\d.*|\d{6}\w+", word) and not rest:
             return await self._near(question)
         return helping.unknown(question)
 
     async def _event(self, superevent_id: str) -> Message:
-        superevent = await self._store.superevent(superevent_id)
-        if superevent is None:
-            return await self._near(superevent_id)
-        return card.root(superevent, ChannelView())
+        return card.root(await self._events.of(superevent_id), ChannelView())
 
-    async def _near(self, asked: str) -> Message:
+    async def _detail(self, superevent_id: str, words: str, asker: Asker | None) -> Message:
+        try:
+            detail = Detail(words)
+        except ValueError as error:
+            choices = ", ".join(Detail)
+            raise UnknownWord(f'After an event\'s id comes one of {choices}, not "{words[:80]}".') from error
+        superevent = await self._events.of(superevent_id)
+        return await self._details.answer(superevent, detail, None if asker is None else asker.team_id)
+
+    async def _near(self, asked: str, looked_up: str | None = None) -> Message:
         ids = await self._store.ids()
         folded = {known.casefold(): known for known in ids}
         near = difflib.get_close_matches(asked.casefold(), folded, n=3, cutoff=0.75)
-        return helping.no_such_event(asked, [folded[name] for name in near])
-
-    async def _latest(self, rest: str) -> Message:
-        category, group = _kind(rest)
-        found = await self._store.newest(category=category, group=group)
-        if found:
-            return card.root(found[0], ChannelView())
-        mocks = []
-        if category is Category.REAL:
-            mocks = await self._store.newest(category=Category.MOCK, group=group)
-        if mocks:
-            return answer.introduced(
-                "No real event was received yet; this is the newest mock.", card.root(mocks[0], ChannelView())
-            )
-        what = " ".join(w for w in (group or "", category.value) if w)
-        return helping.complaint(f"No {what} event was received yet.")
+        return helping.no_such_event(asked, [folded[name] for name in near], looked_up)
 
     async def _recent(self, rest: str) -> Message:
         words = rest.split()
@@ -167,61 +219,37 @@ class Answers:
                 dead=counts.dead,
                 quarantined=counts.quarantined,
                 subscriptions=await self._subscriptions.count(),
+                troubles=() if self._troubles is None else tuple(await self._troubles.lasting()),
             ),
             self._clock(),
         )
 
-    async def _subscribe(self, rest: str, asker: Asker | None) -> Message:
-        wish = parse(rest)
-        if asker is None:
-            return helping.complaint("Subscriptions belong to a channel: type this in Slack.")
-        asked, already = await self._subscriptions.ask(
-            asker.team_id, asker.channel_id, wish, asker.user_id, self._clock()
-        )
-        if already:
-            return subscription.already(asked)
-        self._wake()
-        deadline = asyncio.get_running_loop().time() + CONFIRMED_WITHIN_S
-        while asyncio.get_running_loop().time() < deadline:
-            fate = await self._subscriptions.fate(asked.id)
-            if isinstance(fate, str):
-                return subscription.refused(fate)
-            if fate:
-                return subscription.subscribed(wish)
-            await asyncio.sleep(0.05)
-        return subscription.promised(wish)
 
-    async def _unsubscribe(self, rest: str, asker: Asker | None) -> Message:
-        if asker is None:
-            return helping.complaint("Subscriptions belong to a channel: type this in Slack.")
-        # Bare "unsubscribe" ends all; so does "all", where none is called so.
-        wish = parse(rest) if rest else None
-        ended = await self._subscriptions.remove(asker.team_id, asker.channel_id, wish)
-        if not ended and wish == Wish(group="all"):
-            ended = await self._subscriptions.remove(asker.team_id, asker.channel_id, None)
-        if ended:
-            return subscription.removed([s.wish for s in ended])
-        left = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
-        return subscription.not_subscribed(wish, left)
+_BY_LINES = {"check"}
+"""Whose lines mean something; elsewhere a line end is a blank."""
 
-    async def _subscriptions_of(self, asker: Asker | None) -> Message:
-        if asker is None:
-            return helping.complaint("Subscriptions belong to a channel: type this in Slack.")
-        return subscription.listed(await self._subscriptions.of_channel(asker.team_id, asker.channel_id))
-
-
-_TO_SHARE = {"latest", "last", "newest", "recent", "status"}
+_TO_SHARE = frozenset(
+    {"latest", "last", "newest", "recent", "search", "find", "test", "status", "check", "visible"}
+)
 """Besides ids. What is help, or concerns subscriptions, is for who asked."""
 
 
+_CHANGING = {"subscribe", "sub", "unsubscribe", "unsub", "edit", "pause", "resume"}
+"""What changes what a channel receives; with words behind it, `sites` does too."""
+
+
+def _changes(word: str, rest: str) -> bool:
+    return word in _CHANGING or (word in ("site", "sites") and bool(rest))
+
+
 def _kind(words: str) -> tuple[Category, str | None]:
-    """What `latest` and `recent` choose by: mock or test instead of real, and a group (None: any)."""
+    """What `recent` chooses by: mock or test instead of real, and a group (None: any)."""
     said = f'"{words[:80]}" is no choice here; choose one of CBC, Burst, all, and one of mock, test.'
     try:
         wish = parse(words)
     except UnknownWord as error:
         raise UnknownWord(said) from error
-    if wish.lowsig or wish.notify is not None or (wish.mock and wish.test):
+    if wish.lowsig or wish.filter is not None or wish.notify is not None or (wish.mock and wish.test):
         raise UnknownWord(said)
     category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL
     return category, None if wish.group == "all" else wish.group

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import re
 import signal
 from collections.abc import Coroutine
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -64,18 +66,58 @@ def _root(
 @app.command()
 def run() -> None:
     """Run everything in one process: the consumer, the deliveries, and the answers in Slack."""
-    from bot.app import Bot, open_rooms, source_of
+    from bot.app import Bot, open_rooms, sources_of
     from bot.settings import SettingsError
 
     settings = _settings()
 
     async def work() -> None:
         stop = _stop_on_signals()
-        source = source_of(settings)
+        sources = sources_of(settings)
         async with open_rooms(settings) as rooms:
             if not rooms.database.take_instance_lock():
                 raise SettingsError(f"Another gwevent runs on {rooms.database.path} already.")
-            await Bot(settings, rooms, source).run(stop)
+            bot = Bot(settings, rooms, sources)
+            # What is imported by now stays for ever. Looked through again and again, it held up everything,
+            # commands among it, for 0.12 s each time.
+            gc.collect()
+            gc.freeze()
+            await bot.run(stop)
+
+    _run(work(), settings_for_logs=settings)
+
+
+@app.command()
+def consume() -> None:
+    """Read the broker only: any number of processes on one PostgreSQL, each in a group of its own."""
+    from bot.app import consume as read
+    from bot.app import open_rooms, sources_of
+
+    settings = _settings()
+
+    async def work() -> None:
+        stop = _stop_on_signals()
+        sources = sources_of(settings)
+        async with open_rooms(settings) as rooms:
+            await read(settings, rooms, sources, stop)
+
+    _run(work(), settings_for_logs=settings)
+
+
+@app.command()
+def serve() -> None:
+    """Deliver and answer in Slack only: any number of processes on one PostgreSQL."""
+    from bot.app import NEEDS_POSTGRESQL, Bot, open_rooms
+    from bot.settings import SettingsError
+
+    settings = _settings()
+
+    async def work() -> None:
+        stop = _stop_on_signals()
+        async with open_rooms(settings) as rooms:
+            if rooms.database.sqlite:
+                raise SettingsError(NEEDS_POSTGRESQL.format("serve"))
+            await Bot(settings, rooms, []).run(stop)
 
     _run(work(), settings_for_logs=settings)
 
@@ -178,16 +220,20 @@ def ask(
     words: Annotated[list[str], typer.Argument(help='What one would type after /gwevent, e.g. "latest".')],
 ) -> None:
     """Answer a slash command's text on the terminal, from the store."""
-    from bot.answers import Answers
-    from bot.app import open_rooms, utc_now
+    from bot.app import archive_of, open_rooms, utc_now
     from formatters import plain
 
     settings = _settings()
 
     async def work() -> None:
         async with open_rooms(settings) as rooms:
-            answers = Answers(rooms.store, rooms.subscriptions, rooms.ledger, utc_now)
-            typer.echo(plain.render(await answers.answer(" ".join(words), None)))
+            archive = archive_of(settings, rooms, utc_now)
+            answers = rooms.answers(utc_now, archive=archive)
+            try:
+                typer.echo(plain.render(await answers.answer(" ".join(words), None)))
+            finally:
+                if archive is not None:
+                    await archive.close()
 
     _run(work())
 
@@ -221,13 +267,39 @@ def replay(
 
 
 @app.command()
-def doctor() -> None:
-    """Check credentials, topic, database, Slack scopes and the clock; say what to do about each finding."""
+def backfill(
+    since: Annotated[str, typer.Option("--since", help="First day, like 2023-05-01 (UTC).")],
+    until: Annotated[str | None, typer.Option("--until", help="Last day; today if not named.")] = None,
+    lowsig: Annotated[bool, typer.Option("--lowsig", help="Events of low significance too.")] = False,
+) -> None:
+    """Fill the store from GraceDB; broken off, it goes on where it was when it is run again."""
+    from bot.filling import fill
+
+    first, last = _day("--since", since), None if until is None else _day("--until", until)
+    if last is not None and last < first:
+        _fail("--until lies before --since.")
+    if not _run(fill(_settings(), first, last, lowsig=lowsig)):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    post: Annotated[
+        str | None,
+        typer.Option("--post", metavar="CHANNEL", help="Also post a TEST message in this channel (its id)."),
+    ] = None,
+) -> None:
+    """Check all of a deployment; say what to do about each finding."""
+    from bot import sample
     from bot.doctor import examine
     from formatters import doctor as words
 
+    if post is not None and not re.fullmatch(r"[CG][A-Z0-9]{2,}", post):
+        _fail("--post needs a channel's id, like C0123456789 (a channel's details end with it).")
     settings = _settings()
     findings = _run(examine(settings))
+    if post is not None:
+        findings.append(_run(sample.post(settings, post)))
     typer.echo(words.plain(findings))
     if any(finding.level is words.Level.FAIL for finding in findings):
         raise typer.Exit(1)
@@ -282,6 +354,13 @@ def _decode(file: Path) -> Any:
         _fail(f"{file} is no notice that can be read: {reason}.")
 
 
+def _day(option: str, given: str) -> date:
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        _fail(f"{option} must be a day like 2023-05-01.")
+
+
 def _settings() -> Any:
     from bot.settings import Settings, SettingsError
 
@@ -294,6 +373,7 @@ def _settings() -> Any:
 def _run(work: Coroutine[Any, Any, Any], *, settings_for_logs: Any = None) -> Any:
     """Run to the end; what can be foreseen ends in one sentence."""
     from bot import logs
+    from bot.gracedb.client import GraceDbError
     from bot.settings import SettingsError
     from bot.sources import SourceConfigError
     from bot.store.database import BadDatabaseUrl, StoreUnavailable
@@ -302,9 +382,12 @@ def _run(work: Coroutine[Any, Any, Any], *, settings_for_logs: Any = None) -> An
         logs.configure("WARNING", "console")
     else:
         logs.configure(settings_for_logs.log_level, settings_for_logs.log_format)
+        from bot import exposure
+
+        exposure.warn()
     try:
         return asyncio.run(work)
-    except (SettingsError, SourceConfigError, BadDatabaseUrl, StoreUnavailable) as error:
+    except (SettingsError, SourceConfigError, BadDatabaseUrl, StoreUnavailable, GraceDbError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

@@ -11,11 +11,15 @@ from functools import partial
 
 import structlog
 
+from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload, decode
 from bot.routing import apology_channels, plan
 from bot.sources import Origin
+from bot.store.alarms import Alarms
+from bot.store.circulars import Circulars
 from bot.store.database import StoreUnavailable
 from bot.store.store import Apologist, Store
+from formatters.circular import Circular
 from formatters.notice import Notice
 
 log = structlog.get_logger(__name__)
@@ -27,6 +31,7 @@ class Handled(StrEnum):
     STORED = "stored"
     REPEAT = "repeat"
     QUARANTINED = "quarantined"
+    CIRCULAR = "circulars"
 
 
 class Pipeline:
@@ -42,11 +47,15 @@ class Pipeline:
         ops: Callable[[], tuple[str, str] | None] = lambda: None,
         draws: Callable[[Notice], bool] = lambda _: False,
         decode: Callable[[bytes], Notice] = decode,
+        circulars: Circulars | None = None,
+        alarms: Callable[[], Alarms | None] = lambda: None,
+        stored: Callable[[Notice], None] = lambda _: None,
     ) -> None:
         """What the pipeline tells others.
 
         `wake` says that deliveries may be due; `ops` gives the operators' (team, channel); `draws` says
-        whether a notice's map is to be drawn.
+        whether a notice's map is to be drawn; `circulars` takes GCN's Circulars, which else are quarantined;
+        `alarms` says who is told of news beside the channels; `stored` is told of each new notice.
         """
         self._store = store
         self._clock = clock
@@ -55,14 +64,20 @@ class Pipeline:
         self._ops = ops
         self._draws = draws
         self._decode = decode
+        self._circulars = circulars
+        self._alarms = alarms
+        self._stored = stored
 
     async def handle(self, body: bytes, origin: Origin) -> Handled:
         """Take one payload in. Raises StoreUnavailable only: then it must not be acknowledged."""
         received = self._clock()
         superevent_id: str | None = None
+        alert_type: str | None = None
         try:
+            if self._circulars is not None and is_circular(body):
+                return await self._note(self._circulars, read_circular(body), origin, received)
             notice = await asyncio.to_thread(self._decode, body)
-            superevent_id = notice.superevent_id
+            superevent_id, alert_type = notice.superevent_id, notice.alert_type
             return await self._record(notice, body, origin, received)
         except UndecodablePayload as error:
             reason, superevent_id = error.reason, error.superevent_id
@@ -71,16 +86,23 @@ class Pipeline:
         except Exception as error:
             # The guard of law 6: whatever is wrong with one payload, or with gwevent when it meets it, the
             # next alert goes out.
-            log.exception("payload_broke_gwevent", origin=origin.detail, superevent_id=superevent_id)
+            log.exception(
+                "payload_broke_gwevent",
+                origin=origin.detail,
+                superevent_id=superevent_id,
+                alert_type=alert_type,
+            )
             reason = f"gwevent met a fault of its own ({type(error).__name__})."
         return await self._quarantine(body, origin, reason, superevent_id, received)
 
     async def _record(self, notice: Notice, body: bytes, origin: Origin, received: datetime) -> Handled:
-        notice = replace(notice, received=received)
+        notice = replace(notice, received=received, archive=origin.archive)
         bound = log.bind(
             superevent_id=notice.superevent_id, alert_type=notice.alert_type, origin=origin.detail
         )
         planner = partial(plan, live=origin.live, now=received, max_age=self._max_age)
+        # Old news wakes nobody (law 7).
+        news = origin.live and received - notice.time_created <= self._max_age
         recorded = await self._store.record(
             notice,
             body,
@@ -88,17 +110,29 @@ class Pipeline:
             received,
             planner,
             picture=self._draws(notice),
+            alarms=self._alarms() if news else None,
         )
         if recorded.new:
             bound.info("notice_stored", intents=recorded.intents, bytes=len(body))
+            self._stored(notice)
             self._wake()
             return Handled.STORED
-        if recorded.conflict:
+        if recorded.conflict and origin.archive is None:
             # Law 3 takes the key's word that it is a repeat; the payload is kept for who wants to look.
             reason = "It has the type and time of a notice already stored, and says something else."
             return await self._quarantine(body, origin, reason, None, received)
         bound.info("notice_repeated")
         return Handled.REPEAT
+
+    async def _note(
+        self, circulars: Circulars, circular: Circular, origin: Origin, received: datetime
+    ) -> Handled:
+        fresh = received - circular.created <= self._max_age
+        links = await circulars.record(circular, received, post=origin.live and fresh)
+        log.info("circular_noted", number=circular.number, superevents=circular.superevent_ids, links=links)
+        if links:
+            self._wake()
+        return Handled.CIRCULAR
 
     async def _quarantine(
         self, body: bytes, origin: Origin, reason: str, superevent_id: str | None, received: datetime

@@ -29,6 +29,18 @@ def as_of(message: Message, user_id: str, now: datetime) -> Message:
     return Message(message.text, (*message.blocks, blocks.context(said)))
 
 
+def holds_file(message: Message) -> bool:
+    """Whether it shows a file in Slack, which not every way of answering can."""
+    return any("slack_file" in block for block in message.blocks)
+
+
+def without_files(message: Message) -> Message:
+    """The same without its files, which couldn't be shown where it was asked for."""
+    said = "The picture can't be shown in this channel; type `/invite @gwevent` here, then ask again."
+    kept = [block for block in message.blocks if "slack_file" not in block]
+    return Message(message.text, (*kept, blocks.section(said)))
+
+
 def introduced(sentence: str, message: Message) -> Message:
     """The answer with a sentence before it that says what it is an answer to."""
     return Message(f"{escape(sentence)} {message.text}", (blocks.section(escape(sentence)), *message.blocks))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from formatters import mrkdwn
@@ -54,6 +54,25 @@ def context(*texts: str) -> Block:
         _mrkdwn(fit([text], mrkdwn.CONTEXT_TEXT_MAX)) for text in texts[: mrkdwn.CONTEXT_ELEMENTS_MAX]
     ]
     return {"type": "context", "elements": elements}
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Block:
+    """A table, at most one in a message; words not escaped, no mark-up. Rows beyond Slack's limit fall off.
+
+    Numbers are words too: with their units they are to be read, and Slack's own number cells have none.
+    """
+    lines = [header, *rows][: mrkdwn.TABLE_ROWS_MAX]
+    cells = [
+        [{"type": "raw_text", "text": mrkdwn.plain(cell, mrkdwn.CELL_MAX) or "–"} for cell in line]
+        for line in lines
+    ]
+    return {"type": "table", "rows": cells}
+
+
+def code(text: str) -> Block:
+    """Lines for programs, as they are; the caller sees to their number."""
+    words = {"type": "text", "text": text}
+    return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [words]}]}
 
 
 def button(text: str, action_id: str, *, url: str | None = None, value: str | None = None) -> Block:

@@ -27,6 +27,9 @@ ACTIONS_MAX = 25
 BUTTON_TEXT_MAX = 75
 BUTTON_URL_MAX = 3_000
 BUTTON_VALUE_MAX = 2_000
+TABLE_ROWS_MAX = 100
+CELL_MAX = 100
+"""Our own limit for a cell of a table."""
 MESSAGE_BLOCKS_MAX = 50
 MESSAGE_TOTAL_MAX = 10_000
 """All text of a message. Undocumented: `msg_blocks_too_long` was seen from 11,341 characters

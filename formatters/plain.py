@@ -88,8 +88,20 @@ def _lines(block: Block) -> Iterator[str]:
             yield " · ".join(text for text in said if text)
         case "image":
             yield f"[picture: {block['alt_text']}]"
+        case "table":
+            yield from _table([[str(cell["text"]) for cell in row] for row in block["rows"]])
+        case "rich_text":
+            for element in block["elements"]:
+                yield "".join(str(part["text"]) for part in element["elements"])
         case "divider":
             yield "─" * 40
+
+
+def _table(rows: list[list[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        # A mark between them, for a message's fallback has no columns.
+        yield " │ ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _button(item: Mapping[str, Any]) -> str:

@@ -75,6 +75,27 @@ def _percent(probability: float) -> str:
     return f"{probability * 100:.0f}"
 
 
+def level(probability: float) -> str:
+    """A credible level to a tenth of a percent: "32.4 %", "<0.1 %", ">99.9 %"."""
+    if math.isnan(probability):
+        return "?"
+    if probability < 0.001:
+        return f"<0.1{NBSP}%"
+    if probability > 0.999:
+        return f">99.9{NBSP}%"
+    return f"{probability * 100:.1f}{NBSP}%"
+
+
+def ratio(value: float) -> str:
+    """A share of a largest value, with two digits however small: "1", "0.61", "0.012", "3.4e-7", "0"."""
+    if value >= 0.995 or value == 0:
+        return f"{value:.0f}"
+    if value >= 0.001:
+        return f"{significant(value, 2):.10f}".rstrip("0")
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
 def _period(far: float) -> str | None:
     """The mean time between false alarms of a rate in Hz, or None if it is rarer than worth a number."""
     if far < RAREST:
@@ -186,6 +207,17 @@ def position_coarse(ra: float, dec: float) -> str:
 def position_degrees(ra: float, dec: float) -> str:
     """A position in degrees, for machines, so with a plain hyphen: "194.304, -17.857"."""
     return f"{ra:.3f},{NBSP}{dec:.3f}"
+
+
+def position_sexagesimal(ra: float, dec: float) -> str:
+    """A position as a target list has it, to a tenth of a second of time: "13h09m48.1s −23°22′53″"."""
+    tenths = round(ra * 2400) % 864_000
+    seconds = round(abs(dec) * 3600)
+    sign = MINUS if dec < 0 and seconds else "+"
+    return (
+        f"{tenths // 36_000:02d}h{tenths // 600 % 60:02d}m{tenths % 600 / 10:04.1f}s{NBSP}"
+        f"{sign}{seconds // 3600:02d}°{seconds // 60 % 60:02d}′{seconds % 60:02d}″"
+    )
 
 
 def angle(degrees: float) -> str:

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("bot", "formatters")
 NEVER_IMPORTED = {
     "six",  # hop-client imports it and doesn't declare it
+    "tzdata",  # zoneinfo reads it where the system has no time zones
     "aiosqlite",  # SQLAlchemy loads it by its name in the database's URL
 }
 
@@ -41,8 +42,8 @@ def canonical(name: str) -> str:
 
 
 def declared(metadata: Message) -> set[str]:
-    """The distributions that are installed with gwevent; extras aside."""
-    requirements = [r for r in metadata.get_all("Requires-Dist", []) if "extra ==" not in r]
+    """The distributions that are installed with gwevent and its extras; those for tests aside."""
+    requirements = [r for r in metadata.get_all("Requires-Dist", []) if not r.endswith("extra == 'test'")]
     return {canonical(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in requirements}
 
 
@@ -79,6 +80,10 @@ def test_holds_the_page_and_all_it_loads(wheel: ZipFile) -> None:
     assert set(loaded) <= names
     # Others' code goes out with its licences.
     assert "LICENSES.txt" in names
+
+
+def test_holds_the_observatories(wheel: ZipFile) -> None:
+    assert "bot/observatories.csv" in wheel.namelist()
 
 
 def test_holds_the_migrations(wheel: ZipFile) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.slack.errors import (
     BLOCKS_REFUSED,
     METADATA_REFUSED,
+    ChannelOutOfReach,
     FileNotReady,
     SlackFailure,
     Unavailable,
@@ -27,14 +28,20 @@ from formatters.message import Message
 METADATA_EVENT = "gwevent_delivery"
 TIMEOUT_S = 15
 UPLOAD_TIMEOUT_S = 30
+FILE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Between attempts to show a file to somebody who waits for it; Slack takes a few seconds to be ready."""
 ALT_TEXT_MAX = 1_000
 """Of a file; a block's may be longer (docs.slack.dev/reference/methods/files.getUploadURLExternal)."""
 READING = frozenset(
     {
         "chat.getPermalink",
         "conversations.history",
+        "conversations.members",
+        "conversations.info",
         "conversations.replies",
         "files.getUploadURLExternal",
+        "users.conversations",
+        "users.info",
     }
 )
 """Methods whose arguments Slack doesn't take as JSON."""
@@ -52,18 +59,37 @@ class Identity:
     scopes: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelFace:
+    """What Slack says of a channel."""
+
+    name: str
+    private: bool
+    archived: bool
+    member: bool
+    """Whether the bot is in it."""
+
+
 class SlackClient:
     """One workspace's Web API. Every method raises a SlackFailure and nothing else of the network's."""
 
     def __init__(
-        self, token: str, api_url: str, session: aiohttp.ClientSession, *, timeout_s: float = TIMEOUT_S
+        self,
+        token: str,
+        api_url: str,
+        session: aiohttp.ClientSession,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        called: Callable[[str, SlackFailure | None], None] = lambda _method, _failure: None,
     ) -> None:
+        """`called(method, failure)` is told of every call that came to an end."""
         # No retry handler at all: the default one sends a message again after a cut connection, in silence.
         # What is tried again, and when, is the ledger's decision.
         self._session = session
         self.web = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
         # slack_sdk's own timeout is for sessions that it opens itself.
         self._timeout_s = timeout_s
+        self._called = called
 
         self.scopes: frozenset[str] | None = None
         """What the token may do; None before `identify`."""
@@ -110,10 +136,41 @@ class SlackClient:
         }
         return str((await self._or_words_alone("chat.postMessage", body, message))["ts"])
 
+    async def show(self, channel: str, user: str, message: Message, *, thread_ts: str | None = None) -> None:
+        """Show a message to one person; words alone if Slack refuses what goes with them.
+
+        A picture that Slack can't show yet is waited for a while.
+        """
+        body = {
+            "channel": channel,
+            "user": user,
+            "text": message.text,
+            "blocks": list(message.blocks) or None,
+            "thread_ts": thread_ts,
+        }
+        for pause in FILE_PAUSES_S:
+            try:
+                await self._or_words_alone("chat.postEphemeral", body, message)
+                return
+            except FileNotReady:
+                await asyncio.sleep(pause)
+        await self._or_words_alone("chat.postEphemeral", body, message)
+
     async def edit(self, channel: str, ts: str, message: Message) -> None:
         """Bring a message to a newer state; its metadata stays. Raises FileNotReady."""
         body = {"channel": channel, "ts": ts, "text": message.text, "blocks": list(message.blocks)}
         await self._or_words_alone("chat.update", body, message)
+
+    async def channel(self, channel: str) -> ChannelFace:
+        """What a channel is; `channel_not_found` where the bot can't see it."""
+        data = await self._call("conversations.info", {"channel": channel})
+        found = data.get("channel") or {}
+        return ChannelFace(
+            name=str(found.get("name", channel)),
+            private=bool(found.get("is_private")),
+            archived=bool(found.get("is_archived")),
+            member=bool(found.get("is_member")),
+        )
 
     async def permalink(self, channel: str, ts: str) -> str | None:
         """The address of a message; None where Slack doesn't tell it."""
@@ -123,6 +180,28 @@ class SlackClient:
             log.warning("no_permalink", reason=failure.reason, channel=channel)
             return None
         return str(data["permalink"]) if data.get("permalink") else None
+
+    async def is_member(self, channel: str, user: str) -> bool:
+        """Whether a person is in a channel; False where the channel isn't to be seen."""
+        query: dict[str, Any] = {"channel": channel, "limit": 1_000}
+        cursor = ""
+        while True:
+            try:
+                data = await self._call(
+                    "conversations.members", query | ({"cursor": cursor} if cursor else {})
+                )
+            except ChannelOutOfReach:
+                return False
+            if user in data.get("members", []):
+                return True
+            cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return False
+
+    async def is_admin(self, user: str) -> bool:
+        """Whether a person is an admin or an owner of the workspace."""
+        found = (await self._call("users.info", {"user": user})).get("user") or {}
+        return found.get("is_admin") is True or found.get("is_owner") is True
 
     async def upload(self, png: bytes, name: str, title: str, alt_text: str) -> str:
         """Upload a picture that no channel shows by itself; return the file's id.
@@ -145,6 +224,36 @@ class SlackClient:
         except SlackFailure as failure:
             if failure.reason not in ("file_not_found", "file_deleted"):
                 raise
+
+    async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
+        """Open a dialog within 3 s of what the person did; return the view's id."""
+        data = await self._call("views.open", {"trigger_id": trigger_id, "view": view})
+        return str(data["view"]["id"])
+
+    async def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
+        """Show something else in an open dialog; what was typed into inputs that stay, stays."""
+        await self._call("views.update", {"view_id": view_id, "view": view})
+
+    async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None:
+        """Set a person's home tab."""
+        await self._call("views.publish", {"user_id": user_id, "view": view})
+
+    async def channels_of(self, user_id: str) -> frozenset[str]:
+        """The channels that a person is in; of private ones those that the bot is in too."""
+        query = {
+            "user": user_id,
+            "types": "public_channel,private_channel",
+            "exclude_archived": True,
+            "limit": 999,
+        }
+        found: set[str] = set()
+        cursor = ""
+        while True:
+            data = await self._call("users.conversations", query | ({"cursor": cursor} if cursor else {}))
+            found.update(str(channel["id"]) for channel in data.get("channels", []))
+            cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return frozenset(found)
 
     async def _send_file(self, url: str, body: bytes) -> None:
         try:
@@ -210,6 +319,17 @@ class SlackClient:
         return (await self._call_with_headers(method, body))[0]
 
     async def _call_with_headers(
+        self, method: str, body: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        try:
+            answer = await self._send(method, body)
+        except SlackFailure as failure:
+            self._called(method, failure)
+            raise
+        self._called(method, None)
+        return answer
+
+    async def _send(
         self, method: str, body: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         json = {key: value for key, value in body.items() if value is not None}

@@ -11,7 +11,10 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Asker
-from formatters.answer import SHARE
+from bot.slack import dialog, home
+from bot.slack.dialog import Dialogs
+from bot.slack.home import Homes
+from formatters.answer import SHARE, holds_file, without_files
 from formatters.card import OBSERVE
 from formatters.message import Message
 from formatters.mrkdwn import unescape
@@ -20,14 +23,26 @@ log = structlog.get_logger(__name__)
 
 Revive = Callable[[str, str], Awaitable[None]]
 Observe = Callable[[str, str, str, str], Awaitable[None]]
+Show = Callable[[Asker, Message, str | None], Awaitable[bool]]
+"""(who asked, the answer, thread or None) -> whether it could be shown to them alone, files in it too."""
 
 
-def register(app: AsyncApp, answers: Answers, revive: Revive, observe: Observe) -> None:
+def register(
+    app: AsyncApp,
+    answers: Answers,
+    revive: Revive,
+    observe: Observe,
+    homes: Homes,
+    dialogs: Dialogs,
+    show: Show | None = None,
+) -> None:
     """Register every listener.
 
     `revive(team, channel)` is called when a channel comes within reach again; `observe(team, channel,
-    superevent, user)` when somebody presses "I'm observing".
+    superevent, user)` when somebody presses "I'm observing"; `show` shows an answer that holds a file.
     """
+    dialog.register(app, dialogs)
+    home.register(app, answers, homes, dialogs)
 
     @app.command("/gwevent")
     async def on_command(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:
@@ -35,6 +50,11 @@ def register(app: AsyncApp, answers: Answers, revive: Revive, observe: Observe) 
         await ack()
         asker = Asker(command["team_id"], command["channel_id"], command["user_id"])
         message = await answers.answer(unescape(command.get("text") or ""), asker)
+        if show is not None and holds_file(message):
+            # Nobody has shown that Slack takes files where slash commands are answered.
+            if await show(asker, message, None):
+                return
+            message = without_files(message)
         await respond(**_body(message), response_type="ephemeral")
 
     @app.event("app_mention")
@@ -51,6 +71,9 @@ def register(app: AsyncApp, answers: Answers, revive: Revive, observe: Observe) 
         message = await answers.answer(unescape(text), asker)
         # Slash commands don't work inside threads; there people mention, and there they are answered.
         thread_ts = event.get("thread_ts")
+        if show is not None and holds_file(message):
+            await show(asker, message, thread_ts)
+            return
         await client.chat_postEphemeral(
             channel=event["channel"], user=event["user"], thread_ts=thread_ts, **_body(message)
         )

@@ -6,25 +6,33 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
 from bot.alerts.comparison import share_kept
+from bot.alerts.visibility import TONIGHT
 from bot.filters import mentioned
 from bot.routing import Occasion
 from bot.slack.together import Together
 from bot.slack.words import Words
+from bot.store.circulars import Circulars
+from bot.store.database import StoreUnavailable
 from bot.store.ledger import Delivery, Kind
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.pictures import PICTURE_PATH, PictureStore, StoredPicture
+from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
-from formatters import apology, card, mention, subscription, update, welcome
+from bot.store.troubles import Troubles
+from bot.visibility import Visibilities
+from formatters import apology, card, circular, mention, subscription, trouble, update, welcome
 from formatters.card import ChannelView, Picture
 from formatters.message import Message
 from formatters.notice import Notice
 from formatters.superevent import Superevent
+from formatters.visibility import ChannelSites, Tonight
 
 CACHED = 256
 """Results kept; one alert needs one a view, however many channels it goes to."""
@@ -46,10 +54,16 @@ class Renderer:
         observers: Observers,
         pictures: PictureStore,
         mentions: Mentions,
+        circulars: Circulars,
+        sites: Sites,
+        visibilities: Visibilities,
         permalink: Permalink,
         public_url: str | None = None,
+        *,
+        troubles: Troubles | None = None,
     ) -> None:
         """`public_url` is where the bot serves pictures itself, without a slash at its end."""
+        self._troubles = troubles
         self._store = store
         self._subscriptions = subscriptions
         # A fan-out asks for hundreds of threads at once; one read each costs more than the posts.
@@ -58,6 +72,9 @@ class Renderer:
         self._pictures = Together(pictures.to_show)
         self._mentions = Together(mentions.of_roots)
         self._planned_mention = mentions.get
+        self._circulars = circulars
+        self._sites = Together(sites.of_channels)
+        self._visibilities = visibilities
         self._permalink = permalink
         self._cache: OrderedDict[tuple[object, ...], asyncio.Task[object]] = OrderedDict()
 
@@ -75,8 +92,14 @@ class Renderer:
                 return None if asked is None else Words(message=subscription.confirmed(asked))
             case Kind.WELCOME:
                 return Words(message=welcome.message())
+            case Kind.CIRCULAR:
+                return await self._circular(delivery)
             case Kind.APOLOGY | Kind.OPS:
                 return await self._apology(delivery)
+            case Kind.TROUBLE | Kind.OVER:
+                return await self._trouble(delivery)
+            case Kind.FIRST_REAL:
+                return await self._first_real(delivery)
 
     async def _root(self, delivery: Delivery) -> Words | None:
         found = await self._newest(delivery)
@@ -94,19 +117,53 @@ class Renderer:
             observers=(await self._observers(delivery.thread_id) or ()) if seen else (),
             mention=await self._mentioned_by(delivery, superevent),
         )
+        tonight, unfinished = await self._tonight(delivery, superevent)
+        view = replace(view, tonight=tonight)
         plain_card = await self._card(delivery, superevent, view)
         stored = None
         if notice_id is not None:
             stored = await self._pictures((delivery.team_id, notice_id, delivery.thread_id))
         if stored is None:
-            return Words(message=plain_card)
+            return Words(message=plain_card, unfinished=unfinished)
         shown = replace(view, picture=self._shown(stored))
         return Words(
             message=await self._card(delivery, superevent, shown),
             picture_id=stored.id,
             picture_since=stored.created_at,
             without_picture=plain_card,
+            unfinished=unfinished,
         )
+
+    async def _tonight(self, delivery: Delivery, superevent: Superevent) -> tuple[Tonight | None, bool]:
+        """What the channel's sites can observe, and whether it could be said, but not at once (law 5)."""
+        channel = await self._sites((delivery.team_id, delivery.channel_id))
+        notice = superevent.latest
+        if channel is None or not channel.sites or superevent.retracted or notice.best_localization is None:
+            return None, False
+        # Equal for all channels with these sites, and the same at the next edit.
+        since = notice.received or notice.time_created
+        if delivery.created_at - since > TONIGHT:
+            return None, False
+        key = ("tonight", notice.key, channel)
+        if delivery.kind is Kind.ROOT and not self._known(key):
+            return None, True
+
+        async def look() -> Tonight | None:
+            return await self._look(notice, channel, since)
+
+        found = await self._once(key, look)
+        assert found is None or isinstance(found, Tonight)
+        return found, False
+
+    async def _look(self, notice: Notice, channel: ChannelSites, since: datetime) -> Tonight | None:
+        try:
+            return await self._visibilities.of(notice.key, channel.sites, channel.conditions, since)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # The guard of law 6: a line about telescopes mustn't keep the news from the channel.
+            log.exception("visibility_broke_gwevent", superevent_id=notice.superevent_id)
+            return None
 
     def _shown(self, stored: StoredPicture) -> Picture:
         if stored.token is not None and self._public_url is not None:
@@ -212,6 +269,10 @@ class Renderer:
             return None
         return await asyncio.to_thread(share_kept, old, new)
 
+    async def _circular(self, delivery: Delivery) -> Words | None:
+        found = await self._circulars.get(delivery.subject_id)
+        return None if found is None else Words(message=circular.message(found))
+
     async def _apology(self, delivery: Delivery) -> Words | None:
         async def render() -> Words | None:
             kept = await self._store.quarantined(delivery.subject_id)
@@ -225,6 +286,25 @@ class Renderer:
         words = await self._once((delivery.kind, delivery.subject_id), render)
         assert words is None or isinstance(words, Words)
         return words
+
+    def _known(self, key: tuple[object, ...]) -> bool:
+        task = self._cache.get(key)
+        return task is not None and task.done() and not task.cancelled() and task.exception() is None
+
+    async def _trouble(self, delivery: Delivery) -> Words | None:
+        # Never from the cache: it may be over meanwhile.
+        found = None if self._troubles is None else await self._troubles.get(delivery.subject_id)
+        if found is None:
+            return None
+        return Words(message=trouble.over(found) if delivery.kind is Kind.OVER else trouble.began(found))
+
+    async def _first_real(self, delivery: Delivery) -> Words | None:
+        key = await self._store.notice_key(delivery.subject_id)
+        if key is None:
+            return None
+        superevent_id, alert_type, _ = key
+        before = await self._store.real_before(superevent_id)
+        return Words(message=trouble.first_real(superevent_id, alert_type, before))
 
     async def _once(self, key: tuple[object, ...], work: Work) -> object:
         task = self._cache.get(key)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+
+LONGEST_WAIT = timedelta(minutes=10)
+"""Nothing is put off for longer; what seems to be was put off by a clock that was set back since."""
 
 
 class Kind(StrEnum):
@@ -19,10 +22,22 @@ class Kind(StrEnum):
     """That a subscription is in force; its subject is the subscription."""
     WELCOME = "welcome"
     """To the person who installed the app, whose id stands in place of a channel's."""
+    CIRCULAR = "circular"
+    """A GCN Circular, linked in the thread; its subject is the circular."""
     APOLOGY = "apology"
     """That a notice of a known event couldn't be read; its subject is the quarantined payload."""
     OPS = "ops"
     """The same for who runs the bot."""
+    TROUBLE = "trouble"
+    """That the bot is in trouble, for who runs it; its subject is the trouble."""
+    OVER = "over"
+    """That the trouble is over."""
+    FIRST_REAL = "first_real"
+    """That real notices come again, for who runs the bot; its subject is the notice."""
+
+
+FOR_OPERATORS = (Kind.OPS, Kind.TROUBLE, Kind.OVER, Kind.FIRST_REAL)
+"""What goes to the ops channel, whether or not anything is subscribed there."""
 
 
 class State(StrEnum):
@@ -84,6 +99,8 @@ class Delivery:
     """Slack lets the root be edited no more."""
     stood: bool = False
     """It was posted before, and deleted since."""
+    claimed_by: str = ""
+    """The worker that claimed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +164,12 @@ def delivery_row(
     not_before: datetime | None = None,
 ) -> dict[str, object]:
     """A new row of the ledger, due at once or at `not_before`."""
-    usual = {Kind.ROOT: Priority.ROOT, Kind.REPLY: Priority.REPLY, Kind.EDIT: Priority.EDIT}
+    usual = {
+        Kind.ROOT: Priority.ROOT,
+        Kind.REPLY: Priority.REPLY,
+        Kind.CIRCULAR: Priority.REPLY,
+        Kind.EDIT: Priority.EDIT,
+    }
     return {
         "team_id": team_id,
         "channel_id": channel_id,

@@ -9,7 +9,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.routing import CancelRoot, Edit, Intent, Mention, Occasion, OpenRoot, Reply, RootState, Thread
+from bot.routing import (
+    AskTheMap,
+    CancelRoot,
+    Edit,
+    Intent,
+    Mention,
+    Occasion,
+    OpenRoot,
+    Reply,
+    RootState,
+    Thread,
+)
 from bot.store import schema
 from bot.store.ledger import Kind, PictureState, Priority, State, delivery_row
 from formatters.superevent import Superevent
@@ -17,6 +28,9 @@ from formatters.superevent import Superevent
 CANCELLED = "retracted before it was posted"
 PICTURE_WITHIN = timedelta(seconds=10)
 """How long an edit waits for the new map's picture, so that one edit does both."""
+
+IN_DOUBT_FOR = timedelta(hours=24)
+"""How long a root that may stand is looked for; later it is old news, and news opens another."""
 
 Place = tuple[str, str]
 """Team and channel."""
@@ -96,6 +110,9 @@ async def apply(
     await connection.execute(
         update(_t).where(_t.c.superevent_id == superevent_id).values(wanted_revision=_t.c.wanted_revision + 1)
     )
+    if AskTheMap() in intents:
+        row = {"notice_id": notice_id, "superevent_id": superevent_id, "picture": picture, "created_at": now}
+        await connection.execute(insert(schema.undecided).values(row))
     roots = [i for i in intents if isinstance(i, OpenRoot)]
     await _open_roots(connection, roots, superevent_id, notice_id, now)
     cancelled = [i.thread_id for i in intents if isinstance(i, CancelRoot)]
@@ -124,6 +141,33 @@ async def apply(
         await _ask_for_pictures(connection, teams, superevent_id, notice_id, now)
     due = now + PICTURE_WITHIN if picture else None
     await want_edits(connection, edited, now, notice_id=notice_id, not_before=due, priority=edit)
+
+
+async def apply_decided(
+    connection: AsyncConnection,
+    intents: Sequence[Intent],
+    superevent: Superevent,
+    notice_id: int,
+    now: datetime,
+    *,
+    picture: bool,
+) -> None:
+    """Write into the ledger what the map decided, after what `apply` did for the same notice."""
+    superevent_id = superevent.superevent_id
+    roots = [i for i in intents if isinstance(i, OpenRoot)]
+    await _open_roots(connection, roots, superevent_id, notice_id, now)
+    places = await _places(connection, superevent_id)
+    made = set(
+        (await connection.execute(select(_m.c.thread_id).where(_m.c.notice_id == notice_id))).scalars()
+    )
+    fresh = [i for i in intents if not (isinstance(i, Mention) and i.thread_id in made)]
+    await _mention(connection, fresh, places, notice_id, now)
+    if picture:
+        pictures = schema.pictures
+        drawn = select(pictures.c.team_id).where(pictures.c.notice_id == notice_id)
+        teams = {root.team_id for root in roots} - set((await connection.execute(drawn)).scalars())
+        if teams:
+            await _ask_for_pictures(connection, teams, superevent_id, notice_id, now)
 
 
 async def _mention(
@@ -272,6 +316,17 @@ async def _ask_for_pictures(
     )
 
 
+async def _roots_in_doubt(connection: AsyncConnection, superevent_id: str, now: datetime) -> dict[Place, int]:
+    """The roots that died and may stand all the same: only under their own ids can they be found."""
+    query = (
+        select(_d.c.team_id, _d.c.channel_id, _d.c.id)
+        .join(_t, _t.c.id == _d.c.thread_id)
+        .where(_t.c.superevent_id == superevent_id, _d.c.kind == Kind.ROOT.value)
+        .where(_d.c.state == State.DEAD.value, _d.c.doubtful, _d.c.created_at > now - IN_DOUBT_FOR)
+    )
+    return {(row.team_id, row.channel_id): row.id for row in (await connection.execute(query)).all()}
+
+
 async def _open_roots(
     connection: AsyncConnection,
     roots: Sequence[OpenRoot],
@@ -284,8 +339,15 @@ async def _open_roots(
     wanted = {(root.team_id, root.channel_id): root.subscription_id for root in roots}
     # A thread whose root died is opened again: what it never said is old by now.
     known = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
+    doubted = await _roots_in_doubt(connection, superevent_id, now)
     for place in wanted.keys() & known.keys():
-        await connection.execute(delete(_d).where(_d.c.thread_id == known[place]))
+        kept = _d.c.id == doubted.get(place, 0)
+        await connection.execute(delete(_d).where(_d.c.thread_id == known[place], ~kept))
+        await connection.execute(
+            update(_d)
+            .where(kept)
+            .values(state=State.PENDING.value, subject_id=notice_id, not_before=now, attempts=0, reason=None)
+        )
         await connection.execute(delete(_m).where(_m.c.thread_id == known[place]))
         await connection.execute(
             update(_t)
@@ -307,12 +369,12 @@ async def _open_roots(
     if fresh:
         await connection.execute(insert(_t), fresh)
     by_place = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
-    await connection.execute(
-        insert(_d),
-        [
-            delivery_row(
-                *place, Kind.ROOT, notice_id, now, thread_id=by_place[place], slot=f"root:{superevent_id}"
-            )
-            for place in wanted
-        ],
-    )
+    rows = [
+        delivery_row(
+            *place, Kind.ROOT, notice_id, now, thread_id=by_place[place], slot=f"root:{superevent_id}"
+        )
+        for place in wanted
+        if place not in doubted
+    ]
+    if rows:
+        await connection.execute(insert(_d), rows)

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -66,6 +67,10 @@ superevents = Table(
     # What `latest` and `recent` choose and sort by, so that they needn't read every notice.
     Column("group_name", String(32)),
     Column("event_time", UtcDateTime, nullable=False),
+    # What filters ask of it, as JSON, and the revision that this is of: an older version of gwevent counts
+    # on without it. Null where nothing but a retraction is known.
+    Column("traits", Text),
+    Column("traits_revision", Integer),
     Index("ix_superevents_category_event_time", "category", "event_time"),
 )
 
@@ -89,6 +94,14 @@ payloads = Table(
     metadata,
     Column("notice_id", ForeignKey("notices.id"), primary_key=True),
     Column("body", LargeBinary, nullable=False),
+)
+
+gracedb_lookups = Table(
+    "gracedb_lookups",
+    metadata,
+    # No foreign key: it is remembered too of those of which nothing could be stored.
+    Column("superevent_id", String(64), primary_key=True),
+    Column("looked_up_at", UtcDateTime, nullable=False),
 )
 
 quarantine = Table(
@@ -125,6 +138,8 @@ subscriptions = Table(
     Column("created_at", UtcDateTime, nullable=False),
     # In force only once its confirmation stands in the channel.
     Column("confirmed_at", UtcDateTime),
+    # Nothing comes from then on, until it is null again.
+    Column("paused_at", UtcDateTime),
     UniqueConstraint("team_id", "channel_id", "words"),
     # Never a number twice: threads and deliveries remember which subscription they came from.
     sqlite_autoincrement=True,
@@ -149,6 +164,17 @@ threads = Table(
     sqlite_autoincrement=True,
 )
 
+# Notices of which some channels' filters ask the map; gone once it has answered.
+undecided = Table(
+    "undecided",
+    metadata,
+    Column("notice_id", ForeignKey("notices.id"), primary_key=True),
+    Column("superevent_id", ForeignKey("superevents.superevent_id"), nullable=False, index=True),
+    # Whether the map is to be drawn too, where anything is posted.
+    Column("picture", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
 deliveries = Table(
     "deliveries",
     metadata,
@@ -167,6 +193,8 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     # Sent, and no answer came: it may stand in the channel, so it is looked for before it is sent again.
     Column("doubtful", Boolean, nullable=False),
+    # Which worker sends it; what it writes down counts only as long as that is so.
+    Column("claimed_by", String(64)),
     Column("reason", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("attempted_at", UtcDateTime),
@@ -221,6 +249,121 @@ pictures = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("reason", Text),
     UniqueConstraint("team_id", "notice_id"),
+    sqlite_autoincrement=True,
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    # By the database's clock; a worker that lives moves it on.
+    Column("alive_until", UtcDateTime, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    # A workspace, or a duty that one process has for all.
+    Column("name", String(64), primary_key=True),
+    # Whose it is as long as that worker lives; null where it is free.
+    Column("worker_id", String(64)),
+    Column("since", UtcDateTime, nullable=False),
+)
+
+consumers = Table(
+    "consumers",
+    metadata,
+    # The consumer group, which is each process's own.
+    Column("id", String(255), primary_key=True),
+    Column("seen_at", UtcDateTime, nullable=False),
+    # How its sources are doing, as JSON.
+    Column("sources", Text, nullable=False),
+)
+
+operators = Table(
+    "operators",
+    metadata,
+    # One row: where those who run the bot are told of its troubles. Whoever knows Slack writes it, since a
+    # consumer alone doesn't know which workspace the channel is in.
+    Column("team_id", String(32), primary_key=True),
+    Column("channel_id", String(32), nullable=False),
+)
+
+channel_sites = Table(
+    "channel_sites",
+    metadata,
+    Column("team_id", String(32), primary_key=True),
+    Column("channel_id", String(32), primary_key=True),
+    # The name as it is compared, so that no channel has the same site twice.
+    Column("folded", String(64), primary_key=True),
+    # Counts up in a channel: its sites are listed as they were added.
+    Column("ordinal", Integer, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("latitude", Float, nullable=False),
+    Column("longitude", Float, nullable=False),
+    Column("height", Float, nullable=False),
+    Column("radio", Boolean, nullable=False),
+    Column("zone", String(64)),
+)
+
+channel_conditions = Table(
+    "channel_conditions",
+    metadata,
+    Column("team_id", String(32), primary_key=True),
+    Column("channel_id", String(32), primary_key=True),
+    # When something counts as observable, in degrees; a row exists where a channel chose for itself.
+    Column("altitude", Float, nullable=False),
+    Column("darkness", Float, nullable=False),
+)
+
+circulars = Table(
+    "circulars",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    # GCN's number. One circular may name several superevents, known or not.
+    Column("number", Integer, nullable=False),
+    Column("superevent_id", String(64), nullable=False, index=True),
+    Column("subject", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    UniqueConstraint("number", "superevent_id"),
+    sqlite_autoincrement=True,
+)
+
+troubles = Table(
+    "troubles",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("what", String(32), nullable=False),
+    # The same as `what` while it lasts, null once it is over: so of each kind one at most lasts.
+    Column("open_as", String(32), unique=True),
+    Column("detail", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    # When somebody looked last and it was still so.
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    # Whether the ledger holds the message about it; before Slack says who we are it can't.
+    Column("told", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+webhook_calls = Table(
+    "webhook_calls",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    # What makes the call the only one of its kind: "alert:<superevent>", "trouble:<trouble>" …
+    Column("slot", String(96), nullable=False, unique=True),
+    # One of the two, as the kind says.
+    Column("trouble_id", ForeignKey("troubles.id")),
+    Column("superevent_id", ForeignKey("superevents.superevent_id")),
+    Column("state", String(16), nullable=False, index=True),
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime),
     sqlite_autoincrement=True,
 )
 

@@ -19,13 +19,15 @@ from bot.cli import app
 from bot.slack.client import SlackClient
 from bot.sources.clerk import Clerk
 from bot.sources.hopskotch import HopskotchSource
-from bot.store import store
+from bot.store import store, undecided
 from bot.store.deliveries import Ledger
 from bot.store.pictures import PictureStore
 
 STEPS: dict[str, tuple[Any, str]] = {
     "record": (store.Store, "record"),
     "plan": (store, "apply"),
+    "decide": (undecided.Undecided, "decide"),
+    "decided": (undecided, "apply_decided"),
     "acknowledge": (HopskotchSource, "acknowledge"),
     "commit": (Clerk, "_commit"),
     "claim": (Ledger, "claim"),
@@ -76,8 +78,8 @@ def arrange(step: str, side: str, number: int) -> None:
     setattr(owner, name, replaced)
 
 
-def run(environment: dict[str, str], folder: str, log: str, step: str | None) -> None:
-    """Become `gwevent run`, with nothing but this environment."""
+def run(environment: dict[str, str], folder: str, log: str, step: str | None, command: str = "run") -> None:
+    """Become `gwevent run` or another of its commands, with nothing but this environment."""
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -87,4 +89,4 @@ def run(environment: dict[str, str], folder: str, log: str, step: str | None) ->
     if step is not None:
         name, side, number = step.split(":")
         arrange(name, side, int(number))
-    app(["run"])
+    app([command])

@@ -3,58 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from bot.alerts.samples import ms181101ab, to_avro
 from bot.app import Bot, Rooms
 from bot.filters import parse
 from bot.sandbox.hands import Done
 from bot.sandbox.server import Sandbox
-from bot.settings import Settings
-from bot.sources import Payload, SourceStatus
+from bot.sources import Origin
 from formatters.answer import SHARE
-from tests.bot.house import MOCK, TEAM, Clock, made, take
-
-
-class Silent:
-    """A source that never has anything."""
-
-    async def payloads(self) -> AsyncIterator[Payload]:
-        nothing: tuple[Payload, ...] = ()
-        await asyncio.Event().wait()
-        for payload in nothing:
-            yield payload
-
-    async def acknowledge(self, payload: Payload) -> None:
-        raise AssertionError("nothing was read")
-
-    async def stop(self) -> None:
-        return None
-
-    def status(self) -> SourceStatus:
-        return SourceStatus("silent", True, "reads nothing")
-
-
-@pytest.fixture
-async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock) -> AsyncIterator[Bot]:
-    """The bot on the local Slack, ready."""
-    settings = Settings.model_validate(
-        {
-            "slack_bot_token": sandbox.bot_token,
-            "slack_app_token": sandbox.app_token,
-            "slack_api_url": sandbox.api_url,
-        }
-    )
-    made_bot = Bot(settings, rooms, Silent(), clock)
-    stop = asyncio.Event()
-    running = asyncio.create_task(made_bot.run(stop))
-    async with asyncio.timeout(60):
-        await made_bot.ready.wait()
-    yield made_bot
-    stop.set()
-    await running
+from tests.bot.house import MOCK, NOW, TEAM, Clock, made, take
 
 
 def words(message: dict[str, Any]) -> str:
@@ -83,6 +43,7 @@ async def test_commands_in_any_words(bot: Bot, sandbox: Sandbox, rooms: Rooms) -
     assert "newest mock" in words(await typed(sandbox, channel, "latest"))
     assert "one number from 1 to 20" in words(await typed(sandbox, channel, "recent 999"))
     assert "silent" in words(await typed(sandbox, channel, "status"))
+    assert await rooms.operators.place() == (sandbox.team_id, "C0OPS"), "for processes that don't know Slack"
     # What Slack escaped is unescaped once, and escaped again on the way out.
     for text in ('<b> & "q" &lt;', "@observer #gw", "*x* 'OR 1=1", "🛰", "x" * 3_000):
         answer = await typed(sandbox, channel, text)
@@ -90,6 +51,18 @@ async def test_commands_in_any_words(bot: Bot, sandbox: Sandbox, rooms: Rooms) -
         assert "&amp;lt;b" not in answer["text"], "not escaped twice"
     assert "&lt;b&gt; &amp;" in (await typed(sandbox, channel, "<b> &"))["text"]
     assert sandbox.messages(channel) == [], "all of it was for who asked alone"
+
+
+async def test_a_channel_says_its_sites_and_sees_the_table(bot: Bot, sandbox: Sandbox) -> None:
+    channel = sandbox.add_channel("gw")
+    await bot.pipeline.handle(to_avro(ms181101ab(NOW)[1]), Origin("test", "1", live=False))
+    assert "MyDome added" in words(await typed(sandbox, channel, "sites add MyDome 34.2 -116.9 1700"))
+    answer = await typed(sandbox, channel, "visible")
+    (table,) = [block for block in answer["blocks"] if block["type"] == "table"]
+    assert [row[0]["text"] for row in table["rows"]] == ["Site", "MyDome"]
+    await pressed(sandbox, channel, answer)
+    await sandbox.wait_for(lambda: sandbox.messages(channel), 15)
+    assert "MyDome" in words(sandbox.messages(channel)[0])
 
 
 async def test_a_mention_is_answered_where_it_was_made(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
@@ -199,3 +172,14 @@ async def test_every_event_is_acknowledged(bot: Bot, sandbox: Sandbox) -> None:
         ),
         15,
     )
+
+
+async def test_filters_are_typed_as_they_are(bot: Bot, sandbox: Sandbox) -> None:
+    channel = sandbox.add_channel("gw")
+    told = words(await typed(sandbox, channel, "subscribe CBC BNS>0.5 distance<300 area90<500 far<1/month"))
+    assert "BNS above 50 % and a mean distance below 300" in told
+    await sandbox.wait_for(lambda: sandbox.messages(channel), 30)
+    assert "unsubscribe 1" in words(sandbox.messages(channel)[0])
+    await typed(sandbox, channel, 'edit 1 near 13h09m48s -23d22m53s 5deg > 0.1 visible from "palomar"')
+    listed = words(await typed(sandbox, channel, "subscriptions"))
+    assert "1. *all near 197.45 -23.381389 5deg&gt;0.1 visible from Palomar&gt;0.1*" in listed

@@ -1,0 +1,143 @@
+"""Positions as people write them: sexagesimal in its common spellings, or decimal degrees."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+EXAMPLE = "13h09m48s -23d22m53s or 197.45 -23.38"
+_LONGEST = 120
+"""Characters that are looked at: nobody writes a position in more."""
+
+_SPELLINGS = str.maketrans(
+    {
+        "\u2212": "-",  # minus
+        "\u2013": "-",  # en dash
+        "\u2010": "-",  # hyphen
+        "\u02b0": "h",
+        "\u1d50": "m",
+        "\u02e2": "s",
+        "\u00b0": "d",
+        "\u00ba": "d",
+        "\u2032": "'",
+        "\u2019": "'",
+        "\u2033": '"',
+        "\u201d": '"',
+        "\u201c": '"',
+        "\u00a0": " ",
+        ";": ",",
+    }
+)
+"""One character for one, so that places in the text stay."""
+
+_NUMBER = r"\d{1,9}(?:\.\d{0,15})?"
+_DEGREE = r"(?:degrees|degree|degs|deg|d)"
+_MINUTE = r"(?:arcmin|m|')"
+_SECOND = r"(?:arcsec|s|''|\")"
+_SEPARATOR = r"(?:\s*,\s*|\s+|(?=[+-]))"
+_RA_NAME = r"(?:(?:r\.?a\.?|α)\s*[=:]?\s*)?"
+_DEC_NAME = r"(?:(?:decl?\.?|de|δ)\s*[=:]?\s*)?"
+_HOURS = rf"(?P<h>{_NUMBER})\s*h(?:\s*(?P<hm>{_NUMBER})\s*m(?:\s*(?P<hs>{_NUMBER})\s*s?)?)?"
+_RA_ARC = (
+    rf"(?P<ra>[+-]?{_NUMBER})"
+    rf"(?:\s*{_DEGREE}(?:\s*(?P<ram>{_NUMBER})\s*{_MINUTE}(?:\s*(?P<ras>{_NUMBER})\s*{_SECOND}?)?)?)?"
+)
+_DEC_ARC = (
+    rf"(?P<sign>[+-]?)\s?(?P<d>{_NUMBER})"
+    rf"(?:\s*{_DEGREE}(?:\s*(?P<dm>{_NUMBER})\s*{_MINUTE}(?:\s*(?P<ds>{_NUMBER})\s*{_SECOND}?)?)?)?"
+)
+_RA_COLONS = rf"(?P<h>\d{{1,9}}):(?P<hm>{_NUMBER})(?::(?P<hs>{_NUMBER}))?"
+_DEC_COLONS = rf"(?P<sign>[+-]?)(?P<d>\d{{1,9}}):(?P<dm>{_NUMBER})(?::(?P<ds>{_NUMBER}))?"
+_END = r"(?=[\s,]|$)"
+
+
+def _pattern(ra: str, dec: str, separator: str = _SEPARATOR) -> re.Pattern[str]:
+    return re.compile(rf"{_RA_NAME}{ra}{separator}{_DEC_NAME}{dec}{_END}", re.IGNORECASE)
+
+
+_PATTERNS = (
+    # 13 09 48.1 -23 22 53: the sign, or three numbers each, tell it from degrees and what follows them.
+    _pattern(
+        rf"(?P<h>\d{{1,2}})\s+(?P<hm>\d{{1,2}})\s+(?P<hs>{_NUMBER})",
+        rf"(?P<sign>[+-]?)(?P<d>\d{{1,2}})\s+(?P<dm>\d{{1,2}})\s+(?P<ds>{_NUMBER})",
+        r"(?:\s*,\s*|\s+)",
+    ),
+    _pattern(
+        rf"(?P<h>\d{{1,2}})\s+(?P<hm>{_NUMBER})",
+        rf"(?P<sign>[+-])(?P<d>\d{{1,2}})\s+(?P<dm>{_NUMBER})",
+        r"(?:\s*,\s*|\s+)",
+    ),
+    *(_pattern(ra, dec) for ra in (_HOURS, _RA_COLONS) for dec in (_DEC_COLONS, _DEC_ARC)),
+    _pattern(_RA_ARC, _DEC_ARC),
+    # J130948.1-232253, as catalogues name what lies there.
+    re.compile(
+        r"J(?P<h>\d\d)(?P<hm>\d\d)(?P<hs>\d\d(?:\.\d{1,15})?)"
+        rf"(?P<sign>[+-])(?P<d>\d\d)(?P<dm>\d\d)(?P<ds>\d\d(?:\.\d{{1,15}})?){_END}",
+        re.IGNORECASE,
+    ),
+)
+
+
+class BadPosition(ValueError):
+    """Words that are no position; the sentence says why."""
+
+
+class NoPosition(BadPosition):
+    """Words that don't even look like one."""
+
+
+class ParsedPosition(NamedTuple):
+    """A position read from words."""
+
+    ra: float
+    """ICRS degrees, 0 to 360."""
+    dec: float
+    """ICRS degrees, −90 to 90."""
+    used: int
+    """How many of the words it took."""
+
+
+def parse_position(words: Sequence[str]) -> ParsedPosition:
+    """Read the position that the words begin with; words after it are left to the caller.
+
+    RA with h, colons or blanks counts hours, a bare number degrees. Raises BadPosition.
+    """
+    text = " ".join(words)[:_LONGEST].translate(_SPELLINGS)
+    for pattern in _PATTERNS:
+        match = pattern.match(text)
+        if match is not None:
+            ra, dec = _right_ascension(match), _declination(match)
+            return ParsedPosition(ra, dec, text[: match.end()].count(" ") + 1)
+    raise NoPosition(f"That is no position; write it like {EXAMPLE}.")
+
+
+def _right_ascension(match: re.Match[str]) -> float:
+    groups = match.groupdict()
+    if groups.get("h") is not None:
+        hours = _sexagesimal("RA", groups["h"], groups.get("hm"), groups.get("hs"))
+        if not 0 <= hours <= 24:
+            raise BadPosition(f"RA {groups['h']}h isn't between 0h and 24h.")
+        return hours * 15 % 360
+    degrees = _sexagesimal("RA", groups["ra"], groups["ram"], groups["ras"])
+    if not 0 <= degrees <= 360 or groups["ra"].startswith("-"):
+        raise BadPosition(f"RA {groups['ra']} isn't between 0° and 360°.")
+    return degrees % 360
+
+
+def _declination(match: re.Match[str]) -> float:
+    groups = match.groupdict()
+    degrees = _sexagesimal("Dec", groups["d"], groups.get("dm"), groups.get("ds"))
+    if degrees > 90:
+        raise BadPosition(f"Dec {groups['sign']}{groups['d']} isn't between −90° and +90°.")
+    # The sign stands apart: −00°30′ lies south.
+    return -degrees if groups["sign"] == "-" else degrees
+
+
+def _sexagesimal(name: str, whole: str, minutes: str | None, seconds: str | None) -> float:
+    for part, what in ((minutes, "minutes"), (seconds, "seconds")):
+        if part is not None and float(part) >= 60:
+            raise BadPosition(f"{name} has {part} {what}, and 60 is the next whole.")
+    if seconds is not None and "." in (minutes or ""):
+        raise BadPosition(f"{name} has {minutes} minutes and seconds too: one of them has the fraction.")
+    return float(whole) + float(minutes or 0) / 60 + float(seconds or 0) / 3600

@@ -1,0 +1,124 @@
+"""The sites of channels, and when something counts as observable there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.observatories import folded
+from bot.store import schema
+from bot.store.database import Database
+from formatters.visibility import SITES_MAX, ChannelSites, Conditions, Site
+
+Place = tuple[str, str]
+"""Team and channel."""
+
+_s = schema.channel_sites
+_c = schema.channel_conditions
+
+
+class TooManySites(ValueError):
+    """The channel would have more than it may."""
+
+
+class Sites:
+    """Sites in, sites out."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of_channel(self, team_id: str, channel_id: str) -> ChannelSites:
+        """What a channel has; without sites and with the usual conditions where it never said anything."""
+        place = (team_id, channel_id)
+        return (await self.of_channels([place])).get(place, ChannelSites())
+
+    async def of_channels(self, places: Collection[Place]) -> dict[Place, ChannelSites]:
+        """What these channels (team, channel) have; those that never said anything are left out."""
+        teams, channels = {team for team, _ in places}, {channel for _, channel in places}
+        async with self._database.reading() as connection:
+            return await _of_channels(connection, teams, channels)
+
+    async def add(self, team_id: str, channel_id: str, sites: Sequence[Site]) -> ChannelSites:
+        """Give a channel sites, all or none; one whose name it has is moved. Raises TooManySites.
+
+        Return what the channel has then.
+        """
+        mine = (_s.c.team_id == team_id) & (_s.c.channel_id == channel_id)
+        async with self._database.writing() as connection:
+            present = (await connection.execute(select(_s.c.folded, _s.c.ordinal).where(mine))).all()
+            known = {row.folded: row.ordinal for row in present}
+            for site in sites:
+                key = folded(site.name)
+                if key in known:
+                    await connection.execute(update(_s).where(mine, _s.c.folded == key).values(_row(site)))
+                    continue
+                known[key] = max(known.values(), default=0) + 1
+                place = {"team_id": team_id, "channel_id": channel_id, "folded": key, "ordinal": known[key]}
+                await connection.execute(insert(_s).values({**place, **_row(site)}))
+            if len(known) > SITES_MAX:
+                raise TooManySites
+            return await _of_channel(connection, team_id, channel_id)
+
+    async def remove(self, team_id: str, channel_id: str, name: str) -> ChannelSites:
+        """Take a site from a channel, by the name that it has there; return what is left."""
+        mine = (_s.c.team_id == team_id) & (_s.c.channel_id == channel_id)
+        async with self._database.writing() as connection:
+            await connection.execute(delete(_s).where(mine, _s.c.folded == folded(name)))
+            return await _of_channel(connection, team_id, channel_id)
+
+    async def set_conditions(self, team_id: str, channel_id: str, conditions: Conditions) -> ChannelSites:
+        """Say when something counts as observable for a channel; return what it has then."""
+        mine = (_c.c.team_id == team_id) & (_c.c.channel_id == channel_id)
+        row = {"altitude": conditions.altitude, "darkness": conditions.darkness}
+        async with self._database.writing() as connection:
+            changed = await connection.execute(update(_c).where(mine).values(row))
+            if not changed.rowcount:
+                place = {"team_id": team_id, "channel_id": channel_id}
+                await connection.execute(insert(_c).values({**place, **row}))
+            return await _of_channel(connection, team_id, channel_id)
+
+
+def _row(site: Site) -> dict[str, object]:
+    return {
+        "name": site.name,
+        "latitude": site.latitude,
+        "longitude": site.longitude,
+        "height": site.height,
+        "radio": site.radio,
+        "zone": site.zone,
+    }
+
+
+async def _of_channel(connection: AsyncConnection, team_id: str, channel_id: str) -> ChannelSites:
+    found = await _of_channels(connection, {team_id}, {channel_id})
+    return found.get((team_id, channel_id), ChannelSites())
+
+
+async def _of_channels(
+    connection: AsyncConnection, teams: Collection[str], channels: Collection[str]
+) -> dict[Place, ChannelSites]:
+    asked = select(_s).where(_s.c.team_id.in_(teams), _s.c.channel_id.in_(channels))
+    sites: defaultdict[Place, list[Site]] = defaultdict(list)
+    for row in (await connection.execute(asked.order_by(_s.c.ordinal, _s.c.folded))).all():
+        sites[row.team_id, row.channel_id].append(
+            Site(
+                name=row.name,
+                latitude=row.latitude,
+                longitude=row.longitude,
+                height=row.height,
+                radio=row.radio,
+                zone=row.zone,
+            )
+        )
+    chosen = select(_c).where(_c.c.team_id.in_(teams), _c.c.channel_id.in_(channels))
+    conditions = {
+        (row.team_id, row.channel_id): Conditions(altitude=row.altitude, darkness=row.darkness)
+        for row in (await connection.execute(chosen)).all()
+    }
+    return {
+        place: ChannelSites(sites=tuple(sites.get(place, ())), conditions=conditions.get(place, Conditions()))
+        for place in sites.keys() | conditions.keys()
+    }

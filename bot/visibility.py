@@ -1,0 +1,34 @@
+"""What sites can observe tonight of stored notices: computed off the loop, one map at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.alerts.visibility import tonight
+from bot.maps import StoredMaps
+from bot.store.store import NoticeKey
+from formatters.visibility import Conditions, Site, Tonight
+
+
+class Visibilities:
+    """Asks the maps of notices."""
+
+    def __init__(self, maps: StoredMaps) -> None:
+        self._maps = maps
+        # Numbers by the million: more of them at a time would only take processor and memory from the posts.
+        self._turn = asyncio.Lock()
+
+    async def of(
+        self, key: NoticeKey, sites: Sequence[Site], conditions: Conditions, now: datetime
+    ) -> Tonight | None:
+        """What these sites see of a notice's best map in the 24 hours from `now`.
+
+        None where there is no map, or none that can be read. Raises StoreUnavailable.
+        """
+        maps = await self._maps.of(key)
+        if maps is None or maps.best is None:
+            return None
+        async with self._turn:
+            return await asyncio.to_thread(tonight, maps.best, sites, conditions, now)
