@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -12,10 +11,7 @@ from typing import TypeVar
 
 import aiohttp
 import structlog
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.errors import SlackClientError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Asker
 from bot.asking import MapAsker, site_name
@@ -39,10 +35,10 @@ from bot.slack.client import Identity, SlackClient
 from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
 from bot.slack.dialog import Dialogs
 from bot.slack.errors import SlackFailure
+from bot.slack.front import Front
 from bot.slack.gate import Allowance, protect
 from bot.slack.home import Homes
 from bot.slack.illustrations import Illustrations
-from bot.slack.link import LinkState, SocketLink
 from bot.slack.permission import Permission
 from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
@@ -278,15 +274,20 @@ def sources_of(settings: Settings) -> list[Source]:
         group = group_id(username_of(auth), settings.kafka_group)
         sources.append(HopskotchSource(settings.kafka_url, group, auth))
     if "gcn" in settings.source_names:
-        secret = settings.gcn_client_secret
-        access = GcnAccess(
-            client_id=settings.gcn_client_id,
-            client_secret=None if secret is None else secret.get_secret_value(),
-            domain=settings.gcn_domain,
-            broker=settings.gcn_broker,
-        )
-        sources.append(GcnSource(access, settings.gcn_topic_names, settings.kafka_group or DEFAULT_GROUP))
+        group = settings.kafka_group or DEFAULT_GROUP
+        sources.append(GcnSource(gcn_access(settings), settings.gcn_topic_names, group))
     return sources
+
+
+def gcn_access(settings: Settings) -> GcnAccess:
+    """Where GCN is, and as whom it is asked."""
+    secret = settings.gcn_client_secret
+    return GcnAccess(
+        client_id=settings.gcn_client_id,
+        client_secret=None if secret is None else secret.get_secret_value(),
+        domain=settings.gcn_domain,
+        broker=settings.gcn_broker,
+    )
 
 
 def consumers_of(
@@ -374,7 +375,7 @@ class Bot:
     ) -> None:
         """`sources` is empty where consumers of their own read them. Raises SettingsError without tokens."""
         self._settings = settings
-        self._bot_token, self._app_token = settings.slack_tokens()
+        access = settings.slack_access()
         self._rooms = rooms
         self._sources = sources
         # What other processes' sources said last.
@@ -382,7 +383,6 @@ class Bot:
         self._clock = clock
         self._clients: dict[str, SlackClient] = {}
         self._identity: Identity | None = None
-        self._link: SocketLink | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = asyncio.Event()
         """Set once Slack knows us and the source is being read."""
@@ -393,6 +393,16 @@ class Bot:
             clock,
             public_url=settings.public_url,
             settled=lambda outcomes: self.metrics.settled(outcomes, clock()),
+        )
+        self._front = Front(
+            access,
+            settings,
+            rooms.installations,
+            self._clients,
+            clock,
+            register=self._register,
+            wake=self.worker.wake,
+            called=self.metrics.called,
         )
         self.pictures = PictureWorker(
             rooms.store,
@@ -414,7 +424,7 @@ class Bot:
             rooms.troubles,
             clock,
             sources=self._statuses,
-            link=self._link_state,
+            link=lambda: self._front.state,
             ops=lambda: rooms.operators.known,
             wake=self.worker.wake,
             caller=self._caller,
@@ -423,7 +433,15 @@ class Bot:
         )
         port = settings.listens_on
         self._http = (
-            None if port is None else HttpServer(rooms.pictures, settings.http_host, port, self.watch)
+            None
+            if port is None
+            else HttpServer(
+                rooms.pictures,
+                settings.http_host,
+                port,
+                self.watch,
+                self._front.add_routes,
+            )
         )
         self.pipeline = rooms.pipeline(settings, clock, self._stored, self.metrics.stored)
         self._consumers = consumers_of(settings, rooms, sources, self.pipeline, self._handled)
@@ -472,7 +490,7 @@ class Bot:
             self._start(self.worker.run(), "deliver")
             self._start(self.pictures.run(), "draw")
             self._start(self.decisions.run(), "ask_maps")
-            self._start(self._serve_slack(session), "serve_slack")
+            self._start(self._front.run(session, self._known, self.ready.set), "serve_slack")
             self._start(self._purge(), "purge")
             self._start(self._repair_gap(), "repair_gap")
             self._start(self.watch.run(), "watch")
@@ -498,14 +516,12 @@ class Bot:
 
     async def _stop(self) -> None:
         log.info("stopping")
-        parts = [self.worker.stop(), self.pictures.close()]
+        parts = [self.worker.stop(), self.pictures.close(), self._front.close()]
         parts += [consumer.stop() for consumer in self._consumers]
         if self._http is not None:
             parts.append(self._http.stop())
         if self._archive is not None:
             parts.append(self._archive.close())
-        if self._link is not None:
-            parts.append(self._link.close())
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 for result in await asyncio.gather(*parts, return_exceptions=True):
@@ -525,31 +541,18 @@ class Bot:
                 log.warning("status_waits_for_store", reason=str(error))
             await asyncio.sleep(HEAR_S)
 
-    async def _serve_slack(self, session: aiohttp.ClientSession) -> None:
-        """Learn who we are, then answer; deliveries wait meanwhile, notices are stored."""
-        client = SlackClient(
-            self._bot_token, self._settings.slack_api_url, session, called=self.metrics.called
-        )
-        self._identity = await self._until_done(client.identify)
-        log.info("slack_connected", team=self._identity.team_id, bot=self._identity.user_id)
-        self._clients[self._identity.team_id] = client
-        self.worker.wake()
-        await self._tell_where_operators_are(self._identity.team_id)
-        # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
-        app = AsyncApp(client=client.web, logger=logging.getLogger("slack_bolt"))
+    def _register(self, app: AsyncApp) -> None:
         protect(app, self._settings.slack_api_url, Allowance(self._settings.commands_per_minute))
         listeners.register(
             app, self.answers, self._revive, self._observe, self._homes, self._dialogs, self._show
         )
-        asker = AsyncWebClient(
-            token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
-        )
-        self._link = SocketLink(lambda: AsyncSocketModeHandler(app, self._app_token, web_client=asker))
-        await self._link.run(self._connected)
 
-    def _connected(self) -> None:
-        log.info("socket_mode_connected")
-        self.ready.set()
+    async def _known(self, identity: Identity | None) -> None:
+        """Slack said who we are; None: one in each of many workspaces."""
+        self._identity = identity
+        team, channel = self._settings.ops_place
+        team = team or (None if identity is None else identity.team_id)
+        await self._tell_where_operators_are(team, channel)
 
     def _statuses(self) -> list[SourceStatus]:
         return [source.status() for source in self._sources] if self._sources else self._heard
@@ -558,26 +561,10 @@ class Bot:
         self.metrics.handled(handled)
         self.watch.heard()
 
-    def _link_state(self) -> LinkState:
-        return LinkState(False, "not connected yet") if self._link is None else self._link.state
-
-    async def _until_done(self, work: Callable[[], Coroutine[object, object, T]]) -> T:
-        wait = 0.5
+    async def _tell_where_operators_are(self, team_id: str | None, channel: str | None) -> None:
         while True:
             try:
-                return await work()
-            except (SlackFailure, SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
-                reason = (
-                    error.reason if isinstance(error, SlackFailure) else f"{type(error).__name__}: {error}"
-                )
-                log.error("slack_out_of_reach", reason=reason, again_in_s=wait)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, LONGEST_WAIT_S)
-
-    async def _tell_where_operators_are(self, team_id: str) -> None:
-        while True:
-            try:
-                await self._rooms.operators.are_in(team_id, self._settings.ops_channel)
+                await self._rooms.operators.are_in(team_id or "", None if team_id is None else channel)
             except StoreUnavailable as error:
                 log.warning("operators_wait_for_store", reason=str(error))
                 await asyncio.sleep(1.0)

@@ -306,6 +306,40 @@ def doctor(
 
 
 @app.command()
+def new_key() -> None:
+    """Make a key for GWEVENT_SECRET_KEYS."""
+    from bot import vault
+
+    try:
+        typer.echo(vault.new_key())
+    except vault.KeysUnusable as error:
+        _fail(str(error))
+
+
+@app.command()
+def rotate_keys() -> None:
+    """Encrypt the stored tokens of all workspaces anew, with the first of GWEVENT_SECRET_KEYS."""
+    from bot.app import open_rooms
+    from bot.settings import SettingsError
+    from bot.vault import KeysUnusable, Vault
+
+    settings = _settings()
+
+    async def work() -> None:
+        if not settings.keys:
+            raise SettingsError("GWEVENT_SECRET_KEYS isn't set, so there is nothing to encrypt with.")
+        try:
+            vault = Vault([key.get_secret_value() for key in settings.keys])
+            async with open_rooms(settings) as rooms:
+                count = await rooms.installations.renew_tokens(vault.renew)
+        except KeysUnusable as error:
+            raise SettingsError(str(error)) from error
+        typer.echo(f"{count} tokens are encrypted with the first key; the others aren't needed any more.")
+
+    _run(work())
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version's tables."""
     from bot.store.database import Database

@@ -153,7 +153,7 @@ class Settings(BaseSettings):
     @field_validator("ops_channel")
     @classmethod
     def _ops_channel(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[CG][A-Z0-9]{2,}", value):
+        if value is not None and not re.fullmatch(r"(T[A-Z0-9]{2,}/)?[CG][A-Z0-9]{2,}", value):
             raise ValueError("it must be a channel's id, like C0123456789 (a channel's details end with it)")
         return value
 
@@ -233,6 +233,12 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def ops_place(self) -> tuple[str | None, str | None]:
+        """Workspace, if it is named, and channel that are told of troubles."""
+        team, _, channel = (self.ops_channel or "").rpartition("/")
+        return team or None, channel or None
+
+    @property
     def source_names(self) -> tuple[str, ...]:
         """The brokers to read, each once."""
         return tuple(dict.fromkeys(_listed(self.sources)))
@@ -310,6 +316,11 @@ class Settings(BaseSettings):
         if self.slack_app_token is None:
             needed["SLACK_SIGNING_SECRET"] = self.slack_signing_secret
         missing = [name for name, value in needed.items() if value is None]
+        if self.ops_channel is not None and self.ops_place[0] is None:
+            raise SettingsError(
+                "GWEVENT_OPS_CHANNEL must name the workspace too where there are many, like "
+                "T0123456789/C0123456789."
+            )
         if self.slack_client_secret is None or self.secret_keys is None or missing:
             raise _must_be_set(missing)
         return Access(

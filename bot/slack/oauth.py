@@ -177,12 +177,13 @@ def register(app: AsyncApp, forget: Callable[[str], Awaitable[None]]) -> None:
 
     @app.event("app_uninstalled")
     async def on_uninstalled(ack: AsyncAck, body: dict[str, Any]) -> None:
-        await ack()
+        # Not before it is done: what isn't acknowledged comes again.
         await forget(str(body["team_id"]))
+        await ack()
 
     @app.event("tokens_revoked")
     async def on_revoked(ack: AsyncAck, event: dict[str, Any], body: dict[str, Any]) -> None:
-        await ack()
         # A person's own token may be revoked too; only the bot's is ours.
         if (event.get("tokens") or {}).get("bot"):
             await forget(str(body["team_id"]))
+        await ack()

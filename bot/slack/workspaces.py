@@ -9,7 +9,7 @@ import aiohttp
 import structlog
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.slack.client import SlackClient
+from bot.slack.client import Called, SlackClient
 from bot.store.database import StoreUnavailable
 from bot.store.installations import Installations, Installed
 from bot.vault import KeysUnusable, Vault
@@ -31,6 +31,7 @@ class Workspaces:
         api_url: str,
         session: aiohttp.ClientSession,
         wake: Callable[[], None],
+        called: Called,
     ) -> None:
         """`clients` is what deliveries are sent through: it grows and shrinks here."""
         self._installations = installations
@@ -39,6 +40,7 @@ class Workspaces:
         self._api_url = api_url
         self._session = session
         self._wake = wake
+        self._called = called
         self._known: dict[str, Installed] = {}
         self._look = asyncio.Event()
 
@@ -77,7 +79,7 @@ class Workspaces:
                     log.error("token_cant_be_opened", team=team_id, reason=str(error))
                 self._known[team_id] = one
                 continue
-            client = SlackClient(token, self._api_url, self._session)
+            client = SlackClient(token, self._api_url, self._session, called=self._called)
             client.scopes = one.scopes
             self._known[team_id] = one
             self._clients[team_id] = client

@@ -90,6 +90,7 @@ class Installations:
         """Remove all that belongs to a workspace, its subscriptions included; whether it was known."""
         async with self._database.writing() as connection:
             known = (await connection.execute(select(_i.c.team_id).where(_i.c.team_id == team_id))).first()
+            await connection.execute(delete(schema.leases).where(schema.leases.c.name == team_id))
             threads = select(schema.threads.c.id).where(schema.threads.c.team_id == team_id)
             for table in reversed(schema.metadata.sorted_tables):
                 if "team_id" in table.c:

@@ -25,8 +25,20 @@ ONE = Installed(
 )
 
 GLOBAL = {
-    "superevents", "notices", "payloads", "quarantine", "oauth_states",
-}  # fmt: skip
+    "circulars",
+    "consumers",
+    "gracedb_lookups",
+    "leases",
+    "notices",
+    "oauth_states",
+    "payloads",
+    "quarantine",
+    "superevents",
+    "troubles",
+    "undecided",
+    "webhook_calls",
+    "workers",
+}
 """Tables in which nothing belongs to a workspace."""
 
 
