@@ -17,6 +17,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Asker
+from bot.consumer import Consumer
 from bot.http import HttpServer
 from bot.maps import StoredMaps
 from bot.pictures import Pictures
@@ -32,23 +33,32 @@ from bot.slack.errors import SlackFailure
 from bot.slack.illustrations import Illustrations
 from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
-from bot.sources import Payload, Source
-from bot.sources.credentials import group_id, load_auth, username_of
+from bot.sources import Source, SourceStatus
+from bot.sources.credentials import DEFAULT_GROUP, group_id, load_auth, username_of
 from bot.sources.hopskotch import HopskotchSource
+from bot.store.consumers import Consumers
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
+from bot.store.operators import Operators
 from bot.store.pictures import PictureStore
+from bot.store.shares import PURGE, Shares
 from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.wakeups import listen
 from bot.visibility import Visibilities
 from formatters.message import Message
 
+NEEDS_POSTGRESQL = (
+    "gwevent {} shares the work with other processes, which takes PostgreSQL (GWEVENT_DATABASE_URL); "
+    "on SQLite gwevent run does everything."
+)
 STOP_S = 3.5
-PURGE_EVERY_S = 3_600.0
+PURGE_EVERY_S = 600.0
 LONGEST_WAIT_S = 60.0
+HEAR_S = 5.0
 
 T = TypeVar("T")
 
@@ -67,17 +77,36 @@ class Rooms:
         self.database = database
         self.store = Store(database)
         self.subscriptions = Subscriptions(database)
-        self.ledger = Ledger(database)
+        self.shares = Shares(database)
+        self.ledger = Ledger(database, self.shares)
         self.observers = Observers(database)
-        self.pictures = PictureStore(database)
+        self.pictures = PictureStore(database, self.shares)
         self.mentions = Mentions(database)
         self.maps = StoredMaps(self.store)
         self.sites = Sites(database)
         self.visibilities = Visibilities(self.maps)
+        self.operators = Operators(database)
+        self.consumers = Consumers(database)
 
     def visibility(self, clock: Callable[[], datetime]) -> Visibility:
         """What answers what is visible."""
         return Visibility(self.store, self.visibilities, self.sites, clock)
+
+    def pipeline(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        wake: Callable[[], None] = lambda: None,
+    ) -> Pipeline:
+        """The one way in, for what comes live."""
+        return Pipeline(
+            self.store,
+            clock,
+            max_age=settings.max_age,
+            wake=wake,
+            ops=self.operators.place,
+            draws=settings.draws,
+        )
 
     def worker(
         self,
@@ -135,17 +164,50 @@ def source_of(settings: Settings) -> Source:
     return HopskotchSource(settings.kafka_url, group_id(username_of(auth), settings.kafka_group), auth)
 
 
+async def consume(settings: Settings, rooms: Rooms, source: Source, stop: asyncio.Event) -> None:
+    """The consumer alone, until `stop` is set: what it plans is delivered by others. Raises SettingsError."""
+    if rooms.database.sqlite:
+        raise SettingsError(NEEDS_POSTGRESQL.format("consume"))
+    if settings.kafka_group is None:
+        raise SettingsError(
+            "GWEVENT_KAFKA_GROUP must be set: each consumer reads in a group of its own, with the same name "
+            "after every restart (e.g. gwevent- and the machine's name)."
+        )
+    consumer = Consumer(source, rooms.pipeline(settings, utc_now), rooms.consumers, settings.kafka_group)
+    parts = [asyncio.create_task(consumer.consume()), asyncio.create_task(consumer.tell())]
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait([*parts, stopped], return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {stopped}:
+            task.result()
+    finally:
+        log.info("stopping")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await consumer.stop()
+        for task in (*parts, stopped):
+            task.cancel()
+        await asyncio.gather(*parts, stopped, return_exceptions=True)
+        log.info("stopped")
+
+
 class Bot:
     """Everything in one process: a source, the pipeline, the deliveries, and the answers in Slack."""
 
     def __init__(
-        self, settings: Settings, rooms: Rooms, source: Source, clock: Callable[[], datetime] = utc_now
+        self,
+        settings: Settings,
+        rooms: Rooms,
+        source: Source | None,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Raises SettingsError where a Slack token is missing."""
+        """`source` is None where consumers of their own read it. Raises SettingsError for a missing token."""
         self._settings = settings
         self._bot_token, self._app_token = settings.slack_tokens()
         self._rooms = rooms
         self._source = source
+        # What other processes' sources said last.
+        self._heard: list[SourceStatus] = []
         self._clock = clock
         self._clients: dict[str, SlackClient] = {}
         self._identity: Identity | None = None
@@ -169,21 +231,16 @@ class Bot:
             if settings.public_url is None
             else HttpServer(rooms.pictures, settings.http_host, settings.http_port)
         )
-        self.pipeline = Pipeline(
-            rooms.store,
-            clock,
-            max_age=settings.max_age,
-            wake=self._wake,
-            ops=self._ops,
-            draws=settings.draws,
-        )
+        self.pipeline = rooms.pipeline(settings, clock, self._wake)
+        name = settings.kafka_group or DEFAULT_GROUP
+        self._consumer = None if source is None else Consumer(source, self.pipeline, rooms.consumers, name)
         self.answers = Answers(
             rooms.store,
             rooms.subscriptions,
             rooms.ledger,
             clock,
             visibility=rooms.visibility(clock),
-            sources=lambda: [source.status()],
+            sources=lambda: self._heard if source is None else [source.status()],
             wake=self.worker.wake,
             positions=Positions(rooms.store, rooms.maps),
             details=Details(
@@ -207,11 +264,15 @@ class Bot:
                     f"GWEVENT_HTTP_PORT {self._settings.http_port} can't be used: {error.strerror}."
                 ) from error
         async with aiohttp.ClientSession() as session:
-            self._start(self._consume(), "consume")
+            if self._consumer is not None:
+                self._start(self._consumer.consume(), "consume")
             self._start(self.worker.run(), "deliver")
             self._start(self.pictures.run(), "draw")
             self._start(self._serve_slack(session), "serve_slack")
             self._start(self._purge(), "purge")
+            if not self._rooms.database.sqlite:
+                self._start(listen(self._rooms.database, self._wake), "listen")
+                self._start(self._hear() if self._consumer is None else self._consumer.tell(), "status")
             stopped = asyncio.create_task(stop.wait())
             try:
                 done, _ = await asyncio.wait([*self._tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -226,7 +287,9 @@ class Bot:
 
     async def _stop(self) -> None:
         log.info("stopping")
-        parts = [self._source.stop(), self.worker.stop(), self.pictures.close()]
+        parts = [self.worker.stop(), self.pictures.close()]
+        if self._consumer is not None:
+            parts.append(self._consumer.stop())
         if self._http is not None:
             parts.append(self._http.stop())
         if self._socket is not None:
@@ -244,23 +307,14 @@ class Bot:
             await self._socket.client.aiohttp_client_session.close()
         log.info("stopped")
 
-    async def _consume(self) -> None:
-        log.info("source_starts", source=self._source.status().name)
-        async for payload in self._source.payloads():
-            await self._take(payload)
-
-    async def _take(self, payload: Payload) -> None:
-        """Handle a payload, however long the store takes; only then is it acknowledged (law 3)."""
-        wait = 0.2
+    async def _hear(self) -> None:
+        """Keep what the other processes say of their sources, for `status`."""
         while True:
             try:
-                await self.pipeline.handle(payload.body, payload.origin)
-                break
+                self._heard = await self._rooms.consumers.sources()
             except StoreUnavailable as error:
-                log.error("notice_waits_for_store", reason=str(error), origin=payload.origin.detail)
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, 10.0)
-        await self._source.acknowledge(payload)
+                log.warning("status_waits_for_store", reason=str(error))
+            await asyncio.sleep(HEAR_S)
 
     async def _serve_slack(self, session: aiohttp.ClientSession) -> None:
         """Learn who we are, then answer; deliveries wait meanwhile, notices are stored."""
@@ -269,6 +323,7 @@ class Bot:
         log.info("slack_connected", team=self._identity.team_id, bot=self._identity.user_id)
         self._clients[self._identity.team_id] = client
         self.worker.wake()
+        await self._tell_where_operators_are(self._identity.team_id)
         # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
         app = AsyncApp(client=client.web, logger=logging.getLogger("slack_bolt"))
         listeners.register(app, self.answers, self._revive, self._observe, self._show)
@@ -293,6 +348,16 @@ class Bot:
                 log.error("slack_out_of_reach", reason=reason, again_in_s=wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT_S)
+
+    async def _tell_where_operators_are(self, team_id: str) -> None:
+        while True:
+            try:
+                await self._rooms.operators.are_in(team_id, self._settings.ops_channel)
+            except StoreUnavailable as error:
+                log.warning("operators_wait_for_store", reason=str(error))
+                await asyncio.sleep(1.0)
+            else:
+                return
 
     async def _revive(self, team_id: str, channel_id: str) -> None:
         now = self._clock()
@@ -327,11 +392,14 @@ class Bot:
             await asyncio.sleep(PURGE_EVERY_S)
 
     async def _purge_once(self, before: datetime) -> None:
-        purged = await self._rooms.store.purge_mock_payloads(before)
+        shares = self._rooms.shares
+        purged = await self._rooms.store.purge_mock_payloads(before) if shares.holds(PURGE) else 0
         if purged:
             log.info("mock_payloads_purged", payloads=purged)
         for picture_id, team_id, file_id in await self._rooms.pictures.of_old_mocks(before):
             client = self._clients.get(team_id)
+            if not shares.holds(team_id):
+                continue
             try:
                 if file_id is not None and client is None:
                     continue
@@ -345,8 +413,3 @@ class Bot:
     def _wake(self) -> None:
         self.worker.wake()
         self.pictures.wake()
-
-    def _ops(self) -> tuple[str, str] | None:
-        if self._settings.ops_channel is None or self._identity is None:
-            return None
-        return self._identity.team_id, self._settings.ops_channel

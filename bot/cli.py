@@ -81,6 +81,41 @@ def run() -> None:
 
 
 @app.command()
+def consume() -> None:
+    """Read the broker only: any number of processes on one PostgreSQL, each in a group of its own."""
+    from bot.app import consume as read
+    from bot.app import open_rooms, source_of
+
+    settings = _settings()
+
+    async def work() -> None:
+        stop = _stop_on_signals()
+        source = source_of(settings)
+        async with open_rooms(settings) as rooms:
+            await read(settings, rooms, source, stop)
+
+    _run(work(), settings_for_logs=settings)
+
+
+@app.command()
+def serve() -> None:
+    """Deliver and answer in Slack only: any number of processes on one PostgreSQL."""
+    from bot.app import NEEDS_POSTGRESQL, Bot, open_rooms
+    from bot.settings import SettingsError
+
+    settings = _settings()
+
+    async def work() -> None:
+        stop = _stop_on_signals()
+        async with open_rooms(settings) as rooms:
+            if rooms.database.sqlite:
+                raise SettingsError(NEEDS_POSTGRESQL.format("serve"))
+            await Bot(settings, rooms, None).run(stop)
+
+    _run(work(), settings_for_logs=settings)
+
+
+@app.command()
 def demo(
     once: Annotated[
         bool,

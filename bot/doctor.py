@@ -67,7 +67,7 @@ async def _database(settings: Settings) -> list[Finding]:
         async with open_rooms(settings) as rooms:
             counts = await rooms.ledger.counts()
             subscriptions = await rooms.subscriptions.count()
-            running = not rooms.database.take_instance_lock()
+            running = not rooms.database.take_instance_lock() or await rooms.shares.another_lives()
     except (StoreUnavailable, BadDatabaseUrl) as error:
         todo = "Set GWEVENT_DATABASE_URL to a place that can be written, or free some space there."
         return [Finding(name="Database", level=Level.FAIL, found=str(error), advice=todo)]

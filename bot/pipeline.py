@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -19,6 +19,10 @@ from bot.store.store import Apologist, Store
 from formatters.notice import Notice
 
 log = structlog.get_logger(__name__)
+
+
+async def _nowhere() -> None:
+    return None
 
 
 class Handled(StrEnum):
@@ -39,7 +43,7 @@ class Pipeline:
         *,
         max_age: timedelta,
         wake: Callable[[], None] = lambda: None,
-        ops: Callable[[], tuple[str, str] | None] = lambda: None,
+        ops: Callable[[], Awaitable[tuple[str, str] | None]] = _nowhere,
         draws: Callable[[Notice], bool] = lambda _: False,
         decode: Callable[[bytes], Notice] = decode,
     ) -> None:
@@ -113,7 +117,7 @@ class Pipeline:
             superevent_id,
             received,
             apologise,
-            self._ops() if origin.live else None,
+            await self._ops() if origin.live else None,
         )
         if new:
             log.warning(

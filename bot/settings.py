@@ -16,6 +16,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from formatters.notice import Category, Notice
 
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+}
+
 
 class SettingsError(ValueError):
     """A setting that can't be used; its text is one sentence a section, fit to be shown."""
@@ -116,9 +122,8 @@ class Settings(BaseSettings):
         """The SQLAlchemy URL in force, with an asynchronous driver."""
         if not self.database_url:
             return f"sqlite+aiosqlite:///{user_data_path('gwevent') / 'gwevent.sqlite'}"
-        if self.database_url.startswith("sqlite://"):
-            return self.database_url.replace("sqlite://", "sqlite+aiosqlite://", 1)
-        return self.database_url
+        scheme, colon, rest = self.database_url.partition("://")
+        return f"{_DRIVERS.get(scheme, scheme)}{colon}{rest}"
 
     @property
     def max_age(self) -> timedelta:

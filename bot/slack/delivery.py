@@ -31,6 +31,7 @@ from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.ledger import Dead, Delivery, Kind, Later, Outcome, Sent
 from bot.store.planned import PICTURE_WITHIN
+from bot.store.shares import RENEW_S
 
 POLL_S = 1.0
 """A wake-up is a hint; the ledger is looked at this often anyway."""
@@ -41,6 +42,8 @@ CLAIM_EVERY_S = 0.05
 """How long a claim waits for room for many; where there is room, it waits for nothing."""
 GATHER_S = 0.04
 """How long outcomes are gathered for one transaction."""
+LEAVE_S = 0.8
+"""How long the end may take to tell the other processes."""
 CHANNEL_PAUSE_S = 1.0
 """Slack's own pace: about one message a second a channel."""
 BACKOFF_CAP_S = 300.0
@@ -103,6 +106,7 @@ class DeliveryWorker:
         self._settling: asyncio.Task[None] | None = None
         self._claimed_at = 0.0
         self._stopping = False
+        self._shared_for: set[str] | None = None
         self._ended = asyncio.Event()
         self._ended.set()
 
@@ -113,11 +117,16 @@ class DeliveryWorker:
     async def run(self) -> None:
         """Work until `stop`; the store's failures are waited out."""
         self._ended.clear()
+        await _patiently(self._share, "share")
+        await _patiently(self._ledger.recover, "recover")
+        sharing = asyncio.create_task(self._keep_sharing())
+        sharing.add_done_callback(_complain)
         try:
-            await _patiently(self._ledger.recover, "recover")
             while not self._stopping:
                 self._wake.clear()
                 try:
+                    if self._shared_for != set(self._clients):
+                        await self._share()
                     started = await self._start_due()
                 except StoreUnavailable as error:
                     log.warning("deliveries_wait_for_store", reason=str(error))
@@ -125,6 +134,7 @@ class DeliveryWorker:
                 if not started and not self._stopping:
                     await self._sleep()
         finally:
+            sharing.cancel()
             self._ended.set()
 
     async def stop(self, timeout_s: float = 2.5) -> None:
@@ -141,6 +151,31 @@ class DeliveryWorker:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self._ledger.shares.leave()
+        except (StoreUnavailable, TimeoutError) as error:
+            # The others notice by themselves.
+            log.warning("left_without_notice", reason=str(error))
+
+    async def _share(self) -> None:
+        """Say that this worker lives, and see which workspaces are its own."""
+        clients = set(self._clients)
+        gained = await self._ledger.shares.renew(clients)
+        self._shared_for = clients
+        lost = await self._ledger.recover_lost()
+        if lost:
+            log.warning("taken_over", deliveries=lost)
+        if gained or lost:
+            self._wake.set()
+
+    async def _keep_sharing(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            try:
+                await self._share()
+            except StoreUnavailable as error:
+                log.warning("share_waits_for_store", reason=str(error))
 
     async def _sleep(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -157,7 +192,7 @@ class DeliveryWorker:
         # A claim is one transaction: a few at a time cost as much as many, so room for many is waited for,
         # a moment only, lest calls that hang hold up the rest.
         rest = self._claimed_at + CLAIM_EVERY_S - now
-        if free <= 0:
+        if free <= 0 or not self._ledger.shares.alive:
             return 0
         if rest > 0 and free < self._concurrency // 2:
             asyncio.get_running_loop().call_later(rest, self._wake.set)
@@ -230,6 +265,9 @@ class DeliveryWorker:
         words = await self._render(delivery)
         if words is None:
             return Dead(reason="nothing to say any more")
+        if not self._ledger.shares.alive:
+            # Somebody else may send it by now.
+            return Later(not_before=self._clock(), reason="its worker was taken for dead", doubtful=True)
         if delivery.kind is Kind.EDIT:
             return await self._edit(client, delivery, words)
         return await self._post(client, delivery, words)

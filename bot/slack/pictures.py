@@ -120,8 +120,19 @@ class PictureWorker:
             bound.exception("picture_broke_gwevent")
             await self._pictures.failed(job.id, "gwevent met a fault of its own.", self._clock())
         else:
-            await self._pictures.uploaded(job, file_id, drawn.alt_text, self._clock())
-            bound.info("picture_uploaded", file=file_id, bytes=len(drawn.png))
+            await self._uploaded(client, job, file_id, drawn)
+
+    async def _uploaded(
+        self, client: SlackClient, job: PictureJob, file_id: str, drawn: DrawnPicture
+    ) -> None:
+        bound = log.bind(superevent_id=job.superevent_id, team=job.team_id, file=file_id)
+        if await self._pictures.uploaded(job, file_id, drawn.alt_text, self._clock()):
+            bound.info("picture_uploaded", bytes=len(drawn.png))
+            return
+        try:
+            await client.delete_file(file_id)
+        except SlackFailure as failure:
+            bound.warning("file_not_deleted", reason=failure.reason)
 
     async def _picture(self, job: PictureJob) -> DrawnPicture:
         known = self._drawn.get(job.notice_id)

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from statistics import median_low as median
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, or_, select, update
+import structlog
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, or_, select, true, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,10 +28,13 @@ from bot.store.ledger import (
 )
 from bot.store.pictures import another_tries, follow
 from bot.store.planned import Place, touch, want_edits
+from bot.store.shares import Shares
 from bot.store.subscriptions import subscriptions_in_force
 
 _d = schema.deliveries
 _t = schema.threads
+
+log = structlog.get_logger(__name__)
 
 OPEN = (State.PENDING.value, State.SENDING.value)
 REVIVED_WITHIN = timedelta(hours=24)
@@ -40,18 +44,28 @@ REVIVED_WITHIN = timedelta(hours=24)
 class Ledger:
     """Claims and outcomes; each batch is one transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shares: Shares) -> None:
         self._database = database
+        self.shares = shares
+        """Which workspaces are this process's; claims are made for those alone."""
 
     async def recover(self) -> int:
-        """Put back what a process that is gone had claimed (it may stand in its channel); return how many."""
-        async with self._database.writing() as connection:
-            result = await connection.execute(
-                update(_d)
-                .where(_d.c.state == State.SENDING.value)
-                .values(state=State.PENDING.value, doubtful=True)
-            )
-            return result.rowcount
+        """Put back what a process that is gone had claimed (it may stand in its channel); return how many.
+
+        For the start of a worker: what this process had claimed is put back too.
+        """
+        those: ColumnElement[bool] = true()
+        if not self._database.sqlite:
+            those = (_d.c.claimed_by == self.shares.worker_id) | self.shares.is_lost(_d.c.claimed_by)
+        async with self._database.working() as connection:
+            return await _put_back(connection, those)
+
+    async def recover_lost(self) -> int:
+        """The same of workers that died meanwhile; what a living one sends is left alone."""
+        if self._database.sqlite:
+            return 0
+        async with self._database.aside() as connection:
+            return await _put_back(connection, self.shares.is_lost(_d.c.claimed_by))
 
     async def claim(
         self,
@@ -63,32 +77,47 @@ class Ledger:
     ) -> list[Delivery]:
         """Claim up to `limit` due deliveries, at most one a channel and none in `busy` channels.
 
+        Where many share the database, only of the workspaces this worker has the leases of.
         `edits(team)` says how many edits of a workspace may be claimed.
         A reply waits for its root and for every earlier reply of its thread; an edit or a mention only for
         its root.
         """
         if limit <= 0:
             return []
-        # Of two workers that read the same rows only one finds them still pending.
-        async with self._database.writing() as connection:
+        async with self._database.working() as connection:
+            due = _due(now)
+            if not self._database.sqlite:
+                due = _due(now, _d.c.team_id.in_(self.shares.own()))
             page = 2 * limit
-            rows = (await connection.execute(_due(now).limit(page))).all()
+            rows = (await connection.execute(due.limit(page))).all()
             chosen = _chosen([row for row in rows if (row.team_id, row.channel_id) not in busy], limit, edits)
             if len(rows) == page and len(chosen) < limit:
                 # The first are busy; behind them may be some that aren't.
-                rows = (await connection.execute(_due(now))).all()
+                rows = (await connection.execute(due)).all()
                 free = [row for row in rows if (row.team_id, row.channel_id) not in busy]
                 chosen = _chosen(free, limit, edits)
             mine: set[int] = set()
+            worker_id = self.shares.worker_id
             if chosen:
+                # Of two workers that read the same rows one gets them, and the other waits for none of them.
+                still = (
+                    select(_d.c.id)
+                    .where(_d.c.id.in_([row.id for row in chosen]), _d.c.state == State.PENDING.value)
+                    .with_for_update(skip_locked=True)
+                )
                 claimed = await connection.execute(
                     update(_d)
-                    .where(_d.c.id.in_([row.id for row in chosen]), _d.c.state == State.PENDING.value)
-                    .values(state=State.SENDING.value, attempts=_d.c.attempts + 1, attempted_at=now)
+                    .where(_d.c.id.in_(still))
+                    .values(
+                        state=State.SENDING.value,
+                        attempts=_d.c.attempts + 1,
+                        attempted_at=now,
+                        claimed_by=worker_id,
+                    )
                     .returning(_d.c.id)
                 )
                 mine.update(claimed.scalars())
-        return [_delivery(row) for row in chosen if row.id in mine]
+        return [_delivery(row, worker_id) for row in chosen if row.id in mine]
 
     async def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """Write down what became of claimed deliveries, all in one transaction.
@@ -111,10 +140,11 @@ class Ledger:
                 raise wrong from error
 
     async def _settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
-        sent = [(d, o) for d, o in outcomes if isinstance(o, Sent)]
-        later = [(d, o) for d, o in outcomes if isinstance(o, Later)]
-        dead = [(d, o) for d, o in outcomes if isinstance(o, Dead)]
-        async with self._database.writing() as connection:
+        async with self._database.working() as connection:
+            ours = await _still_claimed(connection, outcomes)
+            sent = [(d, o) for d, o in ours if isinstance(o, Sent)]
+            later = [(d, o) for d, o in ours if isinstance(o, Later)]
+            dead = [(d, o) for d, o in ours if isinstance(o, Dead)]
             if later:
                 await _update_rows(
                     connection,
@@ -192,7 +222,29 @@ def _chosen(rows: Sequence[Any], limit: int, edits: Callable[[str], int]) -> lis
     return chosen
 
 
-def _due(now: datetime) -> Select[*tuple[Any, ...]]:
+async def _put_back(connection: AsyncConnection, those: ColumnElement[bool]) -> int:
+    result = await connection.execute(
+        update(_d)
+        .where(_d.c.state == State.SENDING.value, those)
+        .values(state=State.PENDING.value, doubtful=True, claimed_by=None)
+    )
+    return result.rowcount
+
+
+async def _still_claimed(
+    connection: AsyncConnection, outcomes: Sequence[tuple[Delivery, Outcome]]
+) -> Sequence[tuple[Delivery, Outcome]]:
+    """Those that weren't given to another worker meanwhile, because this one was taken for dead."""
+    query = select(_d.c.id, _d.c.claimed_by).where(_d.c.state == State.SENDING.value).with_for_update()
+    rows = (await connection.execute(query.where(_d.c.id.in_([d.id for d, _ in outcomes])))).all()
+    claimed = {(row.id, row.claimed_by) for row in rows}
+    ours = [(d, o) for d, o in outcomes if (d.id, d.claimed_by) in claimed]
+    if len(ours) < len(outcomes):
+        log.warning("outcomes_come_too_late", deliveries=len(outcomes) - len(ours))
+    return ours
+
+
+def _due(now: datetime, among: ColumnElement[bool] | None = None) -> Select[*tuple[Any, ...]]:
     earlier = _d.alias("earlier")
     order = [_d.c.priority, _d.c.id]
     unordered = [Kind.EDIT.value, Kind.MENTION.value]
@@ -226,12 +278,13 @@ def _due(now: datetime) -> Select[*tuple[Any, ...]]:
         .join(_t, _t.c.id == _d.c.thread_id, isouter=True)
         .join(schema.superevents, schema.superevents.c.superevent_id == _t.c.superevent_id, isouter=True)
         .where(_d.c.state == State.PENDING.value, _d.c.not_before <= now, may_go)
+        .where(true() if among is None else among)
         .subquery()
     )
     return select(due).where(due.c.place == 1).order_by(due.c.priority, due.c.id)
 
 
-def _delivery(row: Any) -> Delivery:
+def _delivery(row: Any, worker_id: str) -> Delivery:
     return Delivery(
         id=row.id,
         team_id=row.team_id,
@@ -250,6 +303,7 @@ def _delivery(row: Any) -> Delivery:
         root_fixed=bool(row.root_fixed),
         stood=row.sent_at is not None,
         superevent_revision=row.superevent_revision,
+        claimed_by=worker_id,
     )
 
 

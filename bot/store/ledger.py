@@ -82,6 +82,8 @@ class Delivery:
     """Slack lets the root be edited no more."""
     stood: bool = False
     """It was posted before, and deleted since."""
+    claimed_by: str = ""
+    """The worker that claimed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

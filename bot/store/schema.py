@@ -168,6 +168,8 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     # Sent, and no answer came: it may stand in the channel, so it is looked for before it is sent again.
     Column("doubtful", Boolean, nullable=False),
+    # Which worker sends it; what it writes down counts only as long as that is so.
+    Column("claimed_by", String(64)),
     Column("reason", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("attempted_at", UtcDateTime),
@@ -250,4 +252,41 @@ channel_conditions = Table(
     # When something counts as observable, in degrees; a row exists where a channel chose for itself.
     Column("altitude", Float, nullable=False),
     Column("darkness", Float, nullable=False),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    # By the database's clock; a worker that lives moves it on.
+    Column("alive_until", UtcDateTime, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    # A workspace, or a duty that one process has for all.
+    Column("name", String(64), primary_key=True),
+    # Whose it is as long as that worker lives; null where it is free.
+    Column("worker_id", String(64)),
+    Column("since", UtcDateTime, nullable=False),
+)
+
+consumers = Table(
+    "consumers",
+    metadata,
+    # The consumer group, which is each process's own.
+    Column("id", String(255), primary_key=True),
+    Column("seen_at", UtcDateTime, nullable=False),
+    # How its sources are doing, as JSON.
+    Column("sources", Text, nullable=False),
+)
+
+operators = Table(
+    "operators",
+    metadata,
+    # One row: where those who run the bot are told of its troubles. Whoever knows Slack writes it, since a
+    # consumer alone doesn't know which workspace the channel is in.
+    Column("team_id", String(32), primary_key=True),
+    Column("channel_id", String(32), nullable=False),
 )

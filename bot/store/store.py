@@ -118,6 +118,7 @@ class Store:
         nobody); `ops` is the (team, channel) of who runs the bot.
         """
         digest = hashlib.sha256(body).hexdigest()
+        reason = _storable(reason)
         async with self._database.writing() as connection:
             table = schema.quarantine
             again = update(table).where(table.c.digest == digest).values(reason=reason)
@@ -127,9 +128,9 @@ class Store:
                 insert(schema.quarantine).values(
                     digest=digest,
                     body=body,
-                    origin=origin[:255],
+                    origin=_storable(origin, 255),
                     reason=reason,
-                    superevent_id=superevent_id,
+                    superevent_id=None if superevent_id is None else _storable(superevent_id, 64),
                     received_at=received_at,
                 )
             )
@@ -308,6 +309,11 @@ async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
     return 0
 
 
+def _storable(words: str, limit: int | None = None) -> str:
+    """The words, where PostgreSQL takes them: it has no character zero, and counts."""
+    return words.replace("\0", "\N{REPLACEMENT CHARACTER}")[:limit]
+
+
 def _summary(superevent: Superevent) -> dict[str, object]:
     event = superevent.event
     return {
@@ -340,7 +346,7 @@ async def _insert_notice(
             alert_type=notice.alert_type,
             time_created=notice.time_created,
             received_at=received_at,
-            origin=origin[:255],
+            origin=_storable(origin, 255),
             facts=notice.to_json(),
         )
     )

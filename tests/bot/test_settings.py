@@ -106,12 +106,14 @@ def test_missing_tokens_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("sqlite:///there.sqlite", "sqlite+aiosqlite:///there.sqlite"),
         ("sqlite+aiosqlite:///there.sqlite", "sqlite+aiosqlite:///there.sqlite"),
+        ("postgresql://bot:word@host/x?a=://", "postgresql+psycopg://bot:word@host/x?a=://"),
+        ("postgres://host/x", "postgresql+psycopg://host/x"),
+        ("postgresql+psycopg://host/x", "postgresql+psycopg://host/x"),
+        ("nonsense", "nonsense"),
         ("postgresql+asyncpg://host/x", "postgresql+asyncpg://host/x"),
     ],
 )
-def test_a_sqlite_url_gets_its_asynchronous_driver(
-    given: str, used: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_url_gets_its_asynchronous_driver(given: str, used: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GWEVENT_DATABASE_URL", given)
     assert Settings.load().database == used
 

@@ -18,6 +18,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import psycopg
+
 from bot.alerts.samples import Record, event, notice, to_avro
 from bot.alerts.samples.odd import few_rows
 from bot.app import open_rooms
@@ -61,10 +63,16 @@ class World:
     broker: Broker
     folder: Path
     processes: list[BotProcess] = field(default_factory=list)
+    postgres: str | None = None
+    """The URL of a database that many processes share; without, it is a SQLite file."""
 
     @property
     def database(self) -> Path:
         return self.folder / "gwevent.sqlite"
+
+    @property
+    def database_url(self) -> str:
+        return self.postgres or f"sqlite:///{self.database}"
 
     def environment(self, **changes: str | None) -> dict[str, str]:
         """All that a bot's process gets to know; None takes a variable away."""
@@ -75,7 +83,7 @@ class World:
             "SLACK_BOT_TOKEN": self.sandbox.bot_token,
             "SLACK_APP_TOKEN": self.sandbox.app_token,
             "GWEVENT_SLACK_API_URL": self.sandbox.api_url,
-            "GWEVENT_DATABASE_URL": f"sqlite:///{self.database}",
+            "GWEVENT_DATABASE_URL": self.database_url,
             "GWEVENT_KAFKA_URL": self.broker.url(TOPIC),
             "GWEVENT_KAFKA_GROUP": GROUP,
             "GWEVENT_KAFKA_AUTH": "off",
@@ -90,7 +98,7 @@ class World:
                 "slack_bot_token": self.sandbox.bot_token,
                 "slack_app_token": self.sandbox.app_token,
                 "slack_api_url": self.sandbox.api_url,
-                "database_url": f"sqlite:///{self.database}",
+                "database_url": self.database_url,
                 "kafka_url": self.broker.url(TOPIC),
                 "kafka_group": GROUP,
                 "kafka_auth": "off",
@@ -129,13 +137,17 @@ class World:
             )
         return self._started(BotProcess(process.pid, process.poll, log))
 
-    def fork(self, step: str | None = None, **changes: str | None) -> BotProcess:
-        """Start `gwevent run` from a server that has imported it; to die at a step, if one is named."""
+    def fork(self, step: str | None = None, command: str | None = None, **changes: str | None) -> BotProcess:
+        """Start `gwevent run`, or another command, from a server that has imported it.
+
+        To die at a step, if one is named.
+        """
         log = self._next_log()
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([crashing.__name__])
         process = context.Process(
-            target=crashing.run, args=(self.environment(**changes), str(self.folder), str(log), step)
+            target=crashing.run,
+            args=(self.environment(**changes), str(self.folder), str(log), step, command or "run"),
         )
         process.start()
         assert process.pid is not None
@@ -152,6 +164,9 @@ class World:
 
     def ledger(self, query: str) -> list[tuple[Any, ...]]:
         """Look into the bot's database with nothing of the bot's own."""
+        if self.postgres is not None:
+            with psycopg.connect(self.postgres) as shared:
+                return shared.execute(query.encode()).fetchall()
         connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
         try:
             return connection.execute(query).fetchall()
@@ -173,7 +188,8 @@ class World:
 
         def arrived() -> bool:
             assert not bot.ended, f"The bot ended:\n{bot.text}"
-            return self.database.stat().st_size > 0 and self.stored() == notices and not self.waiting()
+            made = self.postgres is not None or self.database.stat().st_size > 0
+            return made and self.stored() == notices and not self.waiting()
 
         await until(arrived, what=f"{notices} notices are stored and delivered, see {bot.path}")
 

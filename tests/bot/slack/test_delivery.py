@@ -27,6 +27,8 @@ from tests.bot.slack.conftest import Office
 FIRST, SECOND, THIRD = made(), made(alert_type="INITIAL", minutes=5), made(alert_type="UPDATE", minutes=9)
 RETRACTION = made(alert_type="RETRACTION", minutes=5)
 
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
 
 def shown(*notices: Any) -> str:
     """The words of the root after these notices."""
@@ -441,6 +443,7 @@ async def test_what_a_killed_process_had_claimed(still_office: Office, posted: b
         office.sandbox.grant("channels:history")
     (channel,) = await office.subscribed()
     await take(office.rooms, FIRST)
+    await office.rooms.shares.renew({TEAM})
     (claimed,) = await office.rooms.ledger.claim(office.clock(), 10)
     if posted:
         await office.client.post(channel, Message("killed here"), claimed.id)
@@ -594,9 +597,9 @@ async def test_unsubscribing_takes_a_waiting_confirmation_along(office: Office) 
 # Workers and the store
 
 
-async def test_two_workers_on_one_database_send_nothing_twice(office: Office, database_path: Any) -> None:
+async def test_two_workers_on_one_database_send_nothing_twice(office: Office, database_url: str) -> None:
     channels = await office.subscribed(40)
-    rooms = Rooms(Database(f"sqlite+aiosqlite:///{database_path}"))
+    rooms = Rooms(Database(database_url))
     other = rooms.worker({TEAM: office.client}, office.clock, channel_pause_s=0)
     running = asyncio.create_task(other.run())
     await office.idle()
@@ -622,15 +625,23 @@ async def test_outcomes_that_come_together_are_committed_together(office: Office
     assert len(commits) < 60
 
 
-async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(office: Office) -> None:
+async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(office: Office, backend: str) -> None:
     cursed, *others = await office.subscribed(20)
+    when = f"NEW.state = 'sent' AND NEW.channel_id = '{cursed}'"
+    made, gone = {
+        "sqlite": (
+            "CREATE TRIGGER cursed BEFORE UPDATE ON deliveries "
+            f"WHEN {when} BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+            "DROP TRIGGER cursed",
+        ),
+        "postgresql": (
+            "ALTER TABLE deliveries ADD CONSTRAINT cursed "
+            f"CHECK (NOT ({when.replace('NEW.', '')})) NOT VALID",
+            "ALTER TABLE deliveries DROP CONSTRAINT cursed",
+        ),
+    }[backend]
     async with office.rooms.database.writing() as connection:
-        await connection.execute(
-            text(
-                "CREATE TRIGGER cursed BEFORE UPDATE ON deliveries WHEN NEW.state = 'sent' AND "
-                f"NEW.channel_id = '{cursed}' BEGIN SELECT RAISE(ABORT, 'on purpose'); END"
-            )
-        )
+        await connection.execute(text(made))
     await office.receive(FIRST)
 
     async def all_but_one() -> bool:
@@ -645,7 +656,7 @@ async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(office: Of
     await office.until(replied)
     assert len(office.texts(cursed)) == 1, "what stands there isn't posted again by this process"
     async with office.rooms.database.writing() as connection:
-        await connection.execute(text("DROP TRIGGER cursed"))
+        await connection.execute(text(gone))
     office.sandbox.grant("channels:history")
     await office.restart()
     await office.done()
@@ -733,6 +744,7 @@ async def test_a_message_that_cant_be_rendered_stops_no_other(still_office: Offi
     assert office.texts(bad) == [shown(FIRST)]
 
 
+@pytest.mark.backends("sqlite")
 async def test_words_are_made_again_after_the_store_failed(office: Office) -> None:
     await office.subscribed()
     await office.worker.stop()

@@ -46,6 +46,7 @@ async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock) -> AsyncIterator[Bot
             "slack_bot_token": sandbox.bot_token,
             "slack_app_token": sandbox.app_token,
             "slack_api_url": sandbox.api_url,
+            "ops_channel": "C0OPS",
         }
     )
     made_bot = Bot(settings, rooms, Silent(), clock)
@@ -84,6 +85,7 @@ async def test_commands_in_any_words(bot: Bot, sandbox: Sandbox, rooms: Rooms) -
     assert "newest mock" in words(await typed(sandbox, channel, "latest"))
     assert "one number from 1 to 20" in words(await typed(sandbox, channel, "recent 999"))
     assert "silent" in words(await typed(sandbox, channel, "status"))
+    assert await rooms.operators.place() == (sandbox.team_id, "C0OPS"), "for processes that don't know Slack"
     # What Slack escaped is unescaped once, and escaped again on the way out.
     for text in ('<b> & "q" &lt;', "@observer #gw", "*x* 'OR 1=1", "🛰", "x" * 3_000):
         answer = await typed(sandbox, channel, text)

@@ -1,0 +1,59 @@
+"""Takes what a source brings through the one way in, and tells other processes how the source is doing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from bot.pipeline import Pipeline
+from bot.sources import Payload, Source
+from bot.store.consumers import Consumers
+from bot.store.database import StoreUnavailable
+
+TELL_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Consumer:
+    """One source and the pipeline behind it."""
+
+    def __init__(self, source: Source, pipeline: Pipeline, consumers: Consumers, name: str) -> None:
+        """`name` is the consumer group, which no other process has."""
+        self._source = source
+        self._pipeline = pipeline
+        self._consumers = consumers
+        self._name = name
+
+    async def consume(self) -> None:
+        """Take payload after payload, for ever."""
+        log.info("source_starts", source=self._source.status().name, group=self._name)
+        async for payload in self._source.payloads():
+            await self._take(payload)
+
+    async def tell(self) -> None:
+        """Write down how the source is doing, again and again."""
+        while True:
+            try:
+                await self._consumers.tell(self._name, [self._source.status()])
+            except StoreUnavailable as error:
+                log.warning("consumer_waits_for_store", reason=str(error))
+            await asyncio.sleep(TELL_S)
+
+    async def stop(self) -> None:
+        """Let go of the source; what isn't acknowledged comes again."""
+        await self._source.stop()
+
+    async def _take(self, payload: Payload) -> None:
+        """Handle a payload, however long the store takes; only then is it acknowledged (law 3)."""
+        wait = 0.2
+        while True:
+            try:
+                await self._pipeline.handle(payload.body, payload.origin)
+                break
+            except StoreUnavailable as error:
+                log.error("notice_waits_for_store", reason=str(error), origin=payload.origin.detail)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 10.0)
+        await self._source.acknowledge(payload)
