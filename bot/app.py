@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -43,6 +44,7 @@ from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.operators import Operators
 from bot.store.pictures import PictureStore
+from bot.store.retention import NOTHING, Keep, Retention
 from bot.store.shares import PURGE, Shares
 from bot.store.sites import Sites
 from bot.store.store import Store
@@ -87,6 +89,7 @@ class Rooms:
         self.visibilities = Visibilities(self.maps)
         self.operators = Operators(database)
         self.consumers = Consumers(database)
+        self.retention = Retention(database)
 
     def visibility(self, clock: Callable[[], datetime]) -> Visibility:
         """What answers what is visible."""
@@ -174,6 +177,10 @@ async def consume(settings: Settings, rooms: Rooms, source: Source, stop: asynci
             "after every restart (e.g. gwevent- and the machine's name)."
         )
     consumer = Consumer(source, rooms.pipeline(settings, utc_now), rooms.consumers, settings.kafka_group)
+    port = settings.listens_on
+    http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port)
+    if http is not None:
+        await _listen(http, settings)
     parts = [asyncio.create_task(consumer.consume()), asyncio.create_task(consumer.tell())]
     stopped = asyncio.create_task(stop.wait())
     try:
@@ -185,10 +192,31 @@ async def consume(settings: Settings, rooms: Rooms, source: Source, stop: asynci
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await consumer.stop()
+                if http is not None:
+                    await http.stop()
         for task in (*parts, stopped):
             task.cancel()
         await asyncio.gather(*parts, stopped, return_exceptions=True)
         log.info("stopped")
+
+
+async def _listen(http: HttpServer, settings: Settings) -> None:
+    try:
+        await http.start()
+    except OSError as error:
+        raise SettingsError(
+            f"GWEVENT_HTTP_PORT {settings.listens_on} can't be used: {error.strerror}."
+        ) from error
+
+
+def keep_of(settings: Settings) -> Keep:
+    """How long things are kept; what is young enough to be posted is kept in any case."""
+    payloads = None if settings.payload_days is None else timedelta(days=settings.payload_days)
+    return Keep(
+        payloads=payloads,
+        deliveries=max(timedelta(days=settings.ledger_days), 2 * settings.max_age),
+        quarantine=timedelta(days=settings.quarantine_days),
+    )
 
 
 class Bot:
@@ -226,11 +254,8 @@ class Bot:
             wake_deliveries=self.worker.wake,
             serve=settings.public_url is not None,
         )
-        self._http = (
-            None
-            if settings.public_url is None
-            else HttpServer(rooms.pictures, settings.http_host, settings.http_port)
-        )
+        port = settings.listens_on
+        self._http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port)
         self.pipeline = rooms.pipeline(settings, clock, self._wake)
         name = settings.kafka_group or DEFAULT_GROUP
         self._consumer = None if source is None else Consumer(source, self.pipeline, rooms.consumers, name)
@@ -257,12 +282,7 @@ class Bot:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, or until one of the parts ends by a fault, which is raised."""
         if self._http is not None:
-            try:
-                await self._http.start()
-            except OSError as error:
-                raise SettingsError(
-                    f"GWEVENT_HTTP_PORT {self._settings.http_port} can't be used: {error.strerror}."
-                ) from error
+            await _listen(self._http, self._settings)
         async with aiohttp.ClientSession() as session:
             if self._consumer is not None:
                 self._start(self._consumer.consume(), "consume")
@@ -387,6 +407,7 @@ class Bot:
         while True:
             try:
                 await self._purge_once(self._clock() - timedelta(days=self._settings.mock_payload_days))
+                await self._purge_old()
             except StoreUnavailable as error:
                 log.warning("purge_waits_for_store", reason=str(error))
             await asyncio.sleep(PURGE_EVERY_S)
@@ -409,6 +430,13 @@ class Bot:
                 log.warning("file_not_deleted", file=file_id, reason=failure.reason)
                 continue
             await self._rooms.pictures.forget(picture_id)
+
+    async def _purge_old(self) -> None:
+        if not self._rooms.shares.holds(PURGE):
+            return
+        removed = await self._rooms.retention.purge(keep_of(self._settings), self._clock())
+        if removed != NOTHING:
+            log.info("old_rows_purged", **asdict(removed))
 
     def _wake(self) -> None:
         self.worker.wake()

@@ -16,6 +16,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from formatters.notice import Category, Notice
 
+HTTP_PORT = 8016
+"""Where pictures are served if no other port is set."""
+
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgresql": "postgresql+psycopg",
@@ -46,19 +49,33 @@ class Settings(BaseSettings):
     """A notice older than this by `time_created` opens no root message."""
     mock_payload_days: float = Field(default=7, gt=0, le=36_500)
     """Payloads of mocks are purged after this."""
+    payload_days: float | None = Field(default=None, gt=0, le=36_500)
+    """Payloads of all other notices are purged after this; None: never."""
+    ledger_days: float = Field(default=90, ge=2, le=36_500)
+    """Deliveries that are done with are purged after this."""
+    quarantine_days: float = Field(default=90, gt=0, le=36_500)
+    """Payloads that couldn't be handled are purged after this."""
     mock_pictures: bool = False
     """Pictures for mock and test events too."""
     public_url: str | None = None
     """Where Slack reaches this bot's HTTP port from outside, https; then the bot serves pictures itself."""
     http_host: str = "127.0.0.1"
-    http_port: int = Field(default=8016, ge=0, le=65535)
+    http_port: int | None = Field(default=None, ge=0, le=65535)
+    """Where health, metrics and pictures are served; unset, pictures alone need one (`listens_on`)."""
     ops_channel: str | None = None
     """Channel id that is told about the bot's own troubles."""
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator(
-        "slack_bot_token", "slack_app_token", "kafka_group", "ops_channel", "public_url", mode="before"
+        "slack_bot_token",
+        "slack_app_token",
+        "kafka_group",
+        "ops_channel",
+        "payload_days",
+        "public_url",
+        "http_port",
+        mode="before",
     )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
@@ -124,6 +141,13 @@ class Settings(BaseSettings):
             return f"sqlite+aiosqlite:///{user_data_path('gwevent') / 'gwevent.sqlite'}"
         scheme, colon, rest = self.database_url.partition("://")
         return f"{_DRIVERS.get(scheme, scheme)}{colon}{rest}"
+
+    @property
+    def listens_on(self) -> int | None:
+        """The HTTP port; None where nothing is to be served, so that two bots on a machine don't collide."""
+        if self.http_port is None and self.public_url is not None:
+            return HTTP_PORT
+        return self.http_port
 
     @property
     def max_age(self) -> timedelta:
