@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot import __version__
+from bot.asking import site_name
 from bot.filters import UnknownWord, parse
-from bot.maps import StoredMaps
+from bot.questions.asker import Asker as Asker
+from bot.questions.choosing import Choosing
 from bot.questions.details import Detail, Details
-from bot.questions.events import NoSuchEvent
+from bot.questions.events import Events, NoSuchEvent
 from bot.questions.position import Positions
+from bot.questions.subscribing import Subscribing
 from bot.questions.visibility import Visibility
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
-from formatters import answer, card, mrkdwn, recent, status, subscription
+from formatters import answer, card, mrkdwn, recent, status
 from formatters import help as helping
 from formatters.card import ChannelView
 from formatters.message import Message
 from formatters.notice import Category, canonical_id
-from formatters.subscription import Wish
 
 RECENT_DEFAULT = 5
 RECENT_MOST = 20
 RECENT_NUMBERS = frozenset(str(number) for number in range(1, RECENT_MOST + 1))
-CONFIRMED_WITHIN_S = 8.0
-"""How long an answer waits for the confirmation to be posted."""
 LONGEST_QUESTION = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks, and where; the terminal asks from nowhere."""
-
-    team_id: str
-    channel_id: str
-    user_id: str
 
 
 class Answers:
@@ -56,12 +45,17 @@ class Answers:
         ledger: Ledger,
         clock: Callable[[], datetime],
         *,
+        events: Events,
+        choosing: Choosing,
         visibility: Visibility,
+        positions: Positions,
+        details: Details,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
-        positions: Positions | None = None,
-        details: Details | None = None,
+        refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
     ) -> None:
+        """`refusal(team, channel, user)` says why somebody may not change what a channel receives."""
+        self._events = events
         self._store = store
         self._subscriptions = subscriptions
         self._ledger = ledger
@@ -69,10 +63,11 @@ class Answers:
         self._visibility = visibility
         self._sources = sources
         self._began = time.monotonic()
-        self._wake = wake
-        maps = StoredMaps(store)
-        self._positions = positions or Positions(store, maps)
-        self._details = details or Details(maps)
+        self._refusal = refusal
+        self._positions = positions
+        self._details = details
+        self._choosing = choosing
+        self._subscribing = Subscribing(subscriptions, clock, wake, site_name)
 
     async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
@@ -83,16 +78,24 @@ class Answers:
         word, _, rest = question.partition(" ")
         lines = word.casefold() in _BY_LINES
         if len(question) > LONGEST_QUESTION and not lines:
-            return helping.unknown(question[:40] + "…")
+            if " " not in question[:40]:
+                return helping.unknown(question[:40] + "…")
+            return helping.complaint(
+                f"A question has at most {LONGEST_QUESTION:,} characters, and this one has {len(question):,}."
+            )
         if lines:
             question = text.strip()
             rest = question[len(word) :]
+        if asker is not None and self._refusal is not None and _changes(word.casefold(), rest):
+            refused = await self._refusal(asker.team_id, asker.channel_id, asker.user_id)
+            if refused is not None:
+                return helping.complaint(refused)
         try:
             message = await self._answer(word.casefold(), rest, question, asker)
         except UnknownWord as error:
             return helping.complaint(str(error))
         except NoSuchEvent as error:
-            return await self._near(error.superevent_id)
+            return await self._near(error.superevent_id, error.looked_up)
         except StoreUnavailable:
             return helping.complaint(
                 "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
@@ -112,25 +115,36 @@ class Answers:
     async def _answer(self, word: str, rest: str, question: str, asker: Asker | None) -> Message:
         match word:
             case "" | "help" | "?":
-                return helping.overview()
+                asked = rest.casefold().startswith("filter")
+                return helping.filters() if asked else helping.overview()
             case "latest" | "last" | "newest":
-                return await self._latest(rest)
+                return await self._choosing.latest(rest)
             case "recent":
                 return await self._recent(rest)
             case "status":
                 return await self._status()
             case "check":
                 return await self._positions.answer(rest)
+            case "search" | "find":
+                return await self._choosing.search(rest)
+            case "test":
+                return await self._choosing.test(rest)
             case "visible":
                 return await self._visibility.visible(rest, asker)
             case "sites":
                 return await self._visibility.sites(rest, asker)
             case "subscribe" | "sub":
-                return await self._subscribe(rest, asker)
+                return await self._subscribing.subscribe(rest, asker)
             case "unsubscribe" | "unsub":
-                return await self._unsubscribe(rest, asker)
+                return await self._subscribing.unsubscribe(rest, asker)
+            case "edit":
+                return await self._subscribing.edit(rest, asker)
+            case "pause":
+                return await self._subscribing.pause(rest, asker)
+            case "resume":
+                return await self._subscribing.pause(rest, asker, resume=True)
             case "subscriptions" | "subs":
-                return await self._subscriptions_of(asker)
+                return await self._subscribing.listed(asker)
         superevent_id = canonical_id(question)
         if superevent_id is not None:
             return await self._event(superevent_id)
@@ -142,10 +156,7 @@ class Answers:
         return helping.unknown(question)
 
     async def _event(self, superevent_id: str) -> Message:
-        superevent = await self._store.superevent(superevent_id)
-        if superevent is None:
-            return await self._near(superevent_id)
-        return card.root(superevent, ChannelView())
+        return card.root(await self._events.of(superevent_id), ChannelView())
 
     async def _detail(self, superevent_id: str, words: str, asker: Asker | None) -> Message:
         try:
@@ -153,31 +164,14 @@ class Answers:
         except ValueError as error:
             choices = ", ".join(Detail)
             raise UnknownWord(f'After an event\'s id comes one of {choices}, not "{words[:80]}".') from error
-        superevent = await self._store.superevent(superevent_id)
-        if superevent is None:
-            raise NoSuchEvent(superevent_id)
+        superevent = await self._events.of(superevent_id)
         return await self._details.answer(superevent, detail, None if asker is None else asker.team_id)
 
-    async def _near(self, asked: str) -> Message:
+    async def _near(self, asked: str, looked_up: str | None = None) -> Message:
         ids = await self._store.ids()
         folded = {known.casefold(): known for known in ids}
         near = difflib.get_close_matches(asked.casefold(), folded, n=3, cutoff=0.75)
-        return helping.no_such_event(asked, [folded[name] for name in near])
-
-    async def _latest(self, rest: str) -> Message:
-        category, group = _kind(rest)
-        found = await self._store.newest(category=category, group=group)
-        if found:
-            return card.root(found[0], ChannelView())
-        mocks = []
-        if category is Category.REAL:
-            mocks = await self._store.newest(category=Category.MOCK, group=group)
-        if mocks:
-            return answer.introduced(
-                "No real event was received yet; this is the newest mock.", card.root(mocks[0], ChannelView())
-            )
-        what = " ".join(w for w in (group or "", category.value) if w)
-        return helping.complaint(f"No {what} event was received yet.")
+        return helping.no_such_event(asked, [folded[name] for name in near], looked_up)
 
     async def _recent(self, rest: str) -> Message:
         words = rest.split()
@@ -215,60 +209,32 @@ class Answers:
             self._clock(),
         )
 
-    async def _subscribe(self, rest: str, asker: Asker | None) -> Message:
-        wish = parse(rest)
-        if asker is None:
-            return helping.complaint("Subscriptions belong to a channel: type this in Slack.")
-        asked, already = await self._subscriptions.ask(
-            asker.team_id, asker.channel_id, wish, asker.user_id, self._clock()
-        )
-        if already:
-            return subscription.already(asked)
-        self._wake()
-        deadline = asyncio.get_running_loop().time() + CONFIRMED_WITHIN_S
-        while asyncio.get_running_loop().time() < deadline:
-            fate = await self._subscriptions.fate(asked.id)
-            if isinstance(fate, str):
-                return subscription.refused(fate)
-            if fate:
-                return subscription.subscribed(wish)
-            await asyncio.sleep(0.05)
-        return subscription.promised(wish)
-
-    async def _unsubscribe(self, rest: str, asker: Asker | None) -> Message:
-        if asker is None:
-            return helping.complaint("Subscriptions belong to a channel: type this in Slack.")
-        # Bare "unsubscribe" ends all; so does "all", where none is called so.
-        wish = parse(rest) if rest else None
-        ended = await self._subscriptions.remove(asker.team_id, asker.channel_id, wish)
-        if not ended and wish == Wish(group="all"):
-            ended = await self._subscriptions.remove(asker.team_id, asker.channel_id, None)
-        if ended:
-            return subscription.removed([s.wish for s in ended])
-        left = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
-        return subscription.not_subscribed(wish, left)
-
-    async def _subscriptions_of(self, asker: Asker | None) -> Message:
-        if asker is None:
-            return helping.complaint("Subscriptions belong to a channel: type this in Slack.")
-        return subscription.listed(await self._subscriptions.of_channel(asker.team_id, asker.channel_id))
-
 
 _BY_LINES = {"check"}
 """Whose lines mean something; elsewhere a line end is a blank."""
 
-_TO_SHARE = {"latest", "last", "newest", "recent", "status", "check", "visible"}
+_TO_SHARE = frozenset(
+    {"latest", "last", "newest", "recent", "search", "find", "test", "status", "check", "visible"}
+)
 """Besides ids. What is help, or concerns subscriptions, is for who asked."""
 
 
+_CHANGING = {"subscribe", "sub", "unsubscribe", "unsub", "edit", "pause", "resume"}
+"""What changes what a channel receives; with words behind it, `sites` does too."""
+
+
+def _changes(word: str, rest: str) -> bool:
+    return word in _CHANGING or (word in ("site", "sites") and bool(rest))
+
+
 def _kind(words: str) -> tuple[Category, str | None]:
-    """What `latest` and `recent` choose by: mock or test instead of real, and a group (None: any)."""
+    """What `recent` chooses by: mock or test instead of real, and a group (None: any)."""
     said = f'"{words[:80]}" is no choice here; choose one of CBC, Burst, all, and one of mock, test.'
     try:
         wish = parse(words)
     except UnknownWord as error:
         raise UnknownWord(said) from error
-    if wish.lowsig or wish.notify is not None or (wish.mock and wish.test):
+    if wish.lowsig or wish.filter is not None or wish.notify is not None or (wish.mock and wish.test):
         raise UnknownWord(said)
     category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL
     return category, None if wish.group == "all" else wish.group

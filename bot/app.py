@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -18,12 +18,18 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Asker
+from bot.asking import MapAsker, site_name
 from bot.consumer import Consumer
+from bot.gracedb.archive import Archive
+from bot.gracedb.backfill import PACE_S, Backfill, repair
+from bot.gracedb.client import GraceDb
 from bot.http import HttpServer
 from bot.maps import StoredMaps
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
-from bot.questions.details import Details
+from bot.questions.choosing import Choosing
+from bot.questions.details import Details, Illustrate
+from bot.questions.events import Events
 from bot.questions.position import Positions
 from bot.questions.visibility import Visibility
 from bot.settings import Settings, SettingsError
@@ -31,7 +37,9 @@ from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
 from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
 from bot.slack.errors import SlackFailure
+from bot.slack.gate import Allowance, protect
 from bot.slack.illustrations import Illustrations
+from bot.slack.permission import Permission
 from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
 from bot.sources import Source, SourceStatus
@@ -40,16 +48,20 @@ from bot.sources.hopskotch import HopskotchSource
 from bot.store.consumers import Consumers
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
+from bot.store.lookups import Lookups
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.operators import Operators
+from bot.store.past import Past
 from bot.store.pictures import PictureStore
 from bot.store.retention import NOTHING, Keep, Retention
-from bot.store.shares import PURGE, Shares
+from bot.store.shares import PURGE, REPAIR, Shares
 from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.undecided import Undecided
 from bot.store.wakeups import listen
+from bot.undecided import MapDecisions
 from bot.visibility import Visibilities
 from formatters.message import Message
 
@@ -85,15 +97,15 @@ class Rooms:
         self.pictures = PictureStore(database, self.shares)
         self.mentions = Mentions(database)
         self.maps = StoredMaps(self.store)
+        self.lookups = Lookups(database)
         self.sites = Sites(database)
         self.visibilities = Visibilities(self.maps)
+        self.undecided = Undecided(database)
+        self.past = Past(database)
+        self.asker = MapAsker(self.maps)
         self.operators = Operators(database)
         self.consumers = Consumers(database)
         self.retention = Retention(database)
-
-    def visibility(self, clock: Callable[[], datetime]) -> Visibility:
-        """What answers what is visible."""
-        return Visibility(self.store, self.visibilities, self.sites, clock)
 
     def pipeline(
         self,
@@ -109,6 +121,52 @@ class Rooms:
             wake=wake,
             ops=self.operators.place,
             draws=settings.draws,
+        )
+
+    def consumer(self, source: Source, pipeline: Pipeline, name: str) -> Consumer:
+        """What takes a source's payloads in; `name` is its consumer group."""
+        return Consumer(source, pipeline, self.consumers, self.subscriptions, name)
+
+    def decisions(
+        self, clock: Callable[[], datetime], max_age: timedelta, wake: Callable[[], None] = lambda: None
+    ) -> MapDecisions:
+        """What asks the maps that alone decide; `wake` says that deliveries may be due."""
+        return MapDecisions(self.undecided, self.asker, clock, max_age=max_age, wake_deliveries=wake)
+
+    def choosing(self, clock: Callable[[], datetime]) -> Choosing:
+        """What answers from everything that was received."""
+        return Choosing(self.store, self.past, self.asker, clock, site_name)
+
+    def answers(
+        self,
+        clock: Callable[[], datetime],
+        *,
+        archive: Archive | None = None,
+        illustrate: Illustrate | None = None,
+        sources: Callable[[], list[SourceStatus]] = list,
+        wake: Callable[[], None] = lambda: None,
+        refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
+    ) -> Answers:
+        """What answers every question.
+
+        `archive` is where events are looked up that were never received; `illustrate` draws maps for
+        Slack; `sources` are reported by `status`; `wake` says that deliveries are due; `refusal(team,
+        channel, user)` says why somebody may not change what a channel receives.
+        """
+        events = Events(self.store, archive, clock)
+        return Answers(
+            self.store,
+            self.subscriptions,
+            self.ledger,
+            clock,
+            events=events,
+            choosing=self.choosing(clock),
+            visibility=Visibility(self.store, events, self.visibilities, self.sites, clock),
+            positions=Positions(events, self.maps),
+            details=Details(self.maps, illustrate),
+            sources=sources,
+            wake=wake,
+            refusal=refusal,
         )
 
     def worker(
@@ -176,7 +234,7 @@ async def consume(settings: Settings, rooms: Rooms, source: Source, stop: asynci
             "GWEVENT_KAFKA_GROUP must be set: each consumer reads in a group of its own, with the same name "
             "after every restart (e.g. gwevent- and the machine's name)."
         )
-    consumer = Consumer(source, rooms.pipeline(settings, utc_now), rooms.consumers, settings.kafka_group)
+    consumer = rooms.consumer(source, rooms.pipeline(settings, utc_now), settings.kafka_group)
     port = settings.listens_on
     http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port)
     if http is not None:
@@ -198,6 +256,26 @@ async def consume(settings: Settings, rooms: Rooms, source: Source, stop: asynci
             task.cancel()
         await asyncio.gather(*parts, stopped, return_exceptions=True)
         log.info("stopped")
+
+
+def archive_of(
+    settings: Settings,
+    rooms: Rooms,
+    clock: Callable[[], datetime],
+    *,
+    pace_s: float = 0.0,
+    beside: Archive | None = None,
+) -> Archive | None:
+    """What looks events up in GraceDB, or None where the settings switch it off; to be closed at the end.
+
+    It asks every `pace_s` seconds at most, and never for what the archive `beside` it is asking for.
+    """
+    if settings.gracedb_url is None:
+        return None
+    # It tells nobody: what comes from an archive causes no delivery and no picture.
+    pipeline = Pipeline(rooms.store, clock, max_age=settings.max_age)
+    gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)
+    return Archive(gracedb, pipeline, rooms.lookups, clock, beside=beside)
 
 
 async def _listen(http: HttpServer, settings: Settings) -> None:
@@ -233,7 +311,6 @@ class Bot:
         self._settings = settings
         self._bot_token, self._app_token = settings.slack_tokens()
         self._rooms = rooms
-        self._source = source
         # What other processes' sources said last.
         self._heard: list[SourceStatus] = []
         self._clock = clock
@@ -254,24 +331,20 @@ class Bot:
             wake_deliveries=self.worker.wake,
             serve=settings.public_url is not None,
         )
+        self.decisions = rooms.decisions(clock, settings.max_age, self._wake)
         port = settings.listens_on
         self._http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port)
-        self.pipeline = rooms.pipeline(settings, clock, self._wake)
+        self.pipeline = rooms.pipeline(settings, clock, self._stored)
         name = settings.kafka_group or DEFAULT_GROUP
-        self._consumer = None if source is None else Consumer(source, self.pipeline, rooms.consumers, name)
-        self.answers = Answers(
-            rooms.store,
-            rooms.subscriptions,
-            rooms.ledger,
+        self._consumer = None if source is None else rooms.consumer(source, self.pipeline, name)
+        self._archive = archive_of(settings, rooms, clock)
+        self.answers = rooms.answers(
             clock,
-            visibility=rooms.visibility(clock),
+            archive=self._archive,
+            illustrate=Illustrations(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
             sources=lambda: self._heard if source is None else [source.status()],
             wake=self.worker.wake,
-            positions=Positions(rooms.store, rooms.maps),
-            details=Details(
-                rooms.maps,
-                Illustrations(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
-            ),
+            refusal=Permission(settings.who_may_subscribe, self._clients).refusal,
         )
 
     @property
@@ -288,10 +361,12 @@ class Bot:
                 self._start(self._consumer.consume(), "consume")
             self._start(self.worker.run(), "deliver")
             self._start(self.pictures.run(), "draw")
+            self._start(self.decisions.run(), "ask_maps")
             self._start(self._serve_slack(session), "serve_slack")
             self._start(self._purge(), "purge")
+            self._start(self._repair_gap(), "repair_gap")
             if not self._rooms.database.sqlite:
-                self._start(listen(self._rooms.database, self._wake), "listen")
+                self._start(listen(self._rooms.database, self._stored), "listen")
                 self._start(self._hear() if self._consumer is None else self._consumer.tell(), "status")
             stopped = asyncio.create_task(stop.wait())
             try:
@@ -312,6 +387,8 @@ class Bot:
             parts.append(self._consumer.stop())
         if self._http is not None:
             parts.append(self._http.stop())
+        if self._archive is not None:
+            parts.append(self._archive.close())
         if self._socket is not None:
             parts.append(self._socket.close_async())  # type: ignore[no-untyped-call]
         with suppress(TimeoutError):
@@ -346,6 +423,7 @@ class Bot:
         await self._tell_where_operators_are(self._identity.team_id)
         # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
         app = AsyncApp(client=client.web, logger=logging.getLogger("slack_bolt"))
+        protect(app, self._settings.slack_api_url, Allowance(self._settings.commands_per_minute))
         listeners.register(app, self.answers, self._revive, self._observe, self._show)
         asker = AsyncWebClient(
             token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
@@ -403,6 +481,23 @@ class Bot:
             return False
         return True
 
+    async def _repair_gap(self) -> None:
+        """After a silence longer than the broker keeps messages, fill the gap from GraceDB."""
+        while not self._rooms.shares.holds(REPAIR):  # noqa: ASYNC110  it comes from another process
+            await asyncio.sleep(1.0)
+        archive = archive_of(self._settings, self._rooms, self._clock, pace_s=PACE_S, beside=self._archive)
+        if archive is not None:
+            try:
+                await repair(
+                    Backfill(archive, self._rooms.lookups, self._clock),
+                    self._rooms.store,
+                    timedelta(days=self._settings.broker_keeps_days),
+                    self._clock(),
+                )
+            finally:
+                await archive.close()
+        await asyncio.Event().wait()
+
     async def _purge(self) -> None:
         while True:
             try:
@@ -441,3 +536,7 @@ class Bot:
     def _wake(self) -> None:
         self.worker.wake()
         self.pictures.wake()
+
+    def _stored(self) -> None:
+        self._wake()
+        self.decisions.wake()

@@ -7,7 +7,7 @@ import json
 import signal
 from collections.abc import Coroutine
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -213,17 +213,20 @@ def ask(
     words: Annotated[list[str], typer.Argument(help='What one would type after /gwevent, e.g. "latest".')],
 ) -> None:
     """Answer a slash command's text on the terminal, from the store."""
-    from bot.answers import Answers
-    from bot.app import open_rooms, utc_now
+    from bot.app import archive_of, open_rooms, utc_now
     from formatters import plain
 
     settings = _settings()
 
     async def work() -> None:
         async with open_rooms(settings) as rooms:
-            visibility = rooms.visibility(utc_now)
-            answers = Answers(rooms.store, rooms.subscriptions, rooms.ledger, utc_now, visibility=visibility)
-            typer.echo(plain.render(await answers.answer(" ".join(words), None)))
+            archive = archive_of(settings, rooms, utc_now)
+            answers = rooms.answers(utc_now, archive=archive)
+            try:
+                typer.echo(plain.render(await answers.answer(" ".join(words), None)))
+            finally:
+                if archive is not None:
+                    await archive.close()
 
     _run(work())
 
@@ -253,6 +256,22 @@ def replay(
         settings = _settings()
         ok = _run(from_quarantine(settings, post, dry_run) if not paths else in_store(settings, paths, post))
     if not ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def backfill(
+    since: Annotated[str, typer.Option("--since", help="First day, like 2023-05-01 (UTC).")],
+    until: Annotated[str | None, typer.Option("--until", help="Last day; today if not named.")] = None,
+    lowsig: Annotated[bool, typer.Option("--lowsig", help="Events of low significance too.")] = False,
+) -> None:
+    """Fill the store from GraceDB; broken off, it goes on where it was when it is run again."""
+    from bot.filling import fill
+
+    first, last = _day("--since", since), None if until is None else _day("--until", until)
+    if last is not None and last < first:
+        _fail("--until lies before --since.")
+    if not _run(fill(_settings(), first, last, lowsig=lowsig)):
         raise typer.Exit(1)
 
 
@@ -318,6 +337,13 @@ def _decode(file: Path) -> Any:
         _fail(f"{file} is no notice that can be read: {reason}.")
 
 
+def _day(option: str, given: str) -> date:
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        _fail(f"{option} must be a day like 2023-05-01.")
+
+
 def _settings() -> Any:
     from bot.settings import Settings, SettingsError
 
@@ -330,6 +356,7 @@ def _settings() -> Any:
 def _run(work: Coroutine[Any, Any, Any], *, settings_for_logs: Any = None) -> Any:
     """Run to the end; what can be foreseen ends in one sentence."""
     from bot import logs
+    from bot.gracedb.client import GraceDbError
     from bot.settings import SettingsError
     from bot.sources import SourceConfigError
     from bot.store.database import BadDatabaseUrl, StoreUnavailable
@@ -338,9 +365,12 @@ def _run(work: Coroutine[Any, Any, Any], *, settings_for_logs: Any = None) -> An
         logs.configure("WARNING", "console")
     else:
         logs.configure(settings_for_logs.log_level, settings_for_logs.log_format)
+        from bot import exposure
+
+        exposure.warn()
     try:
         return asyncio.run(work)
-    except (SettingsError, SourceConfigError, BadDatabaseUrl, StoreUnavailable) as error:
+    except (SettingsError, SourceConfigError, BadDatabaseUrl, StoreUnavailable, GraceDbError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
@@ -10,6 +11,7 @@ from bot.pipeline import Pipeline
 from bot.sources import Payload, Source
 from bot.store.consumers import Consumers
 from bot.store.database import StoreUnavailable
+from bot.store.subscriptions import Subscriptions
 
 TELL_S = 5.0
 
@@ -19,15 +21,26 @@ log = structlog.get_logger(__name__)
 class Consumer:
     """One source and the pipeline behind it."""
 
-    def __init__(self, source: Source, pipeline: Pipeline, consumers: Consumers, name: str) -> None:
+    def __init__(
+        self,
+        source: Source,
+        pipeline: Pipeline,
+        consumers: Consumers,
+        subscriptions: Subscriptions,
+        name: str,
+    ) -> None:
         """`name` is the consumer group, which no other process has."""
         self._source = source
         self._pipeline = pipeline
         self._consumers = consumers
+        self._subscriptions = subscriptions
         self._name = name
 
     async def consume(self) -> None:
         """Take payload after payload, for ever."""
+        # Thousands of filters take a second to parse, once; if the store can't yet, the first notice waits.
+        with suppress(StoreUnavailable):
+            await self._subscriptions.count()
         log.info("source_starts", source=self._source.status().name, group=self._name)
         async for payload in self._source.payloads():
             await self._take(payload)

@@ -155,6 +155,7 @@ def _settings(sandbox: Sandbox, broker: EmbeddedBroker, folder: Path) -> Setting
             "kafka_url": broker.url(TOPIC),
             "kafka_group": GROUP,
             "kafka_auth": "off",
+            "gracedb_url": None,
             "mock_pictures": True,
         }
     )

@@ -16,6 +16,7 @@ from bot.app import open_rooms
 from bot.settings import Settings, unknown_names
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure, Unavailable, Unknown
+from bot.slack.permission import SCOPES as PERMISSION_SCOPES
 from bot.sources.check import check_broker
 from bot.store.database import BadDatabaseUrl, StoreUnavailable
 from formatters.doctor import Finding, Level
@@ -123,6 +124,11 @@ async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list
                 advice="Compare its manifest with deploy/slack-manifest.yaml, then install the app again.",
             )
         )
+    unknowing = [s for s in PERMISSION_SCOPES[settings.who_may_subscribe] if s not in identity.scopes]
+    if unknowing:
+        found = f"{' and '.join(unknowing)} missing: nobody can be known as one who may subscribe."
+        todo = "Add it to the app's manifest and install the app again, or unset GWEVENT_WHO_MAY_SUBSCRIBE."
+        findings.append(Finding(name="Slack scopes", level=Level.FAIL, found=found, advice=todo))
     for scope, use in USEFUL_SCOPES.items():
         if scope not in identity.scopes:
             found = f"{scope} isn't granted; with it gwevent can {use}."

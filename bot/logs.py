@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -18,8 +19,43 @@ LIBRARIES = (
     "aiosqlite",
     "alembic",
     "asyncio",
+    "httpx",
+    "httpcore",
     "sqlalchemy",
 )
+
+LONGEST = 1_000
+"""Characters of a logged value: what is longer is somebody's data, not ours."""
+
+_SECRETS = re.compile(
+    r"(?P<kept>)(?:xox[a-z]|xapp|xoxe\.xox[a-z])-[\w.%-]+"
+    r"|(?P<scheme>\b(?:Bearer|Basic)\s+)[\w.~+/=-]{8,}"
+    r"|(?P<hook>hooks\.slack\.com/\w+/)[\w/%-]+"
+    r"|(?P<url>\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:)[^\s/@'\"]+(?=@)",
+    re.IGNORECASE,
+)
+
+
+def redact(text: str) -> str:
+    """Replace what looks like a token, a response URL's secret or a URL's password."""
+    return _SECRETS.sub(lambda found: "".join(filter(None, found.groups())) + "(redacted)", text)
+
+
+def bounded(
+    _: structlog.types.WrappedLogger, __: str, entry: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """Log no bytes, and no text as long as a payload."""
+    for key, value in entry.items():
+        if isinstance(value, bytes | bytearray | memoryview):
+            entry[key] = f"({len(value):,} bytes)"
+        elif isinstance(value, str) and len(value) > LONGEST:
+            entry[key] = f"{value[:LONGEST]}… ({len(value):,} characters)"
+    return entry
+
+
+def _redacted(_: structlog.types.WrappedLogger, __: str, line: Any) -> str:
+    # What comes out of a renderer is a text.
+    return redact(line)
 
 
 def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
@@ -30,6 +66,7 @@ def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        bounded,
     ]
     last: list[structlog.types.Processor] = (
         [
@@ -58,7 +95,8 @@ def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+            # The last line of defence stands behind everything, tracebacks too.
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _redacted],
         )
     )
     root = logging.getLogger()

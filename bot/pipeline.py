@@ -64,9 +64,10 @@ class Pipeline:
         """Take one payload in. Raises StoreUnavailable only: then it must not be acknowledged."""
         received = self._clock()
         superevent_id: str | None = None
+        alert_type: str | None = None
         try:
             notice = await asyncio.to_thread(self._decode, body)
-            superevent_id = notice.superevent_id
+            superevent_id, alert_type = notice.superevent_id, notice.alert_type
             return await self._record(notice, body, origin, received)
         except UndecodablePayload as error:
             reason, superevent_id = error.reason, error.superevent_id
@@ -75,12 +76,17 @@ class Pipeline:
         except Exception as error:
             # The guard of law 6: whatever is wrong with one payload, or with gwevent when it meets it, the
             # next alert goes out.
-            log.exception("payload_broke_gwevent", origin=origin.detail, superevent_id=superevent_id)
+            log.exception(
+                "payload_broke_gwevent",
+                origin=origin.detail,
+                superevent_id=superevent_id,
+                alert_type=alert_type,
+            )
             reason = f"gwevent met a fault of its own ({type(error).__name__})."
         return await self._quarantine(body, origin, reason, superevent_id, received)
 
     async def _record(self, notice: Notice, body: bytes, origin: Origin, received: datetime) -> Handled:
-        notice = replace(notice, received=received)
+        notice = replace(notice, received=received, archive=origin.archive)
         bound = log.bind(
             superevent_id=notice.superevent_id, alert_type=notice.alert_type, origin=origin.detail
         )
@@ -97,7 +103,7 @@ class Pipeline:
             bound.info("notice_stored", intents=recorded.intents, bytes=len(body))
             self._wake()
             return Handled.STORED
-        if recorded.conflict:
+        if recorded.conflict and origin.archive is None:
             # Law 3 takes the key's word that it is a repeat; the payload is kept for who wants to look.
             reason = "It has the type and time of a notice already stored, and says something else."
             return await self._quarantine(body, origin, reason, None, received)

@@ -131,6 +131,7 @@ async def _deliver(settings: Settings, rooms: Rooms, token: str | None) -> bool:
             raise SourceConfigError(
                 f"Slack can't be used ({failure.reason}); what was planned waits in the store."
             ) from failure
+        await rooms.decisions(utc_now, settings.max_age).work_off()
         worker = rooms.worker({identity.team_id: client}, utc_now)
         running = asyncio.create_task(worker.run())
         before = (await rooms.ledger.counts(identity.team_id)).dead

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.filters import admits_category, matches, mentioned
+from bot.filters import Judge, Shares, admits_category, holds, open_
 from formatters.mention import upgrades
 from formatters.notice import Category, Notice
 from formatters.subscription import Subscription, Wish
@@ -95,7 +95,15 @@ class Mention:
     occasion: Occasion
 
 
-Intent = OpenRoot | Reply | Edit | CancelRoot | Mention
+@dataclass(frozen=True, slots=True)
+class AskTheMap:
+    """Plan again once the map has answered: for some channels it alone decides."""
+
+
+Intent = OpenRoot | Reply | Edit | CancelRoot | Mention | AskTheMap
+
+Place = tuple[str, str]
+"""Team and channel."""
 
 
 def plan(
@@ -117,19 +125,23 @@ def plan(
     if not live:
         return []
     old = now - notice.time_created > max_age
-    wanted = {s.id: s for s in subscriptions if matches(s.wish, superevent)}
+    judge = Judge(superevent)
     in_force = {s.id for s in subscriptions}
-    by_channel: dict[tuple[str, str], int] = {}
-    for subscription in wanted.values():
-        by_channel.setdefault((subscription.team_id, subscription.channel_id), subscription.id)
-    notifying: defaultdict[tuple[str, str], list[Wish]] = defaultdict(list)
+    by_channel: dict[Place, int] = {}
+    undecided: set[Place] = set()
     for subscription in subscriptions:
-        if subscription.wish.notify is not None:
-            notifying[subscription.team_id, subscription.channel_id].append(subscription.wish)
-    before = _without(superevent, notice)
+        verdict = judge(subscription.wish)
+        if holds(verdict):
+            by_channel.setdefault((subscription.team_id, subscription.channel_id), subscription.id)
+        elif open_(verdict):
+            undecided.add((subscription.team_id, subscription.channel_id))
+    notifying = _notifying(subscriptions)
+    # Its mentions are planned together, once the map has answered.
+    hanging = _hanging(notifying, judge)
+    before = _before(superevent, notice)
 
     intents: list[Intent] = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[Place] = set()
     for thread in threads:
         channel = (thread.team_id, thread.channel_id)
         if thread.root is RootState.DEAD:
@@ -141,47 +153,126 @@ def plan(
         if thread.root is not RootState.WAITING:
             # A waiting root needs no edit: it is rendered from the newest state when it is sent.
             intents.append(Edit(thread.id))
-        if not old and (thread.subscription_id in in_force or channel in by_channel):
+        followed = thread.subscription_id in in_force or channel in by_channel or channel in undecided
+        if not old and followed:
             intents.append(Reply(thread.id))
-        if not old and channel in notifying:
-            intents += _mentions(thread, superevent, before, notifying[channel])
+        if not old and channel in notifying and channel not in hanging:
+            intents += _mentions(thread, superevent, judge, before, notifying[channel])
     if not old and not superevent.retracted:
         intents += [
-            OpenRoot(*channel, by_channel[channel], _whom(notifying.get(channel, ()), superevent))
+            OpenRoot(
+                *channel, by_channel[channel], _whom(notifying.get(channel, ()), judge, channel in hanging)
+            )
             for channel in by_channel
             if channel not in seen
         ]
+        if hanging or undecided - by_channel.keys() - seen:
+            intents.append(AskTheMap())
     return intents
 
 
+def plan_decided(
+    superevent: Superevent,
+    notice: Notice,
+    threads: Sequence[Thread],
+    subscriptions: Sequence[Subscription],
+    *,
+    shares: Shares,
+    now: datetime,
+    max_age: timedelta,
+) -> list[Intent]:
+    """Say what `plan` left to the map, which has answered with `shares`.
+
+    `notice` is the one for which it was asked. Roots are opened and mentions made only where the map alone
+    decided; all else happened when the notice came.
+    """
+    if superevent.retracted or now - notice.time_created > max_age:
+        return []
+    blind, judge = Judge(superevent), Judge(superevent, shares)
+    by_channel: dict[Place, int] = {}
+    for subscription in subscriptions:
+        if open_(blind(subscription.wish)) and holds(judge(subscription.wish)):
+            by_channel.setdefault((subscription.team_id, subscription.channel_id), subscription.id)
+    notifying = _notifying(subscriptions)
+    hanging = _hanging(notifying, blind)
+    before = _before(superevent, notice)
+    intents: list[Intent] = []
+    alive = [thread for thread in threads if thread.root is not RootState.DEAD]
+    for thread in alive:
+        channel = (thread.team_id, thread.channel_id)
+        if channel in hanging:
+            intents += _mentions(thread, superevent, judge, before, notifying[channel])
+    seen = {(thread.team_id, thread.channel_id) for thread in alive}
+    return intents + [
+        OpenRoot(*channel, by_channel[channel], _whom(notifying.get(channel, ()), judge))
+        for channel in by_channel
+        if channel not in seen
+    ]
+
+
+def _notifying(subscriptions: Sequence[Subscription]) -> Mapping[Place, Sequence[Wish]]:
+    """What mentions somebody, by channel."""
+    found: defaultdict[Place, list[Wish]] = defaultdict(list)
+    for subscription in subscriptions:
+        if subscription.wish.notify is not None:
+            found[subscription.team_id, subscription.channel_id].append(subscription.wish)
+    return found
+
+
+def _hanging(notifying: Mapping[Place, Sequence[Wish]], judge: Judge) -> set[Place]:
+    """The channels whose mentions hang on the map."""
+    return {place for place, wishes in notifying.items() if any(open_(judge.mentions(w)) for w in wishes)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What was known before the notice came."""
+
+    superevent: Superevent
+    judge: Judge
+
+
 def _mentions(
-    thread: Thread, superevent: Superevent, before: Superevent | None, wishes: Sequence[Wish]
+    thread: Thread, superevent: Superevent, judge: Judge, before: _Before | None, wishes: Sequence[Wish]
 ) -> list[Mention]:
     """Whom this notice mentions in a channel that has a thread: once for the event, once for each upgrade."""
     if superevent.retracted:
         asked = dict.fromkeys(t for wish in wishes if wish.notify is not None for t in wish.notify.targets)
         down = tuple(target for target in asked if target in thread.told)
-        newly = before is not None and not before.retracted
+        newly = before is not None and not before.superevent.retracted
         return [Mention(thread.id, down, Occasion.STAND_DOWN)] if down and newly else []
-    whom = _whom(wishes, superevent)
+    whom = _whom(wishes, judge)
     if thread.root is RootState.WAITING:
         # Not posted yet, it says the newest by itself; who is new stands in it too.
         new = tuple(target for target in whom if target not in thread.mentioned)
         return [Mention(thread.id, new, Occasion.ROOT)] if new else []
-    upgraded = bool(upgrades(before, superevent))
-    held = set(whom if before is None else _whom(wishes, before))
+    upgraded = bool(upgrades(None if before is None else before.superevent, superevent))
+    held = whom if before is None else _held(wishes, before.judge)
     again = tuple(t for t in whom if upgraded or t not in thread.mentioned or t not in held)
     return [Mention(thread.id, again, Occasion.NEWS)] if again else []
 
 
-def _whom(wishes: Sequence[Wish], superevent: Superevent) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(target for wish in wishes for target in mentioned(wish, superevent)))
+def _whom(wishes: Sequence[Wish], judge: Judge, hanging: bool = False) -> tuple[str, ...]:
+    """Who is mentioned for certain; nobody yet in a channel whose mentions hang on the map."""
+    if hanging:
+        return ()
+    found = (w.notify.targets for w in wishes if w.notify is not None and holds(judge.mentions(w)))
+    return tuple(dict.fromkeys(target for targets in found for target in targets))
 
 
-def _without(superevent: Superevent, notice: Notice) -> Superevent | None:
+def _held(wishes: Sequence[Wish], judge: Judge) -> set[str]:
+    """Who was to be mentioned before, or may have been: the old map isn't asked again."""
+    found = (w.notify.targets for w in wishes if w.notify is not None and judge.mentions(w)[1] == 1)
+    return {target for targets in found for target in targets}
+
+
+def _before(superevent: Superevent, notice: Notice) -> _Before | None:
     """What was known before this notice came; None if nothing was."""
     known = [n for n in superevent.notices if n.key != notice.key]
-    return Superevent.of(known) if known else None
+    if not known:
+        return None
+    before = Superevent.of(known)
+    return _Before(before, Judge(before))
 
 
 def apology_channels(

@@ -40,11 +40,15 @@ class Settings(BaseSettings):
     slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
     slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
     slack_api_url: str = "https://slack.com/api/"
-    database_url: str = ""
-    """SQLAlchemy URL; empty means SQLite in the user's data directory."""
+    database_url: str = Field(default="", repr=False)
+    """SQLAlchemy URL, which may hold a password; empty means SQLite in the user's data directory."""
     kafka_url: str = "kafka://kafka.scimma.org/igwn.gwalert"
     kafka_group: str | None = None
     kafka_auth: Literal["hop", "off"] = "hop"
+    gracedb_url: str | None = "https://gracedb.ligo.org/api/"
+    """Where events are looked up that were never received; None ("off"): nowhere."""
+    broker_keeps_days: float = Field(default=28, gt=0, le=3_650)
+    """How long the broker keeps messages; a longer silence left a gap, which GraceDB fills."""
     max_age_hours: float = Field(default=24, gt=0, le=876_000)
     """A notice older than this by `time_created` opens no root message."""
     mock_payload_days: float = Field(default=7, gt=0, le=36_500)
@@ -64,6 +68,10 @@ class Settings(BaseSettings):
     """Where health, metrics and pictures are served; unset, pictures alone need one (`listens_on`)."""
     ops_channel: str | None = None
     """Channel id that is told about the bot's own troubles."""
+    commands_per_minute: int = Field(default=20, ge=1, le=10_000)
+    """How often one person may ask, press and mention."""
+    who_may_subscribe: Literal["anyone", "members", "admins"] = "anyone"
+    """Who may change what a channel receives: anyone, its members, or the workspace's admins."""
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -109,9 +117,16 @@ class Settings(BaseSettings):
             raise ValueError("it must be an https address")
         return None if value is None else value.rstrip("/")
 
-    @field_validator("slack_api_url")
+    @field_validator("gracedb_url", mode="before")
     @classmethod
-    def _slack_api_url(cls, value: str) -> str:
+    def _off_is_none(cls, value: object) -> object:
+        return None if isinstance(value, str) and value.strip().casefold() in ("", "off") else value
+
+    @field_validator("slack_api_url", "gracedb_url")
+    @classmethod
+    def _api_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         try:
             parts = urlsplit(value)
             local = parts.hostname in ("127.0.0.1", "localhost", "::1")
@@ -128,8 +143,11 @@ class Settings(BaseSettings):
         try:
             parts = urlsplit(value)
             known = parts.scheme == "kafka" and parts.hostname and parts.path.strip("/") and parts.port != 0
+            secret = parts.password is not None
         except ValueError:
-            known = False
+            known = secret = False
+        if secret:
+            raise ValueError("it must hold no password: hop auth add keeps that")
         if not known:
             raise ValueError("it must look like kafka://host[:port]/topic")
         return value
@@ -183,6 +201,15 @@ class Settings(BaseSettings):
                 f"{' and '.join(missing)} must be set (deploy/README.md says where to find them)."
             )
         return self.slack_bot_token.get_secret_value(), self.slack_app_token.get_secret_value()
+
+
+def secret_names() -> list[str]:
+    """Names of the settings that hold a secret, or may: a database's URL has its password in it."""
+    return [
+        str(field.validation_alias or f"GWEVENT_{name.upper()}")
+        for name, field in Settings.model_fields.items()
+        if not field.repr or "SecretStr" in str(field.annotation)
+    ]
 
 
 def unknown_names(env_file: Path | None = Path(".env")) -> list[str]:

@@ -172,7 +172,7 @@ def sky_lines(notice: Notice) -> list[str]:
         return [f"The sky map of this notice can't be read: {plain(notice.map_problem, 200)}"]
     localization = notice.localization
     if localization is None:
-        return ["No sky map in this notice"]
+        return [f"No sky map in {notice.archive if notice.assembled else 'this notice'}"]
     lobes = regions(localization)
     if lobes is None:
         return [f"{areas(localization)} · {peak(localization)}"]

@@ -161,15 +161,26 @@ def was(notice: Notice) -> str | None:
     return " · ".join([*said, candidate.far(event)])
 
 
+def which(superevent: Superevent, notice: Notice) -> str:
+    """As in "Notice 2 of this event", with the archive it comes from if it was never received."""
+    if notice.assembled:
+        return f"Put together from {notice.archive}"
+    said = f"Notice {superevent.ordinal(notice)} of this event"
+    return said if notice.archive is None else f"{said}, from {notice.archive}"
+
+
 def foot(superevent: Superevent, notice: Notice, event: Event | None) -> str:
     """As in "Notice 2 of this event · gstlal AllSky · FAR 9.1e-14 Hz · event → notice 12 min"."""
-    said = [f"Notice {superevent.ordinal(notice)} of this event"]
+    said = [which(superevent, notice)]
     if event is not None:
         said += [_search(event), f"FAR {quantities.rate_hz(event.far)}"]
-        said.append(f"event → notice {_signed(notice.time_created - event.time)}")
+        if not notice.assembled:
+            said.append(f"event → notice {_signed(notice.time_created - event.time)}")
     else:
         said.append(f"sent {quantities.utc(notice.time_created)}")
     line = " · ".join(said)
+    if notice.archive is not None:
+        return line
     if notice.received is not None and timedelta(0) <= notice.received - notice.time_created < _LIVE:
         line += f" → received {quantities.span(notice.received - notice.time_created)}"
     return line
@@ -195,6 +206,9 @@ def _status_line(notice: Notice, event: Event) -> str:
 
 
 def _time_line(notice: Notice, event: Event) -> str:
+    if notice.assembled:
+        state = f"{notice.archive}'s state of {quantities.utc(notice.time_created)}"
+        return f"{quantities.utc(event.time)}, {state}"
     late = notice.time_created - event.time
     if notice.alert_type == EARLYWARNING or candidate.is_early_warning(event):
         # No countdown: what is true when this is written is false when it is read.
@@ -267,14 +281,15 @@ def _retracted(superevent: Superevent, view: ChannelView) -> Message:
     facts = None if earlier is None else was(earlier)
     if facts is not None:
         lines.append(f"Was: {struck(escape(facts))}")
-    when = f"Retracted {quantities.utc(notice.time_created)}"
-    if earlier is not None and earlier.event is not None:
-        when += f", {_signed(notice.time_created - earlier.event.time)} after the event"
-    lines.append(escape(when))
+    if not notice.assembled or notice.published.get("dated"):
+        when = f"Retracted {quantities.utc(notice.time_created)}"
+        if earlier is not None and earlier.event is not None:
+            when += f", {_signed(notice.time_created - earlier.event.time)} after the event"
+        lines.append(escape(when))
     shown = [
         blocks.header(title(superevent)),
         blocks.section(*lines),
-        blocks.context(escape(f"Notice {superevent.ordinal(notice)} of this event")),
+        blocks.context(escape(which(superevent, notice))),
         *observing(view.observers),
     ]
     links = link_buttons(notice, view)

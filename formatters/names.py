@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from formatters.notice import EARLYWARNING, INITIAL, PRELIMINARY, RETRACTION, UPDATE, Category
+from formatters.notice import EARLYWARNING, GRACEDB, INITIAL, PRELIMINARY, RETRACTION, UPDATE, Category
 
 CLASSES = ("BNS", "NSBH", "BBH", "Terrestrial")
 PROPERTIES = ("HasRemnant", "HasNS", "HasMassGap", "HasSSM")
@@ -17,6 +17,7 @@ _STAGES = {
     INITIAL: ("INITIAL", "INITIAL"),
     UPDATE: ("UPDATE", "UPDATE"),
     RETRACTION: ("RETRACTION", "RETRACTION"),
+    GRACEDB: ("FROM GRACEDB", "GRACEDB"),
 }
 
 _VETTING = {

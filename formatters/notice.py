@@ -26,8 +26,15 @@ RETRACTION = "RETRACTION"
 STAGES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE, RETRACTION)
 """The alert types in the order in which an event's life runs through them."""
 
-SUPEREVENT_ID = re.compile(r"(?P<prefix>[MT]?)(?P<kind>S|GW)(?P<date>\d{6})(?P<suffix>[a-z]+)", re.IGNORECASE)
-"""GraceDB's ID_REGEX: S before naming, GW after; M a mock, T a test."""
+GRACEDB = "GRACEDB"
+"""The type of a record that was put together from what GraceDB knows; LVK sends no such notice."""
+ASSEMBLED_FROM = "assembled_from"
+"""The key under which such a record names what it was made of."""
+
+SUPEREVENT_ID = re.compile(
+    r"(?P<prefix>[MT]?)(?P<kind>S|GW)(?P<date>\d{6})(?P<suffix>[a-z]+)", re.IGNORECASE | re.ASCII
+)
+"""GraceDB's ID_REGEX: S before naming, GW after; M a mock, T a test. ASCII alone."""
 
 
 class Category(StrEnum):
@@ -184,6 +191,8 @@ class Notice:
     """The record as it was published, unknown keys too, without its maps; JSON values only."""
     received: datetime | None = field(default=None, compare=False)
     """When gwevent took it from its source."""
+    archive: str | None = field(default=None, compare=False)
+    """The archive it was looked up in ("GraceDB"), because it was never received; None if it was."""
 
     @property
     def key(self) -> tuple[str, str, datetime]:
@@ -199,6 +208,11 @@ class Notice:
     def retraction(self) -> bool:
         """Whether this notice withdraws the candidate."""
         return self.alert_type == RETRACTION
+
+    @property
+    def assembled(self) -> bool:
+        """Whether it was put together from an archive's facts: no notice like it was ever sent."""
+        return self.archive is not None and ASSEMBLED_FROM in self.published
 
     @property
     def significant(self) -> bool:

@@ -33,7 +33,7 @@ def message(answer: Recent, now: datetime) -> Message:
     if not shown:
         return blocks.message("No event was received yet.", blocks.section("No event was received yet."))
     title = f"The last {quantities.count(len(shown), 'event')}" if len(shown) > 1 else "The last event"
-    lines = [_line(superevent, now) for superevent in shown]
+    lines = [line(superevent, now) for superevent in shown]
     sections = [
         blocks.section(*lines[start : start + _PER_SECTION]) for start in range(0, len(lines), _PER_SECTION)
     ]
@@ -41,7 +41,8 @@ def message(answer: Recent, now: datetime) -> Message:
     return blocks.message(escape(f"{title}: {listed}"), blocks.section(bold(title)), *sections)
 
 
-def _line(superevent: Superevent, now: datetime) -> str:
+def line(superevent: Superevent, now: datetime) -> str:
+    """One event with its age at `now`, for mrkdwn texts."""
     front = names.front(superevent.category) if superevent.category is not Category.REAL else None
     head = bold(escape(superevent.superevent_id))
     lead = f"{front} {head}" if front else head

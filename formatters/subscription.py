@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from formatters import blocks
+from formatters.filter import Filter, Number, Or, map_questions
 from formatters.mention import NEUTRON_STAR, REMNANT
-from formatters.message import Message
-from formatters.mrkdwn import SECTION_MAX, bold, escape, named, plain
+from formatters.message import Block, Message
+from formatters.mrkdwn import SECTION_MAX, bold, escape, named, plain, width
 
 _TYPED = {"<!here>": "@here", "<!channel>": "@channel"}
+_LISTED_MOST = 40
+_LISTED_MAX = 8_000
+"""Of the characters that a message may have, so many for the list."""
 _INCLUDED = "early warnings, SSM, cWB-BBH and alerts significant by coincidence"
 
 
@@ -27,7 +31,9 @@ class Notify:
     test: bool = False
     """For tests too."""
     only_ns: bool = False
-    """Only where light may be expected (`formatters.mention.neutron_star`)."""
+    """Only where light may be expected (`formatters.mention.neutron_star`): "if NS"."""
+    condition: Filter | None = None
+    """Only where this holds too; not together with `only_ns`."""
 
     @property
     def words(self) -> str:
@@ -38,12 +44,16 @@ class Notify:
     @property
     def shown(self) -> str:
         """The same for a mrkdwn text: people and groups by the names that Slack knows, no broadcast."""
-        return " ".join(["notify", *map(named, self.targets), *self._conditions])
+        conditions = [escape(words, SECTION_MAX) for words in self._conditions]
+        return " ".join(["notify", *map(named, self.targets), *conditions])
 
     @property
     def _conditions(self) -> list[str]:
         asked = ((self.mock, "notify-mocks"), (self.test, "notify-tests"), (self.only_ns, "if NS"))
-        return [words for wanted, words in asked if wanted]
+        said = [words for wanted, words in asked if wanted]
+        if self.condition is not None:
+            said.append(f"if {_unlike_preset(self.condition)}")
+        return said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +68,8 @@ class Wish:
     """Test events too."""
     lowsig: bool = False
     """Low-significance alerts too."""
+    filter: Filter | None = None
+    """What else a notice must say; None: nothing. A group of the whole filter stands in `group`."""
     notify: Notify | None = None
     """Whom they mention; None: nobody."""
 
@@ -69,14 +81,22 @@ class Wish:
     @property
     def shown(self) -> str:
         """The words for a mrkdwn text."""
-        what = escape(self.what)
+        what = escape(self.what, SECTION_MAX)
         return what if self.notify is None else f"{what} {self.notify.shown}"
 
     @property
     def what(self) -> str:
-        """The words without whom they mention: "CBC mock lowsig"."""
+        """The words without whom they mention: "CBC BNS distance<300 mock lowsig"."""
         switches = [word for word in ("mock", "test", "lowsig") if getattr(self, word)]
-        return " ".join([self.group, *switches])
+        return " ".join([self.asked, *switches])
+
+    @property
+    def asked(self) -> str:
+        """The words without the switches too: "CBC BNS distance<300"."""
+        if self.filter is None:
+            return self.group
+        text = f"({self.filter.text})" if isinstance(self.filter, Or) else self.filter.text
+        return f"{self.group} {text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +112,15 @@ class Subscription:
     created_at: datetime
     problem: str | None = None
     """Why nothing can be delivered to the channel now, in Slack's word (`is_archived`); None if it can."""
+    paused_at: datetime | None = None
+    """Since when nothing comes, because somebody asked for that; None if it comes."""
+
+
+def _unlike_preset(condition: Filter) -> str:
+    """The condition after "if", where a bare NS has a meaning of its own."""
+    if isinstance(condition, Number) and condition.quantity == "NS":
+        return condition.explicit
+    return condition.text
 
 
 def sentence(wish: Wish) -> str:
@@ -99,7 +128,10 @@ def sentence(wish: Wish) -> str:
 
     Not escaped; whom it mentions is said by `mentioning`.
     """
-    if wish.group == "Burst":
+    if wish.filter is not None:
+        groups = "alerts" if wish.group == "all" else f"{wish.group} alerts"
+        what = f"Real, significant {groups} with {wish.filter.words}"
+    elif wish.group == "Burst":
         what = "Real, significant Burst alerts (alerts significant by coincidence included)"
     else:
         which = "CBC alerts" if wish.group == "CBC" else "alerts of every group"
@@ -113,7 +145,12 @@ def sentence(wish: Wish) -> str:
         )
         if asked
     ]
-    return "; ".join([what, *extras]) + "."
+    said = "; ".join([what, *extras]) + "."
+    if wish.filter is not None:
+        said += " What a notice doesn't state neither fits nor rules out."
+        if map_questions(wish.filter):
+            said += " The sky map is asked last, so these may come some seconds later."
+    return said
 
 
 def mentioning(notify: Notify) -> str:
@@ -124,9 +161,12 @@ def mentioning(notify: Notify) -> str:
             f" with BNS + NSBH > {NEUTRON_STAR:g}, HasRemnant × (1 − Terrestrial) > {REMNANT:g}, SSM"
             " or a coincidence"
         )
+    if notify.condition is not None:
+        said += f" with {notify.condition.words}"
+    conditional = notify.only_ns or notify.condition is not None
     turns = (
         "turns significant, gets a coincidence or becomes one of these"
-        if notify.only_ns
+        if conditional
         else ("turns significant or gets a coincidence")
     )
     said += f", again when it {turns}, and when it is retracted after that."
@@ -141,7 +181,7 @@ def mentioning(notify: Notify) -> str:
 
 def _lines(wish: Wish) -> list[str]:
     """Exactly what will come and whom it mentions, for mrkdwn texts."""
-    lines = [escape(sentence(wish))]
+    lines = [escape(sentence(wish), SECTION_MAX)]
     return lines if wish.notify is None else [*lines, mentioning(wish.notify)]
 
 
@@ -153,12 +193,13 @@ def confirmed(subscription: Subscription) -> Message:
     wish = subscription.wish
     by = _user(subscription.created_by)
     what = _lines(wish)
+    which = wish.what if wish.filter is None else str(subscription.id)
     return blocks.message(
         f"Subscribed: {' '.join(what)}",
         blocks.section(f"{bold('Subscribed')} to {bold(wish.shown)}, asked for by {by}.", *what),
         blocks.context(
             "Each event is one message, kept up to date; its notices follow in the thread. "
-            f"To stop: `/gwevent unsubscribe {escape(wish.what)}`"
+            f"To stop: `/gwevent unsubscribe {escape(which)}`"
         ),
     )
 
@@ -176,23 +217,74 @@ def subscribed(wish: Wish) -> Message:
 def already(subscription: Subscription) -> Message:
     """The answer where the channel has just this subscription."""
     by = _user(subscription.created_by)
-    return _short(f"This channel has {bold(subscription.wish.shown)} already, asked for by {by}.")
+    said = f"This channel has {bold(subscription.wish.shown)} already, asked for by {by}."
+    if subscription.paused_at is not None:
+        said += f" It is paused: `/gwevent resume {subscription.id}` lets it come again."
+    return _short(said)
+
+
+def edited(before: Subscription, after: Subscription) -> Message:
+    """After `edit`: what comes from now on."""
+    said = f"Subscription {after.id} was {bold(before.wish.shown)} and is {bold(after.wish.shown)} now."
+    if after.paused_at is not None:
+        said += " It stays paused."
+    return _short(" ".join([said, *_lines(after.wish)]))
+
+
+def paused(subscription: Subscription) -> Message:
+    """After `pause`."""
+    return _short(
+        f"Paused {bold(subscription.wish.shown)}: nothing comes of it, and threads get no replies, until"
+        f" `/gwevent resume {subscription.id}`."
+    )
+
+
+def resumed(subscription: Subscription) -> Message:
+    """After `resume`."""
+    said = f"{bold(subscription.wish.shown)} comes again; what came meanwhile isn't posted."
+    return _short(" ".join([said, *_lines(subscription.wish)]))
+
+
+def no_such_number(number: str, subscriptions: Sequence[Subscription]) -> Message:
+    """Where a channel has no subscription of that number."""
+    if not subscriptions:
+        return none()
+    has = ", ".join(f"{s.id} ({bold(s.wish.shown)})" for s in subscriptions)
+    return _short(f"This channel has no subscription {escape(plain(number))}; it has {has}.")
 
 
 def listed(subscriptions: Sequence[Subscription]) -> Message:
     """All subscriptions of one channel, with what keeps them from being delivered."""
     if not subscriptions:
         return none()
-    lines: list[str] = []
-    for subscription in subscriptions:
-        by = _user(subscription.created_by)
-        since = escape(f"since {subscription.created_at.astimezone(UTC):%Y-%m-%d}")
-        lines.append(f"{bold(subscription.wish.shown)} · {since} · by {by}")
-        lines += _lines(subscription.wish)
-        if subscription.problem is not None:
-            lines.append(f"{bold('Nothing can be posted')}: {escape(plain(subscription.problem))}")
+    sections: list[Block] = []
+    left = _LISTED_MAX
+    for subscription in subscriptions[:_LISTED_MOST]:
+        section = blocks.section(*_about(subscription))
+        left -= width(section["text"]["text"])
+        if left < 0:
+            break
+        sections.append(section)
+    rest = len(subscriptions) - len(sections)
+    if rest:
+        numbers = ", ".join(str(s.id) for s in subscriptions[len(sections) :])
+        sections.append(blocks.context(escape(f"And {rest} more, too long to list: {numbers}")))
     words = ", ".join(subscription.wish.shown for subscription in subscriptions)
-    return blocks.message(f"This channel's subscriptions: {words}", blocks.section(*lines))
+    return blocks.message(f"This channel's subscriptions: {words}", *sections)
+
+
+def _about(subscription: Subscription) -> list[str]:
+    """One subscription with its number, for mrkdwn texts."""
+    by = _user(subscription.created_by)
+    since = escape(f"since {subscription.created_at.astimezone(UTC):%Y-%m-%d}")
+    lines = [f"{subscription.id}. {bold(subscription.wish.shown)} · {since} · by {by}"]
+    if subscription.paused_at is not None:
+        when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        lines.append(f"{bold('Paused')} since {when}: `/gwevent resume {subscription.id}`")
+    lines += _lines(subscription.wish)
+    if subscription.problem is not None:
+        lines.append(f"{bold('Nothing can be posted')}: {escape(plain(subscription.problem))}")
+    return lines
 
 
 def removed(wishes: Sequence[Wish]) -> Message:

@@ -15,6 +15,13 @@ def _order(notice: Notice) -> tuple[object, ...]:
     return (notice.time_created, stage)
 
 
+def _standing(notices: list[Notice]) -> list[Notice]:
+    sent = [notice for notice in notices if not notice.assembled]
+    facts = any(notice.event is not None for notice in sent)
+    gone = any(notice.retraction for notice in sent)
+    return [n for n in notices if not n.assembled or not (gone if n.event is None else facts)]
+
+
 @dataclass(frozen=True, slots=True)
 class Superevent:
     """All that was received of one superevent, in order of `time_created`; at least one notice."""
@@ -26,12 +33,13 @@ class Superevent:
     def of(notices: Iterable[Notice]) -> Superevent:
         """Build it from the notices of one id, in any order; repeats by key count once.
 
-        Raises ValueError if there is none, or if ids differ.
+        What was put together from an archive stands only until the notice itself is known. Raises
+        ValueError if there is none, or if ids differ.
         """
         unique: dict[tuple[object, ...], Notice] = {}
         for notice in notices:
             unique.setdefault(notice.key, notice)
-        ordered = sorted(unique.values(), key=_order)
+        ordered = sorted(_standing(list(unique.values())), key=_order)
         ids = {notice.superevent_id for notice in ordered}
         if len(ids) != 1:
             raise ValueError(f"A superevent needs the notices of one id, not of {len(ids)}.")

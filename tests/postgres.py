@@ -76,7 +76,7 @@ def _running(folder: Path) -> Iterator[str]:
     log = (folder / "log").open("wb")
     # The shell ends the server when its input does, however this process ends.
     keeper = subprocess.Popen(
-        ["/bin/sh", "-c", f"{command} & read -r _; kill -QUIT $!; wait"],
+        ["/bin/sh", "-c", f"{command} & read -r _; kill -QUIT $!; wait; rm -rf {shlex.quote(str(folder))}"],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
@@ -116,9 +116,13 @@ def _binaries(folder: Path, user: dict[str, object]) -> Path:
         except PermissionError:
             reachable = False
         if not reachable:
-            shutil.copytree(binaries.parent, folder / "programs", symlinks=True)
-            subprocess.run(["chmod", "-R", "a+rX", folder / "programs"], check=True)
-            binaries = folder / "programs" / "bin"
+            package, copy = binaries.parents[1], folder / "programs"
+            # The libraries that the wheel brings lie beside its package.
+            for part in (package, package.with_name(f"{package.name}.libs")):
+                if part.is_dir():
+                    shutil.copytree(part, copy / part.name, symlinks=True)
+            subprocess.run(["chmod", "-R", "a+rX", copy], check=True)
+            binaries = copy / binaries.relative_to(package.parent)
     if _run([binaries / "postgres", "--version"], folder, user).returncode:
         raise NoServer(f"{binaries / 'postgres'} doesn't run here")
     return binaries

@@ -17,7 +17,7 @@ from bot.sandbox.web_api import METHODS
 from bot.slack import listeners
 
 ROOT = Path(__file__).resolve().parents[1]
-OPTIONAL = {"channels:history", "groups:history"}
+OPTIONAL = {"channels:history", "groups:history", "users:read"}
 """Scopes that the manifest names in a comment only."""
 
 LIMITS = {
@@ -123,8 +123,10 @@ SCOPE_OF_METHOD = {
     "files.completeUploadExternal": {"files:write"},
     "files.delete": {"files:write"},
     "files.getUploadURLExternal": {"files:write"},
-    "conversations.history": OPTIONAL,
-    "conversations.replies": OPTIONAL,
+    "conversations.history": {"channels:history", "groups:history"},
+    "conversations.members": {"channels:read", "groups:read"},
+    "conversations.replies": {"channels:history", "groups:history"},
+    "users.info": {"users:read"},
     # An app-level token's own scope, connections:write: no bot scope.
     "apps.connections.open": set[str](),
     "api.test": set[str](),

@@ -53,12 +53,16 @@ HAND_MADE = "MS181101ab"
 
 _TIME = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[Tt ](?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))?"
-    r" ?(?P<zone>[Zz]|UTC|[+-]\d\d:?\d\d)?"
+    r" ?(?P<zone>[Zz]|UTC|[+-]\d\d:?\d\d)?",
+    re.ASCII,
 )
+_BLANKS = b" \t\n\r\v\f"
 _ROUNDING = 1e-3
 _MAX_DEPTH = 20
 _MAX_TEXT = 4096
 _MAX_NAME = 64
+_MOST_NAMES = 50
+"""Classes, properties, instruments, addresses: of more the first, for each is said in every message."""
 
 
 def decode(body: bytes) -> Notice:
@@ -104,7 +108,7 @@ def notice_of(record: Record) -> Notice:
         superevent_id=superevent_id,
         alert_type=alert_type,
         time_created=time_created,
-        urls={name: url for name, url in _mapping(published.get("urls")).items() if isinstance(url, str)},
+        urls=_urls(published.get("urls")),
         event=event,
         external=_external(record, published, gw_map, turned=_turned(superevent_id, time_created)),
         localization=localization,
@@ -202,7 +206,7 @@ def _map_bytes(given: object) -> bytes:
     if not isinstance(given, str):
         raise UnreadableMap("The map is neither bytes nor base64 text.")
     try:
-        return base64.b64decode("".join(given.split()), validate=True)
+        return base64.b64decode(given.encode("ascii").translate(None, _BLANKS), validate=True)
     except (binascii.Error, ValueError):
         raise UnreadableMap("The map isn't valid base64.") from None
 
@@ -211,7 +215,7 @@ def _published(record: Record) -> dict[str, Any]:
     """Return the record as JSON values, without its maps."""
     maps = {"event": "skymap", "external_coinc": "combined_skymap"}
     return {
-        _text(str(key)): _plain(
+        _text(str(key)[:_MAX_TEXT]): _plain(
             {name: field for name, field in value.items() if name != maps[key]}
             if key in maps and isinstance(value, Mapping)
             else value
@@ -236,7 +240,7 @@ def _plain(value: object, depth: int = 0) -> Any:
         case Mapping() | list() | tuple() if depth >= _MAX_DEPTH:
             return "(nested too deeply)"
         case Mapping():
-            return {_text(str(key)): _plain(inner, depth + 1) for key, inner in value.items()}
+            return {_text(str(key)[:_MAX_TEXT]): _plain(inner, depth + 1) for key, inner in value.items()}
         case list() | tuple():
             return [_plain(inner, depth + 1) for inner in value]
         case _:
@@ -253,6 +257,11 @@ def _mapping(given: object) -> Mapping[str, Any]:
     return given if isinstance(given, Mapping) else {}
 
 
+def _urls(given: object) -> dict[str, str]:
+    pairs = list(_mapping(given).items())[:_MOST_NAMES]
+    return {name: url for name, url in pairs if isinstance(url, str)}
+
+
 def _name(given: object) -> str:
     return given.strip() if isinstance(given, str) else ""
 
@@ -267,7 +276,7 @@ def _instruments(given: object) -> tuple[str, ...]:
     names = given.split(",") if isinstance(given, str) else given
     if not isinstance(names, list):
         return ()
-    return tuple(name.strip() for name in names if isinstance(name, str) and name.strip())
+    return tuple(name.strip() for name in names if isinstance(name, str) and name.strip())[:_MOST_NAMES]
 
 
 def _number(given: object, low: float = -math.inf) -> float | None:
@@ -286,7 +295,7 @@ def _probability(given: object) -> float | None:
 
 
 def _probabilities(given: object) -> dict[str, float]:
-    read = {name: _probability(value) for name, value in _mapping(given).items()}
+    read = {name: _probability(value) for name, value in list(_mapping(given).items())[:_MOST_NAMES]}
     return {name: value for name, value in read.items() if value is not None}
 
 

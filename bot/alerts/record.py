@@ -20,6 +20,10 @@ Record = Mapping[str, Any]
 MAX_PAYLOAD = 16 * 2**20
 """Bytes that a payload may have, packed or unpacked: seven times the largest notice seen."""
 
+MAX_VALUES = 50_000
+"""Values that a payload may hold, a hundred times the fullest notice's. Each costs memory whatever its bytes:
+unlimited, a few kilobytes, deflated, made 1.7 GB of records of one byte each."""
+
 AVRO_MAGIC = b"Obj\x01"
 
 _CONTAINER_HEADER = fastavro.parse_schema(
@@ -33,6 +37,7 @@ _CONTAINER_HEADER = fastavro.parse_schema(
         ],
     }
 )
+_TOO_MANY = f"The payload holds more than {MAX_VALUES:,} values, and a notice has a few hundred."
 _MAX_SCHEMA_NODES = 1000
 _MAX_SCHEMA_DEPTH = 20
 
@@ -104,6 +109,9 @@ def salvage_id(body: bytes) -> str | None:
 
 
 def _json(body: bytes) -> object:
+    # Every value but the first stands behind a comma or opens what it is in.
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise UndecodablePayload(_TOO_MANY)
     try:
         return json.loads(body)
     except UnicodeDecodeError:
@@ -119,7 +127,7 @@ def _json(body: bytes) -> object:
 
 def _avro(body: bytes) -> object:
     # fastavro.reader unpacks a block whatever it expands to, so the container is taken apart here.
-    stream = io.BytesIO(body)
+    stream = _Metered(body)
     header = _read(stream, _CONTAINER_HEADER)
     schema = _schema(header["meta"].get("avro.schema", b""))
     count, size = _read(stream, "long"), _read(stream, "long")
@@ -128,7 +136,7 @@ def _avro(body: bytes) -> object:
     block, sync = stream.read(max(size, 0)), stream.read(len(header["sync"]))
     if len(block) != size or sync != header["sync"] or stream.read(1):
         raise UndecodablePayload("The payload's Avro isn't one whole block.")
-    return _read(io.BytesIO(_unpack(block, header["meta"].get("avro.codec", b"null"))), schema)
+    return _read(_Metered(_unpack(block, header["meta"].get("avro.codec", b"null"))), schema)
 
 
 def _schema(text: bytes) -> Any:
@@ -136,16 +144,30 @@ def _schema(text: bytes) -> Any:
         schema = json.loads(text)
     except (ValueError, RecursionError):
         raise UndecodablePayload("The payload's Avro schema isn't JSON.") from None
-    _check_schema(schema)
+    _tame(schema)
     try:
         return fastavro.parse_schema(schema)
     except _AVRO_ERRORS as error:
         raise UndecodablePayload(f"The payload's Avro schema is none ({type(error).__name__}).") from None
 
 
-def _read(stream: io.BytesIO, schema: Any) -> Any:
+class _Metered(io.BytesIO):
+    """Bytes that are given out in so many pieces; fastavro takes at least one for each value."""
+
+    _left = MAX_VALUES
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise UndecodablePayload(_TOO_MANY)
+        return super().read(size)
+
+
+def _read(stream: _Metered, schema: Any) -> Any:
     try:
         return fastavro.schemaless_reader(stream, schema, None)
+    except UndecodablePayload:
+        raise
     except _AVRO_ERRORS as error:
         raise UndecodablePayload(f"The payload's Avro is mangled ({type(error).__name__}).") from None
 
@@ -164,9 +186,10 @@ def _unpack(block: bytes, codec: bytes) -> bytes:
     return unpacked
 
 
-def _check_schema(schema: object) -> None:
+def _tame(schema: object) -> None:
     """Refuse a schema with which few bytes could make many values, or that refers to itself.
 
+    Decimals become the bytes that they are: to convert one of megabytes takes hours, and no notice has any.
     Nested references are followed; fastavro would do so on the C stack, or build what they multiply to.
     """
     named: dict[str, object] = {}
@@ -177,6 +200,8 @@ def _check_schema(schema: object) -> None:
         nodes += 1
         if nodes > _MAX_SCHEMA_NODES or depth > _MAX_SCHEMA_DEPTH:
             raise UndecodablePayload("The payload's Avro schema is larger than any notice's.")
+        if isinstance(schema, dict) and schema.get("logicalType") == "decimal":
+            del schema["logicalType"]
         match schema:
             case str() if (name := _last(schema)) in named:
                 walk(named[name], depth + 1, repeated)

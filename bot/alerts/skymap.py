@@ -182,7 +182,8 @@ def _skymap(table: Table, uniq: Integers, density: Floats) -> SkyMap:
         instruments=_instruments(table.header),
         creator=_text(table.header, "CREATOR"),
     )
-    total = float(skymap.probability.sum())
+    with np.errstate(over="ignore"):
+        total = float(skymap.probability.sum())
     if not abs(total - 1) <= _SUM_TOLERANCE:
         raise UnreadableMap(f"The map's probabilities add up to {total:.4g}, not to 1.")
     for array in (uniq, order, ipix, density, by_position, by_density, distmu, distsigma, distnorm):

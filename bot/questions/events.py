@@ -1,34 +1,78 @@
-"""The event that a question is about."""
+"""The event that a question is about: from the store, else from GraceDB."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from bot.gracedb.archive import Archive
+from bot.gracedb.client import GraceDbError
 from bot.store.store import Store
 from formatters.notice import Category
 from formatters.superevent import Superevent
 
+LOOKED_UP_AGAIN = timedelta(hours=1)
+"""What is known from GraceDB alone may have changed there after this."""
+
 
 class NoSuchEvent(LookupError):
-    """Nothing was received of the event that was asked about."""
+    """Nothing is known of the event that was asked about."""
 
-    def __init__(self, superevent_id: str) -> None:
+    def __init__(self, superevent_id: str, looked_up: str | None = None) -> None:
         super().__init__(superevent_id)
         self.superevent_id = superevent_id
+        self.looked_up = looked_up
+        """Why GraceDB has nothing either, in one sentence; None if it wasn't asked."""
 
 
-async def named_or_newest(store: Store, superevent_id: str | None) -> tuple[Superevent | None, str | None]:
-    """The event of this id, else the newest real one, else the newest mock with a sentence that says so.
+class Events:
+    """Finds the event that a question is about."""
 
-    None where nothing was received at all. Raises NoSuchEvent, StoreUnavailable.
-    """
-    if superevent_id is not None:
-        superevent = await store.superevent(superevent_id)
-        if superevent is None:
-            raise NoSuchEvent(superevent_id)
-        return superevent, None
-    real = await store.newest(category=Category.REAL)
-    if real:
-        return real[0], f"No event was named; {real[0].superevent_id} is the newest."
-    mock = await store.newest(category=Category.MOCK)
-    if mock:
-        return mock[0], f"No real event was received yet; {mock[0].superevent_id} is the newest mock."
-    return None, None
+    def __init__(self, store: Store, archive: Archive | None, clock: Callable[[], datetime]) -> None:
+        """`archive` None: only what was received is known."""
+        self._store = store
+        self._archive = archive
+        self._clock = clock
+
+    async def of(self, superevent_id: str) -> Superevent:
+        """All that is known of an event; what was never received is looked up, which may take seconds.
+
+        Raises NoSuchEvent, StoreUnavailable.
+        """
+        known = await self._store.superevent(superevent_id)
+        if self._archive is None or (known is not None and not await self._is_stale(known, self._archive)):
+            if known is None:
+                raise NoSuchEvent(superevent_id)
+            return known
+        try:
+            found = await self._store.superevent(await self._archive.look_up(superevent_id))
+        except GraceDbError as error:
+            if known is not None:
+                return known
+            raise NoSuchEvent(superevent_id, str(error)) from None
+        if found is None:
+            raise NoSuchEvent(superevent_id, "What GraceDB has of it can't be read.")
+        return found
+
+    async def named_or_newest(self, superevent_id: str | None) -> tuple[Superevent | None, str | None]:
+        """The event of this id, else the newest real one, else the newest mock with a sentence that says so.
+
+        None where nothing was received at all. Raises NoSuchEvent, StoreUnavailable.
+        """
+        if superevent_id is not None:
+            return await self.of(superevent_id), None
+        real = await self._store.newest(category=Category.REAL)
+        if real:
+            return real[0], f"No event was named; {real[0].superevent_id} is the newest."
+        mock = await self._store.newest(category=Category.MOCK)
+        if mock:
+            return mock[0], f"No real event was received yet; {mock[0].superevent_id} is the newest mock."
+        return None, None
+
+    async def _is_stale(self, known: Superevent, archive: Archive) -> bool:
+        """Whether GraceDB may by now know more of an event that is known from it alone."""
+        if any(notice.archive is None for notice in known.notices):
+            return False
+        return await archive.may_know_more(
+            known.superevent_id, known.notices[0].time_created, LOOKED_UP_AGAIN
+        )

@@ -12,8 +12,7 @@ from bot.alerts.position import COSMOLOGY, luminosity_distance, places
 from bot.alerts.skymap import SkyMap
 from bot.filters import UnknownWord
 from bot.maps import StoredMaps
-from bot.questions.events import named_or_newest
-from bot.store.store import Store
+from bot.questions.events import Events
 from formatters import help as helping
 from formatters import position
 from formatters.message import Message
@@ -52,8 +51,8 @@ class Asked:
 class Positions:
     """Answers `check`."""
 
-    def __init__(self, store: Store, maps: StoredMaps) -> None:
-        self._store = store
+    def __init__(self, events: Events, maps: StoredMaps) -> None:
+        self._events = events
         self._maps = maps
 
     async def answer(self, text: str) -> Message:
@@ -63,7 +62,7 @@ class Positions:
         """
         # A redshift brings in a module that takes a second to load.
         asked = await asyncio.to_thread(understand, text)
-        superevent, introduction = await named_or_newest(self._store, asked.superevent_id)
+        superevent, introduction = await self._events.named_or_newest(asked.superevent_id)
         if superevent is None:
             return helping.complaint("No event was received yet.")
         several = len(asked.targets) > 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.filters import UnknownWord
 from bot.observatories import UnknownSite, find_site, folded, known_site, near
+from bot.questions.events import Events
 from bot.store.sites import Sites, TooManySites
 from bot.store.store import Store
 from bot.visibility import Visibilities
@@ -54,15 +54,24 @@ class Visibility:
     """Answers what is visible, and keeps the sites of channels."""
 
     def __init__(
-        self, store: Store, visibilities: Visibilities, sites: Sites, clock: Callable[[], datetime]
+        self,
+        store: Store,
+        events: Events,
+        visibilities: Visibilities,
+        sites: Sites,
+        clock: Callable[[], datetime],
     ) -> None:
         self._store = store
+        self._events = events
         self._visibilities = visibilities
         self._sites = sites
         self._clock = clock
 
     async def visible(self, rest: str, asker: Asker | None) -> Message:
-        """What sites, those named or the channel's own, can observe of an event tonight. Raises Nonsense."""
+        """What sites, those named or the channel's own, can observe of an event tonight.
+
+        Raises Nonsense, NoSuchEvent.
+        """
         own = ChannelSites()
         if asker is not None:
             own = await self._sites.of_channel(asker.team_id, asker.channel_id)
@@ -78,10 +87,7 @@ class Visibility:
             )
         if superevent_id is None:
             return await self._newest(sites, own.conditions)
-        superevent = await self._store.superevent(superevent_id)
-        if superevent is None:
-            return helping.no_such_event(superevent_id, await self._near(superevent_id))
-        return await self._of(superevent, sites, own.conditions)
+        return await self._of(await self._events.of(superevent_id), sites, own.conditions)
 
     async def sites(self, rest: str, asker: Asker | None) -> Message:
         """The channel's sites, after whatever change is asked for. Raises Nonsense."""
@@ -146,11 +152,6 @@ class Visibility:
         if tonight is None:
             return helping.complaint(f"The sky map of {name} isn't kept any more.")
         return visibility.message(superevent, tonight)
-
-    async def _near(self, asked: str) -> list[str]:
-        known = {name.casefold(): name for name in await self._store.ids()}
-        alike = difflib.get_close_matches(asked.casefold(), known, n=3, cutoff=0.75)
-        return [known[name] for name in alike]
 
 
 def _event(text: str) -> tuple[str | None, str]:

@@ -32,6 +32,8 @@ def _face(call: Call, user: User) -> Json:
         "tz_label": "Coordinated Universal Time",
         "tz_offset": 0,
         "profile": {"real_name": user.real_name, "display_name": user.name},
+        "is_admin": user.is_admin,
+        "is_owner": False,
         "is_bot": user.is_bot,
         "is_app_user": False,
     }

@@ -41,6 +41,7 @@ class User:
     name: str
     real_name: str
     is_bot: bool = False
+    is_admin: bool = False
     avatar: str | None = None
 
 

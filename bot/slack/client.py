@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.slack.errors import (
     BLOCKS_REFUSED,
     METADATA_REFUSED,
+    ChannelOutOfReach,
     FileNotReady,
     SlackFailure,
     Unavailable,
@@ -35,8 +36,10 @@ READING = frozenset(
     {
         "chat.getPermalink",
         "conversations.history",
+        "conversations.members",
         "conversations.replies",
         "files.getUploadURLExternal",
+        "users.info",
     }
 )
 """Methods whose arguments Slack doesn't take as JSON."""
@@ -145,6 +148,28 @@ class SlackClient:
             log.warning("no_permalink", reason=failure.reason, channel=channel)
             return None
         return str(data["permalink"]) if data.get("permalink") else None
+
+    async def is_member(self, channel: str, user: str) -> bool:
+        """Whether a person is in a channel; False where the channel isn't to be seen."""
+        query: dict[str, Any] = {"channel": channel, "limit": 1_000}
+        cursor = ""
+        while True:
+            try:
+                data = await self._call(
+                    "conversations.members", query | ({"cursor": cursor} if cursor else {})
+                )
+            except ChannelOutOfReach:
+                return False
+            if user in data.get("members", []):
+                return True
+            cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return False
+
+    async def is_admin(self, user: str) -> bool:
+        """Whether a person is an admin or an owner of the workspace."""
+        found = (await self._call("users.info", {"user": user})).get("user") or {}
+        return found.get("is_admin") is True or found.get("is_owner") is True
 
     async def upload(self, png: bytes, name: str, title: str, alt_text: str) -> str:
         """Upload a picture that no channel shows by itself; return the file's id.

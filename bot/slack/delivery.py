@@ -120,9 +120,11 @@ class DeliveryWorker:
         await _patiently(self._share, "share")
         await _patiently(self._ledger.recover, "recover")
         sharing = asyncio.create_task(self._keep_sharing())
-        sharing.add_done_callback(_complain)
         try:
             while not self._stopping:
+                if sharing.done():
+                    # Never by itself: without a sign of life this worker would be of no use.
+                    sharing.result()
                 self._wake.clear()
                 try:
                     if self._shared_for != set(self._clients):

@@ -11,16 +11,24 @@ class SourceConfigError(Exception):
     """A source can't be set up as the settings say; its text is one sentence for a person."""
 
 
+LIVE_SOURCES = ("hopskotch", "gcn")
+"""The brokers' sources."""
+GRACEDB = "gracedb"
+"""The source of what was looked up in GraceDB."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a payload came from."""
 
     source: str
-    """"hopskotch", "gcn", "file"."""
+    """"hopskotch", "gcn", "file", "gracedb"."""
     detail: str
     """For the log: topic, partition and offset, or a file's name."""
     live: bool
     """Whether it may open root messages (law 2): the broker, the demo, `replay --post`."""
+    archive: str | None = None
+    """The archive it was looked up in, as people call it; None for what a source or a file brought."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.routing import CancelRoot, Edit, Intent, Mention, Occasion, OpenRoot, Reply, RootState, Thread
+from bot.routing import (
+    AskTheMap,
+    CancelRoot,
+    Edit,
+    Intent,
+    Mention,
+    Occasion,
+    OpenRoot,
+    Reply,
+    RootState,
+    Thread,
+)
 from bot.store import schema
 from bot.store.ledger import Kind, PictureState, Priority, State, delivery_row
 from formatters.superevent import Superevent
@@ -96,6 +107,9 @@ async def apply(
     await connection.execute(
         update(_t).where(_t.c.superevent_id == superevent_id).values(wanted_revision=_t.c.wanted_revision + 1)
     )
+    if AskTheMap() in intents:
+        row = {"notice_id": notice_id, "superevent_id": superevent_id, "picture": picture, "created_at": now}
+        await connection.execute(insert(schema.undecided).values(row))
     roots = [i for i in intents if isinstance(i, OpenRoot)]
     await _open_roots(connection, roots, superevent_id, notice_id, now)
     cancelled = [i.thread_id for i in intents if isinstance(i, CancelRoot)]
@@ -124,6 +138,33 @@ async def apply(
         await _ask_for_pictures(connection, teams, superevent_id, notice_id, now)
     due = now + PICTURE_WITHIN if picture else None
     await want_edits(connection, edited, now, notice_id=notice_id, not_before=due, priority=edit)
+
+
+async def apply_decided(
+    connection: AsyncConnection,
+    intents: Sequence[Intent],
+    superevent: Superevent,
+    notice_id: int,
+    now: datetime,
+    *,
+    picture: bool,
+) -> None:
+    """Write into the ledger what the map decided, after what `apply` did for the same notice."""
+    superevent_id = superevent.superevent_id
+    roots = [i for i in intents if isinstance(i, OpenRoot)]
+    await _open_roots(connection, roots, superevent_id, notice_id, now)
+    places = await _places(connection, superevent_id)
+    made = set(
+        (await connection.execute(select(_m.c.thread_id).where(_m.c.notice_id == notice_id))).scalars()
+    )
+    fresh = [i for i in intents if not (isinstance(i, Mention) and i.thread_id in made)]
+    await _mention(connection, fresh, places, notice_id, now)
+    if picture:
+        pictures = schema.pictures
+        drawn = select(pictures.c.team_id).where(pictures.c.notice_id == notice_id)
+        teams = {root.team_id for root in roots} - set((await connection.execute(drawn)).scalars())
+        if teams:
+            await _ask_for_pictures(connection, teams, superevent_id, notice_id, now)
 
 
 async def _mention(

@@ -67,6 +67,10 @@ superevents = Table(
     # What `latest` and `recent` choose and sort by, so that they needn't read every notice.
     Column("group_name", String(32)),
     Column("event_time", UtcDateTime, nullable=False),
+    # What filters ask of it, as JSON, and the revision that this is of: an older version of gwevent counts
+    # on without it. Null where nothing but a retraction is known.
+    Column("traits", Text),
+    Column("traits_revision", Integer),
     Index("ix_superevents_category_event_time", "category", "event_time"),
 )
 
@@ -90,6 +94,14 @@ payloads = Table(
     metadata,
     Column("notice_id", ForeignKey("notices.id"), primary_key=True),
     Column("body", LargeBinary, nullable=False),
+)
+
+gracedb_lookups = Table(
+    "gracedb_lookups",
+    metadata,
+    # No foreign key: it is remembered too of those of which nothing could be stored.
+    Column("superevent_id", String(64), primary_key=True),
+    Column("looked_up_at", UtcDateTime, nullable=False),
 )
 
 quarantine = Table(
@@ -126,6 +138,8 @@ subscriptions = Table(
     Column("created_at", UtcDateTime, nullable=False),
     # In force only once its confirmation stands in the channel.
     Column("confirmed_at", UtcDateTime),
+    # Nothing comes from then on, until it is null again.
+    Column("paused_at", UtcDateTime),
     UniqueConstraint("team_id", "channel_id", "words"),
     # Never a number twice: threads and deliveries remember which subscription they came from.
     sqlite_autoincrement=True,
@@ -148,6 +162,17 @@ threads = Table(
     Column("root_fixed", Boolean, nullable=False),
     UniqueConstraint("team_id", "channel_id", "superevent_id"),
     sqlite_autoincrement=True,
+)
+
+# Notices of which some channels' filters ask the map; gone once it has answered.
+undecided = Table(
+    "undecided",
+    metadata,
+    Column("notice_id", ForeignKey("notices.id"), primary_key=True),
+    Column("superevent_id", ForeignKey("superevents.superevent_id"), nullable=False, index=True),
+    # Whether the map is to be drawn too, where anything is posted.
+    Column("picture", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
 )
 
 deliveries = Table(
@@ -227,33 +252,6 @@ pictures = Table(
     sqlite_autoincrement=True,
 )
 
-channel_sites = Table(
-    "channel_sites",
-    metadata,
-    Column("team_id", String(32), primary_key=True),
-    Column("channel_id", String(32), primary_key=True),
-    # The name as it is compared, so that no channel has the same site twice.
-    Column("folded", String(64), primary_key=True),
-    # Counts up in a channel: its sites are listed as they were added.
-    Column("ordinal", Integer, nullable=False),
-    Column("name", String(64), nullable=False),
-    Column("latitude", Float, nullable=False),
-    Column("longitude", Float, nullable=False),
-    Column("height", Float, nullable=False),
-    Column("radio", Boolean, nullable=False),
-    Column("zone", String(64)),
-)
-
-channel_conditions = Table(
-    "channel_conditions",
-    metadata,
-    Column("team_id", String(32), primary_key=True),
-    Column("channel_id", String(32), primary_key=True),
-    # When something counts as observable, in degrees; a row exists where a channel chose for itself.
-    Column("altitude", Float, nullable=False),
-    Column("darkness", Float, nullable=False),
-)
-
 workers = Table(
     "workers",
     metadata,
@@ -289,4 +287,31 @@ operators = Table(
     # consumer alone doesn't know which workspace the channel is in.
     Column("team_id", String(32), primary_key=True),
     Column("channel_id", String(32), nullable=False),
+)
+
+channel_sites = Table(
+    "channel_sites",
+    metadata,
+    Column("team_id", String(32), primary_key=True),
+    Column("channel_id", String(32), primary_key=True),
+    # The name as it is compared, so that no channel has the same site twice.
+    Column("folded", String(64), primary_key=True),
+    # Counts up in a channel: its sites are listed as they were added.
+    Column("ordinal", Integer, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("latitude", Float, nullable=False),
+    Column("longitude", Float, nullable=False),
+    Column("height", Float, nullable=False),
+    Column("radio", Boolean, nullable=False),
+    Column("zone", String(64)),
+)
+
+channel_conditions = Table(
+    "channel_conditions",
+    metadata,
+    Column("team_id", String(32), primary_key=True),
+    Column("channel_id", String(32), primary_key=True),
+    # When something counts as observable, in degrees; a row exists where a channel chose for itself.
+    Column("altitude", Float, nullable=False),
+    Column("darkness", Float, nullable=False),
 )

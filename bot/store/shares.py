@@ -30,8 +30,10 @@ SETTLED = timedelta(seconds=3)
 """What is free for so long is taken by whoever sees it, even if that is more than its part."""
 
 PURGE = "*purge"
-"""The duty of removing what is old; no workspace has such a name."""
-DUTIES = frozenset({PURGE})
+"""The duty of removing what is old. No workspace has such a name."""
+REPAIR = "*repair"
+"""The duty of filling gaps from GraceDB."""
+DUTIES = frozenset({PURGE, REPAIR})
 """What one of all processes does for all."""
 
 _w = schema.workers

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.filters import traits_of
 from bot.routing import Intent, Thread
+from bot.sources import GRACEDB
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
@@ -72,27 +74,32 @@ class Store:
         """Store a notice with its payload and what follows from it, in one transaction (law 3).
 
         The superevent is locked, so that two notices of one event that come at once are planned one after
-        the other. A repeat (same key) changes nothing. `picture` asks for one of its map, where anything is
-        posted. Raises StoreUnavailable.
+        the other. A repeat (same key) changes nothing; but where an archive was asked before the source
+        brought the notice, the source's takes its place, and is planned as new. `picture` asks for one of
+        its map, where anything is posted. Raises StoreUnavailable.
         """
         async with self._database.writing() as connection:
             revision = await _lock_superevent(connection, notice)
-            known = await _stored_notices(connection, notice.superevent_id)
+            known = await stored_notices(connection, notice.superevent_id)
             repeat = next(
                 (row for row in known if (row.alert_type, row.time_created) == notice.key[1:]), None
             )
-            if repeat is not None:
+            if repeat is not None and not _overtakes(notice, repeat.facts):
                 other = repeat.facts is not None and Notice.from_json(repeat.facts) != notice
                 # What is measured on a map may change with gwevent; the same bytes are the same notice.
                 conflict = other and await _payload(connection, repeat.id) != body
                 return Recorded(new=False, conflict=conflict, intents=0)
-            notice_id = await _insert_notice(connection, notice, body, origin, received_at)
-            history = [Notice.from_json(row.facts) for row in known if row.facts is not None]
+            if repeat is None:
+                notice_id = await _insert_notice(connection, notice, body, origin, received_at)
+            else:
+                notice_id = await _replace_notice(connection, repeat.id, notice, body, origin, received_at)
+            others = [row for row in known if row is not repeat and row.facts is not None]
+            history = [Notice.from_json(row.facts) for row in others]
             superevent = Superevent.of([*history, notice])
             await connection.execute(
                 update(schema.superevents)
                 .where(schema.superevents.c.superevent_id == notice.superevent_id)
-                .values(revision=revision + 1, **_summary(superevent))
+                .values(revision=revision + 1, **_summary(superevent, revision + 1))
             )
             threads = await threads_of(connection, notice.superevent_id)
             intents = plan(superevent, notice, threads, await subscriptions_in_force(connection))
@@ -203,7 +210,7 @@ class Store:
                 schema.superevents.c.superevent_id == superevent_id
             )
             revision = (await connection.execute(query)).scalar_one_or_none()
-            rows = await _stored_notices(connection, superevent_id)
+            rows = await stored_notices(connection, superevent_id)
         notices = [Notice.from_json(row.facts) for row in rows if row.facts is not None]
         return None if revision is None or not notices else (Superevent.of(notices), revision)
 
@@ -251,11 +258,22 @@ class Store:
             query = select(table.c.superevent_id).order_by(table.c.event_time.desc()).limit(limit)
             return list((await connection.execute(query)).scalars())
 
+    async def last_received(self, sources: Sequence[str]) -> datetime | None:
+        """When one of these sources ("hopskotch") brought a notice last; None if none ever did."""
+        table = schema.notices
+        brought = or_(*(table.c.origin.startswith(f"{source}:", autoescape=True) for source in sources))
+        async with self._database.reading() as connection:
+            query = select(table.c.received_at).where(brought).order_by(table.c.received_at.desc()).limit(1)
+            found: datetime | None = (await connection.execute(query)).scalar()
+        return found
+
     async def last_notice(self) -> Notice | None:
-        """The notice received last."""
+        """The notice received last; what was looked up in an archive wasn't received."""
         table = schema.notices
         async with self._database.reading() as connection:
-            query = select(table.c.facts).where(table.c.facts.is_not(None))
+            query = select(table.c.facts).where(
+                table.c.facts.is_not(None), table.c.origin.not_like(f"{GRACEDB}:%")
+            )
             facts = (
                 await connection.execute(
                     query.order_by(table.c.received_at.desc(), table.c.id.desc()).limit(1)
@@ -296,7 +314,7 @@ async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
         "superevent_id": notice.superevent_id,
         "category": notice.category.value,
         "revision": 0,
-        **_summary(Superevent.of([notice])),
+        **_summary(Superevent.of([notice]), 0),
     }
     if connection.dialect.name == "postgresql":
         # Another consumer may be making the same row: wait for it, and take what it made.
@@ -314,15 +332,18 @@ def _storable(words: str, limit: int | None = None) -> str:
     return words.replace("\0", "\N{REPLACEMENT CHARACTER}")[:limit]
 
 
-def _summary(superevent: Superevent) -> dict[str, object]:
-    event = superevent.event
+def _summary(superevent: Superevent, revision: int) -> dict[str, object]:
+    event, traits = superevent.event, traits_of(superevent)
     return {
+        "traits": None if traits is None else traits.to_json(),
+        "traits_revision": revision,
         "group_name": None if event is None else event.group[:32],
         "event_time": superevent.notices[0].time_created if event is None else event.time,
     }
 
 
-async def _stored_notices(connection: AsyncConnection, superevent_id: str) -> Sequence[Any]:
+async def stored_notices(connection: AsyncConnection, superevent_id: str) -> Sequence[Any]:
+    """The notices of a superevent (id, alert_type, time_created, facts) in the order of arrival."""
     table = schema.notices
     query = select(table.c.id, table.c.alert_type, table.c.time_created, table.c.facts)
     result = await connection.execute(
@@ -352,6 +373,33 @@ async def _insert_notice(
     )
     notice_id = _new_id(result.inserted_primary_key)
     await connection.execute(insert(schema.payloads).values(notice_id=notice_id, body=body))
+    return notice_id
+
+
+def _overtakes(notice: Notice, stored: str | None) -> bool:
+    """Whether a notice comes from a source, and its stored double only from an archive."""
+    if notice.archive is not None or stored is None:
+        return False
+    return Notice.from_json(stored).archive is not None
+
+
+async def _replace_notice(
+    connection: AsyncConnection,
+    notice_id: int,
+    notice: Notice,
+    body: bytes,
+    origin: str,
+    received_at: datetime,
+) -> int:
+    """Put the source's notice in the place of the archive's, under the same number."""
+    table, payloads = schema.notices, schema.payloads
+    await connection.execute(
+        update(table)
+        .where(table.c.id == notice_id)
+        .values(received_at=received_at, origin=origin[:255], facts=notice.to_json())
+    )
+    await connection.execute(delete(payloads).where(payloads.c.notice_id == notice_id))
+    await connection.execute(insert(payloads).values(notice_id=notice_id, body=body))
     return notice_id
 
 

@@ -6,14 +6,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import parse
+from bot.filters import UnknownWord, parse_stored
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
 from formatters.subscription import Subscription, Wish
+
+log = structlog.get_logger(__name__)
 
 UNSUBSCRIBED = "unsubscribed before it was posted"
 
@@ -25,9 +28,9 @@ class Subscriptions:
         self._database = database
 
     async def of_channel(self, team_id: str, channel_id: str) -> list[Subscription]:
-        """A channel's subscriptions that are in force, the oldest first."""
+        """A channel's subscriptions, paused ones too, the oldest first."""
         async with self._database.reading() as connection:
-            return await subscriptions_in_force(connection, (team_id, channel_id))
+            return await subscriptions_in_force(connection, (team_id, channel_id), paused=True)
 
     async def count(self) -> int:
         """How many are in force, in all workspaces."""
@@ -118,8 +121,50 @@ class Subscriptions:
             reason = (await connection.execute(why)).scalar()
         return str(reason or "unsubscribed meanwhile")
 
-    async def remove(self, team_id: str, channel_id: str, wish: Wish | None) -> list[Subscription]:
-        """End one subscription of a channel, or all (None); return those that were in force.
+    async def edit(
+        self, team_id: str, channel_id: str, number: int, wish: Wish, user_id: str
+    ) -> tuple[Subscription, Subscription] | None:
+        """Give one of a channel's subscriptions other words: (as it was, as it is); None if it has no such.
+
+        Who changed it stands for it from then on. Where another one has these words already, nothing is
+        changed, and that one is returned as it is.
+        """
+        table = schema.subscriptions
+        async with self._database.writing() as connection:
+            here = await subscriptions_in_force(connection, (team_id, channel_id), paused=True)
+            before = next((s for s in here if s.id == number), None)
+            if before is None:
+                return None
+            same = next((s for s in here if s.wish.words == wish.words), None)
+            if same is not None:
+                return before, same
+            # One that waits for its confirmation may have the same words: it is overtaken.
+            waiting = (table.c.team_id == team_id) & (table.c.channel_id == channel_id)
+            await connection.execute(delete(table).where(waiting, table.c.words == wish.words))
+            change = update(table).where(table.c.id == number)
+            await connection.execute(change.values(words=wish.words, created_by=user_id))
+            return before, replace(before, wish=wish, created_by=user_id)
+
+    async def pause(
+        self, team_id: str, channel_id: str, number: int, since: datetime | None
+    ) -> Subscription | None:
+        """Let nothing come of a channel's subscription from a moment on (None: let it come again).
+
+        None if the channel has no such subscription. What waits to be posted is posted.
+        """
+        async with self._database.writing() as connection:
+            here = await subscriptions_in_force(connection, (team_id, channel_id), paused=True)
+            found = next((s for s in here if s.id == number), None)
+            if found is None:
+                return None
+            table = schema.subscriptions
+            await connection.execute(update(table).where(table.c.id == number).values(paused_at=since))
+            return replace(found, paused_at=since)
+
+    async def remove(
+        self, team_id: str, channel_id: str, wish: Wish | None, number: int | None = None
+    ) -> list[Subscription]:
+        """End one subscription of a channel, or all (None and None); return those that were confirmed.
 
         A bare group means all that begin with it ("Burst" ends "Burst lowsig" too); one with switches means
         those too that ask for the same and mention somebody.
@@ -130,11 +175,13 @@ class Subscriptions:
         mine = (table.c.team_id == team_id) & (table.c.channel_id == channel_id)
         if wish is not None:
             mine &= _meant(wish)
+        if number is not None:
+            mine &= table.c.id == number
         async with self._database.writing() as connection:
             ended = [
                 s
-                for s in await subscriptions_in_force(connection, (team_id, channel_id))
-                if wish is None or _means(wish, s.wish)
+                for s in await subscriptions_in_force(connection, (team_id, channel_id), paused=True)
+                if (wish is None or _means(wish, s.wish)) and number in (None, s.id)
             ]
             await connection.execute(
                 delete(deliveries).where(
@@ -172,30 +219,38 @@ def _meant(wish: Wish) -> ColumnElement[bool]:
 
 
 async def subscriptions_in_force(
-    connection: AsyncConnection, channel: tuple[str, str] | None = None
+    connection: AsyncConnection, channel: tuple[str, str] | None = None, *, paused: bool = False
 ) -> list[Subscription]:
-    """All confirmed subscriptions (of one channel), with their channel's problem if it has one."""
+    """All confirmed subscriptions (of one channel), with their channel's problem if it has one.
+
+    `paused` says that paused ones are meant too.
+    """
     table, channels = schema.subscriptions, schema.channels
     same = (channels.c.team_id == table.c.team_id) & (channels.c.channel_id == table.c.channel_id)
     query = select(table, channels.c.problem).join(channels, same, isouter=True).order_by(table.c.id)
     query = query.where(table.c.confirmed_at.is_not(None))
+    if not paused:
+        query = query.where(table.c.paused_at.is_(None))
     if channel is not None:
         query = query.where(table.c.team_id == channel[0], table.c.channel_id == channel[1])
-    wishes: dict[str, Wish] = {}
     found = []
     for row in (await connection.execute(query)).all():
-        wish = wishes.get(row.words) or wishes.setdefault(row.words, parse(row.words))
-        found.append(_subscription(row, wish, row.problem))
+        try:
+            found.append(_subscription(row, row.problem))
+        except UnknownWord as error:
+            # Words of a newer gwevent, perhaps: one channel's mustn't withhold the alerts of all.
+            log.error("subscription_unreadable", id=row.id, reason=str(error))
     return found
 
 
-def _subscription(row: Any, wish: Wish | None = None, problem: str | None = None) -> Subscription:
+def _subscription(row: Any, problem: str | None = None) -> Subscription:
     return Subscription(
         id=row.id,
         team_id=row.team_id,
         channel_id=row.channel_id,
-        wish=wish or parse(row.words),
+        wish=parse_stored(row.words),
         created_by=row.created_by,
         created_at=row.created_at,
         problem=problem,
+        paused_at=row.paused_at,
     )

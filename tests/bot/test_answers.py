@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from bot import __version__
+from bot.alerts.decode import decode
+from bot.alerts.samples import bbh, bns, to_avro
 from bot.answers import Answers, Asker
 from bot.app import Rooms
 from bot.filters import parse
@@ -21,21 +25,14 @@ from bot.store.database import Database
 from formatters import plain
 from formatters.answer import SHARE
 from formatters.message import Message
-from tests.bot.house import MOCK, NOW, REAL, TEAM, Clock, made, subscribe, take
+from formatters.notice import Category, ExternalCoincidence, Notice
+from tests.bot.house import MOCK, NOW, REAL, TEAM, Clock, made, planner, subscribe, take
 
 ASKER = Asker(TEAM, "C1", "U0ASKER")
 
 
 def answers(rooms: Rooms, clock: Clock | None = None, sources: Sequence[SourceStatus] = ()) -> Answers:
-    now = clock or Clock()
-    return Answers(
-        rooms.store,
-        rooms.subscriptions,
-        rooms.ledger,
-        now,
-        visibility=rooms.visibility(now),
-        sources=lambda: list(sources),
-    )
+    return rooms.answers(clock or Clock(), sources=lambda: list(sources))
 
 
 async def said(rooms: Rooms, words: str, asker: Asker | None = None) -> str:
@@ -130,16 +127,16 @@ async def test_recent_takes_one_number_from_1_to_20(rooms: Rooms, number: str) -
 
 @pytest.mark.parametrize(
     "words",
-    ["subscribe mok", "unsubscribe x", "subscribe 3"],
+    ["subscribe frob", "unsubscribe x"],
 )
 async def test_wrong_words_get_one_sentence(rooms: Rooms, words: str) -> None:
     told = await said(rooms, words, ASKER)
-    assert "is none of CBC, Burst, all, mock, test, lowsig, notify." in told and "\n" not in told
+    assert "is none of CBC, Burst, all, mock, test, lowsig, notify, nor" in told and "\n" not in told
 
 
 @pytest.mark.parametrize(
     "words",
-    ["latest lowsig", "recent mock test", "recent ³", "recent five", "latest BNS", "latest CBC Burst"],
+    ["recent lowsig", "recent mock test", "recent ³", "recent five", "recent BNS", "recent CBC Burst"],
 )
 async def test_what_is_no_choice_gets_a_sentence(rooms: Rooms, words: str) -> None:
     _, _, rest = words.partition(" ")
@@ -285,3 +282,147 @@ async def test_the_age_of_an_event_is_told_at_the_clock(rooms: Rooms, clock: Clo
     await take(rooms, made(REAL))
     clock.now = NOW + timedelta(days=3)
     assert "3 d" in plain.render(await answers(rooms, clock).answer("recent", None))
+
+
+GRB = ExternalCoincidence(
+    observatory="Swift",
+    search="SubGRBTargeted",
+    gcn_notice_id=None,
+    ivorn=None,
+    time_difference=0.25,
+    time_coincidence_far=None,
+    time_sky_position_coincidence_far=1e-10,
+)
+
+
+async def story(rooms: Rooms) -> None:
+    """A BNS, a BBH of low significance, a burst, a coincidence, a mock BNS; one a day from the 20th."""
+    classes = {"BNS": 0.0, "NSBH": 0.0, "BBH": 0.9, "Terrestrial": 0.1}
+    await take(
+        rooms,
+        [
+            dated(made("S261120a"), 20),
+            dated(made("S261121b", classification=classes, significant=False), 21),
+            dated(made("S261122c", group="Burst", classification={}, properties={}), 22),
+            dated(replace(made("S261123d", far=3e-5), external=GRB), 23),
+            dated(made("MS261124e"), 24),
+        ],
+    )
+
+
+def dated(notice: Notice, day: int) -> Notice:
+    assert notice.event is not None
+    return replace(notice, event=replace(notice.event, time=datetime(2026, 11, day, 12, tzinfo=UTC)))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("search", ["S261123d", "S261122c", "S261121b", "S261120a"]),
+        ("search BNS", ["S261123d", "S261120a"]),
+        ("search lowsig", ["S261121b"]),
+        ("search BNS mock", ["MS261124e"]),
+        ("search not BNS", ["S261121b"]),
+        ("search far<1/yr CBC", ["S261123d", "S261121b", "S261120a"]),
+        ("search since 2026-11-21 CBC until 2026-11-22", ["S261121b"]),
+        ("search since 2026-11-23", ["S261123d"]),
+        ("search until 2025", []),
+        ("search near 1 2 3deg", []),
+        ("latest BNS far<1/100yr", ["S261123d"]),
+        ("latest lowsig", ["S261121b"]),
+        ("latest BNS mock", ["MS261124e"]),
+        ("latest type=UPDATE", []),
+        ("test CBC BNS>0.5", ["S261123d", "S261120a"]),
+        ("test CBC lowsig", ["S261123d", "S261121b", "S261120a"]),
+        ("test BNS mock notify @here", ["MS261124e", "S261123d", "S261120a"]),
+    ],
+)
+async def test_choosing_with_any_filter(rooms: Rooms, words: str, expected: list[str]) -> None:
+    await story(rooms)
+    message = await answers(rooms).answer(words, ASKER)
+    assert re.findall(r"\bM?S2611\d\d\w\b", message.text) == expected
+    assert shares(message) == [words]
+    joint = "S261123d" in expected and "far" in words
+    assert ("by its joint FAR, 1 per 317 yr" in plain.render(message)) is joint
+
+
+async def test_only_the_newest_maps_are_asked_and_that_is_said(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.questions.choosing.MAPS_ASKED", 1)
+    for record in (bns(NOW)[0], bbh(NOW)[0]):
+        body = to_avro(record)
+        assert (await rooms.store.record(decode(body), body, "test:1", NOW, planner())).new
+    told = await said(rooms, "search near 10 10 180deg")
+    assert told.startswith("1 of 2 events fits near 10 10 180deg>0.1")
+    assert told.endswith(
+        "For 2 events the sky map decides; only the newest 1 were asked, the rest aren't counted."
+    )
+    none = await said(rooms, "latest near 10 10 180deg<0.5")
+    assert none.endswith("(Of 2 events the map decides; only the newest 1 were asked.)")
+
+
+async def test_traits_that_an_older_version_left_out_are_written(rooms: Rooms) -> None:
+    await story(rooms)
+    before = await rooms.past.traits([Category.REAL, Category.MOCK])
+    async with rooms.database.writing() as connection:
+        await connection.execute(text("UPDATE superevents SET traits = NULL, traits_revision = NULL"))
+        await connection.execute(text("UPDATE superevents SET traits_revision = 7 WHERE category = 'mock'"))
+    assert await rooms.past.traits([Category.REAL, Category.MOCK]) == before
+    assert [traits.superevent_id for traits in before][:2] == ["MS261124e", "S261123d"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("search since", '"since" needs a date after it: 2023, 2023-05 or 2023-05-18.'),
+        ("search since 2023-13", '"2023-13" is no date: 2023, 2023-05 or 2023-05-18.'),
+        ("search since 2024 until 2023", '"until" lies before "since".'),
+        ("search since 2023 since 2024", '"since" stands there twice.'),
+        ("search mock test", '"mock" and "test" together: no event is both; ask for each.'),
+        ("latest notify @here", '"notify" belongs to a subscription, and this is a question.'),
+        ("test BNS>5", '"5" is no probability: 0 to 1, or 0 % to 100 %.'),
+        ("subscribe visible from Atlantis", '"Atlantis" is no site I know.'),
+        ("search near 400 1 1deg", '"near": RA 400 isn\'t between 0° and 360°.'),
+        ("search " + "BNS " * 200, "A filter has at most 40 conditions, and this one has more."),
+        ("search " + "BNS " * 2_500, "A question has at most 1,000 characters, and this one has 10,006."),
+        ("edit", '"edit" needs the number that "/gwevent subscriptions" shows, as in edit 3 CBC BNS>0.5.'),
+        ("edit 3", '"edit" needs the number that "/gwevent subscriptions" shows, as in edit 3 CBC BNS>0.5.'),
+        ("pause CBC", '"pause" needs the number that "/gwevent subscriptions" shows, as in pause 3.'),
+        ("resume 3 4", '"4" is too much: one number, as "/gwevent subscriptions" shows it.'),
+    ],
+)
+async def test_what_cant_be_chosen_gets_a_sentence(rooms: Rooms, words: str, expected: str) -> None:
+    assert await said(rooms, words, ASKER) == expected
+
+
+async def test_subscriptions_are_edited_paused_and_ended_by_number(rooms: Rooms) -> None:
+    await subscribe(rooms, "CBC", "C1", "C2")
+    await subscribe(rooms, "Burst", "C1")
+    assert "Subscription 1 was CBC and is CBC BNS>0.5 mock now." in await said(
+        rooms, "edit 1 mock cbc bns>50%", ASKER
+    )
+    assert "has Burst already" in await said(rooms, "edit 1 burst", ASKER)
+    assert "no subscription 2; it has 1 (CBC BNS>0.5 mock), 3 (Burst)." in await said(
+        rooms, "edit 2 all", ASKER
+    ), "another channel's"
+    assert "Paused CBC BNS>0.5 mock" in await said(rooms, "pause 1", ASKER)
+    assert "It is paused: /gwevent resume 1" in await said(rooms, "subscribe CBC BNS>0.5 mock", ASKER)
+    await take(rooms, [made("S261120a"), made("S261121b", group="Burst")])
+    assert await roots(rooms) == ["C1 S261121b", "C2 S261120a"]
+    listed = await said(rooms, "subscriptions", ASKER)
+    assert (
+        "1. CBC BNS>0.5 mock" in listed and "Paused since 2026-11-22 12:00 UTC: /gwevent resume 1" in listed
+    )
+    assert "comes again" in await said(rooms, "resume 1", ASKER)
+    await take(rooms, made("S261122c"))
+    assert "C1 S261122c" in await roots(rooms)
+    assert "Unsubscribed from Burst." in await said(rooms, "unsubscribe #3", ASKER)
+    assert "no subscription 3" in await said(rooms, "unsubscribe 3", ASKER)
+    assert "Unsubscribed from CBC BNS>0.5 mock." in await said(rooms, "unsubscribe cbc", ASKER)
+
+
+async def roots(rooms: Rooms) -> list[str]:
+    async with rooms.database.reading() as connection:
+        query = text("SELECT channel_id || ' ' || superevent_id FROM threads ORDER BY 1")
+        return list((await connection.execute(query)).scalars())

@@ -31,6 +31,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         if name.startswith(("SLACK_", "GWEVENT_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{tmp_path / 'gwevent.sqlite'}")
+    monkeypatch.setenv("GWEVENT_GRACEDB_URL", "off")
     monkeypatch.chdir(tmp_path)
     runner = CliRunner()
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.filters import admits_category
 from bot.routing import (
+    AskTheMap,
     CancelRoot,
     Edit,
     Intent,
@@ -230,7 +231,7 @@ def test_what_no_plan_may_do(
     for place in roots:
         mine = [s for s in subscriptions if (s.team_id, s.channel_id) == place]
         assert any(admits_category(s.wish, category) for s in mine), "mocks never to who didn't ask"
-    of_threads = [i.thread_id for i in intents if not isinstance(i, OpenRoot)]
+    of_threads = [i.thread_id for i in intents if not isinstance(i, OpenRoot | AskTheMap)]
     assert set(of_threads) <= {t.id for t in threads if t.root is not RootState.DEAD}
     for kind in (Edit, Reply, CancelRoot):
         hit = Counter(i.thread_id for i in intents if isinstance(i, kind))

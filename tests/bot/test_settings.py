@@ -85,6 +85,24 @@ def test_env_is_read_and_the_environment_comes_first(monkeypatch: pytest.MonkeyP
     assert settings.max_age == timedelta(hours=2)
 
 
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("off", None),
+        (" OFF ", None),
+        ("", None),
+        ("https://gracedb-playground.ligo.org/api", "https://gracedb-playground.ligo.org/api/"),
+        ("http://127.0.0.1:8000/api/", "http://127.0.0.1:8000/api/"),
+    ],
+)
+def test_gracedb_can_be_switched_off(given: str, used: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GWEVENT_GRACEDB_URL", given)
+    assert Settings.load().gracedb_url == used
+    monkeypatch.setenv("GWEVENT_GRACEDB_URL", "http://gracedb.ligo.org/api/")
+    with pytest.raises(SettingsError, match="GWEVENT_GRACEDB_URL can't be used: it must be an https address"):
+        Settings.load()
+
+
 def test_an_unreadable_env_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"SLACK_BOT_TOKEN=\xff\xfe")
     with pytest.raises(SettingsError, match=r"^\.env can't be read as UTF-8 text\.$"):

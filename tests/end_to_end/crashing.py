@@ -19,13 +19,15 @@ from bot.cli import app
 from bot.slack.client import SlackClient
 from bot.sources.clerk import Clerk
 from bot.sources.hopskotch import HopskotchSource
-from bot.store import store
+from bot.store import store, undecided
 from bot.store.deliveries import Ledger
 from bot.store.pictures import PictureStore
 
 STEPS: dict[str, tuple[Any, str]] = {
     "record": (store.Store, "record"),
     "plan": (store, "apply"),
+    "decide": (undecided.Undecided, "decide"),
+    "decided": (undecided, "apply_decided"),
     "acknowledge": (HopskotchSource, "acknowledge"),
     "commit": (Clerk, "_commit"),
     "claim": (Ledger, "claim"),

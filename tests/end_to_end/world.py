@@ -87,6 +87,7 @@ class World:
             "GWEVENT_KAFKA_URL": self.broker.url(TOPIC),
             "GWEVENT_KAFKA_GROUP": GROUP,
             "GWEVENT_KAFKA_AUTH": "off",
+            "GWEVENT_GRACEDB_URL": "off",
             "GWEVENT_LOG_FORMAT": "json",
         }
         return {name: value for name, value in (given | changes).items() if value is not None}
@@ -102,6 +103,7 @@ class World:
                 "kafka_url": self.broker.url(TOPIC),
                 "kafka_group": GROUP,
                 "kafka_auth": "off",
+                "gracedb_url": None,
                 **changes,
             }
         )

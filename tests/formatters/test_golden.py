@@ -11,14 +11,16 @@ from formatters import (
     apology,
     card,
     help,  # noqa: A004
+    matching,
     mention,
     recent,
     status,
     subscription,
     update,
 )
+from formatters.filter import Cone, Detector, External, Far, Named, Near, Number, Op, Site, VisibleFrom
 from formatters.message import Message
-from formatters.notice import Notice
+from formatters.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, Notice
 from formatters.superevent import Superevent
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
@@ -60,6 +62,33 @@ def test_cards_and_replies(
         golden(f"{kind}-{number}-card", check(card.root(then, VIEW)))
         if number > 1:
             golden(f"{kind}-{number}-reply", check(update.reply(then, notice)))
+
+
+def test_from_gracedb(
+    stories: dict[str, list[Notice]],
+    check: Callable[[Message], Message],
+    golden: Callable[[str, Message], None],
+) -> None:
+    looked_up = [replace(notice, archive="GraceDB") for notice in stories["bns"]]
+    golden("gracedb-notice-card", check(card.root(Superevent.of(looked_up[:3]), VIEW)))
+    facts = replace(
+        looked_up[2],
+        alert_type=GRACEDB,
+        time_created=looked_up[2].time_created + timedelta(days=12, seconds=0.5),
+        published={ASSEMBLED_FROM: ["superevent", "p_astro.json,0"]},
+    )
+    golden("gracedb-assembled-card", check(card.root(Superevent.of([facts]), VIEW)))
+    gone = replace(
+        facts,
+        alert_type=RETRACTION,
+        event=None,
+        external=None,
+        localization=None,
+        time_created=facts.time_created + timedelta(hours=1),
+    )
+    for name, dated in (("dated", True), ("undated", False)):
+        told = replace(gone, published={ASSEMBLED_FROM: ["superevent"], "dated": dated})
+        golden(f"gracedb-retracted-{name}-card", check(card.root(Superevent.of([facts, told]), VIEW)))
 
 
 def test_late_notices(
@@ -117,6 +146,40 @@ def _wishes() -> list[subscription.Subscription]:
     ]
 
 
+def _filtered() -> subscription.Subscription:
+    """A subscription with every kind of condition."""
+    sky = Near(Cone(197.45, -23.381389, 5.0)) | VisibleFrom(Site("Cerro Tololo"), Op.GE, 0.3)
+    light = Number("BNS", Op.GT, 0.5) | Named("search", ("SSM",)) | External()
+    wanted = light & Number("distance", Op.LT, 300) & Far(Op.LT, 1, 100, "yr") & ~Detector("V1") & sky
+    return subscription.Subscription(
+        id=7,
+        team_id="T1",
+        channel_id="C1",
+        wish=subscription.Wish(
+            group="CBC",
+            lowsig=True,
+            filter=wanted & Named("type", ("INITIAL", "UPDATE")),
+            notify=subscription.Notify(targets=("<!here>",), condition=Number("NS", Op.GE, 0.5)),
+        ),
+        created_by="U024BE7LH",
+        created_at=NOW,
+    )
+
+
+def _matching(stories: dict[str, list[Notice]]) -> matching.Matching:
+    found = [Superevent.of(stories[kind]) for kind in ("ssm", "raven", "bns", "mock")]
+    return matching.Matching(
+        words="(BNS or search=SSM) far<1/yr",
+        newest=[matching.Found(superevent=one, joint=number == 0) for number, one in enumerate(found)],
+        count=12_345,
+        among=23_456,
+        since=datetime(2023, 5, 1, tzinfo=UTC),
+        until=datetime(2024, 1, 1, tzinfo=UTC),
+        hung=70,
+        asked=50,
+    )
+
+
 def _status(**problems: int) -> status.Status:
     return status.Status(
         version="0.1.0",
@@ -149,12 +212,17 @@ def test_answers(
 ) -> None:
     seen = [Superevent.of(notices) for notices in stories.values()]
     mine = _wishes()
+    filtered = _filtered()
     mock = card.root(Superevent.of(stories["mock"][:1]), VIEW)
     answers = {
         "help": help.overview(),
+        "help-filters": help.filters(),
         "help-unknown": help.unknown("`<!channel>` & *co*"),
         "help-no-such-event": help.no_such_event("S241126dn", ["S241126dm", "S241126d", "MS241126dm"]),
         "help-no-such-event-at-all": help.no_such_event("S991231zz", []),
+        "help-no-such-event-in-gracedb": help.no_such_event(
+            "S241126dn", ["S241126dm"], "In GraceDB S241126dn is not public or doesn't exist."
+        ),
         "help-complaint": help.complaint('"mocks!" is none of CBC, Burst, all, mock, test, lowsig, notify.'),
         "recent": recent.message(recent.Recent(seen), NOW),
         "recent-one": recent.message(recent.Recent(seen[:1]), NOW),
@@ -170,6 +238,16 @@ def test_answers(
         "subscription-none": subscription.listed([]),
         "subscription-removed": subscription.removed([mine[0].wish, mine[1].wish]),
         "subscription-refused": subscription.refused("not_in_channel"),
+        "subscription-confirmed-filter": subscription.confirmed(filtered),
+        "subscription-already-paused": subscription.already(replace(filtered, paused_at=NOW)),
+        "subscription-edited": subscription.edited(mine[0], replace(filtered, id=0)),
+        "subscription-paused": subscription.paused(filtered),
+        "subscription-resumed": subscription.resumed(filtered),
+        "subscription-no-such-number": subscription.no_such_number("9", [*mine, filtered]),
+        "subscription-list-filter": subscription.listed([replace(filtered, paused_at=NOW), *mine[:1]]),
+        "search": matching.searched(_matching(stories), NOW),
+        "search-none": matching.searched(replace(_matching(stories), newest=[], count=0, hung=0), NOW),
+        "test": matching.tested(replace(_matching(stories), since=None, until=None, asked=3, hung=3), NOW),
         "apology": apology.message("S241126dm", "The Avro container ends in the middle of a block."),
         "apology-mock": apology.message("MS241126dm", "Unknown codec <zstd>", "javascript:alert(1)"),
         "shareable": answer.shareable(

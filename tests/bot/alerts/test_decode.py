@@ -209,7 +209,8 @@ class TestForms:
         assert notice.superevent_id == "S260102ab"
         assert notice.localization is not None and notice.localization.distance is not None
         assert notice.published["event"]["digest"] == "AP8="
-        assert notice.published["event"]["snr"] == "12.50"
+        # A decimal stays the bytes that it is.
+        assert notice.published["event"]["snr"] == base64.b64encode((1250).to_bytes(2, "big")).decode()
         assert notice.published["event"]["uploaded"] == "2026-01-02T03:04:05+00:00"
 
     @pytest.mark.parametrize("version", ["1.0", "1.3"])
@@ -503,7 +504,9 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a number": (b"7", "isn't a record"),
     "null": (b"null", "isn't a record"),
     "half": (as_json(record())[:200], "broken at character"),
-    "thousands of brackets": (b"[" * 200_000, "of a kind"),
+    "thousands of brackets": (b"[" * 40_000, "of a kind"),
+    "a million brackets": (b"[" * 1_000_000, "more than 50,000 values"),
+    "a million numbers": (b"[" + b"1," * 1_000_000 + b"1]", "more than 50,000 values"),
     "thousands of digits": (b'{"a": ' + b"7" * 10_000 + b"}", "of a kind"),
     "too large": (b" " * (MAX_PAYLOAD + 1), "at most 16,777,216"),
     "empty record": (b"{}", "superevent_id"),
@@ -532,6 +535,12 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "endless maps of nothing": (
         hostile({"type": "array", "items": {"type": "fixed", "name": "F", "size": 0}}, MANY),
         "takes no bytes",
+    ),
+    "a million records of a byte": (
+        hostile(
+            {"type": "array", "items": {"type": "array", "items": "int"}}, b"\x80\x89\x7a" + bytes(1_000_001)
+        ),
+        "more than 50,000 values",
     ),
     "array without its items": (hostile({"type": "array", "items": "string"}, MANY), "mangled"),
     "text without its letters": (hostile("string", MANY), "mangled|isn't a record"),
@@ -594,6 +603,25 @@ class TestRefused:
         monkeypatch.setattr("bot.alerts.decode.localize", broken)
         with pytest.raises(KeyError, match="a bug"):
             decode(as_json(record(event=event(skymap=MAP))))
+
+
+def test_of_very_many_names_the_first_are_kept_and_all_stay_readable() -> None:
+    many = {f"class {n}": 0.001 for n in range(9_000)}
+    addresses = {f"page {n}": "https://x.org" for n in range(900)}
+    facts = event(classification=many, properties=many, instruments=["H1"] * 900)
+    notice = decode(as_json(record(event=facts, urls=addresses)))
+    assert notice.event is not None
+    assert list(notice.event.classification) == list(many)[:50]
+    assert len(notice.event.properties) == len(notice.event.instruments) == len(notice.urls) == 50
+    assert notice.published["event"]["classification"] == many
+
+
+def test_a_decimal_of_megabytes_costs_nothing() -> None:
+    inner = {"type": "bytes", "logicalType": "decimal", "precision": 10**7, "scale": 2}
+    schema = {"type": "record", "name": "A", "fields": [{"name": "x", "type": inner}]}
+    with pytest.raises(UndecodablePayload, match="superevent_id"):
+        # 4,194,304 bytes: converted, they would keep the machine busy for hours.
+        decode(hostile(schema, b"\x80\x80\x80\x04" + b"\x7f" * 2**22))
 
 
 def mutated(body: bytes, rng: random.Random) -> bytes:

@@ -138,6 +138,18 @@ def test_only_the_most_probable_of_very_many_are_kept() -> None:
     )
 
 
+def test_a_million_crumbs_are_joined_more_generously(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = np.full(3_000, 8)
+    ipix = np.arange(3_000) * 40
+    probability = np.full(3_000, 1 / 3_000)
+    whole = connected_regions(order, ipix, probability)
+    assert len(whole) == MAX_REGIONS
+    monkeypatch.setattr("bot.alerts.regions.MAX_JOINED", 300)
+    (joined,) = connected_regions(order, ipix, probability)
+    assert joined.probability == pytest.approx(1)
+    assert joined.area == pytest.approx(3_000 * 4 * 180**2 / np.pi / 12 / 4**8)
+
+
 def test_no_tiles_no_regions() -> None:
     nothing = np.array([], np.int64)
     assert connected_regions(nothing, nothing, np.array([])) == ()

@@ -13,7 +13,7 @@ from bot.answers import Answers, Asker
 from bot.app import Rooms
 from bot.filters import UnknownWord
 from bot.maps import StoredMaps
-from bot.questions.details import Details
+from bot.questions.details import Details, Illustrate
 from bot.questions.position import LONGEST_LIST, target_of, understand
 from formatters import plain
 from formatters.answer import SHARE
@@ -43,16 +43,8 @@ async def mock(rooms: Rooms) -> Rooms:
     return rooms
 
 
-def answers(rooms: Rooms, details: Details | None = None) -> Answers:
-    clock = Clock()
-    return Answers(
-        rooms.store,
-        rooms.subscriptions,
-        rooms.ledger,
-        clock,
-        visibility=rooms.visibility(clock),
-        details=details,
-    )
+def answers(rooms: Rooms, illustrate: Illustrate | None = None) -> Answers:
+    return rooms.answers(Clock(), illustrate=illustrate)
 
 
 async def asked(rooms: Rooms, words: str, asker: Asker | None = None) -> Message:
@@ -222,8 +214,7 @@ async def test_the_picture_comes_from_slack(mock: Rooms) -> None:
         seen.append((team, notice.alert_type))
         return Picture(alt_text="Sky map", file_id="F0123456789")
 
-    details = Details(StoredMaps(mock.store), illustrate)
-    message = await answers(mock, details=details).answer(f"{MOCK} map", ASKER)
+    message = await answers(mock, illustrate).answer(f"{MOCK} map", ASKER)
     assert kinds(message) == ["section", "image"], "no button: a file can't be posted by it"
     assert seen == [(TEAM, "PRELIMINARY")]
 

@@ -29,7 +29,7 @@ OTHER = Asker(TEAM, "C2", "U0ASKER")
 
 def answers(rooms: Rooms) -> Answers:
     clock = Clock()
-    return Answers(rooms.store, rooms.subscriptions, rooms.ledger, clock, visibility=rooms.visibility(clock))
+    return rooms.answers(clock)
 
 
 async def said(rooms: Rooms, words: str, asker: Asker | None = ASKER) -> str:

@@ -20,7 +20,7 @@ from bot.sandbox.web_api import ApiCall
 from bot.slack.client import SlackClient
 from bot.slack.delivery import DeliveryWorker
 from bot.slack.rendering import Renderer
-from bot.store.ledger import Kind, State
+from bot.store.ledger import Delivery, Kind, State
 from formatters.notice import Notice
 from tests.bot.house import Clock, subscribe, take
 
@@ -37,6 +37,17 @@ class Office:
     client: SlackClient
     worker: DeliveryWorker = field(init=False, repr=False)
     running: list[asyncio.Task[None]] = field(default_factory=list)
+    closed: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """While it is held, nothing is claimed."""
+
+    def __post_init__(self) -> None:
+        claim = self.rooms.ledger.claim
+
+        async def when_open(*args: Any, **options: Any) -> list[Delivery]:
+            async with self.closed:
+                return await claim(*args, **options)
+
+        self.rooms.ledger.claim = when_open  # type: ignore[method-assign]
 
     def start(self, **options: Any) -> DeliveryWorker:
         """Start a worker, as a process that begins does."""
@@ -63,8 +74,9 @@ class Office:
         return made
 
     async def receive(self, *notices: Notice) -> None:
-        """Record notices now."""
-        await take(self.rooms, notices, now=self.clock())
+        """Record notices now, before the worker sees any of them."""
+        async with self.closed:
+            await take(self.rooms, notices, now=self.clock())
         self.worker.wake()
 
     def forward(self, **by: float) -> None:

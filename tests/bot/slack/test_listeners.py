@@ -214,3 +214,14 @@ async def test_every_event_is_acknowledged(bot: Bot, sandbox: Sandbox) -> None:
         ),
         15,
     )
+
+
+async def test_filters_are_typed_as_they_are(bot: Bot, sandbox: Sandbox) -> None:
+    channel = sandbox.add_channel("gw")
+    told = words(await typed(sandbox, channel, "subscribe CBC BNS>0.5 distance<300 area90<500 far<1/month"))
+    assert "BNS above 50 % and a mean distance below 300" in told
+    await sandbox.wait_for(lambda: sandbox.messages(channel), 30)
+    assert "unsubscribe 1" in words(sandbox.messages(channel)[0])
+    await typed(sandbox, channel, 'edit 1 near 13h09m48s -23d22m53s 5deg > 0.1 visible from "palomar"')
+    listed = words(await typed(sandbox, channel, "subscriptions"))
+    assert "1. *all near 197.45 -23.381389 5deg&gt;0.1 visible from Palomar&gt;0.1*" in listed

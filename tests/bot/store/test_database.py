@@ -262,6 +262,21 @@ async def test_a_reader_sees_one_state_and_writers_come_one_by_one(rooms: Rooms,
     await other.database.close()
 
 
+async def test_a_process_that_stands_still_doesnt_hold_up_the_others(
+    postgres: Databases, migrated_postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = "-c idle_in_transaction_session_timeout=100"
+    monkeypatch.setitem(rooms_database._POSTGRESQL, "options", options)
+    url = driven(postgres.emptied(migrated_postgres))
+    frozen, other = Database(url), Rooms(Database(url))
+    with pytest.raises(StoreUnavailable):
+        async with frozen.writing():
+            await take(other, made())
+    assert await other.store.ids() == [made().superevent_id]
+    for database in (frozen, other.database):
+        await database.close()
+
+
 @pytest.mark.backends("postgresql")
 async def test_writing_wakes_other_processes_and_a_lost_connection_is_made_again(
     rooms: Rooms, database_url: str

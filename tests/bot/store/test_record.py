@@ -217,3 +217,12 @@ async def test_what_latest_chooses_by(rooms: Rooms) -> None:
     assert [s.superevent_id for s in bursts] == ["S261122b"]
     last = await rooms.store.last_notice()
     assert last is not None and last.superevent_id == "S261120c"
+
+
+async def test_words_that_cant_be_read_withhold_nothing_from_others(rooms: Rooms) -> None:
+    await subscribe(rooms, "CBC", "C1", "C2")
+    async with rooms.database.writing() as connection:
+        newer = "UPDATE subscriptions SET words = 'CBC glitchiness<3' WHERE channel_id = 'C1'"
+        await connection.execute(text(newer))
+    await take(rooms, made())
+    assert await roots(rooms) == ["C2"]

@@ -11,7 +11,7 @@ from bot.app import Rooms
 from bot.store.database import Database
 from bot.store.ledger import Later, Sent
 from bot.store.pictures import PictureStore
-from bot.store.shares import PURGE, Shares
+from bot.store.shares import DUTIES, Shares
 from tests.bot.house import NOW, TEAM, made, planner, subscribe, take
 
 TEAMS = frozenset(f"T{number}" for number in range(9))
@@ -40,21 +40,21 @@ async def dies(rooms: Rooms) -> None:
 
 
 def held(rooms: Rooms) -> set[str]:
-    return {name for name in (*TEAMS, PURGE) if rooms.shares.holds(name)}
+    return {name for name in (*TEAMS, *DUTIES) if rooms.shares.holds(name)}
 
 
 async def test_each_workspace_has_one_worker_and_a_newcomer_gets_its_part(
     rooms: Rooms, others: Sequence[Rooms]
 ) -> None:
-    assert await rooms.shares.renew(TEAMS) == TEAMS | {PURGE}
+    assert await rooms.shares.renew(TEAMS) == TEAMS | DUTIES
     everybody = [rooms, *others]
     for one in others:
         for _ in range(2):
             for each in everybody[: everybody.index(one) + 1]:
                 await each.shares.renew(TEAMS)
     parts = [held(one) for one in everybody]
-    assert sum(map(len, parts)) == len(TEAMS) + 1 and set.union(*parts) == TEAMS | {PURGE}
-    assert max(map(len, parts)) <= 4
+    assert sum(map(len, parts)) == len(TEAMS | DUTIES) and set.union(*parts) == TEAMS | DUTIES
+    assert max(len(part - DUTIES) for part in parts) == 3
     for one in everybody:
         assert await one.shares.renew(TEAMS) == frozenset(), "once shared out, it stays so"
 
@@ -65,7 +65,7 @@ async def test_what_a_dead_worker_had_goes_to_the_living(rooms: Rooms, others: S
     await survivor.shares.renew(TEAMS)
     assert held(survivor) == set() and await survivor.shares.another_lives()
     await dies(rooms)
-    assert await survivor.shares.renew(TEAMS) == TEAMS | {PURGE}
+    assert await survivor.shares.renew(TEAMS) == TEAMS | DUTIES
     assert not await survivor.shares.another_lives()
     before = rooms.shares.worker_id
     assert await rooms.shares.renew(TEAMS) == frozenset(), "it wakes up, and it's too late"
@@ -77,7 +77,7 @@ async def test_who_leaves_gives_back_at_once(rooms: Rooms, others: Sequence[Room
     await others[0].shares.renew(TEAMS)
     await rooms.shares.leave()
     assert not rooms.shares.alive and held(rooms) == set()
-    assert await others[0].shares.renew(TEAMS) == TEAMS | {PURGE}
+    assert await others[0].shares.renew(TEAMS) == TEAMS | DUTIES
 
 
 async def test_a_workspace_that_only_one_can_serve_is_served(rooms: Rooms, others: Sequence[Rooms]) -> None:
@@ -95,7 +95,7 @@ async def test_without_workspaces_nobody_is_a_worker(rooms: Rooms) -> None:
     assert not rooms.shares.alive
     await rooms.shares.renew({"T1"})
     await rooms.shares.renew({"T2"})
-    assert (held(rooms)) == {"T2", PURGE}, "one that is gone isn't kept"
+    assert held(rooms) == {"T2", *DUTIES}, "one that is gone isn't kept"
     await rooms.shares.renew(frozenset())
     assert not rooms.shares.alive
 

@@ -1,0 +1,40 @@
+"""The words of a subscription: their grammar and their meaning."""
+
+from bot.filters.grammar import SiteNames, UnknownWord, parse_filter
+from bot.filters.meaning import (
+    NO_SHARES,
+    Judge,
+    Shares,
+    Verdict,
+    admits_category,
+    holds,
+    matches,
+    mentioned,
+    open_,
+    verdict,
+    wish_verdict,
+)
+from bot.filters.traits import Traits, traits_of
+from bot.filters.wishes import MOST_TARGETS, parse, parse_stored
+
+__all__ = [
+    "MOST_TARGETS",
+    "NO_SHARES",
+    "Judge",
+    "Shares",
+    "SiteNames",
+    "Traits",
+    "UnknownWord",
+    "Verdict",
+    "admits_category",
+    "holds",
+    "matches",
+    "mentioned",
+    "open_",
+    "parse",
+    "parse_filter",
+    "parse_stored",
+    "traits_of",
+    "verdict",
+    "wish_verdict",
+]

@@ -1,0 +1,183 @@
+"""Fill the store from GraceDB: slowly, and so that it can be broken off and taken up again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from bot.gracedb import reading
+from bot.gracedb.archive import Archive
+from bot.gracedb.client import Busy, NotPublic, Unreadable
+from bot.gracedb.reading import Entry
+from bot.sources import LIVE_SOURCES
+from bot.store.database import StoreUnavailable
+from bot.store.lookups import Lookups
+from bot.store.store import Store
+
+PACE_S = 0.3
+"""Between two requests: 200 a minute, of the 300 that GraceDB allows."""
+PAGE = 100
+"""Superevents of one page of the list."""
+TRIES = 6
+"""Of one request, before a backfill gives up; what is stored stays."""
+FRESH = timedelta(days=1)
+"""What was looked up less than this ago isn't looked up again."""
+BEFORE_THE_GAP = timedelta(days=30)
+"""Events as old as this when the source fell silent may have had updates in the gap."""
+REPAIR_AGAIN_S = 3_600.0
+
+T = TypeVar("T")
+Sleep = Callable[[float], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a backfill has come."""
+
+    total: int = 0
+    """Superevents that GraceDB lists."""
+    done: int = 0
+    """Of those, what was dealt with, in any way."""
+    current: str = ""
+    """The superevent that is being looked up."""
+    trouble: str = ""
+    """Why GraceDB is waited for, one sentence; empty when it isn't."""
+    looked_up: int = 0
+    known: int = 0
+    """Looked up before."""
+    passed_over: int = 0
+    """Of low significance."""
+    unreadable: int = 0
+    """That GraceDB lists, and then has no answer for."""
+    notices: int = 0
+    """New ones."""
+
+
+class Backfill:
+    """Looks up every superevent of a time, one after the other."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        lookups: Lookups,
+        clock: Callable[[], datetime],
+        *,
+        sleep: Sleep = asyncio.sleep,
+        page: int = PAGE,
+    ) -> None:
+        self._archive = archive
+        self._lookups = lookups
+        self._clock = clock
+        self._sleep = sleep
+        self._page = page
+
+    async def run(
+        self,
+        since: date,
+        until: date | None = None,
+        *,
+        lowsig: bool = False,
+        tell: Callable[[Progress], None] = lambda _: None,
+    ) -> Progress:
+        """Store all that GraceDB has of the superevents created from `since` to the end of `until`.
+
+        Real ones only; those of low significance too with `lowsig`. Broken off at any moment, the next run
+        goes on there. Raises GraceDbError when GraceDB can't be asked, StoreUnavailable.
+        """
+        last = "now" if until is None else str(until + timedelta(days=1))
+        query = f"category: Production created: {since} .. {last}"
+        progress = Progress()
+        show = partial(tell, progress)
+        start = 0
+        while True:
+            page = partial(self._archive.gracedb.superevents, query, start, self._page)
+            listed = await self._patiently(page, progress, show)
+            entries, held, progress.total = reading.entries_of(listed)
+            if not held:
+                return progress
+            progress.unreadable += held - len(entries)
+            progress.done += held - len(entries)
+            known = await self._lookups.of([entry.superevent_id for entry in entries])
+            for entry in entries:
+                progress.current = entry.superevent_id
+                show()
+                if entry.significant or lowsig:
+                    await self._one(entry, known.get(entry.superevent_id), progress, show)
+                else:
+                    progress.passed_over += 1
+                progress.done += 1
+            show()
+            start += held
+            if start >= progress.total:
+                return progress
+
+    async def _one(
+        self, entry: Entry, looked_up: datetime | None, progress: Progress, show: Callable[[], None]
+    ) -> None:
+        if looked_up is not None and self._stays(entry, looked_up):
+            progress.known += 1
+            return
+        try:
+            store = partial(self._archive.store, entry)
+            progress.notices += await self._patiently(store, progress, show)
+            progress.looked_up += 1
+        except (NotPublic, Unreadable) as error:
+            log.warning("gracedb_event_left_out", superevent_id=entry.superevent_id, reason=str(error))
+            progress.unreadable += 1
+
+    def _stays(self, entry: Entry, looked_up: datetime) -> bool:
+        return looked_up - entry.created > reading.SETTLED or self._clock() - looked_up < FRESH
+
+    async def _patiently(
+        self, ask: Callable[[], Awaitable[T]], progress: Progress, show: Callable[[], None]
+    ) -> T:
+        """Ask until there is an answer, as long as GraceDB says or twice as long each time. Raises Busy."""
+        wait = 2.0
+        for left in reversed(range(TRIES)):
+            try:
+                return await ask()
+            except Busy as error:
+                if not left:
+                    raise
+                log.info("gracedb_busy", reason=str(error))
+                progress.trouble = str(error)
+                show()
+                await self._sleep(wait if error.retry_after is None else error.retry_after)
+                progress.trouble = ""
+                wait *= 2
+        raise AssertionError("the last try returns or raises")
+
+
+async def repair(
+    backfill: Backfill, store: Store, broker_keeps: timedelta, now: datetime, sleep: Sleep = asyncio.sleep
+) -> None:
+    """Fill the gap that a silence longer than `broker_keeps` left, as an archive's: nothing of it is posted.
+
+    Where nothing was ever received there is no gap. GraceDB's and the store's troubles are waited out.
+    """
+    while True:
+        try:
+            last = await store.last_received(LIVE_SOURCES)
+            if last is None or now - last <= broker_keeps:
+                return
+            since = (last - BEFORE_THE_GAP).date()
+            log.warning(
+                "gap_is_filled_from_gracedb",
+                last_notice=last.isoformat(),
+                events_since=str(since),
+                posted=False,
+            )
+            done = await backfill.run(since)
+            log.info("gap_filled", superevents=done.looked_up, notices=done.notices, left_out=done.unreadable)
+            return
+        except (Busy, NotPublic, Unreadable, StoreUnavailable) as error:
+            log.warning("gap_waits", reason=str(error), again_in_s=REPAIR_AGAIN_S)
+            await sleep(REPAIR_AGAIN_S)

@@ -1,0 +1,223 @@
+"""HTTP to GraceDB: one request at a time is fetched, bounded in size and time, and its failure is a sentence.
+
+The API is https://gracedb.ligo.org/documentation/; what its statuses mean is taken from LVK's own client
+(PyPI `ligo-gracedb` 2.16.1): 404 for what isn't public, 429 with Retry-After, 503 with Retry-After when it
+may be repeated and without when GraceDB is down for maintenance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote, urljoin
+
+import httpx
+
+from bot import __version__
+from bot.alerts.record import MAX_PAYLOAD
+
+USER_AGENT = f"gwevent/{__version__}"
+"""GraceDB refuses a blank one."""
+JSON_MOST = 8 * 2**20
+"""Bytes of an answer: the logs of the busiest superevents have about 1 MB."""
+FILE_MOST = MAX_PAYLOAD
+"""Bytes of a file: more than this no payload may have either."""
+CONNECT_S = 5.0
+READ_S = 15.0
+"""Between two pieces of an answer."""
+REQUEST_S = 60.0
+"""For an answer as a whole."""
+RETRY_AFTER_DEFAULT_S = 60.0
+RETRY_AFTER_MOST_S = 3_600.0
+
+_NAME = re.compile(r"\w[\w.,+-]{0,199}")
+
+
+class GraceDbError(Exception):
+    """GraceDB gave no answer that can be used; its text is one sentence for a person."""
+
+
+class NotPublic(GraceDbError):
+    """There is no such thing for the public: 404."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"In GraceDB {what} is not public or doesn't exist.")
+
+
+class Busy(GraceDbError):
+    """GraceDB asks for patience, or can't be reached: the same request may succeed later."""
+
+    def __init__(self, sentence: str, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+        """Seconds, where GraceDB said so."""
+
+
+class Unreadable(GraceDbError):
+    """The answer isn't what the API promises."""
+
+
+class GraceDb:
+    """The public part of one GraceDB. Asked too much, it says until when to be silent, and that is kept."""
+
+    def __init__(self, base_url: str, *, pace_s: float = 0.0) -> None:
+        """`base_url` ends in a slash; at least `pace_s` seconds lie between the starts of two requests."""
+        self._base_url = base_url
+        self._pace_s = pace_s
+        self._client: httpx.AsyncClient | None = None
+        self._turn = asyncio.Lock()
+        self._next_at = -math.inf
+        self._silent_until = -math.inf
+        self._has_notices = True
+
+    def page(self, superevent_id: str) -> str:
+        """The address of a superevent's page for people."""
+        return urljoin(self._base_url, f"../superevents/{superevent_id}/view/")
+
+    async def superevent(self, superevent_id: str) -> Any:
+        """The superevent's JSON. Raises GraceDbError."""
+        return await self._json(f"superevents/{superevent_id}/", superevent_id)
+
+    async def labels(self, superevent_id: str) -> Any:
+        """The labels, each with the time it was set. Raises GraceDbError."""
+        return await self._json(f"superevents/{superevent_id}/labels/", superevent_id)
+
+    async def logs(self, superevent_id: str) -> Any:
+        """The log, which knows when each file was uploaded. Raises GraceDbError."""
+        return await self._json(f"superevents/{superevent_id}/logs/", superevent_id)
+
+    async def files(self, superevent_id: str) -> Any:
+        """File names with their addresses. Raises GraceDbError."""
+        return await self._json(f"superevents/{superevent_id}/files/", superevent_id)
+
+    async def notices(self, superevent_id: str) -> Any:
+        """The notices that were sent, or None where this GraceDB is older than that. Raises GraceDbError."""
+        if not self._has_notices:
+            return None
+        try:
+            return await self._json(f"v2/superevents/{superevent_id}/notices/", superevent_id)
+        except NotPublic:
+            # Of a superevent without notices the list is empty, so it is the list that is missing.
+            self._has_notices = False
+            return None
+
+    async def superevents(self, query: str, start: int, count: int) -> Any:
+        """One page of a search. Raises GraceDbError."""
+        return await self._json("superevents/", "the list", {"query": query, "start": start, "count": count})
+
+    async def file_json(self, superevent_id: str, name: str) -> Any:
+        """A file that holds JSON. Raises GraceDbError."""
+        return _parsed(await self.file(superevent_id, name, JSON_MOST))
+
+    async def file(self, superevent_id: str, name: str, most: int = FILE_MOST) -> bytes:
+        """A file's content, of `most` bytes at most. Raises GraceDbError."""
+        if _NAME.fullmatch(name) is None:
+            raise Unreadable("GraceDB names a file as none is called.")
+        path = f"superevents/{superevent_id}/files/{quote(name, safe=',')}"
+        return await self._get(path, f"{superevent_id}'s {name}", most)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def _json(self, path: str, what: str, params: Mapping[str, Any] | None = None) -> Any:
+        return _parsed(await self._get(path, what, JSON_MOST, params))
+
+    async def _get(self, path: str, what: str, most: int, params: Mapping[str, Any] | None = None) -> bytes:
+        await self._wait_for_turn()
+        try:
+            async with asyncio.timeout(REQUEST_S):
+                return await self._fetch(path, what, most, params)
+        except (httpx.TimeoutException, TimeoutError):
+            raise Busy("GraceDB didn't answer in time.") from None
+        except httpx.ConnectError:
+            raise Busy("GraceDB can't be reached.") from None
+        except httpx.TransportError as error:
+            raise Busy(f"GraceDB broke off its answer ({type(error).__name__}).") from None
+        except (httpx.TooManyRedirects, httpx.DecodingError, httpx.InvalidURL):
+            raise Unreadable("GraceDB's answer can't be read.") from None
+
+    async def _fetch(self, path: str, what: str, most: int, params: Mapping[str, Any] | None) -> bytes:
+        async with self._connected().stream("GET", urljoin(self._base_url, path), params=params) as response:
+            self._check(response, what)
+            body = bytearray()
+            async for piece in response.aiter_bytes():
+                body += piece
+                if len(body) > most:
+                    raise Unreadable(f"GraceDB's answer has more than {most // 2**20} MB.")
+            return bytes(body)
+
+    def _connected(self) -> httpx.AsyncClient:
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                headers={"User-Agent": USER_AGENT},
+                timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
+                follow_redirects=True,
+                max_redirects=3,
+            )
+        return self._client
+
+    def _check(self, response: httpx.Response, what: str) -> None:
+        """Raise GraceDbError unless it is an answer."""
+        status = response.status_code
+        if status == httpx.codes.OK:
+            return
+        wait = _retry_after(response.headers.get("Retry-After"))
+        if status == httpx.codes.TOO_MANY_REQUESTS or (
+            status == httpx.codes.SERVICE_UNAVAILABLE and wait is not None
+        ):
+            wait = RETRY_AFTER_DEFAULT_S if wait is None else wait
+            self._silent_until = time.monotonic() + wait
+            raise _asked_to_wait(wait)
+        if status == httpx.codes.SERVICE_UNAVAILABLE:
+            raise Busy("GraceDB is down for maintenance.")
+        if status in (httpx.codes.NOT_FOUND, httpx.codes.FORBIDDEN, httpx.codes.UNAUTHORIZED):
+            raise NotPublic(what)
+        if response.is_server_error:
+            raise Busy(f"GraceDB has trouble of its own (HTTP {status}).")
+        raise Unreadable(f"GraceDB didn't understand the request (HTTP {status}).")
+
+    async def _wait_for_turn(self) -> None:
+        async with self._turn:
+            left = self._silent_until - time.monotonic()
+            if left > 0:
+                raise _asked_to_wait(left)
+            if self._pace_s:
+                await asyncio.sleep(max(0.0, self._next_at - time.monotonic()))
+                self._next_at = time.monotonic() + self._pace_s
+
+
+def _asked_to_wait(seconds: float) -> Busy:
+    return Busy(f"GraceDB asks us to wait {math.ceil(seconds)} s.", seconds)
+
+
+def _retry_after(given: str | None) -> float | None:
+    """Seconds to wait, in either form of RFC 9110, 10.2.3; None where nothing usable is said."""
+    if given is None:
+        return None
+    try:
+        if given.strip().isdecimal():
+            seconds = float(given)
+        else:
+            at = parsedate_to_datetime(given)
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+            seconds = (at - datetime.now(UTC)).total_seconds()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds, 1.0), RETRY_AFTER_MOST_S)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise Unreadable("GraceDB's answer isn't JSON.") from None

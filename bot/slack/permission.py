@@ -1,0 +1,59 @@
+"""Who may change what a channel receives, where the operator keeps that to some."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from bot.slack.client import SlackClient
+from bot.slack.errors import SlackFailure, WorkspaceOutOfReach
+
+Who = Literal["anyone", "members", "admins"]
+
+SCOPES: Mapping[Who, tuple[str, ...]] = {
+    "anyone": (),
+    "members": ("channels:read", "groups:read"),
+    "admins": ("users:read",),
+}
+"""What the token needs for it (docs.slack.dev/reference/methods, conversations.members and users.info)."""
+
+_SENTENCES: Mapping[Who, str] = {
+    "members": "Only members of this channel may change what it receives: join it first.",
+    "admins": "Only admins of this workspace may change what a channel receives: ask one of them.",
+}
+
+
+class Permission:
+    """Asks Slack, each time: who was a member or an admin a minute ago may be none now."""
+
+    def __init__(self, who: Who, clients: Mapping[str, SlackClient]) -> None:
+        """`clients` by team."""
+        self._who = who
+        self._clients = clients
+
+    async def refusal(self, team_id: str, channel_id: str, user_id: str) -> str | None:
+        """Return the sentence with which somebody is refused; None where they may.
+
+        Where Slack doesn't tell, they may not.
+        """
+        if self._who == "anyone":
+            return None
+        client = self._clients.get(team_id)
+        if client is None:
+            return "Slack can't be asked yet who may do that; try again in a moment."
+        try:
+            if self._who == "admins":
+                allowed = await client.is_admin(user_id)
+            else:
+                # In a direct conversation with the app (D…) nobody else can type.
+                allowed = channel_id.startswith("D") or await client.is_member(channel_id, user_id)
+        except WorkspaceOutOfReach as failure:
+            if failure.reason != "missing_scope":
+                return f"Slack doesn't tell who may do that ({failure.reason}); try again later."
+            return (
+                f"I can't see who may do that: gwevent's operator kept it to {self._who} and gave me no "
+                f"{' or '.join(SCOPES[self._who])}."
+            )
+        except SlackFailure as failure:
+            return f"Slack doesn't tell who may do that ({failure.reason}); try again later."
+        return None if allowed else _SENTENCES[self._who]

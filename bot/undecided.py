@@ -1,0 +1,76 @@
+"""Works off the notices of which some filters ask the map, off the way of all others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from bot.asking import MapAsker
+from bot.routing import plan_decided
+from bot.store.database import StoreUnavailable
+from bot.store.undecided import Undecided
+
+LOOK_EVERY_S = 1.0
+"""A wake-up is a hint: another process may have stored the notice."""
+
+log = structlog.get_logger(__name__)
+
+
+class MapDecisions:
+    """Asks the maps and plans what they decide; what waits survives a restart in the store."""
+
+    def __init__(
+        self,
+        undecided: Undecided,
+        asker: MapAsker,
+        clock: Callable[[], datetime],
+        *,
+        max_age: timedelta,
+        wake_deliveries: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._undecided = undecided
+        self._asker = asker
+        self._clock = clock
+        self._max_age = max_age
+        self._wake_deliveries = wake_deliveries
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that a notice may wait."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            self._woken.clear()
+            try:
+                await self.work_off()
+            except StoreUnavailable as error:
+                log.warning("maps_wait_for_store", reason=str(error))
+            try:
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+    async def work_off(self) -> None:
+        """Decide all that waits now. Raises StoreUnavailable."""
+        for superevent_id in await self._undecided.waiting():
+            await self._decide(superevent_id)
+
+    async def _decide(self, superevent_id: str) -> None:
+        intents = None
+        while intents is None:
+            asked = await self._undecided.question(superevent_id)
+            now = self._clock()
+            shares = {} if asked is None else await self._asker.shares(asked.notice_key, asked.questions, now)
+            planner = partial(plan_decided, shares=shares, now=now, max_age=self._max_age)
+            key = None if asked is None else asked.notice_key
+            intents = await self._undecided.decide(superevent_id, key, planner, now)
+        log.info("map_decided", superevent_id=superevent_id, questions=len(shares), intents=intents)
+        if intents:
+            self._wake_deliveries()

@@ -1,0 +1,56 @@
+"""A GraceDB on loopback, and what asks it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from bot.app import Rooms
+from bot.gracedb.archive import Archive
+from bot.gracedb.client import GraceDb
+from bot.pipeline import Pipeline
+from tests.bot.gracedb.fake import FakeGraceDb
+from tests.bot.house import MAX_AGE, Clock
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loopback is asked directly, whatever the machine's environment says."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeGraceDb]:
+    local = FakeGraceDb()
+    await local.start()
+    yield local
+    await local.stop()
+
+
+@pytest.fixture
+async def gracedb(fake: FakeGraceDb) -> AsyncIterator[GraceDb]:
+    client = GraceDb(fake.url)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def archive(fake: FakeGraceDb, rooms: Rooms, clock: Clock) -> AsyncIterator[Archive]:
+    pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+    looks_up = Archive(GraceDb(fake.url), pipeline, rooms.lookups, clock)
+    yield looks_up
+    await looks_up.close()
+
+
+@pytest.fixture
+def unused() -> Callable[[], int]:
+    """Finds a port on which nobody listens."""
+
+    def find() -> int:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port: int = server.getsockname()[1]
+        return port
+
+    return find

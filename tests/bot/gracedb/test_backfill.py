@@ -1,0 +1,222 @@
+"""The store filled from GraceDB, broken off and taken up again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.alerts.samples import to_json
+from bot.app import Bot, Rooms, open_rooms
+from bot.gracedb.archive import Archive
+from bot.gracedb.backfill import TRIES, Backfill, Progress, repair
+from bot.gracedb.client import Busy, Unreadable
+from bot.pipeline import Pipeline
+from bot.settings import Settings
+from bot.sources import Origin, Payload, SourceStatus
+from tests.bot.gracedb.fake import BROKEN, FakeGraceDb, with_notices
+from tests.bot.house import MAX_AGE, MOCK, NOW, REAL, Clock, record, subscribe
+
+SINCE = date(2026, 11, 1)
+IDS = [f"S2611{day}a" for day in range(10, 17)]
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def backfill(archive: Archive, rooms: Rooms, clock: Clock, slept: list[float]) -> Backfill:
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        archive.gracedb._silent_until = 0.0
+
+    return Backfill(archive, rooms.lookups, clock, sleep=sleep, page=3)
+
+
+def filled(fake: FakeGraceDb) -> None:
+    for superevent_id in IDS:
+        event = fake.add(with_notices(superevent_id, record(superevent_id), labels=("SIGNIF_LOCKED",)))
+        event.superevent["created"] = f"2026-11-{superevent_id[5:7]} 01:00:00 UTC"
+
+
+def counts(progress: Progress) -> tuple[int, int, int]:
+    return progress.looked_up, progress.known, progress.notices
+
+
+async def test_all_of_it_page_by_page(fake: FakeGraceDb, backfill: Backfill, rooms: Rooms) -> None:
+    filled(fake)
+    await subscribe(rooms, "all", "C1")
+    told: list[tuple[int, int]] = []
+    progress = await backfill.run(SINCE, date(2026, 11, 20), tell=lambda p: told.append((p.done, p.total)))
+    assert counts(progress) == (7, 0, 7) and told[-1] == (7, 7) and told == sorted(told)
+    assert sorted(await rooms.store.ids()) == IDS
+    assert (await rooms.ledger.counts()).waiting == 0
+    assert [query["start"] for query in fake.queries] == ["0", "3", "6"]
+    assert fake.queries[0]["query"] == "category: Production created: 2026-11-01 .. 2026-11-21"
+    assert fake.most_at_once == 1
+
+
+async def test_broken_off_it_goes_on_where_it_was(
+    fake: FakeGraceDb, backfill: Backfill, rooms: Rooms
+) -> None:
+    filled(fake)
+    fourth = asyncio.Event()
+
+    def tell(progress: Progress) -> None:
+        if progress.done == 4:
+            fourth.set()
+            fake.gate.clear()
+
+    running = asyncio.create_task(backfill.run(SINCE, tell=tell))
+    await fourth.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    fake.gate.set()
+    assert sorted(await rooms.store.ids()) == IDS[:4]
+    assert counts(await backfill.run(SINCE)) == (3, 4, 3)
+
+
+async def test_an_event_that_may_have_changed_is_looked_up_again(
+    fake: FakeGraceDb, backfill: Backfill, clock: Clock
+) -> None:
+    filled(fake)
+    fake.events[IDS[0]].superevent["created"] = "2026-05-01 00:00:00 UTC"
+    await backfill.run(SINCE)
+    assert counts(await backfill.run(SINCE)) == (0, 7, 0)
+    clock.forward(days=2)
+    assert counts(await backfill.run(SINCE)) == (6, 1, 0)
+
+
+async def test_low_significance_only_on_request(fake: FakeGraceDb, backfill: Backfill, rooms: Rooms) -> None:
+    fake.add(with_notices(REAL, record(), labels=("LOW_SIGNIF_LOCKED",)))
+    progress = await backfill.run(SINCE)
+    assert (progress.passed_over, progress.looked_up) == (1, 0)
+    assert (await backfill.run(SINCE, lowsig=True)).looked_up == 1
+
+
+async def test_asked_to_wait_it_waits_as_long(
+    fake: FakeGraceDb, backfill: Backfill, slept: list[float]
+) -> None:
+    filled(fake)
+    fake.faults = {
+        "api/superevents/": [(429, "17"), 500],
+        f"{IDS[2]}-preliminary.json,0": [(503, "40")],
+        f"{IDS[3]}/files/": [503],
+    }
+    told: list[str] = []
+    assert counts(await backfill.run(SINCE, tell=lambda p: told.append(p.trouble))) == (7, 0, 7)
+    assert slept == [17.0, 4.0, 40.0, 2.0]
+    assert set(told) == {
+        "",
+        "GraceDB asks us to wait 17 s.",
+        "GraceDB asks us to wait 40 s.",
+        "GraceDB has trouble of its own (HTTP 500).",
+        "GraceDB is down for maintenance.",
+    }
+
+
+async def test_what_is_listed_and_not_given_is_left_out(fake: FakeGraceDb, backfill: Backfill) -> None:
+    filled(fake)
+    fake.faults = {f"{IDS[2]}/files/": [404], f"{IDS[4]}/files/": [BROKEN]}
+    fake.events[IDS[5]].superevent = {"superevent_id": "X1"}
+    progress = await backfill.run(SINCE)
+    assert (progress.looked_up, progress.unreadable, progress.done) == (4, 3, 7)
+
+
+async def test_it_gives_up_in_one_sentence(
+    fake: FakeGraceDb, backfill: Backfill, rooms: Rooms, slept: list[float]
+) -> None:
+    filled(fake)
+    fake.faults[f"{IDS[1]}/files/"] = [503] * TRIES
+    with pytest.raises(Busy, match="maintenance"):
+        await backfill.run(SINCE)
+    assert len(slept) == TRIES - 1
+    assert await rooms.store.ids() == [IDS[0]]
+    fake.faults["api/superevents/"] = [BROKEN]
+    with pytest.raises(Unreadable):
+        await backfill.run(SINCE)
+
+
+async def received(rooms: Rooms, clock: Clock, source: str = "hopskotch") -> None:
+    pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+    await pipeline.handle(to_json(record(MOCK)), Origin(source, "1", live=True))
+
+
+async def test_a_silence_longer_than_the_broker_keeps_is_repaired(
+    fake: FakeGraceDb, backfill: Backfill, rooms: Rooms, clock: Clock, slept: list[float]
+) -> None:
+    filled(fake)
+    keeps = timedelta(days=28)
+    await repair(backfill, rooms.store, keeps, clock())
+    await received(rooms, clock, source="file")
+    await repair(backfill, rooms.store, keeps, NOW + timedelta(days=60))
+    # Nothing was ever received from a broker, so nothing is missing.
+    assert fake.requests() == 0
+    clock.forward(minutes=1)
+    await rooms.store.purge_mock_payloads(NOW)
+    pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+    await pipeline.handle(to_json(record(MOCK, "INITIAL", 1)), Origin("hopskotch", "1", live=True))
+    await repair(backfill, rooms.store, keeps, NOW + timedelta(days=27))
+    assert fake.requests() == 0
+
+    async def sleep(_: float) -> None:
+        fake.faults.clear()
+
+    fake.faults["api/superevents/"] = [503] * TRIES
+    await repair(backfill, rooms.store, keeps, NOW + timedelta(days=29), sleep)
+    assert set(IDS) < set(await rooms.store.ids())
+    assert fake.queries[-1]["query"] == "category: Production created: 2026-10-23 .. now"
+
+
+class SilentSource:
+    """A broker that has nothing."""
+
+    def __init__(self) -> None:
+        self.stopped = asyncio.Event()
+        self.nothing: list[Payload] = []
+
+    async def payloads(self) -> AsyncIterator[Payload]:
+        await self.stopped.wait()
+        for payload in self.nothing:
+            yield payload
+
+    async def acknowledge(self, payload: Payload) -> None:
+        raise AssertionError("nothing came")
+
+    async def stop(self) -> None:
+        self.stopped.set()
+
+    def status(self) -> SourceStatus:
+        return SourceStatus("hopskotch", True, "")
+
+
+async def test_the_bot_repairs_a_gap_at_its_start(
+    fake: FakeGraceDb, tmp_path: Path, unused: Callable[[], int]
+) -> None:
+    filled(fake)
+    settings = Settings.model_validate(
+        {
+            "slack_bot_token": "xoxb-1",
+            "slack_app_token": "xapp-1",
+            "slack_api_url": f"http://127.0.0.1:{unused()}/api/",
+            "database_url": f"sqlite:///{tmp_path / 'gwevent.sqlite'}",
+            "gracedb_url": fake.url,
+        }
+    )
+    async with open_rooms(settings) as rooms:
+        await received(rooms, Clock())
+        clock = Clock(NOW + timedelta(days=40))
+        stop = asyncio.Event()
+        running = asyncio.create_task(Bot(settings, rooms, SilentSource(), clock).run(stop))
+        while len(await rooms.lookups.of(IDS)) < len(IDS):
+            assert not running.done()
+            await asyncio.sleep(0.05)
+        stop.set()
+        await running
+        assert (await rooms.ledger.counts()).waiting == 0

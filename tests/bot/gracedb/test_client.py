@@ -1,0 +1,117 @@
+"""GraceDB's failures, over real HTTP: each is one sentence."""
+
+from __future__ import annotations
+
+import socket
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from bot import __version__
+from bot.gracedb import client
+from bot.gracedb.client import Busy, GraceDb, GraceDbError, NotPublic, Unreadable
+from tests.bot.gracedb.fake import BROKEN, CUT_OFF, HANGS, Event, FakeGraceDb, superevent
+
+ID = "S190425z"
+
+
+@pytest.fixture(autouse=True)
+def known(fake: FakeGraceDb) -> Event:
+    return fake.add(Event(superevent(ID), {"a.json,0": b"{}", "long.fits": b"x" * 300_000}))
+
+
+async def failure(gracedb: GraceDb, superevent_id: str = ID) -> GraceDbError:
+    with pytest.raises(GraceDbError) as caught:
+        await gracedb.superevent(superevent_id)
+    said = str(caught.value)
+    assert said.endswith(".") and said.count(". ") == 0 and "\n" not in said
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        (404, NotPublic, "In GraceDB S190425z is not public or doesn't exist."),
+        (403, NotPublic, "In GraceDB S190425z is not public or doesn't exist."),
+        ((429, "30"), Busy, "GraceDB asks us to wait 30 s."),
+        (429, Busy, "GraceDB asks us to wait 60 s."),
+        ((503, "7"), Busy, "GraceDB asks us to wait 7 s."),
+        (503, Busy, "GraceDB is down for maintenance."),
+        ((503, "soon"), Busy, "GraceDB is down for maintenance."),
+        (500, Busy, "GraceDB has trouble of its own (HTTP 500)."),
+        (400, Unreadable, "GraceDB didn't understand the request (HTTP 400)."),
+        (BROKEN, Unreadable, "GraceDB's answer isn't JSON."),
+        (CUT_OFF, Busy, "GraceDB broke off its answer (RemoteProtocolError)."),
+    ],
+)
+async def test_each_failure_is_a_sentence(
+    fake: FakeGraceDb,
+    gracedb: GraceDb,
+    fault: int | str | tuple[int, str],
+    kind: type[GraceDbError],
+    words: str,
+) -> None:
+    fake.faults[f"{ID}/"] = [fault]
+    error = await failure(gracedb)
+    assert type(error) is kind and str(error) == words
+
+
+async def test_no_answer_in_time(
+    fake: FakeGraceDb, gracedb: GraceDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "READ_S", 0.05)
+    fake.faults[f"{ID}/"] = [HANGS]
+    assert str(await failure(gracedb)) == "GraceDB didn't answer in time."
+
+
+async def test_an_answer_that_never_ends_is_bounded_as_a_whole(
+    fake: FakeGraceDb, gracedb: GraceDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "REQUEST_S", 0.05)
+    fake.faults[f"{ID}/"] = [HANGS]
+    assert str(await failure(gracedb)) == "GraceDB didn't answer in time."
+
+
+async def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    gracedb = GraceDb(f"http://127.0.0.1:{port}/api/")
+    assert str(await failure(gracedb)) == "GraceDB can't be reached."
+    await gracedb.close()
+
+
+async def test_asked_to_wait_it_is_silent_until_then(fake: FakeGraceDb, gracedb: GraceDb) -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(hours=0.5), usegmt=True)
+    fake.faults[f"{ID}/"] = [(429, later)]
+    first = await failure(gracedb)
+    assert isinstance(first, Busy) and first.retry_after is not None and 1_000 < first.retry_after < 1_900
+    assert isinstance(await failure(gracedb), Busy)
+    assert fake.requests() == 1
+
+
+async def test_size_is_bounded(fake: FakeGraceDb, gracedb: GraceDb, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(await gracedb.file(ID, "long.fits")) == 300_000
+    with pytest.raises(Unreadable, match="more than 0 MB"):
+        await gracedb.file(ID, "long.fits", 100_000)
+    monkeypatch.setattr(client, "JSON_MOST", 100)
+    assert "more than 0 MB" in str(await failure(gracedb))
+
+
+@pytest.mark.parametrize("name", ["../secret", "a/b.json", "", ",0", "a b", "ü" * 300])
+async def test_what_is_no_name_of_a_file_is_not_asked_for(
+    fake: FakeGraceDb, gracedb: GraceDb, name: str
+) -> None:
+    with pytest.raises(Unreadable):
+        await gracedb.file(ID, name)
+    assert fake.requests() == 0
+
+
+async def test_it_says_who_asks_and_asks_the_list_of_notices_no_longer_than_it_must(
+    fake: FakeGraceDb, gracedb: GraceDb
+) -> None:
+    assert await gracedb.notices(ID) is None
+    assert await gracedb.notices(ID) is None
+    assert fake.requests() == 1
+    assert fake.agents == {f"gwevent/{__version__}"}
+    assert gracedb.page(ID) == f"{fake.url.removesuffix('api/')}superevents/{ID}/view/"

@@ -1,0 +1,39 @@
+"""One payload, through all that reads it and speaks of it."""
+
+from __future__ import annotations
+
+from bot.alerts.decode import UndecodablePayload, decode
+from formatters import card, facts, plain, update
+from formatters.card import ChannelView
+from formatters.message import Message
+from formatters.notice import Notice
+from formatters.superevent import Superevent
+
+REFUSED, MAP_REFUSED, READ = "refused", "map refused", "read"
+LONGEST_REASON = 200
+"""Characters; a reason is one sentence."""
+
+
+def trial(body: bytes) -> str:
+    """What became of a payload. Raises whatever isn't a refusal with a reason."""
+    try:
+        notice = decode(body)
+    except UndecodablePayload as problem:
+        _check(problem.reason)
+        return REFUSED
+    assert Notice.from_json(notice.to_json()) == notice
+    superevent = Superevent.of([notice])
+    messages: list[Message] = [card.root(superevent, ChannelView()), update.reply(superevent, notice)]
+    for message in messages:
+        assert plain.render(message) and plain.push(message)
+    assert facts.to_text(notice)
+    problems = [notice.map_problem, notice.external.map_problem if notice.external else None]
+    for reason in filter(None, problems):
+        _check(reason)
+    return MAP_REFUSED if any(problems) else READ
+
+
+def _check(reason: str) -> None:
+    assert 10 < len(reason) <= LONGEST_REASON, reason
+    assert reason.endswith("."), reason
+    assert "\n" not in reason, reason

@@ -1,0 +1,32 @@
+"""A channel that chose by the sky map: it gets the event once, whenever the bot died, and holds up nobody."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.alerts.samples import MS181101AB_PEAK, ms181101ab, to_avro
+from tests.end_to_end.world import World, until
+
+
+@pytest.mark.parametrize("step", ["decide:before:1", "decided:after:1", "decide:after:1"])
+async def test_what_the_map_decides_is_posted_once(world: World, step: str) -> None:
+    for scope in ("channels:history", "groups:history"):
+        # What was being posted at the kill is then looked up, not posted again.
+        world.sandbox.grant(scope)
+    everybody, near, far = (world.sandbox.add_channel(name) for name in ("all", "near", "far"))
+    ra, dec = MS181101AB_PEAK
+    await world.subscribe(everybody, "all mock")
+    await world.subscribe(near, f"CBC near {ra:.3f} {dec:.3f} 5deg mock")
+    await world.subscribe(far, f"CBC not near {ra:.3f} {dec:.3f} 5deg mock")
+    dying = world.fork(step, GWEVENT_MOCK_PICTURES="false")
+    await world.publish(to_avro(ms181101ab(datetime.now(UTC))[1]))
+    assert await dying.end() == -9, dying.text
+    bot = world.fork(GWEVENT_MOCK_PICTURES="false")
+    await until(lambda: world.roots(near) and world.roots(everybody), what="the map has decided")
+    await world.delivered(1)
+    assert world.ledger("select * from undecided") == []
+    assert [len(world.sandbox.messages(channel)) for channel in (everybody, near, far)] == [1, 1, 0]
+    assert await bot.terminate() == 0, bot.text
+    assert [line for line in bot.log if line["level"] in ("error", "critical")] == []
