@@ -59,6 +59,7 @@ from bot.store.shares import PURGE, REPAIR, Shares
 from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.transfer import Transfer
 from bot.store.undecided import Undecided
 from bot.store.wakeups import listen
 from bot.undecided import MapDecisions
@@ -106,6 +107,7 @@ class Rooms:
         self.operators = Operators(database)
         self.consumers = Consumers(database)
         self.retention = Retention(database)
+        self.transfer = Transfer(database)
 
     def pipeline(
         self,

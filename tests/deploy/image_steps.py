@@ -1,8 +1,8 @@
-"""The image's steps, one by one, on this machine in place of the base image: what `docker build` would do.
+"""The image's steps, one by one, on this machine in the base image's place, as `docker build` would.
 
-Each stage gets this machine's files as its own, by an overlay in a mount namespace that goes with the process,
-so that nothing of it stays. Then gwevent runs in the result as its user, with everything read-only but /tmp and
-its own folder. Needs Linux, root, and a network. `python tests/deploy/image_steps.py`
+Each stage gets this machine's files as its own, by an overlay in a mount namespace that goes with the
+process, so that nothing of it stays. Then gwevent runs in the result as its user, with everything read-only
+but /tmp and its own folder. Needs Linux, root, and a network. `python tests/deploy/image_steps.py`
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.deploy.dockerfile import ROOT, Instruction, Stage, read
 
 INSIDE = "GWEVENT_IMAGE_STEPS_INSIDE"
-CACHE = "/tmp/pip"
 PATIENT_S = 60.0
 # How the network is reached here is this machine's to say.
 _PASSED_ON = (
@@ -48,7 +47,6 @@ class Image:
     def __init__(self, scratch: Path, name: str) -> None:
         self.root = scratch / name / "root"
         upper, work = scratch / name / "upper", scratch / name / "work"
-        kept = Path.home() / ".cache/pip"
         for folder in (self.root, upper, work):
             folder.mkdir(parents=True)
         _mount("-t", "overlay", "overlay", "-o", f"lowerdir=/,upperdir={upper},workdir={work}", self.root)
@@ -61,9 +59,6 @@ class Image:
             shutil.rmtree(self.root / folder, ignore_errors=True)
         (self.root / "opt").mkdir()
         _give_python(self.root)
-        (self.root / CACHE.lstrip("/")).mkdir()
-        if kept.is_dir():
-            _mount("--bind", kept, self.root / CACHE.lstrip("/"))
         self.folder = "/"
         self.user = "0:0"
         self.variables: dict[str, str] = {
@@ -82,8 +77,7 @@ class Image:
         if not network:
             return self.variables
         passed = {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
-        # What was downloaded for the tests isn't downloaded again.
-        return {**passed, **self.variables, "PIP_NO_CACHE_DIR": "0", "PIP_CACHE_DIR": CACHE}
+        return {**passed, **self.variables}
 
     def run(self, words: list[str], *, network: bool = False) -> None:
         """Run something to its end. Raises Failed."""
