@@ -124,9 +124,7 @@ def read(text: str) -> list[Channel]:
     if not isinstance(given, dict) or "gwevent_export" not in given:
         raise UnreadableExport("it isn't what gwevent export writes")
     if given["gwevent_export"] != VERSION:
-        raise UnreadableExport(
-            f"a newer gwevent wrote it: its form is {given['gwevent_export']!r}, not {VERSION}"
-        )
+        raise UnreadableExport(f"another gwevent wrote it: its form isn't {VERSION}")
     try:
         export = _Export.model_validate(given)
     except ValidationError as error:

@@ -48,7 +48,7 @@ class Taken:
     channels: int
     """How many it was about."""
     subscriptions: int
-    """How many are new."""
+    """How many came into force."""
     known: int
     """How many were in force already."""
     sites: int
