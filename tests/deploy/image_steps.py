@@ -175,29 +175,40 @@ def _live_and_end(image: Image, stage: Stage) -> None:
         "GWEVENT_KAFKA_AUTH": "off",
         "GWEVENT_HTTP_HOST": "127.0.0.1",
         "GWEVENT_HTTP_PORT": "28016",
-        "GWEVENT_LOG_LEVEL": "ERROR",
+        "GWEVENT_GRACEDB_URL": "off",
     }
     image.variables.update(nowhere)
     service = [*stage.only("ENTRYPOINT").form, *stage.only("CMD").form]
     check = stage.only("HEALTHCHECK").form
     print(f"── {shlex.join(service)}, until it is healthy", flush=True)
-    process = subprocess.Popen(image.command(service), env=image.environment(), stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + PATIENT_S
-        while subprocess.run(
-            image.command(check), env=image.environment(), stderr=subprocess.DEVNULL, check=False
-        ).returncode:
-            if process.poll() is not None:
-                raise Failed(f"{shlex.join(service)} ended by itself with status {process.returncode}.")
-            if time.monotonic() > deadline:
-                raise Failed("The health check didn't pass within a minute.")
-            time.sleep(0.2)
-        process.send_signal(signal.SIGTERM)
-        if process.wait(PATIENT_S):
-            raise Failed(f"It ended with status {process.returncode} when it was told to end.")
-    finally:
-        process.kill()
-        process.wait()
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(image.command(service), env=image.environment(), stderr=said)
+        try:
+            _until_healthy(image, process, check)
+            process.send_signal(signal.SIGTERM)
+            if process.wait(PATIENT_S):
+                raise Failed(f"It ended with status {process.returncode} when it was told to end.")
+        except Failed as error:
+            said.seek(0)
+            raise Failed(f"{error} It said: {said.read()[-2_000:]}") from error
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _until_healthy(image: Image, process: subprocess.Popen[bytes], check: list[str]) -> None:
+    deadline = time.monotonic() + PATIENT_S
+    while True:
+        asked = subprocess.run(
+            image.command(check), env=image.environment(), capture_output=True, text=True, check=False
+        )
+        if not asked.returncode:
+            return
+        if process.poll() is not None:
+            raise Failed(f"It ended by itself with status {process.returncode}.")
+        if time.monotonic() > deadline:
+            raise Failed(f"It isn't healthy after a minute: {asked.stderr[-300:]}")
+        time.sleep(0.2)
 
 
 def inside() -> None:
