@@ -23,6 +23,7 @@ from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.troubles import Troubles
 from formatters import answer, card, mrkdwn, recent, status
 from formatters import help as helping
 from formatters.card import ChannelView
@@ -53,6 +54,7 @@ class Answers:
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
         refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
+        troubles: Troubles | None = None,
     ) -> None:
         """`refusal(team, channel, user)` says why somebody may not change what a channel receives."""
         self._events = events
@@ -68,6 +70,7 @@ class Answers:
         self._details = details
         self._choosing = choosing
         self._subscribing = Subscribing(subscriptions, clock, wake, site_name)
+        self._troubles = troubles
 
     async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
@@ -205,6 +208,7 @@ class Answers:
                 dead=counts.dead,
                 quarantined=counts.quarantined,
                 subscriptions=await self._subscriptions.count(),
+                troubles=() if self._troubles is None else tuple(await self._troubles.lasting()),
             ),
             self._clock(),
         )

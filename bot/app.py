@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 import aiohttp
@@ -20,13 +21,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.answers import Answers, Asker
 from bot.asking import MapAsker, site_name
 from bot.consumer import Consumer
+from bot.filters import matches, parse
 from bot.gracedb.archive import Archive
 from bot.gracedb.backfill import PACE_S, Backfill, repair
 from bot.gracedb.client import GraceDb
 from bot.http import HttpServer
 from bot.maps import StoredMaps
 from bot.pictures import Pictures
-from bot.pipeline import Pipeline
+from bot.pipeline import Handled, Pipeline
 from bot.questions.choosing import Choosing
 from bot.questions.details import Details, Illustrate
 from bot.questions.events import Events
@@ -39,15 +41,20 @@ from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
 from bot.slack.errors import SlackFailure
 from bot.slack.gate import Allowance, protect
 from bot.slack.illustrations import Illustrations
+from bot.slack.link import LinkState, SocketLink
 from bot.slack.permission import Permission
 from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
 from bot.sources import Source, SourceStatus
 from bot.sources.credentials import DEFAULT_GROUP, group_id, load_auth, username_of
 from bot.sources.hopskotch import HopskotchSource
+from bot.store.alarms import Alarms
+from bot.store.calls import Calls
+from bot.store.circulars import Circulars
 from bot.store.consumers import Consumers
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
+from bot.store.ledger import Delivery, Outcome
 from bot.store.lookups import Lookups
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
@@ -60,11 +67,17 @@ from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
 from bot.store.transfer import Transfer
+from bot.store.troubles import Troubles
 from bot.store.undecided import Undecided
 from bot.store.wakeups import listen
 from bot.undecided import MapDecisions
 from bot.visibility import Visibilities
+from bot.watch.caller import Caller, Webhook
+from bot.watch.judge import Limits
+from bot.watch.metrics import Metrics
+from bot.watch.watch import Watch
 from formatters.message import Message
+from formatters.notice import Notice
 
 NEEDS_POSTGRESQL = (
     "gwevent {} shares the work with other processes, which takes PostgreSQL (GWEVENT_DATABASE_URL); "
@@ -97,6 +110,7 @@ class Rooms:
         self.observers = Observers(database)
         self.pictures = PictureStore(database, self.shares)
         self.mentions = Mentions(database)
+        self.circulars = Circulars(database)
         self.maps = StoredMaps(self.store)
         self.lookups = Lookups(database)
         self.sites = Sites(database)
@@ -104,6 +118,8 @@ class Rooms:
         self.undecided = Undecided(database)
         self.past = Past(database)
         self.asker = MapAsker(self.maps)
+        self.troubles = Troubles(database)
+        self.calls = Calls(database)
         self.operators = Operators(database)
         self.consumers = Consumers(database)
         self.retention = Retention(database)
@@ -114,20 +130,48 @@ class Rooms:
         settings: Settings,
         clock: Callable[[], datetime],
         wake: Callable[[], None] = lambda: None,
+        stored: Callable[[Notice], None] = lambda _: None,
     ) -> Pipeline:
-        """The one way in, for what comes live."""
+        """The one way in, for what comes live; `stored` is told of each new notice."""
+        words = settings.webhook_filter
+        wish = None if webhook_of(settings) is None or words is None else parse(words)
+
+        def alarms() -> Alarms:
+            return Alarms(
+                ops=self.operators.known,
+                quiet=timedelta(days=settings.first_real_days),
+                wakes=None if wish is None else partial(matches, wish),
+            )
+
         return Pipeline(
             self.store,
             clock,
             max_age=settings.max_age,
             wake=wake,
-            ops=self.operators.place,
+            ops=lambda: self.operators.known,
             draws=settings.draws,
+            circulars=self.circulars,
+            alarms=alarms,
+            stored=stored,
         )
 
-    def consumer(self, source: Source, pipeline: Pipeline, name: str) -> Consumer:
-        """What takes a source's payloads in; `name` is its consumer group."""
-        return Consumer(source, pipeline, self.consumers, self.subscriptions, name)
+    def consumer(
+        self,
+        source: Source,
+        pipeline: Pipeline,
+        name: str,
+        handled: Callable[[Handled], None] | None = None,
+    ) -> Consumer:
+        """What takes a source's payloads in; `name` is its consumer group, `handled` is told what became."""
+        return Consumer(
+            source,
+            pipeline,
+            self.consumers,
+            self.operators,
+            self.subscriptions,
+            name,
+            handled or (lambda _: None),
+        )
 
     def decisions(
         self, clock: Callable[[], datetime], max_age: timedelta, wake: Callable[[], None] = lambda: None
@@ -169,6 +213,7 @@ class Rooms:
             sources=sources,
             wake=wake,
             refusal=refusal,
+            troubles=self.troubles,
         )
 
     def worker(
@@ -179,8 +224,9 @@ class Rooms:
         public_url: str | None = None,
         concurrency: int = CONCURRENCY,
         channel_pause_s: float = CHANNEL_PAUSE_S,
+        settled: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
     ) -> DeliveryWorker:
-        """What delivers the ledger through these clients (by team)."""
+        """What delivers the ledger through these clients (by team); `settled` is told of the outcomes."""
 
         async def picture_failed(picture_id: int, reason: str) -> None:
             await self.pictures.failed(picture_id, reason, clock())
@@ -194,10 +240,12 @@ class Rooms:
             self.observers,
             self.pictures,
             self.mentions,
+            self.circulars,
             self.sites,
             self.visibilities,
             permalink,
             public_url,
+            troubles=self.troubles,
         )
         return DeliveryWorker(
             self.ledger,
@@ -207,6 +255,7 @@ class Rooms:
             picture_failed=picture_failed,
             concurrency=concurrency,
             channel_pause_s=channel_pause_s,
+            settled=settled,
         )
 
 
@@ -280,6 +329,18 @@ def archive_of(
     return Archive(gracedb, pipeline, rooms.lookups, clock, beside=beside)
 
 
+def webhook_of(settings: Settings) -> Webhook | None:
+    """The webhook that the settings name."""
+    if settings.webhook_url is None:
+        return None
+    key = settings.webhook_key
+    return Webhook(
+        settings.webhook_url.get_secret_value(),
+        settings.webhook_format,
+        None if key is None else key.get_secret_value(),
+    )
+
+
 async def _listen(http: HttpServer, settings: Settings) -> None:
     try:
         await http.start()
@@ -313,17 +374,24 @@ class Bot:
         self._settings = settings
         self._bot_token, self._app_token = settings.slack_tokens()
         self._rooms = rooms
+        self._source = source
         # What other processes' sources said last.
         self._heard: list[SourceStatus] = []
         self._clock = clock
         self._clients: dict[str, SlackClient] = {}
         self._identity: Identity | None = None
-        self._socket: AsyncSocketModeHandler | None = None
+        self._link: SocketLink | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = asyncio.Event()
         """Set once Slack knows us and the source is being read."""
-        self.worker = rooms.worker(self._clients, clock, public_url=settings.public_url)
         draw = Pictures()
+        self.metrics = Metrics()
+        self.worker = rooms.worker(
+            self._clients,
+            clock,
+            public_url=settings.public_url,
+            settled=lambda outcomes: self.metrics.settled(outcomes, clock()),
+        )
         self.pictures = PictureWorker(
             rooms.store,
             rooms.pictures,
@@ -334,17 +402,38 @@ class Bot:
             serve=settings.public_url is not None,
         )
         self.decisions = rooms.decisions(clock, settings.max_age, self._wake)
+        webhook = webhook_of(settings)
+        self._caller = (
+            None if webhook is None else Caller(webhook, rooms.calls, rooms.troubles, rooms.store, clock)
+        )
+        self.watch = Watch(
+            rooms.store,
+            rooms.ledger,
+            rooms.troubles,
+            clock,
+            sources=self._sources,
+            link=self._link_state,
+            ops=lambda: rooms.operators.known,
+            wake=self.worker.wake,
+            caller=self._caller,
+            metrics=self.metrics,
+            limits=Limits(silence=timedelta(hours=settings.silence_hours)),
+        )
         port = settings.listens_on
-        self._http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port)
-        self.pipeline = rooms.pipeline(settings, clock, self._stored)
+        self._http = (
+            None if port is None else HttpServer(rooms.pictures, settings.http_host, port, self.watch)
+        )
+        self.pipeline = rooms.pipeline(settings, clock, self._stored, self.metrics.stored)
         name = settings.kafka_group or DEFAULT_GROUP
-        self._consumer = None if source is None else rooms.consumer(source, self.pipeline, name)
+        self._consumer = (
+            None if source is None else rooms.consumer(source, self.pipeline, name, self._handled)
+        )
         self._archive = archive_of(settings, rooms, clock)
         self.answers = rooms.answers(
             clock,
             archive=self._archive,
             illustrate=Illustrations(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
-            sources=lambda: self._heard if source is None else [source.status()],
+            sources=self._sources,
             wake=self.worker.wake,
             refusal=Permission(settings.who_may_subscribe, self._clients).refusal,
         )
@@ -353,6 +442,11 @@ class Bot:
     def identity(self) -> Identity | None:
         """Who the bot is in Slack, once Slack said so."""
         return self._identity
+
+    @property
+    def http_port(self) -> int | None:
+        """Where health is served, once it is."""
+        return None if self._http is None else self._http.port
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, or until one of the parts ends by a fault, which is raised."""
@@ -370,6 +464,9 @@ class Bot:
             if not self._rooms.database.sqlite:
                 self._start(listen(self._rooms.database, self._stored), "listen")
                 self._start(self._hear() if self._consumer is None else self._consumer.tell(), "status")
+            self._start(self.watch.run(), "watch")
+            if self._caller is not None:
+                self._start(self._caller.run(), "call")
             stopped = asyncio.create_task(stop.wait())
             try:
                 done, _ = await asyncio.wait([*self._tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -391,8 +488,8 @@ class Bot:
             parts.append(self._http.stop())
         if self._archive is not None:
             parts.append(self._archive.close())
-        if self._socket is not None:
-            parts.append(self._socket.close_async())  # type: ignore[no-untyped-call]
+        if self._link is not None:
+            parts.append(self._link.close())
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 for result in await asyncio.gather(*parts, return_exceptions=True):
@@ -401,9 +498,6 @@ class Bot:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._socket is not None:
-            # Where Slack hangs, the timeout left it open.
-            await self._socket.client.aiohttp_client_session.close()
         log.info("stopped")
 
     async def _hear(self) -> None:
@@ -417,7 +511,9 @@ class Bot:
 
     async def _serve_slack(self, session: aiohttp.ClientSession) -> None:
         """Learn who we are, then answer; deliveries wait meanwhile, notices are stored."""
-        client = SlackClient(self._bot_token, self._settings.slack_api_url, session)
+        client = SlackClient(
+            self._bot_token, self._settings.slack_api_url, session, called=self.metrics.called
+        )
         self._identity = await self._until_done(client.identify)
         log.info("slack_connected", team=self._identity.team_id, bot=self._identity.user_id)
         self._clients[self._identity.team_id] = client
@@ -430,11 +526,15 @@ class Bot:
         asker = AsyncWebClient(
             token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
         )
-        self._socket = AsyncSocketModeHandler(app, self._app_token, web_client=asker)
-        await self._until_done(self._socket.connect_async)
+        self._link = SocketLink(lambda: AsyncSocketModeHandler(app, self._app_token, web_client=asker))
+        await self._link.run(self._connected)
+
+    def _connected(self) -> None:
         log.info("socket_mode_connected")
         self.ready.set()
-        await asyncio.Event().wait()
+
+    def _link_state(self) -> LinkState:
+        return LinkState(False, "not connected yet") if self._link is None else self._link.state
 
     async def _until_done(self, work: Callable[[], Coroutine[object, object, T]]) -> T:
         wait = 0.5
@@ -538,6 +638,15 @@ class Bot:
     def _wake(self) -> None:
         self.worker.wake()
         self.pictures.wake()
+        if self._caller is not None:
+            self._caller.wake()
+
+    def _sources(self) -> list[SourceStatus]:
+        return self._heard if self._source is None else [self._source.status()]
+
+    def _handled(self, handled: Handled) -> None:
+        self.metrics.handled(handled)
+        self.watch.heard()
 
     def _stored(self) -> None:
         self._wake()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
 
-from bot.pipeline import Pipeline
+from bot.pipeline import Handled, Pipeline
 from bot.sources import Payload, Source
 from bot.store.consumers import Consumers
 from bot.store.database import StoreUnavailable
+from bot.store.operators import Operators
 from bot.store.subscriptions import Subscriptions
 
 TELL_S = 5.0
@@ -26,14 +28,18 @@ class Consumer:
         source: Source,
         pipeline: Pipeline,
         consumers: Consumers,
+        operators: Operators,
         subscriptions: Subscriptions,
         name: str,
+        handled: Callable[[Handled], None],
     ) -> None:
-        """`name` is the consumer group, which no other process has."""
+        """`name` is the consumer group, which no other process has; `handled` is told what became."""
         self._source = source
         self._pipeline = pipeline
         self._consumers = consumers
+        self._operators = operators
         self._subscriptions = subscriptions
+        self._handled = handled
         self._name = name
 
     async def consume(self) -> None:
@@ -41,6 +47,7 @@ class Consumer:
         # Thousands of filters take a second to parse, once; if the store can't yet, the first notice waits.
         with suppress(StoreUnavailable):
             await self._subscriptions.count()
+            await self._operators.place()
         log.info("source_starts", source=self._source.status().name, group=self._name)
         async for payload in self._source.payloads():
             await self._take(payload)
@@ -50,6 +57,8 @@ class Consumer:
         while True:
             try:
                 await self._consumers.tell(self._name, [self._source.status()])
+                # Only who knows Slack knows where they are, and may have come later.
+                await self._operators.place()
             except StoreUnavailable as error:
                 log.warning("consumer_waits_for_store", reason=str(error))
             await asyncio.sleep(TELL_S)
@@ -63,7 +72,7 @@ class Consumer:
         wait = 0.2
         while True:
             try:
-                await self._pipeline.handle(payload.body, payload.origin)
+                self._handled(await self._pipeline.handle(payload.body, payload.origin))
                 break
             except StoreUnavailable as error:
                 log.error("notice_waits_for_store", reason=str(error), origin=payload.origin.detail)

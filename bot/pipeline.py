@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -11,18 +11,18 @@ from functools import partial
 
 import structlog
 
+from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload, decode
 from bot.routing import apology_channels, plan
 from bot.sources import Origin
+from bot.store.alarms import Alarms
+from bot.store.circulars import Circulars
 from bot.store.database import StoreUnavailable
 from bot.store.store import Apologist, Store
+from formatters.circular import Circular
 from formatters.notice import Notice
 
 log = structlog.get_logger(__name__)
-
-
-async def _nowhere() -> None:
-    return None
 
 
 class Handled(StrEnum):
@@ -31,6 +31,7 @@ class Handled(StrEnum):
     STORED = "stored"
     REPEAT = "repeat"
     QUARANTINED = "quarantined"
+    CIRCULAR = "circulars"
 
 
 class Pipeline:
@@ -43,14 +44,18 @@ class Pipeline:
         *,
         max_age: timedelta,
         wake: Callable[[], None] = lambda: None,
-        ops: Callable[[], Awaitable[tuple[str, str] | None]] = _nowhere,
+        ops: Callable[[], tuple[str, str] | None] = lambda: None,
         draws: Callable[[Notice], bool] = lambda _: False,
         decode: Callable[[bytes], Notice] = decode,
+        circulars: Circulars | None = None,
+        alarms: Callable[[], Alarms | None] = lambda: None,
+        stored: Callable[[Notice], None] = lambda _: None,
     ) -> None:
         """What the pipeline tells others.
 
         `wake` says that deliveries may be due; `ops` gives the operators' (team, channel); `draws` says
-        whether a notice's map is to be drawn.
+        whether a notice's map is to be drawn; `circulars` takes GCN's Circulars, which else are quarantined;
+        `alarms` says who is told of news beside the channels; `stored` is told of each new notice.
         """
         self._store = store
         self._clock = clock
@@ -59,6 +64,9 @@ class Pipeline:
         self._ops = ops
         self._draws = draws
         self._decode = decode
+        self._circulars = circulars
+        self._alarms = alarms
+        self._stored = stored
 
     async def handle(self, body: bytes, origin: Origin) -> Handled:
         """Take one payload in. Raises StoreUnavailable only: then it must not be acknowledged."""
@@ -66,6 +74,8 @@ class Pipeline:
         superevent_id: str | None = None
         alert_type: str | None = None
         try:
+            if self._circulars is not None and is_circular(body):
+                return await self._note(self._circulars, read_circular(body), origin, received)
             notice = await asyncio.to_thread(self._decode, body)
             superevent_id, alert_type = notice.superevent_id, notice.alert_type
             return await self._record(notice, body, origin, received)
@@ -91,6 +101,8 @@ class Pipeline:
             superevent_id=notice.superevent_id, alert_type=notice.alert_type, origin=origin.detail
         )
         planner = partial(plan, live=origin.live, now=received, max_age=self._max_age)
+        # Old news wakes nobody (law 7).
+        news = origin.live and received - notice.time_created <= self._max_age
         recorded = await self._store.record(
             notice,
             body,
@@ -98,9 +110,11 @@ class Pipeline:
             received,
             planner,
             picture=self._draws(notice),
+            alarms=self._alarms() if news else None,
         )
         if recorded.new:
             bound.info("notice_stored", intents=recorded.intents, bytes=len(body))
+            self._stored(notice)
             self._wake()
             return Handled.STORED
         if recorded.conflict and origin.archive is None:
@@ -109,6 +123,16 @@ class Pipeline:
             return await self._quarantine(body, origin, reason, None, received)
         bound.info("notice_repeated")
         return Handled.REPEAT
+
+    async def _note(
+        self, circulars: Circulars, circular: Circular, origin: Origin, received: datetime
+    ) -> Handled:
+        fresh = received - circular.created <= self._max_age
+        links = await circulars.record(circular, received, post=origin.live and fresh)
+        log.info("circular_noted", number=circular.number, superevents=circular.superevent_ids, links=links)
+        if links:
+            self._wake()
+        return Handled.CIRCULAR
 
     async def _quarantine(
         self, body: bytes, origin: Origin, reason: str, superevent_id: str | None, received: datetime
@@ -123,7 +147,7 @@ class Pipeline:
             superevent_id,
             received,
             apologise,
-            await self._ops() if origin.live else None,
+            self._ops() if origin.live else None,
         )
         if new:
             log.warning(

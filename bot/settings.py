@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.filters import UnknownWord, parse
+from formatters.alarm import Format
 from formatters.notice import Category, Notice
 
 HTTP_PORT = 8016
@@ -72,6 +74,17 @@ class Settings(BaseSettings):
     """How often one person may ask, press and mention."""
     who_may_subscribe: Literal["anyone", "members", "admins"] = "anyone"
     """Who may change what a channel receives: anyone, its members, or the workspace's admins."""
+    silence_hours: float = Field(default=2.5, gt=0, le=8_760)
+    """No payload for so long is a trouble."""
+    first_real_days: float = Field(default=60, gt=0, le=36_500)
+    """The first real event after so long without one is told to the ops channel."""
+    webhook_url: SecretStr | None = None
+    """Called when the bot is in trouble, and for alerts that match `webhook_filter`."""
+    webhook_format: Format = Format.JSON
+    webhook_key: SecretStr | None = None
+    """PagerDuty's routing key; for the other formats a bearer token."""
+    webhook_filter: str | None = None
+    """Words of a subscription; None: no alert calls the webhook."""
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -83,6 +96,9 @@ class Settings(BaseSettings):
         "payload_days",
         "public_url",
         "http_port",
+        "webhook_url",
+        "webhook_key",
+        "webhook_filter",
         mode="before",
     )
     @classmethod
@@ -127,15 +143,40 @@ class Settings(BaseSettings):
     def _api_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        try:
-            parts = urlsplit(value)
-            local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-            known = bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
-        except ValueError:
-            known = False
-        if not known:
+        if not _safe(value):
             raise ValueError("it must be an https address (http only on this machine)")
         return value if value.endswith("/") else value + "/"
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _webhook_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _safe(value.get_secret_value()):
+            raise ValueError("it must be an https address (http only on this machine)")
+        return value
+
+    @field_validator("webhook_filter")
+    @classmethod
+    def _webhook_filter(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            wish = parse(value)
+        except UnknownWord as error:
+            raise ValueError(f"it must be words of a subscription: {str(error).rstrip('.')}") from None
+        if wish.notify is not None:
+            raise ValueError('it must be words of a subscription without "notify"')
+        return value
+
+    @model_validator(mode="after")
+    def _webhook(self) -> Self:
+        if self.webhook_url is None:
+            return self
+        if self.webhook_format is Format.PAGERDUTY and self.webhook_key is None:
+            raise ValueError("GWEVENT_WEBHOOK_KEY must be set: PagerDuty wants its routing key")
+        path = urlsplit(self.webhook_url.get_secret_value()).path
+        if self.webhook_format is Format.NTFY and not path.strip("/"):
+            raise ValueError("GWEVENT_WEBHOOK_URL must end with the topic: https://ntfy.sh/topic")
+        return self
 
     @field_validator("kafka_url")
     @classmethod
@@ -219,8 +260,21 @@ def unknown_names(env_file: Path | None = Path(".env")) -> list[str]:
     return sorted(name for name in given if name.upper().startswith("GWEVENT_") and name.upper() not in known)
 
 
+def _safe(url: str) -> bool:
+    """Whether what is sent there is read by nobody else: https, or http on this machine."""
+    try:
+        parts = urlsplit(url)
+        local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
+    except ValueError:
+        return False
+
+
 def _sentence(detail: object) -> str:
     assert isinstance(detail, dict)
+    if not detail["loc"]:
+        # About settings that don't go together: the sentence names them.
+        return f"{str(detail['msg']).removeprefix('Value error, ')}."
     name = str(detail["loc"][0])
     variable = name if name.isupper() else f"GWEVENT_{name.upper()}"
     # The value itself is never shown: it may be a secret.

@@ -20,7 +20,7 @@ COMMANDS = (
     ("sites [add|remove Palomar]", "the channel's sites, which its messages then speak of"),
     ("sites add MyDome 34.2 -116.9 1700", "one of your own: latitude, longitude, height in m"),
     ("sites altitude 25, sites darkness -12", "what counts as observable, in degrees"),
-    ("subscribe [CBC|Burst|all] [filter] [mock] [test] [lowsig]", "alerts for this channel"),
+    ("subscribe [CBC|Burst|all] [filter] [mock] [test] [lowsig] [circulars]", "alerts for this channel"),
     ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "the same, with a mention"),
     ("test [CBC|Burst|all] [filter] …", "which past events that would have brought"),
     ("subscriptions", "what comes to this channel, with numbers"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from formatters import blocks, quantities
+from formatters import blocks, quantities, trouble
 from formatters.message import Message
 from formatters.mrkdwn import bold, escape, plain
+from formatters.trouble import Trouble
 
 SILENT = timedelta(hours=3)
 """Mocks come every hour, so after three of them missing something is wrong, here or at LVK."""
@@ -51,11 +52,14 @@ class Status:
     quarantined: int
     """Payloads that couldn't be handled."""
     subscriptions: int
+    troubles: tuple[Trouble, ...] = ()
+    """What is wrong, the oldest first, as whoever runs the bot is told it."""
 
 
 def message(status: Status, now: datetime) -> Message:
     """The status at `now`, what is wrong first."""
     lines = [*map(_source, status.sources), _last(status.last_notice, now)]
+    lines[:0] = [f"{trouble.sentence(wrong)}." for wrong in status.troubles]
     if not status.sources:
         lines.insert(0, "No source runs in this process")
     deliveries = quantities.number(status.waiting)

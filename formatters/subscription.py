@@ -68,6 +68,8 @@ class Wish:
     """Test events too."""
     lowsig: bool = False
     """Low-significance alerts too."""
+    circulars: bool = False
+    """GCN Circulars that name an event, linked in its thread."""
     filter: Filter | None = None
     """What else a notice must say; None: nothing. A group of the whole filter stands in `group`."""
     notify: Notify | None = None
@@ -87,7 +89,7 @@ class Wish:
     @property
     def what(self) -> str:
         """The words without whom they mention: "CBC BNS distance<300 mock lowsig"."""
-        switches = [word for word in ("mock", "test", "lowsig") if getattr(self, word)]
+        switches = [word for word in ("mock", "test", "lowsig", "circulars") if getattr(self, word)]
         return " ".join([self.asked, *switches])
 
     @property
@@ -142,6 +144,7 @@ def sentence(wish: Wish) -> str:
             (wish.mock, "mocks too (about one every hour)"),
             (wish.test, "tests too"),
             (wish.lowsig, "low-significance alerts too (several a day while the detectors observe)"),
+            (wish.circulars, "GCN Circulars about them linked in their threads"),
         )
         if asked
     ]

@@ -124,6 +124,7 @@ SCOPE_OF_METHOD = {
     "files.delete": {"files:write"},
     "files.getUploadURLExternal": {"files:write"},
     "conversations.history": {"channels:history", "groups:history"},
+    "conversations.info": {"channels:read", "groups:read"},
     "conversations.members": {"channels:read", "groups:read"},
     "conversations.replies": {"channels:history", "groups:history"},
     "users.info": {"users:read"},

@@ -55,6 +55,8 @@ SWITCHES = {
     "tests": "test",
     "lowsig": "lowsig",
     "lowsignificance": "lowsig",
+    "circular": "circulars",
+    "circulars": "circulars",
 }
 """Words that stand outside of the filter."""
 
@@ -103,7 +105,7 @@ _FAR = re.compile(
     rf"(?P<count>{_FLOAT})\s*(?:(?:/|per)\s*(?P<per>{_FLOAT})?\s*(?P<unit>[a-z]+?)s?|hz)?", re.IGNORECASE
 )
 _VOCABULARY = sorted(
-    {*_QUANTITIES, *_EXTERNAL, *_TYPES, *GROUPS, *FIELDS, "far", "near", "visible", "mock", "test", "lowsig"}
+    {*_QUANTITIES, *_EXTERNAL, *_TYPES, *GROUPS, *FIELDS, "far", "near", "visible", *SWITCHES.values()}
     | {name.casefold() for name in DETECTORS}
 )
 _PROPER = {name.casefold(): name for name in (*QUANTITIES, *DETECTORS, *STAGES, *GROUPS.values())}
@@ -176,7 +178,8 @@ def unknown(token: Token) -> UnknownWord:
     if near:
         return UnknownWord(f'{token.quoted} is no condition; did you mean "{_PROPER.get(near[0], near[0])}"?')
     return UnknownWord(
-        f"{token.quoted} is none of CBC, Burst, all, mock, test, lowsig, notify, nor a condition like BNS."
+        f"{token.quoted} is none of CBC, Burst, all, mock, test, lowsig, circulars, notify, nor a condition"
+        " like BNS."
     )
 
 

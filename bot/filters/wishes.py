@@ -28,7 +28,7 @@ _BROADCAST = {"@here": "<!here>", "<!here>": "<!here>", "@channel": "<!channel>"
 
 
 def parse(words: str, sites: SiteNames | None = None) -> Wish:
-    """Read "[CBC|Burst|all] [filter] [mock] [test] [lowsig] [notify TARGET… [notify-mocks] [if FILTER]]".
+    """Read "[CBC|Burst|all] [filter] [mock] [test] [lowsig] [circulars] [notify TARGET… [if FILTER]]".
 
     Switches stand anywhere before `notify`, outside of "or", "not" and parentheses; everything is read in
     any case. A target is @here, @channel, or a person or group as Slack writes them ("<@U…|name>",
@@ -91,6 +91,7 @@ def _what(given: Sequence[Token], sites: SiteNames | None) -> Wish:
         mock="mock" in switches,
         test="test" in switches,
         lowsig="lowsig" in switches,
+        circulars="circulars" in switches,
         filter=filter_,
     )
 

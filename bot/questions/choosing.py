@@ -170,6 +170,8 @@ def _choice(words: str, sites: SiteNames) -> tuple[Wish, Category]:
     wish = parse(words, sites)
     if wish.notify is not None:
         raise UnknownWord('"notify" belongs to a subscription, and this is a question.')
+    if wish.circulars:
+        raise UnknownWord('"circulars" belongs to a subscription, and this is a question.')
     if wish.mock and wish.test:
         raise UnknownWord('"mock" and "test" together: no event is both; ask for each.')
     category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL

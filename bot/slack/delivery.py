@@ -57,7 +57,7 @@ LOOKS = 5
 FILE_READY_WITHIN = timedelta(seconds=60)
 """How long an uploaded picture may take to become one that Slack can show."""
 
-_NEWS = frozenset({Kind.ROOT, Kind.REPLY, Kind.MENTION, Kind.APOLOGY})
+_NEWS = frozenset({Kind.ROOT, Kind.REPLY, Kind.MENTION, Kind.CIRCULAR, Kind.APOLOGY})
 _TOP_LEVEL = frozenset({Kind.ROOT, Kind.MENTION})
 """What stands in the channel itself, though it has a thread."""
 
@@ -85,13 +85,15 @@ class DeliveryWorker:
         picture_failed: Callable[[int, str], Awaitable[None]],
         concurrency: int = CONCURRENCY,
         channel_pause_s: float = CHANNEL_PAUSE_S,
+        settled: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
     ) -> None:
-        """`picture_failed(id, reason)` is told which picture Slack will not show."""
+        """`picture_failed(id, reason)` is told which picture Slack will not show, `settled` every outcome."""
         self._ledger = ledger
         self._clients = clients
         self._render = render
         self._clock = clock
         self._picture_failed = picture_failed
+        self._tell_outcomes = settled
         self._concurrency = concurrency
         self._channel_pause_s = channel_pause_s
         # `chat.update` has a limit of its own, for a workspace; posts go on meanwhile.
@@ -424,6 +426,7 @@ class DeliveryWorker:
                 pairs = [(delivery, outcome) for delivery, outcome, _ in batch]
                 await _patiently(lambda pairs=pairs: self._ledger.settle(pairs, self._clock()), "settle")  # type: ignore[misc]
                 _tell(pairs)
+                self._tell_outcomes(pairs)
                 for _, _, written in batch:
                     if not written.done():
                         written.set_result(None)

@@ -25,6 +25,7 @@ from hop.io import Consumer as HopConsumer
 from hop.io import Metadata, StartPosition, Stream
 
 from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
+from bot.sources.backoff import backoff
 from bot.sources.clerk import Clerk, Look, Partition
 from bot.sources.credentials import AuthMode, KafkaUrl, group_id, load_auth, require_config_home, username_of
 from bot.sources.offsets import Offsets, Place
@@ -203,7 +204,9 @@ class HopskotchSource:
                 if time.monotonic() - opened > self._timing.settled_after:
                     self._failures = 0
                 self._failures += 1
-                pause = backoff(self._failures, self._timing, self._jitter())
+                pause = backoff(
+                    self._failures, self._timing.first_retry, self._timing.longest_retry, self._jitter()
+                )
                 self._turn(False, reason)
                 self._log.warning(
                     "reconnecting", reason=reason, attempt=self._failures, in_seconds=round(pause, 1)
@@ -343,15 +346,6 @@ class HopskotchSource:
                 return f"{broker} doesn't answer, or refuses the credential (`gwevent doctor` tells which)"
             return f"{broker} says: {cause.str()}"
         return " ".join(str(error).split())
-
-
-def backoff(failures: int, timing: Timing, jitter: float) -> float:
-    """Return the pause in seconds after `failures` (1, 2, …) in a row; jitter 0 to 1 takes off up to half.
-
-    Doubles from `first_retry` to `longest_retry`; the jitter keeps many readers from coming back at once.
-    """
-    whole = min(timing.longest_retry, timing.first_retry * 2.0 ** min(failures - 1, 30))
-    return whole * (1.0 - 0.5 * jitter)
 
 
 class _Options(Auth):  # type: ignore[misc]  # hop has no types

@@ -9,13 +9,26 @@ from statistics import median_low as median
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.ledger import (
+    FOR_OPERATORS,
     Counts,
     Dead,
     Delivery,
@@ -182,6 +195,28 @@ class Ledger:
             oldest_waiting=min((row[2] for row in waiting), default=None),
         )
 
+    async def by_state(self) -> dict[str, int]:
+        """How many deliveries stand where."""
+        query = select(_d.c.state, func.count()).group_by(_d.c.state)
+        async with self._database.reading() as connection:
+            return {row[0]: row[1] for row in (await connection.execute(query)).all()}
+
+    async def overdue(self, now: datetime, posts: timedelta, edits: timedelta) -> tuple[int, datetime | None]:
+        """How many deliveries wait for longer than they should, and since when the oldest does.
+
+        Posts longer than `posts`, edits longer than `edits`: Slack takes only so many of them a minute.
+        """
+        # One that was revived, or has to wait on purpose, waits from the moment at which it was due first.
+        since = case((_d.c.attempts == 0, _d.c.not_before), else_=_d.c.created_at)
+        is_edit = _d.c.kind == Kind.EDIT.value
+        late = (~is_edit & (since < now - posts)) | (is_edit & (since < now - edits))
+        query = select(func.count(), func.min(since, type_=schema.UtcDateTime())).where(
+            _d.c.state.in_(OPEN), late
+        )
+        async with self._database.reading() as connection:
+            count, oldest = (await connection.execute(query)).one()
+        return count, oldest
+
     async def posting_time(self, latest: int = 50) -> timedelta | None:
         """How long the latest roots and replies took from the notice's receipt to the channel, the median.
 
@@ -247,7 +282,7 @@ async def _still_claimed(
 def _due(now: datetime, among: ColumnElement[bool] | None = None) -> Select[*tuple[Any, ...]]:
     earlier = _d.alias("earlier")
     order = [_d.c.priority, _d.c.id]
-    unordered = [Kind.EDIT.value, Kind.MENTION.value]
+    unordered = [Kind.EDIT.value, Kind.MENTION.value, Kind.CIRCULAR.value]
     blocked = (
         select(earlier.c.id)
         .where(
@@ -402,6 +437,7 @@ async def _revive(connection: AsyncConnection, place: tuple[str, str], since: da
     if problem is None:
         return 0
     wanted: ColumnElement[bool] = _d.c.kind == Kind.EDIT.value
+    wanted |= (_d.c.created_at >= since) & _d.c.kind.in_([kind.value for kind in FOR_OPERATORS])
     if await subscriptions_in_force(connection, place):
         # A confirmation died with its subscription.
         wanted |= (_d.c.created_at >= since) & (_d.c.kind != Kind.CONFIRMATION.value)

@@ -17,10 +17,22 @@ class Kind(StrEnum):
     """A message beside the thread that mentions somebody; its subject is the mention."""
     CONFIRMATION = "confirmation"
     """That a subscription is in force; its subject is the subscription."""
+    CIRCULAR = "circular"
+    """A GCN Circular, linked in the thread; its subject is the circular."""
     APOLOGY = "apology"
     """That a notice of a known event couldn't be read; its subject is the quarantined payload."""
     OPS = "ops"
     """The same for who runs the bot."""
+    TROUBLE = "trouble"
+    """That the bot is in trouble, for who runs it; its subject is the trouble."""
+    OVER = "over"
+    """That the trouble is over."""
+    FIRST_REAL = "first_real"
+    """That real notices come again, for who runs the bot; its subject is the notice."""
+
+
+FOR_OPERATORS = (Kind.OPS, Kind.TROUBLE, Kind.OVER, Kind.FIRST_REAL)
+"""What goes to the ops channel, whether or not anything is subscribed there."""
 
 
 class State(StrEnum):
@@ -147,7 +159,12 @@ def delivery_row(
     not_before: datetime | None = None,
 ) -> dict[str, object]:
     """A new row of the ledger, due at once or at `not_before`."""
-    usual = {Kind.ROOT: Priority.ROOT, Kind.REPLY: Priority.REPLY, Kind.EDIT: Priority.EDIT}
+    usual = {
+        Kind.ROOT: Priority.ROOT,
+        Kind.REPLY: Priority.REPLY,
+        Kind.CIRCULAR: Priority.REPLY,
+        Kind.EDIT: Priority.EDIT,
+    }
     return {
         "team_id": team_id,
         "channel_id": channel_id,

@@ -315,3 +315,54 @@ channel_conditions = Table(
     Column("altitude", Float, nullable=False),
     Column("darkness", Float, nullable=False),
 )
+
+circulars = Table(
+    "circulars",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    # GCN's number. One circular may name several superevents, known or not.
+    Column("number", Integer, nullable=False),
+    Column("superevent_id", String(64), nullable=False, index=True),
+    Column("subject", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    UniqueConstraint("number", "superevent_id"),
+    sqlite_autoincrement=True,
+)
+
+troubles = Table(
+    "troubles",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("what", String(32), nullable=False),
+    # The same as `what` while it lasts, null once it is over: so of each kind one at most lasts.
+    Column("open_as", String(32), unique=True),
+    Column("detail", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    # When somebody looked last and it was still so.
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    # Whether the ledger holds the message about it; before Slack says who we are it can't.
+    Column("told", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+webhook_calls = Table(
+    "webhook_calls",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    # What makes the call the only one of its kind: "alert:<superevent>", "trouble:<trouble>" …
+    Column("slot", String(96), nullable=False, unique=True),
+    # One of the two, as the kind says.
+    Column("trouble_id", ForeignKey("troubles.id")),
+    Column("superevent_id", ForeignKey("superevents.superevent_id")),
+    Column("state", String(16), nullable=False, index=True),
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime),
+    sqlite_autoincrement=True,
+)

@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import traits_of
 from bot.routing import Intent, Thread
-from bot.sources import GRACEDB
+from bot.sources import GRACEDB, LIVE_SOURCES
 from bot.store import schema
+from bot.store.alarms import Alarms, real_before, set_off
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
 from bot.store.planned import apply, threads_of
@@ -70,13 +71,14 @@ class Store:
         plan: Planner,
         *,
         picture: bool = False,
+        alarms: Alarms | None = None,
     ) -> Recorded:
         """Store a notice with its payload and what follows from it, in one transaction (law 3).
 
         The superevent is locked, so that two notices of one event that come at once are planned one after
         the other. A repeat (same key) changes nothing; but where an archive was asked before the source
         brought the notice, the source's takes its place, and is planned as new. `picture` asks for one of
-        its map, where anything is posted. Raises StoreUnavailable.
+        its map, where anything is posted; `alarms` says who else is told. Raises StoreUnavailable.
         """
         async with self._database.writing() as connection:
             revision = await _lock_superevent(connection, notice)
@@ -107,6 +109,8 @@ class Store:
             shown = not superevent.retracted and superevent.latest_with_event is notice
             draw = picture and shown and notice.best_localization is not None
             await apply(connection, intents, superevent, notice_id, received_at, picture=draw)
+            if alarms is not None:
+                await set_off(connection, alarms, superevent, notice, notice_id, received_at)
             return Recorded(new=True, conflict=False, intents=len(intents))
 
     async def quarantine(
@@ -258,8 +262,8 @@ class Store:
             query = select(table.c.superevent_id).order_by(table.c.event_time.desc()).limit(limit)
             return list((await connection.execute(query)).scalars())
 
-    async def last_received(self, sources: Sequence[str]) -> datetime | None:
-        """When one of these sources ("hopskotch") brought a notice last; None if none ever did."""
+    async def last_received(self, sources: Sequence[str] = LIVE_SOURCES) -> datetime | None:
+        """When one of these sources brought a notice last; None if none ever did."""
         table = schema.notices
         brought = or_(*(table.c.origin.startswith(f"{source}:", autoescape=True) for source in sources))
         async with self._database.reading() as connection:
@@ -280,6 +284,11 @@ class Store:
                 )
             ).scalar()
         return None if facts is None else Notice.from_json(facts)
+
+    async def real_before(self, superevent_id: str) -> datetime | None:
+        """The time of the newest real event but this one."""
+        async with self._database.reading() as connection:
+            return await real_before(connection, superevent_id)
 
     async def purge_mock_payloads(self, received_before: datetime) -> int:
         """Remove the payloads of mocks received before; facts and keys stay. Return how many."""

@@ -131,7 +131,9 @@ async def test_recent_takes_one_number_from_1_to_20(rooms: Rooms, number: str) -
 )
 async def test_wrong_words_get_one_sentence(rooms: Rooms, words: str) -> None:
     told = await said(rooms, words, ASKER)
-    assert "is none of CBC, Burst, all, mock, test, lowsig, notify, nor" in told and "\n" not in told
+    assert (
+        "is none of CBC, Burst, all, mock, test, lowsig, circulars, notify, nor" in told and "\n" not in told
+    )
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,6 @@ def pipeline(rooms: Rooms, clock: Clock, **options: Any) -> Pipeline:
     return Pipeline(rooms.store, clock, max_age=MAX_AGE, **options)
 
 
-async def ops() -> tuple[str, str]:
-    return OPS
-
-
 async def planned(rooms: Rooms) -> list[tuple[str, str]]:
     """(kind, channel) of all deliveries."""
     async with rooms.database.reading() as connection:
@@ -63,7 +59,7 @@ async def test_a_notice_is_stored_and_its_repeat_is_one(rooms: Rooms, clock: Clo
 
 async def test_an_archive_fills_the_store_in_silence(rooms: Rooms, clock: Clock) -> None:
     await subscribe(rooms, "all", "C1")
-    way_in = pipeline(rooms, clock, ops=ops)
+    way_in = pipeline(rooms, clock, ops=lambda: OPS)
     assert await way_in.handle(to_avro(record()), ARCHIVE) is Handled.STORED
     assert await way_in.handle(mangled(REAL), ARCHIVE) is Handled.QUARANTINED
     assert await planned(rooms) == []
@@ -102,7 +98,7 @@ async def test_what_cant_be_read_is_kept_and_counted_and_the_next_goes_out(
 
 async def test_the_same_bytes_are_kept_once_and_told_once(rooms: Rooms, clock: Clock) -> None:
     await subscribe(rooms, "all", "C1")
-    way_in = pipeline(rooms, clock, ops=ops)
+    way_in = pipeline(rooms, clock, ops=lambda: OPS)
     for _ in range(3):
         assert await way_in.handle(mangled(REAL), LIVE) is Handled.QUARANTINED
     assert (await rooms.ledger.counts()).quarantined == 1
@@ -111,7 +107,7 @@ async def test_the_same_bytes_are_kept_once_and_told_once(rooms: Rooms, clock: C
 
 async def test_the_operators_are_told_even_where_no_id_can_be_read(rooms: Rooms, clock: Clock) -> None:
     await subscribe(rooms, "all mock test lowsig", "C1")
-    assert await pipeline(rooms, clock, ops=ops).handle(b"noise", LIVE) is Handled.QUARANTINED
+    assert await pipeline(rooms, clock, ops=lambda: OPS).handle(b"noise", LIVE) is Handled.QUARANTINED
     assert await planned(rooms) == [("ops", "C0OPS")]
 
 
@@ -172,7 +168,7 @@ async def test_the_same_key_with_other_words_is_quarantined_and_not_posted(
     rooms: Rooms, clock: Clock
 ) -> None:
     await subscribe(rooms, "CBC", "C1")
-    way_in = pipeline(rooms, clock, ops=ops)
+    way_in = pipeline(rooms, clock, ops=lambda: OPS)
     assert await way_in.handle(to_avro(record()), LIVE) is Handled.STORED
     for _ in range(2):
         assert await way_in.handle(to_avro(record(far=0.5)), LIVE) is Handled.QUARANTINED
@@ -200,7 +196,7 @@ async def test_only_the_stores_own_failure_is_raised(
 
 async def test_what_is_released_takes_its_unposted_apology_along(rooms: Rooms, clock: Clock) -> None:
     await subscribe(rooms, "CBC", "C1")
-    way_in = pipeline(rooms, clock, ops=ops)
+    way_in = pipeline(rooms, clock, ops=lambda: OPS)
     await way_in.handle(mangled(REAL), LIVE)
     kept = await rooms.store.next_quarantined()
     assert kept is not None
@@ -230,7 +226,7 @@ UNSTORABLE = [
 
 async def test_what_a_database_cant_hold_is_no_obstacle(rooms: Rooms, clock: Clock) -> None:
     await subscribe(rooms, "all", "C1")
-    way_in = pipeline(rooms, clock, ops=ops)
+    way_in = pipeline(rooms, clock, ops=lambda: OPS)
     for number, body in enumerate(UNSTORABLE):
         origin = Origin("hopskotch", f"igwn\0.gwalert:{number}:" + "9" * 300, live=True)
         first = await way_in.handle(body, origin)

@@ -20,6 +20,8 @@ from bot.sources import Origin, Payload, SourceStatus
 from tests.bot.gracedb.fake import BROKEN, FakeGraceDb, with_notices
 from tests.bot.house import MAX_AGE, MOCK, NOW, REAL, Clock, record, subscribe
 
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
 SINCE = date(2026, 11, 1)
 IDS = [f"S2611{day}a" for day in range(10, 17)]
 

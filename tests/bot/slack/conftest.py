@@ -98,6 +98,7 @@ class Office:
             rooms.observers,
             rooms.pictures,
             rooms.mentions,
+            rooms.circulars,
             rooms.sites,
             rooms.visibilities,
             self.address,

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, Producer
 
 from bot.sandbox.broker import BrokerProcess, EmbeddedBroker, Publisher, publish
 from bot.sources import Origin, Payload, SourceConfigError
-from bot.sources.hopskotch import HopskotchSource, Timing, backoff
+from bot.sources.hopskotch import HopskotchSource, Timing
 
 TOPIC = "igwn.gwalert"
 QUICK = Timing(first_retry=0.05, longest_retry=0.2, look_every=0.1)
@@ -396,9 +396,3 @@ def test_says_when_it_cant_be_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     with pytest.raises(SourceConfigError, match="Neither HOME nor"):
         HopskotchSource("kafka://host/topic", "g", False)
-
-
-def test_pauses_grow_up_to_the_longest_and_are_spread() -> None:
-    timing = Timing(first_retry=0.5, longest_retry=60.0)
-    assert [backoff(failures, timing, 0.0) for failures in (1, 2, 3, 7, 8, 1000)] == [0.5, 1, 2, 32, 60, 60]
-    assert backoff(8, timing, 1.0) == 30.0

@@ -1,0 +1,51 @@
+"""A GCN Circular's bytes to a Circular (GCN's schema: gcn/circulars.schema.json, topic `gcn.circulars`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from bot.alerts.record import UndecodablePayload, read_record
+from formatters.circular import Circular, named
+
+_MARK = b'"circularId"'
+_NUMBER_MOST = 10**9
+_MAIL = re.compile(r"\s*[<(]?\S+@\S+[>)]?")
+
+
+def is_circular(body: bytes) -> bool:
+    """Whether a payload means to be a circular rather than a notice, told by content."""
+    return body.lstrip()[:1] == b"{" and _MARK in body and b'"alert_type"' not in body
+
+
+def read_circular(body: bytes) -> Circular:
+    """Read a circular; its text is left behind. Raises UndecodablePayload."""
+    record = read_record(body)
+    number, created = record.get("circularId"), record.get("createdOn")
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < _NUMBER_MOST:
+        raise UndecodablePayload("The circular has no usable circularId.")
+    subject = _text(record, "subject")
+    return Circular(
+        number=number,
+        subject=subject,
+        # Who follows the address finds the mail address there; here it is nobody's.
+        author=_MAIL.sub("", _text(record, "submitter")).strip(),
+        created=_time(created),
+        superevent_ids=named(subject, _text(record, "eventId")),
+    )
+
+
+def _text(record: Mapping[str, object], key: str) -> str:
+    value = record.get(key)
+    return value[:1_000] if isinstance(value, str) else ""
+
+
+def _time(given: object) -> datetime:
+    """GCN says milliseconds since 1970."""
+    try:
+        if isinstance(given, bool) or not isinstance(given, int | float):
+            raise ValueError
+        return datetime.fromtimestamp(given / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise UndecodablePayload("The circular has no usable createdOn.") from None

@@ -1,0 +1,356 @@
+"""Payloads from NASA's GCN over Kafka, read with gcn-kafka: LVK's notices as JSON, and circulars.
+
+GCN has what Hopskotch lacks: a heartbeat of its own, once a second. Kafka's client blocks, so it lives in one
+daemon thread, which reads, commits, and opens the connection anew where the heartbeat stops
+(nasa-gcn/gcn-kafka-python issues 49 and 55: a login that expired, or a connection that timed out, without an
+error). It is waited for no longer than `STOP_SECONDS`.
+
+Partitions are assigned here, as hop does, not by the broker: after a kill a group gives them to the next
+process only once it believes the first one dead, 45 s later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
+from bot.sources.backoff import backoff
+from bot.sources.offsets import Offsets, Place
+from bot.sources.quiet import ErrorLog
+
+HEARTBEAT = "gcn.heartbeat"
+STOP_SECONDS = 2.0
+"""How long `stop` waits for the reader before it leaves it behind."""
+
+QUIET = frozenset({KafkaError._PARTITION_EOF, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})
+"""What a quiet topic says (GCN makes a topic with its first message), and what ends no connection."""
+
+LOST = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._AUTHENTICATION,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+    }
+)
+
+OPTIONS = {
+    "auto.offset.reset": "earliest",
+    "enable.auto.commit": False,
+    "queued.max.messages.kbytes": 16_384,
+    "socket.keepalive.enable": True,
+    "log_level": 2,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GcnAccess:
+    """Where GCN is and who asks."""
+
+    client_id: str | None = None
+    client_secret: str | None = None
+    domain: str = "gcn.nasa.gov"
+    broker: str | None = None
+    """host:port of a broker without login, instead of GCN's; then there is no client id."""
+
+
+@dataclass(frozen=True, slots=True)
+class GcnTiming:
+    """Seconds between things; tests use shorter ones."""
+
+    first_retry: float = 0.5
+    longest_retry: float = 60.0
+    look_every: float = 30.0
+    """Between two looks at how far the broker is ahead, and at what topics it has."""
+    look_timeout: float = 10.0
+    silent_after: float = 120.0
+    """How long the heartbeat may be missing before the connection is opened anew."""
+    settled_after: float = 60.0
+    """How long a connection must hold for the next retry to start small again."""
+
+
+class GcnSource:
+    """Reads topics of GCN in a fixed consumer group, for ever."""
+
+    def __init__(
+        self,
+        access: GcnAccess,
+        topics: tuple[str, ...],
+        group: str,
+        *,
+        logger: structlog.typing.FilteringBoundLogger | None = None,
+        timing: GcnTiming | None = None,
+        hand_over: int = 2,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """Prepare a reader; nothing is opened yet.
+
+        `hand_over` payloads at most wait between reader and pipeline. Raises SourceConfigError where the
+        credential, a topic or the package gcn-kafka is missing.
+        """
+        if not [topic for topic in topics if topic != HEARTBEAT]:
+            raise SourceConfigError("GWEVENT_GCN_TOPICS names no topic to read.")
+        self._topics = topics
+        self._group = group
+        self._log = (logger or structlog.get_logger()).bind(source="gcn")
+        self._errors = ErrorLog(self._log)
+        self._timing = timing or GcnTiming()
+        self._now = now
+        self._jitter = jitter
+        self._options, self._consumer_class = _connector(access)
+        self._options |= {"group.id": group, "error_cb": self._on_error, **OPTIONS}
+        self._slots = threading.Semaphore(hand_over)
+        self._stopping = threading.Event()
+        self._reader_ended = threading.Event()
+        self._session: _Session | None = None
+        self._connected = False
+        self._reason: str | None = None
+        self._since = now()
+        self._heard: datetime | None = None
+        self._lag: int | None = None
+        self._failures = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._queue: asyncio.Queue[Payload | None] = asyncio.Queue()
+
+    async def payloads(self) -> AsyncIterator[Payload]:
+        """Yield payloads in the order of each partition, reconnecting for ever; ends after `stop`.
+
+        May be iterated once. Raises RuntimeError if the reader ended by a fault of its own.
+        """
+        if self._loop is not None:
+            raise RuntimeError("The payloads of this source are being read already.")
+        self._loop = asyncio.get_running_loop()
+        threading.Thread(target=self._run, name="gcn-reader", daemon=True).start()
+        while True:
+            payload = await self._queue.get()
+            if self._stopping.is_set():
+                return
+            if payload is None:
+                raise RuntimeError("The reader of GCN ended by a fault of its own; the log has it.")
+            self._slots.release()
+            yield payload
+
+    async def acknowledge(self, payload: Payload) -> None:
+        """Let the broker know, at the reader's next turn; what isn't told at a kill comes again."""
+        ticket = payload.ticket
+        if not isinstance(ticket, _Ticket):
+            raise TypeError(f"{payload.origin.detail} didn't come from this source.")
+        ticket.session.done(ticket.place)
+
+    async def stop(self) -> None:
+        """End `payloads`; what the broker holds for longer than `STOP_SECONDS` is left behind."""
+        self._stopping.set()
+        self._slots.release()
+        self._queue.put_nowait(None)
+        if self._loop is None:
+            return
+        if not await asyncio.to_thread(self._reader_ended.wait, STOP_SECONDS):
+            self._log.warning("broker_hangs_at_stop", waited=STOP_SECONDS)
+
+    def status(self) -> SourceStatus:
+        """Whether GCN answers, since when, how old its heartbeat is, and how many payloads weren't read."""
+        if self._reason is None:
+            return SourceStatus("gcn", False, "not started")
+        since = f"since {self._since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        if not self._connected:
+            return SourceStatus("gcn", False, f"{self._reason} {since}", self._lag)
+        read = ", ".join(topic for topic in self._topics if topic != HEARTBEAT)
+        said = f"reads {read} as {self._group} {since}"
+        if self._heard is not None:
+            said += f", heartbeat {max(0, round((self._now() - self._heard).total_seconds()))} s ago"
+        return SourceStatus("gcn", True, said, self._lag)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                opened = time.monotonic()
+                try:
+                    self._read()
+                    reason = "the connection is opened anew"
+                except KafkaException as error:
+                    reason = str(error.args[0].str() if error.args else error)
+                if self._stopping.is_set():
+                    return
+                if time.monotonic() - opened > self._timing.settled_after:
+                    self._failures = 0
+                self._failures += 1
+                pause = backoff(
+                    self._failures, self._timing.first_retry, self._timing.longest_retry, self._jitter()
+                )
+                self._turn(False, reason)
+                self._log.warning(
+                    "reconnecting", reason=reason, attempt=self._failures, in_seconds=round(pause, 1)
+                )
+                self._stopping.wait(pause)
+        finally:
+            self._reader_ended.set()
+            self._tell(None)
+
+    def _read(self) -> None:
+        consumer = self._consumer_class(dict(self._options))
+        session = _Session()
+        self._session = session
+        looked = time.monotonic()
+        try:
+            partitions = self._partitions(consumer)
+            consumer.assign([TopicPartition(topic, number) for topic, number in sorted(partitions)])
+            self._turn(True, "")
+            self._log.info("connected", group=self._group, partitions=len(partitions))
+            while not self._stopping.is_set():
+                message = consumer.poll(0.25)
+                session.commit(consumer)
+                now = time.monotonic()
+                if message is not None and self._take(session, message):
+                    session.heard = time.monotonic()
+                elif HEARTBEAT in self._topics and now - session.heard > self._timing.silent_after:
+                    self._log.warning("gcn_silent", seconds=round(now - session.heard))
+                    return
+                if now - looked > self._timing.look_every:
+                    looked = now
+                    self._lag = _lag(consumer)
+                    if self._partitions(consumer) != partitions:
+                        self._log.info("partitions_changed")
+                        return
+            session.commit(consumer)
+        finally:
+            self._session = None
+            consumer.close()
+
+    def _take(self, session: _Session, message: Message) -> bool:
+        """Hand over what came; return whether anything did."""
+        error = message.error()
+        if error is not None:
+            if error.code() not in QUIET:
+                self._on_error(error)
+            return False
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        assert topic is not None and partition is not None and offset is not None
+        self._failures = 0
+        self._turn(True, "")
+        place = Place(topic, partition, offset)
+        session.delivered(place)
+        if topic == HEARTBEAT:
+            self._heard = self._now()
+            session.done(place)
+            return True
+        while not self._slots.acquire(timeout=1.0):
+            if self._stopping.is_set():
+                return True
+        # A tombstone has no body; as empty bytes it goes the way of any payload that can't be read.
+        self._tell(
+            Payload(message.value() or b"", Origin("gcn", str(place), live=True), _Ticket(session, place))
+        )
+        return True
+
+    def _partitions(self, consumer: Consumer) -> frozenset[tuple[str, int]]:
+        """Every partition of the topics; a topic that isn't there yet has none. Raises KafkaException."""
+        found: set[tuple[str, int]] = set()
+        for topic in self._topics:
+            told = consumer.list_topics(topic, timeout=self._timing.look_timeout).topics[topic]
+            if told.error is not None and told.error.code() not in QUIET:
+                raise KafkaException(told.error)
+            found |= {(topic, number) for number in told.partitions}
+        return frozenset(found)
+
+    def _on_error(self, error: KafkaError) -> None:
+        self._errors(error)
+        if error.code() in LOST:
+            self._turn(False, error.str())
+
+    def _turn(self, connected: bool, reason: str) -> None:
+        if self._reason is None or connected != self._connected:
+            self._since = self._now()
+        self._connected, self._reason = connected, reason
+
+    def _tell(self, payload: Payload | None) -> None:
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, payload)
+        except RuntimeError:
+            # The loop closed while the broker held this thread: nobody is left to read for.
+            self._stopping.set()
+
+
+class _Session:
+    """What one consumer delivered, and what of it may be committed; used by the reader and the loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._offsets = Offsets()
+        self._pending: dict[tuple[str, int], int] = {}
+        self.heard = time.monotonic()
+        """When anything last came; monotonic seconds."""
+
+    def delivered(self, place: Place) -> None:
+        with self._lock:
+            self._offsets.delivered(place)
+
+    def done(self, place: Place) -> None:
+        with self._lock:
+            upto = self._offsets.done(place)
+            if upto is not None:
+                self._pending[place[:2]] = upto
+
+    def commit(self, consumer: Consumer) -> None:
+        """Commit what is due; what the broker doesn't take now is tried with the next."""
+        with self._lock:
+            pending, self._pending = self._pending, {}
+        if not pending:
+            return
+        offsets = [TopicPartition(topic, number, offset) for (topic, number), offset in pending.items()]
+        try:
+            consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException:
+            with self._lock:
+                self._pending = {**pending, **self._pending}
+            raise
+
+
+def _lag(consumer: Consumer) -> int:
+    """How many payloads the broker had, by its last answer, that weren't read yet."""
+    lag = 0
+    for place in consumer.position(consumer.assignment()):
+        if place.topic != HEARTBEAT and place.offset >= 0:
+            _, high = consumer.get_watermark_offsets(place, cached=True)
+            lag += max(0, high - place.offset)
+    return lag
+
+
+@dataclass(frozen=True, slots=True)
+class _Ticket:
+    session: _Session
+    place: Place
+
+
+def _connector(access: GcnAccess) -> tuple[dict[str, Any], type[Consumer]]:
+    """The options of the connection, and the class that takes them. Raises SourceConfigError."""
+    if access.broker is not None:
+        return {"bootstrap.servers": access.broker}, Consumer
+    if access.client_id is None or access.client_secret is None:
+        raise SourceConfigError(
+            "GWEVENT_GCN_CLIENT_ID and GWEVENT_GCN_CLIENT_SECRET must be set to read GCN"
+            " (gcn.nasa.gov/quickstart makes them)."
+        )
+    try:
+        from gcn_kafka import Consumer as GcnConsumer
+    except ModuleNotFoundError as error:
+        raise SourceConfigError(
+            "GCN is read with the package gcn-kafka: pip install 'gwevent-bot[gcn]'."
+        ) from error
+    return {
+        "client_id": access.client_id,
+        "client_secret": access.client_secret,
+        "domain": access.domain,
+    }, GcnConsumer

@@ -1,0 +1,109 @@
+"""GCN Circulars that name superevents, and where they are to be linked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.ledger import Kind, delivery_row
+from bot.store.subscriptions import subscriptions_in_force
+from formatters.circular import Circular
+
+_c = schema.circulars
+_t = schema.threads
+
+
+class Circulars:
+    """Circulars in, circulars out."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, circular: Circular, received_at: datetime, *, post: bool) -> int:
+        """Note a circular for each superevent that it names, and plan its links, in one transaction.
+
+        With `post` it is linked in every thread of those superevents whose channel has a subscription in
+        force that asks for circulars. A circular known already changes nothing. Return how many links were
+        planned. Raises StoreUnavailable.
+        """
+        planned = 0
+        async with self._database.writing() as connection:
+            for superevent_id in circular.superevent_ids:
+                row_id = await _insert(connection, circular, superevent_id, received_at)
+                if row_id is not None and post:
+                    planned += await _link(connection, row_id, circular, superevent_id, received_at)
+        return planned
+
+    async def get(self, row_id: int) -> Circular | None:
+        """One circular, as it is linked to one superevent; None if it's gone."""
+        async with self._database.reading() as connection:
+            row = (await connection.execute(select(_c).where(_c.c.id == row_id))).first()
+        return (
+            None
+            if row is None
+            else Circular(
+                number=row.number,
+                subject=row.subject,
+                author=row.author,
+                created=row.created_at,
+                superevent_ids=(row.superevent_id,),
+            )
+        )
+
+    async def count(self) -> int:
+        """How many were noted."""
+        async with self._database.reading() as connection:
+            return int((await connection.execute(select(func.count()).select_from(_c))).scalar_one())
+
+
+async def _insert(
+    connection: AsyncConnection, circular: Circular, superevent_id: str, received_at: datetime
+) -> int | None:
+    values = {
+        "number": circular.number,
+        "superevent_id": superevent_id,
+        "subject": circular.subject,
+        "author": circular.author,
+        "created_at": circular.created,
+        "received_at": received_at,
+    }
+    if connection.dialect.name == "postgresql":
+        # Two consumers may have it at once; who comes second plans nothing.
+        from sqlalchemy.dialects.postgresql import insert as upsert
+
+        made = upsert(_c).values(values).on_conflict_do_nothing().returning(_c.c.id)
+        new: int | None = (await connection.execute(made)).scalar_one_or_none()
+        return new
+    known = select(_c.c.id).where(_c.c.number == circular.number, _c.c.superevent_id == superevent_id)
+    if (await connection.execute(known)).first() is not None:
+        return None
+    result = await connection.execute(insert(_c).values(values))
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
+
+
+async def _link(
+    connection: AsyncConnection, row_id: int, circular: Circular, superevent_id: str, now: datetime
+) -> int:
+    threads = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(_t.c.superevent_id == superevent_id)
+    asking = {(s.team_id, s.channel_id) for s in await subscriptions_in_force(connection) if s.wish.circulars}
+    rows = [
+        delivery_row(
+            row.team_id,
+            row.channel_id,
+            Kind.CIRCULAR,
+            row_id,
+            now,
+            thread_id=row.id,
+            slot=f"circular:{circular.number}:{superevent_id}",
+        )
+        for row in (await connection.execute(threads)).all()
+        if (row.team_id, row.channel_id) in asking
+    ]
+    if rows:
+        await connection.execute(insert(schema.deliveries), rows)
+    return len(rows)

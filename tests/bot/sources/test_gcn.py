@@ -1,0 +1,142 @@
+"""GCN's source on a real Kafka protocol: groups, commits, heartbeats."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+from confluent_kafka import Producer
+
+from bot.sandbox.broker import EmbeddedBroker
+from bot.sources import Origin, Payload, SourceConfigError
+from bot.sources.gcn import HEARTBEAT, GcnAccess, GcnSource, GcnTiming
+
+NOTICES, CIRCULARS = "igwn.gwalert", "gcn.circulars"
+TOPICS = (NOTICES, CIRCULARS, HEARTBEAT)
+QUICK = GcnTiming(first_retry=0.05, longest_retry=0.2, look_every=0.1, look_timeout=1.0)
+PATIENT = 60.0
+
+
+@pytest.fixture
+def broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker() as broker:
+        for topic in TOPICS:
+            broker.create_topic(topic)
+        yield broker
+
+
+def publish(broker: EmbeddedBroker, topic: str, *bodies: bytes) -> None:
+    producer = Producer({"bootstrap.servers": broker.address, "log_level": 2})
+    for body in bodies:
+        producer.produce(topic, body)
+    assert producer.flush(30) == 0
+
+
+@contextlib.asynccontextmanager
+async def reading(
+    broker: EmbeddedBroker, topics: tuple[str, ...] = TOPICS, timing: GcnTiming = QUICK
+) -> AsyncIterator[tuple[GcnSource, AsyncIterator[Payload]]]:
+    source = GcnSource(GcnAccess(broker=broker.address), topics, "gwevent", timing=timing)
+    try:
+        yield source, source.payloads()
+    finally:
+        async with asyncio.timeout(PATIENT):
+            await source.stop()
+
+
+async def take(payloads: AsyncIterator[Payload], count: int) -> list[Payload]:
+    async with asyncio.timeout(PATIENT):
+        return [await anext(payloads) for _ in range(count)]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENT):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_notices_and_circulars_come_and_heartbeats_stay(broker: EmbeddedBroker) -> None:
+    publish(broker, HEARTBEAT, b"{}", b"{}")
+    publish(broker, NOTICES, b"one")
+    publish(broker, CIRCULARS, b"two")
+    async with reading(broker) as (source, payloads):
+        taken = await take(payloads, 2)
+        assert {payload.body for payload in taken} == {b"one", b"two"}
+        assert Origin("gcn", f"{NOTICES}[0]@0", live=True) in [payload.origin for payload in taken]
+        await until(lambda: "heartbeat" in source.status().detail)
+        assert source.status().connected
+        await until(lambda: source.status().lag == 0)
+
+
+async def test_what_was_acknowledged_stays_read(broker: EmbeddedBroker) -> None:
+    publish(broker, NOTICES, b"one", b"two", b"three")
+    async with reading(broker, (NOTICES,)) as (source, payloads):
+        first, second = await take(payloads, 2)
+        await source.acknowledge(second)
+        await source.acknowledge(first)
+    async with reading(broker, (NOTICES,)) as (_, payloads):
+        assert [payload.body for payload in await take(payloads, 1)] == [b"three"]
+
+
+async def test_what_was_not_acknowledged_comes_again(broker: EmbeddedBroker) -> None:
+    publish(broker, NOTICES, b"one", b"two")
+    async with reading(broker, (NOTICES,)) as (source, payloads):
+        _, second = await take(payloads, 2)
+        await source.acknowledge(second)
+    async with reading(broker, (NOTICES,)) as (_, payloads):
+        assert [payload.body for payload in await take(payloads, 2)] == [b"one", b"two"]
+
+
+async def test_a_broker_that_comes_back_is_read_on(broker: EmbeddedBroker) -> None:
+    async with reading(broker, (NOTICES,)) as (source, payloads):
+        publish(broker, NOTICES, b"one")
+        (first,) = await take(payloads, 1)
+        await source.acknowledge(first)
+        broker.set_down()
+        await until(lambda: not source.status().connected)
+        broker.set_up()
+        publish(broker, NOTICES, b"two")
+        # The first comes again where its acknowledgement didn't get through before; the store knows it.
+        (next_one,) = await take(payloads, 1)
+        while next_one.body == b"one":
+            (next_one,) = await take(payloads, 1)
+        assert next_one.body == b"two"
+        assert source.status().connected
+
+
+async def test_a_heartbeat_that_stops_opens_the_connection_anew(broker: EmbeddedBroker) -> None:
+    publish(broker, HEARTBEAT, b"{}")
+    timing = GcnTiming(first_retry=0.05, longest_retry=0.2, silent_after=2.0)
+    async with reading(broker, timing=timing) as (source, payloads):
+        waiting = asyncio.create_task(take(payloads, 1))
+        await until(lambda: source._failures >= 1)
+        publish(broker, NOTICES, b"one")
+        assert [payload.body for payload in await waiting] == [b"one"]
+
+
+async def test_a_topic_that_is_not_there_yet_is_no_fault(broker: EmbeddedBroker) -> None:
+    publish(broker, NOTICES, b"one")
+    async with reading(broker, (NOTICES, "gcn.tomorrow")) as (_, payloads):
+        assert [payload.body for payload in await take(payloads, 1)] == [b"one"]
+
+
+def test_wrong_settings_are_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SourceConfigError, match="GWEVENT_GCN_CLIENT_ID"):
+        GcnSource(GcnAccess(), TOPICS, "gwevent")
+    with pytest.raises(SourceConfigError, match="names no topic"):
+        GcnSource(GcnAccess(broker="localhost:1"), (HEARTBEAT,), "gwevent")
+    monkeypatch.setitem(sys.modules, "gcn_kafka", None)
+    with pytest.raises(SourceConfigError, match=r"gwevent-bot\[gcn\]"):
+        GcnSource(GcnAccess("id", "secret"), TOPICS, "gwevent")
+
+
+def test_the_credential_goes_where_gcn_gives_tokens() -> None:
+    gcn_kafka = pytest.importorskip("gcn_kafka", reason="gcn-kafka isn't installed")
+    given = {"client_id": "id", "client_secret": "secret", "domain": "gcn.nasa.gov"}
+    options = gcn_kafka.core.get_config("consumer", given)
+    assert options["sasl.oauthbearer.token.endpoint.url"] == "https://auth.gcn.nasa.gov/oauth2/token"
+    source = GcnSource(GcnAccess("id", "secret"), TOPICS, "gwevent")
+    assert not source.status().connected

@@ -1,0 +1,56 @@
+"""Circulars: noted once, linked where the event is and somebody asked for them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from bot.app import Rooms
+from bot.pipeline import Handled, Pipeline
+from bot.sources import Origin
+from bot.store import schema
+from tests.bot.alerts.test_circular import circular
+from tests.bot.house import MAX_AGE, NOW, TEAM, Clock, made, subscribe, take
+
+LIVE, FILE = Origin("gcn", "gcn.circulars[0]@1", live=True), Origin("file", "circular.json", live=False)
+
+
+@pytest.fixture
+async def way_in(rooms: Rooms, clock: Clock) -> Pipeline:
+    await subscribe(rooms, "all circulars", "C1")
+    await subscribe(rooms, "all", "C2")
+    await take(rooms, made())
+    return Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
+
+
+async def planned(rooms: Rooms) -> list[str]:
+    table = schema.deliveries
+    query = select(table.c.channel_id).where(table.c.team_id == TEAM, table.c.kind == "circular")
+    async with rooms.database.reading() as connection:
+        return list((await connection.execute(query)).scalars())
+
+
+async def test_linked_once_where_asked_for(rooms: Rooms, way_in: Pipeline) -> None:
+    assert await way_in.handle(circular(), LIVE) is Handled.CIRCULAR
+    assert await way_in.handle(circular(), LIVE) is Handled.CIRCULAR
+    assert await planned(rooms) == ["C1"], "C2 didn't ask for circulars"
+    assert await rooms.circulars.count() == 1
+
+
+async def test_old_ones_archives_and_strangers_are_noted_and_not_linked(
+    rooms: Rooms, way_in: Pipeline
+) -> None:
+    old = (NOW - MAX_AGE - timedelta(hours=1)).timestamp() * 1000
+    await way_in.handle(circular(circularId=1, createdOn=old), LIVE)
+    await way_in.handle(circular(circularId=2), FILE)
+    await way_in.handle(circular(circularId=3, eventId="S200101a", subject="S200101a: x"), LIVE)
+    await way_in.handle(circular(circularId=4, eventId=None, subject="GRB 261122B"), LIVE)
+    assert await planned(rooms) == []
+    assert await rooms.circulars.count() == 3
+
+
+async def test_a_mangled_one_is_kept_in_quarantine(rooms: Rooms, way_in: Pipeline) -> None:
+    assert await way_in.handle(circular(circularId="x"), LIVE) is Handled.QUARANTINED
+    assert (await rooms.ledger.counts()).quarantined == 1
