@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Select, delete, select
 
@@ -113,7 +114,7 @@ class Retention:
             removed += result.rowcount
         return removed
 
-    async def _some(self, ids: Select[tuple[int]]) -> Sequence[int]:
+    async def _some(self, ids: Select[Any]) -> Sequence[int]:
         # Looked for without being in anybody's way; mostly there is nothing.
         async with self._database.reading() as connection:
-            return list((await connection.execute(ids.limit(AT_ONCE))).scalars())
+            return (await connection.execute(ids.limit(AT_ONCE))).scalars().all()

@@ -47,8 +47,8 @@ class Image:
     def __init__(self, scratch: Path, name: str) -> None:
         self.root = scratch / name / "root"
         upper, work = scratch / name / "upper", scratch / name / "work"
-        for folder in (self.root, upper, work):
-            folder.mkdir(parents=True)
+        for made in (self.root, upper, work):
+            made.mkdir(parents=True)
         _mount("-t", "overlay", "overlay", "-o", f"lowerdir=/,upperdir={upper},workdir={work}", self.root)
         for folder in ("proc", "dev", "sys"):
             _mount("--rbind", f"/{folder}", self.root / folder)

@@ -144,4 +144,4 @@ def test_the_pins_meet_what_the_wheel_is_made_with() -> None:
 
 
 def test_the_extras_of_a_service_are_known() -> None:
-    assert {"postgres", "workspaces", "gcn"} < set(PROJECT["project"]["optional-dependencies"])
+    assert {"postgres", "gcn"} < set(PROJECT["project"]["optional-dependencies"])

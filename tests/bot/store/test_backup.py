@@ -105,7 +105,10 @@ async def test_postgresql(
         if program is None:
             pytest.skip(f"there is no {command[0]} here")
         plain = url.replace("postgresql+psycopg://", "postgresql://")
-        words = [re.sub(r"postgresql://\S+", lambda _, to=plain: to, word) for word in command[1:]]
+        words = [
+            word[: word.index("postgresql://")] + plain if "postgresql://" in word else word
+            for word in command[1:]
+        ]
         run([program, *(re.sub(r"/var/backups/\S+", str(tmp_path / "dump"), word) for word in words)])
     restored = Rooms(Database(driven(restored_url)))
     await restored.database.migrate()
