@@ -47,6 +47,7 @@ from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
 from bot.sources import Source, SourceStatus
 from bot.sources.credentials import DEFAULT_GROUP, group_id, load_auth, username_of
+from bot.sources.gcn import GcnAccess, GcnSource
 from bot.sources.hopskotch import HopskotchSource
 from bot.store.alarms import Alarms
 from bot.store.calls import Calls
@@ -270,13 +271,40 @@ async def open_rooms(settings: Settings) -> AsyncIterator[Rooms]:
         await database.close()
 
 
-def source_of(settings: Settings) -> Source:
-    """The source that the settings name. Raises SourceConfigError."""
-    auth = load_auth(settings.kafka_url, settings.kafka_auth)
-    return HopskotchSource(settings.kafka_url, group_id(username_of(auth), settings.kafka_group), auth)
+def sources_of(settings: Settings) -> list[Source]:
+    """The sources that the settings name. Raises SourceConfigError."""
+    sources: list[Source] = []
+    if "hopskotch" in settings.source_names:
+        auth = load_auth(settings.kafka_url, settings.kafka_auth)
+        group = group_id(username_of(auth), settings.kafka_group)
+        sources.append(HopskotchSource(settings.kafka_url, group, auth))
+    if "gcn" in settings.source_names:
+        secret = settings.gcn_client_secret
+        access = GcnAccess(
+            client_id=settings.gcn_client_id,
+            client_secret=None if secret is None else secret.get_secret_value(),
+            domain=settings.gcn_domain,
+            broker=settings.gcn_broker,
+        )
+        sources.append(GcnSource(access, settings.gcn_topic_names, settings.kafka_group or DEFAULT_GROUP))
+    return sources
 
 
-async def consume(settings: Settings, rooms: Rooms, source: Source, stop: asyncio.Event) -> None:
+def consumers_of(
+    settings: Settings,
+    rooms: Rooms,
+    sources: Sequence[Source],
+    pipeline: Pipeline,
+    handled: Callable[[Handled], None] = lambda _: None,
+) -> list[Consumer]:
+    """What takes these sources' payloads in, each under a name that no other process has."""
+    group = settings.kafka_group or DEFAULT_GROUP
+    return [
+        rooms.consumer(source, pipeline, f"{source.status().name}:{group}", handled) for source in sources
+    ]
+
+
+async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], stop: asyncio.Event) -> None:
     """The consumer alone, until `stop` is set: what it plans is delivered by others. Raises SettingsError."""
     if rooms.database.sqlite:
         raise SettingsError(NEEDS_POSTGRESQL.format("consume"))
@@ -285,12 +313,12 @@ async def consume(settings: Settings, rooms: Rooms, source: Source, stop: asynci
             "GWEVENT_KAFKA_GROUP must be set: each consumer reads in a group of its own, with the same name "
             "after every restart (e.g. gwevent- and the machine's name)."
         )
-    consumer = rooms.consumer(source, rooms.pipeline(settings, utc_now), settings.kafka_group)
+    consumers = consumers_of(settings, rooms, sources, rooms.pipeline(settings, utc_now))
     port = settings.listens_on
     http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port)
     if http is not None:
         await _listen(http, settings)
-    parts = [asyncio.create_task(consumer.consume()), asyncio.create_task(consumer.tell())]
+    parts = [asyncio.create_task(work) for one in consumers for work in (one.consume(), one.tell())]
     stopped = asyncio.create_task(stop.wait())
     try:
         done, _ = await asyncio.wait([*parts, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -300,7 +328,7 @@ async def consume(settings: Settings, rooms: Rooms, source: Source, stop: asynci
         log.info("stopping")
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
-                await consumer.stop()
+                await asyncio.gather(*(one.stop() for one in consumers))
                 if http is not None:
                     await http.stop()
         for task in (*parts, stopped):
@@ -367,14 +395,14 @@ class Bot:
         self,
         settings: Settings,
         rooms: Rooms,
-        source: Source | None,
+        sources: Sequence[Source],
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """`source` is None where consumers of their own read it. Raises SettingsError for a missing token."""
+        """`sources` is empty where consumers of their own read them. Raises SettingsError without tokens."""
         self._settings = settings
         self._bot_token, self._app_token = settings.slack_tokens()
         self._rooms = rooms
-        self._source = source
+        self._sources = sources
         # What other processes' sources said last.
         self._heard: list[SourceStatus] = []
         self._clock = clock
@@ -411,7 +439,7 @@ class Bot:
             rooms.ledger,
             rooms.troubles,
             clock,
-            sources=self._sources,
+            sources=self._statuses,
             link=self._link_state,
             ops=lambda: rooms.operators.known,
             wake=self.worker.wake,
@@ -424,16 +452,13 @@ class Bot:
             None if port is None else HttpServer(rooms.pictures, settings.http_host, port, self.watch)
         )
         self.pipeline = rooms.pipeline(settings, clock, self._stored, self.metrics.stored)
-        name = settings.kafka_group or DEFAULT_GROUP
-        self._consumer = (
-            None if source is None else rooms.consumer(source, self.pipeline, name, self._handled)
-        )
+        self._consumers = consumers_of(settings, rooms, sources, self.pipeline, self._handled)
         self._archive = archive_of(settings, rooms, clock)
         self.answers = rooms.answers(
             clock,
             archive=self._archive,
             illustrate=Illustrations(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
-            sources=self._sources,
+            sources=self._statuses,
             wake=self.worker.wake,
             refusal=Permission(settings.who_may_subscribe, self._clients).refusal,
         )
@@ -453,20 +478,23 @@ class Bot:
         if self._http is not None:
             await _listen(self._http, self._settings)
         async with aiohttp.ClientSession() as session:
-            if self._consumer is not None:
-                self._start(self._consumer.consume(), "consume")
+            for consumer in self._consumers:
+                self._start(consumer.consume(), "consume")
             self._start(self.worker.run(), "deliver")
             self._start(self.pictures.run(), "draw")
             self._start(self.decisions.run(), "ask_maps")
             self._start(self._serve_slack(session), "serve_slack")
             self._start(self._purge(), "purge")
             self._start(self._repair_gap(), "repair_gap")
-            if not self._rooms.database.sqlite:
-                self._start(listen(self._rooms.database, self._stored), "listen")
-                self._start(self._hear() if self._consumer is None else self._consumer.tell(), "status")
             self._start(self.watch.run(), "watch")
             if self._caller is not None:
                 self._start(self._caller.run(), "call")
+            if not self._rooms.database.sqlite:
+                self._start(listen(self._rooms.database, self._stored), "listen")
+                for consumer in self._consumers:
+                    self._start(consumer.tell(), "tell")
+                if not self._consumers:
+                    self._start(self._hear(), "hear")
             stopped = asyncio.create_task(stop.wait())
             try:
                 done, _ = await asyncio.wait([*self._tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -482,8 +510,7 @@ class Bot:
     async def _stop(self) -> None:
         log.info("stopping")
         parts = [self.worker.stop(), self.pictures.close()]
-        if self._consumer is not None:
-            parts.append(self._consumer.stop())
+        parts += [consumer.stop() for consumer in self._consumers]
         if self._http is not None:
             parts.append(self._http.stop())
         if self._archive is not None:
@@ -532,6 +559,13 @@ class Bot:
     def _connected(self) -> None:
         log.info("socket_mode_connected")
         self.ready.set()
+
+    def _statuses(self) -> list[SourceStatus]:
+        return [source.status() for source in self._sources] if self._sources else self._heard
+
+    def _handled(self, handled: Handled) -> None:
+        self.metrics.handled(handled)
+        self.watch.heard()
 
     def _link_state(self) -> LinkState:
         return LinkState(False, "not connected yet") if self._link is None else self._link.state
@@ -640,13 +674,6 @@ class Bot:
         self.pictures.wake()
         if self._caller is not None:
             self._caller.wake()
-
-    def _sources(self) -> list[SourceStatus]:
-        return self._heard if self._source is None else [self._source.status()]
-
-    def _handled(self, handled: Handled) -> None:
-        self.metrics.handled(handled)
-        self.watch.heard()
 
     def _stored(self) -> None:
         self._wake()

@@ -67,18 +67,18 @@ def _root(
 @app.command()
 def run() -> None:
     """Run everything in one process: the consumer, the deliveries, and the answers in Slack."""
-    from bot.app import Bot, open_rooms, source_of
+    from bot.app import Bot, open_rooms, sources_of
     from bot.settings import SettingsError
 
     settings = _settings()
 
     async def work() -> None:
         stop = _stop_on_signals()
-        source = source_of(settings)
+        sources = sources_of(settings)
         async with open_rooms(settings) as rooms:
             if not rooms.database.take_instance_lock():
                 raise SettingsError(f"Another gwevent runs on {rooms.database.path} already.")
-            bot = Bot(settings, rooms, source)
+            bot = Bot(settings, rooms, sources)
             # What is imported by now stays for ever. Looked through again and again, it held up everything,
             # commands among it, for 0.12 s each time.
             gc.collect()
@@ -92,15 +92,15 @@ def run() -> None:
 def consume() -> None:
     """Read the broker only: any number of processes on one PostgreSQL, each in a group of its own."""
     from bot.app import consume as read
-    from bot.app import open_rooms, source_of
+    from bot.app import open_rooms, sources_of
 
     settings = _settings()
 
     async def work() -> None:
         stop = _stop_on_signals()
-        source = source_of(settings)
+        sources = sources_of(settings)
         async with open_rooms(settings) as rooms:
-            await read(settings, rooms, source, stop)
+            await read(settings, rooms, sources, stop)
 
     _run(work(), settings_for_logs=settings)
 
@@ -118,7 +118,7 @@ def serve() -> None:
         async with open_rooms(settings) as rooms:
             if rooms.database.sqlite:
                 raise SettingsError(NEEDS_POSTGRESQL.format("serve"))
-            await Bot(settings, rooms, None).run(stop)
+            await Bot(settings, rooms, []).run(stop)
 
     _run(work(), settings_for_logs=settings)
 

@@ -33,14 +33,14 @@ class Consumer:
         name: str,
         handled: Callable[[Handled], None],
     ) -> None:
-        """`name` is the consumer group, which no other process has; `handled` is told what became."""
+        """`name` is one that no other process has; `handled` is told what became of each payload."""
         self._source = source
         self._pipeline = pipeline
         self._consumers = consumers
         self._operators = operators
         self._subscriptions = subscriptions
-        self._handled = handled
         self._name = name
+        self._handled = handled
 
     async def consume(self) -> None:
         """Take payload after payload, for ever."""

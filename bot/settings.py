@@ -47,6 +47,14 @@ class Settings(BaseSettings):
     kafka_url: str = "kafka://kafka.scimma.org/igwn.gwalert"
     kafka_group: str | None = None
     kafka_auth: Literal["hop", "off"] = "hop"
+    sources: str = "hopskotch"
+    """Which brokers are read: hopskotch, gcn, or both with a comma between."""
+    gcn_client_id: str | None = None
+    gcn_client_secret: SecretStr | None = None
+    gcn_topics: str = "igwn.gwalert,gcn.circulars,gcn.heartbeat"
+    gcn_domain: str = "gcn.nasa.gov"
+    gcn_broker: str | None = None
+    """host:port of a broker without login, instead of GCN's."""
     gracedb_url: str | None = "https://gracedb.ligo.org/api/"
     """Where events are looked up that were never received; None ("off"): nowhere."""
     broker_keeps_days: float = Field(default=28, gt=0, le=3_650)
@@ -92,6 +100,9 @@ class Settings(BaseSettings):
         "slack_bot_token",
         "slack_app_token",
         "kafka_group",
+        "gcn_client_id",
+        "gcn_client_secret",
+        "gcn_broker",
         "ops_channel",
         "payload_days",
         "public_url",
@@ -124,6 +135,14 @@ class Settings(BaseSettings):
     def _ops_channel(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"[CG][A-Z0-9]{2,}", value):
             raise ValueError("it must be a channel's id, like C0123456789 (a channel's details end with it)")
+        return value
+
+    @field_validator("sources")
+    @classmethod
+    def _known_sources(cls, value: str) -> str:
+        named = _listed(value)
+        if not named or not set(named) <= {"hopskotch", "gcn"}:
+            raise ValueError("it must be hopskotch, gcn, or both with a comma between")
         return value
 
     @field_validator("public_url")
@@ -194,6 +213,16 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def source_names(self) -> tuple[str, ...]:
+        """The brokers to read, each once."""
+        return tuple(dict.fromkeys(_listed(self.sources)))
+
+    @property
+    def gcn_topic_names(self) -> tuple[str, ...]:
+        """GCN's topics, each once."""
+        return tuple(dict.fromkeys(_listed(self.gcn_topics)))
+
+    @property
     def database(self) -> str:
         """The SQLAlchemy URL in force, with an asynchronous driver."""
         if not self.database_url:
@@ -258,6 +287,10 @@ def unknown_names(env_file: Path | None = Path(".env")) -> list[str]:
     given = set(os.environ) | (set(dotenv_values(env_file)) if env_file and env_file.is_file() else set())
     known = {f"GWEVENT_{name.upper()}" for name in Settings.model_fields}
     return sorted(name for name in given if name.upper().startswith("GWEVENT_") and name.upper() not in known)
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _safe(url: str) -> bool:

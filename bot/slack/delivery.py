@@ -15,6 +15,7 @@ import structlog
 from bot.slack.client import SlackClient
 from bot.slack.errors import (
     NO_THREADS,
+    NOT_PERMITTED,
     ROOT_FIXED,
     ROOT_GONE,
     ChannelOutOfReach,
@@ -29,7 +30,7 @@ from bot.slack.errors import (
 from bot.slack.words import Words
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
-from bot.store.ledger import Dead, Delivery, Kind, Later, Outcome, Sent
+from bot.store.ledger import LONGEST_WAIT, Dead, Delivery, Kind, Later, Outcome, Sent
 from bot.store.planned import PICTURE_WITHIN
 from bot.store.shares import RENEW_S
 
@@ -49,8 +50,8 @@ CHANNEL_PAUSE_S = 1.0
 BACKOFF_CAP_S = 300.0
 GIVE_UP_AFTER = timedelta(hours=24)
 """A delivery that Slack was in no state to take for so long is old news."""
-HISTORY_SLACK_S = 60
-"""How much earlier than our clock says a message is looked for: clocks differ."""
+HISTORY_SLACK_S = 7_200
+"""How much earlier than our clock says a root is looked for: clocks differ, and jump by an hour."""
 LOOKS = 5
 """How often a history that doesn't answer is asked before a message is rather sent twice than never."""
 
@@ -102,6 +103,7 @@ class DeliveryWorker:
         self._wake = asyncio.Event()
         self._in_flight: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._edits_in_flight: Counter[str] = Counter()
+        self._looks: Counter[int] = Counter()
         # What Slack asked us to leave alone, until when, by the loop's clock; "*" is a whole workspace.
         self._paused: dict[tuple[str, str], float] = {}
         self._done: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
@@ -253,6 +255,8 @@ class DeliveryWorker:
                 outcome = Dead(reason="a fault in gwevent, see its log")
         else:
             bound.debug("delivered", ts=outcome.ts if isinstance(outcome, Sent) else None)
+        if not isinstance(outcome, Later):
+            del self._looks[delivery.id]
         if isinstance(outcome, Sent) and delivery.kind is not Kind.EDIT:
             self._pause((delivery.team_id, delivery.channel_id), self._channel_pause_s)
         await self._settle(delivery, outcome)
@@ -345,8 +349,11 @@ class DeliveryWorker:
         return Sent(ts=ts, revision=revision, picture_id=picture_id)
 
     async def _look_for(self, client: SlackClient, delivery: Delivery) -> str | None:
-        # Not since the last attempt: any of them may be the one that was heard.
+        # Not since the last attempt: any of them may be the one that was heard. What follows a root is
+        # younger than it, by Slack's own clock.
         since = delivery.created_at.timestamp() - HISTORY_SLACK_S
+        if delivery.root_ts is not None:
+            since = min(since, float(delivery.root_ts))
         try:
             return await client.find(
                 delivery.channel_id,
@@ -357,7 +364,13 @@ class DeliveryWorker:
         except RateLimited:
             raise
         except SlackFailure as failure:
-            if isinstance(failure, Unknown | Unavailable) and delivery.attempts <= LOOKS:
+            if isinstance(failure, Unknown | Unavailable):
+                # Counted apart from attempts: a post that was refused often is looked for as patiently.
+                self._looks[delivery.id] += 1
+                if self._looks[delivery.id] <= LOOKS:
+                    raise
+            if isinstance(failure, WorkspaceOutOfReach) and failure.reason not in NOT_PERMITTED:
+                # A token that is no good says nothing about the history, and posts nothing either.
                 raise
             # Without the history scope there is no way to know: rather twice than never.
             log.info("history_not_readable", reason=failure.reason, delivery=delivery.id)
@@ -368,7 +381,8 @@ class DeliveryWorker:
         now = self._clock()
         if isinstance(failure, RateLimited):
             self._slow_down(delivery, failure.retry_after)
-            return Later(not_before=now + timedelta(seconds=failure.retry_after), reason=failure.reason)
+            again = now + min(timedelta(seconds=failure.retry_after), LONGEST_WAIT)
+            return Later(not_before=again, reason=failure.reason)
         if isinstance(failure, ChannelOutOfReach):
             return Dead(reason=failure.reason, channel_problem=failure.reason)
         if isinstance(failure, Refused):

@@ -16,6 +16,7 @@ from bot.pictures import PictureFailed, Pictures, PicturesClosed
 from bot.slack.client import SlackClient
 from bot.slack.errors import RateLimited, SlackFailure, Unavailable, Unknown
 from bot.store.database import StoreUnavailable
+from bot.store.ledger import LONGEST_WAIT
 from bot.store.pictures import PictureJob, PictureStore
 from bot.store.store import Store
 from formatters.picture import DrawnPicture
@@ -112,7 +113,8 @@ class PictureWorker:
                 await self._pictures.failed(job.id, failure.reason, self._clock())
                 return
             wait = failure.retry_after if isinstance(failure, RateLimited) else 2.0**job.attempts
-            await self._pictures.later(job, self._clock() + timedelta(seconds=wait), failure.reason)
+            again = self._clock() + min(timedelta(seconds=wait), LONGEST_WAIT)
+            await self._pictures.later(job, again, failure.reason)
         except StoreUnavailable:
             raise
         except Exception:  # noqa: BLE001 - it is logged

@@ -29,6 +29,7 @@ from bot.store import schema
 from bot.store.database import Database
 from bot.store.ledger import (
     FOR_OPERATORS,
+    LONGEST_WAIT,
     Counts,
     Dead,
     Delivery,
@@ -298,6 +299,7 @@ def _due(now: datetime, among: ColumnElement[bool] | None = None) -> Select[*tup
         _d.c.kind == Kind.ROOT.value,
         _t.c.root_ts.is_not(None) & (_d.c.kind.in_(unordered) | ~blocked),
     )
+    its_time = or_(_d.c.not_before <= now, _d.c.not_before > now + LONGEST_WAIT)
     place = func.row_number().over(partition_by=[_d.c.team_id, _d.c.channel_id], order_by=order)
     due = (
         select(
@@ -312,7 +314,7 @@ def _due(now: datetime, among: ColumnElement[bool] | None = None) -> Select[*tup
         )
         .join(_t, _t.c.id == _d.c.thread_id, isouter=True)
         .join(schema.superevents, schema.superevents.c.superevent_id == _t.c.superevent_id, isouter=True)
-        .where(_d.c.state == State.PENDING.value, _d.c.not_before <= now, may_go)
+        .where(_d.c.state == State.PENDING.value, its_time, may_go)
         .where(true() if among is None else among)
         .subquery()
     )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+
+LONGEST_WAIT = timedelta(minutes=10)
+"""Nothing is put off for longer; what seems to be was put off by a clock that was set back since."""
 
 
 class Kind(StrEnum):

@@ -7,12 +7,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.ledger import Kind, PictureState, State
+from bot.store.ledger import LONGEST_WAIT, Kind, PictureState, State
 from bot.store.planned import touch
 from bot.store.shares import Shares
 
@@ -136,7 +136,8 @@ class PictureStore:
         """
         query = (
             select(_p)
-            .where(_p.c.state == PictureState.WANTED.value, _p.c.not_before <= now)
+            .where(_p.c.state == PictureState.WANTED.value)
+            .where(or_(_p.c.not_before <= now, _p.c.not_before > now + LONGEST_WAIT))
             .order_by(_p.c.created_at.desc(), _p.c.id)
             .limit(1)
         )

@@ -97,7 +97,7 @@ async def test_tables_of_another_version_are_left_alone(
 async def test_a_gwevent_that_holds_the_port_is_recognised(
     sandbox: Sandbox, database_path: Path, rooms: Rooms
 ) -> None:
-    bot = Bot(settings(sandbox, database_path, http_port=0), rooms, Silent())
+    bot = Bot(settings(sandbox, database_path, http_port=0), rooms, [Silent()])
     stop = asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     async with asyncio.timeout(PATIENCE_S):

@@ -78,7 +78,7 @@ def arrange(step: str, side: str, number: int) -> None:
     setattr(owner, name, replaced)
 
 
-def run(environment: dict[str, str], folder: str, log: str, step: str | None, command: str) -> None:
+def run(environment: dict[str, str], folder: str, log: str, step: str | None, command: str = "run") -> None:
     """Become `gwevent run` or another of its commands, with nothing but this environment."""
     os.environ.clear()
     os.environ.update(environment)

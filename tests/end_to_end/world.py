@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,6 +36,8 @@ PATIENT = 60.0
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 Json = dict[str, Any]
+Life = Callable[..., None]
+"""What a forked bot runs: environment, folder, log, and the step to die at."""
 T = TypeVar("T")
 
 
@@ -144,12 +146,18 @@ class World:
 
         To die at a step, if one is named.
         """
+        return self.live(crashing.run, step, changes, command)
+
+    def live(
+        self, life: Life, step: str | None, changes: Mapping[str, str | None], command: str | None = None
+    ) -> BotProcess:
+        """The same with another way to run it."""
         log = self._next_log()
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([crashing.__name__])
+        context.set_forkserver_preload([life.__module__])
         process = context.Process(
-            target=crashing.run,
-            args=(self.environment(**changes), str(self.folder), str(log), step, command or "run"),
+            target=life,
+            args=(self.environment(**changes), str(self.folder), str(log), step, *filter(None, [command])),
         )
         process.start()
         assert process.pid is not None

@@ -215,7 +215,7 @@ async def test_the_bot_repairs_a_gap_at_its_start(
         await received(rooms, Clock())
         clock = Clock(NOW + timedelta(days=40))
         stop = asyncio.Event()
-        running = asyncio.create_task(Bot(settings, rooms, SilentSource(), clock).run(stop))
+        running = asyncio.create_task(Bot(settings, rooms, [SilentSource()], clock).run(stop))
         while len(await rooms.lookups.of(IDS)) < len(IDS):
             assert not running.done()
             await asyncio.sleep(0.05)

@@ -66,7 +66,7 @@ async def bot(
             "slack_api_url": sandbox.api_url,
         }
     )
-    made = Bot(settings, rooms, Silent(), clock)
+    made = Bot(settings, rooms, [Silent()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made.run(stop))
     async with asyncio.timeout(60):

@@ -33,7 +33,7 @@ async def bot_with(sandbox: Sandbox, rooms: Rooms, clock: Clock, **changes: obje
         "slack_app_token": sandbox.app_token,
         "slack_api_url": sandbox.api_url,
     }
-    bot = Bot(Settings.model_validate(given | changes), rooms, Silent(), clock)
+    bot = Bot(Settings.model_validate(given | changes), rooms, [Silent()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     try:

@@ -49,7 +49,7 @@ async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock) -> AsyncIterator[Bot
             "ops_channel": "C0OPS",
         }
     )
-    made_bot = Bot(settings, rooms, Silent(), clock)
+    made_bot = Bot(settings, rooms, [Silent()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made_bot.run(stop))
     async with asyncio.timeout(60):

@@ -63,7 +63,7 @@ async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock, tray: Tray, ops: str
             "http_port": 0,
         }
     )
-    bot = Bot(settings, rooms, tray, clock)
+    bot = Bot(settings, rooms, [tray], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     async with asyncio.timeout(PATIENCE_S):
