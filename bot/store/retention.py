@@ -117,4 +117,5 @@ class Retention:
     async def _some(self, ids: Select[Any]) -> Sequence[int]:
         # Looked for without being in anybody's way; mostly there is nothing.
         async with self._database.reading() as connection:
-            return (await connection.execute(ids.limit(AT_ONCE))).scalars().all()
+            found: Sequence[int] = (await connection.execute(ids.limit(AT_ONCE))).scalars().all()
+        return found

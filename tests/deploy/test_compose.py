@@ -62,11 +62,14 @@ def test_each_waits_for_what_it_needs(services: dict[str, Any]) -> None:
 
 
 def test_each_gets_no_secret_but_its_own(services: dict[str, Any]) -> None:
-    given = {name: set(services[name]["env_file"]) for name in ROLES}
+    given = {
+        name: {file if isinstance(file, str) else file["path"] for file in services[name]["env_file"]}
+        for name in ROLES
+    }
     database = {".env", "secrets/database.env"}
     assert given == {
         "migrate": database,
-        "consume": database,
+        "consume": database | {"secrets/gcn.env"},
         "serve": database | {"secrets/slack.env"},
     }
     assert [name for name in ROLES if "hop" in str(services[name].get("volumes"))] == ["consume"]

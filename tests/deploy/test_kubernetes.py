@@ -132,7 +132,7 @@ def test_each_gets_no_secret_but_its_own() -> None:
     }
     assert given == {
         "gwevent-migrate": {"gwevent-database"},
-        "gwevent-consumer": {"gwevent-database"},
+        "gwevent-consumer": {"gwevent-database", "gwevent-gcn"},
         "gwevent-server": {"gwevent-database", "gwevent-slack"},
     }
     mounted = {name for name, pod in PODS.items() if "gwevent-hop" in json.dumps(pod)}
