@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -60,10 +61,12 @@ from bot.store.observers import Observers
 from bot.store.operators import Operators
 from bot.store.past import Past
 from bot.store.pictures import PictureStore
+from bot.store.retention import NOTHING, Keep, Retention
 from bot.store.shares import PURGE, REPAIR, Shares
 from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.transfer import Transfer
 from bot.store.troubles import Troubles
 from bot.store.undecided import Undecided
 from bot.store.wakeups import listen
@@ -120,6 +123,8 @@ class Rooms:
         self.calls = Calls(database)
         self.operators = Operators(database)
         self.consumers = Consumers(database)
+        self.retention = Retention(database)
+        self.transfer = Transfer(database)
 
     def pipeline(
         self,
@@ -314,6 +319,10 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
             "after every restart (e.g. gwevent- and the machine's name)."
         )
     consumers = consumers_of(settings, rooms, sources, rooms.pipeline(settings, utc_now))
+    port = settings.listens_on
+    http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port)
+    if http is not None:
+        await _listen(http, settings)
     parts = [asyncio.create_task(work) for one in consumers for work in (one.consume(), one.tell())]
     stopped = asyncio.create_task(stop.wait())
     try:
@@ -325,6 +334,8 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await asyncio.gather(*(one.stop() for one in consumers))
+                if http is not None:
+                    await http.stop()
         for task in (*parts, stopped):
             task.cancel()
         await asyncio.gather(*parts, stopped, return_exceptions=True)
@@ -360,6 +371,25 @@ def webhook_of(settings: Settings) -> Webhook | None:
         settings.webhook_url.get_secret_value(),
         settings.webhook_format,
         None if key is None else key.get_secret_value(),
+    )
+
+
+async def _listen(http: HttpServer, settings: Settings) -> None:
+    try:
+        await http.start()
+    except OSError as error:
+        raise SettingsError(
+            f"GWEVENT_HTTP_PORT {settings.listens_on} can't be used: {error.strerror}."
+        ) from error
+
+
+def keep_of(settings: Settings) -> Keep:
+    """How long things are kept; what is young enough to be posted is kept in any case."""
+    payloads = None if settings.payload_days is None else timedelta(days=settings.payload_days)
+    return Keep(
+        payloads=payloads,
+        deliveries=max(timedelta(days=settings.ledger_days), 2 * settings.max_age),
+        quarantine=timedelta(days=settings.quarantine_days),
     )
 
 
@@ -478,12 +508,7 @@ class Bot:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, or until one of the parts ends by a fault, which is raised."""
         if self._http is not None:
-            try:
-                await self._http.start()
-            except OSError as error:
-                raise SettingsError(
-                    f"GWEVENT_HTTP_PORT {self._settings.listens_on} can't be used: {error.strerror}."
-                ) from error
+            await _listen(self._http, self._settings)
         async with aiohttp.ClientSession() as session:
             for consumer in self._consumers:
                 self._start(consumer.consume(), "consume")
@@ -616,6 +641,7 @@ class Bot:
         while True:
             try:
                 await self._purge_once(self._clock() - timedelta(days=self._settings.mock_payload_days))
+                await self._purge_old()
             except StoreUnavailable as error:
                 log.warning("purge_waits_for_store", reason=str(error))
             await asyncio.sleep(PURGE_EVERY_S)
@@ -638,6 +664,13 @@ class Bot:
                 log.warning("file_not_deleted", file=file_id, reason=failure.reason)
                 continue
             await self._rooms.pictures.forget(picture_id)
+
+    async def _purge_old(self) -> None:
+        if not self._rooms.shares.holds(PURGE):
+            return
+        removed = await self._rooms.retention.purge(keep_of(self._settings), self._clock())
+        if removed != NOTHING:
+            log.info("old_rows_purged", **asdict(removed))
 
     def _wake(self) -> None:
         self.worker.wake()

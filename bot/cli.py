@@ -19,6 +19,7 @@ import typer
 from bot import __version__
 
 if TYPE_CHECKING:
+    from bot.store.transfer import Taken
     from formatters.superevent import Superevent
 
 app = typer.Typer(
@@ -355,6 +356,62 @@ def migrate() -> None:
 
     _run(work())
     typer.echo("The database is at this version.")
+
+
+@app.command()
+def export(
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="Write there instead.")] = None,
+) -> None:
+    """Write what every channel asked for as JSON: subscriptions and sites, for `gwevent import`."""
+    from bot import transfer
+    from bot.app import open_rooms
+
+    settings = _settings()
+
+    async def work() -> str:
+        async with open_rooms(settings) as rooms:
+            return transfer.write(await rooms.transfer.export())
+
+    said = _run(work())
+    if out is None:
+        typer.echo(said, nl=False)
+        return
+    try:
+        out.write_text(said, encoding="utf-8")
+    except OSError as error:
+        _fail(f"{out} can't be written: {error.strerror}.")
+
+
+@app.command("import")
+def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote.")]) -> None:
+    """Put in force what `gwevent export` wrote; nothing is posted, and twice is the same as once."""
+    from bot import transfer
+    from bot.app import open_rooms, utc_now
+    from bot.store.sites import TooManySites
+    from formatters.visibility import SITES_MAX
+
+    try:
+        channels = transfer.read(file.read_text("utf-8"))
+    except OSError as error:
+        _fail(f"{file} can't be read: {error.strerror}.")
+    except UnicodeDecodeError:
+        _fail(f"{file} can't be imported: it isn't text.")
+    except transfer.UnreadableExport as error:
+        _fail(f"{file} can't be imported: {error}.")
+    settings = _settings()
+
+    async def work() -> Taken:
+        async with open_rooms(settings) as rooms:
+            return await rooms.transfer.take(channels, utc_now())
+
+    try:
+        taken = _run(work())
+    except TooManySites:
+        _fail(f"{file} can't be imported: a channel would have more than {SITES_MAX} sites.")
+    typer.echo(
+        f"Channels: {taken.channels}; subscriptions put in force: {taken.subscriptions}, "
+        f"in force already: {taken.known}; sites: {taken.sites}."
+    )
 
 
 @app.command()

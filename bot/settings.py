@@ -86,6 +86,12 @@ class Settings(BaseSettings):
     """A notice older than this by `time_created` opens no root message."""
     mock_payload_days: float = Field(default=7, gt=0, le=36_500)
     """Payloads of mocks are purged after this."""
+    payload_days: float | None = Field(default=None, gt=0, le=36_500)
+    """Payloads of all other notices are purged after this; None: never."""
+    ledger_days: float = Field(default=90, ge=2, le=36_500)
+    """Deliveries that are done with are purged after this."""
+    quarantine_days: float = Field(default=90, gt=0, le=36_500)
+    """Payloads that couldn't be handled are purged after this."""
     mock_pictures: bool = False
     """Pictures for mock and test events too."""
     public_url: str | None = None
@@ -125,6 +131,7 @@ class Settings(BaseSettings):
         "gcn_client_secret",
         "gcn_broker",
         "ops_channel",
+        "payload_days",
         "public_url",
         "http_port",
         "webhook_url",
