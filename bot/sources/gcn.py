@@ -299,9 +299,7 @@ def check_gcn(access: GcnAccess, topics: tuple[str, ...], timeout: float) -> Fin
     except KafkaException as error:
         consumer.poll(0)
         said = next((e.str() for e in errors if e.code() in LOST), str(error.args[0].str()))
-        todo = (
-            "Check client id and secret (gcn.nasa.gov/user/credentials), and the way out (443, 9092)."
-        )
+        todo = "Check client id and secret (gcn.nasa.gov/user/credentials), and the way out (443, 9092)."
         return Finding(name, Level.FAIL, f"GCN doesn't answer: {said.rstrip('.')}.", todo)
     finally:
         consumer.close()
