@@ -15,7 +15,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 
 def test_names_every_command_of_the_command_line_and_no_other() -> None:
-    named = set(re.findall(r"^\| `gwevent ([a-z]+)", README, re.MULTILINE))
+    named = set(re.findall(r"^\| `gwevent ([a-z-]+)", README, re.MULTILINE))
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert named == set(commands)
 
