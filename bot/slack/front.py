@@ -194,7 +194,12 @@ class Front:
             token=token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
         )
         self._link = SocketLink(lambda: AsyncSocketModeHandler(app, token, web_client=asker))
-        await self._link.run(connected)
+
+        def through() -> None:
+            log.info("socket_mode_connected")
+            connected()
+
+        await self._link.run(through)
 
     async def _forget(self, team_id: str) -> None:
         await self._installations.forget(team_id)

@@ -1,0 +1,52 @@
+"""Both brokers at once: each notice is posted once, and a circular is linked in its thread."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from confluent_kafka import Producer
+
+from bot.alerts.samples import to_avro, to_json
+from bot.sandbox.broker import EmbeddedBroker
+from tests.bot.alerts.test_circular import circular
+from tests.end_to_end.world import TOPIC, sample, until, words_of, world_in
+
+
+async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
+    with EmbeddedBroker() as gcn:
+        for topic in (TOPIC, "gcn.circulars", "gcn.heartbeat"):
+            gcn.create_topic(topic)
+        producer = Producer({"bootstrap.servers": gcn.address, "log_level": 2})
+
+        async def publish(topic: str, body: bytes) -> None:
+            producer.produce(topic, body)
+            assert await asyncio.to_thread(producer.flush, 30) == 0
+
+        async with world_in(tmp_path) as world:
+            channel = world.sandbox.add_channel("gw")
+            await world.subscribe(channel, "all circulars")
+            bot = world.fork(GWEVENT_SOURCES="hopskotch,gcn", GWEVENT_GCN_BROKER=gcn.address)
+            await bot.ready()
+            await publish("gcn.heartbeat", b"{}")
+            first, second = (sample(name, "PRELIMINARY") for name in ("S240101a", "S240101b"))
+            await world.publish(to_avro(first))
+            await publish(TOPIC, to_json(first))
+            await publish(TOPIC, to_json(second))
+            await world.publish(to_avro(second))
+            await world.delivered(2)
+            said = circular(subject="S240101b: a candidate", eventId=None, createdOn=time.time() * 1000)
+            await publish("gcn.circulars", said)
+            await until(
+                lambda: [m for m in world.sandbox.messages(channel) if "45640" in words_of(m)],
+                what="the circular is linked",
+            )
+            (link,) = [m for m in world.sandbox.messages(channel) if "45640" in words_of(m)]
+            assert link["thread_ts"] == world.roots(channel, "S240101b")[0]["ts"]
+            await until(lambda: bot.logged("notice_repeated"), what="the other broker's is recognised")
+            for name in ("S240101a", "S240101b"):
+                assert len(world.roots(channel, name)) == 1
+            asked = await world.sandbox.command("/gwevent", "status", channel=channel)
+            told = words_of(await asked.answer(30))
+            assert "hopskotch" in told.casefold() and "gcn" in told.casefold() and "heartbeat" in told
