@@ -14,7 +14,8 @@ CHANNELS_EACH = 8
 
 _STATEMENTS = (
     """INSERT INTO superevents (superevent_id, category, revision, group_name, event_time)
-    SELECT 'S' || n, 'real', :each, 'CBC', now() - n * interval '1 minute' FROM generate_series(1, :events) n""",
+    SELECT 'S' || n, 'real', :each, 'CBC', now() - n * interval '1 minute'
+    FROM generate_series(1, :events) n""",
     """INSERT INTO notices (superevent_id, alert_type, time_created, received_at, origin, facts)
     SELECT superevent_id, 'UPDATE', event_time + k * interval '1 second', event_time, 'past',
         replace(:facts, :id, superevent_id)
@@ -27,13 +28,19 @@ _STATEMENTS = (
     CROSS JOIN generate_series(0, :channels - 1) k
     JOIN (SELECT id, team_id, channel_id, row_number() OVER () - 1 m FROM subscriptions) s
         ON m = (n * :channels + k) % (SELECT count(*) FROM subscriptions)""",
-    """INSERT INTO deliveries (team_id, channel_id, kind, slot, thread_id, subject_id, priority, state, not_before,
-        attempts, doubtful, created_at, attempted_at, sent_at, ts)
-    SELECT team_id, channel_id, kind, kind || '-' || id, id, 1, 0, 'sent', now(), 1, false, now(), now(), now(), '1.1'
+    """INSERT INTO deliveries (team_id, channel_id, kind, slot, thread_id, subject_id, priority, state,
+        not_before, attempts, doubtful, created_at, attempted_at, sent_at, ts)
+    SELECT team_id, channel_id, kind, kind || '-' || id, id, 1, 0, 'sent',
+        now(), 1, false, now(), now(), now(), '1.1'
     FROM threads, unnest(ARRAY['root', 'reply']) kind""",
-    """INSERT INTO pictures (team_id, superevent_id, notice_id, state, alt_text, file_id, attempts, not_before,
-        created_at)
-    SELECT 'T', superevent_id, min(id), 'ready', 'map', 'F1', 1, now(), now() FROM notices GROUP BY superevent_id""",
+    """INSERT INTO mentions (thread_id, notice_id, occasion, targets)
+    SELECT thread_id, min(n.id), 'root', '<!here>'
+    FROM (SELECT id thread_id, superevent_id FROM threads) t JOIN notices n USING (superevent_id)
+    GROUP BY 1""",
+    """INSERT INTO pictures (team_id, superevent_id, notice_id, state, alt_text, file_id, attempts,
+        not_before, created_at)
+    SELECT 'T', superevent_id, min(id), 'ready', 'map', 'F1', 1, now(), now()
+    FROM notices GROUP BY superevent_id""",
 )
 
 

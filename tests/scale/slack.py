@@ -1,9 +1,9 @@
 """The local Slack with many workspaces: python -m tests.scale.slack WORKSPACES CHANNELS.
 
-Slack's limits are on. It prints one line of JSON, {"api_url": …, "teams": {team: {"token": …, "channels": […]}}},
-and answers each line of its input with the posts since the line before: {"posted": …, "refused": …, "channels": …,
-"first": …, "last": …} (how many arrived, were refused, in how many channels they stand, Unix times). It ends with
-its input.
+Slack's limits are on. It prints {"api_url": …, "teams": {team: {"token": …, "channels": […]}}} in one line,
+and answers each line of its input with the posts since the one before: {"posted": …, "refused": …,
+"channels": …, "first": …, "last": …}: how many arrived, how many of others were refused, in how many channels
+they stand, Unix times. It ends with its input.
 """
 
 from __future__ import annotations

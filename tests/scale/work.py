@@ -17,7 +17,7 @@ LIMIT = 50
 
 
 async def everything(database: Database, teams: Collection[str]) -> None:
-    """A notice planned, deliveries claimed, rendered and settled, pictures and maps asked for, answers given."""
+    """Plan a notice; claim, render and settle deliveries; ask for pictures and maps; answer."""
     rooms = Rooms(database)
     await rooms.shares.renew(teams)
     try:

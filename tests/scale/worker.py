@@ -1,14 +1,14 @@
 """A worker for many workspaces: python -m tests.scale.worker.
 
-The first line of its input is {"database": …, "api_url": …, "tokens": {team: token}}. It delivers until its input
-ends, and answers each further line with the seconds of CPU it took so far.
+The first line of its input is {"database": …, "api_url": …, "tokens": {team: token}}. It delivers until its
+input ends, and answers each further line with the seconds of CPU it took so far.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -45,7 +45,6 @@ async def work() -> None:
 
 if __name__ == "__main__":
     # The log is written as `gwevent serve` writes it, to nowhere.
-    if "GWEVENT_SCALE_LOG" not in os.environ:
-        sys.stderr = Path(os.devnull).open("w")
-    logs.configure("INFO", "json")
-    asyncio.run(work())
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
+        logs.configure("INFO", "json")
+        asyncio.run(work())
