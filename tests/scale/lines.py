@@ -35,6 +35,7 @@ class Process:
     """A process of the simulation."""
 
     def __init__(self, *arguments: object) -> None:
+        self._name = arguments[0]
         self._process = subprocess.Popen(
             [sys.executable, "-m", *map(str, arguments)],
             stdin=subprocess.PIPE,
@@ -49,7 +50,7 @@ class Process:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self._process.args} ended with {self._process.wait(PATIENT_S)}.")
+            raise RuntimeError(f"{self._name} ended with {self._process.wait(PATIENT_S)}.")
         return json.loads(line)
 
     def tell(self, what: object) -> None:
