@@ -33,6 +33,7 @@ from bot.store.database import Database
 from bot.store.ledger import (
     FOR_OPERATORS,
     LONGEST_WAIT,
+    UNSENT,
     Counts,
     Dead,
     Delivery,
@@ -184,8 +185,7 @@ class Ledger:
         """How much waits, is dead, is quarantined; deliveries of one workspace, or of all (None)."""
         query = (
             select(_d.c.state, func.count(), func.min(_d.c.created_at))
-            # What was sent is by far the most, and nobody asks for it.
-            .where(_d.c.state.in_([*OPEN, State.DEAD.value]))
+            .where(_d.c.state.in_([state.value for state in UNSENT]))
             .group_by(_d.c.state)
         )
         if team_id is not None:
@@ -204,8 +204,9 @@ class Ledger:
         )
 
     async def by_state(self) -> dict[str, int]:
-        """How many deliveries stand where."""
-        query = select(_d.c.state, func.count()).group_by(_d.c.state)
+        """How many deliveries that weren't sent stand where."""
+        unsent = _d.c.state.in_([state.value for state in UNSENT])
+        query = select(_d.c.state, func.count()).where(unsent).group_by(_d.c.state)
         async with self._database.reading() as connection:
             return {row[0]: row[1] for row in (await connection.execute(query)).all()}
 

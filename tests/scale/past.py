@@ -17,7 +17,7 @@ _STATEMENTS = (
     SELECT 'S' || n, 'real', :each, 'CBC', now() - n * interval '1 minute'
     FROM generate_series(1, :events) n""",
     """INSERT INTO notices (superevent_id, alert_type, time_created, received_at, origin, facts)
-    SELECT superevent_id, 'UPDATE', event_time + k * interval '1 second', event_time, 'past',
+    SELECT superevent_id, 'UPDATE', event_time + k * interval '1 second', event_time, 'hopskotch:past',
         replace(:facts, :id, superevent_id)
     FROM superevents, generate_series(1, :each) k""",
     "INSERT INTO payloads (notice_id, body) SELECT id, 'past' FROM notices",

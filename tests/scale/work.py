@@ -6,8 +6,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from bot.app import Rooms, utc_now
-from bot.pipeline import Pipeline
-from bot.slack.rendering import Renderer
+from bot.settings import Settings
 from bot.sources import Origin
 from bot.store.database import Database
 from bot.store.ledger import Delivery, Later, Outcome, Sent
@@ -22,23 +21,23 @@ async def everything(database: Database, teams: Collection[str]) -> None:
     await rooms.shares.renew(teams)
     try:
         await _deliver(rooms)
-        await _answer(rooms, sorted(teams)[0])
+        await _answer(rooms)
     finally:
         await rooms.shares.leave()
 
 
 async def _deliver(rooms: Rooms) -> None:
-    pipeline = Pipeline(rooms.store, utc_now, max_age=timedelta(days=1), draws=lambda _: True)
+    pipeline = rooms.pipeline(Settings.model_validate({"mock_pictures": True}), utc_now)
     for number in (8, 8):
         await pipeline.handle(alert(number), Origin("kafka", "plans", live=True))
     await rooms.ledger.recover()
     await rooms.ledger.recover_lost()
-    renderer = _renderer(rooms)
+    render = rooms.worker({}, utc_now)._render
     for _ in range(3):
         # Roots, then what follows them.
         claimed = await rooms.ledger.claim(utc_now(), LIMIT)
         for delivery in claimed:
-            await renderer(delivery)
+            await render(delivery)
         await rooms.ledger.settle([(d, _outcome(d)) for d in claimed], utc_now())
         await rooms.ledger.claim(utc_now(), LIMIT, busy=_Everywhere())
     job = await rooms.pictures.next_wanted(utc_now())
@@ -60,23 +59,12 @@ class _Everywhere:
         return True
 
 
-def _renderer(rooms: Rooms) -> Renderer:
-    async def permalink(_team: str, _channel: str, _ts: str) -> str | None:
-        return None
-
-    return Renderer(
-        rooms.store,
-        rooms.subscriptions,
-        rooms.observers,
-        rooms.pictures,
-        rooms.mentions,
-        rooms.sites,
-        rooms.visibilities,
-        permalink,
-    )
-
-
-async def _answer(rooms: Rooms, team: str) -> None:
+async def _answer(rooms: Rooms) -> None:
     answers = rooms.answers(utc_now)
     for words in ("latest", "recent 5", "status", "subscriptions"):
         await answers.answer(words, None)
+    await rooms.ledger.overdue(utc_now(), posts=timedelta(minutes=1), edits=timedelta(minutes=10))
+    await rooms.ledger.by_state()
+    await rooms.store.last_received()
+    await rooms.undecided.waiting()
+    await rooms.circulars.count()
