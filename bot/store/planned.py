@@ -75,6 +75,8 @@ async def _mentioned(
     if not roots:
         return mentioned, told
     own = (_d.c.kind == Kind.MENTION.value) & (_d.c.subject_id == _m.c.id)
+    # Without the thread all that was ever sent would be read.
+    own &= _d.c.thread_id == _m.c.thread_id
     query = select(_m, _d.c.state, _d.c.doubtful).join(_d, own, isouter=True)
     asked = query.where(_m.c.thread_id.in_(roots), _m.c.occasion != Occasion.STAND_DOWN.value)
     for row in (await connection.execute(asked)).all():

@@ -8,9 +8,12 @@ what PostgreSQL says of every statement. Workers, Slack and database run in proc
 from __future__ import annotations
 
 import asyncio
+import logging
 import statistics
 import sys
 from collections.abc import Mapping
+
+import structlog
 
 from bot.store.database import Database
 from tests.postgres import Databases, NoServer, driven, server
@@ -90,7 +93,7 @@ async def simulate(sizes: list[int], rounds: int) -> bool:
         print(f"against an empty store: {grown:.2f} (1: nothing grows)")
         database = Database(url)
         with explained(database) as plans:
-            await everything(database, set(teams))
+            await everything(database, teams)
         await database.close()
         whole = plans.whole_tables()
         print(f"plans of {len(plans.of)} statements, {len(whole)} read a whole table that grows")
@@ -103,6 +106,7 @@ async def simulate(sizes: list[int], rounds: int) -> bool:
 
 def main() -> int:
     """Print the tables; 1 where something grows that mustn't."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     try:
         sizes = sorted(int(word) for word in sys.argv[1:]) or list(USUAL)
     except ValueError:

@@ -115,10 +115,20 @@ async def subscribe(database: Database, teams: Mapping[str, Team]) -> None:
         await connection.execute(insert(schema.subscriptions), rows)
 
 
+def name(number: int) -> str:
+    """The id of an event."""
+    return f"MS18110{number}ab"
+
+
+def story(number: int) -> list[bytes]:
+    """All notices of an event, the user guide's example: early warning … update, retraction."""
+    changed = {"superevent_id": name(number)}
+    return [to_avro(dict(record) | changed) for record in ms181101ab(utc_now())]
+
+
 def alert(number: int) -> bytes:
     """A new event each time, so that each opens a message."""
-    record = dict(next(r for r in ms181101ab(utc_now()) if r["alert_type"] == "PRELIMINARY"))
-    return to_avro(record | {"superevent_id": f"MS18110{number}ab"})
+    return story(number)[1]
 
 
 @asynccontextmanager
@@ -167,7 +177,6 @@ async def fan_out(
 ) -> FanOut:
     """Let one notice reach every channel; then let a bare loop post the same. Raises AssertionError."""
     body = alert(number)
-    superevent_id = decode(body).superevent_id
     everywhere = places(teams)
     pipeline = Pipeline(rooms.store, utc_now, max_age=timedelta(days=1))
     slack.counted()
@@ -176,7 +185,7 @@ async def fan_out(
     handled = await pipeline.handle(body, Origin("kafka", "scale", live=True))
     planned = time.time() - began
     assert handled is Handled.STORED, handled
-    done = await _all_sent(rooms, superevent_id, len(everywhere))
+    done = await _all_sent(rooms, name(number), len(everywhere))
     cpu = sum(process.ask() for process in staff) - cpu
     posts = slack.counted()
     assert posts["posted"] == posts["channels"] == len(everywhere), posts

@@ -37,6 +37,7 @@ _STATEMENTS = (
     SELECT thread_id, min(n.id), 'root', '<!here>'
     FROM (SELECT id thread_id, superevent_id FROM threads) t JOIN notices n USING (superevent_id)
     GROUP BY 1""",
+    "INSERT INTO observers (thread_id, user_id, since) SELECT id, 'U1', now() FROM threads",
     """INSERT INTO pictures (team_id, superevent_id, notice_id, state, alt_text, file_id, attempts,
         not_before, created_at)
     SELECT 'T', superevent_id, min(id), 'ready', 'map', 'F1', 1, now(), now()
