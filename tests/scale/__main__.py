@@ -11,7 +11,7 @@ import asyncio
 import logging
 import statistics
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -53,17 +53,19 @@ async def measured(
     return found[1:]
 
 
+def middle(found: Sequence[FanOut], field: str) -> float:
+    """The median of one figure."""
+    return statistics.median(getattr(one, field) for one in found)
+
+
 def row(name: str, found: list[FanOut]) -> str:
     """Medians."""
-    middle = {
-        field: statistics.median(getattr(one, field) for one in found)
-        for field in ("planned", "first", "done", "rate", "bare_rate", "cpu")
-    }
+    of = {field: middle(found, field) for field in ("planned", "first", "done", "rate", "bare_rate", "cpu")}
     ratio = statistics.median(one.bare_rate / one.rate for one in found)
-    each = 1000 * middle["done"] / found[0].channels
+    each = 1000 * of["done"] / found[0].channels
     return (
-        f"{name:<24}{middle['planned']:8.2f} s{middle['first']:10.2f} s{middle['done']:8.2f} s{each:8.2f} ms"
-        f"{middle['rate']:9,.0f}/s{middle['bare_rate']:9,.0f}/s{ratio:7.2f}{middle['cpu']:8.1f} s"
+        f"{name:<24}{of['planned']:8.2f} s{of['first']:10.2f} s{of['done']:8.2f} s{each:8.2f} ms"
+        f"{of['rate']:9,.0f}/s{of['bare_rate']:9,.0f}/s{ratio:7.2f}{of['cpu']:8.1f} s"
     )
 
 
@@ -78,19 +80,19 @@ async def simulate(sizes: list[int], rounds: int) -> bool:
     with running("tests.scale.slack", max(sizes), CHANNELS) as process, server(DURABLE) as given:
         slack, databases = Slack(process), Databases(given)
         print(HEAD, flush=True)
-        medians = []
+        empty: list[FanOut] = []
+        each: list[float] = []
         for count in sizes:
             teams = some(slack.teams, count)
-            found = await measured(driven(databases.fresh()), slack, teams, 0, rounds)
-            print(row(f"{count * CHANNELS:,}", found), flush=True)
-            medians.append(statistics.median(one.done for one in found) / (count * CHANNELS))
-        print(f"seconds a channel, most against fewest: {medians[-1] / medians[0]:.2f} (1: linear)")
-        teams = some(slack.teams, sizes[-1])
+            empty = await measured(driven(databases.fresh()), slack, teams, 0, rounds)
+            print(row(f"{count * CHANNELS:,}", empty), flush=True)
+            each.append(middle(empty, "done") / (count * CHANNELS))
+        print(f"seconds a channel, most against fewest: {each[-1] / each[0]:.2f} (1: linear)")
         url = driven(databases.fresh())
         found = await measured(url, slack, teams, NOTICES, rounds)
         print(row(f"{sizes[-1] * CHANNELS:,}, {NOTICES:,} notices", found), flush=True)
-        grown = statistics.median(one.done for one in found) / (sizes[-1] * CHANNELS) / medians[-1]
-        print(f"against an empty store: {grown:.2f} (1: nothing grows)")
+        done, cpu = (middle(found, field) / middle(empty, field) for field in ("done", "cpu"))
+        print(f"against an empty store: {done:.2f} of the time, {cpu:.2f} of the CPU (1: nothing grows)")
         database = Database(url)
         with explained(database) as plans:
             await everything(database, teams)
