@@ -24,11 +24,12 @@ from bot.store.deliveries import Ledger
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
 from bot.store.troubles import Troubles
-from formatters import answer, card, mrkdwn, recent, status
+from formatters import answer, card, dialog, mrkdwn, recent, status
 from formatters import help as helping
 from formatters.card import ChannelView
 from formatters.message import Message
 from formatters.notice import Category, canonical_id
+from formatters.subscription import Wish
 
 RECENT_DEFAULT = 5
 RECENT_MOST = 20
@@ -72,7 +73,13 @@ class Answers:
         self._subscribing = Subscribing(subscriptions, clock, wake, site_name)
         self._troubles = troubles
 
-    async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
+    def wish(self, words: str) -> Wish:
+        """What words after "subscribe" mean. Raises UnknownWord."""
+        return self._subscribing.wish(words)
+
+    async def answer(
+        self, text: str, asker: Asker | None, *, shared: bool = False, longest: int = LONGEST_QUESTION
+    ) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
 
         Whatever is asked gets words: nonsense gets help, a store in trouble gets a sentence.
@@ -80,11 +87,11 @@ class Answers:
         question = " ".join(text.split())
         word, _, rest = question.partition(" ")
         lines = word.casefold() in _BY_LINES
-        if len(question) > LONGEST_QUESTION and not lines:
+        if len(question) > longest and not lines:
             if " " not in question[:40]:
                 return helping.unknown(question[:40] + "…")
             return helping.complaint(
-                f"A question has at most {LONGEST_QUESTION:,} characters, and this one has {len(question):,}."
+                f"A question has at most {longest:,} characters, and this one has {len(question):,}."
             )
         if lines:
             question = text.strip()
@@ -96,7 +103,9 @@ class Answers:
         try:
             message = await self._answer(word.casefold(), rest, question, asker)
         except UnknownWord as error:
-            return helping.complaint(str(error))
+            complaint = helping.complaint(str(error))
+            wanted = asker is not None and word.casefold() in ("subscribe", "sub")
+            return dialog.offered(complaint) if wanted else complaint
         except NoSuchEvent as error:
             return await self._near(error.superevent_id, error.looked_up)
         except StoreUnavailable:
@@ -146,6 +155,8 @@ class Answers:
                 return await self._subscribing.pause(rest, asker)
             case "resume":
                 return await self._subscribing.pause(rest, asker, resume=True)
+            case "dialog":
+                return await self._subscribing.invitation(asker)
             case "subscriptions" | "subs":
                 return await self._subscribing.listed(asker)
         superevent_id = canonical_id(question)

@@ -22,6 +22,7 @@ COMMANDS = (
     ("sites altitude 25, sites darkness -12", "what counts as observable, in degrees"),
     ("subscribe [CBC|Burst|all] [filter] [mock] [test] [lowsig] [circulars]", "alerts for this channel"),
     ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "the same, with a mention"),
+    ("dialog [3]", "the same, or a change to number 3, chosen in a dialog"),
     ("test [CBC|Burst|all] [filter] …", "which past events that would have brought"),
     ("subscriptions", "what comes to this channel, with numbers"),
     ("edit 3 …, pause 3, resume 3", "change number 3, or let it rest"),

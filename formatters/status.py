@@ -58,7 +58,7 @@ class Status:
 
 def message(status: Status, now: datetime) -> Message:
     """The status at `now`, what is wrong first."""
-    lines = [*map(_source, status.sources), _last(status.last_notice, now)]
+    lines = [*map(source_line, status.sources), last_line(status.last_notice, now)]
     lines[:0] = [f"{trouble.sentence(wrong)}." for wrong in status.troubles]
     if not status.sources:
         lines.insert(0, "No source runs in this process")
@@ -79,7 +79,8 @@ def message(status: Status, now: datetime) -> Message:
     return blocks.message(escape(push, 600), blocks.section(bold(head), *rest), blocks.context(foot))
 
 
-def _source(source: SourceState) -> str:
+def source_line(source: SourceState) -> str:
+    """A source, not escaped: "hopskotch: connected · reads igwn.gwalert"."""
     state = "connected" if source.connected else "NOT CONNECTED"
     said = f"{plain(source.name)}: {state}"
     if source.detail:
@@ -89,7 +90,8 @@ def _source(source: SourceState) -> str:
     return said
 
 
-def _last(notice: LastNotice | None, now: datetime) -> str:
+def last_line(notice: LastNotice | None, now: datetime) -> str:
+    """The last notice and its age, not escaped; long silence is named."""
     if notice is None:
         return "Last notice: none yet"
     what = f"{plain(notice.superevent_id)} {plain(notice.alert_type)}"

@@ -40,12 +40,17 @@ READING = frozenset(
         "conversations.info",
         "conversations.replies",
         "files.getUploadURLExternal",
+        "users.conversations",
         "users.info",
     }
 )
 """Methods whose arguments Slack doesn't take as JSON."""
 
 log = structlog.get_logger(__name__)
+
+
+Called = Callable[[str, SlackFailure | None], None]
+"""(method, failure or None): told of every call that came to an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ class SlackClient:
         session: aiohttp.ClientSession,
         *,
         timeout_s: float = TIMEOUT_S,
-        called: Callable[[str, SlackFailure | None], None] = lambda _method, _failure: None,
+        called: Called = lambda _method, _failure: None,
     ) -> None:
         """`called(method, failure)` is told of every call that came to an end."""
         # No retry handler at all: the default one sends a message again after a cut connection, in silence.
@@ -223,6 +228,36 @@ class SlackClient:
         except SlackFailure as failure:
             if failure.reason not in ("file_not_found", "file_deleted"):
                 raise
+
+    async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
+        """Open a dialog within 3 s of what the person did; return the view's id."""
+        data = await self._call("views.open", {"trigger_id": trigger_id, "view": view})
+        return str(data["view"]["id"])
+
+    async def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
+        """Show something else in an open dialog; what was typed into inputs that stay, stays."""
+        await self._call("views.update", {"view_id": view_id, "view": view})
+
+    async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None:
+        """Set a person's home tab."""
+        await self._call("views.publish", {"user_id": user_id, "view": view})
+
+    async def channels_of(self, user_id: str) -> frozenset[str]:
+        """The channels that a person is in; of private ones those that the bot is in too."""
+        query = {
+            "user": user_id,
+            "types": "public_channel,private_channel",
+            "exclude_archived": True,
+            "limit": 999,
+        }
+        found: set[str] = set()
+        cursor = ""
+        while True:
+            data = await self._call("users.conversations", query | ({"cursor": cursor} if cursor else {}))
+            found.update(str(channel["id"]) for channel in data.get("channels", []))
+            cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return frozenset(found)
 
     async def _send_file(self, url: str, body: bytes) -> None:
         try:

@@ -55,7 +55,8 @@ async def measured(
 
 def middle(found: Sequence[FanOut], field: str) -> float:
     """The median of one figure."""
-    return statistics.median(getattr(one, field) for one in found)
+    values: list[float] = [getattr(one, field) for one in found]
+    return statistics.median(values)
 
 
 def row(name: str, found: list[FanOut]) -> str:

@@ -24,7 +24,8 @@ from bot.slack.illustrations import Illustrations
 from formatters.picture import DrawnPicture
 from formatters.superevent import Superevent
 from tests.bot.house import NOW, TEAM, Clock, planner, subscribe
-from tests.bot.slack.test_listeners import Silent, typed, words
+from tests.bot.slack.conftest import Silent
+from tests.bot.slack.test_listeners import typed, words
 
 MOCK = "MS181101ab"
 PNG = b"\x89PNG\r\n\x1a\n"
