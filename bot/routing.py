@@ -254,7 +254,7 @@ def _mentions(
 
 def _whom(wishes: Sequence[Wish], judge: Judge, hanging: bool = False) -> tuple[str, ...]:
     """Who is mentioned for certain; nobody yet in a channel whose mentions hang on the map."""
-    if hanging:
+    if hanging or not wishes:
         return ()
     found = (w.notify.targets for w in wishes if w.notify is not None and holds(judge.mentions(w)))
     return tuple(dict.fromkeys(target for targets in found for target in targets))

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,15 +39,15 @@ class NoServer(RuntimeError):
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """The URL of a server's database "postgres". Raises NoServer."""
+def server(settings: Mapping[str, str] = _SETTINGS) -> Iterator[str]:
+    """The URL of a server's database "postgres"; one of its own gets these settings. Raises NoServer."""
     given = os.environ.get(GIVEN)
     if given:
         yield given
         return
     folder = Path(tempfile.mkdtemp(prefix="gwevent-pg-", dir=_short_folder()))
     try:
-        with _running(folder) as url:
+        with _running(folder, settings) as url:
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -59,7 +59,7 @@ def _short_folder() -> str:
 
 
 @contextmanager
-def _running(folder: Path) -> Iterator[str]:
+def _running(folder: Path, settings: Mapping[str, str]) -> Iterator[str]:
     user: dict[str, object] = {}
     if os.geteuid() == 0:
         # PostgreSQL refuses to run as root.
@@ -71,7 +71,7 @@ def _running(folder: Path) -> Iterator[str]:
     made = _run([binaries / "initdb", "-D", data, *options], folder, user)
     if made.returncode:
         raise NoServer(f"initdb failed: {made.stderr.strip() or made.stdout.strip()}")
-    changed = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    changed = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     command = shlex.join(map(str, [binaries / "postgres", "-D", data, "-k", folder, *changed]))
     log = (folder / "log").open("wb")
     # The shell ends the server when its input does, however this process ends.

@@ -44,7 +44,7 @@ NO_SHARES: Shares = {}
 
 # An enum's member is looked up, and hashed, in Python: too slow for every condition of every channel.
 _LT, _LE, _GT, _GE = Op.LT, Op.LE, Op.GT, Op.GE
-_REAL = Category.REAL
+_REAL, _MOCK = Category.REAL, Category.MOCK
 
 
 def verdict(filter_: Filter, traits: Traits, shares: Shares = NO_SHARES) -> Verdict:
@@ -157,7 +157,7 @@ _RULES: Mapping[type[Filter], Callable[..., Verdict]] = {
 
 def admits_category(wish: Wish, category: Category) -> bool:
     """Whether events of this category may come at all: real ones always, mocks and tests on request."""
-    return category is _REAL or getattr(wish, category.value) is True
+    return category is _REAL or (wish.mock if category is _MOCK else wish.test)
 
 
 class Judge:

@@ -53,7 +53,7 @@ class Subscribing:
         self._wake()
         deadline = asyncio.get_running_loop().time() + CONFIRMED_WITHIN_S
         while asyncio.get_running_loop().time() < deadline:
-            fate = await self._subscriptions.fate(asked.id)
+            fate = await self._subscriptions.fate(asked)
             if isinstance(fate, str):
                 return subscription.refused(fate)
             if fate:

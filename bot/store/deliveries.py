@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from statistics import median_low as median
 from typing import Any
@@ -15,11 +15,14 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    false,
     func,
     insert,
+    literal,
     or_,
     select,
     true,
+    tuple_,
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,6 +33,7 @@ from bot.store.database import Database
 from bot.store.ledger import (
     FOR_OPERATORS,
     LONGEST_WAIT,
+    UNSENT,
     Counts,
     Dead,
     Delivery,
@@ -51,6 +55,8 @@ _t = schema.threads
 log = structlog.get_logger(__name__)
 
 OPEN = (State.PENDING.value, State.SENDING.value)
+PAGE_GROWS = 4
+"""How much larger than the page before one is, where the first were busy."""
 REVIVED_WITHIN = timedelta(hours=24)
 """What died with its channel longer ago is old news when the channel comes back."""
 
@@ -86,7 +92,7 @@ class Ledger:
         now: datetime,
         limit: int,
         *,
-        busy: Container[tuple[str, str]] = (),
+        busy: Container[Place] = (),
         edits: Callable[[str], int] = lambda _: 1_000_000,
     ) -> list[Delivery]:
         """Claim up to `limit` due deliveries, at most one a channel and none in `busy` channels.
@@ -99,17 +105,7 @@ class Ledger:
         if limit <= 0:
             return []
         async with self._database.working() as connection:
-            due = _due(now)
-            if not self._database.sqlite:
-                due = _due(now, _d.c.team_id.in_(self.shares.own()))
-            page = 2 * limit
-            rows = (await connection.execute(due.limit(page))).all()
-            chosen = _chosen([row for row in rows if (row.team_id, row.channel_id) not in busy], limit, edits)
-            if len(rows) == page and len(chosen) < limit:
-                # The first are busy; behind them may be some that aren't.
-                rows = (await connection.execute(due)).all()
-                free = [row for row in rows if (row.team_id, row.channel_id) not in busy]
-                chosen = _chosen(free, limit, edits)
+            chosen = await _choose(connection, now, limit, busy, edits, self._own())
             mine: set[int] = set()
             worker_id = self.shares.worker_id
             if chosen:
@@ -132,6 +128,13 @@ class Ledger:
                 )
                 mine.update(claimed.scalars())
         return [_delivery(row, worker_id) for row in chosen if row.id in mine]
+
+    def _own(self) -> ColumnElement[bool]:
+        """For a query: whether a delivery is of a workspace that this worker has the lease of."""
+        if self._database.sqlite:
+            return true()
+        # PostgreSQL would make a join of a bare IN, and lose the order of the index.
+        return func.coalesce(_d.c.team_id.in_(self.shares.own()), false())
 
     async def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """Write down what became of claimed deliveries, all in one transaction.
@@ -180,7 +183,11 @@ class Ledger:
 
     async def counts(self, team_id: str | None = None) -> Counts:
         """How much waits, is dead, is quarantined; deliveries of one workspace, or of all (None)."""
-        query = select(_d.c.state, func.count(), func.min(_d.c.created_at)).group_by(_d.c.state)
+        query = (
+            select(_d.c.state, func.count(), func.min(_d.c.created_at))
+            .where(_d.c.state.in_([state.value for state in UNSENT]))
+            .group_by(_d.c.state)
+        )
         if team_id is not None:
             query = query.where(_d.c.team_id == team_id)
         async with self._database.reading() as connection:
@@ -197,8 +204,9 @@ class Ledger:
         )
 
     async def by_state(self) -> dict[str, int]:
-        """How many deliveries stand where."""
-        query = select(_d.c.state, func.count()).group_by(_d.c.state)
+        """How many deliveries that weren't sent stand where."""
+        unsent = _d.c.state.in_([state.value for state in UNSENT])
+        query = select(_d.c.state, func.count()).where(unsent).group_by(_d.c.state)
         async with self._database.reading() as connection:
             return {row[0]: row[1] for row in (await connection.execute(query)).all()}
 
@@ -243,19 +251,40 @@ class Ledger:
             return await _revive(connection, (team_id, channel_id), since, now)
 
 
-def _chosen(rows: Sequence[Any], limit: int, edits: Callable[[str], int]) -> list[Any]:
-    """The first of these that may go together."""
+async def _choose(
+    connection: AsyncConnection,
+    now: datetime,
+    limit: int,
+    busy: Container[Place],
+    edits: Callable[[str], int],
+    own: ColumnElement[bool],
+) -> list[Any]:
+    """The first that are due and may go together, at most one a channel.
+
+    The queue is read page by page, so that what a claim costs doesn't depend on how long it is.
+    """
     chosen: list[Any] = []
     left: dict[str, int] = {}
-    for row in rows:
-        if len(chosen) == limit:
-            break
-        if row.kind == Kind.EDIT.value:
-            if left.setdefault(row.team_id, edits(row.team_id)) <= 0:
+    seen: set[Place] = set()
+    after, page = (-1, 0), limit + limit // 4 + 10
+    while True:
+        rows = (await connection.execute(_waiting(now, own, after, page))).all()
+        for row in rows:
+            place = (row.team_id, row.channel_id)
+            if not row.may_go or place in seen or place in busy:
                 continue
-            left[row.team_id] -= 1
-        chosen.append(row)
-    return chosen
+            seen.add(place)
+            if row.kind == Kind.EDIT.value:
+                if left.setdefault(row.team_id, edits(row.team_id)) <= 0:
+                    continue
+                left[row.team_id] -= 1
+            chosen.append(row)
+            if len(chosen) == limit:
+                return chosen
+        if len(rows) < page:
+            return chosen
+        # The first are busy; behind them may be some that aren't.
+        after, page = (rows[-1].priority, rows[-1].id), page * PAGE_GROWS
 
 
 async def _put_back(connection: AsyncConnection, those: ColumnElement[bool]) -> int:
@@ -280,45 +309,53 @@ async def _still_claimed(
     return ours
 
 
-def _due(now: datetime, among: ColumnElement[bool] | None = None) -> Select[*tuple[Any, ...]]:
+def _waiting(
+    now: datetime, own: ColumnElement[bool], after: tuple[int, int], limit: int
+) -> Select[*tuple[Any, ...]]:
+    """What is due, in order, beyond a (priority, id); `may_go` says whether it waits for nothing else."""
+    # As a literal, lest SQLite overlook the index of what waits.
+    pending = _d.c.state == bindparam("pending", State.PENDING.value, literal_execute=True)
+    its_time = or_(_d.c.not_before <= now, _d.c.not_before > now + LONGEST_WAIT)
+    further = tuple_(_d.c.priority, _d.c.id) > tuple_(*map(literal, after))
+    page = (
+        select(_d)
+        .where(pending, its_time, further, own)
+        .order_by(_d.c.priority, _d.c.id)
+        .limit(limit)
+        .subquery("page")
+    )
     earlier = _d.alias("earlier")
-    order = [_d.c.priority, _d.c.id]
     unordered = [Kind.EDIT.value, Kind.MENTION.value, Kind.CIRCULAR.value]
     blocked = (
         select(earlier.c.id)
         .where(
-            earlier.c.thread_id == _d.c.thread_id,
-            earlier.c.id < _d.c.id,
+            earlier.c.thread_id == page.c.thread_id,
+            earlier.c.id < page.c.id,
             earlier.c.kind.not_in(unordered),
             earlier.c.state.in_(OPEN),
         )
         .exists()
     )
     may_go: ColumnElement[bool] = or_(
-        _d.c.thread_id.is_(None),
-        _d.c.kind == Kind.ROOT.value,
-        _t.c.root_ts.is_not(None) & (_d.c.kind.in_(unordered) | ~blocked),
+        page.c.thread_id.is_(None),
+        page.c.kind == Kind.ROOT.value,
+        _t.c.root_ts.is_not(None) & (page.c.kind.in_(unordered) | ~blocked),
     )
-    its_time = or_(_d.c.not_before <= now, _d.c.not_before > now + LONGEST_WAIT)
-    place = func.row_number().over(partition_by=[_d.c.team_id, _d.c.channel_id], order_by=order)
-    due = (
+    return (
         select(
-            _d,
+            page,
             _t.c.superevent_id,
             _t.c.wanted_revision.label("revision"),
             _t.c.root_ts,
             _t.c.shown_revision,
             _t.c.root_fixed,
             schema.superevents.c.revision.label("superevent_revision"),
-            place.label("place"),
+            may_go.label("may_go"),
         )
-        .join(_t, _t.c.id == _d.c.thread_id, isouter=True)
+        .join(_t, _t.c.id == page.c.thread_id, isouter=True)
         .join(schema.superevents, schema.superevents.c.superevent_id == _t.c.superevent_id, isouter=True)
-        .where(_d.c.state == State.PENDING.value, its_time, may_go)
-        .where(true() if among is None else among)
-        .subquery()
+        .order_by(page.c.priority, page.c.id)
     )
-    return select(due).where(due.c.place == 1).order_by(due.c.priority, due.c.id)
 
 
 def _delivery(row: Any, worker_id: str) -> Delivery:
@@ -399,7 +436,7 @@ async def _settle_sent(
         )
     # An edit goes where a post may not, so only posts show that a channel is within reach again.
     posted = {(d.team_id, d.channel_id) for d, _ in sent if d.kind is not Kind.EDIT}
-    for place in posted & await _places_with_problem(connection):
+    for place in await _places_with_problem(connection, posted):
         await _revive(connection, place, now - REVIVED_WITHIN, now)
 
 
@@ -421,10 +458,16 @@ async def _catch_up(connection: AsyncConnection, shown: Mapping[int | None, Deli
         await want_edits(connection, places, now, notice_id=news, priority=priority)
 
 
-async def _places_with_problem(connection: AsyncConnection) -> set[tuple[str, str]]:
+async def _places_with_problem(connection: AsyncConnection, among: Collection[Place]) -> set[Place]:
+    """Those of these channels that were out of reach."""
+    if not among:
+        return set()
     table = schema.channels
-    known = (await connection.execute(select(table.c.team_id, table.c.channel_id))).all()
-    return {(row.team_id, row.channel_id) for row in known}
+    query = select(table.c.team_id, table.c.channel_id).where(
+        table.c.team_id.in_({team for team, _ in among}), table.c.channel_id.in_({c for _, c in among})
+    )
+    known = (await connection.execute(query)).all()
+    return {(row.team_id, row.channel_id) for row in known} & set(among)
 
 
 async def _revive(connection: AsyncConnection, place: tuple[str, str], since: datetime, now: datetime) -> int:
@@ -519,7 +562,7 @@ async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead
     if not problems:
         return
     table = schema.channels
-    known = await _places_with_problem(connection)
+    known = await _places_with_problem(connection, problems.keys())
     for (team, channel), problem in problems.items():
         if (team, channel) in known:
             here = (table.c.team_id == team) & (table.c.channel_id == channel)

@@ -49,6 +49,10 @@ class State(StrEnum):
     DEAD = "dead"
 
 
+UNSENT = (State.PENDING, State.SENDING, State.DEAD)
+"""What is counted: those that were sent are ever more."""
+
+
 class PictureState(StrEnum):
     """Where the picture of a notice's map stands, in one workspace."""
 

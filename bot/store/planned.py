@@ -51,7 +51,7 @@ async def threads_of(connection: AsyncConnection, superevent_id: str) -> list[Th
     )
     rows = (await connection.execute(query)).all()
     roots = {row.id: _state(row.state, row.doubtful) for row in rows}
-    mentioned, told = await _mentioned(connection, roots)
+    mentioned, told = await _mentioned(connection, superevent_id, roots)
     return [
         Thread(
             id=row.id,
@@ -67,7 +67,7 @@ async def threads_of(connection: AsyncConnection, superevent_id: str) -> list[Th
 
 
 async def _mentioned(
-    connection: AsyncConnection, roots: Mapping[int, RootState]
+    connection: AsyncConnection, superevent_id: str, roots: Mapping[int, RootState]
 ) -> tuple[Mapping[int, set[str]], Mapping[int, set[str]]]:
     """Who was or will be mentioned, and who of them may know it already, by thread."""
     mentioned: defaultdict[int, set[str]] = defaultdict(set)
@@ -75,8 +75,11 @@ async def _mentioned(
     if not roots:
         return mentioned, told
     own = (_d.c.kind == Kind.MENTION.value) & (_d.c.subject_id == _m.c.id)
+    # Without the thread all that was ever sent would be read.
+    own &= _d.c.thread_id == _m.c.thread_id
     query = select(_m, _d.c.state, _d.c.doubtful).join(_d, own, isouter=True)
-    asked = query.where(_m.c.thread_id.in_(roots), _m.c.occasion != Occasion.STAND_DOWN.value)
+    query = query.join(_t, _t.c.id == _m.c.thread_id).where(_t.c.superevent_id == superevent_id)
+    asked = query.where(_m.c.occasion != Occasion.STAND_DOWN.value)
     for row in (await connection.execute(asked)).all():
         in_root = row.occasion == Occasion.ROOT
         state = roots[row.thread_id] if in_root else _state(row.state, row.doubtful)

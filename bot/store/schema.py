@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -202,6 +203,14 @@ deliveries = Table(
     Column("ts", String(32)),
     UniqueConstraint("team_id", "channel_id", "slot"),
     Index("ix_deliveries_state_channel", "state", "team_id", "channel_id", "priority", "id"),
+    # What waits, in the order in which it goes: as short as the queue, however much was ever sent.
+    Index(
+        "ix_deliveries_waiting",
+        "priority",
+        "id",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
     sqlite_autoincrement=True,
 )
 

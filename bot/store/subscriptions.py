@@ -113,16 +113,19 @@ class Subscriptions:
             row = (await connection.execute(select(table).where(table.c.id == subscription_id))).first()
         return None if row is None else _subscription(row)
 
-    async def fate(self, subscription_id: int) -> bool | str:
+    async def fate(self, asked: Subscription) -> bool | str:
         """Whether it is in force, or waits for its confirmation; Slack's word if the channel refused it."""
         table, deliveries = schema.subscriptions, schema.deliveries
         async with self._database.reading() as connection:
-            query = select(table.c.confirmed_at).where(table.c.id == subscription_id)
+            query = select(table.c.confirmed_at).where(table.c.id == asked.id)
             row = (await connection.execute(query)).first()
             if row is not None:
                 return row.confirmed_at is not None
             why = select(deliveries.c.reason).where(
-                deliveries.c.kind == Kind.CONFIRMATION.value, deliveries.c.subject_id == subscription_id
+                deliveries.c.team_id == asked.team_id,
+                deliveries.c.channel_id == asked.channel_id,
+                deliveries.c.kind == Kind.CONFIRMATION.value,
+                deliveries.c.subject_id == asked.id,
             )
             reason = (await connection.execute(why)).scalar()
         return str(reason or "unsubscribed meanwhile")

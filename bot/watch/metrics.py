@@ -18,7 +18,7 @@ from prometheus_client import (
 
 from bot.slack.errors import SlackFailure
 from bot.sources import SourceStatus
-from bot.store.ledger import Delivery, Kind, Outcome, Sent, State
+from bot.store.ledger import UNSENT, Delivery, Kind, Outcome, Sent
 from formatters.notice import STAGES, Notice
 from formatters.trouble import Trouble, What
 
@@ -58,7 +58,7 @@ class Metrics:
         self._slack = Gauge("gwevent_slack_connected", "Whether Socket Mode is open.", registry=registry)
         self._store = Gauge("gwevent_store_up", "Whether the database answered.", registry=registry)
         self._deliveries = Gauge(
-            "gwevent_deliveries", "Rows of the ledger, by state.", ["state"], registry=registry
+            "gwevent_deliveries", "Rows of the ledger not sent, by state.", ["state"], registry=registry
         )
         self._quarantined = Gauge("gwevent_quarantined", "Payloads in quarantine.", registry=registry)
         self._troubles = Gauge("gwevent_trouble", "Troubles that last.", ["what"], registry=registry)
@@ -133,7 +133,7 @@ class Metrics:
     def store(self, states: dict[str, int], quarantined: int, lasting: Sequence[Trouble]) -> None:
         """Set what the store holds."""
         self._store.set(1)
-        for state in State:
+        for state in UNSENT:
             self._deliveries.labels(state.value).set(states.get(state.value, 0))
         self._quarantined.set(quarantined)
         wrong = {trouble.what for trouble in lasting}

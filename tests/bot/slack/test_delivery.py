@@ -629,7 +629,7 @@ async def test_a_subscription_is_in_force_once_its_confirmation_stands(office: O
     asked, already = await subscriptions.ask(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
     office.worker.wake()
     await office.failed("ratelimited")
-    assert not already and await subscriptions.fate(asked.id) is False
+    assert not already and await subscriptions.fate(asked) is False
     assert await subscriptions.of_channel(TEAM, channel) == []
     await office.receive(FIRST)
     assert await office.state(Kind.ROOT) == [], "not in force yet"
@@ -638,7 +638,7 @@ async def test_a_subscription_is_in_force_once_its_confirmation_stands(office: O
     await asyncio.sleep(0.1)
     office.forward(seconds=1)
     await office.done()
-    assert await subscriptions.fate(asked.id) is True
+    assert await subscriptions.fate(asked) is True
     assert len(office.texts(channel)) == 1
     assert "<@U0PERSON>" in str(office.sandbox.messages(channel)[0]["blocks"])
     assert (await subscriptions.ask(TEAM, channel, parse("CBC"), "U0OTHER", office.clock()))[1]
@@ -651,7 +651,7 @@ async def test_refused_nothing_is_stored_and_asking_again_works(office: Office) 
     asked, _ = await subscriptions.ask(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
     office.worker.wake()
     await office.done()
-    assert await subscriptions.fate(asked.id) == "not_in_channel"
+    assert await subscriptions.fate(asked) == "not_in_channel"
     assert await subscriptions.get(asked.id) is None
     office.sandbox.invite(channel)
     now = office.clock()
@@ -663,7 +663,7 @@ async def test_refused_nothing_is_stored_and_asking_again_works(office: Office) 
     assert again.id != asked.id
     office.worker.wake()
     await office.done()
-    assert await subscriptions.fate(again.id) is True
+    assert await subscriptions.fate(again) is True
 
 
 async def test_unsubscribing_takes_a_waiting_confirmation_along(office: Office) -> None:
@@ -673,7 +673,7 @@ async def test_unsubscribing_takes_a_waiting_confirmation_along(office: Office) 
     office.worker.wake()
     await office.failed("ratelimited")
     assert await office.rooms.subscriptions.remove(TEAM, channel, None) == []
-    assert await office.rooms.subscriptions.fate(asked.id) == "unsubscribed meanwhile"
+    assert await office.rooms.subscriptions.fate(asked) == "unsubscribed meanwhile"
     office.forward(seconds=60)
     await office.idle()
     assert office.texts(channel) == []

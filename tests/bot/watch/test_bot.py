@@ -118,7 +118,7 @@ async def test_health_figures_and_the_first_real_notice(
     assert found["gwevent_payloads_total{handled=quarantined}"] == 1
     assert found["gwevent_last_notice_age_seconds{}"] == 300
     assert found["gwevent_source_lag{source=tray}"] == 3
-    assert found["gwevent_deliveries{state=sent}"] == 4
+    assert found["gwevent_deliveries{state=pending}"] == 0
     assert found["gwevent_slack_calls_total{method=chat.postMessage,outcome=ok}"] == 4
     assert found["gwevent_received_to_posted_seconds_count{}"] == 2
     assert found["gwevent_event_to_notice_seconds_count{}"] == 2

@@ -1,0 +1,239 @@
+"""One notice to many channels of many workspaces: a database, two workers, the local Slack, a bare loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy import func, insert, select
+
+from bot.alerts.decode import decode
+from bot.alerts.samples import ms181101ab, to_avro
+from bot.app import Rooms, open_rooms, utc_now
+from bot.pipeline import Handled, Pipeline
+from bot.settings import Settings
+from bot.slack.delivery import CONCURRENCY
+from bot.sources import Origin
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.ledger import State
+from formatters import card
+from formatters.card import ChannelView
+from formatters.superevent import Superevent
+from tests.scale.lines import Process, running
+
+WORKERS = 2
+PATIENT_S = 600.0
+LOOK_S = 0.05
+
+_d = schema.deliveries
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A workspace of the local Slack."""
+
+    token: str
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FanOut:
+    """How one notice reached its channels; seconds."""
+
+    channels: int
+    planned: float
+    """Until it was stored with its plan."""
+    first: float
+    """Until the first post arrived at Slack."""
+    done: float
+    """Until the last outcome was written down."""
+    posting: float
+    """From the first post to the last."""
+    cpu: float
+    """Of the workers, together."""
+    bare: float
+    """What a bare loop takes from its first post to its last."""
+
+    @property
+    def rate(self) -> float:
+        """Posts per second, from the notice to the last outcome."""
+        return self.channels / self.done
+
+    @property
+    def bare_rate(self) -> float:
+        """Posts per second of the bare loop."""
+        return self.channels / self.bare
+
+
+class Slack:
+    """The local Slack in a process of its own."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        about = process.hear()
+        self.api_url: str = about["api_url"]
+        self.teams: Mapping[str, Team] = {
+            team_id: Team(team["token"], tuple(team["channels"])) for team_id, team in about["teams"].items()
+        }
+
+    def counted(self) -> dict[str, Any]:
+        """What was posted since this was asked last."""
+        return dict(self._process.ask())
+
+
+def some(teams: Mapping[str, Team], count: int) -> dict[str, Team]:
+    """The first of them."""
+    return dict(list(teams.items())[:count])
+
+
+def places(teams: Mapping[str, Team]) -> list[tuple[str, str]]:
+    """(team, channel) of all channels."""
+    return [(team_id, channel) for team_id, team in teams.items() for channel in team.channels]
+
+
+def words(number: int) -> str:
+    """A filter that no other channel has, and that the notice fits."""
+    return f"CBC BNS>0.{number % 8_000:04d} distance<{300 + number} area90<20000 mock"
+
+
+async def subscribe(database: Database, teams: Mapping[str, Team]) -> None:
+    """Put a subscription in force in each channel."""
+    usual = {"created_by": "U1", "created_at": utc_now(), "confirmed_at": utc_now()}
+    rows = [
+        usual | {"team_id": team_id, "channel_id": channel, "words": words(number)}
+        for number, (team_id, channel) in enumerate(places(teams))
+    ]
+    async with database.writing() as connection:
+        await connection.execute(insert(schema.subscriptions), rows)
+
+
+def name(number: int) -> str:
+    """The id of an event."""
+    return f"MS18110{number}ab"
+
+
+def story(number: int) -> list[bytes]:
+    """All notices of an event, the user guide's example: early warning … update, retraction."""
+    changed = {"superevent_id": name(number)}
+    return [to_avro(dict(record) | changed) for record in ms181101ab(utc_now())]
+
+
+def alert(number: int) -> bytes:
+    """A new event each time, so that each opens a message."""
+    return story(number)[1]
+
+
+@asynccontextmanager
+async def open_house(url: str, teams: Mapping[str, Team]) -> AsyncIterator[Rooms]:
+    """The store on a new PostgreSQL database, with a subscription in each channel."""
+    async with open_rooms(Settings.model_validate({"database_url": url})) as rooms:
+        await subscribe(rooms.database, teams)
+        # Filters are parsed once in a process's life.
+        await rooms.subscriptions.count()
+        yield rooms
+
+
+@asynccontextmanager
+async def staff(
+    url: str, rooms: Rooms, slack: Slack, teams: Mapping[str, Team], workers: int = WORKERS
+) -> AsyncIterator[list[Process]]:
+    """Worker processes that share these workspaces evenly."""
+    order = {
+        "database": url,
+        "api_url": slack.api_url,
+        "tokens": {team_id: team.token for team_id, team in teams.items()},
+    }
+    with ExitStack() as stack:
+        started = [stack.enter_context(running("tests.scale.worker")) for _ in range(workers)]
+        for process in started:
+            process.tell(order)
+        async with asyncio.timeout(PATIENT_S):
+            while not await _shared(rooms, set(teams), workers):
+                await asyncio.sleep(LOOK_S)
+        yield started
+
+
+async def _shared(rooms: Rooms, teams: set[str], workers: int) -> bool:
+    table = schema.leases
+    async with rooms.database.reading() as connection:
+        rows = (await connection.execute(select(table.c.name, table.c.worker_id))).all()
+    held: dict[str, int] = {}
+    for row in rows:
+        if row.name in teams and row.worker_id is not None:
+            held[row.worker_id] = held.get(row.worker_id, 0) + 1
+    return len(held) == workers and sum(held.values()) == len(teams)
+
+
+async def fan_out(
+    rooms: Rooms, slack: Slack, teams: Mapping[str, Team], staff: Sequence[Process], number: int
+) -> FanOut:
+    """Let one notice reach every channel; then let a bare loop post the same. Raises AssertionError."""
+    body = alert(number)
+    everywhere = places(teams)
+    pipeline = Pipeline(rooms.store, utc_now, max_age=timedelta(days=1))
+    slack.counted()
+    cpu = sum(process.ask() for process in staff)
+    began = time.time()
+    handled = await pipeline.handle(body, Origin("kafka", "scale", live=True))
+    planned = time.time() - began
+    assert handled is Handled.STORED, handled
+    done = await _all_sent(rooms, name(number), len(everywhere))
+    cpu = sum(process.ask() for process in staff) - cpu
+    posts = slack.counted()
+    assert posts["posted"] == posts["channels"] == len(everywhere), posts
+    bare = await bare_loop(slack, teams, body)
+    slack.counted()
+    return FanOut(
+        channels=len(everywhere),
+        planned=planned,
+        first=posts["first"] - began,
+        done=done.timestamp() - began,
+        posting=posts["last"] - posts["first"],
+        cpu=cpu,
+        bare=bare,
+    )
+
+
+async def _all_sent(rooms: Rooms, superevent_id: str, count: int) -> datetime:
+    """When the last delivery was written down, once all are."""
+    waiting = select(_d.c.id).where(_d.c.state.in_([State.PENDING.value, State.SENDING.value])).limit(1)
+    mine = select(func.count(), func.max(_d.c.sent_at)).where(
+        _d.c.slot == f"root:{superevent_id}", _d.c.state == State.SENT.value
+    )
+    async with asyncio.timeout(PATIENT_S):
+        while True:
+            async with rooms.database.reading() as connection:
+                if (await connection.execute(waiting)).first() is None:
+                    sent, last = (await connection.execute(mine)).one()
+                    assert sent == count, f"{sent} of {count} were sent"
+                    assert isinstance(last, datetime)
+                    return last
+            await asyncio.sleep(LOOK_S)
+
+
+async def bare_loop(slack: Slack, teams: Mapping[str, Team], body: bytes) -> float:
+    """Seconds for the same posts and nothing else, as many at a time as one worker has."""
+    message = card.root(Superevent.of([decode(body)]), ChannelView())
+    blocks = [dict(block) for block in message.blocks]
+    room = asyncio.Semaphore(CONCURRENCY)
+    async with aiohttp.ClientSession() as session:
+        clients = {
+            team_id: AsyncWebClient(team.token, base_url=slack.api_url, session=session, retry_handlers=[])
+            for team_id, team in teams.items()
+        }
+
+        async def post(team_id: str, channel: str) -> None:
+            async with room:
+                await clients[team_id].chat_postMessage(channel=channel, text=message.text, blocks=blocks)
+
+        began = time.perf_counter()
+        await asyncio.gather(*(post(*place) for place in places(teams)))
+        return time.perf_counter() - began

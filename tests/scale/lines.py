@@ -1,0 +1,85 @@
+"""How the processes of a simulation talk: a line of JSON each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENT_S = 60.0
+
+
+def say(what: object) -> None:
+    """To whoever started this process."""
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+async def lines() -> AsyncIterator[Any]:
+    """What he says; it ends when he does."""
+    reader = asyncio.StreamReader(limit=2**24)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
+    async for line in reader:
+        yield json.loads(line)
+
+
+class Process:
+    """A process of the simulation."""
+
+    def __init__(self, *arguments: object) -> None:
+        self._name = arguments[0]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        self.pid = self._process.pid
+
+    def hear(self) -> Any:
+        """What it says next. Raises RuntimeError where it ended."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self._name} ended with {self._process.wait(PATIENT_S)}.")
+        return json.loads(line)
+
+    def tell(self, what: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(what) + "\n")
+        self._process.stdin.flush()
+
+    def ask(self, what: object = None) -> Any:
+        """Say something and hear what it says to that."""
+        self.tell(what)
+        return self.hear()
+
+    def end(self) -> None:
+        """Let it end by itself; what doesn't is killed."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(PATIENT_S)
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._process.stdout.close()
+
+
+@contextmanager
+def running(*arguments: object) -> Iterator[Process]:
+    """A module in a process of its own (`python -m`), ended at the end."""
+    process = Process(*arguments)
+    try:
+        yield process
+    finally:
+        process.end()

@@ -1,0 +1,67 @@
+"""Whether any statement reads a whole table that grows with every alert: PostgreSQL's own word."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from bot.store.database import Database
+
+GROWING = frozenset(
+    {"superevents", "notices", "payloads", "threads", "deliveries", "mentions", "pictures", "observers"}
+)
+"""Tables with rows for every alert, kept for years."""
+
+_EXPLAINED = re.compile(r"\s*(SELECT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
+
+
+class Plans:
+    """The plans of all statements that were executed, one each."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, Mapping[str, Any]] = {}
+        """By statement."""
+
+    def whole_tables(self) -> list[tuple[str, str]]:
+        """(table, statement) wherever one that grows is read from its first row to its last."""
+        return [
+            (node["Relation Name"], statement)
+            for statement, plan in self.of.items()
+            for node in _nodes(plan)
+            if node["Node Type"] == "Seq Scan" and node["Relation Name"] in GROWING
+        ]
+
+
+def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from _nodes(part)
+
+
+@contextmanager
+def explained(database: Database) -> Iterator[Plans]:
+    """Have PostgreSQL explain what is executed meanwhile, right before it is, with the same values."""
+    plans = Plans()
+    engine = database._engine.sync_engine
+
+    def explain(
+        connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, many: bool
+    ) -> None:
+        if statement in plans.of or not _EXPLAINED.match(statement) or "pg_advisory" in statement:
+            return
+        plans.of[statement] = {}
+        first = values[0] if many and isinstance(values, Sequence) else values
+        found = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", first).scalar_one()
+        tree = json.loads(found) if isinstance(found, str) else found
+        plans.of[statement] = tree[0]["Plan"]
+
+    event.listen(engine, "before_cursor_execute", explain)
+    try:
+        yield plans
+    finally:
+        event.remove(engine, "before_cursor_execute", explain)

@@ -1,0 +1,41 @@
+"""How long it takes to say which channels get a notice."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from bot.alerts.decode import decode
+from bot.app import utc_now
+from bot.filters import parse_stored
+from bot.routing import OpenRoot, plan
+from formatters.subscription import Subscription
+from formatters.superevent import Superevent
+from tests.scale.house import alert, words
+
+TIMES = 7
+
+
+def took(count: int) -> float:
+    """Seconds, the best of some, to route a new event to so many channels, each with a filter of its own."""
+    now = utc_now()
+    notice = decode(alert(0))
+    superevent = Superevent.of([notice])
+    asked = [
+        Subscription(
+            id=number,
+            team_id=f"T{number // 10}",
+            channel_id=f"C{number}",
+            wish=parse_stored(words(number)),
+            created_by="U1",
+            created_at=now,
+        )
+        for number in range(count)
+    ]
+    best = float("inf")
+    for _ in range(TIMES):
+        began = time.perf_counter()
+        intents = plan(superevent, notice, [], asked, live=True, now=now, max_age=timedelta(days=1))
+        best = min(best, time.perf_counter() - began)
+        assert sum(isinstance(intent, OpenRoot) for intent in intents) == count
+    return best

@@ -1,0 +1,48 @@
+"""The local Slack with many workspaces: python -m tests.scale.slack WORKSPACES CHANNELS.
+
+Slack's limits are on. It prints {"api_url": …, "teams": {team: {"token": …, "channels": […]}}} in one line,
+and answers each line of its input with the posts since the one before: {"posted": …, "refused": …,
+"channels": …, "first": …, "last": …}: how many arrived, how many of others were refused, in how many channels
+they stand, Unix times. It ends with its input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from bot.sandbox.server import Sandbox
+from tests.scale.lines import lines, say
+
+
+def counted(sandbox: Sandbox) -> dict[str, object]:
+    """What was posted since this was asked last."""
+    posts = [call for call in sandbox.calls if call.method == "chat.postMessage"]
+    sandbox.calls.clear()
+    stand = [call for call in posts if call.outcome == "ok"]
+    return {
+        "posted": len(stand),
+        "refused": len(posts) - len(stand),
+        "channels": len({(call.team, call.args["channel"]) for call in stand}),
+        "first": min((call.time for call in stand), default=0.0),
+        "last": max((call.time for call in stand), default=0.0),
+    }
+
+
+async def serve(workspaces: int, channels: int) -> None:
+    async with Sandbox() as sandbox:
+        made = [sandbox.workspace, *(sandbox.add_team(f"Group {n}") for n in range(1, workspaces))]
+        teams = {
+            workspace.id: {
+                "token": workspace.bot_token,
+                "channels": [workspace.add_channel(f"gw-{n}").id for n in range(channels)],
+            }
+            for workspace in made
+        }
+        say({"api_url": sandbox.api_url, "teams": teams})
+        async for _ in lines():
+            say(counted(sandbox))
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2])))

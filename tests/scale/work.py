@@ -1,0 +1,96 @@
+"""Everything that gwevent asks the database again and again, done once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from bot.answers import Asker
+from bot.app import Rooms, utc_now
+from bot.filters import parse
+from bot.pipeline import Handled
+from bot.settings import Settings
+from bot.slack.words import Words
+from bot.sources import Origin
+from bot.store.database import Database
+from bot.store.ledger import Dead, Delivery, Kind, Later, Outcome, Sent
+from tests.scale.house import Team, name, places, story
+
+DAY = timedelta(days=1)
+LIMIT = 50
+
+
+async def everything(database: Database, teams: Mapping[str, Team]) -> None:
+    """Plan an event's notices; claim, render and settle deliveries; ask for pictures and maps; answer."""
+    rooms = Rooms(database)
+    await rooms.shares.renew(teams)
+    try:
+        await _deliver(rooms)
+        await _answer(rooms, *places(teams)[0])
+    finally:
+        await rooms.shares.leave()
+
+
+async def _deliver(rooms: Rooms) -> None:
+    pipeline = rooms.pipeline(Settings.model_validate({"mock_pictures": True}), utc_now)
+    origin = Origin("hopskotch", "plans", live=True)
+    await rooms.ledger.recover()
+    await rooms.ledger.recover_lost()
+    for body in [*story(8), b"nonsense"]:
+        assert await pipeline.handle(body, origin) is not Handled.REPEAT
+        # Roots, then what follows them.
+        for _ in range(2):
+            await _turn(rooms)
+        job = await rooms.pictures.next_wanted(utc_now())
+        if job is not None:
+            await rooms.pictures.is_newest(job)
+            await rooms.pictures.uploaded(job, f"F{job.id}", "a map", utc_now())
+    await rooms.pictures.of_old_mocks(utc_now() - timedelta(days=7))
+    await rooms.store.purge_mock_payloads(utc_now() - timedelta(days=7))
+
+
+async def _turn(rooms: Rooms) -> None:
+    render = rooms.worker({}, utc_now)._render
+    claimed = await rooms.ledger.claim(utc_now(), LIMIT)
+    words = {delivery.id: await render(delivery) for delivery in claimed}
+    outcomes = [(d, _outcome(d, words[d.id])) for d in claimed]
+    await rooms.ledger.settle(outcomes, utc_now())
+    await rooms.ledger.claim(utc_now(), LIMIT, busy=_Everywhere())
+    for delivery, outcome in outcomes:
+        if isinstance(outcome, Dead):
+            await rooms.ledger.revive(delivery.team_id, delivery.channel_id, utc_now() - DAY, utc_now())
+
+
+def _outcome(delivery: Delivery, words: Words | None) -> Outcome:
+    match delivery.id % 10:
+        case 1:
+            return Later(not_before=utc_now(), reason="ratelimited")
+        case 2:
+            return Dead(reason="is_archived", channel_problem="is_archived")
+        case 3 if delivery.kind is Kind.EDIT:
+            return Dead(reason="message_not_found", root_gone=True)
+        case 4 if delivery.kind is Kind.EDIT:
+            return Dead(reason="edit_window_closed", root_fixed=True)
+    picture = None if words is None else words.picture_id
+    return Sent(ts=f"1.{delivery.id}", revision=delivery.revision, picture_id=picture)
+
+
+class _Everywhere:
+    def __contains__(self, place: object) -> bool:
+        return True
+
+
+async def _answer(rooms: Rooms, team: str, channel: str) -> None:
+    here = Asker(team_id=team, channel_id=channel, user_id="U1")
+    answers = rooms.answers(utc_now)
+    for words in ("latest", "recent 5", "status", "subscribe BBH", "subscriptions", "unsubscribe all"):
+        await answers.answer(words, here)
+    asked, _ = await rooms.subscriptions.ask(team, channel, parse("Burst"), "U1", utc_now())
+    await rooms.subscriptions.remove(team, channel, asked.wish)
+    await rooms.subscriptions.fate(asked)
+    await rooms.observers.toggle(team, channel, name(8), "U1", utc_now())
+    await rooms.ledger.overdue(utc_now(), posts=timedelta(minutes=1), edits=timedelta(minutes=10))
+    await rooms.ledger.by_state()
+    await rooms.store.last_received()
+    await rooms.undecided.waiting()
+    await rooms.circulars.count()

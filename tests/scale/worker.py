@@ -1,0 +1,50 @@
+"""A worker for many workspaces: python -m tests.scale.worker.
+
+The first line of its input is {"database": …, "api_url": …, "tokens": {team: token}}. It delivers until its
+input ends, and answers each further line with the seconds of CPU it took so far.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from pathlib import Path
+
+import aiohttp
+
+from bot import logs
+from bot.app import open_rooms, utc_now
+from bot.settings import Settings
+from bot.slack.client import SlackClient
+from bot.store.wakeups import listen
+from tests.scale.lines import lines, say
+
+
+async def work() -> None:
+    told = lines()
+    order = await anext(told)
+    settings = Settings.model_validate({"database_url": order["database"]})
+    async with open_rooms(settings) as rooms, aiohttp.ClientSession() as session:
+        clients = {
+            team: SlackClient(token, order["api_url"], session) for team, token in order["tokens"].items()
+        }
+        worker = rooms.worker(clients, utc_now)
+        parts = [
+            asyncio.create_task(worker.run()),
+            asyncio.create_task(listen(rooms.database, worker.wake)),
+        ]
+        async for _ in told:
+            say(time.process_time())
+        await worker.stop()
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+
+
+if __name__ == "__main__":
+    # The log is written as `gwevent serve` writes it, to nowhere.
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
+        logs.configure("INFO", "json")
+        asyncio.run(work())
