@@ -145,7 +145,7 @@ def test_details(
 
 def test_a_table_in_a_terminal(stories: dict[str, list[Notice]]) -> None:
     lines = plain.render(history.message(Superevent.of(stories["bns"]))).splitlines()
-    assert lines[1].startswith("notice") and lines[1].count(" │ ") == 7
+    assert lines[1].startswith("notice") and lines[1].count(" │ ") == 8
     assert len({line.index("│") for line in lines[1:]}) == 1, "columns line up"
 
 
