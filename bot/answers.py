@@ -210,7 +210,7 @@ class Answers:
 
 
 def _help(about: str) -> Message:
-    match about.rstrip("s"):
+    match about.partition(" ")[0].rstrip("s"):
         case "filter":
             return helping.filters()
         case "subscribe" | "subscription" | "notify" | "edit" | "pause" | "resume":
