@@ -23,11 +23,13 @@ from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
-from formatters import answer, card, mrkdwn, recent, status
+from bot.store.troubles import Troubles
+from formatters import answer, card, dialog, mrkdwn, recent, status
 from formatters import help as helping
 from formatters.card import ChannelView
 from formatters.message import Message
 from formatters.notice import Category, canonical_id
+from formatters.subscription import Wish
 
 RECENT_DEFAULT = 5
 RECENT_MOST = 20
@@ -53,6 +55,7 @@ class Answers:
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
         refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
+        troubles: Troubles | None = None,
     ) -> None:
         """`refusal(team, channel, user)` says why somebody may not change what a channel receives."""
         self._events = events
@@ -68,8 +71,15 @@ class Answers:
         self._details = details
         self._choosing = choosing
         self._subscribing = Subscribing(subscriptions, clock, wake, site_name)
+        self._troubles = troubles
 
-    async def answer(self, text: str, asker: Asker | None, *, shared: bool = False) -> Message:
+    def wish(self, words: str) -> Wish:
+        """What words after "subscribe" mean. Raises UnknownWord."""
+        return self._subscribing.wish(words)
+
+    async def answer(
+        self, text: str, asker: Asker | None, *, shared: bool = False, longest: int = LONGEST_QUESTION
+    ) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
 
         Whatever is asked gets words: nonsense gets help, a store in trouble gets a sentence.
@@ -77,11 +87,11 @@ class Answers:
         question = " ".join(text.split())
         word, _, rest = question.partition(" ")
         lines = word.casefold() in _BY_LINES
-        if len(question) > LONGEST_QUESTION and not lines:
+        if len(question) > longest and not lines:
             if " " not in question[:40]:
                 return helping.unknown(question[:40] + "…")
             return helping.complaint(
-                f"A question has at most {LONGEST_QUESTION:,} characters, and this one has {len(question):,}."
+                f"A question has at most {longest:,} characters, and this one has {len(question):,}."
             )
         if lines:
             question = text.strip()
@@ -93,7 +103,9 @@ class Answers:
         try:
             message = await self._answer(word.casefold(), rest, question, asker)
         except UnknownWord as error:
-            return helping.complaint(str(error))
+            complaint = helping.complaint(str(error))
+            wanted = asker is not None and word.casefold() in ("subscribe", "sub")
+            return dialog.offered(complaint) if wanted else complaint
         except NoSuchEvent as error:
             return await self._near(error.superevent_id, error.looked_up)
         except StoreUnavailable:
@@ -142,6 +154,8 @@ class Answers:
                 return await self._subscribing.pause(rest, asker)
             case "resume":
                 return await self._subscribing.pause(rest, asker, resume=True)
+            case "dialog":
+                return await self._subscribing.invitation(asker)
             case "subscriptions" | "subs":
                 return await self._subscribing.listed(asker)
         superevent_id = canonical_id(question)
@@ -204,6 +218,7 @@ class Answers:
                 dead=counts.dead,
                 quarantined=counts.quarantined,
                 subscriptions=await self._subscriptions.count(),
+                troubles=() if self._troubles is None else tuple(await self._troubles.lasting()),
             ),
             self._clock(),
         )

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from bot.alerts.samples import SampleNotice, story, to_avro
-from bot.app import Bot, Rooms, open_rooms, source_of, utc_now
+from bot.app import Bot, Rooms, open_rooms, sources_of, utc_now
 from bot.sandbox.broker import EmbeddedBroker, Publisher
 from bot.sandbox.refusal import Json
 from bot.sandbox.server import Sandbox
@@ -126,11 +126,11 @@ async def _stage(port: int) -> AsyncIterator[Stage]:
         with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="gwevent-demo-") as folder:
             broker.create_topic(TOPIC)
             settings = _settings(sandbox, broker, Path(folder))
-            source = source_of(settings)
+            sources = sources_of(settings)
             async with open_rooms(settings) as rooms:
                 clock = StoryClock()
                 clock.start(utc_now() - STORY)
-                bot = Bot(settings, rooms, source, clock)
+                bot = Bot(settings, rooms, sources, clock)
                 stop = asyncio.Event()
                 running = asyncio.create_task(bot.run(stop))
                 try:

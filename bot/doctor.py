@@ -18,7 +18,8 @@ from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure, Unavailable, Unknown
 from bot.slack.permission import SCOPES as PERMISSION_SCOPES
 from bot.sources.check import check_broker
-from bot.store.database import BadDatabaseUrl, StoreUnavailable
+from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
+from bot.surroundings import look
 from formatters.doctor import Finding, Level
 
 NEEDED_SCOPES = frozenset({"commands", "chat:write", "app_mentions:read"})
@@ -35,7 +36,12 @@ log = structlog.get_logger(__name__)
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at the settings, the database, Slack, the clock and the broker; never raises for what it finds."""
+    """Look at all of a deployment; never raises for what it finds."""
+    try:
+        around = await look(settings)
+    except BadDatabaseUrl:
+        # Said below, with what to do.
+        around = []
     database, slack, broker = await asyncio.gather(
         _database(settings),
         _slack(settings),
@@ -47,7 +53,7 @@ async def examine(settings: Settings) -> list[Finding]:
             BROKER_TIMEOUT_S,
         ),
     )
-    return [*_names(), *database, *slack, *broker]
+    return [*_names(), *around, *database, *slack, *broker]
 
 
 def _names() -> list[Finding]:
@@ -65,10 +71,13 @@ def _names() -> list[Finding]:
 
 async def _database(settings: Settings) -> list[Finding]:
     try:
+        behind = await _behind(settings)
+        if behind is not None:
+            return [behind]
         async with open_rooms(settings) as rooms:
             counts = await rooms.ledger.counts()
             subscriptions = await rooms.subscriptions.count()
-            running = not rooms.database.take_instance_lock()
+            running = not rooms.database.take_instance_lock() or await rooms.shares.another_lives()
     except (StoreUnavailable, BadDatabaseUrl) as error:
         todo = "Set GWEVENT_DATABASE_URL to a place that can be written, or free some space there."
         return [Finding(name="Database", level=Level.FAIL, found=str(error), advice=todo)]
@@ -87,6 +96,21 @@ async def _database(settings: Settings) -> list[Finding]:
         todo = "Run gwevent replay --quarantine after an upgrade."
         findings.append(Finding(name="Quarantine", level=Level.WARN, found=found, advice=todo))
     return findings
+
+
+async def _behind(settings: Settings) -> Finding | None:
+    """A finding where the tables aren't this version's; a database that isn't there yet is no such."""
+    database = Database(settings.database)
+    try:
+        if database.path is not None and not (database.path.exists() and database.path.stat().st_size):
+            return None
+        if await database.is_current():
+            return None
+    finally:
+        await database.close()
+    found = "Its tables are another version's of gwevent."
+    todo = "Run gwevent migrate, after a backup; gwevent run does so by itself."
+    return Finding(name="Database", level=Level.WARN, found=found, advice=todo)
 
 
 async def _slack(settings: Settings) -> list[Finding]:
@@ -133,9 +157,30 @@ async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list
         if scope not in identity.scopes:
             found = f"{scope} isn't granted; with it gwevent can {use}."
             findings.append(Finding(name="Slack scopes", level=Level.WARN, found=found))
+    if settings.ops_channel is not None:
+        findings.append(await _ops_channel(client, settings.ops_channel, identity.scopes))
     if not missing:
         findings.append(Finding(name="Slack scopes", level=Level.OK, found="All that is needed is granted."))
     return findings
+
+
+async def _ops_channel(client: SlackClient, channel: str, scopes: frozenset[str]) -> Finding:
+    name = "Ops channel"
+    needed = {"channels:read", "groups:read"}
+    try:
+        found = await client.channel(channel)
+    except SlackFailure as failure:
+        if failure.reason == "missing_scope" and not needed <= scopes:
+            todo = f"gwevent doctor --post {channel} posts a sample there."
+            return Finding(name, Level.WARN, f"{channel} can't be looked at without channels:read.", todo)
+        todo = "Is GWEVENT_OPS_CHANNEL the channel's id? In a private channel, /invite @gwevent first."
+        return Finding(name, Level.FAIL, f"{channel} can't be found: {failure.reason}.", todo)
+    if found.archived:
+        todo = "Unarchive it, or set GWEVENT_OPS_CHANNEL to another."
+        return Finding(name, Level.FAIL, f"#{found.name} is archived.", todo)
+    if not found.member and (found.private or "chat:write.public" not in scopes):
+        return Finding(name, Level.FAIL, f"gwevent isn't in #{found.name}.", "/invite @gwevent there.")
+    return Finding(name, Level.OK, f"#{found.name} is told about troubles.")
 
 
 async def _app_token(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:

@@ -15,6 +15,7 @@ from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload, decode
 from bot.routing import apology_channels, plan
 from bot.sources import Origin
+from bot.store.alarms import Alarms
 from bot.store.circulars import Circulars
 from bot.store.database import StoreUnavailable
 from bot.store.store import Apologist, Store
@@ -47,11 +48,14 @@ class Pipeline:
         draws: Callable[[Notice], bool] = lambda _: False,
         decode: Callable[[bytes], Notice] = decode,
         circulars: Circulars | None = None,
+        alarms: Callable[[], Alarms | None] = lambda: None,
+        stored: Callable[[Notice], None] = lambda _: None,
     ) -> None:
         """What the pipeline tells others.
 
         `wake` says that deliveries may be due; `ops` gives the operators' (team, channel); `draws` says
-        whether a notice's map is to be drawn; `circulars` takes GCN's Circulars, which else are quarantined.
+        whether a notice's map is to be drawn; `circulars` takes GCN's Circulars, which else are quarantined;
+        `alarms` says who is told of news beside the channels; `stored` is told of each new notice.
         """
         self._store = store
         self._clock = clock
@@ -61,6 +65,8 @@ class Pipeline:
         self._draws = draws
         self._decode = decode
         self._circulars = circulars
+        self._alarms = alarms
+        self._stored = stored
 
     async def handle(self, body: bytes, origin: Origin) -> Handled:
         """Take one payload in. Raises StoreUnavailable only: then it must not be acknowledged."""
@@ -95,6 +101,8 @@ class Pipeline:
             superevent_id=notice.superevent_id, alert_type=notice.alert_type, origin=origin.detail
         )
         planner = partial(plan, live=origin.live, now=received, max_age=self._max_age)
+        # Old news wakes nobody (law 7).
+        news = origin.live and received - notice.time_created <= self._max_age
         recorded = await self._store.record(
             notice,
             body,
@@ -102,9 +110,11 @@ class Pipeline:
             received,
             planner,
             picture=self._draws(notice),
+            alarms=self._alarms() if news else None,
         )
         if recorded.new:
             bound.info("notice_stored", intents=recorded.intents, bytes=len(body))
+            self._stored(notice)
             self._wake()
             return Handled.STORED
         if recorded.conflict and origin.archive is None:

@@ -52,7 +52,7 @@ async def in_store(settings: Settings, paths: Sequence[Path], post: bool) -> boo
     Return whether none went to quarantine and all that was planned was delivered.
     """
     async with open_rooms(settings) as rooms:
-        token = _token(settings, rooms) if post else None
+        token = await _token(settings, rooms) if post else None
         counts: Counter[Handled] = Counter()
         pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age, draws=settings.draws)
         with _progress(_count(paths)) as advance:
@@ -75,7 +75,7 @@ async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool
     Return whether all could. `dry_run` only says what each would be read as.
     """
     async with open_rooms(settings) as rooms:
-        token = _token(settings, rooms) if post and not dry_run else None
+        token = await _token(settings, rooms) if post and not dry_run else None
         pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age, draws=settings.draws)
         after, released, kept = 0, 0, 0
         while (payload := await rooms.store.next_quarantined(after)) is not None:
@@ -109,12 +109,13 @@ def _told(payload: Quarantined) -> str:
     return f"readable as {notice.superevent_id} {notice.alert_type}; it was kept because: {payload.reason}"
 
 
-def _token(settings: Settings, rooms: Rooms) -> str | None:
+async def _token(settings: Settings, rooms: Rooms) -> str | None:
     """The token to deliver with; None where a gwevent that runs on this database delivers.
 
     Asked for before anything is stored: a notice stored as live is news that somebody must deliver.
     """
-    return settings.slack_tokens()[0] if rooms.database.take_instance_lock() else None
+    running = not rooms.database.take_instance_lock() or await rooms.shares.another_lives()
+    return None if running else settings.slack_tokens()[0]
 
 
 async def _deliver(settings: Settings, rooms: Rooms, token: str | None) -> bool:

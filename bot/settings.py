@@ -11,10 +11,21 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.filters import UnknownWord, parse
+from formatters.alarm import Format
 from formatters.notice import Category, Notice
+
+HTTP_PORT = 8016
+"""Where pictures are served if no other port is set."""
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+}
 
 
 class SettingsError(ValueError):
@@ -36,6 +47,14 @@ class Settings(BaseSettings):
     kafka_url: str = "kafka://kafka.scimma.org/igwn.gwalert"
     kafka_group: str | None = None
     kafka_auth: Literal["hop", "off"] = "hop"
+    sources: str = "hopskotch"
+    """Which brokers are read: hopskotch, gcn, or both with a comma between."""
+    gcn_client_id: str | None = None
+    gcn_client_secret: SecretStr | None = None
+    gcn_topics: str = "igwn.gwalert,gcn.circulars,gcn.heartbeat"
+    gcn_domain: str = "gcn.nasa.gov"
+    gcn_broker: str | None = None
+    """host:port of a broker without login, instead of GCN's."""
     gracedb_url: str | None = "https://gracedb.ligo.org/api/"
     """Where events are looked up that were never received; None ("off"): nowhere."""
     broker_keeps_days: float = Field(default=28, gt=0, le=3_650)
@@ -49,18 +68,42 @@ class Settings(BaseSettings):
     public_url: str | None = None
     """Where Slack reaches this bot's HTTP port from outside, https; then the bot serves pictures itself."""
     http_host: str = "127.0.0.1"
-    http_port: int = Field(default=8016, ge=0, le=65535)
+    http_port: int | None = Field(default=None, ge=0, le=65535)
+    """Where health, metrics and pictures are served; unset, pictures alone need one (`listens_on`)."""
     ops_channel: str | None = None
     """Channel id that is told about the bot's own troubles."""
     commands_per_minute: int = Field(default=20, ge=1, le=10_000)
     """How often one person may ask, press and mention."""
     who_may_subscribe: Literal["anyone", "members", "admins"] = "anyone"
     """Who may change what a channel receives: anyone, its members, or the workspace's admins."""
+    silence_hours: float = Field(default=2.5, gt=0, le=8_760)
+    """No payload for so long is a trouble."""
+    first_real_days: float = Field(default=60, gt=0, le=36_500)
+    """The first real event after so long without one is told to the ops channel."""
+    webhook_url: SecretStr | None = None
+    """Called when the bot is in trouble, and for alerts that match `webhook_filter`."""
+    webhook_format: Format = Format.JSON
+    webhook_key: SecretStr | None = None
+    """PagerDuty's routing key; for the other formats a bearer token."""
+    webhook_filter: str | None = None
+    """Words of a subscription; None: no alert calls the webhook."""
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator(
-        "slack_bot_token", "slack_app_token", "kafka_group", "ops_channel", "public_url", mode="before"
+        "slack_bot_token",
+        "slack_app_token",
+        "kafka_group",
+        "gcn_client_id",
+        "gcn_client_secret",
+        "gcn_broker",
+        "ops_channel",
+        "public_url",
+        "http_port",
+        "webhook_url",
+        "webhook_key",
+        "webhook_filter",
+        mode="before",
     )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
@@ -87,6 +130,14 @@ class Settings(BaseSettings):
             raise ValueError("it must be a channel's id, like C0123456789 (a channel's details end with it)")
         return value
 
+    @field_validator("sources")
+    @classmethod
+    def _known_sources(cls, value: str) -> str:
+        named = _listed(value)
+        if not named or not set(named) <= {"hopskotch", "gcn"}:
+            raise ValueError("it must be hopskotch, gcn, or both with a comma between")
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _public_url(cls, value: str | None) -> str | None:
@@ -104,15 +155,40 @@ class Settings(BaseSettings):
     def _api_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        try:
-            parts = urlsplit(value)
-            local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-            known = bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
-        except ValueError:
-            known = False
-        if not known:
+        if not _safe(value):
             raise ValueError("it must be an https address (http only on this machine)")
         return value if value.endswith("/") else value + "/"
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _webhook_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _safe(value.get_secret_value()):
+            raise ValueError("it must be an https address (http only on this machine)")
+        return value
+
+    @field_validator("webhook_filter")
+    @classmethod
+    def _webhook_filter(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            wish = parse(value)
+        except UnknownWord as error:
+            raise ValueError(f"it must be words of a subscription: {str(error).rstrip('.')}") from None
+        if wish.notify is not None:
+            raise ValueError('it must be words of a subscription without "notify"')
+        return value
+
+    @model_validator(mode="after")
+    def _webhook(self) -> Self:
+        if self.webhook_url is None:
+            return self
+        if self.webhook_format is Format.PAGERDUTY and self.webhook_key is None:
+            raise ValueError("GWEVENT_WEBHOOK_KEY must be set: PagerDuty wants its routing key")
+        path = urlsplit(self.webhook_url.get_secret_value()).path
+        if self.webhook_format is Format.NTFY and not path.strip("/"):
+            raise ValueError("GWEVENT_WEBHOOK_URL must end with the topic: https://ntfy.sh/topic")
+        return self
 
     @field_validator("kafka_url")
     @classmethod
@@ -130,13 +206,29 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def source_names(self) -> tuple[str, ...]:
+        """The brokers to read, each once."""
+        return tuple(dict.fromkeys(_listed(self.sources)))
+
+    @property
+    def gcn_topic_names(self) -> tuple[str, ...]:
+        """GCN's topics, each once."""
+        return tuple(dict.fromkeys(_listed(self.gcn_topics)))
+
+    @property
     def database(self) -> str:
         """The SQLAlchemy URL in force, with an asynchronous driver."""
         if not self.database_url:
             return f"sqlite+aiosqlite:///{user_data_path('gwevent') / 'gwevent.sqlite'}"
-        if self.database_url.startswith("sqlite://"):
-            return self.database_url.replace("sqlite://", "sqlite+aiosqlite://", 1)
-        return self.database_url
+        scheme, colon, rest = self.database_url.partition("://")
+        return f"{_DRIVERS.get(scheme, scheme)}{colon}{rest}"
+
+    @property
+    def listens_on(self) -> int | None:
+        """The HTTP port; None where nothing is to be served, so that two bots on a machine don't collide."""
+        if self.http_port is None and self.public_url is not None:
+            return HTTP_PORT
+        return self.http_port
 
     @property
     def max_age(self) -> timedelta:
@@ -190,8 +282,25 @@ def unknown_names(env_file: Path | None = Path(".env")) -> list[str]:
     return sorted(name for name in given if name.upper().startswith("GWEVENT_") and name.upper() not in known)
 
 
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _safe(url: str) -> bool:
+    """Whether what is sent there is read by nobody else: https, or http on this machine."""
+    try:
+        parts = urlsplit(url)
+        local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
+    except ValueError:
+        return False
+
+
 def _sentence(detail: object) -> str:
     assert isinstance(detail, dict)
+    if not detail["loc"]:
+        # About settings that don't go together: the sentence names them.
+        return f"{str(detail['msg']).removeprefix('Value error, ')}."
     name = str(detail["loc"][0])
     variable = name if name.isupper() else f"GWEVENT_{name.upper()}"
     # The value itself is never shown: it may be a secret.

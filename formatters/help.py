@@ -23,6 +23,7 @@ POINTING = (
 )
 CHANNEL = (
     ("subscribe [CBC|Burst|all] [filter]", "alerts for this channel; more: help subscribe"),
+    ("dialog", "the same, chosen in a dialog"),
     ("subscriptions", "what comes to this channel, with numbers"),
     ("unsubscribe [3|CBC|Burst|all]", "no more of them"),
     ("test [CBC|Burst|all] [filter] …", "which past events that would have brought"),
@@ -36,6 +37,7 @@ SUBSCRIBING = (
     ("subscribe … [mock] [test] [lowsig]", "those too"),
     ("subscribe … [circulars]", "GCN Circulars about them, linked in their threads"),
     ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "with a mention"),
+    ("dialog [3]", "the same, or a change to number 3, chosen in a dialog"),
     ("edit 3 …", "other words for number 3"),
     ("pause 3, resume 3", "nothing comes of it for a while"),
     ("unsubscribe [3|CBC|Burst|all]", "no more of them; of nothing: of all"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from formatters import blocks, quantities
+from formatters import blocks, quantities, trouble
 from formatters.message import Message
 from formatters.mrkdwn import bold, escape, plain
+from formatters.trouble import Trouble
 
 SILENT = timedelta(hours=3)
 """Mocks come every hour, so after three of them missing something is wrong, here or at LVK."""
@@ -51,11 +52,14 @@ class Status:
     quarantined: int
     """Payloads that couldn't be handled."""
     subscriptions: int
+    troubles: tuple[Trouble, ...] = ()
+    """What is wrong, the oldest first, as whoever runs the bot is told it."""
 
 
 def message(status: Status, now: datetime) -> Message:
     """The status at `now`, what is wrong first."""
-    lines = [*map(_source, status.sources), _last(status.last_notice, now)]
+    lines = [*map(source_line, status.sources), last_line(status.last_notice, now)]
+    lines[:0] = [f"{trouble.sentence(wrong)}." for wrong in status.troubles]
     if not status.sources:
         lines.insert(0, "No source runs in this process")
     deliveries = quantities.number(status.waiting)
@@ -75,7 +79,8 @@ def message(status: Status, now: datetime) -> Message:
     return blocks.message(escape(push, 600), blocks.section(bold(head), *rest), blocks.context(foot))
 
 
-def _source(source: SourceState) -> str:
+def source_line(source: SourceState) -> str:
+    """A source, not escaped: "hopskotch: connected · reads igwn.gwalert"."""
     state = "connected" if source.connected else "NOT CONNECTED"
     said = f"{plain(source.name)}: {state}"
     if source.detail:
@@ -85,7 +90,8 @@ def _source(source: SourceState) -> str:
     return said
 
 
-def _last(notice: LastNotice | None, now: datetime) -> str:
+def last_line(notice: LastNotice | None, now: datetime) -> str:
+    """The last notice and its age, not escaped; long silence is named."""
     if notice is None:
         return "Last notice: none yet"
     what = f"{plain(notice.superevent_id)} {plain(notice.alert_type)}"

@@ -182,7 +182,7 @@ def mentioning(notify: Notify) -> str:
     return f"Mentions {', '.join(map(named, notify.targets))} {escape(said, SECTION_MAX)}"
 
 
-def _lines(wish: Wish) -> list[str]:
+def described(wish: Wish) -> list[str]:
     """Exactly what will come and whom it mentions, for mrkdwn texts."""
     lines = [escape(sentence(wish), SECTION_MAX)]
     return lines if wish.notify is None else [*lines, mentioning(wish.notify)]
@@ -195,7 +195,7 @@ def confirmed(subscription: Subscription) -> Message:
     """
     wish = subscription.wish
     by = _user(subscription.created_by)
-    what = _lines(wish)
+    what = described(wish)
     which = wish.what if wish.filter is None else str(subscription.id)
     return blocks.message(
         f"Subscribed: {' '.join(what)}",
@@ -214,7 +214,7 @@ def promised(wish: Wish) -> Message:
 
 def subscribed(wish: Wish) -> Message:
     """The answer to who subscribed, once the confirmation stands in the channel."""
-    return _short("\n".join(["Done; the post in the channel confirms it.", *_lines(wish)]))
+    return _short("\n".join(["Done; the post in the channel confirms it.", *described(wish)]))
 
 
 def already(subscription: Subscription) -> Message:
@@ -231,7 +231,12 @@ def edited(before: Subscription, after: Subscription) -> Message:
     said = f"Subscription {after.id} is now {bold(after.wish.shown)}; it was {bold(before.wish.shown)}."
     if after.paused_at is not None:
         said += " It stays paused."
-    return _short("\n".join([said, *_lines(after.wish)]))
+    return _short("\n".join([said, *described(after.wish)]))
+
+
+def unchanged(subscription: Subscription) -> Message:
+    """After an edit that asks for what is there already."""
+    return _short(f"Subscription {subscription.id} stays as it was: {bold(subscription.wish.shown)}.")
 
 
 def paused(subscription: Subscription) -> Message:
@@ -245,7 +250,7 @@ def paused(subscription: Subscription) -> Message:
 def resumed(subscription: Subscription) -> Message:
     """After `resume`."""
     said = f"{bold(subscription.wish.shown)} comes again; what came meanwhile isn't posted."
-    return _short("\n".join([said, *_lines(subscription.wish)]))
+    return _short("\n".join([said, *described(subscription.wish)]))
 
 
 def no_such_number(number: str, subscriptions: Sequence[Subscription]) -> Message:
@@ -263,7 +268,7 @@ def listed(subscriptions: Sequence[Subscription]) -> Message:
     sections: list[Block] = []
     left = _LISTED_MAX
     for subscription in subscriptions[:_LISTED_MOST]:
-        section = blocks.section(*_about(subscription))
+        section = blocks.section(*about(subscription))
         left -= width(section["text"]["text"])
         if left < 0:
             break
@@ -276,7 +281,7 @@ def listed(subscriptions: Sequence[Subscription]) -> Message:
     return blocks.message(f"This channel's subscriptions: {words}", *sections)
 
 
-def _about(subscription: Subscription) -> list[str]:
+def about(subscription: Subscription) -> list[str]:
     """One subscription with its number, for mrkdwn texts."""
     by = _user(subscription.created_by)
     since = escape(f"since {subscription.created_at.astimezone(UTC):%Y-%m-%d}")
@@ -284,7 +289,7 @@ def _about(subscription: Subscription) -> list[str]:
     if subscription.paused_at is not None:
         when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         lines.append(f"{bold('Paused')} since {when}: `/gwevent resume {subscription.id}`")
-    lines += _lines(subscription.wish)
+    lines += described(subscription.wish)
     if subscription.problem is not None:
         lines.append(f"{bold('Nothing can be posted')}: {escape(plain(subscription.problem))}")
     return lines

@@ -1,10 +1,15 @@
 """What every test may use."""
 
+import asyncio
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from bot.store.database import Database
+from tests.postgres import GIVEN, Databases, NoServer, driven, server
 
 # CI says the same of the same commit; elsewhere each run looks at other examples.
 settings.register_profile("ci", derandomize=True)
@@ -20,3 +25,32 @@ def shared_notices() -> Path:
     if not SHARED_NOTICES.is_dir():
         pytest.skip("the folder of real notices (../shared/notices) isn't here")
     return SHARED_NOTICES
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Databases]:
+    """A PostgreSQL server; a test that needs it is skipped where it can't run, save in CI."""
+    try:
+        with server() as url:
+            databases = Databases(url)
+            yield databases
+            if GIVEN in os.environ:
+                databases.drop_all()
+    except NoServer as reason:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"no PostgreSQL here: {reason}")
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Databases) -> str:
+    """An empty PostgreSQL database at this version, to be copied."""
+    url = postgres.fresh()
+
+    async def migrate() -> None:
+        database = Database(driven(url))
+        await database.migrate()
+        await database.close()
+
+    asyncio.run(migrate())
+    return url

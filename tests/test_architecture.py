@@ -18,6 +18,7 @@ FORBIDDEN = {
     "confluent_kafka",
     "sqlalchemy",
     "aiosqlite",
+    "psycopg",
     "alembic",
     "httpx",
     "aiohttp",

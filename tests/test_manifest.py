@@ -39,6 +39,14 @@ LIMITS = {
         "features": {
             "additionalProperties": False,
             "properties": {
+                "app_home": {
+                    "additionalProperties": False,
+                    "properties": {
+                        "home_tab_enabled": {"type": "boolean"},
+                        "messages_tab_enabled": {"type": "boolean"},
+                        "messages_tab_read_only_enabled": {"type": "boolean"},
+                    },
+                },
                 "bot_user": {
                     "required": ["display_name"],
                     "additionalProperties": False,
@@ -107,6 +115,7 @@ LIMITS = {
 """What https://docs.slack.dev/reference/app-manifest says of the keys that are used here."""
 
 SCOPE_OF_EVENT = {
+    "app_home_opened": set[str](),
     "app_mention": {"app_mentions:read"},
     "channel_unarchive": {"channels:read"},
     "group_unarchive": {"groups:read"},
@@ -124,9 +133,14 @@ SCOPE_OF_METHOD = {
     "files.delete": {"files:write"},
     "files.getUploadURLExternal": {"files:write"},
     "conversations.history": {"channels:history", "groups:history"},
+    "conversations.info": {"channels:read", "groups:read"},
     "conversations.members": {"channels:read", "groups:read"},
     "conversations.replies": {"channels:history", "groups:history"},
     "users.info": {"users:read"},
+    "users.conversations": {"channels:read", "groups:read"},
+    "views.open": set[str](),
+    "views.publish": set[str](),
+    "views.update": set[str](),
     # An app-level token's own scope, connections:write: no bot scope.
     "apps.connections.open": set[str](),
     "api.test": set[str](),
@@ -145,12 +159,12 @@ def scopes(manifest: dict[str, Any]) -> set[str]:
 
 
 def listened_to() -> dict[str, set[str]]:
-    """Kind ("command", "event", "action") -> the names that listeners.register registers; no patterns."""
-    found: dict[str, set[str]] = {"command": set(), "event": set(), "action": set()}
+    """Kind ("command", "event" …) -> the names that listeners.register registers; no patterns."""
+    found: dict[str, set[str]] = {"command": set(), "event": set(), "action": set(), "view": set()}
 
     class Recorder:
         def __getattr__(self, kind: str) -> Any:
-            def decorator(what: Any) -> Any:
+            def decorator(what: Any, **_: Any) -> Any:
                 if isinstance(what, str):
                     found[kind].add(what)
                 return lambda listener: listener
@@ -202,8 +216,12 @@ def test_subscribes_to_every_event_the_code_hears_and_to_no_other(manifest: dict
 
 
 def test_buttons_press(manifest: dict[str, Any]) -> None:
-    assert listened_to()["action"]
+    assert listened_to()["action"] and listened_to()["view"]
     assert manifest["settings"]["interactivity"]["is_enabled"] is True
+
+
+def test_the_home_tab_is_on(manifest: dict[str, Any]) -> None:
+    assert manifest["features"]["app_home"]["home_tab_enabled"] is True
 
 
 def test_socket_mode_is_on(manifest: dict[str, Any]) -> None:

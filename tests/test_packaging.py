@@ -42,8 +42,8 @@ def canonical(name: str) -> str:
 
 
 def declared(metadata: Message) -> set[str]:
-    """The distributions that are installed with gwevent; extras aside."""
-    requirements = [r for r in metadata.get_all("Requires-Dist", []) if "extra ==" not in r]
+    """The distributions that are installed with gwevent and its extras; those for tests aside."""
+    requirements = [r for r in metadata.get_all("Requires-Dist", []) if not r.endswith("extra == 'test'")]
     return {canonical(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in requirements}
 
 

@@ -10,8 +10,8 @@ from datetime import datetime
 from bot.filters import SiteNames, UnknownWord, parse
 from bot.questions.asker import Asker
 from bot.store.subscriptions import Subscriptions
+from formatters import dialog, subscription
 from formatters import help as helping
-from formatters import subscription
 from formatters.message import Message
 from formatters.subscription import Wish
 
@@ -35,6 +35,10 @@ class Subscribing:
         self._clock = clock
         self._wake = wake
         self._sites = sites
+
+    def wish(self, words: str) -> Wish:
+        """What words mean. Raises UnknownWord."""
+        return parse(words, self._sites)
 
     async def subscribe(self, words: str, asker: Asker | None) -> Message:
         """Ask for a subscription, and say what became of it."""
@@ -104,7 +108,14 @@ class Subscribing:
         """All subscriptions of the channel."""
         if asker is None:
             return _nowhere()
-        return subscription.listed(await self._subscriptions.of_channel(asker.team_id, asker.channel_id))
+        here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
+        return dialog.offered(subscription.listed(here), here)
+
+    async def invitation(self, asker: Asker | None) -> Message:
+        """Buttons that open the dialog, where a command can't."""
+        if asker is None:
+            return _nowhere()
+        return dialog.invitation(await self._subscriptions.of_channel(asker.team_id, asker.channel_id))
 
     async def _no(self, number: str, asker: Asker) -> Message:
         left = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)

@@ -31,6 +31,7 @@ VERBS = (
     "command",
     "fail",
     "grant",
+    "hang_sockets",
     "home",
     "invite",
     "kick",

@@ -52,6 +52,15 @@ def _face(call: Call, channel: Channel) -> Json:
 
 def list_channels(call: Call) -> Json:
     """`conversations.list`: of private channels only those the bot is in."""
+    return _listed(call, None)
+
+
+def of_user(call: Call) -> Json:
+    """`users.conversations`: what a person is in, of private channels only those the bot is in too."""
+    return _listed(call, call.workspace.user(call.get("user") or call.workspace.bot.id).id)
+
+
+def _listed(call: Call, member: str | None) -> Json:
     words = {"public_channel": "channels", "private_channel": "groups", "im": "im"}
     kinds = set()
     for wanted in (call.get("types") or "public_channel").split(","):
@@ -66,6 +75,7 @@ def list_channels(call: Call) -> Json:
         if _kind(channel) in kinds
         and (not channel.private or bot in channel.members)
         and not (channel.archived and call.flag("exclude_archived"))
+        and member in (None, *channel.members)
     ]
     page, cursor = call.page(channels, call.number("limit", 100, 1000))
     return {

@@ -374,6 +374,10 @@ class Sandbox:
         """Ask the app to open new connections, as Slack does every few hours."""
         await self.sockets.refresh()
 
+    def hang_sockets(self) -> None:
+        """Hear nothing more on the Socket Mode connections that are open now, without closing them."""
+        self.sockets.hang()
+
     def refuse_sockets(self, seconds: float) -> None:
         """Refuse new Socket Mode connections for a while."""
         self.sockets.refuse(seconds)

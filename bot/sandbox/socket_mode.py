@@ -207,6 +207,13 @@ class Sockets:
             else:
                 await socket.ws.close(code=1001)
 
+    def hang(self) -> None:
+        """Leave the open connections as they are and hear nothing on them any more: half-open, for ever."""
+        for socket in self._sockets:
+            if socket.request.transport is not None:
+                # What the app sends, pings among it, stays in the system's buffers.
+                socket.request.transport.pause_reading()
+
     def refuse(self, seconds: float) -> None:
         """Refuse new connections for a while."""
         self._refuse_until = time.monotonic() + seconds

@@ -53,6 +53,7 @@ METHODS: Mapping[str, Method] = {
     "files.completeUploadExternal": Method(uploads.complete_upload, "files:write", TIER_4),
     "files.delete": Method(uploads.delete, "files:write", TIER_3),
     "files.info": Method(uploads.info, "files:read", TIER_4),
+    "users.conversations": Method(conversations.of_user, None, TIER_3),
     "users.info": Method(people.info, "users:read", TIER_4),
     "users.list": Method(people.list_users, "users:read", TIER_2),
     "views.open": Method(views.open_view, None, TIER_4),

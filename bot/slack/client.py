@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +37,10 @@ READING = frozenset(
         "chat.getPermalink",
         "conversations.history",
         "conversations.members",
+        "conversations.info",
         "conversations.replies",
         "files.getUploadURLExternal",
+        "users.conversations",
         "users.info",
     }
 )
@@ -57,18 +59,37 @@ class Identity:
     scopes: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelFace:
+    """What Slack says of a channel."""
+
+    name: str
+    private: bool
+    archived: bool
+    member: bool
+    """Whether the bot is in it."""
+
+
 class SlackClient:
     """One workspace's Web API. Every method raises a SlackFailure and nothing else of the network's."""
 
     def __init__(
-        self, token: str, api_url: str, session: aiohttp.ClientSession, *, timeout_s: float = TIMEOUT_S
+        self,
+        token: str,
+        api_url: str,
+        session: aiohttp.ClientSession,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        called: Callable[[str, SlackFailure | None], None] = lambda _method, _failure: None,
     ) -> None:
+        """`called(method, failure)` is told of every call that came to an end."""
         # No retry handler at all: the default one sends a message again after a cut connection, in silence.
         # What is tried again, and when, is the ledger's decision.
         self._session = session
         self.web = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
         # slack_sdk's own timeout is for sessions that it opens itself.
         self._timeout_s = timeout_s
+        self._called = called
 
         self.scopes: frozenset[str] | None = None
         """What the token may do; None before `identify`."""
@@ -140,6 +161,17 @@ class SlackClient:
         body = {"channel": channel, "ts": ts, "text": message.text, "blocks": list(message.blocks)}
         await self._or_words_alone("chat.update", body, message)
 
+    async def channel(self, channel: str) -> ChannelFace:
+        """What a channel is; `channel_not_found` where the bot can't see it."""
+        data = await self._call("conversations.info", {"channel": channel})
+        found = data.get("channel") or {}
+        return ChannelFace(
+            name=str(found.get("name", channel)),
+            private=bool(found.get("is_private")),
+            archived=bool(found.get("is_archived")),
+            member=bool(found.get("is_member")),
+        )
+
     async def permalink(self, channel: str, ts: str) -> str | None:
         """The address of a message; None where Slack doesn't tell it."""
         try:
@@ -192,6 +224,36 @@ class SlackClient:
         except SlackFailure as failure:
             if failure.reason not in ("file_not_found", "file_deleted"):
                 raise
+
+    async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
+        """Open a dialog within 3 s of what the person did; return the view's id."""
+        data = await self._call("views.open", {"trigger_id": trigger_id, "view": view})
+        return str(data["view"]["id"])
+
+    async def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
+        """Show something else in an open dialog; what was typed into inputs that stay, stays."""
+        await self._call("views.update", {"view_id": view_id, "view": view})
+
+    async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None:
+        """Set a person's home tab."""
+        await self._call("views.publish", {"user_id": user_id, "view": view})
+
+    async def channels_of(self, user_id: str) -> frozenset[str]:
+        """The channels that a person is in; of private ones those that the bot is in too."""
+        query = {
+            "user": user_id,
+            "types": "public_channel,private_channel",
+            "exclude_archived": True,
+            "limit": 999,
+        }
+        found: set[str] = set()
+        cursor = ""
+        while True:
+            data = await self._call("users.conversations", query | ({"cursor": cursor} if cursor else {}))
+            found.update(str(channel["id"]) for channel in data.get("channels", []))
+            cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return frozenset(found)
 
     async def _send_file(self, url: str, body: bytes) -> None:
         try:
@@ -257,6 +319,17 @@ class SlackClient:
         return (await self._call_with_headers(method, body))[0]
 
     async def _call_with_headers(
+        self, method: str, body: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        try:
+            answer = await self._send(method, body)
+        except SlackFailure as failure:
+            self._called(method, failure)
+            raise
+        self._called(method, None)
+        return answer
+
+    async def _send(
         self, method: str, body: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         json = {key: value for key, value in body.items() if value is not None}

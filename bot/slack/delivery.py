@@ -15,6 +15,7 @@ import structlog
 from bot.slack.client import SlackClient
 from bot.slack.errors import (
     NO_THREADS,
+    NOT_PERMITTED,
     ROOT_FIXED,
     ROOT_GONE,
     ChannelOutOfReach,
@@ -29,8 +30,9 @@ from bot.slack.errors import (
 from bot.slack.words import Words
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
-from bot.store.ledger import Dead, Delivery, Kind, Later, Outcome, Sent
+from bot.store.ledger import LONGEST_WAIT, Dead, Delivery, Kind, Later, Outcome, Sent
 from bot.store.planned import PICTURE_WITHIN
+from bot.store.shares import RENEW_S
 
 POLL_S = 1.0
 """A wake-up is a hint; the ledger is looked at this often anyway."""
@@ -41,13 +43,15 @@ CLAIM_EVERY_S = 0.05
 """How long a claim waits for room for many; where there is room, it waits for nothing."""
 GATHER_S = 0.04
 """How long outcomes are gathered for one transaction."""
+LEAVE_S = 0.8
+"""How long the end may take to tell the other processes."""
 CHANNEL_PAUSE_S = 1.0
 """Slack's own pace: about one message a second a channel."""
 BACKOFF_CAP_S = 300.0
 GIVE_UP_AFTER = timedelta(hours=24)
 """A delivery that Slack was in no state to take for so long is old news."""
-HISTORY_SLACK_S = 60
-"""How much earlier than our clock says a message is looked for: clocks differ."""
+HISTORY_SLACK_S = 7_200
+"""How much earlier than our clock says a root is looked for: clocks differ, and jump by an hour."""
 LOOKS = 5
 """How often a history that doesn't answer is asked before a message is rather sent twice than never."""
 
@@ -82,13 +86,15 @@ class DeliveryWorker:
         picture_failed: Callable[[int, str], Awaitable[None]],
         concurrency: int = CONCURRENCY,
         channel_pause_s: float = CHANNEL_PAUSE_S,
+        settled: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
     ) -> None:
-        """`picture_failed(id, reason)` is told which picture Slack will not show."""
+        """`picture_failed(id, reason)` is told which picture Slack will not show, `settled` every outcome."""
         self._ledger = ledger
         self._clients = clients
         self._render = render
         self._clock = clock
         self._picture_failed = picture_failed
+        self._tell_outcomes = settled
         self._concurrency = concurrency
         self._channel_pause_s = channel_pause_s
         # `chat.update` has a limit of its own, for a workspace; posts go on meanwhile.
@@ -97,12 +103,14 @@ class DeliveryWorker:
         self._wake = asyncio.Event()
         self._in_flight: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._edits_in_flight: Counter[str] = Counter()
+        self._looks: Counter[int] = Counter()
         # What Slack asked us to leave alone, until when, by the loop's clock; "*" is a whole workspace.
         self._paused: dict[tuple[str, str], float] = {}
         self._done: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
         self._settling: asyncio.Task[None] | None = None
         self._claimed_at = 0.0
         self._stopping = False
+        self._shared_for: set[str] | None = None
         self._ended = asyncio.Event()
         self._ended.set()
 
@@ -113,11 +121,18 @@ class DeliveryWorker:
     async def run(self) -> None:
         """Work until `stop`; the store's failures are waited out."""
         self._ended.clear()
+        await _patiently(self._share, "share")
+        await _patiently(self._ledger.recover, "recover")
+        sharing = asyncio.create_task(self._keep_sharing())
         try:
-            await _patiently(self._ledger.recover, "recover")
             while not self._stopping:
+                if sharing.done():
+                    # Never by itself: without a sign of life this worker would be of no use.
+                    sharing.result()
                 self._wake.clear()
                 try:
+                    if self._shared_for != set(self._clients):
+                        await self._share()
                     started = await self._start_due()
                 except StoreUnavailable as error:
                     log.warning("deliveries_wait_for_store", reason=str(error))
@@ -125,6 +140,7 @@ class DeliveryWorker:
                 if not started and not self._stopping:
                     await self._sleep()
         finally:
+            sharing.cancel()
             self._ended.set()
 
     async def stop(self, timeout_s: float = 2.5) -> None:
@@ -141,6 +157,31 @@ class DeliveryWorker:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self._ledger.shares.leave()
+        except (StoreUnavailable, TimeoutError) as error:
+            # The others notice by themselves.
+            log.warning("left_without_notice", reason=str(error))
+
+    async def _share(self) -> None:
+        """Say that this worker lives, and see which workspaces are its own."""
+        clients = set(self._clients)
+        gained = await self._ledger.shares.renew(clients)
+        self._shared_for = clients
+        lost = await self._ledger.recover_lost()
+        if lost:
+            log.warning("taken_over", deliveries=lost)
+        if gained or lost:
+            self._wake.set()
+
+    async def _keep_sharing(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            try:
+                await self._share()
+            except StoreUnavailable as error:
+                log.warning("share_waits_for_store", reason=str(error))
 
     async def _sleep(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -157,7 +198,7 @@ class DeliveryWorker:
         # A claim is one transaction: a few at a time cost as much as many, so room for many is waited for,
         # a moment only, lest calls that hang hold up the rest.
         rest = self._claimed_at + CLAIM_EVERY_S - now
-        if free <= 0:
+        if free <= 0 or not self._ledger.shares.alive:
             return 0
         if rest > 0 and free < self._concurrency // 2:
             asyncio.get_running_loop().call_later(rest, self._wake.set)
@@ -214,6 +255,8 @@ class DeliveryWorker:
                 outcome = Dead(reason="a fault in gwevent, see its log")
         else:
             bound.debug("delivered", ts=outcome.ts if isinstance(outcome, Sent) else None)
+        if not isinstance(outcome, Later):
+            del self._looks[delivery.id]
         if isinstance(outcome, Sent) and delivery.kind is not Kind.EDIT:
             self._pause((delivery.team_id, delivery.channel_id), self._channel_pause_s)
         await self._settle(delivery, outcome)
@@ -230,6 +273,9 @@ class DeliveryWorker:
         words = await self._render(delivery)
         if words is None:
             return Dead(reason="nothing to say any more")
+        if not self._ledger.shares.alive:
+            # Somebody else may send it by now.
+            return Later(not_before=self._clock(), reason="its worker was taken for dead", doubtful=True)
         if delivery.kind is Kind.EDIT:
             return await self._edit(client, delivery, words)
         return await self._post(client, delivery, words)
@@ -303,8 +349,11 @@ class DeliveryWorker:
         return Sent(ts=ts, revision=revision, picture_id=picture_id)
 
     async def _look_for(self, client: SlackClient, delivery: Delivery) -> str | None:
-        # Not since the last attempt: any of them may be the one that was heard.
+        # Not since the last attempt: any of them may be the one that was heard. What follows a root is
+        # younger than it, by Slack's own clock.
         since = delivery.created_at.timestamp() - HISTORY_SLACK_S
+        if delivery.root_ts is not None:
+            since = min(since, float(delivery.root_ts))
         try:
             return await client.find(
                 delivery.channel_id,
@@ -315,7 +364,13 @@ class DeliveryWorker:
         except RateLimited:
             raise
         except SlackFailure as failure:
-            if isinstance(failure, Unknown | Unavailable) and delivery.attempts <= LOOKS:
+            if isinstance(failure, Unknown | Unavailable):
+                # Counted apart from attempts: a post that was refused often is looked for as patiently.
+                self._looks[delivery.id] += 1
+                if self._looks[delivery.id] <= LOOKS:
+                    raise
+            if isinstance(failure, WorkspaceOutOfReach) and failure.reason not in NOT_PERMITTED:
+                # A token that is no good says nothing about the history, and posts nothing either.
                 raise
             # Without the history scope there is no way to know: rather twice than never.
             log.info("history_not_readable", reason=failure.reason, delivery=delivery.id)
@@ -326,7 +381,8 @@ class DeliveryWorker:
         now = self._clock()
         if isinstance(failure, RateLimited):
             self._slow_down(delivery, failure.retry_after)
-            return Later(not_before=now + timedelta(seconds=failure.retry_after), reason=failure.reason)
+            again = now + min(timedelta(seconds=failure.retry_after), LONGEST_WAIT)
+            return Later(not_before=again, reason=failure.reason)
         if isinstance(failure, ChannelOutOfReach):
             return Dead(reason=failure.reason, channel_problem=failure.reason)
         if isinstance(failure, Refused):
@@ -384,6 +440,7 @@ class DeliveryWorker:
                 pairs = [(delivery, outcome) for delivery, outcome, _ in batch]
                 await _patiently(lambda pairs=pairs: self._ledger.settle(pairs, self._clock()), "settle")  # type: ignore[misc]
                 _tell(pairs)
+                self._tell_outcomes(pairs)
                 for _, _, written in batch:
                     if not written.done():
                         written.set_result(None)

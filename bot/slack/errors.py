@@ -86,6 +86,9 @@ WORKSPACE_OUT_OF_REACH = frozenset(
 )
 """The same page, errors about the token. Two of them pass by themselves; all are tried again."""
 
+NOT_PERMITTED = frozenset({"missing_scope", "no_permission", "access_denied", "not_allowed_token_type"})
+"""Those of them that may be about one method, and not about the token."""
+
 RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 
 UNAVAILABLE = frozenset(

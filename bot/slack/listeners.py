@@ -11,6 +11,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Asker
+from bot.slack import dialog, home
+from bot.slack.dialog import Dialogs
+from bot.slack.home import Homes
 from formatters.answer import SHARE, holds_file, without_files
 from formatters.card import OBSERVE
 from formatters.message import Message
@@ -25,13 +28,21 @@ Show = Callable[[Asker, Message, str | None], Awaitable[bool]]
 
 
 def register(
-    app: AsyncApp, answers: Answers, revive: Revive, observe: Observe, show: Show | None = None
+    app: AsyncApp,
+    answers: Answers,
+    revive: Revive,
+    observe: Observe,
+    homes: Homes,
+    dialogs: Dialogs,
+    show: Show | None = None,
 ) -> None:
     """Register every listener.
 
     `revive(team, channel)` is called when a channel comes within reach again; `observe(team, channel,
     superevent, user)` when somebody presses "I'm observing"; `show` shows an answer that holds a file.
     """
+    dialog.register(app, dialogs)
+    home.register(app, answers, homes, dialogs)
 
     @app.command("/gwevent")
     async def on_command(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:

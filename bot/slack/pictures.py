@@ -16,6 +16,7 @@ from bot.pictures import PictureFailed, Pictures, PicturesClosed
 from bot.slack.client import SlackClient
 from bot.slack.errors import RateLimited, SlackFailure, Unavailable, Unknown
 from bot.store.database import StoreUnavailable
+from bot.store.ledger import LONGEST_WAIT
 from bot.store.pictures import PictureJob, PictureStore
 from bot.store.store import Store
 from formatters.picture import DrawnPicture
@@ -112,7 +113,8 @@ class PictureWorker:
                 await self._pictures.failed(job.id, failure.reason, self._clock())
                 return
             wait = failure.retry_after if isinstance(failure, RateLimited) else 2.0**job.attempts
-            await self._pictures.later(job, self._clock() + timedelta(seconds=wait), failure.reason)
+            again = self._clock() + min(timedelta(seconds=wait), LONGEST_WAIT)
+            await self._pictures.later(job, again, failure.reason)
         except StoreUnavailable:
             raise
         except Exception:  # noqa: BLE001 - it is logged
@@ -120,8 +122,19 @@ class PictureWorker:
             bound.exception("picture_broke_gwevent")
             await self._pictures.failed(job.id, "gwevent met a fault of its own.", self._clock())
         else:
-            await self._pictures.uploaded(job, file_id, drawn.alt_text, self._clock())
-            bound.info("picture_uploaded", file=file_id, bytes=len(drawn.png))
+            await self._uploaded(client, job, file_id, drawn)
+
+    async def _uploaded(
+        self, client: SlackClient, job: PictureJob, file_id: str, drawn: DrawnPicture
+    ) -> None:
+        bound = log.bind(superevent_id=job.superevent_id, team=job.team_id, file=file_id)
+        if await self._pictures.uploaded(job, file_id, drawn.alt_text, self._clock()):
+            bound.info("picture_uploaded", bytes=len(drawn.png))
+            return
+        try:
+            await client.delete_file(file_id)
+        except SlackFailure as failure:
+            bound.warning("file_not_deleted", reason=failure.reason)
 
     async def _picture(self, job: PictureJob) -> DrawnPicture:
         known = self._drawn.get(job.notice_id)

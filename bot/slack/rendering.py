@@ -25,8 +25,9 @@ from bot.store.pictures import PICTURE_PATH, PictureStore, StoredPicture
 from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.troubles import Troubles
 from bot.visibility import Visibilities
-from formatters import apology, card, circular, mention, subscription, update
+from formatters import apology, card, circular, mention, subscription, trouble, update
 from formatters.card import ChannelView, Picture
 from formatters.message import Message
 from formatters.notice import Notice
@@ -58,8 +59,11 @@ class Renderer:
         visibilities: Visibilities,
         permalink: Permalink,
         public_url: str | None = None,
+        *,
+        troubles: Troubles | None = None,
     ) -> None:
         """`public_url` is where the bot serves pictures itself, without a slash at its end."""
+        self._troubles = troubles
         self._store = store
         self._subscriptions = subscriptions
         # A fan-out asks for hundreds of threads at once; one read each costs more than the posts.
@@ -90,6 +94,10 @@ class Renderer:
                 return await self._circular(delivery)
             case Kind.APOLOGY | Kind.OPS:
                 return await self._apology(delivery)
+            case Kind.TROUBLE | Kind.OVER:
+                return await self._trouble(delivery)
+            case Kind.FIRST_REAL:
+                return await self._first_real(delivery)
 
     async def _root(self, delivery: Delivery) -> Words | None:
         found = await self._newest(delivery)
@@ -280,6 +288,21 @@ class Renderer:
     def _known(self, key: tuple[object, ...]) -> bool:
         task = self._cache.get(key)
         return task is not None and task.done() and not task.cancelled() and task.exception() is None
+
+    async def _trouble(self, delivery: Delivery) -> Words | None:
+        # Never from the cache: it may be over meanwhile.
+        found = None if self._troubles is None else await self._troubles.get(delivery.subject_id)
+        if found is None:
+            return None
+        return Words(message=trouble.over(found) if delivery.kind is Kind.OVER else trouble.began(found))
+
+    async def _first_real(self, delivery: Delivery) -> Words | None:
+        key = await self._store.notice_key(delivery.subject_id)
+        if key is None:
+            return None
+        superevent_id, alert_type, _ = key
+        before = await self._store.real_before(superevent_id)
+        return Words(message=trouble.first_real(superevent_id, alert_type, before))
 
     async def _once(self, key: tuple[object, ...], work: Work) -> object:
         task = self._cache.get(key)

@@ -15,12 +15,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import URL, Connection, event, func, make_url, select
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
     DBAPIError,
     InterfaceError,
+    InternalError,
     InvalidRequestError,
     OperationalError,
     SQLAlchemyError,
@@ -28,6 +29,23 @@ from sqlalchemy.exc import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 BUSY_TIMEOUT_MS = 5_000
+
+CHANNEL = "gwevent"
+"""What PostgreSQL's NOTIFY is sent to when there may be something to do."""
+
+_WRITERS = 0x67776576
+"""The number of the advisory lock that stands for SQLite's one writer."""
+
+_POSTGRESQL = {
+    "connect_timeout": 5,
+    # A server whose machine is gone is noticed within seconds.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    # A process that was frozen in the middle mustn't keep the others waiting.
+    "options": "-c idle_in_transaction_session_timeout=5000",
+}
 
 
 class StoreUnavailable(RuntimeError):
@@ -45,19 +63,30 @@ class Database:
         """Prepare the engine; nothing is opened yet. Raises BadDatabaseUrl."""
         try:
             parsed = make_url(url)
-            self._engine = _engine(url)
-        except ModuleNotFoundError as error:
+            if parsed.drivername not in ("sqlite+aiosqlite", "postgresql+psycopg"):
+                raise ValueError("It names another database, or another driver.")
+            self._engine = _engine(parsed)
+        except ImportError as error:
             raise BadDatabaseUrl(
-                f"GWEVENT_DATABASE_URL can't be used: its driver {error.name} isn't installed."
+                f"GWEVENT_DATABASE_URL can't be used: its driver {error.name or 'psycopg'} isn't installed; "
+                "install gwevent-bot[postgres]."
             ) from error
         except (ArgumentError, InvalidRequestError, ValueError) as error:
             # The URL itself may hold a password, so it isn't repeated.
             raise BadDatabaseUrl(
-                "GWEVENT_DATABASE_URL can't be used: it must look like sqlite:////folder/gwevent.sqlite."
+                "GWEVENT_DATABASE_URL can't be used: it must look like sqlite:////folder/gwevent.sqlite "
+                "or postgresql://user:password@host/database."
             ) from error
         self.sqlite = parsed.get_backend_name() == "sqlite"
         self.path = (
             Path(parsed.database) if self.sqlite and parsed.database not in (None, ":memory:") else None
+        )
+        self._url = parsed
+        # Each statement of PostgreSQL's usual transactions sees another state; SQLite's see one.
+        self._reader = (
+            self._engine
+            if self.sqlite
+            else self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         )
         # SQLite has one writer; waiting for it here is exact, waiting inside SQLite is polling.
         self._writer = asyncio.Lock()
@@ -67,21 +96,61 @@ class Database:
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees one state of the database. Raises StoreUnavailable."""
         with _translated():
-            async with self._engine.connect() as connection:
+            async with self._reader.connect() as connection:
                 yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that is committed at the end, or undone by an exception. Raises StoreUnavailable."""
+        """A transaction while nobody else writes: committed at the end, or undone by an exception.
+
+        What is read in it stays true until it ends. Workers of other processes are woken by it. Raises
+        StoreUnavailable.
+        """
         with _translated():
-            if not self.sqlite:
-                async with self._engine.begin() as connection:
+            if self.sqlite:
+                async with self._alone() as connection:
                     yield connection
                 return
-            async with self._writer, self._engine.connect() as plain:
-                connection = await plain.execution_options(gwevent_write=True)
-                async with connection.begin():
+            async with self._engine.begin() as connection:
+                await connection.execute(select(func.pg_advisory_xact_lock(_WRITERS)))
+                yield connection
+                await connection.execute(select(func.pg_notify(CHANNEL, "")))
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[AsyncConnection]:
+        """The same for one of the workers, which share the workspaces out: they don't wait for each other.
+
+        They wait for `writing`, and it for them; one process does one such transaction after the other.
+        """
+        with _translated():
+            if self.sqlite:
+                async with self._alone() as connection:
                     yield connection
+                return
+            async with self._writer, self._engine.begin() as connection:
+                await connection.execute(select(func.pg_advisory_xact_lock_shared(_WRITERS)))
+                yield connection
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that waits for no other on PostgreSQL, since a sign of life mustn't be late.
+
+        For what neither plans nor deliveries depend on. Raises StoreUnavailable.
+        """
+        with _translated():
+            if self.sqlite:
+                async with self._alone() as connection:
+                    yield connection
+                return
+            async with self._engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[AsyncConnection]:
+        async with self._writer, self._engine.connect() as plain:
+            connection = await plain.execution_options(gwevent_write=True)
+            async with connection.begin():
+                yield connection
 
     async def migrate(self) -> None:
         """Bring the tables to this version. Raises StoreUnavailable."""
@@ -122,8 +191,8 @@ class Database:
     def take_instance_lock(self) -> bool:
         """Become the one bot that delivers from this SQLite file; False if another is that already.
 
-        The operating system gives the lock back when the process ends, however it ends. Other databases
-        share deliveries among many, so there it is always True.
+        The operating system gives the lock back when the process ends, however it ends. On PostgreSQL many
+        share the deliveries (`bot.store.shares`), so there it is always True.
         """
         if self.path is None:
             return True
@@ -134,6 +203,11 @@ class Database:
         except Timeout:
             return False
         return True
+
+    def connect_arguments(self) -> dict[str, Any]:
+        """What the driver itself is to connect with, for a connection outside the pool."""
+        _, given = self._engine.dialect.create_connect_args(self._url)
+        return {**given, **_POSTGRESQL}
 
     async def close(self) -> None:
         """Close every connection, and let go of the lock."""
@@ -163,10 +237,10 @@ def _alembic_config() -> Config:
     return config
 
 
-def _engine(url: str) -> AsyncEngine:
-    engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name != "sqlite":
-        return engine
+def _engine(url: URL) -> AsyncEngine:
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL)
+    engine = create_async_engine(url)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
@@ -197,9 +271,12 @@ class _translated:  # noqa: N801  a context manager used like a function
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         # DatabaseError itself, none of its kinds: the file is damaged, or no database at all.
-        broken = isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
+        # InternalError: PostgreSQL became a read-only standby, or ended a transaction that stood still.
+        passing = isinstance(error, OperationalError | InterfaceError | InternalError)
+        broken = passing or type(error) is DatabaseError
         if isinstance(error, DBAPIError) and (broken or error.connection_invalidated):
-            raise StoreUnavailable(f"The database can't do its work now: {error.orig}.") from error
+            said = " ".join(str(error.orig).split()).rstrip(".")
+            raise StoreUnavailable(f"The database can't do its work now: {said}.") from error
         if isinstance(error, TimeoutError | OSError) or (
             isinstance(error, SQLAlchemyError) and type(error).__name__ == "TimeoutError"
         ):

@@ -8,13 +8,28 @@ from datetime import datetime, timedelta
 from statistics import median_low as median
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, or_, select, update
+import structlog
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.ledger import (
+    FOR_OPERATORS,
+    LONGEST_WAIT,
     Counts,
     Dead,
     Delivery,
@@ -27,10 +42,13 @@ from bot.store.ledger import (
 )
 from bot.store.pictures import another_tries, follow
 from bot.store.planned import Place, touch, want_edits
+from bot.store.shares import Shares
 from bot.store.subscriptions import subscriptions_in_force
 
 _d = schema.deliveries
 _t = schema.threads
+
+log = structlog.get_logger(__name__)
 
 OPEN = (State.PENDING.value, State.SENDING.value)
 REVIVED_WITHIN = timedelta(hours=24)
@@ -40,18 +58,28 @@ REVIVED_WITHIN = timedelta(hours=24)
 class Ledger:
     """Claims and outcomes; each batch is one transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shares: Shares) -> None:
         self._database = database
+        self.shares = shares
+        """Which workspaces are this process's; claims are made for those alone."""
 
     async def recover(self) -> int:
-        """Put back what a process that is gone had claimed (it may stand in its channel); return how many."""
-        async with self._database.writing() as connection:
-            result = await connection.execute(
-                update(_d)
-                .where(_d.c.state == State.SENDING.value)
-                .values(state=State.PENDING.value, doubtful=True)
-            )
-            return result.rowcount
+        """Put back what a process that is gone had claimed (it may stand in its channel); return how many.
+
+        For the start of a worker: what this process had claimed is put back too.
+        """
+        those: ColumnElement[bool] = true()
+        if not self._database.sqlite:
+            those = (_d.c.claimed_by == self.shares.worker_id) | self.shares.is_lost(_d.c.claimed_by)
+        async with self._database.working() as connection:
+            return await _put_back(connection, those)
+
+    async def recover_lost(self) -> int:
+        """The same of workers that died meanwhile; what a living one sends is left alone."""
+        if self._database.sqlite:
+            return 0
+        async with self._database.aside() as connection:
+            return await _put_back(connection, self.shares.is_lost(_d.c.claimed_by))
 
     async def claim(
         self,
@@ -63,32 +91,47 @@ class Ledger:
     ) -> list[Delivery]:
         """Claim up to `limit` due deliveries, at most one a channel and none in `busy` channels.
 
+        Where many share the database, only of the workspaces this worker has the leases of.
         `edits(team)` says how many edits of a workspace may be claimed.
         A reply waits for its root and for every earlier reply of its thread; an edit or a mention only for
         its root.
         """
         if limit <= 0:
             return []
-        # Of two workers that read the same rows only one finds them still pending.
-        async with self._database.writing() as connection:
+        async with self._database.working() as connection:
+            due = _due(now)
+            if not self._database.sqlite:
+                due = _due(now, _d.c.team_id.in_(self.shares.own()))
             page = 2 * limit
-            rows = (await connection.execute(_due(now).limit(page))).all()
+            rows = (await connection.execute(due.limit(page))).all()
             chosen = _chosen([row for row in rows if (row.team_id, row.channel_id) not in busy], limit, edits)
             if len(rows) == page and len(chosen) < limit:
                 # The first are busy; behind them may be some that aren't.
-                rows = (await connection.execute(_due(now))).all()
+                rows = (await connection.execute(due)).all()
                 free = [row for row in rows if (row.team_id, row.channel_id) not in busy]
                 chosen = _chosen(free, limit, edits)
             mine: set[int] = set()
+            worker_id = self.shares.worker_id
             if chosen:
+                # Of two workers that read the same rows one gets them, and the other waits for none of them.
+                still = (
+                    select(_d.c.id)
+                    .where(_d.c.id.in_([row.id for row in chosen]), _d.c.state == State.PENDING.value)
+                    .with_for_update(skip_locked=True)
+                )
                 claimed = await connection.execute(
                     update(_d)
-                    .where(_d.c.id.in_([row.id for row in chosen]), _d.c.state == State.PENDING.value)
-                    .values(state=State.SENDING.value, attempts=_d.c.attempts + 1, attempted_at=now)
+                    .where(_d.c.id.in_(still))
+                    .values(
+                        state=State.SENDING.value,
+                        attempts=_d.c.attempts + 1,
+                        attempted_at=now,
+                        claimed_by=worker_id,
+                    )
                     .returning(_d.c.id)
                 )
                 mine.update(claimed.scalars())
-        return [_delivery(row) for row in chosen if row.id in mine]
+        return [_delivery(row, worker_id) for row in chosen if row.id in mine]
 
     async def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """Write down what became of claimed deliveries, all in one transaction.
@@ -111,10 +154,11 @@ class Ledger:
                 raise wrong from error
 
     async def _settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
-        sent = [(d, o) for d, o in outcomes if isinstance(o, Sent)]
-        later = [(d, o) for d, o in outcomes if isinstance(o, Later)]
-        dead = [(d, o) for d, o in outcomes if isinstance(o, Dead)]
-        async with self._database.writing() as connection:
+        async with self._database.working() as connection:
+            ours = await _still_claimed(connection, outcomes)
+            sent = [(d, o) for d, o in ours if isinstance(o, Sent)]
+            later = [(d, o) for d, o in ours if isinstance(o, Later)]
+            dead = [(d, o) for d, o in ours if isinstance(o, Dead)]
             if later:
                 await _update_rows(
                     connection,
@@ -151,6 +195,28 @@ class Ledger:
             quarantined=quarantined,
             oldest_waiting=min((row[2] for row in waiting), default=None),
         )
+
+    async def by_state(self) -> dict[str, int]:
+        """How many deliveries stand where."""
+        query = select(_d.c.state, func.count()).group_by(_d.c.state)
+        async with self._database.reading() as connection:
+            return {row[0]: row[1] for row in (await connection.execute(query)).all()}
+
+    async def overdue(self, now: datetime, posts: timedelta, edits: timedelta) -> tuple[int, datetime | None]:
+        """How many deliveries wait for longer than they should, and since when the oldest does.
+
+        Posts longer than `posts`, edits longer than `edits`: Slack takes only so many of them a minute.
+        """
+        # One that was revived, or has to wait on purpose, waits from the moment at which it was due first.
+        since = case((_d.c.attempts == 0, _d.c.not_before), else_=_d.c.created_at)
+        is_edit = _d.c.kind == Kind.EDIT.value
+        late = (~is_edit & (since < now - posts)) | (is_edit & (since < now - edits))
+        query = select(func.count(), func.min(since, type_=schema.UtcDateTime())).where(
+            _d.c.state.in_(OPEN), late
+        )
+        async with self._database.reading() as connection:
+            count, oldest = (await connection.execute(query)).one()
+        return count, oldest
 
     async def posting_time(self, latest: int = 50) -> timedelta | None:
         """How long the latest roots and replies took from the notice's receipt to the channel, the median.
@@ -192,7 +258,29 @@ def _chosen(rows: Sequence[Any], limit: int, edits: Callable[[str], int]) -> lis
     return chosen
 
 
-def _due(now: datetime) -> Select[*tuple[Any, ...]]:
+async def _put_back(connection: AsyncConnection, those: ColumnElement[bool]) -> int:
+    result = await connection.execute(
+        update(_d)
+        .where(_d.c.state == State.SENDING.value, those)
+        .values(state=State.PENDING.value, doubtful=True, claimed_by=None)
+    )
+    return result.rowcount
+
+
+async def _still_claimed(
+    connection: AsyncConnection, outcomes: Sequence[tuple[Delivery, Outcome]]
+) -> Sequence[tuple[Delivery, Outcome]]:
+    """Those that weren't given to another worker meanwhile, because this one was taken for dead."""
+    query = select(_d.c.id, _d.c.claimed_by).where(_d.c.state == State.SENDING.value).with_for_update()
+    rows = (await connection.execute(query.where(_d.c.id.in_([d.id for d, _ in outcomes])))).all()
+    claimed = {(row.id, row.claimed_by) for row in rows}
+    ours = [(d, o) for d, o in outcomes if (d.id, d.claimed_by) in claimed]
+    if len(ours) < len(outcomes):
+        log.warning("outcomes_come_too_late", deliveries=len(outcomes) - len(ours))
+    return ours
+
+
+def _due(now: datetime, among: ColumnElement[bool] | None = None) -> Select[*tuple[Any, ...]]:
     earlier = _d.alias("earlier")
     order = [_d.c.priority, _d.c.id]
     unordered = [Kind.EDIT.value, Kind.MENTION.value, Kind.CIRCULAR.value]
@@ -211,6 +299,7 @@ def _due(now: datetime) -> Select[*tuple[Any, ...]]:
         _d.c.kind == Kind.ROOT.value,
         _t.c.root_ts.is_not(None) & (_d.c.kind.in_(unordered) | ~blocked),
     )
+    its_time = or_(_d.c.not_before <= now, _d.c.not_before > now + LONGEST_WAIT)
     place = func.row_number().over(partition_by=[_d.c.team_id, _d.c.channel_id], order_by=order)
     due = (
         select(
@@ -225,13 +314,14 @@ def _due(now: datetime) -> Select[*tuple[Any, ...]]:
         )
         .join(_t, _t.c.id == _d.c.thread_id, isouter=True)
         .join(schema.superevents, schema.superevents.c.superevent_id == _t.c.superevent_id, isouter=True)
-        .where(_d.c.state == State.PENDING.value, _d.c.not_before <= now, may_go)
+        .where(_d.c.state == State.PENDING.value, its_time, may_go)
+        .where(true() if among is None else among)
         .subquery()
     )
     return select(due).where(due.c.place == 1).order_by(due.c.priority, due.c.id)
 
 
-def _delivery(row: Any) -> Delivery:
+def _delivery(row: Any, worker_id: str) -> Delivery:
     return Delivery(
         id=row.id,
         team_id=row.team_id,
@@ -250,6 +340,7 @@ def _delivery(row: Any) -> Delivery:
         root_fixed=bool(row.root_fixed),
         stood=row.sent_at is not None,
         superevent_revision=row.superevent_revision,
+        claimed_by=worker_id,
     )
 
 
@@ -348,6 +439,7 @@ async def _revive(connection: AsyncConnection, place: tuple[str, str], since: da
     if problem is None:
         return 0
     wanted: ColumnElement[bool] = _d.c.kind == Kind.EDIT.value
+    wanted |= (_d.c.created_at >= since) & _d.c.kind.in_([kind.value for kind in FOR_OPERATORS])
     if await subscriptions_in_force(connection, place):
         # A confirmation died with its subscription.
         wanted |= (_d.c.created_at >= since) & (_d.c.kind != Kind.CONFIRMATION.value)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+
+LONGEST_WAIT = timedelta(minutes=10)
+"""Nothing is put off for longer; what seems to be was put off by a clock that was set back since."""
 
 
 class Kind(StrEnum):
@@ -23,6 +26,16 @@ class Kind(StrEnum):
     """That a notice of a known event couldn't be read; its subject is the quarantined payload."""
     OPS = "ops"
     """The same for who runs the bot."""
+    TROUBLE = "trouble"
+    """That the bot is in trouble, for who runs it; its subject is the trouble."""
+    OVER = "over"
+    """That the trouble is over."""
+    FIRST_REAL = "first_real"
+    """That real notices come again, for who runs the bot; its subject is the notice."""
+
+
+FOR_OPERATORS = (Kind.OPS, Kind.TROUBLE, Kind.OVER, Kind.FIRST_REAL)
+"""What goes to the ops channel, whether or not anything is subscribed there."""
 
 
 class State(StrEnum):
@@ -84,6 +97,8 @@ class Delivery:
     """Slack lets the root be edited no more."""
     stood: bool = False
     """It was posted before, and deleted since."""
+    claimed_by: str = ""
+    """The worker that claimed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.ledger import Kind, PictureState, State
+from bot.store.ledger import LONGEST_WAIT, Kind, PictureState, State
 from bot.store.planned import touch
+from bot.store.shares import Shares
 
 PICTURE_PATH = "/pictures/{token}.png"
 """Where the bot serves a picture itself, under its public address."""
@@ -124,17 +125,24 @@ async def _show_all(connection: AsyncConnection, roots: Select[tuple[int, str, s
 class PictureStore:
     """Pictures wanted, pictures made."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shares: Shares) -> None:
         self._database = database
+        self._shares = shares
 
     async def next_wanted(self, now: datetime) -> PictureJob | None:
-        """The next picture to make; the newest first, since an older one is soon overtaken."""
+        """The next picture to make; the newest first, since an older one is soon overtaken.
+
+        Where many share the database, only for the workspaces this process has the leases of.
+        """
         query = (
             select(_p)
-            .where(_p.c.state == PictureState.WANTED.value, _p.c.not_before <= now)
+            .where(_p.c.state == PictureState.WANTED.value)
+            .where(or_(_p.c.not_before <= now, _p.c.not_before > now + LONGEST_WAIT))
             .order_by(_p.c.created_at.desc(), _p.c.id)
             .limit(1)
         )
+        if not self._database.sqlite:
+            query = query.where(_p.c.team_id.in_(self._shares.own()))
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).first()
         if row is None:
@@ -156,22 +164,27 @@ class PictureStore:
         async with self._database.reading() as connection:
             return (await connection.execute(newer.limit(1))).first() is None
 
-    async def uploaded(self, job: PictureJob, file_id: str, alt_text: str, now: datetime) -> None:
-        """Slack has the file: one thread shall try whether it can be shown."""
+    async def uploaded(self, job: PictureJob, file_id: str, alt_text: str, now: datetime) -> bool:
+        """Slack has the file: one thread shall try whether it can be shown.
+
+        False if another process was faster; then this file is one too many.
+        """
         async with self._database.writing() as connection:
-            await connection.execute(
+            result = await connection.execute(
                 update(_p)
-                .where(_p.c.id == job.id)
+                .where(_p.c.id == job.id, _p.c.state == PictureState.WANTED.value)
                 .values(state=PictureState.UPLOADED.value, file_id=file_id, alt_text=alt_text, created_at=now)
             )
-            await _let_try(connection, job.id, job.team_id, job.superevent_id, now)
+            if result.rowcount:
+                await _let_try(connection, job.id, job.team_id, job.superevent_id, now)
+            return bool(result.rowcount)
 
     async def made(self, job: PictureJob, png: bytes, alt_text: str, now: datetime) -> None:
         """The bot serves this picture itself: one thread shall try whether Slack can fetch it."""
         async with self._database.writing() as connection:
-            await connection.execute(
+            result = await connection.execute(
                 update(_p)
-                .where(_p.c.id == job.id)
+                .where(_p.c.id == job.id, _p.c.state == PictureState.WANTED.value)
                 .values(
                     state=PictureState.UPLOADED.value,
                     token=secrets.token_urlsafe(32),
@@ -180,7 +193,8 @@ class PictureStore:
                     created_at=now,
                 )
             )
-            await _let_try(connection, job.id, job.team_id, job.superevent_id, now)
+            if result.rowcount:
+                await _let_try(connection, job.id, job.team_id, job.superevent_id, now)
 
     async def served(self, token: str) -> bytes | None:
         """The picture (PNG) at this address; None if there is none."""
@@ -195,7 +209,7 @@ class PictureStore:
         async with self._database.writing() as connection:
             await connection.execute(
                 update(_p)
-                .where(_p.c.id == job.id)
+                .where(_p.c.id == job.id, _p.c.state == PictureState.WANTED.value)
                 .values(not_before=not_before, reason=reason, attempts=job.attempts + 1)
             )
 

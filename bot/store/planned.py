@@ -29,6 +29,9 @@ CANCELLED = "retracted before it was posted"
 PICTURE_WITHIN = timedelta(seconds=10)
 """How long an edit waits for the new map's picture, so that one edit does both."""
 
+IN_DOUBT_FOR = timedelta(hours=24)
+"""How long a root that may stand is looked for; later it is old news, and news opens another."""
+
 Place = tuple[str, str]
 """Team and channel."""
 
@@ -313,6 +316,17 @@ async def _ask_for_pictures(
     )
 
 
+async def _roots_in_doubt(connection: AsyncConnection, superevent_id: str, now: datetime) -> dict[Place, int]:
+    """The roots that died and may stand all the same: only under their own ids can they be found."""
+    query = (
+        select(_d.c.team_id, _d.c.channel_id, _d.c.id)
+        .join(_t, _t.c.id == _d.c.thread_id)
+        .where(_t.c.superevent_id == superevent_id, _d.c.kind == Kind.ROOT.value)
+        .where(_d.c.state == State.DEAD.value, _d.c.doubtful, _d.c.created_at > now - IN_DOUBT_FOR)
+    )
+    return {(row.team_id, row.channel_id): row.id for row in (await connection.execute(query)).all()}
+
+
 async def _open_roots(
     connection: AsyncConnection,
     roots: Sequence[OpenRoot],
@@ -325,8 +339,15 @@ async def _open_roots(
     wanted = {(root.team_id, root.channel_id): root.subscription_id for root in roots}
     # A thread whose root died is opened again: what it never said is old by now.
     known = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
+    doubted = await _roots_in_doubt(connection, superevent_id, now)
     for place in wanted.keys() & known.keys():
-        await connection.execute(delete(_d).where(_d.c.thread_id == known[place]))
+        kept = _d.c.id == doubted.get(place, 0)
+        await connection.execute(delete(_d).where(_d.c.thread_id == known[place], ~kept))
+        await connection.execute(
+            update(_d)
+            .where(kept)
+            .values(state=State.PENDING.value, subject_id=notice_id, not_before=now, attempts=0, reason=None)
+        )
         await connection.execute(delete(_m).where(_m.c.thread_id == known[place]))
         await connection.execute(
             update(_t)
@@ -348,12 +369,12 @@ async def _open_roots(
     if fresh:
         await connection.execute(insert(_t), fresh)
     by_place = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
-    await connection.execute(
-        insert(_d),
-        [
-            delivery_row(
-                *place, Kind.ROOT, notice_id, now, thread_id=by_place[place], slot=f"root:{superevent_id}"
-            )
-            for place in wanted
-        ],
-    )
+    rows = [
+        delivery_row(
+            *place, Kind.ROOT, notice_id, now, thread_id=by_place[place], slot=f"root:{superevent_id}"
+        )
+        for place in wanted
+        if place not in doubted
+    ]
+    if rows:
+        await connection.execute(insert(_d), rows)

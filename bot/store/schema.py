@@ -193,6 +193,8 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     # Sent, and no answer came: it may stand in the channel, so it is looked for before it is sent again.
     Column("doubtful", Boolean, nullable=False),
+    # Which worker sends it; what it writes down counts only as long as that is so.
+    Column("claimed_by", String(64)),
     Column("reason", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("attempted_at", UtcDateTime),
@@ -250,6 +252,43 @@ pictures = Table(
     sqlite_autoincrement=True,
 )
 
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    # By the database's clock; a worker that lives moves it on.
+    Column("alive_until", UtcDateTime, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    # A workspace, or a duty that one process has for all.
+    Column("name", String(64), primary_key=True),
+    # Whose it is as long as that worker lives; null where it is free.
+    Column("worker_id", String(64)),
+    Column("since", UtcDateTime, nullable=False),
+)
+
+consumers = Table(
+    "consumers",
+    metadata,
+    # The consumer group, which is each process's own.
+    Column("id", String(255), primary_key=True),
+    Column("seen_at", UtcDateTime, nullable=False),
+    # How its sources are doing, as JSON.
+    Column("sources", Text, nullable=False),
+)
+
+operators = Table(
+    "operators",
+    metadata,
+    # One row: where those who run the bot are told of its troubles. Whoever knows Slack writes it, since a
+    # consumer alone doesn't know which workspace the channel is in.
+    Column("team_id", String(32), primary_key=True),
+    Column("channel_id", String(32), nullable=False),
+)
+
 channel_sites = Table(
     "channel_sites",
     metadata,
@@ -289,5 +328,41 @@ circulars = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     UniqueConstraint("number", "superevent_id"),
+    sqlite_autoincrement=True,
+)
+
+troubles = Table(
+    "troubles",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("what", String(32), nullable=False),
+    # The same as `what` while it lasts, null once it is over: so of each kind one at most lasts.
+    Column("open_as", String(32), unique=True),
+    Column("detail", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    # When somebody looked last and it was still so.
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    # Whether the ledger holds the message about it; before Slack says who we are it can't.
+    Column("told", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+webhook_calls = Table(
+    "webhook_calls",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    # What makes the call the only one of its kind: "alert:<superevent>", "trouble:<trouble>" …
+    Column("slot", String(96), nullable=False, unique=True),
+    # One of the two, as the kind says.
+    Column("trouble_id", ForeignKey("troubles.id")),
+    Column("superevent_id", ForeignKey("superevents.superevent_id")),
+    Column("state", String(16), nullable=False, index=True),
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime),
     sqlite_autoincrement=True,
 )

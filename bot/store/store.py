@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import traits_of
 from bot.routing import Intent, Thread
-from bot.sources import GRACEDB
+from bot.sources import GRACEDB, LIVE_SOURCES
 from bot.store import schema
+from bot.store.alarms import Alarms, real_before, set_off
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
 from bot.store.planned import apply, threads_of
@@ -70,13 +71,14 @@ class Store:
         plan: Planner,
         *,
         picture: bool = False,
+        alarms: Alarms | None = None,
     ) -> Recorded:
         """Store a notice with its payload and what follows from it, in one transaction (law 3).
 
         The superevent is locked, so that two notices of one event that come at once are planned one after
         the other. A repeat (same key) changes nothing; but where an archive was asked before the source
         brought the notice, the source's takes its place, and is planned as new. `picture` asks for one of
-        its map, where anything is posted. Raises StoreUnavailable.
+        its map, where anything is posted; `alarms` says who else is told. Raises StoreUnavailable.
         """
         async with self._database.writing() as connection:
             revision = await _lock_superevent(connection, notice)
@@ -107,6 +109,8 @@ class Store:
             shown = not superevent.retracted and superevent.latest_with_event is notice
             draw = picture and shown and notice.best_localization is not None
             await apply(connection, intents, superevent, notice_id, received_at, picture=draw)
+            if alarms is not None:
+                await set_off(connection, alarms, superevent, notice, notice_id, received_at)
             return Recorded(new=True, conflict=False, intents=len(intents))
 
     async def quarantine(
@@ -125,6 +129,7 @@ class Store:
         nobody); `ops` is the (team, channel) of who runs the bot.
         """
         digest = hashlib.sha256(body).hexdigest()
+        reason = _storable(reason)
         async with self._database.writing() as connection:
             table = schema.quarantine
             again = update(table).where(table.c.digest == digest).values(reason=reason)
@@ -134,9 +139,9 @@ class Store:
                 insert(schema.quarantine).values(
                     digest=digest,
                     body=body,
-                    origin=origin[:255],
+                    origin=_storable(origin, 255),
                     reason=reason,
-                    superevent_id=superevent_id,
+                    superevent_id=None if superevent_id is None else _storable(superevent_id, 64),
                     received_at=received_at,
                 )
             )
@@ -257,8 +262,8 @@ class Store:
             query = select(table.c.superevent_id).order_by(table.c.event_time.desc()).limit(limit)
             return list((await connection.execute(query)).scalars())
 
-    async def last_received(self, sources: Sequence[str]) -> datetime | None:
-        """When one of these sources ("hopskotch") brought a notice last; None if none ever did."""
+    async def last_received(self, sources: Sequence[str] = LIVE_SOURCES) -> datetime | None:
+        """When one of these sources brought a notice last; None if none ever did."""
         table = schema.notices
         brought = or_(*(table.c.origin.startswith(f"{source}:", autoescape=True) for source in sources))
         async with self._database.reading() as connection:
@@ -279,6 +284,11 @@ class Store:
                 )
             ).scalar()
         return None if facts is None else Notice.from_json(facts)
+
+    async def real_before(self, superevent_id: str) -> datetime | None:
+        """The time of the newest real event but this one."""
+        async with self._database.reading() as connection:
+            return await real_before(connection, superevent_id)
 
     async def purge_mock_payloads(self, received_before: datetime) -> int:
         """Remove the payloads of mocks received before; facts and keys stay. Return how many."""
@@ -326,6 +336,11 @@ async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
     return 0
 
 
+def _storable(words: str, limit: int | None = None) -> str:
+    """The words, where PostgreSQL takes them: it has no character zero, and counts."""
+    return words.replace("\0", "\N{REPLACEMENT CHARACTER}")[:limit]
+
+
 def _summary(superevent: Superevent, revision: int) -> dict[str, object]:
     event, traits = superevent.event, traits_of(superevent)
     return {
@@ -361,7 +376,7 @@ async def _insert_notice(
             alert_type=notice.alert_type,
             time_created=notice.time_created,
             received_at=received_at,
-            origin=origin[:255],
+            origin=_storable(origin, 255),
             facts=notice.to_json(),
         )
     )

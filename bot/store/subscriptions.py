@@ -32,6 +32,12 @@ class Subscriptions:
         async with self._database.reading() as connection:
             return await subscriptions_in_force(connection, (team_id, channel_id), paused=True)
 
+    async def of_team(self, team_id: str) -> list[Subscription]:
+        """A workspace's subscriptions, paused ones too, channel by channel, the oldest first."""
+        async with self._database.reading() as connection:
+            every = await subscriptions_in_force(connection, paused=True)
+        return sorted((s for s in every if s.team_id == team_id), key=lambda s: (s.channel_id, s.id))
+
     async def count(self) -> int:
         """How many are in force, in all workspaces."""
         async with self._database.reading() as connection:

@@ -38,6 +38,7 @@ from bot.store import schema
 from bot.store.database import Database
 from bot.store.deliveries import Ledger
 from bot.store.ledger import Delivery, Outcome
+from bot.store.shares import Shares
 from formatters import card
 from formatters.card import ChannelView
 from formatters.message import Message
@@ -51,8 +52,8 @@ AIM = 2.0
 class CountingLedger(Ledger):
     """Says when so many outcomes are written down."""
 
-    def __init__(self, database: Database, target: int) -> None:
-        super().__init__(database)
+    def __init__(self, database: Database, shares: Shares, target: int) -> None:
+        super().__init__(database, shares)
         self.done = asyncio.Event()
         self._left = target
 
@@ -86,7 +87,7 @@ async def through_ledger(rooms: Rooms, client: SlackClient, team: str, body: byt
     planner = partial(plan, live=True, now=now(), max_age=timedelta(days=1))
     recorded = await rooms.store.record(decode(body), body, "benchmark", now(), planner)
     assert recorded.intents == CHANNELS
-    rooms.ledger = ledger = CountingLedger(rooms.database, CHANNELS)
+    rooms.ledger = ledger = CountingLedger(rooms.database, rooms.shares, CHANNELS)
     worker = rooms.worker({team: client}, now)
     start = time.perf_counter()
     running = asyncio.create_task(worker.run())

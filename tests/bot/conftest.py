@@ -15,6 +15,7 @@ from bot.app import Rooms
 from bot.sandbox.server import Sandbox
 from bot.store.database import Database
 from tests.bot.house import Clock
+from tests.postgres import Databases, driven
 
 
 @pytest.fixture
@@ -76,10 +77,32 @@ def database_path(migrated: Path, tmp_path: Path) -> Path:
     return path
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked so on several databases."""
+    marker = metafunc.definition.get_closest_marker("backends")
+    if marker is not None and "backend" in metafunc.fixturenames:
+        metafunc.parametrize("backend", marker.args)
+
+
 @pytest.fixture
-async def rooms(database_path: Path) -> AsyncIterator[Rooms]:
-    """The store's rooms, on that file."""
-    database = Database(f"sqlite+aiosqlite:///{database_path}")
+def backend() -> str:
+    """The kind of database a test runs on."""
+    return "sqlite"
+
+
+@pytest.fixture
+def database_url(backend: str, request: pytest.FixtureRequest) -> str:
+    """A database with all tables and no rows, of the kind the test runs on."""
+    if backend == "sqlite":
+        return f"sqlite+aiosqlite:///{request.getfixturevalue('database_path')}"
+    postgres: Databases = request.getfixturevalue("postgres")
+    return driven(postgres.emptied(request.getfixturevalue("migrated_postgres")))
+
+
+@pytest.fixture
+async def rooms(database_url: str) -> AsyncIterator[Rooms]:
+    """The store's rooms, on that database."""
+    database = Database(database_url)
     yield Rooms(database)
     await database.close()
 

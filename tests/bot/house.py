@@ -83,4 +83,5 @@ async def take(
     for notice in [notices] if isinstance(notices, Notice) else notices:
         body = f"{notice.key}".encode()
         received = replace(notice, received=now)
-        assert (await rooms.store.record(received, body, "test:1", now, planner(now, live=live))).new
+        origin = "hopskotch:1" if live else "test:1"
+        assert (await rooms.store.record(received, body, origin, now, planner(now, live=live))).new

@@ -18,6 +18,7 @@ from bot import __version__
 from bot.alerts.samples import Record, to_avro, to_json
 from bot.cli import app
 from tests.bot.house import record
+from tests.postgres import Databases
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 Run = Callable[..., Result]
@@ -274,12 +275,33 @@ def test_migrate_twice_and_what_is_no_database(
     letter.write_text("Dear colleagues, the meeting is at noon. " * 50)
     monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{letter}")
     assert "not a database" in refused(run("migrate"))
-    monkeypatch.setenv("GWEVENT_DATABASE_URL", "postgresql://bot:swordfish@host/x")
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", f"postgresql://bot:swordfish@/x?host={tmp_path}")
     sentence = refused(run("migrate"))
-    assert "swordfish" not in sentence and "isn't installed" in sentence
+    assert "swordfish" not in sentence and "connection" in sentence
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "psycopg", None)
+        assert "install gwevent-bot[postgres]" in refused(run("migrate"))
     monkeypatch.setenv("GWEVENT_DATABASE_URL", "swordfish")
     sentence = refused(run("migrate"))
     assert "swordfish" not in sentence and "must look like sqlite:" in sentence
+
+
+@pytest.mark.parametrize("command", ["consume", "serve"])
+def test_roles_take_a_database_that_processes_can_share(
+    run: Run, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GWEVENT_KAFKA_AUTH", "off")
+    sentence = refused(run(command))
+    assert f"gwevent {command}" in sentence and "PostgreSQL" in sentence and "gwevent run" in sentence
+
+
+def test_a_consumer_needs_a_group_of_its_own(
+    run: Run, monkeypatch: pytest.MonkeyPatch, postgres: Databases
+) -> None:
+    monkeypatch.setenv("GWEVENT_KAFKA_AUTH", "off")
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", postgres.fresh())
+    assert "GWEVENT_KAFKA_GROUP must be set" in refused(run("consume"))
+    assert "SLACK_BOT_TOKEN" in refused(run("serve"))
 
 
 def test_samples_are_notices(run: Run, tmp_path: Path) -> None:

@@ -108,6 +108,7 @@ def any_wish(draw: st.DrawFn) -> Wish:
             mock=st.booleans(),
             test=st.booleans(),
             lowsig=st.booleans(),
+            circulars=st.booleans(),
         )
     )
     if draw(st.booleans()):
@@ -459,7 +460,7 @@ def test_two_groups_get_a_sentence() -> None:
         ("CBC notify @here notify-mocks", '"notify-mocks" needs "mock" before "notify".'),
         (
             "CBC notify-mocks",
-            '"notify-mocks" is none of CBC, Burst, all, mock, test, lowsig, notify,'
+            '"notify-mocks" is none of CBC, Burst, all, mock, test, lowsig, circulars, notify,'
             " nor a condition like BNS.",
         ),
         (

@@ -25,6 +25,8 @@ LIVE = Origin("hopskotch", "igwn.gwalert:0:7", live=True)
 ARCHIVE = Origin("file", "old.avro", live=False)
 OPS = (TEAM, "C0OPS")
 
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
 
 def pipeline(rooms: Rooms, clock: Clock, **options: Any) -> Pipeline:
     return Pipeline(rooms.store, clock, max_age=MAX_AGE, **options)
@@ -209,3 +211,26 @@ async def test_a_notice_from_long_ago_is_stored_and_opens_nothing(rooms: Rooms, 
     clock.now = NOW + MAX_AGE + timedelta(minutes=1)
     assert await pipeline(rooms, clock).handle(to_avro(record()), LIVE) is Handled.STORED
     assert await planned(rooms) == []
+
+
+UNSTORABLE = [
+    to_json(record() | {"alert_type": "INI\0TIAL"}),
+    to_json(record() | {"a key\0": "and its value\0", "urls": {"gracedb": "https://x\0"}}),
+    mangled("S261122" + "a" * 100),
+    b'{"superevent_id": "S261122a\0", "alert_type": "\0"}',
+    b"\0\0",
+    to_json(record("S261122" + "a" * 60)),
+    to_json(record(group="B" * 500, minutes=2)),
+]
+
+
+async def test_what_a_database_cant_hold_is_no_obstacle(rooms: Rooms, clock: Clock) -> None:
+    await subscribe(rooms, "all", "C1")
+    way_in = pipeline(rooms, clock, ops=lambda: OPS)
+    for number, body in enumerate(UNSTORABLE):
+        origin = Origin("hopskotch", f"igwn\0.gwalert:{number}:" + "9" * 300, live=True)
+        first = await way_in.handle(body, origin)
+        assert await way_in.handle(body, origin) is (
+            Handled.REPEAT if first is Handled.STORED else Handled.QUARANTINED
+        )
+    assert await way_in.handle(to_avro(record(minutes=9)), LIVE) is Handled.STORED

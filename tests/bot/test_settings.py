@@ -124,12 +124,14 @@ def test_missing_tokens_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("sqlite:///there.sqlite", "sqlite+aiosqlite:///there.sqlite"),
         ("sqlite+aiosqlite:///there.sqlite", "sqlite+aiosqlite:///there.sqlite"),
+        ("postgresql://bot:word@host/x?a=://", "postgresql+psycopg://bot:word@host/x?a=://"),
+        ("postgres://host/x", "postgresql+psycopg://host/x"),
+        ("postgresql+psycopg://host/x", "postgresql+psycopg://host/x"),
+        ("nonsense", "nonsense"),
         ("postgresql+asyncpg://host/x", "postgresql+asyncpg://host/x"),
     ],
 )
-def test_a_sqlite_url_gets_its_asynchronous_driver(
-    given: str, used: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_url_gets_its_asynchronous_driver(given: str, used: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GWEVENT_DATABASE_URL", given)
     assert Settings.load().database == used
 
@@ -151,3 +153,45 @@ def test_the_ops_channel_is_an_id(monkeypatch: pytest.MonkeyPatch, channel: str)
     monkeypatch.setenv("GWEVENT_OPS_CHANNEL", channel)
     with pytest.raises(SettingsError, match="GWEVENT_OPS_CHANNEL can't be used: it must be a channel's id"):
         Settings.load(None)
+
+
+@pytest.mark.parametrize("url", ["http://ntfy.sh/topic", "ntfy.sh/topic", "ftp://127.0.0.1/", "https://"])
+def test_the_webhook_is_safe_and_secret(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("GWEVENT_WEBHOOK_URL", url)
+    with pytest.raises(
+        SettingsError, match=r"GWEVENT_WEBHOOK_URL can't be used: it must be an https"
+    ) as refused:
+        Settings.load(None)
+    assert url not in str(refused.value)
+    monkeypatch.setenv("GWEVENT_WEBHOOK_URL", "https://hooks.example.org/swordfish")
+    assert "swordfish" not in repr(Settings.load(None))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"FORMAT": "pagerduty"}, "GWEVENT_WEBHOOK_KEY must be set: PagerDuty wants its routing key."),
+        ({"FORMAT": "ntfy"}, "GWEVENT_WEBHOOK_URL must end with the topic: https://ntfy.sh/topic."),
+        ({"FORMAT": "pager"}, "GWEVENT_WEBHOOK_FORMAT can't be used: "),
+        (
+            {"FILTER": "CBC loud"},
+            'GWEVENT_WEBHOOK_FILTER can\'t be used: it must be words of a subscription: "loud"',
+        ),
+        ({"FILTER": "CBC notify @here"}, 'it must be words of a subscription without "notify".'),
+    ],
+)
+def test_the_webhook_makes_sense(monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], said: str) -> None:
+    monkeypatch.setenv("GWEVENT_WEBHOOK_URL", "https://events.example.org/")
+    for name, value in changes.items():
+        monkeypatch.setenv(f"GWEVENT_WEBHOOK_{name}", value)
+    with pytest.raises(SettingsError) as refused:
+        Settings.load(None)
+    assert said in str(refused.value)
+
+
+def test_nothing_listens_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load(None).listens_on is None
+    monkeypatch.setenv("GWEVENT_PUBLIC_URL", "https://gwevent.example.org")
+    assert Settings.load(None).listens_on == 8016
+    monkeypatch.setenv("GWEVENT_HTTP_PORT", "9000")
+    assert Settings.load(None).listens_on == 9000

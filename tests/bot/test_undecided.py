@@ -24,6 +24,8 @@ from formatters.filter import MapQuestion
 from formatters.notice import Notice
 from tests.bot.house import MAX_AGE, NOW, Clock, planner, subscribe
 
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
 HERE = "near {:.3f} {:.3f} 5deg".format(*MS181101AB_PEAK)
 THERE = "near 10 60 5deg"
 STORY = [to_avro(record) for record in ms181101ab(NOW)]
@@ -106,10 +108,10 @@ async def test_nothing_waits_where_no_filter_needs_the_map(rooms: Rooms) -> None
     assert await rooms.undecided.waiting() == []
 
 
-async def test_what_waits_survives_and_is_decided_once(rooms: Rooms, database_path: object) -> None:
+async def test_what_waits_survives_and_is_decided_once(rooms: Rooms, database_url: str) -> None:
     await subscribe(rooms, f"CBC {HERE} mock", "C2")
     await store(rooms, STORY[1])
-    other = Rooms(Database(f"sqlite+aiosqlite:///{database_path}"))
+    other = Rooms(Database(database_url))
     question = await rooms.undecided.question("MS181101ab")
     assert question is not None
     for again in (decisions(other), decisions(rooms)):

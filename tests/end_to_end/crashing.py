@@ -78,8 +78,8 @@ def arrange(step: str, side: str, number: int) -> None:
     setattr(owner, name, replaced)
 
 
-def run(environment: dict[str, str], folder: str, log: str, step: str | None) -> None:
-    """Become `gwevent run`, with nothing but this environment."""
+def run(environment: dict[str, str], folder: str, log: str, step: str | None, command: str = "run") -> None:
+    """Become `gwevent run` or another of its commands, with nothing but this environment."""
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -89,4 +89,4 @@ def run(environment: dict[str, str], folder: str, log: str, step: str | None) ->
     if step is not None:
         name, side, number = step.split(":")
         arrange(name, side, int(number))
-    app(["run"])
+    app([command])

@@ -11,12 +11,14 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+import psycopg
 
 from bot.alerts.samples import Record, event, notice, to_avro
 from bot.alerts.samples.odd import few_rows
@@ -34,6 +36,8 @@ PATIENT = 60.0
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 Json = dict[str, Any]
+Life = Callable[..., None]
+"""What a forked bot runs: environment, folder, log, and the step to die at."""
 T = TypeVar("T")
 
 
@@ -61,10 +65,16 @@ class World:
     broker: Broker
     folder: Path
     processes: list[BotProcess] = field(default_factory=list)
+    postgres: str | None = None
+    """The URL of a database that many processes share; without, it is a SQLite file."""
 
     @property
     def database(self) -> Path:
         return self.folder / "gwevent.sqlite"
+
+    @property
+    def database_url(self) -> str:
+        return self.postgres or f"sqlite:///{self.database}"
 
     def environment(self, **changes: str | None) -> dict[str, str]:
         """All that a bot's process gets to know; None takes a variable away."""
@@ -75,7 +85,7 @@ class World:
             "SLACK_BOT_TOKEN": self.sandbox.bot_token,
             "SLACK_APP_TOKEN": self.sandbox.app_token,
             "GWEVENT_SLACK_API_URL": self.sandbox.api_url,
-            "GWEVENT_DATABASE_URL": f"sqlite:///{self.database}",
+            "GWEVENT_DATABASE_URL": self.database_url,
             "GWEVENT_KAFKA_URL": self.broker.url(TOPIC),
             "GWEVENT_KAFKA_GROUP": GROUP,
             "GWEVENT_KAFKA_AUTH": "off",
@@ -91,7 +101,7 @@ class World:
                 "slack_bot_token": self.sandbox.bot_token,
                 "slack_app_token": self.sandbox.app_token,
                 "slack_api_url": self.sandbox.api_url,
-                "database_url": f"sqlite:///{self.database}",
+                "database_url": self.database_url,
                 "kafka_url": self.broker.url(TOPIC),
                 "kafka_group": GROUP,
                 "kafka_auth": "off",
@@ -131,13 +141,23 @@ class World:
             )
         return self._started(BotProcess(process.pid, process.poll, log))
 
-    def fork(self, step: str | None = None, **changes: str | None) -> BotProcess:
-        """Start `gwevent run` from a server that has imported it; to die at a step, if one is named."""
+    def fork(self, step: str | None = None, command: str | None = None, **changes: str | None) -> BotProcess:
+        """Start `gwevent run`, or another command, from a server that has imported it.
+
+        To die at a step, if one is named.
+        """
+        return self.live(crashing.run, step, changes, command)
+
+    def live(
+        self, life: Life, step: str | None, changes: Mapping[str, str | None], command: str | None = None
+    ) -> BotProcess:
+        """The same with another way to run it."""
         log = self._next_log()
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([crashing.__name__])
+        context.set_forkserver_preload([life.__module__])
         process = context.Process(
-            target=crashing.run, args=(self.environment(**changes), str(self.folder), str(log), step)
+            target=life,
+            args=(self.environment(**changes), str(self.folder), str(log), step, *filter(None, [command])),
         )
         process.start()
         assert process.pid is not None
@@ -154,6 +174,9 @@ class World:
 
     def ledger(self, query: str) -> list[tuple[Any, ...]]:
         """Look into the bot's database with nothing of the bot's own."""
+        if self.postgres is not None:
+            with psycopg.connect(self.postgres) as shared:
+                return shared.execute(query.encode()).fetchall()
         connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
         try:
             return connection.execute(query).fetchall()
@@ -175,7 +198,8 @@ class World:
 
         def arrived() -> bool:
             assert not bot.ended, f"The bot ended:\n{bot.text}"
-            return self.database.stat().st_size > 0 and self.stored() == notices and not self.waiting()
+            made = self.postgres is not None or self.database.stat().st_size > 0
+            return made and self.stored() == notices and not self.waiting()
 
         await until(arrived, what=f"{notices} notices are stored and delivered, see {bot.path}")
 

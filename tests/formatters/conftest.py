@@ -15,6 +15,7 @@ from formatters.message import Message
 from formatters.notice import Distance, Event, ExternalCoincidence, Localization, MassBins, Notice, Region
 
 GOLDEN = Path(__file__).parent / "golden"
+View = dict[str, Any]
 EVENT_TIME = datetime(2024, 11, 26, 2, 10, 46, 654_000, tzinfo=UTC)
 
 
@@ -234,13 +235,17 @@ def check() -> Callable[[Message], Message]:
 
 
 @pytest.fixture
-def golden(request: pytest.FixtureRequest) -> Callable[[str, Message], None]:
-    """Compare a message with the golden one of that name, or record it."""
+def golden(request: pytest.FixtureRequest) -> Callable[[str, Message | View], None]:
+    """Compare a message or a view with the golden one of that name, or record it."""
     record = request.config.getoption("--record-golden", default=False)
 
-    def compare(name: str, message: Message) -> None:
+    def compare(name: str, message: Message | View) -> None:
         path = GOLDEN / f"{name}.json"
-        shown = {"text": message.text, "blocks": [dict(block) for block in message.blocks]}
+        shown: View = (
+            {"text": message.text, "blocks": [dict(block) for block in message.blocks]}
+            if isinstance(message, Message)
+            else message
+        )
         written = json.dumps(shown, ensure_ascii=False, indent=2) + "\n"
         if record:
             path.write_text(written, encoding="utf-8")

@@ -20,6 +20,8 @@ from bot.sources import Origin, Payload, SourceStatus
 from tests.bot.gracedb.fake import BROKEN, FakeGraceDb, with_notices
 from tests.bot.house import MAX_AGE, MOCK, NOW, REAL, Clock, record, subscribe
 
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
 SINCE = date(2026, 11, 1)
 IDS = [f"S2611{day}a" for day in range(10, 17)]
 
@@ -213,7 +215,7 @@ async def test_the_bot_repairs_a_gap_at_its_start(
         await received(rooms, Clock())
         clock = Clock(NOW + timedelta(days=40))
         stop = asyncio.Event()
-        running = asyncio.create_task(Bot(settings, rooms, SilentSource(), clock).run(stop))
+        running = asyncio.create_task(Bot(settings, rooms, [SilentSource()], clock).run(stop))
         while len(await rooms.lookups.of(IDS)) < len(IDS):
             assert not running.done()
             await asyncio.sleep(0.05)

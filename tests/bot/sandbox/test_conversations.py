@@ -105,6 +105,17 @@ async def test_lists_and_infos(sandbox: Sandbox, slack_client: AsyncWebClient) -
     assert await ids(types="public_channel,private_channel", exclude_archived=True) == [public, private]
     assert await refused(slack_client.conversations_list(types="im")) == "missing_scope"
     assert await refused(slack_client.conversations_list(types="rooms")) == "invalid_types"
+    # Of a person's channels the app learns the private ones that it is in too.
+    asked: dict[str, Any] = {
+        "user": sandbox.user,
+        "types": "public_channel,private_channel",
+        "exclude_archived": True,
+    }
+    workspace = sandbox.workspace
+    workspace.leave(workspace.channels[public], sandbox.user)
+    own = (await slack_client.users_conversations(**asked))["channels"]
+    assert [channel["id"] for channel in own] == [private]
+    workspace.join(workspace.channels[public], sandbox.user)
     info = (await slack_client.conversations_info(channel=public))["channel"]
     assert (info["name"], info["is_member"], info["is_private"], info["is_archived"]) == (
         "gw-cbc",

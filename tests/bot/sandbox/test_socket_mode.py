@@ -93,6 +93,26 @@ async def test_what_a_person_sees_when_nobody_answers(
     await asyncio.sleep(0.25)
 
 
+async def test_a_half_open_connection_hears_nothing(
+    sandbox: Sandbox, app: AsyncApp, connect: Connect
+) -> None:
+    heard: list[Json] = []
+
+    @app.command("/gwevent")
+    async def command(ack: AsyncAck, command: Json) -> None:
+        heard.append(command)
+        await ack()
+
+    await connect(app)
+    channel = sandbox.add_channel("gw-cbc")
+    sandbox.sockets.ack_seconds = 0.5
+    sandbox.hang_sockets()
+    asked = await sandbox.command("/gwevent", channel=channel)
+    assert (asked.ok, asked.error) == (False, "operation_timeout")
+    await sandbox.wait_for(lambda: heard)
+    assert sandbox.sockets.count == 1, "nobody closed it"
+
+
 async def test_commands_that_slack_itself_refuses(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     root = await slack_client.chat_postMessage(channel=channel, text="root")

@@ -13,14 +13,16 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from bot.app import Rooms
+from bot.app import Bot, Rooms
 from bot.pipeline import Pipeline
 from bot.sandbox.server import Sandbox
 from bot.sandbox.web_api import ApiCall
+from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.delivery import DeliveryWorker
 from bot.slack.rendering import Renderer
-from bot.store.ledger import Kind, State
+from bot.sources import Payload, SourceStatus
+from bot.store.ledger import Delivery, Kind, State
 from formatters.notice import Notice
 from tests.bot.house import Clock, subscribe, take
 
@@ -37,6 +39,17 @@ class Office:
     client: SlackClient
     worker: DeliveryWorker = field(init=False, repr=False)
     running: list[asyncio.Task[None]] = field(default_factory=list)
+    closed: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """While it is held, nothing is claimed."""
+
+    def __post_init__(self) -> None:
+        claim = self.rooms.ledger.claim
+
+        async def when_open(*args: Any, **options: Any) -> list[Delivery]:
+            async with self.closed:
+                return await claim(*args, **options)
+
+        self.rooms.ledger.claim = when_open  # type: ignore[method-assign]
 
     def start(self, **options: Any) -> DeliveryWorker:
         """Start a worker, as a process that begins does."""
@@ -63,8 +76,9 @@ class Office:
         return made
 
     async def receive(self, *notices: Notice) -> None:
-        """Record notices now."""
-        await take(self.rooms, notices, now=self.clock())
+        """Record notices now, before the worker sees any of them."""
+        async with self.closed:
+            await take(self.rooms, notices, now=self.clock())
         self.worker.wake()
 
     def forward(self, **by: float) -> None:
@@ -174,3 +188,43 @@ async def office(still_office: Office) -> Office:
     """The office at work."""
     still_office.start()
     return still_office
+
+
+class Silent:
+    """A source that never has anything."""
+
+    async def payloads(self) -> AsyncIterator[Payload]:
+        nothing: tuple[Payload, ...] = ()
+        await asyncio.Event().wait()
+        for payload in nothing:
+            yield payload
+
+    async def acknowledge(self, payload: Payload) -> None:
+        raise AssertionError("nothing was read")
+
+    async def stop(self) -> None:
+        return None
+
+    def status(self) -> SourceStatus:
+        return SourceStatus("silent", True, "reads nothing")
+
+
+@pytest.fixture
+async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock) -> AsyncIterator[Bot]:
+    """The bot on the local Slack, ready."""
+    settings = Settings.model_validate(
+        {
+            "slack_bot_token": sandbox.bot_token,
+            "slack_app_token": sandbox.app_token,
+            "slack_api_url": sandbox.api_url,
+            "ops_channel": "C0OPS",
+        }
+    )
+    made_bot = Bot(settings, rooms, [Silent()], clock)
+    stop = asyncio.Event()
+    running = asyncio.create_task(made_bot.run(stop))
+    async with asyncio.timeout(60):
+        await made_bot.ready.wait()
+    yield made_bot
+    stop.set()
+    await running

@@ -24,7 +24,8 @@ from bot.slack.illustrations import Illustrations
 from formatters.picture import DrawnPicture
 from formatters.superevent import Superevent
 from tests.bot.house import NOW, TEAM, Clock, planner, subscribe
-from tests.bot.slack.test_listeners import Silent, typed, words
+from tests.bot.slack.conftest import Silent
+from tests.bot.slack.test_listeners import typed, words
 
 MOCK = "MS181101ab"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -66,7 +67,7 @@ async def bot(
             "slack_api_url": sandbox.api_url,
         }
     )
-    made = Bot(settings, rooms, Silent(), clock)
+    made = Bot(settings, rooms, [Silent()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made.run(stop))
     async with asyncio.timeout(60):

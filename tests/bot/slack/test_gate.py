@@ -18,7 +18,8 @@ from bot.settings import Settings
 from bot.slack.gate import Allowance, may_be_answered, protect
 from formatters.answer import SHARE
 from tests.bot.house import MOCK, Clock, made, take
-from tests.bot.slack.test_listeners import Silent, typed, words
+from tests.bot.slack.conftest import Silent
+from tests.bot.slack.test_listeners import typed, words
 
 SLACK = "https://slack.com/api/"
 LOCAL = "http://127.0.0.1:8017/api/"
@@ -33,7 +34,7 @@ async def bot_with(sandbox: Sandbox, rooms: Rooms, clock: Clock, **changes: obje
         "slack_app_token": sandbox.app_token,
         "slack_api_url": sandbox.api_url,
     }
-    bot = Bot(Settings.model_validate(given | changes), rooms, Silent(), clock)
+    bot = Bot(Settings.model_validate(given | changes), rooms, [Silent()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,49 +12,9 @@ from bot.app import Bot, Rooms
 from bot.filters import parse
 from bot.sandbox.hands import Done
 from bot.sandbox.server import Sandbox
-from bot.settings import Settings
-from bot.sources import Origin, Payload, SourceStatus
+from bot.sources import Origin
 from formatters.answer import SHARE
 from tests.bot.house import MOCK, NOW, TEAM, Clock, made, take
-
-
-class Silent:
-    """A source that never has anything."""
-
-    async def payloads(self) -> AsyncIterator[Payload]:
-        nothing: tuple[Payload, ...] = ()
-        await asyncio.Event().wait()
-        for payload in nothing:
-            yield payload
-
-    async def acknowledge(self, payload: Payload) -> None:
-        raise AssertionError("nothing was read")
-
-    async def stop(self) -> None:
-        return None
-
-    def status(self) -> SourceStatus:
-        return SourceStatus("silent", True, "reads nothing")
-
-
-@pytest.fixture
-async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock) -> AsyncIterator[Bot]:
-    """The bot on the local Slack, ready."""
-    settings = Settings.model_validate(
-        {
-            "slack_bot_token": sandbox.bot_token,
-            "slack_app_token": sandbox.app_token,
-            "slack_api_url": sandbox.api_url,
-        }
-    )
-    made_bot = Bot(settings, rooms, Silent(), clock)
-    stop = asyncio.Event()
-    running = asyncio.create_task(made_bot.run(stop))
-    async with asyncio.timeout(60):
-        await made_bot.ready.wait()
-    yield made_bot
-    stop.set()
-    await running
 
 
 def words(message: dict[str, Any]) -> str:
@@ -84,6 +43,7 @@ async def test_commands_in_any_words(bot: Bot, sandbox: Sandbox, rooms: Rooms) -
     assert "newest mock" in words(await typed(sandbox, channel, "latest"))
     assert "one number from 1 to 20" in words(await typed(sandbox, channel, "recent 999"))
     assert "silent" in words(await typed(sandbox, channel, "status"))
+    assert await rooms.operators.place() == (sandbox.team_id, "C0OPS"), "for processes that don't know Slack"
     # What Slack escaped is unescaped once, and escaped again on the way out.
     for text in ('<b> & "q" &lt;', "@observer #gw", "*x* 'OR 1=1", "🛰", "x" * 3_000):
         answer = await typed(sandbox, channel, text)

@@ -17,6 +17,8 @@ FIRST, SECOND = made(), made(alert_type="INITIAL", minutes=5)
 RETRACTION = made(alert_type="RETRACTION", minutes=6)
 HERE = "<!here>"
 
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
 
 def posts(office: Office, channel: str) -> list[ApiCall]:
     """What was posted there, and Slack took."""

@@ -14,6 +14,8 @@ from bot.store import schema
 from tests.bot.alerts.test_circular import circular
 from tests.bot.house import MAX_AGE, NOW, TEAM, Clock, made, subscribe, take
 
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
 LIVE, FILE = Origin("gcn", "gcn.circulars[0]@1", live=True), Origin("file", "circular.json", live=False)
 
 

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import stat
+import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 
 from bot.app import Rooms
 from bot.store import database as rooms_database
 from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
+from bot.store.wakeups import listen
 from tests.bot.house import NOW, made, planner, take
+from tests.postgres import Databases, driven
+
+PATIENCE_S = 60.0
 
 
 def opened(path: Path) -> Database:
     return Database(f"sqlite+aiosqlite:///{path}")
 
 
+BOTH = pytest.mark.backends("sqlite", "postgresql")
+
+
+@BOTH
 async def test_migrations_make_the_tables_that_the_schema_declares(rooms: Rooms) -> None:
     await rooms.database.check_migrations()
     assert await rooms.database.is_current()
 
 
+@BOTH
 async def test_migrating_twice_changes_nothing(rooms: Rooms) -> None:
     await take(rooms, made())
     await rooms.database.migrate()
@@ -67,10 +79,11 @@ async def test_the_pragmas_are_in_force(rooms: Rooms) -> None:
     }
 
 
+@BOTH
 async def test_foreign_keys_hold(rooms: Rooms) -> None:
-    with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
         async with rooms.database.writing() as connection:
-            await connection.execute(text("INSERT INTO payloads (notice_id, body) VALUES (7, x'00')"))
+            await connection.execute(text("INSERT INTO payloads (notice_id, body) VALUES (7, '')"))
 
 
 async def test_a_locked_file_is_unavailable_and_then_it_is_not(
@@ -146,15 +159,19 @@ async def test_a_folder_and_a_place_that_cant_be_made_are_sentences(tmp_path: Pa
     await below.close()
 
 
-async def test_a_newer_versions_database_is_a_sentence(database_path: Path) -> None:
-    with sqlite3.connect(database_path) as raw:
-        raw.execute("UPDATE alembic_version SET version_num = 'ffff'")
-    raw.close()
-    database = opened(database_path)
-    assert not await database.is_current()
+@BOTH
+async def test_a_newer_versions_database_is_a_sentence(rooms: Rooms) -> None:
+    (current,) = await versions(rooms, "SELECT version_num FROM alembic_version")
+    await versions(rooms, "UPDATE alembic_version SET version_num = 'ffff' RETURNING version_num")
+    assert not await rooms.database.is_current()
     with pytest.raises(StoreUnavailable, match="another version"):
-        await database.migrate()
-    await database.close()
+        await rooms.database.migrate()
+    await versions(rooms, f"UPDATE alembic_version SET version_num = '{current}' RETURNING version_num")
+
+
+async def versions(rooms: Rooms, statement: str) -> list[str]:
+    async with rooms.database.writing() as connection:
+        return list((await connection.execute(text(statement))).scalars())
 
 
 @pytest.mark.parametrize(
@@ -162,7 +179,7 @@ async def test_a_newer_versions_database_is_a_sentence(database_path: Path) -> N
     [
         "nonsense",
         "nosuch://x/y",
-        "postgresql://bot:swordfish@host:abc/x",
+        "postgresql+psycopg://bot:swordfish@host:abc/x",
         "sqlite:///there.sqlite",
         "mysql://bot:swordfish@host/x",
     ],
@@ -173,12 +190,117 @@ def test_a_url_that_cant_be_used_is_a_sentence_without_its_password(url: str) ->
     assert "swordfish" not in str(refused.value)
 
 
+@BOTH
 async def test_an_exception_undoes_the_transaction(rooms: Rooms) -> None:
     with pytest.raises(ZeroDivisionError):
         async with rooms.database.writing() as connection:
+            columns = "team_id, channel_id, problem, since"
             await connection.execute(
-                text("INSERT INTO channels (team_id, channel_id, problem, since) VALUES ('T','C','p','2026')")
+                text(f"INSERT INTO channels ({columns}) VALUES ('T', 'C', 'p', '2026-01-01')")
             )
             raise ZeroDivisionError
     async with rooms.database.reading() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM channels"))).scalar() == 0
+
+
+# PostgreSQL
+
+
+async def test_many_processes_migrate_at_once(postgres: Databases) -> None:
+    url = driven(postgres.fresh())
+    databases = [Database(url) for _ in range(3)]
+    await asyncio.gather(*(database.migrate() for database in databases))
+    assert await databases[0].is_current()
+    for database in databases:
+        await database.close()
+
+
+async def test_migrations_go_back_and_forth_on_postgresql(postgres: Databases) -> None:
+    database = Database(driven(postgres.fresh()))
+    await database.migrate()
+    await database._migration(lambda config: command.downgrade(config, "base"))
+    await database.migrate()
+    await database.check_migrations()
+    await database.close()
+
+
+def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(BadDatabaseUrl, match=r"psycopg isn't installed; install gwevent-bot\[postgres\]"):
+        Database("postgresql+psycopg://bot:swordfish@host/x")
+
+
+@pytest.mark.backends("postgresql")
+async def test_a_server_that_ends_the_connection_is_unavailable_and_then_it_is_not(rooms: Rooms) -> None:
+    with pytest.raises(StoreUnavailable):
+        async with rooms.database.writing() as connection:
+            await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    await take(rooms, made())
+
+
+async def test_no_server_is_unavailable(tmp_path: Path) -> None:
+    database = Database(f"postgresql+psycopg://bot:swordfish@/x?host={tmp_path}")
+    with pytest.raises(StoreUnavailable) as refused:
+        await database.migrate()
+    assert "swordfish" not in str(refused.value)
+    await database.close()
+
+
+@pytest.mark.backends("postgresql")
+async def test_a_reader_sees_one_state_and_writers_come_one_by_one(rooms: Rooms, database_url: str) -> None:
+    other = Rooms(Database(database_url))
+    async with rooms.database.reading() as connection:
+        count = text("SELECT count(*) FROM notices")
+        assert (await connection.execute(count)).scalar() == 0
+        await take(other, made())
+        assert (await connection.execute(count)).scalar() == 0
+    async with rooms.database.writing():
+        second = asyncio.create_task(take(other, made(minutes=5)))
+        done, _ = await asyncio.wait([second], timeout=0.2)
+        assert not done, "it waits"
+    await second
+    await other.database.close()
+
+
+async def test_a_process_that_stands_still_doesnt_hold_up_the_others(
+    postgres: Databases, migrated_postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = "-c idle_in_transaction_session_timeout=100"
+    monkeypatch.setitem(rooms_database._POSTGRESQL, "options", options)
+    url = driven(postgres.emptied(migrated_postgres))
+    frozen, other = Database(url), Rooms(Database(url))
+    with pytest.raises(StoreUnavailable):
+        async with frozen.writing():
+            await take(other, made())
+    assert await other.store.ids() == [made().superevent_id]
+    for database in (frozen, other.database):
+        await database.close()
+
+
+@pytest.mark.backends("postgresql")
+async def test_writing_wakes_other_processes_and_a_lost_connection_is_made_again(
+    rooms: Rooms, database_url: str
+) -> None:
+    other = Database(database_url)
+    woken: asyncio.Queue[None] = asyncio.Queue()
+    listening = asyncio.create_task(listen(other, lambda: woken.put_nowait(None)))
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await woken.get()
+            await take(rooms, made())
+            await woken.get()
+            async with rooms.database.aside() as connection:
+                ended = await connection.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+                    )
+                )
+                assert ended.rowcount == 1
+            await woken.get()
+            await take(rooms, made(minutes=5))
+            await woken.get()
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await other.close()

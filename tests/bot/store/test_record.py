@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -23,6 +22,8 @@ from formatters.superevent import Superevent
 from tests.bot.house import MAX_AGE, MOCK, NOW, REAL, made, planner, record, subscribe, take
 
 PLAN = planner()
+
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
 async def everything(rooms: Rooms) -> dict[str, list[tuple[object, ...]]]:
@@ -134,9 +135,9 @@ async def test_a_late_preliminary_after_the_retraction_opens_nothing(rooms: Room
     assert await roots(rooms) == []
 
 
-async def test_two_at_once_open_one_root(rooms: Rooms, database_path: Path) -> None:
+async def test_two_at_once_open_one_root(rooms: Rooms, database_url: str) -> None:
     await subscribe(rooms, "CBC", "C1", "C2")
-    other = Rooms(Database(f"sqlite+aiosqlite:///{database_path}"))
+    other = Rooms(Database(database_url))
     story = [made(minutes=minute) for minute in range(6)]
     recorded = await asyncio.gather(
         *(
@@ -152,9 +153,9 @@ async def test_two_at_once_open_one_root(rooms: Rooms, database_path: Path) -> N
     await other.database.close()
 
 
-async def test_the_same_notice_twice_at_once_is_stored_once(rooms: Rooms, database_path: Path) -> None:
+async def test_the_same_notice_twice_at_once_is_stored_once(rooms: Rooms, database_url: str) -> None:
     await subscribe(rooms, "CBC", "C1")
-    other = Rooms(Database(f"sqlite+aiosqlite:///{database_path}"))
+    other = Rooms(Database(database_url))
     recorded = await asyncio.gather(
         *(one.store.record(made(), b"bytes", "test:1", NOW, PLAN) for one in (rooms, other) * 3)
     )

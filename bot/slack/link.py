@@ -1,0 +1,148 @@
+"""Socket Mode's connection, watched from outside.
+
+slack_sdk opens a closed connection anew by itself, and mostly finds a dead one by its pings. But its word
+that it is connected can be wrong (hermes-agent issue 52923), and the task that
+should notice can be gone; so the pings' own traces are watched here, and the whole handler is built anew
+where they end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_sdk.errors import SlackClientError
+
+LOOK_EVERY_S = 5.0
+STALE_AFTER_S = 45.0
+"""A ping goes out every 10 s; slack_sdk itself waits for 40 s."""
+REBUILD_AFTER_S = 60.0
+"""How long slack_sdk may try by itself before the handler is built anew; again and again after this."""
+CLOSE_S = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """How the connection is doing."""
+
+    connected: bool
+    detail: str
+    """Why it isn't; empty where it is."""
+
+
+class SocketLink:
+    """One Socket Mode connection for as long as the bot runs."""
+
+    def __init__(
+        self,
+        make: Callable[[], AsyncSocketModeHandler],
+        *,
+        look_every_s: float = LOOK_EVERY_S,
+        stale_after_s: float = STALE_AFTER_S,
+        rebuild_after_s: float = REBUILD_AFTER_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`make` builds a handler that isn't connected yet."""
+        self._make = make
+        self._look_every_s = look_every_s
+        self._stale_after_s = stale_after_s
+        self._rebuild_after_s = rebuild_after_s
+        self._monotonic = monotonic
+        self._handler: AsyncSocketModeHandler | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._pong: tuple[float | None, float] = (None, 0.0)
+        """slack_sdk's trace of the newest pong, and when we saw it change."""
+        self.state = LinkState(False, "not connected yet")
+        self.rebuilt = 0
+        """How often the handler was built anew."""
+
+    async def run(self, connected: Callable[[], None]) -> None:
+        """Connect, call `connected` once that is done, and keep it so, for ever."""
+        out_since: float | None = None
+        told = False
+        self._build()
+        while True:
+            await self._wait()
+            now = self._monotonic()
+            self.state = await self._look(now)
+            if self.state.connected:
+                if out_since is not None:
+                    log.info("socket_mode_connected_again", out_s=round(now - out_since, 1))
+                out_since = None
+                if not told:
+                    told = True
+                    connected()
+                continue
+            if out_since is None:
+                out_since = built_at = now
+                log.warning("socket_mode_out", reason=self.state.detail)
+            if now - built_at > self._rebuild_after_s:
+                log.warning("socket_mode_rebuilt", reason=self.state.detail, out_s=round(now - out_since, 1))
+                built_at = now
+                self.rebuilt += 1
+                await self._close()
+                self._build()
+
+    async def close(self) -> None:
+        """Close the connection, and say so to Slack if it listens."""
+        await self._close()
+
+    def _build(self) -> None:
+        self._handler = self._make()
+        self._pong = (None, self._monotonic())
+        self._opening = asyncio.create_task(_open(self._handler))
+
+    async def _wait(self) -> None:
+        """Until the next look; at once when a connection that was being opened stands."""
+        if self._opening is None:
+            await asyncio.sleep(self._look_every_s)
+            return
+        await asyncio.wait([self._opening], timeout=self._look_every_s)
+        if self._opening.done():
+            opened, self._opening = self._opening, None
+            opened.result()
+
+    async def _look(self, now: float) -> LinkState:
+        assert self._handler is not None
+        client = self._handler.client
+        if client.last_ping_pong_time != self._pong[0]:
+            self._pong = (client.last_ping_pong_time, now)
+        if self._opening is not None:
+            return LinkState(False, "Slack doesn't take the connection")
+        if not await client.is_connected():
+            return LinkState(False, "the connection is closed")
+        if now - self._pong[1] > self._stale_after_s:
+            return LinkState(False, "pings aren't answered")
+        return LinkState(True, "")
+
+    async def _close(self) -> None:
+        handler, self._handler = self._handler, None
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+            self._opening = None
+        if handler is None:
+            return
+        client = handler.client
+        tasks = [client.message_processor, client.current_session_monitor, client.message_receiver]
+        with suppress(TimeoutError, aiohttp.ClientError, SlackClientError, OSError):
+            async with asyncio.timeout(CLOSE_S):
+                await handler.close_async()  # type: ignore[no-untyped-call]
+        # Where Slack hangs, the time-out left these open.
+        for task in tasks:
+            if task is not None:
+                task.cancel()
+        await client.aiohttp_client_session.close()
+
+
+async def _open(handler: AsyncSocketModeHandler) -> None:
+    """Connect; slack_sdk itself tries every 10 s until it is done."""
+    await handler.connect_async()  # type: ignore[no-untyped-call]

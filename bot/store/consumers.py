@@ -1,0 +1,52 @@
+"""How the sources of all processes are doing, for whoever is asked for the status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, insert, select, update
+
+from bot.sources import SourceStatus
+from bot.store import schema
+from bot.store.database import Database
+
+SILENT = timedelta(seconds=30)
+"""A consumer that hasn't said anything for so long isn't there any more."""
+FORGOTTEN = timedelta(days=1)
+
+_c = schema.consumers
+
+
+class Consumers:
+    """What each consumer says of itself."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def tell(self, name: str, sources: Sequence[SourceStatus]) -> None:
+        """Write down how a consumer's sources are doing."""
+        now = datetime.now(UTC)
+        told = {"seen_at": now, "sources": json.dumps([asdict(source) for source in sources])}
+        async with self._database.aside() as connection:
+            mine = update(_c).where(_c.c.id == name[:255]).values(told)
+            if not (await connection.execute(mine)).rowcount:
+                await connection.execute(insert(_c).values(id=name[:255], **told))
+            await connection.execute(delete(_c).where(_c.c.seen_at < now - FORGOTTEN))
+
+    async def sources(self) -> list[SourceStatus]:
+        """Those of all consumers; one that fell silent is told as such for a day."""
+        now = datetime.now(UTC)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(select(_c).order_by(_c.c.id))).all()
+        found = []
+        for row in rows:
+            for source in json.loads(row.sources):
+                status = SourceStatus(**source)
+                if now - row.seen_at > SILENT:
+                    said = f"its consumer {row.id} fell silent at {row.seen_at:%Y-%m-%d %H:%M} UTC"
+                    status = SourceStatus(name=status.name, connected=False, detail=said)
+                found.append(status)
+        return found

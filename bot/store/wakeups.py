@@ -1,0 +1,43 @@
+"""Wake-ups between processes: PostgreSQL's LISTEN, on a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from bot.store.database import CHANNEL, Database
+
+LONGEST_WAIT_S = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+async def listen(database: Database, wake: Callable[[], None]) -> None:
+    """Call `wake` after each transaction of another process that may have left something to do, for ever.
+
+    A hint only: whoever waits for it also looks by itself. A lost connection is made again. On SQLite there
+    is nobody else, and this ends at once.
+    """
+    if database.sqlite:
+        return
+    import psycopg
+
+    wait = 0.5
+    while True:
+        try:
+            # Outside the pool: it stays open, and idle, for as long as the process lives.
+            connection = await psycopg.AsyncConnection.connect(
+                **database.connect_arguments(), autocommit=True
+            )
+            async with connection:
+                await connection.execute(f"LISTEN {CHANNEL}")
+                wait = 0.5
+                wake()
+                async for _ in connection.notifies():
+                    wake()
+        except (psycopg.Error, OSError) as error:
+            log.warning("wakeups_interrupted", reason=str(error).strip(), again_in_s=wait)
+        await asyncio.sleep(wait)
+        wait = min(wait * 2, LONGEST_WAIT_S)

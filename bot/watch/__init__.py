@@ -1,0 +1,1 @@
+"""Silence, health, metrics, and who is woken: the bot looks after itself."""

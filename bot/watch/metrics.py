@@ -1,0 +1,149 @@
+"""Figures for Prometheus, of one bot: counted as things happen, or read from the store when asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+from bot.slack.errors import SlackFailure
+from bot.sources import SourceStatus
+from bot.store.ledger import Delivery, Kind, Outcome, Sent, State
+from formatters.notice import STAGES, Notice
+from formatters.trouble import Trouble, What
+
+_NEWS = frozenset({Kind.ROOT, Kind.REPLY, Kind.MENTION})
+_LVK_BUCKETS = (10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1_800.0, 3_600.0, 14_400.0, 86_400.0)
+_WIRE_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
+_POST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
+
+
+class Metrics:
+    """One bot's figures, in a registry of their own: two bots in one process don't mix."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        self._notices = Counter(
+            "gwevent_notices", "New notices stored.", ["category", "alert_type"], registry=registry
+        )
+        self._handled = Counter(
+            "gwevent_payloads", "Payloads, by what became of them.", ["handled"], registry=registry
+        )
+        self._age = Gauge(
+            "gwevent_last_notice_age_seconds",
+            "Since the last payload came; NaN before the first.",
+            registry=registry,
+        )
+        self._connected = Gauge(
+            "gwevent_source_connected", "Whether the broker can be read.", ["source"], registry=registry
+        )
+        self._lag = Gauge(
+            "gwevent_source_lag",
+            "Payloads on the broker that were not read yet.",
+            ["source"],
+            registry=registry,
+        )
+        self._slack = Gauge("gwevent_slack_connected", "Whether Socket Mode is open.", registry=registry)
+        self._store = Gauge("gwevent_store_up", "Whether the database answered.", registry=registry)
+        self._deliveries = Gauge(
+            "gwevent_deliveries", "Rows of the ledger, by state.", ["state"], registry=registry
+        )
+        self._quarantined = Gauge("gwevent_quarantined", "Payloads in quarantine.", registry=registry)
+        self._troubles = Gauge("gwevent_trouble", "Troubles that last.", ["what"], registry=registry)
+        self._outcomes = Counter(
+            "gwevent_delivery_outcomes",
+            "What became of attempts to deliver.",
+            ["kind", "outcome"],
+            registry=registry,
+        )
+        self._calls = Counter(
+            "gwevent_slack_calls", "Calls of Slack's Web API.", ["method", "outcome"], registry=registry
+        )
+        self._event_to_notice = Histogram(
+            "gwevent_event_to_notice_seconds",
+            "From the event to its notice, LVK's part.",
+            buckets=_LVK_BUCKETS,
+            registry=registry,
+        )
+        self._notice_to_received = Histogram(
+            "gwevent_notice_to_received_seconds",
+            "From the notice's time_created to its receipt.",
+            buckets=_WIRE_BUCKETS,
+            registry=registry,
+        )
+        self._received_to_posted = Histogram(
+            "gwevent_received_to_posted_seconds",
+            "From a notice's receipt to each of its posts.",
+            buckets=_POST_BUCKETS,
+            registry=registry,
+        )
+
+    def handled(self, handled: str) -> None:
+        """A payload was handled; `handled` says what became of it."""
+        self._handled.labels(handled).inc()
+
+    def stored(self, notice: Notice) -> None:
+        """A new notice was stored."""
+        # Whatever a notice may call itself, the label takes few values.
+        known = notice.alert_type if notice.alert_type in STAGES else "other"
+        self._notices.labels(notice.category.value, known).inc()
+        if notice.event is not None:
+            self._event_to_notice.observe((notice.time_created - notice.event.time).total_seconds())
+        if notice.received is not None:
+            self._notice_to_received.observe((notice.received - notice.time_created).total_seconds())
+
+    def called(self, method: str, failure: SlackFailure | None) -> None:
+        """Slack answered a call, or didn't."""
+        outcome = "ok" if failure is None else re.sub(r"(?<!^)(?=[A-Z])", "_", type(failure).__name__).lower()
+        self._calls.labels(method, outcome).inc()
+
+    def settled(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
+        """What became of deliveries was written down."""
+        for delivery, outcome in outcomes:
+            self._outcomes.labels(delivery.kind.value, type(outcome).__name__.lower()).inc()
+            if isinstance(outcome, Sent) and delivery.kind in _NEWS:
+                self._received_to_posted.observe((now - delivery.created_at).total_seconds())
+
+    def look(
+        self,
+        sources: Sequence[SourceStatus],
+        slack: bool,
+        last_heard: datetime | None,
+        now: datetime,
+    ) -> None:
+        """Set what is known without the store."""
+        for source in sources:
+            self._connected.labels(source.name).set(source.connected)
+            self._lag.labels(source.name).set(float("nan") if source.lag is None else source.lag)
+        self._slack.set(slack)
+        self._age.set(float("nan") if last_heard is None else (now - last_heard).total_seconds())
+
+    def store(self, states: dict[str, int], quarantined: int, lasting: Sequence[Trouble]) -> None:
+        """Set what the store holds."""
+        self._store.set(1)
+        for state in State:
+            self._deliveries.labels(state.value).set(states.get(state.value, 0))
+        self._quarantined.set(quarantined)
+        wrong = {trouble.what for trouble in lasting}
+        for what in What:
+            self._troubles.labels(what.value).set(what in wrong)
+
+    def no_store(self) -> None:
+        """The store doesn't answer; what it held when it last did stays."""
+        self._store.set(0)
+
+    def text(self) -> bytes:
+        """All of it, as Prometheus reads it."""
+        return generate_latest(self.registry)

@@ -1,0 +1,145 @@
+"""Start to ready, CPU while idle, memory over 2,000 notices. Run it: ./tests/run --bench process.
+
+`gwevent run` as anybody starts it, on the embedded broker and the local Slack, which are in this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.alerts.samples import ms181101ab, to_avro
+from tests.end_to_end.world import BotProcess, World, until, world_in
+
+STARTS = 5
+IDLE_S = 30.0
+NOTICES = 2_000
+FIRST = 200
+CHANNELS = 5
+DRAWN_EVERY = 20
+"""Of so many notices one is of a real event, whose map is drawn."""
+AIMS = {"start": 3.0, "idle": 1.0, "growth": 1.10, "bot": 250.0, "draws": 400.0}
+WITHIN_S = 1_800.0
+
+
+def memory_mb(pid: int) -> float:
+    """Resident memory."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def children(pid: int) -> list[int]:
+    """The processes that draw, and what multiprocessing starts beside them."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found
+
+
+async def starts(world: World) -> list[float]:
+    """Seconds from the command to Slack's connection."""
+    times = []
+    for _ in range(STARTS):
+        before = time.perf_counter()
+        bot = world.start()
+        await bot.ready()
+        times.append(time.perf_counter() - before)
+        await bot.until_logged("connected")
+        assert await bot.terminate() == 0
+    return times
+
+
+async def idle(bot: BotProcess) -> float:
+    """Percent of one core, while nothing comes."""
+    await asyncio.sleep(5)
+    before = cpu_s(bot.pid)
+    await asyncio.sleep(IDLE_S)
+    return 100 * (cpu_s(bot.pid) - before) / IDLE_S
+
+
+class Memory:
+    """What the bot and the process that draws held."""
+
+    def __init__(self, bot: BotProcess) -> None:
+        self.bot = bot
+        self.highest = self.drawing = 0.0
+
+    async def run(self) -> None:
+        while True:
+            self.highest = max(self.highest, memory_mb(self.bot.pid))
+            for child in children(self.bot.pid):
+                try:
+                    self.drawing = max(self.drawing, memory_mb(child))
+                except (FileNotFoundError, ProcessLookupError, IndexError):
+                    continue
+            await asyncio.sleep(0.5)
+
+
+async def notices(world: World, memory: Memory) -> tuple[float, float]:
+    """MB after the first notices, and after all of them."""
+    now = datetime.now(UTC)
+    record = dict(next(r for r in ms181101ab(now) if r["alert_type"] == "PRELIMINARY"))
+    after_first = 0.0
+    for number in range(NOTICES):
+        letters = "".join(chr(97 + number // 26**n % 26) for n in (2, 1, 0))
+        prefix = "" if number % DRAWN_EVERY == 0 else "M"
+        await world.publish(to_avro(record | {"superevent_id": f"{prefix}S{now:%y%m%d}{letters}"}))
+        if (number + 1) % 20 == 0:
+            await until(
+                lambda number=number: world.stored() == number + 1 and world.waiting() < 10 * CHANNELS,  # type: ignore[misc]
+                WITHIN_S,
+            )
+        if number + 1 == FIRST:
+            await until(lambda: not world.waiting(), WITHIN_S)
+            after_first = memory_mb(memory.bot.pid)
+    await until(lambda: not world.waiting(), WITHIN_S)
+    return after_first, memory_mb(memory.bot.pid)
+
+
+async def measure(folder: Path) -> None:
+    async with world_in(folder) as world:
+        await world.subscribe(world.sandbox.add_channel("gw-0"), "all mock")
+        for number in range(1, CHANNELS):
+            await world.subscribe(world.sandbox.add_channel(f"gw-{number}"), "all mock")
+        taken = await starts(world)
+        print(f"{'start to ready, s':<40}{statistics.median(taken):9.2f}   aim ≤ {AIMS['start']:.0f}")
+        bot = world.start()
+        await bot.ready()
+        print(f"{'CPU while idle, % of a core':<40}{await idle(bot):9.2f}   aim ≤ {AIMS['idle']:.0f}")
+        memory = Memory(bot)
+        watching = asyncio.create_task(memory.run())
+        first, last = await notices(world, memory)
+        watching.cancel()
+        print(f"{f'memory after {FIRST} notices, MB':<40}{first:9.0f}")
+        print(
+            f"{f'after {NOTICES:,}':<40}{last:9.0f}   {last / first:.2f} of that, aim ≤ {AIMS['growth']:.2f}"
+        )
+        print(f"{'the most the bot ever held':<40}{memory.highest:9.0f}   aim ≤ {AIMS['bot']:.0f}")
+        print(f"{'the most the drawing process held':<40}{memory.drawing:9.0f}   aim ≤ {AIMS['draws']:.0f}")
+        assert await bot.terminate() == 0
+
+
+def main() -> None:
+    """Print the table."""
+    with tempfile.TemporaryDirectory(prefix="gwevent-benchmark-") as folder:
+        asyncio.run(measure(Path(folder)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The embedded broker in a process of its own, which takes orders on its standard input.
+
+An order is a line: `down`, `up`, `create TOPIC`, `advertise HOST PORT`; it is answered by a line when done.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import Consumer, TopicPartition
+
+from bot.sandbox.broker import EmbeddedBroker
+
+
+class SteeredBroker:
+    """A broker's process from `with` to its end; it outlives the death of those who use it."""
+
+    def __init__(self, topics: Sequence[str]) -> None:
+        self._topics = tuple(topics)
+        self._process: subprocess.Popen[str] | None = None
+        self.address = ""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.address = self._read()
+        for topic in self._topics:
+            self.tell("create", topic)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.communicate()
+
+    def url(self, topic: str) -> str:
+        """Return the topic as hop names it: kafka://127.0.0.1:PORT/topic."""
+        return f"kafka://{self.address}/{topic}"
+
+    def tell(self, *order: str) -> None:
+        """Give an order and wait until it is done."""
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(" ".join(order) + "\n")
+        self._process.stdin.flush()
+        self._read()
+
+    def freeze(self) -> None:
+        """Stop answering without closing a connection, as a hanging broker does."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on after `freeze`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def committed(self, group: str, topic: str) -> int:
+        """How many payloads of a topic a group has acknowledged, counted from the first; 0 for none."""
+        with _consumer(self.address, group) as consumer:
+            (place,) = consumer.committed([TopicPartition(topic, 0)], timeout=20)
+            return max(0, int(place.offset))
+
+    def commit(self, group: str, topic: str, offset: int) -> None:
+        """Have the group start elsewhere the next time."""
+        with _consumer(self.address, group) as consumer:
+            consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
+
+    def _read(self) -> str:
+        assert self._process is not None and self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if not line:
+            raise RuntimeError("The broker's process ended.")
+        return line
+
+
+class _consumer:  # noqa: N801  a context manager used like a function
+    def __init__(self, address: str, group: str) -> None:
+        self._consumer = Consumer({"bootstrap.servers": address, "group.id": group, "log_level": 2})
+
+    def __enter__(self) -> Consumer:
+        return self._consumer
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    with EmbeddedBroker() as broker:
+        print(broker.address, flush=True)
+        for line in sys.stdin:
+            match line.split():
+                case ["down"]:
+                    broker.set_down()
+                case ["up"]:
+                    broker.set_up()
+                case ["create", topic]:
+                    broker.create_topic(topic)
+                case ["advertise", host, port]:
+                    broker.advertise(host, int(port))
+                case order:
+                    raise ValueError(f"There is no order {order}.")
+            print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""The broker away, hanging, forgetful, strict, or late."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+
+from tests.bot.sources.gate import Gate, listen, make_certificate
+from tests.chaos.life import STICK
+from tests.chaos.world import Chaos
+from tests.end_to_end.world import GROUP, TOPIC
+
+AWAY_S = 6.0
+FROZEN_S = 35.0
+"""Longer than the client waits for an answer."""
+NOWHERE = 1_000_000
+"""An offset far beyond the broker's last."""
+
+
+async def begin(chaos: Chaos) -> None:
+    """A bot at work that has read already."""
+    chaos.grant_history()
+    await chaos.open_channels(2)
+    chaos.start()
+    await chaos.ready()
+    await chaos.publish(3)
+    await chaos.settled()
+
+
+async def down_at_start(chaos: Chaos) -> None:
+    """The broker is down when the bot starts."""
+    chaos.grant_history()
+    await chaos.open_channels(2)
+    await chaos.publish(3)
+    chaos.broker.tell("down")
+    chaos.start()
+    await chaos.logged("reconnecting")
+    await chaos.answers("status", says="NOT CONNECTED")
+    chaos.broker.tell("up")
+    await chaos.publish(3)
+    await chaos.settled()
+
+
+async def down_in_between(chaos: Chaos) -> None:
+    """The broker is down for a while; Slack is answered meanwhile."""
+    await begin(chaos)
+    chaos.broker.tell("down")
+    await chaos.answers("status", says="NOT CONNECTED")
+    await asyncio.sleep(AWAY_S)
+    chaos.broker.tell("up")
+    await chaos.publish(5)
+    await chaos.settled()
+
+
+async def frozen(chaos: Chaos) -> None:
+    """The broker hangs (SIGSTOP) for longer than the client waits."""
+    await begin(chaos)
+    chaos.broker.freeze()
+    await asyncio.sleep(FROZEN_S)
+    await chaos.answers()
+    chaos.broker.thaw()
+    await chaos.publish(5)
+    await chaos.settled()
+
+
+async def restarted(chaos: Chaos) -> None:
+    """The broker is restarted with its log kept, again and again."""
+    await begin(chaos)
+    for _ in range(5):
+        await chaos.publish(2)
+        chaos.broker.tell("down")
+        chaos.broker.tell("up")
+        await chaos.publish(2)
+    await chaos.settled()
+
+
+async def offset_lost(chaos: Chaos) -> None:
+    """The group's offset is lost: out of range, then gone altogether. All is read again, and is known."""
+    await begin(chaos)
+    assert await chaos.bot.terminate() == 0
+    await asyncio.to_thread(chaos.broker.commit, GROUP, TOPIC, NOWHERE)
+    await chaos.publish(2)
+    chaos.start()
+    await chaos.logged("notice_repeated", times=3)
+    await chaos.settled()
+    await chaos.publish(2)
+    await chaos.settled()
+    await chaos.kill()
+    chaos.start(GWEVENT_KAFKA_GROUP=f"{GROUP}-new")
+    await chaos.logged("notice_repeated", times=7)
+    await chaos.publish(2)
+    await chaos.settled()
+
+
+async def doubled(chaos: Chaos) -> None:
+    """The broker has each message three times."""
+    await begin(chaos)
+    told = chaos.story.told
+    await chaos.publish(10, times=3)
+    await chaos.settled()
+    await chaos.until(
+        lambda: len(chaos.bot.logged("notice_repeated")) >= 2 * (chaos.story.told - told), "all are read"
+    )
+
+
+async def wrong_credentials(chaos: Chaos) -> None:
+    """The broker refuses the credential (SCRAM over TLS), and takes it later; then it was changed."""
+    openssl = shutil.which("openssl")
+    assert openssl is not None, "this case needs openssl"
+    chaos.grant_history()
+    await chaos.open_channels(2)
+    await chaos.publish(4)
+    certificate = make_certificate(openssl, chaos.world.folder)
+    host, port = chaos.broker.address.split(":")
+    gate = Gate((host, int(port)), certificate, "not yet")
+    _write_credential(chaos.world.folder, "right", certificate[0])
+    with listen(gate.serve) as address:
+        chaos.broker.tell("advertise", *address.split(":"))
+        through = {"GWEVENT_KAFKA_AUTH": "hop", "GWEVENT_KAFKA_URL": f"kafka://{address}/{TOPIC}"}
+        chaos.start(**through)
+        await chaos.logged("reconnecting", times=2)
+        await chaos.answers("status", says="NOT CONNECTED")
+        gate.accept("right")
+        await chaos.settled()
+        assert await chaos.bot.terminate() == 0
+        # A person mends it: the file has the wrong password, then the right one.
+        _write_credential(chaos.world.folder, "wrong", certificate[0])
+        chaos.start(**through)
+        await chaos.logged("reconnecting")
+        assert await chaos.bot.terminate() == 0
+        chaos.broker.tell("advertise", host, port)
+        await chaos.publish(3)
+        chaos.broker.tell("advertise", *address.split(":"))
+        _write_credential(chaos.world.folder, "right", certificate[0])
+        chaos.start(**through)
+        await chaos.settled()
+        assert await chaos.bot.terminate() == 0
+        chaos.broker.tell("advertise", host, port)
+
+
+async def topic_later(chaos: Chaos) -> None:
+    """The topic doesn't exist when the bot starts."""
+    chaos.grant_history()
+    await chaos.open_channels(2)
+    later = "igwn.later"
+    chaos.start(GWEVENT_KAFKA_URL=chaos.broker.url(later))
+    await chaos.logged("reconnecting", times=2)
+    assert any("doesn't exist" in line["reason"] for line in chaos.bot.logged("reconnecting"))
+    chaos.broker.tell("create", later)
+    await chaos.publish(4, topic=later)
+    await chaos.settled()
+
+
+async def reader_stuck(chaos: Chaos) -> None:
+    """The reader falls silent without an error (librdkafka#5153); the watchdog opens it anew."""
+    await begin(chaos)
+    os.kill(chaos.bot.pid, STICK)
+    await chaos.publish(5)
+    await chaos.logged("reader_stuck")
+    await chaos.settled()
+
+
+def _write_credential(home: Path, password: str, certificate: Path) -> None:
+    file = home / ".config" / "hop" / "auth.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(
+        f'[[auth]]\nusername = "jane"\npassword = "{password}"\nssl_ca_location = "{certificate}"\n'
+    )
+    file.chmod(0o600)

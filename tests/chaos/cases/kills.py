@@ -1,0 +1,82 @@
+"""`kill -9` at random moments, between any two steps, between Slack's work and the bot's learning of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+from tests.chaos.world import WITHIN, Chaos
+from tests.end_to_end.crashing import STEPS
+from tests.end_to_end.world import BotProcess, until
+
+LIFE_S = 4.0
+"""How long a bot lives whose moment doesn't come."""
+REAL_DOOR = 20
+"""Each so-many-th life is `python -m bot run` as a service manager starts it."""
+
+
+async def kills(chaos: Chaos, *, lives: int = 200, notices: int = 500, channels: int = 20) -> None:
+    """Without the history scope: what Slack posted at the moment of a kill may come twice."""
+    await chaos.open_channels(channels)
+    for number, count in enumerate(shares(notices, lives, chaos.chance), start=1):
+        publishing = asyncio.create_task(chaos.publish(count))
+        try:
+            await one_life(chaos, number)
+        finally:
+            await publishing
+    chaos.start()
+    await chaos.ready()
+    await chaos.settled()
+    status = await chaos.bot.terminate()
+    assert status == 0, f"The last bot ended with {status}, see {chaos.bot.path}"
+
+
+async def kills_with_history(
+    chaos: Chaos, *, lives: int = 200, notices: int = 500, channels: int = 20
+) -> None:
+    """With the history scope nothing comes twice."""
+    chaos.grant_history()
+    await kills(chaos, lives=lives, notices=notices, channels=channels)
+
+
+def shares(total: int, parts: int, chance: random.Random) -> Sequence[int]:
+    """How many notices come in each life: together `total`, some lives without any."""
+    counts = [0] * parts
+    for _ in range(total):
+        counts[chance.randrange(parts)] += 1
+    return counts
+
+
+async def one_life(chaos: Chaos, number: int) -> None:
+    """From a start to a violent end."""
+    chance = chaos.chance
+    if number % REAL_DOOR == 0:
+        bot = chaos.world.start()
+        await chaos.logged("source_starts")
+        await asyncio.sleep(chance.uniform(0.0, 1.5))
+        await chaos.kill(bot)
+        return
+    way = chance.choices(("start", "moment", "post", "step"), (1, 4, 4, 2))[0]
+    if way == "step":
+        step = f"{chance.choice(list(STEPS))}:{chance.choice(('before', 'after'))}:{chance.randint(1, 12)}"
+        bot = chaos.start(step)
+        await _ended(bot, LIFE_S)
+    else:
+        bot = chaos.start()
+        if way == "post":
+            chaos.kill_at_post(bot, chance.randint(1, 40))
+            await _ended(bot, LIFE_S)
+        elif way == "start":
+            await asyncio.sleep(chance.uniform(0.0, 0.4))
+        else:
+            await until(lambda: bot.logged("source_starts") or bot.ended, WITHIN, what="it starts")
+            await asyncio.sleep(chance.uniform(0.0, 1.5))
+    await chaos.kill(bot)
+
+
+async def _ended(bot: BotProcess, within: float) -> None:
+    """Wait for an end that comes by itself, or not."""
+    deadline = asyncio.get_running_loop().time() + within
+    while not bot.ended and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.01)

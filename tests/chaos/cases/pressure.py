@@ -1,0 +1,83 @@
+"""Clocks that jump, a full queue, and a thousand notices at once."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.chaos.cases.database import WAITS, held
+from tests.chaos.cases.slack import POST
+from tests.chaos.world import WITHIN, Chaos
+from tests.end_to_end.world import until
+
+HOUR = 3600
+
+
+async def begin(chaos: Chaos) -> None:
+    """A bot at work."""
+    chaos.grant_history()
+    await chaos.open_channels(3)
+    chaos.start()
+    await chaos.ready()
+    await chaos.publish(3)
+    await chaos.settled()
+
+
+async def clock_forward(chaos: Chaos) -> None:
+    """The clock jumps an hour ahead, and the bot dies at a post: it still finds what it posted."""
+    await _jump(chaos, HOUR)
+
+
+async def clock_back(chaos: Chaos) -> None:
+    """The clock jumps an hour back, and the bot dies at a post."""
+    await _jump(chaos, -HOUR)
+
+
+async def clock_mended(chaos: Chaos) -> None:
+    """A clock an hour ahead is set right while deliveries wait: they don't wait for an hour."""
+    await begin(chaos)
+    chaos.set_clock(HOUR)
+    chaos.sandbox.fail(POST, status=503, times=None)
+    await chaos.publish(6)
+    await chaos.stored()
+    await chaos.logged("delivery_failed", times=3)
+    chaos.set_clock(0)
+    chaos.sandbox.faults.clear()
+    await chaos.publish(3)
+    await chaos.settled()
+
+
+async def full_queue(chaos: Chaos) -> None:
+    """More waits on the broker than the bot takes ahead, for longer than the watchdog's patience."""
+    await begin(chaos)
+    with held(chaos.world.database):
+        await chaos.publish(200)
+        await chaos.logged(WAITS)
+        await asyncio.sleep(2 * chaos.habits.stuck_after)
+    await chaos.settled()
+    assert not chaos.bot.logged("reader_stuck"), "a reader that waits for the store isn't stuck"
+
+
+async def thousand_at_once(chaos: Chaos, *, notices: int = 1_000) -> None:
+    """1,000 notices are there when the bot starts."""
+    chaos.grant_history()
+    await chaos.open_channels(3)
+    await chaos.publish(notices)
+    chaos.start()
+    await chaos.settled()
+
+
+async def _jump(chaos: Chaos, seconds: int) -> None:
+    await begin(chaos)
+    chaos.set_clock(seconds)
+    await chaos.publish(3)
+    await chaos.settled()
+    for post in (1, 2, 4):
+        chaos.kill_at_post(chaos.bot, post)
+        await chaos.publish(3)
+        await until(lambda: chaos.bot.ended, WITHIN, what="it dies at a post")
+        await chaos.kill()
+        chaos.start()
+        await chaos.settled()
+    chaos.set_clock(0)
+    await chaos.publish(3)
+    await chaos.settled()

@@ -1,0 +1,137 @@
+"""Everything at once, at random: faults one after the other and over each other while notices come."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+from tests.chaos.cases.database import held
+from tests.chaos.cases.slack import EDIT, POST
+from tests.chaos.world import Chaos
+
+Fault = Callable[[Chaos], Awaitable[None]]
+
+
+async def storm(chaos: Chaos, *, rounds: int = 60, notices: int = 200, channels: int = 8) -> None:
+    """A seeded plan of all kinds of faults, with kills among them."""
+    chaos.grant_history()
+    # With it a kick from a public channel is no fault.
+    chaos.sandbox.ungrant("chat:write.public")
+    await chaos.open_channels(channels)
+    chaos.start()
+    for _ in range(rounds):
+        count = chaos.chance.randint(0, 2 * notices // rounds)
+        publishing = asyncio.create_task(chaos.publish(count))
+        try:
+            await chaos.chance.choice(FAULTS)(chaos)
+            if chaos.bot.ended:
+                assert chaos.bot.status() == -signal.SIGKILL, f"It ended by itself, see {chaos.bot.path}"
+                chaos.start()
+            await asyncio.sleep(chaos.chance.uniform(0.0, 0.5))
+        finally:
+            await publishing
+    chaos.sandbox.faults.clear()
+    chaos.set_clock(0)
+    await chaos.settled()
+    # What was out of reach is known to be within it by the next post.
+    await chaos.publish(10)
+    await chaos.settled()
+    assert not chaos.problems()
+
+
+async def kill(chaos: Chaos) -> None:
+    """The bot dies at any moment."""
+    await asyncio.sleep(chaos.chance.uniform(0.0, 1.0))
+    await chaos.kill()
+
+
+async def kill_at_post(chaos: Chaos) -> None:
+    """The bot dies before it hears of a post."""
+    chaos.kill_at_post(chaos.bot, chaos.chance.randint(1, 20))
+    await asyncio.sleep(1.0)
+    await chaos.kill()
+
+
+async def slack_refuses(chaos: Chaos) -> None:
+    """Slack does nothing."""
+    status = chaos.chance.choice((429, 500, 502, 503))
+    chaos.sandbox.fail(chaos.chance.choice((POST, EDIT)), status=status, times=chaos.chance.randint(1, 10))
+
+
+async def slack_cuts(chaos: Chaos) -> None:
+    """The connection is cut."""
+    method = chaos.chance.choice((POST, EDIT))
+    side = chaos.chance.choice(("before", "after"))
+    chaos.sandbox.fail(
+        method, drop="before" if side == "before" else "after", times=chaos.chance.randint(1, 10)
+    )
+
+
+async def sockets_close(chaos: Chaos) -> None:
+    """Socket Mode goes away, and comes back."""
+    chaos.sandbox.refuse_sockets(chaos.chance.uniform(0.0, 2.0))
+    await chaos.sandbox.close_sockets(abort=chaos.chance.random() < 0.5)
+
+
+async def channel_goes(chaos: Chaos) -> None:
+    """A channel of the first half is archived, or the bot kicked, and back."""
+    channel = chaos.chance.choice(chaos.channels[: len(chaos.channels) // 2])
+    chaos.revived.add(channel)
+    archived = chaos.chance.random() < 0.5
+    if archived:
+        chaos.sandbox.archive(channel)
+    else:
+        chaos.sandbox.kick(channel)
+    await asyncio.sleep(chaos.chance.uniform(0.2, 2.0))
+    if archived:
+        chaos.sandbox.unarchive(channel)
+    else:
+        chaos.sandbox.invite(channel)
+
+
+async def token_goes(chaos: Chaos) -> None:
+    """The token is revoked for a moment."""
+    chaos.sandbox.revoke_token()
+    await asyncio.sleep(chaos.chance.uniform(0.1, 1.0))
+    chaos.sandbox.restore_token()
+
+
+async def broker_goes(chaos: Chaos) -> None:
+    """The broker is away for a moment."""
+    chaos.broker.tell("down")
+    await asyncio.sleep(chaos.chance.uniform(0.0, 1.0))
+    chaos.broker.tell("up")
+
+
+async def broker_hangs(chaos: Chaos) -> None:
+    """The broker hangs for a moment."""
+    chaos.broker.freeze()
+    await asyncio.sleep(chaos.chance.uniform(0.1, 2.0))
+    chaos.broker.thaw()
+
+
+async def database_locked(chaos: Chaos) -> None:
+    """Another writer holds the database."""
+    with held(chaos.world.database):
+        await asyncio.sleep(chaos.chance.uniform(0.1, 2.0))
+
+
+async def clock_jumps(chaos: Chaos) -> None:
+    """The clock is wrong by up to an hour, either way, until it jumps again."""
+    chaos.set_clock(chaos.chance.randint(-3600, 3600))
+
+
+FAULTS: tuple[Fault, ...] = (
+    kill,
+    kill_at_post,
+    slack_refuses,
+    slack_cuts,
+    sockets_close,
+    channel_goes,
+    token_goes,
+    broker_goes,
+    broker_hangs,
+    database_locked,
+    clock_jumps,
+)

@@ -1,0 +1,123 @@
+"""Which cases there are, and how one is run and judged."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+
+from bot.sandbox.refusal import RefusedError
+from tests.chaos.cases import broker, database, kills, pressure, slack, storm
+from tests.chaos.judge import Verdict
+from tests.chaos.world import Chaos, chaos_in
+
+BROKEN = (AssertionError, ValueError, RuntimeError, OSError, sqlite3.Error, KafkaException, RefusedError)
+"""What a case may end in; the others are still run."""
+
+Case = Callable[[Chaos], Awaitable[None]]
+
+CASES: Mapping[str, Case] = {
+    "kills": kills.kills,
+    "kills-with-history": kills.kills_with_history,
+    "storm": storm.storm,
+    "slack-rate-limited": slack.rate_limited,
+    "slack-server-errors": slack.server_errors,
+    "slack-timeouts": slack.timeouts,
+    "slack-cut-before": slack.cut_before,
+    "slack-cut-after": slack.cut_after,
+    "slack-cut-after-unseen": slack.cut_after_unseen,
+    "sockets-closed": slack.sockets_closed,
+    "sockets-refused": slack.sockets_refused,
+    "sockets-half-open": slack.sockets_half_open,
+    "channel-archived": slack.channel_archived,
+    "bot-kicked": slack.bot_kicked,
+    "token-revoked": slack.token_revoked,
+    "broker-down-at-start": broker.down_at_start,
+    "broker-down-in-between": broker.down_in_between,
+    "broker-frozen": broker.frozen,
+    "broker-restarted": broker.restarted,
+    "broker-offset-lost": broker.offset_lost,
+    "broker-doubled": broker.doubled,
+    "broker-wrong-credentials": broker.wrong_credentials,
+    "broker-topic-later": broker.topic_later,
+    "reader-stuck": broker.reader_stuck,
+    "database-locked": database.locked,
+    "database-locked-and-killed": database.locked_and_killed,
+    "database-full": database.full,
+    "disk-full": database.disk_full,
+    "database-restarted": database.restarted,
+    "clock-forward": pressure.clock_forward,
+    "clock-back": pressure.clock_back,
+    "clock-mended": pressure.clock_mended,
+    "full-queue": pressure.full_queue,
+    "thousand-at-once": pressure.thousand_at_once,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of a case."""
+
+    name: str
+    seed: int
+    seconds: float
+    kills: int = 0
+    notices: int = 0
+    channels: int = 0
+    verdict: Verdict = field(default_factory=Verdict)
+    broken: str = ""
+    """Why it couldn't be judged, or what else it asserts."""
+
+    @property
+    def good(self) -> bool:
+        """Nothing lost, nothing doubled, nothing broken."""
+        return self.verdict.good and not self.broken
+
+
+async def run_case(name: str, case: Case, folder: Path, seed: int) -> Result:
+    """Run one case in a folder of its own, where its bots' logs stay."""
+    began = time.monotonic()
+    async with chaos_in(folder, seed, name) as chaos:
+        broken = ""
+        verdict = Verdict()
+        try:
+            await case(chaos)
+            verdict = await chaos.verdict()
+        except BROKEN as error:
+            broken = f"{type(error).__name__}: {error}"
+        return Result(
+            name=name,
+            seed=seed,
+            seconds=time.monotonic() - began,
+            kills=chaos.kills,
+            notices=chaos.story.told,
+            channels=len(chaos.channels),
+            verdict=verdict,
+            broken=broken,
+        )
+
+
+def run_plan(names: Sequence[str], folder: Path, seed: int, jobs: int) -> Iterator[Result]:
+    """Run cases, `jobs` at a time, each in a process of its own; yields each when it is done."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool:
+        started = [pool.submit(_run, name, folder / name, seed) for name in names]
+        for done in as_completed(started):
+            yield done.result()
+
+
+def _run(name: str, folder: Path, seed: int) -> Result:
+    folder.mkdir(parents=True)
+    # Kafka's clients tell the terminal of each connection that was broken on purpose.
+    with (folder / "harness.log").open("wb") as log:
+        os.dup2(log.fileno(), sys.stderr.fileno())
+    return asyncio.run(run_case(name, CASES[name], folder, seed))

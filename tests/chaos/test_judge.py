@@ -1,0 +1,88 @@
+"""The judge sees what is missing, stale, and too much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.chaos.judge import Said, judge
+
+EVENT = "MS240101a"
+KINDS = ("PRELIMINARY", "INITIAL", "UPDATE")
+
+
+def root(kind: str = "UPDATE", number: int = 3, delivery: int = 1) -> Said:
+    return Said(f"BBH 98 % · {kind} · {EVENT}", EVENT, number, False, delivery)
+
+
+def reply(number: int, delivery: int | None = None) -> Said:
+    return Said(f"{KINDS[number - 1]} · {EVENT}", EVENT, number, True, delivery or number)
+
+
+WHOLE = [root(), reply(2), reply(3)]
+
+
+def test_a_whole_channel_is_good() -> None:
+    verdict = judge({EVENT: KINDS}, {"C1": WHOLE, "C2": WHOLE})
+    assert verdict.good
+    assert verdict.messages == 6
+
+
+@pytest.mark.parametrize(
+    ("held", "what"),
+    [
+        ([], "no root"),
+        ([root(number=2, kind="INITIAL"), reply(2), reply(3)], "shows notice 2"),
+        ([root(kind="INITIAL"), reply(2), reply(3)], "shows notice 3"),
+        ([root(), reply(3)], "no reply for notice 2"),
+        ([root(), reply(2), Said("INITIAL", EVENT, 3, True, 3)], "doesn't say UPDATE"),
+    ],
+)
+def test_what_is_missing_is_lost(held: Sequence[Said], what: str) -> None:
+    verdict = judge({EVENT: KINDS}, {"C1": WHOLE, "C2": held})
+    assert any(what in sentence for sentence in verdict.lost), verdict.lost
+    assert all("C2" in sentence for sentence in verdict.lost)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [root(), root(delivery=7), reply(2), reply(3, 9), Said("UPDATE", EVENT, 4, True, 9)],
+)
+def test_what_is_too_much_is_doubled(extra: Said) -> None:
+    verdict = judge({EVENT: KINDS}, {"C1": [*WHOLE, extra]})
+    assert not verdict.lost
+    assert len(verdict.doubled) == 1
+
+
+def test_an_event_that_nobody_published() -> None:
+    stray = Said("BBH · UPDATE · MS240101zz", "MS240101zz", 1, False, 9)
+    assert judge({EVENT: KINDS}, {"C1": [*WHOLE, stray]}).doubled
+
+
+def test_a_post_at_the_moment_of_a_kill_is_excused_so_often_and_no_more() -> None:
+    twice = [*WHOLE, reply(2)]
+    verdict = judge({EVENT: KINDS}, {"C1": twice}, excused={2: 1})
+    assert verdict.good and verdict.excused == 1
+    assert not judge({EVENT: KINDS}, {"C1": [*twice, reply(2)]}, excused={2: 1}).good
+    assert not judge({EVENT: KINDS}, {"C1": [*WHOLE, reply(2, 9)]}, excused={2: 1}).good
+
+
+def test_an_orphan_root_may_stay_behind_where_it_is_excused() -> None:
+    held = [root("PRELIMINARY", 1), *WHOLE]
+    assert judge({EVENT: KINDS}, {"C1": held}, excused={1: 1}).good
+    assert not judge({EVENT: KINDS}, {"C1": held}).good
+
+
+def test_a_revived_channel_has_the_state_without_every_reply() -> None:
+    assert judge({EVENT: KINDS}, {"C1": [root()]}, revived={"C1"}).good
+    assert not judge({EVENT: KINDS}, {"C1": []}, revived={"C1"}).good
+    assert not judge({EVENT: KINDS}, {"C1": [root()]}).good
+
+
+def test_what_was_taken_back_before_it_was_said_needs_no_message() -> None:
+    kinds = ("PRELIMINARY", "RETRACTION")
+    assert judge({EVENT: kinds}, {"C1": []}).good
+    assert not judge({EVENT: kinds}, {"C1": [root("PRELIMINARY", 1)]}).good
+    gone = [Said(f"MOCK RETRACTED · {EVENT}", EVENT, 2, False, 1)]
+    assert judge({EVENT: kinds}, {"C1": [*gone, Said("RETRACTED", EVENT, 2, True, 2)]}).good

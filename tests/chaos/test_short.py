@@ -1,0 +1,28 @@
+"""A short seed of the harness: `./tests/run --chaos` has all of it."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.cases import database, kills, storm
+from tests.chaos.plan import Case, run_case
+
+SEED = 1
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [
+        ("kills", functools.partial(kills.kills, lives=4, notices=12, channels=3)),
+        ("kills-with-history", functools.partial(kills.kills_with_history, lives=4, notices=12, channels=3)),
+        ("storm", functools.partial(storm.storm, rounds=8, notices=16, channels=3)),
+        ("database-full", database.full),
+    ],
+)
+async def test_nothing_is_lost(tmp_path: Path, name: str, case: Case) -> None:
+    result = await run_case(name, case, tmp_path, SEED)
+    assert result.good, result

@@ -1,0 +1,248 @@
+"""What a case of the harness has in hand: broker, local Slack, channels, the bot's lives, and the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+
+from bot.app import open_rooms
+from bot.filters import parse
+from bot.sandbox.broker import Publisher
+from bot.sandbox.server import Sandbox
+from bot.sandbox.workspace import Change
+from tests.chaos import life
+from tests.chaos.broker import SteeredBroker
+from tests.chaos.judge import Said, Verdict, judge, read
+from tests.chaos.life import Habits
+from tests.chaos.story import Story
+from tests.end_to_end.world import GROUP, TOPIC, BotProcess, World, until, words_of, world_in
+
+HISTORY = ("channels:history", "groups:history")
+WITHIN = 300.0
+"""A wait that ends a case instead of hanging it; nothing measures it."""
+
+
+@dataclass
+class Chaos:
+    """One case's world."""
+
+    world: World
+    broker: SteeredBroker
+    chance: random.Random
+    story: Story
+    habits: Habits
+    channels: list[str] = field(default_factory=list)
+    revived: set[str] = field(default_factory=set)
+    """Channels that nothing reached for a while."""
+    offsets: dict[int, bytes] = field(default_factory=dict)
+    """What was published, by its place on the broker."""
+    kills: int = 0
+    in_flight: Counter[int] = field(default_factory=Counter)
+    """How often a delivery was with Slack when the bot died, by delivery id."""
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The local Slack."""
+        return self.world.sandbox
+
+    @property
+    def bot(self) -> BotProcess:
+        """The bot that was started last."""
+        return self.world.processes[-1]
+
+    def set_clock(self, wrong_by: int) -> None:
+        """Make the bot's clock wrong by so many seconds, from now on."""
+        write_clock(Path(self.habits.clock), wrong_by)
+
+    def grant_history(self) -> None:
+        """Let the bot look whether what it is in doubt about stands in a channel."""
+        for scope in HISTORY:
+            self.sandbox.grant(scope)
+
+    async def open_channels(self, count: int, *, private: bool = False) -> list[str]:
+        """New channels with a subscription to everything in force."""
+        names = [f"gw-{len(self.channels) + number}" for number in range(count)]
+        new = [self.sandbox.add_channel(name, private=private) for name in names]
+        async with open_rooms(self.world.settings()) as rooms:
+            for channel in new:
+                await rooms.subscriptions.add_confirmed(
+                    self.sandbox.team_id, channel, parse("all mock"), self.sandbox.user, datetime.now(UTC)
+                )
+        self.channels += new
+        return new
+
+    async def publish(self, count: int, *, times: int = 1, topic: str = TOPIC) -> None:
+        """Publish the story's next notices, each `times` times."""
+        bodies = self.story.go_on(count)
+
+        def work() -> None:
+            with Publisher(self.broker.url(topic)) as publisher:
+                for body in bodies:
+                    for _ in range(times):
+                        self.offsets[_publish(publisher, body)] = body
+
+        await asyncio.to_thread(work)
+
+    def start(self, step: str | None = None, **changes: str | None) -> BotProcess:
+        """Start a bot with this case's habits."""
+        return self.world.live(life.run, step, {**self.habits.variable(), **changes})
+
+    async def kill(self, bot: BotProcess | None = None) -> None:
+        """Kill a bot as a power cut does, and write down what it had under way."""
+        bot = bot or self.bot
+        if not bot.ended:
+            os.kill(bot.pid, signal.SIGKILL)
+        await until(lambda: bot.ended, WITHIN, what="the bot is dead")
+        assert bot.status() == -signal.SIGKILL, f"It ended by itself ({bot.status()}), see {bot.path}"
+        self.kills += 1
+        rows = self.world.ledger("select id from deliveries where state = 'sending' and kind != 'edit'")
+        self.in_flight.update(int(row[0]) for row in rows)
+        await self.check_acknowledged()
+
+    def kill_at_post(self, bot: BotProcess, number: int) -> None:
+        """Kill a bot when Slack has done its n-th change of a message, before Slack answers."""
+        left = number
+
+        def heed(change: Change) -> None:
+            nonlocal left
+            if change.type not in ("message", "message_changed"):
+                return
+            left -= 1
+            if left == 0 and not bot.ended:
+                os.kill(bot.pid, signal.SIGKILL)
+            if left <= 0 or bot.ended:
+                # The list is being gone through.
+                asyncio.get_running_loop().call_soon(self._unheed, heed)
+
+        self.sandbox.workspace.listeners.append(heed)
+
+    def _unheed(self, heed: Callable[[Change], None]) -> None:
+        if heed in self.sandbox.workspace.listeners:
+            self.sandbox.workspace.listeners.remove(heed)
+
+    async def check_acknowledged(self) -> None:
+        """Law 3: what is acknowledged is stored."""
+        acknowledged = await asyncio.to_thread(self.broker.committed, GROUP, TOPIC)
+        notices = len({body for offset, body in self.offsets.items() if offset < acknowledged})
+        stored = self.world.stored()
+        assert notices <= stored, f"{notices} notices are acknowledged, {stored} stored"
+
+    async def until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait for something, in vain if the bot ends."""
+
+        def happened() -> object:
+            if found := condition():
+                return found
+            assert not self.bot.ended, f"The bot ended, see {self.bot.path}"
+            return None
+
+        await until(happened, WITHIN, what=f"{what}, see {self.bot.path}")
+
+    async def logged(self, name: str, times: int = 1) -> None:
+        """Wait for a line of the bot's log."""
+        await self.until(lambda: len(self.bot.logged(name)) >= times, f"the log says {name}")
+
+    async def ready(self) -> None:
+        """Wait until the bot reads the broker and is connected to Slack."""
+        await self.logged("connected")
+        await self.logged("socket_mode_connected")
+
+    async def stored(self) -> None:
+        """Wait until all that was published is stored."""
+        await self.until(
+            lambda: self.world.stored() >= self.story.told, f"{self.story.told} notices are stored"
+        )
+
+    async def settled(self) -> None:
+        """Wait until all that was published is stored and delivered."""
+        await self.stored()
+        await self.until(lambda: not self.world.waiting(), "no delivery waits")
+
+    async def answers(self, words: str = "help", says: str = "subscribe") -> None:
+        """Ask in Slack, and wait for the answer."""
+        deadline = time.monotonic() + WITHIN
+        while True:
+            asked = await self.sandbox.command("/gwevent", words, channel=self.channels[0])
+            try:
+                assert says in words_of(await asked.answer(10.0))
+                return
+            except TimeoutError:
+                assert time.monotonic() < deadline, f"no answer in Slack, see {self.bot.path}"
+
+    async def verdict(self) -> Verdict:
+        """What the channels hold, judged; and that nothing was acknowledged but not stored."""
+        await self.check_acknowledged()
+        excused = Counter[int]() if self.has_history else self.in_flight + self._cut()
+        return judge(self.story.events, self.held(), excused=excused, revived=self.revived)
+
+    def _cut(self) -> Counter[int]:
+        """How often Slack did a post and the connection was cut before it said so, by delivery id."""
+        return Counter(
+            int(call.args["metadata"]["event_payload"]["delivery_id"])
+            for call in self.sandbox.calls
+            if call.method == "chat.postMessage" and call.outcome == "dropped after"
+        )
+
+    @property
+    def has_history(self) -> bool:
+        """Whether the bot may read back what it posted."""
+        return set(HISTORY) <= self.sandbox.workspace.scopes
+
+    def held(self) -> dict[str, list[Said]]:
+        """What stands in each channel."""
+        return {channel: self._held(channel) for channel in self.channels}
+
+    def _held(self, channel: str) -> list[Said]:
+        _, found = self.sandbox.find(channel)
+        return [
+            read(message, found.messages[message["ts"]].metadata)
+            for message in self.sandbox.messages(channel)
+        ]
+
+    def problems(self) -> dict[str, str]:
+        """Channels marked as out of reach, with Slack's word for why."""
+        return dict(self.world.ledger("select channel_id, problem from channels"))
+
+
+def write_clock(clock: Path, wrong_by: int) -> None:
+    """Write the file in one step: a bot may be reading it."""
+    new = clock.with_suffix(".new")
+    new.write_text(str(wrong_by))
+    new.replace(clock)
+
+
+def _publish(publisher: Publisher, body: bytes) -> int:
+    """Publish until the broker has it; while it is away that takes several tries, and may double it."""
+    for _ in range(9):
+        with suppress(KafkaException):
+            return publisher.publish(body)
+    return publisher.publish(body)
+
+
+@asynccontextmanager
+async def chaos_in(
+    folder: Path, seed: int, name: str, *, topics: tuple[str, ...] = (TOPIC,)
+) -> AsyncIterator[Chaos]:
+    """A world for one case; everything in it ends with it."""
+    chance = random.Random(f"{name} {seed}")
+    folder.mkdir(parents=True, exist_ok=True)
+    clock = folder / "clock"
+    write_clock(clock, 0)
+    habits = Habits(clock=str(clock), narrow=str(folder / "full"))
+    with SteeredBroker(topics) as broker:
+        try:
+            async with world_in(folder, broker=broker) as world:
+                yield Chaos(world, broker, chance, Story(chance), habits)
+        finally:
+            broker.thaw()

@@ -1,0 +1,85 @@
+"""Two consumers and two servers on one PostgreSQL: kill any of them, and nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.world import PATIENT, BotProcess, World, avro, until, words_of, world_in
+from tests.postgres import Databases
+
+EVENT = "S240101k"
+CHANNELS = 4
+
+
+@pytest.fixture
+async def shared_world(tmp_path: Path, postgres: Databases, migrated_postgres: str) -> AsyncIterator[World]:
+    """The world with a database for many processes."""
+    async with world_in(tmp_path) as made:
+        made.postgres = postgres.fresh(migrated_postgres)
+        yield made
+
+
+def consumer(world: World, number: int) -> BotProcess:
+    nothing_of_slack = {"SLACK_BOT_TOKEN": None, "SLACK_APP_TOKEN": None}
+    return world.fork(command="consume", GWEVENT_KAFKA_GROUP=f"gwevent-host-{number}", **nothing_of_slack)
+
+
+async def status(world: World, channel: str) -> str:
+    asked = await world.sandbox.command("/gwevent", "status", channel=channel)
+    return words_of(await asked.answer(PATIENT))
+
+
+async def test_kill_one_of_each(shared_world: World) -> None:
+    world = shared_world
+    for scope in ("channels:history", "groups:history"):
+        world.sandbox.grant(scope)
+    channels = [world.sandbox.add_channel(f"gw-{number}") for number in range(CHANNELS)]
+    for channel in channels:
+        await world.subscribe(channel, "CBC")
+
+    doomed = world.fork("post:after:2", command="serve")
+    await doomed.ready()
+    await until(lambda: world.ledger("select 1 from leases where worker_id is not null"), what="it works")
+    survivor = world.fork(command="serve")
+    consumers = [consumer(world, number) for number in range(2)]
+    await survivor.ready()
+    for one in consumers:
+        await one.until_logged("source_starts")
+
+    # Both read it, one stores it; the server dies with two of the posts made and none written down.
+    await world.publish(avro(EVENT, "PRELIMINARY"))
+    assert await doomed.end() == -9, doomed.text
+    died = time.monotonic()
+    await world.delivered(1)
+    print(f"takeover: all channels {time.monotonic() - died:.1f} s after the server was killed")
+    for channel in channels:
+        (root,) = world.sandbox.messages(channel)
+        assert EVENT in root["text"]
+    await until(
+        lambda: all(one.logged("notice_stored") or one.logged("notice_repeated") for one in consumers),
+        what="both have read it",
+    )
+
+    # A consumer dies, the other goes on. The first comes back in its own group; its repeats change nothing.
+    await consumers[0].kill()
+    await world.publish(avro(EVENT, "INITIAL", after=60))
+    await world.delivered(2)
+    back = consumer(world, 0)
+    await back.until_logged("notice_repeated")
+    for channel in channels:
+        root, reply = world.sandbox.messages(channel)
+        assert "INITIAL" in words_of(reply) and "INITIAL" in root["blocks"][0]["text"]["text"]
+    stored = [line for one in (*consumers, back) for line in one.logged("notice_stored")]
+    assert len(stored) == 2
+    async with asyncio.timeout(PATIENT):
+        while (said := await status(world, channels[0])).count("hopskotch: connected") < 2:
+            await asyncio.sleep(0.5)
+    assert "No source" not in said
+    for process in (survivor, consumers[1], back):
+        assert await process.terminate() == 0, process.text
+        assert [line for line in process.log if line["level"] in ("error", "critical")] == []
