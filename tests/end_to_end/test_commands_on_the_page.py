@@ -26,7 +26,7 @@ from formatters.picture import DrawnPicture
 from formatters.superevent import Superevent
 from tests.bot.gracedb.fake import FakeGraceDb, with_notices
 from tests.bot.house import record
-from tests.bot.slack.test_listeners import Silent
+from tests.bot.slack.conftest import Silent
 from tests.end_to_end.test_demo import FLAGS, PATIENT_MS, SIZES
 from tests.end_to_end.world import PATIENT
 
@@ -77,7 +77,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
                 "commands_per_minute": 1_000,
             }
         )
-        bot = Bot(settings, Rooms(database), Silent(), utc_now)
+        bot = Bot(settings, Rooms(database), [Silent()], utc_now)
         stop = asyncio.Event()
         running = asyncio.create_task(bot.run(stop))
         try:
@@ -106,6 +106,7 @@ def asked(stage: Stage) -> list[tuple[str, ...]]:
     long = "x" * 10_000
     return [
         ("help", "Events", "latest [filter] [mock]", "help subscribe"),
+        ("help subscribe", "notify @here", "circulars", "pause 3"),
         ("help filters", "distance<300", "never makes it fit"),
         ("status", "silent: connected", "Deliveries waiting: 0"),
         ("latest BNS>0.5 distance<300", f"BNS 97 % · UPDATE · {bns}", "55 ± 9 Mpc", "Fermi GRB 1.74 s after"),
