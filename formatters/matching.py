@@ -46,6 +46,8 @@ class Matching:
 
 def searched(answer: Matching, now: datetime) -> Message:
     """The answer to `search`."""
+    if not answer.among:
+        return _message(replace(answer, words=""), f"No event{_span(answer)} was received", now)
     events = quantities.count(answer.among, "event")
     if answer.words == "all":
         return _message(replace(answer, words=""), f"{events}{_span(answer)}", now)
@@ -55,6 +57,8 @@ def searched(answer: Matching, now: datetime) -> Message:
 
 def tested(answer: Matching, now: datetime) -> Message:
     """The answer to `test`: what would have come, had the channel been subscribed all along."""
+    if not answer.among:
+        return _message(replace(answer, words=""), "No event to test this with was received yet", now)
     events = quantities.count(answer.among, "past event")
     count = quantities.number(answer.count)
     return _message(answer, f"{count} of {events}, as they stand now, would have come with", now)
