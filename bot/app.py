@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 import aiohttp
 import structlog
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.errors import SlackClientError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Asker
 from bot.asking import MapAsker, site_name
@@ -39,10 +36,10 @@ from bot.slack.client import Identity, SlackClient
 from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
 from bot.slack.dialog import Dialogs
 from bot.slack.errors import SlackFailure
+from bot.slack.front import Front
 from bot.slack.gate import Allowance, protect
 from bot.slack.home import Homes
 from bot.slack.illustrations import Illustrations
-from bot.slack.link import LinkState, SocketLink
 from bot.slack.permission import Permission
 from bot.slack.pictures import PictureWorker
 from bot.slack.rendering import Renderer
@@ -56,6 +53,7 @@ from bot.store.circulars import Circulars
 from bot.store.consumers import Consumers
 from bot.store.database import Database, StoreUnavailable
 from bot.store.deliveries import Ledger
+from bot.store.installations import Installations
 from bot.store.ledger import Delivery, Outcome
 from bot.store.lookups import Lookups
 from bot.store.mentions import Mentions
@@ -63,10 +61,12 @@ from bot.store.observers import Observers
 from bot.store.operators import Operators
 from bot.store.past import Past
 from bot.store.pictures import PictureStore
+from bot.store.retention import NOTHING, Keep, Retention
 from bot.store.shares import PURGE, REPAIR, Shares
 from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
+from bot.store.transfer import Transfer
 from bot.store.troubles import Troubles
 from bot.store.undecided import Undecided
 from bot.store.wakeups import listen
@@ -110,6 +110,7 @@ class Rooms:
         self.observers = Observers(database)
         self.pictures = PictureStore(database, self.shares)
         self.mentions = Mentions(database)
+        self.installations = Installations(database)
         self.circulars = Circulars(database)
         self.maps = StoredMaps(self.store)
         self.lookups = Lookups(database)
@@ -122,6 +123,8 @@ class Rooms:
         self.calls = Calls(database)
         self.operators = Operators(database)
         self.consumers = Consumers(database)
+        self.retention = Retention(database)
+        self.transfer = Transfer(database)
 
     def pipeline(
         self,
@@ -276,15 +279,20 @@ def sources_of(settings: Settings) -> list[Source]:
         group = group_id(username_of(auth), settings.kafka_group)
         sources.append(HopskotchSource(settings.kafka_url, group, auth))
     if "gcn" in settings.source_names:
-        secret = settings.gcn_client_secret
-        access = GcnAccess(
-            client_id=settings.gcn_client_id,
-            client_secret=None if secret is None else secret.get_secret_value(),
-            domain=settings.gcn_domain,
-            broker=settings.gcn_broker,
-        )
-        sources.append(GcnSource(access, settings.gcn_topic_names, settings.kafka_group or DEFAULT_GROUP))
+        group = settings.kafka_group or DEFAULT_GROUP
+        sources.append(GcnSource(gcn_access(settings), settings.gcn_topic_names, group))
     return sources
+
+
+def gcn_access(settings: Settings) -> GcnAccess:
+    """Where GCN is, and as whom it is asked."""
+    secret = settings.gcn_client_secret
+    return GcnAccess(
+        client_id=settings.gcn_client_id,
+        client_secret=None if secret is None else secret.get_secret_value(),
+        domain=settings.gcn_domain,
+        broker=settings.gcn_broker,
+    )
 
 
 def consumers_of(
@@ -311,6 +319,10 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
             "after every restart (e.g. gwevent- and the machine's name)."
         )
     consumers = consumers_of(settings, rooms, sources, rooms.pipeline(settings, utc_now))
+    port = settings.listens_on
+    http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port)
+    if http is not None:
+        await _listen(http, settings)
     parts = [asyncio.create_task(work) for one in consumers for work in (one.consume(), one.tell())]
     stopped = asyncio.create_task(stop.wait())
     try:
@@ -322,6 +334,8 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await asyncio.gather(*(one.stop() for one in consumers))
+                if http is not None:
+                    await http.stop()
         for task in (*parts, stopped):
             task.cancel()
         await asyncio.gather(*parts, stopped, return_exceptions=True)
@@ -360,6 +374,25 @@ def webhook_of(settings: Settings) -> Webhook | None:
     )
 
 
+async def _listen(http: HttpServer, settings: Settings) -> None:
+    try:
+        await http.start()
+    except OSError as error:
+        raise SettingsError(
+            f"GWEVENT_HTTP_PORT {settings.listens_on} can't be used: {error.strerror}."
+        ) from error
+
+
+def keep_of(settings: Settings) -> Keep:
+    """How long things are kept; what is young enough to be posted is kept in any case."""
+    payloads = None if settings.payload_days is None else timedelta(days=settings.payload_days)
+    return Keep(
+        payloads=payloads,
+        deliveries=max(timedelta(days=settings.ledger_days), 2 * settings.max_age),
+        quarantine=timedelta(days=settings.quarantine_days),
+    )
+
+
 class Bot:
     """Everything in one process: a source, the pipeline, the deliveries, and the answers in Slack."""
 
@@ -372,7 +405,7 @@ class Bot:
     ) -> None:
         """`sources` is empty where consumers of their own read them. Raises SettingsError without tokens."""
         self._settings = settings
-        self._bot_token, self._app_token = settings.slack_tokens()
+        access = settings.slack_access()
         self._rooms = rooms
         self._sources = sources
         # What other processes' sources said last.
@@ -380,7 +413,6 @@ class Bot:
         self._clock = clock
         self._clients: dict[str, SlackClient] = {}
         self._identity: Identity | None = None
-        self._link: SocketLink | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = asyncio.Event()
         """Set once Slack knows us and the source is being read."""
@@ -391,6 +423,16 @@ class Bot:
             clock,
             public_url=settings.public_url,
             settled=lambda outcomes: self.metrics.settled(outcomes, clock()),
+        )
+        self._front = Front(
+            access,
+            settings,
+            rooms.installations,
+            self._clients,
+            clock,
+            register=self._register,
+            wake=self.worker.wake,
+            called=self.metrics.called,
         )
         self.pictures = PictureWorker(
             rooms.store,
@@ -412,7 +454,7 @@ class Bot:
             rooms.troubles,
             clock,
             sources=self._statuses,
-            link=self._link_state,
+            link=lambda: self._front.state,
             ops=lambda: rooms.operators.known,
             wake=self.worker.wake,
             caller=self._caller,
@@ -421,7 +463,15 @@ class Bot:
         )
         port = settings.listens_on
         self._http = (
-            None if port is None else HttpServer(rooms.pictures, settings.http_host, port, self.watch)
+            None
+            if port is None
+            else HttpServer(
+                rooms.pictures,
+                settings.http_host,
+                port,
+                self.watch,
+                self._front.add_routes,
+            )
         )
         self.pipeline = rooms.pipeline(settings, clock, self._stored, self.metrics.stored)
         self._consumers = consumers_of(settings, rooms, sources, self.pipeline, self._handled)
@@ -458,19 +508,14 @@ class Bot:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, or until one of the parts ends by a fault, which is raised."""
         if self._http is not None:
-            try:
-                await self._http.start()
-            except OSError as error:
-                raise SettingsError(
-                    f"GWEVENT_HTTP_PORT {self._settings.listens_on} can't be used: {error.strerror}."
-                ) from error
+            await _listen(self._http, self._settings)
         async with aiohttp.ClientSession() as session:
             for consumer in self._consumers:
                 self._start(consumer.consume(), "consume")
             self._start(self.worker.run(), "deliver")
             self._start(self.pictures.run(), "draw")
             self._start(self.decisions.run(), "ask_maps")
-            self._start(self._serve_slack(session), "serve_slack")
+            self._start(self._front.run(session, self._known, self.ready.set), "serve_slack")
             self._start(self._purge(), "purge")
             self._start(self._repair_gap(), "repair_gap")
             self._start(self.watch.run(), "watch")
@@ -496,14 +541,12 @@ class Bot:
 
     async def _stop(self) -> None:
         log.info("stopping")
-        parts = [self.worker.stop(), self.pictures.close()]
+        parts = [self.worker.stop(), self.pictures.close(), self._front.close()]
         parts += [consumer.stop() for consumer in self._consumers]
         if self._http is not None:
             parts.append(self._http.stop())
         if self._archive is not None:
             parts.append(self._archive.close())
-        if self._link is not None:
-            parts.append(self._link.close())
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 for result in await asyncio.gather(*parts, return_exceptions=True):
@@ -523,31 +566,18 @@ class Bot:
                 log.warning("status_waits_for_store", reason=str(error))
             await asyncio.sleep(HEAR_S)
 
-    async def _serve_slack(self, session: aiohttp.ClientSession) -> None:
-        """Learn who we are, then answer; deliveries wait meanwhile, notices are stored."""
-        client = SlackClient(
-            self._bot_token, self._settings.slack_api_url, session, called=self.metrics.called
-        )
-        self._identity = await self._until_done(client.identify)
-        log.info("slack_connected", team=self._identity.team_id, bot=self._identity.user_id)
-        self._clients[self._identity.team_id] = client
-        self.worker.wake()
-        await self._tell_where_operators_are(self._identity.team_id)
-        # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
-        app = AsyncApp(client=client.web, logger=logging.getLogger("slack_bolt"))
+    def _register(self, app: AsyncApp) -> None:
         protect(app, self._settings.slack_api_url, Allowance(self._settings.commands_per_minute))
         listeners.register(
             app, self.answers, self._revive, self._observe, self._homes, self._dialogs, self._show
         )
-        asker = AsyncWebClient(
-            token=self._app_token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
-        )
-        self._link = SocketLink(lambda: AsyncSocketModeHandler(app, self._app_token, web_client=asker))
-        await self._link.run(self._connected)
 
-    def _connected(self) -> None:
-        log.info("socket_mode_connected")
-        self.ready.set()
+    async def _known(self, identity: Identity | None) -> None:
+        """Slack said who we are; None: one in each of many workspaces."""
+        self._identity = identity
+        team, channel = self._settings.ops_place
+        team = team or (None if identity is None else identity.team_id)
+        await self._tell_where_operators_are(team, channel)
 
     def _statuses(self) -> list[SourceStatus]:
         return [source.status() for source in self._sources] if self._sources else self._heard
@@ -556,26 +586,10 @@ class Bot:
         self.metrics.handled(handled)
         self.watch.heard()
 
-    def _link_state(self) -> LinkState:
-        return LinkState(False, "not connected yet") if self._link is None else self._link.state
-
-    async def _until_done(self, work: Callable[[], Coroutine[object, object, T]]) -> T:
-        wait = 0.5
+    async def _tell_where_operators_are(self, team_id: str | None, channel: str | None) -> None:
         while True:
             try:
-                return await work()
-            except (SlackFailure, SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
-                reason = (
-                    error.reason if isinstance(error, SlackFailure) else f"{type(error).__name__}: {error}"
-                )
-                log.error("slack_out_of_reach", reason=reason, again_in_s=wait)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, LONGEST_WAIT_S)
-
-    async def _tell_where_operators_are(self, team_id: str) -> None:
-        while True:
-            try:
-                await self._rooms.operators.are_in(team_id, self._settings.ops_channel)
+                await self._rooms.operators.are_in(team_id or "", None if team_id is None else channel)
             except StoreUnavailable as error:
                 log.warning("operators_wait_for_store", reason=str(error))
                 await asyncio.sleep(1.0)
@@ -627,6 +641,7 @@ class Bot:
         while True:
             try:
                 await self._purge_once(self._clock() - timedelta(days=self._settings.mock_payload_days))
+                await self._purge_old()
             except StoreUnavailable as error:
                 log.warning("purge_waits_for_store", reason=str(error))
             await asyncio.sleep(PURGE_EVERY_S)
@@ -649,6 +664,13 @@ class Bot:
                 log.warning("file_not_deleted", file=file_id, reason=failure.reason)
                 continue
             await self._rooms.pictures.forget(picture_id)
+
+    async def _purge_old(self) -> None:
+        if not self._rooms.shares.holds(PURGE):
+            return
+        removed = await self._rooms.retention.purge(keep_of(self._settings), self._clock())
+        if removed != NOTHING:
+            log.info("old_rows_purged", **asdict(removed))
 
     def _wake(self) -> None:
         self.worker.wake()

@@ -19,6 +19,7 @@ import typer
 from bot import __version__
 
 if TYPE_CHECKING:
+    from bot.store.transfer import Taken
     from formatters.superevent import Superevent
 
 app = typer.Typer(
@@ -306,6 +307,40 @@ def doctor(
 
 
 @app.command()
+def new_key() -> None:
+    """Make a key for GWEVENT_SECRET_KEYS."""
+    from bot import vault
+
+    try:
+        typer.echo(vault.new_key())
+    except vault.KeysUnusable as error:
+        _fail(str(error))
+
+
+@app.command()
+def rotate_keys() -> None:
+    """Encrypt the stored tokens of all workspaces anew, with the first of GWEVENT_SECRET_KEYS."""
+    from bot.app import open_rooms
+    from bot.settings import SettingsError
+    from bot.vault import KeysUnusable, Vault
+
+    settings = _settings()
+
+    async def work() -> None:
+        if not settings.keys:
+            raise SettingsError("GWEVENT_SECRET_KEYS isn't set, so there is nothing to encrypt with.")
+        try:
+            vault = Vault([key.get_secret_value() for key in settings.keys])
+            async with open_rooms(settings) as rooms:
+                count = await rooms.installations.renew_tokens(vault.renew)
+        except KeysUnusable as error:
+            raise SettingsError(str(error)) from error
+        typer.echo(f"{count} tokens are encrypted with the first key; the others aren't needed any more.")
+
+    _run(work())
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version's tables."""
     from bot.store.database import Database
@@ -321,6 +356,62 @@ def migrate() -> None:
 
     _run(work())
     typer.echo("The database is at this version.")
+
+
+@app.command()
+def export(
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="Write there instead.")] = None,
+) -> None:
+    """Write what every channel asked for as JSON: subscriptions and sites, for `gwevent import`."""
+    from bot import transfer
+    from bot.app import open_rooms
+
+    settings = _settings()
+
+    async def work() -> str:
+        async with open_rooms(settings) as rooms:
+            return transfer.write(await rooms.transfer.export())
+
+    said = _run(work())
+    if out is None:
+        typer.echo(said, nl=False)
+        return
+    try:
+        out.write_text(said, encoding="utf-8")
+    except OSError as error:
+        _fail(f"{out} can't be written: {error.strerror}.")
+
+
+@app.command("import")
+def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote.")]) -> None:
+    """Put in force what `gwevent export` wrote; nothing is posted, and twice is the same as once."""
+    from bot import transfer
+    from bot.app import open_rooms, utc_now
+    from bot.store.sites import TooManySites
+    from formatters.visibility import SITES_MAX
+
+    try:
+        channels = transfer.read(file.read_text("utf-8"))
+    except OSError as error:
+        _fail(f"{file} can't be read: {error.strerror}.")
+    except UnicodeDecodeError:
+        _fail(f"{file} can't be imported: it isn't text.")
+    except transfer.UnreadableExport as error:
+        _fail(f"{file} can't be imported: {error}.")
+    settings = _settings()
+
+    async def work() -> Taken:
+        async with open_rooms(settings) as rooms:
+            return await rooms.transfer.take(channels, utc_now())
+
+    try:
+        taken = _run(work())
+    except TooManySites:
+        _fail(f"{file} can't be imported: a channel would have more than {SITES_MAX} sites.")
+    typer.echo(
+        f"Channels: {taken.channels}; subscriptions put in force: {taken.subscriptions}, "
+        f"in force already: {taken.known}; sites: {taken.sites}."
+    )
 
 
 @app.command()

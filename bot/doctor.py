@@ -12,14 +12,19 @@ import structlog
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import open_rooms
-from bot.settings import Settings, unknown_names
+from bot.app import gcn_access, open_rooms
+from bot.settings import Settings, SettingsError, unknown_names
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure, Unavailable, Unknown
+from bot.slack.front import EVENTS_PATH
+from bot.slack.oauth import INSTALL_PATH
 from bot.slack.permission import SCOPES as PERMISSION_SCOPES
 from bot.sources.check import check_broker
+from bot.sources.gcn import check_gcn
 from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
+from bot.store.installations import Installations
 from bot.surroundings import look
+from bot.vault import KeysUnusable, Vault
 from formatters.doctor import Finding, Level
 
 NEEDED_SCOPES = frozenset({"commands", "chat:write", "app_mentions:read"})
@@ -45,13 +50,7 @@ async def examine(settings: Settings) -> list[Finding]:
     database, slack, broker = await asyncio.gather(
         _database(settings),
         _slack(settings),
-        asyncio.to_thread(
-            check_broker,
-            settings.kafka_url,
-            settings.kafka_auth,
-            settings.kafka_group,
-            BROKER_TIMEOUT_S,
-        ),
+        asyncio.to_thread(_sources, settings),
     )
     return [*_names(), *around, *database, *slack, *broker]
 
@@ -66,6 +65,18 @@ def _names() -> list[Finding]:
         findings.append(
             Finding(name="Settings", level=Level.WARN, found=f"{name} is no setting.", advice=advice)
         )
+    return findings
+
+
+def _sources(settings: Settings) -> list[Finding]:
+    """The broker of SCiMMA step by step; of GCN whether it answers and has the topics. Blocks."""
+    findings = []
+    if "hopskotch" in settings.source_names:
+        findings += check_broker(
+            settings.kafka_url, settings.kafka_auth, settings.kafka_group, BROKER_TIMEOUT_S
+        )
+    if "gcn" in settings.source_names:
+        findings.append(check_gcn(gcn_access(settings), settings.gcn_topic_names, BROKER_TIMEOUT_S))
     return findings
 
 
@@ -115,11 +126,49 @@ async def _behind(settings: Settings) -> Finding | None:
 
 async def _slack(settings: Settings) -> list[Finding]:
     async with aiohttp.ClientSession() as session:
+        if settings.slack_client_id is not None:
+            return [*await _workspaces(settings), *await _clock(settings, session)]
+        by_request = settings.slack_app_token is None and settings.slack_signing_secret is not None
         return [
             *await _bot_token(settings, session),
-            *await _app_token(settings, session),
+            *([_request_address(settings)] if by_request else await _app_token(settings, session)),
             *await _clock(settings, session),
         ]
+
+
+async def _workspaces(settings: Settings) -> list[Finding]:
+    """Whether the settings of many workspaces go together, and their keys open what is stored."""
+    try:
+        access = settings.slack_access()
+        vault = Vault([key.get_secret_value() for key in access.keys])
+    except (SettingsError, KeysUnusable) as error:
+        return [Finding("Slack workspaces", Level.FAIL, str(error), "deploy/README.md says how to set it.")]
+    findings = [] if access.app_token is not None else [_request_address(settings)]
+    database = Database(settings.database)
+    try:
+        installed = await Installations(database).all() if await database.is_current() else []
+        for one in installed:
+            vault.open(one.token)
+    except StoreUnavailable as error:
+        return [*findings, Finding("Slack workspaces", Level.FAIL, str(error), "See the database above.")]
+    except KeysUnusable as error:
+        todo = "Put the key that is missing behind the others in GWEVENT_SECRET_KEYS."
+        return [*findings, Finding("Slack workspaces", Level.FAIL, str(error), todo)]
+    finally:
+        await database.close()
+    found = f"{len(installed)} have installed it at {settings.public_url}{INSTALL_PATH}; their tokens open."
+    return [*findings, Finding("Slack workspaces", Level.OK, found)]
+
+
+def _request_address(settings: Settings) -> Finding:
+    name = "Slack requests"
+    if settings.public_url is None:
+        return Finding(
+            name, Level.FAIL, "GWEVENT_PUBLIC_URL isn't set.", "Set it to where Slack reaches the bot."
+        )
+    found = f"Slack's request address is {settings.public_url}{EVENTS_PATH}."
+    todo = "Write it into the app's manifest (deploy/slack-manifest-http.yaml); a proxy in front does TLS."
+    return Finding(name, Level.OK, found, todo)
 
 
 async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:

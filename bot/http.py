@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -36,10 +37,21 @@ class HttpServer:
     Nothing is listed, and no token can be guessed.
     """
 
-    def __init__(self, pictures: PictureStore, host: str, port: int, health: Health | None = None) -> None:
-        """Without `health` only `/healthz` says something: that the process is alive."""
+    def __init__(
+        self,
+        pictures: PictureStore,
+        host: str,
+        port: int,
+        health: Health | None = None,
+        slack: Callable[[web.UrlDispatcher], None] = lambda _: None,
+    ) -> None:
+        """Without `health` only `/healthz` says something: that the process is alive.
+
+        `slack` adds the routes that Slack asks for.
+        """
         self._pictures = pictures
         self._health = health
+        self._slack = slack
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
@@ -54,6 +66,7 @@ class HttpServer:
         if self._health is not None:
             application.router.add_get("/readyz", self._ready)
             application.router.add_get("/metrics", self._figures)
+        self._slack(application.router)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:

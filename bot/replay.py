@@ -112,10 +112,12 @@ def _told(payload: Quarantined) -> str:
 async def _token(settings: Settings, rooms: Rooms) -> str | None:
     """The token to deliver with; None where a gwevent that runs on this database delivers.
 
+    Many workspaces have theirs in the store, which only such a one opens: there too it is None.
     Asked for before anything is stored: a notice stored as live is news that somebody must deliver.
     """
     running = not rooms.database.take_instance_lock() or await rooms.shares.another_lives()
-    return None if running else settings.slack_tokens()[0]
+    token = None if running else settings.slack_access().bot_token
+    return None if token is None else token.get_secret_value()
 
 
 async def _deliver(settings: Settings, rooms: Rooms, token: str | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
@@ -32,6 +33,23 @@ class SettingsError(ValueError):
     """A setting that can't be used; its text is one sentence a section, fit to be shown."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How the app reaches Slack, and Slack the app.
+
+    For one workspace there is its bot token; for many there are the app's own id and secret, and the keys
+    that close their tokens. With an app token the app opens the connection (Socket Mode); without one Slack
+    sends requests, signed with the signing secret.
+    """
+
+    bot_token: SecretStr | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    keys: tuple[SecretStr, ...] = ()
+    app_token: SecretStr | None = None
+    signing_secret: SecretStr | None = None
+
+
 class Settings(BaseSettings):
     """Every setting, with its default. `deploy/example.env` lists the same names with their meaning."""
 
@@ -41,6 +59,11 @@ class Settings(BaseSettings):
 
     slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
     slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
+    slack_signing_secret: SecretStr | None = Field(default=None, validation_alias="SLACK_SIGNING_SECRET")
+    slack_client_id: str | None = Field(default=None, validation_alias="SLACK_CLIENT_ID")
+    slack_client_secret: SecretStr | None = Field(default=None, validation_alias="SLACK_CLIENT_SECRET")
+    secret_keys: SecretStr | None = None
+    """Fernet keys with commas between, the newest first: they close the tokens of many workspaces."""
     slack_api_url: str = "https://slack.com/api/"
     database_url: str = Field(default="", repr=False)
     """SQLAlchemy URL, which may hold a password; empty means SQLite in the user's data directory."""
@@ -63,6 +86,12 @@ class Settings(BaseSettings):
     """A notice older than this by `time_created` opens no root message."""
     mock_payload_days: float = Field(default=7, gt=0, le=36_500)
     """Payloads of mocks are purged after this."""
+    payload_days: float | None = Field(default=None, gt=0, le=36_500)
+    """Payloads of all other notices are purged after this; None: never."""
+    ledger_days: float = Field(default=90, ge=2, le=36_500)
+    """Deliveries that are done with are purged after this."""
+    quarantine_days: float = Field(default=90, gt=0, le=36_500)
+    """Payloads that couldn't be handled are purged after this."""
     mock_pictures: bool = False
     """Pictures for mock and test events too."""
     public_url: str | None = None
@@ -93,11 +122,16 @@ class Settings(BaseSettings):
     @field_validator(
         "slack_bot_token",
         "slack_app_token",
+        "slack_signing_secret",
+        "slack_client_id",
+        "slack_client_secret",
+        "secret_keys",
         "kafka_group",
         "gcn_client_id",
         "gcn_client_secret",
         "gcn_broker",
         "ops_channel",
+        "payload_days",
         "public_url",
         "http_port",
         "webhook_url",
@@ -126,7 +160,7 @@ class Settings(BaseSettings):
     @field_validator("ops_channel")
     @classmethod
     def _ops_channel(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[CG][A-Z0-9]{2,}", value):
+        if value is not None and not re.fullmatch(r"(T[A-Z0-9]{2,}/)?[CG][A-Z0-9]{2,}", value):
             raise ValueError("it must be a channel's id, like C0123456789 (a channel's details end with it)")
         return value
 
@@ -141,8 +175,8 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _public_url(cls, value: str | None) -> str | None:
-        if value is not None and (urlsplit(value).scheme != "https" or not urlsplit(value).hostname):
-            raise ValueError("it must be an https address")
+        if value is not None and not _safe(value):
+            raise ValueError("it must be an https address (http only on this machine)")
         return None if value is None else value.rstrip("/")
 
     @field_validator("gracedb_url", mode="before")
@@ -206,6 +240,12 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def ops_place(self) -> tuple[str | None, str | None]:
+        """Workspace, if it is named, and channel that are told of troubles."""
+        team, _, channel = (self.ops_channel or "").rpartition("/")
+        return team or None, channel or None
+
+    @property
     def source_names(self) -> tuple[str, ...]:
         """The brokers to read, each once."""
         return tuple(dict.fromkeys(_listed(self.sources)))
@@ -249,21 +289,69 @@ class Settings(BaseSettings):
         except (OSError, UnicodeDecodeError):
             raise SettingsError(f"{env_file} can't be read as UTF-8 text.") from None
 
-    def slack_tokens(self) -> tuple[str, str]:
-        """Return bot and app token. Raises SettingsError if one is missing."""
-        missing = [
-            name
-            for name, value in (
-                ("SLACK_BOT_TOKEN", self.slack_bot_token),
-                ("SLACK_APP_TOKEN", self.slack_app_token),
-            )
-            if value is None
-        ]
-        if self.slack_bot_token is None or self.slack_app_token is None:
+    def slack_access(self) -> Access:
+        """How the app reaches Slack, and Slack the app. Raises SettingsError, naming what is missing."""
+        if self.slack_client_id is not None:
+            return self._many_workspaces()
+        if self.slack_bot_token is None:
+            missing = ["SLACK_BOT_TOKEN"]
+            if self.slack_app_token is None and self.slack_signing_secret is None:
+                missing.append("SLACK_APP_TOKEN")
+            raise _must_be_set(missing)
+        if self.slack_app_token is not None:
+            return Access(bot_token=self.slack_bot_token, app_token=self.slack_app_token)
+        if self.slack_signing_secret is None:
+            raise _must_be_set(["SLACK_APP_TOKEN"])
+        if self.public_url is None:
             raise SettingsError(
-                f"{' and '.join(missing)} must be set (deploy/README.md says where to find them)."
+                "GWEVENT_PUBLIC_URL must be set where Slack sends requests (SLACK_SIGNING_SECRET without "
+                "SLACK_APP_TOKEN); with SLACK_APP_TOKEN no public address is needed."
             )
-        return self.slack_bot_token.get_secret_value(), self.slack_app_token.get_secret_value()
+        return Access(bot_token=self.slack_bot_token, signing_secret=self.slack_signing_secret)
+
+    def _many_workspaces(self) -> Access:
+        assert self.slack_client_id is not None
+        if self.slack_bot_token is not None:
+            raise SettingsError(
+                "SLACK_BOT_TOKEN is for one workspace and SLACK_CLIENT_ID for many: set one of them."
+            )
+        needed = {
+            "SLACK_CLIENT_SECRET": self.slack_client_secret,
+            "GWEVENT_SECRET_KEYS": self.secret_keys,
+            "GWEVENT_PUBLIC_URL": self.public_url,
+        }
+        if self.slack_app_token is None:
+            needed["SLACK_SIGNING_SECRET"] = self.slack_signing_secret
+        missing = [name for name, value in needed.items() if value is None]
+        if self.ops_channel is not None and self.ops_place[0] is None:
+            raise SettingsError(
+                "GWEVENT_OPS_CHANNEL must name the workspace too where there are many, like "
+                "T0123456789/C0123456789."
+            )
+        if self.slack_client_secret is None or self.secret_keys is None or missing:
+            raise _must_be_set(missing)
+        return Access(
+            client_id=self.slack_client_id,
+            client_secret=self.slack_client_secret,
+            keys=self.keys,
+            app_token=self.slack_app_token,
+            signing_secret=self.slack_signing_secret,
+        )
+
+    @property
+    def keys(self) -> tuple[SecretStr, ...]:
+        """The keys that close tokens, the newest first."""
+        given = "" if self.secret_keys is None else self.secret_keys.get_secret_value()
+        return tuple(SecretStr(key.strip()) for key in given.split(",") if key.strip())
+
+    @property
+    def authorization_url(self) -> str:
+        """Slack's page where a person consents to an installation."""
+        return f"{self.slack_api_url.removesuffix('/').removesuffix('/api')}/oauth/v2/authorize"
+
+
+def _must_be_set(names: list[str]) -> SettingsError:
+    return SettingsError(f"{' and '.join(names)} must be set (deploy/README.md says where to find them).")
 
 
 def secret_names() -> list[str]:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from bot.sandbox.messages import to_api
+from bot.sandbox.outgoing import Outgoing
 from bot.sandbox.refusal import Json
-from bot.sandbox.socket_mode import Sockets
 from bot.sandbox.workspace import Change, Channel, Workspace
 
 RETRIES = (0.5, 60.0, 300.0)
@@ -92,13 +92,13 @@ class Events:
 
     def __init__(
         self,
-        sockets: Sockets,
+        outgoing: Outgoing,
         subscribed: Collection[str],
         start: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self.subscribed = set(subscribed)
         self.retries = RETRIES
-        self._sockets = sockets
+        self._outgoing = outgoing
         self._start = start
 
     def heed(self, workspace: Workspace) -> None:
@@ -111,14 +111,14 @@ class Events:
         workspace.listeners.append(listener)
 
     def emit(self, workspace: Workspace, event: Json) -> None:
-        """Deliver an event, if the app is subscribed to it."""
-        if subscription(event) in self.subscribed:
+        """Deliver an event, if the app is installed there and subscribed to it."""
+        if workspace.bot_token and subscription(event) in self.subscribed:
             self._start(self._deliver(_envelope(workspace, event)))
 
     async def _deliver(self, payload: Json) -> None:
         reason: str | None = None
         for attempt, wait in enumerate((*self.retries, None)):
-            envelope = await self._sockets.deliver("events_api", payload, retry=attempt, reason=reason)
+            envelope = await self._outgoing.deliver("events_api", payload, retry=attempt, reason=reason)
             if envelope.outcome == "acknowledged" or wait is None:
                 return
             reason = "timeout" if envelope.outcome == "operation_timeout" else "connection_failed"

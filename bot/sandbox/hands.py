@@ -10,9 +10,10 @@ from bot.sandbox import views
 from bot.sandbox.app_config import AppConfig, Command
 from bot.sandbox.events import Events
 from bot.sandbox.messages import Message, to_api, to_page
+from bot.sandbox.outgoing import Outgoing
 from bot.sandbox.refusal import Json, RefusedError
 from bot.sandbox.response_urls import ResponseUrl, ResponseUrls
-from bot.sandbox.socket_mode import Envelope, Sockets
+from bot.sandbox.socket_mode import Envelope
 from bot.sandbox.triggers import Triggers
 from bot.sandbox.typed import as_command, as_message
 from bot.sandbox.workspace import SLACKBOT, Channel, Draft, View, Workspace
@@ -110,14 +111,14 @@ class Hands:
         self,
         config: AppConfig,
         *,
-        sockets: Sockets,
+        outgoing: Outgoing,
         triggers: Triggers,
         response_urls: ResponseUrls,
         events: Events,
         wait: Wait,
     ) -> None:
         self._config = config
-        self._sockets = sockets
+        self._outgoing = outgoing
         self._triggers = triggers
         self._response_urls = response_urls
         self._events = events
@@ -155,6 +156,8 @@ class Hands:
         """Type a slash command."""
         channel = self._place(workspace, user_id, channel_id)
         known = next((known for known in self._config.commands if known.command == command), None)
+        if not workspace.bot_token:
+            known = None
         if thread_ts is not None:
             return self._slackbot(
                 workspace, channel, user_id, "not_in_thread", _IN_THREAD.format(command), thread_ts
@@ -163,7 +166,7 @@ class Hands:
             return self._slackbot(workspace, channel, user_id, "invalid_command", _UNKNOWN.format(command))
         response_url = self._response_urls.new(workspace.id, channel.id, user_id)
         payload = self._command_payload(workspace, channel, user_id, known, text, response_url)
-        envelope = await self._sockets.deliver("slash_commands", payload, takes_answer=True)
+        envelope = await self._outgoing.deliver("slash_commands", payload, takes_answer=True)
         if envelope.outcome != "acknowledged":
             assert envelope.outcome is not None
             words = f"`{command}` failed with the error `{envelope.outcome}`"
@@ -253,7 +256,7 @@ class Hands:
         }
         if not message.ephemeral:
             payload["message"] = to_api(message)
-        envelope = await self._sockets.deliver("interactive", payload)
+        envelope = await self._outgoing.deliver("interactive", payload)
         return self._done(envelope, response_url)
 
     async def view_action(
@@ -277,7 +280,7 @@ class Hands:
             "view": views.to_api(workspace, view),
             "actions": [action],
         }
-        return self._done(await self._sockets.deliver("interactive", payload), None)
+        return self._done(await self._outgoing.deliver("interactive", payload), None)
 
     async def submit(
         self, workspace: Workspace, user_id: str, view_id: str, state: Json | None = None
@@ -295,7 +298,7 @@ class Hands:
             "view": views.to_api(workspace, view),
             "response_urls": [],
         }
-        envelope = await self._sockets.deliver("interactive", payload, takes_answer=True)
+        envelope = await self._outgoing.deliver("interactive", payload, takes_answer=True)
         done = self._done(envelope, None)
         if not done.ok:
             return done
@@ -329,7 +332,7 @@ class Hands:
         payload = self._interaction(workspace, user_id, "view_closed")
         del payload["trigger_id"]
         payload |= {"view": views.to_api(workspace, view), "is_cleared": False}
-        return self._done(await self._sockets.deliver("interactive", payload), None)
+        return self._done(await self._outgoing.deliver("interactive", payload), None)
 
     def open_home(self, workspace: Workspace, user_id: str) -> Done:
         """Look at the app's home tab."""

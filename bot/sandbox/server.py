@@ -26,6 +26,8 @@ from bot.sandbox.file_server import FileServer
 from bot.sandbox.guard import guard
 from bot.sandbox.hands import Done, Hands
 from bot.sandbox.messages import to_page
+from bot.sandbox.oauth import OAuth
+from bot.sandbox.outgoing import Outgoing
 from bot.sandbox.page_api import PageApi, state
 from bot.sandbox.rates import MINUTE, Rates
 from bot.sandbox.refusal import Json, RefusedError
@@ -76,7 +78,9 @@ class Sandbox:
         triggers = Triggers()
         self.sockets = Sockets(APP_ID, self._notice)
         self._response_urls = ResponseUrls(self.workspaces)
-        self.events = Events(self.sockets, self.config.events, self._start)
+        self.outgoing = Outgoing(self.sockets)
+        self.oauth = OAuth(self.workspaces, self.install)
+        self.events = Events(self.outgoing, self.config.events, self._start)
         self._web_api = WebApi(
             self.workspaces,
             rates=self.rates,
@@ -84,12 +88,13 @@ class Sandbox:
             triggers=triggers,
             app_token=self.app_token,
             connect=self.sockets.ticket,
+            exchange=self.oauth.exchange,
             settle_file=self.file_server.settle,
             on_call=self._notice,
         )
         self._hands = Hands(
             self.config,
-            sockets=self.sockets,
+            outgoing=self.outgoing,
             triggers=triggers,
             response_urls=self._response_urls,
             events=self.events,
@@ -110,6 +115,7 @@ class Sandbox:
         application.router.add_get("/link/", self.sockets.handle)
         application.router.add_post("/response/{team}/{secret}", self._response_urls.handle)
         self.file_server.add_routes(application.router)
+        self.oauth.add_routes(application.router)
         self._page.add_routes(application.router)
         ControlApi(self).add_routes(application.router)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
@@ -170,8 +176,8 @@ class Sandbox:
 
     # Workspaces, channels, people
 
-    def add_team(self, name: str) -> Workspace:
-        """A further workspace with the app installed; nobody is in it yet."""
+    def add_team(self, name: str, *, installed: bool = True) -> Workspace:
+        """A further workspace, with the app installed or not; nobody is in it yet."""
         number = len(self.workspaces) + 1
         team_id = f"T0SANDBOX{number}"
         workspace = Workspace(
@@ -181,13 +187,24 @@ class Sandbox:
             bot=User(f"U0BOT{number:04d}", self.config.name, self.config.name, is_bot=True),
             bot_id=f"B0BOT{number:04d}",
             app_id=APP_ID,
-            bot_token=f"xoxb-sandbox-{number}-{secrets.token_hex(12)}",
-            scopes=set(self.config.scopes),
+            bot_token="",
+            scopes=set(),
         )
+        if installed:
+            self.install(workspace, self.config.scopes)
         workspace.listeners.append(self._heed)
         self.workspaces[team_id] = workspace
         self.events.heed(workspace)
         return workspace
+
+    def install(self, workspace: Workspace, scopes: Collection[str]) -> str:
+        """Put the app into a workspace, or give it further scopes there; return the bot's token."""
+        if not workspace.bot_token or workspace.token_state != "good":  # noqa: S105
+            workspace.bot_token = f"xoxb-sandbox-{workspace.id[-1]}-{secrets.token_hex(12)}"
+            workspace.token_state = "good"  # noqa: S105
+            workspace.scopes = set()
+        workspace.scopes |= set(scopes)
+        return workspace.bot_token
 
     def add_channel(
         self, name: str, private: bool = False, bot_member: bool = True, *, team: str | None = None
@@ -381,6 +398,16 @@ class Sandbox:
     def refuse_sockets(self, seconds: float) -> None:
         """Refuse new Socket Mode connections for a while."""
         self.sockets.refuse(seconds)
+
+    async def deliver_to(self, request_url: str | None) -> None:
+        """Tell the app everything by signed requests to this address, or (None) through its sockets again.
+
+        Raises ValueError where the address doesn't answer Slack's challenge.
+        """
+        self.outgoing.request_url = request_url
+        if request_url is not None and not await self.outgoing.verify():
+            self.outgoing.request_url = None
+            raise ValueError(f"{request_url} doesn't answer the challenge.")
 
     def revoke_token(self, error: str = "token_revoked", *, team: str | None = None) -> None:
         """Take the bot's token away: every call ends in `error` ("token_revoked", "account_inactive"…)."""

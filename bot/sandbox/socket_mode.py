@@ -68,6 +68,10 @@ class Sockets:
         self._turn = 0
         self._refuse_until = 0.0
 
+    def changed(self) -> None:
+        """Tell that something was recorded."""
+        self._on_change()
+
     @property
     def count(self) -> int:
         """How many connections are open and not about to close."""

@@ -61,6 +61,7 @@ METHODS: Mapping[str, Method] = {
     "views.update": Method(views.update, None, TIER_4),
     "views.publish": Method(views.publish, None, TIER_4),
 }
+EXCHANGE = "oauth.v2.access"
 CONNECT = "apps.connections.open"
 CONNECT_PER_MINUTE = TIER_3
 
@@ -90,6 +91,7 @@ class WebApi:
         triggers: Triggers,
         app_token: str,
         connect: Callable[[], str],
+        exchange: Callable[[Json, str], Json],
         settle_file: Callable[[Workspace, File], None],
         on_call: Callable[[], None],
     ) -> None:
@@ -102,6 +104,7 @@ class WebApi:
         self._triggers = triggers
         self._app_token = app_token
         self._connect = connect
+        self._exchange = exchange
         self._settle_file = settle_file
         self._on_call = on_call
 
@@ -135,12 +138,16 @@ class WebApi:
         headers: dict[str, str] = {}
         team = None
         try:
-            token = _token(request)
-            if unreadable is not None:
-                raise unreadable
-            if method == CONNECT:
-                body = self._open_connection(token, headers)
+            if method == EXCHANGE and unreadable is None:
+                # The app says who it is by its own secret; it has no token yet.
+                body = self._exchange(args, request.headers.get("Authorization", ""))
+                team, args = str(body["team"]["id"]), {}
+            elif method == CONNECT and unreadable is None:
+                body = self._open_connection(_token(request), headers)
             else:
+                token = _token(request)
+                if unreadable is not None:
+                    raise unreadable
                 workspace = self._workspace(token)
                 team = workspace.id
                 headers["x-oauth-scopes"] = ",".join(sorted(workspace.scopes))

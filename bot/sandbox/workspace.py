@@ -140,6 +140,7 @@ class Workspace:
     bot_id: str
     app_id: str
     bot_token: str
+    """Empty while the app isn't installed."""
     scopes: set[str]
     clock: Callable[[], float] = time.time
     token_state: Literal["good", "token_revoked", "account_inactive", "token_expired"] = "good"  # noqa: S105

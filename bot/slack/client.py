@@ -49,6 +49,10 @@ READING = frozenset(
 log = structlog.get_logger(__name__)
 
 
+Called = Callable[[str, SlackFailure | None], None]
+"""(method, failure or None): told of every call that came to an end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who the bot is in a workspace."""
@@ -80,7 +84,7 @@ class SlackClient:
         session: aiohttp.ClientSession,
         *,
         timeout_s: float = TIMEOUT_S,
-        called: Callable[[str, SlackFailure | None], None] = lambda _method, _failure: None,
+        called: Called = lambda _method, _failure: None,
     ) -> None:
         """`called(method, failure)` is told of every call that came to an end."""
         # No retry handler at all: the default one sends a message again after a cut connection, in silence.

@@ -27,6 +27,7 @@ from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
 from bot.sources.backoff import backoff
 from bot.sources.offsets import Offsets, Place
 from bot.sources.quiet import ErrorLog
+from formatters.doctor import Finding, Level
 
 HEARTBEAT = "gcn.heartbeat"
 STOP_SECONDS = 2.0
@@ -281,6 +282,32 @@ class GcnSource:
         except RuntimeError:
             # The loop closed while the broker held this thread: nobody is left to read for.
             self._stopping.set()
+
+
+def check_gcn(access: GcnAccess, topics: tuple[str, ...], timeout: float) -> Finding:
+    """Whether GCN answers and has the topics, for doctor. Blocks for about `timeout` seconds at most."""
+    name = "GCN"
+    try:
+        options, consumer_class = _connector(access)
+    except SourceConfigError as error:
+        return Finding(name, Level.FAIL, str(error), "deploy/example.env says what to set.")
+    errors: list[KafkaError] = []
+    consumer = consumer_class({**options, **OPTIONS, "group.id": "gwevent-doctor", "error_cb": errors.append})
+    try:
+        consumer.poll(0)
+        known = consumer.list_topics(timeout=timeout).topics
+    except KafkaException as error:
+        consumer.poll(0)
+        said = next((e.str() for e in errors if e.code() in LOST), str(error.args[0].str()))
+        todo = "Check client id and secret (gcn.nasa.gov/user/credentials), and the way out (443, 9092)."
+        return Finding(name, Level.FAIL, f"GCN doesn't answer: {said.rstrip('.')}.", todo)
+    finally:
+        consumer.close()
+    missing = [topic for topic in topics if topic not in known]
+    if missing:
+        todo = "A topic appears with its first message; check the spelling in GWEVENT_GCN_TOPICS."
+        return Finding(name, Level.WARN, f"GCN doesn't show {', '.join(missing)}.", todo)
+    return Finding(name, Level.OK, f"answers, and has {', '.join(topics)}.")
 
 
 class _Session:

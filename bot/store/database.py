@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock, Timeout
-from sqlalchemy import URL, Connection, event, func, make_url, select
+from sqlalchemy import URL, Connection, event, func, inspect, make_url, select
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -27,6 +28,8 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from bot.store.schema import metadata
 
 BUSY_TIMEOUT_MS = 5_000
 
@@ -46,6 +49,9 @@ _POSTGRESQL = {
     # A process that was frozen in the middle mustn't keep the others waiting.
     "options": "-c idle_in_transaction_session_timeout=5000",
 }
+
+
+log = structlog.get_logger(__name__)
 
 
 class StoreUnavailable(RuntimeError):
@@ -172,7 +178,11 @@ class Database:
         try:
             await self._migration(lambda config: command.upgrade(config, "head"))
         except CommandError as error:
-            raise StoreUnavailable(f"The database is another version's of gwevent: {error}.") from error
+            async with self.reading() as connection:
+                serves = await connection.run_sync(_is_newer_and_serves)
+            if not serves:
+                raise StoreUnavailable(f"The database is another version's of gwevent: {error}.") from error
+            log.warning("database_is_newer", reason="a newer gwevent was here; what it added is left alone")
 
     async def check_migrations(self) -> None:
         """Fail if the tables declared in the schema differ from what the migrations make."""
@@ -235,6 +245,29 @@ def _alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
+
+
+def _is_newer_and_serves(connection: Connection) -> bool:
+    """Whether a newer gwevent made these tables, and this one can work on them.
+
+    So it can, as long as nothing that it needs is missing, and what it doesn't know may be left out of a row.
+    """
+    [own] = ScriptDirectory.from_config(_alembic_config()).get_heads()
+    made = MigrationContext.configure(connection).get_current_heads()
+    if not made or not all(revision.isdecimal() and revision > own for revision in made):
+        return False
+    inspector = inspect(connection)
+    tables = set(inspector.get_table_names())
+    for table in metadata.sorted_tables:
+        if table.name not in tables:
+            return False
+        columns = {column["name"]: column for column in inspector.get_columns(table.name)}
+        unknown = [column for name, column in columns.items() if name not in table.c]
+        if not set(table.c.keys()) <= columns.keys() or any(
+            not column["nullable"] and column["default"] is None for column in unknown
+        ):
+            return False
+    return True
 
 
 def _engine(url: URL) -> AsyncEngine:

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     """A message beside the thread that mentions somebody; its subject is the mention."""
     CONFIRMATION = "confirmation"
     """That a subscription is in force; its subject is the subscription."""
+    WELCOME = "welcome"
+    """To the person who installed the app, whose id stands in place of a channel's."""
     CIRCULAR = "circular"
     """A GCN Circular, linked in the thread; its subject is the circular."""
     APOLOGY = "apology"

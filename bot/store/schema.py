@@ -366,3 +366,26 @@ webhook_calls = Table(
     Column("sent_at", UtcDateTime),
     sqlite_autoincrement=True,
 )
+
+installations = Table(
+    "installations",
+    metadata,
+    Column("team_id", String(32), primary_key=True),
+    Column("team_name", Text, nullable=False),
+    Column("bot_user_id", String(32), nullable=False),
+    Column("bot_id", String(32), nullable=False),
+    Column("app_id", String(32), nullable=False),
+    Column("scopes", Text, nullable=False),
+    # Encrypted; the keys are in the settings, never here.
+    Column("token", Text, nullable=False),
+    Column("installed_by", String(32), nullable=False),
+    Column("installed_at", UtcDateTime, nullable=False),
+)
+
+oauth_states = Table(
+    "oauth_states",
+    metadata,
+    # A digest: who reads the table can't finish somebody else's installation.
+    Column("digest", String(64), primary_key=True),
+    Column("expires_at", UtcDateTime, nullable=False),
+)

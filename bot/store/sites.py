@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.observatories import folded
@@ -46,20 +46,8 @@ class Sites:
 
         Return what the channel has then.
         """
-        mine = (_s.c.team_id == team_id) & (_s.c.channel_id == channel_id)
         async with self._database.writing() as connection:
-            present = (await connection.execute(select(_s.c.folded, _s.c.ordinal).where(mine))).all()
-            known = {row.folded: row.ordinal for row in present}
-            for site in sites:
-                key = folded(site.name)
-                if key in known:
-                    await connection.execute(update(_s).where(mine, _s.c.folded == key).values(_row(site)))
-                    continue
-                known[key] = max(known.values(), default=0) + 1
-                place = {"team_id": team_id, "channel_id": channel_id, "folded": key, "ordinal": known[key]}
-                await connection.execute(insert(_s).values({**place, **_row(site)}))
-            if len(known) > SITES_MAX:
-                raise TooManySites
+            await add_sites(connection, (team_id, channel_id), sites)
             return await _of_channel(connection, team_id, channel_id)
 
     async def remove(self, team_id: str, channel_id: str, name: str) -> ChannelSites:
@@ -71,14 +59,36 @@ class Sites:
 
     async def set_conditions(self, team_id: str, channel_id: str, conditions: Conditions) -> ChannelSites:
         """Say when something counts as observable for a channel; return what it has then."""
-        mine = (_c.c.team_id == team_id) & (_c.c.channel_id == channel_id)
-        row = {"altitude": conditions.altitude, "darkness": conditions.darkness}
         async with self._database.writing() as connection:
-            changed = await connection.execute(update(_c).where(mine).values(row))
-            if not changed.rowcount:
-                place = {"team_id": team_id, "channel_id": channel_id}
-                await connection.execute(insert(_c).values({**place, **row}))
+            await set_conditions(connection, (team_id, channel_id), conditions)
             return await _of_channel(connection, team_id, channel_id)
+
+
+async def add_sites(connection: AsyncConnection, place: Place, sites: Sequence[Site]) -> None:
+    """Give a channel sites; one whose name it has is moved. Raises TooManySites: then undo all of it."""
+    mine = (_s.c.team_id == place[0]) & (_s.c.channel_id == place[1])
+    present = (await connection.execute(select(_s.c.folded, _s.c.ordinal).where(mine))).all()
+    known = {row.folded: row.ordinal for row in present}
+    for site in sites:
+        key = folded(site.name)
+        if key in known:
+            await connection.execute(update(_s).where(mine, _s.c.folded == key).values(_row(site)))
+            continue
+        known[key] = max(known.values(), default=0) + 1
+        named = {"team_id": place[0], "channel_id": place[1], "folded": key, "ordinal": known[key]}
+        await connection.execute(insert(_s).values({**named, **_row(site)}))
+    if len(known) > SITES_MAX:
+        raise TooManySites
+
+
+async def set_conditions(connection: AsyncConnection, place: Place, conditions: Conditions) -> None:
+    """Say when something counts as observable for a channel."""
+    mine = (_c.c.team_id == place[0]) & (_c.c.channel_id == place[1])
+    row = {"altitude": conditions.altitude, "darkness": conditions.darkness}
+    changed = await connection.execute(update(_c).where(mine).values(row))
+    if not changed.rowcount:
+        named = {"team_id": place[0], "channel_id": place[1]}
+        await connection.execute(insert(_c).values({**named, **row}))
 
 
 def _row(site: Site) -> dict[str, object]:
@@ -97,10 +107,25 @@ async def _of_channel(connection: AsyncConnection, team_id: str, channel_id: str
     return found.get((team_id, channel_id), ChannelSites())
 
 
+async def sites_of_all(connection: AsyncConnection) -> dict[Place, ChannelSites]:
+    """What every channel has that ever said anything."""
+    return await _chosen(connection, true(), true())
+
+
 async def _of_channels(
     connection: AsyncConnection, teams: Collection[str], channels: Collection[str]
 ) -> dict[Place, ChannelSites]:
-    asked = select(_s).where(_s.c.team_id.in_(teams), _s.c.channel_id.in_(channels))
+    return await _chosen(
+        connection,
+        _s.c.team_id.in_(teams) & _s.c.channel_id.in_(channels),
+        _c.c.team_id.in_(teams) & _c.c.channel_id.in_(channels),
+    )
+
+
+async def _chosen(
+    connection: AsyncConnection, sites_where: ColumnElement[bool], conditions_where: ColumnElement[bool]
+) -> dict[Place, ChannelSites]:
+    asked = select(_s).where(sites_where)
     sites: defaultdict[Place, list[Site]] = defaultdict(list)
     for row in (await connection.execute(asked.order_by(_s.c.ordinal, _s.c.folded))).all():
         sites[row.team_id, row.channel_id].append(
@@ -113,7 +138,7 @@ async def _of_channels(
                 zone=row.zone,
             )
         )
-    chosen = select(_c).where(_c.c.team_id.in_(teams), _c.c.channel_id.in_(channels))
+    chosen = select(_c).where(conditions_where)
     conditions = {
         (row.team_id, row.channel_id): Conditions(altitude=row.altitude, darkness=row.darkness)
         for row in (await connection.execute(chosen)).all()

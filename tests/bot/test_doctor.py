@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,8 +15,11 @@ from bot.app import Bot, Rooms
 from bot.doctor import examine
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
+from bot.vault import Vault, new_key
 from formatters.doctor import Finding, Level
+from tests.bot.house import NOW
 from tests.bot.slack.conftest import Silent
+from tests.bot.store.test_installations import ONE
 from tests.bot.watch.conftest import Pager, pager
 
 __all__ = ["pager"]
@@ -125,3 +129,24 @@ async def test_a_sample_that_slack_refuses(sandbox: Sandbox, database_path: Path
     private = sandbox.add_channel("secret", private=True, bot_member=False)
     finding = await sample.post(settings(sandbox, database_path), private)
     assert finding.level is Level.FAIL and "/invite @gwevent" in finding.advice
+
+
+async def test_many_workspaces_and_their_keys(sandbox: Sandbox, database_path: Path, rooms: Rooms) -> None:
+    key = new_key()
+    given = {
+        "slack_bot_token": None,
+        "slack_app_token": None,
+        "slack_client_id": "1.2",
+        "slack_client_secret": "secret",
+        "slack_signing_secret": "signing",
+        "public_url": "https://gwevent.example.org",
+    }
+    await rooms.installations.save(replace(ONE, token=Vault([key]).close("xoxb-1")), NOW)
+    good = settings(sandbox, database_path, secret_keys=key, **given)
+    found = await examine(good)
+    assert levels(found)["Slack workspaces"] is Level.OK
+    assert any("https://gwevent.example.org/slack/events" in finding.found for finding in found)
+    lost = await examine(settings(sandbox, database_path, secret_keys=new_key(), **given))
+    assert levels(lost)["Slack workspaces"] is Level.FAIL
+    without = await examine(settings(sandbox, database_path, **given))
+    assert any("GWEVENT_SECRET_KEYS must be set" in finding.found for finding in without)

@@ -7,8 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from bot.settings import Settings, SettingsError, unknown_names
+from bot.settings import Access, Settings, SettingsError, unknown_names
 
 NAMES = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GWEVENT_")
 
@@ -111,12 +112,42 @@ def test_an_unreadable_env_is_a_sentence(tmp_path: Path) -> None:
 
 def test_missing_tokens_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match="SLACK_BOT_TOKEN and SLACK_APP_TOKEN must be set"):
-        Settings.load().slack_tokens()
+        Settings.load().slack_access()
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
     with pytest.raises(SettingsError, match=r"^SLACK_APP_TOKEN must be set"):
-        Settings.load().slack_tokens()
+        Settings.load().slack_access()
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "s")
+    with pytest.raises(SettingsError, match=r"^GWEVENT_PUBLIC_URL must be set where Slack sends requests"):
+        Settings.load().slack_access()
+    monkeypatch.setenv("GWEVENT_PUBLIC_URL", "https://gwevent.example.org")
+    by_request = Settings.load().slack_access()
+    assert by_request == Access(bot_token=SecretStr("xoxb-1"), signing_secret=SecretStr("s"))
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
-    assert Settings.load().slack_tokens() == ("xoxb-1", "xapp-1")
+    assert Settings.load().slack_access() == Access(
+        bot_token=SecretStr("xoxb-1"), app_token=SecretStr("xapp-1")
+    )
+
+
+def test_what_many_workspaces_need_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_CLIENT_ID", "1.2")
+    with pytest.raises(
+        SettingsError, match="SLACK_CLIENT_SECRET and GWEVENT_SECRET_KEYS and GWEVENT_PUBLIC_URL"
+    ):
+        Settings.load().slack_access()
+    monkeypatch.setenv("SLACK_CLIENT_SECRET", "secret")
+    monkeypatch.setenv("GWEVENT_SECRET_KEYS", "new, old")
+    monkeypatch.setenv("GWEVENT_PUBLIC_URL", "https://gwevent.example.org")
+    with pytest.raises(SettingsError, match=r"^SLACK_SIGNING_SECRET must be set"):
+        Settings.load().slack_access()
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", "s")
+    access = Settings.load().slack_access()
+    assert (access.client_id, [key.get_secret_value() for key in access.keys]) == ("1.2", ["new", "old"])
+    assert "secret" not in repr(Settings.load()).replace("client_secret", "").replace(
+        "signing_secret", ""
+    ).replace("secret_keys", "")
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    with pytest.raises(SettingsError, match="set one of them"):
+        Settings.load().slack_access()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 
 def test_names_every_command_of_the_command_line_and_no_other() -> None:
-    named = set(re.findall(r"^\| `gwevent ([a-z]+)", README, re.MULTILINE))
+    named = set(re.findall(r"^\| `gwevent ([a-z-]+)", README, re.MULTILINE))
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert named == set(commands)
 
@@ -38,6 +38,6 @@ def test_says_what_each_file_of_the_folder_is() -> None:
     assert [name for name in files if f"| `{name}` |" not in page] == []
 
 
-@pytest.mark.parametrize("command", ["deploy/demo", "tests/run", ".ci/run"])
+@pytest.mark.parametrize("command", ["deploy/demo", "deploy/lock", "tests/run", ".ci/run"])
 def test_the_commands_can_be_run(command: str) -> None:
     assert os.access(ROOT / command, os.X_OK)

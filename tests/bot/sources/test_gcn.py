@@ -12,7 +12,8 @@ from confluent_kafka import Producer
 
 from bot.sandbox.broker import EmbeddedBroker
 from bot.sources import Origin, Payload, SourceConfigError
-from bot.sources.gcn import HEARTBEAT, GcnAccess, GcnSource, GcnTiming
+from bot.sources.gcn import HEARTBEAT, GcnAccess, GcnSource, GcnTiming, check_gcn
+from formatters.doctor import Level
 
 NOTICES, CIRCULARS = "igwn.gwalert", "gcn.circulars"
 TOPICS = (NOTICES, CIRCULARS, HEARTBEAT)
@@ -140,3 +141,12 @@ def test_the_credential_goes_where_gcn_gives_tokens() -> None:
     assert options["sasl.oauthbearer.token.endpoint.url"] == "https://auth.gcn.nasa.gov/oauth2/token"
     source = GcnSource(GcnAccess("id", "secret"), TOPICS, "gwevent")
     assert not source.status().connected
+
+
+def test_what_doctor_finds(broker: EmbeddedBroker) -> None:
+    assert check_gcn(GcnAccess(broker=broker.address), TOPICS, 30.0).level is Level.OK
+    odd = check_gcn(GcnAccess(broker=broker.address), ("gcn.typo",), 30.0)
+    assert (odd.level, "gcn.typo" in odd.found) == (Level.WARN, True)
+    broker.set_down()
+    assert check_gcn(GcnAccess(broker=broker.address), TOPICS, 1.0).level is Level.FAIL
+    assert check_gcn(GcnAccess(), TOPICS, 1.0).level is Level.FAIL

@@ -1,0 +1,189 @@
+"""Installing the app in a workspace: Slack's OAuth by Bolt, on our own store."""
+
+from __future__ import annotations
+
+import html
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import structlog
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.error import BoltError
+from slack_bolt.oauth.async_callback_options import AsyncCallbackOptions, AsyncFailureArgs, AsyncSuccessArgs
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_bolt.response import BoltResponse
+from slack_sdk.oauth.installation_store import Installation
+from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
+from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.store.database import StoreUnavailable
+from bot.store.installations import STATE_LIVES, Installations, Installed
+from bot.vault import Vault
+
+INSTALL_PATH = "/slack/install"
+REDIRECT_PATH = "/slack/oauth_redirect"
+
+SCOPES = (
+    "app_mentions:read",
+    "channels:read",
+    "chat:write",
+    "chat:write.public",
+    "commands",
+    "files:write",
+    "groups:read",
+)
+"""What the app asks a workspace for; deploy/README.md says why for each, and the manifests ask the same."""
+
+ORGANISATION = (
+    "gwevent is installed in one workspace at a time, not in a whole Enterprise Grid organisation: choose a"
+    " workspace."
+)
+
+log = structlog.get_logger(__name__)
+
+
+class _Store(AsyncInstallationStore):  # type: ignore[misc, unused-ignore]
+    """Bolt's door to `Installations`; only saving goes through it, for requests are authorized elsewhere."""
+
+    def __init__(
+        self,
+        installations: Installations,
+        vault: Vault,
+        clock: Callable[[], datetime],
+        saved: Callable[[], None],
+    ) -> None:
+        self._installations = installations
+        self._vault = vault
+        self._clock = clock
+        self._saved = saved
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Bolt's own."""
+        return logging.getLogger("slack_bolt")
+
+    async def async_save(self, installation: Installation) -> None:
+        """Note an installation. Raises BoltError, whose text is a sentence for who installs."""
+        if installation.is_enterprise_install or installation.team_id is None:
+            raise BoltError(ORGANISATION)
+        if installation.bot_token is None or installation.bot_refresh_token is not None:
+            raise BoltError("gwevent needs a bot token that doesn't rotate: switch token rotation off.")
+        installed = Installed(
+            team_id=installation.team_id,
+            team_name=installation.team_name or "",
+            bot_user_id=installation.bot_user_id or "",
+            bot_id=installation.bot_id or "",
+            app_id=installation.app_id or "",
+            scopes=frozenset(installation.bot_scopes or ()),
+            token=self._vault.close(installation.bot_token),
+            installed_by=installation.user_id,
+        )
+        try:
+            new = await self._installations.save(installed, self._clock())
+        except StoreUnavailable as error:
+            raise BoltError("gwevent can't store the installation right now; try again.") from error
+        log.info("workspace_installed", team=installed.team_id, new=new)
+        self._saved()
+
+
+class _States(AsyncOAuthStateStore):  # type: ignore[misc, unused-ignore]
+    def __init__(self, installations: Installations, clock: Callable[[], datetime]) -> None:
+        self._installations = installations
+        self._clock = clock
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Bolt's own."""
+        return logging.getLogger("slack_bolt")
+
+    async def async_issue(self, *args: Any, **kwargs: Any) -> str:
+        """A new state."""
+        return await self._installations.issue_state(self._clock())
+
+    async def async_consume(self, state: str) -> bool:
+        """Use it up; whether it was good."""
+        return await self._installations.consume_state(state, self._clock())
+
+
+def flow(
+    installations: Installations,
+    vault: Vault,
+    clock: Callable[[], datetime],
+    *,
+    client_id: str,
+    client_secret: str,
+    public_url: str,
+    client: AsyncWebClient,
+    authorization_url: str,
+    saved: Callable[[], None],
+) -> AsyncOAuthFlow:
+    """The two pages of an installation, for `handle_installation` and `handle_callback`.
+
+    `client` asks for the token, without one of its own; `saved` is called after each installation.
+    """
+    return AsyncOAuthFlow(
+        client=client,
+        logger=logging.getLogger("slack_bolt"),
+        settings=AsyncOAuthSettings(
+            client_id=client_id,
+            client_secret=client_secret,
+            scopes=list(SCOPES),
+            user_scopes=[],
+            redirect_uri=f"{public_url}{REDIRECT_PATH}",
+            install_path=INSTALL_PATH,
+            redirect_uri_path=REDIRECT_PATH,
+            authorization_url=authorization_url,
+            installation_store=_Store(installations, vault, clock, saved),
+            state_store=_States(installations, clock),
+            state_expiration_seconds=int(STATE_LIVES.total_seconds()),
+            callback_options=AsyncCallbackOptions(success=_success, failure=_failure),
+            logger=logging.getLogger("slack_bolt"),
+        ),
+    )
+
+
+async def _success(args: AsyncSuccessArgs) -> BoltResponse:
+    team = args.installation.team_name or "your workspace"
+    return _page(200, "gwevent is installed", f"It is in {team} now. It wrote you what to do next.")
+
+
+async def _failure(args: AsyncFailureArgs) -> BoltResponse:
+    said = {
+        "access_denied": "You didn't allow it, so nothing was installed.",
+        "invalid_browser": "This browser didn't begin the installation: open the install page in it.",
+        "invalid_state": "This link was used already or is older than ten minutes: begin again.",
+        "invalid_code": "Slack didn't take the code: begin again.",
+        "storage_error": str(args.error) if args.error is not None else "It couldn't be stored: try again.",
+    }.get(args.reason, "Slack sent something unexpected: begin again.")
+    log.warning("installation_failed", reason=args.reason)
+    return _page(args.suggested_status_code, "gwevent is not installed", said)
+
+
+def _page(status: int, title: str, said: str) -> BoltResponse:
+    body = (
+        "<!doctype html><html lang=en><meta name=viewport content='width=device-width'>"
+        f"<title>{html.escape(title)}</title><body style='font:16px system-ui;max-width:34em;margin:3em auto;"
+        f"padding:0 1em'><h1>{html.escape(title)}</h1><p>{html.escape(said)}</p>"
+    )
+    return BoltResponse(status=status, body=body, headers={"Content-Type": "text/html; charset=utf-8"})
+
+
+def register(app: AsyncApp, forget: Callable[[str], Awaitable[None]]) -> None:
+    """Register what happens when a workspace takes the app away: `forget(team)`."""
+
+    @app.event("app_uninstalled")
+    async def on_uninstalled(ack: AsyncAck, body: dict[str, Any]) -> None:
+        # Not before it is done: what isn't acknowledged comes again.
+        await forget(str(body["team_id"]))
+        await ack()
+
+    @app.event("tokens_revoked")
+    async def on_revoked(ack: AsyncAck, event: dict[str, Any], body: dict[str, Any]) -> None:
+        # A person's own token may be revoked too; only the bot's is ours.
+        if (event.get("tokens") or {}).get("bot"):
+            await forget(str(body["team_id"]))
+        await ack()

@@ -1,0 +1,104 @@
+"""The workspaces that this process serves: a client for each, by team id."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import aiohttp
+import structlog
+from slack_bolt.authorization import AuthorizeResult
+
+from bot.slack.client import Called, SlackClient
+from bot.store.database import StoreUnavailable
+from bot.store.installations import Installations, Installed
+from bot.vault import KeysUnusable, Vault
+
+LOOK_EVERY_S = 5.0
+"""Another process may have taken an installation in."""
+
+log = structlog.get_logger(__name__)
+
+
+class Workspaces:
+    """Keeps the clients in step with the installations."""
+
+    def __init__(
+        self,
+        installations: Installations,
+        vault: Vault,
+        clients: dict[str, SlackClient],
+        api_url: str,
+        session: aiohttp.ClientSession,
+        wake: Callable[[], None],
+        called: Called,
+    ) -> None:
+        """`clients` is what deliveries are sent through: it grows and shrinks here."""
+        self._installations = installations
+        self._vault = vault
+        self._clients = clients
+        self._api_url = api_url
+        self._session = session
+        self._wake = wake
+        self._called = called
+        self._known: dict[str, Installed] = {}
+        self._look = asyncio.Event()
+
+    def look(self) -> None:
+        """Look at once: an installation came or went."""
+        self._look.set()
+
+    async def run(self) -> None:
+        """Follow the installations for ever."""
+        while True:
+            self._look.clear()
+            try:
+                await self.follow()
+            except StoreUnavailable as error:
+                log.warning("installations_wait_for_store", reason=str(error))
+            try:
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._look.wait()
+            except TimeoutError:
+                continue
+
+    async def follow(self) -> None:
+        """Bring the clients to what is installed now. Raises StoreUnavailable."""
+        installed = {one.team_id: one for one in await self._installations.all()}
+        for team_id in self._known.keys() - installed.keys():
+            del self._known[team_id]
+            self._clients.pop(team_id, None)
+            log.info("workspace_gone", team=team_id)
+        for team_id, one in installed.items():
+            if self._known.get(team_id) == one:
+                continue
+            try:
+                token = self._vault.open(one.token)
+            except KeysUnusable as error:
+                if team_id not in self._known:
+                    log.error("token_cant_be_opened", team=team_id, reason=str(error))
+                self._known[team_id] = one
+                continue
+            client = SlackClient(token, self._api_url, self._session, called=self._called)
+            client.scopes = one.scopes
+            self._known[team_id] = one
+            self._clients[team_id] = client
+            log.info("workspace_served", team=team_id)
+            self._wake()
+
+    async def authorize(self, team_id: str | None) -> AuthorizeResult | None:
+        """By whose token a request of this workspace is answered; None where the app isn't installed."""
+        if team_id is None:
+            return None
+        if team_id not in self._clients:
+            await self.follow()
+        client, one = self._clients.get(team_id), self._known.get(team_id)
+        if client is None or one is None:
+            return None
+        return AuthorizeResult(
+            enterprise_id=None,
+            team_id=team_id,
+            bot_token=client.web.token,
+            bot_id=one.bot_id,
+            bot_user_id=one.bot_user_id,
+        )

@@ -1,0 +1,121 @@
+"""What is old is removed: payloads, deliveries that are done with, what nobody took out of quarantine.
+
+The keys of notices, superevents, threads and their roots stay for ever, with whom they mentioned: by them a
+repeat stays a repeat (law 3) and no event opens a second root (law 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, delete, select
+
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.ledger import Kind, State
+from formatters.notice import Category
+
+AT_ONCE = 500
+"""Rows removed by one transaction: the others who write wait for it."""
+
+_SAID = [Kind.REPLY.value, Kind.CONFIRMATION.value, Kind.APOLOGY.value, Kind.OPS.value]
+_d = schema.deliveries
+_n = schema.notices
+_p = schema.payloads
+_q = schema.quarantine
+_t = schema.threads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """How long things are kept."""
+
+    payloads: timedelta | None
+    """Of all notices but mocks, which have a term of their own; None: for ever."""
+    deliveries: timedelta
+    quarantine: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """How much was removed."""
+
+    payloads: int
+    deliveries: int
+    quarantined: int
+
+
+NOTHING = Removed(payloads=0, deliveries=0, quarantined=0)
+
+
+class Retention:
+    """The only room that removes for the sake of age, but for mocks' payloads and pictures."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def purge(self, keep: Keep, now: datetime) -> Removed:
+        """Remove what is older than it shall be kept. Raises StoreUnavailable."""
+        return Removed(
+            payloads=0 if keep.payloads is None else await self.payloads(now - keep.payloads),
+            deliveries=await self.deliveries(now - keep.deliveries),
+            quarantined=await self.quarantine(now - keep.quarantine),
+        )
+
+    async def payloads(self, received_before: datetime) -> int:
+        """Remove the payloads of what isn't a mock; facts and keys stay. Return how many."""
+        old = (
+            select(_p.c.notice_id)
+            .join(_n, _n.c.id == _p.c.notice_id)
+            .join(schema.superevents, schema.superevents.c.superevent_id == _n.c.superevent_id)
+            .where(schema.superevents.c.category != Category.MOCK.value, _n.c.received_at < received_before)
+        )
+        removed = 0
+        while ids := await self._some(old):
+            async with self._database.writing() as connection:
+                result = await connection.execute(delete(_p).where(_p.c.notice_id.in_(ids)))
+            removed += result.rowcount
+        return removed
+
+    async def deliveries(self, done_before: datetime) -> int:
+        """Remove what was said, or given up, before, of events that were quiet since. Return how many.
+
+        Roots stay, and mentions: a thread without them would be opened again, or would mention again. So do
+        edits that were given up, for they are taken up when their channel comes back, at any age.
+        """
+        heard_since = (
+            select(_n.c.id)
+            .join(_t, _t.c.superevent_id == _n.c.superevent_id)
+            .where(_t.c.id == _d.c.thread_id, _n.c.received_at >= done_before)
+            .exists()
+        )
+        said = _d.c.kind.in_(_SAID) & _d.c.state.in_([State.SENT.value, State.DEAD.value])
+        shown = (_d.c.kind == Kind.EDIT.value) & (_d.c.state == State.SENT.value)
+        old = (said | shown) & (_d.c.created_at < done_before) & ~heard_since
+        removed = 0
+        while ids := await self._some(select(_d.c.id).where(old)):
+            async with self._database.writing() as connection:
+                # One that was wanted again meanwhile isn't old any more.
+                result = await connection.execute(delete(_d).where(_d.c.id.in_(ids), old))
+            removed += result.rowcount
+        return removed
+
+    async def quarantine(self, received_before: datetime) -> int:
+        """Remove payloads that nobody could make sense of, and what wasn't posted about them yet."""
+        removed = 0
+        while ids := await self._some(select(_q.c.id).where(_q.c.received_at < received_before)):
+            async with self._database.writing() as connection:
+                about = _d.c.kind.in_([Kind.APOLOGY.value, Kind.OPS.value]) & _d.c.subject_id.in_(ids)
+                await connection.execute(delete(_d).where(about, _d.c.state == State.PENDING.value))
+                result = await connection.execute(delete(_q).where(_q.c.id.in_(ids)))
+            removed += result.rowcount
+        return removed
+
+    async def _some(self, ids: Select[Any]) -> Sequence[int]:
+        # Looked for without being in anybody's way; mostly there is nothing.
+        async with self._database.reading() as connection:
+            found: Sequence[int] = (await connection.execute(ids.limit(AT_ONCE))).scalars().all()
+        return found

@@ -1,0 +1,61 @@
+"""Secrets at rest: encrypted with the newest key, read with any that is still named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class KeysUnusable(ValueError):
+    """The keys can't be used, or none of them opens what was stored; one sentence."""
+
+
+class Vault:
+    """Encrypts and opens bot tokens (Fernet: AES-128-CBC, HMAC-SHA256; cryptography.io/en/latest/fernet)."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """The first key encrypts, each of them opens. Raises KeysUnusable."""
+        try:
+            from cryptography.fernet import Fernet, MultiFernet
+        except ModuleNotFoundError as error:
+            raise KeysUnusable(
+                "Tokens are encrypted with the package cryptography: pip install 'gwevent-bot[workspaces]'."
+            ) from error
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
+        except ValueError as error:
+            # A key isn't repeated in what is said about it.
+            raise KeysUnusable(
+                "GWEVENT_SECRET_KEYS must be one or more Fernet keys with commas between; "
+                "gwevent new-key makes one."
+            ) from error
+
+    def close(self, secret: str) -> str:
+        """Encrypt with the first key; ASCII, about twice as long plus 100 characters."""
+        return self._fernet.encrypt(secret.encode()).decode()
+
+    def open(self, closed: str) -> str:
+        """Decrypt. Raises KeysUnusable where no key fits."""
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return self._fernet.decrypt(closed.encode()).decode()
+        except InvalidToken as error:
+            raise KeysUnusable(
+                "None of GWEVENT_SECRET_KEYS opens a stored token; keep old keys behind the new one until"
+                " gwevent rotate-keys has run."
+            ) from error
+
+    def renew(self, closed: str) -> str:
+        """Encrypt anew with the first key what any key opens. Raises KeysUnusable."""
+        return self.close(self.open(closed))
+
+
+def new_key() -> str:
+    """A new key. Raises KeysUnusable where the package is missing."""
+    try:
+        from cryptography.fernet import Fernet
+    except ModuleNotFoundError as error:
+        raise KeysUnusable(
+            "Keys are made with the package cryptography: pip install 'gwevent-bot[workspaces]'."
+        ) from error
+    return Fernet.generate_key().decode()

@@ -1,0 +1,93 @@
+"""Workspaces that come, change and go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from bot.app import Rooms
+from bot.store import schema
+from bot.store.installations import Installed, workspace_tables
+from bot.vault import Vault, new_key
+from tests.bot.house import NOW, TEAM, made, subscribe, take
+
+ONE = Installed(
+    team_id=TEAM,
+    team_name="Observatory",
+    bot_user_id="U0BOT",
+    bot_id="B0BOT",
+    app_id="A0",
+    scopes=frozenset({"chat:write", "commands"}),
+    token="closed",
+    installed_by="U1",
+)
+
+GLOBAL = {
+    "circulars",
+    "consumers",
+    "gracedb_lookups",
+    "leases",
+    "notices",
+    "oauth_states",
+    "payloads",
+    "quarantine",
+    "superevents",
+    "troubles",
+    "undecided",
+    "webhook_calls",
+    "workers",
+}
+"""Tables in which nothing belongs to a workspace."""
+
+
+async def test_one_row_a_workspace_and_one_welcome(rooms: Rooms) -> None:
+    assert await rooms.installations.save(ONE, NOW)
+    again = replace(ONE, token="closed anew", scopes=ONE.scopes | {"files:write"})
+    assert not await rooms.installations.save(again, NOW)
+    assert await rooms.installations.all() == [again]
+    assert "closed" not in repr(again)
+    async with rooms.database.reading() as connection:
+        rows = (await connection.execute(select(schema.deliveries))).all()
+    assert [(row.kind, row.channel_id) for row in rows] == [("welcome", "U1")]
+
+
+async def test_who_leaves_leaves_nothing(rooms: Rooms) -> None:
+    other = "T0OTHER"
+    for team in (TEAM, other):
+        await rooms.installations.save(replace(ONE, team_id=team), NOW)
+        await subscribe(rooms, "all notify @here", "C1", team=team)
+    await take(rooms, [made(), made(alert_type="UPDATE", minutes=5, far=1e-12)])
+    assert await rooms.installations.forget(TEAM)
+    assert not await rooms.installations.forget(TEAM)
+    async with rooms.database.reading() as connection:
+        for table in workspace_tables():
+            if "team_id" in table.c:
+                teams = set((await connection.execute(select(table.c.team_id))).scalars())
+                assert teams <= {other}, table.name
+        threads = (await connection.execute(select(func.count()).select_from(schema.threads))).scalar_one()
+        mentions = (await connection.execute(select(func.count()).select_from(schema.mentions))).scalar_one()
+    assert (threads, mentions) == (1, 1)
+    assert await rooms.store.superevent(made().superevent_id) is not None, "what LVK said stays"
+
+
+def test_every_table_is_a_workspaces_or_nobodys() -> None:
+    assert {table.name for table in workspace_tables()} | GLOBAL == set(schema.metadata.tables)
+
+
+async def test_a_state_is_good_once_and_for_ten_minutes(rooms: Rooms) -> None:
+    state = await rooms.installations.issue_state(NOW)
+    assert not await rooms.installations.consume_state(state + "x", NOW)
+    assert await rooms.installations.consume_state(state, NOW)
+    assert not await rooms.installations.consume_state(state, NOW)
+    late = await rooms.installations.issue_state(NOW)
+    assert not await rooms.installations.consume_state(late, NOW + timedelta(minutes=11))
+
+
+async def test_tokens_are_closed_anew_all_or_none(rooms: Rooms) -> None:
+    old, new = new_key(), new_key()
+    await rooms.installations.save(replace(ONE, token=Vault([old]).close("xoxb-1")), NOW)
+    assert await rooms.installations.renew_tokens(Vault([new, old]).renew) == 1
+    (kept,) = await rooms.installations.all()
+    assert Vault([new]).open(kept.token) == "xoxb-1"

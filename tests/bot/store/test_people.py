@@ -1,0 +1,31 @@
+"""Who wants to be forgotten is, by the words of deploy/README.md."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from bot.app import Rooms
+from bot.transfer import read, write
+from tests.bot.house import NOW, REAL, TEAM, made, subscribe, take
+
+README = (Path(__file__).resolve().parents[3] / "deploy" / "README.md").read_text("utf-8")
+
+
+@pytest.mark.backends("sqlite", "postgresql")
+async def test_nothing_of_a_person_is_left(rooms: Rooms) -> None:
+    await subscribe(rooms, "CBC", "C1")
+    await take(rooms, made())
+    await rooms.observers.toggle(TEAM, "C1", REAL, "U1", NOW)
+    [block] = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+    async with rooms.database.writing() as connection:
+        for statement in block.strip().split("\n"):
+            done = await connection.execute(text(statement.replace("U0123456789", "U1")))
+            assert done.rowcount == 1
+    [here] = await rooms.subscriptions.of_channel(TEAM, "C1")
+    assert here.created_by != "U1"
+    assert '"U1"' not in write(await rooms.transfer.export())
+    assert read(write(await rooms.transfer.export()))

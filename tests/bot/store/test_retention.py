@@ -1,0 +1,126 @@
+"""What is old goes, and nothing that a repeat or a thread is known by."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from bot.app import Rooms, keep_of
+from bot.settings import Settings
+from bot.store.ledger import Dead, Kind, Outcome, Sent
+from bot.store.retention import NOTHING, Removed
+from tests.bot.house import MOCK, NOW, REAL, TEAM, made, planner, subscribe, take
+
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
+LATER = NOW + timedelta(days=100)
+LONG_AGO = LATER - timedelta(days=90)
+
+
+async def deliver(rooms: Rooms, now: datetime = NOW, *, edits: Outcome | None = None) -> None:
+    """Send all that is due; `edits` is what becomes of edits instead."""
+    await rooms.shares.renew({TEAM})
+    number = 0
+    while claimed := await rooms.ledger.claim(now + timedelta(minutes=1), 100):
+        outcomes: list[tuple[object, Outcome]] = []
+        for delivery in claimed:
+            number += 1
+            sent = Sent(ts=f"{now.timestamp():.0f}.{number:06}", revision=delivery.revision)
+            given_up = delivery.kind is Kind.EDIT and edits is not None
+            outcomes.append((delivery, edits if given_up and edits is not None else sent))
+        await rooms.ledger.settle(outcomes, now)  # type: ignore[arg-type]
+
+
+async def ledger(rooms: Rooms) -> list[str]:
+    """The kinds of the rows that are left, sorted."""
+    async with rooms.database.reading() as connection:
+        return sorted((await connection.execute(text("SELECT kind FROM deliveries"))).scalars())
+
+
+async def an_old_event(rooms: Rooms, *, edits: Outcome | None = None) -> None:
+    await subscribe(rooms, "CBC notify @here", "C1")
+    await take(rooms, made())
+    await deliver(rooms)
+    await take(rooms, made(alert_type="INITIAL", minutes=1))
+    await deliver(rooms, edits=edits)
+
+
+async def test_what_was_said_long_ago_goes_and_its_root_stays(rooms: Rooms) -> None:
+    await an_old_event(rooms)
+    assert await ledger(rooms) == ["edit", "reply", "root"]
+    assert await rooms.retention.deliveries(LONG_AGO) == 2
+    assert await ledger(rooms) == ["root"]
+    assert await rooms.retention.deliveries(LONG_AGO) == 0
+
+
+async def test_news_of_an_event_whose_deliveries_went_opens_no_second_root_and_mentions_nobody_again(
+    rooms: Rooms,
+) -> None:
+    await an_old_event(rooms)
+    await rooms.retention.deliveries(LONG_AGO)
+    await take(rooms, made(alert_type="UPDATE", minutes=100 * 24 * 60), now=LATER)
+    assert await ledger(rooms) == ["edit", "reply", "root"]
+    await deliver(rooms, LATER)
+    counts = await rooms.ledger.counts()
+    assert (counts.waiting, counts.dead) == (0, 0)
+
+
+async def test_a_repeat_of_what_went_stays_a_repeat(rooms: Rooms) -> None:
+    await an_old_event(rooms)
+    await rooms.retention.payloads(LONG_AGO)
+    await rooms.retention.deliveries(LONG_AGO)
+    again = await rooms.store.record(made(), b"bytes", "test:2", LATER, planner(LATER))
+    assert (again.new, again.intents) == (False, 0)
+    assert await ledger(rooms) == ["root"]
+
+
+async def test_events_that_were_heard_of_since_keep_theirs(rooms: Rooms) -> None:
+    await an_old_event(rooms)
+    await take(rooms, made(alert_type="RETRACTION", minutes=60), now=LATER)
+    assert await rooms.retention.deliveries(LONG_AGO) == 0
+
+
+async def test_an_edit_that_was_given_up_waits_for_its_channel_at_any_age(rooms: Rooms) -> None:
+    await an_old_event(rooms, edits=Dead(reason="is_archived", channel_problem="is_archived"))
+    assert await rooms.retention.deliveries(LONG_AGO) == 1
+    assert await ledger(rooms) == ["edit", "root"]
+    assert await rooms.ledger.revive(TEAM, "C1", LONG_AGO, LATER) == 1
+
+
+async def test_what_waits_stays(rooms: Rooms) -> None:
+    await subscribe(rooms, "CBC", "C1")
+    await take(rooms, [made(), made(alert_type="INITIAL", minutes=1)])
+    assert await rooms.retention.deliveries(LONG_AGO) == 0
+
+
+async def test_payloads_of_real_events_go_and_what_was_measured_stays(rooms: Rooms) -> None:
+    await take(rooms, [made(REAL), made(MOCK)])
+    assert await rooms.retention.payloads(LONG_AGO) == 1
+    assert await rooms.store.payload(made(REAL).key) is None
+    assert await rooms.store.payload(made(MOCK).key) is not None, "mocks have a term of their own"
+    assert await rooms.store.superevent(REAL) is not None
+    assert await rooms.retention.payloads(LONG_AGO) == 0
+
+
+async def test_quarantine_goes_with_what_wasnt_posted_about_it(rooms: Rooms) -> None:
+    for when, body in ((NOW, b"old"), (LATER, b"new")):
+        assert await rooms.store.quarantine(body, "test:1", "Why.", None, when, None, (TEAM, "C9"))
+    assert await rooms.retention.quarantine(LONG_AGO) == 1
+    assert await ledger(rooms) == ["ops"]
+    left = await rooms.store.next_quarantined()
+    assert left is not None and left.body == b"new"
+
+
+async def test_by_default_payloads_are_kept_and_the_rest_for_a_quarter(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GWEVENT_PAYLOAD_DAYS", "GWEVENT_LEDGER_DAYS", "GWEVENT_QUARANTINE_DAYS"):
+        monkeypatch.delenv(name, raising=False)
+    await an_old_event(rooms)
+    keep = keep_of(Settings.load(None))
+    assert await rooms.retention.purge(keep, NOW + timedelta(days=89)) == NOTHING
+    removed = await rooms.retention.purge(keep, NOW + timedelta(days=91))
+    assert removed == Removed(payloads=0, deliveries=2, quarantined=0)
+    assert await rooms.store.payload(made().key) is not None

@@ -1,0 +1,170 @@
+"""Upgrade and rollback: migrations only add, so the version before goes on working on the tables after."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+import bot.store
+from bot.app import Rooms
+from bot.store.database import Database, StoreUnavailable
+from tests.bot.house import NOW, made, planner
+
+VERSIONS = sorted((Path(bot.store.__file__).parent / "migrations" / "versions").glob("*.py"))
+ADDS = {"create_table", "create_index", "add_column", "f", "batch_alter_table"}
+"""What a migration may do to tables that are in use; all else waits until no version needs what it takes."""
+_SQL = ("UPDATE ", "INSERT ", "CREATE INDEX ", "WITH ")
+
+
+def faults(source: str) -> Iterator[str]:
+    """What in a migration's upgrade could break the version before it."""
+    [upgrade] = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef) and node.name == "upgrade"
+    ]
+    made = {
+        ast.literal_eval(call.args[0])
+        for call in calls(upgrade)
+        if name_of(call) == "create_table" and call.args
+    }
+    for call in calls(upgrade):
+        name = name_of(call)
+        if name == "execute":
+            yield from sql_faults(call)
+        elif name not in ADDS:
+            yield f"{name} takes something away, or changes it"
+        elif name == "add_column":
+            yield from column_faults(call)
+        elif name == "create_index" and is_true(call, "unique"):
+            table = ast.literal_eval(call.args[1])
+            if table not in made:
+                yield f"the version before may write what a unique index on {table} refuses"
+
+
+def calls(within: ast.AST) -> list[ast.Call]:
+    """The calls of Alembic's operations, by way of `op` or a batch."""
+    return [
+        node
+        for node in ast.walk(within)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in ("op", "batch", "batch_op")
+    ]
+
+
+def name_of(call: ast.Call) -> str:
+    assert isinstance(call.func, ast.Attribute)
+    return call.func.attr
+
+
+def is_true(call: ast.Call, keyword: str) -> bool:
+    return any(k.arg == keyword and getattr(k.value, "value", None) is True for k in call.keywords)
+
+
+def column_faults(call: ast.Call) -> Iterator[str]:
+    [column] = [arg for arg in call.args if isinstance(arg, ast.Call)]
+    given = {k.arg: k.value for k in column.keywords}
+    nullable = "nullable" not in given or getattr(given["nullable"], "value", None) is True
+    if not nullable and "server_default" not in given:
+        yield f"{ast.unparse(call)}: the version before leaves it out of a row"
+
+
+def sql_faults(call: ast.Call) -> Iterator[str]:
+    for node in ast.walk(call):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and not node.value.lstrip().upper().startswith(_SQL)
+        ):
+            yield f"{node.value!r} isn't one of {', '.join(_SQL)}"
+
+
+@pytest.mark.parametrize("path", VERSIONS, ids=[path.stem for path in VERSIONS])
+def test_migrations_only_add(path: Path) -> None:
+    assert list(faults(path.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        'op.drop_table("threads")',
+        'op.drop_column("threads", "root_ts")',
+        'op.rename_table("threads", "strings")',
+        'op.alter_column("threads", "root_ts", new_column_name="ts")',
+        'op.alter_column("threads", "root_ts", nullable=False)',
+        'op.create_unique_constraint("uq", "threads", ["root_ts"])',
+        'op.create_index("ix", "threads", ["root_ts"], unique=True)',
+        'op.add_column("threads", sa.Column("colour", sa.Text(), nullable=False))',
+        'op.execute("DROP TABLE threads")',
+        'with op.batch_alter_table("threads") as batch:\n        batch.drop_column("root_ts")',
+    ],
+)
+def test_what_would_break_the_version_before_is_found(step: str) -> None:
+    assert len(list(faults(f"def upgrade():\n    {step}\n"))) == 1
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        'op.add_column("threads", sa.Column("colour", sa.Text()))',
+        'op.add_column("threads", sa.Column("colour", sa.Text(), nullable=False, server_default="red"))',
+        'op.execute("UPDATE threads SET root_ts = NULL")',
+    ],
+)
+def test_what_only_adds_is_let_through(step: str) -> None:
+    assert list(faults(f"def upgrade():\n    {step}\n")) == []
+
+
+async def newer(path: Path, *statements: str) -> Rooms:
+    """A database that a newer version has changed so, opened by this one."""
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    async with database.writing() as connection:
+        for statement in ("UPDATE alembic_version SET version_num = '9999'", *statements):
+            await connection.execute(text(statement))
+    return Rooms(database)
+
+
+async def test_a_newer_versions_tables_serve_as_long_as_they_only_grew(database_path: Path) -> None:
+    rooms = await newer(
+        database_path,
+        "CREATE TABLE novelties (id INTEGER PRIMARY KEY)",
+        "ALTER TABLE notices ADD COLUMN novelty TEXT",
+        "ALTER TABLE notices ADD COLUMN rating INTEGER NOT NULL DEFAULT 5",
+    )
+    await rooms.database.migrate()
+    assert (await rooms.store.record(made(), b"bytes", "test:1", NOW, planner())).new
+    await rooms.database.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["ALTER TABLE superevents RENAME COLUMN category TO kind", "DROP TABLE observers"],
+)
+async def test_a_newer_version_that_took_something_away_is_a_sentence(
+    database_path: Path, statement: str
+) -> None:
+    rooms = await newer(database_path, statement)
+    with pytest.raises(StoreUnavailable, match="another version"):
+        await rooms.database.migrate()
+    await rooms.database.close()
+
+
+@pytest.mark.backends("postgresql")
+async def test_the_same_on_postgresql(rooms: Rooms, backend: str) -> None:
+    async with rooms.database.writing() as connection:
+        current = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    try:
+        await rooms.database.migrate()
+        assert (await rooms.store.record(made(), b"bytes", "test:1", NOW, planner())).new
+    finally:
+        # This database is used by other tests too.
+        async with rooms.database.writing() as connection:
+            again = text("UPDATE alembic_version SET version_num = :current")
+            await connection.execute(again, {"current": current})

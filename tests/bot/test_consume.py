@@ -1,0 +1,31 @@
+"""The consumer alone, seen from outside."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import pytest
+from structlog.testing import capture_logs
+
+from bot.app import Rooms, consume
+from bot.settings import Settings
+
+
+@pytest.mark.backends("postgresql")
+async def test_says_that_it_lives_where_it_is_asked(rooms: Rooms, backend: str) -> None:
+    settings = Settings(_env_file=None, kafka_group="gwevent-here", http_port=0)  # type: ignore[call-arg]
+    stop = asyncio.Event()
+    with capture_logs() as logs:
+        running = asyncio.create_task(consume(settings, rooms, [], stop))
+        async with asyncio.timeout(60):
+            while not (ports := [entry["port"] for entry in logs if entry["event"] == "http_listens"]):
+                await asyncio.sleep(0.01)
+            async with aiohttp.ClientSession() as session:
+                address = f"http://127.0.0.1:{ports[0]}/healthz"
+                async with session.get(address) as answer:
+                    assert answer.status == 200
+                stop.set()
+                await running
+                with pytest.raises(aiohttp.ClientConnectionError):
+                    await session.get(address)
