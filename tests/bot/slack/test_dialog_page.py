@@ -87,7 +87,7 @@ async def test_somebody_subscribes_and_looks_at_the_home(
     await picture("6-edit")
     await dialog.get_by_label(re.compile("^Mean distance")).fill("200")
     await dialog.get_by_role("button", name="Save").click()
-    await expect(dialog.get_by_text(re.compile("^Subscription 1 was"))).to_be_visible()
+    await expect(dialog.get_by_text(re.compile("^Subscription 1 is now"))).to_be_visible()
     await dialog.get_by_role("button", name="Close").last.click()
     await expect(page.get_by_text("distance<200").first).to_be_visible()
     await picture("7-edited")
