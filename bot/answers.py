@@ -127,8 +127,7 @@ class Answers:
     async def _answer(self, word: str, rest: str, question: str, asker: Asker | None) -> Message:
         match word:
             case "" | "help" | "?":
-                asked = rest.casefold().startswith("filter")
-                return helping.filters() if asked else helping.overview()
+                return _help(rest.casefold())
             case "latest" | "last" | "newest":
                 return await self._choosing.latest(rest)
             case "recent":
@@ -223,6 +222,17 @@ class Answers:
             ),
             self._clock(),
         )
+
+
+def _help(about: str) -> Message:
+    match about.partition(" ")[0].rstrip("s"):
+        case "filter":
+            return helping.filters()
+        case "subscribe" | "subscription" | "notify" | "edit" | "pause" | "resume":
+            return helping.subscribing()
+        case "site" | "visible":
+            return helping.sites()
+    return helping.overview()
 
 
 _BY_LINES = {"check"}

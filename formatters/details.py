@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 from formatters import blocks, card, quantities
@@ -19,7 +20,8 @@ a terminal has no such limit."""
 def record(superevent: Superevent, limit: int | None = CODE_MAX) -> Message:
     """The newest notice's record as it was published, without its maps, at most `limit` characters of it."""
     notice = superevent.latest
-    lines = json.dumps(notice.published, ensure_ascii=False, indent=2).splitlines()
+    written = json.dumps(notice.published, ensure_ascii=False, indent=2)
+    lines = _SIMPLE_LIST.sub(lambda m: f"[{_LINE_END.sub(' ', m[1])}]", written).split("\n")
     kept = _fitting(lines, limit)
     title = f"{_of(superevent, notice)}, as it was published, without its maps"
     cut: list[Block] = []
@@ -32,6 +34,11 @@ def record(superevent: Superevent, limit: int | None = CODE_MAX) -> Message:
     return blocks.message(
         escape(f"{title}."), blocks.section(bold(escape(title))), blocks.code("\n".join(kept)), *cut
     )
+
+
+# Line ends stand only between JSON's tokens, for in its strings they are escaped.
+_SIMPLE_LIST = re.compile(r"\[\n +([^\[\]{}]*?)\n +\]")
+_LINE_END = re.compile(r"\n +")
 
 
 def _fitting(lines: list[str], limit: int | None) -> list[str]:

@@ -2,48 +2,91 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 
 from formatters import blocks
 from formatters.message import Block, Message
-from formatters.mrkdwn import escape, plain
+from formatters.mrkdwn import bold, escape, plain
 
-COMMANDS = (
+EVENTS = (
     ("latest [filter] [mock]", "the newest event that fits, like latest BNS"),
-    ("<id>", "one event, like S241125n or MS181101ab"),
-    ("<id> history|map|json|moc", "all its notices; the picture; the record; the 90 % region for Aladin"),
     ("recent [N]", "the last N events"),
-    ("check <RA> <Dec> [40 Mpc|z=0.01] [<id>]", "where a position lies in its maps; many, a line each"),
     ("search [filter] [since 2023-05] [until …]", "all events that fit"),
-    ("status", "whether notices arrive, and what waits"),
-    ("visible [site…] [id]", "what can be observed tonight, from the channel's sites or those named"),
-    ("sites [add|remove Palomar]", "the channel's sites, which its messages then speak of"),
-    ("sites add MyDome 34.2 -116.9 1700", "one of your own: latitude, longitude, height in m"),
-    ("sites altitude 25, sites darkness -12", "what counts as observable, in degrees"),
-    ("subscribe [CBC|Burst|all] [filter] [mock] [test] [lowsig] [circulars]", "alerts for this channel"),
-    ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "the same, with a mention"),
-    ("dialog [3]", "the same, or a change to number 3, chosen in a dialog"),
-    ("test [CBC|Burst|all] [filter] …", "which past events that would have brought"),
-    ("subscriptions", "what comes to this channel, with numbers"),
-    ("edit 3 …, pause 3, resume 3", "change number 3, or let it rest"),
-    ("unsubscribe [3|CBC|Burst|all]", "no more of them"),
-    ("help [filters]", "this list, or what filters are made of"),
+    ("<id>", "one event, like S241125n or MS181101ab"),
+    ("<id> history|map|json|moc", "its notices; picture; record; 90 % region for Aladin"),
 )
+POINTING = (
+    ("check <RA> <Dec> [40 Mpc|z=0.01] [<id>]", "where a position lies in its maps; many, a line each"),
+    ("visible [site…] [<id>]", "what can be observed tonight"),
+    ("sites [add|remove Palomar]", "the channel's sites; more: help sites"),
+)
+CHANNEL = (
+    ("subscribe [CBC|Burst|all] [filter]", "alerts for this channel; more: help subscribe"),
+    ("dialog", "the same, chosen in a dialog"),
+    ("subscriptions", "what comes to this channel, with numbers"),
+    ("unsubscribe [3|CBC|Burst|all]", "no more of them"),
+    ("test [CBC|Burst|all] [filter] …", "which past events that would have brought"),
+)
+ITSELF = (
+    ("status", "whether notices arrive, and what waits"),
+    ("help [filters|subscribe|sites]", "this list, or more about one of these"),
+)
+SUBSCRIBING = (
+    ("subscribe [CBC|Burst|all] [filter]", "real, significant alerts for this channel"),
+    ("subscribe … [mock] [test] [lowsig]", "those too"),
+    ("subscribe … [circulars]", "GCN Circulars about them, linked in their threads"),
+    ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "with a mention"),
+    ("dialog [3]", "the same, or a change to number 3, chosen in a dialog"),
+    ("edit 3 …", "other words for number 3"),
+    ("pause 3, resume 3", "nothing comes of it for a while"),
+    ("unsubscribe [3|CBC|Burst|all]", "no more of them; of nothing: of all"),
+)
+SITES = (
+    ("sites", "the channel's sites, which its messages then speak of"),
+    ("sites add Palomar, sites remove Palomar", "an observatory more or less"),
+    (
+        "sites add MyDome 34.2 -116.9 1700",
+        "your own: latitude, longitude (east positive), height in m",
+    ),
+    ("sites altitude 25, sites darkness -12", "what counts as observable, in degrees"),
+)
+COMMANDS = (*EVENTS, *POINTING, *CHANNEL, *ITSELF, *SUBSCRIBING, *SITES)
 """What may be typed after `/gwevent`, and what it gives."""
 
 
 def overview() -> Message:
-    """All commands."""
-    intro = "LIGO/Virgo/KAGRA public alerts: each event a message, each notice a reply in its thread."
+    """The commands, in few words each."""
+    shown = (*EVENTS, *POINTING, *CHANNEL, *ITSELF)
     return blocks.message(
-        "What /gwevent understands: " + ", ".join(escape(command) for command, _ in COMMANDS),
-        blocks.section(intro),
-        _commands(),
+        "What /gwevent understands: " + ", ".join(escape(command) for command, _ in shown),
+        blocks.section("LIGO/Virgo/KAGRA public alerts. After `/gwevent` stands one of these:"),
+        _listed("Events", EVENTS),
+        _listed("Where to look", POINTING),
+        _listed("This channel", CHANNEL),
+        _listed("gwevent itself", ITSELF),
+        blocks.context("In threads, and anywhere else the app is: @gwevent with the same words."),
+    )
+
+
+def subscribing() -> Message:
+    """How a channel says what it wants."""
+    return blocks.message(
+        "Subscribing: " + ", ".join(escape(command) for command, _ in SUBSCRIBING),
+        _listed("Subscribing, after /gwevent", SUBSCRIBING),
         blocks.context(
             "Mentions: rather @here than @channel, for @here skips who sleeps. `if NS`: only where light may"
             " be expected. Mocks mention only with `notify-mocks` before the `if`.",
-            "In threads, and anywhere else the app is: @gwevent with the same words.",
+            "What a filter is made of: `/gwevent help filters`",
         ),
+    )
+
+
+def sites() -> Message:
+    """How a channel names its telescopes."""
+    return blocks.message(
+        "Sites: " + ", ".join(escape(command) for command, _ in SITES),
+        _listed("Sites, after /gwevent", SITES),
     )
 
 
@@ -68,7 +111,7 @@ def filters() -> Message:
         blocks.section(intro),
         blocks.section(*(f"`{escape(condition)}`  {escape(what)}" for condition, what in CONDITIONS)),
         blocks.context(
-            "What a notice doesn't state neither fits nor rules out: a Burst has no distance, so neither"
+            "What a notice doesn't state never makes it fit: a Burst has no distance, so neither"
             " `distance&lt;300` nor `not distance&lt;300` brings it.",
             "mock, test and lowsig stand outside of the filter: they let more into a subscription; `latest`"
             " and `search` take them alone.",
@@ -79,8 +122,13 @@ def filters() -> Message:
 def unknown(word: str) -> Message:
     """The answer to words that are no command."""
     said = f"I don't know “{escape(plain(word))}”."
+    first = word.partition(" ")[0].casefold()
+    near = difflib.get_close_matches(first, _WORDS, n=1, cutoff=0.7)
+    if near:
+        said += f" Did you mean `/gwevent {near[0]}`?"
     return blocks.message(
-        f"{said} Try /gwevent help.", blocks.section(f"{said} This is what I know:"), _commands()
+        said.replace("`", "") + " Try /gwevent help.",
+        blocks.section(said, f"All commands: `/gwevent help`. Most asked for: {_EXAMPLES}"),
     )
 
 
@@ -107,5 +155,9 @@ def _or(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _commands() -> Block:
-    return blocks.section(*(f"`/gwevent {escape(command)}`  {what}" for command, what in COMMANDS))
+_WORDS = sorted({command.partition(" ")[0] for command, _ in COMMANDS} - {"<id>"})
+_EXAMPLES = ", ".join(f"`/gwevent {words}`" for words in ("latest", "S241125n", "subscribe CBC"))
+
+
+def _listed(title: str, commands: Sequence[tuple[str, str]]) -> Block:
+    return blocks.section(bold(title), *(f"`{escape(command)}`  {what}" for command, what in commands))

@@ -12,12 +12,22 @@ from formatters.superevent import Superevent
 
 MOST = 30
 """Notices shown, the newest: no real event had ten, and a message has its limits."""
-_HEADER = ("notice", "sent", "most probable", "FAR", "90\u00a0%", "distance", "detectors", "search")
+_HEADER = (
+    "notice",
+    "after",
+    "most probable",
+    "90\u00a0%",
+    "distance",
+    "FAR",
+    "detectors",
+    "search",
+    "sent, UTC",
+)
 _NONE = "–"
 
 
 def message(superevent: Superevent) -> Message:
-    """The table, the oldest notice first; a combined map has a row of its own."""
+    """The table, the oldest notice first; a combined map has a row of its own under its notice's."""
     shown = superevent.notices[-MOST:]
     fronts = " ".join([*card.fronts(superevent), superevent.superevent_id])
     title = f"{fronts}: {quantities.count(len(superevent.notices), 'notice')}"
@@ -38,10 +48,9 @@ def _rows(superevent: Superevent, notice: Notice, stage: str) -> list[list[str]]
     event = notice.event
     since = superevent.event
     sent = f"{notice.time_created.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-    if since is not None:
-        sent += f" ({quantities.delay(notice.time_created - since.time)})"
+    after = _NONE if since is None else quantities.delay(notice.time_created - since.time)
     if event is None:
-        return [[stage, sent, *[_NONE] * 6]]
+        return [[stage, after, *[_NONE] * 6, sent]]
     headline = candidate.headline(event)
     if not event.significant:
         headline += ", low significance"
@@ -49,12 +58,13 @@ def _rows(superevent: Superevent, notice: Notice, stage: str) -> list[list[str]]
     rows = [
         [
             stage,
-            sent,
+            after,
             headline,
-            quantities.rate(event.far),
             *sky,
+            quantities.rate(event.far),
             candidate.detectors(event),
             f"{event.pipeline} {event.search}",
+            sent,
         ]
     ]
     external = notice.external
@@ -62,13 +72,14 @@ def _rows(superevent: Superevent, notice: Notice, stage: str) -> list[list[str]]
         sky = ["unreadable", _NONE] if external.map_problem is not None else _sky(external.localization)
         rows.append(
             [
-                f"{stage}, combined",
+                "↳ combined",
                 _NONE,
                 f"with {names.coincidence(external.observatory, external.search)}",
-                _joint(external),
                 *sky,
+                _joint(external),
                 _NONE,
                 "RAVEN",
+                _NONE,
             ]
         )
     return rows

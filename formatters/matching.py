@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from formatters import blocks, quantities, recent
@@ -28,7 +28,7 @@ class Matching:
     """What was found."""
 
     words: str
-    """The filter, as one would type it."""
+    """The filter, as one would type it; "all" for none."""
     newest: Sequence[Found]
     """The newest that fit, at most `recent.MOST`."""
     count: int
@@ -46,13 +46,19 @@ class Matching:
 
 def searched(answer: Matching, now: datetime) -> Message:
     """The answer to `search`."""
+    if not answer.among:
+        return _message(replace(answer, words=""), f"No event{_span(answer)} was received", now)
     events = quantities.count(answer.among, "event")
+    if answer.words == "all":
+        return _message(replace(answer, words=""), f"{events}{_span(answer)}", now)
     fit = "fits" if answer.count == 1 else "fit"
     return _message(answer, f"{quantities.number(answer.count)} of {events}{_span(answer)} {fit}", now)
 
 
 def tested(answer: Matching, now: datetime) -> Message:
     """The answer to `test`: what would have come, had the channel been subscribed all along."""
+    if not answer.among:
+        return _message(replace(answer, words=""), "No event to test this with was received yet", now)
     events = quantities.count(answer.among, "past event")
     count = quantities.number(answer.count)
     return _message(answer, f"{count} of {events}, as they stand now, would have come with", now)
@@ -69,7 +75,7 @@ def _span(answer: Matching) -> str:
 
 def _message(answer: Matching, title: str, now: datetime) -> Message:
     title = escape(title)
-    words = bold(escape(answer.words, SECTION_MAX))
+    words = escape(answer.words, SECTION_MAX)
     lines = [_line(found, now) for found in answer.newest[: recent.MOST]]
     sections = [blocks.section(*lines[at : at + PER_SECTION]) for at in range(0, len(lines), PER_SECTION)]
     small = []
@@ -79,10 +85,10 @@ def _message(answer: Matching, title: str, now: datetime) -> Message:
         small.append(_maps(answer))
     foot = [blocks.context(escape(" ".join(small), SECTION_MAX))] if small else []
     ids = ", ".join(found.superevent.superevent_id for found in answer.newest)
-    text = f"{title} {escape(answer.words, SECTION_MAX)}"
+    text = f"{title} {words}" if words else title
     return blocks.message(
         f"{text}: {escape(ids, SECTION_MAX)}" if ids else text,
-        blocks.section(f"{title} {words}"),
+        blocks.section(f"{title} {bold(words)}" if words else bold(title)),
         *sections,
         *foot,
     )

@@ -131,7 +131,7 @@ def _sentences(place: Place, target: Target) -> Iterator[str]:
     yield (
         f"{_region_sentence(place)} · credible level {quantities.level(place.level)}"
         f" · {quantities.area(place.searched_area)} at least as probable"
-        f" · {quantities.ratio(place.relative_density)} of the peak's density"
+        f" · density {quantities.ratio(place.relative_density)} of the peak's"
     )
     if place.distance is None:
         yield "This map has no distance along this line of sight."
@@ -154,49 +154,48 @@ def _region(place: Place) -> str:
 
 
 def _history(answer: Checked, target: Target, known: Sequence[OnMap]) -> Block:
-    header = ["map", "region", "level", "of peak", "area", "line of sight"]
-    if target.distance is not None:
-        header.append("3-D level")
-    rows = []
-    for one in known:
-        place = one.places[0]
-        cells = [_map_name(answer.superevent, one), *_cells(place)]
-        rows.append(cells if target.distance is None else [*cells, _level_3d(place)])
+    distant = target.distance is not None
+    rows = [[_map_name(answer.superevent, one), *_cells(one.places[0], distant)] for one in known]
+    header = ["map", *_header(distant)]
     return blocks.table(header, rows)
 
 
-def _cells(place: Place | None) -> list[str]:
+def _header(distant: bool) -> list[str]:
+    # What decides comes first: a phone shows three columns before one has to scroll.
+    return ["region", "level", *(["3-D level"] if distant else []), "area", "of peak", "line of sight"]
+
+
+def _cells(place: Place | None, distant: bool) -> list[str]:
     if place is None:
-        return [_GAP, _NONE, _NONE, _NONE, _NONE]
+        return [_GAP, *[_NONE] * (len(_header(distant)) - 1)]
+    level_3d = _NONE if place.level_3d is None else quantities.level(place.level_3d)
     return [
         _region(place),
         quantities.level(place.level),
-        quantities.ratio(place.relative_density),
+        *([level_3d] if distant else []),
         quantities.area(place.searched_area),
+        quantities.ratio(place.relative_density),
         _NONE if place.distance is None else quantities.distance(place.distance),
     ]
-
-
-def _level_3d(place: Place | None) -> str:
-    return _NONE if place is None or place.level_3d is None else quantities.level(place.level_3d)
 
 
 def _list(answer: Checked, newest: OnMap) -> Message:
     """Several positions in one map, in the order in which they were asked about."""
     distant = any(target.distance is not None for target in answer.targets)
     named = any(target.name for target in answer.targets)
-    header = ["position", "region", "level", "of peak", "area", "line of sight"]
-    if named:
-        header.insert(0, "name")
+    header = ["name" if named else "position", *_header(distant)]
     if distant:
-        header += ["at", "3-D level"]
+        header.append("at")
+    if named:
+        header.append("position")
     rows = []
     for target, place in zip(answer.targets, newest.places, strict=True):
-        cells = [quantities.position_degrees(target.ra, target.dec), *_cells(place)]
-        if named:
-            cells.insert(0, plain(target.name, _NAME_MAX) or _NONE)
+        position = quantities.position_degrees(target.ra, target.dec)
+        cells = [(plain(target.name, _NAME_MAX) or position) if named else position, *_cells(place, distant)]
         if distant:
-            cells += [_NONE if target.distance is None else _mpc(target.distance), _level_3d(place)]
+            cells.append(_NONE if target.distance is None else _mpc(target.distance))
+        if named:
+            cells.append(position)
         rows.append(cells)
     inside = sum(place is not None and place.in_90 for place in newest.places)
     where = f"{_event(answer)} ({_map_name(answer.superevent, newest)})"

@@ -150,7 +150,7 @@ def sentence(wish: Wish) -> str:
     ]
     said = "; ".join([what, *extras]) + "."
     if wish.filter is not None:
-        said += " What a notice doesn't state neither fits nor rules out."
+        said += " What a notice doesn't state never makes it fit."
         if map_questions(wish.filter):
             said += " The sky map is asked last, so these may come some seconds later."
     return said
@@ -214,7 +214,7 @@ def promised(wish: Wish) -> Message:
 
 def subscribed(wish: Wish) -> Message:
     """The answer to who subscribed, once the confirmation stands in the channel."""
-    return _short(f"Done: {' '.join(described(wish))} The post in the channel confirms it.")
+    return _short("\n".join(["Done; the post in the channel confirms it.", *described(wish)]))
 
 
 def already(subscription: Subscription) -> Message:
@@ -228,10 +228,10 @@ def already(subscription: Subscription) -> Message:
 
 def edited(before: Subscription, after: Subscription) -> Message:
     """After `edit`: what comes from now on."""
-    said = f"Subscription {after.id} was {bold(before.wish.shown)} and is {bold(after.wish.shown)} now."
+    said = f"Subscription {after.id} is now {bold(after.wish.shown)}; it was {bold(before.wish.shown)}."
     if after.paused_at is not None:
         said += " It stays paused."
-    return _short(" ".join([said, *described(after.wish)]))
+    return _short("\n".join([said, *described(after.wish)]))
 
 
 def unchanged(subscription: Subscription) -> Message:
@@ -250,7 +250,7 @@ def paused(subscription: Subscription) -> Message:
 def resumed(subscription: Subscription) -> Message:
     """After `resume`."""
     said = f"{bold(subscription.wish.shown)} comes again; what came meanwhile isn't posted."
-    return _short(" ".join([said, *described(subscription.wish)]))
+    return _short("\n".join([said, *described(subscription.wish)]))
 
 
 def no_such_number(number: str, subscriptions: Sequence[Subscription]) -> Message:

@@ -56,6 +56,11 @@ class Superevent:
         return next((n for n in reversed(self.notices) if n.event is not None), None)
 
     @property
+    def latest_with_map(self) -> Notice | None:
+        """The newest notice with a sky map that could be read."""
+        return next((n for n in reversed(self.notices) if n.best_localization is not None), None)
+
+    @property
     def event(self) -> Event | None:
         """The newest known candidate's event."""
         notice = self.latest_with_event

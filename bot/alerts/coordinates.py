@@ -35,6 +35,8 @@ _NUMBER = r"\d{1,9}(?:\.\d{0,15})?"
 _DEGREE = r"(?:degrees|degree|degs|deg|d)"
 _MINUTE = r"(?:arcmin|m|')"
 _SECOND = r"(?:arcsec|s|''|\")"
+_NO_LENGTH = rf"(?!\s*(?:[kmg]pc|arcmin|{_DEGREE})\b)"
+"""In "-23d22m 40 Mpc" and "-23d22m 5 deg" the last number belongs to what follows the position."""
 _SEPARATOR = r"(?:\s*,\s*|\s+|(?=[+-]))"
 _RA_NAME = r"(?:(?:r\.?a\.?|α)\s*[=:]?\s*)?"
 _DEC_NAME = r"(?:(?:decl?\.?|de|δ)\s*[=:]?\s*)?"
@@ -45,7 +47,7 @@ _RA_ARC = (
 )
 _DEC_ARC = (
     rf"(?P<sign>[+-]?)\s?(?P<d>{_NUMBER})"
-    rf"(?:\s*{_DEGREE}(?:\s*(?P<dm>{_NUMBER})\s*{_MINUTE}(?:\s*(?P<ds>{_NUMBER})\s*{_SECOND}?)?)?)?"
+    rf"(?:\s*{_DEGREE}(?:\s*(?P<dm>{_NUMBER})\s*{_MINUTE}(?:\s*(?P<ds>{_NUMBER}){_NO_LENGTH}\s*{_SECOND}?)?)?)?"
 )
 _RA_COLONS = rf"(?P<h>\d{{1,9}}):(?P<hm>{_NUMBER})(?::(?P<hs>{_NUMBER}))?"
 _DEC_COLONS = rf"(?P<sign>[+-]?)(?P<d>\d{{1,9}}):(?P<dm>{_NUMBER})(?::(?P<ds>{_NUMBER}))?"

@@ -49,7 +49,7 @@ class Details:
                 return await self._map(superevent, team_id)
 
     async def _moc(self, superevent: Superevent, limit: int | None) -> Message:
-        notice = _newest_with_map(superevent)
+        notice = superevent.latest_with_map
         if notice is None:
             return helping.complaint(_NO_MAP.format(superevent.superevent_id))
         maps = await self._maps.of(notice.key)
@@ -72,7 +72,7 @@ class Details:
         )
 
     async def _map(self, superevent: Superevent, team_id: str | None) -> Message:
-        notice = _newest_with_map(superevent)
+        notice = superevent.latest_with_map
         if notice is None:
             return helping.complaint(_NO_MAP.format(superevent.superevent_id))
         if team_id is None or self._illustrate is None:
@@ -85,10 +85,6 @@ class Details:
 
 
 _NO_MAP = "No sky map of {} was received that can be read."
-
-
-def _newest_with_map(superevent: Superevent) -> Notice | None:
-    return next((n for n in reversed(superevent.notices) if n.best_localization is not None), None)
 
 
 def _written(moc: Moc, limit: int | None) -> tuple[Moc, str]:

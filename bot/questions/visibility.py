@@ -145,8 +145,8 @@ class Visibility:
         name = superevent.superevent_id
         if superevent.retracted:
             return helping.complaint(f"{name} was retracted: there is nothing to observe.")
-        notice = superevent.latest_with_event
-        if notice is None or notice.best_localization is None:
+        notice = superevent.latest_with_map
+        if notice is None:
             return helping.complaint(f"{name} has no sky map, so nobody can say where to look.")
         tonight = await self._visibilities.of(notice.key, sites, conditions, self._clock())
         if tonight is None:

@@ -403,7 +403,7 @@ async def test_what_cant_be_chosen_gets_a_sentence(rooms: Rooms, words: str, exp
 async def test_subscriptions_are_edited_paused_and_ended_by_number(rooms: Rooms) -> None:
     await subscribe(rooms, "CBC", "C1", "C2")
     await subscribe(rooms, "Burst", "C1")
-    assert "Subscription 1 was CBC and is CBC BNS>0.5 mock now." in await said(
+    assert "Subscription 1 is now CBC BNS>0.5 mock; it was CBC." in await said(
         rooms, "edit 1 mock cbc bns>50%", ASKER
     )
     assert "has Burst already" in await said(rooms, "edit 1 burst", ASKER)

@@ -63,8 +63,9 @@ def test_where_the_bot_may_not_post() -> None:
     assert "/invite @gwevent" in plain.render(subscription.refused("not_in_channel"))
 
 
-def test_help_knows_every_command() -> None:
+def test_help_knows_every_command(check: Callable[[Message], Message]) -> None:
     said = plain.render(help.overview())
+    assert len(said) < 1_200, "a phone's screen or two"
     for command in (
         "latest",
         "<id>",
@@ -75,13 +76,18 @@ def test_help_knows_every_command() -> None:
         "subscriptions",
         "help",
     ):
-        assert f"/gwevent {command}" in said
+        assert f"\n{command} " in said
+    for more in (help.subscribing(), help.sites()):
+        said += f"\n{plain.render(check(more))}"
+    for command, what in help.COMMANDS:
+        assert f"\n{command}  {what}" in said
 
 
 def test_unknown_words_get_help() -> None:
     said = plain.render(help.unknown("lastest"))
-    assert "“lastest”" in said
-    assert "/gwevent latest" in said
+    assert said.startswith("I don't know “lastest”. Did you mean /gwevent latest?")
+    assert "/gwevent help" in said
+    assert "Did you mean" not in plain.render(help.unknown("🚀"))
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,10 @@ def test_answers(
         "subscription-list-filter": subscription.listed([replace(filtered, paused_at=NOW), *mine[:1]]),
         "search": matching.searched(_matching(stories), NOW),
         "search-none": matching.searched(replace(_matching(stories), newest=[], count=0, hung=0), NOW),
+        "search-all": matching.searched(replace(_matching(stories), words="all", hung=0), NOW),
+        "search-nothing-received": matching.searched(
+            matching.Matching(words="BNS", newest=[], count=0, among=0), NOW
+        ),
         "test": matching.tested(replace(_matching(stories), since=None, until=None, asked=3, hung=3), NOW),
         "apology": apology.message("S241126dm", "The Avro container ends in the middle of a block."),
         "apology-mock": apology.message("MS241126dm", "Unknown codec <zstd>", "javascript:alert(1)"),

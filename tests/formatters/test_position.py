@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -120,6 +121,13 @@ def test_details(
     )
     superevent = Superevent(bns.superevent_id, (*bns.notices[:-1], notice))
     golden("details-json", check(details.record(superevent)))
+    lists = {"a": [0.1, None, "x [\n y"], "b": [[1, 2], []], "c": [{"d": [3]}], "e": "[\n  1\n]\u2028"}
+    (code,) = [
+        block["elements"][0]["elements"][0]["text"]
+        for block in details.record(Superevent(bns.superevent_id, (replace(notice, published=lists),))).blocks
+        if block["type"] == "rich_text"
+    ]
+    assert json.loads(code) == lists and '"d": [3]' in code and "[1, 2]" in code
     many = replace(notice, published={f"key {n}": "x" * 50 for n in range(500)})
     cut = check(details.record(Superevent(bns.superevent_id, (many,))))
     assert "lines of 502 are shown" in plain.render(cut)
@@ -145,7 +153,7 @@ def test_details(
 
 def test_a_table_in_a_terminal(stories: dict[str, list[Notice]]) -> None:
     lines = plain.render(history.message(Superevent.of(stories["bns"]))).splitlines()
-    assert lines[1].startswith("notice") and lines[1].count(" │ ") == 7
+    assert lines[1].startswith("notice") and lines[1].count(" │ ") == 8
     assert len({line.index("│") for line in lines[1:]}) == 1, "columns line up"
 
 

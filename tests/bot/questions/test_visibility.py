@@ -111,6 +111,12 @@ async def test_events_that_nobody_can_observe(rooms: Rooms) -> None:
     assert "has no sky map" in await said(rooms, f"visible Palomar {bare.superevent_id}")
 
 
+async def test_a_notice_without_a_map_leaves_the_map_before_it(rooms: Rooms) -> None:
+    binary = bns(NOW)
+    await store(rooms, binary[1], record(str(binary[1]["superevent_id"]), "UPDATE", minutes=30))
+    assert "Palomar" in await said(rooms, f"visible Palomar {binary[1]['superevent_id']}")
+
+
 async def test_a_burst_is_as_visible_as_all_else(rooms: Rooms) -> None:
     event = await store(rooms, burst(NOW)[0])
     assert list(rows(await answers(rooms).answer(f"visible {event.superevent_id} Keck", None))) == ["Keck"]

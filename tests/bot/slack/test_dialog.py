@@ -109,7 +109,7 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
     assert "Asking the sky maps" in words(updates[0].args) and len(updates) == 2
 
     assert (await sandbox.submit(filled(**good, words="not V1 notify @here if BNS"))).ok
-    await last_page(sandbox, "Done: Real, significant CBC alerts")
+    await last_page(sandbox, "Real, significant CBC alerts")
     (confirmation,) = sandbox.messages(channel)
     assert "Subscribed" in words(confirmation)
     assert await in_channel(rooms, channel) == [
@@ -124,7 +124,7 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
     assert block(view, "compared")["initial_option"]["value"] == "more"
     assert block(view, "words")["initial_value"] == "not V1 notify @here if BNS"
     assert (await sandbox.submit(filled(**good, words="notify @here if BNS not V1"))).errors == {}
-    await last_page(sandbox, "is *CBC BNS&gt;0.5")
+    await last_page(sandbox, "is now *CBC BNS&gt;0.5")
     (edited,) = await rooms.subscriptions.of_channel(TEAM, channel)
     assert edited.id == first.id and edited.wish.notify is not None
     assert "not V1" in edited.wish.notify.words and "not V1" not in edited.wish.what
@@ -146,7 +146,7 @@ async def test_a_slow_submission_is_answered_in_time(
     sandbox.fail("chat.postMessage", delay=1.0)
     assert (await sandbox.submit(filled())).ok
     assert "takes longer" in words(sandbox.view())
-    await last_page(sandbox, "Done: ")
+    await last_page(sandbox, "Done; ")
 
 
 async def test_what_cant_be_opened_says_why(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
@@ -203,7 +203,7 @@ async def test_the_home_shows_ones_own_channels_and_changes_them(
     view = await opened(sandbox)
     assert [o["value"] for o in block(view, "switches")["initial_options"]] == ["mock"]
     assert (await sandbox.submit(filled(group="CBC", NS="30"))).ok
-    await last_page(sandbox, "is *CBC NS&gt;=0.3* now")
+    await last_page(sandbox, "is now *CBC NS&gt;=0.3*")
     await sandbox.wait_for(lambda: "CBC NS&gt;=0.3" in words(sandbox.home()))
     await sandbox.view_action(home.NEW)
     await opened(sandbox)

@@ -1,0 +1,233 @@
+"""Every command typed into the page of the local Slack, and each answer read there, at a desk and a phone."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from bot import app
+from bot.alerts.samples import bns, burst, ms181101ab, retracted, to_avro
+from bot.app import Bot, Rooms, utc_now
+from bot.pictures import Pictures
+from bot.pipeline import Handled
+from bot.sandbox.server import Sandbox
+from bot.settings import Settings
+from bot.sources import Origin
+from bot.store.database import Database
+from formatters.picture import DrawnPicture
+from formatters.superevent import Superevent
+from tests.bot.gracedb.fake import FakeGraceDb, with_notices
+from tests.bot.house import record
+from tests.bot.slack.conftest import Silent
+from tests.end_to_end.test_demo import FLAGS, PATIENT_MS, SIZES
+from tests.end_to_end.world import PATIENT
+
+RECEIVED = Origin(source="files", detail="test", live=False)
+ARCHIVED, NEVER = "S190425z", "S190426zz"
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+expect.set_options(timeout=PATIENT_MS)
+
+
+class Quick(Pictures):
+    """One pixel instead of a map: how maps are drawn is tested elsewhere."""
+
+    async def draw(
+        self, superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None = None
+    ) -> DrawnPicture:
+        return DrawnPicture(PNG, f"Sky map of {superevent.superevent_id}")
+
+
+@dataclass
+class Stage:
+    """A channel, and the events that the bot knows by then."""
+
+    sandbox: Sandbox
+    binary: str
+    gone: str
+
+
+@asynccontextmanager
+async def staged(folder: Path) -> AsyncIterator[Stage]:
+    now = utc_now()
+    binary, gone = bns(now), retracted(now)
+    gracedb = FakeGraceDb()
+    await gracedb.start()
+    gracedb.add(with_notices(ARCHIVED, record(ARCHIVED)))
+    database = Database(f"sqlite+aiosqlite:///{folder / 'gwevent.sqlite'}")
+    await database.migrate()
+    async with Sandbox(limits=False, file_delay=0.0) as sandbox:
+        sandbox.add_channel("gw")
+        settings = Settings.model_validate(
+            {
+                "slack_bot_token": sandbox.bot_token,
+                "slack_app_token": sandbox.app_token,
+                "slack_api_url": sandbox.api_url,
+                "gracedb_url": gracedb.url,
+                "commands_per_minute": 1_000,
+            }
+        )
+        bot = Bot(settings, Rooms(database), [Silent()], utc_now)
+        stop = asyncio.Event()
+        running = asyncio.create_task(bot.run(stop))
+        try:
+            async with asyncio.timeout(PATIENT):
+                await bot.ready.wait()
+            for notice in (*ms181101ab(now)[1:3], *binary[-2:], *burst(now), *gone):
+                assert await bot.pipeline.handle(to_avro(notice), RECEIVED) is Handled.STORED
+            yield Stage(sandbox, str(binary[0]["superevent_id"]), str(gone[0]["superevent_id"]))
+        finally:
+            stop.set()
+            await running
+            await database.close()
+            await gracedb.stop()
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loopback is asked directly, and no second process draws."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(app, "Pictures", Quick)
+
+
+def asked(stage: Stage) -> list[tuple[str, ...]]:
+    """What is typed after /gwevent, and words of the answer."""
+    bns, gone = stage.binary, stage.gone
+    long = "x" * 10_000
+    return [
+        ("help", "Events", "latest [filter] [mock]", "help subscribe"),
+        ("help subscribe", "notify @here", "circulars", "pause 3"),
+        ("help filters", "distance<300", "never makes it fit"),
+        ("status", "silent: connected", "Deliveries waiting: 0"),
+        ("latest BNS>0.5 distance<300", f"BNS 97 % · UPDATE · {bns}", "55 ± 9 Mpc", "Fermi GRB 1.74 s after"),
+        ("latest mock", "MOCK · BNS 95 %", "40 ± 8 Mpc", "90 %: 31 deg²"),
+        ("latest NSBH>0.99", "No real event that fits NSBH>0.99 was received yet."),
+        ("recent 2", "The last 2 events", gone, "RETRACTED", "deg²", "Burst"),
+        ("search BNS far<1/yr since 2023-05", "1 of 3 events since 2023-05-01 fits BNS far<1/yr", bns),
+        ("search", "3 events", gone, bns),
+        ("test CBC BNS>0.5", "1 of 3 past events", "would have come with CBC BNS>0.5", bns),
+        ("subscriptions", "This channel has no subscription"),
+        (
+            "subscribe CBC BNS>0.5 notify @here if NS",
+            "Done",
+            "BNS above 50 %",
+            "Mentions @here once for each",
+        ),
+        ("subscriptions", "1. CBC BNS>0.5 notify @here if NS", "by @observer"),
+        (
+            "edit 1 CBC BNS>0.9 distance<300",
+            "Subscription 1 is now CBC BNS>0.9 distance<300",
+            "below 300 Mpc",
+        ),
+        ("pause 1", "Paused CBC BNS>0.9", "/gwevent resume 1"),
+        ("resume 1", "CBC BNS>0.9 distance<300 comes again"),
+        ("unsubscribe 1", "Unsubscribed from CBC BNS>0.9 distance<300"),
+        ("check 12h57m10s -17d51m 40 Mpc MS181101ab", "Inside the 50 % region", "of the peak's", "3-D level"),
+        (
+            "check MS181101ab\nNGC4993 13h09m48s -23d22m53s 40 Mpc\npeak 12:57:12 -17:51:36 z=0.0098",
+            "1 of 2 positions in the 90 % region of MOCK MS181101ab",
+            "NGC4993",
+            "43.7 Mpc",
+            "Planck18",
+        ),
+        (f"visible Parkes {bns}", f"Visibility tonight · {bns}", "Parkes", "Best window, UTC", "above 30°"),
+        ("sites add Palomar, Keck", "Palomar, Keck added", "33.36° N 116.86° W, 1,706 m"),
+        ("sites add MyDome 34.2 -116.9 1700", "MyDome added", "34.20° N 116.90° W, 1,700 m"),
+        ("sites altitude 25", "above 25°, Sun below −18°"),
+        ("sites remove Keck", "Keck removed", "MyDome"),
+        ("visible", "Visibility tonight · S", "Palomar", "MyDome", "Moon", "above 25°"),
+        (bns.lower(), f"BNS 97 % · UPDATE · {bns}", "Significant · vetted by people", "90 %: 49 deg²"),
+        (gone, f"RETRACTED · {gone}", "No longer a candidate of interest"),
+        (f"{bns} history", f"{bns}: 2 notices", "INITIAL", "↳ combined", "1 per 82,000 yr"),
+        (f"{bns} map", f"Sky map of {bns} UPDATE"),
+        (f"{bns} json", '"superevent_id": "' + bns, '"instruments": ["H1", "L1", "V1"]'),
+        (f"{bns} moc", f"90 % credible region of {bns}", "Aladin", "cells down to order"),
+        (f"{bns} foo", 'not "foo"'),
+        (ARCHIVED, "from GraceDB", ARCHIVED, "BNS 95 %"),
+        (NEVER, f"No notice of {NEVER} was received.", "GraceDB"),
+        ("🚀🚀", "I don't know “🚀🚀”.", "/gwevent help"),
+        ("lates BNS", "Did you mean /gwevent latest?"),
+        ("check 400 -23", "RA 400 isn't between 0° and 360°."),
+        (long, "I don't know “xxxxx"),
+        (f"latest {long}", "at most 1,000 characters"),
+        ("'; DROP TABLE notices; --", "I don't know “'; DROP TABLE notices; --”."),
+        ("*bold* <!channel> & <b>x</b>", "“∗bold∗ <!channel> & <b>x</b>”"),
+        ("latest BNS>2", '"2" is no probability'),
+    ]
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("There is no Chromium here, so the page can't be typed into.")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+async def opened(browser: Browser, url: str, size: str, complaints: list[str]) -> Page:
+    phone = size == "phone"
+    context = await browser.new_context(viewport=SIZES[size], has_touch=phone, is_mobile=phone)
+    context.set_default_timeout(PATIENT_MS)
+    page = await context.new_page()
+    page.on(
+        "console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(f"{url}/#gw")
+    await expect(page.get_by_role("textbox", name="Message #gw")).to_be_visible()
+    return page
+
+
+async def ask(page: Page, typed: str, *expected: str) -> None:
+    answers = page.locator("article", has_text="Only visible to you")
+    before = await answers.count()
+    box = page.get_by_role("textbox", name="Message #gw")
+    await box.fill(f"/gwevent {typed}")
+    await box.press("Enter")
+    answer = answers.nth(before)
+    for words in expected:
+        await expect(answer).to_contain_text(words)
+    assert "&amp;" not in await answer.inner_text() and "&lt;" not in await answer.inner_text()
+
+
+WIDE = """() => [...document.querySelectorAll("article *")].filter((node) => {
+    const scrolls = (each) => ["auto", "scroll"].includes(getComputedStyle(each).overflowX);
+    const inside = node.closest("table, pre, [class*=__table]");
+    return !inside && (node.getBoundingClientRect().right > innerWidth + 1
+        || (scrolls(node) && node.scrollWidth > node.clientWidth + 1));
+}).map((node) => `${node.tagName} ${node.textContent.slice(0, 60)}`)"""
+"""What reaches over the right edge, or scrolls sideways, besides tables and code."""
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+async def test_every_command_is_answered_on_the_page(tmp_path: Path, browser: Browser) -> None:
+    complaints: list[str] = []
+    async with staged(tmp_path) as stage:
+        desk = await opened(browser, stage.sandbox.url, "desktop", complaints)
+        phone = await opened(browser, stage.sandbox.url, "phone", complaints)
+        questions = asked(stage)
+        for typed, *expected in questions:
+            await ask(desk, typed, *expected)
+        shown = phone.locator("article", has_text="Only visible to you")
+        await expect(shown).to_have_count(len(questions))
+        await ask(phone, "latest BNS", stage.binary)
+        for page in (desk, phone):
+            picture = page.get_by_role("img", name=f"Sky map of {stage.binary}")
+            await expect(picture).to_have_js_property("naturalWidth", 1)
+            assert await page.evaluate(WIDE) == []
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert complaints == []
