@@ -20,6 +20,9 @@ log = structlog.get_logger(__name__)
 
 UNSUBSCRIBED = "unsubscribed before it was posted"
 
+_ASKED_FOR = (Kind.ROOT, Kind.REPLY, Kind.MENTION, Kind.CIRCULAR, Kind.APOLOGY)
+"""What a channel gets for what it asked for; edits keep true what stands there, and come all the same."""
+
 
 class Subscriptions:
     """Subscriptions in, subscriptions out."""
@@ -204,7 +207,7 @@ class Subscriptions:
                 await connection.execute(
                     update(deliveries)
                     .where(deliveries.c.team_id == team_id, deliveries.c.channel_id == channel_id)
-                    .where(deliveries.c.kind.in_([Kind.ROOT, Kind.REPLY, Kind.MENTION, Kind.APOLOGY]))
+                    .where(deliveries.c.kind.in_(_ASKED_FOR))
                     .where(deliveries.c.state == State.PENDING.value, deliveries.c.doubtful.is_(False))
                     .values(state=State.DEAD.value, reason=UNSUBSCRIBED)
                 )
