@@ -45,7 +45,7 @@ from bot.store.ledger import (
     State,
 )
 from bot.store.pictures import another_tries, follow
-from bot.store.planned import Place, touch, want_edits
+from bot.store.planned import Place, bury_orphans, touch, want_edits
 from bot.store.shares import Shares
 from bot.store.subscriptions import subscriptions_in_force
 
@@ -492,16 +492,8 @@ async def _revive(connection: AsyncConnection, place: tuple[str, str], since: da
         .where(here, _d.c.state == State.DEAD.value, _d.c.reason == problem, wanted)
         .values(state=State.PENDING.value, not_before=now, attempts=0, reason=None)
     )
-    # A root too old to come back would be waited for in vain.
-    gone = _d.alias("gone")
-    roots = select(gone.c.thread_id).where(gone.c.team_id == team_id, gone.c.channel_id == channel_id)
-    roots = roots.where(gone.c.kind == Kind.ROOT.value, gone.c.state == State.DEAD.value)
-    orphans = await connection.execute(
-        update(_d)
-        .where(here, _d.c.state == State.PENDING.value, _d.c.thread_id.in_(roots))
-        .values(state=State.DEAD.value, reason=problem)
-    )
-    return revived.rowcount - orphans.rowcount
+    # A root may be too old to come back.
+    return revived.rowcount - await bury_orphans(connection, place, problem)
 
 
 async def _post_anew(connection: AsyncConnection, delivery: Delivery, now: datetime) -> None:

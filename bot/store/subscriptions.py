@@ -14,6 +14,7 @@ from bot.filters import UnknownWord, parse_stored
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
+from bot.store.planned import bury_orphans
 from formatters.subscription import Subscription, Wish
 
 log = structlog.get_logger(__name__)
@@ -211,6 +212,8 @@ class Subscriptions:
                     .where(deliveries.c.state == State.PENDING.value, deliveries.c.doubtful.is_(False))
                     .values(state=State.DEAD.value, reason=UNSUBSCRIBED)
                 )
+                # An edit that was to bring a picture to a root that won't come.
+                await bury_orphans(connection, (team_id, channel_id), UNSUBSCRIBED)
         return ended
 
 

@@ -18,6 +18,7 @@ from bot.slack.words import Words
 from bot.sources import Origin
 from bot.store.database import Database, StoreUnavailable
 from bot.store.ledger import Delivery, Kind
+from bot.store.planned import touch
 from formatters import card, plain
 from formatters.card import ChannelView
 from formatters.message import Message
@@ -230,8 +231,12 @@ async def test_what_waits_ends_with_the_last_subscription(office: Office) -> Non
     await office.failed("ratelimited")
     await office.rooms.subscriptions.remove(TEAM, channel, parse("all mock"))
     assert await office.state(Kind.ROOT) == ["pending"], "the other one still wants it"
+    async with office.rooms.database.writing() as connection:
+        (root,) = await office.rows(kind="root")
+        await touch(connection, {root.thread_id: (TEAM, channel)}, office.clock())
     await office.rooms.subscriptions.remove(TEAM, channel, None)
     assert (await office.rows(kind="root"))[0].reason == "unsubscribed before it was posted"
+    assert await office.state(Kind.EDIT) == ["dead"], "it waited for the root"
     office.forward(seconds=60)
     await office.idle()
     assert office.texts(channel) == []
