@@ -185,8 +185,9 @@ def preview(
 
     def reply(notice: Notice) -> Message:
         before = update.compared_with(superevent, notice)
-        moved = before is not None and before.localization != notice.localization
-        kept = share_kept(paths[before.key].read_bytes(), paths[notice.key].read_bytes()) if moved else None
+        if before is None or before.localization == notice.localization:
+            return update.reply(superevent, notice)
+        kept = share_kept(paths[before.key].read_bytes(), paths[notice.key].read_bytes())
         return update.reply(superevent, notice, kept)
 
     messages = [card.root(superevent, ChannelView(root=True)), *map(reply, superevent.notices[1:])]
