@@ -69,7 +69,9 @@ def _root(
 @app.command()
 def run() -> None:
     """Run everything in one process: the consumer, the deliveries, and the answers in Slack."""
-    from bot.app import Bot, open_rooms, sources_of
+    from bot.app import Bot
+    from bot.reading import sources_of
+    from bot.rooms import open_rooms
     from bot.settings import SettingsError
 
     settings = _settings()
@@ -93,8 +95,9 @@ def run() -> None:
 @app.command()
 def consume() -> None:
     """Read the broker only: any number of processes on one PostgreSQL, each in a group of its own."""
-    from bot.app import consume as read
-    from bot.app import open_rooms, sources_of
+    from bot.reading import consume as read
+    from bot.reading import sources_of
+    from bot.rooms import open_rooms
 
     settings = _settings()
 
@@ -110,7 +113,9 @@ def consume() -> None:
 @app.command()
 def serve() -> None:
     """Deliver and answer in Slack only: any number of processes on one PostgreSQL."""
-    from bot.app import NEEDS_POSTGRESQL, Bot, open_rooms
+    from bot.app import Bot
+    from bot.reading import NEEDS_POSTGRESQL
+    from bot.rooms import open_rooms
     from bot.settings import SettingsError
 
     settings = _settings()
@@ -232,7 +237,7 @@ def ask(
     words: Annotated[list[str], typer.Argument(help='What one would type after /gwevent, e.g. "latest".')],
 ) -> None:
     """Answer a slash command's text on the terminal, from the store."""
-    from bot.app import archive_of, open_rooms, utc_now
+    from bot.rooms import archive_of, open_rooms, utc_now
     from formatters import plain
 
     settings = _settings()
@@ -331,7 +336,7 @@ def new_key() -> None:
 @app.command()
 def rotate_keys() -> None:
     """Encrypt the stored tokens of all workspaces anew, with the first of GWEVENT_SECRET_KEYS."""
-    from bot.app import open_rooms
+    from bot.rooms import open_rooms
     from bot.settings import SettingsError
     from bot.vault import KeysUnusable, Vault
 
@@ -375,7 +380,7 @@ def export(
 ) -> None:
     """Write what every channel asked for as JSON: subscriptions and sites, for `gwevent import`."""
     from bot import transfer
-    from bot.app import open_rooms
+    from bot.rooms import open_rooms
 
     settings = _settings()
 
@@ -397,7 +402,7 @@ def export(
 def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote.")]) -> None:
     """Put in force what `gwevent export` wrote; nothing is posted, and twice is the same as once."""
     from bot import transfer
-    from bot.app import open_rooms, utc_now
+    from bot.rooms import open_rooms, utc_now
     from bot.store.sites import TooManySites
     from formatters.visibility import SITES_MAX
 

@@ -12,7 +12,8 @@ import structlog
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import gcn_access, open_rooms
+from bot.reading import gcn_access
+from bot.rooms import open_rooms
 from bot.settings import Settings, SettingsError, unknown_names
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure, Unavailable, Unknown

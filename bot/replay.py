@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload, decode
-from bot.app import Rooms, open_rooms, utc_now
 from bot.pipeline import Handled, Pipeline
+from bot.rooms import Rooms, open_rooms, utc_now
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure

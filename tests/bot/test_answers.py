@@ -18,8 +18,8 @@ from bot import __version__
 from bot.alerts.decode import decode
 from bot.alerts.samples import bbh, bns, to_avro
 from bot.answers import Answers, Asker
-from bot.app import Rooms
 from bot.filters import parse
+from bot.rooms import Rooms
 from bot.sources import SourceStatus
 from bot.store.database import Database
 from formatters import plain

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import text
 
 from bot import sample, surroundings
-from bot.app import Bot, Rooms
+from bot.app import Bot
 from bot.doctor import examine
+from bot.rooms import Rooms
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.vault import Vault, new_key

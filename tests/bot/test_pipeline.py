@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from bot.alerts.decode import decode
 from bot.alerts.samples import to_avro, to_json
-from bot.app import Rooms
 from bot.pipeline import Handled, Pipeline
+from bot.rooms import Rooms
 from bot.sources import Origin
 from bot.store import database as rooms_database
 from bot.store.database import Database, StoreUnavailable

@@ -15,9 +15,10 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from bot import app
 from bot.alerts.samples import bns, burst, ms181101ab, retracted, to_avro
-from bot.app import Bot, Rooms, utc_now
+from bot.app import Bot
 from bot.pictures import Pictures
 from bot.pipeline import Handled
+from bot.rooms import Rooms, utc_now
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.sources import Origin

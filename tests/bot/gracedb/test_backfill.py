@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from bot.alerts.samples import to_json
-from bot.app import Bot, Rooms, open_rooms
+from bot.app import Bot
 from bot.gracedb.archive import Archive
 from bot.gracedb.backfill import TRIES, Backfill, Progress, repair
 from bot.gracedb.client import Busy, Unreadable
 from bot.pipeline import Pipeline
+from bot.rooms import Rooms, open_rooms
 from bot.settings import Settings
 from bot.sources import Origin, Payload, SourceStatus
 from tests.bot.gracedb.fake import BROKEN, FakeGraceDb, with_notices

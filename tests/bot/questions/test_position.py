@@ -10,11 +10,11 @@ import pytest
 from bot.alerts.decode import decode
 from bot.alerts.samples import bns, ms181101ab, odd, to_avro
 from bot.answers import Answers, Asker
-from bot.app import Rooms
 from bot.filters import UnknownWord
 from bot.maps import StoredMaps
 from bot.questions.details import Details, Illustrate
 from bot.questions.position import LONGEST_LIST, target_of, understand
+from bot.rooms import Rooms
 from formatters import plain
 from formatters.answer import SHARE
 from formatters.card import Picture

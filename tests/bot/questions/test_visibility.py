@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from bot.alerts.decode import decode
 from bot.alerts.samples import bns, burst, ms181101ab, retracted, to_avro
 from bot.answers import Answers, Asker
-from bot.app import Rooms
 from bot.filters import UnknownWord
 from bot.observatories import UnknownSite, folded
 from bot.questions.visibility import DARKNESS, _named, _new_sites
+from bot.rooms import Rooms
 from formatters import plain
 from formatters.answer import SHARE
 from formatters.message import Message

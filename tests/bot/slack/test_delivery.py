@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from bot.app import Rooms
 from bot.filters import parse
 from bot.pipeline import Handled, Pipeline
+from bot.rooms import Rooms
 from bot.slack.client import METADATA_EVENT
 from bot.slack.delivery import LOOKS, DeliveryWorker
 from bot.slack.words import Words

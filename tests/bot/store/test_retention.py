@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import insert, text, update
 
-from bot.app import Rooms, keep_of
+from bot.app import keep_of
+from bot.rooms import Rooms
 from bot.settings import Settings
 from bot.store import schema
 from bot.store.ledger import Dead, Kind, Outcome, Sent, delivery_row

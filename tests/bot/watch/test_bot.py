@@ -10,7 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.alerts.samples import to_json
-from bot.app import Bot, Rooms
+from bot.app import Bot
+from bot.rooms import Rooms
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.sources import Origin, Payload, SourceStatus
