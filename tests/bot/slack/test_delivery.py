@@ -825,7 +825,7 @@ async def test_stopping_as_a_claim_is_made_leaves_nothing_running(office: Office
 
 async def test_what_hangs_at_the_stop_is_taken_up_at_the_next_start(office: Office) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", delay=0.5, drop="before")
+    office.sandbox.fail("chat.postMessage", delay=5.0, drop="before")
     await office.receive(FIRST)
 
     async def sending() -> bool:
