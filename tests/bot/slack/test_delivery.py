@@ -96,7 +96,7 @@ async def test_a_reply_waits_for_the_reply_before_it(office: Office) -> None:
 
 async def test_a_notice_that_comes_while_the_root_is_sent_ends_in_the_root(office: Office) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", delay=0.3)
+    office.sandbox.fail("chat.postMessage", delay=1.0)
     await office.receive(FIRST)
 
     async def sending() -> bool:
@@ -113,7 +113,7 @@ async def test_a_notice_that_comes_while_an_edit_is_sent_ends_in_the_root(office
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await office.done()
-    office.sandbox.fail("chat.update", delay=0.3)
+    office.sandbox.fail("chat.update", delay=1.0)
     await office.receive(SECOND)
 
     async def sending() -> bool:
@@ -260,7 +260,7 @@ async def test_a_root_that_waits_is_cancelled_by_a_retraction(office: Office) ->
 
 async def test_nobody_hears_of_a_retraction_that_overtook_its_root(office: Office) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", delay=0.3, status=429, retry_after=0.1)
+    office.sandbox.fail("chat.postMessage", delay=1.0, status=429, retry_after=0.1)
     await office.receive(FIRST)
 
     async def sending() -> bool:
@@ -796,7 +796,7 @@ async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(office: Of
 
 async def test_stopping_waits_for_what_is_under_way(office: Office) -> None:
     await office.subscribed()
-    office.sandbox.fail("chat.postMessage", delay=0.3)
+    office.sandbox.fail("chat.postMessage", delay=1.0)
     await office.receive(FIRST)
 
     async def sending() -> bool:
