@@ -262,12 +262,16 @@ class Store:
             query = select(table.c.superevent_id).order_by(table.c.event_time.desc()).limit(limit)
             return list((await connection.execute(query)).scalars())
 
-    async def last_received(self, sources: Sequence[str] = LIVE_SOURCES) -> datetime | None:
-        """When one of these sources brought a notice last; None if none ever did."""
+    async def last_received(
+        self, sources: Sequence[str] = LIVE_SOURCES, *, before: datetime | None = None
+    ) -> datetime | None:
+        """When one of these sources brought a notice last, before a moment if one is given; None if never."""
         table = schema.notices
         brought = or_(*(table.c.origin.startswith(f"{source}:", autoescape=True) for source in sources))
         async with self._database.reading() as connection:
             query = select(table.c.received_at).where(brought).order_by(table.c.received_at.desc()).limit(1)
+            if before is not None:
+                query = query.where(table.c.received_at < before)
             found: datetime | None = (await connection.execute(query)).scalar()
         return found
 
