@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import traits_of
 from bot.routing import Intent, Thread
-from bot.sources import GRACEDB, LIVE_SOURCES
+from bot.sources import FILE, GRACEDB, LIVE_SOURCES
 from bot.store import schema
 from bot.store.alarms import Alarms, real_before, set_off
 from bot.store.database import Database
@@ -276,11 +276,13 @@ class Store:
         return found
 
     async def last_notice(self) -> Notice | None:
-        """The notice received last; what was looked up in an archive wasn't received."""
+        """The notice received last; what was looked up in an archive, or fed in from files, wasn't."""
         table = schema.notices
         async with self._database.reading() as connection:
             query = select(table.c.facts).where(
-                table.c.facts.is_not(None), table.c.origin.not_like(f"{GRACEDB}:%")
+                table.c.facts.is_not(None),
+                table.c.origin.not_like(f"{GRACEDB}:%"),
+                table.c.origin.not_like(f"{FILE}:%"),
             )
             facts = (
                 await connection.execute(
