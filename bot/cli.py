@@ -20,6 +20,8 @@ from bot import __version__
 
 if TYPE_CHECKING:
     from bot.store.transfer import Taken
+    from formatters.message import Message
+    from formatters.notice import Notice
     from formatters.superevent import Superevent
 
 app = typer.Typer(
@@ -168,6 +170,7 @@ def preview(
     out: Annotated[Path | None, typer.Option("-o", "--output", help="Write there instead.")] = None,
 ) -> None:
     """Show what a channel would receive after these notices."""
+    from bot.alerts.comparison import share_kept
     from formatters import card, plain, update
     from formatters.card import ChannelView
     from formatters.superevent import Superevent
@@ -183,8 +186,16 @@ def preview(
     left_out = len(notices) - len(superevent.notices)
     if left_out:
         typer.echo(f"gwevent: {left_out} left out: another file has its type and time.", err=True)
-    messages = [card.root(superevent, ChannelView())]
-    messages += [update.reply(superevent, notice) for notice in superevent.notices[1:]]
+    paths = dict(zip([notice.key for notice in reversed(notices)], reversed(files), strict=True))
+
+    def reply(notice: Notice) -> Message:
+        before = update.compared_with(superevent, notice)
+        if before is None or before.localization == notice.localization:
+            return update.reply(superevent, notice)
+        kept = share_kept(paths[before.key].read_bytes(), paths[notice.key].read_bytes())
+        return update.reply(superevent, notice, kept)
+
+    messages = [card.root(superevent, ChannelView(root=True)), *map(reply, superevent.notices[1:])]
     if form is Form.BLOCKS:
         said = json.dumps(
             [{"text": m.text, "blocks": list(m.blocks)} for m in messages], ensure_ascii=False, indent=2

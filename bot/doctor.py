@@ -207,8 +207,9 @@ async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list
         if scope not in identity.scopes:
             found = f"{scope} isn't granted; with it gwevent can {use}."
             findings.append(Finding(name="Slack scopes", level=Level.WARN, found=found))
-    if settings.ops_channel is not None:
-        findings.append(await _ops_channel(client, settings.ops_channel, identity.scopes))
+    _, channel = settings.ops_place
+    if channel is not None:
+        findings.append(await _ops_channel(client, channel, identity.scopes))
     if not missing:
         findings.append(Finding(name="Slack scopes", level=Level.OK, found="All that is needed is granted."))
     return findings

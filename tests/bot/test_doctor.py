@@ -62,6 +62,7 @@ async def test_a_sound_deployment_and_what_is_wrong_with_another(
 ) -> None:
     database_path.chmod(0o600)
     ops = sandbox.add_channel("ops")
+    ops = f"{sandbox.team_id}/{ops}"
     good = levels(await examine(settings(sandbox, database_path, ops_channel=ops, webhook_url=pager.url)))
     assert good.pop("broker") is Level.FAIL
     assert good.pop("Subscriptions") is Level.WARN

@@ -52,7 +52,8 @@ def test_the_words_in_front(make_notice: Notices, make_event: Callable[..., Even
     assert title(make_notice()) == "BNS 95 % · PRELIMINARY · S241126dm"
     assert title(make_notice(superevent_id="MS181101ab")) == "MOCK · BNS 95 % · PRELIMINARY · MS181101ab"
     assert title(make_notice(superevent_id="TS1a")) == "TEST · BNS 95 % · PRELIMINARY · TS1a"
-    assert title(make_notice("EARLYWARNING")) == "EARLY WARNING · BNS 95 % · S241126dm"
+    known = title(make_notice("EARLYWARNING"))
+    assert known == "EARLY WARNING · BNS 95 % · merger 02:10:46 UTC, unconfirmed · S241126dm"
     assert title(make_notice(event=low)) == "LOW SIGNIFICANCE · BNS 95 % · PRELIMINARY · S241126dm"
     assert title(make_notice(), make_notice("RETRACTION", 30)) == "RETRACTED · S241126dm"
     assert title(make_notice(), make_notice(minutes=17)) == "BNS 95 % · PRELIMINARY 2 · S241126dm"
