@@ -13,7 +13,7 @@ import structlog
 from slack_bolt.async_app import AsyncApp
 
 from bot.answers import Asker
-from bot.gracedb.backfill import PACE_S, Backfill, repair
+from bot.gracedb.backfill import PACE_S, REPAIR_AGAIN_S, Backfill, repair
 from bot.http import HttpServer
 from bot.http import listen as open_port
 from bot.pictures import Pictures
@@ -290,20 +290,20 @@ class Bot:
 
     async def _repair_gap(self) -> None:
         """After a silence longer than the broker keeps messages, fill the gap from GraceDB."""
-        while not self._rooms.shares.holds(REPAIR):  # noqa: ASYNC110  it comes from another process
-            await asyncio.sleep(1.0)
         archive = archive_of(self._settings, self._rooms, self._clock, pace_s=PACE_S, beside=self._archive)
-        if archive is not None:
-            try:
-                await repair(
-                    Backfill(archive, self._rooms.lookups, self._clock),
-                    self._rooms.store,
-                    timedelta(days=self._settings.broker_keeps_days),
-                    self._clock(),
-                )
-            finally:
-                await archive.close()
-        await asyncio.Event().wait()
+        if archive is None:
+            await asyncio.Event().wait()
+            return
+        backfill = Backfill(archive, self._rooms.lookups, self._clock)
+        keeps = timedelta(days=self._settings.broker_keeps_days)
+        try:
+            while True:
+                while not self._rooms.shares.holds(REPAIR):  # noqa: ASYNC110  it comes from another process
+                    await asyncio.sleep(1.0)
+                await repair(backfill, self._rooms.store, keeps, self._clock())
+                await asyncio.sleep(REPAIR_AGAIN_S)
+        finally:
+            await archive.close()
 
     async def _purge(self) -> None:
         while True:

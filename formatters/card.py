@@ -181,7 +181,7 @@ def foot(superevent: Superevent, notice: Notice, event: Event | None) -> str:
     else:
         said.append(f"sent {quantities.utc(notice.time_created)}")
     line = " · ".join(said)
-    if notice.archive is not None:
+    if notice.archive is not None or not notice.live:
         return line
     if notice.received is not None and timedelta(0) <= notice.received - notice.time_created < _LIVE:
         line += f" → received {quantities.span(notice.received - notice.time_created)}"

@@ -153,6 +153,7 @@ def test_the_foot_keeps_archives_out_of_the_delays(make_notice: Notices) -> None
     archived = replace(notice, received=notice.time_created + timedelta(days=400))
     assert "received" not in words(archived)
     assert "received" not in words(replace(notice, received=None))
+    assert "received" not in words(replace(notice, live=False)), "a file's import is no receipt"
 
 
 def test_a_retraction_strikes_out_what_was(make_notice: Notices) -> None:

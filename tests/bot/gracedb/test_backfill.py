@@ -177,6 +177,21 @@ async def test_a_silence_longer_than_the_broker_keeps_is_repaired(
     assert fake.queries[-1]["query"] == "category: Production created: 2026-10-23 .. now"
 
 
+async def test_what_the_broker_still_kept_hides_no_gap(
+    fake: FakeGraceDb, backfill: Backfill, rooms: Rooms, clock: Clock
+) -> None:
+    filled(fake)
+    await received(rooms, clock)
+    clock.forward(hours=24 * 40)
+    pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+    await pipeline.handle(to_json(record(MOCK, "INITIAL", 1)), Origin("hopskotch", "2", live=True))
+    await repair(backfill, rooms.store, timedelta(days=28), clock() + timedelta(seconds=10))
+    assert set(IDS) < set(await rooms.store.ids())
+    asked = fake.requests()
+    await repair(backfill, rooms.store, timedelta(days=28), clock() + timedelta(hours=3))
+    assert fake.requests() == asked, "what came since shows that nothing is missing"
+
+
 class SilentSource:
     """A broker that has nothing."""
 

@@ -140,6 +140,8 @@ async def test_sites_come_and_go(rooms: Rooms) -> None:
         "Dome 2",
     ]
     assert "Dome 2 added" in await said(rooms, "sites add Dome 2 1 2 3")
+    assert "34.20N 116.90W added" in await said(rooms, "sites add 34.2 -116.9 1700")
+    assert "34.20N 116.90W removed" in await said(rooms, "sites remove 34.20N 116.90W")
     moved = (await rooms.sites.of_channel(TEAM, "C1")).sites[2]
     assert (moved.latitude, moved.radio, moved.zone) == (1.0, False, None)
     assert "Palomar removed" in await said(rooms, "sites remove hale")
