@@ -318,9 +318,24 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
             "GWEVENT_KAFKA_GROUP must be set: each consumer reads in a group of its own, with the same name "
             "after every restart (e.g. gwevent- and the machine's name)."
         )
-    consumers = consumers_of(settings, rooms, sources, rooms.pipeline(settings, utc_now))
+    metrics = Metrics()
+    watch = Watch(
+        rooms.store,
+        rooms.ledger,
+        rooms.troubles,
+        utc_now,
+        sources=lambda: [source.status() for source in sources],
+        metrics=metrics,
+    )
+    pipeline = rooms.pipeline(settings, utc_now, stored=metrics.stored)
+
+    def handled(what: Handled) -> None:
+        metrics.handled(what)
+        watch.heard()
+
+    consumers = consumers_of(settings, rooms, sources, pipeline, handled)
     port = settings.listens_on
-    http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port)
+    http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port, watch)
     if http is not None:
         await _listen(http, settings)
     parts = [asyncio.create_task(work) for one in consumers for work in (one.consume(), one.tell())]
