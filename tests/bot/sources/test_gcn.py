@@ -143,7 +143,7 @@ async def test_a_login_that_is_refused_is_said(
             "sasl.username": "jane",
             "sasl.password": "wrong",
         }
-        waiting = asyncio.create_task(anext(source.payloads()))
+        waiting = asyncio.create_task(take(source.payloads(), 1))
         await until(lambda: "uthentication" in source.status().detail)
         assert not source.status().connected
         await source.stop()
