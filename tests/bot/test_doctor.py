@@ -30,6 +30,9 @@ PATIENCE_S = 90.0
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    for name in ("GWEVENT_TEST_BACKEND", "GWEVENT_TEST_POSTGRES_URL"):
+        # They are the tests' own, and no settings.
+        monkeypatch.delenv(name, raising=False)
 
 
 def settings(sandbox: Sandbox, database: Path, **changes: object) -> Settings:
