@@ -20,6 +20,8 @@ from bot import __version__
 
 if TYPE_CHECKING:
     from bot.store.transfer import Taken
+    from formatters.message import Message
+    from formatters.notice import Notice
     from formatters.superevent import Superevent
 
 app = typer.Typer(
@@ -67,7 +69,9 @@ def _root(
 @app.command()
 def run() -> None:
     """Run everything in one process: the consumer, the deliveries, and the answers in Slack."""
-    from bot.app import Bot, open_rooms, sources_of
+    from bot.app import Bot
+    from bot.reading import sources_of
+    from bot.rooms import open_rooms
     from bot.settings import SettingsError
 
     settings = _settings()
@@ -88,8 +92,9 @@ def run() -> None:
 @app.command()
 def consume() -> None:
     """Read the broker only: any number of processes on one PostgreSQL, each in a group of its own."""
-    from bot.app import consume as read
-    from bot.app import open_rooms, sources_of
+    from bot.reading import consume as read
+    from bot.reading import sources_of
+    from bot.rooms import open_rooms
 
     settings = _settings()
 
@@ -105,7 +110,9 @@ def consume() -> None:
 @app.command()
 def serve() -> None:
     """Deliver and answer in Slack only: any number of processes on one PostgreSQL."""
-    from bot.app import NEEDS_POSTGRESQL, Bot, open_rooms
+    from bot.app import Bot
+    from bot.reading import NEEDS_POSTGRESQL
+    from bot.rooms import open_rooms
     from bot.settings import SettingsError
 
     settings = _settings()
@@ -162,6 +169,7 @@ def preview(
     out: Annotated[Path | None, typer.Option("-o", "--output", help="Write there instead.")] = None,
 ) -> None:
     """Show what a channel would receive after these notices."""
+    from bot.alerts.comparison import share_kept
     from formatters import card, plain, update
     from formatters.card import ChannelView
     from formatters.superevent import Superevent
@@ -177,8 +185,16 @@ def preview(
     left_out = len(notices) - len(superevent.notices)
     if left_out:
         typer.echo(f"gwevent: {left_out} left out: another file has its type and time.", err=True)
-    messages = [card.root(superevent, ChannelView())]
-    messages += [update.reply(superevent, notice) for notice in superevent.notices[1:]]
+    paths = dict(zip([notice.key for notice in reversed(notices)], reversed(files), strict=True))
+
+    def reply(notice: Notice) -> Message:
+        before = update.compared_with(superevent, notice)
+        if before is None or before.localization == notice.localization:
+            return update.reply(superevent, notice)
+        kept = share_kept(paths[before.key].read_bytes(), paths[notice.key].read_bytes())
+        return update.reply(superevent, notice, kept)
+
+    messages = [card.root(superevent, ChannelView(root=True)), *map(reply, superevent.notices[1:])]
     if form is Form.BLOCKS:
         said = json.dumps(
             [{"text": m.text, "blocks": list(m.blocks)} for m in messages], ensure_ascii=False, indent=2
@@ -220,7 +236,7 @@ def ask(
     words: Annotated[list[str], typer.Argument(help='What one would type after /gwevent, e.g. "latest".')],
 ) -> None:
     """Answer a slash command's text on the terminal, from the store."""
-    from bot.app import archive_of, open_rooms, utc_now
+    from bot.rooms import archive_of, open_rooms, utc_now
     from formatters import plain
 
     settings = _settings()
@@ -319,7 +335,7 @@ def new_key() -> None:
 @app.command()
 def rotate_keys() -> None:
     """Encrypt the stored tokens of all workspaces anew, with the first of GWEVENT_SECRET_KEYS."""
-    from bot.app import open_rooms
+    from bot.rooms import open_rooms
     from bot.settings import SettingsError
     from bot.vault import KeysUnusable, Vault
 
@@ -363,7 +379,7 @@ def export(
 ) -> None:
     """Write what every channel asked for as JSON: subscriptions and sites, for `gwevent import`."""
     from bot import transfer
-    from bot.app import open_rooms
+    from bot.rooms import open_rooms
 
     settings = _settings()
 
@@ -385,7 +401,7 @@ def export(
 def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote.")]) -> None:
     """Put in force what `gwevent export` wrote; nothing is posted, and twice is the same as once."""
     from bot import transfer
-    from bot.app import open_rooms, utc_now
+    from bot.rooms import open_rooms, utc_now
     from bot.store.sites import TooManySites
     from formatters.visibility import SITES_MAX
 

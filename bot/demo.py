@@ -14,7 +14,9 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from bot.alerts.samples import SampleNotice, story, to_avro
-from bot.app import Bot, Rooms, open_rooms, sources_of, utc_now
+from bot.app import Bot
+from bot.reading import sources_of
+from bot.rooms import Rooms, open_rooms, utc_now
 from bot.sandbox.broker import EmbeddedBroker, Publisher
 from bot.sandbox.refusal import Json
 from bot.sandbox.server import Sandbox

@@ -12,8 +12,9 @@ import structlog
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import gcn_access, open_rooms
 from bot.gracedb.client import USER_AGENT
+from bot.reading import gcn_access
+from bot.rooms import open_rooms
 from bot.settings import Settings, SettingsError, unknown_names
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure, Unavailable, Unknown
@@ -232,8 +233,9 @@ async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list
         if scope not in identity.scopes:
             found = f"{scope} isn't granted; with it gwevent can {use}."
             findings.append(Finding(name="Slack scopes", level=Level.WARN, found=found))
-    if settings.ops_channel is not None:
-        findings.append(await _ops_channel(client, settings.ops_channel, identity.scopes))
+    _, channel = settings.ops_place
+    if channel is not None:
+        findings.append(await _ops_channel(client, channel, identity.scopes))
     if not missing:
         findings.append(Finding(name="Slack scopes", level=Level.OK, found="All that is needed is granted."))
     return findings

@@ -17,10 +17,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from bot.app import archive_of, open_rooms, utc_now
 from bot.gracedb.backfill import PACE_S, Backfill
 from bot.gracedb.backfill import Progress as Filled
 from bot.gracedb.client import GraceDbError
+from bot.rooms import archive_of, open_rooms, utc_now
 from bot.settings import Settings, SettingsError
 
 _out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)

@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from bot.settings import Settings, SettingsError
 from bot.store.database import StoreUnavailable
 from bot.store.pictures import PICTURE_PATH, PictureStore
 from bot.watch.watch import Readiness
@@ -115,6 +116,16 @@ class HttpServer:
         _from_within(request)
         assert self._health is not None, "the route exists only with it"
         return web.Response(body=await self._health.figures(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def listen(http: HttpServer, settings: Settings) -> None:
+    """Listen where the settings say. Raises SettingsError where the port can't be had."""
+    try:
+        await http.start()
+    except OSError as error:
+        raise SettingsError(
+            f"GWEVENT_HTTP_PORT {settings.listens_on} can't be used: {error.strerror}."
+        ) from error
 
 
 def _from_within(request: web.Request) -> None:

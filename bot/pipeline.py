@@ -96,7 +96,7 @@ class Pipeline:
         return await self._quarantine(body, origin, reason, superevent_id, received)
 
     async def _record(self, notice: Notice, body: bytes, origin: Origin, received: datetime) -> Handled:
-        notice = replace(notice, received=received, archive=origin.archive)
+        notice = replace(notice, received=received, archive=origin.archive, live=origin.live)
         bound = log.bind(
             superevent_id=notice.superevent_id, alert_type=notice.alert_type, origin=origin.detail
         )

@@ -12,9 +12,10 @@ import aiohttp
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload, decode
-from bot.app import Rooms, open_rooms, utc_now
 from bot.pipeline import Handled, Pipeline
+from bot.rooms import Rooms, open_rooms, utc_now
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
@@ -76,7 +77,9 @@ async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool
     """
     async with open_rooms(settings) as rooms:
         token = await _token(settings, rooms) if post and not dry_run else None
-        pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age, draws=settings.draws)
+        pipeline = Pipeline(
+            rooms.store, utc_now, max_age=settings.max_age, draws=settings.draws, circulars=rooms.circulars
+        )
         after, released, kept = 0, 0, 0
         while (payload := await rooms.store.next_quarantined(after)) is not None:
             after = payload.id
@@ -102,6 +105,8 @@ async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool
 
 def _told(payload: Quarantined) -> str:
     try:
+        if is_circular(payload.body):
+            return f"readable as circular {read_circular(payload.body).number}"
         notice = decode(payload.body)
     except UndecodablePayload as error:
         return f"still not readable: {error.reason}"

@@ -16,10 +16,10 @@ from pathlib import Path
 import aiohttp
 
 from bot.alerts.samples import Record, bbh, superevent_id, to_avro
-from bot.app import open_rooms, utc_now
 from bot.filters import parse
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
+from bot.rooms import open_rooms, utc_now
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure

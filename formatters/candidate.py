@@ -21,6 +21,8 @@ BARELY = 0.1
 _NEGLIGIBLE = 0.01
 ALONE_SIGNIFICANT = 1 / quantities.MONTH
 """Hz. Above it no GW candidate is significant by itself, whatever its trials factor."""
+ALONE_SIGNIFICANT_RARER = 1 / quantities.YEAR
+"""Hz. The same for bursts and sub-solar masses (LVK's public alerts user guide)."""
 
 
 def is_burst(event: Event) -> bool:
@@ -225,15 +227,13 @@ def coherence_line(notice: Notice, event: Event) -> str | None:
 
 
 def through_coincidence(notice: Notice) -> bool:
-    """Whether only the coincidence makes it significant: the GW FAR alone is above one per month."""
+    """Whether only the coincidence makes it significant: the GW FAR alone is above every limit."""
     event = notice.event
-    return (
-        event is not None
-        and event.significant
-        and notice.external is not None
-        and event.far is not None
-        and event.far > ALONE_SIGNIFICANT
-    )
+    if event is None or not event.significant or notice.external is None or event.far is None:
+        return False
+    # A burst search for BBH has the limit of mergers.
+    rarer = is_ssm(event) or (is_burst(event) and event.search.casefold() != "bbh")
+    return event.far > (ALONE_SIGNIFICANT_RARER if rarer else ALONE_SIGNIFICANT)
 
 
 def significance(notice: Notice) -> str:

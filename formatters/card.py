@@ -76,6 +76,8 @@ def title(superevent: Superevent) -> str:
             said.append(candidate.headline(event))
         if notice.alert_type != EARLYWARNING:
             said.append(stage(superevent, notice))
+        elif event is not None:
+            said.append(f"merger {quantities.utc_clock(event.time)}, unconfirmed")
     return " · ".join([*said, superevent.superevent_id])
 
 
@@ -179,7 +181,7 @@ def foot(superevent: Superevent, notice: Notice, event: Event | None) -> str:
     else:
         said.append(f"sent {quantities.utc(notice.time_created)}")
     line = " · ".join(said)
-    if notice.archive is not None:
+    if notice.archive is not None or not notice.live:
         return line
     if notice.received is not None and timedelta(0) <= notice.received - notice.time_created < _LIVE:
         line += f" → received {quantities.span(notice.received - notice.time_created)}"
@@ -227,6 +229,7 @@ def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelVie
         blocks.section(
             bold(escape(_status_line(notice, event))),
             escape(_time_line(notice, event)),
+            *_on_your_clock(notice, event),
             bold(escape(first)),
             *map(escape, others),
         )
@@ -239,7 +242,7 @@ def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelVie
         shown.append(
             blocks.section(escape(f"Your sites tonight: {visibility.line(view.tonight)}", SECTION_MAX))
         )
-    shown.append(_small_print(superevent, notice, event))
+    shown.append(blocks.context(escape(foot(superevent, notice, event))))
     if view.picture is not None:
         shown.append(blocks.image(view.picture.alt_text, file_id=view.picture.file_id, url=view.picture.url))
     shown += observing(view.observers)
@@ -256,13 +259,13 @@ def _where(notice: Notice, event: Event) -> list[str]:
     return lines if coherence is None else [*lines, coherence]
 
 
-def _small_print(superevent: Superevent, notice: Notice, event: Event) -> Block:
-    line = escape(foot(superevent, notice, event))
+def _on_your_clock(notice: Notice, event: Event) -> list[str]:
+    """An early warning's merger in the reader's own time, which Slack knows; no line for anything else."""
     if notice.alert_type != EARLYWARNING:
-        return blocks.context(line)
+        return []
     stamp = int(event.time.timestamp())
     local = f"<!date^{stamp}^{{date_num}} {{time_secs}}|{escape(quantities.utc(event.time))}>"
-    return blocks.context(line, f"Merger on your clock: {local}")
+    return [f"Merger on your clock: {local}"]
 
 
 def _push(superevent: Superevent, notice: Notice, event: Event) -> str:
@@ -271,6 +274,8 @@ def _push(superevent: Superevent, notice: Notice, event: Event) -> str:
     if not event.significant:
         said.append("LOW SIGNIFICANCE")
     said += [candidate.headline(event, compact=True), names.stage_compact(plain(notice.alert_type))]
+    if notice.alert_type == EARLYWARNING:
+        said.append("unconfirmed")
     return " ".join([*said, candidate.push(notice, event), superevent.superevent_id])
 
 

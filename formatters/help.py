@@ -91,7 +91,10 @@ def sites() -> Message:
 
 
 CONDITIONS = (
-    ("BNS, NSBH, BBH, Terrestrial, HasNS, HasRemnant, HasMassGap", "50 % or more; or BNS>0.9, HasNS<20%"),
+    (
+        "BNS, NSBH, BBH, Terrestrial, HasNS, HasRemnant, HasMassGap, HasSSM",
+        "50 % or more; or BNS>0.9, HasNS<20%",
+    ),
     ("NS, remnant, ssm", "BNS + NSBH; HasRemnant × (1 − Terrestrial); the search for sub-solar masses"),
     ("far<1/month, far<1/100yr, far<1e-8", "rate of false alarms, in Hz without a unit; or the joint one"),
     ("distance<300, area90<500, area50<100", "mean in Mpc, deg²"),

@@ -193,6 +193,8 @@ class Notice:
     """When gwevent took it from its source."""
     archive: str | None = field(default=None, compare=False)
     """The archive it was looked up in ("GraceDB"), because it was never received; None if it was."""
+    live: bool = field(default=True, compare=False)
+    """Whether it was received as it was sent; not so what a file brought afterwards."""
 
     @property
     def key(self) -> tuple[str, str, datetime]:

@@ -31,6 +31,8 @@ FRESH = timedelta(days=1)
 BEFORE_THE_GAP = timedelta(days=30)
 """Events as old as this when the source fell silent may have had updates in the gap."""
 REPAIR_AGAIN_S = 3_600.0
+AFTER_THE_GAP = timedelta(hours=2)
+"""What came less than this ago may be what the broker still kept, and ends a gap instead of denying it."""
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
@@ -161,11 +163,12 @@ async def repair(
 ) -> None:
     """Fill the gap that a silence longer than `broker_keeps` left, as an archive's: nothing of it is posted.
 
-    Where nothing was ever received there is no gap. GraceDB's and the store's troubles are waited out.
+    Where nothing was ever received there is no gap. GraceDB's and the store's troubles are waited out. To be
+    called at least each AFTER_THE_GAP, for a source may fall silent, and come back, at any time.
     """
     while True:
         try:
-            last = await store.last_received(LIVE_SOURCES)
+            last = await store.last_received(LIVE_SOURCES, before=now - AFTER_THE_GAP)
             if last is None or now - last <= broker_keeps:
                 return
             since = (last - BEFORE_THE_GAP).date()

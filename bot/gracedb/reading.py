@@ -18,7 +18,7 @@ from typing import Any
 import erfa
 
 from bot.gracedb.client import Unreadable
-from formatters.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, canonical_id
+from formatters.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, STAGES, canonical_id
 
 RETRACTED = "ADVNO"
 _VETTED_OR_TO_BE = frozenset({"SIGNIF_LOCKED", "ADVREQ", "ADVOK", RETRACTED, "EARLY_WARNING", "RAVEN_ALERT"})
@@ -127,7 +127,12 @@ def notice_files(superevent_id: str, files: object) -> list[str]:
     """
     like = re.compile(rf"{re.escape(superevent_id)}-[\w-]+\.json")
     versions = [v for v in _versions(files) if like.fullmatch(v[0])]
-    return [_named(version) for version in sorted(versions)][-MOST_NOTICES:]
+
+    def stage(version: tuple[str, int]) -> tuple[int, str, int]:
+        kind = version[0].removeprefix(f"{superevent_id}-").removesuffix(".json").upper()
+        return (STAGES.index(kind) if kind in STAGES else -1), *version
+
+    return [_named(version) for version in sorted(versions, key=stage)][-MOST_NOTICES:]
 
 
 def newest_map(files: object, uploaded: Mapping[str, datetime], *, combined: bool = False) -> list[str]:

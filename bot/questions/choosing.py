@@ -81,11 +81,10 @@ class Choosing:
         mocks = []
         if category is Category.REAL:
             mocks = await self._store.newest(category=Category.MOCK, group=group)
+        what = " ".join(w for w in (category.value, group) if w)
         if mocks:
-            return answer.introduced(
-                "No real event was received yet; this is the newest mock.", card.root(mocks[0], ChannelView())
-            )
-        what = " ".join(w for w in (group or "", category.value) if w)
+            said = f"No {what} event was received yet; this is the newest mock."
+            return answer.introduced(said, card.root(mocks[0], ChannelView()))
         return helping.complaint(f"No {what} event was received yet.")
 
     async def search(self, words: str) -> Message:

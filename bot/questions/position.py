@@ -178,6 +178,8 @@ def target_of(words: Sequence[str]) -> Target:
             continue
         name = " ".join(words[:skipped]).rstrip(",:;")
         return Target(ra=ra, dec=dec, distance=distance, redshift=redshift, name=name)
+    if isinstance(problem, NoPosition) and words[0][0].isalpha():
+        raise NoPosition(f"That is no position, and names aren't looked up; write it like {EXAMPLE}.")
     raise problem or NoPosition(_USAGE)
 
 

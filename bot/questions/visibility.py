@@ -193,13 +193,20 @@ def _new_sites(text: str) -> tuple[Site, ...]:
     if not words:
         raise Nonsense(f'Which one? Name an observatory ("sites add Palomar"). {_HOW_TO_ADD}')
     # The last that there are: a name may end in a number.
-    three = [i for i in range(1, len(words) - 2) if all(map(_NUMBER.fullmatch, words[i : i + 3]))]
+    three = [i for i in range(len(words) - 2) if all(map(_NUMBER.fullmatch, words[i : i + 3]))]
     if three:
-        return (_own(" ".join(words[: three[-1]]), words[three[-1] :]),)
+        facts = words[three[-1] :]
+        return (_own(" ".join(words[: three[-1]]) or _called(float(facts[0]), float(facts[1])), facts),)
     try:
         return _named(text, ())
     except UnknownSite as error:
         raise Nonsense(f"{error} {_HOW_TO_ADD}") from error
+
+
+def _called(latitude: float, longitude: float) -> str:
+    """A name for a place that was given none: "34.20N 116.90W"."""
+    north, east = "S" if latitude < 0 else "N", "W" if longitude < 0 else "E"
+    return f"{abs(latitude):.2f}{north} {abs(longitude):.2f}{east}"
 
 
 def _own(name: str, facts: Sequence[str]) -> Site:

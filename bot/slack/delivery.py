@@ -339,8 +339,9 @@ class DeliveryWorker:
         except SlackFailure as failure:
             if thread_ts is None or failure.reason not in NO_THREADS | ROOT_GONE:
                 raise
-            if failure.reason in ROOT_GONE:
-                return Dead(reason=failure.reason, root_gone=True)
+            if failure.reason in ROOT_GONE and delivery.kind is not Kind.APOLOGY:
+                # Only news brings the root back; and no root would say what an apology says.
+                return Dead(reason=failure.reason, root_gone=delivery.kind is Kind.REPLY)
             # A channel without threads gets its replies as plain messages.
             ts = await client.post(delivery.channel_id, words.message, delivery.id)
         revision = delivery.revision if delivery.kind is Kind.ROOT else None

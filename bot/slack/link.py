@@ -1,9 +1,8 @@
 """Socket Mode's connection, watched from outside.
 
 slack_sdk opens a closed connection anew by itself, and mostly finds a dead one by its pings. But its word
-that it is connected can be wrong (hermes-agent issue 52923), and the task that
-should notice can be gone; so the pings' own traces are watched here, and the whole handler is built anew
-where they end.
+that it is connected can be wrong, and the task that should notice can be gone; so the pings' own traces are
+watched here, and the whole handler is built anew where they end.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ LIVE_SOURCES = ("hopskotch", "gcn")
 """The brokers' sources."""
 GRACEDB = "gracedb"
 """The source of what was looked up in GraceDB."""
+FILE = "file"
+"""The source of what somebody fed in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from bot.sources import Origin, SourceConfigError
+from bot.sources import FILE, Origin, SourceConfigError
 
 LARGEST = 32 * 1024 * 1024
 """Bytes. The largest notices of O4 have 4 MB; base64 and indentation can double that."""
@@ -37,7 +37,7 @@ def read_paths(paths: Iterable[Path], skipped: Callable[[Path, str], None]) -> I
 
 def file_origin(path: Path, *, live: bool = False) -> Origin:
     """Return the origin of a file's payload; live only where it may open root messages."""
-    return Origin("file", str(path), live)
+    return Origin(FILE, str(path), live)
 
 
 def reason_against(body: bytes) -> str | None:

@@ -25,6 +25,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Me
 
 from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
 from bot.sources.backoff import backoff
+from bot.sources.handover import HandOver
 from bot.sources.offsets import Offsets, Place
 from bot.sources.quiet import ErrorLog
 from formatters.doctor import Finding, Level
@@ -112,9 +113,7 @@ class GcnSource:
         self._jitter = jitter
         self._options, self._consumer_class = _connector(access)
         self._options |= {"group.id": group, "error_cb": self._on_error, **OPTIONS}
-        self._slots = threading.Semaphore(hand_over)
-        self._stopping = threading.Event()
-        self._reader_ended = threading.Event()
+        self._over = HandOver("GCN", hand_over)
         self._session: _Session | None = None
         self._connected = False
         self._reason: str | None = None
@@ -123,26 +122,15 @@ class GcnSource:
         self._heard: datetime | None = None
         self._lag: int | None = None
         self._failures = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._queue: asyncio.Queue[Payload | None] = asyncio.Queue()
 
-    async def payloads(self) -> AsyncIterator[Payload]:
+    def payloads(self) -> AsyncIterator[Payload]:
         """Yield payloads in the order of each partition, reconnecting for ever; ends after `stop`.
 
         May be iterated once. Raises RuntimeError if the reader ended by a fault of its own.
         """
-        if self._loop is not None:
-            raise RuntimeError("The payloads of this source are being read already.")
-        self._loop = asyncio.get_running_loop()
-        threading.Thread(target=self._run, name="gcn-reader", daemon=True).start()
-        while True:
-            payload = await self._queue.get()
-            if self._stopping.is_set():
-                return
-            if payload is None:
-                raise RuntimeError("The reader of GCN ended by a fault of its own; the log has it.")
-            self._slots.release()
-            yield payload
+        return self._over.payloads(
+            lambda: threading.Thread(target=self._run, name="gcn-reader", daemon=True).start()
+        )
 
     async def acknowledge(self, payload: Payload) -> None:
         """Let the broker know, at the reader's next turn; what isn't told at a kill comes again."""
@@ -153,12 +141,8 @@ class GcnSource:
 
     async def stop(self) -> None:
         """End `payloads`; what the broker holds for longer than `STOP_SECONDS` is left behind."""
-        self._stopping.set()
-        self._slots.release()
-        self._queue.put_nowait(None)
-        if self._loop is None:
-            return
-        if not await asyncio.to_thread(self._reader_ended.wait, STOP_SECONDS):
+        self._over.stop()
+        if self._over.begun and not await asyncio.to_thread(self._over.ended.wait, STOP_SECONDS):
             self._log.warning("broker_hangs_at_stop", waited=STOP_SECONDS)
 
     def status(self) -> SourceStatus:
@@ -176,14 +160,14 @@ class GcnSource:
 
     def _run(self) -> None:
         try:
-            while not self._stopping.is_set():
+            while not self._over.stopping.is_set():
                 opened = time.monotonic()
                 try:
                     self._read()
                     reason = "the connection is opened anew"
                 except KafkaException as error:
                     reason = str(error.args[0].str() if error.args else error)
-                if self._stopping.is_set():
+                if self._over.stopping.is_set():
                     return
                 if time.monotonic() - opened > self._timing.settled_after:
                     self._failures = 0
@@ -195,10 +179,9 @@ class GcnSource:
                 self._log.warning(
                     "reconnecting", reason=reason, attempt=self._failures, in_seconds=round(pause, 1)
                 )
-                self._stopping.wait(pause)
+                self._over.stopping.wait(pause)
         finally:
-            self._reader_ended.set()
-            self._tell(None)
+            self._over.end()
 
     def _read(self) -> None:
         consumer = self._consumer_class(dict(self._options))
@@ -210,7 +193,7 @@ class GcnSource:
             consumer.assign([_assigned(*partition) for partition in sorted(partitions)])
             self._turn(True, "")
             self._log.info("connected", group=self._group, partitions=len(partitions))
-            while not self._stopping.is_set():
+            while not self._over.stopping.is_set():
                 message = consumer.poll(0.25)
                 session.commit(consumer)
                 now = time.monotonic()
@@ -248,11 +231,10 @@ class GcnSource:
             return True
         place = Place(topic, partition, offset)
         session.delivered(place)
-        while not self._slots.acquire(timeout=1.0):
-            if self._stopping.is_set():
-                return True
+        if not self._over.wait_for_room():
+            return True
         # A tombstone has no body; as empty bytes it goes the way of any payload that can't be read.
-        self._tell(
+        self._over.give(
             Payload(message.value() or b"", Origin("gcn", str(place), live=True), _Ticket(session, place))
         )
         return True
@@ -286,14 +268,6 @@ class GcnSource:
         if self._reason is None or connected != self._connected:
             self._since = self._now()
         self._connected, self._reason = connected, reason
-
-    def _tell(self, payload: Payload | None) -> None:
-        assert self._loop is not None
-        try:
-            self._loop.call_soon_threadsafe(self._queue.put_nowait, payload)
-        except RuntimeError:
-            # The loop closed while the broker held this thread: nobody is left to read for.
-            self._stopping.set()
 
 
 def check_gcn(access: GcnAccess, topics: tuple[str, ...], timeout: float) -> Finding:

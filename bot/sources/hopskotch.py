@@ -28,6 +28,7 @@ from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
 from bot.sources.backoff import backoff
 from bot.sources.clerk import Clerk, Look, Partition
 from bot.sources.credentials import AuthMode, KafkaUrl, group_id, load_auth, require_config_home, username_of
+from bot.sources.handover import HandOver
 from bot.sources.offsets import Offsets, Place
 from bot.sources.quiet import ErrorLog
 
@@ -122,35 +123,23 @@ class HopskotchSource:
             failed=self._failed,
             log=self._log,
         )
-        self._slots = threading.Semaphore(hand_over)
-        self._stopping = threading.Event()
-        self._reader_ended = threading.Event()
+        self._over = HandOver("Hopskotch", hand_over)
         self._connection: _Connection | None = None
         self._state = _State(False, None, now())
         self._lag: int | None = None
         self._failures = 0
         self._patience = self._timing.stuck_after
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._queue: asyncio.Queue[Payload | None] = asyncio.Queue()
 
-    async def payloads(self) -> AsyncIterator[Payload]:
+    def payloads(self) -> AsyncIterator[Payload]:
         """Yield payloads in the order of each partition, reconnecting for ever; ends after `stop`.
 
         May be iterated once. Raises RuntimeError if the reader ended by a fault of its own.
         """
-        if self._loop is not None:
-            raise RuntimeError("The payloads of this source are being read already.")
-        self._loop = asyncio.get_running_loop()
+        return self._over.payloads(self._start)
+
+    def _start(self) -> None:
         threading.Thread(target=self._run, name="hopskotch-reader", daemon=True).start()
         self._clerk.start()
-        while True:
-            payload = await self._queue.get()
-            if self._stopping.is_set():
-                return
-            if payload is None:
-                raise RuntimeError("The reader of Hopskotch ended by a fault of its own; the log has it.")
-            self._slots.release()
-            yield payload
 
     async def acknowledge(self, payload: Payload) -> None:
         """Let the broker know; it is told in the background, so that a hanging one holds nobody up.
@@ -164,15 +153,13 @@ class HopskotchSource:
 
     async def stop(self) -> None:
         """End `payloads`; what the broker holds for longer than `STOP_SECONDS` is left behind."""
-        self._stopping.set()
-        self._slots.release()
-        self._queue.put_nowait(None)
-        if self._loop is None:
+        self._over.stop()
+        if not self._over.begun:
             return
         self._clerk.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
-                while not (self._reader_ended.is_set() and self._clerk.ended.is_set()):
+                while not (self._over.ended.is_set() and self._clerk.ended.is_set()):
                     # hop forgets a stop that comes before its first read, so it is told again
                     self._interrupt()
                     await asyncio.sleep(0.02)
@@ -192,14 +179,14 @@ class HopskotchSource:
 
     def _run(self) -> None:
         try:
-            while not self._stopping.is_set():
+            while not self._over.stopping.is_set():
                 opened = time.monotonic()
                 try:
                     self._read()
                     reason = "the connection is opened anew"
                 except (KafkaException, ValueError, RuntimeError, OSError) as error:
                     reason = self._explain(error)
-                if self._stopping.is_set():
+                if self._over.stopping.is_set():
                     return
                 if time.monotonic() - opened > self._timing.settled_after:
                     self._failures = 0
@@ -211,10 +198,9 @@ class HopskotchSource:
                 self._log.warning(
                     "reconnecting", reason=reason, attempt=self._failures, in_seconds=round(pause, 1)
                 )
-                self._stopping.wait(pause)
+                self._over.stopping.wait(pause)
         finally:
-            self._reader_ended.set()
-            self._tell(None)
+            self._over.end()
 
     def _read(self) -> None:
         connection = _Connection(self._open())
@@ -225,7 +211,7 @@ class HopskotchSource:
             for body, metadata in connection.stream.read_raw(
                 metadata=True, autocommit=False, batch_size=1, batch_timeout=timedelta(milliseconds=250)
             ):
-                if self._stopping.is_set():
+                if self._over.stopping.is_set():
                     return
                 self._deliver(connection, body, metadata)
         finally:
@@ -259,28 +245,19 @@ class HopskotchSource:
             self._settle(connection, place)
             return
         connection.handing_over = True
-        while not self._slots.acquire(timeout=1.0):
-            if self._stopping.is_set():
-                return
+        if not self._over.wait_for_room():
+            return
         connection.progress = time.monotonic()
         connection.handing_over = False
         origin = Origin("hopskotch", str(place), live=True)
         # a tombstone has no body; as empty bytes it goes the way of any payload that can't be read
-        self._tell(Payload(body if body is not None else b"", origin, _Ticket(connection, place)))
+        self._over.give(Payload(body if body is not None else b"", origin, _Ticket(connection, place)))
 
     def _settle(self, connection: _Connection, place: Place) -> None:
         with connection.lock:
             upto = connection.offsets.done(place)
         if upto is not None:
             self._clerk.commit(place[:2], upto)
-
-    def _tell(self, payload: Payload | None) -> None:
-        assert self._loop is not None
-        try:
-            self._loop.call_soon_threadsafe(self._queue.put_nowait, payload)
-        except RuntimeError:
-            # the loop closed while the broker held this thread: nobody is left to read for
-            self._stopping.set()
 
     def _interrupt(self) -> None:
         connection = self._connection
@@ -318,7 +295,7 @@ class HopskotchSource:
 
     def _on_error(self, error: KafkaError) -> None:
         """librdkafka's callback; what it raised would come out of hop's iterator, so it raises nothing."""
-        if self._stopping.is_set():
+        if self._over.stopping.is_set():
             return
         self._errors(error)
         if error.code() in REFUSED:

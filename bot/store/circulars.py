@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.ledger import Kind, delivery_row
+from bot.store.ledger import Kind, State, delivery_row
 from bot.store.subscriptions import subscriptions_in_force
 from formatters.circular import Circular
 
 _c = schema.circulars
+_d = schema.deliveries
 _t = schema.threads
 
 
@@ -89,7 +90,13 @@ async def _insert(
 async def _link(
     connection: AsyncConnection, row_id: int, circular: Circular, superevent_id: str, now: datetime
 ) -> int:
-    threads = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(_t.c.superevent_id == superevent_id)
+    # Beside a root that was given up it would wait for ever.
+    root = (_d.c.thread_id == _t.c.id) & (_d.c.kind == Kind.ROOT.value) & (_d.c.state != State.DEAD.value)
+    threads = (
+        select(_t.c.id, _t.c.team_id, _t.c.channel_id)
+        .join(_d, root)
+        .where(_t.c.superevent_id == superevent_id)
+    )
     asking = {(s.team_id, s.channel_id) for s in await subscriptions_in_force(connection) if s.wish.circulars}
     rows = [
         delivery_row(

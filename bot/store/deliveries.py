@@ -45,7 +45,7 @@ from bot.store.ledger import (
     State,
 )
 from bot.store.pictures import another_tries, follow
-from bot.store.planned import Place, touch, want_edits
+from bot.store.planned import Place, bury_orphans, touch, want_edits
 from bot.store.shares import Shares
 from bot.store.subscriptions import subscriptions_in_force
 
@@ -486,13 +486,14 @@ async def _revive(connection: AsyncConnection, place: tuple[str, str], since: da
     if await subscriptions_in_force(connection, place):
         # A confirmation died with its subscription.
         wanted |= (_d.c.created_at >= since) & (_d.c.kind != Kind.CONFIRMATION.value)
-    result = await connection.execute(
+    here = (_d.c.team_id == team_id) & (_d.c.channel_id == channel_id)
+    revived = await connection.execute(
         update(_d)
-        .where(_d.c.team_id == team_id, _d.c.channel_id == channel_id)
-        .where(_d.c.state == State.DEAD.value, _d.c.reason == problem, wanted)
+        .where(here, _d.c.state == State.DEAD.value, _d.c.reason == problem, wanted)
         .values(state=State.PENDING.value, not_before=now, attempts=0, reason=None)
     )
-    return result.rowcount
+    # A root may be too old to come back.
+    return revived.rowcount - await bury_orphans(connection, place, problem)
 
 
 async def _post_anew(connection: AsyncConnection, delivery: Delivery, now: datetime) -> None:
@@ -505,8 +506,8 @@ async def _post_anew(connection: AsyncConnection, delivery: Delivery, now: datet
     )
     await connection.execute(
         update(_d)
-        # Save whom it has yet to mention.
-        .where(mine, _d.c.kind.not_in([Kind.ROOT.value, Kind.MENTION.value]))
+        # Save whom it has yet to mention, and what no root says.
+        .where(mine, _d.c.kind.in_([Kind.REPLY.value, Kind.EDIT.value]))
         .where(_d.c.state == State.PENDING.value)
         .values(state=State.DEAD.value, reason="said by a new root message")
     )

@@ -294,6 +294,22 @@ async def touch(
     await want_edits(connection, places, now, not_before=not_before)
 
 
+async def bury_orphans(connection: AsyncConnection, place: Place, reason: str) -> int:
+    """Give up what waits in a channel for roots that were given up: in vain. Return how many."""
+    root = _d.alias("root")
+    here = (root.c.team_id == place[0]) & (root.c.channel_id == place[1])
+    gone = select(root.c.thread_id).where(
+        here, root.c.kind == Kind.ROOT.value, root.c.state == State.DEAD.value
+    )
+    result = await connection.execute(
+        update(_d)
+        .where(_d.c.team_id == place[0], _d.c.channel_id == place[1], _d.c.thread_id.in_(gone))
+        .where(_d.c.state == State.PENDING.value)
+        .values(state=State.DEAD.value, reason=reason)
+    )
+    return result.rowcount
+
+
 async def _places(connection: AsyncConnection, superevent_id: str) -> dict[int, Place]:
     query = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(_t.c.superevent_id == superevent_id)
     return {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(query)).all()}

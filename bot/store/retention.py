@@ -21,7 +21,8 @@ from formatters.notice import Category
 AT_ONCE = 500
 """Rows removed by one transaction: the others who write wait for it."""
 
-_SAID = [Kind.REPLY.value, Kind.CONFIRMATION.value, Kind.APOLOGY.value, Kind.OPS.value]
+_SAID = [kind.value for kind in Kind if kind not in (Kind.ROOT, Kind.EDIT, Kind.MENTION, Kind.TROUBLE)]
+"""What nobody asks the ledger for again; a trouble is asked for as long as it lasts."""
 _d = schema.deliveries
 _n = schema.notices
 _p = schema.payloads
@@ -84,7 +85,8 @@ class Retention:
         """Remove what was said, or given up, before, of events that were quiet since. Return how many.
 
         Roots stay, and mentions: a thread without them would be opened again, or would mention again. So do
-        edits that were given up, for they are taken up when their channel comes back, at any age.
+        edits that were given up, for they are taken up when their channel comes back, at any age, and what
+        was said of a trouble that lasts, for only who heard of it is told that it is over.
         """
         heard_since = (
             select(_n.c.id)
@@ -92,7 +94,9 @@ class Retention:
             .where(_t.c.id == _d.c.thread_id, _n.c.received_at >= done_before)
             .exists()
         )
-        said = _d.c.kind.in_(_SAID) & _d.c.state.in_([State.SENT.value, State.DEAD.value])
+        over = select(schema.troubles.c.id).where(schema.troubles.c.open_as.is_(None))
+        said = _d.c.kind.in_(_SAID) | ((_d.c.kind == Kind.TROUBLE.value) & _d.c.subject_id.in_(over))
+        said &= _d.c.state.in_([State.SENT.value, State.DEAD.value])
         shown = (_d.c.kind == Kind.EDIT.value) & (_d.c.state == State.SENT.value)
         old = (said | shown) & (_d.c.created_at < done_before) & ~heard_since
         removed = 0

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import traits_of
 from bot.routing import Intent, Thread
-from bot.sources import GRACEDB, LIVE_SOURCES
+from bot.sources import FILE, GRACEDB, LIVE_SOURCES
 from bot.store import schema
 from bot.store.alarms import Alarms, real_before, set_off
 from bot.store.database import Database
@@ -262,21 +262,27 @@ class Store:
             query = select(table.c.superevent_id).order_by(table.c.event_time.desc()).limit(limit)
             return list((await connection.execute(query)).scalars())
 
-    async def last_received(self, sources: Sequence[str] = LIVE_SOURCES) -> datetime | None:
-        """When one of these sources brought a notice last; None if none ever did."""
+    async def last_received(
+        self, sources: Sequence[str] = LIVE_SOURCES, *, before: datetime | None = None
+    ) -> datetime | None:
+        """When one of these sources brought a notice last, before a moment if one is given; None if never."""
         table = schema.notices
         brought = or_(*(table.c.origin.startswith(f"{source}:", autoescape=True) for source in sources))
         async with self._database.reading() as connection:
             query = select(table.c.received_at).where(brought).order_by(table.c.received_at.desc()).limit(1)
+            if before is not None:
+                query = query.where(table.c.received_at < before)
             found: datetime | None = (await connection.execute(query)).scalar()
         return found
 
     async def last_notice(self) -> Notice | None:
-        """The notice received last; what was looked up in an archive wasn't received."""
+        """The notice received last; what was looked up in an archive, or fed in from files, wasn't."""
         table = schema.notices
         async with self._database.reading() as connection:
             query = select(table.c.facts).where(
-                table.c.facts.is_not(None), table.c.origin.not_like(f"{GRACEDB}:%")
+                table.c.facts.is_not(None),
+                table.c.origin.not_like(f"{GRACEDB}:%"),
+                table.c.origin.not_like(f"{FILE}:%"),
             )
             facts = (
                 await connection.execute(

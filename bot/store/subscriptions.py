@@ -14,11 +14,15 @@ from bot.filters import UnknownWord, parse_stored
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
+from bot.store.planned import bury_orphans
 from formatters.subscription import Subscription, Wish
 
 log = structlog.get_logger(__name__)
 
 UNSUBSCRIBED = "unsubscribed before it was posted"
+
+_ASKED_FOR = (Kind.ROOT, Kind.REPLY, Kind.MENTION, Kind.CIRCULAR, Kind.APOLOGY)
+"""What a channel gets for what it asked for; edits keep true what stands there, and come all the same."""
 
 
 class Subscriptions:
@@ -204,10 +208,12 @@ class Subscriptions:
                 await connection.execute(
                     update(deliveries)
                     .where(deliveries.c.team_id == team_id, deliveries.c.channel_id == channel_id)
-                    .where(deliveries.c.kind.in_([Kind.ROOT, Kind.REPLY, Kind.MENTION, Kind.APOLOGY]))
+                    .where(deliveries.c.kind.in_(_ASKED_FOR))
                     .where(deliveries.c.state == State.PENDING.value, deliveries.c.doubtful.is_(False))
                     .values(state=State.DEAD.value, reason=UNSUBSCRIBED)
                 )
+                # An edit that was to bring a picture to a root that won't come.
+                await bury_orphans(connection, (team_id, channel_id), UNSUBSCRIBED)
         return ended
 
 

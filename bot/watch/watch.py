@@ -83,7 +83,7 @@ class Watch:
         self._called: frozenset[What] = frozenset()
 
     def heard(self) -> None:
-        """Say that a payload came and was handled, whatever became of it: the heart beats."""
+        """Say that a payload that means to be a notice came and was handled: LVK's heart beats."""
         self._heard = self._clock()
 
     async def run(self) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy import insert, text
 
 from bot.alerts.decode import notice_of
 from bot.alerts.samples import bns
-from bot.app import Rooms, open_rooms
+from bot.rooms import Rooms, open_rooms
 from bot.settings import Settings
 from bot.store import schema
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from bot.alerts.samples import ms181101ab, to_avro
-from bot.app import open_rooms
+from bot.rooms import open_rooms
 from bot.sandbox.socket_mode import ACK_SECONDS
 from bot.store import schema
 from tests.end_to_end.world import World, world_in

@@ -29,7 +29,7 @@ from sqlalchemy import insert
 from bot import logs
 from bot.alerts.decode import decode
 from bot.alerts.samples import ms181101ab, to_avro
-from bot.app import Rooms, open_rooms
+from bot.rooms import Rooms, open_rooms
 from bot.routing import plan
 from bot.settings import Settings
 from bot.slack.client import SlackClient

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.alerts.samples import ms181101ab, to_avro
-from bot.app import open_rooms
 from bot.filters import parse
+from bot.rooms import open_rooms
 from bot.sandbox.broker import EmbeddedBroker, Publisher
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from sqlalchemy import insert, update
 
-from bot.app import Rooms, utc_now
 from bot.filters import parse_stored, traits_of
+from bot.rooms import Rooms, utc_now
 from bot.routing import plan
 from bot.store import schema
 from bot.store.database import Database

@@ -12,7 +12,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import Rooms
+from bot.rooms import Rooms
 from bot.sandbox.server import Sandbox
 from bot.store.database import Database
 from tests.bot.house import Clock

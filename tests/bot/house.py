@@ -11,8 +11,8 @@ from typing import Any
 from bot.alerts.decode import notice_of
 from bot.alerts.samples import Record, event
 from bot.alerts.samples import notice as announced
-from bot.app import Rooms
 from bot.filters import parse
+from bot.rooms import Rooms
 from bot.routing import plan
 from bot.store.store import Planner
 from formatters.notice import RETRACTION, Notice

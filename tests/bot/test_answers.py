@@ -18,8 +18,8 @@ from bot import __version__
 from bot.alerts.decode import decode
 from bot.alerts.samples import bbh, bns, to_avro
 from bot.answers import Answers, Asker
-from bot.app import Rooms
 from bot.filters import parse
+from bot.rooms import Rooms
 from bot.sources import SourceStatus
 from bot.store.database import Database
 from formatters import plain
@@ -94,14 +94,15 @@ async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(rooms:
     await take(rooms, made(MOCK))
     message = await answers(rooms).answer(words, None)
     assert MOCK in message.text
-    assert plain.render(message).startswith("No real event was received yet; this is the newest mock.")
+    what = "real CBC event" if "CBC" in words else "real event"
+    assert plain.render(message).startswith(f"No {what} was received yet; this is the newest mock.")
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
         ("latest", "No real event was received yet."),
-        ("latest burst", "No Burst real event was received yet."),
+        ("latest burst", "No real Burst event was received yet."),
         ("latest mock", "No mock event was received yet."),
         ("latest test", "No test event was received yet."),
         ("recent", "No event was received yet."),

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bot import __version__
-from bot.alerts.samples import Record, to_avro, to_json
+from bot.alerts.samples import Record, bns, to_avro, to_json
 from bot.cli import app
 from tests.bot.house import record
 from tests.postgres import Databases
@@ -162,6 +162,15 @@ def test_preview_shows_root_and_thread(run: Run, notice: Path, tmp_path: Path) -
     assert run("preview", notice, second, "--format", "blocks", "-o", out).stdout == ""
     messages = json.loads(out.read_text())
     assert len(messages) == 2 and messages[0]["blocks"][0]["type"] == "header"
+
+
+def test_preview_compares_the_maps_as_the_channels_reply_does(run: Run, tmp_path: Path) -> None:
+    files = []
+    for number, known in enumerate(bns(datetime(2026, 11, 22, 12, tzinfo=UTC))[:2]):
+        files.append(tmp_path / f"{number}.avro")
+        files[-1].write_bytes(to_avro(known))
+    text = run("preview", *files).stdout.replace("\u00a0", " ")
+    assert "of the new map lies in the old 90 % region" in text
 
 
 def test_preview_is_of_one_event(run: Run, notice: Path, tmp_path: Path) -> None:

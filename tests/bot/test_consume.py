@@ -8,7 +8,8 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from bot.app import Rooms, consume
+from bot.reading import consume
+from bot.rooms import Rooms
 from bot.settings import Settings
 from tests.bot.slack.conftest import Silent
 

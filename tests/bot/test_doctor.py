@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import text
 
 from bot import sample, surroundings
-from bot.app import Bot, Rooms
+from bot.app import Bot
 from bot.doctor import examine
+from bot.rooms import Rooms
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.vault import Vault, new_key
@@ -65,6 +66,7 @@ async def test_a_sound_deployment_and_what_is_wrong_with_another(
 ) -> None:
     database_path.chmod(0o600)
     ops = sandbox.add_channel("ops")
+    ops = f"{sandbox.team_id}/{ops}"
     there = {"ops_channel": ops, "webhook_url": pager.url, "gracedb_url": sandbox.url}
     good = levels(await examine(settings(sandbox, database_path, **there)))
     assert good.pop("broker") is Level.FAIL

@@ -412,6 +412,9 @@ def test_an_alert_significant_by_coincidence_passes_by_its_joint_far() -> None:
         assert matches(parse("CBC far<1/yr"), Superevent.of([notice])) is passes
     strong = traits_of(Superevent.of([replace(made(far=1e-9), external=GRB)]))
     assert strong is not None and strong.far == 1e-9 and not strong.joint
+    for search, group, passes in (("SSM", "CBC", True), ("AllSky", "Burst", True), ("BBH", "Burst", False)):
+        middling = replace(made(far=9e-8, search=search, group=group), external=GRB)
+        assert matches(parse("far<1/yr"), Superevent.of([middling])) is passes
     lone = replace(GRB, time_sky_position_coincidence_far=None)
     traits = traits_of(Superevent.of([replace(weak, external=lone)]))
     assert traits is not None and traits.far == 2e-10 and traits.joint

@@ -17,8 +17,8 @@ from bot.alerts.decode import MAX_PAYLOAD, UndecodablePayload, decode, notice_of
 from bot.alerts.record import read_record
 from bot.alerts.samples import bns, mock, odd
 from bot.answers import Asker
-from bot.app import Rooms
 from bot.filters import UnknownWord, parse
+from bot.rooms import Rooms
 from bot.settings import Settings, SettingsError
 from formatters import apology, card, facts, plain, recent, update
 from formatters.card import ChannelView

@@ -8,10 +8,10 @@ from datetime import timedelta
 import aiohttp
 
 from bot.alerts.samples import bbh, to_avro
-from bot.app import Rooms, utc_now
 from bot.http import HttpServer
 from bot.pictures import Pictures
 from bot.pipeline import Pipeline
+from bot.rooms import Rooms, utc_now
 from bot.sandbox.server import Sandbox
 from bot.slack.client import SlackClient
 from bot.slack.pictures import PictureWorker

@@ -7,8 +7,8 @@ import json
 from bot.alerts.decode import decode
 from bot.alerts.samples import bns, ms181101ab, retracted, to_avro
 from bot.alerts.skymap import areas
-from bot.app import Rooms
 from bot.maps import StoredMaps, maps_of
+from bot.rooms import Rooms
 from formatters.notice import Notice
 from tests.bot.house import NOW, planner
 

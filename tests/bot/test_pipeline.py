@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from bot.alerts.decode import decode
 from bot.alerts.samples import to_avro, to_json
-from bot.app import Rooms
 from bot.pipeline import Handled, Pipeline
+from bot.rooms import Rooms
 from bot.sources import Origin
 from bot.store import database as rooms_database
 from bot.store.database import Database, StoreUnavailable
@@ -61,6 +61,9 @@ async def test_an_archive_fills_the_store_in_silence(rooms: Rooms, clock: Clock)
     await subscribe(rooms, "all", "C1")
     way_in = pipeline(rooms, clock, ops=lambda: OPS)
     assert await way_in.handle(to_avro(record()), ARCHIVE) is Handled.STORED
+    known = await rooms.store.superevent(REAL)
+    assert known is not None and not known.latest.live, "so nobody is told how long it took"
+    assert await rooms.store.last_notice() is None, "a source that is silent stays so"
     assert await way_in.handle(mangled(REAL), ARCHIVE) is Handled.QUARANTINED
     assert await planned(rooms) == []
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bot.app import Rooms
 from bot.cli import app
 from bot.filters import parse
 from bot.observatories import find_site
+from bot.rooms import Rooms
 from bot.store.sites import TooManySites
 from bot.store.transfer import Taken
 from bot.transfer import UnreadableExport, read, write

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.alerts.samples import bns, to_avro, to_json
-from bot.app import Rooms
 from bot.pipeline import Handled, Pipeline
+from bot.rooms import Rooms
 from bot.sources import Origin
 from tests.bot.house import MAX_AGE, NOW, Clock, subscribe
 

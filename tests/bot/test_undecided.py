@@ -13,9 +13,9 @@ from sqlalchemy import text
 from bot.alerts.decode import decode
 from bot.alerts.samples import MS181101AB_PEAK, bns, ms181101ab, retracted, to_avro
 from bot.alerts.skymap import SkyMap
-from bot.app import Rooms
 from bot.asking import MapAsker
 from bot.filters import UnknownWord, parse
+from bot.rooms import Rooms
 from bot.routing import plan_decided
 from bot.store.database import Database, StoreUnavailable
 from bot.store.store import NoticeKey

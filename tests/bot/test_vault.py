@@ -12,8 +12,8 @@ from typing import TypeVar
 import pytest
 from typer.testing import CliRunner
 
-from bot.app import Rooms, open_rooms
 from bot.cli import app
+from bot.rooms import Rooms, open_rooms
 from bot.settings import Settings
 from bot.vault import KeysUnusable, Vault, new_key
 from tests.bot.house import NOW

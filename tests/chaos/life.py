@@ -20,9 +20,10 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 
-import bot.app
 import bot.slack.delivery
-from bot.app import Bot, Rooms
+import bot.slack.front
+from bot.app import Bot
+from bot.rooms import Rooms
 from bot.slack.client import SlackClient
 from bot.sources.hopskotch import HopskotchSource, Timing
 from tests.end_to_end import crashing
@@ -66,7 +67,7 @@ def adopt(habits: Habits) -> None:
         look_timeout=2.0,
         stuck_after=habits.stuck_after,
     )
-    replace(bot.app, "LONGEST_WAIT_S", habits.longest_wait)
+    replace(bot.slack.front, "LONGEST_WAIT_S", habits.longest_wait)
     replace(bot.slack.delivery, "BACKOFF_CAP_S", habits.longest_wait)
     replace(Rooms, "worker", functools.partialmethod(Rooms.worker, channel_pause_s=habits.channel_pause))
     replace(SlackClient, "__init__", _with(SlackClient.__init__, timeout_s=habits.slack_timeout))

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
-from bot.app import open_rooms
 from bot.filters import parse
+from bot.rooms import open_rooms
 from bot.sandbox.broker import Publisher
 from bot.sandbox.server import Sandbox
 from bot.sandbox.workspace import Change

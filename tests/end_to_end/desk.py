@@ -13,10 +13,10 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.app import Rooms
 from bot.filters import parse
 from bot.pictures import Pictures
 from bot.pipeline import Handled, Pipeline
+from bot.rooms import Rooms
 from bot.sandbox.server import Sandbox
 from bot.sandbox.web_api import ApiCall
 from bot.slack.client import SlackClient

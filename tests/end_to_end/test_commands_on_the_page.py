@@ -15,9 +15,10 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from bot import app
 from bot.alerts.samples import bns, burst, ms181101ab, retracted, to_avro
-from bot.app import Bot, Rooms, utc_now
+from bot.app import Bot
 from bot.pictures import Pictures
 from bot.pipeline import Handled
+from bot.rooms import Rooms, utc_now
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.sources import Origin
@@ -116,6 +117,14 @@ def asked(stage: Stage) -> list[tuple[str, ...]]:
         ("search BNS far<1/yr since 2023-05", "1 of 3 events since 2023-05-01 fits BNS far<1/yr", bns),
         ("search", "3 events", gone, bns),
         ("test CBC BNS>0.5", "1 of 3 past events", "would have come with CBC BNS>0.5", bns),
+        (
+            "search near 194.3 -17.86 180deg>0.9",
+            "3 of 3 events fit near",
+            "For 3 events the sky map decided.",
+        ),
+        ("test not (visible from Parkes>99%) mock", "of 4 past events", "the sky map decided."),
+        ("test V1 (external or massgap) area90<50 instruments>=2", "1 of 3 past events", bns),
+        ("subscribe BNS distanc<300", '"distanc" is no condition; did you mean "distance"?'),
         ("subscriptions", "This channel has no subscription"),
         (
             "subscribe CBC BNS>0.5 notify @here if NS",

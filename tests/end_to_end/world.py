@@ -22,8 +22,8 @@ import psycopg
 
 from bot.alerts.samples import Record, event, notice, to_avro
 from bot.alerts.samples.odd import few_rows
-from bot.app import open_rooms
 from bot.filters import parse
+from bot.rooms import open_rooms
 from bot.sandbox.broker import ROOM, EmbeddedBroker, Publisher
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings

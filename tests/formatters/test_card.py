@@ -52,7 +52,8 @@ def test_the_words_in_front(make_notice: Notices, make_event: Callable[..., Even
     assert title(make_notice()) == "BNS 95 % · PRELIMINARY · S241126dm"
     assert title(make_notice(superevent_id="MS181101ab")) == "MOCK · BNS 95 % · PRELIMINARY · MS181101ab"
     assert title(make_notice(superevent_id="TS1a")) == "TEST · BNS 95 % · PRELIMINARY · TS1a"
-    assert title(make_notice("EARLYWARNING")) == "EARLY WARNING · BNS 95 % · S241126dm"
+    known = title(make_notice("EARLYWARNING"))
+    assert known == "EARLY WARNING · BNS 95 % · merger 02:10:46 UTC, unconfirmed · S241126dm"
     assert title(make_notice(event=low)) == "LOW SIGNIFICANCE · BNS 95 % · PRELIMINARY · S241126dm"
     assert title(make_notice(), make_notice("RETRACTION", 30)) == "RETRACTED · S241126dm"
     assert title(make_notice(), make_notice(minutes=17)) == "BNS 95 % · PRELIMINARY 2 · S241126dm"
@@ -152,6 +153,7 @@ def test_the_foot_keeps_archives_out_of_the_delays(make_notice: Notices) -> None
     archived = replace(notice, received=notice.time_created + timedelta(days=400))
     assert "received" not in words(archived)
     assert "received" not in words(replace(notice, received=None))
+    assert "received" not in words(replace(notice, live=False)), "a file's import is no receipt"
 
 
 def test_a_retraction_strikes_out_what_was(make_notice: Notices) -> None:

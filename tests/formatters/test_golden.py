@@ -217,6 +217,8 @@ def test_answers(
     answers = {
         "help": help.overview(),
         "help-filters": help.filters(),
+        "help-subscribing": help.subscribing(),
+        "help-sites": help.sites(),
         "help-unknown": help.unknown("`<!channel>` & *co*"),
         "help-no-such-event": help.no_such_event("S241126dn", ["S241126dm", "S241126d", "MS241126dm"]),
         "help-no-such-event-at-all": help.no_such_event("S991231zz", []),
@@ -232,6 +234,9 @@ def test_answers(
         "subscription-confirmed": subscription.confirmed(mine[0]),
         "subscription-confirmed-all": subscription.confirmed(mine[2]),
         "subscription-confirmed-notify": subscription.confirmed(mine[3]),
+        "subscription-subscribed": subscription.subscribed(filtered.wish),
+        "subscription-unchanged": subscription.unchanged(filtered),
+        "subscription-not-subscribed": subscription.not_subscribed(mine[1].wish, [mine[0], filtered]),
         "subscription-promised": subscription.promised(mine[0].wish),
         "subscription-already": subscription.already(mine[0]),
         "subscription-list": subscription.listed(mine),

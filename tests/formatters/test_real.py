@@ -71,7 +71,7 @@ def test_every_message_of_every_event_is_sound(
         (
             ["S231030av"],
             [
-                "EARLY WARNING · BNS 93 % · S231030av",
+                "EARLY WARNING · BNS 93 % · merger 12:51:11 UTC, unconfirmed · S231030av",
                 "not yet confirmed by the full search",
                 "Merger 2023-10-30 12:51:11 UTC, notice 19 s after",
                 "NSBH 6 %",

@@ -16,8 +16,8 @@ from sqlalchemy import func, insert, select
 
 from bot.alerts.decode import decode
 from bot.alerts.samples import ms181101ab, to_avro
-from bot.app import Rooms, open_rooms, utc_now
 from bot.pipeline import Handled, Pipeline
+from bot.rooms import Rooms, open_rooms, utc_now
 from bot.settings import Settings
 from bot.slack.delivery import CONCURRENCY
 from bot.sources import Origin

@@ -6,8 +6,8 @@ import time
 from datetime import timedelta
 
 from bot.alerts.decode import decode
-from bot.app import utc_now
 from bot.filters import parse_stored
+from bot.rooms import utc_now
 from bot.routing import OpenRoot, plan
 from formatters.subscription import Subscription
 from formatters.superevent import Superevent

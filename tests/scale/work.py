@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from bot.answers import Asker
-from bot.app import Rooms, utc_now
 from bot.filters import parse
 from bot.pipeline import Handled
+from bot.rooms import Rooms, utc_now
 from bot.settings import Settings
 from bot.slack.words import Words
 from bot.sources import Origin

@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 
 from bot import logs
-from bot.app import open_rooms, utc_now
+from bot.rooms import open_rooms, utc_now
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.store.wakeups import listen

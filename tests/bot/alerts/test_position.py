@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from bot.alerts.cone import share_in_cone
 from bot.alerts.decode import sky_maps
 from bot.alerts.position import Volume, conditional_means, luminosity_distance, places, tiles_of
 from bot.alerts.samples import sky_map, streak
@@ -258,6 +259,8 @@ def test_of_any_map(seed: int, number: int, distance: float) -> None:
         assert again.searched_area == pytest.approx(found.searched_area)
         assert (again.in_50, again.in_90) == (found.in_50, found.in_90)
         assert again.distance == found.distance
+        cone = share_in_cone(turned(skymap, quarters), (ra + 90 * quarters) % 360, dec, 20.0)
+        assert cone == pytest.approx(share_in_cone(skymap, ra, dec, 20.0), abs=1e-6)
 
 
 def test_levels_in_the_volume_rise_away_from_the_densest_distance() -> None:

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from bot.app import Rooms
 from bot.gracedb.archive import Archive
 from bot.gracedb.client import GraceDb
 from bot.pipeline import Pipeline
+from bot.rooms import Rooms
 from tests.bot.gracedb.fake import FakeGraceDb
 from tests.bot.house import MAX_AGE, Clock
 

@@ -13,10 +13,10 @@ import pytest
 from bot.alerts.samples import Record, to_json
 from bot.alerts.samples.odd import few_rows
 from bot.answers import Answers, Asker
-from bot.app import Rooms
 from bot.gracedb.archive import Archive
 from bot.gracedb.client import Busy, GraceDb, NotPublic
 from bot.pipeline import Handled, Pipeline
+from bot.rooms import Rooms
 from bot.sources import Origin
 from formatters import plain
 from formatters.notice import RETRACTION

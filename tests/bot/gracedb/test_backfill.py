@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from bot.alerts.samples import to_json
-from bot.app import Bot, Rooms, open_rooms
+from bot.app import Bot
 from bot.gracedb.archive import Archive
 from bot.gracedb.backfill import TRIES, Backfill, Progress, repair
 from bot.gracedb.client import Busy, Unreadable
 from bot.pipeline import Pipeline
+from bot.rooms import Rooms, open_rooms
 from bot.settings import Settings
 from bot.sources import Origin, Payload, SourceStatus
 from tests.bot.gracedb.fake import BROKEN, FakeGraceDb, with_notices
@@ -174,6 +175,21 @@ async def test_a_silence_longer_than_the_broker_keeps_is_repaired(
     await repair(backfill, rooms.store, keeps, NOW + timedelta(days=29), sleep)
     assert set(IDS) < set(await rooms.store.ids())
     assert fake.queries[-1]["query"] == "category: Production created: 2026-10-23 .. now"
+
+
+async def test_what_the_broker_still_kept_hides_no_gap(
+    fake: FakeGraceDb, backfill: Backfill, rooms: Rooms, clock: Clock
+) -> None:
+    filled(fake)
+    await received(rooms, clock)
+    clock.forward(hours=24 * 40)
+    pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+    await pipeline.handle(to_json(record(MOCK, "INITIAL", 1)), Origin("hopskotch", "2", live=True))
+    await repair(backfill, rooms.store, timedelta(days=28), clock() + timedelta(seconds=10))
+    assert set(IDS) < set(await rooms.store.ids())
+    asked = fake.requests()
+    await repair(backfill, rooms.store, timedelta(days=28), clock() + timedelta(hours=3))
+    assert fake.requests() == asked, "what came since shows that nothing is missing"
 
 
 class SilentSource:

@@ -134,6 +134,9 @@ def test_every_version_of_a_notice_is_a_notice() -> None:
         "S230528ay-preliminary.json,1",
         "S230528ay-retraction.json",
     ]
+    updates = [f"S230528ay-update.json,{number}" for number in range(60)]
+    kept = reading.notice_files("S230528ay", dict.fromkeys([*updates, *listed], ""))
+    assert kept == [*updates[-39:], "S230528ay-retraction.json"], "of very many the last"
 
 
 def test_the_newest_map_is_known_from_the_log_else_from_the_program() -> None:

@@ -10,11 +10,11 @@ import pytest
 from bot.alerts.decode import decode
 from bot.alerts.samples import bns, ms181101ab, odd, to_avro
 from bot.answers import Answers, Asker
-from bot.app import Rooms
 from bot.filters import UnknownWord
 from bot.maps import StoredMaps
 from bot.questions.details import Details, Illustrate
 from bot.questions.position import LONGEST_LIST, target_of, understand
+from bot.rooms import Rooms
 from formatters import plain
 from formatters.answer import SHARE
 from formatters.card import Picture
@@ -136,6 +136,8 @@ async def test_a_long_list_is_cut_and_says_so(mock: Rooms) -> None:
         ("12 30 z=0", "A redshift here is above 0 and at most 20."),
         ("12 30 99999 Gpc", "A distance here is above 0 and at most 1,000,000 Mpc."),
         ("12 30 S261122a S261122b", "One event at a time, please, not S261122a and S261122b."),
+        ("NGC4993", "That is no position, and names aren't looked up; write it like 13h09m48s"),
+        (f"NGC 4993 {MOCK}", "That is no position, and names aren't"),
         ("🔭 🌌", "That is no position; write it like"),
         ("*bold* <!here> `x`", "That is no position; write it like"),
         ("'; DROP TABLE notices; --", "That is no position; write it like"),

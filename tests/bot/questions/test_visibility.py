@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from bot.alerts.decode import decode
 from bot.alerts.samples import bns, burst, ms181101ab, retracted, to_avro
 from bot.answers import Answers, Asker
-from bot.app import Rooms
 from bot.filters import UnknownWord
 from bot.observatories import UnknownSite, folded
 from bot.questions.visibility import DARKNESS, _named, _new_sites
+from bot.rooms import Rooms
 from formatters import plain
 from formatters.answer import SHARE
 from formatters.message import Message
@@ -140,6 +140,8 @@ async def test_sites_come_and_go(rooms: Rooms) -> None:
         "Dome 2",
     ]
     assert "Dome 2 added" in await said(rooms, "sites add Dome 2 1 2 3")
+    assert "34.20N 116.90W added" in await said(rooms, "sites add 34.2 -116.9 1700")
+    assert "34.20N 116.90W removed" in await said(rooms, "sites remove 34.20N 116.90W")
     moved = (await rooms.sites.of_channel(TEAM, "C1")).sites[2]
     assert (moved.latitude, moved.radio, moved.zone) == (1.0, False, None)
     assert "Palomar removed" in await said(rooms, "sites remove hale")

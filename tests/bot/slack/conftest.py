@@ -13,8 +13,9 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from bot.app import Bot, Rooms
+from bot.app import Bot
 from bot.pipeline import Pipeline
+from bot.rooms import Rooms
 from bot.sandbox.server import Sandbox
 from bot.sandbox.web_api import ApiCall
 from bot.settings import Settings

@@ -9,19 +9,21 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from bot.app import Rooms
 from bot.filters import parse
-from bot.pipeline import Handled
+from bot.pipeline import Handled, Pipeline
+from bot.rooms import Rooms
 from bot.slack.client import METADATA_EVENT
 from bot.slack.delivery import LOOKS, DeliveryWorker
 from bot.slack.words import Words
 from bot.sources import Origin
 from bot.store.database import Database, StoreUnavailable
 from bot.store.ledger import Delivery, Kind
+from bot.store.planned import touch
 from formatters import card, plain
 from formatters.card import ChannelView
 from formatters.message import Message
 from formatters.superevent import Superevent
+from tests.bot.alerts.test_circular import circular
 from tests.bot.house import REAL, TEAM, made, subscribe, take
 from tests.bot.slack.conftest import Office
 
@@ -229,8 +231,12 @@ async def test_what_waits_ends_with_the_last_subscription(office: Office) -> Non
     await office.failed("ratelimited")
     await office.rooms.subscriptions.remove(TEAM, channel, parse("all mock"))
     assert await office.state(Kind.ROOT) == ["pending"], "the other one still wants it"
+    async with office.rooms.database.writing() as connection:
+        (root,) = await office.rows(kind="root")
+        await touch(connection, {root.thread_id: (TEAM, channel)}, office.clock())
     await office.rooms.subscriptions.remove(TEAM, channel, None)
     assert (await office.rows(kind="root"))[0].reason == "unsubscribed before it was posted"
+    assert await office.state(Kind.EDIT) == ["dead"], "it waited for the root"
     office.forward(seconds=60)
     await office.idle()
     assert office.texts(channel) == []
@@ -305,6 +311,46 @@ async def test_an_apology_outlives_its_root(office: Office) -> None:
     await office.done()
     (apology,) = office.sandbox.messages(channel)
     assert "couldn't read" in apology["text"] and apology["thread_ts"] is None
+
+
+async def test_what_hangs_on_a_root_too_old_to_come_back_isnt_waited_for(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", error="fatal_error")
+    await office.receive(FIRST)
+    await office.failed("fatal_error")
+    await office.receive(SECOND)
+    assert await office.state(Kind.EDIT) == await office.state(Kind.REPLY) == ["pending"]
+    office.sandbox.archive(channel)
+    office.forward(seconds=5)
+    await office.done()
+    office.sandbox.unarchive(channel)
+    revived = await office.rooms.ledger.revive(TEAM, channel, office.clock(), office.clock())
+    assert (revived, (await office.rooms.ledger.counts()).waiting) == (0, 0)
+
+
+async def test_a_deleted_root_comes_back_with_news_and_not_with_a_circular(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    await subscribe(office.rooms, "all circulars", channel)
+    await office.receive(FIRST)
+    await office.done()
+    found = office.sandbox.workspace.channels[channel]
+    office.sandbox.workspace.delete(next(iter(found.messages.values())))
+    way_in = Pipeline(
+        office.rooms.store, office.clock, max_age=timedelta(hours=24), circulars=office.rooms.circulars
+    )
+    live = Origin("test", "1", live=True)
+    assert await way_in.handle(circular(), live) is Handled.CIRCULAR
+    office.wake()
+    await office.done()
+    assert await office.state(Kind.CIRCULAR) == ["dead"] and office.texts(channel) == []
+    mangled = b'{"superevent_id": "S261122a", "alert_type": "UPDATE", "event": '
+    assert await way_in.handle(mangled, live) is Handled.QUARANTINED
+    office.wake()
+    await office.done()
+    assert "couldn't read" in office.texts(channel)[0], "which no root would say"
+    await office.receive(SECOND)
+    await office.done()
+    assert office.texts(channel)[1:] == [shown(FIRST, SECOND)]
 
 
 # Limits

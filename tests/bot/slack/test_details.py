@@ -16,8 +16,9 @@ from playwright.async_api import Locator, Page, async_playwright, expect
 from bot import app
 from bot.alerts.decode import decode
 from bot.alerts.samples import ms181101ab, to_avro
-from bot.app import Bot, Rooms
+from bot.app import Bot
 from bot.pictures import PictureFailed, Pictures
+from bot.rooms import Rooms
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.slack.illustrations import Illustrations

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.app import Bot, Rooms
+from bot.app import Bot
+from bot.rooms import Rooms
 from bot.sandbox.hands import Done
 from bot.sandbox.server import Sandbox
 from formatters import dialog, home

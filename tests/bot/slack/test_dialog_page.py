@@ -11,7 +11,8 @@ import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
 from bot.alerts.samples import ms181101ab, to_avro
-from bot.app import Bot, Rooms
+from bot.app import Bot
+from bot.rooms import Rooms
 from bot.sandbox.server import Sandbox
 from bot.sources import Origin
 from tests.bot.house import NOW, TEAM, made, take

@@ -12,7 +12,8 @@ import pytest
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 
 from bot.answers import Asker
-from bot.app import Bot, Rooms
+from bot.app import Bot
+from bot.rooms import Rooms
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.slack.gate import Allowance, may_be_answered, protect

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from bot.alerts.samples import ms181101ab, to_avro
-from bot.app import Bot, Rooms
+from bot.app import Bot
 from bot.filters import parse
+from bot.rooms import Rooms
 from bot.sandbox.hands import Done
 from bot.sandbox.server import Sandbox
 from bot.sources import Origin

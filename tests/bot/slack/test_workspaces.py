@@ -14,7 +14,8 @@ import aiohttp
 import pytest
 from sqlalchemy import func, select
 
-from bot.app import Bot, Rooms
+from bot.app import Bot
+from bot.rooms import Rooms
 from bot.sandbox.app_config import EVENTS
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings, SettingsError

@@ -155,7 +155,7 @@ async def test_hands_over_no_more_than_the_pipeline_takes(broker: EmbeddedBroker
         await take(payloads, 1)
         # one taken, two handed over, one in the reader's hand
         await until(lambda: source.status().lag == 6)
-        assert source._queue.qsize() == 2
+        assert source._over.waiting == 2
         assert await bodies(payloads, 9) == [b"%d" % number for number in range(1, 10)]
         await until(lambda: source.status().lag == 0)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from bot.app import Rooms
+from bot.rooms import Rooms
 from bot.store.database import Database
 from bot.store.schema import metadata
 from tests.bot.house import NOW, made, planner, subscribe, take

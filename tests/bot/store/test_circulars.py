@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from bot.app import Rooms
 from bot.pipeline import Handled, Pipeline
+from bot.rooms import Rooms
 from bot.sources import Origin
 from bot.store import schema
+from bot.store.ledger import Dead
 from tests.bot.alerts.test_circular import circular
 from tests.bot.house import MAX_AGE, NOW, TEAM, Clock, made, subscribe, take
 
@@ -56,3 +57,20 @@ async def test_old_ones_archives_and_strangers_are_noted_and_not_linked(
 async def test_a_mangled_one_is_kept_in_quarantine(rooms: Rooms, way_in: Pipeline) -> None:
     assert await way_in.handle(circular(circularId="x"), LIVE) is Handled.QUARANTINED
     assert (await rooms.ledger.counts()).quarantined == 1
+
+
+async def test_not_beside_a_root_that_was_given_up(rooms: Rooms, way_in: Pipeline) -> None:
+    await rooms.shares.renew({TEAM})
+    (root,) = [d for d in await rooms.ledger.claim(NOW, 10) if d.channel_id == "C1"]
+    await rooms.ledger.settle([(root, Dead(reason="msg_too_long"))], NOW)
+    await way_in.handle(circular(), LIVE)
+    assert await planned(rooms) == [], "it would wait for ever"
+
+
+async def test_what_waits_goes_with_the_last_subscription(rooms: Rooms, way_in: Pipeline) -> None:
+    await way_in.handle(circular(), LIVE)
+    await rooms.subscriptions.remove(TEAM, "C1", None)
+    table = schema.deliveries
+    async with rooms.database.reading() as connection:
+        query = select(table.c.state).where(table.c.kind == "circular")
+        assert list((await connection.execute(query)).scalars()) == ["dead"]

@@ -13,7 +13,7 @@ from alembic import command
 from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 
-from bot.app import Rooms
+from bot.rooms import Rooms
 from bot.store import database as rooms_database
 from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
 from bot.store.wakeups import listen

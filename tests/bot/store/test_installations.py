@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from bot.app import Rooms
+from bot.rooms import Rooms
 from bot.store import schema
 from bot.store.installations import Installed, workspace_tables
 from bot.vault import Vault, new_key

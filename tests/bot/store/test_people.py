@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bot.app import Rooms
+from bot.rooms import Rooms
 from bot.transfer import read, write
 from tests.bot.house import NOW, REAL, TEAM, made, subscribe, take
 

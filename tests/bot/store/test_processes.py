@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from bot.app import Rooms
+from bot.rooms import Rooms
 from bot.sources import SourceStatus
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from bot.alerts.decode import decode
 from bot.alerts.samples import to_avro, to_json
 from bot.alerts.samples.events import bns
-from bot.app import Rooms
+from bot.rooms import Rooms
 from bot.routing import Intent, Thread, plan
 from bot.store.database import Database
 from formatters.notice import Category, Localization, Notice

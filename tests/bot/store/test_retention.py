@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text, update
 
-from bot.app import Rooms, keep_of
+from bot.app import keep_of
+from bot.rooms import Rooms
 from bot.settings import Settings
-from bot.store.ledger import Dead, Kind, Outcome, Sent
+from bot.store import schema
+from bot.store.ledger import Dead, Kind, Outcome, Sent, delivery_row
 from bot.store.retention import NOTHING, Removed
+from formatters.trouble import Trouble, What
 from tests.bot.house import MOCK, NOW, REAL, TEAM, made, planner, subscribe, take
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
@@ -87,6 +90,21 @@ async def test_an_edit_that_was_given_up_waits_for_its_channel_at_any_age(rooms:
     assert await rooms.retention.deliveries(LONG_AGO) == 1
     assert await ledger(rooms) == ["edit", "root"]
     assert await rooms.ledger.revive(TEAM, "C1", LONG_AGO, LATER) == 1
+
+
+async def test_whatever_else_was_said_goes_and_a_trouble_when_it_is_over(rooms: Rooms) -> None:
+    seen = Trouble(what=What.SLACK, detail="Why.", since=NOW)
+    await rooms.troubles.look([seen], NOW, ops=(TEAM, "C9"))
+    others = [kind for kind in Kind if kind not in (Kind.ROOT, Kind.EDIT, Kind.MENTION, Kind.TROUBLE)]
+    async with rooms.database.writing() as connection:
+        rows = [delivery_row(TEAM, "C8", kind, 0, NOW) for kind in others]
+        await connection.execute(insert(schema.deliveries), rows)
+        await connection.execute(update(schema.deliveries).values(state="sent"))
+    assert await rooms.retention.deliveries(LONG_AGO) == len(others)
+    assert await ledger(rooms) == ["trouble"], "who heard of it is told when it is over"
+    await rooms.troubles.look([], LATER, ops=(TEAM, "C9"))
+    assert await rooms.retention.deliveries(LONG_AGO) == 1
+    assert await ledger(rooms) == ["over"]
 
 
 async def test_what_waits_stays(rooms: Rooms) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from sqlalchemy import text
 
-from bot.app import Rooms
+from bot.rooms import Rooms
 from bot.store.database import Database
 from bot.store.ledger import Later, Sent
 from bot.store.pictures import PictureStore

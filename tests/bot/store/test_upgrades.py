@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 import bot.store
-from bot.app import Rooms
+from bot.rooms import Rooms
 from bot.store.database import Database, StoreUnavailable
 from tests.bot.house import NOW, made, planner
 

@@ -10,10 +10,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.alerts.samples import to_json
-from bot.app import Bot, Rooms
+from bot.app import Bot
+from bot.rooms import Rooms
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.sources import Origin, Payload, SourceStatus
+from tests.bot.alerts.test_circular import circular
 from tests.bot.house import MOCK, NOW, Clock, made, record, subscribe, take
 
 PATIENCE_S = 60.0
@@ -90,6 +92,19 @@ async def figures(bot: Bot) -> dict[str, float]:
             labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
             found[f"{sample.name}{{{labels}}}"] = sample.value
     return found
+
+
+async def test_circulars_are_no_sign_that_notices_come(bot: Bot, clock: Clock, tray: Tray) -> None:
+    tray.queue.put_nowait(to_json(record()))
+    async with asyncio.timeout(PATIENCE_S):
+        while tray.acknowledged < 1:
+            await asyncio.sleep(0.02)
+        clock.forward(hours=3)
+        tray.queue.put_nowait(circular())
+        while tray.acknowledged < 2:
+            await asyncio.sleep(0.02)
+    age = "gwevent_last_notice_age_seconds{}"
+    assert (await figures(bot))[age] == 3 * 3600
 
 
 async def test_health_figures_and_the_first_real_notice(

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from bot.alerts.samples import Record, to_json
-from bot.app import Rooms
 from bot.filters import matches, parse
 from bot.pipeline import Handled, Pipeline
+from bot.rooms import Rooms
 from bot.sources import Origin
 from bot.store.alarms import Alarms
 from bot.watch.caller import Caller, Webhook

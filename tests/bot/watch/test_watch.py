@@ -10,8 +10,8 @@ from typing import NoReturn
 import aiohttp
 import pytest
 
-from bot.app import Rooms
 from bot.filters import parse
+from bot.rooms import Rooms
 from bot.sandbox.server import Sandbox
 from bot.slack.client import SlackClient
 from bot.slack.delivery import DeliveryWorker

@@ -1,0 +1,116 @@
+"""What reads the brokers: in a bot's process, or in one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import structlog
+
+from bot.consumer import Consumer
+from bot.http import HttpServer
+from bot.http import listen as open_port
+from bot.pipeline import Handled, Pipeline
+from bot.rooms import Rooms, utc_now
+from bot.settings import Settings, SettingsError
+from bot.sources import Source
+from bot.sources.credentials import DEFAULT_GROUP, group_id, load_auth, username_of
+from bot.sources.gcn import GcnAccess, GcnSource
+from bot.sources.hopskotch import HopskotchSource
+from bot.watch.metrics import Metrics
+from bot.watch.watch import Watch
+
+NEEDS_POSTGRESQL = (
+    "gwevent {} shares the work with other processes, which takes PostgreSQL (GWEVENT_DATABASE_URL); "
+    "on SQLite gwevent run does everything."
+)
+STOP_S = 3.5
+
+log = structlog.get_logger(__name__)
+
+
+def sources_of(settings: Settings) -> list[Source]:
+    """The sources that the settings name. Raises SourceConfigError."""
+    sources: list[Source] = []
+    if "hopskotch" in settings.source_names:
+        auth = load_auth(settings.kafka_url, settings.kafka_auth)
+        group = group_id(username_of(auth), settings.kafka_group)
+        sources.append(HopskotchSource(settings.kafka_url, group, auth))
+    if "gcn" in settings.source_names:
+        group = settings.kafka_group or DEFAULT_GROUP
+        sources.append(GcnSource(gcn_access(settings), settings.gcn_topic_names, group))
+    return sources
+
+
+def gcn_access(settings: Settings) -> GcnAccess:
+    """Where GCN is, and as whom it is asked."""
+    secret = settings.gcn_client_secret
+    return GcnAccess(
+        client_id=settings.gcn_client_id,
+        client_secret=None if secret is None else secret.get_secret_value(),
+        domain=settings.gcn_domain,
+        broker=settings.gcn_broker,
+    )
+
+
+def consumers_of(
+    settings: Settings,
+    rooms: Rooms,
+    sources: Sequence[Source],
+    pipeline: Pipeline,
+    handled: Callable[[Handled], None] = lambda _: None,
+) -> list[Consumer]:
+    """What takes these sources' payloads in, each under a name that no other process has."""
+    group = settings.kafka_group or DEFAULT_GROUP
+    return [
+        rooms.consumer(source, pipeline, f"{source.status().name}:{group}", handled) for source in sources
+    ]
+
+
+async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], stop: asyncio.Event) -> None:
+    """The consumer alone, until `stop` is set: what it plans is delivered by others. Raises SettingsError."""
+    if rooms.database.sqlite:
+        raise SettingsError(NEEDS_POSTGRESQL.format("consume"))
+    if settings.kafka_group is None:
+        raise SettingsError(
+            "GWEVENT_KAFKA_GROUP must be set: each consumer reads in a group of its own, with the same name "
+            "after every restart (e.g. gwevent- and the machine's name)."
+        )
+    metrics = Metrics()
+    watch = Watch(
+        rooms.store,
+        rooms.ledger,
+        rooms.troubles,
+        utc_now,
+        sources=lambda: [source.status() for source in sources],
+        metrics=metrics,
+    )
+
+    def handled(what: Handled) -> None:
+        metrics.handled(what)
+        watch.heard()
+
+    pipeline = rooms.pipeline(settings, utc_now, stored=metrics.stored)
+    consumers = consumers_of(settings, rooms, sources, pipeline, handled)
+    port = settings.listens_on
+    http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port, watch)
+    if http is not None:
+        await open_port(http, settings)
+    parts = [asyncio.create_task(work) for one in consumers for work in (one.consume(), one.tell())]
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait([*parts, stopped], return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {stopped}:
+            task.result()
+    finally:
+        log.info("stopping")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await asyncio.gather(*(one.stop() for one in consumers))
+                if http is not None:
+                    await http.stop()
+        for task in (*parts, stopped):
+            task.cancel()
+        await asyncio.gather(*parts, stopped, return_exceptions=True)
+        log.info("stopped")

@@ -1,0 +1,87 @@
+"""From a reader's thread to the event loop: Kafka's clients block, and the loop must not."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+
+from bot.sources import Payload
+
+
+class HandOver:
+    """Hands payloads over one by one; a few wait between reader and pipeline, and no more.
+
+    `payloads` and `stop` belong to the loop, the rest to the reader's thread.
+    """
+
+    def __init__(self, reader: str, ahead: int) -> None:
+        """`reader` is what it is called where it ends by a fault; `ahead` payloads at most wait."""
+        self._reader = reader
+        self._slots = threading.Semaphore(ahead)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._queue: asyncio.Queue[Payload | None] = asyncio.Queue()
+        self.stopping = threading.Event()
+        """Set once nobody wants anything more."""
+        self.ended = threading.Event()
+        """Set once the reader is through."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether the payloads are being read."""
+        return self._loop is not None
+
+    async def payloads(self, start: Callable[[], None]) -> AsyncIterator[Payload]:
+        """Call `start`, then yield what is handed over; ends after `stop`.
+
+        May be iterated once. Raises RuntimeError if the reader ended by a fault of its own.
+        """
+        if self._loop is not None:
+            raise RuntimeError("The payloads of this source are being read already.")
+        self._loop = asyncio.get_running_loop()
+        start()
+        while True:
+            payload = await self._queue.get()
+            if self.stopping.is_set():
+                return
+            if payload is None:
+                raise RuntimeError(
+                    f"The reader of {self._reader} ended by a fault of its own; the log has it."
+                )
+            self._slots.release()
+            yield payload
+
+    def stop(self) -> None:
+        """End `payloads`, and let the reader go on to its end."""
+        self.stopping.set()
+        self._slots.release()
+        self._queue.put_nowait(None)
+
+    def wait_for_room(self) -> bool:
+        """Wait until one more may be handed over; False if nobody wants it any more."""
+        while not self._slots.acquire(timeout=1.0):
+            if self.stopping.is_set():
+                return False
+        return True
+
+    @property
+    def waiting(self) -> int:
+        """How many were handed over and not taken yet."""
+        return self._queue.qsize()
+
+    def give(self, payload: Payload) -> None:
+        """Hand one over, after `wait_for_room`."""
+        self._tell(payload)
+
+    def end(self) -> None:
+        """The reader is through."""
+        self.ended.set()
+        self._tell(None)
+
+    def _tell(self, payload: Payload | None) -> None:
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, payload)
+        except RuntimeError:
+            # The loop closed while the broker held the reader: nobody is left to read for.
+            self.stopping.set()
