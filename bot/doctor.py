@@ -12,6 +12,7 @@ import structlog
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.gracedb.client import USER_AGENT
 from bot.reading import gcn_access
 from bot.rooms import open_rooms
 from bot.settings import Settings, SettingsError, unknown_names
@@ -37,6 +38,7 @@ USEFUL_SCOPES = {
 }
 CLOCK_OFF_S = 30.0
 BROKER_TIMEOUT_S = 15.0
+GRACEDB_TIMEOUT_S = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -48,12 +50,13 @@ async def examine(settings: Settings) -> list[Finding]:
     except BadDatabaseUrl:
         # Said below, with what to do.
         around = []
-    database, slack, broker = await asyncio.gather(
+    database, slack, broker, gracedb = await asyncio.gather(
         _database(settings),
         _slack(settings),
         asyncio.to_thread(_sources, settings),
+        _gracedb(settings),
     )
-    return [*_names(), *around, *database, *slack, *broker]
+    return [*_names(), *around, *database, *slack, *broker, *gracedb]
 
 
 def _names() -> list[Finding]:
@@ -79,6 +82,29 @@ def _sources(settings: Settings) -> list[Finding]:
     if "gcn" in settings.source_names:
         findings.append(check_gcn(gcn_access(settings), settings.gcn_topic_names, BROKER_TIMEOUT_S))
     return findings
+
+
+async def _gracedb(settings: Settings) -> list[Finding]:
+    """Whether events can be looked up that were never received; all else works without."""
+    name = "GraceDB"
+    if settings.gracedb_url is None:
+        return []
+    timeout = aiohttp.ClientTimeout(total=GRACEDB_TIMEOUT_S)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": USER_AGENT}) as session,
+            session.get(settings.gracedb_url) as answer,
+        ):
+            wrong = None if answer.status < 400 else f"HTTP {answer.status}"
+    except (aiohttp.ClientError, TimeoutError) as error:
+        wrong = type(error).__name__
+    if wrong is None:
+        return [Finding(name, Level.OK, f"answers at {settings.gracedb_url}.")]
+    found = (
+        f"GraceDB doesn't answer at {settings.gracedb_url} ({wrong}): events of the past can't be looked up."
+    )
+    todo = "Check the network and GWEVENT_GRACEDB_URL, or set it to off."
+    return [Finding(name, Level.WARN, found, todo)]
 
 
 async def _database(settings: Settings) -> list[Finding]:

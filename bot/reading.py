@@ -18,6 +18,8 @@ from bot.sources import Source
 from bot.sources.credentials import DEFAULT_GROUP, group_id, load_auth, username_of
 from bot.sources.gcn import GcnAccess, GcnSource
 from bot.sources.hopskotch import HopskotchSource
+from bot.watch.metrics import Metrics
+from bot.watch.watch import Watch
 
 NEEDS_POSTGRESQL = (
     "gwevent {} shares the work with other processes, which takes PostgreSQL (GWEVENT_DATABASE_URL); "
@@ -75,9 +77,24 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
             "GWEVENT_KAFKA_GROUP must be set: each consumer reads in a group of its own, with the same name "
             "after every restart (e.g. gwevent- and the machine's name)."
         )
-    consumers = consumers_of(settings, rooms, sources, rooms.pipeline(settings, utc_now))
+    metrics = Metrics()
+    watch = Watch(
+        rooms.store,
+        rooms.ledger,
+        rooms.troubles,
+        utc_now,
+        sources=lambda: [source.status() for source in sources],
+        metrics=metrics,
+    )
+
+    def handled(what: Handled) -> None:
+        metrics.handled(what)
+        watch.heard()
+
+    pipeline = rooms.pipeline(settings, utc_now, stored=metrics.stored)
+    consumers = consumers_of(settings, rooms, sources, pipeline, handled)
     port = settings.listens_on
-    http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port)
+    http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port, watch)
     if http is not None:
         await open_port(http, settings)
     parts = [asyncio.create_task(work) for one in consumers for work in (one.consume(), one.tell())]

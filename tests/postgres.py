@@ -22,7 +22,7 @@ from bot.store.schema import metadata
 GIVEN = "GWEVENT_TEST_POSTGRES_URL"
 """Of a server where the user may create databases."""
 _PATIENT_S = 60.0
-_SETTINGS = {
+SETTINGS = {
     "listen_addresses": "",
     # Nothing of it outlives the tests.
     "fsync": "off",
@@ -39,7 +39,7 @@ class NoServer(RuntimeError):
 
 
 @contextmanager
-def server(settings: Mapping[str, str] = _SETTINGS) -> Iterator[str]:
+def server(settings: Mapping[str, str] = SETTINGS) -> Iterator[str]:
     """The URL of a server's database "postgres"; one of its own gets these settings. Raises NoServer."""
     given = os.environ.get(GIVEN)
     if given:

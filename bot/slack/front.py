@@ -165,7 +165,14 @@ class Front:
             authorization_url=self._settings.authorization_url,
             saved=workspaces.look,
         )
-        app = self._bolt(client=nobody, authorize=authorize)
+        app = self._bolt(
+            client=nobody,
+            authorize=authorize,
+            user_facing_authorize_error_message=(
+                f"gwevent isn't installed here any more; {self._settings.public_url}{oauth.INSTALL_PATH} "
+                "installs it again."
+            ),
+        )
         # First: the others end with one that takes every event.
         oauth.register(app, self._forget)
         self._register(app)
@@ -202,7 +209,7 @@ class Front:
         await self._link.run(through)
 
     async def _forget(self, team_id: str) -> None:
-        await self._installations.forget(team_id)
+        await _when_stored(lambda: self._installations.forget(team_id))
         self._clients.pop(team_id, None)
         log.info("workspace_forgotten", team=team_id)
         if self._workspaces is not None:
@@ -211,8 +218,9 @@ class Front:
     async def _request(self, request: web.Request) -> web.Response:
         if self._app is None:
             raise web.HTTPServiceUnavailable(text="Not ready yet.")
-        if request.content_length is None or request.content_length > LONGEST_REQUEST:
-            raise web.HTTPRequestEntityTooLarge(LONGEST_REQUEST, request.content_length or 0)
+        # A proxy may send it in chunks, without a length: of those aiohttp itself takes no more than 1 MiB.
+        if request.content_length is not None and request.content_length > LONGEST_REQUEST:
+            raise web.HTTPRequestEntityTooLarge(LONGEST_REQUEST, request.content_length)
         return await to_aiohttp_response(await self._app.async_dispatch(await to_bolt_request(request)))
 
     async def _install(self, request: web.Request) -> web.Response:
@@ -231,7 +239,24 @@ class Front:
             response = await self._flow.handle_callback(await to_bolt_request(request))
         except StoreUnavailable:
             raise web.HTTPServiceUnavailable(text="The store doesn't answer; begin again.") from None
+        except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            log.warning("installation_failed", reason=type(error).__name__)
+            raise web.HTTPBadGateway(text="Slack didn't answer; begin again.") from None
         return await to_aiohttp_response(response)
+
+
+async def _when_stored(work: Callable[[], Awaitable[object]]) -> None:
+    """Do it once the store answers, however long that takes."""
+    wait = 0.5
+    while True:
+        try:
+            await work()
+        except StoreUnavailable as error:
+            log.warning("workspace_waits_for_store", reason=str(error))
+        else:
+            return
+        await asyncio.sleep(wait)
+        wait = min(wait * 2, LONGEST_WAIT_S)
 
 
 async def _until_done(work: Callable[[], Coroutine[object, object, T]]) -> T:

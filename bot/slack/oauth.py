@@ -173,17 +173,17 @@ def _page(status: int, title: str, said: str) -> BoltResponse:
 
 
 def register(app: AsyncApp, forget: Callable[[str], Awaitable[None]]) -> None:
-    """Register what happens when a workspace takes the app away: `forget(team)`."""
+    """Register what happens when a workspace takes the app away: `forget(team)`, which doesn't fail."""
 
     @app.event("app_uninstalled")
     async def on_uninstalled(ack: AsyncAck, body: dict[str, Any]) -> None:
-        # Not before it is done: what isn't acknowledged comes again.
-        await forget(str(body["team_id"]))
+        # Bolt acknowledges before a listener runs, so Slack won't say it again: `forget` must do it.
         await ack()
+        await forget(str(body["team_id"]))
 
     @app.event("tokens_revoked")
     async def on_revoked(ack: AsyncAck, event: dict[str, Any], body: dict[str, Any]) -> None:
+        await ack()
         # A person's own token may be revoked too; only the bot's is ours.
         if (event.get("tokens") or {}).get("bot"):
             await forget(str(body["team_id"]))
-        await ack()

@@ -43,6 +43,7 @@ class Workspaces:
         self._called = called
         self._known: dict[str, Installed] = {}
         self._look = asyncio.Event()
+        self._following = asyncio.Lock()
 
     def look(self) -> None:
         """Look at once: an installation came or went."""
@@ -64,6 +65,11 @@ class Workspaces:
 
     async def follow(self) -> None:
         """Bring the clients to what is installed now. Raises StoreUnavailable."""
+        # One after the other: what was read first must not be what is put in force last.
+        async with self._following:
+            await self._follow()
+
+    async def _follow(self) -> None:
         installed = {one.team_id: one for one in await self._installations.all()}
         for team_id in self._known.keys() - installed.keys():
             del self._known[team_id]
@@ -75,9 +81,9 @@ class Workspaces:
             try:
                 token = self._vault.open(one.token)
             except KeysUnusable as error:
-                if team_id not in self._known:
-                    log.error("token_cant_be_opened", team=team_id, reason=str(error))
+                log.error("token_cant_be_opened", team=team_id, reason=str(error))
                 self._known[team_id] = one
+                self._clients.pop(team_id, None)
                 continue
             client = SlackClient(token, self._api_url, self._session, called=self._called)
             client.scopes = one.scopes

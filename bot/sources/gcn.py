@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
 from bot.sources.backoff import backoff
@@ -118,6 +118,7 @@ class GcnSource:
         self._connected = False
         self._reason: str | None = None
         self._since = now()
+        self._refusal: KafkaError | None = None
         self._heard: datetime | None = None
         self._lag: int | None = None
         self._failures = 0
@@ -189,7 +190,7 @@ class GcnSource:
         looked = time.monotonic()
         try:
             partitions = self._partitions(consumer)
-            consumer.assign([TopicPartition(topic, number) for topic, number in sorted(partitions)])
+            consumer.assign([_assigned(*partition) for partition in sorted(partitions)])
             self._turn(True, "")
             self._log.info("connected", group=self._group, partitions=len(partitions))
             while not self._over.stopping.is_set():
@@ -207,6 +208,8 @@ class GcnSource:
                     if self._partitions(consumer) != partitions:
                         self._log.info("partitions_changed")
                         return
+                    # It answers; a quiet topic without a heartbeat would leave it "not connected" for hours.
+                    self._turn(True, "")
             session.commit(consumer)
         finally:
             self._session = None
@@ -223,12 +226,11 @@ class GcnSource:
         assert topic is not None and partition is not None and offset is not None
         self._failures = 0
         self._turn(True, "")
-        place = Place(topic, partition, offset)
-        session.delivered(place)
         if topic == HEARTBEAT:
             self._heard = self._now()
-            session.done(place)
             return True
+        place = Place(topic, partition, offset)
+        session.delivered(place)
         if not self._over.wait_for_room():
             return True
         # A tombstone has no body; as empty bytes it goes the way of any payload that can't be read.
@@ -241,7 +243,15 @@ class GcnSource:
         """Every partition of the topics; a topic that isn't there yet has none. Raises KafkaException."""
         found: set[tuple[str, int]] = set()
         for topic in self._topics:
-            told = consumer.list_topics(topic, timeout=self._timing.look_timeout).topics[topic]
+            try:
+                told = consumer.list_topics(topic, timeout=self._timing.look_timeout).topics[topic]
+            except KafkaException as error:
+                # It says only that nobody answered; why, a refused login say, is told to who polls.
+                self._refusal = None
+                consumer.poll(0)
+                if self._refusal is not None:
+                    raise KafkaException(self._refusal) from error
+                raise
             if told.error is not None and told.error.code() not in QUIET:
                 raise KafkaException(told.error)
             found |= {(topic, number) for number in told.partitions}
@@ -251,6 +261,8 @@ class GcnSource:
         self._errors(error)
         if error.code() in LOST:
             self._turn(False, error.str())
+        if error.code() in LOST - {KafkaError._ALL_BROKERS_DOWN}:
+            self._refusal = error
 
     def _turn(self, connected: bool, reason: str) -> None:
         if self._reason is None or connected != self._connected:
@@ -317,6 +329,11 @@ class _Session:
             with self._lock:
                 self._pending = {**pending, **self._pending}
             raise
+
+
+def _assigned(topic: str, number: int) -> TopicPartition:
+    """A partition from where the group was; a heartbeat's from now on, for those of the past are no pulse."""
+    return TopicPartition(topic, number, OFFSET_END) if topic == HEARTBEAT else TopicPartition(topic, number)
 
 
 def _lag(consumer: Consumer) -> int:

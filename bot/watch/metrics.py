@@ -55,7 +55,9 @@ class Metrics:
             ["source"],
             registry=registry,
         )
-        self._slack = Gauge("gwevent_slack_connected", "Whether Socket Mode is open.", registry=registry)
+        self._slack = Gauge(
+            "gwevent_slack_connected", "Whether Socket Mode is open; NaN in a consumer.", registry=registry
+        )
         self._store = Gauge("gwevent_store_up", "Whether the database answered.", registry=registry)
         self._deliveries = Gauge(
             "gwevent_deliveries", "Rows of the ledger not sent, by state.", ["state"], registry=registry
@@ -119,15 +121,20 @@ class Metrics:
     def look(
         self,
         sources: Sequence[SourceStatus],
-        slack: bool,
+        slack: bool | None,
         last_heard: datetime | None,
         now: datetime,
     ) -> None:
-        """Set what is known without the store."""
-        for source in sources:
-            self._connected.labels(source.name).set(source.connected)
-            self._lag.labels(source.name).set(float("nan") if source.lag is None else source.lag)
-        self._slack.set(slack)
+        """Set what is known without the store; of several consumers of a source the best counts.
+
+        `slack` is None where there is no connection to Slack.
+        """
+        for name in {source.name for source in sources}:
+            same = [source for source in sources if source.name == name]
+            lags = [source.lag for source in same if source.lag is not None]
+            self._connected.labels(name).set(any(source.connected for source in same))
+            self._lag.labels(name).set(min(lags, default=float("nan")))
+        self._slack.set(float("nan") if slack is None else slack)
         self._age.set(float("nan") if last_heard is None else (now - last_heard).total_seconds())
 
     def store(self, states: dict[str, int], quarantined: int, lasting: Sequence[Trouble]) -> None:

@@ -53,14 +53,17 @@ class Watch:
         clock: Callable[[], datetime],
         *,
         sources: Callable[[], Sequence[SourceStatus]],
-        link: Callable[[], LinkState],
+        link: Callable[[], LinkState] | None = None,
         ops: Callable[[], Place | None] = lambda: None,
         wake: Callable[[], None] = lambda: None,
         caller: Caller | None = None,
         metrics: Metrics | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """`sources` and `link` say how the broker and Socket Mode do; `wake` that deliveries may be due."""
+        """`sources` and `link` say how the broker and Slack do; `wake` that deliveries may be due.
+
+        `link` is None where there is no connection to Slack.
+        """
         self._store = store
         self._ledger = ledger
         self._troubles = troubles
@@ -117,12 +120,15 @@ class Watch:
         self._tell(change)
 
     async def readiness(self) -> Readiness:
-        """Whether Slack is connected, the source is read and the store answers."""
+        """Whether Slack is connected, each source is read and the store answers."""
         parts = {}
-        link = self._link()
-        parts["slack"] = "ok" if link.connected else link.detail
+        if self._link is not None:
+            link = self._link()
+            parts["slack"] = "ok" if link.connected else link.detail
         for source in self._sources():
-            parts[source.name] = "ok" if source.connected else source.detail
+            # Of several consumers one is enough.
+            if parts.get(source.name) != "ok":
+                parts[source.name] = "ok" if source.connected else source.detail
         try:
             async with asyncio.timeout(ANSWERS_WITHIN_S):
                 await self._store.last_received()
@@ -144,13 +150,15 @@ class Watch:
                 self._metrics.store(states, counts.quarantined, await self._troubles.lasting())
         except (StoreUnavailable, TimeoutError):
             self._metrics.no_store()
-        self._metrics.look(self._sources(), self._link().connected, heard, self._clock())
+        slack = None if self._link is None else self._link().connected
+        self._metrics.look(self._sources(), slack, heard, self._clock())
         return self._metrics.text()
 
     def _facts(
         self, now: datetime, heard: datetime | None, overdue: int, overdue_since: datetime | None
     ) -> Facts:
-        sources, link = self._sources(), self._link()
+        sources = self._sources()
+        link = LinkState(True, "") if self._link is None else self._link()
         out = [source for source in sources if not source.connected]
         lag = sum(source.lag or 0 for source in sources if source.connected)
         return Facts(

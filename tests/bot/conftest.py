@@ -1,6 +1,7 @@
 """What the tests of the bot may use."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -85,9 +86,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def backend() -> str:
-    """The kind of database a test runs on."""
-    return "sqlite"
+def backend(request: pytest.FixtureRequest) -> str:
+    """The kind of database a test runs on, where it isn't marked for both nor takes SQLite's file itself."""
+    if "database_path" in request.fixturenames:
+        return "sqlite"
+    return os.environ.get("GWEVENT_TEST_BACKEND", "sqlite")
 
 
 @pytest.fixture

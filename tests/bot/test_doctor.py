@@ -31,6 +31,9 @@ PATIENCE_S = 90.0
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    for name in ("GWEVENT_TEST_BACKEND", "GWEVENT_TEST_POSTGRES_URL"):
+        # They are the tests' own, and no settings.
+        monkeypatch.delenv(name, raising=False)
 
 
 def settings(sandbox: Sandbox, database: Path, **changes: object) -> Settings:
@@ -43,6 +46,7 @@ def settings(sandbox: Sandbox, database: Path, **changes: object) -> Settings:
             # Port 1 refuses at once.
             "kafka_url": "kafka://127.0.0.1:1/igwn.gwalert",
             "kafka_auth": "off",
+            "gracedb_url": "off",
             **changes,
         }
     )
@@ -63,11 +67,12 @@ async def test_a_sound_deployment_and_what_is_wrong_with_another(
     database_path.chmod(0o600)
     ops = sandbox.add_channel("ops")
     ops = f"{sandbox.team_id}/{ops}"
-    good = levels(await examine(settings(sandbox, database_path, ops_channel=ops, webhook_url=pager.url)))
+    there = {"ops_channel": ops, "webhook_url": pager.url, "gracedb_url": sandbox.url}
+    good = levels(await examine(settings(sandbox, database_path, **there)))
     assert good.pop("broker") is Level.FAIL
     assert good.pop("Subscriptions") is Level.WARN
     assert set(good.values()) == {Level.OK}, good
-    assert {"Disk", "Webhook", "Ops channel", "Clock", "Slack scopes"} <= set(good)
+    assert {"Disk", "Webhook", "Ops channel", "Clock", "Slack scopes", "GraceDB"} <= set(good)
     assert pager.calls == [], "looking wakes nobody"
 
     database_path.chmod(0o644)
@@ -79,11 +84,12 @@ async def test_a_sound_deployment_and_what_is_wrong_with_another(
             database_path,
             ops_channel="C0NOWHERE",
             webhook_url="http://127.0.0.1:1/hook",
+            gracedb_url="http://127.0.0.1:1/api/",
             http_port=urlsplit(pager.url).port,
         )
     )
     bad = levels(findings)
-    assert bad["Settings"] is bad["Database"] is Level.WARN
+    assert bad["Settings"] is bad["Database"] is bad["GraceDB"] is Level.WARN
     assert bad["Webhook"] is bad["HTTP"] is bad["Ops channel"] is Level.FAIL
     assert all(finding.advice for finding in findings if finding.level is Level.FAIL)
 

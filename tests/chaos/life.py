@@ -52,10 +52,10 @@ class Habits:
         return {VARIABLE: json.dumps(asdict(self))}
 
 
-def run(environment: dict[str, str], folder: str, log: str, step: str | None) -> None:
-    """Become `gwevent run`; dies at a step, if one is named (see crashing.py)."""
+def run(environment: dict[str, str], folder: str, log: str, step: str | None, command: str = "run") -> None:
+    """Become `gwevent run` or another command; dies at a step, if one is named (see crashing.py)."""
     adopt(Habits(**json.loads(environment.pop(VARIABLE))))
-    crashing.run(environment, folder, log, step)
+    crashing.run(environment, folder, log, step, command)
 
 
 def adopt(habits: Habits) -> None:

@@ -13,14 +13,24 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
 from confluent_kafka import KafkaException
 
 from bot.sandbox.refusal import RefusedError
-from tests.chaos.cases import broker, database, kills, pressure, slack, storm
+from tests.chaos.cases import broker, database, kills, many, pressure, slack, storm
 from tests.chaos.judge import Verdict
 from tests.chaos.world import Chaos, chaos_in
 
-BROKEN = (AssertionError, ValueError, RuntimeError, OSError, sqlite3.Error, KafkaException, RefusedError)
+BROKEN = (
+    AssertionError,
+    ValueError,
+    RuntimeError,
+    OSError,
+    sqlite3.Error,
+    psycopg.Error,
+    KafkaException,
+    RefusedError,
+)
 """What a case may end in; the others are still run."""
 
 Case = Callable[[Chaos], Awaitable[None]]
@@ -55,6 +65,8 @@ CASES: Mapping[str, Case] = {
     "database-full": database.full,
     "disk-full": database.disk_full,
     "database-restarted": database.restarted,
+    "postgres-restarted": many.postgres_restarted,
+    "roles-killed": many.roles_killed,
     "clock-forward": pressure.clock_forward,
     "clock-back": pressure.clock_back,
     "clock-mended": pressure.clock_mended,

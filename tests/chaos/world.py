@@ -9,7 +9,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +42,8 @@ class Chaos:
     chance: random.Random
     story: Story
     habits: Habits
+    ends: ExitStack
+    """What a case opened for itself, closed after the verdict."""
     channels: list[str] = field(default_factory=list)
     revived: set[str] = field(default_factory=set)
     """Channels that nothing reached for a while."""
@@ -94,9 +96,9 @@ class Chaos:
 
         await asyncio.to_thread(work)
 
-    def start(self, step: str | None = None, **changes: str | None) -> BotProcess:
-        """Start a bot with this case's habits."""
-        return self.world.live(life.run, step, {**self.habits.variable(), **changes})
+    def start(self, step: str | None = None, command: str | None = None, **changes: str | None) -> BotProcess:
+        """Start a bot with this case's habits: `gwevent run`, or another command."""
+        return self.world.live(life.run, step, {**self.habits.variable(), **changes}, command)
 
     async def kill(self, bot: BotProcess | None = None) -> None:
         """Kill a bot as a power cut does, and write down what it had under way."""
@@ -240,9 +242,9 @@ async def chaos_in(
     clock = folder / "clock"
     write_clock(clock, 0)
     habits = Habits(clock=str(clock), narrow=str(folder / "full"))
-    with SteeredBroker(topics) as broker:
+    with ExitStack() as ends, SteeredBroker(topics) as broker:
         try:
             async with world_in(folder, broker=broker) as world:
-                yield Chaos(world, broker, chance, Story(chance), habits)
+                yield Chaos(world, broker, chance, Story(chance), habits, ends)
         finally:
             broker.thaw()

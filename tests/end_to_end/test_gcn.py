@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from bot.alerts.samples import to_avro, to_json
 from bot.sandbox.broker import EmbeddedBroker
 from tests.bot.alerts.test_circular import circular
-from tests.end_to_end.world import TOPIC, sample, until, words_of, world_in
+from tests.end_to_end.world import PATIENT, TOPIC, sample, until, words_of, world_in
 
 
 async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
@@ -29,7 +29,6 @@ async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
             await world.subscribe(channel, "all circulars")
             bot = world.fork(GWEVENT_SOURCES="hopskotch,gcn", GWEVENT_GCN_BROKER=gcn.address)
             await bot.ready()
-            await publish("gcn.heartbeat", b"{}")
             first, second = (sample(name, "PRELIMINARY") for name in ("S240101a", "S240101b"))
             await world.publish(to_avro(first))
             await publish(TOPIC, to_json(first))
@@ -47,6 +46,11 @@ async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
             await until(lambda: bot.logged("notice_repeated"), what="the other broker's is recognised")
             for name in ("S240101a", "S240101b"):
                 assert len(world.roots(channel, name)) == 1
-            asked = await world.sandbox.command("/gwevent", "status", channel=channel)
-            told = words_of(await asked.answer(30))
-            assert "hopskotch" in told.casefold() and "gcn" in told.casefold() and "heartbeat" in told
+            told = ""
+            async with asyncio.timeout(PATIENT):
+                while "heartbeat" not in told:
+                    await publish("gcn.heartbeat", b"{}")
+                    asked = await world.sandbox.command("/gwevent", "status", channel=channel)
+                    told = words_of(await asked.answer(PATIENT))
+                    await asyncio.sleep(1.0)
+            assert "hopskotch" in told.casefold() and "gcn" in told.casefold()

@@ -125,6 +125,7 @@ async def test_a_crash_after_the_post_loses_no_line(office: Office) -> None:
     await add(office, channel, "Palomar")
     await office.worker.stop()
     await office.pipeline().handle(to_avro(EVENT[1]), Origin("test", "1", live=True))
+    await office.rooms.shares.renew({office.sandbox.team_id})
     [delivery] = await office.rooms.ledger.claim(office.clock(), 5)
     words = await office.renderer()(delivery)
     assert words is not None and words.unfinished and LINE not in str(words.message.blocks)

@@ -6,6 +6,7 @@ import asyncio
 import io
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,11 +19,14 @@ from bot.rooms import Rooms
 from bot.sandbox.app_config import EVENTS
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings, SettingsError
+from bot.slack.workspaces import Workspaces
 from bot.store import schema
-from bot.store.installations import workspace_tables
-from bot.vault import new_key
-from tests.bot.house import Clock, made, take
+from bot.store.database import StoreUnavailable
+from bot.store.installations import Installed, workspace_tables
+from bot.vault import Vault, new_key
+from tests.bot.house import NOW, Clock, made, take
 from tests.bot.slack.conftest import Silent
+from tests.bot.store.test_installations import ONE
 
 PATIENCE_S = 60
 
@@ -56,7 +60,13 @@ def settings(slack: Sandbox, port: int, **changed: Any) -> Settings:
 
 
 @pytest.fixture
-async def bot(slack: Sandbox, rooms: Rooms, clock: Clock, unused_tcp_port: int) -> AsyncIterator[Bot]:
+async def bot(
+    slack: Sandbox, rooms: Rooms, clock: Clock, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Bot]:
+    # As where gwevent runs: Bolt reads these by itself, and must not put a store of its own in place of ours.
+    monkeypatch.setenv("SLACK_CLIENT_ID", slack.oauth.client_id)
+    monkeypatch.setenv("SLACK_CLIENT_SECRET", slack.oauth.client_secret)
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", slack.outgoing.signing_secret)
     made_bot = Bot(settings(slack, unused_tcp_port), rooms, [Silent()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made_bot.run(stop))
@@ -154,13 +164,102 @@ async def test_unsigned_and_foreign_requests_change_nothing(bot: Bot, slack: San
         headers = {"X-Slack-Request-Timestamp": "1", "X-Slack-Signature": "v0=00"}
         async with session.post(url, data=command, headers=headers) as forged:
             assert forged.status == 401
-        async with session.post(url, data=io.BytesIO(b"x" * 1_100_000)) as large:
-            assert large.status == 413
+        for large in (io.BytesIO(b"x" * 1_100_000), _in_chunks(b"x" * 100_000, 11)):
+            async with session.post(url, data=large) as refused:
+                assert refused.status == 413
     other = next(team for team in slack.workspaces if team != slack.team_id)
     stranger = slack.workspaces[other]
     slack.install(stranger, ["commands"])
     done = await slack.command("/gwevent", "latest", channel=slack.add_channel("gw", team=other))
-    assert done.error is None or done.shown == [], "nobody answers for a workspace that isn't known here"
+    said = await done.answer(PATIENCE_S)
+    assert said["text"].endswith("/slack/install installs it again."), "an unknown workspace is told so"
+
+
+async def _in_chunks(piece: bytes, times: int) -> AsyncIterator[bytes]:
+    for _ in range(times):
+        yield piece
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"is_enterprise_install": True}, "choose a workspace."),
+        ({"refresh_token": "xoxe-1", "expires_in": 43_200}, "switch token rotation off."),
+    ],
+)
+async def test_what_is_refused_is_a_sentence(
+    bot: Bot, slack: Sandbox, rooms: Rooms, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any], said: str
+) -> None:
+    exchange = slack.oauth.exchange
+    monkeypatch.setattr(slack._web_api, "_exchange", lambda *asked: exchange(*asked) | told)
+    status, page = await browse(bot, slack.team_id)
+    assert status >= 400 and "not installed" in page and said in page
+    assert await rooms.installations.all() == []
+
+
+async def test_an_installation_to_which_slack_says_nothing(bot: Bot, slack: Sandbox, rooms: Rooms) -> None:
+    slack.fail("oauth.v2.access", drop="before")
+    status, page = await browse(bot, slack.team_id)
+    assert (status, page) == (502, "Slack didn't answer; begin again.")
+    assert await rooms.installations.all() == []
+
+
+async def test_who_leaves_is_forgotten_once_the_store_answers(
+    bot: Bot, slack: Sandbox, rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await installed(bot, slack, slack.team_id)
+    forget, asked = rooms.installations.forget, []
+
+    async def locked_at_first(team_id: str) -> bool:
+        asked.append(team_id)
+        if len(asked) == 1:
+            raise StoreUnavailable("locked")
+        return await forget(team_id)
+
+    monkeypatch.setattr(rooms.installations, "forget", locked_at_first)
+    slack.uninstall(team=slack.team_id)
+    async with asyncio.timeout(PATIENCE_S):
+        while await rooms.installations.all():
+            await asyncio.sleep(0.05)
+    assert asked == [slack.team_id] * 2
+
+
+async def test_what_was_read_first_is_not_in_force_last(
+    slack: Sandbox, rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, read, go_on = [new_key()], asyncio.Event(), asyncio.Event()
+    clients: dict[str, Any] = {}
+    async with aiohttp.ClientSession() as session:
+        workspaces = Workspaces(
+            rooms.installations,
+            Vault(keys),
+            clients,
+            slack.api_url,
+            session,
+            lambda: None,
+            called=lambda *_: None,
+        )
+        one = replace(ONE, token=Vault(keys).close("xoxb-1"))
+        everything = rooms.installations.all
+
+        async def slowly() -> list[Installed]:
+            found = await everything()
+            read.set()
+            await go_on.wait()
+            return found
+
+        monkeypatch.setattr(rooms.installations, "all", slowly)
+        early = asyncio.create_task(workspaces.follow())
+        await read.wait()
+        await rooms.installations.save(one, NOW)
+        asked = asyncio.create_task(workspaces.authorize(one.team_id))
+        go_on.set()
+        await early
+        assert (await asked) is not None and set(clients) == {one.team_id}
+        # A token that no key opens is nobody's: not the old one's either.
+        await rooms.installations.save(replace(one, token=Vault([new_key()]).close("xoxb-2")), NOW)
+        await workspaces.follow()
+        assert clients == {} and await workspaces.authorize(one.team_id) is None
 
 
 def test_keys_that_cannot_be_used_are_a_sentence(slack: Sandbox, rooms: Rooms) -> None:

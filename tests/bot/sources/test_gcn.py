@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 
 from bot.sandbox.broker import EmbeddedBroker
 from bot.sources import Origin, Payload, SourceConfigError
 from bot.sources.gcn import HEARTBEAT, GcnAccess, GcnSource, GcnTiming, check_gcn
 from formatters.doctor import Level
+from tests.bot.sources.gate import Gate, listen
 
 NOTICES, CIRCULARS = "igwn.gwalert", "gcn.circulars"
 TOPICS = (NOTICES, CIRCULARS, HEARTBEAT)
@@ -60,14 +62,18 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_notices_and_circulars_come_and_heartbeats_stay(broker: EmbeddedBroker) -> None:
-    publish(broker, HEARTBEAT, b"{}", b"{}")
+    publish(broker, HEARTBEAT, b"{}", b"{}")  # of the past, so nobody's pulse
     publish(broker, NOTICES, b"one")
     publish(broker, CIRCULARS, b"two")
     async with reading(broker) as (source, payloads):
         taken = await take(payloads, 2)
         assert {payload.body for payload in taken} == {b"one", b"two"}
         assert Origin("gcn", f"{NOTICES}[0]@0", live=True) in [payload.origin for payload in taken]
-        await until(lambda: "heartbeat" in source.status().detail)
+        assert "heartbeat" not in source.status().detail
+        async with asyncio.timeout(PATIENT):
+            while "heartbeat" not in source.status().detail:
+                publish(broker, HEARTBEAT, b"{}")
+                await asyncio.sleep(0.05)
         assert source.status().connected
         await until(lambda: source.status().lag == 0)
 
@@ -122,6 +128,37 @@ async def test_a_topic_that_is_not_there_yet_is_no_fault(broker: EmbeddedBroker)
     publish(broker, NOTICES, b"one")
     async with reading(broker, (NOTICES, "gcn.tomorrow")) as (_, payloads):
         assert [payload.body for payload in await take(payloads, 1)] == [b"one"]
+
+
+async def test_a_login_that_is_refused_is_said(
+    broker: EmbeddedBroker, certificate: tuple[Path, Path]
+) -> None:
+    host, port = broker.address.split(":")
+    with listen(Gate((host, int(port)), certificate, "right").serve) as address:
+        source = GcnSource(GcnAccess(broker=address), (NOTICES,), "gwevent", timing=QUICK)
+        source._options |= {
+            "security.protocol": "SASL_SSL",
+            "ssl.ca.location": str(certificate[0]),
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": "jane",
+            "sasl.password": "wrong",
+        }
+        waiting = asyncio.create_task(take(source.payloads(), 1))
+        await until(lambda: "uthentication" in source.status().detail)
+        assert not source.status().connected
+        await source.stop()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_broker_that_answers_again_is_connected_before_it_has_news(broker: EmbeddedBroker) -> None:
+    async with reading(broker, (NOTICES,)) as (source, payloads):
+        waiting = asyncio.create_task(take(payloads, 1))
+        await until(lambda: source.status().connected)
+        # What librdkafka says where a broker closed a connection that was idle.
+        source._on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+        assert not source.status().connected
+        await until(lambda: source.status().connected)
+        waiting.cancel()
 
 
 def test_wrong_settings_are_sentences(monkeypatch: pytest.MonkeyPatch) -> None:

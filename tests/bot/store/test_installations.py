@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import func, select
 
 from bot.rooms import Rooms
@@ -12,6 +13,8 @@ from bot.store import schema
 from bot.store.installations import Installed, workspace_tables
 from bot.vault import Vault, new_key
 from tests.bot.house import NOW, TEAM, made, subscribe, take
+
+BOTH = pytest.mark.backends("sqlite", "postgresql")
 
 ONE = Installed(
     team_id=TEAM,
@@ -42,7 +45,8 @@ GLOBAL = {
 """Tables in which nothing belongs to a workspace."""
 
 
-async def test_one_row_a_workspace_and_one_welcome(rooms: Rooms) -> None:
+@BOTH
+async def test_one_row_a_workspace_and_one_welcome(rooms: Rooms, backend: str) -> None:
     assert await rooms.installations.save(ONE, NOW)
     again = replace(ONE, token="closed anew", scopes=ONE.scopes | {"files:write"})
     assert not await rooms.installations.save(again, NOW)
@@ -53,7 +57,8 @@ async def test_one_row_a_workspace_and_one_welcome(rooms: Rooms) -> None:
     assert [(row.kind, row.channel_id) for row in rows] == [("welcome", "U1")]
 
 
-async def test_who_leaves_leaves_nothing(rooms: Rooms) -> None:
+@BOTH
+async def test_who_leaves_leaves_nothing(rooms: Rooms, backend: str) -> None:
     other = "T0OTHER"
     for team in (TEAM, other):
         await rooms.installations.save(replace(ONE, team_id=team), NOW)
@@ -76,7 +81,8 @@ def test_every_table_is_a_workspaces_or_nobodys() -> None:
     assert {table.name for table in workspace_tables()} | GLOBAL == set(schema.metadata.tables)
 
 
-async def test_a_state_is_good_once_and_for_ten_minutes(rooms: Rooms) -> None:
+@BOTH
+async def test_a_state_is_good_once_and_for_ten_minutes(rooms: Rooms, backend: str) -> None:
     state = await rooms.installations.issue_state(NOW)
     assert not await rooms.installations.consume_state(state + "x", NOW)
     assert await rooms.installations.consume_state(state, NOW)
@@ -85,7 +91,8 @@ async def test_a_state_is_good_once_and_for_ten_minutes(rooms: Rooms) -> None:
     assert not await rooms.installations.consume_state(late, NOW + timedelta(minutes=11))
 
 
-async def test_tokens_are_closed_anew_all_or_none(rooms: Rooms) -> None:
+@BOTH
+async def test_tokens_are_closed_anew_all_or_none(rooms: Rooms, backend: str) -> None:
     old, new = new_key(), new_key()
     await rooms.installations.save(replace(ONE, token=Vault([old]).close("xoxb-1")), NOW)
     assert await rooms.installations.renew_tokens(Vault([new, old]).renew) == 1

@@ -215,3 +215,15 @@ async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
     assert "database out of reach, from" in (await tower.told(2))[1]
     assert (await tower.watch.readiness()).ready
     assert b"gwevent_store_up 1.0" in await tower.watch.figures()
+
+
+async def test_of_several_consumers_one_is_enough(rooms: Rooms, clock: Clock) -> None:
+    reads, silent = SourceStatus("hopskotch", True, "reads", 3), SourceStatus("hopskotch", False, "silent")
+    for sources in ([reads, silent], [silent, reads]):
+        watch = Watch(rooms.store, rooms.ledger, rooms.troubles, clock, sources=lambda: sources)  # noqa: B023
+        assert (await watch.readiness()).parts == {"hopskotch": "ok", "store": "ok"}
+        figures = (await watch.figures()).decode()
+        assert 'gwevent_source_connected{source="hopskotch"} 1.0' in figures
+        assert 'gwevent_source_lag{source="hopskotch"} 3.0' in figures
+    alone = Watch(rooms.store, rooms.ledger, rooms.troubles, clock, sources=lambda: [silent])
+    assert (await alone.readiness()).parts["hopskotch"] == "silent"

@@ -1,0 +1,106 @@
+"""On PostgreSQL: processes of either role die at any moment, and the database does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from dataclasses import replace
+
+import psycopg
+from sqlalchemy import make_url
+
+from tests.chaos.cases.database import WAITS
+from tests.chaos.cases.kills import shares
+from tests.chaos.world import WITHIN, Chaos
+from tests.end_to_end.world import GROUP, BotProcess, until
+from tests.postgres import SETTINGS, Databases, server
+
+ROLES = ("consume", "consume", "serve", "serve")
+
+
+async def roles_killed(chaos: Chaos, *, kills: int = 24, notices: int = 96, channels: int = 6) -> None:
+    """Two consumers and two servers; one of them after the other dies at any moment and comes back."""
+    chaos.grant_history()
+    _on_postgres(chaos)
+    await chaos.open_channels(channels)
+    living = [_start(chaos, place) for place in range(len(ROLES))]
+    for count in shares(notices, kills, chaos.chance):
+        place = chaos.chance.randrange(len(ROLES))
+        publishing = asyncio.create_task(chaos.publish(count))
+        try:
+            if ROLES[place] == "serve":
+                chaos.kill_at_post(living[place], chaos.chance.randint(1, 3 * channels))
+            await asyncio.sleep(chaos.chance.uniform(0.0, 2.0))
+            await chaos.kill(living[place])
+            living[place] = _start(chaos, place)
+        finally:
+            await publishing
+    await chaos.settled()
+
+
+async def postgres_restarted(chaos: Chaos) -> None:
+    """PostgreSQL crashes and recovers, again and again; then it takes no connection for a while."""
+    chaos.grant_history()
+    admin, url = _on_postgres(chaos)
+    await chaos.open_channels(2)
+    chaos.start()
+    await chaos.ready()
+    await chaos.publish(3)
+    await chaos.settled()
+    for _ in range(3):
+        publishing = asyncio.create_task(chaos.publish(3))
+        await asyncio.sleep(chaos.chance.uniform(0.0, 0.5))
+        _crash(admin)
+        await until(lambda: _answers(url), WITHIN, what="PostgreSQL has recovered")
+        await publishing
+        await chaos.settled()
+    told = len(chaos.bot.logged(WAITS))
+    _admit(admin, url, admitted=False)
+    await chaos.publish(4)
+    await chaos.logged(WAITS, times=told + 1)
+    _admit(admin, url, admitted=True)
+    await chaos.settled()
+
+
+def _on_postgres(chaos: Chaos) -> tuple[str, str]:
+    """Let the case's processes share a new database; the URLs of the server's own and of that."""
+    # What is committed outlives a crash of the server, as in production.
+    admin = chaos.ends.enter_context(server({**SETTINGS, "synchronous_commit": "on"}))
+    databases = Databases(admin)
+    chaos.ends.callback(databases.drop_all)
+    url = chaos.world.postgres = databases.fresh()
+    # SQLite's pragma is unknown to it.
+    chaos.habits = replace(chaos.habits, narrow="")
+    return admin, url
+
+
+def _start(chaos: Chaos, place: int) -> BotProcess:
+    group = GROUP if place == 0 else f"{GROUP}-{place}"
+    return chaos.start(command=ROLES[place], GWEVENT_KAFKA_GROUP=group)
+
+
+def _crash(admin: str) -> None:
+    """Kill a process of the server's own, upon which it ends every other and recovers."""
+    with psycopg.connect(admin) as connection:
+        (found,) = connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
+        ).fetchall()
+    os.kill(found[0], signal.SIGKILL)
+
+
+def _answers(url: str) -> bool:
+    with suppress(psycopg.OperationalError), psycopg.connect(url) as connection:
+        return connection.execute("SELECT 1").fetchone() is not None
+    return False
+
+
+def _admit(admin: str, url: str, *, admitted: bool) -> None:
+    name = make_url(url).database
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS {admitted}'.encode())
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND NOT %s",
+            (name, admitted),
+        )
