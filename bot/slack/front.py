@@ -208,8 +208,10 @@ class Front:
 
         await self._link.run(through)
 
-    async def _forget(self, team_id: str) -> None:
-        await _when_stored(lambda: self._installations.forget(team_id))
+    async def _forget(self, team_id: str, at: datetime) -> None:
+        if not await _when_stored(lambda: self._installations.forget(team_id, at)):
+            log.info("workspace_kept", team=team_id, reason="not known, or installed again since")
+            return
         self._clients.pop(team_id, None)
         log.info("workspace_forgotten", team=team_id)
         if self._workspaces is not None:
@@ -245,16 +247,14 @@ class Front:
         return await to_aiohttp_response(response)
 
 
-async def _when_stored(work: Callable[[], Awaitable[object]]) -> None:
+async def _when_stored(work: Callable[[], Awaitable[T]]) -> T:
     """Do it once the store answers, however long that takes."""
     wait = 0.5
     while True:
         try:
-            await work()
+            return await work()
         except StoreUnavailable as error:
             log.warning("workspace_waits_for_store", reason=str(error))
-        else:
-            return
         await asyncio.sleep(wait)
         wait = min(wait * 2, LONGEST_WAIT_S)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -172,18 +172,23 @@ def _page(status: int, title: str, said: str) -> BoltResponse:
     return BoltResponse(status=status, body=body, headers={"Content-Type": "text/html; charset=utf-8"})
 
 
-def register(app: AsyncApp, forget: Callable[[str], Awaitable[None]]) -> None:
-    """Register what happens when a workspace takes the app away: `forget(team)`, which doesn't fail."""
+def register(app: AsyncApp, forget: Callable[[str, datetime], Awaitable[None]]) -> None:
+    """Register what happens when a workspace takes the app away: `forget(team, when)`, which doesn't fail."""
 
     @app.event("app_uninstalled")
     async def on_uninstalled(ack: AsyncAck, body: dict[str, Any]) -> None:
         # Bolt acknowledges before a listener runs, so Slack won't say it again: `forget` must do it.
         await ack()
-        await forget(str(body["team_id"]))
+        await forget(str(body["team_id"]), _when(body))
 
     @app.event("tokens_revoked")
     async def on_revoked(ack: AsyncAck, event: dict[str, Any], body: dict[str, Any]) -> None:
         await ack()
         # A person's own token may be revoked too; only the bot's is ours.
         if (event.get("tokens") or {}).get("bot"):
-            await forget(str(body["team_id"]))
+            await forget(str(body["team_id"]), _when(body))
+
+
+def _when(body: dict[str, Any]) -> datetime:
+    """When it happened: an event that wasn't acknowledged comes again minutes later."""
+    return datetime.fromtimestamp(int(body["event_time"]), UTC)

@@ -86,10 +86,16 @@ class Installations:
             for row in rows
         ]
 
-    async def forget(self, team_id: str) -> bool:
-        """Remove all that belongs to a workspace, its subscriptions included; whether it was known."""
+    async def forget(self, team_id: str, at: datetime | None = None) -> bool:
+        """Remove all that belongs to a workspace, its subscriptions included; whether it was known.
+
+        With `at`, when it took the app away: one that has installed it again since is kept.
+        """
         async with self._database.writing() as connection:
-            known = (await connection.execute(select(_i.c.team_id).where(_i.c.team_id == team_id))).first()
+            query = select(_i.c.installed_at).where(_i.c.team_id == team_id)
+            known = (await connection.execute(query)).first()
+            if known is not None and at is not None and known.installed_at > at:
+                return False
             await connection.execute(delete(schema.leases).where(schema.leases.c.name == team_id))
             threads = select(schema.threads.c.id).where(schema.threads.c.team_id == team_id)
             for table in reversed(schema.metadata.sorted_tables):

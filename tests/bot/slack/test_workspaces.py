@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -210,11 +211,11 @@ async def test_who_leaves_is_forgotten_once_the_store_answers(
     await installed(bot, slack, slack.team_id)
     forget, asked = rooms.installations.forget, []
 
-    async def locked_at_first(team_id: str) -> bool:
+    async def locked_at_first(team_id: str, at: datetime | None = None) -> bool:
         asked.append(team_id)
         if len(asked) == 1:
             raise StoreUnavailable("locked")
-        return await forget(team_id)
+        return await forget(team_id, at)
 
     monkeypatch.setattr(rooms.installations, "forget", locked_at_first)
     slack.uninstall(team=slack.team_id)

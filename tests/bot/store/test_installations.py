@@ -77,6 +77,13 @@ async def test_who_leaves_leaves_nothing(rooms: Rooms, backend: str) -> None:
     assert await rooms.store.superevent(made().superevent_id) is not None, "what LVK said stays"
 
 
+async def test_who_came_back_meanwhile_stays(rooms: Rooms) -> None:
+    await rooms.installations.save(ONE, NOW)
+    assert not await rooms.installations.forget(TEAM, NOW - timedelta(minutes=5))
+    assert await rooms.installations.all() == [ONE]
+    assert await rooms.installations.forget(TEAM, NOW + timedelta(minutes=5))
+
+
 def test_every_table_is_a_workspaces_or_nobodys() -> None:
     assert {table.name for table in workspace_tables()} | GLOBAL == set(schema.metadata.tables)
 
