@@ -65,7 +65,7 @@ async def fill(rooms: Rooms) -> None:
                         "alert_type": one["alert_type"],
                         "time_created": created,
                         "received_at": created,
-                        "origin": "benchmark",
+                        "origin": "hopskotch:benchmark",
                         "facts": json.dumps(
                             one | {"superevent_id": name, "time_created": created.isoformat()}
                         ),
