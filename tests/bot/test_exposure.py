@@ -22,7 +22,9 @@ def written(path: Path, text: str, mode: int) -> Path:
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
-def test_both_files_are_looked_at(home: Path, mode: int) -> None:
+def test_both_files_are_looked_at(home: Path, mode: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # One that no other test has used yet: a logger in use keeps how it was configured then.
+    monkeypatch.setattr(exposure, "log", structlog.get_logger())
     env = written(home / ".env", "SLACK_BOT_TOKEN=xoxb-1\n", mode)
     auth = written(home / "hop" / "auth.toml", "[[auth]]\n", mode)
     assert [path for path, _ in exposure.exposed(env)] == [env, auth]

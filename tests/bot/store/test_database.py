@@ -65,6 +65,7 @@ async def test_a_file_has_one_bot(database_path: Path) -> None:
     await second.close()
 
 
+@pytest.mark.backends("sqlite")
 async def test_the_pragmas_are_in_force(rooms: Rooms) -> None:
     async with rooms.database.writing() as connection:
         found = {
