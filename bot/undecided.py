@@ -14,7 +14,7 @@ from bot.routing import plan_decided
 from bot.store.database import StoreUnavailable
 from bot.store.undecided import Undecided
 
-LOOK_EVERY_S = 5.0
+LOOK_EVERY_S = 1.0
 """A wake-up is a hint: another process may have stored the notice."""
 
 log = structlog.get_logger(__name__)
