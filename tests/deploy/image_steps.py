@@ -58,6 +58,7 @@ class Image:
         for folder in ("opt", "build", "var/lib/gwevent"):
             shutil.rmtree(self.root / folder, ignore_errors=True)
         (self.root / "opt").mkdir()
+        _forget_account(self.root, "gwevent")
         _give_python(self.root)
         self.folder = "/"
         self.user = "0:0"
@@ -96,6 +97,15 @@ class Image:
                 shutil.copy2(source, to)
             else:
                 shutil.copy2(source, to)
+
+
+def _forget_account(root: Path, name: str) -> None:
+    """Take out the user and the group that a service installed on this machine has, as `deploy/` says to."""
+    for database in ("passwd", "shadow", "group", "gshadow"):
+        path = root / "etc" / database
+        if path.exists():
+            lines = path.read_text().splitlines(keepends=True)
+            path.write_text("".join(line for line in lines if not line.startswith(f"{name}:")))
 
 
 def _give_python(root: Path) -> None:
