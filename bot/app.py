@@ -16,6 +16,7 @@ from bot.answers import Asker
 from bot.gracedb.backfill import PACE_S, REPAIR_AGAIN_S, Backfill, repair
 from bot.http import HttpServer
 from bot.http import listen as open_port
+from bot.lookout import LOOKED_OUT_FOR_S, Lookout
 from bot.pictures import Pictures
 from bot.pipeline import Handled
 from bot.reading import consumers_of
@@ -88,6 +89,7 @@ class Bot:
             self._clients,
             clock,
             public_url=settings.public_url,
+            poll_s=LOOKED_OUT_FOR_S,
             settled=lambda outcomes: self.metrics.settled(outcomes, clock()),
         )
         self._front = Front(
@@ -108,8 +110,16 @@ class Bot:
             clock,
             wake_deliveries=self.worker.wake,
             serve=settings.public_url is not None,
+            poll_s=LOOKED_OUT_FOR_S,
         )
-        self.decisions = rooms.decisions(clock, settings.max_age, self._wake)
+        self.decisions = rooms.decisions(clock, settings.max_age, self._wake, LOOKED_OUT_FOR_S)
+        self._lookout = Lookout(
+            rooms.glance,
+            clock,
+            deliveries=self.worker.wake,
+            pictures=self.pictures.wake,
+            maps=self.decisions.wake,
+        )
         webhook = webhook_of(settings)
         self._caller = (
             None if webhook is None else Caller(webhook, rooms.calls, rooms.troubles, rooms.store, clock)
@@ -181,6 +191,7 @@ class Bot:
             self._start(self.worker.run(), "deliver")
             self._start(self.pictures.run(), "draw")
             self._start(self.decisions.run(), "ask_maps")
+            self._start(self._lookout.run(), "look_out")
             self._start(self._front.run(session, self._known, self.ready.set), "serve_slack")
             self._start(self._purge(), "purge")
             self._start(self._repair_gap(), "repair_gap")

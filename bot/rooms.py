@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 
+from bot import undecided
 from bot.answers import Answers
 from bot.asking import MapAsker, site_name
 from bot.consumer import Consumer
@@ -24,7 +25,7 @@ from bot.questions.position import Positions
 from bot.questions.visibility import Visibility
 from bot.settings import Settings
 from bot.slack.client import SlackClient
-from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, DeliveryWorker
+from bot.slack.delivery import CHANNEL_PAUSE_S, CONCURRENCY, POLL_S, DeliveryWorker
 from bot.slack.rendering import Renderer
 from bot.sources import Source, SourceStatus
 from bot.store.alarms import Alarms
@@ -33,6 +34,7 @@ from bot.store.circulars import Circulars
 from bot.store.consumers import Consumers
 from bot.store.database import Database
 from bot.store.deliveries import Ledger
+from bot.store.glance import Glance
 from bot.store.installations import Installations
 from bot.store.ledger import Delivery, Outcome
 from bot.store.lookups import Lookups
@@ -71,6 +73,7 @@ class Rooms:
         self.subscriptions = Subscriptions(database)
         self.shares = Shares(database)
         self.ledger = Ledger(database, self.shares)
+        self.glance = Glance(database, self.shares)
         self.observers = Observers(database)
         self.pictures = PictureStore(database, self.shares)
         self.mentions = Mentions(database)
@@ -139,10 +142,16 @@ class Rooms:
         )
 
     def decisions(
-        self, clock: Callable[[], datetime], max_age: timedelta, wake: Callable[[], None] = lambda: None
+        self,
+        clock: Callable[[], datetime],
+        max_age: timedelta,
+        wake: Callable[[], None] = lambda: None,
+        poll_s: float = undecided.POLL_S,
     ) -> MapDecisions:
         """What asks the maps that alone decide; `wake` says that deliveries may be due."""
-        return MapDecisions(self.undecided, self.asker, clock, max_age=max_age, wake_deliveries=wake)
+        return MapDecisions(
+            self.undecided, self.asker, clock, max_age=max_age, wake_deliveries=wake, poll_s=poll_s
+        )
 
     def choosing(self, clock: Callable[[], datetime]) -> Choosing:
         """What answers from everything that was received."""
@@ -189,6 +198,7 @@ class Rooms:
         public_url: str | None = None,
         concurrency: int = CONCURRENCY,
         channel_pause_s: float = CHANNEL_PAUSE_S,
+        poll_s: float = POLL_S,
         settled: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
     ) -> DeliveryWorker:
         """What delivers the ledger through these clients (by team); `settled` is told of the outcomes."""
@@ -220,6 +230,7 @@ class Rooms:
             picture_failed=picture_failed,
             concurrency=concurrency,
             channel_pause_s=channel_pause_s,
+            poll_s=poll_s,
             settled=settled,
         )
 

@@ -14,7 +14,7 @@ from bot.routing import plan_decided
 from bot.store.database import StoreUnavailable
 from bot.store.undecided import Undecided
 
-LOOK_EVERY_S = 1.0
+POLL_S = 1.0
 """A wake-up is a hint: another process may have stored the notice."""
 
 log = structlog.get_logger(__name__)
@@ -31,12 +31,14 @@ class MapDecisions:
         *,
         max_age: timedelta,
         wake_deliveries: Callable[[], None] = lambda: None,
+        poll_s: float = POLL_S,
     ) -> None:
         self._undecided = undecided
         self._asker = asker
         self._clock = clock
         self._max_age = max_age
         self._wake_deliveries = wake_deliveries
+        self._poll_s = poll_s
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -52,7 +54,7 @@ class MapDecisions:
             except StoreUnavailable as error:
                 log.warning("maps_wait_for_store", reason=str(error))
             try:
-                async with asyncio.timeout(LOOK_EVERY_S):
+                async with asyncio.timeout(self._poll_s):
                     await self._woken.wait()
             except TimeoutError:
                 continue

@@ -27,6 +27,7 @@ from bot.slack.errors import (
     Unknown,
     WorkspaceOutOfReach,
 )
+from bot.slack.turns import Turns
 from bot.slack.words import Words
 from bot.store.database import StoreUnavailable
 from bot.store.deliveries import Ledger
@@ -37,6 +38,8 @@ from bot.store.shares import RENEW_S
 POLL_S = 1.0
 """A wake-up is a hint; the ledger is looked at this often anyway."""
 CONCURRENCY = 200
+STARTS_AT_ONCE = 10
+"""In one turn of the event loop: what people ask meanwhile is acknowledged between two turns."""
 EDITS_AT_ONCE = 10
 """Of one workspace: they are scarce, so what is more urgent mustn't find the last one taken."""
 CLAIM_EVERY_S = 0.05
@@ -86,6 +89,7 @@ class DeliveryWorker:
         picture_failed: Callable[[int, str], Awaitable[None]],
         concurrency: int = CONCURRENCY,
         channel_pause_s: float = CHANNEL_PAUSE_S,
+        poll_s: float = POLL_S,
         settled: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
     ) -> None:
         """`picture_failed(id, reason)` is told which picture Slack will not show, `settled` every outcome."""
@@ -97,6 +101,7 @@ class DeliveryWorker:
         self._tell_outcomes = settled
         self._concurrency = concurrency
         self._channel_pause_s = channel_pause_s
+        self._poll_s = poll_s
         # `chat.update` has a limit of its own, for a workspace; posts go on meanwhile.
         self._edits_paused: dict[str, float] = {}
         self._last_limited: dict[str, tuple[str, float]] = {}
@@ -104,6 +109,7 @@ class DeliveryWorker:
         self._in_flight: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._edits_in_flight: Counter[str] = Counter()
         self._looks: Counter[int] = Counter()
+        self._turns = Turns(STARTS_AT_ONCE)
         # What Slack asked us to leave alone, until when, by the loop's clock; "*" is a whole workspace.
         self._paused: dict[tuple[str, str], float] = {}
         self._done: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
@@ -186,9 +192,9 @@ class DeliveryWorker:
     async def _sleep(self) -> None:
         now = asyncio.get_running_loop().time()
         pauses = [*self._paused.values(), *self._edits_paused.values()]
-        soonest = min((until - now for until in pauses if until > now), default=POLL_S)
+        soonest = min((until - now for until in pauses if until > now), default=self._poll_s)
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.005, min(POLL_S, soonest))):
+            async with asyncio.timeout(max(0.005, min(self._poll_s, soonest))):
                 await self._wake.wait()
 
     async def _start_due(self) -> int:
@@ -273,6 +279,7 @@ class DeliveryWorker:
         words = await self._render(delivery)
         if words is None:
             return Dead(reason="nothing to say any more")
+        await self._turns.take()
         if not self._ledger.shares.alive:
             # Somebody else may send it by now.
             return Later(not_before=self._clock(), reason="its worker was taken for dead", doubtful=True)

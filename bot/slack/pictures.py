@@ -42,9 +42,11 @@ class PictureWorker:
         *,
         wake_deliveries: Callable[[], None],
         serve: bool = False,
+        poll_s: float = POLL_S,
     ) -> None:
         """`serve` says that the bot serves pictures itself, so that none is uploaded."""
         self._serve = serve
+        self._poll_s = poll_s
         self._store = store
         self._pictures = pictures
         self._clients = clients
@@ -75,7 +77,7 @@ class PictureWorker:
                 log.warning("pictures_wait_for_store", reason=str(error))
             # Not wait_for: Python 3.11's loses a cancellation that comes with what it waits for.
             with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_S):
+                async with asyncio.timeout(self._poll_s):
                     await self._wake.wait()
 
     async def close(self) -> None:

@@ -27,7 +27,7 @@ from bot.store import schema
 from tests.end_to_end.world import World, world_in
 
 CHANNELS = 1_000
-EVENTS = 3
+EVENTS = 10
 EVERY_S = 0.1
 QUIET = 200
 """Commands while nothing goes out."""
@@ -87,7 +87,7 @@ async def measure(folder: Path) -> tuple[list[float], list[float], list[float], 
         asking: set[asyncio.Task[None]] = set()
         for number in range(EVENTS):
             await world.publish(
-                to_avro(record | {"superevent_id": f"MS{datetime.now(UTC):%y%m%d}{'abc'[number]}"})
+                to_avro(record | {"superevent_id": f"MS{datetime.now(UTC):%y%m%d}{chr(97 + number)}"})
             )
 
             def posted(number: int = number) -> bool:

@@ -14,15 +14,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.alerts.samples import ms181101ab, to_avro
-from tests.end_to_end.world import BotProcess, World, until, world_in
+from bot.sandbox.broker import Publisher
+from tests.end_to_end.world import GROUP, TOPIC, BotProcess, World, until, world_in
 
 STARTS = 5
 IDLE_S = 30.0
 NOTICES = 2_000
 FIRST = 200
+GROUPS = 20
+"""The notices take turns at so many groups of channels, for a channel takes one message a second."""
 CHANNELS = 5
-DRAWN_EVERY = 20
-"""Of so many notices one is of a real event, whose map is drawn."""
+"""In a group; but one in that of the real events, for a workspace takes 50 edits a minute."""
+DRAWN_GROUP = 0
+"""Its notices are of real events, whose maps are drawn."""
 AIMS = {"start": 3.0, "idle": 1.0, "growth": 1.10, "bot": 250.0, "draws": 400.0}
 WITHIN_S = 1_800.0
 
@@ -91,41 +95,62 @@ class Memory:
             await asyncio.sleep(0.5)
 
 
-async def notices(world: World, memory: Memory) -> tuple[float, float]:
+async def subscribe(world: World) -> None:
+    """Each group takes the notices of its own false-alarm rate."""
+    for group in range(GROUPS):
+        words = f"all mock far>={group + 0.5}e-9 far<{group + 1.5}e-9"
+        for number in range(1 if group == DRAWN_GROUP else CHANNELS):
+            await world.subscribe(world.sandbox.add_channel(f"gw-{group}-{number}"), words)
+
+
+async def notices(world: World, memory: Memory, publisher: Publisher) -> tuple[float, float]:
     """MB after the first notices, and after all of them."""
     now = datetime.now(UTC)
     record = dict(next(r for r in ms181101ab(now) if r["alert_type"] == "PRELIMINARY"))
     after_first = 0.0
     for number in range(NOTICES):
         letters = "".join(chr(97 + number // 26**n % 26) for n in (2, 1, 0))
-        prefix = "" if number % DRAWN_EVERY == 0 else "M"
-        await world.publish(to_avro(record | {"superevent_id": f"{prefix}S{now:%y%m%d}{letters}"}))
-        if (number + 1) % 20 == 0:
+        group = number % GROUPS
+        name = f"{'' if group == DRAWN_GROUP else 'M'}S{now:%y%m%d}{letters}"
+        event = record["event"] | {"far": (group + 1) * 1e-9}
+        body = to_avro(record | {"superevent_id": name, "event": event})
+        # The embedded broker forgets what it has no room for, so the reader is waited for.
+        await asyncio.to_thread(publisher.publish, body, reader=GROUP, timeout=WITHIN_S)
+        if group == GROUPS - 1:
             await until(
-                lambda number=number: world.stored() == number + 1 and world.waiting() < 10 * CHANNELS,  # type: ignore[misc]
+                lambda number=number: world.stored() == number + 1 and world.waiting() < 2 * CHANNELS,  # type: ignore[misc]
                 WITHIN_S,
             )
         if number + 1 == FIRST:
             await until(lambda: not world.waiting(), WITHIN_S)
             after_first = memory_mb(memory.bot.pid)
+        if (number + 1) % FIRST == 0:
+            print(f"  {number + 1:>5} notices: {memory_mb(memory.bot.pid):4.0f} MB", flush=True)
     await until(lambda: not world.waiting(), WITHIN_S)
     return after_first, memory_mb(memory.bot.pid)
 
 
 async def measure(folder: Path) -> None:
     async with world_in(folder) as world:
-        await world.subscribe(world.sandbox.add_channel("gw-0"), "all mock")
-        for number in range(1, CHANNELS):
-            await world.subscribe(world.sandbox.add_channel(f"gw-{number}"), "all mock")
+        await subscribe(world)
         taken = await starts(world)
-        print(f"{'start to ready, s':<40}{statistics.median(taken):9.2f}   aim ≤ {AIMS['start']:.0f}")
+        print(
+            f"{'start to ready, s':<40}{statistics.median(taken):9.2f}   aim ≤ {AIMS['start']:.0f}",
+            flush=True,
+        )
         bot = world.start()
         await bot.ready()
-        print(f"{'CPU while idle, % of a core':<40}{await idle(bot):9.2f}   aim ≤ {AIMS['idle']:.0f}")
+        print(
+            f"{'CPU while idle, % of a core':<40}{await idle(bot):9.2f}   aim ≤ {AIMS['idle']:.0f}",
+            flush=True,
+        )
         memory = Memory(bot)
         watching = asyncio.create_task(memory.run())
-        first, last = await notices(world, memory)
+        with Publisher(world.broker.url(TOPIC)) as publisher:
+            first, last = await notices(world, memory, publisher)
         watching.cancel()
+        sent = world.ledger("select count(*) from deliveries where state = 'sent'")[0][0]
+        print(f"{'deliveries':<40}{sent:9,}")
         print(f"{f'memory after {FIRST} notices, MB':<40}{first:9.0f}")
         print(
             f"{f'after {NOTICES:,}':<40}{last:9.0f}   {last / first:.2f} of that, aim ≤ {AIMS['growth']:.2f}"
