@@ -23,8 +23,10 @@ AT_ONCE = 500
 
 _SAID = [kind.value for kind in Kind if kind not in (Kind.ROOT, Kind.EDIT, Kind.MENTION, Kind.TROUBLE)]
 """What nobody asks the ledger for again; a trouble is asked for as long as it lasts."""
+_c = schema.webhook_calls
 _d = schema.deliveries
 _n = schema.notices
+_o = schema.troubles
 _p = schema.payloads
 _q = schema.quarantine
 _t = schema.threads
@@ -47,9 +49,10 @@ class Removed:
     payloads: int
     deliveries: int
     quarantined: int
+    troubles: int
 
 
-NOTHING = Removed(payloads=0, deliveries=0, quarantined=0)
+NOTHING = Removed(payloads=0, deliveries=0, quarantined=0, troubles=0)
 
 
 class Retention:
@@ -64,6 +67,8 @@ class Retention:
             payloads=0 if keep.payloads is None else await self.payloads(now - keep.payloads),
             deliveries=await self.deliveries(now - keep.deliveries),
             quarantined=await self.quarantine(now - keep.quarantine),
+            # After the deliveries about them.
+            troubles=await self.troubles(now - keep.deliveries),
         )
 
     async def payloads(self, received_before: datetime) -> int:
@@ -115,6 +120,27 @@ class Retention:
                 about = _d.c.kind.in_([Kind.APOLOGY.value, Kind.OPS.value]) & _d.c.subject_id.in_(ids)
                 await connection.execute(delete(_d).where(about, _d.c.state == State.PENDING.value))
                 result = await connection.execute(delete(_q).where(_q.c.id.in_(ids)))
+            removed += result.rowcount
+        return removed
+
+    async def troubles(self, ended_before: datetime) -> int:
+        """Remove troubles that were over before and that nothing is still to be said about. Return how many.
+
+        With them go the webhook's calls about them; its calls about events stay, for each is made once.
+        """
+        waits = (
+            select(_d.c.id)
+            .where(_d.c.kind.in_([Kind.TROUBLE.value, Kind.OVER.value]), _d.c.subject_id == _o.c.id)
+            .exists()
+        )
+        calls = (_c.c.trouble_id == _o.c.id) & (_c.c.state == State.PENDING.value)
+        over = _o.c.open_as.is_(None) & (_o.c.ended_at < ended_before)
+        old = over & ~waits & ~select(_c.c.id).where(calls).exists()
+        removed = 0
+        while ids := await self._some(select(_o.c.id).where(old)):
+            async with self._database.writing() as connection:
+                await connection.execute(delete(_c).where(_c.c.trouble_id.in_(ids)))
+                result = await connection.execute(delete(_o).where(_o.c.id.in_(ids)))
             removed += result.rowcount
         return removed
 

@@ -36,6 +36,11 @@ async def deliver(rooms: Rooms, now: datetime = NOW, *, edits: Outcome | None = 
         await rooms.ledger.settle(outcomes, now)  # type: ignore[arg-type]
 
 
+async def run(rooms: Rooms, statement: str) -> None:
+    async with rooms.database.writing() as connection:
+        await connection.execute(text(statement))
+
+
 async def ledger(rooms: Rooms) -> list[str]:
     """The kinds of the rows that are left, sorted."""
     async with rooms.database.reading() as connection:
@@ -107,6 +112,27 @@ async def test_whatever_else_was_said_goes_and_a_trouble_when_it_is_over(rooms: 
     assert await ledger(rooms) == ["over"]
 
 
+async def test_troubles_go_when_nothing_is_to_be_said_about_them_any_more(rooms: Rooms) -> None:
+    ops = (TEAM, "C9")
+    slack, store = (Trouble(what=what, detail="Why.", since=NOW) for what in (What.SLACK, What.STORE))
+    await rooms.troubles.look([slack, store], NOW, ops=ops, webhook=True)
+    await run(rooms, "UPDATE deliveries SET state = 'sent'")
+    await run(rooms, "UPDATE webhook_calls SET state = 'sent'")
+    over = NOW + timedelta(minutes=5)
+    await rooms.troubles.look([store], over, ops=ops, webhook=True)
+    assert await rooms.retention.troubles(LONG_AGO) == 0, "what is over is still to be told"
+    await run(rooms, "UPDATE deliveries SET state = 'sent'")
+    await rooms.retention.deliveries(LONG_AGO)
+    assert await rooms.retention.troubles(LONG_AGO) == 0, "and the webhook to be called"
+    await run(rooms, "UPDATE webhook_calls SET state = 'dead'")
+    assert await rooms.retention.troubles(NOW) == 0, "it was over later than that"
+    assert await rooms.retention.troubles(LONG_AGO) == 1
+    assert [trouble.what for trouble in await rooms.troubles.lasting()] == [What.STORE]
+    async with rooms.database.reading() as connection:
+        slots = (await connection.execute(text("SELECT slot FROM webhook_calls"))).scalars().all()
+    assert len(slots) == 1 and slots[0].startswith("trouble:")
+
+
 async def test_what_waits_stays(rooms: Rooms) -> None:
     await subscribe(rooms, "CBC", "C1")
     await take(rooms, [made(), made(alert_type="INITIAL", minutes=1)])
@@ -140,5 +166,5 @@ async def test_by_default_payloads_are_kept_and_the_rest_for_a_quarter(
     keep = keep_of(Settings.load(None))
     assert await rooms.retention.purge(keep, NOW + timedelta(days=89)) == NOTHING
     removed = await rooms.retention.purge(keep, NOW + timedelta(days=91))
-    assert removed == Removed(payloads=0, deliveries=2, quarantined=0)
+    assert removed == Removed(payloads=0, deliveries=2, quarantined=0, troubles=0)
     assert await rooms.store.payload(made().key) is not None
