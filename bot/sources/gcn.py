@@ -24,10 +24,10 @@ import structlog
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
-from bot.sources.backoff import backoff
 from bot.sources.handover import HandOver
 from bot.sources.offsets import Offsets, Place
 from bot.sources.quiet import ErrorLog
+from bot.sources.reconnecting import Reconnecting
 from formatters.doctor import Finding, Level
 
 HEARTBEAT = "gcn.heartbeat"
@@ -110,10 +110,18 @@ class GcnSource:
         self._errors = ErrorLog(self._log)
         self._timing = timing or GcnTiming()
         self._now = now
-        self._jitter = jitter
         self._options, self._consumer_class = _connector(access)
         self._options |= {"group.id": group, "error_cb": self._on_error, **OPTIONS}
         self._over = HandOver("GCN", hand_over)
+        self._reconnecting = Reconnecting(
+            self._over,
+            first_retry=self._timing.first_retry,
+            longest_retry=self._timing.longest_retry,
+            settled_after=self._timing.settled_after,
+            jitter=jitter,
+            lost=lambda reason: self._turn(False, reason),
+            log=self._log,
+        )
         self._session: _Session | None = None
         self._connected = False
         self._reason: str | None = None
@@ -121,7 +129,6 @@ class GcnSource:
         self._refusal: KafkaError | None = None
         self._heard: datetime | None = None
         self._lag: int | None = None
-        self._failures = 0
 
     def payloads(self) -> AsyncIterator[Payload]:
         """Yield payloads in the order of each partition, reconnecting for ever; ends after `stop`.
@@ -159,29 +166,7 @@ class GcnSource:
         return SourceStatus("gcn", True, said, self._lag)
 
     def _run(self) -> None:
-        try:
-            while not self._over.stopping.is_set():
-                opened = time.monotonic()
-                try:
-                    self._read()
-                    reason = "the connection is opened anew"
-                except KafkaException as error:
-                    reason = str(error.args[0].str() if error.args else error)
-                if self._over.stopping.is_set():
-                    return
-                if time.monotonic() - opened > self._timing.settled_after:
-                    self._failures = 0
-                self._failures += 1
-                pause = backoff(
-                    self._failures, self._timing.first_retry, self._timing.longest_retry, self._jitter()
-                )
-                self._turn(False, reason)
-                self._log.warning(
-                    "reconnecting", reason=reason, attempt=self._failures, in_seconds=round(pause, 1)
-                )
-                self._over.stopping.wait(pause)
-        finally:
-            self._over.end()
+        self._reconnecting.run(self._read, _explain, (KafkaException,))
 
     def _read(self) -> None:
         consumer = self._consumer_class(dict(self._options))
@@ -224,7 +209,7 @@ class GcnSource:
             return False
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         assert topic is not None and partition is not None and offset is not None
-        self._failures = 0
+        self._reconnecting.arrived()
         self._turn(True, "")
         if topic == HEARTBEAT:
             self._heard = self._now()
@@ -329,6 +314,10 @@ class _Session:
             with self._lock:
                 self._pending = {**pending, **self._pending}
             raise
+
+
+def _explain(error: Exception) -> str:
+    return str(error.args[0].str() if error.args else error)
 
 
 def _assigned(topic: str, number: int) -> TopicPartition:

@@ -25,12 +25,12 @@ from hop.io import Consumer as HopConsumer
 from hop.io import Metadata, StartPosition, Stream
 
 from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
-from bot.sources.backoff import backoff
 from bot.sources.clerk import Clerk, Look, Partition
 from bot.sources.credentials import AuthMode, KafkaUrl, group_id, load_auth, require_config_home, username_of
 from bot.sources.handover import HandOver
 from bot.sources.offsets import Offsets, Place
 from bot.sources.quiet import ErrorLog
+from bot.sources.reconnecting import Reconnecting
 
 __all__ = [
     "AuthMode",
@@ -107,7 +107,6 @@ class HopskotchSource:
         self._errors = ErrorLog(self._log)
         self._timing = timing or Timing()
         self._now = now
-        self._jitter = jitter
         self._options = _Options(None if isinstance(self._auth, bool) else self._auth)
         self._clerk = Clerk(
             {
@@ -124,10 +123,18 @@ class HopskotchSource:
             log=self._log,
         )
         self._over = HandOver("Hopskotch", hand_over)
+        self._reconnecting = Reconnecting(
+            self._over,
+            first_retry=self._timing.first_retry,
+            longest_retry=self._timing.longest_retry,
+            settled_after=self._timing.settled_after,
+            jitter=jitter,
+            lost=lambda reason: self._turn(False, reason),
+            log=self._log,
+        )
         self._connection: _Connection | None = None
         self._state = _State(False, None, now())
         self._lag: int | None = None
-        self._failures = 0
         self._patience = self._timing.stuck_after
 
     def payloads(self) -> AsyncIterator[Payload]:
@@ -178,29 +185,8 @@ class HopskotchSource:
         )
 
     def _run(self) -> None:
-        try:
-            while not self._over.stopping.is_set():
-                opened = time.monotonic()
-                try:
-                    self._read()
-                    reason = "the connection is opened anew"
-                except (KafkaException, ValueError, RuntimeError, OSError) as error:
-                    reason = self._explain(error)
-                if self._over.stopping.is_set():
-                    return
-                if time.monotonic() - opened > self._timing.settled_after:
-                    self._failures = 0
-                self._failures += 1
-                pause = backoff(
-                    self._failures, self._timing.first_retry, self._timing.longest_retry, self._jitter()
-                )
-                self._turn(False, reason)
-                self._log.warning(
-                    "reconnecting", reason=reason, attempt=self._failures, in_seconds=round(pause, 1)
-                )
-                self._over.stopping.wait(pause)
-        finally:
-            self._over.end()
+        ends = (KafkaException, ValueError, RuntimeError, OSError)
+        self._reconnecting.run(self._read, self._explain, ends)
 
     def _read(self) -> None:
         connection = _Connection(self._open())
@@ -238,7 +224,7 @@ class HopskotchSource:
         connection.positions[place[:2]] = place.offset + 1
         connection.arrived += 1
         connection.progress = time.monotonic()
-        self._failures = 0
+        self._reconnecting.arrived()
         self._turn(True, "")
         if HopConsumer.is_test(metadata._raw):
             self._log.info("test_message_dropped", place=str(place))

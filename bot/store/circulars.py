@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.routing import Intent, OpenRoot
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
 from bot.store.subscriptions import subscriptions_in_force
 from formatters.circular import Circular
+from formatters.subscription import Subscription
+
+WRITTEN_WITHIN = timedelta(hours=24)
+"""How old a circular may be that is linked in a thread opened after it came."""
 
 _c = schema.circulars
 _d = schema.deliveries
@@ -87,29 +93,72 @@ async def _insert(
     return int(result.inserted_primary_key[0])
 
 
+async def link_known(
+    connection: AsyncConnection,
+    superevent_id: str,
+    intents: Sequence[Intent],
+    subscriptions: Sequence[Subscription],
+    now: datetime,
+) -> None:
+    """Link in the threads that these intents opened what was written about the event before.
+
+    After an outage, or by another broker, a circular may come before the notice that it is about.
+    """
+    asking = _asking(subscriptions)
+    opened = {(i.team_id, i.channel_id) for i in intents if isinstance(i, OpenRoot)} & asking
+    if not opened:
+        return
+    known = select(_c.c.id, _c.c.number).where(
+        _c.c.superevent_id == superevent_id, _c.c.created_at > now - WRITTEN_WITHIN
+    )
+    circulars = [(row.id, row.number) for row in (await connection.execute(known.order_by(_c.c.id))).all()]
+    if not circulars:
+        return
+    query = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(_t.c.superevent_id == superevent_id)
+    threads = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(query)).all()}
+    here = {thread_id: place for thread_id, place in threads.items() if place in opened}
+    await _plan(connection, circulars, superevent_id, here, now)
+
+
 async def _link(
     connection: AsyncConnection, row_id: int, circular: Circular, superevent_id: str, now: datetime
 ) -> int:
     # Beside a root that was given up it would wait for ever.
     root = (_d.c.thread_id == _t.c.id) & (_d.c.kind == Kind.ROOT.value) & (_d.c.state != State.DEAD.value)
-    threads = (
+    query = (
         select(_t.c.id, _t.c.team_id, _t.c.channel_id)
         .join(_d, root)
         .where(_t.c.superevent_id == superevent_id)
     )
-    asking = {(s.team_id, s.channel_id) for s in await subscriptions_in_force(connection) if s.wish.circulars}
+    threads = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(query)).all()}
+    asking = _asking(await subscriptions_in_force(connection))
+    here = {thread_id: place for thread_id, place in threads.items() if place in asking}
+    return await _plan(connection, [(row_id, circular.number)], superevent_id, here, now)
+
+
+def _asking(subscriptions: Sequence[Subscription]) -> set[tuple[str, str]]:
+    return {(s.team_id, s.channel_id) for s in subscriptions if s.wish.circulars}
+
+
+async def _plan(
+    connection: AsyncConnection,
+    circulars: Sequence[tuple[int, int]],
+    superevent_id: str,
+    threads: Mapping[int, tuple[str, str]],
+    now: datetime,
+) -> int:
+    """Plan a link to each circular (row, number) in each thread (id -> place); return how many."""
     rows = [
         delivery_row(
-            row.team_id,
-            row.channel_id,
+            *place,
             Kind.CIRCULAR,
             row_id,
             now,
-            thread_id=row.id,
-            slot=f"circular:{circular.number}:{superevent_id}",
+            thread_id=thread_id,
+            slot=f"circular:{number}:{superevent_id}",
         )
-        for row in (await connection.execute(threads)).all()
-        if (row.team_id, row.channel_id) in asking
+        for row_id, number in circulars
+        for thread_id, place in threads.items()
     ]
     if rows:
         await connection.execute(insert(schema.deliveries), rows)

@@ -16,6 +16,7 @@ from bot.routing import Intent, Thread
 from bot.sources import FILE, GRACEDB, LIVE_SOURCES
 from bot.store import schema
 from bot.store.alarms import Alarms, real_before, set_off
+from bot.store.circulars import link_known
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
 from bot.store.planned import apply, threads_of
@@ -104,11 +105,13 @@ class Store:
                 .values(revision=revision + 1, **_summary(superevent, revision + 1))
             )
             threads = await threads_of(connection, notice.superevent_id)
-            intents = plan(superevent, notice, threads, await subscriptions_in_force(connection))
+            subscriptions = await subscriptions_in_force(connection)
+            intents = plan(superevent, notice, threads, subscriptions)
             # A notice that came late isn't shown, so its map needn't be drawn.
             shown = not superevent.retracted and superevent.latest_with_event is notice
             draw = picture and shown and notice.best_localization is not None
             await apply(connection, intents, superevent, notice_id, received_at, picture=draw)
+            await link_known(connection, superevent.superevent_id, intents, subscriptions, received_at)
             if alarms is not None:
                 await set_off(connection, alarms, superevent, notice, notice_id, received_at)
             return Recorded(new=True, conflict=False, intents=len(intents))

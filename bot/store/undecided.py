@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import Judge, open_
 from bot.store import schema
+from bot.store.circulars import link_known
 from bot.store.database import Database
 from bot.store.planned import apply_decided, threads_of
 from bot.store.store import NoticeKey, Planner, stored_notices
@@ -95,6 +96,7 @@ class Undecided:
             threads = await threads_of(connection, superevent_id)
             intents = plan(superevent, notice, threads, asked)
             await apply_decided(connection, intents, superevent, row.notice_id, now, picture=row.picture)
+            await link_known(connection, superevent_id, intents, asked, now)
             return len(intents)
 
 

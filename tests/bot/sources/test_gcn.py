@@ -119,7 +119,7 @@ async def test_a_heartbeat_that_stops_opens_the_connection_anew(broker: Embedded
     timing = GcnTiming(first_retry=0.05, longest_retry=0.2, silent_after=2.0)
     async with reading(broker, timing=timing) as (source, payloads):
         waiting = asyncio.create_task(take(payloads, 1))
-        await until(lambda: source._failures >= 1)
+        await until(lambda: source._reconnecting.failures >= 1)
         publish(broker, NOTICES, b"one")
         assert [payload.body for payload in await waiting] == [b"one"]
 

@@ -13,7 +13,7 @@ from bot.sources import Origin
 from bot.store import schema
 from bot.store.ledger import Dead
 from tests.bot.alerts.test_circular import circular
-from tests.bot.house import MAX_AGE, NOW, TEAM, Clock, made, subscribe, take
+from tests.bot.house import MAX_AGE, NOW, TEAM, TEST, Clock, made, subscribe, take
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -52,6 +52,37 @@ async def test_old_ones_archives_and_strangers_are_noted_and_not_linked(
     await way_in.handle(circular(circularId=4, eventId=None, subject="GRB 261122B"), LIVE)
     assert await planned(rooms) == []
     assert await rooms.circulars.count() == 3
+
+
+async def test_one_that_comes_before_its_notice_is_linked_when_the_thread_is_opened(
+    rooms: Rooms, way_in: Pipeline
+) -> None:
+    for number, hours in ((1, 1), (2, 30)):
+        written = (NOW - timedelta(hours=hours)).timestamp() * 1000
+        about = circular(circularId=number, eventId=TEST, subject=f"{TEST}: x", createdOn=written)
+        await way_in.handle(about, LIVE)
+    assert await planned(rooms) == []
+    await subscribe(rooms, "all test circulars", "C3", "C4")
+    await subscribe(rooms, "all test", "C5")
+    await take(rooms, made(TEST))
+    assert await planned(rooms) == ["C3", "C4"], "the older one is old news"
+    await way_in.handle(circular(circularId=1, eventId=TEST, subject=f"{TEST}: x"), LIVE)
+    await take(rooms, made(TEST, "INITIAL", minutes=1))
+    assert await planned(rooms) == ["C3", "C4"], "and that is once"
+
+
+async def test_one_that_came_before_is_linked_again_where_the_thread_is_opened_again(
+    rooms: Rooms, way_in: Pipeline
+) -> None:
+    await way_in.handle(circular(), LIVE)
+    await rooms.shares.renew({TEAM})
+    (root,) = [d for d in await rooms.ledger.claim(NOW, 10) if d.channel_id == "C1"]
+    await rooms.ledger.settle([(root, Dead(reason="msg_too_long"))], NOW)
+    await take(rooms, made(alert_type="INITIAL", minutes=1))
+    table = schema.deliveries
+    async with rooms.database.reading() as connection:
+        query = select(table.c.state).where(table.c.kind == "circular")
+        assert list((await connection.execute(query)).scalars()) == ["pending"]
 
 
 async def test_a_mangled_one_is_kept_in_quarantine(rooms: Rooms, way_in: Pipeline) -> None:
