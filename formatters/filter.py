@@ -382,9 +382,9 @@ def map_questions(filter_: Filter | None) -> frozenset[MapQuestion]:
 
 
 def plain_number(value: float) -> str:
-    """A number as one would type it, every digit kept: "300", "0.1", "1e-8"."""
-    mantissa, e, exponent = repr(float(value)).removesuffix(".0").partition("e")
-    return mantissa + (f"e{int(exponent)}" if e else "")
+    """A number as one would type it, every digit kept: "300", "0.1", "1e-08"."""
+    text = repr(float(value))
+    return text.removesuffix(".0")
 
 
 def degrees(value: float) -> str:

@@ -130,6 +130,7 @@ class DeliveryWorker:
         await _patiently(self._share, "share")
         await _patiently(self._ledger.recover, "recover")
         sharing = asyncio.create_task(self._keep_sharing())
+        sharing.add_done_callback(lambda _: self._wake.set())
         try:
             while not self._stopping:
                 if sharing.done():

@@ -11,13 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.routing import Intent, OpenRoot
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.ledger import Kind, State, delivery_row
+from bot.store.ledger import Kind, Priority, State, delivery_row
 from bot.store.subscriptions import subscriptions_in_force
 from formatters.circular import Circular
 from formatters.subscription import Subscription
 
 WRITTEN_WITHIN = timedelta(hours=24)
 """How old a circular may be that is linked in a thread opened after it came."""
+NEWEST = 5
+"""How many of those."""
 
 _c = schema.circulars
 _d = schema.deliveries
@@ -40,7 +42,7 @@ class Circulars:
         planned = 0
         async with self._database.writing() as connection:
             for superevent_id in circular.superevent_ids:
-                row_id = await _insert(connection, circular, superevent_id, received_at)
+                row_id = await _insert(connection, circular, superevent_id, received_at, news=post)
                 if row_id is not None and post:
                     planned += await _link(connection, row_id, circular, superevent_id, received_at)
         return planned
@@ -68,11 +70,12 @@ class Circulars:
 
 
 async def _insert(
-    connection: AsyncConnection, circular: Circular, superevent_id: str, received_at: datetime
+    connection: AsyncConnection, circular: Circular, superevent_id: str, received_at: datetime, *, news: bool
 ) -> int | None:
     values = {
         "number": circular.number,
         "superevent_id": superevent_id,
+        "news": news,
         "subject": circular.subject,
         "author": circular.author,
         "created_at": circular.created,
@@ -102,22 +105,26 @@ async def link_known(
 ) -> None:
     """Link in the threads that these intents opened what was written about the event before.
 
-    After an outage, or by another broker, a circular may come before the notice that it is about.
+    After an outage, or by another broker, a circular may come before the notice that it is about. No more
+    than the newest few, which wait for everything else, for an event may have a hundred.
     """
     asking = _asking(subscriptions)
     opened = {(i.team_id, i.channel_id) for i in intents if isinstance(i, OpenRoot)} & asking
     if not opened:
         return
-    known = select(_c.c.id, _c.c.number).where(
-        _c.c.superevent_id == superevent_id, _c.c.created_at > now - WRITTEN_WITHIN
+    known = (
+        select(_c.c.id, _c.c.number)
+        .where(_c.c.superevent_id == superevent_id, _c.c.news, _c.c.created_at > now - WRITTEN_WITHIN)
+        .order_by(_c.c.number.desc())
+        .limit(NEWEST)
     )
-    circulars = [(row.id, row.number) for row in (await connection.execute(known.order_by(_c.c.id))).all()]
+    circulars = [(row.id, row.number) for row in reversed((await connection.execute(known)).all())]
     if not circulars:
         return
     query = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(_t.c.superevent_id == superevent_id)
     threads = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(query)).all()}
     here = {thread_id: place for thread_id, place in threads.items() if place in opened}
-    await _plan(connection, circulars, superevent_id, here, now)
+    await _plan(connection, circulars, superevent_id, here, now, Priority.EDIT)
 
 
 async def _link(
@@ -146,6 +153,7 @@ async def _plan(
     superevent_id: str,
     threads: Mapping[int, tuple[str, str]],
     now: datetime,
+    priority: Priority = Priority.REPLY,
 ) -> int:
     """Plan a link to each circular (row, number) in each thread (id -> place); return how many."""
     rows = [
@@ -156,6 +164,7 @@ async def _plan(
             now,
             thread_id=thread_id,
             slot=f"circular:{number}:{superevent_id}",
+            priority=priority,
         )
         for row_id, number in circulars
         for thread_id, place in threads.items()

@@ -124,18 +124,16 @@ class Retention:
         return removed
 
     async def troubles(self, ended_before: datetime) -> int:
-        """Remove troubles that were over before and that nothing is still to be said about. Return how many.
+        """Remove troubles that were over before, and of which no message is left. Return how many.
 
         With them go the webhook's calls about them; its calls about events stay, for each is made once.
         """
-        waits = (
+        told = (
             select(_d.c.id)
             .where(_d.c.kind.in_([Kind.TROUBLE.value, Kind.OVER.value]), _d.c.subject_id == _o.c.id)
             .exists()
         )
-        calls = (_c.c.trouble_id == _o.c.id) & (_c.c.state == State.PENDING.value)
-        over = _o.c.open_as.is_(None) & (_o.c.ended_at < ended_before)
-        old = over & ~waits & ~select(_c.c.id).where(calls).exists()
+        old = _o.c.open_as.is_(None) & (_o.c.ended_at < ended_before) & ~told
         removed = 0
         while ids := await self._some(select(_o.c.id).where(old)):
             async with self._database.writing() as connection:

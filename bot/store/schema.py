@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -332,6 +333,8 @@ circulars = Table(
     # GCN's number. One circular may name several superevents, known or not.
     Column("number", Integer, nullable=False),
     Column("superevent_id", String(64), nullable=False, index=True),
+    # Whether it came live and fresh: what an archive brings is linked nowhere.
+    Column("news", Boolean, nullable=False, server_default=false()),
     Column("subject", Text, nullable=False),
     Column("author", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

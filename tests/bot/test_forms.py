@@ -94,7 +94,7 @@ def test_what_fits_the_inputs_comes_back_into_them(filled: Form) -> None:
         ("type=UPDATE|INITIAL far<1/100yr notify @here <@U1> if NS", ""),
         ("BNS>0.5 NSBH", "NSBH"),
         ("BNS>0.5 or NSBH", "BNS>0.5 or NSBH"),
-        ("far<1e-8 distance<=300 distance<200", "far<1e-8 distance<=300"),
+        ("far<1e-8 distance<=300 distance<200", "far<1e-08 distance<=300"),
         ("BNS not V1 near 197.45 -23.38 5deg", "not V1 near 197.45 -23.38 5deg>0.1"),
         ("CBC (BNS or external) notify <!subteam^S1>", "BNS or external notify <!subteam^S1>"),
         ("BNS notify @here if distance<100", "notify @here if distance<100"),

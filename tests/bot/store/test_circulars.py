@@ -11,7 +11,7 @@ from bot.pipeline import Handled, Pipeline
 from bot.rooms import Rooms
 from bot.sources import Origin
 from bot.store import schema
-from bot.store.ledger import Dead
+from bot.store.ledger import Dead, Priority
 from tests.bot.alerts.test_circular import circular
 from tests.bot.house import MAX_AGE, NOW, TEAM, TEST, Clock, made, subscribe, take
 
@@ -69,6 +69,22 @@ async def test_one_that_comes_before_its_notice_is_linked_when_the_thread_is_ope
     await way_in.handle(circular(circularId=1, eventId=TEST, subject=f"{TEST}: x"), LIVE)
     await take(rooms, made(TEST, "INITIAL", minutes=1))
     assert await planned(rooms) == ["C3", "C4"], "and that is once"
+
+
+async def test_of_many_that_came_before_the_newest_are_linked_and_none_of_an_archive(
+    rooms: Rooms, way_in: Pipeline
+) -> None:
+    await subscribe(rooms, "all test circulars", "C3")
+    for number in range(10, 20):
+        about = circular(circularId=number, eventId=TEST, subject=f"{TEST}: x")
+        await way_in.handle(about, FILE if number == 18 else LIVE)
+    await take(rooms, made(TEST))
+    table = schema.deliveries
+    query = select(table.c.slot, table.c.priority).where(table.c.kind == "circular").order_by(table.c.id)
+    async with rooms.database.reading() as connection:
+        rows = (await connection.execute(query)).all()
+    assert [row.slot for row in rows] == [f"circular:{number}:{TEST}" for number in (14, 15, 16, 17, 19)]
+    assert {row.priority for row in rows} == {Priority.EDIT}, "news of the event goes first"
 
 
 async def test_one_that_came_before_is_linked_again_where_the_thread_is_opened_again(
