@@ -5,25 +5,17 @@ An order is a line: `down`, `up`, `create TOPIC`, `advertise HOST PORT`; it is a
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
 from confluent_kafka import Consumer, TopicPartition
 
-from bot.sandbox.broker import EmbeddedBroker
+from bot.sandbox.broker import BrokerProcess, EmbeddedBroker
 
 
-class SteeredBroker:
-    """A broker's process from `with` to its end; it outlives the death of those who use it."""
-
-    def __init__(self, topics: Sequence[str]) -> None:
-        self._topics = tuple(topics)
-        self._process: subprocess.Popen[str] | None = None
-        self.address = ""
+class SteeredBroker(BrokerProcess):
+    """One that can be told what to do while it runs."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -34,36 +26,12 @@ class SteeredBroker:
             self.tell("create", topic)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.communicate()
-
-    def url(self, topic: str) -> str:
-        """Return the topic as hop names it: kafka://127.0.0.1:PORT/topic."""
-        return f"kafka://{self.address}/{topic}"
-
     def tell(self, *order: str) -> None:
         """Give an order and wait until it is done."""
         assert self._process is not None and self._process.stdin is not None
         self._process.stdin.write(" ".join(order) + "\n")
         self._process.stdin.flush()
         self._read()
-
-    def freeze(self) -> None:
-        """Stop answering without closing a connection, as a hanging broker does."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Go on after `freeze`."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
 
     def committed(self, group: str, topic: str) -> int:
         """How many payloads of a topic a group has acknowledged, counted from the first; 0 for none."""
