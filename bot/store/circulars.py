@@ -36,8 +36,8 @@ class Circulars:
         """Note a circular for each superevent that it names, and plan its links, in one transaction.
 
         With `post` it is linked in every thread of those superevents whose channel has a subscription in
-        force that asks for circulars. A circular known already changes nothing. Return how many links were
-        planned. Raises StoreUnavailable.
+        force that asks for circulars, and it may be in those opened later (`link_known`). A circular known
+        already changes nothing. Return how many links were planned. Raises StoreUnavailable.
         """
         planned = 0
         async with self._database.writing() as connection:
