@@ -14,8 +14,8 @@ from bot.alerts.skymap import SkyMap
 from bot.alerts.visibility import visible_share
 from bot.maps import StoredMaps
 from bot.observatories import known_site
-from bot.store.store import NoticeKey
 from formatters.filter import Cone, MapQuestion, Site
+from formatters.notice import NoticeKey
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from bot.alerts.decode import UndecodablePayload, sky_maps
 from bot.alerts.skymap import SkyMap, UnreadableMap, read
-from bot.store.store import NoticeKey, Store
+from bot.store.store import Store
+from formatters.notice import NoticeKey
 
 KEPT = 32
 """A map of 19,200 tiles takes about 1.5 MB."""

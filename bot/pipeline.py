@@ -20,7 +20,7 @@ from bot.store.circulars import Circulars
 from bot.store.database import StoreUnavailable
 from bot.store.store import Apologist, Store
 from formatters.circular import Circular
-from formatters.notice import Notice
+from formatters.notice import SUPEREVENT_ID, Notice
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +97,9 @@ class Pipeline:
 
     async def _record(self, notice: Notice, body: bytes, origin: Origin, received: datetime) -> Handled:
         notice = replace(notice, received=received, archive=origin.archive, live=origin.live)
+        if origin.archive is not None:
+            # An archive's copy may have been written again; it is no other notice for that.
+            notice = replace(notice, content=None)
         bound = log.bind(
             superevent_id=notice.superevent_id, alert_type=notice.alert_type, origin=origin.detail
         )
@@ -117,10 +120,6 @@ class Pipeline:
             self._stored(notice)
             self._wake()
             return Handled.STORED
-        if recorded.conflict and origin.archive is None:
-            # Law 3 takes the key's word that it is a repeat; the payload is kept for who wants to look.
-            reason = "It has the type and time of a notice already stored, and says something else."
-            return await self._quarantine(body, origin, reason, None, received)
         bound.info("notice_repeated")
         return Handled.REPEAT
 
@@ -162,9 +161,11 @@ class Pipeline:
 
     def _is_old_id(self, superevent_id: str, now: datetime) -> bool:
         """Whether the id's date alone says that this is old news; nothing else of the notice is known."""
-        digits = "".join(c for c in superevent_id if c.isdigit())[:6]
+        usual = SUPEREVENT_ID.fullmatch(superevent_id)
+        if usual is None:
+            return False
         try:
-            day = datetime.strptime(digits, "%y%m%d").replace(tzinfo=UTC)
+            day = datetime.strptime(usual["date"], "%y%m%d").replace(tzinfo=UTC)
         except ValueError:
             return False
         return now - (day + timedelta(days=1)) > self._max_age

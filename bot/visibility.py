@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.alerts.visibility import tonight
 from bot.maps import StoredMaps
-from bot.store.store import NoticeKey
+from formatters.notice import NoticeKey
 from formatters.visibility import Conditions, Site, Tonight
 
 

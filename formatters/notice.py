@@ -8,6 +8,7 @@ deg², distances Mpc, rates Hz, probabilities 0 to 1.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,10 +32,20 @@ GRACEDB = "GRACEDB"
 ASSEMBLED_FROM = "assembled_from"
 """The key under which such a record names what it was made of."""
 
+NoticeKey = tuple[str, str, datetime, str]
+"""Superevent id, alert type, time created, digest of the content (empty where it isn't known)."""
+
 SUPEREVENT_ID = re.compile(
     r"(?P<prefix>[MT]?)(?P<kind>S|GW)(?P<date>\d{6})(?P<suffix>[a-z]+)", re.IGNORECASE | re.ASCII
 )
 """GraceDB's ID_REGEX: S before naming, GW after; M a mock, T a test. ASCII alone."""
+ID_MAX = 64
+"""Characters of an id: more than this is none."""
+
+_NOT_REAL = re.compile(
+    r"(?P<letter>[MT])(?:[-_ .:]?(?:(?-i:[A-Z]{0,3})|S|GW)[-_ .:]?\d|(?<=M)OCK|(?<=T)EST)",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 class Category(StrEnum):
@@ -46,21 +57,59 @@ class Category(StrEnum):
 
 
 def canonical_id(text: str) -> str | None:
-    """Return the superevent id as LVK writes it ("ms181101AB" -> "MS181101ab"), or None if it is none.
+    """Return a usual superevent id as LVK writes it ("ms181101AB" -> "MS181101ab"), or None if it is none.
 
     Ids starting with S end in lower-case letters, named ones (GW) in capitals.
     """
     match = SUPEREVENT_ID.fullmatch(text.strip())
-    if match is None:
+    if match is None or len(match[0]) > ID_MAX:
         return None
     kind = match["kind"].upper()
     suffix = match["suffix"].lower() if kind == "S" else match["suffix"].upper()
     return f"{match['prefix'].upper()}{kind}{match['date']}{suffix}"
 
 
+def event_id(given: object) -> str | None:
+    """Return what a notice names its event by, or None if that can be no id: what gwevent's keys are.
+
+    A usual id as LVK writes it; any other as it came, if it is printable and has at most ID_MAX characters:
+    LVK's own fixtures have "S1234" and "MS181101ab2". Case counts in those, since nobody knows their rule;
+    who types one needn't mind it (see `folded_id`).
+    """
+    if not isinstance(given, str):
+        return None
+    usual = canonical_id(given)
+    if usual is not None:
+        return usual
+    # Blanks that touch, and letters written in two ways, would look the same and be two.
+    name = unicodedata.normalize("NFC", given.strip())
+    if not name.isprintable():
+        return None
+    name = " ".join(name.split())
+    return name if 0 < len(name) <= ID_MAX else None
+
+
+def folded_id(superevent_id: str) -> str:
+    """An id as it is compared with what people type: without case, blanks as one."""
+    return " ".join(superevent_id.split()).casefold()
+
+
+def unusual(superevent_id: str) -> bool:
+    """Whether an id isn't of LVK's form."""
+    return canonical_id(superevent_id) is None
+
+
 def category_of(superevent_id: str) -> Category:
-    """Real, mock or test, from the id's first letter."""
-    return {"M": Category.MOCK, "T": Category.TEST}.get(superevent_id[:1].upper(), Category.REAL)
+    """Real, mock or test, from the id's first letter.
+
+    M and T count where they stand as LVK puts them, before a short code with a digit ("MS181101ab2",
+    "TGW170817", "M1234"), or begin the words "mock" and "test". Any other word that begins with them
+    ("Trigger123") is real: to take a mock for real disturbs, to take a real event for a test loses it.
+    """
+    match = _NOT_REAL.match(superevent_id)
+    if match is None:
+        return Category.REAL
+    return Category.MOCK if match["letter"] in "Mm" else Category.TEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +204,7 @@ class Event:
     far: float | None
     """False-alarm rate in Hz, without trials factor."""
     significant: bool
+    """LVK's flag; True where it can't be understood, for then nobody may miss the event."""
     instruments: tuple[str, ...]
     group: str
     """"CBC" or "Burst", or what LVK will think of next."""
@@ -169,6 +219,8 @@ class Event:
     central_frequency: float | None
     """Hz; None for CBC."""
     mchirp_source: MassBins | None = None
+    flag_unread: str | None = None
+    """What the flag of significance says where it can't be understood; None where it can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +235,9 @@ class Notice:
     event: Event | None
     """None for a retraction."""
     external: ExternalCoincidence | None
+    """The coincidence that says most: with a combined map that was read, else of the lowest joint FAR."""
+    more_external: tuple[ExternalCoincidence, ...] = ()
+    """The others of a notice that names several, in its order."""
     localization: Localization | None = None
     """Of the GW sky map; None if there is none, or it can't be read."""
     map_problem: str | None = None
@@ -196,10 +251,18 @@ class Notice:
     live: bool = field(default=True, compare=False)
     """Whether it was received as it was sent; not so what a file brought afterwards."""
 
+    content: str | None = field(default=None, compare=False)
+    """A digest of all it says, so that of one type and second there can be two; None of an archive's copy."""
+
     @property
-    def key(self) -> tuple[str, str, datetime]:
+    def key(self) -> NoticeKey:
         """What makes a notice the same notice, on whichever broker and however often it comes."""
-        return (self.superevent_id, self.alert_type, self.time_created)
+        return (self.superevent_id, self.alert_type, self.time_created, self.content or "")
+
+    @property
+    def coincidences(self) -> tuple[ExternalCoincidence, ...]:
+        """All external events that it names, the one that says most first."""
+        return () if self.external is None else (self.external, *self.more_external)
 
     @property
     def category(self) -> Category:

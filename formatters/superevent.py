@@ -9,17 +9,25 @@ from formatters.notice import PRELIMINARY, STAGES, Category, Event, Notice, cate
 
 
 def _order(notice: Notice) -> tuple[object, ...]:
-    # Whole seconds tie (an INITIAL and an UPDATE of one second exist), so the stage decides, then the sort
-    # keeps the order of arrival.
+    # Whole seconds tie (an INITIAL and an UPDATE of one second exist, and two UPDATEs), so the stage decides,
+    # then what is said: more is newer. No tie is left to the order of arrival.
     stage = STAGES.index(notice.alert_type) if notice.alert_type in STAGES else len(STAGES)
-    return (notice.time_created, stage)
+    said = (len(notice.coincidences), notice.localization is not None, notice.content or "")
+    return (notice.time_created, stage, notice.alert_type, *said)
 
 
 def _standing(notices: list[Notice]) -> list[Notice]:
+    """Leave out what an archive had, where the notice itself is known."""
     sent = [notice for notice in notices if not notice.assembled]
     facts = any(notice.event is not None for notice in sent)
     gone = any(notice.retraction for notice in sent)
-    return [n for n in notices if not n.assembled or not (gone if n.event is None else facts)]
+    received = {notice.key[:3] for notice in notices if notice.archive is None}
+    return [
+        notice
+        for notice in notices
+        if not (notice.assembled and (gone if notice.event is None else facts))
+        and not (notice.archive is not None and notice.key[:3] in received)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,23 @@
 """A payload's bytes to a Notice.
 
-LVK's schema and its history are known here and nowhere else: `igwn-gwalert-schema` 1.0 to 1.3, the forms
-of 2022, and what gwcelery really sends. A field that can't be used becomes None and stays readable in
+LVK's schema and its history are known here and in `bot.alerts.fields`: `igwn-gwalert-schema` 1.0 to 1.3, the
+forms of 2022, and what gwcelery really sends. A field that can't be used becomes None and stays readable in
 `published`; a notice is refused only where its id, type or times, or a candidate's event, are missing.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
+import hashlib
 import math
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from bot.alerts import fields
+from bot.alerts.content import MAPS, digest_of
+from bot.alerts.fits import MAX_EXPANDED, read_table
 from bot.alerts.record import (
     AVRO_MAGIC,
     MAX_PAYLOAD,
@@ -24,16 +27,16 @@ from bot.alerts.record import (
     record_of,
     salvage_id,
 )
-from bot.alerts.skymap import SkyMap, UnreadableMap, localize, read, share_inside
+from bot.alerts.skymap import MAX_TILES, SkyMap, UnreadableMap, localize, of_table, share_inside
 from formatters.notice import (
+    ID_MAX,
     RETRACTION,
     STAGES,
     Event,
     ExternalCoincidence,
     Localization,
-    MassBins,
     Notice,
-    canonical_id,
+    event_id,
 )
 
 __all__ = [
@@ -51,18 +54,7 @@ SIGN_TURNED = datetime(2025, 1, 17, tzinfo=UTC)
 HAND_MADE = "MS181101ab"
 """The user guide's samples, older than SIGN_TURNED by their dates, have always said external minus GW."""
 
-_TIME = re.compile(
-    r"(?P<date>\d{4}-\d\d-\d\d)[Tt ](?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))?"
-    r" ?(?P<zone>[Zz]|UTC|[+-]\d\d:?\d\d)?",
-    re.ASCII,
-)
-_BLANKS = b" \t\n\r\v\f"
-_ROUNDING = 1e-3
 _MAX_DEPTH = 20
-_MAX_TEXT = 4096
-_MAX_NAME = 64
-_MOST_NAMES = 50
-"""Classes, properties, instruments, addresses: of more the first, for each is said in every message."""
 
 
 def decode(body: bytes) -> Notice:
@@ -81,14 +73,29 @@ def decode(body: bytes) -> Notice:
 def sky_maps(body: bytes) -> tuple[bytes | None, bytes | None]:
     """Return the FITS files in a payload, the GW map and the combined one; None where it has none.
 
-    Raises UndecodablePayload if the payload is no notice at all, and UnreadableMap if a map is no file.
+    Of several combined maps it is the one that `Notice.external` measures. Raises UndecodablePayload if the
+    payload is no notice at all, and UnreadableMap if a map is no file.
     """
     record = read_record(body)
-    found = []
-    for holder, key in (("event", "skymap"), ("external_coinc", "combined_skymap")):
-        given = _mapping(record.get(holder)).get(key)
-        found.append(None if given is None else _map_bytes(given))
-    return found[0], found[1]
+    given = fields.only(record.get("event")).get("skymap")
+    coincidences = _by_far(_coincidences(record.get("external_coinc")))
+    combined = [one["combined_skymap"] for one in coincidences if one.get("combined_skymap") is not None]
+    room = _Room()
+    if len(combined) > 1:
+        room.measure(given)
+        combined = [one for one in combined if room.measure(one).skymap is not None][:1] or combined
+    return (
+        None if given is None else fields.file_bytes(given),
+        fields.file_bytes(combined[0]) if combined else None,
+    )
+
+
+def content_of(body: bytes) -> str | None:
+    """Return the digest of what a payload says, as `Notice.content` has it; None if it is no notice."""
+    try:
+        return digest_of(read_record(body), _Room().digest)
+    except UndecodablePayload:
+        return None
 
 
 def notice_of(record: Record) -> Notice:
@@ -97,37 +104,45 @@ def notice_of(record: Record) -> Notice:
     Raises UndecodablePayload, with the superevent's id if the record has one.
     """
     published = _published(record)
-    superevent_id = _superevent_id(published)
+    superevent_id = _superevent_id(record.get("superevent_id"))
     alert_type = _alert_type(published, superevent_id)
-    time_created = _time(published.get("time_created"))
+    time_created = fields.time(published.get("time_created"))
     if time_created is None:
         raise UndecodablePayload("The notice has no usable time_created.", superevent_id)
     event = _event(published.get("event"), alert_type, superevent_id)
-    gw_map, localization, map_problem = _measured(record.get("event"), "skymap")
+    room = _Room()
+    gw = room.measure(fields.only(record.get("event")).get("skymap"))
+    external, more = _external(
+        record.get("external_coinc"), gw.skymap, room, turned=_turned(superevent_id, time_created)
+    )
     return Notice(
         superevent_id=superevent_id,
         alert_type=alert_type,
         time_created=time_created,
-        urls=_urls(published.get("urls")),
+        urls=fields.urls(published.get("urls")),
         event=event,
-        external=_external(record, published, gw_map, turned=_turned(superevent_id, time_created)),
-        localization=localization,
-        map_problem=map_problem,
+        external=external,
+        more_external=more,
+        localization=gw.localization,
+        map_problem=gw.problem,
         published=published,
+        content=digest_of(record, room.digest),
     )
 
 
-def _superevent_id(published: Mapping[str, Any]) -> str:
-    given = published.get("superevent_id")
-    found = canonical_id(given) if isinstance(given, str) else None
+def _superevent_id(given: object) -> str:
+    found = event_id(given)
     if found is None:
-        raise UndecodablePayload("The notice has no usable superevent_id.")
+        # As far as it can be read it is told to the channels.
+        said = given if isinstance(given, str) else fields.notice_id(given) or ""
+        readable = event_id("".join(c for c in said[: 10 * ID_MAX] if c.isprintable())[:ID_MAX])
+        raise UndecodablePayload("The notice has no usable superevent_id.", readable)
     return found
 
 
 def _alert_type(published: Mapping[str, Any], superevent_id: str) -> str:
     given = published.get("alert_type")
-    if not isinstance(given, str) or not 0 < len(given.strip()) <= _MAX_NAME:
+    if not isinstance(given, str) or not 0 < len(given.strip()) <= fields.MAX_NAME:
         raise UndecodablePayload("The notice has no usable alert_type.", superevent_id)
     upper = given.strip().upper()
     # 2022 wrote EARLY_WARNING.
@@ -140,85 +155,154 @@ def _turned(superevent_id: str, time_created: datetime) -> bool:
 
 
 def _event(given: object, alert_type: str, superevent_id: str) -> Event | None:
-    time = _time(given.get("time")) if isinstance(given, Mapping) else None
-    if not isinstance(given, Mapping) or time is None:
+    said = fields.only(given)
+    time = fields.time(said.get("time"))
+    if time is None:
         if alert_type in STAGES and alert_type != RETRACTION:
             raise UndecodablePayload(
                 f"The {alert_type} notice has no event with a usable time.", superevent_id
             )
         return None
+    significant, unread = fields.flag(said, "significant")
     return Event(
         time=time,
-        far=_number(given.get("far"), low=0),
-        # The notices of 2022 had no such key, and all of them were significant ones.
-        significant=given["significant"] if isinstance(given.get("significant"), bool) else True,
-        instruments=_instruments(given.get("instruments")),
-        group=_name(given.get("group")),
-        pipeline=_name(given.get("pipeline")),
-        search=_name(given.get("search")),
-        classification=_probabilities(given.get("classification")),
-        properties=_probabilities(given.get("properties")),
-        duration=_number(given.get("duration"), low=0),
-        central_frequency=_number(given.get("central_frequency"), low=0),
-        mchirp_source=_mass_bins(given.get("mchirp_source")),
+        far=fields.number(said.get("far"), low=0),
+        significant=significant,
+        flag_unread=unread,
+        instruments=fields.instruments(said.get("instruments")),
+        group=fields.name(said.get("group")),
+        pipeline=fields.name(said.get("pipeline")),
+        search=fields.name(said.get("search")),
+        classification=fields.probabilities(said.get("classification")),
+        properties=fields.probabilities(said.get("properties")),
+        duration=fields.number(said.get("duration"), low=0),
+        central_frequency=fields.number(said.get("central_frequency"), low=0),
+        mchirp_source=fields.mass_bins(said.get("mchirp_source")),
     )
 
 
 def _external(
-    record: Record, published: Mapping[str, Any], gw_map: SkyMap | None, *, turned: bool
-) -> ExternalCoincidence | None:
-    given = published.get("external_coinc")
-    if not isinstance(given, Mapping):
-        return None
-    combined, localization, map_problem = _measured(record.get("external_coinc"), "combined_skymap")
+    given: object, gw_map: SkyMap | None, room: _Room, *, turned: bool
+) -> tuple[ExternalCoincidence | None, tuple[ExternalCoincidence, ...]]:
+    """Return the coincidence that says most, and the others in the order of the notice."""
+    said = _coincidences(given)
+    read = {
+        id(one): _coincidence(one, gw_map, room.measure(one.get("combined_skymap")), turned=turned)
+        for one in _by_far(said)
+    }
+    if not read:
+        return None, ()
+    ranked = list(read.values())
+    first = next((one for one in ranked if one.localization is not None), ranked[0])
+    return first, tuple(read[id(one)] for one in said if read[id(one)] is not first)
+
+
+def _coincidences(given: object) -> list[Mapping[str, Any]]:
+    """What a notice names in external_coinc: nothing, one, or (as LVK may come to do) a list of them."""
+    listed = given if isinstance(given, list | tuple) else [given]
+    return [one for one in listed if isinstance(one, Mapping)][: fields.MOST_COINCIDENCES]
+
+
+def _by_far(said: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The coincidences by rising joint FAR; those that give none last."""
+
+    def rank(one: Mapping[str, Any]) -> float:
+        both = fields.number(one.get("time_sky_position_coincidence_far"), low=0)
+        time_alone = fields.number(one.get("time_coincidence_far"), low=0)
+        return next((far for far in (both, time_alone) if far is not None), math.inf)
+
+    return sorted(said, key=rank)
+
+
+def _coincidence(
+    given: Mapping[str, Any], gw_map: SkyMap | None, combined: _Measured, *, turned: bool
+) -> ExternalCoincidence:
     ivorn = given.get("ivorn")
-    difference = _number(given.get("time_difference"))
-    overlap = None if gw_map is None or combined is None else share_inside(gw_map, combined, 0.9)
+    difference = fields.number(given.get("time_difference"))
+    overlap = None
+    if gw_map is not None and combined.skymap is not None:
+        overlap = share_inside(gw_map, combined.skymap, 0.9)
     return ExternalCoincidence(
-        observatory=_name(given.get("observatory")),
-        search=_name(given.get("search")),
-        gcn_notice_id=_notice_id(given.get("gcn_notice_id")),
-        ivorn=ivorn if isinstance(ivorn, str) else None,
+        observatory=fields.name(given.get("observatory")),
+        search=fields.name(given.get("search")),
+        gcn_notice_id=fields.notice_id(given.get("gcn_notice_id")),
+        ivorn=fields.text(ivorn) if isinstance(ivorn, str) else None,
         time_difference=0.0 - difference if turned and difference is not None else difference,
-        time_coincidence_far=_number(given.get("time_coincidence_far"), low=0),
-        time_sky_position_coincidence_far=_number(given.get("time_sky_position_coincidence_far"), low=0),
-        localization=localization,
-        map_problem=map_problem,
+        time_coincidence_far=fields.number(given.get("time_coincidence_far"), low=0),
+        time_sky_position_coincidence_far=fields.number(
+            given.get("time_sky_position_coincidence_far"), low=0
+        ),
+        localization=combined.localization,
+        map_problem=combined.problem,
         overlap=overlap,
     )
 
 
-def _measured(holder: object, key: str) -> tuple[SkyMap | None, Localization | None, str | None]:
-    """Return the map under a key of event or external_coinc, what was measured on it, and why it wasn't."""
-    given = holder.get(key) if isinstance(holder, Mapping) else None
-    if given is None:
-        return None, None, None
-    try:
-        skymap = read(_map_bytes(given))
-        return skymap, localize(skymap), None
-    except UnreadableMap as problem:
-        return None, None, problem.reason
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A map, what was measured on it, and why it wasn't."""
+
+    skymap: SkyMap | None = None
+    localization: Localization | None = None
+    problem: str | None = None
 
 
-def _map_bytes(given: object) -> bytes:
-    if isinstance(given, bytes):
-        return given
-    if not isinstance(given, str):
-        raise UnreadableMap("The map is neither bytes nor base64 text.")
-    try:
-        return base64.b64decode(given.encode("ascii").translate(None, _BLANKS), validate=True)
-    except (binascii.Error, ValueError):
-        raise UnreadableMap("The map isn't valid base64.") from None
+class _Room:
+    """The maps of one notice, and what they may take together: a list could bring fifty large ones."""
+
+    def __init__(self) -> None:
+        self._tiles = MAX_TILES
+        self._expanded = MAX_EXPANDED
+        self._digests: dict[int, str] = {}
+
+    def measure(self, given: object) -> _Measured:
+        """Measure a map as the record holds it; None is none."""
+        if given is None:
+            return _Measured()
+        try:
+            table = read_table(fields.file_bytes(given), self._expanded)
+            self._digests[id(given)] = _digest(table.file)
+            self._expanded -= table.file.nbytes
+            skymap = of_table(table, self._tiles)
+            self._tiles -= skymap.uniq.size
+            return _Measured(skymap, localize(skymap))
+        except UnreadableMap as problem:
+            return _Measured(problem=problem.reason)
+
+    def digest(self, given: object) -> str:
+        """Return the digest of a map: of its file as far as it is read, or of what is there instead."""
+        if id(given) not in self._digests:
+            self._digests[id(given)] = self._digest(given)
+        return self._digests[id(given)]
+
+    def _digest(self, given: object) -> str:
+        try:
+            file = fields.file_bytes(given)
+        except UnreadableMap:
+            return _digest(str(given)[:MAX_PAYLOAD].encode("utf-8", "replace"))
+        try:
+            return _digest(read_table(file, self._expanded).file)
+        except UnreadableMap:
+            return _digest(file)
+
+
+def _digest(file: bytes | memoryview) -> str:
+    return hashlib.blake2b(file, digest_size=16).hexdigest()
 
 
 def _published(record: Record) -> dict[str, Any]:
     """Return the record as JSON values, without its maps."""
-    maps = {"event": "skymap", "external_coinc": "combined_skymap"}
+
+    def without_maps(value: object, key: str) -> object:
+        if isinstance(value, list | tuple):
+            return [without_maps(one, key) if isinstance(one, Mapping) else one for one in value]
+        if not isinstance(value, Mapping):
+            return value
+        return {name: field for name, field in value.items() if name != key}
+
     return {
-        _text(str(key)[:_MAX_TEXT]): _plain(
-            {name: field for name, field in value.items() if name != maps[key]}
-            if key in maps and isinstance(value, Mapping)
-            else value
+        fields.text(str(key)[: fields.MAX_TEXT]): _plain(
+            without_maps(value, MAPS[key]) if key in MAPS else value
         )
         for key, value in record.items()
     }
@@ -232,95 +316,21 @@ def _plain(value: object, depth: int = 0) -> Any:
         case float():
             return value if math.isfinite(value) else str(value)
         case str():
-            return _text(value) if len(value) <= _MAX_TEXT else f"({len(value):,} characters)"
+            return fields.text(value) if len(value) <= fields.MAX_TEXT else f"({len(value):,} characters)"
         case bytes():
-            return base64.b64encode(value).decode() if len(value) <= _MAX_TEXT else f"({len(value):,} bytes)"
+            small = len(value) <= fields.MAX_TEXT
+            return base64.b64encode(value).decode() if small else f"({len(value):,} bytes)"
         case datetime() | date() | time():
             return value.isoformat()
         case Mapping() | list() | tuple() if depth >= _MAX_DEPTH:
             return "(nested too deeply)"
         case Mapping():
-            return {_text(str(key)[:_MAX_TEXT]): _plain(inner, depth + 1) for key, inner in value.items()}
+            return {
+                fields.text(str(key)[: fields.MAX_TEXT]): _plain(inner, depth + 1)
+                for key, inner in value.items()
+            }
         case list() | tuple():
             return [_plain(inner, depth + 1) for inner in value]
         case _:
             # Avro's decimals and UUIDs
-            return _text(str(value))
-
-
-def _text(value: str) -> str:
-    # Neither a database nor Slack takes NUL or half a surrogate pair.
-    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
-
-
-def _mapping(given: object) -> Mapping[str, Any]:
-    return given if isinstance(given, Mapping) else {}
-
-
-def _urls(given: object) -> dict[str, str]:
-    pairs = list(_mapping(given).items())[:_MOST_NAMES]
-    return {name: url for name, url in pairs if isinstance(url, str)}
-
-
-def _name(given: object) -> str:
-    return given.strip() if isinstance(given, str) else ""
-
-
-def _notice_id(given: object) -> str | None:
-    # An integer until schema 1.2, then also a string.
-    usable = isinstance(given, int | str) and not isinstance(given, bool)
-    return str(given) if usable else None
-
-
-def _instruments(given: object) -> tuple[str, ...]:
-    names = given.split(",") if isinstance(given, str) else given
-    if not isinstance(names, list):
-        return ()
-    return tuple(name.strip() for name in names if isinstance(name, str) and name.strip())[:_MOST_NAMES]
-
-
-def _number(given: object, low: float = -math.inf) -> float | None:
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        return None
-    try:
-        number = float(given)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) and number >= low else None
-
-
-def _probability(given: object) -> float | None:
-    number = _number(given, low=-_ROUNDING)
-    return None if number is None or number > 1 + _ROUNDING else min(max(number, 0.0), 1.0)
-
-
-def _probabilities(given: object) -> dict[str, float]:
-    read = {name: _probability(value) for name, value in list(_mapping(given).items())[:_MOST_NAMES]}
-    return {name: value for name, value in read.items() if value is not None}
-
-
-def _mass_bins(given: object) -> MassBins | None:
-    bins = _mapping(given)
-    edges, probabilities = bins.get("bin_edges"), bins.get("probabilities")
-    if not isinstance(edges, list) or not isinstance(probabilities, list):
-        return None
-    masses = [mass for edge in edges if (mass := _number(edge, low=0)) is not None]
-    shares = [share for value in probabilities if (share := _probability(value)) is not None]
-    whole = len(masses) == len(edges) == len(shares) + 1 == len(probabilities) + 1
-    if not whole or not shares or masses != sorted(set(masses)):
-        return None
-    return MassBins(bin_edges=tuple(masses), probabilities=tuple(shares))
-
-
-def _time(given: object) -> datetime | None:
-    """Read ISO 8601 with T or a blank, to any fraction of a second; without a zone it is UTC."""
-    match = _TIME.fullmatch(given.strip()) if isinstance(given, str) else None
-    if match is None:
-        return None
-    zone = match["zone"] or "Z"
-    zone = "+00:00" if zone.upper() in ("Z", "UTC") else zone
-    fraction = f"{match['fraction'] or '0':0<6.6}"
-    try:
-        return datetime.fromisoformat(f"{match['date']}T{match['time']}.{fraction}{zone}").astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+            return fields.text(str(value))

@@ -24,6 +24,9 @@ Value = str | int | float | bool
 MAX_EXPANDED = 64 * 2**20
 """Bytes that a gzipped file may expand to."""
 
+_GZIP = b"\x1f\x8b"
+_FITS = b"SIMPLE  ="
+_STEP = 2**16
 _BLOCK = 2880
 _CARD = 80
 _MAX_HEADER = 100 * _BLOCK
@@ -64,9 +67,14 @@ class Table:
     header: Mapping[str, Value]
     rows: int
     _fields: Mapping[str, _Field]
-    _data: bytes
+    _data: bytes | bytearray
     _start: int
     _width: int
+
+    @property
+    def file(self) -> memoryview:
+        """The file to the end of the table, not gzipped."""
+        return memoryview(self._data)[: self._start + self.rows * self._width]
 
     def column(self, name: str) -> NDArray[Any] | None:
         """Return a numeric column, flat, `rows` times its repeat count long; None where there is none.
@@ -100,48 +108,92 @@ class Table:
         raise UnreadableMap(f"The map's column {name} is scaled in an unknown way.")
 
 
-def read_table(data: bytes) -> Table:
-    """Return the first binary table of a FITS file, gzipped or not; raises UnreadableMap."""
-    if data.startswith(b"\x1f\x8b"):
-        data = _gunzip(data)
-    if not data.startswith(b"SIMPLE  ="):
-        raise UnreadableMap("The map isn't a FITS file.")
+def read_table(data: bytes, most: int = MAX_EXPANDED) -> Table:
+    """Return the first binary table of a FITS file, gzipped or not; raises UnreadableMap.
+
+    A gzipped file is unpacked only as far as its table goes, to `most` bytes, and what doesn't begin as a
+    FITS file no further than that: a bomb costs nothing.
+    """
+    file = _File(data, most)
+    if not file.upto(len(_FITS)).startswith(_FITS):
+        raise UnreadableMap(
+            "The map is gzipped, and what it expands to isn't a FITS file."
+            if file.gzipped
+            else "The map isn't a FITS file."
+        )
     start = 0
     for _ in range(_MAX_HDUS):
-        header, start = _read_header(data, start)
+        header, start = _read_header(file, start)
         if header.get("XTENSION") == "BINTABLE":
-            return _table(header, data, start)
+            return _table(header, file, start)
         size = _data_size(header)
         start += size + -size % _BLOCK
-        if start >= len(data):
+        if start >= len(file.upto(start + 1)):
             break
     raise UnreadableMap("The map's FITS file holds no binary table.")
 
 
-def _gunzip(data: bytes) -> bytes:
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        expanded = stream.decompress(data, MAX_EXPANDED + 1)
-    except zlib.error:
-        raise UnreadableMap("The map is gzipped, and can't be unpacked.") from None
-    if len(expanded) > MAX_EXPANDED:
-        raise UnreadableMap(f"The map is gzipped and expands to more than {MAX_EXPANDED // 2**20} MiB.")
-    return expanded
+class _File:
+    """A file in memory, unpacked as far as somebody wants to look."""
+
+    def __init__(self, data: bytes, most: int) -> None:
+        self.gzipped = data.startswith(_GZIP)
+        self._held: bytes | bytearray = data
+        if self.gzipped:
+            self._held, self._packed, self._at, self._tail = bytearray(), data, 0, b""
+            self._most = most
+            self._stream = zlib.decompressobj(wbits=31)
+
+    def upto(self, size: int) -> bytes | bytearray:
+        """Return the file to this size at least, or to its end. Raises UnreadableMap."""
+        if isinstance(self._held, bytearray) and size > len(self._held):
+            if size > self._most:
+                raise UnreadableMap(f"The map is gzipped and expands to more than {self._most // 2**20} MiB.")
+            while len(self._held) < size and (piece := self._next()):
+                self._held += piece
+        return self._held
+
+    def check_end(self) -> None:
+        """See whether the file's checksum, if it ends soon, is right. Raises UnreadableMap."""
+        left = _STEP
+        while self.gzipped and left > 0 and (piece := self._next()):
+            left -= len(piece)
+
+    def _next(self) -> bytes:
+        """The next piece; empty at the end of the file, or where it is cut off."""
+        try:
+            while not self._stream.eof:
+                if not self._tail:
+                    self._tail = self._packed[self._at : self._at + _STEP]
+                    self._at += len(self._tail)
+                    if not self._tail:
+                        break
+                piece = self._stream.decompress(self._tail, _STEP)
+                self._tail = self._stream.unconsumed_tail
+                if piece:
+                    return piece
+        except zlib.error:
+            raise UnreadableMap("The map is gzipped, and can't be unpacked.") from None
+        return b""
 
 
-def _read_header(data: bytes, start: int) -> tuple[dict[str, Value], int]:
+def _read_header(file: _File, start: int) -> tuple[dict[str, Value], int]:
     """Return the cards with a value (of repeated keys the first) and where the header's data begin."""
     header: dict[str, Value] = {}
-    for offset in range(start, min(len(data), start + _MAX_HEADER), _CARD):
-        card = data[offset : offset + _CARD].decode("latin-1")
-        key = card[:8].rstrip(" ")
-        if key == "END":
-            length = offset + _CARD - start
-            return header, start + length + -length % _BLOCK
-        if card[8:10] == "= " and key not in header:
-            value = _value(card[10:])
-            if value is not None:
-                header[key] = value
+    for block in range(start, start + _MAX_HEADER, _BLOCK):
+        data = file.upto(block + _BLOCK)
+        for offset in range(block, min(len(data), block + _BLOCK), _CARD):
+            card = data[offset : offset + _CARD].decode("latin-1")
+            key = card[:8].rstrip(" ")
+            if key == "END":
+                length = offset + _CARD - start
+                return header, start + length + -length % _BLOCK
+            if card[8:10] == "= " and key not in header:
+                value = _value(card[10:])
+                if value is not None:
+                    header[key] = value
+        if len(data) < block + _BLOCK:
+            break
     raise UnreadableMap("The map's FITS header has no end.")
 
 
@@ -178,10 +230,12 @@ def _data_size(header: Mapping[str, Value]) -> int:
     return abs(bits) // 8 * _count(header, "GCOUNT", 1) * (_count(header, "PCOUNT", 0) + elements)
 
 
-def _table(header: Mapping[str, Value], data: bytes, start: int) -> Table:
+def _table(header: Mapping[str, Value], file: _File, start: int) -> Table:
     if header.get("BITPIX") != 8 or header.get("NAXIS") != 2:
         raise UnreadableMap("The map's FITS header doesn't describe a binary table of bytes.")
     width, rows = _count(header, "NAXIS1"), _count(header, "NAXIS2")
+    data = file.upto(start + width * rows)
+    file.check_end()
     there = max(len(data) - start, 0)
     if width * rows > there:
         raise UnreadableMap(f"The map's table declares {width * rows:.6g} bytes, and {there} are there.")

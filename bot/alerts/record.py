@@ -9,11 +9,12 @@ import struct
 import zlib
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import fastavro
 from fastavro.schema import SchemaParseException
 
-from formatters.notice import canonical_id
+from formatters.notice import event_id
 
 Record = Mapping[str, Any]
 
@@ -54,9 +55,8 @@ _AVRO_ERRORS = (
     struct.error,
 )
 
-_ID = rb"([MT]?(?:S|GW)\d{6}[A-Za-z]{1,10})"
-_KEYED = re.compile(rb'"superevent_id"\s*:\s*"%s"' % _ID)
-_IN_URL = re.compile(rb"/superevents/%s/" % _ID)
+_KEYED = re.compile(rb'"superevent_id"\s*:\s*"([^"\\\x00-\x1f]{1,200})"')
+_IN_URL = re.compile(rb"/superevents/([\w.%-]{1,200})/", re.ASCII)
 # Beginning with a letter, not a class, it runs through megabytes in milliseconds.
 _BARE = re.compile(rb"S\d{6}[a-z]{1,10}")
 
@@ -96,7 +96,7 @@ def record_of(content: object) -> Record:
 def salvage_id(body: bytes) -> str | None:
     """Return the superevent id that an unreadable payload names, where all that names one agrees."""
     body = body[:MAX_PAYLOAD]
-    found = {*_KEYED.findall(body), *_IN_URL.findall(body)}
+    found = {*_KEYED.findall(body), *map(unquote_to_bytes, _IN_URL.findall(body))}
     if body.startswith(AVRO_MAGIC):
         for match in _BARE.finditer(body):
             start = match.start() - (body[match.start() - 1] in b"MT")
@@ -104,7 +104,7 @@ def salvage_id(body: bytes) -> str | None:
             length = body[start - 1]
             if not length % 2 and 0 < length // 2 <= match.end() - start:
                 found.add(body[start : start + length // 2])
-    ids = {canonical_id(name.decode()) for name in found}
+    ids = {event_id(name.decode("utf-8", "replace")) for name in found}
     return ids.pop() if len(ids) == 1 else None
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "credible_levels",
     "inside",
     "localize",
+    "of_table",
     "peak_tile",
     "read",
     "share_inside",
@@ -103,32 +104,36 @@ class SkyMap:
 
 def read(fits: bytes) -> SkyMap:
     """Read a map from the bytes of its FITS file, gzipped or not. Raises UnreadableMap."""
-    table = read_table(fits)
+    return of_table(read_table(fits))
+
+
+def of_table(table: Table, most: int = MAX_TILES) -> SkyMap:
+    """Read a map of at most `most` tiles from its table. Raises UnreadableMap."""
     frame = table.header.get("COORDSYS", "C")
     if str(frame).upper() not in _ICRS:
         raise UnreadableMap(f"The map is in the frame {str(frame)[:20]!r}, and only ICRS (C) is read.")
     uniq = table.column("UNIQ")
     if uniq is None:
-        return _flat(table)
+        return _flat(table, most)
     density = table.column("PROBDENSITY")
     if density is None:
         raise UnreadableMap("The map has no column PROBDENSITY.")
     if uniq.dtype.kind not in "iu":
         raise UnreadableMap("The map's column UNIQ doesn't hold integers.")
-    _check_count(uniq.size)
+    _check_count(uniq.size, most)
     if uniq.min() < _ORDER_STARTS[0] or uniq.max() >= _ORDER_STARTS[-1]:
         raise UnreadableMap("The map has a tile whose UNIQ is none.")
     return _skymap(table, uniq.astype(np.int64), density.astype(np.float64))
 
 
-def _flat(table: Table) -> SkyMap:
+def _flat(table: Table, most: int) -> SkyMap:
     """Turn a flat map (one probability per pixel of one nside) into tiles."""
     prob = table.column("PROB")
     if prob is None:
         prob = table.column("PROBABILITY")
     if prob is None:
         raise UnreadableMap("The map has neither a column UNIQ nor a column PROB.")
-    _check_count(prob.size)
+    _check_count(prob.size, most)
     order = int(prob.size // 12).bit_length() // 2
     if prob.size != 12 * 4**order or table.header.get("INDXSCHM", "IMPLICIT") != "IMPLICIT":
         raise UnreadableMap(f"The map is a flat one of {prob.size} pixels, which don't make a whole sky.")
@@ -143,11 +148,11 @@ def _flat(table: Table) -> SkyMap:
     return _skymap(table, ipix + 4 * 4**order, prob.astype(np.float64) * (3 * 4**order / pi))
 
 
-def _check_count(tiles: int) -> None:
+def _check_count(tiles: int, most: int) -> None:
     if not tiles:
         raise UnreadableMap("The map is empty.")
-    if tiles > MAX_TILES:
-        raise UnreadableMap(f"The map has {tiles:,} tiles, and at most {MAX_TILES:,} are read.")
+    if tiles > most:
+        raise UnreadableMap(f"The map has {tiles:,} tiles, and at most {most:,} are read.")
 
 
 def _skymap(table: Table, uniq: Integers, density: Floats) -> SkyMap:

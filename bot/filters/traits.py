@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from formatters import candidate, names
-from formatters.notice import Category, Event, Notice, category_of
+from formatters.notice import Category, Event, Notice, NoticeKey, category_of
 from formatters.superevent import Superevent
 
 
@@ -21,6 +21,8 @@ class Traits:
     alert_type: str
     """Of the newest notice that carries an event."""
     time_created: datetime
+    content: str = ""
+    """The last part of that notice's key."""
     event_time: datetime
     significant: bool
     retracted: bool
@@ -44,9 +46,9 @@ class Traits:
         return category_of(self.superevent_id)
 
     @property
-    def notice_key(self) -> tuple[str, str, datetime]:
+    def notice_key(self) -> NoticeKey:
         """The key of the notice that these are of."""
-        return (self.superevent_id, self.alert_type, self.time_created)
+        return (self.superevent_id, self.alert_type, self.time_created, self.content)
 
     def to_json(self) -> str:
         """JSON that `from_json` reads back."""
@@ -54,6 +56,7 @@ class Traits:
             {
                 "type": self.alert_type,
                 "created": self.time_created.isoformat(),
+                "content": self.content,
                 "time": self.event_time.isoformat(),
                 "significant": self.significant,
                 "retracted": self.retracted,
@@ -76,6 +79,8 @@ class Traits:
             superevent_id=superevent_id,
             alert_type=said["type"],
             time_created=datetime.fromisoformat(said["created"]),
+            # Written before notices had it.
+            content=said.get("content", ""),
             event_time=datetime.fromisoformat(said["time"]),
             significant=said["significant"],
             retracted=said["retracted"],
@@ -106,6 +111,7 @@ def traits_of(superevent: Superevent) -> Traits | None:
         superevent_id=superevent.superevent_id,
         alert_type=notice.alert_type,
         time_created=notice.time_created,
+        content=notice.content or "",
         event_time=event.time,
         significant=event.significant,
         retracted=superevent.retracted,

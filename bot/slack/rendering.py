@@ -302,7 +302,7 @@ class Renderer:
         key = await self._store.notice_key(delivery.subject_id)
         if key is None:
             return None
-        superevent_id, alert_type, _ = key
+        superevent_id, alert_type, *_ = key
         before = await self._store.real_before(superevent_id)
         return Words(message=trouble.first_real(superevent_id, alert_type, before))
 

@@ -232,8 +232,23 @@ class Database:
             config.attributes["connection"] = connection
             work(config)
 
-        async with self.writing() as connection:
-            await connection.run_sync(run)
+        if not self.sqlite:
+            async with self.writing() as connection:
+                await connection.run_sync(run)
+            return
+        with _translated():
+            async with self._writer, self._engine.connect() as plain:
+                # SQLite changes a table's keys only by making it anew, and while it is gone nothing refers
+                # to it. The setting stands from before a transaction begins.
+                connection = await plain.execution_options(gwevent_write=True, gwevent_references="OFF")
+                try:
+                    async with connection.begin():
+                        await connection.run_sync(run)
+                finally:
+                    await plain.execution_options(gwevent_references="ON")
+                    async with connection.begin():
+                        pass
+                    await plain.execution_options(gwevent_references=None)
 
 
 def _probe(path: Path) -> None:
@@ -292,7 +307,11 @@ def _engine(url: URL) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
         # A deferred transaction that turns writer fails if another wrote meanwhile; an immediate one waits.
-        write = connection.get_execution_options().get("gwevent_write")
+        options = connection.get_execution_options()
+        write = options.get("gwevent_write")
+        references = options.get("gwevent_references")
+        if references is not None:
+            connection.exec_driver_sql(f"PRAGMA foreign_keys={references}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import select
 
@@ -13,6 +12,7 @@ from bot.routing import Occasion
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.subscriptions import subscriptions_in_force
+from formatters.notice import NoticeKey
 from formatters.subscription import Wish
 
 _m = schema.mentions
@@ -25,7 +25,7 @@ class Planned:
     """A mention as it was planned, and what its channel asks for now."""
 
     occasion: Occasion
-    notice_key: tuple[str, str, datetime]
+    notice_key: NoticeKey
     targets: tuple[str, ...]
     wishes: tuple[Wish, ...]
     """Those in force that mention somebody: who unsubscribed meanwhile is mentioned no more."""
@@ -40,7 +40,7 @@ class Mentions:
     async def get(self, mention_id: int) -> Planned | None:
         """One mention; None if it's gone."""
         query = select(_m, _t.c.team_id, _t.c.channel_id, _n.c.superevent_id, _n.c.alert_type)
-        query = query.add_columns(_n.c.time_created).join(_t, _t.c.id == _m.c.thread_id)
+        query = query.add_columns(_n.c.time_created, _n.c.content).join(_t, _t.c.id == _m.c.thread_id)
         query = query.join(_n, _n.c.id == _m.c.notice_id).where(_m.c.id == mention_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).first()
@@ -49,7 +49,7 @@ class Mentions:
             here = await subscriptions_in_force(connection, (row.team_id, row.channel_id))
         return Planned(
             occasion=Occasion(row.occasion),
-            notice_key=(row.superevent_id, row.alert_type, row.time_created),
+            notice_key=(row.superevent_id, row.alert_type, row.time_created, row.content),
             targets=tuple(row.targets.split()),
             wishes=tuple(s.wish for s in here if s.wish.notify is not None),
         )

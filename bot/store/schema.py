@@ -85,9 +85,12 @@ notices = Table(
     Column("time_created", UtcDateTime, nullable=False),
     Column("received_at", UtcDateTime, nullable=False, index=True),
     Column("origin", String(255), nullable=False),
-    # The notice as JSON; null once purged: the key above stays for ever, so that a repeat stays a repeat.
+    # The notice as JSON; null once purged: the key stays for ever, so that a repeat stays a repeat.
     Column("facts", Text),
-    UniqueConstraint("superevent_id", "alert_type", "time_created"),
+    # The digest of what it says, the last part of the key; empty of an archive's copy, and of what an older
+    # gwevent stored until another of its type and second comes.
+    Column("content", String(64), nullable=False, server_default=""),
+    UniqueConstraint("superevent_id", "alert_type", "time_created", "content"),
     sqlite_autoincrement=True,
 )
 

@@ -20,8 +20,9 @@ from bot.store.circulars import link_known
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
 from bot.store.planned import apply, threads_of
+from bot.store.repeats import fill_contents, overtakes, repeated
 from bot.store.subscriptions import subscriptions_in_force
-from formatters.notice import Category, Notice, category_of
+from formatters.notice import Category, Notice, NoticeKey, category_of
 from formatters.subscription import Subscription
 from formatters.superevent import Superevent
 
@@ -30,17 +31,12 @@ Apologist = Callable[
     [Category, Sequence[Thread], Sequence[Subscription]], Sequence[tuple[str, str, int | None]]
 ]
 
-NoticeKey = tuple[str, str, datetime]
-"""`Notice.key`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What became of a notice handed to the store."""
 
     new: bool
-    conflict: bool
-    """It has the key of a stored notice, and says something else."""
     intents: int
     """How many intents its plan held."""
 
@@ -77,21 +73,19 @@ class Store:
         """Store a notice with its payload and what follows from it, in one transaction (law 3).
 
         The superevent is locked, so that two notices of one event that come at once are planned one after
-        the other. A repeat (same key) changes nothing; but where an archive was asked before the source
-        brought the notice, the source's takes its place, and is planned as new. `picture` asks for one of
+        the other. A repeat (same key) changes nothing, and an archive's copy is one of whatever has its type
+        and time; but where an archive was asked before the source brought the notice, the source's takes its
+        place, and is planned as new. `picture` asks for one of
         its map, where anything is posted; `alarms` says who else is told. Raises StoreUnavailable.
         """
         async with self._database.writing() as connection:
             revision = await _lock_superevent(connection, notice)
             known = await stored_notices(connection, notice.superevent_id)
-            repeat = next(
-                (row for row in known if (row.alert_type, row.time_created) == notice.key[1:]), None
-            )
-            if repeat is not None and not _overtakes(notice, repeat.facts):
-                other = repeat.facts is not None and Notice.from_json(repeat.facts) != notice
-                # What is measured on a map may change with gwevent; the same bytes are the same notice.
-                conflict = other and await _payload(connection, repeat.id) != body
-                return Recorded(new=False, conflict=conflict, intents=0)
+            if await fill_contents(connection, notice, known):
+                known = await stored_notices(connection, notice.superevent_id)
+            repeat = repeated(notice, known)
+            if repeat is not None and not overtakes(notice, repeat.facts):
+                return Recorded(new=False, intents=0)
             if repeat is None:
                 notice_id = await _insert_notice(connection, notice, body, origin, received_at)
             else:
@@ -114,7 +108,7 @@ class Store:
             await link_known(connection, superevent.superevent_id, intents, subscriptions, received_at)
             if alarms is not None:
                 await set_off(connection, alarms, superevent, notice, notice_id, received_at)
-            return Recorded(new=True, conflict=False, intents=len(intents))
+            return Recorded(new=True, intents=len(intents))
 
     async def quarantine(
         self,
@@ -240,9 +234,9 @@ class Store:
         """The key of a stored notice."""
         table = schema.notices
         async with self._database.reading() as connection:
-            query = select(table.c.superevent_id, table.c.alert_type, table.c.time_created)
+            query = select(table.c.superevent_id, table.c.alert_type, table.c.time_created, table.c.content)
             row = (await connection.execute(query.where(table.c.id == notice_id))).first()
-        return None if row is None else (row.superevent_id, row.alert_type, row.time_created)
+        return None if row is None else (row.superevent_id, row.alert_type, row.time_created, row.content)
 
     async def newest(
         self, *, category: Category, group: str | None = None, limit: int = 1
@@ -316,9 +310,8 @@ class Store:
 
 def _has_key(key: NoticeKey) -> ColumnElement[bool]:
     table = schema.notices
-    return (
-        (table.c.superevent_id == key[0]) & (table.c.alert_type == key[1]) & (table.c.time_created == key[2])
-    )
+    same_time = (table.c.alert_type == key[1]) & (table.c.time_created == key[2])
+    return (table.c.superevent_id == key[0]) & same_time & (table.c.content == key[3])
 
 
 async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
@@ -361,19 +354,13 @@ def _summary(superevent: Superevent, revision: int) -> dict[str, object]:
 
 
 async def stored_notices(connection: AsyncConnection, superevent_id: str) -> Sequence[Any]:
-    """The notices of a superevent (id, alert_type, time_created, facts) in the order of arrival."""
+    """The notices of a superevent (id, alert_type, time_created, content, facts) in the order of arrival."""
     table = schema.notices
-    query = select(table.c.id, table.c.alert_type, table.c.time_created, table.c.facts)
+    query = select(table.c.id, table.c.alert_type, table.c.time_created, table.c.content, table.c.facts)
     result = await connection.execute(
         query.where(table.c.superevent_id == superevent_id).order_by(table.c.id)
     )
     return result.all()
-
-
-async def _payload(connection: AsyncConnection, notice_id: int) -> bytes | None:
-    query = select(schema.payloads.c.body).where(schema.payloads.c.notice_id == notice_id)
-    body: bytes | None = (await connection.execute(query)).scalar_one_or_none()
-    return body
 
 
 async def _insert_notice(
@@ -387,18 +374,12 @@ async def _insert_notice(
             received_at=received_at,
             origin=_storable(origin, 255),
             facts=notice.to_json(),
+            content=notice.content or "",
         )
     )
     notice_id = _new_id(result.inserted_primary_key)
     await connection.execute(insert(schema.payloads).values(notice_id=notice_id, body=body))
     return notice_id
-
-
-def _overtakes(notice: Notice, stored: str | None) -> bool:
-    """Whether a notice comes from a source, and its stored double only from an archive."""
-    if notice.archive is not None or stored is None:
-        return False
-    return Notice.from_json(stored).archive is not None
 
 
 async def _replace_notice(
@@ -414,7 +395,12 @@ async def _replace_notice(
     await connection.execute(
         update(table)
         .where(table.c.id == notice_id)
-        .values(received_at=received_at, origin=origin[:255], facts=notice.to_json())
+        .values(
+            received_at=received_at,
+            origin=_storable(origin, 255),
+            facts=notice.to_json(),
+            content=notice.content or "",
+        )
     )
     await connection.execute(delete(payloads).where(payloads.c.notice_id == notice_id))
     await connection.execute(insert(payloads).values(notice_id=notice_id, body=body))

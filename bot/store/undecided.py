@@ -13,10 +13,10 @@ from bot.store import schema
 from bot.store.circulars import link_known
 from bot.store.database import Database
 from bot.store.planned import apply_decided, threads_of
-from bot.store.store import NoticeKey, Planner, stored_notices
+from bot.store.store import Planner, stored_notices
 from bot.store.subscriptions import subscriptions_in_force
 from formatters.filter import MapQuestion, map_questions
-from formatters.notice import Notice
+from formatters.notice import Notice, NoticeKey
 from formatters.superevent import Superevent
 
 _s = schema.superevents
@@ -85,7 +85,7 @@ class Undecided:
             row = rows[-1]
             query = select(schema.notices).where(schema.notices.c.id == row.notice_id)
             found = (await connection.execute(query)).one()
-            key = (found.superevent_id, found.alert_type, found.time_created)
+            key = (found.superevent_id, found.alert_type, found.time_created, found.content)
             notice = (
                 None if superevent is None else next((n for n in superevent.notices if n.key == key), None)
             )

@@ -46,7 +46,7 @@ async def test_a_retraction_and_an_unknown_notice(rooms: Rooms) -> None:
     kept = StoredMaps(rooms.store)
     maps = await kept.of(gone.key)
     assert maps is not None and maps.best is None
-    assert await kept.of(("S990101a", "INITIAL", NOW)) is None
+    assert await kept.of(("S990101a", "INITIAL", NOW, "")) is None
 
 
 async def test_few_maps_are_kept(rooms: Rooms) -> None:

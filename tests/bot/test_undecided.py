@@ -18,10 +18,9 @@ from bot.filters import UnknownWord, parse
 from bot.rooms import Rooms
 from bot.routing import plan_decided
 from bot.store.database import Database, StoreUnavailable
-from bot.store.store import NoticeKey
 from bot.undecided import MapDecisions
 from formatters.filter import MapQuestion
-from formatters.notice import Notice
+from formatters.notice import Notice, NoticeKey
 from tests.bot.house import MAX_AGE, NOW, Clock, planner, subscribe
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")

@@ -368,7 +368,7 @@ class TestMaps:
 
 
 class TestFields:
-    @pytest.mark.parametrize("far", ["1e-9", None, True, [], {}, -1e-9, 10**400])
+    @pytest.mark.parametrize("far", ["1e-9 Hz", "nan", "1e999", None, True, [], {}, -1e-9, 10**400])
     def test_unusable_far_is_none_and_carried(self, far: object) -> None:
         notice = decode(as_json(record(event=event(far=far))))
         assert notice.event is not None and notice.event.far is None
@@ -387,7 +387,7 @@ class TestFields:
         assert notice.event is not None and notice.event.far == 0
 
     @pytest.mark.parametrize(
-        "given", [[], None, "BNS", 3, {"BNS": "0.9", "BBH": None, "NSBH": 1.5, "X": -0.2}]
+        "given", [[], None, "BNS", 3, {"BNS": "90 %", "BBH": None, "NSBH": 1.5, "X": -0.2}]
     )
     def test_unusable_probabilities(self, given: object) -> None:
         notice = decode(as_json(record(event=event(classification=given, properties=given))))
@@ -426,7 +426,7 @@ class TestFields:
             [],
             {"bin_edges": [1, 2], "probabilities": [0.5, 0.5]},
             {"bin_edges": [2, 1], "probabilities": [1]},
-            {"bin_edges": [1, "2"], "probabilities": [1]},
+            {"bin_edges": [1, "two"], "probabilities": [1]},
             {"bin_edges": [1], "probabilities": []},
         ],
     )
@@ -511,7 +511,9 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "too large": (b" " * (MAX_PAYLOAD + 1), "at most 16,777,216"),
     "empty record": (b"{}", "superevent_id"),
     "id null": (as_json(record(superevent_id=None)), "superevent_id"),
-    "id of something else": (as_json(record(superevent_id="G123456")), "superevent_id"),
+    "id unprintable": (as_json(record(superevent_id="S260102\u202eba")), "superevent_id"),
+    "id endless": (as_json(record(superevent_id="S" * 65)), "superevent_id"),
+    "id blank": (as_json(record(superevent_id=" ")), "superevent_id"),
     "id a number": (as_json(record(superevent_id=7)), "superevent_id"),
     "no type": (as_json(record(alert_type=None)), "alert_type"),
     "type empty": (as_json(record(alert_type=" ")), "alert_type"),

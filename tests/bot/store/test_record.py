@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -10,13 +12,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from bot.alerts.decode import decode
+from bot.alerts.decode import decode, notice_of
 from bot.alerts.samples import to_avro, to_json
 from bot.alerts.samples.events import bns
+from bot.filters import traits_of
 from bot.rooms import Rooms
 from bot.routing import Intent, Thread, plan
 from bot.store.database import Database
-from formatters.notice import Category, Localization, Notice
+from formatters.notice import STAGES, Category, Localization, Notice
 from formatters.subscription import Subscription
 from formatters.superevent import Superevent
 from tests.bot.house import MAX_AGE, MOCK, NOW, REAL, made, planner, record, subscribe, take
@@ -54,15 +57,14 @@ async def test_a_repeat_changes_nothing(rooms: Rooms) -> None:
         repeat = await rooms.store.record(
             replace(decode(again), received=later), again, origin, later, planner(later)
         )
-        assert (repeat.new, repeat.conflict, repeat.intents) == (False, False, 0)
+        assert (repeat.new, repeat.intents) == (False, 0)
     assert await everything(rooms) == before
 
 
 async def test_a_notice_with_its_maps_is_the_same_from_avro_and_json(rooms: Rooms) -> None:
     announced = bns(NOW)[3]
     for body in (to_avro(announced), to_json(announced)):
-        recorded = await rooms.store.record(decode(body), body, "test:1", NOW, PLAN)
-        assert not recorded.conflict
+        await rooms.store.record(decode(body), body, "test:1", NOW, PLAN)
     known = await rooms.store.superevent(announced["superevent_id"])
     assert known is not None and len(known.notices) == 1
     assert known.latest == decode(to_avro(announced)), "what is stored is what was decoded"
@@ -75,12 +77,13 @@ async def test_a_repeat_stays_one_after_its_payload_is_purged_and_its_facts_too(
     assert await rooms.store.purge_mock_payloads(NOW + timedelta(seconds=1)) == 1
     assert await rooms.store.purge_mock_payloads(NOW + timedelta(seconds=1)) == 0
     again = await rooms.store.record(made(MOCK), b"other bytes", "test:2", NOW, PLAN)
-    assert (again.new, again.conflict) == (False, False)
+    assert not again.new
+    # As one that an older gwevent stored: nothing says what it said.
     async with rooms.database.writing() as connection:
-        await connection.execute(text("UPDATE notices SET facts = NULL"))
+        await connection.execute(text("UPDATE notices SET facts = NULL, content = ''"))
     for notice in (made(MOCK), made(MOCK, far=0.5)):
         again = await rooms.store.record(notice, b"bytes", "test:2", NOW, PLAN)
-        assert (again.new, again.conflict) == (False, False)
+        assert not again.new
     assert await rooms.store.superevent(MOCK) is None, "nothing is known of it any more"
     assert await rooms.store.newest(category=Category.MOCK) == []
     # A further notice begins anew with what it says.
@@ -97,16 +100,50 @@ async def test_only_mocks_and_only_old_ones_are_purged(rooms: Rooms) -> None:
     assert len((await everything(rooms))["payloads"]) == 2
 
 
-async def test_the_same_key_with_other_content_is_a_conflict(rooms: Rooms) -> None:
-    await take(rooms, made())
+async def test_the_same_type_and_second_with_other_content_is_a_notice_of_its_own(rooms: Rooms) -> None:
+    await subscribe(rooms, "all", "C1")
+    first, second = made(alert_type="UPDATE"), made(alert_type="UPDATE", far=2e-9)
+    assert first.key[:3] == second.key[:3] and first.key != second.key
+    await take(rooms, [first, second])
+    known = await rooms.store.superevent(REAL)
+    assert known is not None and {n.key for n in known.notices} == {first.key, second.key}
     before = await everything(rooms)
-    other = made(far=0.5)
-    recorded = await rooms.store.record(other, b"other bytes", "test:2", NOW, PLAN)
-    assert (recorded.new, recorded.conflict) == (False, True)
+    for again in (first, second):
+        assert not (await rooms.store.record(again, b"bytes", "test:2", NOW, PLAN)).new
     assert await everything(rooms) == before
+    for notice in (first, second):
+        assert await rooms.store.payload(notice.key) == f"{notice.key}".encode()
+        notice_id = await rooms.store.notice_id(notice.key)
+        assert notice_id is not None and await rooms.store.notice_key(notice_id) == notice.key
 
 
-async def test_a_map_measured_otherwise_by_a_newer_version_is_no_conflict(rooms: Rooms) -> None:
+async def test_an_archives_copy_never_differs(rooms: Rooms) -> None:
+    theirs = replace(made(far=2e-9), archive="GraceDB", content=None)
+    await take(rooms, [made(), made(far=3e-9)])
+    assert not (await rooms.store.record(theirs, b"bytes", "gracedb:1", NOW, PLAN)).new
+    early = replace(made(MOCK, far=2e-9), archive="GraceDB", content=None)
+    await take(rooms, early, live=False)
+    # The first that the source brings takes its place, whatever it says; the second is one of its own.
+    await take(rooms, [made(MOCK), made(MOCK, far=3e-9)])
+    known = await rooms.store.superevent(MOCK)
+    assert known is not None and {n.key for n in known.notices} == {made(MOCK).key, made(MOCK, far=3e-9).key}
+
+
+async def test_what_an_older_version_stored_is_asked_what_it_says(rooms: Rooms) -> None:
+    body, other = to_json(record(alert_type="UPDATE")), to_json(record(alert_type="UPDATE", far=2e-9))
+    await rooms.store.record(decode(body), body, "test:1", NOW, PLAN)
+    old = replace(decode(body), content=None).to_json()
+    async with rooms.database.writing() as connection:
+        await connection.execute(text("UPDATE notices SET content = '', facts = :old"), {"old": old})
+    avro = to_avro(record(alert_type="UPDATE"))
+    assert not (await rooms.store.record(decode(avro), avro, "test:2", NOW, PLAN)).new
+    assert (await rooms.store.record(decode(other), other, "test:3", NOW, PLAN)).new
+    known = await rooms.store.superevent(REAL)
+    assert known is not None and {n.key for n in known.notices} == {decode(body).key, decode(other).key}
+    assert await rooms.store.payload(decode(body).key) == body
+
+
+async def test_a_map_measured_otherwise_by_a_newer_version_is_a_repeat(rooms: Rooms) -> None:
     await rooms.store.record(made(), b"the bytes", "test:1", NOW, PLAN)
     measured = replace(
         made(),
@@ -114,10 +151,43 @@ async def test_a_map_measured_otherwise_by_a_newer_version_is_no_conflict(rooms:
             ra=1, dec=2, area_50=3, area_90=4, regions=(), distance=None, peak_distance=None
         ),
     )
-    same = await rooms.store.record(measured, b"the bytes", "test:1", NOW, PLAN)
-    assert (same.new, same.conflict) == (False, False)
-    other = await rooms.store.record(measured, b"other bytes", "test:1", NOW, PLAN)
-    assert (other.new, other.conflict) == (False, True)
+    assert not (await rooms.store.record(measured, b"the bytes", "test:1", NOW, PLAN)).new
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_any_order_of_arrival_and_any_repeats_end_in_the_same_state(rooms: Rooms, seed: int) -> None:
+    rng = random.Random(seed)
+    burst = {
+        "gcn_notice_id": 1,
+        "ivorn": "ivo://x",
+        "observatory": "Fermi",
+        "search": "GRB",
+        "time_difference": 1.0,
+        "time_coincidence_far": 1e-9,
+        "time_sky_position_coincidence_far": None,
+        "combined_skymap": None,
+    }
+    records = [
+        record(),
+        *(record(alert_type="UPDATE", far=far) for far in (1e-9, 2e-9, 3e-9)),
+        {**record(alert_type="UPDATE"), "external_coinc": burst},
+        record(alert_type="NOVEL"),
+        record(alert_type="OTHER"),
+        record(alert_type="RETRACTION", minutes=rng.choice((-1, 0, 1))),
+    ]
+    expected = Superevent.of(map(notice_of, records))
+    # Avro's types of notices are a list.
+    known_types = [one for one in records if one["alert_type"] in STAGES]
+    bodies = [*map(to_avro, known_types), *map(to_json, records), *map(to_json, records)]
+    rng.shuffle(bodies)
+    for body in bodies:
+        await rooms.store.record(decode(body), body, "test:1", NOW, PLAN)
+    known = await rooms.store.superevent(REAL)
+    assert known == expected
+    async with rooms.database.reading() as connection:
+        [traits] = (await connection.execute(text("SELECT traits FROM superevents"))).scalars()
+    told = traits_of(expected)
+    assert told is not None and json.loads(traits) == json.loads(told.to_json())
 
 
 async def test_notices_out_of_order_end_in_the_same_superevent(rooms: Rooms) -> None:

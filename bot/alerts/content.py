@@ -1,0 +1,90 @@
+"""What a notice says, as a digest: equal for one notice from two brokers, however each writes it.
+
+Left out is what may differ though the same is said: addresses, the id, type and time, which are in the key
+already, keys that hold nothing, the order of keys, 1 for 1.0, bytes for base64, a map gzipped or not.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from typing import Any
+
+from bot.alerts import fields
+
+MAPS = {"event": "skymap", "external_coinc": "combined_skymap"}
+"""Where a notice's maps are: the key of the record, and the key in it, or in each of its list."""
+
+_MAX_DEPTH = 20
+_ELSEWHERE = frozenset({"urls", "superevent_id", "alert_type", "time_created"})
+
+
+def digest_of(record: Mapping[str, Any], digest_of_map: Callable[[object], str]) -> str:
+    """Return the digest of a record; `digest_of_map` gives that of a map as the record holds it."""
+
+    def without_maps(value: object, key: str) -> object:
+        if isinstance(value, list | tuple):
+            return [without_maps(one, key) for one in value]
+        given = value.get(key) if isinstance(value, Mapping) else None
+        return value if given is None else {**_mapping(value), key: f"map {digest_of_map(given)}"}
+
+    said = {
+        key: without_maps(value, MAPS[key]) if key in MAPS else value
+        for key, value in record.items()
+        if key not in _ELSEWHERE
+    }
+    written = json.dumps(_plain(said), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(written.encode()).hexdigest()
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _plain(value: object, depth: int = 0) -> Any:
+    match value:
+        case None | bool():
+            return value
+        case int() | float():
+            return _number(value)
+        case str():
+            return _text(value)
+        case bytes():
+            return _text(base64.b64encode(value).decode())
+        case datetime():
+            return _moment(value)
+        case date() | time():
+            return value.isoformat()
+        case Mapping() | list() | tuple() if depth >= _MAX_DEPTH:
+            return "(nested too deeply)"
+        case Mapping():
+            return {str(k): _plain(v, depth + 1) for k, v in value.items() if v is not None}
+        case list() | tuple():
+            return [_plain(one, depth + 1) for one in value]
+        case _:
+            # Avro's decimals and UUIDs
+            return str(value)
+
+
+def _number(value: float) -> object:
+    try:
+        real = float(value)
+    except OverflowError:
+        return f"{value:x}"
+    if not math.isfinite(real):
+        return str(real)
+    # An integer beyond 2^53 that no float is keeps its digits.
+    return real + 0.0 if real == value else f"{value:x}"
+
+
+def _text(value: str) -> str:
+    moment = fields.time(value) if len(value) < fields.MAX_NAME else None
+    return value if moment is None else _moment(moment)
+
+
+def _moment(value: datetime) -> str:
+    return value.isoformat() if value.tzinfo is None else f"{value.timestamp():.6f}"
