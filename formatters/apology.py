@@ -5,9 +5,15 @@ from __future__ import annotations
 from formatters import blocks, names
 from formatters.message import Message
 from formatters.mrkdwn import bold, escape, plain, web_url
-from formatters.notice import category_of
+from formatters.notice import ID_MAX, canonical_id, category_of
 
 GRACEDB = "https://gracedb.ligo.org/superevents/{}/view/"
+
+
+def page(superevent_id: str) -> str | None:
+    """GraceDB's page of an event; None for an id that no page of GraceDB has."""
+    usual = canonical_id(superevent_id)
+    return None if usual is None else GRACEDB.format(usual)
 
 
 def message(superevent_id: str, reason: str, gracedb: str | None = None) -> Message:
@@ -17,13 +23,13 @@ def message(superevent_id: str, reason: str, gracedb: str | None = None) -> Mess
     be read.
     """
     front = names.front(category_of(superevent_id))
-    name = plain(superevent_id)
+    name = plain(superevent_id, ID_MAX)
     said = f"A notice of {name} arrived that gwevent couldn't read"
     if front is not None:
         said = f"{front}: {said}"
     because = f"{plain(reason, 200).rstrip('.')}."
     shown = [blocks.section(bold(escape(f"{said}.")), escape(because))]
-    url = web_url(gracedb) or web_url(GRACEDB.format(name))
+    url = web_url(gracedb) or web_url(page(superevent_id))
     if url is not None:
         shown.append(blocks.actions(blocks.button("GraceDB", "link.gracedb", url=url)))
     return blocks.message(

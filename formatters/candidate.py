@@ -19,6 +19,9 @@ REGIONS_NAMED = 3
 BARELY = 0.1
 """Less than this share of the combined map inside the GW 90 % region is a contradiction worth saying."""
 _NEGLIGIBLE = 0.01
+_ALSO = 4
+"""Further coincidences that are named in one line; all of them stand in the history."""
+COINCIDENCE_UNREAD = "Names a coincidence in a form that gwevent doesn't understand"
 ALONE_SIGNIFICANT = 1 / quantities.MONTH
 """Hz. Above it no GW candidate is significant by itself, whatever its trials factor."""
 ALONE_SIGNIFICANT_RARER = 1 / quantities.YEAR
@@ -55,7 +58,7 @@ def headline(event: Event, *, compact: bool = False) -> str:
         return "SSM" if compact else "Sub-solar mass"
     if is_burst(event):
         return "Burst"
-    return f"{plain(event.group)} {plain(event.search)}".strip()
+    return f"{plain(event.group)} {plain(event.search)}".strip() or "Candidate"
 
 
 def class_line(event: Event) -> str | None:
@@ -241,9 +244,17 @@ def significance(notice: Notice) -> str:
     event = notice.event
     if event is None or not event.significant:
         return "Below LVK's threshold of significance"
+    if event.flag_unread is not None:
+        return f"Taken as significant: LVK's flag says “{plain(event.flag_unread)}”"
     if through_coincidence(notice):
         return f"Significant only through the coincidence (GW alone {quantities.rate(event.far)})"
     return "Significant"
+
+
+def now_significant(notice: Notice) -> str:
+    """The same of one that wasn't before."""
+    said = significance(notice)
+    return f"Now significant{said.removeprefix('Significant')}" if said.startswith("Significant") else said
 
 
 def coincidence_words(external: ExternalCoincidence) -> str:
@@ -266,12 +277,35 @@ def joint_far(external: ExternalCoincidence) -> str | None:
     return f"Joint FAR before trials {spoken}" if said else None
 
 
+def also_lines(notice: Notice) -> list[str]:
+    """The further coincidences of a notice that names several, in one line."""
+    if not notice.more_external:
+        return []
+    said = []
+    for external in notice.more_external[:_ALSO]:
+        words, far = coincidence_words(external), _most_telling(external)
+        said.append(words if far is None else f"{words} (joint FAR {quantities.rate(far)})")
+    rest = len(notice.more_external) - len(said)
+    return [f"Also: {' · '.join([*said, *([f'{rest} more'] if rest else [])])}"]
+
+
+def _most_telling(external: ExternalCoincidence) -> float | None:
+    both, time = external.time_sky_position_coincidence_far, external.time_coincidence_far
+    return time if both is None else both
+
+
+def lowest_joint_far(notice: Notice) -> float | None:
+    """Of all coincidences, Hz; of each the one from time and sky position before that from time alone."""
+    fars = [_most_telling(external) for external in notice.coincidences]
+    return min((far for far in fars if far is not None), default=None)
+
+
 def coincidence_lines(notice: Notice) -> list[str]:
     """The coincidence: what and when, joint FAR, and what the combined map changes."""
     external = notice.external
     if external is None:
-        return []
-    lines = [coincidence_words(external)]
+        return [COINCIDENCE_UNREAD] if notice.coincidence_unread else []
+    lines = [coincidence_words(external), *also_lines(notice)]
     joint = joint_far(external)
     if joint is not None:
         lines.append(joint)
@@ -321,7 +355,7 @@ def push(notice: Notice, event: Event) -> str:
     said.append(f"FAR {quantities.rate_compact(event.far)}")
     if event.instruments:
         said.append("".join(plain(name)[:1] for name in event.instruments))
-    if notice.external is not None:
-        said.append(f"+{names.observatory(plain(notice.external.observatory))}")
+    observatories = [names.observatory(plain(external.observatory)) for external in notice.coincidences]
+    said += [f"+{name}" for name in list(dict.fromkeys(observatories))[:_ALSO]]
     said.append(quantities.utc_clock(event.time))
     return " ".join(said)

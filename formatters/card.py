@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import quote
 
 from formatters import blocks, candidate, names, quantities, visibility
 from formatters.message import Block, Message
@@ -19,12 +20,14 @@ from formatters.mrkdwn import (
     struck,
     web_url,
 )
-from formatters.notice import EARLYWARNING, PRELIMINARY, Category, Event, Notice
+from formatters.notice import EARLYWARNING, PRELIMINARY, Category, Event, ExternalCoincidence, Notice, unusual
 from formatters.superevent import Superevent
 from formatters.visibility import Tonight
 
 # Longer than this between notice and receipt is an archive being read, not a delay.
 _LIVE = timedelta(hours=24)
+_TRIGGERS = 3
+"""Coincidences whose pages have a button."""
 
 
 OBSERVE = "observe.toggle"
@@ -121,26 +124,30 @@ def link_buttons(notice: Notice, view: ChannelView | None = None) -> Block | Non
         buttons.append(blocks.button("GraceDB", "link.gracedb", url=gracedb))
     if notice.category is Category.REAL:
         # The query page exists before the first circular does; the event's own page doesn't.
-        circulars = web_url(f"https://gcn.nasa.gov/circulars?query={notice.superevent_id}")
-        treasure_map = web_url(f"https://treasuremap.space/alerts?graceids={notice.superevent_id}")
+        circulars = web_url(f"https://gcn.nasa.gov/circulars?query={quote(notice.superevent_id, safe='')}")
+        treasure_map = None
+        if not unusual(notice.superevent_id):
+            treasure_map = web_url(f"https://treasuremap.space/alerts?graceids={notice.superevent_id}")
         if circulars is not None:
             buttons.append(blocks.button("Circulars", "link.circulars", url=circulars))
         if treasure_map is not None and not notice.retraction:
             buttons.append(blocks.button("Treasure Map", "link.treasuremap", url=treasure_map))
-        trigger = _trigger_page(notice)
-        if notice.external is not None and trigger is not None:
-            observatory = names.observatory(notice.external.observatory)
-            buttons.append(blocks.button(f"{plain(observatory)} trigger", "link.trigger", url=trigger))
+        for number, external in enumerate(notice.coincidences[:_TRIGGERS]):
+            trigger = _trigger_page(external)
+            if trigger is not None:
+                said = f"{plain(names.observatory(external.observatory))} trigger"
+                # Slack refuses two buttons of one action.
+                action = f"link.trigger.{number}" if number else "link.trigger"
+                buttons.append(blocks.button(said, action, url=trigger))
     return blocks.actions(*buttons) if buttons else None
 
 
-def _trigger_page(notice: Notice) -> str | None:
+def _trigger_page(external: ExternalCoincidence) -> str | None:
     """GCN's page of an onboard trigger, which stays (as 524666471.fermi of GW170817 has).
 
     Other observatories and the searches below threshold have none that is public and lasting.
     """
-    external = notice.external
-    if external is None or external.search.upper() != "GRB" or external.gcn_notice_id is None:
+    if external.search.upper() != "GRB" or external.gcn_notice_id is None:
         return None
     ending = {"fermi": "fermi", "swift": "swift"}.get(external.observatory.casefold())
     number = external.gcn_notice_id
@@ -168,6 +175,8 @@ def which(superevent: Superevent, notice: Notice) -> str:
     if notice.assembled:
         return f"Put together from {notice.archive}"
     said = f"Notice {superevent.ordinal(notice)} of this event"
+    if unusual(superevent.superevent_id):
+        said += ", unusual id"
     return said if notice.archive is None else f"{said}, from {notice.archive}"
 
 
@@ -276,7 +285,8 @@ def _push(superevent: Superevent, notice: Notice, event: Event) -> str:
     said += [candidate.headline(event, compact=True), names.stage_compact(plain(notice.alert_type))]
     if notice.alert_type == EARLYWARNING:
         said.append("unconfirmed")
-    return " ".join([*said, candidate.push(notice, event), superevent.superevent_id])
+    odd = ["(unusual id)"] if unusual(superevent.superevent_id) else []
+    return " ".join([*said, candidate.push(notice, event), superevent.superevent_id, *odd])
 
 
 def _retracted(superevent: Superevent, view: ChannelView) -> Message:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from formatters import names, quantities
@@ -17,10 +17,6 @@ def to_show_json(notice: Notice) -> dict[str, Any]:
     `event` and `external_coinc` carry the notice's own keys without the maps, unknown keys too; positions
     in degrees (ICRS), areas in deg², distances in Mpc.
     """
-    external = notice.published.get("external_coinc")
-    coincidence = None
-    if notice.external is not None and external is not None:
-        coincidence = {**external, "localization": _localization(notice.external.localization)}
     return {
         "superevent_id": notice.superevent_id,
         "alert_type": notice.alert_type,
@@ -29,8 +25,24 @@ def to_show_json(notice: Notice) -> dict[str, Any]:
         "urls": dict(notice.urls),
         "event": notice.published.get("event"),
         "localization": _localization(notice.localization),
-        "external_coinc": coincidence,
+        "external_coinc": _coincidences(notice),
     }
+
+
+def _coincidences(notice: Notice) -> Any:
+    """As the notice has it, one or a list of them, each with what was measured on its map."""
+    said = notice.published.get("external_coinc")
+    found = iter(notice.coincidences_in_order)
+    if isinstance(said, Mapping):
+        return {**said, "localization": _localization(next(found).localization)} if notice.external else None
+    if not isinstance(said, list):
+        return said
+    return [
+        {**one, "localization": _localization(known.localization)}
+        if isinstance(one, Mapping) and (known := next(found, None)) is not None
+        else one
+        for one in said
+    ]
 
 
 def _localization(localization: Localization | None) -> dict[str, Any] | None:
@@ -66,8 +78,10 @@ def _lines(notice: Notice) -> Iterator[str]:
     if notice.map_problem is not None:
         yield _row("sky map", f"can't be read: {notice.map_problem}")
     yield from _sky(notice.localization)
-    if notice.external is not None:
-        yield from _external(notice.external)
+    for external in notice.coincidences:
+        yield from _external(external)
+    if notice.coincidence_unread:
+        yield _row("coincidence", "named in a form that gwevent doesn't understand")
 
 
 def _event(notice: Notice) -> Iterator[str]:
@@ -75,7 +89,10 @@ def _event(notice: Notice) -> Iterator[str]:
     if event is None:
         return
     yield _row("event time", quantities.iso(event.time))
-    yield _row("significant", "yes" if event.significant else "no")
+    significant = "yes" if event.significant else "no"
+    if event.flag_unread is not None:
+        significant = f"taken as such: the flag says {event.flag_unread!r}"
+    yield _row("significant", significant)
     yield _row("FAR", _rate(event.far))
     yield _row("search", f"{event.group} {event.pipeline} {event.search}")
     yield _row("instruments", " ".join(event.instruments))

@@ -67,8 +67,7 @@ def _rows(superevent: Superevent, notice: Notice, stage: str) -> list[list[str]]
             sent,
         ]
     ]
-    external = notice.external
-    if external is not None:
+    for external in notice.coincidences:
         sky = ["unreadable", _NONE] if external.map_problem is not None else _sky(external.localization)
         rows.append(
             [

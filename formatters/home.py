@@ -10,7 +10,6 @@ from itertools import groupby
 from typing import Any
 
 from formatters import blocks, quantities, recent, trouble
-from formatters.apology import GRACEDB
 from formatters.message import Block, Message
 from formatters.mrkdwn import bold, escape, link
 from formatters.status import LastNotice, SourceState, last_line, source_line
@@ -150,5 +149,5 @@ def _events(newest: Sequence[Superevent], now: datetime) -> Block:
 
 
 def _gracedb(superevent: Superevent) -> str:
-    address = superevent.latest.urls.get("gracedb") or GRACEDB.format(superevent.superevent_id)
+    address = superevent.latest.urls.get("gracedb") or page(superevent.superevent_id)
     return link(address, "GraceDB")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from formatters import blocks, quantities, recent
+from formatters import blocks, candidate, quantities, recent
 from formatters.message import Message
 from formatters.mrkdwn import SECTION_MAX, bold, escape
 from formatters.superevent import Superevent
@@ -109,9 +109,5 @@ def _line(found: Found, now: datetime) -> str:
     notice = found.superevent.latest_with_event
     if not found.joint or notice is None or notice.external is None:
         return line
-    both, time = (
-        notice.external.time_sky_position_coincidence_far,
-        notice.external.time_coincidence_far,
-    )
-    rate = quantities.rate(time if both is None else both)
+    rate = quantities.rate(candidate.lowest_joint_far(notice))
     return f"{line} · {escape(f'by its joint FAR, {rate}')}"

@@ -50,10 +50,11 @@ def upgrades(before: Superevent | None, after: Superevent) -> list[str]:
         return []
     said = []
     if new.event.significant and not old.significant:
-        said.append(f"Now significant{candidate.significance(new).removeprefix('Significant')}")
-    known = {_who(n.external) for n in before.notices if n.external is not None}
-    if new.external is not None and _who(new.external) not in known:
-        said.append(f"New coincidence: {candidate.coincidence_words(new.external)}")
+        said.append(candidate.now_significant(new))
+    known = {_who(external) for n in before.notices for external in n.coincidences}
+    for external in new.coincidences:
+        if _who(external) not in known:
+            said.append(f"New coincidence: {candidate.coincidence_words(external)}")
     return said
 
 

@@ -99,6 +99,11 @@ def unusual(superevent_id: str) -> bool:
     return canonical_id(superevent_id) is None
 
 
+def file_name(superevent_id: str) -> str:
+    """An id as a part of a file's name: letters, digits, dots and dashes, whatever it is made of."""
+    return re.sub(r"[^A-Za-z0-9.-]", "_", superevent_id).lstrip(".") or "event"
+
+
 def category_of(superevent_id: str) -> Category:
     """Real, mock or test, from the id's first letter.
 
@@ -238,6 +243,8 @@ class Notice:
     """The coincidence that says most: with a combined map that was read, else of the lowest joint FAR."""
     more_external: tuple[ExternalCoincidence, ...] = ()
     """The others of a notice that names several, in its order."""
+    external_at: int = 0
+    """How many of those stand before `external` in the notice."""
     localization: Localization | None = None
     """Of the GW sky map; None if there is none, or it can't be read."""
     map_problem: str | None = None
@@ -263,6 +270,19 @@ class Notice:
     def coincidences(self) -> tuple[ExternalCoincidence, ...]:
         """All external events that it names, the one that says most first."""
         return () if self.external is None else (self.external, *self.more_external)
+
+    @property
+    def coincidences_in_order(self) -> tuple[ExternalCoincidence, ...]:
+        """The same as the notice has them."""
+        if self.external is None:
+            return ()
+        before, after = self.more_external[: self.external_at], self.more_external[self.external_at :]
+        return (*before, self.external, *after)
+
+    @property
+    def coincidence_unread(self) -> bool:
+        """Whether it names a coincidence in a form that can't be understood."""
+        return self.external is None and self.published.get("external_coinc") not in (None, [], "", False)
 
     @property
     def category(self) -> Category:

@@ -110,9 +110,7 @@ def broadcast(superevent: Superevent, notice: Notice) -> bool:
     old = known.event
     if before.retraction or (new.significant and not old.significant):
         return True
-    if notice.external is not None and (
-        known.external is None or _who(known.external) != _who(notice.external)
-    ):
+    if _newly_coincident(known, notice):
         return True
     if _leading(old) != _leading(new):
         return True
@@ -142,7 +140,7 @@ def _summary(superevent: Superevent, known: Notice | None, notice: Notice) -> st
 
 
 def _facts(notice: Notice) -> tuple[object, ...]:
-    return (notice.event, notice.localization, notice.map_problem, notice.external)
+    return (notice.event, notice.localization, notice.map_problem, notice.coincidences)
 
 
 def compared_with(superevent: Superevent, notice: Notice) -> Notice | None:
@@ -163,6 +161,8 @@ def _late(superevent: Superevent, notice: Notice) -> list[str]:
     if not known:
         return []
     stage = names.stage(known[-1].alert_type)
+    if known[-1].key[1:3] == notice.key[1:3]:
+        return [f"Sent in the same second as another {stage}, which the message above shows."]
     return [
         f"Late: sent {quantities.utc(notice.time_created)}, but a newer {stage}"
         f" of {quantities.utc(known[-1].time_created)} is known. The message above shows the newer."
@@ -195,10 +195,13 @@ def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Mes
 
 def _significance(before: Notice, notice: Notice, old: Event, new: Event) -> list[str]:
     if new.significant and not old.significant:
-        return [f"Now significant{candidate.significance(notice).removeprefix('Significant')}"]
+        return [candidate.now_significant(notice)]
     if old.significant and not new.significant:
         return ["No longer significant"]
-    if candidate.through_coincidence(before) != candidate.through_coincidence(notice):
+    if (candidate.through_coincidence(before), old.flag_unread) != (
+        candidate.through_coincidence(notice),
+        new.flag_unread,
+    ):
         return [candidate.significance(notice)]
     return []
 
@@ -211,14 +214,27 @@ def _confirmation(old: Event, new: Event) -> list[str]:
 
 def _coincidence(before: Notice, notice: Notice) -> list[str]:
     old, new = before.external, notice.external
-    if new is None:
-        return [] if old is None else [f"Names no coincidence any more (before: {_who(old)})"]
-    lines = candidate.coincidence_lines(notice)
-    if old is None or _who(old) != _who(new):
+    lines, known = candidate.coincidence_lines(notice), set(candidate.coincidence_lines(before))
+    if new is None and old is not None:
+        return [
+            f"Names no coincidence any more (before: {' · '.join(map(_who, before.coincidences))})",
+            *lines,
+        ]
+    fresh = _newly_coincident(before, notice)
+    if new is not None and new in fresh:
         return [f"New coincidence: {lines[0]}", *lines[1:]]
-    # The same burst again: only what is said differently about it.
-    known = set(candidate.coincidence_lines(before))
-    return [line for line in lines if line not in known]
+    gone = {_who(one) for one in before.coincidences} - {_who(one) for one in notice.coincidences}
+    return [
+        *(f"New coincidence: {candidate.coincidence_words(one)}" for one in fresh),
+        # The same burst again: only what is said differently about it.
+        *(line for line in lines if line not in known),
+        *(f"No longer named: {who}" for who in sorted(gone)),
+    ]
+
+
+def _newly_coincident(before: Notice, notice: Notice) -> list[ExternalCoincidence]:
+    known = {_who(external) for external in before.coincidences}
+    return [external for external in notice.coincidences if _who(external) not in known]
 
 
 def _who(external: ExternalCoincidence) -> str:

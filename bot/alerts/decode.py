@@ -78,8 +78,9 @@ def sky_maps(body: bytes) -> tuple[bytes | None, bytes | None]:
     """
     record = read_record(body)
     given = fields.only(record.get("event")).get("skymap")
-    coincidences = _by_far(_coincidences(record.get("external_coinc")))
-    combined = [one["combined_skymap"] for one in coincidences if one.get("combined_skymap") is not None]
+    said = _coincidences(record.get("external_coinc"))
+    ranked = [said[place].get("combined_skymap") for place in _by_far(said)]
+    combined = [one for one in ranked if one is not None]
     room = _Room()
     if len(combined) > 1:
         room.measure(given)
@@ -112,9 +113,18 @@ def notice_of(record: Record) -> Notice:
     event = _event(published.get("event"), alert_type, superevent_id)
     room = _Room()
     gw = room.measure(fields.only(record.get("event")).get("skymap"))
-    external, more = _external(
-        record.get("external_coinc"), gw.skymap, room, turned=_turned(superevent_id, time_created)
-    )
+    turned = _turned(superevent_id, time_created)
+    said = _coincidences(published.get("external_coinc"))
+    maps = [one.get("combined_skymap") for one in _coincidences(record.get("external_coinc"))]
+    # What says most has its map measured first.
+    combined = {place: room.measure(maps[place]) for place in _by_far(said)}
+    coincidences = [
+        _coincidence(one, gw.skymap, combined[place], turned=turned) for place, one in enumerate(said)
+    ]
+    # One with a map that was read, else that of the lowest joint FAR.
+    mapped = (place for place in combined if combined[place].localization is not None)
+    at = next(mapped, next(iter(combined), 0))
+    external = coincidences.pop(at) if coincidences else None
     return Notice(
         superevent_id=superevent_id,
         alert_type=alert_type,
@@ -122,7 +132,8 @@ def notice_of(record: Record) -> Notice:
         urls=fields.urls(published.get("urls")),
         event=event,
         external=external,
-        more_external=more,
+        more_external=tuple(coincidences),
+        external_at=at,
         localization=gw.localization,
         map_problem=gw.problem,
         published=published,
@@ -181,37 +192,21 @@ def _event(given: object, alert_type: str, superevent_id: str) -> Event | None:
     )
 
 
-def _external(
-    given: object, gw_map: SkyMap | None, room: _Room, *, turned: bool
-) -> tuple[ExternalCoincidence | None, tuple[ExternalCoincidence, ...]]:
-    """Return the coincidence that says most, and the others in the order of the notice."""
-    said = _coincidences(given)
-    read = {
-        id(one): _coincidence(one, gw_map, room.measure(one.get("combined_skymap")), turned=turned)
-        for one in _by_far(said)
-    }
-    if not read:
-        return None, ()
-    ranked = list(read.values())
-    first = next((one for one in ranked if one.localization is not None), ranked[0])
-    return first, tuple(read[id(one)] for one in said if read[id(one)] is not first)
-
-
 def _coincidences(given: object) -> list[Mapping[str, Any]]:
     """What a notice names in external_coinc: nothing, one, or (as LVK may come to do) a list of them."""
     listed = given if isinstance(given, list | tuple) else [given]
     return [one for one in listed if isinstance(one, Mapping)][: fields.MOST_COINCIDENCES]
 
 
-def _by_far(said: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The coincidences by rising joint FAR; those that give none last."""
+def _by_far(said: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The places of coincidences in the notice, by rising joint FAR; those that give none last."""
 
-    def rank(one: Mapping[str, Any]) -> float:
-        both = fields.number(one.get("time_sky_position_coincidence_far"), low=0)
-        time_alone = fields.number(one.get("time_coincidence_far"), low=0)
+    def rank(place: int) -> float:
+        both = fields.number(said[place].get("time_sky_position_coincidence_far"), low=0)
+        time_alone = fields.number(said[place].get("time_coincidence_far"), low=0)
         return next((far for far in (both, time_alone) if far is not None), math.inf)
 
-    return sorted(said, key=rank)
+    return sorted(range(len(said)), key=rank)
 
 
 def _coincidence(

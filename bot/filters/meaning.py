@@ -130,6 +130,8 @@ def _detector(node: Detector, traits: Traits, _: Shares) -> Verdict:
 
 
 def _external(_node: External, traits: Traits, _: Shares) -> Verdict:
+    if traits.external is None:
+        return UNKNOWN
     return YES if traits.external else NO
 
 
@@ -215,7 +217,9 @@ def wish_verdict(wish: Wish, traits: Traits, category: Category, shares: Shares 
     """
     if not (traits.significant or wish.lowsig) or not admits_category(wish, category):
         return NO
-    if wish.group != "all" and wish.group.casefold() != traits.named.get("group"):
+    group = traits.named.get("group")
+    # Who asked for a group gets what may be of it: nobody may miss an event for a field that can't be read.
+    if wish.group != "all" and group is not None and wish.group.casefold() != group:
         return NO
     wanted = wish.filter
     return YES if wanted is None else _RULES[type(wanted)](wanted, traits, shares)

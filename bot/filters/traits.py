@@ -37,7 +37,8 @@ class Traits:
     """Whether `far` is the joint one."""
     detectors: tuple[str, ...]
     """Empty where they aren't given."""
-    external: bool
+    external: bool | None
+    """None where a coincidence is named in a form that can't be understood."""
     has_map: bool
 
     @property
@@ -120,7 +121,7 @@ def traits_of(superevent: Superevent) -> Traits | None:
         far=far,
         joint=joint,
         detectors=tuple(name.upper() for name in event.instruments),
-        external=notice.external is not None,
+        external=None if notice.coincidence_unread else notice.external is not None,
         has_map=notice.best_localization is not None,
     )
 
@@ -131,8 +132,7 @@ def _far(notice: Notice, event: Event) -> tuple[float | None, bool]:
     only_joint = external is not None and event.significant and event.far is None
     if external is None or not (only_joint or candidate.through_coincidence(notice)):
         return event.far, False
-    both = external.time_sky_position_coincidence_far
-    return (external.time_coincidence_far if both is None else both), True
+    return candidate.lowest_joint_far(notice), True
 
 
 def _numbers(notice: Notice, event: Event) -> dict[str, float]:

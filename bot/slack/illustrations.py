@@ -14,7 +14,7 @@ from bot.slack.errors import SlackFailure
 from bot.store.pictures import PICTURE_PATH, PictureStore
 from bot.store.store import Store
 from formatters.card import Picture
-from formatters.notice import Notice
+from formatters.notice import Notice, file_name
 from formatters.superevent import Superevent
 
 REMEMBERED = 100
@@ -76,7 +76,7 @@ class Illustrations:
         drawn = await self._draw.draw(superevent.upto(notice), gw_map, combined_map)
         title = superevent.superevent_id
         try:
-            file_id = await client.upload(drawn.png, f"{title}.png", title, drawn.alt_text)
+            file_id = await client.upload(drawn.png, f"{file_name(title)}.png", title, drawn.alt_text)
         except SlackFailure as failure:
             raise PictureFailed(f"Slack didn't take it ({failure.reason}).") from failure
         return Picture(alt_text=drawn.alt_text, file_id=file_id)

@@ -19,6 +19,7 @@ from bot.store.database import StoreUnavailable
 from bot.store.ledger import LONGEST_WAIT
 from bot.store.pictures import PictureJob, PictureStore
 from bot.store.store import Store
+from formatters.notice import file_name
 from formatters.picture import DrawnPicture
 
 POLL_S = 1.0
@@ -101,7 +102,7 @@ class PictureWorker:
             if not client.may("files:write"):
                 raise PictureFailed("The scope files:write isn't granted.")
             drawn = await self._picture(job)
-            name = f"{job.superevent_id}-{job.notice_id}.png"
+            name = f"{file_name(job.superevent_id)}-{job.notice_id}.png"
             file_id = await client.upload(drawn.png, name, job.superevent_id, drawn.alt_text)
         except PicturesClosed:
             raise
