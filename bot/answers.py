@@ -114,7 +114,8 @@ class Answers:
             )
         if shared and asker is not None:
             return answer.as_of(message, asker.user_id, self._clock())
-        if asker is None or not (word.casefold() in _TO_SHARE or canonical_id(word)):
+        about_event = canonical_id(word) or self._events.began(question)
+        if asker is None or not (word.casefold() in _TO_SHARE or about_event):
             return message
         if answer.holds_file(message):
             # Who presses the button is answered where Slack takes no files.
@@ -164,6 +165,12 @@ class Answers:
         superevent_id = canonical_id(word)
         if superevent_id is not None:
             return await self._detail(superevent_id, rest.casefold(), asker)
+        named = await self._events.begun_with(question)
+        if named is not None:
+            superevent_id, detail = named
+            if not detail:
+                return await self._event(superevent_id)
+            return await self._detail(superevent_id, detail.casefold(), asker)
         if re.fullmatch(r"[mt]?(s|gw)\d.*|\d{6}\w+", word) and not rest:
             return await self._near(question)
         return helping.unknown(question)

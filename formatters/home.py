@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from formatters import blocks, quantities, recent, trouble
+from formatters.apology import page
 from formatters.message import Block, Message
 from formatters.mrkdwn import bold, escape, link
 from formatters.status import LastNotice, SourceState, last_line, source_line

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.gracedb.archive import Archive
 from bot.gracedb.client import GraceDbError
 from bot.store.store import Store
-from formatters.notice import Category
+from formatters.notice import ID_MAX, Category, canonical_id, folded_id
 from formatters.superevent import Superevent
 
 LOOKED_UP_AGAIN = timedelta(hours=1)
 """What is known from GraceDB alone may have changed there after this."""
+
+_LIKE_AN_ID = re.compile(r"^(?=.*\d)[^\W\d_]")
+MOST_WORDS = 200
+"""Of a question that are looked at for unusual ids."""
 
 
 class NoSuchEvent(LookupError):
@@ -33,6 +38,7 @@ class Events:
         self._store = store
         self._archive = archive
         self._clock = clock
+        self._begun: str | None = None
 
     async def of(self, superevent_id: str) -> Superevent:
         """All that is known of an event; what was never received is looked up, which may take seconds.
@@ -53,6 +59,41 @@ class Events:
         if found is None:
             raise NoSuchEvent(superevent_id, "What GraceDB has of it can't be read.")
         return found
+
+    async def unusual(self, text: str) -> dict[str, str]:
+        """The events of unusual ids that a question's words name: each word, folded, with the id.
+
+        Only what is stored is known by such a name, and only words of a letter and digits may be one here:
+        "12h30" and "Palomar" mean something else. Raises StoreUnavailable.
+        """
+        words = [word.strip(",;()") for word in text.split()[:MOST_WORDS]]
+        words = [
+            word
+            for word in words
+            if len(word) <= ID_MAX and canonical_id(word) is None and _LIKE_AN_ID.search(word)
+        ]
+        found = await self._store.called(words) if words else []
+        return {folded_id(name): name for name in reversed(found)}
+
+    async def begun_with(self, question: str) -> tuple[str, str] | None:
+        """The unusual id that a question begins with, which may hold blanks, and the rest of the question.
+
+        The longest counts, for "S 1" may be one too. Raises StoreUnavailable.
+        """
+        words = question.split()[:MOST_WORDS]
+        starts = [" ".join(words[:count]) for count in range(1, len(words) + 1)]
+        starts = [start for start in starts if len(start) <= ID_MAX]
+        found = await self._store.called(starts) if starts else []
+        if not found:
+            return None
+        length = max(len(folded_id(name).split()) for name in found)
+        name = next(name for name in found if len(folded_id(name).split()) == length)
+        self._begun = folded_id(question)
+        return name, " ".join(question.split()[length:])
+
+    def began(self, question: str) -> bool:
+        """Whether the question asked last began with an unusual id."""
+        return self._begun == folded_id(question)
 
     async def named_or_newest(self, superevent_id: str | None) -> tuple[Superevent | None, str | None]:
         """The event of this id, else the newest real one, else the newest mock with a sentence that says so.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.alerts.coordinates import EXAMPLE, BadPosition, NoPosition, parse_position
@@ -17,10 +17,11 @@ from formatters import help as helping
 from formatters import position
 from formatters.message import Message
 from formatters.mrkdwn import NAME_MAX, plain
-from formatters.notice import Notice, canonical_id
+from formatters.notice import Notice, canonical_id, folded_id
 from formatters.position import MOST, Checked, OnMap, Place, Target
 from formatters.superevent import Superevent
 
+NO_IDS: Mapping[str, str] = {}
 LONGEST_LIST = 6_000
 """Characters: MOST lines with names."""
 FARTHEST_MPC = 1e6
@@ -61,7 +62,7 @@ class Positions:
         Raises UnknownWord with a sentence for the asker, NoSuchEvent, StoreUnavailable.
         """
         # A redshift brings in a module that takes a second to load.
-        asked = await asyncio.to_thread(understand, text)
+        asked = await asyncio.to_thread(understand, text, await self._events.unusual(text))
         superevent, introduction = await self._events.named_or_newest(asked.superevent_id)
         if superevent is None:
             return helping.complaint("No event was received yet.")
@@ -123,10 +124,11 @@ def _places(skymap: SkyMap, targets: Sequence[Target]) -> list[Place | None]:
     )
 
 
-def understand(text: str) -> Asked:
+def understand(text: str, unusual: Mapping[str, str] = NO_IDS) -> Asked:
     """Read the question: a position a line, each with a name before it and a distance after it, or without.
 
-    The event may stand in any line, or in one of its own. Raises UnknownWord.
+    The event may stand in any line, or in one of its own; `unusual` are the ids that aren't of LVK's form,
+    by their folded words. Raises UnknownWord.
     """
     if len(text) > LONGEST_LIST:
         raise UnknownWord(f"That is too long; one question has room for {MOST} positions.")
@@ -135,7 +137,7 @@ def understand(text: str) -> Asked:
     ids: dict[str, None] = {}
     lines = [words for words in (_words(line) for line in text.splitlines()) if words]
     for words in lines:
-        named = {word: canonical_id(word.strip(",;()")) for word in words}
+        named = {word: _id_of(word.strip(",;()"), unusual) for word in words}
         ids |= {found: None for found in named.values() if found is not None}
         rest = [word for word in words if named[word] is None]
         if len(rest) < len(words):
@@ -155,6 +157,10 @@ def understand(text: str) -> Asked:
     if len(targets) > MOST:
         left_out.insert(0, f"These are the first {MOST} of {len(targets)} positions; ask again for the rest.")
     return Asked(tuple(targets[:MOST]), next(iter(ids), None), tuple(left_out))
+
+
+def _id_of(word: str, unusual: Mapping[str, str]) -> str | None:
+    return canonical_id(word) or unusual.get(folded_id(word))
 
 
 def _words(line: str) -> list[str]:

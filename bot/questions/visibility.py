@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from formatters import answer, visibility
 from formatters import help as helping
 from formatters.message import Message
 from formatters.mrkdwn import tidy
-from formatters.notice import Category, canonical_id
+from formatters.notice import Category, canonical_id, folded_id
 from formatters.superevent import Superevent
 from formatters.visibility import SITE_NAME_MAX, SITES_MAX, ChannelSites, Conditions, Site
 
@@ -75,7 +75,7 @@ class Visibility:
         own = ChannelSites()
         if asker is not None:
             own = await self._sites.of_channel(asker.team_id, asker.channel_id)
-        superevent_id, words = _event(rest)
+        superevent_id, words = _event(rest, await self._events.unusual(rest))
         try:
             sites = _named(words, own.sites) or own.sites
         except UnknownSite as error:
@@ -154,10 +154,13 @@ class Visibility:
         return visibility.message(superevent, tonight)
 
 
-def _event(text: str) -> tuple[str | None, str]:
-    """The event's id among the words, and the other words. Raises Nonsense."""
+def _event(text: str, unusual: Mapping[str, str]) -> tuple[str | None, str]:
+    """The event's id among the words, and the other words; `unusual` ids by their folded words.
+
+    Raises Nonsense.
+    """
     words = text.split()
-    ids = {word: canonical_id(word.strip(",")) for word in words}
+    ids = {word: canonical_id(word.strip(",")) or unusual.get(folded_id(word.strip(","))) for word in words}
     named = {name for name in ids.values() if name is not None}
     if len(named) > 1:
         raise Nonsense("One event at a time.")

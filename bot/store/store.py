@@ -22,7 +22,7 @@ from bot.store.ledger import Kind, State, delivery_row
 from bot.store.planned import apply, threads_of
 from bot.store.repeats import fill_contents, overtakes, repeated
 from bot.store.subscriptions import subscriptions_in_force
-from formatters.notice import Category, Notice, NoticeKey, category_of
+from formatters.notice import Category, Notice, NoticeKey, category_of, folded_id
 from formatters.subscription import Subscription
 from formatters.superevent import Superevent
 
@@ -258,6 +258,18 @@ class Store:
         async with self._database.reading() as connection:
             query = select(table.c.superevent_id).order_by(table.c.event_time.desc()).limit(limit)
             return list((await connection.execute(query)).scalars())
+
+    async def called(self, names: Sequence[str]) -> list[str]:
+        """The stored ids that are among these names, in whatever case they were typed; exact ones first."""
+        id_ = schema.superevents.c.superevent_id
+        folded = {folded_id(name) for name in names}
+        # The database folds ASCII alone; what else is typed as it is.
+        like = func.lower(id_).in_(folded | {name.lower() for name in names}) | id_.in_(names)
+        async with self._database.reading() as connection:
+            found = list((await connection.execute(select(id_).where(like).order_by(id_))).scalars())
+        return sorted(
+            (known for known in found if folded_id(known) in folded), key=lambda known: known not in names
+        )
 
     async def last_received(
         self, sources: Sequence[str] = LIVE_SOURCES, *, before: datetime | None = None
