@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,10 @@ from bot.store.circulars import Circulars
 from bot.store.database import StoreUnavailable
 from bot.store.store import Apologist, Store
 from formatters.circular import Circular
-from formatters.notice import SUPEREVENT_ID, Notice
+from formatters.notice import Notice
+
+_DATED = re.compile(r"[MT]?(?:S|GW)(\d{6})(?!\d)", re.ASCII)
+"""An id that says a date, be it of LVK's form or not quite."""
 
 log = structlog.get_logger(__name__)
 
@@ -161,11 +165,11 @@ class Pipeline:
 
     def _is_old_id(self, superevent_id: str, now: datetime) -> bool:
         """Whether the id's date alone says that this is old news; nothing else of the notice is known."""
-        usual = SUPEREVENT_ID.fullmatch(superevent_id)
-        if usual is None:
+        dated = _DATED.match(superevent_id)
+        if dated is None:
             return False
         try:
-            day = datetime.strptime(usual["date"], "%y%m%d").replace(tzinfo=UTC)
+            day = datetime.strptime(dated[1], "%y%m%d").replace(tzinfo=UTC)
         except ValueError:
             return False
         return now - (day + timedelta(days=1)) > self._max_age

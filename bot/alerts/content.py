@@ -28,7 +28,7 @@ def digest_of(record: Mapping[str, Any], digest_of_map: Callable[[object], str])
 
     def without_maps(value: object, key: str) -> object:
         if isinstance(value, list | tuple):
-            return [without_maps(one, key) for one in value]
+            return [without_maps(one, key) if isinstance(one, Mapping) else one for one in value]
         given = value.get(key) if isinstance(value, Mapping) else None
         return value if given is None else {**_mapping(value), key: f"map {digest_of_map(given)}"}
 

@@ -93,6 +93,21 @@ def record_of(content: object) -> Record:
     return content
 
 
+def nested_beyond(most: int, value: object) -> bool:
+    """Whether JSON's values are nested in more levels than this, found out without a stack of as many."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            inner
+            for holder in level
+            if isinstance(holder, dict | list)
+            for inner in (holder.values() if isinstance(holder, dict) else holder)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def salvage_id(body: bytes) -> str | None:
     """Return the superevent id that an unreadable payload names, where all that names one agrees."""
     body = body[:MAX_PAYLOAD]

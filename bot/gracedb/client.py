@@ -16,12 +16,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
 
 from bot import __version__
-from bot.alerts.record import MAX_PAYLOAD
+from bot.alerts.record import MAX_PAYLOAD, nested_beyond
 
 USER_AGENT = f"gwevent/{__version__}"
 """GraceDB refuses a blank one."""
@@ -34,9 +34,14 @@ READ_S = 15.0
 """Between two pieces of an answer."""
 REQUEST_S = 60.0
 """For an answer as a whole."""
+HOPS = 3
+"""Redirects that are followed."""
+NESTED_MOST = 100
+"""Levels of an answer; a superevent's JSON has five."""
 RETRY_AFTER_DEFAULT_S = 60.0
 RETRY_AFTER_MOST_S = 3_600.0
 
+_PORTS = {"http": 80, "https": 443}
 _NAME = re.compile(r"\w[\w.,+-]{0,199}")
 
 
@@ -79,30 +84,30 @@ class GraceDb:
 
     def page(self, superevent_id: str) -> str:
         """The address of a superevent's page for people."""
-        return urljoin(self._base_url, f"../superevents/{superevent_id}/view/")
+        return urljoin(self._base_url, f"../superevents/{_quoted(superevent_id)}/view/")
 
     async def superevent(self, superevent_id: str) -> Any:
         """The superevent's JSON. Raises GraceDbError."""
-        return await self._json(f"superevents/{superevent_id}/", superevent_id)
+        return await self._json(f"superevents/{_quoted(superevent_id)}/", superevent_id)
 
     async def labels(self, superevent_id: str) -> Any:
         """The labels, each with the time it was set. Raises GraceDbError."""
-        return await self._json(f"superevents/{superevent_id}/labels/", superevent_id)
+        return await self._json(f"superevents/{_quoted(superevent_id)}/labels/", superevent_id)
 
     async def logs(self, superevent_id: str) -> Any:
         """The log, which knows when each file was uploaded. Raises GraceDbError."""
-        return await self._json(f"superevents/{superevent_id}/logs/", superevent_id)
+        return await self._json(f"superevents/{_quoted(superevent_id)}/logs/", superevent_id)
 
     async def files(self, superevent_id: str) -> Any:
         """File names with their addresses. Raises GraceDbError."""
-        return await self._json(f"superevents/{superevent_id}/files/", superevent_id)
+        return await self._json(f"superevents/{_quoted(superevent_id)}/files/", superevent_id)
 
     async def notices(self, superevent_id: str) -> Any:
         """The notices that were sent, or None where this GraceDB is older than that. Raises GraceDbError."""
         if not self._has_notices:
             return None
         try:
-            return await self._json(f"v2/superevents/{superevent_id}/notices/", superevent_id)
+            return await self._json(f"v2/superevents/{_quoted(superevent_id)}/notices/", superevent_id)
         except NotPublic:
             # Of a superevent without notices the list is empty, so it is the list that is missing.
             self._has_notices = False
@@ -120,7 +125,7 @@ class GraceDb:
         """A file's content, of `most` bytes at most. Raises GraceDbError."""
         if _NAME.fullmatch(name) is None:
             raise Unreadable("GraceDB names a file as none is called.")
-        path = f"superevents/{superevent_id}/files/{quote(name, safe=',')}"
+        path = f"superevents/{_quoted(superevent_id)}/files/{quote(name, safe=',')}"
         return await self._get(path, f"{superevent_id}'s {name}", most)
 
     async def close(self) -> None:
@@ -143,26 +148,49 @@ class GraceDb:
             raise Busy("GraceDB can't be reached.") from None
         except httpx.TransportError as error:
             raise Busy(f"GraceDB broke off its answer ({type(error).__name__}).") from None
-        except (httpx.TooManyRedirects, httpx.DecodingError, httpx.InvalidURL):
+        except (httpx.DecodingError, httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise Unreadable("GraceDB's answer can't be read.") from None
 
     async def _fetch(self, path: str, what: str, most: int, params: Mapping[str, Any] | None) -> bytes:
-        async with self._connected().stream("GET", urljoin(self._base_url, path), params=params) as response:
-            self._check(response, what)
-            body = bytearray()
-            async for piece in response.aiter_bytes():
-                body += piece
-                if len(body) > most:
-                    raise Unreadable(f"GraceDB's answer has more than {most // 2**20} MB.")
-            return bytes(body)
+        url = urljoin(self._base_url, path)
+        for _ in range(HOPS + 1):
+            async with self._connected().stream("GET", url, params=params) as response:
+                if response.has_redirect_location:
+                    # The address says what was asked for.
+                    url, params = self._further(url, response.headers["Location"]), None
+                    continue
+                self._check(response, what)
+                body = bytearray()
+                async for piece in response.aiter_bytes():
+                    body += piece
+                    if len(body) > most:
+                        raise Unreadable(f"GraceDB's answer has more than {most // 2**20} MB.")
+                return bytes(body)
+        raise Unreadable("GraceDB sends us from one address to the next, without an end.")
+
+    def _further(self, url: str, location: str) -> str:
+        """Where GraceDB sends us: to another place of its own. Raises Unreadable.
+
+        What an answer names is anybody's word: elsewhere, in our own network too, nothing is asked.
+        """
+        try:
+            base, further = urlsplit(self._base_url), urlsplit(urljoin(url, location))
+            own, there = (
+                (url.scheme, url.hostname, url.port or _PORTS.get(url.scheme)) for url in (base, further)
+            )
+        except ValueError:
+            raise Unreadable("GraceDB sends us to an address that is none.") from None
+        # From http, where that is what was set, the way to https is open.
+        safer = ("https", base.hostname, 443)
+        if there not in (own, safer) or further.username is not None or further.password is not None:
+            raise Unreadable("GraceDB sends us to an address that isn't its own, and nothing is asked there.")
+        return further.geturl()
 
     def _connected(self) -> httpx.AsyncClient:
         if self._client is None:
             self._client = httpx.AsyncClient(
                 headers={"User-Agent": USER_AGENT},
                 timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
-                follow_redirects=True,
-                max_redirects=3,
             )
         return self._client
 
@@ -196,6 +224,12 @@ class GraceDb:
                 self._next_at = time.monotonic() + self._pace_s
 
 
+def _quoted(superevent_id: str) -> str:
+    """An id as one piece of a path, whatever it is made of."""
+    quoted = quote(superevent_id, safe="")
+    return quoted.replace(".", "%2E") if not quoted.strip(".") else quoted
+
+
 def _asked_to_wait(seconds: float) -> Busy:
     return Busy(f"GraceDB asks us to wait {math.ceil(seconds)} s.", seconds)
 
@@ -218,6 +252,15 @@ def _retry_after(given: str | None) -> float | None:
 
 def _parsed(body: bytes) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        answer = json.loads(body)
+    except RecursionError:
+        raise _nested() from None
+    except ValueError:
         raise Unreadable("GraceDB's answer isn't JSON.") from None
+    if nested_beyond(NESTED_MOST, answer):
+        raise _nested()
+    return answer
+
+
+def _nested() -> Unreadable:
+    return Unreadable("GraceDB's answer is nested more deeply than any of its own.")

@@ -18,12 +18,15 @@ from typing import Any
 import erfa
 
 from bot.gracedb.client import Unreadable
-from formatters.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, STAGES, canonical_id
+from formatters.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, STAGES, event_id
 
 RETRACTED = "ADVNO"
 _VETTED_OR_TO_BE = frozenset({"SIGNIF_LOCKED", "ADVREQ", "ADVOK", RETRACTED, "EARLY_WARNING", "RAVEN_ALERT"})
 _LOW_SIGNIFICANCE = "LOW_SIGNIF_LOCKED"
 _COINCIDENT = frozenset({"EM_COINC", "RAVEN_ALERT"})
+
+_DIGITS = 9
+"""Of a version; Python refuses to read thousands."""
 
 MAP = ".multiorder.fits"
 COMBINED = "combined"
@@ -85,7 +88,7 @@ def entry_of(answer: object) -> Entry:
     """Read a superevent's JSON. Raises Unreadable."""
     record = answer if isinstance(answer, Mapping) else {}
     given, created = record.get("superevent_id"), _time(record.get("created"))
-    superevent_id = canonical_id(given) if isinstance(given, str) else None
+    superevent_id = event_id(given)
     if superevent_id is None or created is None:
         raise Unreadable("GraceDB's answer holds no superevent.")
     labels = record.get("labels")
@@ -329,7 +332,8 @@ def _versions(files: object) -> set[tuple[str, int]]:
 
 def _split(name: str) -> tuple[str, int]:
     base, _, version = name.rpartition(",")
-    return (base, int(version)) if base and version.isascii() and version.isdigit() else (name, -1)
+    numbered = base and version.isascii() and version.isdigit() and len(version) <= _DIGITS
+    return (base, int(version)) if numbered else (name, -1)
 
 
 def _named(version: tuple[str, int]) -> str:
@@ -357,9 +361,11 @@ def _time(given: object) -> datetime | None:
         return None
     try:
         read = datetime.fromisoformat(given.strip().removesuffix("UTC").strip())
-    except ValueError:
+        read = read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    # Beyond, a second more or less may be no time any more.
+    return read if 1900 < read.year < 9000 else None
 
 
 def _mapping(given: object) -> Mapping[str, Any]:

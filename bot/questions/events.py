@@ -70,7 +70,10 @@ class Events:
         words = [
             word
             for word in words
-            if len(word) <= ID_MAX and canonical_id(word) is None and _LIKE_AN_ID.search(word)
+            if word.isprintable()
+            and len(word) <= ID_MAX
+            and canonical_id(word) is None
+            and _LIKE_AN_ID.search(word)
         ]
         found = await self._store.called(words) if words else []
         return {folded_id(name): name for name in reversed(found)}
@@ -82,7 +85,8 @@ class Events:
         """
         words = question.split()[:MOST_WORDS]
         starts = [" ".join(words[:count]) for count in range(1, len(words) + 1)]
-        starts = [start for start in starts if len(start) <= ID_MAX]
+        # Neither database takes what can't be printed, and no id has it.
+        starts = [start for start in starts if start.isprintable() and len(start) <= ID_MAX]
         found = await self._store.called(starts) if starts else []
         if not found:
             return None

@@ -1,0 +1,181 @@
+"""Ids of any form: what is one, whether it is real, and that nothing in it does anything in a message."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.alerts.decode import decode
+from bot.alerts.samples import to_json
+from formatters import apology, card, history, home, mention, plain, recent, update
+from formatters import help as helping
+from formatters.card import ChannelView
+from formatters.notice import (
+    ID_MAX,
+    Category,
+    canonical_id,
+    category_of,
+    event_id,
+    file_name,
+    folded_id,
+    unusual,
+)
+from formatters.superevent import Superevent
+from tests.bot.house import NOW, record
+
+HOSTILE = (
+    "<!channel>", "<!here|x>", "<@U123ABC>", "S1234/../../etc/passwd", "S1234?x=1&y=2#z", "S 12 34", "*S1*",
+    "`S1`", "~S1~", ":boom:1", "S1|S2", "../..", "..", ".", "%2e%2e", "S1🌩️", "Ω-7", "http://example.org/S1",
+    "'; DROP TABLE notices; --", "S_1_", "&lt;!channel&gt;", "\\u202e", "{S1}", "S1\u0301", "x" * ID_MAX,
+)  # fmt: skip
+"""Printable, and so keys; the emoji's variation selector aside, each is one as it stands."""
+
+
+@pytest.mark.parametrize(
+    ("given_", "found"),
+    [
+        ("S190425z", "S190425z"),
+        ("ms181101AB", "MS181101ab"),
+        ("gw170817a", "GW170817A"),
+        ("S1234", "S1234"),
+        ("MS181101ab2", "MS181101ab2"),
+        ("S200224", "S200224"),
+        ("GW170817", "GW170817"),
+        ("  S1234\n", "S1234"),
+        ("S  12", "S 12"),
+        ("S12\n34", None),
+        ("S12\u202e34", None),
+        ("S12\u200f34", None),
+        ("S12\x0034", None),
+        ("S12\ud80034", None),
+        ("S12\u00a034", None),
+        ("x" * ID_MAX, "x" * ID_MAX),
+        ("x" * (ID_MAX + 1), None),
+        ("S190425" + "z" * ID_MAX, None),
+        ("", None),
+        (" \t", None),
+        (None, None),
+        (1234, None),
+        (["S1234"], None),
+    ],
+)
+def test_any_printable_id_of_at_most_64_characters_is_a_key(given_: object, found: str | None) -> None:
+    assert event_id(given_) == found
+
+
+@given(st.text(max_size=80))
+def test_what_is_an_id_stays_one(text: str) -> None:
+    found = event_id(text)
+    if found is None:
+        return
+    assert event_id(found) == found and found.isprintable() and 0 < len(found) <= ID_MAX
+    assert folded_id(found) == folded_id(found.upper().lower()) or not found.isascii()
+    assert re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", file_name(found))
+
+
+@pytest.mark.parametrize(
+    ("id_", "category"),
+    [
+        ("S190425z", Category.REAL),
+        ("GW170817", Category.REAL),
+        ("S1234", Category.REAL),
+        ("MS181101ab", Category.MOCK),
+        ("MS181101ab2", Category.MOCK),
+        ("ms1234", Category.MOCK),
+        ("M1234", Category.MOCK),
+        ("MGW170817", Category.MOCK),
+        ("MDC-1", Category.MOCK),
+        ("Mock-event", Category.MOCK),
+        ("TS1234", Category.TEST),
+        ("TGW170817A", Category.TEST),
+        ("T-S1234", Category.TEST),
+        ("TEST", Category.TEST),
+        ("Trigger123", Category.REAL),
+        ("Merger-5", Category.REAL),
+        ("May12", Category.REAL),
+        ("T", Category.REAL),
+        ("<!channel>", Category.REAL),
+    ],
+)
+def test_the_first_letter_tells_mock_and_test(id_: str, category: Category) -> None:
+    assert category_of(id_) is category
+
+
+def _event(id_: str) -> Superevent:
+    facts: dict[str, Any] = {"urls": {"gracedb": "https://gracedb.ligo.org/superevents/S1234/view/"}}
+    records = [record(id_), record(id_, "UPDATE", 5, far=3e-9), record(id_, "RETRACTION", 9)]
+    return Superevent.of([decode(to_json({**one, **facts})) for one in records])
+
+
+def _texts(value: object, plain_text: bool = False) -> list[str]:
+    """All mrkdwn texts in blocks; plain_text knows no marks."""
+    match value:
+        case {"type": "plain_text", "text": str()}:
+            return []
+        case {"type": "mrkdwn", "text": str(said)}:
+            return [said]
+        case dict():
+            return [text for inner in value.values() for text in _texts(inner)]
+        case list() | tuple():
+            return [text for inner in value for text in _texts(inner)]
+    return []
+
+
+def _urls(value: object) -> list[str]:
+    match value:
+        case dict():
+            return [u for k, v in value.items() for u in ([v] if k == "url" else _urls(v))]
+        case list() | tuple():
+            return [u for inner in value for u in _urls(inner)]
+    return []
+
+
+@pytest.mark.parametrize("id_", [id_ for id_ in HOSTILE if event_id(id_) is not None])
+def test_nothing_in_an_id_does_anything_in_a_message(id_: str) -> None:
+    whole = _event(id_)
+    assert whole.superevent_id == event_id(id_)
+    _, second, _ = whole.notices
+    until = whole.upto(second)
+    messages = [
+        card.root(until, ChannelView(root=True)),
+        card.root(whole, ChannelView(root=True)),
+        *(update.reply(whole, notice) for notice in whole.notices),
+        history.message(whole),
+        mention.news(until, second, ("<!here>",), "https://example.org"),
+        mention.stand_down(whole, ("<!here>",), None),
+        apology.message(id_, "It can't be read."),
+        helping.no_such_event(id_, [id_]),
+        recent.message(recent.Recent([whole]), NOW),
+    ]
+    for message in messages:
+        assert plain.render(message) and plain.push(message)
+        for text in [message.text, *_texts(message.blocks)]:
+            marks = set(re.findall(r"<[^>]*>", text))
+            assert all(m == "<!here>" or m.startswith(("<http", "<!date^")) for m in marks), text
+        for url in _urls(message.blocks):
+            assert re.fullmatch(r"https://[\w.]+/[^\s<>|]*", url)
+    assert home._gracedb(whole).count("<") <= 1
+
+
+def test_an_unusual_id_is_said_and_a_usual_one_isnt() -> None:
+    for id_, said in (("S1234", True), ("MS181101ab2", True), ("S190425z", False), ("MS181101ab", False)):
+        whole = _event(id_)
+        for message in (
+            card.root(whole.upto(whole.notices[0]), ChannelView()),
+            card.root(whole, ChannelView()),
+            *(update.reply(whole, notice) for notice in whole.notices),
+        ):
+            assert ("unusual id" in plain.render(message)) is said
+        assert unusual(id_) is said is (canonical_id(id_) is None)
+
+
+def test_an_unusual_ids_links_go_nowhere_wrong() -> None:
+    whole = _event("S12/34?x")
+    urls = _urls(card.root(whole.upto(whole.notices[0]), ChannelView()).blocks)
+    assert "https://gcn.nasa.gov/circulars?query=S12%2F34%3Fx" in urls
+    assert not any("treasuremap" in url for url in urls)
+    assert apology.page("S12/34?x") is None and apology.page("s190425z") is not None
