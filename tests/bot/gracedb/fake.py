@@ -45,6 +45,10 @@ class FakeGraceDb:
         self.most_at_once = 0
         self.gate = asyncio.Event()
         """Nothing is answered before it is set."""
+        self.redirects: dict[str, str] = {}
+        """Path -> the Location of its answer."""
+        self.raw: dict[str, bytes] = {}
+        """Path -> the answer, whatever it is."""
         self.gate.set()
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -83,6 +87,10 @@ class FakeGraceDb:
             fault = next((f for end, f in self.faults.items() if f and request.path.endswith(end)), None)
             if fault is not None:
                 return await self._fault(request, fault.pop(0))
+            if path in self.redirects:
+                return web.Response(status=302, headers={"Location": self.redirects[path]})
+            if path in self.raw:
+                return web.Response(body=self.raw[path], content_type="application/json")
             return self._page(path, request)
         finally:
             self.at_once -= 1

@@ -1,0 +1,217 @@
+"""What a GraceDB could answer to do harm: each is refused in one sentence, and nobody else is asked."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from bot.gracedb import reading
+from bot.gracedb.archive import Archive
+from bot.gracedb.client import HOPS, GraceDb, GraceDbError, Unreadable, _parsed
+from bot.gracedb.reading import Parts
+from bot.rooms import Rooms
+from tests.bot.gracedb.fake import Event, FakeGraceDb, jsonb, superevent
+
+ID = "S190425z"
+PATH = f"superevents/{ID}/"
+
+
+@pytest.fixture
+async def other() -> AsyncIterator[FakeGraceDb]:
+    """Somebody else on this machine, who would answer."""
+    local = FakeGraceDb()
+    await local.start()
+    local.add(Event(superevent(ID)))
+    yield local
+    await local.stop()
+
+
+@pytest.fixture(autouse=True)
+def known(fake: FakeGraceDb) -> Event:
+    return fake.add(Event(superevent(ID)))
+
+
+async def refused(gracedb: GraceDb) -> str:
+    with pytest.raises(GraceDbError) as caught:
+        await gracedb.superevent(ID)
+    said = str(caught.value)
+    assert said.endswith(".") and said.count(". ") == 0 and "\n" not in said and len(said) < 200
+    return said
+
+
+async def test_a_redirect_to_another_place_of_its_own_is_followed(
+    fake: FakeGraceDb, gracedb: GraceDb
+) -> None:
+    fake.redirects[PATH] = f"/api/superevents/{ID}/again/"
+    fake.redirects[f"{PATH}again/"] = f"{fake.url}superevents/{ID}/third/"
+    fake.raw[f"{PATH}third/"] = jsonb(superevent(ID))
+    assert (await gracedb.superevent(ID))["superevent_id"] == ID
+
+
+async def test_a_redirect_to_anybody_else_isnt_followed(
+    fake: FakeGraceDb, gracedb: GraceDb, other: FakeGraceDb
+) -> None:
+    port = other.url.split(":")[2]
+    for location in (
+        other.url + PATH,
+        f"//127.0.0.1:{port}api/{PATH}",
+        f"http://localhost:{port}api/{PATH}",
+        f"http://{fake.url.removeprefix('http://').split('/')[0]}@127.0.0.1:{port}api/{PATH}",
+        "http://169.254.169.254/latest/meta-data/",
+        "https://example.org/",
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/x",
+        "http://[::1",
+        "http://127.0.0.1:99999999/",
+        "javascript:alert(1)",
+        "http://a:b@127.0.0.1/",
+        "https://" + "x" * 5_000,
+    ):
+        fake.redirects[PATH] = location
+        said = await refused(gracedb)
+        assert "169.254" not in said and "example" not in said, "what an answer names isn't repeated"
+    assert not other.requests()
+
+
+async def test_only_so_many_redirects_are_followed(fake: FakeGraceDb, gracedb: GraceDb) -> None:
+    fake.redirects[PATH] = f"/api/{PATH}"
+    assert "without an end" in await refused(gracedb)
+    assert fake.asked[PATH] == HOPS + 1
+
+
+async def test_a_files_redirect_elsewhere_is_a_part_that_is_missing(
+    fake: FakeGraceDb, archive: Archive, rooms: Rooms, other: FakeGraceDb, known: Event
+) -> None:
+    known.files["p_astro.json,0"] = jsonb({"BNS": 1.0})
+    fake.redirects[f"{PATH}files/p_astro.json,0"] = f"{other.url}superevents/{ID}/"
+    assert await archive.look_up(ID) == ID
+    assert not other.requests()
+    assert await rooms.store.superevent(ID) is not None
+
+
+@pytest.mark.parametrize("depth", [101, 300, 900, 960, 985, 990, 995, 1_000, 5_000, 200_000])
+@pytest.mark.parametrize("form", ['{"a":', "["])
+async def test_an_answer_nested_without_end_is_a_sentence(
+    fake: FakeGraceDb, gracedb: GraceDb, depth: int, form: str
+) -> None:
+    close = "}" if form == '{"a":' else "]"
+    nested = form * depth + "1" + close * depth
+    for body in (nested, f'{{"superevent_id": "{ID}", "x": {nested}}}'):
+        fake.raw[PATH] = body.encode()
+        assert "nested more deeply" in await refused(gracedb)
+
+
+async def test_a_part_nested_without_end_is_left_out(
+    fake: FakeGraceDb, archive: Archive, rooms: Rooms, known: Event
+) -> None:
+    for depth in (120, 980, 990):
+        known.files[f"p_astro.json,{depth}"] = (
+            b'{"BNS": 1, "x": ' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
+        )
+    await archive.look_up(ID)
+    found = await rooms.store.superevent(ID)
+    assert found is not None and found.event is not None and not found.event.classification
+    assert await rooms.store.next_quarantined() is None
+
+
+NUMBERS = (
+    "1e999",
+    "-1e999",
+    "NaN",
+    "Infinity",
+    "9" * 400,
+    "9" * 5_000,
+    "0.1e-999",
+    "-0",
+    "1e308",
+    "true",
+    "null",
+)
+TEXTS = (
+    '"\\ud800"',
+    '"\\u0000"',
+    '""',
+    '"9999-12-31 23:59:59 UTC"',
+    '"0001-01-01T00:00:00+10:00"',
+    '"<!channel>"',
+    '"x,' + "9" * 5_000 + '"',
+    '"1900-01-01"',
+    "[]",
+    "{}",
+    '[{"a": 1}]',
+    '{"a": [1]}',
+    '"2019-04-25 08:18:26 UTC"',
+)
+ANSWERS: tuple[Any, ...] = (
+    superevent(ID, "ADVNO", "EM_COINC", time_coinc_far=1e-9),
+    {"labels": [{"name": "ADVNO", "created": "2019-04-26 10:00:00 UTC"}]},
+    {
+        "log": [
+            {"filename": "bayestar.multiorder.fits", "file_version": 0, "created": "2019-04-25 09:00:00 UTC"}
+        ]
+    },
+    {"bayestar.multiorder.fits,0": "x", "gstlal.p_astro.json,1": "x"},
+    {"notices": [{"filename": "S190425z-1-initial.json"}]},
+    {"numRows": 1, "superevents": [superevent(ID)]},
+    {"HasNS": 1.0, "BNS": 0.5},
+)
+
+
+def mutated(answer: Any, rng: random.Random) -> str:
+    """An answer with a few values replaced by raw JSON, or keys that come twice."""
+    text = json.dumps(answer)
+    leaves = [json.dumps(leaf) for leaf in _leaves(answer)]
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        text = text.replace(rng.choice(leaves), rng.choice(NUMBERS + TEXTS), rng.choice((1, 1, -1)))
+    return (
+        text.replace("{", '{"superevent_id": 5, "superevent_id": "S190425z", ', 1)
+        if rng.random() < 0.1
+        else text
+    )
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value, *(leaf for inner in value.values() for leaf in _leaves(inner))]
+    return [leaf for inner in value for leaf in _leaves(inner)] if isinstance(value, list) else [value]
+
+
+def understand(bodies: list[str]) -> None:
+    """All of the reading of one superevent's answers. Raises Unreadable alone."""
+    answers = [_parsed(body.encode("utf-8", "surrogatepass")) for body in bodies]
+    entry = reading.entry_of(answers[0])
+    labelled, uploaded, files = reading.label_times(answers[1]), reading.upload_times(answers[2]), answers[3]
+    reading.notice_files(ID, files)
+    names = reading.newest_map(files, uploaded)
+    reading.newest_json("p_astro.json", files, reading.pipeline_of(entry), uploaded)
+    reading.announced(answers[4])
+    reading.entries_of(answers[5])
+    facts = answers[6] if isinstance(answers[6], dict) else None
+    parts = Parts(labelled=labelled, uploaded=uploaded, p_astro=facts, names=tuple(names))
+    for payload in reading.assemble(entry, "https://example.org", parts):
+        json.loads(payload)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_numbers_and_texts_of_all_kinds_are_read_or_refused(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(100):
+        which = rng.randrange(len(ANSWERS))
+        bodies = [mutated(one, rng) if n == which else json.dumps(one) for n, one in enumerate(ANSWERS)]
+        try:
+            understand(bodies)
+        except Unreadable as refusal:
+            assert str(refusal).endswith(".") and len(str(refusal)) < 200
+
+
+async def test_an_id_is_one_piece_of_a_path(fake: FakeGraceDb, gracedb: GraceDb) -> None:
+    for id_ in ("../../etc", "..", "S1/../x", "S1?x=1", "S1#x", "S 1", "<!channel>", "Ω"):
+        with pytest.raises(GraceDbError):
+            await gracedb.superevent(id_)
+        assert gracedb.page(id_).startswith(fake.url.removesuffix("api/") + "superevents/")
+    assert all(path.startswith("superevents/") for path in fake.asked)
+    assert all(path.removeprefix("superevents/").count("/") >= 1 for path in fake.asked)
