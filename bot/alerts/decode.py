@@ -54,6 +54,9 @@ SIGN_TURNED = datetime(2025, 1, 17, tzinfo=UTC)
 HAND_MADE = "MS181101ab"
 """The user guide's samples, older than SIGN_TURNED by their dates, have always said external minus GW."""
 
+FURTHER_TILES = 2**17
+"""Of all maps beyond a notice's first combined one, together: each costs as much as the first."""
+
 _MAX_DEPTH = 20
 
 
@@ -84,7 +87,11 @@ def sky_maps(body: bytes) -> tuple[bytes | None, bytes | None]:
     room = _Room()
     if len(combined) > 1:
         room.measure(given)
-        combined = [one for one in combined if room.measure(one).skymap is not None][:1] or combined
+        combined = [
+            one
+            for number, one in enumerate(combined)
+            if room.measure(one, further=number > 0).skymap is not None
+        ][:1] or combined
     return (
         None if given is None else fields.file_bytes(given),
         fields.file_bytes(combined[0]) if combined else None,
@@ -117,7 +124,9 @@ def notice_of(record: Record) -> Notice:
     said = _coincidences(published.get("external_coinc"))
     maps = [one.get("combined_skymap") for one in _coincidences(record.get("external_coinc"))]
     # What says most has its map measured first.
-    combined = {place: room.measure(maps[place]) for place in _by_far(said)}
+    combined = {
+        place: room.measure(maps[place], further=number > 0) for number, place in enumerate(_by_far(said))
+    }
     coincidences = [
         _coincidence(one, gw.skymap, combined[place], turned=turned) for place, one in enumerate(said)
     ]
@@ -247,19 +256,21 @@ class _Room:
 
     def __init__(self) -> None:
         self._tiles = MAX_TILES
+        self._further = FURTHER_TILES
         self._expanded = MAX_EXPANDED
         self._digests: dict[int, str] = {}
 
-    def measure(self, given: object) -> _Measured:
-        """Measure a map as the record holds it; None is none."""
+    def measure(self, given: object, *, further: bool = False) -> _Measured:
+        """Measure a map as the record holds it; None is none. `further` ones are those of a long list."""
         if given is None:
             return _Measured()
         try:
-            table = read_table(fields.file_bytes(given), self._expanded)
+            table = read_table(fields.file_bytes(given), self._expanded, MAX_TILES)
             self._digests[id(given)] = _digest(table.file)
             self._expanded -= table.file.nbytes
-            skymap = of_table(table, self._tiles)
+            skymap = of_table(table, min(self._tiles, self._further) if further else self._tiles)
             self._tiles -= skymap.uniq.size
+            self._further -= skymap.uniq.size if further else 0
             return _Measured(skymap, localize(skymap))
         except UnreadableMap as problem:
             return _Measured(problem=problem.reason)
@@ -276,7 +287,7 @@ class _Room:
         except UnreadableMap:
             return _digest(str(given)[:MAX_PAYLOAD].encode("utf-8", "replace"))
         try:
-            return _digest(read_table(file, self._expanded).file)
+            return _digest(read_table(file, self._expanded, MAX_TILES).file)
         except UnreadableMap:
             return _digest(file)
 

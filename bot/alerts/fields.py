@@ -167,6 +167,11 @@ def file_bytes(given: object) -> bytes:
     if not isinstance(given, str):
         raise UnreadableMap("The map is neither bytes nor base64 text.")
     try:
-        return base64.b64decode(given.encode("ascii").translate(None, _BLANKS), validate=True)
+        text = given.encode("ascii")
+        try:
+            return base64.b64decode(text, validate=True)
+        except binascii.Error:
+            # In lines, as mail has it.
+            return base64.b64decode(text.translate(None, _BLANKS), validate=True)
     except (binascii.Error, ValueError):
         raise UnreadableMap("The map isn't valid base64.") from None

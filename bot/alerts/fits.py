@@ -108,8 +108,10 @@ class Table:
         raise UnreadableMap(f"The map's column {name} is scaled in an unknown way.")
 
 
-def read_table(data: bytes, most: int = MAX_EXPANDED) -> Table:
+def read_table(data: bytes, most: int = MAX_EXPANDED, most_rows: int | None = None) -> Table:
     """Return the first binary table of a FITS file, gzipped or not; raises UnreadableMap.
+
+    One that declares more than `most_rows` rows isn't unpacked at all.
 
     A gzipped file is unpacked only as far as its table goes, to `most` bytes, and what doesn't begin as a
     FITS file no further than that: a bomb costs nothing.
@@ -125,7 +127,7 @@ def read_table(data: bytes, most: int = MAX_EXPANDED) -> Table:
     for _ in range(_MAX_HDUS):
         header, start = _read_header(file, start)
         if header.get("XTENSION") == "BINTABLE":
-            return _table(header, file, start)
+            return _table(header, file, start, most_rows)
         size = _data_size(header)
         start += size + -size % _BLOCK
         if start >= len(file.upto(start + 1)):
@@ -230,10 +232,12 @@ def _data_size(header: Mapping[str, Value]) -> int:
     return abs(bits) // 8 * _count(header, "GCOUNT", 1) * (_count(header, "PCOUNT", 0) + elements)
 
 
-def _table(header: Mapping[str, Value], file: _File, start: int) -> Table:
+def _table(header: Mapping[str, Value], file: _File, start: int, most_rows: int | None) -> Table:
     if header.get("BITPIX") != 8 or header.get("NAXIS") != 2:
         raise UnreadableMap("The map's FITS header doesn't describe a binary table of bytes.")
     width, rows = _count(header, "NAXIS1"), _count(header, "NAXIS2")
+    if most_rows is not None and rows > most_rows and width:
+        raise UnreadableMap(f"The map has {rows:.6g} tiles, and at most {most_rows:,} are read.")
     data = file.upto(start + width * rows)
     file.check_end()
     there = max(len(data) - start, 0)

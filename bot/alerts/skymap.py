@@ -168,7 +168,8 @@ def _skymap(table: Table, uniq: Integers, density: Floats) -> SkyMap:
     distmu, distsigma, distnorm = distances if complete else (None, None, None)
     shifts = 2 * (MAX_ORDER - order)
     start = ipix << shifts
-    by_position = np.argsort(start, kind="stable")
+    # Equal ones overlap, so it needn't be a stable sort, which is slower.
+    by_position = np.argsort(start)
     if np.any(((ipix + 1) << shifts)[by_position[:-1]] > start[by_position[1:]]):
         raise UnreadableMap("The map's tiles overlap.")
     by_density = np.argsort(-density)

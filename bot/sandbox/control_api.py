@@ -73,7 +73,7 @@ class ControlApi:
         verb = request.match_info["verb"]
         try:
             body = await request.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
             return _wrong("The body must be one JSON object.")

@@ -129,12 +129,30 @@ def _too_large() -> bytes:
     return b" " * (MAX_PAYLOAD + 1)
 
 
-def _zeros() -> bytes:
-    return gzip.compress(bytes(200 * MEGA), 1, mtime=0)
+def zeros(count: int, head: bytes = b"") -> bytes:
+    """So many zeros, gzipped, behind whatever they are to be taken for."""
+    packer = zlib.compressobj(9, wbits=31)
+    pieces = [packer.compress(head), *(packer.compress(bytes(MEGA)) for _ in range(count // MEGA))]
+    return b"".join([*pieces, packer.flush()])
 
 
-def _gzip_bomb() -> bytes:
-    return to_json(notice_with(_zeros()))
+def _declared_rows() -> bytes:
+    # As many as are unpacked at all, and more than are read.
+    return zeros(1024 * MEGA, headers(4 * MEGA - 1_000))
+
+
+def _bombs_in_a_list() -> bytes:
+    return _with_coincidences(_declared_rows(), 8)
+
+
+def _maps_in_a_list() -> bytes:
+    return _with_coincidences(gzip.compress(fits(*crumbs(MAX_TILES // 20)), 1, mtime=0), 20)
+
+
+def _with_coincidences(skymap: bytes, count: int) -> bytes:
+    record = json.loads(to_json(notice_with(skymap)))
+    one = {"observatory": "Fermi", "search": "GRB", "combined_skymap": record["event"]["skymap"]}
+    return json.dumps({**record, "external_coinc": [one] * count}).encode()
 
 
 def _gzip_in_both() -> bytes:
@@ -146,24 +164,24 @@ def fits(uniq: NDArray[np.int64], density: NDArray[np.float64]) -> bytes:
     """A map's file of these tiles."""
     table = np.zeros(uniq.size, [("UNIQ", ">i8"), ("PROBDENSITY", ">f8")])
     table["UNIQ"], table["PROBDENSITY"] = uniq, density
+    data = table.tobytes()
+    return headers(uniq.size) + data + bytes(-len(data) % 2880)
+
+
+def headers(rows: int) -> bytes:
+    """The headers of a map's file of so many tiles."""
     cards = {
         "XTENSION": "'BINTABLE'",
         "BITPIX": 8,
         "NAXIS": 2,
         "NAXIS1": 16,
-        "NAXIS2": uniq.size,
+        "NAXIS2": rows,
         "PCOUNT": 0,
         "GCOUNT": 1,
     }
     cards |= {"TFIELDS": 2, "TTYPE1": "'UNIQ'", "TFORM1": "'K'", "TTYPE2": "'PROBDENSITY'", "TFORM2": "'D'"}
     primary = _header({"SIMPLE": "T", "BITPIX": 8, "NAXIS": 0})
-    data = table.tobytes()
-    return (
-        primary
-        + _header(cards | {"ORDERING": "'NUNIQ'", "COORDSYS": "'C'"})
-        + data
-        + bytes(-len(data) % 2880)
-    )
+    return primary + _header(cards | {"ORDERING": "'NUNIQ'", "COORDSYS": "'C'"})
 
 
 def _header(cards: Mapping[str, object]) -> bytes:
@@ -181,6 +199,16 @@ def checkers(count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Three tiles in four of order 9, as far as they go: all touch, and none can be merged."""
     ipix = np.arange(count) * 4 // 3
     return 4 * 4**9 + ipix, np.full(count, 4**9 * 3 / np.pi / count)
+
+
+def scattered(count: int, *, coarsest: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Tiles of orders from the coarsest to the finest, all over the sky, in no order, of equal shares."""
+    rng = np.random.default_rng(count + coarsest)
+    cell = np.sort(rng.choice(12 * 4**10, count, replace=False))
+    order = rng.integers(coarsest, 30, count)
+    ipix = (cell << 2 * (order - 10)) + rng.integers(0, 4 ** (order - 10))
+    place = rng.permutation(count)
+    return (4 * 4**order + ipix)[place], (3 * 4.0**order / np.pi / count)[place]
 
 
 def _gzipped_map(tiles: tuple[NDArray[np.int64], NDArray[np.float64]]) -> bytes:
@@ -208,9 +236,16 @@ PAYLOADS: Mapping[str, Callable[[], bytes]] = {
     "base64 of blanks": _base64_blanks,
     "ids": _ids,
     "too large": _too_large,
-    "gzip bomb": _gzip_bomb,
+    "gzip bomb": lambda: to_json(notice_with(zeros(200 * MEGA))),
+    "gzip bomb of a GiB": lambda: to_json(notice_with(zeros(1024 * MEGA))),
+    "gzip bomb with headers": lambda: to_json(notice_with(_declared_rows())),
+    "gzip bomb after a map": lambda: to_json(notice_with(zeros(1024 * MEGA, fits(*crumbs(9))))),
+    "gzip bombs in a list": _bombs_in_a_list,
+    "maps in a list": _maps_in_a_list,
     "most crumbs": lambda: _gzipped_map(crumbs(MAX_TILES)),
     "most checkers": lambda: _gzipped_map(checkers(MAX_TILES)),
+    "most scattered": lambda: _gzipped_map(scattered(MAX_TILES, coarsest=10)),
+    "most scattered, finest": lambda: _gzipped_map(scattered(MAX_TILES, coarsest=29)),
     "two maps": _gzip_in_both,
     "too many tiles": lambda: _gzipped_map(crumbs(MAX_TILES + 1)),
     "map of base64": lambda: to_json(notice_with(base64.b64encode(bytes(10_000)))),

@@ -6,7 +6,10 @@ import base64
 import gzip
 import io
 import json
+import tracemalloc
+import zlib
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +23,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from bot.alerts.fits import read_table
 from bot.alerts.samples import odd
 from bot.alerts.skymap import (
+    MAX_TILES,
     SkyMap,
     UnreadableMap,
     areas,
@@ -551,3 +556,44 @@ class TestUnreadable:
             except UnreadableMap:
                 pass
         assert 0 < read_well < 600
+
+
+@pytest.mark.parametrize(
+    ("head", "refused"),
+    [(b"", True), (uniform()[:2880], True), (uniform(), False)],
+    ids=["zeros", "a header and zeros", "a map and zeros"],
+)
+def test_a_bomb_is_unpacked_no_further_than_it_looks_like_a_map(head: bytes, refused: bool) -> None:
+    packer = zlib.compressobj(9, wbits=31)
+    bomb = (
+        packer.compress(head) + b"".join(packer.compress(bytes(2**20)) for _ in range(256)) + packer.flush()
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadableMap) if refused else nullcontext():
+            assert read(bomb).uniq.size
+        assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_table_of_too_many_rows_is_not_unpacked() -> None:
+    file = uniform()
+    at = file.index(b"NAXIS2  =")
+    head = file[:at] + b"NAXIS2  = 2000000".ljust(80) + file[at + 80 :]
+    packer = zlib.compressobj(9, wbits=31)
+    bomb = packer.compress(head) + packer.compress(bytes(2**26)) + packer.flush()
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadableMap, match=r"2e\+06 tiles, and at most 1,048,576 are read"):
+            read_table(bomb, most_rows=MAX_TILES)
+        assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_gzipped_map_whose_checksum_is_wrong_is_refused() -> None:
+    packed = bytearray(gzip.compress(uniform()))
+    packed[-6] ^= 1
+    with pytest.raises(UnreadableMap, match="unpacked"):
+        read(bytes(packed))

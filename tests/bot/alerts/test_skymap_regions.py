@@ -10,6 +10,7 @@ import pytest
 from astropy import units
 from numpy.typing import NDArray
 
+from bot.alerts import regions
 from bot.alerts.regions import MAX_REGIONS, connected_regions
 from formatters.notice import Region
 
@@ -153,3 +154,56 @@ def test_a_million_crumbs_are_joined_more_generously(monkeypatch: pytest.MonkeyP
 def test_no_tiles_no_regions() -> None:
     nothing = np.array([], np.int64)
     assert connected_regions(nothing, nothing, np.array([])) == ()
+
+
+def _any_tiles(rng: np.random.Generator, count: int) -> tuple[Array, Array]:
+    """Disjoint tiles of mixed orders in order of place, with quarters that make larger tiles, and gaps."""
+    tiles = [(0, pixel) for pixel in range(12)]
+    while len(tiles) < count:
+        order, pixel = tiles.pop(int(rng.integers(len(tiles))))
+        tiles += (
+            [(order + 1, 4 * pixel + quarter) for quarter in range(4)] if order < 12 else [(order, pixel)]
+        )
+    kept = [tile for tile in tiles if rng.random() < 0.9]
+    kept.sort(key=lambda tile: tile[1] << 2 * (29 - tile[0]))
+    order, ipix = np.array(kept).T
+    return order, ipix
+
+
+def _merged_one_by_one(order: Array, ipix: Array) -> list[tuple[int, int]]:
+    tiles = set(zip(order.tolist(), ipix.tolist(), strict=True))
+    for level in range(13, 0, -1):
+        for parent in {pixel >> 2 for tile_order, pixel in tiles if tile_order == level}:
+            quarters = {(level, 4 * parent + quarter) for quarter in range(4)}
+            if quarters <= tiles:
+                tiles = tiles - quarters | {(level - 1, parent)}
+    return sorted(tiles, key=lambda tile: tile[1] << 2 * (29 - tile[0]))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_merged_is_what_merging_one_by_one_makes(seed: int) -> None:
+    order, ipix = _any_tiles(np.random.default_rng(seed), 400)
+    merged_order, merged_ipix = regions.merged(order, ipix)
+    found = list(zip(merged_order.tolist(), merged_ipix.tolist(), strict=True))
+    assert found == _merged_one_by_one(order, ipix)
+
+
+def test_between_two_quarters_finer_tiles_are_no_quarters() -> None:
+    # Quarters 0 and 3, and between them two tiles that fill neither 1 nor 2.
+    order, ipix = np.array([5, 6, 6, 5]), np.array([0, 4, 8, 3])
+    assert [a.tolist() for a in regions.merged(order, ipix)] == [order.tolist(), ipix.tolist()]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_lifted_is_what_lifting_the_finest_again_and_again_makes(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regions, "MAX_JOINED", 60)
+    order, ipix = _any_tiles(np.random.default_rng(seed), 400)
+    lifted = [a.tolist() for a in regions._lifted(order, ipix)]
+    while order.size > 60:
+        fine = order == order.max()
+        order, ipix = np.where(fine, order.max() - 1, order), np.where(fine, ipix >> 2, ipix)
+        new = np.append(True, (np.diff(order) != 0) | (np.diff(ipix) != 0))
+        order, ipix = order[new], ipix[new]
+    assert lifted == [order.tolist(), ipix.tolist()]
