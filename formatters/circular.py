@@ -9,11 +9,14 @@ from datetime import UTC, datetime
 from formatters import blocks
 from formatters.message import Message
 from formatters.mrkdwn import escape, link, plain
-from formatters.notice import SUPEREVENT_ID, canonical_id
+from formatters.notice import SUPEREVENT_ID, canonical_id, event_id
 
 ADDRESS = "https://gcn.nasa.gov/circulars/{}"
 
 _NAMED = re.compile(rf"(?<![A-Za-z0-9]){SUPEREVENT_ID.pattern}(?![A-Za-z0-9])", re.IGNORECASE)
+
+
+_OF_LVK = re.compile(r"(LIGO|Virgo|KAGRA|LVK|LVC)[/ ]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +38,15 @@ class Circular:
         return ADDRESS.format(self.number)
 
 
-def named(*texts: str) -> tuple[str, ...]:
-    """The superevents that these texts name, in order, each once."""
-    found = [canonical_id(match[0]) for text in texts for match in _NAMED.finditer(text)]
+def named(subject: str, event: str = "") -> tuple[str, ...]:
+    """The superevents that a subject and GCN's event id ("LIGO/Virgo/KAGRA S241125n") name, each once.
+
+    An id that isn't of LVK's form is known by the second alone: in a sentence any word could be one.
+    """
+    found = [canonical_id(match[0]) for text in (subject, event) for match in _NAMED.finditer(text)]
+    word = event.rpartition(" ")[2]
+    if _OF_LVK.match(event) and not _NAMED.search(event):
+        found.append(event_id(word))
     return tuple(dict.fromkeys(superevent_id for superevent_id in found if superevent_id is not None))
 
 

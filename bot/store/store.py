@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import traits_of
@@ -219,6 +219,7 @@ class Store:
         """The bytes in which a notice came; None if it isn't known, or if they were purged."""
         table, payloads = schema.notices, schema.payloads
         query = select(payloads.c.body).join(table, table.c.id == payloads.c.notice_id).where(_has_key(key))
+        query = query.order_by(table.c.content, table.c.id).limit(1)
         async with self._database.reading() as connection:
             body: bytes | None = (await connection.execute(query)).scalar_one_or_none()
         return body
@@ -226,7 +227,8 @@ class Store:
     async def notice_id(self, key: NoticeKey) -> int | None:
         """The store's id of a notice."""
         async with self._database.reading() as connection:
-            query = select(schema.notices.c.id).where(_has_key(key))
+            table = schema.notices
+            query = select(table.c.id).where(_has_key(key)).order_by(table.c.content, table.c.id).limit(1)
             found: int | None = (await connection.execute(query)).scalar_one_or_none()
         return found
 
@@ -323,7 +325,9 @@ class Store:
 def _has_key(key: NoticeKey) -> ColumnElement[bool]:
     table = schema.notices
     same_time = (table.c.alert_type == key[1]) & (table.c.time_created == key[2])
-    return (table.c.superevent_id == key[0]) & same_time & (table.c.content == key[3])
+    # Whoever noted a key without its content may have done so before that was known.
+    said = table.c.content == key[3] if key[3] else true()
+    return (table.c.superevent_id == key[0]) & same_time & said
 
 
 async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:

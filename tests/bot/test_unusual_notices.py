@@ -229,3 +229,64 @@ async def test_a_second_update_of_the_same_second_is_a_reply_that_says_what_chan
     assert first.alert_type == "PRELIMINARY"
     for notice in known.notices:
         assert await rooms.store.payload(notice.key) in bodies
+
+
+@pytest.mark.parametrize("form", ['{"a":', "["])
+async def test_json_nested_as_deep_as_it_goes_is_no_fault_of_gwevents(
+    rooms: Rooms, clock: Clock, form: str
+) -> None:
+    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
+    close = "}" if form == '{"a":' else "]"
+    notice = to_json(record()).decode()
+    for depth in (100, 300, 900, 950, 970, 980, 985, 988, 990, 992, 995, 1_000, 3_000, 40_000):
+        nested = form * depth + "1" + close * depth
+        for body in (
+            nested,
+            f'{notice[:-1]}, "novelty": {nested}}}',
+            f'{notice[:-1]}, "external_coinc": {nested}}}',
+            f'{notice[:-1]}, "event": {nested}}}',
+            f'{{"circularId": 5, "createdOn": 5, "subject": "x", "novelty": {nested}}}',
+            f'{{"circularId": {nested}}}',
+        ):
+            await way_in.handle(body.encode(), LIVE)
+    kept = await rooms.store.next_quarantined()
+    while kept is not None:
+        assert "fault of its own" not in kept.reason and kept.reason.endswith("."), kept.reason
+        kept = await rooms.store.next_quarantined(kept.id)
+
+
+@pytest.mark.parametrize(
+    "number", ["1e999", "-1e999", "NaN", "9" * 400, "9" * 5_000, "-1", "0.5", "true", '"\\ud800"']
+)
+async def test_a_circulars_numbers_of_all_kinds(rooms: Rooms, clock: Clock, number: str) -> None:
+    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
+    for body in (
+        f'{{"circularId": {number}, "createdOn": 5, "subject": "S261122a"}}',
+        f'{{"circularId": 5, "createdOn": {number}, "subject": "S261122a"}}',
+        f'{{"circularId": 5, "createdOn": 5, "subject": {number}, "submitter": {number}}}',
+        f'{{"circularId": 5, "createdOn": 5, "eventId": {number}}}',
+    ):
+        assert await way_in.handle(body.encode(), LIVE) in (Handled.CIRCULAR, Handled.QUARANTINED)
+    kept = await rooms.store.next_quarantined()
+    while kept is not None:
+        assert "fault of its own" not in kept.reason
+        kept = await rooms.store.next_quarantined(kept.id)
+
+
+async def test_a_circular_of_an_unusual_id_is_linked_by_gcns_own_word_for_it(
+    rooms: Rooms, clock: Clock
+) -> None:
+    await subscribe(rooms, "all circulars", "C1")
+    await take(rooms, made("S1234"))
+    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
+    created = int(clock().timestamp() * 1_000)
+    circular = {
+        "circularId": 5,
+        "createdOn": created,
+        "subject": "LIGO S1234: x",
+        "eventId": "LIGO/Virgo/KAGRA S1234",
+    }
+    assert await way_in.handle(json.dumps(circular).encode(), LIVE) is Handled.CIRCULAR
+    async with rooms.database.reading() as connection:
+        noted = (await connection.execute(text("SELECT superevent_id FROM circulars"))).scalars().all()
+    assert list(noted) == ["S1234"]

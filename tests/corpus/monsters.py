@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import json
+import struct
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -131,9 +132,18 @@ def _too_large() -> bytes:
 
 def zeros(count: int, head: bytes = b"") -> bytes:
     """So many zeros, gzipped, behind whatever they are to be taken for."""
-    packer = zlib.compressobj(9, wbits=31)
-    pieces = [packer.compress(head), *(packer.compress(bytes(MEGA)) for _ in range(count // MEGA))]
-    return b"".join([*pieces, packer.flush()])
+
+    def block(data: bytes) -> bytes:
+        packer = zlib.compressobj(9, wbits=-15)
+        return packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)
+
+    # Blocks that were flushed stand for themselves, so that one mebibyte need be packed only once.
+    size, mega = len(head) + count, bytes(MEGA)
+    checksum = zlib.crc32(head)
+    for _ in range(count // MEGA):
+        checksum = zlib.crc32(mega, checksum)
+    packed = block(head) + block(mega) * (count // MEGA) + b"\x03\0"
+    return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + packed + struct.pack("<LL", checksum, size % 2**32)
 
 
 def _declared_rows() -> bytes:

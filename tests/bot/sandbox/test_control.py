@@ -112,3 +112,23 @@ async def test_a_port_that_is_taken(sandbox: Sandbox, capfd: pytest.CaptureFixtu
 
 def main_quietly(port: str) -> int:
     return main(["--port", port])
+
+
+@pytest.mark.parametrize(
+    "body", ["[" * 100_000, '{"a":' * 50_000, "NaN", "9" * 5_000, '"\\ud800"', "{", "\udcff"]
+)
+async def test_hostile_json_is_a_sentence(
+    sandbox: Sandbox, session: aiohttp.ClientSession, body: str
+) -> None:
+    data = body.encode("utf-8", "surrogateescape")
+    headers = {"Content-Type": "application/json"}
+    async with session.post(f"{sandbox.url}/sandbox/control/fail", data=data, headers=headers) as response:
+        answer = await response.json()
+        assert response.status == 400 and answer == {
+            "ok": False,
+            "error": "The body must be one JSON object.",
+        }
+    headers["Authorization"] = f"Bearer {sandbox.bot_token}"
+    async with session.post(f"{sandbox.api_url}chat.postMessage", data=data, headers=headers) as response:
+        answer = await response.json()
+        assert not answer["ok"] and answer["error"] in ("invalid_json", "json_not_object")
