@@ -199,13 +199,20 @@ async def test_every_notice_arrives_where_it_belongs(world: World, shared_notice
 
     before = {channel: len(world.sandbox.messages(channel)) for channel in channels.values()}
     assert quarantined(world) == 0
-    # JSON twins of Avro notices are repeats; the coincidence's update has an update's key, which came first.
+    # JSON twins of Avro notices are repeats; the coincidence's update has an update's type and second, and
+    # is a notice of its own, which came after the event was retracted.
     await world.publish(*(twin.body for twin in twins))
-    await until(lambda: quarantined(world) == 2, what="both forms of the other update are kept aside")
-    await until(lambda: len(bot.logged("notice_repeated")) == 2, what="the twins are known as repeats")
-    assert world.stored() == stored
+    await until(lambda: len(bot.logged("notice_repeated")) == 3, what="the twins are known as repeats")
+    await world.delivered(stored + 1)
+    assert quarantined(world) == 0
     assert not world.waiting()
-    assert before == {channel: len(world.sandbox.messages(channel)) for channel in channels.values()}
+    for words, channel in channels.items():
+        further = int(belongs(words, events["MS181101ab"][0]))
+        assert len(world.sandbox.messages(channel)) == before[channel] + further
+        if further:
+            (root,) = world.roots(channel, "MS181101ab")
+            assert "RETRACTED" in root["blocks"][0]["text"]["text"]
+            assert "New coincidence" in world.replies(channel, root)[-1]["blocks"][0]["text"]["text"]
 
 
 @pytest.mark.parametrize("first", ["ext-update.avro", "ext-update.json"])
@@ -224,8 +231,12 @@ async def test_the_update_with_the_coincidence_counts_where_it_comes_first(
         (root,) = world.roots(channel)
         judge(root, notice, 1)
     await world.publish(other.body)
-    await until(lambda: bot.logged("payload_quarantined"), what="the other update is kept aside")
-    (kept,) = world.ledger("select body from quarantine")
-    assert kept[0] == other.body
-    assert len(world.sandbox.messages(channel)) == 2
+    await world.delivered(3)
+    assert not bot.logged("payload_quarantined")
+    # What says less of the same second is told in the thread, and the message goes on showing the other.
+    (root,) = world.roots(channel)
+    judge(root, told[1], 1)
+    assert len(world.sandbox.messages(channel)) == 3
+    late = world.replies(channel, root)[-1]["blocks"][0]["text"]["text"]
+    assert "Sent in the same second as another UPDATE, which the message above shows." in late
     assert math.isclose(told[1].facts["external_coinc"]["time_difference"], 2.02, abs_tol=5)
