@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import bot.store
 from bot.rooms import Rooms
-from bot.store.database import Database, StoreUnavailable
+from bot.store.database import Database, StoreUnavailable, _alembic_config
 from tests.bot.house import NOW, made, planner, subscribe, take
 
 VERSIONS = sorted((Path(bot.store.__file__).parent / "migrations" / "versions").glob("*.py"))
@@ -224,7 +225,9 @@ async def test_the_wider_key_of_notices_keeps_what_is_in_flight(rooms: Rooms) ->
     columns = ("id", "superevent_id", "alert_type", "time_created", "received_at", "origin", "facts")
     before = await _rows(rooms, *columns)
     assert before["deliveries"] and before["mentions"] and before["payloads"]
-    await rooms.database._migration(lambda config: command.downgrade(config, "0010"))
+    before_it = ScriptDirectory.from_config(_alembic_config()).get_revision("0013").down_revision
+    assert isinstance(before_it, str)
+    await rooms.database._migration(lambda config: command.downgrade(config, before_it))
     try:
         assert await _rows(rooms, *columns) == before
     finally:
