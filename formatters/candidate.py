@@ -301,11 +301,14 @@ def lowest_joint_far(notice: Notice) -> float | None:
 
 
 def coincidence_lines(notice: Notice) -> list[str]:
-    """The coincidence: what and when, joint FAR, and what the combined map changes."""
-    external = notice.external
-    if external is None:
+    """The coincidence: what and when, joint FAR, and what the combined map changes; the others in a line."""
+    if notice.external is None:
         return [COINCIDENCE_UNREAD] if notice.coincidence_unread else []
-    lines = [coincidence_words(external), *also_lines(notice)]
+    return [*_coincidence_lines(notice, notice.external), *also_lines(notice)]
+
+
+def _coincidence_lines(notice: Notice, external: ExternalCoincidence) -> list[str]:
+    lines = [coincidence_words(external)]
     joint = joint_far(external)
     if joint is not None:
         lines.append(joint)
