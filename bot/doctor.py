@@ -10,9 +10,9 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 import structlog
 from slack_sdk.errors import SlackClientError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.gracedb.client import USER_AGENT
+from bot.proxy import proxy_for
 from bot.reading import gcn_access
 from bot.rooms import open_rooms
 from bot.settings import Settings, SettingsError, unknown_names
@@ -21,6 +21,7 @@ from bot.slack.errors import SlackFailure, Unavailable, Unknown
 from bot.slack.front import EVENTS_PATH
 from bot.slack.oauth import INSTALL_PATH
 from bot.slack.permission import SCOPES as PERMISSION_SCOPES
+from bot.slack.web import web_client
 from bot.sources.check import check_broker
 from bot.sources.gcn import check_gcn
 from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
@@ -93,7 +94,7 @@ async def _gracedb(settings: Settings) -> list[Finding]:
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": USER_AGENT}) as session,
-            session.get(settings.gracedb_url) as answer,
+            session.get(settings.gracedb_url, proxy=proxy_for(settings.gracedb_url)) as answer,
         ):
             wrong = None if answer.status < 400 else f"HTTP {answer.status}"
     except (aiohttp.ClientError, TimeoutError) as error:
@@ -265,12 +266,7 @@ async def _app_token(settings: Settings, session: aiohttp.ClientSession) -> list
     if settings.slack_app_token is None:
         todo = "Make an app-level token with connections:write and set SLACK_APP_TOKEN to it (xapp-…)."
         return [Finding(name=name, level=Level.FAIL, found="SLACK_APP_TOKEN isn't set.", advice=todo)]
-    web = AsyncWebClient(
-        token=settings.slack_app_token.get_secret_value(),
-        base_url=settings.slack_api_url,
-        session=session,
-        retry_handlers=[],
-    )
+    web = web_client(settings.slack_app_token.get_secret_value(), settings.slack_api_url, session)
     try:
         await web.apps_connections_open(app_token=settings.slack_app_token.get_secret_value())
     except SlackClientError as error:
@@ -285,9 +281,9 @@ async def _app_token(settings: Settings, session: aiohttp.ClientSession) -> list
 async def _clock(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
     """Compare our clock with the Date that Slack's answer carries."""
     try:
-        async with session.post(
-            settings.slack_api_url + "api.test", timeout=aiohttp.ClientTimeout(total=10)
-        ) as answer:
+        url = settings.slack_api_url + "api.test"
+        within = aiohttp.ClientTimeout(total=10)
+        async with session.post(url, timeout=within, proxy=proxy_for(url)) as answer:
             theirs = parsedate_to_datetime(answer.headers["Date"])
     except (aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
         return [Finding(name="Clock", level=Level.WARN, found=f"can't be compared ({type(error).__name__}).")]

@@ -173,7 +173,7 @@ async def test_unsigned_and_foreign_requests_change_nothing(bot: Bot, slack: San
     slack.install(stranger, ["commands"])
     done = await slack.command("/gwevent", "latest", channel=slack.add_channel("gw", team=other))
     said = await done.answer(PATIENCE_S)
-    assert said["text"].endswith("/slack/install installs it again."), "an unknown workspace is told so"
+    assert "/slack/install installs it." in said["text"], "an unknown workspace is told so"
 
 
 async def _in_chunks(piece: bytes, times: int) -> AsyncIterator[bytes]:
