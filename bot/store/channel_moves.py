@@ -37,7 +37,7 @@ _d, _s, _t, _m = schema.deliveries, schema.subscriptions, schema.threads, schema
 
 UNANNOUNCED = (Kind.ROOT.value, Kind.EDIT.value)
 """What a thread has once."""
-_RANK = {State.DEAD.value: 0, State.PENDING.value: 1, State.SENDING.value: 1, State.SENT.value: 2}
+_RANK = {State.DEAD.value: 0, State.PENDING.value: 1, State.SENDING.value: 2, State.SENT.value: 3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +68,6 @@ class ChannelMoves:
         if old == new:
             return Moved(subscriptions=0, threads=0, merged=0)
         async with self._database.writing() as connection:
-            # Whoever sends one of these at this moment sends it to the old id; what became of it isn't known.
-            await connection.execute(
-                update(_d)
-                .where(_at(_d, old), _d.c.state == State.SENDING.value)
-                .values(state=State.PENDING.value, doubtful=True, claimed_by=None)
-            )
             problem = await _take_problem(connection, old)
             own_problem = await _take_problem(connection, new)
             subscriptions, same = await _move_subscriptions(connection, old, new)
@@ -146,6 +140,8 @@ async def _repoint(
         after = dict(row) | dict(now)
         taken = False
         for key in keys:
+            if all(after[name] == row[name] for name in key):
+                continue
             there = select(func.count()).where(and_(*(table.c[name] == after[name] for name in key)))
             taken = taken or bool((await connection.execute(there)).scalar_one())
         if taken:
@@ -245,7 +241,7 @@ async def _move_deliveries(connection: AsyncConnection, old: Place, new: Place) 
     same = 0
     for row in await _rows(connection, _d, _at(_d, old)):
         own = await _rows(connection, _d, _at(_d, new) & (_d.c.slot == row["slot"]))
-        if own and _RANK.get(own[0]["state"], 2) >= _RANK.get(row["state"], 2):
+        if own and _RANK.get(own[0]["state"], 3) >= _RANK.get(row["state"], 3):
             same += 1
             await connection.execute(delete(_d).where(_this(_d, row)))
             continue

@@ -244,3 +244,42 @@ async def test_strays_are_brought_home_where_they_have_one(
     await take(rooms, made(), now=NOW)
     bot.worker.wake()
     await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 1, PATIENCE_S)
+
+
+# A channel that Slack gives another id.
+
+
+async def test_a_channel_that_gets_another_id_goes_on(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+    channel = sandbox.add_channel("gw")
+    await subscribe(rooms, "CBC", channel)
+    await take(rooms, made())
+    bot.worker.wake()
+    await sandbox.wait_for(lambda: sandbox.messages(channel), PATIENCE_S)
+    new = sandbox.convert(channel)
+    async with asyncio.timeout(PATIENCE_S):
+        while not await rooms.subscriptions.of_channel(TEAM, new):
+            await asyncio.sleep(0.02)
+    await take(rooms, made(alert_type="UPDATE", minutes=5, far=1e-12))
+    bot.worker.wake()
+    await sandbox.wait_for(lambda: len(sandbox.messages(new)) == 2, PATIENCE_S)
+    root, reply = sandbox.messages(new)
+    assert reply["thread_ts"] == root["ts"], "in the thread that was there before"
+
+
+async def test_a_missed_change_is_seen_and_made_good_later(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+    """The bot was down when Slack said so: the alert waits for the old id's return, and for the event."""
+    channel = sandbox.add_channel("gw")
+    await subscribe(rooms, "CBC", channel)
+    sandbox.events.subscribed.discard("channel_id_changed")
+    new = sandbox.convert(channel)
+    sandbox.events.subscribed.add("channel_id_changed")
+    await take(rooms, made())
+    bot.worker.wake()
+    async with asyncio.timeout(PATIENCE_S):
+        while not await rooms.channel_moves.out_of_reach():
+            await asyncio.sleep(0.02)
+    said = {"type": "channel_id_changed", "old_channel_id": channel, "new_channel_id": new}
+    for _ in range(2):
+        sandbox.events.emit(sandbox.workspace, said)
+    await sandbox.wait_for(lambda: len(sandbox.messages(new)) == 1, PATIENCE_S)
+    assert await rooms.channel_moves.out_of_reach() == []
