@@ -24,6 +24,7 @@ from bot.slack.permission import SCOPES as PERMISSION_SCOPES
 from bot.slack.web import web_client
 from bot.sources.check import check_broker
 from bot.sources.gcn import check_gcn
+from bot.store.channel_moves import ChannelMoves
 from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
 from bot.store.installations import Installations
 from bot.surroundings import look
@@ -38,6 +39,7 @@ USEFUL_SCOPES = {
     "files:write": "show the sky map's picture",
 }
 CLOCK_OFF_S = 30.0
+MOST_NAMED = 5
 BROKER_TIMEOUT_S = 15.0
 GRACEDB_TIMEOUT_S = 10.0
 
@@ -116,6 +118,7 @@ async def _database(settings: Settings) -> list[Finding]:
         async with open_rooms(settings) as rooms:
             counts = await rooms.ledger.counts()
             subscriptions = await rooms.subscriptions.count()
+            away = await rooms.channel_moves.out_of_reach()
             running = not rooms.database.take_instance_lock() or await rooms.shares.another_lives()
     except (StoreUnavailable, BadDatabaseUrl) as error:
         todo = "Set GWEVENT_DATABASE_URL to a place that can be written, or free some space there."
@@ -130,6 +133,14 @@ async def _database(settings: Settings) -> list[Finding]:
                 name="Subscriptions", level=Level.WARN, found="No channel asked for anything.", advice=todo
             )
         )
+    if away:
+        named = ", ".join(f"{channel} ({problem})" for _, channel, problem in away[:MOST_NAMED])
+        found = f"{len(away)} channels asked for alerts and can't be posted to: {named}."
+        todo = (
+            "Invite gwevent again, or unarchive them. One that Slack Connect shared may have another id by "
+            "now: then subscribe in it again."
+        )
+        findings.append(Finding(name="Channels", level=Level.WARN, found=found, advice=todo))
     if counts.quarantined:
         found = f"{counts.quarantined} payloads couldn't be handled and are kept."
         todo = "Run gwevent replay --quarantine after an upgrade."
@@ -184,8 +195,32 @@ async def _workspaces(settings: Settings) -> list[Finding]:
         return [*findings, Finding("Slack workspaces", Level.FAIL, str(error), todo)]
     finally:
         await database.close()
+    findings += await _strays(settings, {one.team_id for one in installed})
     found = f"{len(installed)} have installed it at {settings.public_url}{INSTALL_PATH}; their tokens open."
     return [*findings, Finding("Slack workspaces", Level.OK, found)]
+
+
+async def _strays(settings: Settings, installed: set[str]) -> list[Finding]:
+    """Channels stored under a workspace in which the app isn't installed: nothing comes there."""
+    try:
+        database = Database(settings.database)
+    except BadDatabaseUrl:
+        return []
+    try:
+        there = database.path is None or database.path.exists()
+        strays = (
+            await ChannelMoves(database).elsewhere(installed) if there and await database.is_current() else []
+        )
+    except StoreUnavailable:
+        return []
+    finally:
+        await database.close()
+    if not strays:
+        return []
+    named = ", ".join(f"{channel} ({team})" for team, channel in strays[:MOST_NAMED])
+    found = f"{len(strays)} channels are stored under workspaces where gwevent isn't installed: {named}."
+    todo = "gwevent run takes over those that it sees. In the others install it, or subscribe again."
+    return [Finding("Slack workspaces", Level.WARN, found, todo)]
 
 
 def _request_address(settings: Settings) -> Finding:
@@ -215,6 +250,7 @@ async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list
             Finding(name=name, level=Level.FAIL, found=f"Slack refuses it: {failure.reason}.", advice=todo)
         ]
     findings = [Finding(name=name, level=Level.OK, found=f"works in {identity.team} as {identity.user_id}.")]
+    findings += await _strays(settings, {identity.team_id})
     missing = NEEDED_SCOPES - identity.scopes
     if missing:
         findings.append(
