@@ -16,8 +16,10 @@ from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
+from bot.sources.gcn import GcnAccess, check_gcn
 from bot.watch.caller import NotHeard, Webhook
 from formatters.alarm import Alarm, Format
+from formatters.doctor import Level
 from tests.bot.gracedb.fake import FakeGraceDb
 from tests.bot.house import NOW, Clock
 from tests.bot.slack.conftest import Silent
@@ -135,6 +137,16 @@ async def test_everything_goes_the_same_way(
 
 def alarm() -> Alarm:
     return Alarm(key="test", over=False, title="A test", text="Nothing is wrong.", urgent=False, time=NOW)
+
+
+@pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY"])
+async def test_gcns_token_is_fetched_through_it(environment: Environment, proxy: Proxy, name: str) -> None:
+    """By librdkafka, which asks libcurl, which reads the environment by itself."""
+    environment(**{name: proxy.url})
+    access = GcnAccess(client_id="id", client_secret="secret", domain="gcn.invalid")
+    found = await asyncio.to_thread(check_gcn, access, ("igwn.gwalert",), 1.0)
+    assert found.level is Level.FAIL
+    assert ("CONNECT", "auth.gcn.invalid:443") in proxy.asked
 
 
 async def test_https_is_asked_of_the_proxy_by_connect(environment: Environment, proxy: Proxy) -> None:

@@ -140,7 +140,9 @@ async def test_a_guest_mentions_and_subscribes(
     channel, guest = shared
     await sandbox.say("@gwevent subscribe CBC", channel, user=guest)
     await sandbox.wait_for(lambda: sandbox.ephemerals(channel, guest), PATIENCE_S)
-    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 2, PATIENCE_S)
+    async with asyncio.timeout(PATIENCE_S):
+        while not await rooms.subscriptions.of_channel(TEAM, channel):
+            await asyncio.sleep(0.02)
     assert await stored_teams(rooms) == {sandbox.team_id}
     await take(rooms, made())
     bot.worker.wake()
