@@ -203,9 +203,15 @@ class SlackClient:
             if not cursor:
                 return False
 
-    async def is_admin(self, user: str) -> bool:
-        """Whether a person is an admin or an owner of the workspace."""
+    async def is_admin(self, user: str, team_id: str) -> bool:
+        """Whether a person is an admin or an owner of this workspace; those of another's are none here."""
         found = (await self._call("users.info", {"user": user})).get("user") or {}
+        # In an Enterprise Grid organisation the person's first workspace may be another.
+        teams = (found.get("enterprise_user") or {}).get("teams") or ()
+        if found.get("is_stranger") is True or not (
+            found.get("team_id") in (None, team_id) or team_id in teams
+        ):
+            return False
         return found.get("is_admin") is True or found.get("is_owner") is True
 
     async def upload(self, png: bytes, name: str, title: str, alt_text: str) -> str:

@@ -222,6 +222,16 @@ async def test_a_guests_command_elsewhere_is_refused_with_a_sentence(
     assert await stored_teams(rooms) == set() and sandbox.messages(channel) == []
 
 
+async def test_an_admin_of_another_workspace_is_none_here(bot: Bot, sandbox: Sandbox) -> None:
+    sandbox.grant("users:read")
+    guest = sandbox.share(sandbox.add_channel("shared"))
+    for user in (guest, sandbox.user):
+        sandbox.workspace.users[user].is_admin = True
+    client = bot.worker._clients[TEAM]
+    assert await client.is_admin(sandbox.user, TEAM)
+    assert not await client.is_admin(guest, TEAM)
+
+
 # What was stored under a workspace that isn't installed, as e8f3c8d did.
 
 
