@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import aiohttp
@@ -19,12 +18,10 @@ from bot.sandbox.sharing import ELSEWHERE
 async def told(sandbox: Sandbox, kind: str) -> dict[str, Any]:
     """The newest event of a kind that the app was told of."""
 
-    def found() -> dict[str, Any] | None:
-        payloads = [e.payload for e in sandbox.envelopes if e.payload.get("event", {}).get("type") == kind]
-        return payloads[-1] if payloads else None
+    def found() -> list[dict[str, Any]]:
+        return [e.payload for e in sandbox.envelopes if e.payload.get("event", {}).get("type") == kind]
 
-    payload: dict[str, Any] = await sandbox.wait_for(found, 10)
-    return payload
+    return (await sandbox.wait_for(found, 10))[-1]
 
 
 async def connected(sandbox: Sandbox, client: AsyncWebClient) -> AsyncSocketModeHandler:
@@ -90,6 +87,5 @@ async def test_a_channel_gets_another_id(sandbox: Sandbox, slack_client: AsyncWe
             await slack_client.chat_postMessage(channel=channel, text="after")
         await slack_client.chat_update(channel=new, ts=posted["ts"], text="still there")
         assert [message["text"] for message in sandbox.messages(new)] == ["still there"]
-        await asyncio.sleep(0)
     finally:
         await handler.close_async()  # type: ignore[no-untyped-call]
