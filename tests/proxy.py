@@ -28,6 +28,7 @@ class Proxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
 
     def paths(self) -> set[str]:
         """The paths that were forwarded to."""

@@ -52,6 +52,14 @@ async def proxy() -> AsyncIterator[Proxy]:
         yield made
 
 
+@pytest.fixture
+async def gracedb() -> AsyncIterator[FakeGraceDb]:
+    made = FakeGraceDb()
+    await made.start()
+    yield made
+    await made.stop()
+
+
 @pytest.mark.parametrize(
     ("url", "names", "through"),
     [
@@ -81,12 +89,11 @@ async def test_everything_goes_the_same_way(
     proxy: Proxy,
     sandbox: Sandbox,
     pager: Pager,
+    gracedb: FakeGraceDb,
     rooms: Rooms,
     clock: Clock,
     between: str,
 ) -> None:
-    gracedb = FakeGraceDb()
-    await gracedb.start()
     match between:
         case "proxy":
             # Another one for https, where nothing listens: http mustn't go there.
@@ -112,8 +119,7 @@ async def test_everything_goes_the_same_way(
     assert (await done.answer(PATIENCE_S))["ephemeral"]
     await sandbox.say("@gwevent status", channel)
     await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) == 2, PATIENCE_S)
-    with pytest.raises(GraceDbError):
-        await GraceDb(gracedb.url).superevent("S190425z")
+    await _look_up(gracedb.url)
     async with aiohttp.ClientSession() as session:
         client = SlackClient(sandbox.bot_token, sandbox.api_url, session)
         await client.upload(b"\x89PNG" + bytes(100), "map.png", "Map", "A map")
@@ -133,6 +139,14 @@ async def test_everything_goes_the_same_way(
     assert any(path.startswith("/upload") for path in paths), paths
     forwarded = len(sandbox.calls)
     assert len([1 for _, url in proxy.asked if "/api/" in url and sandbox.url in url]) == forwarded
+
+
+async def _look_up(url: str) -> None:
+    """In vain."""
+    client = GraceDb(url)
+    with pytest.raises(GraceDbError):
+        await client.superevent("S190425z")
+    await client.close()
 
 
 def alarm() -> Alarm:
@@ -160,8 +174,7 @@ async def test_https_is_asked_of_the_proxy_by_connect(environment: Environment, 
             await client._send_file("https://files.slack.invalid/upload", b"x")
         with pytest.raises(NotHeard):
             await Webhook("https://pager.invalid/hook", Format.JSON).call(session, alarm())
-        with pytest.raises(GraceDbError):
-            await GraceDb("https://gracedb.invalid/api/").superevent("S190425z")
+        await _look_up("https://gracedb.invalid/api/")
     assert [url for method, url in proxy.asked if method == "CONNECT"] == [
         f"{host}.invalid:443" for host in ("slack", "files.slack", "pager", "gracedb")
     ]
