@@ -86,9 +86,15 @@ class ChannelMoves:
         return Moved(subscriptions=subscriptions, threads=threads, merged=merged)
 
     async def elsewhere(self, teams: Collection[str]) -> list[Place]:
-        """The channels that asked for something under a workspace that is none of these."""
+        """The channels that asked for something under a workspace that is none of these.
+
+        One that another process serves, with a token of its own, isn't meant.
+        """
+        served = select(schema.leases.c.name).where(schema.leases.c.worker_id.is_not(None))
         tables = (_s, schema.channel_sites, schema.channel_conditions)
-        asked = union(*(select(t.c.team_id, t.c.channel_id).where(t.c.team_id.not_in(teams)) for t in tables))
+        places = union(*(select(t.c.team_id, t.c.channel_id) for t in tables)).subquery()
+        none_of_these = places.c.team_id.not_in(teams) & places.c.team_id.not_in(served)
+        asked = select(places).where(none_of_these)
         async with self._database.reading() as connection:
             rows = (await connection.execute(asked)).all()
         return sorted((row.team_id, row.channel_id) for row in rows)

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from bot.app import Bot
 from bot.rooms import Rooms
 from bot.sandbox.server import Sandbox
 from bot.slack.team import taken_from, team_of, teams_named
+from bot.store import schema
 from formatters import dialog, home
 from formatters.answer import SHARE
 from formatters.card import OBSERVE
@@ -131,7 +133,11 @@ async def shared(bot: Bot, sandbox: Sandbox) -> tuple[str, str]:
 
 
 async def stored_teams(rooms: Rooms) -> set[str]:
-    return {team for team, _ in await rooms.channel_moves.elsewhere({"none"})}
+    found: set[str] = set()
+    async with rooms.database.reading() as connection:
+        for table in (schema.subscriptions, schema.channel_sites, schema.channel_conditions):
+            found |= set((await connection.execute(select(table.c.team_id))).scalars())
+    return found
 
 
 async def test_a_guest_mentions_and_subscribes(

@@ -166,6 +166,14 @@ async def test_what_is_being_sent_at_that_moment(rooms: Rooms, backend: str) -> 
     assert thread.root_ts == "1.0" and await claimed_of(rooms) == []
 
 
+@pytest.mark.backends("postgresql")
+async def test_what_another_process_serves_is_no_stray(rooms: Rooms, backend: str) -> None:
+    await subscribe(rooms, "CBC", "C0SHARED", team="T0STRAY")
+    await subscribe(rooms, "CBC", "C0SHARED", team="T0SERVED")
+    await rooms.shares.renew({"T0SERVED"})
+    assert await rooms.channel_moves.elsewhere({TEAM}) == [("T0STRAY", "C0SHARED")]
+
+
 async def scene(rooms: Rooms, dice: random.Random) -> None:
     """Both ids with anything that they may have."""
     for place in (OLD, NEW):
