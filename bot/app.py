@@ -32,6 +32,7 @@ from bot.slack.home import Homes
 from bot.slack.illustrations import Illustrations
 from bot.slack.permission import Permission
 from bot.slack.pictures import PictureWorker
+from bot.slack.strays import Strays
 from bot.sources import Source, SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.retention import NOTHING, Keep
@@ -46,6 +47,7 @@ from formatters.message import Message
 STOP_S = 3.5
 PURGE_EVERY_S = 600.0
 HEAR_S = 5.0
+BRING_HOME_EVERY_S = 3600.0
 
 log = structlog.get_logger(__name__)
 
@@ -194,6 +196,7 @@ class Bot:
             self._start(self._lookout.run(), "look_out")
             self._start(self._front.run(session, self._known, self.ready.set), "serve_slack")
             self._start(self._purge(), "purge")
+            self._start(self._bring_home(), "bring_home")
             self._start(self._repair_gap(), "repair_gap")
             self._start(self.watch.run(), "watch")
             if self._caller is not None:
@@ -246,7 +249,14 @@ class Bot:
     def _register(self, app: AsyncApp) -> None:
         protect(app, self._settings.slack_api_url, Allowance(self._settings.commands_per_minute))
         listeners.register(
-            app, self.answers, self._revive, self._observe, self._homes, self._dialogs, self._show
+            app,
+            self.answers,
+            self._revive,
+            self._observe,
+            self._homes,
+            self._dialogs,
+            self._show,
+            moved=self._moved,
         )
 
     async def _known(self, identity: Identity | None) -> None:
@@ -281,6 +291,39 @@ class Bot:
         if waiting:
             log.info("channel_revived", channel=channel_id, deliveries=waiting)
             self.worker.wake()
+
+    async def _moved(self, team_id: str, old_id: str, new_id: str) -> None:
+        """Slack gave a channel another id; it says so once, so this waits for the store if need be."""
+        while True:
+            now = self._clock()
+            try:
+                moved = await self._rooms.channel_moves.follow(
+                    (team_id, old_id), (team_id, new_id), now - self._settings.max_age, now
+                )
+                ops = await self._rooms.operators.place()
+                break
+            except StoreUnavailable as error:
+                log.warning("moved_channel_waits_for_store", reason=str(error))
+                await asyncio.sleep(1.0)
+        log.info("channel_id_changed", team=team_id, old=old_id, new=new_id, **asdict(moved))
+        if self._settings.ops_place[1] == old_id:
+            log.warning("ops_channel_moved", todo=f"set GWEVENT_OPS_CHANNEL to {new_id}", told_in=ops)
+        self.worker.wake()
+
+    async def _bring_home(self) -> None:
+        """What was stored under a workspace in which the app isn't installed goes to the one that has it."""
+        await self.ready.wait()
+        strays = Strays(self._rooms.channel_moves, self._clients, self._clock, self._settings.max_age)
+        while True:
+            try:
+                installed = {one.team_id for one in await self._rooms.installations.all()}
+                if self._identity is not None:
+                    installed = {self._identity.team_id}
+                if await strays.bring_home(installed):
+                    self.worker.wake()
+            except StoreUnavailable as error:
+                log.warning("strays_wait_for_store", reason=str(error))
+            await asyncio.sleep(BRING_HOME_EVERY_S)
 
     async def _observe(self, team_id: str, channel_id: str, superevent_id: str, user_id: str) -> None:
         now = self._clock()

@@ -10,9 +10,9 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 import structlog
 from slack_sdk.errors import SlackClientError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.gracedb.client import USER_AGENT
+from bot.proxy import proxy_for
 from bot.reading import gcn_access
 from bot.rooms import open_rooms
 from bot.settings import Settings, SettingsError, unknown_names
@@ -21,8 +21,10 @@ from bot.slack.errors import SlackFailure, Unavailable, Unknown
 from bot.slack.front import EVENTS_PATH
 from bot.slack.oauth import INSTALL_PATH
 from bot.slack.permission import SCOPES as PERMISSION_SCOPES
+from bot.slack.web import web_client
 from bot.sources.check import check_broker
 from bot.sources.gcn import check_gcn
+from bot.store.channel_moves import ChannelMoves
 from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
 from bot.store.installations import Installations
 from bot.surroundings import look
@@ -37,6 +39,7 @@ USEFUL_SCOPES = {
     "files:write": "show the sky map's picture",
 }
 CLOCK_OFF_S = 30.0
+MOST_NAMED = 5
 BROKER_TIMEOUT_S = 15.0
 GRACEDB_TIMEOUT_S = 10.0
 
@@ -93,7 +96,7 @@ async def _gracedb(settings: Settings) -> list[Finding]:
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": USER_AGENT}) as session,
-            session.get(settings.gracedb_url) as answer,
+            session.get(settings.gracedb_url, proxy=proxy_for(settings.gracedb_url)) as answer,
         ):
             wrong = None if answer.status < 400 else f"HTTP {answer.status}"
     except (aiohttp.ClientError, TimeoutError) as error:
@@ -115,6 +118,7 @@ async def _database(settings: Settings) -> list[Finding]:
         async with open_rooms(settings) as rooms:
             counts = await rooms.ledger.counts()
             subscriptions = await rooms.subscriptions.count()
+            away = await rooms.channel_moves.out_of_reach()
             running = not rooms.database.take_instance_lock() or await rooms.shares.another_lives()
     except (StoreUnavailable, BadDatabaseUrl) as error:
         todo = "Set GWEVENT_DATABASE_URL to a place that can be written, or free some space there."
@@ -129,6 +133,14 @@ async def _database(settings: Settings) -> list[Finding]:
                 name="Subscriptions", level=Level.WARN, found="No channel asked for anything.", advice=todo
             )
         )
+    if away:
+        named = ", ".join(f"{channel} ({problem})" for _, channel, problem in away[:MOST_NAMED])
+        found = f"{len(away)} channels asked for alerts and can't be posted to: {named}."
+        todo = (
+            "Invite gwevent again, or unarchive them. One that Slack Connect shared may have another id by "
+            "now: then subscribe in it again."
+        )
+        findings.append(Finding(name="Channels", level=Level.WARN, found=found, advice=todo))
     if counts.quarantined:
         found = f"{counts.quarantined} payloads couldn't be handled and are kept."
         todo = "Run gwevent replay --quarantine after an upgrade."
@@ -183,8 +195,32 @@ async def _workspaces(settings: Settings) -> list[Finding]:
         return [*findings, Finding("Slack workspaces", Level.FAIL, str(error), todo)]
     finally:
         await database.close()
+    findings += await _strays(settings, {one.team_id for one in installed})
     found = f"{len(installed)} have installed it at {settings.public_url}{INSTALL_PATH}; their tokens open."
     return [*findings, Finding("Slack workspaces", Level.OK, found)]
+
+
+async def _strays(settings: Settings, installed: set[str]) -> list[Finding]:
+    """Channels stored under a workspace in which the app isn't installed: nothing comes there."""
+    try:
+        database = Database(settings.database)
+    except BadDatabaseUrl:
+        return []
+    try:
+        there = database.path is None or database.path.exists()
+        strays = (
+            await ChannelMoves(database).elsewhere(installed) if there and await database.is_current() else []
+        )
+    except StoreUnavailable:
+        return []
+    finally:
+        await database.close()
+    if not strays:
+        return []
+    named = ", ".join(f"{channel} ({team})" for team, channel in strays[:MOST_NAMED])
+    found = f"{len(strays)} channels are stored under workspaces where gwevent isn't installed: {named}."
+    todo = "gwevent run takes over those that it sees. In the others install it, or subscribe again."
+    return [Finding("Slack workspaces", Level.WARN, found, todo)]
 
 
 def _request_address(settings: Settings) -> Finding:
@@ -214,6 +250,7 @@ async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list
             Finding(name=name, level=Level.FAIL, found=f"Slack refuses it: {failure.reason}.", advice=todo)
         ]
     findings = [Finding(name=name, level=Level.OK, found=f"works in {identity.team} as {identity.user_id}.")]
+    findings += await _strays(settings, {identity.team_id})
     missing = NEEDED_SCOPES - identity.scopes
     if missing:
         findings.append(
@@ -265,12 +302,7 @@ async def _app_token(settings: Settings, session: aiohttp.ClientSession) -> list
     if settings.slack_app_token is None:
         todo = "Make an app-level token with connections:write and set SLACK_APP_TOKEN to it (xapp-…)."
         return [Finding(name=name, level=Level.FAIL, found="SLACK_APP_TOKEN isn't set.", advice=todo)]
-    web = AsyncWebClient(
-        token=settings.slack_app_token.get_secret_value(),
-        base_url=settings.slack_api_url,
-        session=session,
-        retry_handlers=[],
-    )
+    web = web_client(settings.slack_app_token.get_secret_value(), settings.slack_api_url, session)
     try:
         await web.apps_connections_open(app_token=settings.slack_app_token.get_secret_value())
     except SlackClientError as error:
@@ -285,9 +317,9 @@ async def _app_token(settings: Settings, session: aiohttp.ClientSession) -> list
 async def _clock(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
     """Compare our clock with the Date that Slack's answer carries."""
     try:
-        async with session.post(
-            settings.slack_api_url + "api.test", timeout=aiohttp.ClientTimeout(total=10)
-        ) as answer:
+        url = settings.slack_api_url + "api.test"
+        within = aiohttp.ClientTimeout(total=10)
+        async with session.post(url, timeout=within, proxy=proxy_for(url)) as answer:
             theirs = parsedate_to_datetime(answer.headers["Date"])
     except (aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
         return [Finding(name="Clock", level=Level.WARN, found=f"can't be compared ({type(error).__name__}).")]

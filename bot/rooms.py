@@ -30,6 +30,7 @@ from bot.slack.rendering import Renderer
 from bot.sources import Source, SourceStatus
 from bot.store.alarms import Alarms
 from bot.store.calls import Calls
+from bot.store.channel_moves import ChannelMoves
 from bot.store.circulars import Circulars
 from bot.store.consumers import Consumers
 from bot.store.database import Database
@@ -73,6 +74,7 @@ class Rooms:
         self.subscriptions = Subscriptions(database)
         self.shares = Shares(database)
         self.ledger = Ledger(database, self.shares)
+        self.channel_moves = ChannelMoves(database)
         self.glance = Glance(database, self.shares)
         self.observers = Observers(database)
         self.pictures = PictureStore(database, self.shares)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from bot.proxy import proxy_for
 from bot.settings import Settings
 from bot.store.database import Database
 from formatters.doctor import Finding, Level
@@ -95,7 +96,7 @@ async def webhook(settings: Settings) -> list[Finding]:
         async with (
             aiohttp.ClientSession() as session,
             # The path is a secret and may do something even when asked for: the root doesn't.
-            session.head(_root(url), timeout=_within(), allow_redirects=False),
+            session.head(_root(url), timeout=_within(), allow_redirects=False, proxy=proxy_for(url)),
         ):
             words = settings.webhook_filter
             called = "for the bot's troubles" + (f" and for {words}" if words else "")

@@ -117,6 +117,7 @@ LIMITS = {
 SCOPE_OF_EVENT = {
     "app_home_opened": set[str](),
     "app_mention": {"app_mentions:read"},
+    "channel_id_changed": {"channels:read", "groups:read"},
     "channel_unarchive": {"channels:read"},
     "group_unarchive": {"groups:read"},
     "member_joined_channel": {"channels:read", "groups:read"},
@@ -172,7 +173,8 @@ def listened_to() -> dict[str, set[str]]:
             return decorator
 
     # What the listeners hand their work to plays no part in which there are.
-    helpers = [cast(Any, None)] * (len(signature(listeners.register).parameters) - 1)
+    taken = [p for p in signature(listeners.register).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    helpers = [cast(Any, None)] * (len(taken) - 1)
     listeners.register(cast(AsyncApp, Recorder()), *helpers)
     return found
 

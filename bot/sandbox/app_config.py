@@ -36,7 +36,14 @@ SCOPES = frozenset(
 """What the bot's token may do unless told otherwise: what deploy/slack-manifest.yaml asks for."""
 
 EVENTS = frozenset(
-    {"app_home_opened", "app_mention", "channel_unarchive", "group_unarchive", "member_joined_channel"}
+    {
+        "app_home_opened",
+        "app_mention",
+        "channel_id_changed",
+        "channel_unarchive",
+        "group_unarchive",
+        "member_joined_channel",
+    }
 )
 """The events that are delivered unless told otherwise: those of deploy/slack-manifest.yaml."""
 

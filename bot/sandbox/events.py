@@ -11,6 +11,7 @@ from typing import Any
 from bot.sandbox.messages import to_api
 from bot.sandbox.outgoing import Outgoing
 from bot.sandbox.refusal import Json
+from bot.sandbox.sharing import named_in_event
 from bot.sandbox.workspace import Change, Channel, Workspace
 
 RETRIES = (0.5, 60.0, 300.0)
@@ -43,6 +44,15 @@ def events_of(change: Change, workspace: Workspace) -> list[Json]:
                     "type": f"{kind}_{verb}",
                     "channel": channel.id,
                     "user": _someone(channel, bot),
+                    "event_ts": now,
+                }
+            ]
+        case "channel_id_changed" if member:
+            return [
+                {
+                    "type": "channel_id_changed",
+                    "old_channel_id": change.old_id,
+                    "new_channel_id": channel.id,
                     "event_ts": now,
                 }
             ]
@@ -128,8 +138,7 @@ class Events:
 def _envelope(workspace: Workspace, event: Json) -> Json:
     return {
         "token": "sandbox",
-        "team_id": workspace.id,
-        "context_team_id": workspace.id,
+        **named_in_event(workspace, event),
         "context_enterprise_id": None,
         "api_app_id": workspace.app_id,
         "event": event,
@@ -145,5 +154,4 @@ def _envelope(workspace: Workspace, event: Json) -> Json:
                 "is_enterprise_install": False,
             }
         ],
-        "is_ext_shared_channel": False,
     }

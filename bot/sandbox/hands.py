@@ -13,6 +13,7 @@ from bot.sandbox.messages import Message, to_api, to_page
 from bot.sandbox.outgoing import Outgoing
 from bot.sandbox.refusal import Json, RefusedError
 from bot.sandbox.response_urls import ResponseUrl, ResponseUrls
+from bot.sandbox.sharing import team_of_person
 from bot.sandbox.socket_mode import Envelope
 from bot.sandbox.triggers import Triggers
 from bot.sandbox.typed import as_command, as_message
@@ -189,7 +190,7 @@ class Hands:
         people, channels = _people(workspace), _channels(workspace, user_id)
         return {
             "token": "sandbox",
-            "team_id": workspace.id,
+            "team_id": team_of_person(workspace, user_id),
             "team_domain": workspace.domain,
             "channel_id": channel.id,
             "channel_name": _channel_name(channel),
@@ -356,14 +357,15 @@ class Hands:
         return Done(ok, error, envelope=envelope, response_url=response_url, wait=self._wait)
 
     def _interaction(self, workspace: Workspace, user_id: str, kind: str) -> Json:
-        name = workspace.users[user_id].name
+        name, team = workspace.users[user_id].name, team_of_person(workspace, user_id)
         return {
             "type": kind,
-            "user": {"id": user_id, "username": name, "name": name, "team_id": workspace.id},
+            "user": {"id": user_id, "username": name, "name": name, "team_id": team},
             "api_app_id": workspace.app_id,
             "token": "sandbox",
             "trigger_id": self._triggers.new(workspace.id, user_id),
-            "team": {"id": workspace.id, "domain": workspace.domain},
+            # Whose it is that pressed, where people of two workspaces are.
+            "team": {"id": team, "domain": workspace.domain},
             "enterprise": None,
             "is_enterprise_install": False,
         }

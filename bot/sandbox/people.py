@@ -24,7 +24,7 @@ def auth_test(call: Call) -> Json:
 def _face(call: Call, user: User) -> Json:
     return {
         "id": user.id,
-        "team_id": call.workspace.id,
+        "team_id": user.team or call.workspace.id,
         "name": user.name,
         "deleted": False,
         "real_name": user.real_name,

@@ -32,6 +32,7 @@ from bot.sandbox.page_api import PageApi, state
 from bot.sandbox.rates import MINUTE, Rates
 from bot.sandbox.refusal import Json, RefusedError
 from bot.sandbox.response_urls import ResponseUrls
+from bot.sandbox.sharing import ELSEWHERE, convert, share
 from bot.sandbox.socket_mode import Envelope, Sockets
 from bot.sandbox.triggers import Triggers
 from bot.sandbox.web_api import ApiCall, WebApi
@@ -239,6 +240,16 @@ class Sandbox:
         """Bring the bot into a channel, as `/invite` does."""
         workspace, found = self.find(channel)
         workspace.join(found, workspace.bot.id)
+
+    def share(self, channel: str, *, team: str = ELSEWHERE, name: str = "guest") -> str:
+        """Share a channel with another workspace, and bring in somebody from there; their id."""
+        workspace, found = self.find(channel)
+        return share(workspace, found, team, name).id
+
+    def convert(self, channel: str) -> str:
+        """Give a channel another id, as sharing it does at times; return the new one."""
+        workspace, found = self.find(channel)
+        return convert(workspace, found)
 
     # What a person does
 

@@ -6,6 +6,7 @@ from bot.sandbox import limits
 from bot.sandbox.arguments import Call
 from bot.sandbox.chat import check_files
 from bot.sandbox.refusal import Json, RefusedError, refuse_with_messages
+from bot.sandbox.sharing import team_of_person
 from bot.sandbox.workspace import View, Workspace
 
 
@@ -14,7 +15,7 @@ def to_api(workspace: Workspace, view: View) -> Json:
     payload = view.payload
     return {
         "id": view.id,
-        "team_id": workspace.id,
+        "team_id": team_of_person(workspace, view.user),
         "type": payload["type"],
         "blocks": payload["blocks"],
         "private_metadata": payload.get("private_metadata", ""),

@@ -23,6 +23,7 @@ ChangeType = Literal[
     "ephemeral_deleted",
     "channel",
     "channel_archive",
+    "channel_id_changed",
     "channel_unarchive",
     "member_joined",
     "member_left",
@@ -43,6 +44,8 @@ class User:
     is_bot: bool = False
     is_admin: bool = False
     avatar: str | None = None
+    team: str = ""
+    """The workspace of a person from elsewhere, who is in shared channels only."""
 
 
 @dataclass(slots=True)
@@ -60,6 +63,8 @@ class Channel:
     messages: dict[str, Message] = field(default_factory=dict)
     """By ts, oldest first, replies among them."""
     ephemerals: dict[str, Message] = field(default_factory=dict)
+    shared_with: set[str] = field(default_factory=set)
+    """Other workspaces that have it too, by Slack Connect."""
 
 
 @dataclass(slots=True)
@@ -110,6 +115,8 @@ class Change:
     view: View | None = None
     user: str | None = None
     """Of an ephemeral message, a view or a home tab: the only person it is for. Of a membership: whose."""
+    old_id: str | None = None
+    """Of a channel whose id changed: what it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +208,7 @@ class Workspace:
     ) -> Channel:
         """A new channel with everybody in it."""
         channel = Channel(self.new_id("C"), name, private=private, topic=topic, created=int(self.clock()))
-        channel.members.update(user.id for user in self.people())
+        channel.members.update(user.id for user in self.people() if not user.team)
         if bot_member:
             channel.members.add(self.bot.id)
         self.channels[channel.id] = channel
@@ -305,12 +312,13 @@ class Workspace:
         return message
 
     def _message(self, draft: Draft) -> Message:
+        author = self.users.get(draft.user)
         return Message(
             ts=self.new_ts(),
             channel=draft.channel,
             user=draft.user,
             text=draft.text,
-            team=self.id,
+            team=(author.team if author is not None else "") or self.id,
             blocks=self._with_ids(draft.blocks),
             bot_id=draft.bot_id,
             app_id=draft.app_id,

@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.proxy import proxy_for
 from bot.slack.errors import (
     BLOCKS_REFUSED,
     METADATA_REFUSED,
@@ -22,6 +22,7 @@ from bot.slack.errors import (
     Unknown,
     failure,
 )
+from bot.slack.web import web_client
 from formatters import plain
 from formatters.message import Message
 
@@ -90,7 +91,7 @@ class SlackClient:
         # No retry handler at all: the default one sends a message again after a cut connection, in silence.
         # What is tried again, and when, is the ledger's decision.
         self._session = session
-        self.web = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
+        self.web = web_client(token, api_url, session)
         # slack_sdk's own timeout is for sessions that it opens itself.
         self._timeout_s = timeout_s
         self._called = called
@@ -202,9 +203,15 @@ class SlackClient:
             if not cursor:
                 return False
 
-    async def is_admin(self, user: str) -> bool:
-        """Whether a person is an admin or an owner of the workspace."""
+    async def is_admin(self, user: str, team_id: str) -> bool:
+        """Whether a person is an admin or an owner of this workspace; those of another's are none here."""
         found = (await self._call("users.info", {"user": user})).get("user") or {}
+        # In an Enterprise Grid organisation the person's first workspace may be another.
+        teams = (found.get("enterprise_user") or {}).get("teams") or ()
+        if found.get("is_stranger") is True or not (
+            found.get("team_id") in (None, team_id) or team_id in teams
+        ):
+            return False
         return found.get("is_admin") is True or found.get("is_owner") is True
 
     async def upload(self, png: bytes, name: str, title: str, alt_text: str) -> str:
@@ -262,7 +269,7 @@ class SlackClient:
     async def _send_file(self, url: str, body: bytes) -> None:
         try:
             timeout = aiohttp.ClientTimeout(total=UPLOAD_TIMEOUT_S)
-            async with self._session.post(url, data=body, timeout=timeout) as answer:
+            async with self._session.post(url, data=body, timeout=timeout, proxy=proxy_for(url)) as answer:
                 if answer.status != 200:
                     raise Unknown(f"HTTP {answer.status} for an upload")
         except (aiohttp.ClientError, TimeoutError) as error:

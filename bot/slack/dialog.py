@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncRespond
 
 from bot.answers import Answers, Asker
 from bot.filters.forms import BadForm, wish_of
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.slack.home import STORE_AWAY, Homes
+from bot.slack.team import client_of, team_in
 from bot.store.database import StoreUnavailable
 from bot.store.subscriptions import Subscriptions
 from formatters import dialog, subscription
@@ -61,9 +62,9 @@ class Dialogs:
         `home` says that the asker isn't in the channel at this moment, so that Slack must be asked whether
         they may.
         """
-        client = self._clients[asker.team_id]
         place = Place(channel_id=asker.channel_id, number=number, home=home)
         try:
+            client = client_of(self._clients, asker.team_id)
             if number is None and not home:
                 await client.open_view(trigger_id, dialog.view(place, Form(), Preview()))
                 return None
@@ -153,7 +154,7 @@ class Dialogs:
 
     async def _show(self, team_id: str, view_id: str, view: dialog.View) -> None:
         try:
-            await self._clients[team_id].update_view(view_id, view)
+            await client_of(self._clients, team_id).update_view(view_id, view)
         except SlackFailure as failure:
             # Closed meanwhile, most likely; the channel's own post tells the rest.
             log.warning("dialog_not_updated", reason=failure.reason)
@@ -171,34 +172,40 @@ def register(app: AsyncApp, dialogs: Dialogs) -> None:
     """Register the listeners of the dialog; before those that take any command and any action."""
 
     @app.command("/gwevent", matchers=[_asks])
-    async def on_command(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:
+    async def on_command(
+        ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
         await ack()
-        asker = Asker(command["team_id"], command["channel_id"], command["user_id"])
+        asker = Asker(team_in(context), command["channel_id"], command["user_id"])
         match = _COMMAND.fullmatch(command["text"].strip())
         assert match is not None, "the matcher saw to it"
         await _or_tell(respond, await dialogs.open(command["trigger_id"], asker, _number(match[1])))
 
     @app.action(dialog.OPENS)
     async def on_button(
-        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+        ack: AsyncAck,
+        respond: AsyncRespond,
+        body: dict[str, Any],
+        action: dict[str, Any],
+        context: AsyncBoltContext,
     ) -> None:
         await ack()
-        asker = Asker(body["team"]["id"], body["channel"]["id"], body["user"]["id"])
+        asker = Asker(team_in(context), body["channel"]["id"], body["user"]["id"])
         match = dialog.OPENS.fullmatch(action["action_id"])
         number = None if match is None else _number(match[1])
         await _or_tell(respond, await dialogs.open(body["trigger_id"], asker, number))
 
     @app.action(dialog.PREVIEW)
-    async def on_preview(ack: AsyncAck, body: dict[str, Any]) -> None:
+    async def on_preview(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
-        await dialogs.preview(body["team"]["id"], body["view"])
+        await dialogs.preview(team_in(context), body["view"])
 
     @app.view(dialog.CALLBACK)
-    async def on_submission(ack: AsyncAck, body: dict[str, Any], view: dict[str, Any]) -> None:
+    async def on_submission(
+        ack: AsyncAck, body: dict[str, Any], view: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
         place = dialog.place_of(view["private_metadata"])
-        await dialogs.submit(
-            ack, Asker(body["team"]["id"], place.channel_id, body["user"]["id"]), place, view
-        )
+        await dialogs.submit(ack, Asker(team_in(context), place.channel_id, body["user"]["id"]), place, view)
 
 
 async def _or_tell(respond: AsyncRespond, complaint: Message | None) -> None:

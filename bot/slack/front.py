@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -21,13 +23,14 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.errors import SlackClientError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.settings import Access, Settings, SettingsError
 from bot.slack import oauth
 from bot.slack.client import Called, Identity, SlackClient
 from bot.slack.errors import SlackFailure
 from bot.slack.link import LinkState, SocketLink
+from bot.slack.team import IN_SHARED, Teams
+from bot.slack.web import web_client
 from bot.slack.workspaces import Workspaces
 from bot.store.database import StoreUnavailable
 from bot.store.installations import Installations
@@ -37,6 +40,13 @@ EVENTS_PATH = "/slack/events"
 LONGEST_REQUEST = 1_000_000
 """Bytes: Slack's own are a few thousand."""
 LONGEST_WAIT_S = 60.0
+BOLTS_VARIABLES = (
+    "SLACK_BOT_TOKEN",
+    "SLACK_CLIENT_ID",
+    "SLACK_CLIENT_SECRET",
+    "SLACK_SIGNING_SECRET",
+    "SLACK_VERIFICATION_TOKEN",
+)
 
 T = TypeVar("T")
 
@@ -130,7 +140,7 @@ class Front:
         log.info("slack_connected", team=identity.team_id, bot=identity.user_id)
         self._clients[identity.team_id] = client
         self._wake()
-        app = self._bolt(client=client.web)
+        app = self._bolt(Teams(self._clients), client=client.web)
         self._register(app)
         return app, identity
 
@@ -149,7 +159,7 @@ class Front:
         )
         self._workspaces = workspaces
         # Without a token of its own: it gets one, or a workspace's, for each call.
-        nobody = AsyncWebClient(base_url=self._settings.slack_api_url, session=session, retry_handlers=[])
+        nobody = web_client(None, self._settings.slack_api_url, session)
 
         async def authorize(team_id: str | None) -> AuthorizeResult | None:
             return await workspaces.authorize(team_id)
@@ -165,27 +175,31 @@ class Front:
             authorization_url=self._settings.authorization_url,
             saved=workspaces.look,
         )
+        missing = (
+            "gwevent isn't installed here, or not any more; "
+            f"{self._settings.public_url}{oauth.INSTALL_PATH} installs it."
+        )
         app = self._bolt(
+            Teams(self._clients, follow=workspaces.follow, stranger=f"{missing} {IN_SHARED}"),
             client=nobody,
             authorize=authorize,
-            user_facing_authorize_error_message=(
-                f"gwevent isn't installed here any more; {self._settings.public_url}{oauth.INSTALL_PATH} "
-                "installs it again."
-            ),
+            user_facing_authorize_error_message=missing,
         )
         # First: the others end with one that takes every event.
         oauth.register(app, self._forget)
         self._register(app)
         return workspaces, app
 
-    def _bolt(self, **options: Any) -> AsyncApp:
+    def _bolt(self, teams: Teams, **options: Any) -> AsyncApp:
         secret = self._access.signing_secret
-        return AsyncApp(
-            signing_secret=None if secret is None else secret.get_secret_value(),
-            # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
-            logger=logging.getLogger("slack_bolt"),
-            **options,
-        )
+        with _without_bolts_variables():
+            return AsyncApp(
+                signing_secret=None if secret is None else secret.get_secret_value(),
+                # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
+                logger=logging.getLogger("slack_bolt"),
+                before_authorize=teams.middleware,
+                **options,
+            )
 
     async def _take_requests(
         self, app: AsyncApp, session: aiohttp.ClientSession, connected: Callable[[], None]
@@ -197,10 +211,15 @@ class Front:
             await asyncio.Event().wait()
             return
         token = self._access.app_token.get_secret_value()
-        asker = AsyncWebClient(
-            token=token, base_url=self._settings.slack_api_url, session=session, retry_handlers=[]
-        )
-        self._link = SocketLink(lambda: AsyncSocketModeHandler(app, token, web_client=asker))
+        asker = web_client(token, self._settings.slack_api_url, session)
+
+        def handler() -> AsyncSocketModeHandler:
+            made = AsyncSocketModeHandler(app, token, web_client=asker)
+            # The WebSocket goes the way of the call that names its address.
+            made.client.proxy = asker.proxy
+            return made
+
+        self._link = SocketLink(handler)
 
         def through() -> None:
             log.info("socket_mode_connected")
@@ -245,6 +264,19 @@ class Front:
             log.warning("installation_failed", reason=type(error).__name__)
             raise web.HTTPBadGateway(text="Slack didn't answer; begin again.") from None
         return await to_aiohttp_response(response)
+
+
+@contextmanager
+def _without_bolts_variables() -> Iterator[None]:
+    """Keep from Bolt, while it is built, what it reads of the environment by itself.
+
+    It warns of a token that it was given twice, and builds an OAuth flow of its own beside ours.
+    """
+    kept = {name: os.environ.pop(name) for name in BOLTS_VARIABLES if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 async def _when_stored(work: Callable[[], Awaitable[T]]) -> T:

@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 
 from bot.answers import Answers, Asker
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
+from bot.slack.team import client_of, team_in
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.store import Store
@@ -58,7 +59,11 @@ class Homes:
 
     async def publish(self, team_id: str, user_id: str, said: Message | None = None) -> None:
         """Bring a person's home to the newest state; `said` is the answer to what they pressed."""
-        client = self._clients[team_id]
+        try:
+            client = client_of(self._clients, team_id)
+        except SlackFailure as failure:
+            log.warning("home_not_published", reason=failure.reason)
+            return
         try:
             shown = await self._home(client, team_id, user_id, said)
         except StoreUnavailable:
@@ -81,7 +86,7 @@ class Homes:
                 own = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
                 allowed = any(s.created_by == asker.user_id for s in own)
             else:
-                channels = await self._clients[asker.team_id].channels_of(asker.user_id)
+                channels = await client_of(self._clients, asker.team_id).channels_of(asker.user_id)
                 allowed = asker.channel_id in channels
         except SlackFailure as failure:
             return helping.complaint(f"Slack doesn't tell which channels you are in ({failure.reason}).")
@@ -124,45 +129,53 @@ def register(app: AsyncApp, answers: Answers, homes: Homes, dialogs: Dialogs) ->
     """Register the listeners of the home tab."""
 
     @app.event("app_home_opened")
-    async def on_opened(ack: AsyncAck, event: dict[str, Any], body: dict[str, Any]) -> None:
+    async def on_opened(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
         # The tab with the messages is "opened" too.
         if event.get("tab") == "home":
-            await homes.publish(str(body["team_id"]), event["user"])
+            await homes.publish(team_in(context), event["user"])
 
     @app.action(home.NEW)
-    async def on_new(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+    async def on_new(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
         await ack()
-        await opened(body, action)
+        await opened(team_in(context), body, action)
 
     @app.action(home.EDIT)
-    async def on_edit(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+    async def on_edit(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
         await ack()
-        await opened(body, action)
+        await opened(team_in(context), body, action)
 
     @app.action(home.PAUSE)
-    async def on_pause(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+    async def on_pause(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
         await ack()
-        await told(body, action, "pause")
+        await told(team_in(context), body, action, "pause")
 
     @app.action(home.RESUME)
-    async def on_resume(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+    async def on_resume(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
         await ack()
-        await told(body, action, "resume")
+        await told(team_in(context), body, action, "resume")
 
-    async def opened(body: dict[str, Any], action: dict[str, Any]) -> None:
-        asker, number = _pressed(body, action)
+    async def opened(team: str, body: dict[str, Any], action: dict[str, Any]) -> None:
+        asker, number = _pressed(team, body, action)
         complaint = await dialogs.open(body["trigger_id"], asker, number, home=True)
         if complaint is not None:
             await homes.publish(asker.team_id, asker.user_id, complaint)
 
-    async def told(body: dict[str, Any], action: dict[str, Any], command: str) -> None:
-        asker, number = _pressed(body, action)
+    async def told(team: str, body: dict[str, Any], action: dict[str, Any], command: str) -> None:
+        asker, number = _pressed(team, body, action)
         refused = await homes.refusal(asker)
         said = refused or await answers.answer(f"{command} {number}", asker)
         await homes.publish(asker.team_id, asker.user_id, said)
 
 
-def _pressed(body: dict[str, Any], action: dict[str, Any]) -> tuple[Asker, int | None]:
+def _pressed(team: str, body: dict[str, Any], action: dict[str, Any]) -> tuple[Asker, int | None]:
     target = home.target_of(str(action.get("value")))
-    return Asker(body["team"]["id"], target.channel_id, body["user"]["id"]), target.number
+    return Asker(team, target.channel_id, body["user"]["id"]), target.number

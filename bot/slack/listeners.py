@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.answers import Answers, Asker
 from bot.slack import dialog, home
 from bot.slack.dialog import Dialogs
 from bot.slack.home import Homes
+from bot.slack.team import team_in
 from formatters.answer import SHARE, holds_file, without_files
 from formatters.card import OBSERVE
 from formatters.message import Message
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 Revive = Callable[[str, str], Awaitable[None]]
 Observe = Callable[[str, str, str, str], Awaitable[None]]
+Moved = Callable[[str, str, str], Awaitable[None]]
 Show = Callable[[Asker, Message, str | None], Awaitable[bool]]
 """(who asked, the answer, thread or None) -> whether it could be shown to them alone, files in it too."""
 
@@ -35,20 +37,25 @@ def register(
     homes: Homes,
     dialogs: Dialogs,
     show: Show | None = None,
+    *,
+    moved: Moved | None = None,
 ) -> None:
     """Register every listener.
 
     `revive(team, channel)` is called when a channel comes within reach again; `observe(team, channel,
-    superevent, user)` when somebody presses "I'm observing"; `show` shows an answer that holds a file.
+    superevent, user)` when somebody presses "I'm observing"; `show` shows an answer that holds a file;
+    `moved(team, old, new)` is called when Slack gives a channel another id, and doesn't fail.
     """
     dialog.register(app, dialogs)
     home.register(app, answers, homes, dialogs)
 
     @app.command("/gwevent")
-    async def on_command(ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any]) -> None:
+    async def on_command(
+        ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
         # Slack waits 3 s for this and nothing else, so it comes before anything that can be slow.
         await ack()
-        asker = Asker(command["team_id"], command["channel_id"], command["user_id"])
+        asker = Asker(team_in(context), command["channel_id"], command["user_id"])
         message = await answers.answer(unescape(command.get("text") or ""), asker)
         if show is not None and holds_file(message):
             # Nobody has shown that Slack takes files where slash commands are answered.
@@ -59,13 +66,13 @@ def register(
 
     @app.event("app_mention")
     async def on_mention(
-        ack: AsyncAck, client: AsyncWebClient, event: dict[str, Any], body: dict[str, Any], context: Any
+        ack: AsyncAck, client: AsyncWebClient, event: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
         if "user" not in event:
             # Another app mentioned us: there is nobody to show an answer to.
             return
-        asker = Asker(str(body["team_id"]), event["channel"], event["user"])
+        asker = Asker(team_in(context), event["channel"], event["user"])
         # Ourselves only: whoever else is named may be the one to notify.
         text = re.sub(rf"<@{context.bot_user_id}(\|[^>]*)?>", " ", event.get("text") or "")
         message = await answers.answer(unescape(text), asker)
@@ -80,20 +87,26 @@ def register(
 
     @app.action(SHARE)
     async def on_share(
-        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+        ack: AsyncAck,
+        respond: AsyncRespond,
+        body: dict[str, Any],
+        action: dict[str, Any],
+        context: AsyncBoltContext,
     ) -> None:
         await ack()
         channel = body.get("channel") or {}
-        asker = Asker(body["team"]["id"], str(channel.get("id", "")), body["user"]["id"])
+        asker = Asker(team_in(context), str(channel.get("id", "")), body["user"]["id"])
         # Asked again, not copied: what is posted is the newest state.
         message = await answers.answer(unescape(str(action.get("value") or "")), asker, shared=True)
         container = body.get("container") or {}
         await respond(**_body(message), response_type="in_channel", thread_ts=container.get("thread_ts"))
 
     @app.action(OBSERVE)
-    async def on_observe(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+    async def on_observe(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
         await ack()
-        await observe(body["team"]["id"], body["channel"]["id"], str(action["value"]), body["user"]["id"])
+        await observe(team_in(context), body["channel"]["id"], str(action["value"]), body["user"]["id"])
 
     @app.action(re.compile(r".*"))
     async def on_other_action(ack: AsyncAck) -> None:
@@ -101,20 +114,26 @@ def register(
         await ack()
 
     @app.event("member_joined_channel")
-    async def on_joined(ack: AsyncAck, event: dict[str, Any], body: dict[str, Any], context: Any) -> None:
+    async def on_joined(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
         if event.get("user") == context.bot_user_id:
-            await revive(str(body["team_id"]), event["channel"])
+            await revive(team_in(context), event["channel"])
 
     @app.event("channel_unarchive")
-    async def on_unarchived(ack: AsyncAck, event: dict[str, Any], body: dict[str, Any]) -> None:
+    async def on_unarchived(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
-        await revive(str(body["team_id"]), event["channel"])
+        await revive(team_in(context), event["channel"])
 
     @app.event("group_unarchive")
-    async def on_private_unarchived(ack: AsyncAck, event: dict[str, Any], body: dict[str, Any]) -> None:
+    async def on_private_unarchived(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
-        await revive(str(body["team_id"]), event["channel"])
+        await revive(team_in(context), event["channel"])
+
+    @app.event("channel_id_changed")
+    async def on_moved(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
+        await ack()
+        if moved is not None:
+            await moved(team_in(context), str(event["old_channel_id"]), str(event["new_channel_id"]))
 
     @app.event(re.compile(r".*"))
     async def on_other_event(ack: AsyncAck) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 from slack_bolt.error import BoltError
 from slack_bolt.oauth.async_callback_options import AsyncCallbackOptions, AsyncFailureArgs, AsyncSuccessArgs
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
@@ -20,6 +20,7 @@ from slack_sdk.oauth.installation_store.async_installation_store import AsyncIns
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.slack.team import team_in
 from bot.store.database import StoreUnavailable
 from bot.store.installations import STATE_LIVES, Installations, Installed
 from bot.vault import Vault
@@ -173,20 +174,25 @@ def _page(status: int, title: str, said: str) -> BoltResponse:
 
 
 def register(app: AsyncApp, forget: Callable[[str, datetime], Awaitable[None]]) -> None:
-    """Register what happens when a workspace takes the app away: `forget(team, when)`, which doesn't fail."""
+    """Register what happens when a workspace takes the app away: `forget(team, when)`, which doesn't fail.
+
+    Whose it is was found before: where the event names two workspaces, nothing of either is forgotten.
+    """
 
     @app.event("app_uninstalled")
-    async def on_uninstalled(ack: AsyncAck, body: dict[str, Any]) -> None:
+    async def on_uninstalled(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         # Bolt acknowledges before a listener runs, so Slack won't say it again: `forget` must do it.
         await ack()
-        await forget(str(body["team_id"]), _when(body))
+        await forget(team_in(context), _when(body))
 
     @app.event("tokens_revoked")
-    async def on_revoked(ack: AsyncAck, event: dict[str, Any], body: dict[str, Any]) -> None:
+    async def on_revoked(
+        ack: AsyncAck, event: dict[str, Any], body: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
         await ack()
         # A person's own token may be revoked too; only the bot's is ours.
         if (event.get("tokens") or {}).get("bot"):
-            await forget(str(body["team_id"]), _when(body))
+            await forget(team_in(context), _when(body))
 
 
 def _when(body: dict[str, Any]) -> datetime:

@@ -43,7 +43,7 @@ class Permission:
             return "Slack can't be asked yet who may do that; try again in a moment."
         try:
             if self._who == "admins":
-                allowed = await client.is_admin(user_id)
+                allowed = await client.is_admin(user_id, team_id)
             else:
                 # In a direct conversation with the app (D…) nobody else can type.
                 allowed = channel_id.startswith("D") or await client.is_member(channel_id, user_id)

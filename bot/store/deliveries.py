@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from statistics import median_low as median
 from typing import Any
@@ -299,14 +300,30 @@ async def _put_back(connection: AsyncConnection, those: ColumnElement[bool]) -> 
 async def _still_claimed(
     connection: AsyncConnection, outcomes: Sequence[tuple[Delivery, Outcome]]
 ) -> Sequence[tuple[Delivery, Outcome]]:
-    """Those that weren't given to another worker meanwhile, because this one was taken for dead."""
-    query = select(_d.c.id, _d.c.claimed_by).where(_d.c.state == State.SENDING.value).with_for_update()
+    """Those that weren't given to another worker meanwhile, because this one was taken for dead.
+
+    Where the channel got another id meanwhile, what was sent stands there; what wasn't is sent again.
+    """
+    columns = (_d.c.id, _d.c.claimed_by, _d.c.team_id, _d.c.channel_id)
+    query = select(*columns).where(_d.c.state == State.SENDING.value).with_for_update()
     rows = (await connection.execute(query.where(_d.c.id.in_([d.id for d, _ in outcomes])))).all()
-    claimed = {(row.id, row.claimed_by) for row in rows}
-    ours = [(d, o) for d, o in outcomes if (d.id, d.claimed_by) in claimed]
+    claimed = {(row.id, row.claimed_by): (row.team_id, row.channel_id) for row in rows}
+    ours = [
+        _at_its_place(d, o, claimed[key]) for d, o in outcomes if (key := (d.id, d.claimed_by)) in claimed
+    ]
     if len(ours) < len(outcomes):
         log.warning("outcomes_come_too_late", deliveries=len(outcomes) - len(ours))
     return ours
+
+
+def _at_its_place(delivery: Delivery, outcome: Outcome, place: Place) -> tuple[Delivery, Outcome]:
+    if place == (delivery.team_id, delivery.channel_id):
+        return delivery, outcome
+    if not isinstance(outcome, Sent):
+        doubtful = delivery.doubtful if isinstance(outcome, Dead) else outcome.doubtful
+        reason = "its channel has another id now"
+        outcome = Later(not_before=delivery.created_at, reason=reason, doubtful=doubtful)
+    return replace(delivery, team_id=place[0], channel_id=place[1]), outcome
 
 
 def _waiting(

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import aiohttp
 import structlog
 
+from bot.proxy import proxy_for
 from bot.store.calls import Call, CallKind, Calls
 from bot.store.database import StoreUnavailable
 from bot.store.store import Store
@@ -61,6 +62,7 @@ class Webhook:
                 headers=headers,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+                proxy=proxy_for(url),
             ) as answer:
                 if not 200 <= answer.status < 300:
                     raise NotHeard(f"HTTP {answer.status}")

@@ -8,14 +8,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from bot import sample, surroundings
 from bot.app import Bot
 from bot.doctor import examine
+from bot.filters import parse
 from bot.rooms import Rooms
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
+from bot.store import schema
 from bot.vault import Vault, new_key
 from formatters.doctor import Finding, Level
 from tests.bot.house import NOW
@@ -158,3 +160,23 @@ async def test_many_workspaces_and_their_keys(sandbox: Sandbox, database_path: P
     assert levels(lost)["Slack workspaces"] is Level.FAIL
     without = await examine(settings(sandbox, database_path, **given))
     assert any("GWEVENT_SECRET_KEYS must be set" in finding.found for finding in without)
+
+
+async def test_channels_to_which_nothing_comes_are_named(
+    sandbox: Sandbox, rooms: Rooms, database_path: Path
+) -> None:
+    for team, channel in ((sandbox.team_id, "C0GONE"), ("T0ELSEWHERE", "C0STRAY")):
+        await rooms.subscriptions.add_confirmed(team, channel, parse("CBC"), "U1", NOW)
+    async with rooms.database.writing() as connection:
+        gone = {
+            "team_id": sandbox.team_id,
+            "channel_id": "C0GONE",
+            "problem": "channel_not_found",
+            "since": NOW,
+        }
+        await connection.execute(insert(schema.channels).values(gone))
+    findings = await examine(settings(sandbox, database_path))
+    (away,) = [finding for finding in findings if finding.name == "Channels"]
+    assert away.level is Level.WARN and "C0GONE (channel_not_found)" in away.found
+    (stray,) = [finding for finding in findings if finding.name == "Slack workspaces"]
+    assert stray.level is Level.WARN and "C0STRAY (T0ELSEWHERE)" in stray.found
