@@ -17,7 +17,7 @@ from bot.store.database import Database, StoreUnavailable
 FRESH_S = 30.0
 """A write that succeeded is believed for so long; so an idle bot writes a page twice a minute."""
 ANSWER_S = 2.0
-"""How long what was found out answers the next who asks."""
+"""How long after a failure the next who asks gets the same answer, without another try."""
 ROOM = 4_000_000
 """Bytes: more than any notice so far. After a failure there must be room for so much before all is well."""
 
@@ -39,24 +39,21 @@ class WriteCheck:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._turn = asyncio.Lock()
-        self._checked_at: float | None = None
-        self._found: StoreUnavailable | None = None
+        self._failed_at: float | None = None
+        self._said = ""
         self._noted = False
-        self._count = 0
 
     async def check(self) -> None:
         """Raise StoreUnavailable unless a notice could be stored now."""
         async with self._turn:
-            now = time.monotonic()
-            if self._checked_at is None or now - self._checked_at > ANSWER_S:
-                try:
-                    await self._check()
-                    self._found = None
-                except StoreUnavailable as error:
-                    self._found = error
-                self._checked_at = time.monotonic()
-            if self._found is not None:
-                raise StoreUnavailable(str(self._found))
+            if self._failed_at is not None and time.monotonic() - self._failed_at < ANSWER_S:
+                raise StoreUnavailable(self._said)
+            try:
+                await self._check()
+            except StoreUnavailable as error:
+                self._failed_at, self._said = time.monotonic(), str(error)
+                raise
+            self._failed_at = None
 
     async def space(self) -> Space:
         """How much room there is. PostgreSQL doesn't tell what its disk has left. Raises StoreUnavailable."""
@@ -92,7 +89,6 @@ class WriteCheck:
 
     async def _write(self, filling: bytes) -> None:
         """Write, and read it back by the path as a restart would."""
-        self._count += 1
         async with self._database.aside() as connection:
             mine = update(_w).where(_w.c.id == 1).values(count=_w.c.count + 1, filling=filling)
             if not (await connection.execute(mine)).rowcount:
