@@ -20,6 +20,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock, Timeout
 from sqlalchemy import URL, Connection, event, func, inspect, make_url, select
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -41,6 +42,9 @@ BUSY_TIMEOUT_MS = 5_000
 
 CHANNEL = "gwevent"
 """What PostgreSQL's NOTIFY is sent to when there may be something to do."""
+
+READ_ONLY = "25006"
+"""PostgreSQL's word for a server that takes no writes."""
 
 _WRITERS = 0x67776576
 """The number of the advisory lock that stands for SQLite's one writer."""
@@ -172,9 +176,6 @@ class Database:
                 yield
         except StoreUnavailable as error:
             self.refused = str(error)
-            if _is_read_only(error):
-                # It may have become a standby: new connections go to where the primary is now.
-                await self._engine.dispose()
             raise
         self.wrote_at = time.monotonic()
 
@@ -345,7 +346,15 @@ def _is_newer_and_serves(connection: Connection) -> bool:
 
 def _engine(url: URL, file: SqliteFile | None) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL)
+        engine = create_async_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL)
+
+        @event.listens_for(engine.sync_engine, "handle_error")
+        def leave(context: ExceptionContext) -> None:
+            # The server became a standby, say: new connections go to where the primary is now.
+            if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+                context.is_disconnect = True
+
+        return engine
     engine = create_async_engine(url)
 
     @event.listens_for(engine.sync_engine, "do_connect")
@@ -395,12 +404,6 @@ def _engine(url: URL, file: SqliteFile | None) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
-
-
-def _is_read_only(error: StoreUnavailable) -> bool:
-    """Whether a PostgreSQL server takes no writes: a standby, or one that was set so."""
-    cause = error.__cause__
-    return isinstance(cause, DBAPIError) and getattr(cause.orig, "sqlstate", None) == "25006"
 
 
 class _translated:  # noqa: N801  a context manager used like a function

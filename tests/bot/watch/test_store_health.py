@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -79,11 +80,11 @@ async def expect_well(watch: Watch, clock: Clock, rooms: Rooms) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 6 MB."""
+    """A disk of 16 MB."""
     folder = tmp_path / "small"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], capture_output=True, check=False
     )
     if mounted.returncode:
         pytest.skip(f"no disk can be mounted here: {mounted.stderr.decode().strip()}")
@@ -91,10 +92,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-async def on_disk(folder: Path) -> Rooms:
-    database = Database(f"sqlite+aiosqlite:///{folder / 'gwevent.sqlite'}")
+@pytest.fixture
+async def narrow(small_disk: Path) -> AsyncIterator[Rooms]:
+    """A database on it."""
+    database = Database(f"sqlite+aiosqlite:///{small_disk / 'gwevent.sqlite'}")
     await database.migrate()
-    return Rooms(database)
+    yield Rooms(database)
+    await database.close()
 
 
 def fill(folder: Path, leave: int) -> Path:
@@ -104,8 +108,8 @@ def fill(folder: Path, leave: int) -> Path:
     return filling
 
 
-async def test_a_full_disk(small_disk: Path, clock: Clock) -> None:
-    rooms = await on_disk(small_disk)
+async def test_a_full_disk(narrow: Rooms, small_disk: Path, clock: Clock) -> None:
+    rooms = narrow
     watch = watch_of(rooms, clock)
     assert (await watch.readiness()).ready
     filling = fill(small_disk, 0)
@@ -118,11 +122,10 @@ async def test_a_full_disk(small_disk: Path, clock: Clock) -> None:
     assert not (await watch.readiness()).ready
     filling.unlink()
     await expect_well(watch, clock, rooms)
-    await rooms.database.close()
 
 
-async def test_little_room_is_told_before_it_ends(small_disk: Path, clock: Clock) -> None:
-    rooms = await on_disk(small_disk)
+async def test_little_room_is_told_before_it_ends(narrow: Rooms, small_disk: Path, clock: Clock) -> None:
+    rooms = narrow
     watch = watch_of(rooms, clock, limits=Limits(free=50_000_000))
     watch.heard()
     await watch.look()
@@ -132,14 +135,13 @@ async def test_little_room_is_told_before_it_ends(small_disk: Path, clock: Clock
     (trouble,) = await rooms.troubles.lasting()
     assert (trouble.what, trouble.detail) == (What.SPACE, "0 MB free")
     found = await figures(watch)
-    assert 0 < found["gwevent_store_free_bytes"] <= 500_000 < found["gwevent_store_bytes"]
+    assert 0 < found["gwevent_store_free_bytes"] <= 500_000 and 0 < found["gwevent_store_bytes"]
     assert found['gwevent_trouble{what="space"}'] == 1
     filling.unlink()
     for _ in range(6):
         clock.forward(seconds=10)
         await watch.look()
     assert await rooms.troubles.lasting() == []
-    await rooms.database.close()
 
 
 def test_when_room_is_little() -> None:
@@ -151,26 +153,25 @@ def test_when_room_is_little() -> None:
     assert not is_narrow(0, 1_000, Limits(free=0))
 
 
-async def test_a_read_only_file(database_path: Path, clock: Clock) -> None:
-    database = Database(f"sqlite+aiosqlite:///{database_path}")
+@pytest.mark.backends("sqlite")
+async def test_a_read_only_file(rooms: Rooms, clock: Clock) -> None:
     read_only = False
 
-    @event.listens_for(database._engine.sync_engine, "begin")
-    def freeze(connection: object) -> None:
-        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")  # type: ignore[attr-defined]
+    @event.listens_for(rooms.database._engine.sync_engine, "checkout")
+    def freeze(connection: sqlite3.Connection, *_: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
+        cursor.close()
 
-    rooms = Rooms(database)
     watch = watch_of(rooms, clock)
     assert (await watch.readiness()).ready
     read_only = True
     await expect_out(watch, clock)
     read_only = False
     await expect_well(watch, clock, rooms)
-    await database.close()
 
 
-async def test_a_file_that_is_gone(database_path: Path, clock: Clock) -> None:
-    rooms = Rooms(Database(f"sqlite+aiosqlite:///{database_path}"))
+async def test_a_file_that_is_gone(rooms: Rooms, database_path: Path, clock: Clock) -> None:
     watch = watch_of(rooms, clock)
     assert (await watch.readiness()).ready
     database_path.rename(database_path.with_name("elsewhere"))
@@ -178,14 +179,12 @@ async def test_a_file_that_is_gone(database_path: Path, clock: Clock) -> None:
     await expect_out(watch, clock)
     database_path.with_name("elsewhere").rename(database_path)
     await expect_well(watch, clock, rooms)
-    await rooms.database.close()
 
 
 async def test_an_idle_bot_writes_seldom(
-    database_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    rooms: Rooms, database_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write_check, "FRESH_S", 3600.0)
-    rooms = Rooms(Database(f"sqlite+aiosqlite:///{database_path}"))
     watch = watch_of(rooms, clock)
     await watch.readiness()
     wal = database_path.with_name(f"{database_path.name}-wal")
@@ -195,7 +194,6 @@ async def test_an_idle_bot_writes_seldom(
         await watch.figures()
         await watch.look()
     assert wal.stat().st_size == size
-    await rooms.database.close()
 
 
 # PostgreSQL
@@ -206,7 +204,6 @@ async def own(postgres: Databases, migrated_postgres: str) -> AsyncIterator[Room
     """A database of its own, whose settings may be changed."""
     rooms = Rooms(Database(driven(postgres.fresh(migrated_postgres))))
     yield rooms
-    await rooms.database.close()
 
 
 async def set_read_only(rooms: Rooms, *, read_only: bool) -> None:
@@ -277,9 +274,8 @@ async def test_nobody_delivers(own: Rooms, clock: Clock) -> None:
 
 
 async def test_a_source_that_was_out_before_an_outage_and_is_not_after_it(
-    database_path: Path, clock: Clock
+    rooms: Rooms, database_path: Path, clock: Clock
 ) -> None:
-    rooms = Rooms(Database(f"sqlite+aiosqlite:///{database_path}"))
     source = SourceStatus("hopskotch", False, "no answer")
     watch = Watch(
         rooms.store,
@@ -300,4 +296,3 @@ async def test_a_source_that_was_out_before_an_outage_and_is_not_after_it(
     source = SourceStatus("hopskotch", False, "no answer")
     await watch.look()
     assert [trouble.what for trouble in await rooms.troubles.lasting()] == [What.STORE]
-    await rooms.database.close()
