@@ -60,8 +60,10 @@ class WriteCheck:
         path = self._database.path
         if path is not None:
             try:
-                disk = shutil.disk_usage(path.absolute().parent)
-                used = sum(each.stat().st_size for each in path.parent.glob(f"{path.name}*"))
+                real = path.resolve()
+                disk = shutil.disk_usage(real.parent)
+                files = [real.with_name(real.name + end) for end in ("", "-wal", "-shm")]
+                used = sum(each.stat().st_size for each in files if each.exists())
             except OSError as error:
                 raise StoreUnavailable(f"The database's folder can't be looked at: {error}.") from error
             return Space(used, disk.free, disk.total)
