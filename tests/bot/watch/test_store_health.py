@@ -203,6 +203,7 @@ async def own(postgres: Databases, migrated_postgres: str) -> AsyncIterator[Room
     """A database of its own, whose settings may be changed."""
     rooms = Rooms(Database(driven(postgres.fresh(migrated_postgres))))
     yield rooms
+    await rooms.database.close()
 
 
 async def set_read_only(rooms: Rooms, *, read_only: bool) -> None:
