@@ -137,7 +137,9 @@ class Bot:
             wake=self.worker.wake,
             caller=self._caller,
             metrics=self.metrics,
-            limits=Limits(silence=timedelta(hours=settings.silence_hours)),
+            limits=Limits(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
+            writes=rooms.writes,
+            workers=rooms.shares.living,
         )
         port = settings.listens_on
         self._http = (

@@ -80,6 +80,8 @@ def run() -> None:
         stop = _stop_on_signals()
         sources = sources_of(settings)
         async with open_rooms(settings) as rooms:
+            if (reason := rooms.database.only_name()) is not None:
+                raise SettingsError(reason)
             if not rooms.database.take_instance_lock():
                 raise SettingsError(f"Another gwevent runs on {rooms.database.path} already.")
             bot = Bot(settings, rooms, sources)

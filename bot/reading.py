@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 
 import structlog
 
@@ -12,12 +13,14 @@ from bot.consumer import Consumer
 from bot.http import HttpServer
 from bot.http import listen as open_port
 from bot.pipeline import Handled, Pipeline
-from bot.rooms import Rooms, utc_now
+from bot.rooms import Rooms, utc_now, webhook_of
 from bot.settings import Settings, SettingsError
 from bot.sources import Source
 from bot.sources.credentials import DEFAULT_GROUP, group_id, load_auth, username_of
 from bot.sources.gcn import GcnAccess, GcnSource
 from bot.sources.hopskotch import HopskotchSource
+from bot.watch.caller import Caller
+from bot.watch.judge import Limits
 from bot.watch.metrics import Metrics
 from bot.watch.watch import Watch
 
@@ -78,13 +81,21 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
             "after every restart (e.g. gwevent- and the machine's name)."
         )
     metrics = Metrics()
+    webhook = webhook_of(settings)
+    # Where nobody delivers, this process alone may know.
+    caller = None if webhook is None else Caller(webhook, rooms.calls, rooms.troubles, rooms.store, utc_now)
     watch = Watch(
         rooms.store,
         rooms.ledger,
         rooms.troubles,
         utc_now,
         sources=lambda: [source.status() for source in sources],
+        ops=lambda: rooms.operators.known,
+        caller=caller,
         metrics=metrics,
+        limits=Limits(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
+        writes=rooms.writes,
+        workers=rooms.shares.living,
     )
 
     def handled(what: Handled) -> None:
@@ -98,6 +109,8 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
     if http is not None:
         await open_port(http, settings)
     parts = [asyncio.create_task(work) for one in consumers for work in (one.consume(), one.tell())]
+    parts += [asyncio.create_task(watch.run())]
+    parts += [] if caller is None else [asyncio.create_task(caller.run())]
     stopped = asyncio.create_task(stop.wait())
     try:
         done, _ = await asyncio.wait([*parts, stopped], return_when=asyncio.FIRST_COMPLETED)

@@ -52,6 +52,7 @@ from bot.store.subscriptions import Subscriptions
 from bot.store.transfer import Transfer
 from bot.store.troubles import Troubles
 from bot.store.undecided import Undecided
+from bot.store.write_check import WriteCheck
 from bot.undecided import MapDecisions
 from bot.visibility import Visibilities
 from bot.watch.caller import Webhook
@@ -94,6 +95,7 @@ class Rooms:
         self.consumers = Consumers(database)
         self.retention = Retention(database)
         self.transfer = Transfer(database)
+        self.writes = WriteCheck(database)
 
     def pipeline(
         self,

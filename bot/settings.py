@@ -107,6 +107,8 @@ class Settings(BaseSettings):
     """Who may change what a channel receives: anyone, its members, or the workspace's admins."""
     silence_hours: float = Field(default=2.5, gt=0, le=8_760)
     """No payload for so long is a trouble."""
+    free_mb: int = Field(default=500, ge=0, le=1_000_000)
+    """Less room than this for the SQLite file is a trouble; a tenth of a small disk is enough. 0: never."""
     first_real_days: float = Field(default=60, gt=0, le=36_500)
     """The first real event after so long without one is told to the ops channel."""
     webhook_url: SecretStr | None = None
@@ -269,6 +271,11 @@ class Settings(BaseSettings):
         if self.http_port is None and self.public_url is not None:
             return HTTP_PORT
         return self.http_port
+
+    @property
+    def free_bytes(self) -> int:
+        """The same in bytes."""
+        return self.free_mb * 1_000_000
 
     @property
     def max_age(self) -> timedelta:

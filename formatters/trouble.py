@@ -25,7 +25,11 @@ class What(StrEnum):
     SLACK = "slack"
     """Socket Mode is out: nobody's commands arrive."""
     STORE = "store"
-    """The database doesn't answer: notices wait at the broker."""
+    """The database doesn't answer, or takes nothing in: notices wait at the broker."""
+    SPACE = "space"
+    """The database's disk is nearly full."""
+    WORKERS = "workers"
+    """Of several processes none delivers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,9 @@ _ADVICE = {
     What.DELIVERIES: "They wait in the ledger and aren't lost. The log names each one's reason.",
     What.SLACK: "Commands aren't answered; alerts are posted all the same. The connection is opened anew.",
     What.STORE: "Notices wait at the broker and aren't lost. Is the disk full, or the database down?",
+    What.SPACE: "Once it is full, notices wait at the broker. Make room there; payloads of mocks take most, "
+    "and `GWEVENT_MOCK_PAYLOAD_DAYS` says how long they stay.",
+    What.WORKERS: "Alerts are stored, and wait. Does `gwevent serve` run, and is it connected to Slack?",
 }
 
 
@@ -69,7 +76,11 @@ def sentence(trouble: Trouble) -> str:
         case What.SLACK:
             return f"Slack's connection for commands is out {since}" + (f": {detail}" if detail else "")
         case What.STORE:
-            return f"The database doesn't answer {since}" + (f": {detail}" if detail else "")
+            return f"The database can't be used {since}" + (f": {detail}" if detail else "")
+        case What.SPACE:
+            return f"The database's disk is nearly full {since}" + (f": {detail}" if detail else "")
+        case What.WORKERS:
+            return f"No process delivers {since}"
 
 
 def name(what: What) -> str:
@@ -81,6 +92,8 @@ def name(what: What) -> str:
         What.DELIVERIES: "deliveries waiting",
         What.SLACK: "Slack's connection for commands out",
         What.STORE: "database out of reach",
+        What.SPACE: "database's disk nearly full",
+        What.WORKERS: "nobody delivers",
     }[what]
 
 

@@ -133,6 +133,8 @@ class Clerk:
             if place.error is not None:
                 raise KafkaException(place.error)
             low, high = consumer.get_watermark_offsets(place, timeout=self._timeout)
-            first[place.topic, place.partition] = max(low, place.offset)
+            # One beyond the end is out of range: the group would start anew.
+            known = low <= place.offset <= high
+            first[place.topic, place.partition] = place.offset if known else low
             end[place.topic, place.partition] = high
         return Look(first, end)

@@ -153,7 +153,7 @@ class GcnSource:
             self._log.warning("broker_hangs_at_stop", waited=STOP_SECONDS)
 
     def status(self) -> SourceStatus:
-        """Whether GCN answers, since when, how old its heartbeat is, and how many payloads weren't read."""
+        """Whether GCN answers, since when, how old its heartbeat is, how many payloads aren't settled."""
         if self._reason is None:
             return SourceStatus("gcn", False, "not started")
         since = f"since {self._since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
@@ -172,7 +172,6 @@ class GcnSource:
         consumer = self._consumer_class(dict(self._options))
         session = _Session()
         self._session = session
-        looked = time.monotonic()
         try:
             partitions = self._partitions(consumer)
             consumer.assign([_assigned(*partition) for partition in sorted(partitions)])
@@ -182,14 +181,12 @@ class GcnSource:
                 message = consumer.poll(0.25)
                 session.commit(consumer)
                 now = time.monotonic()
-                if message is not None and self._take(session, message):
+                if message is not None and self._take(consumer, session, message):
                     session.heard = time.monotonic()
                 elif HEARTBEAT in self._topics and now - session.heard > self._timing.silent_after:
                     self._log.warning("gcn_silent", seconds=round(now - session.heard))
                     return
-                if now - looked > self._timing.look_every:
-                    looked = now
-                    self._lag = _lag(consumer)
+                if self._count(consumer, session):
                     if self._partitions(consumer) != partitions:
                         self._log.info("partitions_changed")
                         return
@@ -200,7 +197,15 @@ class GcnSource:
             self._session = None
             consumer.close()
 
-    def _take(self, session: _Session, message: Message) -> bool:
+    def _count(self, consumer: Consumer, session: _Session) -> bool:
+        """See how far the broker is ahead, if it is time to; return whether it was. Raises KafkaException."""
+        if time.monotonic() - session.looked <= self._timing.look_every:
+            return False
+        session.looked = time.monotonic()
+        self._lag = _lag(consumer, self._timing.look_timeout)
+        return True
+
+    def _take(self, consumer: Consumer, session: _Session, message: Message) -> bool:
         """Hand over what came; return whether anything did."""
         error = message.error()
         if error is not None:
@@ -216,7 +221,8 @@ class GcnSource:
             return True
         place = Place(topic, partition, offset)
         session.delivered(place)
-        if not self._over.wait_for_room():
+        # While the store takes nothing in, more comes.
+        if not self._over.wait_for_room(lambda: self._count(consumer, session)):
             return True
         # A tombstone has no body; as empty bytes it goes the way of any payload that can't be read.
         self._over.give(
@@ -290,6 +296,8 @@ class _Session:
         self._pending: dict[tuple[str, int], int] = {}
         self.heard = time.monotonic()
         """When anything last came; monotonic seconds."""
+        self.looked = time.monotonic()
+        """When somebody looked how far the broker is ahead."""
 
     def delivered(self, place: Place) -> None:
         with self._lock:
@@ -325,13 +333,13 @@ def _assigned(topic: str, number: int) -> TopicPartition:
     return TopicPartition(topic, number, OFFSET_END) if topic == HEARTBEAT else TopicPartition(topic, number)
 
 
-def _lag(consumer: Consumer) -> int:
-    """How many payloads the broker had, by its last answer, that weren't read yet."""
+def _lag(consumer: Consumer, timeout: float) -> int:
+    """How many payloads the broker has that weren't acknowledged yet. Raises KafkaException."""
+    places = [place for place in consumer.assignment() if place.topic != HEARTBEAT]
     lag = 0
-    for place in consumer.position(consumer.assignment()):
-        if place.topic != HEARTBEAT and place.offset >= 0:
-            _, high = consumer.get_watermark_offsets(place, cached=True)
-            lag += max(0, high - place.offset)
+    for place in consumer.committed(places, timeout=timeout) if places else []:
+        low, high = consumer.get_watermark_offsets(place, timeout=timeout)
+        lag += high - (place.offset if low <= place.offset <= high else low)
     return lag
 
 

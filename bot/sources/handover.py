@@ -57,11 +57,15 @@ class HandOver:
         self._slots.release()
         self._queue.put_nowait(None)
 
-    def wait_for_room(self) -> bool:
-        """Wait until one more may be handed over; False if nobody wants it any more."""
+    def wait_for_room(self, meanwhile: Callable[[], object] = lambda: None) -> bool:
+        """Wait until one more may be handed over; False if nobody wants it any more.
+
+        `meanwhile` is called every second.
+        """
         while not self._slots.acquire(timeout=1.0):
             if self.stopping.is_set():
                 return False
+            meanwhile()
         return True
 
     @property

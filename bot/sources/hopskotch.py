@@ -174,7 +174,7 @@ class HopskotchSource:
         self._log.warning("broker_hangs_at_stop", waited=STOP_SECONDS)
 
     def status(self) -> SourceStatus:
-        """Whether the broker answers, since when, and how many payloads weren't read yet."""
+        """Whether the broker answers, since when, and how many payloads weren't acknowledged yet."""
         state = self._state
         if state.reason is None:
             return SourceStatus("hopskotch", False, "not started")
@@ -253,7 +253,9 @@ class HopskotchSource:
     def _saw(self, look: Look) -> None:
         connection = self._connection
         positions = {} if connection is None else connection.positions
-        self._lag = sum(
+        # What is told is what isn't acknowledged; whether the reader is stuck, what it didn't fetch.
+        self._lag = sum(end - look.first[partition] for partition, end in look.end.items())
+        unread = sum(
             max(0, end - positions.get(partition, look.first[partition]))
             for partition, end in look.end.items()
         )
@@ -268,10 +270,10 @@ class HopskotchSource:
         now = time.monotonic()
         if connection.arrived:
             self._patience = self._timing.stuck_after
-        if not self._lag or connection.handing_over:
+        if not unread or connection.handing_over:
             connection.progress = now
         elif now - connection.progress > self._patience:
-            self._log.warning("reader_stuck", lag=self._lag, seconds=round(now - connection.progress))
+            self._log.warning("reader_stuck", lag=unread, seconds=round(now - connection.progress))
             # where opening it anew doesn't help, the broker counts what it doesn't send: try less often
             self._patience = min(2 * self._patience, 3600.0)
             self._interrupt()

@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 
 from bot.sources import SourceStatus
 from bot.store import schema
-from bot.store.database import Database
+from bot.store.database import Database, StoreUnavailable
 
 SILENT = timedelta(seconds=30)
 """A consumer that hasn't said anything for so long isn't there any more."""
@@ -25,6 +25,7 @@ class Consumers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._back_at: datetime | None = None
 
     async def tell(self, name: str, sources: Sequence[SourceStatus]) -> None:
         """Write down how a consumer's sources are doing."""
@@ -37,15 +38,24 @@ class Consumers:
             await connection.execute(delete(_c).where(_c.c.seen_at < now - FORGOTTEN))
 
     async def sources(self) -> list[SourceStatus]:
-        """Those of all consumers; one that fell silent is told as such for a day."""
+        """Those of all consumers; one that fell silent is told as such for a day.
+
+        While the store took nothing in none could say anything: after that each gets its time anew.
+        """
         now = datetime.now(UTC)
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(select(_c).order_by(_c.c.id))).all()
+        try:
+            async with self._database.reading() as connection:
+                rows = (await connection.execute(select(_c).order_by(_c.c.id))).all()
+        except StoreUnavailable:
+            self._back_at = now
+            raise
+        if self._database.refused is not None:
+            self._back_at = now
         found = []
         for row in rows:
             for source in json.loads(row.sources):
                 status = SourceStatus(**source)
-                if now - row.seen_at > SILENT:
+                if now - max(row.seen_at, self._back_at or row.seen_at) > SILENT:
                     said = f"its consumer {row.id} fell silent at {row.seen_at:%Y-%m-%d %H:%M} UTC"
                     status = SourceStatus(name=status.name, connected=False, detail=said)
                 found.append(status)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -17,6 +20,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock, Timeout
 from sqlalchemy import URL, Connection, event, func, inspect, make_url, select
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -29,12 +33,18 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from bot.store import known
+from bot.store.file_guard import FileGuard, StoreUnavailable
 from bot.store.schema import metadata
+from bot.store.sqlite_file import Change, FileId, SqliteFile, file_id, only_name
 
 BUSY_TIMEOUT_MS = 5_000
 
 CHANNEL = "gwevent"
 """What PostgreSQL's NOTIFY is sent to when there may be something to do."""
+
+READ_ONLY = "25006"
+"""PostgreSQL's word for a server that takes no writes."""
 
 _WRITERS = 0x67776576
 """The number of the advisory lock that stands for SQLite's one writer."""
@@ -51,11 +61,9 @@ _POSTGRESQL = {
 }
 
 
+__all__ = ["CHANNEL", "BadDatabaseUrl", "Database", "StoreUnavailable"]
+
 log = structlog.get_logger(__name__)
-
-
-class StoreUnavailable(RuntimeError):
-    """The database can't do its work now (locked, full, gone); trying again later may help."""
 
 
 class BadDatabaseUrl(ValueError):
@@ -71,7 +79,12 @@ class Database:
             parsed = make_url(url)
             if parsed.drivername not in ("sqlite+aiosqlite", "postgresql+psycopg"):
                 raise ValueError("It names another database, or another driver.")
-            self._engine = _engine(parsed)
+            self.sqlite = parsed.get_backend_name() == "sqlite"
+            self.path = (
+                Path(parsed.database) if self.sqlite and parsed.database not in (None, ":memory:") else None
+            )
+            self._file = None if self.path is None else SqliteFile(self.path)
+            self._engine = _engine(parsed, self._file)
         except ImportError as error:
             raise BadDatabaseUrl(
                 f"GWEVENT_DATABASE_URL can't be used: its driver {error.name or 'psycopg'} isn't installed; "
@@ -83,10 +96,6 @@ class Database:
                 "GWEVENT_DATABASE_URL can't be used: it must look like sqlite:////folder/gwevent.sqlite "
                 "or postgresql://user:password@host/database."
             ) from error
-        self.sqlite = parsed.get_backend_name() == "sqlite"
-        self.path = (
-            Path(parsed.database) if self.sqlite and parsed.database not in (None, ":memory:") else None
-        )
         self._url = parsed
         # Each statement of PostgreSQL's usual transactions sees another state; SQLite's see one.
         self._reader = (
@@ -97,11 +106,19 @@ class Database:
         # SQLite has one writer; waiting for it here is exact, waiting inside SQLite is polling.
         self._writer = asyncio.Lock()
         self._lock: FileLock | None = None
+        self._lock_file: FileId | None = None
+        self._rival: str | None = None
+        self._guard = None if self._file is None else FileGuard(self._engine, self._file)
+        self.wrote_at: float | None = None
+        """When a transaction was committed last, on the monotonic clock."""
+        self.refused: str | None = None
+        """Why one failed, until `bot.store.write_check` has found out that they succeed again."""
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees one state of the database. Raises StoreUnavailable."""
         with _translated():
+            await self.look_at_file()
             async with self._reader.connect() as connection:
                 yield connection
 
@@ -112,7 +129,7 @@ class Database:
         What is read in it stays true until it ends. Workers of other processes are woken by it. Raises
         StoreUnavailable.
         """
-        with _translated():
+        async with self._committing():
             if self.sqlite:
                 async with self._alone() as connection:
                     yield connection
@@ -128,7 +145,7 @@ class Database:
 
         They wait for `writing`, and it for them; one process does one such transaction after the other.
         """
-        with _translated():
+        async with self._committing():
             if self.sqlite:
                 async with self._alone() as connection:
                     yield connection
@@ -143,7 +160,7 @@ class Database:
 
         For what neither plans nor deliveries depend on. Raises StoreUnavailable.
         """
-        with _translated():
+        async with self._committing():
             if self.sqlite:
                 async with self._alone() as connection:
                     yield connection
@@ -152,15 +169,42 @@ class Database:
                 yield connection
 
     @asynccontextmanager
+    async def _committing(self) -> AsyncIterator[None]:
+        """Note whether a transaction could be committed."""
+        try:
+            with _translated():
+                yield
+        except StoreUnavailable as error:
+            self.refused = str(error)
+            raise
+        self.wrote_at = time.monotonic()
+
+    @asynccontextmanager
     async def _alone(self) -> AsyncIterator[AsyncConnection]:
-        async with self._writer, self._engine.connect() as plain:
-            connection = await plain.execution_options(gwevent_write=True)
-            async with connection.begin():
-                yield connection
+        async with self._writer:
+            await self.look_at_file()
+            async with self._engine.connect() as plain:
+                connection = await plain.execution_options(gwevent_write=True)
+                async with connection.begin():
+                    yield connection
+            if self._guard is not None:
+                self._guard.committed()
+
+    async def look_at_file(self) -> None:
+        """Make sure that the connections write to what a restart would open (`bot.store.file_guard`).
+
+        Raises StoreUnavailable. Nothing happens on PostgreSQL.
+        """
+        if self._rival is not None:
+            raise StoreUnavailable(self._rival)
+        if self._guard is not None:
+            await self._guard.look()
 
     async def migrate(self) -> None:
         """Bring the tables to this version. Raises StoreUnavailable."""
         if self.path is not None:
+            if (reason := await asyncio.to_thread(known.lost, self.path)) is not None:
+                raise StoreUnavailable(reason)
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 # What channels subscribed to is nobody else's business on a shared machine.
@@ -183,6 +227,13 @@ class Database:
             if not serves:
                 raise StoreUnavailable(f"The database is another version's of gwevent: {error}.") from error
             log.warning("database_is_newer", reason="a newer gwevent was here; what it added is left alone")
+        if self._file is not None and not self._file.identity:
+            drawn = secrets.randbelow(2**31 - 1) + 1
+            async with self.writing() as connection:
+                number: int = (await connection.exec_driver_sql("PRAGMA user_version")).scalar_one()
+                if not number:
+                    await connection.exec_driver_sql(f"PRAGMA user_version = {drawn}")
+            self._file.identity = number or drawn
 
     async def check_migrations(self) -> None:
         """Fail if the tables declared in the schema differ from what the migrations make."""
@@ -207,12 +258,35 @@ class Database:
         if self.path is None:
             return True
         if self._lock is None:
-            self._lock = FileLock(self.path.with_name(self.path.name + ".lock"), mode=0o600)
+            # Beside the file itself, by whatever name it is reached.
+            real = Path(os.path.realpath(self.path))
+            self._lock = FileLock(real.with_name(real.name + ".lock"), mode=0o600)
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
             return False
+        self._lock_file = file_id(Path(self._lock.lock_file))
         return True
+
+    def keep_instance_lock(self) -> None:
+        """Take the lock again where its file was deleted. Raises StoreUnavailable if another bot has it."""
+        if self._lock is None or not (self._lock.is_locked or self._rival):
+            return
+        at = Path(self._lock.lock_file)
+        if (self._rival is None and file_id(at) == self._lock_file) or not at.parent.is_dir():
+            return
+        self._lock.release(force=True)
+        if self.take_instance_lock():
+            self._rival = None
+            return
+        self._rival = (
+            f"Another gwevent runs on {self.path} since the lock {at} was deleted; stop one of them."
+        )
+        raise StoreUnavailable(self._rival)
+
+    def only_name(self) -> str | None:
+        """Why a SQLite file can't have a bot of its own because it goes by another name too, or None."""
+        return None if self.path is None else only_name(self.path)
 
     def connect_arguments(self) -> dict[str, Any]:
         """What the driver itself is to connect with, for a connection outside the pool."""
@@ -285,10 +359,27 @@ def _is_newer_and_serves(connection: Connection) -> bool:
     return True
 
 
-def _engine(url: URL) -> AsyncEngine:
+def _engine(url: URL, file: SqliteFile | None) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL)
+        engine = create_async_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL)
+
+        @event.listens_for(engine.sync_engine, "handle_error")
+        def leave(context: ExceptionContext) -> None:
+            # The server became a standby, say: new connections go to where the primary is now.
+            if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+                context.is_disconnect = True
+
+        return engine
     engine = create_async_engine(url)
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def address(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> None:
+        if file is None:
+            return
+        if not file.path.exists():
+            # The driver's thread outlives a connection that can't be opened.
+            raise StoreUnavailable(file.sentence(Change.GONE))
+        arguments[0], named["uri"] = file.address(), True
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
@@ -302,12 +393,28 @@ def _engine(url: URL) -> AsyncEngine:
             "foreign_keys=ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")
+        if file is not None:
+            cursor.execute("SELECT 1 FROM sqlite_master LIMIT 1")
+            cursor.fetchall()
+            cursor.execute("PRAGMA user_version")
+            wrong = file.connected(cursor.fetchone()[0])
+            if wrong is not None:
+                cursor.close()
+                connection.close()
+                raise StoreUnavailable(wrong)
         cursor.close()
+
+    @event.listens_for(engine.sync_engine, "close")
+    def closed(_connection: object, _record: object) -> None:
+        if file is not None:
+            file.disconnected()
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
         # A deferred transaction that turns writer fails if another wrote meanwhile; an immediate one waits.
         options = connection.get_execution_options()
+        if options.get("gwevent_outside"):
+            return
         write = options.get("gwevent_write")
         references = options.get("gwevent_references")
         if references is not None:

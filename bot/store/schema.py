@@ -404,3 +404,13 @@ oauth_states = Table(
     Column("digest", String(64), primary_key=True),
     Column("expires_at", UtcDateTime, nullable=False),
 )
+
+# One row, written only to find out whether the database takes what is written.
+write_checks = Table(
+    "write_checks",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+    # As much as a notice takes, for a moment, after something couldn't be written.
+    Column("filling", LargeBinary, nullable=False),
+)

@@ -135,6 +135,13 @@ class Shares:
             others = _living().where(_w.c.id != self.worker_id)
             return (await connection.execute(others.limit(1))).first() is not None
 
+    async def living(self) -> int | None:
+        """How many processes deliver; None on SQLite, where only this one may. Raises StoreUnavailable."""
+        if self._database.sqlite:
+            return None
+        async with self._database.reading() as connection:
+            return len((await connection.execute(_living())).all())
+
     async def leave(self) -> None:
         """Give everything back at once, at the end. Raises StoreUnavailable."""
         if self._database.sqlite:

@@ -26,6 +26,9 @@ class Limits:
     """Less than from one look to the next: after a clock jumped, all that is being sent seems old, once."""
     slack: timedelta = timedelta(minutes=1)
     store: timedelta = timedelta(minutes=1)
+    workers: timedelta = timedelta(minutes=1)
+    free: int = 500_000_000
+    """Bytes; of a small disk a tenth is enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,12 @@ class Facts:
     slack_detail: str = ""
     store_out_since: datetime | None = None
     store_detail: str = ""
+    free: int | None = None
+    """Bytes on the database's disk; None where that isn't known."""
+    total: int | None = None
+    """Bytes the disk has in all."""
+    idle_since: datetime | None = None
+    """Since when none of several processes delivers."""
 
 
 def judge(
@@ -88,4 +97,18 @@ def judge(
     if long(facts.store_out_since, limits.store, What.STORE):
         assert facts.store_out_since is not None
         troubles.append(Trouble(what=What.STORE, since=facts.store_out_since, detail=facts.store_detail))
+    if is_narrow(facts.free, facts.total, limits, lasts=What.SPACE in lasting):
+        assert facts.free is not None
+        troubles.append(Trouble(what=What.SPACE, since=now, detail=f"{facts.free / 1e6:,.0f} MB free"))
+    if long(facts.idle_since, limits.workers, What.WORKERS) and settled:
+        assert facts.idle_since is not None
+        troubles.append(Trouble(what=What.WORKERS, since=facts.idle_since))
     return troubles
+
+
+def is_narrow(free: int | None, total: int | None, limits: Limits, *, lasts: bool = False) -> bool:
+    """Whether the disk is nearly full; once it is, a little more must be free for that to be over."""
+    if free is None:
+        return False
+    limit = limits.free if total is None else min(limits.free, total // 10)
+    return free < (limit * 1.1 if lasts else limit)

@@ -19,6 +19,7 @@ from prometheus_client import (
 from bot.slack.errors import SlackFailure
 from bot.sources import SourceStatus
 from bot.store.ledger import UNSENT, Delivery, Kind, Outcome, Sent
+from bot.store.write_check import Space
 from formatters.notice import STAGES, Notice
 from formatters.trouble import Trouble, What
 
@@ -51,14 +52,25 @@ class Metrics:
         )
         self._lag = Gauge(
             "gwevent_source_lag",
-            "Payloads on the broker that were not read yet.",
+            "Payloads on the broker that were not acknowledged yet.",
             ["source"],
             registry=registry,
         )
         self._slack = Gauge(
             "gwevent_slack_connected", "Whether Socket Mode is open; NaN in a consumer.", registry=registry
         )
-        self._store = Gauge("gwevent_store_up", "Whether the database answered.", registry=registry)
+        self._store = Gauge(
+            "gwevent_store_up", "Whether the database takes what is written.", registry=registry
+        )
+        self._store_free = Gauge(
+            "gwevent_store_free_bytes",
+            "Room left on the disk of the SQLite file; NaN on PostgreSQL.",
+            registry=registry,
+        )
+        self._store_used = Gauge("gwevent_store_bytes", "Room that the database takes.", registry=registry)
+        self._workers = Gauge(
+            "gwevent_workers", "Processes that deliver, on PostgreSQL; NaN on SQLite.", registry=registry
+        )
         self._deliveries = Gauge(
             "gwevent_deliveries", "Rows of the ledger not sent, by state.", ["state"], registry=registry
         )
@@ -137,20 +149,39 @@ class Metrics:
         self._slack.set(float("nan") if slack is None else slack)
         self._age.set(float("nan") if last_heard is None else (now - last_heard).total_seconds())
 
-    def store(self, states: dict[str, int], quarantined: int, lasting: Sequence[Trouble]) -> None:
-        """Set what the store holds."""
+    def store(
+        self,
+        states: dict[str, int],
+        quarantined: int,
+        lasting: Sequence[Trouble],
+        space: Space | None = None,
+        workers: int | None = None,
+    ) -> None:
+        """Set what the store holds, how much room it has, and how many processes deliver from it."""
+        self._store_free.set(_or_nan(None if space is None else space.free))
+        self._store_used.set(_or_nan(None if space is None else space.used))
+        self._workers.set(_or_nan(workers))
         self._store.set(1)
         for state in UNSENT:
             self._deliveries.labels(state.value).set(states.get(state.value, 0))
         self._quarantined.set(quarantined)
-        wrong = {trouble.what for trouble in lasting}
+        # It answers: what the ledger says of itself is of the past.
+        wrong = {trouble.what for trouble in lasting} - {What.STORE}
         for what in What:
             self._troubles.labels(what.value).set(what in wrong)
 
-    def no_store(self) -> None:
-        """The store doesn't answer; what it held when it last did stays."""
+    def no_store(self, *, trouble: bool) -> None:
+        """The store doesn't take anything; what it held when it last did stays.
+
+        `trouble` says whether that lasts long enough to be one.
+        """
         self._store.set(0)
+        self._troubles.labels(What.STORE.value).set(trouble)
 
     def text(self) -> bytes:
         """All of it, as Prometheus reads it."""
         return generate_latest(self.registry)
+
+
+def _or_nan(value: int | None) -> float:
+    return float("nan") if value is None else value

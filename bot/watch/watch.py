@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -16,6 +16,7 @@ from bot.store.deliveries import Ledger
 from bot.store.planned import Place
 from bot.store.store import Store
 from bot.store.troubles import Change, Troubles
+from bot.store.write_check import Space, WriteCheck
 from bot.watch.caller import Caller
 from bot.watch.judge import Facts, Limits, judge
 from bot.watch.metrics import Metrics
@@ -59,10 +60,13 @@ class Watch:
         caller: Caller | None = None,
         metrics: Metrics | None = None,
         limits: Limits | None = None,
+        writes: WriteCheck | None = None,
+        workers: Callable[[], Awaitable[int | None]] | None = None,
     ) -> None:
         """`sources` and `link` say how the broker and Slack do; `wake` that deliveries may be due.
 
-        `link` is None where there is no connection to Slack.
+        `link` is None where there is no connection to Slack. `writes` finds out whether the store takes what
+        is written, `workers` how many processes deliver (None: there can only be this one).
         """
         self._store = store
         self._ledger = ledger
@@ -75,6 +79,8 @@ class Watch:
         self._caller = caller
         self._metrics = metrics or Metrics()
         self._limits = limits or Limits()
+        self._writes = writes
+        self._workers = workers
         self._started = clock()
         self._heard: datetime | None = None
         self._since: dict[What, datetime] = {}
@@ -96,13 +102,19 @@ class Watch:
         """Look once: judge, write down what changed, tell who is to be told."""
         now = self._clock()
         try:
+            space, workers = await self._store_itself()
             stored = await self._store.last_received()
             overdue, since = await self._ledger.overdue(now, self._limits.posts, self._limits.edits)
             lasting = await self._troubles.lasting()
         except StoreUnavailable as error:
             await self._without_store(str(error), now)
             return
-        facts = self._facts(now, _latest(stored, self._heard), overdue, since)
+        facts = replace(
+            self._facts(now, _latest(stored, self._heard), overdue, since),
+            free=None if space is None else space.free,
+            total=None if space is None else space.total,
+            idle_since=self._lasts(What.WORKERS, workers == 0, now),
+        )
         found = judge(facts, now, self._limits, frozenset(trouble.what for trouble in lasting))
         try:
             change = await self._troubles.look(
@@ -131,6 +143,7 @@ class Watch:
                 parts[source.name] = "ok" if source.connected else source.detail
         try:
             async with asyncio.timeout(ANSWERS_WITHIN_S):
+                await self._store_itself()
                 await self._store.last_received()
             parts["store"] = "ok"
         except StoreUnavailable as error:
@@ -144,15 +157,27 @@ class Watch:
         heard = self._heard
         try:
             async with asyncio.timeout(ANSWERS_WITHIN_S):
+                space, workers = await self._store_itself()
                 heard = _latest(await self._store.last_received(), heard)
                 counts = await self._ledger.counts()
                 states = await self._ledger.by_state()
-                self._metrics.store(states, counts.quarantined, await self._troubles.lasting())
+                lasting = await self._troubles.lasting()
+                self._metrics.store(states, counts.quarantined, lasting, space, workers)
         except (StoreUnavailable, TimeoutError):
-            self._metrics.no_store()
+            since = self._since.get(What.STORE)
+            lasts = since is not None and self._clock() - since > self._limits.store
+            self._metrics.no_store(trouble=lasts)
         slack = None if self._link is None else self._link().connected
         self._metrics.look(self._sources(), slack, heard, self._clock())
         return self._metrics.text()
+
+    async def _store_itself(self) -> tuple[Space | None, int | None]:
+        """How much room it has, how many deliver from it. Raises StoreUnavailable unless it takes writes."""
+        space = None
+        if self._writes is not None:
+            await self._writes.check()
+            space = await self._writes.space()
+        return space, None if self._workers is None else await self._workers()
 
     def _facts(
         self, now: datetime, heard: datetime | None, overdue: int, overdue_since: datetime | None
@@ -188,6 +213,9 @@ class Watch:
         """The ledger can't hold what is wrong with the store itself: the log says it, and the webhook."""
         since = self._since.setdefault(What.STORE, now)
         self._store_detail = reason
+        # Source and Slack go on being seen: what was wrong before, and isn't, mustn't be found afterwards.
+        self._facts(now, None, 0, None)
+        self._lasts(What.WORKERS, False, now)
         if now - since <= self._limits.store:
             return
         trouble = Trouble(what=What.STORE, since=since, detail=reason)

@@ -37,10 +37,14 @@ def main() -> int:
         print(
             f"{result.name:<28}{result.kills:>6}{result.notices:>9}{result.channels:>10}{verdict.messages:>10}"
             f"{len(verdict.lost):>6}{len(verdict.doubled):>9}{verdict.excused:>9}{result.seconds:>8.0f} s"
-            f"{'' if result.good else '  NOT PASSED'}",
+            f"{'  skipped' if result.skipped else '' if result.good else '  NOT PASSED'}",
             flush=True,
         )
-        for sentence in [*verdict.lost[:10], *verdict.doubled[:10], *filter(None, [result.broken])]:
+        for sentence in [
+            *verdict.lost[:10],
+            *verdict.doubled[:10],
+            *filter(None, [result.broken, result.skipped]),
+        ]:
             print(f"    {sentence}", flush=True)
 
     print(f"Seed {seed}; the bots' logs are in {folder}")

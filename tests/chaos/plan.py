@@ -19,7 +19,7 @@ from confluent_kafka import KafkaException
 from bot.sandbox.refusal import RefusedError
 from tests.chaos.cases import broker, database, kills, many, pressure, shared, slack, storm
 from tests.chaos.judge import Verdict
-from tests.chaos.world import Chaos, chaos_in
+from tests.chaos.world import CannotPlay, Chaos, chaos_in
 
 BROKEN = (
     AssertionError,
@@ -65,8 +65,13 @@ CASES: Mapping[str, Case] = {
     "database-locked-and-killed": database.locked_and_killed,
     "database-full": database.full,
     "disk-full": database.disk_full,
+    "disk-really-full": database.disk_really_full,
     "database-restarted": database.restarted,
+    "database-swapped": database.swapped,
+    "database-emptied": database.emptied_and_restarted,
+    "database-linked": database.linked,
     "postgres-restarted": many.postgres_restarted,
+    "postgres-read-only": many.postgres_read_only,
     "roles-killed": many.roles_killed,
     "clock-forward": pressure.clock_forward,
     "clock-back": pressure.clock_back,
@@ -89,6 +94,8 @@ class Result:
     verdict: Verdict = field(default_factory=Verdict)
     broken: str = ""
     """Why it couldn't be judged, or what else it asserts."""
+    skipped: str = ""
+    """Why it couldn't be played on this machine."""
 
     @property
     def good(self) -> bool:
@@ -100,11 +107,13 @@ async def run_case(name: str, case: Case, folder: Path, seed: int) -> Result:
     """Run one case in a folder of its own, where its bots' logs stay."""
     began = time.monotonic()
     async with chaos_in(folder, seed, name) as chaos:
-        broken = ""
+        broken = skipped = ""
         verdict = Verdict()
         try:
             await case(chaos)
             verdict = await chaos.verdict()
+        except CannotPlay as reason:
+            skipped = str(reason)
         except BROKEN as error:
             broken = f"{type(error).__name__}: {error}"
         return Result(
@@ -116,6 +125,7 @@ async def run_case(name: str, case: Case, folder: Path, seed: int) -> Result:
             channels=len(chaos.channels),
             verdict=verdict,
             broken=broken,
+            skipped=skipped,
         )
 
 

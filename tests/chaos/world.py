@@ -33,6 +33,10 @@ WITHIN = 300.0
 """A wait that ends a case instead of hanging it; nothing measures it."""
 
 
+class CannotPlay(RuntimeError):
+    """The case can't be played on this machine; says why."""
+
+
 @dataclass
 class Chaos:
     """One case's world."""

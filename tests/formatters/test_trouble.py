@@ -19,6 +19,7 @@ DETAILS = {
     What.DELIVERIES: "1,234",
     What.SLACK: "pings aren't answered",
     What.STORE: "The database can't do its work now: database or disk is full.",
+    What.SPACE: "412 MB free",
 }
 
 

@@ -75,6 +75,22 @@ async def test_notices_and_circulars_come_and_heartbeats_stay(broker: EmbeddedBr
                 publish(broker, HEARTBEAT, b"{}")
                 await asyncio.sleep(0.05)
         assert source.status().connected
+        await until(lambda: source.status().lag == 2)
+        for payload in taken:
+            await source.acknowledge(payload)
+        await until(lambda: source.status().lag == 0)
+
+
+async def test_what_waits_behind_a_store_that_takes_nothing_is_counted(broker: EmbeddedBroker) -> None:
+    publish(broker, NOTICES, *(b"%d" % number for number in range(8)))
+    async with reading(broker, (NOTICES,)) as (source, payloads):
+        taken = await take(payloads, 1)
+        await until(lambda: source.status().lag == 8)
+        publish(broker, NOTICES, b"more")
+        await until(lambda: source.status().lag == 9)
+        taken += await take(payloads, 8)
+        for payload in taken:
+            await source.acknowledge(payload)
         await until(lambda: source.status().lag == 0)
 
 

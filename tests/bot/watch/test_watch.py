@@ -209,7 +209,7 @@ async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
         assert b"gwevent_store_up 0.0" in await tower.watch.figures()
     await tower.look(seconds=10)
     (said,) = await tower.told(1)
-    assert "The database doesn't answer since 2026-11-22 12:00:10 UTC: The database can't" in said
+    assert "The database can't be used since 2026-11-22 12:00:10 UTC: The database can't" in said
     await tower.look(6, seconds=10)
     assert await tower.called(2) == ["trigger trouble:store", "resolve trouble:store"]
     assert "database out of reach, from" in (await tower.told(2))[1]

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import shutil
+import socket
 import sqlite3
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tests.chaos.world import Chaos
+import aiohttp
+
+from tests.chaos.world import WITHIN, CannotPlay, Chaos
+from tests.end_to_end.world import GROUP, TOPIC
 
 WAITS = "notice_waits_for_store"
 HELD_S = 8.0
@@ -91,6 +97,122 @@ async def restarted(chaos: Chaos) -> None:
     assert chaos.world.stored() >= stored
     await chaos.check_acknowledged()
     await chaos.settled()
+
+
+async def disk_really_full(chaos: Chaos) -> None:
+    """The disk (a small one, mounted for it) is full: the bot isn't ready, and acknowledges nothing."""
+    disk = chaos.world.folder / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        raise CannotPlay(f"no disk can be mounted here, which takes root ({mounted.stderr.strip()})")
+    chaos.ends.callback(_unmount, disk)
+    # All others reach it by a symbolic link.
+    chaos.world.database.symlink_to(disk / "gwevent.sqlite")
+    chaos.grant_history()
+    await chaos.open_channels(2)
+    chaos.start(GWEVENT_HTTP_PORT=str(port := _free_port()))
+    await chaos.ready()
+    await chaos.publish(3)
+    await chaos.settled()
+    assert await _get(port, "readyz") == 200
+    filling = disk / "filling"
+    filling.write_bytes(bytes(shutil.disk_usage(disk).free))
+    await chaos.publish(20)
+    await chaos.logged(WAITS, times=2)
+    assert any("full" in line["reason"] for line in chaos.bot.logged(WAITS))
+    assert await _get(port, "readyz") == 503
+    await chaos.check_acknowledged()
+    filling.unlink()
+    await chaos.settled()
+    async with asyncio.timeout(WITHIN):
+        while await _get(port, "readyz") != 200:
+            await asyncio.sleep(0.2)
+
+
+async def swapped(chaos: Chaos) -> None:
+    """The database's file is deleted, replaced by an empty one, and by an older copy, at any moment."""
+    await begin(chaos)
+    files = [chaos.world.database.with_name(f"gwevent.sqlite{end}") for end in ("", "-wal", "-shm")]
+    for way in chaos.chance.sample(["deleted", "emptied", "foreign"], 3):
+        # What stands in the copy is all that was told: so nothing is lost by it.
+        await chaos.settled()
+        copy = chaos.world.folder / "copy.sqlite"
+        with closing(sqlite3.connect(chaos.world.database)) as now, closing(sqlite3.connect(copy)) as then:
+            now.backup(then)
+        told = len(chaos.bot.logged("database_changed"))
+        for path in files:
+            path.unlink(missing_ok=True)
+        if way == "emptied":
+            chaos.world.database.touch()
+        elif way == "foreign":
+            chaos.world.database.write_bytes(b"no database" * 1_000)
+        await chaos.publish(4)
+        await chaos.logged("database_changed", times=told + 1)
+        await asyncio.sleep(chaos.chance.uniform(1.0, 3.0))
+        acknowledged = await asyncio.to_thread(chaos.broker.committed, GROUP, TOPIC)
+        for path in files:
+            path.unlink(missing_ok=True)
+        copy.rename(chaos.world.database)
+        held = chaos.world.stored()
+        notices = len({body for offset, body in chaos.offsets.items() if offset < acknowledged})
+        assert notices <= held, f"{way}: {notices} are acknowledged, the copy holds {held}"
+        await chaos.settled()
+
+
+async def emptied_and_restarted(chaos: Chaos) -> None:
+    """A start with an empty file where a filled one was is refused before anything is read."""
+    await begin(chaos)
+    assert await chaos.bot.terminate() == 0
+    database, elsewhere = chaos.world.database, chaos.world.folder / "elsewhere.sqlite"
+    database.rename(elsewhere)
+    await chaos.publish(3)
+    before = await asyncio.to_thread(chaos.broker.committed, GROUP, TOPIC)
+    for there in (False, True):
+        if there:
+            database.touch()
+        bot = chaos.start()
+        assert await bot.end() == 2
+        assert "a filled one was there before" in bot.text
+    assert await asyncio.to_thread(chaos.broker.committed, GROUP, TOPIC) == before
+    elsewhere.replace(database)
+    chaos.start()
+    await chaos.settled()
+
+
+async def linked(chaos: Chaos) -> None:
+    """A second bot on the same file by another name is refused, whatever the name."""
+    await begin(chaos)
+    first, folder = chaos.bot, chaos.world.folder
+    (folder / "link.sqlite").symlink_to(chaos.world.database)
+    (folder / "folder").symlink_to(folder, target_is_directory=True)
+    (folder / "second.sqlite").hardlink_to(chaos.world.database)
+    for name in ("link.sqlite", "folder/gwevent.sqlite", "second.sqlite"):
+        second = chaos.start(GWEVENT_DATABASE_URL=f"sqlite:///{folder / name}")
+        assert await second.end() == 2, name
+        assert "already" in second.text or "hard link" in second.text
+        chaos.world.processes.remove(second)
+    assert chaos.bot is first
+    (folder / "second.sqlite").unlink()
+    await chaos.publish(4)
+    await chaos.settled()
+
+
+def _unmount(disk: Path) -> None:
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+async def _get(port: int, path: str) -> int:
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/{path}") as answer:
+        return answer.status
 
 
 @contextmanager

@@ -64,6 +64,27 @@ async def postgres_restarted(chaos: Chaos) -> None:
     await chaos.settled()
 
 
+async def postgres_read_only(chaos: Chaos) -> None:
+    """PostgreSQL takes no writes for a while, as a standby after a failover: nothing is acknowledged."""
+    chaos.grant_history()
+    admin, url = _on_postgres(chaos)
+    await chaos.open_channels(2)
+    chaos.start()
+    await chaos.ready()
+    await chaos.publish(3)
+    await chaos.settled()
+    told = len(chaos.bot.logged(WAITS))
+    _write(admin, url, allowed=False)
+    await chaos.publish(4)
+    await chaos.logged(WAITS, times=told + 2)
+    assert any("read-only" in line["reason"] for line in chaos.bot.logged(WAITS))
+    await chaos.check_acknowledged()
+    # Connections opened meanwhile stay read-only: the bot must leave them for new ones.
+    _write(admin, url, allowed=True, ends=False)
+    await chaos.publish(3)
+    await chaos.settled()
+
+
 def _on_postgres(chaos: Chaos) -> tuple[str, str]:
     """Let the case's processes share a new database; the URLs of the server's own and of that."""
     # What is committed outlives a crash of the server, as in production.
@@ -94,6 +115,17 @@ def _answers(url: str) -> bool:
     with suppress(psycopg.OperationalError), psycopg.connect(url) as connection:
         return connection.execute("SELECT 1").fetchone() is not None
     return False
+
+
+def _write(admin: str, url: str, *, allowed: bool, ends: bool = True) -> None:
+    """Let a database take writes, or not; `ends` the connections that are open."""
+    name = make_url(url).database
+    with psycopg.connect(admin, autocommit=True) as connection:
+        value = "off" if allowed else "on"
+        connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {value}'.encode())
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND %s", (name, ends)
+        )
 
 
 def _admit(admin: str, url: str, *, admitted: bool) -> None:

@@ -1,0 +1,117 @@
+"""Whether the database takes what is written to it, found out by writing."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select, text, update
+
+from bot.store import known, schema
+from bot.store.database import Database, StoreUnavailable
+
+FRESH_S = 30.0
+"""A write that succeeded is believed for so long; so an idle bot writes a page twice a minute."""
+ANSWER_S = 2.0
+"""How long after a failure the next who asks gets the same answer, without another try."""
+ROOM = 4_000_000
+"""Bytes: more than any notice so far. After a failure there must be room for so much before all is well."""
+
+_w = schema.write_checks
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """How much room the database takes and has; None for what can't be known."""
+
+    used: int | None
+    free: int | None
+    total: int | None
+
+
+class WriteCheck:
+    """Writes now and then, and says whether that reaches what a restart would open."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._turn = asyncio.Lock()
+        self._failed_at: float | None = None
+        self._said = ""
+        self._noted = False
+
+    async def check(self) -> None:
+        """Raise StoreUnavailable unless a notice could be stored now."""
+        async with self._turn:
+            if self._failed_at is not None and time.monotonic() - self._failed_at < ANSWER_S:
+                raise StoreUnavailable(self._said)
+            try:
+                await self._check()
+            except StoreUnavailable as error:
+                self._failed_at, self._said = time.monotonic(), str(error)
+                raise
+            self._failed_at = None
+
+    async def space(self) -> Space:
+        """How much room there is. PostgreSQL doesn't tell what its disk has left. Raises StoreUnavailable."""
+        path = self._database.path
+        if path is not None:
+            try:
+                real = path.resolve()
+                disk = shutil.disk_usage(real.parent)
+                files = [real.with_name(real.name + end) for end in ("", "-wal", "-shm")]
+                used = sum(each.stat().st_size for each in files if each.exists())
+            except OSError as error:
+                raise StoreUnavailable(f"The database's folder can't be looked at: {error}.") from error
+            return Space(used, disk.free, disk.total)
+        if self._database.sqlite:
+            return Space(None, None, None)
+        async with self._database.reading() as connection:
+            query = text("SELECT pg_database_size(current_database())")
+            return Space((await connection.execute(query)).scalar_one(), None, None)
+
+    async def _check(self) -> None:
+        database = self._database
+        database.keep_instance_lock()
+        await database.look_at_file()
+        if database.refused is not None:
+            # What is small may find room where a notice doesn't.
+            await self._write(bytes(ROOM))
+            await self._write(b"")
+            database.refused = None
+        elif database.wrote_at is None or time.monotonic() - database.wrote_at > FRESH_S:
+            await self._write(b"")
+        if database.path is not None and not self._noted:
+            self._noted = await asyncio.to_thread(known.is_filled, database.path)
+            if self._noted:
+                await asyncio.to_thread(known.note, database.path)
+
+    async def _write(self, filling: bytes) -> None:
+        """Write, and read it back by the path as a restart would."""
+        async with self._database.aside() as connection:
+            mine = update(_w).where(_w.c.id == 1).values(count=_w.c.count + 1, filling=filling)
+            if not (await connection.execute(mine)).rowcount:
+                await connection.execute(insert(_w).values(id=1, count=1, filling=filling))
+            count = (await connection.execute(select(_w.c.count).where(_w.c.id == 1))).scalar_one()
+        path = self._database.path
+        if path is None:
+            return
+        try:
+            found = await asyncio.to_thread(_read_back, f"{path.absolute().as_uri()}?mode=rw")
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"The database {path} can't be read back: {error}.") from error
+        if found is None or found < count:
+            self._database.refused = "what was written"
+            raise StoreUnavailable(
+                f"What is written to the database {path} isn't found there again: its files were changed by "
+                "somebody else. Stop gwevent, put them right, and start it again."
+            )
+
+
+def _read_back(address: str) -> int | None:
+    with closing(sqlite3.connect(address, uri=True)) as connection:
+        row = connection.execute("SELECT count FROM write_checks WHERE id = 1").fetchone()
+    return None if row is None else int(row[0])
