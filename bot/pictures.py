@@ -1,7 +1,7 @@
 """Pictures are drawn in a process of their own, started when the first is wanted and renewed now and then.
 
-It can take its time, grow, hang or crash there: the bot goes on, another process takes its place, and a picture
-that two processes can't draw is given up: its message stands without.
+It can take its time, grow, hang or crash there: the bot goes on, another process takes its place, and a
+picture that two processes can't draw is given up: its message stands without.
 """
 
 from __future__ import annotations

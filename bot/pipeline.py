@@ -19,6 +19,7 @@ from bot.store.alarms import Alarms
 from bot.store.circulars import Circulars
 from bot.store.database import StoreUnavailable
 from bot.store.store import Apologist, Store
+from bot.watch.resources import is_starved
 from formatters.circular import Circular
 from formatters.notice import Notice
 
@@ -84,6 +85,9 @@ class Pipeline:
         except StoreUnavailable:
             raise
         except Exception as error:
+            if is_starved(error):
+                # It says nothing of the payload: kept aside for it, the alert would be lost.
+                raise StoreUnavailable(f"No descriptor or thread is left to read it: {error}.") from error
             # The guard of law 6: whatever is wrong with one payload, or with gwevent when it meets it, the
             # next alert goes out.
             log.exception(

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import structlog
 
+from bot import logs
 from bot.consumer import Consumer
 from bot.http import HttpServer
 from bot.http import listen as open_port
@@ -18,7 +19,10 @@ from bot.sources import Source
 from bot.sources.credentials import DEFAULT_GROUP, group_id, load_auth, username_of
 from bot.sources.gcn import GcnAccess, GcnSource
 from bot.sources.hopskotch import HopskotchSource
+from bot.startup import say_ready
 from bot.watch.metrics import Metrics
+from bot.watch.parts import Parts
+from bot.watch.resources import watch_descriptors
 from bot.watch.watch import Watch
 
 NEEDS_POSTGRESQL = (
@@ -77,7 +81,7 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
             "GWEVENT_KAFKA_GROUP must be set: each consumer reads in a group of its own, with the same name "
             "after every restart (e.g. gwevent- and the machine's name)."
         )
-    metrics = Metrics()
+    metrics, parts = Metrics(), Parts()
     watch = Watch(
         rooms.store,
         rooms.ledger,
@@ -85,6 +89,7 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
         utc_now,
         sources=lambda: [source.status() for source in sources],
         metrics=metrics,
+        wrong=parts.wrong,
     )
 
     def handled(what: Handled) -> None:
@@ -97,12 +102,14 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
     http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port, watch)
     if http is not None:
         await open_port(http, settings)
-    parts = [asyncio.create_task(work) for one in consumers for work in (one.consume(), one.tell())]
-    stopped = asyncio.create_task(stop.wait())
+    for one in consumers:
+        parts.start("consume", one.consume)
+        parts.start("tell", one.tell)
+    parts.start("watch_descriptors", watch_descriptors)
+    parts.start("tell_what_is_over", logs.tell_what_is_over)
+    parts.start("say_ready", lambda: say_ready(watch))
     try:
-        done, _ = await asyncio.wait([*parts, stopped], return_when=asyncio.FIRST_COMPLETED)
-        for task in done - {stopped}:
-            task.result()
+        await parts.until_one_ends(stop)
     finally:
         log.info("stopping")
         with suppress(TimeoutError):
@@ -110,7 +117,5 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
                 await asyncio.gather(*(one.stop() for one in consumers))
                 if http is not None:
                     await http.stop()
-        for task in (*parts, stopped):
-            task.cancel()
-        await asyncio.gather(*parts, stopped, return_exceptions=True)
+        await parts.cancel()
         log.info("stopped")

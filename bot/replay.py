@@ -75,7 +75,7 @@ async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool
 
     Return whether all could. `dry_run` only says what each would be read as.
     """
-    async with open_rooms(settings) as rooms:
+    async with open_rooms(settings, make=False) as rooms:
         token = await _token(settings, rooms) if post and not dry_run else None
         pipeline = Pipeline(
             rooms.store, utc_now, max_age=settings.max_age, draws=settings.draws, circulars=rooms.circulars

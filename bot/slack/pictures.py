@@ -108,10 +108,10 @@ class PictureWorker:
             raise
         except PicturesWait as failure:
             # Not the picture's fault, so it isn't given up for it before it is old news.
-            wait = min(timedelta(seconds=2.0 ** min(job.attempts, 10)), LONGEST_WAIT)
-            bound.warning("picture_waits", reason=failure.sentence, again_in_s=wait.total_seconds())
+            pause = min(timedelta(seconds=2.0 ** min(job.attempts, 10)), LONGEST_WAIT)
+            bound.warning("picture_waits", reason=failure.sentence, again_in_s=pause.total_seconds())
             if now - job.created_at < WANTED_FOR:
-                await self._pictures.later(job, now + wait, failure.sentence)
+                await self._pictures.later(job, now + pause, failure.sentence)
             else:
                 await self._pictures.failed(job.id, failure.sentence, now)
         except PictureFailed as failure:

@@ -39,7 +39,12 @@ class HandOver:
         if self._loop is not None:
             raise RuntimeError("The payloads of this source are being read already.")
         self._loop = asyncio.get_running_loop()
-        start()
+        try:
+            start()
+        except RuntimeError:
+            # No thread could be started: it wasn't begun, and may be tried again.
+            self._loop = None
+            raise
         while True:
             payload = await self._queue.get()
             if self.stopping.is_set():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from bot.store.troubles import Change, Troubles
 from bot.watch.caller import Caller
 from bot.watch.judge import Facts, Limits, judge
 from bot.watch.metrics import Metrics
+from bot.watch.resources import shortage
 from formatters import alarm
 from formatters.trouble import Trouble, What, sentence
 
@@ -59,10 +60,12 @@ class Watch:
         caller: Caller | None = None,
         metrics: Metrics | None = None,
         limits: Limits | None = None,
+        wrong: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         """`sources` and `link` say how the broker and Slack do; `wake` that deliveries may be due.
 
-        `link` is None where there is no connection to Slack.
+        `link` is None where there is no connection to Slack; `wrong` names the parts of the process that
+        wait to be started again, each with why.
         """
         self._store = store
         self._ledger = ledger
@@ -75,6 +78,7 @@ class Watch:
         self._caller = caller
         self._metrics = metrics or Metrics()
         self._limits = limits or Limits()
+        self._wrong = wrong
         self._started = clock()
         self._heard: datetime | None = None
         self._since: dict[What, datetime] = {}
@@ -121,7 +125,10 @@ class Watch:
 
     async def readiness(self) -> Readiness:
         """Whether Slack is connected, each source is read and the store answers."""
-        parts = {}
+        parts = dict(self._wrong())
+        short = shortage()
+        if short is not None:
+            parts["descriptors"] = short
         if self._link is not None:
             link = self._link()
             parts["slack"] = "ok" if link.connected else link.detail

@@ -69,7 +69,7 @@ async def test_a_crash_over_there_is_one_sentence_here(
 ) -> None:
     with monkeypatch.context() as patch:
         stand_in(patch, os._exit, 3)
-        with pytest.raises(PictureFailed, match="failed twice.*died"):
+        with pytest.raises(PictureFailed, match=r"failed twice.*died"):
             await drawing.draw(*sample("a tile"))
         stand_in(patch, len, 3)
         with pytest.raises(PictureFailed, match="TypeError"):
