@@ -19,7 +19,7 @@ from formatters.superevent import Superevent
 
 TIMEOUT = 30.0
 """Seconds for one picture; the first of a process takes about two, all others a fourth of one."""
-START = 60.0
+START = 30.0
 """Seconds for the process to start."""
 PICTURES_PER_PROCESS = 50
 _UNIX_EPOCH = 2_440_587.5
@@ -41,7 +41,7 @@ class PicturesClosed(PictureFailed):
 
 
 class PicturesWait(PictureFailed):
-    """No process can be started now, for want of descriptors, memory or processes: later it can."""
+    """No process can be started now (descriptors, memory or processes are short, say): later it can."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from bot.drawing.child import LENGTH, Result
 
 GROWN_BYTES = 1024**3
 """A process that held more than this is replaced after its order."""
+LARGEST_RESULT = 256 * 1024**2
+"""Bytes of what comes back: a picture takes 100 kB."""
 KILL_S = 5.0
 """How long the kernel may take to end a process that was killed."""
 
@@ -38,7 +40,7 @@ class ProcessFailed(Exception):
 
 
 class NoProcess(Exception):
-    """No process can be started now (descriptors, memory, processes are short), which may pass."""
+    """No process can be started now, which may pass, and is no order's fault. The text says why."""
 
 
 class ProcessClosed(Exception):
@@ -99,7 +101,7 @@ class WorkProcess:
                 return await _read(process.stdout)
         except TimeoutError as error:
             raise ProcessFailed(f"It took longer than {self._timeout_s:g} s.") from error
-        except (asyncio.IncompleteReadError, OSError) as error:
+        except (asyncio.IncompleteReadError, OSError, ValueError) as error:
             raise self._ended(await _status(process)) from error
 
     async def _started(self) -> asyncio.subprocess.Process:
@@ -126,9 +128,10 @@ class WorkProcess:
             async with asyncio.timeout(self._start_s):
                 await _read(process.stdout)
         except TimeoutError as error:
-            raise ProcessFailed(f"It didn't start within {self._start_s:g} s.") from error
-        except (asyncio.IncompleteReadError, OSError) as error:
-            raise self._ended(await _status(process)) from error
+            raise NoProcess(f"It didn't start within {self._start_s:g} s.") from error
+        except (asyncio.IncompleteReadError, OSError, ValueError) as error:
+            ended = self._ended(await _status(process))
+            raise (ended if self._closed else NoProcess(f"{ended} It hadn't started yet.")) from error
         log.debug("drawing_process_started", pid=process.pid)
         return process
 
@@ -150,7 +153,10 @@ class WorkProcess:
 
 
 async def _read(stream: asyncio.StreamReader) -> Result:
+    """Raises ValueError where something else is said than a result."""
     (length,) = LENGTH.unpack(await stream.readexactly(LENGTH.size))
+    if length > LARGEST_RESULT:
+        raise ValueError(f"It says {length:,} bytes.")
     # Written by our own process.
     result = pickle.loads(await stream.readexactly(length))  # noqa: S301
     assert isinstance(result, Result)
