@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.filters import UnknownWord, parse
+from bot.terminal import NOWHERE
 from formatters.alarm import Format
 from formatters.notice import Category, Notice
 
@@ -262,8 +263,12 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The SQLAlchemy URL in force, with an asynchronous driver. Raises SettingsError without a home."""
         if not self.database_url:
-            folder = user_data_path("gwevent")
-            if not folder.is_absolute():
+            try:
+                folder = user_data_path("gwevent")
+            except RuntimeError:
+                # No home, says platformdirs.
+                folder = Path()
+            if not folder.is_absolute() or folder.is_relative_to(NOWHERE):
                 raise SettingsError(
                     "GWEVENT_DATABASE_URL must be set: this user has no home directory (HOME) for a database."
                 )

@@ -1,13 +1,18 @@
-"""Standard streams that take whatever is said: any encoding, a reader that goes away, none at all."""
+"""What a command needs of where it is started: streams that take whatever is said, and a home to look into."""
 
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 import sys
 import unicodedata
 from pathlib import Path
 
+from rich.console import Console
+
+NOWHERE = "/nonexistent"
+"""The home of who has none, as Debian has it."""
 ERRORS = "gwevent_nearest"
 """The name under which codecs know what is written for a character that an encoding lacks."""
 _NEAREST = {
@@ -31,9 +36,9 @@ def nearest(character: str, encoding: str) -> str:
     """What stands for a character in an encoding that lacks it: the nearest that it has, else a "?"."""
     plain = unicodedata.normalize("NFKD", character)
     letters = "".join(one for one in plain if not unicodedata.combining(one))
-    for candidate in (_NEAREST.get(character), plain, letters):
-        if candidate is None:
-            continue
+    if unicodedata.combining(character):
+        return ""
+    for candidate in filter(None, (_NEAREST.get(character), plain, letters)):
         try:
             candidate.encode(encoding)
         except UnicodeEncodeError:
@@ -42,8 +47,22 @@ def nearest(character: str, encoding: str) -> str:
     return "?"
 
 
+class Output(Console):
+    """rich's console, which leaves a reader that has gone away to `bot.cli.main`."""
+
+    def on_broken_pipe(self) -> None:
+        """Say so to who called, instead of ending the process with status 1."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def prepare() -> None:
-    """Make standard output and standard error take any character, and be there."""
+    """Make standard output and standard error take any character, and be there; and have a home.
+
+    Libraries look for their configuration at home, and some end where there is none: a user id without a name,
+    as in a container. Then it is NOWHERE, where nothing is found.
+    """
+    if not os.path.isabs(os.path.expanduser("~")):
+        os.environ["HOME"] = NOWHERE
     codecs.register_error(ERRORS, _replaced)
     for number in (0, 1, 2):
         try:
