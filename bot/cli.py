@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from bot.deployment import Deployment
     from bot.settings import Settings
     from bot.store.transfer import Taken
-    from formatters.message import Message
     from formatters.notice import Notice
-    from formatters.superevent import Superevent
 
 T = TypeVar("T")
 
@@ -198,39 +196,23 @@ def preview(
     out: Annotated[Path | None, typer.Option("-o", "--output", help="Write there instead.")] = None,
 ) -> None:
     """Show what a channel would receive after these notices."""
-    from bot.alerts.comparison import share_kept
-    from formatters import card, plain, update
-    from formatters.card import ChannelView
-    from formatters.superevent import Superevent
+    from bot import previewing
+    from bot.previewing import CannotPreview
 
     notices = [_decode(file) for file in files]
     try:
-        superevent = Superevent.of(notices)
-    except ValueError as error:
+        superevent = previewing.of_one_event(notices)
+        if form is Form.PNG:
+            said = previewing.picture(superevent, files[notices.index(superevent.latest)], out)
+            typer.echo(said)
+            return
+    except CannotPreview as error:
         _fail(str(error))
-    if form is Form.PNG:
-        _preview_picture(superevent, files[notices.index(superevent.latest)], out)
-        return
     left_out = len(notices) - len(superevent.notices)
     if left_out:
         typer.echo(f"gwevent: {left_out} left out: another file has its type and time.", err=True)
     paths = dict(zip([notice.key for notice in reversed(notices)], reversed(files), strict=True))
-
-    def reply(notice: Notice) -> Message:
-        before = update.compared_with(superevent, notice)
-        if before is None or before.localization == notice.localization:
-            return update.reply(superevent, notice)
-        kept = share_kept(paths[before.key].read_bytes(), paths[notice.key].read_bytes())
-        return update.reply(superevent, notice, kept)
-
-    messages = [card.root(superevent, ChannelView(root=True)), *map(reply, superevent.notices[1:])]
-    if form is Form.BLOCKS:
-        said = json.dumps(
-            [{"text": m.text, "blocks": list(m.blocks)} for m in messages], ensure_ascii=False, indent=2
-        )
-    else:
-        rendered = [f"push   {plain.push(m)}\n\n{plain.render(m)}" for m in messages]
-        said = "\n\n--- in the thread ---\n\n".join(rendered)
+    said = previewing.messages(superevent, paths, as_json=form is Form.BLOCKS)
     if out is None:
         typer.echo(said)
         return
@@ -240,24 +222,13 @@ def preview(
         _fail(f"{out} can't be written: {error.strerror}.")
 
 
-def _preview_picture(superevent: Superevent, newest: Path, out: Path | None) -> None:
-    """Draw the newest notice's sky map into a file, and say on the terminal what it shows."""
-    from bot.alerts.decode import sky_maps
-    from bot.alerts.fits import UnreadableMap
-    from bot.pictures import PictureFailed, draw_here
+def _decode(file: Path) -> Notice:
+    from bot.previewing import CannotPreview, decoded
 
-    if out is None:
-        _fail("A picture needs a file: name it with -o.")
     try:
-        drawn = draw_here(superevent, *sky_maps(newest.read_bytes()))
-        out.write_bytes(drawn.png)
-    except UnreadableMap as error:
-        _fail(error.reason)
-    except PictureFailed as error:
-        _fail(error.sentence)
-    except OSError as error:
-        _fail(f"{error.filename} can't be read or written: {error.strerror}.")
-    typer.echo(drawn.alt_text)
+        return decoded(file)
+    except CannotPreview as error:
+        _fail(str(error))
 
 
 @app.command()
@@ -479,24 +450,6 @@ def samples(directory: Annotated[Path, typer.Argument(help="Folder to write to; 
         _fail(f"{directory} can't be written: {error.strerror}.")
     for path in paths:
         typer.echo(str(path))
-
-
-def _decode(file: Path) -> Any:
-    from bot.alerts.decode import UndecodablePayload, decode
-    from bot.sources.files import LARGEST, reason_against
-
-    try:
-        with file.open("rb") as opened:
-            body = opened.read(LARGEST + 1)
-    except OSError as error:
-        _fail(f"{file} can't be read: {error.strerror}.")
-    if len(body) > LARGEST:
-        _fail(f"{file} is no notice that can be read: it has more than {LARGEST:,} bytes.")
-    try:
-        return decode(body)
-    except UndecodablePayload as error:
-        reason = (reason_against(body) or error.reason).removesuffix(".")
-        _fail(f"{file} is no notice that can be read: {reason}.")
 
 
 def _day(option: str, given: str) -> date:

@@ -1,4 +1,4 @@
-"""What a command needs of where it is started: streams that take whatever is said, and a home to look into."""
+"""What a command needs of where it is started: streams that take whatever is said, and a home."""
 
 from __future__ import annotations
 
@@ -58,10 +58,14 @@ class Output(Console):
 def prepare() -> None:
     """Make standard output and standard error take any character, and be there; and have a home.
 
-    Libraries look for their configuration at home, and some end where there is none: a user id without a name,
-    as in a container. Then it is NOWHERE, where nothing is found.
+    Libraries look for their configuration at home, and some end where there is none: a user id without a
+    name, as in a container. Then it is NOWHERE, where nothing is found.
     """
-    if not os.path.isabs(os.path.expanduser("~")):
+    try:
+        homeless = not Path.home().is_absolute()
+    except RuntimeError:
+        homeless = True
+    if homeless:
         os.environ["HOME"] = NOWHERE
     codecs.register_error(ERRORS, _replaced)
     for number in (0, 1, 2):
