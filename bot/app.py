@@ -44,6 +44,7 @@ from bot.watch.judge import Limits
 from bot.watch.metrics import Metrics
 from bot.watch.parts import Parts
 from bot.watch.resources import watch_descriptors
+from bot.watch.threads import watch_threads
 from bot.watch.watch import Watch
 from formatters.message import Message
 
@@ -203,6 +204,7 @@ class Bot:
             start("repair_gap", self._repair_gap)
             start("watch", self.watch.run)
             start("watch_descriptors", watch_descriptors)
+            start("watch_threads", watch_threads)
             start("tell_what_is_over", logs.tell_what_is_over)
             start("say_ready", lambda: say_ready(self.watch))
             if self._caller is not None:

@@ -8,7 +8,7 @@ import json
 import re
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
@@ -495,14 +495,23 @@ def _run(work: Coroutine[Any, Any, T], bot: Deployment | None = None, command: s
         logs.configure("WARNING", "console")
     else:
         from bot.startup import begin
+        from bot.watch.threads import leave_if_any_hangs
 
         begin(bot, command)
+        work = _then(work, leave_if_any_hangs)
     try:
         return asyncio.run(work)
     except (SettingsError, SourceConfigError, BadDatabaseUrl, StoreUnavailable, GraceDbError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+async def _then(work: Coroutine[Any, Any, T], last: Callable[[], None]) -> T:
+    try:
+        return await work
+    finally:
+        last()
 
 
 def _leave_what_stays() -> None:

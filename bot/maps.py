@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from bot.alerts.decode import UndecodablePayload, sky_maps
 from bot.alerts.skymap import SkyMap, UnreadableMap, read
 from bot.store.store import NoticeKey, Store
+from bot.watch.threads import Hangs, in_thread
 
 KEPT = 32
 """A map of 19,200 tiles takes about 1.5 MB."""
@@ -58,7 +58,11 @@ class StoredMaps:
             body = await self._store.payload(key)
             if body is None:
                 return None
-            known = await asyncio.to_thread(maps_of, body)
+            try:
+                known = await in_thread(maps_of, body)
+            except Hangs:
+                # Kept as one without maps: asked for again, it would take another thread.
+                known = Maps(None, None)
             self._known[key] = known
             while len(self._known) > self._keep:
                 self._known.popitem(last=False)

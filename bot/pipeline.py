@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from bot.store.circulars import Circulars
 from bot.store.database import StoreUnavailable
 from bot.store.store import Apologist, Store
 from bot.watch.resources import is_starved
+from bot.watch.threads import in_thread
 from formatters.circular import Circular
 from formatters.notice import Notice
 
@@ -77,7 +77,7 @@ class Pipeline:
         try:
             if self._circulars is not None and is_circular(body):
                 return await self._note(self._circulars, read_circular(body), origin, received)
-            notice = await asyncio.to_thread(self._decode, body)
+            notice = await in_thread(self._decode, body)
             superevent_id, alert_type = notice.superevent_id, notice.alert_type
             return await self._record(notice, body, origin, received)
         except UndecodablePayload as error:

@@ -45,7 +45,9 @@ def of_one_event(notices: Sequence[Notice]) -> Superevent:
         raise CannotPreview(str(error)) from error
 
 
-def messages(superevent: Superevent, paths: Mapping[tuple[str, str, datetime], Path], *, as_json: bool) -> str:
+def messages(
+    superevent: Superevent, paths: Mapping[tuple[str, str, datetime], Path], *, as_json: bool
+) -> str:
     """The root and the replies, as text or as JSON; `paths` has each notice's file by its key."""
 
     def reply(notice: Notice) -> Message:

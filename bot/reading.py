@@ -23,6 +23,7 @@ from bot.startup import say_ready
 from bot.watch.metrics import Metrics
 from bot.watch.parts import Parts
 from bot.watch.resources import watch_descriptors
+from bot.watch.threads import watch_threads
 from bot.watch.watch import Watch
 
 NEEDS_POSTGRESQL = (
@@ -106,6 +107,7 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
         parts.start("consume", one.consume)
         parts.start("tell", one.tell)
     parts.start("watch_descriptors", watch_descriptors)
+    parts.start("watch_threads", watch_threads)
     parts.start("tell_what_is_over", logs.tell_what_is_over)
     parts.start("say_ready", lambda: say_ready(watch))
     try:

@@ -19,6 +19,7 @@ from bot.store.database import StoreUnavailable
 from bot.store.ledger import LONGEST_WAIT
 from bot.store.pictures import PictureJob, PictureStore
 from bot.store.store import Store
+from bot.watch.threads import Hangs, in_thread
 from formatters.picture import DrawnPicture
 
 POLL_S = 1.0
@@ -160,9 +161,11 @@ class PictureWorker:
         if superevent.retracted:
             raise PictureFailed("The event was retracted.")
         try:
-            gw_map, combined_map = await asyncio.to_thread(sky_maps, body)
+            gw_map, combined_map = await in_thread(sky_maps, body)
         except (UndecodablePayload, UnreadableMap) as error:
             raise PictureFailed(error.reason) from error
+        except Hangs as error:
+            raise PictureFailed(str(error)) from error
         drawn = await self._draw.draw(superevent.upto(notice), gw_map, combined_map)
         self._drawn[job.notice_id] = drawn
         while len(self._drawn) > KEPT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 
 from bot.sources import Payload
@@ -22,6 +23,7 @@ class HandOver:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: asyncio.Queue[Payload | None] = asyncio.Queue()
         self._iterated = False
+        self._beaten = time.monotonic()
         self.stopping = threading.Event()
         """Set once nobody wants anything more."""
         self.ended = threading.Event()
@@ -76,9 +78,19 @@ class HandOver:
     def wait_for_room(self) -> bool:
         """Wait until one more may be handed over; False if nobody wants it any more."""
         while not self._slots.acquire(timeout=1.0):
+            self.beat()
             if self.stopping.is_set():
                 return False
         return True
+
+    def beat(self) -> None:
+        """Say that the reader's thread goes on."""
+        self._beaten = time.monotonic()
+
+    @property
+    def silent_s(self) -> float:
+        """For how long the reader's thread hasn't said that it goes on."""
+        return time.monotonic() - self._beaten
 
     @property
     def waiting(self) -> int:
