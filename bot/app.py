@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ import aiohttp
 import structlog
 from slack_bolt.async_app import AsyncApp
 
+from bot import logs
 from bot.answers import Asker
 from bot.gracedb.backfill import PACE_S, REPAIR_AGAIN_S, Backfill, repair
 from bot.http import HttpServer
@@ -34,6 +35,7 @@ from bot.slack.permission import Permission
 from bot.slack.pictures import PictureWorker
 from bot.slack.strays import Strays
 from bot.sources import Source, SourceStatus
+from bot.startup import say_ready
 from bot.store.database import StoreUnavailable
 from bot.store.retention import NOTHING, Keep
 from bot.store.shares import PURGE, REPAIR
@@ -41,6 +43,9 @@ from bot.store.wakeups import listen
 from bot.watch.caller import Caller
 from bot.watch.judge import Limits
 from bot.watch.metrics import Metrics
+from bot.watch.parts import Parts
+from bot.watch.resources import watch_descriptors
+from bot.watch.threads import watch_threads
 from bot.watch.watch import Watch
 from formatters.message import Message
 
@@ -82,7 +87,7 @@ class Bot:
         self._clock = clock
         self._clients: dict[str, SlackClient] = {}
         self._identity: Identity | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._parts = Parts()
         self.ready = asyncio.Event()
         """Set once Slack knows us and the source is being read."""
         draw = Pictures()
@@ -140,6 +145,7 @@ class Bot:
             limits=Limits(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
             writes=rooms.writes,
             workers=rooms.shares.living,
+            wrong=self._parts.wrong,
         )
         port = settings.listens_on
         self._http = (
@@ -190,36 +196,34 @@ class Bot:
         if self._http is not None:
             await open_port(self._http, self._settings)
         async with aiohttp.ClientSession() as session:
+            start = self._parts.start
             for consumer in self._consumers:
-                self._start(consumer.consume(), "consume")
-            self._start(self.worker.run(), "deliver")
-            self._start(self.pictures.run(), "draw")
-            self._start(self.decisions.run(), "ask_maps")
-            self._start(self._lookout.run(), "look_out")
-            self._start(self._front.run(session, self._known, self.ready.set), "serve_slack")
-            self._start(self._purge(), "purge")
-            self._start(self._bring_home(), "bring_home")
-            self._start(self._repair_gap(), "repair_gap")
-            self._start(self.watch.run(), "watch")
+                start("consume", consumer.consume)
+            start("deliver", self.worker.run)
+            start("draw", self.pictures.run)
+            start("ask_maps", self.decisions.run)
+            start("look_out", self._lookout.run)
+            start("serve_slack", lambda: self._front.run(session, self._known, self.ready.set))
+            start("purge", self._purge)
+            start("bring_home", self._bring_home)
+            start("repair_gap", self._repair_gap)
+            start("watch", self.watch.run)
+            start("watch_descriptors", watch_descriptors)
+            start("watch_threads", watch_threads)
+            start("tell_what_is_over", logs.tell_what_is_over)
+            start("say_ready", lambda: say_ready(self.watch))
             if self._caller is not None:
-                self._start(self._caller.run(), "call")
+                start("call", self._caller.run)
             if not self._rooms.database.sqlite:
-                self._start(listen(self._rooms.database, self._stored), "listen")
+                start("listen", lambda: listen(self._rooms.database, self._stored))
                 for consumer in self._consumers:
-                    self._start(consumer.tell(), "tell")
+                    start("tell", consumer.tell)
                 if not self._consumers:
-                    self._start(self._hear(), "hear")
-            stopped = asyncio.create_task(stop.wait())
+                    start("hear", self._hear)
             try:
-                done, _ = await asyncio.wait([*self._tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
-                for task in done - {stopped}:
-                    task.result()
+                await self._parts.until_one_ends(stop)
             finally:
-                stopped.cancel()
                 await self._stop()
-
-    def _start(self, work: Coroutine[object, object, None], name: str) -> None:
-        self._tasks.append(asyncio.create_task(work, name=name))
 
     async def _stop(self) -> None:
         log.info("stopping")
@@ -234,9 +238,7 @@ class Bot:
                 for result in await asyncio.gather(*parts, return_exceptions=True):
                     if isinstance(result, Exception):
                         log.warning("stop_incomplete", exc_info=result)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._parts.cancel()
         log.info("stopped")
 
     async def _hear(self) -> None:

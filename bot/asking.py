@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
@@ -14,6 +13,7 @@ from bot.alerts.skymap import SkyMap
 from bot.alerts.visibility import visible_share
 from bot.maps import StoredMaps
 from bot.observatories import known_site
+from bot.watch.threads import Hangs, in_thread
 from formatters.filter import Cone, MapQuestion, Site
 from formatters.notice import NoticeKey
 
@@ -56,7 +56,10 @@ class MapAsker:
         maps = await self._maps.of(key) if questions else None
         if maps is None or maps.best is None:
             return dict.fromkeys(questions)
-        return await asyncio.to_thread(self._ask, maps.best, questions, when)
+        try:
+            return await in_thread(self._ask, maps.best, questions, when)
+        except Hangs:
+            return dict.fromkeys(questions)
 
     def _ask(
         self, skymap: SkyMap, questions: Collection[MapQuestion], when: datetime

@@ -7,22 +7,26 @@ import gc
 import json
 import re
 import signal
-from collections.abc import Coroutine
+import sys
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from bot import __version__
+from bot import __version__, terminal
 
 if TYPE_CHECKING:
+    from bot.deployment import Deployment
+    from bot.settings import Settings
     from bot.store.transfer import Taken
-    from formatters.message import Message
     from formatters.notice import Notice
-    from formatters.superevent import Superevent
+
+T = TypeVar("T")
 
 app = typer.Typer(
     name="gwevent",
@@ -41,9 +45,21 @@ class Form(StrEnum):
     PNG = "png"
 
 
+_named: ContextVar[Path | None] = ContextVar("_named", default=None)
+"""The settings file that `--env-file` names."""
+
+
 def main() -> None:
     """The door: whatever can be foreseen is one sentence on standard error and exit status 2."""
-    app()
+    terminal.prepare()
+    out = sys.stdout
+    try:
+        app()
+    except SystemExit:
+        if sys.stdout is not out:
+            # Typer put something else in its place: who read it has seen enough, as `head` does.
+            raise SystemExit(0) from None
+        raise
 
 
 def _fail(sentence: str) -> NoReturn:
@@ -62,8 +78,16 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    env_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--env-file",
+            help="The settings file; GWEVENT_ENV_FILE names it too. Default: .env in this folder.",
+        ),
+    ] = None,
 ) -> None:
     """LIGO/Virgo/KAGRA public alerts in Slack."""
+    _named.set(env_file)
 
 
 @app.command()
@@ -74,7 +98,8 @@ def run() -> None:
     from bot.rooms import open_rooms
     from bot.settings import SettingsError
 
-    settings = _settings()
+    deployment = _deployment(quiet=True)
+    settings = deployment.settings
 
     async def work() -> None:
         stop = _stop_on_signals()
@@ -88,7 +113,7 @@ def run() -> None:
             _leave_what_stays()
             await bot.run(stop)
 
-    _run(work(), settings_for_logs=settings)
+    _run(work(), deployment, "run")
 
 
 @app.command()
@@ -98,7 +123,8 @@ def consume() -> None:
     from bot.reading import sources_of
     from bot.rooms import open_rooms
 
-    settings = _settings()
+    deployment = _deployment(quiet=True)
+    settings = deployment.settings
 
     async def work() -> None:
         stop = _stop_on_signals()
@@ -106,7 +132,7 @@ def consume() -> None:
         async with open_rooms(settings) as rooms:
             await read(settings, rooms, sources, stop)
 
-    _run(work(), settings_for_logs=settings)
+    _run(work(), deployment, "consume")
 
 
 @app.command()
@@ -117,7 +143,8 @@ def serve() -> None:
     from bot.rooms import open_rooms
     from bot.settings import SettingsError
 
-    settings = _settings()
+    deployment = _deployment(quiet=True)
+    settings = deployment.settings
 
     async def work() -> None:
         stop = _stop_on_signals()
@@ -128,7 +155,7 @@ def serve() -> None:
             _leave_what_stays()
             await bot.run(stop)
 
-    _run(work(), settings_for_logs=settings)
+    _run(work(), deployment, "serve")
 
 
 @app.command()
@@ -171,39 +198,23 @@ def preview(
     out: Annotated[Path | None, typer.Option("-o", "--output", help="Write there instead.")] = None,
 ) -> None:
     """Show what a channel would receive after these notices."""
-    from bot.alerts.comparison import share_kept
-    from formatters import card, plain, update
-    from formatters.card import ChannelView
-    from formatters.superevent import Superevent
+    from bot import previewing
+    from bot.previewing import CannotPreview
 
     notices = [_decode(file) for file in files]
     try:
-        superevent = Superevent.of(notices)
-    except ValueError as error:
+        superevent = previewing.of_one_event(notices)
+        if form is Form.PNG:
+            said = previewing.picture(superevent, files[notices.index(superevent.latest)], out)
+            typer.echo(said)
+            return
+    except CannotPreview as error:
         _fail(str(error))
-    if form is Form.PNG:
-        _preview_picture(superevent, files[notices.index(superevent.latest)], out)
-        return
     left_out = len(notices) - len(superevent.notices)
     if left_out:
         typer.echo(f"gwevent: {left_out} left out: another file has its type and time.", err=True)
     paths = dict(zip([notice.key for notice in reversed(notices)], reversed(files), strict=True))
-
-    def reply(notice: Notice) -> Message:
-        before = update.compared_with(superevent, notice)
-        if before is None or before.localization == notice.localization:
-            return update.reply(superevent, notice)
-        kept = share_kept(paths[before.key].read_bytes(), paths[notice.key].read_bytes())
-        return update.reply(superevent, notice, kept)
-
-    messages = [card.root(superevent, ChannelView(root=True)), *map(reply, superevent.notices[1:])]
-    if form is Form.BLOCKS:
-        said = json.dumps(
-            [{"text": m.text, "blocks": list(m.blocks)} for m in messages], ensure_ascii=False, indent=2
-        )
-    else:
-        rendered = [f"push   {plain.push(m)}\n\n{plain.render(m)}" for m in messages]
-        said = "\n\n--- in the thread ---\n\n".join(rendered)
+    said = previewing.messages(superevent, paths, as_json=form is Form.BLOCKS)
     if out is None:
         typer.echo(said)
         return
@@ -213,24 +224,13 @@ def preview(
         _fail(f"{out} can't be written: {error.strerror}.")
 
 
-def _preview_picture(superevent: Superevent, newest: Path, out: Path | None) -> None:
-    """Draw the newest notice's sky map into a file, and say on the terminal what it shows."""
-    from bot.alerts.decode import sky_maps
-    from bot.alerts.fits import UnreadableMap
-    from bot.pictures import PictureFailed, draw_here
+def _decode(file: Path) -> Notice:
+    from bot.previewing import CannotPreview, decoded
 
-    if out is None:
-        _fail("A picture needs a file: name it with -o.")
     try:
-        drawn = draw_here(superevent, *sky_maps(newest.read_bytes()))
-        out.write_bytes(drawn.png)
-    except UnreadableMap as error:
-        _fail(error.reason)
-    except PictureFailed as error:
-        _fail(error.sentence)
-    except OSError as error:
-        _fail(f"{error.filename} can't be read or written: {error.strerror}.")
-    typer.echo(drawn.alt_text)
+        return decoded(file)
+    except CannotPreview as error:
+        _fail(str(error))
 
 
 @app.command()
@@ -244,7 +244,7 @@ def ask(
     settings = _settings()
 
     async def work() -> None:
-        async with open_rooms(settings) as rooms:
+        async with open_rooms(settings, make=False) as rooms:
             archive = archive_of(settings, rooms, utc_now)
             answers = rooms.answers(utc_now, archive=archive)
             try:
@@ -314,8 +314,9 @@ def doctor(
 
     if post is not None and not re.fullmatch(r"[CG][A-Z0-9]{2,}", post):
         _fail("--post needs a channel's id, like C0123456789 (a channel's details end with it).")
-    settings = _settings()
-    findings = _run(examine(settings))
+    deployment = _deployment(quiet=False)
+    settings = deployment.settings
+    findings = _run(examine(settings, deployment.env_file))
     if post is not None:
         findings.append(_run(sample.post(settings, post)))
     typer.echo(words.plain(findings))
@@ -348,7 +349,7 @@ def rotate_keys() -> None:
             raise SettingsError("GWEVENT_SECRET_KEYS isn't set, so there is nothing to encrypt with.")
         try:
             vault = Vault([key.get_secret_value() for key in settings.keys])
-            async with open_rooms(settings) as rooms:
+            async with open_rooms(settings, make=False) as rooms:
                 count = await rooms.installations.renew_tokens(vault.renew)
         except KeysUnusable as error:
             raise SettingsError(str(error)) from error
@@ -381,13 +382,22 @@ def export(
 ) -> None:
     """Write what every channel asked for as JSON: subscriptions and sites, for `gwevent import`."""
     from bot import transfer
+    from bot.deployment import shown
     from bot.rooms import open_rooms
+    from bot.settings import SettingsError
 
     settings = _settings()
 
     async def work() -> str:
-        async with open_rooms(settings) as rooms:
-            return transfer.write(await rooms.transfer.export())
+        async with open_rooms(settings, make=False) as rooms:
+            channels = await rooms.transfer.export()
+            if not channels and await rooms.transfer.is_unused():
+                # An empty file would pass for a backup.
+                raise SettingsError(
+                    f"The database {shown(settings.database)} was never a bot's: no notice came, no channel "
+                    "asked for anything: there is nothing to export. Name the bot's settings with --env-file."
+                )
+            return transfer.write(channels)
 
     said = _run(work())
     if out is None:
@@ -444,24 +454,6 @@ def samples(directory: Annotated[Path, typer.Argument(help="Folder to write to; 
         typer.echo(str(path))
 
 
-def _decode(file: Path) -> Any:
-    from bot.alerts.decode import UndecodablePayload, decode
-    from bot.sources.files import LARGEST, reason_against
-
-    try:
-        with file.open("rb") as opened:
-            body = opened.read(LARGEST + 1)
-    except OSError as error:
-        _fail(f"{file} can't be read: {error.strerror}.")
-    if len(body) > LARGEST:
-        _fail(f"{file} is no notice that can be read: it has more than {LARGEST:,} bytes.")
-    try:
-        return decode(body)
-    except UndecodablePayload as error:
-        reason = (reason_against(body) or error.reason).removesuffix(".")
-        _fail(f"{file} is no notice that can be read: {reason}.")
-
-
 def _day(option: str, given: str) -> date:
     try:
         return date.fromisoformat(given)
@@ -469,36 +461,59 @@ def _day(option: str, given: str) -> date:
         _fail(f"{option} must be a day like 2023-05-01.")
 
 
-def _settings() -> Any:
-    from bot.settings import Settings, SettingsError
+def _settings() -> Settings:
+    """The settings of a tool, which says on standard error where they and its data come from."""
+    return _deployment(quiet=False).settings
+
+
+def _deployment(*, quiet: bool) -> Deployment:
+    from bot.deployment import complaints, open_deployment
+    from bot.settings import SettingsError
 
     try:
-        return Settings.load()
+        deployment = open_deployment(_named.get())
+        said = deployment.said
     except SettingsError as error:
         _fail(str(error))
+    if not quiet:
+        for wrong, advice in complaints(deployment.env_file):
+            typer.echo(f"gwevent: {wrong} {advice}", err=True)
+        typer.echo(f"gwevent: {said}.", err=True)
+    return deployment
 
 
-def _run(work: Coroutine[Any, Any, Any], *, settings_for_logs: Any = None) -> Any:
-    """Run to the end; what can be foreseen ends in one sentence."""
+def _run(work: Coroutine[Any, Any, T], bot: Deployment | None = None, command: str = "") -> T:
+    """Run to the end; what can be foreseen ends in one sentence.
+
+    `bot` is given for what runs for ever, with the command's name: it has a log.
+    """
     from bot import logs
     from bot.gracedb.client import GraceDbError
     from bot.settings import SettingsError
     from bot.sources import SourceConfigError
     from bot.store.database import BadDatabaseUrl, StoreUnavailable
 
-    if settings_for_logs is None:
+    if bot is None:
         logs.configure("WARNING", "console")
     else:
-        logs.configure(settings_for_logs.log_level, settings_for_logs.log_format)
-        from bot import exposure
+        from bot.startup import begin
+        from bot.watch.threads import leave_if_any_hangs
 
-        exposure.warn()
+        begin(bot, command)
+        work = _then(work, leave_if_any_hangs)
     try:
         return asyncio.run(work)
     except (SettingsError, SourceConfigError, BadDatabaseUrl, StoreUnavailable, GraceDbError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+async def _then(work: Coroutine[Any, Any, T], last: Callable[[], None]) -> T:
+    try:
+        return await work
+    finally:
+        last()
 
 
 def _leave_what_stays() -> None:

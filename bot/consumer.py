@@ -76,6 +76,9 @@ class Consumer:
                 break
             except StoreUnavailable as error:
                 log.error("notice_waits_for_store", reason=str(error), origin=payload.origin.detail)
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, 10.0)
+            except OSError as error:
+                # The system's: no descriptor, say. What isn't taken in isn't passed over either.
+                log.error("notice_waits_for_system", reason=str(error), origin=payload.origin.detail)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 10.0)
         await self._source.acknowledge(payload)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import aiohttp
 import structlog
 from slack_sdk.errors import SlackClientError
 
+from bot.deployment import HERE, complaints
 from bot.gracedb.client import USER_AGENT
 from bot.proxy import proxy_for
 from bot.reading import gcn_access
 from bot.rooms import open_rooms
-from bot.settings import Settings, SettingsError, unknown_names
+from bot.settings import Settings, SettingsError
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure, Unavailable, Unknown
 from bot.slack.front import EVENTS_PATH
@@ -27,7 +29,7 @@ from bot.sources.gcn import check_gcn
 from bot.store.channel_moves import ChannelMoves
 from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
 from bot.store.installations import Installations
-from bot.surroundings import look
+from bot.surroundings import folder_of, look
 from bot.vault import KeysUnusable, Vault
 from formatters.doctor import Finding, Level
 
@@ -46,10 +48,10 @@ GRACEDB_TIMEOUT_S = 10.0
 log = structlog.get_logger(__name__)
 
 
-async def examine(settings: Settings) -> list[Finding]:
-    """Look at all of a deployment; never raises for what it finds."""
+async def examine(settings: Settings, env_file: Path | None = HERE) -> list[Finding]:
+    """Look at all of a deployment, its settings file among it; never raises for what it finds."""
     try:
-        around = await look(settings)
+        around = await look(settings, env_file)
     except BadDatabaseUrl:
         # Said below, with what to do.
         around = []
@@ -59,20 +61,15 @@ async def examine(settings: Settings) -> list[Finding]:
         asyncio.to_thread(_sources, settings),
         _gracedb(settings),
     )
-    return [*_names(), *around, *database, *slack, *broker, *gracedb]
+    return [*_names(env_file), *around, *database, *slack, *broker, *gracedb]
 
 
-def _names() -> list[Finding]:
+def _names(env_file: Path | None) -> list[Finding]:
     """A setting under a wrong name would be passed over in silence."""
-    known = [f"GWEVENT_{name.upper()}" for name in Settings.model_fields]
-    findings = []
-    for name in unknown_names():
-        near = get_close_matches(name.upper(), known, n=1)
-        advice = f"Is {near[0]} meant?" if near else "deploy/example.env lists all settings."
-        findings.append(
-            Finding(name="Settings", level=Level.WARN, found=f"{name} is no setting.", advice=advice)
-        )
-    return findings
+    return [
+        Finding(name="Settings", level=Level.WARN, found=found, advice=advice)
+        for found, advice in complaints(env_file)
+    ]
 
 
 def _sources(settings: Settings) -> list[Finding]:
@@ -149,11 +146,11 @@ async def _database(settings: Settings) -> list[Finding]:
 
 
 async def _behind(settings: Settings) -> Finding | None:
-    """A finding where the tables aren't this version's; a database that isn't there yet is no such."""
+    """A finding where the tables aren't this version's, or where there are none; looking makes none."""
     database = Database(settings.database)
     try:
-        if database.path is not None and not (database.path.exists() and database.path.stat().st_size):
-            return None
+        if not await database.is_made():
+            return _none_yet(database)
         if await database.is_current():
             return None
     finally:
@@ -161,6 +158,16 @@ async def _behind(settings: Settings) -> Finding | None:
     found = "Its tables are another version's of gwevent."
     todo = "Run gwevent migrate, after a backup; gwevent run does so by itself."
     return Finding(name="Database", level=Level.WARN, found=found, advice=todo)
+
+
+def _none_yet(database: Database) -> Finding:
+    folder = None if database.path is None else folder_of(database.path)
+    if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
+        todo = "Set GWEVENT_DATABASE_URL to a place that this user can write, or run this as the bot's user."
+        return Finding("Database", Level.FAIL, f"There is none, and {folder} can't be written.", todo)
+    where = "there" if database.path is None else f"at {database.path}"
+    todo = "gwevent run makes it; if a bot has one elsewhere, name its settings file with --env-file."
+    return Finding("Database", Level.WARN, f"No gwevent has made one {where} yet.", todo)
 
 
 async def _slack(settings: Settings) -> list[Finding]:
@@ -185,7 +192,8 @@ async def _workspaces(settings: Settings) -> list[Finding]:
     findings = [] if access.app_token is not None else [_request_address(settings)]
     database = Database(settings.database)
     try:
-        installed = await Installations(database).all() if await database.is_current() else []
+        current = await database.is_made() and await database.is_current()
+        installed = await Installations(database).all() if current else []
         for one in installed:
             vault.open(one.token)
     except StoreUnavailable as error:

@@ -16,12 +16,12 @@ from bot.sources.credentials import require_config_home
 log = structlog.get_logger(__name__)
 
 
-def exposed(env_file: Path = Path(".env")) -> list[tuple[Path, str]]:
-    """Return which of `.env` and hop's auth.toml hold secrets and can be read by others, with their modes.
+def exposed(env_file: Path | None = Path(".env")) -> list[tuple[Path, str]]:
+    """Return which of the settings file and hop's auth.toml hold secrets that others can read, with modes.
 
     What isn't there, or can't be looked at, is left to who needs it.
     """
-    holding = [env_file] if _holds_secrets(env_file) else []
+    holding = [env_file] if env_file is not None and _holds_secrets(env_file) else []
     try:
         require_config_home()
         holding.append(Path(get_config_path("auth")))
@@ -39,7 +39,7 @@ def exposed(env_file: Path = Path(".env")) -> list[tuple[Path, str]]:
     return found
 
 
-def warn(env_file: Path = Path(".env")) -> None:
+def warn(env_file: Path | None = Path(".env")) -> None:
     """Log each of them with what to do."""
     for path, mode in exposed(env_file):
         log.warning("others_can_read_secrets", path=str(path), mode=mode, advice=f"chmod 600 {path}")

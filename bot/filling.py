@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -22,9 +21,10 @@ from bot.gracedb.backfill import Progress as Filled
 from bot.gracedb.client import GraceDbError
 from bot.rooms import archive_of, open_rooms, utc_now
 from bot.settings import Settings, SettingsError
+from bot.terminal import Output
 
-_out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-_err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+_out = Output(highlight=False, soft_wrap=True, markup=False, emoji=False)
+_err = Output(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 async def fill(settings: Settings, since: date, until: date | None, *, lowsig: bool) -> bool:

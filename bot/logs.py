@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
@@ -34,6 +39,129 @@ _SECRETS = re.compile(
     r"|(?P<url>\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:)[^\s/@'\"]+(?=@)",
     re.IGNORECASE,
 )
+
+
+FIRST_GAP_S = 1.0
+"""How long a kind of warning is left out after its first line; twice as long after each further line."""
+LONGEST_GAP_S = 600.0
+OVER_AFTER_S = 30.0
+"""How long a kind must be missing to be over; longer where it came more seldom."""
+KINDS_MAX = 1_000
+ONE_OF_MANY = frozenset({"channel", "superevent_id", "user", "team", "file", "ts", "places"})
+"""Fields by which lines of one outage differ: each channel and each event meets it."""
+
+_NUMBER = re.compile(r"\d+")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Kind:
+    """A kind of warning that comes again and again."""
+
+    first: float
+    last: float
+    next_at: float
+    gap: float
+    between: float = 0.0
+    """The longest time between two of them."""
+    left_out: int = 0
+    """Since the last line."""
+    times: int = 1
+
+
+class Repeats(logging.Filter):
+    """Lets the first warning of a kind through, then one now and then, with how many were left out between.
+
+    A kind is all that a line says in words, save which channel or event it is about; numbers make none. All
+    loops of the bot, and its libraries, are limited by this one place: an outage is said at once and at
+    growing intervals, and `over` says when it has ended.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._kinds: dict[tuple[str, ...], _Kind] = {}
+        # Lines come from the threads of the brokers' clients too.
+        self._lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written; one that was left out is counted in the next of its kind."""
+        if record.levelno < logging.WARNING:
+            return True
+        key, now = _kind_of(record), self._clock()
+        with self._lock:
+            known = self._kinds.get(key)
+            if known is None:
+                if len(self._kinds) >= KINDS_MAX:
+                    self._kinds.pop(next(iter(self._kinds)))
+                self._kinds[key] = _Kind(now, now, now + FIRST_GAP_S, FIRST_GAP_S)
+                return True
+            known.times += 1
+            known.between, known.last = max(known.between, now - known.last), now
+            if now < known.next_at:
+                known.left_out += 1
+                return False
+            left_out, known.left_out = known.left_out, 0
+            known.gap = min(known.gap * 2, LONGEST_GAP_S)
+            known.next_at = now + known.gap
+        if left_out:
+            _say_left_out(record, left_out)
+        return True
+
+    def forget(self) -> None:
+        """Begin anew."""
+        with self._lock:
+            self._kinds.clear()
+
+    def over(self) -> list[dict[str, Any]]:
+        """The kinds that came more than once and don't any more, each told once: fields of a line."""
+        now, found = self._clock(), []
+        with self._lock:
+            for key, kind in list(self._kinds.items()):
+                if now - kind.last <= max(OVER_AFTER_S, 2 * kind.between):
+                    continue
+                del self._kinds[key]
+                if kind.times > 1:
+                    lasted = round(kind.last - kind.first, 1)
+                    found.append({"of": key[1], "said_by": key[0], "times": kind.times, "lasted_s": lasted})
+        return found
+
+
+def _kind_of(record: logging.LogRecord) -> tuple[str, ...]:
+    if not isinstance(record.msg, dict):
+        return (record.name, str(record.msg))
+    entry: dict[str, Any] = record.msg
+    words = []
+    for name in sorted(entry.keys() - ONE_OF_MANY - {"event", "timestamp", "logger", "level"}):
+        value = entry[name]
+        if name == "reason":
+            value = _NUMBER.sub("#", str(value))
+        if isinstance(value, BaseException):
+            value = type(value).__name__
+        elif name == "exc_info" and value:
+            value = getattr(sys.exc_info()[0], "__name__", "")
+        if isinstance(value, str):
+            words.append(f"{name}={value[:200]}")
+    return (record.name, str(entry.get("event")), *words)
+
+
+def _say_left_out(record: logging.LogRecord, left_out: int) -> None:
+    if isinstance(record.msg, dict):
+        record.msg = {**record.msg, "left_out": left_out}
+    else:
+        record.msg, record.args = f"{record.getMessage()} ({left_out} more like this left out)", ()
+
+
+_repeats = Repeats()
+
+
+async def tell_what_is_over(every_s: float = 5.0) -> None:
+    """Say of each kind of warning that came again and again when it doesn't any more, for ever."""
+    while True:
+        for fields in _repeats.over():
+            log.info("no_more", **fields)
+        await asyncio.sleep(every_s)
 
 
 def redact(text: str) -> str:
@@ -92,6 +220,8 @@ def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    _repeats.forget()
+    handler.addFilter(_repeats)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from bot.alerts.decode import UndecodablePayload, sky_maps
 from bot.alerts.skymap import SkyMap, UnreadableMap, read
 from bot.store.store import Store
+from bot.watch.threads import Hangs, in_thread
 from formatters.notice import NoticeKey
 
 KEPT = 32
@@ -59,7 +59,11 @@ class StoredMaps:
             body = await self._store.payload(key)
             if body is None:
                 return None
-            known = await asyncio.to_thread(maps_of, body)
+            try:
+                known = await in_thread(maps_of, body)
+            except Hangs:
+                # Kept as one without maps: asked for again, it would take another thread.
+                known = Maps(None, None)
             self._known[key] = known
             while len(self._known) > self._keep:
                 self._known.popitem(last=False)

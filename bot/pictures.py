@@ -1,28 +1,26 @@
-"""Pictures are drawn in a process of their own, spawned when the first is wanted and renewed now and then.
+"""Pictures are drawn in a process of their own, started when the first is wanted and renewed now and then.
 
-It can take its time, grow, hang or crash there: the bot goes on, and a message stands without its picture.
+It can take its time, grow, hang or crash there: the bot goes on, another process takes its place, and a
+picture that two processes can't draw is given up: its message stands without.
 """
 
 from __future__ import annotations
 
-import asyncio
 import math
-import multiprocessing
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from pebble import ProcessExpired, ProcessPool
 
 from bot.alerts.fits import UnreadableMap
+from bot.drawing.process import NoProcess, ProcessClosed, ProcessFailed, WorkProcess
 from formatters.picture import DrawnPicture, Picture, Position, Words, alt_text, words
 from formatters.superevent import Superevent
 
 TIMEOUT = 30.0
 """Seconds for one picture; the first of a process takes about two, all others a fourth of one."""
-START = 60.0
-"""Seconds more for the process to start, and for the pictures that were asked for before."""
+START = 30.0
+"""Seconds for the process to start."""
 PICTURES_PER_PROCESS = 50
 _UNIX_EPOCH = 2_440_587.5
 """Julian date."""
@@ -40,6 +38,10 @@ class PictureFailed(Exception):
 
 class PicturesClosed(PictureFailed):
     """The bot stops: the picture can be drawn after the next start."""
+
+
+class PicturesWait(PictureFailed):
+    """No process can be started now (descriptors, memory or processes are short, say): later it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,72 +71,55 @@ class Rendered:
 class Pictures:
     """Draws the picture of a superevent's newest notice."""
 
-    def __init__(self, *, timeout: float = TIMEOUT, pictures_per_process: int = PICTURES_PER_PROCESS) -> None:
-        self._timeout = timeout
-        self._pictures_per_process = pictures_per_process
-        self._pool: ProcessPool | None = None
-        self._closed = False
-        self._waiting: set[asyncio.Future[Rendered]] = set()
+    def __init__(
+        self,
+        *,
+        timeout: float = TIMEOUT,
+        start: float = START,
+        pictures_per_process: int = PICTURES_PER_PROCESS,
+    ) -> None:
+        self._process = WorkProcess(timeout_s=timeout, start_s=start, orders=pictures_per_process)
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that draws, where there is one."""
+        return self._process.pid
 
     async def draw(
         self, superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None = None
     ) -> DrawnPicture:
         """Draw the newest notice's map, the combined one where it was read, and say what the picture shows.
 
-        The maps are the FITS files that came in that notice. Raises PictureFailed.
+        The maps are the FITS files that came in that notice. A picture over which the process hangs or dies
+        is tried once more, in another process. Raises PictureFailed.
         """
         return _told(superevent, await self._run(_order(superevent, gw_map, combined_map)))
 
     async def close(self) -> None:
         """End the process at once; pictures still wanted fail."""
-        self._closed = True
-        # A pool that is stopped while its process still starts never settles what it was given.
-        for future in self._waiting:
-            future.cancel()
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await asyncio.to_thread(_end, pool)
+        await self._process.close()
 
     async def _run(self, order: Order) -> Rendered:
-        task = self._schedule(order)
-        future = asyncio.wrap_future(task)
-        self._waiting.add(future)
         try:
-            await asyncio.wait({future}, timeout=self._timeout + START)
-        finally:
-            self._waiting.discard(future)
-            # Of a task that runs, this ends the process; of one that is done, nothing.
-            task.cancel()
-        # Asked for in any case: asyncio complains about an error that nobody took.
-        error = future.exception() if future.done() and not future.cancelled() else None
-        if self._closed:
-            raise PicturesClosed("The picture wasn't drawn before the bot stopped.")
-        if not future.done() or future.cancelled():
-            raise PictureFailed("The process that draws pictures didn't answer.")
-        if error is None:
-            return future.result()
-        if isinstance(error, UnreadableMap):
-            raise PictureFailed(error.reason)
-        # Whatever went wrong over there, here it is one thing: no picture.
-        log.error("picture failed", exc_info=error)
-        if isinstance(error, TimeoutError):
-            raise PictureFailed(f"The picture took longer than {self._timeout:g} s.") from error
-        if isinstance(error, ProcessExpired):
-            raise PictureFailed("The process that draws pictures died.") from error
-        raise PictureFailed(f"The picture couldn't be drawn ({type(error).__name__}).") from error
-
-    def _schedule(self, order: Order) -> Future[Rendered]:
-        if self._closed:
-            raise PicturesClosed("The bot is stopping, and draws no more pictures.")
-        if self._pool is None or not self._pool.active:
-            self._pool = ProcessPool(
-                max_workers=1,
-                max_tasks=self._pictures_per_process,
-                initializer=prepare,
-                context=multiprocessing.get_context("spawn"),
-            )
-        scheduled: Future[Rendered] = self._pool.schedule(render, args=(order,), timeout=self._timeout)
-        return scheduled
+            try:
+                return await self._process.run(render, order)
+            except ProcessFailed as failure:
+                log.warning("drawing_process_replaced", reason=str(failure))
+            return await self._process.run(render, order)
+        except ProcessClosed as error:
+            raise PicturesClosed("The bot is stopping, and draws no more pictures.") from error
+        except NoProcess as error:
+            raise PicturesWait(str(error)) from error
+        except UnreadableMap as error:
+            raise PictureFailed(error.reason) from error
+        except ProcessFailed as failure:
+            # The sheer number tells these from a machine that was busy: it goes on with the next picture.
+            log.error("picture_given_up", reason=str(failure))
+            raise PictureFailed(f"Its drawing failed twice. {failure}") from failure
+        except Exception as error:
+            # Whatever went wrong over there, here it is one thing: no picture.
+            log.error("picture failed", exc_info=error)
+            raise PictureFailed(f"The picture couldn't be drawn ({type(error).__name__}).") from error
 
 
 def draw_here(
@@ -151,11 +136,6 @@ def draw_here(
 def _told(superevent: Superevent, rendered: Rendered) -> DrawnPicture:
     said = alt_text(superevent, sun=rendered.sun, moon=rendered.moon, inset=rendered.inset)
     return DrawnPicture(rendered.png, said)
-
-
-def _end(pool: ProcessPool) -> None:
-    pool.stop()  # type: ignore[no-untyped-call]
-    pool.join()
 
 
 def _order(superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None) -> Order:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +19,8 @@ from bot.store.alarms import Alarms
 from bot.store.circulars import Circulars
 from bot.store.database import StoreUnavailable
 from bot.store.store import Apologist, Store
+from bot.watch.resources import is_starved
+from bot.watch.threads import in_thread
 from formatters.circular import Circular
 from formatters.notice import Notice
 
@@ -80,7 +81,7 @@ class Pipeline:
         try:
             if self._circulars is not None and is_circular(body):
                 return await self._note(self._circulars, read_circular(body), origin, received)
-            notice = await asyncio.to_thread(self._decode, body)
+            notice = await in_thread(self._decode, body)
             superevent_id, alert_type = notice.superevent_id, notice.alert_type
             return await self._record(notice, body, origin, received)
         except UndecodablePayload as error:
@@ -88,6 +89,9 @@ class Pipeline:
         except StoreUnavailable:
             raise
         except Exception as error:
+            if is_starved(error):
+                # It says nothing of the payload: kept aside for it, the alert would be lost.
+                raise StoreUnavailable(f"No descriptor or thread is left to read it: {error}.") from error
             # The guard of law 6: whatever is wrong with one payload, or with gwevent when it meets it, the
             # next alert goes out.
             log.exception(

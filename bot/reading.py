@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import structlog
 
+from bot import logs
 from bot.consumer import Consumer
 from bot.http import HttpServer
 from bot.http import listen as open_port
@@ -19,9 +20,13 @@ from bot.sources import Source
 from bot.sources.credentials import DEFAULT_GROUP, group_id, load_auth, username_of
 from bot.sources.gcn import GcnAccess, GcnSource
 from bot.sources.hopskotch import HopskotchSource
+from bot.startup import say_ready
 from bot.watch.caller import Caller
 from bot.watch.judge import Limits
 from bot.watch.metrics import Metrics
+from bot.watch.parts import Parts
+from bot.watch.resources import watch_descriptors
+from bot.watch.threads import watch_threads
 from bot.watch.watch import Watch
 
 NEEDS_POSTGRESQL = (
@@ -80,7 +85,7 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
             "GWEVENT_KAFKA_GROUP must be set: each consumer reads in a group of its own, with the same name "
             "after every restart (e.g. gwevent- and the machine's name)."
         )
-    metrics = Metrics()
+    metrics, parts = Metrics(), Parts()
     webhook = webhook_of(settings)
     # Where nobody delivers, this process alone may know.
     caller = None if webhook is None else Caller(webhook, rooms.calls, rooms.troubles, rooms.store, utc_now)
@@ -96,6 +101,7 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
         limits=Limits(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
         writes=rooms.writes,
         workers=rooms.shares.living,
+        wrong=parts.wrong,
     )
 
     def handled(what: Handled) -> None:
@@ -108,14 +114,18 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
     http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port, watch)
     if http is not None:
         await open_port(http, settings)
-    parts = [asyncio.create_task(work) for one in consumers for work in (one.consume(), one.tell())]
-    parts += [asyncio.create_task(watch.run())]
-    parts += [] if caller is None else [asyncio.create_task(caller.run())]
-    stopped = asyncio.create_task(stop.wait())
+    for one in consumers:
+        parts.start("consume", one.consume)
+        parts.start("tell", one.tell)
+    parts.start("watch", watch.run)
+    if caller is not None:
+        parts.start("call", caller.run)
+    parts.start("watch_descriptors", watch_descriptors)
+    parts.start("watch_threads", watch_threads)
+    parts.start("tell_what_is_over", logs.tell_what_is_over)
+    parts.start("say_ready", lambda: say_ready(watch))
     try:
-        done, _ = await asyncio.wait([*parts, stopped], return_when=asyncio.FIRST_COMPLETED)
-        for task in done - {stopped}:
-            task.result()
+        await parts.until_one_ends(stop)
     finally:
         log.info("stopping")
         with suppress(TimeoutError):
@@ -123,7 +133,5 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
                 await asyncio.gather(*(one.stop() for one in consumers))
                 if http is not None:
                     await http.stop()
-        for task in (*parts, stopped):
-            task.cancel()
-        await asyncio.gather(*parts, stopped, return_exceptions=True)
+        await parts.cancel()
         log.info("stopped")

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bot.alerts.circular import is_circular, read_circular
@@ -22,10 +21,11 @@ from bot.slack.errors import SlackFailure
 from bot.sources import Origin, SourceConfigError
 from bot.sources.files import file_origin, read_paths
 from bot.store.store import Quarantined
+from bot.terminal import Output
 
 # Names of files and reasons go out as they are: brackets and colons in them are no markup.
-_out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-_err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+_out = Output(highlight=False, soft_wrap=True, markup=False, emoji=False)
+_err = Output(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def only_say(paths: Sequence[Path]) -> bool:
@@ -75,7 +75,7 @@ async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool
 
     Return whether all could. `dry_run` only says what each would be read as.
     """
-    async with open_rooms(settings) as rooms:
+    async with open_rooms(settings, make=False) as rooms:
         token = await _token(settings, rooms) if post and not dry_run else None
         pipeline = Pipeline(
             rooms.store, utc_now, max_age=settings.max_age, draws=settings.draws, circulars=rooms.circulars

@@ -13,6 +13,7 @@ from bot import undecided
 from bot.answers import Answers
 from bot.asking import MapAsker, site_name
 from bot.consumer import Consumer
+from bot.deployment import no_database
 from bot.filters import matches, parse
 from bot.gracedb.archive import Archive
 from bot.gracedb.client import GraceDb
@@ -240,10 +241,15 @@ class Rooms:
 
 
 @asynccontextmanager
-async def open_rooms(settings: Settings) -> AsyncIterator[Rooms]:
-    """The store, at this version's tables; closed at the end. Raises StoreUnavailable, BadDatabaseUrl."""
+async def open_rooms(settings: Settings, *, make: bool = True) -> AsyncIterator[Rooms]:
+    """The store, at this version's tables; closed at the end. Raises StoreUnavailable, BadDatabaseUrl.
+
+    With `make` False, for what only reads, no database is made: Raises SettingsError where there is none.
+    """
     database = Database(settings.database)
     try:
+        if not make and not await database.is_made():
+            raise no_database(settings.database)
         await database.migrate()
         yield Rooms(database)
     finally:

@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -16,9 +17,12 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.filters import UnknownWord, parse
+from bot.terminal import NOWHERE
 from formatters.alarm import Format
 from formatters.notice import Category, Notice
 
+NO_SETTINGS = frozenset({"GWEVENT_ENV_FILE"})
+"""Names that are ours and stand in no file: they say which file is read."""
 HTTP_PORT = 8016
 """Where pictures are served if no other port is set."""
 
@@ -259,9 +263,18 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The SQLAlchemy URL in force, with an asynchronous driver."""
+        """The SQLAlchemy URL in force, with an asynchronous driver. Raises SettingsError without a home."""
         if not self.database_url:
-            return f"sqlite+aiosqlite:///{user_data_path('gwevent') / 'gwevent.sqlite'}"
+            try:
+                folder = user_data_path("gwevent")
+            except RuntimeError:
+                # No home, says platformdirs.
+                folder = Path()
+            if not folder.is_absolute() or folder.is_relative_to(NOWHERE):
+                raise SettingsError(
+                    "GWEVENT_DATABASE_URL must be set: this user has no home directory (HOME) for a database."
+                )
+            return f"sqlite+aiosqlite:///{folder / 'gwevent.sqlite'}"
         scheme, colon, rest = self.database_url.partition("://")
         return f"{_DRIVERS.get(scheme, scheme)}{colon}{rest}"
 
@@ -370,11 +383,29 @@ def secret_names() -> list[str]:
     ]
 
 
+def setting_names() -> list[str]:
+    """The names of all settings, as the environment and the file have them."""
+    return [
+        str(field.validation_alias or f"GWEVENT_{name.upper()}")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
 def unknown_names(env_file: Path | None = Path(".env")) -> list[str]:
-    """Names in the environment or the file that begin as ours do and are no setting: misspelled, perhaps."""
-    given = set(os.environ) | (set(dotenv_values(env_file)) if env_file and env_file.is_file() else set())
-    known = {f"GWEVENT_{name.upper()}" for name in Settings.model_fields}
-    return sorted(name for name in given if name.upper().startswith("GWEVENT_") and name.upper() not in known)
+    """Names that mean to be settings and are none: misspelled, perhaps.
+
+    So do those that begin as ours do, in the environment and in the file, and in the file, which is ours,
+    those too that begin as Slack's do or look like a setting.
+    """
+    known = {*setting_names(), *(f"GWEVENT_{name.upper()}" for name in Settings.model_fields)}
+    in_file = set(dotenv_values(env_file)) if env_file and env_file.is_file() else set()
+    ours = {name for name in in_file | set(os.environ) if name.upper().startswith("GWEVENT_")}
+    ours |= {
+        name
+        for name in in_file
+        if name.upper().startswith("SLACK_") or get_close_matches(name.upper(), known, cutoff=0.85)
+    }
+    return sorted(name for name in ours if name.upper() not in known and name not in NO_SETTINGS)
 
 
 def _listed(text: str) -> list[str]:

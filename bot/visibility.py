@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bot.alerts.visibility import tonight
 from bot.maps import StoredMaps
+from bot.watch.threads import Hangs, in_thread
 from formatters.notice import NoticeKey
 from formatters.visibility import Conditions, Site, Tonight
 
@@ -31,4 +32,7 @@ class Visibilities:
         if maps is None or maps.best is None:
             return None
         async with self._turn:
-            return await asyncio.to_thread(tonight, maps.best, sites, conditions, now)
+            try:
+                return await in_thread(tonight, maps.best, sites, conditions, now)
+            except Hangs:
+                return None

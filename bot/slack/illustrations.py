@@ -13,6 +13,7 @@ from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.store.pictures import PICTURE_PATH, PictureStore
 from bot.store.store import Store
+from bot.watch.threads import Hangs, in_thread
 from formatters.card import Picture
 from formatters.notice import Notice, file_name
 from formatters.superevent import Superevent
@@ -70,9 +71,11 @@ class Illustrations:
         if body is None:
             raise PictureFailed("the map isn't kept any more.")
         try:
-            gw_map, combined_map = await asyncio.to_thread(sky_maps, body)
+            gw_map, combined_map = await in_thread(sky_maps, body)
         except (UndecodablePayload, UnreadableMap) as error:
             raise PictureFailed(error.reason) from error
+        except Hangs as error:
+            raise PictureFailed(str(error)) from error
         drawn = await self._draw.draw(superevent.upto(notice), gw_map, combined_map)
         title = superevent.superevent_id
         try:

@@ -12,18 +12,20 @@ import structlog
 
 from bot.alerts.decode import UndecodablePayload, sky_maps
 from bot.alerts.skymap import UnreadableMap
-from bot.pictures import PictureFailed, Pictures, PicturesClosed
+from bot.pictures import PictureFailed, Pictures, PicturesClosed, PicturesWait
 from bot.slack.client import SlackClient
 from bot.slack.errors import RateLimited, SlackFailure, Unavailable, Unknown
 from bot.store.database import StoreUnavailable
 from bot.store.ledger import LONGEST_WAIT
 from bot.store.pictures import PictureJob, PictureStore
 from bot.store.store import Store
+from bot.watch.threads import Hangs, in_thread
 from formatters.notice import file_name
 from formatters.picture import DrawnPicture
 
 POLL_S = 1.0
-ATTEMPTS = 5
+WANTED_FOR = timedelta(hours=24)
+"""How long a picture is wanted that only lacks a process to draw it, or a Slack that takes it."""
 KEPT = 4
 """Drawn pictures kept, for the other workspaces that want the same."""
 
@@ -106,16 +108,24 @@ class PictureWorker:
             file_id = await client.upload(drawn.png, name, job.superevent_id, drawn.alt_text)
         except PicturesClosed:
             raise
+        except PicturesWait as failure:
+            # Not the picture's fault, so it isn't given up for it before it is old news.
+            pause = min(timedelta(seconds=2.0 ** min(job.attempts, 10)), LONGEST_WAIT)
+            bound.warning("picture_waits", reason=failure.sentence, again_in_s=pause.total_seconds())
+            if now - job.created_at < WANTED_FOR:
+                await self._pictures.later(job, now + pause, failure.sentence)
+            else:
+                await self._pictures.failed(job.id, failure.sentence, now)
         except PictureFailed as failure:
             bound.info("no_picture", reason=failure.sentence)
             await self._pictures.failed(job.id, failure.sentence, self._clock())
         except SlackFailure as failure:
             passing = isinstance(failure, RateLimited | Unknown | Unavailable)
-            if not passing or job.attempts >= ATTEMPTS:
+            if not passing or now - job.created_at > WANTED_FOR:
                 bound.warning("picture_refused", reason=failure.reason)
                 await self._pictures.failed(job.id, failure.reason, self._clock())
                 return
-            wait = failure.retry_after if isinstance(failure, RateLimited) else 2.0**job.attempts
+            wait = failure.retry_after if isinstance(failure, RateLimited) else 2.0 ** min(job.attempts, 10)
             again = self._clock() + min(timedelta(seconds=wait), LONGEST_WAIT)
             await self._pictures.later(job, again, failure.reason)
         except StoreUnavailable:
@@ -152,9 +162,11 @@ class PictureWorker:
         if superevent.retracted:
             raise PictureFailed("The event was retracted.")
         try:
-            gw_map, combined_map = await asyncio.to_thread(sky_maps, body)
+            gw_map, combined_map = await in_thread(sky_maps, body)
         except (UndecodablePayload, UnreadableMap) as error:
             raise PictureFailed(error.reason) from error
+        except Hangs as error:
+            raise PictureFailed(str(error)) from error
         drawn = await self._draw.draw(superevent.upto(notice), gw_map, combined_map)
         self._drawn[job.notice_id] = drawn
         while len(self._drawn) > KEPT:

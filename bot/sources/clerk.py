@@ -17,6 +17,9 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+RESTART_S = 5.0
+"""Between an end by an error that isn't Kafka's and the next beginning."""
+
 Partition = tuple[str, int]
 """Topic and number."""
 
@@ -81,6 +84,21 @@ class Clerk:
         self._wake.set()
 
     def _run(self) -> None:
+        try:
+            while True:
+                try:
+                    self._work()
+                    return
+                except Exception as error:  # noqa: BLE001 - it is logged
+                    # The last guard of a thread that nobody waits for: dead, it would let no offset be
+                    # committed any more, and nobody would hear of it.
+                    self._log.exception("clerk_starts_again", reason=str(error))
+                    if self._stopping.wait(RESTART_S):
+                        return
+        finally:
+            self.ended.set()
+
+    def _work(self) -> None:
         consumer = Consumer(dict(self._options))
         look_at = 0.0
         try:
@@ -103,7 +121,6 @@ class Clerk:
                 self._failed(error)
         finally:
             consumer.close()
-            self.ended.set()
 
     def _commit(self, consumer: Consumer) -> None:
         with self._lock:

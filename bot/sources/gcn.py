@@ -78,6 +78,8 @@ class GcnTiming:
     look_timeout: float = 10.0
     silent_after: float = 120.0
     """How long the heartbeat may be missing before the connection is opened anew."""
+    hangs_after: float = 180.0
+    """How long the reader's thread may stand still before it isn't taken for connected any more."""
     settled_after: float = 60.0
     """How long a connection must hold for the next retry to start small again."""
 
@@ -159,6 +161,9 @@ class GcnSource:
         since = f"since {self._since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         if not self._connected:
             return SourceStatus("gcn", False, f"{self._reason} {since}", self._lag)
+        if self._over.silent_s > self._timing.hangs_after:
+            hangs = f"its reader hangs for {self._over.silent_s:.0f} s; gwevent must be started again"
+            return SourceStatus("gcn", False, hangs, self._lag)
         read = ", ".join(topic for topic in self._topics if topic != HEARTBEAT)
         said = f"reads {read} as {self._group} {since}"
         if self._heard is not None:
@@ -178,6 +183,7 @@ class GcnSource:
             self._turn(True, "")
             self._log.info("connected", group=self._group, partitions=len(partitions))
             while not self._over.stopping.is_set():
+                self._over.beat()
                 message = consumer.poll(0.25)
                 session.commit(consumer)
                 now = time.monotonic()

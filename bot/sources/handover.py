@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 
 from bot.sources import Payload
@@ -21,6 +22,8 @@ class HandOver:
         self._slots = threading.Semaphore(ahead)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: asyncio.Queue[Payload | None] = asyncio.Queue()
+        self._iterated = False
+        self._beaten = time.monotonic()
         self.stopping = threading.Event()
         """Set once nobody wants anything more."""
         self.ended = threading.Event()
@@ -34,12 +37,27 @@ class HandOver:
     async def payloads(self, start: Callable[[], None]) -> AsyncIterator[Payload]:
         """Call `start`, then yield what is handed over; ends after `stop`.
 
-        May be iterated once. Raises RuntimeError if the reader ended by a fault of its own.
+        One that broke off may be followed by another, which goes on with the next payload. Raises
+        RuntimeError if the reader ended by a fault of its own.
         """
-        if self._loop is not None:
+        if self._iterated:
             raise RuntimeError("The payloads of this source are being read already.")
-        self._loop = asyncio.get_running_loop()
-        start()
+        self._iterated = True
+        try:
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()
+                try:
+                    start()
+                except RuntimeError:
+                    # No thread could be started: it wasn't begun, and may be tried again.
+                    self._loop = None
+                    raise
+            async for payload in self._handed_over():
+                yield payload
+        finally:
+            self._iterated = False
+
+    async def _handed_over(self) -> AsyncIterator[Payload]:
         while True:
             payload = await self._queue.get()
             if self.stopping.is_set():
@@ -63,10 +81,20 @@ class HandOver:
         `meanwhile` is called every second.
         """
         while not self._slots.acquire(timeout=1.0):
+            self.beat()
             if self.stopping.is_set():
                 return False
             meanwhile()
         return True
+
+    def beat(self) -> None:
+        """Say that the reader's thread goes on."""
+        self._beaten = time.monotonic()
+
+    @property
+    def silent_s(self) -> float:
+        """For how long the reader's thread hasn't said that it goes on."""
+        return time.monotonic() - self._beaten
 
     @property
     def waiting(self) -> int:

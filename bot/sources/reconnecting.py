@@ -62,6 +62,9 @@ class Reconnecting:
                     reason = "the connection is opened anew"
                 except ends as error:
                     reason = explain(error)
+                except OSError as error:
+                    # The system's, descriptors that are short say: it passes.
+                    reason = error.strerror or str(error)
                 if self._over.stopping.is_set():
                     return
                 if time.monotonic() - opened > self._settled_after:

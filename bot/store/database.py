@@ -249,6 +249,20 @@ class Database:
         async with self.reading() as connection:
             return await connection.run_sync(current)
 
+    async def is_made(self) -> bool:
+        """Whether a gwevent has made its tables here; looking makes nothing. Raises StoreUnavailable."""
+        try:
+            if self.path is not None and not (self.path.exists() and self.path.stat().st_size):
+                return False
+        except OSError as error:
+            raise StoreUnavailable(f"The database {self.path} can't be read: {error.strerror}.") from error
+
+        def made(connection: Connection) -> bool:
+            return bool(MigrationContext.configure(connection).get_current_heads())
+
+        async with self.reading() as connection:
+            return await connection.run_sync(made)
+
     def take_instance_lock(self) -> bool:
         """Become the one bot that delivers from this SQLite file; False if another is that already.
 
@@ -440,3 +454,6 @@ class _translated:  # noqa: N801  a context manager used like a function
             isinstance(error, SQLAlchemyError) and type(error).__name__ == "TimeoutError"
         ):
             raise StoreUnavailable(f"The database doesn't answer: {error}.") from error
+        if isinstance(error, RuntimeError) and "start new thread" in str(error):
+            # SQLite's driver takes a thread for each connection.
+            raise StoreUnavailable(f"The database can't be opened now: {error}.") from error

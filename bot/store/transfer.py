@@ -91,6 +91,14 @@ class Transfer:
             for place in sorted(asked.keys() | sites.keys())
         ]
 
+    async def is_unused(self) -> bool:
+        """Whether no bot ever worked on this database: nothing came, nobody asked."""
+        async with self._database.reading() as connection:
+            for table in (schema.notices, _s, _d, schema.installations, schema.channel_sites):
+                if (await connection.execute(select(table).limit(1))).first() is not None:
+                    return False
+        return True
+
     async def take(self, channels: Sequence[Channel], now: datetime) -> Taken:
         """Put in force what these channels asked for elsewhere, in one transaction, without a post.
 

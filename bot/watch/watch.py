@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from bot.store.write_check import Space, WriteCheck
 from bot.watch.caller import Caller
 from bot.watch.judge import Facts, Limits, judge
 from bot.watch.metrics import Metrics
+from bot.watch.resources import shortage
 from formatters import alarm
 from formatters.trouble import Trouble, What, sentence
 
@@ -62,11 +63,13 @@ class Watch:
         limits: Limits | None = None,
         writes: WriteCheck | None = None,
         workers: Callable[[], Awaitable[int | None]] | None = None,
+        wrong: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         """`sources` and `link` say how the broker and Slack do; `wake` that deliveries may be due.
 
         `link` is None where there is no connection to Slack. `writes` finds out whether the store takes what
-        is written, `workers` how many processes deliver (None: there can only be this one).
+        is written, `workers` how many processes deliver (None: there can only be this one). `wrong` names the
+        parts of the process that wait to be started again, each with why.
         """
         self._store = store
         self._ledger = ledger
@@ -81,6 +84,7 @@ class Watch:
         self._limits = limits or Limits()
         self._writes = writes
         self._workers = workers
+        self._wrong = wrong
         self._started = clock()
         self._heard: datetime | None = None
         self._since: dict[What, datetime] = {}
@@ -133,7 +137,10 @@ class Watch:
 
     async def readiness(self) -> Readiness:
         """Whether Slack is connected, each source is read and the store answers."""
-        parts = {}
+        parts = dict(self._wrong())
+        short = shortage()
+        if short is not None:
+            parts["descriptors"] = short
         if self._link is not None:
             link = self._link()
             parts["slack"] = "ok" if link.connected else link.detail

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import random
+from collections import Counter
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import structlog
@@ -79,3 +81,89 @@ def test_no_secret_no_bytes_no_payload_in_any_line(
         lines = [json.loads(line) for line in said.splitlines()]
         assert lines[0]["event"] == "named" and lines[0]["superevent_id"] == "S241126dm"
         assert lines[0]["alert_type"] == "UPDATE" and lines[0]["level"] == "info"
+
+
+class Lines(logging.Handler):
+    """Keeps what gets through."""
+
+    def __init__(self, repeats: logs.Repeats) -> None:
+        super().__init__()
+        self.said: list[Any] = []
+        self.addFilter(repeats)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.msg)
+
+
+@pytest.fixture
+def outage() -> Iterator[tuple[logging.Logger, Lines, list[float], logs.Repeats]]:
+    now = [0.0]
+    repeats = logs.Repeats(lambda: now[0])
+    logger, lines = logging.getLogger("bot.outage"), Lines(repeats)
+    logger.addHandler(lines)
+    logger.setLevel("INFO")
+    logger.propagate = False
+    yield logger, lines, now, repeats
+    logger.removeHandler(lines)
+
+
+def entry(event: str, **fields: object) -> dict[str, object]:
+    return {"event": event, **fields}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_outage_is_said_at_once_and_then_at_growing_intervals(
+    seed: int, outage: tuple[logging.Logger, Lines, list[float], logs.Repeats]
+) -> None:
+    logger, lines, now, repeats = outage
+    chance = random.Random(seed)
+    names = [f"part_{number}_waits" for number in range(3)]
+    came = Counter[str]()
+    while now[0] < 3600:
+        for name in names:
+            # Each about another delivery, with another attempt and another time to wait.
+            fields = {"channel": f"C{chance.randrange(99)}", "attempts": chance.randrange(9)}
+            logger.warning(entry(name, reason=f"locked {chance.randrange(10**6)}", **fields))
+            came[name] += 1
+        now[0] += chance.uniform(0.2, 2.0)
+    said = Counter(line["event"] for line in lines.said)
+    assert set(said) == set(names) and max(said.values()) <= 16, said
+    assert [line["event"] for line in lines.said[:3]] == names, "the first of each at once"
+    for name in names:
+        left_out = sum(line.get("left_out", 0) for line in lines.said if line["event"] == name)
+        assert came[name] - 700 < left_out + said[name] <= came[name]
+    assert repeats.over() == []
+    now[0] += logs.OVER_AFTER_S + 5
+    over = repeats.over()
+    assert {line["of"]: line["times"] for line in over} == came and repeats.over() == []
+    logger.warning(entry(names[0], reason="locked 1"))
+    assert lines.said[-1]["event"] == names[0] and "left_out" not in lines.said[-1], "the next is a new one"
+
+
+def test_what_differs_in_words_is_never_left_out(
+    outage: tuple[logging.Logger, Lines, list[float], logs.Repeats],
+) -> None:
+    logger, lines, _, repeats = outage
+    for what in ("store", "slack", "lag"):
+        logger.error(entry("trouble_began", what=what, said="x"))
+    for number in range(5):
+        logger.warning(entry("payload_quarantined", origin=f"igwn.gwalert[0]@{number}", reason="no id"))
+        logger.info(entry("notice_stored", origin="x"))
+    for error in (ValueError("x"), KeyError("x")):
+        logger.error(entry("broken", exc_info=error))
+        logger.error(entry("broken", exc_info=error))
+    assert len(lines.said) == 3 + 10 + 2
+    for number in range(3 * logs.KINDS_MAX):
+        logger.warning(entry("odd", word=f"x{number}"))
+    assert len(repeats._kinds) <= logs.KINDS_MAX
+
+
+def test_a_librarys_lines_are_limited_too(
+    outage: tuple[logging.Logger, Lines, list[float], logs.Repeats],
+) -> None:
+    logger, lines, now, _ = outage
+    for number in range(5):
+        logger.warning("connection %s lost", number)
+    now[0] = 2.0
+    logger.warning("connection %s lost", 5)
+    assert lines.said == ["connection %s lost", "connection 5 lost (4 more like this left out)"]

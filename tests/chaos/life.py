@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import resource
 import signal
 import threading
 from collections.abc import Callable
@@ -22,7 +23,9 @@ from sqlalchemy.engine import Engine
 
 import bot.slack.delivery
 import bot.slack.front
+import bot.startup
 from bot.app import Bot
+from bot.pictures import Pictures
 from bot.rooms import Rooms
 from bot.slack.client import SlackClient
 from bot.sources.hopskotch import HopskotchSource, Timing
@@ -46,6 +49,9 @@ class Habits:
     """A file that holds by how many seconds the bot's clock is wrong."""
     narrow: str = ""
     """A file that makes the database full while it exists."""
+    drawing_timeout: float = 30.0
+    descriptors: int = 0
+    """How many the bot may have open when it starts; 0 for what the system gives."""
 
     def variable(self) -> dict[str, str]:
         """What a bot's environment needs to know of it."""
@@ -79,6 +85,16 @@ def adopt(habits: Habits) -> None:
     )
     if habits.clock:
         replace(Bot, "__init__", _with(Bot.__init__, clock=functools.partial(wrong, Path(habits.clock))))
+    replace(
+        Pictures,
+        "__init__",
+        _with(Pictures.__init__, timeout=habits.drawing_timeout, start=2 * habits.drawing_timeout),
+    )
+    if habits.descriptors:
+        # The soft limit, which the bot would raise by itself.
+        replace(bot.startup, "raise_descriptor_limit", lambda: habits.descriptors)
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (habits.descriptors, hard))
     if habits.narrow:
         event.listen(Engine, "begin", functools.partial(_narrow, Path(habits.narrow)))
     _stick_on_signal()

@@ -17,7 +17,7 @@ import psycopg
 from confluent_kafka import KafkaException
 
 from bot.sandbox.refusal import RefusedError
-from tests.chaos.cases import broker, database, kills, many, pressure, shared, slack, storm
+from tests.chaos.cases import broker, database, kills, many, pressure, shared, slack, starved, storm
 from tests.chaos.judge import Verdict
 from tests.chaos.world import CannotPlay, Chaos, chaos_in
 
@@ -77,6 +77,8 @@ CASES: Mapping[str, Case] = {
     "clock-back": pressure.clock_back,
     "clock-mended": pressure.clock_mended,
     "full-queue": pressure.full_queue,
+    "drawing-process": starved.drawing,
+    "descriptor-limit": starved.descriptors,
     "thousand-at-once": pressure.thousand_at_once,
 }
 

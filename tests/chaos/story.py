@@ -28,6 +28,8 @@ class Story:
     chance: random.Random
     events: dict[str, list[str]] = field(default_factory=dict)
     """Alert types published so far, by superevent id; the n-th is the event's notice n."""
+    mapped: float = MAPPED
+    """The share of mocks' notices with a map."""
     _begun: int = 0
     _ahead: dict[str, list[str]] = field(default_factory=dict)
     _now: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -52,7 +54,7 @@ class Story:
         record = sample(name, kind, after=len(told), now=self._now)
         if kind == RETRACTION:
             record["event"] = None
-        elif self.chance.random() >= (MAPPED if name.startswith("M") else 0.5):
+        elif self.chance.random() >= (self.mapped if name.startswith("M") else 0.5):
             record["event"]["skymap"] = None
         told.append(kind)
         return to_avro(record)

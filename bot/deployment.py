@@ -1,0 +1,111 @@
+"""Which settings file and which database a command works on: chosen in one place, and said."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from dotenv import dotenv_values
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from bot.settings import Settings, SettingsError, setting_names, unknown_names
+
+VARIABLE = "GWEVENT_ENV_FILE"
+"""Names the settings file where `--env-file` doesn't."""
+HERE = Path(".env")
+SERVICE = Path("/etc/gwevent/env")
+"""Where README's systemd unit has its settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What a command was told."""
+
+    settings: Settings
+    env_file: Path | None
+    """The settings file; None where the environment alone holds settings."""
+
+    @property
+    def said(self) -> str:
+        """The settings file and the database, without a secret. Raises SettingsError."""
+        file = "no settings file" if self.env_file is None else f"settings file {self.env_file}"
+        return f"{file}, database {shown(self.settings.database)}"
+
+
+def open_deployment(named: Path | None) -> Deployment:
+    """Read the settings of the file that is named, by the option or by GWEVENT_ENV_FILE, else of `.env` here.
+
+    The environment wins over the file. Of a named file, what is no setting (a proxy, HOME) holds for this
+    process too where the environment doesn't have it, as systemd does it. Raises SettingsError.
+    """
+    file = _file(named)
+    settings = Settings.load(file)
+    if file is not None and file != HERE:
+        own = set(setting_names())
+        for name, value in dotenv_values(file).items():
+            if value is not None and name not in own and not name.startswith("GWEVENT_"):
+                os.environ.setdefault(name, value)
+    return Deployment(settings, file)
+
+
+def complaints(env_file: Path | None) -> list[tuple[str, str]]:
+    """Names that mean to be settings and are none: (what is wrong, what to do), a sentence each."""
+    found = []
+    for name in unknown_names(env_file):
+        near = get_close_matches(name.upper(), setting_names(), n=1)
+        advice = f"Is {near[0]} meant?" if near else "deploy/example.env lists all settings."
+        found.append((f"{name} is no setting.", advice))
+    return found
+
+
+def shown(database: str) -> str:
+    """A database's URL without its password; a file by its path."""
+    try:
+        url = make_url(database)
+    except (ArgumentError, ValueError):
+        # It may be all password; why it can't be used is said by who opens it.
+        return "that can't be used"
+    if url.get_backend_name() == "sqlite" and url.database:
+        return str(url.database)
+    return f"{url.get_backend_name()}://{url.username or ''}@{url.host or ''}/{url.database or ''}"
+
+
+def no_database(database: str) -> SettingsError:
+    """There is no gwevent's database where a command was to read one."""
+    elsewhere = ""
+    if not any(os.environ.get(name) for name in (VARIABLE, "GWEVENT_DATABASE_URL")) and SERVICE.exists():
+        elsewhere = f" {SERVICE} has a service's settings: gwevent --env-file {SERVICE} reads them."
+    return SettingsError(
+        f"There is no gwevent's database at {shown(database)}, and this command makes none; name the bot's "
+        f"settings with --env-file.{elsewhere}"
+    )
+
+
+def _file(named: Path | None) -> Path | None:
+    given = named or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
+    if given is None:
+        try:
+            return HERE if HERE.is_file() else None
+        except OSError:
+            # A folder that this user may not look into, as after sudo.
+            return None
+    by = "--env-file" if named is not None else VARIABLE
+    try:
+        with given.open("rb"):
+            return given
+    except PermissionError as error:
+        raise SettingsError(f"{by} {given} can't be read by this user{_readable_by(given)}.") from error
+    except OSError as error:
+        raise SettingsError(f"{by} {given} can't be read: {error.strerror}.") from error
+
+
+def _readable_by(path: Path) -> str:
+    try:
+        owner = pwd.getpwuid(path.stat().st_uid).pw_name
+    except (OSError, KeyError):
+        return ""
+    return f"; it is {owner}'s: sudo -u {owner} gwevent --env-file {path} …"

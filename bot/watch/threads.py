@@ -1,0 +1,90 @@
+"""Computations off the event loop, with a limit: one that hangs is given up, many end the process visibly.
+
+A thread can't be ended from outside, and the pool has few: if each hung, nothing would be computed any more
+and nobody would hear of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+LIMIT_S = 120.0
+"""Seconds for one computation: the longest known take a few."""
+SLICES = 60
+MOST = 3
+"""Hanging threads that are put up with; the pool has six on a machine with two cores."""
+LOOK_EVERY_S = 1.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+_numbers = itertools.count()
+_lock = threading.Lock()
+_hanging: dict[int, str] = {}
+"""Computations that were given up and haven't ended."""
+
+
+class Hangs(RuntimeError):
+    """A computation didn't end in time."""
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do it in a thread. Raises Hangs after LIMIT_S, and whatever the work raises."""
+    number, name = next(_numbers), getattr(work, "__name__", "computation")
+    loop, started, ended = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def watched() -> T:
+        loop.call_soon_threadsafe(started.set)
+        try:
+            return work(*args, **kwargs)
+        finally:
+            with _lock:
+                ended.set()
+                _hanging.pop(number, None)
+
+    running = asyncio.ensure_future(asyncio.to_thread(watched))
+    starting = asyncio.ensure_future(started.wait())
+    try:
+        # The time in the queue doesn't count: before all threads hang, the process ends.
+        await asyncio.wait([running, starting], return_when=asyncio.FIRST_COMPLETED)
+        for _ in range(SLICES):
+            # In slices, so that a process that was stopped for minutes hasn't used up the limit.
+            done, _ = await asyncio.wait([running], timeout=LIMIT_S / SLICES)
+            if done:
+                return running.result()
+    except asyncio.CancelledError:
+        running.cancel()
+        raise
+    finally:
+        starting.cancel()
+    with _lock:
+        if not ended.is_set():
+            _hanging[number] = name
+    running.cancel()
+    log.error("computation_hangs", work=name, limit_s=LIMIT_S, hanging=len(_hanging))
+    raise Hangs(f"{name} took longer than {LIMIT_S:g} s.")
+
+
+async def watch_threads() -> None:
+    """Watch for ever. Raises Hangs once more threads hang than the pool can spare."""
+    while len(_hanging) < MOST:  # noqa: ASYNC110  threads end without telling
+        await asyncio.sleep(LOOK_EVERY_S)
+    raise Hangs(f"{len(_hanging)} computations hang: {', '.join(sorted(set(_hanging.values())))}.")
+
+
+def leave_if_any_hangs() -> None:
+    """End the process, which else would wait at its end for threads that never end."""
+    if _hanging:
+        log.error("left_with_hanging_threads", work=sorted(set(_hanging.values())))
+        logging.shutdown()
+        os._exit(1)

@@ -1,0 +1,83 @@
+"""The bot's own helpers and limits: a drawing process that hangs or dies, descriptors that run out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+from tests.chaos.world import Chaos
+
+SHORT_S = 6.0
+
+
+async def drawing(chaos: Chaos) -> None:
+    """The drawing process is stopped and killed at any moment: each event still gets its picture."""
+    chaos.grant_history()
+    chaos.sandbox.grant("files:write")
+    chaos.habits = replace(chaos.habits, drawing_timeout=6.0)
+    chaos.story.mapped = 0.8
+    await chaos.open_channels(2)
+    chaos.start(GWEVENT_MOCK_PICTURES="true")
+    await chaos.ready()
+    for _ in range(6):
+        await chaos.publish(3)
+        await asyncio.sleep(chaos.chance.uniform(0.0, 2.0))
+        for pid in _children(chaos.bot.pid):
+            os.kill(pid, chaos.chance.choice((signal.SIGSTOP, signal.SIGKILL)))
+    await chaos.settled()
+    await chaos.until(lambda: not _wanted(chaos), "no picture is wanted any more")
+    await chaos.settled()
+    failed = chaos.world.ledger("select reason from pictures where state = 'failed'")
+    # A newer map takes an older one's place; a picture that two processes died over is given up.
+    assert sum("failed twice" in reason for (reason,) in failed) <= 1, failed
+    made = chaos.world.ledger("select count(*) from pictures where state in ('uploaded', 'ready')")[0][0]
+    assert made, failed
+    assert chaos.bot.logged("drawing_process_replaced") or chaos.bot.logged("picture_waits"), "none was hit"
+    # The one that is left draws.
+    await chaos.publish(3)
+    await chaos.settled()
+    await chaos.until(lambda: not _wanted(chaos), "no picture is wanted any more")
+
+
+async def descriptors(chaos: Chaos) -> None:
+    """The descriptors run out, at the start and while all has to be opened anew; then there are more."""
+    chaos.grant_history()
+    # Its clock is a file, which takes one too.
+    chaos.habits = replace(chaos.habits, clock="", descriptors=chaos.chance.randint(24, 40))
+    await chaos.open_channels(3)
+    chaos.start()
+    for limit in (0, 64, chaos.chance.randint(16, 40)):
+        if limit:
+            _limit(chaos, limit)
+        await chaos.publish(6)
+        chaos.broker.tell("down")
+        await chaos.sandbox.close_sockets(abort=True)
+        await asyncio.sleep(SHORT_S / 2)
+        chaos.broker.tell("up")
+        await asyncio.sleep(SHORT_S / 2)
+        assert not chaos.bot.ended, f"It ended, see {chaos.bot.path}"
+        await chaos.check_acknowledged()
+        _limit(chaos, 4_096)
+        await chaos.settled()
+        await chaos.answers()
+    assert chaos.bot.logged("descriptors_short")
+    await chaos.logged("descriptors_free_again")
+
+
+def _limit(chaos: Chaos, soft: int) -> None:
+    _, hard = resource.prlimit(chaos.bot.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(chaos.bot.pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that a process started itself."""
+    tasks = Path(f"/proc/{pid}/task")
+    return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
+
+
+def _wanted(chaos: Chaos) -> int:
+    return int(chaos.world.ledger("select count(*) from pictures where state = 'wanted'")[0][0])
