@@ -157,6 +157,8 @@ class Answers:
             case "dialog":
                 return await self._subscribing.invitation(asker)
             case "subscriptions" | "subs":
+                if rest.partition(" ")[0].casefold() == "history":
+                    return await self._subscribing.history(rest.partition(" ")[2], asker)
                 return await self._subscribing.listed(asker)
         superevent_id = canonical_id(question)
         if superevent_id is not None:

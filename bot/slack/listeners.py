@@ -16,10 +16,14 @@ from bot.slack.dialog import Dialogs
 from bot.slack.home import Homes
 from formatters.answer import SHARE, holds_file, without_files
 from formatters.card import OBSERVE
+from formatters.dialog import ENDS
 from formatters.message import Message
 from formatters.mrkdwn import unescape
 
 log = structlog.get_logger(__name__)
+
+LONGEST_VALUE = 2_100
+"""Characters of a question that a button asks: what its value may have, and a command."""
 
 Revive = Callable[[str, str], Awaitable[None]]
 Observe = Callable[[str, str, str, str], Awaitable[None]]
@@ -94,6 +98,18 @@ def register(
     async def on_observe(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
         await observe(body["team"]["id"], body["channel"]["id"], str(action["value"]), body["user"]["id"])
+
+    @app.action(ENDS)
+    async def on_end(
+        ack: AsyncAck, respond: AsyncRespond, body: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        await ack()
+        asker = Asker(body["team"]["id"], body["channel"]["id"], body["user"]["id"])
+        # The button names what it ends, and what that was when it was shown.
+        message = await answers.answer(
+            f"unsubscribe {action.get('value') or ''}", asker, longest=LONGEST_VALUE
+        )
+        await respond(**_body(message), response_type="ephemeral", replace_original=False)
 
     @app.action(re.compile(r".*"))
     async def on_other_action(ack: AsyncAck) -> None:

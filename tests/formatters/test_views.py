@@ -47,6 +47,7 @@ ELEMENTS: dict[str, Callable[..., slackblocks.Element]] = {
 def wish(number: int, channel: str = "C1", **changes: Any) -> subscription.Subscription:
     made = subscription.Subscription(
         id=number,
+        number=number,
         team_id="T1",
         channel_id=channel,
         wish=WISH,

@@ -18,7 +18,7 @@ from bot.store.ledger import Kind, State
 from formatters import plain
 from formatters.message import Message
 from formatters.visibility import Conditions, Site, Tonight
-from tests.bot.house import NOW, TEAM, record
+from tests.bot.house import BY, NOW, TEAM, record
 from tests.bot.slack.conftest import Office
 
 LINE = "Your sites tonight"
@@ -39,7 +39,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Site]]:
 
 
 async def add(office: Office, channel: str, *names: str) -> None:
-    await office.rooms.sites.add(TEAM, channel, [find_site(name) for name in names])
+    await office.rooms.sites.add(TEAM, channel, [find_site(name) for name in names], BY)
 
 
 async def announce(office: Office, *announced: Any) -> None:
@@ -138,7 +138,7 @@ async def test_a_setting_of_the_channel_is_the_lines_too(office: Office) -> None
     strict, loose = await office.subscribed(2, words="CBC mock")
     for channel, altitude in ((strict, 85.0), (loose, 5.0)):
         await add(office, channel, "VLA")
-        await office.rooms.sites.set_conditions(TEAM, channel, Conditions(altitude=altitude))
+        await office.rooms.sites.set_conditions(TEAM, channel, Conditions(altitude=altitude), BY)
     await announce(office, EVENT[1])
     assert f"{LINE}: <1 % from VLA" in root(office, strict)
     assert f"{LINE}: VLA >99 %" in root(office, loose)
