@@ -24,6 +24,8 @@ _TYPED_MAX = 1_000
 """Characters that may be typed at once (`bot.answers.LONGEST_QUESTION`)."""
 _SAID_MAX = 7_500
 """Of the characters that a message may have, so many for the changes."""
+_TEXT_MAX = 1_500
+"""And so many for the words of the notification."""
 _SECTIONS_MAX = 40
 _HISTORY_WORDS_MAX = 300
 
@@ -40,8 +42,13 @@ class SubscriptionState:
 
     @property
     def shown(self) -> str:
-        """The words for a mrkdwn text."""
+        """The words for a mrkdwn text that is one person's alone: it names whom they mention."""
         return escape(self.words, SECTION_MAX) if self.wish is None else self.wish.shown
+
+    @property
+    def quiet(self) -> str:
+        """The words for a post, which wakes nobody whom they name."""
+        return escape(self.words, SECTION_MAX) if self.wish is None else self.wish.quiet
 
 
 State = SubscriptionState | ChannelSites
@@ -76,15 +83,18 @@ def told(changes: Sequence[Change], here: Sequence[Subscription]) -> Message:
     left = _SAID_MAX
     for group in subjects.values():
         lines = _said(group)
-        left -= sum(width(line) + 1 for line in lines)
-        if sections and (left < 0 or len(sections) == _SECTIONS_MAX):
+        made = _sections(lines)
+        left -= sum(width(section["text"]["text"]) for section in made)
+        if heads and (left < 0 or len(sections) + len(made) > _SECTIONS_MAX):
             break
-        sections.append(blocks.section(*lines))
+        sections += made
         heads.append(lines[0])
-    rest = len(subjects) - len(sections)
+    rest = len(subjects) - len(heads)
+    # It may be said late: where nothing could be posted for days, say.
+    when = escape(f"Changed at {quantities.utc(max(change.at for change in changes))}.")
     more = [] if not rest else [f"And {rest} more: `/gwevent subscriptions history` lists them."]
-    text = " ".join([*heads, *more]).replace("*", "").replace("`", "")
-    return blocks.message(text, *sections, blocks.context(*more, _left(here)))
+    text = blocks.fit([*heads, *more], _TEXT_MAX).replace("*", "").replace("`", "")
+    return blocks.message(text, *sections, blocks.context(*more, _left(here), when))
 
 
 def history(changes: Sequence[Change], page: int, total: int) -> Message:
@@ -120,11 +130,21 @@ def who(users: Iterable[str]) -> str:
     return " and ".join(dict.fromkeys(names.get(user) or person(user) for user in users))
 
 
+def _sections(lines: Sequence[str]) -> list[Block]:
+    """As few sections as hold all the lines, so that none of them, the command least of all, falls off."""
+    packed: list[list[str]] = [[]]
+    for line in lines:
+        if packed[-1] and width("\n".join([*packed[-1], line])) > SECTION_MAX:
+            packed.append([])
+        packed[-1].append(line)
+    return [blocks.section(*some) for some in packed]
+
+
 def _said(group: Sequence[Change]) -> list[str]:
     """What happened to one subscription, or to the sites; at least one line."""
-    by = who(change.by for change in group)
+    by, others = who([group[-1].by]), [change.by for change in group if change.by != group[-1].by]
     if group[0].number is None:
-        return _sites_said(group, by)
+        return [*_sites_said(group, by), *_before(others)]
     name = f"subscription {group[0].number}"
     before, after = group[0].before, group[-1].after
     gone = group[-1].before
@@ -133,15 +153,16 @@ def _said(group: Sequence[Change]) -> list[str]:
         was = gone if isinstance(gone, SubscriptionState) else before
         assert was is not None, "what ended was something"
         return [
-            f"{by} ended {name}, {bold(was.shown)}: nothing comes of it any more. Messages already here stay"
+            f"{by} ended {name}, {bold(was.quiet)}: nothing comes of it any more. Messages already here stay"
             " true, but no replies follow.",
             _back("subscribe", was),
+            *_before(others),
         ]
     number = group[0].number
     if before is None:
         stands = f" It is paused: `/gwevent resume {number}` lets it come." if after.paused else ""
         return [
-            f"{by} put {name} in force: {bold(after.shown)}.{stands}",
+            f"{by} put {name} in force: {bold(after.quiet)}.{stands}",
             *_meaning(after),
             f"To end it: `/gwevent unsubscribe {number}`",
         ]
@@ -150,27 +171,38 @@ def _said(group: Sequence[Change]) -> list[str]:
         if before.paused and not after.paused:
             paused = " It was paused, and comes again."
         return [
-            f"{by} changed {name} from {bold(before.shown)} to {bold(after.shown)}.{paused}",
+            f"{by} changed {name} from {bold(before.quiet)} to {bold(after.quiet)}.{paused}",
             *_meaning(after),
             _back(f"edit {number}", before),
+            *_before(others),
         ]
     if before.paused == after.paused:
         stands = f"it is paused (`/gwevent resume {number}`)" if after.paused else "it comes"
-        return [f"{by} changed {name} and changed it back: {bold(after.shown)}, and {stands}."]
+        return [
+            f"{by} changed {name} and changed it back: {bold(after.quiet)}, and {stands}.",
+            *_before(others),
+        ]
     if after.paused:
         return [
-            f"{by} paused {name}, {bold(after.shown)}: nothing comes of it, and threads get no replies.",
+            f"{by} paused {name}, {bold(after.quiet)}: nothing comes of it, and threads get no replies.",
             f"To let it come again: `/gwevent resume {number}`",
+            *_before(others),
         ]
     return [
-        f"{by} let {name} come again: {bold(after.shown)}; what came meanwhile isn't posted.",
+        f"{by} let {name} come again: {bold(after.quiet)}; what came meanwhile isn't posted.",
         *_meaning(after),
         f"To pause it again: `/gwevent pause {number}`",
+        *_before(others),
     ]
 
 
+def _before(others: Sequence[str]) -> list[str]:
+    """Who else changed it since the channel heard of it last."""
+    return [f"Shortly before, {who(others)} changed it too."] if others else []
+
+
 def _meaning(state: SubscriptionState) -> list[str]:
-    return [] if state.wish is None else described(state.wish)
+    return [] if state.wish is None else described(state.wish, quiet=True)
 
 
 def _back(command: str, state: SubscriptionState) -> str:

@@ -49,6 +49,24 @@ class Notify:
         return " ".join(["notify", *map(named, self.targets), *conditions])
 
     @property
+    def quiet(self) -> str:
+        """The same for a mrkdwn text that wakes nobody: "notify @here, 2 people, 1 group if NS"."""
+        conditions = [escape(words, SECTION_MAX) for words in self._conditions]
+        return " ".join(["notify", self.whom, *conditions])
+
+    @property
+    def whom(self) -> str:
+        """Whom it mentions, in a mrkdwn text that wakes nobody: Slack shows no name that doesn't."""
+        said = [_TYPED[target] for target in self.targets if target in _TYPED]
+        people = sum(target.startswith("<@") for target in self.targets)
+        groups = len(self.targets) - len(said) - people
+        if people:
+            said.append("1 person" if people == 1 else f"{people} people")
+        if groups:
+            said.append(f"{groups} group{'s' if groups > 1 else ''}")
+        return ", ".join(said)
+
+    @property
     def _conditions(self) -> list[str]:
         asked = ((self.mock, "notify-mocks"), (self.test, "notify-tests"), (self.only_ns, "if NS"))
         said = [words for wanted, words in asked if wanted]
@@ -86,6 +104,12 @@ class Wish:
         """The words for a mrkdwn text."""
         what = escape(self.what, SECTION_MAX)
         return what if self.notify is None else f"{what} {self.notify.shown}"
+
+    @property
+    def quiet(self) -> str:
+        """The words for a mrkdwn text that wakes nobody whom they name."""
+        what = escape(self.what, SECTION_MAX)
+        return what if self.notify is None else f"{what} {self.notify.quiet}"
 
     @property
     def what(self) -> str:
@@ -178,8 +202,8 @@ def sentence(wish: Wish) -> str:
     return said
 
 
-def mentioning(notify: Notify) -> str:
-    """Who is mentioned and when, for a mrkdwn text; broadcasts stand as words."""
+def mentioning(notify: Notify, *, quiet: bool = False) -> str:
+    """Who is mentioned and when, for a mrkdwn text; broadcasts stand as words, and if `quiet` all do."""
     said = "once for each event"
     if notify.only_ns:
         said += (
@@ -201,13 +225,14 @@ def mentioning(notify: Notify) -> str:
         said += " @channel wakes everybody; @here skips who sleeps."
     elif "<!here>" in notify.targets:
         said += " @here skips who sleeps."
-    return f"Mentions {', '.join(map(named, notify.targets))} {escape(said, SECTION_MAX)}"
+    whom = notify.whom if quiet else ", ".join(map(named, notify.targets))
+    return f"Mentions {whom} {escape(said, SECTION_MAX)}"
 
 
-def described(wish: Wish) -> list[str]:
-    """Exactly what will come and whom it mentions, for mrkdwn texts."""
+def described(wish: Wish, *, quiet: bool = False) -> list[str]:
+    """Exactly what will come and whom it mentions, for mrkdwn texts; `quiet` ones wake nobody."""
     lines = [escape(sentence(wish), SECTION_MAX)]
-    return lines if wish.notify is None else [*lines, mentioning(wish.notify)]
+    return lines if wish.notify is None else [*lines, mentioning(wish.notify, quiet=quiet)]
 
 
 def confirmed(subscription: Subscription) -> Message:
