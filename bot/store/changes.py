@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -208,7 +208,10 @@ def _from_json(text: str | None) -> change.State | None:
     said = json.loads(text)
     if "words" not in said:
         conditions = Conditions(altitude=said["altitude"], darkness=said["darkness"])
-        return ChannelSites(sites=tuple(Site(**site) for site in said["sites"]), conditions=conditions)
+        # Another version may know more of a site.
+        known = {one.name for one in fields(Site)}
+        sites = [Site(**{name: site[name] for name in known & site.keys()}) for site in said["sites"]]
+        return ChannelSites(sites=tuple(sites), conditions=conditions)
     try:
         wish = parse_stored(said["words"])
     except UnknownWord:

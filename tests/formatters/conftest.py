@@ -168,7 +168,9 @@ def _parsed(block: dict[str, Any]) -> slackblocks.Block:
         assert set(element) <= known
         given = {key: element[key] for key in known - {"type", "text", "confirm"} if key in element}
         if "confirm" in element:
-            parts = {part: slackblocks.Text.from_dict(text) for part, text in element["confirm"].items()}
+            parts: dict[str, Any] = {
+                part: slackblocks.Text.from_dict(text) for part, text in element["confirm"].items()
+            }
             given["confirm"] = slackblocks.ConfirmationDialogue(**parts)
         buttons.append(slackblocks.Button(text=slackblocks.Text.from_dict(element["text"]), **given))
     return slackblocks.ActionsBlock(elements=buttons, block_id=block["block_id"])

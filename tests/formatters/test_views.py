@@ -74,7 +74,7 @@ def element(given: View) -> slackblocks.Element:
         elif key in ("min_value", "max_value", "initial_value") and given["type"] == "number_input":
             made[key] = float(value)
         elif key == "confirm":
-            parts = {part: slackblocks.Text.from_dict(text) for part, text in value.items()}
+            parts: dict[str, Any] = {part: slackblocks.Text.from_dict(text) for part, text in value.items()}
             made[key] = slackblocks.ConfirmationDialogue(**parts)
         elif key != "type":
             made[key] = value
