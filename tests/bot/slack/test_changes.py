@@ -215,7 +215,6 @@ async def test_one_that_ends_while_its_confirmation_is_on_its_way(office: Office
 
 
 async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(office: Office) -> None:
-    office.sandbox.ungrant("channels:history")
     (channel,) = office.channels(1)
     office.sandbox.fail("chat.postMessage", drop="after")
     await office.rooms.subscriptions.ask(TEAM, channel, parse("CBC"), "U0P", office.clock())
@@ -235,6 +234,51 @@ async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(offi
     await office.done()
     assert len(office.texts(channel)) == 2
     await true(office, channel)
+
+
+async def test_a_post_that_comes_late_says_what_is_so_by_then(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (channel,) = await office.subscribed()
+    monkeypatch.setattr("bot.slack.delivery._backoff_s", lambda _: 100.0)
+    office.sandbox.faults.add(Fault("chat.postMessage", delay=0.3, error="internal_error"))
+    await said(office, channel, "pause 1")
+
+    async def under_way() -> bool:
+        return await office.state(Kind.CHANGE) == ["sending"]
+
+    await office.until(under_way)
+    await said(office, channel, "resume 1")
+    await office.failed("internal_error")
+    office.forward(seconds=40)
+    await office.until(lambda: _posted(office, channel, 1))
+    office.forward(seconds=100)
+    await office.done()
+    assert len(office.texts(channel)) == 2, "the first one came last"
+    await true(office, channel)
+
+
+async def test_what_may_stand_already_takes_up_nothing_more(office: Office) -> None:
+    office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", drop="after")
+    await said(office, channel, "pause 1")
+
+    async def doubtful() -> bool:
+        return bool(await office.rows(doubtful=1, state=State.PENDING.value))
+
+    await office.until(doubtful)
+    await said(office, channel, "resume 1")
+    office.forward(minutes=1)
+    await office.done()
+    office.forward(minutes=1)
+    await office.done()
+    assert len(office.texts(channel)) == 2, "found again, not posted again"
+    await true(office, channel)
+
+
+async def _posted(office: Office, channel: str, count: int) -> bool:
+    return len(office.texts(channel)) == count
 
 
 async def test_import_and_the_tools_leave_no_gap(office: Office) -> None:
@@ -320,6 +364,8 @@ async def test_whatever_people_do_the_history_and_the_channel_tell_it(
     office: Office, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.questions.subscribing.CONFIRMED_WITHIN_S", 0.2)
+    if seed % 2:
+        office.sandbox.grant("channels:history")
     channels = office.channels(2)
     crowd = Crowd(office, channels, seed)
     for _ in range(40):
