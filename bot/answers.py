@@ -230,7 +230,7 @@ def _help(about: str) -> Message:
     match about.partition(" ")[0].rstrip("s"):
         case "filter":
             return helping.filters()
-        case "subscribe" | "subscription" | "notify" | "edit" | "pause" | "resume":
+        case "subscribe" | "unsubscribe" | "subscription" | "notify" | "edit" | "pause" | "resume":
             return helping.subscribing()
         case "site" | "visible":
             return helping.sites()

@@ -196,6 +196,26 @@ async def test_what_could_never_be_said_is_said_with_the_next(office: Office) ->
     assert "<@U0FIRST> ended subscription 1" in told and "<@U0SECOND> paused subscription 2" in told
 
 
+async def test_a_workspace_that_is_away_for_days_hears_of_it_when_it_is_back(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (channel,) = await office.subscribed()
+    monkeypatch.setattr("bot.slack.delivery.DeliveryWorker._pause", lambda *_: None)
+    office.sandbox.fail("chat.postMessage", error="token_revoked", times=2)
+    await said(office, channel, "pause 1")
+    await office.failed("token_revoked")
+    office.forward(days=3)
+    await office.until(lambda: _attempted(office, 2))
+    office.forward(minutes=10)
+    await office.done()
+    (told,) = office.texts(channel)
+    assert "paused subscription 1" in told
+
+
+async def _attempted(office: Office, times: int) -> bool:
+    return [row.attempts for row in await office.rows(kind=Kind.CHANGE.value, state="pending")] == [times]
+
+
 async def test_one_that_ends_while_its_confirmation_is_on_its_way(office: Office) -> None:
     (channel,) = office.channels(1)
     office.sandbox.faults.add(Fault("chat.postMessage", delay=0.3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 from bot.filters import parse
 from bot.rooms import open_rooms
@@ -34,7 +35,7 @@ async def changes(chaos: Chaos) -> None:
         else:
             chaos.sandbox.fail(POST, delay=20.0, channel=channel)
         await chaos.sandbox.command("/gwevent", command, channel=channel)
-        await until(lambda n=number: kept(chaos, channel) > n, WITHIN, what=f"{command} is kept")
+        await until(partial(kept, chaos, channel, number), WITHIN, what=f"{command} is kept")
         if at_post:
             await until(lambda: chaos.bot.ended, WITHIN, what="the bot is dead")
         await chaos.kill()
@@ -54,7 +55,7 @@ async def changes(chaos: Chaos) -> None:
     assert (newest.after.words, newest.after.paused) == (here.wish.words, False) == ("all mock", False)
 
 
-def kept(chaos: Chaos, channel: str) -> int:
-    """How many changes the history of a channel holds."""
+def kept(chaos: Chaos, channel: str, more_than: int) -> bool:
+    """Whether the history of a channel holds more changes than so many."""
     count = f"select count(*) from channel_changes where channel_id = '{channel}'"
-    return int(chaos.world.ledger(count)[0][0])
+    return int(chaos.world.ledger(count)[0][0]) > more_than
