@@ -158,6 +158,8 @@ class Answers:
             case "dialog":
                 return await self._subscribing.invitation(asker)
             case "subscriptions" | "subs":
+                if rest.partition(" ")[0].casefold() == "history":
+                    return await self._subscribing.history(rest.partition(" ")[2], asker)
                 return await self._subscribing.listed(asker)
         superevent_id = canonical_id(question)
         if superevent_id is not None:
@@ -235,7 +237,7 @@ def _help(about: str) -> Message:
     match about.partition(" ")[0].rstrip("s"):
         case "filter":
             return helping.filters()
-        case "subscribe" | "subscription" | "notify" | "edit" | "pause" | "resume":
+        case "subscribe" | "unsubscribe" | "subscription" | "notify" | "edit" | "pause" | "resume":
             return helping.subscribing()
         case "site" | "visible":
             return helping.sites()

@@ -186,7 +186,7 @@ class Rooms:
             clock,
             events=events,
             choosing=self.choosing(clock),
-            visibility=Visibility(self.store, events, self.visibilities, self.sites, clock),
+            visibility=Visibility(self.store, events, self.visibilities, self.sites, clock, wake),
             positions=Positions(events, self.maps),
             details=Details(self.maps, illustrate),
             sources=sources,

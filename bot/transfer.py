@@ -26,6 +26,8 @@ from bot.store.transfer import Asked, Channel
 from formatters.visibility import SITE_NAME_MAX, SITES_MAX, ChannelSites, Conditions, Site
 
 VERSION = 1
+NUMBER_MAX = 1_000_000_000
+"""Of a subscription in its channel; the database's own integer ends above it."""
 _SHOWN = 3
 """Faults of a file that are told at once."""
 
@@ -61,6 +63,7 @@ class _Subscription(_Strict):
     created_by: Annotated[str, StringConstraints(pattern=r"^[UWB][A-Z0-9]{1,31}$")]
     created_at: AwareDatetime
     paused_at: AwareDatetime | None = None
+    number: Annotated[int | None, Field(ge=1, le=NUMBER_MAX)] = None
 
 
 class _Site(_Strict):
@@ -83,6 +86,7 @@ class _Channel(_Strict):
     subscriptions: tuple[_Subscription, ...] = ()
     sites: Annotated[tuple[_Site, ...], Field(max_length=SITES_MAX)] = ()
     conditions: _Conditions | None = None
+    last_number: Annotated[int, Field(ge=0, le=NUMBER_MAX)] = 0
 
 
 class _Export(_Strict):
@@ -105,6 +109,7 @@ def _row(channel: Channel) -> dict[str, object]:
                 "created_by": asked.created_by,
                 "created_at": asked.created_at.isoformat(),
                 **({} if asked.paused_at is None else {"paused_at": asked.paused_at.isoformat()}),
+                **({} if asked.number is None else {"number": asked.number}),
             }
             for asked in channel.subscriptions
         ]
@@ -112,6 +117,8 @@ def _row(channel: Channel) -> dict[str, object]:
         row["sites"] = [asdict(site) for site in channel.sites.sites]
     if channel.sites.conditions != Conditions():
         row["conditions"] = asdict(channel.sites.conditions)
+    if channel.last_number:
+        row["last_number"] = channel.last_number
     return row
 
 
@@ -139,6 +146,7 @@ def _channel(row: _Channel) -> Channel:
         channel_id=row.channel,
         subscriptions=tuple(Asked(**one.model_dump()) for one in row.subscriptions),
         sites=ChannelSites(sites=tuple(Site(**one.model_dump()) for one in row.sites), conditions=conditions),
+        last_number=row.last_number,
     )
 
 

@@ -75,8 +75,18 @@ def code(text: str) -> Block:
     return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [words]}]}
 
 
-def button(text: str, action_id: str, *, url: str | None = None, value: str | None = None) -> Block:
-    """A button; with `url` (checked by `mrkdwn.web_url`) it opens a page."""
+def button(
+    text: str,
+    action_id: str,
+    *,
+    url: str | None = None,
+    value: str | None = None,
+    asks: str | None = None,
+) -> Block:
+    """A button; with `url` (checked by `mrkdwn.web_url`) it opens a page.
+
+    `asks` is the question, no mark-up, that Slack puts before it counts as pressed.
+    """
     element: dict[str, Any] = {
         "type": "button",
         "text": _plain(text, mrkdwn.BUTTON_TEXT_MAX),
@@ -86,6 +96,13 @@ def button(text: str, action_id: str, *, url: str | None = None, value: str | No
         element["url"] = url
     if value is not None:
         element["value"] = mrkdwn.truncate(value, mrkdwn.BUTTON_VALUE_MAX)
+    if asks is not None:
+        element["confirm"] = {
+            "title": _plain("Are you sure?", 100),
+            "text": _plain(asks, mrkdwn.CONFIRM_TEXT_MAX),
+            "confirm": _plain("Yes", 30),
+            "deny": _plain("No", 30),
+        }
     return element
 
 

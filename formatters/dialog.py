@@ -12,18 +12,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from formatters import blocks, form, names
+from formatters import blocks, form, names, subscription
 from formatters import help as helping
 from formatters.form import Form
 from formatters.message import Block, Message
-from formatters.mrkdwn import ACTIONS_MAX, bold, escape, unescape
-from formatters.subscription import Subscription, Wish, described
+from formatters.mrkdwn import (
+    ACTIONS_MAX,
+    BUTTON_VALUE_MAX,
+    MESSAGE_BLOCKS_MAX,
+    bold,
+    escape,
+    tidy,
+    truncate,
+    unescape,
+    width,
+)
+from formatters.subscription import Subscription, Wish, described, marked
 
 CALLBACK = "dialog.subscription"
 """The callback_id of the form."""
 OPEN = "dialog.open"
 """The action of buttons that open the dialog, with ".<number>" behind for a subscription to be changed."""
 OPENS = re.compile(rf"{re.escape(OPEN)}(?:\.(\d{{1,18}}))?")
+END = "subscription.end"
+"""The action of buttons that end what their value names, with ".<number>" behind where it is one alone."""
+ENDS = re.compile(rf"{re.escape(END)}(?:\.\d{{1,18}})?")
 PREVIEW = "dialog.preview"
 """The action of the button inside it that says what the form means and tries it on past events."""
 VALUE = "value"
@@ -215,9 +228,37 @@ def entered(values: Mapping[str, Any]) -> Form:
 def offered(message: Message, subscriptions: Sequence[Subscription] = ()) -> Message:
     """An answer with buttons that open the dialog: for a new subscription, and for each of these."""
     buttons = [blocks.button("Choose in a dialog", OPEN)]
-    buttons += [blocks.button(f"Edit {s.id}", f"{OPEN}.{s.id}") for s in subscriptions]
+    for s in subscriptions:
+        buttons += [blocks.button(f"Edit {s.number}", f"{OPEN}.{s.number}"), ending(s)]
     rows = [blocks.actions(*buttons[at : at + ACTIONS_MAX]) for at in range(0, len(buttons), ACTIONS_MAX)]
-    return Message(message.text, (*message.blocks, *rows), message.mentions)
+    room = MESSAGE_BLOCKS_MAX - len(message.blocks)
+    return Message(message.text, (*message.blocks, *rows[:room]), message.mentions)
+
+
+def ending(ended: Subscription, value: str | None = None) -> Block:
+    """The button that ends one subscription, and only as it is shown."""
+    number = ended.number
+    what = truncate(tidy(ended.wish.what), 60)
+    return blocks.button(
+        f"End {number}",
+        f"{END}.{number}",
+        value=value or marked(ended),
+        asks=f"End {number}, {what}? The channel is told.",
+    )
+
+
+def sure(subscriptions: Sequence[Subscription]) -> Message:
+    """Ask before these end, with a button for each, and one for all of them."""
+    message = subscription.sure(subscriptions)
+    buttons = [ending(s) for s in subscriptions]
+    value = " ".join(map(marked, subscriptions))
+    # One that holds not all of them would end others than it says.
+    if len(subscriptions) > 1 and width(value) <= BUTTON_VALUE_MAX:
+        asks = f"End all {len(subscriptions)}? The channel is told."
+        buttons.insert(0, blocks.button(f"End all {len(subscriptions)}", END, value=value, asks=asks))
+    rows = [blocks.actions(*buttons[at : at + ACTIONS_MAX]) for at in range(0, len(buttons), ACTIONS_MAX)]
+    room = MESSAGE_BLOCKS_MAX - len(message.blocks)
+    return Message(message.text, (*message.blocks, *rows[:room]), message.mentions)
 
 
 def invitation(subscriptions: Sequence[Subscription]) -> Message:

@@ -25,7 +25,7 @@ CHANNEL = (
     ("subscribe [CBC|Burst|all] [filter]", "alerts for this channel; more: help subscribe"),
     ("dialog", "the same, chosen in a dialog"),
     ("subscriptions", "what comes to this channel, with numbers"),
-    ("unsubscribe [3|CBC|Burst|all]", "no more of them"),
+    ("unsubscribe [3|CBC|Burst|all]", "no more of them; of several it asks first"),
     ("test [CBC|Burst|all] [filter] …", "which past events that would have brought"),
 )
 ITSELF = (
@@ -40,7 +40,8 @@ SUBSCRIBING = (
     ("dialog [3]", "the same, or a change to number 3, chosen in a dialog"),
     ("edit 3 …", "other words for number 3"),
     ("pause 3, resume 3", "nothing comes of it for a while"),
-    ("unsubscribe [3|CBC|Burst|all]", "no more of them; of nothing: of all"),
+    ("unsubscribe [3|3 4|CBC|Burst|all]", "no more of them; what names several asks first"),
+    ("subscriptions history", "who changed what comes here, the newest first"),
 )
 SITES = (
     ("sites", "the channel's sites, which its messages then speak of"),

@@ -14,11 +14,11 @@ from formatters.apology import page
 from formatters.message import Block, Message
 from formatters.mrkdwn import bold, escape, link
 from formatters.status import LastNotice, SourceState, last_line, source_line
-from formatters.subscription import Subscription, about
+from formatters.subscription import Subscription, about, mark
 from formatters.superevent import Superevent
 from formatters.trouble import Trouble
 
-NEW, EDIT, PAUSE, RESUME = "home.new", "home.edit", "home.pause", "home.resume"
+NEW, EDIT, PAUSE, RESUME, END = "home.new", "home.edit", "home.pause", "home.resume", "home.end"
 """The actions of its buttons; each has a `Target` as its value."""
 EVENTS = 5
 _BLOCKS_FOR_CHANNELS = 80
@@ -34,19 +34,23 @@ class Target:
     channel_id: str
     number: int | None = None
     """The subscription; None for the channel itself."""
+    mark: str | None = None
+    """What the subscription was when the button was shown; None where that doesn't matter."""
 
     @property
     def value(self) -> str:
         """For a button's value."""
-        return self.channel_id if self.number is None else f"{self.channel_id} {self.number}"
+        if self.number is None:
+            return self.channel_id
+        return f"{self.channel_id} {self.number}" + ("" if self.mark is None else f"@{self.mark}")
 
 
 def target_of(value: str) -> Target:
     """Read a button's value. Raises ValueError for what these buttons never had."""
-    match = re.fullmatch(r"([CDG][A-Z0-9]{1,30})(?: (\d{1,18}))?", value)
+    match = re.fullmatch(r"([CDG][A-Z0-9]{1,30})(?: (\d{1,18})(?:@([0-9a-f]{8}))?)?", value)
     if match is None:
         raise ValueError("no target of a button")
-    return Target(match[1], None if match[2] is None else int(match[2]))
+    return Target(match[1], None if match[2] is None else int(match[2]), match[3])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,9 +140,14 @@ def _channel(channel_id: str) -> str:
 
 
 def _buttons(subscription: Subscription) -> Block:
-    value = Target(subscription.channel_id, subscription.id).value
+    value = Target(subscription.channel_id, subscription.number).value
     pausing = ("Pause", PAUSE) if subscription.paused_at is None else ("Resume", RESUME)
-    return blocks.actions(blocks.button("Edit", EDIT, value=value), blocks.button(*pausing, value=value))
+    end = Target(subscription.channel_id, subscription.number, mark(subscription)).value
+    return blocks.actions(
+        blocks.button("Edit", EDIT, value=value),
+        blocks.button(*pausing, value=value),
+        blocks.button("End", END, value=end, asks=f"End number {subscription.number}? The channel is told."),
+    )
 
 
 def _events(newest: Sequence[Superevent], now: datetime) -> Block:

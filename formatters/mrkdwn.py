@@ -27,6 +27,8 @@ ACTIONS_MAX = 25
 BUTTON_TEXT_MAX = 75
 BUTTON_URL_MAX = 3_000
 BUTTON_VALUE_MAX = 2_000
+CONFIRM_TEXT_MAX = 300
+"""Of the question that is asked before a button counts as pressed."""
 TABLE_ROWS_MAX = 100
 CELL_MAX = 100
 """Our own limit for a cell of a table."""

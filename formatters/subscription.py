@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +49,24 @@ class Notify:
         return " ".join(["notify", *map(named, self.targets), *conditions])
 
     @property
+    def quiet(self) -> str:
+        """The same for a mrkdwn text that wakes nobody: "notify @here, 2 people, 1 group if NS"."""
+        conditions = [escape(words, SECTION_MAX) for words in self._conditions]
+        return " ".join(["notify", self.whom, *conditions])
+
+    @property
+    def whom(self) -> str:
+        """Whom it mentions, in a mrkdwn text that wakes nobody: Slack shows no name that doesn't."""
+        said = [_TYPED[target] for target in self.targets if target in _TYPED]
+        people = sum(target.startswith("<@") for target in self.targets)
+        groups = len(self.targets) - len(said) - people
+        if people:
+            said.append("1 person" if people == 1 else f"{people} people")
+        if groups:
+            said.append(f"{groups} group{'s' if groups > 1 else ''}")
+        return ", ".join(said)
+
+    @property
     def _conditions(self) -> list[str]:
         asked = ((self.mock, "notify-mocks"), (self.test, "notify-tests"), (self.only_ns, "if NS"))
         said = [words for wanted, words in asked if wanted]
@@ -87,6 +106,12 @@ class Wish:
         return what if self.notify is None else f"{what} {self.notify.shown}"
 
     @property
+    def quiet(self) -> str:
+        """The words for a mrkdwn text that wakes nobody whom they name."""
+        what = escape(self.what, SECTION_MAX)
+        return what if self.notify is None else f"{what} {self.notify.quiet}"
+
+    @property
     def what(self) -> str:
         """The words without whom they mention: "CBC BNS distance<300 mock lowsig"."""
         switches = [word for word in ("mock", "test", "lowsig", "circulars") if getattr(self, word)]
@@ -106,6 +131,9 @@ class Subscription:
     """A wish of one channel."""
 
     id: int
+    """The store's own, of all channels."""
+    number: int
+    """What people call it in its channel: 1, 2, 3 …, never given twice there."""
     team_id: str
     channel_id: str
     wish: Wish
@@ -116,6 +144,24 @@ class Subscription:
     """Why nothing can be delivered to the channel now, in Slack's word (`is_archived`); None if it can."""
     paused_at: datetime | None = None
     """Since when nothing comes, because somebody asked for that; None if it comes."""
+    waiting: bool = False
+    """Whether it isn't in force yet, for its confirmation doesn't stand in the channel."""
+
+
+MARKED = re.compile(r"#?(\d{1,18})(?:@([0-9a-f]{8}))?")
+"""A subscription's number, and in buttons what it was when they were shown (`mark`)."""
+
+
+def mark(subscription: Subscription) -> str:
+    """What tells a subscription from what it was before somebody changed it; eight characters."""
+    paused = subscription.paused_at is not None
+    state = f"{subscription.id} {paused:d} {subscription.wish.words}"
+    return hashlib.sha256(state.encode()).hexdigest()[:8]
+
+
+def marked(subscription: Subscription) -> str:
+    """Its number with its mark, for a button: `MARKED` reads it."""
+    return f"{subscription.number}@{mark(subscription)}"
 
 
 def _unlike_preset(condition: Filter) -> str:
@@ -156,8 +202,8 @@ def sentence(wish: Wish) -> str:
     return said
 
 
-def mentioning(notify: Notify) -> str:
-    """Who is mentioned and when, for a mrkdwn text; broadcasts stand as words."""
+def mentioning(notify: Notify, *, quiet: bool = False) -> str:
+    """Who is mentioned and when, for a mrkdwn text; broadcasts stand as words, and if `quiet` all do."""
     said = "once for each event"
     if notify.only_ns:
         said += (
@@ -179,13 +225,14 @@ def mentioning(notify: Notify) -> str:
         said += " @channel wakes everybody; @here skips who sleeps."
     elif "<!here>" in notify.targets:
         said += " @here skips who sleeps."
-    return f"Mentions {', '.join(map(named, notify.targets))} {escape(said, SECTION_MAX)}"
+    whom = notify.whom if quiet else ", ".join(map(named, notify.targets))
+    return f"Mentions {whom} {escape(said, SECTION_MAX)}"
 
 
-def described(wish: Wish) -> list[str]:
-    """Exactly what will come and whom it mentions, for mrkdwn texts."""
+def described(wish: Wish, *, quiet: bool = False) -> list[str]:
+    """Exactly what will come and whom it mentions, for mrkdwn texts; `quiet` ones wake nobody."""
     lines = [escape(sentence(wish), SECTION_MAX)]
-    return lines if wish.notify is None else [*lines, mentioning(wish.notify)]
+    return lines if wish.notify is None else [*lines, mentioning(wish.notify, quiet=quiet)]
 
 
 def confirmed(subscription: Subscription) -> Message:
@@ -194,15 +241,14 @@ def confirmed(subscription: Subscription) -> Message:
     People and groups that it will mention are mentioned by it, so that they know.
     """
     wish = subscription.wish
-    by = _user(subscription.created_by)
+    by = person(subscription.created_by)
     what = described(wish)
-    which = wish.what if wish.filter is None else str(subscription.id)
     return blocks.message(
         f"Subscribed: {' '.join(what)}",
         blocks.section(f"{bold('Subscribed')} to {bold(wish.shown)}, asked for by {by}.", *what),
         blocks.context(
             "Each event is one message, kept up to date; its notices follow in the thread. "
-            f"To stop: `/gwevent unsubscribe {escape(which)}`"
+            f"To stop: `/gwevent unsubscribe {subscription.number}`"
         ),
     )
 
@@ -219,16 +265,16 @@ def subscribed(wish: Wish) -> Message:
 
 def already(subscription: Subscription) -> Message:
     """The answer where the channel has just this subscription."""
-    by = _user(subscription.created_by)
+    by = person(subscription.created_by)
     said = f"This channel has {bold(subscription.wish.shown)} already, asked for by {by}."
     if subscription.paused_at is not None:
-        said += f" It is paused: `/gwevent resume {subscription.id}` lets it come again."
+        said += f" It is paused: `/gwevent resume {subscription.number}` lets it come again."
     return _short(said)
 
 
 def edited(before: Subscription, after: Subscription) -> Message:
     """After `edit`: what comes from now on."""
-    said = f"Subscription {after.id} is now {bold(after.wish.shown)}; it was {bold(before.wish.shown)}."
+    said = f"Subscription {after.number} is now {bold(after.wish.shown)}; it was {bold(before.wish.shown)}."
     if after.paused_at is not None:
         said += " It stays paused."
     return _short("\n".join([said, *described(after.wish)]))
@@ -236,14 +282,14 @@ def edited(before: Subscription, after: Subscription) -> Message:
 
 def unchanged(subscription: Subscription) -> Message:
     """After an edit that asks for what is there already."""
-    return _short(f"Subscription {subscription.id} stays as it was: {bold(subscription.wish.shown)}.")
+    return _short(f"Subscription {subscription.number} stays as it was: {bold(subscription.wish.shown)}.")
 
 
 def paused(subscription: Subscription) -> Message:
     """After `pause`."""
     return _short(
         f"Paused {bold(subscription.wish.shown)}: nothing comes of it, and threads get no replies, until"
-        f" `/gwevent resume {subscription.id}`."
+        f" `/gwevent resume {subscription.number}`."
     )
 
 
@@ -257,7 +303,7 @@ def no_such_number(number: str, subscriptions: Sequence[Subscription]) -> Messag
     """Where a channel has no subscription of that number."""
     if not subscriptions:
         return none()
-    has = ", ".join(f"{s.id} ({bold(s.wish.shown)})" for s in subscriptions)
+    has = ", ".join(f"{s.number} ({bold(s.wish.shown)})" for s in subscriptions)
     return _short(f"This channel has no subscription {escape(plain(number))}; it has {has}.")
 
 
@@ -275,7 +321,7 @@ def listed(subscriptions: Sequence[Subscription]) -> Message:
         sections.append(section)
     rest = len(subscriptions) - len(sections)
     if rest:
-        numbers = ", ".join(str(s.id) for s in subscriptions[len(sections) :])
+        numbers = ", ".join(str(s.number) for s in subscriptions[len(sections) :])
         sections.append(blocks.context(escape(f"And {rest} more, too long to list: {numbers}")))
     words = ", ".join(subscription.wish.shown for subscription in subscriptions)
     return blocks.message(f"This channel's subscriptions: {words}", *sections)
@@ -283,22 +329,79 @@ def listed(subscriptions: Sequence[Subscription]) -> Message:
 
 def about(subscription: Subscription) -> list[str]:
     """One subscription with its number, for mrkdwn texts."""
-    by = _user(subscription.created_by)
+    by = person(subscription.created_by)
     since = escape(f"since {subscription.created_at.astimezone(UTC):%Y-%m-%d}")
-    lines = [f"{subscription.id}. {bold(subscription.wish.shown)} · {since} · by {by}"]
+    lines = [f"{subscription.number}. {bold(subscription.wish.shown)} · {since} · by {by}"]
     if subscription.paused_at is not None:
         when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        lines.append(f"{bold('Paused')} since {when}: `/gwevent resume {subscription.id}`")
+        lines.append(f"{bold('Paused')} since {when}: `/gwevent resume {subscription.number}`")
     lines += described(subscription.wish)
     if subscription.problem is not None:
         lines.append(f"{bold('Nothing can be posted')}: {escape(plain(subscription.problem))}")
     return lines
 
 
-def removed(wishes: Sequence[Wish]) -> Message:
+def removed(subscriptions: Sequence[Subscription]) -> Message:
     """After `unsubscribe`: what comes no more."""
-    words = ", ".join(bold(wish.shown) for wish in wishes)
-    return _short(f"Unsubscribed from {words}. Messages already here stay true, but no replies follow.")
+    words = ", ".join(bold(s.wish.shown) for s in subscriptions)
+    said = f"Unsubscribed from {words}. Messages already here stay true, but no replies follow."
+    if all(s.waiting for s in subscriptions):
+        return _short(f"{said} It wasn't in force yet.")
+    return _short(f"{said} The channel is told, and how to bring it back.")
+
+
+def already_paused(subscription: Subscription) -> Message:
+    """After `pause` of what is paused."""
+    assert subscription.paused_at is not None
+    when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return _short(
+        f"{bold(subscription.wish.shown)} is paused already, since {when}:"
+        f" `/gwevent resume {subscription.number}` lets it come again."
+    )
+
+
+def not_paused(subscription: Subscription) -> Message:
+    """After `resume` of what comes."""
+    return _short(f"{bold(subscription.wish.shown)} isn't paused, so nothing was changed: it comes.")
+
+
+def changed_since(subscriptions: Sequence[Subscription]) -> Message:
+    """After a button that is older than what it is about: what there is now."""
+    if not subscriptions:
+        return _short("It has ended already: this channel has no subscription. Nothing was changed.")
+    has = ", ".join(
+        f"{s.number} ({bold(s.wish.shown)}{', paused' if s.paused_at is not None else ''})"
+        for s in subscriptions
+    )
+    return _short(
+        "That button is out of date: somebody has changed this channel's subscriptions since. Nothing was"
+        f" changed now; the channel has {has}."
+    )
+
+
+def renumbered(number: int, now: Subscription) -> Message:
+    """After a number by which another version of gwevent called a subscription."""
+    return _short(
+        f"Channels count their subscriptions for themselves now, so nothing was changed: what was {number} is"
+        f" number {now.number} ({bold(now.wish.shown)})."
+    )
+
+
+def sure(subscriptions: Sequence[Subscription]) -> Message:
+    """Before several end, or whatever there is: what would end, and how to say that it shall."""
+    sections = [blocks.section(f"{s.number}. {bold(s.wish.shown)}") for s in subscriptions[:_LISTED_MOST]]
+    numbers = " ".join(str(s.number) for s in subscriptions)
+    rest = len(subscriptions) - len(sections)
+    more = [blocks.context(f"And {rest} more: {numbers}")] if rest else []
+    if len(subscriptions) == 1:
+        head = f"Nothing has ended yet. To end it: `/gwevent unsubscribe {numbers}`"
+    else:
+        head = (
+            f"Nothing has ended yet. To end all {len(subscriptions)} of these:"
+            f" `/gwevent unsubscribe {numbers}`; to end one, that one's number alone."
+        )
+    words = ", ".join(s.wish.shown for s in subscriptions)
+    return blocks.message(f"{head} {words}".replace("`", ""), blocks.section(head), *sections, *more)
 
 
 def not_subscribed(wish: Wish | None, subscriptions: Sequence[Subscription]) -> Message:
@@ -326,6 +429,7 @@ def _short(text: str) -> Message:
     return blocks.message(text.replace("*", "").replace("`", ""), blocks.section(text))
 
 
-def _user(user_id: str) -> str:
+def person(user_id: str) -> str:
+    """A person by Slack's id, as mark-up that Slack shows as a name."""
     # An id from Slack; anything that isn't one must not become mark-up.
     return f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else escape(plain(user_id))

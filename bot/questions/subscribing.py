@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.filters import SiteNames, UnknownWord, parse
 from bot.questions.asker import Asker
+from bot.store.changes import By
 from bot.store.subscriptions import Subscriptions
-from formatters import dialog, subscription
+from formatters import change, dialog, subscription
 from formatters import help as helping
 from formatters.message import Message
-from formatters.subscription import Wish
+from formatters.subscription import MARKED, Wish, mark
 
 CONFIRMED_WITHIN_S = 8.0
 """How long an answer waits for the confirmation to be posted."""
@@ -62,22 +64,41 @@ class Subscribing:
         return subscription.promised(wish)
 
     async def unsubscribe(self, words: str, asker: Asker | None) -> Message:
-        """End a subscription, by number or words, or all of them."""
+        """End one subscription, by number or words, or several, by their numbers.
+
+        Words that name several, and none at all, end nothing yet: the answer says what would end, and how.
+        """
         if asker is None:
             return _nowhere()
-        numbered = _NUMBER.fullmatch(words)
-        if numbered:
-            ended = await self._subscriptions.remove(asker.team_id, asker.channel_id, None, int(numbered[1]))
-            return subscription.removed([s.wish for s in ended]) if ended else await self._no(words, asker)
-        # Bare "unsubscribe" ends all; so does "all", where none is called so.
+        numbered = [MARKED.fullmatch(word) for word in words.replace(",", " ").split()]
+        if numbered and all(numbered):
+            return await self._end([(int(m[1]), m[2]) for m in numbered if m is not None], asker)
         wish = parse(words) if words else None
-        ended = await self._subscriptions.remove(asker.team_id, asker.channel_id, wish)
-        if not ended and wish == Wish(group="all"):
-            ended = await self._subscriptions.remove(asker.team_id, asker.channel_id, None)
-        if ended:
-            return subscription.removed([s.wish for s in ended])
-        left = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
-        return subscription.not_subscribed(wish, left)
+        here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
+        every = [*here, *await self._subscriptions.waiting(asker.team_id, asker.channel_id)]
+        # "all" is every group, and everything: who says it is asked which.
+        everything = wish is None or wish == Wish(group="all")
+        found = every if wish is None or everything else [s for s in every if means(wish, s.wish)]
+        if not found:
+            return subscription.not_subscribed(wish, here)
+        if len(found) > 1 or wish is None:
+            return dialog.sure(found)
+        return await self._end([(found[0].number, mark(found[0]))], asker)
+
+    async def _end(self, chosen: Sequence[tuple[int, str | None]], asker: Asker) -> Message:
+        """End these by number, each with what it must be to be ended (None: whatever it is)."""
+        place = (asker.team_id, asker.channel_id)
+        marks = {number: seen for number, seen in chosen if seen is not None}
+        numbers = [number for number, _ in chosen]
+        ended = await self._subscriptions.end(*place, numbers, self._by(asker), marks)
+        if ended is not None:
+            self._wake()
+            return subscription.removed(ended)
+        here = await self._subscriptions.of_channel(*place)
+        if marks:
+            return subscription.changed_since(here)
+        known = {s.number for s in here}
+        return await self._no(next((n for n in numbers if n not in known), numbers[0]), asker)
 
     async def edit(self, words: str, asker: Asker | None) -> Message:
         """Give a subscription new words; it stays in force."""
@@ -85,11 +106,16 @@ class Subscribing:
         wish = parse(rest, self._sites)
         if asker is None:
             return _nowhere()
-        changed = await self._subscriptions.edit(asker.team_id, asker.channel_id, number, wish, asker.user_id)
-        if changed is None:
-            return await self._no(str(number), asker)
-        before, after = changed
-        return subscription.already(after) if after.id != number else subscription.edited(before, after)
+        found = await self._subscriptions.edit(asker.team_id, asker.channel_id, number, wish, self._by(asker))
+        if found is None:
+            return await self._no(number, asker)
+        before, after = found
+        if after.number != number:
+            return subscription.already(after)
+        if after == before:
+            return subscription.unchanged(after)
+        self._wake()
+        return subscription.edited(before, after)
 
     async def pause(self, words: str, asker: Asker | None, *, resume: bool = False) -> Message:
         """Let nothing come for a while, or come again."""
@@ -98,11 +124,27 @@ class Subscribing:
             raise UnknownWord(f'"{rest[:40]}" is too much: one number, as "/gwevent subscriptions" shows it.')
         if asker is None:
             return _nowhere()
-        since = None if resume else self._clock()
-        found = await self._subscriptions.pause(asker.team_id, asker.channel_id, number, since)
+        found = await self._subscriptions.pause(
+            asker.team_id, asker.channel_id, number, self._by(asker), resume=resume
+        )
         if found is None:
-            return await self._no(str(number), asker)
-        return subscription.resumed(found) if resume else subscription.paused(found)
+            return await self._no(number, asker)
+        before, after = found
+        if before == after:
+            return subscription.not_paused(after) if resume else subscription.already_paused(after)
+        self._wake()
+        return subscription.resumed(after) if resume else subscription.paused(after)
+
+    async def history(self, words: str, asker: Asker | None) -> Message:
+        """Who changed what the channel receives; for anybody in it."""
+        match = re.fullmatch(r"(\d{1,6})?", words)
+        if match is None or match[1] == "0":
+            raise UnknownWord('After "subscriptions history" comes a page: 1, 2, 3 …, or nothing.')
+        if asker is None:
+            return _nowhere()
+        page = int(match[1] or 1)
+        found, total = await self._subscriptions.history(asker.team_id, asker.channel_id, page)
+        return change.history(found, page, total)
 
     async def listed(self, asker: Asker | None) -> Message:
         """All subscriptions of the channel."""
@@ -117,9 +159,26 @@ class Subscribing:
             return _nowhere()
         return dialog.invitation(await self._subscriptions.of_channel(asker.team_id, asker.channel_id))
 
-    async def _no(self, number: str, asker: Asker) -> Message:
-        left = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
-        return subscription.no_such_number(number.lstrip("#"), left)
+    async def _no(self, number: int, asker: Asker) -> Message:
+        place = (asker.team_id, asker.channel_id)
+        renumbered = await self._subscriptions.former(*place, number)
+        if renumbered is not None:
+            return subscription.renumbered(number, renumbered)
+        return subscription.no_such_number(str(number), await self._subscriptions.of_channel(*place))
+
+    def _by(self, asker: Asker) -> By:
+        return By(asker.user_id, self._clock())
+
+
+def means(wish: Wish, other: Wish) -> bool:
+    """Whether words that say `wish` mean `other` too.
+
+    A bare group means all that begin with it ("Burst" means "Burst lowsig" too); one with switches means
+    those too that ask for the same and mention somebody.
+    """
+    if wish == Wish(group=wish.group):
+        return other.group == wish.group
+    return wish in (other, replace(other, notify=None))
 
 
 def _nowhere() -> Message:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from bot.filters import UnknownWord
 from bot.observatories import UnknownSite, find_site, folded, known_site, near
 from bot.questions.events import Events
+from bot.store.changes import By
 from bot.store.sites import Sites, TooManySites
 from bot.store.store import Store
 from bot.visibility import Visibilities
@@ -60,7 +61,10 @@ class Visibility:
         visibilities: Visibilities,
         sites: Sites,
         clock: Callable[[], datetime],
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
+        """`wake` says that a delivery is due: what is changed in a channel is posted there."""
+        self._wake = wake
         self._store = store
         self._events = events
         self._visibilities = visibilities
@@ -107,27 +111,31 @@ class Visibility:
     async def _change(self, word: str, words: str, asker: Asker) -> Message:
         """The one way in for whatever changes a channel's sites. Raises Nonsense."""
         place = (asker.team_id, asker.channel_id)
+        by = By(asker.user_id, self._clock())
         before = await self._sites.of_channel(*place)
         match word:
             case "add":
                 new = _new_sites(words)
                 try:
-                    after = await self._sites.add(*place, new)
+                    after = await self._sites.add(*place, new, by)
                 except TooManySites:
                     raise Nonsense(
                         f"A channel has at most {SITES_MAX} sites, and this one has {len(before.sites)};"
                         " to remove one: /gwevent sites remove Palomar."
                     ) from None
-                said = ", ".join(site.name for site in new)
-                return visibility.listed(after, f"{said} added, and in the messages from now on.")
+                said = f"{', '.join(site.name for site in new)} added, and in the messages from now on."
             case "remove":
                 gone = _own_site(words, before.sites)
-                return visibility.listed(await self._sites.remove(*place, gone.name), f"{gone.name} removed.")
+                after = await self._sites.remove(*place, gone.name, by)
+                said = f"{gone.name} removed."
             case "altitude":
                 wish = replace(before.conditions, altitude=_degrees(word, words, ALTITUDES, "25"))
+                after, said = await self._sites.set_conditions(*place, wish, by), "Changed."
             case _:
                 wish = replace(before.conditions, darkness=_degrees(word, words, DARKNESS, "-12"))
-        return visibility.listed(await self._sites.set_conditions(*place, wish), "Changed.")
+                after, said = await self._sites.set_conditions(*place, wish, by), "Changed."
+        self._wake()
+        return visibility.listed(after, said)
 
     async def _newest(self, sites: Sequence[Site], conditions: Conditions) -> Message:
         for category in (Category.REAL, Category.MOCK):

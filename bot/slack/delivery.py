@@ -53,6 +53,8 @@ CHANNEL_PAUSE_S = 1.0
 BACKOFF_CAP_S = 300.0
 GIVE_UP_AFTER = timedelta(hours=24)
 """A delivery that Slack was in no state to take for so long is old news."""
+CHANGES_GIVE_UP_AFTER = timedelta(days=7)
+"""Who silenced a channel is no old news after a day."""
 HISTORY_SLACK_S = 7_200
 """How much earlier than our clock says a root is looked for: clocks differ, and jump by an hour."""
 LOOKS = 5
@@ -396,7 +398,9 @@ class DeliveryWorker:
             return Dead(reason=failure.reason, channel_problem=failure.reason)
         if isinstance(failure, Refused):
             return Dead(reason=failure.reason)
-        if now - delivery.created_at > GIVE_UP_AFTER:
+        if now - delivery.created_at > (
+            CHANGES_GIVE_UP_AFTER if delivery.kind is Kind.CHANGE else GIVE_UP_AFTER
+        ):
             return Dead(reason=failure.reason)
         wait = _backoff_s(delivery.attempts)
         if isinstance(failure, WorkspaceOutOfReach):

@@ -161,7 +161,7 @@ class Dialogs:
 
 
 def _numbered(subscriptions: list[Subscription], number: int) -> Subscription | None:
-    return next((s for s in subscriptions if s.id == number), None)
+    return next((s for s in subscriptions if s.number == number), None)
 
 
 async def _asks(command: dict[str, Any]) -> bool:

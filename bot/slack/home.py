@@ -163,19 +163,27 @@ def register(app: AsyncApp, answers: Answers, homes: Homes, dialogs: Dialogs) ->
         await ack()
         await told(team_in(context), body, action, "resume")
 
+    @app.action(home.END)
+    async def on_end(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        await told(team_in(context), body, action, "unsubscribe")
+
     async def opened(team: str, body: dict[str, Any], action: dict[str, Any]) -> None:
-        asker, number = _pressed(team, body, action)
-        complaint = await dialogs.open(body["trigger_id"], asker, number, home=True)
+        asker, target = _pressed(team, body, action)
+        complaint = await dialogs.open(body["trigger_id"], asker, target.number, home=True)
         if complaint is not None:
             await homes.publish(asker.team_id, asker.user_id, complaint)
 
     async def told(team: str, body: dict[str, Any], action: dict[str, Any], command: str) -> None:
-        asker, number = _pressed(team, body, action)
+        asker, target = _pressed(team, body, action)
+        which = f"{target.number}" if target.mark is None else f"{target.number}@{target.mark}"
         refused = await homes.refusal(asker)
-        said = refused or await answers.answer(f"{command} {number}", asker)
+        said = refused or await answers.answer(f"{command} {which}", asker)
         await homes.publish(asker.team_id, asker.user_id, said)
 
 
-def _pressed(team: str, body: dict[str, Any], action: dict[str, Any]) -> tuple[Asker, int | None]:
+def _pressed(team: str, body: dict[str, Any], action: dict[str, Any]) -> tuple[Asker, home.Target]:
     target = home.target_of(str(action.get("value")))
-    return Asker(team, target.channel_id, body["user"]["id"]), target.number
+    return Asker(team, target.channel_id, body["user"]["id"]), target

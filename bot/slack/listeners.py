@@ -17,10 +17,14 @@ from bot.slack.home import Homes
 from bot.slack.team import team_in
 from formatters.answer import SHARE, holds_file, without_files
 from formatters.card import OBSERVE
+from formatters.dialog import ENDS
 from formatters.message import Message
 from formatters.mrkdwn import unescape
 
 log = structlog.get_logger(__name__)
+
+LONGEST_VALUE = 2_100
+"""Characters of a question that a button asks: what its value may have, and a command."""
 
 Revive = Callable[[str, str], Awaitable[None]]
 Observe = Callable[[str, str, str, str], Awaitable[None]]
@@ -107,6 +111,22 @@ def register(
     ) -> None:
         await ack()
         await observe(team_in(context), body["channel"]["id"], str(action["value"]), body["user"]["id"])
+
+    @app.action(ENDS)
+    async def on_end(
+        ack: AsyncAck,
+        respond: AsyncRespond,
+        body: dict[str, Any],
+        action: dict[str, Any],
+        context: AsyncBoltContext,
+    ) -> None:
+        await ack()
+        asker = Asker(team_in(context), body["channel"]["id"], body["user"]["id"])
+        # The button names what it ends, and what that was when it was shown.
+        message = await answers.answer(
+            f"unsubscribe {action.get('value') or ''}", asker, longest=LONGEST_VALUE
+        )
+        await respond(**_body(message), response_type="ephemeral", replace_original=False)
 
     @app.action(re.compile(r".*"))
     async def on_other_action(ack: AsyncAck) -> None:

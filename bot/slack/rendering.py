@@ -27,7 +27,7 @@ from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
 from bot.store.troubles import Troubles
 from bot.visibility import Visibilities
-from formatters import apology, card, circular, mention, subscription, trouble, update, welcome
+from formatters import apology, card, change, circular, mention, subscription, trouble, update, welcome
 from formatters.card import ChannelView, Picture
 from formatters.message import Message
 from formatters.notice import Notice
@@ -90,6 +90,9 @@ class Renderer:
             case Kind.CONFIRMATION:
                 asked = await self._subscriptions.get(delivery.subject_id)
                 return None if asked is None else Words(message=subscription.confirmed(asked))
+            case Kind.CHANGE:
+                told = await self._subscriptions.to_tell(delivery.id)
+                return None if told is None else Words(message=change.told(*told))
             case Kind.WELCOME:
                 return Words(message=welcome.message())
             case Kind.CIRCULAR:

@@ -29,6 +29,7 @@ from bot.store import schema
 from bot.store.database import Database
 from bot.store.deliveries import _revive
 from bot.store.ledger import Kind, State
+from bot.store.numbers import keep_number, last_number, next_number
 from bot.store.planned import touch
 
 Place = tuple[str, str]
@@ -172,11 +173,19 @@ async def _put_problem(connection: AsyncConnection, place: Place, problem: str, 
 async def _move_subscriptions(connection: AsyncConnection, old: Place, new: Place) -> tuple[int, int]:
     """(how many followed, how many the new id had in the same words)."""
     there = {row["words"]: row for row in await _rows(connection, _s, _at(_s, new))}
+    # Numbers that the new id gave out are in its messages: none of them may become another subscription's.
+    given = await last_number(connection, new)
+    last = await last_number(connection, old)
     moved = same = 0
     for row in await _rows(connection, _s, _at(_s, old)):
         twin = there.get(row["words"])
         if twin is None:
-            await connection.execute(update(_s).where(_s.c.id == row["id"]).values(_names(new)))
+            number = row["number"]
+            if number is not None and number <= given:
+                number = await next_number(connection, new, beyond=last)
+            await connection.execute(
+                update(_s).where(_s.c.id == row["id"]).values(**_names(new), number=number)
+            )
             moved += 1
             continue
         same += 1
@@ -191,6 +200,8 @@ async def _move_subscriptions(connection: AsyncConnection, old: Place, new: Plac
         told = (_d.c.kind == Kind.CONFIRMATION.value) & (_d.c.subject_id == row["id"])
         await connection.execute(delete(_d).where(told))
         await connection.execute(delete(_s).where(_s.c.id == row["id"]))
+    if last:
+        await keep_number(connection, new, last)
     return moved, same
 
 

@@ -48,7 +48,7 @@ from bot.store.ledger import (
 from bot.store.pictures import another_tries, follow
 from bot.store.planned import Place, bury_orphans, touch, want_edits
 from bot.store.shares import Shares
-from bot.store.subscriptions import subscriptions_in_force
+from bot.store.subscriptions import confirm, subscriptions_in_force, take_back
 
 _d = schema.deliveries
 _t = schema.threads
@@ -443,14 +443,9 @@ async def _settle_sent(
                 again = {d.thread_id: (d.team_id, d.channel_id)}
                 await touch(connection, again, now, not_before=o.picture_at)
     await follow(connection, {o.picture_id for _, o in sent if o.picture_id is not None}, now)
-    confirmed = [d.subject_id for d, _ in sent if d.kind is Kind.CONFIRMATION]
+    confirmed = {d.subject_id: d.id for d, _ in sent if d.kind is Kind.CONFIRMATION}
     if confirmed:
-        table = schema.subscriptions
-        await connection.execute(
-            update(table)
-            .where(table.c.id.in_(confirmed), table.c.confirmed_at.is_(None))
-            .values(confirmed_at=now)
-        )
+        await confirm(connection, confirmed, now)
     # An edit goes where a post may not, so only posts show that a channel is within reach again.
     posted = {(d.team_id, d.channel_id) for d, _ in sent if d.kind is not Kind.EDIT}
     for place in await _places_with_problem(connection, posted):
@@ -499,6 +494,8 @@ async def _revive(connection: AsyncConnection, place: tuple[str, str], since: da
     if problem is None:
         return 0
     wanted: ColumnElement[bool] = _d.c.kind == Kind.EDIT.value
+    # At any age too: who was silenced hears of it.
+    wanted |= _d.c.kind == Kind.CHANGE.value
     wanted |= (_d.c.created_at >= since) & _d.c.kind.in_([kind.value for kind in FOR_OPERATORS])
     if await subscriptions_in_force(connection, place):
         # A confirmation died with its subscription.
@@ -568,10 +565,7 @@ async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead
             )
         if d.kind is Kind.CONFIRMATION:
             # Where nothing can be posted nothing is subscribed.
-            wish = schema.subscriptions
-            await connection.execute(
-                delete(wish).where(wish.c.id == d.subject_id, wish.c.confirmed_at.is_(None))
-            )
+            await take_back(connection, {d.subject_id: d.doubtful}, now)
     shows = {d.thread_id for d, _ in dead if d.kind in (Kind.ROOT, Kind.EDIT) and d.thread_id is not None}
     await another_tries(connection, shows, now)
     problems: Mapping[tuple[str, str], str] = {

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     """A message beside the thread that mentions somebody; its subject is the mention."""
     CONFIRMATION = "confirmation"
     """That a subscription is in force; its subject is the subscription."""
+    CHANGE = "change"
+    """What somebody changed in what the channel receives; the changes name the delivery that says them."""
     WELCOME = "welcome"
     """To the person who installed the app, whose id stands in place of a channel's."""
     CIRCULAR = "circular"

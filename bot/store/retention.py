@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Select, delete, select
 
 from bot.store import schema
+from bot.store.changes import KEPT
 from bot.store.database import Database
 from bot.store.ledger import Kind, State
 from formatters.notice import Category
@@ -40,6 +41,8 @@ class Keep:
     """Of all notices but mocks, which have a term of their own; None: for ever."""
     deliveries: timedelta
     quarantine: timedelta
+    changes: timedelta = KEPT
+    """Of what a channel receives, and who made them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,7 @@ class Removed:
     deliveries: int
     quarantined: int
     troubles: int
+    changes: int = 0
 
 
 NOTHING = Removed(payloads=0, deliveries=0, quarantined=0, troubles=0)
@@ -69,6 +73,7 @@ class Retention:
             quarantined=await self.quarantine(now - keep.quarantine),
             # After the deliveries about them.
             troubles=await self.troubles(now - keep.deliveries),
+            changes=await self.changes(now - keep.changes),
         )
 
     async def payloads(self, received_before: datetime) -> int:
@@ -139,6 +144,20 @@ class Retention:
             async with self._database.writing() as connection:
                 await connection.execute(delete(_c).where(_c.c.trouble_id.in_(ids)))
                 result = await connection.execute(delete(_o).where(_o.c.id.in_(ids)))
+            removed += result.rowcount
+        return removed
+
+    async def changes(self, made_before: datetime) -> int:
+        """Remove from the history of channels who changed what before, but what is still to be posted."""
+        table = schema.channel_changes
+        unsaid = select(_d.c.id).where(
+            _d.c.kind == Kind.CHANGE.value, _d.c.state.in_([State.PENDING.value, State.SENDING.value])
+        )
+        said = table.c.delivery_id.is_(None) | table.c.delivery_id.not_in(unsaid)
+        removed = 0
+        while ids := await self._some(select(table.c.id).where(table.c.changed_at < made_before, said)):
+            async with self._database.writing() as connection:
+                result = await connection.execute(delete(table).where(table.c.id.in_(ids)))
             removed += result.rowcount
         return removed
 

@@ -145,8 +145,49 @@ subscriptions = Table(
     Column("confirmed_at", UtcDateTime),
     # Nothing comes from then on, until it is null again.
     Column("paused_at", UtcDateTime),
+    # What people call it in its channel: 1, 2, 3 … Null where an older gwevent wrote the row.
+    Column("number", Integer),
     UniqueConstraint("team_id", "channel_id", "words"),
     # Never a number twice: threads and deliveries remember which subscription they came from.
+    sqlite_autoincrement=True,
+)
+
+channel_numbers = Table(
+    "channel_numbers",
+    metadata,
+    Column("team_id", String(32), primary_key=True),
+    Column("channel_id", String(32), primary_key=True),
+    # The greatest number that a subscription of the channel ever had: none is given twice.
+    Column("last_number", Integer, nullable=False),
+)
+
+former_numbers = Table(
+    "former_numbers",
+    metadata,
+    Column("team_id", String(32), primary_key=True),
+    Column("channel_id", String(32), primary_key=True),
+    # Before channels counted for themselves, people called a subscription by its id: old messages still do.
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+)
+
+channel_changes = Table(
+    "channel_changes",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("team_id", String(32), nullable=False),
+    Column("channel_id", String(32), nullable=False),
+    # Null where the channel's sites were changed.
+    Column("subscription_id", BigInteger),
+    Column("number", Integer),
+    # As JSON; null where there was, or is, nothing.
+    Column("state_before", Text),
+    Column("state_after", Text),
+    # Slack's id of a person, or "import".
+    Column("changed_by", String(32), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    # Which delivery says it in the channel; no foreign key, for deliveries are purged.
+    Column("delivery_id", BigInteger, index=True),
+    Index("ix_channel_changes_channel", "team_id", "channel_id", "id"),
     sqlite_autoincrement=True,
 )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 
 from sqlalchemy import ColumnElement, delete, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.observatories import folded
 from bot.store import schema
+from bot.store.changes import By, Changed, note
 from bot.store.database import Database
 from formatters.visibility import SITES_MAX, ChannelSites, Conditions, Site
 
@@ -41,27 +43,41 @@ class Sites:
         async with self._database.reading() as connection:
             return await _of_channels(connection, teams, channels)
 
-    async def add(self, team_id: str, channel_id: str, sites: Sequence[Site]) -> ChannelSites:
+    async def add(self, team_id: str, channel_id: str, sites: Sequence[Site], by: By) -> ChannelSites:
         """Give a channel sites, all or none; one whose name it has is moved. Raises TooManySites.
 
         Return what the channel has then.
         """
-        async with self._database.writing() as connection:
-            await add_sites(connection, (team_id, channel_id), sites)
+        place = (team_id, channel_id)
+        async with self._database.writing() as connection, noted(connection, place, by):
+            await add_sites(connection, place, sites)
             return await _of_channel(connection, team_id, channel_id)
 
-    async def remove(self, team_id: str, channel_id: str, name: str) -> ChannelSites:
+    async def remove(self, team_id: str, channel_id: str, name: str, by: By) -> ChannelSites:
         """Take a site from a channel, by the name that it has there; return what is left."""
         mine = (_s.c.team_id == team_id) & (_s.c.channel_id == channel_id)
-        async with self._database.writing() as connection:
+        async with self._database.writing() as connection, noted(connection, (team_id, channel_id), by):
             await connection.execute(delete(_s).where(mine, _s.c.folded == folded(name)))
             return await _of_channel(connection, team_id, channel_id)
 
-    async def set_conditions(self, team_id: str, channel_id: str, conditions: Conditions) -> ChannelSites:
+    async def set_conditions(
+        self, team_id: str, channel_id: str, conditions: Conditions, by: By
+    ) -> ChannelSites:
         """Say when something counts as observable for a channel; return what it has then."""
-        async with self._database.writing() as connection:
-            await set_conditions(connection, (team_id, channel_id), conditions)
+        place = (team_id, channel_id)
+        async with self._database.writing() as connection, noted(connection, place, by):
+            await set_conditions(connection, place, conditions)
             return await _of_channel(connection, team_id, channel_id)
+
+
+@asynccontextmanager
+async def noted(connection: AsyncConnection, place: Place, by: By) -> AsyncIterator[None]:
+    """Keep, and have posted, what is changed inside in a channel's sites and conditions."""
+    before = await _of_channel(connection, *place)
+    yield
+    after = await _of_channel(connection, *place)
+    if after != before:
+        await note(connection, place, by, [Changed(before=before, after=after)])
 
 
 async def add_sites(connection: AsyncConnection, place: Place, sites: Sequence[Site]) -> None:

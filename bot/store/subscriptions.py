@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import UnknownWord, parse_stored
 from bot.store import schema
+from bot.store.changes import By, changed, note, page_of, said_by
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
+from bot.store.numbers import give_numbers, known_before_as, next_number
 from bot.store.planned import bury_orphans
-from formatters.subscription import Subscription, Wish
+from formatters.change import ITSELF, Change
+from formatters.subscription import Subscription, Wish, mark
 
 log = structlog.get_logger(__name__)
 
@@ -33,13 +37,27 @@ class Subscriptions:
 
     async def of_channel(self, team_id: str, channel_id: str) -> list[Subscription]:
         """A channel's subscriptions, paused ones too, the oldest first."""
+        place = (team_id, channel_id)
+        while True:
+            async with self._database.reading() as connection:
+                if not await _nameless(connection, team_id, channel_id):
+                    return await subscriptions_in_force(connection, place, paused=True)
+            await self._with_numbers([place])
+
+    async def waiting(self, team_id: str, channel_id: str) -> list[Subscription]:
+        """A channel's subscriptions that wait for their confirmation, the oldest first."""
         async with self._database.reading() as connection:
-            return await subscriptions_in_force(connection, (team_id, channel_id), paused=True)
+            return await _waiting(connection, (team_id, channel_id))
 
     async def of_team(self, team_id: str) -> list[Subscription]:
         """A workspace's subscriptions, paused ones too, channel by channel, the oldest first."""
-        async with self._database.reading() as connection:
-            every = await subscriptions_in_force(connection, paused=True)
+        while True:
+            async with self._database.reading() as connection:
+                nameless = await _nameless(connection, team_id)
+                every = [] if nameless else await subscriptions_in_force(connection, paused=True)
+            if not nameless:
+                break
+            await self._with_numbers(nameless)
         return sorted((s for s in every if s.team_id == team_id), key=lambda s: (s.channel_id, s.id))
 
     async def count(self) -> int:
@@ -70,11 +88,15 @@ class Subscriptions:
                     .where(confirmation, deliveries.c.state == State.PENDING.value)
                     .values(not_before=now)
                 )
+                await give_numbers(connection, (team_id, channel_id))
+                row = (await connection.execute(select(table).where(mine))).one()
                 return _subscription(row), row.confirmed_at is not None
+            number = await next_number(connection, (team_id, channel_id))
             result = await connection.execute(
                 insert(table).values(
                     team_id=team_id,
                     channel_id=channel_id,
+                    number=number,
                     words=wish.words,
                     created_by=user_id,
                     created_at=now,
@@ -86,11 +108,13 @@ class Subscriptions:
             await connection.execute(insert(deliveries).values(row_))
             asked = Subscription(
                 id=subscription_id,
+                number=number,
                 team_id=team_id,
                 channel_id=channel_id,
                 wish=wish,
                 created_by=user_id,
                 created_at=now,
+                waiting=True,
             )
             return asked, False
 
@@ -98,23 +122,33 @@ class Subscriptions:
         self, team_id: str, channel_id: str, wish: Wish, user_id: str, now: datetime
     ) -> None:
         """Put a subscription in force without a post in the channel: for a channel that asked elsewhere."""
+        place = (team_id, channel_id)
         async with self._database.writing() as connection:
-            await connection.execute(
-                insert(schema.subscriptions).values(
-                    team_id=team_id,
-                    channel_id=channel_id,
-                    words=wish.words,
-                    created_by=user_id,
-                    created_at=now,
-                    confirmed_at=now,
-                )
+            row = {
+                "team_id": team_id,
+                "channel_id": channel_id,
+                "number": await next_number(connection, place),
+                "words": wish.words,
+                "created_by": user_id,
+                "created_at": now,
+                "confirmed_at": now,
+            }
+            result = await connection.execute(
+                insert(schema.subscriptions).values(row).returning(schema.subscriptions)
             )
+            added = _subscription(result.one())
+            await note(connection, place, By(user_id, now), [changed(None, added)], tell=False)
 
     async def get(self, subscription_id: int) -> Subscription | None:
         """One subscription, in force or waiting for its confirmation; None if it's gone."""
         table = schema.subscriptions
+        query = select(table).where(table.c.id == subscription_id)
         async with self._database.reading() as connection:
-            row = (await connection.execute(select(table).where(table.c.id == subscription_id))).first()
+            row = (await connection.execute(query)).first()
+        if row is not None and row.number is None:
+            await self._with_numbers([(row.team_id, row.channel_id)])
+            async with self._database.reading() as connection:
+                row = (await connection.execute(query)).first()
         return None if row is None else _subscription(row)
 
     async def fate(self, asked: Subscription) -> bool | str:
@@ -135,102 +169,202 @@ class Subscriptions:
         return str(reason or "unsubscribed meanwhile")
 
     async def edit(
-        self, team_id: str, channel_id: str, number: int, wish: Wish, user_id: str
+        self, team_id: str, channel_id: str, number: int, wish: Wish, by: By
     ) -> tuple[Subscription, Subscription] | None:
         """Give one of a channel's subscriptions other words: (as it was, as it is); None if it has no such.
 
-        Who changed it stands for it from then on. Where another one has these words already, nothing is
-        changed, and that one is returned as it is.
+        They are in force at once: that the channel can be posted in is known, and the post that says so is
+        tried until it stands there. Who changed it stands for it from then on. Where another one has these
+        words already, nothing is changed, and that one is returned as it is.
         """
-        table = schema.subscriptions
+        table, place = schema.subscriptions, (team_id, channel_id)
         async with self._database.writing() as connection:
-            here = await subscriptions_in_force(connection, (team_id, channel_id), paused=True)
-            before = next((s for s in here if s.id == number), None)
+            here = await _numbered(connection, place)
+            before = next((s for s in here if s.number == number), None)
             if before is None:
                 return None
             same = next((s for s in here if s.wish.words == wish.words), None)
             if same is not None:
                 return before, same
             # One that waits for its confirmation may have the same words: it is overtaken.
-            waiting = (table.c.team_id == team_id) & (table.c.channel_id == channel_id)
-            await connection.execute(delete(table).where(waiting, table.c.words == wish.words))
-            change = update(table).where(table.c.id == number)
-            await connection.execute(change.values(words=wish.words, created_by=user_id))
-            return before, replace(before, wish=wish, created_by=user_id)
+            await _withdraw(
+                connection, place, [s for s in await _waiting(connection, place) if s.wish == wish], by
+            )
+            await connection.execute(
+                update(table).where(table.c.id == before.id).values(words=wish.words, created_by=by.user_id)
+            )
+            after = replace(before, wish=wish, created_by=by.user_id)
+            await note(connection, place, by, [changed(before, after)])
+            return before, after
 
     async def pause(
-        self, team_id: str, channel_id: str, number: int, since: datetime | None
-    ) -> Subscription | None:
-        """Let nothing come of a channel's subscription from a moment on (None: let it come again).
+        self, team_id: str, channel_id: str, number: int, by: By, *, resume: bool = False
+    ) -> tuple[Subscription, Subscription] | None:
+        """Let nothing come of a channel's subscription from now on, or let it come again: (before, after).
 
-        None if the channel has no such subscription. What waits to be posted is posted.
+        Both at once. None if the channel has no such subscription; the same twice where it is so already.
+        What waits to be posted is posted.
         """
+        table, place = schema.subscriptions, (team_id, channel_id)
         async with self._database.writing() as connection:
-            here = await subscriptions_in_force(connection, (team_id, channel_id), paused=True)
-            found = next((s for s in here if s.id == number), None)
+            here = await _numbered(connection, place)
+            before = next((s for s in here if s.number == number), None)
+            if before is None:
+                return None
+            if (before.paused_at is None) is resume:
+                return before, before
+            after = replace(before, paused_at=None if resume else by.at)
+            await connection.execute(
+                update(table).where(table.c.id == before.id).values(paused_at=after.paused_at)
+            )
+            await note(connection, place, by, [changed(before, after)])
+            return before, after
+
+    async def end(
+        self,
+        team_id: str,
+        channel_id: str,
+        numbers: Collection[int],
+        by: By,
+        marks: Mapping[int, str] | None = None,
+    ) -> list[Subscription] | None:
+        """End these of a channel's subscriptions, all of them or, where one isn't there, none: then None.
+
+        `marks` says which of them must be as they were when somebody looked (`formatters.subscription.mark`).
+        One that waits for its confirmation ends too. What waits to be posted goes with the last one; edits
+        stay, and what may stand in the channel already.
+        """
+        place = (team_id, channel_id)
+        async with self._database.writing() as connection:
+            here = await _numbered(connection, place) + await _waiting(connection, place)
+            chosen = [s for s in here if s.number in numbers]
+            seen = marks or {}
+            if len(chosen) < len(set(numbers)) or any(mark(s) != seen.get(s.number, mark(s)) for s in chosen):
+                return None
+            await _withdraw(connection, place, chosen, by)
+            return chosen
+
+    async def former(self, team_id: str, channel_id: str, number: int) -> Subscription | None:
+        """The subscription that the channel knew by this number before it counted for itself, if it lives."""
+        place = (team_id, channel_id)
+        here = await self.of_channel(team_id, channel_id)
+        async with self._database.reading() as connection:
+            known = await known_before_as(connection, place, number)
+        return next((s for s in here if known and s.id == number), None)
+
+    async def history(self, team_id: str, channel_id: str, page: int) -> tuple[list[Change], int]:
+        """One page of who changed what in a channel, the newest first, and how many changes are kept."""
+        async with self._database.reading() as connection:
+            return await page_of(connection, (team_id, channel_id), page)
+
+    async def to_tell(self, delivery_id: int) -> tuple[list[Change], list[Subscription]] | None:
+        """The changes that a delivery is to say, and what the channel has now; None if another says them."""
+        async with self._database.reading() as connection:
+            found = await said_by(connection, delivery_id)
             if found is None:
                 return None
-            table = schema.subscriptions
-            await connection.execute(update(table).where(table.c.id == number).values(paused_at=since))
-            return replace(found, paused_at=since)
+            place, changes = found
+            return changes, await subscriptions_in_force(connection, place, paused=True)
 
-    async def remove(
-        self, team_id: str, channel_id: str, wish: Wish | None, number: int | None = None
-    ) -> list[Subscription]:
-        """End one subscription of a channel, or all (None and None); return those that were confirmed.
-
-        A bare group means all that begin with it ("Burst" ends "Burst lowsig" too); one with switches means
-        those too that ask for the same and mention somebody.
-        A confirmation not posted yet goes with its subscription, and what else waits to be posted goes with
-        the last one; edits stay, and what may stand in the channel already.
-        """
-        table, deliveries = schema.subscriptions, schema.deliveries
-        mine = (table.c.team_id == team_id) & (table.c.channel_id == channel_id)
-        if wish is not None:
-            mine &= _meant(wish)
-        if number is not None:
-            mine &= table.c.id == number
+    async def _with_numbers(self, places: Collection[tuple[str, str]]) -> None:
         async with self._database.writing() as connection:
-            ended = [
-                s
-                for s in await subscriptions_in_force(connection, (team_id, channel_id), paused=True)
-                if (wish is None or _means(wish, s.wish)) and number in (None, s.id)
-            ]
-            await connection.execute(
-                delete(deliveries).where(
-                    deliveries.c.kind == Kind.CONFIRMATION.value,
-                    deliveries.c.subject_id.in_(select(table.c.id).where(mine)),
-                    deliveries.c.state == State.PENDING.value,
-                )
-            )
-            await connection.execute(delete(table).where(mine))
-            if not await subscriptions_in_force(connection, (team_id, channel_id)):
-                await connection.execute(
-                    update(deliveries)
-                    .where(deliveries.c.team_id == team_id, deliveries.c.channel_id == channel_id)
-                    .where(deliveries.c.kind.in_(_ASKED_FOR))
-                    .where(deliveries.c.state == State.PENDING.value, deliveries.c.doubtful.is_(False))
-                    .values(state=State.DEAD.value, reason=UNSUBSCRIBED)
-                )
-                # An edit that was to bring a picture to a root that won't come.
-                await bury_orphans(connection, (team_id, channel_id), UNSUBSCRIBED)
-        return ended
+            for place in sorted(places):
+                await give_numbers(connection, place)
 
 
-def _means(wish: Wish, other: Wish) -> bool:
-    """Whether ending `wish` ends `other`."""
-    if wish == Wish(group=wish.group):
-        return other.group == wish.group
-    return wish in (other, replace(other, notify=None))
+async def confirm(connection: AsyncConnection, confirmations: Mapping[int, int], now: datetime) -> None:
+    """Put in force what these deliveries (by subscription) have confirmed in its channel."""
+    table = schema.subscriptions
+    waits = table.c.id.in_(confirmations) & table.c.confirmed_at.is_(None)
+    places = (await connection.execute(select(table.c.team_id, table.c.channel_id).where(waits))).all()
+    for place in {(row.team_id, row.channel_id) for row in places}:
+        await give_numbers(connection, place)
+    rows = (await connection.execute(select(table).where(waits))).all()
+    await connection.execute(update(table).where(waits).values(confirmed_at=now))
+    for row in rows:
+        asked = _subscription(row)
+        place = (asked.team_id, asked.channel_id)
+        by = By(asked.created_by, now)
+        await note(connection, place, by, [changed(None, asked)], said_by=confirmations[asked.id])
 
 
-def _meant(wish: Wish) -> ColumnElement[bool]:
-    """`_means`, for the words in the table."""
-    words = schema.subscriptions.c.words
-    if wish.notify is not None:
-        return words == wish.words
-    further = wish.words if wish == Wish(group=wish.group) else f"{wish.words} notify"
-    return (words == wish.words) | words.startswith(f"{further} ", autoescape=True)
+async def take_back(connection: AsyncConnection, confirmations: Mapping[int, bool], now: datetime) -> None:
+    """Forget what couldn't be confirmed, by subscription; True: its confirmation may stand all the same.
+
+    Then the channel is told that it isn't in force: it mustn't wait for what won't come.
+    """
+    table = schema.subscriptions
+    waits = table.c.id.in_(confirmations) & table.c.confirmed_at.is_(None)
+    rows = (await connection.execute(select(table).where(waits))).all()
+    await connection.execute(delete(table).where(waits))
+    for row in rows:
+        if confirmations[row.id] and row.number is not None:
+            asked = _subscription(row)
+            place = (asked.team_id, asked.channel_id)
+            await note(connection, place, By(ITSELF, now), [changed(asked, None)])
+
+
+async def _withdraw(
+    connection: AsyncConnection, place: tuple[str, str], chosen: Sequence[Subscription], by: By
+) -> None:
+    """End subscriptions, waiting ones too, and say so where the channel may think that they are in force."""
+    if not chosen:
+        return
+    table, deliveries = schema.subscriptions, schema.deliveries
+    ids = [s.id for s in chosen]
+    confirmation = (
+        (deliveries.c.team_id == place[0])
+        & (deliveries.c.channel_id == place[1])
+        & (deliveries.c.kind == Kind.CONFIRMATION.value)
+        & deliveries.c.subject_id.in_(ids)
+    )
+    seen = deliveries.c.doubtful.is_(True) | (deliveries.c.state == State.SENDING.value)
+    may_stand = set(
+        (await connection.execute(select(deliveries.c.subject_id).where(confirmation, seen))).scalars()
+    )
+    await connection.execute(
+        delete(deliveries).where(confirmation, deliveries.c.state == State.PENDING.value)
+    )
+    await connection.execute(delete(table).where(table.c.id.in_(ids)))
+    ended = [changed(s, None) for s in chosen if not s.waiting or s.id in may_stand]
+    await note(connection, place, by, ended)
+    if not await subscriptions_in_force(connection, place):
+        await connection.execute(
+            update(deliveries)
+            .where(deliveries.c.team_id == place[0], deliveries.c.channel_id == place[1])
+            .where(deliveries.c.kind.in_(_ASKED_FOR))
+            .where(deliveries.c.state == State.PENDING.value, deliveries.c.doubtful.is_(False))
+            .values(state=State.DEAD.value, reason=UNSUBSCRIBED)
+        )
+        # An edit that was to bring a picture to a root that won't come.
+        await bury_orphans(connection, place, UNSUBSCRIBED)
+
+
+async def _nameless(
+    connection: AsyncConnection, team_id: str, channel_id: str | None = None
+) -> set[tuple[str, str]]:
+    """The channels of a workspace, or the one, with subscriptions that have no number yet."""
+    table = schema.subscriptions
+    query = select(table.c.team_id, table.c.channel_id).where(
+        table.c.team_id == team_id, table.c.number.is_(None)
+    )
+    if channel_id is not None:
+        query = query.where(table.c.channel_id == channel_id)
+    return {(row.team_id, row.channel_id) for row in (await connection.execute(query.distinct())).all()}
+
+
+async def _numbered(connection: AsyncConnection, place: tuple[str, str]) -> list[Subscription]:
+    """A channel's subscriptions in force, paused ones too, each with its number."""
+    await give_numbers(connection, place)
+    return await subscriptions_in_force(connection, place, paused=True)
+
+
+async def _waiting(connection: AsyncConnection, place: tuple[str, str]) -> list[Subscription]:
+    """A channel's subscriptions that wait for their confirmation."""
+    table = schema.subscriptions
+    query = select(table).where(table.c.team_id == place[0], table.c.channel_id == place[1])
+    rows = (await connection.execute(query.where(table.c.confirmed_at.is_(None)).order_by(table.c.id))).all()
+    return _readable(rows)
 
 
 async def subscriptions_in_force(
@@ -248,24 +382,31 @@ async def subscriptions_in_force(
         query = query.where(table.c.paused_at.is_(None))
     if channel is not None:
         query = query.where(table.c.team_id == channel[0], table.c.channel_id == channel[1])
+    return _readable((await connection.execute(query)).all())
+
+
+def _readable(rows: Sequence[Any]) -> list[Subscription]:
     found = []
-    for row in (await connection.execute(query)).all():
+    for row in rows:
         try:
-            found.append(_subscription(row, row.problem))
+            found.append(_subscription(row))
         except UnknownWord as error:
             # Words of a newer gwevent, perhaps: one channel's mustn't withhold the alerts of all.
             log.error("subscription_unreadable", id=row.id, reason=str(error))
     return found
 
 
-def _subscription(row: Any, problem: str | None = None) -> Subscription:
+def _subscription(row: Any) -> Subscription:
     return Subscription(
         id=row.id,
+        # Who is told of it has seen to it that there is one; a plan needs none.
+        number=row.id if row.number is None else row.number,
         team_id=row.team_id,
         channel_id=row.channel_id,
         wish=parse_stored(row.words),
         created_by=row.created_by,
         created_at=row.created_at,
-        problem=problem,
+        problem=getattr(row, "problem", None),
         paused_at=row.paused_at,
+        waiting=row.confirmed_at is None,
     )

@@ -50,6 +50,7 @@ def routing() -> None:
     asked = [
         Subscription(
             id=n,
+            number=n,
             team_id=TEAM,
             channel_id=f"C{n}",
             wish=parse_stored(text),

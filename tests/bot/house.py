@@ -14,6 +14,7 @@ from bot.alerts.samples import notice as announced
 from bot.filters import parse
 from bot.rooms import Rooms
 from bot.routing import plan
+from bot.store.changes import By
 from bot.store.store import Planner
 from formatters.notice import RETRACTION, Notice
 from formatters.subscription import Subscription
@@ -21,6 +22,7 @@ from formatters.subscription import Subscription
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MAX_AGE = timedelta(hours=24)
 TEAM = "T0SANDBOX1"
+BY = By("U1", NOW)
 REAL, MOCK, TEST = "S261122a", "MS261122a", "TS261122a"
 
 
@@ -61,7 +63,13 @@ def made(
 def subscription(words: str, channel: str = "C1", number: int = 1, team: str = TEAM) -> Subscription:
     """A subscription in force."""
     return Subscription(
-        id=number, team_id=team, channel_id=channel, wish=parse(words), created_by="U1", created_at=NOW
+        id=number,
+        number=number,
+        team_id=team,
+        channel_id=channel,
+        wish=parse(words),
+        created_by="U1",
+        created_at=NOW,
     )
 
 
@@ -74,6 +82,18 @@ async def subscribe(rooms: Rooms, words: str, *channels: str, team: str = TEAM) 
     """Put a subscription in force in each of these channels."""
     for channel in channels:
         await rooms.subscriptions.add_confirmed(team, channel, parse(words), "U1", NOW)
+
+
+async def unsubscribe(
+    rooms: Rooms, channel: str, words: str | None = None, *, team: str = TEAM
+) -> list[Subscription]:
+    """End a channel's subscription of these words, or all that it has or waits for."""
+    here = await rooms.subscriptions.of_channel(team, channel)
+    every = [*here, *await rooms.subscriptions.waiting(team, channel)]
+    chosen = [s.number for s in every if words is None or s.wish == parse(words)]
+    ended = await rooms.subscriptions.end(team, channel, chosen, BY)
+    assert ended is not None
+    return ended
 
 
 async def take(

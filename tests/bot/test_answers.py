@@ -232,31 +232,60 @@ async def test_unsubscribe_means_those_too_that_mention_somebody(rooms: Rooms) -
     one = await said(rooms, "unsubscribe CBC notify @here", ASKER)
     assert "Unsubscribed from CBC notify @here." in one
     assert "Unsubscribed from CBC mock notify @here." in await said(rooms, "unsubscribe cbc mock", ASKER)
-    assert "Unsubscribed from CBC, CBC notify @U2 if NS." in await said(rooms, "unsubscribe cbc", ASKER)
+    both = await said(rooms, "unsubscribe cbc", ASKER)
+    assert "Nothing has ended yet. To end all 2 of these: /gwevent unsubscribe 1 3" in both
+    assert "Unsubscribed from CBC, CBC notify @U2 if NS." in await said(rooms, "unsubscribe 1 3", ASKER)
     assert "all notify @here" in await said(rooms, "subscriptions", ASKER)
 
 
-async def test_a_bare_group_ends_all_that_begin_with_it(rooms: Rooms) -> None:
-    for words in ("Burst", "Burst lowsig", "CBC mock", "all mock"):
-        await subscribe(rooms, words, "C1")
-    assert "Unsubscribed from Burst, Burst lowsig." in await said(rooms, "unsubscribe burst", ASKER)
-    assert "Unsubscribed from all mock." in await said(rooms, "unsubscribe all", ASKER)
-    assert "Unsubscribed from CBC mock." in await said(rooms, "unsubscribe all", ASKER), "then: all of them"
-    assert "no subscription" in await said(rooms, "unsubscribe all", ASKER)
+@pytest.mark.parametrize(
+    ("words", "ends"),
+    [
+        ("unsubscribe", "1 2 3 4"),
+        ("unsub", "1 2 3 4"),
+        ("unsubscribe all", "1 2 3 4"),
+        ("UNSUBSCRIBE  All", "1 2 3 4"),
+        ("unsubscribe burst", "1 2"),
+        ("unsubscribe 1 9", None),
+        ("unsubscribe 1 CBC", None),
+        ("unsubscribe all confirm", None),
+        ("unsubscribe 1@00000000", None),
+        ("unsubscribe everything!", None),
+    ],
+)
+async def test_what_names_several_asks_and_ends_nothing(rooms: Rooms, words: str, ends: str | None) -> None:
+    for asked in ("Burst", "Burst lowsig", "CBC mock", "all mock"):
+        await subscribe(rooms, asked, "C1")
+    told = await said(rooms, words, ASKER)
+    assert len(await rooms.subscriptions.of_channel(TEAM, "C1")) == 4
+    assert (await rooms.ledger.counts()).waiting == 0
+    if ends is None:
+        return
+    count = len(ends.split())
+    assert f"Nothing has ended yet. To end all {count} of these: /gwevent unsubscribe {ends};" in told
+    assert f"[End all {count}]" in told and "[End 1]" in told
+    assert "Unsubscribed from Burst, Burst lowsig" in await said(rooms, f"unsubscribe {ends}", ASKER)
+    assert len(await rooms.subscriptions.of_channel(TEAM, "C1")) == 4 - count
 
 
-async def test_unsubscribe_one_all_and_none(rooms: Rooms) -> None:
+async def test_even_the_only_one_is_asked_about_unless_it_is_named(rooms: Rooms) -> None:
+    await subscribe(rooms, "CBC mock", "C1")
+    told = await said(rooms, "unsubscribe", ASKER)
+    assert told.startswith("Nothing has ended yet. To end it: /gwevent unsubscribe 1") and "[End 1]" in told
+    assert len(await rooms.subscriptions.of_channel(TEAM, "C1")) == 1
+    assert "Unsubscribed from CBC mock." in await said(rooms, "unsubscribe cbc", ASKER)
+
+
+async def test_unsubscribe_one_and_none(rooms: Rooms) -> None:
     subscriptions = rooms.subscriptions
     assert "no subscription" in await said(rooms, "unsubscribe", ASKER)
     for words in ("CBC", "Burst mock", "all"):
         await subscribe(rooms, words, "C1", "C2")
     assert "isn't subscribed to CBC mock" in await said(rooms, "unsubscribe cbc mock", ASKER)
-    assert "Unsubscribed from all." in await said(rooms, "unsubscribe all", ASKER), "one that is called so"
-    assert [s.wish.words for s in await subscriptions.of_channel(TEAM, "C1")] == ["CBC", "Burst mock"]
     assert "Unsubscribed from Burst mock." in await said(rooms, "UNSUBSCRIBE Mock burst", ASKER)
-    await subscribe(rooms, "all mock", "C1")
-    assert "Unsubscribed from CBC, all mock." in await said(rooms, "unsubscribe", ASKER)
-    assert await subscriptions.of_channel(TEAM, "C1") == []
+    assert "Unsubscribed from all." in await said(rooms, "unsubscribe 3", ASKER)
+    assert [s.wish.words for s in await subscriptions.of_channel(TEAM, "C1")] == ["CBC"]
+    assert "Unsubscribed from CBC." in await said(rooms, "unsubscribe all", ASKER), "it is all there is"
     assert len(await subscriptions.of_channel(TEAM, "C2")) == 3, "other channels keep theirs"
 
 
@@ -402,16 +431,18 @@ async def test_what_cant_be_chosen_gets_a_sentence(rooms: Rooms, words: str, exp
 
 
 async def test_subscriptions_are_edited_paused_and_ended_by_number(rooms: Rooms) -> None:
-    await subscribe(rooms, "CBC", "C1", "C2")
+    await subscribe(rooms, "CBC", "C2", "C1")
     await subscribe(rooms, "Burst", "C1")
     assert "Subscription 1 is now CBC BNS>0.5 mock; it was CBC." in await said(
         rooms, "edit 1 mock cbc bns>50%", ASKER
     )
     assert "has Burst already" in await said(rooms, "edit 1 burst", ASKER)
-    assert "no subscription 2; it has 1 (CBC BNS>0.5 mock), 3 (Burst)." in await said(
-        rooms, "edit 2 all", ASKER
-    ), "another channel's"
+    assert "stays as it was: Burst" in await said(rooms, "edit 2 burst", ASKER)
+    assert "no subscription 3; it has 1 (CBC BNS>0.5 mock), 2 (Burst)." in await said(
+        rooms, "edit 3 all", ASKER
+    )
     assert "Paused CBC BNS>0.5 mock" in await said(rooms, "pause 1", ASKER)
+    assert "is paused already, since 2026-11-22 12:00 UTC" in await said(rooms, "pause 1", ASKER)
     assert "It is paused: /gwevent resume 1" in await said(rooms, "subscribe CBC BNS>0.5 mock", ASKER)
     await take(rooms, [made("S261120a"), made("S261121b", group="Burst")])
     assert await roots(rooms) == ["C1 S261121b", "C2 S261120a"]
@@ -420,11 +451,33 @@ async def test_subscriptions_are_edited_paused_and_ended_by_number(rooms: Rooms)
         "1. CBC BNS>0.5 mock" in listed and "Paused since 2026-11-22 12:00 UTC: /gwevent resume 1" in listed
     )
     assert "comes again" in await said(rooms, "resume 1", ASKER)
+    assert "isn't paused, so nothing was changed" in await said(rooms, "resume 1", ASKER)
     await take(rooms, made("S261122c"))
     assert "C1 S261122c" in await roots(rooms)
-    assert "Unsubscribed from Burst." in await said(rooms, "unsubscribe #3", ASKER)
-    assert "no subscription 3" in await said(rooms, "unsubscribe 3", ASKER)
+    assert "Unsubscribed from Burst." in await said(rooms, "unsubscribe #2", ASKER)
+    assert "no subscription 2" in await said(rooms, "unsubscribe 2", ASKER)
     assert "Unsubscribed from CBC BNS>0.5 mock." in await said(rooms, "unsubscribe cbc", ASKER)
+    await subscribe(rooms, "all", "C1")
+    assert "3. all" in await said(rooms, "subscriptions", ASKER), "no number is given twice"
+
+
+async def test_the_history_is_there_for_anybody_page_by_page(rooms: Rooms, clock: Clock) -> None:
+    assert "Nobody has changed" in await said(rooms, "subscriptions history", ASKER)
+    await subscribe(rooms, "CBC", "C1")
+    for number in range(11):
+        clock.forward(minutes=1)
+        word = "resume" if number % 2 else "pause"
+        await answers(rooms, clock).answer(f"{word} 1", Asker(TEAM, "C1", f"U{number}"))
+    told = await said(rooms, "subscriptions history", Asker(TEAM, "C1", "U0READER"))
+    assert told.startswith("2026-11-22 12:11:00 UTC · @U10 · subscription 1 paused: CBC")
+    assert told.endswith("Older: /gwevent subscriptions history 2")
+    rest = await said(rooms, "subs History 2", ASKER)
+    assert rest.startswith("2026-11-22 12:01:00 UTC · @U0 · subscription 1 paused: CBC")
+    assert "@U1 · subscription 1 put in force: CBC" in rest and "Page 2 of 2" in rest
+    assert "no page 3" in await said(rooms, "subscriptions history 3", ASKER)
+    assert "comes a page" in await said(rooms, "subscriptions history of the world", ASKER)
+    assert "Nobody has changed" in await said(rooms, "subscriptions history", Asker(TEAM, "C2", "U1"))
+    assert "belong to a channel" in await said(rooms, "subscriptions history")
 
 
 async def roots(rooms: Rooms) -> list[str]:

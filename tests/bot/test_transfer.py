@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from bot.cli import app
 from bot.filters import parse
 from bot.observatories import find_site
 from bot.rooms import Rooms
+from bot.store import schema
 from bot.store.sites import TooManySites
 from bot.store.transfer import Taken
 from bot.transfer import UnreadableExport, read, write
 from formatters.visibility import Conditions, Site
-from tests.bot.house import NOW, TEAM, made, subscribe, take
+from tests.bot.house import BY, NOW, TEAM, made, subscribe, take, unsubscribe
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
 ROW = {"words": "CBC", "created_by": "U1", "created_at": "2026-11-22T12:00:00Z"}
@@ -33,17 +35,17 @@ async def asked(rooms: Rooms) -> None:
     await subscribe(rooms, "CBC BNS>0.5 notify @here", "C1")
     await subscribe(rooms, "Burst mock", "C1", "C2", team="T2")
     await rooms.sites.add(
-        TEAM, "C1", [find_site("Palomar"), Site(name="Dome 7", latitude=1, longitude=2, height=3)]
+        TEAM, "C1", [find_site("Palomar"), Site(name="Dome 7", latitude=1, longitude=2, height=3)], BY
     )
-    await rooms.sites.set_conditions(TEAM, "C1", Conditions(altitude=25, darkness=-12))
+    await rooms.sites.set_conditions(TEAM, "C1", Conditions(altitude=25, darkness=-12), BY)
 
 
 async def forget(rooms: Rooms) -> None:
     for team, channel in ((TEAM, "C1"), ("T2", "C1"), ("T2", "C2")):
-        await rooms.subscriptions.remove(team, channel, None)
+        await unsubscribe(rooms, channel, team=team)
         for name in ("Palomar", "Dome 7"):
-            await rooms.sites.remove(team, channel, name)
-        await rooms.sites.set_conditions(team, channel, Conditions())
+            await rooms.sites.remove(team, channel, name, BY)
+        await rooms.sites.set_conditions(team, channel, Conditions(), BY)
 
 
 @BOTH
@@ -57,21 +59,46 @@ async def test_everything_comes_back_and_twice_is_the_same_as_once(rooms: Rooms)
     ):
         assert await rooms.transfer.take(read(text), NOW) == taken
         assert write(await rooms.transfer.export()) == text
-    assert (await rooms.ledger.counts()).waiting == 0, "nothing is posted"
+
+
+@BOTH
+async def test_each_channel_hears_once_of_what_an_import_put_in_force(rooms: Rooms) -> None:
+    given = export({**ROW, "number": 4}, {**ROW, "words": "Burst", "number": 2}, last_number=7)
+    for _ in range(2):
+        await rooms.transfer.take(read(given), NOW)
+        assert (await rooms.ledger.counts()).waiting == 1
+    here = await rooms.subscriptions.of_channel("T1", "C1")
+    assert {s.wish.words: s.number for s in here} == {"CBC": 4, "Burst": 2}, "as old messages call them"
+    changes, total = await rooms.subscriptions.history("T1", "C1", 1)
+    assert total == 2 and {change.by for change in changes} == {"import"}
+    asked, _ = await rooms.subscriptions.ask("T1", "C1", parse("all"), "U2", NOW)
+    assert asked.number == 8, "what was given elsewhere isn't given again"
+
+
+@BOTH
+async def test_a_number_that_another_had_here_is_not_given_by_an_import(rooms: Rooms) -> None:
+    await subscribe(rooms, "CBC", "C1", team="T1")
+    await subscribe(rooms, "all mock", "C1", team="T1")
+    await unsubscribe(rooms, "C1", "CBC", team="T1")
+    await rooms.transfer.take(read(export({**ROW, "words": "Burst", "number": 1})), NOW)
+    here = await rooms.subscriptions.of_channel("T1", "C1")
+    assert {s.wish.words: s.number for s in here} == {"all mock": 2, "Burst": 3}
+    await rooms.transfer.take(read(export({**ROW, "number": 1})), NOW)
+    assert 1 in {s.number for s in await rooms.subscriptions.of_channel("T1", "C1")}, "it had it itself"
 
 
 @BOTH
 async def test_what_is_imported_is_in_force(rooms: Rooms) -> None:
     await rooms.transfer.take(read(export(ROW)), NOW)
     await take(rooms, made())
-    assert (await rooms.ledger.counts("T1")).waiting == 1
+    assert (await rooms.ledger.counts("T1")).waiting == 2, "what it was told, and the event"
 
 
 @BOTH
 async def test_what_is_paused_stays_paused(rooms: Rooms) -> None:
     await rooms.transfer.take(read(export({**ROW, "paused_at": "2026-11-22T13:00:00Z"})), NOW)
     await take(rooms, made())
-    assert (await rooms.ledger.counts("T1")).waiting == 0
+    assert (await rooms.ledger.counts("T1")).waiting == 1, "what it was told alone"
     assert "paused_at" in write(await rooms.transfer.export())
 
 
@@ -82,12 +109,14 @@ async def test_one_that_waits_for_its_confirmation_needs_none_any_more(rooms: Ro
     assert (taken.subscriptions, taken.known) == (1, 0)
     [here] = await rooms.subscriptions.of_channel("T1", "C1")
     assert here.created_by == "U2"
-    assert (await rooms.ledger.counts()).waiting == 0
+    async with rooms.database.reading() as connection:
+        kinds = (await connection.execute(select(schema.deliveries.c.kind))).scalars()
+        assert list(kinds) == ["change"], "instead of the confirmation"
 
 
 async def test_a_channel_with_too_many_sites_leaves_everything_as_it_was(rooms: Rooms) -> None:
     sites = [Site(name=f"Dome {n}", latitude=n, longitude=n, height=n) for n in range(10)]
-    await rooms.sites.add("T1", "C1", sites)
+    await rooms.sites.add("T1", "C1", sites, BY)
     one_more = {"name": "One more", "latitude": 1, "longitude": 2, "height": 3}
     with pytest.raises(TooManySites):
         await rooms.transfer.take(read(export(ROW, sites=[one_more])), NOW)

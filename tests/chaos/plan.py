@@ -17,7 +17,7 @@ import psycopg
 from confluent_kafka import KafkaException
 
 from bot.sandbox.refusal import RefusedError
-from tests.chaos.cases import broker, database, kills, many, pressure, shared, slack, starved, storm
+from tests.chaos.cases import broker, database, kills, many, people, pressure, shared, slack, starved, storm
 from tests.chaos.judge import Verdict
 from tests.chaos.world import CannotPlay, Chaos, chaos_in
 
@@ -48,6 +48,7 @@ CASES: Mapping[str, Case] = {
     "sockets-closed": slack.sockets_closed,
     "sockets-refused": slack.sockets_refused,
     "sockets-half-open": slack.sockets_half_open,
+    "changes-and-kills": people.changes,
     "channel-archived": slack.channel_archived,
     "bot-kicked": slack.bot_kicked,
     "token-revoked": slack.token_revoked,

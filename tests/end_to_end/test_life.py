@@ -17,7 +17,7 @@ from bot.alerts.decode import decode
 from bot.alerts.samples import every_event, to_avro
 from bot.sandbox.server import Sandbox
 from formatters.notice import RETRACTION, Notice
-from tests.bot.house import REAL, record
+from tests.bot.house import REAL, record, unsubscribe
 from tests.end_to_end.desk import NOW, ORIGIN, Desk, desk_in, golden, said, transcript
 from tests.end_to_end.world import Json, World, until
 
@@ -220,11 +220,14 @@ async def test_a_root_not_yet_attempted_is_cancelled_by_a_retraction(desk: Desk)
 async def test_who_unsubscribed_keeps_a_true_root_and_gets_no_replies(desk: Desk) -> None:
     (channel,) = await desk.subscribed()
     await desk.take(avro())
-    await desk.rooms.subscriptions.remove(desk.sandbox.team_id, channel, None)
+    await unsubscribe(desk.rooms, channel, team=desk.sandbox.team_id)
+    await desk.done()
     await desk.take(avro("INITIAL", 20))
     await desk.take(avro(RETRACTION, 30))
-    assert head(desk.root(channel)).startswith("RETRACTED")
-    assert desk.replies(channel) == []
+    root, told = desk.roots(channel)
+    assert head(root).startswith("RETRACTED")
+    assert "ended subscription 1" in told["text"], "nobody is unsubscribed in silence"
+    assert desk.replies(channel, root) == []
 
 
 @pytest.mark.parametrize("replied", [False, True], ids=["alone", "with replies"])

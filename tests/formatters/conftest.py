@@ -161,12 +161,17 @@ def _parsed(block: dict[str, Any]) -> slackblocks.Block:
         return slackblocks.RichTextBlock([slackblocks.RichTextCodeBlock(words)], block_id=block["block_id"])
     if block["type"] != "actions":
         return slackblocks.Block.from_dict(block)
-    known = {"type", "text", "action_id", "url", "value"}
+    known = {"type", "text", "action_id", "url", "value", "confirm"}
     buttons: list[slackblocks.Element] = []
     for element in block["elements"]:
         assert element["type"] == "button"
         assert set(element) <= known
-        given = {key: element[key] for key in known - {"type", "text"} if key in element}
+        given = {key: element[key] for key in known - {"type", "text", "confirm"} if key in element}
+        if "confirm" in element:
+            parts: dict[str, Any] = {
+                part: slackblocks.Text.from_dict(text) for part, text in element["confirm"].items()
+            }
+            given["confirm"] = slackblocks.ConfirmationDialogue(**parts)
         buttons.append(slackblocks.Button(text=slackblocks.Text.from_dict(element["text"]), **given))
     return slackblocks.ActionsBlock(elements=buttons, block_id=block["block_id"])
 

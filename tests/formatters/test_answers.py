@@ -16,6 +16,7 @@ def subscribed(wish: Wish, **changes: object) -> Subscription:
     given: dict[str, object] = {"created_by": "U024BE7LH", "problem": None} | changes
     return Subscription(
         id=1,
+        number=1,
         team_id="T1",
         channel_id="C1",
         wish=wish,

@@ -10,6 +10,7 @@ from formatters import (
     answer,
     apology,
     card,
+    dialog,
     help,  # noqa: A004
     matching,
     mention,
@@ -135,6 +136,7 @@ def _wishes() -> list[subscription.Subscription]:
     return [
         subscription.Subscription(
             id=number,
+            number=number,
             team_id="T1",
             channel_id="C1",
             wish=wish,
@@ -152,7 +154,8 @@ def _filtered() -> subscription.Subscription:
     light = Number("BNS", Op.GT, 0.5) | Named("search", ("SSM",)) | External()
     wanted = light & Number("distance", Op.LT, 300) & Far(Op.LT, 1, 100, "yr") & ~Detector("V1") & sky
     return subscription.Subscription(
-        id=7,
+        id=70,
+        number=7,
         team_id="T1",
         channel_id="C1",
         wish=subscription.Wish(
@@ -241,11 +244,18 @@ def test_answers(
         "subscription-already": subscription.already(mine[0]),
         "subscription-list": subscription.listed(mine),
         "subscription-none": subscription.listed([]),
-        "subscription-removed": subscription.removed([mine[0].wish, mine[1].wish]),
+        "subscription-removed": subscription.removed([mine[0], mine[1]]),
+        "subscription-already-ended": subscription.changed_since([]),
+        "subscription-changed-since": subscription.changed_since([mine[0], replace(filtered, paused_at=NOW)]),
+        "subscription-sure": dialog.sure([*mine, filtered]),
+        "subscription-sure-of-one": dialog.sure([filtered]),
+        "subscription-renumbered": subscription.renumbered(17, filtered),
+        "subscription-is-paused": subscription.already_paused(replace(filtered, paused_at=NOW)),
+        "subscription-isnt-paused": subscription.not_paused(filtered),
         "subscription-refused": subscription.refused("not_in_channel"),
         "subscription-confirmed-filter": subscription.confirmed(filtered),
         "subscription-already-paused": subscription.already(replace(filtered, paused_at=NOW)),
-        "subscription-edited": subscription.edited(mine[0], replace(filtered, id=0)),
+        "subscription-edited": subscription.edited(mine[0], replace(filtered, number=0)),
         "subscription-paused": subscription.paused(filtered),
         "subscription-resumed": subscription.resumed(filtered),
         "subscription-no-such-number": subscription.no_such_number("9", [*mine, filtered]),

@@ -47,6 +47,7 @@ ELEMENTS: dict[str, Callable[..., slackblocks.Element]] = {
 def wish(number: int, channel: str = "C1", **changes: Any) -> subscription.Subscription:
     made = subscription.Subscription(
         id=number,
+        number=number,
         team_id="T1",
         channel_id=channel,
         wish=WISH,
@@ -72,6 +73,9 @@ def element(given: View) -> slackblocks.Element:
             made[key] = option(value)
         elif key in ("min_value", "max_value", "initial_value") and given["type"] == "number_input":
             made[key] = float(value)
+        elif key == "confirm":
+            parts: dict[str, Any] = {part: slackblocks.Text.from_dict(text) for part, text in value.items()}
+            made[key] = slackblocks.ConfirmationDialogue(**parts)
         elif key != "type":
             made[key] = value
     return ELEMENTS[given["type"]](**made)
@@ -138,7 +142,7 @@ def test_answers_that_offer_the_dialog(golden: Golden, check: Callable[[Message]
     mine = [wish(number) for number in range(1, 4)]
     golden("dialog-invitation", check(dialog.invitation(mine)))
     many = check(dialog.offered(helping.complaint("x"), [wish(number) for number in range(1, 41)]))
-    assert [len(row["elements"]) for row in many.blocks[1:]] == [25, 16]
+    assert [len(row["elements"]) for row in many.blocks[1:]] == [25, 25, 25, 6]
     assert plain.render(dialog.invitation([])).startswith("A subscription is chosen in a dialog")
 
 

@@ -24,6 +24,7 @@ def took(count: int) -> float:
     asked = [
         Subscription(
             id=number,
+            number=number,
             team_id=f"T{number // 10}",
             channel_id=f"C{number}",
             wish=parse_stored(words(number)),

@@ -12,6 +12,7 @@ from bot.rooms import Rooms, utc_now
 from bot.settings import Settings
 from bot.slack.words import Words
 from bot.sources import Origin
+from bot.store.changes import By
 from bot.store.database import Database
 from bot.store.ledger import Dead, Delivery, Kind, Later, Outcome, Sent
 from tests.scale.house import Team, name, places, story
@@ -86,7 +87,7 @@ async def _answer(rooms: Rooms, team: str, channel: str) -> None:
     for words in ("latest", "recent 5", "status", "subscribe BBH", "subscriptions", "unsubscribe all"):
         await answers.answer(words, here)
     asked, _ = await rooms.subscriptions.ask(team, channel, parse("Burst"), "U1", utc_now())
-    await rooms.subscriptions.remove(team, channel, asked.wish)
+    await rooms.subscriptions.end(team, channel, [asked.number], By("U1", utc_now()))
     await rooms.subscriptions.fate(asked)
     await rooms.observers.toggle(team, channel, name(8), "U1", utc_now())
     await rooms.ledger.overdue(utc_now(), posts=timedelta(minutes=1), edits=timedelta(minutes=10))

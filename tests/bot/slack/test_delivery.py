@@ -24,7 +24,7 @@ from formatters.card import ChannelView
 from formatters.message import Message
 from formatters.superevent import Superevent
 from tests.bot.alerts.test_circular import circular
-from tests.bot.house import REAL, TEAM, made, subscribe, take
+from tests.bot.house import REAL, TEAM, made, subscribe, take, unsubscribe
 from tests.bot.slack.conftest import Office
 
 FIRST, SECOND, THIRD = made(), made(alert_type="INITIAL", minutes=5), made(alert_type="UPDATE", minutes=9)
@@ -218,9 +218,14 @@ async def test_a_channel_that_unsubscribed_meanwhile_is_not_told_late(office: Of
     office.sandbox.archive(channel)
     await office.receive(FIRST)
     await office.done()
-    await office.rooms.subscriptions.remove(TEAM, channel, None)
+    await unsubscribe(office.rooms, channel)
+    await office.done()
     office.sandbox.unarchive(channel)
-    assert await office.rooms.ledger.revive(TEAM, channel, office.clock(), office.clock()) == 0
+    assert await office.rooms.ledger.revive(TEAM, channel, office.clock(), office.clock()) == 1
+    office.worker.wake()
+    await office.done()
+    (told,) = office.texts(channel)
+    assert "ended subscription 1" in told, "of that alone"
 
 
 async def test_what_waits_ends_with_the_last_subscription(office: Office) -> None:
@@ -229,17 +234,17 @@ async def test_what_waits_ends_with_the_last_subscription(office: Office) -> Non
     office.sandbox.fail("chat.postMessage", error="ratelimited", status=429, retry_after=0.1)
     await office.receive(FIRST)
     await office.failed("ratelimited")
-    await office.rooms.subscriptions.remove(TEAM, channel, parse("all mock"))
+    await unsubscribe(office.rooms, channel, "all mock")
     assert await office.state(Kind.ROOT) == ["pending"], "the other one still wants it"
     async with office.rooms.database.writing() as connection:
         (root,) = await office.rows(kind="root")
         await touch(connection, {root.thread_id: (TEAM, channel)}, office.clock())
-    await office.rooms.subscriptions.remove(TEAM, channel, None)
+    await unsubscribe(office.rooms, channel)
     assert (await office.rows(kind="root"))[0].reason == "unsubscribed before it was posted"
     assert await office.state(Kind.EDIT) == ["dead"], "it waited for the root"
     office.forward(seconds=60)
     await office.idle()
-    assert office.texts(channel) == []
+    assert all("ended subscription" in told for told in office.texts(channel))
 
 
 async def test_a_root_that_waits_is_cancelled_by_a_retraction(office: Office) -> None:
@@ -718,7 +723,8 @@ async def test_unsubscribing_takes_a_waiting_confirmation_along(office: Office) 
     asked, _ = await office.rooms.subscriptions.ask(TEAM, channel, parse("CBC"), "U0P", office.clock())
     office.worker.wake()
     await office.failed("ratelimited")
-    assert await office.rooms.subscriptions.remove(TEAM, channel, None) == []
+    (ended,) = await unsubscribe(office.rooms, channel)
+    assert ended.waiting
     assert await office.rooms.subscriptions.fate(asked) == "unsubscribed meanwhile"
     office.forward(seconds=60)
     await office.idle()

@@ -12,9 +12,11 @@ from bot.app import Bot
 from bot.rooms import Rooms
 from bot.sandbox.hands import Done
 from bot.sandbox.server import Sandbox
+from bot.slack.permission import Permission
+from bot.store.changes import By
 from formatters import dialog, home
 from formatters.dialog import OPEN, VALUE
-from tests.bot.house import NOW, REAL, TEAM, made, subscribe, take
+from tests.bot.house import NOW, REAL, TEAM, Clock, made, subscribe, take
 
 Json = dict[str, Any]
 
@@ -40,7 +42,7 @@ def block(view: Json, name: str) -> Json:
     return found["element"]  # type: ignore[no-any-return]
 
 
-def words(shown: Json | None) -> str:
+def words(shown: Json | list[Json] | None) -> str:
     return json.dumps(shown, ensure_ascii=False)
 
 
@@ -217,3 +219,110 @@ async def test_the_home_shows_ones_own_channels_and_changes_them(
     sandbox.fail("users.conversations", error="missing_scope")
     sandbox.open_home()
     await sandbox.wait_for(lambda: "missing_scope" in words(sandbox.home()))
+
+
+def end_button(message: Json, number: int) -> tuple[str, str]:
+    """The button that ends one subscription: its action, and its value."""
+    [found] = [
+        e
+        for b in message["blocks"]
+        if b["type"] == "actions"
+        for e in b["elements"]
+        if e["action_id"] == f"{dialog.END}.{number}"
+    ]
+    return found["action_id"], found["value"]
+
+
+async def answered(sandbox: Sandbox, channel: str, said: str) -> None:
+    await sandbox.wait_for(lambda: any(said in words(m) for m in sandbox.ephemerals(channel)))
+
+
+async def test_buttons_end_one_and_only_as_it_was_shown(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+    channel = sandbox.add_channel("gw")
+    for wish in ("CBC", "Burst", "all mock"):
+        await subscribe(rooms, wish, channel)
+    listed = await (await typed(sandbox, channel, "subscriptions")).answer(30)
+    action, value = end_button(listed, 2)
+    assert (await sandbox.press(channel, listed["ts"], action, value=value)).ok
+    await answered(sandbox, channel, "Unsubscribed from *Burst*")
+    await sandbox.wait_for(lambda: "ended subscription 2" in words(sandbox.messages(channel)[-1:]))
+    assert await in_channel(rooms, channel) == ["CBC", "all mock"]
+    # Again, and one that was changed since: nothing is done, and what there is is said.
+    assert (await sandbox.press(channel, listed["ts"], action, value=value)).ok
+    await answered(sandbox, channel, "out of date")
+    await (await typed(sandbox, channel, "edit 1 CBC mock")).answer(30)
+    action, value = end_button(listed, 1)
+    assert (await sandbox.press(channel, listed["ts"], action, value=value)).ok
+    await answered(sandbox, channel, "the channel has 1 (*CBC mock*), 3 (*all mock*)")
+    assert await in_channel(rooms, channel) == ["CBC mock", "all mock"]
+
+
+async def test_the_button_that_ends_all_ends_what_it_lists(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+    channel = sandbox.add_channel("gw")
+    for wish in ("CBC", "Burst"):
+        await subscribe(rooms, wish, channel)
+    asked = await (await typed(sandbox, channel, "unsubscribe")).answer(30)
+    assert "Nothing has ended yet" in words(asked)
+    await subscribe(rooms, "all mock", channel)
+    assert (await sandbox.press(channel, asked["ts"], dialog.END)).ok
+    await answered(sandbox, channel, "Unsubscribed from *CBC*, *Burst*")
+    assert await in_channel(rooms, channel) == ["all mock"], "what came meanwhile wasn't listed"
+    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 1)
+    assert words(sandbox.messages(channel)).count("To bring it back") == 2, "in one post"
+    # In a thread, where there are no commands, by the same words.
+    await sandbox.say("@gwevent unsubscribe", channel, thread_ts=sandbox.messages(channel)[0]["ts"])
+    await answered(sandbox, channel, "To end it: `/gwevent unsubscribe 3`")
+    assert await in_channel(rooms, channel) == ["all mock"]
+
+
+async def test_what_is_done_in_the_home_is_posted_in_the_channel(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms, clock: Clock
+) -> None:
+    channel = sandbox.add_channel("gw")
+    await subscribe(rooms, "CBC mock", channel)
+    sandbox.open_home()
+    await sandbox.wait_for(lambda: home.END in words(sandbox.home()))
+    stale = sandbox.home()
+    assert stale is not None
+
+    async def posted(said: str) -> None:
+        clock.forward(minutes=1)
+        bot.worker.wake()
+        await sandbox.wait_for(lambda: any(said in words(m) for m in sandbox.messages(channel)))
+        assert f"<@{sandbox.user}> {said}" in words(sandbox.messages(channel)[-1])
+
+    await sandbox.view_action(home.PAUSE)
+    await posted("paused subscription 1")
+    await sandbox.wait_for(lambda: home.RESUME in words(sandbox.home()))
+    await sandbox.view_action(home.EDIT)
+    await opened(sandbox)
+    assert (await sandbox.submit(filled(group="CBC", NS="30"))).ok
+    await last_page(sandbox, "is now *CBC NS&gt;=0.3*")
+    await posted("changed subscription 1 from *CBC mock* to *CBC NS&gt;=0.3*")
+    await sandbox.wait_for(lambda: "NS&gt;=0.3" in words(sandbox.home()))
+    # Somebody else changes it while this home is shown.
+    await rooms.subscriptions.pause(TEAM, channel, 1, By("U0OTHER", clock()), resume=True)
+    await sandbox.view_action(home.END)
+    await sandbox.wait_for(lambda: "out of date" in words(sandbox.home()))
+    assert await in_channel(rooms, channel) == ["CBC NS>=0.3"]
+    await sandbox.view_action(home.END)
+    await sandbox.wait_for(lambda: "Unsubscribed from" in words(sandbox.home()))
+    await posted("ended subscription 1")
+    changes, total = await rooms.subscriptions.history(TEAM, channel, 1)
+    assert total == 5 and {change.by for change in changes} == {sandbox.user, "U0OTHER", "U1"}
+
+
+async def test_whoever_may_not_change_anything_presses_in_vain(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = sandbox.add_channel("gw")
+    await subscribe(rooms, "CBC", channel)
+    listed = await (await typed(sandbox, channel, "subscriptions")).answer(30)
+    monkeypatch.setattr(bot.answers, "_refusal", Permission("admins", {}).refusal)
+    action, value = end_button(listed, 1)
+    assert (await sandbox.press(channel, listed["ts"], action, value=value)).ok
+    await answered(sandbox, channel, "Slack can't be asked yet who may do that")
+    assert await in_channel(rooms, channel) == ["CBC"]
+    assert (await rooms.subscriptions.history(TEAM, channel, 1))[1] == 1
+    told = await (await typed(sandbox, channel, "subscriptions history")).answer(30)
+    assert "put in force" in words(told), "anybody may read it"

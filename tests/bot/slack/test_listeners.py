@@ -101,9 +101,14 @@ async def test_subscribe_posts_its_confirmation_and_lists_it(bot: Bot, sandbox: 
     assert f"<@{sandbox.user}>" in words(confirmation) and "CBC mock" in words(confirmation)
     assert "already" in words(await typed(sandbox, channel, "subscribe MOCK CBC"))
     assert "CBC mock" in words(await typed(sandbox, channel, "subscriptions"))
-    assert "Unsubscribed" in words(await typed(sandbox, channel, "unsubscribe"))
+    assert "Nothing has ended yet" in words(await typed(sandbox, channel, "unsubscribe"))
+    assert "CBC mock" in words(await typed(sandbox, channel, "subscriptions"))
+    assert "Unsubscribed" in words(await typed(sandbox, channel, "unsubscribe 1"))
     assert "no subscription" in words(await typed(sandbox, channel, "subscriptions"))
-    assert len(sandbox.messages(channel)) == 1
+    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 2)
+    ended = sandbox.messages(channel)[1]
+    assert f"<@{sandbox.user}> ended subscription 1" in words(ended)
+    assert "`/gwevent subscribe CBC mock`" in words(ended)
 
 
 async def test_subscribe_with_a_mention_by_command_and_in_a_thread(

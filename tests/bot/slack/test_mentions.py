@@ -9,7 +9,7 @@ import pytest
 
 from bot.sandbox.web_api import ApiCall
 from bot.store.ledger import Kind, State
-from tests.bot.house import made, subscribe, take
+from tests.bot.house import made, subscribe, take, unsubscribe
 from tests.bot.slack.conftest import Office
 from tests.bot.test_routing_mentions import BBH, BURST
 
@@ -162,10 +162,11 @@ async def test_who_unsubscribes_before_the_post_is_not_mentioned(still_office: O
     await subscribe(office.rooms, "all", first)
     notifying = (await office.rooms.subscriptions.of_channel(office.sandbox.team_id, first))[0]
     await take(office.rooms, FIRST)
-    await office.rooms.subscriptions.remove(office.sandbox.team_id, first, notifying.wish)
+    await unsubscribe(office.rooms, first, notifying.wish.words)
     office.start()
     await office.done()
-    assert mentioning(office, first) == [] and len(posts(office, first)) == 1
+    assert mentioning(office, first) == [], "nor by the post that says who ended it"
+    assert sorted("ended subscription 1" in c.args["text"] for c in posts(office, first)) == [False, True]
     assert len(mentioning(office, second)) == 1
 
 

@@ -16,7 +16,7 @@ from bot.store import schema
 from bot.store.channel_moves import place_tables
 from bot.store.ledger import Dead, Delivery, Kind, Sent, State, delivery_row
 from formatters.visibility import Conditions, Site
-from tests.bot.house import MOCK, NOW, REAL, TEAM, made, subscribe, take
+from tests.bot.house import BY, MOCK, NOW, REAL, TEAM, made, subscribe, take
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
 OLD, NEW, BESIDE = (TEAM, "C0OLD"), (TEAM, "C0NEW"), (TEAM, "C0BESIDE")
@@ -74,8 +74,8 @@ async def test_all_of_a_channel_follows(rooms: Rooms, backend: str) -> None:
     await send_all(rooms)
     await take(rooms, made(alert_type="INITIAL", minutes=5))
     await rooms.observers.toggle(*OLD, REAL, "U1", NOW)
-    await rooms.sites.add(*OLD, [DOME])
-    await rooms.sites.set_conditions(*OLD, Conditions(altitude=40.0, darkness=-12.0))
+    await rooms.sites.add(*OLD, [DOME], BY)
+    await rooms.sites.set_conditions(*OLD, Conditions(altitude=40.0, darkness=-12.0), BY)
     await rooms.operators.are_in(*OLD)
     await rooms.subscriptions.ask(*OLD, parse("Burst"), "U1", NOW)
     before = {table.name: len(await rows(rooms, table, OLD)) for table in place_tables()}
@@ -104,15 +104,15 @@ async def test_what_both_ids_have_is_put_together(rooms: Rooms, backend: str) ->
     await take(rooms, made())
     await send_all(rooms)
     await rooms.observers.toggle(*OLD, REAL, "U1", NOW)
-    await rooms.sites.add(*OLD, [DOME])
+    await rooms.sites.add(*OLD, [DOME], BY)
     # The event was missed, and people subscribed in the channel as it is called now.
     await subscribe(rooms, "CBC", NEW[1])
     await subscribe(rooms, "CBC mock", NEW[1])
-    await rooms.sites.add(*NEW, [LENS, DOME])
+    await rooms.sites.add(*NEW, [LENS, DOME], BY)
     await take(rooms, made(alert_type="INITIAL", minutes=5))
     await rooms.observers.toggle(*NEW, REAL, "U2", NOW)
     paused = (await rooms.subscriptions.of_channel(*NEW))[0]
-    await rooms.subscriptions.pause(*NEW, paused.id, NOW)
+    await rooms.subscriptions.pause(*NEW, paused.number, BY)
 
     moved = await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
     assert moved.merged >= 3

@@ -13,7 +13,7 @@ from bot.sources import Origin
 from bot.store import schema
 from bot.store.ledger import Dead, Priority
 from tests.bot.alerts.test_circular import circular
-from tests.bot.house import MAX_AGE, NOW, TEAM, TEST, Clock, made, subscribe, take
+from tests.bot.house import MAX_AGE, NOW, TEAM, TEST, Clock, made, subscribe, take, unsubscribe
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -116,7 +116,7 @@ async def test_not_beside_a_root_that_was_given_up(rooms: Rooms, way_in: Pipelin
 
 async def test_what_waits_goes_with_the_last_subscription(rooms: Rooms, way_in: Pipeline) -> None:
     await way_in.handle(circular(), LIVE)
-    await rooms.subscriptions.remove(TEAM, "C1", None)
+    await unsubscribe(rooms, "C1")
     table = schema.deliveries
     async with rooms.database.reading() as connection:
         query = select(table.c.state).where(table.c.kind == "circular")

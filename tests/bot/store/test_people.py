@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from bot.filters import parse
 from bot.rooms import Rooms
+from bot.store.changes import By
 from bot.transfer import read, write
 from tests.bot.house import NOW, REAL, TEAM, made, subscribe, take
 
@@ -17,15 +19,18 @@ README = (Path(__file__).resolve().parents[3] / "deploy" / "README.md").read_tex
 
 @pytest.mark.backends("sqlite", "postgresql")
 async def test_nothing_of_a_person_is_left(rooms: Rooms) -> None:
-    await subscribe(rooms, "CBC", "C1")
+    await subscribe(rooms, "CBC notify <@U1>", "C1")
+    await rooms.subscriptions.edit(TEAM, "C1", 1, parse("CBC"), By("U1", NOW))
     await take(rooms, made())
     await rooms.observers.toggle(TEAM, "C1", REAL, "U1", NOW)
     [block] = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
     async with rooms.database.writing() as connection:
         for statement in block.strip().split("\n"):
             done = await connection.execute(text(statement.replace("U0123456789", "U1")))
-            assert done.rowcount == 1
+            assert done.rowcount >= 1
     [here] = await rooms.subscriptions.of_channel(TEAM, "C1")
     assert here.created_by != "U1"
     assert '"U1"' not in write(await rooms.transfer.export())
+    changes, total = await rooms.subscriptions.history(TEAM, "C1", 1)
+    assert total == 2 and "U1" not in str(changes)
     assert read(write(await rooms.transfer.export()))

@@ -1,0 +1,87 @@
+"""What people call a subscription in its channel: 1, 2, 3 …, each given once and never again.
+
+Before, they called it by its id, which counts through all channels; messages that say so stand for ever. So
+a number by which a channel may still know another subscription of its own isn't given at all.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Table, and_, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store import schema
+
+Place = tuple[str, str]
+"""Team and channel."""
+
+_f = schema.former_numbers
+_n = schema.channel_numbers
+_s = schema.subscriptions
+
+
+async def next_number(connection: AsyncConnection, place: Place, *, beyond: int = 0) -> int:
+    """Take the channel's next number, greater than `beyond`; in a transaction of `Database.writing`."""
+    await give_numbers(connection, place)
+    number = max(await last_number(connection, place), beyond)
+    former = await _former(connection, place)
+    number += 1
+    while number in former:
+        number += 1
+    await keep_number(connection, place, number)
+    return number
+
+
+async def give_numbers(connection: AsyncConnection, place: Place) -> None:
+    """Give a number to each subscription of the channel that has none, the oldest first.
+
+    That is what was there before channels counted, or what an older gwevent wrote since; people know such a
+    one by its id.
+    """
+    nameless = select(_s.c.id).where(_in(_s, place), _s.c.number.is_(None)).order_by(_s.c.id)
+    ids = list((await connection.execute(nameless)).scalars())
+    if not ids:
+        return
+    former = await _former(connection, place)
+    fresh = [id_ for id_ in ids if id_ not in former]
+    if fresh:
+        row = {"team_id": place[0], "channel_id": place[1]}
+        await connection.execute(insert(_f), [{**row, "number": id_} for id_ in fresh])
+    former.update(ids)
+    number = await last_number(connection, place)
+    for id_ in ids:
+        number += 1
+        # Its own former number is no other's.
+        while number in former and number != id_:
+            number += 1
+        await connection.execute(update(_s).where(_s.c.id == id_).values(number=number))
+    await keep_number(connection, place, number)
+
+
+async def last_number(connection: AsyncConnection, place: Place) -> int:
+    """The greatest number that the channel ever gave; 0 if none."""
+    found = (await connection.execute(select(_n.c.last_number).where(_in(_n, place)))).scalar()
+    return int(found or 0)
+
+
+async def keep_number(connection: AsyncConnection, place: Place, number: int) -> None:
+    """See to it that no number up to this one is given any more."""
+    last = await last_number(connection, place)
+    if not last:
+        row = {"team_id": place[0], "channel_id": place[1], "last_number": number}
+        await connection.execute(insert(_n).values(row))
+    elif number > last:
+        await connection.execute(update(_n).where(_in(_n, place)).values(last_number=number))
+
+
+async def known_before_as(connection: AsyncConnection, place: Place, number: int) -> bool:
+    """Whether the channel knew a subscription of its own by this number before it counted for itself."""
+    known = select(_f.c.number).where(_in(_f, place), _f.c.number == number)
+    return (await connection.execute(known)).first() is not None
+
+
+async def _former(connection: AsyncConnection, place: Place) -> set[int]:
+    return set((await connection.execute(select(_f.c.number).where(_in(_f, place)))).scalars())
+
+
+def _in(table: Table, place: Place) -> ColumnElement[bool]:
+    return and_(table.c.team_id == place[0], table.c.channel_id == place[1])

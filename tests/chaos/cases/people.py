@@ -1,0 +1,61 @@
+"""People change what a channel receives, and the bot dies before the channel has heard of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+
+from bot.filters import parse
+from bot.rooms import open_rooms
+from formatters.change import SubscriptionState
+from tests.chaos.world import WITHIN, Chaos
+from tests.end_to_end.world import until
+
+POST = "chat.postMessage"
+COMMANDS = ("pause 1", "resume 1", "edit 1 CBC mock", "pause 1", "edit 1 all mock", "resume 1")
+
+
+async def changes(chaos: Chaos) -> None:
+    """Killed between a change and its post, and when Slack has done the post and before it answers."""
+    chaos.grant_history()
+    await chaos.open_channels(2)
+    channel = chaos.sandbox.add_channel("gw-changed")
+    team = chaos.sandbox.team_id
+    async with open_rooms(chaos.world.settings()) as rooms:
+        who, now = chaos.sandbox.user, datetime.now(UTC)
+        await rooms.subscriptions.add_confirmed(team, channel, parse("all mock"), who, now)
+    chaos.start()
+    await chaos.ready()
+    for number, command in enumerate(COMMANDS, start=1):
+        await chaos.publish(1)
+        await chaos.settled()
+        at_post = chaos.chance.random() < 0.5
+        if at_post:
+            chaos.kill_at_post(chaos.bot, 1)
+        else:
+            chaos.sandbox.fail(POST, delay=20.0, channel=channel)
+        await chaos.sandbox.command("/gwevent", command, channel=channel)
+        await until(partial(kept, chaos, channel, number), WITHIN, what=f"{command} is kept")
+        if at_post:
+            await until(lambda: chaos.bot.ended, WITHIN, what="the bot is dead")
+        await chaos.kill()
+        chaos.sandbox.faults.clear()
+        chaos.start()
+        await chaos.ready()
+    await chaos.settled()
+    said = [message["text"] for message in chaos.sandbox.messages(channel)]
+    said = [text for text in said if "subscription 1" in text]
+    assert len(said) == len(COMMANDS), f"each is said once: {said}"
+    assert "let subscription 1 come again" in said[-1], said[-1]
+    async with open_rooms(chaos.world.settings()) as rooms:
+        (here,) = await rooms.subscriptions.of_channel(team, channel)
+        (newest, *_), total = await rooms.subscriptions.history(team, channel, 1)
+    assert total == 1 + len(COMMANDS)
+    assert isinstance(newest.after, SubscriptionState)
+    assert (newest.after.words, newest.after.paused) == (here.wish.words, False) == ("all mock", False)
+
+
+def kept(chaos: Chaos, channel: str, more_than: int) -> bool:
+    """Whether the history of a channel holds more changes than so many."""
+    count = f"select count(*) from channel_changes where channel_id = '{channel}'"
+    return int(chaos.world.ledger(count)[0][0]) > more_than
