@@ -22,6 +22,8 @@ from bot.slack.errors import (
     Unknown,
     failure,
 )
+from bot.slack.lease_check import watch_requests
+from bot.timing.patience import running_timeout
 from formatters import plain
 from formatters.message import Message
 
@@ -90,6 +92,7 @@ class SlackClient:
         # No retry handler at all: the default one sends a message again after a cut connection, in silence.
         # What is tried again, and when, is the ledger's decision.
         self._session = session
+        watch_requests(session)
         self.web = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
         # slack_sdk's own timeout is for sessions that it opens itself.
         self._timeout_s = timeout_s
@@ -261,8 +264,10 @@ class SlackClient:
 
     async def _send_file(self, url: str, body: bytes) -> None:
         try:
-            timeout = aiohttp.ClientTimeout(total=UPLOAD_TIMEOUT_S)
-            async with self._session.post(url, data=body, timeout=timeout) as answer:
+            async with (
+                running_timeout(UPLOAD_TIMEOUT_S),
+                self._session.post(url, data=body) as answer,
+            ):
                 if answer.status != 200:
                     raise Unknown(f"HTTP {answer.status} for an upload")
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -339,7 +344,7 @@ class SlackClient:
         json = {key: value for key, value in body.items() if value is not None}
         reading = method in READING
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with running_timeout(self._timeout_s):
                 if reading:
                     response = await self.web.api_call(method, params=json)
                 else:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -27,6 +28,7 @@ from bot.slack.errors import (
     Unknown,
     WorkspaceOutOfReach,
 )
+from bot.slack.lease_check import LeaseLost, only_while
 from bot.slack.turns import Turns
 from bot.slack.words import Words
 from bot.store.database import StoreUnavailable
@@ -245,6 +247,10 @@ class DeliveryWorker:
         )
         try:
             outcome = await self._attempt(delivery)
+        except LeaseLost as lost:
+            # Nothing was sent. Where another worker has it, this outcome counts for nothing.
+            bound.warning("lease_lost_before_sending")
+            outcome = Later(not_before=self._clock(), reason=lost.reason)
         except SlackFailure as failure:
             outcome = self._after(delivery, failure)
             bound.warning("delivery_failed", reason=failure.reason, attempts=delivery.attempts)
@@ -270,6 +276,7 @@ class DeliveryWorker:
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         client = self._clients[delivery.team_id]
+        holds = partial(self._ledger.shares.still_ours, delivery.claimed_by)
         if delivery.doubtful and delivery.kind is not Kind.EDIT:
             found = await self._look_for(client, delivery)
             if found is not None:
@@ -281,12 +288,13 @@ class DeliveryWorker:
         if words is None:
             return Dead(reason="nothing to say any more")
         await self._turns.take()
-        if not self._ledger.shares.alive:
-            # Somebody else may send it by now.
-            return Later(not_before=self._clock(), reason="its worker was taken for dead", doubtful=True)
-        if delivery.kind is Kind.EDIT:
-            return await self._edit(client, delivery, words)
-        return await self._post(client, delivery, words)
+        if not holds():
+            raise LeaseLost
+        # Looked at again before each request's first byte: the client waits for connections too.
+        with only_while(holds):
+            if delivery.kind is Kind.EDIT:
+                return await self._edit(client, delivery, words)
+            return await self._post(client, delivery, words)
 
     async def _edit(self, client: SlackClient, delivery: Delivery, words: Words) -> Outcome:
         ts = delivery.root_ts

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, text
 
 from bot.rooms import Rooms
+from bot.store import shares as shares_module
 from bot.store.database import Database
 from bot.store.ledger import Later, Sent
 from bot.store.pictures import PictureStore
-from bot.store.shares import DUTIES, Shares
+from bot.store.shares import DUTIES, LEASE, Shares
 from tests.bot.house import NOW, TEAM, made, planner, subscribe, take
 
 TEAMS = frozenset(f"T{number}" for number in range(9))
@@ -157,3 +160,76 @@ async def test_a_picture_is_drawn_by_the_workspaces_own_worker(rooms: Rooms, oth
     assert await rooms.pictures.uploaded(job, "F1", "a map", NOW)
     late = PictureStore(others[0].database, Shares(others[0].database))
     assert not await late.uploaded(job, "F2", "a map", NOW), "one of two uploads is kept"
+
+
+class Time:
+    """Counts for the machine and for the database, told apart."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, *everybody: Rooms) -> None:
+        self.passed, self.wrong_by = 0.0, 0.0
+        real_now, real_count = shares_module._now, everybody[0].shares._elapsed
+
+        def now() -> ColumnElement[Any]:
+            return real_now() + timedelta(seconds=self.passed + self.wrong_by)
+
+        patch.setattr(shares_module, "_now", now)
+        for one in everybody:
+            one.shares._elapsed = lambda: real_count() + self.passed
+
+
+async def test_a_worker_counts_its_own_lease(
+    rooms: Rooms, others: Sequence[Rooms], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = Time(monkeypatch, rooms, *others)
+    await rooms.shares.renew(TEAMS)
+    name = rooms.shares.worker_id
+    time.passed = LEASE.total_seconds() - 1.0
+    assert rooms.shares.alive and rooms.shares.holds("T1") and rooms.shares.still_ours(name)
+    time.passed = LEASE.total_seconds() + 0.1
+    assert not rooms.shares.alive and not rooms.shares.holds("T1") and not rooms.shares.still_ours(name)
+    await others[0].shares.renew(TEAMS)
+    assert held(others[0]) == TEAMS | DUTIES
+    await rooms.shares.renew(TEAMS)
+    assert rooms.shares.alive and not rooms.shares.still_ours(name), "what it claimed before is another's"
+
+
+@pytest.mark.parametrize("wrong_by", [5.0, 3_600.0, 90_000.0, 2.6e6, -5.0, -3_600.0, -90_000.0, -2.6e6])
+async def test_a_database_whose_clock_jumps_takes_nobody_for_dead(
+    rooms: Rooms, others: Sequence[Rooms], monkeypatch: pytest.MonkeyPatch, wrong_by: float
+) -> None:
+    other, newcomer = others
+    time = Time(monkeypatch, rooms, *others)
+    await subscribe(rooms, "CBC", "C1")
+    await take(rooms, made())
+    await rooms.shares.renew({TEAM})
+    await other.shares.renew({TEAM})
+    (claimed,) = await rooms.ledger.claim(NOW, 10)
+    name = rooms.shares.worker_id
+    time.passed, time.wrong_by = 1.0, wrong_by
+    assert await other.shares.renew({TEAM}) == frozenset()
+    assert await other.ledger.recover_lost() == 0
+    await rooms.shares.renew({TEAM})
+    assert rooms.shares.worker_id == name and rooms.shares.still_ours(claimed.claimed_by)
+    # From now on the new clock is as good as the old one was.
+    for _ in range(10):
+        time.passed += 1.0
+        await rooms.shares.renew({TEAM})
+        assert await other.shares.renew({TEAM}) == frozenset()
+    for _ in range(8):
+        time.passed += 1.0
+        await other.shares.renew({TEAM})
+    assert other.shares.holds(TEAM) and await other.ledger.recover_lost() == 1
+    await newcomer.shares.renew({TEAM})
+    assert other.shares.worker_id != newcomer.shares.worker_id
+
+
+async def test_the_sign_of_a_worker_that_died_before_the_clock_was_set_back_is_no_sign(
+    rooms: Rooms, others: Sequence[Rooms], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = Time(monkeypatch, rooms, *others)
+    await rooms.shares.renew({TEAM})
+    time.wrong_by = -2.6e6
+    for _ in range(9):
+        time.passed += 1.0
+        await others[0].shares.renew({TEAM})
+    assert others[0].shares.holds(TEAM), "else the workspace would be nobody's for a month"
