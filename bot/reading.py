@@ -12,7 +12,7 @@ from bot.consumer import Consumer
 from bot.http import HttpServer
 from bot.http import listen as open_port
 from bot.pipeline import Handled, Pipeline
-from bot.rooms import Rooms, utc_now
+from bot.rooms import Rooms
 from bot.settings import Settings, SettingsError
 from bot.sources import Source
 from bot.sources.credentials import DEFAULT_GROUP, group_id, load_auth, username_of
@@ -82,7 +82,7 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
         rooms.store,
         rooms.ledger,
         rooms.troubles,
-        utc_now,
+        rooms.clock,
         sources=lambda: [source.status() for source in sources],
         metrics=metrics,
     )
@@ -91,13 +91,14 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
         metrics.handled(what)
         watch.heard()
 
-    pipeline = rooms.pipeline(settings, utc_now, stored=metrics.stored)
+    pipeline = rooms.pipeline(settings, rooms.clock, stored=metrics.stored)
     consumers = consumers_of(settings, rooms, sources, pipeline, handled)
     port = settings.listens_on
     http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port, watch)
     if http is not None:
         await open_port(http, settings)
     parts = [asyncio.create_task(work) for one in consumers for work in (one.consume(), one.tell())]
+    parts.append(asyncio.create_task(rooms.clock_keeper.run()))
     stopped = asyncio.create_task(stop.wait())
     try:
         done, _ = await asyncio.wait([*parts, stopped], return_when=asyncio.FIRST_COMPLETED)

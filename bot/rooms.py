@@ -31,6 +31,7 @@ from bot.sources import Source, SourceStatus
 from bot.store.alarms import Alarms
 from bot.store.calls import Calls
 from bot.store.circulars import Circulars
+from bot.store.clock_lines import ClockLines
 from bot.store.consumers import Consumers
 from bot.store.database import Database
 from bot.store.deliveries import Ledger
@@ -51,9 +52,11 @@ from bot.store.subscriptions import Subscriptions
 from bot.store.transfer import Transfer
 from bot.store.troubles import Troubles
 from bot.store.undecided import Undecided
+from bot.timing.steady import SteadyClock
 from bot.undecided import MapDecisions
 from bot.visibility import Visibilities
 from bot.watch.caller import Webhook
+from bot.watch.clock_keeper import ClockKeeper
 from formatters.notice import Notice
 
 log = structlog.get_logger(__name__)
@@ -69,6 +72,8 @@ class Rooms:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.clock = SteadyClock()
+        self.clock_keeper = ClockKeeper(self.clock, ClockLines(database))
         self.store = Store(database)
         self.subscriptions = Subscriptions(database)
         self.shares = Shares(database)
@@ -200,8 +205,12 @@ class Rooms:
         channel_pause_s: float = CHANNEL_PAUSE_S,
         poll_s: float = POLL_S,
         settled: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
+        may_give_up: Callable[[], bool] = lambda: True,
     ) -> DeliveryWorker:
-        """What delivers the ledger through these clients (by team); `settled` is told of the outcomes."""
+        """What delivers the ledger through these clients (by team); `settled` is told of the outcomes.
+
+        `may_give_up` says whether the clock is good enough to give up what is old.
+        """
 
         async def picture_failed(picture_id: int, reason: str) -> None:
             await self.pictures.failed(picture_id, reason, clock())
@@ -232,6 +241,7 @@ class Rooms:
             channel_pause_s=channel_pause_s,
             poll_s=poll_s,
             settled=settled,
+            may_give_up=may_give_up,
         )
 
 
@@ -241,7 +251,9 @@ async def open_rooms(settings: Settings) -> AsyncIterator[Rooms]:
     database = Database(settings.database)
     try:
         await database.migrate()
-        yield Rooms(database)
+        rooms = Rooms(database)
+        await rooms.clock_keeper.begin()
+        yield rooms
     finally:
         await database.close()
 

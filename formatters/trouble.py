@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from formatters import blocks, quantities
@@ -26,6 +26,8 @@ class What(StrEnum):
     """Socket Mode is out: nobody's commands arrive."""
     STORE = "store"
     """The database doesn't answer: notices wait at the broker."""
+    CLOCK = "clock"
+    """The machine's clock jumped, or the bot's own turned out to be wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ _ADVICE = {
     What.DELIVERIES: "They wait in the ledger and aren't lost. The log names each one's reason.",
     What.SLACK: "Commands aren't answered; alerts are posted all the same. The connection is opened anew.",
     What.STORE: "Notices wait at the broker and aren't lost. Is the disk full, or the database down?",
+    What.CLOCK: "Nothing is given up or deleted for its age until an hour has passed without a jump. "
+    "Is the machine's time synchronised (`timedatectl`, `chronyc tracking`)?",
 }
 
 
@@ -70,6 +74,8 @@ def sentence(trouble: Trouble) -> str:
             return f"Slack's connection for commands is out {since}" + (f": {detail}" if detail else "")
         case What.STORE:
             return f"The database doesn't answer {since}" + (f": {detail}" if detail else "")
+        case What.CLOCK:
+            return f"{detail or 'The clock jumped'} ({since})"
 
 
 def name(what: What) -> str:
@@ -81,7 +87,18 @@ def name(what: What) -> str:
         What.DELIVERIES: "deliveries waiting",
         What.SLACK: "Slack's connection for commands out",
         What.STORE: "database out of reach",
+        What.CLOCK: "clock jumped",
     }[what]
+
+
+def clock_detail(ahead_s: float, *, corrected: bool) -> str:
+    """What is known of a clock that was wrong by so many seconds (negative: behind)."""
+    by = quantities.span(timedelta(seconds=abs(ahead_s)))
+    if corrected:
+        side = "ahead of" if ahead_s > 0 else "behind"
+        return f"gwevent's clock was {by} {side} Slack's or the database's, and follows theirs now"
+    side = "ahead" if ahead_s > 0 else "back"
+    return f"The machine's clock jumped {by} {side}; gwevent goes on by its own count"
 
 
 def advice(what: What) -> str:

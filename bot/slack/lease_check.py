@@ -40,8 +40,8 @@ def only_while(holds: Callable[[], bool]) -> Iterator[None]:
     token = _condition.set(condition)
     try:
         yield
-    except (aiohttp.ClientError, SlackFailure) as error:
-        # aiohttp may wrap what stopped a body: Slack never got the whole of that request.
+    except Exception as error:
+        # aiohttp wraps what stopped a body, and its callers wrap that: nobody got the whole of that request.
         if condition.refused and not isinstance(error, LeaseLost):
             raise LeaseLost from error
         raise

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -15,9 +16,11 @@ from bot.alerts.skymap import UnreadableMap
 from bot.pictures import PictureFailed, Pictures, PicturesClosed
 from bot.slack.client import SlackClient
 from bot.slack.errors import RateLimited, SlackFailure, Unavailable, Unknown
+from bot.slack.lease_check import LeaseLost, only_while
 from bot.store.database import StoreUnavailable
 from bot.store.ledger import LONGEST_WAIT
 from bot.store.pictures import PictureJob, PictureStore
+from bot.store.shares import RENEW_S
 from bot.store.store import Store
 from formatters.picture import DrawnPicture
 
@@ -102,9 +105,14 @@ class PictureWorker:
                 raise PictureFailed("The scope files:write isn't granted.")
             drawn = await self._picture(job)
             name = f"{job.superevent_id}-{job.notice_id}.png"
-            file_id = await client.upload(drawn.png, name, job.superevent_id, drawn.alt_text)
+            with only_while(partial(self._pictures.still_ours, job)):
+                file_id = await client.upload(drawn.png, name, job.superevent_id, drawn.alt_text)
         except PicturesClosed:
             raise
+        except LeaseLost:
+            # It stays wanted, by whoever has the workspace now.
+            bound.info("lease_lost_before_uploading")
+            await asyncio.sleep(RENEW_S)
         except PictureFailed as failure:
             bound.info("no_picture", reason=failure.sentence)
             await self._pictures.failed(job.id, failure.sentence, self._clock())

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Double,
     Float,
     ForeignKey,
     Index,
@@ -400,4 +401,13 @@ oauth_states = Table(
     # A digest: who reads the table can't finish somebody else's installation.
     Column("digest", String(64), primary_key=True),
     Column("expires_at", UtcDateTime, nullable=False),
+)
+
+# What, added to a machine's count of seconds, is the time: by boot, in which nothing else sets that count.
+clocks = Table(
+    "clocks",
+    metadata,
+    Column("boot_id", String(64), primary_key=True),
+    Column("offset_s", Double, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
 )

@@ -20,27 +20,36 @@ async def running_timeout(seconds: float) -> AsyncIterator[None]:
     asyncio's own timeout fires when a process that was stopped goes on, and throws away the answer that
     came meanwhile: a message that stands would be taken for one that may not.
     """
-    loop = asyncio.get_running_loop()
-    left = seconds
     async with asyncio.timeout(None) as limit:
-
-        def tick(due: float, counted: float) -> None:
-            nonlocal left, timer
-            left -= counted
-            if loop.time() - due > LATE_S:
-                left = max(left, GRACE_S)
-            if left <= 0:
-                limit.reschedule(loop.time())
-            else:
-                timer = start()
-
-        def start() -> asyncio.TimerHandle:
-            wait = min(TICK_S, left)
-            due = loop.time() + wait
-            return loop.call_at(due, tick, due, wait)
-
-        timer = start()
+        ticks = _Ticks(limit, seconds)
+        ticks.start()
         try:
             yield
         finally:
-            timer.cancel()
+            ticks.stop()
+
+
+class _Ticks:
+    def __init__(self, limit: asyncio.Timeout, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._limit = limit
+        self._left = seconds
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        wait = min(TICK_S, self._left)
+        due = self._loop.time() + wait
+        self._timer = self._loop.call_at(due, self._tick, due, wait)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _tick(self, due: float, counted: float) -> None:
+        self._left -= counted
+        if self._loop.time() - due > LATE_S:
+            self._left = max(self._left, GRACE_S)
+        if self._left <= 0:
+            self._limit.reschedule(self._loop.time())
+        else:
+            self.start()

@@ -51,6 +51,9 @@ class Facts:
     slack_detail: str = ""
     store_out_since: datetime | None = None
     store_detail: str = ""
+    clock_off_since: datetime | None = None
+    """When the clock jumped, until nothing was wrong with it for an hour."""
+    clock_detail: str = ""
 
 
 def judge(
@@ -88,4 +91,6 @@ def judge(
     if long(facts.store_out_since, limits.store, What.STORE):
         assert facts.store_out_since is not None
         troubles.append(Trouble(what=What.STORE, since=facts.store_out_since, detail=facts.store_detail))
+    if facts.clock_off_since is not None:
+        troubles.append(Trouble(what=What.CLOCK, since=facts.clock_off_since, detail=facts.clock_detail))
     return troubles

@@ -16,11 +16,12 @@ from bot.store.deliveries import Ledger
 from bot.store.planned import Place
 from bot.store.store import Store
 from bot.store.troubles import Change, Troubles
+from bot.timing.steady import Jump
 from bot.watch.caller import Caller
 from bot.watch.judge import Facts, Limits, judge
 from bot.watch.metrics import Metrics
 from formatters import alarm
-from formatters.trouble import Trouble, What, sentence
+from formatters.trouble import Trouble, What, clock_detail, sentence
 
 LOOK_EVERY_S = 10.0
 ANSWERS_WITHIN_S = 2.0
@@ -59,8 +60,11 @@ class Watch:
         caller: Caller | None = None,
         metrics: Metrics | None = None,
         limits: Limits | None = None,
+        jump: Callable[[], Jump | None] = lambda: None,
     ) -> None:
         """`sources` and `link` say how the broker and Slack do; `wake` that deliveries may be due.
+
+        `jump` says how the clock jumped, as long as that matters.
 
         `link` is None where there is no connection to Slack.
         """
@@ -75,6 +79,7 @@ class Watch:
         self._caller = caller
         self._metrics = metrics or Metrics()
         self._limits = limits or Limits()
+        self._jump = jump
         self._started = clock()
         self._heard: datetime | None = None
         self._since: dict[What, datetime] = {}
@@ -161,6 +166,7 @@ class Watch:
         link = LinkState(True, "") if self._link is None else self._link()
         out = [source for source in sources if not source.connected]
         lag = sum(source.lag or 0 for source in sources if source.connected)
+        jump = self._jump()
         return Facts(
             started=self._started,
             last_heard=heard,
@@ -175,6 +181,10 @@ class Watch:
             slack_detail=link.detail,
             store_out_since=self._since.get(What.STORE),
             store_detail=self._store_detail,
+            clock_off_since=None if jump is None else jump.since,
+            clock_detail=""
+            if jump is None
+            else clock_detail(jump.by.total_seconds(), corrected=jump.corrected),
         )
 
     def _lasts(self, what: What, wrong: bool, now: datetime) -> datetime | None:

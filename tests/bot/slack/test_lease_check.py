@@ -23,7 +23,7 @@ class Lease:
         self.left = times
         self.looks = 0
         self._real = office.rooms.shares.still_ours
-        office.rooms.shares.still_ours = self  # type: ignore[method-assign, assignment]
+        office.rooms.shares.still_ours = self  # type: ignore[method-assign]
 
     def __call__(self, claimed_by: str) -> bool:
         self.looks += 1
@@ -90,7 +90,7 @@ async def test_a_worker_that_slept_through_its_lease_posts_nothing(office: Offic
 async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_before(office: Office) -> None:
     (channel,) = await office.subscribed()
     shares, render = office.rooms.shares, office.worker._render
-    names = []
+    names: list[str] = []
 
     async def lapsing(delivery):  # type: ignore[no-untyped-def]
         words = await render(delivery)

@@ -1,0 +1,91 @@
+"""Keeps the clock steady over restarts, and compares it with the machine's and the database's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from bot.store.clock_lines import ClockLines
+from bot.store.database import StoreUnavailable
+from bot.timing import machine
+from bot.timing.steady import SteadyClock
+
+LOOK_EVERY_S = 1.0
+ASK_EVERY_S = 10.0
+"""How often the database is asked for its time, if it has one."""
+WRITTEN_WITHIN_S = 1.0
+"""How far the clock may drift from what is written of it."""
+WRITE_AGAIN_S = timedelta(days=1).total_seconds()
+CONFIRMED_WITHIN_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class ClockKeeper:
+    """Looks at the clock every second for as long as the bot lives."""
+
+    def __init__(
+        self,
+        clock: SteadyClock,
+        lines: ClockLines,
+        *,
+        boot_id: str | None = None,
+        elapsed: Callable[[], float] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._lines = lines
+        self._boot_id = machine.boot_id() if boot_id is None else boot_id
+        self._elapsed = elapsed or machine.elapsed
+        self._written: tuple[float, float] | None = None
+        self._ask_at = 0.0
+
+    async def begin(self) -> None:
+        """Go on with the clock as an earlier process of this boot left it. Raises StoreUnavailable."""
+        if self._boot_id is not None:
+            offset = await self._lines.of(self._boot_id)
+            if offset is not None:
+                self._clock.go_on(offset)
+        await self._ask_database()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        """Look once; the store's failures are waited out."""
+        self._clock.look()
+        try:
+            if self._elapsed() >= self._ask_at:
+                await self._ask_database()
+            await self._write()
+        except StoreUnavailable as error:
+            log.warning("clock_waits_for_store", reason=str(error))
+
+    async def confirmed(self, within_s: float = CONFIRMED_WITHIN_S) -> None:
+        """Wait until somebody else's clock agrees, or for a while: until then nothing is known to be old."""
+        until = self._elapsed() + within_s
+        while not self._clock.confirmed and self._elapsed() < until:  # noqa: ASYNC110  it is seldom waited for
+            await asyncio.sleep(0.05)
+
+    async def _ask_database(self) -> None:
+        asked = self._elapsed()
+        self._ask_at = asked + ASK_EVERY_S
+        said = await self._lines.of_database()
+        if said is not None:
+            self._clock.heard(said, asked, self._elapsed(), only_if_new=True)
+
+    async def _write(self) -> None:
+        if self._boot_id is None or not self._clock.confirmed:
+            return
+        offset, now = self._clock.offset, self._elapsed()
+        if self._written is not None:
+            known, at = self._written
+            if abs(known - offset) <= WRITTEN_WITHIN_S and now - at < WRITE_AGAIN_S:
+                return
+        await self._lines.write(self._boot_id, offset, self._clock())
+        self._written = (offset, now)
