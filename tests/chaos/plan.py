@@ -17,7 +17,7 @@ import psycopg
 from confluent_kafka import KafkaException
 
 from bot.sandbox.refusal import RefusedError
-from tests.chaos.cases import broker, database, kills, many, pressure, slack, storm
+from tests.chaos.cases import broker, database, kills, many, pauses, pressure, slack, storm
 from tests.chaos.judge import Verdict
 from tests.chaos.world import Chaos, chaos_in
 
@@ -70,6 +70,11 @@ CASES: Mapping[str, Case] = {
     "clock-forward": pressure.clock_forward,
     "clock-back": pressure.clock_back,
     "clock-mended": pressure.clock_mended,
+    "clock-jumps": pressure.clock_jumps,
+    "clock-jumps-and-crashes": pressure.clock_jumps_and_crashes,
+    "paused-run": pauses.paused_run,
+    "paused-worker": pauses.paused_worker,
+    "paused-roles": pauses.paused_roles,
     "full-queue": pressure.full_queue,
     "thousand-at-once": pressure.thousand_at_once,
 }

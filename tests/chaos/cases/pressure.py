@@ -10,6 +10,7 @@ from tests.chaos.world import WITHIN, Chaos
 from tests.end_to_end.world import until
 
 HOUR = 3600
+JUMPS = (3 * HOUR, 25 * HOUR, 30 * 24 * HOUR)
 
 
 async def begin(chaos: Chaos) -> None:
@@ -44,6 +45,44 @@ async def clock_mended(chaos: Chaos) -> None:
     chaos.sandbox.faults.clear()
     await chaos.publish(3)
     await chaos.settled()
+
+
+async def clock_jumps(chaos: Chaos, *, crashes: bool = False) -> None:
+    """The clock jumps 3 h, 25 h, a month, ahead or back, while deliveries wait, and is set right again."""
+    await begin(chaos)
+    sizes = [size * chaos.chance.choice((1, -1)) for size in JUMPS]
+    sizes[chaos.chance.randrange(len(sizes))] = 25 * HOUR
+    for seconds in sizes:
+        chaos.sandbox.fail(POST, status=503, times=None)
+        failed = len(chaos.bot.logged("delivery_failed"))
+        await chaos.publish(3)
+        await chaos.logged("delivery_failed", times=failed + 2)
+        chaos.set_clock(seconds)
+        await chaos.logged("clock_jumped")
+        if crashes:
+            await chaos.kill()
+            chaos.start()
+            await chaos.ready()
+            await chaos.logged("clock_jumped")
+        await chaos.publish(3)
+        await chaos.stored()
+        chaos.sandbox.faults.clear()
+        if crashes:
+            chaos.kill_at_post(chaos.bot, chaos.chance.randint(1, 6))
+            await until(lambda: chaos.bot.ended, WITHIN, what="it dies at a post")
+            await chaos.kill()
+            if chaos.chance.random() < 0.5:
+                chaos.set_clock(0)
+            chaos.start()
+        await chaos.settled()
+        chaos.set_clock(0)
+        await chaos.publish(2)
+        await chaos.settled()
+
+
+async def clock_jumps_and_crashes(chaos: Chaos) -> None:
+    """The same, and the bot dies while the clock is wrong, and at a post: it finds what it posted."""
+    await clock_jumps(chaos, crashes=True)
 
 
 async def full_queue(chaos: Chaos) -> None:
