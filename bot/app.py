@@ -199,6 +199,7 @@ class Bot:
         if self._http is not None:
             await open_port(self._http, self._settings)
         heard = self._rooms.clock.heard
+        self._rooms.clock_keeper.ask_slack = self._ask_for_time
         async with aiohttp.ClientSession(trace_configs=[listening(heard)]) as session:
             self._start(self._rooms.clock_keeper.run(), "keep_time")
             for consumer in self._consumers:
@@ -253,6 +254,12 @@ class Bot:
         # What is old is never said: that mustn't be a wrong clock's word, if a better one is to be had soon.
         await self._rooms.clock_keeper.confirmed()
         await consumer.consume()
+
+    async def _ask_for_time(self) -> None:
+        """Have Slack answer something: each of its answers says what time it is."""
+        for client in list(self._clients.values())[:1]:
+            with suppress(SlackFailure):
+                await client.identify()
 
     async def _hear(self) -> None:
         """Keep what the other processes say of their sources, for `status`."""

@@ -94,7 +94,7 @@ class Rooms:
         self.troubles = Troubles(database)
         self.calls = Calls(database)
         self.operators = Operators(database)
-        self.consumers = Consumers(database)
+        self.consumers = Consumers(database, self.clock)
         self.retention = Retention(database)
         self.transfer = Transfer(database)
 

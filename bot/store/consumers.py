@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
 
@@ -23,12 +23,13 @@ _c = schema.consumers
 class Consumers:
     """What each consumer says of itself."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
+        self._clock = clock
 
     async def tell(self, name: str, sources: Sequence[SourceStatus]) -> None:
         """Write down how a consumer's sources are doing."""
-        now = datetime.now(UTC)
+        now = self._clock()
         told = {"seen_at": now, "sources": json.dumps([asdict(source) for source in sources])}
         async with self._database.aside() as connection:
             mine = update(_c).where(_c.c.id == name[:255]).values(told)
@@ -38,7 +39,7 @@ class Consumers:
 
     async def sources(self) -> list[SourceStatus]:
         """Those of all consumers; one that fell silent is told as such for a day."""
-        now = datetime.now(UTC)
+        now = self._clock()
         async with self._database.reading() as connection:
             rows = (await connection.execute(select(_c).order_by(_c.c.id))).all()
         found = []

@@ -15,14 +15,16 @@ import structlog
 
 from bot.timing import machine
 
+ASK_AGAIN_S = 60.0
+"""While the machine's clock is off, somebody else's word is asked for so often: it may be set right."""
 NEAR_S = 60.0
 """Nothing here turns on a minute: clocks so near are one, and the machine's is followed."""
 UNSURE_FOR_S = 3_600.0
 """How long after a jump nothing is given up."""
-WORDS_APART_S = 5.0
-WORDS_NEAR_S = 3.0
+WORDS_APART_S = 4.0
+WORDS_NEAR_S = 2.5
 """Two words that are farther apart than this in time, and agree so well, aren't one that was kept."""
-PROMPT_S = 2.0
+PROMPT_S = 1.0
 """An answer that took longer says too little of now."""
 
 log = structlog.get_logger(__name__)
@@ -56,6 +58,7 @@ class SteadyClock:
         self._jump: Jump | None = None
         self._wall_off = False
         self._word: tuple[float, float] | None = None
+        self._heard_at = float("-inf")
 
     def __call__(self) -> datetime:
         """The time."""
@@ -70,6 +73,13 @@ class SteadyClock:
     def confirmed(self) -> bool:
         """Whether somebody else's clock agreed, or an earlier process of this boot found it right."""
         return self._confirmed
+
+    @property
+    def wants_word(self) -> bool:
+        """Whether somebody else should be asked for the time now."""
+        if not self._confirmed or self._word is not None:
+            return True
+        return self._wall_off and self._elapsed() - self._heard_at >= ASK_AGAIN_S
 
     @property
     def sure(self) -> bool:
@@ -110,6 +120,7 @@ class SteadyClock:
         machine's clock agrees with: one answer may be an old one, that somebody kept. `only_if_new` is for
         a clock that isn't better than this one once anybody agreed with this one.
         """
+        self._heard_at = answered
         if self._offset + asked - NEAR_S <= said <= self._offset + answered + NEAR_S:
             self._confirmed, self._word = True, None
             return

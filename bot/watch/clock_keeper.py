@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
@@ -19,7 +19,8 @@ ASK_EVERY_S = 10.0
 WRITTEN_WITHIN_S = 1.0
 """How far the clock may drift from what is written of it."""
 WRITE_AGAIN_S = timedelta(days=1).total_seconds()
-CONFIRMED_WITHIN_S = 5.0
+CONFIRMED_WITHIN_S = 8.0
+ASK_SLACK_EVERY_S = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +41,9 @@ class ClockKeeper:
         self._boot_id = machine.boot_id() if boot_id is None else boot_id
         self._elapsed = elapsed or machine.elapsed
         self._written: tuple[float, float] | None = None
-        self._ask_at = 0.0
+        self._ask_at = self._ask_slack_at = 0.0
+        self.ask_slack: Callable[[], Awaitable[None]] | None = None
+        """Has Slack say something, whereby the clock hears its time."""
 
     async def begin(self) -> None:
         """Go on with the clock as an earlier process of this boot left it. Raises StoreUnavailable."""
@@ -59,6 +62,9 @@ class ClockKeeper:
     async def look(self) -> None:
         """Look once; the store's failures are waited out."""
         self._clock.look()
+        if self.ask_slack is not None and self._clock.wants_word and self._elapsed() >= self._ask_slack_at:
+            self._ask_slack_at = self._elapsed() + ASK_SLACK_EVERY_S
+            await self.ask_slack()
         try:
             if self._elapsed() >= self._ask_at:
                 await self._ask_database()

@@ -72,6 +72,7 @@ CASES: Mapping[str, Case] = {
     "clock-mended": pressure.clock_mended,
     "clock-jumps": pressure.clock_jumps,
     "clock-jumps-and-crashes": pressure.clock_jumps_and_crashes,
+    "clock-wrong-at-start": pressure.clock_wrong_at_start,
     "paused-run": pauses.paused_run,
     "paused-worker": pauses.paused_worker,
     "paused-roles": pauses.paused_roles,

@@ -37,6 +37,11 @@ class Machine:
         clock.heard(float(int(BEGIN + self.passed)), asked, self.passed)
 
 
+def state(clock: SteadyClock) -> tuple[bool, bool, bool]:
+    """Whether it is confirmed, sure, and has jumped."""
+    return clock.confirmed, clock.sure, clock.jump is not None
+
+
 def off(machine: Machine, clock: SteadyClock) -> float:
     """By how much the clock is wrong."""
     return (clock() - datetime.fromtimestamp(BEGIN + machine.passed, UTC)).total_seconds()
@@ -102,31 +107,32 @@ def test_within_an_hour_of_a_jump_it_is_not_sure(wrong_by: float) -> None:
     machine.wrong_by = 0.0
     clock.look()
     machine.passed += UNSURE_FOR_S - 1.0
-    assert not clock.sure and clock.jump is not None, "back again is a jump too"
+    assert state(clock) == (True, False, True), "back again is a jump too"
     machine.passed += 2.0
     clock.look()
-    assert clock.sure and clock.jump is None
+    assert state(clock) == (True, True, False)
 
 
 @given(jumps.filter(lambda by: abs(by) > NEAR_S + 3))
 def test_one_that_began_wrong_is_set_right_by_the_second_word(wrong_by: float) -> None:
     machine = Machine(wrong_by=wrong_by)
     clock = machine.clock()
-    assert not clock.sure, "nobody agreed with it yet"
+    assert state(clock) == (False, False, False), "nobody agreed with it yet"
     machine.slack_says(clock)
-    assert not clock.confirmed and abs(off(machine, clock) - wrong_by) < 2
+    assert state(clock) == (False, False, False) and abs(off(machine, clock) - wrong_by) < 2
     machine.passed += 1.0
     machine.slack_says(clock)
-    assert not clock.confirmed, "too soon after the first"
+    assert state(clock) == (False, False, False), "too soon after the first"
+    assert clock.wants_word
     machine.passed += 6.0
     machine.slack_says(clock)
-    assert clock.confirmed and not clock.sure and abs(off(machine, clock)) < 3
+    assert state(clock) == (True, False, True) and abs(off(machine, clock)) < 3
     jump = clock.jump
     assert jump is not None and jump.corrected and abs(jump.by.total_seconds() - wrong_by) < 4
     machine.passed += 10 * UNSURE_FOR_S
     clock.look()
     assert abs(off(machine, clock)) < 3, "the machine's is still wrong"
-    assert clock.sure
+    assert state(clock) == (True, True, True) and clock.wants_word
 
 
 def test_a_machine_set_right_is_followed_at_the_first_word() -> None:

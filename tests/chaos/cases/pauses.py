@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import signal
+from dataclasses import replace
 
 from tests.chaos.cases.many import ROLES, on_postgres, start_role
 from tests.chaos.world import WITHIN, Chaos
@@ -17,6 +18,8 @@ LEASE_AND_SOME_S = 10.0
 
 async def paused_run(chaos: Chaos, *, pauses: int = 2, channels: int = 12) -> None:
     """`gwevent run` on SQLite is stopped while it posts, for 1 to 60 s; it can't read its history."""
+    # Shorter than most pauses: the answers that came meanwhile lie in the sockets.
+    chaos.habits = replace(chaos.habits, slack_timeout=1.5)
     await chaos.open_channels(channels)
     chaos.start()
     await chaos.ready()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 from tests.chaos.cases.database import WAITS, held
 from tests.chaos.cases.slack import POST
@@ -85,6 +87,23 @@ async def clock_jumps_and_crashes(chaos: Chaos) -> None:
     await clock_jumps(chaos, crashes=True)
 
 
+async def clock_wrong_at_start(chaos: Chaos) -> None:
+    """The machine begins with a clock that is a month ahead or a year behind, and is set right later."""
+    chaos.grant_history()
+    await chaos.open_channels(3)
+    for seconds in (30 * 24 * HOUR, -365 * 24 * HOUR):
+        chaos.set_clock(seconds)
+        forget_boot(chaos)
+        await chaos.publish(4)
+        chaos.start()
+        await chaos.settled()
+        await chaos.logged("clock_jumped")
+        chaos.set_clock(0)
+        await chaos.publish(2)
+        await chaos.settled()
+        await chaos.kill()
+
+
 async def full_queue(chaos: Chaos) -> None:
     """More waits on the broker than the bot takes ahead, for longer than the watchdog's patience."""
     await begin(chaos)
@@ -103,6 +122,12 @@ async def thousand_at_once(chaos: Chaos, *, notices: int = 1_000) -> None:
     await chaos.publish(notices)
     chaos.start()
     await chaos.settled()
+
+
+def forget_boot(chaos: Chaos) -> None:
+    """As if the machine had been started anew: nobody knows any more what its clock was found to be."""
+    with closing(sqlite3.connect(chaos.world.database)) as connection, connection:
+        connection.execute("DELETE FROM clocks")
 
 
 async def _jump(chaos: Chaos, seconds: int) -> None:
