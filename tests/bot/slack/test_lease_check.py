@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
+from bot.pictures import Pictures
+from bot.slack.pictures import PictureWorker
 from bot.store.database import StoreUnavailable
 from bot.store.ledger import Kind
-from tests.bot.house import made
+from bot.store.pictures import PictureJob
+from bot.store.planned import _ask_for_pictures
+from formatters.picture import DrawnPicture
+from tests.bot.house import NOW, made, planner
 from tests.bot.slack.conftest import Office
 
 FIRST, SECOND = made(), made(alert_type="INITIAL", minutes=5)
@@ -129,3 +135,54 @@ async def test_settling_waits_for_the_store_however_often_it_fails(office: Offic
     office.forward(seconds=timedelta(minutes=1).total_seconds())
     await office.idle()
     assert len(office.texts(channel)) == 1
+
+
+async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
+    still_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was drawn before a pause; whoever has the workspace now uploads its own."""
+    office = still_office
+    shares = office.rooms.shares
+    await shares.renew({office.sandbox.team_id})
+    await office.subscribed()
+    notice = made()
+    await office.rooms.store.record(notice, b"bytes", "hopskotch:1", NOW, planner())
+    async with office.rooms.database.writing() as connection:
+        await _ask_for_pictures(connection, {office.sandbox.team_id}, notice.superevent_id, 1, NOW)
+    drawn = 0
+
+    class Drawn(PictureWorker):
+        async def _picture(self, job: PictureJob) -> DrawnPicture:
+            nonlocal drawn
+            drawn += 1
+            return DrawnPicture(b"png", "a map")
+
+    held = False
+    monkeypatch.setattr(shares, "holds", lambda _name: held)
+    monkeypatch.setattr("bot.slack.pictures.RENEW_S", 0.05)
+    clients = {office.sandbox.team_id: office.client}
+    worker = Drawn(
+        office.rooms.store,
+        office.rooms.pictures,
+        clients,
+        Pictures(),
+        office.clock,
+        wake_deliveries=lambda: None,
+        poll_s=0.05,
+    )
+    running = asyncio.create_task(worker.run())
+
+    async def often() -> bool:
+        return drawn >= 2
+
+    await office.until(often)
+    assert not [call for call in office.sandbox.calls if call.method.startswith("files.")]
+    held = True
+
+    async def uploaded() -> bool:
+        return bool(office.calls("files.completeUploadExternal"))
+
+    await office.until(uploaded)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await worker.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -14,6 +15,7 @@ from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.server_time import listening, seconds_of
 from bot.store.clock_lines import KEPT, ClockLines
+from bot.store.retention import NOTHING, Keep, Removed
 from bot.timing import machine
 from bot.timing.steady import SteadyClock
 from bot.watch.clock_keeper import ClockKeeper
@@ -123,3 +125,41 @@ async def test_a_bot_goes_by_the_clock_that_doesnt_jump(
         assert not bot._may_give_up()
         (trouble,) = [t for t in [rooms.clock.jump] if t is not None]
         assert round(trouble.by.total_seconds()) == pytest.approx(MONTH, abs=5)
+
+
+@pytest.mark.backends("sqlite")
+@pytest.mark.parametrize("jumps", [False, True])
+async def test_nothing_is_purged_within_an_hour_of_a_jump(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch, jumps: bool
+) -> None:
+    wall = Wrong()
+    monkeypatch.setattr(machine, "wall", wall)
+    settings = Settings.model_validate(
+        {
+            "slack_bot_token": sandbox.bot_token,
+            "slack_app_token": sandbox.app_token,
+            "slack_api_url": sandbox.api_url,
+            "database_url": database_url,
+        }
+    )
+    purged: list[datetime] = []
+    async with open_rooms(settings) as rooms:
+
+        async def purge(_keep: Keep, now: datetime) -> Removed:
+            purged.append(now)
+            return NOTHING
+
+        monkeypatch.setattr(rooms.retention, "purge", purge)
+        bot, stop = Bot(settings, rooms, []), asyncio.Event()
+        wall.by = MONTH if jumps else 0.0
+        running = asyncio.create_task(bot.run(stop))
+        async with asyncio.timeout(60):
+            await bot.ready.wait()
+            if not jumps:
+                while not purged:
+                    await asyncio.sleep(0.05)
+        await asyncio.sleep(1.5 if jumps else 0.0)
+        stop.set()
+        await running
+    assert bool(purged) is not jumps
+    assert all(abs((now - datetime.now(UTC)).total_seconds()) < 60 for now in purged)
