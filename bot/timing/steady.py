@@ -21,6 +21,8 @@ NEAR_S = 60.0
 """Nothing here turns on a minute: clocks so near are one, and the machine's is followed."""
 UNSURE_FOR_S = 3_600.0
 """How long after a jump nothing is given up."""
+SURE_BY_ITSELF_S = 86_400.0
+"""A clock that went so long without a jump is sure, though nobody else ever said what time it is."""
 WORDS_APART_S = 4.0
 WORDS_NEAR_S = 2.5
 """Two words that are farther apart than this in time, and agree so well, aren't one that was kept."""
@@ -52,7 +54,8 @@ class SteadyClock:
         """`wall` is the machine's Unix time, `elapsed` its count."""
         self._wall = wall or machine.wall
         self._elapsed = elapsed or machine.elapsed
-        self._offset = self._wall() - self._elapsed()
+        self._began = self._elapsed()
+        self._offset = self._wall() - self._began
         self._unsure_until = 0.0
         self._confirmed = False
         self._jump: Jump | None = None
@@ -84,7 +87,9 @@ class SteadyClock:
     @property
     def sure(self) -> bool:
         """Whether an age is good enough to give something up, or to delete it."""
-        return self._confirmed and self._elapsed() >= self._unsure_until
+        now = self._elapsed()
+        known = self._confirmed or now - self._began >= SURE_BY_ITSELF_S
+        return known and now >= self._unsure_until
 
     @property
     def jump(self) -> Jump | None:

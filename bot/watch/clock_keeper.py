@@ -21,6 +21,10 @@ WRITTEN_WITHIN_S = 1.0
 WRITE_AGAIN_S = timedelta(days=1).total_seconds()
 CONFIRMED_WITHIN_S = 8.0
 ASK_SLACK_EVERY_S = 2.0
+"""At first; where its answers say nothing of the time, seldom."""
+ASK_SLACK_SELDOM_S = 60.0
+STORE_AGAIN_S = 30.0
+"""After a failure of the store, which its users tell of often enough."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +45,8 @@ class ClockKeeper:
         self._boot_id = machine.boot_id() if boot_id is None else boot_id
         self._elapsed = elapsed or machine.elapsed
         self._written: tuple[float, float] | None = None
-        self._ask_at = self._ask_slack_at = 0.0
+        self._store_at = self._ask_at = self._ask_slack_at = 0.0
+        self._ask_slack_wait = ASK_SLACK_EVERY_S
         self.ask_slack: Callable[[], Awaitable[None]] | None = None
         """Has Slack say something, whereby the clock hears its time."""
 
@@ -62,15 +67,24 @@ class ClockKeeper:
     async def look(self) -> None:
         """Look once; the store's failures are waited out."""
         self._clock.look()
-        if self.ask_slack is not None and self._clock.wants_word and self._elapsed() >= self._ask_slack_at:
-            self._ask_slack_at = self._elapsed() + ASK_SLACK_EVERY_S
-            await self.ask_slack()
+        await self._ask_slack()
+        if self._elapsed() < self._store_at:
+            return
         try:
             if self._elapsed() >= self._ask_at:
                 await self._ask_database()
             await self._write()
         except StoreUnavailable as error:
+            self._store_at = self._elapsed() + STORE_AGAIN_S
             log.warning("clock_waits_for_store", reason=str(error))
+
+    async def _ask_slack(self) -> None:
+        if self.ask_slack is None or not self._clock.wants_word:
+            self._ask_slack_wait = ASK_SLACK_EVERY_S
+        elif self._elapsed() >= self._ask_slack_at:
+            self._ask_slack_at = self._elapsed() + self._ask_slack_wait
+            self._ask_slack_wait = min(2 * self._ask_slack_wait, ASK_SLACK_SELDOM_S)
+            await self.ask_slack()
 
     async def confirmed(self, within_s: float = CONFIRMED_WITHIN_S) -> None:
         """Wait until somebody else's clock agrees, or for a while: until then nothing is known to be old."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.timing.steady import NEAR_S, UNSURE_FOR_S, SteadyClock
+from bot.timing.steady import NEAR_S, SURE_BY_ITSELF_S, UNSURE_FOR_S, SteadyClock
 
 BEGIN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC).timestamp()
 YEAR = 3.2e7
@@ -206,3 +206,17 @@ def test_a_restart_goes_on_though_the_clock_jumped_meanwhile() -> None:
     again.go_on(offset)
     assert abs(off(machine, again)) < 1.0 and again.confirmed and not again.sure
     assert again.jump is not None and again.jump.by == timedelta(days=30)
+
+
+def test_where_nobody_says_the_time_a_day_without_a_jump_is_enough() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    machine.passed += SURE_BY_ITSELF_S - 10.0
+    clock.look()
+    assert state(clock) == (False, False, False)
+    machine.passed += 20.0
+    machine.wrong_by = YEAR
+    clock.look()
+    assert state(clock) == (False, False, True)
+    machine.passed += UNSURE_FOR_S + 1.0
+    assert clock.sure

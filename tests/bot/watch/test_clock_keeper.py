@@ -163,3 +163,27 @@ async def test_nothing_is_purged_within_an_hour_of_a_jump(
         await running
     assert bool(purged) is not jumps
     assert all(abs((now - datetime.now(UTC)).total_seconds()) < 60 for now in purged)
+
+
+@pytest.mark.backends("sqlite")
+async def test_slack_is_asked_soon_then_seldom_and_not_where_all_is_known(rooms: Rooms) -> None:
+    count = 0.0
+    wall = Wrong()
+    clock = SteadyClock(wall, lambda: count)
+    kept = ClockKeeper(clock, ClockLines(rooms.database), boot_id="b", elapsed=lambda: count)
+    asked: list[float] = []
+
+    async def ask() -> None:
+        asked.append(count)
+
+    kept.ask_slack = ask
+    for second in range(301):
+        count = float(second)
+        await kept.look()
+    assert asked[:4] == [0.0, 2.0, 6.0, 14.0] and 6 <= len(asked) <= 10
+    clock.heard(clock().timestamp(), count, count)
+    before = len(asked)
+    for second in range(301, 400):
+        count = float(second)
+        await kept.look()
+    assert len(asked) == before
