@@ -299,11 +299,20 @@ async def _put_back(connection: AsyncConnection, those: ColumnElement[bool]) -> 
 async def _still_claimed(
     connection: AsyncConnection, outcomes: Sequence[tuple[Delivery, Outcome]]
 ) -> Sequence[tuple[Delivery, Outcome]]:
-    """Those that weren't given to another worker meanwhile, because this one was taken for dead."""
-    query = select(_d.c.id, _d.c.claimed_by).where(_d.c.state == State.SENDING.value).with_for_update()
-    rows = (await connection.execute(query.where(_d.c.id.in_([d.id for d, _ in outcomes])))).all()
-    claimed = {(row.id, row.claimed_by) for row in rows}
-    ours = [(d, o) for d, o in outcomes if (d.id, d.claimed_by) in claimed]
+    """Those that weren't given to another worker meanwhile, because this one was taken for dead.
+
+    What was put back and that nobody has claimed since takes one outcome all the same: that it stands.
+    """
+    query = select(_d.c.id, _d.c.claimed_by, _d.c.state, _d.c.doubtful).where(_d.c.state.in_(OPEN))
+    mine = query.where(_d.c.id.in_([d.id for d, _ in outcomes])).with_for_update()
+    rows = (await connection.execute(mine)).all()
+    claimed = {(row.id, row.claimed_by) for row in rows if row.state == State.SENDING.value}
+    put_back = {row.id for row in rows if row.state == State.PENDING.value and row.doubtful}
+    ours = [
+        (d, o)
+        for d, o in outcomes
+        if (d.id, d.claimed_by) in claimed or (isinstance(o, Sent) and d.id in put_back)
+    ]
     if len(ours) < len(outcomes):
         log.warning("outcomes_come_too_late", deliveries=len(outcomes) - len(ours))
     return ours

@@ -137,6 +137,28 @@ async def test_what_a_living_worker_sends_is_left_alone(rooms: Rooms, others: Se
         assert [tuple(row) for row in rows] == [("sent", "7.7", None)]
 
 
+async def test_a_worker_that_comes_to_says_what_stands_before_another_says_it_again(
+    rooms: Rooms, others: Sequence[Rooms]
+) -> None:
+    other, _ = others
+    await subscribe(rooms, "CBC", "C1", "C2")
+    await take(rooms, made())
+    await rooms.shares.renew({TEAM})
+    first, second = await rooms.ledger.claim(NOW, 10)
+    await other.shares.renew({TEAM})
+    await dies(rooms)
+    await other.shares.renew({TEAM})
+    assert await other.ledger.recover_lost() == 2
+    # It was heard, and the answer came after a pause; nobody has begun to send it again.
+    await rooms.ledger.settle([(first, Sent(ts="5.5", revision=1))], NOW)
+    await rooms.ledger.settle([(second, Later(not_before=NOW, reason="too late"))], NOW)
+    (again,) = await other.ledger.claim(NOW, 10)
+    assert (again.id, again.doubtful) == (second.id, True)
+    async with rooms.database.reading() as connection:
+        rows = await connection.execute(text("SELECT state, ts, reason FROM deliveries ORDER BY id"))
+        assert [tuple(row) for row in rows] == [("sent", "5.5", None), ("sending", None, None)]
+
+
 async def test_a_worker_finds_again_what_it_had_claimed_itself(rooms: Rooms) -> None:
     await subscribe(rooms, "CBC", "C1")
     await take(rooms, made())
