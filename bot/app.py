@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import partial
 
 import aiohttp
 import structlog
@@ -14,6 +15,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot import logs
 from bot.answers import Asker
+from bot.consumer import Consumer
 from bot.gracedb.backfill import PACE_S, REPAIR_AGAIN_S, Backfill, repair
 from bot.http import HttpServer
 from bot.http import listen as open_port
@@ -21,7 +23,7 @@ from bot.lookout import LOOKED_OUT_FOR_S, Lookout
 from bot.pictures import Pictures
 from bot.pipeline import Handled
 from bot.reading import consumers_of
-from bot.rooms import Rooms, archive_of, utc_now, webhook_of
+from bot.rooms import Rooms, archive_of, webhook_of
 from bot.settings import Settings
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
@@ -33,6 +35,7 @@ from bot.slack.home import Homes
 from bot.slack.illustrations import Illustrations
 from bot.slack.permission import Permission
 from bot.slack.pictures import PictureWorker
+from bot.slack.server_time import listening
 from bot.slack.strays import Strays
 from bot.sources import Source, SourceStatus
 from bot.startup import say_ready
@@ -75,16 +78,21 @@ class Bot:
         settings: Settings,
         rooms: Rooms,
         sources: Sequence[Source],
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
-        """`sources` is empty where consumers of their own read them. Raises SettingsError without tokens."""
+        """`sources` is empty where consumers of their own read them. Raises SettingsError without tokens.
+
+        `clock` takes the place of the one that doesn't jump.
+        """
         self._settings = settings
         access = settings.slack_access()
         self._rooms = rooms
         self._sources = sources
         # What other processes' sources said last.
         self._heard: list[SourceStatus] = []
-        self._clock = clock
+        ours = clock is None
+        self._may_give_up: Callable[[], bool] = lambda: rooms.clock.sure or not ours
+        self._clock = clock = clock or rooms.clock
         self._clients: dict[str, SlackClient] = {}
         self._identity: Identity | None = None
         self._parts = Parts()
@@ -98,6 +106,7 @@ class Bot:
             public_url=settings.public_url,
             poll_s=LOOKED_OUT_FOR_S,
             settled=lambda outcomes: self.metrics.settled(outcomes, clock()),
+            may_give_up=self._may_give_up,
         )
         self._front = Front(
             access,
@@ -129,7 +138,11 @@ class Bot:
         )
         webhook = webhook_of(settings)
         self._caller = (
-            None if webhook is None else Caller(webhook, rooms.calls, rooms.troubles, rooms.store, clock)
+            None
+            if webhook is None
+            else Caller(
+                webhook, rooms.calls, rooms.troubles, rooms.store, clock, may_give_up=self._may_give_up
+            )
         )
         self.watch = Watch(
             rooms.store,
@@ -146,6 +159,7 @@ class Bot:
             writes=rooms.writes,
             workers=rooms.shares.living,
             wrong=self._parts.wrong,
+            jump=lambda: rooms.clock.jump,
         )
         port = settings.listens_on
         self._http = (
@@ -195,10 +209,12 @@ class Bot:
         """Run until `stop` is set, or until one of the parts ends by a fault, which is raised."""
         if self._http is not None:
             await open_port(self._http, self._settings)
-        async with aiohttp.ClientSession() as session:
+        self._rooms.clock_keeper.ask_slack = self._ask_for_time
+        async with aiohttp.ClientSession(trace_configs=[listening(self._rooms.clock.heard)]) as session:
             start = self._parts.start
+            start("keep_time", self._rooms.clock_keeper.run)
             for consumer in self._consumers:
-                start("consume", consumer.consume)
+                start("consume", partial(self._consume, consumer))
             start("deliver", self.worker.run)
             start("draw", self.pictures.run)
             start("ask_maps", self.decisions.run)
@@ -240,6 +256,17 @@ class Bot:
                         log.warning("stop_incomplete", exc_info=result)
         await self._parts.cancel()
         log.info("stopped")
+
+    async def _consume(self, consumer: Consumer) -> None:
+        # What is old is never said: that mustn't be a wrong clock's word, if a better one is to be had soon.
+        await self._rooms.clock_keeper.confirmed()
+        await consumer.consume()
+
+    async def _ask_for_time(self) -> None:
+        """Have Slack answer something: each of its answers says what time it is."""
+        for client in list(self._clients.values())[:1]:
+            with suppress(SlackFailure):
+                await client.identify()
 
     async def _hear(self) -> None:
         """Keep what the other processes say of their sources, for `status`."""
@@ -365,6 +392,9 @@ class Bot:
 
     async def _purge(self) -> None:
         while True:
+            # Under a clock that isn't sure, what is young may seem old.
+            while not self._may_give_up():  # noqa: ASYNC110  the clock wakes nobody
+                await asyncio.sleep(1.0)
             try:
                 await self._purge_once(self._clock() - timedelta(days=self._settings.mock_payload_days))
                 await self._purge_old()

@@ -14,7 +14,7 @@ from bot.consumer import Consumer
 from bot.http import HttpServer
 from bot.http import listen as open_port
 from bot.pipeline import Handled, Pipeline
-from bot.rooms import Rooms, utc_now, webhook_of
+from bot.rooms import Rooms, webhook_of
 from bot.settings import Settings, SettingsError
 from bot.sources import Source
 from bot.sources.credentials import DEFAULT_GROUP, group_id, load_auth, username_of
@@ -88,12 +88,23 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
     metrics, parts = Metrics(), Parts()
     webhook = webhook_of(settings)
     # Where nobody delivers, this process alone may know.
-    caller = None if webhook is None else Caller(webhook, rooms.calls, rooms.troubles, rooms.store, utc_now)
+    caller = (
+        None
+        if webhook is None
+        else Caller(
+            webhook,
+            rooms.calls,
+            rooms.troubles,
+            rooms.store,
+            rooms.clock,
+            may_give_up=lambda: rooms.clock.sure,
+        )
+    )
     watch = Watch(
         rooms.store,
         rooms.ledger,
         rooms.troubles,
-        utc_now,
+        rooms.clock,
         sources=lambda: [source.status() for source in sources],
         ops=lambda: rooms.operators.known,
         caller=caller,
@@ -102,18 +113,20 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
         writes=rooms.writes,
         workers=rooms.shares.living,
         wrong=parts.wrong,
+        jump=lambda: rooms.clock.jump,
     )
 
     def handled(what: Handled) -> None:
         metrics.handled(what)
         watch.heard()
 
-    pipeline = rooms.pipeline(settings, utc_now, stored=metrics.stored)
+    pipeline = rooms.pipeline(settings, rooms.clock, stored=metrics.stored)
     consumers = consumers_of(settings, rooms, sources, pipeline, handled)
     port = settings.listens_on
     http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port, watch)
     if http is not None:
         await open_port(http, settings)
+    parts.start("keep_time", rooms.clock_keeper.run)
     for one in consumers:
         parts.start("consume", one.consume)
         parts.start("tell", one.tell)

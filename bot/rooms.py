@@ -33,6 +33,7 @@ from bot.store.alarms import Alarms
 from bot.store.calls import Calls
 from bot.store.channel_moves import ChannelMoves
 from bot.store.circulars import Circulars
+from bot.store.clock_lines import ClockLines
 from bot.store.consumers import Consumers
 from bot.store.database import Database
 from bot.store.deliveries import Ledger
@@ -54,9 +55,11 @@ from bot.store.transfer import Transfer
 from bot.store.troubles import Troubles
 from bot.store.undecided import Undecided
 from bot.store.write_check import WriteCheck
+from bot.timing.steady import SteadyClock
 from bot.undecided import MapDecisions
 from bot.visibility import Visibilities
 from bot.watch.caller import Webhook
+from bot.watch.clock_keeper import ClockKeeper
 from formatters.notice import Notice
 
 log = structlog.get_logger(__name__)
@@ -72,6 +75,8 @@ class Rooms:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.clock = SteadyClock()
+        self.clock_keeper = ClockKeeper(self.clock, ClockLines(database))
         self.store = Store(database)
         self.subscriptions = Subscriptions(database)
         self.shares = Shares(database)
@@ -93,7 +98,7 @@ class Rooms:
         self.troubles = Troubles(database)
         self.calls = Calls(database)
         self.operators = Operators(database)
-        self.consumers = Consumers(database)
+        self.consumers = Consumers(database, self.clock)
         self.retention = Retention(database)
         self.transfer = Transfer(database)
         self.writes = WriteCheck(database)
@@ -205,8 +210,12 @@ class Rooms:
         channel_pause_s: float = CHANNEL_PAUSE_S,
         poll_s: float = POLL_S,
         settled: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
+        may_give_up: Callable[[], bool] = lambda: True,
     ) -> DeliveryWorker:
-        """What delivers the ledger through these clients (by team); `settled` is told of the outcomes."""
+        """What delivers the ledger through these clients (by team); `settled` is told of the outcomes.
+
+        `may_give_up` says whether the clock is good enough to give up what is old.
+        """
 
         async def picture_failed(picture_id: int, reason: str) -> None:
             await self.pictures.failed(picture_id, reason, clock())
@@ -237,6 +246,7 @@ class Rooms:
             channel_pause_s=channel_pause_s,
             poll_s=poll_s,
             settled=settled,
+            may_give_up=may_give_up,
         )
 
 
@@ -251,7 +261,9 @@ async def open_rooms(settings: Settings, *, make: bool = True) -> AsyncIterator[
         if not make and not await database.is_made():
             raise no_database(settings.database)
         await database.migrate()
-        yield Rooms(database)
+        rooms = Rooms(database)
+        await rooms.clock_keeper.begin()
+        yield rooms
     finally:
         await database.close()
 

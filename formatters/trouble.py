@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from formatters import blocks, quantities
@@ -30,6 +30,8 @@ class What(StrEnum):
     """The database's disk is nearly full."""
     WORKERS = "workers"
     """Of several processes none delivers."""
+    CLOCK = "clock"
+    """The machine's clock jumped, or the bot's own turned out to be wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,8 @@ _ADVICE = {
     What.SPACE: "Once it is full, notices wait at the broker. Make room there; payloads of mocks take most, "
     "and `GWEVENT_MOCK_PAYLOAD_DAYS` says how long they stay.",
     What.WORKERS: "Alerts are stored, and wait. Does `gwevent serve` run, and is it connected to Slack?",
+    What.CLOCK: "Nothing is given up or deleted for its age until an hour has passed without a jump. "
+    "Is the machine's time synchronised (`timedatectl`, `chronyc tracking`)?",
 }
 
 
@@ -81,6 +85,8 @@ def sentence(trouble: Trouble) -> str:
             return f"The database's disk is nearly full {since}" + (f": {detail}" if detail else "")
         case What.WORKERS:
             return f"No process delivers {since}"
+        case What.CLOCK:
+            return f"{detail or 'The clock jumped'} ({since})"
 
 
 def name(what: What) -> str:
@@ -94,7 +100,18 @@ def name(what: What) -> str:
         What.STORE: "database out of reach",
         What.SPACE: "database's disk nearly full",
         What.WORKERS: "nobody delivers",
+        What.CLOCK: "clock jumped",
     }[what]
+
+
+def clock_detail(ahead_s: float, *, corrected: bool) -> str:
+    """What is known of a clock that was wrong by so many seconds (negative: behind)."""
+    by = quantities.span(timedelta(seconds=abs(ahead_s)))
+    if corrected:
+        side = "ahead of" if ahead_s > 0 else "behind"
+        return f"gwevent's clock was {by} {side} Slack's or the database's, and follows theirs now"
+    side = "ahead" if ahead_s > 0 else "back"
+    return f"The machine's clock jumped {by} {side}; gwevent goes on by its own count"
 
 
 def advice(what: What) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,9 @@ from bot.slack.errors import (
     Unknown,
     failure,
 )
+from bot.slack.lease_check import watch_requests
 from bot.slack.web import web_client
+from bot.timing.patience import running_timeout
 from formatters import plain
 from formatters.message import Message
 
@@ -33,6 +35,8 @@ FILE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Between attempts to show a file to somebody who waits for it; Slack takes a few seconds to be ready."""
 ALT_TEXT_MAX = 1_000
 """Of a file; a block's may be longer (docs.slack.dev/reference/methods/files.getUploadURLExternal)."""
+PAGES = 25
+"""Of 200 messages: so far a channel's history is read for a post in doubt, whatever the clocks say."""
 READING = frozenset(
     {
         "chat.getPermalink",
@@ -91,6 +95,7 @@ class SlackClient:
         # No retry handler at all: the default one sends a message again after a cut connection, in silence.
         # What is tried again, and when, is the ledger's decision.
         self._session = session
+        watch_requests(session)
         self.web = web_client(token, api_url, session)
         # slack_sdk's own timeout is for sessions that it opens itself.
         self._timeout_s = timeout_s
@@ -268,41 +273,45 @@ class SlackClient:
 
     async def _send_file(self, url: str, body: bytes) -> None:
         try:
-            timeout = aiohttp.ClientTimeout(total=UPLOAD_TIMEOUT_S)
-            async with self._session.post(url, data=body, timeout=timeout, proxy=proxy_for(url)) as answer:
+            async with (
+                running_timeout(UPLOAD_TIMEOUT_S),
+                self._session.post(url, data=body, proxy=proxy_for(url)) as answer,
+            ):
                 if answer.status != 200:
                     raise Unknown(f"HTTP {answer.status} for an upload")
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unknown(f"no answer to an upload: {type(error).__name__}") from error
 
     async def find(
-        self, channel: str, delivery_id: int, oldest: float, *, thread_ts: str | None = None
+        self, channel: str, delivery_id: int, oldest: float | None, *, thread_ts: str | None = None
     ) -> str | None:
-        """Look for a delivery in the channel's history since `oldest` (Unix time); its `ts`, or None.
+        """Look for a delivery in the channel's history, the newest first; its `ts`, or None.
 
-        Raises SlackFailure, `missing_scope` among them, where the history can't be read.
+        No further back than `oldest` (Unix time by Slack's clock), and in any case no more than so many
+        pages; in a thread from its root on. Raises SlackFailure, `missing_scope` among them, where the
+        history can't be read.
         """
-        query: dict[str, Any] = {
-            "channel": channel,
-            "oldest": f"{oldest:.6f}",
-            "include_all_metadata": True,
-            "limit": 200,
-        }
+        # `oldest` isn't asked for: with it Slack begins at that end, and posts in doubt stand at the other.
+        query: dict[str, Any] = {"channel": channel, "include_all_metadata": True, "limit": 200}
         method = "conversations.history"
         if thread_ts is not None:
             method = "conversations.replies"
             query["ts"] = thread_ts
         cursor = ""
-        while True:
+        for _ in range(PAGES):
             data = await self._call(method, query | ({"cursor": cursor} if cursor else {}))
-            for found in data.get("messages", []):
+            messages = data.get("messages", [])
+            for found in messages:
                 metadata = found.get("metadata") or {}
                 payload = metadata.get("event_payload") or {}
                 if metadata.get("event_type") == METADATA_EVENT and payload.get("delivery_id") == delivery_id:
                     return str(found["ts"])
             cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
-            if not cursor:
+            past = thread_ts is None and oldest is not None and _any_older(messages, oldest)
+            if not cursor or past:
                 return None
+        log.warning("history_too_long", channel=channel, pages=PAGES)
+        return None
 
     async def _or_words_alone(
         self, method: str, body: Mapping[str, Any], message: Message
@@ -346,7 +355,7 @@ class SlackClient:
         json = {key: value for key, value in body.items() if value is not None}
         reading = method in READING
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with running_timeout(self._timeout_s):
                 if reading:
                     response = await self.web.api_call(method, params=json)
                 else:
@@ -361,6 +370,10 @@ class SlackClient:
         if not isinstance(data, dict):
             raise Unknown("an answer that is no JSON object")
         return data, {key.lower(): value for key, value in response.headers.items()}
+
+
+def _any_older(messages: Iterable[Mapping[str, Any]], oldest: float) -> bool:
+    return any(float(str(message.get("ts") or "inf")) < oldest for message in messages)
 
 
 def _failure_of(error: SlackApiError) -> SlackFailure:

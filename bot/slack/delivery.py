@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -27,6 +28,7 @@ from bot.slack.errors import (
     Unknown,
     WorkspaceOutOfReach,
 )
+from bot.slack.lease_check import LeaseLost, only_while
 from bot.slack.turns import Turns
 from bot.slack.words import Words
 from bot.store.database import StoreUnavailable
@@ -34,6 +36,7 @@ from bot.store.deliveries import Ledger
 from bot.store.ledger import LONGEST_WAIT, Dead, Delivery, Kind, Later, Outcome, Sent
 from bot.store.planned import PICTURE_WITHIN
 from bot.store.shares import RENEW_S
+from bot.timing.look_back import look_back_to
 
 POLL_S = 1.0
 """A wake-up is a hint; the ledger is looked at this often anyway."""
@@ -55,8 +58,6 @@ GIVE_UP_AFTER = timedelta(hours=24)
 """A delivery that Slack was in no state to take for so long is old news."""
 CHANGES_GIVE_UP_AFTER = timedelta(days=7)
 """Who silenced a channel is no old news after a day."""
-HISTORY_SLACK_S = 7_200
-"""How much earlier than our clock says a root is looked for: clocks differ, and jump by an hour."""
 LOOKS = 5
 """How often a history that doesn't answer is asked before a message is rather sent twice than never."""
 
@@ -93,8 +94,13 @@ class DeliveryWorker:
         channel_pause_s: float = CHANNEL_PAUSE_S,
         poll_s: float = POLL_S,
         settled: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
+        may_give_up: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`picture_failed(id, reason)` is told which picture Slack will not show, `settled` every outcome."""
+        """`picture_failed(id, reason)` is told which picture Slack will not show, `settled` every outcome.
+
+        `may_give_up` says whether the clock is good enough to give up what is old.
+        """
+        self._may_give_up = may_give_up
         self._ledger = ledger
         self._clients = clients
         self._render = render
@@ -247,6 +253,10 @@ class DeliveryWorker:
         )
         try:
             outcome = await self._attempt(delivery)
+        except LeaseLost as lost:
+            # Nothing was sent. Where another worker has it, this outcome counts for nothing.
+            bound.warning("lease_lost_before_sending")
+            outcome = Later(not_before=self._clock(), reason=lost.reason)
         except SlackFailure as failure:
             outcome = self._after(delivery, failure)
             bound.warning("delivery_failed", reason=failure.reason, attempts=delivery.attempts)
@@ -260,7 +270,7 @@ class DeliveryWorker:
                 reason="a fault in gwevent, see its log",
                 doubtful=True,
             )
-            if self._clock() - delivery.created_at > GIVE_UP_AFTER:
+            if self._is_old(delivery):
                 outcome = Dead(reason="a fault in gwevent, see its log")
         else:
             bound.debug("delivered", ts=outcome.ts if isinstance(outcome, Sent) else None)
@@ -272,23 +282,25 @@ class DeliveryWorker:
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         client = self._clients[delivery.team_id]
+        holds = partial(self._ledger.shares.still_ours, delivery.claimed_by)
         if delivery.doubtful and delivery.kind is not Kind.EDIT:
             found = await self._look_for(client, delivery)
             if found is not None:
                 # Which revision stands there isn't known; showing none, it will be edited.
                 return Sent(ts=found, revision=0)
-        if delivery.kind in _NEWS and self._clock() - delivery.created_at > GIVE_UP_AFTER:
+        if delivery.kind in _NEWS and self._is_old(delivery):
             return Dead(reason="old news before it could be posted")
         words = await self._render(delivery)
         if words is None:
             return Dead(reason="nothing to say any more")
         await self._turns.take()
-        if not self._ledger.shares.alive:
-            # Somebody else may send it by now.
-            return Later(not_before=self._clock(), reason="its worker was taken for dead", doubtful=True)
-        if delivery.kind is Kind.EDIT:
-            return await self._edit(client, delivery, words)
-        return await self._post(client, delivery, words)
+        if not holds():
+            raise LeaseLost
+        # Looked at again before each request's first byte: the client waits for connections too.
+        with only_while(holds):
+            if delivery.kind is Kind.EDIT:
+                return await self._edit(client, delivery, words)
+            return await self._post(client, delivery, words)
 
     async def _edit(self, client: SlackClient, delivery: Delivery, words: Words) -> Outcome:
         ts = delivery.root_ts
@@ -360,11 +372,8 @@ class DeliveryWorker:
         return Sent(ts=ts, revision=revision, picture_id=picture_id)
 
     async def _look_for(self, client: SlackClient, delivery: Delivery) -> str | None:
-        # Not since the last attempt: any of them may be the one that was heard. What follows a root is
-        # younger than it, by Slack's own clock.
-        since = delivery.created_at.timestamp() - HISTORY_SLACK_S
-        if delivery.root_ts is not None:
-            since = min(since, float(delivery.root_ts))
+        # Not since the last attempt: any of them may be the one that was heard. By Slack's clock.
+        since = look_back_to(delivery.created_at, delivery.root_ts, self._clock(), sure=self._may_give_up())
         try:
             return await client.find(
                 delivery.channel_id,
@@ -398,9 +407,7 @@ class DeliveryWorker:
             return Dead(reason=failure.reason, channel_problem=failure.reason)
         if isinstance(failure, Refused):
             return Dead(reason=failure.reason)
-        if now - delivery.created_at > (
-            CHANGES_GIVE_UP_AFTER if delivery.kind is Kind.CHANGE else GIVE_UP_AFTER
-        ):
+        if self._is_old(delivery):
             return Dead(reason=failure.reason)
         wait = _backoff_s(delivery.attempts)
         if isinstance(failure, WorkspaceOutOfReach):
@@ -409,6 +416,10 @@ class DeliveryWorker:
             self._pause((delivery.team_id, "*"), wait)
         doubtful = isinstance(failure, Unknown)
         return Later(not_before=now + timedelta(seconds=wait), reason=failure.reason, doubtful=doubtful)
+
+    def _is_old(self, delivery: Delivery) -> bool:
+        after = CHANGES_GIVE_UP_AFTER if delivery.kind is Kind.CHANGE else GIVE_UP_AFTER
+        return self._clock() - delivery.created_at > after and self._may_give_up()
 
     def _slow_down(self, delivery: Delivery, seconds: float) -> None:
         now = asyncio.get_running_loop().time()

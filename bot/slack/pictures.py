@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -15,9 +16,11 @@ from bot.alerts.skymap import UnreadableMap
 from bot.pictures import PictureFailed, Pictures, PicturesClosed, PicturesWait
 from bot.slack.client import SlackClient
 from bot.slack.errors import RateLimited, SlackFailure, Unavailable, Unknown
+from bot.slack.lease_check import LeaseLost, only_while
 from bot.store.database import StoreUnavailable
 from bot.store.ledger import LONGEST_WAIT
 from bot.store.pictures import PictureJob, PictureStore
+from bot.store.shares import RENEW_S
 from bot.store.store import Store
 from bot.watch.threads import Hangs, in_thread
 from formatters.notice import file_name
@@ -105,9 +108,14 @@ class PictureWorker:
                 raise PictureFailed("The scope files:write isn't granted.")
             drawn = await self._picture(job)
             name = f"{file_name(job.superevent_id)}-{job.notice_id}.png"
-            file_id = await client.upload(drawn.png, name, job.superevent_id, drawn.alt_text)
+            with only_while(partial(self._pictures.still_ours, job)):
+                file_id = await client.upload(drawn.png, name, job.superevent_id, drawn.alt_text)
         except PicturesClosed:
             raise
+        except LeaseLost:
+            # It stays wanted, by whoever has the workspace now.
+            bound.info("lease_lost_before_uploading")
+            await asyncio.sleep(RENEW_S)
         except PicturesWait as failure:
             # Not the picture's fault, so it isn't given up for it before it is old news.
             pause = min(timedelta(seconds=2.0 ** min(job.attempts, 10)), LONGEST_WAIT)

@@ -81,11 +81,11 @@ class Calls:
 
     async def later(self, call: Call, not_before: datetime, reason: str) -> None:
         """It is to be made again."""
-        await self._settle(call, not_before=not_before, reason=reason)
+        await self._settle(call, still_ours=True, not_before=not_before, reason=reason)
 
     async def dead(self, call: Call, reason: str) -> None:
         """It is given up."""
-        await self._settle(call, state=State.DEAD.value, reason=reason)
+        await self._settle(call, still_ours=True, state=State.DEAD.value, reason=reason)
 
     async def by_state(self) -> dict[str, int]:
         """How many calls stand where."""
@@ -93,9 +93,13 @@ class Calls:
         async with self._database.reading() as connection:
             return {row[0]: row[1] for row in (await connection.execute(query)).all()}
 
-    async def _settle(self, call: Call, **values: object) -> None:
+    async def _settle(self, call: Call, *, still_ours: bool = False, **values: object) -> None:
+        mine = update(_c).where(_c.c.id == call.id)
+        if still_ours:
+            # What was heard is heard, whoever says so; else only the newest attempt knows.
+            mine = mine.where(_c.c.state == State.PENDING.value, _c.c.attempts == call.attempts)
         async with self._database.writing() as connection:
-            await connection.execute(update(_c).where(_c.c.id == call.id).values(**values))
+            await connection.execute(mine.values(**values))
 
 
 async def want_call(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
 
@@ -23,13 +23,14 @@ _c = schema.consumers
 class Consumers:
     """What each consumer says of itself."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
+        self._clock = clock
         self._back_at: datetime | None = None
 
     async def tell(self, name: str, sources: Sequence[SourceStatus]) -> None:
         """Write down how a consumer's sources are doing."""
-        now = datetime.now(UTC)
+        now = self._clock()
         told = {"seen_at": now, "sources": json.dumps([asdict(source) for source in sources])}
         async with self._database.aside() as connection:
             mine = update(_c).where(_c.c.id == name[:255]).values(told)
@@ -42,7 +43,7 @@ class Consumers:
 
         While the store took nothing in none could say anything: after that each gets its time anew.
         """
-        now = datetime.now(UTC)
+        now = self._clock()
         try:
             async with self._database.reading() as connection:
                 rows = (await connection.execute(select(_c).order_by(_c.c.id))).all()

@@ -302,14 +302,24 @@ async def _still_claimed(
 ) -> Sequence[tuple[Delivery, Outcome]]:
     """Those that weren't given to another worker meanwhile, because this one was taken for dead.
 
-    Where the channel got another id meanwhile, what was sent stands there; what wasn't is sent again.
+    What was put back and that nobody has claimed since takes one outcome all the same: that it stands. Where
+    the channel got another id meanwhile, what was sent stands there; what wasn't is sent again.
     """
-    columns = (_d.c.id, _d.c.claimed_by, _d.c.team_id, _d.c.channel_id)
-    query = select(*columns).where(_d.c.state == State.SENDING.value).with_for_update()
-    rows = (await connection.execute(query.where(_d.c.id.in_([d.id for d, _ in outcomes])))).all()
-    claimed = {(row.id, row.claimed_by): (row.team_id, row.channel_id) for row in rows}
+    columns = (_d.c.id, _d.c.claimed_by, _d.c.state, _d.c.doubtful, _d.c.team_id, _d.c.channel_id)
+    query = select(*columns).where(_d.c.state.in_(OPEN))
+    mine = query.where(_d.c.id.in_([d.id for d, _ in outcomes])).with_for_update()
+    rows = {row.id: row for row in (await connection.execute(mine)).all()}
+
+    def is_ours(delivery: Delivery, outcome: Outcome) -> bool:
+        row = rows.get(delivery.id)
+        if row is None:
+            return False
+        if row.state == State.SENDING.value:
+            return bool(row.claimed_by == delivery.claimed_by)
+        return isinstance(outcome, Sent) and bool(row.doubtful)
+
     ours = [
-        _at_its_place(d, o, claimed[key]) for d, o in outcomes if (key := (d.id, d.claimed_by)) in claimed
+        _at_its_place(d, o, (rows[d.id].team_id, rows[d.id].channel_id)) for d, o in outcomes if is_ours(d, o)
     ]
     if len(ours) < len(outcomes):
         log.warning("outcomes_come_too_late", deliveries=len(outcomes) - len(ours))

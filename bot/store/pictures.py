@@ -156,6 +156,10 @@ class PictureStore:
             created_at=row.created_at,
         )
 
+    def still_ours(self, job: PictureJob) -> bool:
+        """Whether this process still works for the job's workspace."""
+        return self._shares.holds(job.team_id)
+
     async def is_newest(self, job: PictureJob) -> bool:
         """Whether no newer notice of the event has a picture of its own in this workspace."""
         newer = select(_p.c.id).where(

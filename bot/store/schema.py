@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Double,
     Float,
     ForeignKey,
     Index,
@@ -454,4 +455,13 @@ write_checks = Table(
     Column("count", BigInteger, nullable=False),
     # As much as a notice takes, for a moment, after something couldn't be written.
     Column("filling", LargeBinary, nullable=False),
+)
+
+# What, added to a machine's count of seconds, is the time: by boot, in which nothing else sets that count.
+clocks = Table(
+    "clocks",
+    metadata,
+    Column("boot_id", String(64), primary_key=True),
+    Column("offset_s", Double, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
 )

@@ -14,10 +14,13 @@ import aiohttp
 import structlog
 
 from bot.proxy import proxy_for
-from bot.store.calls import Call, CallKind, Calls
+from bot.slack.lease_check import LeaseLost, only_while, watch_requests
+from bot.store.calls import LEASE, Call, CallKind, Calls
 from bot.store.database import StoreUnavailable
 from bot.store.store import Store
 from bot.store.troubles import Troubles
+from bot.timing import machine
+from bot.timing.patience import running_timeout
 from formatters import alarm
 from formatters.alarm import Alarm, Format
 
@@ -56,14 +59,12 @@ class Webhook:
         if self.key is not None and self.form is not Format.PAGERDUTY:
             headers["Authorization"] = f"Bearer {self.key}"
         try:
-            async with session.post(
-                url,
-                json=body,
-                headers=headers,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
-                proxy=proxy_for(url),
-            ) as answer:
+            async with (
+                running_timeout(TIMEOUT_S),
+                session.post(
+                    url, json=body, headers=headers, allow_redirects=False, proxy=proxy_for(url)
+                ) as answer,
+            ):
                 if not 200 <= answer.status < 300:
                     raise NotHeard(f"HTTP {answer.status}")
         except aiohttp.ClientConnectorError as error:
@@ -84,7 +85,12 @@ class Caller:
         clock: Callable[[], datetime],
         *,
         poll_s: float = POLL_S,
+        elapsed: Callable[[], float] = machine.elapsed,
+        may_give_up: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`may_give_up` says whether the clock is good enough for that."""
+        self._elapsed = elapsed
+        self._may_give_up = may_give_up
         self._webhook = webhook
         self._calls = calls
         self._troubles = troubles
@@ -100,16 +106,31 @@ class Caller:
     async def run(self) -> None:
         """Call for ever; the store's failures are waited out."""
         async with aiohttp.ClientSession() as session:
+            watch_requests(session)
             while True:
                 self._wake.clear()
                 try:
-                    while (call := await self._calls.claim(self._clock())) is not None:
-                        await self._make(session, call)
+                    while await self._next(session):
+                        pass
                 except StoreUnavailable as error:
                     log.warning("webhook_waits_for_store", reason=str(error))
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._poll_s):
                         await self._wake.wait()
+
+    async def _next(self, session: aiohttp.ClientSession) -> bool:
+        """Make the next call; False where none is due."""
+        until = self._elapsed() + LEASE.total_seconds()
+        call = await self._calls.claim(self._clock())
+        if call is None:
+            return False
+        try:
+            with only_while(lambda: self._elapsed() < until):
+                await self._make(session, call)
+        except LeaseLost:
+            # This process was paused for so long that another one may be calling.
+            log.warning("lease_lost_before_calling", call=call.id)
+        return True
 
     async def at_once(self, said: Alarm) -> bool:
         """Call without the store, for what concerns the store itself; whether it was heard."""
@@ -131,7 +152,7 @@ class Caller:
         except NotHeard as failure:
             now = self._clock()
             log.warning("webhook_not_heard", key=said.key, reason=str(failure), attempts=call.attempts)
-            if now - call.created_at > GIVE_UP_AFTER:
+            if now - call.created_at > GIVE_UP_AFTER and self._may_give_up():
                 await self._calls.dead(call, str(failure))
                 return
             wait = min(BACKOFF_CAP_S, 2.0 ** min(call.attempts, 10)) * random.uniform(0.75, 1.25)  # noqa: S311

@@ -60,6 +60,9 @@ class Facts:
     """Bytes the disk has in all."""
     idle_since: datetime | None = None
     """Since when none of several processes delivers."""
+    clock_off_since: datetime | None = None
+    """When the clock jumped, until nothing was wrong with it for an hour."""
+    clock_detail: str = ""
 
 
 def judge(
@@ -103,6 +106,8 @@ def judge(
     if long(facts.idle_since, limits.workers, What.WORKERS) and settled:
         assert facts.idle_since is not None
         troubles.append(Trouble(what=What.WORKERS, since=facts.idle_since))
+    if facts.clock_off_since is not None:
+        troubles.append(Trouble(what=What.CLOCK, since=facts.clock_off_since, detail=facts.clock_detail))
     return troubles
 
 

@@ -17,12 +17,13 @@ from bot.store.planned import Place
 from bot.store.store import Store
 from bot.store.troubles import Change, Troubles
 from bot.store.write_check import Space, WriteCheck
+from bot.timing.steady import Jump
 from bot.watch.caller import Caller
 from bot.watch.judge import Facts, Limits, judge
 from bot.watch.metrics import Metrics
 from bot.watch.resources import shortage
 from formatters import alarm
-from formatters.trouble import Trouble, What, sentence
+from formatters.trouble import Trouble, What, clock_detail, sentence
 
 LOOK_EVERY_S = 10.0
 ANSWERS_WITHIN_S = 2.0
@@ -64,12 +65,14 @@ class Watch:
         writes: WriteCheck | None = None,
         workers: Callable[[], Awaitable[int | None]] | None = None,
         wrong: Callable[[], Mapping[str, str]] = dict,
+        jump: Callable[[], Jump | None] = lambda: None,
     ) -> None:
         """`sources` and `link` say how the broker and Slack do; `wake` that deliveries may be due.
 
         `link` is None where there is no connection to Slack. `writes` finds out whether the store takes what
         is written, `workers` how many processes deliver (None: there can only be this one). `wrong` names the
-        parts of the process that wait to be started again, each with why.
+        parts of the process that wait to be started again, each with why. `jump` says how the clock jumped,
+        as long as that matters.
         """
         self._store = store
         self._ledger = ledger
@@ -85,6 +88,7 @@ class Watch:
         self._writes = writes
         self._workers = workers
         self._wrong = wrong
+        self._jump = jump
         self._started = clock()
         self._heard: datetime | None = None
         self._since: dict[What, datetime] = {}
@@ -193,6 +197,7 @@ class Watch:
         link = LinkState(True, "") if self._link is None else self._link()
         out = [source for source in sources if not source.connected]
         lag = sum(source.lag or 0 for source in sources if source.connected)
+        jump = self._jump()
         return Facts(
             started=self._started,
             last_heard=heard,
@@ -207,6 +212,10 @@ class Watch:
             slack_detail=link.detail,
             store_out_since=self._since.get(What.STORE),
             store_detail=self._store_detail,
+            clock_off_since=None if jump is None else jump.since,
+            clock_detail=""
+            if jump is None
+            else clock_detail(jump.by.total_seconds(), corrected=jump.corrected),
         )
 
     def _lasts(self, what: What, wrong: bool, now: datetime) -> datetime | None:

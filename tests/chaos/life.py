@@ -11,9 +11,10 @@ import json
 import resource
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,11 @@ import bot.slack.delivery
 import bot.slack.front
 import bot.startup
 import bot.store.changes
-from bot.app import Bot
 from bot.pictures import Pictures
 from bot.rooms import Rooms
 from bot.slack.client import SlackClient
 from bot.sources.hopskotch import HopskotchSource, Timing
+from bot.timing import machine
 from tests.end_to_end import crashing
 
 VARIABLE = "CHAOS_HABITS"
@@ -47,7 +48,7 @@ class Habits:
     ping_every: float = 1.0
     stuck_after: float = 3.0
     clock: str = ""
-    """A file that holds by how many seconds the bot's clock is wrong."""
+    """A file that holds by how many seconds the machine's clock is wrong."""
     narrow: str = ""
     """A file that makes the database full while it exists."""
     drawing_timeout: float = 30.0
@@ -86,7 +87,7 @@ def adopt(habits: Habits) -> None:
         _with(AsyncSocketModeHandler.__init__, ping_interval=habits.ping_every),
     )
     if habits.clock:
-        replace(Bot, "__init__", _with(Bot.__init__, clock=functools.partial(wrong, Path(habits.clock))))
+        replace(machine, "wall", functools.partial(wrong, Path(habits.clock)))
     replace(
         Pictures,
         "__init__",
@@ -107,9 +108,9 @@ def replace(owner: Any, name: str, value: object) -> None:
     setattr(owner, name, value)
 
 
-def wrong(offset: Path) -> datetime:
-    """The time of a clock that is wrong by what the file says."""
-    return datetime.now(UTC) + timedelta(seconds=float(offset.read_text()))
+def wrong(offset: Path) -> float:
+    """The Unix time of a clock that is wrong by what the file says."""
+    return time.time() + float(offset.read_text())
 
 
 def _with(function: Callable[..., Any], **given: object) -> Callable[..., Any]:

@@ -17,7 +17,19 @@ import psycopg
 from confluent_kafka import KafkaException
 
 from bot.sandbox.refusal import RefusedError
-from tests.chaos.cases import broker, database, kills, many, people, pressure, shared, slack, starved, storm
+from tests.chaos.cases import (
+    broker,
+    database,
+    kills,
+    many,
+    pauses,
+    people,
+    pressure,
+    shared,
+    slack,
+    starved,
+    storm,
+)
 from tests.chaos.judge import Verdict
 from tests.chaos.world import CannotPlay, Chaos, chaos_in
 
@@ -77,6 +89,12 @@ CASES: Mapping[str, Case] = {
     "clock-forward": pressure.clock_forward,
     "clock-back": pressure.clock_back,
     "clock-mended": pressure.clock_mended,
+    "clock-jumps": pressure.clock_jumps,
+    "clock-jumps-and-crashes": pressure.clock_jumps_and_crashes,
+    "clock-wrong-at-start": pressure.clock_wrong_at_start,
+    "paused-run": pauses.paused_run,
+    "paused-worker": pauses.paused_worker,
+    "paused-roles": pauses.paused_roles,
     "full-queue": pressure.full_queue,
     "drawing-process": starved.drawing,
     "descriptor-limit": starved.descriptors,

@@ -118,7 +118,11 @@ class Chaos:
 
     def kill_at_post(self, bot: BotProcess, number: int) -> None:
         """Kill a bot when Slack has done its n-th change of a message, before Slack answers."""
-        left = number
+        self.signal_at_post(bot, number, signal.SIGKILL)
+
+    def signal_at_post(self, bot: BotProcess, number: int, what: signal.Signals) -> asyncio.Event:
+        """The same with any signal; the event is set when it was sent."""
+        left, sent = number, asyncio.Event()
 
         def heed(change: Change) -> None:
             nonlocal left
@@ -126,12 +130,14 @@ class Chaos:
                 return
             left -= 1
             if left == 0 and not bot.ended:
-                os.kill(bot.pid, signal.SIGKILL)
+                os.kill(bot.pid, what)
+                sent.set()
             if left <= 0 or bot.ended:
                 # The list is being gone through.
                 asyncio.get_running_loop().call_soon(self._unheed, heed)
 
         self.sandbox.workspace.listeners.append(heed)
+        return sent
 
     def _unheed(self, heed: Callable[[Change], None]) -> None:
         if heed in self.sandbox.workspace.listeners:

@@ -20,6 +20,7 @@ DETAILS = {
     What.SLACK: "pings aren't answered",
     What.STORE: "The database can't do its work now: database or disk is full.",
     What.SPACE: "412 MB free",
+    What.CLOCK: trouble.clock_detail(90_000, corrected=False),
 }
 
 
@@ -33,6 +34,14 @@ def test_troubles(
 ) -> None:
     golden(f"trouble-{what.value}", check(trouble.began(wrong(what))))
     golden(f"trouble-{what.value}-over", check(trouble.over(wrong(what, NOW))))
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+@pytest.mark.parametrize(("ahead", "said"), [(90_000.0, "25 h ahead"), (-2_592_000.0, "30 days b")])
+def test_which_clock_was_wrong_and_which_way(ahead: float, said: str, corrected: bool) -> None:
+    detail = trouble.clock_detail(ahead, corrected=corrected).replace("\u00a0", " ")
+    assert said in detail
+    assert detail.startswith("gwevent's clock" if corrected else "The machine's clock")
 
 
 def test_told_too_late_and_the_first_real_notice(

@@ -414,7 +414,7 @@ async def _all(rooms: Rooms, channel: str) -> tuple[States, ChannelSites]:
 
 
 WRITES = re.compile(r"\b(?:insert|update|delete)\((?:schema\.)?(\w+)\)")
-WRITERS = {"subscriptions.py", "sites.py", "transfer.py", "numbers.py", "installations.py"}
+WRITERS = {"subscriptions.py", "sites.py", "transfer.py", "numbers.py", "installations.py", "channel_moves.py"}
 """Who may write to what channels receive: each notes what it changes, but for numbers, and for a workspace
 that took the app away, of which nothing is kept."""
 

@@ -29,6 +29,7 @@ ONE = Installed(
 
 GLOBAL = {
     "circulars",
+    "clocks",
     "consumers",
     "gracedb_lookups",
     "leases",

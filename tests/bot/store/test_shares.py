@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, text
 
 from bot.rooms import Rooms
+from bot.store import shares as shares_module
 from bot.store.database import Database
 from bot.store.ledger import Later, Sent
 from bot.store.pictures import PictureStore
-from bot.store.shares import DUTIES, Shares
+from bot.store.shares import DUTIES, LEASE, Shares
 from tests.bot.house import NOW, TEAM, made, planner, subscribe, take
 
 TEAMS = frozenset(f"T{number}" for number in range(9))
@@ -134,6 +137,28 @@ async def test_what_a_living_worker_sends_is_left_alone(rooms: Rooms, others: Se
         assert [tuple(row) for row in rows] == [("sent", "7.7", None)]
 
 
+async def test_a_worker_that_comes_to_says_what_stands_before_another_says_it_again(
+    rooms: Rooms, others: Sequence[Rooms]
+) -> None:
+    other, _ = others
+    await subscribe(rooms, "CBC", "C1", "C2")
+    await take(rooms, made())
+    await rooms.shares.renew({TEAM})
+    first, second = await rooms.ledger.claim(NOW, 10)
+    await other.shares.renew({TEAM})
+    await dies(rooms)
+    await other.shares.renew({TEAM})
+    assert await other.ledger.recover_lost() == 2
+    # It was heard, and the answer came after a pause; nobody has begun to send it again.
+    await rooms.ledger.settle([(first, Sent(ts="5.5", revision=1))], NOW)
+    await rooms.ledger.settle([(second, Later(not_before=NOW, reason="too late"))], NOW)
+    (again,) = await other.ledger.claim(NOW, 10)
+    assert (again.id, again.doubtful) == (second.id, True)
+    async with rooms.database.reading() as connection:
+        rows = await connection.execute(text("SELECT state, ts, reason FROM deliveries ORDER BY id"))
+        assert [tuple(row) for row in rows] == [("sent", "5.5", None), ("sending", None, None)]
+
+
 async def test_a_worker_finds_again_what_it_had_claimed_itself(rooms: Rooms) -> None:
     await subscribe(rooms, "CBC", "C1")
     await take(rooms, made())
@@ -157,3 +182,76 @@ async def test_a_picture_is_drawn_by_the_workspaces_own_worker(rooms: Rooms, oth
     assert await rooms.pictures.uploaded(job, "F1", "a map", NOW)
     late = PictureStore(others[0].database, Shares(others[0].database))
     assert not await late.uploaded(job, "F2", "a map", NOW), "one of two uploads is kept"
+
+
+class Time:
+    """Counts for the machine and for the database, told apart."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, *everybody: Rooms) -> None:
+        self.passed, self.wrong_by = 0.0, 0.0
+        real_now, real_count = shares_module._now, everybody[0].shares._elapsed
+
+        def now() -> ColumnElement[Any]:
+            return real_now() + timedelta(seconds=self.passed + self.wrong_by)
+
+        patch.setattr(shares_module, "_now", now)
+        for one in everybody:
+            one.shares._elapsed = lambda: real_count() + self.passed
+
+
+async def test_a_worker_counts_its_own_lease(
+    rooms: Rooms, others: Sequence[Rooms], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = Time(monkeypatch, rooms, *others)
+    await rooms.shares.renew(TEAMS)
+    name = rooms.shares.worker_id
+    time.passed = LEASE.total_seconds() - 1.0
+    assert held(rooms) == TEAMS | DUTIES and rooms.shares.still_ours(name)
+    time.passed = LEASE.total_seconds() + 0.1
+    assert held(rooms) == set() and not rooms.shares.still_ours(name)
+    await others[0].shares.renew(TEAMS)
+    assert held(others[0]) == TEAMS | DUTIES
+    await rooms.shares.renew(TEAMS)
+    assert not rooms.shares.still_ours(name), "what it claimed before is another's"
+
+
+@pytest.mark.parametrize("wrong_by", [5.0, 3_600.0, 90_000.0, 2.6e6, -5.0, -3_600.0, -90_000.0, -2.6e6])
+async def test_a_database_whose_clock_jumps_takes_nobody_for_dead(
+    rooms: Rooms, others: Sequence[Rooms], monkeypatch: pytest.MonkeyPatch, wrong_by: float
+) -> None:
+    other, newcomer = others
+    time = Time(monkeypatch, rooms, *others)
+    await subscribe(rooms, "CBC", "C1")
+    await take(rooms, made())
+    await rooms.shares.renew({TEAM})
+    await other.shares.renew({TEAM})
+    (claimed,) = await rooms.ledger.claim(NOW, 10)
+    name = rooms.shares.worker_id
+    time.passed, time.wrong_by = 1.0, wrong_by
+    assert await other.shares.renew({TEAM}) == frozenset()
+    assert await other.ledger.recover_lost() == 0
+    await rooms.shares.renew({TEAM})
+    assert rooms.shares.worker_id == name and rooms.shares.still_ours(claimed.claimed_by)
+    # From now on the new clock is as good as the old one was.
+    for _ in range(10):
+        time.passed += 1.0
+        await rooms.shares.renew({TEAM})
+        assert await other.shares.renew({TEAM}) == frozenset()
+    for _ in range(8):
+        time.passed += 1.0
+        await other.shares.renew({TEAM})
+    assert other.shares.holds(TEAM) and await other.ledger.recover_lost() == 1
+    await newcomer.shares.renew({TEAM})
+    assert other.shares.worker_id != newcomer.shares.worker_id
+
+
+async def test_the_sign_of_a_worker_that_died_before_the_clock_was_set_back_is_no_sign(
+    rooms: Rooms, others: Sequence[Rooms], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = Time(monkeypatch, rooms, *others)
+    await rooms.shares.renew({TEAM})
+    time.wrong_by = -2.6e6
+    for _ in range(9):
+        time.passed += 1.0
+        await others[0].shares.renew({TEAM})
+    assert others[0].shares.holds(TEAM), "else the workspace would be nobody's for a month"

@@ -14,8 +14,9 @@ from bot.pipeline import Handled, Pipeline
 from bot.rooms import Rooms
 from bot.sources import Origin
 from bot.store.alarms import Alarms
+from bot.store.calls import LEASE, Call
 from bot.watch.caller import Caller, Webhook
-from formatters.alarm import Format
+from formatters.alarm import Alarm, Format
 from formatters.notice import RETRACTION
 from tests.bot.house import MAX_AGE, MOCK, NOW, REAL, Clock, record
 from tests.bot.watch.conftest import Pager
@@ -132,3 +133,83 @@ async def test_ntfy_and_pagerduty(rooms: Rooms, clock: Clock, pager: Pager) -> N
     assert pagerduty["dedup_key"] == f"gwevent:event:{REAL}"
     assert pagerduty["payload"]["timestamp"].startswith(f"{NOW:%Y-%m-%dT}")
     assert len(pagerduty["payload"]["summary"]) <= 1024
+
+
+async def test_a_caller_that_slept_through_its_claim_calls_nobody(
+    rooms: Rooms, clock: Clock, pager: Pager
+) -> None:
+    """Between the claim and the request the process is paused: another one may have called meanwhile."""
+    slept = 0.0
+    caller = Caller(
+        Webhook(pager.url, Format.JSON),
+        rooms.calls,
+        rooms.troubles,
+        rooms.store,
+        clock,
+        poll_s=0.02,
+        elapsed=lambda: slept,
+    )
+    words = caller._alarm
+
+    async def sleepily(call: Call) -> Alarm | None:
+        nonlocal slept
+        slept += LEASE.total_seconds() + 1.0 if not slept else 0.0
+        return await words(call)
+
+    caller._alarm = sleepily  # type: ignore[method-assign]
+    await take(pipeline(rooms, clock, "all"), record())
+    running = asyncio.create_task(caller.run())
+    await until(lambda: slept > 0)
+    await asyncio.sleep(0.2)
+    assert pager.calls == [] and await rooms.calls.by_state() == {"pending": 1}
+    clock.forward(seconds=LEASE.total_seconds() + 1.0)
+    await until(lambda: len(pager.calls) == 1)
+    await until_settled(rooms)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert said(pager) == [("trigger", f"event:{REAL}")]
+
+
+async def test_what_another_was_heard_with_is_not_taken_back_by_who_comes_late(
+    rooms: Rooms, clock: Clock
+) -> None:
+    await take(pipeline(rooms, clock, "all"), record())
+    slow = await rooms.calls.claim(clock())
+    clock.forward(seconds=LEASE.total_seconds() + 1.0)
+    quick = await rooms.calls.claim(clock())
+    assert (
+        slow is not None and quick is not None and (slow.id, slow.attempts + 1) == (quick.id, quick.attempts)
+    )
+    await rooms.calls.later(slow, clock(), "no answer")
+    assert await rooms.calls.claim(clock()) is None, "it is the other's"
+    await rooms.calls.sent(quick, clock())
+    await rooms.calls.later(slow, clock(), "no answer")
+    await rooms.calls.dead(slow, "no answer")
+    assert await rooms.calls.by_state() == {"sent": 1}
+
+
+async def test_after_a_jump_no_call_is_given_up(rooms: Rooms, clock: Clock, pager: Pager) -> None:
+    sure = False
+    caller = Caller(
+        Webhook(pager.url, Format.JSON),
+        rooms.calls,
+        rooms.troubles,
+        rooms.store,
+        clock,
+        poll_s=0.02,
+        may_give_up=lambda: sure,
+    )
+    pager.status = 503
+    await take(pipeline(rooms, clock, "all"), record())
+    running = asyncio.create_task(caller.run())
+    await until(lambda: pager.refused == 1)
+    clock.forward(hours=25)
+    await until(lambda: pager.refused == 2)
+    await asyncio.sleep(0.1)
+    assert await rooms.calls.by_state() == {"pending": 1}
+    sure = True
+    clock.forward(hours=1)
+    await until_settled(rooms)
+    assert await rooms.calls.by_state() == {"dead": 1}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

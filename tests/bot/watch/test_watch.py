@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import NoReturn
 
 import aiohttp
@@ -19,6 +20,7 @@ from bot.slack.link import LinkState
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.planned import Place
+from bot.timing.steady import Jump
 from bot.watch.caller import Caller, Webhook
 from bot.watch.watch import Watch
 from formatters.alarm import Format
@@ -42,6 +44,7 @@ class Tower:
     caller: Caller
     watch: Watch = field(init=False)
     known: bool = True
+    jump: Jump | None = None
     source: SourceStatus = field(default_factory=lambda: SourceStatus("hopskotch", True, "reads", 0))
     link: LinkState = field(default_factory=lambda: LinkState(True, ""))
 
@@ -57,6 +60,7 @@ class Tower:
             ops=self.place,
             wake=self.worker.wake,
             caller=self.caller,
+            jump=lambda: self.jump,
         )
 
     def place(self) -> Place | None:
@@ -227,3 +231,16 @@ async def test_of_several_consumers_one_is_enough(rooms: Rooms, clock: Clock) ->
         assert 'gwevent_source_lag{source="hopskotch"} 3.0' in figures
     alone = Watch(rooms.store, rooms.ledger, rooms.troubles, clock, sources=lambda: [silent])
     assert (await alone.readiness()).parts["hopskotch"] == "silent"
+
+
+async def test_a_clock_that_jumped_is_told_once_and_again_when_it_is_sure(tower: Tower) -> None:
+    await tower.look(times=3, seconds=10)
+    tower.jump = Jump(since=tower.clock(), by=timedelta(hours=25), corrected=False)
+    await tower.look(times=3, seconds=10)
+    (said,) = await tower.told(1)
+    assert "machine's clock jumped 25 h ahead" in said and "goes on by its own count" in said
+    assert await tower.called(1) == ["trigger trouble:clock"]
+    tower.jump = None
+    await tower.look(times=6, seconds=10)
+    _, over = await tower.told(2)
+    assert "clock jumped" in over and over.startswith("gwevent: Over")

@@ -23,9 +23,9 @@ ROLES = ("consume", "consume", "serve", "serve")
 async def roles_killed(chaos: Chaos, *, kills: int = 24, notices: int = 96, channels: int = 6) -> None:
     """Two consumers and two servers; one of them after the other dies at any moment and comes back."""
     chaos.grant_history()
-    _on_postgres(chaos)
+    on_postgres(chaos)
     await chaos.open_channels(channels)
-    living = [_start(chaos, place) for place in range(len(ROLES))]
+    living = [start_role(chaos, place) for place in range(len(ROLES))]
     for count in shares(notices, kills, chaos.chance):
         place = chaos.chance.randrange(len(ROLES))
         publishing = asyncio.create_task(chaos.publish(count))
@@ -34,7 +34,7 @@ async def roles_killed(chaos: Chaos, *, kills: int = 24, notices: int = 96, chan
                 chaos.kill_at_post(living[place], chaos.chance.randint(1, 3 * channels))
             await asyncio.sleep(chaos.chance.uniform(0.0, 2.0))
             await chaos.kill(living[place])
-            living[place] = _start(chaos, place)
+            living[place] = start_role(chaos, place)
         finally:
             await publishing
     await chaos.settled()
@@ -43,7 +43,7 @@ async def roles_killed(chaos: Chaos, *, kills: int = 24, notices: int = 96, chan
 async def postgres_restarted(chaos: Chaos) -> None:
     """PostgreSQL crashes and recovers, again and again; then it takes no connection for a while."""
     chaos.grant_history()
-    admin, url = _on_postgres(chaos)
+    admin, url = on_postgres(chaos)
     await chaos.open_channels(2)
     chaos.start()
     await chaos.ready()
@@ -67,7 +67,7 @@ async def postgres_restarted(chaos: Chaos) -> None:
 async def postgres_read_only(chaos: Chaos) -> None:
     """PostgreSQL takes no writes for a while, as a standby after a failover: nothing is acknowledged."""
     chaos.grant_history()
-    admin, url = _on_postgres(chaos)
+    admin, url = on_postgres(chaos)
     await chaos.open_channels(2)
     chaos.start()
     await chaos.ready()
@@ -85,7 +85,7 @@ async def postgres_read_only(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-def _on_postgres(chaos: Chaos) -> tuple[str, str]:
+def on_postgres(chaos: Chaos) -> tuple[str, str]:
     """Let the case's processes share a new database; the URLs of the server's own and of that."""
     # What is committed outlives a crash of the server, as in production.
     admin = chaos.ends.enter_context(server({**SETTINGS, "synchronous_commit": "on"}))
@@ -97,7 +97,8 @@ def _on_postgres(chaos: Chaos) -> tuple[str, str]:
     return admin, url
 
 
-def _start(chaos: Chaos, place: int) -> BotProcess:
+def start_role(chaos: Chaos, place: int) -> BotProcess:
+    """Start the process of a place in ROLES."""
     group = GROUP if place == 0 else f"{GROUP}-{place}"
     return chaos.start(command=ROLES[place], GWEVENT_KAFKA_GROUP=group)
 

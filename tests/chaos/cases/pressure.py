@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 from tests.chaos.cases.database import WAITS, held
 from tests.chaos.cases.slack import POST
@@ -10,6 +12,7 @@ from tests.chaos.world import WITHIN, Chaos
 from tests.end_to_end.world import until
 
 HOUR = 3600
+JUMPS = (3 * HOUR, 25 * HOUR, 30 * 24 * HOUR)
 
 
 async def begin(chaos: Chaos) -> None:
@@ -46,6 +49,61 @@ async def clock_mended(chaos: Chaos) -> None:
     await chaos.settled()
 
 
+async def clock_jumps(chaos: Chaos, *, crashes: bool = False) -> None:
+    """The clock jumps 3 h, 25 h, a month, ahead or back, while deliveries wait, and is set right again."""
+    await begin(chaos)
+    sizes = [size * chaos.chance.choice((1, -1)) for size in JUMPS]
+    sizes[chaos.chance.randrange(len(sizes))] = 25 * HOUR
+    for seconds in sizes:
+        chaos.sandbox.fail(POST, status=503, times=None)
+        failed = len(chaos.bot.logged("delivery_failed"))
+        await chaos.publish(3)
+        await chaos.logged("delivery_failed", times=failed + 2)
+        chaos.set_clock(seconds)
+        await chaos.logged("clock_jumped")
+        if crashes:
+            await chaos.kill()
+            chaos.start()
+            await chaos.ready()
+            await chaos.logged("clock_jumped")
+        await chaos.publish(3)
+        await chaos.stored()
+        chaos.sandbox.faults.clear()
+        if crashes:
+            chaos.kill_at_post(chaos.bot, chaos.chance.randint(1, 6))
+            await until(lambda: chaos.bot.ended, WITHIN, what="it dies at a post")
+            await chaos.kill()
+            if chaos.chance.random() < 0.5:
+                chaos.set_clock(0)
+            chaos.start()
+        await chaos.settled()
+        chaos.set_clock(0)
+        await chaos.publish(2)
+        await chaos.settled()
+
+
+async def clock_jumps_and_crashes(chaos: Chaos) -> None:
+    """The same, and the bot dies while the clock is wrong, and at a post: it finds what it posted."""
+    await clock_jumps(chaos, crashes=True)
+
+
+async def clock_wrong_at_start(chaos: Chaos) -> None:
+    """The machine begins with a clock that is a month ahead or a year behind, and is set right later."""
+    chaos.grant_history()
+    await chaos.open_channels(3)
+    for seconds in (30 * 24 * HOUR, -365 * 24 * HOUR):
+        chaos.set_clock(seconds)
+        forget_boot(chaos)
+        await chaos.publish(4)
+        chaos.start()
+        await chaos.settled()
+        await chaos.logged("clock_jumped")
+        chaos.set_clock(0)
+        await chaos.publish(2)
+        await chaos.settled()
+        await chaos.kill()
+
+
 async def full_queue(chaos: Chaos) -> None:
     """More waits on the broker than the bot takes ahead, for longer than the watchdog's patience."""
     await begin(chaos)
@@ -64,6 +122,12 @@ async def thousand_at_once(chaos: Chaos, *, notices: int = 1_000) -> None:
     await chaos.publish(notices)
     chaos.start()
     await chaos.settled()
+
+
+def forget_boot(chaos: Chaos) -> None:
+    """As if the machine had been started anew: nobody knows any more what its clock was found to be."""
+    with closing(sqlite3.connect(chaos.world.database)) as connection, connection:
+        connection.execute("DELETE FROM clocks")
 
 
 async def _jump(chaos: Chaos, seconds: int) -> None:

@@ -1,0 +1,31 @@
+"""The machine's clocks, each read in one place."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+"""Linux's CLOCK_MONOTONIC stands still in suspend; macOS has no CLOCK_BOOTTIME, and its monotonic goes on."""
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def wall() -> float:
+    """Unix time as the machine has it: people, NTP and hypervisors set it."""
+    return time.time()
+
+
+def elapsed() -> float:
+    """Seconds since some moment of this boot: nobody sets it, and it counts what a process slept through.
+
+    What a whole virtual machine was paused for it may leave out: nothing inside one can count that.
+    """
+    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
+
+
+def boot_id() -> str | None:
+    """What names this boot of the machine, as long as `elapsed` counts on; None where nothing does."""
+    try:
+        return _BOOT_ID.read_text().strip()[:64] or None
+    except OSError:
+        return None

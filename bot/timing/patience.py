@@ -1,0 +1,55 @@
+"""A timeout that counts only the time in which this process ran."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+TICK_S = 0.5
+LATE_S = 1.0
+"""A tick that comes so late was slept through: the process was paused, or had no processor."""
+GRACE_S = 2.0
+"""What is left after a pause at least: answers that came meanwhile lie in the socket, unread."""
+
+
+@asynccontextmanager
+async def running_timeout(seconds: float) -> AsyncIterator[None]:
+    """Raise TimeoutError in the block once this process has waited `seconds` for it.
+
+    asyncio's own timeout fires when a process that was stopped goes on, and throws away the answer that
+    came meanwhile: a message that stands would be taken for one that may not.
+    """
+    async with asyncio.timeout(None) as limit:
+        ticks = _Ticks(limit, seconds)
+        ticks.start()
+        try:
+            yield
+        finally:
+            ticks.stop()
+
+
+class _Ticks:
+    def __init__(self, limit: asyncio.Timeout, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._limit = limit
+        self._left = seconds
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        wait = min(TICK_S, self._left)
+        due = self._loop.time() + wait
+        self._timer = self._loop.call_at(due, self._tick, due, wait)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _tick(self, due: float, counted: float) -> None:
+        self._left -= counted
+        if self._loop.time() - due > LATE_S:
+            self._left = max(self._left, GRACE_S)
+        if self._left <= 0:
+            self._limit.reschedule(self._loop.time())
+        else:
+            self.start()

@@ -1,0 +1,188 @@
+"""The lease is looked at after every wait and before a request's first byte."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.pictures import Pictures
+from bot.slack.pictures import PictureWorker
+from bot.store.database import StoreUnavailable
+from bot.store.ledger import Kind
+from bot.store.pictures import PictureJob
+from bot.store.planned import _ask_for_pictures
+from formatters.picture import DrawnPicture
+from tests.bot.house import NOW, made, planner
+from tests.bot.slack.conftest import Office
+
+FIRST, SECOND = made(), made(alert_type="INITIAL", minutes=5)
+
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
+
+class Lease:
+    """Says yes so many times, then no, until it is given back."""
+
+    def __init__(self, office: Office, times: int) -> None:
+        self.left = times
+        self.looks = 0
+        self._real = office.rooms.shares.still_ours
+        office.rooms.shares.still_ours = self  # type: ignore[method-assign]
+
+    def __call__(self, claimed_by: str) -> bool:
+        self.looks += 1
+        self.left -= 1
+        return self.left >= 0 and self._real(claimed_by)
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+async def test_a_lease_that_ends_before_the_last_byte_sends_nothing(office: Office, times: int) -> None:
+    (channel,) = await office.subscribed()
+    lease = Lease(office, times)
+    await office.receive(FIRST)
+    await office.failed("its worker was taken for dead")
+    assert lease.looks > times and office.texts(channel) == []
+    assert office.calls("chat.postMessage") == [], "Slack heard of no request"
+    (root,) = await office.rows(kind=Kind.ROOT.value)
+    assert not root.doubtful, "it is known that nothing was sent"
+    lease.left = 1_000_000
+    await office.done()
+    assert len(office.texts(channel)) == 1
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+async def test_the_same_of_an_edit(office: Office, times: int) -> None:
+    (channel,) = await office.subscribed()
+    await office.receive(FIRST)
+    await office.done()
+    edited = len(office.calls("chat.update"))
+    lease = Lease(office, 3 + times)  # the reply goes first: a look, headers, body
+    await office.receive(SECOND)
+    await office.failed("its worker was taken for dead")
+    assert len(office.calls("chat.update")) == edited
+    lease.left = 1_000_000
+    await office.done()
+    assert len(office.texts(channel)) == 2
+
+
+@pytest.mark.backends("postgresql")
+async def test_a_worker_that_slept_through_its_lease_posts_nothing(office: Office) -> None:
+    """Between the claim and the request the process is paused; another worker may have posted meanwhile."""
+    (channel,) = await office.subscribed()
+    shares, render, slept = office.rooms.shares, office.worker._render, 0
+    count = shares._elapsed
+    began: list[str] = []
+
+    async def sleepily(delivery):  # type: ignore[no-untyped-def]
+        nonlocal slept
+        words = await render(delivery)
+        began.append(delivery.claimed_by)
+        if slept == 0:
+            slept = 7
+            shares._elapsed = lambda: count() + slept
+        return words
+
+    office.worker._render = sleepily
+    await office.receive(FIRST)
+    await office.failed("its worker was taken for dead")
+    assert office.calls("chat.postMessage") == []
+    await office.done()
+    assert len(office.texts(channel)) == 1 and len(began) >= 2
+
+
+@pytest.mark.backends("postgresql")
+async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_before(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    shares, render = office.rooms.shares, office.worker._render
+    names: list[str] = []
+
+    async def lapsing(delivery):  # type: ignore[no-untyped-def]
+        words = await render(delivery)
+        if not names:
+            names.append(delivery.claimed_by)
+            await shares.leave()
+            await shares.renew({office.sandbox.team_id})
+            assert shares.alive and shares.worker_id != delivery.claimed_by
+        else:
+            names.append(delivery.claimed_by)
+        return words
+
+    office.worker._render = lapsing
+    await office.receive(FIRST)
+    await office.done()
+    assert names[0] != names[1] and len(office.calls("chat.postMessage")) == 1
+    assert len(office.texts(channel)) == 1
+
+
+async def test_settling_waits_for_the_store_however_often_it_fails(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    settle, failures = office.rooms.ledger.settle, 3
+
+    async def failing(*args, **options):  # type: ignore[no-untyped-def]
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise StoreUnavailable("The database can't do its work now.")
+        await settle(*args, **options)
+
+    office.rooms.ledger.settle = failing  # type: ignore[method-assign]
+    await office.receive(FIRST)
+    await office.done()
+    assert failures < 0 and await office.state(Kind.ROOT) == ["sent"]
+    assert len(office.calls("chat.postMessage")) == 1, "what stands isn't posted again"
+    office.forward(seconds=timedelta(minutes=1).total_seconds())
+    await office.idle()
+    assert len(office.texts(channel)) == 1
+
+
+async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
+    still_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was drawn before a pause; whoever has the workspace now uploads its own."""
+    office = still_office
+    shares = office.rooms.shares
+    await shares.renew({office.sandbox.team_id})
+    await office.subscribed()
+    notice = made()
+    await office.rooms.store.record(notice, b"bytes", "hopskotch:1", NOW, planner())
+    async with office.rooms.database.writing() as connection:
+        await _ask_for_pictures(connection, {office.sandbox.team_id}, notice.superevent_id, 1, NOW)
+    drawn = 0
+
+    class Drawn(PictureWorker):
+        async def _picture(self, job: PictureJob) -> DrawnPicture:
+            nonlocal drawn
+            drawn += 1
+            return DrawnPicture(b"png", "a map")
+
+    held = False
+    monkeypatch.setattr(shares, "holds", lambda _name: held)
+    monkeypatch.setattr("bot.slack.pictures.RENEW_S", 0.05)
+    clients = {office.sandbox.team_id: office.client}
+    worker = Drawn(
+        office.rooms.store,
+        office.rooms.pictures,
+        clients,
+        Pictures(),
+        office.clock,
+        wake_deliveries=lambda: None,
+        poll_s=0.05,
+    )
+    running = asyncio.create_task(worker.run())
+
+    async def often() -> bool:
+        return drawn >= 2
+
+    await office.until(often)
+    assert not [call for call in office.sandbox.calls if call.method.startswith("files.")]
+    held = True
+
+    async def uploaded() -> bool:
+        return bool(office.calls("files.completeUploadExternal"))
+
+    await office.until(uploaded)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await worker.close()

@@ -1,0 +1,95 @@
+"""Processes that are stopped and go on, as an overloaded machine or a frozen container makes them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import signal
+from dataclasses import replace
+
+from tests.chaos.cases.many import ROLES, on_postgres, start_role
+from tests.chaos.world import WITHIN, Chaos
+from tests.end_to_end.world import BotProcess, until
+
+LONGEST_S = 60.0
+LEASE_AND_SOME_S = 10.0
+
+
+async def paused_run(chaos: Chaos, *, pauses: int = 2, channels: int = 12) -> None:
+    """`gwevent run` on SQLite is stopped while it posts, for 1 to 60 s; it can't read its history."""
+    # Shorter than most pauses: the answers that came meanwhile lie in the sockets.
+    chaos.habits = replace(chaos.habits, slack_timeout=1.5)
+    await chaos.open_channels(channels)
+    chaos.start()
+    await chaos.ready()
+    for _ in range(pauses):
+        await _pause_while_posting(chaos, chaos.bot, _length(chaos), 2 * channels)
+    await chaos.settled()
+
+
+async def paused_worker(chaos: Chaos, *, channels: int = 150) -> None:
+    """Of two `gwevent serve` the one that posts is stopped beyond its lease; the other takes over."""
+    chaos.grant_history()
+    on_postgres(chaos)
+    await chaos.open_channels(channels)
+    start_role(chaos, 0)
+    serving = [start_role(chaos, place) for place in (2, 3)]
+    for bot in serving:
+        await until(lambda bot=bot: bot.logged("socket_mode_connected"), WITHIN, what="both serve")  # type: ignore[misc]
+    await chaos.publish(1)
+    await chaos.settled()
+    await _pause_while_posting(chaos, _posting(chaos, serving), LEASE_AND_SOME_S, channels // 2)
+    await chaos.settled()
+
+
+async def paused_roles(chaos: Chaos, *, pauses: int = 4, channels: int = 6) -> None:
+    """Two consumers and two servers on one PostgreSQL; each is stopped once, for 1 to 60 s, some together."""
+    chaos.grant_history()
+    on_postgres(chaos)
+    await chaos.open_channels(channels)
+    living = [start_role(chaos, place) for place in range(len(ROLES))]
+    for bot in living[2:]:
+        await until(lambda bot=bot: bot.logged("socket_mode_connected"), WITHIN, what="both serve")  # type: ignore[misc]
+    order = chaos.chance.sample(living, pauses)
+    waiting: list[asyncio.Task[None]] = []
+    for bot in order:
+        await chaos.publish(6)
+        await asyncio.sleep(chaos.chance.uniform(0.0, 1.0))
+        waiting.append(asyncio.create_task(_pause(bot, _length(chaos))))
+        await asyncio.sleep(chaos.chance.uniform(0.0, 8.0))
+    await chaos.publish(6)
+    await asyncio.gather(*waiting)
+    await chaos.settled()
+
+
+async def _pause_while_posting(chaos: Chaos, bot: BotProcess, length: float, posts: int) -> None:
+    stopped = chaos.signal_at_post(bot, chaos.chance.randint(1, posts), signal.SIGSTOP)
+    while not stopped.is_set():
+        await chaos.publish(1)
+        for _ in range(20):
+            if stopped.is_set():
+                break
+            await asyncio.sleep(0.1)
+    await _pause(bot, length)
+
+
+async def _pause(bot: BotProcess, length: float) -> None:
+    os.kill(bot.pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(length)
+    finally:
+        os.kill(bot.pid, signal.SIGCONT)
+
+
+def _length(chaos: Chaos) -> float:
+    """From 1 to 60 s, as often short as long."""
+    return math.exp(chaos.chance.uniform(0.0, math.log(LONGEST_S)))
+
+
+def _posting(chaos: Chaos, serving: list[BotProcess]) -> BotProcess:
+    """Who has the workspace."""
+    query = f"select worker_id from leases where name = '{chaos.sandbox.team_id}'"
+    ((worker_id,),) = chaos.world.ledger(query)
+    (found,) = [bot for bot in serving if f"-{bot.pid}-" in worker_id]
+    return found
