@@ -15,6 +15,7 @@ from bot.store import schema
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
 from bot.store.planned import bury_orphans
+from bot.store.refused_mentions import forget_refusals, with_refusals
 from formatters.subscription import Subscription, Wish
 
 log = structlog.get_logger(__name__)
@@ -34,13 +35,15 @@ class Subscriptions:
     async def of_channel(self, team_id: str, channel_id: str) -> list[Subscription]:
         """A channel's subscriptions, paused ones too, the oldest first."""
         async with self._database.reading() as connection:
-            return await subscriptions_in_force(connection, (team_id, channel_id), paused=True)
+            here = await subscriptions_in_force(connection, (team_id, channel_id), paused=True)
+            return await with_refusals(connection, here, team_id)
 
     async def of_team(self, team_id: str) -> list[Subscription]:
         """A workspace's subscriptions, paused ones too, channel by channel, the oldest first."""
         async with self._database.reading() as connection:
             every = await subscriptions_in_force(connection, paused=True)
-        return sorted((s for s in every if s.team_id == team_id), key=lambda s: (s.channel_id, s.id))
+            mine = await with_refusals(connection, [s for s in every if s.team_id == team_id], team_id)
+        return sorted(mine, key=lambda s: (s.channel_id, s.id))
 
     async def count(self) -> int:
         """How many are in force, in all workspaces."""
@@ -156,6 +159,7 @@ class Subscriptions:
             await connection.execute(delete(table).where(waiting, table.c.words == wish.words))
             change = update(table).where(table.c.id == number)
             await connection.execute(change.values(words=wish.words, created_by=user_id))
+            await forget_refusals(connection, (team_id, channel_id))
             return before, replace(before, wish=wish, created_by=user_id)
 
     async def pause(
@@ -204,6 +208,8 @@ class Subscriptions:
                 )
             )
             await connection.execute(delete(table).where(mine))
+            if any(s.wish.notify is not None for s in ended):
+                await forget_refusals(connection, (team_id, channel_id))
             if not await subscriptions_in_force(connection, (team_id, channel_id)):
                 await connection.execute(
                     update(deliveries)
