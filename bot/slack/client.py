@@ -20,6 +20,7 @@ from bot.slack.errors import (
     SlackFailure,
     Unavailable,
     Unknown,
+    Unlisted,
 )
 from bot.slack.marks import Mark
 from bot.slack.responses import failure_of, ts_of, word_of
@@ -350,6 +351,8 @@ class SlackClient:
                 if less is None:
                     if isinstance(refused, RateLimited):
                         refused.dropped = outgoing.dropped
+                    if isinstance(refused, FileNotReady) and Part.PICTURE not in outgoing.parts:
+                        raise Unlisted(refused.reason) from refused
                     raise
                 drop = less.dropped[-1]
                 log.warning(

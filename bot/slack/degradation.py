@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from bot.slack.errors import FileNotReady, RateLimited, SlackFailure, Unlisted
+from bot.slack.errors import ChannelOutOfReach, FileNotReady, SlackFailure, Unlisted
 from formatters import plain
 from formatters.message import Block, Message
 
@@ -125,17 +125,18 @@ class Outgoing:
     def after(self, failure: SlackFailure) -> Outgoing | None:
         """What to send in its place after a refusal; None where nothing of it is to blame, or left."""
         parts = self.parts
-        if isinstance(failure, FileNotReady):
+        if isinstance(failure, FileNotReady) and Part.PICTURE in parts:
             # A picture that isn't ready is worth waiting for, which is the caller's to decide.
-            return None if Part.PICTURE in parts else self._guess(failure, parts)
+            return None
+        if not isinstance(failure, Unlisted | ChannelOutOfReach | FileNotReady):
+            return None
         named = next((part for part in _named(failure, self.message.blocks) if part in parts), None)
-        if named is not None and not isinstance(failure, RateLimited):
+        if named is not None:
             return self.dropping(named, failure.reason)
-        return self._guess(failure, parts) if isinstance(failure, Unlisted) else None
-
-    def _guess(self, failure: SlackFailure, parts: frozenset[Part]) -> Outgoing | None:
         part = next((part for part in LADDER if part in parts), None)
-        return None if part is None else self.dropping(part, failure.reason, guessed=True)
+        if part is None or isinstance(failure, ChannelOutOfReach):
+            return None
+        return self.dropping(part, failure.reason, guessed=True)
 
 
 def refused_mentions(whole: Message, dropped: Iterable[Dropped]) -> dict[str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.store.ledger import RATE_LIMITED
+
 if TYPE_CHECKING:
     from bot.slack.degradation import Dropped
 
@@ -105,8 +107,6 @@ WORKSPACE_OUT_OF_REACH = frozenset(
 
 NOT_PERMITTED = frozenset({"missing_scope", "no_permission", "access_denied", "not_allowed_token_type"})
 """Those of them that may be about one method, and not about the token."""
-
-RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 
 UNAVAILABLE = frozenset(
     {"fatal_error", "internal_error", "service_unavailable", "request_timeout", "team_not_found"}

@@ -14,7 +14,15 @@ from bot.alerts.decode import UndecodablePayload, sky_maps
 from bot.alerts.skymap import UnreadableMap
 from bot.pictures import PictureFailed, Pictures, PicturesClosed
 from bot.slack.client import SlackClient
-from bot.slack.errors import RateLimited, SlackFailure, Unavailable, Unknown
+from bot.slack.errors import (
+    NOT_PERMITTED,
+    RateLimited,
+    SlackFailure,
+    Unavailable,
+    Unknown,
+    Unlisted,
+    WorkspaceOutOfReach,
+)
 from bot.store.database import StoreUnavailable
 from bot.store.ledger import LONGEST_WAIT
 from bot.store.pictures import PictureJob, PictureStore
@@ -23,6 +31,8 @@ from formatters.picture import DrawnPicture
 
 POLL_S = 1.0
 ATTEMPTS = 5
+TOKEN_WITHIN = timedelta(hours=1)
+"""How long a picture waits for a token that is good again."""
 KEPT = 4
 """Drawn pictures kept, for the other workspaces that want the same."""
 
@@ -109,12 +119,12 @@ class PictureWorker:
             bound.info("no_picture", reason=failure.sentence)
             await self._pictures.failed(job.id, failure.sentence, self._clock())
         except SlackFailure as failure:
-            passing = isinstance(failure, RateLimited | Unknown | Unavailable)
-            if not passing or job.attempts >= ATTEMPTS:
+            if _ends(failure, job, now):
                 bound.warning("picture_refused", reason=failure.reason)
                 await self._pictures.failed(job.id, failure.reason, self._clock())
                 return
-            wait = failure.retry_after if isinstance(failure, RateLimited) else 2.0**job.attempts
+            wait = failure.retry_after if isinstance(failure, RateLimited) else 2.0 ** min(job.attempts, 8)
+            bound.info("picture_later", reason=failure.reason, attempts=job.attempts)
             again = self._clock() + min(timedelta(seconds=wait), LONGEST_WAIT)
             await self._pictures.later(job, again, failure.reason)
         except StoreUnavailable:
@@ -159,3 +169,10 @@ class PictureWorker:
         while len(self._drawn) > KEPT:
             self._drawn.popitem(last=False)
         return drawn
+
+
+def _ends(failure: SlackFailure, job: PictureJob, now: datetime) -> bool:
+    """Whether a refused upload is given up; what stands in no list may pass, and is tried as often."""
+    if isinstance(failure, WorkspaceOutOfReach) and failure.reason not in NOT_PERMITTED:
+        return now - job.created_at > TOKEN_WITHIN
+    return job.attempts >= ATTEMPTS or not isinstance(failure, RateLimited | Unknown | Unavailable | Unlisted)

@@ -11,6 +11,9 @@ from enum import IntEnum, StrEnum
 LONGEST_WAIT = timedelta(minutes=10)
 """Nothing is put off for longer; what seems to be was put off by a clock that was set back since."""
 
+RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+"""Slack's words for a limit, which are the reason of what waits for it."""
+
 
 class Kind(StrEnum):
     """What a delivery brings."""
