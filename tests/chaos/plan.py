@@ -17,7 +17,7 @@ import psycopg
 from confluent_kafka import KafkaException
 
 from bot.sandbox.refusal import RefusedError
-from tests.chaos.cases import broker, database, kills, many, pressure, slack, storm
+from tests.chaos.cases import answers, broker, database, kills, many, pressure, slack, storm
 from tests.chaos.judge import Verdict
 from tests.chaos.world import Chaos, chaos_in
 
@@ -51,6 +51,12 @@ CASES: Mapping[str, Case] = {
     "channel-archived": slack.channel_archived,
     "bot-kicked": slack.bot_kicked,
     "token-revoked": slack.token_revoked,
+    "slack-unlisted-words": answers.unlisted_words,
+    "slack-refused-parts": answers.refused_parts,
+    "slack-restricted-mentions": answers.restricted_mentions,
+    "slack-odd-answers": answers.odd_answers,
+    "slack-odd-answers-unseen": answers.odd_answers_unseen,
+    "slack-foreign-deliveries": answers.foreign_deliveries,
     "broker-down-at-start": broker.down_at_start,
     "broker-down-in-between": broker.down_in_between,
     "broker-frozen": broker.frozen,

@@ -440,7 +440,7 @@ async def finish(desk: Desk) -> None:
 async def test_a_refused_picture_takes_nothing_with_it(desk: Desk, word: str) -> None:
     shared, own = await desk.subscribed(2)
     desk.sandbox.fail("chat.update", error=word, times=None, channel=shared, having=("file",))
-    await desk.take(avro())
+    await receive(desk, avro())
     await arrives(desk, lambda: tries(desk, shared) and shown(desk, own))
     await finish(desk)
     assert shown(desk, shared) is None and "GraceDB" in said(desk.root(shared))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -447,7 +448,7 @@ async def test_every_call_ends_in_a_failure_of_ours(office: Office, method: str,
     office.sandbox.grant("channels:history")
     (channel,) = office.channels(1)
     office.sandbox.fail(method, oddity=oddity)
-    calls = {
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
         "auth.test": office.client.identify,
         "files.getUploadURLExternal": lambda: office.client.upload(b"\x89PNG\r\n\x1a\n", "a.png", "a", "a"),
         "files.completeUploadExternal": lambda: office.client.upload(b"\x89PNG\r\n\x1a\n", "a.png", "a", "a"),
