@@ -209,7 +209,9 @@ class SlackClient:
     async def channel(self, channel: str) -> ChannelFace:
         """What a channel is; `channel_not_found` where the bot can't see it."""
         data = await self._call("conversations.info", {"channel": channel})
-        found = data.get("channel") or {}
+        found = data.get("channel")
+        if not isinstance(found, dict):
+            raise Unknown("an answer without channel")
         return ChannelFace(
             name=str(found.get("name", channel)),
             private=bool(found.get("is_private")),
@@ -237,7 +239,7 @@ class SlackClient:
                 )
             except ChannelOutOfReach:
                 return False
-            if user in data.get("members", []):
+            if user in (data.get("members") or []):
                 return True
             cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
@@ -245,7 +247,9 @@ class SlackClient:
 
     async def is_admin(self, user: str) -> bool:
         """Whether a person is an admin or an owner of the workspace."""
-        found = (await self._call("users.info", {"user": user})).get("user") or {}
+        found = (await self._call("users.info", {"user": user})).get("user")
+        if not isinstance(found, dict):
+            raise Unknown("an answer without user")
         return found.get("is_admin") is True or found.get("is_owner") is True
 
     async def upload(self, png: bytes, name: str, title: str, alt_text: str) -> str:
@@ -295,7 +299,7 @@ class SlackClient:
         cursor = ""
         while True:
             data = await self._call("users.conversations", query | ({"cursor": cursor} if cursor else {}))
-            found.update(str(channel["id"]) for channel in data.get("channels", []))
+            found.update(word_of(channel, "id") for channel in data.get("channels") or [])
             cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
                 return frozenset(found)

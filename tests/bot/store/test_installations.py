@@ -30,6 +30,7 @@ ONE = Installed(
 GLOBAL = {
     "circulars",
     "consumers",
+    "database_identity",
     "gracedb_lookups",
     "leases",
     "notices",
