@@ -46,6 +46,7 @@ from bot.store.observers import Observers
 from bot.store.operators import Operators
 from bot.store.past import Past
 from bot.store.pictures import PictureStore
+from bot.store.refused_mentions import RefusedMentions
 from bot.store.retention import Retention
 from bot.store.shares import Shares
 from bot.store.sites import Sites
@@ -235,6 +236,7 @@ class Rooms:
             permalink,
             public_url,
             troubles=self.troubles,
+            refusals=RefusedMentions(self.database),
         )
         return DeliveryWorker(
             self.ledger,

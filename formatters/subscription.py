@@ -15,6 +15,7 @@ from formatters.message import Block, Message
 from formatters.mrkdwn import SECTION_MAX, bold, escape, named, plain, width
 
 _TYPED = {"<!here>": "@here", "<!channel>": "@channel"}
+_TARGETS = {"<@": "the person ", "<!": "the group "}
 _LISTED_MOST = 40
 _LISTED_MAX = 8_000
 """Of the characters that a message may have, so many for the list."""
@@ -127,6 +128,17 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedMention:
+    """A mention that Slack refuses in a channel, so that messages come without it."""
+
+    target: str
+    """As Slack writes it."""
+    reason: str
+    """Slack's word."""
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """A wish of one channel."""
 
@@ -146,6 +158,8 @@ class Subscription:
     """Since when nothing comes, because somebody asked for that; None if it comes."""
     waiting: bool = False
     """Whether it isn't in force yet, for its confirmation doesn't stand in the channel."""
+    refused: tuple[RefusedMention, ...] = ()
+    """Those of its mentions that Slack refuses in its channel."""
 
 
 MARKED = re.compile(r"#?(\d{1,18})(?:@([0-9a-f]{8}))?")
@@ -336,6 +350,12 @@ def about(subscription: Subscription) -> list[str]:
         when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         lines.append(f"{bold('Paused')} since {when}: `/gwevent resume {subscription.number}`")
     lines += described(subscription.wish)
+    for refused in subscription.refused:
+        since = f"since {refused.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({escape(plain(refused.reason))})"
+        lines.append(
+            f"{bold('Slack refuses')} {named(refused.target)} here, {since}:"
+            " messages come without it, and it is tried again each time"
+        )
     if subscription.problem is not None:
         lines.append(f"{bold('Nothing can be posted')}: {escape(plain(subscription.problem))}")
     return lines
@@ -423,6 +443,29 @@ def refused(problem: str) -> Message:
         f"I can't post in this channel (`{escape(plain(problem))}`), so nothing was subscribed. "
         "Type `/invite @gwevent` here, then subscribe again."
     )
+
+
+def mention_refused(refused: Sequence[RefusedMention]) -> Message:
+    """In the channel, once: that Slack refuses mentions there; it mentions nobody itself."""
+    who = _and([_unnotified(r.target) for r in refused])
+    reasons = _and(list(dict.fromkeys(f"`{escape(plain(r.reason))}`" for r in refused)))
+    said = f"{bold(f'Slack refuses the mention of {who} here')} ({reasons}), so alerts come without it."
+    todo = (
+        "To have it, ask an admin of this workspace to let gwevent use it (for @here and @channel in"
+        " Slack's settings, Permissions, Messaging), or choose somebody else: `/gwevent subscriptions`."
+        " It is tried again with each alert."
+    )
+    return _short("\n".join([said, todo]))
+
+
+def _unnotified(target: str) -> str:
+    """A target in words that notify nobody."""
+    kind, shown = _TARGETS.get(target[:2], ""), re.sub(r"[^A-Za-z0-9]", "", target.rpartition("^")[2])
+    return _TYPED.get(target) or f"{kind}{shown}"
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def _short(text: str) -> Message:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.sandbox.odd_answers import Oddity, Part, has
+from bot.sandbox.refusal import Json
+
 Drop = Literal["before", "after"]
 
 
@@ -12,7 +15,7 @@ Drop = Literal["before", "after"]
 class Fault:
     """One arranged failure of a Web API method.
 
-    A fault with neither status, error nor drop only delays.
+    A fault with neither status, error, drop nor oddity only delays.
     """
 
     method: str
@@ -33,6 +36,10 @@ class Fault:
     """Seconds waited before the work."""
     delay_after: float = 0.0
     """Seconds waited after the work, before the answer."""
+    having: tuple[Part, ...] = ()
+    """Only calls whose message has one of these parts."""
+    oddity: Oddity | None = None
+    """The form of the answer, after the work was done."""
 
 
 class Faults:
@@ -49,10 +56,12 @@ class Faults:
         """Forget them all."""
         self._faults.clear()
 
-    def take(self, method: str, channel: str | None) -> Fault | None:
+    def take(self, method: str, channel: str | None, args: Json | None = None) -> Fault | None:
         """The fault that hits this call, counted down."""
         for fault in self._faults:
             if fault.method not in ("*", method) or fault.channel not in (None, channel):
+                continue
+            if fault.having and not any(has(args or {}, part) for part in fault.having):
                 continue
             if fault.times is not None:
                 fault.times -= 1

@@ -27,6 +27,7 @@ from bot.sandbox.guard import guard
 from bot.sandbox.hands import Done, Hands
 from bot.sandbox.messages import to_page
 from bot.sandbox.oauth import OAuth
+from bot.sandbox.odd_answers import Oddity, Part
 from bot.sandbox.outgoing import Outgoing
 from bot.sandbox.page_api import PageApi, state
 from bot.sandbox.rates import MINUTE, Rates
@@ -390,9 +391,14 @@ class Sandbox:
         drop: Drop | None = None,
         delay: float = 0.0,
         delay_after: float = 0.0,
+        having: tuple[Part, ...] = (),
+        oddity: Oddity | None = None,
     ) -> None:
         """Arrange a failure of a Web API method ("*": of all); see faults.Fault."""
-        self.faults.add(Fault(method, status, error, retry_after, times, channel, drop, delay, delay_after))
+        fault = Fault(
+            method, status, error, retry_after, times, channel, drop, delay, delay_after, having, oddity
+        )
+        self.faults.add(fault)
 
     async def close_sockets(self, *, abort: bool = False) -> None:
         """Close the Socket Mode connections: with a close frame, or by cutting them."""

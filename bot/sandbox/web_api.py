@@ -13,6 +13,7 @@ from aiohttp import web
 from bot.sandbox import chat, conversations, people, uploads, views
 from bot.sandbox.arguments import Call
 from bot.sandbox.faults import Fault, Faults
+from bot.sandbox.odd_answers import spoiled
 from bot.sandbox.rates import Rates
 from bot.sandbox.refusal import Json, RefusedError
 from bot.sandbox.triggers import Triggers
@@ -119,7 +120,7 @@ class WebApi:
         except RefusedError as refusal:
             unreadable = refusal
         channel = args.get("channel")
-        fault = self.faults.take(method, channel if isinstance(channel, str) else None)
+        fault = self.faults.take(method, channel if isinstance(channel, str) else None, args)
 
         def record(outcome: str, team: str | None = None) -> None:
             self.calls.append(ApiCall(method, arrived, outcome, args, team))
@@ -162,6 +163,9 @@ class WebApi:
             if fault.drop == "after":
                 self.calls[-1] = ApiCall(method, arrived, "dropped after", args, team)
                 return _abort(request)
+            if fault.oddity is not None and body["ok"]:
+                self.calls[-1] = ApiCall(method, arrived, f"ok as {fault.oddity}", args, team)
+                return spoiled(fault.oddity, body)
         return web.json_response(body, status=429 if "Retry-After" in headers else 200, headers=headers)
 
     def _run(self, method: str, args: Json, workspace: Workspace, headers: dict[str, str]) -> Json:

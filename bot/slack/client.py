@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,23 +13,23 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.proxy import proxy_for
+from bot.slack.degradation import Dropped, Outgoing, Part
 from bot.slack.errors import (
-    BLOCKS_REFUSED,
-    METADATA_REFUSED,
     ChannelOutOfReach,
     FileNotReady,
+    RateLimited,
     SlackFailure,
     Unavailable,
     Unknown,
-    failure,
+    Unlisted,
 )
 from bot.slack.lease_check import watch_requests
+from bot.slack.marks import Mark
+from bot.slack.responses import failure_of, ts_of, word_of
 from bot.slack.web import web_client
 from bot.timing.patience import running_timeout
-from formatters import plain
 from formatters.message import Message
 
-METADATA_EVENT = "gwevent_delivery"
 TIMEOUT_S = 15
 UPLOAD_TIMEOUT_S = 30
 FILE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -69,6 +70,15 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Posted:
+    """A message that stands in a channel."""
+
+    ts: str
+    dropped: tuple[Dropped, ...] = ()
+    """What Slack took it without."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelFace:
     """What Slack says of a channel."""
 
@@ -103,6 +113,7 @@ class SlackClient:
 
         self.scopes: frozenset[str] | None = None
         """What the token may do; None before `identify`."""
+        self._bot_id: str | None = None
 
     def may(self, scope: str) -> bool:
         """Whether the token has this scope, as far as is known; unknown, it is worth a try."""
@@ -113,10 +124,11 @@ class SlackClient:
         data, headers = await self._call_with_headers("auth.test", {})
         granted = str(headers.get("x-oauth-scopes", ""))
         self.scopes = frozenset(scope.strip() for scope in granted.split(",") if scope.strip())
+        self._bot_id = str(data["bot_id"]) if data.get("bot_id") else None
         return Identity(
-            team_id=str(data["team_id"]),
+            team_id=word_of(data, "team_id"),
             team=str(data.get("team", "")),
-            user_id=str(data["user_id"]),
+            user_id=word_of(data, "user_id"),
             scopes=self.scopes,
         )
 
@@ -124,57 +136,89 @@ class SlackClient:
         self,
         channel: str,
         message: Message,
-        delivery_id: int,
+        mark: Mark,
         *,
         thread_ts: str | None = None,
         broadcast: bool = False,
-    ) -> str:
-        """Post a message and return its `ts`; words alone if Slack refuses what goes with them.
+        dropped: tuple[Dropped, ...] = (),
+    ) -> Posted:
+        """Post a message; without what Slack refuses of it, down to the words alone.
 
-        `broadcast` shows a thread's reply in the channel too. Raises FileNotReady where a picture in it
-        can't be shown yet.
+        `broadcast` shows a thread's reply in the channel too; `dropped` is left out from the start. Raises
+        FileNotReady where a picture in it can't be shown yet.
         """
-        body = {
-            "channel": channel,
-            "text": message.text,
-            "blocks": list(message.blocks) or None,
-            "metadata": {"event_type": METADATA_EVENT, "event_payload": {"delivery_id": delivery_id}},
-            "thread_ts": thread_ts,
-            "reply_broadcast": True if broadcast and thread_ts is not None else None,
-            "unfurl_links": False,
-            "unfurl_media": False,
-        }
-        return str((await self._or_words_alone("chat.postMessage", body, message))["ts"])
+
+        def body(sent: Outgoing) -> dict[str, Any]:
+            parts, left = sent.parts, sent.message
+            return {
+                "channel": channel,
+                "text": left.text,
+                "blocks": list(left.blocks) or None,
+                "metadata": sent.metadata if Part.METADATA in parts else None,
+                "thread_ts": thread_ts if Part.THREAD in parts else None,
+                "reply_broadcast": True if Part.BROADCAST in parts else None,
+                "unfurl_links": False,
+                "unfurl_media": False,
+            }
+
+        whole = Outgoing(
+            whole=message,
+            thread_ts=thread_ts,
+            broadcast=broadcast,
+            metadata=mark.metadata,
+            dropped=dropped,
+        )
+        answer, sent = await self._degrading("chat.postMessage", whole, body)
+        return Posted(ts_of(answer), sent.dropped)
 
     async def show(self, channel: str, user: str, message: Message, *, thread_ts: str | None = None) -> None:
-        """Show a message to one person; words alone if Slack refuses what goes with them.
+        """Show a message to one person; without what Slack refuses of it, down to the words alone.
 
         A picture that Slack can't show yet is waited for a while.
         """
-        body = {
-            "channel": channel,
-            "user": user,
-            "text": message.text,
-            "blocks": list(message.blocks) or None,
-            "thread_ts": thread_ts,
-        }
+
+        def body(sent: Outgoing) -> dict[str, Any]:
+            return {
+                "channel": channel,
+                "user": user,
+                "text": sent.message.text,
+                "blocks": list(sent.message.blocks) or None,
+                "thread_ts": thread_ts if Part.THREAD in sent.parts else None,
+            }
+
+        whole = Outgoing(whole=message, thread_ts=thread_ts)
         for pause in FILE_PAUSES_S:
             try:
-                await self._or_words_alone("chat.postEphemeral", body, message)
+                await self._degrading("chat.postEphemeral", whole, body)
                 return
             except FileNotReady:
                 await asyncio.sleep(pause)
-        await self._or_words_alone("chat.postEphemeral", body, message)
+        whole = whole.dropping(Part.PICTURE, "not ready in time")
+        await self._degrading("chat.postEphemeral", whole, body)
 
-    async def edit(self, channel: str, ts: str, message: Message) -> None:
-        """Bring a message to a newer state; its metadata stays. Raises FileNotReady."""
-        body = {"channel": channel, "ts": ts, "text": message.text, "blocks": list(message.blocks)}
-        await self._or_words_alone("chat.update", body, message)
+    async def edit(
+        self, channel: str, ts: str, message: Message, *, dropped: tuple[Dropped, ...] = ()
+    ) -> tuple[Dropped, ...]:
+        """Bring a message to a newer state, its metadata stay; return what it lost. Raises FileNotReady."""
+
+        def body(sent: Outgoing) -> dict[str, Any]:
+            # An edit without blocks would keep the old ones.
+            return {
+                "channel": channel,
+                "ts": ts,
+                "text": sent.message.text,
+                "blocks": list(sent.message.blocks),
+            }
+
+        _, sent = await self._degrading("chat.update", Outgoing(whole=message, dropped=dropped), body)
+        return sent.dropped
 
     async def channel(self, channel: str) -> ChannelFace:
         """What a channel is; `channel_not_found` where the bot can't see it."""
         data = await self._call("conversations.info", {"channel": channel})
-        found = data.get("channel") or {}
+        found = data.get("channel")
+        if not isinstance(found, dict):
+            raise Unknown("an answer without channel")
         return ChannelFace(
             name=str(found.get("name", channel)),
             private=bool(found.get("is_private")),
@@ -202,7 +246,7 @@ class SlackClient:
                 )
             except ChannelOutOfReach:
                 return False
-            if user in data.get("members", []):
+            if user in (data.get("members") or []):
                 return True
             cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
@@ -210,7 +254,9 @@ class SlackClient:
 
     async def is_admin(self, user: str, team_id: str) -> bool:
         """Whether a person is an admin or an owner of this workspace; those of another's are none here."""
-        found = (await self._call("users.info", {"user": user})).get("user") or {}
+        found = (await self._call("users.info", {"user": user})).get("user")
+        if not isinstance(found, dict):
+            raise Unknown("an answer without user")
         # In an Enterprise Grid organisation the person's first workspace may be another.
         teams = (found.get("enterprise_user") or {}).get("teams") or ()
         if found.get("is_stranger") is True or not (
@@ -228,8 +274,8 @@ class SlackClient:
             "files.getUploadURLExternal",
             {"filename": name, "length": len(png), "alt_txt": alt_text[:ALT_TEXT_MAX]},
         )
-        await self._send_file(str(place["upload_url"]), png)
-        file_id = str(place["file_id"])
+        await self._send_file(word_of(place, "upload_url"), png)
+        file_id = word_of(place, "file_id")
         await self._call("files.completeUploadExternal", {"files": [{"id": file_id, "title": title}]})
         return file_id
 
@@ -244,7 +290,7 @@ class SlackClient:
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
         """Open a dialog within 3 s of what the person did; return the view's id."""
         data = await self._call("views.open", {"trigger_id": trigger_id, "view": view})
-        return str(data["view"]["id"])
+        return word_of(data.get("view"), "id")
 
     async def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
         """Show something else in an open dialog; what was typed into inputs that stay, stays."""
@@ -266,7 +312,7 @@ class SlackClient:
         cursor = ""
         while True:
             data = await self._call("users.conversations", query | ({"cursor": cursor} if cursor else {}))
-            found.update(str(channel["id"]) for channel in data.get("channels", []))
+            found.update(word_of(channel, "id") for channel in data.get("channels") or [])
             cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
                 return frozenset(found)
@@ -283,7 +329,7 @@ class SlackClient:
             raise Unknown(f"no answer to an upload: {type(error).__name__}") from error
 
     async def find(
-        self, channel: str, delivery_id: int, oldest: float | None, *, thread_ts: str | None = None
+        self, channel: str, mark: Mark, oldest: float | None, *, thread_ts: str | None = None
     ) -> str | None:
         """Look for a delivery in the channel's history, the newest first; its `ts`, or None.
 
@@ -300,12 +346,12 @@ class SlackClient:
         cursor = ""
         for _ in range(PAGES):
             data = await self._call(method, query | ({"cursor": cursor} if cursor else {}))
-            messages = data.get("messages", [])
+            messages = data.get("messages")
+            if not isinstance(messages, list):
+                raise Unknown("a history without messages")
             for found in messages:
-                metadata = found.get("metadata") or {}
-                payload = metadata.get("event_payload") or {}
-                if metadata.get("event_type") == METADATA_EVENT and payload.get("delivery_id") == delivery_id:
-                    return str(found["ts"])
+                if isinstance(found, dict) and mark.is_on(found, self._bot_id):
+                    return ts_of(found)
             cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
             past = thread_ts is None and oldest is not None and _any_older(messages, oldest)
             if not cursor or past:
@@ -313,27 +359,31 @@ class SlackClient:
         log.warning("history_too_long", channel=channel, pages=PAGES)
         return None
 
-    async def _or_words_alone(
-        self, method: str, body: Mapping[str, Any], message: Message
-    ) -> Mapping[str, Any]:
+    async def _degrading(
+        self, method: str, outgoing: Outgoing, body: Callable[[Outgoing], dict[str, Any]]
+    ) -> tuple[Mapping[str, Any], Outgoing]:
+        """Call with ever less of a message until Slack takes it; return its answer and what was taken."""
         while True:
             try:
-                return await self._call(method, body)
-            except FileNotReady:
-                raise
+                return await self._call(method, body(outgoing)), outgoing
             except SlackFailure as refused:
-                about = "metadata" if refused.reason in METADATA_REFUSED else "blocks"
-                known = refused.reason in BLOCKS_REFUSED | METADATA_REFUSED
-                if not known or not body.get(about):
+                less = outgoing.after(refused)
+                if less is None:
+                    if isinstance(refused, RateLimited):
+                        refused.dropped = outgoing.dropped
+                    if isinstance(refused, FileNotReady) and Part.PICTURE not in outgoing.parts:
+                        raise Unlisted(refused.reason) from refused
                     raise
+                drop = less.dropped[-1]
                 log.warning(
-                    "slack_refused_blocks", method=method, reason=refused.reason, channel=body["channel"]
+                    "slack_refused_part",
+                    method=method,
+                    part=drop.part.value,
+                    reason=drop.reason,
+                    guessed=drop.guessed,
+                    channel=body(less)["channel"],
                 )
-            # An edit without blocks would keep the old ones.
-            blocks: list[Any] | None = [] if method == "chat.update" else None
-            body = {**body, "text": plain.fallback(message), "blocks": blocks}
-            if about == "metadata":
-                body["metadata"] = None
+                outgoing = less
 
     async def _call(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         return (await self._call_with_headers(method, body))[0]
@@ -361,43 +411,27 @@ class SlackClient:
                 else:
                     response = await self.web.api_call(method, json=json)
         except SlackApiError as error:
-            raise _failure_of(error) from error
+            raise failure_of(error) from error
         except aiohttp.ClientConnectorError as error:
             raise Unavailable(f"can't connect: {error.os_error.strerror or error}") from error
         except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
             raise Unknown(f"no answer: {type(error).__name__}") from error
+        except (AttributeError, LookupError, UnicodeError, RecursionError) as error:
+            # slack_sdk asks an answer for "ok" before it looks whether it is an object, or even text.
+            raise Unknown("an answer that is no JSON object") from error
         data = response.data
         if not isinstance(data, dict):
             raise Unknown("an answer that is no JSON object")
         return data, {key.lower(): value for key, value in response.headers.items()}
 
 
-def _any_older(messages: Iterable[Mapping[str, Any]], oldest: float) -> bool:
-    return any(float(str(message.get("ts") or "inf")) < oldest for message in messages)
+def _any_older(messages: Iterable[object], oldest: float) -> bool:
+    """Whether one of them is older; one without a readable `ts` isn't."""
+    return any(isinstance(m, dict) and _seconds(m.get("ts")) < oldest for m in messages)
 
 
-def _failure_of(error: SlackApiError) -> SlackFailure:
-    response = error.response
-    # slack_sdk hands over aiohttp's response itself where the body was no JSON.
-    status = getattr(response, "status_code", None) or getattr(response, "status", 0)
-    headers = getattr(response, "headers", None) or {}
-    data = getattr(response, "data", None)
-    data = data if isinstance(data, dict) else {}
-    reason = data.get("error")
-    if reason == "invalid_blocks":
-        for why in map(str, data.get("errors") or ()):
-            # A file that isn't ready, or an address that Slack couldn't fetch: the text is all right.
-            if "slack file" in why or "downloading image failed" in why:
-                return FileNotReady(why.partition(" [")[0])
-    if status == 429:
-        return failure("ratelimited", _seconds(headers.get("Retry-After")))
-    if not isinstance(reason, str):
-        return Unknown(f"HTTP {status}")
-    return failure(reason, _seconds(headers.get("Retry-After")))
-
-
-def _seconds(header: object) -> float | None:
+def _seconds(ts: object) -> float:
     try:
-        return max(0.0, float(str(header)))
+        return float(str(ts))
     except ValueError:
-        return None
+        return math.inf

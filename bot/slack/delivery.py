@@ -14,9 +14,8 @@ from typing import Protocol
 import structlog
 
 from bot.slack.client import SlackClient
+from bot.slack.degradation import refused_mentions
 from bot.slack.errors import (
-    NO_THREADS,
-    NOT_PERMITTED,
     ROOT_FIXED,
     ROOT_GONE,
     ChannelOutOfReach,
@@ -24,11 +23,13 @@ from bot.slack.errors import (
     RateLimited,
     Refused,
     SlackFailure,
-    Unavailable,
     Unknown,
     WorkspaceOutOfReach,
 )
 from bot.slack.lease_check import LeaseLost, only_while
+from bot.slack.lookup import Lookup
+from bot.slack.marks import Mark
+from bot.slack.reductions import Reductions
 from bot.slack.turns import Turns
 from bot.slack.words import Words
 from bot.store.database import StoreUnavailable
@@ -36,7 +37,6 @@ from bot.store.deliveries import Ledger
 from bot.store.ledger import LONGEST_WAIT, Dead, Delivery, Kind, Later, Outcome, Sent
 from bot.store.planned import PICTURE_WITHIN
 from bot.store.shares import RENEW_S
-from bot.timing.look_back import look_back_to
 
 POLL_S = 1.0
 """A wake-up is a hint; the ledger is looked at this often anyway."""
@@ -58,9 +58,6 @@ GIVE_UP_AFTER = timedelta(hours=24)
 """A delivery that Slack was in no state to take for so long is old news."""
 CHANGES_GIVE_UP_AFTER = timedelta(days=7)
 """Who silenced a channel is no old news after a day."""
-LOOKS = 5
-"""How often a history that doesn't answer is asked before a message is rather sent twice than never."""
-
 FILE_READY_WITHIN = timedelta(seconds=60)
 """How long an uploaded picture may take to become one that Slack can show."""
 
@@ -116,7 +113,8 @@ class DeliveryWorker:
         self._wake = asyncio.Event()
         self._in_flight: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._edits_in_flight: Counter[str] = Counter()
-        self._looks: Counter[int] = Counter()
+        self._lookup = Lookup(clock, may_give_up)
+        self._reductions = Reductions()
         self._turns = Turns(STARTS_AT_ONCE)
         # What Slack asked us to leave alone, until when, by the loop's clock; "*" is a whole workspace.
         self._paused: dict[tuple[str, str], float] = {}
@@ -258,6 +256,7 @@ class DeliveryWorker:
             bound.warning("lease_lost_before_sending")
             outcome = Later(not_before=self._clock(), reason=lost.reason)
         except SlackFailure as failure:
+            self._reductions.failed(delivery.id, failure)
             outcome = self._after(delivery, failure)
             bound.warning("delivery_failed", reason=failure.reason, attempts=delivery.attempts)
         except StoreUnavailable as error:
@@ -275,7 +274,8 @@ class DeliveryWorker:
         else:
             bound.debug("delivered", ts=outcome.ts if isinstance(outcome, Sent) else None)
         if not isinstance(outcome, Later):
-            del self._looks[delivery.id]
+            self._lookup.forget(delivery.id)
+            self._reductions.forget(delivery.id)
         if isinstance(outcome, Sent) and delivery.kind is not Kind.EDIT:
             self._pause((delivery.team_id, delivery.channel_id), self._channel_pause_s)
         await self._settle(delivery, outcome)
@@ -284,7 +284,8 @@ class DeliveryWorker:
         client = self._clients[delivery.team_id]
         holds = partial(self._ledger.shares.still_ours, delivery.claimed_by)
         if delivery.doubtful and delivery.kind is not Kind.EDIT:
-            found = await self._look_for(client, delivery)
+            thread_ts = None if delivery.kind in _TOP_LEVEL else delivery.root_ts
+            found = await self._lookup.find(client, delivery, self._mark(delivery), thread_ts=thread_ts)
             if found is not None:
                 # Which revision stands there isn't known; showing none, it will be edited.
                 return Sent(ts=found, revision=0)
@@ -310,7 +311,8 @@ class DeliveryWorker:
         if delivery.shown_revision == delivery.revision:
             return Sent(ts=ts, revision=delivery.revision)
         try:
-            await client.edit(delivery.channel_id, ts, words.message)
+            start = self._reductions.start(delivery.id)
+            dropped = await client.edit(delivery.channel_id, ts, words.message, dropped=start)
         except FileNotReady as failure:
             return await self._edit_without(client, delivery, words, failure)
         except SlackFailure as failure:
@@ -320,7 +322,9 @@ class DeliveryWorker:
                 # Somebody deleted it; only news brings it back.
                 return Dead(reason=failure.reason, root_gone=delivery.subject_id != 0)
             raise
-        return Sent(ts=ts, revision=delivery.revision, picture_id=words.picture_id)
+        # A picture that this channel refuses may still be shown by others.
+        again = self._reductions.whole_again(delivery.thread_id, dropped, self._clock())
+        return Sent(ts=ts, revision=delivery.revision, picture_id=words.picture_id, again_at=again)
 
     async def _edit_without(
         self, client: SlackClient, delivery: Delivery, words: Words, failure: FileNotReady
@@ -340,61 +344,48 @@ class DeliveryWorker:
         else:
             await self._picture_failed(words.picture_id, failure.reason)
         await client.edit(delivery.channel_id, ts, words.without_picture)
-        return Sent(ts=ts, revision=delivery.revision, picture_at=again)
+        return Sent(ts=ts, revision=delivery.revision, again_at=again)
 
     async def _post(self, client: SlackClient, delivery: Delivery, words: Words) -> Outcome:
         thread_ts = None if delivery.kind in _TOP_LEVEL else delivery.root_ts
         picture_id = words.picture_id
+        mark = self._mark(delivery)
         try:
-            ts = await client.post(
+            posted = await client.post(
                 delivery.channel_id,
                 words.message,
-                delivery.id,
+                mark,
                 thread_ts=thread_ts,
                 broadcast=words.broadcast,
+                dropped=self._reductions.start(delivery.id),
             )
         except FileNotReady:
             # Words first: the picture comes with an edit.
             assert words.without_picture is not None
             picture_id = None
-            ts = await client.post(delivery.channel_id, words.without_picture, delivery.id)
+            posted = await client.post(delivery.channel_id, words.without_picture, mark)
         except SlackFailure as failure:
-            if thread_ts is None or failure.reason not in NO_THREADS | ROOT_GONE:
+            if thread_ts is None or failure.reason not in ROOT_GONE:
                 raise
-            if failure.reason in ROOT_GONE and delivery.kind is not Kind.APOLOGY:
+            if delivery.kind is not Kind.APOLOGY:
                 # Only news brings the root back; and no root would say what an apology says.
                 return Dead(reason=failure.reason, root_gone=delivery.kind is Kind.REPLY)
-            # A channel without threads gets its replies as plain messages.
-            ts = await client.post(delivery.channel_id, words.message, delivery.id)
-        revision = delivery.revision if delivery.kind is Kind.ROOT else None
-        if revision is not None and (words.picture_id != picture_id or words.unfinished):
-            revision = 0
-        return Sent(ts=ts, revision=revision, picture_id=picture_id)
+            posted = await client.post(delivery.channel_id, words.message, mark)
+        revision = again = None
+        if delivery.kind is Kind.ROOT:
+            revision = 0 if words.picture_id != picture_id or words.unfinished else delivery.revision
+            again = self._reductions.whole_again(delivery.thread_id, posted.dropped, self._clock())
+        return Sent(
+            ts=posted.ts,
+            revision=revision,
+            picture_id=picture_id,
+            again_at=again,
+            mentions=words.message.mentions,
+            refused_mentions=refused_mentions(words.message, posted.dropped),
+        )
 
-    async def _look_for(self, client: SlackClient, delivery: Delivery) -> str | None:
-        # Not since the last attempt: any of them may be the one that was heard. By Slack's clock.
-        since = look_back_to(delivery.created_at, delivery.root_ts, self._clock(), sure=self._may_give_up())
-        try:
-            return await client.find(
-                delivery.channel_id,
-                delivery.id,
-                since,
-                thread_ts=None if delivery.kind in _TOP_LEVEL else delivery.root_ts,
-            )
-        except RateLimited:
-            raise
-        except SlackFailure as failure:
-            if isinstance(failure, Unknown | Unavailable):
-                # Counted apart from attempts: a post that was refused often is looked for as patiently.
-                self._looks[delivery.id] += 1
-                if self._looks[delivery.id] <= LOOKS:
-                    raise
-            if isinstance(failure, WorkspaceOutOfReach) and failure.reason not in NOT_PERMITTED:
-                # A token that is no good says nothing about the history, and posts nothing either.
-                raise
-            # Without the history scope there is no way to know: rather twice than never.
-            log.info("history_not_readable", reason=failure.reason, delivery=delivery.id)
-            return None
+    def _mark(self, delivery: Delivery) -> Mark:
+        return Mark(delivery_id=delivery.id, key=delivery.key, database=self._ledger.database_id)
 
     def _after(self, delivery: Delivery, failure: SlackFailure) -> Outcome:
         """What to do about a failure: wait, or give up."""
@@ -403,9 +394,13 @@ class DeliveryWorker:
             self._slow_down(delivery, failure.retry_after)
             again = now + min(timedelta(seconds=failure.retry_after), LONGEST_WAIT)
             return Later(not_before=again, reason=failure.reason)
-        if isinstance(failure, ChannelOutOfReach):
+        edit = delivery.kind is Kind.EDIT
+        if isinstance(failure, ChannelOutOfReach) and not (
+            # That nobody may edit there says nothing about posts.
+            edit and failure.reason.startswith("restricted_action")
+        ):
             return Dead(reason=failure.reason, channel_problem=failure.reason)
-        if isinstance(failure, Refused):
+        if isinstance(failure, Refused) and not edit:
             return Dead(reason=failure.reason)
         if self._is_old(delivery):
             return Dead(reason=failure.reason)

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from bot.store.ledger import RATE_LIMITED
+
+if TYPE_CHECKING:
+    from bot.slack.degradation import Dropped
+
 
 class SlackFailure(Exception):
     """A call that didn't do what was asked; `reason` is Slack's own word or one of ours."""
@@ -9,6 +16,8 @@ class SlackFailure(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.about: tuple[str, ...] = ()
+        """Slack's sentences about what is wrong, where it gives any; they end in "[json-pointer:/…]"."""
 
 
 class RateLimited(SlackFailure):
@@ -17,6 +26,8 @@ class RateLimited(SlackFailure):
     def __init__(self, reason: str, retry_after: float) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.dropped: tuple[Dropped, ...] = ()
+        """What the message had lost on the way by then."""
 
 
 class ChannelOutOfReach(SlackFailure):
@@ -27,8 +38,19 @@ class WorkspaceOutOfReach(SlackFailure):
     """The token is no longer good for anything until somebody changes that."""
 
 
+class RootOutOfReach(SlackFailure):
+    """The message that is to be edited or replied to is gone, or fixed."""
+
+
 class Refused(SlackFailure):
-    """Slack won't take this message, now or ever."""
+    """Slack won't take these words, now or ever."""
+
+
+class Unlisted(SlackFailure):
+    """Slack refused it with a word that ends nothing by what is known here; nothing was done.
+
+    Without some part of it it may be taken (`bot.slack.degradation`), or later.
+    """
 
 
 class Unavailable(SlackFailure):
@@ -42,9 +64,6 @@ class Unknown(SlackFailure):
 class FileNotReady(SlackFailure):
     """The message has a file that Slack can't show yet; nothing was posted."""
 
-
-NO_THREADS = frozenset({"restricted_action_non_threadable_channel", "cannot_reply_to_message"})
-"""A reply is refused, a message isn't."""
 
 ROOT_GONE = frozenset({"message_not_found", "thread_not_found", "cant_update_message"})
 """Somebody deleted the root message. What stands in place of one with replies isn't ours to update."""
@@ -89,30 +108,16 @@ WORKSPACE_OUT_OF_REACH = frozenset(
 NOT_PERMITTED = frozenset({"missing_scope", "no_permission", "access_denied", "not_allowed_token_type"})
 """Those of them that may be about one method, and not about the token."""
 
-RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
-
 UNAVAILABLE = frozenset(
     {"fatal_error", "internal_error", "service_unavailable", "request_timeout", "team_not_found"}
 )
 
-BLOCKS_REFUSED = frozenset(
-    {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "too_many_blocks", "block_mismatch"}
-)
-"""Errors about the blocks: the same words are sent as text alone (law 5), with their metadata (law 4)."""
-
-METADATA_REFUSED = frozenset(
-    {
-        "metadata_too_large",
-        "metadata_must_be_sent_from_app",
-        "invalid_metadata_format",
-        "invalid_metadata_schema",
-    }
-)
-"""Errors about the metadata: the same words are sent as text alone, without them."""
+HOPELESS = frozenset({"msg_too_long", "no_text"})
+"""Errors about the words themselves, which are the same at the next attempt."""
 
 
 def failure(reason: str, retry_after: float | None) -> SlackFailure:
-    """The failure that Slack's word stands for."""
+    """The failure that Slack's word stands for; what stands in no list is `Unlisted`, and isn't final."""
     if reason in RATE_LIMITED:
         return RateLimited(reason, 30.0 if retry_after is None else retry_after)
     if reason == "is_inactive":
@@ -125,4 +130,6 @@ def failure(reason: str, retry_after: float | None) -> SlackFailure:
     if reason in UNAVAILABLE:
         # Slack's own page on `fatal_error` and `internal_error`: some of the work may have been done.
         return Unknown(reason)
-    return Refused(reason)
+    if reason in ROOT_GONE | ROOT_FIXED:
+        return RootOutOfReach(reason)
+    return Refused(reason) if reason in HOPELESS else Unlisted(reason)

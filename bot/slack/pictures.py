@@ -15,7 +15,15 @@ from bot.alerts.decode import UndecodablePayload, sky_maps
 from bot.alerts.skymap import UnreadableMap
 from bot.pictures import PictureFailed, Pictures, PicturesClosed, PicturesWait
 from bot.slack.client import SlackClient
-from bot.slack.errors import RateLimited, SlackFailure, Unavailable, Unknown
+from bot.slack.errors import (
+    NOT_PERMITTED,
+    RateLimited,
+    SlackFailure,
+    Unavailable,
+    Unknown,
+    Unlisted,
+    WorkspaceOutOfReach,
+)
 from bot.slack.lease_check import LeaseLost, only_while
 from bot.store.database import StoreUnavailable
 from bot.store.ledger import LONGEST_WAIT
@@ -29,6 +37,8 @@ from formatters.picture import DrawnPicture
 POLL_S = 1.0
 WANTED_FOR = timedelta(hours=24)
 """How long a picture is wanted that only lacks a process to draw it, or a Slack that takes it."""
+TOKEN_WITHIN = timedelta(hours=1)
+"""How long a picture waits for a token that is good again."""
 KEPT = 4
 """Drawn pictures kept, for the other workspaces that want the same."""
 
@@ -128,12 +138,12 @@ class PictureWorker:
             bound.info("no_picture", reason=failure.sentence)
             await self._pictures.failed(job.id, failure.sentence, self._clock())
         except SlackFailure as failure:
-            passing = isinstance(failure, RateLimited | Unknown | Unavailable)
-            if not passing or now - job.created_at > WANTED_FOR:
+            if _ends(failure, job, now):
                 bound.warning("picture_refused", reason=failure.reason)
                 await self._pictures.failed(job.id, failure.reason, self._clock())
                 return
             wait = failure.retry_after if isinstance(failure, RateLimited) else 2.0 ** min(job.attempts, 10)
+            bound.info("picture_later", reason=failure.reason, attempts=job.attempts)
             again = self._clock() + min(timedelta(seconds=wait), LONGEST_WAIT)
             await self._pictures.later(job, again, failure.reason)
         except StoreUnavailable:
@@ -180,3 +190,11 @@ class PictureWorker:
         while len(self._drawn) > KEPT:
             self._drawn.popitem(last=False)
         return drawn
+
+
+def _ends(failure: SlackFailure, job: PictureJob, now: datetime) -> bool:
+    """Whether a refused upload is given up; what stands in no list may pass, and is tried as long."""
+    age = now - job.created_at
+    if isinstance(failure, WorkspaceOutOfReach) and failure.reason not in NOT_PERMITTED:
+        return age > TOKEN_WITHIN
+    return age > WANTED_FOR or not isinstance(failure, RateLimited | Unknown | Unavailable | Unlisted)

@@ -22,6 +22,7 @@ from bot.store.ledger import Delivery, Kind
 from bot.store.mentions import Mentions
 from bot.store.observers import Observers
 from bot.store.pictures import PICTURE_PATH, PictureStore, StoredPicture
+from bot.store.refused_mentions import RefusedMentions
 from bot.store.sites import Sites
 from bot.store.store import Store
 from bot.store.subscriptions import Subscriptions
@@ -61,9 +62,11 @@ class Renderer:
         public_url: str | None = None,
         *,
         troubles: Troubles | None = None,
+        refusals: RefusedMentions | None = None,
     ) -> None:
         """`public_url` is where the bot serves pictures itself, without a slash at its end."""
         self._troubles = troubles
+        self._refusals = refusals
         self._store = store
         self._subscriptions = subscriptions
         # A fan-out asks for hundreds of threads at once; one read each costs more than the posts.
@@ -101,6 +104,11 @@ class Renderer:
                 return await self._apology(delivery)
             case Kind.TROUBLE | Kind.OVER:
                 return await self._trouble(delivery)
+            case Kind.MENTION_REFUSED:
+                refused = (
+                    [] if self._refusals is None else await self._refusals.with_refusal(delivery.subject_id)
+                )
+                return Words(message=subscription.mention_refused(refused)) if refused else None
             case Kind.FIRST_REAL:
                 return await self._first_real(delivery)
 
@@ -300,6 +308,11 @@ class Renderer:
         if found is None:
             return None
         return Words(message=trouble.over(found) if delivery.kind is Kind.OVER else trouble.began(found))
+
+    async def _mention_refused(self, delivery: Delivery) -> Words | None:
+        refusals = self._refusals
+        refused = [] if refusals is None else await refusals.with_refusal(delivery.subject_id)
+        return Words(message=subscription.mention_refused(refused)) if refused else None
 
     async def _first_real(self, delivery: Delivery) -> Words | None:
         key = await self._store.notice_key(delivery.subject_id)

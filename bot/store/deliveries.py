@@ -31,6 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
+from bot.store.identity import database_id
 from bot.store.ledger import (
     FOR_OPERATORS,
     LONGEST_WAIT,
@@ -47,6 +48,7 @@ from bot.store.ledger import (
 )
 from bot.store.pictures import another_tries, follow
 from bot.store.planned import Place, bury_orphans, touch, want_edits
+from bot.store.refused_mentions import note_mentions
 from bot.store.shares import Shares
 from bot.store.subscriptions import confirm, subscriptions_in_force, take_back
 
@@ -69,6 +71,8 @@ class Ledger:
         self._database = database
         self.shares = shares
         """Which workspaces are this process's; claims are made for those alone."""
+        self.database_id: str | None = None
+        """Which database this is, by a random word of its own; None before `recover`."""
 
     async def recover(self) -> int:
         """Put back what a process that is gone had claimed (it may stand in its channel); return how many.
@@ -79,6 +83,7 @@ class Ledger:
         if not self._database.sqlite:
             those = (_d.c.claimed_by == self.shares.worker_id) | self.shares.is_lost(_d.c.claimed_by)
         async with self._database.working() as connection:
+            self.database_id = await database_id(connection)
             return await _put_back(connection, those)
 
     async def recover_lost(self) -> int:
@@ -405,6 +410,7 @@ def _delivery(row: Any, worker_id: str) -> Delivery:
         stood=row.sent_at is not None,
         superevent_revision=row.superevent_revision,
         claimed_by=worker_id,
+        key=row.key,
     )
 
 
@@ -449,10 +455,11 @@ async def _settle_sent(
         )
         await _catch_up(connection, {d.thread_id: d for d, _ in shown.values()}, now)
         for d, o in shown.values():
-            if o.picture_at is not None and d.thread_id is not None:
+            if o.again_at is not None and d.thread_id is not None:
                 again = {d.thread_id: (d.team_id, d.channel_id)}
-                await touch(connection, again, now, not_before=o.picture_at)
+                await touch(connection, again, now, not_before=o.again_at)
     await follow(connection, {o.picture_id for _, o in sent if o.picture_id is not None}, now)
+    await note_mentions(connection, sent, now)
     confirmed = {d.subject_id: d.id for d, _ in sent if d.kind is Kind.CONFIRMATION}
     if confirmed:
         await confirm(connection, confirmed, now)

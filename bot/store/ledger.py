@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
 LONGEST_WAIT = timedelta(minutes=10)
 """Nothing is put off for longer; what seems to be was put off by a clock that was set back since."""
+
+RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+"""Slack's words for a limit, which are the reason of what waits for it."""
 
 
 class Kind(StrEnum):
@@ -34,6 +39,8 @@ class Kind(StrEnum):
     """That the bot is in trouble, for who runs it; its subject is the trouble."""
     OVER = "over"
     """That the trouble is over."""
+    MENTION_REFUSED = "mention_refused"
+    """That Slack refuses a mention in this channel; its subject is the refusal."""
     FIRST_REAL = "first_real"
     """That real notices come again, for who runs the bot; its subject is the notice."""
 
@@ -107,6 +114,8 @@ class Delivery:
     """It was posted before, and deleted since."""
     claimed_by: str = ""
     """The worker that claimed it."""
+    key: str | None = None
+    """Random, its own, and in the metadata of its message; None of a row from before there were keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +126,13 @@ class Sent:
     revision: int | None = None
     """What a root or an edit shows, by the thread's own count."""
     picture_id: int | None = None
-    """The picture that stands in it."""
-    picture_at: datetime | None = None
-    """Its words stand there; when its picture, which Slack couldn't show yet, is tried again."""
+    """The picture that stands in it, or was refused in this channel."""
+    again_at: datetime | None = None
+    """Its words stand there; when what it lacks is tried again (a picture that Slack couldn't show yet)."""
+    mentions: Collection[str] = ()
+    """Whom it was to mention, as Slack writes them."""
+    refused_mentions: Mapping[str, str] = field(default_factory=dict)
+    """Whom of them Slack let it not mention, with Slack's word for why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,4 +203,5 @@ def delivery_row(
         "doubtful": False,
         "reason": None,
         "created_at": now,
+        "key": secrets.token_hex(16),
     }

@@ -22,7 +22,7 @@ from bot.routing import (
     Thread,
 )
 from bot.store import schema
-from bot.store.ledger import Kind, PictureState, Priority, State, delivery_row
+from bot.store.ledger import RATE_LIMITED, Kind, PictureState, Priority, State, delivery_row
 from formatters.superevent import Superevent
 
 CANCELLED = "retracted before it was posted"
@@ -254,6 +254,13 @@ async def want_edits(
     if notice_id:
         under_way = update(_d).where(mine, _d.c.state.in_([State.PENDING.value, State.SENDING.value]))
         await connection.execute(under_way.values(subject_id=notice_id, priority=int(priority)))
+        # What was refused before is news now: it doesn't wait for its next attempt, save where Slack set it.
+        refused = _d.c.reason.is_not(None) & _d.c.reason.not_in(RATE_LIMITED) & (_d.c.not_before > due)
+        await connection.execute(
+            update(_d)
+            .where(mine, _d.c.state == State.PENDING.value, refused)
+            .values(not_before=due, attempts=0)
+        )
     if not_before is None:
         # Nothing to wait for any more, unless Slack asked for it (then there is a reason).
         idle = _d.c.reason.is_(None) & (_d.c.not_before > due)

@@ -247,6 +247,8 @@ deliveries = Table(
     Column("attempted_at", UtcDateTime),
     Column("sent_at", UtcDateTime),
     Column("ts", String(32)),
+    # Random, and in the message's metadata: other databases and restored backups have the same numbers.
+    Column("key", String(32)),
     UniqueConstraint("team_id", "channel_id", "slot"),
     Index("ix_deliveries_state_channel", "state", "team_id", "channel_id", "priority", "id"),
     # What waits, in the order in which it goes: as short as the queue, however much was ever sent.
@@ -272,6 +274,29 @@ mentions = Table(
     Column("targets", String(1000), nullable=False),
     UniqueConstraint("thread_id", "notice_id"),
     sqlite_autoincrement=True,
+)
+
+refused_mentions = Table(
+    "refused_mentions",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("team_id", String(32), nullable=False),
+    Column("channel_id", String(32), nullable=False),
+    # Whom, as Slack writes it; the row exists until such a mention goes through there.
+    Column("target", Text, nullable=False),
+    # Slack's word.
+    Column("reason", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    UniqueConstraint("team_id", "channel_id", "target"),
+    sqlite_autoincrement=True,
+)
+
+database_identity = Table(
+    "database_identity",
+    metadata,
+    # One row: which database this is, in what is said of it elsewhere.
+    Column("only", Integer, primary_key=True, autoincrement=False),
+    Column("id", String(32), nullable=False),
 )
 
 observers = Table(

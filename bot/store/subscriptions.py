@@ -18,6 +18,7 @@ from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
 from bot.store.numbers import give_numbers, known_before_as, next_number
 from bot.store.planned import bury_orphans
+from bot.store.refused_mentions import forget_refusals, with_refusals
 from formatters.change import ITSELF, Change
 from formatters.subscription import Subscription, Wish, mark
 
@@ -41,7 +42,8 @@ class Subscriptions:
         while True:
             async with self._database.reading() as connection:
                 if not await _nameless(connection, team_id, channel_id):
-                    return await subscriptions_in_force(connection, place, paused=True)
+                    here = await subscriptions_in_force(connection, place, paused=True)
+                    return await with_refusals(connection, here, team_id)
             await self._with_numbers([place])
 
     async def waiting(self, team_id: str, channel_id: str) -> list[Subscription]:
@@ -54,11 +56,13 @@ class Subscriptions:
         while True:
             async with self._database.reading() as connection:
                 nameless = await _nameless(connection, team_id)
-                every = [] if nameless else await subscriptions_in_force(connection, paused=True)
-            if not nameless:
-                break
+                if not nameless:
+                    every = await subscriptions_in_force(connection, paused=True)
+                    mine = [s for s in every if s.team_id == team_id]
+                    found = await with_refusals(connection, mine, team_id)
+                    break
             await self._with_numbers(nameless)
-        return sorted((s for s in every if s.team_id == team_id), key=lambda s: (s.channel_id, s.id))
+        return sorted(found, key=lambda s: (s.channel_id, s.id))
 
     async def count(self) -> int:
         """How many are in force, in all workspaces."""
@@ -193,6 +197,7 @@ class Subscriptions:
             await connection.execute(
                 update(table).where(table.c.id == before.id).values(words=wish.words, created_by=by.user_id)
             )
+            await forget_refusals(connection, place)
             after = replace(before, wish=wish, created_by=by.user_id)
             await note(connection, place, by, [changed(before, after)])
             return before, after
@@ -326,6 +331,8 @@ async def _withdraw(
         delete(deliveries).where(confirmation, deliveries.c.state == State.PENDING.value)
     )
     await connection.execute(delete(table).where(table.c.id.in_(ids)))
+    if any(s.wish.notify is not None and not s.waiting for s in chosen):
+        await forget_refusals(connection, place)
     ended = [changed(s, None) for s in chosen if not s.waiting or s.id in may_stand]
     await note(connection, place, by, ended)
     if not await subscriptions_in_force(connection, place):

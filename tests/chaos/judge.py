@@ -15,6 +15,10 @@ NAMED = {EARLYWARNING: "EARLY WARNING", RETRACTION: "RETRACTED"}
 """How a headline names an alert type that it doesn't call by its name."""
 
 _ID = re.compile(r"\bM?S\d{6}[a-z]+\b")
+_BESIDE = re.compile(
+    r"Stand down: |Now significant|New coincidence: |A candidate again: |Light may be expected now"
+    r"|Slack refuses the mention"
+)
 _NUMBER = re.compile(r"Notice (\d+) of this event")
 
 
@@ -28,7 +32,7 @@ class Said:
     """Which notice of its event it shows."""
     in_thread: bool
     delivery_id: int
-    """From its metadata."""
+    """From its metadata; 0 where Slack took it without."""
 
 
 @dataclass
@@ -47,19 +51,28 @@ class Verdict:
         return not (self.lost or self.doubled)
 
 
+def beside(message: Mapping[str, Any]) -> bool:
+    """Whether a message is none of an alert's own: it wakes people, or says that Slack refused to."""
+    said = _BESIDE.search(str(message["text"])) is not None
+    return said and _NUMBER.search(words_of(dict(message))) is None
+
+
 def read(message: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> Said:
     """A message of the local Slack. Raises ValueError for one that is no alert's."""
     words = words_of(dict(message))
-    headline = str(message["blocks"][0]["text"]["text"]) if message.get("blocks") else ""
+    headers = [block for block in message.get("blocks") or () if block["type"] in ("header", "section")]
+    titles = [str(block["text"]["text"]) for block in headers] or words.splitlines()
     name, number = _ID.search(words), _NUMBER.search(words)
-    if name is None or number is None or not metadata:
+    # Where Slack takes words alone, the title is one of their lines; a mention may stand before it.
+    headline = next((title for title in titles if name is not None and name[0] in title), titles[0])
+    if name is None or number is None:
         raise ValueError(f"A message that is no alert's: {words!r}")
     return Said(
         headline,
         name[0],
         int(number[1]),
         message.get("thread_ts") not in (None, message["ts"]),
-        int(metadata["event_payload"]["delivery_id"]),
+        int(metadata["event_payload"]["delivery_id"]) if metadata else 0,
     )
 
 

@@ -24,6 +24,7 @@ from sqlalchemy.engine import Engine
 
 import bot.slack.delivery
 import bot.slack.front
+import bot.slack.reductions
 import bot.startup
 import bot.store.changes
 from bot.pictures import Pictures
@@ -78,6 +79,8 @@ def adopt(habits: Habits) -> None:
     replace(bot.slack.front, "LONGEST_WAIT_S", habits.longest_wait)
     replace(bot.slack.delivery, "BACKOFF_CAP_S", habits.longest_wait)
     replace(bot.store.changes, "APART", timedelta(seconds=habits.longest_wait))
+    whole_again = (timedelta(seconds=0.2), timedelta(seconds=habits.longest_wait))
+    replace(bot.slack.reductions, "WHOLE_AGAIN", whole_again)
     replace(Rooms, "worker", functools.partialmethod(Rooms.worker, channel_pause_s=habits.channel_pause))
     replace(SlackClient, "__init__", _with(SlackClient.__init__, timeout_s=habits.slack_timeout))
     replace(HopskotchSource, "__init__", _with(HopskotchSource.__init__, timing=timing))

@@ -18,6 +18,7 @@ from confluent_kafka import KafkaException
 
 from bot.sandbox.refusal import RefusedError
 from tests.chaos.cases import (
+    answers,
     broker,
     database,
     kills,
@@ -65,6 +66,12 @@ CASES: Mapping[str, Case] = {
     "bot-kicked": slack.bot_kicked,
     "token-revoked": slack.token_revoked,
     "foreign-teams": shared.foreign_teams,
+    "slack-unlisted-words": answers.unlisted_words,
+    "slack-refused-parts": answers.refused_parts,
+    "slack-restricted-mentions": answers.restricted_mentions,
+    "slack-odd-answers": answers.odd_answers,
+    "slack-odd-answers-unseen": answers.odd_answers_unseen,
+    "slack-foreign-deliveries": answers.foreign_deliveries,
     "broker-down-at-start": broker.down_at_start,
     "broker-down-in-between": broker.down_in_between,
     "broker-frozen": broker.frozen,

@@ -23,7 +23,7 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.workspace import Change
 from tests.chaos import life
 from tests.chaos.broker import SteeredBroker
-from tests.chaos.judge import Said, Verdict, judge, read
+from tests.chaos.judge import Said, Verdict, beside, judge, read
 from tests.chaos.life import Habits
 from tests.chaos.story import Story
 from tests.end_to_end.world import GROUP, TOPIC, BotProcess, World, until, words_of, world_in
@@ -76,14 +76,14 @@ class Chaos:
         for scope in HISTORY:
             self.sandbox.grant(scope)
 
-    async def open_channels(self, count: int, *, private: bool = False) -> list[str]:
-        """New channels with a subscription to everything in force."""
+    async def open_channels(self, count: int, *, private: bool = False, words: str = "all mock") -> list[str]:
+        """New channels with a subscription in force, to everything if nothing else is said."""
         names = [f"gw-{len(self.channels) + number}" for number in range(count)]
         new = [self.sandbox.add_channel(name, private=private) for name in names]
         async with open_rooms(self.world.settings()) as rooms:
             for channel in new:
                 await rooms.subscriptions.add_confirmed(
-                    self.sandbox.team_id, channel, parse("all mock"), self.sandbox.user, datetime.now(UTC)
+                    self.sandbox.team_id, channel, parse(words), self.sandbox.user, datetime.now(UTC)
                 )
         self.channels += new
         return new
@@ -199,11 +199,13 @@ class Chaos:
         return judge(self.story.events, self.held(), excused=excused, revived=self.revived)
 
     def _cut(self) -> Counter[int]:
-        """How often Slack did a post and the connection was cut before it said so, by delivery id."""
+        """How often Slack did a post and didn't say so, or not where it stands, by delivery id."""
         return Counter(
             int(call.args["metadata"]["event_payload"]["delivery_id"])
             for call in self.sandbox.calls
-            if call.method == "chat.postMessage" and call.outcome == "dropped after"
+            if call.method == "chat.postMessage"
+            and (call.outcome == "dropped after" or call.outcome.startswith("ok as"))
+            and call.args.get("metadata")
         )
 
     @property
@@ -216,10 +218,12 @@ class Chaos:
         return {channel: self._held(channel) for channel in self.channels}
 
     def _held(self, channel: str) -> list[Said]:
-        _, found = self.sandbox.find(channel)
+        workspace, found = self.sandbox.find(channel)
+        own = (
+            m for m in self.sandbox.messages(channel) if found.messages[m["ts"]].bot_id == workspace.bot_id
+        )
         return [
-            read(message, found.messages[message["ts"]].metadata)
-            for message in self.sandbox.messages(channel)
+            read(message, found.messages[message["ts"]].metadata) for message in own if not beside(message)
         ]
 
     def problems(self) -> dict[str, str]:

@@ -422,3 +422,64 @@ async def test_killed_anywhere_it_ends_in_the_newest_state_with_its_picture(worl
         (root,) = world.roots(channel, name)
         assert len(world.replies(channel, root)) == 1, "nothing twice"
     assert await again.terminate() == 0, again.text
+
+
+async def finish(desk: Desk) -> None:
+    """Let time pass until nothing waits."""
+    for _ in range(40):
+        await desk.forward(seconds=70)
+        if not await desk.waiting():
+            return
+    raise AssertionError("it waits for ever")
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["slack_connect_file_upload_sharing_blocked", "file_not_found", "posting_to_channel_denied", "zomeru_ba"],
+)
+async def test_a_refused_picture_takes_nothing_with_it(desk: Desk, word: str) -> None:
+    shared, own = await desk.subscribed(2)
+    desk.sandbox.fail("chat.update", error=word, times=None, channel=shared, having=("file",))
+    await receive(desk, avro())
+    await arrives(desk, lambda: tries(desk, shared) and shown(desk, own))
+    await finish(desk)
+    assert shown(desk, shared) is None and "GraceDB" in said(desk.root(shared))
+    await receive(desk, avro("UPDATE", 5))
+    await finish(desk)
+    assert [shown(desk, c) for c in (shared, own)] == [None, "UPDATE"], "the others have theirs"
+    assert "UPDATE" in said(desk.root(shared))
+    await receive(desk, avro(RETRACTION, 9))
+    await finish(desk)
+    assert "RETRACTED" in said(desk.root(shared)) and "RETRACTED" in said(desk.root(own))
+    # What it can't have is tried with each edit, not for ever.
+    before = len(desk.calls("chat.update", shared))
+    await desk.forward(hours=2)
+    assert len(desk.calls("chat.update", shared)) == before
+
+
+@pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
+@pytest.mark.parametrize("word", ["zomeru_ba", "token_expired", "external_channel_migrating"])
+async def test_an_upload_refused_by_a_word_that_may_pass_is_tried_again(
+    desk: Desk, method: str, word: str
+) -> None:
+    (channel,) = await desk.subscribed()
+    desk.sandbox.fail(method, error=word, times=2)
+    await desk.take(avro())
+
+    async def later() -> None:
+        await desk.forward(seconds=5)
+
+    for _ in range(10):
+        await later()
+    await arrives(desk, lambda: shown(desk, channel))
+
+
+async def test_an_upload_refused_by_a_word_that_lasts_leaves_the_words(desk: Desk) -> None:
+    (channel,) = await desk.subscribed()
+    desk.sandbox.fail("files.getUploadURLExternal", error="zomeru_ba", times=None)
+    await desk.take(avro())
+    for _ in range(10):
+        await desk.forward(minutes=5)
+    await receive(desk, avro("UPDATE", 5))
+    await finish(desk)
+    assert "UPDATE" in said(desk.root(channel)) and not await desk.waiting()

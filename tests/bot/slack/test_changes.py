@@ -414,9 +414,16 @@ async def _all(rooms: Rooms, channel: str) -> tuple[States, ChannelSites]:
 
 
 WRITES = re.compile(r"\b(?:insert|update|delete)\((?:schema\.)?(\w+)\)")
-WRITERS = {"subscriptions.py", "sites.py", "transfer.py", "numbers.py", "installations.py", "channel_moves.py"}
-"""Who may write to what channels receive: each notes what it changes, but for numbers, and for a workspace
-that took the app away, of which nothing is kept."""
+WRITERS = {
+    "subscriptions.py",
+    "sites.py",
+    "transfer.py",
+    "numbers.py",
+    "installations.py",
+    "channel_moves.py",
+}
+"""Who may write to what channels receive: each notes what it changes, but for numbers, a channel's other id, and a
+workspace that took the app away, of which nothing is kept."""
 
 
 def test_nobody_else_writes_to_what_channels_receive() -> None:

@@ -13,8 +13,9 @@ from bot.filters import parse
 from bot.pipeline import Handled, Pipeline
 from bot.rooms import Rooms
 from bot.sandbox.workspace import Draft
-from bot.slack.client import METADATA_EVENT
-from bot.slack.delivery import LOOKS, DeliveryWorker
+from bot.slack.delivery import DeliveryWorker
+from bot.slack.lookup import LOOKS
+from bot.slack.marks import METADATA_EVENT, Mark
 from bot.slack.words import Words
 from bot.sources import Origin
 from bot.store.database import Database, StoreUnavailable
@@ -619,7 +620,9 @@ async def test_what_a_killed_process_had_claimed(still_office: Office, posted: b
     await office.rooms.shares.renew({TEAM})
     (claimed,) = await office.rooms.ledger.claim(office.clock(), 10)
     if posted:
-        await office.client.post(channel, Message("killed here"), claimed.id)
+        await office.client.post(
+            channel, Message("killed here"), Mark(delivery_id=claimed.id, key=claimed.key)
+        )
     office.start()
     await office.done()
     assert (await office.rows())[0].doubtful == 0
@@ -636,7 +639,7 @@ async def test_what_a_killed_process_had_claimed(still_office: Office, posted: b
 # Words that Slack refuses
 
 
-@pytest.mark.parametrize("error", ["invalid_blocks", "msg_blocks_too_long", "metadata_too_large"])
+@pytest.mark.parametrize("error", ["invalid_blocks", "msg_blocks_too_long"])
 async def test_refused_blocks_leave_the_words(office: Office, error: str) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", error=error)
@@ -647,12 +650,20 @@ async def test_refused_blocks_leave_the_words(office: Office, error: str) -> Non
     known = await office.rooms.store.superevent(REAL)
     assert known is not None
     assert message["text"] == plain.fallback(card.root(known, ChannelView(root=True)))
-    assert ("metadata" in message) is (error != "metadata_too_large"), "so that it can be found again"
+    assert "metadata" in message, "so that it can be found again"
     office.sandbox.fail("chat.update", error=error)
     await office.receive(SECOND)
-    if error != "metadata_too_large":
-        await office.done()
-        assert office.sandbox.messages(channel)[0]["blocks"] == []
+    await office.done()
+    assert office.sandbox.messages(channel)[0]["blocks"] == []
+
+
+async def test_refused_metadata_leave_all_else(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", error="metadata_too_large")
+    await office.receive(FIRST)
+    await office.done()
+    (message,) = office.sandbox.messages(channel)
+    assert message["blocks"] and "metadata" not in message
 
 
 async def test_both_refused_one_after_the_other(office: Office) -> None:

@@ -31,6 +31,7 @@ GLOBAL = {
     "circulars",
     "clocks",
     "consumers",
+    "database_identity",
     "gracedb_lookups",
     "leases",
     "notices",

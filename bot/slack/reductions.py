@@ -1,0 +1,64 @@
+"""What the deliveries' worker remembers of messages that Slack took in part, or not at all."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from datetime import datetime, timedelta
+
+from bot.slack.degradation import Dropped, Part
+from bot.slack.errors import RateLimited, SlackFailure, Unknown
+
+WORDS_ALONE = (Part.PICTURE, Part.BROADCAST, Part.BUTTONS, Part.BLOCKS)
+"""What may be at fault where Slack gives no reason. Metadata stay, since the message may stand already."""
+UNANSWERED = 3
+"""How often a message is sent as it is without an answer, before it is tried as words alone in between."""
+WHOLE_AGAIN = (timedelta(seconds=2), timedelta(seconds=60))
+"""When a root that lost a part by a guess is brought back whole: it may have been Slack's mood."""
+REMEMBERED = 10_000
+
+
+class Reductions:
+    """Remembered while the process lives: after a restart a message is tried whole again."""
+
+    def __init__(self) -> None:
+        self._underway: dict[int, tuple[Dropped, ...]] = {}
+        self._unanswered: Counter[int] = Counter()
+        self._guesses: OrderedDict[int, int] = OrderedDict()
+
+    def start(self, delivery_id: int) -> tuple[Dropped, ...]:
+        """What of a delivery is left out from the start of its next attempt."""
+        if delivery_id in self._underway:
+            return self._underway[delivery_id]
+        tries = self._unanswered[delivery_id]
+        if tries < UNANSWERED or tries % 2 == 0:
+            return ()
+        return tuple(Dropped(part, "no answer", guessed=True) for part in WORDS_ALONE)
+
+    def failed(self, delivery_id: int, failure: SlackFailure) -> None:
+        """Remember how an attempt ended: one that was told to wait goes on where it stopped."""
+        self._underway.pop(delivery_id, None)
+        if isinstance(failure, RateLimited) and failure.dropped:
+            self._underway[delivery_id] = failure.dropped
+        if isinstance(failure, Unknown):
+            self._unanswered[delivery_id] += 1
+
+    def forget(self, delivery_id: int) -> None:
+        """The delivery is done with."""
+        self._underway.pop(delivery_id, None)
+        self._unanswered.pop(delivery_id, None)
+
+    def whole_again(
+        self, thread_id: int | None, dropped: tuple[Dropped, ...], now: datetime
+    ) -> datetime | None:
+        """When a root that was just shown without some part should be tried whole; None if it needn't."""
+        if thread_id is None:
+            return None
+        if not any(drop.guessed for drop in dropped):
+            self._guesses.pop(thread_id, None)
+            return None
+        times = self._guesses.get(thread_id, 0)
+        self._guesses[thread_id] = times + 1
+        self._guesses.move_to_end(thread_id)
+        while len(self._guesses) > REMEMBERED:
+            self._guesses.popitem(last=False)
+        return now + WHOLE_AGAIN[times] if times < len(WHOLE_AGAIN) else None

@@ -1,0 +1,66 @@
+"""What Slack's answers say, none of whose form is taken for granted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+
+from bot.slack.errors import FileNotReady, SlackFailure, Unknown, Unlisted, failure
+
+_TS = re.compile(r"[0-9]{1,20}\.[0-9]{1,11}")
+
+
+def failure_of(error: SlackApiError) -> SlackFailure:
+    """What an answer that isn't `ok` comes to."""
+    response = error.response
+    # slack_sdk hands over aiohttp's response itself where the body was no JSON.
+    status = int(getattr(response, "status_code", None) or getattr(response, "status", None) or 0)
+    headers = getattr(response, "headers", None) or {}
+    data = getattr(response, "data", None)
+    data = data if isinstance(data, dict) else {}
+    reason = data.get("error")
+    given = data.get("errors")
+    errors = given if isinstance(given, list) else []
+    if reason == "invalid_blocks":
+        for why in map(str, errors):
+            # A file that isn't ready, or an address that Slack couldn't fetch: the text is all right.
+            if "slack file" in why or "downloading image failed" in why:
+                return FileNotReady(why.partition(" [")[0])
+    if status == 429:
+        return failure("ratelimited", _seconds(headers.get("Retry-After")))
+    if not isinstance(reason, str) or not reason:
+        return Unknown(f"HTTP {status}")
+    found = failure(reason, _seconds(headers.get("Retry-After")))
+    if isinstance(found, Unlisted) and status >= 500:
+        # A refusal comes with 200 or 4xx; what broke on the way may have been done.
+        return Unknown(reason)
+    found.about = tuple(map(str, errors))
+    return found
+
+
+def _seconds(header: object) -> float | None:
+    try:
+        return max(0.0, float(str(header)))
+    except ValueError:
+        return None
+
+
+def ts_of(answer: Mapping[str, Any]) -> str:
+    """The `ts` of what was posted. Raises Unknown where Slack says that it was done, and not where."""
+    message = answer.get("message")
+    for place in (answer, message if isinstance(message, dict) else {}):
+        ts = place.get("ts")
+        if isinstance(ts, str) and _TS.fullmatch(ts):
+            return ts
+    raise Unknown("an answer without the message's ts")
+
+
+def word_of(answer: object, name: str) -> str:
+    """A value that an answer must have. Raises Unknown."""
+    value = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(value, str) or not value:
+        raise Unknown(f"an answer without {name}")
+    return value

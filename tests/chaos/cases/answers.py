@@ -1,0 +1,117 @@
+"""Slack's answers that nobody has seen yet: words in no list, parts refused, bodies of another form."""
+
+from __future__ import annotations
+
+from bot.sandbox.odd_answers import Oddity, Part, made_up
+from bot.sandbox.workspace import Draft
+from bot.slack.marks import METADATA_EVENT
+from tests.chaos.cases.slack import EDIT, POST, begin
+from tests.chaos.world import Chaos
+
+PARTS: tuple[Part, ...] = ("file", "broadcast", "buttons", "metadata", "blocks")
+NAMING: dict[Part, str] = {
+    "file": "slack_connect_file_upload_sharing_blocked",
+    "broadcast": "cant_broadcast_message",
+    "buttons": "too_many_buttons",
+    "metadata": "metadata_must_be_sent_from_app",
+    "blocks": "too_many_blocks",
+}
+ODD: tuple[Oddity, ...] = ("null ts", "no ts", "array", "string", "html", "null", "no error")
+
+
+async def unlisted_words(chaos: Chaos) -> None:
+    """Words that stand in no list, drawn anew each time, for posts and edits, for a while."""
+    await begin(chaos)
+    for _ in range(6):
+        chaos.sandbox.fail(POST, error=made_up(chaos.chance), times=chaos.chance.randint(1, 25))
+        chaos.sandbox.fail(EDIT, error=made_up(chaos.chance), times=chaos.chance.randint(1, 12))
+        await chaos.publish(4)
+    await chaos.settled()
+    assert not chaos.problems(), chaos.problems()
+
+
+async def refused_parts(chaos: Chaos) -> None:
+    """Any of a message's parts refused, by a word that names it or by one that says nothing."""
+    await begin(chaos)
+    for _ in range(6):
+        for part in chaos.chance.sample(PARTS, chaos.chance.randint(1, len(PARTS))):
+            word = chaos.chance.choice([NAMING[part], made_up(chaos.chance)])
+            for method in (POST, EDIT):
+                chaos.sandbox.fail(method, error=word, times=None, having=(part,))
+        await chaos.publish(4)
+        await chaos.settled()
+        chaos.sandbox.faults.clear()
+    await chaos.publish(4)
+    await chaos.settled()
+
+
+async def restricted_mentions(chaos: Chaos) -> None:
+    """@here is kept to some: alerts come without it, which is said once; allowed again, it notifies."""
+    chaos.grant_history()
+    words = "all mock notify @here notify-mocks"
+    channels = await chaos.open_channels(3, words=words)
+    chaos.sandbox.fail(POST, error="restricted_action", times=None, having=("everybody",))
+    chaos.start()
+    await chaos.ready()
+    await chaos.publish(12)
+    await chaos.settled()
+    assert not chaos.problems(), chaos.problems()
+    for channel in channels:
+        told = [m for m in chaos.sandbox.messages(channel) if "Slack refuses the mention" in m["text"]]
+        assert len(told) == 1, f"said {len(told)} times in {channel}"
+    assert len(chaos.world.ledger("select target from refused_mentions")) == len(channels)
+    chaos.sandbox.faults.clear()
+    before = chaos.story.told
+    while chaos.world.ledger("select target from refused_mentions"):
+        await chaos.publish(6)
+        await chaos.settled()
+        assert chaos.story.told < before + 60, "a mention that goes through clears it"
+
+
+async def odd_answers(chaos: Chaos) -> None:
+    """The work is done, and the answer has no ts, or is an array, a text, a page; the bot may look."""
+    await begin(chaos)
+    for oddity in ODD:
+        chaos.sandbox.fail(POST, oddity=oddity, times=4)
+        chaos.sandbox.fail(EDIT, oddity=oddity, times=2)
+        await chaos.publish(4)
+    await chaos.settled()
+
+
+async def odd_answers_unseen(chaos: Chaos) -> None:
+    """The same without the history scope: rather twice than never."""
+    await begin(chaos, history=False)
+    for oddity in ODD:
+        chaos.sandbox.fail(POST, oddity=oddity, times=3)
+        await chaos.publish(3)
+    await chaos.settled()
+
+
+async def foreign_deliveries(chaos: Chaos) -> None:
+    """Channels hold messages of other databases with the same numbers, and posts have to be looked for."""
+    await begin(chaos)
+    (newest,) = chaos.world.ledger("select max(id) from deliveries")[0]
+    for channel in chaos.channels:
+        for number in range(newest + 1, newest + 200):
+            chaos.sandbox.workspace.post(_foreign(chaos, channel, number))
+    for drop in ("before", "after", "before"):
+        chaos.sandbox.fail(POST, drop="before" if drop == "before" else "after", times=8)
+        await chaos.publish(6)
+    await chaos.kill()
+    chaos.start()
+    await chaos.settled()
+
+
+def _foreign(chaos: Chaos, channel: str, number: int) -> Draft:
+    """Of an older database of this bot, or of another bot; with a key, or from before there were any."""
+    payload: dict[str, object] = {"delivery_id": number}
+    if chaos.chance.random() < 0.5:
+        payload |= {"key": f"{chaos.chance.getrandbits(128):032x}", "database": "0" * 32}
+    return Draft(
+        channel,
+        chaos.sandbox.workspace.bot.id,
+        "Of another database",
+        bot_id="B0FOREIGN",
+        app_id="A0FOREIGN",
+        metadata={"event_type": METADATA_EVENT, "event_payload": payload},
+    )
