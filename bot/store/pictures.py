@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy import Select, delete, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
@@ -130,15 +130,15 @@ class PictureStore:
         self._shares = shares
 
     async def next_wanted(self, now: datetime) -> PictureJob | None:
-        """The next picture to make; the newest first, since an older one is soon overtaken.
+        """The next picture to make: real before mock, then the newest, since an older one is soon overtaken.
 
         Where many share the database, only for the workspaces this process has the leases of.
         """
         query = (
             select(_p)
-            .where(_p.c.state == PictureState.WANTED.value)
+            .where(text(schema.WANTED))
             .where(or_(_p.c.not_before <= now, _p.c.not_before > now + LONGEST_WAIT))
-            .order_by(_p.c.created_at.desc(), _p.c.id)
+            .order_by(_p.c.mock, _p.c.created_at.desc(), _p.c.id.desc())
             .limit(1)
         )
         if not self._database.sqlite:
@@ -235,7 +235,7 @@ class PictureStore:
                 update(_d)
                 .where(_d.c.thread_id.in_(mine), _d.c.kind == Kind.EDIT.value, _d.c.reason.is_(None))
                 .where(_d.c.state == State.PENDING.value, _d.c.not_before > now)
-                .values(not_before=now)
+                .values(not_before=now, held_until=None)
             )
 
     async def to_show(
