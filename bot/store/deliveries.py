@@ -107,11 +107,10 @@ class Ledger:
             worker_id = self.shares.worker_id
             if chosen:
                 # Of two workers that read the same rows one gets them, and the other waits for none of them.
-                still = (
-                    select(_d.c.id)
-                    .where(_d.c.id.in_([row.id for row in chosen]), _d.c.state == State.PENDING.value)
-                    .with_for_update(skip_locked=True)
-                )
+                still = select(_d.c.id).where(_d.c.id.in_([row.id for row in chosen]))
+                if not self._database.sqlite:
+                    # Nor would SQLite find them by their ids, if asked for the state as well.
+                    still = still.where(_d.c.state == State.PENDING.value).with_for_update(skip_locked=True)
                 claimed = await connection.execute(
                     update(_d)
                     .where(_d.c.id.in_(still))

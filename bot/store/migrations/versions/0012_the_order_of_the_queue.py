@@ -10,7 +10,7 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-_READY = "state = 'pending' AND held_until IS NULL"
+_READY = "state || '' = 'pending' AND held_until IS NULL"
 _ORDER = ["mock", "priority", "event_order", "id"]
 _INDEXES = {
     "ix_deliveries_ready": ("deliveries", _ORDER, _READY),
@@ -27,9 +27,9 @@ _INDEXES = {
     "ix_deliveries_held": (
         "deliveries",
         ["mock", "held_until"],
-        "state = 'pending' AND held_until IS NOT NULL",
+        "state || '' = 'pending' AND held_until IS NOT NULL",
     ),
-    "ix_pictures_wanted": ("pictures", ["mock", "created_at", "id"], "state = 'wanted'"),
+    "ix_pictures_wanted": ("pictures", ["mock", "created_at", "id"], "state || '' = 'wanted'"),
 }
 
 
