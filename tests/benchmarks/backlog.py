@@ -1,9 +1,9 @@
 """A real alert beside 50,000 deliveries of mocks that wait. Run it: python tests/benchmarks/backlog.py.
 
-100 mocks wait for 500 channels of one workspace. Measured are claims of 200 beside them, with all channels free
-and with nine of ten busy; then a worker sends them to a local Slack in a process of its own, whose limits are
-on, and meanwhile a real alert is stored: how long until its first post was answered, and until all were. On
-SQLite, and on PostgreSQL where there is one.
+100 mocks wait for 500 channels of one workspace. Measured are claims of 200 beside them, with all channels
+free and with nine of ten busy; then a worker sends them to a local Slack in a process of its own, whose
+limits are on, and meanwhile a real alert is stored: how long until its first post was answered, and until all
+were. On SQLite, and on PostgreSQL where there is one.
 """
 
 from __future__ import annotations
