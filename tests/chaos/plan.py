@@ -70,6 +70,7 @@ CASES: Mapping[str, Case] = {
     "clock-forward": pressure.clock_forward,
     "clock-back": pressure.clock_back,
     "clock-mended": pressure.clock_mended,
+    "backlog": pressure.backlog,
     "full-queue": pressure.full_queue,
     "thousand-at-once": pressure.thousand_at_once,
 }
