@@ -30,9 +30,9 @@ from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, TextClause, false, or_, select, text, true, update
+from sqlalchemy import ColumnElement, ScalarSelect, Select, TextClause, false, or_, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
@@ -63,6 +63,7 @@ _t = schema.threads
 _READY, _HELD = text(schema.READY), text(schema.HELD)
 _MOCK = (_d.c.mock.is_(false()), _d.c.mock.is_(true()))
 
+T = TypeVar("T")
 Own = Callable[[ColumnElement[str]], ColumnElement[bool]]
 """Says of a column of workspaces whether they are this process's."""
 
@@ -258,30 +259,35 @@ def _details(now: datetime) -> Select[*tuple[Any, ...]]:
             earlier.c.thread_id == _d.c.thread_id,
             earlier.c.id < _d.c.id,
             earlier.c.kind.not_in(UNORDERED),
-            earlier.c.state.in_(_OPEN),
+            # Not the bare state, whose index PostgreSQL would read in whole where little waited before.
+            (earlier.c.state + "").in_(_OPEN),
         )
         .exists()
     )
+    root_ts = _of_thread(_t.c.root_ts)
     may_go: ColumnElement[bool] = or_(
         _d.c.thread_id.is_(None),
         _d.c.kind == Kind.ROOT.value,
-        _t.c.root_ts.is_not(None) & (_d.c.kind.in_(UNORDERED) | ~blocked),
+        root_ts.is_not(None) & (_d.c.kind.in_(UNORDERED) | ~blocked),
     )
-    return (
-        select(
-            _d,
-            _t.c.superevent_id,
-            _t.c.wanted_revision.label("revision"),
-            _t.c.root_ts,
-            _t.c.shown_revision,
-            _t.c.root_fixed,
-            schema.superevents.c.revision.label("superevent_revision"),
-            may_go.label("may_go"),
-            _is_due(now).label("is_due"),
-        )
-        .join(_t, _t.c.id == _d.c.thread_id, isouter=True)
-        .join(schema.superevents, schema.superevents.c.superevent_id == _t.c.superevent_id, isouter=True)
+    events = schema.superevents
+    revision = select(events.c.revision).where(events.c.superevent_id == _of_thread(_t.c.superevent_id))
+    return select(
+        _d,
+        _of_thread(_t.c.superevent_id).label("superevent_id"),
+        _of_thread(_t.c.wanted_revision).label("revision"),
+        root_ts.label("root_ts"),
+        _of_thread(_t.c.shown_revision).label("shown_revision"),
+        _of_thread(_t.c.root_fixed).label("root_fixed"),
+        revision.scalar_subquery().label("superevent_revision"),
+        may_go.label("may_go"),
+        _is_due(now).label("is_due"),
     )
+
+
+def _of_thread(column: ColumnElement[T]) -> ScalarSelect[T]:
+    # Each looked up: PostgreSQL would rather read the whole table for a join.
+    return select(column).where(_t.c.id == _d.c.thread_id).correlate(_d).scalar_subquery()
 
 
 _COLUMNS = (_d.c.id, _d.c.team_id, _d.c.channel_id, _d.c.kind, _d.c.mock, _d.c.priority, _d.c.event_order)

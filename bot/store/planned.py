@@ -45,22 +45,20 @@ _t = schema.threads
 async def rank_of(connection: AsyncConnection, superevent_id: str) -> EventRank:
     """Where an event stands in the queue; what can't be told from its id is real."""
     first = select(func.min(_n.c.id)).where(_n.c.superevent_id == superevent_id)
-    order = -((await connection.execute(first)).scalar_one() or 0)
-    return EventRank(mock=category_of(superevent_id) is not Category.REAL, order=order)
+    return _rank(superevent_id, (await connection.execute(first)).scalar_one())
 
 
 async def _ranks_of(connection: AsyncConnection, threads: Collection[int]) -> dict[int, EventRank]:
     """The same by thread."""
-    events = schema.superevents
-    query = (
-        select(_t.c.id, events.c.category, func.min(_n.c.id).label("first"))
-        .join(events, events.c.superevent_id == _t.c.superevent_id)
-        .join(_n, _n.c.superevent_id == _t.c.superevent_id)
-        .where(_t.c.id.in_(threads))
-        .group_by(_t.c.id, events.c.category)
-    )
+    # Each event's own, looked up: PostgreSQL would rather read a whole table for a join.
+    first = select(func.min(_n.c.id)).where(_n.c.superevent_id == _t.c.superevent_id).scalar_subquery()
+    query = select(_t.c.id, _t.c.superevent_id, first.label("first")).where(_t.c.id.in_(threads))
     rows = (await connection.execute(query)).all()
-    return {row.id: EventRank(mock=row.category != Category.REAL.value, order=-row.first) for row in rows}
+    return {row.id: _rank(row.superevent_id, row.first) for row in rows}
+
+
+def _rank(superevent_id: str, first: int | None) -> EventRank:
+    return EventRank(mock=category_of(superevent_id) is not Category.REAL, order=-(first or 0))
 
 
 async def threads_of(connection: AsyncConnection, superevent_id: str) -> list[Thread]:

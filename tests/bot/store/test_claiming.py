@@ -442,10 +442,10 @@ async def test_every_statement_of_a_claim_finds_its_rows_by_an_index_made_for_it
     assert await rooms.ledger.claim(NOW, 8)
     found = []
     async with rooms.database.reading() as connection:
-        for statement, values in seen[:]:
+        for statement, values in list(seen):
             if statement.lstrip().startswith(("SELECT", "WITH", "UPDATE")):
                 plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-                found += [row[3] for row in plan.all()]
+                found += [str(row.detail) for row in plan.all()]
     used = [line for line in found if "deliveries" in line or " d " in line or "head" in line]
     assert len(used) > 6
     indexes = ("ix_deliveries_ready", "ix_deliveries_held", "INTEGER PRIMARY KEY", "ix_deliveries_thread_id")

@@ -203,7 +203,7 @@ def _before(revision: str) -> str:
     [found] = [path for path in VERSIONS if path.stem.startswith(revision)]
     source = ast.parse(found.read_text("utf-8"))
     return next(
-        ast.literal_eval(node.value)
+        str(ast.literal_eval(node.value))
         for node in source.body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "down_revision"
     )
