@@ -32,7 +32,19 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, TextClause, false, or_, select, text, true, update
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    TextClause,
+    TextualSelect,
+    false,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
@@ -339,21 +351,32 @@ WITH RECURSIVE lanes (team_id, channel_id) AS (
     ) FROM lanes WHERE lanes.channel_id IS NOT NULL
 )
 SELECT head.id, head.team_id, head.channel_id, head.kind, head.mock, head.priority, head.event_order
-FROM lanes JOIN deliveries head ON head.id = (
-    SELECT d.id FROM deliveries d
-    WHERE {ready} AND d.team_id = lanes.team_id AND d.channel_id = lanes.channel_id
-    ORDER BY d.mock, d.priority, d.event_order, d.id LIMIT 1
-)
+FROM lanes {head}
 WHERE lanes.channel_id IS NOT NULL
 """
+_FIRST_OF_LANE = """
+    SELECT {columns} FROM deliveries d
+    WHERE {ready} AND d.team_id = lanes.team_id AND d.channel_id = lanes.channel_id
+    ORDER BY d.mock, d.priority, d.event_order, d.id LIMIT 1
+"""
+# One knows no LATERAL; the other would read the whole table to look the ids up.
+_HEAD = {
+    "sqlite": f"JOIN deliveries head ON head.id = ({_FIRST_OF_LANE.replace('{columns}', 'd.id')})",
+    "postgresql": f"CROSS JOIN LATERAL ({_FIRST_OF_LANE.replace('{columns}', 'd.*')}) head",
+}
 _GIVEN = {
     "sqlite": "json_each(:teams) given",
     "postgresql": "json_array_elements_text(CAST(:teams AS json)) given (value)",
 }
+
+
+def _heads_of(dialect: str, ready: str) -> TextualSelect:
+    query = _HEADS_OF.replace("{head}", _HEAD[dialect])
+    return text(query.format(ready=ready, given=_GIVEN[dialect])).columns(*_COLUMNS)
+
+
 _HEADS = {
-    (dialect, edits): text(
-        _HEADS_OF.format(ready=schema.READY_EDITS if edits else schema.READY_POSTS, given=given)
-    ).columns(*_COLUMNS)
-    for dialect, given in _GIVEN.items()
+    (dialect, edits): _heads_of(dialect, schema.READY_EDITS if edits else schema.READY_POSTS)
+    for dialect in _GIVEN
     for edits in (False, True)
 }
