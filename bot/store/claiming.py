@@ -59,8 +59,9 @@ PROMOTED_AT_ONCE = 1_000
 """How many of real events, and of others, whose time has come one claim puts back into the queue."""
 HELD = timedelta(seconds=60)
 """How long what waits for its thread is left alone, if nothing says before that the thread moved on."""
-ROUNDS = 8
+ROUNDS = 20
 """How often one claim chooses anew because some of what it chose has to be held."""
+LOOKED_AT_ONCE = 500
 IN_PASSING = 30
 """How much further than it has places a claim looks before it looks at all channels."""
 
@@ -184,7 +185,7 @@ class Claiming:
         await _promote(connection, now)
         able: list[Any] = []
         for _ in range(ROUNDS):
-            chosen, in_turn = await self._choose(connection, asked)
+            seen, (chosen, in_turn) = await self._choose(connection, asked)
             if not chosen:
                 return []
             found = await connection.execute(_details(now).where(_d.c.id.in_([one.id for one in chosen])))
@@ -193,10 +194,13 @@ class Claiming:
             if len(able) == len(rows):
                 self._turns.count(chosen, in_turn, asked.limit)
                 break
-            await _hold(connection, [row for row in rows if not (row.is_due and row.may_go)], now)
+            await _hold(connection, seen, now)
         return sorted(able, key=lambda row: (row.mock, row.priority, row.event_order, row.id))
 
-    async def _choose(self, connection: AsyncConnection, asked: Asked) -> tuple[list[Candidate], int]:
+    async def _choose(
+        self, connection: AsyncConnection, asked: Asked
+    ) -> tuple[Sequence[Candidate], tuple[list[Candidate], int]]:
+        """All that were looked at, and the choice from them."""
         if self._turns.owed < OWED_AT_MOST:
             # Mostly the first in the queue are the first of their channels, and that is cheap to see.
             page = 2 * asked.limit + IN_PASSING
@@ -206,8 +210,9 @@ class Claiming:
             full = sum(not one.urgent for one in chosen) >= asked.others
             only_others = bool(mine) and not mine[-1].urgent
             if len(chosen) == asked.limit or len(rows) < page or (full and only_others):
-                return chosen, 0
-        return choose(await self._heads(connection, asked), asked, self._turns)
+                return mine, (chosen, 0)
+        heads = await self._heads(connection, asked)
+        return heads, choose(heads, asked, self._turns)
 
     async def _heads(self, connection: AsyncConnection, asked: Asked) -> list[Candidate]:
         """The first post and the first edit of each channel that may have one."""
@@ -250,8 +255,13 @@ async def _promote(connection: AsyncConnection, now: datetime) -> None:
             await connection.execute(update(_d).where(_d.c.id.in_(ids)).values(held_until=None))
 
 
-async def _hold(connection: AsyncConnection, stuck: Sequence[Any], now: datetime) -> None:
-    """Take out of the queue what can't go yet, with all that waits for the same thread."""
+async def _hold(connection: AsyncConnection, seen: Sequence[Candidate], now: datetime) -> None:
+    """Take out of the queue what can't go yet, with all that waits for the same threads."""
+    found: list[Any] = []
+    for start in range(0, len(seen), LOOKED_AT_ONCE):
+        some = [one.id for one in seen[start : start + LOOKED_AT_ONCE]]
+        found += (await connection.execute(_details(now).where(_d.c.id.in_(some)))).all()
+    stuck = [row for row in found if not (row.is_due and row.may_go)]
     early = [row.id for row in stuck if not row.is_due]
     if early:
         await connection.execute(update(_d).where(_d.c.id.in_(early)).values(held_until=_d.c.not_before))

@@ -404,7 +404,7 @@ async def _revive(connection: AsyncConnection, place: tuple[str, str], since: da
     revived = await connection.execute(
         update(_d)
         .where(here, _d.c.state == State.DEAD.value, _d.c.reason == problem, wanted)
-        .values(state=State.PENDING.value, not_before=now, held_until=None, attempts=0, reason=None)
+        .values(state=State.PENDING.value, not_before=now, attempts=0, reason=None)
     )
     # A root may be too old to come back.
     return revived.rowcount - await bury_orphans(connection, place, problem)
@@ -431,7 +431,6 @@ async def _post_anew(connection: AsyncConnection, delivery: Delivery, now: datet
         .values(
             state=State.PENDING.value,
             not_before=now,
-            held_until=None,
             attempts=0,
             doubtful=False,
             reason=None,
@@ -452,7 +451,7 @@ async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead
             await connection.execute(
                 update(_d)
                 .where(said, _d.c.subject_id == d.subject_id, _d.c.state == State.SENT.value)
-                .values(state=State.PENDING.value, not_before=now, held_until=None, attempts=0)
+                .values(state=State.PENDING.value, not_before=now, attempts=0)
             )
         if o.root_gone:
             await _post_anew(connection, d, now)

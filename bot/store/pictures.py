@@ -238,7 +238,7 @@ class PictureStore:
                 update(_d)
                 .where(_d.c.thread_id.in_(mine), _d.c.kind == Kind.EDIT.value, _d.c.reason.is_(None))
                 .where(_d.c.state == State.PENDING.value, _d.c.not_before > now)
-                .values(not_before=now, held_until=None)
+                .values(not_before=now)
             )
 
     async def to_show(

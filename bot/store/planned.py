@@ -297,9 +297,7 @@ async def want_edits(
         # Nothing to wait for any more, unless Slack asked for it (then there is a reason).
         idle = _d.c.reason.is_(None) & (_d.c.not_before > due)
         await connection.execute(
-            update(_d)
-            .where(mine, _d.c.state == State.PENDING.value, idle)
-            .values(not_before=due, held_until=None)
+            update(_d).where(mine, _d.c.state == State.PENDING.value, idle).values(not_before=due)
         )
     missing = [thread_id for thread_id in places if thread_id not in present]
     if not missing:
@@ -415,7 +413,6 @@ async def _open_roots(
                 state=State.PENDING.value,
                 subject_id=notice_id,
                 not_before=now,
-                held_until=None,
                 attempts=0,
                 reason=None,
             )

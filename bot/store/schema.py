@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    null,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -207,8 +208,9 @@ deliveries = Table(
     # and of which event, the smallest number being the newest.
     Column("mock", Boolean, nullable=False, server_default=false()),
     Column("event_order", BigInteger, nullable=False, server_default=text("0")),
-    # While it waits for its time or its thread: no claim looks at it before. Null: it may be next.
-    Column("held_until", UtcDateTime),
+    # While it waits for its time or its thread: no claim looks at it before. Null: it may be next. Whatever
+    # else is changed of a row lets a claim look at it again, which holds it anew if that was for nothing.
+    Column("held_until", UtcDateTime, onupdate=null()),
     Column("state", String(16), nullable=False),
     Column("not_before", UtcDateTime, nullable=False),
     Column("attempts", Integer, nullable=False),

@@ -215,7 +215,9 @@ class Story:
     async def confirmation(self) -> None:
         self.number += 1
         place = self.dice.choice(PLACES)
-        await self.rooms.subscriptions.ask(*place, parse(f"BNS distance<{self.number}"), "U1", self.now)
+        await self.rooms.subscriptions.ask(
+            *place, parse(f"BNS distance<{self.dice.randint(1, 3)}"), "U1", self.now
+        )
 
     async def later(self) -> None:
         self.now += timedelta(seconds=self.dice.choice([0.5, 2, 20, 70]))
