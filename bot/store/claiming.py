@@ -38,7 +38,9 @@ from sqlalchemy import (
     Select,
     TextClause,
     TextualSelect,
+    bindparam,
     false,
+    null,
     or_,
     select,
     text,
@@ -188,8 +190,7 @@ class Claiming:
             seen, (chosen, in_turn) = await self._choose(connection, asked)
             if not chosen:
                 return []
-            found = await connection.execute(_details(now).where(_d.c.id.in_([one.id for one in chosen])))
-            rows = found.all()
+            rows = await _details(connection, now, [one.id for one in chosen])
             able = [row for row in rows if row.is_due and row.may_go]
             if len(able) == len(rows):
                 self._turns.count(chosen, in_turn, asked.limit)
@@ -204,7 +205,7 @@ class Claiming:
         if self._turns.owed < OWED_AT_MOST:
             # Mostly the first in the queue are the first of their channels, and that is cheap to see.
             page = 2 * asked.limit + IN_PASSING
-            rows = (await connection.execute(_first(self._own, page))).all()
+            rows = (await connection.execute(_first(self._own), {"page": page})).all()
             mine = [_candidate(row) for row in rows if row.own]
             chosen = take(mine, asked)
             full = sum(not one.urgent for one in chosen) >= asked.others
@@ -234,24 +235,26 @@ async def release(connection: AsyncConnection, threads: Collection[int | None], 
     ids = {thread for thread in threads if thread is not None}
     if not ids:
         return
-    waits = _d.c.thread_id.in_(ids) & (_d.c.state == State.PENDING.value) & _d.c.held_until.is_not(None)
-    await connection.execute(update(_d).where(waits, _is_due(now)).values(held_until=None))
+    await connection.execute(_RELEASE, _moment(now) | {"threads": list(ids)})
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
+def _over(time: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     # A time too far off was written before the clock jumped back.
-    return or_(_d.c.not_before <= now, _d.c.not_before > now + LONGEST_WAIT)
+    return time <= bindparam("now"), time > bindparam("too_late")
+
+
+def _moment(now: datetime) -> dict[str, Any]:
+    return {"now": now, "too_late": now + LONGEST_WAIT}
 
 
 async def _promote(connection: AsyncConnection, now: datetime) -> None:
     """Put back into the queue what was held and needn't be any more, real events' first."""
-    times = (_d.c.held_until <= now, _d.c.held_until > now + LONGEST_WAIT)
-    some = [select(_d.c.id).where(_HELD, mock, time) for mock in _MOCK for time in times]
-    if not (await connection.execute(select(or_(*(one.exists() for one in some))))).scalar_one():
+    moment = _moment(now)
+    if not (await connection.execute(_ANY_OVER, moment)).scalar_one():
         return
-    for one in some:
+    for one in _OVER:
         few = one.order_by(_d.c.held_until).limit(PROMOTED_AT_ONCE).with_for_update(skip_locked=True)
-        if ids := (await connection.execute(few)).scalars().all():
+        if ids := (await connection.execute(few, moment)).scalars().all():
             await connection.execute(update(_d).where(_d.c.id.in_(ids)).values(held_until=None))
 
 
@@ -260,19 +263,23 @@ async def _hold(connection: AsyncConnection, seen: Sequence[Candidate], now: dat
     found: list[Any] = []
     for start in range(0, len(seen), LOOKED_AT_ONCE):
         some = [one.id for one in seen[start : start + LOOKED_AT_ONCE]]
-        found += (await connection.execute(_details(now).where(_d.c.id.in_(some)))).all()
+        found += await _details(connection, now, some)
     stuck = [row for row in found if not (row.is_due and row.may_go)]
     early = [row.id for row in stuck if not row.is_due]
     if early:
         await connection.execute(update(_d).where(_d.c.id.in_(early)).values(held_until=_d.c.not_before))
     threads = {row.thread_id for row in stuck if row.is_due}
     if threads:
-        rows = await connection.execute(_details(now).where(_d.c.thread_id.in_(threads), _READY))
+        rows = await connection.execute(_DETAILS_OF_THREADS, _moment(now) | {"threads": list(threads)})
         blocked = [row.id for row in rows.all() if not row.may_go]
         await connection.execute(update(_d).where(_d.c.id.in_(blocked)).values(held_until=now + HELD))
 
 
-def _details(now: datetime) -> Select[*tuple[Any, ...]]:
+async def _details(connection: AsyncConnection, now: datetime, ids: Sequence[int]) -> Sequence[Any]:
+    return (await connection.execute(_DETAILS_OF, _moment(now) | {"ids": list(ids)})).all()
+
+
+def _select_details() -> Select[*tuple[Any, ...]]:
     """All of a delivery; `may_go` says whether it waits for nothing in its thread."""
     earlier = _d.alias("earlier")
     blocked = (
@@ -303,7 +310,7 @@ def _details(now: datetime) -> Select[*tuple[Any, ...]]:
         _of_thread(_t.c.root_fixed).label("root_fixed"),
         revision.scalar_subquery().label("superevent_revision"),
         may_go.label("may_go"),
-        _is_due(now).label("is_due"),
+        or_(*_over(_d.c.not_before)).label("is_due"),
     )
 
 
@@ -311,6 +318,20 @@ def _of_thread(column: ColumnElement[T]) -> ScalarSelect[T]:
     # Each looked up: PostgreSQL would rather read the whole table for a join.
     return select(column).where(_t.c.id == _d.c.thread_id).correlate(_d).scalar_subquery()
 
+
+# Made once: to put a statement together costs more than to run it.
+_DETAILS_OF = _select_details().where(_d.c.id.in_(bindparam("ids", expanding=True)))
+_DETAILS_OF_THREADS = _select_details().where(
+    _d.c.thread_id.in_(bindparam("threads", expanding=True)), _READY
+)
+_RELEASE = (
+    update(_d)
+    .where(_d.c.thread_id.in_(bindparam("threads", expanding=True)), _d.c.state == State.PENDING.value)
+    .where(_d.c.held_until.is_not(None), or_(*_over(_d.c.not_before)))
+    .values(held_until=null())
+)
+_OVER = [select(_d.c.id).where(_HELD, mock, time) for mock in _MOCK for time in _over(_d.c.held_until)]
+_ANY_OVER = select(or_(*(one.exists() for one in _OVER)))
 
 _COLUMNS = (_d.c.id, _d.c.team_id, _d.c.channel_id, _d.c.kind, _d.c.mock, _d.c.priority, _d.c.event_order)
 _ORDER = (_d.c.mock, _d.c.priority, _d.c.event_order, _d.c.id)
@@ -328,11 +349,13 @@ def _candidate(row: Any) -> Candidate:
     )
 
 
-def _first(own: Own, limit: int) -> Select[*tuple[Any, ...]]:
-    # Cut off before it is asked whose they are: else others' would be read without end.
-    page = select(*_COLUMNS).where(_READY).order_by(*_ORDER).limit(limit).subquery("page")
-    ordered = (page.c.mock, page.c.priority, page.c.event_order, page.c.id)
-    return select(page, own(page.c.team_id).label("own")).order_by(*ordered)
+# Cut off before it is asked whose they are: else others' would be read without end.
+_PAGE = select(*_COLUMNS).where(_READY).order_by(*_ORDER).limit(bindparam("page")).subquery("page")
+
+
+def _first(own: Own) -> Select[*tuple[Any, ...]]:
+    ordered = (_PAGE.c.mock, _PAGE.c.priority, _PAGE.c.event_order, _PAGE.c.id)
+    return select(_PAGE, own(_PAGE.c.team_id).label("own")).order_by(*ordered)
 
 
 def _teams(ready: TextClause, own: Own) -> Select[tuple[str]]:
