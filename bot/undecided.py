@@ -61,8 +61,9 @@ class MapDecisions:
 
     async def work_off(self) -> None:
         """Decide all that waits now. Raises StoreUnavailable."""
-        for superevent_id in await self._undecided.waiting():
-            await self._decide(superevent_id)
+        # Looked anew each time: what comes meanwhile may go before all that waits.
+        while waiting := await self._undecided.waiting():
+            await self._decide(waiting[0])
 
     async def _decide(self, superevent_id: str) -> None:
         intents = None

@@ -41,6 +41,8 @@ from bot.store.shares import RENEW_S
 POLL_S = 1.0
 """A wake-up is a hint; the ledger is looked at this often anyway."""
 CONCURRENCY = 200
+KEPT_FOR_URGENT = 10
+"""One of so many places under way is for alerts and answers alone: calls that hang mustn't take the last."""
 STARTS_AT_ONCE = 10
 """In one turn of the event loop: what people ask meanwhile is acknowledged between two turns."""
 EDITS_AT_ONCE = 10
@@ -218,7 +220,10 @@ class DeliveryWorker:
             return 0
         self._claimed_at = now
         busy = _Busy(self._clients, self._in_flight, self._paused)
-        claimed = await self._ledger.claim(self._clock(), free, busy=busy, edits=self._room_for_edits)
+        others = free - self._concurrency // KEPT_FOR_URGENT
+        claimed = await self._ledger.claim(
+            self._clock(), free, busy=busy, edits=self._room_for_edits, others=others
+        )
         for delivery in claimed:
             place = (delivery.team_id, delivery.channel_id)
             task = asyncio.create_task(self._deliver(delivery))

@@ -12,6 +12,7 @@ from bot.routing import Intent, OpenRoot
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.ledger import Kind, Priority, State, delivery_row
+from bot.store.planned import rank_of
 from bot.store.subscriptions import subscriptions_in_force
 from formatters.circular import Circular
 from formatters.subscription import Subscription
@@ -156,6 +157,7 @@ async def _plan(
     priority: Priority = Priority.REPLY,
 ) -> int:
     """Plan a link to each circular (row, number) in each thread (id -> place); return how many."""
+    event = await rank_of(connection, superevent_id)
     rows = [
         delivery_row(
             *place,
@@ -165,6 +167,7 @@ async def _plan(
             thread_id=thread_id,
             slot=f"circular:{number}:{superevent_id}",
             priority=priority,
+            event=event,
         )
         for row_id, number in circulars
         for thread_id, place in threads.items()

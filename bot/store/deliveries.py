@@ -12,29 +12,25 @@ from typing import Any
 import structlog
 from sqlalchemy import (
     ColumnElement,
-    Select,
     bindparam,
     case,
     delete,
     false,
     func,
     insert,
-    literal,
-    or_,
     select,
     true,
-    tuple_,
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
+from bot.store.claiming import Asked, Claiming, release
 from bot.store.database import Database
 from bot.store.identity import database_id
 from bot.store.ledger import (
     FOR_OPERATORS,
-    LONGEST_WAIT,
     UNSENT,
     Counts,
     Dead,
@@ -58,8 +54,6 @@ _t = schema.threads
 log = structlog.get_logger(__name__)
 
 OPEN = (State.PENDING.value, State.SENDING.value)
-PAGE_GROWS = 4
-"""How much larger than the page before one is, where the first were busy."""
 REVIVED_WITHIN = timedelta(hours=24)
 """What died with its channel longer ago is old news when the channel comes back."""
 
@@ -73,6 +67,7 @@ class Ledger:
         """Which workspaces are this process's; claims are made for those alone."""
         self.database_id: str | None = None
         """Which database this is, by a random word of its own; None before `recover`."""
+        self._claiming = Claiming(self._own)
 
     async def recover(self) -> int:
         """Put back what a process that is gone had claimed (it may stand in its channel); return how many.
@@ -100,27 +95,28 @@ class Ledger:
         *,
         busy: Container[Place] = (),
         edits: Callable[[str], int] = lambda _: 1_000_000,
+        others: int | None = None,
     ) -> list[Delivery]:
         """Claim up to `limit` due deliveries, at most one a channel and none in `busy` channels.
 
-        Where many share the database, only of the workspaces this worker has the leases of.
-        `edits(team)` says how many edits of a workspace may be claimed.
-        A reply waits for its root and for every earlier reply of its thread; an edit or a mention only for
-        its root.
+        In the order of `bot.store.claiming`. Where many share the database, only of the workspaces this
+        worker has the leases of. `edits(team)` says how many edits of a workspace may be claimed, `others`
+        how many deliveries that aren't urgent. A reply waits for its root and for every earlier reply of its
+        thread; an edit or a mention only for its root.
         """
         if limit <= 0:
             return []
         async with self._database.working() as connection:
-            chosen = await _choose(connection, now, limit, busy, edits, self._own())
+            asked = Asked(limit, busy, edits, limit if others is None else others)
+            chosen = await self._claiming.take(connection, now, asked)
             mine: set[int] = set()
             worker_id = self.shares.worker_id
             if chosen:
                 # Of two workers that read the same rows one gets them, and the other waits for none of them.
-                still = (
-                    select(_d.c.id)
-                    .where(_d.c.id.in_([row.id for row in chosen]), _d.c.state == State.PENDING.value)
-                    .with_for_update(skip_locked=True)
-                )
+                still = select(_d.c.id).where(_d.c.id.in_([row.id for row in chosen]))
+                if not self._database.sqlite:
+                    # Nor would SQLite find them by their ids, if asked for the state as well.
+                    still = still.where(_d.c.state == State.PENDING.value).with_for_update(skip_locked=True)
                 claimed = await connection.execute(
                     update(_d)
                     .where(_d.c.id.in_(still))
@@ -135,12 +131,12 @@ class Ledger:
                 mine.update(claimed.scalars())
         return [_delivery(row, worker_id) for row in chosen if row.id in mine]
 
-    def _own(self) -> ColumnElement[bool]:
-        """For a query: whether a delivery is of a workspace that this worker has the lease of."""
+    def _own(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
+        """For a query: whether this is a workspace that this worker has the lease of."""
         if self._database.sqlite:
             return true()
         # PostgreSQL would make a join of a bare IN, and lose the order of the index.
-        return func.coalesce(_d.c.team_id.in_(self.shares.own()), false())
+        return func.coalesce(team_id.in_(self.shares.own()), false())
 
     async def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """Write down what became of claimed deliveries, all in one transaction.
@@ -176,6 +172,7 @@ class Ledger:
                             "b_id": d.id,
                             "state": State.PENDING.value,
                             "not_before": o.not_before,
+                            "held_until": o.not_before,
                             "reason": o.reason,
                             "doubtful": o.doubtful or d.doubtful,
                         }
@@ -257,42 +254,6 @@ class Ledger:
             return await _revive(connection, (team_id, channel_id), since, now)
 
 
-async def _choose(
-    connection: AsyncConnection,
-    now: datetime,
-    limit: int,
-    busy: Container[Place],
-    edits: Callable[[str], int],
-    own: ColumnElement[bool],
-) -> list[Any]:
-    """The first that are due and may go together, at most one a channel.
-
-    The queue is read page by page, so that what a claim costs doesn't depend on how long it is.
-    """
-    chosen: list[Any] = []
-    left: dict[str, int] = {}
-    seen: set[Place] = set()
-    after, page = (-1, 0), limit + limit // 4 + 10
-    while True:
-        rows = (await connection.execute(_waiting(now, own, after, page))).all()
-        for row in rows:
-            place = (row.team_id, row.channel_id)
-            if not row.may_go or place in seen or place in busy:
-                continue
-            seen.add(place)
-            if row.kind == Kind.EDIT.value:
-                if left.setdefault(row.team_id, edits(row.team_id)) <= 0:
-                    continue
-                left[row.team_id] -= 1
-            chosen.append(row)
-            if len(chosen) == limit:
-                return chosen
-        if len(rows) < page:
-            return chosen
-        # The first are busy; behind them may be some that aren't.
-        after, page = (rows[-1].priority, rows[-1].id), page * PAGE_GROWS
-
-
 async def _put_back(connection: AsyncConnection, those: ColumnElement[bool]) -> int:
     result = await connection.execute(
         update(_d)
@@ -339,55 +300,6 @@ def _at_its_place(delivery: Delivery, outcome: Outcome, place: Place) -> tuple[D
         reason = "its channel has another id now"
         outcome = Later(not_before=delivery.created_at, reason=reason, doubtful=doubtful)
     return replace(delivery, team_id=place[0], channel_id=place[1]), outcome
-
-
-def _waiting(
-    now: datetime, own: ColumnElement[bool], after: tuple[int, int], limit: int
-) -> Select[*tuple[Any, ...]]:
-    """What is due, in order, beyond a (priority, id); `may_go` says whether it waits for nothing else."""
-    # As a literal, lest SQLite overlook the index of what waits.
-    pending = _d.c.state == bindparam("pending", State.PENDING.value, literal_execute=True)
-    its_time = or_(_d.c.not_before <= now, _d.c.not_before > now + LONGEST_WAIT)
-    further = tuple_(_d.c.priority, _d.c.id) > tuple_(*map(literal, after))
-    page = (
-        select(_d)
-        .where(pending, its_time, further, own)
-        .order_by(_d.c.priority, _d.c.id)
-        .limit(limit)
-        .subquery("page")
-    )
-    earlier = _d.alias("earlier")
-    unordered = [Kind.EDIT.value, Kind.MENTION.value, Kind.CIRCULAR.value]
-    blocked = (
-        select(earlier.c.id)
-        .where(
-            earlier.c.thread_id == page.c.thread_id,
-            earlier.c.id < page.c.id,
-            earlier.c.kind.not_in(unordered),
-            earlier.c.state.in_(OPEN),
-        )
-        .exists()
-    )
-    may_go: ColumnElement[bool] = or_(
-        page.c.thread_id.is_(None),
-        page.c.kind == Kind.ROOT.value,
-        _t.c.root_ts.is_not(None) & (page.c.kind.in_(unordered) | ~blocked),
-    )
-    return (
-        select(
-            page,
-            _t.c.superevent_id,
-            _t.c.wanted_revision.label("revision"),
-            _t.c.root_ts,
-            _t.c.shown_revision,
-            _t.c.root_fixed,
-            schema.superevents.c.revision.label("superevent_revision"),
-            may_go.label("may_go"),
-        )
-        .join(_t, _t.c.id == page.c.thread_id, isouter=True)
-        .join(schema.superevents, schema.superevents.c.superevent_id == _t.c.superevent_id, isouter=True)
-        .order_by(page.c.priority, page.c.id)
-    )
 
 
 def _delivery(row: Any, worker_id: str) -> Delivery:
@@ -458,6 +370,8 @@ async def _settle_sent(
             if o.again_at is not None and d.thread_id is not None:
                 again = {d.thread_id: (d.team_id, d.channel_id)}
                 await touch(connection, again, now, not_before=o.again_at)
+    # The root stands, or the next reply may follow.
+    await release(connection, {d.thread_id for d, _ in sent if d.kind is not Kind.EDIT}, now)
     await follow(connection, {o.picture_id for _, o in sent if o.picture_id is not None}, now)
     await note_mentions(connection, sent, now)
     confirmed = {d.subject_id: d.id for d, _ in sent if d.kind is Kind.CONFIRMATION}
@@ -583,6 +497,7 @@ async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead
         if d.kind is Kind.CONFIRMATION:
             # Where nothing can be posted nothing is subscribed.
             await take_back(connection, {d.subject_id: d.doubtful}, now)
+    await release(connection, {d.thread_id for d, _ in dead}, now)
     shows = {d.thread_id for d, _ in dead if d.kind in (Kind.ROOT, Kind.EDIT) and d.thread_id is not None}
     await another_tries(connection, shows, now)
     problems: Mapping[tuple[str, str], str] = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, false, or_, select, text, true
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.ledger import LONGEST_WAIT, PictureState, State
+from bot.store.ledger import LONGEST_WAIT
 from bot.store.shares import Shares
 
 _d, _p, _u, _l = schema.deliveries, schema.pictures, schema.undecided, schema.leases
@@ -44,18 +44,25 @@ class Glance:
 
 
 def _statement(*, shared: bool) -> Select[bool, bool, bool]:
-    # As literals, lest SQLite overlook the index of what waits.
-    pending: BindParameter[str] = bindparam("pending", State.PENDING.value, literal_execute=True)
-    wanted: BindParameter[str] = bindparam("wanted", PictureState.WANTED.value, literal_execute=True)
-    deliveries = exists().where(_d.c.state == pending, _its_time(_d.c.not_before))
-    pictures = exists().where(_p.c.state == wanted, _its_time(_p.c.not_before))
+    # Word for word as the indexes of what waits say it, lest they be overlooked.
+    looks = [
+        exists().select_from(_d).where(text(schema.READY)),
+        *(
+            exists().where(text(schema.HELD), _d.c.mock.is_(mock), time)
+            for mock in (false(), true())
+            for time in _its_times(_d.c.held_until)
+        ),
+    ]
+    pictures = exists().where(text(schema.WANTED), or_(*_its_times(_p.c.not_before)))
     if shared:
         own = select(_l.c.name).where(_l.c.worker_id == bindparam("worker_id"))
-        deliveries, pictures = deliveries.where(_d.c.team_id.in_(own)), pictures.where(_p.c.team_id.in_(own))
+        looks = [look.where(_d.c.team_id.in_(own)) for look in looks]
+        pictures = pictures.where(_p.c.team_id.in_(own))
+    deliveries = or_(*looks)
     maps = exists().select_from(_u)
     return select(deliveries.label("deliveries"), pictures.label("pictures"), maps.label("maps"))
 
 
-def _its_time(not_before: ColumnElement[datetime]) -> ColumnElement[bool]:
+def _its_times(time: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     # A time too far off was written before the clock jumped back.
-    return or_(not_before <= bindparam("now"), not_before > bindparam("too_late"))
+    return time <= bindparam("now"), time > bindparam("too_late")

@@ -73,15 +73,36 @@ class PictureState(StrEnum):
 
 
 class Priority(IntEnum):
-    """Which goes first in a channel; within one, the older."""
+    """Which goes first among what is real, and among what isn't; `bot.store.claiming` has the whole order."""
 
     ROOT = 0
-    """Roots, and what takes them back."""
+    """Roots, and replies that take an alert back."""
     ANSWER = 1
+    """What a person waits for, mentions, apologies, troubles."""
     RETRACTED = 2
     """Edits that say so."""
     REPLY = 3
     EDIT = 4
+    """Other edits, and circulars that came before their event."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRank:
+    """Where what is said of an event stands in the queue."""
+
+    mock: bool
+    """Of a mock or a test."""
+    order: int
+    """Of two events the newer has the smaller."""
+
+
+USUAL = {
+    Kind.ROOT: Priority.ROOT,
+    Kind.REPLY: Priority.REPLY,
+    Kind.CIRCULAR: Priority.REPLY,
+    Kind.EDIT: Priority.EDIT,
+}
+"""Which priority a kind has, if nothing else is said; all others are answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,14 +202,10 @@ def delivery_row(
     slot: str | None = None,
     priority: Priority | None = None,
     not_before: datetime | None = None,
+    event: EventRank | None = None,
 ) -> dict[str, object]:
-    """A new row of the ledger, due at once or at `not_before`."""
-    usual = {
-        Kind.ROOT: Priority.ROOT,
-        Kind.REPLY: Priority.REPLY,
-        Kind.CIRCULAR: Priority.REPLY,
-        Kind.EDIT: Priority.EDIT,
-    }
+    """A new row of the ledger, due at once or at `not_before`; `event` where it is of one."""
+    rank = event or EventRank(mock=False, order=0)
     return {
         "team_id": team_id,
         "channel_id": channel_id,
@@ -196,9 +213,12 @@ def delivery_row(
         "slot": slot or f"{kind.value}:{subject_id}",
         "thread_id": thread_id,
         "subject_id": subject_id,
-        "priority": int(usual.get(kind, Priority.ANSWER) if priority is None else priority),
+        "priority": int(USUAL.get(kind, Priority.ANSWER) if priority is None else priority),
+        "mock": rank.mock,
+        "event_order": rank.order,
         "state": State.PENDING.value,
         "not_before": now if not_before is None else not_before,
+        "held_until": not_before,
         "attempts": 0,
         "doubtful": False,
         "reason": None,

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy import Select, delete, false, or_, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
@@ -130,21 +130,24 @@ class PictureStore:
         self._shares = shares
 
     async def next_wanted(self, now: datetime) -> PictureJob | None:
-        """The next picture to make; the newest first, since an older one is soon overtaken.
+        """The next picture to make: real before mock, then the newest, since an older one is soon overtaken.
 
         Where many share the database, only for the workspaces this process has the leases of.
         """
         query = (
             select(_p)
-            .where(_p.c.state == PictureState.WANTED.value)
+            .where(text(schema.WANTED))
             .where(or_(_p.c.not_before <= now, _p.c.not_before > now + LONGEST_WAIT))
-            .order_by(_p.c.created_at.desc(), _p.c.id)
+            .order_by(_p.c.created_at.desc(), _p.c.id.desc())
             .limit(1)
         )
         if not self._database.sqlite:
             query = query.where(_p.c.team_id.in_(self._shares.own()))
         async with self._database.reading() as connection:
-            row = (await connection.execute(query)).first()
+            # Asked one after the other, each is the end of an index.
+            row = (await connection.execute(query.where(_p.c.mock.is_(false())))).first()
+            if row is None:
+                row = (await connection.execute(query.where(_p.c.mock.is_(true())))).first()
         if row is None:
             return None
         return PictureJob(

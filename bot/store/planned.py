@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing import (
@@ -22,7 +22,8 @@ from bot.routing import (
     Thread,
 )
 from bot.store import schema
-from bot.store.ledger import RATE_LIMITED, Kind, PictureState, Priority, State, delivery_row
+from bot.store.ledger import RATE_LIMITED, EventRank, Kind, PictureState, Priority, State, delivery_row
+from formatters.notice import Category, category_of
 from formatters.superevent import Superevent
 
 CANCELLED = "retracted before it was posted"
@@ -37,7 +38,27 @@ Place = tuple[str, str]
 
 _d = schema.deliveries
 _m = schema.mentions
+_n = schema.notices
 _t = schema.threads
+
+
+async def rank_of(connection: AsyncConnection, superevent_id: str) -> EventRank:
+    """Where an event stands in the queue; what can't be told from its id is real."""
+    first = select(func.min(_n.c.id)).where(_n.c.superevent_id == superevent_id)
+    return _rank(superevent_id, (await connection.execute(first)).scalar_one())
+
+
+async def _ranks_of(connection: AsyncConnection, threads: Collection[int]) -> dict[int, EventRank]:
+    """The same by thread."""
+    # Each event's own, looked up: PostgreSQL would rather read a whole table for a join.
+    first = select(func.min(_n.c.id)).where(_n.c.superevent_id == _t.c.superevent_id).scalar_subquery()
+    query = select(_t.c.id, _t.c.superevent_id, first.label("first")).where(_t.c.id.in_(threads))
+    rows = (await connection.execute(query)).all()
+    return {row.id: _rank(row.superevent_id, row.first) for row in rows}
+
+
+def _rank(superevent_id: str, first: int | None) -> EventRank:
+    return EventRank(mock=category_of(superevent_id) is not Category.REAL, order=-(first or 0))
 
 
 async def threads_of(connection: AsyncConnection, superevent_id: str) -> list[Thread]:
@@ -116,8 +137,9 @@ async def apply(
     if AskTheMap() in intents:
         row = {"notice_id": notice_id, "superevent_id": superevent_id, "picture": picture, "created_at": now}
         await connection.execute(insert(schema.undecided).values(row))
+    event = await rank_of(connection, superevent_id)
     roots = [i for i in intents if isinstance(i, OpenRoot)]
-    await _open_roots(connection, roots, superevent_id, notice_id, now)
+    await _open_roots(connection, roots, superevent_id, event, notice_id, now)
     cancelled = [i.thread_id for i in intents if isinstance(i, CancelRoot)]
     if cancelled:
         await connection.execute(
@@ -131,13 +153,26 @@ async def apply(
         (Priority.ROOT, Priority.RETRACTED) if superevent.retracted else (Priority.REPLY, Priority.EDIT)
     )
     replies = [
-        delivery_row(*places[i.thread_id], Kind.REPLY, notice_id, now, thread_id=i.thread_id, priority=reply)
+        delivery_row(
+            *places[i.thread_id],
+            Kind.REPLY,
+            notice_id,
+            now,
+            thread_id=i.thread_id,
+            priority=reply,
+            event=event,
+        )
         for i in intents
         if isinstance(i, Reply)
     ]
     if replies:
         await connection.execute(insert(_d), replies)
-    await _mention(connection, intents, places, notice_id, now)
+    if superevent.retracted:
+        # What goes before it in its thread mustn't hold it up.
+        before = _d.c.thread_id.in_([i.thread_id for i in intents if isinstance(i, Reply)])
+        waits = (_d.c.kind == Kind.REPLY.value) & (_d.c.state == State.PENDING.value)
+        await connection.execute(update(_d).where(before, waits).values(priority=int(reply)))
+    await _mention(connection, intents, places, event, notice_id, now)
     edited = {i.thread_id: places[i.thread_id] for i in intents if isinstance(i, Edit)}
     teams = {place[0] for place in edited.values()} | {root.team_id for root in roots}
     if picture and teams:
@@ -157,14 +192,15 @@ async def apply_decided(
 ) -> None:
     """Write into the ledger what the map decided, after what `apply` did for the same notice."""
     superevent_id = superevent.superevent_id
+    event = await rank_of(connection, superevent_id)
     roots = [i for i in intents if isinstance(i, OpenRoot)]
-    await _open_roots(connection, roots, superevent_id, notice_id, now)
+    await _open_roots(connection, roots, superevent_id, event, notice_id, now)
     places = await _places(connection, superevent_id)
     made = set(
         (await connection.execute(select(_m.c.thread_id).where(_m.c.notice_id == notice_id))).scalars()
     )
     fresh = [i for i in intents if not (isinstance(i, Mention) and i.thread_id in made)]
-    await _mention(connection, fresh, places, notice_id, now)
+    await _mention(connection, fresh, places, event, notice_id, now)
     if picture:
         pictures = schema.pictures
         drawn = select(pictures.c.team_id).where(pictures.c.notice_id == notice_id)
@@ -177,6 +213,7 @@ async def _mention(
     connection: AsyncConnection,
     intents: Sequence[Intent],
     places: Mapping[int, Place],
+    event: EventRank,
     notice_id: int,
     now: datetime,
 ) -> None:
@@ -213,6 +250,7 @@ async def _mention(
             now,
             thread_id=row.thread_id,
             slot=f"mention:{row.thread_id}:{notice_id}",
+            event=event,
         )
         for row in (await connection.execute(own)).all()
     ]
@@ -242,6 +280,7 @@ async def want_edits(
     again = {
         "state": State.PENDING.value,
         "not_before": due,
+        "held_until": not_before,
         "attempts": 0,
         "reason": None,
         "created_at": now,
@@ -267,22 +306,25 @@ async def want_edits(
         await connection.execute(
             update(_d).where(mine, _d.c.state == State.PENDING.value, idle).values(not_before=due)
         )
+    missing = [thread_id for thread_id in places if thread_id not in present]
+    if not missing:
+        return
+    ranks = await _ranks_of(connection, missing)
     rows = [
         delivery_row(
-            *place,
+            *places[thread_id],
             Kind.EDIT,
             notice_id,
             now,
             thread_id=thread_id,
             slot=f"edit:{thread_id}",
             priority=priority,
-            not_before=due,
+            not_before=not_before,
+            event=ranks.get(thread_id),
         )
-        for thread_id, place in places.items()
-        if thread_id not in present
+        for thread_id in missing
     ]
-    if rows:
-        await connection.execute(insert(_d), rows)
+    await connection.execute(insert(_d), rows)
 
 
 async def touch(
@@ -332,6 +374,7 @@ async def _ask_for_pictures(
                 "team_id": team,
                 "superevent_id": superevent_id,
                 "notice_id": notice_id,
+                "mock": category_of(superevent_id) is not Category.REAL,
                 "state": PictureState.WANTED.value,
                 "attempts": 0,
                 "not_before": now,
@@ -357,6 +400,7 @@ async def _open_roots(
     connection: AsyncConnection,
     roots: Sequence[OpenRoot],
     superevent_id: str,
+    event: EventRank,
     notice_id: int,
     now: datetime,
 ) -> None:
@@ -372,7 +416,13 @@ async def _open_roots(
         await connection.execute(
             update(_d)
             .where(kept)
-            .values(state=State.PENDING.value, subject_id=notice_id, not_before=now, attempts=0, reason=None)
+            .values(
+                state=State.PENDING.value,
+                subject_id=notice_id,
+                not_before=now,
+                attempts=0,
+                reason=None,
+            )
         )
         await connection.execute(delete(_m).where(_m.c.thread_id == known[place]))
         await connection.execute(
@@ -397,7 +447,13 @@ async def _open_roots(
     by_place = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
     rows = [
         delivery_row(
-            *place, Kind.ROOT, notice_id, now, thread_id=by_place[place], slot=f"root:{superevent_id}"
+            *place,
+            Kind.ROOT,
+            notice_id,
+            now,
+            thread_id=by_place[place],
+            slot=f"root:{superevent_id}",
+            event=event,
         )
         for place in wanted
         if place not in doubted

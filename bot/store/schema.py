@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    null,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -211,6 +212,19 @@ threads = Table(
     sqlite_autoincrement=True,
 )
 
+# Written in such a way that no index on the state alone fits: SQLite would take it, and read all that waits.
+READY = "state || '' = 'pending' AND held_until IS NULL"
+"""What a claim may look at."""
+READY_POSTS = f"{READY} AND kind <> 'edit'"
+READY_EDITS = f"{READY} AND kind = 'edit'"
+HELD = "state || '' = 'pending' AND held_until IS NOT NULL"
+WANTED = "state || '' = 'wanted'"
+
+
+def _partial(name: str, condition: str, *columns: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 # Notices of which some channels' filters ask the map; gone once it has answered.
 undecided = Table(
     "undecided",
@@ -235,6 +249,13 @@ deliveries = Table(
     # The row that is rendered: a notice, a subscription, a quarantined payload, as the kind says.
     Column("subject_id", BigInteger, nullable=False),
     Column("priority", Integer, nullable=False),
+    # The rest of the order in which the queue goes (`bot.store.claiming`): whether it is of a mock or a test,
+    # and of which event, the smallest number being the newest.
+    Column("mock", Boolean, nullable=False, server_default=false()),
+    Column("event_order", BigInteger, nullable=False, server_default=text("0")),
+    # While it waits for its time or its thread: no claim looks at it before. Null: it may be next. Whatever
+    # else is changed of a row lets a claim look at it again, which holds it anew if that was for nothing.
+    Column("held_until", UtcDateTime, onupdate=null()),
     Column("state", String(16), nullable=False),
     Column("not_before", UtcDateTime, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -251,7 +272,7 @@ deliveries = Table(
     Column("key", String(32)),
     UniqueConstraint("team_id", "channel_id", "slot"),
     Index("ix_deliveries_state_channel", "state", "team_id", "channel_id", "priority", "id"),
-    # What waits, in the order in which it goes: as short as the queue, however much was ever sent.
+    # What waits, as gwevent of before 0012 reads it: as short as the queue, however much was ever sent.
     Index(
         "ix_deliveries_waiting",
         "priority",
@@ -259,6 +280,15 @@ deliveries = Table(
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),
+    _partial("ix_deliveries_ready", READY, "mock", "priority", "event_order", "id"),
+    *(
+        _partial(name, ready, "team_id", "channel_id", "mock", "priority", "event_order", "id")
+        for name, ready in (
+            ("ix_deliveries_ready_posts", READY_POSTS),
+            ("ix_deliveries_ready_edits", READY_EDITS),
+        )
+    ),
+    _partial("ix_deliveries_held", HELD, "mock", "held_until"),
     sqlite_autoincrement=True,
 )
 
@@ -316,6 +346,8 @@ pictures = Table(
     Column("superevent_id", ForeignKey("superevents.superevent_id"), nullable=False, index=True),
     Column("notice_id", ForeignKey("notices.id"), nullable=False),
     Column("state", String(16), nullable=False, index=True),
+    # Of a mock or a test: drawn after all that is real.
+    Column("mock", Boolean, nullable=False, server_default=false()),
     Column("alt_text", Text),
     # Slack's id of the uploaded file.
     Column("file_id", String(32)),
@@ -329,6 +361,7 @@ pictures = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("reason", Text),
     UniqueConstraint("team_id", "notice_id"),
+    _partial("ix_pictures_wanted", WANTED, "mock", "created_at", "id"),
     sqlite_autoincrement=True,
 )
 

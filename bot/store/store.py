@@ -19,7 +19,7 @@ from bot.store.alarms import Alarms, real_before, set_off
 from bot.store.circulars import link_known
 from bot.store.database import Database
 from bot.store.ledger import Kind, State, delivery_row
-from bot.store.planned import apply, threads_of
+from bot.store.planned import apply, rank_of, threads_of
 from bot.store.repeats import fill_contents, overtakes, repeated
 from bot.store.subscriptions import subscriptions_in_force
 from formatters.notice import Category, Notice, NoticeKey, category_of, folded_id
@@ -149,8 +149,17 @@ class Store:
                 channels = apologise(
                     category_of(superevent_id), threads, await subscriptions_in_force(connection)
                 )
+                event = await rank_of(connection, superevent_id)
                 rows += [
-                    delivery_row(team, channel, Kind.APOLOGY, quarantine_id, received_at, thread_id=thread)
+                    delivery_row(
+                        team,
+                        channel,
+                        Kind.APOLOGY,
+                        quarantine_id,
+                        received_at,
+                        thread_id=thread,
+                        event=event,
+                    )
                     for team, channel, thread in channels
                 ]
             if ops is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import case, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import Judge, open_
@@ -16,7 +16,7 @@ from bot.store.planned import apply_decided, threads_of
 from bot.store.store import Planner, stored_notices
 from bot.store.subscriptions import subscriptions_in_force
 from formatters.filter import MapQuestion, map_questions
-from formatters.notice import Notice, NoticeKey
+from formatters.notice import Category, Notice, NoticeKey
 from formatters.superevent import Superevent
 
 _s = schema.superevents
@@ -33,14 +33,19 @@ class Question:
 
 
 class Undecided:
-    """What waits for its map, the oldest first."""
+    """What waits for its map."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def waiting(self) -> list[str]:
-        """The superevents that wait. Raises StoreUnavailable."""
-        query = select(_u.c.superevent_id).order_by(_u.c.notice_id)
+        """The superevents that wait: real before mock and test, the newest first. Raises StoreUnavailable."""
+        mock = case((_s.c.category == Category.REAL.value, 0), else_=1)
+        query = (
+            select(_u.c.superevent_id)
+            .join(_s, _s.c.superevent_id == _u.c.superevent_id)
+            .order_by(mock, _u.c.notice_id.desc())
+        )
         async with self._database.reading() as connection:
             return list(dict.fromkeys((await connection.execute(query)).scalars()))
 

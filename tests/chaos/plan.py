@@ -102,6 +102,7 @@ CASES: Mapping[str, Case] = {
     "paused-run": pauses.paused_run,
     "paused-worker": pauses.paused_worker,
     "paused-roles": pauses.paused_roles,
+    "backlog": pressure.backlog,
     "full-queue": pressure.full_queue,
     "drawing-process": starved.drawing,
     "descriptor-limit": starved.descriptors,

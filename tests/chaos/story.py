@@ -43,10 +43,19 @@ class Story:
         """The next notices."""
         return [self._next() for _ in range(count)]
 
+    def alert(self) -> tuple[str, bytes]:
+        """The id of a new real event and its first notice."""
+        self._begun += 1
+        name = f"S{self._now:%y%m%d}{_letters(self._begun)}"
+        self._ahead[name] = [PRELIMINARY, UPDATE]
+        return name, self._notice(name)
+
     def _next(self) -> bytes:
         while len(self._ahead) < AT_ONCE:
             self._begin()
-        name = self.chance.choice(list(self._ahead))
+        return self._notice(self.chance.choice(list(self._ahead)))
+
+    def _notice(self, name: str) -> bytes:
         kind = self._ahead[name].pop(0)
         if not self._ahead[name]:
             del self._ahead[name]

@@ -8,7 +8,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -90,8 +90,15 @@ class Chaos:
 
     async def publish(self, count: int, *, times: int = 1, topic: str = TOPIC) -> None:
         """Publish the story's next notices, each `times` times."""
-        bodies = self.story.go_on(count)
+        await self._publish(self.story.go_on(count), times=times, topic=topic)
 
+    async def publish_alert(self) -> str:
+        """Publish the first notice of a new real event; return its id."""
+        name, body = self.story.alert()
+        await self._publish([body])
+        return name
+
+    async def _publish(self, bodies: Sequence[bytes], *, times: int = 1, topic: str = TOPIC) -> None:
         def work() -> None:
             with Publisher(self.broker.url(topic)) as publisher:
                 for body in bodies:

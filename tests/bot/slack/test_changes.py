@@ -422,8 +422,8 @@ WRITERS = {
     "installations.py",
     "channel_moves.py",
 }
-"""Who may write to what channels receive: each notes what it changes, but for numbers, a channel's other id, and a
-workspace that took the app away, of which nothing is kept."""
+"""Who may write to what channels receive: each notes what it changes, but for numbers, a channel's other
+id, and a workspace that took the app away, of which nothing is kept."""
 
 
 def test_nobody_else_writes_to_what_channels_receive() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -26,7 +27,7 @@ from formatters.card import ChannelView
 from formatters.message import Message
 from formatters.superevent import Superevent
 from tests.bot.alerts.test_circular import circular
-from tests.bot.house import REAL, TEAM, made, subscribe, take, unsubscribe
+from tests.bot.house import MOCK, REAL, TEAM, made, subscribe, take, unsubscribe
 from tests.bot.slack.conftest import Office
 
 FIRST, SECOND, THIRD = made(), made(alert_type="INITIAL", minutes=5), made(alert_type="UPDATE", minutes=9)
@@ -394,6 +395,41 @@ async def test_two_channels_refused_at_once_mean_the_workspace(still_office: Off
     still_office.forward(seconds=4)
     await still_office.done()
     assert [len(still_office.texts(channel)) for channel in channels] == [1] * 4
+
+
+async def test_a_real_alert_goes_before_all_mocks_that_wait(still_office: Office) -> None:
+    channels = await still_office.subscribed(3, "CBC mock")
+    still_office.start(concurrency=2)
+    mocks = [made(f"MS261122{letter}") for letter in "abcdefgh"]
+    async with still_office.closed:
+        await take(still_office.rooms, [*mocks, made(MOCK, "INITIAL", minutes=1)], now=still_office.clock())
+        await take(still_office.rooms, [made("S261122a"), made("S261122b")], now=still_office.clock())
+    still_office.wake()
+    await still_office.done()
+    for channel in channels:
+        posts = [str(c.args["text"]) for c in still_office.calls("chat.postMessage", channel)]
+        events = [re.findall(r"M?S261122[a-z]", post)[0] for post in posts]
+        assert events == ["S261122b", "S261122a", *(f"MS261122{letter}" for letter in "hgfedcbaa")]
+
+
+async def test_mocks_whose_calls_hang_leave_room_for_an_alert(still_office: Office) -> None:
+    """Slack takes the mocks and doesn't answer: their calls never hold all places."""
+    for channel in await still_office.subscribed(12, "NSBH>90% mock"):
+        still_office.sandbox.fail("chat.postMessage", delay=20.0, channel=channel)
+    worker = still_office.start(concurrency=10)
+    other = {"BNS": 0.01, "NSBH": 0.95, "BBH": 0.03, "Terrestrial": 0.01}
+    await still_office.receive(made(MOCK, classification=other))
+
+    async def as_many_as_may() -> bool:
+        await asyncio.sleep(0.2)
+        return len(worker._in_flight) == 9
+
+    await still_office.until(as_many_as_may)
+    ours = still_office.sandbox.add_channel("gw-ours")
+    await subscribe(still_office.rooms, "CBC", ours)
+    await still_office.receive(made())
+    # Sooner than any of the others' calls is given up.
+    await still_office.sandbox.wait_for(lambda: still_office.texts(ours), 1.5)
 
 
 async def test_edits_have_a_limit_of_their_own(office: Office) -> None:

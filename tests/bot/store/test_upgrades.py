@@ -14,7 +14,8 @@ from sqlalchemy import text
 import bot.store
 from bot.rooms import Rooms
 from bot.store.database import Database, StoreUnavailable, _alembic_config
-from tests.bot.house import NOW, made, planner, subscribe, take
+from bot.store.ledger import Sent
+from tests.bot.house import NOW, TEAM, made, planner, subscribe, take
 
 VERSIONS = sorted((Path(bot.store.__file__).parent / "migrations" / "versions").glob("*.py"))
 ADDS = {"create_table", "create_index", "add_column", "f", "batch_alter_table"}
@@ -247,3 +248,45 @@ async def test_the_wider_key_of_notices_keeps_what_is_in_flight(rooms: Rooms) ->
             assert (await connection.execute(text("PRAGMA foreign_key_check"))).all() == []
             made_by = text("SELECT sql FROM sqlite_master WHERE name = 'notices'")
             assert "AUTOINCREMENT" in (await connection.execute(made_by)).scalar_one()
+
+
+@pytest.mark.backends("sqlite", "postgresql")
+async def test_what_waits_at_the_upgrade_has_its_place_in_the_queue(rooms: Rooms) -> None:
+    """0012: rows of before it are claimed in the new order, and none is left behind."""
+    before = {"mock": "false", "event_order": "0", "held_until": "NULL"}
+    await rooms.shares.renew({TEAM})
+    await subscribe(rooms, "all mock test", "C1")
+    for name in ("S261122a", "MS261122b", "S261122c", "TS261122d"):
+        await take(rooms, made(name))
+    await take(rooms, made("S261122a", "INITIAL", minutes=1))
+    async with rooms.database.writing() as connection:
+        await connection.execute(
+            text("UPDATE deliveries SET " + ", ".join(f"{name} = {value}" for name, value in before.items()))
+        )
+    await _again(rooms.database, down_to=_before("0012"))
+    found = []
+    while claimed := await rooms.ledger.claim(NOW, 10):
+        found += [(d.superevent_id, d.kind.value) for d in claimed]
+        await rooms.ledger.settle([(d, Sent(ts="1.1", revision=d.revision)) for d in claimed], NOW)
+    assert found == [
+        ("S261122c", "root"),
+        ("S261122a", "root"),
+        ("S261122a", "reply"),
+        ("TS261122d", "root"),
+        ("MS261122b", "root"),
+    ]
+
+
+def _before(revision: str) -> str:
+    [found] = [path for path in VERSIONS if path.stem.startswith(revision)]
+    source = ast.parse(found.read_text("utf-8"))
+    return next(
+        str(ast.literal_eval(node.value))
+        for node in source.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "down_revision"
+    )
+
+
+async def _again(database: Database, *, down_to: str) -> None:
+    await database._migration(lambda config: command.downgrade(config, down_to))
+    await database._migration(lambda config: command.upgrade(config, "head"))

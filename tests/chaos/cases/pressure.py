@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 from tests.chaos.cases.database import WAITS, held
 from tests.chaos.cases.slack import POST
@@ -102,6 +103,28 @@ async def clock_wrong_at_start(chaos: Chaos) -> None:
         await chaos.publish(2)
         await chaos.settled()
         await chaos.kill()
+
+
+async def backlog(chaos: Chaos) -> None:
+    """Notices wait in channels that are slow, limited, in trouble; a real alert comes and goes first."""
+    chaos.habits = replace(chaos.habits, channel_pause=0.3)
+    await begin(chaos)
+    chaos.sandbox.fail(POST, status=503, times=None)
+    await chaos.publish(45)
+    await chaos.stored()
+    chaos.sandbox.faults.clear()
+    chaos.sandbox.fail(POST, status=429, retry_after=2, times=2, channel=chaos.channels[0])
+    for channel in chaos.channels:
+        await chaos.until(lambda channel=channel: len(chaos.held()[channel]) > 5, "some went")  # type: ignore[misc]
+    alert = await chaos.publish_alert()
+    await chaos.stored()
+    already = {channel: len(said) for channel, said in chaos.held().items()}
+    assert chaos.world.waiting() > 20, "a backlog stood before it"
+    await chaos.settled()
+    for channel, said in chaos.held().items():
+        in_order = [one.superevent_id for one in said]
+        # One may be under way.
+        assert in_order.index(alert) <= already[channel] + 1, (channel, in_order)
 
 
 async def full_queue(chaos: Chaos) -> None:
