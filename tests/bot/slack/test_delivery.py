@@ -415,7 +415,7 @@ async def test_mocks_whose_calls_hang_leave_room_for_an_alert(still_office: Offi
 
     async def as_many_as_may() -> bool:
         await asyncio.sleep(0.2)
-        return len(worker._in_flight) == 9
+        return len(worker._in_flight) == 10
 
     await still_office.until(as_many_as_may)
     ours = still_office.sandbox.add_channel("gw-ours")
