@@ -24,6 +24,7 @@ from bot.rooms import Rooms, archive_of, utc_now, webhook_of
 from bot.settings import Settings
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
+from bot.slack.delivery import CONNECTIONS
 from bot.slack.dialog import Dialogs
 from bot.slack.errors import SlackFailure
 from bot.slack.front import Front
@@ -185,7 +186,9 @@ class Bot:
         """Run until `stop` is set, or until one of the parts ends by a fault, which is raised."""
         if self._http is not None:
             await open_port(self._http, self._settings)
-        async with aiohttp.ClientSession() as session:
+        # aiohttp's own limit is 100: as many calls that hang would hold up an alert, and every answer.
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+        async with aiohttp.ClientSession(connector=connector) as session:
             for consumer in self._consumers:
                 self._start(consumer.consume(), "consume")
             self._start(self.worker.run(), "deliver")

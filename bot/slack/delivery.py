@@ -40,6 +40,8 @@ POLL_S = 1.0
 CONCURRENCY = 200
 KEPT_FOR_URGENT = 10
 """For so many places one more is kept for alerts and answers alone: calls that hang can't take it."""
+CONNECTIONS = CONCURRENCY + CONCURRENCY // KEPT_FOR_URGENT + 80
+"""To Slack at once: for all that is under way, and for pictures and answers beside it."""
 STARTS_AT_ONCE = 10
 """In one turn of the event loop: what people ask meanwhile is acknowledged between two turns."""
 EDITS_AT_ONCE = 10
