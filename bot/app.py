@@ -27,6 +27,7 @@ from bot.rooms import Rooms, archive_of, webhook_of
 from bot.settings import Settings
 from bot.slack import listeners
 from bot.slack.client import Identity, SlackClient
+from bot.slack.delivery import CONNECTIONS
 from bot.slack.dialog import Dialogs
 from bot.slack.errors import SlackFailure
 from bot.slack.front import Front
@@ -210,7 +211,10 @@ class Bot:
         if self._http is not None:
             await open_port(self._http, self._settings)
         self._rooms.clock_keeper.ask_slack = self._ask_for_time
-        async with aiohttp.ClientSession(trace_configs=[listening(self._rooms.clock.heard)]) as session:
+        traces = [listening(self._rooms.clock.heard)]
+        # aiohttp's own limit is 100: as many calls that hang would hold up an alert, and every answer.
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+        async with aiohttp.ClientSession(connector=connector, trace_configs=traces) as session:
             start = self._parts.start
             start("keep_time", self._rooms.clock_keeper.run)
             for consumer in self._consumers:

@@ -42,7 +42,9 @@ POLL_S = 1.0
 """A wake-up is a hint; the ledger is looked at this often anyway."""
 CONCURRENCY = 200
 KEPT_FOR_URGENT = 10
-"""One of so many places under way is for alerts and answers alone: calls that hang mustn't take the last."""
+"""For so many places one more is kept for alerts and answers alone: calls that hang can't take it."""
+CONNECTIONS = CONCURRENCY + CONCURRENCY // KEPT_FOR_URGENT + 80
+"""To Slack at once: for all that is under way, and for pictures and answers beside it."""
 STARTS_AT_ONCE = 10
 """In one turn of the event loop: what people ask meanwhile is acknowledged between two turns."""
 EDITS_AT_ONCE = 10
@@ -209,18 +211,18 @@ class DeliveryWorker:
     async def _start_due(self) -> int:
         now = asyncio.get_running_loop().time()
         self._paused = {place: until for place, until in self._paused.items() if until > now}
-        free = self._concurrency - len(self._in_flight)
+        others = self._concurrency - len(self._in_flight)
+        free = others + self._concurrency // KEPT_FOR_URGENT
         # A claim is one transaction: a few at a time cost as much as many, so room for many is waited for,
         # a moment only, lest calls that hang hold up the rest.
         rest = self._claimed_at + CLAIM_EVERY_S - now
         if free <= 0 or not self._ledger.shares.alive:
             return 0
-        if rest > 0 and free < self._concurrency // 2:
+        if rest > 0 and others < self._concurrency // 2:
             asyncio.get_running_loop().call_later(rest, self._wake.set)
             return 0
         self._claimed_at = now
         busy = _Busy(self._clients, self._in_flight, self._paused)
-        others = free - self._concurrency // KEPT_FOR_URGENT
         claimed = await self._ledger.claim(
             self._clock(), free, busy=busy, edits=self._room_for_edits, others=others
         )

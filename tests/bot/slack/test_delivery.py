@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
+from bot.app import Bot
 from bot.filters import parse
 from bot.pipeline import Handled, Pipeline
 from bot.rooms import Rooms
+from bot.sandbox.server import Sandbox
 from bot.sandbox.workspace import Draft
 from bot.slack.delivery import DeliveryWorker
 from bot.slack.lookup import LOOKS
@@ -27,7 +29,7 @@ from formatters.card import ChannelView
 from formatters.message import Message
 from formatters.superevent import Superevent
 from tests.bot.alerts.test_circular import circular
-from tests.bot.house import MOCK, REAL, TEAM, made, subscribe, take, unsubscribe
+from tests.bot.house import MOCK, NOW, REAL, TEAM, made, subscribe, take, unsubscribe
 from tests.bot.slack.conftest import Office
 
 FIRST, SECOND, THIRD = made(), made(alert_type="INITIAL", minutes=5), made(alert_type="UPDATE", minutes=9)
@@ -422,7 +424,7 @@ async def test_mocks_whose_calls_hang_leave_room_for_an_alert(still_office: Offi
 
     async def as_many_as_may() -> bool:
         await asyncio.sleep(0.2)
-        return len(worker._in_flight) == 9
+        return len(worker._in_flight) == 10
 
     await still_office.until(as_many_as_may)
     ours = still_office.sandbox.add_channel("gw-ours")
@@ -430,6 +432,30 @@ async def test_mocks_whose_calls_hang_leave_room_for_an_alert(still_office: Offi
     await still_office.receive(made())
     # Sooner than any of the others' calls is given up.
     await still_office.sandbox.wait_for(lambda: still_office.texts(ours), 1.5)
+
+
+async def test_calls_that_hang_hold_no_connection_that_an_alert_needs(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms
+) -> None:
+    """More than the 100 that aiohttp opens at once, if nothing is said, for the whole bot."""
+    hung = [sandbox.add_channel(f"gw-{number}") for number in range(120)]
+    await subscribe(rooms, "NSBH>90% mock", *hung)
+    for channel in hung:
+        sandbox.fail("chat.postMessage", delay=20.0, channel=channel)
+    other = {"BNS": 0.01, "NSBH": 0.95, "BBH": 0.03, "Terrestrial": 0.01}
+    await take(rooms, made(MOCK, classification=other), now=NOW)
+
+    async def sending() -> int:
+        return (await rooms.ledger.by_state()).get("sending", 0)
+
+    async with asyncio.timeout(20):
+        while await sending() < len(hung):
+            await asyncio.sleep(0.05)
+    ours = sandbox.add_channel("gw-ours")
+    await subscribe(rooms, "CBC", ours)
+    await take(rooms, made(), now=NOW)
+    # Sooner than any of the others' calls is given up; the bot looks once a second.
+    await sandbox.wait_for(lambda: sandbox.messages(ours), 5.0)
 
 
 async def test_edits_have_a_limit_of_their_own(office: Office) -> None:

@@ -123,6 +123,8 @@ async def test_a_crash_after_the_post_loses_no_line(office: Office) -> None:
     """What the root lacks stands in the ledger, in the same transaction as the post."""
     (channel,) = await office.subscribed(words="CBC mock")
     await add(office, channel, "Palomar")
+    # The channel hears of the new site first.
+    await office.done()
     await office.worker.stop()
     await office.pipeline().handle(to_avro(EVENT[1]), Origin("test", "1", live=True))
     await office.rooms.shares.renew({office.sandbox.team_id})

@@ -76,6 +76,8 @@ def test_every_kind_has_a_place_in_the_order() -> None:
     assert answers == {
         Kind.MENTION,
         Kind.CONFIRMATION,
+        Kind.CHANGE,
+        Kind.MENTION_REFUSED,
         Kind.WELCOME,
         Kind.APOLOGY,
         Kind.OPS,

@@ -43,6 +43,7 @@ GLOBAL = {
     "undecided",
     "webhook_calls",
     "workers",
+    "write_checks",
 }
 """Tables in which nothing belongs to a workspace."""
 
