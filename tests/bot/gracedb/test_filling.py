@@ -90,6 +90,9 @@ def test_fills_and_goes_on(run: Run, elsewhere: FakeGraceDb) -> None:
 
 
 def test_ask_looks_up(run: Run, elsewhere: FakeGraceDb) -> None:
+    # To ask makes no database.
+    assert run("ask", "s261110A").exit_code == 2
+    assert run("migrate").exit_code == 0
     assert "BNS 95 % · PRELIMINARY · S261110a" in run("ask", "s261110A").stdout
     elsewhere.faults["S990101a/"] = [503]
     result = run("ask", "S990101a")

@@ -186,7 +186,7 @@ async def test_a_guest_opens_the_dialog_and_the_home(
         for block in invitation["blocks"]
         if block["type"] == "actions"
         for element in block["elements"]
-        if element["action_id"].endswith("1")
+        if element["action_id"] == f"{dialog.OPEN}.1"
     }
     await sandbox.press(channel, invitation["ts"], action, user=guest)
     await sandbox.wait_for(lambda: (sandbox.view(guest) or {}).get("submit"), PATIENCE_S)

@@ -108,6 +108,7 @@ async def test_no_number_of_before_ever_means_another_one(
 
 
 async def test_the_migration_keeps_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "old.sqlite").touch()
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'old.sqlite'}")
     await database._migration(lambda config: command.upgrade(config, "0010"))
     rooms = Rooms(database)
