@@ -411,7 +411,7 @@ def export(
 
 @app.command("import")
 def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote.")]) -> None:
-    """Put in force what `gwevent export` wrote; nothing is posted, and twice is the same as once."""
+    """Put in force what `gwevent export` wrote; who has something new by it is told, once and not twice."""
     from bot import transfer
     from bot.rooms import open_rooms, utc_now
     from bot.store.sites import TooManySites

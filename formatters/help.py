@@ -40,7 +40,7 @@ SUBSCRIBING = (
     ("dialog [3]", "the same, or a change to number 3, chosen in a dialog"),
     ("edit 3 …", "other words for number 3"),
     ("pause 3, resume 3", "nothing comes of it for a while"),
-    ("unsubscribe [3|3 4|CBC|Burst|all]", "no more of them; what names several asks first"),
+    ("unsubscribe [3|3 4|CBC|Burst|all]", "no more of them; words that mean several ask first"),
     ("subscriptions history", "who changed what comes here, the newest first"),
 )
 SITES = (

@@ -313,12 +313,13 @@ def resumed(subscription: Subscription) -> Message:
     return _short("\n".join([said, *described(subscription.wish)]))
 
 
-def no_such_number(number: str, subscriptions: Sequence[Subscription]) -> Message:
-    """Where a channel has no subscription of that number."""
+def no_such_number(number: str, subscriptions: Sequence[Subscription], *, several: bool = False) -> Message:
+    """Where a channel has no subscription of that number; `several` says that it was one of those named."""
     if not subscriptions:
         return none()
     has = ", ".join(f"{s.number} ({bold(s.wish.shown)})" for s in subscriptions)
-    return _short(f"This channel has no subscription {escape(plain(number))}; it has {has}.")
+    said = f"This channel has no subscription {escape(plain(number))}; it has {has}."
+    return _short(f"{said} Nothing was changed." if several else said)
 
 
 def listed(subscriptions: Sequence[Subscription]) -> Message:
@@ -438,7 +439,10 @@ def none() -> Message:
 
 
 def refused(problem: str) -> Message:
-    """Where the bot may not post, so that nothing was stored; `problem` is Slack's word."""
+    """Where the bot may not post, so that nothing was stored; `problem` is Slack's word, or one of ours."""
+    if " " in problem:
+        # No word of Slack's: to be invited would change nothing.
+        return _short(f"Nothing was subscribed: {escape(plain(problem))}.")
     return _short(
         f"I can't post in this channel (`{escape(plain(problem))}`), so nothing was subscribed. "
         "Type `/invite @gwevent` here, then subscribe again."

@@ -215,6 +215,9 @@ def _confirmation(old: Event, new: Event) -> list[str]:
 def _coincidence(before: Notice, notice: Notice) -> list[str]:
     old, new = before.external, notice.external
     lines, known = candidate.coincidence_lines(notice), set(candidate.coincidence_lines(before))
+    if notice.coincidence_unread:
+        # Whether it is the one of before can't be known.
+        return [line for line in lines if line not in known]
     if new is None and old is not None:
         return [
             f"Names no coincidence any more (before: {' · '.join(map(_who, before.coincidences))})",

@@ -73,6 +73,11 @@ class Subscribing:
         numbered = [MARKED.fullmatch(word) for word in words.replace(",", " ").split()]
         if numbered and all(numbered):
             return await self._end([(int(m[1]), m[2]) for m in numbered if m is not None], asker)
+        if numbered and numbered[0] is not None:
+            raise UnknownWord(
+                '"unsubscribe" takes numbers alone, as in unsubscribe 3 4, or words alone, as in unsubscribe'
+                " CBC; nothing has ended."
+            )
         wish = parse(words) if words else None
         here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
         every = [*here, *await self._subscriptions.waiting(asker.team_id, asker.channel_id)]
@@ -97,8 +102,9 @@ class Subscribing:
         here = await self._subscriptions.of_channel(*place)
         if marks:
             return subscription.changed_since(here)
-        known = {s.number for s in here}
-        return await self._no(next((n for n in numbers if n not in known), numbers[0]), asker)
+        known = {s.number for s in [*here, *await self._subscriptions.waiting(*place)]}
+        missing = next((n for n in numbers if n not in known), numbers[0])
+        return await self._no(missing, asker, several=len(numbers) > 1)
 
     async def edit(self, words: str, asker: Asker | None) -> Message:
         """Give a subscription new words; it stays in force."""
@@ -159,12 +165,13 @@ class Subscribing:
             return _nowhere()
         return dialog.invitation(await self._subscriptions.of_channel(asker.team_id, asker.channel_id))
 
-    async def _no(self, number: int, asker: Asker) -> Message:
+    async def _no(self, number: int, asker: Asker, *, several: bool = False) -> Message:
         place = (asker.team_id, asker.channel_id)
         renumbered = await self._subscriptions.former(*place, number)
         if renumbered is not None:
             return subscription.renumbered(number, renumbered)
-        return subscription.no_such_number(str(number), await self._subscriptions.of_channel(*place))
+        here = await self._subscriptions.of_channel(*place)
+        return subscription.no_such_number(str(number), here, several=several)
 
     def _by(self, asker: Asker) -> By:
         return By(asker.user_id, self._clock())

@@ -169,7 +169,11 @@ class SlackClient:
             dropped=dropped,
         )
         answer, sent = await self._degrading("chat.postMessage", whole, body)
-        return Posted(ts_of(answer), sent.dropped)
+        try:
+            return Posted(ts_of(answer), sent.dropped)
+        except Unknown as unknown:
+            unknown.dropped = sent.dropped
+            raise
 
     async def show(self, channel: str, user: str, message: Message, *, thread_ts: str | None = None) -> None:
         """Show a message to one person; without what Slack refuses of it, down to the words alone.
@@ -369,7 +373,7 @@ class SlackClient:
             except SlackFailure as refused:
                 less = outgoing.after(refused)
                 if less is None:
-                    if isinstance(refused, RateLimited):
+                    if isinstance(refused, RateLimited | Unknown):
                         refused.dropped = outgoing.dropped
                     if isinstance(refused, FileNotReady) and Part.PICTURE not in outgoing.parts:
                         raise Unlisted(refused.reason) from refused

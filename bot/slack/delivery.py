@@ -292,7 +292,13 @@ class DeliveryWorker:
         holds = partial(self._ledger.shares.still_ours, delivery.claimed_by)
         if delivery.doubtful and delivery.kind is not Kind.EDIT:
             thread_ts = None if delivery.kind in _TOP_LEVEL else delivery.root_ts
-            found = await self._lookup.find(client, delivery, self._mark(delivery), thread_ts=thread_ts)
+            found = await self._lookup.find(
+                client,
+                delivery,
+                self._mark(delivery),
+                thread_ts=thread_ts,
+                outside=self._reductions.may_stand_outside(delivery.id),
+            )
             if found is not None:
                 # Which revision stands there isn't known; showing none, it will be edited.
                 return Sent(ts=found, revision=0)

@@ -18,6 +18,8 @@ class SlackFailure(Exception):
         self.reason = reason
         self.about: tuple[str, ...] = ()
         """Slack's sentences about what is wrong, where it gives any; they end in "[json-pointer:/…]"."""
+        self.dropped: tuple[Dropped, ...] = ()
+        """What the message had lost on the way by then, where it is worth knowing."""
 
 
 class RateLimited(SlackFailure):
@@ -26,8 +28,6 @@ class RateLimited(SlackFailure):
     def __init__(self, reason: str, retry_after: float) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
-        self.dropped: tuple[Dropped, ...] = ()
-        """What the message had lost on the way by then."""
 
 
 class ChannelOutOfReach(SlackFailure):

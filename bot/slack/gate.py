@@ -97,7 +97,7 @@ def protect(app: AsyncApp, api_url: str, allowance: Allowance) -> None:
         if not asks or user is None or allowance.take(str(team), user):
             await next_()
             return None
-        log.warning("asks_too_often", team=team, user=user)
+        log.warning("asks_too_often", team=team)
         said = complaint(too_often(allowance.per_minute))
         if "command" in body:
             return await ack(text=said.text)

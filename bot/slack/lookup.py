@@ -12,6 +12,7 @@ from bot.slack.client import SlackClient
 from bot.slack.errors import (
     NOT_PERMITTED,
     RateLimited,
+    RootOutOfReach,
     SlackFailure,
     Unavailable,
     Unknown,
@@ -39,16 +40,24 @@ class Lookup:
         self._looks: Counter[int] = Counter()
 
     async def find(
-        self, client: SlackClient, delivery: Delivery, mark: Mark, *, thread_ts: str | None
+        self, client: SlackClient, delivery: Delivery, mark: Mark, *, thread_ts: str | None, outside: bool
     ) -> str | None:
         """The `ts` under which a delivery stands; None if it doesn't, or nobody may look.
 
+        `outside` says that a reply may stand in the channel itself, since Slack refused it its thread.
         Raises SlackFailure where it is worth asking again.
         """
         # Not since the last attempt: any of them may be the one that was heard. By Slack's clock.
         since = look_back_to(delivery.created_at, delivery.root_ts, self._clock(), sure=self._sure())
         try:
-            return await client.find(delivery.channel_id, mark, since, thread_ts=thread_ts)
+            try:
+                found = await client.find(delivery.channel_id, mark, since, thread_ts=thread_ts)
+            except RootOutOfReach:
+                # The thread is gone; what couldn't be said there may have been said in the channel.
+                found, outside = None, True
+            if found is None and thread_ts is not None and outside:
+                found = await client.find(delivery.channel_id, mark, since)
+            return found
         except RateLimited:
             raise
         except SlackFailure as failure:

@@ -23,6 +23,8 @@ class Reductions:
     def __init__(self) -> None:
         self._underway: dict[int, tuple[Dropped, ...]] = {}
         self._unanswered: Counter[int] = Counter()
+        # Whether any attempt was made without its thread.
+        self._left_thread: dict[int, bool] = {}
         self._guesses: OrderedDict[int, int] = OrderedDict()
 
     def start(self, delivery_id: int) -> tuple[Dropped, ...]:
@@ -37,15 +39,22 @@ class Reductions:
     def failed(self, delivery_id: int, failure: SlackFailure) -> None:
         """Remember how an attempt ended: one that was told to wait goes on where it stopped."""
         self._underway.pop(delivery_id, None)
+        left = any(drop.part is Part.THREAD for drop in failure.dropped)
+        self._left_thread[delivery_id] = self.may_stand_outside(delivery_id, unknown=False) or left
         if isinstance(failure, RateLimited) and failure.dropped:
             self._underway[delivery_id] = failure.dropped
         if isinstance(failure, Unknown):
             self._unanswered[delivery_id] += 1
 
+    def may_stand_outside(self, delivery_id: int, *, unknown: bool = True) -> bool:
+        """Whether a reply may stand beside its thread; `unknown` of what another process tried."""
+        return self._left_thread.get(delivery_id, unknown)
+
     def forget(self, delivery_id: int) -> None:
         """The delivery is done with."""
         self._underway.pop(delivery_id, None)
         self._unanswered.pop(delivery_id, None)
+        self._left_thread.pop(delivery_id, None)
 
     def whole_again(
         self, thread_id: int | None, dropped: tuple[Dropped, ...], now: datetime

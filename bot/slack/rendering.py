@@ -105,10 +105,7 @@ class Renderer:
             case Kind.TROUBLE | Kind.OVER:
                 return await self._trouble(delivery)
             case Kind.MENTION_REFUSED:
-                refused = (
-                    [] if self._refusals is None else await self._refusals.with_refusal(delivery.subject_id)
-                )
-                return Words(message=subscription.mention_refused(refused)) if refused else None
+                return await self._mention_refused(delivery)
             case Kind.FIRST_REAL:
                 return await self._first_real(delivery)
 

@@ -32,6 +32,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
@@ -69,7 +70,10 @@ IN_PASSING = 30
 
 UNORDERED = (Kind.EDIT.value, Kind.MENTION.value, Kind.CIRCULAR.value)
 """What waits for its root, and for nothing else in its thread."""
+KNOWN = tuple(kind.value for kind in Kind)
+"""Another one is a newer gwevent's: it waits for that, and nothing waits for it."""
 
+_ORDERED = tuple(kind for kind in KNOWN if kind not in UNORDERED)
 _OPEN = (State.PENDING.value, State.SENDING.value)
 _d = schema.deliveries
 _t = schema.threads
@@ -77,6 +81,8 @@ _t = schema.threads
 # As the indexes say it, word for word, lest they be overlooked.
 _READY, _HELD = text(schema.READY), text(schema.HELD)
 _MOCK = (_d.c.mock.is_(false()), _d.c.mock.is_(true()))
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 Own = Callable[[ColumnElement[str]], ColumnElement[bool]]
@@ -181,6 +187,8 @@ class Claiming:
     def __init__(self, own: Own) -> None:
         self._turns = Turns()
         self._own = own
+        self._foreign: set[str] = set()
+        """Kinds that are a newer gwevent's, and were told."""
 
     async def take(self, connection: AsyncConnection, now: datetime, asked: Asked) -> list[Any]:
         """The rows that go now, the most urgent first."""
@@ -195,8 +203,19 @@ class Claiming:
             if len(able) == len(rows):
                 self._turns.count(chosen, in_turn, asked.limit)
                 break
-            await _hold(connection, seen, now)
+            if foreign := {row.kind for row in rows}.difference(KNOWN):
+                await self._hold_foreign(connection, foreign, now)
+            else:
+                await _hold(connection, seen, now)
         return sorted(able, key=lambda row: (row.mock, row.priority, row.event_order, row.id))
+
+    async def _hold_foreign(self, connection: AsyncConnection, kinds: set[str], now: datetime) -> None:
+        """Keep what this version doesn't know for one that does, and say so once of each kind."""
+        those = _d.c.kind.in_(kinds)
+        held = await connection.execute(update(_d).where(_READY, those).values(held_until=now + HELD))
+        for kind in sorted(kinds - self._foreign):
+            log.error("deliveries_of_a_newer_gwevent_wait", kind=kind, deliveries=held.rowcount)
+        self._foreign |= kinds
 
     async def _choose(
         self, connection: AsyncConnection, asked: Asked
@@ -287,18 +306,19 @@ def _select_details() -> Select[*tuple[Any, ...]]:
         .where(
             earlier.c.thread_id == _d.c.thread_id,
             earlier.c.id < _d.c.id,
-            earlier.c.kind.not_in(UNORDERED),
+            earlier.c.kind.in_(_ORDERED),
             # Not the bare state, whose index PostgreSQL would read in whole where little waited before.
             (earlier.c.state + "").in_(_OPEN),
         )
         .exists()
     )
     root_ts = _of_thread(_t.c.root_ts)
-    may_go: ColumnElement[bool] = or_(
+    in_turn: ColumnElement[bool] = or_(
         _d.c.thread_id.is_(None),
         _d.c.kind == Kind.ROOT.value,
         root_ts.is_not(None) & (_d.c.kind.in_(UNORDERED) | ~blocked),
     )
+    may_go = _d.c.kind.in_(KNOWN) & in_turn
     events = schema.superevents
     revision = select(events.c.revision).where(events.c.superevent_id == _of_thread(_t.c.superevent_id))
     return select(

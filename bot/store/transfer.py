@@ -128,8 +128,10 @@ class Transfer:
                 place = (channel.team_id, channel.channel_id)
                 fresh: list[Changed] = []
                 before = await last_number(connection, place)
+                # What gets another number gets one that no other has in the file.
+                beyond = max([channel.last_number, *(a.number or 0 for a in channel.subscriptions)])
                 for asked in channel.subscriptions:
-                    change = await _put_in_force(connection, place, asked, before, now)
+                    change = await _put_in_force(connection, place, asked, before, beyond, now)
                     known += change is None
                     fresh += [] if change is None else [change]
                 new += len(fresh)
@@ -146,16 +148,19 @@ class Transfer:
 
 
 async def _put_in_force(
-    connection: AsyncConnection, place: Place, asked: Asked, last: int, now: datetime
+    connection: AsyncConnection, place: Place, asked: Asked, last: int, beyond: int, now: datetime
 ) -> Changed | None:
-    """What that changed, None where it was in force before; `last` is the last number given here before."""
+    """What that changed, None where it was in force before.
+
+    `last` is the last number given here before, `beyond` the greatest that was given elsewhere.
+    """
     mine = (_s.c.team_id == place[0]) & (_s.c.channel_id == place[1]) & (_s.c.words == asked.words)
     await give_numbers(connection, place)
     row = (await connection.execute(select(_s).where(mine))).first()
     if row is not None and row.confirmed_at is not None:
         return None
     if row is None:
-        number = await _number(connection, place, asked, last)
+        number = await _number(connection, place, asked, last, beyond)
         values = {
             "team_id": place[0],
             "channel_id": place[1],
@@ -183,7 +188,7 @@ async def _put_in_force(
     return Changed(subscription_id=subscription_id, number=number, before=None, after=after)
 
 
-async def _number(connection: AsyncConnection, place: Place, asked: Asked, last: int) -> int:
+async def _number(connection: AsyncConnection, place: Place, asked: Asked, last: int, beyond: int) -> int:
     """The number that it had elsewhere, if no other had it here; else the next."""
     wanted = asked.number
     if wanted is not None and not await known_before_as(connection, place, wanted):
@@ -194,4 +199,4 @@ async def _number(connection: AsyncConnection, place: Place, asked: Asked, last:
         if free and (wanted > last or await last_words(connection, place, wanted) == asked.words):
             await keep_number(connection, place, wanted)
             return wanted
-    return await next_number(connection, place)
+    return await next_number(connection, place, beyond=beyond)

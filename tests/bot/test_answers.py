@@ -268,6 +268,16 @@ async def test_what_names_several_asks_and_ends_nothing(rooms: Rooms, words: str
     assert len(await rooms.subscriptions.of_channel(TEAM, "C1")) == 4 - count
 
 
+async def test_numbers_that_end_nothing_say_so(rooms: Rooms) -> None:
+    await subscribe(rooms, "Burst", "C1")
+    mixed = await said(rooms, "unsubscribe 1 CBC", ASKER)
+    assert mixed.startswith('"unsubscribe" takes numbers alone') and mixed.endswith("nothing has ended.")
+    assert (await said(rooms, "unsubscribe 1 9", ASKER)).endswith(
+        "has no subscription 9; it has 1 (Burst). Nothing was changed."
+    )
+    assert len(await rooms.subscriptions.of_channel(TEAM, "C1")) == 1
+
+
 async def test_even_the_only_one_is_asked_about_unless_it_is_named(rooms: Rooms) -> None:
     await subscribe(rooms, "CBC mock", "C1")
     told = await said(rooms, "unsubscribe", ASKER)

@@ -88,6 +88,15 @@ async def test_a_number_that_another_had_here_is_not_given_by_an_import(rooms: R
 
 
 @BOTH
+async def test_who_needs_another_number_takes_none_from_the_next_of_the_file(rooms: Rooms) -> None:
+    await subscribe(rooms, "all mock", "C1", team="T1")
+    given = export({**ROW, "number": 1}, {**ROW, "words": "Burst", "number": 2}, last_number=4)
+    await rooms.transfer.take(read(given), NOW)
+    here = await rooms.subscriptions.of_channel("T1", "C1")
+    assert {s.wish.words: s.number for s in here} == {"all mock": 1, "CBC": 5, "Burst": 2}
+
+
+@BOTH
 async def test_what_is_imported_is_in_force(rooms: Rooms) -> None:
     await rooms.transfer.take(read(export(ROW)), NOW)
     await take(rooms, made())

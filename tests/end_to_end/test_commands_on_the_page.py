@@ -212,6 +212,27 @@ async def ask(page: Page, typed: str, *expected: str) -> None:
     assert "&amp;" not in await answer.inner_text() and "&lt;" not in await answer.inner_text()
 
 
+@pytest.mark.browser
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_button_that_ends_all_asks_first(tmp_path: Path, browser: Browser, size: str) -> None:
+    complaints: list[str] = []
+    async with staged(tmp_path) as stage:
+        page = await opened(browser, stage.sandbox.url, size, complaints)
+        for words in ("CBC", "Burst"):
+            await ask(page, f"subscribe {words}", "Done")
+        await ask(page, "unsubscribe", "Nothing has ended yet")
+        button = page.get_by_role("button", name="End all 2")
+        ended = page.locator("article", has_text="Unsubscribed from")
+        for answer in ("No", "Yes"):
+            assert await ended.count() == 0
+            await button.click()
+            await expect(page.get_by_text("End all 2? The channel is told.")).to_be_visible()
+            await page.get_by_role("button", name=answer, exact=True).click()
+        await expect(ended).to_contain_text("Unsubscribed from CBC, Burst.")
+    assert complaints == []
+
+
 WIDE = """() => [...document.querySelectorAll("article *")].filter((node) => {
     const scrolls = (each) => ["auto", "scroll"].includes(getComputedStyle(each).overflowX);
     const inside = node.closest("table, pre, [class*=__table]");

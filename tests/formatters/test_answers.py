@@ -62,6 +62,9 @@ def test_a_dead_channel_says_why() -> None:
 
 def test_where_the_bot_may_not_post() -> None:
     assert "/invite @gwevent" in plain.render(subscription.refused("not_in_channel"))
+    assert plain.render(subscription.refused("unsubscribed meanwhile")) == (
+        "Nothing was subscribed: unsubscribed meanwhile."
+    )
 
 
 def test_help_knows_every_command(check: Callable[[Message], Message]) -> None:

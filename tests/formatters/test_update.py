@@ -104,6 +104,8 @@ def test_a_coincidence_comes_stays_and_goes(
     assert lines == ["Joint FAR before trials 1 per 32,000 yr (time and sky), 1 per 212 yr (time)"]
     gone = said(first, second, make_notice("INITIAL", 60))
     assert gone == ["Names no coincidence any more (before: Swift targeted sub-threshold)"]
+    unread = replace(make_notice("INITIAL", 60), published={"external_coinc": "Swift"})
+    assert said(first, second, unread) == ["Names a coincidence in a form that gwevent doesn't understand"]
 
 
 def test_the_preferred_event(make_notice: Notices, make_event: Callable[..., Event]) -> None:

@@ -16,6 +16,7 @@ from bot.sandbox.odd_answers import Part as Held
 from bot.sandbox.workspace import Draft
 from bot.slack.errors import Unknown
 from bot.slack.marks import METADATA_EVENT, Mark
+from bot.slack.reductions import Reductions
 from bot.store.ledger import Kind
 from formatters import card
 from formatters.card import ChannelView
@@ -379,6 +380,31 @@ async def test_a_locked_thread_makes_plain_messages(office: Office, word: str) -
     root, reply = office.sandbox.messages(channel)
     assert reply["thread_ts"] is None and "INITIAL" in reply["text"].upper()
     assert (await of(office, channel)).problem is None and root["text"] == shown(FIRST, SECOND)
+
+
+@both
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_reply_that_stands_outside_its_thread_is_found_there(office: Office, restarted: bool) -> None:
+    """Its thread is locked, and the answer to the plain message is lost."""
+    office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed()
+    await office.receive(FIRST)
+    await finish(office)
+    office.sandbox.fail(POST, error="restricted_action_thread_locked", times=None, having=("thread",))
+    office.sandbox.fail(POST, oddity="null ts")
+    await office.receive(SECOND)
+
+    async def doubtful() -> bool:
+        return [row.state for row in await office.rows(doubtful=1)] == ["pending"]
+
+    await office.until(doubtful)
+    if restarted:
+        # Another process doesn't know what this one tried.
+        office.worker._reductions = Reductions()
+    office.forward(seconds=5)
+    await finish(office)
+    _, *replies = office.sandbox.messages(channel)
+    assert [reply["thread_ts"] for reply in replies] == [None]
 
 
 # Answers of another form

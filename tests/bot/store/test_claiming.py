@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event, func, select, text, true
+from structlog.testing import capture_logs
 
 from bot.filters import parse
 from bot.rooms import Rooms
@@ -31,6 +32,7 @@ from bot.store.ledger import (
     Sent,
     delivery_row,
 )
+from bot.store.planned import PICTURE_WITHIN
 from formatters.circular import Circular
 from tests.bot.house import NOW, TEAM, made, subscribe, take
 
@@ -478,6 +480,44 @@ async def test_what_waits_for_its_thread_is_looked_at_again_though_nobody_said_t
 
 
 @pytest.mark.backends("sqlite", "postgresql")
+@pytest.mark.backends("sqlite", "postgresql")
+async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(rooms: Rooms) -> None:
+    """After a way back to an older version: more of them than a claim looks at, in a thread and without."""
+    await rooms.shares.renew({TEAM})
+    await subscribe(rooms, WORDS, "C1")
+    await take(rooms, made())
+    (root,) = await rooms.ledger.claim(NOW, 10)
+    await rooms.ledger.settle([(root, Sent(ts="1.1", revision=root.revision))], NOW)
+    await take(rooms, made(alert_type="INITIAL", minutes=1))
+    async with rooms.database.writing() as connection:
+        await connection.execute(text("UPDATE deliveries SET kind = 'reply2' WHERE kind = 'reply'"))
+        await connection.execute(text("DELETE FROM deliveries WHERE kind = 'edit'"))
+        rows = [
+            delivery_row(TEAM, channel, Kind.TROUBLE, number, NOW, priority=Priority.ROOT)
+            | {"kind": f"novelty{number % 2}", "slot": f"novelty:{number}"}
+            for number in range(60)
+            for channel in ("C1", "C2")
+        ]
+        await connection.execute(schema.deliveries.insert(), rows)
+    await take(rooms, made(alert_type="RETRACTION", minutes=2))
+    with capture_logs() as logs:
+        got = await rooms.ledger.claim(NOW, 10)
+        assert [d.kind for d in got] == [Kind.REPLY], "the retraction, though an unknown one stands before it"
+        done = Sent(ts="1.2", revision=got[0].revision)
+        await rooms.ledger.settle([(got[0], done)], NOW)
+        later = NOW + PICTURE_WITHIN
+        got = await rooms.ledger.claim(later, 10)
+        assert [d.kind for d in got] == [Kind.EDIT]
+        await rooms.ledger.settle([(got[0], Sent(ts="1.1", revision=got[0].revision))], later)
+        assert await rooms.ledger.claim(later, 10) == []
+        assert not (await rooms.glance.due(later)).deliveries, "nobody looks for them without end"
+        assert await rooms.ledger.claim(later + claiming.HELD, 10) == []
+    told = [line["kind"] for line in logs if line["event"] == "deliveries_of_a_newer_gwevent_wait"]
+    assert sorted(set(told)) == sorted(told) and set(told) <= {"novelty0", "novelty1", "reply2"} and told
+    # They count as waiting, so that it is told that something waits.
+    assert (await rooms.ledger.counts()).waiting == 121
+
+
 async def test_the_picture_of_what_is_real_is_drawn_first(rooms: Rooms) -> None:
     await rooms.shares.renew({TEAM})
     for number, name in enumerate(("S261122a", "S261122b", "MS261122c", "TS261122d")):

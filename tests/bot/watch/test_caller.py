@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+from sqlalchemy import text
+
 from bot.alerts.samples import Record, to_json
 from bot.filters import matches, parse
 from bot.pipeline import Handled, Pipeline
@@ -168,6 +170,14 @@ async def test_a_caller_that_slept_through_its_claim_calls_nobody(
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert said(pager) == [("trigger", f"event:{REAL}")]
+
+
+async def test_a_call_of_a_newer_gwevent_holds_nothing_up(rooms: Rooms, clock: Clock) -> None:
+    await take(pipeline(rooms, clock, "all"), record())
+    async with rooms.database.writing() as connection:
+        await connection.execute(text("UPDATE webhook_calls SET kind = 'novelty'"))
+    assert await rooms.calls.claim(clock()) is None
+    assert await rooms.calls.by_state() == {"pending": 1}
 
 
 async def test_what_another_was_heard_with_is_not_taken_back_by_who_comes_late(
