@@ -410,10 +410,17 @@ def renumbered(number: int, now: Subscription) -> Message:
 
 def sure(subscriptions: Sequence[Subscription]) -> Message:
     """Before several end, or whatever there is: what would end, and how to say that it shall."""
-    sections = [blocks.section(f"{s.number}. {bold(s.wish.shown)}") for s in subscriptions[:_LISTED_MOST]]
+    sections: list[Block] = []
+    left = _LISTED_MAX
+    for s in subscriptions[:_LISTED_MOST]:
+        section = blocks.section(f"{s.number}. {bold(s.wish.shown)}")
+        left -= width(section["text"]["text"])
+        if left < 0:
+            break
+        sections.append(section)
     numbers = " ".join(str(s.number) for s in subscriptions)
-    rest = len(subscriptions) - len(sections)
-    more = [blocks.context(f"And {rest} more: {numbers}")] if rest else []
+    unlisted = [str(s.number) for s in subscriptions[len(sections) :]]
+    more = [blocks.context(f"And {len(unlisted)} more: {', '.join(unlisted)}")] if unlisted else []
     if len(subscriptions) == 1:
         head = f"Nothing has ended yet. To end it: `/gwevent unsubscribe {numbers}`"
     else:

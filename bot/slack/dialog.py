@@ -85,9 +85,12 @@ class Dialogs:
             return dialog.view(place, Form(), Preview())
         try:
             here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
+            former = await self._subscriptions.former(asker.team_id, asker.channel_id, place.number)
         except StoreUnavailable:
             return dialog.closing(place, helping.complaint(STORE_AWAY))
         found = _numbered(here, place.number)
+        if found is None and former is not None:
+            return dialog.closing(place, subscription.renumbered(place.number, former))
         if found is None:
             return dialog.closing(place, subscription.no_such_number(str(place.number), here))
         return dialog.view(place, form_of(found.wish), Preview(wish=found.wish, stored=True))

@@ -126,7 +126,13 @@ def register(
         message = await answers.answer(
             f"unsubscribe {action.get('value') or ''}", asker, longest=LONGEST_VALUE
         )
-        await respond(**_body(message), response_type="ephemeral", replace_original=False)
+        await respond(
+            **_body(message),
+            response_type="ephemeral",
+            replace_original=False,
+            # Who asked in a thread looks there.
+            thread_ts=(body.get("container") or {}).get("thread_ts"),
+        )
 
     @app.action(re.compile(r".*"))
     async def on_other_action(ack: AsyncAck) -> None:

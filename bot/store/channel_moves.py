@@ -29,7 +29,7 @@ from bot.store import schema
 from bot.store.database import Database
 from bot.store.deliveries import _revive
 from bot.store.ledger import Kind, State
-from bot.store.numbers import keep_number, last_number, next_number
+from bot.store.numbers import keep_number, known_before_as, last_number, next_number
 from bot.store.planned import touch
 
 Place = tuple[str, str]
@@ -177,11 +177,17 @@ async def _move_subscriptions(connection: AsyncConnection, old: Place, new: Plac
     given = await last_number(connection, new)
     last = await last_number(connection, old)
     moved = same = 0
-    for row in await _rows(connection, _s, _at(_s, old)):
+    rows = await _rows(connection, _s, _at(_s, old))
+    # Nor one by which the new id's old messages still call another.
+    other = {
+        row["id"] for row in rows if row["number"] and await known_before_as(connection, new, row["number"])
+    }
+    await _repoint(connection, schema.former_numbers, _names(old), _names(new))
+    for row in rows:
         twin = there.get(row["words"])
         if twin is None:
             number = row["number"]
-            if number is not None and number <= given:
+            if number is not None and (number <= given or row["id"] in other):
                 number = await next_number(connection, new, beyond=last)
             await connection.execute(
                 update(_s).where(_s.c.id == row["id"]).values(**_names(new), number=number)

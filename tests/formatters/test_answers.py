@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -65,6 +66,15 @@ def test_where_the_bot_may_not_post() -> None:
     assert plain.render(subscription.refused("unsubscribed meanwhile")) == (
         "Nothing was subscribed: unsubscribed meanwhile."
     )
+
+
+def test_what_many_would_end_is_listed_once(check: Callable[[Message], Message]) -> None:
+    def numbered(count: int) -> list[Subscription]:
+        return [replace(subscribed(Wish(group="CBC")), number=n) for n in range(1, count + 1)]
+
+    assert "And 3 more: 41, 42, 43" in plain.render(check(subscription.sure(numbered(43))))
+    long = [replace(s, wish=Wish(group="x" * 2_900)) for s in numbered(5)]
+    assert "And 3 more: 3, 4, 5" in plain.render(check(subscription.sure(long)))
 
 
 def test_help_knows_every_command(check: Callable[[Message], Message]) -> None:

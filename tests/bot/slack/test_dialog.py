@@ -273,6 +273,10 @@ async def test_the_button_that_ends_all_ends_what_it_lists(bot: Bot, sandbox: Sa
     await sandbox.say("@gwevent unsubscribe", channel, thread_ts=sandbox.messages(channel)[0]["ts"])
     await answered(sandbox, channel, "To end it: `/gwevent unsubscribe 3`")
     assert await in_channel(rooms, channel) == ["all mock"]
+    asked = sandbox.ephemerals(channel)[-1]
+    assert (await sandbox.press(channel, asked["ts"], f"{dialog.END}.3")).ok
+    await answered(sandbox, channel, "Unsubscribed from *all mock*")
+    assert sandbox.ephemerals(channel)[-1]["thread_ts"] == asked["thread_ts"] is not None
 
 
 async def test_what_is_done_in_the_home_is_posted_in_the_channel(

@@ -234,3 +234,24 @@ async def test_nothing_is_lost_whatever_both_have(rooms: Rooms, seed: int) -> No
     roots = Counter(row.thread_id for row in left if row.kind == Kind.ROOT.value)
     assert all(count == 1 for count in roots.values())
     assert not await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
+
+
+@BOTH
+async def test_no_number_that_either_knew_before_is_anothers_then(rooms: Rooms, backend: str) -> None:
+    """Before channels counted for themselves 3 was the new id's "all", and 4 one of the old id's."""
+    await subscribe(rooms, "Burst", OLD[1])
+    await subscribe(rooms, "CBC", NEW[1])
+    async with rooms.database.writing() as connection:
+        for place, number in ((NEW, 3), (OLD, 4)):
+            row = {"team_id": place[0], "channel_id": place[1], "number": number}
+            await connection.execute(insert(schema.former_numbers).values(row))
+        burst = schema.subscriptions.c.channel_id == OLD[1]
+        await connection.execute(update(schema.subscriptions).where(burst).values(number=3))
+        await connection.execute(
+            update(schema.channel_numbers)
+            .values(last_number=3)
+            .where(schema.channel_numbers.c.channel_id == OLD[1])
+        )
+    await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    here = await rooms.subscriptions.of_channel(*NEW)
+    assert {s.wish.words: s.number for s in here} == {"Burst": 5, "CBC": 1}
