@@ -395,7 +395,8 @@ async def _catch_up(connection: AsyncConnection, shown: Mapping[int | None, Deli
     for row in (await connection.execute(behind)).all():
         sent = shown[row.id]
         news = row.subject_id if row.edit == sent.id and row.subject_id != sent.subject_id else 0
-        priority = Priority(row.priority) if news else Priority.EDIT
+        # A newer gwevent may know more of them.
+        priority = Priority(min(row.priority, Priority.EDIT)) if news else Priority.EDIT
         wanted[news, priority][row.id] = (row.team_id, row.channel_id)
     for (news, priority), places in wanted.items():
         await want_edits(connection, places, now, notice_id=news, priority=priority)

@@ -413,7 +413,7 @@ async def test_a_reply_that_stands_outside_its_thread_is_found_there(office: Off
 def test_no_answer_puts_anything_off_for_ever(seconds: float) -> None:
     response = {"ok": False, "error": "ratelimited"}
     answer = SimpleNamespace(status_code=429, headers={"Retry-After": str(seconds)}, data=response)
-    found = failure_of(SlackApiError("limited", answer))
+    found = failure_of(SlackApiError("limited", answer))  # type: ignore[no-untyped-call]
     assert isinstance(found, RateLimited) and 0 <= found.retry_after <= LONGEST_WAIT.total_seconds()
 
 
