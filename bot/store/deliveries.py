@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import replace
@@ -467,8 +468,14 @@ async def _post_anew(connection: AsyncConnection, delivery: Delivery, now: datet
             doubtful=False,
             reason=None,
             created_at=now,
+            key=_new_key(),
         )
     )
+
+
+def _new_key() -> str:
+    """For what is posted once more: by the old one the message that stands already would be found."""
+    return secrets.token_hex(16)
 
 
 async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead]], now: datetime) -> None:
@@ -483,7 +490,7 @@ async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead
             await connection.execute(
                 update(_d)
                 .where(said, _d.c.subject_id == d.subject_id, _d.c.state == State.SENT.value)
-                .values(state=State.PENDING.value, not_before=now, attempts=0)
+                .values(state=State.PENDING.value, not_before=now, attempts=0, key=_new_key())
             )
         if o.root_gone:
             await _post_anew(connection, d, now)

@@ -479,6 +479,23 @@ async def test_what_waits_for_its_thread_is_looked_at_again_though_nobody_said_t
 # The other queues that an alert goes through.
 
 
+@pytest.mark.parametrize("why", ["root_fixed", "root_gone"])
+async def test_what_is_posted_once_more_is_not_found_by_its_first_message(rooms: Rooms, why: str) -> None:
+    await subscribe(rooms, WORDS, "C1")
+    await take(rooms, made())
+    (root,) = await rooms.ledger.claim(NOW, 10)
+    await rooms.ledger.settle([(root, Sent(ts="1.1", revision=root.revision))], NOW)
+    await take(rooms, made(alert_type="INITIAL", minutes=1))
+    (reply,) = await rooms.ledger.claim(NOW, 10)
+    await rooms.ledger.settle([(reply, Sent(ts="1.2"))], NOW)
+    (edit,) = await rooms.ledger.claim(NOW + PICTURE_WITHIN, 10)
+    gone = Dead(reason="no", root_fixed=why == "root_fixed", root_gone=why == "root_gone")
+    await rooms.ledger.settle([(edit, gone)], NOW)
+    (again,) = await rooms.ledger.claim(NOW + PICTURE_WITHIN, 10)
+    first = reply if why == "root_fixed" else root
+    assert again.id == first.id and again.key not in (None, first.key)
+
+
 @pytest.mark.backends("sqlite", "postgresql")
 async def test_news_is_not_given_up_for_the_age_of_what_was_refused_before_it(rooms: Rooms) -> None:
     await rooms.shares.renew({TEAM})
