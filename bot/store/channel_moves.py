@@ -75,7 +75,7 @@ class ChannelMoves:
             threads, joined = await _move_threads(connection, old, new, now)
             merged = same + joined + await _move_deliveries(connection, old, new)
             await _renumber_sites(connection, old, new)
-            done = {_d.name, _s.name, _t.name, schema.channels.name}
+            done = {_d.name, _s.name, _t.name, schema.channels.name, schema.channel_numbers.name}
             for table in place_tables():
                 if table.name not in done:
                     merged += await _repoint(connection, table, _names(old), _names(new))
@@ -202,6 +202,7 @@ async def _move_subscriptions(connection: AsyncConnection, old: Place, new: Plac
         await connection.execute(delete(_s).where(_s.c.id == row["id"]))
     if last:
         await keep_number(connection, new, last)
+        await connection.execute(delete(schema.channel_numbers).where(_at(schema.channel_numbers, old)))
     return moved, same
 
 
