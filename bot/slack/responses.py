@@ -9,6 +9,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 
 from bot.slack.errors import FileNotReady, SlackFailure, Unknown, Unlisted, failure
+from bot.store.ledger import LONGEST_WAIT
 
 _TS = re.compile(r"[0-9]{1,20}\.[0-9]{1,11}")
 
@@ -43,7 +44,8 @@ def failure_of(error: SlackApiError) -> SlackFailure:
 
 def _seconds(header: object) -> float | None:
     try:
-        return max(0.0, float(str(header)))
+        # Whatever stands there, nothing is put off for longer; "inf" and 1e20 are numbers too.
+        return min(max(0.0, float(str(header))), LONGEST_WAIT.total_seconds())
     except ValueError:
         return None
 

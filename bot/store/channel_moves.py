@@ -208,8 +208,7 @@ async def _move_subscriptions(connection: AsyncConnection, old: Place, new: Plac
         await connection.execute(delete(_s).where(_s.c.id == row["id"]))
     if last:
         await keep_number(connection, new, last)
-        counted = schema.channel_numbers
-        await connection.execute(delete(counted).where(_at(counted, old)))
+        await connection.execute(delete(schema.channel_numbers).where(_at(schema.channel_numbers, old)))
     return moved, same
 
 
@@ -227,7 +226,7 @@ async def _move_threads(
         else:
             same += 1
             # Where both stand, the one that people see last goes on.
-            first = twin["root_ts"] is None and row["root_ts"] is not None
+            first = await _root_stands(connection, row) > await _root_stands(connection, twin)
             kept, lost = (row["id"], twin["id"]) if first else (twin["id"], row["id"])
             await _join_threads(connection, kept, lost)
             joined.add(kept)
@@ -235,6 +234,13 @@ async def _move_threads(
     posted = [row["id"] for row in await _rows(connection, _t, _t.c.id.in_(joined)) if row["root_ts"]]
     await touch(connection, dict.fromkeys(posted, new), now)
     return moved, same
+
+
+async def _root_stands(connection: AsyncConnection, thread: RowMapping) -> tuple[bool, int]:
+    """How far a thread's root got: the further, the greater."""
+    state = select(_d.c.state).where(_d.c.thread_id == thread["id"], _d.c.kind == Kind.ROOT.value)
+    found = (await connection.execute(state)).scalar()
+    return thread["root_ts"] is not None, -1 if found is None else _RANK.get(found, 3)
 
 
 async def _join_threads(connection: AsyncConnection, kept: int, lost: int) -> None:

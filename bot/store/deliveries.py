@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import replace
@@ -395,7 +396,8 @@ async def _catch_up(connection: AsyncConnection, shown: Mapping[int | None, Deli
     for row in (await connection.execute(behind)).all():
         sent = shown[row.id]
         news = row.subject_id if row.edit == sent.id and row.subject_id != sent.subject_id else 0
-        priority = Priority(row.priority) if news else Priority.EDIT
+        # A newer gwevent may know more of them.
+        priority = Priority(min(row.priority, Priority.EDIT)) if news else Priority.EDIT
         wanted[news, priority][row.id] = (row.team_id, row.channel_id)
     for (news, priority), places in wanted.items():
         await want_edits(connection, places, now, notice_id=news, priority=priority)
@@ -466,8 +468,14 @@ async def _post_anew(connection: AsyncConnection, delivery: Delivery, now: datet
             doubtful=False,
             reason=None,
             created_at=now,
+            key=_new_key(),
         )
     )
+
+
+def _new_key() -> str:
+    """For what is posted once more: by the old one the message that stands already would be found."""
+    return secrets.token_hex(16)
 
 
 async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead]], now: datetime) -> None:
@@ -482,7 +490,7 @@ async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead
             await connection.execute(
                 update(_d)
                 .where(said, _d.c.subject_id == d.subject_id, _d.c.state == State.SENT.value)
-                .values(state=State.PENDING.value, not_before=now, attempts=0)
+                .values(state=State.PENDING.value, not_before=now, attempts=0, key=_new_key())
             )
         if o.root_gone:
             await _post_anew(connection, d, now)

@@ -293,6 +293,9 @@ async def want_edits(
     if notice_id:
         under_way = update(_d).where(mine, _d.c.state.in_([State.PENDING.value, State.SENDING.value]))
         await connection.execute(under_way.values(subject_id=notice_id, priority=int(priority)))
+        # Nor is news given up for the age of what was refused before it.
+        tried = (_d.c.state == State.PENDING.value) & _d.c.reason.is_not(None)
+        await connection.execute(update(_d).where(mine, tried).values(created_at=now))
         # What was refused before is news now: it doesn't wait for its next attempt, save where Slack set it.
         refused = _d.c.reason.is_not(None) & _d.c.reason.not_in(RATE_LIMITED) & (_d.c.not_before > due)
         await connection.execute(

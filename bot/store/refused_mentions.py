@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, insert, select
+from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
@@ -106,8 +107,10 @@ async def _say(connection: AsyncConnection, place: Place, reasons: dict[str, str
         {"team_id": team_id, "channel_id": channel_id, "target": target, "reason": reason, "since": now}
         for target, reason in reasons.items()
     ]
-    await connection.execute(insert(_r), list(rows))
+    # Where the workspace's lease has just changed hands, the other process may have written the same.
+    upsert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    await connection.execute(upsert(_r).on_conflict_do_nothing(), list(rows))
     mine = select(_r.c.id).where(_here(place), _r.c.target == next(iter(reasons)))
     refusal_id = (await connection.execute(mine)).scalar_one()
     told = delivery_row(team_id, channel_id, Kind.MENTION_REFUSED, refusal_id, now)
-    await connection.execute(insert(schema.deliveries).values(told))
+    await connection.execute(upsert(schema.deliveries).values(told).on_conflict_do_nothing())

@@ -5,19 +5,22 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from slack_sdk.errors import SlackApiError
 from sqlalchemy import text
 
 from bot.filters import parse
 from bot.sandbox.odd_answers import Oddity, made_up
 from bot.sandbox.odd_answers import Part as Held
 from bot.sandbox.workspace import Draft
-from bot.slack.errors import Unknown
+from bot.slack.errors import RateLimited, Unknown
 from bot.slack.marks import METADATA_EVENT, Mark
 from bot.slack.reductions import Reductions
-from bot.store.ledger import Kind
+from bot.slack.responses import failure_of
+from bot.store.ledger import LONGEST_WAIT, Kind
 from formatters import card
 from formatters.card import ChannelView
 from formatters.subscription import Subscription, listed
@@ -405,6 +408,14 @@ async def test_a_reply_that_stands_outside_its_thread_is_found_there(office: Off
     await finish(office)
     _, *replies = office.sandbox.messages(channel)
     assert [reply["thread_ts"] for reply in replies] == [None]
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e20, 86_400.0, -1.0])
+def test_no_answer_puts_anything_off_for_ever(seconds: float) -> None:
+    response = {"ok": False, "error": "ratelimited"}
+    answer = SimpleNamespace(status_code=429, headers={"Retry-After": str(seconds)}, data=response)
+    found = failure_of(SlackApiError("limited", answer))  # type: ignore[no-untyped-call]
+    assert isinstance(found, RateLimited) and 0 <= found.retry_after <= LONGEST_WAIT.total_seconds()
 
 
 # Answers of another form

@@ -146,6 +146,19 @@ async def test_what_was_given_up_for_the_old_id_comes_back(rooms: Rooms, backend
 
 
 @BOTH
+async def test_a_root_that_waits_goes_before_one_that_was_given_up(rooms: Rooms, backend: str) -> None:
+    """The new id was known before the bot could post there; the old one's alert is still to come."""
+    await subscribe(rooms, "CBC", OLD[1], NEW[1])
+    await take(rooms, made())
+    (dead,) = [d for d in await claimed_of(rooms) if d.channel_id == NEW[1]]
+    await rooms.ledger.settle([(dead, Dead(reason="msg_too_long"))], NOW)
+    await rooms.ledger.recover()
+    await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    await nothing_left(rooms)
+    assert [(d.kind, d.channel_id) for d in await claimed_of(rooms)] == [(Kind.ROOT, NEW[1])]
+
+
+@BOTH
 async def test_what_is_being_sent_at_that_moment(rooms: Rooms, backend: str) -> None:
     await subscribe(rooms, "CBC", OLD[1])
     await take(rooms, made())

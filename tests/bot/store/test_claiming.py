@@ -479,7 +479,43 @@ async def test_what_waits_for_its_thread_is_looked_at_again_though_nobody_said_t
 # The other queues that an alert goes through.
 
 
+@pytest.mark.parametrize("why", ["root_fixed", "root_gone"])
+async def test_what_is_posted_once_more_is_not_found_by_its_first_message(rooms: Rooms, why: str) -> None:
+    await subscribe(rooms, WORDS, "C1")
+    await take(rooms, made())
+    (root,) = await rooms.ledger.claim(NOW, 10)
+    await rooms.ledger.settle([(root, Sent(ts="1.1", revision=root.revision))], NOW)
+    await take(rooms, made(alert_type="INITIAL", minutes=1))
+    (reply,) = await rooms.ledger.claim(NOW, 10)
+    await rooms.ledger.settle([(reply, Sent(ts="1.2"))], NOW)
+    (edit,) = await rooms.ledger.claim(NOW + PICTURE_WITHIN, 10)
+    gone = Dead(reason="no", root_fixed=why == "root_fixed", root_gone=why == "root_gone")
+    await rooms.ledger.settle([(edit, gone)], NOW)
+    (again,) = await rooms.ledger.claim(NOW + PICTURE_WITHIN, 10)
+    first = reply if why == "root_fixed" else root
+    assert again.id == first.id and again.key not in (None, first.key)
+
+
 @pytest.mark.backends("sqlite", "postgresql")
+async def test_news_is_not_given_up_for_the_age_of_what_was_refused_before_it(rooms: Rooms) -> None:
+    await rooms.shares.renew({TEAM})
+    await subscribe(rooms, WORDS, "C1")
+    await take(rooms, made())
+    (root,) = await rooms.ledger.claim(NOW, 10)
+    await rooms.ledger.settle([(root, Sent(ts="1.1", revision=root.revision))], NOW)
+    await take(rooms, made(alert_type="INITIAL", minutes=1))
+    day = NOW + timedelta(hours=23)
+    for now, type_ in ((NOW + PICTURE_WITHIN, None), (day, "RETRACTION")):
+        if type_ is not None:
+            await take(rooms, made(alert_type=type_, minutes=2), now=day)
+        got = {d.kind: d for d in [*await rooms.ledger.claim(now, 1), *await rooms.ledger.claim(now, 1)]}
+        no = Later(not_before=now, reason="zomeru")
+        await rooms.ledger.settle(
+            [(d, no if k is Kind.EDIT else Sent(ts=f"2.{d.id}")) for k, d in got.items()], now
+        )
+    assert got[Kind.EDIT].created_at == day
+
+
 @pytest.mark.backends("sqlite", "postgresql")
 async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(rooms: Rooms) -> None:
     """After a way back to an older version: more of them than a claim looks at, in a thread and without."""
@@ -518,6 +554,7 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(rooms: R
     assert (await rooms.ledger.counts()).waiting == 121
 
 
+@pytest.mark.backends("sqlite", "postgresql")
 async def test_the_picture_of_what_is_real_is_drawn_first(rooms: Rooms) -> None:
     await rooms.shares.renew({TEAM})
     for number, name in enumerate(("S261122a", "S261122b", "MS261122c", "TS261122d")):
