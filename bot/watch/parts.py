@@ -70,7 +70,7 @@ class Parts:
                 await work()
                 return
             except Exception as error:
-                if not (is_passing(error) or isinstance(error, StoreUnavailable)):
+                if not _passes(error):
                     raise
                 if time.monotonic() - began > SETTLED_S:
                     pause = self._first_pause_s
@@ -80,6 +80,12 @@ class Parts:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
             del self.ended[name]
+
+
+def _passes(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_passes(one) for one in error.exceptions)
+    return is_passing(error) or isinstance(error, StoreUnavailable)
 
 
 def _reason(error: BaseException) -> str:

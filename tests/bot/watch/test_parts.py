@@ -34,6 +34,7 @@ PASSING: list[BaseException] = [
     aiohttp.ClientOSError(errno.EMFILE, "Too many open files"),
     StoreUnavailable("locked"),
     ExceptionGroup("unhandled errors in a TaskGroup", [OSError(errno.EMFILE, "Too many open files")]),
+    ExceptionGroup("unhandled errors in a TaskGroup", [StoreUnavailable("locked"), MemoryError()]),
 ]
 FAULTS = [
     ValueError("x"),
