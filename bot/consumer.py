@@ -14,6 +14,7 @@ from bot.store.consumers import Consumers
 from bot.store.database import StoreUnavailable
 from bot.store.operators import Operators
 from bot.store.subscriptions import Subscriptions
+from bot.watch.resources import is_passing
 
 TELL_S = 5.0
 
@@ -76,9 +77,13 @@ class Consumer:
                 break
             except StoreUnavailable as error:
                 log.error("notice_waits_for_store", reason=str(error), origin=payload.origin.detail)
-            except OSError as error:
-                # The system's: no descriptor, say. What isn't taken in isn't passed over either.
-                log.error("notice_waits_for_system", reason=str(error), origin=payload.origin.detail)
+            except Exception as error:
+                # The system's: no descriptor or memory, say. What isn't taken in isn't passed over either:
+                # this part, started again, would go on with the next payload.
+                if not is_passing(error):
+                    raise
+                reason = str(error) or type(error).__name__
+                log.error("notice_waits_for_system", reason=reason, origin=payload.origin.detail)
             await asyncio.sleep(wait)
             wait = min(wait * 2, 10.0)
         await self._source.acknowledge(payload)

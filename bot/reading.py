@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -116,6 +117,11 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
         jump=lambda: rooms.clock.jump,
     )
 
+    async def take_in(consumer: Consumer) -> None:
+        # As in `bot.app`: what is old is never said, and that mustn't be a wrong clock's word.
+        await rooms.clock_keeper.confirmed()
+        await consumer.consume()
+
     def handled(what: Handled) -> None:
         metrics.handled(what)
         watch.heard()
@@ -128,7 +134,7 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
         await open_port(http, settings)
     parts.start("keep_time", rooms.clock_keeper.run)
     for one in consumers:
-        parts.start("consume", one.consume)
+        parts.start("consume", partial(take_in, one))
         parts.start("tell", one.tell)
     parts.start("watch", watch.run)
     if caller is not None:

@@ -219,6 +219,9 @@ class Front:
             made.client.proxy = asker.proxy
             return made
 
+        if self._link is not None:
+            # Started again after an error of the system's: the former may still be open.
+            await self._link.close()
         self._link = SocketLink(handler)
 
         def through() -> None:

@@ -283,14 +283,23 @@ class Database:
         return True
 
     def keep_instance_lock(self) -> None:
-        """Take the lock again where its file was deleted. Raises StoreUnavailable if another bot has it."""
-        if self._lock is None or not (self._lock.is_locked or self._rival):
+        """Take the lock again where its file was deleted.
+
+        Raises StoreUnavailable if another bot has it, or if it can't be taken now: then it is tried again.
+        """
+        if self._lock is None or self._lock_file is None:
             return
         at = Path(self._lock.lock_file)
         if (self._rival is None and file_id(at) == self._lock_file) or not at.parent.is_dir():
             return
         self._lock.release(force=True)
-        if self.take_instance_lock():
+        try:
+            taken = self.take_instance_lock()
+        except OSError as error:
+            raise StoreUnavailable(
+                f"The lock {at} was deleted and can't be made again: {error.strerror or error}."
+            ) from error
+        if taken:
             self._rival = None
             return
         self._rival = (

@@ -9,7 +9,8 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.store import known, schema
 from bot.store.database import Database, StoreUnavailable
@@ -94,7 +95,10 @@ class WriteCheck:
         async with self._database.aside() as connection:
             mine = update(_w).where(_w.c.id == 1).values(count=_w.c.count + 1, filling=filling)
             if not (await connection.execute(mine)).rowcount:
-                await connection.execute(insert(_w).values(id=1, count=1, filling=filling))
+                # On PostgreSQL other processes may make the row at the same moment.
+                insert = sqlite.insert if self._database.sqlite else postgresql.insert
+                new = insert(_w).values(id=1, count=1, filling=filling)
+                await connection.execute(new.on_conflict_do_nothing())
             count = (await connection.execute(select(_w.c.count).where(_w.c.id == 1))).scalar_one()
         path = self._database.path
         if path is None:

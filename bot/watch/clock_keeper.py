@@ -16,6 +16,7 @@ from bot.timing.steady import SteadyClock
 LOOK_EVERY_S = 1.0
 ASK_EVERY_S = 10.0
 """How often the database is asked for its time, if it has one."""
+ASK_AT_FIRST_S = 2.0
 WRITTEN_WITHIN_S = 1.0
 """How far the clock may drift from what is written of it."""
 WRITE_AGAIN_S = timedelta(days=1).total_seconds()
@@ -98,6 +99,9 @@ class ClockKeeper:
         said = await self._lines.of_database()
         if said is not None:
             self._clock.heard(said, asked, self._elapsed(), only_if_new=True)
+        if not self._clock.confirmed:
+            # Where it disagrees its second word counts: until then what comes may be taken for old.
+            self._ask_at = asked + ASK_AT_FIRST_S
 
     async def _write(self) -> None:
         if self._boot_id is None or not self._clock.confirmed:

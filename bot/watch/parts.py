@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from itertools import count
 
 import structlog
 
@@ -34,7 +35,10 @@ class Parts:
         """The parts that wait to be started again, each with why it ended."""
 
     def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Start a part; `work` is called again for each new start."""
+        """Start a part; `work` is called again for each new start. Of one name there may be several."""
+        taken = {task.get_name() for task in self.tasks}
+        if name in taken:
+            name = next(other for n in count(2) if (other := f"{name}_{n}") not in taken)
         self.tasks.append(asyncio.create_task(self._keep(name, work), name=name))
 
     async def until_one_ends(self, stop: asyncio.Event) -> None:
@@ -66,7 +70,7 @@ class Parts:
                 await work()
                 return
             except Exception as error:
-                if not (is_passing(error) or isinstance(error, StoreUnavailable)):
+                if not _passes(error):
                     raise
                 if time.monotonic() - began > SETTLED_S:
                     pause = self._first_pause_s
@@ -76,6 +80,12 @@ class Parts:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
             del self.ended[name]
+
+
+def _passes(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_passes(one) for one in error.exceptions)
+    return is_passing(error) or isinstance(error, StoreUnavailable)
 
 
 def _reason(error: BaseException) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
+from bot.pipeline import Handled, Pipeline
 from bot.reading import consume
 from bot.rooms import Rooms
 from bot.settings import Settings
+from bot.sources import Origin, Payload
+from tests.bot.house import MAX_AGE, Clock
 from tests.bot.slack.conftest import Silent
 
 
@@ -32,6 +36,37 @@ async def test_says_that_it_lives_where_it_is_asked(rooms: Rooms, backend: str, 
         stop.set()
         await running
         assert not await answers(session, address)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(24, "x"), RuntimeError("can't start new thread")])
+async def test_what_the_system_keeps_from_being_taken_in_is_tried_again(
+    rooms: Rooms, error: Exception
+) -> None:
+    """The part that reads, started again, would go on with the next payload."""
+    did: list[str] = []
+
+    class One(Silent):
+        async def payloads(self) -> AsyncIterator[Payload]:
+            yield Payload(b"x", Origin("silent", "1", live=True))
+            await asyncio.Event().wait()
+
+        async def acknowledge(self, payload: Payload) -> None:
+            did.append("acknowledged")
+
+    class Starved(Pipeline):
+        async def handle(self, body: bytes, origin: Origin) -> Handled:
+            did.append("tried")
+            if len(did) < 3:
+                raise error
+            return Handled.STORED
+
+    pipeline = Starved(rooms.store, Clock(), max_age=MAX_AGE)
+    reading = asyncio.create_task(rooms.consumer(One(), pipeline, "silent").consume())
+    async with asyncio.timeout(10):
+        while "acknowledged" not in did and not reading.done():
+            await asyncio.sleep(0.01)
+    assert did == ["tried", "tried", "tried", "acknowledged"]
+    reading.cancel()
 
 
 async def answers(session: aiohttp.ClientSession, address: str) -> bool:

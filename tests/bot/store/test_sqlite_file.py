@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import random
 import shutil
@@ -298,6 +299,28 @@ async def test_a_lock_that_was_deleted_is_taken_again_or_the_rival_is_told(datab
     await WriteCheck(first).check()
     await take(Rooms(first), made())
     await first.close()
+
+
+async def test_a_lock_that_cant_be_made_again_at_once_is_taken_later(
+    database_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = opened(database_path), opened(database_path)
+    lock = database_path.with_name(f"{database_path.name}.lock")
+    assert first.take_instance_lock()
+    lock.unlink()
+    with monkeypatch.context() as patch:
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        patch.setattr("filelock.FileLock.acquire", full)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="No space left"):
+                first.keep_instance_lock()
+    first.keep_instance_lock()
+    assert not second.take_instance_lock()
+    await first.close()
+    await second.close()
 
 
 # An empty one in the place of a filled one

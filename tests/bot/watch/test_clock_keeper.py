@@ -81,6 +81,21 @@ async def test_a_shared_database_agrees(rooms: Rooms) -> None:
     assert (before, clock.confirmed, clock.sure) == (False, True, True)
 
 
+@pytest.mark.backends("postgresql")
+async def test_a_wrong_clock_at_the_start_is_set_right_before_anything_is_read(rooms: Rooms) -> None:
+    wall = Wrong()
+    wall.by = MONTH
+    clock, kept = keeper(rooms, wall, "a new boot")
+    await kept.begin()
+    assert not clock.confirmed and wrong_by(clock) > MONTH - 10
+    keeping = asyncio.create_task(kept.run())
+    try:
+        await kept.confirmed()
+        assert clock.confirmed and abs(wrong_by(clock)) < 5
+    finally:
+        keeping.cancel()
+
+
 async def test_lines_are_replaced_and_forgotten(rooms: Rooms) -> None:
     lines, now = ClockLines(rooms.database), datetime.now(UTC)
     await lines.write("old", 1.5, now - KEPT - timedelta(days=1))

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -34,6 +34,7 @@ PASSING: list[BaseException] = [
     aiohttp.ClientOSError(errno.EMFILE, "Too many open files"),
     StoreUnavailable("locked"),
     ExceptionGroup("unhandled errors in a TaskGroup", [OSError(errno.EMFILE, "Too many open files")]),
+    ExceptionGroup("unhandled errors in a TaskGroup", [StoreUnavailable("locked"), MemoryError()]),
 ]
 FAULTS = [
     ValueError("x"),
@@ -57,6 +58,32 @@ def few_descriptors() -> Iterator[int]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     yield limit
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_two_parts_of_one_name_start_again_each_by_itself() -> None:
+    parts, begun, both = Parts(first_pause_s=0.05), [0, 0], asyncio.Event()
+
+    def source(n: int) -> Callable[[], Awaitable[None]]:
+        async def consume() -> None:
+            begun[n] += 1
+            if begun[n] == 1:
+                raise RuntimeError("can't start new thread")
+            if min(begun) == 2:
+                both.set()
+            await asyncio.Event().wait()
+
+        return consume
+
+    for n in (0, 1):
+        parts.start("consume", source(n))
+    await asyncio.sleep(0.01)
+    assert set(parts.wrong()) == {"consume", "consume_2"}
+    async with asyncio.timeout(5):
+        await both.wait()
+    await asyncio.sleep(0)
+    assert not any(task.done() for task in parts.tasks)
+    assert parts.wrong() == {}
+    await parts.cancel()
 
 
 async def test_whatever_the_system_says_a_part_goes_on() -> None:

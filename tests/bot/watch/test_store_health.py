@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import subprocess
@@ -10,12 +11,13 @@ from pathlib import Path
 
 import pytest
 from psycopg import sql
-from sqlalchemy import event, make_url, text
+from sqlalchemy import delete, event, make_url, text
 
 from bot.rooms import Rooms
 from bot.sources import SourceStatus
-from bot.store import consumers, write_check
+from bot.store import consumers, schema, write_check
 from bot.store.database import Database, StoreUnavailable
+from bot.store.write_check import WriteCheck
 from bot.watch.judge import Limits, is_narrow
 from bot.watch.watch import Watch
 from formatters.trouble import What
@@ -295,3 +297,20 @@ async def test_a_source_that_was_out_before_an_outage_and_is_not_after_it(
     source = SourceStatus("hopskotch", False, "no answer")
     await watch.look()
     assert [trouble.what for trouble in await rooms.troubles.lasting()] == [What.STORE]
+
+
+@pytest.mark.backends("postgresql")
+async def test_processes_that_start_at_once_all_find_that_the_store_is_well(
+    rooms: Rooms, database_url: str
+) -> None:
+    others = [Database(database_url) for _ in range(4)]
+    try:
+        for _ in range(5):
+            async with rooms.database.writing() as connection:
+                await connection.execute(delete(schema.write_checks))
+            await asyncio.gather(*(WriteCheck(other).check() for other in others))
+            for other in others:
+                other.wrote_at = None
+    finally:
+        for other in others:
+            await other.close()
