@@ -26,10 +26,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     # Of those of one second only the first has a place in the older key.
-    op.execute(
-        "DELETE FROM notices WHERE id NOT IN"
-        " (SELECT MIN(id) FROM notices GROUP BY superevent_id, alert_type, time_created)"
-    )
+    first = "SELECT MIN(id) FROM notices GROUP BY superevent_id, alert_type, time_created"
+    for table in ("payloads", "undecided", "mentions", "pictures"):
+        op.execute(f"DELETE FROM {table} WHERE notice_id NOT IN ({first})")  # noqa: S608 - only names of ours
+    op.execute(f"DELETE FROM notices WHERE id NOT IN ({first})")  # noqa: S608
     with op.batch_alter_table("notices", table_kwargs={"sqlite_autoincrement": True}) as batch:
         batch.drop_constraint("uq_notices_superevent_id_alert_type_time_created_content", type_="unique")
         batch.create_unique_constraint("uq_notices_superevent_id_alert_type_time_created", _KEY)
