@@ -23,9 +23,9 @@ def neutron_star(notice: Notice) -> bool:
     """Whether light may be expected, which the words `if NS` ask for.
 
     BNS + NSBH > 0.3, or HasRemnant × (1 − Terrestrial) > 0.1, or a candidate of the search for sub-solar
-    masses, or a coincidence. HasRemnant is given an astrophysical origin (emfollow.docs.ligo.org, "Contents
-    of an alert"), hence the factor; where no Terrestrial is given, it is taken as 0: rather woken once too
-    often.
+    masses, or a coincidence, one that can't be read too. HasRemnant is given an astrophysical origin
+    (emfollow.docs.ligo.org, "Contents of an alert"), hence the factor; where no Terrestrial is given, it is
+    taken as 0: rather woken once too often.
     """
     event = notice.event
     if event is None:
@@ -35,14 +35,14 @@ def neutron_star(notice: Notice) -> bool:
         return True
     if event.properties.get("HasRemnant", 0.0) * (1 - classes.get("Terrestrial", 0.0)) > REMNANT:
         return True
-    return candidate.is_ssm(event) or notice.external is not None
+    return candidate.is_ssm(event) or notice.external is not None or notice.coincidence_unread
 
 
 def upgrades(before: Superevent | None, after: Superevent) -> list[str]:
     """What the newest notice brings that is worth a further mention, in plain words; empty if nothing.
 
     `before` is the superevent without that notice, None if it is the first. Significance that turned true,
-    and a coincidence that no notice named before.
+    and a coincidence that no notice named before; one that can't be read counts, if it is the first.
     """
     old = None if before is None else before.event
     new = after.latest_with_event
@@ -55,6 +55,8 @@ def upgrades(before: Superevent | None, after: Superevent) -> list[str]:
     for external in new.coincidences:
         if _who(external) not in known:
             said.append(f"New coincidence: {candidate.coincidence_words(external)}")
+    if new.coincidence_unread and not any(n.coincidence_unread or n.coincidences for n in before.notices):
+        said.append(candidate.COINCIDENCE_UNREAD)
     return said
 
 

@@ -26,6 +26,7 @@ BURST = ExternalCoincidence(
     time_coincidence_far=None,
     time_sky_position_coincidence_far=None,
 )
+UNREADABLE: dict[str, Any] = {"external_coinc": "Swift, 0.25 s after"}
 RETRACTED = made(alert_type="RETRACTION", minutes=5)
 
 
@@ -105,6 +106,7 @@ def test_a_condition_that_comes_true_later_is_a_message_of_its_own(root: RootSta
             replace(made(), external=BURST),
             replace(made(minutes=5), external=replace(BURST, observatory="Fermi")),
         ),
+        (made(), replace(made(minutes=5), published=UNREADABLE)),
         (RETRACTED, made(alert_type="UPDATE", minutes=6)),
     ],
 )
@@ -117,6 +119,16 @@ def test_each_upgrade_mentions_again(before: Notice, after: Notice) -> None:
 def test_the_condition_turning_true_again_mentions_again() -> None:
     story = [made(), made(minutes=3, **BBH), made(minutes=5)]
     assert mentions(planned(story, [thread(mentioned=HERE)], "CBC notify @here if NS")) == news("<!here>")
+
+
+@pytest.mark.parametrize("alone", [UNREADABLE, {"external_coinc": 7}])
+def test_a_coincidence_that_cant_be_read_wakes_as_one_that_can(alone: dict[str, object]) -> None:
+    unread = replace(made(minutes=5, **BBH), published=alone)
+    story = [made(**BBH), unread]
+    assert mentions(planned(story, [thread()], "CBC notify @here if NS")) == news("<!here>")
+    # Named before, in whatever form, it is no news.
+    story = [unread, replace(made(minutes=6), published=alone)]
+    assert mentions(planned(story, [thread(mentioned=HERE)], "CBC notify @here")) == []
 
 
 def test_a_coincidence_named_again_after_a_notice_without_is_not_new() -> None:
