@@ -19,7 +19,7 @@ from bot.store import schema
 from bot.store.changes import By
 from bot.store.ledger import Kind, State
 from formatters import plain
-from formatters.change import PAGE
+from formatters.change import PAGE, Change
 from formatters.subscription import marked
 from formatters.visibility import ChannelSites
 from tests.bot.house import BY, NOW, TEAM, subscribe, unsubscribe
@@ -49,13 +49,16 @@ async def states(rooms: Rooms, channel: str) -> States:
 
 async def replayed(rooms: Rooms, channel: str) -> tuple[States, ChannelSites, int]:
     """What the history of a channel makes of nothing: its subscriptions, its sites, and how long it is."""
-    _, total = await rooms.subscriptions.history(TEAM, channel, 1)
-    changes = [
-        change
-        for page in range(-(-total // PAGE), 0, -1)
-        for change in reversed((await rooms.subscriptions.history(TEAM, channel, page))[0])
-    ]
-    assert len(changes) == total
+    changes: list[Change] = []
+    total = -1
+    # The worker notes what it confirms meanwhile: read again until nothing came between two pages.
+    while len(changes) != total:
+        _, total = await rooms.subscriptions.history(TEAM, channel, 1)
+        changes = [
+            change
+            for page in range(-(-total // PAGE), 0, -1)
+            for change in reversed((await rooms.subscriptions.history(TEAM, channel, page))[0])
+        ]
     found: States = {}
     sites = ChannelSites()
     for change in changes:
