@@ -17,9 +17,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.filters import UnknownWord, parse
-from bot.terminal import NOWHERE
-from formatters.alarm import Format
-from formatters.notice import Category, Notice
+from bot.runtime.standard_streams import NOWHERE
+from formatters.models.notice import Category, Notice
+from formatters.webhook.payload import Format
 
 NO_SETTINGS = frozenset({"GWEVENT_ENV_FILE"})
 """Names that are ours and stand in no file: they say which file is read."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from bot.store.database import Database
-from tests.postgres import GIVEN, Databases, NoServer, driven, server
+from tests.support.postgres import GIVEN, Databases, NoServer, driven, server
 
 # CI says the same of the same commit; elsewhere each run looks at other examples.
 settings.register_profile("ci", derandomize=True)

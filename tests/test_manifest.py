@@ -11,10 +11,10 @@ import pytest
 import yaml
 from slack_bolt.async_app import AsyncApp
 
-from bot.doctor import NEEDED_SCOPES, USEFUL_SCOPES
-from bot.sandbox import app_config
-from bot.sandbox.web_api import METHODS
-from bot.slack import listeners
+from bot.doctor.checks import NEEDED_SCOPES, USEFUL_SCOPES
+from bot.listeners import slash_command
+from bot.local_slack import app_manifest
+from bot.local_slack.web_api.dispatcher import METHODS
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONAL = {"channels:history", "groups:history", "users:read"}
@@ -173,9 +173,9 @@ def listened_to() -> dict[str, set[str]]:
             return decorator
 
     # What the listeners hand their work to plays no part in which there are.
-    taken = [p for p in signature(listeners.register).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    taken = [p for p in signature(slash_command.register).parameters.values() if p.kind is not p.KEYWORD_ONLY]
     helpers = [cast(Any, None)] * (len(taken) - 1)
-    listeners.register(cast(AsyncApp, Recorder()), *helpers)
+    slash_command.register(cast(AsyncApp, Recorder()), *helpers)
     return found
 
 
@@ -260,7 +260,7 @@ def test_optional_scopes_are_there_to_uncomment() -> None:
 
 def test_the_local_slack_has_the_same_slash_command(manifest: dict[str, Any]) -> None:
     [command] = manifest["features"]["slash_commands"]
-    local = app_config.GWEVENT
+    local = app_manifest.GWEVENT
     assert command == {
         "command": local.command,
         "description": local.description,

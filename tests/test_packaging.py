@@ -71,7 +71,7 @@ def test_holds_every_module(wheel: ZipFile) -> None:
 
 
 def test_holds_the_page_and_all_it_loads(wheel: ZipFile) -> None:
-    folder = "bot/sandbox/page/static/"
+    folder = "bot/local_slack/page/static/"
     names = {name.removeprefix(folder) for name in wheel.namelist() if name.startswith(folder)}
     assert {path.name for path in (ROOT / folder).iterdir()} == names
     page = wheel.read(f"{folder}index.html").decode()
@@ -83,7 +83,7 @@ def test_holds_the_page_and_all_it_loads(wheel: ZipFile) -> None:
 
 
 def test_holds_the_observatories(wheel: ZipFile) -> None:
-    assert "bot/observatories.csv" in wheel.namelist()
+    assert "bot/observing/observatories.csv" in wheel.namelist()
 
 
 def test_holds_the_migrations(wheel: ZipFile) -> None:

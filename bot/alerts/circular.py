@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from bot.alerts.record import UndecodablePayload, read_record
-from formatters.circular import Circular, named
+from bot.alerts.payload import UndecodablePayload, read_record
+from formatters.posts.circular_link import Circular, named
 
 _MARK = b'"circularId"'
 _NUMBER_MOST = 10**9

@@ -16,9 +16,8 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from bot.alerts import fields
-from bot.alerts.content import MAPS, digest_of
-from bot.alerts.fits import MAX_EXPANDED, read_table
-from bot.alerts.record import (
+from bot.alerts.digest import MAPS, digest_of
+from bot.alerts.payload import (
     AVRO_MAGIC,
     MAX_PAYLOAD,
     Record,
@@ -27,8 +26,9 @@ from bot.alerts.record import (
     record_of,
     salvage_id,
 )
-from bot.alerts.skymap import MAX_TILES, SkyMap, UnreadableMap, localize, of_table, share_inside
-from formatters.notice import (
+from bot.skymaps.fits_table import MAX_EXPANDED, read_table
+from bot.skymaps.skymap import MAX_TILES, SkyMap, UnreadableMap, localize, of_table, share_inside
+from formatters.models.notice import (
     ID_MAX,
     RETRACTION,
     STAGES,

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.alerts.fits import UnreadableMap
-from formatters.notice import MassBins
+from bot.skymaps.fits_table import UnreadableMap
+from formatters.models.notice import MassBins
 
 MAX_TEXT = 4096
 """Characters of a text that is carried."""

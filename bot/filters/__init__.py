@@ -1,7 +1,7 @@
 """The words of a subscription: their grammar and their meaning."""
 
-from bot.filters.grammar import SiteNames, UnknownWord, parse_filter
-from bot.filters.meaning import (
+from bot.filters.criteria_parser import MOST_TARGETS, parse, parse_stored
+from bot.filters.evaluator import (
     NO_SHARES,
     Judge,
     Shares,
@@ -14,8 +14,8 @@ from bot.filters.meaning import (
     verdict,
     wish_verdict,
 )
-from bot.filters.traits import Traits, traits_of
-from bot.filters.wishes import MOST_TARGETS, parse, parse_stored
+from bot.filters.event_attributes import Traits, traits_of
+from bot.filters.parser import SiteNames, UnknownWord, parse_filter
 
 __all__ = [
     "MOST_TARGETS",

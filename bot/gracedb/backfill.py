@@ -11,14 +11,14 @@ from typing import TypeVar
 
 import structlog
 
-from bot.gracedb import reading
-from bot.gracedb.archive import Archive
+from bot.gracedb import conversion
 from bot.gracedb.client import Busy, NotPublic, Unreadable
-from bot.gracedb.reading import Entry
+from bot.gracedb.conversion import Entry
+from bot.gracedb.importer import Archive
 from bot.sources import LIVE_SOURCES
 from bot.store.database import StoreUnavailable
-from bot.store.lookups import Lookups
-from bot.store.store import Store
+from bot.store.events.gracedb_lookups import Lookups
+from bot.store.events.notices import Store
 
 PACE_S = 0.3
 """Between two requests: 200 a minute, of the 300 that GraceDB allows."""
@@ -102,7 +102,7 @@ class Backfill:
         while True:
             page = partial(self._archive.gracedb.superevents, query, start, self._page)
             listed = await self._patiently(page, progress, show)
-            entries, held, progress.total = reading.entries_of(listed)
+            entries, held, progress.total = conversion.entries_of(listed)
             if not held:
                 return progress
             progress.unreadable += held - len(entries)
@@ -136,7 +136,7 @@ class Backfill:
             progress.unreadable += 1
 
     def _stays(self, entry: Entry, looked_up: datetime) -> bool:
-        return looked_up - entry.created > reading.SETTLED or self._clock() - looked_up < FRESH
+        return looked_up - entry.created > conversion.SETTLED or self._clock() - looked_up < FRESH
 
     async def _patiently(
         self, ask: Callable[[], Awaitable[T]], progress: Progress, show: Callable[[], None]

@@ -21,7 +21,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import httpx
 
 from bot import __version__
-from bot.alerts.record import MAX_PAYLOAD, nested_beyond
+from bot.alerts.payload import MAX_PAYLOAD, nested_beyond
 
 USER_AGENT = f"gwevent/{__version__}"
 """GraceDB refuses a blank one."""

@@ -12,7 +12,8 @@ import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bot.proxy import proxy_for
+from bot.runtime.http_proxy import proxy_for
+from bot.runtime.running_timeout import running_timeout
 from bot.slack.degradation import Dropped, Outgoing, Part
 from bot.slack.errors import (
     ChannelOutOfReach,
@@ -24,11 +25,10 @@ from bot.slack.errors import (
     Unlisted,
 )
 from bot.slack.lease_check import watch_requests
-from bot.slack.marks import Mark
+from bot.slack.message_metadata import Mark
 from bot.slack.responses import failure_of, ts_of, word_of
-from bot.slack.web import web_client
-from bot.timing.patience import running_timeout
-from formatters.message import Message
+from bot.slack.web_client import web_client
+from formatters.blockkit.message import Message
 
 TIMEOUT_S = 15
 UPLOAD_TIMEOUT_S = 30

@@ -26,8 +26,8 @@ from enum import StrEnum
 from typing import Any
 
 from bot.slack.errors import ChannelOutOfReach, FileNotReady, SlackFailure, Unlisted
-from formatters import plain
-from formatters.message import Block, Message
+from formatters.blockkit.message import Block, Message
+from formatters.terminal import message_text
 
 
 class Part(StrEnum):
@@ -164,7 +164,7 @@ def without(message: Message, parts: frozenset[Part]) -> Message:
         ]
     if Part.BLOCKS in parts or not less:
         # Blocks show what the text of a notification leaves out.
-        return replace(kept, text=plain.fallback(kept) if shown else text, blocks=())
+        return replace(kept, text=message_text.fallback(kept) if shown else text, blocks=())
     return replace(kept, blocks=tuple(less))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.store.ledger import RATE_LIMITED
+from bot.store.outbox.models import RATE_LIMITED
 
 if TYPE_CHECKING:
     from bot.slack.degradation import Dropped

@@ -20,10 +20,10 @@ from slack_sdk.oauth.installation_store.async_installation_store import AsyncIns
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.team import team_in
+from bot.slack.request_team import team_in
+from bot.slack.token_cipher import Vault
+from bot.store.channels.installations import STATE_LIVES, Installations, Installed
 from bot.store.database import StoreUnavailable
-from bot.store.installations import STATE_LIVES, Installations, Installed
-from bot.vault import Vault
 
 INSTALL_PATH = "/slack/install"
 REDIRECT_PATH = "/slack/oauth_redirect"

@@ -9,7 +9,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 
 from bot.slack.errors import FileNotReady, SlackFailure, Unknown, Unlisted, failure
-from bot.store.ledger import LONGEST_WAIT
+from bot.store.outbox.models import LONGEST_WAIT
 
 _TS = re.compile(r"[0-9]{1,20}\.[0-9]{1,11}")
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import aiohttp
 
-from bot.timing import machine
+from bot.runtime import machine_clock
 
 Heard = Callable[[float, float, float], None]
 """(said, asked, answered): a Unix time, and between which moments of the machine's count it was said."""
@@ -18,14 +18,14 @@ def listening(heard: Heard) -> aiohttp.TraceConfig:
     """For a session that talks to Slack alone: tells `heard` what each answer says of the time."""
 
     async def begins(_session: aiohttp.ClientSession, context: SimpleNamespace, _about: object) -> None:
-        context.asked = machine.elapsed()
+        context.asked = machine_clock.elapsed()
 
     async def ends(
         _session: aiohttp.ClientSession, context: SimpleNamespace, about: aiohttp.TraceRequestEndParams
     ) -> None:
         said = seconds_of(about.response.headers.get("Date"))
         if about.response.status == 200 and said is not None:
-            heard(said, context.asked, machine.elapsed())
+            heard(said, context.asked, machine_clock.elapsed())
 
     config = aiohttp.TraceConfig()
     config.on_request_start.append(begins)

@@ -10,9 +10,9 @@ import structlog
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.slack.client import Called, SlackClient
+from bot.slack.token_cipher import KeysUnusable, Vault
+from bot.store.channels.installations import Installations, Installed
 from bot.store.database import StoreUnavailable
-from bot.store.installations import Installations, Installed
-from bot.vault import KeysUnusable, Vault
 
 LOOK_EVERY_S = 5.0
 """Another process may have taken an installation in."""

@@ -24,11 +24,11 @@ import structlog
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
-from bot.sources.handover import HandOver
-from bot.sources.offsets import Offsets, Place
-from bot.sources.quiet import ErrorLog
-from bot.sources.reconnecting import Reconnecting
-from formatters.doctor import Finding, Level
+from bot.sources.error_throttle import ErrorLog
+from bot.sources.offset_tracker import Offsets, Place
+from bot.sources.reconnect import Reconnecting
+from bot.sources.thread_bridge import HandOver
+from formatters.terminal.findings import Finding, Level
 
 HEARTBEAT = "gcn.heartbeat"
 STOP_SECONDS = 2.0

@@ -25,12 +25,12 @@ from hop.io import Consumer as HopConsumer
 from hop.io import Metadata, StartPosition, Stream
 
 from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
-from bot.sources.clerk import Clerk, Look, Partition
 from bot.sources.credentials import AuthMode, KafkaUrl, group_id, load_auth, require_config_home, username_of
-from bot.sources.handover import HandOver
-from bot.sources.offsets import Offsets, Place
-from bot.sources.quiet import ErrorLog
-from bot.sources.reconnecting import Reconnecting
+from bot.sources.error_throttle import ErrorLog
+from bot.sources.offset_committer import Clerk, Look, Partition
+from bot.sources.offset_tracker import Offsets, Place
+from bot.sources.reconnect import Reconnecting
+from bot.sources.thread_bridge import HandOver
 
 __all__ = [
     "AuthMode",

@@ -33,10 +33,10 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from bot.store import known
-from bot.store.file_guard import FileGuard, StoreUnavailable
 from bot.store.schema import metadata
-from bot.store.sqlite_file import Change, FileId, SqliteFile, file_id, only_name
+from bot.store.sqlite import marker_file
+from bot.store.sqlite.database_file import Change, FileId, SqliteFile, file_id, only_name
+from bot.store.sqlite.file_guard import FileGuard, StoreUnavailable
 
 BUSY_TIMEOUT_MS = 5_000
 
@@ -203,7 +203,7 @@ class Database:
     async def migrate(self) -> None:
         """Bring the tables to this version. Raises StoreUnavailable."""
         if self.path is not None:
-            if (reason := await asyncio.to_thread(known.lost, self.path)) is not None:
+            if (reason := await asyncio.to_thread(marker_file.lost, self.path)) is not None:
                 raise StoreUnavailable(reason)
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)

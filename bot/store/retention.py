@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy import Select, delete, select
 
 from bot.store import schema
-from bot.store.changes import KEPT
+from bot.store.channels.change_log import KEPT
 from bot.store.database import Database
-from bot.store.ledger import Kind, State
-from formatters.notice import Category
+from bot.store.outbox.models import Kind, State
+from formatters.models.notice import Category
 
 AT_ONCE = 500
 """Rows removed by one transaction: the others who write wait for it."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from sqlalchemy import select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.store import known, schema
+from bot.store import schema
 from bot.store.database import Database, StoreUnavailable
+from bot.store.sqlite import marker_file
 
 FRESH_S = 30.0
 """A write that succeeded is believed for so long; so an idle bot writes a page twice a minute."""
@@ -86,9 +87,9 @@ class WriteCheck:
         elif database.wrote_at is None or time.monotonic() - database.wrote_at > FRESH_S:
             await self._write(b"")
         if database.path is not None and not self._noted:
-            self._noted = await asyncio.to_thread(known.is_filled, database.path)
+            self._noted = await asyncio.to_thread(marker_file.is_filled, database.path)
             if self._noted:
-                await asyncio.to_thread(known.note, database.path)
+                await asyncio.to_thread(marker_file.note, database.path)
 
     async def _write(self, filling: bytes) -> None:
         """Write, and read it back by the path as a restart would."""

@@ -19,8 +19,8 @@ from typing import Any
 from sqlalchemy import insert, text
 
 from bot.alerts.decode import notice_of
-from bot.alerts.samples import bns
-from bot.rooms import Rooms, open_rooms
+from bot.app.factory import Rooms, open_rooms
+from bot.samples import bns
 from bot.settings import Settings
 from bot.store import schema
 

@@ -28,18 +28,18 @@ from sqlalchemy import insert, text
 
 from bot import logs
 from bot.alerts.decode import decode
-from bot.alerts.samples import ms181101ab, to_avro
-from bot.rooms import Rooms, open_rooms
-from bot.routing import plan
+from bot.app.factory import Rooms, open_rooms
+from bot.routing.planner import plan
+from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.deliveries import Ledger
-from bot.store.ledger import Delivery, Outcome, Sent
-from bot.store.shares import Shares
-from tests.postgres import Databases, NoServer, driven, server
+from bot.store.outbox.leases import Shares
+from bot.store.outbox.models import Delivery, Outcome, Sent
+from bot.store.outbox.outbox import Ledger
 from tests.scale.__main__ import DURABLE
+from tests.support.postgres import Databases, NoServer, driven, server
 
 CHANNELS = 500
 MOCKS = 100
@@ -149,7 +149,7 @@ async def measure(url: str, about: dict[str, Any]) -> tuple[float, ...]:
 def slack() -> Iterator[dict[str, Any]]:
     """What a local Slack says of itself."""
     arguments = [part for n in range(CHANNELS) for part in ("--channel", f"gw-{n}")]
-    command = [sys.executable, "-m", "bot.sandbox.server", *arguments]
+    command = [sys.executable, "-m", "bot.local_slack.server", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -20,11 +20,11 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
-from bot.alerts.samples import ms181101ab, to_avro
-from bot.rooms import open_rooms
-from bot.sandbox.socket_mode import ACK_SECONDS
+from bot.app.factory import open_rooms
+from bot.local_slack.transport.socket_mode import ACK_SECONDS
+from bot.samples import ms181101ab, to_avro
 from bot.store import schema
-from tests.end_to_end.world import World, world_in
+from tests.support.bot_process import World, world_in
 
 CHANNELS = 1_000
 EVENTS = 10

@@ -28,21 +28,21 @@ from sqlalchemy import insert
 
 from bot import logs
 from bot.alerts.decode import decode
-from bot.alerts.samples import ms181101ab, to_avro
-from bot.rooms import Rooms, open_rooms
-from bot.routing import plan
+from bot.app.factory import Rooms, open_rooms
+from bot.delivery.worker import CONCURRENCY
+from bot.routing.planner import plan
+from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
 from bot.slack.client import SlackClient
-from bot.slack.delivery import CONCURRENCY
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.deliveries import Ledger
-from bot.store.ledger import Delivery, Outcome
-from bot.store.shares import Shares
-from formatters import card
-from formatters.card import ChannelView
-from formatters.message import Message
-from formatters.superevent import Superevent
+from bot.store.outbox.leases import Shares
+from bot.store.outbox.models import Delivery, Outcome
+from bot.store.outbox.outbox import Ledger
+from formatters.blockkit.message import Message
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
+from formatters.posts.alert_card import ChannelView
 
 CHANNELS = 1_000
 ROUNDS = 7
@@ -132,7 +132,7 @@ async def measure(about: dict[str, Any], folder: Path, rounds: int) -> tuple[lis
         for number in range(rounds + 1):
             record["superevent_id"] = f"MS18110{number}ab"
             body = to_avro(record)
-            message = card.root(Superevent.of([decode(body)]), ChannelView())
+            message = alert_card.root(Superevent.of([decode(body)]), ChannelView())
             taken = await through_ledger(rooms, client, team, body), await bare(simple, channels, message)
             if number:  # the first of each opens the connections
                 ours.append(taken[0])
@@ -146,7 +146,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="gwevent-benchmark-") as folder,
         subprocess.Popen(
-            [sys.executable, "-m", "bot.sandbox.server", "--no-limits", *arguments],
+            [sys.executable, "-m", "bot.local_slack.server", "--no-limits", *arguments],
             stdout=subprocess.PIPE,
             text=True,
         ) as slack,

@@ -20,11 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.alerts.samples import ms181101ab, to_avro
+from bot.app.factory import open_rooms
+from bot.demo.kafka_broker import EmbeddedBroker, Publisher
 from bot.filters import parse
-from bot.rooms import open_rooms
-from bot.sandbox.broker import EmbeddedBroker, Publisher
-from bot.sandbox.server import Sandbox
+from bot.local_slack.server import Sandbox
+from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
 
 TOPICS = ("ours", "theirs")

@@ -15,16 +15,16 @@ from pathlib import Path
 
 from sqlalchemy import insert, update
 
+from bot.app.factory import Rooms, utc_now
 from bot.filters import parse_stored, traits_of
-from bot.rooms import Rooms, utc_now
-from bot.routing import plan
+from bot.routing.planner import plan
 from bot.store import schema
 from bot.store.database import Database
-from formatters import plain
-from formatters.notice import Notice
-from formatters.subscription import Subscription
-from formatters.superevent import Superevent
-from tests.bot.house import MAX_AGE, NOW, TEAM, made
+from formatters.answers.subscription_messages import Subscription
+from formatters.models.notice import Notice
+from formatters.models.superevent import Superevent
+from formatters.terminal import message_text
+from tests.support.factories import MAX_AGE, NOW, TEAM, made
 
 COUNT = 10_000
 
@@ -95,7 +95,7 @@ async def past(path: Path) -> None:
             began = time.perf_counter()
             answer = await answers.answer(f"test {words}", None)
             best = min(best, time.perf_counter() - began)
-        print(f"test {words}: {best:.2f} s: {plain.render(answer).splitlines()[0]}")
+        print(f"test {words}: {best:.2f} s: {message_text.render(answer).splitlines()[0]}")
     async with database.writing() as connection:
         await connection.execute(update(schema.superevents).values(traits=None, traits_revision=None))
     began = time.perf_counter()

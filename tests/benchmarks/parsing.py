@@ -22,9 +22,10 @@ import numpy as np
 from astropy import units
 from astropy.table import Table
 
-from bot.alerts import samples, skymap
+from bot import samples
 from bot.alerts.decode import decode
-from bot.alerts.regions import connected_regions
+from bot.skymaps import skymap
+from bot.skymaps.regions import connected_regions
 
 OFFICIAL = Path(__file__).resolve().parents[2].parent / "shared/notices/official/MS181101ab-preliminary.avro"
 ROUNDS = 60

@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.alerts import samples
+from bot import samples
 from bot.alerts.decode import notice_of
-from bot.pictures import draw_here
-from formatters.superevent import Superevent
+from bot.skymaps.image_process import draw_here
+from formatters.models.superevent import Superevent
 
 ROUNDS = 20
 AIM = 0.75

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.alerts.position import places
-from bot.alerts.samples import sky_map, streak
-from bot.alerts.skymap import read
+from bot.samples import sky_map, streak
+from bot.skymaps.crossmatch import places
+from bot.skymaps.skymap import read
 
 ROUNDS = 5
 RA, DEC, DISTANCE = 196.0, -19.0, 45.0

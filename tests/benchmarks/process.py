@@ -13,9 +13,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.alerts.samples import ms181101ab, to_avro
-from bot.sandbox.broker import Publisher
-from tests.end_to_end.world import GROUP, TOPIC, BotProcess, World, until, world_in
+from bot.demo.kafka_broker import Publisher
+from bot.samples import ms181101ab, to_avro
+from tests.support.bot_process import GROUP, TOPIC, BotProcess, World, until, world_in
 
 STARTS = 5
 IDLE_S = 30.0

@@ -12,11 +12,11 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.rooms import Rooms
-from bot.sandbox.server import Sandbox
+from bot.app.factory import Rooms
+from bot.local_slack.server import Sandbox
 from bot.store.database import Database
-from tests.bot.house import Clock
-from tests.postgres import Databases, driven
+from tests.support.factories import Clock
+from tests.support.postgres import Databases, driven
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Self
 
 from confluent_kafka import Consumer, TopicPartition
 
-from bot.sandbox.broker import BrokerProcess, EmbeddedBroker
+from bot.demo.kafka_broker import BrokerProcess, EmbeddedBroker
 
 
 class SteeredBroker(BrokerProcess):

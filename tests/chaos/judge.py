@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from formatters.notice import EARLYWARNING, RETRACTION
-from tests.end_to_end.world import words_of
+from formatters.models.notice import EARLYWARNING, RETRACTION
+from tests.support.bot_process import words_of
 
 NAMED = {EARLYWARNING: "EARLY WARNING", RETRACTION: "RETRACTED"}
 """How a headline names an alert type that it doesn't call by its name."""

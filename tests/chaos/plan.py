@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 from confluent_kafka import KafkaException
 
-from bot.sandbox.refusal import RefusedError
+from bot.local_slack.errors import RefusedError
 from tests.chaos.cases import (
     answers,
     broker,

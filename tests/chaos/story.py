@@ -6,9 +6,9 @@ import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bot.alerts.samples import to_avro
-from formatters.notice import EARLYWARNING, INITIAL, PRELIMINARY, RETRACTION, UPDATE
-from tests.end_to_end.world import sample
+from bot.samples import to_avro
+from formatters.models.notice import EARLYWARNING, INITIAL, PRELIMINARY, RETRACTION, UPDATE
+from tests.support.bot_process import sample
 
 AT_ONCE = 5
 """Events that are under way."""

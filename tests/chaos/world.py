@@ -16,17 +16,17 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
+from bot.app.factory import open_rooms
+from bot.demo.kafka_broker import Publisher
 from bot.filters import parse
-from bot.rooms import open_rooms
-from bot.sandbox.broker import Publisher
-from bot.sandbox.server import Sandbox
-from bot.sandbox.workspace import Change
-from tests.chaos import life
+from bot.local_slack.server import Sandbox
+from bot.local_slack.workspace import Change
+from tests.chaos import bot_entrypoint
+from tests.chaos.bot_entrypoint import Habits
 from tests.chaos.broker import SteeredBroker
 from tests.chaos.judge import Said, Verdict, beside, judge, read
-from tests.chaos.life import Habits
 from tests.chaos.story import Story
-from tests.end_to_end.world import GROUP, TOPIC, BotProcess, World, until, words_of, world_in
+from tests.support.bot_process import GROUP, TOPIC, BotProcess, World, until, words_of, world_in
 
 HISTORY = ("channels:history", "groups:history")
 WITHIN = 300.0
@@ -109,7 +109,7 @@ class Chaos:
 
     def start(self, step: str | None = None, command: str | None = None, **changes: str | None) -> BotProcess:
         """Start a bot with this case's habits: `gwevent run`, or another command."""
-        return self.world.live(life.run, step, {**self.habits.variable(), **changes}, command)
+        return self.world.live(bot_entrypoint.run, step, {**self.habits.variable(), **changes}, command)
 
     async def kill(self, bot: BotProcess | None = None) -> None:
         """Kill a bot as a power cut does, and write down what it had under way."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from bot.cli import app
-from formatters.help import COMMANDS
+from bot.cli.main import app
+from formatters.answers.help import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

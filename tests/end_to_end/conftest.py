@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.world import World, world_in
+from tests.support.bot_process import World, world_in
 
 
 @pytest.fixture

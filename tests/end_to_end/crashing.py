@@ -14,20 +14,20 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import bot.app  # noqa: F401 - so that a fork has it
-from bot.cli import app
+import bot.app.application  # noqa: F401 - so that a fork has it
+from bot.cli.main import app
 from bot.slack.client import SlackClient
-from bot.sources.clerk import Clerk
 from bot.sources.hopskotch import HopskotchSource
-from bot.store import store, undecided
-from bot.store.deliveries import Ledger
-from bot.store.pictures import PictureStore
+from bot.sources.offset_committer import Clerk
+from bot.store.events import deferred, notices
+from bot.store.outbox.images import PictureStore
+from bot.store.outbox.outbox import Ledger
 
 STEPS: dict[str, tuple[Any, str]] = {
-    "record": (store.Store, "record"),
-    "plan": (store, "apply"),
-    "decide": (undecided.Undecided, "decide"),
-    "decided": (undecided, "apply_decided"),
+    "record": (notices.Store, "record"),
+    "plan": (notices, "apply"),
+    "decide": (deferred.Undecided, "decide"),
+    "decided": (deferred, "apply_decided"),
     "acknowledge": (HopskotchSource, "acknowledge"),
     "commit": (Clerk, "_commit"),
     "claim": (Ledger, "claim"),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from bot.alerts.samples import to_avro
-from bot.sandbox.server import Sandbox
-from formatters.notice import RETRACTION
-from tests.bot.house import REAL, record
-from tests.end_to_end.desk import ORIGIN, Clock, Desk, desk_in
-from tests.end_to_end.world import Json, until
+from bot.local_slack.server import Sandbox
+from bot.samples import to_avro
+from formatters.models.notice import RETRACTION
+from tests.support.app_harness import ORIGIN, Clock, Desk, desk_in
+from tests.support.bot_process import Json, until
+from tests.support.factories import REAL, record
 
 MINUTE = 3.0
 """Seconds; 50 edits in it."""

@@ -13,23 +13,23 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from bot import app
-from bot.alerts.samples import bns, burst, ms181101ab, retracted, to_avro
-from bot.app import Bot
-from bot.pictures import Pictures
-from bot.pipeline import Handled
-from bot.rooms import Rooms, utc_now
-from bot.sandbox.server import Sandbox
+from bot.app import application
+from bot.app.application import Bot
+from bot.app.factory import Rooms, utc_now
+from bot.ingest.pipeline import Handled
+from bot.local_slack.server import Sandbox
+from bot.samples import bns, burst, ms181101ab, retracted, to_avro
 from bot.settings import Settings
+from bot.skymaps.image_process import Pictures
 from bot.sources import Origin
 from bot.store.database import Database
-from formatters.picture import DrawnPicture
-from formatters.superevent import Superevent
+from formatters.models.superevent import Superevent
+from formatters.skymap_image import DrawnPicture
 from tests.bot.gracedb.fake import FakeGraceDb, with_notices
-from tests.bot.house import record
-from tests.bot.slack.conftest import Silent
 from tests.end_to_end.test_demo import FLAGS, PATIENT_MS, SIZES
-from tests.end_to_end.world import PATIENT
+from tests.support.bot_process import PATIENT
+from tests.support.delivery_harness import Silent
+from tests.support.factories import record
 
 RECEIVED = Origin(source="files", detail="test", live=False)
 ARCHIVED, NEVER = "S190425z", "S190426zz"
@@ -98,7 +98,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback is asked directly, and no second process draws."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(app, "Pictures", Quick)
+    monkeypatch.setattr(application, "Pictures", Quick)
 
 
 def asked(stage: Stage) -> list[tuple[str, ...]]:

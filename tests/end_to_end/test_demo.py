@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Locator, Page, ViewportSize, async_playwright, expect
 
-from tests.end_to_end.world import PATIENT, REPOSITORY
+from tests.support.bot_process import PATIENT, REPOSITORY
 
 PATIENT_MS = 60_000
 """A wait that fails the test instead of hanging it; nothing measures it."""

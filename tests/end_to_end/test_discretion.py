@@ -8,10 +8,10 @@ import re
 
 from confluent_kafka import Producer
 
-from bot.alerts.samples import to_avro, to_json
-from bot.alerts.samples.odd import few_rows
-from bot.sandbox.broker import EmbeddedBroker
-from tests.end_to_end.world import TOPIC, World, sample, until, words_of
+from bot.demo.kafka_broker import EmbeddedBroker
+from bot.samples import to_avro, to_json
+from bot.samples.edge_cases import few_rows
+from tests.support.bot_process import TOPIC, World, sample, until, words_of
 
 TYPED = "what-a-person-typed"
 

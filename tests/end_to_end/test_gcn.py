@@ -8,10 +8,10 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from bot.alerts.samples import to_avro, to_json
-from bot.sandbox.broker import EmbeddedBroker
+from bot.demo.kafka_broker import EmbeddedBroker
+from bot.samples import to_avro, to_json
 from tests.bot.alerts.test_circular import circular
-from tests.end_to_end.world import PATIENT, TOPIC, sample, until, words_of, world_in
+from tests.support.bot_process import PATIENT, TOPIC, sample, until, words_of, world_in
 
 
 async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collections import Counter
 
 import pytest
 
-from tests.end_to_end.world import World, avro, until, words_of
+from tests.support.bot_process import World, avro, until, words_of
 
 EVENT = "S240101k"
 

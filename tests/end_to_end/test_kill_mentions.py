@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.alerts.samples import notice, to_avro
-from tests.end_to_end.world import World, avro, until
+from bot.samples import notice, to_avro
+from tests.support.bot_process import World, avro, until
 
 EVENT = "S240101m"
 HERE = "<!here>"

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from bot.alerts.decode import decode
-from bot.alerts.samples import every_event, to_avro
-from bot.sandbox.server import Sandbox
-from formatters.notice import RETRACTION, Notice
-from tests.bot.house import REAL, record, unsubscribe
-from tests.end_to_end.desk import NOW, ORIGIN, Desk, desk_in, golden, said, transcript
-from tests.end_to_end.world import Json, World, until
+from bot.local_slack.server import Sandbox
+from bot.samples import every_event, to_avro
+from formatters.models.notice import RETRACTION, Notice
+from tests.support.app_harness import NOW, ORIGIN, Desk, desk_in, golden, said, transcript
+from tests.support.bot_process import Json, World, until
+from tests.support.factories import REAL, record, unsubscribe
 
 REAL_NAMES = (
     "real/S230518h-Preliminary_alert.json",

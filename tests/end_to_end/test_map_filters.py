@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.alerts.samples import MS181101AB_PEAK, ms181101ab, to_avro
-from tests.end_to_end.world import World, until
+from bot.samples import MS181101AB_PEAK, ms181101ab, to_avro
+from tests.support.bot_process import World, until
 
 
 @pytest.mark.parametrize("step", ["decide:before:1", "decided:after:1", "decide:after:1"])

@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from bot import pictures as drawing
-from bot.alerts.samples import to_avro
-from bot.alerts.samples.odd import few_rows
-from bot.pictures import PictureFailed, Pictures
-from bot.sandbox.server import Sandbox
-from bot.slack.delivery import FILE_READY_WITHIN
-from bot.store.planned import PICTURE_WITHIN
-from formatters.card import OBSERVE
-from formatters.notice import RETRACTION, Category, Notice
-from formatters.picture import DrawnPicture
-from formatters.superevent import Superevent
-from tests.bot.house import REAL, record
-from tests.end_to_end import world as worlds
-from tests.end_to_end.desk import ORIGIN, Desk, desk_in, said
-from tests.end_to_end.world import Json, World, until
+from bot.delivery.worker import FILE_READY_WITHIN
+from bot.local_slack.server import Sandbox
+from bot.samples import to_avro
+from bot.samples.edge_cases import few_rows
+from bot.skymaps import image_process as drawing
+from bot.skymaps.image_process import PictureFailed, Pictures
+from bot.store.outbox.plan_writer import PICTURE_WITHIN
+from formatters.models.notice import RETRACTION, Category, Notice
+from formatters.models.superevent import Superevent
+from formatters.posts.alert_card import OBSERVE
+from formatters.skymap_image import DrawnPicture
+from tests.support import bot_process as worlds
+from tests.support.app_harness import ORIGIN, Desk, desk_in, said
+from tests.support.bot_process import Json, World, until
+from tests.support.factories import REAL, record
 
 PNG = b"\x89PNG\r\n\x1a\n"
 MOCK = f"M{REAL}"

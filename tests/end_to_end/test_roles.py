@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.world import PATIENT, BotProcess, World, avro, until, words_of, world_in
-from tests.postgres import Databases
+from tests.support.bot_process import PATIENT, BotProcess, World, avro, until, words_of, world_in
+from tests.support.postgres import Databases
 
 EVENT = "S240101k"
 CHANNELS = 4

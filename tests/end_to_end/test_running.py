@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.broker import BrokerProcess, EmbeddedBroker
-from tests.end_to_end.world import TOPIC, BotProcess, World, avro, until, words_of, world_in
+from bot.demo.kafka_broker import BrokerProcess, EmbeddedBroker
+from tests.support.bot_process import TOPIC, BotProcess, World, avro, until, words_of, world_in
 
 SENTENCE = "gwevent: "
 

@@ -15,7 +15,7 @@ from typing import Any
 import fastavro
 import pytest
 
-from tests.end_to_end.world import Json, World, until, words_of
+from tests.support.bot_process import Json, World, until, words_of
 
 LONG_AGO = "500000"
 """Hours; the notices are years old."""

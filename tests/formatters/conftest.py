@@ -10,9 +10,17 @@ from typing import Any
 import pytest
 import slackblocks
 
-from formatters import mrkdwn
-from formatters.message import Message
-from formatters.notice import Distance, Event, ExternalCoincidence, Localization, MassBins, Notice, Region
+from formatters.blockkit import mrkdwn
+from formatters.blockkit.message import Message
+from formatters.models.notice import (
+    Distance,
+    Event,
+    ExternalCoincidence,
+    Localization,
+    MassBins,
+    Notice,
+    Region,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 View = dict[str, Any]

@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from formatters import answer, apology, help, plain, recent, status, subscription  # noqa: A004
-from formatters.message import Message
-from formatters.notice import Notice
-from formatters.subscription import Subscription, Wish
-from formatters.superevent import Superevent
+from formatters.answers import answer, help, recent, status, subscription_messages  # noqa: A004
+from formatters.answers.subscription_messages import Subscription, Wish
+from formatters.blockkit.message import Message
+from formatters.models.notice import Notice
+from formatters.models.superevent import Superevent
+from formatters.posts import unreadable_notice
+from formatters.terminal import message_text
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 
@@ -40,30 +42,30 @@ def test_the_canonical_words(wish: Wish, words: str) -> None:
 
 
 def test_what_will_come_is_said_exactly() -> None:
-    assert subscription.sentence(Wish(group="CBC", mock=True)) == (
+    assert subscription_messages.sentence(Wish(group="CBC", mock=True)) == (
         "Real, significant CBC alerts (early warnings, SSM, cWB-BBH and alerts significant by coincidence"
         " included); mocks too (about one every hour)."
     )
-    burst = subscription.sentence(Wish(group="Burst"))
+    burst = subscription_messages.sentence(Wish(group="Burst"))
     assert "early warnings" not in burst
     assert "mock" not in burst
 
 
 def test_the_confirmation_names_who_asked(check: Callable[[Message], Message]) -> None:
-    message = check(subscription.confirmed(subscribed(Wish(group="CBC"))))
+    message = check(subscription_messages.confirmed(subscribed(Wish(group="CBC"))))
     assert "<@U024BE7LH>" in str(message.blocks)
-    forged = check(subscription.confirmed(subscribed(Wish(), created_by="U1> <!channel")))
+    forged = check(subscription_messages.confirmed(subscribed(Wish(), created_by="U1> <!channel")))
     assert "<!channel" not in str(forged.blocks)
 
 
 def test_a_dead_channel_says_why() -> None:
-    listed = plain.render(subscription.listed([subscribed(Wish(), problem="is_archived")]))
+    listed = message_text.render(subscription_messages.listed([subscribed(Wish(), problem="is_archived")]))
     assert "Nothing can be posted: is_archived" in listed
 
 
 def test_where_the_bot_may_not_post() -> None:
-    assert "/invite @gwevent" in plain.render(subscription.refused("not_in_channel"))
-    assert plain.render(subscription.refused("unsubscribed meanwhile")) == (
+    assert "/invite @gwevent" in message_text.render(subscription_messages.refused("not_in_channel"))
+    assert message_text.render(subscription_messages.refused("unsubscribed meanwhile")) == (
         "Nothing was subscribed: unsubscribed meanwhile."
     )
 
@@ -72,13 +74,13 @@ def test_what_many_would_end_is_listed_once(check: Callable[[Message], Message])
     def numbered(count: int) -> list[Subscription]:
         return [replace(subscribed(Wish(group="CBC")), number=n) for n in range(1, count + 1)]
 
-    assert "And 3 more: 41, 42, 43" in plain.render(check(subscription.sure(numbered(43))))
+    assert "And 3 more: 41, 42, 43" in message_text.render(check(subscription_messages.sure(numbered(43))))
     long = [replace(s, wish=Wish(group="x" * 2_900)) for s in numbered(5)]
-    assert "And 3 more: 3, 4, 5" in plain.render(check(subscription.sure(long)))
+    assert "And 3 more: 3, 4, 5" in message_text.render(check(subscription_messages.sure(long)))
 
 
 def test_help_knows_every_command(check: Callable[[Message], Message]) -> None:
-    said = plain.render(help.overview())
+    said = message_text.render(help.overview())
     assert len(said) < 1_200, "a phone's screen or two"
     for command in (
         "latest",
@@ -92,16 +94,16 @@ def test_help_knows_every_command(check: Callable[[Message], Message]) -> None:
     ):
         assert f"\n{command} " in said
     for more in (help.subscribing(), help.sites()):
-        said += f"\n{plain.render(check(more))}"
+        said += f"\n{message_text.render(check(more))}"
     for command, what in help.COMMANDS:
         assert f"\n{command}  {what}" in said
 
 
 def test_unknown_words_get_help() -> None:
-    said = plain.render(help.unknown("lastest"))
+    said = message_text.render(help.unknown("lastest"))
     assert said.startswith("I don't know “lastest”. Did you mean /gwevent latest?")
     assert "/gwevent help" in said
-    assert "Did you mean" not in plain.render(help.unknown("🚀"))
+    assert "Did you mean" not in message_text.render(help.unknown("🚀"))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_unknown_words_get_help() -> None:
     ],
 )
 def test_near_misses(near: list[str], ending: str) -> None:
-    assert plain.render(help.no_such_event("S1d", near)).endswith(ending)
+    assert message_text.render(help.no_such_event("S1d", near)).endswith(ending)
 
 
 def test_a_shared_answer_carries_its_question(check: Callable[[Message], Message]) -> None:
@@ -130,7 +132,7 @@ def test_a_shared_answer_carries_its_question(check: Callable[[Message], Message
 def test_recent_marks_what_is_gone(make_notice: Callable[..., Notice]) -> None:
     gone = Superevent.of([make_notice(), make_notice("RETRACTION", 30)])
     mock = Superevent.of([make_notice(superevent_id="MS241126a")])
-    said = plain.render(recent.message(recent.Recent([gone, mock]), NOW)).splitlines()
+    said = message_text.render(recent.message(recent.Recent([gone, mock]), NOW)).splitlines()
     assert said[0] == "The last 2 events"
     assert said[1].startswith("S241126dm · RETRACTED BNS 95 % · 31 deg²")
     assert said[2].startswith("MOCK MS241126a · BNS 95 % · PRELIMINARY")
@@ -158,19 +160,24 @@ def test_status_tells_silence_from_health() -> None:
         seen = status.LastNotice(
             superevent_id="MS241127c", alert_type="INITIAL", received=NOW - timedelta(hours=hours)
         )
-        return plain.render(status.message(state(last_notice=seen), NOW))
+        return message_text.render(status.message(state(last_notice=seen), NOW))
 
     assert "silent" not in last(2.9)
     assert "silent for long" in last(3.1)
-    nothing = plain.render(status.message(state(), NOW))
+    nothing = message_text.render(status.message(state(), NOW))
     assert "hopskotch: NOT CONNECTED · The broker refuses us." in nothing
     assert "Last notice: none yet" in nothing
 
 
 def test_an_apology_links_only_to_the_web() -> None:
     def url(link: str | None) -> str:
-        return str(apology.message("S241126dm", "It ends early.", link).blocks[-1]["elements"][0]["url"])
+        return str(
+            unreadable_notice.message("S241126dm", "It ends early.", link).blocks[-1]["elements"][0]["url"]
+        )
 
     assert url("https://example.org/x") == "https://example.org/x"
     assert url("javascript:alert(1)") == url(None) == "https://gracedb.ligo.org/superevents/S241126dm/view/"
-    assert "couldn't read (It ends early). See GraceDB" in apology.message("S241126dm", "It ends early.").text
+    assert (
+        "couldn't read (It ends early). See GraceDB"
+        in unreadable_notice.message("S241126dm", "It ends early.").text
+    )

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from formatters import card, facts, mrkdwn, plain, recent, update
-from formatters.message import Message
-from formatters.notice import (
+from formatters.answers import recent
+from formatters.blockkit import mrkdwn
+from formatters.blockkit.message import Message
+from formatters.models.notice import (
     STAGES,
     Distance,
     Event,
@@ -18,7 +19,9 @@ from formatters.notice import (
     Notice,
     Region,
 )
-from formatters.superevent import Superevent
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card, alert_update
+from formatters.terminal import message_text, notice_text
 
 hostile = st.text(alphabet=st.sampled_from([*"<>&*_~`:|@!\n aZ0", "\u202e", "😀", "\u00a0"]), max_size=30)
 names = st.sampled_from(["CBC", "Burst", "AllSky", "SSM", "EarlyWarning", "CWB", "BNS", "Swift"]) | hostile
@@ -115,14 +118,14 @@ superevents = st.sampled_from(["S241126dm", "MS181101ab", "TS241126a", "GW241126
 )
 @given(superevents)
 def test_every_message_is_sound(check: Callable[[Message], Message], superevent: Superevent) -> None:
-    messages = [card.root(superevent, card.ChannelView())]
-    messages += [update.reply(superevent, notice) for notice in superevent.notices]
+    messages = [alert_card.root(superevent, alert_card.ChannelView())]
+    messages += [alert_update.reply(superevent, notice) for notice in superevent.notices]
     messages.append(
         recent.message(recent.Recent([superevent] * recent.MOST), datetime(2026, 1, 1, tzinfo=UTC))
     )
     for message in messages:
         check(message)
-        assert superevent.superevent_id in plain.render(message) or message is not messages[0]
-        assert mrkdwn.width(plain.fallback(message)) <= mrkdwn.TEXT_MAX
+        assert superevent.superevent_id in message_text.render(message) or message is not messages[0]
+        assert mrkdwn.width(message_text.fallback(message)) <= mrkdwn.TEXT_MAX
     for notice in superevent.notices:
-        assert facts.to_text(notice)
+        assert notice_text.to_text(notice)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from formatters.notice import Notice
-from formatters.superevent import Superevent
-from formatters.update import broadcast
+from formatters.models.notice import Notice
+from formatters.models.superevent import Superevent
+from formatters.posts.alert_update import broadcast
 
 Make = Callable[..., Any]
 

@@ -6,26 +6,27 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from formatters import (
-    answer,
-    apology,
-    card,
-    dialog,
-    help,  # noqa: A004
-    matching,
-    mention,
-    recent,
-    status,
-    subscription,
-    update,
+from formatters.answers import answer, help, recent, search_results, status, subscription_messages  # noqa: A004
+from formatters.blockkit.message import Message
+from formatters.models.filter import (
+    Cone,
+    Detector,
+    External,
+    Far,
+    Named,
+    Near,
+    Number,
+    Op,
+    Site,
+    VisibleFrom,
 )
-from formatters.filter import Cone, Detector, External, Far, Named, Near, Number, Op, Site, VisibleFrom
-from formatters.message import Message
-from formatters.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, Notice
-from formatters.superevent import Superevent
+from formatters.models.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, Notice
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card, alert_update, mention, unreadable_notice
+from formatters.views import subscription_modal
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
-VIEW = card.ChannelView()
+VIEW = alert_card.ChannelView()
 
 KINDS = (
     "bns",
@@ -60,9 +61,9 @@ def test_cards_and_replies(
     superevent = Superevent.of(stories[kind])
     for number, notice in enumerate(superevent.notices, start=1):
         then = superevent.upto(notice)
-        golden(f"{kind}-{number}-card", check(card.root(then, VIEW)))
+        golden(f"{kind}-{number}-card", check(alert_card.root(then, VIEW)))
         if number > 1:
-            golden(f"{kind}-{number}-reply", check(update.reply(then, notice)))
+            golden(f"{kind}-{number}-reply", check(alert_update.reply(then, notice)))
 
 
 def test_from_gracedb(
@@ -71,14 +72,14 @@ def test_from_gracedb(
     golden: Callable[[str, Message], None],
 ) -> None:
     looked_up = [replace(notice, archive="GraceDB") for notice in stories["bns"]]
-    golden("gracedb-notice-card", check(card.root(Superevent.of(looked_up[:3]), VIEW)))
+    golden("gracedb-notice-card", check(alert_card.root(Superevent.of(looked_up[:3]), VIEW)))
     facts = replace(
         looked_up[2],
         alert_type=GRACEDB,
         time_created=looked_up[2].time_created + timedelta(days=12, seconds=0.5),
         published={ASSEMBLED_FROM: ["superevent", "p_astro.json,0"]},
     )
-    golden("gracedb-assembled-card", check(card.root(Superevent.of([facts]), VIEW)))
+    golden("gracedb-assembled-card", check(alert_card.root(Superevent.of([facts]), VIEW)))
     gone = replace(
         facts,
         alert_type=RETRACTION,
@@ -89,7 +90,7 @@ def test_from_gracedb(
     )
     for name, dated in (("dated", True), ("undated", False)):
         told = replace(gone, published={ASSEMBLED_FROM: ["superevent"], "dated": dated})
-        golden(f"gracedb-retracted-{name}-card", check(card.root(Superevent.of([facts, told]), VIEW)))
+        golden(f"gracedb-retracted-{name}-card", check(alert_card.root(Superevent.of([facts, told]), VIEW)))
 
 
 def test_late_notices(
@@ -101,7 +102,7 @@ def test_late_notices(
     for number, name in ((1, "late-reply"), (5, "late-retraction-reply")):
         notices = list(stories["bns"])
         notices[number] = replace(notices[number], received=after)
-        golden(name, check(update.reply(Superevent.of(notices), notices[number])))
+        golden(name, check(alert_update.reply(Superevent.of(notices), notices[number])))
 
 
 def test_mentions(
@@ -112,29 +113,29 @@ def test_mentions(
     bns, raven = (Superevent.of(stories[kind]) for kind in ("bns", "raven"))
     targets = ("<!here>", "<@U024BE7LH>", "<!subteam^S0AB1>")
     address = "https://example.slack.com/archives/C1/p1732586446000100"
-    first = card.ChannelView(mention=targets, root=True)
-    golden("mention-root", check(card.root(bns.upto(bns.notices[0]), first)))
+    first = alert_card.ChannelView(mention=targets, root=True)
+    golden("mention-root", check(alert_card.root(bns.upto(bns.notices[0]), first)))
     golden("mention-coincidence", check(mention.news(raven, raven.notices[1], targets, address)))
     golden("mention-no-address", check(mention.news(raven, raven.notices[1], targets[:1], None)))
     gone = next(n for n in bns.notices if n.retraction)
     golden("mention-stand-down", check(mention.stand_down(bns.upto(gone), targets, address)))
 
 
-def _wishes() -> list[subscription.Subscription]:
+def _wishes() -> list[subscription_messages.Subscription]:
     wishes = [
-        subscription.Wish(group="CBC"),
-        subscription.Wish(group="Burst", lowsig=True),
-        subscription.Wish(group="all", mock=True, test=True, lowsig=True),
-        subscription.Wish(
+        subscription_messages.Wish(group="CBC"),
+        subscription_messages.Wish(group="Burst", lowsig=True),
+        subscription_messages.Wish(group="all", mock=True, test=True, lowsig=True),
+        subscription_messages.Wish(
             group="CBC",
             mock=True,
-            notify=subscription.Notify(
+            notify=subscription_messages.Notify(
                 targets=("<!here>", "<@U024BE7LH>", "<!subteam^S0AB1>"), mock=True, only_ns=True
             ),
         ),
     ]
     return [
-        subscription.Subscription(
+        subscription_messages.Subscription(
             id=number,
             number=number,
             team_id="T1",
@@ -148,32 +149,32 @@ def _wishes() -> list[subscription.Subscription]:
     ]
 
 
-def _filtered() -> subscription.Subscription:
+def _filtered() -> subscription_messages.Subscription:
     """A subscription with every kind of condition."""
     sky = Near(Cone(197.45, -23.381389, 5.0)) | VisibleFrom(Site("Cerro Tololo"), Op.GE, 0.3)
     light = Number("BNS", Op.GT, 0.5) | Named("search", ("SSM",)) | External()
     wanted = light & Number("distance", Op.LT, 300) & Far(Op.LT, 1, 100, "yr") & ~Detector("V1") & sky
-    return subscription.Subscription(
+    return subscription_messages.Subscription(
         id=70,
         number=7,
         team_id="T1",
         channel_id="C1",
-        wish=subscription.Wish(
+        wish=subscription_messages.Wish(
             group="CBC",
             lowsig=True,
             filter=wanted & Named("type", ("INITIAL", "UPDATE")),
-            notify=subscription.Notify(targets=("<!here>",), condition=Number("NS", Op.GE, 0.5)),
+            notify=subscription_messages.Notify(targets=("<!here>",), condition=Number("NS", Op.GE, 0.5)),
         ),
         created_by="U024BE7LH",
         created_at=NOW,
     )
 
 
-def _matching(stories: dict[str, list[Notice]]) -> matching.Matching:
+def _matching(stories: dict[str, list[Notice]]) -> search_results.Matching:
     found = [Superevent.of(stories[kind]) for kind in ("ssm", "raven", "bns", "mock")]
-    return matching.Matching(
+    return search_results.Matching(
         words="(BNS or search=SSM) far<1/yr",
-        newest=[matching.Found(superevent=one, joint=number == 0) for number, one in enumerate(found)],
+        newest=[search_results.Found(superevent=one, joint=number == 0) for number, one in enumerate(found)],
         count=12_345,
         among=23_456,
         since=datetime(2023, 5, 1, tzinfo=UTC),
@@ -216,7 +217,7 @@ def test_answers(
     seen = [Superevent.of(notices) for notices in stories.values()]
     mine = _wishes()
     filtered = _filtered()
-    mock = card.root(Superevent.of(stories["mock"][:1]), VIEW)
+    mock = alert_card.root(Superevent.of(stories["mock"][:1]), VIEW)
     answers = {
         "help": help.overview(),
         "help-filters": help.filters(),
@@ -234,41 +235,53 @@ def test_answers(
         "recent-none": recent.message(recent.Recent([]), NOW),
         "status": status.message(_status(), NOW),
         "status-bad": status.message(_status(waiting=12_345, dead=2, quarantined=1), NOW),
-        "subscription-confirmed": subscription.confirmed(mine[0]),
-        "subscription-confirmed-all": subscription.confirmed(mine[2]),
-        "subscription-confirmed-notify": subscription.confirmed(mine[3]),
-        "subscription-subscribed": subscription.subscribed(filtered.wish),
-        "subscription-unchanged": subscription.unchanged(filtered),
-        "subscription-not-subscribed": subscription.not_subscribed(mine[1].wish, [mine[0], filtered]),
-        "subscription-promised": subscription.promised(mine[0].wish),
-        "subscription-already": subscription.already(mine[0]),
-        "subscription-list": subscription.listed(mine),
-        "subscription-none": subscription.listed([]),
-        "subscription-removed": subscription.removed([mine[0], mine[1]]),
-        "subscription-already-ended": subscription.changed_since([]),
-        "subscription-changed-since": subscription.changed_since([mine[0], replace(filtered, paused_at=NOW)]),
-        "subscription-sure": dialog.sure([*mine, filtered]),
-        "subscription-sure-of-one": dialog.sure([filtered]),
-        "subscription-renumbered": subscription.renumbered(17, filtered),
-        "subscription-is-paused": subscription.already_paused(replace(filtered, paused_at=NOW)),
-        "subscription-isnt-paused": subscription.not_paused(filtered),
-        "subscription-refused": subscription.refused("not_in_channel"),
-        "subscription-confirmed-filter": subscription.confirmed(filtered),
-        "subscription-already-paused": subscription.already(replace(filtered, paused_at=NOW)),
-        "subscription-edited": subscription.edited(mine[0], replace(filtered, number=0)),
-        "subscription-paused": subscription.paused(filtered),
-        "subscription-resumed": subscription.resumed(filtered),
-        "subscription-no-such-number": subscription.no_such_number("9", [*mine, filtered]),
-        "subscription-list-filter": subscription.listed([replace(filtered, paused_at=NOW), *mine[:1]]),
-        "search": matching.searched(_matching(stories), NOW),
-        "search-none": matching.searched(replace(_matching(stories), newest=[], count=0, hung=0), NOW),
-        "search-all": matching.searched(replace(_matching(stories), words="all", hung=0), NOW),
-        "search-nothing-received": matching.searched(
-            matching.Matching(words="BNS", newest=[], count=0, among=0), NOW
+        "subscription-confirmed": subscription_messages.confirmed(mine[0]),
+        "subscription-confirmed-all": subscription_messages.confirmed(mine[2]),
+        "subscription-confirmed-notify": subscription_messages.confirmed(mine[3]),
+        "subscription-subscribed": subscription_messages.subscribed(filtered.wish),
+        "subscription-unchanged": subscription_messages.unchanged(filtered),
+        "subscription-not-subscribed": subscription_messages.not_subscribed(
+            mine[1].wish, [mine[0], filtered]
         ),
-        "test": matching.tested(replace(_matching(stories), since=None, until=None, asked=3, hung=3), NOW),
-        "apology": apology.message("S241126dm", "The Avro container ends in the middle of a block."),
-        "apology-mock": apology.message("MS241126dm", "Unknown codec <zstd>", "javascript:alert(1)"),
+        "subscription-promised": subscription_messages.promised(mine[0].wish),
+        "subscription-already": subscription_messages.already(mine[0]),
+        "subscription-list": subscription_messages.listed(mine),
+        "subscription-none": subscription_messages.listed([]),
+        "subscription-removed": subscription_messages.removed([mine[0], mine[1]]),
+        "subscription-already-ended": subscription_messages.changed_since([]),
+        "subscription-changed-since": subscription_messages.changed_since(
+            [mine[0], replace(filtered, paused_at=NOW)]
+        ),
+        "subscription-sure": subscription_modal.sure([*mine, filtered]),
+        "subscription-sure-of-one": subscription_modal.sure([filtered]),
+        "subscription-renumbered": subscription_messages.renumbered(17, filtered),
+        "subscription-is-paused": subscription_messages.already_paused(replace(filtered, paused_at=NOW)),
+        "subscription-isnt-paused": subscription_messages.not_paused(filtered),
+        "subscription-refused": subscription_messages.refused("not_in_channel"),
+        "subscription-confirmed-filter": subscription_messages.confirmed(filtered),
+        "subscription-already-paused": subscription_messages.already(replace(filtered, paused_at=NOW)),
+        "subscription-edited": subscription_messages.edited(mine[0], replace(filtered, number=0)),
+        "subscription-paused": subscription_messages.paused(filtered),
+        "subscription-resumed": subscription_messages.resumed(filtered),
+        "subscription-no-such-number": subscription_messages.no_such_number("9", [*mine, filtered]),
+        "subscription-list-filter": subscription_messages.listed(
+            [replace(filtered, paused_at=NOW), *mine[:1]]
+        ),
+        "search": search_results.searched(_matching(stories), NOW),
+        "search-none": search_results.searched(replace(_matching(stories), newest=[], count=0, hung=0), NOW),
+        "search-all": search_results.searched(replace(_matching(stories), words="all", hung=0), NOW),
+        "search-nothing-received": search_results.searched(
+            search_results.Matching(words="BNS", newest=[], count=0, among=0), NOW
+        ),
+        "test": search_results.tested(
+            replace(_matching(stories), since=None, until=None, asked=3, hung=3), NOW
+        ),
+        "apology": unreadable_notice.message(
+            "S241126dm", "The Avro container ends in the middle of a block."
+        ),
+        "apology-mock": unreadable_notice.message(
+            "MS241126dm", "Unknown codec <zstd>", "javascript:alert(1)"
+        ),
         "shareable": answer.shareable(
             answer.introduced("No real event was received yet; this is the newest mock.", mock), "latest"
         ),
@@ -278,6 +291,8 @@ def test_answers(
 
 
 def test_the_longest_list_fits(stories: dict[str, list[Notice]], check: Callable[[Message], Message]) -> None:
-    longest = max((Superevent.of(n) for n in stories.values()), key=lambda s: len(card.root(s, VIEW).text))
+    longest = max(
+        (Superevent.of(n) for n in stories.values()), key=lambda s: len(alert_card.root(s, VIEW).text)
+    )
     many = [longest] * 40
     assert check(recent.message(recent.Recent(many), NOW)).text.count(longest.superevent_id) == recent.MOST

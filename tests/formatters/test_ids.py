@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.alerts.decode import decode
-from bot.alerts.samples import to_json
-from formatters import apology, card, history, home, mention, plain, recent, update
-from formatters import help as helping
-from formatters.card import ChannelView
-from formatters.notice import (
+from bot.samples import to_json
+from formatters.answers import event_history, recent
+from formatters.answers import help as helping
+from formatters.models.notice import (
     ID_MAX,
     Category,
     canonical_id,
@@ -24,8 +23,12 @@ from formatters.notice import (
     folded_id,
     unusual,
 )
-from formatters.superevent import Superevent
-from tests.bot.house import NOW, record
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card, alert_update, mention, unreadable_notice
+from formatters.posts.alert_card import ChannelView
+from formatters.terminal import message_text
+from formatters.views import home_tab
+from tests.support.factories import NOW, record
 
 HOSTILE = (
     "<!channel>", "<!here|x>", "<@U123ABC>", "S1234/../../etc/passwd", "S1234?x=1&y=2#z", "S 12 34", "*S1*",
@@ -141,41 +144,41 @@ def test_nothing_in_an_id_does_anything_in_a_message(id_: str) -> None:
     _, second, _ = whole.notices
     until = whole.upto(second)
     messages = [
-        card.root(until, ChannelView(root=True)),
-        card.root(whole, ChannelView(root=True)),
-        *(update.reply(whole, notice) for notice in whole.notices),
-        history.message(whole),
+        alert_card.root(until, ChannelView(root=True)),
+        alert_card.root(whole, ChannelView(root=True)),
+        *(alert_update.reply(whole, notice) for notice in whole.notices),
+        event_history.message(whole),
         mention.news(until, second, ("<!here>",), "https://example.org"),
         mention.stand_down(whole, ("<!here>",), None),
-        apology.message(id_, "It can't be read."),
+        unreadable_notice.message(id_, "It can't be read."),
         helping.no_such_event(id_, [id_]),
         recent.message(recent.Recent([whole]), NOW),
     ]
     for message in messages:
-        assert plain.render(message) and plain.push(message)
+        assert message_text.render(message) and message_text.push(message)
         for text in [message.text, *_texts(message.blocks)]:
             marks = set(re.findall(r"<[^>]*>", text))
             assert all(m == "<!here>" or m.startswith(("<http", "<!date^")) for m in marks), text
         for url in _urls(message.blocks):
             assert re.fullmatch(r"https://[\w.]+/[^\s<>|]*", url)
-    assert home._gracedb(whole).count("<") <= 1
+    assert home_tab._gracedb(whole).count("<") <= 1
 
 
 def test_an_unusual_id_is_said_and_a_usual_one_isnt() -> None:
     for id_, said in (("S1234", True), ("MS181101ab2", True), ("S190425z", False), ("MS181101ab", False)):
         whole = _event(id_)
         for message in (
-            card.root(whole.upto(whole.notices[0]), ChannelView()),
-            card.root(whole, ChannelView()),
-            *(update.reply(whole, notice) for notice in whole.notices),
+            alert_card.root(whole.upto(whole.notices[0]), ChannelView()),
+            alert_card.root(whole, ChannelView()),
+            *(alert_update.reply(whole, notice) for notice in whole.notices),
         ):
-            assert ("unusual id" in plain.render(message)) is said
+            assert ("unusual id" in message_text.render(message)) is said
         assert unusual(id_) is said is (canonical_id(id_) is None)
 
 
 def test_an_unusual_ids_links_go_nowhere_wrong() -> None:
     whole = _event("S12/34?x")
-    urls = _urls(card.root(whole.upto(whole.notices[0]), ChannelView()).blocks)
+    urls = _urls(alert_card.root(whole.upto(whole.notices[0]), ChannelView()).blocks)
     assert "https://gcn.nasa.gov/circulars?query=S12%2F34%3Fx" in urls
     assert not any("treasuremap" in url for url in urls)
-    assert apology.page("S12/34?x") is None and apology.page("s190425z") is not None
+    assert unreadable_notice.page("S12/34?x") is None and unreadable_notice.page("s190425z") is not None

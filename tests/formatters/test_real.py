@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from bot.alerts.decode import decode
-from formatters import card, plain, update
-from formatters.message import Message
-from formatters.notice import Notice
-from formatters.superevent import Superevent
+from formatters.blockkit.message import Message
+from formatters.models.notice import Notice
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card, alert_update
+from formatters.terminal import message_text
 
 Card = Callable[[str], str]
 
@@ -26,7 +27,9 @@ def real(shared_notices: Path) -> dict[str, Notice]:
 @pytest.fixture(scope="module")
 def said(real: dict[str, Notice]) -> Card:
     def of(*names: str) -> str:
-        return plain.render(card.root(Superevent.of([real[name] for name in names]), card.ChannelView()))
+        return message_text.render(
+            alert_card.root(Superevent.of([real[name] for name in names]), alert_card.ChannelView())
+        )
 
     return of
 
@@ -40,8 +43,8 @@ def test_every_message_of_every_event_is_sound(
     for notices in by_id.values():
         superevent = Superevent.of(notices)
         for notice in superevent.notices:
-            check(card.root(superevent.upto(notice), card.ChannelView()))
-            check(update.reply(superevent, notice))
+            check(alert_card.root(superevent.upto(notice), alert_card.ChannelView()))
+            check(alert_update.reply(superevent, notice))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,7 @@ def test_cards(names: list[str], words: list[str], said: Callable[..., str]) -> 
 
 def test_a_push_message_fits_a_lock_screen(real: dict[str, Notice]) -> None:
     notice = real["MS181101ab-preliminary"]
-    assert card.root(Superevent.of([notice]), card.ChannelView()).text == (
+    assert alert_card.root(Superevent.of([notice]), alert_card.ChannelView()).text == (
         "MOCK BNS 95% PRELIM 31 deg² 40±8 Mpc FAR 1/350,000 yr HLV 22:22:46 UTC MS181101ab"
     )
 
@@ -114,7 +117,7 @@ def test_a_push_message_fits_a_lock_screen(real: dict[str, Notice]) -> None:
 def test_replies(real: dict[str, Notice]) -> None:
     def reply(*names: str) -> str:
         superevent = Superevent.of([real[name] for name in names])
-        return plain.render(update.reply(superevent, superevent.latest))
+        return message_text.render(alert_update.reply(superevent, superevent.latest))
 
     assert "Same facts as PRELIMINARY." in reply(
         "S230520ae-Preliminary_alert", "S230520ae-Preliminary1_alert"

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from formatters.card import link_buttons
-from formatters.notice import ExternalCoincidence
+from formatters.models.notice import ExternalCoincidence
+from formatters.posts.alert_card import link_buttons
 from tests.formatters.conftest import notice
 
 

@@ -16,12 +16,12 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from bot.store.database import Database
-from tests.postgres import Databases, NoServer, driven, server
 from tests.scale import past, routing
 from tests.scale.house import FanOut, Slack, Team, fan_out, open_house, some, staff
 from tests.scale.lines import running
 from tests.scale.plans import explained
 from tests.scale.work import everything
+from tests.support.postgres import Databases, NoServer, driven, server
 
 CHANNELS = 10
 """Of each workspace."""

@@ -15,18 +15,18 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import func, insert, select
 
 from bot.alerts.decode import decode
-from bot.alerts.samples import ms181101ab, to_avro
-from bot.pipeline import Handled, Pipeline
-from bot.rooms import Rooms, open_rooms, utc_now
+from bot.app.factory import Rooms, open_rooms, utc_now
+from bot.delivery.worker import CONCURRENCY
+from bot.ingest.pipeline import Handled, Pipeline
+from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
-from bot.slack.delivery import CONCURRENCY
 from bot.sources import Origin
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.ledger import State
-from formatters import card
-from formatters.card import ChannelView
-from formatters.superevent import Superevent
+from bot.store.outbox.models import State
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
+from formatters.posts.alert_card import ChannelView
 from tests.scale.lines import Process, running
 
 WORKERS = 2
@@ -221,7 +221,7 @@ async def _all_sent(rooms: Rooms, superevent_id: str, count: int) -> datetime:
 
 async def bare_loop(slack: Slack, teams: Mapping[str, Team], body: bytes) -> float:
     """Seconds for the same posts and nothing else, as many at a time as one worker has."""
-    message = card.root(Superevent.of([decode(body)]), ChannelView())
+    message = alert_card.root(Superevent.of([decode(body)]), ChannelView())
     blocks = [dict(block) for block in message.blocks]
     room = asyncio.Semaphore(CONCURRENCY)
     async with aiohttp.ClientSession() as session:

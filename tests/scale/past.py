@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from bot.store.database import Database
-from tests.bot.house import REAL, made
+from tests.support.factories import REAL, made
 
 NOTICES_EACH = 4
 """Notices of a superevent."""

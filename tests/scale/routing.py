@@ -6,11 +6,11 @@ import time
 from datetime import timedelta
 
 from bot.alerts.decode import decode
+from bot.app.factory import utc_now
 from bot.filters import parse_stored
-from bot.rooms import utc_now
-from bot.routing import OpenRoot, plan
-from formatters.subscription import Subscription
-from formatters.superevent import Superevent
+from bot.routing.planner import OpenRoot, plan
+from formatters.answers.subscription_messages import Subscription
+from formatters.models.superevent import Superevent
 from tests.scale.house import alert, words
 
 TIMES = 7

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from bot.sandbox.server import Sandbox
+from bot.local_slack.server import Sandbox
 from tests.scale.lines import lines, say
 
 

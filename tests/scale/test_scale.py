@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.postgres import Databases, driven
 from tests.scale import past
 from tests.scale.house import Slack, Team, fan_out, open_house, staff
 from tests.scale.lines import running
 from tests.scale.plans import explained
 from tests.scale.work import everything
+from tests.support.postgres import Databases, driven
 
 
 async def test_one_notice_reaches_every_channel_of_every_workspace_once(

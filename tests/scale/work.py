@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from bot.answers import Asker
+from bot.app.factory import Rooms, utc_now
+from bot.commands.router import Asker
+from bot.delivery.rendered_message import Words
 from bot.filters import parse
-from bot.pipeline import Handled
-from bot.rooms import Rooms, utc_now
+from bot.ingest.pipeline import Handled
 from bot.settings import Settings
-from bot.slack.words import Words
 from bot.sources import Origin
-from bot.store.changes import By
-from bot.store.claiming import OWED_AT_MOST
+from bot.store.channels.change_log import By
 from bot.store.database import Database
-from bot.store.ledger import Dead, Delivery, Kind, Later, Outcome, Sent
+from bot.store.outbox.claiming import OWED_AT_MOST
+from bot.store.outbox.models import Dead, Delivery, Kind, Later, Outcome, Sent
 from tests.scale.house import Team, name, places, story
 
 DAY = timedelta(days=1)

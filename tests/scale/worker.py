@@ -15,10 +15,10 @@ from pathlib import Path
 import aiohttp
 
 from bot import logs
-from bot.rooms import open_rooms, utc_now
+from bot.app.factory import open_rooms, utc_now
 from bot.settings import Settings
 from bot.slack.client import SlackClient
-from bot.store.wakeups import listen
+from bot.store.notify import listen
 from tests.scale.lines import lines, say
 
 

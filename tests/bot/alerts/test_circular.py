@@ -10,8 +10,8 @@ import pytest
 
 from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload
-from bot.alerts.samples import ms181101ab, to_avro, to_json
-from formatters.circular import named
+from bot.samples import ms181101ab, to_avro, to_json
+from formatters.posts.circular_link import named
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

@@ -18,13 +18,13 @@ import pytest
 from astropy.io import fits
 
 from bot.alerts.decode import MAX_PAYLOAD, UndecodablePayload, decode, notice_of, record_of
-from bot.alerts.samples import notices as sample_notices
-from bot.alerts.samples import odd
-from formatters.notice import Category, MassBins, Notice
+from bot.samples import edge_cases
+from bot.samples import records as sample_notices
+from formatters.models.notice import Category, MassBins, Notice
 
 Record = dict[str, Any]
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-ODD = odd.readable_notices(NOW)
+ODD = edge_cases.readable_notices(NOW)
 
 
 def base_map(**header: object) -> bytes:
@@ -216,7 +216,7 @@ class TestForms:
     @pytest.mark.parametrize("version", ["1.0", "1.3"])
     @pytest.mark.parametrize("codec", ["null", "deflate"])
     def test_a_sample_says_the_same_in_json_and_avro(self, version: Any, codec: Any) -> None:
-        made = odd.with_map(NOW, MAP)
+        made = edge_cases.with_map(NOW, MAP)
         avro = decode(sample_notices.to_avro(made, version=version, codec=codec))
         assert avro == decode(sample_notices.to_json(made))
 

@@ -11,16 +11,18 @@ from typing import Any
 
 import pytest
 
-from bot.alerts.content import MAPS
 from bot.alerts.decode import UndecodablePayload, decode, notice_of
-from bot.alerts.samples import bns, mock, to_json
-from bot.alerts.samples.odd import few_rows
+from bot.alerts.digest import MAPS
 from bot.filters import matches, parse
-from formatters import card, facts, history, plain, update
-from formatters.card import ChannelView
-from formatters.notice import Notice
-from formatters.superevent import Superevent
-from tests.bot.house import NOW, record
+from bot.samples import bns, mock, to_json
+from bot.samples.edge_cases import few_rows
+from formatters.answers import event_history
+from formatters.models.notice import Notice
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card, alert_update
+from formatters.posts.alert_card import ChannelView
+from formatters.terminal import message_text, notice_text
+from tests.support.factories import NOW, record
 
 VALUES: tuple[Any, ...] = (
     None,
@@ -98,14 +100,14 @@ def said(notice: Notice) -> str:
     whole = Superevent.of([notice_of(record(notice.superevent_id, minutes=-600)), notice])
     alone = Superevent.of([notice])
     messages = [
-        card.root(alone, ChannelView(root=True)),
-        card.root(whole, ChannelView()),
-        update.reply(whole, notice),
-        history.message(whole),
+        alert_card.root(alone, ChannelView(root=True)),
+        alert_card.root(whole, ChannelView()),
+        alert_update.reply(whole, notice),
+        event_history.message(whole),
     ]
-    assert facts.to_text(notice) and json.dumps(facts.to_show_json(notice), allow_nan=False)
+    assert notice_text.to_text(notice) and json.dumps(notice_text.to_show_json(notice), allow_nan=False)
     assert Notice.from_json(notice.to_json()) == notice
-    return "\n".join(plain.render(message) for message in messages)
+    return "\n".join(message_text.render(message) for message in messages)
 
 
 @pytest.mark.parametrize("base", range(5))
@@ -167,7 +169,7 @@ def test_the_flag_of_significance(flag: object, significant: bool, unread: str |
     notice = decode(json.dumps(made).encode())
     assert notice.event is not None
     assert (notice.event.significant, notice.event.flag_unread) == (significant, unread)
-    told = plain.render(card.root(Superevent.of([notice]), ChannelView()))
+    told = message_text.render(alert_card.root(Superevent.of([notice]), ChannelView()))
     assert ("Taken as significant: LVK's flag says" in told) is (unread is not None)
     assert ("LOW SIGNIFICANCE" in told) is (not significant)
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from bot.gracedb.archive import Archive
+from bot.app.factory import Rooms
 from bot.gracedb.client import GraceDb
-from bot.pipeline import Pipeline
-from bot.rooms import Rooms
+from bot.gracedb.importer import Archive
+from bot.ingest.pipeline import Pipeline
 from tests.bot.gracedb.fake import FakeGraceDb
-from tests.bot.house import MAX_AGE, Clock
+from tests.support.factories import MAX_AGE, Clock
 
 
 @pytest.fixture(autouse=True)

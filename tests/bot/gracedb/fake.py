@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.alerts.samples import Record, to_json
+from bot.samples import Record, to_json
 
 BROKEN = "broken"
 CUT_OFF = "cut off"

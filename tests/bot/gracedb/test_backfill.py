@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from bot.alerts.samples import to_json
-from bot.app import Bot
-from bot.gracedb.archive import Archive
+from bot.app.application import Bot
+from bot.app.factory import Rooms, open_rooms
 from bot.gracedb.backfill import TRIES, Backfill, Progress, repair
 from bot.gracedb.client import Busy, Unreadable
-from bot.pipeline import Pipeline
-from bot.rooms import Rooms, open_rooms
+from bot.gracedb.importer import Archive
+from bot.ingest.pipeline import Pipeline
+from bot.samples import to_json
 from bot.settings import Settings
 from bot.sources import Origin, Payload, SourceStatus
 from tests.bot.gracedb.fake import BROKEN, FakeGraceDb, with_notices
-from tests.bot.house import MAX_AGE, MOCK, NOW, REAL, Clock, record, subscribe
+from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, Clock, record, subscribe
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from bot.gracedb import reading
-from bot.gracedb.archive import Archive
+from bot.app.factory import Rooms
+from bot.gracedb import conversion
 from bot.gracedb.client import HOPS, GraceDb, GraceDbError, Unreadable, _parsed
-from bot.gracedb.reading import Parts
-from bot.rooms import Rooms
+from bot.gracedb.conversion import Parts
+from bot.gracedb.importer import Archive
 from tests.bot.gracedb.fake import Event, FakeGraceDb, jsonb, superevent
 
 ID = "S190425z"
@@ -183,16 +183,20 @@ def _leaves(value: Any) -> list[Any]:
 def understand(bodies: list[str]) -> None:
     """All of the reading of one superevent's answers. Raises Unreadable alone."""
     answers = [_parsed(body.encode("utf-8", "surrogatepass")) for body in bodies]
-    entry = reading.entry_of(answers[0])
-    labelled, uploaded, files = reading.label_times(answers[1]), reading.upload_times(answers[2]), answers[3]
-    reading.notice_files(ID, files)
-    names = reading.newest_map(files, uploaded)
-    reading.newest_json("p_astro.json", files, reading.pipeline_of(entry), uploaded)
-    reading.announced(answers[4])
-    reading.entries_of(answers[5])
+    entry = conversion.entry_of(answers[0])
+    labelled, uploaded, files = (
+        conversion.label_times(answers[1]),
+        conversion.upload_times(answers[2]),
+        answers[3],
+    )
+    conversion.notice_files(ID, files)
+    names = conversion.newest_map(files, uploaded)
+    conversion.newest_json("p_astro.json", files, conversion.pipeline_of(entry), uploaded)
+    conversion.announced(answers[4])
+    conversion.entries_of(answers[5])
     facts = answers[6] if isinstance(answers[6], dict) else None
     parts = Parts(labelled=labelled, uploaded=uploaded, p_astro=facts, names=tuple(names))
-    for payload in reading.assemble(entry, "https://example.org", parts):
+    for payload in conversion.assemble(entry, "https://example.org", parts):
         json.loads(payload)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.sandbox.odd_answers import made_up
+from bot.local_slack.web_api.odd_answers import made_up
 from bot.slack.degradation import LADDER, MENTIONS, Outgoing, Part, refused_mentions
 from bot.slack.errors import (
     ChannelOutOfReach,
@@ -24,12 +24,13 @@ from bot.slack.errors import (
     WorkspaceOutOfReach,
     failure,
 )
-from bot.slack.marks import Mark
-from formatters import card, mention, plain
-from formatters.card import ChannelView, Picture
-from formatters.message import Message
-from formatters.superevent import Superevent
-from tests.bot.house import REAL, made
+from bot.slack.message_metadata import Mark
+from formatters.blockkit.message import Message
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card, mention
+from formatters.posts.alert_card import ChannelView, Picture
+from formatters.terminal import message_text
+from tests.support.factories import REAL, made
 
 EVERYONE, ALICE = "<!here>", "<@U024BE7LH>"
 EVENT = Superevent.of([made()])
@@ -85,7 +86,7 @@ def messages(draw: st.DrawFn) -> Outgoing:
     else:
         picture = Picture(alt_text="Sky map", file_id="F0123456789") if draw(st.booleans()) else None
         view = ChannelView(root=True, picture=picture, mention=who if kind == "root" else ())
-        whole = card.root(EVENT, view)
+        whole = alert_card.root(EVENT, view)
     return Outgoing(
         whole=whole,
         thread_ts="1.000001" if kind == "reply" else None,
@@ -112,15 +113,15 @@ def send(
 
 
 def said(message: Message) -> str:
-    return f"{message.text} {plain.render(message)}"
+    return f"{message.text} {message_text.render(message)}"
 
 
 def whole_words(message: Message) -> set[str]:
     """The words of the message itself: what neither mentions, nor is a picture's or a button's."""
     bare = [b for b in message.blocks if b["type"] not in ("image", "actions")]
-    text = plain.render(Message(message.text, tuple(bare)))
+    text = message_text.render(Message(message.text, tuple(bare)))
     for target in message.mentions:
-        text = text.replace(plain.strip(target), "")
+        text = text.replace(message_text.strip(target), "")
     return set(re.findall(r"[A-Za-z0-9]{3,}", text))
 
 
@@ -165,7 +166,7 @@ def test_who_is_mentioned_no_more_is_known_with_the_reason(outgoing: Outgoing, w
 @pytest.mark.parametrize("index_of", ["image", "actions"])
 def test_a_pointer_names_the_block(index_of: str) -> None:
     view = ChannelView(root=True, picture=Picture(alt_text="Sky map", url="https://example.org/a.png"))
-    outgoing = Outgoing(whole=card.root(EVENT, view))
+    outgoing = Outgoing(whole=alert_card.root(EVENT, view))
     at = [block["type"] for block in outgoing.whole.blocks].index(index_of)
     refusal = failure("invalid_blocks", None)
     refusal.about = (f"must be shorter [json-pointer:/blocks/{at}/alt_text]",)
@@ -175,7 +176,7 @@ def test_a_pointer_names_the_block(index_of: str) -> None:
 
 
 def test_a_channel_that_keeps_posting_to_some_is_a_channels_problem() -> None:
-    outgoing = Outgoing(whole=card.root(EVENT, ChannelView(root=True, mention=(EVERYONE, ALICE))))
+    outgoing = Outgoing(whole=alert_card.root(EVENT, ChannelView(root=True, mention=(EVERYONE, ALICE))))
     order = []
     while (less := outgoing.after(failure("restricted_action", None))) is not None:
         order.append(less.dropped[-1].part)
@@ -199,7 +200,7 @@ def test_a_channel_that_keeps_posting_to_some_is_a_channels_problem() -> None:
 def test_what_is_about_something_else_drops_nothing(blameless: SlackFailure) -> None:
     view = ChannelView(root=True, picture=Picture(alt_text="Sky map", file_id="F0123456789"))
     whole = Outgoing(
-        whole=card.root(EVENT, view), thread_ts="1.000001", metadata=Mark(delivery_id=1).metadata
+        whole=alert_card.root(EVENT, view), thread_ts="1.000001", metadata=Mark(delivery_id=1).metadata
     )
     assert whole.after(blameless) is None
 
@@ -229,7 +230,7 @@ def test_words_and_what_they_come_to(word: str, kind: type[SlackFailure]) -> Non
 
 
 def test_words_alone_say_what_the_blocks_said() -> None:
-    outgoing = Outgoing(whole=card.root(EVENT, ChannelView(root=True, mention=(EVERYONE,))))
+    outgoing = Outgoing(whole=alert_card.root(EVENT, ChannelView(root=True, mention=(EVERYONE,))))
     bare = outgoing.dropping(Part.BLOCKS, "why").message
     assert bare.blocks == () and REAL in bare.text and bare.text.count(EVERYONE) == 1
     assert "I'm observing" not in bare.text

@@ -7,15 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from bot.pictures import Pictures
-from bot.slack.pictures import PictureWorker
+from bot.delivery.image_worker import PictureWorker
+from bot.skymaps.image_process import Pictures
 from bot.store.database import StoreUnavailable
-from bot.store.ledger import Kind
-from bot.store.pictures import PictureJob
-from bot.store.planned import _ask_for_pictures
-from formatters.picture import DrawnPicture
-from tests.bot.house import NOW, made, planner
-from tests.bot.slack.conftest import Office
+from bot.store.outbox.images import PictureJob
+from bot.store.outbox.models import Kind
+from bot.store.outbox.plan_writer import _ask_for_pictures
+from formatters.skymap_image import DrawnPicture
+from tests.support.delivery_harness import Office
+from tests.support.factories import NOW, made, planner
 
 FIRST, SECOND = made(), made(alert_type="INITIAL", minutes=5)
 
@@ -159,7 +159,7 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
 
     held = False
     monkeypatch.setattr(shares, "holds", lambda _name: held)
-    monkeypatch.setattr("bot.slack.pictures.RENEW_S", 0.05)
+    monkeypatch.setattr("bot.delivery.image_worker.RENEW_S", 0.05)
     clients = {office.sandbox.team_id: office.client}
     worker = Drawn(
         office.rooms.store,

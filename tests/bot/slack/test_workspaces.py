@@ -15,21 +15,21 @@ import aiohttp
 import pytest
 from sqlalchemy import func, select
 
-from bot.app import Bot
-from bot.rooms import Rooms
-from bot.sandbox.app_config import EVENTS
-from bot.sandbox.server import Sandbox
+from bot.app.application import Bot
+from bot.app.factory import Rooms
+from bot.local_slack.app_manifest import EVENTS
+from bot.local_slack.server import Sandbox
 from bot.settings import Settings, SettingsError
+from bot.slack.token_cipher import Vault, new_key
 from bot.slack.workspaces import Workspaces
 from bot.store import schema
+from bot.store.channels.installations import Installed, workspace_tables
 from bot.store.database import StoreUnavailable
-from bot.store.installations import Installed, workspace_tables
-from bot.vault import Vault, new_key
-from formatters.answer import SHARE
-from formatters.card import OBSERVE
-from tests.bot.house import NOW, REAL, Clock, made, take
-from tests.bot.slack.conftest import Silent
-from tests.bot.store.test_installations import ONE
+from formatters.answers.answer import SHARE
+from formatters.posts.alert_card import OBSERVE
+from tests.bot.store.channels.test_installations import ONE
+from tests.support.delivery_harness import Silent
+from tests.support.factories import NOW, REAL, Clock, made, take
 
 PATIENCE_S = 60
 

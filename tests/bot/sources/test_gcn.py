@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaError, Producer
 
-from bot.sandbox.broker import EmbeddedBroker
+from bot.demo.kafka_broker import EmbeddedBroker
 from bot.sources import Origin, Payload, SourceConfigError
 from bot.sources.gcn import HEARTBEAT, GcnAccess, GcnSource, GcnTiming, check_gcn
-from formatters.doctor import Level
-from tests.bot.sources.gate import Gate, listen
+from formatters.terminal.findings import Level
+from tests.support.tls_proxy import Gate, listen
 
 NOTICES, CIRCULARS = "igwn.gwalert", "gcn.circulars"
 TOPICS = (NOTICES, CIRCULARS, HEARTBEAT)

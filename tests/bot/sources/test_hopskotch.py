@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, Producer
 
-from bot.sandbox.broker import BrokerProcess, EmbeddedBroker, Publisher, publish
+from bot.demo.kafka_broker import BrokerProcess, EmbeddedBroker, Publisher, publish
 from bot.sources import Origin, Payload, SourceConfigError
 from bot.sources.hopskotch import HopskotchSource, Timing
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hop.auth import Auth
 
-from bot.sandbox.broker import EmbeddedBroker, publish
-from bot.sources.check import check_broker
+from bot.demo.kafka_broker import EmbeddedBroker, publish
+from bot.doctor.kafka import check_broker
 from bot.sources.credentials import group_id, load_auth, username_of
 from bot.sources.hopskotch import HopskotchSource, Timing
-from formatters.doctor import Level
-from tests.bot.sources.gate import Gate, listen
+from formatters.terminal.findings import Level
+from tests.support.tls_proxy import Gate, listen
 
 TOPIC = "igwn.gwalert"
 

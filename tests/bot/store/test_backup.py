@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from bot.rooms import Rooms
+from bot.app.factory import Rooms
 from bot.store.database import Database
 from bot.store.schema import metadata
-from tests.bot.house import NOW, made, planner, subscribe, take
-from tests.postgres import GIVEN, Databases, driven
+from tests.support.factories import NOW, made, planner, subscribe, take
+from tests.support.postgres import GIVEN, Databases, driven
 
 README = (Path(__file__).resolve().parents[3] / "deploy" / "README.md").read_text("utf-8")
 

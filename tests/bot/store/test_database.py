@@ -13,12 +13,12 @@ from alembic import command
 from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 
-from bot.rooms import Rooms
+from bot.app.factory import Rooms
 from bot.store import database as rooms_database
 from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
-from bot.store.wakeups import listen
-from tests.bot.house import NOW, made, planner, take
-from tests.postgres import Databases, driven
+from bot.store.notify import listen
+from tests.support.factories import NOW, made, planner, take
+from tests.support.postgres import Databases, driven
 
 PATIENCE_S = 60.0
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from bot.app.factory import Rooms
+from bot.cli.channel_file import read, write
 from bot.filters import parse
-from bot.rooms import Rooms
-from bot.store.changes import By
-from bot.transfer import read, write
-from tests.bot.house import NOW, REAL, TEAM, made, subscribe, take
+from bot.store.channels.change_log import By
+from tests.support.factories import NOW, REAL, TEAM, made, subscribe, take
 
 README = (Path(__file__).resolve().parents[3] / "deploy" / "README.md").read_text("utf-8")
 

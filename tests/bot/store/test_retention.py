@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import insert, text, update
 
-from bot.app import keep_of
-from bot.rooms import Rooms
+from bot.app.application import keep_of
+from bot.app.factory import Rooms
 from bot.settings import Settings
 from bot.store import schema
-from bot.store.ledger import Dead, Kind, Outcome, Sent, delivery_row
+from bot.store.outbox.models import Dead, Kind, Outcome, Sent, delivery_row
 from bot.store.retention import NOTHING, Removed
-from formatters.trouble import Trouble, What
-from tests.bot.house import MOCK, NOW, REAL, TEAM, made, planner, subscribe, take
+from formatters.posts.incident import Trouble, What
+from tests.support.factories import MOCK, NOW, REAL, TEAM, made, planner, subscribe, take
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 

@@ -12,10 +12,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import bot.store
-from bot.rooms import Rooms
+from bot.app.factory import Rooms
 from bot.store.database import Database, StoreUnavailable, _alembic_config
-from bot.store.ledger import Sent
-from tests.bot.house import NOW, TEAM, made, planner, subscribe, take
+from bot.store.outbox.models import Sent
+from tests.support.factories import NOW, TEAM, made, planner, subscribe, take
 
 VERSIONS = sorted((Path(bot.store.__file__).parent / "migrations" / "versions").glob("*.py"))
 ADDS = {"create_table", "create_index", "add_column", "f", "batch_alter_table"}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.sandbox.odd_answers import Oddity, Part, made_up
-from bot.sandbox.workspace import Draft
-from bot.slack.marks import METADATA_EVENT
+from bot.local_slack.web_api.odd_answers import Oddity, Part, made_up
+from bot.local_slack.workspace import Draft
+from bot.slack.message_metadata import METADATA_EVENT
 from tests.chaos.cases.slack import EDIT, POST, begin
 from tests.chaos.world import Chaos
 

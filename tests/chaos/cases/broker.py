@@ -7,10 +7,10 @@ import os
 import shutil
 from pathlib import Path
 
-from tests.bot.sources.gate import Gate, listen, make_certificate
-from tests.chaos.life import STICK
+from tests.chaos.bot_entrypoint import STICK
 from tests.chaos.world import Chaos
-from tests.end_to_end.world import GROUP, TOPIC
+from tests.support.bot_process import GROUP, TOPIC
+from tests.support.tls_proxy import Gate, listen, make_certificate
 
 AWAY_S = 6.0
 FROZEN_S = 35.0

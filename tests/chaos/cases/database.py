@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 
 from tests.chaos.world import WITHIN, CannotPlay, Chaos
-from tests.end_to_end.world import GROUP, TOPIC
+from tests.support.bot_process import GROUP, TOPIC
 
 WAITS = "notice_waits_for_store"
 HELD_S = 8.0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tests.chaos.world import WITHIN, Chaos
 from tests.end_to_end.crashing import STEPS
-from tests.end_to_end.world import BotProcess, until
+from tests.support.bot_process import BotProcess, until
 
 LIFE_S = 4.0
 """How long a bot lives whose moment doesn't come."""

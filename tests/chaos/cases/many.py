@@ -14,8 +14,8 @@ from sqlalchemy import make_url
 from tests.chaos.cases.database import WAITS
 from tests.chaos.cases.kills import shares
 from tests.chaos.world import WITHIN, Chaos
-from tests.end_to_end.world import GROUP, BotProcess, until
-from tests.postgres import SETTINGS, Databases, server
+from tests.support.bot_process import GROUP, BotProcess, until
+from tests.support.postgres import SETTINGS, Databases, server
 
 ROLES = ("consume", "consume", "serve", "serve")
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tests.chaos.cases.many import ROLES, on_postgres, start_role
 from tests.chaos.world import WITHIN, Chaos
-from tests.end_to_end.world import BotProcess, until
+from tests.support.bot_process import BotProcess, until
 
 LONGEST_S = 60.0
 LEASE_AND_SOME_S = 10.0

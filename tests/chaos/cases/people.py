@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import partial
 
+from bot.app.factory import open_rooms
 from bot.filters import parse
-from bot.rooms import open_rooms
-from formatters.change import SubscriptionState
+from formatters.posts.subscription_change import SubscriptionState
 from tests.chaos.world import WITHIN, Chaos
-from tests.end_to_end.world import until
+from tests.support.bot_process import until
 
 POST = "chat.postMessage"
 COMMANDS = ("pause 1", "resume 1", "edit 1 CBC mock", "pause 1", "edit 1 all mock", "resume 1")

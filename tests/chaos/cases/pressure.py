@@ -10,7 +10,7 @@ from dataclasses import replace
 from tests.chaos.cases.database import WAITS, held
 from tests.chaos.cases.slack import POST
 from tests.chaos.world import WITHIN, Chaos
-from tests.end_to_end.world import until
+from tests.support.bot_process import until
 
 HOUR = 3600
 JUMPS = (3 * HOUR, 25 * HOUR, 30 * 24 * HOUR)

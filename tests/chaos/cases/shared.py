@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+from bot.app.factory import open_rooms
 from bot.filters import parse
-from bot.rooms import open_rooms
-from formatters.card import OBSERVE
+from formatters.posts.alert_card import OBSERVE
 from tests.chaos.world import Chaos
 
 ASKED = "all mock"

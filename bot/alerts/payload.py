@@ -1,0 +1,245 @@
+"""The record inside a payload: Avro container or JSON, as a source delivered it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import fastavro
+from fastavro.schema import SchemaParseException
+
+from formatters.models.notice import event_id
+
+Record = Mapping[str, Any]
+
+MAX_PAYLOAD = 16 * 2**20
+"""Bytes that a payload may have, packed or unpacked: seven times the largest notice seen."""
+
+MAX_VALUES = 50_000
+"""Values that a payload may hold, a hundred times the fullest notice's. Each costs memory whatever its bytes:
+unlimited, a few kilobytes, deflated, made 1.7 GB of records of one byte each."""
+
+AVRO_MAGIC = b"Obj\x01"
+
+_CONTAINER_HEADER = fastavro.parse_schema(
+    {
+        "type": "record",
+        "name": "org.apache.avro.file.Header",
+        "fields": [
+            {"name": "magic", "type": {"type": "fixed", "name": "magic", "size": 4}},
+            {"name": "meta", "type": {"type": "map", "values": "bytes"}},
+            {"name": "sync", "type": {"type": "fixed", "name": "sync", "size": 16}},
+        ],
+    }
+)
+_TOO_MANY = f"The payload holds more than {MAX_VALUES:,} values, and a notice has a few hundred."
+_MAX_SCHEMA_NODES = 1000
+_MAX_SCHEMA_DEPTH = 20
+
+# What fastavro raises on mangled bytes and schemas; it documents none of them.
+_AVRO_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RecursionError,
+    SchemaParseException,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+_KEYED = re.compile(rb'"superevent_id"\s*:\s*"([^"\\\x00-\x1f]{1,200})"')
+_IN_URL = re.compile(rb"/superevents/([\w.%-]{1,200})/", re.ASCII)
+# Beginning with a letter, not a class, it runs through megabytes in milliseconds.
+_BARE = re.compile(rb"S\d{6}[a-z]{1,10}")
+
+
+class UndecodablePayload(ValueError):
+    """A payload that is no notice: `reason` in one sentence, and its superevent's id if one could be read."""
+
+    def __init__(self, reason: str, superevent_id: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.superevent_id = superevent_id
+
+
+def read_record(body: bytes) -> Record:
+    """Return the one record of a payload, Avro or JSON, told apart by content. Raises UndecodablePayload."""
+    if len(body) > MAX_PAYLOAD:
+        raise UndecodablePayload(
+            f"The payload has {len(body):,} bytes, and a notice has at most {MAX_PAYLOAD:,}."
+        )
+    return record_of(_avro(body) if body.startswith(AVRO_MAGIC) else _json(body))
+
+
+def record_of(content: object) -> Record:
+    """Return the record in hop's `content`: the record itself, or (until hop 0.10) a list of one.
+
+    Raises UndecodablePayload.
+    """
+    if isinstance(content, list | tuple):
+        if len(content) != 1:
+            raise UndecodablePayload(f"The payload holds {len(content)} records, and a notice is one.")
+        content = content[0]
+    if not isinstance(content, Mapping):
+        raise UndecodablePayload("The payload's content isn't a record.")
+    return content
+
+
+def nested_beyond(most: int, value: object) -> bool:
+    """Whether JSON's values are nested in more levels than this, found out without a stack of as many."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            inner
+            for holder in level
+            if isinstance(holder, dict | list)
+            for inner in (holder.values() if isinstance(holder, dict) else holder)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def salvage_id(body: bytes) -> str | None:
+    """Return the superevent id that an unreadable payload names, where all that names one agrees."""
+    body = body[:MAX_PAYLOAD]
+    found = {*_KEYED.findall(body), *map(unquote_to_bytes, _IN_URL.findall(body))}
+    if body.startswith(AVRO_MAGIC):
+        for match in _BARE.finditer(body):
+            start = match.start() - (body[match.start() - 1] in b"MT")
+            # Avro puts twice the length before a string.
+            length = body[start - 1]
+            if not length % 2 and 0 < length // 2 <= match.end() - start:
+                found.add(body[start : start + length // 2])
+    ids = {event_id(name.decode("utf-8", "replace")) for name in found}
+    return ids.pop() if len(ids) == 1 else None
+
+
+def _json(body: bytes) -> object:
+    # Every value but the first stands behind a comma or opens what it is in.
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise UndecodablePayload(_TOO_MANY)
+    try:
+        return json.loads(body)
+    except UnicodeDecodeError:
+        raise UndecodablePayload("The payload is neither Avro nor text.") from None
+    except json.JSONDecodeError as error:
+        if error.pos == 0:
+            raise UndecodablePayload("The payload is neither Avro nor JSON.") from None
+        raise UndecodablePayload(f"The payload's JSON is broken at character {error.pos:,}.") from None
+    except (ValueError, RecursionError):
+        # An integer of thousands of digits, or thousands of brackets.
+        raise UndecodablePayload("The payload's JSON is of a kind that no notice is.") from None
+
+
+def _avro(body: bytes) -> object:
+    # fastavro.reader unpacks a block whatever it expands to, so the container is taken apart here.
+    stream = _Metered(body)
+    header = _read(stream, _CONTAINER_HEADER)
+    schema = _schema(header["meta"].get("avro.schema", b""))
+    count, size = _read(stream, "long"), _read(stream, "long")
+    if count != 1:
+        raise UndecodablePayload(f"The payload's first block holds {count} records, and a notice is one.")
+    block, sync = stream.read(max(size, 0)), stream.read(len(header["sync"]))
+    if len(block) != size or sync != header["sync"] or stream.read(1):
+        raise UndecodablePayload("The payload's Avro isn't one whole block.")
+    return _read(_Metered(_unpack(block, header["meta"].get("avro.codec", b"null"))), schema)
+
+
+def _schema(text: bytes) -> Any:
+    try:
+        schema = json.loads(text)
+    except (ValueError, RecursionError):
+        raise UndecodablePayload("The payload's Avro schema isn't JSON.") from None
+    _tame(schema)
+    try:
+        return fastavro.parse_schema(schema)
+    except _AVRO_ERRORS as error:
+        raise UndecodablePayload(f"The payload's Avro schema is none ({type(error).__name__}).") from None
+
+
+class _Metered(io.BytesIO):
+    """Bytes that are given out in so many pieces; fastavro takes at least one for each value."""
+
+    _left = MAX_VALUES
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise UndecodablePayload(_TOO_MANY)
+        return super().read(size)
+
+
+def _read(stream: _Metered, schema: Any) -> Any:
+    try:
+        return fastavro.schemaless_reader(stream, schema, None)
+    except UndecodablePayload:
+        raise
+    except _AVRO_ERRORS as error:
+        raise UndecodablePayload(f"The payload's Avro is mangled ({type(error).__name__}).") from None
+
+
+def _unpack(block: bytes, codec: bytes) -> bytes:
+    if codec == b"null":
+        return block
+    if codec != b"deflate":
+        raise UndecodablePayload(f"The payload is packed with {codec[:20]!r}, and null and deflate are read.")
+    try:
+        unpacked = zlib.decompressobj(wbits=-15).decompress(block, MAX_PAYLOAD + 1)
+    except zlib.error:
+        raise UndecodablePayload("The payload's Avro is deflated, and can't be unpacked.") from None
+    if len(unpacked) > MAX_PAYLOAD:
+        raise UndecodablePayload(f"The payload unpacks to more than {MAX_PAYLOAD:,} bytes.")
+    return unpacked
+
+
+def _tame(schema: object) -> None:
+    """Refuse a schema with which few bytes could make many values, or that refers to itself.
+
+    Decimals become the bytes that they are: to convert one of megabytes takes hours, and no notice has any.
+    Nested references are followed; fastavro would do so on the C stack, or build what they multiply to.
+    """
+    named: dict[str, object] = {}
+    nodes = 0
+
+    def walk(schema: object, depth: int, repeated: bool) -> None:
+        nonlocal nodes
+        nodes += 1
+        if nodes > _MAX_SCHEMA_NODES or depth > _MAX_SCHEMA_DEPTH:
+            raise UndecodablePayload("The payload's Avro schema is larger than any notice's.")
+        if isinstance(schema, dict) and schema.get("logicalType") == "decimal":
+            del schema["logicalType"]
+        match schema:
+            case str() if (name := _last(schema)) in named:
+                walk(named[name], depth + 1, repeated)
+            case [*branches]:
+                for branch in branches:
+                    walk(branch, depth + 1, repeated and branch != "null")
+            case {"type": "record" | "error", "name": str(name), "fields": [*fields]}:
+                named[_last(name)] = schema
+                if repeated and not fields:
+                    raise UndecodablePayload("The payload's Avro schema repeats what takes no bytes.")
+                for field in fields:
+                    if isinstance(field, dict):
+                        walk(field.get("type"), depth + 1, repeated)
+            case {"type": "array", "items": inner} | {"type": "map", "values": inner}:
+                walk(inner, depth + 1, True)
+            case "null" | {"type": "null"} | {"type": "fixed", "size": 0} if repeated:
+                raise UndecodablePayload("The payload's Avro schema repeats what takes no bytes.")
+            case {"type": inner} if not isinstance(inner, str) or _last(inner) in named:
+                walk(inner, depth + 1, repeated)
+
+    walk(schema, 0, False)
+
+
+def _last(name: str) -> str:
+    # Namespaces are inherited in ways that needn't be followed to be safe.
+    return name.rpartition(".")[2]

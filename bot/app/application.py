@@ -1,0 +1,443 @@
+"""The bot in one process: builds every part, starts them, and stops them within 5 seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from functools import partial
+
+import aiohttp
+import structlog
+from slack_bolt.async_app import AsyncApp
+
+from bot import logs
+from bot.app.consumer_application import consumers_of
+from bot.app.factory import Rooms, archive_of, webhook_of
+from bot.app.http_server import HttpServer
+from bot.app.http_server import listen as open_port
+from bot.app.startup import say_ready
+from bot.app.supervisor import Parts
+from bot.commands.router import Asker
+from bot.delivery.due_poller import LOOKED_OUT_FOR_S, Lookout
+from bot.delivery.image_provider import Illustrations
+from bot.delivery.image_worker import PictureWorker
+from bot.delivery.worker import CONNECTIONS
+from bot.gracedb.backfill import PACE_S, REPAIR_AGAIN_S, Backfill, repair
+from bot.ingest.consumer import Consumer
+from bot.ingest.pipeline import Handled
+from bot.listeners import slash_command
+from bot.listeners.home_tab import Homes
+from bot.listeners.subscription_modal import Dialogs
+from bot.monitoring.metrics import Metrics
+from bot.monitoring.monitor import Watch
+from bot.monitoring.rules import Limits
+from bot.monitoring.webhook import Caller
+from bot.runtime.os_limits import watch_descriptors
+from bot.runtime.threads import watch_threads
+from bot.settings import Settings
+from bot.skymaps.image_process import Pictures
+from bot.slack.channel_policy import Permission
+from bot.slack.client import Identity, SlackClient
+from bot.slack.errors import SlackFailure
+from bot.slack.gateway import Front
+from bot.slack.middleware import Allowance, protect
+from bot.slack.orphaned_channels import Strays
+from bot.slack.server_time import listening
+from bot.sources import Source, SourceStatus
+from bot.store.database import StoreUnavailable
+from bot.store.notify import listen
+from bot.store.outbox.leases import PURGE, REPAIR
+from bot.store.retention import NOTHING, Keep
+from formatters.blockkit.message import Message
+
+STOP_S = 3.5
+PURGE_EVERY_S = 600.0
+HEAR_S = 5.0
+BRING_HOME_EVERY_S = 3600.0
+
+log = structlog.get_logger(__name__)
+
+
+def keep_of(settings: Settings) -> Keep:
+    """How long things are kept; what is young enough to be posted is kept in any case."""
+    payloads = None if settings.payload_days is None else timedelta(days=settings.payload_days)
+    return Keep(
+        payloads=payloads,
+        deliveries=max(timedelta(days=settings.ledger_days), 2 * settings.max_age),
+        quarantine=timedelta(days=settings.quarantine_days),
+    )
+
+
+class Bot:
+    """Everything in one process: a source, the pipeline, the deliveries, and the answers in Slack."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rooms: Rooms,
+        sources: Sequence[Source],
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        """`sources` is empty where consumers of their own read them. Raises SettingsError without tokens.
+
+        `clock` takes the place of the one that doesn't jump.
+        """
+        self._settings = settings
+        access = settings.slack_access()
+        self._rooms = rooms
+        self._sources = sources
+        # What other processes' sources said last.
+        self._heard: list[SourceStatus] = []
+        ours = clock is None
+        self._may_give_up: Callable[[], bool] = lambda: rooms.clock.sure or not ours
+        self._clock = clock = clock or rooms.clock
+        self._clients: dict[str, SlackClient] = {}
+        self._identity: Identity | None = None
+        self._parts = Parts()
+        self.ready = asyncio.Event()
+        """Set once Slack knows us and the source is being read."""
+        draw = Pictures()
+        self.metrics = Metrics()
+        self.worker = rooms.worker(
+            self._clients,
+            clock,
+            public_url=settings.public_url,
+            poll_s=LOOKED_OUT_FOR_S,
+            settled=lambda outcomes: self.metrics.settled(outcomes, clock()),
+            may_give_up=self._may_give_up,
+        )
+        self._front = Front(
+            access,
+            settings,
+            rooms.installations,
+            self._clients,
+            clock,
+            register=self._register,
+            wake=self.worker.wake,
+            called=self.metrics.called,
+        )
+        self.pictures = PictureWorker(
+            rooms.store,
+            rooms.pictures,
+            self._clients,
+            draw,
+            clock,
+            wake_deliveries=self.worker.wake,
+            serve=settings.public_url is not None,
+            poll_s=LOOKED_OUT_FOR_S,
+        )
+        self.decisions = rooms.decisions(clock, settings.max_age, self._wake, LOOKED_OUT_FOR_S)
+        self._lookout = Lookout(
+            rooms.glance,
+            clock,
+            deliveries=self.worker.wake,
+            pictures=self.pictures.wake,
+            maps=self.decisions.wake,
+        )
+        webhook = webhook_of(settings)
+        self._caller = (
+            None
+            if webhook is None
+            else Caller(
+                webhook, rooms.calls, rooms.troubles, rooms.store, clock, may_give_up=self._may_give_up
+            )
+        )
+        self.watch = Watch(
+            rooms.store,
+            rooms.ledger,
+            rooms.troubles,
+            clock,
+            sources=self._statuses,
+            link=lambda: self._front.state,
+            ops=lambda: rooms.operators.known,
+            wake=self.worker.wake,
+            caller=self._caller,
+            metrics=self.metrics,
+            limits=Limits(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
+            writes=rooms.writes,
+            workers=rooms.shares.living,
+            wrong=self._parts.wrong,
+            jump=lambda: rooms.clock.jump,
+        )
+        port = settings.listens_on
+        self._http = (
+            None
+            if port is None
+            else HttpServer(
+                rooms.pictures,
+                settings.http_host,
+                port,
+                self.watch,
+                self._front.add_routes,
+            )
+        )
+        self.pipeline = rooms.pipeline(settings, clock, self._stored, self.metrics.stored)
+        self._consumers = consumers_of(settings, rooms, sources, self.pipeline, self._handled)
+        self._archive = archive_of(settings, rooms, clock)
+        self.answers = rooms.answers(
+            clock,
+            archive=self._archive,
+            illustrate=Illustrations(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
+            sources=self._statuses,
+            wake=self.worker.wake,
+            refusal=Permission(settings.who_may_subscribe, self._clients).refusal,
+        )
+
+        self._homes = Homes(
+            rooms.store,
+            rooms.subscriptions,
+            rooms.troubles,
+            self._clients,
+            clock,
+            self._statuses,
+        )
+        self._dialogs = Dialogs(self.answers, rooms.subscriptions, self._clients, self._homes)
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who the bot is in Slack, once Slack said so."""
+        return self._identity
+
+    @property
+    def http_port(self) -> int | None:
+        """Where health is served, once it is."""
+        return None if self._http is None else self._http.port
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, or until one of the parts ends by a fault, which is raised."""
+        if self._http is not None:
+            await open_port(self._http, self._settings)
+        self._rooms.clock_keeper.ask_slack = self._ask_for_time
+        traces = [listening(self._rooms.clock.heard)]
+        # aiohttp's own limit is 100: as many calls that hang would hold up an alert, and every answer.
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+        async with aiohttp.ClientSession(connector=connector, trace_configs=traces) as session:
+            start = self._parts.start
+            start("keep_time", self._rooms.clock_keeper.run)
+            for consumer in self._consumers:
+                start("consume", partial(self._consume, consumer))
+            start("deliver", self.worker.run)
+            start("draw", self.pictures.run)
+            start("ask_maps", self.decisions.run)
+            start("look_out", self._lookout.run)
+            start("serve_slack", lambda: self._front.run(session, self._known, self.ready.set))
+            start("purge", self._purge)
+            start("bring_home", self._bring_home)
+            start("repair_gap", self._repair_gap)
+            start("watch", self.watch.run)
+            start("watch_descriptors", watch_descriptors)
+            start("watch_threads", watch_threads)
+            start("tell_what_is_over", logs.tell_what_is_over)
+            start("say_ready", lambda: say_ready(self.watch))
+            if self._caller is not None:
+                start("call", self._caller.run)
+            if not self._rooms.database.sqlite:
+                start("listen", lambda: listen(self._rooms.database, self._stored))
+                for consumer in self._consumers:
+                    start("tell", consumer.tell)
+                if not self._consumers:
+                    start("hear", self._hear)
+            try:
+                await self._parts.until_one_ends(stop)
+            finally:
+                await self._stop()
+
+    async def _stop(self) -> None:
+        log.info("stopping")
+        parts = [self.worker.stop(), self.pictures.close(), self._front.close()]
+        parts += [consumer.stop() for consumer in self._consumers]
+        if self._http is not None:
+            parts.append(self._http.stop())
+        if self._archive is not None:
+            parts.append(self._archive.close())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                for result in await asyncio.gather(*parts, return_exceptions=True):
+                    if isinstance(result, Exception):
+                        log.warning("stop_incomplete", exc_info=result)
+        await self._parts.cancel()
+        log.info("stopped")
+
+    async def _consume(self, consumer: Consumer) -> None:
+        # What is old is never said: that mustn't be a wrong clock's word, if a better one is to be had soon.
+        await self._rooms.clock_keeper.confirmed()
+        await consumer.consume()
+
+    async def _ask_for_time(self) -> None:
+        """Have Slack answer something: each of its answers says what time it is."""
+        for client in list(self._clients.values())[:1]:
+            with suppress(SlackFailure):
+                await client.identify()
+
+    async def _hear(self) -> None:
+        """Keep what the other processes say of their sources, for `status`."""
+        while True:
+            try:
+                self._heard = await self._rooms.consumers.sources()
+            except StoreUnavailable as error:
+                log.warning("status_waits_for_store", reason=str(error))
+            await asyncio.sleep(HEAR_S)
+
+    def _register(self, app: AsyncApp) -> None:
+        protect(app, self._settings.slack_api_url, Allowance(self._settings.commands_per_minute))
+        slash_command.register(
+            app,
+            self.answers,
+            self._revive,
+            self._observe,
+            self._homes,
+            self._dialogs,
+            self._show,
+            moved=self._moved,
+        )
+
+    async def _known(self, identity: Identity | None) -> None:
+        """Slack said who we are; None: one in each of many workspaces."""
+        self._identity = identity
+        team, channel = self._settings.ops_place
+        team = team or (None if identity is None else identity.team_id)
+        await self._tell_where_operators_are(team, channel)
+
+    def _statuses(self) -> list[SourceStatus]:
+        return [source.status() for source in self._sources] if self._sources else self._heard
+
+    def _handled(self, handled: Handled) -> None:
+        self.metrics.handled(handled)
+        if handled is not Handled.CIRCULAR:
+            # People's circulars come whether or not LVK's mocks do.
+            self.watch.heard()
+
+    async def _tell_where_operators_are(self, team_id: str | None, channel: str | None) -> None:
+        while True:
+            try:
+                await self._rooms.operators.are_in(team_id or "", None if team_id is None else channel)
+            except StoreUnavailable as error:
+                log.warning("operators_wait_for_store", reason=str(error))
+                await asyncio.sleep(1.0)
+            else:
+                return
+
+    async def _revive(self, team_id: str, channel_id: str) -> None:
+        now = self._clock()
+        waiting = await self._rooms.ledger.revive(team_id, channel_id, now - self._settings.max_age, now)
+        if waiting:
+            log.info("channel_revived", channel=channel_id, deliveries=waiting)
+            self.worker.wake()
+
+    async def _moved(self, team_id: str, old_id: str, new_id: str) -> None:
+        """Slack gave a channel another id; it says so once, so this waits for the store if need be."""
+        while True:
+            now = self._clock()
+            try:
+                moved = await self._rooms.channel_moves.follow(
+                    (team_id, old_id), (team_id, new_id), now - self._settings.max_age, now
+                )
+                ops = await self._rooms.operators.place()
+                break
+            except StoreUnavailable as error:
+                log.warning("moved_channel_waits_for_store", reason=str(error))
+                await asyncio.sleep(1.0)
+        log.info("channel_id_changed", team=team_id, old=old_id, new=new_id, **asdict(moved))
+        if self._settings.ops_place[1] == old_id:
+            log.warning("ops_channel_moved", todo=f"set GWEVENT_OPS_CHANNEL to {new_id}", told_in=ops)
+        self.worker.wake()
+
+    async def _bring_home(self) -> None:
+        """What was stored under a workspace in which the app isn't installed goes to the one that has it."""
+        await self.ready.wait()
+        strays = Strays(self._rooms.channel_moves, self._clients, self._clock, self._settings.max_age)
+        while True:
+            try:
+                installed = {one.team_id for one in await self._rooms.installations.all()}
+                if self._identity is not None:
+                    installed = {self._identity.team_id}
+                if await strays.bring_home(installed):
+                    self.worker.wake()
+            except StoreUnavailable as error:
+                log.warning("strays_wait_for_store", reason=str(error))
+            await asyncio.sleep(BRING_HOME_EVERY_S)
+
+    async def _observe(self, team_id: str, channel_id: str, superevent_id: str, user_id: str) -> None:
+        now = self._clock()
+        observes = await self._rooms.observers.toggle(team_id, channel_id, superevent_id, user_id, now)
+        log.info("observer", superevent_id=superevent_id, channel=channel_id, observes=observes)
+        self.worker.wake()
+
+    async def _show(self, asker: Asker, message: Message, thread_ts: str | None) -> bool:
+        client = self._clients.get(asker.team_id)
+        if client is None:
+            return False
+        try:
+            await client.show(asker.channel_id, asker.user_id, message, thread_ts=thread_ts)
+        except SlackFailure as failure:
+            log.info("answer_not_shown", channel=asker.channel_id, reason=failure.reason)
+            return False
+        return True
+
+    async def _repair_gap(self) -> None:
+        """After a silence longer than the broker keeps messages, fill the gap from GraceDB."""
+        archive = archive_of(self._settings, self._rooms, self._clock, pace_s=PACE_S, beside=self._archive)
+        if archive is None:
+            await asyncio.Event().wait()
+            return
+        backfill = Backfill(archive, self._rooms.lookups, self._clock)
+        keeps = timedelta(days=self._settings.broker_keeps_days)
+        try:
+            while True:
+                while not self._rooms.shares.holds(REPAIR):  # noqa: ASYNC110  it comes from another process
+                    await asyncio.sleep(1.0)
+                await repair(backfill, self._rooms.store, keeps, self._clock())
+                await asyncio.sleep(REPAIR_AGAIN_S)
+        finally:
+            await archive.close()
+
+    async def _purge(self) -> None:
+        while True:
+            # Under a clock that isn't sure, what is young may seem old.
+            while not self._may_give_up():  # noqa: ASYNC110  the clock wakes nobody
+                await asyncio.sleep(1.0)
+            try:
+                await self._purge_once(self._clock() - timedelta(days=self._settings.mock_payload_days))
+                await self._purge_old()
+            except StoreUnavailable as error:
+                log.warning("purge_waits_for_store", reason=str(error))
+            await asyncio.sleep(PURGE_EVERY_S)
+
+    async def _purge_once(self, before: datetime) -> None:
+        shares = self._rooms.shares
+        purged = await self._rooms.store.purge_mock_payloads(before) if shares.holds(PURGE) else 0
+        if purged:
+            log.info("mock_payloads_purged", payloads=purged)
+        for picture_id, team_id, file_id in await self._rooms.pictures.of_old_mocks(before):
+            client = self._clients.get(team_id)
+            if not shares.holds(team_id):
+                continue
+            try:
+                if file_id is not None and client is None:
+                    continue
+                if file_id is not None and client is not None:
+                    await client.delete_file(file_id)
+            except SlackFailure as failure:
+                log.warning("file_not_deleted", file=file_id, reason=failure.reason)
+                continue
+            await self._rooms.pictures.forget(picture_id)
+
+    async def _purge_old(self) -> None:
+        if not self._rooms.shares.holds(PURGE):
+            return
+        removed = await self._rooms.retention.purge(keep_of(self._settings), self._clock())
+        if removed != NOTHING:
+            log.info("old_rows_purged", **asdict(removed))
+
+    def _wake(self) -> None:
+        self.worker.wake()
+        self.pictures.wake()
+        if self._caller is not None:
+            self._caller.wake()
+
+    def _stored(self) -> None:
+        self._wake()
+        self.decisions.wake()

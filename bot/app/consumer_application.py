@@ -1,0 +1,156 @@
+"""What reads the brokers: in a bot's process, or in one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from bot import logs
+from bot.app.factory import Rooms, webhook_of
+from bot.app.http_server import HttpServer
+from bot.app.http_server import listen as open_port
+from bot.app.startup import say_ready
+from bot.app.supervisor import Parts
+from bot.ingest.consumer import Consumer
+from bot.ingest.pipeline import Handled, Pipeline
+from bot.monitoring.metrics import Metrics
+from bot.monitoring.monitor import Watch
+from bot.monitoring.rules import Limits
+from bot.monitoring.webhook import Caller
+from bot.runtime.os_limits import watch_descriptors
+from bot.runtime.threads import watch_threads
+from bot.settings import Settings, SettingsError
+from bot.sources import Source
+from bot.sources.credentials import DEFAULT_GROUP, group_id, load_auth, username_of
+from bot.sources.gcn import GcnAccess, GcnSource
+from bot.sources.hopskotch import HopskotchSource
+
+NEEDS_POSTGRESQL = (
+    "gwevent {} shares the work with other processes, which takes PostgreSQL (GWEVENT_DATABASE_URL); "
+    "on SQLite gwevent run does everything."
+)
+STOP_S = 3.5
+
+log = structlog.get_logger(__name__)
+
+
+def sources_of(settings: Settings) -> list[Source]:
+    """The sources that the settings name. Raises SourceConfigError."""
+    sources: list[Source] = []
+    if "hopskotch" in settings.source_names:
+        auth = load_auth(settings.kafka_url, settings.kafka_auth)
+        group = group_id(username_of(auth), settings.kafka_group)
+        sources.append(HopskotchSource(settings.kafka_url, group, auth))
+    if "gcn" in settings.source_names:
+        group = settings.kafka_group or DEFAULT_GROUP
+        sources.append(GcnSource(gcn_access(settings), settings.gcn_topic_names, group))
+    return sources
+
+
+def gcn_access(settings: Settings) -> GcnAccess:
+    """Where GCN is, and as whom it is asked."""
+    secret = settings.gcn_client_secret
+    return GcnAccess(
+        client_id=settings.gcn_client_id,
+        client_secret=None if secret is None else secret.get_secret_value(),
+        domain=settings.gcn_domain,
+        broker=settings.gcn_broker,
+    )
+
+
+def consumers_of(
+    settings: Settings,
+    rooms: Rooms,
+    sources: Sequence[Source],
+    pipeline: Pipeline,
+    handled: Callable[[Handled], None] = lambda _: None,
+) -> list[Consumer]:
+    """What takes these sources' payloads in, each under a name that no other process has."""
+    group = settings.kafka_group or DEFAULT_GROUP
+    return [
+        rooms.consumer(source, pipeline, f"{source.status().name}:{group}", handled) for source in sources
+    ]
+
+
+async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], stop: asyncio.Event) -> None:
+    """The consumer alone, until `stop` is set: what it plans is delivered by others. Raises SettingsError."""
+    if rooms.database.sqlite:
+        raise SettingsError(NEEDS_POSTGRESQL.format("consume"))
+    if settings.kafka_group is None:
+        raise SettingsError(
+            "GWEVENT_KAFKA_GROUP must be set: each consumer reads in a group of its own, with the same name "
+            "after every restart (e.g. gwevent- and the machine's name)."
+        )
+    metrics, parts = Metrics(), Parts()
+    webhook = webhook_of(settings)
+    # Where nobody delivers, this process alone may know.
+    caller = (
+        None
+        if webhook is None
+        else Caller(
+            webhook,
+            rooms.calls,
+            rooms.troubles,
+            rooms.store,
+            rooms.clock,
+            may_give_up=lambda: rooms.clock.sure,
+        )
+    )
+    watch = Watch(
+        rooms.store,
+        rooms.ledger,
+        rooms.troubles,
+        rooms.clock,
+        sources=lambda: [source.status() for source in sources],
+        ops=lambda: rooms.operators.known,
+        caller=caller,
+        metrics=metrics,
+        limits=Limits(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
+        writes=rooms.writes,
+        workers=rooms.shares.living,
+        wrong=parts.wrong,
+        jump=lambda: rooms.clock.jump,
+    )
+
+    async def take_in(consumer: Consumer) -> None:
+        # As in `bot.app`: what is old is never said, and that mustn't be a wrong clock's word.
+        await rooms.clock_keeper.confirmed()
+        await consumer.consume()
+
+    def handled(what: Handled) -> None:
+        metrics.handled(what)
+        watch.heard()
+
+    pipeline = rooms.pipeline(settings, rooms.clock, stored=metrics.stored)
+    consumers = consumers_of(settings, rooms, sources, pipeline, handled)
+    port = settings.listens_on
+    http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port, watch)
+    if http is not None:
+        await open_port(http, settings)
+    parts.start("keep_time", rooms.clock_keeper.run)
+    for one in consumers:
+        parts.start("consume", partial(take_in, one))
+        parts.start("tell", one.tell)
+    parts.start("watch", watch.run)
+    if caller is not None:
+        parts.start("call", caller.run)
+    parts.start("watch_descriptors", watch_descriptors)
+    parts.start("watch_threads", watch_threads)
+    parts.start("tell_what_is_over", logs.tell_what_is_over)
+    parts.start("say_ready", lambda: say_ready(watch))
+    try:
+        await parts.until_one_ends(stop)
+    finally:
+        log.info("stopping")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await asyncio.gather(*(one.stop() for one in consumers))
+                if http is not None:
+                    await http.stop()
+        await parts.cancel()
+        log.info("stopped")

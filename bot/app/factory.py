@@ -1,0 +1,302 @@
+"""The store's rooms on one database, and what is built from them: one factory knows everybody."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import structlog
+
+from bot.app.deployment import no_database
+from bot.commands.check import Positions
+from bot.commands.event_details import Details, Illustrate
+from bot.commands.event_lookup import Events
+from bot.commands.router import Answers
+from bot.commands.search import Choosing
+from bot.commands.visible import Visibility
+from bot.delivery.renderer import Renderer
+from bot.delivery.worker import CHANNEL_PAUSE_S, CONCURRENCY, POLL_S, DeliveryWorker
+from bot.filters import matches, parse
+from bot.gracedb.client import GraceDb
+from bot.gracedb.importer import Archive
+from bot.ingest import deferred_routing
+from bot.ingest.consumer import Consumer
+from bot.ingest.deferred_routing import MapDecisions
+from bot.ingest.pipeline import Handled, Pipeline
+from bot.monitoring.clock_synchronizer import ClockKeeper
+from bot.monitoring.webhook import Webhook
+from bot.runtime.steady_clock import SteadyClock
+from bot.settings import Settings
+from bot.skymap_service.cache import StoredMaps
+from bot.skymap_service.filter_queries import MapAsker, site_name
+from bot.skymap_service.observability import Visibilities
+from bot.slack.client import SlackClient
+from bot.sources import Source, SourceStatus
+from bot.store.channels.bulk_transfer import Transfer
+from bot.store.channels.channel_moves import ChannelMoves
+from bot.store.channels.installations import Installations
+from bot.store.channels.mentions import Mentions
+from bot.store.channels.observers import Observers
+from bot.store.channels.refused_mentions import RefusedMentions
+from bot.store.channels.sites import Sites
+from bot.store.channels.subscriptions import Subscriptions
+from bot.store.database import Database
+from bot.store.events.circulars import Circulars
+from bot.store.events.deferred import Undecided
+from bot.store.events.gracedb_lookups import Lookups
+from bot.store.events.notices import Store
+from bot.store.events.search import Past
+from bot.store.operations.clock_offsets import ClockLines
+from bot.store.operations.incidents import Troubles
+from bot.store.operations.operator_alerts import Alarms
+from bot.store.operations.ops_channel import Operators
+from bot.store.operations.source_heartbeats import Consumers
+from bot.store.operations.webhook_calls import Calls
+from bot.store.outbox.due import Glance
+from bot.store.outbox.images import PictureStore
+from bot.store.outbox.leases import Shares
+from bot.store.outbox.models import Delivery, Outcome
+from bot.store.outbox.outbox import Ledger
+from bot.store.retention import Retention
+from bot.store.write_check import WriteCheck
+from formatters.models.notice import Notice
+
+log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """The clock of everything; tests bring their own."""
+    return datetime.now(UTC)
+
+
+class Rooms:
+    """The store's rooms, on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.clock = SteadyClock()
+        self.clock_keeper = ClockKeeper(self.clock, ClockLines(database))
+        self.store = Store(database)
+        self.subscriptions = Subscriptions(database)
+        self.shares = Shares(database)
+        self.ledger = Ledger(database, self.shares)
+        self.channel_moves = ChannelMoves(database)
+        self.glance = Glance(database, self.shares)
+        self.observers = Observers(database)
+        self.pictures = PictureStore(database, self.shares)
+        self.mentions = Mentions(database)
+        self.installations = Installations(database)
+        self.circulars = Circulars(database)
+        self.maps = StoredMaps(self.store)
+        self.lookups = Lookups(database)
+        self.sites = Sites(database)
+        self.visibilities = Visibilities(self.maps)
+        self.undecided = Undecided(database)
+        self.past = Past(database)
+        self.asker = MapAsker(self.maps)
+        self.troubles = Troubles(database)
+        self.calls = Calls(database)
+        self.operators = Operators(database)
+        self.consumers = Consumers(database, self.clock)
+        self.retention = Retention(database)
+        self.transfer = Transfer(database)
+        self.writes = WriteCheck(database)
+
+    def pipeline(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        wake: Callable[[], None] = lambda: None,
+        stored: Callable[[Notice], None] = lambda _: None,
+    ) -> Pipeline:
+        """The one way in, for what comes live; `stored` is told of each new notice."""
+        words = settings.webhook_filter
+        wish = None if webhook_of(settings) is None or words is None else parse(words)
+
+        def alarms() -> Alarms:
+            return Alarms(
+                ops=self.operators.known,
+                quiet=timedelta(days=settings.first_real_days),
+                wakes=None if wish is None else partial(matches, wish),
+            )
+
+        return Pipeline(
+            self.store,
+            clock,
+            max_age=settings.max_age,
+            wake=wake,
+            ops=lambda: self.operators.known,
+            draws=settings.draws,
+            circulars=self.circulars,
+            alarms=alarms,
+            stored=stored,
+        )
+
+    def consumer(
+        self,
+        source: Source,
+        pipeline: Pipeline,
+        name: str,
+        handled: Callable[[Handled], None] | None = None,
+    ) -> Consumer:
+        """What takes a source's payloads in; `name` is its consumer group, `handled` is told what became."""
+        return Consumer(
+            source,
+            pipeline,
+            self.consumers,
+            self.operators,
+            self.subscriptions,
+            name,
+            handled or (lambda _: None),
+        )
+
+    def decisions(
+        self,
+        clock: Callable[[], datetime],
+        max_age: timedelta,
+        wake: Callable[[], None] = lambda: None,
+        poll_s: float = deferred_routing.POLL_S,
+    ) -> MapDecisions:
+        """What asks the maps that alone decide; `wake` says that deliveries may be due."""
+        return MapDecisions(
+            self.undecided, self.asker, clock, max_age=max_age, wake_deliveries=wake, poll_s=poll_s
+        )
+
+    def choosing(self, clock: Callable[[], datetime]) -> Choosing:
+        """What answers from everything that was received."""
+        return Choosing(self.store, self.past, self.asker, clock, site_name)
+
+    def answers(
+        self,
+        clock: Callable[[], datetime],
+        *,
+        archive: Archive | None = None,
+        illustrate: Illustrate | None = None,
+        sources: Callable[[], list[SourceStatus]] = list,
+        wake: Callable[[], None] = lambda: None,
+        refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
+    ) -> Answers:
+        """What answers every question.
+
+        `archive` is where events are looked up that were never received; `illustrate` draws maps for
+        Slack; `sources` are reported by `status`; `wake` says that deliveries are due; `refusal(team,
+        channel, user)` says why somebody may not change what a channel receives.
+        """
+        events = Events(self.store, archive, clock)
+        return Answers(
+            self.store,
+            self.subscriptions,
+            self.ledger,
+            clock,
+            events=events,
+            choosing=self.choosing(clock),
+            visibility=Visibility(self.store, events, self.visibilities, self.sites, clock, wake),
+            positions=Positions(events, self.maps),
+            details=Details(self.maps, illustrate),
+            sources=sources,
+            wake=wake,
+            refusal=refusal,
+            troubles=self.troubles,
+        )
+
+    def worker(
+        self,
+        clients: Mapping[str, SlackClient],
+        clock: Callable[[], datetime],
+        *,
+        public_url: str | None = None,
+        concurrency: int = CONCURRENCY,
+        channel_pause_s: float = CHANNEL_PAUSE_S,
+        poll_s: float = POLL_S,
+        settled: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
+        may_give_up: Callable[[], bool] = lambda: True,
+    ) -> DeliveryWorker:
+        """What delivers the ledger through these clients (by team); `settled` is told of the outcomes.
+
+        `may_give_up` says whether the clock is good enough to give up what is old.
+        """
+
+        async def picture_failed(picture_id: int, reason: str) -> None:
+            await self.pictures.failed(picture_id, reason, clock())
+
+        async def permalink(team_id: str, channel_id: str, ts: str) -> str | None:
+            return await clients[team_id].permalink(channel_id, ts)
+
+        renderer = Renderer(
+            self.store,
+            self.subscriptions,
+            self.observers,
+            self.pictures,
+            self.mentions,
+            self.circulars,
+            self.sites,
+            self.visibilities,
+            permalink,
+            public_url,
+            troubles=self.troubles,
+            refusals=RefusedMentions(self.database),
+        )
+        return DeliveryWorker(
+            self.ledger,
+            clients,
+            renderer,
+            clock,
+            picture_failed=picture_failed,
+            concurrency=concurrency,
+            channel_pause_s=channel_pause_s,
+            poll_s=poll_s,
+            settled=settled,
+            may_give_up=may_give_up,
+        )
+
+
+@asynccontextmanager
+async def open_rooms(settings: Settings, *, make: bool = True) -> AsyncIterator[Rooms]:
+    """The store, at this version's tables; closed at the end. Raises StoreUnavailable, BadDatabaseUrl.
+
+    With `make` False, for what only reads, no database is made: Raises SettingsError where there is none.
+    """
+    database = Database(settings.database)
+    try:
+        if not make and not await database.is_made():
+            raise no_database(settings.database)
+        await database.migrate()
+        rooms = Rooms(database)
+        await rooms.clock_keeper.begin()
+        yield rooms
+    finally:
+        await database.close()
+
+
+def archive_of(
+    settings: Settings,
+    rooms: Rooms,
+    clock: Callable[[], datetime],
+    *,
+    pace_s: float = 0.0,
+    beside: Archive | None = None,
+) -> Archive | None:
+    """What looks events up in GraceDB, or None where the settings switch it off; to be closed at the end.
+
+    It asks every `pace_s` seconds at most, and never for what the archive `beside` it is asking for.
+    """
+    if settings.gracedb_url is None:
+        return None
+    # It tells nobody: what comes from an archive causes no delivery and no picture.
+    pipeline = Pipeline(rooms.store, clock, max_age=settings.max_age)
+    gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)
+    return Archive(gracedb, pipeline, rooms.lookups, clock, beside=beside)
+
+
+def webhook_of(settings: Settings) -> Webhook | None:
+    """The webhook that the settings name."""
+    if settings.webhook_url is None:
+        return None
+    key = settings.webhook_key
+    return Webhook(
+        settings.webhook_url.get_secret_value(),
+        settings.webhook_format,
+        None if key is None else key.get_secret_value(),
+    )

@@ -1,0 +1,94 @@
+"""The parts of a process that run side by side for ever: one that the system starves is started again.
+
+An error of the system's (no descriptor, no memory, no thread, a connection that broke where nobody expected
+it) passes; a part that it ends is started again, after a pause that grows. Any other error is a fault of
+gwevent's own, and ends the process visibly, for its supervisor to start it anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from itertools import count
+
+import structlog
+
+from bot.runtime.os_limits import is_passing
+from bot.store.database import StoreUnavailable
+
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 30.0
+SETTLED_S = 60.0
+"""How long a part must run for the next pause to be the first again."""
+
+log = structlog.get_logger(__name__)
+
+
+class Parts:
+    """Tasks of a process, by name."""
+
+    def __init__(self, *, first_pause_s: float = FIRST_PAUSE_S) -> None:
+        self._first_pause_s = first_pause_s
+        self.tasks: list[asyncio.Task[None]] = []
+        self.ended: dict[str, str] = {}
+        """The parts that wait to be started again, each with why it ended."""
+
+    def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Start a part; `work` is called again for each new start. Of one name there may be several."""
+        taken = {task.get_name() for task in self.tasks}
+        if name in taken:
+            name = next(other for n in count(2) if (other := f"{name}_{n}") not in taken)
+        self.tasks.append(asyncio.create_task(self._keep(name, work), name=name))
+
+    async def until_one_ends(self, stop: asyncio.Event) -> None:
+        """Wait until `stop` is set or a part ends, which none should; raises the fault it ended by."""
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait([*self.tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopped}:
+                log.error("part_ended", part=task.get_name())
+                task.result()
+        finally:
+            stopped.cancel()
+
+    def wrong(self) -> dict[str, str]:
+        """What waits, by part."""
+        return dict(self.ended)
+
+    async def cancel(self) -> None:
+        """End all of them."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        pause = self._first_pause_s
+        while True:
+            began = time.monotonic()
+            try:
+                await work()
+                return
+            except Exception as error:
+                if not _passes(error):
+                    raise
+                if time.monotonic() - began > SETTLED_S:
+                    pause = self._first_pause_s
+                reason = _reason(error)
+                self.ended[name] = reason
+                log.error("part_starts_again", part=name, reason=reason, again_in_s=pause, exc_info=error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+            del self.ended[name]
+
+
+def _passes(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_passes(one) for one in error.exceptions)
+    return is_passing(error) or isinstance(error, StoreUnavailable)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return _reason(error.exceptions[0])
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

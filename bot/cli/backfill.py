@@ -1,0 +1,92 @@
+"""`gwevent backfill`: the store filled from GraceDB, with a progress bar."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from bot.app.factory import archive_of, open_rooms, utc_now
+from bot.gracedb.backfill import PACE_S, Backfill
+from bot.gracedb.backfill import Progress as Filled
+from bot.gracedb.client import GraceDbError
+from bot.runtime.standard_streams import Output
+from bot.settings import Settings, SettingsError
+
+_out = Output(highlight=False, soft_wrap=True, markup=False, emoji=False)
+_err = Output(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+async def fill(settings: Settings, since: date, until: date | None, *, lowsig: bool) -> bool:
+    """Store what GraceDB has of that time; return whether all that it lists could be read.
+
+    Raises SettingsError where GraceDB is switched off, GraceDbError where it can't be asked any more;
+    what was stored until then stays.
+    """
+    async with open_rooms(settings) as rooms:
+        archive = archive_of(settings, rooms, utc_now, pace_s=PACE_S)
+        if archive is None:
+            raise SettingsError("GWEVENT_GRACEDB_URL is off, so there is nothing to fill the store from.")
+        filled = Filled()
+        try:
+            with _progress() as show:
+
+                def tell(progress: Filled) -> None:
+                    nonlocal filled
+                    filled = progress
+                    show(progress)
+
+                filled = await Backfill(archive, rooms.lookups, utc_now).run(
+                    since, until, lowsig=lowsig, tell=tell
+                )
+        except (GraceDbError, asyncio.CancelledError):
+            if filled.done:
+                _err.print(f"{_said(filled)}; run it again to go on.")
+            raise
+        finally:
+            await archive.close()
+    _out.print(f"{_said(filled)}.")
+    return not filled.unreadable
+
+
+def _said(filled: Filled) -> str:
+    said = [
+        f"{filled.done} of {filled.total} superevents",
+        f"{filled.looked_up} looked up",
+        f"{filled.notices} notices new",
+        f"{filled.known} known before",
+    ]
+    if filled.passed_over:
+        said.append(f"{filled.passed_over} of low significance passed over")
+    if filled.unreadable:
+        said.append(f"{filled.unreadable} that GraceDB doesn't give")
+    return ", ".join(said)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Filled], None]]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_err, transient=True) as progress:
+        task = progress.add_task("backfill", total=None)
+
+        def show(filled: Filled) -> None:
+            said = f"backfill {filled.current} {filled.trouble}".strip()
+            progress.update(task, description=said, completed=filled.done, total=filled.total or None)
+
+        yield show

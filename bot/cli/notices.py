@@ -1,0 +1,83 @@
+"""What `gwevent show` and `gwevent preview` read and show: notices of files, as a channel would have them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bot.alerts.decode import UndecodablePayload, decode
+from bot.skymap_service.overlap import share_kept
+from bot.sources.files import LARGEST, reason_against
+from formatters.blockkit.message import Message
+from formatters.models.notice import Notice, NoticeKey
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card, alert_update
+from formatters.posts.alert_card import ChannelView
+from formatters.terminal import message_text
+
+
+class CannotPreview(ValueError):
+    """There is nothing to show; the text is one sentence."""
+
+
+def decoded(file: Path) -> Notice:
+    """The notice of a file. Raises CannotPreview."""
+    try:
+        with file.open("rb") as opened:
+            body = opened.read(LARGEST + 1)
+    except OSError as error:
+        raise CannotPreview(f"{file} can't be read: {error.strerror}.") from error
+    if len(body) > LARGEST:
+        raise CannotPreview(f"{file} is no notice that can be read: it has more than {LARGEST:,} bytes.")
+    try:
+        return decode(body)
+    except UndecodablePayload as error:
+        reason = (reason_against(body) or error.reason).removesuffix(".")
+        raise CannotPreview(f"{file} is no notice that can be read: {reason}.") from error
+
+
+def of_one_event(notices: Sequence[Notice]) -> Superevent:
+    """Their superevent. Raises CannotPreview where they are of several."""
+    try:
+        return Superevent.of(notices)
+    except ValueError as error:
+        raise CannotPreview(str(error)) from error
+
+
+def messages(superevent: Superevent, paths: Mapping[NoticeKey, Path], *, as_json: bool) -> str:
+    """The root and the replies, as text or as JSON; `paths` has each notice's file by its key."""
+
+    def reply(notice: Notice) -> Message:
+        before = alert_update.compared_with(superevent, notice)
+        if before is None or before.localization == notice.localization:
+            return alert_update.reply(superevent, notice)
+        kept = share_kept(paths[before.key].read_bytes(), paths[notice.key].read_bytes())
+        return alert_update.reply(superevent, notice, kept)
+
+    found = [alert_card.root(superevent, ChannelView(root=True)), *map(reply, superevent.notices[1:])]
+    if as_json:
+        blocks = [{"text": message.text, "blocks": list(message.blocks)} for message in found]
+        return json.dumps(blocks, ensure_ascii=False, indent=2)
+    rendered = [f"push   {message_text.push(message)}\n\n{message_text.render(message)}" for message in found]
+    return "\n\n--- in the thread ---\n\n".join(rendered)
+
+
+def picture(superevent: Superevent, newest: Path, out: Path | None) -> str:
+    """Draw the newest notice's sky map into a file, and say what it shows. Raises CannotPreview."""
+    from bot.alerts.decode import sky_maps
+    from bot.skymaps.fits_table import UnreadableMap
+    from bot.skymaps.image_process import PictureFailed, draw_here
+
+    if out is None:
+        raise CannotPreview("A picture needs a file: name it with -o.")
+    try:
+        drawn = draw_here(superevent, *sky_maps(newest.read_bytes()))
+        out.write_bytes(drawn.png)
+    except UnreadableMap as error:
+        raise CannotPreview(error.reason) from error
+    except PictureFailed as error:
+        raise CannotPreview(error.sentence) from error
+    except OSError as error:
+        raise CannotPreview(f"{error.filename} can't be read or written: {error.strerror}.") from error
+    return drawn.alt_text

@@ -1,0 +1,209 @@
+"""`/gwevent check <RA> <Dec> [distance] [event]`: where positions lie in the maps of an event."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.commands.event_lookup import Events
+from bot.filters import UnknownWord
+from bot.skymap_service.cache import StoredMaps
+from bot.skymaps.coordinates import EXAMPLE, BadPosition, NoPosition, parse_position
+from bot.skymaps.crossmatch import COSMOLOGY, luminosity_distance, places
+from bot.skymaps.skymap import SkyMap
+from formatters.answers import help as helping
+from formatters.answers import position_check
+from formatters.answers.position_check import MOST, Checked, OnMap, Place, Target
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import NAME_MAX, plain
+from formatters.models.notice import Notice, canonical_id, folded_id
+from formatters.models.superevent import Superevent
+
+NO_IDS: Mapping[str, str] = {}
+LONGEST_LIST = 6_000
+"""Characters: MOST lines with names."""
+FARTHEST_MPC = 1e6
+HIGHEST_REDSHIFT = 20.0
+NAME_WORDS = 4
+"""A line may begin with a name of so many words: "NGC 4993 13h09m48s -23d22m53s"."""
+_USAGE = f"Say a position: check {EXAMPLE} [40 Mpc or z=0.0098] [S190425z]."
+_FILLERS = frozenset({"in", "on", "of", "for", "at", "@"})
+_DISTANCE = re.compile(
+    r"(?:(?P<number>\d{1,12}(?:\.\d{0,12})?)\s*(?P<unit>[kmg]pc)"
+    r"|z\s*=?\s*(?P<redshift>\d{1,3}(?:\.\d{0,12})?))",
+    re.IGNORECASE,
+)
+_COORDINATE = re.compile(r"[+−-]?[\d.]+([hd:°ʰ,]|$)", re.IGNORECASE)
+_MPC = {"kpc": 1e-3, "mpc": 1.0, "gpc": 1e3}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as it was understood."""
+
+    targets: tuple[Target, ...]
+    superevent_id: str | None
+    left_out: tuple[str, ...]
+    """Sentences about lines that are no positions."""
+
+
+class Positions:
+    """Answers `check`."""
+
+    def __init__(self, events: Events, maps: StoredMaps) -> None:
+        self._events = events
+        self._maps = maps
+
+    async def answer(self, text: str) -> Message:
+        """Answer the words after `check`, a position a line.
+
+        Raises UnknownWord with a sentence for the asker, NoSuchEvent, StoreUnavailable.
+        """
+        # A redshift brings in a module that takes a second to load.
+        asked = await asyncio.to_thread(understand, text, await self._events.unusual(text))
+        superevent, introduction = await self._events.named_or_newest(asked.superevent_id)
+        if superevent is None:
+            return helping.complaint("No event was received yet.")
+        several = len(asked.targets) > 1
+        maps = await (self._newest if several else self._every)(superevent, asked.targets)
+        return position_check.message(
+            Checked(
+                superevent=superevent,
+                targets=asked.targets,
+                maps=maps,
+                cosmology=COSMOLOGY,
+                introduction=introduction,
+                left_out=asked.left_out,
+            )
+        )
+
+    async def _every(self, superevent: Superevent, targets: Sequence[Target]) -> list[OnMap]:
+        return [one for notice in superevent.notices for one in await self._on_maps(notice, targets)]
+
+    async def _newest(self, superevent: Superevent, targets: Sequence[Target]) -> list[OnMap]:
+        tried: list[OnMap] = []
+        for notice in reversed(superevent.notices):
+            found = await self._on_maps(notice, targets)
+            tried = [*found, *tried]
+            if any(one.places for one in found):
+                break
+        return tried
+
+    async def _on_maps(self, notice: Notice, targets: Sequence[Target]) -> list[OnMap]:
+        external = notice.external
+        problems = [
+            (False, notice.map_problem),
+            (True, None if external is None else external.map_problem),
+        ]
+        found = [
+            OnMap(notice=notice, combined=combined, problem=f"The map can't be read: {problem}")
+            for combined, problem in problems
+            if problem is not None
+        ]
+        if notice.best_localization is None:
+            return found
+        maps = await self._maps.of(notice.key)
+        if maps is None:
+            return [*found, OnMap(notice=notice, problem="The map isn't kept any more.")]
+        for combined, skymap in ((False, maps.gw), (True, maps.combined)):
+            if skymap is not None:
+                where = await asyncio.to_thread(_places, skymap, targets)
+                found.append(OnMap(notice=notice, combined=combined, places=where))
+        return found
+
+
+def _places(skymap: SkyMap, targets: Sequence[Target]) -> list[Place | None]:
+    nan = float("nan")
+    return places(
+        skymap,
+        [target.ra for target in targets],
+        [target.dec for target in targets],
+        [nan if target.distance is None else target.distance for target in targets],
+    )
+
+
+def understand(text: str, unusual: Mapping[str, str] = NO_IDS) -> Asked:
+    """Read the question: a position a line, each with a name before it and a distance after it, or without.
+
+    The event may stand in any line, or in one of its own; `unusual` are the ids that aren't of LVK's form,
+    by their folded words. Raises UnknownWord.
+    """
+    if len(text) > LONGEST_LIST:
+        raise UnknownWord(f"That is too long; one question has room for {MOST} positions.")
+    targets: list[Target] = []
+    left_out: list[str] = []
+    ids: dict[str, None] = {}
+    lines = [words for words in (_words(line) for line in text.splitlines()) if words]
+    for words in lines:
+        named = {word: _id_of(word.strip(",;()"), unusual) for word in words}
+        ids |= {found: None for found in named.values() if found is not None}
+        rest = [word for word in words if named[word] is None]
+        if len(rest) < len(words):
+            rest = [word for word in rest if word.casefold() not in _FILLERS]
+        if not rest:
+            continue
+        try:
+            targets.append(target_of(rest))
+        except BadPosition as error:
+            if len(lines) == 1:
+                raise UnknownWord(str(error)) from error
+            left_out.append(f"Left out “{plain(' '.join(words), NAME_MAX)}”: {error}")
+    if len(ids) > 1:
+        raise UnknownWord(f"One event at a time, please, not {' and '.join(list(ids)[:3])}.")
+    if not targets:
+        raise UnknownWord(left_out[0] if left_out else _USAGE)
+    if len(targets) > MOST:
+        left_out.insert(0, f"These are the first {MOST} of {len(targets)} positions; ask again for the rest.")
+    return Asked(tuple(targets[:MOST]), next(iter(ids), None), tuple(left_out))
+
+
+def _id_of(word: str, unusual: Mapping[str, str]) -> str | None:
+    return canonical_id(word) or unusual.get(folded_id(word))
+
+
+def _words(line: str) -> list[str]:
+    # As pasted from a table: with tabs, bars, or commas that touch what follows.
+    return re.sub(r"[|\t]", " ", line).replace(",", ", ").split()
+
+
+def target_of(words: Sequence[str]) -> Target:
+    """Read one line: [name] position [distance]. Raises BadPosition with a sentence."""
+    problem: BadPosition | None = None
+    # A name is no number: nothing of "12 30 40" may be taken for one.
+    most = 0 if _COORDINATE.match(words[0]) else min(NAME_WORDS, len(words) - 1)
+    for skipped in range(most + 1):
+        try:
+            ra, dec, used = parse_position(words[skipped:])
+            distance, redshift = _distance(words[skipped + used :])
+        except BadPosition as error:
+            # What looks like a position and isn't says more than that the first word is none.
+            if problem is None or not isinstance(error, NoPosition):
+                problem = error
+            continue
+        name = " ".join(words[:skipped]).rstrip(",:;")
+        return Target(ra=ra, dec=dec, distance=distance, redshift=redshift, name=name)
+    if isinstance(problem, NoPosition) and words[0][0].isalpha():
+        raise NoPosition(f"That is no position, and names aren't looked up; write it like {EXAMPLE}.")
+    raise problem or NoPosition(_USAGE)
+
+
+def _distance(words: Sequence[str]) -> tuple[float | None, float | None]:
+    """Read what follows a position: (luminosity distance in Mpc, redshift), None without."""
+    text = " ".join(words).strip(",; ")
+    if not text:
+        return None, None
+    match = _DISTANCE.fullmatch(text)
+    if match is None:
+        said = plain(text, NAME_MAX)
+        raise BadPosition(f"“{said}” after the position is no distance; write it like 40 Mpc or z=0.0098.")
+    if match["redshift"] is not None:
+        redshift = float(match["redshift"])
+        if not 0 < redshift <= HIGHEST_REDSHIFT:
+            raise BadPosition(f"A redshift here is above 0 and at most {HIGHEST_REDSHIFT:g}.")
+        return luminosity_distance(redshift), redshift
+    distance = float(match["number"]) * _MPC[match["unit"].casefold()]
+    if not 0 < distance <= FARTHEST_MPC:
+        raise BadPosition(f"A distance here is above 0 and at most {FARTHEST_MPC:,.0f} Mpc.")
+    return distance, None

@@ -1,0 +1,277 @@
+"""What people ask, and the answer from what was received."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from bot import __version__
+from bot.commands.check import Positions
+from bot.commands.context import Asker as Asker
+from bot.commands.event_details import Detail, Details
+from bot.commands.event_lookup import Events, NoSuchEvent
+from bot.commands.search import Choosing
+from bot.commands.subscriptions import Subscribing
+from bot.commands.visible import Visibility
+from bot.filters import UnknownWord, parse
+from bot.skymap_service.filter_queries import site_name
+from bot.sources import SourceStatus
+from bot.store.channels.subscriptions import Subscriptions
+from bot.store.database import StoreUnavailable
+from bot.store.events.notices import Store
+from bot.store.operations.incidents import Troubles
+from bot.store.outbox.outbox import Ledger
+from formatters.answers import answer, recent, status
+from formatters.answers import help as helping
+from formatters.answers.subscription_messages import Wish
+from formatters.blockkit import mrkdwn
+from formatters.blockkit.message import Message
+from formatters.models.notice import Category, canonical_id
+from formatters.posts import alert_card
+from formatters.posts.alert_card import ChannelView
+from formatters.views import subscription_modal
+
+RECENT_DEFAULT = 5
+RECENT_MOST = 20
+RECENT_NUMBERS = frozenset(str(number) for number in range(1, RECENT_MOST + 1))
+LONGEST_QUESTION = 1_000
+
+
+class Answers:
+    """Answers `/gwevent …`, `@gwevent …` and `gwevent ask "…"` alike."""
+
+    def __init__(
+        self,
+        store: Store,
+        subscriptions: Subscriptions,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+        *,
+        events: Events,
+        choosing: Choosing,
+        visibility: Visibility,
+        positions: Positions,
+        details: Details,
+        sources: Callable[[], list[SourceStatus]] = list,
+        wake: Callable[[], None] = lambda: None,
+        refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
+        troubles: Troubles | None = None,
+    ) -> None:
+        """`refusal(team, channel, user)` says why somebody may not change what a channel receives."""
+        self._events = events
+        self._store = store
+        self._subscriptions = subscriptions
+        self._ledger = ledger
+        self._clock = clock
+        self._visibility = visibility
+        self._sources = sources
+        self._began = time.monotonic()
+        self._refusal = refusal
+        self._positions = positions
+        self._details = details
+        self._choosing = choosing
+        self._subscribing = Subscribing(subscriptions, clock, wake, site_name)
+        self._troubles = troubles
+
+    def wish(self, words: str) -> Wish:
+        """What words after "subscribe" mean. Raises UnknownWord."""
+        return self._subscribing.wish(words)
+
+    async def answer(
+        self, text: str, asker: Asker | None, *, shared: bool = False, longest: int = LONGEST_QUESTION
+    ) -> Message:
+        """Answer a question; `shared` leaves out the button that posts the answer to the channel.
+
+        Whatever is asked gets words: nonsense gets help, a store in trouble gets a sentence.
+        """
+        question = " ".join(text.split())
+        word, _, rest = question.partition(" ")
+        lines = word.casefold() in _BY_LINES
+        if len(question) > longest and not lines:
+            if " " not in question[:40]:
+                return helping.unknown(question[:40] + "…")
+            return helping.complaint(
+                f"A question has at most {longest:,} characters, and this one has {len(question):,}."
+            )
+        if lines:
+            question = text.strip()
+            rest = question[len(word) :]
+        if asker is not None and self._refusal is not None and _changes(word.casefold(), rest):
+            refused = await self._refusal(asker.team_id, asker.channel_id, asker.user_id)
+            if refused is not None:
+                return helping.complaint(refused)
+        try:
+            message = await self._answer(word.casefold(), rest, question, asker)
+        except UnknownWord as error:
+            complaint = helping.complaint(str(error))
+            wanted = asker is not None and word.casefold() in ("subscribe", "sub")
+            return subscription_modal.offered(complaint) if wanted else complaint
+        except NoSuchEvent as error:
+            return await self._near(error.superevent_id, error.looked_up)
+        except StoreUnavailable:
+            return helping.complaint(
+                "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
+            )
+        if shared and asker is not None:
+            return answer.as_of(message, asker.user_id, self._clock())
+        about_event = canonical_id(word) or self._events.began(question)
+        if asker is None or not (word.casefold() in _TO_SHARE or about_event):
+            return message
+        if answer.holds_file(message):
+            # Who presses the button is answered where Slack takes no files.
+            return message
+        if mrkdwn.width(question) > mrkdwn.BUTTON_VALUE_MAX:
+            # The button asks again, and couldn't hold the question.
+            return message
+        return answer.shareable(message, question)
+
+    async def _answer(self, word: str, rest: str, question: str, asker: Asker | None) -> Message:
+        match word:
+            case "" | "help" | "?":
+                return _help(rest.casefold())
+            case "latest" | "last" | "newest":
+                return await self._choosing.latest(rest)
+            case "recent":
+                return await self._recent(rest)
+            case "status":
+                return await self._status()
+            case "check":
+                return await self._positions.answer(rest)
+            case "search" | "find":
+                return await self._choosing.search(rest)
+            case "test":
+                return await self._choosing.test(rest)
+            case "visible":
+                return await self._visibility.visible(rest, asker)
+            case "sites":
+                return await self._visibility.sites(rest, asker)
+            case "subscribe" | "sub":
+                return await self._subscribing.subscribe(rest, asker)
+            case "unsubscribe" | "unsub":
+                return await self._subscribing.unsubscribe(rest, asker)
+            case "edit":
+                return await self._subscribing.edit(rest, asker)
+            case "pause":
+                return await self._subscribing.pause(rest, asker)
+            case "resume":
+                return await self._subscribing.pause(rest, asker, resume=True)
+            case "dialog":
+                return await self._subscribing.invitation(asker)
+            case "subscriptions" | "subs":
+                if rest.partition(" ")[0].casefold() == "history":
+                    return await self._subscribing.history(rest.partition(" ")[2], asker)
+                return await self._subscribing.listed(asker)
+        superevent_id = canonical_id(question)
+        if superevent_id is not None:
+            return await self._event(superevent_id)
+        superevent_id = canonical_id(word)
+        if superevent_id is not None:
+            return await self._detail(superevent_id, rest.casefold(), asker)
+        named = await self._events.begun_with(question)
+        if named is not None:
+            superevent_id, detail = named
+            if not detail:
+                return await self._event(superevent_id)
+            return await self._detail(superevent_id, detail.casefold(), asker)
+        if re.fullmatch(r"[mt]?(s|gw)\d.*|\d{6}\w+", word) and not rest:
+            return await self._near(question)
+        return helping.unknown(question)
+
+    async def _event(self, superevent_id: str) -> Message:
+        return alert_card.root(await self._events.of(superevent_id), ChannelView())
+
+    async def _detail(self, superevent_id: str, words: str, asker: Asker | None) -> Message:
+        try:
+            detail = Detail(words)
+        except ValueError as error:
+            choices = ", ".join(Detail)
+            raise UnknownWord(f'After an event\'s id comes one of {choices}, not "{words[:80]}".') from error
+        superevent = await self._events.of(superevent_id)
+        return await self._details.answer(superevent, detail, None if asker is None else asker.team_id)
+
+    async def _near(self, asked: str, looked_up: str | None = None) -> Message:
+        ids = await self._store.ids()
+        folded = {known.casefold(): known for known in ids}
+        near = difflib.get_close_matches(asked.casefold(), folded, n=3, cutoff=0.75)
+        return helping.no_such_event(asked, [folded[name] for name in near], looked_up)
+
+    async def _recent(self, rest: str) -> Message:
+        words = rest.split()
+        numbers = [word for word in words if re.fullmatch(r"[+-]?[\d.]+", word)]
+        category, group = _kind(" ".join(word for word in words if word not in numbers))
+        if len(numbers) > 1 or (numbers and numbers[0] not in RECENT_NUMBERS):
+            raise UnknownWord(f'"recent" takes one number from 1 to {RECENT_MOST}.')
+        limit = int(numbers[0]) if numbers else RECENT_DEFAULT
+        found = await self._store.newest(category=category, group=group, limit=limit)
+        return recent.message(recent.Recent(found), self._clock())
+
+    async def _status(self) -> Message:
+        counts = await self._ledger.counts()
+        last = await self._store.last_notice()
+        return status.message(
+            status.Status(
+                version=__version__,
+                # Not a time noted at the start: the clock may have been put right since.
+                started_at=self._clock() - timedelta(seconds=time.monotonic() - self._began),
+                sources=tuple(
+                    status.SourceState(name=s.name, connected=s.connected, detail=s.detail, lag=s.lag)
+                    for s in self._sources()
+                ),
+                last_notice=None
+                if last is None or last.received is None
+                else status.LastNotice(
+                    superevent_id=last.superevent_id, alert_type=last.alert_type, received=last.received
+                ),
+                posting_time=await self._ledger.posting_time(),
+                waiting=counts.waiting,
+                dead=counts.dead,
+                quarantined=counts.quarantined,
+                subscriptions=await self._subscriptions.count(),
+                troubles=() if self._troubles is None else tuple(await self._troubles.lasting()),
+            ),
+            self._clock(),
+        )
+
+
+def _help(about: str) -> Message:
+    match about.partition(" ")[0].rstrip("s"):
+        case "filter":
+            return helping.filters()
+        case "subscribe" | "unsubscribe" | "subscription" | "notify" | "edit" | "pause" | "resume":
+            return helping.subscribing()
+        case "site" | "visible":
+            return helping.sites()
+    return helping.overview()
+
+
+_BY_LINES = {"check"}
+"""Whose lines mean something; elsewhere a line end is a blank."""
+
+_TO_SHARE = frozenset(
+    {"latest", "last", "newest", "recent", "search", "find", "test", "status", "check", "visible"}
+)
+"""Besides ids. What is help, or concerns subscriptions, is for who asked."""
+
+
+_CHANGING = {"subscribe", "sub", "unsubscribe", "unsub", "edit", "pause", "resume"}
+"""What changes what a channel receives; with words behind it, `sites` does too."""
+
+
+def _changes(word: str, rest: str) -> bool:
+    return word in _CHANGING or (word in ("site", "sites") and bool(rest))
+
+
+def _kind(words: str) -> tuple[Category, str | None]:
+    """What `recent` chooses by: mock or test instead of real, and a group (None: any)."""
+    said = f'"{words[:80]}" is no choice here; choose one of CBC, Burst, all, and one of mock, test.'
+    try:
+        wish = parse(words)
+    except UnknownWord as error:
+        raise UnknownWord(said) from error
+    if wish.lowsig or wish.filter is not None or wish.notify is not None or (wish.mock and wish.test):
+        raise UnknownWord(said)
+    category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL
+    return category, None if wish.group == "all" else wish.group

@@ -1,0 +1,212 @@
+"""What a channel is subscribed to: asking for it, changing it, pausing and ending it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot.commands.context import Asker
+from bot.filters import SiteNames, UnknownWord, parse
+from bot.store.channels.change_log import By
+from bot.store.channels.subscriptions import Subscriptions
+from formatters.answers import help as helping
+from formatters.answers import subscription_messages
+from formatters.answers.subscription_messages import MARKED, Wish, mark
+from formatters.blockkit.message import Message
+from formatters.posts import subscription_change
+from formatters.views import subscription_modal
+
+CONFIRMED_WITHIN_S = 8.0
+"""How long an answer waits for the confirmation to be posted."""
+
+_NUMBER = re.compile(r"#?(\d{1,18})")
+
+
+class Subscribing:
+    """Answers about a channel's subscriptions."""
+
+    def __init__(
+        self,
+        subscriptions: Subscriptions,
+        clock: Callable[[], datetime],
+        wake: Callable[[], None],
+        sites: SiteNames,
+    ) -> None:
+        self._subscriptions = subscriptions
+        self._clock = clock
+        self._wake = wake
+        self._sites = sites
+
+    def wish(self, words: str) -> Wish:
+        """What words mean. Raises UnknownWord."""
+        return parse(words, self._sites)
+
+    async def subscribe(self, words: str, asker: Asker | None) -> Message:
+        """Ask for a subscription, and say what became of it."""
+        wish = parse(words, self._sites)
+        if asker is None:
+            return _nowhere()
+        asked, already = await self._subscriptions.ask(
+            asker.team_id, asker.channel_id, wish, asker.user_id, self._clock()
+        )
+        if already:
+            return subscription_messages.already(asked)
+        self._wake()
+        deadline = asyncio.get_running_loop().time() + CONFIRMED_WITHIN_S
+        while asyncio.get_running_loop().time() < deadline:
+            fate = await self._subscriptions.fate(asked)
+            if isinstance(fate, str):
+                return subscription_messages.refused(fate)
+            if fate:
+                return subscription_messages.subscribed(wish)
+            await asyncio.sleep(0.05)
+        return subscription_messages.promised(wish)
+
+    async def unsubscribe(self, words: str, asker: Asker | None) -> Message:
+        """End one subscription, by number or words, or several, by their numbers.
+
+        Words that name several, and none at all, end nothing yet: the answer says what would end, and how.
+        """
+        if asker is None:
+            return _nowhere()
+        numbered = [MARKED.fullmatch(word) for word in words.replace(",", " ").split()]
+        if numbered and all(numbered):
+            return await self._end([(int(m[1]), m[2]) for m in numbered if m is not None], asker)
+        if numbered and numbered[0] is not None:
+            raise UnknownWord(
+                '"unsubscribe" takes numbers alone, as in unsubscribe 3 4, or words alone, as in unsubscribe'
+                " CBC; nothing has ended."
+            )
+        wish = parse(words) if words else None
+        here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
+        every = [*here, *await self._subscriptions.waiting(asker.team_id, asker.channel_id)]
+        # "all" is every group, and everything: who says it is asked which.
+        everything = wish is None or wish == Wish(group="all")
+        found = every if wish is None or everything else [s for s in every if means(wish, s.wish)]
+        if not found:
+            return subscription_messages.not_subscribed(wish, here)
+        if len(found) > 1 or wish is None:
+            return subscription_modal.sure(found)
+        return await self._end([(found[0].number, mark(found[0]))], asker)
+
+    async def _end(self, chosen: Sequence[tuple[int, str | None]], asker: Asker) -> Message:
+        """End these by number, each with what it must be to be ended (None: whatever it is)."""
+        place = (asker.team_id, asker.channel_id)
+        marks = {number: seen for number, seen in chosen if seen is not None}
+        numbers = [number for number, _ in chosen]
+        ended = await self._subscriptions.end(*place, numbers, self._by(asker), marks)
+        if ended is not None:
+            self._wake()
+            return subscription_messages.removed(ended)
+        here = await self._subscriptions.of_channel(*place)
+        if marks:
+            return subscription_messages.changed_since(here)
+        known = {s.number for s in [*here, *await self._subscriptions.waiting(*place)]}
+        missing = next((n for n in numbers if n not in known), numbers[0])
+        return await self._no(missing, asker, several=len(numbers) > 1)
+
+    async def edit(self, words: str, asker: Asker | None) -> Message:
+        """Give a subscription new words; it stays in force."""
+        number, rest = _numbered("edit", words, "CBC BNS>0.5")
+        wish = parse(rest, self._sites)
+        if asker is None:
+            return _nowhere()
+        found = await self._subscriptions.edit(asker.team_id, asker.channel_id, number, wish, self._by(asker))
+        if found is None:
+            return await self._no(number, asker)
+        before, after = found
+        if after.number != number:
+            return subscription_messages.already(after)
+        if after == before:
+            return subscription_messages.unchanged(after)
+        self._wake()
+        return subscription_messages.edited(before, after)
+
+    async def pause(self, words: str, asker: Asker | None, *, resume: bool = False) -> Message:
+        """Let nothing come for a while, or come again."""
+        number, rest = _numbered("resume" if resume else "pause", words)
+        if rest:
+            raise UnknownWord(f'"{rest[:40]}" is too much: one number, as "/gwevent subscriptions" shows it.')
+        if asker is None:
+            return _nowhere()
+        found = await self._subscriptions.pause(
+            asker.team_id, asker.channel_id, number, self._by(asker), resume=resume
+        )
+        if found is None:
+            return await self._no(number, asker)
+        before, after = found
+        if before == after:
+            return (
+                subscription_messages.not_paused(after)
+                if resume
+                else subscription_messages.already_paused(after)
+            )
+        self._wake()
+        return subscription_messages.resumed(after) if resume else subscription_messages.paused(after)
+
+    async def history(self, words: str, asker: Asker | None) -> Message:
+        """Who changed what the channel receives; for anybody in it."""
+        match = re.fullmatch(r"(\d{1,6})?", words)
+        if match is None or match[1] == "0":
+            raise UnknownWord('After "subscriptions history" comes a page: 1, 2, 3 …, or nothing.')
+        if asker is None:
+            return _nowhere()
+        page = int(match[1] or 1)
+        found, total = await self._subscriptions.history(asker.team_id, asker.channel_id, page)
+        return subscription_change.history(found, page, total)
+
+    async def listed(self, asker: Asker | None) -> Message:
+        """All subscriptions of the channel."""
+        if asker is None:
+            return _nowhere()
+        here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
+        return subscription_modal.offered(subscription_messages.listed(here), here)
+
+    async def invitation(self, asker: Asker | None) -> Message:
+        """Buttons that open the dialog, where a command can't."""
+        if asker is None:
+            return _nowhere()
+        return subscription_modal.invitation(
+            await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
+        )
+
+    async def _no(self, number: int, asker: Asker, *, several: bool = False) -> Message:
+        place = (asker.team_id, asker.channel_id)
+        renumbered = await self._subscriptions.former(*place, number)
+        if renumbered is not None:
+            return subscription_messages.renumbered(number, renumbered)
+        here = await self._subscriptions.of_channel(*place)
+        return subscription_messages.no_such_number(str(number), here, several=several)
+
+    def _by(self, asker: Asker) -> By:
+        return By(asker.user_id, self._clock())
+
+
+def means(wish: Wish, other: Wish) -> bool:
+    """Whether words that say `wish` mean `other` too.
+
+    A bare group means all that begin with it ("Burst" means "Burst lowsig" too); one with switches means
+    those too that ask for the same and mention somebody.
+    """
+    if wish == Wish(group=wish.group):
+        return other.group == wish.group
+    return wish in (other, replace(other, notify=None))
+
+
+def _nowhere() -> Message:
+    return helping.complaint("Subscriptions belong to a channel: type this in Slack.")
+
+
+def _numbered(command: str, words: str, like: str = "") -> tuple[int, str]:
+    """The subscription's number, and what follows it."""
+    first, _, rest = words.partition(" ")
+    match = _NUMBER.fullmatch(first)
+    if match is None or (like and not rest):
+        example = f"{command} 3 {like}".strip()
+        raise UnknownWord(
+            f'"{command}" needs the number that "/gwevent subscriptions" shows, as in {example}.'
+        )
+    return int(match[1]), rest

@@ -1,0 +1,1 @@
+"""The outbox's worker: renders the newest state, sends it to Slack, records the outcome."""

@@ -1,0 +1,56 @@
+"""Looks every second for all workers at once, so that they sleep while there is nothing to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from bot.store.database import StoreUnavailable
+from bot.store.outbox.due import Due, Glance
+
+LOOK_EVERY_S = 1.0
+"""A wake-up is a hint: it may be lost, and another process may have stored what is due."""
+LOOKED_OUT_FOR_S = 10.0
+"""How often a worker that is looked out for looks by itself."""
+
+_WHO_KNOWS = Due(deliveries=True, pictures=True, maps=True)
+
+
+class Lookout:
+    """Wakes whoever has something to do."""
+
+    def __init__(
+        self,
+        glance: Glance,
+        clock: Callable[[], datetime],
+        *,
+        deliveries: Callable[[], None],
+        pictures: Callable[[], None],
+        maps: Callable[[], None],
+    ) -> None:
+        self._glance = glance
+        self._clock = clock
+        self._deliveries = deliveries
+        self._pictures = pictures
+        self._maps = maps
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once."""
+        try:
+            due = await self._glance.due(self._clock())
+        except StoreUnavailable:
+            # Each of them meets the same, says so, and goes on as soon as the store is back.
+            due = _WHO_KNOWS
+        if due.deliveries:
+            self._deliveries()
+        if due.pictures:
+            self._pictures()
+        if due.maps:
+            self._maps()

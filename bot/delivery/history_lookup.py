@@ -1,0 +1,77 @@
+"""Whether a message whose answer was lost stands in its channel: asked of the channel's history."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from bot.delivery.history_window import look_back_to
+from bot.slack.client import SlackClient
+from bot.slack.errors import (
+    NOT_PERMITTED,
+    RateLimited,
+    RootOutOfReach,
+    SlackFailure,
+    Unavailable,
+    Unknown,
+    Unlisted,
+    WorkspaceOutOfReach,
+)
+from bot.slack.message_metadata import Mark
+from bot.store.outbox.models import Delivery
+
+LOOKS = 5
+"""How often a history that doesn't answer is asked before a message is rather sent twice than never."""
+
+log = structlog.get_logger(__name__)
+
+
+class Lookup:
+    """Looks for deliveries, and counts how often a history didn't answer."""
+
+    def __init__(self, clock: Callable[[], datetime], sure: Callable[[], bool]) -> None:
+        """`sure` says whether the clock can be trusted."""
+        self._clock = clock
+        self._sure = sure
+        # Counted apart from attempts: a post that was refused often is looked for as patiently.
+        self._looks: Counter[int] = Counter()
+
+    async def find(
+        self, client: SlackClient, delivery: Delivery, mark: Mark, *, thread_ts: str | None, outside: bool
+    ) -> str | None:
+        """The `ts` under which a delivery stands; None if it doesn't, or nobody may look.
+
+        `outside` says that a reply may stand in the channel itself, since Slack refused it its thread.
+        Raises SlackFailure where it is worth asking again.
+        """
+        # Not since the last attempt: any of them may be the one that was heard. By Slack's clock.
+        since = look_back_to(delivery.created_at, delivery.root_ts, self._clock(), sure=self._sure())
+        try:
+            try:
+                found = await client.find(delivery.channel_id, mark, since, thread_ts=thread_ts)
+            except RootOutOfReach:
+                # The thread is gone; what couldn't be said there may have been said in the channel.
+                found, outside = None, True
+            if found is None and thread_ts is not None and outside:
+                found = await client.find(delivery.channel_id, mark, since)
+            return found
+        except RateLimited:
+            raise
+        except SlackFailure as failure:
+            if isinstance(failure, Unknown | Unavailable | Unlisted):
+                self._looks[delivery.id] += 1
+                if self._looks[delivery.id] <= LOOKS:
+                    raise
+            if isinstance(failure, WorkspaceOutOfReach) and failure.reason not in NOT_PERMITTED:
+                # A token that is no good says nothing about the history, and posts nothing either.
+                raise
+            # Without the history scope there is no way to know: rather twice than never.
+            log.info("history_not_readable", reason=failure.reason, delivery=delivery.id)
+            return None
+
+    def forget(self, delivery_id: int) -> None:
+        """The delivery is done with."""
+        self._looks.pop(delivery_id, None)

@@ -1,0 +1,200 @@
+"""Draws the picture of each new map, and brings it to the workspaces whose channels show the event."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from bot.alerts.decode import UndecodablePayload, sky_maps
+from bot.runtime.threads import Hangs, in_thread
+from bot.skymaps.image_process import PictureFailed, Pictures, PicturesClosed, PicturesWait
+from bot.skymaps.skymap import UnreadableMap
+from bot.slack.client import SlackClient
+from bot.slack.errors import (
+    NOT_PERMITTED,
+    RateLimited,
+    SlackFailure,
+    Unavailable,
+    Unknown,
+    Unlisted,
+    WorkspaceOutOfReach,
+)
+from bot.slack.lease_check import LeaseLost, only_while
+from bot.store.database import StoreUnavailable
+from bot.store.events.notices import Store
+from bot.store.outbox.images import PictureJob, PictureStore
+from bot.store.outbox.leases import RENEW_S
+from bot.store.outbox.models import LONGEST_WAIT
+from formatters.models.notice import file_name
+from formatters.skymap_image import DrawnPicture
+
+POLL_S = 1.0
+WANTED_FOR = timedelta(hours=24)
+"""How long a picture is wanted that only lacks a process to draw it, or a Slack that takes it."""
+TOKEN_WITHIN = timedelta(hours=1)
+"""How long a picture waits for a token that is good again."""
+KEPT = 4
+"""Drawn pictures kept, for the other workspaces that want the same."""
+
+log = structlog.get_logger(__name__)
+
+
+class PictureWorker:
+    """One picture at a time: drawn once, uploaded once a workspace; its roots then get it by an edit."""
+
+    def __init__(
+        self,
+        store: Store,
+        pictures: PictureStore,
+        clients: Mapping[str, SlackClient],
+        draw: Pictures,
+        clock: Callable[[], datetime],
+        *,
+        wake_deliveries: Callable[[], None],
+        serve: bool = False,
+        poll_s: float = POLL_S,
+    ) -> None:
+        """`serve` says that the bot serves pictures itself, so that none is uploaded."""
+        self._serve = serve
+        self._poll_s = poll_s
+        self._store = store
+        self._pictures = pictures
+        self._clients = clients
+        self._draw = draw
+        self._clock = clock
+        self._wake_deliveries = wake_deliveries
+        self._wake = asyncio.Event()
+        self._drawn: OrderedDict[int, DrawnPicture] = OrderedDict()
+
+    def wake(self) -> None:
+        """Say that a picture may be wanted."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled or closed; the store's failures are waited out."""
+        while True:
+            self._wake.clear()
+            try:
+                job = await self._pictures.next_wanted(self._clock()) if self._clients else None
+                if job is not None:
+                    await self._work(job)
+                    self._wake_deliveries()
+                    continue
+            except PicturesClosed:
+                # It stays wanted.
+                return
+            except StoreUnavailable as error:
+                log.warning("pictures_wait_for_store", reason=str(error))
+            # Not wait_for: Python 3.11's loses a cancellation that comes with what it waits for.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._poll_s):
+                    await self._wake.wait()
+
+    async def close(self) -> None:
+        """End the process that draws."""
+        await self._draw.close()
+
+    async def _work(self, job: PictureJob) -> None:
+        bound = log.bind(superevent_id=job.superevent_id, team=job.team_id, picture=job.id)
+        now = self._clock()
+        client = self._clients.get(job.team_id)
+        try:
+            if client is None:
+                await self._pictures.later(job, now + timedelta(seconds=10), "no token for this workspace")
+                return
+            if not await self._pictures.is_newest(job):
+                raise PictureFailed("A newer map took its place.")
+            if self._serve:
+                drawn = await self._picture(job)
+                await self._pictures.made(job, drawn.png, drawn.alt_text, self._clock())
+                return
+            if not client.may("files:write"):
+                raise PictureFailed("The scope files:write isn't granted.")
+            drawn = await self._picture(job)
+            name = f"{file_name(job.superevent_id)}-{job.notice_id}.png"
+            with only_while(partial(self._pictures.still_ours, job)):
+                file_id = await client.upload(drawn.png, name, job.superevent_id, drawn.alt_text)
+        except PicturesClosed:
+            raise
+        except LeaseLost:
+            # It stays wanted, by whoever has the workspace now.
+            bound.info("lease_lost_before_uploading")
+            await asyncio.sleep(RENEW_S)
+        except PicturesWait as failure:
+            # Not the picture's fault, so it isn't given up for it before it is old news.
+            pause = min(timedelta(seconds=2.0 ** min(job.attempts, 10)), LONGEST_WAIT)
+            bound.warning("picture_waits", reason=failure.sentence, again_in_s=pause.total_seconds())
+            if now - job.created_at < WANTED_FOR:
+                await self._pictures.later(job, now + pause, failure.sentence)
+            else:
+                await self._pictures.failed(job.id, failure.sentence, now)
+        except PictureFailed as failure:
+            bound.info("no_picture", reason=failure.sentence)
+            await self._pictures.failed(job.id, failure.sentence, self._clock())
+        except SlackFailure as failure:
+            if _ends(failure, job, now):
+                bound.warning("picture_refused", reason=failure.reason)
+                await self._pictures.failed(job.id, failure.reason, self._clock())
+                return
+            wait = failure.retry_after if isinstance(failure, RateLimited) else 2.0 ** min(job.attempts, 10)
+            bound.info("picture_later", reason=failure.reason, attempts=job.attempts)
+            again = self._clock() + min(timedelta(seconds=wait), LONGEST_WAIT)
+            await self._pictures.later(job, again, failure.reason)
+        except StoreUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - it is logged
+            # The guard of law 6 for pictures: what can't be drawn must not end the bot, start after start.
+            bound.exception("picture_broke_gwevent")
+            await self._pictures.failed(job.id, "gwevent met a fault of its own.", self._clock())
+        else:
+            await self._uploaded(client, job, file_id, drawn)
+
+    async def _uploaded(
+        self, client: SlackClient, job: PictureJob, file_id: str, drawn: DrawnPicture
+    ) -> None:
+        bound = log.bind(superevent_id=job.superevent_id, team=job.team_id, file=file_id)
+        if await self._pictures.uploaded(job, file_id, drawn.alt_text, self._clock()):
+            bound.info("picture_uploaded", bytes=len(drawn.png))
+            return
+        try:
+            await client.delete_file(file_id)
+        except SlackFailure as failure:
+            bound.warning("file_not_deleted", reason=failure.reason)
+
+    async def _picture(self, job: PictureJob) -> DrawnPicture:
+        known = self._drawn.get(job.notice_id)
+        if known is not None:
+            return known
+        key = await self._store.notice_key(job.notice_id)
+        superevent = await self._store.superevent(job.superevent_id)
+        body = None if key is None else await self._store.payload(key)
+        notice = None if superevent is None else next((n for n in superevent.notices if n.key == key), None)
+        if superevent is None or notice is None or body is None:
+            raise PictureFailed("The notice or its payload is gone.")
+        if superevent.retracted:
+            raise PictureFailed("The event was retracted.")
+        try:
+            gw_map, combined_map = await in_thread(sky_maps, body)
+        except (UndecodablePayload, UnreadableMap) as error:
+            raise PictureFailed(error.reason) from error
+        except Hangs as error:
+            raise PictureFailed(str(error)) from error
+        drawn = await self._draw.draw(superevent.upto(notice), gw_map, combined_map)
+        self._drawn[job.notice_id] = drawn
+        while len(self._drawn) > KEPT:
+            self._drawn.popitem(last=False)
+        return drawn
+
+
+def _ends(failure: SlackFailure, job: PictureJob, now: datetime) -> bool:
+    """Whether a refused upload is given up; what stands in no list may pass, and is tried as long."""
+    age = now - job.created_at
+    if isinstance(failure, WorkspaceOutOfReach) and failure.reason not in NOT_PERMITTED:
+        return age > TOKEN_WITHIN
+    return age > WANTED_FOR or not isinstance(failure, RateLimited | Unknown | Unavailable | Unlisted)

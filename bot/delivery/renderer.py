@@ -1,0 +1,353 @@
+"""From an intent of the ledger to words, by the newest state of what it is about."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from bot.delivery.batch_loader import Together
+from bot.delivery.rendered_message import Words
+from bot.filters import mentioned
+from bot.observing.observability import TONIGHT
+from bot.routing.planner import Occasion
+from bot.skymap_service.observability import Visibilities
+from bot.skymap_service.overlap import share_kept
+from bot.store.channels.mentions import Mentions
+from bot.store.channels.observers import Observers
+from bot.store.channels.refused_mentions import RefusedMentions
+from bot.store.channels.sites import Sites
+from bot.store.channels.subscriptions import Subscriptions
+from bot.store.database import StoreUnavailable
+from bot.store.events.circulars import Circulars
+from bot.store.events.notices import Store
+from bot.store.operations.incidents import Troubles
+from bot.store.outbox.images import PICTURE_PATH, PictureStore, StoredPicture
+from bot.store.outbox.models import Delivery, Kind
+from formatters.answers import subscription_messages
+from formatters.answers.observability import ChannelSites, Tonight
+from formatters.blockkit.message import Message
+from formatters.models.notice import Notice
+from formatters.models.superevent import Superevent
+from formatters.posts import (
+    alert_card,
+    alert_update,
+    circular_link,
+    incident,
+    mention,
+    subscription_change,
+    unreadable_notice,
+    welcome,
+)
+from formatters.posts.alert_card import ChannelView, Picture
+
+CACHED = 256
+"""Results kept; one alert needs one a view, however many channels it goes to."""
+
+log = structlog.get_logger(__name__)
+
+Work = Callable[[], Awaitable[object]]
+Permalink = Callable[[str, str, str], Awaitable[str | None]]
+"""(team, channel, ts) -> the message's address, None where it isn't known."""
+
+
+class Renderer:
+    """Renders deliveries; what is the same for many channels is made once."""
+
+    def __init__(
+        self,
+        store: Store,
+        subscriptions: Subscriptions,
+        observers: Observers,
+        pictures: PictureStore,
+        mentions: Mentions,
+        circulars: Circulars,
+        sites: Sites,
+        visibilities: Visibilities,
+        permalink: Permalink,
+        public_url: str | None = None,
+        *,
+        troubles: Troubles | None = None,
+        refusals: RefusedMentions | None = None,
+    ) -> None:
+        """`public_url` is where the bot serves pictures itself, without a slash at its end."""
+        self._troubles = troubles
+        self._refusals = refusals
+        self._store = store
+        self._subscriptions = subscriptions
+        # A fan-out asks for hundreds of threads at once; one read each costs more than the posts.
+        self._observers = Together(observers.of_threads)
+        self._public_url = public_url
+        self._pictures = Together(pictures.to_show)
+        self._mentions = Together(mentions.of_roots)
+        self._planned_mention = mentions.get
+        self._circulars = circulars
+        self._sites = Together(sites.of_channels)
+        self._visibilities = visibilities
+        self._permalink = permalink
+        self._cache: OrderedDict[tuple[object, ...], asyncio.Task[object]] = OrderedDict()
+
+    async def __call__(self, delivery: Delivery) -> Words | None:
+        """The words; None if there is nothing to say any more. Raises StoreUnavailable."""
+        match delivery.kind:
+            case Kind.ROOT | Kind.EDIT:
+                return await self._root(delivery)
+            case Kind.REPLY:
+                return await self._reply(delivery)
+            case Kind.MENTION:
+                return await self._mention(delivery)
+            case Kind.CONFIRMATION:
+                asked = await self._subscriptions.get(delivery.subject_id)
+                return None if asked is None else Words(message=subscription_messages.confirmed(asked))
+            case Kind.CHANGE:
+                told = await self._subscriptions.to_tell(delivery.id)
+                return None if told is None else Words(message=subscription_change.told(*told))
+            case Kind.WELCOME:
+                return Words(message=welcome.message())
+            case Kind.CIRCULAR:
+                return await self._circular(delivery)
+            case Kind.APOLOGY | Kind.OPS:
+                return await self._apology(delivery)
+            case Kind.TROUBLE | Kind.OVER:
+                return await self._trouble(delivery)
+            case Kind.MENTION_REFUSED:
+                return await self._mention_refused(delivery)
+            case Kind.FIRST_REAL:
+                return await self._first_real(delivery)
+
+    async def _root(self, delivery: Delivery) -> Words | None:
+        found = await self._newest(delivery)
+        if found is None:
+            return None
+        superevent, notice_id = found
+        seen = delivery.kind is Kind.EDIT or delivery.doubtful or delivery.stood
+        if superevent.retracted and not seen:
+            # Who never saw the event needn't hear that it is none.
+            return None
+        assert delivery.thread_id is not None
+        view = ChannelView(
+            root=True,
+            # Nobody can have pressed a button that nobody has seen.
+            observers=(await self._observers(delivery.thread_id) or ()) if seen else (),
+            mention=await self._mentioned_by(delivery, superevent),
+        )
+        tonight, unfinished = await self._tonight(delivery, superevent)
+        view = replace(view, tonight=tonight)
+        plain_card = await self._card(delivery, superevent, view)
+        stored = None
+        if notice_id is not None:
+            stored = await self._pictures((delivery.team_id, notice_id, delivery.thread_id))
+        if stored is None:
+            return Words(message=plain_card, unfinished=unfinished)
+        shown = replace(view, picture=self._shown(stored))
+        return Words(
+            message=await self._card(delivery, superevent, shown),
+            picture_id=stored.id,
+            picture_since=stored.created_at,
+            without_picture=plain_card,
+            unfinished=unfinished,
+        )
+
+    async def _tonight(self, delivery: Delivery, superevent: Superevent) -> tuple[Tonight | None, bool]:
+        """What the channel's sites can observe, and whether it could be said, but not at once (law 5)."""
+        channel = await self._sites((delivery.team_id, delivery.channel_id))
+        notice = superevent.latest
+        if channel is None or not channel.sites or superevent.retracted or notice.best_localization is None:
+            return None, False
+        # Equal for all channels with these sites, and the same at the next edit.
+        since = notice.received or notice.time_created
+        if delivery.created_at - since > TONIGHT:
+            return None, False
+        key = ("tonight", notice.key, channel)
+        if delivery.kind is Kind.ROOT and not self._known(key):
+            return None, True
+
+        async def look() -> Tonight | None:
+            return await self._look(notice, channel, since)
+
+        found = await self._once(key, look)
+        assert found is None or isinstance(found, Tonight)
+        return found, False
+
+    async def _look(self, notice: Notice, channel: ChannelSites, since: datetime) -> Tonight | None:
+        try:
+            return await self._visibilities.of(notice.key, channel.sites, channel.conditions, since)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # The guard of law 6: a line about telescopes mustn't keep the news from the channel.
+            log.exception("visibility_broke_gwevent", superevent_id=notice.superevent_id)
+            return None
+
+    def _shown(self, stored: StoredPicture) -> Picture:
+        if stored.token is not None and self._public_url is not None:
+            url = self._public_url + PICTURE_PATH.format(token=stored.token)
+            return Picture(alt_text=stored.alt_text, url=url)
+        return Picture(alt_text=stored.alt_text, file_id=stored.file_id)
+
+    async def _mentioned_by(self, delivery: Delivery, superevent: Superevent) -> tuple[str, ...]:
+        """Whom the root's post mentions; an edit nobody, and a root that stood before neither."""
+        if delivery.kind is not Kind.ROOT or delivery.stood or delivery.thread_id is None:
+            return ()
+        targets, wishes = await self._mentions(delivery.thread_id) or ((), ())
+        now = {target for wish in wishes for target in mentioned(wish, superevent)}
+        return tuple(target for target in targets if target in now)
+
+    async def _mention(self, delivery: Delivery) -> Words | None:
+        found = await self._newest(delivery)
+        planned = await self._planned_mention(delivery.subject_id)
+        if found is None or planned is None:
+            return None
+        superevent, _ = found
+        notice = next((n for n in superevent.notices if n.key == planned.notice_key), None)
+        down = planned.occasion is Occasion.STAND_DOWN
+        # What was overtaken meanwhile wakes nobody.
+        if notice is None or superevent.retracted is not down:
+            return None
+        if down:
+            now = {t for wish in planned.wishes if wish.notify is not None for t in wish.notify.targets}
+        else:
+            now = {target for wish in planned.wishes for target in mentioned(wish, superevent)}
+        targets = tuple(target for target in planned.targets if target in now)
+        if not targets:
+            return None
+        assert delivery.root_ts is not None, "the ledger hands out mentions beside posted roots only"
+        root = await self._permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
+
+        def say() -> Message:
+            if down:
+                return mention.stand_down(superevent, targets, root)
+            return mention.news(superevent, notice, targets, root)
+
+        return Words(message=_guarded(superevent, say))
+
+    async def _newest(self, delivery: Delivery) -> tuple[Superevent, int | None] | None:
+        """The superevent as it is now, and the notice whose map a picture would show (none: retracted)."""
+
+        async def load() -> tuple[Superevent, int | None] | None:
+            assert delivery.superevent_id is not None
+            superevent = await self._store.superevent(delivery.superevent_id)
+            if superevent is None:
+                return None
+            notice = None if superevent.retracted else superevent.latest_with_event
+            if notice is None or notice.best_localization is None:
+                return superevent, None
+            return superevent, await self._store.notice_id(notice.key)
+
+        key = ("superevent", delivery.superevent_id, delivery.superevent_revision)
+        found = await self._once(key, load)
+        assert found is None or isinstance(found, tuple)
+        return found
+
+    async def _card(self, delivery: Delivery, superevent: Superevent, view: ChannelView) -> Message:
+        async def render() -> Message:
+            return _guarded(superevent, lambda: alert_card.root(superevent, view))
+
+        # Of the superevent at hand, which may be newer than what the row was claimed for.
+        message = await self._once(("card", superevent.superevent_id, len(superevent.notices), view), render)
+        assert isinstance(message, Message)
+        return message
+
+    async def _reply(self, delivery: Delivery) -> Words | None:
+        async def render() -> Words | None:
+            assert delivery.superevent_id is not None
+            found = await self._store.superevent(delivery.superevent_id)
+            key = await self._store.notice_key(delivery.subject_id)
+            notice = None if found is None else next((n for n in found.notices if n.key == key), None)
+            if found is None or notice is None:
+                return None
+            superevent, said = found, notice
+            if delivery.root_fixed:
+                # The root can't be brought up to date, so the whole state goes to the channel here.
+                message = _guarded(superevent, lambda: alert_card.root(superevent, ChannelView()))
+                return Words(message=message, broadcast=True)
+            kept = await self._share_kept(superevent, said)
+            message = _guarded(superevent, lambda: alert_update.reply(superevent, said, kept))
+            return Words(message=message, broadcast=alert_update.broadcast(superevent, said))
+
+        key = ("reply", delivery.subject_id, delivery.superevent_revision, delivery.root_fixed)
+        words = await self._once(key, render)
+        assert words is None or isinstance(words, Words)
+        return words
+
+    async def _share_kept(self, superevent: Superevent, notice: Notice) -> float | None:
+        """How much of this notice's map lies where the map before it said; None where one is missing."""
+        before = alert_update.compared_with(superevent, notice)
+        if before is None or before.localization is None or notice.localization is None:
+            return None
+        if before.localization == notice.localization:
+            return None
+        old = await self._store.payload(before.key)
+        new = await self._store.payload(notice.key)
+        if old is None or new is None:
+            return None
+        return await asyncio.to_thread(share_kept, old, new)
+
+    async def _circular(self, delivery: Delivery) -> Words | None:
+        found = await self._circulars.get(delivery.subject_id)
+        return None if found is None else Words(message=circular_link.message(found))
+
+    async def _apology(self, delivery: Delivery) -> Words | None:
+        async def render() -> Words | None:
+            kept = await self._store.quarantined(delivery.subject_id)
+            if kept is None:
+                return None
+            if delivery.kind is Kind.OPS:
+                return Words(
+                    message=unreadable_notice.for_operators(kept.superevent_id, kept.reason, kept.origin)
+                )
+            assert kept.superevent_id is not None, "an apology is planned for known ids only"
+            return Words(message=unreadable_notice.message(kept.superevent_id, kept.reason))
+
+        words = await self._once((delivery.kind, delivery.subject_id), render)
+        assert words is None or isinstance(words, Words)
+        return words
+
+    def _known(self, key: tuple[object, ...]) -> bool:
+        task = self._cache.get(key)
+        return task is not None and task.done() and not task.cancelled() and task.exception() is None
+
+    async def _trouble(self, delivery: Delivery) -> Words | None:
+        # Never from the cache: it may be over meanwhile.
+        found = None if self._troubles is None else await self._troubles.get(delivery.subject_id)
+        if found is None:
+            return None
+        return Words(message=incident.over(found) if delivery.kind is Kind.OVER else incident.began(found))
+
+    async def _mention_refused(self, delivery: Delivery) -> Words | None:
+        refusals = self._refusals
+        refused = [] if refusals is None else await refusals.with_refusal(delivery.subject_id)
+        return Words(message=subscription_messages.mention_refused(refused)) if refused else None
+
+    async def _first_real(self, delivery: Delivery) -> Words | None:
+        key = await self._store.notice_key(delivery.subject_id)
+        if key is None:
+            return None
+        superevent_id, alert_type, *_ = key
+        before = await self._store.real_before(superevent_id)
+        return Words(message=incident.first_real(superevent_id, alert_type, before))
+
+    async def _once(self, key: tuple[object, ...], work: Work) -> object:
+        task = self._cache.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = asyncio.ensure_future(work())
+            self._cache[key] = task
+            while len(self._cache) > CACHED:
+                self._cache.popitem(last=False)
+        # Shielded: one caller that is stopped mustn't take the result from the others.
+        return await asyncio.shield(task)
+
+
+def _guarded(superevent: Superevent, say: Callable[[], Message]) -> Message:
+    try:
+        return say()
+    except Exception:
+        # The guard of law 6 on the way out: an alert whose words break gwevent still reaches people.
+        log.exception("words_broke_gwevent", superevent_id=superevent.superevent_id)
+        return unreadable_notice.message(
+            superevent.superevent_id, "gwevent met a fault of its own.", superevent.latest.urls.get("gracedb")
+        )

@@ -1,0 +1,536 @@
+"""The ledger's worker: renders what is due, hands it to Slack, writes down what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from bot.delivery.degraded_messages import Reductions
+from bot.delivery.history_lookup import Lookup
+from bot.delivery.loop_throttle import Turns
+from bot.delivery.rendered_message import Words
+from bot.slack.client import SlackClient
+from bot.slack.degradation import refused_mentions
+from bot.slack.errors import (
+    ROOT_FIXED,
+    ROOT_GONE,
+    ChannelOutOfReach,
+    FileNotReady,
+    RateLimited,
+    Refused,
+    SlackFailure,
+    Unknown,
+    WorkspaceOutOfReach,
+)
+from bot.slack.lease_check import LeaseLost, only_while
+from bot.slack.message_metadata import Mark
+from bot.store.database import StoreUnavailable
+from bot.store.outbox.leases import RENEW_S
+from bot.store.outbox.models import LONGEST_WAIT, Dead, Delivery, Kind, Later, Outcome, Sent
+from bot.store.outbox.outbox import Ledger
+from bot.store.outbox.plan_writer import PICTURE_WITHIN
+
+POLL_S = 1.0
+"""A wake-up is a hint; the ledger is looked at this often anyway."""
+CONCURRENCY = 200
+KEPT_FOR_URGENT = 10
+"""For so many places one more is kept for alerts and answers alone: calls that hang can't take it."""
+CONNECTIONS = CONCURRENCY + CONCURRENCY // KEPT_FOR_URGENT + 80
+"""To Slack at once: for all that is under way, and for pictures and answers beside it."""
+STARTS_AT_ONCE = 10
+"""In one turn of the event loop: what people ask meanwhile is acknowledged between two turns."""
+EDITS_AT_ONCE = 10
+"""Of one workspace: they are scarce, so what is more urgent mustn't find the last one taken."""
+CLAIM_EVERY_S = 0.05
+"""How long a claim waits for room for many; where there is room, it waits for nothing."""
+GATHER_S = 0.04
+"""How long outcomes are gathered for one transaction."""
+LEAVE_S = 0.8
+"""How long the end may take to tell the other processes."""
+CHANNEL_PAUSE_S = 1.0
+"""Slack's own pace: about one message a second a channel."""
+BACKOFF_CAP_S = 300.0
+GIVE_UP_AFTER = timedelta(hours=24)
+"""A delivery that Slack was in no state to take for so long is old news."""
+CHANGES_GIVE_UP_AFTER = timedelta(days=7)
+"""Who silenced a channel is no old news after a day."""
+FILE_READY_WITHIN = timedelta(seconds=60)
+"""How long an uploaded picture may take to become one that Slack can show."""
+
+_NEWS = frozenset({Kind.ROOT, Kind.REPLY, Kind.MENTION, Kind.CIRCULAR, Kind.APOLOGY})
+_TOP_LEVEL = frozenset({Kind.ROOT, Kind.MENTION})
+"""What stands in the channel itself, though it has a thread."""
+
+log = structlog.get_logger(__name__)
+
+
+class Rendered(Protocol):
+    """Turns an intent into words, from the newest state."""
+
+    async def __call__(self, delivery: Delivery) -> Words | None:
+        """The words; None if there is nothing to say any more."""
+        ...
+
+
+class DeliveryWorker:
+    """Sends what the ledger holds, to every workspace whose client it was given."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clients: Mapping[str, SlackClient],
+        render: Rendered,
+        clock: Callable[[], datetime],
+        *,
+        picture_failed: Callable[[int, str], Awaitable[None]],
+        concurrency: int = CONCURRENCY,
+        channel_pause_s: float = CHANNEL_PAUSE_S,
+        poll_s: float = POLL_S,
+        settled: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
+        may_give_up: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`picture_failed(id, reason)` is told which picture Slack will not show, `settled` every outcome.
+
+        `may_give_up` says whether the clock is good enough to give up what is old.
+        """
+        self._may_give_up = may_give_up
+        self._ledger = ledger
+        self._clients = clients
+        self._render = render
+        self._clock = clock
+        self._picture_failed = picture_failed
+        self._tell_outcomes = settled
+        self._concurrency = concurrency
+        self._channel_pause_s = channel_pause_s
+        self._poll_s = poll_s
+        # `chat.update` has a limit of its own, for a workspace; posts go on meanwhile.
+        self._edits_paused: dict[str, float] = {}
+        self._last_limited: dict[str, tuple[str, float]] = {}
+        self._wake = asyncio.Event()
+        self._in_flight: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._edits_in_flight: Counter[str] = Counter()
+        self._lookup = Lookup(clock, may_give_up)
+        self._reductions = Reductions()
+        self._turns = Turns(STARTS_AT_ONCE)
+        # What Slack asked us to leave alone, until when, by the loop's clock; "*" is a whole workspace.
+        self._paused: dict[tuple[str, str], float] = {}
+        self._done: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
+        self._settling: asyncio.Task[None] | None = None
+        self._claimed_at = 0.0
+        self._stopping = False
+        self._shared_for: set[str] | None = None
+        self._ended = asyncio.Event()
+        self._ended.set()
+
+    def wake(self) -> None:
+        """Say that the ledger may hold something new."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until `stop`; the store's failures are waited out."""
+        self._ended.clear()
+        await _patiently(self._share, "share")
+        await _patiently(self._ledger.recover, "recover")
+        sharing = asyncio.create_task(self._keep_sharing())
+        sharing.add_done_callback(lambda _: self._wake.set())
+        try:
+            while not self._stopping:
+                if sharing.done():
+                    # Never by itself: without a sign of life this worker would be of no use.
+                    sharing.result()
+                self._wake.clear()
+                try:
+                    if self._shared_for != set(self._clients):
+                        await self._share()
+                    started = await self._start_due()
+                except StoreUnavailable as error:
+                    log.warning("deliveries_wait_for_store", reason=str(error))
+                    started = 0
+                if not started and not self._stopping:
+                    await self._sleep()
+        finally:
+            sharing.cancel()
+            self._ended.set()
+
+    async def stop(self, timeout_s: float = 2.5) -> None:
+        """Start nothing more; give what is under way a moment, then leave it to the next start."""
+        self._stopping = True
+        self._wake.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                # What is being claimed right now is under way too.
+                await self._ended.wait()
+                while self._in_flight:
+                    await asyncio.wait(list(self._in_flight.values()))
+        late = [*self._in_flight.values(), *([self._settling] if self._settling is not None else [])]
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self._ledger.shares.leave()
+        except (StoreUnavailable, TimeoutError) as error:
+            # The others notice by themselves.
+            log.warning("left_without_notice", reason=str(error))
+
+    async def _share(self) -> None:
+        """Say that this worker lives, and see which workspaces are its own."""
+        clients = set(self._clients)
+        gained = await self._ledger.shares.renew(clients)
+        self._shared_for = clients
+        lost = await self._ledger.recover_lost()
+        if lost:
+            log.warning("taken_over", deliveries=lost)
+        if gained or lost:
+            self._wake.set()
+
+    async def _keep_sharing(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            try:
+                await self._share()
+            except StoreUnavailable as error:
+                log.warning("share_waits_for_store", reason=str(error))
+
+    async def _sleep(self) -> None:
+        now = asyncio.get_running_loop().time()
+        pauses = [*self._paused.values(), *self._edits_paused.values()]
+        soonest = min((until - now for until in pauses if until > now), default=self._poll_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.005, min(self._poll_s, soonest))):
+                await self._wake.wait()
+
+    async def _start_due(self) -> int:
+        now = asyncio.get_running_loop().time()
+        self._paused = {place: until for place, until in self._paused.items() if until > now}
+        others = self._concurrency - len(self._in_flight)
+        free = others + self._concurrency // KEPT_FOR_URGENT
+        # A claim is one transaction: a few at a time cost as much as many, so room for many is waited for,
+        # a moment only, lest calls that hang hold up the rest.
+        rest = self._claimed_at + CLAIM_EVERY_S - now
+        if free <= 0 or not self._ledger.shares.alive:
+            return 0
+        if rest > 0 and others < self._concurrency // 2:
+            asyncio.get_running_loop().call_later(rest, self._wake.set)
+            return 0
+        self._claimed_at = now
+        busy = _Busy(self._clients, self._in_flight, self._paused)
+        claimed = await self._ledger.claim(
+            self._clock(), free, busy=busy, edits=self._room_for_edits, others=others
+        )
+        for delivery in claimed:
+            place = (delivery.team_id, delivery.channel_id)
+            task = asyncio.create_task(self._deliver(delivery))
+            self._in_flight[place] = task
+            if delivery.kind is Kind.EDIT:
+                self._edits_in_flight[delivery.team_id] += 1
+            edit = delivery.kind is Kind.EDIT
+            task.add_done_callback(lambda task, place=place, edit=edit: self._landed(place, task, edit))  # type: ignore[misc]
+        return len(claimed)
+
+    def _room_for_edits(self, team_id: str) -> int:
+        if self._edits_paused.get(team_id, 0.0) > asyncio.get_running_loop().time():
+            return 0
+        return EDITS_AT_ONCE - self._edits_in_flight[team_id]
+
+    def _landed(self, place: tuple[str, str], task: asyncio.Task[None], edit: bool) -> None:
+        del self._in_flight[place]
+        if edit:
+            self._edits_in_flight[place[0]] -= 1
+        _complain(task)
+        if edit or len(self._in_flight) <= self._concurrency // 2:
+            self._wake.set()
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        bound = log.bind(
+            delivery=delivery.id,
+            kind=delivery.kind.value,
+            channel=delivery.channel_id,
+            superevent_id=delivery.superevent_id,
+        )
+        try:
+            outcome = await self._attempt(delivery)
+        except LeaseLost as lost:
+            # Nothing was sent. Where another worker has it, this outcome counts for nothing.
+            bound.warning("lease_lost_before_sending")
+            outcome = Later(not_before=self._clock(), reason=lost.reason)
+        except SlackFailure as failure:
+            self._reductions.failed(delivery.id, failure)
+            outcome = self._after(delivery, failure)
+            bound.warning("delivery_failed", reason=failure.reason, attempts=delivery.attempts)
+        except StoreUnavailable as error:
+            outcome = Later(not_before=self._clock() + timedelta(seconds=2), reason=str(error))
+        except Exception:  # noqa: BLE001
+            # The guard of law 6 for words: a message that can't be rendered must not stop the others.
+            bound.exception("delivery_broken")
+            outcome = Later(
+                not_before=self._clock() + timedelta(seconds=_backoff_s(delivery.attempts)),
+                reason="a fault in gwevent, see its log",
+                doubtful=True,
+            )
+            if self._is_old(delivery):
+                outcome = Dead(reason="a fault in gwevent, see its log")
+        else:
+            bound.debug("delivered", ts=outcome.ts if isinstance(outcome, Sent) else None)
+        if not isinstance(outcome, Later):
+            self._lookup.forget(delivery.id)
+            self._reductions.forget(delivery.id)
+        if isinstance(outcome, Sent) and delivery.kind is not Kind.EDIT:
+            self._pause((delivery.team_id, delivery.channel_id), self._channel_pause_s)
+        await self._settle(delivery, outcome)
+
+    async def _attempt(self, delivery: Delivery) -> Outcome:
+        client = self._clients[delivery.team_id]
+        holds = partial(self._ledger.shares.still_ours, delivery.claimed_by)
+        if delivery.doubtful and delivery.kind is not Kind.EDIT:
+            thread_ts = None if delivery.kind in _TOP_LEVEL else delivery.root_ts
+            found = await self._lookup.find(
+                client,
+                delivery,
+                self._mark(delivery),
+                thread_ts=thread_ts,
+                outside=self._reductions.may_stand_outside(delivery.id),
+            )
+            if found is not None:
+                # Which revision stands there isn't known; showing none, it will be edited.
+                return Sent(ts=found, revision=0)
+        if delivery.kind in _NEWS and self._is_old(delivery):
+            return Dead(reason="old news before it could be posted")
+        words = await self._render(delivery)
+        if words is None:
+            return Dead(reason="nothing to say any more")
+        await self._turns.take()
+        if not holds():
+            raise LeaseLost
+        # Looked at again before each request's first byte: the client waits for connections too.
+        with only_while(holds):
+            if delivery.kind is Kind.EDIT:
+                return await self._edit(client, delivery, words)
+            return await self._post(client, delivery, words)
+
+    async def _edit(self, client: SlackClient, delivery: Delivery, words: Words) -> Outcome:
+        ts = delivery.root_ts
+        assert ts is not None, "the ledger hands out edits of posted roots only"
+        if delivery.root_fixed:
+            return Dead(reason="the root can't be edited any more")
+        if delivery.shown_revision == delivery.revision:
+            return Sent(ts=ts, revision=delivery.revision)
+        try:
+            start = self._reductions.start(delivery.id)
+            dropped = await client.edit(delivery.channel_id, ts, words.message, dropped=start)
+        except FileNotReady as failure:
+            return await self._edit_without(client, delivery, words, failure)
+        except SlackFailure as failure:
+            if failure.reason in ROOT_FIXED:
+                return Dead(reason=failure.reason, root_fixed=True)
+            if failure.reason in ROOT_GONE:
+                # Somebody deleted it; only news brings it back.
+                return Dead(reason=failure.reason, root_gone=delivery.subject_id != 0)
+            raise
+        # A picture that this channel refuses may still be shown by others.
+        again = self._reductions.whole_again(delivery.thread_id, dropped, self._clock())
+        return Sent(ts=ts, revision=delivery.revision, picture_id=words.picture_id, again_at=again)
+
+    async def _edit_without(
+        self, client: SlackClient, delivery: Delivery, words: Words, failure: FileNotReady
+    ) -> Outcome:
+        """Slack can't show the picture yet: try again soon, while news waits so long and no longer."""
+        now, ts = self._clock(), delivery.root_ts
+        assert ts is not None and words.without_picture is not None and words.picture_id is not None
+        age = now - (words.picture_since or now)
+        again: datetime | None = None
+        if age < FILE_READY_WITHIN:
+            # Twice as long as it has taken already: soon at first, seldom later.
+            again = now + max(age, timedelta(seconds=0.3))
+            words_at = delivery.created_at + PICTURE_WITHIN
+            if not delivery.subject_id or now < words_at:
+                soon = min(again, words_at) if delivery.subject_id else again
+                return Later(not_before=soon, reason=failure.reason)
+        else:
+            await self._picture_failed(words.picture_id, failure.reason)
+        await client.edit(delivery.channel_id, ts, words.without_picture)
+        return Sent(ts=ts, revision=delivery.revision, again_at=again)
+
+    async def _post(self, client: SlackClient, delivery: Delivery, words: Words) -> Outcome:
+        thread_ts = None if delivery.kind in _TOP_LEVEL else delivery.root_ts
+        picture_id = words.picture_id
+        mark = self._mark(delivery)
+        try:
+            posted = await client.post(
+                delivery.channel_id,
+                words.message,
+                mark,
+                thread_ts=thread_ts,
+                broadcast=words.broadcast,
+                dropped=self._reductions.start(delivery.id),
+            )
+        except FileNotReady:
+            # Words first: the picture comes with an edit.
+            assert words.without_picture is not None
+            picture_id = None
+            posted = await client.post(delivery.channel_id, words.without_picture, mark)
+        except SlackFailure as failure:
+            if thread_ts is None or failure.reason not in ROOT_GONE:
+                raise
+            if delivery.kind is not Kind.APOLOGY:
+                # Only news brings the root back; and no root would say what an apology says.
+                return Dead(reason=failure.reason, root_gone=delivery.kind is Kind.REPLY)
+            posted = await client.post(delivery.channel_id, words.message, mark)
+        revision = again = None
+        if delivery.kind is Kind.ROOT:
+            revision = 0 if words.picture_id != picture_id or words.unfinished else delivery.revision
+            again = self._reductions.whole_again(delivery.thread_id, posted.dropped, self._clock())
+        return Sent(
+            ts=posted.ts,
+            revision=revision,
+            picture_id=picture_id,
+            again_at=again,
+            mentions=words.message.mentions,
+            refused_mentions=refused_mentions(words.message, posted.dropped),
+        )
+
+    def _mark(self, delivery: Delivery) -> Mark:
+        return Mark(delivery_id=delivery.id, key=delivery.key, database=self._ledger.database_id)
+
+    def _after(self, delivery: Delivery, failure: SlackFailure) -> Outcome:
+        """What to do about a failure: wait, or give up."""
+        now = self._clock()
+        if isinstance(failure, RateLimited):
+            self._slow_down(delivery, failure.retry_after)
+            again = now + min(timedelta(seconds=failure.retry_after), LONGEST_WAIT)
+            return Later(not_before=again, reason=failure.reason)
+        edit = delivery.kind is Kind.EDIT
+        if isinstance(failure, ChannelOutOfReach) and not (
+            # That nobody may edit there says nothing about posts.
+            edit and failure.reason.startswith("restricted_action")
+        ):
+            return Dead(reason=failure.reason, channel_problem=failure.reason)
+        if isinstance(failure, Refused) and not edit:
+            return Dead(reason=failure.reason)
+        if self._is_old(delivery):
+            return Dead(reason=failure.reason)
+        wait = _backoff_s(delivery.attempts)
+        if isinstance(failure, WorkspaceOutOfReach):
+            # Only a person can mend it; the others of this workspace needn't find out one by one.
+            wait = max(wait, 10.0)
+            self._pause((delivery.team_id, "*"), wait)
+        doubtful = isinstance(failure, Unknown)
+        return Later(not_before=now + timedelta(seconds=wait), reason=failure.reason, doubtful=doubtful)
+
+    def _is_old(self, delivery: Delivery) -> bool:
+        after = CHANGES_GIVE_UP_AFTER if delivery.kind is Kind.CHANGE else GIVE_UP_AFTER
+        return self._clock() - delivery.created_at > after and self._may_give_up()
+
+    def _slow_down(self, delivery: Delivery, seconds: float) -> None:
+        now = asyncio.get_running_loop().time()
+        if delivery.kind is Kind.EDIT:
+            self._edits_paused[delivery.team_id] = now + seconds
+            return
+        channel, at = self._last_limited.get(delivery.team_id, (delivery.channel_id, 0.0))
+        self._last_limited[delivery.team_id] = (delivery.channel_id, now)
+        # Two channels refused within a second: it's the workspace that is limited, not the channel.
+        whole = channel != delivery.channel_id and now - at < 1.0
+        self._pause((delivery.team_id, "*" if whole else delivery.channel_id), seconds)
+
+    def _pause(self, place: tuple[str, str], seconds: float) -> None:
+        until = asyncio.get_running_loop().time() + seconds
+        self._paused[place] = max(until, self._paused.get(place, 0.0))
+
+    async def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Write the outcome down, together with those of others that come at the same time."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._done.append((delivery, outcome, written))
+        if self._settling is None:
+            self._start_settling()
+        await written
+
+    def _start_settling(self) -> None:
+        self._settling = asyncio.create_task(self._settle_all())
+        self._settling.add_done_callback(self._settled)
+
+    def _settled(self, task: asyncio.Task[None]) -> None:
+        _complain(task)
+        # One that failed leaves behind what came meanwhile.
+        if not task.cancelled() and self._done and self._settling is None:
+            self._start_settling()
+
+    async def _settle_all(self) -> None:
+        batch: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
+        try:
+            while self._done:
+                # A commit costs as much for one as for many, so those that end together share it.
+                await asyncio.sleep(GATHER_S)
+                batch, self._done = self._done, []
+                pairs = [(delivery, outcome) for delivery, outcome, _ in batch]
+                await _patiently(lambda pairs=pairs: self._ledger.settle(pairs, self._clock()), "settle")  # type: ignore[misc]
+                _tell(pairs)
+                self._tell_outcomes(pairs)
+                for _, _, written in batch:
+                    if not written.done():
+                        written.set_result(None)
+                batch = []
+        finally:
+            self._settling = None
+            # Nobody may wait for ever for what can't be written: the next start takes it up again.
+            for _, _, written in batch:
+                written.cancel()
+
+
+class _Busy:
+    """The channels that nothing may be claimed for now; those of a workspace without a client wait too."""
+
+    def __init__(
+        self,
+        clients: Mapping[str, object],
+        in_flight: Mapping[tuple[str, str], object],
+        paused: Mapping[tuple[str, str], float],
+    ) -> None:
+        self._clients, self._in_flight, self._paused = clients, in_flight, paused
+
+    def __contains__(self, place: object) -> bool:
+        assert isinstance(place, tuple)
+        known = place[0] in self._clients
+        return (
+            not known or place in self._in_flight or place in self._paused or (place[0], "*") in self._paused
+        )
+
+
+def _tell(outcomes: Sequence[tuple[Delivery, Outcome]]) -> None:
+    """One line a commit, not a delivery: an alert goes to many channels at once."""
+    count = {
+        kind.__name__.lower(): sum(isinstance(o, kind) for _, o in outcomes) for kind in (Sent, Later, Dead)
+    }
+    events = sorted({d.superevent_id for d, _ in outcomes if d.superevent_id is not None})
+    log.info("deliveries_settled", **count, superevents=events)
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("delivery_task_failed", exc_info=task.exception())
+
+
+async def _patiently(work: Callable[[], Awaitable[object]], name: str) -> None:
+    """Do the store's work, however long the store takes to come back."""
+    wait = 0.1
+    while True:
+        try:
+            await work()
+        except StoreUnavailable as error:
+            log.warning("ledger_waits_for_store", work=name, reason=str(error))
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 5.0)
+        else:
+            return
+
+
+def _backoff_s(attempts: int) -> float:
+    """1, 2, 4 … 300 s, each give or take a quarter, so that channels don't come back in step."""
+    return min(BACKOFF_CAP_S, 2.0 ** min(attempts - 1, 10)) * random.uniform(0.75, 1.25)  # noqa: S311

@@ -1,0 +1,248 @@
+"""The demo: an embedded broker, a local Slack, and the bot as `gwevent run` builds it."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+from rich.console import Console
+
+from bot.app.application import Bot
+from bot.app.consumer_application import sources_of
+from bot.app.factory import Rooms, open_rooms, utc_now
+from bot.demo.kafka_broker import EmbeddedBroker, Publisher
+from bot.local_slack.errors import Json
+from bot.local_slack.server import Sandbox
+from bot.samples import SampleNotice, story, to_avro
+from bot.settings import Settings, SettingsError
+from formatters.blockkit.message import Message
+from formatters.models.notice import Category, category_of
+from formatters.terminal import message_text
+
+TOPIC = "igwn.gwalert"
+GROUP = "gwevent-demo"
+WITHIN_S = 60.0
+STORY = timedelta(hours=1)
+"""How long before the present the story begins, at the most."""
+
+CHANNELS = {"gw-cbc": "CBC", "gw-burst": "Burst", "gw-mocks": "all mock"}
+"""Name -> what is subscribed there: real and significant binaries, bursts, and everything with the mocks."""
+
+_out = Console(highlight=False, soft_wrap=True)
+
+
+class DemoFailed(RuntimeError):
+    """Something of the story didn't arrive; one sentence."""
+
+
+class StoryClock:
+    """The bot's clock in the demo: the story's hours pass in a minute, so that latencies read as in life."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        """The story's time now, UTC."""
+        return utc_now() + self._ahead
+
+    def start(self, at: datetime) -> None:
+        """Tell this time from now on."""
+        self._ahead = at - utc_now()
+
+    def follow(self, time_created: datetime) -> None:
+        """Go forward to the moment at which a notice is sent; never back."""
+        self._ahead = max(self._ahead, time_created - utc_now())
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The demo's parts, running."""
+
+    sandbox: Sandbox
+    broker: EmbeddedBroker
+    bot: Bot
+    rooms: Rooms
+    clock: StoryClock
+    channels: dict[str, str]
+    """Name -> channel id."""
+
+
+async def serve(port: int) -> None:
+    """Play the story slowly on a page, then stay until interrupted.
+
+    Raises SettingsError if the port is taken.
+    """
+    _out.print("Starting a broker, a local Slack and the bot …")
+    async with _stage(port) as stage:
+        _out.print(
+            f"\nOpen [bold]{stage.sandbox.url}[/bold] in a browser, and type /gwevent MS181101ab there."
+        )
+        _out.print("Ctrl-C ends it.\n")
+        with Publisher(stage.broker.url(TOPIC)) as publisher:
+            for sample in story(utc_now()):
+                await asyncio.sleep(sample.pause)
+                await _publish(stage, publisher, sample)
+        _out.print("\nThat was the story; the bot goes on answering. Ctrl-C ends it.")
+        await asyncio.Event().wait()
+
+
+async def play_once() -> None:
+    """Play the story without waiting and print what each channel received.
+
+    Raises DemoFailed unless every notice arrived in every channel that asked for it, and nowhere else.
+    """
+    _out.print("Starting a broker, a local Slack and the bot …")
+    async with _stage(0) as stage:
+        samples = story(utc_now())
+        with Publisher(stage.broker.url(TOPIC)) as publisher:
+            for sample in samples:
+                await _publish(stage, publisher, sample)
+                await asyncio.to_thread(publisher.wait_until_read, GROUP, WITHIN_S)
+                await _delivered(stage)
+        answer = await stage.sandbox.command("/gwevent", "MS181101ab", channel=stage.channels["gw-mocks"])
+        await answer.answer()
+        problems = []
+        for name, channel in stage.channels.items():
+            _print_channel(stage.sandbox, name, channel)
+            problems += _missing(stage.sandbox, name, channel, samples)
+        if problems:
+            raise DemoFailed(" ".join(problems))
+        _out.print(f"\n{len(samples)} notices published, all of them where they belong.")
+
+
+@asynccontextmanager
+async def _stage(port: int) -> AsyncIterator[Stage]:
+    sandbox = Sandbox()
+    try:
+        await sandbox.start(port)
+    except OSError:
+        raise SettingsError(f"Port {port} is taken; choose another with --port.") from None
+    try:
+        channels = {name: sandbox.add_channel(name) for name in CHANNELS}
+        with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="gwevent-demo-") as folder:
+            broker.create_topic(TOPIC)
+            settings = _settings(sandbox, broker, Path(folder))
+            sources = sources_of(settings)
+            async with open_rooms(settings) as rooms:
+                clock = StoryClock()
+                clock.start(utc_now() - STORY)
+                bot = Bot(settings, rooms, sources, clock)
+                stop = asyncio.Event()
+                running = asyncio.create_task(bot.run(stop))
+                try:
+                    await _until(bot.ready.is_set, running, "the bot is ready")
+                    stage = Stage(sandbox, broker, bot, rooms, clock, channels)
+                    await _subscribe(stage)
+                    yield stage
+                finally:
+                    stop.set()
+                    await running
+    finally:
+        await sandbox.stop()
+
+
+def _settings(sandbox: Sandbox, broker: EmbeddedBroker, folder: Path) -> Settings:
+    return Settings.model_validate(
+        {
+            "slack_bot_token": SecretStr(sandbox.bot_token),
+            "slack_app_token": SecretStr(sandbox.app_token),
+            "slack_api_url": sandbox.api_url,
+            "database_url": f"sqlite:///{folder / 'gwevent.sqlite'}",
+            "kafka_url": broker.url(TOPIC),
+            "kafka_group": GROUP,
+            "kafka_auth": "off",
+            "gracedb_url": None,
+            "mock_pictures": True,
+        }
+    )
+
+
+async def _subscribe(stage: Stage) -> None:
+    for name, words in CHANNELS.items():
+        done = await stage.sandbox.command("/gwevent", f"subscribe {words}", channel=stage.channels[name])
+        await done.answer(timeout=WITHIN_S)
+
+
+async def _publish(stage: Stage, publisher: Publisher, sample: SampleNotice) -> None:
+    stage.clock.follow(datetime.fromisoformat(str(sample.record["time_created"])))
+    await asyncio.to_thread(publisher.publish, to_avro(sample.record), reader=GROUP)
+    _out.print(f"published {sample.name}")
+
+
+async def _delivered(stage: Stage) -> None:
+    deadline = asyncio.get_running_loop().time() + WITHIN_S
+    while (counts := await stage.rooms.ledger.counts()).waiting:
+        if asyncio.get_running_loop().time() > deadline:
+            raise DemoFailed(f"{counts.waiting} deliveries still wait after {WITHIN_S:.0f} s.")
+        await asyncio.sleep(0.1)
+
+
+async def _until(true: Callable[[], bool], running: asyncio.Task[None], what: str) -> None:
+    deadline = asyncio.get_running_loop().time() + WITHIN_S
+    while not true():
+        if running.done():
+            running.result()
+            raise DemoFailed("The bot ended before the story began.")
+        if asyncio.get_running_loop().time() > deadline:
+            raise DemoFailed(f"It took more than {WITHIN_S:.0f} s until {what}.")
+        await asyncio.sleep(0.02)
+
+
+def _print_channel(sandbox: Sandbox, name: str, channel: str) -> None:
+    _out.rule(f"#{name}")
+    for message in _roots(sandbox, channel):
+        _out.print(message_text.render(_message(message)), markup=False)
+        for reply in sandbox.messages(channel, thread_ts=message["ts"]):
+            if reply["ts"] != message["ts"]:
+                _out.print()
+                said = message_text.render(_message(reply))
+                _out.print("\n".join(f"    │ {line}" for line in said.splitlines()), markup=False)
+        _out.print()
+    for ephemeral in sandbox.ephemerals(channel):
+        _out.print("[dim]only visible to who asked:[/dim]")
+        _out.print(message_text.render(_message(ephemeral)), markup=False)
+        _out.print()
+
+
+def _roots(sandbox: Sandbox, channel: str) -> list[Json]:
+    return [m for m in sandbox.messages(channel) if m.get("thread_ts") in (None, m["ts"])]
+
+
+def _message(message: Json) -> Message:
+    return Message(message["text"], tuple(message.get("blocks") or ()))
+
+
+def _missing(sandbox: Sandbox, name: str, channel: str, samples: Sequence[SampleNotice]) -> list[str]:
+    """Compare what a channel holds with what the story's records say it should."""
+    roots: dict[str, list[Json]] = {}
+    for message in _roots(sandbox, channel):
+        found = [s for s in {s.record["superevent_id"] for s in samples} if s in message["text"]]
+        if found:
+            roots.setdefault(found[0], []).append(message)
+    problems = []
+    for superevent_id in {sample.record["superevent_id"] for sample in samples}:
+        records = [s.record for s in samples if s.record["superevent_id"] == superevent_id]
+        wanted = _wanted(name, superevent_id, records[0]["event"])
+        held = roots.get(superevent_id, [])
+        if len(held) != int(wanted):
+            problems.append(f"#{name} has {len(held)} messages of {superevent_id}, not {int(wanted)}.")
+            continue
+        if wanted:
+            replies = len(sandbox.messages(channel, thread_ts=held[0]["ts"])) - 1
+            if replies != len(records) - 1:
+                problems.append(f"#{name} has {replies} replies to {superevent_id}, not {len(records) - 1}.")
+    return problems
+
+
+def _wanted(name: str, superevent_id: str, event: Json) -> bool:
+    if not event["significant"]:
+        return False
+    if name == "gw-mocks":
+        return True
+    return category_of(superevent_id) is Category.REAL and event["group"] == CHANNELS[name]

@@ -1,0 +1,1 @@
+"""Checks of a deployment; each returns findings and changes nothing."""

@@ -1,0 +1,344 @@
+"""Looks at all of a deployment, one thing after the other, and says what to do about each finding."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackClientError
+
+from bot.app.consumer_application import gcn_access
+from bot.app.deployment import HERE, complaints
+from bot.app.factory import open_rooms
+from bot.doctor.host import folder_of, look
+from bot.doctor.kafka import check_broker
+from bot.gracedb.client import USER_AGENT
+from bot.runtime.http_proxy import proxy_for
+from bot.settings import Settings, SettingsError
+from bot.slack.channel_policy import SCOPES as PERMISSION_SCOPES
+from bot.slack.client import SlackClient
+from bot.slack.errors import SlackFailure, Unavailable, Unknown
+from bot.slack.gateway import EVENTS_PATH
+from bot.slack.oauth import INSTALL_PATH
+from bot.slack.token_cipher import KeysUnusable, Vault
+from bot.slack.web_client import web_client
+from bot.sources.gcn import check_gcn
+from bot.store.channels.channel_moves import ChannelMoves
+from bot.store.channels.installations import Installations
+from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
+from formatters.terminal.findings import Finding, Level
+
+NEEDED_SCOPES = frozenset({"commands", "chat:write", "app_mentions:read"})
+USEFUL_SCOPES = {
+    "chat:write.public": "post in public channels without being invited",
+    "channels:read": "notice that it was invited back to a channel",
+    "groups:read": "notice the same of private channels",
+    "files:write": "show the sky map's picture",
+}
+CLOCK_OFF_S = 30.0
+MOST_NAMED = 5
+BROKER_TIMEOUT_S = 15.0
+GRACEDB_TIMEOUT_S = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+async def examine(settings: Settings, env_file: Path | None = HERE) -> list[Finding]:
+    """Look at all of a deployment, its settings file among it; never raises for what it finds."""
+    try:
+        around = await look(settings, env_file)
+    except BadDatabaseUrl:
+        # Said below, with what to do.
+        around = []
+    database, slack, broker, gracedb = await asyncio.gather(
+        _database(settings),
+        _slack(settings),
+        asyncio.to_thread(_sources, settings),
+        _gracedb(settings),
+    )
+    return [*_names(env_file), *around, *database, *slack, *broker, *gracedb]
+
+
+def _names(env_file: Path | None) -> list[Finding]:
+    """A setting under a wrong name would be passed over in silence."""
+    return [
+        Finding(name="Settings", level=Level.WARN, found=found, advice=advice)
+        for found, advice in complaints(env_file)
+    ]
+
+
+def _sources(settings: Settings) -> list[Finding]:
+    """The broker of SCiMMA step by step; of GCN whether it answers and has the topics. Blocks."""
+    findings = []
+    if "hopskotch" in settings.source_names:
+        findings += check_broker(
+            settings.kafka_url, settings.kafka_auth, settings.kafka_group, BROKER_TIMEOUT_S
+        )
+    if "gcn" in settings.source_names:
+        findings.append(check_gcn(gcn_access(settings), settings.gcn_topic_names, BROKER_TIMEOUT_S))
+    return findings
+
+
+async def _gracedb(settings: Settings) -> list[Finding]:
+    """Whether events can be looked up that were never received; all else works without."""
+    name = "GraceDB"
+    if settings.gracedb_url is None:
+        return []
+    timeout = aiohttp.ClientTimeout(total=GRACEDB_TIMEOUT_S)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": USER_AGENT}) as session,
+            session.get(settings.gracedb_url, proxy=proxy_for(settings.gracedb_url)) as answer,
+        ):
+            wrong = None if answer.status < 400 else f"HTTP {answer.status}"
+    except (aiohttp.ClientError, TimeoutError) as error:
+        wrong = type(error).__name__
+    if wrong is None:
+        return [Finding(name, Level.OK, f"answers at {settings.gracedb_url}.")]
+    found = (
+        f"GraceDB doesn't answer at {settings.gracedb_url} ({wrong}): events of the past can't be looked up."
+    )
+    todo = "Check the network and GWEVENT_GRACEDB_URL, or set it to off."
+    return [Finding(name, Level.WARN, found, todo)]
+
+
+async def _database(settings: Settings) -> list[Finding]:
+    try:
+        behind = await _behind(settings)
+        if behind is not None:
+            return [behind]
+        async with open_rooms(settings) as rooms:
+            counts = await rooms.ledger.counts()
+            subscriptions = await rooms.subscriptions.count()
+            away = await rooms.channel_moves.out_of_reach()
+            running = not rooms.database.take_instance_lock() or await rooms.shares.another_lives()
+    except (StoreUnavailable, BadDatabaseUrl) as error:
+        todo = "Set GWEVENT_DATABASE_URL to a place that can be written, or free some space there."
+        return [Finding(name="Database", level=Level.FAIL, found=str(error), advice=todo)]
+    where = "in use by a running gwevent" if running else "ready"
+    found = f"{where}; {subscriptions} subscriptions, {counts.waiting} deliveries waiting"
+    findings = [Finding(name="Database", level=Level.OK, found=f"{found}.")]
+    if not subscriptions:
+        todo = "Type /gwevent subscribe CBC in the channel that should get alerts."
+        findings.append(
+            Finding(
+                name="Subscriptions", level=Level.WARN, found="No channel asked for anything.", advice=todo
+            )
+        )
+    if away:
+        named = ", ".join(f"{channel} ({problem})" for _, channel, problem in away[:MOST_NAMED])
+        found = f"{len(away)} channels asked for alerts and can't be posted to: {named}."
+        todo = (
+            "Invite gwevent again, or unarchive them. One that Slack Connect shared may have another id by "
+            "now: then subscribe in it again."
+        )
+        findings.append(Finding(name="Channels", level=Level.WARN, found=found, advice=todo))
+    if counts.quarantined:
+        found = f"{counts.quarantined} payloads couldn't be handled and are kept."
+        todo = "Run gwevent replay --quarantine after an upgrade."
+        findings.append(Finding(name="Quarantine", level=Level.WARN, found=found, advice=todo))
+    return findings
+
+
+async def _behind(settings: Settings) -> Finding | None:
+    """A finding where the tables aren't this version's, or where there are none; looking makes none."""
+    database = Database(settings.database)
+    try:
+        if not await database.is_made():
+            return _none_yet(database)
+        if await database.is_current():
+            return None
+    finally:
+        await database.close()
+    found = "Its tables are another version's of gwevent."
+    todo = "Run gwevent migrate, after a backup; gwevent run does so by itself."
+    return Finding(name="Database", level=Level.WARN, found=found, advice=todo)
+
+
+def _none_yet(database: Database) -> Finding:
+    folder = None if database.path is None else folder_of(database.path)
+    if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
+        todo = "Set GWEVENT_DATABASE_URL to a place that this user can write, or run this as the bot's user."
+        return Finding("Database", Level.FAIL, f"There is none, and {folder} can't be written.", todo)
+    where = "there" if database.path is None else f"at {database.path}"
+    todo = "gwevent run makes it; if a bot has one elsewhere, name its settings file with --env-file."
+    return Finding("Database", Level.WARN, f"No gwevent has made one {where} yet.", todo)
+
+
+async def _slack(settings: Settings) -> list[Finding]:
+    async with aiohttp.ClientSession() as session:
+        if settings.slack_client_id is not None:
+            return [*await _workspaces(settings), *await _clock(settings, session)]
+        by_request = settings.slack_app_token is None and settings.slack_signing_secret is not None
+        return [
+            *await _bot_token(settings, session),
+            *([_request_address(settings)] if by_request else await _app_token(settings, session)),
+            *await _clock(settings, session),
+        ]
+
+
+async def _workspaces(settings: Settings) -> list[Finding]:
+    """Whether the settings of many workspaces go together, and their keys open what is stored."""
+    try:
+        access = settings.slack_access()
+        vault = Vault([key.get_secret_value() for key in access.keys])
+    except (SettingsError, KeysUnusable) as error:
+        return [Finding("Slack workspaces", Level.FAIL, str(error), "deploy/README.md says how to set it.")]
+    findings = [] if access.app_token is not None else [_request_address(settings)]
+    database = Database(settings.database)
+    try:
+        current = await database.is_made() and await database.is_current()
+        installed = await Installations(database).all() if current else []
+        for one in installed:
+            vault.open(one.token)
+    except StoreUnavailable as error:
+        return [*findings, Finding("Slack workspaces", Level.FAIL, str(error), "See the database above.")]
+    except KeysUnusable as error:
+        todo = "Put the key that is missing behind the others in GWEVENT_SECRET_KEYS."
+        return [*findings, Finding("Slack workspaces", Level.FAIL, str(error), todo)]
+    finally:
+        await database.close()
+    findings += await _strays(settings, {one.team_id for one in installed})
+    found = f"{len(installed)} have installed it at {settings.public_url}{INSTALL_PATH}; their tokens open."
+    return [*findings, Finding("Slack workspaces", Level.OK, found)]
+
+
+async def _strays(settings: Settings, installed: set[str]) -> list[Finding]:
+    """Channels stored under a workspace in which the app isn't installed: nothing comes there."""
+    try:
+        database = Database(settings.database)
+    except BadDatabaseUrl:
+        return []
+    try:
+        there = database.path is None or database.path.exists()
+        strays = (
+            await ChannelMoves(database).elsewhere(installed) if there and await database.is_current() else []
+        )
+    except StoreUnavailable:
+        return []
+    finally:
+        await database.close()
+    if not strays:
+        return []
+    named = ", ".join(f"{channel} ({team})" for team, channel in strays[:MOST_NAMED])
+    found = f"{len(strays)} channels are stored under workspaces where gwevent isn't installed: {named}."
+    todo = "gwevent run takes over those that it sees. In the others install it, or subscribe again."
+    return [Finding("Slack workspaces", Level.WARN, found, todo)]
+
+
+def _request_address(settings: Settings) -> Finding:
+    name = "Slack requests"
+    if settings.public_url is None:
+        return Finding(
+            name, Level.FAIL, "GWEVENT_PUBLIC_URL isn't set.", "Set it to where Slack reaches the bot."
+        )
+    found = f"Slack's request address is {settings.public_url}{EVENTS_PATH}."
+    todo = "Write it into the app's manifest (deploy/slack-manifest-http.yaml); a proxy in front does TLS."
+    return Finding(name, Level.OK, found, todo)
+
+
+async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
+    name = "Slack bot token"
+    if settings.slack_bot_token is None:
+        todo = "Install the app in your workspace and set SLACK_BOT_TOKEN to its bot token (xoxb-…)."
+        return [Finding(name=name, level=Level.FAIL, found="SLACK_BOT_TOKEN isn't set.", advice=todo)]
+    client = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, session)
+    try:
+        identity = await client.identify()
+    except (Unavailable, Unknown) as failure:
+        return [_unreachable(name, failure.reason)]
+    except SlackFailure as failure:
+        todo = "Install the app again (OAuth & Permissions) and copy the bot token anew."
+        return [
+            Finding(name=name, level=Level.FAIL, found=f"Slack refuses it: {failure.reason}.", advice=todo)
+        ]
+    findings = [Finding(name=name, level=Level.OK, found=f"works in {identity.team} as {identity.user_id}.")]
+    findings += await _strays(settings, {identity.team_id})
+    missing = NEEDED_SCOPES - identity.scopes
+    if missing:
+        findings.append(
+            Finding(
+                name="Slack scopes",
+                level=Level.FAIL,
+                found=f"{', '.join(sorted(missing))} missing.",
+                advice="Compare its manifest with deploy/slack-manifest.yaml, then install the app again.",
+            )
+        )
+    unknowing = [s for s in PERMISSION_SCOPES[settings.who_may_subscribe] if s not in identity.scopes]
+    if unknowing:
+        found = f"{' and '.join(unknowing)} missing: nobody can be known as one who may subscribe."
+        todo = "Add it to the app's manifest and install the app again, or unset GWEVENT_WHO_MAY_SUBSCRIBE."
+        findings.append(Finding(name="Slack scopes", level=Level.FAIL, found=found, advice=todo))
+    for scope, use in USEFUL_SCOPES.items():
+        if scope not in identity.scopes:
+            found = f"{scope} isn't granted; with it gwevent can {use}."
+            findings.append(Finding(name="Slack scopes", level=Level.WARN, found=found))
+    _, channel = settings.ops_place
+    if channel is not None:
+        findings.append(await _ops_channel(client, channel, identity.scopes))
+    if not missing:
+        findings.append(Finding(name="Slack scopes", level=Level.OK, found="All that is needed is granted."))
+    return findings
+
+
+async def _ops_channel(client: SlackClient, channel: str, scopes: frozenset[str]) -> Finding:
+    name = "Ops channel"
+    needed = {"channels:read", "groups:read"}
+    try:
+        found = await client.channel(channel)
+    except SlackFailure as failure:
+        if failure.reason == "missing_scope" and not needed <= scopes:
+            todo = f"gwevent doctor --post {channel} posts a sample there."
+            return Finding(name, Level.WARN, f"{channel} can't be looked at without channels:read.", todo)
+        todo = "Is GWEVENT_OPS_CHANNEL the channel's id? In a private channel, /invite @gwevent first."
+        return Finding(name, Level.FAIL, f"{channel} can't be found: {failure.reason}.", todo)
+    if found.archived:
+        todo = "Unarchive it, or set GWEVENT_OPS_CHANNEL to another."
+        return Finding(name, Level.FAIL, f"#{found.name} is archived.", todo)
+    if not found.member and (found.private or "chat:write.public" not in scopes):
+        return Finding(name, Level.FAIL, f"gwevent isn't in #{found.name}.", "/invite @gwevent there.")
+    return Finding(name, Level.OK, f"#{found.name} is told about troubles.")
+
+
+async def _app_token(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
+    name = "Slack app token"
+    if settings.slack_app_token is None:
+        todo = "Make an app-level token with connections:write and set SLACK_APP_TOKEN to it (xapp-…)."
+        return [Finding(name=name, level=Level.FAIL, found="SLACK_APP_TOKEN isn't set.", advice=todo)]
+    web = web_client(settings.slack_app_token.get_secret_value(), settings.slack_api_url, session)
+    try:
+        await web.apps_connections_open(app_token=settings.slack_app_token.get_secret_value())
+    except SlackClientError as error:
+        reason = getattr(error, "response", {}).get("error") or type(error).__name__
+        todo = "Make a new app-level token with connections:write, and switch Socket Mode on."
+        return [Finding(name=name, level=Level.FAIL, found=f"Slack refuses it: {reason}.", advice=todo)]
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return [_unreachable(name, type(error).__name__)]
+    return [Finding(name=name, level=Level.OK, found="opens Socket Mode.")]
+
+
+async def _clock(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
+    """Compare our clock with the Date that Slack's answer carries."""
+    try:
+        url = settings.slack_api_url + "api.test"
+        within = aiohttp.ClientTimeout(total=10)
+        async with session.post(url, timeout=within, proxy=proxy_for(url)) as answer:
+            theirs = parsedate_to_datetime(answer.headers["Date"])
+    except (aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
+        return [Finding(name="Clock", level=Level.WARN, found=f"can't be compared ({type(error).__name__}).")]
+    off = (datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds()
+    if abs(off) > CLOCK_OFF_S:
+        todo = "Set the clock (timedatectl set-ntp true): ages and latencies are wrong without."
+        found = f"It is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} Slack's."
+        return [Finding(name="Clock", level=Level.FAIL, found=found, advice=todo)]
+    return [Finding(name="Clock", level=Level.OK, found="agrees with Slack's.")]
+
+
+def _unreachable(name: str, reason: str) -> Finding:
+    todo = "Check the network, a proxy and GWEVENT_SLACK_API_URL."
+    return Finding(name=name, level=Level.FAIL, found=f"Slack can't be reached ({reason}).", advice=todo)

@@ -1,0 +1,277 @@
+"""What `gwevent doctor` can know about the broker, the credential and the topic.
+
+Kafka's client says "no answer" for a refused credential, a wrong certificate and a broker that is down
+alike, so each layer is tried by itself: settings, name, TCP, TLS, login, topic, group.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from hop.auth import Auth
+
+from bot.sources import SourceConfigError
+from bot.sources.credentials import AuthMode, KafkaUrl, group_id, load_auth, username_of
+from formatters.terminal.findings import Finding, Level
+
+REFUSED = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
+
+ACCOUNT = "https://my.hop.scimma.org"
+"""Where SCiMMA's credentials and their permissions are managed."""
+
+PERMISSION = f"Give the credential read permission for it at {ACCOUNT}; that takes effect within an hour."
+
+
+def check_broker(url: str, auth_mode: AuthMode, group: str | None, timeout: float = 10.0) -> list[Finding]:
+    """Try the way to the topic step by step and return what was found, up to the first failure.
+
+    `url`, `auth_mode` and `group` are the settings as the user gave them; `timeout` in seconds is for each
+    step. Blocks; changes nothing on the broker and takes nothing from the reader's group.
+    """
+    try:
+        place = KafkaUrl.parse(url)
+    except SourceConfigError as error:
+        return [Finding("Kafka URL", Level.FAIL, str(error), "Correct GWEVENT_KAFKA_URL.")]
+    try:
+        auth = load_auth(url, auth_mode)
+    except SourceConfigError as error:
+        advice = f"Get a credential at {ACCOUNT} and store it with `hop auth add`."
+        return [Finding("credential", Level.FAIL, str(error), advice)]
+    username = username_of(auth)
+    findings = [_credential(username), _group_name(username, group)]
+    steps: tuple[Callable[[], Finding | None], ...] = (
+        lambda: _name(place),
+        lambda: _tcp(place, timeout),
+        lambda: _tls(place, auth, timeout),
+    )
+    for step in steps:
+        finding = step()
+        if finding is not None:
+            findings.append(finding)
+            if finding.level is Level.FAIL:
+                return findings
+    return findings + _kafka(place, auth, group_id(username, group), timeout)
+
+
+def _credential(username: str | None) -> Finding:
+    if username is None:
+        return Finding("credential", Level.OK, "None is used, as GWEVENT_KAFKA_AUTH says.")
+    return Finding("credential", Level.OK, f"hop's auth.toml has {username} for this broker.")
+
+
+def _group_name(username: str | None, setting: str | None) -> Finding:
+    used = group_id(username, setting)
+    if setting and used != setting:
+        return Finding(
+            "consumer group",
+            Level.WARN,
+            f"{setting} doesn't begin with the credential's user name, so {used} is used.",
+            f"Set GWEVENT_KAFKA_GROUP to {used}, or leave it empty.",
+        )
+    return Finding("consumer group", Level.OK, f"{used}.")
+
+
+def _name(place: KafkaUrl) -> Finding | None:
+    try:
+        socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        return Finding(
+            "broker",
+            Level.FAIL,
+            f"The name {place.host} can't be resolved: {_reason(error)}.",
+            "Check the spelling in GWEVENT_KAFKA_URL and this machine's DNS.",
+        )
+    return None
+
+
+def _tcp(place: KafkaUrl, timeout: float) -> Finding:
+    target = f"{place.host} port {place.port}"
+    try:
+        socket.create_connection((place.host, place.port), timeout).close()
+    except ConnectionRefusedError:
+        return Finding(
+            "broker", Level.FAIL, f"{target} refuses connections.", "Check the port; the broker may be down."
+        )
+    except TimeoutError:
+        return Finding(
+            "broker",
+            Level.FAIL,
+            f"{target} doesn't answer within {timeout:g} s.",
+            f"Let outgoing TCP connections to port {place.port} through the firewall.",
+        )
+    except OSError as error:
+        return Finding(
+            "broker",
+            Level.FAIL,
+            f"{target} can't be reached: {_reason(error)}.",
+            "Check this machine's network.",
+        )
+    return Finding("broker", Level.OK, f"{target} accepts connections.")
+
+
+def _tls(place: KafkaUrl, auth: Auth | bool, timeout: float) -> Finding | None:
+    if isinstance(auth, bool) or not auth.ssl:
+        return None
+    context = ssl.create_default_context(cafile=auth.ssl_ca_location)
+    try:
+        with (
+            socket.create_connection((place.host, place.port), timeout) as connection,
+            context.wrap_socket(connection, server_hostname=place.host) as secured,
+        ):
+            return Finding("TLS", Level.OK, f"The broker's certificate is good ({secured.version()}).")
+    except ssl.SSLCertVerificationError as error:
+        return Finding(
+            "TLS",
+            Level.FAIL,
+            f"The broker's certificate isn't trusted: {error.verify_message.rstrip('.')}.",
+            "Correct ssl_ca_location in hop's auth.toml, or ask who runs the network about a TLS proxy.",
+        )
+    except OSError as error:
+        return Finding(
+            "TLS",
+            Level.FAIL,
+            f"{place.broker} doesn't speak TLS: {_reason(error)}.",
+            "Check the port; a broker without TLS needs GWEVENT_KAFKA_AUTH=off or protocol SASL_PLAINTEXT.",
+        )
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    return str(getattr(error, "strerror", None) or error).rstrip(".")
+
+
+def _kafka(place: KafkaUrl, auth: Auth | bool, group: str, timeout: float) -> list[Finding]:
+    errors: list[KafkaError] = []
+    options: dict[str, Any] = {
+        "bootstrap.servers": place.broker,
+        "group.id": group,
+        "error_cb": errors.append,
+        "enable.auto.commit": False,
+        # the end of an empty topic is the sign that it could be read
+        "enable.partition.eof": True,
+        "log_level": 2,
+        **({} if isinstance(auth, bool) else auth()),
+    }
+    consumer = Consumer(options)
+    try:
+        shown = _answer(consumer, errors, timeout)
+        if shown is None:
+            return [_silent(place, auth, errors, timeout)]
+        findings = [Finding("login", Level.OK, f"{place.broker} answers.")]
+        for topic in place.topics:
+            findings.append(_topic(consumer, topic, shown, timeout))
+        if all(finding.level is Level.OK for finding in findings):
+            findings.append(_group(consumer, place.topics, group, timeout))
+        return findings
+    finally:
+        consumer.close()
+
+
+def _answer(consumer: Consumer, errors: list[KafkaError], timeout: float) -> frozenset[str] | None:
+    """Return the topics that the broker shows; None if it didn't answer, or refused."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        # errors are handed over by poll, never while metadata is asked for
+        consumer.poll(0.05)
+        if any(error.code() in REFUSED for error in errors):
+            return None
+        try:
+            return frozenset(consumer.list_topics(timeout=min(1.0, timeout)).topics)
+        except KafkaException as error:
+            errors.append(error.args[0])
+    consumer.poll(0.05)
+    return None
+
+
+def _silent(place: KafkaUrl, auth: Auth | bool, errors: list[KafkaError], timeout: float) -> Finding:
+    for error in errors:
+        if error.code() in REFUSED:
+            return Finding(
+                "login",
+                Level.FAIL,
+                f"{place.broker} refuses the credential: {error.str()}.",
+                f"Check it at {ACCOUNT}, and store a new one with `hop auth add` if it was revoked.",
+            )
+    said = next((error.str() for error in errors if error.code() == KafkaError._SSL), "")
+    if isinstance(auth, bool):
+        advice = "The broker may want a credential (GWEVENT_KAFKA_AUTH=hop), or the port isn't Kafka's."
+    else:
+        advice = (
+            "The broker may be down, or the port isn't Kafka's; a credential just made works within minutes."
+        )
+    return Finding(
+        "login",
+        Level.FAIL,
+        f"{place.broker} accepts connections but doesn't answer Kafka's questions within {timeout:g} s"
+        f"{': ' + said if said else ''}.",
+        advice,
+    )
+
+
+def _topic(consumer: Consumer, topic: str, shown: frozenset[str], timeout: float) -> Finding:
+    try:
+        found = consumer.list_topics(topic, timeout=timeout).topics[topic]
+        if found.error is not None:
+            raise KafkaException(found.error)
+        number = min(found.partitions)
+        low, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=timeout)
+        # describing a topic and reading it are different permissions: ask for the newest payload
+        consumer.assign([TopicPartition(topic, number, max(low, end - 1))])
+        message = consumer.poll(timeout)
+        consumer.unassign()
+        refusal = KafkaError(KafkaError._TIMED_OUT) if message is None else message.error()
+        if refusal is not None and refusal.code() != KafkaError._PARTITION_EOF:
+            raise KafkaException(refusal)
+    except KafkaException as error:
+        cause: KafkaError = error.args[0]
+        if cause.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            return Finding("topic", Level.FAIL, f"The credential may not read {topic}.", PERMISSION)
+        if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            near = get_close_matches(topic, shown, n=1)
+            meant = f"Did you mean {near[0]}? " if near else ""
+            return Finding(
+                "topic",
+                Level.FAIL,
+                f"The broker has no topic {topic}, or doesn't show it to this credential.",
+                f"{meant}Check the spelling in GWEVENT_KAFKA_URL. {PERMISSION}",
+            )
+        return Finding(
+            "topic", Level.FAIL, f"{topic} can't be read: {cause.str()}.", "Try again in a few minutes."
+        )
+    return Finding("topic", Level.OK, f"{topic} can be read.")
+
+
+def _group(consumer: Consumer, topics: tuple[str, ...], group: str, timeout: float) -> Finding:
+    waiting = 0
+    try:
+        places = [
+            TopicPartition(topic, number)
+            for topic in topics
+            for number in consumer.list_topics(topic, timeout=timeout).topics[topic].partitions
+        ]
+        for place in consumer.committed(places, timeout=timeout):
+            if place.error is not None:
+                raise KafkaException(place.error)
+            low, high = consumer.get_watermark_offsets(place, timeout=timeout)
+            waiting += high - max(low, place.offset)
+    except KafkaException as error:
+        cause: KafkaError = error.args[0]
+        if cause.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            return Finding(
+                "group permission",
+                Level.FAIL,
+                f"The credential may not use the consumer group {group}.",
+                "Leave GWEVENT_KAFKA_GROUP empty: a group must begin with the credential's user name.",
+            )
+        return Finding(
+            "group permission",
+            Level.FAIL,
+            f"The group {group} can't be asked for: {cause.str()}.",
+            "Try again in a few minutes.",
+        )
+    return Finding("group permission", Level.OK, f"{group} may be used; {waiting:,} payloads are waiting.")

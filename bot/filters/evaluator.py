@@ -1,0 +1,236 @@
+"""What a filter means: a verdict over a superevent, in Kleene's three-valued logic.
+
+What a notice lacks is unknown, and unknown is neither a match nor, negated, one. A condition that needs
+the map is undecided until the map was asked: the verdict is then an interval of what it may become.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+from bot.filters.event_attributes import Traits, traits_of
+from formatters.answers.subscription_messages import Wish
+from formatters.models.filter import (
+    And,
+    Detector,
+    External,
+    Far,
+    Filter,
+    MapCondition,
+    MapQuestion,
+    Named,
+    Near,
+    Not,
+    Number,
+    Op,
+    Or,
+    VisibleFrom,
+)
+from formatters.models.notice import Category
+from formatters.models.superevent import Superevent
+from formatters.posts.mention import neutron_star
+
+Verdict = tuple[int, int]
+"""The least and the most that it may be: -1 no, 0 unknown, 1 yes."""
+YES: Verdict = (1, 1)
+NO: Verdict = (-1, -1)
+UNKNOWN: Verdict = (0, 0)
+UNDECIDED: Verdict = (-1, 1)
+
+Shares = Mapping[MapQuestion, float | None]
+"""What the map answered: shares of its probability, None where it can't be asked."""
+NO_SHARES: Shares = {}
+
+# An enum's member is looked up, and hashed, in Python: too slow for every condition of every channel.
+_LT, _LE, _GT, _GE = Op.LT, Op.LE, Op.GT, Op.GE
+_REAL, _MOCK = Category.REAL, Category.MOCK
+
+
+def verdict(filter_: Filter, traits: Traits, shares: Shares = NO_SHARES) -> Verdict:
+    """Judge a superevent by a filter."""
+    return _RULES[type(filter_)](filter_, traits, shares)
+
+
+def holds(found: Verdict) -> bool:
+    """Whether it is a match, for certain."""
+    return found[0] == 1
+
+
+def open_(found: Verdict) -> bool:
+    """Whether the map may still make it a match, or undo it."""
+    return found[0] < 1 and found[1] == 1
+
+
+def _and(node: And, traits: Traits, shares: Shares) -> Verdict:
+    low, high = 1, 1
+    for part in node.parts:
+        part_low, part_high = _RULES[type(part)](part, traits, shares)
+        if part_high == -1:
+            return NO
+        if part_low < low:
+            low = part_low
+        if part_high < high:
+            high = part_high
+    return low, high
+
+
+def _or(node: Or, traits: Traits, shares: Shares) -> Verdict:
+    low, high = -1, -1
+    for part in node.parts:
+        part_low, part_high = _RULES[type(part)](part, traits, shares)
+        if part_low == 1:
+            return YES
+        if part_low > low:
+            low = part_low
+        if part_high > high:
+            high = part_high
+    return low, high
+
+
+def _not(node: Not, traits: Traits, shares: Shares) -> Verdict:
+    low, high = _RULES[type(node.part)](node.part, traits, shares)
+    return -high, -low
+
+
+def _named(node: Named, traits: Traits, _: Shares) -> Verdict:
+    name = traits.named.get(node.field)
+    if name is None:
+        return UNKNOWN
+    return YES if any(name == value.casefold() for value in node.values) else NO
+
+
+def _compared(value: float | None, op: Op, limit: float) -> Verdict:
+    # NaN compares as false both ways, so it would be a match when negated.
+    if value is None or value != value:
+        return UNKNOWN
+    if op is _LT:
+        return YES if value < limit else NO
+    if op is _GT:
+        return YES if value > limit else NO
+    if op is _GE:
+        return YES if value >= limit else NO
+    if op is _LE:
+        return YES if value <= limit else NO
+    return YES if value == limit else NO
+
+
+def _number(node: Number, traits: Traits, _: Shares) -> Verdict:
+    return _compared(traits.numbers.get(node.quantity), node.op, node.value)
+
+
+def _far(node: Far, traits: Traits, _: Shares) -> Verdict:
+    return _compared(traits.far, node.op, node.hertz)
+
+
+def _detector(node: Detector, traits: Traits, _: Shares) -> Verdict:
+    if not traits.detectors:
+        return UNKNOWN
+    return YES if node.name in traits.detectors else NO
+
+
+def _external(_node: External, traits: Traits, _: Shares) -> Verdict:
+    if traits.external is None:
+        return UNKNOWN
+    return YES if traits.external else NO
+
+
+def _map(node: MapCondition, traits: Traits, shares: Shares) -> Verdict:
+    if not traits.has_map:
+        return UNKNOWN
+    if node.question not in shares:
+        return UNDECIDED
+    return _compared(shares[node.question], node.op, node.share)
+
+
+_RULES: Mapping[type[Filter], Callable[..., Verdict]] = {
+    And: _and,
+    Or: _or,
+    Not: _not,
+    Named: _named,
+    Number: _number,
+    Far: _far,
+    Detector: _detector,
+    External: _external,
+    Near: _map,
+    VisibleFrom: _map,
+}
+
+
+def admits_category(wish: Wish, category: Category) -> bool:
+    """Whether events of this category may come at all: real ones always, mocks and tests on request."""
+    return category is _REAL or (wish.mock if category is _MOCK else wish.test)
+
+
+class Judge:
+    """Judges one superevent by many wishes, each distinct one once."""
+
+    def __init__(self, superevent: Superevent, shares: Shares = NO_SHARES) -> None:
+        self._superevent = superevent
+        self._traits = traits_of(superevent)
+        self._category = superevent.category
+        self._shares = shares
+        # By identity, for equal words are parsed to the very same wish; the wish is kept so that it stays so.
+        self._known: dict[int, tuple[Wish, Verdict]] = {}
+
+    def __call__(self, wish: Wish) -> Verdict:
+        """Whether the superevent, as its newest event states it, is what was asked for.
+
+        A superevent of which only a retraction is known matches nothing.
+        """
+        known = self._known.get(id(wish))
+        if known is not None:
+            return known[1]
+        traits = self._traits
+        found = NO if traits is None else wish_verdict(wish, traits, self._category, self._shares)
+        self._known[id(wish)] = (wish, found)
+        return found
+
+    def mentions(self, wish: Wish) -> Verdict:
+        """Whether the subscription mentions somebody because of the superevent as it stands.
+
+        Nobody for a retracted event. Mocks and tests only by a word of their own: wanting to see them isn't
+        wanting to be woken by them.
+        """
+        notify = wish.notify
+        if notify is None or self._traits is None or self._superevent.retracted:
+            return NO
+        if self._category is not _REAL and getattr(notify, self._category.value) is not True:
+            return NO
+        found = self(wish)
+        if found[1] < 1 or notify.condition is None:
+            return NO if notify.only_ns and not self._light else found
+        condition = verdict(notify.condition, self._traits, self._shares)
+        return min(found[0], condition[0]), min(found[1], condition[1])
+
+    @cached_property
+    def _light(self) -> bool:
+        newest = self._superevent.latest_with_event
+        return newest is not None and neutron_star(newest)
+
+
+def wish_verdict(wish: Wish, traits: Traits, category: Category, shares: Shares = NO_SHARES) -> Verdict:
+    """Whether what these traits are of is what was asked for.
+
+    LVK's own flag decides what is significant: it is also set through a coincidence, where the FAR alone
+    would not say so.
+    """
+    if not (traits.significant or wish.lowsig) or not admits_category(wish, category):
+        return NO
+    group = traits.named.get("group")
+    # Who asked for a group gets what may be of it: nobody may miss an event for a field that can't be read.
+    if wish.group != "all" and group is not None and wish.group.casefold() != group:
+        return NO
+    wanted = wish.filter
+    return YES if wanted is None else _RULES[type(wanted)](wanted, traits, shares)
+
+
+def matches(wish: Wish, superevent: Superevent, shares: Shares = NO_SHARES) -> bool:
+    """Whether the superevent is what was asked for, for certain."""
+    return holds(Judge(superevent, shares)(wish))
+
+
+def mentioned(wish: Wish, superevent: Superevent, shares: Shares = NO_SHARES) -> tuple[str, ...]:
+    """Whom a subscription mentions because of the superevent as it stands, or may once the map is asked."""
+    asked = wish.notify
+    return asked.targets if asked is not None and Judge(superevent, shares).mentions(wish)[1] == 1 else ()

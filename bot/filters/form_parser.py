@@ -1,0 +1,125 @@
+"""What was entered in the subscription dialog, read as a wish."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
+from operator import and_, or_
+
+from bot.filters.parser import UnknownWord
+from formatters.answers.subscription_messages import Notify, Wish
+from formatters.models.filter import External, Far, Filter, Named, Number, Op
+from formatters.views.subscription_form import CLASSES, PROBABILITIES, Form, is_number, ratio
+
+Read = Callable[[str], Wish]
+"""Reads words as `bot.filters.parse` does. Raises UnknownWord."""
+
+
+class BadForm(ValueError):
+    """Inputs that make no wish: a sentence for each."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__(" ".join(errors.values()))
+        self.errors = dict(errors)
+        """By the name of the input: "BNS", "far", "words" …"""
+
+
+def wish_of(form: Form, read: Read) -> Wish:
+    """The wish that a form says. Raises BadForm, with all that is wrong."""
+    errors: dict[str, str] = {}
+    filters = _conditions(form, errors)
+    further = Wish()
+    try:
+        further = read(_with_switches(form))
+    except UnknownWord as error:
+        errors["words"] = str(error)
+    wish = _together(form, filters, further, errors)
+    if not errors:
+        try:
+            # The inputs together may be too much, even if none is by itself.
+            return read(wish.words)
+        except UnknownWord as error:
+            errors["words"] = str(error)
+    raise BadForm(errors)
+
+
+def _with_switches(form: Form) -> str:
+    """The words, with the chosen switches where `notify` looks for them: "mock notify @here notify-mocks"."""
+    switches = " ".join(form.switches)
+    return re.sub(r"(?<!\S)(?=notify(?!\S))", f"{switches} ", form.words, count=1, flags=re.IGNORECASE)
+
+
+def _conditions(form: Form, errors: dict[str, str]) -> list[Filter]:
+    op = Op.GT if form.more_than else Op.GE
+    probable: dict[str, Filter] = {}
+    for name in PROBABILITIES:
+        percent = form.percents.get(name, "")
+        if not percent:
+            continue
+        if is_number(percent) and ratio(percent) <= 1:
+            probable[name] = Number(name, op, ratio(percent))
+        else:
+            errors[name] = "A probability in percent: 0 to 100."
+    found: list[Filter] = []
+    classes = [probable[name] for name in CLASSES if name in probable]
+    if classes:
+        found.append(reduce(or_, classes))
+    found += [probable[name] for name in PROBABILITIES if name in probable and name not in CLASSES]
+    if (per := _positive(form.far, "far", errors)) is not None:
+        found.append(Far(Op.LT, 1.0, per, form.far_unit))
+    for name, text in (("distance", form.distance), ("area90", form.area90)):
+        if (value := _positive(text, name, errors)) is not None:
+            found.append(Number(name, Op.LT, value))
+    if form.instruments:
+        found.append(Number("instruments", Op.GE, float(form.instruments)))
+    if form.external:
+        found.append(External())
+    if form.types:
+        found.append(Named("type", form.types))
+    return found
+
+
+def _positive(text: str, name: str, errors: dict[str, str]) -> float | None:
+    if not text:
+        return None
+    if is_number(text) and float(text) > 0:
+        return float(text)
+    errors[name] = "A number above 0."
+    return None
+
+
+def _together(form: Form, filters: Iterable[Filter], further: Wish, errors: dict[str, str]) -> Wish:
+    """What the inputs say and the further words."""
+    groups = {form.group, further.group} - {"all"}
+    if len(groups) > 1:
+        errors["words"] = f'"{further.group}" here and {form.group} as the group: choose one.'
+    every = [*filters, *([] if further.filter is None else [further.filter])]
+    return Wish(
+        group=min(groups, default="all"),
+        mock="mock" in form.switches or further.mock,
+        test="test" in form.switches or further.test,
+        lowsig="lowsig" in form.switches or further.lowsig,
+        circulars="circulars" in form.switches or further.circulars,
+        filter=reduce(and_, every) if every else None,
+        notify=_notify(form, further, errors),
+    )
+
+
+def _notify(form: Form, further: Wish, errors: dict[str, str]) -> Notify | None:
+    targets = (*form.broadcasts, *(f"<@{person}>" for person in form.people))
+    if not targets:
+        if form.when:
+            errors["when"] = "Whom? Choose somebody to mention above."
+        return further.notify
+    if further.notify is not None:
+        errors["words"] = "Whom to mention is chosen above already: leave out notify here."
+    for name in ("mock", "test"):
+        if name in form.when and not (name in form.switches or getattr(further, name)):
+            errors["when"] = f"A mention for {name}s needs {name}s to come: choose them above."
+    return Notify(
+        targets=targets,
+        mock="mock" in form.when,
+        test="test" in form.when,
+        only_ns="only_ns" in form.when,
+    )

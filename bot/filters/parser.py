@@ -1,0 +1,470 @@
+"""The grammar of a filter: what people type becomes nodes.
+
+    filter    = and ("or" and)*
+    and       = not (["and"] not)*
+    not       = "not"* (condition | "(" filter ")")
+    condition = CBC | V1 | external | EARLYWARNING | BNS | BNS>0.5 | distance<300 | far<1/month
+              | search=SSM | type=INITIAL|UPDATE | near RA Dec radius [> share] | visible from SITE [> share]
+
+"&", "|" and "~" or "!" stand for and, or, not. Everything is read in any case.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot.skymaps.coordinates import BadPosition, parse_position
+from formatters.models.filter import (
+    BARE_PROBABILITY,
+    BARE_SHARE,
+    FIELDS,
+    QUANTITIES,
+    Cone,
+    Detector,
+    External,
+    Far,
+    Field,
+    Filter,
+    Named,
+    Near,
+    Number,
+    Op,
+    Site,
+    VisibleFrom,
+    conditions,
+)
+from formatters.models.notice import RETRACTION, STAGES
+
+MOST_CONDITIONS = 40
+MOST_DEPTH = 20
+"""Parentheses inside parentheses."""
+LONGEST = 3_000
+"""Characters of a filter, and of a subscription's words."""
+
+SiteNames = Callable[[str], str | None]
+"""A site's canonical name, from what somebody calls it; None for one that isn't known."""
+
+SWITCHES = {
+    "mock": "mock",
+    "mocks": "mock",
+    "test": "test",
+    "tests": "test",
+    "lowsig": "lowsig",
+    "lowsignificance": "lowsig",
+    "circular": "circulars",
+    "circulars": "circulars",
+}
+"""Words that stand outside of the filter."""
+
+
+GROUPS = {"cbc": "CBC", "burst": "Burst"}
+DETECTORS = ("H1", "L1", "V1", "K1", "I1", "G1")
+_SEARCHES = {name.casefold(): name for name in ("AllSky", "EarlyWarning", "BBH", "SSM", "MDC", "IMBH", "GRB")}
+_TYPES = {stage.casefold(): stage for stage in STAGES}
+_QUANTITIES = {name.casefold(): name for name in QUANTITIES} | {
+    "massgap": "HasMassGap",
+    "ssm": "HasSSM",
+    "area": "area90",
+    "dist": "distance",
+    "detectors": "instruments",
+}
+_EXTERNAL = {"external", "coincidence", "raven"}
+_LOGIC = {"&": "and", "|": "or", "~": "not", "!": "not"}
+_OPS = {op.value: op for op in Op} | {"==": Op.EQ, "≤": Op.LE, "≥": Op.GE}
+
+_SIGNS = "<>=≤≥()|&~!"
+# A site's name in quotes is one word, whatever stands in it.
+_TOKEN = re.compile(
+    r"(?<=[Ff][Rr][Oo][Mm] )[\"“„][^\"“”]+[\"”“]|<[@!#][^<>]*>|[<>!=]=|[<>=≤≥()|&~!]|[^\s<>=≤≥()|&~!]+"
+)
+_FLOAT = r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?"
+_VALUE = re.compile(rf"(?P<value>{_FLOAT})\s*(?P<unit>[a-z%°²′'\"]+2?)?")
+_UNITS = {
+    "probability": {"": 1.0, "%": 0.01},
+    "deg²": {"": 1.0, "deg2": 1.0, "deg²": 1.0, "sqdeg": 1.0},
+    "Mpc": {"": 1.0, "mpc": 1.0, "kpc": 1e-3, "gpc": 1e3},
+    "": {"": 1.0},
+}
+_ANGLES = {
+    **dict.fromkeys(("deg", "d", "°", "degree", "degrees"), 1.0),
+    **dict.fromkeys(("arcmin", "'", "′"), 1 / 60),
+    **dict.fromkeys(("arcsec", '"'), 1 / 3600),
+}
+_PERIODS = {
+    **dict.fromkeys(("h", "hr", "hour"), "h"),
+    **dict.fromkeys(("d", "day"), "day"),
+    **dict.fromkeys(("week", "wk"), "week"),
+    **dict.fromkeys(("month", "mo"), "month"),
+    **dict.fromkeys(("yr", "year", "y"), "yr"),
+}
+_FAR = re.compile(
+    rf"(?P<count>{_FLOAT})\s*(?:(?:/|per)\s*(?P<per>{_FLOAT})?\s*(?P<unit>[a-z]+?)s?|hz)?", re.IGNORECASE
+)
+_VOCABULARY = sorted(
+    {*_QUANTITIES, *_EXTERNAL, *_TYPES, *GROUPS, *FIELDS, "far", "near", "visible", *SWITCHES.values()}
+    | {name.casefold() for name in DETECTORS}
+)
+_PROPER = {name.casefold(): name for name in (*QUANTITIES, *DETECTORS, *STAGES, *GROUPS.values())}
+
+
+class UnknownWord(ValueError):
+    """A word that is no part of the grammar; its text is a sentence for who typed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word or sign, with the place where it begins (1 is the first character)."""
+
+    text: str
+    place: int
+
+    @property
+    def folded(self) -> str:
+        """For comparing: without case, signs of logic as their words."""
+        return _LOGIC.get(self.text) or self.text.casefold()
+
+    @property
+    def quoted(self) -> str:
+        """For a sentence: a sign with its place, for there may be many of it."""
+        said = f'"{self.text}"' if len(self.text) <= 40 else f'"{self.text[:40]}…"'
+        return said if self.is_word else f"{said} (character {self.place})"
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it is neither an operator nor a parenthesis; "<!here>" is a word."""
+        return self.text[0] not in _SIGNS or len(self.text) > 2
+
+
+def tokens(text: str) -> list[Token]:
+    """Cut a text into words and signs; commas part words, save in "1,000"."""
+    parted = re.sub(r",(?!\d{3}(?!\d))", " ", " ".join(text.split()))
+    parted = re.sub(r"(?<=\d),(?=\d)", "", parted)
+    return [Token(match[0], match.start() + 1) for match in _TOKEN.finditer(parted)]
+
+
+def parse_filter(text: str, sites: SiteNames | None = None) -> Filter:
+    """Read a filter. Raises UnknownWord with a sentence that points at what is wrong.
+
+    `sites` knows the sites of `visible from`; without it every name is taken, as for what was stored.
+    """
+    if len(text) > LONGEST:
+        raise UnknownWord(f"A filter has at most {LONGEST:,} characters, and this one has {len(text):,}.")
+    return read_filter(tokens(text), sites)
+
+
+def read_filter(given: Sequence[Token], sites: SiteNames | None = None) -> Filter:
+    """The same, of a text that is cut already."""
+    if not given:
+        raise UnknownWord("A filter needs a condition, like BNS>0.5 or distance<300.")
+    reader = _Reader(given, sites)
+    found = reader.either(0)
+    reader.end()
+    if len(list(conditions(found))) > MOST_CONDITIONS:
+        raise UnknownWord(f"A filter has at most {MOST_CONDITIONS} conditions, and this one has more.")
+    return found
+
+
+def unknown(token: Token) -> UnknownWord:
+    """What to say about a word that is none, with one that looks like it."""
+    if token.folded.replace("-", "") in SWITCHES or token.folded == "all":
+        return UnknownWord(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
+    if re.fullmatch(_FLOAT + r"%?", token.text, re.IGNORECASE):
+        return UnknownWord(f"{token.quoted} stands alone: a number follows a comparison, like BNS>0.5.")
+    near = difflib.get_close_matches(token.folded[:40], _VOCABULARY, n=1, cutoff=0.6)
+    if near:
+        return UnknownWord(f'{token.quoted} is no condition; did you mean "{_PROPER.get(near[0], near[0])}"?')
+    return UnknownWord(
+        f"{token.quoted} is none of CBC, Burst, all, mock, test, lowsig, circulars, notify, nor a condition"
+        " like BNS."
+    )
+
+
+class _Reader:
+    """Reads tokens from left to right; each method leaves off after what it took."""
+
+    def __init__(self, given: Sequence[Token], sites: SiteNames | None) -> None:
+        self._given = given
+        self._sites = sites
+        self._at = 0
+        self._count = 0
+
+    @property
+    def _next(self) -> Token | None:
+        return self._given[self._at] if self._at < len(self._given) else None
+
+    def _take(self) -> Token:
+        token = self._given[self._at]
+        self._at += 1
+        return token
+
+    def _taken(self, *folded: str) -> Token | None:
+        """The next token, if it is one of these."""
+        if self._next is not None and self._next.folded in folded:
+            return self._take()
+        return None
+
+    def _words(self, most: int) -> list[str]:
+        """The next words, at most so many, up to the next sign."""
+        found: list[str] = []
+        for token in self._given[self._at : self._at + most]:
+            if not token.is_word:
+                break
+            found.append(token.text)
+        return found
+
+    def _match(self, pattern: re.Pattern[str], most: int) -> re.Match[str] | None:
+        """The longest run of words that fits, taken; None if none does."""
+        words = self._words(most)
+        for count in range(len(words), 0, -1):
+            match = pattern.fullmatch(" ".join(words[:count]).casefold())
+            if match is not None:
+                self._at += count
+                return match
+        return None
+
+    def end(self) -> None:
+        """Nothing may be left."""
+        if self._next is not None:
+            closes = self._next.text == ")"
+            raise UnknownWord(f"{self._next.quoted} closes nothing." if closes else _misplaced(self._next))
+
+    def either(self, depth: int) -> Filter:
+        """Conditions with "or" between."""
+        found = self._every(depth)
+        while self._taken("or"):
+            found = found | self._every(depth)
+        return found
+
+    def _every(self, depth: int) -> Filter:
+        """Conditions with "and" or nothing between."""
+        found = self._perhaps_not(depth)
+        while self._next is not None and self._next.folded != "or" and self._next.text != ")":
+            self._taken("and")
+            found = found & self._perhaps_not(depth)
+        return found
+
+    def _perhaps_not(self, depth: int) -> Filter:
+        negated = False
+        while self._taken("not"):
+            negated = not negated
+        found = self._operand(depth)
+        return ~found if negated else found
+
+    def _operand(self, depth: int) -> Filter:
+        before = self._given[self._at - 1] if self._at else None
+        if self._next is None or self._next.text == ")" or self._next.folded in ("and", "or"):
+            if before is not None:
+                raise UnknownWord(f"{before.quoted} needs a condition after it.")
+            assert self._next is not None, "a filter has a token"
+            raise UnknownWord(f"{self._next.quoted} needs a condition before it.")
+        if self._taken("("):
+            opened = self._given[self._at - 1]
+            if depth >= MOST_DEPTH:
+                raise UnknownWord(f"{opened.quoted} goes deeper than {MOST_DEPTH} parentheses.")
+            found = self.either(depth + 1)
+            if not self._taken(")"):
+                raise UnknownWord(f"{opened.quoted} isn't closed.")
+            return found
+        self._count += 1
+        if self._count > MOST_CONDITIONS:
+            raise UnknownWord(f"A filter has at most {MOST_CONDITIONS} conditions, and this one has more.")
+        return self._condition(self._take())
+
+    def _condition(self, word: Token) -> Filter:
+        folded = word.folded
+        plain = folded.replace("-", "").replace("_", "")
+        if not word.is_word:
+            raise UnknownWord(_misplaced(word))
+        if folded in FIELDS:
+            return self._named(word, FIELDS[FIELDS.index(folded)])
+        if folded == "far":
+            return self._far(word)
+        if folded == "near":
+            return self._near(word)
+        if folded == "visible":
+            return self._visible(word)
+        if folded == "ssm" and self._comparison() is None:
+            return Named("search", ("SSM",))
+        if folded in _QUANTITIES:
+            return self._number(word, _QUANTITIES[folded])
+        found: Filter | None = None
+        if folded in GROUPS:
+            found = Named("group", (GROUPS[folded],))
+        elif word.text.upper() in DETECTORS:
+            found = Detector(word.text.upper())
+        elif plain in _EXTERNAL:
+            found = External()
+        elif plain in _TYPES:
+            found = Named("type", (_type(word),))
+        if found is None:
+            raise unknown(word)
+        if self._comparison() is not None:
+            raise UnknownWord(f"{word.quoted} is compared with nothing: it holds or it doesn't.")
+        return found
+
+    def _comparison(self) -> Op | None:
+        """The operator that comes next, not taken."""
+        token = self._next
+        if token is not None and token.text == "!=":
+            raise UnknownWord(f'{token.quoted} isn\'t known: write "not" before the condition and "=" in it.')
+        return None if token is None else _OPS.get(token.text)
+
+    def _named(self, word: Token, field: Field) -> Filter:
+        if self._comparison() is not Op.EQ:
+            raise UnknownWord(f"{word.quoted} needs a name after it, like {_NAMED_LIKE[field]}.")
+        sign = self._take()
+        values: dict[str, None] = {}
+        while True:
+            if self._next is None or not self._next.is_word:
+                raise UnknownWord(f"{sign.quoted} needs a name after it, like {_NAMED_LIKE[field]}.")
+            values[_name(self._take(), field)] = None
+            following = self._given[self._at + 1 : self._at + 2]
+            if self._next is None or self._next.text != "|" or not following or not following[0].is_word:
+                break
+            sign = self._take()
+        return Named(field, tuple(values))
+
+    def _number(self, word: Token, quantity: str) -> Filter:
+        unit = QUANTITIES[quantity].unit
+        op = self._comparison()
+        if op is None:
+            if unit != "probability":
+                raise UnknownWord(f"{word.quoted} needs a comparison, like {_NUMBER_LIKE[unit]}.")
+            return Number(quantity, Op.GE, BARE_PROBABILITY)
+        sign = self._take()
+        value = self._value(sign, unit)
+        if self._comparison() is not None:
+            raise UnknownWord(f"{self._take().quoted} is one comparison too many: write the two with and.")
+        return Number(quantity, op, value)
+
+    def _value(self, sign: Token, unit: str) -> float:
+        """The number after an operator, in the quantity's own unit."""
+        at = self._next
+        match = self._match(_VALUE, 2)
+        if match is not None and (match["unit"] or "") not in _UNITS[unit] and " " in match[0]:
+            # The word after the number is no unit but the next condition.
+            self._at -= 1
+            match = _VALUE.fullmatch(match["value"])
+        if at is None or match is None or (match["unit"] or "") not in _UNITS[unit]:
+            said = sign if at is None else at
+            raise UnknownWord(
+                f"{said.quoted} {'needs' if at is None else 'is not'} a number as in {_NUMBER_LIKE[unit]}."
+            )
+        value = float(match["value"]) * _UNITS[unit][match["unit"] or ""]
+        if match["unit"]:
+            # 55 % is 0.55, not 0.55000000000000004.
+            value = float(f"{value:.12g}")
+        if not math.isfinite(value) or value < 0 or (unit == "probability" and value > 1):
+            wanted = "probability: 0 to 1, or 0 % to 100 %" if unit == "probability" else "number from 0 on"
+            raise UnknownWord(f"{at.quoted} is no {wanted}.")
+        return value
+
+    def _far(self, word: Token) -> Filter:
+        op = self._comparison()
+        if op is None:
+            raise UnknownWord(f"{word.quoted} needs a comparison, like far<1/month or far<1e-8 (Hz).")
+        sign = self._take()
+        at = self._next or sign
+        match = self._match(_FAR, 4)
+        unit = None if match is None else _PERIODS.get(match["unit"] or "")
+        if match is None or (match["unit"] and unit is None):
+            raise UnknownWord(f"{at.quoted} is no rate: 1/yr, 1/100yr, 1/month, 1/week, 1/day, 1/h or Hz.")
+        found = Far(op, float(match["count"]), float(match["per"] or 1), unit or "Hz")
+        if found.per <= 0 or found.count < 0 or not math.isfinite(found.count / found.per):
+            raise UnknownWord(f"{at.quoted} is no rate: both its numbers are above 0.")
+        return found
+
+    def _near(self, word: Token) -> Filter:
+        words = self._words(12)
+        try:
+            ra, dec, used = parse_position(words)
+        except BadPosition as error:
+            raise UnknownWord(f"{word.quoted}: {error}") from error
+        self._at += used
+        at = self._next
+        match = self._match(_VALUE, 2)
+        angle = None if match is None else _ANGLES.get(match["unit"] or "")
+        if at is None or match is None or angle is None:
+            raise UnknownWord(f"{word.quoted} needs a radius after the position, like 5deg or 30arcmin.")
+        radius = round(float(match["value"]) * angle, 6)
+        if not 0 < radius <= 180:
+            raise UnknownWord(f"{at.quoted} is no radius: more than 0, at most 180 degrees.")
+        op, share = self._share()
+        return Near(Cone(round(ra, 6) % 360, round(dec, 6), radius), op, share)
+
+    def _visible(self, word: Token) -> Filter:
+        if not self._taken("from") or not self._words(1):
+            raise UnknownWord(f"{word.quoted} needs a site, like visible from Palomar.")
+        at = self._given[self._at]
+        words = self._words(6)
+        name: str | None = None
+        used = 1
+        if words[0][0] in _QUOTES and words[0][-1] in _QUOTES:
+            called = words[0][1:-1].strip()
+            name = called if self._sites is None else self._sites(called)
+        elif words[0][0] in _QUOTES:
+            raise UnknownWord(f"{at.quoted} opens a name and doesn't close it.")
+        elif self._sites is None:
+            name = words[0]
+        else:
+            for used in range(len(words), 0, -1):
+                name = self._sites(" ".join(words[:used]))
+                if name is not None:
+                    break
+        if not name:
+            raise UnknownWord(f"{at.quoted} is no site I know.")
+        self._at += used
+        op, share = self._share()
+        return VisibleFrom(Site(name), op, share)
+
+    def _share(self) -> tuple[Op, float]:
+        op = self._comparison()
+        if op is None:
+            return Op.GT, BARE_SHARE
+        return op, self._value(self._take(), "probability")
+
+
+_QUOTES = '"“”„'
+_NUMBER_LIKE = {
+    "probability": "BNS>0.5",
+    "deg²": "area90<500",
+    "Mpc": "distance<300",
+    "": "instruments>=2",
+}
+_NAMED_LIKE: dict[Field, str] = {
+    "group": "group=CBC",
+    "search": "search=SSM",
+    "pipeline": "pipeline=gstlal",
+    "type": "type=INITIAL|UPDATE",
+}
+
+
+def _misplaced(token: Token) -> str:
+    if token.folded in _OPS:
+        return f"{token.quoted} has nothing before it to compare."
+    return f"{token.quoted} isn't expected here."
+
+
+def _name(token: Token, field: Field) -> str:
+    """The name as LVK writes it where it is known, else as it was typed."""
+    if field == "type":
+        return _type(token)
+    if field == "group" and token.folded == "all":
+        raise UnknownWord(f"{token.quoted} is every group: leave the condition out.")
+    if not re.fullmatch(r"[\w.+-]{1,60}", token.text):
+        raise UnknownWord(f"{token.quoted} is no {field}: letters and digits, as in {_NAMED_LIKE[field]}.")
+    known = {"group": GROUPS, "search": _SEARCHES}.get(field, {})
+    return known.get(token.text.casefold(), token.text)
+
+
+def _type(token: Token) -> str:
+    found = _TYPES.get(token.folded.replace("-", "").replace("_", ""))
+    if found == RETRACTION:
+        raise UnknownWord(f"{token.quoted} can't be chosen: a retraction goes to whoever has the event.")
+    if found is None:
+        raise UnknownWord(f"{token.quoted} is no alert type: EARLYWARNING, PRELIMINARY, INITIAL or UPDATE.")
+    return found

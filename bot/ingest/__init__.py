@@ -1,0 +1,1 @@
+"""The one way in: from a source's payload to a stored plan."""

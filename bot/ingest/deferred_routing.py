@@ -1,0 +1,79 @@
+"""Works off the notices of which some filters ask the map, off the way of all others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from bot.routing.planner import plan_decided
+from bot.skymap_service.filter_queries import MapAsker
+from bot.store.database import StoreUnavailable
+from bot.store.events.deferred import Undecided
+
+POLL_S = 1.0
+"""A wake-up is a hint: another process may have stored the notice."""
+
+log = structlog.get_logger(__name__)
+
+
+class MapDecisions:
+    """Asks the maps and plans what they decide; what waits survives a restart in the store."""
+
+    def __init__(
+        self,
+        undecided: Undecided,
+        asker: MapAsker,
+        clock: Callable[[], datetime],
+        *,
+        max_age: timedelta,
+        wake_deliveries: Callable[[], None] = lambda: None,
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._undecided = undecided
+        self._asker = asker
+        self._clock = clock
+        self._max_age = max_age
+        self._wake_deliveries = wake_deliveries
+        self._poll_s = poll_s
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that a notice may wait."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            self._woken.clear()
+            try:
+                await self.work_off()
+            except StoreUnavailable as error:
+                log.warning("maps_wait_for_store", reason=str(error))
+            try:
+                async with asyncio.timeout(self._poll_s):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+    async def work_off(self) -> None:
+        """Decide all that waits now. Raises StoreUnavailable."""
+        # Looked anew each time: what comes meanwhile may go before all that waits.
+        while waiting := await self._undecided.waiting():
+            await self._decide(waiting[0])
+
+    async def _decide(self, superevent_id: str) -> None:
+        intents = None
+        while intents is None:
+            asked = await self._undecided.question(superevent_id)
+            now = self._clock()
+            shares = {} if asked is None else await self._asker.shares(asked.notice_key, asked.questions, now)
+            planner = partial(plan_decided, shares=shares, now=now, max_age=self._max_age)
+            key = None if asked is None else asked.notice_key
+            intents = await self._undecided.decide(superevent_id, key, planner, now)
+        log.info("map_decided", superevent_id=superevent_id, questions=len(shares), intents=intents)
+        if intents:
+            self._wake_deliveries()

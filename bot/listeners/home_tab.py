@@ -1,0 +1,191 @@
+"""The App Home: published whenever somebody opens it, and after what they do in it.
+
+Whom it shows what: Slack is asked for the channels that the person is in (`users.conversations`, with the
+scopes channels:read and groups:read that the events about channels need anyway); of private ones it tells
+those that the bot is in too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
+
+from bot.commands.router import Answers, Asker
+from bot.slack.client import SlackClient
+from bot.slack.errors import SlackFailure
+from bot.slack.request_team import client_of, team_in
+from bot.sources import SourceStatus
+from bot.store.channels.subscriptions import Subscriptions
+from bot.store.database import StoreUnavailable
+from bot.store.events.notices import Store
+from bot.store.operations.incidents import Troubles
+from formatters.answers import help as helping
+from formatters.answers.status import LastNotice, SourceState
+from formatters.blockkit.message import Message
+from formatters.models.notice import Category
+from formatters.views import home_tab
+
+if TYPE_CHECKING:
+    from bot.listeners.subscription_modal import Dialogs
+
+log = structlog.get_logger(__name__)
+
+NOT_YOURS = "You aren't in that channel, or gwevent isn't, so its subscriptions can't be changed from here."
+STORE_AWAY = "The store doesn't answer right now, so nothing was changed. Try again."
+
+
+class Homes:
+    """Builds and publishes each person's App Home."""
+
+    def __init__(
+        self,
+        store: Store,
+        subscriptions: Subscriptions,
+        troubles: Troubles,
+        clients: Mapping[str, SlackClient],
+        clock: Callable[[], datetime],
+        sources: Callable[[], list[SourceStatus]],
+    ) -> None:
+        self._store = store
+        self._subscriptions = subscriptions
+        self._troubles = troubles
+        self._clients = clients
+        self._clock = clock
+        self._sources = sources
+
+    async def publish(self, team_id: str, user_id: str, said: Message | None = None) -> None:
+        """Bring a person's home to the newest state; `said` is the answer to what they pressed."""
+        try:
+            client = client_of(self._clients, team_id)
+        except SlackFailure as failure:
+            log.warning("home_not_published", reason=failure.reason)
+            return
+        try:
+            shown = await self._home(client, team_id, user_id, said)
+        except StoreUnavailable:
+            shown = home_tab.Home(
+                sources=self._states(),
+                last_notice=None,
+                subscriptions=(),
+                newest=(),
+                said=helping.complaint("The store doesn't answer right now. Open this page again later."),
+            )
+        try:
+            await client.publish_home(user_id, home_tab.view(shown, self._clock()))
+        except SlackFailure as failure:
+            log.warning("home_not_published", reason=failure.reason)
+
+    async def refusal(self, asker: Asker) -> Message | None:
+        """Why somebody may not change a channel's subscriptions from outside of it; None if they may."""
+        try:
+            if asker.channel_id.startswith("D"):
+                own = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
+                allowed = any(s.created_by == asker.user_id for s in own)
+            else:
+                channels = await client_of(self._clients, asker.team_id).channels_of(asker.user_id)
+                allowed = asker.channel_id in channels
+        except SlackFailure as failure:
+            return helping.complaint(f"Slack doesn't tell which channels you are in ({failure.reason}).")
+        except StoreUnavailable:
+            return helping.complaint(STORE_AWAY)
+        return None if allowed else helping.complaint(NOT_YOURS)
+
+    async def _home(
+        self, client: SlackClient, team_id: str, user_id: str, said: Message | None
+    ) -> home_tab.Home:
+        every = await self._subscriptions.of_team(team_id)
+        problem = None
+        channels: frozenset[str] = frozenset()
+        try:
+            channels = await client.channels_of(user_id) if every else channels
+        except SlackFailure as failure:
+            log.warning("channels_unknown", reason=failure.reason)
+            problem = failure.reason
+        last = await self._store.last_notice()
+        received = None if last is None else last.received
+        newest = await self._store.newest(category=Category.REAL, limit=home_tab.EVENTS)
+        return home_tab.Home(
+            sources=self._states(),
+            last_notice=None
+            if last is None or received is None
+            else LastNotice(superevent_id=last.superevent_id, alert_type=last.alert_type, received=received),
+            subscriptions=home_tab.visible_to(user_id, every, channels),
+            newest=newest or await self._store.newest(category=Category.MOCK, limit=home_tab.EVENTS),
+            troubles=await self._troubles.lasting(),
+            problem=problem,
+            said=said,
+        )
+
+    def _states(self) -> tuple[SourceState, ...]:
+        return tuple(
+            SourceState(name=s.name, connected=s.connected, detail=s.detail, lag=s.lag)
+            for s in self._sources()
+        )
+
+
+def register(app: AsyncApp, answers: Answers, homes: Homes, dialogs: Dialogs) -> None:
+    """Register the listeners of the home tab."""
+
+    @app.event("app_home_opened")
+    async def on_opened(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
+        await ack()
+        # The tab with the messages is "opened" too.
+        if event.get("tab") == "home":
+            await homes.publish(team_in(context), event["user"])
+
+    @app.action(home_tab.NEW)
+    async def on_new(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        await opened(team_in(context), body, action)
+
+    @app.action(home_tab.EDIT)
+    async def on_edit(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        await opened(team_in(context), body, action)
+
+    @app.action(home_tab.PAUSE)
+    async def on_pause(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        await told(team_in(context), body, action, "pause")
+
+    @app.action(home_tab.RESUME)
+    async def on_resume(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        await told(team_in(context), body, action, "resume")
+
+    @app.action(home_tab.END)
+    async def on_end(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        await told(team_in(context), body, action, "unsubscribe")
+
+    async def opened(team: str, body: dict[str, Any], action: dict[str, Any]) -> None:
+        asker, target = _pressed(team, body, action)
+        complaint = await dialogs.open(body["trigger_id"], asker, target.number, home=True)
+        if complaint is not None:
+            await homes.publish(asker.team_id, asker.user_id, complaint)
+
+    async def told(team: str, body: dict[str, Any], action: dict[str, Any], command: str) -> None:
+        asker, target = _pressed(team, body, action)
+        which = f"{target.number}" if target.mark is None else f"{target.number}@{target.mark}"
+        refused = await homes.refusal(asker)
+        said = refused or await answers.answer(f"{command} {which}", asker)
+        await homes.publish(asker.team_id, asker.user_id, said)
+
+
+def _pressed(team: str, body: dict[str, Any], action: dict[str, Any]) -> tuple[Asker, home_tab.Target]:
+    target = home_tab.target_of(str(action.get("value")))
+    return Asker(team, target.channel_id, body["user"]["id"]), target

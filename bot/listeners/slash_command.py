@@ -1,0 +1,176 @@
+"""What people do in Slack: slash commands, mentions, buttons. Thin: acknowledge, ask, answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.commands.router import Answers, Asker
+from bot.listeners import home_tab, subscription_modal
+from bot.listeners.home_tab import Homes
+from bot.listeners.subscription_modal import Dialogs
+from bot.slack.request_team import team_in
+from formatters.answers.answer import SHARE, holds_file, without_files
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import unescape
+from formatters.posts.alert_card import OBSERVE
+from formatters.views.subscription_modal import ENDS
+
+log = structlog.get_logger(__name__)
+
+LONGEST_VALUE = 2_100
+"""Characters of a question that a button asks: what its value may have, and a command."""
+
+Revive = Callable[[str, str], Awaitable[None]]
+Observe = Callable[[str, str, str, str], Awaitable[None]]
+Moved = Callable[[str, str, str], Awaitable[None]]
+Show = Callable[[Asker, Message, str | None], Awaitable[bool]]
+"""(who asked, the answer, thread or None) -> whether it could be shown to them alone, files in it too."""
+
+
+def register(
+    app: AsyncApp,
+    answers: Answers,
+    revive: Revive,
+    observe: Observe,
+    homes: Homes,
+    dialogs: Dialogs,
+    show: Show | None = None,
+    *,
+    moved: Moved | None = None,
+) -> None:
+    """Register every listener.
+
+    `revive(team, channel)` is called when a channel comes within reach again; `observe(team, channel,
+    superevent, user)` when somebody presses "I'm observing"; `show` shows an answer that holds a file;
+    `moved(team, old, new)` is called when Slack gives a channel another id, and doesn't fail.
+    """
+    subscription_modal.register(app, dialogs)
+    home_tab.register(app, answers, homes, dialogs)
+
+    @app.command("/gwevent")
+    async def on_command(
+        ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        # Slack waits 3 s for this and nothing else, so it comes before anything that can be slow.
+        await ack()
+        asker = Asker(team_in(context), command["channel_id"], command["user_id"])
+        message = await answers.answer(unescape(command.get("text") or ""), asker)
+        if show is not None and holds_file(message):
+            # Nobody has shown that Slack takes files where slash commands are answered.
+            if await show(asker, message, None):
+                return
+            message = without_files(message)
+        await respond(**_body(message), response_type="ephemeral")
+
+    @app.event("app_mention")
+    async def on_mention(
+        ack: AsyncAck, client: AsyncWebClient, event: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        if "user" not in event:
+            # Another app mentioned us: there is nobody to show an answer to.
+            return
+        asker = Asker(team_in(context), event["channel"], event["user"])
+        # Ourselves only: whoever else is named may be the one to notify.
+        text = re.sub(rf"<@{context.bot_user_id}(\|[^>]*)?>", " ", event.get("text") or "")
+        message = await answers.answer(unescape(text), asker)
+        # Slash commands don't work inside threads; there people mention, and there they are answered.
+        thread_ts = event.get("thread_ts")
+        if show is not None and holds_file(message):
+            await show(asker, message, thread_ts)
+            return
+        await client.chat_postEphemeral(
+            channel=event["channel"], user=event["user"], thread_ts=thread_ts, **_body(message)
+        )
+
+    @app.action(SHARE)
+    async def on_share(
+        ack: AsyncAck,
+        respond: AsyncRespond,
+        body: dict[str, Any],
+        action: dict[str, Any],
+        context: AsyncBoltContext,
+    ) -> None:
+        await ack()
+        channel = body.get("channel") or {}
+        asker = Asker(team_in(context), str(channel.get("id", "")), body["user"]["id"])
+        # Asked again, not copied: what is posted is the newest state.
+        message = await answers.answer(unescape(str(action.get("value") or "")), asker, shared=True)
+        container = body.get("container") or {}
+        await respond(**_body(message), response_type="in_channel", thread_ts=container.get("thread_ts"))
+
+    @app.action(OBSERVE)
+    async def on_observe(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        await observe(team_in(context), body["channel"]["id"], str(action["value"]), body["user"]["id"])
+
+    @app.action(ENDS)
+    async def on_end(
+        ack: AsyncAck,
+        respond: AsyncRespond,
+        body: dict[str, Any],
+        action: dict[str, Any],
+        context: AsyncBoltContext,
+    ) -> None:
+        await ack()
+        asker = Asker(team_in(context), body["channel"]["id"], body["user"]["id"])
+        # The button names what it ends, and what that was when it was shown.
+        message = await answers.answer(
+            f"unsubscribe {action.get('value') or ''}", asker, longest=LONGEST_VALUE
+        )
+        await respond(
+            **_body(message),
+            response_type="ephemeral",
+            replace_original=False,
+            # Who asked in a thread looks there.
+            thread_ts=(body.get("container") or {}).get("thread_ts"),
+        )
+
+    @app.action(re.compile(r".*"))
+    async def on_other_action(ack: AsyncAck) -> None:
+        # A button with an address opens it by itself, and still wants to be acknowledged.
+        await ack()
+
+    @app.event("member_joined_channel")
+    async def on_joined(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
+        await ack()
+        if event.get("user") == context.bot_user_id:
+            await revive(team_in(context), event["channel"])
+
+    @app.event("channel_unarchive")
+    async def on_unarchived(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
+        await ack()
+        await revive(team_in(context), event["channel"])
+
+    @app.event("group_unarchive")
+    async def on_private_unarchived(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
+        await ack()
+        await revive(team_in(context), event["channel"])
+
+    @app.event("channel_id_changed")
+    async def on_moved(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
+        await ack()
+        if moved is not None:
+            await moved(team_in(context), str(event["old_channel_id"]), str(event["new_channel_id"]))
+
+    @app.event(re.compile(r".*"))
+    async def on_other_event(ack: AsyncAck) -> None:
+        # What isn't acknowledged comes again, and too much of it ends the subscription to events.
+        await ack()
+
+    @app.error
+    async def on_error(error: Exception, body: dict[str, Any]) -> None:
+        # Bolt's last guard: what a listener didn't foresee is logged, without what people wrote.
+        log.error("listener_failed", type=body.get("type"), command=body.get("command"), exc_info=error)
+
+
+def _body(message: Message) -> dict[str, Any]:
+    return {"text": message.text, "blocks": [dict(block) for block in message.blocks]}

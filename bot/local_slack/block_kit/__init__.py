@@ -1,0 +1,1 @@
+"""Checks blocks against Slack's documented limits."""

@@ -1,0 +1,308 @@
+"""What Block Kit accepts, checked as strictly as Slack does or stricter.
+
+Limits: https://docs.slack.dev/reference/block-kit and `spec/limits.json` of nicklambourne/slackblocks. What
+the local Slack doesn't know is refused; `blocks.validate` is the only authority.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.local_slack.block_kit.checks import (
+    ID_LENGTH,
+    PLAIN,
+    Findings,
+    check_image_source,
+    check_items,
+    check_keys,
+    check_number,
+    check_string,
+    check_text,
+    check_url,
+)
+from bot.local_slack.block_kit.elements import (
+    IN_ACTIONS,
+    IN_INPUT,
+    IN_SECTION,
+    Check,
+    check_element,
+    check_image,
+)
+from bot.local_slack.errors import Json, RefusedError, refuse_with_messages
+
+MESSAGE_BLOCKS = 50
+VIEW_BLOCKS = 100
+MESSAGE_CHARACTERS = 11_300
+"""All text of a message's blocks. Undocumented: refused at about 13,200 characters (slackapi/bolt-js#2509)
+and at 11,341 already (slackapi/bolt-js#2867)."""
+POST_TEXT = 40_000
+UPDATE_TEXT = 4_000
+MARKDOWN = 12_000
+VIEW_BYTES = 250_000
+
+
+def _section(found: Findings, block: Json, at: str) -> None:
+    check_keys(found, block, at, (), ("text", "fields", "accessory", "expand"))
+    if "text" not in block and "fields" not in block:
+        found.wrong("missing required field: text", at)
+    if "text" in block:
+        check_text(found, block["text"], f"{at}/text", 3000)
+    if "fields" in block:
+        for number, item in enumerate(check_items(found, block["fields"], f"{at}/fields", 10)):
+            check_text(found, item, f"{at}/fields/{number}", 2000)
+    if "accessory" in block:
+        check_element(found, block["accessory"], f"{at}/accessory", IN_SECTION, set())
+
+
+def _header(found: Findings, block: Json, at: str) -> None:
+    if check_keys(found, block, at, ("text",), ()):
+        check_text(found, block["text"], f"{at}/text", 150, PLAIN)
+
+
+def _divider(found: Findings, block: Json, at: str) -> None:
+    check_keys(found, block, at, (), ())
+
+
+def _context(found: Findings, block: Json, at: str) -> None:
+    if not check_keys(found, block, at, ("elements",), ()):
+        return
+    for number, element in enumerate(check_items(found, block["elements"], f"{at}/elements", 10)):
+        here = f"{at}/elements/{number}"
+        if isinstance(element, dict) and element.get("type") == "image":
+            check_image(found, element, here)
+        else:
+            check_text(found, element, here, 3000)
+
+
+def _actions(found: Findings, block: Json, at: str) -> None:
+    if not check_keys(found, block, at, ("elements",), ()):
+        return
+    seen: set[str] = set()
+    for number, element in enumerate(check_items(found, block["elements"], f"{at}/elements", 25)):
+        check_element(found, element, f"{at}/elements/{number}", IN_ACTIONS, seen)
+
+
+def _image(found: Findings, block: Json, at: str) -> None:
+    if not check_keys(found, block, at, ("alt_text",), ("image_url", "slack_file", "title")):
+        return
+    check_string(found, block["alt_text"], f"{at}/alt_text", 2000)
+    if "title" in block:
+        check_text(found, block["title"], f"{at}/title", 2000, PLAIN)
+    check_image_source(found, block, at)
+
+
+def _input(found: Findings, block: Json, at: str) -> None:
+    if not check_keys(found, block, at, ("label", "element"), ("hint", "optional", "dispatch_action")):
+        return
+    check_text(found, block["label"], f"{at}/label", 2000, PLAIN)
+    if "hint" in block:
+        check_text(found, block["hint"], f"{at}/hint", 2000, PLAIN)
+    check_element(found, block["element"], f"{at}/element", IN_INPUT, set())
+
+
+def _markdown(found: Findings, block: Json, at: str) -> None:
+    if check_keys(found, block, at, ("text",), ()) and check_string(
+        found, block["text"], f"{at}/text", MARKDOWN
+    ):
+        found.markdown += len(block["text"])
+        if found.markdown > MARKDOWN:
+            found.wrong(f"all markdown blocks must be less than {MARKDOWN + 1} characters", at)
+
+
+def _cell(found: Findings, cell: object, at: str) -> None:
+    if not isinstance(cell, dict):
+        found.wrong("must provide an object", at)
+        return
+    match cell.get("type"):
+        case "raw_text":
+            if check_keys(found, cell, at, ("text",), ()) and check_string(
+                found, cell["text"], f"{at}/text", 3000
+            ):
+                found.characters += len(cell["text"])
+        case "raw_number":
+            if check_keys(found, cell, at, ("value", "text"), ()):
+                check_number(found, cell["value"], f"{at}/value")
+                check_string(found, cell["text"], f"{at}/text", 3000)
+                found.characters += len(str(cell["text"]))
+        case "rich_text":
+            _rich_text(found, cell, at)
+        case kind:
+            found.wrong(f"unsupported type: {kind}", f"{at}/type")
+
+
+def _table(found: Findings, block: Json, at: str) -> None:
+    found.tables += 1
+    if found.tables > 1:
+        found.wrong("only_one_table_allowed", at)
+    if not check_keys(found, block, at, ("rows",), ("column_settings",)):
+        return
+    for number, row in enumerate(check_items(found, block["rows"], f"{at}/rows", 100)):
+        for column, cell in enumerate(check_items(found, row, f"{at}/rows/{number}", 20)):
+            _cell(found, cell, f"{at}/rows/{number}/{column}")
+    for number, setting in enumerate(block.get("column_settings") or ()):
+        here = f"{at}/column_settings/{number}"
+        if number >= 20:
+            found.wrong("no more than 20 items allowed", f"{at}/column_settings")
+            break
+        if setting is None:
+            continue
+        if not isinstance(setting, dict) or not setting.keys() <= {"align", "is_wrapped"}:
+            found.wrong("invalid column setting", here)
+        elif setting.get("align", "left") not in ("left", "center", "right"):
+            found.wrong("must be one of left, center, right", f"{here}/align")
+
+
+_RICH_INLINE: Mapping[str, tuple[str, ...]] = {
+    "text": ("text",),
+    "link": ("url",),
+    "user": ("user_id",),
+    "usergroup": ("usergroup_id",),
+    "channel": ("channel_id",),
+    "emoji": ("name",),
+    "broadcast": ("range",),
+    "date": ("timestamp", "format"),
+    "color": ("value",),
+}
+
+
+def _rich_inline(found: Findings, parts: object, at: str) -> None:
+    for number, part in enumerate(check_items(found, parts, at, 10_000, 0)):
+        here = f"{at}/{number}"
+        required = _RICH_INLINE.get(str(part.get("type"))) if isinstance(part, dict) else None
+        if required is None:
+            found.wrong("unsupported type", here)
+            continue
+        for key in required:
+            if not part.get(key):
+                found.wrong(f"missing required field: {key}", here)
+        found.characters += len(str(part.get("text") or ""))
+        if part["type"] == "link" and part.get("url"):
+            check_url(found, part["url"], f"{here}/url")
+
+
+def _rich_text(found: Findings, block: Json, at: str) -> None:
+    if not check_keys(found, block, at, ("elements",), ()):
+        return
+    for number, element in enumerate(check_items(found, block["elements"], f"{at}/elements", 10_000)):
+        here = f"{at}/elements/{number}"
+        match element.get("type") if isinstance(element, dict) else None:
+            case "rich_text_section" | "rich_text_quote" | "rich_text_preformatted":
+                _rich_inline(found, element.get("elements"), f"{here}/elements")
+            case "rich_text_list":
+                if element.get("style") not in ("bullet", "ordered"):
+                    found.wrong("must be one of bullet, ordered", f"{here}/style")
+                for line, item in enumerate(
+                    check_items(found, element.get("elements"), f"{here}/elements", 10_000)
+                ):
+                    inner = item.get("elements") if isinstance(item, dict) else None
+                    _rich_inline(found, inner, f"{here}/elements/{line}/elements")
+            case kind:
+                found.wrong(f"unsupported type: {kind}", here)
+
+
+def _alert(found: Findings, block: Json, at: str) -> None:
+    if check_keys(found, block, at, ("text",), ("level",)):
+        check_text(found, block["text"], f"{at}/text", 200)
+
+
+_IN_EVERY: Mapping[str, Check] = {
+    "section": _section,
+    "divider": _divider,
+    "image": _image,
+    "actions": _actions,
+    "context": _context,
+    "header": _header,
+    "input": _input,
+    "rich_text": _rich_text,
+}
+MESSAGE: Mapping[str, Check] = {**_IN_EVERY, "table": _table, "markdown": _markdown}
+MODAL: Mapping[str, Check] = {**_IN_EVERY, "alert": _alert}
+HOME: Mapping[str, Check] = _IN_EVERY
+
+
+def _blocks(blocks: object, at: str, kinds: Mapping[str, Check], most: int, least: int) -> Findings:
+    found = Findings()
+    for number, block in enumerate(check_items(found, blocks, at, most, least)):
+        here = f"{at}/{number}"
+        if not isinstance(block, dict):
+            found.wrong("must provide an object", here)
+            continue
+        check = kinds.get(str(block.get("type")))
+        if check is None:
+            found.wrong(f"unsupported type: {block.get('type')}", f"{here}/type")
+            continue
+        check(found, block, here)
+        block_id = block.get("block_id")
+        if block_id is not None and check_string(found, block_id, f"{here}/block_id", ID_LENGTH):
+            if block_id in found.block_ids:
+                found.wrong(f"block_id {block_id!r} already exists", f"{here}/block_id")
+            found.block_ids.add(block_id)
+    return found
+
+
+def check_message(blocks: object) -> Findings:
+    """Check the blocks of a message.
+
+    Raises RefusedError: `invalid_blocks_format` (no array), `invalid_blocks` with what is wrong where, or
+    `msg_blocks_too_long`.
+    """
+    if not isinstance(blocks, list):
+        raise RefusedError("invalid_blocks_format")
+    found = _blocks(blocks, "/blocks", MESSAGE, MESSAGE_BLOCKS, 0)
+    if found.errors:
+        raise refuse_with_messages("invalid_blocks", found.errors)
+    if found.characters > MESSAGE_CHARACTERS:
+        raise RefusedError("msg_blocks_too_long")
+    return found
+
+
+def check_view(view: object, kind: str) -> Findings:
+    """Check a view of the kind "modal" or "home".
+
+    Raises RefusedError: `invalid_arguments` with what is wrong where, or `view_too_large`.
+    """
+    if not isinstance(view, dict):
+        raise refuse_with_messages("invalid_arguments", ["must provide an object [json-pointer:/view]"])
+    if view.get("type") != kind:
+        raise refuse_with_messages("invalid_arguments", [f"must be {kind} [json-pointer:/view/type]"])
+    found = _blocks(view.get("blocks"), "/view/blocks", MODAL if kind == "modal" else HOME, VIEW_BLOCKS, 1)
+    allowed = ("blocks", "private_metadata", "callback_id", "external_id")
+    modal_only = ("title", "submit", "close", "clear_on_close", "notify_on_close", "submit_disabled")
+    check_keys(found, view, "/view", (), (*allowed, *modal_only) if kind == "modal" else allowed)
+    for key, longest in (("private_metadata", 3000), ("callback_id", 255), ("external_id", 255)):
+        if key in view:
+            check_string(found, view[key], f"/view/{key}", longest, 0)
+    if kind == "modal":
+        if "title" not in view:
+            found.wrong("missing required field: title", "/view")
+        for key in ("title", "submit", "close"):
+            if key in view:
+                check_text(found, view[key], f"/view/{key}", 24, PLAIN)
+        blocks = view.get("blocks")
+        inputs = isinstance(blocks, list) and any(
+            isinstance(block, dict) and block.get("type") == "input" for block in blocks
+        )
+        if inputs and "submit" not in view:
+            found.wrong("missing required field: submit", "/view")
+    if found.errors:
+        raise refuse_with_messages("invalid_arguments", found.errors)
+    if len(str(view)) > VIEW_BYTES:
+        raise RefusedError("view_too_large")
+    return found
+
+
+def check_metadata(metadata: object) -> Json:
+    """Check a message's metadata: `event_type` and `event_payload`.
+
+    Slack publishes no size; 8,000 characters is this program's own, on the safe side. Raises RefusedError:
+    `invalid_metadata_format`, `metadata_too_large`.
+    """
+    if not isinstance(metadata, dict) or not metadata.keys() <= {"event_type", "event_payload"}:
+        raise RefusedError("invalid_metadata_format")
+    if metadata:
+        kind, payload = metadata.get("event_type"), metadata.get("event_payload")
+        if not isinstance(kind, str) or not 0 < len(kind) <= 255 or not isinstance(payload, dict):
+            raise RefusedError("invalid_metadata_format")
+        if len(str(payload)) > 8_000:
+            raise RefusedError("metadata_too_large")
+    return metadata

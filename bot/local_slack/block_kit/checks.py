@@ -1,0 +1,140 @@
+"""What a walk over blocks finds, and the checks that blocks and their elements share.
+
+Each check notes what is wrong, as a sentence with a JSON pointer, and goes on.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from bot.local_slack.errors import Json
+
+PLAIN = ("plain_text",)
+EITHER = ("plain_text", "mrkdwn")
+ID_LENGTH = 255
+_FILE_ID = re.compile(r"F[A-Z0-9]{8,}")
+
+
+@dataclass(slots=True)
+class Findings:
+    """What one walk over blocks found."""
+
+    errors: list[str] = field(default_factory=list)
+    characters: int = 0
+    markdown: int = 0
+    block_ids: set[str] = field(default_factory=set)
+    files: list[tuple[str, Json]] = field(default_factory=list)
+    """Each `slack_file` with its JSON pointer, for the caller to look up."""
+    tables: int = 0
+    charts: int = 0
+
+    def wrong(self, sentence: str, at: str) -> None:
+        """Note an error at a JSON pointer."""
+        self.errors.append(f"{sentence} [json-pointer:{at}]")
+
+
+def check_keys(
+    found: Findings, thing: Json, at: str, required: Collection[str], allowed: Collection[str]
+) -> bool:
+    """Whether the keys are right; notes each that is missing or unknown."""
+    right = True
+    for key in required:
+        if thing.get(key) is None:
+            found.wrong(f"missing required field: {key}", at)
+            right = False
+    for key in thing:
+        if key not in allowed and key not in required and key not in ("type", "block_id"):
+            found.wrong(f"invalid additional property: {key}", at)
+            right = False
+    return right
+
+
+def check_string(found: Findings, value: object, at: str, longest: int, shortest: int = 1) -> bool:
+    """Whether it is a string of a good length."""
+    if not isinstance(value, str):
+        found.wrong("must provide a string", at)
+        return False
+    if len(value) > longest:
+        found.wrong(f"must be less than {longest + 1} characters", at)
+        return False
+    if len(value) < shortest:
+        found.wrong(f"must be more than {shortest - 1} characters", at)
+        return False
+    return True
+
+
+def check_text(found: Findings, text: object, at: str, longest: int, types: Collection[str] = EITHER) -> None:
+    """A text object of one of the types."""
+    if not isinstance(text, dict):
+        found.wrong("must provide an object", at)
+        return
+    kind = text.get("type")
+    if kind not in types:
+        found.wrong(f"unsupported type: {kind}", f"{at}/type")
+        return
+    extra = "emoji" if kind == "plain_text" else "verbatim"
+    for key in text:
+        if key not in ("type", "text", extra):
+            found.wrong(f"invalid additional property: {key}", at)
+    words = text.get("text")
+    if check_string(found, words, f"{at}/text", longest):
+        found.characters += len(words)  # type: ignore[arg-type]
+
+
+def check_items(found: Findings, items: object, at: str, most: int, least: int = 1) -> list[Any]:
+    """The items of an array of a good length."""
+    if not isinstance(items, list):
+        found.wrong("must provide an array", at)
+        return []
+    if len(items) > most:
+        found.wrong(f"no more than {most} items allowed", at)
+    if len(items) < least:
+        found.wrong(f"no less than {least} items allowed", at)
+    return items
+
+
+def check_number(found: Findings, value: object, at: str) -> None:
+    """A number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        found.wrong("must provide a number", at)
+
+
+def check_url(found: Findings, url: object, at: str, longest: int = 3000) -> None:
+    """A web address that people follow."""
+    if check_string(found, url, at, longest) and not re.match(r"https?://[^\s/]+", str(url)):
+        found.wrong("must be a valid URL", at)
+
+
+def check_fetched_url(found: Findings, url: object, at: str) -> None:
+    """A URL that Slack itself downloads: it must be reachable from outside."""
+    if not check_string(found, url, at, 3000):
+        return
+    parts = urlsplit(str(url))
+    host = parts.hostname or ""
+    try:
+        inside = not ipaddress.ip_address(host).is_global
+    except ValueError:
+        inside = host == "localhost" or "." not in host
+    if parts.scheme not in ("http", "https") or inside:
+        found.wrong("downloading image failed", at)
+
+
+def check_image_source(found: Findings, image: Json, at: str) -> None:
+    """Either an address or an uploaded file; files are noted for the caller to look up."""
+    if ("image_url" in image) == ("slack_file" in image):
+        found.wrong("must provide either image_url or slack_file", at)
+    elif "image_url" in image:
+        check_fetched_url(found, image["image_url"], f"{at}/image_url")
+    else:
+        file = image["slack_file"]
+        if not isinstance(file, dict) or len(file) != 1 or not file.keys() <= {"id", "url"}:
+            found.wrong("must provide either id or url", f"{at}/slack_file")
+        elif "id" in file and not (isinstance(file["id"], str) and _FILE_ID.fullmatch(file["id"])):
+            found.wrong("must match pattern ^F[A-Z0-9]{8,}$", f"{at}/slack_file/id")
+        else:
+            found.files.append((f"{at}/slack_file/{next(iter(file))}", file))

@@ -1,0 +1,233 @@
+"""What the elements of blocks may be: buttons, selects, inputs; and where each may stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+
+from bot.local_slack.block_kit.checks import (
+    EITHER,
+    ID_LENGTH,
+    PLAIN,
+    Findings,
+    check_image_source,
+    check_items,
+    check_keys,
+    check_string,
+    check_text,
+    check_url,
+)
+from bot.local_slack.errors import Json
+
+
+def check_confirm(found: Findings, confirm: object, at: str) -> None:
+    """A confirmation dialog: title and text, with the words of its two buttons."""
+    if not isinstance(confirm, dict):
+        found.wrong("must provide an object", at)
+    elif check_keys(found, confirm, at, ("title", "text"), ("confirm", "deny", "style")):
+        check_text(found, confirm["title"], f"{at}/title", 100, PLAIN)
+        check_text(found, confirm["text"], f"{at}/text", 300)
+        for key in ("confirm", "deny"):
+            if key in confirm:
+                check_text(found, confirm[key], f"{at}/{key}", 30, PLAIN)
+
+
+def _option(found: Findings, option: object, at: str, types: Collection[str] = PLAIN) -> None:
+    if not isinstance(option, dict):
+        found.wrong("must provide an object", at)
+    elif check_keys(found, option, at, ("text", "value"), ("description", "url")):
+        check_text(found, option["text"], f"{at}/text", 75, types)
+        check_string(found, option["value"], f"{at}/value", 150)
+        if "description" in option:
+            check_text(found, option["description"], f"{at}/description", 75, types)
+
+
+def _options(found: Findings, element: Json, at: str, most: int, types: Collection[str] = PLAIN) -> None:
+    options = check_items(found, element.get("options"), f"{at}/options", most)
+    values = [option.get("value") for option in options if isinstance(option, dict)]
+    if len(set(map(str, values))) != len(values):
+        found.wrong("option values must be unique", f"{at}/options")
+    for number, option in enumerate(options):
+        _option(found, option, f"{at}/options/{number}", types)
+    if "initial_option" in element and element["initial_option"] not in options:
+        found.wrong("must be one of the options", f"{at}/initial_option")
+    for number, option in enumerate(element.get("initial_options") or ()):
+        if option not in options:
+            found.wrong("must be one of the options", f"{at}/initial_options/{number}")
+
+
+def check_placeholder(found: Findings, element: Json, at: str) -> None:
+    """The grey words of an empty input."""
+    if "placeholder" in element:
+        check_text(found, element["placeholder"], f"{at}/placeholder", 150, PLAIN)
+
+
+def _button(found: Findings, element: Json, at: str) -> None:
+    if not check_keys(found, element, at, ("text",), _BUTTON):
+        return
+    check_text(found, element["text"], f"{at}/text", 75, PLAIN)
+    if "value" in element:
+        check_string(found, element["value"], f"{at}/value", 2000)
+    if "url" in element:
+        check_url(found, element["url"], f"{at}/url")
+    if "style" in element and element["style"] not in ("primary", "danger"):
+        found.wrong("must be one of primary, danger", f"{at}/style")
+    if "accessibility_label" in element:
+        check_string(found, element["accessibility_label"], f"{at}/accessibility_label", 75)
+
+
+_BUTTON = ("action_id", "value", "url", "style", "confirm", "accessibility_label")
+
+
+def _static_select(found: Findings, element: Json, at: str) -> None:
+    if "option_groups" in element:
+        if "options" in element:
+            found.wrong("must provide either options or option_groups", at)
+        for number, group in enumerate(
+            check_items(found, element["option_groups"], f"{at}/option_groups", 100)
+        ):
+            here = f"{at}/option_groups/{number}"
+            if isinstance(group, dict) and check_keys(found, group, here, ("label", "options"), ()):
+                check_text(found, group["label"], f"{here}/label", 75, PLAIN)
+                _options(found, group, here, 100)
+    else:
+        _options(found, element, at, 100)
+    check_keys(
+        found, element, at, (), (*_SELECT, "options", "option_groups", "initial_option", "initial_options")
+    )
+    check_placeholder(found, element, at)
+
+
+_SELECT = ("action_id", "placeholder", "confirm", "focus_on_load", "max_selected_items")
+
+
+def _people_select(found: Findings, element: Json, at: str) -> None:
+    check_keys(found, element, at, (), (*_SELECT, *_INITIALS, "filter", "response_url_enabled"))
+    check_placeholder(found, element, at)
+
+
+_INITIALS = (
+    "initial_user",
+    "initial_users",
+    "initial_channel",
+    "initial_channels",
+    "initial_conversation",
+    "initial_conversations",
+    "default_to_current_conversation",
+)
+
+
+def _overflow(found: Findings, element: Json, at: str) -> None:
+    check_keys(found, element, at, ("options",), ("action_id", "confirm"))
+    _options(found, element, at, 5)
+
+
+def _choices(found: Findings, element: Json, at: str) -> None:
+    allowed = ("action_id", "confirm", "focus_on_load", "initial_option", "initial_options")
+    check_keys(found, element, at, ("options",), allowed)
+    _options(found, element, at, 10, EITHER)
+
+
+def _picker(found: Findings, element: Json, at: str) -> None:
+    allowed = (*_SELECT, "initial_date", "initial_time", "initial_date_time", "timezone")
+    check_keys(found, element, at, (), allowed)
+    check_placeholder(found, element, at)
+    if "initial_date" in element and not re.fullmatch(r"\d{4}-\d\d-\d\d", str(element["initial_date"])):
+        found.wrong("must be a date of the form YYYY-MM-DD", f"{at}/initial_date")
+    if "initial_time" in element and not re.fullmatch(r"\d\d:\d\d", str(element["initial_time"])):
+        found.wrong("must be a time of the form HH:mm", f"{at}/initial_time")
+
+
+def _plain_text_input(found: Findings, element: Json, at: str) -> None:
+    check_keys(found, element, at, (), (*_INPUT, "multiline", "min_length", "max_length"))
+    check_placeholder(found, element, at)
+    if "initial_value" in element:
+        check_string(found, element["initial_value"], f"{at}/initial_value", 3000, 0)
+    for key, least in (("min_length", 0), ("max_length", 1)):
+        value = element.get(key, least)
+        if not isinstance(value, int) or not least <= value <= 3000:
+            found.wrong(f"must be between {least} and 3000", f"{at}/{key}")
+
+
+_INPUT = ("action_id", "placeholder", "initial_value", "focus_on_load", "dispatch_action_config")
+
+
+def _number_input(found: Findings, element: Json, at: str) -> None:
+    check_keys(found, element, at, ("is_decimal_allowed",), (*_INPUT, "min_value", "max_value"))
+    check_placeholder(found, element, at)
+    for key in ("min_value", "max_value", "initial_value"):
+        if key in element and not isinstance(element[key], str):
+            found.wrong("must provide a string", f"{at}/{key}")
+
+
+def _line_input(found: Findings, element: Json, at: str) -> None:
+    check_keys(found, element, at, (), _INPUT)
+    check_placeholder(found, element, at)
+
+
+def check_image(found: Findings, element: Json, at: str) -> None:
+    """An image element: of a section, or in a context."""
+    if check_keys(found, element, at, ("alt_text",), ("image_url", "slack_file")):
+        check_string(found, element["alt_text"], f"{at}/alt_text", 2000)
+        check_image_source(found, element, at)
+
+
+Check = Callable[[Findings, Json, str], None]
+_SINGLE_SELECTS: dict[str, Check] = {
+    "static_select": _static_select,
+    "users_select": _people_select,
+    "channels_select": _people_select,
+    "conversations_select": _people_select,
+}
+_MULTI_SELECTS = {f"multi_{kind}": check for kind, check in _SINGLE_SELECTS.items()}
+_CHOICES: dict[str, Check] = {"checkboxes": _choices, "radio_buttons": _choices}
+_PICKERS: dict[str, Check] = {"datepicker": _picker, "timepicker": _picker}
+IN_ACTIONS: Mapping[str, Check] = {
+    "button": _button,
+    "overflow": _overflow,
+    "datetimepicker": _picker,
+    **_SINGLE_SELECTS,
+    **_CHOICES,
+    **_PICKERS,
+}
+IN_SECTION: Mapping[str, Check] = {
+    "button": _button,
+    "overflow": _overflow,
+    "image": check_image,
+    **_SINGLE_SELECTS,
+    **_MULTI_SELECTS,
+    **_CHOICES,
+    **_PICKERS,
+}
+IN_INPUT: Mapping[str, Check] = {
+    "plain_text_input": _plain_text_input,
+    "email_text_input": _line_input,
+    "url_text_input": _line_input,
+    "number_input": _number_input,
+    "datetimepicker": _picker,
+    **_SINGLE_SELECTS,
+    **_MULTI_SELECTS,
+    **_CHOICES,
+    **_PICKERS,
+}
+
+
+def check_element(
+    found: Findings, element: object, at: str, kinds: Mapping[str, Check], seen: set[str]
+) -> None:
+    """An element of one of the kinds that may stand here; `seen` are the action_ids of its block."""
+    if not isinstance(element, dict):
+        found.wrong("must provide an object", at)
+        return
+    check = kinds.get(str(element.get("type")))
+    if check is None:
+        found.wrong(f"unsupported type: {element.get('type')}", f"{at}/type")
+        return
+    check(found, element, at)
+    if "confirm" in element:
+        check_confirm(found, element["confirm"], f"{at}/confirm")
+    action_id = element.get("action_id")
+    if action_id is not None and check_string(found, action_id, f"{at}/action_id", ID_LENGTH):
+        if action_id in seen:
+            found.wrong(f"action_id {action_id!r} already exists", f"{at}/action_id")
+        seen.add(action_id)

@@ -1,0 +1,174 @@
+"""Steering over HTTP, for a sandbox in a process of its own.
+
+`POST /sandbox/control/<verb>` takes the arguments of the method of that name on `Sandbox` as one JSON object
+and answers {"ok": true, "result": …}; with `wait` seconds beside them, what a person did is answered after
+the app's first answer. Three verbs are no methods: `limits` {on}, `file_delay` {seconds}, `clear_faults` {}.
+To read: `GET /sandbox/control/messages?channel=C…&thread_ts=…`, `…/ephemerals?channel=C…&user=U…`,
+`…/calls?since=N`, `…/envelopes?since=N`, `…/sockets` and `…/about`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.user_actions import Done
+
+if TYPE_CHECKING:
+    from bot.local_slack.server import Sandbox
+
+VERBS = (
+    "add_channel",
+    "archive",
+    "close_sockets",
+    "close_view",
+    "command",
+    "convert",
+    "fail",
+    "grant",
+    "hang_sockets",
+    "home",
+    "invite",
+    "kick",
+    "open_home",
+    "press",
+    "refresh_sockets",
+    "refuse_sockets",
+    "restore_token",
+    "revoke_token",
+    "say",
+    "share",
+    "settle_file",
+    "submit",
+    "unarchive",
+    "ungrant",
+    "uninstall",
+    "view",
+    "view_action",
+)
+ANSWER_SECONDS = 5.0
+
+
+class ControlApi:
+    """The routes of the steering."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Put them into an application."""
+        router.add_post("/sandbox/control/{verb}", self._steer)
+        router.add_get("/sandbox/control/messages", self._messages)
+        router.add_get("/sandbox/control/ephemerals", self._ephemerals)
+        router.add_get("/sandbox/control/calls", self._calls)
+        router.add_get("/sandbox/control/envelopes", self._envelopes)
+        router.add_get("/sandbox/control/sockets", self._sockets)
+        router.add_get("/sandbox/control/about", self._about)
+
+    async def _steer(self, request: web.Request) -> web.Response:
+        verb = request.match_info["verb"]
+        try:
+            body = await request.json()
+        except (ValueError, RecursionError):
+            body = None
+        if not isinstance(body, dict):
+            return _wrong("The body must be one JSON object.")
+        wait = body.pop("wait", 0.0)
+        try:
+            if verb == "limits":
+                self._sandbox.rates.on = bool(body.get("on", True))
+                result = None
+            elif verb == "file_delay":
+                self._sandbox.file_server.delay = float(body["seconds"])
+                result = None
+            elif verb == "clear_faults":
+                self._sandbox.faults.clear()
+                result = None
+            elif verb in VERBS:
+                result = await self._call(getattr(self._sandbox, verb), body)
+            else:
+                return _wrong(f"There is no verb {verb}.")
+        except RefusedError as refusal:
+            return web.json_response(refusal.body())
+        except (KeyError, TypeError, ValueError) as error:
+            return _wrong(f"{verb}: {error}")
+        if isinstance(result, Done):
+            return web.json_response(await _done(result, wait))
+        return web.json_response({"ok": True, "result": result})
+
+    async def _call(self, method: Callable[..., Any], body: Json) -> Any:
+        result = method(**body)
+        return await result if inspect.isawaitable(result) else result
+
+    async def _messages(self, request: web.Request) -> web.Response:
+        return self._read(
+            lambda: self._sandbox.messages(request.query["channel"], request.query.get("thread_ts"))
+        )
+
+    async def _ephemerals(self, request: web.Request) -> web.Response:
+        return self._read(
+            lambda: self._sandbox.ephemerals(request.query["channel"], request.query.get("user"))
+        )
+
+    async def _calls(self, request: web.Request) -> web.Response:
+        return self._read(lambda: [asdict(call) for call in self._sandbox.calls[_since(request) :]])
+
+    async def _envelopes(self, request: web.Request) -> web.Response:
+        return self._read(
+            lambda: [asdict(envelope) for envelope in self._sandbox.envelopes[_since(request) :]]
+        )
+
+    async def _sockets(self, request: web.Request) -> web.Response:
+        sockets = self._sandbox.sockets
+        return web.json_response({"open": sockets.count, "opened": sockets.opened})
+
+    async def _about(self, request: web.Request) -> web.Response:
+        return web.json_response(about(self._sandbox))
+
+    def _read(self, read: Callable[[], Any]) -> web.Response:
+        try:
+            return web.json_response(read())
+        except RefusedError as refusal:
+            return web.json_response(refusal.body(), status=404)
+        except KeyError as error:
+            return _wrong(f"The query must name {error}.")
+
+
+def about(sandbox: Sandbox) -> Json:
+    """What a bot and a test need to find their way."""
+    return {
+        "url": sandbox.url,
+        "api_url": sandbox.api_url,
+        "bot_token": sandbox.bot_token,
+        "app_token": sandbox.app_token,
+        "bot_user_id": sandbox.bot_user_id,
+        "team_id": sandbox.team_id,
+        "user": sandbox.user,
+        "colleague": sandbox.colleague,
+        "channels": {c.name: c.id for c in sandbox.workspace.channels.values() if not c.is_im},
+    }
+
+
+def _since(request: web.Request) -> int:
+    since = request.query.get("since", "0")
+    return int(since) if since.isdigit() else 0
+
+
+def _wrong(sentence: str) -> web.Response:
+    return web.json_response({"ok": False, "error": sentence}, status=400)
+
+
+async def _done(done: Done, wait: object) -> Json:
+    """What was done; with `wait` seconds, after the app's first answer."""
+    if done.ok and done.response_url is not None and isinstance(wait, int | float) and wait > 0:
+        try:
+            await done.answer(min(float(wait), 60.0))
+        except TimeoutError:
+            await asyncio.sleep(0)
+    return done.to_json()

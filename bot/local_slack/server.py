@@ -1,0 +1,521 @@
+"""The local Slack as one server, and the steering of it.
+
+In a process of its own: `python -m bot.sandbox.server --port N`; it prints one line of JSON with the address
+and the tokens, and is steered over HTTP (`/sandbox/control/…`, see control_api.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import secrets
+import signal
+import sys
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from bot.local_slack.app_manifest import EVENTS, SCOPES, AppConfig
+from bot.local_slack.control_api import ControlApi, about
+from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.messages import to_page
+from bot.local_slack.origin_check import guard
+from bot.local_slack.page_api import PageApi, state
+from bot.local_slack.shared_channels import ELSEWHERE, convert, share
+from bot.local_slack.transport.delivery import Outgoing
+from bot.local_slack.transport.events import Events
+from bot.local_slack.transport.file_server import FileServer
+from bot.local_slack.transport.response_urls import ResponseUrls
+from bot.local_slack.transport.socket_mode import Envelope, Sockets
+from bot.local_slack.trigger_ids import Triggers
+from bot.local_slack.user_actions import Done, Hands
+from bot.local_slack.web_api.dispatcher import ApiCall, WebApi
+from bot.local_slack.web_api.faults import Drop, Fault, Faults
+from bot.local_slack.web_api.oauth import OAuth
+from bot.local_slack.web_api.odd_answers import Oddity, Part
+from bot.local_slack.web_api.rate_limits import MINUTE, Rates
+from bot.local_slack.workspace import Change, Channel, User, Workspace
+
+T = TypeVar("T")
+APP_ID = "A0SANDBOX1"
+PAUSE = 0.002
+"""Seconds between a change and the look at it."""
+GLANCE = 0.05
+"""Seconds between two looks at what may have changed outside of the sandbox."""
+
+
+class Sandbox:
+    """A local Slack with one app in one or more workspaces.
+
+    `limits` switches the rate limits; blocks, texts and scopes are always checked. `file_delay` is how long
+    an upload takes to become ready after its completion, in seconds. `minute` is how long a minute of the
+    tiers ("50 a minute") lasts, in seconds: shorter, a test needn't sit through it.
+    """
+
+    def __init__(
+        self,
+        limits: bool = True,
+        *,
+        minute: float = MINUTE,
+        scopes: Collection[str] = SCOPES,
+        events: Collection[str] = EVENTS,
+        file_delay: float = 0.2,
+        team: str = "Observatory",
+        config: AppConfig | None = None,
+    ) -> None:
+        self.config = config or AppConfig(scopes=frozenset(scopes), events=frozenset(events))
+        self.app_token = f"xapp-1-{APP_ID}-{secrets.token_hex(16)}"
+        self.workspaces: dict[str, Workspace] = {}
+        """By team id."""
+        self.file_server = FileServer(self.workspaces, file_delay)
+        self.rates = Rates(on=limits, minute=minute)
+        self.faults = Faults()
+        self._port = 0
+        self._runner: web.AppRunner | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._changed = asyncio.Event()
+        triggers = Triggers()
+        self.sockets = Sockets(APP_ID, self._notice)
+        self._response_urls = ResponseUrls(self.workspaces)
+        self.outgoing = Outgoing(self.sockets)
+        self.oauth = OAuth(self.workspaces, self.install)
+        self.events = Events(self.outgoing, self.config.events, self._start)
+        self._web_api = WebApi(
+            self.workspaces,
+            rates=self.rates,
+            faults=self.faults,
+            triggers=triggers,
+            app_token=self.app_token,
+            connect=self.sockets.ticket,
+            exchange=self.oauth.exchange,
+            settle_file=self.file_server.settle,
+            on_call=self._notice,
+        )
+        self._hands = Hands(
+            self.config,
+            outgoing=self.outgoing,
+            triggers=triggers,
+            response_urls=self._response_urls,
+            events=self.events,
+            wait=self.wait_for,
+        )
+        self._page = PageApi(self.workspaces, self.config, self._hands)
+        self.workspace = self.add_team(team)
+        self.user = self.workspace.add_user("observer", "Olivia Observer").id
+        """The person who acts where none is named."""
+        self.colleague = self.workspace.add_user("colleague", "Colin Colleague").id
+
+    # The server
+
+    async def start(self, port: int = 0) -> None:
+        """Listen on 127.0.0.1; port 0 takes a free one. Raises OSError where the port is taken."""
+        application = web.Application(middlewares=[guard], client_max_size=64 * 1024**2)
+        application.router.add_route("*", "/api/{method}", self._web_api.handle)
+        application.router.add_get("/link/", self.sockets.handle)
+        application.router.add_post("/response/{team}/{secret}", self._response_urls.handle)
+        self.file_server.add_routes(application.router)
+        self.oauth.add_routes(application.router)
+        self._page.add_routes(application.router)
+        ControlApi(self).add_routes(application.router)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", port)
+        try:
+            await site.start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        self._port = runner.addresses[0][1]
+        for part in (self.sockets, self._response_urls, self._web_api):
+            part.base_url = self.url
+
+    async def stop(self) -> None:
+        """Close every connection and stop listening."""
+        self._page.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.sockets.close(abort=True)
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def __aenter__(self) -> Sandbox:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        """Of the page, without a slash at the end."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def api_url(self) -> str:
+        """The `base_url` for slack_sdk."""
+        return f"{self.url}/api/"
+
+    @property
+    def bot_token(self) -> str:
+        """The bot's token in the first workspace."""
+        return self.workspace.bot_token
+
+    @property
+    def bot_user_id(self) -> str:
+        """The bot in the first workspace."""
+        return self.workspace.bot.id
+
+    @property
+    def team_id(self) -> str:
+        """The first workspace."""
+        return self.workspace.id
+
+    # Workspaces, channels, people
+
+    def add_team(self, name: str, *, installed: bool = True) -> Workspace:
+        """A further workspace, with the app installed or not; nobody is in it yet."""
+        number = len(self.workspaces) + 1
+        team_id = f"T0SANDBOX{number}"
+        workspace = Workspace(
+            id=team_id,
+            name=name,
+            domain=name.lower().replace(" ", "-"),
+            bot=User(f"U0BOT{number:04d}", self.config.name, self.config.name, is_bot=True),
+            bot_id=f"B0BOT{number:04d}",
+            app_id=APP_ID,
+            bot_token="",
+            scopes=set(),
+        )
+        if installed:
+            self.install(workspace, self.config.scopes)
+        workspace.listeners.append(self._heed)
+        self.workspaces[team_id] = workspace
+        self.events.heed(workspace)
+        return workspace
+
+    def install(self, workspace: Workspace, scopes: Collection[str]) -> str:
+        """Put the app into a workspace, or give it further scopes there; return the bot's token."""
+        if not workspace.bot_token or workspace.token_state != "good":  # noqa: S105
+            workspace.bot_token = f"xoxb-sandbox-{workspace.id[-1]}-{secrets.token_hex(12)}"
+            workspace.token_state = "good"  # noqa: S105
+            workspace.scopes = set()
+        workspace.scopes |= set(scopes)
+        return workspace.bot_token
+
+    def add_channel(
+        self, name: str, private: bool = False, bot_member: bool = True, *, team: str | None = None
+    ) -> str:
+        """A new channel with every person of the workspace in it; its id."""
+        workspace = self.workspaces[team or self.team_id]
+        return workspace.add_channel(name, private=private, bot_member=bot_member).id
+
+    def find(self, channel: str) -> tuple[Workspace, Channel]:
+        """The workspace and channel of an id, whichever team it belongs to. Raises `channel_not_found`."""
+        for workspace in self.workspaces.values():
+            if channel in workspace.channels:
+                return workspace, workspace.channels[channel]
+        raise RefusedError("channel_not_found")
+
+    def archive(self, channel: str) -> None:
+        """Archive a channel."""
+        workspace, found = self.find(channel)
+        workspace.archive(found)
+
+    def unarchive(self, channel: str) -> None:
+        """Bring a channel back."""
+        workspace, found = self.find(channel)
+        workspace.archive(found, archived=False)
+
+    def kick(self, channel: str) -> None:
+        """Take the bot out of a channel."""
+        workspace, found = self.find(channel)
+        workspace.leave(found, workspace.bot.id)
+
+    def invite(self, channel: str) -> None:
+        """Bring the bot into a channel, as `/invite` does."""
+        workspace, found = self.find(channel)
+        workspace.join(found, workspace.bot.id)
+
+    def share(self, channel: str, *, team: str = ELSEWHERE, name: str = "guest") -> str:
+        """Share a channel with another workspace, and bring in somebody from there; their id."""
+        workspace, found = self.find(channel)
+        return share(workspace, found, team, name).id
+
+    def convert(self, channel: str) -> str:
+        """Give a channel another id, as sharing it does at times; return the new one."""
+        workspace, found = self.find(channel)
+        return convert(workspace, found)
+
+    # What a person does
+
+    async def command(
+        self,
+        command: str,
+        text: str = "",
+        *,
+        channel: str,
+        user: str | None = None,
+        thread_ts: str | None = None,
+    ) -> Done:
+        """Type a slash command; what the app answers later comes with `await done.answer()`."""
+        workspace, _ = self.find(channel)
+        return await self._hands.command(
+            workspace, self._who(workspace, user), channel, command, text, thread_ts
+        )
+
+    async def say(
+        self, text: str, channel: str, thread_ts: str | None = None, *, user: str | None = None
+    ) -> Done:
+        """Type a message; one that starts with "/" is a slash command."""
+        workspace, _ = self.find(channel)
+        return await self._hands.say(workspace, self._who(workspace, user), channel, text, thread_ts)
+
+    async def press(
+        self,
+        channel: str,
+        ts: str,
+        action_id: str,
+        value: str | None = None,
+        *,
+        block_id: str | None = None,
+        chosen: Json | None = None,
+        user: str | None = None,
+    ) -> Done:
+        """Press a button of a message or an ephemeral answer."""
+        workspace, _ = self.find(channel)
+        who = self._who(workspace, user)
+        return await self._hands.press(
+            workspace, who, channel, ts, action_id, block_id=block_id, value=value, chosen=chosen
+        )
+
+    def view(self, user: str | None = None) -> Json | None:
+        """The dialog that a person has open."""
+        return self.state(user)["view"]  # type: ignore[no-any-return]
+
+    def home(self, user: str | None = None) -> Json | None:
+        """A person's home tab."""
+        return self.state(user)["home"]  # type: ignore[no-any-return]
+
+    async def submit(
+        self, values: Json | None = None, *, view_id: str | None = None, user: str | None = None
+    ) -> Done:
+        """Submit the open dialog; `values` is {block_id: {action_id: {"type": …, "value": …}}}."""
+        workspace, who = self._page.find(user)
+        found = view_id or (workspace.modals[who.id][-1].id if workspace.modals.get(who.id) else "")
+        return await self._hands.submit(workspace, who.id, found, values)
+
+    async def close_view(self, *, user: str | None = None) -> Done:
+        """Close the open dialog."""
+        workspace, who = self._page.find(user)
+        stack = workspace.modals.get(who.id)
+        return await self._hands.close(workspace, who.id, stack[-1].id if stack else "")
+
+    async def view_action(
+        self, action_id: str, value: str | None = None, *, view_id: str | None = None, user: str | None = None
+    ) -> Done:
+        """Press a button of the open dialog, or else of the home tab."""
+        workspace, who = self._page.find(user)
+        shown = self.view(who.id) or self.home(who.id) or {"id": ""}
+        return await self._hands.view_action(
+            workspace, who.id, view_id or shown["id"], action_id, value=value
+        )
+
+    def open_home(self, user: str | None = None) -> Done:
+        """Look at the app's home tab."""
+        workspace, who = self._page.find(user)
+        return self._hands.open_home(workspace, who.id)
+
+    # What there is
+
+    def messages(self, channel: str, thread_ts: str | None = None) -> list[Json]:
+        """The messages of a channel, oldest first, replies among them; with `thread_ts` one thread."""
+        workspace, found = self.find(channel)
+        if thread_ts is None:
+            return [to_page(message) for message in found.messages.values()]
+        return [to_page(m) for m in workspace.thread(found, workspace.message(found, thread_ts))]
+
+    def ephemerals(self, channel: str, user: str | None = None) -> list[Json]:
+        """The ephemeral messages of a channel, oldest first; of one person, or of all."""
+        _, found = self.find(channel)
+        return [to_page(m) for m in found.ephemerals.values() if user in (None, m.seen_by)]
+
+    def state(self, user: str | None = None) -> Json:
+        """Everything that a person sees, as the page gets it."""
+        workspace, who = self._page.find(user)
+        return state(workspace, self.config, who)
+
+    @property
+    def calls(self) -> list[ApiCall]:
+        """The recorded calls of the Web API, oldest first."""
+        return self._web_api.calls
+
+    @property
+    def envelopes(self) -> list[Envelope]:
+        """The recorded deliveries over Socket Mode, oldest first."""
+        return self.sockets.envelopes
+
+    async def wait_for(self, predicate: Callable[[], T], timeout: float = 30.0) -> T:  # noqa: ASYNC109
+        """Wait until a predicate gives something true, and give it back. Raises TimeoutError.
+
+        Asked after each change in here, and every now and then for what changes elsewhere.
+        """
+        async with asyncio.timeout(timeout):
+            while True:
+                changed = self._changed
+                value = predicate()
+                if value:
+                    return value
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(GLANCE):
+                        await changed.wait()
+                        # Many changes come together; one look at them is enough.
+                        await asyncio.sleep(PAUSE)
+
+    # What goes wrong
+
+    def fail(
+        self,
+        method: str,
+        *,
+        status: int | None = None,
+        error: str | None = None,
+        retry_after: float | None = None,
+        times: int | None = 1,
+        channel: str | None = None,
+        drop: Drop | None = None,
+        delay: float = 0.0,
+        delay_after: float = 0.0,
+        having: tuple[Part, ...] = (),
+        oddity: Oddity | None = None,
+    ) -> None:
+        """Arrange a failure of a Web API method ("*": of all); see faults.Fault."""
+        fault = Fault(
+            method, status, error, retry_after, times, channel, drop, delay, delay_after, having, oddity
+        )
+        self.faults.add(fault)
+
+    async def close_sockets(self, *, abort: bool = False) -> None:
+        """Close the Socket Mode connections: with a close frame, or by cutting them."""
+        await self.sockets.close(abort=abort)
+
+    async def refresh_sockets(self) -> None:
+        """Ask the app to open new connections, as Slack does every few hours."""
+        await self.sockets.refresh()
+
+    def hang_sockets(self) -> None:
+        """Hear nothing more on the Socket Mode connections that are open now, without closing them."""
+        self.sockets.hang()
+
+    def refuse_sockets(self, seconds: float) -> None:
+        """Refuse new Socket Mode connections for a while."""
+        self.sockets.refuse(seconds)
+
+    async def deliver_to(self, request_url: str | None) -> None:
+        """Tell the app everything by signed requests to this address, or (None) through its sockets again.
+
+        Raises ValueError where the address doesn't answer Slack's challenge.
+        """
+        self.outgoing.request_url = request_url
+        if request_url is not None and not await self.outgoing.verify():
+            self.outgoing.request_url = None
+            raise ValueError(f"{request_url} doesn't answer the challenge.")
+
+    def revoke_token(self, error: str = "token_revoked", *, team: str | None = None) -> None:
+        """Take the bot's token away: every call ends in `error` ("token_revoked", "account_inactive"…)."""
+        if error not in ("token_revoked", "account_inactive", "token_expired"):
+            raise ValueError(f"{error} is no state of a token")
+        self.workspaces[team or self.team_id].token_state = error  # type: ignore[assignment]
+
+    def restore_token(self, *, team: str | None = None) -> None:
+        """Make the token good again."""
+        self.workspaces[team or self.team_id].token_state = "good"  # noqa: S105
+
+    def uninstall(self, *, team: str | None = None) -> None:
+        """Remove the app from a workspace: the token is dead, and the app is told."""
+        workspace = self.workspaces[team or self.team_id]
+        workspace.token_state = "account_inactive"  # noqa: S105
+        self.events.emit(workspace, {"type": "app_uninstalled"})
+        tokens = {"oauth": [], "bot": [workspace.bot.id]}
+        self.events.emit(workspace, {"type": "tokens_revoked", "tokens": tokens})
+
+    def settle_file(self, file_id: str) -> None:
+        """Make an upload ready now; with an infinite delay, uploads wait for this."""
+        self.file_server.settle_now(file_id)
+
+    def grant(self, scope: str, *, team: str | None = None) -> None:
+        """Give the token a scope."""
+        self.workspaces[team or self.team_id].scopes.add(scope)
+
+    def ungrant(self, scope: str, *, team: str | None = None) -> None:
+        """Take a scope away."""
+        self.workspaces[team or self.team_id].scopes.discard(scope)
+
+    # Inside
+
+    def _who(self, workspace: Workspace, user: str | None) -> str:
+        return user or workspace.people()[0].id
+
+    def _heed(self, change: Change) -> None:
+        self._notice()
+
+    def _notice(self) -> None:
+        """Something changed: wake whoever waits."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        "python -m bot.sandbox.server", description="A local Slack on 127.0.0.1."
+    )
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--channel", action="append", default=[], help="a public channel; may be repeated")
+    parser.add_argument("--private-channel", action="append", default=[], help="a private one")
+    parser.add_argument("--scope", action="append", default=[], help="a scope beyond the usual ones")
+    parser.add_argument("--no-limits", action="store_true", help="switch the rate limits off")
+    parser.add_argument("--file-delay", type=float, default=0.2, help="seconds until an upload is ready")
+    return parser.parse_args(arguments)
+
+
+async def _serve_until_signal(options: argparse.Namespace) -> None:
+    sandbox = Sandbox(
+        limits=not options.no_limits, scopes=SCOPES | set(options.scope), file_delay=options.file_delay
+    )
+    for name in options.channel:
+        sandbox.add_channel(name)
+    for name in options.private_channel:
+        sandbox.add_channel(name, private=True)
+    await sandbox.start(options.port)
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    sys.stdout.write(json.dumps(about(sandbox)) + "\n")
+    sys.stdout.flush()
+    await stopped.wait()
+    await sandbox.stop()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a sandbox until SIGINT or SIGTERM; the exit status."""
+    options = _options(arguments)
+    try:
+        asyncio.run(_serve_until_signal(options))
+    except OSError as error:
+        sys.stderr.write(f"The local Slack can't listen on 127.0.0.1:{options.port}: {error.strerror}.\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

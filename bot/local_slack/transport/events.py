@@ -1,0 +1,157 @@
+"""The Events API: what the app is told of what happens in a workspace."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any
+
+from bot.local_slack.errors import Json
+from bot.local_slack.messages import to_api
+from bot.local_slack.shared_channels import named_in_event
+from bot.local_slack.transport.delivery import Outgoing
+from bot.local_slack.workspace import Change, Channel, Workspace
+
+RETRIES = (0.5, 60.0, 300.0)
+"""Seconds until an event that wasn't acknowledged comes again: nearly at once, one minute, five minutes."""
+
+
+def events_of(change: Change, workspace: Workspace) -> list[Json]:
+    """The events a change makes for an app that is subscribed to all of them.
+
+    A channel's events reach the app only where its bot is a member.
+    """
+    channel, bot = change.channel, workspace.bot.id
+    if channel is None:
+        return []
+    now = workspace.new_ts()
+    member = bot in channel.members
+    kind = "group" if channel.private else "channel"
+    match change.type:
+        case "message" if member and change.message is not None:
+            message = to_api(change.message)
+            event = {**message, "channel": channel.id, "event_ts": change.message.ts}
+            events = [{**event, "channel_type": "im" if channel.is_im else kind}]
+            if change.message.bot_id is None and f"<@{bot}>" in change.message.text and not channel.is_im:
+                events.append({**event, "type": "app_mention"})
+            return events
+        case "channel_archive" | "channel_unarchive" if member:
+            verb = change.type.removeprefix("channel_")
+            return [
+                {
+                    "type": f"{kind}_{verb}",
+                    "channel": channel.id,
+                    "user": _someone(channel, bot),
+                    "event_ts": now,
+                }
+            ]
+        case "channel_id_changed" if member:
+            return [
+                {
+                    "type": "channel_id_changed",
+                    "old_channel_id": change.old_id,
+                    "new_channel_id": channel.id,
+                    "event_ts": now,
+                }
+            ]
+        case "member_joined" if member and change.user is not None:
+            return [
+                {**_membership("member_joined_channel", channel, change.user, workspace), "event_ts": now}
+            ]
+        case "member_left" if change.user == bot:
+            return [
+                {
+                    "type": f"{kind}_left",
+                    "channel": channel.id,
+                    "actor_id": _someone(channel, bot),
+                    "event_ts": now,
+                }
+            ]
+        case "member_left" if member and change.user is not None:
+            return [{**_membership("member_left_channel", channel, change.user, workspace), "event_ts": now}]
+    return []
+
+
+def _someone(channel: Channel, bot: str) -> str:
+    return next((user for user in sorted(channel.members) if user != bot), "")
+
+
+def _membership(kind: str, channel: Channel, user: str, workspace: Workspace) -> Json:
+    return {
+        "type": kind,
+        "user": user,
+        "channel": channel.id,
+        "channel_type": "G" if channel.private else "C",
+        "team": workspace.id,
+    }
+
+
+def subscription(event: Json) -> str:
+    """The name under which an app subscribes to an event: "message.channels", "app_mention"…"""
+    if event["type"] != "message":
+        return str(event["type"])
+    return {"channel": "message.channels", "group": "message.groups", "im": "message.im"}[
+        event["channel_type"]
+    ]
+
+
+class Events:
+    """Delivers events to the app, again and again where they aren't acknowledged."""
+
+    def __init__(
+        self,
+        outgoing: Outgoing,
+        subscribed: Collection[str],
+        start: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self.subscribed = set(subscribed)
+        self.retries = RETRIES
+        self._outgoing = outgoing
+        self._start = start
+
+    def heed(self, workspace: Workspace) -> None:
+        """Turn the changes of a workspace into events from now on."""
+
+        def listener(change: Change) -> None:
+            for event in events_of(change, workspace):
+                self.emit(workspace, event)
+
+        workspace.listeners.append(listener)
+
+    def emit(self, workspace: Workspace, event: Json) -> None:
+        """Deliver an event, if the app is installed there and subscribed to it."""
+        if workspace.bot_token and subscription(event) in self.subscribed:
+            self._start(self._deliver(_envelope(workspace, event)))
+
+    async def _deliver(self, payload: Json) -> None:
+        reason: str | None = None
+        for attempt, wait in enumerate((*self.retries, None)):
+            envelope = await self._outgoing.deliver("events_api", payload, retry=attempt, reason=reason)
+            if envelope.outcome == "acknowledged" or wait is None:
+                return
+            reason = "timeout" if envelope.outcome == "operation_timeout" else "connection_failed"
+            await asyncio.sleep(wait)
+
+
+def _envelope(workspace: Workspace, event: Json) -> Json:
+    return {
+        "token": "sandbox",
+        **named_in_event(workspace, event),
+        "context_enterprise_id": None,
+        "api_app_id": workspace.app_id,
+        "event": event,
+        "type": "event_callback",
+        "event_id": f"Ev{secrets.token_hex(5).upper()}",
+        "event_time": int(time.time()),
+        "authorizations": [
+            {
+                "enterprise_id": None,
+                "team_id": workspace.id,
+                "user_id": workspace.bot.id,
+                "is_bot": True,
+                "is_enterprise_install": False,
+            }
+        ],
+    }

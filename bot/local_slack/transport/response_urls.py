@@ -1,0 +1,145 @@
+"""Response URLs: an app answers what a person did, five times within thirty minutes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+
+from aiohttp import web
+
+from bot.local_slack.block_kit import block_checks
+from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.messages import Message
+from bot.local_slack.workspace import Draft, Workspace
+
+USES = 5
+LIFETIME = 30 * 60.0
+"""Seconds."""
+ALLOWED = frozenset(
+    {
+        "text",
+        "blocks",
+        "attachments",
+        "response_type",
+        "replace_original",
+        "delete_original",
+        "thread_ts",
+        "unfurl_links",
+        "unfurl_media",
+        "metadata",
+        "headers",
+    }
+)
+
+
+@dataclass(slots=True)
+class ResponseUrl:
+    """One response URL."""
+
+    url: str
+    team: str
+    channel: str
+    user: str
+    original: Message | None
+    """The message whose button was pressed."""
+    born: float
+    uses: int = 0
+    shown: list[Message] = field(default_factory=list)
+    """What came of it, oldest first."""
+
+
+class ResponseUrls:
+    """The response URLs that were given out."""
+
+    def __init__(self, workspaces: Mapping[str, Workspace], clock: Callable[[], float] = monotonic) -> None:
+        self._workspaces = workspaces
+        self._clock = clock
+        self._known: dict[str, ResponseUrl] = {}
+        self.base_url = ""
+
+    def new(self, team: str, channel: str, user: str, original: Message | None = None) -> ResponseUrl:
+        """A new response URL for what a person just did."""
+        secret = secrets.token_urlsafe(18)
+        url = f"{self.base_url}/response/{team}/{secret}"
+        response_url = ResponseUrl(url, team, channel, user, original, self._clock())
+        self._known[secret] = response_url
+        return response_url
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """An answer of the app."""
+        known = self._known.get(request.match_info["secret"])
+        if known is None:
+            return web.json_response({"ok": False, "error": "expired_url"}, status=404)
+        if self._clock() - known.born > LIFETIME:
+            return web.json_response({"ok": False, "error": "expired_url"}, status=404)
+        if known.uses >= USES:
+            return web.json_response({"ok": False, "error": "used_url"}, status=404)
+        known.uses += 1
+        try:
+            body = await request.json()
+        except ValueError:
+            return web.json_response({"ok": False, "error": "invalid_payload"}, status=400)
+        try:
+            self.answer(known, body)
+        except RefusedError as refusal:
+            return web.json_response(refusal.body(), status=404 if "not_found" in refusal.error else 400)
+        return web.Response(text="ok")
+
+    def answer(self, known: ResponseUrl, body: object) -> None:
+        """Do what an answer says; also that of an acknowledgement.
+
+        Raises RefusedError as `chat.postMessage` does.
+        """
+        workspace = self._workspaces[known.team]
+        if not isinstance(body, dict) or not body.keys() <= ALLOWED or body.get("attachments"):
+            raise RefusedError("invalid_payload")
+        original = known.original
+        if body.get("delete_original"):
+            if original is None:
+                raise RefusedError("invalid_payload")
+            workspace.delete(original)
+            return
+        text, blocks = self._content(workspace, body)
+        if body.get("replace_original"):
+            if original is None:
+                raise RefusedError("invalid_payload")
+            workspace.edit(original, text=text, blocks=blocks or ())
+            known.shown.append(original)
+            return
+        kind = body.get("response_type", "ephemeral")
+        channel = workspace.visible(known.channel, known.user)
+        if kind not in ("ephemeral", "in_channel"):
+            raise RefusedError("invalid_payload")
+        if channel.archived:
+            raise RefusedError("is_archived")
+        thread_ts = body.get("thread_ts")
+        if thread_ts is not None:
+            workspace.thread_root(channel, str(thread_ts))
+        draft = Draft(
+            channel.id,
+            workspace.bot.id,
+            text,
+            blocks or (),
+            bot_id=workspace.bot_id,
+            app_id=workspace.app_id,
+            thread_ts=thread_ts,
+        )
+        shown = workspace.post(draft) if kind == "in_channel" else workspace.show(draft, known.user)
+        known.shown.append(shown)
+
+    def _content(self, workspace: Workspace, body: Json) -> tuple[str, tuple[Json, ...] | None]:
+        text, blocks = body.get("text") or "", body.get("blocks")
+        if not isinstance(text, str):
+            raise RefusedError("invalid_payload")
+        if len(text) > block_checks.POST_TEXT:
+            raise RefusedError("msg_too_long")
+        if blocks is not None:
+            found = block_checks.check_message(blocks)
+            if found.files:
+                # Nobody has shown that Slack takes pictures here; `chat.postEphemeral` does.
+                raise RefusedError("invalid_blocks")
+        if not text and not blocks:
+            raise RefusedError("no_text")
+        return text, None if blocks is None else tuple(blocks)

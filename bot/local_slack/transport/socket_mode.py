@@ -1,0 +1,228 @@
+"""Socket Mode: the WebSockets an app opens, and the envelopes that go through them.
+
+The wire: https://docs.slack.dev/apis/events-api/using-socket-mode and python-slack-sdk's mock server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aiohttp import WSMsgType, web
+
+from bot.local_slack.errors import Json
+
+ACK_SECONDS = 3.0
+"""An app has this long to acknowledge."""
+MOST_SOCKETS = 10
+TICKET_SECONDS = 60.0
+Outcome = Literal["acknowledged", "operation_timeout", "dispatch_failed"]
+
+
+@dataclass(slots=True)
+class Envelope:
+    """One delivery to the app, as it was recorded."""
+
+    id: str
+    type: str
+    """"slash_commands", "interactive" or "events_api"."""
+    payload: Json
+    sent: float
+    """Unix time, s."""
+    retry: int = 0
+    acked_after: float | None = None
+    """Seconds; None while or if no acknowledgement came."""
+    answer: Json | None = None
+    """The payload of the acknowledgement."""
+    socket: int = 0
+    """Which connection it went through, counted from 1."""
+    outcome: Outcome | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Socket:
+    number: int
+    ws: web.WebSocketResponse
+    request: web.Request
+    retiring: bool = False
+    waiting: dict[str, asyncio.Future[Json | None]] = field(default_factory=dict)
+
+
+class Sockets:
+    """The open connections of the app."""
+
+    def __init__(self, app_id: str, on_change: Callable[[], None]) -> None:
+        self.envelopes: list[Envelope] = []
+        self.base_url = ""
+        self.ack_seconds = ACK_SECONDS
+        self._app_id = app_id
+        self._on_change = on_change
+        self._tickets: dict[str, float] = {}
+        self._sockets: list[_Socket] = []
+        self._opened = 0
+        self._turn = 0
+        self._refuse_until = 0.0
+
+    def changed(self) -> None:
+        """Tell that something was recorded."""
+        self._on_change()
+
+    @property
+    def count(self) -> int:
+        """How many connections are open and not about to close."""
+        return sum(not socket.retiring for socket in self._sockets)
+
+    @property
+    def opened(self) -> int:
+        """How many connections were ever opened."""
+        return self._opened
+
+    def ticket(self) -> str:
+        """The address of a new connection, good for one use."""
+        ticket = secrets.token_urlsafe(24)
+        self._tickets[ticket] = time.monotonic() + TICKET_SECONDS
+        host = self.base_url.removeprefix("http://")
+        return f"ws://{host}/link/?ticket={ticket}&app_id={self._app_id}"
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One connection, from its handshake to its end."""
+        if time.monotonic() < self._refuse_until:
+            return web.Response(status=503, text="The sandbox was told to refuse connections.")
+        if self._tickets.pop(request.query.get("ticket", ""), 0.0) < time.monotonic():
+            return web.Response(status=403, text="Unknown, used or expired ticket.")
+        ws = web.WebSocketResponse(max_msg_size=1_000_000)
+        await ws.prepare(request)
+        if len(self._sockets) >= MOST_SOCKETS:
+            await ws.send_json({"type": "disconnect", "reason": "too_many_websockets"})
+            await ws.close()
+            return ws
+        self._opened += 1
+        socket = _Socket(self._opened, ws, request)
+        await ws.send_json(
+            {
+                "type": "hello",
+                "num_connections": len(self._sockets) + 1,
+                "debug_info": {
+                    "host": "sandbox",
+                    "build_number": 1,
+                    "approximate_connection_time": 18060,
+                },
+                "connection_info": {"app_id": self._app_id},
+            }
+        )
+        self._sockets.append(socket)
+        self._on_change()
+        try:
+            async for message in ws:
+                if message.type is WSMsgType.TEXT:
+                    self._acknowledged(socket, message.data)
+        finally:
+            self._sockets.remove(socket)
+            for future in socket.waiting.values():
+                if not future.done():
+                    future.cancel()
+            self._on_change()
+        return ws
+
+    def _acknowledged(self, socket: _Socket, data: str) -> None:
+        try:
+            body = json.loads(data)
+        except json.JSONDecodeError:
+            return
+        if not isinstance(body, dict):
+            return
+        future = socket.waiting.pop(str(body.get("envelope_id")), None)
+        if future is not None and not future.done():
+            payload = body.get("payload")
+            future.set_result(payload if isinstance(payload, dict) else None)
+
+    async def deliver(
+        self,
+        kind: str,
+        payload: Json,
+        *,
+        takes_answer: bool = False,
+        retry: int = 0,
+        reason: str | None = None,
+    ) -> Envelope:
+        """Send an envelope through one of the connections and wait for its acknowledgement.
+
+        The outcome is in the envelope: "dispatch_failed" where no connection is open or it broke meanwhile,
+        "operation_timeout" where the app took longer than three seconds.
+        """
+        envelope = Envelope(secrets.token_hex(16), kind, payload, time.time(), retry=retry)
+        self.envelopes.append(envelope)
+        ready = [socket for socket in self._sockets if not socket.retiring and not socket.ws.closed]
+        if not ready:
+            envelope.outcome = "dispatch_failed"
+            self._on_change()
+            return envelope
+        self._turn += 1
+        socket = ready[self._turn % len(ready)]
+        envelope.socket = socket.number
+        body: Json = {
+            "envelope_id": envelope.id,
+            "type": kind,
+            "payload": payload,
+            "accepts_response_payload": takes_answer,
+        }
+        if kind == "events_api":
+            body |= {"retry_attempt": retry, "retry_reason": reason or ""}
+        future: asyncio.Future[Json | None] = asyncio.get_running_loop().create_future()
+        socket.waiting[envelope.id] = future
+        started = time.perf_counter()
+        try:
+            await socket.ws.send_json(body)
+            await asyncio.wait([future], timeout=self.ack_seconds)
+            if future.cancelled():
+                envelope.outcome = "dispatch_failed"
+            elif future.done():
+                envelope.answer = future.result()
+                envelope.acked_after = time.perf_counter() - started
+                envelope.outcome = "acknowledged"
+            else:
+                envelope.outcome = "operation_timeout"
+        except ConnectionError:
+            envelope.outcome = "dispatch_failed"
+        finally:
+            socket.waiting.pop(envelope.id, None)
+        self._on_change()
+        return envelope
+
+    async def refresh(self, reason: str = "refresh_requested", grace: float = 10.0) -> None:
+        """Ask the app to open new connections; the old ones close when it does, or after `grace` seconds."""
+        for socket in list(self._sockets):
+            socket.retiring = True
+            await socket.ws.send_json(
+                {"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}}
+            )
+            asyncio.get_running_loop().call_later(grace, _abort, socket)
+
+    async def close(self, *, abort: bool = False) -> None:
+        """Close every connection: with a close frame, or by cutting the TCP connection."""
+        for socket in list(self._sockets):
+            if abort:
+                _abort(socket)
+            else:
+                await socket.ws.close(code=1001)
+
+    def hang(self) -> None:
+        """Leave the open connections as they are and hear nothing on them any more: half-open, for ever."""
+        for socket in self._sockets:
+            if socket.request.transport is not None:
+                # What the app sends, pings among it, stays in the system's buffers.
+                socket.request.transport.pause_reading()
+
+    def refuse(self, seconds: float) -> None:
+        """Refuse new connections for a while."""
+        self._refuse_until = time.monotonic() + seconds
+
+
+def _abort(socket: _Socket) -> None:
+    if socket.request.transport is not None:
+        socket.request.transport.abort()

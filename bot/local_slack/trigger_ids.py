@@ -1,0 +1,50 @@
+"""Trigger ids: each opens one dialog, within three seconds."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+from bot.local_slack.errors import RefusedError
+
+LIFETIME = 3.0
+"""Seconds."""
+
+
+@dataclass(slots=True)
+class _Trigger:
+    team: str
+    user: str
+    born: float
+    used: bool = False
+
+
+class Triggers:
+    """The trigger ids that were given out."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._known: dict[str, _Trigger] = {}
+
+    def new(self, team: str, user: str) -> str:
+        """A new trigger id for what this person just did."""
+        trigger_id = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
+        self._known[trigger_id] = _Trigger(team, user, self._clock())
+        return trigger_id
+
+    def exchange(self, trigger_id: str, team: str) -> str:
+        """Use a trigger id; whose it is.
+
+        Raises RefusedError: `invalid_trigger_id`, `expired_trigger_id`, `exchanged_trigger_id`.
+        """
+        trigger = self._known.get(trigger_id)
+        if trigger is None or trigger.team != team:
+            raise RefusedError("invalid_trigger_id")
+        if trigger.used:
+            raise RefusedError("exchanged_trigger_id")
+        if self._clock() - trigger.born > LIFETIME:
+            raise RefusedError("expired_trigger_id")
+        trigger.used = True
+        return trigger.user

@@ -1,0 +1,474 @@
+"""What a person does in the page, and what the app is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from bot.local_slack.app_manifest import AppConfig, Command
+from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.messages import Message, to_api, to_page
+from bot.local_slack.shared_channels import team_of_person
+from bot.local_slack.text_escaping import as_command, as_message
+from bot.local_slack.transport.delivery import Outgoing
+from bot.local_slack.transport.events import Events
+from bot.local_slack.transport.response_urls import ResponseUrl, ResponseUrls
+from bot.local_slack.transport.socket_mode import Envelope
+from bot.local_slack.trigger_ids import Triggers
+from bot.local_slack.web_api import views
+from bot.local_slack.workspace import SLACKBOT, Channel, Draft, View, Workspace
+
+
+class Wait(Protocol):
+    """Waits until a predicate gives something true, and gives it back."""
+
+    def __call__(self, predicate: Callable[[], Any], timeout: float) -> Awaitable[Any]: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class Done:
+    """What came of something a person did."""
+
+    ok: bool
+    error: str | None = None
+    """"operation_timeout", "dispatch_failed", "invalid_command", or why it couldn't be done."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """Of a dialog: block_id → what is wrong with it."""
+    envelope: Envelope | None = None
+    """The delivery to the app; its acknowledgement and how long that took."""
+    response_url: ResponseUrl | None = None
+    message: Message | None = None
+    """What the person posted."""
+    wait: Wait | None = None
+
+    @property
+    def shown(self) -> list[Json]:
+        """What the app answered by acknowledgement or response URL so far, as the page has it."""
+        return [] if self.response_url is None else [to_page(message) for message in self.response_url.shown]
+
+    @property
+    def ephemerals(self) -> list[Json]:
+        """Of `shown`, what the person alone sees."""
+        return [message for message in self.shown if message["ephemeral"]]
+
+    @property
+    def acked_after(self) -> float | None:
+        """Seconds until the app acknowledged; None where it didn't."""
+        return None if self.envelope is None else self.envelope.acked_after
+
+    async def answer(self, timeout: float = 5.0) -> Json:  # noqa: ASYNC109
+        """The first answer, waited for at most `timeout` seconds. Raises TimeoutError."""
+        assert self.wait is not None
+        shown: list[Json] = await self.wait(lambda: self.shown, timeout)
+        return shown[0]
+
+    def to_json(self) -> Json:
+        """For the page and the control API."""
+        body: Json = {"ok": self.ok, "shown": self.shown, "acked_after": self.acked_after}
+        if self.error is not None:
+            body["error"] = self.error
+        if self.errors:
+            body["errors"] = self.errors
+        if self.message is not None:
+            body["message"] = to_page(self.message)
+        return body
+
+
+def elements(blocks: list[Json]) -> Iterator[tuple[str, Json]]:
+    """Each interactive element with its block_id."""
+    for block in blocks:
+        match block["type"]:
+            case "actions":
+                for element in block["elements"]:
+                    yield block["block_id"], element
+            case "section" if "accessory" in block:
+                yield block["block_id"], block["accessory"]
+            case "input":
+                yield block["block_id"], block["element"]
+
+
+_SELECTIONS = frozenset(
+    {
+        "selected_option",
+        "selected_options",
+        "selected_user",
+        "selected_users",
+        "selected_channel",
+        "selected_channels",
+        "selected_conversation",
+        "selected_conversations",
+        "selected_date",
+        "selected_time",
+        "selected_date_time",
+    }
+)
+
+
+class Hands:
+    """A person's hands on the page."""
+
+    def __init__(
+        self,
+        config: AppConfig,
+        *,
+        outgoing: Outgoing,
+        triggers: Triggers,
+        response_urls: ResponseUrls,
+        events: Events,
+        wait: Wait,
+    ) -> None:
+        self._config = config
+        self._outgoing = outgoing
+        self._triggers = triggers
+        self._response_urls = response_urls
+        self._events = events
+        self._wait = wait
+
+    async def say(
+        self, workspace: Workspace, user_id: str, channel_id: str, text: str, thread_ts: str | None = None
+    ) -> Done:
+        """Type into the box of a channel or a thread; a text that starts with "/" is a slash command."""
+        channel = self._place(workspace, user_id, channel_id)
+        if not text.strip():
+            raise RefusedError("no_text")
+        if text.startswith("/"):
+            command, _, words = text.partition(" ")
+            return await self.command(workspace, user_id, channel_id, command, words, thread_ts)
+        if thread_ts is not None:
+            workspace.thread_root(channel, thread_ts)
+        words = as_message(text, _people(workspace), _channels(workspace, user_id))
+        message = workspace.post(Draft(channel.id, user_id, words, thread_ts=thread_ts))
+        bot = workspace.bot
+        if f"<@{bot.id}>" in words and bot.id not in channel.members:
+            notice = f"You mentioned <@{bot.id}>, but they're not in this channel."
+            workspace.show(Draft(channel.id, SLACKBOT, notice, thread_ts=thread_ts), user_id)
+        return Done(True, message=message, wait=self._wait)
+
+    async def command(
+        self,
+        workspace: Workspace,
+        user_id: str,
+        channel_id: str,
+        command: str,
+        text: str,
+        thread_ts: str | None = None,
+    ) -> Done:
+        """Type a slash command."""
+        channel = self._place(workspace, user_id, channel_id)
+        known = next((known for known in self._config.commands if known.command == command), None)
+        if not workspace.bot_token:
+            known = None
+        if thread_ts is not None:
+            return self._slackbot(
+                workspace, channel, user_id, "not_in_thread", _IN_THREAD.format(command), thread_ts
+            )
+        if known is None:
+            return self._slackbot(workspace, channel, user_id, "invalid_command", _UNKNOWN.format(command))
+        response_url = self._response_urls.new(workspace.id, channel.id, user_id)
+        payload = self._command_payload(workspace, channel, user_id, known, text, response_url)
+        envelope = await self._outgoing.deliver("slash_commands", payload, takes_answer=True)
+        if envelope.outcome != "acknowledged":
+            assert envelope.outcome is not None
+            words = f"`{command}` failed with the error `{envelope.outcome}`"
+            done = self._slackbot(workspace, channel, user_id, envelope.outcome, words)
+            done.envelope, done.response_url = envelope, response_url
+            return done
+        if envelope.answer:
+            self._response_urls.answer(response_url, envelope.answer)
+        return Done(True, envelope=envelope, response_url=response_url, wait=self._wait)
+
+    def _command_payload(
+        self,
+        workspace: Workspace,
+        channel: Channel,
+        user_id: str,
+        command: Command,
+        text: str,
+        response_url: ResponseUrl,
+    ) -> Json:
+        people, channels = _people(workspace), _channels(workspace, user_id)
+        return {
+            "token": "sandbox",
+            "team_id": team_of_person(workspace, user_id),
+            "team_domain": workspace.domain,
+            "channel_id": channel.id,
+            "channel_name": _channel_name(channel),
+            "user_id": user_id,
+            "user_name": workspace.users[user_id].name,
+            "command": command.command,
+            "text": as_command(text.strip(), people, channels, should_escape=command.should_escape),
+            "api_app_id": workspace.app_id,
+            "is_enterprise_install": "false",
+            "response_url": response_url.url,
+            "trigger_id": self._triggers.new(workspace.id, user_id),
+        }
+
+    def _slackbot(
+        self,
+        workspace: Workspace,
+        channel: Channel,
+        user_id: str,
+        error: str,
+        words: str,
+        thread_ts: str | None = None,
+    ) -> Done:
+        workspace.show(Draft(channel.id, SLACKBOT, words, thread_ts=thread_ts), user_id)
+        return Done(False, error, wait=self._wait)
+
+    async def press(
+        self,
+        workspace: Workspace,
+        user_id: str,
+        channel_id: str,
+        ts: str,
+        action_id: str,
+        *,
+        block_id: str | None = None,
+        value: str | None = None,
+        chosen: Json | None = None,
+    ) -> Done:
+        """Press a button of a message, or choose from its select.
+
+        `value` tells buttons of one action_id apart, or names the option of a select; `chosen` are keys
+        such as `selected_option`. Raises RefusedError: `message_not_found`, `no_such_action`.
+        """
+        channel = self._place(workspace, user_id, channel_id, archived=True)
+        message = channel.ephemerals.get(ts)
+        if message is None or message.seen_by != user_id:
+            message = workspace.message(channel, ts)
+        action = _action(workspace, message.blocks, action_id, block_id, value, chosen or {})
+        selection = {key: item for key, item in action.items() if key == "type" or key in _SELECTIONS}
+        if len(selection) > 1:
+            message.chosen.setdefault(action["block_id"], {})[action_id] = selection
+        response_url = self._response_urls.new(workspace.id, channel.id, user_id, message)
+        payload = self._interaction(workspace, user_id, "block_actions") | {
+            "container": {
+                "type": "message",
+                "message_ts": message.ts,
+                "channel_id": channel.id,
+                "is_ephemeral": message.ephemeral,
+                **({"thread_ts": message.thread_ts} if message.thread_ts is not None else {}),
+            },
+            "channel": {"id": channel.id, "name": _channel_name(channel)},
+            "state": {"values": message.chosen},
+            "response_url": response_url.url,
+            "actions": [action],
+        }
+        if not message.ephemeral:
+            payload["message"] = to_api(message)
+        envelope = await self._outgoing.deliver("interactive", payload)
+        return self._done(envelope, response_url)
+
+    async def view_action(
+        self,
+        workspace: Workspace,
+        user_id: str,
+        view_id: str,
+        action_id: str,
+        *,
+        block_id: str | None = None,
+        value: str | None = None,
+        chosen: Json | None = None,
+        state: Json | None = None,
+    ) -> Done:
+        """Press a button in a modal or a home tab, or change an input that tells the app at once."""
+        view = self._view(workspace, user_id, view_id)
+        view.state = _values(state) or view.state
+        action = _action(workspace, view.payload["blocks"], action_id, block_id, value, chosen or {})
+        payload = self._interaction(workspace, user_id, "block_actions") | {
+            "container": {"type": "view", "view_id": view.id},
+            "view": views.to_api(workspace, view),
+            "actions": [action],
+        }
+        return self._done(await self._outgoing.deliver("interactive", payload), None)
+
+    async def submit(
+        self, workspace: Workspace, user_id: str, view_id: str, state: Json | None = None
+    ) -> Done:
+        """Submit a dialog with what was typed: `state` is {"values": {block_id: {action_id: {…}}}}.
+
+        Raises RefusedError `not_found`.
+        """
+        view = self._view(workspace, user_id, view_id)
+        view.state = _values(state) or view.state
+        missing = _incomplete(view)
+        if missing:
+            return Done(False, "incomplete", missing, wait=self._wait)
+        payload = self._interaction(workspace, user_id, "view_submission") | {
+            "view": views.to_api(workspace, view),
+            "response_urls": [],
+        }
+        envelope = await self._outgoing.deliver("interactive", payload, takes_answer=True)
+        done = self._done(envelope, None)
+        if not done.ok:
+            return done
+        answer = envelope.answer or {}
+        match answer.get("response_action"):
+            case None:
+                workspace.close_view(user_id)
+            case "clear":
+                workspace.close_view(user_id, every=True)
+            case "update":
+                workspace.replace_view(view, views.checked(workspace, answer.get("view"), "modal"))
+            case "push":
+                payload = views.checked(workspace, answer.get("view"), "modal")
+                workspace.open_view(user_id, payload, on_top=True)
+            case "errors":
+                errors = answer.get("errors")
+                inputs = {block_id for block_id, _ in elements(view.payload["blocks"])}
+                if not isinstance(errors, dict) or not errors or not errors.keys() <= inputs:
+                    return Done(False, "invalid_response_action", envelope=envelope, wait=self._wait)
+                return Done(False, "errors", errors, envelope=envelope, wait=self._wait)
+            case _:
+                return Done(False, "invalid_response_action", envelope=envelope, wait=self._wait)
+        return done
+
+    async def close(self, workspace: Workspace, user_id: str, view_id: str) -> Done:
+        """Close a dialog; the app is told where it asked for it."""
+        view = self._view(workspace, user_id, view_id)
+        workspace.close_view(user_id, every=bool(view.payload.get("clear_on_close")))
+        if not view.payload.get("notify_on_close"):
+            return Done(True, wait=self._wait)
+        payload = self._interaction(workspace, user_id, "view_closed")
+        del payload["trigger_id"]
+        payload |= {"view": views.to_api(workspace, view), "is_cleared": False}
+        return self._done(await self._outgoing.deliver("interactive", payload), None)
+
+    def open_home(self, workspace: Workspace, user_id: str) -> Done:
+        """Look at the app's home tab."""
+        channel = workspace.direct(workspace.user(user_id).id)
+        event: Json = {
+            "type": "app_home_opened",
+            "user": user_id,
+            "channel": channel.id,
+            "tab": "home",
+            "event_ts": workspace.new_ts(),
+        }
+        home = workspace.homes.get(user_id)
+        if home is not None:
+            event["view"] = views.to_api(workspace, home)
+        self._events.emit(workspace, event)
+        return Done(True, wait=self._wait)
+
+    def _done(self, envelope: Envelope, response_url: ResponseUrl | None) -> Done:
+        ok = envelope.outcome == "acknowledged"
+        error = None if ok else envelope.outcome
+        return Done(ok, error, envelope=envelope, response_url=response_url, wait=self._wait)
+
+    def _interaction(self, workspace: Workspace, user_id: str, kind: str) -> Json:
+        name, team = workspace.users[user_id].name, team_of_person(workspace, user_id)
+        return {
+            "type": kind,
+            "user": {"id": user_id, "username": name, "name": name, "team_id": team},
+            "api_app_id": workspace.app_id,
+            "token": "sandbox",
+            "trigger_id": self._triggers.new(workspace.id, user_id),
+            # Whose it is that pressed, where people of two workspaces are.
+            "team": {"id": team, "domain": workspace.domain},
+            "enterprise": None,
+            "is_enterprise_install": False,
+        }
+
+    def _place(
+        self, workspace: Workspace, user_id: str, channel_id: str, *, archived: bool = False
+    ) -> Channel:
+        """The channel, if the person may type there."""
+        channel = workspace.visible(channel_id, workspace.user(user_id).id)
+        if user_id not in channel.members:
+            raise RefusedError("not_in_channel")
+        if channel.archived and not archived:
+            raise RefusedError("is_archived")
+        return channel
+
+    def _view(self, workspace: Workspace, user_id: str, view_id: str) -> View:
+        view = workspace.view(view_id)
+        if view.user != user_id:
+            raise RefusedError("not_found")
+        return view
+
+
+_UNKNOWN = (
+    "`{}` is not a valid command. In Slack, all messages that start with the “/” character are interpreted "
+    "as commands. If you are trying to send a message and not run a command, try preceding the “/” with an "
+    "empty space."
+)
+_IN_THREAD = "`{}` is not supported in threads. Sorry!"
+
+
+def _people(workspace: Workspace) -> dict[str, str]:
+    return {user.name: user.id for user in workspace.users.values()}
+
+
+def _channels(workspace: Workspace, user_id: str) -> dict[str, str]:
+    return {
+        channel.name: channel.id
+        for channel in workspace.channels.values()
+        if not channel.is_im and (not channel.private or user_id in channel.members)
+    }
+
+
+def _channel_name(channel: Channel) -> str:
+    """The name in payloads: Slack hides those of private channels."""
+    if channel.is_im:
+        return "directmessage"
+    return "privategroup" if channel.private else channel.name
+
+
+def _values(state: Json | None) -> Json:
+    if state is None:
+        return {}
+    values = state.get("values", state)
+    return values if isinstance(values, dict) else {}
+
+
+def _action(
+    workspace: Workspace,
+    blocks: list[Json],
+    action_id: str,
+    block_id: str | None,
+    value: str | None,
+    chosen: Json,
+) -> Json:
+    """The entry of `actions` for an element that is there. Raises RefusedError `no_such_action`."""
+    for its_block, element in elements(blocks):
+        if element.get("action_id") != action_id or block_id not in (None, its_block):
+            continue
+        action: Json = {
+            "type": element["type"],
+            "action_id": action_id,
+            "block_id": its_block,
+            "action_ts": workspace.new_ts(),
+        }
+        if element["type"] == "button":
+            if value is not None and element.get("value") != value:
+                continue
+            return action | {key: element[key] for key in ("text", "value", "style", "url") if key in element}
+        option = next((o for o in element.get("options", ()) if o.get("value") == value), None)
+        if value is not None and option is not None:
+            action["selected_option"] = option
+        elif value is not None:
+            action["value"] = value
+        return action | {key: chosen[key] for key in chosen if key in _SELECTIONS}
+    raise RefusedError("no_such_action")
+
+
+def _incomplete(view: View) -> dict[str, str]:
+    """What Slack's own dialog would complain about before it tells the app."""
+    wrong: dict[str, str] = {}
+    for block in view.payload["blocks"]:
+        if block["type"] != "input":
+            continue
+        element = block["element"]
+        given = view.state.get(block["block_id"], {}).get(element["action_id"], {})
+        filled = [item for key, item in given.items() if key != "type" and item not in (None, "", [])]
+        if not filled:
+            if not block.get("optional"):
+                wrong[block["block_id"]] = "Please complete this required field."
+            continue
+        words = given.get("value")
+        if isinstance(words, str) and len(words) > element.get("max_length", 3000):
+            wrong[block["block_id"]] = f"Please shorten this to {element['max_length']} characters or less."
+        if isinstance(words, str) and len(words) < element.get("min_length", 0):
+            wrong[block["block_id"]] = f"Please use at least {element['min_length']} characters."
+    return wrong

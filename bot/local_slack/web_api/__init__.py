@@ -1,0 +1,1 @@
+"""The Web API's methods, grouped as Slack groups them."""

@@ -1,0 +1,188 @@
+"""The methods `chat.*`."""
+
+from __future__ import annotations
+
+from bot.local_slack.block_kit import block_checks
+from bot.local_slack.block_kit.checks import Findings
+from bot.local_slack.errors import Json, RefusedError, refuse_with_messages
+from bot.local_slack.messages import Message, to_api
+from bot.local_slack.web_api.arguments import Call
+from bot.local_slack.workspace import Channel, Draft, Workspace
+
+
+def writable(call: Call, channel_id: str) -> Channel:
+    """The channel, if the bot may post there.
+
+    Raises RefusedError: `channel_not_found` (also a private channel it isn't in), `not_in_channel`,
+    `is_archived`.
+    """
+    workspace = call.workspace
+    if channel_id in workspace.users and channel_id != workspace.bot.id:
+        return workspace.direct(channel_id)
+    channel = workspace.visible(channel_id, workspace.bot.id)
+    if channel.archived:
+        raise RefusedError("is_archived")
+    if workspace.bot.id not in channel.members and "chat:write.public" not in workspace.scopes:
+        raise RefusedError("not_in_channel")
+    return channel
+
+
+def check_files(workspace: Workspace, found: Findings) -> None:
+    """Refuse pictures that Slack hasn't finished, as Slack does. Raises RefusedError `invalid_blocks`."""
+    wrong = []
+    for pointer, reference in found.files:
+        file = workspace.files.get(str(reference.get("id")))
+        if file is None:
+            file_url = str(reference.get("url"))
+            file = next((file for file in workspace.files.values() if f"/{file.id}/" in file_url), None)
+        picture = file is not None and file.mimetype in ("image/png", "image/jpeg", "image/gif")
+        if file is None or not file.ready or not picture:
+            wrong.append(f"invalid slack file [json-pointer:{pointer}]")
+    if wrong:
+        raise refuse_with_messages("invalid_blocks", wrong)
+
+
+def _content(call: Call, most: int) -> tuple[str, tuple[Json, ...] | None]:
+    """Text and blocks (None where no blocks were given), checked."""
+    text = call.get("text")
+    if len(text) > most:
+        raise RefusedError("msg_too_long")
+    if call.args.get("markdown_text") is not None or call.args.get("attachments"):
+        raise RefusedError(
+            "invalid_arguments", response_metadata={"messages": ["[ERROR] use text and blocks"]}
+        )
+    blocks = call.structure("blocks", "invalid_blocks_format")
+    if blocks is None:
+        return text, None
+    check_files(call.workspace, block_checks.check_message(blocks))
+    return text, tuple(blocks)
+
+
+def post_message(call: Call) -> Json:
+    """`chat.postMessage`."""
+    channel = writable(call, call.need("channel"))
+    text, blocks = _content(call, block_checks.POST_TEXT)
+    if not text and not blocks:
+        raise RefusedError("no_text")
+    metadata = call.structure("metadata", "invalid_metadata_format")
+    if metadata is not None:
+        metadata = block_checks.check_metadata(metadata) or None
+    thread_ts = call.get("thread_ts") or None
+    broadcast = call.flag("reply_broadcast")
+    if broadcast and thread_ts is None:
+        raise RefusedError("invalid_arguments", response_metadata={"messages": ["[ERROR] no thread_ts"]})
+    message = call.workspace.post(
+        Draft(
+            channel.id,
+            call.workspace.bot.id,
+            text,
+            blocks or (),
+            bot_id=call.workspace.bot_id,
+            app_id=call.workspace.app_id,
+            thread_ts=thread_ts,
+            broadcast=broadcast,
+            metadata=metadata,
+        )
+    )
+    return {
+        "channel": channel.id,
+        "ts": message.ts,
+        "message": to_api(message, metadata=True),
+        **_warning(text),
+    }
+
+
+def _warning(text: str) -> Json:
+    if text:
+        return {}
+    warning = "missing_text_in_message"
+    return {"warning": warning, "response_metadata": {"warnings": [warning]}}
+
+
+def post_ephemeral(call: Call) -> Json:
+    """`chat.postEphemeral`."""
+    channel = writable(call, call.need("channel"))
+    user = call.need("user")
+    if user not in channel.members:
+        raise RefusedError("user_not_in_channel")
+    if call.workspace.bot.id not in channel.members:
+        raise RefusedError("not_in_channel")
+    text, blocks = _content(call, block_checks.POST_TEXT)
+    if not text and not blocks:
+        raise RefusedError("no_text")
+    thread_ts = call.get("thread_ts") or None
+    if thread_ts is not None:
+        call.workspace.thread_root(channel, thread_ts)
+    message = call.workspace.show(
+        Draft(
+            channel.id,
+            call.workspace.bot.id,
+            text,
+            blocks or (),
+            bot_id=call.workspace.bot_id,
+            app_id=call.workspace.app_id,
+            thread_ts=thread_ts,
+        ),
+        user,
+    )
+    return {"message_ts": message.ts}
+
+
+def _own(call: Call, refusal: str) -> Message:
+    """A message of the bot itself, in a channel it may write to."""
+    workspace = call.workspace
+    channel = workspace.visible(call.need("channel"), workspace.bot.id)
+    if channel.archived:
+        raise RefusedError("is_inactive" if refusal == "cant_update_message" else "is_archived")
+    if workspace.bot.id not in channel.members and "chat:write.public" not in workspace.scopes:
+        raise RefusedError("not_in_channel")
+    message = workspace.message(channel, call.need("ts"))
+    if message.bot_id != workspace.bot_id or message.deleted:
+        raise RefusedError(refusal)
+    return message
+
+
+def update(call: Call) -> Json:
+    """`chat.update`. Blocks that aren't given stay; an empty array takes them away."""
+    message = _own(call, "cant_update_message")
+    text, blocks = _content(call, block_checks.UPDATE_TEXT)
+    if not text and not blocks:
+        raise RefusedError("no_text")
+    if blocks is not None and _rich(message.blocks) and not _rich(blocks):
+        raise RefusedError("block_mismatch")
+    metadata = call.structure("metadata", "invalid_metadata_format")
+    if metadata is not None:
+        metadata = block_checks.check_metadata(metadata)
+    call.workspace.edit(message, text=text, blocks=blocks, metadata=metadata)
+    return {
+        "channel": message.channel,
+        "ts": message.ts,
+        "text": message.text,
+        "message": to_api(message, metadata=True),
+    }
+
+
+def _rich(blocks: list[Json] | tuple[Json, ...]) -> bool:
+    return any(block["type"] == "rich_text" for block in blocks)
+
+
+def delete(call: Call) -> Json:
+    """`chat.delete`."""
+    message = _own(call, "cant_delete_message")
+    call.workspace.delete(message)
+    return {"channel": message.channel, "ts": message.ts}
+
+
+def permalink(base_url: str, message: Message) -> str:
+    """The address of a message, here on the sandbox's page."""
+    link = f"{base_url}/archives/{message.channel}/p{message.ts.replace('.', '')}"
+    if message.is_reply:
+        link += f"?thread_ts={message.thread_ts}&cid={message.channel}"
+    return link
+
+
+def get_permalink(call: Call) -> Json:
+    """`chat.getPermalink`."""
+    channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
+    message = call.workspace.message(channel, call.need("message_ts"))
+    return {"channel": channel.id, "permalink": permalink(call.base_url, message)}

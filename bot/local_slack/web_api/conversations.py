@@ -1,0 +1,185 @@
+"""The methods `conversations.*`."""
+
+from __future__ import annotations
+
+from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.messages import Message, to_api
+from bot.local_slack.web_api.arguments import Call
+from bot.local_slack.workspace import Channel
+
+
+def _kind(channel: Channel) -> str:
+    """The word that scopes use for this kind of channel."""
+    if channel.is_im:
+        return "im"
+    return "groups" if channel.private else "channels"
+
+
+def _readable(call: Call, channel: Channel, what: str) -> None:
+    call.need_scope(f"{_kind(channel)}:{what}")
+
+
+def _face(call: Call, channel: Channel) -> Json:
+    member = call.workspace.bot.id in channel.members
+    face: Json = {
+        "id": channel.id,
+        "created": channel.created,
+        "is_archived": channel.archived,
+        "is_im": channel.is_im,
+        "is_mpim": False,
+        "is_org_shared": False,
+        "context_team_id": call.workspace.id,
+    }
+    if channel.is_im:
+        person = next(user for user in channel.members if user != call.workspace.bot.id)
+        return {**face, "user": person, "is_user_deleted": False}
+    return {
+        **face,
+        "name": channel.name,
+        "name_normalized": channel.name,
+        "is_channel": not channel.private,
+        "is_group": channel.private,
+        "is_private": channel.private,
+        "is_general": False,
+        "is_shared": bool(channel.shared_with),
+        "is_ext_shared": bool(channel.shared_with),
+        "is_member": member,
+        "num_members": len(channel.members),
+        "topic": {"value": channel.topic, "creator": "", "last_set": 0},
+        "purpose": {"value": "", "creator": "", "last_set": 0},
+    }
+
+
+def list_channels(call: Call) -> Json:
+    """`conversations.list`: of private channels only those the bot is in."""
+    return _listed(call, None)
+
+
+def of_user(call: Call) -> Json:
+    """`users.conversations`: what a person is in, of private channels only those the bot is in too."""
+    return _listed(call, call.workspace.user(call.get("user") or call.workspace.bot.id).id)
+
+
+def _listed(call: Call, member: str | None) -> Json:
+    words = {"public_channel": "channels", "private_channel": "groups", "im": "im"}
+    kinds = set()
+    for wanted in (call.get("types") or "public_channel").split(","):
+        if wanted.strip() not in words:
+            raise RefusedError("invalid_types")
+        call.need_scope(f"{words[wanted.strip()]}:read")
+        kinds.add(words[wanted.strip()])
+    bot = call.workspace.bot.id
+    channels = [
+        channel
+        for channel in call.workspace.channels.values()
+        if _kind(channel) in kinds
+        and (not channel.private or bot in channel.members)
+        and not (channel.archived and call.flag("exclude_archived"))
+        and member in (None, *channel.members)
+    ]
+    page, cursor = call.page(channels, call.number("limit", 100, 1000))
+    return {
+        "channels": [_face(call, channel) for channel in page],
+        "response_metadata": {"next_cursor": cursor},
+    }
+
+
+def info(call: Call) -> Json:
+    """`conversations.info`."""
+    channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
+    _readable(call, channel, "read")
+    return {"channel": _face(call, channel)}
+
+
+def members(call: Call) -> Json:
+    """`conversations.members`."""
+    channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
+    _readable(call, channel, "read")
+    page, cursor = call.page(sorted(channel.members), call.number("limit", 100, 1000))
+    return {"members": page, "response_metadata": {"next_cursor": cursor}}
+
+
+def join(call: Call) -> Json:
+    """`conversations.join`: public channels only."""
+    channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
+    if channel.private:
+        raise RefusedError("method_not_supported_for_channel_type")
+    if channel.archived:
+        raise RefusedError("is_archived")
+    answer: Json = {"channel": _face(call, channel)}
+    if not call.workspace.join(channel, call.workspace.bot.id):
+        answer |= {
+            "warning": "already_in_channel",
+            "response_metadata": {"warnings": ["already_in_channel"]},
+        }
+    return {**answer, "channel": _face(call, channel)}
+
+
+def open_direct(call: Call) -> Json:
+    """`conversations.open` with one person."""
+    users = call.need("users").split(",")
+    if len(users) != 1:
+        raise RefusedError("too_many_users")
+    known = call.workspace.users.get(users[0])
+    if known is None or known.is_bot:
+        raise RefusedError("user_not_found")
+    return {"channel": {"id": call.workspace.direct(users[0]).id}}
+
+
+def _history_channel(call: Call) -> Channel:
+    """History needs its scope and membership, of public channels too."""
+    channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
+    _readable(call, channel, "history")
+    if call.workspace.bot.id not in channel.members:
+        raise RefusedError("not_in_channel")
+    return channel
+
+
+def _timestamp(call: Call, name: str) -> str:
+    """A ts with all its digits, so that it compares as text; empty where it wasn't given."""
+    value = call.get(name)
+    if not value:
+        return ""
+    seconds, _, fraction = value.partition(".")
+    if not seconds.isdigit() or not (fraction or "0").isdigit():
+        raise RefusedError(f"invalid_ts_{name}")
+    return f"{int(seconds):010d}.{fraction:0<6.6}"
+
+
+def _window(call: Call, messages: list[Message]) -> list[Message]:
+    oldest, latest, inclusive = _timestamp(call, "oldest"), _timestamp(call, "latest"), call.flag("inclusive")
+
+    def inside(ts: str) -> bool:
+        if inclusive and ts in (oldest, latest):
+            return True
+        return (not oldest or ts > oldest) and (not latest or ts < latest)
+
+    return [message for message in messages if inside(message.ts)]
+
+
+def history(call: Call) -> Json:
+    """`conversations.history`: newest first, no replies save those shown in the channel too."""
+    channel = _history_channel(call)
+    shown = [message for message in channel.messages.values() if not message.is_reply or message.broadcast]
+    return _answer(call, _window(call, shown)[::-1])
+
+
+def replies(call: Call) -> Json:
+    """`conversations.replies`: the root first, then its replies, oldest first."""
+    channel = _history_channel(call)
+    message = channel.messages.get(call.need("ts"))
+    if message is None:
+        raise RefusedError("thread_not_found")
+    root = channel.messages[message.thread_ts] if message.is_reply and message.thread_ts else message
+    root_first, *rest = call.workspace.thread(channel, root)
+    return _answer(call, [root_first, *_window(call, rest)])
+
+
+def _answer(call: Call, messages: list[Message]) -> Json:
+    page, cursor = call.page(messages, call.number("limit", 100, 999))
+    metadata = call.flag("include_all_metadata")
+    answer: Json = {
+        "messages": [to_api(message, metadata=metadata) for message in page],
+        "has_more": bool(cursor),
+    }
+    return {**answer, "response_metadata": {"next_cursor": cursor}} if cursor else answer

@@ -1,0 +1,249 @@
+"""The Web API: token, faults, rate limits and scopes of a call, then the method itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.trigger_ids import Triggers
+from bot.local_slack.web_api import chat, conversations, files, users, views
+from bot.local_slack.web_api.arguments import Call
+from bot.local_slack.web_api.faults import Fault, Faults
+from bot.local_slack.web_api.odd_answers import spoiled
+from bot.local_slack.web_api.rate_limits import Rates
+from bot.local_slack.workspace import File, Workspace
+
+TIER_2, TIER_3, TIER_4 = 20, 50, 100
+"""Calls a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How a method is called."""
+
+    work: Callable[[Call], Json]
+    scope: str | None = None
+    """What the token needs; None where none is needed or it depends on the channel."""
+    per_minute: int | None = None
+    """Its tier; None where it has none of its own."""
+    posts: bool = False
+    """Whether it counts as a message of its channel."""
+
+
+METHODS: Mapping[str, Method] = {
+    "auth.test": Method(users.auth_test),
+    "chat.postMessage": Method(chat.post_message, "chat:write", posts=True),
+    "chat.postEphemeral": Method(chat.post_ephemeral, "chat:write", TIER_4),
+    "chat.update": Method(chat.update, "chat:write", TIER_3),
+    "chat.delete": Method(chat.delete, "chat:write", TIER_3),
+    "chat.getPermalink": Method(chat.get_permalink),
+    "conversations.list": Method(conversations.list_channels, None, TIER_2),
+    "conversations.info": Method(conversations.info, None, TIER_3),
+    "conversations.history": Method(conversations.history, None, TIER_3),
+    "conversations.replies": Method(conversations.replies, None, TIER_3),
+    "conversations.members": Method(conversations.members, None, TIER_4),
+    "conversations.join": Method(conversations.join, "channels:join", TIER_3),
+    "conversations.open": Method(conversations.open_direct, "im:write", TIER_3),
+    "files.getUploadURLExternal": Method(files.get_upload_url, "files:write", TIER_4),
+    "files.completeUploadExternal": Method(files.complete_upload, "files:write", TIER_4),
+    "files.delete": Method(files.delete, "files:write", TIER_3),
+    "files.info": Method(files.info, "files:read", TIER_4),
+    "users.conversations": Method(conversations.of_user, None, TIER_3),
+    "users.info": Method(users.info, "users:read", TIER_4),
+    "users.list": Method(users.list_users, "users:read", TIER_2),
+    "views.open": Method(views.open_view, None, TIER_4),
+    "views.push": Method(views.push, None, TIER_4),
+    "views.update": Method(views.update, None, TIER_4),
+    "views.publish": Method(views.publish, None, TIER_4),
+}
+EXCHANGE = "oauth.v2.access"
+CONNECT = "apps.connections.open"
+CONNECT_PER_MINUTE = TIER_3
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCall:
+    """A call as it was recorded."""
+
+    method: str
+    time: float
+    """Unix time of its arrival, s."""
+    outcome: str
+    """"ok", Slack's error name, "http 500", "dropped before" or "dropped after"."""
+    args: Json
+    team: str | None = None
+
+
+class WebApi:
+    """Answers `/api/<method>`."""
+
+    def __init__(
+        self,
+        workspaces: Mapping[str, Workspace],
+        *,
+        rates: Rates,
+        faults: Faults,
+        triggers: Triggers,
+        app_token: str,
+        connect: Callable[[], str],
+        exchange: Callable[[Json, str], Json],
+        settle_file: Callable[[Workspace, File], None],
+        on_call: Callable[[], None],
+    ) -> None:
+        self.workspaces = workspaces
+        """By team id."""
+        self.rates = rates
+        self.faults = faults
+        self.calls: list[ApiCall] = []
+        self.base_url = ""
+        self._triggers = triggers
+        self._app_token = app_token
+        self._connect = connect
+        self._exchange = exchange
+        self._settle_file = settle_file
+        self._on_call = on_call
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One call, from the wire to the wire."""
+        method = request.match_info["method"]
+        arrived = time.time()
+        unreadable: RefusedError | None = None
+        args: Json = {}
+        try:
+            args = await _arguments(request)
+        except RefusedError as refusal:
+            unreadable = refusal
+        channel = args.get("channel")
+        fault = self.faults.take(method, channel if isinstance(channel, str) else None, args)
+
+        def record(outcome: str, team: str | None = None) -> None:
+            self.calls.append(ApiCall(method, arrived, outcome, args, team))
+            self._on_call()
+
+        if fault is not None:
+            if fault.delay:
+                await asyncio.sleep(fault.delay)
+            if fault.drop == "before":
+                record("dropped before")
+                return _abort(request)
+            answer = _fault_answer(fault)
+            if answer is not None:
+                record(fault.error or f"http {answer.status}")
+                return answer
+        headers: dict[str, str] = {}
+        team = None
+        try:
+            if method == EXCHANGE and unreadable is None:
+                # The app says who it is by its own secret; it has no token yet.
+                body = self._exchange(args, request.headers.get("Authorization", ""))
+                team, args = str(body["team"]["id"]), {}
+            elif method == CONNECT and unreadable is None:
+                body = self._open_connection(_token(request), headers)
+            else:
+                token = _token(request)
+                if unreadable is not None:
+                    raise unreadable
+                workspace = self._workspace(token)
+                team = workspace.id
+                headers["x-oauth-scopes"] = ",".join(sorted(workspace.scopes))
+                body = self._run(method, args, workspace, headers)
+            outcome = "ok"
+        except RefusedError as refusal:
+            body, outcome = refusal.body(), refusal.error
+        record(outcome, team)
+        if fault is not None:
+            if fault.delay_after:
+                await asyncio.sleep(fault.delay_after)
+            if fault.drop == "after":
+                self.calls[-1] = ApiCall(method, arrived, "dropped after", args, team)
+                return _abort(request)
+            if fault.oddity is not None and body["ok"]:
+                self.calls[-1] = ApiCall(method, arrived, f"ok as {fault.oddity}", args, team)
+                return spoiled(fault.oddity, body)
+        return web.json_response(body, status=429 if "Retry-After" in headers else 200, headers=headers)
+
+    def _run(self, method: str, args: Json, workspace: Workspace, headers: dict[str, str]) -> Json:
+        known = METHODS.get(method)
+        if known is None:
+            raise RefusedError("unknown_method", req_method=method)
+        wait = self.rates.call(workspace.id, method, known.per_minute) if known.per_minute else 0
+        if known.posts and not wait:
+            wait = self.rates.post(workspace.id, str(args.get("channel")))
+        self._hold(wait, headers)
+        call = Call(method, args, workspace, self._triggers, self.base_url, self._settle_file)
+        if known.scope is not None:
+            headers["x-accepted-oauth-scopes"] = known.scope
+            call.need_scope(known.scope)
+        return {"ok": True, **known.work(call)}
+
+    def _workspace(self, token: str) -> Workspace:
+        for workspace in self.workspaces.values():
+            if token == workspace.bot_token:
+                if workspace.token_state != "good":  # noqa: S105
+                    raise RefusedError(workspace.token_state)
+                return workspace
+        if token == self._app_token:
+            raise RefusedError("not_allowed_token_type")
+        raise RefusedError("invalid_auth")
+
+    def _open_connection(self, token: str, headers: dict[str, str]) -> Json:
+        if token != self._app_token:
+            known = any(token == workspace.bot_token for workspace in self.workspaces.values())
+            raise RefusedError("not_allowed_token_type" if known else "invalid_auth")
+        self._hold(self.rates.call("", CONNECT, CONNECT_PER_MINUTE), headers)
+        return {"ok": True, "url": self._connect()}
+
+    def _hold(self, wait: int, headers: dict[str, str]) -> None:
+        """Refuse a call that came too early, with the seconds to wait."""
+        if wait:
+            headers["Retry-After"] = str(wait)
+            raise RefusedError("ratelimited")
+
+
+def _token(request: web.Request) -> str:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind != "Bearer" or not token:
+        raise RefusedError("not_authed")
+    return token
+
+
+async def _arguments(request: web.Request) -> dict[str, Any]:
+    """The arguments from query, form or JSON body. Raises RefusedError: `invalid_json`, `json_not_object`."""
+    args: dict[str, Any] = dict(request.query)
+    if request.method == "POST":
+        if request.content_type == "application/json":
+            try:
+                body = await request.json()
+            except (ValueError, RecursionError):
+                raise RefusedError("invalid_json") from None
+            if not isinstance(body, dict):
+                raise RefusedError("json_not_object")
+            args |= {key: value for key, value in body.items() if value is not None}
+        else:
+            args |= dict(await request.post())
+    return args
+
+
+def _fault_answer(fault: Fault) -> web.Response | None:
+    if fault.status is None and fault.error is None:
+        return None
+    status = fault.status or 200
+    headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
+    if status == 429:
+        headers.setdefault("Retry-After", "1")
+    error = fault.error or {429: "ratelimited", 503: "service_unavailable"}.get(status, "internal_error")
+    return web.json_response({"ok": False, "error": error}, status=status, headers=headers)
+
+
+def _abort(request: web.Request) -> web.StreamResponse:
+    """Cut the connection; the answer is never sent."""
+    transport = request.transport
+    if transport is not None:
+        transport.abort()
+    return web.Response(status=500)

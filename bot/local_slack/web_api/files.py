@@ -1,0 +1,125 @@
+"""The methods `files.*`: address, upload, completion; readiness comes later, as at Slack."""
+
+from __future__ import annotations
+
+import secrets
+
+from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.web_api.arguments import Call
+from bot.local_slack.web_api.chat import writable
+from bot.local_slack.workspace import Draft, File
+
+_MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
+
+
+def mimetype(content: bytes) -> str:
+    """The type of a file, from its first bytes."""
+    return next((kind for magic, kind in _MAGIC if content.startswith(magic)), "application/octet-stream")
+
+
+def get_upload_url(call: Call) -> Json:
+    """`files.getUploadURLExternal`."""
+    name, length = call.need("filename"), call.get("length")
+    if not length.isdigit() or int(length) == 0:
+        raise RefusedError("invalid_arguments", response_metadata={"messages": ["[ERROR] invalid length"]})
+    if int(length) > 1_000_000_000:
+        raise RefusedError("file_upload_size_restricted")
+    if len(call.get("alt_txt")) > 1000:
+        raise RefusedError("alt_txt_too_large")
+    workspace = call.workspace
+    file = File(
+        workspace.new_id("F"),
+        name,
+        workspace.bot.id,
+        int(length),
+        secrets.token_urlsafe(24),
+        alt_text=call.get("alt_txt"),
+        title=name,
+        created=int(workspace.clock()),
+    )
+    workspace.files[file.id] = file
+    return {"upload_url": f"{call.base_url}/upload/v1/{file.id}/{file.secret}", "file_id": file.id}
+
+
+def complete_upload(call: Call) -> Json:
+    """`files.completeUploadExternal`: shares the file where channels are given, else it stays private."""
+    workspace = call.workspace
+    wanted = call.structure("files", "invalid_arguments")
+    if not isinstance(wanted, list) or not wanted or not all(isinstance(item, dict) for item in wanted):
+        raise RefusedError("invalid_arguments", response_metadata={"messages": ["[ERROR] invalid files"]})
+    files = []
+    for item in wanted:
+        file = workspace.files.get(str(item.get("id")))
+        if file is None or file.content is None or file.completed:
+            raise RefusedError("file_not_found")
+        files.append(file)
+    names = [name for name in (call.get("channel_id"), *call.get("channels").split(",")) if name]
+    if len(names) > 100:
+        raise RefusedError("channels_limit_exceeded")
+    thread_ts = call.get("thread_ts") or None
+    if thread_ts is not None and len(names) != 1:
+        raise RefusedError("invalid_arguments", response_metadata={"messages": ["[ERROR] one channel only"]})
+    channels = [writable(call, name) for name in names]
+    for channel in channels:
+        if workspace.bot.id not in channel.members:
+            raise RefusedError("not_in_channel")
+    for file, item in zip(files, wanted, strict=True):
+        file.completed = True
+        file.title = str(item.get("title") or file.name)
+        file.channels = [channel.id for channel in channels]
+    for channel in channels:
+        workspace.post(
+            Draft(
+                channel.id,
+                workspace.bot.id,
+                call.get("initial_comment"),
+                bot_id=workspace.bot_id,
+                app_id=workspace.app_id,
+                thread_ts=thread_ts,
+                files=tuple(file.id for file in files),
+            )
+        )
+    for file in files:
+        call.settle_file(workspace, file)
+    return {"files": [_face(call, file) for file in files]}
+
+
+def _face(call: Call, file: File) -> Json:
+    """The file; its type stays empty until it is ready."""
+    url = f"{call.base_url}/files-pri/{call.workspace.id}-{file.id}/{file.id}/{file.name}"
+    return {
+        "id": file.id,
+        "created": file.created,
+        "timestamp": file.created,
+        "name": file.name,
+        "title": file.title,
+        "alt_txt": file.alt_text,
+        "mimetype": file.mimetype if file.ready else "",
+        "filetype": file.mimetype.partition("/")[2] if file.ready else "",
+        "user": file.owner,
+        "size": file.length,
+        "is_public": any(not call.workspace.channels[channel].private for channel in file.channels),
+        "channels": file.channels,
+        "url_private": url,
+        "permalink": f"{call.base_url}/files/{file.owner}/{file.id}/{file.name}",
+    }
+
+
+def info(call: Call) -> Json:
+    """`files.info`."""
+    file = call.workspace.files.get(call.need("file"))
+    if file is None or not file.completed:
+        raise RefusedError("file_not_found")
+    return {"file": _face(call, file), "comments": [], "response_metadata": {"next_cursor": ""}}
+
+
+def delete(call: Call) -> Json:
+    """`files.delete`: one's own files only."""
+    workspace = call.workspace
+    file = workspace.files.get(call.need("file"))
+    if file is None or not file.completed:
+        raise RefusedError("file_not_found")
+    if file.owner != workspace.bot.id:
+        raise RefusedError("cant_delete_file")
+    del workspace.files[file.id]
+    return {}

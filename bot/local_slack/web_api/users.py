@@ -1,0 +1,50 @@
+"""The methods `auth.test` and `users.*`."""
+
+from __future__ import annotations
+
+from bot.local_slack.errors import Json
+from bot.local_slack.web_api.arguments import Call
+from bot.local_slack.workspace import User
+
+
+def auth_test(call: Call) -> Json:
+    """`auth.test`."""
+    workspace = call.workspace
+    return {
+        "url": f"{call.base_url}/",
+        "team": workspace.name,
+        "user": workspace.bot.name,
+        "team_id": workspace.id,
+        "user_id": workspace.bot.id,
+        "bot_id": workspace.bot_id,
+        "is_enterprise_install": False,
+    }
+
+
+def _face(call: Call, user: User) -> Json:
+    return {
+        "id": user.id,
+        "team_id": user.team or call.workspace.id,
+        "name": user.name,
+        "deleted": False,
+        "real_name": user.real_name,
+        "tz": "Etc/UTC",
+        "tz_label": "Coordinated Universal Time",
+        "tz_offset": 0,
+        "profile": {"real_name": user.real_name, "display_name": user.name},
+        "is_admin": user.is_admin,
+        "is_owner": False,
+        "is_bot": user.is_bot,
+        "is_app_user": False,
+    }
+
+
+def info(call: Call) -> Json:
+    """`users.info`."""
+    return {"user": _face(call, call.workspace.user(call.need("user")))}
+
+
+def list_users(call: Call) -> Json:
+    """`users.list`."""
+    page, cursor = call.page(list(call.workspace.users.values()), call.number("limit", 1000, 1000))
+    return {"members": [_face(call, user) for user in page], "response_metadata": {"next_cursor": cursor}}

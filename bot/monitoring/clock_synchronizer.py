@@ -1,0 +1,115 @@
+"""Keeps the clock steady over restarts, and compares it with the machine's and the database's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+
+from bot.runtime import machine_clock
+from bot.runtime.steady_clock import SteadyClock
+from bot.store.database import StoreUnavailable
+from bot.store.operations.clock_offsets import ClockLines
+
+LOOK_EVERY_S = 1.0
+ASK_EVERY_S = 10.0
+"""How often the database is asked for its time, if it has one."""
+ASK_AT_FIRST_S = 2.0
+WRITTEN_WITHIN_S = 1.0
+"""How far the clock may drift from what is written of it."""
+WRITE_AGAIN_S = timedelta(days=1).total_seconds()
+CONFIRMED_WITHIN_S = 8.0
+ASK_SLACK_EVERY_S = 2.0
+"""At first; where its answers say nothing of the time, seldom."""
+ASK_SLACK_SELDOM_S = 60.0
+STORE_AGAIN_S = 30.0
+"""After a failure of the store, which its users tell of often enough."""
+
+log = structlog.get_logger(__name__)
+
+
+class ClockKeeper:
+    """Looks at the clock every second for as long as the bot lives."""
+
+    def __init__(
+        self,
+        clock: SteadyClock,
+        lines: ClockLines,
+        *,
+        boot_id: str | None = None,
+        elapsed: Callable[[], float] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._lines = lines
+        self._boot_id = machine_clock.boot_id() if boot_id is None else boot_id
+        self._elapsed = elapsed or machine_clock.elapsed
+        self._written: tuple[float, float] | None = None
+        self._store_at = self._ask_at = self._ask_slack_at = 0.0
+        self._ask_slack_wait = ASK_SLACK_EVERY_S
+        self.ask_slack: Callable[[], Awaitable[None]] | None = None
+        """Has Slack say something, whereby the clock hears its time."""
+
+    async def begin(self) -> None:
+        """Go on with the clock as an earlier process of this boot left it. Raises StoreUnavailable."""
+        if self._boot_id is not None:
+            offset = await self._lines.of(self._boot_id)
+            if offset is not None:
+                self._clock.go_on(offset)
+        await self._ask_database()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        """Look once; the store's failures are waited out."""
+        self._clock.look()
+        await self._ask_slack()
+        if self._elapsed() < self._store_at:
+            return
+        try:
+            if self._elapsed() >= self._ask_at:
+                await self._ask_database()
+            await self._write()
+        except StoreUnavailable as error:
+            self._store_at = self._elapsed() + STORE_AGAIN_S
+            log.warning("clock_waits_for_store", reason=str(error))
+
+    async def _ask_slack(self) -> None:
+        if self.ask_slack is None or not self._clock.wants_word:
+            self._ask_slack_wait = ASK_SLACK_EVERY_S
+        elif self._elapsed() >= self._ask_slack_at:
+            self._ask_slack_at = self._elapsed() + self._ask_slack_wait
+            self._ask_slack_wait = min(2 * self._ask_slack_wait, ASK_SLACK_SELDOM_S)
+            await self.ask_slack()
+
+    async def confirmed(self, within_s: float = CONFIRMED_WITHIN_S) -> None:
+        """Wait until somebody else's clock agrees, or for a while: until then nothing is known to be old."""
+        until = self._elapsed() + within_s
+        while not self._clock.confirmed and self._elapsed() < until:  # noqa: ASYNC110  it is seldom waited for
+            await asyncio.sleep(0.05)
+
+    async def _ask_database(self) -> None:
+        asked = self._elapsed()
+        self._ask_at = asked + ASK_EVERY_S
+        said = await self._lines.of_database()
+        if said is not None:
+            self._clock.heard(said, asked, self._elapsed(), only_if_new=True)
+        if not self._clock.confirmed:
+            # Where it disagrees its second word counts: until then what comes may be taken for old.
+            self._ask_at = asked + ASK_AT_FIRST_S
+
+    async def _write(self) -> None:
+        if self._boot_id is None or not self._clock.confirmed:
+            return
+        offset, now = self._clock.offset, self._elapsed()
+        if self._written is not None:
+            known, at = self._written
+            if abs(known - offset) <= WRITTEN_WITHIN_S and now - at < WRITE_AGAIN_S:
+                return
+        await self._lines.write(self._boot_id, offset, self._clock())
+        self._written = (offset, now)

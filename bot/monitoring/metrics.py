@@ -1,0 +1,187 @@
+"""Figures for Prometheus, of one bot: counted as things happen, or read from the store when asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+from bot.slack.errors import SlackFailure
+from bot.sources import SourceStatus
+from bot.store.outbox.models import UNSENT, Delivery, Kind, Outcome, Sent
+from bot.store.write_check import Space
+from formatters.models.notice import STAGES, Notice
+from formatters.posts.incident import Trouble, What
+
+_NEWS = frozenset({Kind.ROOT, Kind.REPLY, Kind.MENTION})
+_LVK_BUCKETS = (10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1_800.0, 3_600.0, 14_400.0, 86_400.0)
+_WIRE_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
+_POST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
+
+
+class Metrics:
+    """One bot's figures, in a registry of their own: two bots in one process don't mix."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        self._notices = Counter(
+            "gwevent_notices", "New notices stored.", ["category", "alert_type"], registry=registry
+        )
+        self._handled = Counter(
+            "gwevent_payloads", "Payloads, by what became of them.", ["handled"], registry=registry
+        )
+        self._age = Gauge(
+            "gwevent_last_notice_age_seconds",
+            "Since the last payload came; NaN before the first.",
+            registry=registry,
+        )
+        self._connected = Gauge(
+            "gwevent_source_connected", "Whether the broker can be read.", ["source"], registry=registry
+        )
+        self._lag = Gauge(
+            "gwevent_source_lag",
+            "Payloads on the broker that were not acknowledged yet.",
+            ["source"],
+            registry=registry,
+        )
+        self._slack = Gauge(
+            "gwevent_slack_connected", "Whether Socket Mode is open; NaN in a consumer.", registry=registry
+        )
+        self._store = Gauge(
+            "gwevent_store_up", "Whether the database takes what is written.", registry=registry
+        )
+        self._store_free = Gauge(
+            "gwevent_store_free_bytes",
+            "Room left on the disk of the SQLite file; NaN on PostgreSQL.",
+            registry=registry,
+        )
+        self._store_used = Gauge("gwevent_store_bytes", "Room that the database takes.", registry=registry)
+        self._workers = Gauge(
+            "gwevent_workers", "Processes that deliver, on PostgreSQL; NaN on SQLite.", registry=registry
+        )
+        self._deliveries = Gauge(
+            "gwevent_deliveries", "Rows of the ledger not sent, by state.", ["state"], registry=registry
+        )
+        self._quarantined = Gauge("gwevent_quarantined", "Payloads in quarantine.", registry=registry)
+        self._troubles = Gauge("gwevent_trouble", "Troubles that last.", ["what"], registry=registry)
+        self._outcomes = Counter(
+            "gwevent_delivery_outcomes",
+            "What became of attempts to deliver.",
+            ["kind", "outcome"],
+            registry=registry,
+        )
+        self._calls = Counter(
+            "gwevent_slack_calls", "Calls of Slack's Web API.", ["method", "outcome"], registry=registry
+        )
+        self._event_to_notice = Histogram(
+            "gwevent_event_to_notice_seconds",
+            "From the event to its notice, LVK's part.",
+            buckets=_LVK_BUCKETS,
+            registry=registry,
+        )
+        self._notice_to_received = Histogram(
+            "gwevent_notice_to_received_seconds",
+            "From the notice's time_created to its receipt.",
+            buckets=_WIRE_BUCKETS,
+            registry=registry,
+        )
+        self._received_to_posted = Histogram(
+            "gwevent_received_to_posted_seconds",
+            "From a notice's receipt to each of its posts.",
+            buckets=_POST_BUCKETS,
+            registry=registry,
+        )
+
+    def handled(self, handled: str) -> None:
+        """A payload was handled; `handled` says what became of it."""
+        self._handled.labels(handled).inc()
+
+    def stored(self, notice: Notice) -> None:
+        """A new notice was stored."""
+        # Whatever a notice may call itself, the label takes few values.
+        known = notice.alert_type if notice.alert_type in STAGES else "other"
+        self._notices.labels(notice.category.value, known).inc()
+        if notice.event is not None:
+            self._event_to_notice.observe((notice.time_created - notice.event.time).total_seconds())
+        if notice.received is not None:
+            self._notice_to_received.observe((notice.received - notice.time_created).total_seconds())
+
+    def called(self, method: str, failure: SlackFailure | None) -> None:
+        """Slack answered a call, or didn't."""
+        outcome = "ok" if failure is None else re.sub(r"(?<!^)(?=[A-Z])", "_", type(failure).__name__).lower()
+        self._calls.labels(method, outcome).inc()
+
+    def settled(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
+        """What became of deliveries was written down."""
+        for delivery, outcome in outcomes:
+            self._outcomes.labels(delivery.kind.value, type(outcome).__name__.lower()).inc()
+            if isinstance(outcome, Sent) and delivery.kind in _NEWS:
+                self._received_to_posted.observe((now - delivery.created_at).total_seconds())
+
+    def look(
+        self,
+        sources: Sequence[SourceStatus],
+        slack: bool | None,
+        last_heard: datetime | None,
+        now: datetime,
+    ) -> None:
+        """Set what is known without the store; of several consumers of a source the best counts.
+
+        `slack` is None where there is no connection to Slack.
+        """
+        for name in {source.name for source in sources}:
+            same = [source for source in sources if source.name == name]
+            lags = [source.lag for source in same if source.lag is not None]
+            self._connected.labels(name).set(any(source.connected for source in same))
+            self._lag.labels(name).set(min(lags, default=float("nan")))
+        self._slack.set(float("nan") if slack is None else slack)
+        self._age.set(float("nan") if last_heard is None else (now - last_heard).total_seconds())
+
+    def store(
+        self,
+        states: dict[str, int],
+        quarantined: int,
+        lasting: Sequence[Trouble],
+        space: Space | None = None,
+        workers: int | None = None,
+    ) -> None:
+        """Set what the store holds, how much room it has, and how many processes deliver from it."""
+        self._store_free.set(_or_nan(None if space is None else space.free))
+        self._store_used.set(_or_nan(None if space is None else space.used))
+        self._workers.set(_or_nan(workers))
+        self._store.set(1)
+        for state in UNSENT:
+            self._deliveries.labels(state.value).set(states.get(state.value, 0))
+        self._quarantined.set(quarantined)
+        # It answers: what the ledger says of itself is of the past.
+        wrong = {trouble.what for trouble in lasting} - {What.STORE}
+        for what in What:
+            self._troubles.labels(what.value).set(what in wrong)
+
+    def no_store(self, *, trouble: bool) -> None:
+        """The store doesn't take anything; what it held when it last did stays.
+
+        `trouble` says whether that lasts long enough to be one.
+        """
+        self._store.set(0)
+        self._troubles.labels(What.STORE.value).set(trouble)
+
+    def text(self) -> bytes:
+        """All of it, as Prometheus reads it."""
+        return generate_latest(self.registry)
+
+
+def _or_nan(value: int | None) -> float:
+    return float("nan") if value is None else value

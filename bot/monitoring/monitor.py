@@ -1,0 +1,259 @@
+"""Looks at the bot every few seconds, and has troubles told: once, and again when they are over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from bot.monitoring.metrics import Metrics
+from bot.monitoring.rules import Facts, Limits, judge
+from bot.monitoring.webhook import Caller
+from bot.runtime.os_limits import shortage
+from bot.runtime.steady_clock import Jump
+from bot.slack.socket_mode import LinkState
+from bot.sources import SourceStatus
+from bot.store.database import StoreUnavailable
+from bot.store.events.notices import Store
+from bot.store.operations.incidents import Change, Troubles
+from bot.store.outbox.outbox import Ledger
+from bot.store.outbox.plan_writer import Place
+from bot.store.write_check import Space, WriteCheck
+from formatters.posts.incident import Trouble, What, clock_detail, sentence
+from formatters.webhook import payload
+
+LOOK_EVERY_S = 10.0
+ANSWERS_WITHIN_S = 2.0
+"""How long a question about health waits for the store."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether each part does its work, and if not, why."""
+
+    parts: dict[str, str]
+    """Part -> "ok", or what is wrong."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether all do."""
+        return all(said == "ok" for said in self.parts.values())
+
+
+class Watch:
+    """The bot's eye on itself."""
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        troubles: Troubles,
+        clock: Callable[[], datetime],
+        *,
+        sources: Callable[[], Sequence[SourceStatus]],
+        link: Callable[[], LinkState] | None = None,
+        ops: Callable[[], Place | None] = lambda: None,
+        wake: Callable[[], None] = lambda: None,
+        caller: Caller | None = None,
+        metrics: Metrics | None = None,
+        limits: Limits | None = None,
+        writes: WriteCheck | None = None,
+        workers: Callable[[], Awaitable[int | None]] | None = None,
+        wrong: Callable[[], Mapping[str, str]] = dict,
+        jump: Callable[[], Jump | None] = lambda: None,
+    ) -> None:
+        """`sources` and `link` say how the broker and Slack do; `wake` that deliveries may be due.
+
+        `link` is None where there is no connection to Slack. `writes` finds out whether the store takes what
+        is written, `workers` how many processes deliver (None: there can only be this one). `wrong` names the
+        parts of the process that wait to be started again, each with why. `jump` says how the clock jumped,
+        as long as that matters.
+        """
+        self._store = store
+        self._ledger = ledger
+        self._troubles = troubles
+        self._clock = clock
+        self._sources = sources
+        self._link = link
+        self._ops = ops
+        self._wake = wake
+        self._caller = caller
+        self._metrics = metrics or Metrics()
+        self._limits = limits or Limits()
+        self._writes = writes
+        self._workers = workers
+        self._wrong = wrong
+        self._jump = jump
+        self._started = clock()
+        self._heard: datetime | None = None
+        self._since: dict[What, datetime] = {}
+        self._store_detail = ""
+        self._store_told = False
+        self._called: frozenset[What] = frozenset()
+
+    def heard(self) -> None:
+        """Say that a payload that means to be a notice came and was handled: LVK's heart beats."""
+        self._heard = self._clock()
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        """Look once: judge, write down what changed, tell who is to be told."""
+        now = self._clock()
+        try:
+            space, workers = await self._store_itself()
+            stored = await self._store.last_received()
+            overdue, since = await self._ledger.overdue(now, self._limits.posts, self._limits.edits)
+            lasting = await self._troubles.lasting()
+        except StoreUnavailable as error:
+            await self._without_store(str(error), now)
+            return
+        facts = replace(
+            self._facts(now, _latest(stored, self._heard), overdue, since),
+            free=None if space is None else space.free,
+            total=None if space is None else space.total,
+            idle_since=self._lasts(What.WORKERS, workers == 0, now),
+        )
+        found = judge(facts, now, self._limits, frozenset(trouble.what for trouble in lasting))
+        try:
+            change = await self._troubles.look(
+                found,
+                now,
+                ops=self._ops(),
+                webhook=self._caller is not None,
+                called=self._called,
+            )
+        except StoreUnavailable as error:
+            await self._without_store(str(error), now)
+            return
+        self._since.pop(What.STORE, None)
+        self._store_told, self._called = False, frozenset()
+        self._tell(change)
+
+    async def readiness(self) -> Readiness:
+        """Whether Slack is connected, each source is read and the store answers."""
+        parts = dict(self._wrong())
+        short = shortage()
+        if short is not None:
+            parts["descriptors"] = short
+        if self._link is not None:
+            link = self._link()
+            parts["slack"] = "ok" if link.connected else link.detail
+        for source in self._sources():
+            # Of several consumers one is enough.
+            if parts.get(source.name) != "ok":
+                parts[source.name] = "ok" if source.connected else source.detail
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN_S):
+                await self._store_itself()
+                await self._store.last_received()
+            parts["store"] = "ok"
+        except StoreUnavailable as error:
+            parts["store"] = str(error)
+        except TimeoutError:
+            parts["store"] = f"The database didn't answer within {ANSWERS_WITHIN_S:.0f} s."
+        return Readiness(parts)
+
+    async def figures(self) -> bytes:
+        """The metrics as Prometheus reads them."""
+        heard = self._heard
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN_S):
+                space, workers = await self._store_itself()
+                heard = _latest(await self._store.last_received(), heard)
+                counts = await self._ledger.counts()
+                states = await self._ledger.by_state()
+                lasting = await self._troubles.lasting()
+                self._metrics.store(states, counts.quarantined, lasting, space, workers)
+        except (StoreUnavailable, TimeoutError):
+            since = self._since.get(What.STORE)
+            lasts = since is not None and self._clock() - since > self._limits.store
+            self._metrics.no_store(trouble=lasts)
+        slack = None if self._link is None else self._link().connected
+        self._metrics.look(self._sources(), slack, heard, self._clock())
+        return self._metrics.text()
+
+    async def _store_itself(self) -> tuple[Space | None, int | None]:
+        """How much room it has, how many deliver from it. Raises StoreUnavailable unless it takes writes."""
+        space = None
+        if self._writes is not None:
+            await self._writes.check()
+            space = await self._writes.space()
+        return space, None if self._workers is None else await self._workers()
+
+    def _facts(
+        self, now: datetime, heard: datetime | None, overdue: int, overdue_since: datetime | None
+    ) -> Facts:
+        sources = self._sources()
+        link = LinkState(True, "") if self._link is None else self._link()
+        out = [source for source in sources if not source.connected]
+        lag = sum(source.lag or 0 for source in sources if source.connected)
+        jump = self._jump()
+        return Facts(
+            started=self._started,
+            last_heard=heard,
+            source_out_since=self._lasts(What.SOURCE, bool(out), now),
+            source_detail="; ".join(source.detail for source in out),
+            lagging_since=self._lasts(What.LAG, lag > 0, now),
+            lag=lag,
+            overdue=overdue,
+            overdue_since=overdue_since,
+            overdue_found=self._lasts(What.DELIVERIES, overdue > 0, now),
+            slack_out_since=self._lasts(What.SLACK, not link.connected, now),
+            slack_detail=link.detail,
+            store_out_since=self._since.get(What.STORE),
+            store_detail=self._store_detail,
+            clock_off_since=None if jump is None else jump.since,
+            clock_detail=""
+            if jump is None
+            else clock_detail(jump.by.total_seconds(), corrected=jump.corrected),
+        )
+
+    def _lasts(self, what: What, wrong: bool, now: datetime) -> datetime | None:
+        """Since when something is wrong, as far as this process saw it."""
+        if not wrong:
+            self._since.pop(what, None)
+            return None
+        return self._since.setdefault(what, now)
+
+    async def _without_store(self, reason: str, now: datetime) -> None:
+        """The ledger can't hold what is wrong with the store itself: the log says it, and the webhook."""
+        since = self._since.setdefault(What.STORE, now)
+        self._store_detail = reason
+        # Source and Slack go on being seen: what was wrong before, and isn't, mustn't be found afterwards.
+        self._facts(now, None, 0, None)
+        self._lasts(What.WORKERS, False, now)
+        if now - since <= self._limits.store:
+            return
+        trouble = Trouble(what=What.STORE, since=since, detail=reason)
+        if not self._store_told:
+            self._store_told = True
+            log.error("trouble_began", what=trouble.what.value, said=sentence(trouble))
+        if self._caller is None or What.STORE in self._called:
+            return
+        if await self._caller.at_once(payload.of_trouble(trouble, over=False)):
+            self._called = frozenset({What.STORE})
+
+    def _tell(self, change: Change) -> None:
+        for trouble in change.began:
+            log.error("trouble_began", what=trouble.what.value, said=sentence(trouble))
+        for trouble in change.ended:
+            log.info("trouble_over", what=trouble.what.value, since=trouble.since.isoformat())
+        # What was found before Slack said who we are is told later; a wake-up too many costs nothing.
+        if change.began or change.ended:
+            self._wake()
+            if self._caller is not None:
+                self._caller.wake()
+
+
+def _latest(*times: datetime | None) -> datetime | None:
+    return max((time for time in times if time is not None), default=None)

@@ -1,0 +1,176 @@
+"""Calls the webhook: what is due, with the newest words, again and again until it is heard."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit, urlunsplit
+
+import aiohttp
+import structlog
+
+from bot.runtime import machine_clock
+from bot.runtime.http_proxy import proxy_for
+from bot.runtime.running_timeout import running_timeout
+from bot.slack.lease_check import LeaseLost, only_while, watch_requests
+from bot.store.database import StoreUnavailable
+from bot.store.events.notices import Store
+from bot.store.operations.incidents import Troubles
+from bot.store.operations.webhook_calls import LEASE, Call, CallKind, Calls
+from formatters.webhook import payload
+from formatters.webhook.payload import Alarm, Format
+
+POLL_S = 2.0
+TIMEOUT_S = 10.0
+BACKOFF_CAP_S = 300.0
+GIVE_UP_AFTER = timedelta(hours=24)
+
+log = structlog.get_logger(__name__)
+
+
+class NotHeard(Exception):
+    """The webhook didn't take it; the reason holds nothing secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where to call, and how."""
+
+    url: str
+    """Secret: who knows it can call it."""
+    form: Format
+    key: str | None = None
+    """PagerDuty's routing key; for the others a bearer token."""
+
+    async def call(self, session: aiohttp.ClientSession, said: Alarm) -> None:
+        """Call once. Raises NotHeard."""
+        url, topic = self.url, ""
+        if self.form is Format.NTFY:
+            # ntfy takes JSON at its root only, with the topic inside.
+            parts = urlsplit(self.url)
+            base, _, topic = parts.path.rstrip("/").rpartition("/")
+            url = urlunsplit(parts._replace(path=f"{base}/"))
+        body = payload.body(said, self.form, topic=topic, routing_key=self.key or "")
+        headers = {}
+        if self.key is not None and self.form is not Format.PAGERDUTY:
+            headers["Authorization"] = f"Bearer {self.key}"
+        try:
+            async with (
+                running_timeout(TIMEOUT_S),
+                session.post(
+                    url, json=body, headers=headers, allow_redirects=False, proxy=proxy_for(url)
+                ) as answer,
+            ):
+                if not 200 <= answer.status < 300:
+                    raise NotHeard(f"HTTP {answer.status}")
+        except aiohttp.ClientConnectorError as error:
+            raise NotHeard(f"can't connect: {error.os_error.strerror or type(error).__name__}") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise NotHeard(f"no answer: {type(error).__name__}") from error
+
+
+class Caller:
+    """Makes the calls that the store holds."""
+
+    def __init__(
+        self,
+        webhook: Webhook,
+        calls: Calls,
+        troubles: Troubles,
+        store: Store,
+        clock: Callable[[], datetime],
+        *,
+        poll_s: float = POLL_S,
+        elapsed: Callable[[], float] = machine_clock.elapsed,
+        may_give_up: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`may_give_up` says whether the clock is good enough for that."""
+        self._elapsed = elapsed
+        self._may_give_up = may_give_up
+        self._webhook = webhook
+        self._calls = calls
+        self._troubles = troubles
+        self._store = store
+        self._clock = clock
+        self._poll_s = poll_s
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that a call may be due."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Call for ever; the store's failures are waited out."""
+        async with aiohttp.ClientSession() as session:
+            watch_requests(session)
+            while True:
+                self._wake.clear()
+                try:
+                    while await self._next(session):
+                        pass
+                except StoreUnavailable as error:
+                    log.warning("webhook_waits_for_store", reason=str(error))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._poll_s):
+                        await self._wake.wait()
+
+    async def _next(self, session: aiohttp.ClientSession) -> bool:
+        """Make the next call; False where none is due."""
+        until = self._elapsed() + LEASE.total_seconds()
+        call = await self._calls.claim(self._clock())
+        if call is None:
+            return False
+        try:
+            with only_while(lambda: self._elapsed() < until):
+                await self._make(session, call)
+        except LeaseLost:
+            # This process was paused for so long that another one may be calling.
+            log.warning("lease_lost_before_calling", call=call.id)
+        return True
+
+    async def at_once(self, said: Alarm) -> bool:
+        """Call without the store, for what concerns the store itself; whether it was heard."""
+        try:
+            async with aiohttp.ClientSession() as session:
+                await self._webhook.call(session, said)
+        except NotHeard as failure:
+            log.warning("webhook_not_heard", key=said.key, reason=str(failure))
+            return False
+        return True
+
+    async def _make(self, session: aiohttp.ClientSession, call: Call) -> None:
+        said = await self._alarm(call)
+        if said is None:
+            await self._calls.dead(call, "nothing to say any more")
+            return
+        try:
+            await self._webhook.call(session, said)
+        except NotHeard as failure:
+            now = self._clock()
+            log.warning("webhook_not_heard", key=said.key, reason=str(failure), attempts=call.attempts)
+            if now - call.created_at > GIVE_UP_AFTER and self._may_give_up():
+                await self._calls.dead(call, str(failure))
+                return
+            wait = min(BACKOFF_CAP_S, 2.0 ** min(call.attempts, 10)) * random.uniform(0.75, 1.25)  # noqa: S311
+            await self._calls.later(call, now + timedelta(seconds=wait), str(failure))
+            return
+        log.info("webhook_called", key=said.key, over=said.over)
+        await self._calls.sent(call, self._clock())
+
+    async def _alarm(self, call: Call) -> Alarm | None:
+        """The words; None where what was to be said is over, and was never heard."""
+        over = call.kind in (CallKind.OVER, CallKind.STAND_DOWN)
+        if call.trouble_id is not None:
+            trouble = await self._troubles.get(call.trouble_id)
+            if trouble is None or (trouble.ended is not None) is not over:
+                return None
+            return payload.of_trouble(trouble, over=over)
+        assert call.superevent_id is not None, "a call is about a trouble or about an event"
+        superevent = await self._store.superevent(call.superevent_id)
+        if superevent is None or superevent.retracted is not over:
+            return None
+        return payload.of_superevent(superevent, over=over)

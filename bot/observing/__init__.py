@@ -1,0 +1,1 @@
+"""Telescopes, the night and the ephemeris; pure."""

@@ -1,0 +1,95 @@
+"""The observatories that gwevent knows by name: `observatories.csv`, each with the source of its position."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from formatters.answers.observability import Site
+
+_SUGGESTED = 3
+_ALIKE = 0.7
+_FOLDED_MAX = 64
+"""Our own limit, which real names never meet: a single sign can stand for a whole sentence."""
+
+
+class UnknownSite(ValueError):
+    """No observatory is called so; one sentence, with names that look like it."""
+
+    def __init__(self, asked: str, near: Iterable[str]) -> None:
+        names = list(near)
+        meant = f" Did you mean {_or(names)}?" if names else ""
+        super().__init__(f"I know no site called “{asked[:40]}”.{meant}")
+
+
+@dataclass(frozen=True, slots=True)
+class Observatory:
+    """One row of the table."""
+
+    site: Site
+    aliases: tuple[str, ...]
+    source: str
+    """Whose position it is."""
+
+
+@cache
+def observatories() -> tuple[Observatory, ...]:
+    """The table, in its own order: optical, then radio, by name."""
+    table = files("bot.observing").joinpath("observatories.csv").read_text("utf-8")
+    return tuple(
+        Observatory(
+            site=Site(
+                name=row["name"],
+                latitude=float(row["latitude"]),
+                longitude=float(row["longitude"]),
+                height=float(row["height"]),
+                radio=row["kind"] == "radio",
+                zone=row["zone"],
+            ),
+            aliases=tuple(row["aliases"].split(";")) if row["aliases"] else (),
+            source=row["source"],
+        )
+        for row in csv.DictReader(io.StringIO(table))
+    )
+
+
+def folded(name: str) -> str:
+    """A name as it is compared: without case, accents, and all that is neither letter nor digit."""
+    bare = unicodedata.normalize("NFKD", name)
+    return "".join(c for c in bare if c.isalnum()).casefold()[:_FOLDED_MAX]
+
+
+@cache
+def _by_name() -> Mapping[str, Site]:
+    return {folded(name): o.site for o in observatories() for name in (o.site.name, *o.aliases)}
+
+
+def known_site(name: str) -> Site | None:
+    """The observatory of that name or alias, in any case of letters; None if there is none."""
+    return _by_name().get(folded(name))
+
+
+def find_site(name: str, own: Iterable[Site] = ()) -> Site:
+    """A site by its name: one of a channel's `own`, else an observatory. Raises UnknownSite."""
+    mine = {folded(site.name): site for site in own}
+    found = mine.get(folded(name)) or known_site(name)
+    if found is None:
+        raise UnknownSite(name, near(name, mine.values()))
+    return found
+
+
+def near(name: str, own: Iterable[Site] = ()) -> list[str]:
+    """Names of sites that look like this one, the most alike first."""
+    known = {**_by_name(), **{folded(site.name): site for site in own}}
+    alike = difflib.get_close_matches(folded(name), known, n=_SUGGESTED, cutoff=_ALIKE)
+    return list(dict.fromkeys(known[key].name for key in alike))
+
+
+def _or(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

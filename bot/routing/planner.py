@@ -1,0 +1,288 @@
+"""Who gets what: one pure function from what is known to what is to be done."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.filters import Judge, Shares, admits_category, holds, open_
+from formatters.answers.subscription_messages import Subscription, Wish
+from formatters.models.notice import Category, Notice
+from formatters.models.superevent import Superevent
+from formatters.posts.mention import upgrades
+
+
+class RootState(StrEnum):
+    """How far a thread's root message got."""
+
+    WAITING = "waiting"
+    """Planned, and never handed to Slack."""
+    ATTEMPTED = "attempted"
+    """Handed to Slack at least once; whether it arrived isn't known yet."""
+    POSTED = "posted"
+    DEAD = "dead"
+    """Given up; the channel never saw it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """One superevent in one channel."""
+
+    id: int
+    team_id: str
+    channel_id: str
+    subscription_id: int
+    """The subscription that opened it."""
+    root: RootState
+    mentioned: frozenset[str] = frozenset()
+    """Who was mentioned, or will be by what waits; as Slack writes them."""
+    told: frozenset[str] = frozenset()
+    """Those of them whose mention may stand in the channel already."""
+
+
+class Occasion(StrEnum):
+    """What a mention is for."""
+
+    ROOT = "root"
+    """The event itself, in the post of its root."""
+    NEWS = "news"
+    """What a later notice brings, in a message of its own."""
+    STAND_DOWN = "standdown"
+    """A retraction, to those who were mentioned before."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRoot:
+    """Post the superevent's root message in a channel that has none."""
+
+    team_id: str
+    channel_id: str
+    subscription_id: int
+    mention: tuple[str, ...] = ()
+    """Whom it mentions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Say in the thread what this notice says."""
+
+    thread_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Bring the root to the newest state."""
+
+    thread_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRoot:
+    """Don't post a root that hasn't been attempted: its event is gone."""
+
+    thread_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Mention these people, groups or the channel because of this notice."""
+
+    thread_id: int
+    targets: tuple[str, ...]
+    occasion: Occasion
+
+
+@dataclass(frozen=True, slots=True)
+class AskTheMap:
+    """Plan again once the map has answered: for some channels it alone decides."""
+
+
+Intent = OpenRoot | Reply | Edit | CancelRoot | Mention | AskTheMap
+
+Place = tuple[str, str]
+"""Team and channel."""
+
+
+def plan(
+    superevent: Superevent,
+    notice: Notice,
+    threads: Sequence[Thread],
+    subscriptions: Sequence[Subscription],
+    *,
+    live: bool,
+    now: datetime,
+    max_age: timedelta,
+) -> list[Intent]:
+    """Say what to do about `notice`, which `superevent` already contains.
+
+    `threads` are this superevent's, `subscriptions` all that are in force. Archives (`live` false) fill the
+    store and cause nothing. Old news opens no root, adds no reply and mentions nobody, yet edits the roots
+    that exist.
+    """
+    if not live:
+        return []
+    old = now - notice.time_created > max_age
+    judge = Judge(superevent)
+    in_force = {s.id for s in subscriptions}
+    by_channel: dict[Place, int] = {}
+    undecided: set[Place] = set()
+    for subscription in subscriptions:
+        verdict = judge(subscription.wish)
+        if holds(verdict):
+            by_channel.setdefault((subscription.team_id, subscription.channel_id), subscription.id)
+        elif open_(verdict):
+            undecided.add((subscription.team_id, subscription.channel_id))
+    notifying = _notifying(subscriptions)
+    # Its mentions are planned together, once the map has answered.
+    hanging = _hanging(notifying, judge)
+    before = _before(superevent, notice)
+
+    intents: list[Intent] = []
+    seen: set[Place] = set()
+    for thread in threads:
+        channel = (thread.team_id, thread.channel_id)
+        if thread.root is RootState.DEAD:
+            continue
+        seen.add(channel)
+        if thread.root is RootState.WAITING and superevent.retracted:
+            intents.append(CancelRoot(thread.id))
+            continue
+        if thread.root is not RootState.WAITING:
+            # A waiting root needs no edit: it is rendered from the newest state when it is sent.
+            intents.append(Edit(thread.id))
+        followed = thread.subscription_id in in_force or channel in by_channel or channel in undecided
+        if not old and followed:
+            intents.append(Reply(thread.id))
+        if not old and channel in notifying and channel not in hanging:
+            intents += _mentions(thread, superevent, judge, before, notifying[channel])
+    if not old and not superevent.retracted:
+        intents += [
+            OpenRoot(
+                *channel, by_channel[channel], _whom(notifying.get(channel, ()), judge, channel in hanging)
+            )
+            for channel in by_channel
+            if channel not in seen
+        ]
+        if hanging or undecided - by_channel.keys() - seen:
+            intents.append(AskTheMap())
+    return intents
+
+
+def plan_decided(
+    superevent: Superevent,
+    notice: Notice,
+    threads: Sequence[Thread],
+    subscriptions: Sequence[Subscription],
+    *,
+    shares: Shares,
+    now: datetime,
+    max_age: timedelta,
+) -> list[Intent]:
+    """Say what `plan` left to the map, which has answered with `shares`.
+
+    `notice` is the one for which it was asked. Roots are opened and mentions made only where the map alone
+    decided; all else happened when the notice came.
+    """
+    if superevent.retracted or now - notice.time_created > max_age:
+        return []
+    blind, judge = Judge(superevent), Judge(superevent, shares)
+    by_channel: dict[Place, int] = {}
+    for subscription in subscriptions:
+        if open_(blind(subscription.wish)) and holds(judge(subscription.wish)):
+            by_channel.setdefault((subscription.team_id, subscription.channel_id), subscription.id)
+    notifying = _notifying(subscriptions)
+    hanging = _hanging(notifying, blind)
+    before = _before(superevent, notice)
+    intents: list[Intent] = []
+    alive = [thread for thread in threads if thread.root is not RootState.DEAD]
+    for thread in alive:
+        channel = (thread.team_id, thread.channel_id)
+        if channel in hanging:
+            intents += _mentions(thread, superevent, judge, before, notifying[channel])
+    seen = {(thread.team_id, thread.channel_id) for thread in alive}
+    return intents + [
+        OpenRoot(*channel, by_channel[channel], _whom(notifying.get(channel, ()), judge))
+        for channel in by_channel
+        if channel not in seen
+    ]
+
+
+def _notifying(subscriptions: Sequence[Subscription]) -> Mapping[Place, Sequence[Wish]]:
+    """What mentions somebody, by channel."""
+    found: defaultdict[Place, list[Wish]] = defaultdict(list)
+    for subscription in subscriptions:
+        if subscription.wish.notify is not None:
+            found[subscription.team_id, subscription.channel_id].append(subscription.wish)
+    return found
+
+
+def _hanging(notifying: Mapping[Place, Sequence[Wish]], judge: Judge) -> set[Place]:
+    """The channels whose mentions hang on the map."""
+    return {place for place, wishes in notifying.items() if any(open_(judge.mentions(w)) for w in wishes)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What was known before the notice came."""
+
+    superevent: Superevent
+    judge: Judge
+
+
+def _mentions(
+    thread: Thread, superevent: Superevent, judge: Judge, before: _Before | None, wishes: Sequence[Wish]
+) -> list[Mention]:
+    """Whom this notice mentions in a channel that has a thread: once for the event, once for each upgrade."""
+    if superevent.retracted:
+        asked = dict.fromkeys(t for wish in wishes if wish.notify is not None for t in wish.notify.targets)
+        down = tuple(target for target in asked if target in thread.told)
+        newly = before is not None and not before.superevent.retracted
+        return [Mention(thread.id, down, Occasion.STAND_DOWN)] if down and newly else []
+    whom = _whom(wishes, judge)
+    if thread.root is RootState.WAITING:
+        # Not posted yet, it says the newest by itself; who is new stands in it too.
+        new = tuple(target for target in whom if target not in thread.mentioned)
+        return [Mention(thread.id, new, Occasion.ROOT)] if new else []
+    upgraded = bool(upgrades(None if before is None else before.superevent, superevent))
+    held = whom if before is None else _held(wishes, before.judge)
+    again = tuple(t for t in whom if upgraded or t not in thread.mentioned or t not in held)
+    return [Mention(thread.id, again, Occasion.NEWS)] if again else []
+
+
+def _whom(wishes: Sequence[Wish], judge: Judge, hanging: bool = False) -> tuple[str, ...]:
+    """Who is mentioned for certain; nobody yet in a channel whose mentions hang on the map."""
+    if hanging or not wishes:
+        return ()
+    found = (w.notify.targets for w in wishes if w.notify is not None and holds(judge.mentions(w)))
+    return tuple(dict.fromkeys(target for targets in found for target in targets))
+
+
+def _held(wishes: Sequence[Wish], judge: Judge) -> set[str]:
+    """Who was to be mentioned before, or may have been: the old map isn't asked again."""
+    found = (w.notify.targets for w in wishes if w.notify is not None and judge.mentions(w)[1] == 1)
+    return {target for targets in found for target in targets}
+
+
+def _before(superevent: Superevent, notice: Notice) -> _Before | None:
+    """What was known before this notice came; None if nothing was."""
+    known = [n for n in superevent.notices if n.key != notice.key]
+    if not known:
+        return None
+    before = Superevent.of(known)
+    return _Before(before, Judge(before))
+
+
+def apology_channels(
+    category: Category, threads: Sequence[Thread], subscriptions: Sequence[Subscription]
+) -> list[tuple[str, str, int | None]]:
+    """Where to say that a notice of a known event couldn't be read: (team, channel, thread or None).
+
+    In the event's threads; where there is none, in every channel that admits the event's category, for
+    nothing else is known of it.
+    """
+    known = {(t.team_id, t.channel_id): t.id for t in threads if t.root is not RootState.DEAD}
+    asked = {(s.team_id, s.channel_id) for s in subscriptions if admits_category(s.wish, category)}
+    return [(*channel, known.get(channel)) for channel in sorted(asked | known.keys())]

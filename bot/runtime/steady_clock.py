@@ -1,0 +1,160 @@
+"""A clock that doesn't jump: one reading of the machine's, continued by a count that nobody sets.
+
+What waits, what is old and what is purged is decided by it. The machine's clock is only compared with it, and
+so are the clocks of Slack and of a shared database: where these disagree with it again and again, they are
+right. Whatever jumped is told, and for an hour nothing is given up for its age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from bot.runtime import machine_clock
+
+ASK_AGAIN_S = 60.0
+"""While the machine's clock is off, somebody else's word is asked for so often: it may be set right."""
+NEAR_S = 60.0
+"""Nothing here turns on a minute: clocks so near are one, and the machine's is followed."""
+UNSURE_FOR_S = 3_600.0
+"""How long after a jump nothing is given up."""
+SURE_BY_ITSELF_S = 86_400.0
+"""A clock that went so long without a jump is sure, though nobody else ever said what time it is."""
+WORDS_APART_S = 4.0
+WORDS_NEAR_S = 2.5
+"""Two words that are farther apart than this in time, and agree so well, aren't one that was kept."""
+PROMPT_S = 1.0
+"""An answer that took longer says too little of now."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jump:
+    """The newest jump, as long as it matters."""
+
+    since: datetime
+    by: timedelta
+    """How much the clock that is wrong was ahead of the right one; negative: behind."""
+    corrected: bool
+    """Wrong was not the machine's clock but this one; it was set right by others' word."""
+
+
+class SteadyClock:
+    """Call it for the time. `look` compares it with the machine's, `heard` with somebody else's."""
+
+    def __init__(
+        self,
+        wall: Callable[[], float] | None = None,
+        elapsed: Callable[[], float] | None = None,
+    ) -> None:
+        """`wall` is the machine's Unix time, `elapsed` its count."""
+        self._wall = wall or machine_clock.wall
+        self._elapsed = elapsed or machine_clock.elapsed
+        self._began = self._elapsed()
+        self._offset = self._wall() - self._began
+        self._unsure_until = 0.0
+        self._confirmed = False
+        self._jump: Jump | None = None
+        self._wall_off = False
+        self._word: tuple[float, float] | None = None
+        self._heard_at = float("-inf")
+
+    def __call__(self) -> datetime:
+        """The time."""
+        return _time(self._now())
+
+    @property
+    def offset(self) -> float:
+        """What the count is to be continued with after a restart, as long as the machine runs on."""
+        return self._offset
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether somebody else's clock agreed, or an earlier process of this boot found it right."""
+        return self._confirmed
+
+    @property
+    def wants_word(self) -> bool:
+        """Whether somebody else should be asked for the time now."""
+        if not self._confirmed or self._word is not None:
+            return True
+        return self._wall_off and self._elapsed() - self._heard_at >= ASK_AGAIN_S
+
+    @property
+    def sure(self) -> bool:
+        """Whether an age is good enough to give something up, or to delete it."""
+        now = self._elapsed()
+        known = self._confirmed or now - self._began >= SURE_BY_ITSELF_S
+        return known and now >= self._unsure_until
+
+    @property
+    def jump(self) -> Jump | None:
+        """The newest jump, until nothing was wrong for an hour."""
+        if self._wall_off or self._elapsed() < self._unsure_until:
+            return self._jump
+        return None
+
+    def go_on(self, offset: float) -> None:
+        """Continue what an earlier process of this boot counted: the machine's may have jumped."""
+        self._offset, self._confirmed = offset, True
+        self.look()
+
+    def look(self) -> None:
+        """Compare with the machine's clock, and follow it where it only drifts."""
+        ahead = self._wall() - self._now()
+        if abs(ahead) <= NEAR_S:
+            self._offset += ahead
+            if self._wall_off:
+                # Back again is a jump too.
+                self._unsure_until = self._elapsed() + UNSURE_FOR_S
+            self._wall_off = False
+            return
+        known = self._jump
+        if not self._wall_off or known is None or abs(known.by.total_seconds() - ahead) > NEAR_S:
+            self._jumped(ahead, corrected=False)
+        self._wall_off = True
+
+    def heard(self, said: float, asked: float, answered: float, *, only_if_new: bool = False) -> None:
+        """Take note of somebody else's Unix time, said between two moments of this machine's count.
+
+        Where it differs from this clock, the second such word in a row counts, or the first that the
+        machine's clock agrees with: one answer may be an old one, that somebody kept. `only_if_new` is for
+        a clock that isn't better than this one once anybody agreed with this one.
+        """
+        self._heard_at = answered
+        if self._offset + asked - NEAR_S <= said <= self._offset + answered + NEAR_S:
+            self._confirmed, self._word = True, None
+            return
+        if answered - asked > PROMPT_S:
+            return
+        offset, wall = said - answered, self._wall() - self._elapsed()
+        if abs(wall - offset) <= NEAR_S:
+            offset = wall
+        elif (only_if_new and self._confirmed) or not self._said_twice(offset, answered):
+            return
+        wrong_by, self._offset = self._offset - offset, offset
+        self._word, self._confirmed = None, True
+        self._jumped(wrong_by, corrected=True)
+        self._wall_off = abs(wall - offset) > NEAR_S
+
+    def _said_twice(self, offset: float, answered: float) -> bool:
+        if self._word is None or abs(self._word[0] - offset) > WORDS_NEAR_S:
+            self._word = (offset, answered)
+            return False
+        return answered - self._word[1] >= WORDS_APART_S
+
+    def _jumped(self, ahead: float, *, corrected: bool) -> None:
+        self._jump = Jump(since=self(), by=timedelta(seconds=round(ahead)), corrected=corrected)
+        self._unsure_until = self._elapsed() + UNSURE_FOR_S
+        log.warning("clock_jumped", ahead_s=round(ahead), corrected=corrected)
+
+    def _now(self) -> float:
+        return self._offset + self._elapsed()
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)

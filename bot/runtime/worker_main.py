@@ -1,0 +1,107 @@
+"""What runs in the process that draws: orders in, results out, one after the other, until nobody asks more.
+
+An order is a pickled (function, argument) behind its length; a result is a pickled `Result`.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import resource
+import signal
+import struct
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+LENGTH = struct.Struct("!Q")
+LARGEST_BYTES = 2 * 1024**3
+"""Memory that the process may take for itself; beyond, an allocation fails instead of pushing out the bot."""
+SECONDS_OVER = 10
+"""How long after the time that the bot gives a picture the process ends by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of an order: a value, or the error instead."""
+
+    value: Any
+    error: BaseException | None
+    grown: int
+    """Bytes of memory that the process held at most."""
+
+
+def main() -> None:
+    """Prepare, say so, and work off what comes on standard input."""
+    # Where the bot is gone, nobody takes what is sent.
+    with suppress(BrokenPipeError):
+        _work_off()
+
+
+def _work_off() -> None:
+    limit_s = int(sys.argv[1])
+    orders = os.fdopen(os.dup(0), "rb")
+    results = os.fdopen(os.dup(1), "wb")
+    # What a library prints mustn't come between the results.
+    os.dup2(2, 1)
+    # A terminal's Ctrl-C is for the bot, which ends this process itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _be_the_first_to_go()
+    from bot.skymaps.image_process import prepare
+
+    prepare()
+    _send(results, Result(None, None, _grown()))
+    while (order := _next(orders)) is not None:
+        # Where the bot is gone and can't end this process, the kernel does.
+        signal.alarm(limit_s + SECONDS_OVER)
+        result = _done(*order)
+        signal.alarm(0)
+        _send(results, result)
+
+
+def _done(work: Callable[[Any], Any], argument: object) -> Result:
+    try:
+        value, error = work(argument), None
+    except Exception as raised:  # noqa: BLE001 - it is raised again by who asked
+        value, error = None, raised
+    return Result(value, error, _grown())
+
+
+def _send(results: BinaryIO, result: Result) -> None:
+    try:
+        body = pickle.dumps(result)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        body = pickle.dumps(Result(None, RuntimeError(f"no result to send: {error}"), result.grown))
+    results.write(LENGTH.pack(len(body)) + body)
+    results.flush()
+
+
+def _next(orders: BinaryIO) -> tuple[Callable[[Any], Any], object] | None:
+    head = orders.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack(head)
+    body = orders.read(length)
+    # Written by the bot itself.
+    return None if len(body) < length else pickle.loads(body)  # noqa: S301
+
+
+def _grown() -> int:
+    # Not ru_maxrss: Linux hands the parent's peak on to the child.
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
+    return 0
+
+
+def _be_the_first_to_go() -> None:
+    """Where memory gets short, the picture goes and the bot stays."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
+    with suppress(OSError, ValueError):
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        own = LARGEST_BYTES if most == resource.RLIM_INFINITY else min(most, LARGEST_BYTES)
+        resource.setrlimit(resource.RLIMIT_DATA, (own, most))

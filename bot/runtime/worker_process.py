@@ -1,0 +1,180 @@
+"""One process that does what the bot is asked for and must not do itself; replaced when it fails.
+
+It is started when something is first wanted. One that hangs (doesn't start, doesn't answer in time), dies or
+breaks its pipe is killed and another takes its place at the next order; so is one that did its share of
+orders or grew too large. Who asks is told by an error, and decides whether to ask again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import structlog
+
+from bot.runtime.worker_main import LENGTH, Result
+
+GROWN_BYTES = 1024**3
+"""A process that held more than this is replaced after its order."""
+LARGEST_RESULT = 256 * 1024**2
+"""Bytes of what comes back: a picture takes 100 kB."""
+KILL_S = 5.0
+"""How long the kernel may take to end a process that was killed."""
+
+_PROGRAM = "from bot.drawing.child import main; main()"
+"""Not `-m`: what comes back is named after the module it was made in."""
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class ProcessFailed(Exception):
+    """The process hung or died over an order; another one takes the next. The text is a sentence."""
+
+
+class NoProcess(Exception):
+    """No process can be started now, which may pass, and is no order's fault. The text says why."""
+
+
+class ProcessClosed(Exception):
+    """The bot stops."""
+
+
+class WorkProcess:
+    """Hands orders to a process of its own, one at a time."""
+
+    def __init__(self, *, timeout_s: float, start_s: float, orders: int) -> None:
+        """`timeout_s` is for one order, `start_s` for the start; after so many `orders` it is renewed."""
+        self._timeout_s = timeout_s
+        self._start_s = start_s
+        self._orders = orders
+        self._turn = asyncio.Lock()
+        self._process: asyncio.subprocess.Process | None = None
+        self._done = 0
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that waits or works; None where there is none."""
+        return None if self._process is None else self._process.pid
+
+    async def run(self, work: Callable[[A], T], argument: A) -> T:
+        """Have `work(argument)` done there. Both, and what comes of it, must be known by name over there.
+
+        Raises what the work raised, ProcessFailed, NoProcess, ProcessClosed.
+        """
+        order = pickle.dumps((work, argument))
+        async with self._turn:
+            try:
+                result = await self._ask(order)
+            except BaseException:
+                # Cancelled too: what it is at is nobody's any more.
+                await self._drop()
+                raise
+            self._done += 1
+            if self._done >= self._orders or result.grown > GROWN_BYTES:
+                await self._drop()
+        if result.error is not None:
+            raise result.error
+        value: T = result.value
+        return value
+
+    async def close(self) -> None:
+        """End the process at once, and start no other."""
+        self._closed = True
+        await self._drop()
+
+    async def _ask(self, order: bytes) -> Result:
+        process = await self._started()
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                process.stdin.write(LENGTH.pack(len(order)) + order)
+                await process.stdin.drain()
+                return await _read(process.stdout)
+        except TimeoutError as error:
+            raise ProcessFailed(f"It took longer than {self._timeout_s:g} s.") from error
+        except (asyncio.IncompleteReadError, OSError, ValueError) as error:
+            raise self._ended(await _status(process)) from error
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        if self._closed:
+            raise ProcessClosed
+        if self._process is not None and self._process.returncode is None:
+            return self._process
+        await self._drop()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", _PROGRAM, str(int(self._timeout_s))),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env=_environment(),
+            )
+        except (OSError, RuntimeError, MemoryError) as error:
+            # RuntimeError: no thread could be started to wait for the process's end.
+            raise NoProcess(f"It can't be started: {error}.") from error
+        self._process, self._done = process, 0
+        if self._closed:
+            raise ProcessClosed
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(self._start_s):
+                await _read(process.stdout)
+        except TimeoutError as error:
+            raise NoProcess(f"It didn't start within {self._start_s:g} s.") from error
+        except (asyncio.IncompleteReadError, OSError, ValueError) as error:
+            ended = self._ended(await _status(process))
+            raise (ended if self._closed else NoProcess(f"{ended} It hadn't started yet.")) from error
+        log.debug("drawing_process_started", pid=process.pid)
+        return process
+
+    def _ended(self, status: int | None) -> Exception:
+        if self._closed:
+            return ProcessClosed()
+        return ProcessFailed(f"The process died ({'no status' if status is None else f'status {status}'}).")
+
+    async def _drop(self) -> None:
+        """End the process whatever state it is in: stopped, too, it can't refuse this signal."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.kill()
+        if process.stdin is not None:
+            process.stdin.close()
+        await _status(process)
+
+
+async def _read(stream: asyncio.StreamReader) -> Result:
+    """Raises ValueError where something else is said than a result."""
+    (length,) = LENGTH.unpack(await stream.readexactly(LENGTH.size))
+    if length > LARGEST_RESULT:
+        raise ValueError(f"It says {length:,} bytes.")
+    # Written by our own process.
+    result = pickle.loads(await stream.readexactly(length))  # noqa: S301
+    assert isinstance(result, Result)
+    return result
+
+
+async def _status(process: asyncio.subprocess.Process) -> int | None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(KILL_S):
+            return await process.wait()
+    return process.returncode
+
+
+def _environment() -> dict[str, str]:
+    """The bot's own, without what it has of secrets; the process finds the same modules."""
+    kept: dict[str, Any] = {
+        name: value for name, value in os.environ.items() if not name.startswith(("SLACK_", "GWEVENT_"))
+    }
+    # Threads of the numerical libraries take memory by the core, and would take the bot's time.
+    own = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return kept | own | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -1,0 +1,78 @@
+"""What the demo publishes, and the same events as files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bot.samples.events import bbh, bns, burst, every_event, ms181101ab, retracted, ssm_coincidence
+from bot.samples.records import Record, to_avro, to_json
+from formatters.models.notice import EARLYWARNING, RETRACTION
+
+
+@dataclass(frozen=True, slots=True)
+class SampleNotice:
+    """One notice of the story."""
+
+    name: str
+    """Unique in the story, as a file would be called: MS181101ab-preliminary."""
+    record: Record
+    """For `to_avro` and `to_json`."""
+    pause: float
+    """Seconds to wait before publishing it where somebody watches."""
+
+
+def story(now: datetime) -> list[SampleNotice]:
+    """Return the demo's notices in the order of publishing, which is that of `time_created`.
+
+    A mock (MS181101ab), a binary neutron star from early warning to update with a gamma-ray burst, a binary
+    black hole, a burst, a sub-solar-mass candidate that is significant only through a coincidence, and a
+    candidate that is retracted. `now` is aware, UTC; all notices lie within the 30 minutes before it.
+    """
+    lasting = [r for r in ms181101ab(now) if r["alert_type"] not in (EARLYWARNING, RETRACTION)]
+    single = burst(now)[:1]
+    black_holes = bbh(now)
+    told = [
+        *lasting,
+        *bns(now),
+        black_holes[0],
+        black_holes[-1],
+        *single,
+        *ssm_coincidence(now),
+        *retracted(now),
+    ]
+    told.sort(key=lambda record: str(record["time_created"]))
+    return [
+        SampleNotice(name, record, pause=2.0 if index == 0 else 5.0)
+        for index, (name, record) in enumerate(zip(file_names(told), told, strict=True))
+    ]
+
+
+def file_names(records: list[Record]) -> list[str]:
+    """Return names like MS181101ab-preliminary; further notices of one type get 2, 3, … at the end."""
+    seen: Counter[str] = Counter()
+    names = []
+    for record in records:
+        name = f"{record['superevent_id']}-{record['alert_type'].lower()}"
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name}{seen[name]}")
+    return names
+
+
+def write_samples(directory: Path, now: datetime) -> list[Path]:
+    """Write every event's notices into `directory`, as Avro and as JSON, and return the paths.
+
+    Makes the directory where it is missing; raises OSError where it can't write.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for notices in every_event(now).values():
+        records = list(notices)
+        for name, record in zip(file_names(records), records, strict=True):
+            for suffix, write in ((".avro", to_avro), (".json", to_json)):
+                path = directory / (name + suffix)
+                path.write_bytes(write(record))
+                paths.append(path)
+    return paths

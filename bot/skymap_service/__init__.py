@@ -1,0 +1,1 @@
+"""Answers questions about stored sky maps, outside the event loop, with a cache."""

@@ -1,0 +1,71 @@
+"""The sky maps of stored notices, read off the loop and kept a while for the next question."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from bot.alerts.decode import UndecodablePayload, sky_maps
+from bot.runtime.threads import Hangs, in_thread
+from bot.skymaps.skymap import SkyMap, UnreadableMap, read
+from bot.store.events.notices import Store
+from formatters.models.notice import NoticeKey
+
+KEPT = 32
+"""A map of 19,200 tiles takes about 1.5 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """What one notice localizes with; None where it has no such map, or one that can't be read."""
+
+    gw: SkyMap | None
+    combined: SkyMap | None
+
+    @property
+    def best(self) -> SkyMap | None:
+        """The combined map where there is one, else the GW one."""
+        return self.gw if self.combined is None else self.combined
+
+
+def maps_of(body: bytes) -> Maps:
+    """Read both maps of a payload; what is no notice, or no map, has none."""
+    try:
+        gw, combined = sky_maps(body)
+    except (UndecodablePayload, UnreadableMap):
+        return Maps(None, None)
+    return Maps(_read(gw), _read(combined))
+
+
+def _read(fits: bytes | None) -> SkyMap | None:
+    try:
+        return None if fits is None else read(fits)
+    except UnreadableMap:
+        return None
+
+
+class StoredMaps:
+    """The maps of notices, by their keys."""
+
+    def __init__(self, store: Store, keep: int = KEPT) -> None:
+        self._store = store
+        self._keep = keep
+        self._known: OrderedDict[NoticeKey, Maps] = OrderedDict()
+
+    async def of(self, key: NoticeKey) -> Maps | None:
+        """The maps of a stored notice; None if its payload isn't kept any more. Raises StoreUnavailable."""
+        known = self._known.get(key)
+        if known is None:
+            body = await self._store.payload(key)
+            if body is None:
+                return None
+            try:
+                known = await in_thread(maps_of, body)
+            except Hangs:
+                # Kept as one without maps: asked for again, it would take another thread.
+                known = Maps(None, None)
+            self._known[key] = known
+            while len(self._known) > self._keep:
+                self._known.popitem(last=False)
+        self._known.move_to_end(key)
+        return known

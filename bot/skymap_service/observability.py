@@ -1,0 +1,38 @@
+"""What sites can observe tonight of stored notices: computed off the loop, one map at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.observing.observability import tonight
+from bot.runtime.threads import Hangs, in_thread
+from bot.skymap_service.cache import StoredMaps
+from formatters.answers.observability import Conditions, Site, Tonight
+from formatters.models.notice import NoticeKey
+
+
+class Visibilities:
+    """Asks the maps of notices."""
+
+    def __init__(self, maps: StoredMaps) -> None:
+        self._maps = maps
+        # Numbers by the million: more of them at a time would only take processor and memory from the posts.
+        self._turn = asyncio.Lock()
+
+    async def of(
+        self, key: NoticeKey, sites: Sequence[Site], conditions: Conditions, now: datetime
+    ) -> Tonight | None:
+        """What these sites see of a notice's best map in the 24 hours from `now`.
+
+        None where there is no map, or none that can be read. Raises StoreUnavailable.
+        """
+        maps = await self._maps.of(key)
+        if maps is None or maps.best is None:
+            return None
+        async with self._turn:
+            try:
+                return await in_thread(tonight, maps.best, sites, conditions, now)
+            except Hangs:
+                return None

@@ -1,0 +1,20 @@
+"""Two payloads of one event, compared by their maps."""
+
+from __future__ import annotations
+
+from bot.alerts.decode import UndecodablePayload, sky_maps
+from bot.skymaps.skymap import UnreadableMap, read, share_inside
+
+
+def share_kept(old: bytes, new: bytes) -> float | None:
+    """The share of the new GW map's probability that lies in the old one's 90 % credible region.
+
+    Takes two payloads as they came from the broker; None if one has no map that can be read.
+    """
+    try:
+        before, after = sky_maps(old)[0], sky_maps(new)[0]
+        if before is None or after is None:
+            return None
+        return share_inside(read(before), read(after), 0.9)
+    except (UndecodablePayload, UnreadableMap):
+        return None

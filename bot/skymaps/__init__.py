@@ -1,0 +1,1 @@
+"""FITS bytes to a sky map, and all that is measured on it; pure but for the process that draws."""

@@ -1,0 +1,234 @@
+"""Where positions lie in a sky map: credible levels on the sky and in the volume, distance along the sight.
+
+The numbers are those of `ligo.skymap.postprocess.crossmatch` (searched_prob, searched_area and
+searched_prob_vol, volumes Euclidean in luminosity distance), for the distance ansatz of Singer et al. 2016
+(ApJL 829, L15). There each voxel of a grid is sorted. Here each tile's part of the credible volume is one
+interval of distance, for its density per volume, ρ · DISTNORM · N(r; DISTMU, DISTSIGMA), is a Gaussian.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from math import erfc, log, pi, sqrt
+
+import astropy_healpix as healpix
+import numpy as np
+from astropy import units
+from numpy.typing import ArrayLike, NDArray
+
+from bot.skymaps.skymap import MAX_ORDER, SkyMap, conditional_distance, credible_levels, inside
+from formatters.answers.position_check import Place
+from formatters.models.notice import Distance
+
+COSMOLOGY = "Planck18"
+"""astropy's name for the parameters of Planck Collaboration 2020 (A&A 641, A6), table 2, last column."""
+
+SHELLS = 1000
+FARTHEST = 6.0
+"""crossmatch cuts space into SHELLS shells out to FARTHEST mean distances, or to a target beyond."""
+
+_TAIL = -8.0
+"""Below this DISTMU / DISTSIGMA the closed form of the integral cancels."""
+_REACH = 40.0
+"""e-folds of a tail that count."""
+_DEG2 = (180 / pi) ** 2
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+def tiles_of(skymap: SkyMap, ra: ArrayLike, dec: ArrayLike) -> Integers:
+    """Return the index of the tile that holds each position (ICRS degrees), −1 where the map has a gap."""
+    pixel = np.atleast_1d(
+        healpix.lonlat_to_healpix(
+            np.asarray(ra, np.float64) * units.deg,
+            np.asarray(dec, np.float64) * units.deg,
+            2**MAX_ORDER,
+            order="nested",
+        )
+    )
+    place = np.searchsorted(skymap.start[skymap.by_position], pixel, side="right") - 1
+    tile = skymap.by_position[np.maximum(place, 0)]
+    return np.where((place >= 0) & (pixel < skymap.stop[tile]), tile, -1)
+
+
+def places(
+    skymap: SkyMap, ra: ArrayLike, dec: ArrayLike, distance: ArrayLike | None = None
+) -> list[Place | None]:
+    """Place positions (ICRS degrees) in a map; None where it has a gap.
+
+    `distance` holds luminosity distances in Mpc, NaN where none is known.
+    """
+    tiles = tiles_of(skymap, ra, dec)
+    mpc = np.full(tiles.shape, np.nan) if distance is None else np.atleast_1d(distance).astype(np.float64)
+    levels = credible_levels(skymap)
+    in_50, in_90 = inside(skymap, 0.5), inside(skymap, 0.9)
+    ranked = -skymap.density[skymap.by_density]
+    areas = np.cumsum(skymap.area[skymap.by_density]) * _DEG2
+    peak = -ranked[0]
+    volume = Volume.of(skymap) if np.isfinite(mpc).any() else None
+    found: list[Place | None] = []
+    for tile, target in zip(tiles.tolist(), mpc.tolist(), strict=True):
+        if tile < 0:
+            found.append(None)
+            continue
+        density = float(skymap.density[tile])
+        found.append(
+            Place(
+                level=float(levels[tile]),
+                relative_density=density / peak,
+                searched_area=float(areas[np.searchsorted(ranked, -density, side="right") - 1]),
+                in_50=bool(in_50[tile]),
+                in_90=bool(in_90[tile]),
+                distance=_along(skymap, tile),
+                level_3d=None if volume is None or np.isnan(target) else volume.level(tile, target),
+            )
+        )
+    return found
+
+
+def _along(skymap: SkyMap, tile: int) -> Distance | None:
+    if skymap.distmu is None or skymap.distsigma is None:
+        return None
+    return conditional_distance(float(skymap.distmu[tile]), float(skymap.distsigma[tile]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Volume:
+    """The tiles of a map that have a distance."""
+
+    tile: Integers
+    """Index of each in the map."""
+    mu: Floats
+    """DISTMU, Mpc."""
+    sigma: Floats
+    """DISTSIGMA, Mpc."""
+    log_norm: Floats
+    """ln of probability density times DISTNORM, ln (sr⁻¹ Mpc⁻²)."""
+    area: Floats
+    """sr."""
+    mean: float
+    """Distance over the whole sky, Mpc."""
+
+    @staticmethod
+    def of(skymap: SkyMap) -> Volume | None:
+        """Take a map's tiles; None where the map has no distances."""
+        if skymap.distmu is None or skymap.distsigma is None or skymap.distnorm is None:
+            return None
+        mu, sigma, norm = skymap.distmu, skymap.distsigma, skymap.distnorm
+        good = np.isfinite(mu) & np.isfinite(sigma) & (sigma > 0) & np.isfinite(norm) & (norm > 0)
+        tile = np.flatnonzero(good & (skymap.density > 0))
+        if not tile.size:
+            return None
+        mu, sigma = mu[tile], sigma[tile]
+        mean = float(np.dot(skymap.probability[tile], conditional_means(mu, sigma)))
+        log_norm = np.log(skymap.density[tile]) + np.log(norm[tile])
+        return Volume(tile, mu, sigma, log_norm, skymap.area[tile], mean)
+
+    def level(self, tile: int, distance: float) -> float:
+        """Credible level in the volume of a distance (Mpc) in a tile of the map, 0 to 1.
+
+        As in crossmatch the density counts at the near edge of the target's shell, and of each tile the
+        whole shells whose middle is at least as dense.
+        """
+        step = max(FARTHEST * self.mean, distance) / SHELLS
+        shell = min(max(int(distance / step), 1), SHELLS - 1)
+        # ln of the density's peak in each tile, sr⁻¹ Mpc⁻³ up to a constant.
+        peak = self.log_norm - np.log(self.sigma)
+        mine = np.flatnonzero(self.tile == tile)
+        least = -np.inf
+        if mine.size:
+            least = float((peak[mine] - ((shell * step - self.mu[mine]) / self.sigma[mine]) ** 2 / 2)[0])
+        # The target's own shell belongs to it, however its logarithm was rounded.
+        excess = peak - least + 1e-9
+        part = np.flatnonzero(excess >= 0)
+        mu, sigma = self.mu[part], self.sigma[part]
+        half = sigma * np.sqrt(2 * excess[part])
+        first = np.clip(np.ceil((mu - half) / step), 1, SHELLS)
+        last = np.clip(np.floor((mu + half) / step), 0, SHELLS - 1)
+        held = first <= last
+        part, mu, sigma = part[held], mu[held], sigma[held]
+        mass = _mass(mu, sigma, self.log_norm[part], (first[held] - 0.5) * step, (last[held] + 0.5) * step)
+        return float(np.clip(np.dot(self.area[part], mass), 0, 1))
+
+
+def _mass(mu: Floats, sigma: Floats, log_norm: Floats, near: Floats, far: Floats) -> Floats:
+    """Integrate exp(log_norm) r² N(r; mu, sigma) from near to far, all in Mpc."""
+    a, b = (near - mu) / sigma, (far - mu) / sigma
+    # ∫ (mu + sigma t)² φ(t) dt, from the side on which the tails are small.
+    towards = np.where(a > 0, 1.0, -1.0)
+    shares = towards * (_upper(towards * a) - _upper(towards * b))
+    edge = (2 * mu + sigma * a) * _normal(a) - (2 * mu + sigma * b) * _normal(b)
+    mass: Floats = np.exp(log_norm) * ((mu**2 + sigma**2) * shares + sigma * edge)
+    tail = np.flatnonzero(mu < _TAIL * sigma)
+    if tail.size:
+        x, weight = _legendre()
+        low = near[tail]
+        # Beyond, the tail that falls as exp(mu r / sigma²) has nothing left.
+        width = np.minimum(far[tail] - low, -_REACH * sigma[tail] ** 2 / mu[tail])
+        r = low + np.multiply.outer((x + 1) / 2, width)
+        log_density = log_norm[tail] - ((r - mu[tail]) / sigma[tail]) ** 2 / 2 - np.log(sigma[tail])
+        mass[tail] = weight @ (r**2 * np.exp(log_density)) * width / 2 / sqrt(2 * pi)
+    return mass
+
+
+def conditional_means(mu: Floats, sigma: Floats) -> Floats:
+    """Return the mean of p(r) ∝ r² N(r; mu, sigma), r > 0, all in Mpc; mu finite, sigma positive.
+
+    The mean of `skymap.conditional_distance`, for all tiles at once.
+    """
+    z = mu / sigma
+    mean = np.empty_like(z)
+    plain = z > _TAIL
+    x = z[plain]
+    # φ(z) / Φ(z)
+    hazard = _normal(x) / _upper(-x)
+    second = x**2 + 1 + x * hazard
+    mean[plain] = (x * (x**2 + 3) + (x**2 + 2) * hazard) / second * sigma[plain]
+    tail = np.flatnonzero(~plain)
+    if tail.size:
+        # There the closed form cancels; by u = −z r / sigma, as in `skymap.conditional_distance`.
+        u, weight = _laguerre()
+        density = np.exp(-((u[:, np.newaxis] / z[tail]) ** 2) / 2) * (weight * u**2)[:, np.newaxis]
+        mean[tail] = (u @ density) / density.sum(axis=0) / -z[tail] * sigma[tail]
+    return mean
+
+
+@cache
+def _legendre() -> tuple[Floats, Floats]:
+    """Nodes and weights on (−1, 1)."""
+    return np.polynomial.legendre.leggauss(64)
+
+
+@cache
+def _laguerre() -> tuple[Floats, Floats]:
+    """Nodes and weights for exp(−u) on u > 0."""
+    return np.polynomial.laguerre.laggauss(40)
+
+
+def _normal(t: Floats) -> Floats:
+    density: Floats = np.exp(-(t**2) / 2) / sqrt(2 * pi)
+    return density
+
+
+def _upper(t: Floats) -> Floats:
+    """Return the normal distribution's probability above t, in the tail too."""
+    # numpy has no erfc, and scipy would be 100 MB for this one function.
+    return np.fromiter(map(erfc, (t / sqrt(2)).tolist()), np.float64, t.size) / 2
+
+
+def luminosity_distance(redshift: float) -> float:
+    """Return the luminosity distance in Mpc of a redshift above 0, in the cosmology COSMOLOGY."""
+    # astropy's own integral wants scipy, and its cosmology a second to be imported.
+    from astropy.cosmology import Planck18
+
+    x, weight = _legendre()
+    # In ln(1 + z) the integrand is smooth out to the most distant source.
+    top = log(1 + redshift)
+    scale = np.exp(top * (x + 1) / 2)
+    comoving: float = Planck18.hubble_distance.to_value(units.Mpc) * float(
+        np.dot(weight, Planck18.inv_efunc(scale - 1) * scale) * top / 2
+    )
+    return (1 + redshift) * comoving

@@ -1,0 +1,213 @@
+"""Pictures are drawn in a process of their own, started when the first is wanted and renewed now and then.
+
+It can take its time, grow, hang or crash there: the bot goes on, another process takes its place, and a
+picture that two processes can't draw is given up: its message stands without.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from bot.runtime.worker_process import NoProcess, ProcessClosed, ProcessFailed, WorkProcess
+from bot.skymaps.fits_table import UnreadableMap
+from formatters.models.superevent import Superevent
+from formatters.skymap_image import DrawnPicture, Picture, Position, Words, alt_text, words
+
+TIMEOUT = 30.0
+"""Seconds for one picture; the first of a process takes about two, all others a fourth of one."""
+START = 30.0
+"""Seconds for the process to start."""
+PICTURES_PER_PROCESS = 50
+_UNIX_EPOCH = 2_440_587.5
+"""Julian date."""
+
+log = structlog.get_logger(__name__)
+
+
+class PictureFailed(Exception):
+    """There is no picture; `sentence` says why."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class PicturesClosed(PictureFailed):
+    """The bot stops: the picture can be drawn after the next start."""
+
+
+class PicturesWait(PictureFailed):
+    """No process can be started now (descriptors, memory or processes are short, say): later it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the process needs for one picture."""
+
+    words: Words
+    peak: Position
+    time: datetime
+    """Of the event: where Sun and Moon stood."""
+    main: bytes
+    """FITS."""
+    other: bytes | None
+    """FITS of the GW map, where the main one is a combined map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What comes back."""
+
+    png: bytes
+    sun: Position
+    moon: Position
+    inset: bool
+
+
+class Pictures:
+    """Draws the picture of a superevent's newest notice."""
+
+    def __init__(
+        self,
+        *,
+        timeout: float = TIMEOUT,
+        start: float = START,
+        pictures_per_process: int = PICTURES_PER_PROCESS,
+    ) -> None:
+        self._process = WorkProcess(timeout_s=timeout, start_s=start, orders=pictures_per_process)
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that draws, where there is one."""
+        return self._process.pid
+
+    async def draw(
+        self, superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None = None
+    ) -> DrawnPicture:
+        """Draw the newest notice's map, the combined one where it was read, and say what the picture shows.
+
+        The maps are the FITS files that came in that notice. A picture over which the process hangs or dies
+        is tried once more, in another process. Raises PictureFailed.
+        """
+        return _told(superevent, await self._run(_order(superevent, gw_map, combined_map)))
+
+    async def close(self) -> None:
+        """End the process at once; pictures still wanted fail."""
+        await self._process.close()
+
+    async def _run(self, order: Order) -> Rendered:
+        try:
+            try:
+                return await self._process.run(render, order)
+            except ProcessFailed as failure:
+                log.warning("drawing_process_replaced", reason=str(failure))
+            return await self._process.run(render, order)
+        except ProcessClosed as error:
+            raise PicturesClosed("The bot is stopping, and draws no more pictures.") from error
+        except NoProcess as error:
+            raise PicturesWait(str(error)) from error
+        except UnreadableMap as error:
+            raise PictureFailed(error.reason) from error
+        except ProcessFailed as failure:
+            # The sheer number tells these from a machine that was busy: it goes on with the next picture.
+            log.error("picture_given_up", reason=str(failure))
+            raise PictureFailed(f"Its drawing failed twice. {failure}") from failure
+        except Exception as error:
+            # Whatever went wrong over there, here it is one thing: no picture.
+            log.error("picture failed", exc_info=error)
+            raise PictureFailed(f"The picture couldn't be drawn ({type(error).__name__}).") from error
+
+
+def draw_here(
+    superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None = None
+) -> DrawnPicture:
+    """Do the same as `Pictures.draw`, in this process: for the command line. Raises PictureFailed."""
+    order = _order(superevent, gw_map, combined_map)
+    try:
+        return _told(superevent, render(order))
+    except UnreadableMap as error:
+        raise PictureFailed(error.reason) from error
+
+
+def _told(superevent: Superevent, rendered: Rendered) -> DrawnPicture:
+    said = alt_text(superevent, sun=rendered.sun, moon=rendered.moon, inset=rendered.inset)
+    return DrawnPicture(rendered.png, said)
+
+
+def _order(superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None) -> Order:
+    notice = superevent.latest
+    localization = notice.best_localization
+    combined = notice.external is not None and notice.external.localization is not None
+    main = combined_map if combined else gw_map
+    if notice.event is None or localization is None or main is None:
+        raise PictureFailed("The notice has no sky map to draw.")
+    return Order(
+        words=words(superevent),
+        peak=(localization.ra, localization.dec),
+        time=notice.event.time,
+        main=main,
+        other=gw_map if combined and notice.localization is not None else None,
+    )
+
+
+def prepare() -> None:
+    """Load what drawing needs, before the first order comes."""
+    import formatters.skymap_image.figure  # noqa: F401
+    from bot.skymaps import raster
+
+    raster.sky_pixels()
+
+
+def render(order: Order) -> Rendered:
+    """Draw one picture, in this process. Raises UnreadableMap."""
+    # Matplotlib and the coordinates stay out of the bot's own memory.
+    from bot.skymaps import raster, skymap
+    from formatters.skymap_image import Inset
+    from formatters.skymap_image.figure import draw
+
+    main = skymap.read(order.main)
+    other = None if order.other is None else skymap.read(order.other)
+    region = raster.main_region(main)
+    inset = None
+    if region is not None:
+        pixels = raster.window_pixels(region.window)
+        inset = Inset(
+            window=region.window,
+            grid=raster.grid(main, pixels),
+            share=region.share,
+            other=None if other is None else raster.grid(other, pixels),
+        )
+    sun, moon = sun_and_moon(order.time)
+    picture = Picture(
+        words=order.words,
+        sky=raster.grid(main, raster.sky_pixels()),
+        peak=order.peak,
+        sun=sun,
+        moon=moon,
+        inset=inset,
+        other=None if other is None else raster.grid(other, raster.sky_pixels()),
+    )
+    return Rendered(draw(picture), sun, moon, inset is not None)
+
+
+def sun_and_moon(time: datetime) -> tuple[Position, Position]:
+    """Where the Sun and the Moon stood (aware datetime -> RA and Dec in degrees), seen from the geocentre.
+
+    Good to 0.02°: neither aberration nor the minute between UTC and TDB is seen in a picture.
+    """
+    # The routines of IAU SOFA that astropy rests on; they need no tables, and so no network.
+    import erfa
+
+    days = time.timestamp() / 86_400
+    sun = -erfa.epv00(_UNIX_EPOCH, days)[0]["p"]
+    moon = erfa.moon98(_UNIX_EPOCH, days)["p"]
+    return _direction(sun), _direction(moon)
+
+
+def _direction(vector: tuple[float, float, float]) -> Position:
+    x, y, z = (float(component) for component in vector)
+    return math.degrees(math.atan2(y, x)) % 360, math.degrees(math.atan2(z, math.hypot(x, y)))

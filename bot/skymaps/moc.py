@@ -1,0 +1,66 @@
+"""A credible region as a coverage map (MOC), for Aladin and everybody else who reads IVOA's standard.
+
+https://www.ivoa.net/documents/MOC/20220727/REC-moc-2.0-20220727.pdf; here in ASCII, "4/12,15-17 5/300".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import pi
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.skymaps.regions import merged
+from bot.skymaps.skymap import MAX_ORDER, SkyMap, inside
+
+Integers = NDArray[np.int64]
+
+_SQUARE_DEGREES = 4 * 180**2 / pi
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moc:
+    """Disjoint HEALPix cells in order of their place on the nested curve; no four make a larger one."""
+
+    order: Integers
+    ipix: Integers
+    """NESTED index within the order."""
+
+    @property
+    def area(self) -> float:
+        """deg²."""
+        return float(np.sum(_SQUARE_DEGREES / 12 / 4.0**self.order))
+
+    @property
+    def finest(self) -> int:
+        """The largest order of a cell."""
+        return int(self.order.max())
+
+    def coarsened(self, order: int) -> Moc:
+        """Return the cells of this order or larger ones that hold all of it: the area grows at the rim."""
+        shift = 2 * np.maximum(self.order - order, 0)
+        # Cells are disjoint, so what holds a fine one lies in no other; it may hold several.
+        cells = np.unique(np.stack([np.minimum(self.order, order), self.ipix >> shift]), axis=1)
+        place = np.argsort(cells[1] << 2 * (MAX_ORDER - cells[0]))
+        return Moc(*merged(cells[0][place], cells[1][place]))
+
+    def ascii(self) -> str:
+        """Write it as ASCII, ranges of neighbours joined."""
+        return " ".join(
+            f"{order}/{','.join(_ranges(np.sort(self.ipix[self.order == order])))}"
+            for order in np.unique(self.order).tolist()
+        )
+
+
+def credible_moc(skymap: SkyMap, level: float) -> Moc:
+    """Return the credible region of this level (0 to 1): the densest tiles that hold at least so much."""
+    part = skymap.by_position[inside(skymap, level)[skymap.by_position]]
+    return Moc(*merged(skymap.order[part], skymap.ipix[part]))
+
+
+def _ranges(ipix: Integers) -> list[str]:
+    breaks = np.flatnonzero(np.diff(ipix) > 1)
+    first = ipix[np.concatenate(([0], breaks + 1))].tolist()
+    last = ipix[np.concatenate((breaks, [ipix.size - 1]))].tolist()
+    return [f"{a}" if a == b else f"{a}-{b}" for a, b in zip(first, last, strict=True)]

@@ -1,0 +1,153 @@
+"""From a sky map's tiles to the grids of a picture: each pixel takes the values of the tile it lies in.
+
+The tiles are looked up as they are, at order 29 of the nested curve; nothing is flattened to one nside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import astropy_healpix as healpix
+import numpy as np
+from astropy import units
+from numpy.typing import NDArray
+
+from bot.skymaps.regions import labels
+from bot.skymaps.skymap import MAX_ORDER, SkyMap, credible_levels, inside
+from formatters.skymap_image import Grid, Window
+from formatters.skymap_image.projection import (
+    plane_to_window,
+    sky_positions,
+    window_plane,
+    window_positions,
+)
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+WIDEST_WINDOW = 25.0
+"""Degrees from the middle to an edge: beyond, an inset shows little more than the all-sky map does."""
+NARROWEST_WINDOW = 0.2
+"""Degrees: a window on a single small tile still shows where in the sky it is."""
+LEAST_SHARE = 0.3
+"""A region with less of the probability is one of many crumbs, and an inset would make too much of it."""
+_MARGIN = 1.3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pixels:
+    """The pixels of a grid that lie on the sky, in the order of the nested curve."""
+
+    ipix: Integers
+    """At order 29, ascending."""
+    place: NDArray[np.int32]
+    """Each one's index in the flattened grid."""
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class MainRegion:
+    """The most probable connected part of the 90 % credible region, and a window around it."""
+
+    window: Window
+    share: float
+    """Of the whole map's probability, 0 to 1."""
+
+
+def pixels(ra: Floats, dec: Floats) -> Pixels:
+    """Order a grid's pixels by the nested curve, from their centres in ICRS degrees (2-D; NaN: no sky)."""
+    place = np.flatnonzero(np.isfinite(ra))
+    lon, lat = ra.ravel()[place] * units.deg, dec.ravel()[place] * units.deg
+    ipix = np.asarray(healpix.lonlat_to_healpix(lon, lat, 2**MAX_ORDER, order="nested"), np.int64)
+    ranking = np.argsort(ipix)
+    return Pixels(ipix[ranking], place[ranking].astype(np.int32), (ra.shape[0], ra.shape[1]))
+
+
+@cache
+def sky_pixels() -> Pixels:
+    """Return the pixels of the all-sky map, which are the same for every picture of a process."""
+    return pixels(*sky_positions())
+
+
+def window_pixels(window: Window) -> Pixels:
+    """Return the pixels of an inset."""
+    return pixels(*window_positions(window))
+
+
+def tiles_at(skymap: SkyMap, where: Pixels) -> NDArray[np.int32]:
+    """Return the index of the tile that each pixel of a grid lies in; in gaps the number of tiles."""
+    start, stop = skymap.start[skymap.by_position], skymap.stop[skymap.by_position]
+    # A few thousand tiles are looked up among the pixels, not half a million pixels among the tiles.
+    first, last = np.searchsorted(where.ipix, start), np.searchsorted(where.ipix, stop)
+    held = last - first
+    covered = np.arange(held.sum()) + np.repeat(first - np.cumsum(held) + held, held)
+    tiles = np.full(where.shape, skymap.uniq.size, np.int32)
+    tiles.ravel()[where.place[covered]] = np.repeat(skymap.by_position, held)
+    return tiles
+
+
+def middle_levels(skymap: SkyMap) -> Floats:
+    """Per tile, the credible level at which half of it (and of its equals in density) is inside.
+
+    A contour drawn where this passes a level errs by half a tile at most, to either side, and is never
+    empty: the densest tile lies at half of its own probability.
+    """
+    levels = credible_levels(skymap)
+    steps, step = np.unique(levels, return_inverse=True)
+    middles: Floats = ((np.concatenate(([0.0], steps[:-1])) + steps) / 2)[step]
+    return middles
+
+
+def grid(skymap: SkyMap, where: Pixels) -> Grid:
+    """Return density and credible level on a grid; NaN outside the sky and in the map's gaps."""
+    tiles = tiles_at(skymap, where)
+
+    def spread(values: Floats) -> NDArray[np.float32]:
+        return np.append(values, np.nan).astype(np.float32)[tiles]
+
+    return Grid(density=spread(skymap.density), level=spread(middle_levels(skymap)))
+
+
+def main_region(skymap: SkyMap) -> MainRegion | None:
+    """Find a window around the most probable region.
+
+    None where it would be wider than is worth an inset, or where no region holds a fair share of the map.
+    """
+    part = skymap.by_position[inside(skymap, 0.9)[skymap.by_position]]
+    order, ipix, probability = skymap.order[part], skymap.ipix[part], skymap.probability[part]
+    label = labels(order, ipix)
+    shares = np.bincount(label, probability)
+    share = float(shares.max())
+    if share < LEAST_SHARE:
+        return None
+    main = label == shares.argmax()
+    window = _around(order[main], ipix[main])
+    return None if window is None else MainRegion(window, share)
+
+
+def _around(order: Integers, ipix: Integers) -> Window | None:
+    """Return the window that holds these tiles, in the middle of their extent; None if it is too wide."""
+    lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
+    ra, dec = lon.to_value(units.deg), lat.to_value(units.deg)
+    x, y, z = healpix.healpix_to_xyz(ipix, 2**order, order="nested")
+    mean = np.array([np.average(axis, weights=0.25**order) for axis in (x, y, z)])
+    # The mean direction of what fits into the widest window can't be shorter than this.
+    if np.linalg.norm(mean) < np.cos(np.radians(2 * WIDEST_WINDOW)):
+        return None
+    window = Window(
+        float(np.degrees(np.arctan2(mean[1], mean[0]))) % 360,
+        float(np.degrees(np.arctan2(mean[2], np.hypot(mean[0], mean[1])))),
+        WIDEST_WINDOW,
+    )
+    # Half a tile's diagonal, so that all of each tile counts.
+    reach = np.degrees(np.sqrt(np.pi / 3 / 2)) / 2.0**order
+    east, north = window_plane(window, ra, dec)
+    west_most, east_most = float((east - reach).min()), float((east + reach).max())
+    south_most, north_most = float((north - reach).min()), float((north + reach).max())
+    half = max(east_most - west_most, north_most - south_most) / 2 * _MARGIN
+    if half > WIDEST_WINDOW:
+        return None
+    shift = np.array([(west_most + east_most) / 2]), np.array([(south_most + north_most) / 2])
+    middle_ra, middle_dec = plane_to_window(window, *shift)
+    return Window(float(middle_ra[0]), float(middle_dec[0]), max(half, NARROWEST_WINDOW))

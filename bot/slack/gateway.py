@@ -1,0 +1,306 @@
+"""The app's face in Slack: whose tokens it has, and by which way requests come to it.
+
+One workspace has its token in the settings; many have theirs in the store, and come and go. Requests come
+through a connection that the app opens (Socket Mode), or to its address, signed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+import aiohttp
+import structlog
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_sdk.errors import SlackClientError
+
+from bot.settings import Access, Settings, SettingsError
+from bot.slack import oauth
+from bot.slack.client import Called, Identity, SlackClient
+from bot.slack.errors import SlackFailure
+from bot.slack.request_team import IN_SHARED, Teams
+from bot.slack.socket_mode import LinkState, SocketLink
+from bot.slack.token_cipher import KeysUnusable, Vault
+from bot.slack.web_client import web_client
+from bot.slack.workspaces import Workspaces
+from bot.store.channels.installations import Installations
+from bot.store.database import StoreUnavailable
+
+EVENTS_PATH = "/slack/events"
+LONGEST_REQUEST = 1_000_000
+"""Bytes: Slack's own are a few thousand."""
+LONGEST_WAIT_S = 60.0
+BOLTS_VARIABLES = (
+    "SLACK_BOT_TOKEN",
+    "SLACK_CLIENT_ID",
+    "SLACK_CLIENT_SECRET",
+    "SLACK_SIGNING_SECRET",
+    "SLACK_VERIFICATION_TOKEN",
+)
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class Front:
+    """Connects the app, and keeps it connected."""
+
+    def __init__(
+        self,
+        access: Access,
+        settings: Settings,
+        installations: Installations,
+        clients: dict[str, SlackClient],
+        clock: Callable[[], datetime],
+        *,
+        register: Callable[[AsyncApp], None],
+        wake: Callable[[], None],
+        called: Called,
+    ) -> None:
+        """`clients` is filled here, by team id, as workspaces become known; `wake` says that one did.
+
+        `register` adds the listeners to the app. Raises SettingsError where the keys of many workspaces
+        can't be used.
+        """
+        self._access = access
+        self._settings = settings
+        self._installations = installations
+        self._clients = clients
+        self._clock = clock
+        self._register = register
+        self._wake = wake
+        self._called = called
+        self._app: AsyncApp | None = None
+        self._flow: AsyncOAuthFlow | None = None
+        self._link: SocketLink | None = None
+        self._workspaces: Workspaces | None = None
+        try:
+            keys = [key.get_secret_value() for key in access.keys]
+            self._vault = None if access.client_id is None else Vault(keys)
+        except KeysUnusable as error:
+            raise SettingsError(str(error)) from error
+
+    @property
+    def state(self) -> LinkState:
+        """How the way from Slack to the app is doing."""
+        if self._link is not None:
+            return self._link.state
+        if self._app is None or self._access.app_token is not None:
+            return LinkState(False, "not connected yet")
+        return LinkState(True, "")
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """What Slack, and who installs the app, ask for over HTTP; nothing where neither does."""
+        if self._access.app_token is None:
+            router.add_post(EVENTS_PATH, self._request)
+        if self._access.client_id is not None:
+            router.add_get(oauth.INSTALL_PATH, self._install)
+            router.add_get(oauth.REDIRECT_PATH, self._redirected)
+
+    async def run(
+        self,
+        session: aiohttp.ClientSession,
+        known: Callable[[Identity | None], Awaitable[None]],
+        connected: Callable[[], None],
+    ) -> None:
+        """Learn who we are, tell `known`, then take requests, for ever.
+
+        None is told where there are many workspaces. `connected` is called once requests can come.
+        """
+        if self._access.bot_token is not None:
+            app, identity = await self._of_one(self._access.bot_token.get_secret_value(), session)
+            await known(identity)
+            await self._take_requests(app, session, connected)
+            return
+        workspaces, app = await self._of_many(session)
+        await known(None)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(workspaces.run())
+            group.create_task(self._take_requests(app, session, connected))
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        if self._link is not None:
+            await self._link.close()
+
+    async def _of_one(self, token: str, session: aiohttp.ClientSession) -> tuple[AsyncApp, Identity]:
+        client = SlackClient(token, self._settings.slack_api_url, session, called=self._called)
+        identity = await _until_done(client.identify)
+        log.info("slack_connected", team=identity.team_id, bot=identity.user_id)
+        self._clients[identity.team_id] = client
+        self._wake()
+        app = self._bolt(Teams(self._clients), client=client.web)
+        self._register(app)
+        return app, identity
+
+    async def _of_many(self, session: aiohttp.ClientSession) -> tuple[Workspaces, AsyncApp]:
+        access, vault = self._access, self._vault
+        assert access.client_id is not None and access.client_secret is not None and vault is not None
+        assert self._settings.public_url is not None, "settings without it aren't taken"
+        workspaces = Workspaces(
+            self._installations,
+            vault,
+            self._clients,
+            self._settings.slack_api_url,
+            session,
+            self._wake,
+            called=self._called,
+        )
+        self._workspaces = workspaces
+        # Without a token of its own: it gets one, or a workspace's, for each call.
+        nobody = web_client(None, self._settings.slack_api_url, session)
+
+        async def authorize(team_id: str | None) -> AuthorizeResult | None:
+            return await workspaces.authorize(team_id)
+
+        self._flow = oauth.flow(
+            self._installations,
+            vault,
+            self._clock,
+            client_id=access.client_id,
+            client_secret=access.client_secret.get_secret_value(),
+            public_url=self._settings.public_url,
+            client=nobody,
+            authorization_url=self._settings.authorization_url,
+            saved=workspaces.look,
+        )
+        missing = (
+            "gwevent isn't installed here, or not any more; "
+            f"{self._settings.public_url}{oauth.INSTALL_PATH} installs it."
+        )
+        app = self._bolt(
+            Teams(self._clients, follow=workspaces.follow, stranger=f"{missing} {IN_SHARED}"),
+            client=nobody,
+            authorize=authorize,
+            user_facing_authorize_error_message=missing,
+        )
+        # First: the others end with one that takes every event.
+        oauth.register(app, self._forget)
+        self._register(app)
+        return workspaces, app
+
+    def _bolt(self, teams: Teams, **options: Any) -> AsyncApp:
+        secret = self._access.signing_secret
+        with _without_bolts_variables():
+            return AsyncApp(
+                signing_secret=None if secret is None else secret.get_secret_value(),
+                # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
+                logger=logging.getLogger("slack_bolt"),
+                before_authorize=teams.middleware,
+                **options,
+            )
+
+    async def _take_requests(
+        self, app: AsyncApp, session: aiohttp.ClientSession, connected: Callable[[], None]
+    ) -> None:
+        self._app = app
+        if self._access.app_token is None:
+            log.info("takes_signed_requests", path=EVENTS_PATH)
+            connected()
+            await asyncio.Event().wait()
+            return
+        token = self._access.app_token.get_secret_value()
+        asker = web_client(token, self._settings.slack_api_url, session)
+
+        def handler() -> AsyncSocketModeHandler:
+            made = AsyncSocketModeHandler(app, token, web_client=asker)
+            # The WebSocket goes the way of the call that names its address.
+            made.client.proxy = asker.proxy
+            return made
+
+        if self._link is not None:
+            # Started again after an error of the system's: the former may still be open.
+            await self._link.close()
+        self._link = SocketLink(handler)
+
+        def through() -> None:
+            log.info("socket_mode_connected")
+            connected()
+
+        await self._link.run(through)
+
+    async def _forget(self, team_id: str, at: datetime) -> None:
+        if not await _when_stored(lambda: self._installations.forget(team_id, at)):
+            log.info("workspace_kept", team=team_id, reason="not known, or installed again since")
+            return
+        self._clients.pop(team_id, None)
+        log.info("workspace_forgotten", team=team_id)
+        if self._workspaces is not None:
+            self._workspaces.look()
+
+    async def _request(self, request: web.Request) -> web.Response:
+        if self._app is None:
+            raise web.HTTPServiceUnavailable(text="Not ready yet.")
+        # A proxy may send it in chunks, without a length: of those aiohttp itself takes no more than 1 MiB.
+        if request.content_length is not None and request.content_length > LONGEST_REQUEST:
+            raise web.HTTPRequestEntityTooLarge(LONGEST_REQUEST, request.content_length)
+        return await to_aiohttp_response(await self._app.async_dispatch(await to_bolt_request(request)))
+
+    async def _install(self, request: web.Request) -> web.Response:
+        if self._flow is None:
+            raise web.HTTPServiceUnavailable(text="Not ready yet.")
+        try:
+            response = await self._flow.handle_installation(await to_bolt_request(request))
+        except StoreUnavailable:
+            raise web.HTTPServiceUnavailable(text="The store doesn't answer; try again.") from None
+        return await to_aiohttp_response(response)
+
+    async def _redirected(self, request: web.Request) -> web.Response:
+        if self._flow is None:
+            raise web.HTTPServiceUnavailable(text="Not ready yet.")
+        try:
+            response = await self._flow.handle_callback(await to_bolt_request(request))
+        except StoreUnavailable:
+            raise web.HTTPServiceUnavailable(text="The store doesn't answer; begin again.") from None
+        except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            log.warning("installation_failed", reason=type(error).__name__)
+            raise web.HTTPBadGateway(text="Slack didn't answer; begin again.") from None
+        return await to_aiohttp_response(response)
+
+
+@contextmanager
+def _without_bolts_variables() -> Iterator[None]:
+    """Keep from Bolt, while it is built, what it reads of the environment by itself.
+
+    It warns of a token that it was given twice, and builds an OAuth flow of its own beside ours.
+    """
+    kept = {name: os.environ.pop(name) for name in BOLTS_VARIABLES if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
+
+
+async def _when_stored(work: Callable[[], Awaitable[T]]) -> T:
+    """Do it once the store answers, however long that takes."""
+    wait = 0.5
+    while True:
+        try:
+            return await work()
+        except StoreUnavailable as error:
+            log.warning("workspace_waits_for_store", reason=str(error))
+        await asyncio.sleep(wait)
+        wait = min(wait * 2, LONGEST_WAIT_S)
+
+
+async def _until_done(work: Callable[[], Coroutine[object, object, T]]) -> T:
+    wait = 0.5
+    while True:
+        try:
+            return await work()
+        except (SlackFailure, SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            reason = error.reason if isinstance(error, SlackFailure) else f"{type(error).__name__}: {error}"
+            log.error("slack_out_of_reach", reason=reason, again_in_s=wait)
+        await asyncio.sleep(wait)
+        wait = min(wait * 2, LONGEST_WAIT_S)

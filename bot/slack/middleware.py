@@ -1,0 +1,128 @@
+"""What stands before every listener: how often a person may ask, and where an answer may be sent."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncRespond
+from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from formatters.answers.help import complaint
+
+SLACKS_HOOKS = "https://hooks.slack.com"
+"""Where Slack takes answers (docs.slack.dev/interactivity/handling-user-interaction, message responses)."""
+_MOST_BUCKETS = 10_000
+
+log = structlog.get_logger(__name__)
+
+
+class Allowance:
+    """A token bucket for each person: so many requests at once, and as many again in a minute."""
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds that never go back."""
+        self.per_minute = per_minute
+        self._clock = clock
+        self._full_at: dict[tuple[str, str], float] = {}
+        """(team, user) -> when the bucket will be full again."""
+
+    def take(self, team_id: str, user_id: str) -> bool:
+        """Whether this person may go on; then it counts."""
+        now, token = self._clock(), 60.0 / self.per_minute
+        if len(self._full_at) >= _MOST_BUCKETS:
+            self._full_at = {who: full for who, full in self._full_at.items() if full > now}
+        full_at = max(self._full_at.get((team_id, user_id), now), now) + token
+        # A little more, for sums of a token that isn't a whole number.
+        if full_at - now > 60.0 + token / 1000:
+            return False
+        self._full_at[team_id, user_id] = full_at
+        return True
+
+
+def may_be_answered(url: object, api_url: str) -> bool:
+    """Whether a response URL leads to Slack: to its hooks, or to the local Slack that `api_url` names."""
+    if not isinstance(url, str):
+        return False
+    try:
+        given, api = urlsplit(url), urlsplit(api_url)
+        local = api.hostname in ("127.0.0.1", "localhost", "::1")
+    except ValueError:
+        return False
+    # The whole of it: a name, a port or a backslash more is another place.
+    place = f"{given.scheme}://{given.netloc}"
+    return place == SLACKS_HOOKS or (local and place == f"{api.scheme}://{api.netloc}")
+
+
+def protect(app: AsyncApp, api_url: str, allowance: Allowance) -> None:
+    """Let nothing through to the listeners that asks too often, or to be answered elsewhere than in Slack."""
+    telling: set[asyncio.Task[None]] = set()
+
+    def tell(work: Coroutine[Any, Any, None]) -> None:
+        # Slack hears that it was received when this middleware is done, so what takes time is done apart.
+        task = asyncio.create_task(work)
+        telling.add(task)
+        task.add_done_callback(telling.discard)
+
+    @app.middleware
+    async def check_response_urls(
+        ack: AsyncAck, body: dict[str, Any], next_: Callable[[], Awaitable[None]]
+    ) -> BoltResponse | None:
+        given = [body["response_url"]] if body.get("response_url") else []
+        given += [place.get("response_url") for place in body.get("response_urls") or ()]
+        if all(may_be_answered(url, api_url) for url in given):
+            await next_()
+            return None
+        log.error("response_url_refused", type=body.get("type"), command=body.get("command"))
+        return await ack()
+
+    @app.middleware
+    async def limit(
+        ack: AsyncAck,
+        respond: AsyncRespond,
+        client: AsyncWebClient,
+        body: dict[str, Any],
+        context: AsyncBoltContext,
+        next_: Callable[[], Awaitable[None]],
+    ) -> BoltResponse | None:
+        event = body.get("event") or {}
+        asks = "command" in body or body.get("type") == "block_actions" or event.get("type") == "app_mention"
+        team, user = context.team_id, context.user_id
+        if not asks or user is None or allowance.take(str(team), user):
+            await next_()
+            return None
+        log.warning("asks_too_often", team=team)
+        said = complaint(too_often(allowance.per_minute))
+        if "command" in body:
+            return await ack(text=said.text)
+        if event:
+            place = {"channel": event["channel"], "thread_ts": event.get("thread_ts")}
+            tell(_whisper(client, user=user, text=said.text, **place))
+        elif context.response_url:
+            tell(_respond(respond, said.text))
+        return await ack()
+
+
+def too_often(per_minute: int) -> str:
+    """What a person is told who asks too often."""
+    return f"That was more than {per_minute} questions in a minute; ask again in a moment."
+
+
+async def _whisper(client: AsyncWebClient, **body: Any) -> None:
+    try:
+        await client.chat_postEphemeral(**body)
+    except (SlackClientError, OSError, TimeoutError) as error:
+        log.warning("not_told", reason=type(error).__name__)
+
+
+async def _respond(respond: AsyncRespond, text: str) -> None:
+    try:
+        await respond(text=text, response_type="ephemeral", replace_original=False)
+    except (SlackClientError, OSError, TimeoutError) as error:
+        log.warning("not_told", reason=type(error).__name__)

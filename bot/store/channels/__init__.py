@@ -1,0 +1,1 @@
+"""Repositories of what belongs to a channel or a workspace."""

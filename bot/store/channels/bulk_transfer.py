@@ -1,0 +1,208 @@
+"""What channels asked for, all of it, out of one database and into another."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.filters import parse_stored
+from bot.store import schema
+from bot.store.channels.change_log import By, Changed, last_words, note
+from bot.store.channels.sites import Place, add_sites, noted, set_conditions, sites_of_all
+from bot.store.channels.subscription_numbers import (
+    give_numbers,
+    keep_number,
+    known_before_as,
+    last_number,
+    next_number,
+)
+from bot.store.database import Database
+from bot.store.outbox.models import Kind, State
+from formatters.answers.observability import ChannelSites, Conditions
+from formatters.posts.subscription_change import IMPORT, SubscriptionState
+
+_d = schema.deliveries
+_s = schema.subscriptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One subscription in force."""
+
+    words: str
+    """Canonical."""
+    created_by: str
+    created_at: datetime
+    paused_at: datetime | None = None
+    number: int | None = None
+    """What the channel calls it; None: it is given the next one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """All that one channel asked for."""
+
+    team_id: str
+    channel_id: str
+    subscriptions: tuple[Asked, ...]
+    sites: ChannelSites
+    last_number: int = 0
+    """The greatest number that a subscription of the channel ever had; 0 if that isn't known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What an import changed."""
+
+    channels: int
+    """How many it was about."""
+    subscriptions: int
+    """How many came into force."""
+    known: int
+    """How many were in force already."""
+    sites: int
+    """How many are in force by it, new or known."""
+
+
+class Transfer:
+    """Channels out, channels in."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def export(self) -> list[Channel]:
+        """Every channel that asked for anything, by team and channel. Raises StoreUnavailable.
+
+        A subscription whose confirmation doesn't stand in its channel yet is left out.
+        """
+        async with self._database.writing() as connection:
+            nameless = select(_s.c.team_id, _s.c.channel_id).where(_s.c.number.is_(None)).distinct()
+            for row in (await connection.execute(nameless)).all():
+                await give_numbers(connection, (row.team_id, row.channel_id))
+        async with self._database.reading() as connection:
+            rows = (
+                await connection.execute(select(_s).where(_s.c.confirmed_at.is_not(None)).order_by(_s.c.id))
+            ).all()
+            sites = await sites_of_all(connection)
+            numbers = (await connection.execute(select(schema.channel_numbers))).all()
+        last = {(row.team_id, row.channel_id): row.last_number for row in numbers}
+        asked: defaultdict[Place, list[Asked]] = defaultdict(list)
+        for row in rows:
+            asked[row.team_id, row.channel_id].append(
+                Asked(
+                    words=row.words,
+                    created_by=row.created_by,
+                    created_at=row.created_at,
+                    paused_at=row.paused_at,
+                    number=row.number,
+                )
+            )
+        return [
+            Channel(
+                team_id=place[0],
+                channel_id=place[1],
+                subscriptions=tuple(asked.get(place, ())),
+                sites=sites.get(place, ChannelSites()),
+                last_number=last.get(place, 0),
+            )
+            for place in sorted(asked.keys() | sites.keys())
+        ]
+
+    async def is_unused(self) -> bool:
+        """Whether no bot ever worked on this database: nothing came, nobody asked."""
+        async with self._database.reading() as connection:
+            for table in (schema.notices, _s, _d, schema.installations, schema.channel_sites):
+                if (await connection.execute(select(table).limit(1))).first() is not None:
+                    return False
+        return True
+
+    async def take(self, channels: Sequence[Channel], now: datetime) -> Taken:
+        """Put in force what these channels asked for elsewhere, in one transaction; each hears what is new.
+
+        What is in force already stays as it is, so a second time changes nothing; a site that the channel
+        has by that name gets the place it has here. Raises TooManySites, StoreUnavailable.
+        """
+        new = known = sites = 0
+        by = By(IMPORT, now)
+        async with self._database.writing() as connection:
+            for channel in channels:
+                place = (channel.team_id, channel.channel_id)
+                fresh: list[Changed] = []
+                before = await last_number(connection, place)
+                # What gets another number gets one that no other has in the file.
+                beyond = max([channel.last_number, *(a.number or 0 for a in channel.subscriptions)])
+                for asked in channel.subscriptions:
+                    change = await _put_in_force(connection, place, asked, before, beyond, now)
+                    known += change is None
+                    fresh += [] if change is None else [change]
+                new += len(fresh)
+                if channel.last_number:
+                    await keep_number(connection, place, channel.last_number)
+                await note(connection, place, by, fresh)
+                async with noted(connection, place, by):
+                    if channel.sites.sites:
+                        await add_sites(connection, place, channel.sites.sites)
+                        sites += len(channel.sites.sites)
+                    if channel.sites.conditions != Conditions():
+                        await set_conditions(connection, place, channel.sites.conditions)
+        return Taken(channels=len(channels), subscriptions=new, known=known, sites=sites)
+
+
+async def _put_in_force(
+    connection: AsyncConnection, place: Place, asked: Asked, last: int, beyond: int, now: datetime
+) -> Changed | None:
+    """What that changed, None where it was in force before.
+
+    `last` is the last number given here before, `beyond` the greatest that was given elsewhere.
+    """
+    mine = (_s.c.team_id == place[0]) & (_s.c.channel_id == place[1]) & (_s.c.words == asked.words)
+    await give_numbers(connection, place)
+    row = (await connection.execute(select(_s).where(mine))).first()
+    if row is not None and row.confirmed_at is not None:
+        return None
+    if row is None:
+        number = await _number(connection, place, asked, last, beyond)
+        values = {
+            "team_id": place[0],
+            "channel_id": place[1],
+            "words": asked.words,
+            "number": number,
+            "created_by": asked.created_by,
+            "created_at": asked.created_at,
+            "confirmed_at": now,
+            "paused_at": asked.paused_at,
+        }
+        result = await connection.execute(insert(_s).values(values))
+        assert result.inserted_primary_key is not None
+        subscription_id = int(result.inserted_primary_key[0])
+    else:
+        # It waits for its confirmation here; the channel had one elsewhere.
+        subscription_id, number = row.id, row.number
+        await connection.execute(
+            update(_s).where(_s.c.id == row.id).values(confirmed_at=now, paused_at=asked.paused_at)
+        )
+        waiting = (_d.c.kind == Kind.CONFIRMATION.value) & (_d.c.subject_id == row.id)
+        await connection.execute(delete(_d).where(waiting, _d.c.state == State.PENDING.value))
+    after = SubscriptionState(
+        words=asked.words, paused=asked.paused_at is not None, wish=parse_stored(asked.words)
+    )
+    return Changed(subscription_id=subscription_id, number=number, before=None, after=after)
+
+
+async def _number(connection: AsyncConnection, place: Place, asked: Asked, last: int, beyond: int) -> int:
+    """The number that it had elsewhere, if no other had it here; else the next."""
+    wanted = asked.number
+    if wanted is not None and not await known_before_as(connection, place, wanted):
+        taken = select(_s.c.id).where(
+            _s.c.team_id == place[0], _s.c.channel_id == place[1], _s.c.number == wanted
+        )
+        free = (await connection.execute(taken)).first() is None
+        if free and (wanted > last or await last_words(connection, place, wanted) == asked.words):
+            await keep_number(connection, place, wanted)
+            return wanted
+    return await next_number(connection, place, beyond=beyond)

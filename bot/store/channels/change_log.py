@@ -1,0 +1,222 @@
+"""Who changed what a channel receives: kept, and posted in the channel, with the change itself.
+
+Whatever writes to subscriptions, sites or conditions writes here too, in the same transaction (`note`). The
+channel hears of it by a delivery. One that wasn't sent yet takes further changes up, and a channel gets one
+such post in `APART` at most, so that somebody who presses a button again and again fills no channel; each
+post is rendered when it is sent, so the last one says what is so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.filters import UnknownWord, parse_stored
+from bot.store import schema
+from bot.store.outbox.models import Kind, State, delivery_row
+from formatters.answers.observability import ChannelSites, Conditions, Site
+from formatters.answers.subscription_messages import Subscription
+from formatters.posts import subscription_change
+from formatters.posts.subscription_change import Change, SubscriptionState
+
+APART = timedelta(seconds=30)
+KEPT = timedelta(days=400)
+"""How long a change is kept: a whole observing year, and who looks back at it."""
+
+Place = tuple[str, str]
+"""Team and channel."""
+
+_c = schema.channel_changes
+_d = schema.deliveries
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who changes something, and when."""
+
+    user_id: str
+    """Slack's, or `formatters.change.IMPORT`."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What is to be noted: a subscription's change, or the sites' where it has no id."""
+
+    subscription_id: int | None = None
+    number: int | None = None
+    before: subscription_change.State | None
+    after: subscription_change.State | None
+
+
+def state_of(subscription: Subscription) -> SubscriptionState:
+    """A subscription as it is."""
+    wish = subscription.wish
+    return SubscriptionState(words=wish.words, paused=subscription.paused_at is not None, wish=wish)
+
+
+def changed(before: Subscription | None, after: Subscription | None) -> Changed:
+    """The change of one subscription; one of the two is given."""
+    one = before or after
+    assert one is not None
+    return Changed(
+        subscription_id=one.id,
+        number=one.number,
+        before=None if before is None else state_of(before),
+        after=None if after is None else state_of(after),
+    )
+
+
+async def note(
+    connection: AsyncConnection,
+    place: Place,
+    by: By,
+    changes: Sequence[Changed],
+    *,
+    tell: bool = True,
+    said_by: int | None = None,
+) -> None:
+    """Keep changes of one channel, and have them posted there.
+
+    `said_by` is the delivery that says them anyway; `tell` false leaves the post out, where no channel is
+    served yet.
+    """
+    if not changes:
+        return
+    ids = []
+    for one in changes:
+        result = await connection.execute(
+            insert(_c).values(
+                team_id=place[0],
+                channel_id=place[1],
+                subscription_id=one.subscription_id,
+                number=one.number,
+                state_before=_to_json(one.before),
+                state_after=_to_json(one.after),
+                changed_by=by.user_id,
+                changed_at=by.at,
+                delivery_id=said_by,
+            )
+        )
+        assert result.inserted_primary_key is not None
+        ids.append(int(result.inserted_primary_key[0]))
+    if tell and said_by is None:
+        delivery_id = await _post(connection, place, ids[0], by.at)
+        await connection.execute(update(_c).where(_c.c.id.in_(ids)).values(delivery_id=delivery_id))
+
+
+async def _post(connection: AsyncConnection, place: Place, change_id: int, now: datetime) -> int:
+    """The delivery that is to say a change: the one that waits, if it can't have been seen, or a new one."""
+    mine = (_d.c.team_id == place[0]) & (_d.c.channel_id == place[1]) & (_d.c.kind == Kind.CHANGE.value)
+    unseen = mine & (_d.c.state == State.PENDING.value) & _d.c.doubtful.is_(False)
+    waiting = (await connection.execute(select(_d.c.id).where(unseen).order_by(_d.c.id).limit(1))).scalar()
+    if waiting is not None:
+        return int(waiting)
+    newest = (
+        await connection.execute(select(func.max(_d.c.created_at, type_=schema.UtcDateTime())).where(mine))
+    ).scalar()
+    due = now if newest is None else min(max(now, newest + APART), now + APART)
+    row = delivery_row(*place, Kind.CHANGE, change_id, now, not_before=due)
+    result = await connection.execute(insert(_d).values(row))
+    assert result.inserted_primary_key is not None
+    delivery_id = int(result.inserted_primary_key[0])
+    # What could never be said before is said now.
+    unsaid = select(_d.c.id).where(mine, _d.c.state == State.DEAD.value)
+    here = (_c.c.team_id == place[0]) & (_c.c.channel_id == place[1])
+    await connection.execute(
+        update(_c).where(here, _c.c.delivery_id.in_(unsaid)).values(delivery_id=delivery_id)
+    )
+    return delivery_id
+
+
+async def said_by(connection: AsyncConnection, delivery_id: int) -> tuple[Place, list[Change]] | None:
+    """What a delivery is to say, up to now: its changes, and what followed on the same subscriptions.
+
+    None if another delivery has taken all of it over.
+    """
+    own = (
+        await connection.execute(select(_c).where(_c.c.delivery_id == delivery_id).order_by(_c.c.id))
+    ).all()
+    if not own:
+        return None
+    place = (own[0].team_id, own[0].channel_id)
+    subjects = {row.subscription_id for row in own}
+    query = select(_c).where(_of(place), _c.c.id >= own[0].id).order_by(_c.c.id)
+    first: dict[int | None, int] = {}
+    for row in own:
+        first.setdefault(row.subscription_id, row.id)
+    rows = (await connection.execute(query)).all()
+    return place, [
+        _change(row)
+        for row in rows
+        if row.subscription_id in subjects and row.id >= first[row.subscription_id]
+    ]
+
+
+async def page_of(connection: AsyncConnection, place: Place, page: int) -> tuple[list[Change], int]:
+    """The changes of one page of a channel's history, the newest first, and how many there are in all."""
+    total = (await connection.execute(select(func.count()).select_from(_c).where(_of(place)))).scalar_one()
+    query = select(_c).where(_of(place)).order_by(_c.c.id.desc())
+    rows = await connection.execute(
+        query.limit(subscription_change.PAGE).offset((page - 1) * subscription_change.PAGE)
+    )
+    return [_change(row) for row in rows.all()], total
+
+
+async def last_words(connection: AsyncConnection, place: Place, number: int) -> str | None:
+    """The words of the subscription that had this number last and has ended; None if that isn't known."""
+    query = select(_c).where(_of(place), _c.c.number == number).order_by(_c.c.id.desc()).limit(1)
+    row = (await connection.execute(query)).first()
+    if row is None or row.state_after is not None:
+        return None
+    before = _from_json(row.state_before)
+    return before.words if isinstance(before, SubscriptionState) else None
+
+
+def _of(place: Place) -> ColumnElement[bool]:
+    return (_c.c.team_id == place[0]) & (_c.c.channel_id == place[1])
+
+
+def _change(row: Any) -> Change:
+    return Change(
+        number=row.number,
+        before=_from_json(row.state_before),
+        after=_from_json(row.state_after),
+        by=row.changed_by,
+        at=row.changed_at,
+    )
+
+
+def _to_json(state: subscription_change.State | None) -> str | None:
+    match state:
+        case None:
+            return None
+        case SubscriptionState():
+            said: dict[str, object] = {"words": state.words, "paused": state.paused}
+        case ChannelSites():
+            said = {"sites": [asdict(site) for site in state.sites], **asdict(state.conditions)}
+    return json.dumps(said, ensure_ascii=False)
+
+
+def _from_json(text: str | None) -> subscription_change.State | None:
+    if text is None:
+        return None
+    said = json.loads(text)
+    if "words" not in said:
+        conditions = Conditions(altitude=said["altitude"], darkness=said["darkness"])
+        # Another version may know more of a site.
+        known = {one.name for one in fields(Site)}
+        sites = [Site(**{name: site[name] for name in known & site.keys()}) for site in said["sites"]]
+        return ChannelSites(sites=tuple(sites), conditions=conditions)
+    try:
+        wish = parse_stored(said["words"])
+    except UnknownWord:
+        # Words of another version, perhaps: they are shown as they are.
+        wish = None
+    return SubscriptionState(words=said["words"], paused=said["paused"], wish=wish)

@@ -1,0 +1,293 @@
+"""A channel under another id: all that it asked for, and all that was or will be posted in it, follows.
+
+Slack gives some channels a new id when Slack Connect shares them. By then the new id may be known already,
+since somebody subscribed there again: what both have is put together, and nothing that only one has is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Table,
+    UniqueConstraint,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    union,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store import schema
+from bot.store.channels.subscription_numbers import keep_number, known_before_as, last_number, next_number
+from bot.store.database import Database
+from bot.store.outbox.models import Kind, State
+from bot.store.outbox.outbox import _revive
+from bot.store.outbox.plan_writer import touch
+
+Place = tuple[str, str]
+
+_d, _s, _t, _m = schema.deliveries, schema.subscriptions, schema.threads, schema.mentions
+
+UNANNOUNCED = (Kind.ROOT.value, Kind.EDIT.value)
+"""What a thread has once."""
+_RANK = {State.DEAD.value: 0, State.PENDING.value: 1, State.SENDING.value: 2, State.SENT.value: 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What followed a channel."""
+
+    subscriptions: int
+    threads: int
+    merged: int
+    """Rows that both ids had, and the new one has once now."""
+
+    def __bool__(self) -> bool:
+        return bool(self.subscriptions or self.threads or self.merged)
+
+
+class ChannelMoves:
+    """Lets everything of a channel follow it to another id, or to the workspace that it belongs to."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def follow(self, old: Place, new: Place, since: datetime, now: datetime) -> Moved:
+        """Give everything of `old` to `new`, in one transaction; a second time there is nothing left to do.
+
+        What was given up because `old` was out of reach comes back where it is younger than `since`. Raises
+        StoreUnavailable.
+        """
+        if old == new:
+            return Moved(subscriptions=0, threads=0, merged=0)
+        async with self._database.writing() as connection:
+            problem = await _take_problem(connection, old)
+            own_problem = await _take_problem(connection, new)
+            subscriptions, same = await _move_subscriptions(connection, old, new)
+            threads, joined = await _move_threads(connection, old, new, now)
+            merged = same + joined + await _move_deliveries(connection, old, new)
+            await _renumber_sites(connection, old, new)
+            done = {_d.name, _s.name, _t.name, schema.channels.name, schema.channel_numbers.name}
+            for table in place_tables():
+                if table.name not in done:
+                    merged += await _repoint(connection, table, _names(old), _names(new))
+            if problem is not None:
+                await _put_problem(connection, new, problem, now)
+                await _revive(connection, new, since, now)
+            if own_problem is not None:
+                await _put_problem(connection, new, own_problem, now)
+        return Moved(subscriptions=subscriptions, threads=threads, merged=merged)
+
+    async def elsewhere(self, teams: Collection[str]) -> list[Place]:
+        """The channels that asked for something under a workspace that is none of these.
+
+        One that another process serves, with a token of its own, isn't meant.
+        """
+        served = select(schema.leases.c.name).where(schema.leases.c.worker_id.is_not(None))
+        tables = (_s, schema.channel_sites, schema.channel_conditions)
+        places = union(*(select(t.c.team_id, t.c.channel_id) for t in tables)).subquery()
+        none_of_these = places.c.team_id.not_in(teams) & places.c.team_id.not_in(served)
+        asked = select(places).where(none_of_these)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(asked)).all()
+        return sorted((row.team_id, row.channel_id) for row in rows)
+
+    async def out_of_reach(self) -> list[tuple[str, str, str]]:
+        """(team, channel, Slack's word) of the channels that subscribed and can't be posted to."""
+        c = schema.channels
+        here = (_s.c.team_id == c.c.team_id) & (_s.c.channel_id == c.c.channel_id)
+        query = select(c.c.team_id, c.c.channel_id, c.c.problem).join(_s, here).distinct()
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return sorted((row.team_id, row.channel_id, row.problem) for row in rows)
+
+
+def place_tables() -> list[Table]:
+    """Every table with rows of a channel."""
+    return [t for t in schema.metadata.sorted_tables if {"team_id", "channel_id"} <= set(t.c.keys())]
+
+
+def _names(place: Place) -> dict[str, object]:
+    return {"team_id": place[0], "channel_id": place[1]}
+
+
+def _at(table: Table, place: Place) -> ColumnElement[bool]:
+    return and_(table.c.team_id == place[0], table.c.channel_id == place[1])
+
+
+async def _rows(connection: AsyncConnection, table: Table, where: ColumnElement[bool]) -> list[RowMapping]:
+    order = list(table.primary_key.columns)
+    return list((await connection.execute(select(table).where(where).order_by(*order))).mappings().all())
+
+
+def _this(table: Table, row: RowMapping) -> ColumnElement[bool]:
+    return and_(*(column == row[column.name] for column in table.primary_key.columns))
+
+
+async def _repoint(
+    connection: AsyncConnection, table: Table, was: Mapping[str, object], now: Mapping[str, object]
+) -> int:
+    """Change these columns of every row that has them so; return how many the table had already.
+
+    Of two rows that would be the same by a key of the table, the one that is there stays.
+    """
+    unique = [c.columns for c in table.constraints if isinstance(c, UniqueConstraint)]
+    keys = [[c.name for c in columns] for columns in (table.primary_key.columns, *unique)]
+    keys = [key for key in keys if set(key) & was.keys()]
+    same = 0
+    for row in await _rows(connection, table, and_(*(table.c[name] == value for name, value in was.items()))):
+        after = dict(row) | dict(now)
+        taken = False
+        for key in keys:
+            if all(after[name] == row[name] for name in key):
+                continue
+            there = select(func.count()).where(and_(*(table.c[name] == after[name] for name in key)))
+            taken = taken or bool((await connection.execute(there)).scalar_one())
+        if taken:
+            same += 1
+            await connection.execute(delete(table).where(_this(table, row)))
+        else:
+            await connection.execute(update(table).where(_this(table, row)).values(dict(now)))
+    return same
+
+
+async def _take_problem(connection: AsyncConnection, place: Place) -> str | None:
+    gone = delete(schema.channels).where(_at(schema.channels, place)).returning(schema.channels.c.problem)
+    problem: str | None = (await connection.execute(gone)).scalar_one_or_none()
+    return problem
+
+
+async def _put_problem(connection: AsyncConnection, place: Place, problem: str, now: datetime) -> None:
+    await connection.execute(delete(schema.channels).where(_at(schema.channels, place)))
+    await connection.execute(insert(schema.channels).values(**_names(place), problem=problem, since=now))
+
+
+async def _move_subscriptions(connection: AsyncConnection, old: Place, new: Place) -> tuple[int, int]:
+    """(how many followed, how many the new id had in the same words)."""
+    there = {row["words"]: row for row in await _rows(connection, _s, _at(_s, new))}
+    # Numbers that the new id gave out are in its messages: none of them may become another subscription's.
+    given = await last_number(connection, new)
+    last = await last_number(connection, old)
+    moved = same = 0
+    rows = await _rows(connection, _s, _at(_s, old))
+    # Nor one by which the new id's old messages still call another.
+    other = {
+        row["id"] for row in rows if row["number"] and await known_before_as(connection, new, row["number"])
+    }
+    await _repoint(connection, schema.former_numbers, _names(old), _names(new))
+    for row in rows:
+        twin = there.get(row["words"])
+        if twin is None:
+            number = row["number"]
+            if number is not None and (number <= given or row["id"] in other):
+                number = await next_number(connection, new, beyond=last)
+            await connection.execute(
+                update(_s).where(_s.c.id == row["id"]).values(**_names(new), number=number)
+            )
+            moved += 1
+            continue
+        same += 1
+        in_force = [r for r in (twin, row) if r["confirmed_at"] is not None]
+        running = [r for r in in_force if r["paused_at"] is None]
+        kept = (running or in_force or [twin])[0]
+        values = {name: kept[name] for name in ("created_by", "confirmed_at", "paused_at")}
+        await connection.execute(update(_s).where(_s.c.id == twin["id"]).values(values))
+        await connection.execute(
+            update(_t).where(_t.c.subscription_id == row["id"]).values(subscription_id=twin["id"])
+        )
+        told = (_d.c.kind == Kind.CONFIRMATION.value) & (_d.c.subject_id == row["id"])
+        await connection.execute(delete(_d).where(told))
+        await connection.execute(delete(_s).where(_s.c.id == row["id"]))
+    if last:
+        await keep_number(connection, new, last)
+        await connection.execute(delete(schema.channel_numbers).where(_at(schema.channel_numbers, old)))
+    return moved, same
+
+
+async def _move_threads(
+    connection: AsyncConnection, old: Place, new: Place, now: datetime
+) -> tuple[int, int]:
+    """(how many followed, how many superevents had a thread under both ids)."""
+    there = {row["superevent_id"]: row for row in await _rows(connection, _t, _at(_t, new))}
+    moved = same = 0
+    joined: set[int] = set()
+    for row in await _rows(connection, _t, _at(_t, old)):
+        twin = there.get(row["superevent_id"])
+        if twin is None:
+            moved += 1
+        else:
+            same += 1
+            # Where both stand, the one that people see last goes on.
+            first = await _root_stands(connection, row) > await _root_stands(connection, twin)
+            kept, lost = (row["id"], twin["id"]) if first else (twin["id"], row["id"])
+            await _join_threads(connection, kept, lost)
+            joined.add(kept)
+        await connection.execute(update(_t).where(_t.c.id == row["id"]).values(_names(new)))
+    posted = [row["id"] for row in await _rows(connection, _t, _t.c.id.in_(joined)) if row["root_ts"]]
+    await touch(connection, dict.fromkeys(posted, new), now)
+    return moved, same
+
+
+async def _root_stands(connection: AsyncConnection, thread: RowMapping) -> tuple[bool, int]:
+    """How far a thread's root got: the further, the greater."""
+    state = select(_d.c.state).where(_d.c.thread_id == thread["id"], _d.c.kind == Kind.ROOT.value)
+    found = (await connection.execute(state)).scalar()
+    return thread["root_ts"] is not None, -1 if found is None else _RANK.get(found, 3)
+
+
+async def _join_threads(connection: AsyncConnection, kept: int, lost: int) -> None:
+    """Give to one thread what hangs on another of the same superevent and channel, and remove that."""
+    mine = _d.c.thread_id == lost
+    await connection.execute(delete(_d).where(mine, _d.c.kind.in_(UNANNOUNCED)))
+    twins = select(_m.c.notice_id).where(_m.c.thread_id == kept)
+    doubled = select(_m.c.id).where(_m.c.thread_id == lost, _m.c.notice_id.in_(twins))
+    mention = (_d.c.kind == Kind.MENTION.value) & _d.c.subject_id.in_(doubled)
+    await connection.execute(delete(_d).where(mine, mention))
+    for row in await _rows(connection, _d, mine):
+        own = await _rows(connection, _d, (_d.c.thread_id == kept) & (_d.c.slot == row["slot"]))
+        if own and (own[0]["state"] != State.DEAD.value or row["state"] == State.DEAD.value):
+            await connection.execute(delete(_d).where(_this(_d, row)))
+            continue
+        for dead in own:
+            await connection.execute(delete(_d).where(_this(_d, dead)))
+        await connection.execute(update(_d).where(_this(_d, row)).values(thread_id=kept))
+    for table in schema.metadata.sorted_tables:
+        if "thread_id" in table.c and table.name != _d.name:
+            await _repoint(connection, table, {"thread_id": lost}, {"thread_id": kept})
+    tried = schema.pictures.c.trial_thread_id == lost
+    await connection.execute(update(schema.pictures).where(tried).values(trial_thread_id=kept))
+    await connection.execute(delete(_t).where(_t.c.id == lost))
+
+
+async def _move_deliveries(connection: AsyncConnection, old: Place, new: Place) -> int:
+    """Move the deliveries; return how many the new id had. What stands there goes before what waits."""
+    same = 0
+    for row in await _rows(connection, _d, _at(_d, old)):
+        own = await _rows(connection, _d, _at(_d, new) & (_d.c.slot == row["slot"]))
+        if own and _RANK.get(own[0]["state"], 3) >= _RANK.get(row["state"], 3):
+            same += 1
+            await connection.execute(delete(_d).where(_this(_d, row)))
+            continue
+        for other in own:
+            same += 1
+            await connection.execute(delete(_d).where(_this(_d, other)))
+        await connection.execute(update(_d).where(_this(_d, row)).values(_names(new)))
+    return same
+
+
+async def _renumber_sites(connection: AsyncConnection, old: Place, new: Place) -> None:
+    """Put the old id's sites behind those that the new one has."""
+    table = schema.channel_sites
+    highest = select(func.max(table.c.ordinal)).where(_at(table, new))
+    last = (await connection.execute(highest)).scalar_one_or_none()
+    if last is not None:
+        behind = update(table).where(_at(table, old)).values(ordinal=table.c.ordinal + last + 1)
+        await connection.execute(behind)

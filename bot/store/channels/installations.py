@@ -1,0 +1,138 @@
+"""The workspaces that installed the app, and the one-time states of an installation under way."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Table, delete, insert, select, update
+
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.outbox.models import Kind, delivery_row
+
+_i = schema.installations
+_s = schema.oauth_states
+
+STATE_LIVES = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """The app in one workspace."""
+
+    team_id: str
+    team_name: str
+    bot_user_id: str
+    bot_id: str
+    app_id: str
+    scopes: frozenset[str]
+    token: str = field(repr=False)
+    """The bot's, as it was given to `save`: encrypted, for this room knows no key."""
+    installed_by: str
+    """Slack's user id."""
+
+
+class Installations:
+    """Installations in, installations out; one row a workspace."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, installed: Installed, now: datetime) -> bool:
+        """Note an installation, or the newest of a workspace that had one; a new one is welcomed.
+
+        Return whether the workspace is new. Raises StoreUnavailable.
+        """
+        values = {
+            "team_name": installed.team_name,
+            "bot_user_id": installed.bot_user_id,
+            "bot_id": installed.bot_id,
+            "app_id": installed.app_id,
+            "scopes": " ".join(sorted(installed.scopes)),
+            "token": installed.token,
+            "installed_by": installed.installed_by,
+            "installed_at": now,
+        }
+        async with self._database.writing() as connection:
+            mine = _i.c.team_id == installed.team_id
+            result = await connection.execute(update(_i).where(mine).values(values))
+            if result.rowcount:
+                return False
+            await connection.execute(insert(_i).values(team_id=installed.team_id, **values))
+            # A message to a person goes to the person's id, in place of a channel's.
+            welcome = delivery_row(installed.team_id, installed.installed_by, Kind.WELCOME, 0, now)
+            await connection.execute(insert(schema.deliveries).values(welcome))
+        return True
+
+    async def all(self) -> list[Installed]:
+        """Every installation, by team id."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(select(_i).order_by(_i.c.team_id))).all()
+        return [
+            Installed(
+                team_id=row.team_id,
+                team_name=row.team_name,
+                bot_user_id=row.bot_user_id,
+                bot_id=row.bot_id,
+                app_id=row.app_id,
+                scopes=frozenset(row.scopes.split()),
+                token=row.token,
+                installed_by=row.installed_by,
+            )
+            for row in rows
+        ]
+
+    async def forget(self, team_id: str, at: datetime | None = None) -> bool:
+        """Remove all that belongs to a workspace, its subscriptions included; whether it was known.
+
+        With `at`, when it took the app away: one that has installed it again since is kept.
+        """
+        async with self._database.writing() as connection:
+            query = select(_i.c.installed_at).where(_i.c.team_id == team_id)
+            known = (await connection.execute(query)).first()
+            if known is not None and at is not None and known.installed_at > at:
+                return False
+            await connection.execute(delete(schema.leases).where(schema.leases.c.name == team_id))
+            threads = select(schema.threads.c.id).where(schema.threads.c.team_id == team_id)
+            for table in reversed(schema.metadata.sorted_tables):
+                if "team_id" in table.c:
+                    await connection.execute(delete(table).where(table.c.team_id == team_id))
+                elif "thread_id" in table.c:
+                    await connection.execute(delete(table).where(table.c.thread_id.in_(threads)))
+        return known is not None
+
+    async def renew_tokens(self, renew: Callable[[str], str]) -> int:
+        """Write every token anew, as `renew` makes it of the old; all or, where it raises, none."""
+        async with self._database.writing() as connection:
+            rows = (await connection.execute(select(_i.c.team_id, _i.c.token).with_for_update())).all()
+            for row in rows:
+                mine = _i.c.team_id == row.team_id
+                await connection.execute(update(_i).where(mine).values(token=renew(row.token)))
+        return len(rows)
+
+    async def issue_state(self, now: datetime) -> str:
+        """A new state for one installation; good once, for ten minutes."""
+        state = secrets.token_urlsafe(32)
+        async with self._database.writing() as connection:
+            await connection.execute(delete(_s).where(_s.c.expires_at < now))
+            await connection.execute(insert(_s).values(digest=_digest(state), expires_at=now + STATE_LIVES))
+        return state
+
+    async def consume_state(self, state: str, now: datetime) -> bool:
+        """Use a state up; whether it was good."""
+        good = delete(_s).where(_s.c.digest == _digest(state), _s.c.expires_at >= now)
+        async with self._database.writing() as connection:
+            return (await connection.execute(good)).rowcount == 1
+
+
+def workspace_tables() -> list[Table]:
+    """Every table with rows of a workspace, by its team id or by one of its threads."""
+    return [t for t in schema.metadata.sorted_tables if "team_id" in t.c or "thread_id" in t.c]
+
+
+def _digest(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()

@@ -1,0 +1,57 @@
+"""Who said that they observe an event, channel by channel."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select
+
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.outbox.plan_writer import touch
+
+_o = schema.observers
+_t = schema.threads
+
+
+class Observers:
+    """People who observe; the roots that say so follow."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def toggle(
+        self, team_id: str, channel_id: str, superevent_id: str, user_id: str, now: datetime
+    ) -> bool | None:
+        """Put a person on the line "Observing", or take them off: True if they are on it now.
+
+        None where the channel has no root of this event.
+        """
+        async with self._database.writing() as connection:
+            thread = (
+                await connection.execute(
+                    select(_t.c.id).where(
+                        _t.c.team_id == team_id,
+                        _t.c.channel_id == channel_id,
+                        _t.c.superevent_id == superevent_id,
+                    )
+                )
+            ).scalar_one_or_none()
+            if thread is None:
+                return None
+            mine = (_o.c.thread_id == thread) & (_o.c.user_id == user_id)
+            gone = (await connection.execute(delete(_o).where(mine))).rowcount
+            if not gone:
+                await connection.execute(insert(_o).values(thread_id=thread, user_id=user_id, since=now))
+            await touch(connection, {thread: (team_id, channel_id)}, now)
+            return not gone
+
+    async def of_threads(self, thread_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+        """Slack's ids of who observes, by thread, in the order in which they said so."""
+        query = select(_o.c.thread_id, _o.c.user_id).where(_o.c.thread_id.in_(thread_ids))
+        found: dict[int, tuple[str, ...]] = {}
+        async with self._database.reading() as connection:
+            for row in (await connection.execute(query.order_by(_o.c.since, _o.c.user_id))).all():
+                found[row.thread_id] = (*found.get(row.thread_id, ()), row.user_id)
+        return found

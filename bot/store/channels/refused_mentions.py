@@ -1,0 +1,116 @@
+"""Mentions that Slack refuses in a channel: what was posted without them, and that it was said once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.outbox.models import Delivery, Kind, Sent, delivery_row
+from formatters.answers.subscription_messages import RefusedMention, Subscription
+
+_r = schema.refused_mentions
+
+Place = tuple[str, str]
+"""Team and channel."""
+
+
+class RefusedMentions:
+    """Refusals, out of the store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def with_refusal(self, refusal_id: int) -> list[RefusedMention]:
+        """All mentions that are refused in the channel of a refusal; none if that one is over."""
+        async with self._database.reading() as connection:
+            row = (await connection.execute(select(_r).where(_r.c.id == refusal_id))).first()
+            if row is None:
+                return []
+            return (await refused_in(connection, _here((row.team_id, row.channel_id))))[
+                row.team_id, row.channel_id
+            ]
+
+
+def _here(place: Place) -> ColumnElement[bool]:
+    return (_r.c.team_id == place[0]) & (_r.c.channel_id == place[1])
+
+
+async def refused_in(
+    connection: AsyncConnection, which: ColumnElement[bool]
+) -> defaultdict[Place, list[RefusedMention]]:
+    """What is refused, channel by channel."""
+    found: defaultdict[Place, list[RefusedMention]] = defaultdict(list)
+    for row in (await connection.execute(select(_r).where(which).order_by(_r.c.id))).all():
+        refused = RefusedMention(target=row.target, reason=row.reason, since=row.since)
+        found[row.team_id, row.channel_id].append(refused)
+    return found
+
+
+async def with_refusals(
+    connection: AsyncConnection, subscriptions: Sequence[Subscription], team_id: str
+) -> list[Subscription]:
+    """A workspace's subscriptions, each with those of its mentions that Slack refuses in its channel."""
+    refused = await refused_in(connection, _r.c.team_id == team_id)
+    return [
+        replace(
+            s,
+            refused=tuple(
+                r
+                for r in refused.get((s.team_id, s.channel_id), ())
+                if s.wish.notify is not None and r.target in s.wish.notify.targets
+            ),
+        )
+        for s in subscriptions
+    ]
+
+
+async def forget_refusals(connection: AsyncConnection, place: Place) -> None:
+    """Somebody changed what the channel asks for: what is refused is found out, and said, anew."""
+    await connection.execute(delete(_r).where(_here(place)))
+
+
+async def note_mentions(
+    connection: AsyncConnection, sent: Sequence[tuple[Delivery, Sent]], now: datetime
+) -> None:
+    """Write down which mentions Slack refused, and forget those that went through.
+
+    The first refusal of a spell is said in its channel, by a delivery of its own.
+    """
+    those = [(d, o) for d, o in sent if o.mentions]
+    if not those:
+        return
+    places = {(d.team_id, d.channel_id) for d, _ in those}
+    known = await refused_in(connection, _r.c.channel_id.in_({channel for _, channel in places}))
+    for d, o in those:
+        place = (d.team_id, d.channel_id)
+        before = {refused.target for refused in known[place]}
+        through = before & (set(o.mentions) - o.refused_mentions.keys())
+        if through:
+            await connection.execute(delete(_r).where(_here(place), _r.c.target.in_(through)))
+        new = [target for target in o.refused_mentions if target not in before]
+        if new:
+            await _say(connection, place, {t: o.refused_mentions[t] for t in new}, now)
+            known[place] += [RefusedMention(target=t, reason=o.refused_mentions[t], since=now) for t in new]
+
+
+async def _say(connection: AsyncConnection, place: Place, reasons: dict[str, str], now: datetime) -> None:
+    team_id, channel_id = place
+    rows: Collection[dict[str, object]] = [
+        {"team_id": team_id, "channel_id": channel_id, "target": target, "reason": reason, "since": now}
+        for target, reason in reasons.items()
+    ]
+    # Where the workspace's lease has just changed hands, the other process may have written the same.
+    upsert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    await connection.execute(upsert(_r).on_conflict_do_nothing(), list(rows))
+    mine = select(_r.c.id).where(_here(place), _r.c.target == next(iter(reasons)))
+    refusal_id = (await connection.execute(mine)).scalar_one()
+    told = delivery_row(team_id, channel_id, Kind.MENTION_REFUSED, refusal_id, now)
+    await connection.execute(upsert(schema.deliveries).values(told).on_conflict_do_nothing())

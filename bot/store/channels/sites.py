@@ -1,0 +1,165 @@
+"""The sites of channels, and when something counts as observable there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+
+from sqlalchemy import ColumnElement, delete, insert, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.observing.observatories import folded
+from bot.store import schema
+from bot.store.channels.change_log import By, Changed, note
+from bot.store.database import Database
+from formatters.answers.observability import SITES_MAX, ChannelSites, Conditions, Site
+
+Place = tuple[str, str]
+"""Team and channel."""
+
+_s = schema.channel_sites
+_c = schema.channel_conditions
+
+
+class TooManySites(ValueError):
+    """The channel would have more than it may."""
+
+
+class Sites:
+    """Sites in, sites out."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of_channel(self, team_id: str, channel_id: str) -> ChannelSites:
+        """What a channel has; without sites and with the usual conditions where it never said anything."""
+        place = (team_id, channel_id)
+        return (await self.of_channels([place])).get(place, ChannelSites())
+
+    async def of_channels(self, places: Collection[Place]) -> dict[Place, ChannelSites]:
+        """What these channels (team, channel) have; those that never said anything are left out."""
+        teams, channels = {team for team, _ in places}, {channel for _, channel in places}
+        async with self._database.reading() as connection:
+            return await _of_channels(connection, teams, channels)
+
+    async def add(self, team_id: str, channel_id: str, sites: Sequence[Site], by: By) -> ChannelSites:
+        """Give a channel sites, all or none; one whose name it has is moved. Raises TooManySites.
+
+        Return what the channel has then.
+        """
+        place = (team_id, channel_id)
+        async with self._database.writing() as connection, noted(connection, place, by):
+            await add_sites(connection, place, sites)
+            return await _of_channel(connection, team_id, channel_id)
+
+    async def remove(self, team_id: str, channel_id: str, name: str, by: By) -> ChannelSites:
+        """Take a site from a channel, by the name that it has there; return what is left."""
+        mine = (_s.c.team_id == team_id) & (_s.c.channel_id == channel_id)
+        async with self._database.writing() as connection, noted(connection, (team_id, channel_id), by):
+            await connection.execute(delete(_s).where(mine, _s.c.folded == folded(name)))
+            return await _of_channel(connection, team_id, channel_id)
+
+    async def set_conditions(
+        self, team_id: str, channel_id: str, conditions: Conditions, by: By
+    ) -> ChannelSites:
+        """Say when something counts as observable for a channel; return what it has then."""
+        place = (team_id, channel_id)
+        async with self._database.writing() as connection, noted(connection, place, by):
+            await set_conditions(connection, place, conditions)
+            return await _of_channel(connection, team_id, channel_id)
+
+
+@asynccontextmanager
+async def noted(connection: AsyncConnection, place: Place, by: By) -> AsyncIterator[None]:
+    """Keep, and have posted, what is changed inside in a channel's sites and conditions."""
+    before = await _of_channel(connection, *place)
+    yield
+    after = await _of_channel(connection, *place)
+    if after != before:
+        await note(connection, place, by, [Changed(before=before, after=after)])
+
+
+async def add_sites(connection: AsyncConnection, place: Place, sites: Sequence[Site]) -> None:
+    """Give a channel sites; one whose name it has is moved. Raises TooManySites: then undo all of it."""
+    mine = (_s.c.team_id == place[0]) & (_s.c.channel_id == place[1])
+    present = (await connection.execute(select(_s.c.folded, _s.c.ordinal).where(mine))).all()
+    known = {row.folded: row.ordinal for row in present}
+    for site in sites:
+        key = folded(site.name)
+        if key in known:
+            await connection.execute(update(_s).where(mine, _s.c.folded == key).values(_row(site)))
+            continue
+        known[key] = max(known.values(), default=0) + 1
+        named = {"team_id": place[0], "channel_id": place[1], "folded": key, "ordinal": known[key]}
+        await connection.execute(insert(_s).values({**named, **_row(site)}))
+    if len(known) > SITES_MAX:
+        raise TooManySites
+
+
+async def set_conditions(connection: AsyncConnection, place: Place, conditions: Conditions) -> None:
+    """Say when something counts as observable for a channel."""
+    mine = (_c.c.team_id == place[0]) & (_c.c.channel_id == place[1])
+    row = {"altitude": conditions.altitude, "darkness": conditions.darkness}
+    changed = await connection.execute(update(_c).where(mine).values(row))
+    if not changed.rowcount:
+        named = {"team_id": place[0], "channel_id": place[1]}
+        await connection.execute(insert(_c).values({**named, **row}))
+
+
+def _row(site: Site) -> dict[str, object]:
+    return {
+        "name": site.name,
+        "latitude": site.latitude,
+        "longitude": site.longitude,
+        "height": site.height,
+        "radio": site.radio,
+        "zone": site.zone,
+    }
+
+
+async def _of_channel(connection: AsyncConnection, team_id: str, channel_id: str) -> ChannelSites:
+    found = await _of_channels(connection, {team_id}, {channel_id})
+    return found.get((team_id, channel_id), ChannelSites())
+
+
+async def sites_of_all(connection: AsyncConnection) -> dict[Place, ChannelSites]:
+    """What every channel has that ever said anything."""
+    return await _chosen(connection, true(), true())
+
+
+async def _of_channels(
+    connection: AsyncConnection, teams: Collection[str], channels: Collection[str]
+) -> dict[Place, ChannelSites]:
+    return await _chosen(
+        connection,
+        _s.c.team_id.in_(teams) & _s.c.channel_id.in_(channels),
+        _c.c.team_id.in_(teams) & _c.c.channel_id.in_(channels),
+    )
+
+
+async def _chosen(
+    connection: AsyncConnection, sites_where: ColumnElement[bool], conditions_where: ColumnElement[bool]
+) -> dict[Place, ChannelSites]:
+    asked = select(_s).where(sites_where)
+    sites: defaultdict[Place, list[Site]] = defaultdict(list)
+    for row in (await connection.execute(asked.order_by(_s.c.ordinal, _s.c.folded))).all():
+        sites[row.team_id, row.channel_id].append(
+            Site(
+                name=row.name,
+                latitude=row.latitude,
+                longitude=row.longitude,
+                height=row.height,
+                radio=row.radio,
+                zone=row.zone,
+            )
+        )
+    chosen = select(_c).where(conditions_where)
+    conditions = {
+        (row.team_id, row.channel_id): Conditions(altitude=row.altitude, darkness=row.darkness)
+        for row in (await connection.execute(chosen)).all()
+    }
+    return {
+        place: ChannelSites(sites=tuple(sites.get(place, ())), conditions=conditions.get(place, Conditions()))
+        for place in sites.keys() | conditions.keys()
+    }

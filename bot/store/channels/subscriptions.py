@@ -1,0 +1,419 @@
+"""What channels asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.filters import UnknownWord, parse_stored
+from bot.store import schema
+from bot.store.channels.change_log import By, changed, note, page_of, said_by
+from bot.store.channels.refused_mentions import forget_refusals, with_refusals
+from bot.store.channels.subscription_numbers import give_numbers, known_before_as, next_number
+from bot.store.database import Database
+from bot.store.outbox.models import Kind, State, delivery_row
+from bot.store.outbox.plan_writer import bury_orphans
+from formatters.answers.subscription_messages import Subscription, Wish, mark
+from formatters.posts.subscription_change import ITSELF, Change
+
+log = structlog.get_logger(__name__)
+
+UNSUBSCRIBED = "unsubscribed before it was posted"
+
+_ASKED_FOR = (Kind.ROOT, Kind.REPLY, Kind.MENTION, Kind.CIRCULAR, Kind.APOLOGY)
+"""What a channel gets for what it asked for; edits keep true what stands there, and come all the same."""
+
+
+class Subscriptions:
+    """Subscriptions in, subscriptions out."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of_channel(self, team_id: str, channel_id: str) -> list[Subscription]:
+        """A channel's subscriptions, paused ones too, the oldest first."""
+        place = (team_id, channel_id)
+        while True:
+            async with self._database.reading() as connection:
+                if not await _nameless(connection, team_id, channel_id):
+                    here = await subscriptions_in_force(connection, place, paused=True)
+                    return await with_refusals(connection, here, team_id)
+            await self._with_numbers([place])
+
+    async def waiting(self, team_id: str, channel_id: str) -> list[Subscription]:
+        """A channel's subscriptions that wait for their confirmation, the oldest first."""
+        async with self._database.reading() as connection:
+            return await _waiting(connection, (team_id, channel_id))
+
+    async def of_team(self, team_id: str) -> list[Subscription]:
+        """A workspace's subscriptions, paused ones too, channel by channel, the oldest first."""
+        while True:
+            async with self._database.reading() as connection:
+                nameless = await _nameless(connection, team_id)
+                if not nameless:
+                    every = await subscriptions_in_force(connection, paused=True)
+                    mine = [s for s in every if s.team_id == team_id]
+                    found = await with_refusals(connection, mine, team_id)
+                    break
+            await self._with_numbers(nameless)
+        return sorted(found, key=lambda s: (s.channel_id, s.id))
+
+    async def count(self) -> int:
+        """How many are in force, in all workspaces."""
+        async with self._database.reading() as connection:
+            return len(await subscriptions_in_force(connection))
+
+    async def ask(
+        self, team_id: str, channel_id: str, wish: Wish, user_id: str, now: datetime
+    ) -> tuple[Subscription, bool]:
+        """Put a subscription and its confirmation in the ledger: (it, whether it is in force already).
+
+        It comes into force when the confirmation stands in the channel. One that still waits for that, from
+        an earlier try, is taken up again.
+        """
+        table, deliveries = schema.subscriptions, schema.deliveries
+        mine = (
+            (table.c.team_id == team_id) & (table.c.channel_id == channel_id) & (table.c.words == wish.words)
+        )
+        async with self._database.writing() as connection:
+            row = (await connection.execute(select(table).where(mine))).first()
+            if row is not None:
+                confirmation = (deliveries.c.kind == Kind.CONFIRMATION.value) & (
+                    deliveries.c.subject_id == row.id
+                )
+                await connection.execute(
+                    update(deliveries)
+                    .where(confirmation, deliveries.c.state == State.PENDING.value)
+                    .values(not_before=now)
+                )
+                await give_numbers(connection, (team_id, channel_id))
+                row = (await connection.execute(select(table).where(mine))).one()
+                return _subscription(row), row.confirmed_at is not None
+            number = await next_number(connection, (team_id, channel_id))
+            result = await connection.execute(
+                insert(table).values(
+                    team_id=team_id,
+                    channel_id=channel_id,
+                    number=number,
+                    words=wish.words,
+                    created_by=user_id,
+                    created_at=now,
+                )
+            )
+            assert result.inserted_primary_key is not None
+            subscription_id = int(result.inserted_primary_key[0])
+            row_ = delivery_row(team_id, channel_id, Kind.CONFIRMATION, subscription_id, now)
+            await connection.execute(insert(deliveries).values(row_))
+            asked = Subscription(
+                id=subscription_id,
+                number=number,
+                team_id=team_id,
+                channel_id=channel_id,
+                wish=wish,
+                created_by=user_id,
+                created_at=now,
+                waiting=True,
+            )
+            return asked, False
+
+    async def add_confirmed(
+        self, team_id: str, channel_id: str, wish: Wish, user_id: str, now: datetime
+    ) -> None:
+        """Put a subscription in force without a post in the channel: for a channel that asked elsewhere."""
+        place = (team_id, channel_id)
+        async with self._database.writing() as connection:
+            row = {
+                "team_id": team_id,
+                "channel_id": channel_id,
+                "number": await next_number(connection, place),
+                "words": wish.words,
+                "created_by": user_id,
+                "created_at": now,
+                "confirmed_at": now,
+            }
+            result = await connection.execute(
+                insert(schema.subscriptions).values(row).returning(schema.subscriptions)
+            )
+            added = _subscription(result.one())
+            await note(connection, place, By(user_id, now), [changed(None, added)], tell=False)
+
+    async def get(self, subscription_id: int) -> Subscription | None:
+        """One subscription, in force or waiting for its confirmation; None if it's gone."""
+        table = schema.subscriptions
+        query = select(table).where(table.c.id == subscription_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).first()
+        if row is not None and row.number is None:
+            await self._with_numbers([(row.team_id, row.channel_id)])
+            async with self._database.reading() as connection:
+                row = (await connection.execute(query)).first()
+        return None if row is None else _subscription(row)
+
+    async def fate(self, asked: Subscription) -> bool | str:
+        """Whether it is in force, or waits for its confirmation; Slack's word if the channel refused it."""
+        table, deliveries = schema.subscriptions, schema.deliveries
+        async with self._database.reading() as connection:
+            query = select(table.c.confirmed_at).where(table.c.id == asked.id)
+            row = (await connection.execute(query)).first()
+            if row is not None:
+                return row.confirmed_at is not None
+            why = select(deliveries.c.reason).where(
+                deliveries.c.team_id == asked.team_id,
+                deliveries.c.channel_id == asked.channel_id,
+                deliveries.c.kind == Kind.CONFIRMATION.value,
+                deliveries.c.subject_id == asked.id,
+            )
+            reason = (await connection.execute(why)).scalar()
+        return str(reason or "unsubscribed meanwhile")
+
+    async def edit(
+        self, team_id: str, channel_id: str, number: int, wish: Wish, by: By
+    ) -> tuple[Subscription, Subscription] | None:
+        """Give one of a channel's subscriptions other words: (as it was, as it is); None if it has no such.
+
+        They are in force at once: that the channel can be posted in is known, and the post that says so is
+        tried until it stands there. Who changed it stands for it from then on. Where another one has these
+        words already, nothing is changed, and that one is returned as it is.
+        """
+        table, place = schema.subscriptions, (team_id, channel_id)
+        async with self._database.writing() as connection:
+            here = await _numbered(connection, place)
+            before = next((s for s in here if s.number == number), None)
+            if before is None:
+                return None
+            same = next((s for s in here if s.wish.words == wish.words), None)
+            if same is not None:
+                return before, same
+            # One that waits for its confirmation may have the same words: it is overtaken.
+            await _withdraw(
+                connection, place, [s for s in await _waiting(connection, place) if s.wish == wish], by
+            )
+            await connection.execute(
+                update(table).where(table.c.id == before.id).values(words=wish.words, created_by=by.user_id)
+            )
+            await forget_refusals(connection, place)
+            after = replace(before, wish=wish, created_by=by.user_id)
+            await note(connection, place, by, [changed(before, after)])
+            return before, after
+
+    async def pause(
+        self, team_id: str, channel_id: str, number: int, by: By, *, resume: bool = False
+    ) -> tuple[Subscription, Subscription] | None:
+        """Let nothing come of a channel's subscription from now on, or let it come again: (before, after).
+
+        Both at once. None if the channel has no such subscription; the same twice where it is so already.
+        What waits to be posted is posted.
+        """
+        table, place = schema.subscriptions, (team_id, channel_id)
+        async with self._database.writing() as connection:
+            here = await _numbered(connection, place)
+            before = next((s for s in here if s.number == number), None)
+            if before is None:
+                return None
+            if (before.paused_at is None) is resume:
+                return before, before
+            after = replace(before, paused_at=None if resume else by.at)
+            await connection.execute(
+                update(table).where(table.c.id == before.id).values(paused_at=after.paused_at)
+            )
+            await note(connection, place, by, [changed(before, after)])
+            return before, after
+
+    async def end(
+        self,
+        team_id: str,
+        channel_id: str,
+        numbers: Collection[int],
+        by: By,
+        marks: Mapping[int, str] | None = None,
+    ) -> list[Subscription] | None:
+        """End these of a channel's subscriptions, all of them or, where one isn't there, none: then None.
+
+        `marks` says which of them must be as they were when somebody looked (`formatters.subscription.mark`).
+        One that waits for its confirmation ends too. What waits to be posted goes with the last one; edits
+        stay, and what may stand in the channel already.
+        """
+        place = (team_id, channel_id)
+        async with self._database.writing() as connection:
+            here = await _numbered(connection, place) + await _waiting(connection, place)
+            chosen = [s for s in here if s.number in numbers]
+            seen = marks or {}
+            if len(chosen) < len(set(numbers)) or any(mark(s) != seen.get(s.number, mark(s)) for s in chosen):
+                return None
+            await _withdraw(connection, place, chosen, by)
+            return chosen
+
+    async def former(self, team_id: str, channel_id: str, number: int) -> Subscription | None:
+        """The subscription that the channel knew by this number before it counted for itself, if it lives."""
+        place = (team_id, channel_id)
+        here = await self.of_channel(team_id, channel_id)
+        async with self._database.reading() as connection:
+            known = await known_before_as(connection, place, number)
+        return next((s for s in here if known and s.id == number), None)
+
+    async def history(self, team_id: str, channel_id: str, page: int) -> tuple[list[Change], int]:
+        """One page of who changed what in a channel, the newest first, and how many changes are kept."""
+        async with self._database.reading() as connection:
+            return await page_of(connection, (team_id, channel_id), page)
+
+    async def to_tell(self, delivery_id: int) -> tuple[list[Change], list[Subscription]] | None:
+        """The changes that a delivery is to say, and what the channel has now; None if another says them."""
+        async with self._database.reading() as connection:
+            found = await said_by(connection, delivery_id)
+            if found is None:
+                return None
+            place, changes = found
+            return changes, await subscriptions_in_force(connection, place, paused=True)
+
+    async def _with_numbers(self, places: Collection[tuple[str, str]]) -> None:
+        async with self._database.writing() as connection:
+            for place in sorted(places):
+                await give_numbers(connection, place)
+
+
+async def confirm(connection: AsyncConnection, confirmations: Mapping[int, int], now: datetime) -> None:
+    """Put in force what these deliveries (by subscription) have confirmed in its channel."""
+    table = schema.subscriptions
+    waits = table.c.id.in_(confirmations) & table.c.confirmed_at.is_(None)
+    places = (await connection.execute(select(table.c.team_id, table.c.channel_id).where(waits))).all()
+    for place in {(row.team_id, row.channel_id) for row in places}:
+        await give_numbers(connection, place)
+    rows = (await connection.execute(select(table).where(waits))).all()
+    await connection.execute(update(table).where(waits).values(confirmed_at=now))
+    for row in rows:
+        asked = _subscription(row)
+        place = (asked.team_id, asked.channel_id)
+        by = By(asked.created_by, now)
+        await note(connection, place, by, [changed(None, asked)], said_by=confirmations[asked.id])
+
+
+async def take_back(connection: AsyncConnection, confirmations: Mapping[int, bool], now: datetime) -> None:
+    """Forget what couldn't be confirmed, by subscription; True: its confirmation may stand all the same.
+
+    Then the channel is told that it isn't in force: it mustn't wait for what won't come.
+    """
+    table = schema.subscriptions
+    waits = table.c.id.in_(confirmations) & table.c.confirmed_at.is_(None)
+    rows = (await connection.execute(select(table).where(waits))).all()
+    await connection.execute(delete(table).where(waits))
+    for row in rows:
+        if confirmations[row.id] and row.number is not None:
+            asked = _subscription(row)
+            place = (asked.team_id, asked.channel_id)
+            await note(connection, place, By(ITSELF, now), [changed(asked, None)])
+
+
+async def _withdraw(
+    connection: AsyncConnection, place: tuple[str, str], chosen: Sequence[Subscription], by: By
+) -> None:
+    """End subscriptions, waiting ones too, and say so where the channel may think that they are in force."""
+    if not chosen:
+        return
+    table, deliveries = schema.subscriptions, schema.deliveries
+    ids = [s.id for s in chosen]
+    confirmation = (
+        (deliveries.c.team_id == place[0])
+        & (deliveries.c.channel_id == place[1])
+        & (deliveries.c.kind == Kind.CONFIRMATION.value)
+        & deliveries.c.subject_id.in_(ids)
+    )
+    seen = deliveries.c.doubtful.is_(True) | (deliveries.c.state == State.SENDING.value)
+    may_stand = set(
+        (await connection.execute(select(deliveries.c.subject_id).where(confirmation, seen))).scalars()
+    )
+    await connection.execute(
+        delete(deliveries).where(confirmation, deliveries.c.state == State.PENDING.value)
+    )
+    await connection.execute(delete(table).where(table.c.id.in_(ids)))
+    if any(s.wish.notify is not None and not s.waiting for s in chosen):
+        await forget_refusals(connection, place)
+    ended = [changed(s, None) for s in chosen if not s.waiting or s.id in may_stand]
+    await note(connection, place, by, ended)
+    if not await subscriptions_in_force(connection, place):
+        await connection.execute(
+            update(deliveries)
+            .where(deliveries.c.team_id == place[0], deliveries.c.channel_id == place[1])
+            .where(deliveries.c.kind.in_(_ASKED_FOR))
+            .where(deliveries.c.state == State.PENDING.value, deliveries.c.doubtful.is_(False))
+            .values(state=State.DEAD.value, reason=UNSUBSCRIBED)
+        )
+        # An edit that was to bring a picture to a root that won't come.
+        await bury_orphans(connection, place, UNSUBSCRIBED)
+
+
+async def _nameless(
+    connection: AsyncConnection, team_id: str, channel_id: str | None = None
+) -> set[tuple[str, str]]:
+    """The channels of a workspace, or the one, with subscriptions that have no number yet."""
+    table = schema.subscriptions
+    query = select(table.c.team_id, table.c.channel_id).where(
+        table.c.team_id == team_id, table.c.number.is_(None)
+    )
+    if channel_id is not None:
+        query = query.where(table.c.channel_id == channel_id)
+    return {(row.team_id, row.channel_id) for row in (await connection.execute(query.distinct())).all()}
+
+
+async def _numbered(connection: AsyncConnection, place: tuple[str, str]) -> list[Subscription]:
+    """A channel's subscriptions in force, paused ones too, each with its number."""
+    await give_numbers(connection, place)
+    return await subscriptions_in_force(connection, place, paused=True)
+
+
+async def _waiting(connection: AsyncConnection, place: tuple[str, str]) -> list[Subscription]:
+    """A channel's subscriptions that wait for their confirmation."""
+    table = schema.subscriptions
+    query = select(table).where(table.c.team_id == place[0], table.c.channel_id == place[1])
+    rows = (await connection.execute(query.where(table.c.confirmed_at.is_(None)).order_by(table.c.id))).all()
+    return _readable(rows)
+
+
+async def subscriptions_in_force(
+    connection: AsyncConnection, channel: tuple[str, str] | None = None, *, paused: bool = False
+) -> list[Subscription]:
+    """All confirmed subscriptions (of one channel), with their channel's problem if it has one.
+
+    `paused` says that paused ones are meant too.
+    """
+    table, channels = schema.subscriptions, schema.channels
+    same = (channels.c.team_id == table.c.team_id) & (channels.c.channel_id == table.c.channel_id)
+    query = select(table, channels.c.problem).join(channels, same, isouter=True).order_by(table.c.id)
+    query = query.where(table.c.confirmed_at.is_not(None))
+    if not paused:
+        query = query.where(table.c.paused_at.is_(None))
+    if channel is not None:
+        query = query.where(table.c.team_id == channel[0], table.c.channel_id == channel[1])
+    return _readable((await connection.execute(query)).all())
+
+
+def _readable(rows: Sequence[Any]) -> list[Subscription]:
+    found = []
+    for row in rows:
+        try:
+            found.append(_subscription(row))
+        except UnknownWord as error:
+            # Words of a newer gwevent, perhaps: one channel's mustn't withhold the alerts of all.
+            log.error("subscription_unreadable", id=row.id, reason=str(error))
+    return found
+
+
+def _subscription(row: Any) -> Subscription:
+    return Subscription(
+        id=row.id,
+        # Who is told of it has seen to it that there is one; a plan needs none.
+        number=row.id if row.number is None else row.number,
+        team_id=row.team_id,
+        channel_id=row.channel_id,
+        wish=parse_stored(row.words),
+        created_by=row.created_by,
+        created_at=row.created_at,
+        problem=getattr(row, "problem", None),
+        paused_at=row.paused_at,
+        waiting=row.confirmed_at is None,
+    )

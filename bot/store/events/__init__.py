@@ -1,0 +1,1 @@
+"""Repositories of superevents, their notices, and what names them."""

@@ -1,0 +1,111 @@
+"""Notices of which some channels' filters ask the map: the second transaction of an alert."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import case, delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.filters import Judge, open_
+from bot.store import schema
+from bot.store.channels.subscriptions import subscriptions_in_force
+from bot.store.database import Database
+from bot.store.events.circulars import link_known
+from bot.store.events.notices import Planner, stored_notices
+from bot.store.outbox.plan_writer import apply_decided, threads_of
+from formatters.models.filter import MapQuestion, map_questions
+from formatters.models.notice import Category, Notice, NoticeKey
+from formatters.models.superevent import Superevent
+
+_s = schema.superevents
+_u = schema.undecided
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the map of a notice is asked."""
+
+    notice_key: NoticeKey
+    """Of the notice whose map it is: the newest that carries an event."""
+    questions: frozenset[MapQuestion]
+
+
+class Undecided:
+    """What waits for its map."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def waiting(self) -> list[str]:
+        """The superevents that wait: real before mock and test, the newest first. Raises StoreUnavailable."""
+        mock = case((_s.c.category == Category.REAL.value, 0), else_=1)
+        query = (
+            select(_u.c.superevent_id)
+            .join(_s, _s.c.superevent_id == _u.c.superevent_id)
+            .order_by(mock, _u.c.notice_id.desc())
+        )
+        async with self._database.reading() as connection:
+            return list(dict.fromkeys((await connection.execute(query)).scalars()))
+
+    async def question(self, superevent_id: str) -> Question | None:
+        """What to ask the map of the newest notice; None where nothing is known any more."""
+        async with self._database.reading() as connection:
+            superevent = await _superevent(connection, superevent_id)
+            subscriptions = await subscriptions_in_force(connection)
+        newest = None if superevent is None else superevent.latest_with_event
+        if superevent is None or newest is None:
+            return None
+        judge = Judge(superevent)
+        asked: set[MapQuestion] = set()
+        for wish in {id(s.wish): s.wish for s in subscriptions}.values():
+            if open_(judge(wish)):
+                asked |= map_questions(wish.filter)
+            if wish.notify is not None and open_(judge.mentions(wish)):
+                asked |= map_questions(wish.filter) | map_questions(wish.notify.condition)
+        return Question(newest.key, frozenset(asked))
+
+    async def decide(
+        self, superevent_id: str, answered: NoticeKey | None, plan: Planner, now: datetime
+    ) -> int | None:
+        """Plan what the map decided, and let the notices wait no more; return the number of intents.
+
+        `answered` is the key of the notice whose map was asked. None where a newer one came meanwhile: then
+        nothing is done, and the newer map is to be asked. The superevent is locked as in `Store.record`.
+        """
+        async with self._database.writing() as connection:
+            lock = select(_s.c.revision).where(_s.c.superevent_id == superevent_id).with_for_update()
+            await connection.execute(lock)
+            mine = select(_u).where(_u.c.superevent_id == superevent_id).order_by(_u.c.notice_id)
+            rows = (await connection.execute(mine)).all()
+            if not rows:
+                # Another process was faster.
+                return 0
+            superevent = await _superevent(connection, superevent_id)
+            newest = None if superevent is None else superevent.latest_with_event
+            if newest is not None and newest.key != answered:
+                return None
+            await connection.execute(delete(_u).where(_u.c.superevent_id == superevent_id))
+            row = rows[-1]
+            query = select(schema.notices).where(schema.notices.c.id == row.notice_id)
+            found = (await connection.execute(query)).one()
+            key = (found.superevent_id, found.alert_type, found.time_created, found.content)
+            notice = (
+                None if superevent is None else next((n for n in superevent.notices if n.key == key), None)
+            )
+            if superevent is None or notice is None:
+                return 0
+            # Who asked after the notice had come gets what comes next, as everybody.
+            asked = [s for s in await subscriptions_in_force(connection) if s.created_at <= row.created_at]
+            threads = await threads_of(connection, superevent_id)
+            intents = plan(superevent, notice, threads, asked)
+            await apply_decided(connection, intents, superevent, row.notice_id, now, picture=row.picture)
+            await link_known(connection, superevent_id, intents, asked, now)
+            return len(intents)
+
+
+async def _superevent(connection: AsyncConnection, superevent_id: str) -> Superevent | None:
+    rows = await stored_notices(connection, superevent_id)
+    notices = [Notice.from_json(row.facts) for row in rows if row.facts is not None]
+    return Superevent.of(notices) if notices else None

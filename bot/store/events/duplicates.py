@@ -1,0 +1,63 @@
+"""Whether a notice was stored before: by its id, type and time, and, where these agree, by what it says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.alerts.decode import content_of
+from bot.store import schema
+from formatters.models.notice import Notice
+
+
+async def fill_contents(connection: AsyncConnection, notice: Notice, known: Sequence[Any]) -> bool:
+    """Note what notices of this type and time say that an older gwevent stored; whether there was any.
+
+    Their payloads tell, where they are kept.
+    """
+    filled = False
+    for row in _same_time(notice, known):
+        if row.content or row.facts is None:
+            continue
+        stored = Notice.from_json(row.facts)
+        body = None if stored.archive is not None else await _payload(connection, row.id)
+        content = None if body is None else await asyncio.to_thread(content_of, body)
+        if content is not None:
+            table = schema.notices
+            facts = replace(stored, content=content).to_json()
+            await connection.execute(
+                update(table).where(table.c.id == row.id).values(content=content, facts=facts)
+            )
+            filled = True
+    return filled
+
+
+def repeated(notice: Notice, known: Sequence[Any]) -> Any | None:
+    """The stored notice that this one repeats; the very same before one that might be."""
+    rows = _same_time(notice, known)
+    if notice.content is not None:
+        # What has no content is an archive's copy, or was stored long ago and its payload removed.
+        rows = [row for row in rows if row.content in (notice.content, "")]
+    return max(rows, key=lambda row: (row.content or "", -row.id), default=None)
+
+
+def _same_time(notice: Notice, known: Sequence[Any]) -> list[Any]:
+    return [row for row in known if (row.alert_type, row.time_created) == notice.key[1:3]]
+
+
+def overtakes(notice: Notice, stored: str | None) -> bool:
+    """Whether a notice comes from a source, and its stored double only from an archive."""
+    if notice.archive is not None or stored is None:
+        return False
+    return Notice.from_json(stored).archive is not None
+
+
+async def _payload(connection: AsyncConnection, notice_id: int) -> bytes | None:
+    query = select(schema.payloads.c.body).where(schema.payloads.c.notice_id == notice_id)
+    body: bytes | None = (await connection.execute(query)).scalar_one_or_none()
+    return body

@@ -1,0 +1,96 @@
+"""Everything that was received, for choosing among it: thousands of superevents at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.filters import Traits, traits_of
+from bot.store import schema
+from bot.store.database import Database
+from formatters.models.notice import Category, Notice
+from formatters.models.superevent import Superevent
+
+AT_ONCE = 500
+"""Superevents read by one query: a database takes only so many parameters."""
+
+_n = schema.notices
+_s = schema.superevents
+
+
+class Past:
+    """What was received, in bulk."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def traits(
+        self,
+        categories: Collection[Category],
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Traits]:
+        """What filters ask, of every event from `since` to before `until`, the newest first.
+
+        Events of which only a retraction is known have none. Raises StoreUnavailable.
+        """
+        await self._bring_up_to_date()
+        query = select(_s.c.superevent_id, _s.c.traits).where(_s.c.traits.is_not(None))
+        query = query.where(_s.c.category.in_([category.value for category in categories]))
+        if since is not None:
+            query = query.where(_s.c.event_time >= since)
+        if until is not None:
+            query = query.where(_s.c.event_time < until)
+        async with self._database.reading() as connection:
+            order = query.order_by(_s.c.event_time.desc(), _s.c.superevent_id.desc())
+            rows = (await connection.execute(order)).all()
+        return await asyncio.to_thread(lambda: [Traits.from_json(id_, text) for id_, text in rows])
+
+    async def superevents(self, ids: Sequence[str]) -> list[Superevent]:
+        """These superevents, in this order; those of which nothing is known are left out."""
+        async with self._database.reading() as connection:
+            found = await _superevents(connection, ids)
+        return [found[superevent_id] for superevent_id in ids if superevent_id in found]
+
+    async def _bring_up_to_date(self) -> None:
+        """Write the traits that an older version of gwevent left out."""
+        stale = or_(_s.c.traits_revision.is_(None), _s.c.traits_revision != _s.c.revision)
+        query = select(_s.c.superevent_id, _s.c.revision).where(stale).order_by(_s.c.superevent_id)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        for start in range(0, len(rows), AT_ONCE):
+            some = rows[start : start + AT_ONCE]
+            async with self._database.reading() as connection:
+                found = await _superevents(connection, [row.superevent_id for row in some])
+            values = []
+            for superevent_id, revision in some:
+                known = found.get(superevent_id)
+                traits = None if known is None else traits_of(known)
+                text = None if traits is None else traits.to_json()
+                values.append({"of": superevent_id, "at": revision, "text": text})
+            # A notice that came meanwhile wrote its own.
+            same = (_s.c.superevent_id == bindparam("of")) & (_s.c.revision == bindparam("at"))
+            write = update(_s).where(same).values(traits=bindparam("text"), traits_revision=bindparam("at"))
+            async with self._database.writing() as connection:
+                await connection.execute(write, values)
+
+
+async def _superevents(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Superevent]:
+    texts: defaultdict[str, list[str]] = defaultdict(list)
+    for start in range(0, len(ids), AT_ONCE):
+        query = select(_n.c.superevent_id, _n.c.facts).where(
+            _n.c.superevent_id.in_(ids[start : start + AT_ONCE]), _n.c.facts.is_not(None)
+        )
+        for superevent_id, facts in (await connection.execute(query.order_by(_n.c.id))).all():
+            texts[superevent_id].append(facts)
+
+    def read() -> dict[str, Superevent]:
+        return {id_: Superevent.of(map(Notice.from_json, facts)) for id_, facts in texts.items()}
+
+    return await asyncio.to_thread(read)

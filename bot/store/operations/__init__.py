@@ -1,0 +1,1 @@
+"""Repositories of what operators need: incidents, webhook calls, heartbeats."""

@@ -1,0 +1,172 @@
+"""The bot's own troubles: which last, and who was told. A restart forgets none and repeats none."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.operations.webhook_calls import CallKind, cancel_call, want_call, was_called
+from bot.store.outbox.models import Kind, State, delivery_row
+from bot.store.outbox.plan_writer import Place
+from formatters.posts.incident import Trouble, What
+
+OVER_AFTER = timedelta(seconds=40)
+"""How long nobody must have seen a trouble for it to be over: one that comes and goes is one trouble."""
+TOLD_WITHIN = timedelta(hours=24)
+"""A trouble that is over for longer is told to nobody any more."""
+
+_d = schema.deliveries
+_t = schema.troubles
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a look changed."""
+
+    began: tuple[Trouble, ...] = ()
+    ended: tuple[Trouble, ...] = ()
+
+
+class Troubles:
+    """Troubles in and out, each told once, and once more when it is over."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def lasting(self) -> list[Trouble]:
+        """Those that last, the oldest first."""
+        query = select(_t).where(_t.c.open_as.is_not(None)).order_by(_t.c.since, _t.c.id)
+        async with self._database.reading() as connection:
+            return [_trouble(row) for row in (await connection.execute(query)).all()]
+
+    async def get(self, trouble_id: int) -> Trouble | None:
+        """One of them, over or not."""
+        async with self._database.reading() as connection:
+            row = (await connection.execute(select(_t).where(_t.c.id == trouble_id))).first()
+        return None if row is None else _trouble(row)
+
+    async def look(
+        self,
+        seen: Sequence[Trouble],
+        now: datetime,
+        *,
+        ops: Place | None = None,
+        webhook: bool = False,
+        called: Collection[What] = (),
+    ) -> Change:
+        """Write down what was seen at this look, and in the same transaction whom that is to be told.
+
+        What was seen before and isn't any more is over after a while, whichever process saw it. `ops` is
+        the operators' (team, channel), if it is known yet; `webhook` says whether one is called, `called`
+        for which troubles it was called already. Raises StoreUnavailable.
+        """
+        if not seen and not await self._anything(now, ops is not None):
+            return Change()
+        async with self._database.writing() as connection:
+            began = await _begin(connection, seen, now)
+            ended = await _end(connection, {trouble.what for trouble in seen}, now)
+            if webhook:
+                for trouble_id, trouble in began:
+                    done = trouble.what in called
+                    await want_call(connection, CallKind.TROUBLE, now, trouble_id=trouble_id, sent=done)
+                for trouble_id, _ in ended:
+                    # What nobody heard of needn't be taken back.
+                    heard = not await cancel_call(connection, CallKind.TROUBLE, trouble_id=trouble_id)
+                    if heard and await was_called(connection, CallKind.TROUBLE, trouble_id=trouble_id):
+                        await want_call(connection, CallKind.OVER, now, trouble_id=trouble_id)
+            if ops is not None:
+                await _tell(connection, ops, [trouble_id for trouble_id, _ in ended], now)
+        return Change(tuple(trouble for _, trouble in began), tuple(trouble for _, trouble in ended))
+
+    async def _anything(self, now: datetime, known: bool) -> bool:
+        untold = ~_t.c.told & (_t.c.seen_at > now - TOLD_WITHIN) if known else _t.c.id.is_(None)
+        query = select(_t.c.id).where(_t.c.open_as.is_not(None) | untold).limit(1)
+        async with self._database.reading() as connection:
+            return (await connection.execute(query)).first() is not None
+
+
+async def _begin(
+    connection: AsyncConnection, seen: Sequence[Trouble], now: datetime
+) -> list[tuple[int, Trouble]]:
+    query = select(_t.c.id, _t.c.open_as).where(_t.c.open_as.is_not(None)).with_for_update()
+    known = {row.open_as: row.id for row in (await connection.execute(query)).all()}
+    began = []
+    for trouble in seen:
+        if trouble.what.value in known:
+            await connection.execute(
+                update(_t)
+                .where(_t.c.id == known[trouble.what.value])
+                .values(seen_at=now, detail=trouble.detail)
+            )
+            continue
+        new: dict[str, object] = {
+            "what": trouble.what.value,
+            "open_as": trouble.what.value,
+            "detail": trouble.detail,
+            "since": trouble.since,
+            "seen_at": now,
+            "told": False,
+        }
+        made = await _insert(connection, new)
+        if made is not None:
+            began.append((made, trouble))
+    return began
+
+
+async def _insert(connection: AsyncConnection, new: dict[str, object]) -> int | None:
+    """The new row's id; None where another process has just seen the same."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as upsert
+
+        query = upsert(_t).values(new).on_conflict_do_nothing().returning(_t.c.id)
+        made: int | None = (await connection.execute(query)).scalar_one_or_none()
+        return made
+    only: int = (await connection.execute(insert(_t).values(new).returning(_t.c.id))).scalar_one()
+    return only
+
+
+async def _end(
+    connection: AsyncConnection, seen: Collection[What], now: datetime
+) -> list[tuple[int, Trouble]]:
+    gone = _t.c.open_as.is_not(None) & (_t.c.seen_at < now - OVER_AFTER)
+    rows = (await connection.execute(select(_t).where(gone))).all()
+    ended = [row for row in rows if What(row.what) not in seen]
+    for row in ended:
+        await connection.execute(
+            update(_t).where(_t.c.id == row.id).values(open_as=None, ended_at=row.seen_at)
+        )
+    return [(row.id, _trouble(row, row.seen_at)) for row in ended]
+
+
+async def _tell(connection: AsyncConnection, ops: Place, ended: Sequence[int], now: datetime) -> None:
+    untold = select(_t.c.id).where(~_t.c.told, _t.c.seen_at > now - TOLD_WITHIN).order_by(_t.c.id)
+    news = list((await connection.execute(untold)).scalars())
+    rows = [delivery_row(*ops, Kind.TROUBLE, trouble_id, now) for trouble_id in news]
+    # Where the first message is still to be sent, it says both.
+    said = (
+        select(_d.c.subject_id)
+        .where(_d.c.kind == Kind.TROUBLE.value, _d.c.subject_id.in_(ended))
+        .where((_d.c.state != State.PENDING.value) | _d.c.doubtful)
+    )
+    heard = set((await connection.execute(said)).scalars()) if ended else set()
+    rows += [delivery_row(*ops, Kind.OVER, trouble_id, now) for trouble_id in ended if trouble_id in heard]
+    if rows:
+        await connection.execute(insert(_d), rows)
+    if news:
+        await connection.execute(update(_t).where(_t.c.id.in_(news)).values(told=True))
+
+
+def _trouble(row: Any, ended: datetime | None = None) -> Trouble:
+    return Trouble(
+        what=What(row.what),
+        since=row.since,
+        detail=row.detail,
+        ended=row.ended_at if ended is None else ended,
+    )

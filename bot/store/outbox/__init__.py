@@ -1,0 +1,1 @@
+"""The transactional outbox: what is to be posted, who posts it, what came of it."""

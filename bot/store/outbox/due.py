@@ -1,0 +1,68 @@
+"""One look at all that may wait to be done, cheap enough for every second of a bot that has nothing to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, bindparam, exists, false, or_, select, text, true
+
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.outbox.leases import Shares
+from bot.store.outbox.models import LONGEST_WAIT
+
+_d, _p, _u, _l = schema.deliveries, schema.pictures, schema.undecided, schema.leases
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """For whom there may be something to do now."""
+
+    deliveries: bool
+    pictures: bool
+    maps: bool
+
+
+class Glance:
+    """Sees whether anything is due, of the workspaces that are this process's, without saying what."""
+
+    def __init__(self, database: Database, shares: Shares) -> None:
+        self._database = database
+        self._shares = shares
+        # Made once: to put a statement together costs more than to run this one.
+        self._statement = _statement(shared=not database.sqlite)
+
+    async def due(self, now: datetime) -> Due:
+        """Look. What waits for something else than its time counts as due. Raises StoreUnavailable."""
+        values: dict[str, object] = {"now": now, "too_late": now + LONGEST_WAIT}
+        if not self._database.sqlite:
+            values["worker_id"] = self._shares.worker_id
+        async with self._database.reading() as connection:
+            row = (await connection.execute(self._statement, values)).one()
+        return Due(deliveries=bool(row.deliveries), pictures=bool(row.pictures), maps=bool(row.maps))
+
+
+def _statement(*, shared: bool) -> Select[bool, bool, bool]:
+    # Word for word as the indexes of what waits say it, lest they be overlooked.
+    looks = [
+        exists().select_from(_d).where(text(schema.READY)),
+        *(
+            exists().where(text(schema.HELD), _d.c.mock.is_(mock), time)
+            for mock in (false(), true())
+            for time in _its_times(_d.c.held_until)
+        ),
+    ]
+    pictures = exists().where(text(schema.WANTED), or_(*_its_times(_p.c.not_before)))
+    if shared:
+        own = select(_l.c.name).where(_l.c.worker_id == bindparam("worker_id"))
+        looks = [look.where(_d.c.team_id.in_(own)) for look in looks]
+        pictures = pictures.where(_p.c.team_id.in_(own))
+    deliveries = or_(*looks)
+    maps = exists().select_from(_u)
+    return select(deliveries.label("deliveries"), pictures.label("pictures"), maps.label("maps"))
+
+
+def _its_times(time: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    # A time too far off was written before the clock jumped back.
+    return time <= bindparam("now"), time > bindparam("too_late")

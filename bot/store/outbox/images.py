@@ -1,0 +1,303 @@
+"""The pictures of maps: which are wanted, which Slack has."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, delete, false, or_, select, text, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.outbox.leases import Shares
+from bot.store.outbox.models import LONGEST_WAIT, Kind, PictureState, State
+from bot.store.outbox.plan_writer import touch
+
+PICTURE_PATH = "/pictures/{token}.png"
+"""Where the bot serves a picture itself, under its public address."""
+
+_p = schema.pictures
+_t = schema.threads
+_d = schema.deliveries
+_MADE = (PictureState.UPLOADED.value, PictureState.READY.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureJob:
+    """A picture that a workspace lacks."""
+
+    id: int
+    team_id: str
+    superevent_id: str
+    notice_id: int
+    attempts: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPicture:
+    """A picture that a workspace has."""
+
+    id: int
+    file_id: str | None
+    """Slack's id of it; None where the bot serves it itself."""
+    token: str | None
+    """The unguessable part of its address; None where Slack has the file."""
+    alt_text: str
+    trial: bool
+    """Slack may not be able to show it yet; the caller's thread is the one that tries."""
+    created_at: datetime
+
+
+def living_roots(team_id: str, superevent_id: str) -> Select[tuple[int, str, str]]:
+    """The threads (id, team, channel) of an event in a workspace whose root stands or is to come."""
+    root = (_d.c.thread_id == _t.c.id) & (_d.c.kind == Kind.ROOT.value) & (_d.c.state != State.DEAD.value)
+    return (
+        select(_t.c.id, _t.c.team_id, _t.c.channel_id)
+        .join(_d, root)
+        .where(_t.c.team_id == team_id, _t.c.superevent_id == superevent_id)
+    )
+
+
+async def another_tries(connection: AsyncConnection, threads: Collection[int], now: datetime) -> None:
+    """Have other threads try the pictures that these, whose root can't be brought up to date, should have."""
+    if not threads:
+        return
+    theirs = select(_p.c.id, _p.c.team_id, _p.c.superevent_id).where(
+        _p.c.trial_thread_id.in_(threads), _p.c.state == PictureState.UPLOADED.value
+    )
+    for row in (await connection.execute(theirs)).all():
+        await _let_try(connection, row.id, row.team_id, row.superevent_id, now)
+
+
+async def _let_try(
+    connection: AsyncConnection, picture_id: int, team_id: str, superevent_id: str, now: datetime
+) -> None:
+    edit = _d.alias("edit")
+    failed = (
+        select(edit.c.id)
+        .where(edit.c.thread_id == _t.c.id, edit.c.kind == Kind.EDIT.value)
+        .where(edit.c.state == State.DEAD.value)
+        .exists()
+    )
+    able = (
+        living_roots(team_id, superevent_id)
+        .where(~failed)
+        # One that stands already can try at once.
+        .order_by(_t.c.root_ts.is_(None), _t.c.id)
+        .limit(1)
+    )
+    trial = (await connection.execute(able)).first()
+    mine = update(_p).where(_p.c.id == picture_id)
+    if trial is None:
+        # Then each finds out alone.
+        await connection.execute(mine.values(state=PictureState.READY.value, trial_thread_id=None))
+        await _show_all(connection, living_roots(team_id, superevent_id), now)
+        return
+    await connection.execute(mine.values(trial_thread_id=trial.id))
+    await touch(connection, {trial.id: (trial.team_id, trial.channel_id)}, now)
+
+
+async def follow(connection: AsyncConnection, shown: Collection[int], now: datetime) -> None:
+    """A picture that Slack showed once can be shown everywhere: the other roots get it."""
+    if not shown:
+        return
+    first = (
+        update(_p)
+        .where(_p.c.id.in_(shown), _p.c.state == PictureState.UPLOADED.value)
+        .values(state=PictureState.READY.value)
+        .returning(_p.c.team_id, _p.c.superevent_id, _p.c.trial_thread_id)
+    )
+    for row in (await connection.execute(first)).all():
+        # Those too whose root is being posted just now, without it.
+        others = living_roots(row.team_id, row.superevent_id).where(_t.c.id != row.trial_thread_id)
+        await _show_all(connection, others, now)
+
+
+async def _show_all(connection: AsyncConnection, roots: Select[tuple[int, str, str]], now: datetime) -> None:
+    places = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(roots)).all()}
+    await touch(connection, places, now)
+
+
+class PictureStore:
+    """Pictures wanted, pictures made."""
+
+    def __init__(self, database: Database, shares: Shares) -> None:
+        self._database = database
+        self._shares = shares
+
+    async def next_wanted(self, now: datetime) -> PictureJob | None:
+        """The next picture to make: real before mock, then the newest, since an older one is soon overtaken.
+
+        Where many share the database, only for the workspaces this process has the leases of.
+        """
+        query = (
+            select(_p)
+            .where(text(schema.WANTED))
+            .where(or_(_p.c.not_before <= now, _p.c.not_before > now + LONGEST_WAIT))
+            .order_by(_p.c.created_at.desc(), _p.c.id.desc())
+            .limit(1)
+        )
+        if not self._database.sqlite:
+            query = query.where(_p.c.team_id.in_(self._shares.own()))
+        async with self._database.reading() as connection:
+            # Asked one after the other, each is the end of an index.
+            row = (await connection.execute(query.where(_p.c.mock.is_(false())))).first()
+            if row is None:
+                row = (await connection.execute(query.where(_p.c.mock.is_(true())))).first()
+        if row is None:
+            return None
+        return PictureJob(
+            id=row.id,
+            team_id=row.team_id,
+            superevent_id=row.superevent_id,
+            notice_id=row.notice_id,
+            attempts=row.attempts,
+            created_at=row.created_at,
+        )
+
+    def still_ours(self, job: PictureJob) -> bool:
+        """Whether this process still works for the job's workspace."""
+        return self._shares.holds(job.team_id)
+
+    async def is_newest(self, job: PictureJob) -> bool:
+        """Whether no newer notice of the event has a picture of its own in this workspace."""
+        newer = select(_p.c.id).where(
+            _p.c.team_id == job.team_id, _p.c.superevent_id == job.superevent_id, _p.c.id > job.id
+        )
+        async with self._database.reading() as connection:
+            return (await connection.execute(newer.limit(1))).first() is None
+
+    async def uploaded(self, job: PictureJob, file_id: str, alt_text: str, now: datetime) -> bool:
+        """Slack has the file: one thread shall try whether it can be shown.
+
+        False if another process was faster; then this file is one too many.
+        """
+        async with self._database.writing() as connection:
+            result = await connection.execute(
+                update(_p)
+                .where(_p.c.id == job.id, _p.c.state == PictureState.WANTED.value)
+                .values(state=PictureState.UPLOADED.value, file_id=file_id, alt_text=alt_text, created_at=now)
+            )
+            if result.rowcount:
+                await _let_try(connection, job.id, job.team_id, job.superevent_id, now)
+            return bool(result.rowcount)
+
+    async def made(self, job: PictureJob, png: bytes, alt_text: str, now: datetime) -> None:
+        """The bot serves this picture itself: one thread shall try whether Slack can fetch it."""
+        async with self._database.writing() as connection:
+            result = await connection.execute(
+                update(_p)
+                .where(_p.c.id == job.id, _p.c.state == PictureState.WANTED.value)
+                .values(
+                    state=PictureState.UPLOADED.value,
+                    token=secrets.token_urlsafe(32),
+                    png=png,
+                    alt_text=alt_text,
+                    created_at=now,
+                )
+            )
+            if result.rowcount:
+                await _let_try(connection, job.id, job.team_id, job.superevent_id, now)
+
+    async def served(self, token: str) -> bytes | None:
+        """The picture (PNG) at this address; None if there is none."""
+        async with self._database.reading() as connection:
+            png: bytes | None = (
+                await connection.execute(select(_p.c.png).where(_p.c.token == token))
+            ).scalar_one_or_none()
+        return png
+
+    async def later(self, job: PictureJob, not_before: datetime, reason: str) -> None:
+        """Try again at `not_before`."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(_p)
+                .where(_p.c.id == job.id, _p.c.state == PictureState.WANTED.value)
+                .values(not_before=not_before, reason=reason, attempts=job.attempts + 1)
+            )
+
+    async def failed(self, picture_id: int, reason: str, now: datetime) -> None:
+        """There will be no picture: the text stands alone, and edits that waited for it go."""
+        async with self._database.writing() as connection:
+            row = (
+                await connection.execute(
+                    update(_p)
+                    .where(_p.c.id == picture_id)
+                    .values(state=PictureState.FAILED.value, reason=reason)
+                    .returning(_p.c.team_id, _p.c.superevent_id)
+                )
+            ).first()
+            if row is None:
+                return
+            mine = (
+                select(_t.c.id)
+                .where(_t.c.team_id == row.team_id, _t.c.superevent_id == row.superevent_id)
+                .scalar_subquery()
+            )
+            await connection.execute(
+                update(_d)
+                .where(_d.c.thread_id.in_(mine), _d.c.kind == Kind.EDIT.value, _d.c.reason.is_(None))
+                .where(_d.c.state == State.PENDING.value, _d.c.not_before > now)
+                .values(not_before=now)
+            )
+
+    async def to_show(
+        self, asked: Collection[tuple[str, int, int]]
+    ) -> dict[tuple[str, int, int], StoredPicture]:
+        """By (team, notice, thread) what the thread's root shows now as the notice's picture, if any."""
+        query = select(_p).where(_p.c.notice_id.in_({notice for _, notice, _ in asked}))
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        pictures = {(row.team_id, row.notice_id): row for row in rows if row.file_id or row.token}
+        found = {}
+        for team, notice, thread in asked:
+            row = pictures.get((team, notice))
+            if row is None:
+                continue
+            trial = row.state == PictureState.UPLOADED.value and row.trial_thread_id == thread
+            if row.state == PictureState.READY.value or trial:
+                found[team, notice, thread] = StoredPicture(
+                    id=row.id,
+                    file_id=row.file_id,
+                    token=row.token,
+                    alt_text=row.alt_text or "",
+                    trial=trial,
+                    created_at=row.created_at,
+                )
+        return found
+
+    async def of_notice(self, team_id: str, notice_id: int) -> StoredPicture | None:
+        """The picture of a notice that a workspace has, for who asks for it; None if it has none."""
+        query = select(_p).where(_p.c.team_id == team_id, _p.c.notice_id == notice_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query.where(_p.c.state.in_(_MADE)))).first()
+        if row is None or not (row.file_id or row.token):
+            return None
+        return StoredPicture(
+            id=row.id,
+            file_id=row.file_id,
+            token=row.token,
+            alt_text=row.alt_text or "",
+            trial=False,
+            created_at=row.created_at,
+        )
+
+    async def of_old_mocks(self, received_before: datetime) -> list[tuple[int, str, str | None]]:
+        """Pictures of mocks received before: (id, team, file in Slack if there is one), for deleting them."""
+        query = (
+            select(_p.c.id, _p.c.team_id, _p.c.file_id)
+            .join(schema.superevents, schema.superevents.c.superevent_id == _p.c.superevent_id)
+            .where(schema.superevents.c.category == "mock", _p.c.created_at < received_before)
+            .where(_p.c.file_id.is_not(None) | _p.c.token.is_not(None))
+        )
+        async with self._database.reading() as connection:
+            return [(row.id, row.team_id, row.file_id) for row in (await connection.execute(query)).all()]
+
+    async def forget(self, picture_id: int) -> None:
+        """The file is gone from Slack."""
+        async with self._database.writing() as connection:
+            await connection.execute(delete(_p).where(_p.c.id == picture_id))

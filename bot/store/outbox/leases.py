@@ -1,0 +1,256 @@
+"""Who works for which workspace, where many processes share one PostgreSQL.
+
+A worker gives a sign of life each second; as long as it lives its leases are its own. What a dead worker had
+goes to the others. SQLite has one process, which everything is for.
+
+A worker counts its own lease by the machine's count, which goes on while the process is paused. The others
+compare signs of life with the database's clock. Where that was set, forward or back, nobody is taken for dead
+until each had the time to give a sign by the new clock; a sign too far ahead to be anybody's is no sign.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import ColumnElement, DateTime, Select, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.runtime import machine_clock
+from bot.runtime.clock_rate import Reading, jumped
+from bot.store import schema
+from bot.store.database import Database
+
+LEASE = timedelta(seconds=6)
+"""A worker silent for so long is taken for dead; with what it takes to notice and to send, under 10 s."""
+RENEW_S = 1.0
+SETTLED = timedelta(seconds=3)
+"""What is free for so long is taken by whoever sees it, even if that is more than its part."""
+
+PURGE = "*purge"
+"""The duty of removing what is old. No workspace has such a name."""
+REPAIR = "*repair"
+"""The duty of filling gaps from GraceDB."""
+DUTIES = frozenset({PURGE, REPAIR})
+"""What one of all processes does for all."""
+
+_w = schema.workers
+_l = schema.leases
+
+log = structlog.get_logger(__name__)
+
+
+class Shares:
+    """What this process works for."""
+
+    def __init__(
+        self,
+        database: Database,
+        lease: timedelta = LEASE,
+        elapsed: Callable[[], float] = machine_clock.elapsed,
+    ) -> None:
+        """`elapsed` counts seconds, those too in which this process is paused."""
+        self._database = database
+        self._lease = lease
+        self._elapsed = elapsed
+        self.worker_id = _new_name()
+        """Another one after a lapse: what was claimed under the old name is somebody else's by then."""
+        self._held: frozenset[str] = frozenset()
+        self._alive_until = 0.0
+        self._known = False
+        self._database_clock: Reading | None = None
+        self._newcomer_until = elapsed() + lease.total_seconds()
+        """Until then it can't know that a sign of life which is too far ahead isn't replaced."""
+        self._unsure_until = 0.0
+        """Until then the database's clock says of nobody that it is dead."""
+        self._evened_among: frozenset[str] = frozenset()
+        self._turn = asyncio.Lock()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the others still take this worker for alive, by this process's own clock."""
+        return self._database.sqlite or self._elapsed() < self._alive_until
+
+    def still_ours(self, claimed_by: str) -> bool:
+        """Whether what was claimed under this name is this worker's yet: it lives, and never lapsed since."""
+        return self._database.sqlite or (claimed_by == self.worker_id and self.alive)
+
+    def holds(self, name: str) -> bool:
+        """Whether this process works for a workspace, or has a duty."""
+        return self._database.sqlite or (name in self._held and self.alive)
+
+    async def renew(self, workspaces: Collection[str]) -> frozenset[str]:
+        """Give a sign of life, and take or give away leases; return what was gained.
+
+        `workspaces` are those this process could work for; without any it is no worker. Each takes its even
+        part of what is free; a newcomer gets room once. Raises StoreUnavailable.
+        """
+        if self._database.sqlite:
+            return frozenset()
+        if not workspaces:
+            await self.leave()
+            return frozenset()
+        async with self._turn:
+            return await self._renew({*workspaces, *DUTIES})
+
+    async def _renew(self, wanted: set[str]) -> frozenset[str]:
+        began = self._elapsed()
+        async with self._database.aside() as connection:
+            await self._read_clock(connection)
+            worker_id, known = await self._sign_of_life(connection)
+            await connection.execute(delete(_w).where(_w.c.id.not_in(self._living())))
+            living = frozenset(str(name) for name in (await connection.execute(select(_w.c.id))).scalars())
+            rows = (await connection.execute(select(_l))).all()
+            unknown = wanted - {row.name for row in rows}
+            if unknown:
+                await _add(connection, unknown)
+                rows = (await connection.execute(select(_l))).all()
+            now = (await connection.execute(select(_now()))).scalar_one()
+            mine = {row.name for row in rows if row.worker_id == worker_id}
+            workspaces = wanted - DUTIES
+            part = -(-len(workspaces) // len(living))
+            free = [row for row in rows if row.name in wanted and row.worker_id not in living]
+            taken = await self._take(connection, worker_id, _choice(free, part - len(mine & workspaces), now))
+            given = mine - wanted
+            if living != self._evened_among:
+                given |= set(sorted(mine & workspaces)[part:])
+            await _give(connection, worker_id, given)
+        if known != self._known and self._known:
+            log.warning("worker_lapsed", was=self.worker_id, now=worker_id)
+        gained = frozenset(taken) if known else frozenset(mine | taken)
+        self.worker_id, self._known = worker_id, True
+        self._evened_among = living
+        self._held = frozenset((mine | taken) - given)
+        self._alive_until = began + self._lease.total_seconds()
+        if taken or given:
+            log.info("shares_changed", held=len(self._held), taken=len(taken), given=len(given))
+        return gained
+
+    async def _sign_of_life(self, connection: AsyncConnection) -> tuple[str, bool]:
+        """Return under which name this worker lives now, and whether it did before."""
+        until = _now() + self._lease
+        if self._known:
+            again = update(_w).where(_w.c.id == self.worker_id)
+            if not self.alive:
+                # Somebody may be about to take it for dead, whether or not its row is gone yet.
+                again = again.where(_w.c.alive_until > _now())
+            if (await connection.execute(again.values(alive_until=until))).rowcount:
+                return self.worker_id, True
+        name = _new_name() if self._known else self.worker_id
+        await connection.execute(
+            # It is there already if only the answer to an earlier try was lost.
+            upsert(_w)
+            .values(id=name, alive_until=until)
+            .on_conflict_do_update(index_elements=[_w.c.id], set_={"alive_until": until})
+        )
+        return name, False
+
+    async def _read_clock(self, connection: AsyncConnection) -> None:
+        before = self._elapsed()
+        said = (await connection.execute(select(_now()))).scalar_one()
+        reading, known = Reading(said, before, self._elapsed()), self._database_clock
+        if known is not None and jumped(known, reading):
+            self._unsure_until = reading.after + self._lease.total_seconds()
+            log.warning("database_clock_jumped", was=known.said.isoformat(), now=said.isoformat())
+        self._database_clock = reading
+
+    def _living(self) -> Select[tuple[str]]:
+        """For a query: who gave a sign of life that is still good."""
+        now = self._elapsed()
+        if now < self._unsure_until:
+            return select(_w.c.id)
+        good = _w.c.alive_until > _now()
+        if now >= self._newcomer_until:
+            # Written before the clock was set back: who lives has given another sign since.
+            good &= _w.c.alive_until <= _now() + 2 * self._lease
+        return select(_w.c.id).where(good)
+
+    async def _take(self, connection: AsyncConnection, worker_id: str, names: Collection[str]) -> set[str]:
+        if not names:
+            return set()
+        # Of two that want the same one waits for nothing and looks again.
+        free = (
+            select(_l.c.name)
+            .where(_l.c.name.in_(names), self.is_lost(_l.c.worker_id))
+            .with_for_update(skip_locked=True)
+        )
+        taken = update(_l).where(_l.c.name.in_(free)).values(worker_id=worker_id, since=_now())
+        return set((await connection.execute(taken.returning(_l.c.name))).scalars())
+
+    async def another_lives(self) -> bool:
+        """Whether another process delivers from this database."""
+        if self._database.sqlite:
+            return False
+        async with self._database.reading() as connection:
+            others = self._living().where(_w.c.id != self.worker_id)
+            return (await connection.execute(others.limit(1))).first() is not None
+
+    async def living(self) -> int | None:
+        """How many processes deliver; None on SQLite, where only this one may. Raises StoreUnavailable."""
+        if self._database.sqlite:
+            return None
+        async with self._database.reading() as connection:
+            return len((await connection.execute(self._living())).all())
+
+    async def leave(self) -> None:
+        """Give everything back at once, at the end. Raises StoreUnavailable."""
+        if self._database.sqlite:
+            return
+        async with self._turn:
+            self._held, self._alive_until = frozenset(), 0.0
+            if self._known:
+                await self._leave()
+
+    async def _leave(self) -> None:
+        # `writing` wakes the others.
+        async with self._database.writing() as connection:
+            mine = update(_l).where(_l.c.worker_id == self.worker_id)
+            await connection.execute(mine.values(worker_id=None, since=_now() - SETTLED))
+            await connection.execute(delete(_w).where(_w.c.id == self.worker_id))
+        self._known = False
+        self.worker_id = _new_name()
+
+    def is_lost(self, worker_id: ColumnElement[Any]) -> ColumnElement[bool]:
+        """For a query: whether what a worker had claimed is nobody's any more."""
+        return worker_id.is_(None) | worker_id.not_in(self._living())
+
+    def own(self) -> Select[tuple[str]]:
+        """For a query: the names this worker has the leases of, by the database's word."""
+        return select(_l.c.name).where(_l.c.worker_id == self.worker_id)
+
+
+def _new_name() -> str:
+    return f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _now() -> ColumnElement[Any]:
+    # Not now(): that is when the transaction began.
+    return func.clock_timestamp(type_=DateTime(timezone=True))
+
+
+def _choice(free: Sequence[Any], room: int, now: Any) -> list[str]:
+    """Which of the free leases to take: duties, what there is room for, and what nobody else wants."""
+    duties = [row for row in free if row.name in DUTIES]
+    workspaces = sorted((row for row in free if row.name not in DUTIES), key=lambda row: str(row.name))
+    within = workspaces[: max(room, 0)]
+    beyond = [row for row in workspaces[max(room, 0) :] if now - row.since >= SETTLED]
+    return [row.name for row in (*duties, *within, *beyond)]
+
+
+async def _add(connection: AsyncConnection, names: Collection[str]) -> None:
+    rows = [{"name": name, "worker_id": None} for name in sorted(names)]
+    await connection.execute(upsert(_l).values(since=_now()).on_conflict_do_nothing(), rows)
+
+
+async def _give(connection: AsyncConnection, worker_id: str, names: Collection[str]) -> None:
+    if not names:
+        return
+    mine = update(_l).where(_l.c.name.in_(names), _l.c.worker_id == worker_id)
+    await connection.execute(mine.values(worker_id=None, since=_now()))

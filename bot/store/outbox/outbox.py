@@ -1,0 +1,524 @@
+"""The ledger: which deliveries are due, and what became of them."""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from statistics import median_low as median
+from typing import Any
+
+import structlog
+from sqlalchemy import (
+    ColumnElement,
+    bindparam,
+    case,
+    delete,
+    false,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store import schema
+from bot.store.channels.refused_mentions import note_mentions
+from bot.store.channels.subscriptions import confirm, subscriptions_in_force, take_back
+from bot.store.database import Database
+from bot.store.database_identity import database_id
+from bot.store.outbox.claiming import Asked, Claiming, release
+from bot.store.outbox.images import another_tries, follow
+from bot.store.outbox.leases import Shares
+from bot.store.outbox.models import (
+    FOR_OPERATORS,
+    UNSENT,
+    Counts,
+    Dead,
+    Delivery,
+    Kind,
+    Later,
+    Outcome,
+    Priority,
+    Sent,
+    State,
+)
+from bot.store.outbox.plan_writer import Place, bury_orphans, touch, want_edits
+
+_d = schema.deliveries
+_t = schema.threads
+
+log = structlog.get_logger(__name__)
+
+OPEN = (State.PENDING.value, State.SENDING.value)
+REVIVED_WITHIN = timedelta(hours=24)
+"""What died with its channel longer ago is old news when the channel comes back."""
+
+
+class Ledger:
+    """Claims and outcomes; each batch is one transaction."""
+
+    def __init__(self, database: Database, shares: Shares) -> None:
+        self._database = database
+        self.shares = shares
+        """Which workspaces are this process's; claims are made for those alone."""
+        self.database_id: str | None = None
+        """Which database this is, by a random word of its own; None before `recover`."""
+        self._claiming = Claiming(self._own)
+
+    async def recover(self) -> int:
+        """Put back what a process that is gone had claimed (it may stand in its channel); return how many.
+
+        For the start of a worker: what this process had claimed is put back too.
+        """
+        those: ColumnElement[bool] = true()
+        if not self._database.sqlite:
+            those = (_d.c.claimed_by == self.shares.worker_id) | self.shares.is_lost(_d.c.claimed_by)
+        async with self._database.working() as connection:
+            self.database_id = await database_id(connection)
+            return await _put_back(connection, those)
+
+    async def recover_lost(self) -> int:
+        """The same of workers that died meanwhile; what a living one sends is left alone."""
+        if self._database.sqlite:
+            return 0
+        async with self._database.aside() as connection:
+            return await _put_back(connection, self.shares.is_lost(_d.c.claimed_by))
+
+    async def claim(
+        self,
+        now: datetime,
+        limit: int,
+        *,
+        busy: Container[Place] = (),
+        edits: Callable[[str], int] = lambda _: 1_000_000,
+        others: int | None = None,
+    ) -> list[Delivery]:
+        """Claim up to `limit` due deliveries, at most one a channel and none in `busy` channels.
+
+        In the order of `bot.store.claiming`. Where many share the database, only of the workspaces this
+        worker has the leases of. `edits(team)` says how many edits of a workspace may be claimed, `others`
+        how many deliveries that aren't urgent. A reply waits for its root and for every earlier reply of its
+        thread; an edit or a mention only for its root.
+        """
+        if limit <= 0:
+            return []
+        async with self._database.working() as connection:
+            asked = Asked(limit, busy, edits, limit if others is None else others)
+            chosen = await self._claiming.take(connection, now, asked)
+            mine: set[int] = set()
+            worker_id = self.shares.worker_id
+            if chosen:
+                # Of two workers that read the same rows one gets them, and the other waits for none of them.
+                still = select(_d.c.id).where(_d.c.id.in_([row.id for row in chosen]))
+                if not self._database.sqlite:
+                    # Nor would SQLite find them by their ids, if asked for the state as well.
+                    still = still.where(_d.c.state == State.PENDING.value).with_for_update(skip_locked=True)
+                claimed = await connection.execute(
+                    update(_d)
+                    .where(_d.c.id.in_(still))
+                    .values(
+                        state=State.SENDING.value,
+                        attempts=_d.c.attempts + 1,
+                        attempted_at=now,
+                        claimed_by=worker_id,
+                    )
+                    .returning(_d.c.id)
+                )
+                mine.update(claimed.scalars())
+        return [_delivery(row, worker_id) for row in chosen if row.id in mine]
+
+    def _own(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
+        """For a query: whether this is a workspace that this worker has the lease of."""
+        if self._database.sqlite:
+            return true()
+        # PostgreSQL would make a join of a bare IN, and lose the order of the index.
+        return func.coalesce(team_id.in_(self.shares.own()), false())
+
+    async def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
+        """Write down what became of claimed deliveries, all in one transaction.
+
+        An outcome that can't be written for its own sake mustn't take the others with it: then each has a
+        transaction of its own, and what is wrong with the last such one is raised after all were tried.
+        """
+        try:
+            await self._settle(outcomes, now)
+        except SQLAlchemyError as error:
+            if len(outcomes) == 1:
+                raise
+            wrong: SQLAlchemyError | None = None
+            for outcome in outcomes:
+                try:
+                    await self._settle([outcome], now)
+                except SQLAlchemyError as again:
+                    wrong = again
+            if wrong is not None:
+                raise wrong from error
+
+    async def _settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
+        async with self._database.working() as connection:
+            ours = await _still_claimed(connection, outcomes)
+            sent = [(d, o) for d, o in ours if isinstance(o, Sent)]
+            later = [(d, o) for d, o in ours if isinstance(o, Later)]
+            dead = [(d, o) for d, o in ours if isinstance(o, Dead)]
+            if later:
+                await _update_rows(
+                    connection,
+                    [
+                        {
+                            "b_id": d.id,
+                            "state": State.PENDING.value,
+                            "not_before": o.not_before,
+                            "held_until": o.not_before,
+                            "reason": o.reason,
+                            "doubtful": o.doubtful or d.doubtful,
+                        }
+                        for d, o in later
+                    ],
+                )
+            if dead:
+                await _bury(connection, dead, now)
+            if sent:
+                await _settle_sent(connection, sent, now)
+
+    async def counts(self, team_id: str | None = None) -> Counts:
+        """How much waits, is dead, is quarantined; deliveries of one workspace, or of all (None)."""
+        query = (
+            select(_d.c.state, func.count(), func.min(_d.c.created_at))
+            .where(_d.c.state.in_([state.value for state in UNSENT]))
+            .group_by(_d.c.state)
+        )
+        if team_id is not None:
+            query = query.where(_d.c.team_id == team_id)
+        async with self._database.reading() as connection:
+            states = (await connection.execute(query)).all()
+            quarantined = (
+                await connection.execute(select(func.count()).select_from(schema.quarantine))
+            ).scalar_one()
+        waiting = [row for row in states if row[0] in OPEN]
+        return Counts(
+            waiting=sum(row[1] for row in waiting),
+            dead=sum(row[1] for row in states if row[0] == State.DEAD.value),
+            quarantined=quarantined,
+            oldest_waiting=min((row[2] for row in waiting), default=None),
+        )
+
+    async def by_state(self) -> dict[str, int]:
+        """How many deliveries that weren't sent stand where."""
+        unsent = _d.c.state.in_([state.value for state in UNSENT])
+        query = select(_d.c.state, func.count()).where(unsent).group_by(_d.c.state)
+        async with self._database.reading() as connection:
+            return {row[0]: row[1] for row in (await connection.execute(query)).all()}
+
+    async def overdue(self, now: datetime, posts: timedelta, edits: timedelta) -> tuple[int, datetime | None]:
+        """How many deliveries wait for longer than they should, and since when the oldest does.
+
+        Posts longer than `posts`, edits longer than `edits`: Slack takes only so many of them a minute.
+        """
+        # One that was revived, or has to wait on purpose, waits from the moment at which it was due first.
+        since = case((_d.c.attempts == 0, _d.c.not_before), else_=_d.c.created_at)
+        is_edit = _d.c.kind == Kind.EDIT.value
+        late = (~is_edit & (since < now - posts)) | (is_edit & (since < now - edits))
+        query = select(func.count(), func.min(since, type_=schema.UtcDateTime())).where(
+            _d.c.state.in_(OPEN), late
+        )
+        async with self._database.reading() as connection:
+            count, oldest = (await connection.execute(query)).one()
+        return count, oldest
+
+    async def posting_time(self, latest: int = 50) -> timedelta | None:
+        """How long the latest roots and replies took from the notice's receipt to the channel, the median.
+
+        None if nothing was posted yet.
+        """
+        query = (
+            select(_d.c.created_at, _d.c.sent_at)
+            .where(_d.c.state == State.SENT.value, _d.c.kind.in_([Kind.ROOT.value, Kind.REPLY.value]))
+            .order_by(_d.c.id.desc())
+            .limit(latest)
+        )
+        async with self._database.reading() as connection:
+            took = [row.sent_at - row.created_at for row in (await connection.execute(query)).all()]
+        return median(took) if took else None
+
+    async def revive(self, team_id: str, channel_id: str, since: datetime, now: datetime) -> int:
+        """Bring back what died because the channel was out of reach, if it is younger than `since`.
+
+        Edits come back at any age: roots stay true. Where nothing is subscribed any more, nothing else does.
+        Return how many deliveries wait again.
+        """
+        async with self._database.writing() as connection:
+            return await _revive(connection, (team_id, channel_id), since, now)
+
+
+async def _put_back(connection: AsyncConnection, those: ColumnElement[bool]) -> int:
+    result = await connection.execute(
+        update(_d)
+        .where(_d.c.state == State.SENDING.value, those)
+        .values(state=State.PENDING.value, doubtful=True, claimed_by=None)
+    )
+    return result.rowcount
+
+
+async def _still_claimed(
+    connection: AsyncConnection, outcomes: Sequence[tuple[Delivery, Outcome]]
+) -> Sequence[tuple[Delivery, Outcome]]:
+    """Those that weren't given to another worker meanwhile, because this one was taken for dead.
+
+    What was put back and that nobody has claimed since takes one outcome all the same: that it stands. Where
+    the channel got another id meanwhile, what was sent stands there; what wasn't is sent again.
+    """
+    columns = (_d.c.id, _d.c.claimed_by, _d.c.state, _d.c.doubtful, _d.c.team_id, _d.c.channel_id)
+    query = select(*columns).where(_d.c.state.in_(OPEN))
+    mine = query.where(_d.c.id.in_([d.id for d, _ in outcomes])).with_for_update()
+    rows = {row.id: row for row in (await connection.execute(mine)).all()}
+
+    def is_ours(delivery: Delivery, outcome: Outcome) -> bool:
+        row = rows.get(delivery.id)
+        if row is None:
+            return False
+        if row.state == State.SENDING.value:
+            return bool(row.claimed_by == delivery.claimed_by)
+        return isinstance(outcome, Sent) and bool(row.doubtful)
+
+    ours = [
+        _at_its_place(d, o, (rows[d.id].team_id, rows[d.id].channel_id)) for d, o in outcomes if is_ours(d, o)
+    ]
+    if len(ours) < len(outcomes):
+        log.warning("outcomes_come_too_late", deliveries=len(outcomes) - len(ours))
+    return ours
+
+
+def _at_its_place(delivery: Delivery, outcome: Outcome, place: Place) -> tuple[Delivery, Outcome]:
+    if place == (delivery.team_id, delivery.channel_id):
+        return delivery, outcome
+    if not isinstance(outcome, Sent):
+        doubtful = delivery.doubtful if isinstance(outcome, Dead) else outcome.doubtful
+        reason = "its channel has another id now"
+        outcome = Later(not_before=delivery.created_at, reason=reason, doubtful=doubtful)
+    return replace(delivery, team_id=place[0], channel_id=place[1]), outcome
+
+
+def _delivery(row: Any, worker_id: str) -> Delivery:
+    return Delivery(
+        id=row.id,
+        team_id=row.team_id,
+        channel_id=row.channel_id,
+        kind=Kind(row.kind),
+        subject_id=row.subject_id,
+        attempts=row.attempts + 1,
+        doubtful=row.doubtful,
+        created_at=row.created_at,
+        attempted_at=row.attempted_at,
+        thread_id=row.thread_id,
+        superevent_id=row.superevent_id,
+        revision=row.revision,
+        root_ts=row.root_ts,
+        shown_revision=row.shown_revision,
+        root_fixed=bool(row.root_fixed),
+        stood=row.sent_at is not None,
+        superevent_revision=row.superevent_revision,
+        claimed_by=worker_id,
+        key=row.key,
+    )
+
+
+async def _update_rows(connection: AsyncConnection, rows: list[dict[str, object]]) -> None:
+    names = [name for name in rows[0] if name != "b_id"]
+    await connection.execute(
+        update(_d).where(_d.c.id == bindparam("b_id")).values({name: bindparam(name) for name in names}), rows
+    )
+
+
+async def _settle_sent(
+    connection: AsyncConnection, sent: Sequence[tuple[Delivery, Sent]], now: datetime
+) -> None:
+    await _update_rows(
+        connection,
+        [
+            {
+                "b_id": d.id,
+                "state": State.SENT.value,
+                "sent_at": now,
+                "ts": o.ts,
+                "reason": None,
+                "doubtful": False,
+            }
+            for d, o in sent
+        ],
+    )
+    shown = {d.thread_id: (d, o) for d, o in sent if d.kind in (Kind.ROOT, Kind.EDIT)}
+    if shown:
+        await connection.execute(
+            update(_t)
+            .where(_t.c.id == bindparam("b_id"))
+            .values(root_ts=bindparam("root"), shown_revision=bindparam("revision")),
+            [
+                {
+                    "b_id": thread,
+                    "root": o.ts if d.kind is Kind.ROOT else d.root_ts,
+                    "revision": o.revision,
+                }
+                for thread, (d, o) in shown.items()
+            ],
+        )
+        await _catch_up(connection, {d.thread_id: d for d, _ in shown.values()}, now)
+        for d, o in shown.values():
+            if o.again_at is not None and d.thread_id is not None:
+                again = {d.thread_id: (d.team_id, d.channel_id)}
+                await touch(connection, again, now, not_before=o.again_at)
+    # The root stands, or the next reply may follow.
+    await release(connection, {d.thread_id for d, _ in sent if d.kind is not Kind.EDIT}, now)
+    await follow(connection, {o.picture_id for _, o in sent if o.picture_id is not None}, now)
+    await note_mentions(connection, sent, now)
+    confirmed = {d.subject_id: d.id for d, _ in sent if d.kind is Kind.CONFIRMATION}
+    if confirmed:
+        await confirm(connection, confirmed, now)
+    # An edit goes where a post may not, so only posts show that a channel is within reach again.
+    posted = {(d.team_id, d.channel_id) for d, _ in sent if d.kind is not Kind.EDIT}
+    for place in await _places_with_problem(connection, posted):
+        await _revive(connection, place, now - REVIVED_WITHIN, now)
+
+
+async def _catch_up(connection: AsyncConnection, shown: Mapping[int | None, Delivery], now: datetime) -> None:
+    """Where something came while a thread's root or its edit was on its way, edit once more."""
+    edit = (_d.c.thread_id == _t.c.id) & (_d.c.kind == Kind.EDIT.value)
+    behind = (
+        select(_t.c.id, _t.c.team_id, _t.c.channel_id, _d.c.id.label("edit"), _d.c.subject_id, _d.c.priority)
+        .join(_d, edit, isouter=True)
+        .where(_t.c.id.in_(shown), _t.c.wanted_revision > _t.c.shown_revision)
+    )
+    wanted: defaultdict[tuple[int, Priority], dict[int, Place]] = defaultdict(dict)
+    for row in (await connection.execute(behind)).all():
+        sent = shown[row.id]
+        news = row.subject_id if row.edit == sent.id and row.subject_id != sent.subject_id else 0
+        # A newer gwevent may know more of them.
+        priority = Priority(min(row.priority, Priority.EDIT)) if news else Priority.EDIT
+        wanted[news, priority][row.id] = (row.team_id, row.channel_id)
+    for (news, priority), places in wanted.items():
+        await want_edits(connection, places, now, notice_id=news, priority=priority)
+
+
+async def _places_with_problem(connection: AsyncConnection, among: Collection[Place]) -> set[Place]:
+    """Those of these channels that were out of reach."""
+    if not among:
+        return set()
+    table = schema.channels
+    query = select(table.c.team_id, table.c.channel_id).where(
+        table.c.team_id.in_({team for team, _ in among}), table.c.channel_id.in_({c for _, c in among})
+    )
+    known = (await connection.execute(query)).all()
+    return {(row.team_id, row.channel_id) for row in known} & set(among)
+
+
+async def _revive(connection: AsyncConnection, place: tuple[str, str], since: datetime, now: datetime) -> int:
+    team_id, channel_id = place
+    table = schema.channels
+    known = (
+        delete(table)
+        .where(table.c.team_id == team_id, table.c.channel_id == channel_id)
+        .returning(table.c.problem)
+    )
+    problem = (await connection.execute(known)).scalar_one_or_none()
+    if problem is None:
+        return 0
+    wanted: ColumnElement[bool] = _d.c.kind == Kind.EDIT.value
+    # At any age too: who was silenced hears of it.
+    wanted |= _d.c.kind == Kind.CHANGE.value
+    wanted |= (_d.c.created_at >= since) & _d.c.kind.in_([kind.value for kind in FOR_OPERATORS])
+    if await subscriptions_in_force(connection, place):
+        # A confirmation died with its subscription.
+        wanted |= (_d.c.created_at >= since) & (_d.c.kind != Kind.CONFIRMATION.value)
+    here = (_d.c.team_id == team_id) & (_d.c.channel_id == channel_id)
+    revived = await connection.execute(
+        update(_d)
+        .where(here, _d.c.state == State.DEAD.value, _d.c.reason == problem, wanted)
+        .values(state=State.PENDING.value, not_before=now, attempts=0, reason=None)
+    )
+    # A root may be too old to come back.
+    return revived.rowcount - await bury_orphans(connection, place, problem)
+
+
+async def _post_anew(connection: AsyncConnection, delivery: Delivery, now: datetime) -> None:
+    """The root was deleted, and there is news: a new root says all of it, so what waited is done with."""
+    mine = _d.c.thread_id == delivery.thread_id
+    await connection.execute(
+        update(_t)
+        .where(_t.c.id == delivery.thread_id)
+        .values(root_ts=None, shown_revision=None, root_fixed=False)
+    )
+    await connection.execute(
+        update(_d)
+        # Save whom it has yet to mention, and what no root says.
+        .where(mine, _d.c.kind.in_([Kind.REPLY.value, Kind.EDIT.value]))
+        .where(_d.c.state == State.PENDING.value)
+        .values(state=State.DEAD.value, reason="said by a new root message")
+    )
+    await connection.execute(
+        update(_d)
+        .where(mine, _d.c.kind == Kind.ROOT.value)
+        .values(
+            state=State.PENDING.value,
+            not_before=now,
+            attempts=0,
+            doubtful=False,
+            reason=None,
+            created_at=now,
+            key=_new_key(),
+        )
+    )
+
+
+def _new_key() -> str:
+    """For what is posted once more: by the old one the message that stands already would be found."""
+    return secrets.token_hex(16)
+
+
+async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead]], now: datetime) -> None:
+    await _update_rows(
+        connection, [{"b_id": d.id, "state": State.DEAD.value, "reason": o.reason} for d, o in dead]
+    )
+    for d, o in dead:
+        if o.root_fixed:
+            await connection.execute(update(_t).where(_t.c.id == d.thread_id).values(root_fixed=True))
+            # Its reply told the thread alone; told again, it shows the channel what the root can't.
+            said = (_d.c.thread_id == d.thread_id) & (_d.c.kind == Kind.REPLY.value)
+            await connection.execute(
+                update(_d)
+                .where(said, _d.c.subject_id == d.subject_id, _d.c.state == State.SENT.value)
+                .values(state=State.PENDING.value, not_before=now, attempts=0, key=_new_key())
+            )
+        if o.root_gone:
+            await _post_anew(connection, d, now)
+        if d.kind is Kind.ROOT:
+            # What hangs on a root that never was can't go out either, save an apology: it stands alone.
+            pending = (_d.c.thread_id == d.thread_id) & (_d.c.state == State.PENDING.value)
+            apology = _d.c.kind == Kind.APOLOGY.value
+            await connection.execute(update(_d).where(pending, apology).values(thread_id=None))
+            await connection.execute(
+                update(_d).where(pending).values(state=State.DEAD.value, reason=o.reason)
+            )
+        if d.kind is Kind.CONFIRMATION:
+            # Where nothing can be posted nothing is subscribed.
+            await take_back(connection, {d.subject_id: d.doubtful}, now)
+    await release(connection, {d.thread_id for d, _ in dead}, now)
+    shows = {d.thread_id for d, _ in dead if d.kind in (Kind.ROOT, Kind.EDIT) and d.thread_id is not None}
+    await another_tries(connection, shows, now)
+    problems: Mapping[tuple[str, str], str] = {
+        (d.team_id, d.channel_id): o.channel_problem for d, o in dead if o.channel_problem is not None
+    }
+    if not problems:
+        return
+    table = schema.channels
+    known = await _places_with_problem(connection, problems.keys())
+    for (team, channel), problem in problems.items():
+        if (team, channel) in known:
+            here = (table.c.team_id == team) & (table.c.channel_id == channel)
+            await connection.execute(update(table).where(here).values(problem=problem))
+        else:
+            new = {"team_id": team, "channel_id": channel, "problem": problem, "since": now}
+            await connection.execute(insert(table).values(new))

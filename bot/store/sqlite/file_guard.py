@@ -1,0 +1,103 @@
+"""Keeps the connections of one SQLite database on the file that a restart would open."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import QueuePool
+
+from bot.store.sqlite.database_file import Change, SqliteFile
+
+REOPEN_S = 5.0
+"""How long a changed file waits for those who are reading the old one."""
+
+log = structlog.get_logger(__name__)
+
+
+class StoreUnavailable(RuntimeError):
+    """The database can't do its work now (locked, full, gone); trying again later may help."""
+
+
+class FileGuard:
+    """Looks at the file before each use, and opens it anew where it is the same database in another file."""
+
+    def __init__(self, engine: AsyncEngine, file: SqliteFile) -> None:
+        self._engine = engine
+        self._file = file
+        self._turn = asyncio.Lock()
+        self._told: Change | None = None
+
+    async def look(self) -> None:
+        """Make sure that the connections write to what a restart would open, by new ones if need be.
+
+        Where another file stands at the path it is opened if it is the same database, a backup of it say.
+        Raises StoreUnavailable while there is none.
+        """
+        if self._file.change() is None:
+            self._well()
+            return
+        async with self._turn:
+            change = self._file.change()
+            if change is None:
+                return
+            if change is not self._told:
+                self._told = change
+                log.error("database_changed", path=str(self._file.path), reason=self._file.sentence(change))
+            await self._reopen(change)
+            self._well()
+
+    def committed(self) -> None:
+        """Raise StoreUnavailable if what was committed just now went into a file that nobody can open."""
+        change = self._file.change()
+        if change is not None:
+            raise StoreUnavailable(self._file.sentence(change))
+
+    def _well(self) -> None:
+        if self._told is not None:
+            self._told = None
+            log.warning("database_is_back", path=str(self._file.path))
+
+    async def _reopen(self, change: Change) -> None:
+        file = self._file
+        if change is Change.GONE or file.is_empty():
+            raise StoreUnavailable(file.sentence(change))
+        deadline = time.monotonic() + REOPEN_S
+        pool = self._engine.sync_engine.pool
+        while isinstance(pool, QueuePool) and pool.checkedout():
+            if time.monotonic() > deadline:
+                raise StoreUnavailable(file.sentence(change))
+            await asyncio.sleep(0.01)
+        if file.connections:
+            await self._empty_wal(change)
+            await self._engine.dispose()
+        if change is not Change.BESIDE:
+            found = await asyncio.to_thread(file.standing_identity)
+            if found is None:
+                raise StoreUnavailable(file.sentence(change))
+            if found != file.identity:
+                raise StoreUnavailable(file.another())
+        file.forget()
+
+    async def _empty_wal(self, change: Change) -> None:
+        """Put what lies beside the open file into it, while that can be done.
+
+        A deleted -wal is lost with the last connection, and one that stayed would be taken for another's.
+        """
+        try:
+            async with self._engine.connect() as plain:
+                connection = await plain.execution_options(gwevent_outside=True)
+                done = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy = bool(done.scalar_one())
+        except OperationalError as error:
+            # It may still succeed: the disk is full, say.
+            raise StoreUnavailable(self._file.sentence(change)) from error
+        except DatabaseError as error:
+            log.error("database_wal_lost", path=str(self._file.path), reason=str(error.orig))
+            self._file.set_wal_aside()
+            return
+        if busy:
+            raise StoreUnavailable(self._file.sentence(change))

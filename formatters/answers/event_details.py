@@ -1,0 +1,135 @@
+"""The record, the region and the picture of an event, for programs and for eyes."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Block, Message
+from formatters.blockkit.mrkdwn import bold, escape, link, web_url
+from formatters.models.notice import Notice
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
+from formatters.text import quantities
+
+CODE_MAX = 6_000
+"""Characters of a block of code in Slack, which refuses messages from 11,341 on (`mrkdwn.MESSAGE_TOTAL_MAX`);
+a terminal has no such limit."""
+
+
+def record(superevent: Superevent, limit: int | None = CODE_MAX) -> Message:
+    """The newest notice's record as it was published, without its maps, at most `limit` characters of it."""
+    notice = superevent.latest
+    written = json.dumps(notice.published, ensure_ascii=False, indent=2)
+    lines = _SIMPLE_LIST.sub(lambda m: f"[{_LINE_END.sub(' ', m[1])}]", written).split("\n")
+    kept = _fitting(lines, limit)
+    title = f"{_of(superevent, notice)}, as it was published, without its maps"
+    cut: list[Block] = []
+    if len(kept) < len(lines):
+        said = (
+            f"{quantities.count(len(kept), 'line')} of {quantities.number(len(lines))} are shown;"
+            f' `gwevent ask "{superevent.superevent_id} json"` in a terminal prints all.'
+        )
+        cut = [blocks.context(said)]
+    return blocks.message(
+        escape(f"{title}."), blocks.section(bold(escape(title))), blocks.code("\n".join(kept)), *cut
+    )
+
+
+# Line ends stand only between JSON's tokens, for in its strings they are escaped.
+_SIMPLE_LIST = re.compile(r"\[\n +([^\[\]{}]*?)\n +\]")
+_LINE_END = re.compile(r"\n +")
+
+
+def _fitting(lines: list[str], limit: int | None) -> list[str]:
+    kept: list[str] = []
+    left = limit
+    for line in lines:
+        if left is not None:
+            left -= len(line) + 1
+            if left < 0:
+                break
+        kept.append(line)
+    return kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """The 90 % credible region as a MOC."""
+
+    superevent: Superevent
+    notice: Notice
+    combined: bool
+    """Whether it is the map combined with the external event's."""
+    moc: str
+    """IVOA's ASCII form."""
+    area: float
+    """Of the MOC, deg²."""
+    exact_area: float
+    """Of the region, deg²; less than `area` where the MOC was coarsened to be short."""
+    order: int
+    """The finest of the MOC's cells."""
+    coarsened: bool
+
+
+def coverage(answer: Coverage) -> Message:
+    """The MOC as text to paste, and where Aladin finds the map itself."""
+    which = _of(answer.superevent, answer.notice) + (", combined map" if answer.combined else "")
+    title = f"90\u00a0% credible region of {which}"
+    said = (
+        f"{quantities.area(answer.area)}, cells down to order {answer.order}. Saved as a text file it opens"
+        " in Aladin; mocpy reads it with `MOC.from_string`."
+    )
+    notes = [said]
+    if answer.coarsened:
+        notes.append(
+            f"The region itself has {quantities.area(answer.exact_area)}; its finest cells were replaced by"
+            f' larger ones, for a message to hold it. `gwevent ask "{answer.superevent.superevent_id} moc"`'
+            " in a terminal prints every cell."
+        )
+    map_url = web_url(answer.notice.urls.get("skymap"))
+    if map_url is not None:
+        notes.append(f"The whole map, for Aladin: {link(map_url, map_url.rpartition('/')[2] or map_url)}")
+    return blocks.message(
+        escape(f"{title}: {quantities.area(answer.area)}."),
+        blocks.section(bold(escape(title))),
+        blocks.code(answer.moc),
+        blocks.context("\n".join(notes)),
+    )
+
+
+def picture(superevent: Superevent, notice: Notice, shown: alert_card.Picture) -> Message:
+    """The picture of the notice's map."""
+    title = f"Sky map of {_of(superevent, notice)}"
+    return blocks.message(
+        escape(f"{title}. {shown.alt_text}", _ALT_MAX),
+        blocks.section(bold(escape(title))),
+        blocks.image(shown.alt_text, file_id=shown.file_id, url=shown.url),
+    )
+
+
+_ALT_MAX = 1_500
+
+
+def no_picture(superevent: Superevent, reason: str) -> Message:
+    """Why there is none; `reason` is a sentence, not escaped."""
+    said = escape(f"There is no picture of {superevent.superevent_id} to show: {reason}")
+    return blocks.message(said, blocks.section(said))
+
+
+def in_terminal(superevent: Superevent) -> Message:
+    """Where a terminal's user finds the picture."""
+    said = (
+        "A terminal shows no picture; `gwevent preview --format png -o map.png FILE` draws that of a notice's"
+        f" file, and `/gwevent {superevent.superevent_id} map` shows it in Slack."
+    )
+    return blocks.message(said, blocks.section(said))
+
+
+def _of(superevent: Superevent, notice: Notice) -> str:
+    then = superevent.upto(notice)
+    return " ".join(
+        [*alert_card.fronts(superevent), superevent.superevent_id, alert_card.stage(then, notice)]
+    )

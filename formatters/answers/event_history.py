@@ -1,0 +1,103 @@
+"""What each notice of an event said, a row each."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import bold, escape
+from formatters.models.notice import ExternalCoincidence, Localization, Notice
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
+from formatters.text import event_lines, quantities, vocabulary
+
+MOST = 30
+"""Notices shown, the newest: no real event had ten, and a message has its limits."""
+_HEADER = (
+    "notice",
+    "after",
+    "most probable",
+    "90\u00a0%",
+    "distance",
+    "FAR",
+    "detectors",
+    "search",
+    "sent, UTC",
+)
+_NONE = "–"
+
+
+def message(superevent: Superevent) -> Message:
+    """The table, the oldest notice first; a combined map has a row of its own under its notice's."""
+    shown = superevent.notices[-MOST:]
+    fronts = " ".join([*alert_card.fronts(superevent), superevent.superevent_id])
+    title = f"{fronts}: {quantities.count(len(superevent.notices), 'notice')}"
+    stages = [alert_card.stage(superevent.upto(notice), notice) for notice in shown]
+    rows = [
+        row for notice, stage in zip(shown, stages, strict=True) for row in _rows(superevent, notice, stage)
+    ]
+    note = [] if len(shown) == len(superevent.notices) else [blocks.context(f"The newest {MOST} are shown.")]
+    return blocks.message(
+        escape(f"{title} ({', '.join(stages)})"),
+        blocks.section(bold(escape(title))),
+        blocks.table(_HEADER, rows),
+        *note,
+    )
+
+
+def _rows(superevent: Superevent, notice: Notice, stage: str) -> list[list[str]]:
+    event = notice.event
+    since = superevent.event
+    sent = f"{notice.time_created.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    after = _NONE if since is None else quantities.delay(notice.time_created - since.time)
+    if event is None:
+        return [[stage, after, *[_NONE] * 6, sent]]
+    headline = event_lines.headline(event)
+    if not event.significant:
+        headline += ", low significance"
+    sky = ["unreadable", _NONE] if notice.map_problem is not None else _sky(notice.localization)
+    rows = [
+        [
+            stage,
+            after,
+            headline,
+            *sky,
+            quantities.rate(event.far),
+            event_lines.detectors(event),
+            f"{event.pipeline} {event.search}",
+            sent,
+        ]
+    ]
+    for external in notice.coincidences:
+        sky = ["unreadable", _NONE] if external.map_problem is not None else _sky(external.localization)
+        rows.append(
+            [
+                "↳ combined",
+                _NONE,
+                f"with {vocabulary.coincidence(external.observatory, external.search)}",
+                *sky,
+                _joint(external),
+                _NONE,
+                "RAVEN",
+                _NONE,
+            ]
+        )
+    return rows
+
+
+def _joint(external: ExternalCoincidence) -> str:
+    """The joint FAR that says most, before trials."""
+    far = external.time_sky_position_coincidence_far
+    far = external.time_coincidence_far if far is None else far
+    return _NONE if far is None else f"joint {quantities.rate(far)}"
+
+
+def _sky(localization: Localization | None) -> list[str]:
+    if localization is None:
+        return [_NONE, _NONE]
+    distance = localization.distance
+    return [
+        quantities.area(localization.area_90),
+        _NONE if distance is None else quantities.distance(distance),
+    ]

@@ -1,0 +1,167 @@
+"""What `/gwevent` understands."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Block, Message
+from formatters.blockkit.mrkdwn import bold, escape, plain
+
+EVENTS = (
+    ("latest [filter] [mock]", "the newest event that fits, like latest BNS"),
+    ("recent [N]", "the last N events"),
+    ("search [filter] [since 2023-05] [until …]", "all events that fit"),
+    ("<id>", "one event, like S241125n or MS181101ab"),
+    ("<id> history|map|json|moc", "its notices; picture; record; 90 % region for Aladin"),
+)
+POINTING = (
+    ("check <RA> <Dec> [40 Mpc|z=0.01] [<id>]", "where a position lies in its maps; many, a line each"),
+    ("visible [site…] [<id>]", "what can be observed tonight"),
+    ("sites [add|remove Palomar]", "the channel's sites; more: help sites"),
+)
+CHANNEL = (
+    ("subscribe [CBC|Burst|all] [filter]", "alerts for this channel; more: help subscribe"),
+    ("dialog", "the same, chosen in a dialog"),
+    ("subscriptions", "what comes to this channel, with numbers"),
+    ("unsubscribe [3|CBC|Burst|all]", "no more of them; of several it asks first"),
+    ("test [CBC|Burst|all] [filter] …", "which past events that would have brought"),
+)
+ITSELF = (
+    ("status", "whether notices arrive, and what waits"),
+    ("help [filters|subscribe|sites]", "this list, or more about one of these"),
+)
+SUBSCRIBING = (
+    ("subscribe [CBC|Burst|all] [filter]", "real, significant alerts for this channel"),
+    ("subscribe … [mock] [test] [lowsig]", "those too"),
+    ("subscribe … [circulars]", "GCN Circulars about them, linked in their threads"),
+    ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "with a mention"),
+    ("dialog [3]", "the same, or a change to number 3, chosen in a dialog"),
+    ("edit 3 …", "other words for number 3"),
+    ("pause 3, resume 3", "nothing comes of it for a while"),
+    ("unsubscribe [3|3 4|CBC|Burst|all]", "no more of them; words that mean several ask first"),
+    ("subscriptions history", "who changed what comes here, the newest first"),
+)
+SITES = (
+    ("sites", "the channel's sites, which its messages then speak of"),
+    ("sites add Palomar, sites remove Palomar", "an observatory more or less"),
+    (
+        "sites add MyDome 34.2 -116.9 1700",
+        "your own: latitude, longitude (east positive), height in m",
+    ),
+    ("sites altitude 25, sites darkness -12", "what counts as observable, in degrees"),
+)
+COMMANDS = (*EVENTS, *POINTING, *CHANNEL, *ITSELF, *SUBSCRIBING, *SITES)
+"""What may be typed after `/gwevent`, and what it gives."""
+
+
+def overview() -> Message:
+    """The commands, in few words each."""
+    shown = (*EVENTS, *POINTING, *CHANNEL, *ITSELF)
+    return blocks.message(
+        "What /gwevent understands: " + ", ".join(escape(command) for command, _ in shown),
+        blocks.section("LIGO/Virgo/KAGRA public alerts. After `/gwevent` stands one of these:"),
+        _listed("Events", EVENTS),
+        _listed("Where to look", POINTING),
+        _listed("This channel", CHANNEL),
+        _listed("gwevent itself", ITSELF),
+        blocks.context("In threads, and anywhere else the app is: @gwevent with the same words."),
+    )
+
+
+def subscribing() -> Message:
+    """How a channel says what it wants."""
+    return blocks.message(
+        "Subscribing: " + ", ".join(escape(command) for command, _ in SUBSCRIBING),
+        _listed("Subscribing, after /gwevent", SUBSCRIBING),
+        blocks.context(
+            "Mentions: rather @here than @channel, for @here skips who sleeps. `if NS`: only where light may"
+            " be expected. Mocks mention only with `notify-mocks` before the `if`.",
+            "What a filter is made of: `/gwevent help filters`",
+        ),
+    )
+
+
+def sites() -> Message:
+    """How a channel names its telescopes."""
+    return blocks.message(
+        "Sites: " + ", ".join(escape(command) for command, _ in SITES),
+        _listed("Sites, after /gwevent", SITES),
+    )
+
+
+CONDITIONS = (
+    (
+        "BNS, NSBH, BBH, Terrestrial, HasNS, HasRemnant, HasMassGap, HasSSM",
+        "50 % or more; or BNS>0.9, HasNS<20%",
+    ),
+    ("NS, remnant, ssm", "BNS + NSBH; HasRemnant × (1 − Terrestrial); the search for sub-solar masses"),
+    ("far<1/month, far<1/100yr, far<1e-8", "rate of false alarms, in Hz without a unit; or the joint one"),
+    ("distance<300, area90<500, area50<100", "mean in Mpc, deg²"),
+    ("V1, instruments>=2, external", "a detector, how many, a coincidence with another event"),
+    ("search=SSM, pipeline=gstlal, type=INITIAL|UPDATE", "by name; EARLYWARNING is a type too"),
+    ("near 13h09m48s -23d22m53s 5deg > 0.1", "more than 10 % of the probability inside"),
+    ("visible from Palomar > 0.3", "more than 30 % of it observable there tonight"),
+)
+"""What a filter is made of, by examples, and what it means."""
+
+
+def filters() -> Message:
+    """What filters are made of."""
+    intro = "A filter is conditions: side by side all must hold; and, or, not and ( ) do as they say."
+    return blocks.message(
+        f"Filters: {', '.join(escape(condition) for condition, _ in CONDITIONS)}",
+        blocks.section(intro),
+        blocks.section(*(f"`{escape(condition)}`  {escape(what)}" for condition, what in CONDITIONS)),
+        blocks.context(
+            "What a notice doesn't state never makes it fit: a Burst has no distance, so neither"
+            " `distance&lt;300` nor `not distance&lt;300` brings it.",
+            "mock, test and lowsig stand outside of the filter: they let more into a subscription; `latest`"
+            " and `search` take them alone.",
+        ),
+    )
+
+
+def unknown(word: str) -> Message:
+    """The answer to words that are no command."""
+    said = f"I don't know “{escape(plain(word))}”."
+    first = word.partition(" ")[0].casefold()
+    near = difflib.get_close_matches(first, _WORDS, n=1, cutoff=0.7)
+    if near:
+        said += f" Did you mean `/gwevent {near[0]}`?"
+    return blocks.message(
+        said.replace("`", "") + " Try /gwevent help.",
+        blocks.section(said, f"All commands: `/gwevent help`. Most asked for: {_EXAMPLES}"),
+    )
+
+
+def no_such_event(superevent_id: str, near: Sequence[str], looked_up: str | None = None) -> Message:
+    """The answer to an id of which nothing was received, with ids that look like it.
+
+    `looked_up` is the sentence that says why the archive has none either; None if it wasn't asked.
+    """
+    said = f"No notice of {escape(plain(superevent_id))} was received."
+    if looked_up is not None:
+        said += f" {escape(looked_up)}"
+    if near:
+        said += f" Did you mean {_or([escape(plain(name)) for name in near])}?"
+    return blocks.message(said, blocks.section(said))
+
+
+def complaint(sentence: str) -> Message:
+    """The answer to a command with wrong words: the sentence says what is wrong."""
+    said = escape(sentence)
+    return blocks.message(said, blocks.section(said))
+
+
+def _or(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+_WORDS = sorted({command.partition(" ")[0] for command, _ in COMMANDS} - {"<id>"})
+_EXAMPLES = ", ".join(f"`/gwevent {words}`" for words in ("latest", "S241125n", "subscribe CBC"))
+
+
+def _listed(title: str, commands: Sequence[tuple[str, str]]) -> Block:
+    return blocks.section(bold(title), *(f"`{escape(command)}`  {what}" for command, what in commands))

@@ -1,0 +1,277 @@
+"""Where positions lie in the maps of an event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Block, Message
+from formatters.blockkit.mrkdwn import NAME_MAX, bold, escape, plain
+from formatters.models.notice import Distance, Notice
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
+from formatters.text import quantities
+
+MOST = 50
+"""Positions in one question: more wouldn't fit into one message."""
+_NONE = "–"
+_GAP = "no tile there"
+_EXPLAINED = (
+    "Credible level: the probability of everywhere at least as probable as this position; the smaller, the"
+    " nearer to the peak."
+)
+_EXPLAINED_3D = "3-D: the same for the place in the volume, by probability per Mpc³ (luminosity distance)."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where one position lies in one map."""
+
+    level: float
+    """Credible level: the probability of all tiles at least as dense as the position's, 0 to 1."""
+    relative_density: float
+    """Probability density over that of the peak, 0 to 1."""
+    searched_area: float
+    """Area of those tiles, deg²."""
+    in_50: bool
+    in_90: bool
+    distance: Distance | None
+    """Along this line of sight; None where the map has no distance there."""
+    level_3d: float | None
+    """Probability of all volume at least as dense as the target's place; None without distances."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What was asked about."""
+
+    ra: float
+    """ICRS degrees."""
+    dec: float
+    """ICRS degrees."""
+    distance: float | None = None
+    """Luminosity distance, Mpc."""
+    redshift: float | None = None
+    """Where the distance was computed from one."""
+    name: str = ""
+    """As the asker calls it, not escaped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnMap:
+    """Where positions lie in one map, or why that isn't known."""
+
+    notice: Notice
+    combined: bool = False
+    """Whether it is the map combined with the external event's."""
+    places: Sequence[Place | None] = ()
+    """One a target; None where the map has a gap."""
+    problem: str | None = None
+    """One sentence; None if the map could be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The answer to `check`."""
+
+    superevent: Superevent
+    targets: Sequence[Target]
+    """At least one."""
+    maps: Sequence[OnMap]
+    """Of one target every map in order of the notices; of several the newest that could be read."""
+    cosmology: str
+    """By which redshifts became distances."""
+    introduction: str | None = None
+    """Why it is this event, where nobody named one; not escaped."""
+    left_out: Sequence[str] = ()
+    """Sentences about lines that are no positions; not escaped."""
+
+
+def message(answer: Checked) -> Message:
+    """One position in every map of the event, or several in its newest."""
+    known = [one for one in answer.maps if one.places]
+    if not known:
+        said = [f"{_event(answer)} has no sky map to look at.", *_problems(answer)]
+        return blocks.message(
+            escape(said[0]), *_introduction(answer), blocks.section(*(escape(line) for line in said))
+        )
+    if len(answer.targets) > 1:
+        return _list(answer, known[-1])
+    return _single(answer, answer.targets[0], known)
+
+
+def _single(answer: Checked, target: Target, known: Sequence[OnMap]) -> Message:
+    newest = known[-1]
+    place = newest.places[0]
+    title = f"{_named(target)} in {_event(answer)}"
+    lines = [_GAP_SENTENCE] if place is None else list(_sentences(place, target))
+    which = f"{_map_name(answer.superevent, newest)}: "
+    shown: list[Block] = [
+        blocks.section(
+            bold(escape(title)),
+            *(escape(line) for line in _about(target, answer.cosmology)),
+            *(escape(line) for line in (which + lines[0], *lines[1:])),
+        )
+    ]
+    if len(known) > 1:
+        shown.append(_history(answer, target, known))
+    explained = _EXPLAINED if target.distance is None else f"{_EXPLAINED} {_EXPLAINED_3D}"
+    return blocks.message(
+        escape(f"{title}: {lines[0]}"),
+        *_introduction(answer),
+        *shown,
+        *_small_print(answer),
+        blocks.context(escape(explained)),
+    )
+
+
+_GAP_SENTENCE = "The map has no tile at this position."
+
+
+def _sentences(place: Place, target: Target) -> Iterator[str]:
+    yield (
+        f"{_region_sentence(place)} · credible level {quantities.level(place.level)}"
+        f" · {quantities.area(place.searched_area)} at least as probable"
+        f" · density {quantities.ratio(place.relative_density)} of the peak's"
+    )
+    if place.distance is None:
+        yield "This map has no distance along this line of sight."
+        return
+    said = f"Along this line of sight {quantities.distance(place.distance)}"
+    if place.level_3d is not None and target.distance is not None:
+        at = _mpc(target.distance)
+        said += f" · 3-D credible level at {at}: {quantities.level(place.level_3d)}"
+    yield said
+
+
+def _region_sentence(place: Place) -> str:
+    if place.in_50:
+        return "Inside the 50\u00a0% region"
+    return "Inside the 90\u00a0% region, not the 50\u00a0%" if place.in_90 else "Outside the 90\u00a0% region"
+
+
+def _region(place: Place) -> str:
+    return "in 50\u00a0%" if place.in_50 else "in 90\u00a0%" if place.in_90 else "outside"
+
+
+def _history(answer: Checked, target: Target, known: Sequence[OnMap]) -> Block:
+    distant = target.distance is not None
+    rows = [[_map_name(answer.superevent, one), *_cells(one.places[0], distant)] for one in known]
+    header = ["map", *_header(distant)]
+    return blocks.table(header, rows)
+
+
+def _header(distant: bool) -> list[str]:
+    # What decides comes first: a phone shows three columns before one has to scroll.
+    return ["region", "level", *(["3-D level"] if distant else []), "area", "of peak", "line of sight"]
+
+
+def _cells(place: Place | None, distant: bool) -> list[str]:
+    if place is None:
+        return [_GAP, *[_NONE] * (len(_header(distant)) - 1)]
+    level_3d = _NONE if place.level_3d is None else quantities.level(place.level_3d)
+    return [
+        _region(place),
+        quantities.level(place.level),
+        *([level_3d] if distant else []),
+        quantities.area(place.searched_area),
+        quantities.ratio(place.relative_density),
+        _NONE if place.distance is None else quantities.distance(place.distance),
+    ]
+
+
+def _list(answer: Checked, newest: OnMap) -> Message:
+    """Several positions in one map, in the order in which they were asked about."""
+    distant = any(target.distance is not None for target in answer.targets)
+    named = any(target.name for target in answer.targets)
+    header = ["name" if named else "position", *_header(distant)]
+    if distant:
+        header.append("at")
+    if named:
+        header.append("position")
+    rows = []
+    for target, place in zip(answer.targets, newest.places, strict=True):
+        position = quantities.position_degrees(target.ra, target.dec)
+        cells = [(plain(target.name, _NAME_MAX) or position) if named else position, *_cells(place, distant)]
+        if distant:
+            cells.append(_NONE if target.distance is None else _mpc(target.distance))
+        if named:
+            cells.append(position)
+        rows.append(cells)
+    inside = sum(place is not None and place.in_90 for place in newest.places)
+    where = f"{_event(answer)} ({_map_name(answer.superevent, newest)})"
+    title = f"{inside} of {len(answer.targets)} positions in the 90\u00a0% region of {where}"
+    notes = [_EXPLAINED]
+    if distant:
+        notes.append(_EXPLAINED_3D)
+    if any(target.redshift is not None for target in answer.targets):
+        notes.append(f"Distances of redshifts: luminosity distance, {answer.cosmology}.")
+    return blocks.message(
+        escape(f"{title}."),
+        *_introduction(answer),
+        blocks.section(bold(escape(title))),
+        blocks.table(header, rows),
+        *_small_print(answer),
+        blocks.context(escape(" ".join(notes), _NOTES_MAX)),
+    )
+
+
+_NAME_MAX = 24
+"""Of a name in a list: the table has seven more columns."""
+_NOTES_MAX = 600
+
+
+def _event(answer: Checked) -> str:
+    return " ".join([*alert_card.fronts(answer.superevent), answer.superevent.superevent_id])
+
+
+def _named(target: Target) -> str:
+    name = plain(target.name, NAME_MAX)
+    position = quantities.position_sexagesimal(target.ra, target.dec)
+    return f"{name} ({position})" if name else position
+
+
+def _about(target: Target, cosmology: str) -> Iterator[str]:
+    said = [f"RA, Dec {quantities.position_degrees(target.ra, target.dec)} (ICRS degrees)"]
+    if target.distance is not None:
+        if target.redshift is None:
+            said.append(f"at {_mpc(target.distance)}")
+        else:
+            said.append(
+                f"z = {target.redshift:g}, a luminosity distance of {_mpc(target.distance)} ({cosmology})"
+            )
+    yield " · ".join(said)
+
+
+def _mpc(distance: float) -> str:
+    return f"{quantities.number(distance, 0 if distance >= 100 else 1)}{quantities.NBSP}Mpc"
+
+
+def _map_name(superevent: Superevent, one: OnMap) -> str:
+    then = superevent.upto(one.notice)
+    said = alert_card.stage(then, one.notice)
+    if superevent.event is not None:
+        said += f" {quantities.delay(one.notice.time_created - superevent.event.time)}"
+    return f"{said}, combined" if one.combined else said
+
+
+def _introduction(answer: Checked) -> list[Block]:
+    return [] if answer.introduction is None else [blocks.section(escape(answer.introduction))]
+
+
+def _problems(answer: Checked) -> list[str]:
+    return [
+        f"{_map_name(answer.superevent, one)}: {one.problem}"
+        for one in answer.maps
+        if one.problem is not None
+    ]
+
+
+def _small_print(answer: Checked) -> list[Block]:
+    said = [*answer.left_out, *_problems(answer)]
+    return [blocks.context("\n".join(escape(line) for line in said[:_SAID_MOST]))] if said else []
+
+
+_SAID_MOST = 10
+"""Sentences about what was left out: whoever pasted a whole paper needs no more."""

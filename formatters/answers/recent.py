@@ -1,0 +1,75 @@
+"""The last events, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import bold, escape, struck
+from formatters.models.notice import Category
+from formatters.models.superevent import Superevent
+from formatters.posts.alert_card import stage
+from formatters.text import event_lines, quantities, vocabulary
+
+MOST = 20
+"""More are not shown: a channel isn't an archive, and Slack refuses long messages."""
+USUAL = 5
+_PER_SECTION = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The answer to `recent`."""
+
+    superevents: Sequence[Superevent]
+    """The newest first, by the event's time; at most MOST are shown."""
+
+
+def message(answer: Recent, now: datetime) -> Message:
+    """The list, with the age of each event at `now`."""
+    shown = answer.superevents[:MOST]
+    if not shown:
+        return blocks.message("No event was received yet.", blocks.section("No event was received yet."))
+    title = f"The last {quantities.count(len(shown), 'event')}" if len(shown) > 1 else "The last event"
+    lines = [line(superevent, now) for superevent in shown]
+    sections = [
+        blocks.section(*lines[start : start + _PER_SECTION]) for start in range(0, len(lines), _PER_SECTION)
+    ]
+    listed = ", ".join(superevent.superevent_id for superevent in shown)
+    return blocks.message(escape(f"{title}: {listed}"), blocks.section(bold(title)), *sections)
+
+
+def line(superevent: Superevent, now: datetime) -> str:
+    """One event with its age at `now`, for mrkdwn texts."""
+    front = vocabulary.front(superevent.category) if superevent.category is not Category.REAL else None
+    head = bold(escape(superevent.superevent_id))
+    lead = f"{front} {head}" if front else head
+    said = _facts(superevent)
+    event = superevent.event
+    when = superevent.latest.time_created if event is None else event.time
+    date = f"{when.astimezone(UTC):%Y-%m-%d %H:%M}{quantities.NBSP}UTC ({quantities.age(when, now)})"
+    if superevent.retracted:
+        words = f"RETRACTED {struck(escape(said))}" if said else "RETRACTED"
+    else:
+        words = escape(said) if said else "no facts"
+    return f"{lead} · {words} · {escape(date)}"
+
+
+def _facts(superevent: Superevent) -> str:
+    notice = superevent.latest_with_event
+    if notice is None or notice.event is None:
+        return ""
+    said = [event_lines.headline(notice.event)]
+    if not superevent.retracted:
+        said.append(stage(superevent, notice))
+        if not notice.event.significant:
+            said.append("LOW SIGNIFICANCE")
+    localization = notice.best_localization
+    if localization is not None:
+        said.append(quantities.area(localization.area_90))
+        if localization.distance is not None:
+            said.append(quantities.distance(localization.distance))
+    return " · ".join(said)

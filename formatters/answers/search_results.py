@@ -1,0 +1,115 @@
+"""Which of the events received a filter fits: the answers to `search` and `test`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from formatters.answers import recent
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape
+from formatters.models.superevent import Superevent
+from formatters.text import event_lines, quantities
+
+PER_SECTION = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An event that fits."""
+
+    superevent: Superevent
+    joint: bool = False
+    """Whether it passes a FAR by its joint one, because only a coincidence makes it significant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matching:
+    """What was found."""
+
+    words: str
+    """The filter, as one would type it; "all" for none."""
+    newest: Sequence[Found]
+    """The newest that fit, at most `recent.MOST`."""
+    count: int
+    """How many fit."""
+    among: int
+    """How many were looked at."""
+    since: datetime | None = None
+    until: datetime | None = None
+    """Exclusive."""
+    hung: int = 0
+    """For how many the map alone decides."""
+    asked: int = 0
+    """Of how many of them, the newest, the map was asked."""
+
+
+def searched(answer: Matching, now: datetime) -> Message:
+    """The answer to `search`."""
+    if not answer.among:
+        return _message(replace(answer, words=""), f"No event{_span(answer)} was received", now)
+    events = quantities.count(answer.among, "event")
+    if answer.words == "all":
+        return _message(replace(answer, words=""), f"{events}{_span(answer)}", now)
+    fit = "fits" if answer.count == 1 else "fit"
+    return _message(answer, f"{quantities.number(answer.count)} of {events}{_span(answer)} {fit}", now)
+
+
+def tested(answer: Matching, now: datetime) -> Message:
+    """The answer to `test`: what would have come, had the channel been subscribed all along."""
+    if not answer.among:
+        return _message(replace(answer, words=""), "No event to test this with was received yet", now)
+    events = quantities.count(answer.among, "past event")
+    count = quantities.number(answer.count)
+    return _message(answer, f"{count} of {events}, as they stand now, would have come with", now)
+
+
+def _span(answer: Matching) -> str:
+    said = ""
+    if answer.since is not None:
+        said += f" since {answer.since.astimezone(UTC):%Y-%m-%d}"
+    if answer.until is not None:
+        said += f" until {answer.until.astimezone(UTC) - timedelta(days=1):%Y-%m-%d}"
+    return said
+
+
+def _message(answer: Matching, title: str, now: datetime) -> Message:
+    title = escape(title)
+    words = escape(answer.words, SECTION_MAX)
+    lines = [_line(found, now) for found in answer.newest[: recent.MOST]]
+    sections = [blocks.section(*lines[at : at + PER_SECTION]) for at in range(0, len(lines), PER_SECTION)]
+    small = []
+    if answer.count > len(lines):
+        small.append(f"The newest {quantities.number(len(lines))} are listed.")
+    if answer.hung:
+        small.append(_maps(answer))
+    foot = [blocks.context(escape(" ".join(small), SECTION_MAX))] if small else []
+    ids = ", ".join(found.superevent.superevent_id for found in answer.newest)
+    text = f"{title} {words}" if words else title
+    return blocks.message(
+        f"{text}: {escape(ids, SECTION_MAX)}" if ids else text,
+        blocks.section(f"{title} {bold(words)}" if words else bold(title)),
+        *sections,
+        *foot,
+    )
+
+
+def _maps(answer: Matching) -> str:
+    hung = quantities.count(answer.hung, "event")
+    if answer.asked == answer.hung:
+        return f"For {hung} the sky map decided."
+    return (
+        f"For {hung} the sky map decides; only the newest {quantities.number(answer.asked)} were asked,"
+        " the rest aren't counted."
+    )
+
+
+def _line(found: Found, now: datetime) -> str:
+    line = recent.line(found.superevent, now)
+    notice = found.superevent.latest_with_event
+    if not found.joint or notice is None or notice.external is None:
+        return line
+    rate = quantities.rate(event_lines.lowest_joint_far(notice))
+    return f"{line} · {escape(f'by its joint FAR, {rate}')}"

@@ -1,0 +1,101 @@
+"""How gwevent itself is doing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import bold, escape, plain
+from formatters.posts import incident
+from formatters.posts.incident import Trouble
+from formatters.text import quantities
+
+SILENT = timedelta(hours=3)
+"""Mocks come every hour, so after three of them missing something is wrong, here or at LVK."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """One source of notices."""
+
+    name: str
+    connected: bool
+    detail: str
+    """One sentence: what it reads, or what is wrong and since when."""
+    lag: int | None = None
+    """Payloads on the broker that were not read yet; None where that can't be known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastNotice:
+    """The notice that was received last."""
+
+    superevent_id: str
+    alert_type: str
+    received: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The answer to `status`."""
+
+    version: str
+    started_at: datetime
+    sources: tuple[SourceState, ...]
+    last_notice: LastNotice | None
+    posting_time: timedelta | None
+    """From a notice's receipt to its channels, the median of the latest; None before the first."""
+    waiting: int
+    """Deliveries that are still to be made."""
+    dead: int
+    """Deliveries given up."""
+    quarantined: int
+    """Payloads that couldn't be handled."""
+    subscriptions: int
+    troubles: tuple[Trouble, ...] = ()
+    """What is wrong, the oldest first, as whoever runs the bot is told it."""
+
+
+def message(status: Status, now: datetime) -> Message:
+    """The status at `now`, what is wrong first."""
+    lines = [*map(source_line, status.sources), last_line(status.last_notice, now)]
+    lines[:0] = [f"{incident.sentence(wrong)}." for wrong in status.troubles]
+    if not status.sources:
+        lines.insert(0, "No source runs in this process")
+    deliveries = quantities.number(status.waiting)
+    said = [f"Deliveries waiting: {deliveries}"]
+    if status.posting_time is not None:
+        said.append(f"posted {quantities.span(status.posting_time)} after receipt (median)")
+    if status.dead:
+        said.append(f"given up: {quantities.number(status.dead)}")
+    lines.append(" · ".join(said))
+    if status.quarantined:
+        payloads = quantities.count(status.quarantined, "payload")
+        lines.append(f"In quarantine: {payloads} that couldn't be handled")
+    lines.append(f"Subscriptions: {quantities.number(status.subscriptions)}")
+    foot = escape(f"gwevent {plain(status.version)} · running for {quantities.span(now - status.started_at)}")
+    push = " · ".join(lines)
+    head, *rest = map(escape, lines)
+    return blocks.message(escape(push, 600), blocks.section(bold(head), *rest), blocks.context(foot))
+
+
+def source_line(source: SourceState) -> str:
+    """A source, not escaped: "hopskotch: connected · reads igwn.gwalert"."""
+    state = "connected" if source.connected else "NOT CONNECTED"
+    said = f"{plain(source.name)}: {state}"
+    if source.detail:
+        said += f" · {plain(source.detail, 200)}"
+    if source.lag:
+        said += f" · {quantities.count(source.lag, 'payload')} still to read"
+    return said
+
+
+def last_line(notice: LastNotice | None, now: datetime) -> str:
+    """The last notice and its age, not escaped; long silence is named."""
+    if notice is None:
+        return "Last notice: none yet"
+    what = f"{plain(notice.superevent_id)} {plain(notice.alert_type)}"
+    said = f"Last notice: {what} · {quantities.utc(notice.received)} · {quantities.age(notice.received, now)}"
+    return f"{said} (silent for long: mocks come every hour)" if now - notice.received > SILENT else said

@@ -1,0 +1,489 @@
+"""A subscription: what a channel asked for, and how that is said."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Block, Message
+from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, named, plain, width
+from formatters.models.filter import Filter, Number, Or, map_questions
+from formatters.posts.mention import NEUTRON_STAR, REMNANT
+
+_TYPED = {"<!here>": "@here", "<!channel>": "@channel"}
+_TARGETS = {"<@": "the person ", "<!": "the group "}
+_LISTED_MOST = 40
+_LISTED_MAX = 8_000
+"""Of the characters that a message may have, so many for the list."""
+_INCLUDED = "early warnings, SSM, cWB-BBH and alerts significant by coincidence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Whom a subscription mentions, and when."""
+
+    targets: tuple[str, ...]
+    """As Slack writes them: "<!here>", "<!channel>", "<@U…>", "<!subteam^S…>"; at least one."""
+    mock: bool = False
+    """For mocks too."""
+    test: bool = False
+    """For tests too."""
+    only_ns: bool = False
+    """Only where light may be expected (`formatters.mention.neutron_star`): "if NS"."""
+    condition: Filter | None = None
+    """Only where this holds too; not together with `only_ns`."""
+
+    @property
+    def words(self) -> str:
+        """The canonical words: "notify @here <@U024BE7LH> notify-mocks if NS"."""
+        said = ["notify", *(_TYPED.get(target, target) for target in self.targets)]
+        return " ".join([*said, *self._conditions])
+
+    @property
+    def shown(self) -> str:
+        """The same for a mrkdwn text: people and groups by the names that Slack knows, no broadcast."""
+        conditions = [escape(words, SECTION_MAX) for words in self._conditions]
+        return " ".join(["notify", *map(named, self.targets), *conditions])
+
+    @property
+    def quiet(self) -> str:
+        """The same for a mrkdwn text that wakes nobody: "notify @here, 2 people, 1 group if NS"."""
+        conditions = [escape(words, SECTION_MAX) for words in self._conditions]
+        return " ".join(["notify", self.whom, *conditions])
+
+    @property
+    def whom(self) -> str:
+        """Whom it mentions, in a mrkdwn text that wakes nobody: Slack shows no name that doesn't."""
+        said = [_TYPED[target] for target in self.targets if target in _TYPED]
+        people = sum(target.startswith("<@") for target in self.targets)
+        groups = len(self.targets) - len(said) - people
+        if people:
+            said.append("1 person" if people == 1 else f"{people} people")
+        if groups:
+            said.append(f"{groups} group{'s' if groups > 1 else ''}")
+        return ", ".join(said)
+
+    @property
+    def _conditions(self) -> list[str]:
+        asked = ((self.mock, "notify-mocks"), (self.test, "notify-tests"), (self.only_ns, "if NS"))
+        said = [words for wanted, words in asked if wanted]
+        if self.condition is not None:
+            said.append(f"if {_unlike_preset(self.condition)}")
+        return said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked for, before anybody asked: the words after `/gwevent subscribe`."""
+
+    group: str = "all"
+    """"CBC", "Burst" or "all" (any group, unknown ones too)."""
+    mock: bool = False
+    """Mock events too (they come every hour)."""
+    test: bool = False
+    """Test events too."""
+    lowsig: bool = False
+    """Low-significance alerts too."""
+    circulars: bool = False
+    """GCN Circulars that name an event, linked in its thread."""
+    filter: Filter | None = None
+    """What else a notice must say; None: nothing. A group of the whole filter stands in `group`."""
+    notify: Notify | None = None
+    """Whom they mention; None: nobody."""
+
+    @property
+    def words(self) -> str:
+        """The canonical words, as one would type them: "CBC mock lowsig notify @here if NS"."""
+        return self.what if self.notify is None else f"{self.what} {self.notify.words}"
+
+    @property
+    def shown(self) -> str:
+        """The words for a mrkdwn text."""
+        what = escape(self.what, SECTION_MAX)
+        return what if self.notify is None else f"{what} {self.notify.shown}"
+
+    @property
+    def quiet(self) -> str:
+        """The words for a mrkdwn text that wakes nobody whom they name."""
+        what = escape(self.what, SECTION_MAX)
+        return what if self.notify is None else f"{what} {self.notify.quiet}"
+
+    @property
+    def what(self) -> str:
+        """The words without whom they mention: "CBC BNS distance<300 mock lowsig"."""
+        switches = [word for word in ("mock", "test", "lowsig", "circulars") if getattr(self, word)]
+        return " ".join([self.asked, *switches])
+
+    @property
+    def asked(self) -> str:
+        """The words without the switches too: "CBC BNS distance<300"."""
+        if self.filter is None:
+            return self.group
+        text = f"({self.filter.text})" if isinstance(self.filter, Or) else self.filter.text
+        return f"{self.group} {text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedMention:
+    """A mention that Slack refuses in a channel, so that messages come without it."""
+
+    target: str
+    """As Slack writes it."""
+    reason: str
+    """Slack's word."""
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A wish of one channel."""
+
+    id: int
+    """The store's own, of all channels."""
+    number: int
+    """What people call it in its channel: 1, 2, 3 …, never given twice there."""
+    team_id: str
+    channel_id: str
+    wish: Wish
+    created_by: str
+    """Slack's user id of who asked."""
+    created_at: datetime
+    problem: str | None = None
+    """Why nothing can be delivered to the channel now, in Slack's word (`is_archived`); None if it can."""
+    paused_at: datetime | None = None
+    """Since when nothing comes, because somebody asked for that; None if it comes."""
+    waiting: bool = False
+    """Whether it isn't in force yet, for its confirmation doesn't stand in the channel."""
+    refused: tuple[RefusedMention, ...] = ()
+    """Those of its mentions that Slack refuses in its channel."""
+
+
+MARKED = re.compile(r"#?(\d{1,18})(?:@([0-9a-f]{8}))?")
+"""A subscription's number, and in buttons what it was when they were shown (`mark`)."""
+
+
+def mark(subscription: Subscription) -> str:
+    """What tells a subscription from what it was before somebody changed it; eight characters."""
+    paused = subscription.paused_at is not None
+    state = f"{subscription.id} {paused:d} {subscription.wish.words}"
+    return hashlib.sha256(state.encode()).hexdigest()[:8]
+
+
+def marked(subscription: Subscription) -> str:
+    """Its number with its mark, for a button: `MARKED` reads it."""
+    return f"{subscription.number}@{mark(subscription)}"
+
+
+def _unlike_preset(condition: Filter) -> str:
+    """The condition after "if", where a bare NS has a meaning of its own."""
+    if isinstance(condition, Number) and condition.quantity == "NS":
+        return condition.explicit
+    return condition.text
+
+
+def sentence(wish: Wish) -> str:
+    """Exactly what will come: "Real, significant CBC alerts (early warnings, …); mocks too".
+
+    Not escaped; whom it mentions is said by `mentioning`.
+    """
+    if wish.filter is not None:
+        groups = "alerts" if wish.group == "all" else f"{wish.group} alerts"
+        what = f"Real, significant {groups} with {wish.filter.words}"
+    elif wish.group == "Burst":
+        what = "Real, significant Burst alerts (alerts significant by coincidence included)"
+    else:
+        which = "CBC alerts" if wish.group == "CBC" else "alerts of every group"
+        what = f"Real, significant {which} ({_INCLUDED} included)"
+    extras = [
+        words
+        for asked, words in (
+            (wish.mock, "mocks too (about one every hour)"),
+            (wish.test, "tests too"),
+            (wish.lowsig, "low-significance alerts too (several a day while the detectors observe)"),
+            (wish.circulars, "GCN Circulars about them linked in their threads"),
+        )
+        if asked
+    ]
+    said = "; ".join([what, *extras]) + "."
+    if wish.filter is not None:
+        said += " What a notice doesn't state never makes it fit."
+        if map_questions(wish.filter):
+            said += " The sky map is asked last, so these may come some seconds later."
+    return said
+
+
+def mentioning(notify: Notify, *, quiet: bool = False) -> str:
+    """Who is mentioned and when, for a mrkdwn text; broadcasts stand as words, and if `quiet` all do."""
+    said = "once for each event"
+    if notify.only_ns:
+        said += (
+            f" with BNS + NSBH > {NEUTRON_STAR:g}, HasRemnant × (1 − Terrestrial) > {REMNANT:g}, SSM"
+            " or a coincidence"
+        )
+    if notify.condition is not None:
+        said += f" with {notify.condition.words}"
+    conditional = notify.only_ns or notify.condition is not None
+    turns = (
+        "turns significant, gets a coincidence or becomes one of these"
+        if conditional
+        else ("turns significant or gets a coincidence")
+    )
+    said += f", again when it {turns}, and when it is retracted after that."
+    too = [word for asked, word in ((notify.mock, "mocks"), (notify.test, "tests")) if asked]
+    said += f" For {' and '.join(too)} too." if too else " Never for mocks and tests."
+    if "<!channel>" in notify.targets:
+        said += " @channel wakes everybody; @here skips who sleeps."
+    elif "<!here>" in notify.targets:
+        said += " @here skips who sleeps."
+    whom = notify.whom if quiet else ", ".join(map(named, notify.targets))
+    return f"Mentions {whom} {escape(said, SECTION_MAX)}"
+
+
+def described(wish: Wish, *, quiet: bool = False) -> list[str]:
+    """Exactly what will come and whom it mentions, for mrkdwn texts; `quiet` ones wake nobody."""
+    lines = [escape(sentence(wish), SECTION_MAX)]
+    return lines if wish.notify is None else [*lines, mentioning(wish.notify, quiet=quiet)]
+
+
+def confirmed(subscription: Subscription) -> Message:
+    """The post in the channel that proves delivery: what will come, and who asked for it.
+
+    People and groups that it will mention are mentioned by it, so that they know.
+    """
+    wish = subscription.wish
+    by = person(subscription.created_by)
+    what = described(wish)
+    return blocks.message(
+        f"Subscribed: {' '.join(what)}",
+        blocks.section(f"{bold('Subscribed')} to {bold(wish.shown)}, asked for by {by}.", *what),
+        blocks.context(
+            "Each event is one message, kept up to date; its notices follow in the thread. "
+            f"To stop: `/gwevent unsubscribe {subscription.number}`"
+        ),
+    )
+
+
+def promised(wish: Wish) -> Message:
+    """The answer to who subscribed: the confirmation follows in the channel."""
+    return _short(f"Subscribing this channel to {wish.shown}; a confirmation follows in the channel.")
+
+
+def subscribed(wish: Wish) -> Message:
+    """The answer to who subscribed, once the confirmation stands in the channel."""
+    return _short("\n".join(["Done; the post in the channel confirms it.", *described(wish)]))
+
+
+def already(subscription: Subscription) -> Message:
+    """The answer where the channel has just this subscription."""
+    by = person(subscription.created_by)
+    said = f"This channel has {bold(subscription.wish.shown)} already, asked for by {by}."
+    if subscription.paused_at is not None:
+        said += f" It is paused: `/gwevent resume {subscription.number}` lets it come again."
+    return _short(said)
+
+
+def edited(before: Subscription, after: Subscription) -> Message:
+    """After `edit`: what comes from now on."""
+    said = f"Subscription {after.number} is now {bold(after.wish.shown)}; it was {bold(before.wish.shown)}."
+    if after.paused_at is not None:
+        said += " It stays paused."
+    return _short("\n".join([said, *described(after.wish)]))
+
+
+def unchanged(subscription: Subscription) -> Message:
+    """After an edit that asks for what is there already."""
+    return _short(f"Subscription {subscription.number} stays as it was: {bold(subscription.wish.shown)}.")
+
+
+def paused(subscription: Subscription) -> Message:
+    """After `pause`."""
+    return _short(
+        f"Paused {bold(subscription.wish.shown)}: nothing comes of it, and threads get no replies, until"
+        f" `/gwevent resume {subscription.number}`."
+    )
+
+
+def resumed(subscription: Subscription) -> Message:
+    """After `resume`."""
+    said = f"{bold(subscription.wish.shown)} comes again; what came meanwhile isn't posted."
+    return _short("\n".join([said, *described(subscription.wish)]))
+
+
+def no_such_number(number: str, subscriptions: Sequence[Subscription], *, several: bool = False) -> Message:
+    """Where a channel has no subscription of that number; `several` says that it was one of those named."""
+    if not subscriptions:
+        return none()
+    has = ", ".join(f"{s.number} ({bold(s.wish.shown)})" for s in subscriptions)
+    said = f"This channel has no subscription {escape(plain(number))}; it has {has}."
+    return _short(f"{said} Nothing was changed." if several else said)
+
+
+def listed(subscriptions: Sequence[Subscription]) -> Message:
+    """All subscriptions of one channel, with what keeps them from being delivered."""
+    if not subscriptions:
+        return none()
+    sections: list[Block] = []
+    left = _LISTED_MAX
+    for subscription in subscriptions[:_LISTED_MOST]:
+        section = blocks.section(*about(subscription))
+        left -= width(section["text"]["text"])
+        if left < 0:
+            break
+        sections.append(section)
+    rest = len(subscriptions) - len(sections)
+    if rest:
+        numbers = ", ".join(str(s.number) for s in subscriptions[len(sections) :])
+        sections.append(blocks.context(escape(f"And {rest} more, too long to list: {numbers}")))
+    words = ", ".join(subscription.wish.shown for subscription in subscriptions)
+    return blocks.message(f"This channel's subscriptions: {words}", *sections)
+
+
+def about(subscription: Subscription) -> list[str]:
+    """One subscription with its number, for mrkdwn texts."""
+    by = person(subscription.created_by)
+    since = escape(f"since {subscription.created_at.astimezone(UTC):%Y-%m-%d}")
+    lines = [f"{subscription.number}. {bold(subscription.wish.shown)} · {since} · by {by}"]
+    if subscription.paused_at is not None:
+        when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        lines.append(f"{bold('Paused')} since {when}: `/gwevent resume {subscription.number}`")
+    lines += described(subscription.wish)
+    for refused in subscription.refused:
+        since = f"since {refused.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({escape(plain(refused.reason))})"
+        lines.append(
+            f"{bold('Slack refuses')} {named(refused.target)} here, {since}:"
+            " messages come without it, and it is tried again each time"
+        )
+    if subscription.problem is not None:
+        lines.append(f"{bold('Nothing can be posted')}: {escape(plain(subscription.problem))}")
+    return lines
+
+
+def removed(subscriptions: Sequence[Subscription]) -> Message:
+    """After `unsubscribe`: what comes no more."""
+    words = ", ".join(bold(s.wish.shown) for s in subscriptions)
+    said = f"Unsubscribed from {words}. Messages already here stay true, but no replies follow."
+    if all(s.waiting for s in subscriptions):
+        return _short(f"{said} It wasn't in force yet.")
+    return _short(f"{said} The channel is told, and how to bring it back.")
+
+
+def already_paused(subscription: Subscription) -> Message:
+    """After `pause` of what is paused."""
+    assert subscription.paused_at is not None
+    when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return _short(
+        f"{bold(subscription.wish.shown)} is paused already, since {when}:"
+        f" `/gwevent resume {subscription.number}` lets it come again."
+    )
+
+
+def not_paused(subscription: Subscription) -> Message:
+    """After `resume` of what comes."""
+    return _short(f"{bold(subscription.wish.shown)} isn't paused, so nothing was changed: it comes.")
+
+
+def changed_since(subscriptions: Sequence[Subscription]) -> Message:
+    """After a button that is older than what it is about: what there is now."""
+    if not subscriptions:
+        return _short("It has ended already: this channel has no subscription. Nothing was changed.")
+    has = ", ".join(
+        f"{s.number} ({bold(s.wish.shown)}{', paused' if s.paused_at is not None else ''})"
+        for s in subscriptions
+    )
+    return _short(
+        "That button is out of date: somebody has changed this channel's subscriptions since. Nothing was"
+        f" changed now; the channel has {has}."
+    )
+
+
+def renumbered(number: int, now: Subscription) -> Message:
+    """After a number by which another version of gwevent called a subscription."""
+    return _short(
+        f"Channels count their subscriptions for themselves now, so nothing was changed: what was {number} is"
+        f" number {now.number} ({bold(now.wish.shown)})."
+    )
+
+
+def sure(subscriptions: Sequence[Subscription]) -> Message:
+    """Before several end, or whatever there is: what would end, and how to say that it shall."""
+    sections: list[Block] = []
+    left = _LISTED_MAX
+    for s in subscriptions[:_LISTED_MOST]:
+        section = blocks.section(f"{s.number}. {bold(s.wish.shown)}")
+        left -= width(section["text"]["text"])
+        if left < 0:
+            break
+        sections.append(section)
+    numbers = " ".join(str(s.number) for s in subscriptions)
+    unlisted = [str(s.number) for s in subscriptions[len(sections) :]]
+    more = [blocks.context(f"And {len(unlisted)} more: {', '.join(unlisted)}")] if unlisted else []
+    if len(subscriptions) == 1:
+        head = f"Nothing has ended yet. To end it: `/gwevent unsubscribe {numbers}`"
+    else:
+        head = (
+            f"Nothing has ended yet. To end all {len(subscriptions)} of these:"
+            f" `/gwevent unsubscribe {numbers}`; to end one, that one's number alone."
+        )
+    words = ", ".join(s.wish.shown for s in subscriptions)
+    return blocks.message(f"{head} {words}".replace("`", ""), blocks.section(head), *sections, *more)
+
+
+def not_subscribed(wish: Wish | None, subscriptions: Sequence[Subscription]) -> Message:
+    """After an `unsubscribe` that found nothing to end; `wish` is what it named, None if all were meant."""
+    if not subscriptions or wish is None:
+        return none()
+    words = ", ".join(bold(subscription.wish.shown) for subscription in subscriptions)
+    return _short(f"This channel isn't subscribed to {bold(wish.shown)}; it has {words}.")
+
+
+def none() -> Message:
+    """Where a channel has no subscription."""
+    return _short("This channel has no subscription. `/gwevent subscribe CBC` makes one.")
+
+
+def refused(problem: str) -> Message:
+    """Where the bot may not post, so that nothing was stored; `problem` is Slack's word, or one of ours."""
+    if " " in problem:
+        # No word of Slack's: to be invited would change nothing.
+        return _short(f"Nothing was subscribed: {escape(plain(problem))}.")
+    return _short(
+        f"I can't post in this channel (`{escape(plain(problem))}`), so nothing was subscribed. "
+        "Type `/invite @gwevent` here, then subscribe again."
+    )
+
+
+def mention_refused(refused: Sequence[RefusedMention]) -> Message:
+    """In the channel, once: that Slack refuses mentions there; it mentions nobody itself."""
+    who = _and([_unnotified(r.target) for r in refused])
+    reasons = _and(list(dict.fromkeys(f"`{escape(plain(r.reason))}`" for r in refused)))
+    said = f"{bold(f'Slack refuses the mention of {who} here')} ({reasons}), so alerts come without it."
+    todo = (
+        "To have it, ask an admin of this workspace to let gwevent use it (for @here and @channel in"
+        " Slack's settings, Permissions, Messaging), or choose somebody else: `/gwevent subscriptions`."
+        " It is tried again with each alert."
+    )
+    return _short("\n".join([said, todo]))
+
+
+def _unnotified(target: str) -> str:
+    """A target in words that notify nobody."""
+    kind, shown = _TARGETS.get(target[:2], ""), re.sub(r"[^A-Za-z0-9]", "", target.rpartition("^")[2])
+    return _TYPED.get(target) or f"{kind}{shown}"
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def _short(text: str) -> Message:
+    return blocks.message(text.replace("*", "").replace("`", ""), blocks.section(text))
+
+
+def person(user_id: str) -> str:
+    """A person by Slack's id, as mark-up that Slack shows as a name."""
+    # An id from Slack; anything that isn't one must not become mark-up.
+    return f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else escape(plain(user_id))

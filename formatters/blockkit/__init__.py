@@ -1,0 +1,1 @@
+"""Block Kit: limits, escaping, blocks, the message type."""

@@ -1,0 +1,105 @@
+"""A superevent: the notices of one id, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from formatters.models.notice import PRELIMINARY, STAGES, Category, Event, Notice, category_of
+
+
+def _order(notice: Notice) -> tuple[object, ...]:
+    # Whole seconds tie (an INITIAL and an UPDATE of one second exist, and two UPDATEs), so the stage decides,
+    # then what is said: more is newer. No tie is left to the order of arrival.
+    stage = STAGES.index(notice.alert_type) if notice.alert_type in STAGES else len(STAGES)
+    said = (len(notice.coincidences), notice.localization is not None, notice.content or "")
+    return (notice.time_created, stage, notice.alert_type, *said)
+
+
+def _standing(notices: list[Notice]) -> list[Notice]:
+    """Leave out what an archive had, where the notice itself is known."""
+    sent = [notice for notice in notices if not notice.assembled]
+    facts = any(notice.event is not None for notice in sent)
+    gone = any(notice.retraction for notice in sent)
+    received = {notice.key[:3] for notice in notices if notice.archive is None}
+    return [
+        notice
+        for notice in notices
+        if not (notice.assembled and (gone if notice.event is None else facts))
+        and not (notice.archive is not None and notice.key[:3] in received)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Superevent:
+    """All that was received of one superevent, in order of `time_created`; at least one notice."""
+
+    superevent_id: str
+    notices: tuple[Notice, ...]
+
+    @staticmethod
+    def of(notices: Iterable[Notice]) -> Superevent:
+        """Build it from the notices of one id, in any order; repeats by key count once.
+
+        What was put together from an archive stands only until the notice itself is known. Raises
+        ValueError if there is none, or if ids differ.
+        """
+        unique: dict[tuple[object, ...], Notice] = {}
+        for notice in notices:
+            unique.setdefault(notice.key, notice)
+        ordered = sorted(_standing(list(unique.values())), key=_order)
+        ids = {notice.superevent_id for notice in ordered}
+        if len(ids) != 1:
+            raise ValueError(f"A superevent needs the notices of one id, not of {len(ids)}.")
+        return Superevent(ids.pop(), tuple(ordered))
+
+    @property
+    def latest(self) -> Notice:
+        """The newest notice by `time_created`."""
+        return self.notices[-1]
+
+    @property
+    def latest_with_event(self) -> Notice | None:
+        """The newest notice that carries an event: the facts that a retraction took back."""
+        return next((n for n in reversed(self.notices) if n.event is not None), None)
+
+    @property
+    def latest_with_map(self) -> Notice | None:
+        """The newest notice with a sky map that could be read."""
+        return next((n for n in reversed(self.notices) if n.best_localization is not None), None)
+
+    @property
+    def event(self) -> Event | None:
+        """The newest known candidate's event."""
+        notice = self.latest_with_event
+        return None if notice is None else notice.event
+
+    @property
+    def retracted(self) -> bool:
+        """Whether the newest notice is a retraction (a later notice revives the event)."""
+        return self.latest.retraction
+
+    @property
+    def category(self) -> Category:
+        """Real, mock or test."""
+        return category_of(self.superevent_id)
+
+    def upto(self, notice: Notice) -> Superevent:
+        """The superevent as it stood when `notice` was its newest. Raises ValueError for another's notice."""
+        for index, known in enumerate(self.notices):
+            if known.key == notice.key:
+                return Superevent(self.superevent_id, self.notices[: index + 1])
+        raise ValueError(f"{notice.alert_type} {notice.time_created} is no notice of {self.superevent_id}.")
+
+    def before(self, notice: Notice) -> Notice | None:
+        """The notice right before this one; None if it is the first."""
+        history = self.upto(notice).notices
+        return history[-2] if len(history) > 1 else None
+
+    def ordinal(self, notice: Notice) -> int:
+        """1 for the first notice of the event."""
+        return len(self.upto(notice).notices)
+
+    def preliminary_ordinal(self, notice: Notice) -> int:
+        """1 for the first PRELIMINARY up to `notice`, 2 for the second."""
+        return sum(1 for n in self.upto(notice).notices if n.alert_type == PRELIMINARY)

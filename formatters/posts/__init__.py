@@ -1,0 +1,1 @@
+"""What a channel receives without asking."""

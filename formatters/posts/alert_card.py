@@ -1,0 +1,341 @@
+"""The root message of a superevent: always its latest state."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import quote
+
+from formatters.answers import observability
+from formatters.answers.observability import Tonight
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Block, Message
+from formatters.blockkit.mrkdwn import (
+    HEADER_MAX,
+    NAME_MAX,
+    SECTION_MAX,
+    bold,
+    escape,
+    mentions,
+    plain,
+    struck,
+    web_url,
+)
+from formatters.models.notice import (
+    EARLYWARNING,
+    PRELIMINARY,
+    Category,
+    Event,
+    ExternalCoincidence,
+    Notice,
+    unusual,
+)
+from formatters.models.superevent import Superevent
+from formatters.text import event_lines, quantities, vocabulary
+
+# Longer than this between notice and receipt is an archive being read, not a delay.
+_LIVE = timedelta(hours=24)
+_TRIGGERS = 3
+"""Coincidences whose pages have a button."""
+
+
+OBSERVE = "observe.toggle"
+"""The action of "I'm observing"; its value is the superevent's id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """The sky map's picture, where Slack has it."""
+
+    alt_text: str
+    file_id: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelView:
+    """What a card shows besides its superevent. Cards of one revision and view are equal."""
+
+    picture: Picture | None = None
+    """Of the newest map."""
+    observers: tuple[str, ...] = ()
+    """Slack's ids of the people who said in this channel that they observe, in that order."""
+    mention: tuple[str, ...] = ()
+    """Whom the message notifies, as Slack writes them; empty for everything but a root's first post."""
+    tonight: Tonight | None = None
+    """What the channel's sites can observe of the newest map; None where there are none, or no map."""
+    root: bool = False
+    """Whether it is a channel's root message, which has the button "I'm observing"; an answer hasn't."""
+
+
+def root(superevent: Superevent, view: ChannelView) -> Message:
+    """The card of a superevent as `view` wants it: the facts of its newest notice, or its retraction."""
+    if superevent.retracted:
+        return _retracted(superevent, view)
+    notice = superevent.latest
+    if notice.event is None:
+        return _bare(superevent)
+    return _card(superevent, notice, notice.event, view)
+
+
+def title(superevent: Superevent) -> str:
+    """The header's words, not escaped: "MOCK · BNS 95 % · PRELIMINARY · MS181101ab"."""
+    notice = superevent.latest
+    event = superevent.event
+    said = fronts(superevent)
+    if not notice.retraction:
+        if event is not None:
+            said.append(event_lines.headline(event))
+        if notice.alert_type != EARLYWARNING:
+            said.append(stage(superevent, notice))
+        elif event is not None:
+            said.append(f"merger {quantities.utc_clock(event.time)}, unconfirmed")
+    return " · ".join([*said, superevent.superevent_id])
+
+
+def fronts(superevent: Superevent) -> list[str]:
+    """The words that stand in front of everything: MOCK, TEST, RETRACTED, EARLY WARNING, LOW SIGNIFICANCE."""
+    notice = superevent.latest
+    category = vocabulary.front(superevent.category)
+    said = [] if category is None else [category]
+    if notice.retraction:
+        said.append("RETRACTED")
+    elif notice.alert_type == EARLYWARNING:
+        said.append("EARLY WARNING")
+    if notice.event is not None and not notice.event.significant:
+        said.append("LOW SIGNIFICANCE")
+    return said
+
+
+def stage(superevent: Superevent, notice: Notice) -> str:
+    """As in "PRELIMINARY", "PRELIMINARY 2", "UPDATE"."""
+    words = vocabulary.stage(plain(notice.alert_type))
+    ordinal = superevent.preliminary_ordinal(notice)
+    return f"{words} {ordinal}" if notice.alert_type == PRELIMINARY and ordinal > 1 else words
+
+
+def observing(observers: tuple[str, ...]) -> list[Block]:
+    """Who observes, as one line; nothing where nobody does."""
+    people = [f"<@{user}>" for user in observers if re.fullmatch(r"[UW][A-Z0-9]+", user)]
+    return [blocks.context(f"Observing: {', '.join(people)}")] if people else []
+
+
+def link_buttons(notice: Notice, view: ChannelView | None = None) -> Block | None:
+    """GraceDB where the notice says so; circulars and Treasure Map for real events. None if there is none.
+
+    Nobody plans observations of what was retracted, so then Treasure Map and "I'm observing" are gone.
+    """
+    buttons = []
+    if view is not None and view.root and not notice.retraction:
+        buttons.append(blocks.button("I'm observing", OBSERVE, value=notice.superevent_id))
+    gracedb = web_url(notice.urls.get("gracedb"))
+    if gracedb is not None:
+        buttons.append(blocks.button("GraceDB", "link.gracedb", url=gracedb))
+    if notice.category is Category.REAL:
+        # The query page exists before the first circular does; the event's own page doesn't.
+        circulars = web_url(f"https://gcn.nasa.gov/circulars?query={quote(notice.superevent_id, safe='')}")
+        treasure_map = None
+        if not unusual(notice.superevent_id):
+            treasure_map = web_url(f"https://treasuremap.space/alerts?graceids={notice.superevent_id}")
+        if circulars is not None:
+            buttons.append(blocks.button("Circulars", "link.circulars", url=circulars))
+        if treasure_map is not None and not notice.retraction:
+            buttons.append(blocks.button("Treasure Map", "link.treasuremap", url=treasure_map))
+        for number, external in enumerate(notice.coincidences[:_TRIGGERS]):
+            trigger = _trigger_page(external)
+            if trigger is not None:
+                said = f"{plain(vocabulary.observatory(external.observatory))} trigger"
+                # Slack refuses two buttons of one action.
+                action = f"link.trigger.{number}" if number else "link.trigger"
+                buttons.append(blocks.button(said, action, url=trigger))
+    return blocks.actions(*buttons) if buttons else None
+
+
+def _trigger_page(external: ExternalCoincidence) -> str | None:
+    """GCN's page of an onboard trigger, which stays (as 524666471.fermi of GW170817 has).
+
+    Other observatories and the searches below threshold have none that is public and lasting.
+    """
+    if external.search.upper() != "GRB" or external.gcn_notice_id is None:
+        return None
+    ending = {"fermi": "fermi", "swift": "swift"}.get(external.observatory.casefold())
+    number = external.gcn_notice_id
+    if ending is None or not (number.isascii() and number.isdigit()):
+        return None
+    return web_url(f"https://gcn.gsfc.nasa.gov/other/{number}.{ending}")
+
+
+def was(notice: Notice) -> str | None:
+    """What a retraction took back, in one line: class, area, distance, FAR."""
+    event = notice.event
+    if event is None:
+        return None
+    said = [event_lines.headline(event)]
+    localization = notice.best_localization
+    if localization is not None:
+        said.append(quantities.area(localization.area_90))
+        if localization.distance is not None:
+            said.append(quantities.distance(localization.distance))
+    return " · ".join([*said, event_lines.far(event)])
+
+
+def which(superevent: Superevent, notice: Notice) -> str:
+    """As in "Notice 2 of this event", with the archive it comes from if it was never received."""
+    if notice.assembled:
+        return f"Put together from {notice.archive}"
+    said = f"Notice {superevent.ordinal(notice)} of this event"
+    if unusual(superevent.superevent_id):
+        said += ", unusual id"
+    return said if notice.archive is None else f"{said}, from {notice.archive}"
+
+
+def foot(superevent: Superevent, notice: Notice, event: Event | None) -> str:
+    """As in "Notice 2 of this event · gstlal AllSky · FAR 9.1e-14 Hz · event → notice 12 min"."""
+    said = [which(superevent, notice)]
+    if event is not None:
+        said += [_search(event), f"FAR {quantities.rate_hz(event.far)}"]
+        if not notice.assembled:
+            said.append(f"event → notice {_signed(notice.time_created - event.time)}")
+    else:
+        said.append(f"sent {quantities.utc(notice.time_created)}")
+    line = " · ".join(said)
+    if notice.archive is not None or not notice.live:
+        return line
+    if notice.received is not None and timedelta(0) <= notice.received - notice.time_created < _LIVE:
+        line += f" → received {quantities.span(notice.received - notice.time_created)}"
+    return line
+
+
+def _signed(length: timedelta) -> str:
+    return quantities.delay(length) if length < timedelta(0) else quantities.span(length)
+
+
+def _search(event: Event) -> str:
+    words = f"{plain(event.pipeline)} {plain(event.search)}".strip()
+    known = event.search.casefold() in vocabulary.KNOWN_SEARCHES
+    return words if known else f"{words} (a search gwevent doesn't know)"
+
+
+def _status_line(notice: Notice, event: Event) -> str:
+    said = [event_lines.significance(notice)]
+    vetting = vocabulary.vetting(notice.alert_type, notice.category)
+    # Nobody vets what isn't significant, so "not yet" would promise too much.
+    if vetting is not None and event.significant:
+        said.append(vetting)
+    return " · ".join(said)
+
+
+def _time_line(notice: Notice, event: Event) -> str:
+    if notice.assembled:
+        state = f"{notice.archive}'s state of {quantities.utc(notice.time_created)}"
+        return f"{quantities.utc(event.time)}, {state}"
+    late = notice.time_created - event.time
+    if notice.alert_type == EARLYWARNING or event_lines.is_early_warning(event):
+        # No countdown: what is true when this is written is false when it is read.
+        side = "before" if late < timedelta(0) else "after"
+        return f"Merger {quantities.utc(event.time)}, notice {quantities.span(late)} {side}"
+    return f"{quantities.utc(event.time)}, notice {quantities.delay(late)}"
+
+
+def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> Message:
+    shown: list[Block] = [blocks.header(title(superevent))]
+    who = mentions(view.mention)
+    if who:
+        shown.insert(0, blocks.section(who))
+    first, *others = event_lines.source_lines(event) or [event_lines.headline(event)]
+    shown.append(
+        blocks.section(
+            bold(escape(_status_line(notice, event))),
+            escape(_time_line(notice, event)),
+            *_on_your_clock(notice, event),
+            bold(escape(first)),
+            *map(escape, others),
+        )
+    )
+    shown.append(blocks.section(*map(escape, _where(notice, event))))
+    coincidence = event_lines.coincidence_lines(notice)
+    if coincidence:
+        shown.append(blocks.section(bold(escape(coincidence[0])), *map(escape, coincidence[1:])))
+    if view.tonight is not None:
+        shown.append(
+            blocks.section(escape(f"Your sites tonight: {observability.line(view.tonight)}", SECTION_MAX))
+        )
+    shown.append(blocks.context(escape(foot(superevent, notice, event))))
+    if view.picture is not None:
+        shown.append(blocks.image(view.picture.alt_text, file_id=view.picture.file_id, url=view.picture.url))
+    shown += observing(view.observers)
+    links = link_buttons(notice, view)
+    if links is not None:
+        shown.append(links)
+    push = escape(_push(superevent, notice, event))
+    return blocks.message(f"{who} {push}" if who else push, *shown, mentions=view.mention)
+
+
+def _where(notice: Notice, event: Event) -> list[str]:
+    lines = [*event_lines.sky_lines(notice), event_lines.rest_line(notice, event)]
+    coherence = event_lines.coherence_line(notice, event)
+    return lines if coherence is None else [*lines, coherence]
+
+
+def _on_your_clock(notice: Notice, event: Event) -> list[str]:
+    """An early warning's merger in the reader's own time, which Slack knows; no line for anything else."""
+    if notice.alert_type != EARLYWARNING:
+        return []
+    stamp = int(event.time.timestamp())
+    local = f"<!date^{stamp}^{{date_num}} {{time_secs}}|{escape(quantities.utc(event.time))}>"
+    return [f"Merger on your clock: {local}"]
+
+
+def _push(superevent: Superevent, notice: Notice, event: Event) -> str:
+    category = vocabulary.front(superevent.category)
+    said = [] if category is None else [category]
+    if not event.significant:
+        said.append("LOW SIGNIFICANCE")
+    said += [event_lines.headline(event, compact=True), vocabulary.stage_compact(plain(notice.alert_type))]
+    if notice.alert_type == EARLYWARNING:
+        said.append("unconfirmed")
+    odd = ["(unusual id)"] if unusual(superevent.superevent_id) else []
+    return " ".join([*said, event_lines.push(notice, event), superevent.superevent_id, *odd])
+
+
+def _retracted(superevent: Superevent, view: ChannelView) -> Message:
+    notice = superevent.latest
+    earlier = superevent.latest_with_event
+    lines = [bold("No longer a candidate of interest")]
+    facts = None if earlier is None else was(earlier)
+    if facts is not None:
+        lines.append(f"Was: {struck(escape(facts))}")
+    if not notice.assembled or notice.published.get("dated"):
+        when = f"Retracted {quantities.utc(notice.time_created)}"
+        if earlier is not None and earlier.event is not None:
+            when += f", {_signed(notice.time_created - earlier.event.time)} after the event"
+        lines.append(escape(when))
+    shown = [
+        blocks.header(title(superevent)),
+        blocks.section(*lines),
+        blocks.context(escape(which(superevent, notice))),
+        *observing(view.observers),
+    ]
+    links = link_buttons(notice, view)
+    if links is not None:
+        shown.append(links)
+    push = f"{' '.join(fronts(superevent))} {superevent.superevent_id}: no longer a candidate of interest."
+    if facts is not None:
+        push += f" Was: {facts}"
+    return blocks.message(escape(push, HEADER_MAX + NAME_MAX), *shown)
+
+
+def _bare(superevent: Superevent) -> Message:
+    """A notice that is no retraction and carries no event: LVK never sent one, but it may come."""
+    notice = superevent.latest
+    words = "This notice carries no facts about the candidate."
+    shown = [
+        blocks.header(title(superevent)),
+        blocks.section(words),
+        blocks.context(escape(foot(superevent, notice, None))),
+    ]
+    links = link_buttons(notice)
+    if links is not None:
+        shown.append(links)
+    return blocks.message(escape(f"{title(superevent)}: {words}"), *shown)

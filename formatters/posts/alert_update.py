@@ -1,0 +1,376 @@
+"""The reply in a superevent's thread: what one notice says that the one before it didn't."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import bold, escape, struck
+from formatters.models.notice import INITIAL, Category, Event, ExternalCoincidence, Localization, Notice
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
+from formatters.text import event_lines, quantities, vocabulary
+
+_TIME_NEWS = timedelta(seconds=1)
+"""Smaller shifts of the event's time come with every change of the preferred event."""
+_SIZE_NEWS = 0.05
+"""Relative change of an area or a mean distance below which two maps say the same."""
+_SPREAD_NEWS = 0.2
+"""The same for a distance's standard deviation."""
+_MOVE_NEWS = 1.0
+"""Degrees."""
+_KEPT_NEWS = 0.85
+"""Share of the new map in the old 90 % region; the same map would have 0.9."""
+_NEUTRON_STAR_NEWS = 0.3
+"""BNS + NSBH probability from which an INITIAL is for the whole channel."""
+_HALVED = 0.5
+"""Of the 90 % area."""
+
+
+def reply(superevent: Superevent, notice: Notice, kept: float | None = None) -> Message:
+    """What `notice` changed. Raises ValueError if it is no notice of `superevent`.
+
+    It compares with the notice right before it by `time_created`; after a retraction with the last one
+    that carried facts (see `compared_with`). `kept` is the share of the new GW map's probability inside the
+    old one's 90 % region; None where that isn't known.
+    """
+    then = superevent.upto(notice)
+    if notice.retraction:
+        return _retraction(superevent, then, notice)
+    # With the id: a reply is also read in the channel, and among all of one's threads.
+    head = [bold(escape(f"{alert_card.stage(then, notice)} · {superevent.superevent_id}"))]
+    before = superevent.before(notice)
+    lead: list[str] = []
+    if before is not None and before.retraction:
+        when = quantities.utc(before.time_created)
+        lead.append(f"A candidate again: it was retracted {when}.")
+    known = compared_with(superevent, notice)
+    changed = changes(known, notice, kept)
+    summary = _summary(superevent, known, notice)
+    late = _late(superevent, notice)
+    vetting = vocabulary.vetting(notice.alert_type, notice.category)
+    if vetting is not None and (
+        before is None or vocabulary.vetting(before.alert_type, notice.category) != vetting
+    ):
+        head.append(escape(vetting))
+    lines = [" · ".join(head), *map(escape, [*late, *lead, *(changed or [summary])])]
+    small = escape(alert_card.foot(superevent, notice, notice.event))
+    words = [*late, *lead, *(changed or [summary])]
+    return blocks.message(
+        _push(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)
+    )
+
+
+def changes(before: Notice | None, notice: Notice, kept: float | None = None) -> list[str]:
+    """What is news in `notice` against `before`, in plain lines, the most important first.
+
+    Without anything to compare with, the facts themselves.
+    """
+    event = notice.event
+    if event is None:
+        return []
+    if before is None or before.event is None:
+        return [
+            *event_lines.source_lines(event),
+            *event_lines.sky_lines(notice),
+            event_lines.rest_line(notice, event),
+            *event_lines.coincidence_lines(notice),
+        ]
+    old = before.event
+    return [
+        *_significance(before, notice, old, event),
+        *_confirmation(old, event),
+        *_coincidence(before, notice),
+        *_classes(old, event),
+        *_properties(old, event),
+        *_map(before, notice, kept),
+        *_far(old, event),
+        *_preferred(old, event),
+        *_burst(old, event),
+        *_mass(old, event),
+        *_time(old, event),
+    ]
+
+
+def broadcast(superevent: Superevent, notice: Notice) -> bool:
+    """Whether the whole channel should see this notice's reply, not its thread alone.
+
+    Where significance turns true, a coincidence is new, the leading class turns, or the event is retracted
+    or comes back; an INITIAL where a neutron star is likely, for SSM, a coincidence or a halved area. Never
+    for mocks and tests, and never for a notice that arrived after a newer one.
+    """
+    if superevent.category is not Category.REAL or _late(superevent, notice):
+        return False
+    before = superevent.before(notice)
+    if notice.retraction:
+        return True
+    known, new = compared_with(superevent, notice), notice.event
+    if before is None or known is None or known.event is None or new is None:
+        return False
+    old = known.event
+    if before.retraction or (new.significant and not old.significant):
+        return True
+    if _newly_coincident(known, notice):
+        return True
+    if _leading(old) != _leading(new):
+        return True
+    return notice.alert_type == INITIAL and _worth_an_initial(known, notice, new)
+
+
+def _worth_an_initial(known: Notice, notice: Notice, event: Event) -> bool:
+    neutron_star = event.classification.get("BNS", 0.0) + event.classification.get("NSBH", 0.0)
+    if neutron_star >= _NEUTRON_STAR_NEWS or event_lines.is_ssm(event) or notice.external is not None:
+        return True
+    old, new = known.best_localization, notice.best_localization
+    return old is not None and new is not None and new.area_90 <= _HALVED * old.area_90
+
+
+def _leading(event: Event) -> str | None:
+    return max(event.classification, key=lambda name: event.classification[name], default=None)
+
+
+def _summary(superevent: Superevent, known: Notice | None, notice: Notice) -> str:
+    """What is said where nothing changed."""
+    if known is None:
+        return "This notice carries no facts about the candidate."
+    stage = alert_card.stage(superevent, known)
+    if _facts(known) == _facts(notice):
+        return f"Same facts as {stage}."
+    return f"Nothing of note changed since {stage}."
+
+
+def _facts(notice: Notice) -> tuple[object, ...]:
+    return (notice.event, notice.localization, notice.map_problem, notice.coincidences)
+
+
+def compared_with(superevent: Superevent, notice: Notice) -> Notice | None:
+    """The notice that a reply compares with: the newest before it that carried facts; None if none did."""
+    earlier = superevent.upto(notice).notices[:-1]
+    return next((n for n in reversed(earlier) if n.event is not None), None)
+
+
+def _late(superevent: Superevent, notice: Notice) -> list[str]:
+    """Whether it arrived after a newer one, which only the times of receipt can tell.
+
+    A reply that is merely posted late, its successor known by then, came in order.
+    """
+    if notice.received is None:
+        return []
+    newer = superevent.notices[superevent.ordinal(notice) :]
+    known = [n for n in newer if n.received is not None and n.received < notice.received]
+    if not known:
+        return []
+    stage = vocabulary.stage(known[-1].alert_type)
+    if known[-1].key[1:3] == notice.key[1:3]:
+        return [f"Sent in the same second as another {stage}, which the message above shows."]
+    return [
+        f"Late: sent {quantities.utc(notice.time_created)}, but a newer {stage}"
+        f" of {quantities.utc(known[-1].time_created)} is known. The message above shows the newer."
+    ]
+
+
+def _push(superevent: Superevent, then: Superevent, notice: Notice, words: list[str]) -> str:
+    category = vocabulary.front(superevent.category)
+    said = [] if category is None else [category]
+    said += [superevent.superevent_id, alert_card.stage(then, notice)]
+    return escape(f"{' '.join(said)}: {' · '.join(words)}")
+
+
+def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Message:
+    known = then.latest_with_event
+    facts = None if known is None else alert_card.was(known)
+    title = escape(f"RETRACTED · {superevent.superevent_id}")
+    lines = [f"{bold(title)} · no longer a candidate of interest"]
+    if facts is not None:
+        lines.append(f"Was: {struck(escape(facts))}")
+    late = _late(superevent, notice)
+    lines += map(escape, late)
+    was = [] if facts is None else [f"was {facts}"]
+    words = ["no longer a candidate of interest", *was, *late]
+    small = escape(alert_card.foot(superevent, notice, None))
+    return blocks.message(
+        _push(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)
+    )
+
+
+def _significance(before: Notice, notice: Notice, old: Event, new: Event) -> list[str]:
+    if new.significant and not old.significant:
+        return [event_lines.now_significant(notice)]
+    if old.significant and not new.significant:
+        return ["No longer significant"]
+    if (event_lines.through_coincidence(before), old.flag_unread) != (
+        event_lines.through_coincidence(notice),
+        new.flag_unread,
+    ):
+        return [event_lines.significance(notice)]
+    return []
+
+
+def _confirmation(old: Event, new: Event) -> list[str]:
+    if event_lines.is_early_warning(old) and not event_lines.is_early_warning(new):
+        return ["Confirmed by the full search"]
+    return []
+
+
+def _coincidence(before: Notice, notice: Notice) -> list[str]:
+    old, new = before.external, notice.external
+    lines, known = event_lines.coincidence_lines(notice), set(event_lines.coincidence_lines(before))
+    if notice.coincidence_unread:
+        # Whether it is the one of before can't be known.
+        return [line for line in lines if line not in known]
+    if new is None and old is not None:
+        return [
+            f"Names no coincidence any more (before: {' · '.join(map(_who, before.coincidences))})",
+            *lines,
+        ]
+    fresh = _newly_coincident(before, notice)
+    if new is not None and new in fresh:
+        return [f"New coincidence: {lines[0]}", *lines[1:]]
+    gone = {_who(one) for one in before.coincidences} - {_who(one) for one in notice.coincidences}
+    return [
+        *(f"New coincidence: {event_lines.coincidence_words(one)}" for one in fresh),
+        # The same burst again: only what is said differently about it.
+        *(line for line in lines if line not in known),
+        *(f"No longer named: {who}" for who in sorted(gone)),
+    ]
+
+
+def _newly_coincident(before: Notice, notice: Notice) -> list[ExternalCoincidence]:
+    known = {_who(external) for external in before.coincidences}
+    return [external for external in notice.coincidences if _who(external) not in known]
+
+
+def _who(external: ExternalCoincidence) -> str:
+    return vocabulary.coincidence(external.observatory, external.search)
+
+
+def _arrow(name: str, old: str, new: str) -> str:
+    return f"{name} {old} → {new}"
+
+
+def _classes(old: Event, new: Event) -> list[str]:
+    if not new.classification:
+        return ["No class probabilities any more"] if old.classification else []
+    if not old.classification:
+        line = event_lines.class_line(new)
+        return [] if line is None else [f"Classes: {line}"]
+    moved = []
+    for name, probability in event_lines.classes(new):
+        was, now = quantities.percent(old.classification.get(name, 0.0)), quantities.percent(probability)
+        if was != now:
+            moved.append(_arrow(name, was, now))
+    gone = [name for name in old.classification if name not in new.classification]
+    moved += [f"{name} no longer given" for name in gone]
+    return [" · ".join(moved)] if moved else []
+
+
+def _properties(old: Event, new: Event) -> list[str]:
+    moved = []
+    for name in (*vocabulary.PROPERTIES, *sorted(set(new.properties) - set(vocabulary.PROPERTIES))):
+        if name not in new.properties:
+            continue
+        now = quantities.percent(new.properties[name])
+        was = quantities.percent(old.properties[name]) if name in old.properties else None
+        if was is None:
+            moved.append(f"{name} {now}")
+        elif was != now:
+            moved.append(_arrow(name, was, now))
+    if not moved:
+        return []
+    terrestrial = new.classification.get("Terrestrial")
+    beside = "not given" if terrestrial is None else quantities.percent(terrestrial)
+    return [f"If astrophysical (Terrestrial {beside}): {' · '.join(moved)}"]
+
+
+def _map(before: Notice, notice: Notice, kept: float | None) -> list[str]:
+    old, new = before.localization, notice.localization
+    if new is None:
+        if notice.map_problem is not None or old is not None:
+            return event_lines.sky_lines(notice)
+        return []
+    if old is None:
+        lines = event_lines.sky_lines(notice)
+        distance = event_lines.distances(new)
+        return [f"First sky map: {lines[0]}", *lines[1:], *([] if distance is None else [distance])]
+    return [*_area(old, new, kept), *_peak(old, new), *_distance(old, new)]
+
+
+def _differs(old: float, new: float, share: float = _SIZE_NEWS) -> bool:
+    return abs(new - old) > share * max(abs(old), abs(new))
+
+
+def _area(old: Localization, new: Localization, kept: float | None) -> list[str]:
+    was, now = quantities.area_value(old.area_90), quantities.area(new.area_90)
+    resized = _differs(old.area_90, new.area_90) and quantities.area(old.area_90) != now
+    moved = kept is not None and kept < _KEPT_NEWS
+    if not resized and not moved:
+        return []
+    line = _arrow(f"90{quantities.NBSP}% area", was, now) if resized else f"90{quantities.NBSP}% area {now}"
+    if kept is None:
+        return [line]
+    return [f"{line}, {quantities.percent(kept)} of the new map lies in the old 90{quantities.NBSP}% region"]
+
+
+def _peak(old: Localization, new: Localization) -> list[str]:
+    moved = quantities.separation(old.ra, old.dec, new.ra, new.dec)
+    if moved < _MOVE_NEWS:
+        return []
+    return [f"Peak moved {quantities.angle(moved)} to {quantities.position(new.ra, new.dec)}"]
+
+
+def _distance(old: Localization, new: Localization) -> list[str]:
+    if new.distance is None:
+        return [] if old.distance is None else ["No distance any more"]
+    if old.distance is None:
+        return [f"Distance {quantities.distance(new.distance)}"]
+    was, now = quantities.distance_value(old.distance), quantities.distance(new.distance)
+    same_words = quantities.distance(old.distance) == now
+    news = _differs(old.distance.mean, new.distance.mean) or _differs(
+        old.distance.std, new.distance.std, _SPREAD_NEWS
+    )
+    return [_arrow("Distance", was, now)] if news and not same_words else []
+
+
+def _far(old: Event, new: Event) -> list[str]:
+    if old.far is None or new.far is None:
+        return (
+            [] if old.far == new.far else [_arrow("FAR", quantities.rate(old.far), quantities.rate(new.far))]
+        )
+    was, now = quantities.rate(old.far), quantities.rate(new.far)
+    if was == now:
+        return []
+    # An order of magnitude, with a little play for 9.9.
+    far_apart = min(old.far, new.far) <= 0 or abs(math.log10(new.far) - math.log10(old.far)) >= 0.95
+    return [_arrow("FAR", was, now)] if far_apart else []
+
+
+def _preferred(old: Event, new: Event) -> list[str]:
+    lines = []
+    was, now = (f"{event.pipeline} {event.search}" for event in (old, new))
+    if was.casefold() != now.casefold():
+        lines.append(_arrow("Preferred event", was, now))
+    if old.group.casefold() != new.group.casefold():
+        lines.append(_arrow("Group", old.group, new.group))
+    if sorted(old.instruments) != sorted(new.instruments):
+        lines.append(_arrow("Detectors", event_lines.detectors(old), event_lines.detectors(new)))
+    return lines
+
+
+def _burst(old: Event, new: Event) -> list[str]:
+    if not event_lines.is_burst(new):
+        return []
+    was, now = event_lines.burst_line(old), event_lines.burst_line(new)
+    return [] if was == now or not event_lines.is_burst(old) else [now]
+
+
+def _mass(old: Event, new: Event) -> list[str]:
+    line = event_lines.chirp_mass(new)
+    return [] if line is None or line == event_lines.chirp_mass(old) else [line]
+
+
+def _time(old: Event, new: Event) -> list[str]:
+    if abs(new.time - old.time) < _TIME_NEWS:
+        return []
+    return [f"Event time now {quantities.utc(new.time)} ({quantities.delay(new.time - old.time)})"]

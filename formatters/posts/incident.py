@@ -1,0 +1,154 @@
+"""What is wrong with the bot itself, told to who runs it: once when it begins, and again when it is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import bold, escape, plain
+from formatters.text import quantities
+
+
+class What(StrEnum):
+    """What kind of trouble; of each there is one at a time."""
+
+    SILENCE = "silence"
+    """Nothing comes, though the mocks come every hour."""
+    SOURCE = "source"
+    """The broker can't be read."""
+    LAG = "lag"
+    """The broker has more than was read, for too long."""
+    DELIVERIES = "deliveries"
+    """What should be posted waits too long."""
+    SLACK = "slack"
+    """Socket Mode is out: nobody's commands arrive."""
+    STORE = "store"
+    """The database doesn't answer, or takes nothing in: notices wait at the broker."""
+    SPACE = "space"
+    """The database's disk is nearly full."""
+    WORKERS = "workers"
+    """Of several processes none delivers."""
+    CLOCK = "clock"
+    """The machine's clock jumped, or the bot's own turned out to be wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """One trouble, from its beginning to its end."""
+
+    what: What
+    since: datetime
+    """When it began, not when it was found."""
+    detail: str = ""
+    """What else is known, without anything secret: a sentence, or a number with its noun."""
+    ended: datetime | None = None
+    """None while it lasts."""
+
+
+_ADVICE = {
+    What.SILENCE: "LVK's mocks come every hour, so the source or LVK itself is silent. `gwevent doctor` "
+    "tries the way to the broker.",
+    What.SOURCE: "Nothing is lost: the broker keeps what comes. `gwevent doctor` says what to do.",
+    What.LAG: "What was read is posted; the rest comes as soon as it can be read.",
+    What.DELIVERIES: "They wait in the ledger and aren't lost. The log names each one's reason.",
+    What.SLACK: "Commands aren't answered; alerts are posted all the same. The connection is opened anew.",
+    What.STORE: "Notices wait at the broker and aren't lost. Is the disk full, or the database down?",
+    What.SPACE: "Once it is full, notices wait at the broker. Make room there; payloads of mocks take most, "
+    "and `GWEVENT_MOCK_PAYLOAD_DAYS` says how long they stay.",
+    What.WORKERS: "Alerts are stored, and wait. Does `gwevent serve` run, and is it connected to Slack?",
+    What.CLOCK: "Nothing is given up or deleted for its age until an hour has passed without a jump. "
+    "Is the machine's time synchronised (`timedatectl`, `chronyc tracking`)?",
+}
+
+
+def sentence(trouble: Trouble) -> str:
+    """What is wrong and since when, one plain sentence without its full stop."""
+    detail = plain(trouble.detail, 300).rstrip(".")
+    since = f"since {quantities.utc(trouble.since)}"
+    match trouble.what:
+        case What.SILENCE:
+            return f"No notice has come {since}"
+        case What.SOURCE:
+            # The detail is the source's own sentence, which says since when.
+            return f"The source can't be read: {detail}" if detail else f"The source can't be read {since}"
+        case What.LAG:
+            return f"The reader lags {since}" + (f": {detail} still to read" if detail else "")
+        case What.DELIVERIES:
+            return "Deliveries wait" + (f": {detail}, the oldest {since}" if detail else f" {since}")
+        case What.SLACK:
+            return f"Slack's connection for commands is out {since}" + (f": {detail}" if detail else "")
+        case What.STORE:
+            return f"The database can't be used {since}" + (f": {detail}" if detail else "")
+        case What.SPACE:
+            return f"The database's disk is nearly full {since}" + (f": {detail}" if detail else "")
+        case What.WORKERS:
+            return f"No process delivers {since}"
+        case What.CLOCK:
+            return f"{detail or 'The clock jumped'} ({since})"
+
+
+def name(what: What) -> str:
+    """The trouble in a few words."""
+    return {
+        What.SILENCE: "no notices",
+        What.SOURCE: "source out of reach",
+        What.LAG: "reader behind",
+        What.DELIVERIES: "deliveries waiting",
+        What.SLACK: "Slack's connection for commands out",
+        What.STORE: "database out of reach",
+        What.SPACE: "database's disk nearly full",
+        What.WORKERS: "nobody delivers",
+        What.CLOCK: "clock jumped",
+    }[what]
+
+
+def clock_detail(ahead_s: float, *, corrected: bool) -> str:
+    """What is known of a clock that was wrong by so many seconds (negative: behind)."""
+    by = quantities.span(timedelta(seconds=abs(ahead_s)))
+    if corrected:
+        side = "ahead of" if ahead_s > 0 else "behind"
+        return f"gwevent's clock was {by} {side} Slack's or the database's, and follows theirs now"
+    side = "ahead" if ahead_s > 0 else "back"
+    return f"The machine's clock jumped {by} {side}; gwevent goes on by its own count"
+
+
+def advice(what: What) -> str:
+    """What it means and what to do, as mrkdwn without anything to escape."""
+    return _ADVICE[what]
+
+
+def began(trouble: Trouble) -> Message:
+    """Tell of a trouble; where it ended before it could be told, of both."""
+    said = f"{sentence(trouble)}."
+    if trouble.ended is not None:
+        said = f"{said} Over since {quantities.utc(trouble.ended)}."
+        return blocks.message(escape(f"gwevent was in trouble: {said}"), blocks.section(escape(said)))
+    return blocks.message(
+        escape(f"gwevent in trouble: {said}"),
+        blocks.section(bold(escape(said)), advice(trouble.what)),
+    )
+
+
+def over(trouble: Trouble) -> Message:
+    """Tell that it is over, and how long it was."""
+    ended = trouble.ended or trouble.since
+    length = quantities.span(ended - trouble.since)
+    said = f"Over after {length}: {name(trouble.what)}, from {quantities.utc(trouble.since)} on."
+    return blocks.message(escape(f"gwevent: {said}"), blocks.section(escape(said)))
+
+
+def first_real(superevent_id: str, alert_type: str, before: datetime | None) -> Message:
+    """Tell that real notices come again, or for the first time (`before` is None).
+
+    `before` is the time of the newest real event until then.
+    """
+    what = f"The first real notice: {plain(superevent_id)} {plain(alert_type)}."
+    if before is None:
+        past = "Until now this gwevent has seen none but mocks and tests."
+    else:
+        past = f"The real event before it was of {before:%Y-%m-%d}."
+    check = "`/gwevent subscriptions` in a channel says what comes there."
+    return blocks.message(escape(f"{what} {past}"), blocks.section(bold(escape(what)), escape(past), check))

@@ -1,0 +1,105 @@
+"""Mentions: when an event is worth waking somebody, and how that is said.
+
+A target is written as Slack writes it: "<!here>", "<!channel>", "<@U…>", "<!subteam^S…>".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import bold, escape, link, mentions
+from formatters.models.notice import ExternalCoincidence, Notice
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
+from formatters.text import event_lines, quantities, vocabulary
+
+NEUTRON_STAR = 0.3
+"""BNS + NSBH above which a neutron star is likely enough."""
+REMNANT = 0.1
+"""HasRemnant × (1 − Terrestrial) above which matter may be left to shine."""
+
+
+def neutron_star(notice: Notice) -> bool:
+    """Whether light may be expected, which the words `if NS` ask for.
+
+    BNS + NSBH > 0.3, or HasRemnant × (1 − Terrestrial) > 0.1, or a candidate of the search for sub-solar
+    masses, or a coincidence, one that can't be read too. HasRemnant is given an astrophysical origin
+    (emfollow.docs.ligo.org, "Contents of an alert"), hence the factor; where no Terrestrial is given, it is
+    taken as 0: rather woken once too often.
+    """
+    event = notice.event
+    if event is None:
+        return False
+    classes = event.classification
+    if classes.get("BNS", 0.0) + classes.get("NSBH", 0.0) > NEUTRON_STAR:
+        return True
+    if event.properties.get("HasRemnant", 0.0) * (1 - classes.get("Terrestrial", 0.0)) > REMNANT:
+        return True
+    return event_lines.is_ssm(event) or notice.external is not None or notice.coincidence_unread
+
+
+def upgrades(before: Superevent | None, after: Superevent) -> list[str]:
+    """What the newest notice brings that is worth a further mention, in plain words; empty if nothing.
+
+    `before` is the superevent without that notice, None if it is the first. Significance that turned true,
+    and a coincidence that no notice named before; one that can't be read counts, if it is the first.
+    """
+    old = None if before is None else before.event
+    new = after.latest_with_event
+    if before is None or old is None or new is None or new.event is None:
+        return []
+    said = []
+    if new.event.significant and not old.significant:
+        said.append(event_lines.now_significant(new))
+    known = {_who(external) for n in before.notices for external in n.coincidences}
+    for external in new.coincidences:
+        if _who(external) not in known:
+            said.append(f"New coincidence: {event_lines.coincidence_words(external)}")
+    if new.coincidence_unread and not any(n.coincidence_unread or n.coincidences for n in before.notices):
+        said.append(event_lines.COINCIDENCE_UNREAD)
+    return said
+
+
+def news(superevent: Superevent, notice: Notice, targets: Sequence[str], root: str | None) -> Message:
+    """The short message that mentions `targets` because of `notice`; `root` is the address of the card."""
+    then = superevent.upto(notice)
+    before = superevent.before(notice)
+    earlier = None if before is None else superevent.upto(before)
+    said = upgrades(earlier, then)
+    if before is not None and before.retraction:
+        said.insert(0, f"A candidate again: it was retracted {quantities.utc(before.time_created)}")
+    elif before is not None and neutron_star(notice) and not said and not _was_one(earlier):
+        said.append("Light may be expected now: BNS, NSBH, a remnant, SSM or a coincidence")
+    known = superevent.latest_with_event
+    if known is not None and known.event is not None:
+        said.append(event_lines.push(known, known.event))
+    return _message(superevent, said, targets, root)
+
+
+def stand_down(superevent: Superevent, targets: Sequence[str], root: str | None) -> Message:
+    """The short message that tells who was mentioned that the event is none."""
+    said = ["Stand down: no longer a candidate of interest"]
+    return _message(superevent, said, targets, root)
+
+
+def _message(
+    superevent: Superevent, said: Iterable[str], targets: Sequence[str], root: str | None
+) -> Message:
+    who, title = mentions(targets), alert_card.title(superevent)
+    words = " · ".join(map(escape, said))
+    lines = [f"{who} {bold(escape(title))}", words]
+    if root is not None:
+        lines.append(link(root, f"All of {superevent.superevent_id}"))
+    text = f"{who} {escape(title)} · {words}"
+    return blocks.message(text, blocks.section(*lines), mentions=tuple(targets))
+
+
+def _was_one(superevent: Superevent | None) -> bool:
+    known = None if superevent is None else superevent.latest_with_event
+    return known is not None and neutron_star(known)
+
+
+def _who(external: ExternalCoincidence) -> str:
+    return vocabulary.coincidence(external.observatory, external.search)

@@ -1,0 +1,24 @@
+"""What the person who installed the app is told: three things to do next."""
+
+from __future__ import annotations
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import bold
+
+
+def message() -> Message:
+    """The message to the installer."""
+    return blocks.message(
+        "gwevent is installed. In a channel, type /gwevent subscribe CBC to get its alerts there.",
+        blocks.section(
+            bold(
+                "gwevent is installed: gravitational-wave alerts of LIGO, Virgo and KAGRA. Three things next:"
+            ),
+            "1. In a channel that wants alerts: `/gwevent subscribe CBC` "
+            "(in a private one, `/invite @gwevent` first).",
+            "2. To see one within the hour, in a test channel: `/gwevent subscribe all mock`. "
+            "LVK sends a mock event every hour.",
+            "3. `/gwevent help` says what else it answers, `/gwevent status` whether alerts arrive.",
+        ),
+    )

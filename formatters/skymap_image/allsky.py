@@ -1,0 +1,159 @@
+"""The all-sky map: Mollweide, right ascension in hours, east to the left."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from matplotlib.patches import Ellipse
+from numpy.typing import NDArray
+
+from formatters.skymap_image import style
+from formatters.skymap_image.canvas import PAPER, Bytes, Point, Sheet
+from formatters.skymap_image.contours import outlines, placed
+from formatters.skymap_image.models import Picture
+from formatters.skymap_image.projection import (
+    CENTRE_RA,
+    SKY_HEIGHT,
+    SKY_WIDTH,
+    Window,
+    plane_to_window,
+    sky_pixels,
+)
+
+Floats = NDArray[np.float64]
+
+_MIDDLE = (style.SKY_LEFT + SKY_WIDTH / 2, style.SKY_TOP + SKY_HEIGHT / 2)
+_LEAST_FRAME = 3.0
+"""Degrees: the inset's frame is seen around the mark of the peak."""
+# ICRS degrees (the Hipparcos catalogue, ESA SP-1200, section 1.5.3).
+_GALACTIC_POLE = (192.85948, 27.12825)
+_GALACTIC_CENTRE = (266.40499, -28.93617)
+
+
+def allsky(sheet: Sheet, picture: Picture) -> None:
+    """Draw everything on the all-sky map but its colours."""
+    sheet.image(_lattice(), 0, 0)
+    if picture.words.mark is not None:
+        across(sheet, _MIDDLE, picture.words.mark, 160)
+    if picture.other is not None:
+        sheet.lines(_on_sheet(outlines(picture.other.level, 0.9)), style.OTHER, 3.2, dashed=True)
+    for level in style.CREDIBLE:
+        lines = _on_sheet(outlines(picture.sky.level, level))
+        sheet.lines(lines, style.CONTOUR, style.WIDTHS[level], cased=True)
+    if picture.inset is not None and not picture.inset.window.polar:
+        sheet.lines(_frame(picture.inset.window), style.INK, 2.4)
+    peak, sun, moon = (on_sky(*position) for position in (picture.peak, picture.sun, picture.moon))
+    sheet.mark(moon, _crescent(), 36, style.MOON)
+    _name(sheet, moon, (peak, sun), "Moon", style.MOON)
+    sheet.mark(sun, (12, 1, 0), 46, style.SUN)
+    _name(sheet, sun, (peak, moon), "Sun", style.SUN)
+    reticle(sheet, peak)
+
+
+def on_sky(ra: float, dec: float) -> Point:
+    """Where a position is on the sheet."""
+    column, row = sky_pixels(np.array([ra]), np.array([dec]))
+    return float(column[0]) + style.SKY_LEFT + 0.5, float(row[0]) + style.SKY_TOP + 0.5
+
+
+def reticle(sheet: Sheet, at: Point, near: float = 11, far: float = 30) -> None:
+    """Point at a place without covering it."""
+    arms = [
+        np.array([(at[0] + near * a, at[1] + near * b), (at[0] + far * a, at[1] + far * b)])
+        for a, b in ((1, 0), (-1, 0), (0, 1), (0, -1))
+    ]
+    sheet.lines(arms, PAPER, 10.0, zorder=8)
+    sheet.lines(arms, style.PEAK, 5.5, zorder=8)
+
+
+def across(sheet: Sheet, middle: Point, mark: str, size: float) -> None:
+    """Write MOCK over a map, so that no clipping of the picture passes for the real thing."""
+    sheet.text(
+        *middle, mark, size, style.MARK, ha="center", bold=True, alpha=0.3, rotation=18, zorder=2.5
+    )  # fmt: skip
+
+
+@cache
+def _lattice() -> Bytes:
+    """What is the same on every map, drawn once in a process: graticule, Galactic plane, rim and numbers."""
+    sheet = Sheet(style.WIDTH, style.SKY_BOTTOM + 10)
+    sheet.lines(_graticule(), style.LINES, 1.4)
+    sheet.lines(_galactic_plane(), style.FAINT, 2.6, dashed=True)
+    sheet.outline(Ellipse(_MIDDLE, SKY_WIDTH, SKY_HEIGHT), style.FAINT, 3, zorder=4)
+    for hour in range(3, 24, 3):
+        x, y = on_sky(hour * 15.0, 0.0)
+        sheet.text(x, y + 20, f"{hour}h", style.TICK, style.INK, ha="center", cased=True)
+    for dec in (-60, -30, 30, 60):
+        x, y = on_sky(CENTRE_RA + 179.99, dec)
+        sheet.text(x - 12, y, style.degrees(dec, 1, signed=True), 25, style.INK, ha="right")
+    x, y = on_sky(*_GALACTIC_CENTRE)
+    sheet.mark((x, y), "o", 11, style.FAINT)
+    sheet.text(x, y + 24, "GC", 23, style.FAINT, ha="center", cased=True)
+    return sheet.pixels()
+
+
+def _graticule() -> list[Floats]:
+    dec = np.linspace(-90, 90, 91)
+    # 24 h lies on the rim, from either side.
+    meridians = [sky_pixels(np.full_like(dec, hour * 15.0), dec) for hour in range(3, 24, 3)]
+    ra = np.linspace(1e-6, 360 - 1e-6, 91)
+    parallels = [sky_pixels(ra, np.full_like(ra, float(d))) for d in (-60, -30, 0, 30, 60)]
+    return _on_sheet([np.column_stack(line) for line in meridians + parallels])
+
+
+def _galactic_plane() -> list[Floats]:
+    turn = np.radians(np.linspace(0, 360, 721))
+    ra_0, dec_0 = np.radians(_GALACTIC_POLE)
+    # Two directions at right angles to the pole and to each other.
+    along = np.array([-np.sin(ra_0), np.cos(ra_0), 0.0])
+    over = np.array([-np.sin(dec_0) * np.cos(ra_0), -np.sin(dec_0) * np.sin(ra_0), np.cos(dec_0)])
+    x, y, z = np.outer(along, np.cos(turn)) + np.outer(over, np.sin(turn))
+    columns, rows = sky_pixels(np.degrees(np.arctan2(y, x)), np.degrees(np.arcsin(z)))
+    return _on_sheet([np.column_stack((columns, rows))])
+
+
+def _frame(window: Window) -> list[Floats]:
+    half = max(window.half, _LEAST_FRAME)
+    side = np.linspace(-half, half, 41)
+    edge = np.full_like(side, half)
+    east = np.concatenate((side, edge, -side, -edge))
+    north = np.concatenate((edge, -side, -edge, side))
+    columns, rows = sky_pixels(*plane_to_window(window, east, north))
+    return _on_sheet([np.column_stack((columns, rows))])
+
+
+def _on_sheet(lines: list[Floats]) -> list[Floats]:
+    """Move lines from the all-sky grid to the sheet, cut where they run along the rim or jump across it.
+
+    A region across RA 0 h is traced along the rim from either side, and nothing ends there.
+    """
+    radii = np.array((SKY_WIDTH, SKY_HEIGHT)) / 2
+    pieces = []
+    for line in lines:
+        outside = (((line + 0.5 - radii) / (radii - 2.5)) ** 2).sum(axis=1) > 1
+        jump = np.abs(np.diff(line[:, 0])) > SKY_WIDTH / 4
+        cuts = np.flatnonzero((outside[:-1] & outside[1:]) | jump) + 1
+        pieces += [piece for piece in np.split(line, cuts) if len(piece) > 1]
+    return placed(pieces, style.SKY_LEFT, style.SKY_TOP)
+
+
+@cache
+def _crescent() -> Floats:
+    """Return the outline of a crescent as a marker's corners."""
+    outer, inner = np.radians(np.linspace(40, 320, 41)), np.radians(np.linspace(298, 62, 41))
+    edge = np.column_stack((np.cos(outer), np.sin(outer)))
+    hollow = 0.8 * np.column_stack((np.cos(inner), np.sin(inner)))
+    hollow[:, 0] += edge[-1, 0] - hollow[0, 0]
+    return np.concatenate((edge, hollow))
+
+
+def _name(sheet: Sheet, place: Point, others: tuple[Point, ...], text: str, colour: str) -> None:
+    """Write a name on the side of the map's middle, or on the other if something stands there."""
+    x, y = place
+    side = -1 if x > _MIDDLE[0] else 1
+    if any(0 < (other[0] - x) * side < 170 and abs(other[1] - y) < 70 for other in others):
+        side = -side
+    sheet.text(
+        x + 28 * side, y, text, style.TICK, colour, ha="left" if side > 0 else "right", cased=True
+    )  # fmt: skip

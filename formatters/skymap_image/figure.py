@@ -1,0 +1,42 @@
+"""Grids to PNG, by matplotlib's Agg without pyplot."""
+
+from __future__ import annotations
+
+from formatters.skymap_image import legend, png, style
+from formatters.skymap_image.allsky import allsky
+from formatters.skymap_image.canvas import Bytes, Sheet
+from formatters.skymap_image.inset import closeup
+from formatters.skymap_image.models import Picture
+from formatters.skymap_image.projection import SKY_HEIGHT, SKY_WIDTH
+
+
+def draw(picture: Picture) -> bytes:
+    """Return the PNG file: style.WIDTH pixels wide, under 300 kB."""
+    other = picture.words.other if picture.other is not None else None
+    if picture.inset is None:
+        height = style.SKY_BOTTOM + legend.height_below(other)
+    else:
+        height = style.INSET_TOP + style.INSET_SIDE + 65
+    sheet = Sheet(style.WIDTH, height)
+    sheet.image(_maps(picture, height))
+    legend.title(sheet, picture.words)
+    allsky(sheet, picture)
+    if picture.inset is None:
+        legend.below(sheet, picture.words, other)
+    else:
+        closeup(sheet, picture, picture.inset)
+        legend.beside(sheet, picture.words, other)
+    return png.encode(sheet.pixels(), style.DOTS_PER_INCH)
+
+
+def _maps(picture: Picture, height: int) -> Bytes:
+    """Return the colours of both maps on paper, RGBA."""
+    image = style.paper(height, style.WIDTH)
+    left, top = style.SKY_LEFT, style.SKY_TOP
+    image[top : top + SKY_HEIGHT, left : left + SKY_WIDTH] = style.painted(picture.sky)
+    if picture.inset is not None:
+        left, top, side = style.INSET_LEFT, style.INSET_TOP, style.INSET_SIDE
+        square = style.painted(picture.inset.grid)
+        zoomed = square.repeat(style.INSET_ZOOM, axis=0).repeat(style.INSET_ZOOM, axis=1)
+        image[top : top + side, left : left + side] = zoomed
+    return image.view("u1").reshape(height, style.WIDTH, 4)

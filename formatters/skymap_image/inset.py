@@ -1,0 +1,126 @@
+"""The inset: the main region from near by, with degrees on its edges."""
+
+from __future__ import annotations
+
+from math import ceil, floor
+
+import numpy as np
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from formatters.skymap_image import style
+from formatters.skymap_image.allsky import across, reticle
+from formatters.skymap_image.canvas import Sheet
+from formatters.skymap_image.contours import outlines, placed
+from formatters.skymap_image.models import Inset, Picture
+from formatters.skymap_image.projection import Window, window_pixels
+
+Floats = NDArray[np.float64]
+
+_LEFT, _TOP, _SIDE = style.INSET_LEFT, style.INSET_TOP, style.INSET_SIDE
+_RIGHT, _BOTTOM = _LEFT + _SIDE, _TOP + _SIDE
+_SQUARE = (_LEFT, _TOP, _SIDE, _SIDE)
+# A region that runs out of the inset is traced along the edge, and nothing ends there.
+_WITHIN = (_LEFT + 3, _TOP + 3, _SIDE - 6, _SIDE - 6)
+_STEPS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 45.0, 60.0, 90.0)
+_WHOLE = 0.88
+"""A region with a larger share of the probability is all of the 90 % region that matters."""
+_NUMBER_WIDTH = 125
+
+
+def closeup(sheet: Sheet, picture: Picture, inset: Inset) -> None:
+    """Draw everything on the inset but its colours."""
+    _graticule(sheet, inset.window)
+    if picture.words.mark is not None:
+        across(sheet, (_LEFT + _SIDE / 2, _TOP + _SIDE / 2), picture.words.mark, 110)
+    if inset.other is not None:
+        lines = _on_sheet(outlines(inset.other.level, 0.9))
+        sheet.lines(lines, style.OTHER, 4, dashed=True, within=_WITHIN)
+    for level in style.CREDIBLE:
+        lines = _on_sheet(outlines(inset.grid.level, level))
+        sheet.lines(lines, style.CONTOUR, style.WIDTHS[level] + 1, cased=True, within=_WITHIN)
+    column, row = window_pixels(inset.window, np.array([picture.peak[0]]), np.array([picture.peak[1]]))
+    x, y = _on_sheet([np.column_stack((column, row))])[0][0]
+    if _LEFT < x < _RIGHT and _TOP < y < _BOTTOM:
+        reticle(sheet, (float(x), float(y)), 14, 40)
+    if inset.share < _WHOLE:
+        said = f"{inset.share * 100:.0f}\u00a0% of the probability"
+        sheet.text(_LEFT + 18, _TOP + 30, said, style.SMALL, style.INK, cased=True)
+    sheet.outline(Rectangle((_LEFT, _TOP), _SIDE, _SIDE), style.INK, 3, zorder=8)
+
+
+def _on_sheet(lines: list[Floats]) -> list[Floats]:
+    return placed(lines, _LEFT, _TOP, style.INSET_ZOOM)
+
+
+def _graticule(sheet: Sheet, window: Window) -> None:
+    """Draw meridians and parallels in round degrees, and number them where they cross the edges."""
+    low, high = max(-90.0, window.dec - 2 * window.half), min(90.0, window.dec + 2 * window.half)
+    step = _step(2 * window.half, 4)
+    parallels = [dec for dec in _multiples(low, high, step) if abs(dec) < 90]
+    # At least to the corners.
+    reach = 180.0 if window.polar else 1.6 * window.half / np.cos(np.radians(window.dec))
+    ra = np.linspace(window.ra - reach, window.ra + reach, 181)
+    circles = [_on_window(window, ra, np.full_like(ra, dec)) for dec in parallels]
+    for dec, line in zip(parallels, circles, strict=True):
+        _number_parallel(sheet, line, style.degrees(dec, step, signed=True))
+    step = 45.0 if window.polar else _step(1.25 * reach, 4.5)
+    meridians = _multiples(window.ra - reach, window.ra + reach - (step / 2 if window.polar else 0), step)
+    lat = np.linspace(low, high, 181)
+    rays = [_on_window(window, np.full_like(lat, ra_1), lat) for ra_1 in meridians]
+    taken: list[tuple[float, float]] = []
+    for ra_1, line in zip(meridians, rays, strict=True):
+        _number_meridian(sheet, line, style.degrees(ra_1 % 360, step), taken)
+    sheet.lines([*circles, *rays], style.LINES, 1.6, within=_SQUARE, zorder=2)
+
+
+def _on_window(window: Window, ra: Floats, dec: Floats) -> Floats:
+    return _on_sheet([np.column_stack(window_pixels(window, ra, dec))])[0]
+
+
+def _number_parallel(sheet: Sheet, line: Floats, text: str) -> None:
+    y = _crossing(line[::-1], 0, _LEFT)
+    if y is not None:
+        if _TOP + 14 < y < _BOTTOM - 14:
+            sheet.text(_LEFT - 10, y, text, style.TICK, style.INK, ha="right")
+        return
+    # A circle around a pole: far from what is looked at, which lies in the middle.
+    middle = np.array((_LEFT, _TOP)) + _SIDE / 2
+    seen = line[(np.abs(line - middle) < _SIDE / 2 - 45).all(axis=1)]
+    if seen.size:
+        x, y = seen[np.hypot(*(seen - middle).T).argmax()]
+        sheet.text(float(x), float(y), text, style.TICK, style.INK, ha="center", cased=True)
+
+
+def _number_meridian(sheet: Sheet, line: Floats, text: str, taken: list[tuple[float, float]]) -> None:
+    """Number a meridian below the inset, else above; not where another's number stands."""
+    for edge, y in ((_BOTTOM, _BOTTOM + 26), (_TOP, _TOP - 22)):
+        x = _crossing(line, 1, edge)
+        if x is None:
+            continue
+        free = all(abs(x - other) > _NUMBER_WIDTH for other, row in taken if row == y)
+        if _LEFT + 30 < x < _RIGHT - 30 and free:
+            sheet.text(x, y, text, style.TICK, style.INK, ha="center")
+            taken.append((x, y))
+        return
+
+
+def _crossing(line: Floats, axis: int, at: float) -> float | None:
+    """Return where a line first crosses the vertical (axis 0) or horizontal (axis 1) edge through `at`."""
+    start = (_TOP, _LEFT)[axis]
+    side = line[:, axis] - at
+    for place in np.flatnonzero(side[:-1] * side[1:] <= 0):
+        before, after = side[place], side[place + 1]
+        share = before / (before - after) if before != after else 0.0
+        found = float(line[place, 1 - axis] * (1 - share) + line[place + 1, 1 - axis] * share)
+        if start <= found <= start + _SIDE:
+            return found
+    return None
+
+
+def _step(width: float, parts: float) -> float:
+    return next((step for step in _STEPS if step >= width / parts), _STEPS[-1])
+
+
+def _multiples(low: float, high: float, step: float) -> list[float]:
+    return [number * step for number in range(ceil(low / step), floor(high / step) + 1)]

@@ -1,0 +1,1 @@
+"""Messages, notices and findings as text for a terminal."""

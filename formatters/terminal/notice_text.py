@@ -1,0 +1,159 @@
+"""A notice as facts: JSON for programs, and lines with every digit for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from formatters.models.notice import Category, Distance, ExternalCoincidence, Localization, Notice
+from formatters.text import quantities, vocabulary
+
+_COLUMN = 18
+
+
+def to_show_json(notice: Notice) -> dict[str, Any]:
+    """The object that `show --json` prints, of JSON values alone.
+
+    `event` and `external_coinc` carry the notice's own keys without the maps, unknown keys too; positions
+    in degrees (ICRS), areas in deg², distances in Mpc.
+    """
+    return {
+        "superevent_id": notice.superevent_id,
+        "alert_type": notice.alert_type,
+        "time_created": quantities.iso(notice.time_created),
+        "mock": notice.category is Category.MOCK,
+        "urls": dict(notice.urls),
+        "event": notice.published.get("event"),
+        "localization": _localization(notice.localization),
+        "external_coinc": _coincidences(notice),
+    }
+
+
+def _coincidences(notice: Notice) -> Any:
+    """As the notice has it, one or a list of them, each with what was measured on its map."""
+    said = notice.published.get("external_coinc")
+    found = iter(notice.coincidences_in_order)
+    if isinstance(said, Mapping):
+        return {**said, "localization": _localization(next(found).localization)} if notice.external else None
+    if not isinstance(said, list):
+        return said
+    return [
+        {**one, "localization": _localization(known.localization)}
+        if isinstance(one, Mapping) and (known := next(found, None)) is not None
+        else one
+        for one in said
+    ]
+
+
+def _localization(localization: Localization | None) -> dict[str, Any] | None:
+    if localization is None:
+        return None
+    distance = localization.distance
+    return {
+        "ra": localization.ra,
+        "dec": localization.dec,
+        "area_50": localization.area_50,
+        "area_90": localization.area_90,
+        "distance_mean": None if distance is None else distance.mean,
+        "distance_std": None if distance is None else distance.std,
+        "regions": [
+            {"ra": part.ra, "dec": part.dec, "area": part.area, "probability": part.probability}
+            for part in localization.regions
+        ],
+    }
+
+
+def to_text(notice: Notice) -> str:
+    """The same for a terminal, every number as it was measured or announced, none rounded."""
+    return "\n".join(_lines(notice))
+
+
+def _lines(notice: Notice) -> Iterator[str]:
+    front = vocabulary.front(notice.category)
+    yield f"{'' if front is None else front + ' '}{notice.superevent_id} {vocabulary.stage(notice.alert_type)}"
+    yield _row("created", quantities.iso(notice.time_created))
+    for name, url in notice.urls.items():
+        yield _row(name, url)
+    yield from _event(notice)
+    if notice.map_problem is not None:
+        yield _row("sky map", f"can't be read: {notice.map_problem}")
+    yield from _sky(notice.localization)
+    for external in notice.coincidences:
+        yield from _external(external)
+    if notice.coincidence_unread:
+        yield _row("coincidence", "named in a form that gwevent doesn't understand")
+
+
+def _event(notice: Notice) -> Iterator[str]:
+    event = notice.event
+    if event is None:
+        return
+    yield _row("event time", quantities.iso(event.time))
+    significant = "yes" if event.significant else "no"
+    if event.flag_unread is not None:
+        significant = f"taken as such: the flag says {event.flag_unread!r}"
+    yield _row("significant", significant)
+    yield _row("FAR", _rate(event.far))
+    yield _row("search", f"{event.group} {event.pipeline} {event.search}")
+    yield _row("instruments", " ".join(event.instruments))
+    if event.classification:
+        yield _row("classes", _map(event.classification))
+    if event.properties:
+        yield _row("if astrophysical", _map(event.properties))
+    if event.central_frequency is not None:
+        yield _row("frequency", f"{event.central_frequency} Hz")
+    if event.duration is not None:
+        yield _row("duration", f"{event.duration} s")
+
+
+def _external(external: ExternalCoincidence) -> Iterator[str]:
+    yield _row("coincidence", vocabulary.coincidence(external.observatory, external.search))
+    if external.time_difference is not None:
+        yield _row("time offset", f"{external.time_difference} s (external minus GW)")
+    yield _row("joint FAR", f"{_rate(external.time_coincidence_far)} (time)")
+    yield _row("joint FAR", f"{_rate(external.time_sky_position_coincidence_far)} (time and sky)")
+    if external.ivorn is not None:
+        yield _row("ivorn", external.ivorn)
+    if external.map_problem is not None:
+        yield _row("combined map", f"can't be read: {external.map_problem}")
+    if external.localization is not None:
+        yield "combined map"
+        yield from _sky(external.localization)
+    if external.overlap is not None:
+        yield _row("overlap", f"{external.overlap} of it in the GW 90 % region")
+
+
+def _sky(localization: Localization | None) -> Iterator[str]:
+    if localization is None:
+        return
+    yield _row("RA, Dec", f"{localization.ra}, {localization.dec}", separator=" = ")
+    yield _row("50 % area", f"{localization.area_50} deg²")
+    yield _row("90 % area", f"{localization.area_90} deg²")
+    yield _row("distance", _distance(localization.distance))
+    if localization.peak_distance is not None:
+        yield _row("along peak", _distance(localization.peak_distance))
+    if len(localization.regions) > 1:
+        for part in localization.regions:
+            share = f"{part.probability * 100:.1f} %" if part.probability >= 0.001 else "<0.1 %"
+            yield _row("region", f"{share} near {part.ra:.3f}, {part.dec:.3f}; {part.area:.2f} deg²")
+    if localization.log_bci is not None:
+        yield _row("log BCI", f"{localization.log_bci}")
+
+
+def _distance(distance: Distance | None) -> str:
+    return "none in the map" if distance is None else f"{distance.mean} ± {distance.std} Mpc"
+
+
+def _rate(far: float | None) -> str:
+    words = quantities.rate(far)
+    text = words if far is None else f"{far} Hz, {words}"
+    return text.replace(quantities.NBSP, " ")
+
+
+def _map(probabilities: Any) -> str:
+    return ", ".join(f"{name} {value}" for name, value in probabilities.items())
+
+
+def _row(name: str, value: str, *, separator: str | None = None) -> str:
+    # "RA, Dec = …" as the user guide's own script prints it; the rest lines up in a column.
+    return f"{name}{separator}{value}" if separator else f"{name:<{_COLUMN}}{value}"

@@ -1,0 +1,1 @@
+"""Numbers, units, vocabulary and lines of facts as plain text, not escaped for Slack."""

@@ -1,0 +1,85 @@
+"""Words for what LVK writes as codes. Unknown codes are said as they came."""
+
+from __future__ import annotations
+
+from formatters.models.notice import (
+    EARLYWARNING,
+    GRACEDB,
+    INITIAL,
+    PRELIMINARY,
+    RETRACTION,
+    UPDATE,
+    Category,
+)
+
+CLASSES = ("BNS", "NSBH", "BBH", "Terrestrial")
+PROPERTIES = ("HasRemnant", "HasNS", "HasMassGap", "HasSSM")
+"""In the order of what they mean for a telescope."""
+
+KNOWN_SEARCHES = frozenset({"allsky", "earlywarning", "bbh", "ssm", "mdc", "imbh"})
+"""Searches of GW candidates, case folded."""
+
+_STAGES = {
+    EARLYWARNING: ("EARLY WARNING", "EW"),
+    PRELIMINARY: ("PRELIMINARY", "PRELIM"),
+    INITIAL: ("INITIAL", "INITIAL"),
+    UPDATE: ("UPDATE", "UPDATE"),
+    RETRACTION: ("RETRACTION", "RETRACTION"),
+    GRACEDB: ("FROM GRACEDB", "GRACEDB"),
+}
+
+_VETTING = {
+    EARLYWARNING: "not yet confirmed by the full search",
+    PRELIMINARY: "automatic, not yet vetted",
+    INITIAL: "vetted by people",
+    UPDATE: "vetted by people",
+}
+
+_COINCIDENCE_SEARCHES = {
+    "grb": "GRB",
+    "subgrb": "sub-threshold GRB",
+    "subgrbtargeted": "targeted sub-threshold",
+    "hen": "high-energy neutrino",
+    "frb": "fast radio burst",
+    "supernova": "supernova neutrinos",
+    "xray": "X-ray",
+    "mdc": "mock",
+}
+
+_OBSERVATORIES = {"einsteinprobe": "Einstein Probe"}
+
+
+def stage(alert_type: str) -> str:
+    """An alert type in words: "EARLY WARNING"."""
+    return _STAGES.get(alert_type, (alert_type, alert_type))[0]
+
+
+def stage_compact(alert_type: str) -> str:
+    """The same for a notification: "EW", "PRELIM"."""
+    return _STAGES.get(alert_type, (alert_type, alert_type))[1]
+
+
+def vetting(alert_type: str, category: Category) -> str | None:
+    """Who stands behind a notice of this type; None if that is not known. Nobody vets a mock."""
+    if category is not Category.REAL and alert_type in {INITIAL, UPDATE}:
+        return None
+    return _VETTING.get(alert_type)
+
+
+def front(value: Category) -> str | None:
+    """The word in front of everything that is not real."""
+    return {Category.MOCK: "MOCK", Category.TEST: "TEST"}.get(value)
+
+
+def coincidence(observatory: str, search: str) -> str:
+    """An external event: "Swift targeted sub-threshold", "Fermi GRB"."""
+    words = (
+        _OBSERVATORIES.get(observatory.casefold(), observatory),
+        _COINCIDENCE_SEARCHES.get(search.casefold(), search),
+    )
+    return " ".join(word for word in words if word) or "external event"
+
+
+def observatory(name: str) -> str:
+    """An observatory's name in words."""
+    return _OBSERVATORIES.get(name.casefold(), name) or "external event"

@@ -1,0 +1,1 @@
+"""The subscription modal and the App Home tab."""

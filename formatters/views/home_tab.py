@@ -1,0 +1,166 @@
+"""A person's App Home: the subscriptions of their channels, the newest events, the state of the source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from formatters.answers import recent
+from formatters.answers.status import LastNotice, SourceState, last_line, source_line
+from formatters.answers.subscription_messages import Subscription, about, mark
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Block, Message
+from formatters.blockkit.mrkdwn import bold, escape, link
+from formatters.models.superevent import Superevent
+from formatters.posts import incident
+from formatters.posts.incident import Trouble
+from formatters.posts.unreadable_notice import page
+from formatters.text import quantities
+
+NEW, EDIT, PAUSE, RESUME, END = "home.new", "home.edit", "home.pause", "home.resume", "home.end"
+"""The actions of its buttons; each has a `Target` as its value."""
+EVENTS = 5
+_BLOCKS_FOR_CHANNELS = 80
+"""Of the hundred that a view may have (docs.slack.dev/reference/views)."""
+
+View = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a button is about."""
+
+    channel_id: str
+    number: int | None = None
+    """The subscription; None for the channel itself."""
+    mark: str | None = None
+    """What the subscription was when the button was shown; None where that doesn't matter."""
+
+    @property
+    def value(self) -> str:
+        """For a button's value."""
+        if self.number is None:
+            return self.channel_id
+        return f"{self.channel_id} {self.number}" + ("" if self.mark is None else f"@{self.mark}")
+
+
+def target_of(value: str) -> Target:
+    """Read a button's value. Raises ValueError for what these buttons never had."""
+    match = re.fullmatch(r"([CDG][A-Z0-9]{1,30})(?: (\d{1,18})(?:@([0-9a-f]{8}))?)?", value)
+    if match is None:
+        raise ValueError("no target of a button")
+    return Target(match[1], None if match[2] is None else int(match[2]), match[3])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """What stands in a person's App Home."""
+
+    sources: tuple[SourceState, ...]
+    last_notice: LastNotice | None
+    subscriptions: Sequence[Subscription]
+    """Those that the person may see (`visible_to`), channel by channel."""
+    newest: Sequence[Superevent]
+    """At most EVENTS are shown."""
+    troubles: Sequence[Trouble] = ()
+    """What is wrong with gwevent or its source, the oldest first."""
+    problem: str | None = None
+    """Why the person's channels aren't known, in Slack's word; None if they are."""
+    said: Message | None = None
+    """What came of the button that was pressed last."""
+
+
+def visible_to(
+    user_id: str, subscriptions: Iterable[Subscription], channels: Collection[str]
+) -> list[Subscription]:
+    """The subscriptions of the channels that a person is in; direct messages are their own writers' alone."""
+    return [
+        s
+        for s in subscriptions
+        if s.channel_id in channels or (s.channel_id.startswith("D") and s.created_by == user_id)
+    ]
+
+
+def view(home: Home, now: datetime) -> View:
+    """The home tab at `now`."""
+    shown: list[Block] = []
+    if home.said is not None:
+        shown += [*home.said.blocks[:2], {"type": "divider"}]
+    sources = [source_line(source) for source in home.sources] or ["No source runs in this process"]
+    wrong = [f"{incident.sentence(one)}." for one in home.troubles]
+    head, *rest = map(escape, [*wrong, *sources, last_line(home.last_notice, now)])
+    shown += [
+        blocks.section(bold(head), *rest),
+        blocks.header("Your channels"),
+        *_channels(home),
+        blocks.header("Newest events"),
+        _events(home.newest, now),
+        blocks.context(
+            escape(f"As of {quantities.utc(now)}; brought up to date whenever it is opened."),
+            "Channels that you are in are shown; private ones if gwevent is in them too.",
+        ),
+    ]
+    return {"type": "home", "blocks": shown}
+
+
+def _channels(home: Home) -> list[Block]:
+    if home.problem is not None:
+        said = f"Slack doesn't tell which channels you are in ({home.problem}), so none is shown."
+        return [blocks.section(escape(said))]
+    if not home.subscriptions:
+        return [
+            blocks.section(
+                "No channel that you are in has a subscription. `/gwevent dialog` in a channel makes one."
+            )
+        ]
+    shown: list[Block] = []
+    listed = 0
+    for channel_id, every in groupby(home.subscriptions, key=lambda s: s.channel_id):
+        subscriptions = list(every)
+        if len(shown) + 3 > _BLOCKS_FOR_CHANNELS:
+            break
+        button = blocks.button("Add a subscription", NEW, value=Target(channel_id).value)
+        shown.append(blocks.section(bold(_channel(channel_id)), accessory=button))
+        for subscription in subscriptions:
+            if len(shown) + 2 > _BLOCKS_FOR_CHANNELS:
+                break
+            shown += [blocks.section(*about(subscription)), _buttons(subscription)]
+            listed += 1
+    rest = len(home.subscriptions) - listed
+    if rest:
+        more = quantities.number(rest)
+        shown.append(blocks.context(f"And {more} more: `/gwevent subscriptions` in a channel lists its own."))
+    return shown
+
+
+def _channel(channel_id: str) -> str:
+    # Slack shows a channel's name to who may know it.
+    return "Your messages with gwevent" if channel_id.startswith("D") else f"<#{channel_id}>"
+
+
+def _buttons(subscription: Subscription) -> Block:
+    value = Target(subscription.channel_id, subscription.number).value
+    pausing = ("Pause", PAUSE) if subscription.paused_at is None else ("Resume", RESUME)
+    end = Target(subscription.channel_id, subscription.number, mark(subscription)).value
+    return blocks.actions(
+        blocks.button("Edit", EDIT, value=value),
+        blocks.button(*pausing, value=value),
+        blocks.button("End", END, value=end, asks=f"End number {subscription.number}? The channel is told."),
+    )
+
+
+def _events(newest: Sequence[Superevent], now: datetime) -> Block:
+    if not newest:
+        return blocks.section("No event was received yet.")
+    return blocks.section(
+        *(f"{recent.line(superevent, now)} · {_gracedb(superevent)}" for superevent in newest[:EVENTS])
+    )
+
+
+def _gracedb(superevent: Superevent) -> str:
+    address = superevent.latest.urls.get("gracedb") or page(superevent.superevent_id)
+    return link(address, "GraceDB")

@@ -1,0 +1,180 @@
+"""The inputs of the subscription dialog: what stands in them, and which wishes they can say.
+
+A wish is taken apart into inputs as far as they go; what they can't say stands in `words`, which takes
+whatever may follow `/gwevent subscribe`. So every wish has its form, and `bot.filters.forms` reads it back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import and_
+
+from formatters.answers.subscription_messages import Notify, Wish
+from formatters.models.filter import And, External, Far, Filter, Named, Not, Number, Op, Or, plain_number
+from formatters.models.notice import EARLYWARNING, INITIAL, PRELIMINARY, UPDATE
+
+CLASSES = ("BNS", "NSBH", "BBH")
+"""Of these, any one is enough."""
+PROBABILITIES = (*CLASSES, "NS", "remnant")
+TYPES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE)
+SWITCHES = ("mock", "test", "lowsig", "circulars")
+BROADCASTS = ("<!here>", "<!channel>")
+WHEN = ("only_ns", "mock", "test")
+"""What may be said of a mention, by the names of `Notify`."""
+INSTRUMENTS = ("2", "3", "4")
+UNITS = ("yr", "month", "week", "day", "h")
+
+_DECIMAL = re.compile(r"\d{1,15}(\.\d{1,15})?")
+_PERSON = re.compile(r"<@([UW][A-Z0-9]+)>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What stands in the inputs: numbers as they were typed, names of what was chosen; empty is nothing."""
+
+    group: str = "all"
+    percents: Mapping[str, str] = field(default_factory=dict)
+    """By the names of PROBABILITIES, in percent."""
+    more_than: bool = False
+    """Whether each probability must be above its number instead of at least at it."""
+    far: str = ""
+    """The false-alarm rate is below 1 per so many `far_unit`."""
+    far_unit: str = "yr"
+    distance: str = ""
+    """The mean distance is below, Mpc."""
+    area90: str = ""
+    """The 90 % area is below, deg²."""
+    instruments: str = ""
+    """So many or more: of INSTRUMENTS."""
+    external: bool = False
+    types: tuple[str, ...] = ()
+    switches: tuple[str, ...] = ()
+    broadcasts: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    """Slack's ids."""
+    when: tuple[str, ...] = ()
+    words: str = ""
+    """Whatever else, as after `/gwevent subscribe`."""
+
+
+def form_of(wish: Wish) -> Form:
+    """The form that says a wish."""
+    form = Form(group=wish.group, switches=tuple(s for s in SWITCHES if getattr(wish, s)))
+    rest: list[Filter] = []
+    taken: set[str] = set()
+    for part in parts(wish.filter):
+        changed = _put(form, part, taken)
+        if changed is None:
+            rest.append(part)
+        else:
+            form = changed
+    words = [reduce(and_, rest).text] if rest else []
+    if wish.notify is not None:
+        notified = _notified(form, wish.notify)
+        if notified is None:
+            words.append(wish.notify.words)
+        form = notified or form
+    return replace(form, words=" ".join(words))
+
+
+def parts(filter_: Filter | None) -> tuple[Filter, ...]:
+    """The conditions that all have to hold."""
+    return () if filter_ is None else filter_.parts if isinstance(filter_, And) else (filter_,)
+
+
+def ratio(percent: str) -> float:
+    """A probability, from percent as they stand in an input."""
+    return float(f"{float(percent) / 100:.12g}")
+
+
+def is_number(text: str) -> bool:
+    """Whether it is a number as these inputs take it: "300", "0.5"; without sign and exponent."""
+    return _DECIMAL.fullmatch(text) is not None
+
+
+def same(one: Wish, other: Wish) -> bool:
+    """Whether two wishes ask for the same, whatever order their conditions and names stand in."""
+    return _sorted_wish(one) == _sorted_wish(other)
+
+
+def _put(form: Form, part: Filter, taken: set[str]) -> Form | None:
+    """The form with one more condition in its inputs; None if they can't say it.
+
+    `taken` are the inputs in use.
+    """
+    match part:
+        case Number(quantity) if quantity in CLASSES:
+            return _probabilities(form, (part,), "classes", taken)
+        case Or(some) if all(isinstance(one, Number) and one.quantity in CLASSES for one in some):
+            return _probabilities(form, tuple(n for n in some if isinstance(n, Number)), "classes", taken)
+        case Number(quantity) if quantity in PROBABILITIES:
+            return _probabilities(form, (part,), quantity, taken)
+        case Number("distance", Op.LT, value) if _free("distance", taken, value):
+            return replace(form, distance=plain_number(value))
+        case Number("area90", Op.LT, value) if _free("area90", taken, value):
+            return replace(form, area90=plain_number(value))
+        case Number("instruments", Op.GE, value) if plain_number(value) in INSTRUMENTS and _free(
+            "instruments", taken
+        ):
+            return replace(form, instruments=plain_number(value))
+        case Far(Op.LT, 1.0, per, unit) if unit in UNITS and _free("far", taken, per):
+            return replace(form, far=plain_number(per), far_unit=unit)
+        case External() if _free("external", taken):
+            return replace(form, external=True)
+        case Named("type", values) if set(values) <= set(TYPES) and _free("types", taken):
+            return replace(form, types=tuple(t for t in TYPES if t in values))
+    return None
+
+
+def _free(name: str, taken: set[str], value: float | None = None) -> bool:
+    """Whether an input is free and takes this value; it is in use then."""
+    if name in taken or (value is not None and not (value > 0 and is_number(plain_number(value)))):
+        return False
+    taken.add(name)
+    return True
+
+
+def _probabilities(form: Form, numbers: tuple[Number, ...], name: str, taken: set[str]) -> Form | None:
+    ops = {number.op for number in numbers}
+    said = {n.quantity: plain_number(float(f"{n.value * 100:.12g}")) for n in numbers}
+    kept = all(is_number(said[n.quantity]) and ratio(said[n.quantity]) == n.value for n in numbers)
+    if len(said) < len(numbers) or not kept or name in taken or ops not in ({Op.GE}, {Op.GT}):
+        return None
+    more_than = ops == {Op.GT}
+    if form.percents and more_than != form.more_than:
+        return None
+    taken.add(name)
+    return replace(form, percents={**form.percents, **said}, more_than=more_than)
+
+
+def _notified(form: Form, notify: Notify) -> Form | None:
+    people = [match[1] for target in notify.targets if (match := _PERSON.fullmatch(target))]
+    broadcasts = tuple(target for target in BROADCASTS if target in notify.targets)
+    if notify.condition is not None or len(people) + len(broadcasts) < len(notify.targets):
+        return None
+    when = tuple(name for name in WHEN if getattr(notify, name))
+    return replace(form, broadcasts=broadcasts, people=tuple(people), when=when)
+
+
+def _sorted_wish(wish: Wish) -> Wish:
+    notify = wish.notify
+    if notify is not None:
+        condition = None if notify.condition is None else _sorted(notify.condition)
+        notify = replace(notify, targets=tuple(sorted(notify.targets)), condition=condition)
+    return replace(wish, filter=None if wish.filter is None else _sorted(wish.filter), notify=notify)
+
+
+def _sorted(filter_: Filter) -> Filter:
+    match filter_:
+        case And(some):
+            return And(tuple(sorted(map(_sorted, some), key=lambda part: part.text)))
+        case Or(some):
+            return Or(tuple(sorted(map(_sorted, some), key=lambda part: part.text)))
+        case Not(part):
+            return Not(_sorted(part))
+        case Named(named, values):
+            return Named(named, tuple(sorted(values)))
+    return filter_

@@ -1,0 +1,372 @@
+"""The dialog in which a subscription is chosen or changed: its views, and what was entered in it.
+
+Limits of a view: docs.slack.dev/reference/views. The ids of blocks are those of `formatters.form`; each holds
+one element, `VALUE`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from formatters.answers import help as helping
+from formatters.answers import subscription_messages
+from formatters.answers.subscription_messages import Subscription, Wish, described, marked
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Block, Message
+from formatters.blockkit.mrkdwn import (
+    ACTIONS_MAX,
+    BUTTON_VALUE_MAX,
+    MESSAGE_BLOCKS_MAX,
+    bold,
+    escape,
+    tidy,
+    truncate,
+    unescape,
+    width,
+)
+from formatters.text import vocabulary
+from formatters.views import subscription_form
+from formatters.views.subscription_form import Form
+
+CALLBACK = "dialog.subscription"
+"""The callback_id of the form."""
+OPEN = "dialog.open"
+"""The action of buttons that open the dialog, with ".<number>" behind for a subscription to be changed."""
+OPENS = re.compile(rf"{re.escape(OPEN)}(?:\.(\d{{1,18}}))?")
+END = "subscription.end"
+"""The action of buttons that end what their value names, with ".<number>" behind where it is one alone."""
+ENDS = re.compile(rf"{re.escape(END)}(?:\.\d{{1,18}})?")
+PREVIEW = "dialog.preview"
+"""The action of the button inside it that says what the form means and tries it on past events."""
+VALUE = "value"
+WORDS_MAX = 3_000
+"""Of a text input; the words of a subscription have no more."""
+
+View = dict[str, Any]
+
+_TITLE = "Subscribe"
+_TITLE_EDIT = "Edit subscription"
+_GROUPS = {"all": "Every group", "CBC": "CBC (mergers)", "Burst": "Burst"}
+_COMPARED = {"least": "at least the number", "more": "above the number"}
+_UNITS = {"yr": "years", "month": "months", "week": "weeks", "day": "days", "h": "hours"}
+_SWITCHES = {
+    "mock": "Mocks (about one every hour)",
+    "test": "Tests",
+    "lowsig": "Low-significance alerts (several a day)",
+    "circulars": "GCN Circulars, linked in the threads",
+}
+_BROADCASTS = {"<!here>": "@here (skips who sleeps)", "<!channel>": "@channel (wakes everybody)"}
+_WHEN = {
+    "only_ns": "Only if NS: where light may be expected",
+    "mock": "For mocks too",
+    "test": "For tests too",
+}
+_EXTERNAL = {"external": "Only with an external coincidence (GRB, neutrino …)"}
+_LABELS = {
+    "BNS": "BNS, %",
+    "NSBH": "NSBH, %",
+    "BBH": "BBH, %",
+    "NS": "BNS + NSBH, %",
+    "remnant": "HasRemnant × (1 − Terrestrial), %",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """For which channel the dialog is open, and for which of its subscriptions; kept in the view."""
+
+    channel_id: str
+    number: int | None = None
+    """The subscription to be changed; None for a new one."""
+    home: bool = False
+    """Whether it was opened from the App Home, away from the channel."""
+
+    @property
+    def metadata(self) -> str:
+        """For a view's `private_metadata`."""
+        return json.dumps({"channel": self.channel_id, "number": self.number, "home": self.home})
+
+
+def place_of(metadata: str) -> Place:
+    """Read a view's `private_metadata`. Raises ValueError for what this dialog never wrote."""
+    said = json.loads(metadata)
+    match said:
+        case {"channel": str(channel), "number": int() | None as number, "home": bool(home)} if re.fullmatch(
+            r"[CDG][A-Z0-9]{1,30}", channel
+        ):
+            return Place(channel_id=channel, number=number, home=home)
+    raise ValueError("no place of a subscription")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What the form means."""
+
+    wish: Wish | None = None
+    """None where it means nothing, or nobody asked yet."""
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """By the name of the input."""
+    tested: Message | None = None
+    """Which of the past events would have come; None where that wasn't asked."""
+    stored: bool = False
+    """Whether it is what is in force, not what stands in the inputs."""
+    testing: bool = False
+    """Whether that is still being found out."""
+
+
+def view(place: Place, entered: Form, preview: Preview) -> View:
+    """The dialog with a form filled in."""
+    what = f"Alerts for <#{place.channel_id}>."
+    if place.number is not None:
+        what = f"Subscription {place.number} of <#{place.channel_id}>; it stays in force."
+    return {
+        **_modal(_TITLE if place.number is None else _TITLE_EDIT, place),
+        "callback_id": CALLBACK,
+        "submit": _plain("Subscribe" if place.number is None else "Save"),
+        "close": _plain("Cancel"),
+        "blocks": [
+            blocks.section(f"{what} An input left empty asks for nothing."),
+            _input("group", "Group", _select(_GROUPS, entered.group), optional=False),
+            blocks.section(
+                bold("Probabilities, in percent"),
+                "Of BNS, NSBH and BBH any one is enough; BNS + NSBH and HasRemnant must hold besides.",
+            ),
+            _input(
+                "compared",
+                "Each must be",
+                _select(_COMPARED, "more" if entered.more_than else "least"),
+                optional=False,
+            ),
+            *(
+                _number(name, _LABELS[name], entered.percents.get(name, ""))
+                for name in subscription_form.PROBABILITIES
+            ),
+            blocks.section(bold("Rate, place and detectors")),
+            _number("far", "False-alarm rate below 1 per …", entered.far),
+            _input("far_unit", "… of these", _select(_UNITS, entered.far_unit), optional=False),
+            _number("distance", "Mean distance below, Mpc", entered.distance),
+            _number("area90", "90 % area below, deg²", entered.area90),
+            _input(
+                "instruments",
+                "Detectors",
+                _select(
+                    {count: f"{count} or more" for count in subscription_form.INSTRUMENTS},
+                    entered.instruments,
+                ),
+            ),
+            _input("external", "Coincidence", _checkboxes(_EXTERNAL, ["external"] * entered.external)),
+            _input(
+                "types",
+                "Alert types (none chosen: all)",
+                _select({t: vocabulary.stage(t) for t in subscription_form.TYPES}, entered.types),
+            ),
+            _input("switches", "These too", _checkboxes(_SWITCHES, entered.switches)),
+            blocks.section(
+                bold("Whom to mention"), "Once for each event, for each upgrade, and if it is retracted then."
+            ),
+            _input("broadcasts", "Everybody", _checkboxes(_BROADCASTS, entered.broadcasts)),
+            _input("people", "People", _people(entered.people)),
+            _input("when", "When", _checkboxes(_WHEN, entered.when)),
+            blocks.section(bold("In words")),
+            _input(
+                "words",
+                "Further conditions",
+                _text(entered.words),
+                hint="As after /gwevent subscribe: not V1, near 197.45 -23.38 5deg, notify @here if BNS",
+            ),
+            {"type": "divider"},
+            *_previewed(preview),
+        ],
+    }
+
+
+def waiting(place: Place, said: str) -> View:
+    """The dialog while something is looked up; `said` is no mark-up."""
+    return _short(place, [blocks.section(escape(said))])
+
+
+def closing(place: Place, answer: Message) -> View:
+    """The dialog's last page: what came of it."""
+    return _short(place, answer.blocks or [blocks.section(answer.text)])
+
+
+def entered(values: Mapping[str, Any]) -> Form:
+    """What stands in the inputs, out of a view's `state.values`. What this dialog has no name for is left."""
+
+    def one(name: str) -> Mapping[str, Any]:
+        found = values.get(name, {}).get(VALUE)
+        return found if isinstance(found, Mapping) else {}
+
+    def typed(name: str) -> str:
+        # Slack escapes what is typed in some places; a filter has no use for an entity.
+        return unescape(str(one(name).get("value") or "")).strip()
+
+    def selected(name: str, known: Iterable[str], usual: str = "") -> str:
+        value = (one(name).get("selected_option") or {}).get("value")
+        return value if value in tuple(known) else usual
+
+    def several(name: str, known: Iterable[str]) -> tuple[str, ...]:
+        chosen = [option.get("value") for option in one(name).get("selected_options") or ()]
+        return tuple(value for value in known if value in chosen)
+
+    people = one("people").get("selected_users") or ()
+    percents = {name: typed(name) for name in subscription_form.PROBABILITIES}
+    return Form(
+        group=selected("group", _GROUPS, "all"),
+        percents={name: text for name, text in percents.items() if text},
+        more_than=selected("compared", _COMPARED) == "more",
+        far=typed("far"),
+        far_unit=selected("far_unit", _UNITS, "yr"),
+        distance=typed("distance"),
+        area90=typed("area90"),
+        instruments=selected("instruments", subscription_form.INSTRUMENTS),
+        external=bool(several("external", _EXTERNAL)),
+        types=several("types", subscription_form.TYPES),
+        switches=several("switches", _SWITCHES),
+        broadcasts=several("broadcasts", _BROADCASTS),
+        people=tuple(person for person in people if re.fullmatch(r"[UW][A-Z0-9]+", str(person))),
+        when=several("when", _WHEN),
+        words=typed("words"),
+    )
+
+
+def offered(message: Message, subscriptions: Sequence[Subscription] = ()) -> Message:
+    """An answer with buttons that open the dialog: for a new subscription, and for each of these."""
+    buttons = [blocks.button("Choose in a dialog", OPEN)]
+    for s in subscriptions:
+        buttons += [blocks.button(f"Edit {s.number}", f"{OPEN}.{s.number}"), ending(s)]
+    rows = [blocks.actions(*buttons[at : at + ACTIONS_MAX]) for at in range(0, len(buttons), ACTIONS_MAX)]
+    room = MESSAGE_BLOCKS_MAX - len(message.blocks)
+    return Message(message.text, (*message.blocks, *rows[:room]), message.mentions)
+
+
+def ending(ended: Subscription, value: str | None = None) -> Block:
+    """The button that ends one subscription, and only as it is shown."""
+    number = ended.number
+    what = truncate(tidy(ended.wish.what), 60)
+    return blocks.button(
+        f"End {number}",
+        f"{END}.{number}",
+        value=value or marked(ended),
+        asks=f"End {number}, {what}? The channel is told.",
+    )
+
+
+def sure(subscriptions: Sequence[Subscription]) -> Message:
+    """Ask before these end, with a button for each, and one for all of them."""
+    message = subscription_messages.sure(subscriptions)
+    buttons = [ending(s) for s in subscriptions]
+    value = " ".join(map(marked, subscriptions))
+    # One that holds not all of them would end others than it says.
+    if len(subscriptions) > 1 and width(value) <= BUTTON_VALUE_MAX:
+        asks = f"End all {len(subscriptions)}? The channel is told."
+        buttons.insert(0, blocks.button(f"End all {len(subscriptions)}", END, value=value, asks=asks))
+    rows = [blocks.actions(*buttons[at : at + ACTIONS_MAX]) for at in range(0, len(buttons), ACTIONS_MAX)]
+    room = MESSAGE_BLOCKS_MAX - len(message.blocks)
+    return Message(message.text, (*message.blocks, *rows[:room]), message.mentions)
+
+
+def invitation(subscriptions: Sequence[Subscription]) -> Message:
+    """The answer to `dialog` where no dialog can open by itself, as in a thread."""
+    return offered(helping.complaint("A subscription is chosen in a dialog:"), subscriptions)
+
+
+def _modal(title: str, place: Place) -> View:
+    return {"type": "modal", "title": _plain(title), "private_metadata": place.metadata}
+
+
+def _short(place: Place, shown: Sequence[Block]) -> View:
+    title = _TITLE if place.number is None else _TITLE_EDIT
+    return {**_modal(title, place), "close": _plain("Close"), "blocks": list(shown)}
+
+
+def _previewed(preview: Preview) -> list[Block]:
+    shown: list[Block] = []
+    if preview.errors:
+        lines = [f"{escape(_named(name))}: {escape(said)}" for name, said in preview.errors.items()]
+        shown.append(blocks.section(bold("This can't be read"), *lines))
+    elif preview.wish is not None:
+        so_far = "So far: " if preview.stored else ""
+        shown.append(blocks.section(f"{so_far}{bold(preview.wish.shown)}", *described(preview.wish)))
+    button = blocks.button("Preview, and test on past events", PREVIEW)
+    tested = () if preview.tested is None else preview.tested.blocks
+    if preview.testing:
+        tested = (blocks.context("Asking the sky maps of past events …"),)
+    return [*shown, blocks.actions(button), *tested]
+
+
+def _named(name: str) -> str:
+    """An input by its label."""
+    own = {"words": "Further conditions", "far": "False-alarm rate", "when": "When to mention"}
+    return own.get(name) or {"distance": "Mean distance", "area90": "90 % area"}.get(name, name)
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def _input(
+    name: str, label: str, element: Mapping[str, Any], *, optional: bool = True, hint: str | None = None
+) -> Block:
+    block: dict[str, Any] = {
+        "type": "input",
+        "block_id": name,
+        "label": _plain(label),
+        "optional": optional,
+        "element": {**element, "action_id": VALUE},
+    }
+    return block if hint is None else {**block, "hint": _plain(hint)}
+
+
+def _number(name: str, label: str, value: str) -> Block:
+    element: dict[str, Any] = {"type": "number_input", "is_decimal_allowed": True, "min_value": "0"}
+    if name in subscription_form.PROBABILITIES:
+        element["max_value"] = "100"
+    # What Slack's own number isn't would be refused: it was typed, so it is shown again by Slack itself.
+    if subscription_form.is_number(value):
+        element["initial_value"] = value
+    return _input(name, label, element)
+
+
+def _text(value: str) -> dict[str, Any]:
+    element: dict[str, Any] = {"type": "plain_text_input", "max_length": WORDS_MAX}
+    return {**element, "initial_value": value} if value else element
+
+
+def _option(value: str, text: str) -> dict[str, Any]:
+    return {"text": _plain(text), "value": value}
+
+
+def _select(options: Mapping[str, str], chosen: str | Sequence[str]) -> dict[str, Any]:
+    """A select of one, where `chosen` is one ("": none), or else of several."""
+    made = {value: _option(value, text) for value, text in options.items()}
+    several = not isinstance(chosen, str)
+    element: dict[str, Any] = {
+        "type": "multi_static_select" if several else "static_select",
+        "options": list(made.values()),
+        "placeholder": _plain("All" if several else "Any"),
+    }
+    if several and chosen:
+        element["initial_options"] = [made[value] for value in chosen]
+    elif chosen and isinstance(chosen, str):
+        element["initial_option"] = made[chosen]
+    return element
+
+
+def _checkboxes(options: Mapping[str, str], chosen: Sequence[str]) -> dict[str, Any]:
+    made = {value: _option(value, text) for value, text in options.items()}
+    element: dict[str, Any] = {"type": "checkboxes", "options": list(made.values())}
+    return {**element, "initial_options": [made[value] for value in chosen]} if chosen else element
+
+
+def _people(chosen: Sequence[str]) -> dict[str, Any]:
+    element: dict[str, Any] = {
+        "type": "multi_users_select",
+        "placeholder": _plain("Nobody"),
+        "max_selected_items": 10,
+    }
+    return {**element, "initial_users": list(chosen)} if chosen else element

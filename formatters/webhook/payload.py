@@ -1,0 +1,128 @@
+"""What a webhook is called with: so that a person is woken beyond Slack, or told that it is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import truncate, web_url
+from formatters.models.notice import Category
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card, incident
+from formatters.posts.alert_card import ChannelView
+from formatters.posts.incident import Trouble
+from formatters.terminal import message_text
+from formatters.text import quantities
+
+PAGERDUTY_SUMMARY_MAX = 1_024
+"""https://developer.pagerduty.com/docs/send-alert-event"""
+
+
+class Format(StrEnum):
+    """Whose JSON it is."""
+
+    JSON = "json"
+    NTFY = "ntfy"
+    PAGERDUTY = "pagerduty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """One call of the webhook."""
+
+    key: str
+    """The same for what begins and what ends it: "event:S241126dm", "trouble:silence"."""
+    over: bool
+    """It ends what was called before."""
+    title: str
+    text: str
+    urgent: bool
+    """Whether somebody is to be woken; else it only informs."""
+    time: datetime
+    """When it happened."""
+    url: str | None = None
+
+
+def of_trouble(found: Trouble, *, over: bool) -> Alarm:
+    """The bot's own trouble, or its end."""
+    said = message_text.render(incident.over(found) if over else incident.began(found))
+    head = f"gwevent: {incident.name(found.what)}"
+    return Alarm(
+        key=f"trouble:{found.what.value}",
+        over=over,
+        title=f"{head}, over" if over else head,
+        text=said,
+        urgent=False,
+        time=found.ended if over and found.ended is not None else found.since,
+    )
+
+
+def of_superevent(superevent: Superevent, *, over: bool) -> Alarm:
+    """An event that somebody is to be woken for, or its retraction."""
+    said: Message = alert_card.root(superevent, ChannelView())
+    return Alarm(
+        key=f"event:{superevent.superevent_id}",
+        over=over,
+        title=message_text.push(said),
+        text=message_text.render(said),
+        urgent=superevent.category is Category.REAL,
+        time=superevent.latest.time_created,
+        url=web_url(superevent.latest.urls.get("gracedb")),
+    )
+
+
+def body(alarm: Alarm, form: Format, *, topic: str = "", routing_key: str = "") -> dict[str, Any]:
+    """The JSON object to send. `topic` is ntfy's, `routing_key` PagerDuty's."""
+    match form:
+        case Format.NTFY:
+            return _ntfy(alarm, topic)
+        case Format.PAGERDUTY:
+            return _pagerduty(alarm, routing_key)
+        case Format.JSON:
+            return {
+                "source": "gwevent",
+                "action": "resolve" if alarm.over else "trigger",
+                "key": alarm.key,
+                "severity": _severity(alarm),
+                "title": alarm.title,
+                "text": alarm.text,
+                "time": quantities.iso(alarm.time),
+                "url": alarm.url,
+            }
+
+
+def _severity(alarm: Alarm) -> str:
+    return "critical" if alarm.urgent else "warning"
+
+
+def _ntfy(alarm: Alarm, topic: str) -> dict[str, Any]:
+    """https://docs.ntfy.sh/publish/#publish-as-json; a priority of 5 breaks through "do not disturb"."""
+    said: dict[str, Any] = {
+        "topic": topic,
+        "title": truncate(alarm.title, 250),
+        "message": truncate(alarm.text, 3_500),
+        "priority": 3 if alarm.over else 5 if alarm.urgent else 4,
+        "tags": ["white_check_mark" if alarm.over else "warning"],
+    }
+    return said if alarm.url is None else {**said, "click": alarm.url}
+
+
+def _pagerduty(alarm: Alarm, routing_key: str) -> dict[str, Any]:
+    """Events API v2: https://developer.pagerduty.com/docs/send-alert-event."""
+    said: dict[str, Any] = {
+        "routing_key": routing_key,
+        "event_action": "resolve" if alarm.over else "trigger",
+        "dedup_key": f"gwevent:{alarm.key}",
+        "client": "gwevent",
+        "payload": {
+            "summary": truncate(alarm.title, PAGERDUTY_SUMMARY_MAX),
+            "source": "gwevent",
+            "severity": _severity(alarm),
+            "timestamp": quantities.iso(alarm.time),
+            "custom_details": {"text": alarm.text},
+        },
+    }
+    return said if alarm.url is None else {**said, "links": [{"href": alarm.url, "text": "GraceDB"}]}

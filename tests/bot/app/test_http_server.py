@@ -1,0 +1,70 @@
+"""Pictures served by the bot itself, where it has a public address."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import aiohttp
+
+from bot.app.factory import Rooms, utc_now
+from bot.app.http_server import HttpServer
+from bot.delivery.image_worker import PictureWorker
+from bot.ingest.pipeline import Pipeline
+from bot.local_slack.server import Sandbox
+from bot.samples import bbh, to_avro
+from bot.skymaps.image_process import Pictures
+from bot.slack.client import SlackClient
+from bot.sources import Origin
+from tests.support.factories import subscribe
+
+PUBLIC = "https://gwevent.example.org"
+
+
+async def test_a_root_shows_the_picture_that_the_bot_serves(sandbox: Sandbox, rooms: Rooms) -> None:
+    channel = sandbox.add_channel("gw-cbc")
+    sandbox.ungrant("files:write")
+    await subscribe(rooms, "CBC", channel)
+    server = HttpServer(rooms.pictures, "127.0.0.1", 0)
+    port = await server.start()
+    async with aiohttp.ClientSession() as session:
+        clients = {sandbox.team_id: SlackClient(sandbox.bot_token, sandbox.api_url, session)}
+        worker = rooms.worker(clients, utc_now, public_url=PUBLIC, channel_pause_s=0)
+        pictures = PictureWorker(
+            rooms.store,
+            rooms.pictures,
+            clients,
+            Pictures(),
+            utc_now,
+            wake_deliveries=worker.wake,
+            serve=True,
+        )
+        tasks = [asyncio.create_task(worker.run()), asyncio.create_task(pictures.run())]
+        pipeline = Pipeline(
+            rooms.store, utc_now, max_age=timedelta(hours=24), wake=worker.wake, draws=lambda _: True
+        )
+        await pipeline.handle(to_avro(bbh(utc_now())[0]), Origin("file", "bbh", live=True))
+
+        def address() -> str | None:
+            blocks = [b for m in sandbox.messages(channel) for b in m["blocks"] if b["type"] == "image"]
+            return str(blocks[0]["image_url"]) if blocks else None
+
+        url = await sandbox.wait_for(address, timeout=60)
+        assert url is not None and url.startswith(f"{PUBLIC}/pictures/")
+        here = f"http://127.0.0.1:{port}{url.removeprefix(PUBLIC)}"
+        async with session.get(here) as answer:
+            assert answer.status == 200 and answer.content_type == "image/png"
+            assert "immutable" in answer.headers["Cache-Control"]
+            assert (await answer.read()).startswith(b"\x89PNG")
+        for wrong in ("/pictures/", "/pictures/x.png", here[-40:-4], f"/pictures/{'A' * 43}.png"):
+            async with session.get(f"http://127.0.0.1:{port}/{wrong.lstrip('/')}") as answer:
+                assert answer.status == 404
+        async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
+            assert answer.status == 200
+        assert not [call for call in sandbox.calls if call.method.startswith("files.")]
+        await worker.stop()
+        await pictures.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    await server.stop()

@@ -1,0 +1,194 @@
+"""Parts that the system starves are started again; a fault of gwevent's own ends the process visibly."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import resource
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import aiohttp
+import pytest
+import structlog
+
+from bot.app import supervisor as parts_module
+from bot.app.factory import Rooms
+from bot.app.supervisor import Parts
+from bot.ingest.pipeline import Handled, Pipeline
+from bot.monitoring.monitor import Watch
+from bot.runtime import os_limits
+from bot.samples import to_avro
+from bot.sources import Origin
+from bot.store.database import StoreUnavailable
+from tests.support.factories import MAX_AGE, Clock, record
+
+PASSING: list[BaseException] = [
+    *(OSError(number, os.strerror(number)) for number in sorted(errno.errorcode) if number != errno.EINTR),
+    MemoryError(),
+    RuntimeError("can't start new thread"),
+    TimeoutError(),
+    ConnectionResetError(),
+    aiohttp.ClientOSError(errno.EMFILE, "Too many open files"),
+    StoreUnavailable("locked"),
+    ExceptionGroup("unhandled errors in a TaskGroup", [OSError(errno.EMFILE, "Too many open files")]),
+    ExceptionGroup("unhandled errors in a TaskGroup", [StoreUnavailable("locked"), MemoryError()]),
+]
+FAULTS = [
+    ValueError("x"),
+    RuntimeError("x"),
+    KeyError("x"),
+    ExceptionGroup("x", [OSError(24, "y"), KeyError("x")]),
+]
+
+
+@pytest.fixture(autouse=True)
+def fresh_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts_module, "log", structlog.get_logger())
+    monkeypatch.setattr(os_limits, "log", structlog.get_logger())
+
+
+@pytest.fixture
+def few_descriptors() -> Iterator[int]:
+    """A soft limit of some more than are open; put back at the end."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = max(map(int, (path.name for path in Path("/proc/self/fd").iterdir()))) + 12
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    yield limit
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_two_parts_of_one_name_start_again_each_by_itself() -> None:
+    parts, begun, both = Parts(first_pause_s=0.05), [0, 0], asyncio.Event()
+
+    def source(n: int) -> Callable[[], Awaitable[None]]:
+        async def consume() -> None:
+            begun[n] += 1
+            if begun[n] == 1:
+                raise RuntimeError("can't start new thread")
+            if min(begun) == 2:
+                both.set()
+            await asyncio.Event().wait()
+
+        return consume
+
+    for n in (0, 1):
+        parts.start("consume", source(n))
+    await asyncio.sleep(0.01)
+    assert set(parts.wrong()) == {"consume", "consume_2"}
+    async with asyncio.timeout(5):
+        await both.wait()
+    await asyncio.sleep(0)
+    assert not any(task.done() for task in parts.tasks)
+    assert parts.wrong() == {}
+    await parts.cancel()
+
+
+async def test_whatever_the_system_says_a_part_goes_on() -> None:
+    parts, stop, left = Parts(first_pause_s=0.0), asyncio.Event(), list(PASSING)
+
+    async def work() -> None:
+        if left:
+            raise left.pop()
+        stop.set()
+        await asyncio.Event().wait()
+
+    parts.start("work", work)
+    with structlog.testing.capture_logs() as said:
+        async with asyncio.timeout(20):
+            while not stop.is_set():
+                await asyncio.sleep(0)
+                for task in parts.tasks:
+                    assert not task.done(), task.exception()
+                parts_module.LONGEST_PAUSE_S = 0.0
+    parts_module.LONGEST_PAUSE_S = 30.0
+    assert [line["event"] for line in said] == ["part_starts_again"] * len(PASSING)
+    assert all(line["reason"] for line in said) and parts.wrong() == {}
+    await parts.cancel()
+
+
+async def test_what_waits_is_shown() -> None:
+    parts = Parts(first_pause_s=60.0)
+
+    async def work() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    parts.start("deliver", work)
+    await asyncio.sleep(0.01)
+    assert parts.wrong() == {"deliver": "Too many open files"}
+    await parts.cancel()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+async def test_a_fault_of_its_own_ends_the_process(fault: Exception) -> None:
+    parts = Parts()
+
+    async def work() -> None:
+        raise fault
+
+    parts.start("work", work)
+    parts.start("other", asyncio.Event().wait)  # type: ignore[arg-type]
+    with structlog.testing.capture_logs() as said, pytest.raises(type(fault)):
+        await parts.until_one_ends(asyncio.Event())
+    assert {"event": "part_ended", "part": "work", "log_level": "error"} in said
+    await parts.cancel()
+
+
+async def test_descriptors_that_get_short_are_said_and_shown(
+    few_descriptors: int, rooms: Rooms, clock: Clock
+) -> None:
+    watch = Watch(rooms.store, rooms.ledger, rooms.troubles, clock, sources=list)
+    await rooms.store.last_received()
+    assert "descriptors" not in (await watch.readiness()).parts
+    with structlog.testing.capture_logs() as said, ExitStack() as opened:
+        os_limits.LOOK_EVERY_S = 0.01
+        watching = asyncio.create_task(os_limits.watch_descriptors())
+        while True:
+            try:
+                opened.enter_context(Path(os.devnull).open("rb"))
+            except OSError:
+                break
+        await asyncio.sleep(0.05)
+        short = (await watch.readiness()).parts["descriptors"]
+        assert f"of {few_descriptors} files" in short and "LimitNOFILE" in short
+        opened.close()
+        await asyncio.sleep(0.05)
+        watching.cancel()
+    os_limits.LOOK_EVERY_S = 5.0
+    assert [line["event"] for line in said] == ["descriptors_short", "descriptors_free_again"]
+    assert "descriptors" not in (await watch.readiness()).parts
+
+
+def test_the_limit_is_raised_as_far_as_it_may() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+        with structlog.testing.capture_logs() as said:
+            assert os_limits.raise_descriptor_limit(wanted=220) == 220
+        assert [line["event"] for line in said] == ["descriptor_limit_low"]
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (220, hard)
+        with structlog.testing.capture_logs() as said:
+            os_limits.raise_descriptor_limit(wanted=min(hard, 4096))
+        assert said == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EMFILE, "x"), OSError(errno.EAGAIN, "x"), RuntimeError("can't start new thread")]
+)
+async def test_a_starved_system_puts_no_alert_into_quarantine(
+    rooms: Rooms, clock: Clock, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+
+    async def starved(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio, "to_thread", starved)
+        with pytest.raises(StoreUnavailable):
+            await pipeline.handle(to_avro(record()), Origin("hopskotch", "1", live=True))
+    assert await pipeline.handle(to_avro(record()), Origin("hopskotch", "1", live=True)) is Handled.STORED

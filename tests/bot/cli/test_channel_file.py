@@ -1,0 +1,185 @@
+"""What channels asked for, out of one database and into another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from bot.app.factory import Rooms
+from bot.cli.channel_file import UnreadableExport, read, write
+from bot.cli.main import app
+from bot.filters import parse
+from bot.observing.observatories import find_site
+from bot.store import schema
+from bot.store.channels.bulk_transfer import Taken
+from bot.store.channels.sites import TooManySites
+from formatters.answers.observability import Conditions, Site
+from tests.support.factories import BY, NOW, TEAM, made, subscribe, take, unsubscribe
+
+BOTH = pytest.mark.backends("sqlite", "postgresql")
+ROW = {"words": "CBC", "created_by": "U1", "created_at": "2026-11-22T12:00:00Z"}
+
+
+def export(*subscriptions: dict[str, Any], **further: Any) -> str:
+    channel = {"team": "T1", "channel": "C1", "subscriptions": subscriptions, **further}
+    return json.dumps({"gwevent_export": 1, "channels": [channel]})
+
+
+async def asked(rooms: Rooms) -> None:
+    """Two channels, one of them in another workspace."""
+    await subscribe(rooms, "CBC BNS>0.5 notify @here", "C1")
+    await subscribe(rooms, "Burst mock", "C1", "C2", team="T2")
+    await rooms.sites.add(
+        TEAM, "C1", [find_site("Palomar"), Site(name="Dome 7", latitude=1, longitude=2, height=3)], BY
+    )
+    await rooms.sites.set_conditions(TEAM, "C1", Conditions(altitude=25, darkness=-12), BY)
+
+
+async def forget(rooms: Rooms) -> None:
+    for team, channel in ((TEAM, "C1"), ("T2", "C1"), ("T2", "C2")):
+        await unsubscribe(rooms, channel, team=team)
+        for name in ("Palomar", "Dome 7"):
+            await rooms.sites.remove(team, channel, name, BY)
+        await rooms.sites.set_conditions(team, channel, Conditions(), BY)
+
+
+@BOTH
+async def test_everything_comes_back_and_twice_is_the_same_as_once(rooms: Rooms) -> None:
+    await asked(rooms)
+    text = write(await rooms.transfer.export())
+    await forget(rooms)
+    for taken in (
+        Taken(channels=3, subscriptions=3, known=0, sites=2),
+        Taken(channels=3, subscriptions=0, known=3, sites=2),
+    ):
+        assert await rooms.transfer.take(read(text), NOW) == taken
+        assert write(await rooms.transfer.export()) == text
+
+
+@BOTH
+async def test_each_channel_hears_once_of_what_an_import_put_in_force(rooms: Rooms) -> None:
+    given = export({**ROW, "number": 4}, {**ROW, "words": "Burst", "number": 2}, last_number=7)
+    for _ in range(2):
+        await rooms.transfer.take(read(given), NOW)
+        assert (await rooms.ledger.counts()).waiting == 1
+    here = await rooms.subscriptions.of_channel("T1", "C1")
+    assert {s.wish.words: s.number for s in here} == {"CBC": 4, "Burst": 2}, "as old messages call them"
+    changes, total = await rooms.subscriptions.history("T1", "C1", 1)
+    assert total == 2 and {change.by for change in changes} == {"import"}
+    asked, _ = await rooms.subscriptions.ask("T1", "C1", parse("all"), "U2", NOW)
+    assert asked.number == 8, "what was given elsewhere isn't given again"
+
+
+@BOTH
+async def test_a_number_that_another_had_here_is_not_given_by_an_import(rooms: Rooms) -> None:
+    await subscribe(rooms, "CBC", "C1", team="T1")
+    await subscribe(rooms, "all mock", "C1", team="T1")
+    await unsubscribe(rooms, "C1", "CBC", team="T1")
+    await rooms.transfer.take(read(export({**ROW, "words": "Burst", "number": 1})), NOW)
+    here = await rooms.subscriptions.of_channel("T1", "C1")
+    assert {s.wish.words: s.number for s in here} == {"all mock": 2, "Burst": 3}
+    await rooms.transfer.take(read(export({**ROW, "number": 1})), NOW)
+    assert 1 in {s.number for s in await rooms.subscriptions.of_channel("T1", "C1")}, "it had it itself"
+
+
+@BOTH
+async def test_who_needs_another_number_takes_none_from_the_next_of_the_file(rooms: Rooms) -> None:
+    await subscribe(rooms, "all mock", "C1", team="T1")
+    given = export({**ROW, "number": 1}, {**ROW, "words": "Burst", "number": 2}, last_number=4)
+    await rooms.transfer.take(read(given), NOW)
+    here = await rooms.subscriptions.of_channel("T1", "C1")
+    assert {s.wish.words: s.number for s in here} == {"all mock": 1, "CBC": 5, "Burst": 2}
+
+
+@BOTH
+async def test_what_is_imported_is_in_force(rooms: Rooms) -> None:
+    await rooms.transfer.take(read(export(ROW)), NOW)
+    await take(rooms, made())
+    assert (await rooms.ledger.counts("T1")).waiting == 2, "what it was told, and the event"
+
+
+@BOTH
+async def test_what_is_paused_stays_paused(rooms: Rooms) -> None:
+    await rooms.transfer.take(read(export({**ROW, "paused_at": "2026-11-22T13:00:00Z"})), NOW)
+    await take(rooms, made())
+    assert (await rooms.ledger.counts("T1")).waiting == 1, "what it was told alone"
+    assert "paused_at" in write(await rooms.transfer.export())
+
+
+async def test_one_that_waits_for_its_confirmation_needs_none_any_more(rooms: Rooms) -> None:
+    await rooms.subscriptions.ask("T1", "C1", parse("CBC"), "U2", NOW)
+    assert await rooms.transfer.export() == [], "it isn't in force"
+    taken = await rooms.transfer.take(read(export(ROW)), NOW)
+    assert (taken.subscriptions, taken.known) == (1, 0)
+    [here] = await rooms.subscriptions.of_channel("T1", "C1")
+    assert here.created_by == "U2"
+    async with rooms.database.reading() as connection:
+        kinds = (await connection.execute(select(schema.deliveries.c.kind))).scalars()
+        assert list(kinds) == ["change"], "instead of the confirmation"
+
+
+async def test_a_channel_with_too_many_sites_leaves_everything_as_it_was(rooms: Rooms) -> None:
+    sites = [Site(name=f"Dome {n}", latitude=n, longitude=n, height=n) for n in range(10)]
+    await rooms.sites.add("T1", "C1", sites, BY)
+    one_more = {"name": "One more", "latitude": 1, "longitude": 2, "height": 3}
+    with pytest.raises(TooManySites):
+        await rooms.transfer.take(read(export(ROW, sites=[one_more])), NOW)
+    assert await rooms.subscriptions.of_channel("T1", "C1") == []
+
+
+def test_words_are_read_as_people_write_them() -> None:
+    [channel] = read(export({**ROW, "words": "mocks  cbc"}))
+    assert [one.words for one in channel.subscriptions] == [parse("cbc mock").words]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Dear colleagues", "it isn't JSON"),
+        ("[" * 100_000, "it isn't JSON"),
+        ("[]", "isn't what gwevent export writes"),
+        ('{"gwevent_export": 2, "channels": []}', "another gwevent wrote it"),
+        ('{"gwevent_export": 1}', "channels: Field required"),
+        (export({**ROW, "words": "everything!"}), r"channels\[0\].subscriptions\[0\].words: \"everything"),
+        (export({**ROW, "words": "visible from Atlantis > 0.5"}), "subscriptions"),
+        (export({**ROW, "created_by": "<@U1>"}), "created_by"),
+        (export({**ROW, "created_at": "2026-11-22T12:00:00"}), "created_at: .*timezone"),
+        (export({**ROW, "colour": "red"}), "colour"),
+        (export(ROW, team="general"), "team"),
+        (export(ROW, channel="#general"), "channel"),
+        (export(sites=[{"name": "Here", "latitude": 91, "longitude": 0, "height": 0}]), "latitude"),
+        (export(sites=[{"name": "!!", "latitude": 1, "longitude": 0, "height": 0}]), "letter or a digit"),
+        (
+            export(sites=[{"name": "A", "latitude": 1, "longitude": 0, "height": 0, "zone": "Mars/Olympus"}]),
+            "no time zone",
+        ),
+        (export(conditions={"altitude": 99, "darkness": 0}), "altitude"),
+    ],
+)
+def test_nonsense_is_refused_with_its_place(text: str, why: str) -> None:
+    with pytest.raises(UnreadableExport, match=why):
+        read(text)
+
+
+def test_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{tmp_path / 'one.sqlite'}")
+    (tmp_path / "given.json").write_text(export(ROW))
+    runner = CliRunner()
+    done = runner.invoke(app, ["import", "given.json"])
+    assert (done.exit_code, done.stdout) == (
+        0,
+        "Channels: 1; subscriptions put in force: 1, in force already: 0; sites: 0.\n",
+    )
+    assert runner.invoke(app, ["export", "-o", "out.json"]).exit_code == 0
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{tmp_path / 'two.sqlite'}")
+    assert "put in force: 1" in runner.invoke(app, ["import", "out.json"]).stdout
+    assert runner.invoke(app, ["export"]).stdout == (tmp_path / "out.json").read_text()
+    (tmp_path / "bad.json").write_text("{")
+    refused = runner.invoke(app, ["import", "bad.json"])
+    assert (refused.exit_code, refused.stderr) == (2, "gwevent: bad.json can't be imported: it isn't JSON.\n")

@@ -1,0 +1,329 @@
+"""The command line, in process where that is enough."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bot import __version__
+from bot.cli.main import app
+from bot.samples import Record, bns, to_avro, to_json
+from tests.support.factories import record
+from tests.support.postgres import Databases
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command on an empty database in an empty folder."""
+    for name in list(os.environ):
+        if name.startswith(("SLACK_", "GWEVENT_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{tmp_path / 'gwevent.sqlite'}")
+    monkeypatch.setenv("GWEVENT_GRACEDB_URL", "off")
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+
+    def invoke(*arguments: object) -> Result:
+        return runner.invoke(app, [str(argument) for argument in arguments])
+
+    return invoke
+
+
+@pytest.fixture
+def notice(tmp_path: Path) -> Path:
+    path = tmp_path / "S261122a-preliminary.avro"
+    path.write_bytes(to_avro(record()))
+    return path
+
+
+def refused(result: Result) -> str:
+    """The one sentence of a command that ended with status 2, after the line that says what it works on."""
+    assert result.exit_code == 2, result.output
+    named, lines = re.compile(r"gwevent: (no settings file|settings file .*), database .*\."), result.stderr
+    said = [line for line in lines.splitlines() if not (named.fullmatch(line) or "gwevent_starts" in line)]
+    assert result.stdout == "" and len(said) == 1, result.output
+    assert said[0].startswith("gwevent: ")
+    return f"{said[0]}\n"
+
+
+def compared(found: Record, wanted: Record, name: str) -> None:
+    """One map: peak and distances exactly, areas within 0.1 %."""
+    assert [found["ra"], found["dec"]] == wanted["peak"], name
+    for area in ("area_50", "area_90"):
+        assert found[area] == pytest.approx(wanted[area], rel=1e-3), (name, area)
+    for distance in ("distance_mean", "distance_std"):
+        assert found[distance] == wanted.get(distance), (name, distance)
+
+
+def test_show_json_agrees_with_what_is_expected_of_every_real_notice(run: Run, shared_notices: Path) -> None:
+    expected = json.loads((shared_notices / "expected.json").read_text())
+    assert expected
+    for name, wanted in expected.items():
+        result = run("show", "--json", shared_notices / name)
+        assert result.exit_code == 0, (name, result.output)
+        found = json.loads(result.stdout)
+        for key in ("superevent_id", "alert_type"):
+            assert found[key] == wanted[key], name
+        assert datetime.fromisoformat(found["time_created"]) == datetime.fromisoformat(wanted["time_created"])
+        assert found["mock"] is found["superevent_id"].startswith("M")
+        published: Any = found["event"]
+        if "map" in wanted:
+            compared(found["localization"], wanted["map"], name)
+            assert "skymap" not in published
+        else:
+            assert found["localization"] is None
+        if "combined" in wanted:
+            compared(found["external_coinc"]["localization"], wanted["combined"], name)
+            assert "combined_skymap" not in found["external_coinc"]
+        else:
+            assert found["external_coinc"] is None or found["external_coinc"]["localization"] is None
+
+
+def test_show_prints_the_user_guides_values(run: Run, shared_notices: Path) -> None:
+    result = run("show", shared_notices / "official" / "MS181101ab-preliminary.avro")
+    assert "RA, Dec = 194.30419921874997, -17.856895095545468" in result.stdout
+    assert "39.76999609489013 ± 8.308435058808886 Mpc" in result.stdout
+
+
+def test_show_reads_avro_and_json_alike(run: Run, notice: Path, tmp_path: Path) -> None:
+    other = tmp_path / "x.bin"
+    other.write_bytes(to_json(record()))
+    found, again = (json.loads(run("show", "--json", path).stdout) for path in (notice, other))
+    # Avro's schema names a key that the JSON leaves out.
+    assert found["event"].pop("mchirp_source") is None
+    assert found == again
+    assert found["superevent_id"] == "S261122a" and found["localization"] is None
+    assert found["event"]["far"] == 1e-9
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is no notice that can be read"),
+        (b"good morning", "neither Avro nor JSON"),
+        (b"{}", "JSON, but no notice"),
+        (to_avro(record())[:500], "is no notice that can be read"),
+        (bytes(10_000), "neither Avro nor JSON"),
+        (bytes(32 * 1024 * 1024 + 1), "more than 33,554,432 bytes"),
+    ],
+)
+@pytest.mark.parametrize("command", ["show", "preview"])
+def test_what_is_no_notice_is_a_sentence(
+    run: Run, tmp_path: Path, content: bytes, why: str, command: str
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    sentence = refused(run(command, path))
+    assert why in sentence and sentence.endswith(".\n") and not sentence.endswith("..\n")
+
+
+def test_a_missing_file_and_a_folder_are_sentences(run: Run, tmp_path: Path) -> None:
+    assert "can't be read: No such file or directory." in refused(run("show", tmp_path / "nothing"))
+    assert "can't be read: Is a directory." in refused(run("show", tmp_path))
+
+
+def test_no_traceback_leaves_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "x.avro"
+    path.write_bytes(to_avro(record())[:300])
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "GWEVENT_KAFKA_AUTH": "swordfish"}
+    for arguments in (["show", str(path)], ["show", str(tmp_path)], ["migrate"], ["ask", "latest"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "bot", *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=environment,
+            timeout=100,
+        )
+        assert done.returncode == 2 and done.stdout == ""
+        assert done.stderr.startswith("gwevent: ") and done.stderr.count("\n") == 1, done.stderr
+        assert "swordfish" not in done.stderr
+
+
+def test_preview_shows_root_and_thread(run: Run, notice: Path, tmp_path: Path) -> None:
+    second = tmp_path / "initial.json"
+    second.write_bytes(to_json(record(alert_type="INITIAL", minutes=5)))
+    text = run("preview", second, notice).stdout
+    root, reply = text.split("--- in the thread ---")
+    assert "S261122a" in root and "INITIAL" in root
+    assert reply.strip()
+    out = tmp_path / "blocks.json"
+    assert run("preview", notice, second, "--format", "blocks", "-o", out).stdout == ""
+    messages = json.loads(out.read_text())
+    assert len(messages) == 2 and messages[0]["blocks"][0]["type"] == "header"
+
+
+def test_preview_compares_the_maps_as_the_channels_reply_does(run: Run, tmp_path: Path) -> None:
+    files = []
+    for number, known in enumerate(bns(datetime(2026, 11, 22, 12, tzinfo=UTC))[:2]):
+        files.append(tmp_path / f"{number}.avro")
+        files[-1].write_bytes(to_avro(known))
+    text = run("preview", *files).stdout.replace("\u00a0", " ")
+    assert "of the new map lies in the old 90 % region" in text
+
+
+def test_preview_is_of_one_event(run: Run, notice: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.avro"
+    other.write_bytes(to_avro(record("S261122b")))
+    assert "the notices of one id, not of 2" in refused(run("preview", notice, other))
+    assert "can't be written" in refused(run("preview", notice, "-o", tmp_path / "no" / "where"))
+
+
+def test_ask_answers_from_the_store(run: Run, notice: Path) -> None:
+    assert "There is no gwevent's database" in refused(run("ask", "latest"))
+    assert run("migrate").exit_code == 0
+    assert run("ask", "latest").stdout == "No real event was received yet.\n"
+    assert run("replay", notice).exit_code == 0
+    for words in (["latest"], ["s261122A"], ["latest", "CBC"]):
+        assert "S261122a" in run("ask", *words).stdout
+    assert "I don't know" in run("ask", "frobnicate").stdout
+    assert run("ask").exit_code == 2
+
+
+def test_replay_counts_repeats_and_what_it_cant_read(run: Run, notice: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "notices"
+    folder.mkdir()
+    (folder / "a.avro").write_bytes(to_avro(record()))
+    (folder / "b.json").write_bytes(to_json(record()))
+    (folder / "c.json").write_bytes(to_json(record(alert_type="INITIAL", minutes=5)))
+    (folder / "readme.txt").write_text("These are notices.")
+    run("migrate")
+    assert "Last notice: none yet" in run("ask", "status").stdout
+    result = run("replay", folder)
+    assert result.exit_code == 0 and "2 stored, 1 repeat, 0 quarantined" in result.stdout
+    assert "readme.txt: skipped, neither Avro nor JSON" in result.stderr.replace("\n", " ")
+    assert "0 stored, 3 repeat, 0 quarantined" in run("replay", folder).stdout
+    (folder / "d.avro").write_bytes(to_avro(record())[:500])
+    result = run("replay", folder)
+    assert result.exit_code == 1 and "0 stored, 3 repeat, 1 quarantined" in result.stdout
+
+
+def test_a_name_with_brackets_is_said_as_it_is(run: Run, tmp_path: Path) -> None:
+    odd = tmp_path / "[" / "red]:fire:.avro"
+    odd.parent.mkdir()
+    odd.write_bytes(to_avro(record()))
+    torn = tmp_path / "[" / "bold]torn.avro"
+    torn.write_bytes(to_avro(record())[:500])
+    result = run("replay", "--dry-run", odd, torn)
+    assert f"{odd}: S261122a" in result.stdout
+    assert f"{torn}: " in result.stderr
+    closing = tmp_path / "a[" / "bold].txt"
+    closing.parent.mkdir()
+    closing.write_text("no notice")
+    assert f"{closing}: skipped" in run("replay", "--dry-run", closing.parent).stderr
+
+
+def test_a_dry_run_stores_nothing(run: Run, notice: Path, tmp_path: Path) -> None:
+    result = run("replay", "--dry-run", notice)
+    assert result.exit_code == 0
+    assert "S261122a PRELIMINARY 2026-11-22 12:00:00 UTC" in result.stdout.replace("\n", " ")
+    assert not (tmp_path / "gwevent.sqlite").exists()
+
+
+def test_without_tokens_nothing_is_stored_as_news(run: Run, notice: Path) -> None:
+    assert "must be set" in refused(run("replay", "--post", notice))
+    assert "No notice of S261122a was received." in run("ask", "S261122a").stdout
+
+
+def test_the_quarantine_is_tried_again(run: Run, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.avro"
+    bad.write_bytes(to_avro(record())[:500])
+    assert run("replay", bad).exit_code == 1
+    assert run("replay", "--quarantine", "--dry-run").exit_code == 0
+    result = run("replay", "--quarantine")
+    assert result.exit_code == 1 and "0 released, 1 kept" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["replay"], "Name files or folders, or --quarantine"),
+        (["replay", ".", "--quarantine"], "and not both"),
+        (["replay", ".", "--post", "--dry-run"], "choose one"),
+        (["replay", "nothing"], "nothing doesn't exist"),
+        (["replay", ".", "--post"], "SLACK_BOT_TOKEN and SLACK_APP_TOKEN must be set"),
+        (["run"], "SLACK_BOT_TOKEN and SLACK_APP_TOKEN must be set"),
+    ],
+)
+def test_impossible_combinations_are_sentences(
+    run: Run, arguments: list[str], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GWEVENT_KAFKA_AUTH", "off")
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert why in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["show"], ["show", "--jason", "x"], ["frobnicate"], ["demo", "--port", "-1"], ["demo", "--port", "x"]],
+)
+def test_wrong_options_end_with_status_2(run: Run, arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2 and "Traceback" not in result.output
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").stdout == f"gwevent {__version__}\n"
+
+
+def test_migrate_twice_and_what_is_no_database(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        assert run("migrate").stdout == "The database is at this version.\n"
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear colleagues, the meeting is at noon. " * 50)
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{letter}")
+    assert "not a database" in refused(run("migrate"))
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", f"postgresql://bot:swordfish@/x?host={tmp_path}")
+    sentence = refused(run("migrate"))
+    assert "swordfish" not in sentence and "connection" in sentence
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "psycopg", None)
+        assert "install gwevent-bot[postgres]" in refused(run("migrate"))
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", "swordfish")
+    sentence = refused(run("migrate"))
+    assert "swordfish" not in sentence and "must look like sqlite:" in sentence
+
+
+@pytest.mark.parametrize("command", ["consume", "serve"])
+def test_roles_take_a_database_that_processes_can_share(
+    run: Run, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GWEVENT_KAFKA_AUTH", "off")
+    sentence = refused(run(command))
+    assert f"gwevent {command}" in sentence and "PostgreSQL" in sentence and "gwevent run" in sentence
+
+
+def test_a_consumer_needs_a_group_of_its_own(
+    run: Run, monkeypatch: pytest.MonkeyPatch, postgres: Databases
+) -> None:
+    monkeypatch.setenv("GWEVENT_KAFKA_AUTH", "off")
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", postgres.fresh())
+    assert "GWEVENT_KAFKA_GROUP must be set" in refused(run("consume"))
+    assert "SLACK_BOT_TOKEN" in refused(run("serve"))
+
+
+def test_samples_are_notices(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "samples"
+    written = run("samples", folder).stdout.splitlines()
+    assert written and all(Path(path).is_file() for path in written)
+    result = run("replay", "--dry-run", written[0], written[1])
+    assert result.exit_code == 0
+    assert "can't be written" in refused(run("samples", Path(written[0])))
+    assert datetime.now(UTC).strftime("%y%m") in "".join(written)

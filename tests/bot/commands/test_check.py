@@ -1,0 +1,236 @@
+"""`check`, `history`, `map`, `json` and `moc`, asked in words."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bot.alerts.decode import decode
+from bot.app.factory import Rooms
+from bot.commands.check import LONGEST_LIST, target_of, understand
+from bot.commands.event_details import Details, Illustrate
+from bot.commands.router import Answers, Asker
+from bot.filters import UnknownWord
+from bot.samples import bns, edge_cases, ms181101ab, to_avro
+from bot.skymap_service.cache import StoredMaps
+from formatters.answers.answer import SHARE
+from formatters.answers.position_check import MOST
+from formatters.blockkit.message import Message
+from formatters.models.notice import Notice
+from formatters.models.superevent import Superevent
+from formatters.posts.alert_card import Picture
+from formatters.terminal import message_text
+from tests.support.factories import NOW, TEAM, Clock, made, planner, record, take
+
+ASKER = Asker(TEAM, "C1", "U0ASKER")
+MOCK = "MS181101ab"
+NGC_4993 = "13h09m48s -23d22m53s"
+
+
+async def stored(rooms: Rooms, body: bytes) -> Notice:
+    notice = replace(decode(body), received=NOW)
+    await rooms.store.record(notice, body, "test:1", NOW, planner(NOW))
+    return notice
+
+
+@pytest.fixture
+async def mock(rooms: Rooms) -> Rooms:
+    """MS181101ab's first three notices."""
+    for body in map(to_avro, ms181101ab(NOW)[:3]):
+        await stored(rooms, body)
+    return rooms
+
+
+def answers(rooms: Rooms, illustrate: Illustrate | None = None) -> Answers:
+    return rooms.answers(Clock(), illustrate=illustrate)
+
+
+async def asked(rooms: Rooms, words: str, asker: Asker | None = None) -> Message:
+    return await answers(rooms).answer(words, asker)
+
+
+def kinds(message: Message) -> list[str]:
+    return [block["type"] for block in message.blocks]
+
+
+async def test_a_position_in_every_map_of_the_event(mock: Rooms) -> None:
+    message = await asked(mock, f"check {NGC_4993} 40 Mpc {MOCK.lower()}")
+    said = message_text.render(message)
+    assert "13h09m48.0s −23°22′53″ in MOCK" in said and "3-D credible level at 40.0 Mpc" in said
+    (table,) = [block for block in message.blocks if block["type"] == "table"]
+    assert len(table["rows"]) == 4
+    assert "credible level" in message.text
+    by_redshift = message_text.render(await asked(mock, f"CHECK {NGC_4993} z=0.0098 {MOCK}"))
+    assert "z = 0.0098, a luminosity distance of 43.7 Mpc (Planck18)" in by_redshift
+    glued = message_text.render(await asked(mock, f"check 197.45,-23.381389 {MOCK}"))
+    assert "13h09m48.0s −23°22′53″" in glued and "3-D" not in glued
+
+
+async def test_the_combined_map_too(rooms: Rooms) -> None:
+    bodies = [to_avro(one) for one in bns(NOW)]
+    notices = [await stored(rooms, body) for body in bodies]
+    message = await asked(rooms, f"check 10 10 {notices[0].superevent_id}")
+    (table,) = [block for block in message.blocks if block["type"] == "table"]
+    external = sum(n.external is not None and n.external.localization is not None for n in notices)
+    assert external and sum("combined" in row[0]["text"] for row in table["rows"]) == external
+
+
+async def test_without_a_name_it_is_the_newest_event(mock: Rooms) -> None:
+    said = message_text.render(await asked(mock, f"check {NGC_4993}"))
+    assert said.startswith(f"No real event was received yet; {MOCK} is the newest mock.")
+    await take(mock, made("S261122a"))
+    bare = message_text.render(await asked(mock, f"check {NGC_4993}"))
+    assert bare.startswith("No event was named; S261122a is the newest.")
+    assert "has no sky map to look at" in bare
+
+
+async def test_nothing_received_and_nothing_known(rooms: Rooms) -> None:
+    assert "No event was received yet" in message_text.render(await asked(rooms, f"check {NGC_4993}"))
+    assert "No notice of S190425z was received" in message_text.render(
+        await asked(rooms, "check 1 2 S190425z")
+    )
+
+
+async def test_a_list_is_a_table_in_the_order_asked(mock: Rooms) -> None:
+    question = f"""check {MOCK}
+    NGC 4993  {NGC_4993} 40 Mpc
+    M 31, 10.6847, 41.2687
+    nonsense
+    AT2017gfo\t13:09:48.08\t-23:22:53.3\tz 0.0098
+    10 | 95
+    """
+    message = await asked(mock, question, ASKER)
+    (table,) = [block for block in message.blocks if block["type"] == "table"]
+    names = [row[0]["text"] for row in table["rows"]]
+    assert names == ["name", "NGC 4993", "M 31", "AT2017gfo"]
+    assert table["rows"][3][-2]["text"].startswith("43.7")
+    said = message_text.render(message)
+    assert "Left out “nonsense”: That is no position" in said and "Dec 95 isn't between" in said
+    button = message.blocks[-1]["elements"][0]
+    assert button["action_id"] == SHARE
+    again = await answers(mock).answer(button["value"], ASKER, shared=True)
+    assert [b for b in again.blocks if b["type"] == "table"] == [table], "pressed, the lines are still lines"
+
+
+async def test_a_long_list_is_cut_and_says_so(mock: Rooms) -> None:
+    lines = "\n".join(f"target number {n:03} {n}.25 -23.5" for n in range(MOST + 20))
+    message = await asked(mock, f"check {MOCK}\n{lines}", ASKER)
+    (table,) = [block for block in message.blocks if block["type"] == "table"]
+    assert len(table["rows"]) == MOST + 1
+    assert f"These are the first {MOST} of {MOST + 20} positions" in message_text.render(message)
+    assert "actions" not in kinds(message), "no button could hold the question"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("", "Say a position: check 13h09m48s"),
+        (MOCK, "Say a position: check 13h09m48s"),
+        ("400 10", "RA 400 isn't between 0° and 360°."),
+        ("10 91", "Dec 91 isn't between −90° and +90°."),
+        ("NGC 4993 400 10", "RA 400 isn't between"),
+        ("12 30 40", "“40” after the position is no distance; write it like 40 Mpc or z=0.0098."),
+        ("13h09m48s 23 22 53", "“22 53” after the position is no distance"),
+        ("13h09m48s x 12 30", "That is no position"),
+        ("12 30 z=-1", "“z=-1” after the position is no distance"),
+        ("12 30 z=0", "A redshift here is above 0 and at most 20."),
+        ("12 30 99999 Gpc", "A distance here is above 0 and at most 1,000,000 Mpc."),
+        ("12 30 S261122a S261122b", "One event at a time, please, not S261122a and S261122b."),
+        ("NGC4993", "That is no position, and names aren't looked up; write it like 13h09m48s"),
+        (f"NGC 4993 {MOCK}", "That is no position, and names aren't"),
+        ("🔭 🌌", "That is no position; write it like"),
+        ("*bold* <!here> `x`", "That is no position; write it like"),
+        ("'; DROP TABLE notices; --", "That is no position; write it like"),
+        ("\n \n\t\n", "Say a position"),
+        ("nan inf", "That is no position"),
+        ("x" * 5_000, "That is no position"),
+        ("x" * 10_000, f"That is too long; one question has room for {MOST} positions."),
+        ("\n".join(["12 30"] * 2_000), "That is too long"),
+    ],
+)
+async def test_nonsense_is_told_why_in_one_sentence(mock: Rooms, words: str, reason: str) -> None:
+    message = await asked(mock, f"check {words}", ASKER)
+    assert message_text.render(message).startswith(reason)
+    assert kinds(message) == ["section"], "and it stays with who typed it"
+    assert len(message_text.render(message)) < 300
+
+
+def test_the_question_is_understood_in_parts() -> None:
+    asked = understand("check-me 12.5 30 40Mpc, in S190425z")
+    assert asked.superevent_id == "S190425z"
+    (target,) = asked.targets
+    assert (target.name, target.ra, target.dec, target.distance) == ("check-me", 12.5, 30, 40)
+    assert target_of(["12", "30", "0.2", "Gpc"]).distance == pytest.approx(200)
+    assert target_of(["M", "31", "10.68", "41.27"]).name == "M 31"
+    assert target_of(["GRB", "170817A", "176.8", "-39.8"]).name == "GRB 170817A"
+    with pytest.raises(UnknownWord):
+        understand("1 2\n" * LONGEST_LIST)
+
+
+async def test_purged_and_unreadable_maps_say_so(rooms: Rooms, clock: Clock) -> None:
+    broken = await stored(rooms, to_avro(record("S261122a", skymap=b"SIMPLE  = no map")))
+    assert broken.map_problem is not None
+    said = message_text.render(await asked(rooms, "check 1 2 S261122a"))
+    assert "has no sky map to look at" in said and "The map can't be read" in said
+    for body in map(to_avro, ms181101ab(NOW)[:2]):
+        await stored(rooms, body)
+    clock.forward(days=100)
+    assert await rooms.store.purge_mock_payloads(clock()) == 2
+    assert "The map isn't kept any more." in message_text.render(await asked(rooms, f"check 1 2 {MOCK}"))
+    assert "isn't kept any more" in message_text.render(await asked(rooms, f"{MOCK} moc"))
+
+
+async def test_more_about_an_event(mock: Rooms) -> None:
+    history = await asked(mock, f"{MOCK.lower()} HISTORY", ASKER)
+    assert kinds(history) == ["section", "table", "actions"]
+    assert history.blocks[-1]["elements"][0]["value"] == f"{MOCK.lower()} HISTORY"
+    in_slack = message_text.render(await asked(mock, f"{MOCK} json", ASKER))
+    assert '"superevent_id": "MS181101ab"' in in_slack and "skymap" not in in_slack
+    assert "gwevent preview --format png" in message_text.render(await asked(mock, f"{MOCK} map"))
+    wrong = message_text.render(await asked(mock, f"{MOCK} mapp", ASKER))
+    assert wrong == 'After an event\'s id comes one of history, map, json, moc, not "mapp".'
+    assert "Did you mean MS181101ab?" in message_text.render(await asked(mock, "MS181101ac history"))
+
+
+async def test_the_region_is_whole_in_a_terminal_and_short_in_slack(mock: Rooms) -> None:
+    def code(message: Message) -> str:
+        (block,) = [block for block in message.blocks if block["type"] == "rich_text"]
+        return str(block["elements"][0]["elements"][0]["text"])
+
+    terminal = await asked(mock, f"{MOCK} moc")
+    slack = await asked(mock, f"{MOCK} moc", ASKER)
+    assert len(code(slack)) <= 6_000
+    assert len(code(terminal)) >= len(code(slack))
+    superevent = await mock.store.superevent(MOCK)
+    assert superevent is not None and superevent.latest.localization is not None
+    assert f"{superevent.latest.localization.area_90:.0f} deg²" in message_text.render(terminal).replace(
+        "\xa0", " "
+    )
+    short = await Details(StoredMaps(mock.store))._moc(superevent, 200)
+    assert len(code(short)) <= 200 and "larger ones, for a message to hold it" in message_text.render(short)
+
+
+async def test_the_picture_comes_from_slack(mock: Rooms) -> None:
+    seen: list[tuple[str, str]] = []
+
+    async def illustrate(team: str, superevent: Superevent, notice: Notice) -> Picture:
+        await asyncio.sleep(0)
+        seen.append((team, notice.alert_type))
+        return Picture(alt_text="Sky map", file_id="F0123456789")
+
+    message = await answers(mock, illustrate).answer(f"{MOCK} map", ASKER)
+    assert kinds(message) == ["section", "image"], "no button: a file can't be posted by it"
+    assert seen == [(TEAM, "PRELIMINARY")]
+
+
+async def test_events_without_maps(rooms: Rooms) -> None:
+    await take(rooms, made("S261122a"))
+    for detail in ("map", "moc"):
+        assert "No sky map of S261122a" in message_text.render(
+            await asked(rooms, f"S261122a {detail}", ASKER)
+        )
+    assert kinds(await asked(rooms, "S261122a history")) == ["section", "table"]
+    await stored(rooms, to_avro(record("S261122b", skymap=edge_cases.few_rows())))
+    assert "no picture" not in message_text.render(await asked(rooms, "S261122b moc"))

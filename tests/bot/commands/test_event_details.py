@@ -1,0 +1,235 @@
+"""Tables, code and pictures as answers, typed in the local Slack."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Locator, Page, async_playwright, expect
+
+from bot.alerts.decode import decode
+from bot.app import application
+from bot.app.application import Bot
+from bot.app.factory import Rooms
+from bot.delivery.image_provider import Illustrations
+from bot.local_slack.server import Sandbox
+from bot.samples import ms181101ab, to_avro
+from bot.settings import Settings
+from bot.skymaps.image_process import PictureFailed, Pictures
+from formatters.models.superevent import Superevent
+from formatters.skymap_image import DrawnPicture
+from tests.bot.listeners.test_slash_command import typed, words
+from tests.support.delivery_harness import Silent
+from tests.support.factories import NOW, TEAM, Clock, planner, subscribe
+
+MOCK = "MS181101ab"
+PNG = b"\x89PNG\r\n\x1a\n"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
+PATIENCE_MS = 60_000
+
+
+class Quick(Pictures):
+    """Draws nothing, and says of what."""
+
+    drawn = 0
+    fails = False
+
+    async def draw(
+        self, superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None = None
+    ) -> DrawnPicture:
+        assert gw_map is not None
+        if Quick.fails:
+            raise PictureFailed("The picture took longer than 30 s.")
+        Quick.drawn += 1
+        return DrawnPicture(PNG, f"Sky map of {superevent.superevent_id}, {superevent.latest.alert_type}")
+
+
+@pytest.fixture
+async def bot(
+    sandbox: Sandbox, rooms: Rooms, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Bot]:
+    """The bot on the local Slack, with two notices in its store."""
+    monkeypatch.setattr(application, "Pictures", Quick)
+    monkeypatch.setattr(Quick, "drawn", 0)
+    monkeypatch.setattr(Quick, "fails", False)
+    for body in map(to_avro, ms181101ab(NOW)[:2]):
+        notice = replace(decode(body), received=NOW)
+        await rooms.store.record(notice, body, "test:1", NOW, planner(NOW))
+    settings = Settings.model_validate(
+        {
+            "slack_bot_token": sandbox.bot_token,
+            "slack_app_token": sandbox.app_token,
+            "slack_api_url": sandbox.api_url,
+        }
+    )
+    made = Bot(settings, rooms, [Silent()], clock)
+    stop = asyncio.Event()
+    running = asyncio.create_task(made.run(stop))
+    async with asyncio.timeout(60):
+        await made.ready.wait()
+    yield made
+    stop.set()
+    await running
+
+
+async def shown(sandbox: Sandbox, channel: str, text: str) -> dict[str, Any]:
+    """Type a command whose answer is shown by a call of its own, and wait for it."""
+    before = len(sandbox.ephemerals(channel))
+    assert (await sandbox.command("/gwevent", text, channel=channel)).ok
+    await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) > before, 60)
+    return dict(sandbox.ephemerals(channel)[-1])
+
+
+def kinds(message: dict[str, Any]) -> list[str]:
+    return [block["type"] for block in message["blocks"]]
+
+
+async def test_tables_and_code_reach_who_asked(bot: Bot, sandbox: Sandbox) -> None:
+    channel = sandbox.add_channel("gw")
+    history = await typed(sandbox, channel, f"{MOCK} history")
+    assert kinds(history) == ["section", "table", "actions"]
+    assert "rich_text" in kinds(await typed(sandbox, channel, f"{MOCK} json"))
+    assert "rich_text" in kinds(await typed(sandbox, channel, f"{MOCK} moc"))
+    listed = await typed(
+        sandbox, channel, f"check {MOCK}\nNGC 4993 13h09m48s -23d22m53s 40 Mpc\nM31 10.7 41.3"
+    )
+    assert "of 2 positions" in words(listed) and "NGC 4993" in words(listed)
+    assert "RA 400" in words(await typed(sandbox, channel, "check 400 10"))
+
+
+async def test_the_picture_is_drawn_and_uploaded_once(bot: Bot, sandbox: Sandbox) -> None:
+    channel = sandbox.add_channel("gw")
+    for _ in range(2):
+        answer = await shown(sandbox, channel, f"{MOCK} map")
+        assert answer["ephemeral"] and kinds(answer) == ["section", "image"]
+        assert answer["blocks"][1]["alt_text"] == f"Sky map of {MOCK}, PRELIMINARY"
+    assert Quick.drawn == 1
+    assert sandbox.messages(channel) == []
+
+
+async def test_a_file_that_slack_is_slow_with_is_waited_for(bot: Bot, sandbox: Sandbox) -> None:
+    channel = sandbox.add_channel("gw")
+    sandbox.file_server.delay = 1.0
+    assert "image" in kinds(await shown(sandbox, channel, f"{MOCK} map"))
+
+
+async def test_a_mention_in_a_thread_gets_the_picture_there(bot: Bot, sandbox: Sandbox) -> None:
+    channel = sandbox.add_channel("gw")
+    await sandbox.say("Look!", channel)
+    (root,) = sandbox.messages(channel)
+    await sandbox.say(f"@gwevent {MOCK} map", channel, thread_ts=root["ts"])
+    await sandbox.wait_for(lambda: sandbox.ephemerals(channel), 60)
+    (answer,) = sandbox.ephemerals(channel)
+    assert answer["thread_ts"] == root["ts"] and "image" in kinds(dict(answer))
+
+
+async def test_where_there_can_be_no_picture_a_sentence_says_why(bot: Bot, sandbox: Sandbox) -> None:
+    Quick.fails = True
+    channel = sandbox.add_channel("gw")
+    assert "The picture took longer than 30 s." in words(await typed(sandbox, channel, f"{MOCK} map"))
+    Quick.fails = False
+    outside = sandbox.add_channel("outside", bot_member=False)
+    said = words(await shown(sandbox, outside, f"{MOCK} map"))
+    assert "/invite @gwevent" in said and "slack_file" not in said
+
+
+async def test_without_the_scope_there_is_no_picture(bot: Bot, sandbox: Sandbox) -> None:
+    channel = sandbox.add_channel("gw")
+    (client,) = bot._clients.values()
+    client.scopes = frozenset({"chat:write"})
+    assert "scope files:write" in words(await typed(sandbox, channel, f"{MOCK} map"))
+    assert Quick.drawn == 0
+
+
+@pytest.fixture
+async def page(bot: Bot, sandbox: Sandbox) -> AsyncIterator[Page]:
+    """The workspace on a phone, with the bot behind it."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("There is no Chromium here, so the answers can't be looked at.")
+    sandbox.add_channel("gw")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        context = await browser.new_context(viewport={"width": 390, "height": 844}, is_mobile=True)
+        context.set_default_timeout(PATIENCE_MS)
+        shown = await context.new_page()
+        complaints: list[str] = []
+        shown.on("pageerror", lambda error: complaints.append(str(error)))
+        await shown.goto(f"{sandbox.url}/#gw")
+        yield shown
+        assert complaints == []
+        await browser.close()
+
+
+async def ask(page: Page, text: str) -> Locator:
+    """Type a command and wait for one more answer."""
+    answers = page.locator("article", has_text="Only visible to you")
+    before = await answers.count()
+    box = page.get_by_role("textbox", name="Message #gw")
+    await box.fill(f"/gwevent {text}")
+    await box.press("Enter")
+    await expect(answers).to_have_count(before + 1, timeout=PATIENCE_MS)
+    return answers.last
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+async def test_answers_are_drawn(page: Page, tmp_path: Path) -> None:
+    one = await ask(page, f"check 13h09m48s -23d22m53s 40 Mpc {MOCK}")
+    await expect(one).to_contain_text("3-D credible level at")
+    await expect(one.locator("table tr")).to_have_count(3)
+    many = await ask(page, f"check {MOCK}\nNGC 4993 13h09m48s -23d22m53s 40 Mpc\nM31 10.68 41.27")
+    await expect(many.locator("table tr")).to_have_count(3)
+    await expect(many).to_contain_text(re.compile(r"of 2 positions in the 90\s% region"))
+    await page.screenshot(path=tmp_path / "list.png")
+    await expect((await ask(page, f"{MOCK} history")).locator("table tr")).to_have_count(3)
+    await expect(await ask(page, f"{MOCK} json")).to_contain_text('"alert_type": "PRELIMINARY"')
+    await expect(await ask(page, f"{MOCK} moc")).to_contain_text("mocpy reads it")
+    picture = (await ask(page, f"{MOCK} map")).get_by_role("img", name=f"Sky map of {MOCK}, PRELIMINARY")
+    await expect(picture.first).to_be_attached()
+    await expect(await ask(page, "check 400 10")).to_contain_text("RA 400 isn't between 0° and 360°.")
+    await page.screenshot(path=tmp_path / "end.png")
+    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+        "it scrolls sideways"
+    )
+
+
+async def test_the_picture_that_a_channel_has_is_shown_again(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms
+) -> None:
+    channel = sandbox.add_channel("gw")
+    await subscribe(rooms, "all mock", channel)
+    body = to_avro(ms181101ab(NOW)[2])
+    notice = replace(decode(body), received=NOW)
+    await rooms.store.record(notice, body, "test:1", NOW, planner(NOW), picture=True)
+    bot.worker.wake()
+    bot.pictures.wake()
+    await sandbox.wait_for(lambda: "slack_file" in str(sandbox.messages(channel)), 60)
+    assert Quick.drawn == 1
+    answer = await shown(sandbox, channel, f"{MOCK} map")
+    assert answer["blocks"][1]["slack_file"]["id"] in str(sandbox.messages(channel))
+    assert Quick.drawn == 1
+
+
+async def test_a_picture_that_the_bot_serves_is_an_address(rooms: Rooms) -> None:
+    await subscribe(rooms, "all mock", "C1")
+    body = to_avro(ms181101ab(NOW)[1])
+    notice = replace(decode(body), received=NOW)
+    await rooms.store.record(notice, body, "test:1", NOW, planner(NOW), picture=True)
+    await rooms.shares.renew({TEAM})
+    job = await rooms.pictures.next_wanted(NOW)
+    superevent = await rooms.store.superevent(MOCK)
+    assert job is not None and superevent is not None
+    illustrate = Illustrations(rooms.store, rooms.pictures, {}, Quick(), "https://gw.example.org")
+    with pytest.raises(PictureFailed, match="files:write"):
+        await illustrate(TEAM, superevent, superevent.latest)
+    await rooms.pictures.made(job, PNG, "Sky map", NOW)
+    picture = await illustrate(TEAM, superevent, superevent.latest)
+    assert picture.url is not None and picture.url.startswith("https://gw.example.org/pictures/")
+    assert picture.file_id is None and picture.alt_text == "Sky map"

@@ -1,0 +1,226 @@
+"""`/gwevent visible` and `/gwevent sites`, as typed."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.alerts.decode import decode
+from bot.app.factory import Rooms
+from bot.commands.router import Answers, Asker
+from bot.commands.visible import DARKNESS, _named, _new_sites
+from bot.filters import UnknownWord
+from bot.observing.observatories import UnknownSite, folded
+from bot.samples import bns, burst, ms181101ab, retracted, to_avro
+from formatters.answers.answer import SHARE
+from formatters.answers.observability import SITE_NAME_MAX, SITES_MAX
+from formatters.blockkit.message import Message
+from formatters.models.notice import Notice
+from formatters.terminal import message_text
+from tests.support.factories import NOW, TEAM, Clock, planner, record
+
+ASKER = Asker(TEAM, "C1", "U0ASKER")
+OTHER = Asker(TEAM, "C2", "U0ASKER")
+
+
+def answers(rooms: Rooms) -> Answers:
+    clock = Clock()
+    return rooms.answers(clock)
+
+
+async def said(rooms: Rooms, words: str, asker: Asker | None = ASKER) -> str:
+    return message_text.render(await answers(rooms).answer(words, asker))
+
+
+async def store(rooms: Rooms, *announced: Any) -> Notice:
+    """Record made notices with their maps; return the last."""
+    for one in announced:
+        body = to_avro(one)
+        notice = decode(body)
+        await rooms.store.record(notice, body, "test:1", NOW, planner(NOW))
+    return notice
+
+
+def rows(message: Message) -> dict[str, list[str]]:
+    """The table's cells by the site's name."""
+    [table] = [block for block in message.blocks if block["type"] == "table"]
+    return {row[0]["text"]: [cell["text"] for cell in row[1:]] for row in table["rows"][1:]}
+
+
+async def test_named_sites_of_the_newest_event(rooms: Rooms) -> None:
+    event = await store(rooms, bns(NOW)[1])
+    await store(rooms, ms181101ab(NOW)[1])
+    message = await answers(rooms).answer("visible palomar la silla VLA", None)
+    assert list(rows(message)) == ["Palomar", "La Silla", "VLA"]
+    assert event.superevent_id in message.text
+    assert "There is no real event" not in message_text.render(message)
+    assert rows(message)["VLA"][4] == "–"
+    shared = await answers(rooms).answer("visible palomar", ASKER)
+    assert SHARE in str(shared.blocks)
+
+
+async def test_without_a_real_event_it_is_the_newest_mock_and_says_so(rooms: Rooms) -> None:
+    await store(rooms, ms181101ab(NOW)[1])
+    told = await said(rooms, "visible Palomar")
+    assert told.startswith("There is no real event to observe; this is the newest mock.")
+    assert "MOCK · Visibility tonight · MS181101ab" in told
+
+
+async def test_an_event_by_name_among_sites_by_name(rooms: Rooms) -> None:
+    await store(rooms, bns(NOW)[1], ms181101ab(NOW)[1])
+    for words in ("visible MS181101ab Palomar, Keck", "visible palomar ms181101AB keck"):
+        message = await answers(rooms).answer(words, None)
+        assert "MS181101ab" in message.text and list(rows(message)) == ["Palomar", "Keck"]
+    assert "One event at a time" in await said(rooms, "visible Palomar S240422ed MS181101ab")
+    near = await said(rooms, "visible Palomar MS181101ac")
+    assert "No notice of MS181101ac was received. Did you mean MS181101ab?" in near
+
+
+async def test_the_channels_own_sites(rooms: Rooms) -> None:
+    await store(rooms, ms181101ab(NOW)[1])
+    assert "Which site?" in await said(rooms, "visible")
+    await said(rooms, "sites add Palomar")
+    await said(rooms, "sites add MyDome 34.2 -116.9 1700")
+    message = await answers(rooms).answer("visible", ASKER)
+    assert list(rows(message)) == ["Palomar", "MyDome"]
+    assert rows(message)["MyDome"][2] == "–", "whose local time nobody told"
+    assert "Which site?" in await said(rooms, "visible", OTHER)
+    assert list(rows(await answers(rooms).answer("visible mydome", ASKER))) == ["MyDome"]
+    assert "no site called “mydome”" in await said(rooms, "visible mydome", OTHER)
+
+
+async def test_what_counts_is_the_channels_to_say(rooms: Rooms) -> None:
+    await store(rooms, ms181101ab(NOW)[1])
+    await said(rooms, "sites add Palomar")
+    assert "above 25°, Sun below −18°" in await said(rooms, "sites altitude 25")
+    assert "above 25°, Sun below −12°" in await said(rooms, "sites darkness −12°")
+    assert "above 25° in darkness (Sun below −12°" in await said(rooms, "visible")
+    assert "above 30° in darkness (Sun below −18°" in await said(rooms, "visible Palomar", OTHER)
+
+
+async def test_events_that_nobody_can_observe(rooms: Rooms) -> None:
+    assert "There is no event to observe yet." in await said(rooms, "visible Palomar")
+    gone = await store(rooms, *retracted(NOW))
+    assert "was retracted" in await said(rooms, f"visible Palomar {gone.superevent_id}")
+    assert "There is no event to observe yet." in await said(rooms, "visible Palomar")
+    bare = await store(rooms, record())
+    assert "has no sky map" in await said(rooms, f"visible Palomar {bare.superevent_id}")
+
+
+async def test_a_notice_without_a_map_leaves_the_map_before_it(rooms: Rooms) -> None:
+    binary = bns(NOW)
+    await store(rooms, binary[1], record(str(binary[1]["superevent_id"]), "UPDATE", minutes=30))
+    assert "Palomar" in await said(rooms, f"visible Palomar {binary[1]['superevent_id']}")
+
+
+async def test_a_burst_is_as_visible_as_all_else(rooms: Rooms) -> None:
+    event = await store(rooms, burst(NOW)[0])
+    assert list(rows(await answers(rooms).answer(f"visible {event.superevent_id} Keck", None))) == ["Keck"]
+
+
+async def test_a_map_that_is_not_kept(rooms: Rooms) -> None:
+    notice = decode(to_avro(ms181101ab(NOW)[1]))
+    await rooms.store.record(notice, b"purged", "test:1", NOW, planner(NOW))
+    assert "isn't kept any more" in await said(rooms, "visible Palomar")
+
+
+async def test_sites_come_and_go(rooms: Rooms) -> None:
+    assert "no sites yet" in await said(rooms, "sites")
+    assert "Palomar, La Silla added" in await said(rooms, "sites add ZTF, la silla")
+    assert "Dome 2 added" in await said(rooms, "sites add Dome 2 −34.2 296.5 1700 radio America/Santiago")
+    listed = await said(rooms, "sites")
+    assert "Dome 2  34.20° S 63.50° W, 1,700 m, radio" in listed
+    assert [site.name for site in (await rooms.sites.of_channel(TEAM, "C1")).sites] == [
+        "Palomar",
+        "La Silla",
+        "Dome 2",
+    ]
+    assert "Dome 2 added" in await said(rooms, "sites add Dome 2 1 2 3")
+    assert "34.20N 116.90W added" in await said(rooms, "sites add 34.2 -116.9 1700")
+    assert "34.20N 116.90W removed" in await said(rooms, "sites remove 34.20N 116.90W")
+    moved = (await rooms.sites.of_channel(TEAM, "C1")).sites[2]
+    assert (moved.latitude, moved.radio, moved.zone) == (1.0, False, None)
+    assert "Palomar removed" in await said(rooms, "sites remove hale")
+    assert "none of this channel's sites, which are: La Silla, Dome 2" in await said(
+        rooms, "sites remove Keck"
+    )
+    assert "no sites yet" in await said(rooms, "sites", OTHER)
+    assert "type this in Slack" in await said(rooms, "sites add Keck", None)
+
+
+async def test_a_channel_has_ten_at_most(rooms: Rooms) -> None:
+    for number in range(SITES_MAX):
+        assert "added" in await said(rooms, f"sites add Dome{number} 10 20 {number}")
+    full = await said(rooms, "sites add Palomar, Keck")
+    assert "at most 10 sites, and this one has 10; to remove one: /gwevent sites remove" in full
+    assert "Dome3 added" in await said(rooms, "sites add Dome3 11 20 5"), "moving one is no more"
+    assert len((await rooms.sites.of_channel(TEAM, "C1")).sites) == SITES_MAX
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("sites add", "Which one?"),
+        ("sites add Palomr", "Did you mean Palomar?"),
+        ("sites add Atlantis", "Latitude, longitude"),
+        ("sites add Dome 91 0 0", "A latitude of 91° doesn't exist"),
+        ("sites add Dome 10 -181 0", "A longitude of -181° doesn't exist"),
+        ("sites add Dome 10 20 99999", "A height of 99999 m isn't on this Earth's ground."),
+        ("sites add Dome 10 20", "Latitude, longitude"),
+        ("sites add Dome 10 20 nan", "Latitude, longitude"),
+        ("sites add Dome 10 20 30 Mars/Base", "no time zone"),
+        ("sites add Dome 10 20 30 ../../etc/passwd", "no time zone"),
+        ("sites add Dome 10 20 30 radio radio radio", "Latitude, longitude"),
+        ("sites add 🔭 10 20 30", "has letters or digits"),
+        ("sites add S240422ed 10 20 30", "isn't an event's"),
+        (f"sites add {'D' * 31} 10 20 30", "at most 30 characters"),
+        ("sites altitude", "takes degrees from 0 to 85"),
+        ("sites altitude 90", "takes degrees from 0 to 85"),
+        ("sites darkness -19", f"takes degrees from {DARKNESS[0]:g} to 0"),
+        ("sites darkness; DROP TABLE channel_sites", "is nothing I know"),
+        ("sites remove", "none of this channel's sites"),
+        ("sites frobnicate", "is nothing I know"),
+        ("visible Palomr", "Did you mean Palomar?"),
+        ("visible <!channel> *x*", "I know no site called"),
+        ("visible ,,,", "Which site?"),
+        ("visible " + "not " * 200, "There is no event to observe yet."),
+        ("visible " + "x " * 400, "I know no site called"),
+        ("visible 🔭", "I know no site called"),
+    ],
+)
+async def test_nonsense_gets_a_sentence(rooms: Rooms, words: str, expected: str) -> None:
+    message = await answers(rooms).answer(words, ASKER)
+    assert expected in message_text.render(message)
+    assert "<!channel>" not in message.text + str(message.blocks)
+    assert (await rooms.sites.of_channel(TEAM, "C1")).sites == ()
+
+
+@given(
+    words=st.lists(
+        st.one_of(
+            st.text(max_size=12),
+            st.sampled_from(["Palomar", "la", "silla", "radio", "UTC", "S240422ed", ",", "-0", "1e9", "7"]),
+            st.floats(-400, 400).map(str),
+        ),
+        max_size=8,
+    ).map(" ".join)
+)
+def test_whatever_is_typed_is_a_site_or_a_sentence(words: str) -> None:
+    for read in (partial(_new_sites, words), partial(_named, words, ())):
+        try:
+            for site in read():
+                assert -90 <= site.latitude <= 90 and -180 <= site.longitude <= 180
+                assert 0 < len(site.name) <= SITE_NAME_MAX and folded(site.name)
+        except (UnknownWord, UnknownSite) as error:
+            assert str(error).endswith((".", "?"))
+
+
+async def test_names_of_ones_own_are_escaped(rooms: Rooms) -> None:
+    message = await answers(rooms).answer("sites add *My* <!here> :fire: 10 20 30", ASKER)
+    assert "<!here>" not in message.text + str(message.blocks)
+    assert ":fire:" not in message.text and "*My*" not in message.text
+    assert [s.name for s in (await rooms.sites.of_channel(TEAM, "C1")).sites] == ["*My* <!here> :fire:"]

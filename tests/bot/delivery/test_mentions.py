@@ -1,0 +1,191 @@
+"""Mentions in the local Slack: once for the event, once for an upgrade, once to take it back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.local_slack.web_api.dispatcher import ApiCall
+from bot.store.outbox.models import Kind, State
+from tests.bot.routing.test_mentions import BBH, BURST
+from tests.support.delivery_harness import Office
+from tests.support.factories import made, subscribe, take, unsubscribe
+
+FIRST, SECOND = made(), made(alert_type="INITIAL", minutes=5)
+RETRACTION = made(alert_type="RETRACTION", minutes=6)
+HERE = "<!here>"
+
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
+
+def posts(office: Office, channel: str) -> list[ApiCall]:
+    """What was posted there, and Slack took."""
+    return [call for call in office.calls("chat.postMessage", channel) if call.outcome == "ok"]
+
+
+def mentioning(office: Office, channel: str, target: str = HERE) -> list[dict[str, Any]]:
+    """The posts whose notification mentions somebody."""
+    return [call.args for call in posts(office, channel) if target in call.args["text"]]
+
+
+def edits_mention(office: Office) -> bool:
+    return any(HERE in str(call.args) for call in office.calls("chat.update"))
+
+
+async def test_once_for_the_event_in_the_root_and_never_in_an_edit(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here if NS")
+    await office.receive(FIRST)
+    await office.done()
+    (root,) = mentioning(office, channel)
+    assert root["text"].startswith(f"{HERE} BNS 95% PRELIM") and root["text"].count(HERE) == 1
+    assert root["blocks"][0]["text"]["text"] == HERE and "thread_ts" not in root
+    await office.receive(SECOND)
+    await office.done()
+    assert office.calls("chat.update") and not edits_mention(office)
+    assert len(mentioning(office, channel)) == 1
+    assert HERE not in str(office.sandbox.messages(channel)[0]["blocks"])
+
+
+async def test_an_upgrade_is_a_short_message_beside_the_thread_that_links_the_root(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here")
+    await office.receive(FIRST)
+    await office.done()
+    await office.receive(replace(SECOND, external=BURST))
+    await office.done()
+    _, upgrade = mentioning(office, channel)
+    assert "thread_ts" not in upgrade
+    assert "New coincidence: Swift targeted sub-threshold 0.25 s after" in upgrade["text"]
+    root = office.sandbox.messages(channel)[0]
+    link = await office.client.permalink(channel, root["ts"])
+    assert link is not None and f"<{link}|" in str(upgrade["blocks"])
+    assert len(posts(office, channel)) == 3, "root, reply, mention"
+
+
+async def test_a_condition_that_comes_true_later(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here if NS")
+    await office.receive(made(**BBH))
+    await office.done()
+    assert mentioning(office, channel) == []
+    await office.receive(SECOND)
+    await office.done()
+    (said,) = mentioning(office, channel)
+    assert "Light may be expected now" in said["text"] and "BNS 95" in said["text"]
+
+
+async def test_a_retraction_stands_down_who_was_mentioned(office: Office) -> None:
+    told, quiet = office.channels(2)
+    await subscribe(office.rooms, "CBC notify <@U1> @here", told)
+    await subscribe(office.rooms, "CBC", quiet)
+    await office.receive(FIRST)
+    await office.done()
+    await office.receive(RETRACTION)
+    await office.done()
+    _, down = mentioning(office, told)
+    assert down["text"].startswith("<@U1> <!here> RETRACTED") and "Stand down" in down["text"]
+    assert "thread_ts" not in down and not edits_mention(office)
+    assert not any("<@U1>" in call.args["text"] or HERE in call.args["text"] for call in posts(office, quiet))
+
+
+async def test_a_restart_repeats_no_mention(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here")
+    await office.receive(FIRST)
+    await office.done()
+    await office.receive(replace(SECOND, external=BURST))
+    await office.done()
+    await office.restart()
+    await office.idle()
+    await office.receive(made(alert_type="UPDATE", minutes=9))
+    await office.done()
+    assert len(mentioning(office, channel)) == 2
+
+
+async def test_a_mention_whose_answer_was_lost_is_found_again(office: Office) -> None:
+    office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed(words="CBC notify @here if NS")
+    await office.receive(made(**BBH))
+    await office.done()
+    office.sandbox.fail("chat.postMessage", drop="after", times=1)
+    await office.receive(SECOND)
+
+    async def doubtful() -> bool:
+        return bool(await office.rows(kind=Kind.MENTION.value, doubtful=1, state=State.PENDING.value))
+
+    await office.until(doubtful)
+    office.forward(seconds=5)
+    await office.done()
+    assert len([text for text in office.texts(channel) if HERE in text]) == 1
+
+
+@pytest.mark.parametrize("fault", [{"error": "channel_not_found"}, {"status": 429}, {"status": 500}])
+async def test_without_the_roots_address_the_mention_goes_out_all_the_same(
+    office: Office, fault: dict[str, Any]
+) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here if NS")
+    await office.receive(made(**BBH))
+    await office.done()
+    office.sandbox.fail("chat.getPermalink", **fault)
+    await office.receive(SECOND)
+    await office.done()
+    (said,) = mentioning(office, channel)
+    assert "http" not in str(said["blocks"])
+
+
+@pytest.mark.parametrize("target", [HERE, "<@U1>", "<!subteam^S0AB1>"])
+async def test_refused_blocks_take_no_mention_with_them(office: Office, target: str) -> None:
+    (channel,) = await office.subscribed(words=f"CBC notify {target}")
+    office.sandbox.fail("chat.postMessage", error="invalid_blocks")
+    await office.receive(FIRST)
+    await office.done()
+    (root,) = mentioning(office, channel, target)
+    assert root["text"].count(target) == 1 and not root.get("blocks")
+    assert "I'm observing" not in root["text"]
+
+
+async def test_what_was_overtaken_wakes_nobody(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here if NS")
+    await office.receive(made(**BBH))
+    await office.done()
+    await office.worker.stop()
+    await office.receive(SECOND, RETRACTION)
+    office.start()
+    await office.done()
+    assert mentioning(office, channel) == []
+    assert await office.state(Kind.MENTION) == ["dead"]
+
+
+async def test_who_unsubscribes_before_the_post_is_not_mentioned(still_office: Office) -> None:
+    office = still_office
+    first, second = office.channels(2)
+    await subscribe(office.rooms, "CBC notify @here", first, second)
+    await subscribe(office.rooms, "all", first)
+    notifying = (await office.rooms.subscriptions.of_channel(office.sandbox.team_id, first))[0]
+    await take(office.rooms, FIRST)
+    await unsubscribe(office.rooms, first, notifying.wish.words)
+    office.start()
+    await office.done()
+    assert mentioning(office, first) == [], "nor by the post that says who ended it"
+    assert sorted("ended subscription 1" in c.args["text"] for c in posts(office, first)) == [False, True]
+    assert len(mentioning(office, second)) == 1
+
+
+async def test_a_deleted_root_that_comes_back_mentions_nobody_again(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here")
+    await office.receive(FIRST)
+    await office.done()
+    await office.client.web.chat_delete(channel=channel, ts=office.sandbox.messages(channel)[0]["ts"])
+    await office.receive(SECOND)
+    await office.done()
+    assert len(posts(office, channel)) >= 2
+    assert len(mentioning(office, channel)) == 1
+
+
+async def test_an_upgrade_is_not_lost_with_a_deleted_root(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here if NS")
+    await office.receive(made(**BBH))
+    await office.done()
+    await office.client.web.chat_delete(channel=channel, ts=office.sandbox.messages(channel)[0]["ts"])
+    await office.receive(SECOND)
+    await office.done()
+    assert len(mentioning(office, channel)) == 1

@@ -1,0 +1,146 @@
+"""The line about a channel's sites: never before the words, always after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from bot.observing import observability as mathematics
+from bot.observing.observatories import find_site
+from bot.samples import ms181101ab, to_avro
+from bot.skymap_service import observability
+from bot.skymaps.skymap import SkyMap
+from bot.sources import Origin
+from bot.store.outbox.models import Kind, State
+from formatters.answers.observability import Conditions, Site, Tonight
+from formatters.blockkit.message import Message
+from formatters.terminal import message_text
+from tests.support.delivery_harness import Office
+from tests.support.factories import BY, NOW, TEAM, record
+
+LINE = "Your sites tonight"
+EVENT = ms181101ab(NOW)
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Site]]:
+    """The sites of each calculation, in order."""
+    seen: list[Sequence[Site]] = []
+
+    def look(skymap: SkyMap, sites: Sequence[Site], conditions: Conditions, now: datetime) -> Tonight:
+        seen.append(sites)
+        return mathematics.tonight(skymap, sites, conditions, now)
+
+    monkeypatch.setattr(observability, "tonight", look)
+    return seen
+
+
+async def add(office: Office, channel: str, *names: str) -> None:
+    await office.rooms.sites.add(TEAM, channel, [find_site(name) for name in names], BY)
+
+
+async def announce(office: Office, *announced: Any) -> None:
+    """Hand made notices in, with their maps, and wait until all is posted."""
+    for one in announced:
+        await office.pipeline().handle(to_avro(one), Origin("test", "1", live=True))
+        await office.done()
+
+
+def root(office: Office, channel: str) -> str:
+    """What the channel's first message says."""
+    message = next(m for m in office.sandbox.messages(channel) if "about its sites" not in m["text"])
+    return message_text.render(Message(message["text"], tuple(message["blocks"])))
+
+
+async def test_the_words_come_first_and_the_line_by_an_edit(
+    office: Office, looks: list[Sequence[Site]]
+) -> None:
+    (channel,) = await office.subscribed(words="CBC mock")
+    await add(office, channel, "Palomar", "VLA")
+    await announce(office, EVENT[1])
+    [post] = [c for c in office.calls("chat.postMessage", channel) if "about its sites" not in str(c.args)]
+    assert LINE not in str(post.args)
+    assert f"{LINE}: VLA" in root(office, channel) and "Palomar" in root(office, channel)
+    assert len(office.calls("chat.update", channel)) == 1 and len(looks) == 1
+    # The next map has its own line; a retraction none.
+    await announce(office, EVENT[3])
+    assert len(looks) == 2 and LINE in root(office, channel)
+    await announce(office, EVENT[-1])
+    assert LINE not in root(office, channel) and "RETRACTED" in root(office, channel)
+    assert len(looks) == 2
+
+
+async def test_channels_with_the_same_sites_share_it(office: Office, looks: list[Sequence[Site]]) -> None:
+    first, same, other, none = await office.subscribed(4, words="CBC mock")
+    for channel in (first, same):
+        await add(office, channel, "Palomar", "Keck")
+    await add(office, other, "VLA")
+    await announce(office, EVENT[1])
+    assert root(office, first) == root(office, same)
+    assert "Keck" in root(office, first) and "VLA" in root(office, other)
+    assert LINE not in root(office, none) and office.calls("chat.update", none) == []
+    assert sorted([site.name for site in sites] for sites in looks) == [["Palomar", "Keck"], ["VLA"]]
+
+
+async def test_what_cannot_be_worked_out_leaves_the_words_alone(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Tonight:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(observability, "tonight", broken)
+    (channel,) = await office.subscribed(words="CBC mock")
+    await add(office, channel, "Palomar")
+    await announce(office, EVENT[1], EVENT[3])
+    assert LINE not in root(office, channel) and "INITIAL" in root(office, channel)
+    assert await office.state(Kind.EDIT) == [State.SENT.value]
+
+
+async def test_without_a_map_there_is_no_line_and_no_edit(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC")
+    await add(office, channel, "Palomar")
+    await announce(office, record())
+    assert LINE not in root(office, channel) and office.calls("chat.update", channel) == []
+
+
+async def test_an_edit_after_that_night_says_nothing_of_it(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC mock")
+    await add(office, channel, "Palomar")
+    await announce(office, EVENT[1])
+    assert LINE in root(office, channel)
+    office.clock.forward(hours=25)
+    name = EVENT[1]["superevent_id"]
+    await office.rooms.observers.toggle(TEAM, channel, name, "U0OBSERVER", office.clock())
+    office.wake()
+    await office.done()
+    assert LINE not in root(office, channel) and "U0OBSERVER" in root(office, channel)
+
+
+async def test_a_crash_after_the_post_loses_no_line(office: Office) -> None:
+    """What the root lacks stands in the ledger, in the same transaction as the post."""
+    (channel,) = await office.subscribed(words="CBC mock")
+    await add(office, channel, "Palomar")
+    # The channel hears of the new site first.
+    await office.done()
+    await office.worker.stop()
+    await office.pipeline().handle(to_avro(EVENT[1]), Origin("test", "1", live=True))
+    await office.rooms.shares.renew({office.sandbox.team_id})
+    [delivery] = await office.rooms.ledger.claim(office.clock(), 5)
+    words = await office.renderer()(delivery)
+    assert words is not None and words.unfinished and LINE not in str(words.message.blocks)
+    await office.restart()
+    await office.done()
+    assert LINE in root(office, channel)
+
+
+async def test_a_setting_of_the_channel_is_the_lines_too(office: Office) -> None:
+    strict, loose = await office.subscribed(2, words="CBC mock")
+    for channel, altitude in ((strict, 85.0), (loose, 5.0)):
+        await add(office, channel, "VLA")
+        await office.rooms.sites.set_conditions(TEAM, channel, Conditions(altitude=altitude), BY)
+    await announce(office, EVENT[1])
+    assert f"{LINE}: <1 % from VLA" in root(office, strict)
+    assert f"{LINE}: VLA >99 %" in root(office, loose)

@@ -1,0 +1,577 @@
+"""What Slack refuses, says in words that no list has, or answers in another form: nothing is lost by it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from slack_sdk.errors import SlackApiError
+from sqlalchemy import text
+
+from bot.delivery.degraded_messages import Reductions
+from bot.filters import parse
+from bot.local_slack.web_api.odd_answers import Oddity, made_up
+from bot.local_slack.web_api.odd_answers import Part as Held
+from bot.local_slack.workspace import Draft
+from bot.slack.errors import RateLimited, Unknown
+from bot.slack.message_metadata import METADATA_EVENT, Mark
+from bot.slack.responses import failure_of
+from bot.store.outbox.models import LONGEST_WAIT, Kind
+from formatters.answers.subscription_messages import Subscription, listed
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
+from formatters.posts.alert_card import ChannelView
+from tests.bot.routing.test_mentions import BURST
+from tests.support.delivery_harness import Office
+from tests.support.factories import BY, NOW, REAL, TEAM, made
+
+FIRST, SECOND = made(), made(alert_type="INITIAL", minutes=5)
+RETRACTION = made(alert_type="RETRACTION", minutes=9)
+HERE, POST, EDIT = "<!here>", "chat.postMessage", "chat.update"
+
+FILTERLESS = parse("CBC")
+
+from_conftest = None
+both = pytest.mark.backends("sqlite", "postgresql")
+
+
+def shown(*notices: Any) -> str:
+    """The words of the root after these notices."""
+    return alert_card.root(Superevent.of(notices), ChannelView(root=True)).text
+
+
+def mentioning(office: Office, channel: str, target: str = HERE) -> list[str]:
+    return [text for text in office.texts(channel) if target in text]
+
+
+async def of(office: Office, channel: str) -> Subscription:
+    (found,) = await office.rooms.subscriptions.of_channel(TEAM, channel)
+    return found
+
+
+def keep_to_some(office: Office, *parts: Held, error: str = "restricted_action", **more: Any) -> None:
+    """Refuse every post that has one of these parts."""
+    office.sandbox.fail(POST, error=error, times=None, having=parts, **more)
+
+
+async def finish(office: Office) -> None:
+    """Let time pass until nothing waits."""
+    for _ in range(40):
+        await office.idle()
+        if not (await office.rooms.ledger.counts()).waiting:
+            return
+        office.forward(seconds=70)
+    raise AssertionError(f"it waits for ever: {await office.rows(state='pending')}")
+
+
+# A mention that Slack refuses
+
+
+@both
+async def test_an_alert_comes_without_a_mention_that_slack_refuses(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here")
+    keep_to_some(office, "everybody")
+    await office.receive(FIRST)
+    await finish(office)
+    root, told = office.sandbox.messages(channel)
+    assert root["text"] == shown(FIRST) and root["blocks"][0]["type"] == "header"
+    assert "Slack refuses the mention of @here here" in told["text"] and "restricted_action" in told["text"]
+    assert HERE not in str(office.sandbox.messages(channel)) and told["thread_ts"] is None
+    subscription = await of(office, channel)
+    assert subscription.problem is None
+    assert [(r.target, r.reason) for r in subscription.refused] == [(HERE, "restricted_action")]
+    assert subscription.refused[0].since >= NOW
+    assert "Slack refuses" in str(listed([subscription]).blocks)
+    # What comes later is posted too, and not told again.
+    await office.receive(made("S261122b"), replace(SECOND, external=BURST), RETRACTION)
+    await finish(office)
+    assert len([text for text in office.texts(channel) if "Slack refuses" in text]) == 1
+    assert office.texts(channel)[0] == shown(FIRST, replace(SECOND, external=BURST), RETRACTION)
+    assert not mentioning(office, channel) and await office.rows(state="dead", kind="root") == []
+
+
+async def test_a_mention_of_its_own_and_a_stand_down_come_without_it_too(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here")
+    await office.receive(FIRST)
+    await finish(office)
+    assert len(mentioning(office, channel)) == 1
+    keep_to_some(office, "everybody")
+    await office.receive(replace(SECOND, external=BURST))
+    await finish(office)
+    assert any("New coincidence" in text for text in office.texts(channel))
+    await office.receive(RETRACTION)
+    await finish(office)
+    assert any("Stand down" in text for text in office.texts(channel))
+    assert not mentioning(office, channel)
+    assert len([text for text in office.texts(channel) if "Slack refuses" in text]) == 1
+
+
+async def test_who_may_be_mentioned_still_is(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here <@U1>")
+    keep_to_some(office, "everybody")
+    await office.receive(FIRST)
+    await finish(office)
+    assert len(mentioning(office, channel, "<@U1>")) == 1
+    assert [r.target for r in (await of(office, channel)).refused] == [HERE]
+
+
+@both
+async def test_a_mention_that_goes_through_again_clears_it(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here")
+    keep_to_some(office, "everybody")
+    await office.receive(FIRST)
+    await finish(office)
+    assert (await of(office, channel)).refused
+    office.sandbox.faults.clear()
+    await office.receive(made("S261122b"))
+    await finish(office)
+    assert len(mentioning(office, channel)) == 1, "it is tried with each alert"
+    assert (await of(office, channel)).refused == ()
+    keep_to_some(office, "everybody")
+    await office.receive(made("S261122c"))
+    await finish(office)
+    assert len([text for text in office.texts(channel) if "Slack refuses" in text]) == 2
+
+
+async def test_an_edited_subscription_begins_anew(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here")
+    keep_to_some(office, "everybody")
+    await office.receive(FIRST)
+    await finish(office)
+    before = await of(office, channel)
+    wish = replace(before.wish, mock=True)
+    await office.rooms.subscriptions.edit(TEAM, channel, before.number, wish, BY)
+    assert (await of(office, channel)).refused == ()
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_mention_refused_by_any_other_word(office: Office, seed: int) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here")
+    word = made_up(random.Random(seed))
+    keep_to_some(office, "everybody", error=word)
+    await office.receive(FIRST)
+    await finish(office)
+    assert len(office.texts(channel)) == 2 and REAL in office.texts(channel)[0]
+    assert [r.reason for r in (await of(office, channel)).refused] == [word]
+
+
+async def test_without_a_mention_the_word_is_the_channels(office: Office) -> None:
+    (channel,) = await office.subscribed(words="CBC notify @here")
+    office.sandbox.fail(POST, error="restricted_action", times=None)
+    await office.receive(FIRST)
+    await finish(office)
+    subscription = await of(office, channel)
+    assert (subscription.problem, subscription.refused) == ("restricted_action", ())
+    office.sandbox.faults.clear()
+    await office.receive(made("S261122b"))
+
+    async def both_there() -> bool:
+        return len(mentioning(office, channel)) == 2
+
+    await office.until(both_there)
+    assert (await of(office, channel)).problem is None
+
+
+# Words in no list
+
+SEEDS = range(4)
+
+
+@both
+@pytest.mark.parametrize("word", ["external_channel_migrating", "unable_to_share_files", 1126])
+async def test_an_unlisted_word_once_costs_nothing(office: Office, word: str | int) -> None:
+    error = word if isinstance(word, str) else made_up(random.Random(word))
+    (channel,) = await office.subscribed()
+    office.sandbox.fail(POST, error=error)
+    await office.receive(FIRST)
+    await finish(office)
+    office.forward(minutes=2)
+    await finish(office)
+    (root,) = office.sandbox.messages(channel)
+    assert root["text"] == shown(FIRST) and any(b["type"] == "actions" for b in root["blocks"]), root
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_an_unlisted_word_that_lasts_is_waited_out(office: Office, seed: int) -> None:
+    (channel,) = await office.subscribed()
+    word = made_up(random.Random(seed))
+    office.sandbox.fail(POST, error=word, times=None)
+    await office.receive(FIRST)
+    await office.failed(word)
+    for _ in range(3):
+        office.forward(minutes=10)
+        await office.idle()
+    assert await office.state(Kind.ROOT) == ["pending"] and (await of(office, channel)).problem is None
+    office.forward(hours=22)
+    office.sandbox.faults.clear()
+    await finish(office)
+    assert office.texts(channel) == [shown(FIRST)]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_a_subscription_is_confirmed_though_the_word_is_new(office: Office, seed: int) -> None:
+    (channel,) = office.channels(1)
+    word = made_up(random.Random(seed))
+    office.sandbox.fail(POST, error=word, times=12)
+    asked, _ = await office.rooms.subscriptions.ask(TEAM, channel, FILTERLESS, "U0P", office.clock())
+    office.wake()
+    await office.failed(word)
+    assert await office.rooms.subscriptions.fate(asked) is False, "it waits"
+    await finish(office)
+    assert await office.rooms.subscriptions.fate(asked) is True
+
+
+@both
+@pytest.mark.parametrize("word", ["update_failed", "streaming_state_conflict", 9])
+async def test_a_retraction_whose_edit_failed_is_shown(office: Office, word: str | int) -> None:
+    error = word if isinstance(word, str) else made_up(random.Random(word))
+    (channel,) = await office.subscribed()
+    await office.receive(FIRST)
+    await finish(office)
+    office.sandbox.fail(EDIT, error=error, times=4)
+    await office.receive(RETRACTION)
+    await office.failed(error)
+    office.forward(seconds=5)
+    await finish(office)
+    office.forward(minutes=2)
+    await finish(office)
+    assert office.texts(channel)[0] == shown(FIRST, RETRACTION)
+    assert office.sandbox.messages(channel)[0]["blocks"], "and whole in the end"
+
+
+@pytest.mark.parametrize("error", ["update_failed", "msg_too_long", "restricted_action", "no_text"])
+async def test_an_edit_is_wanted_again_for_a_day(office: Office, error: str) -> None:
+    (channel,) = await office.subscribed()
+    await office.receive(FIRST)
+    await finish(office)
+    office.sandbox.fail(EDIT, error=error, times=None)
+    await office.receive(RETRACTION)
+    await office.failed(error)
+    for _ in range(23):
+        before = len(office.calls(EDIT))
+        office.forward(hours=1)
+
+        async def again(before: int = before) -> bool:
+            return len(office.calls(EDIT)) > before
+
+        await office.until(again)
+        # Written down before time goes on, else its next attempt is put off by the later clock.
+        await office.failed(error)
+    office.sandbox.faults.clear()
+    office.forward(minutes=6)
+    await finish(office)
+    assert office.texts(channel)[0] == shown(FIRST, RETRACTION)
+
+
+async def test_news_doesnt_wait_for_a_refused_edits_next_attempt(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    await office.receive(FIRST)
+    await finish(office)
+    office.sandbox.fail(EDIT, error="update_failed", times=None)
+    await office.receive(SECOND)
+    await office.failed("update_failed")
+    for _ in range(8):
+        office.forward(minutes=6)
+        await office.idle()
+    office.sandbox.faults.clear()
+    await office.receive(RETRACTION)
+    await finish(office)
+    assert office.texts(channel)[0] == shown(FIRST, SECOND, RETRACTION)
+
+
+async def test_an_edit_that_was_given_up_comes_with_the_next_occasion(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    await office.receive(FIRST)
+    await finish(office)
+    office.sandbox.fail(EDIT, error="update_failed", times=None)
+    await office.receive(SECOND)
+    await office.failed("update_failed")
+    office.forward(hours=25)
+    await finish(office)
+    assert await office.state(Kind.EDIT) == ["dead"]
+    office.sandbox.faults.clear()
+    await office.rooms.observers.toggle(TEAM, channel, REAL, "U1", office.clock())
+    office.wake()
+    await finish(office)
+    assert office.texts(channel)[0] == shown(FIRST, SECOND)
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 418}, {"status": 507, "error": "zomeru"}, {"status": 302}, {"oddity": "no error"}]
+)
+async def test_a_status_never_seen_and_no_word_at_all(office: Office, fault: dict[str, Any]) -> None:
+    office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed()
+    office.sandbox.fail(POST, **fault)
+    await office.receive(FIRST)
+    for _ in range(3):
+        office.forward(minutes=5)
+        await office.idle()
+    await finish(office)
+    assert office.texts(channel) == [shown(FIRST)]
+
+
+async def test_what_is_never_answered_goes_as_words_alone(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.fail(POST, status=500, error="", times=None, having=("blocks",))
+    await office.receive(FIRST)
+    for _ in range(6):
+        office.forward(minutes=10)
+        await office.idle()
+    await office.until(lambda: _any(office, channel))
+    (root,) = office.sandbox.messages(channel)
+    assert REAL in root["text"] and "metadata" in root
+
+
+async def _any(office: Office, channel: str) -> bool:
+    return bool(office.texts(channel))
+
+
+# An extra that Slack refuses
+
+PARTS: tuple[Held, ...] = ("buttons", "metadata", "blocks")
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_the_words_of_posts_and_edits_come_without_what_is_refused(office: Office, seed: int) -> None:
+    chance = random.Random(seed)
+    refused = tuple(chance.sample(PARTS, chance.randint(1, 3)))
+    (channel,) = await office.subscribed()
+    word = made_up(chance)
+    office.sandbox.fail(POST, error=word, times=None, having=refused)
+    office.sandbox.fail(EDIT, error=word, times=None, having=refused)
+    await office.receive(FIRST)
+    await finish(office)
+    await office.receive(SECOND)
+    await finish(office)
+    await office.receive(RETRACTION)
+    await finish(office)
+    root, *replies = office.sandbox.messages(channel)
+    assert "RETRACTED" in str(root) and len(replies) == 2
+    assert all(reply["thread_ts"] == root["ts"] for reply in replies)
+
+
+async def test_a_limit_on_the_way_down_starts_nothing_over(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.fail(POST, error="zomeru")
+    office.sandbox.fail(POST, status=429, retry_after=0.05)
+    office.sandbox.fail(POST, error="zomeru", times=None, having=("buttons", "metadata"))
+    await office.receive(FIRST)
+    await office.failed("ratelimited")
+    office.forward(seconds=5)
+    await office.until(lambda: _any(office, channel))
+    sent = [call.args for call in office.calls(POST)]
+    assert [bool(args.get("metadata")) for args in sent] == [True, True, True, False]
+    # The first refusal took the buttons, and the limit gave them not back.
+    assert not any(b["type"] == "actions" for b in sent[2]["blocks"])
+
+
+@pytest.mark.parametrize(
+    "word", ["restricted_action_thread_locked", "restricted_action_replies_off", "zomeru"]
+)
+async def test_a_locked_thread_makes_plain_messages(office: Office, word: str) -> None:
+    (channel,) = await office.subscribed()
+    await office.receive(FIRST)
+    await finish(office)
+    office.sandbox.fail(POST, error=word, times=None, having=("thread",))
+    await office.receive(SECOND)
+    await finish(office)
+    root, reply = office.sandbox.messages(channel)
+    assert reply["thread_ts"] is None and "INITIAL" in reply["text"].upper()
+    assert (await of(office, channel)).problem is None and root["text"] == shown(FIRST, SECOND)
+
+
+@both
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_reply_that_stands_outside_its_thread_is_found_there(office: Office, restarted: bool) -> None:
+    """Its thread is locked, and the answer to the plain message is lost."""
+    office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed()
+    await office.receive(FIRST)
+    await finish(office)
+    office.sandbox.fail(POST, error="restricted_action_thread_locked", times=None, having=("thread",))
+    office.sandbox.fail(POST, oddity="null ts")
+    await office.receive(SECOND)
+
+    async def doubtful() -> bool:
+        return [row.state for row in await office.rows(doubtful=1)] == ["pending"]
+
+    await office.until(doubtful)
+    if restarted:
+        # Another process doesn't know what this one tried.
+        office.worker._reductions = Reductions()
+    office.forward(seconds=5)
+    await finish(office)
+    _, *replies = office.sandbox.messages(channel)
+    assert [reply["thread_ts"] for reply in replies] == [None]
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e20, 86_400.0, -1.0])
+def test_no_answer_puts_anything_off_for_ever(seconds: float) -> None:
+    response = {"ok": False, "error": "ratelimited"}
+    answer = SimpleNamespace(status_code=429, headers={"Retry-After": str(seconds)}, data=response)
+    found = failure_of(SlackApiError("limited", answer))  # type: ignore[no-untyped-call]
+    assert isinstance(found, RateLimited) and 0 <= found.retry_after <= LONGEST_WAIT.total_seconds()
+
+
+# Answers of another form
+
+ODD: tuple[Oddity, ...] = ("null ts", "no ts", "array", "string", "html", "null")
+
+
+@both
+@pytest.mark.parametrize("oddity", ODD)
+@pytest.mark.parametrize("kind", ["root", "reply"])
+async def test_an_answer_that_says_nothing_is_looked_up(office: Office, oddity: Oddity, kind: str) -> None:
+    office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed()
+    if kind == "reply":
+        await office.receive(FIRST)
+        await finish(office)
+    office.sandbox.fail(POST, oddity=oddity)
+    await office.receive(FIRST if kind == "root" else SECOND)
+
+    async def doubtful() -> bool:
+        return [row.state for row in await office.rows(doubtful=1)] == ["pending"]
+
+    await office.until(doubtful)
+    office.forward(seconds=5)
+    await finish(office)
+    await office.receive(RETRACTION)
+    await finish(office)
+    told = [FIRST, RETRACTION] if kind == "root" else [FIRST, SECOND, RETRACTION]
+    root, *replies = office.sandbox.messages(channel)
+    assert root["text"] == shown(*told) and len(replies) == len(told) - 1
+    assert all(reply["thread_ts"] == root["ts"] for reply in replies)
+
+
+async def test_without_the_history_a_root_of_unknown_ts_is_rather_twice_there(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.fail(POST, oddity="null ts")
+    await office.receive(FIRST)
+    await office.failed("an answer without the message's ts")
+    office.forward(seconds=5)
+    await finish(office)
+    await office.receive(RETRACTION)
+    await finish(office)
+    roots = [m for m in office.sandbox.messages(channel) if m["thread_ts"] is None]
+    assert [m["text"] for m in roots] == [shown(FIRST), shown(FIRST, RETRACTION)], "the second is kept true"
+
+
+@pytest.mark.parametrize("oddity", ["array", "string", "html", "null", "no error"])
+async def test_an_edit_whose_answer_says_nothing_is_done_again(office: Office, oddity: Oddity) -> None:
+    (channel,) = await office.subscribed()
+    await office.receive(FIRST)
+    await finish(office)
+    office.sandbox.fail(EDIT, oddity=oddity)
+    await office.receive(RETRACTION)
+    for _ in range(3):
+        office.forward(seconds=5)
+        await office.idle()
+    await finish(office)
+    assert office.texts(channel)[0] == shown(FIRST, RETRACTION)
+
+
+@pytest.mark.parametrize("oddity", ["array", "string", "html", "null", "no error"])
+@pytest.mark.parametrize(
+    "method",
+    ["auth.test", "files.getUploadURLExternal", "files.completeUploadExternal", "conversations.history"],
+)
+async def test_every_call_ends_in_a_failure_of_ours(office: Office, method: str, oddity: Oddity) -> None:
+    office.sandbox.grant("channels:history")
+    (channel,) = office.channels(1)
+    office.sandbox.fail(method, oddity=oddity)
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        "auth.test": office.client.identify,
+        "files.getUploadURLExternal": lambda: office.client.upload(b"\x89PNG\r\n\x1a\n", "a.png", "a", "a"),
+        "files.completeUploadExternal": lambda: office.client.upload(b"\x89PNG\r\n\x1a\n", "a.png", "a", "a"),
+        "conversations.history": lambda: office.client.find(channel, Mark(delivery_id=1), 0.0),
+    }
+    with pytest.raises(Unknown):
+        await calls[method]()
+
+
+# Whose delivery a message is
+
+
+def foreign(office: Office, channel: str, payload: object, bot_id: str | None = None) -> None:
+    """A message that somebody else posted with metadata as ours."""
+    workspace = office.sandbox.workspace
+    workspace.post(
+        Draft(
+            channel,
+            workspace.bot.id,
+            "Somebody else's",
+            bot_id=bot_id or workspace.bot_id,
+            app_id="A0OTHER",
+            metadata={"event_type": METADATA_EVENT, "event_payload": payload},
+        )
+    )
+
+
+@both
+@pytest.mark.parametrize("payload", ["number", "older key", "list", "nothing"])
+async def test_a_message_of_another_database_isnt_taken_for_ours(office: Office, payload: str) -> None:
+    office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed()
+    office.sandbox.fail(POST, drop="before")
+    await office.receive(FIRST)
+    await office.failed("no answer: ServerDisconnectedError")
+    (row,) = await office.rows(kind="root")
+    given: dict[str, object] = {
+        "number": {"delivery_id": row.id},
+        "older key": {"delivery_id": row.id, "key": "f" * 32, "database": "0" * 32},
+        "list": [row.id],
+        "nothing": None,
+    }
+    foreign(office, channel, given[payload])
+    office.forward(seconds=5)
+    await finish(office)
+    assert office.texts(channel) == ["Somebody else's", shown(FIRST)]
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_what_was_under_way_before_there_were_keys_is_found(office: Office, ours: bool) -> None:
+    office.sandbox.grant("channels:history")
+    await office.client.identify()
+    (channel,) = await office.subscribed()
+    office.sandbox.fail(POST, drop="before")
+    await office.receive(FIRST)
+    await office.failed("no answer: ServerDisconnectedError")
+    (row,) = await office.rows(kind="root")
+    async with office.rooms.database.writing() as connection:
+        await connection.execute(text("UPDATE deliveries SET key = NULL"))
+    foreign(office, channel, {"delivery_id": row.id}, None if ours else "B0OTHER")
+    office.forward(seconds=5)
+    await finish(office)
+    stands = [shown(FIRST)] if ours else ["Somebody else's", shown(FIRST)]
+    assert office.texts(channel) == stands
+
+
+async def test_keys_differ_and_name_their_database(office: Office) -> None:
+    channels = await office.subscribed(3)
+    await office.receive(FIRST, SECOND)
+    await finish(office)
+    payloads = [
+        message["metadata"]["event_payload"] for c in channels for message in office.sandbox.messages(c)
+    ]
+    assert len({payload["key"] for payload in payloads}) == len(payloads) == 6
+    assert {payload["database"] for payload in payloads} == {office.rooms.ledger.database_id}
+    before = office.rooms.ledger.database_id
+    await office.restart()
+    await office.idle()
+    assert office.rooms.ledger.database_id == before is not None
+
+
+def test_a_mark_takes_nothing_of_others_for_granted() -> None:
+    mark = Mark(delivery_id=7, key="k")
+    ours = {"event_type": METADATA_EVENT}
+    odd: tuple[object, ...] = (None, "x", 7, {}, ours, {**ours, "event_payload": 7})
+    for metadata in odd:
+        assert not mark.is_on({"metadata": metadata}, "B1")
+    assert mark.is_on({"metadata": mark.metadata}, None)
+    assert not mark.is_on({"metadata": Mark(delivery_id=7).metadata}, None)

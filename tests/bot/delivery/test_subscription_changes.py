@@ -1,0 +1,439 @@
+"""Nobody changes what a channel receives in silence: kept and posted, whatever fails meanwhile."""
+
+from __future__ import annotations
+
+import random
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import bot.store
+from bot.app.factory import Rooms
+from bot.commands.router import Answers, Asker
+from bot.filters import parse
+from bot.local_slack.web_api.faults import Fault
+from bot.observing.observatories import find_site
+from bot.store import schema
+from bot.store.channels.change_log import By
+from bot.store.outbox.models import Kind, State
+from formatters.answers.observability import ChannelSites
+from formatters.answers.subscription_messages import marked
+from formatters.posts.subscription_change import PAGE, Change
+from formatters.terminal import message_text
+from tests.support.delivery_harness import Office
+from tests.support.factories import BY, NOW, TEAM, subscribe, unsubscribe
+
+BOTH = pytest.mark.backends("sqlite", "postgresql")
+States = dict[int, tuple[str, bool]]
+"""By number: the words, and whether it is paused."""
+
+
+def answers(office: Office) -> Answers:
+    return office.rooms.answers(office.clock, wake=office.worker.wake)
+
+
+def asker(channel: str, user: str = "U0ASKER") -> Asker:
+    return Asker(TEAM, channel, user)
+
+
+async def said(office: Office, channel: str, words: str, user: str = "U0ASKER") -> str:
+    return message_text.render(await answers(office).answer(words, asker(channel, user)))
+
+
+async def states(rooms: Rooms, channel: str) -> States:
+    here = await rooms.subscriptions.of_channel(TEAM, channel)
+    return {s.number: (s.wish.words, s.paused_at is not None) for s in here}
+
+
+async def replayed(rooms: Rooms, channel: str) -> tuple[States, ChannelSites, int]:
+    """What the history of a channel makes of nothing: its subscriptions, its sites, and how long it is."""
+    changes: list[Change] = []
+    total = -1
+    # The worker notes what it confirms meanwhile: read again until nothing came between two pages.
+    while len(changes) != total:
+        _, total = await rooms.subscriptions.history(TEAM, channel, 1)
+        changes = [
+            change
+            for page in range(-(-total // PAGE), 0, -1)
+            for change in reversed((await rooms.subscriptions.history(TEAM, channel, page))[0])
+        ]
+    found: States = {}
+    sites = ChannelSites()
+    for change in changes:
+        if change.number is None:
+            assert isinstance(change.before, ChannelSites) and isinstance(change.after, ChannelSites)
+            assert change.before == sites, "each begins where the one before ended"
+            sites = change.after
+            continue
+        before, after = change.before, change.after
+        assert not isinstance(before, ChannelSites) and not isinstance(after, ChannelSites)
+        if before is not None and change.number in found:
+            assert found[change.number] == (before.words, before.paused)
+        found.pop(change.number, None)
+        if after is not None:
+            found[change.number] = (after.words, after.paused)
+    return found, sites, total
+
+
+def last_said(office: Office, channel: str) -> dict[int, str]:
+    """By number: the first line of what the channel was told last of each subscription."""
+    found: dict[int, str] = {}
+    for message in office.sandbox.messages(channel):
+        for block in message["blocks"]:
+            for text in (
+                (block.get("text") or {}).get("text"),
+                *(e["text"] for e in block.get("elements", ())),
+            ):
+                line = str(text or "").split("\n", 1)[0]
+                confirms = re.search(r"To stop: `/gwevent unsubscribe (\d+)`", line)
+                changes = re.search(r"(?:ended|put|changed|paused|let) subscription (\d+)", line)
+                if confirms:
+                    found[int(confirms[1])] = message["blocks"][0]["text"]["text"].split("\n", 1)[0]
+                elif changes:
+                    found[int(changes[1])] = line
+    return found
+
+
+async def true(office: Office, channel: str) -> None:
+    """See to it that what the channel was told last of each subscription is so."""
+    now = await states(office.rooms, channel)
+    told = last_said(office, channel)
+    assert now.keys() <= told.keys(), "nothing is in force of which the channel doesn't know"
+    for number, line in told.items():
+        if number not in now:
+            assert "ended" in line, line
+            continue
+        words, paused = now[number]
+        assert parse(words).quiet in line or parse(words).shown in line, (line, words)
+        assert "ended" not in line
+        assert ("paused" in line.replace("It was paused, and comes", "")) is paused, (line, paused)
+
+
+@BOTH
+async def test_each_change_is_posted_with_who_made_it_and_how_to_bring_it_back(office: Office) -> None:
+    channel = office.channels(1)[0]
+    steps = [
+        ("subscribe CBC mock", "unsubscribe 1"),
+        ("pause 1", "/gwevent resume 1"),
+        ("resume 1", "/gwevent pause 1"),
+        ("edit 1 Burst notify <@U0OTHER>", "/gwevent edit 1 CBC mock"),
+        ("sites add MyDome 34.2 -116.9 1700", "/gwevent sites remove MyDome"),
+        ("sites altitude 25", "/gwevent sites altitude 30"),
+        ("sites remove MyDome", "/gwevent sites add MyDome 34.2 -116.9 1700"),
+        ("unsubscribe 1", "/gwevent subscribe Burst notify &lt;@U0OTHER&gt;"),
+    ]
+    for number, (words, back) in enumerate(steps, start=1):
+        await said(office, channel, words, f"U{number}")
+        office.forward(minutes=1)
+        await office.done()
+        posts = office.sandbox.messages(channel)
+        assert len(posts) == number, words
+        assert f"<@U{number}>" in str(posts[-1]["blocks"]) and back in str(posts[-1]["blocks"]), words
+        assert "<@U0OTHER>" not in str(posts[-1]), "a post about a change wakes nobody else"
+    found, sites, total = await replayed(office.rooms, channel)
+    assert (found, sites.sites, total) == ({}, (), len(steps))
+    assert sites.conditions.altitude == 25
+    # What they say brings it back does.
+    for words in ("subscribe Burst notify <@U0OTHER>", "sites add MyDome 34.2 -116.9 1700"):
+        await said(office, channel, words)
+    assert await states(office.rooms, channel) == {2: ("Burst notify <@U0OTHER>", False)}
+
+
+async def test_what_changes_nothing_is_neither_kept_nor_posted(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    await said(office, channel, "sites add Palomar")
+    for words in ("pause 1", "sites add Palomar", "pause 1", "pause 7", "edit 1 CBC", "edit 9 CBC"):
+        await said(office, channel, words)
+    for words in ("sites altitude 30", "unsubscribe 9", "unsubscribe", "subscribe CBC", "resume 2"):
+        await said(office, channel, words)
+    _, _, total = await replayed(office.rooms, channel)
+    assert total == 3, "put in force, its site, paused"
+
+
+async def test_who_presses_again_and_again_fills_no_channel(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    for number in range(41):
+        await said(office, channel, "resume 1" if number % 2 else "pause 1", f"U{number % 3}")
+        office.forward(seconds=0.5)
+    office.forward(minutes=1)
+    await office.done()
+    await office.idle()
+    assert len(office.texts(channel)) <= 2
+    await true(office, channel)
+    assert (await replayed(office.rooms, channel))[2] == 42, "each is kept"
+
+
+async def test_what_was_refused_for_days_is_said_when_the_channel_is_back(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    office.sandbox.archive(channel)
+    await said(office, channel, "unsubscribe 1", "U0ASKER")
+    await office.done()
+    assert office.texts(channel) == [] and await office.state(Kind.CHANGE) == ["dead"]
+    office.forward(days=5)
+    office.sandbox.unarchive(channel)
+    now = office.clock()
+    await office.rooms.ledger.revive(TEAM, channel, now - timedelta(hours=24), now)
+    office.worker.wake()
+    await office.done()
+    (told,) = office.texts(channel)
+    assert "ended subscription 1" in told
+    assert "2026-11-22 12:00" in str(office.sandbox.messages(channel)[0]["blocks"]), "when it was"
+
+
+async def test_what_could_never_be_said_is_said_with_the_next(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    await subscribe(office.rooms, "Burst", channel)
+    office.sandbox.archive(channel)
+    await said(office, channel, "unsubscribe 1", "U0FIRST")
+    await office.done()
+    office.sandbox.unarchive(channel)
+    assert office.texts(channel) == []
+    await said(office, channel, "pause 2", "U0SECOND")
+    office.forward(minutes=1)
+    await office.done()
+    office.forward(minutes=1)
+    await office.done()
+    (told,) = office.texts(channel)
+    assert "<@U0FIRST> ended subscription 1" in told and "<@U0SECOND> paused subscription 2" in told
+
+
+async def test_a_workspace_that_is_away_for_days_hears_of_it_when_it_is_back(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (channel,) = await office.subscribed()
+    monkeypatch.setattr("bot.delivery.worker.DeliveryWorker._pause", lambda *_: None)
+    office.sandbox.fail("chat.postMessage", error="token_revoked", times=2)
+    await said(office, channel, "pause 1")
+    await office.failed("token_revoked")
+    office.forward(days=3)
+    await office.until(lambda: _attempted(office, 2))
+    office.forward(minutes=10)
+    await office.done()
+    (told,) = office.texts(channel)
+    assert "paused subscription 1" in told
+
+
+async def _attempted(office: Office, times: int) -> bool:
+    return [row.attempts for row in await office.rows(kind=Kind.CHANGE.value, state="pending")] == [times]
+
+
+async def test_one_that_ends_while_its_confirmation_is_on_its_way(office: Office) -> None:
+    (channel,) = office.channels(1)
+    office.sandbox.faults.add(Fault("chat.postMessage", delay=0.3))
+    asked, _ = await office.rooms.subscriptions.ask(TEAM, channel, parse("CBC"), "U0P", office.clock())
+    office.worker.wake()
+
+    async def under_way() -> bool:
+        return await office.state(Kind.CONFIRMATION) == ["sending"]
+
+    await office.until(under_way)
+    await unsubscribe(office.rooms, channel)
+    await office.done()
+    confirmed, ended = office.texts(channel)
+    assert "Subscribed" in confirmed and "ended subscription 1" in ended
+    assert await office.rooms.subscriptions.get(asked.id) is None
+    await true(office, channel)
+
+
+async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(office: Office) -> None:
+    (channel,) = office.channels(1)
+    office.sandbox.fail("chat.postMessage", drop="after")
+    await office.rooms.subscriptions.ask(TEAM, channel, parse("CBC"), "U0P", office.clock())
+    office.worker.wake()
+
+    async def doubtful() -> bool:
+        return bool(await office.rows(doubtful=1, state=State.PENDING.value))
+
+    await office.until(doubtful)
+    office.sandbox.archive(channel)
+    office.forward(minutes=5)
+    await office.done()
+    assert await states(office.rooms, channel) == {}
+    office.sandbox.unarchive(channel)
+    await office.rooms.ledger.revive(TEAM, channel, office.clock(), office.clock())
+    office.worker.wake()
+    await office.done()
+    assert len(office.texts(channel)) == 2
+    await true(office, channel)
+
+
+async def test_a_post_that_comes_late_says_what_is_so_by_then(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (channel,) = await office.subscribed()
+    monkeypatch.setattr("bot.delivery.worker._backoff_s", lambda _: 100.0)
+    office.sandbox.faults.add(Fault("chat.postMessage", delay=0.3, error="internal_error"))
+    await said(office, channel, "pause 1")
+
+    async def under_way() -> bool:
+        return await office.state(Kind.CHANGE) == ["sending"]
+
+    await office.until(under_way)
+    await said(office, channel, "resume 1")
+    await office.failed("internal_error")
+    office.forward(seconds=40)
+    await office.until(lambda: _posted(office, channel, 1))
+    office.forward(seconds=100)
+    await office.done()
+    assert len(office.texts(channel)) == 2, "the first one came last"
+    await true(office, channel)
+
+
+async def test_what_may_stand_already_takes_up_nothing_more(office: Office) -> None:
+    office.sandbox.grant("channels:history")
+    (channel,) = await office.subscribed()
+    office.sandbox.fail("chat.postMessage", drop="after")
+    await said(office, channel, "pause 1")
+
+    async def doubtful() -> bool:
+        return bool(await office.rows(doubtful=1, state=State.PENDING.value))
+
+    await office.until(doubtful)
+    await said(office, channel, "resume 1")
+    office.forward(minutes=1)
+    await office.done()
+    office.forward(minutes=1)
+    await office.done()
+    assert len(office.texts(channel)) == 2, "found again, not posted again"
+    await true(office, channel)
+
+
+async def _posted(office: Office, channel: str, count: int) -> bool:
+    return len(office.texts(channel)) == count
+
+
+async def test_import_and_the_tools_leave_no_gap(office: Office) -> None:
+    (channel,) = await office.subscribed()
+    await office.rooms.sites.add(TEAM, channel, [find_site("Palomar")], BY)
+    given = await office.rooms.transfer.export()
+    await unsubscribe(office.rooms, channel)
+    await office.rooms.sites.remove(TEAM, channel, "Palomar", BY)
+    await office.rooms.transfer.take(given, office.clock())
+    found, sites, _ = await replayed(office.rooms, channel)
+    assert found == await states(office.rooms, channel) == {1: ("CBC", False)}
+    assert sites == await office.rooms.sites.of_channel(TEAM, channel) and sites.sites
+
+
+@BOTH
+async def test_the_history_ends_after_its_term_and_what_waits_stays(rooms: Rooms) -> None:
+    await subscribe(rooms, "CBC", "C1")
+    old = By("U1", NOW - timedelta(days=500))
+    await rooms.subscriptions.pause(TEAM, "C1", 1, old)
+    assert await rooms.retention.changes(NOW - timedelta(days=400)) == 0, "it is still to be posted"
+    async with rooms.database.writing() as connection:
+        table = schema.deliveries
+        await connection.execute(table.update().values(state=State.SENT.value))
+    assert await rooms.retention.changes(NOW - timedelta(days=400)) == 1
+    assert (await rooms.subscriptions.history(TEAM, "C1", 1))[1] == 1
+
+
+# Whatever people do, in any order, and whatever fails meanwhile
+
+WORDS = ("CBC", "Burst", "all mock", "CBC BNS>0.5 notify @here", "all lowsig notify <@U0OTHER>")
+
+
+class Crowd:
+    """People who do things to channels at random; everything is drawn from one seed."""
+
+    def __init__(self, office: Office, channels: list[str], seed: int) -> None:
+        self.office = office
+        self.channels = channels
+        self.random = random.Random(seed)
+        self.buttons: list[tuple[str, str]] = []
+
+    async def act(self) -> None:
+        channel = self.random.choice(self.channels)
+        number = self.random.randint(1, 6)
+        words = self.random.choice(WORDS)
+        kept = self.random.choice(self.buttons) if self.buttons else (channel, "1@00000000")
+        here = await self.office.rooms.subscriptions.of_channel(TEAM, channel)
+        self.buttons += [(channel, marked(s)) for s in here[:1]]
+        choices: list[tuple[str, str]] = [
+            *[(channel, f"subscribe {words}")] * 3,
+            *[(channel, f"{word} {number}") for word in ("pause", "resume", "pause", "resume")],
+            *[(channel, f"edit {number} {words}")] * 2,
+            (channel, f"unsubscribe {number}"),
+            (channel, f"unsubscribe {number} {self.random.randint(1, 6)}"),
+            (channel, f"unsubscribe {words}"),
+            (channel, "unsubscribe"),
+            (channel, "unsubscribe all"),
+            (kept[0], f"unsubscribe {kept[1]}"),
+            (channel, "sites add Palomar"),
+            (channel, "sites remove Palomar"),
+            (channel, f"sites altitude {self.random.randint(20, 22)}"),
+        ]
+        place, question = self.random.choice(choices)
+        await said(self.office, place, question, self.random.choice(["U1", "U2", "U3"]))
+
+    async def mishap(self) -> None:
+        match self.random.randint(0, 9):
+            case 0:
+                await self.office.restart()
+            case 1:
+                self.office.sandbox.fail("chat.postMessage", drop=self.random.choice(["before", "after"]))
+            case 2:
+                self.office.sandbox.fail("chat.postMessage", error="internal_error")
+            case 3:
+                self.office.sandbox.fail("chat.postMessage", status=429, retry_after=1)
+            case 4:
+                self.office.sandbox.faults.add(Fault("chat.postMessage", delay_after=0.05))
+        self.office.forward(seconds=self.random.choice([0, 0, 1, 5, 40]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_people_do_the_history_and_the_channel_tell_it(
+    office: Office, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.commands.subscriptions.CONFIRMED_WITHIN_S", 0.2)
+    if seed % 2:
+        office.sandbox.grant("channels:history")
+    channels = office.channels(2)
+    crowd = Crowd(office, channels, seed)
+    for _ in range(40):
+        before = [await _all(office.rooms, channel) for channel in channels]
+        await crowd.act()
+        for channel, was in zip(channels, before, strict=True):
+            now = await _all(office.rooms, channel)
+            found, sites, _ = await replayed(office.rooms, channel)
+            # A confirmation may have come in between; then the history has it too.
+            if await _all(office.rooms, channel) == now:
+                assert (found, sites) == now[:2], (was, now)
+        await crowd.mishap()
+    office.sandbox.faults.clear()
+    for _ in range(8):
+        office.forward(minutes=6)
+        await office.idle()
+    await office.done()
+    for channel in channels:
+        found, sites, _ = await replayed(office.rooms, channel)
+        assert (found, sites) == (await _all(office.rooms, channel))[:2]
+        await true(office, channel)
+
+
+async def _all(rooms: Rooms, channel: str) -> tuple[States, ChannelSites]:
+    return await states(rooms, channel), await rooms.sites.of_channel(TEAM, channel)
+
+
+WRITES = re.compile(r"\b(?:insert|update|delete)\((?:schema\.)?(\w+)\)")
+WRITERS = {
+    "subscriptions.py",
+    "sites.py",
+    "transfer.py",
+    "numbers.py",
+    "installations.py",
+    "channel_moves.py",
+}
+"""Who may write to what channels receive: each notes what it changes, but for numbers, a channel's other
+id, and a workspace that took the app away, of which nothing is kept."""
+
+
+def test_nobody_else_writes_to_what_channels_receive() -> None:
+    watched = {"subscriptions", "channel_sites", "channel_conditions"}
+    for path in (Path(bot.store.__file__).parent).glob("*.py"):
+        source = path.read_text("utf-8")
+        called = dict(re.findall(r"^(_\w+|\w+) = schema\.(\w+)$", source, re.MULTILINE))
+        called |= dict(re.findall(r"^\s+(\w+)(?:, \w+)? = schema\.(\w+)", source, re.MULTILINE))
+        written = {called.get(name, name) for name in WRITES.findall(source)}
+        assert not written & watched or path.name in WRITERS, path.name

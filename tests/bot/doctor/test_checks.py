@@ -1,0 +1,182 @@
+"""The doctor at a deployment on the local Slack, and the sample it posts."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import insert, text
+
+from bot.app.application import Bot
+from bot.app.factory import Rooms
+from bot.doctor import host, sample_post
+from bot.doctor.checks import examine
+from bot.filters import parse
+from bot.local_slack.server import Sandbox
+from bot.settings import Settings
+from bot.slack.token_cipher import Vault, new_key
+from bot.store import schema
+from formatters.terminal.findings import Finding, Level
+from tests.bot.monitoring.conftest import Pager, pager
+from tests.bot.store.channels.test_installations import ONE
+from tests.support.delivery_harness import Silent
+from tests.support.factories import NOW
+
+__all__ = ["pager"]
+
+PATIENCE_S = 90.0
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("GWEVENT_TEST_BACKEND", "GWEVENT_TEST_POSTGRES_URL"):
+        # They are the tests' own, and no settings.
+        monkeypatch.delenv(name, raising=False)
+
+
+def settings(sandbox: Sandbox, database: Path, **changes: object) -> Settings:
+    return Settings.model_validate(
+        {
+            "slack_bot_token": sandbox.bot_token,
+            "slack_app_token": sandbox.app_token,
+            "slack_api_url": sandbox.api_url,
+            "database_url": f"sqlite:///{database}",
+            # Port 1 refuses at once.
+            "kafka_url": "kafka://127.0.0.1:1/igwn.gwalert",
+            "kafka_auth": "off",
+            "gracedb_url": "off",
+            **changes,
+        }
+    )
+
+
+def levels(findings: list[Finding]) -> dict[str, Level]:
+    """The worst of each name."""
+    order = list(Level)
+    return {
+        name: max((f.level for f in findings if f.name == name), key=order.index)
+        for name in {finding.name for finding in findings}
+    }
+
+
+async def test_a_sound_deployment_and_what_is_wrong_with_another(
+    sandbox: Sandbox, database_path: Path, tmp_path: Path, pager: Pager
+) -> None:
+    database_path.chmod(0o600)
+    ops = sandbox.add_channel("ops")
+    ops = f"{sandbox.team_id}/{ops}"
+    there = {"ops_channel": ops, "webhook_url": pager.url, "gracedb_url": sandbox.url}
+    good = levels(await examine(settings(sandbox, database_path, **there)))
+    assert good.pop("broker") is Level.FAIL
+    assert good.pop("Subscriptions") is Level.WARN
+    assert set(good.values()) == {Level.OK}, good
+    assert {"Disk", "Webhook", "Ops channel", "Clock", "Slack scopes", "GraceDB"} <= set(good)
+    assert pager.calls == [], "looking wakes nobody"
+
+    database_path.chmod(0o644)
+    (tmp_path / ".env").write_text("SLACK_BOT_TOKEN=xoxb-1\n")
+    (tmp_path / ".env").chmod(0o640)
+    findings = await examine(
+        settings(
+            sandbox,
+            database_path,
+            ops_channel="C0NOWHERE",
+            webhook_url="http://127.0.0.1:1/hook",
+            gracedb_url="http://127.0.0.1:1/api/",
+            http_port=urlsplit(pager.url).port,
+        )
+    )
+    bad = levels(findings)
+    assert bad["Settings"] is bad["Database"] is bad["GraceDB"] is Level.WARN
+    assert bad["Webhook"] is bad["HTTP"] is bad["Ops channel"] is Level.FAIL
+    assert all(finding.advice for finding in findings if finding.level is Level.FAIL)
+
+
+async def test_tables_of_another_version_are_left_alone(
+    sandbox: Sandbox, database_path: Path, rooms: Rooms
+) -> None:
+    async with rooms.database.writing() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    findings = await examine(settings(sandbox, database_path))
+    said = [finding for finding in findings if finding.name == "Database" and "tables" in finding.found]
+    assert said and "gwevent migrate" in said[0].advice
+    async with rooms.database.reading() as connection:
+        assert (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar() == "0000"
+
+
+async def test_a_gwevent_that_holds_the_port_is_recognised(
+    sandbox: Sandbox, database_path: Path, rooms: Rooms
+) -> None:
+    bot = Bot(settings(sandbox, database_path, http_port=0), rooms, [Silent()])
+    stop = asyncio.Event()
+    running = asyncio.create_task(bot.run(stop))
+    async with asyncio.timeout(PATIENCE_S):
+        await bot.ready.wait()
+    (finding,) = await host.port(settings(sandbox, database_path, http_port=bot.http_port))
+    assert finding.level is Level.OK and "is ready" in finding.found
+    stop.set()
+    await running
+
+
+async def test_the_sample_is_posted_and_leaves_nothing_behind(
+    sandbox: Sandbox, database_path: Path, rooms: Rooms
+) -> None:
+    channel = sandbox.add_channel("gw")
+    sandbox.ungrant("files:write")
+    finding = await sample_post.post(settings(sandbox, database_path), channel)
+    assert finding.level is Level.OK, finding
+    (message,) = sandbox.messages(channel)
+    assert message["text"].startswith("TEST ") and "sample of gwevent doctor" in str(message["blocks"])
+    assert "<!" not in str(message) and "gracedb" not in str(message).casefold()
+    assert await rooms.store.ids() == []
+
+
+async def test_a_sample_that_slack_refuses(sandbox: Sandbox, database_path: Path) -> None:
+    private = sandbox.add_channel("secret", private=True, bot_member=False)
+    finding = await sample_post.post(settings(sandbox, database_path), private)
+    assert finding.level is Level.FAIL and "/invite @gwevent" in finding.advice
+
+
+async def test_many_workspaces_and_their_keys(sandbox: Sandbox, database_path: Path, rooms: Rooms) -> None:
+    key = new_key()
+    given = {
+        "slack_bot_token": None,
+        "slack_app_token": None,
+        "slack_client_id": "1.2",
+        "slack_client_secret": "secret",
+        "slack_signing_secret": "signing",
+        "public_url": "https://gwevent.example.org",
+    }
+    await rooms.installations.save(replace(ONE, token=Vault([key]).close("xoxb-1")), NOW)
+    good = settings(sandbox, database_path, secret_keys=key, **given)
+    found = await examine(good)
+    assert levels(found)["Slack workspaces"] is Level.OK
+    assert any("https://gwevent.example.org/slack/events" in finding.found for finding in found)
+    lost = await examine(settings(sandbox, database_path, secret_keys=new_key(), **given))
+    assert levels(lost)["Slack workspaces"] is Level.FAIL
+    without = await examine(settings(sandbox, database_path, **given))
+    assert any("GWEVENT_SECRET_KEYS must be set" in finding.found for finding in without)
+
+
+async def test_channels_to_which_nothing_comes_are_named(
+    sandbox: Sandbox, rooms: Rooms, database_path: Path
+) -> None:
+    for team, channel in ((sandbox.team_id, "C0GONE"), ("T0ELSEWHERE", "C0STRAY")):
+        await rooms.subscriptions.add_confirmed(team, channel, parse("CBC"), "U1", NOW)
+    async with rooms.database.writing() as connection:
+        gone = {
+            "team_id": sandbox.team_id,
+            "channel_id": "C0GONE",
+            "problem": "channel_not_found",
+            "since": NOW,
+        }
+        await connection.execute(insert(schema.channels).values(gone))
+    findings = await examine(settings(sandbox, database_path))
+    (away,) = [finding for finding in findings if finding.name == "Channels"]
+    assert away.level is Level.WARN and "C0GONE (channel_not_found)" in away.found
+    (stray,) = [finding for finding in findings if finding.name == "Slack workspaces"]
+    assert stray.level is Level.WARN and "C0STRAY (T0ELSEWHERE)" in stray.found

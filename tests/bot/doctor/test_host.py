@@ -1,0 +1,90 @@
+"""What doctor says of the file system that a database lies on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.doctor import host
+from bot.doctor.host import Mount, block_types, filesystem, is_local, mount_of
+from bot.settings import Settings
+from formatters.terminal.findings import Level
+
+ON_DISK = frozenset({"ext4", "xfs", "btrfs", "fuseblk"})
+
+
+def written(tmp_path: Path, *mounts: tuple[str, str, str]) -> Path:
+    table = tmp_path / "mountinfo"
+    lines = [
+        f"{number} 1 0:{number} / {point} rw,relatime shared:1 - {kind} {source} rw"
+        for number, (point, kind, source) in enumerate(mounts)
+    ]
+    table.write_text("\n".join(["nonsense", *lines, "36 35 98:0 /x"]) + "\n")
+    return table
+
+
+def test_the_mount_is_the_deepest_and_the_last(tmp_path: Path) -> None:
+    data = tmp_path / "my data"
+    data.mkdir()
+    spelled = str(data).replace(" ", "\\040")
+    table = written(
+        tmp_path,
+        ("/", "ext4", "/dev/sda1"),
+        (str(tmp_path), "xfs", "/dev/sdb1"),
+        (spelled, "ext4", "/dev/sdc1"),
+        (spelled, "nfs4", "server:/export"),
+        (f"{tmp_path}/my", "cifs", "//server/share"),
+    )
+    assert mount_of(data / "not yet", table) == Mount(str(data), "nfs4", "server:/export")
+    assert mount_of(tmp_path / "mydata", table) == Mount(str(tmp_path), "xfs", "/dev/sdb1")
+    assert mount_of(data, tmp_path / "none") is None
+    link = tmp_path / "link"
+    link.symlink_to(data)
+    found = mount_of(link, table)
+    assert found is not None and found.kind == "nfs4"
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "local"),
+    [
+        ("ext4", "/dev/sda1", True),
+        ("bcachefs", "/dev/sda1", True),
+        ("overlay", "overlay", True),
+        ("zfs", "tank/data", True),
+        ("tmpfs", "tmpfs", True),
+        ("nfs4", "server:/export", False),
+        ("nfs", "[2001:db8::1]:/export", False),
+        ("cifs", "//server/share", False),
+        ("smb3", "//server/share", False),
+        ("9p", "share", False),
+        ("virtiofs", "share", False),
+        ("fuse.sshfs", "me@server:/home", False),
+        ("fuse.s3fs", "bucket", False),
+        ("ceph", "1.2.3.4:6789:/", False),
+        ("glusterfs", "server:/volume", False),
+        ("lustre", "10.0.0.1@tcp:/fs", False),
+        ("somethingnew", "somewhere", False),
+    ],
+)
+def test_what_isnt_known_to_be_this_machines_is_named(
+    kind: str, source: str, local: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount = Mount(str(tmp_path), kind, source)
+    assert is_local(mount, ON_DISK) is local
+    monkeypatch.setattr(host, "mount_of", lambda _: mount)
+    monkeypatch.setattr(host, "block_types", lambda: ON_DISK)
+    found = filesystem(
+        Settings.model_validate({"database_url": f"sqlite:///{tmp_path / 'x' / 'gwevent.sqlite'}"})
+    )
+    assert bool(found) is not local
+    for finding in found:
+        assert finding.level in (Level.WARN, Level.FAIL)
+        assert kind in finding.found and "local disk" in finding.advice and "PostgreSQL" in finding.advice
+    assert filesystem(Settings.model_validate({"database_url": "postgresql://bot@db/x"})) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/mountinfo").exists(), reason="only Linux tells it")
+def test_this_machines_own_tables_are_read(tmp_path: Path) -> None:
+    assert mount_of(tmp_path) is not None
+    assert not {"proc", "tmpfs"} & block_types()

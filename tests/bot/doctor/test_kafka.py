@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaError
+
+from bot.demo.kafka_broker import EmbeddedBroker, publish
+from bot.doctor.kafka import check_broker
+from formatters.terminal.findings import Finding, Level
+
+TOPIC = "igwn.gwalert"
+
+Receive = Callable[[socket.socket, int], bytes]
+Listener = Callable[[Callable[[socket.socket], None]], AbstractContextManager[str]]
+
+
+def write(path: Path, more: str = "") -> None:
+    path.write_text(f'[[auth]]\nusername = "jane"\npassword = "secret"\n{more}')
+    path.chmod(0o600)
+
+
+def hang_up(connection: socket.socket) -> None:
+    """Close at once, as a proxy does before a broker that is down."""
+
+
+def say_nothing(connection: socket.socket) -> None:
+    while connection.recv(4096):
+        pass
+
+
+def refuse_login(connection: socket.socket, receive: Receive) -> None:
+    """Speak as much of Kafka's protocol as it takes to refuse a PLAIN login."""
+    while header := receive(connection, 4):
+        request = receive(connection, struct.unpack(">i", header)[0])
+        key, version, correlation = struct.unpack_from(">hhi", request)
+        if key == 18 and version > 0:
+            body = struct.pack(">hi", KafkaError.UNSUPPORTED_VERSION, 0)
+        elif key == 18:
+            known = [(3, 0, 1), (17, 0, 1), (18, 0, 0), (36, 0, 0)]
+            body = struct.pack(">hi", 0, len(known)) + b"".join(struct.pack(">hhh", *api) for api in known)
+        elif key == 17:
+            body = struct.pack(">hi", 0, 1) + struct.pack(">h", 5) + b"PLAIN"
+        else:
+            assert key == 36
+            reason = b"no such user"
+            body = struct.pack(">hh", KafkaError.SASL_AUTHENTICATION_FAILED, len(reason)) + reason
+            body += struct.pack(">i", 0)
+        connection.sendall(struct.pack(">ii", 4 + len(body), correlation) + body)
+
+
+def failure(findings: list[Finding]) -> Finding:
+    """The last finding, which must be the only failure, and say what to do in one sentence each."""
+    assert [finding.level for finding in findings].count(Level.FAIL) == 1
+    last = findings[-1]
+    assert last.level is Level.FAIL
+    assert last.found.endswith(".") and last.advice.endswith((".", "`."))
+    return last
+
+
+def test_all_is_well() -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topic(TOPIC)
+        assert check_broker(broker.url(TOPIC), "off", None)[-1].level is Level.OK
+        publish(broker.url(TOPIC), b"one")
+        findings = check_broker(broker.url(TOPIC), "off", None)
+        assert {finding.level for finding in findings} == {Level.OK}
+        assert [finding.name for finding in findings] == [
+            "credential",
+            "consumer group",
+            "broker",
+            "login",
+            "topic",
+            "group permission",
+        ]
+        assert findings[-1].found == "gwevent may be used; 1 payloads are waiting."
+
+
+def test_a_url_that_is_none() -> None:
+    assert failure(check_broker("kafka.scimma.org", "off", None)).name == "Kafka URL"
+
+
+def test_a_missing_credential(auth_file: Path) -> None:
+    found = failure(check_broker("kafka://kafka.scimma.org/igwn.gwalert", "hop", None))
+    assert found.name == "credential" and "doesn't exist" in found.found and "hop auth add" in found.advice
+
+
+def test_a_group_without_the_user_name(auth_file: Path) -> None:
+    write(auth_file)
+    findings = check_broker("kafka://127.0.0.1:1/t", "hop", "mine")
+    assert findings[1].level is Level.WARN
+    assert findings[1].found == "mine doesn't begin with the credential's user name, so jane-mine is used."
+
+
+def test_a_name_that_doesnt_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_such_name(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    too_long = "a" * 64
+    assert (
+        f"{too_long} can't be resolved" in failure(check_broker(f"kafka://{too_long}/t", "off", None)).found
+    )
+    # asking a real resolver would leave this machine
+    monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
+    assert failure(check_broker("kafka://kafka.scimma.org/t", "off", None)).found == (
+        "The name kafka.scimma.org can't be resolved: Name or service not known."
+    )
+
+
+def test_a_port_where_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert failure(check_broker(f"kafka://127.0.0.1:{port}/t", "off", None)).found == (
+        f"127.0.0.1 port {port} refuses connections."
+    )
+
+
+@pytest.mark.parametrize("serve", [hang_up, say_nothing])
+def test_a_listener_that_isnt_a_broker(listener: Listener, serve: Callable[[socket.socket], None]) -> None:
+    with listener(serve) as address:
+        found = failure(check_broker(f"kafka://{address}/t", "off", None, timeout=1.0))
+    assert found.name == "login" and "doesn't answer Kafka's questions" in found.found
+
+
+@pytest.mark.parametrize("serve", [hang_up, say_nothing])
+def test_a_broker_without_tls(
+    listener: Listener, auth_file: Path, serve: Callable[[socket.socket], None]
+) -> None:
+    write(auth_file)
+    with listener(serve) as address:
+        found = failure(check_broker(f"kafka://{address}/t", "hop", None, timeout=1.0))
+    assert found.name == "TLS" and "doesn't speak TLS" in found.found
+
+
+def test_a_refused_credential_is_told_from_a_broker_that_is_down(
+    listener: Listener, receive: Receive, auth_file: Path
+) -> None:
+    write(auth_file, 'protocol = "SASL_PLAINTEXT"\nmechanism = "PLAIN"\n')
+    with listener(lambda connection: refuse_login(connection, receive)) as address:
+        found = failure(check_broker(f"kafka://{address}/t", "hop", None))
+        assert found.name == "login" and "refuses the credential" in found.found
+        assert "no such user" in found.found
+    with listener(hang_up) as address:
+        found = failure(check_broker(f"kafka://{address}/t", "hop", None, timeout=1.0))
+        assert found.name == "login" and "doesn't answer Kafka's questions" in found.found
+
+
+def test_tls(listener: Listener, receive: Receive, auth_file: Path, certificate: tuple[Path, Path]) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+
+    def serve(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            refuse_login(secured, receive)
+
+    with listener(serve) as address:
+        url = f"kafka://{address}/t"
+        write(auth_file, 'mechanism = "PLAIN"\n')
+        found = failure(check_broker(url, "hop", None))
+        assert found.name == "TLS" and "isn't trusted: self" in found.found
+        write(auth_file, f'mechanism = "PLAIN"\nssl_ca_location = "{certificate[0]}"\n')
+        findings = check_broker(url, "hop", None)
+        assert "The broker's certificate is good" in findings[-2].found
+        assert "refuses the credential" in failure(findings).found
+        # a user name and password without TLS, to a broker that wants it
+        found = failure(check_broker(url, "off", None, timeout=1.0))
+        assert found.name == "login" and "may want a credential" in found.advice
+
+
+def test_a_group_that_may_not_be_used() -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topic(TOPIC)
+        broker.refuse_next(9, KafkaError.GROUP_AUTHORIZATION_FAILED)
+        found = failure(check_broker(broker.url(TOPIC), "off", "other"))
+    assert found.found == "The credential may not use the consumer group other."
+
+
+def test_a_topic_that_is_shown_but_may_not_be_read() -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topic(TOPIC)
+        publish(broker.url(TOPIC), b"one")
+        broker.refuse_next(1, *[KafkaError.TOPIC_AUTHORIZATION_FAILED] * 10)
+        found = failure(check_broker(broker.url(TOPIC), "off", None))
+    assert found.found == "The credential may not read igwn.gwalert."
+
+
+def test_an_absent_topic() -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topic(TOPIC)
+        found = failure(check_broker(broker.url("igwn.gwalerts"), "off", None))
+    assert found.name == "topic" and "has no topic igwn.gwalerts" in found.found
+    assert found.advice.startswith("Did you mean igwn.gwalert? ")
+
+
+def test_a_topic_that_may_not_be_read() -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topic(TOPIC)
+        broker.refuse_topic(TOPIC, KafkaError.TOPIC_AUTHORIZATION_FAILED)
+        found = failure(check_broker(broker.url(TOPIC), "off", None))
+    assert found.found == "The credential may not read igwn.gwalert." and "within an hour" in found.advice

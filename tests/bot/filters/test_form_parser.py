@@ -1,0 +1,166 @@
+"""The dialog's form: every wish has one, and it reads back, also through Slack's state of the inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from bot.filters import parse
+from bot.filters.form_parser import BadForm, wish_of
+from bot.local_slack.block_kit import block_checks
+from formatters.answers.subscription_messages import Wish
+from formatters.models.filter import plain_number
+from formatters.views import subscription_form, subscription_modal
+from formatters.views.subscription_form import Form, form_of, same
+from formatters.views.subscription_modal import VALUE, Place, Preview
+from tests.bot.filters.test_parser import any_wish
+
+PLACE = Place(channel_id="C1", number=3)
+
+
+def some_of(names: Any) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.sets(st.sampled_from(list(names))).map(lambda found: tuple(n for n in names if n in found))
+
+
+percents = st.decimals(0, 100, places=2).map(lambda d: plain_number(float(d)))
+numbers = st.decimals("0.001", 100_000, places=3).map(lambda d: plain_number(float(d)))
+maybe = st.one_of(st.just(""), numbers)
+forms = st.builds(
+    Form,
+    group=st.sampled_from(["all", "CBC", "Burst"]),
+    percents=st.dictionaries(st.sampled_from(subscription_form.PROBABILITIES), percents),
+    more_than=st.booleans(),
+    far=maybe,
+    far_unit=st.sampled_from(subscription_form.UNITS),
+    distance=maybe,
+    area90=maybe,
+    instruments=st.sampled_from(["", *subscription_form.INSTRUMENTS]),
+    external=st.booleans(),
+    types=some_of(subscription_form.TYPES),
+    switches=some_of(subscription_form.SWITCHES),
+    broadcasts=some_of(subscription_form.BROADCASTS),
+    people=st.lists(st.sampled_from(["U1", "W2", "U024BE7LH"]), unique=True).map(tuple),
+    when=some_of(subscription_form.WHEN),
+)
+
+
+def state(view: dict[str, Any]) -> dict[str, Any]:
+    """What Slack tells of a dialog in which nothing was touched."""
+    values: dict[str, Any] = {}
+    for block in view["blocks"]:
+        if block["type"] == "input":
+            element = block["element"]
+            initial = {k.replace("initial_", ""): v for k, v in element.items() if k.startswith("initial_")}
+            told = {"value": "value", "option": "selected_option", "options": "selected_options"}
+            told["users"] = "selected_users"
+            values[block["block_id"]] = {VALUE: {told[key]: value for key, value in initial.items()}}
+    return values
+
+
+@given(any_wish())
+def test_every_wish_opens_in_the_dialog_and_comes_out_the_same(wish: Wish) -> None:
+    view = subscription_modal.view(PLACE, form_of(wish), Preview(wish=wish))
+    block_checks.check_view(view, "modal")
+    entered = subscription_modal.entered(state(view))
+    assert entered == form_of(wish)
+    assert same(wish_of(entered, parse), wish)
+
+
+@given(forms)
+def test_what_fits_the_inputs_comes_back_into_them(filled: Form) -> None:
+    try:
+        wish = wish_of(filled, parse)
+    except BadForm as bad:
+        # A mention of nobody, or for mocks that don't come.
+        assert set(bad.errors) == {"when"}
+        assume(False)
+    again = form_of(wish)
+    assert again.words == "", "nothing needs grammar"
+    assert same(wish_of(again, parse), wish)
+    assert again.percents == filled.percents
+    assert (
+        subscription_modal.entered(state(subscription_modal.view(PLACE, filled, Preview(wish=wish))))
+        == filled
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ("CBC BNS>0.5 distance<300 area90<500 far<1/month", ""),
+        ("BNS", ""),
+        ("BNS or NSBH>=0.2", ""),
+        ("NS remnant>=0.1 instruments>=2 external lowsig", ""),
+        ("type=UPDATE|INITIAL far<1/100yr notify @here <@U1> if NS", ""),
+        ("BNS>0.5 NSBH", "NSBH"),
+        ("BNS>0.5 or NSBH", "BNS>0.5 or NSBH"),
+        ("far<1e-8 distance<=300 distance<200", "far<1e-08 distance<=300"),
+        ("BNS not V1 near 197.45 -23.38 5deg", "not V1 near 197.45 -23.38 5deg>0.1"),
+        ("CBC (BNS or external) notify <!subteam^S1>", "BNS or external notify <!subteam^S1>"),
+        ("BNS notify @here if distance<100", "notify @here if distance<100"),
+    ],
+)
+def test_what_no_input_can_say_stands_in_words(words: str, left: str) -> None:
+    assert form_of(parse(words)).words == left
+
+
+@pytest.mark.parametrize(
+    ("entered", "wrong"),
+    [
+        (Form(percents={"BNS": "101", "NS": "-1", "remnant": "x"}), {"BNS", "NS", "remnant"}),
+        (Form(far="0", distance="1e3", area90="nan"), {"far", "distance", "area90"}),
+        (Form(words="frob"), {"words"}),
+        (Form(group="CBC", words="Burst"), {"words"}),
+        (Form(broadcasts=("<!here>",), words="notify @channel"), {"words"}),
+        (Form(broadcasts=("<!here>",), when=("mock",)), {"when"}),
+        (Form(words="mock", broadcasts=("<!here>",), when=("mock", "test")), {"when"}),
+        (Form(when=("only_ns",)), {"when"}),
+        (Form(words=" ".join(f"distance<{n}" for n in range(1, 41)), area90="3"), {"words"}),
+        (Form(words="x" * 3_001), {"words"}),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_input(entered: Form, wrong: set[str]) -> None:
+    with pytest.raises(BadForm) as refused:
+        wish_of(entered, parse)
+    assert set(refused.value.errors) == wrong
+    assert all(said.endswith((".", "?")) for said in refused.value.errors.values())
+
+
+def test_words_and_inputs_go_together() -> None:
+    entered = Form(group="CBC", area90="100", words="near 197.45 -23.38 5deg or external mock notify @here")
+    entered = subscription_modal.entered(state(subscription_modal.view(PLACE, entered, Preview())))
+    wish = wish_of(entered, parse)
+    assert wish.words == "CBC area90<100 (near 197.45 -23.38 5deg>0.1 or external) mock notify @here"
+
+
+def test_a_site_that_isnt_known_is_refused_at_the_words() -> None:
+    def read(words: str) -> Wish:
+        return parse(words, lambda name: None)
+
+    with pytest.raises(BadForm) as refused:
+        wish_of(Form(words="visible from Atlantis"), read)
+    assert "no site" in refused.value.errors["words"]
+
+
+def test_state_of_another_shape_is_an_empty_form() -> None:
+    odd = {"group": {VALUE: {"selected_option": {"value": "frob"}}}, "far": {}, "people": {VALUE: None}}
+    assert subscription_modal.entered(odd) == Form() == subscription_modal.entered({})
+    typed = subscription_modal.entered({"words": {VALUE: {"value": " BNS&gt;0.5 &amp; V1 "}}})
+    assert typed.words == "BNS>0.5 & V1"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    ["", "[]", "{}", '{"channel": "x", "number": 1, "home": false}', '{"channel": "C1", "number": "1"}'],
+)
+def test_metadata_that_the_dialog_never_wrote_is_refused(metadata: str) -> None:
+    with pytest.raises(ValueError, match=r"place|Expecting"):
+        subscription_modal.place_of(metadata)
+
+
+def test_metadata_comes_back() -> None:
+    for place in (PLACE, Place(channel_id="D0AB1", home=True)):
+        assert subscription_modal.place_of(place.metadata) == place

@@ -1,0 +1,45 @@
+"""One notice by two brokers: SCiMMA's Avro and GCN's JSON are the same notice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.app.factory import Rooms
+from bot.ingest.pipeline import Handled, Pipeline
+from bot.samples import bns, to_avro, to_json
+from bot.sources import Origin
+from tests.support.factories import MAX_AGE, NOW, Clock, subscribe
+
+HOPSKOTCH, GCN = (
+    Origin("hopskotch", "igwn.gwalert[0]@1", live=True),
+    Origin("gcn", "igwn.gwalert[0]@7", live=True),
+)
+
+
+@pytest.fixture
+def way_in(rooms: Rooms, clock: Clock) -> Pipeline:
+    return Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
+
+
+@pytest.mark.parametrize("first", [HOPSKOTCH, GCN], ids=lambda origin: str(origin.source))
+async def test_whichever_comes_first_is_posted_and_the_other_is_the_same(
+    rooms: Rooms, way_in: Pipeline, first: Origin
+) -> None:
+    await subscribe(rooms, "CBC", "C1")
+    for record in bns(NOW):
+        bodies = {HOPSKOTCH: to_avro(record), GCN: to_json(record)}
+        second = GCN if first is HOPSKOTCH else HOPSKOTCH
+        assert await way_in.handle(bodies[first], first) is Handled.STORED
+        assert await way_in.handle(bodies[second], second) is Handled.REPEAT
+    counts = await rooms.ledger.counts()
+    assert counts.quarantined == 0
+
+
+async def test_the_published_ones_are_the_same(way_in: Pipeline, shared_notices: Path) -> None:
+    for stage in ("preliminary", "ext-update", "retraction"):
+        files = [shared_notices / "official" / f"MS181101ab-{stage}.{form}" for form in ("avro", "json")]
+        avro, json = (file.read_bytes() for file in files)
+        assert await way_in.handle(avro, HOPSKOTCH) is Handled.STORED
+        assert await way_in.handle(json, GCN) is Handled.REPEAT

@@ -1,0 +1,298 @@
+"""Ids and coincidences that LVK's rules don't foresee, from the broker's bytes to the channel."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from bot.alerts.decode import decode
+from bot.app.factory import Rooms
+from bot.commands.router import Asker
+from bot.filters import matches, parse
+from bot.ingest.pipeline import Handled, Pipeline
+from bot.samples import to_avro, to_json
+from bot.samples.edge_cases import few_rows
+from bot.sources import Origin
+from formatters.answers import event_history
+from formatters.models.notice import Category
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card, alert_update, mention
+from formatters.posts.alert_card import ChannelView
+from formatters.terminal import message_text, notice_text
+from tests.support.factories import MAX_AGE, REAL, TEAM, Clock, made, record, subscribe, take
+
+LIVE = Origin("hopskotch", "igwn.gwalert:0:7", live=True)
+ASKER = Asker(TEAM, "C1", "U1")
+
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
+
+async def planned(rooms: Rooms) -> list[tuple[str, str]]:
+    async with rooms.database.reading() as connection:
+        rows = await connection.execute(text("SELECT kind, channel_id FROM deliveries ORDER BY id"))
+        return [(row.kind, row.channel_id) for row in rows.all()]
+
+
+async def said(rooms: Rooms, clock: Clock, words: str) -> str:
+    return message_text.render(await rooms.answers(clock).answer(words, None))
+
+
+@pytest.mark.parametrize(
+    ("superevent_id", "category"),
+    [
+        ("S1234", "real"),
+        ("S200224", "real"),
+        ("GW170817", "real"),
+        ("MS181101ab2", "mock"),
+        ("TS1234", "test"),
+        ("Trigger123", "real"),
+        ("<!channel> S1/../?x=1", "real"),
+        ("'; DROP TABLE notices; --", "real"),
+        ("🌩 S1", "real"),
+        ("x" * 64, "real"),
+        ("é" * 64, "real"),
+    ],
+)
+async def test_an_unusual_id_is_posted(rooms: Rooms, clock: Clock, superevent_id: str, category: str) -> None:
+    for words, channel in (("all", "C1"), ("all mock", "C2"), ("all test", "C3")):
+        await subscribe(rooms, words, channel)
+    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+    for kind in ("PRELIMINARY", "UPDATE", "RETRACTION"):
+        one = record(superevent_id, kind, 5 * (kind != "PRELIMINARY"))
+        assert await way_in.handle(to_json(one), LIVE) is Handled.STORED
+        assert await way_in.handle(to_avro(one), LIVE) is Handled.REPEAT
+        if kind == "PRELIMINARY":
+            roots = [channel for kind, channel in await planned(rooms) if kind == "root"]
+            assert roots == {"real": ["C1", "C2", "C3"], "mock": ["C2"], "test": ["C3"]}[category]
+    assert await rooms.store.next_quarantined() is None
+    [found] = await rooms.store.newest(category=Category(category))
+    assert found.superevent_id == superevent_id and found.retracted
+    assert "unusual id" in message_text.render(alert_card.root(found.upto(found.notices[0]), ChannelView()))
+
+
+@pytest.mark.parametrize(
+    ("superevent_id", "told"),
+    [
+        ("S261122" + "a" * 80, "S261122" + "a" * 57),
+        ("S261122\u202ea", "S261122a"),
+        ("MS261122a\n", None),
+        (20261122, "20261122"),
+        (None, REAL),
+        ([REAL], REAL),
+        ("", REAL),
+    ],
+)
+async def test_of_an_id_that_cant_be_one_the_channels_hear_what_can_be_read(
+    rooms: Rooms, clock: Clock, superevent_id: object, told: str | None
+) -> None:
+    await subscribe(rooms, "all mock", "C1")
+    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+    body = json.dumps({**record(REAL), "superevent_id": superevent_id}).encode()
+    handled = await way_in.handle(body, LIVE)
+    if told is None:
+        assert handled is Handled.STORED, "a line's end is no part of an id"
+        return
+    assert handled is Handled.QUARANTINED
+    assert await planned(rooms) == [("apology", "C1")]
+    kept = await rooms.store.next_quarantined()
+    assert kept is not None and kept.superevent_id == told
+
+
+async def test_commands_find_an_unusual_id_in_any_case(rooms: Rooms, clock: Clock) -> None:
+    await take(rooms, [made("S1234"), made("MS181101ab2"), made("S 12 b"), made("S 12"), made("<!channel>1")])
+    for words, name in (
+        ("S1234", "S1234"),
+        ("s1234", "S1234"),
+        ("ms181101AB2", "MS181101ab2"),
+        ("s  12  B", "S 12 b"),
+        ("S 12", "S 12"),
+        ("<!channel>1", "<!channel>1"),
+    ):
+        assert f"PRELIMINARY · {name}" in await said(rooms, clock, words)
+        assert f"{name}: 1 notice" in await said(rooms, clock, f"{words} history")
+        assert '"superevent_id": "' in await said(rooms, clock, f"{words} json")
+    assert "One of" in (told := await said(rooms, clock, "S1234 nonsense")) or "one of" in told
+    assert "No notice of S1235 was received" in await said(rooms, clock, "S1235")
+    assert "S1234" in await said(rooms, clock, "S1235"), "the nearest is named"
+    # Both in one answer each; the position is none of an id.
+    assert "S1234" in await said(rooms, clock, "check s1234 12h30m45s +12d24m")
+    assert "S1234" in await said(rooms, clock, "visible s1234 Palomar")
+    shared = await rooms.answers(clock).answer("s1234", ASKER)
+    assert "Share" in message_text.render(shared) or any(
+        "share" in str(block).casefold() for block in shared.blocks
+    )
+    for nonsense in ("\ud800", "\0", "x" * 300, "%", "_", "S1_34", "S123%"):
+        assert "PRELIMINARY" not in await said(rooms, clock, nonsense)
+
+
+async def test_two_ids_that_differ_in_case_alone(rooms: Rooms, clock: Clock) -> None:
+    await take(rooms, [made("Trigger1"), made("TRIGGER1")])
+    assert "PRELIMINARY · Trigger1" in await said(rooms, clock, "Trigger1")
+    assert "PRELIMINARY · TRIGGER1" in await said(rooms, clock, "TRIGGER1")
+    assert "PRELIMINARY · TRIGGER1" in await said(rooms, clock, "trigger1")
+
+
+def coincidence(observatory: str, far: float | None, skymap: bytes | None = None) -> dict[str, Any]:
+    return {
+        "observatory": observatory,
+        "search": "GRB",
+        "gcn_notice_id": 7,
+        "time_difference": 1.5,
+        "time_coincidence_far": far,
+        "combined_skymap": skymap,
+    }
+
+
+async def test_all_of_several_coincidences_are_shown(rooms: Rooms) -> None:
+    one = {
+        **record(alert_type="UPDATE"),
+        "external_coinc": [
+            coincidence("Swift", None),
+            coincidence("Fermi", 1e-9),
+            coincidence("Hubble", 1e-7, few_rows()),
+            "nothing",
+            coincidence("IceCube", 1e-12),
+            coincidence("SVOM", 1e-8),
+            coincidence("AGILE", 1e-6),
+        ],
+    }
+    notice = decode(to_json(one))
+    # A combined map that can be read says more than the lowest joint FAR.
+    assert notice.external is not None and notice.external.observatory == "Hubble"
+    assert notice.best_localization is notice.external.localization
+    names = [found.observatory for found in notice.coincidences_in_order]
+    assert names == ["Swift", "Fermi", "Hubble", "IceCube", "SVOM", "AGILE"]
+    whole = Superevent.of([made(), notice])
+    told = message_text.render(alert_card.root(whole, ChannelView()))
+    assert "Hubble GRB" in told and "Also: Swift GRB" in told and "1 more" in told
+    reply = message_text.render(alert_update.reply(whole, notice))
+    for name in names:
+        assert name in message_text.render(event_history.message(whole)) and name in notice_text.to_text(
+            notice
+        )
+    assert "New coincidence: Hubble GRB" in reply and "Also: Swift GRB" in reply
+    shown = notice_text.to_show_json(notice)["external_coinc"]
+    assert [c if isinstance(c, str) else c["observatory"] for c in shown] == [
+        *names[:3],
+        "nothing",
+        *names[3:],
+    ]
+    assert [isinstance(c, dict) and c["localization"] is not None for c in shown].index(True) == 2
+    for words, fits in (("all external", True), ("all not external", False)):
+        assert matches(parse(words), whole) is fits
+    news = mention.upgrades(Superevent.of([made()]), whole)
+    assert len(news) == len(names)
+    await take(rooms, [made(), notice])
+    known = await rooms.store.superevent(REAL)
+    assert known is not None and known.latest == notice
+    # The lowest joint FAR counts, whichever the card shows first.
+    loud = decode(to_json({**one, "event": {**one["event"], "far": 1e-3}}))
+    assert matches(parse("all far < 1e-11 Hz"), Superevent.of([loud]))
+
+
+def test_a_further_coincidence_is_news_and_one_that_is_gone_is_said() -> None:
+    two = [coincidence("Fermi", 1e-9), coincidence("Swift", 1e-8)]
+    first = decode(to_json({**record(alert_type="UPDATE"), "external_coinc": two[:1]}))
+    second = decode(to_json({**record(alert_type="UPDATE", minutes=5), "external_coinc": two}))
+    third = decode(to_json({**record(alert_type="UPDATE", minutes=9), "external_coinc": two[1]}))
+    whole = Superevent.of([first, second, third])
+    told = message_text.render(alert_update.reply(whole, second))
+    assert "New coincidence: Swift GRB" in told and "New coincidence: Fermi" not in told
+    assert alert_update.broadcast(whole, second)
+    told = message_text.render(alert_update.reply(whole, third))
+    assert "No longer named: Fermi GRB" in told and "New coincidence" not in told
+    assert not alert_update.broadcast(whole, third)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_second_update_of_the_same_second_is_a_reply_that_says_what_changed(
+    rooms: Rooms, clock: Clock, seed: int
+) -> None:
+    await subscribe(rooms, "all notify @here", "C1")
+    plain_one = record(alert_type="UPDATE", minutes=5, far=1e-9)
+    with_burst = {**plain_one, "external_coinc": coincidence("Fermi", 1e-9)}
+    bodies = [to_json(record()), to_json(plain_one), to_json(with_burst)]
+    random.Random(seed).shuffle(bodies)
+    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+    for body in bodies * 2:
+        clock.forward(seconds=1)
+        await way_in.handle(body, LIVE)
+    known = await rooms.store.superevent(REAL)
+    assert known is not None and len(known.notices) == 3
+    first, second, third = known.notices
+    assert second.key[:3] == third.key[:3] and second.external is None and third.external is not None
+    assert known.latest is third
+    told = message_text.render(alert_update.reply(known, third))
+    assert "New coincidence: Fermi GRB" in told
+    other = message_text.render(alert_update.reply(known, second))
+    late = second.received is not None and third.received is not None and third.received < second.received
+    assert ("Sent in the same second as another UPDATE" in other) is late
+    assert [kind for kind, _ in await planned(rooms)].count("root") == 1
+    assert first.alert_type == "PRELIMINARY"
+    for notice in known.notices:
+        assert await rooms.store.payload(notice.key) in bodies
+
+
+@pytest.mark.parametrize("form", ['{"a":', "["])
+async def test_json_nested_as_deep_as_it_goes_is_no_fault_of_gwevents(
+    rooms: Rooms, clock: Clock, form: str
+) -> None:
+    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
+    close = "}" if form == '{"a":' else "]"
+    notice = to_json(record()).decode()
+    for depth in (100, 300, 900, 950, 970, 980, 985, 988, 990, 992, 995, 1_000, 3_000, 40_000):
+        nested = form * depth + "1" + close * depth
+        for body in (
+            nested,
+            f'{notice[:-1]}, "novelty": {nested}}}',
+            f'{notice[:-1]}, "external_coinc": {nested}}}',
+            f'{notice[:-1]}, "event": {nested}}}',
+            f'{{"circularId": 5, "createdOn": 5, "subject": "x", "novelty": {nested}}}',
+            f'{{"circularId": {nested}}}',
+        ):
+            await way_in.handle(body.encode(), LIVE)
+    kept = await rooms.store.next_quarantined()
+    while kept is not None:
+        assert "fault of its own" not in kept.reason and kept.reason.endswith("."), kept.reason
+        kept = await rooms.store.next_quarantined(kept.id)
+
+
+@pytest.mark.parametrize(
+    "number", ["1e999", "-1e999", "NaN", "9" * 400, "9" * 5_000, "-1", "0.5", "true", '"\\ud800"']
+)
+async def test_a_circulars_numbers_of_all_kinds(rooms: Rooms, clock: Clock, number: str) -> None:
+    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
+    for body in (
+        f'{{"circularId": {number}, "createdOn": 5, "subject": "S261122a"}}',
+        f'{{"circularId": 5, "createdOn": {number}, "subject": "S261122a"}}',
+        f'{{"circularId": 5, "createdOn": 5, "subject": {number}, "submitter": {number}}}',
+        f'{{"circularId": 5, "createdOn": 5, "eventId": {number}}}',
+    ):
+        assert await way_in.handle(body.encode(), LIVE) in (Handled.CIRCULAR, Handled.QUARANTINED)
+    kept = await rooms.store.next_quarantined()
+    while kept is not None:
+        assert "fault of its own" not in kept.reason
+        kept = await rooms.store.next_quarantined(kept.id)
+
+
+async def test_a_circular_of_an_unusual_id_is_linked_by_gcns_own_word_for_it(
+    rooms: Rooms, clock: Clock
+) -> None:
+    await subscribe(rooms, "all circulars", "C1")
+    await take(rooms, made("S1234"))
+    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
+    created = int(clock().timestamp() * 1_000)
+    circular = {
+        "circularId": 5,
+        "createdOn": created,
+        "subject": "LIGO S1234: x",
+        "eventId": "LIGO/Virgo/KAGRA S1234",
+    }
+    assert await way_in.handle(json.dumps(circular).encode(), LIVE) is Handled.CIRCULAR
+    async with rooms.database.reading() as connection:
+        noted = (await connection.execute(text("SELECT superevent_id FROM circulars"))).scalars().all()
+    assert list(noted) == ["S1234"]

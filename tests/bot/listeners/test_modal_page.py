@@ -1,0 +1,97 @@
+"""The dialog and the App Home as people use them: in a browser on the local Slack, the real bot behind."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, async_playwright, expect
+
+from bot.app.application import Bot
+from bot.app.factory import Rooms
+from bot.local_slack.server import Sandbox
+from bot.samples import ms181101ab, to_avro
+from bot.sources import Origin
+from tests.bot.local_slack.test_page import FLAGS, PATIENT_MS, SIZES, choose
+from tests.support.factories import NOW, TEAM, made, take
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("There is no Chromium here, so the dialog can't be looked at.")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", SIZES)
+async def test_somebody_subscribes_and_looks_at_the_home(
+    size: str, browser: Browser, bot: Bot, sandbox: Sandbox, rooms: Rooms, tmp_path: Path
+) -> None:
+    channel = sandbox.add_channel("gw-cbc")
+    await take(rooms, [made(), made("S261121b", far=2e-8)])
+    await bot.pipeline.handle(to_avro(ms181101ab(NOW)[1]), Origin("test", "1", live=False))
+    phone = size == "phone"
+    context = await browser.new_context(viewport=SIZES[size], has_touch=phone, is_mobile=phone)
+    context.set_default_timeout(PATIENT_MS)
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    async def picture(name: str) -> None:
+        await page.screenshot(path=tmp_path / f"{size}-{name}.png")
+
+    await page.goto(f"{sandbox.url}/#gw-cbc")
+    box = page.get_by_role("textbox", name="Message #gw-cbc")
+    await box.fill("/gwevent dialog")
+    await box.press("Enter")
+    dialog = page.get_by_role("dialog", name="Subscribe")
+    await expect(dialog.get_by_label("BNS, %", exact=False).first).to_be_visible()
+    await picture("1-empty")
+    await choose(dialog, "Group", "CBC (mergers)")
+    await dialog.get_by_label(re.compile("^BNS, %")).fill("50")
+    await dialog.get_by_label(re.compile("^Mean distance")).fill("300")
+    await dialog.get_by_label(re.compile("^Mocks")).check()
+    words = dialog.get_by_label(re.compile("^Further conditions"))
+    await words.fill("not V2")
+    await dialog.get_by_role("button", name="Subscribe").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("nor a condition like BNS")
+    await picture("2-wrong")
+    await words.fill("not K1")
+    await dialog.get_by_role("button", name="Preview, and test").click()
+    await expect(dialog.get_by_text(re.compile("of 3 past events"))).to_be_visible()
+    await expect(dialog.get_by_text("CBC BNS distance<300 not K1 mock").first).to_be_visible()
+    await dialog.get_by_text(re.compile("of 3 past events")).scroll_into_view_if_needed()
+    await picture("3-preview")
+    await dialog.get_by_role("button", name="Subscribe").click()
+    await expect(dialog.get_by_text(re.compile("^Done;"))).to_be_visible()
+    await picture("4-done")
+    await dialog.get_by_role("button", name="Close").last.click()
+    await expect(page.locator("article", has_text="Subscribed").last).to_contain_text("BNS distance<300")
+    (stored,) = await rooms.subscriptions.of_channel(TEAM, channel)
+    assert stored.wish.words == "CBC BNS distance<300 not K1 mock"
+
+    await page.goto(f"{sandbox.url}/#@app")
+    await expect(page.get_by_text("Newest events")).to_be_visible()
+    await picture("5-home")
+    await page.get_by_role("button", name="Edit").click()
+    dialog = page.get_by_role("dialog", name="Edit subscription")
+    await expect(dialog.get_by_label(re.compile("^Mean distance"))).to_have_value("300")
+    await expect(dialog.get_by_label(re.compile("^Further conditions"))).to_have_value("not K1")
+    await picture("6-edit")
+    await dialog.get_by_label(re.compile("^Mean distance")).fill("200")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog.get_by_text(re.compile("^Subscription 1 is now"))).to_be_visible()
+    await dialog.get_by_role("button", name="Close").last.click()
+    await expect(page.get_by_text("distance<200").first).to_be_visible()
+    await picture("7-edited")
+    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert complaints == []
+    await context.close()

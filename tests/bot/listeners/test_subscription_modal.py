@@ -1,0 +1,332 @@
+"""The dialog and the App Home, used on the local Slack and answered by the bot as it is built to run."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from bot.app.application import Bot
+from bot.app.factory import Rooms
+from bot.local_slack.server import Sandbox
+from bot.local_slack.user_actions import Done
+from bot.slack.channel_policy import Permission
+from bot.store.channels.change_log import By
+from formatters.views import home_tab, subscription_modal
+from formatters.views.subscription_modal import OPEN, VALUE
+from tests.support.factories import NOW, REAL, TEAM, Clock, made, subscribe, take
+
+Json = dict[str, Any]
+
+
+def filled(**inputs: str | list[str]) -> Json:
+    """The state of the inputs with these values: texts, or what is chosen."""
+    state: Json = {}
+    usual: dict[str, str | list[str]] = {"group": "all", "compared": "least", "far_unit": "yr"}
+    for name, given in (usual | inputs).items():
+        value: Json = {"value": given}
+        if name in ("group", "compared", "far_unit", "instruments"):
+            value = {"selected_option": {"value": given}}
+        elif name == "people":
+            value = {"selected_users": given}
+        elif isinstance(given, list):
+            value = {"selected_options": [{"value": one} for one in given]}
+        state[name] = {VALUE: value}
+    return state
+
+
+def block(view: Json, name: str) -> Json:
+    (found,) = [b for b in view["blocks"] if b.get("block_id") == name]
+    return found["element"]  # type: ignore[no-any-return]
+
+
+def words(shown: Json | list[Json] | None) -> str:
+    return json.dumps(shown, ensure_ascii=False)
+
+
+async def opened(sandbox: Sandbox, title: str = "submit") -> Json:
+    """The dialog, once it is a form."""
+    await sandbox.wait_for(lambda: (sandbox.view() or {}).get(title))
+    view = sandbox.view()
+    assert view is not None
+    return view
+
+
+async def typed(sandbox: Sandbox, channel: str, text: str) -> Done:
+    done = await sandbox.command("/gwevent", text, channel=channel)
+    assert done.ok and done.acked_after is not None
+    return done
+
+
+async def last_page(sandbox: Sandbox, said: str) -> None:
+    await sandbox.wait_for(lambda: said in words(sandbox.view()))
+    await sandbox.close_view()
+
+
+async def in_channel(rooms: Rooms, channel: str) -> list[str]:
+    return [s.wish.words for s in await rooms.subscriptions.of_channel(TEAM, channel)]
+
+
+async def test_a_dialog_subscribes_corrects_previews_and_edits(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms
+) -> None:
+    channel = sandbox.add_channel("gw")
+    await take(rooms, made())
+    done = await typed(sandbox, channel, "Dialog")
+    assert done.shown == [], "nothing but the dialog"
+    view = await opened(sandbox)
+    assert sandbox.messages(channel) == [] and "Real, significant" not in words(view)
+
+    wrong = filled(BNS="150", distance="0", words="BNS distanec<3", when=["mock"])
+    refused = await sandbox.submit(wrong)
+    assert set(refused.errors) == {"BNS", "distance", "words", "when"}
+    assert 'did you mean "distance"' in refused.errors["words"]
+    both = await sandbox.submit(filled(group="CBC", words="Burst"))
+    assert set(both.errors) == {"words"}
+
+    good: Json = {"group": "CBC", "compared": "more", "BNS": "50", "distance": "300", "area90": "500"}
+    good |= {"far": "1", "far_unit": "month"}
+    await sandbox.wait_for(lambda: sandbox.view() is not None)
+    # What was typed goes along with the button's press.
+    workspace = sandbox.workspace
+    workspace.modals[sandbox.user][-1].state = filled(**good)
+    await sandbox.view_action(subscription_modal.PREVIEW)
+    asked = "CBC BNS>0.5 far<1/month distance<300 area90<500"
+    await sandbox.wait_for(lambda: "BNS above 50" in words(sandbox.view()))
+    shown = words(sandbox.view())
+    assert asked.replace(">", "&gt;").replace("<", "&lt;") in shown
+    # The notice has no map, so that distance and area are unknown.
+    assert "0 of 1 past event" in shown
+    workspace.modals[sandbox.user][-1].state = filled(**good | {"distance": "", "area90": ""})
+    await sandbox.view_action(subscription_modal.PREVIEW)
+    await sandbox.wait_for(lambda: "1 of 1 past event" in words(sandbox.view()))
+    assert REAL in words(sandbox.view())
+
+    workspace.modals[sandbox.user][-1].state = filled(**good, words="near 1 2 3deg")
+    before = len([call for call in sandbox.calls if call.method == "views.update"])
+    await sandbox.view_action(subscription_modal.PREVIEW)
+    await sandbox.wait_for(lambda: re.search("0 of 1 .*near 1 2 3deg", words(sandbox.view())))
+    updates = [call for call in sandbox.calls if call.method == "views.update"][before:]
+    assert "Asking the sky maps" in words(updates[0].args) and len(updates) == 2
+
+    assert (await sandbox.submit(filled(**good, words="not V1 notify @here if BNS"))).ok
+    await last_page(sandbox, "Real, significant CBC alerts")
+    (confirmation,) = sandbox.messages(channel)
+    assert "Subscribed" in words(confirmation)
+    assert await in_channel(rooms, channel) == [
+        f"{asked} not V1 notify @here if BNS>=0.5".replace(">=0.5", "")
+    ]
+
+    listed = await (await typed(sandbox, channel, "subscriptions")).answer(30)
+    (first,) = await rooms.subscriptions.of_channel(TEAM, channel)
+    await sandbox.press(channel, listed["ts"], f"{OPEN}.{first.id}")
+    view = await opened(sandbox)
+    assert block(view, "BNS")["initial_value"] == "50"
+    assert block(view, "compared")["initial_option"]["value"] == "more"
+    assert block(view, "words")["initial_value"] == "not V1 notify @here if BNS"
+    assert (await sandbox.submit(filled(**good, words="notify @here if BNS not V1"))).errors == {}
+    await last_page(sandbox, "is now *CBC BNS&gt;0.5")
+    (edited,) = await rooms.subscriptions.of_channel(TEAM, channel)
+    assert edited.id == first.id and edited.wish.notify is not None
+    assert "not V1" in edited.wish.notify.words and "not V1" not in edited.wish.what
+
+    await typed(sandbox, channel, f"dialog {first.id}")
+    await opened(sandbox)
+    again = filled(**good, words=edited.wish.notify.words)
+    assert (await sandbox.submit(again)).ok
+    await last_page(sandbox, "stays as it was")
+
+
+async def test_a_slow_submission_is_answered_in_time(
+    bot: Bot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot._dialogs, "_patience_s", 0.05)
+    channel = sandbox.add_channel("gw")
+    await typed(sandbox, channel, "dialog")
+    await opened(sandbox)
+    sandbox.fail("chat.postMessage", delay=1.0)
+    assert (await sandbox.submit(filled())).ok
+    assert "takes longer" in words(sandbox.view())
+    await last_page(sandbox, "Done; ")
+
+
+async def test_what_cant_be_opened_says_why(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+    channel, other = sandbox.add_channel("gw"), sandbox.add_channel("other")
+    await subscribe(rooms, "CBC", other)
+    (there,) = await rooms.subscriptions.of_channel(TEAM, other)
+    await typed(sandbox, channel, f"dialog {there.id}")
+    await last_page(sandbox, "This channel has no subscription")
+    sandbox.fail("views.open", error="expired_trigger_id")
+    answer = await (await typed(sandbox, channel, "dialog")).answer(30)
+    assert "expired_trigger_id" in answer["text"]
+    # A mention has no trigger: it is answered with a button that has one.
+    await sandbox.say("@gwevent dialog", other)
+    await sandbox.wait_for(lambda: sandbox.ephemerals(other))
+    await sandbox.press(other, sandbox.ephemerals(other)[0]["ts"], f"{OPEN}.{there.id}")
+    view = await opened(sandbox)
+    assert block(view, "group")["initial_option"]["value"] == "CBC" and "So far: *CBC*" in words(view)
+    # Another channel in the metadata changes nothing of this one's.
+    sandbox.workspace.modals[sandbox.user][-1].payload["private_metadata"] = subscription_modal.Place(
+        channel_id=channel, number=there.id
+    ).metadata
+    assert (await sandbox.submit(filled(group="Burst"))).ok
+    await last_page(sandbox, "no subscription")
+    assert await in_channel(rooms, other) == ["CBC"] and await in_channel(rooms, channel) == []
+    wrong = await (await typed(sandbox, channel, "subscribe wibble")).answer(30)
+    assert "Choose in a dialog" in words(wrong)
+
+
+async def test_the_home_shows_ones_own_channels_and_changes_them(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms
+) -> None:
+    channel = sandbox.add_channel("gw")
+    secret = sandbox.add_channel("secret", private=True)
+    await take(rooms, made())
+    await subscribe(rooms, "CBC mock", channel)
+    await subscribe(rooms, "Burst", secret, "D0SOMEBODY")
+    sandbox.workspace.leave(sandbox.workspace.channels[secret], sandbox.user)
+    sandbox.open_home()
+    await sandbox.wait_for(lambda: sandbox.home() is not None)
+    shown = words(sandbox.home())
+    assert "CBC mock" in shown and REAL in shown and "silent: connected" in shown
+    assert "gracedb.ligo.org" in shown
+    assert secret not in shown and "Burst" not in shown and "D0SOMEBODY" not in shown
+    sandbox.open_home(sandbox.colleague)
+    await sandbox.wait_for(lambda: secret in words(sandbox.home(sandbox.colleague)))
+
+    await sandbox.view_action(home_tab.PAUSE)
+    await sandbox.wait_for(lambda: home_tab.RESUME in words(sandbox.home()))
+    assert (await rooms.subscriptions.of_channel(TEAM, channel))[0].paused_at == NOW
+    await sandbox.view_action(home_tab.RESUME)
+    await sandbox.wait_for(lambda: home_tab.PAUSE in words(sandbox.home()))
+
+    await sandbox.view_action(home_tab.EDIT)
+    view = await opened(sandbox)
+    assert [o["value"] for o in block(view, "switches")["initial_options"]] == ["mock"]
+    assert (await sandbox.submit(filled(group="CBC", NS="30"))).ok
+    await last_page(sandbox, "is now *CBC NS&gt;=0.3*")
+    await sandbox.wait_for(lambda: "CBC NS&gt;=0.3" in words(sandbox.home()))
+    await sandbox.view_action(home_tab.NEW)
+    await opened(sandbox)
+    # Meanwhile they are no longer in the channel.
+    sandbox.workspace.leave(sandbox.workspace.channels[channel], sandbox.user)
+    assert (await sandbox.submit(filled(group="Burst"))).ok
+    await last_page(sandbox, "You aren't in that channel")
+    assert await in_channel(rooms, channel) == ["CBC NS>=0.3"]
+    await sandbox.wait_for(lambda: "No channel that you are in" in words(sandbox.home()))
+    sandbox.fail("users.conversations", error="missing_scope")
+    sandbox.open_home()
+    await sandbox.wait_for(lambda: "missing_scope" in words(sandbox.home()))
+
+
+def end_button(message: Json, number: int) -> tuple[str, str]:
+    """The button that ends one subscription: its action, and its value."""
+    [found] = [
+        e
+        for b in message["blocks"]
+        if b["type"] == "actions"
+        for e in b["elements"]
+        if e["action_id"] == f"{subscription_modal.END}.{number}"
+    ]
+    return found["action_id"], found["value"]
+
+
+async def answered(sandbox: Sandbox, channel: str, said: str) -> None:
+    await sandbox.wait_for(lambda: any(said in words(m) for m in sandbox.ephemerals(channel)))
+
+
+async def test_buttons_end_one_and_only_as_it_was_shown(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+    channel = sandbox.add_channel("gw")
+    for wish in ("CBC", "Burst", "all mock"):
+        await subscribe(rooms, wish, channel)
+    listed = await (await typed(sandbox, channel, "subscriptions")).answer(30)
+    action, value = end_button(listed, 2)
+    assert (await sandbox.press(channel, listed["ts"], action, value=value)).ok
+    await answered(sandbox, channel, "Unsubscribed from *Burst*")
+    await sandbox.wait_for(lambda: "ended subscription 2" in words(sandbox.messages(channel)[-1:]))
+    assert await in_channel(rooms, channel) == ["CBC", "all mock"]
+    # Again, and one that was changed since: nothing is done, and what there is is said.
+    assert (await sandbox.press(channel, listed["ts"], action, value=value)).ok
+    await answered(sandbox, channel, "out of date")
+    await (await typed(sandbox, channel, "edit 1 CBC mock")).answer(30)
+    action, value = end_button(listed, 1)
+    assert (await sandbox.press(channel, listed["ts"], action, value=value)).ok
+    await answered(sandbox, channel, "the channel has 1 (*CBC mock*), 3 (*all mock*)")
+    assert await in_channel(rooms, channel) == ["CBC mock", "all mock"]
+
+
+async def test_the_button_that_ends_all_ends_what_it_lists(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+    channel = sandbox.add_channel("gw")
+    for wish in ("CBC", "Burst"):
+        await subscribe(rooms, wish, channel)
+    asked = await (await typed(sandbox, channel, "unsubscribe")).answer(30)
+    assert "Nothing has ended yet" in words(asked)
+    await subscribe(rooms, "all mock", channel)
+    assert (await sandbox.press(channel, asked["ts"], subscription_modal.END)).ok
+    await answered(sandbox, channel, "Unsubscribed from *CBC*, *Burst*")
+    assert await in_channel(rooms, channel) == ["all mock"], "what came meanwhile wasn't listed"
+    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 1)
+    assert words(sandbox.messages(channel)).count("To bring it back") == 2, "in one post"
+    # In a thread, where there are no commands, by the same words.
+    await sandbox.say("@gwevent unsubscribe", channel, thread_ts=sandbox.messages(channel)[0]["ts"])
+    await answered(sandbox, channel, "To end it: `/gwevent unsubscribe 3`")
+    assert await in_channel(rooms, channel) == ["all mock"]
+    asked = sandbox.ephemerals(channel)[-1]
+    assert (await sandbox.press(channel, asked["ts"], f"{subscription_modal.END}.3")).ok
+    await answered(sandbox, channel, "Unsubscribed from *all mock*")
+    assert sandbox.ephemerals(channel)[-1]["thread_ts"] == asked["thread_ts"] is not None
+
+
+async def test_what_is_done_in_the_home_is_posted_in_the_channel(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms, clock: Clock
+) -> None:
+    channel = sandbox.add_channel("gw")
+    await subscribe(rooms, "CBC mock", channel)
+    sandbox.open_home()
+    await sandbox.wait_for(lambda: home_tab.END in words(sandbox.home()))
+    stale = sandbox.home()
+    assert stale is not None
+
+    async def posted(said: str) -> None:
+        clock.forward(minutes=1)
+        bot.worker.wake()
+        await sandbox.wait_for(lambda: any(said in words(m) for m in sandbox.messages(channel)))
+        assert f"<@{sandbox.user}> {said}" in words(sandbox.messages(channel)[-1])
+
+    await sandbox.view_action(home_tab.PAUSE)
+    await posted("paused subscription 1")
+    await sandbox.wait_for(lambda: home_tab.RESUME in words(sandbox.home()))
+    await sandbox.view_action(home_tab.EDIT)
+    await opened(sandbox)
+    assert (await sandbox.submit(filled(group="CBC", NS="30"))).ok
+    await last_page(sandbox, "is now *CBC NS&gt;=0.3*")
+    await posted("changed subscription 1 from *CBC mock* to *CBC NS&gt;=0.3*")
+    await sandbox.wait_for(lambda: "NS&gt;=0.3" in words(sandbox.home()))
+    # Somebody else changes it while this home is shown.
+    await rooms.subscriptions.pause(TEAM, channel, 1, By("U0OTHER", clock()), resume=True)
+    await sandbox.view_action(home_tab.END)
+    await sandbox.wait_for(lambda: "out of date" in words(sandbox.home()))
+    assert await in_channel(rooms, channel) == ["CBC NS>=0.3"]
+    await sandbox.view_action(home_tab.END)
+    await sandbox.wait_for(lambda: "Unsubscribed from" in words(sandbox.home()))
+    await posted("ended subscription 1")
+    changes, total = await rooms.subscriptions.history(TEAM, channel, 1)
+    assert total == 5 and {change.by for change in changes} == {sandbox.user, "U0OTHER", "U1"}
+
+
+async def test_whoever_may_not_change_anything_presses_in_vain(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = sandbox.add_channel("gw")
+    await subscribe(rooms, "CBC", channel)
+    listed = await (await typed(sandbox, channel, "subscriptions")).answer(30)
+    monkeypatch.setattr(bot.answers, "_refusal", Permission("admins", {}).refusal)
+    action, value = end_button(listed, 1)
+    assert (await sandbox.press(channel, listed["ts"], action, value=value)).ok
+    await answered(sandbox, channel, "Slack can't be asked yet who may do that")
+    assert await in_channel(rooms, channel) == ["CBC"]
+    assert (await rooms.subscriptions.history(TEAM, channel, 1))[1] == 1
+    told = await (await typed(sandbox, channel, "subscriptions history")).answer(30)
+    assert "put in force" in words(told), "anybody may read it"

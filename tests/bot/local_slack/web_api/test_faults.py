@@ -1,0 +1,71 @@
+"""Which call a fault hits."""
+
+import random
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.local_slack.server import Sandbox
+from bot.local_slack.web_api.faults import Fault, Faults
+from bot.local_slack.web_api.odd_answers import Part, made_up
+from bot.slack.errors import Unlisted, failure
+
+
+def test_a_fault_counts_down_and_goes() -> None:
+    faults = Faults()
+    faults.add(Fault("chat.postMessage", status=500, times=2))
+    hits = [faults.take("chat.postMessage", "C") for _ in range(3)]
+    assert [hit is not None for hit in hits] == [True, True, False]
+
+
+def test_a_fault_is_for_its_method_and_channel() -> None:
+    faults = Faults()
+    faults.add(Fault("chat.postMessage", error="is_archived", channel="C1", times=None))
+    assert faults.take("chat.update", "C1") is None
+    assert faults.take("chat.postMessage", "C2") is None
+    assert faults.take("chat.postMessage", None) is None
+    assert all(faults.take("chat.postMessage", "C1") for _ in range(10))
+    faults.clear()
+    assert faults.take("chat.postMessage", "C1") is None
+
+
+def test_those_arranged_first_come_first() -> None:
+    faults = Faults()
+    faults.add(Fault("*", status=500))
+    faults.add(Fault("auth.test", status=429))
+    statuses = [hit.status for hit in (faults.take("auth.test", None), faults.take("auth.test", None)) if hit]
+    assert statuses == [500, 429]
+
+
+MESSAGE = {
+    "text": "<!here> words",
+    "blocks": [{"type": "image"}, {"type": "actions"}],
+    "metadata": {"event_type": "a"},
+    "thread_ts": "1.000001",
+    "reply_broadcast": True,
+}
+
+
+@pytest.mark.parametrize(
+    "part", ["file", "broadcast", "buttons", "metadata", "blocks", "thread", "everybody"]
+)
+def test_a_fault_may_be_for_what_has_a_part(part: Part) -> None:
+    faults = Faults()
+    faults.add(Fault("chat.postMessage", error="zomeru", times=None, having=(part,)))
+    assert faults.take("chat.postMessage", "C1", MESSAGE) is not None
+    assert faults.take("chat.postMessage", "C1", {"text": "words"}) is None
+    assert faults.take("chat.postMessage", "C1") is None
+
+
+def test_a_made_up_word_is_in_no_list() -> None:
+    words = {made_up(random.Random(seed)) for seed in range(500)}
+    assert len(words) > 490
+    assert all(isinstance(failure(word, None), Unlisted) for word in words)
+
+
+async def test_an_odd_answer_comes_after_the_work(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+    channel = sandbox.add_channel("odd")
+    sandbox.fail("chat.postMessage", oddity="null ts")
+    answer = await slack_client.chat_postMessage(channel=channel, text="words")
+    assert answer["ok"] and answer["ts"] is None
+    assert [message["text"] for message in sandbox.messages(channel)] == ["words"]

@@ -1,0 +1,90 @@
+"""The three calls of an upload."""
+
+from typing import Any
+
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.local_slack.server import Sandbox
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+
+
+@pytest.fixture(autouse=True)
+def further_scopes(sandbox: Sandbox) -> None:
+    for scope in ("files:read", "files:write"):
+        sandbox.grant(scope)
+
+
+async def refused(awaitable: Any) -> str:
+    with pytest.raises(SlackApiError) as caught:
+        await awaitable
+    return str(caught.value.response["error"])
+
+
+async def test_an_upload_into_a_thread(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+    channel = sandbox.add_channel("gw-cbc")
+    root = await slack_client.chat_postMessage(channel=channel, text="root")
+    upload = await slack_client.files_upload_v2(
+        filename="map.png",
+        content=PNG,
+        title="Sky map",
+        channel=channel,
+        thread_ts=root["ts"],
+        initial_comment="the map",
+    )
+    file_id = upload["file"]["id"]
+    reply = sandbox.messages(channel, thread_ts=root["ts"])[1]
+    assert (reply["files"], reply["text"]) == ([file_id], "the map")
+    info = (await slack_client.files_info(file=file_id))["file"]
+    assert (info["mimetype"], info["title"], info["channels"]) == ("image/png", "Sky map", [channel])
+    assert slack_client.session is not None
+    async with slack_client.session.get(info["url_private"]) as response:
+        assert response.status == 404
+    headers = {"Authorization": f"Bearer {sandbox.bot_token}"}
+    async with slack_client.session.get(info["url_private"], headers=headers) as response:
+        assert await response.read() == PNG
+    async with slack_client.session.get(sandbox.url + sandbox.state()["files"][file_id]["url"]) as response:
+        assert (await response.read(), response.content_type) == (PNG, "image/png")
+
+
+async def test_what_an_upload_may_not(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+    channel = sandbox.add_channel("gw-cbc", bot_member=False)
+    begin, complete = slack_client.files_getUploadURLExternal, slack_client.files_completeUploadExternal
+    assert await refused(begin(filename="a.png", length=0)) == "invalid_arguments"
+    assert await refused(begin(filename="a.png", length=9, alt_txt="x" * 1001)) == "alt_txt_too_large"
+    begun = await begin(filename="a.png", length=len(PNG))
+    assert slack_client.session is not None
+    assert await refused(complete(files=[{"id": begun["file_id"]}])) == "file_not_found"
+    async with slack_client.session.post(begun["upload_url"], data=PNG + b"more") as response:
+        assert response.status == 400
+    async with slack_client.session.post(begun["upload_url"] + "x", data=PNG) as response:
+        assert response.status == 404
+    async with slack_client.session.post(begun["upload_url"], data=PNG) as response:
+        assert response.status == 200
+    wrong = complete(files=[{"id": begun["file_id"]}], channel_id=channel)
+    assert await refused(wrong) == "not_in_channel"
+    many = complete(files=[{"id": begun["file_id"]}], channels=[f"C{n}" for n in range(101)])
+    assert await refused(many) == "channels_limit_exceeded"
+    await complete(files=[{"id": begun["file_id"]}])
+    assert await refused(complete(files=[{"id": begun["file_id"]}])) == "file_not_found"
+    assert await refused(slack_client.files_info(file="F000000000")) == "file_not_found"
+
+
+async def test_an_upload_is_ready_after_a_while(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+    sandbox.file_server.delay = 0.05
+    upload = await slack_client.files_upload_v2(filename="map.png", content=PNG)
+    file_id = upload["file"]["id"]
+    assert sandbox.state()["files"][file_id]["ready"] is False
+    await sandbox.wait_for(lambda: sandbox.state()["files"][file_id]["ready"])
+
+
+async def test_only_pictures_can_be_shown(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+    channel = sandbox.add_channel("gw-cbc")
+    upload = await slack_client.files_upload_v2(filename="map.png", content=b"not a picture")
+    image = [{"type": "image", "alt_text": "x", "slack_file": {"id": upload["file"]["id"]}}]
+    assert (
+        await refused(slack_client.chat_postMessage(channel=channel, text="x", blocks=image))
+        == "invalid_blocks"
+    )

@@ -1,0 +1,157 @@
+"""The bot as it is built to run: its health, its figures, and the ops channel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot.app.application import Bot
+from bot.app.factory import Rooms
+from bot.local_slack.server import Sandbox
+from bot.samples import to_json
+from bot.settings import Settings
+from bot.sources import Origin, Payload, SourceStatus
+from tests.bot.alerts.test_circular import circular
+from tests.support.factories import MOCK, NOW, Clock, made, record, subscribe, take
+
+PATIENCE_S = 60.0
+
+
+class Tray:
+    """A source that yields what is put into it."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self.connected = True
+        self.acknowledged = 0
+
+    async def payloads(self) -> AsyncIterator[Payload]:
+        while True:
+            yield Payload(await self.queue.get(), Origin("tray", "test", live=True))
+
+    async def acknowledge(self, payload: Payload) -> None:
+        self.acknowledged += 1
+
+    async def stop(self) -> None:
+        return None
+
+    def status(self) -> SourceStatus:
+        return SourceStatus("tray", self.connected, "reads" if self.connected else "nothing to read", 3)
+
+
+@pytest.fixture
+def tray() -> Tray:
+    return Tray()
+
+
+@pytest.fixture
+def ops(sandbox: Sandbox) -> str:
+    return sandbox.add_channel("ops")
+
+
+@pytest.fixture
+async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock, tray: Tray, ops: str) -> AsyncIterator[Bot]:
+    sandbox.workspace.clock = lambda: clock().timestamp()
+    settings = Settings.model_validate(
+        {
+            "slack_bot_token": sandbox.bot_token,
+            "slack_app_token": sandbox.app_token,
+            "slack_api_url": sandbox.api_url,
+            "ops_channel": ops,
+            "http_port": 0,
+        }
+    )
+    bot = Bot(settings, rooms, [tray], clock)
+    stop = asyncio.Event()
+    running = asyncio.create_task(bot.run(stop))
+    async with asyncio.timeout(PATIENCE_S):
+        await bot.ready.wait()
+    yield bot
+    stop.set()
+    await running
+
+
+async def get(bot: Bot, path: str, **headers: str) -> tuple[int, str]:
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.get(f"http://127.0.0.1:{bot.http_port}{path}") as answer,
+    ):
+        return answer.status, await answer.text()
+
+
+async def figures(bot: Bot) -> dict[str, float]:
+    """Each sample as "name{labels}"."""
+    _, text = await get(bot, "/metrics")
+    found = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
+            found[f"{sample.name}{{{labels}}}"] = sample.value
+    return found
+
+
+async def test_circulars_are_no_sign_that_notices_come(bot: Bot, clock: Clock, tray: Tray) -> None:
+    tray.queue.put_nowait(to_json(record()))
+    async with asyncio.timeout(PATIENCE_S):
+        while tray.acknowledged < 1:
+            await asyncio.sleep(0.02)
+        clock.forward(hours=3)
+        tray.queue.put_nowait(circular())
+        while tray.acknowledged < 2:
+            await asyncio.sleep(0.02)
+    age = "gwevent_last_notice_age_seconds{}"
+    assert (await figures(bot))[age] == 3 * 3600
+
+
+async def test_health_figures_and_the_first_real_notice(
+    bot: Bot, rooms: Rooms, sandbox: Sandbox, clock: Clock, tray: Tray, ops: str
+) -> None:
+    channel = sandbox.add_channel("gw")
+    await subscribe(rooms, "all", channel)
+    await take(rooms, made(MOCK))
+    tray.queue.put_nowait(to_json(record()))
+    tray.queue.put_nowait(to_json(record("S261122b")))
+    tray.queue.put_nowait(b"nonsense")
+    async with asyncio.timeout(PATIENCE_S):
+        while tray.acknowledged < 3 or (await rooms.ledger.counts()).waiting:
+            await asyncio.sleep(0.02)
+
+    told = [str(message["text"]) for message in sandbox.messages(ops)]
+    assert len(told) == 2, told
+    assert "first real notice: S261122a PRELIMINARY" in told[0] and "none but mocks" in told[0]
+
+    assert await get(bot, "/healthz") == (200, '{"ok": true}')
+    status, text = await get(bot, "/readyz")
+    assert status == 200, text
+    clock.forward(minutes=5)
+    found = await figures(bot)
+    assert found["gwevent_notices_total{alert_type=PRELIMINARY,category=real}"] == 2
+    assert found["gwevent_payloads_total{handled=quarantined}"] == 1
+    assert found["gwevent_last_notice_age_seconds{}"] == 300
+    assert found["gwevent_source_lag{source=tray}"] == 3
+    assert found["gwevent_deliveries{state=pending}"] == 0
+    assert found["gwevent_slack_calls_total{method=chat.postMessage,outcome=ok}"] == 4
+    assert found["gwevent_received_to_posted_seconds_count{}"] == 2
+    assert found["gwevent_event_to_notice_seconds_count{}"] == 2
+    assert found["gwevent_notice_to_received_seconds_count{}"] == 2
+    assert found["gwevent_trouble{what=silence}"] == 0
+
+    tray.connected = False
+    status, text = await get(bot, "/readyz")
+    assert status == 503 and "nothing to read" in text
+    # Where a proxy makes pictures public, the figures stay within.
+    status, _ = await get(bot, "/metrics", **{"X-Forwarded-For": "203.0.113.1"})
+    assert status == 404
+
+
+async def test_status_says_what_is_wrong(bot: Bot, rooms: Rooms, sandbox: Sandbox, clock: Clock) -> None:
+    await take(rooms, made(MOCK))
+    clock.forward(hours=3)
+    await bot.watch.look()
+    done = await sandbox.command("/gwevent", "status", channel=sandbox.add_channel("gw"))
+    answer = await done.answer(PATIENCE_S)
+    assert f"No notice has come since {NOW:%Y-%m-%d} 12:00:00" in answer["text"].replace("\u00a0", " ")

@@ -1,0 +1,204 @@
+"""The clock over restarts, and by the database's word."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+import pytest
+
+from bot.app.application import Bot
+from bot.app.factory import Rooms, open_rooms
+from bot.local_slack.server import Sandbox
+from bot.monitoring.clock_synchronizer import ClockKeeper
+from bot.runtime import machine_clock
+from bot.runtime.steady_clock import SteadyClock
+from bot.settings import Settings
+from bot.slack.client import SlackClient
+from bot.slack.server_time import listening, seconds_of
+from bot.store.operations.clock_offsets import KEPT, ClockLines
+from bot.store.retention import NOTHING, Keep, Removed
+
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
+MONTH = 30 * 86_400.0
+
+
+class Wrong:
+    """The machine's clock, wrong by something."""
+
+    by = 0.0
+
+    def __call__(self) -> float:
+        return datetime.now(UTC).timestamp() + self.by
+
+
+def keeper(rooms: Rooms, wall: Wrong, boot: str = "this boot") -> tuple[SteadyClock, ClockKeeper]:
+    clock = SteadyClock(wall)
+    return clock, ClockKeeper(clock, ClockLines(rooms.database), boot_id=boot)
+
+
+def wrong_by(clock: SteadyClock) -> float:
+    return (clock() - datetime.now(UTC)).total_seconds()
+
+
+async def test_a_restart_goes_on_with_the_clock_of_this_boot(rooms: Rooms) -> None:
+    wall = Wrong()
+    clock, kept = keeper(rooms, wall)
+    await kept.begin()
+    now = wall()
+    clock.heard(now, machine_clock.elapsed(), machine_clock.elapsed())
+    await kept.look()
+    wall.by = MONTH
+    again, kept = keeper(rooms, wall)
+    assert wrong_by(again) > MONTH - 10
+    await kept.begin()
+    assert abs(wrong_by(again)) < 5 and not again.sure and again.jump is not None
+    await kept.look()
+    assert abs(wrong_by(again)) < 5
+
+
+async def test_what_nobody_agreed_with_is_written_nowhere(rooms: Rooms) -> None:
+    wall = Wrong()
+    wall.by = MONTH
+    clock, kept = keeper(rooms, wall)
+    await kept.look()
+    if rooms.database.sqlite:
+        assert not clock.confirmed
+        assert await ClockLines(rooms.database).of("this boot") is None
+    wall.by = 0.0
+    _, another = keeper(rooms, wall, "another boot")
+    await another.begin()
+    assert await ClockLines(rooms.database).of("another boot") is None
+
+
+@pytest.mark.backends("postgresql")
+async def test_a_shared_database_agrees(rooms: Rooms) -> None:
+    clock, kept = keeper(rooms, Wrong())
+    before = clock.confirmed
+    await kept.begin()
+    assert (before, clock.confirmed, clock.sure) == (False, True, True)
+
+
+@pytest.mark.backends("postgresql")
+async def test_a_wrong_clock_at_the_start_is_set_right_before_anything_is_read(rooms: Rooms) -> None:
+    wall = Wrong()
+    wall.by = MONTH
+    clock, kept = keeper(rooms, wall, "a new boot")
+    await kept.begin()
+    assert not clock.confirmed and wrong_by(clock) > MONTH - 10
+    keeping = asyncio.create_task(kept.run())
+    try:
+        await kept.confirmed()
+        assert abs(wrong_by(clock)) < 5
+    finally:
+        keeping.cancel()
+
+
+async def test_lines_are_replaced_and_forgotten(rooms: Rooms) -> None:
+    lines, now = ClockLines(rooms.database), datetime.now(UTC)
+    await lines.write("old", 1.5, now - KEPT - timedelta(days=1))
+    await lines.write("new", 2.25, now)
+    await lines.write("new", 1_764_000_000.123456, now)
+    assert await lines.of("old") is None
+    assert await lines.of("new") == pytest.approx(1_764_000_000.123456, abs=1e-5)
+
+
+async def test_slacks_answers_tell_the_time(sandbox: Sandbox) -> None:
+    heard: list[tuple[float, float, float]] = []
+    config = listening(lambda *said: heard.append(said))
+    async with aiohttp.ClientSession(trace_configs=[config]) as session:
+        await SlackClient(sandbox.bot_token, sandbox.api_url, session).identify()
+    ((said, asked, answered),) = heard
+    assert abs(said - datetime.now(UTC).timestamp()) < 10 and asked <= answered
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Thu, 99 Jan 1970 00:00:00 GMT", "9" * 400])
+def test_a_date_that_cant_be_read_says_nothing(date: str | None) -> None:
+    assert seconds_of(date) is None
+
+
+async def test_a_bot_goes_by_the_clock_that_doesnt_jump(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall = Wrong()
+    monkeypatch.setattr(machine_clock, "wall", wall)
+    settings = Settings.model_validate(
+        {
+            "slack_bot_token": sandbox.bot_token,
+            "slack_app_token": sandbox.app_token,
+            "slack_api_url": sandbox.api_url,
+            "database_url": database_url,
+        }
+    )
+    async with open_rooms(settings) as rooms:
+        bot = Bot(settings, rooms, [])
+        wall.by = MONTH
+        await rooms.clock_keeper.look()
+        assert abs((bot.pipeline._clock() - datetime.now(UTC)).total_seconds()) < 10
+        assert not bot._may_give_up()
+        (trouble,) = [t for t in [rooms.clock.jump] if t is not None]
+        assert round(trouble.by.total_seconds()) == pytest.approx(MONTH, abs=5)
+
+
+@pytest.mark.backends("sqlite")
+@pytest.mark.parametrize("jumps", [False, True])
+async def test_nothing_is_purged_within_an_hour_of_a_jump(
+    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch, jumps: bool
+) -> None:
+    wall = Wrong()
+    monkeypatch.setattr(machine_clock, "wall", wall)
+    settings = Settings.model_validate(
+        {
+            "slack_bot_token": sandbox.bot_token,
+            "slack_app_token": sandbox.app_token,
+            "slack_api_url": sandbox.api_url,
+            "database_url": database_url,
+        }
+    )
+    purged: list[datetime] = []
+    async with open_rooms(settings) as rooms:
+
+        async def purge(_keep: Keep, now: datetime) -> Removed:
+            purged.append(now)
+            return NOTHING
+
+        monkeypatch.setattr(rooms.retention, "purge", purge)
+        bot, stop = Bot(settings, rooms, []), asyncio.Event()
+        wall.by = MONTH if jumps else 0.0
+        running = asyncio.create_task(bot.run(stop))
+        async with asyncio.timeout(60):
+            await bot.ready.wait()
+            if not jumps:
+                while not purged:
+                    await asyncio.sleep(0.05)
+        await asyncio.sleep(1.5 if jumps else 0.0)
+        stop.set()
+        await running
+    assert bool(purged) is not jumps
+    assert all(abs((now - datetime.now(UTC)).total_seconds()) < 60 for now in purged)
+
+
+@pytest.mark.backends("sqlite")
+async def test_slack_is_asked_soon_then_seldom_and_not_where_all_is_known(rooms: Rooms) -> None:
+    count = 0.0
+    wall = Wrong()
+    clock = SteadyClock(wall, lambda: count)
+    kept = ClockKeeper(clock, ClockLines(rooms.database), boot_id="b", elapsed=lambda: count)
+    asked: list[float] = []
+
+    async def ask() -> None:
+        asked.append(count)
+
+    kept.ask_slack = ask
+    for second in range(301):
+        count = float(second)
+        await kept.look()
+    assert asked[:4] == [0.0, 2.0, 6.0, 14.0] and 6 <= len(asked) <= 10
+    clock.heard(clock().timestamp(), count, count)
+    before = len(asked)
+    for second in range(301, 400):
+        count = float(second)
+        await kept.look()
+    assert len(asked) == before

@@ -1,0 +1,246 @@
+"""Troubles, from the look that finds them to the ops channel and the webhook."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NoReturn
+
+import aiohttp
+import pytest
+
+from bot.app.factory import Rooms
+from bot.delivery.worker import DeliveryWorker
+from bot.filters import parse
+from bot.local_slack.server import Sandbox
+from bot.monitoring.monitor import Watch
+from bot.monitoring.webhook import Caller, Webhook
+from bot.runtime.steady_clock import Jump
+from bot.slack.client import SlackClient
+from bot.slack.socket_mode import LinkState
+from bot.sources import SourceStatus
+from bot.store.database import StoreUnavailable
+from bot.store.outbox.plan_writer import Place
+from formatters.posts.incident import What
+from formatters.webhook.payload import Format
+from tests.bot.monitoring.conftest import Pager
+from tests.support.factories import MOCK, Clock, made, take
+
+PATIENCE_S = 60.0
+
+
+@dataclass
+class Tower:
+    """A watch, what it looks at, and who is told."""
+
+    rooms: Rooms
+    clock: Clock
+    sandbox: Sandbox
+    ops: str
+    pager: Pager
+    worker: DeliveryWorker
+    caller: Caller
+    watch: Watch = field(init=False)
+    known: bool = True
+    jump: Jump | None = None
+    source: SourceStatus = field(default_factory=lambda: SourceStatus("hopskotch", True, "reads", 0))
+    link: LinkState = field(default_factory=lambda: LinkState(True, ""))
+
+    def restart(self) -> None:
+        """Begin to watch, as a process that starts does."""
+        self.watch = Watch(
+            self.rooms.store,
+            self.rooms.ledger,
+            self.rooms.troubles,
+            self.clock,
+            sources=lambda: [self.source],
+            link=lambda: self.link,
+            ops=self.place,
+            wake=self.worker.wake,
+            caller=self.caller,
+            jump=lambda: self.jump,
+        )
+
+    def place(self) -> Place | None:
+        return (self.sandbox.team_id, self.ops) if self.known else None
+
+    async def look(self, times: int = 1, **later: float) -> None:
+        """Look again and again, time passing before each look."""
+        for _ in range(times):
+            self.clock.forward(**later)
+            await self.watch.look()
+
+    def said(self) -> list[str]:
+        return [str(message["text"]) for message in self.sandbox.messages(self.ops)]
+
+    async def told(self, count: int) -> list[str]:
+        """Wait until ops was told so much, and nothing more waits."""
+
+        async def done() -> bool:
+            self.worker.wake()
+            return len(self.said()) >= count and not (await self.rooms.ledger.counts()).waiting
+
+        await until(done)
+        assert len(self.said()) == count
+        return self.said()
+
+    async def called(self, count: int) -> list[str]:
+        """Wait until the webhook was called so often; each call's action and key."""
+
+        async def done() -> bool:
+            self.caller.wake()
+            return len(self.pager.calls) >= count
+
+        await until(done)
+        return [f"{call['action']} {call['key']}" for call in self.pager.heard()]
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not await true():
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def tower(sandbox: Sandbox, rooms: Rooms, clock: Clock, pager: Pager) -> AsyncIterator[Tower]:
+    async with aiohttp.ClientSession() as session:
+        clients = {sandbox.team_id: SlackClient(sandbox.bot_token, sandbox.api_url, session)}
+        worker = rooms.worker(clients, clock, channel_pause_s=0)
+        webhook = Webhook(pager.url, Format.JSON)
+        caller = Caller(webhook, rooms.calls, rooms.troubles, rooms.store, clock, poll_s=0.05)
+        tower = Tower(rooms, clock, sandbox, sandbox.add_channel("ops"), pager, worker, caller)
+        tower.restart()
+        tasks = [asyncio.create_task(worker.run()), asyncio.create_task(caller.run())]
+        yield tower
+        await worker.stop(0.5)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_silence_is_told_once_and_again_when_it_is_over(tower: Tower) -> None:
+    await take(tower.rooms, made(MOCK))
+    await tower.look(hours=2.4)
+    assert await tower.rooms.troubles.lasting() == []
+    await tower.look(minutes=10)
+    (said,) = await tower.told(1)
+    assert "No notice has come since 2026-11-22 12:00:00 UTC" in said
+    await tower.look(3, minutes=10)
+    tower.restart()
+    await tower.look(3, minutes=10)
+    assert await tower.told(1), "a restart repeats nothing"
+    assert [trouble.what for trouble in await tower.rooms.troubles.lasting()] == [What.SILENCE]
+    tower.watch.heard()
+    await tower.look(6, seconds=10)
+    assert "no notices, from 2026-11-22 12:00:00" in (await tower.told(2))[1]
+    assert await tower.called(2) == ["trigger trouble:silence", "resolve trouble:silence"]
+    # The next one is another trouble.
+    await tower.look(hours=2.6)
+    assert "No notice" in (await tower.told(3))[2]
+
+
+async def test_what_comes_and_goes_is_one_trouble(tower: Tower) -> None:
+    tower.watch.heard()
+    tower.source = SourceStatus("hopskotch", False, "kafka.scimma.org:9092 doesn't answer <!channel>")
+    await tower.look(8, seconds=10)
+    await tower.told(1)
+    for connected in (True, False, True, False):
+        tower.source = SourceStatus("hopskotch", connected, "kafka.scimma.org:9092 doesn't answer <!channel>")
+        await tower.look(2, seconds=10)
+    (said,) = await tower.told(1)
+    assert "can't be read" in said and "<!" not in said
+
+
+async def test_what_is_found_before_slack_is_known_is_told_then(tower: Tower) -> None:
+    tower.watch.heard()
+    tower.known, tower.link = False, LinkState(False, "not connected yet")
+    await tower.look(8, seconds=10)
+    assert [trouble.what for trouble in await tower.rooms.troubles.lasting()] == [What.SLACK]
+    tower.link = LinkState(True, "")
+    await tower.look(6, seconds=10)
+    assert tower.said() == [] and await tower.rooms.troubles.lasting() == []
+    tower.known = True
+    await tower.look()
+    (said,) = await tower.told(1)
+    assert "was in trouble" in said and "Over since" in said, "one message says both"
+
+
+async def test_deliveries_that_wait_are_told(tower: Tower) -> None:
+    tower.watch.heard()
+    channel = tower.sandbox.add_channel("gw")
+    tower.sandbox.fail("chat.postMessage", status=503, times=None, channel=channel)
+    await tower.rooms.subscriptions.add_confirmed(
+        tower.sandbox.team_id, channel, parse("all mock"), "U1", tower.clock()
+    )
+    await take(tower.rooms, made(MOCK), now=tower.clock())
+    await tower.look(seconds=59)
+    assert await tower.rooms.troubles.lasting() == []
+    await tower.look(2, seconds=10)
+
+    async def heard() -> bool:
+        return any("Deliveries wait: 1, the oldest since" in said for said in tower.said())
+
+    await until(heard)
+    tower.sandbox.faults.clear()
+    tower.clock.forward(minutes=10)
+    await tower.called(1)
+
+    async def done() -> bool:
+        tower.worker.wake()
+        return not (await tower.rooms.ledger.counts()).waiting
+
+    await until(done)
+    await tower.look(6, seconds=10)
+    assert "deliveries waiting, from" in (await tower.told(2))[1]
+
+
+async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
+    tower: Tower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing() -> NoReturn:
+        raise StoreUnavailable("The database can't do its work now: database or disk is full.")
+
+    tower.watch.heard()
+    await tower.look()
+    with monkeypatch.context() as broken:
+        for way in ("reading", "writing"):
+            broken.setattr(tower.rooms.database, way, nothing)
+        await tower.look(10, seconds=10)
+        assert await tower.called(1) == ["trigger trouble:store"]
+        assert (await tower.watch.readiness()).parts["store"] != "ok"
+        assert b"gwevent_store_up 0.0" in await tower.watch.figures()
+    await tower.look(seconds=10)
+    (said,) = await tower.told(1)
+    assert "The database can't be used since 2026-11-22 12:00:10 UTC: The database can't" in said
+    await tower.look(6, seconds=10)
+    assert await tower.called(2) == ["trigger trouble:store", "resolve trouble:store"]
+    assert "database out of reach, from" in (await tower.told(2))[1]
+    assert (await tower.watch.readiness()).ready
+    assert b"gwevent_store_up 1.0" in await tower.watch.figures()
+
+
+async def test_of_several_consumers_one_is_enough(rooms: Rooms, clock: Clock) -> None:
+    reads, silent = SourceStatus("hopskotch", True, "reads", 3), SourceStatus("hopskotch", False, "silent")
+    for sources in ([reads, silent], [silent, reads]):
+        watch = Watch(rooms.store, rooms.ledger, rooms.troubles, clock, sources=lambda: sources)  # noqa: B023
+        assert (await watch.readiness()).parts == {"hopskotch": "ok", "store": "ok"}
+        figures = (await watch.figures()).decode()
+        assert 'gwevent_source_connected{source="hopskotch"} 1.0' in figures
+        assert 'gwevent_source_lag{source="hopskotch"} 3.0' in figures
+    alone = Watch(rooms.store, rooms.ledger, rooms.troubles, clock, sources=lambda: [silent])
+    assert (await alone.readiness()).parts["hopskotch"] == "silent"
+
+
+async def test_a_clock_that_jumped_is_told_once_and_again_when_it_is_sure(tower: Tower) -> None:
+    await tower.look(times=3, seconds=10)
+    tower.jump = Jump(since=tower.clock(), by=timedelta(hours=25), corrected=False)
+    await tower.look(times=3, seconds=10)
+    (said,) = await tower.told(1)
+    assert "machine's clock jumped 25 h ahead" in said and "goes on by its own count" in said
+    assert await tower.called(1) == ["trigger trouble:clock"]
+    tower.jump = None
+    await tower.look(times=6, seconds=10)
+    _, over = await tower.told(2)
+    assert "clock jumped" in over and over.startswith("gwevent: Over")

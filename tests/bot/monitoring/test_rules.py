@@ -1,0 +1,65 @@
+"""What is a trouble, and what isn't yet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.monitoring.rules import Facts, Limits, judge
+from formatters.posts.incident import What
+from tests.support.factories import NOW
+
+WELL = Facts(started=NOW - timedelta(days=3), last_heard=NOW - timedelta(minutes=40))
+
+
+def found(facts: Facts, *lasting: What) -> set[What]:
+    return {trouble.what for trouble in judge(facts, NOW, Limits(), frozenset(lasting))}
+
+
+def ago(**by: float) -> timedelta:
+    return timedelta(**by)
+
+
+def test_nothing_is_wrong() -> None:
+    assert judge(WELL, NOW, Limits()) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "limit", "since"),
+    [
+        (What.SOURCE, Limits().source, "source_out_since"),
+        (What.LAG, Limits().lag, "lagging_since"),
+        (What.SLACK, Limits().slack, "slack_out_since"),
+        (What.STORE, Limits().store, "store_out_since"),
+    ],
+)
+def test_what_passes_by_itself_gets_its_time(what: What, limit: timedelta, since: str) -> None:
+    just: dict[str, Any] = {since: NOW - limit}
+    later: dict[str, Any] = {since: NOW - limit - ago(seconds=1)}
+    brief, long = replace(WELL, **just), replace(WELL, **later)
+    assert found(brief) == set()
+    assert found(long) == {what}
+    assert found(brief, what) == {what}, "a restart gives a trouble that lasts no new time"
+    assert judge(long, NOW, Limits())[0].since == NOW - limit - ago(seconds=1)
+
+
+def test_silence() -> None:
+    quiet = replace(WELL, last_heard=NOW - ago(hours=2.6))
+    assert found(quiet) == {What.SILENCE}
+    assert found(replace(WELL, last_heard=NOW - ago(hours=2.4))) == set()
+    assert found(replace(quiet, started=NOW - ago(seconds=30))) == set(), "it is just catching up"
+    assert found(replace(quiet, started=NOW - ago(seconds=30)), What.SILENCE) == {What.SILENCE}
+    assert found(replace(WELL, last_heard=None)) == {What.SILENCE}, "silent since its start"
+    assert found(replace(WELL, last_heard=None, started=NOW - ago(hours=2))) == set()
+    unread = replace(quiet, source_out_since=NOW - ago(hours=3))
+    assert found(unread) == {What.SOURCE}, "that is why it is silent"
+
+
+def test_deliveries_that_wait() -> None:
+    late = replace(WELL, overdue=1234, overdue_since=NOW - ago(minutes=5), overdue_found=NOW)
+    assert found(late) == set(), "the clock may have jumped"
+    (trouble,) = judge(replace(late, overdue_found=NOW - ago(seconds=10)), NOW, Limits())
+    assert (trouble.what, trouble.detail, trouble.since) == (What.DELIVERIES, "1,234", NOW - ago(minutes=5))

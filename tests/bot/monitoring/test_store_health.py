@@ -1,0 +1,317 @@
+"""A database that takes nothing in is never called healthy: full, read-only, or another one's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+from sqlalchemy import delete, event, make_url, text
+
+from bot.app.factory import Rooms
+from bot.monitoring.monitor import Watch
+from bot.monitoring.rules import Limits, is_narrow
+from bot.sources import SourceStatus
+from bot.store import schema, write_check
+from bot.store.database import Database, StoreUnavailable
+from bot.store.operations import source_heartbeats
+from bot.store.write_check import WriteCheck
+from formatters.posts.incident import What
+from tests.support.factories import Clock, made, take
+from tests.support.postgres import Databases, driven
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every question finds out anew."""
+    monkeypatch.setattr(write_check, "ANSWER_S", 0.0)
+    monkeypatch.setattr(write_check, "FRESH_S", 0.0)
+
+
+def watch_of(rooms: Rooms, clock: Clock, source: SourceStatus | None = None, **more: object) -> Watch:
+    return Watch(
+        rooms.store,
+        rooms.ledger,
+        rooms.troubles,
+        clock,
+        sources=lambda: [source or SourceStatus("hopskotch", True, "reads", 0)],
+        writes=rooms.writes,
+        workers=rooms.shares.living,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+async def figures(watch: Watch) -> dict[str, float]:
+    lines = (await watch.figures()).decode().splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
+
+
+async def expect_out(watch: Watch, clock: Clock) -> None:
+    """Everything says that the store is out: at once, and after a minute as a trouble."""
+    assert not (await watch.readiness()).ready
+    assert (await figures(watch))["gwevent_store_up"] == 0
+    for _ in range(8):
+        clock.forward(seconds=10)
+        await watch.look()
+    assert (await figures(watch))['gwevent_trouble{what="store"}'] == 1
+
+
+async def expect_well(watch: Watch, clock: Clock, rooms: Rooms) -> None:
+    """Everything says that it is back; the trouble is told, and over."""
+    readiness = await watch.readiness()
+    assert readiness.ready, readiness.parts
+    clock.forward(seconds=10)
+    await watch.look()
+    assert [trouble.what for trouble in await rooms.troubles.lasting()] == [What.STORE]
+    found = await figures(watch)
+    assert found["gwevent_store_up"] == 1
+    assert found['gwevent_trouble{what="store"}'] == 0, "it is over, though not told so yet"
+    for _ in range(6):
+        clock.forward(seconds=10)
+        await watch.look()
+    assert await rooms.troubles.lasting() == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 16 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no disk can be mounted here: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+async def narrow(small_disk: Path) -> AsyncIterator[Rooms]:
+    """A database on it."""
+    database = Database(f"sqlite+aiosqlite:///{small_disk / 'gwevent.sqlite'}")
+    await database.migrate()
+    yield Rooms(database)
+    await database.close()
+
+
+def fill(folder: Path, leave: int) -> Path:
+    filling = folder / "filling"
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+    filling.write_bytes(bytes(free - leave))
+    return filling
+
+
+async def test_a_full_disk(narrow: Rooms, small_disk: Path, clock: Clock) -> None:
+    rooms = narrow
+    watch = watch_of(rooms, clock)
+    assert (await watch.readiness()).ready
+    filling = fill(small_disk, 0)
+    with pytest.raises(StoreUnavailable, match="full"):
+        await rooms.store.record(made(), bytes(1_000_000), "hopskotch:1", clock(), lambda *_: [])
+    await expect_out(watch, clock)
+    # Room for a small row isn't room for a notice.
+    filling.unlink()
+    filling = fill(small_disk, 100_000)
+    assert not (await watch.readiness()).ready
+    filling.unlink()
+    await expect_well(watch, clock, rooms)
+
+
+async def test_little_room_is_told_before_it_ends(narrow: Rooms, small_disk: Path, clock: Clock) -> None:
+    rooms = narrow
+    watch = watch_of(rooms, clock, limits=Limits(free=50_000_000))
+    watch.heard()
+    await watch.look()
+    assert await rooms.troubles.lasting() == [], "of a small disk a tenth is enough"
+    filling = fill(small_disk, 500_000)
+    await watch.look()
+    (trouble,) = await rooms.troubles.lasting()
+    assert (trouble.what, trouble.detail) == (What.SPACE, "0 MB free")
+    found = await figures(watch)
+    assert 0 < found["gwevent_store_free_bytes"] <= 500_000 and found["gwevent_store_bytes"] > 0
+    assert found['gwevent_trouble{what="space"}'] == 1
+    filling.unlink()
+    for _ in range(6):
+        clock.forward(seconds=10)
+        await watch.look()
+    assert await rooms.troubles.lasting() == []
+
+
+def test_when_room_is_little() -> None:
+    limits = Limits(free=500)
+    assert not is_narrow(None, None, limits)
+    assert is_narrow(499, 100_000, limits) and not is_narrow(500, 100_000, limits)
+    assert is_narrow(510, 100_000, limits, lasts=True) and not is_narrow(560, 100_000, limits, lasts=True)
+    assert is_narrow(99, 1_000, limits) and not is_narrow(100, 1_000, limits)
+    assert not is_narrow(0, 1_000, Limits(free=0))
+
+
+@pytest.mark.backends("sqlite")
+async def test_a_read_only_file(rooms: Rooms, clock: Clock) -> None:
+    read_only = False
+
+    @event.listens_for(rooms.database._engine.sync_engine, "checkout")
+    def freeze(connection: sqlite3.Connection, *_: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
+        cursor.close()
+
+    watch = watch_of(rooms, clock)
+    assert (await watch.readiness()).ready
+    read_only = True
+    await expect_out(watch, clock)
+    read_only = False
+    await expect_well(watch, clock, rooms)
+
+
+async def test_a_file_that_is_gone(rooms: Rooms, database_path: Path, clock: Clock) -> None:
+    watch = watch_of(rooms, clock)
+    assert (await watch.readiness()).ready
+    database_path.rename(database_path.with_name("elsewhere"))
+    assert "is gone" in (await watch.readiness()).parts["store"]
+    await expect_out(watch, clock)
+    database_path.with_name("elsewhere").rename(database_path)
+    await expect_well(watch, clock, rooms)
+
+
+async def test_an_idle_bot_writes_seldom(
+    rooms: Rooms, database_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_check, "FRESH_S", 3600.0)
+    watch = watch_of(rooms, clock)
+    await watch.readiness()
+    wal = database_path.with_name(f"{database_path.name}-wal")
+    size = wal.stat().st_size
+    for _ in range(20):
+        await watch.readiness()
+        await watch.figures()
+        await watch.look()
+    assert wal.stat().st_size == size
+
+
+# PostgreSQL
+
+
+@pytest.fixture
+async def own(postgres: Databases, migrated_postgres: str) -> AsyncIterator[Rooms]:
+    """A database of its own, whose settings may be changed."""
+    rooms = Rooms(Database(driven(postgres.fresh(migrated_postgres))))
+    yield rooms
+    await rooms.database.close()
+
+
+async def set_read_only(rooms: Rooms, *, read_only: bool) -> None:
+    """As a failover leaves it: who is connected already is as read-only as who comes."""
+    import psycopg
+
+    url = rooms.database._url.set(drivername="postgresql").render_as_string(hide_password=False)
+    name = make_url(url).database or ""
+    with psycopg.connect(url, autocommit=True, options="-c default_transaction_read_only=off") as connection:
+        value = sql.Literal("on" if read_only else "off")
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}").format(
+                sql.Identifier(name), value
+            )
+        )
+
+
+async def test_postgresql_that_became_read_only_and_its_successor(own: Rooms, clock: Clock) -> None:
+    watch = watch_of(own, clock)
+    await own.shares.renew({"T1"})
+    assert (await watch.readiness()).ready
+    await set_read_only(own, read_only=True)
+    await own.database._engine.dispose()
+    await expect_out(watch, clock)
+    # Those who are connected keep to the server that takes no writes; new connections find the one that does.
+    await set_read_only(own, read_only=False)
+    await expect_well(watch, clock, own)
+    await take(own, made())
+
+
+async def test_consumers_are_not_silent_because_the_store_was(own: Rooms) -> None:
+    reads = SourceStatus("hopskotch", True, "reads", 0)
+    await own.consumers.tell("a", [reads])
+    async with own.database.writing() as connection:
+        await connection.execute(text("UPDATE consumers SET seen_at = seen_at - interval '1 hour'"))
+    await set_read_only(own, read_only=True)
+    await own.database._engine.dispose()
+    with pytest.raises(StoreUnavailable):
+        await own.consumers.tell("a", [reads])
+    assert await own.consumers.sources() == [reads]
+    await set_read_only(own, read_only=False)
+    await own.writes.check()
+    assert await own.consumers.sources() == [reads], "it gets its time anew"
+    assert own.consumers._back_at is not None
+    own.consumers._back_at -= source_heartbeats.SILENT
+    (silent,) = await own.consumers.sources()
+    assert not silent.connected
+
+
+async def test_nobody_delivers(own: Rooms, clock: Clock) -> None:
+    """A consumer sees that no `serve` lives."""
+    watch = watch_of(own, clock)
+    watch.heard()
+    for _ in range(20):
+        await own.shares.renew({"T1"})
+        clock.forward(seconds=10)
+        await watch.look()
+    assert await own.troubles.lasting() == []
+    assert (await figures(watch))["gwevent_workers"] == 1
+    async with own.database.writing() as connection:
+        await connection.execute(text("DELETE FROM workers"))
+    for _ in range(8):
+        clock.forward(seconds=10)
+        await watch.look()
+    assert [trouble.what for trouble in await own.troubles.lasting()] == [What.WORKERS]
+    assert (await figures(watch))["gwevent_workers"] == 0
+
+
+async def test_a_source_that_was_out_before_an_outage_and_is_not_after_it(
+    rooms: Rooms, database_path: Path, clock: Clock
+) -> None:
+    source = SourceStatus("hopskotch", False, "no answer")
+    watch = Watch(
+        rooms.store,
+        rooms.ledger,
+        rooms.troubles,
+        clock,
+        sources=lambda: [source],
+        writes=rooms.writes,
+    )
+    watch.heard()
+    await watch.look()
+    database_path.rename(database_path.with_name("elsewhere"))
+    source = SourceStatus("hopskotch", True, "reads", 0)
+    for _ in range(8):
+        clock.forward(seconds=10)
+        await watch.look()
+    database_path.with_name("elsewhere").rename(database_path)
+    source = SourceStatus("hopskotch", False, "no answer")
+    await watch.look()
+    assert [trouble.what for trouble in await rooms.troubles.lasting()] == [What.STORE]
+
+
+@pytest.mark.backends("postgresql")
+async def test_processes_that_start_at_once_all_find_that_the_store_is_well(
+    rooms: Rooms, database_url: str
+) -> None:
+    others = [Database(database_url) for _ in range(4)]
+    try:
+        for _ in range(5):
+            async with rooms.database.writing() as connection:
+                await connection.execute(delete(schema.write_checks))
+            await asyncio.gather(*(WriteCheck(other).check() for other in others))
+            for other in others:
+                other.wrote_at = None
+    finally:
+        for other in others:
+            await other.close()

@@ -1,0 +1,225 @@
+"""The webhook: what it is called with, and that it is heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from sqlalchemy import text
+
+from bot.app.factory import Rooms
+from bot.filters import matches, parse
+from bot.ingest.pipeline import Handled, Pipeline
+from bot.monitoring.webhook import Caller, Webhook
+from bot.samples import Record, to_json
+from bot.sources import Origin
+from bot.store.operations.operator_alerts import Alarms
+from bot.store.operations.webhook_calls import LEASE, Call
+from formatters.models.notice import RETRACTION
+from formatters.webhook.payload import Alarm, Format
+from tests.bot.monitoring.conftest import Pager
+from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, Clock, record
+
+PATIENCE_S = 60.0
+LIVE = Origin("kafka", "test", live=True)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def calling(rooms: Rooms, clock: Clock, webhook: Webhook) -> AsyncIterator[Caller]:
+    caller = Caller(webhook, rooms.calls, rooms.troubles, rooms.store, clock, poll_s=0.02)
+    task = asyncio.create_task(caller.run())
+    yield caller
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def pipeline(rooms: Rooms, clock: Clock, words: str) -> Pipeline:
+    alarms = Alarms(ops=None, quiet=MAX_AGE, wakes=partial(matches, parse(words)))
+    return Pipeline(rooms.store, clock, max_age=MAX_AGE, alarms=lambda: alarms)
+
+
+async def take(line: Pipeline, *records: Record, origin: Origin = LIVE) -> None:
+    for one in records:
+        assert await line.handle(to_json(one), origin) is Handled.STORED
+
+
+def said(pager: Pager) -> list[tuple[Any, Any]]:
+    return [(call["action"], call["key"]) for call in pager.heard()]
+
+
+async def test_an_event_calls_once_and_its_retraction_once(rooms: Rooms, clock: Clock, pager: Pager) -> None:
+    async with calling(rooms, clock, Webhook(pager.url, Format.JSON, "a secret")):
+        line = pipeline(rooms, clock, "CBC")
+        await take(line, record(), record(alert_type="INITIAL", minutes=5), record(MOCK))
+        await until(lambda: len(pager.calls) == 1)
+        await take(line, record(alert_type=RETRACTION, minutes=9), record(MOCK, RETRACTION, minutes=9))
+        await until(lambda: len(pager.calls) == 2)
+    assert said(pager) == [("trigger", f"event:{REAL}"), ("resolve", f"event:{REAL}")]
+    first, last = pager.heard()
+    assert first["severity"] == "critical" and first["title"].startswith("BNS 95% ")
+    assert "RETRACTED" in last["title"] and last["url"].startswith("https://gracedb.ligo.org/")
+    assert {authorization for _, _, authorization in pager.calls} == {"Bearer a secret"}
+
+
+async def test_old_news_and_archives_call_nobody(rooms: Rooms, clock: Clock, pager: Pager) -> None:
+    line = pipeline(rooms, clock, "all mock")
+    await take(line, record(), origin=Origin("file", "archive", live=False))
+    await take(line, record(MOCK, minutes=-1500))
+    assert await rooms.calls.by_state() == {}
+
+
+async def test_what_is_not_heard_is_said_again_also_by_the_next_process(
+    rooms: Rooms, clock: Clock, pager: Pager
+) -> None:
+    pager.status = 302
+    webhook = Webhook(pager.url, Format.JSON)
+    async with calling(rooms, clock, webhook):
+        await take(pipeline(rooms, clock, "all"), record())
+        await until(lambda: pager.refused == 1)
+        for _ in range(3):
+            clock.forward(minutes=10)
+            refused = pager.refused
+            await until(lambda refused=refused: pager.refused > refused)  # type: ignore[misc]
+    pager.status = 200
+    clock.forward(minutes=10)
+    async with calling(rooms, clock, webhook):
+        await until(lambda: len(pager.calls) == 1)
+        await until_settled(rooms)
+    assert said(pager) == [("trigger", f"event:{REAL}")]
+
+
+async def until_settled(rooms: Rooms) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while "pending" in await rooms.calls.by_state():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_retraction_before_anybody_heard_is_silent(rooms: Rooms, clock: Clock, pager: Pager) -> None:
+    line = pipeline(rooms, clock, "all")
+    await take(line, record(), record(alert_type=RETRACTION, minutes=5))
+    assert await rooms.calls.by_state() == {"dead": 1}
+    pager.status = 503
+    await take(line, record("S261122b"))
+    async with calling(rooms, clock, Webhook(pager.url, Format.JSON)):
+        await until(lambda: pager.refused == 1)
+        # It may have been heard all the same, so it is taken back.
+        await take(line, record("S261122b", RETRACTION, minutes=5))
+        pager.status = 200
+        clock.forward(minutes=10)
+        await until_settled(rooms)
+    assert said(pager) == [("resolve", "event:S261122b")]
+
+
+async def test_ntfy_and_pagerduty(rooms: Rooms, clock: Clock, pager: Pager) -> None:
+    line = pipeline(rooms, clock, "all")
+    async with calling(rooms, clock, Webhook(f"{pager.url}/gw", Format.NTFY)):
+        await take(line, record())
+        await until(lambda: len(pager.calls) == 1)
+        await until_settled(rooms)
+    async with calling(rooms, clock, Webhook(f"{pager.url}/v2/enqueue", Format.PAGERDUTY, "routing")):
+        await take(line, record(alert_type=RETRACTION, minutes=5))
+        await until(lambda: len(pager.calls) == 2)
+    (ntfy_path, ntfy, _), (pd_path, pagerduty, authorization) = pager.calls
+    assert (ntfy_path, ntfy["topic"], ntfy["priority"]) == ("/hook/", "gw", 5)
+    assert pd_path == "/hook/v2/enqueue" and authorization is None
+    assert pagerduty["routing_key"] == "routing" and pagerduty["event_action"] == "resolve"
+    assert pagerduty["dedup_key"] == f"gwevent:event:{REAL}"
+    assert pagerduty["payload"]["timestamp"].startswith(f"{NOW:%Y-%m-%dT}")
+    assert len(pagerduty["payload"]["summary"]) <= 1024
+
+
+async def test_a_caller_that_slept_through_its_claim_calls_nobody(
+    rooms: Rooms, clock: Clock, pager: Pager
+) -> None:
+    """Between the claim and the request the process is paused: another one may have called meanwhile."""
+    slept = 0.0
+    caller = Caller(
+        Webhook(pager.url, Format.JSON),
+        rooms.calls,
+        rooms.troubles,
+        rooms.store,
+        clock,
+        poll_s=0.02,
+        elapsed=lambda: slept,
+    )
+    words = caller._alarm
+
+    async def sleepily(call: Call) -> Alarm | None:
+        nonlocal slept
+        slept += LEASE.total_seconds() + 1.0 if not slept else 0.0
+        return await words(call)
+
+    caller._alarm = sleepily  # type: ignore[method-assign]
+    await take(pipeline(rooms, clock, "all"), record())
+    running = asyncio.create_task(caller.run())
+    await until(lambda: slept > 0)
+    await asyncio.sleep(0.2)
+    assert pager.calls == [] and await rooms.calls.by_state() == {"pending": 1}
+    clock.forward(seconds=LEASE.total_seconds() + 1.0)
+    await until(lambda: len(pager.calls) == 1)
+    await until_settled(rooms)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert said(pager) == [("trigger", f"event:{REAL}")]
+
+
+async def test_a_call_of_a_newer_gwevent_holds_nothing_up(rooms: Rooms, clock: Clock) -> None:
+    await take(pipeline(rooms, clock, "all"), record())
+    async with rooms.database.writing() as connection:
+        await connection.execute(text("UPDATE webhook_calls SET kind = 'novelty'"))
+    assert await rooms.calls.claim(clock()) is None
+    assert await rooms.calls.by_state() == {"pending": 1}
+
+
+async def test_what_another_was_heard_with_is_not_taken_back_by_who_comes_late(
+    rooms: Rooms, clock: Clock
+) -> None:
+    await take(pipeline(rooms, clock, "all"), record())
+    slow = await rooms.calls.claim(clock())
+    clock.forward(seconds=LEASE.total_seconds() + 1.0)
+    quick = await rooms.calls.claim(clock())
+    assert (
+        slow is not None and quick is not None and (slow.id, slow.attempts + 1) == (quick.id, quick.attempts)
+    )
+    await rooms.calls.later(slow, clock(), "no answer")
+    assert await rooms.calls.claim(clock()) is None, "it is the other's"
+    await rooms.calls.sent(quick, clock())
+    await rooms.calls.later(slow, clock(), "no answer")
+    await rooms.calls.dead(slow, "no answer")
+    assert await rooms.calls.by_state() == {"sent": 1}
+
+
+async def test_after_a_jump_no_call_is_given_up(rooms: Rooms, clock: Clock, pager: Pager) -> None:
+    sure = False
+    caller = Caller(
+        Webhook(pager.url, Format.JSON),
+        rooms.calls,
+        rooms.troubles,
+        rooms.store,
+        clock,
+        poll_s=0.02,
+        may_give_up=lambda: sure,
+    )
+    pager.status = 503
+    await take(pipeline(rooms, clock, "all"), record())
+    running = asyncio.create_task(caller.run())
+    await until(lambda: pager.refused == 1)
+    clock.forward(hours=25)
+    await until(lambda: pager.refused == 2)
+    await asyncio.sleep(0.1)
+    assert await rooms.calls.by_state() == {"pending": 1}
+    sure = True
+    clock.forward(hours=1)
+    await until_settled(rooms)
+    assert await rooms.calls.by_state() == {"dead": 1}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

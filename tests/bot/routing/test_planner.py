@@ -1,0 +1,265 @@
+"""Who gets what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.filters import admits_category
+from bot.routing.planner import (
+    AskTheMap,
+    CancelRoot,
+    Edit,
+    Intent,
+    OpenRoot,
+    Reply,
+    RootState,
+    Thread,
+    apology_channels,
+    plan,
+)
+from formatters.answers.subscription_messages import Subscription
+from formatters.models.notice import Category, Notice, category_of
+from formatters.models.superevent import Superevent
+from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, TEAM, TEST, made, subscription
+
+RETRACTED = made(alert_type="RETRACTION", minutes=5)
+
+
+def thread(root: RootState = RootState.POSTED, channel: str = "C1", number: int = 10, by: int = 1) -> Thread:
+    return Thread(id=number, team_id=TEAM, channel_id=channel, subscription_id=by, root=root)
+
+
+def planned(
+    notices: list[Notice],
+    threads: list[Thread],
+    subscriptions: list[Subscription],
+    *,
+    live: bool = True,
+    later: timedelta = timedelta(minutes=6),
+) -> list[Intent]:
+    """The plan for the last of the notices."""
+    return plan(
+        Superevent.of(notices),
+        notices[-1],
+        threads,
+        subscriptions,
+        live=live,
+        now=NOW + later,
+        max_age=MAX_AGE,
+    )
+
+
+ROOT = [OpenRoot(TEAM, "C1", 1)]
+NOTHING: list[Intent] = []
+
+
+@pytest.mark.parametrize(
+    ("notice", "words", "expected"),
+    [
+        (made(), "CBC", ROOT),
+        (made(), "all", ROOT),
+        (made(), "Burst", NOTHING),
+        (made(significant=False), "CBC", NOTHING),
+        (made(significant=False), "CBC lowsig", ROOT),
+        (made(group="Burst"), "Burst", ROOT),
+        (made(group="Burst"), "CBC", NOTHING),
+        (made(group="Unheard"), "all", ROOT),
+        (made(group="Unheard"), "CBC", NOTHING),
+        (made(search="EarlyWarning", alert_type="EARLYWARNING"), "CBC", ROOT),
+        (made(search="SSM", classification={}), "CBC", ROOT),
+        (made(pipeline="CWB", search="BBH"), "CBC", ROOT),
+        (made(MOCK), "CBC", NOTHING),
+        (made(MOCK), "CBC mock", ROOT),
+        (made(MOCK), "CBC test lowsig", NOTHING),
+        (made(MOCK, significant=False), "CBC mock", NOTHING),
+        (made(TEST), "all mock", NOTHING),
+        (made(TEST), "all test", ROOT),
+        (made(alert_type="RETRACTION"), "all mock test lowsig", NOTHING),
+    ],
+)
+def test_a_first_notice_opens_a_root_where_it_was_asked_for(
+    notice: Notice, words: str, expected: list[Intent]
+) -> None:
+    assert planned([notice], [], [subscription(words)]) == expected
+
+
+def test_a_channel_with_a_root_keeps_getting_its_notices() -> None:
+    both = [made(), made(minutes=5)]
+    assert planned(both, [thread()], [subscription("CBC")]) == [Edit(10), Reply(10)]
+
+
+def test_so_it_does_when_the_event_is_no_longer_what_was_asked_for() -> None:
+    faded = [made(), made(minutes=5, significant=False)]
+    assert planned(faded, [thread()], [subscription("CBC")]) == [Edit(10), Reply(10)]
+
+
+def test_a_retraction_goes_to_who_saw_the_event_and_to_nobody_else() -> None:
+    subscriptions = [subscription("CBC"), subscription("CBC", "C2", 2)]
+    assert planned([made(), RETRACTED], [thread()], subscriptions) == [Edit(10), Reply(10)]
+
+
+def test_a_waiting_root_needs_no_edit() -> None:
+    both = [made(), made(minutes=5)]
+    assert planned(both, [thread(RootState.WAITING)], [subscription("CBC")]) == [Reply(10)]
+
+
+def test_a_retraction_cancels_a_root_that_waits() -> None:
+    assert planned([made(), RETRACTED], [thread(RootState.WAITING)], [subscription("CBC")]) == [
+        CancelRoot(10)
+    ]
+
+
+def test_a_root_that_may_stand_in_the_channel_is_not_cancelled() -> None:
+    assert planned([made(), RETRACTED], [thread(RootState.ATTEMPTED)], [subscription("CBC")]) == [
+        Edit(10),
+        Reply(10),
+    ]
+
+
+def test_an_event_that_comes_back_after_its_retraction_is_news() -> None:
+    story = [made(), RETRACTED, made(alert_type="UPDATE", minutes=6)]
+    assert planned(story, [thread()], [subscription("CBC")]) == [Edit(10), Reply(10)]
+    assert planned(story, [thread(RootState.DEAD)], [subscription("CBC")]) == ROOT
+    assert planned(story, [], [subscription("CBC")]) == ROOT
+
+
+def test_a_late_notice_from_before_the_retraction_opens_nothing() -> None:
+    story = [made(), RETRACTED, made(alert_type="INITIAL", minutes=4)]
+    assert planned(story, [], [subscription("CBC")]) == NOTHING
+    assert planned(story, [thread(RootState.WAITING)], [subscription("CBC")]) == [CancelRoot(10)]
+
+
+def test_old_news_edits_what_exists_and_does_nothing_else() -> None:
+    both = [made(), made(minutes=5)]
+    later = MAX_AGE + timedelta(minutes=6)
+    assert planned(both, [thread()], [subscription("CBC")], later=later) == [Edit(10)]
+    assert planned(both, [], [subscription("CBC")], later=later) == NOTHING
+    assert planned(both, [thread(RootState.WAITING)], [subscription("CBC")], later=later) == NOTHING
+    cancelled = planned([made(), RETRACTED], [thread(RootState.WAITING)], [subscription("CBC")], later=later)
+    assert cancelled == [CancelRoot(10)]
+
+
+def test_exactly_the_age_that_is_set_is_no_old_news() -> None:
+    assert planned([made()], [], [subscription("CBC")], later=MAX_AGE) == ROOT
+
+
+def test_an_archive_causes_nothing() -> None:
+    assert planned([made(), RETRACTED], [thread()], [subscription("CBC")], live=False) == NOTHING
+
+
+def test_after_unsubscribe_the_root_stays_true_and_replies_stop() -> None:
+    both = [made(), made(minutes=5)]
+    assert planned(both, [thread()], []) == [Edit(10)]
+    assert planned(both, [thread()], [subscription("Burst", number=2)]) == [Edit(10)]
+
+
+def test_who_subscribes_again_gets_replies_again() -> None:
+    both = [made(), made(minutes=5)]
+    assert planned(both, [thread()], [subscription("all", number=2)]) == [Edit(10), Reply(10)]
+
+
+def test_two_subscriptions_of_a_channel_make_one_root() -> None:
+    both = [subscription("CBC"), subscription("all mock", number=2)]
+    assert planned([made()], [], both) == ROOT
+
+
+def test_the_same_channel_id_in_two_workspaces_is_two_channels() -> None:
+    both = [subscription("CBC"), subscription("CBC", number=2, team="T2")]
+    assert planned([made()], [], both) == [OpenRoot(TEAM, "C1", 1), OpenRoot("T2", "C1", 2)]
+
+
+channels = st.sampled_from(["C1", "C2", "C3"])
+words = st.builds(
+    lambda group, switches: " ".join([group, *sorted(switches)]),
+    st.sampled_from(["CBC", "Burst", "all"]),
+    st.sets(st.sampled_from(["mock", "test", "lowsig"])),
+)
+subscribed = st.lists(st.tuples(words, channels), max_size=6).map(
+    lambda asked: [subscription(text, channel, number + 1) for number, (text, channel) in enumerate(asked)]
+)
+opened = st.dictionaries(channels, st.tuples(st.sampled_from(RootState), st.integers(1, 8))).map(
+    lambda known: [
+        thread(root, channel, 10 + number, by) for number, (channel, (root, by)) in enumerate(known.items())
+    ]
+)
+histories = st.builds(
+    lambda superevent_id, stages: [
+        made(superevent_id, stage, minutes=minute, significant=significant, group=group)
+        if stage != "RETRACTION"
+        else made(superevent_id, stage, minutes=minute)
+        for minute, (stage, significant, group) in enumerate(stages)
+    ],
+    st.sampled_from([REAL, MOCK, TEST]),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["EARLYWARNING", "PRELIMINARY", "UPDATE", "RETRACTION"]),
+            st.booleans(),
+            st.sampled_from(["CBC", "Burst", "Unheard"]),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+)
+ages = st.sampled_from([timedelta(minutes=6), timedelta(hours=30)])
+
+
+@given(histories, st.integers(0, 3), opened, subscribed, st.booleans(), ages)
+def test_what_no_plan_may_do(
+    history: list[Notice],
+    newest: int,
+    threads: list[Thread],
+    subscriptions: list[Subscription],
+    live: bool,
+    later: timedelta,
+) -> None:
+    notice = history[newest % len(history)]
+    ordered = [*(n for n in history if n is not notice), notice]
+    intents = planned(ordered, threads, subscriptions, live=live, later=later)
+
+    roots = Counter((i.team_id, i.channel_id) for i in intents if isinstance(i, OpenRoot))
+    assert all(count == 1 for count in roots.values())
+    alive = {(t.team_id, t.channel_id) for t in threads if t.root is not RootState.DEAD}
+    assert not roots.keys() & alive, "never a second root"
+    asked = {(s.team_id, s.channel_id): s for s in subscriptions}
+    assert roots.keys() <= asked.keys(), "nothing for a channel without subscription or thread"
+    category = category_of(notice.superevent_id)
+    for place in roots:
+        mine = [s for s in subscriptions if (s.team_id, s.channel_id) == place]
+        assert any(admits_category(s.wish, category) for s in mine), "mocks never to who didn't ask"
+    of_threads = [i.thread_id for i in intents if not isinstance(i, OpenRoot | AskTheMap)]
+    assert set(of_threads) <= {t.id for t in threads if t.root is not RootState.DEAD}
+    for kind in (Edit, Reply, CancelRoot):
+        hit = Counter(i.thread_id for i in intents if isinstance(i, kind))
+        assert all(count == 1 for count in hit.values())
+    if not live:
+        assert intents == []
+    if later > MAX_AGE:
+        assert not roots and not any(isinstance(i, Reply) for i in intents)
+    if Superevent.of(history).retracted:
+        assert not roots
+    for cancelled in (i.thread_id for i in intents if isinstance(i, CancelRoot)):
+        assert of_threads.count(cancelled) == 1, "what is cancelled gets nothing else"
+
+
+def test_an_apology_goes_to_threads_and_to_who_admits_the_category() -> None:
+    threads = [thread(), thread(RootState.DEAD, "C2", 11), thread(channel="C5", number=12)]
+    asked = [
+        subscription("Burst", "C1"),
+        subscription("Burst", "C2", 2),
+        subscription("CBC mock", "C3", 3),
+        subscription("all", "C4", 4),
+    ]
+    assert apology_channels(Category.REAL, threads, asked) == [
+        (TEAM, "C1", 10),
+        (TEAM, "C2", None),
+        (TEAM, "C3", None),
+        (TEAM, "C4", None),
+        (TEAM, "C5", 12),
+    ]
+    assert apology_channels(Category.MOCK, [], asked) == [(TEAM, "C3", None)]
+    assert apology_channels(Category.TEST, [], asked) == []

@@ -1,0 +1,180 @@
+"""One rule for proxies, and everything that speaks HTTP keeps it: shown with a real proxy between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import aiohttp
+import pytest
+
+from bot.app.application import Bot
+from bot.app.factory import Rooms
+from bot.gracedb.client import GraceDb, GraceDbError
+from bot.local_slack.server import Sandbox
+from bot.monitoring.webhook import NotHeard, Webhook
+from bot.runtime.http_proxy import proxy_for
+from bot.settings import Settings
+from bot.slack.client import SlackClient
+from bot.slack.errors import SlackFailure
+from bot.sources.gcn import GcnAccess, check_gcn
+from formatters.terminal.findings import Level
+from formatters.webhook.payload import Alarm, Format
+from tests.bot.gracedb.fake import FakeGraceDb
+from tests.bot.monitoring.conftest import Pager, pager
+from tests.support.delivery_harness import Silent
+from tests.support.factories import NOW, Clock
+from tests.support.http_proxy import Proxy
+
+PATIENCE_S = 20.0
+NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+Environment = Callable[..., None]
+__all__ = ["pager"]
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """Sets these, and nothing else of the kind."""
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+    def set_(**names: str) -> None:
+        for name, value in names.items():
+            monkeypatch.setenv(name, value)
+
+    return set_
+
+
+@pytest.fixture
+async def proxy() -> AsyncIterator[Proxy]:
+    async with Proxy() as made:
+        yield made
+
+
+@pytest.fixture
+async def gracedb() -> AsyncIterator[FakeGraceDb]:
+    made = FakeGraceDb()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.mark.parametrize(
+    ("url", "names", "through"),
+    [
+        ("https://slack.com/api/", {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
+        ("wss://wss-primary.slack.com/link", {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
+        ("https://slack.com/api/", {"https_proxy": "p:1"}, "http://p:1"),
+        ("https://slack.com/api/", {"ALL_PROXY": "http://p:1"}, "http://p:1"),
+        ("https://slack.com/api/", {"HTTP_PROXY": "http://p:1"}, None),
+        ("http://ntfy.local/x", {"HTTPS_PROXY": "http://p:1"}, None),
+        ("http://ntfy.local/x", {"HTTP_PROXY": "http://u:s@p:1"}, "http://u:s@p:1"),
+        ("https://slack.com/api/", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "slack.com"}, None),
+        ("https://files.slack.com/", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".slack.com"}, None),
+        ("https://notslack.com/", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "slack.com"}, "http://p:1"),
+        ("https://slack.com/api/", {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, None),
+        ("https://slack.com/api/", {"HTTPS_PROXY": ""}, None),
+        ("no address", {"HTTPS_PROXY": "http://p:1"}, None),
+    ],
+)
+def test_the_rule(environment: Environment, url: str, names: dict[str, str], through: str | None) -> None:
+    environment(**names)
+    assert proxy_for(url) == through
+
+
+@pytest.mark.parametrize("between", ["proxy", "none: NO_PROXY", "none: other scheme"])
+async def test_everything_goes_the_same_way(
+    environment: Environment,
+    proxy: Proxy,
+    sandbox: Sandbox,
+    pager: Pager,
+    gracedb: FakeGraceDb,
+    rooms: Rooms,
+    clock: Clock,
+    between: str,
+) -> None:
+    match between:
+        case "proxy":
+            # Another one for https, where nothing listens: http mustn't go there.
+            environment(HTTP_PROXY=proxy.url, HTTPS_PROXY="http://127.0.0.1:9")
+        case "none: NO_PROXY":
+            environment(HTTP_PROXY=proxy.url, HTTPS_PROXY=proxy.url, NO_PROXY="127.0.0.1,localhost")
+        case _:
+            environment(HTTPS_PROXY=proxy.url)
+    settings = Settings.model_validate(
+        {
+            "slack_bot_token": sandbox.bot_token,
+            "slack_app_token": sandbox.app_token,
+            "slack_api_url": sandbox.api_url,
+            "gracedb_url": gracedb.url,
+        }
+    )
+    bot, stop = Bot(settings, rooms, [Silent()], clock), asyncio.Event()
+    running = asyncio.create_task(bot.run(stop))
+    async with asyncio.timeout(PATIENCE_S):
+        await bot.ready.wait()
+    channel = sandbox.add_channel("gw")
+    done = await sandbox.command("/gwevent", "status", channel=channel)
+    assert (await done.answer(PATIENCE_S))["ephemeral"]
+    await sandbox.say("@gwevent status", channel)
+    await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) == 2, PATIENCE_S)
+    await _look_up(gracedb.url)
+    async with aiohttp.ClientSession() as session:
+        client = SlackClient(sandbox.bot_token, sandbox.api_url, session)
+        await client.upload(b"\x89PNG" + bytes(100), "map.png", "Map", "A map")
+        await Webhook(pager.url, Format.JSON).call(session, alarm())
+    stop.set()
+    await running
+
+    paths = proxy.paths()
+    if between != "proxy":
+        assert proxy.asked == []
+        return
+    api = {path.removeprefix("/api/") for path in paths if path.startswith("/api/")}
+    assert {"auth.test", "apps.connections.open", "chat.postEphemeral", "files.getUploadURLExternal"} <= api
+    assert "/hook" in paths and "/link/" in paths
+    assert any(path.startswith("/response/") for path in paths)
+    assert any("superevents/S190425z" in path for path in paths)
+    assert any(path.startswith("/upload") for path in paths), paths
+    forwarded = len(sandbox.calls)
+    assert len([1 for _, url in proxy.asked if "/api/" in url and sandbox.url in url]) == forwarded
+
+
+async def _look_up(url: str) -> None:
+    """In vain."""
+    client = GraceDb(url)
+    with pytest.raises(GraceDbError):
+        await client.superevent("S190425z")
+    await client.close()
+
+
+def alarm() -> Alarm:
+    return Alarm(key="test", over=False, title="A test", text="Nothing is wrong.", urgent=False, time=NOW)
+
+
+@pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY"])
+async def test_gcns_token_is_fetched_through_it(environment: Environment, proxy: Proxy, name: str) -> None:
+    """By librdkafka, which asks libcurl, which reads the environment by itself."""
+    environment(**{name: proxy.url})
+    access = GcnAccess(client_id="id", client_secret="secret", domain="gcn.invalid")
+    found = await asyncio.to_thread(check_gcn, access, ("igwn.gwalert",), 1.0)
+    assert found.level is Level.FAIL
+    assert ("CONNECT", "auth.gcn.invalid:443") in proxy.asked
+
+
+async def test_https_is_asked_of_the_proxy_by_connect(environment: Environment, proxy: Proxy) -> None:
+    """The proxy refuses, so nothing leaves this machine; that it was asked is what counts."""
+    environment(HTTPS_PROXY=proxy.url)
+    async with aiohttp.ClientSession() as session:
+        client = SlackClient("xoxb-none", "https://slack.invalid/api/", session)
+        with pytest.raises(SlackFailure):
+            await client.identify()
+        with pytest.raises(SlackFailure):
+            await client._send_file("https://files.slack.invalid/upload", b"x")
+        with pytest.raises(NotHeard):
+            await Webhook("https://pager.invalid/hook", Format.JSON).call(session, alarm())
+        await _look_up("https://gracedb.invalid/api/")
+    assert [url for method, url in proxy.asked if method == "CONNECT"] == [
+        f"{host}.invalid:443" for host in ("slack", "files.slack", "pager", "gracedb")
+    ]

@@ -1,0 +1,81 @@
+"""The probability inside a cone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy_healpix import healpix_to_xyz
+from numpy.typing import NDArray
+
+from bot.samples import Lobe, ring, sky_map
+from bot.skymaps.cone_search import share_in_cone
+from bot.skymaps.skymap import SkyMap, read
+from formatters.text.quantities import separation
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def skymap() -> SkyMap:
+    """Tiles of orders 4 to 11: an arc, and a spot on the celestial pole."""
+    sky = (*ring(200.0, 20.0, radius=60.0, width=4.0, brightest=30.0), Lobe(10.0, 89.0, 0.6, 1.5))
+    return read(sky_map(sky, superevent_id="S261122a", time=NOW))
+
+
+@pytest.fixture(scope="module")
+def pixels(skymap: SkyMap) -> tuple[NDArray[Any], NDArray[Any]]:
+    """(unit vectors, probability) of the tiles, those coarser than order 8 divided down to it."""
+    vectors, probability = [], []
+    for order in range(12):
+        mine = skymap.order == order
+        depth = max(8 - order, 0)
+        ipix = (skymap.ipix[mine][:, None] * 4**depth + np.arange(4**depth)).ravel()
+        vectors.append(np.stack(healpix_to_xyz(ipix, 2 ** (order + depth), order="nested"), axis=-1))
+        probability.append(np.repeat(skymap.probability[mine] / 4**depth, 4**depth))
+    return np.concatenate(vectors), np.concatenate(probability)
+
+
+def brute(pixels: tuple[NDArray[Any], NDArray[Any]], ra: float, dec: float, radius: float) -> float:
+    """The share by the centres of all pixels."""
+    vectors, probability = pixels
+    lon, lat = np.radians([ra, dec])
+    axis = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    return float(probability[vectors @ axis >= np.cos(np.radians(radius))].sum() / probability.sum())
+
+
+@pytest.mark.parametrize(
+    ("ra", "dec", "radius"),
+    [(10, 89, 2), (190, 89, 5), (200, 20, 60), (359.9, -20, 30), (200, -70, 120), (40, 0, 175)],
+)
+def test_it_agrees_with_brute_force(
+    skymap: SkyMap, pixels: tuple[NDArray[Any], NDArray[Any]], ra: float, dec: float, radius: float
+) -> None:
+    # The brute force is the coarser one: its pixels are up to 0.23 degrees wide.
+    assert share_in_cone(skymap, ra, dec, radius) == pytest.approx(brute(pixels, ra, dec, radius), abs=2e-3)
+
+
+@pytest.mark.parametrize("radius", [1e-6, 0.01, 1, 30, 90, 150, 179.99, 180])
+@pytest.mark.parametrize("dec", [-90, 41.8, 0])
+def test_on_an_even_sky_it_is_the_area(dec: float, radius: float) -> None:
+    order = 1
+    ipix = np.arange(12 * 4**order)
+    even = SkyMap(
+        uniq=ipix + 4 * 4**order,
+        order=np.full(ipix.size, order),
+        ipix=ipix,
+        density=np.full(ipix.size, 1 / (4 * np.pi)),
+        by_position=ipix,
+        by_density=ipix,
+    )
+    area = np.sin(np.radians(radius) / 2) ** 2
+    assert share_in_cone(even, 123.0, dec, radius) == pytest.approx(area, rel=2e-3, abs=1e-12)
+
+
+def test_tiles_wholly_inside_count_wholly(skymap: SkyMap) -> None:
+    assert share_in_cone(skymap, 10, 89, 180) == 1
+    inside = share_in_cone(skymap, 10, 89, 20)
+    assert inside + share_in_cone(skymap, 190, -89, 160) == pytest.approx(1, abs=1e-4)
+    assert separation(10, 89, 190, -89) == pytest.approx(180)

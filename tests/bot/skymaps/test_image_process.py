@@ -1,0 +1,187 @@
+"""The process that draws: it is started, renewed, ended and survived."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from astropy.coordinates import angular_separation, get_body
+from astropy.time import Time
+from astropy.utils import iers
+from typer.testing import CliRunner
+
+from bot import samples
+from bot.cli import main
+from bot.skymaps import image_process
+from bot.skymaps.image_process import PictureFailed, Pictures, draw_here, sun_and_moon
+from formatters.models.notice import INITIAL, PRELIMINARY, RETRACTION
+from formatters.models.superevent import Superevent
+from tests.support.images import sample
+
+
+@pytest.fixture
+async def drawing() -> AsyncIterator[Pictures]:
+    found = Pictures()
+    yield found
+    await found.close()
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, work: object, argument: object) -> None:
+    """Have the process do something else; what it does must be known there too."""
+    monkeypatch.setattr(image_process, "render", work)
+    monkeypatch.setattr(image_process, "_order", lambda *_: argument)
+
+
+async def test_a_picture_and_its_words_come_back(drawing: Pictures) -> None:
+    one, two = await asyncio.gather(
+        drawing.draw(*sample("a mock")),
+        drawing.draw(*sample("combined")),
+    )
+    assert one.png.startswith(b"\x89PNG") and two.png.startswith(b"\x89PNG")
+    assert one.alt_text.startswith("MOCK, no real event. Sky map of MS261120a")
+    assert two.alt_text.startswith("Combined sky map of S261120a")
+    assert one == draw_here(*sample("a mock")), "a picture depends on nothing but the notice"
+
+
+async def test_what_hangs_is_ended_and_the_next_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = Pictures(timeout=1.0)
+    with monkeypatch.context() as patch:
+        stand_in(patch, time.sleep, 3600)
+        with pytest.raises(PictureFailed, match=r"failed twice.*longer than 1 s"):
+            await drawing.draw(*sample("a tile"))
+    with monkeypatch.context() as patch:
+        stand_in(patch, len, "four")
+        patch.setattr(image_process, "_told", lambda _, told: told)
+        told: object = await drawing.draw(*sample("a tile"))
+        assert told == 4
+    await drawing.close()
+
+
+async def test_a_crash_over_there_is_one_sentence_here(
+    drawing: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stand_in(patch, os._exit, 3)
+        with pytest.raises(PictureFailed, match=r"failed twice.*died"):
+            await drawing.draw(*sample("a tile"))
+        stand_in(patch, len, 3)
+        with pytest.raises(PictureFailed, match="TypeError"):
+            await drawing.draw(*sample("a tile"))
+    assert (await drawing.draw(*sample("a tile"))).png.startswith(b"\x89PNG")
+
+
+async def test_the_process_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = Pictures(pictures_per_process=2)
+    stand_in(monkeypatch, eval, "__import__('os').getpid()")
+    monkeypatch.setattr(image_process, "_told", lambda _, told: told)
+    ids: list[object] = [await drawing.draw(*sample("a tile")) for _ in range(5)]
+    await drawing.close()
+    assert ids[0] == ids[1] != ids[2] == ids[3] != ids[4]
+    assert os.getpid() not in ids
+
+
+async def test_closing_ends_what_is_being_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = Pictures()
+    stand_in(monkeypatch, time.sleep, 3600)
+    waiting = [asyncio.create_task(drawing.draw(*sample("a tile"))) for _ in range(3)]
+    await asyncio.sleep(0.2)
+    await asyncio.wait_for(drawing.close(), 20)
+    for error in await asyncio.gather(*waiting, return_exceptions=True):
+        assert isinstance(error, PictureFailed)
+    with pytest.raises(PictureFailed, match="stopping"):
+        await drawing.draw(*sample("a tile"))
+    await drawing.close()
+
+
+async def test_who_gives_up_waiting_ends_it_too(drawing: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        stand_in(patch, time.sleep, 3600)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(drawing.draw(*sample("a tile")), 0.5)
+    assert (await drawing.draw(*sample("a tile"))).png.startswith(b"\x89PNG")
+
+
+async def test_nothing_to_draw_starts_no_process(drawing: Pictures) -> None:
+    superevent, gw_map, _ = sample("a tile")
+    retraction = replace(superevent.latest, alert_type=RETRACTION, event=None, localization=None)
+    for case, fits in ((Superevent.of([retraction]), gw_map), (superevent, None)):
+        with pytest.raises(PictureFailed, match="no sky map to draw"):
+            await drawing.draw(case, fits)
+    assert drawing.pid is None
+
+
+async def test_a_map_that_cant_be_read_says_why(drawing: Pictures) -> None:
+    superevent, gw_map, _ = sample("a tile")
+    with pytest.raises(PictureFailed) as caught:
+        await drawing.draw(superevent, gw_map[:4000])
+    with pytest.raises(PictureFailed) as here:
+        draw_here(superevent, gw_map[:4000])
+    assert caught.value.sentence == here.value.sentence != ""
+
+
+def test_sun_and_moon_are_where_astropy_has_them() -> None:
+    for year in (2016, 2021, 2026):
+        time_ = datetime(year, 5, 18, 12, 59, 8, tzinfo=UTC)
+        with iers.conf.set_temp("auto_download", False):
+            wanted = [get_body(name, Time(time_)) for name in ("sun", "moon")]
+        for (ra, dec), body in zip(sun_and_moon(time_), wanted, strict=True):
+            apart = angular_separation(
+                *(x * 0.017453292519943295 for x in (ra, dec)), body.ra.rad, body.dec.rad
+            )
+            assert apart < 0.02 * 0.0174533
+
+
+def test_preview_writes_the_newest_notices_picture(tmp_path: Path) -> None:
+    made = samples.ms181101ab(datetime.now(UTC))
+    early, later = (next(r for r in made if r["alert_type"] == stage) for stage in (PRELIMINARY, INITIAL))
+    notices, out = [tmp_path / "later.avro", tmp_path / "early.avro"], tmp_path / "sky.png"
+    for path, record in zip(notices, (later, early), strict=True):
+        path.write_bytes(samples.to_avro(record))
+    ask = ["preview", *map(str, notices), "--format", "png"]
+    done = CliRunner().invoke(main.app, [*ask, "-o", str(out)])
+    assert done.exit_code == 0
+    assert "INITIAL" in done.stdout and "90 % credible region" in done.stdout
+    assert out.read_bytes().startswith(b"\x89PNG")
+    for wrong, said in ((ask, "name it with -o"), ([*ask, "-o", str(tmp_path / "no" / "x")], "No such file")):
+        refused = CliRunner().invoke(main.app, wrong)
+        assert refused.exit_code == 2
+        assert said in refused.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's peak memory")
+def test_its_memory_stays_small(tmp_path: Path) -> None:
+    superevent, gw_map, combined = sample("combined")
+    assert combined is not None
+    (tmp_path / "gw").write_bytes(gw_map)
+    (tmp_path / "combined").write_bytes(combined)
+    (tmp_path / "notice").write_text(superevent.latest.to_json())
+    code = """
+import sys
+from pathlib import Path
+from typer.testing import CliRunner
+
+from bot import cli, pictures
+from bot.alerts import samples
+from formatters.notice import Notice
+from formatters.superevent import Superevent
+folder = Path(sys.argv[1])
+superevent = Superevent.of([Notice.from_json((folder / "notice").read_text())])
+pictures.prepare()
+for _ in range(4):
+    pictures.draw_here(superevent, (folder / "gw").read_bytes(), (folder / "combined").read_bytes())
+# Not ru_maxrss: Linux hands the parent's peak on to the child.
+peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+print(int(peak.split()[1]) // 1024)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, text=True
+    )
+    assert int(done.stdout) < 400

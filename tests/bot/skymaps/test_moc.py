@@ -1,0 +1,90 @@
+"""Coverage maps of credible regions."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.samples import sky_map, streak
+from bot.skymaps.moc import Moc, credible_moc
+from bot.skymaps.skymap import SkyMap, areas, inside, read
+from tests.support.factories import NOW
+
+
+@pytest.fixture(scope="module")
+def skymap() -> SkyMap:
+    peaks = [*streak(120, 30, bearing=40, length=12, width=4), (300.0, -40.0, 0.3, 6.0)]
+    return read(sky_map(peaks, superevent_id="S261122a", time=NOW, base_order=2, rounds=5))
+
+
+def read_ascii(text: str) -> list[tuple[int, int]]:
+    """Cells (order, index) of a MOC in IVOA's ASCII."""
+    cells = []
+    for part in text.split():
+        order, _, ranges = part.partition("/")
+        for piece in ranges.split(","):
+            first, _, last = piece.partition("-")
+            cells += [(int(order), ipix) for ipix in range(int(first), int(last or first) + 1)]
+    return cells
+
+
+def pixels(cells: list[tuple[int, int]], order: int) -> set[int]:
+    """The same sky in pixels of one order."""
+    return {
+        pixel for o, ipix in cells for pixel in range(ipix << 2 * (order - o), (ipix + 1) << 2 * (order - o))
+    }
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_the_region_in_other_cells(skymap: SkyMap, level: float) -> None:
+    moc = credible_moc(skymap, level)
+    part = inside(skymap, level)
+    finest = int(skymap.order[part].max())
+    tiles = list(zip(skymap.order[part].tolist(), skymap.ipix[part].tolist(), strict=True))
+    cells = read_ascii(moc.ascii())
+    assert len(cells) == len(set(cells)) == moc.order.size < len(tiles)
+    assert pixels(cells, finest) == pixels(tiles, finest)
+    # Up to the tile in which the level is reached.
+    (interpolated,) = areas(skymap, (level,))
+    largest = float(skymap.area[part].max()) * (180 / np.pi) ** 2
+    assert interpolated <= moc.area <= interpolated + largest
+    siblings: dict[tuple[int, int], int] = {}
+    for order, ipix in cells:
+        siblings[order, ipix >> 2] = siblings.get((order, ipix >> 2), 0) + 1
+    assert all(count < 4 for (order, _), count in siblings.items() if order > 0)
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3, 4, 9])
+def test_coarsened_it_holds_all(skymap: SkyMap, order: int) -> None:
+    moc = credible_moc(skymap, 0.9)
+    coarse = moc.coarsened(order)
+    assert coarse.finest <= order
+    fine, finest = pixels(read_ascii(moc.ascii()), moc.finest), max(moc.finest, coarse.finest)
+    held = pixels(read_ascii(coarse.ascii()), finest)
+    assert fine <= held
+    if order >= moc.finest:
+        assert held == fine
+    # No cell for nothing.
+    for cell in read_ascii(coarse.ascii()):
+        assert pixels([cell], finest) & fine
+
+
+def test_the_form_is_ivoas(skymap: SkyMap) -> None:
+    written = credible_moc(skymap, 0.9).ascii()
+    assert re.fullmatch(r"\d+/\d+(-\d+)?(,\d+(-\d+)?)*( \d+/\d+(-\d+)?(,\d+(-\d+)?)*)*", written)
+    assert Moc(np.array([4, 4, 4, 5]), np.array([12, 15, 16, 300])).ascii() == "4/12,15-16 5/300"
+    orders = [int(part.partition("/")[0]) for part in written.split()]
+    assert orders == sorted(set(orders))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sets(st.integers(0, 12 * 4**3 - 1), min_size=1))
+def test_any_set_of_pixels_is_kept(wanted: set[int]) -> None:
+    ipix = np.array(sorted(wanted))
+    moc = Moc(np.full(ipix.size, 3), ipix).coarsened(3)
+    assert pixels(read_ascii(moc.ascii()), 3) == wanted
+    assert moc.area == pytest.approx(len(wanted) * 4 * 180**2 / np.pi / (12 * 4**3))

@@ -1,0 +1,52 @@
+"""The start: what Bolt finds in the environment by itself is kept from it, and nothing is warned of."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+import pytest
+
+from bot.app.application import Bot
+from bot.app.factory import Rooms
+from bot.local_slack.server import Sandbox
+from bot.settings import Settings
+from bot.slack.gateway import BOLTS_VARIABLES
+from tests.support.delivery_harness import Silent
+from tests.support.factories import Clock
+
+PATIENCE_S = 20
+
+
+async def test_no_warning_at_the_start(
+    sandbox: Sandbox,
+    rooms: Rooms,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Bolt warned at each start that the token in the environment won't be used."""
+    settings = Settings.model_validate(
+        {
+            "slack_bot_token": sandbox.bot_token,
+            "slack_app_token": sandbox.app_token,
+            "slack_api_url": sandbox.api_url,
+        }
+    )
+    for name in BOLTS_VARIABLES:
+        monkeypatch.setenv(name, f"of the environment: {name}")
+    bot, stop = Bot(settings, rooms, [Silent()], clock), asyncio.Event()
+    with caplog.at_level(logging.INFO):
+        running = asyncio.create_task(bot.run(stop))
+        async with asyncio.timeout(PATIENCE_S):
+            await bot.ready.wait()
+        channel = sandbox.add_channel("gw")
+        done = await sandbox.command("/gwevent", "status", channel=channel)
+        await done.answer(PATIENCE_S)
+        stop.set()
+        await running
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert {os.environ[name] for name in BOLTS_VARIABLES} == {
+        f"of the environment: {name}" for name in BOLTS_VARIABLES
+    }, "put back for whoever else reads them"

@@ -1,0 +1,200 @@
+"""How often one may ask, where answers may be sent, and who may change what a channel receives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+
+from bot.app.application import Bot
+from bot.app.factory import Rooms
+from bot.commands.router import Asker
+from bot.local_slack.server import Sandbox
+from bot.settings import Settings
+from bot.slack.middleware import Allowance, may_be_answered, protect
+from formatters.answers.answer import SHARE
+from tests.bot.listeners.test_slash_command import typed, words
+from tests.support.delivery_harness import Silent
+from tests.support.factories import MOCK, Clock, made, take
+
+SLACK = "https://slack.com/api/"
+LOCAL = "http://127.0.0.1:8017/api/"
+PATIENT = 30.0
+
+
+@asynccontextmanager
+async def bot_with(sandbox: Sandbox, rooms: Rooms, clock: Clock, **changes: object) -> AsyncIterator[Bot]:
+    """The bot on the local Slack with these settings, ready."""
+    given = {
+        "slack_bot_token": sandbox.bot_token,
+        "slack_app_token": sandbox.app_token,
+        "slack_api_url": sandbox.api_url,
+    }
+    bot = Bot(Settings.model_validate(given | changes), rooms, [Silent()], clock)
+    stop = asyncio.Event()
+    running = asyncio.create_task(bot.run(stop))
+    try:
+        async with asyncio.timeout(PATIENT):
+            await bot.ready.wait()
+        yield bot
+    finally:
+        stop.set()
+        await running
+
+
+def test_a_bucket_fills_again_token_by_token() -> None:
+    now = 100.0
+    allowance = Allowance(20, lambda: now)
+    assert [allowance.take("T1", "U1") for _ in range(21)] == [True] * 20 + [False]
+    assert allowance.take("T1", "U2") and allowance.take("T2", "U1"), "each person has their own"
+    now += 2.9
+    assert not allowance.take("T1", "U1")
+    now += 0.2
+    assert allowance.take("T1", "U1") and not allowance.take("T1", "U1")
+    now += 3_600
+    assert [allowance.take("T1", "U1") for _ in range(21)] == [True] * 20 + [False]
+
+
+def test_buckets_that_are_full_are_forgotten() -> None:
+    now = 0.0
+    allowance = Allowance(7, lambda: now)
+    for number in range(30_000):
+        now += 0.01
+        assert allowance.take("T1", f"U{number}")
+    assert len(allowance._full_at) <= 10_001
+    assert [allowance.take("T1", "U") for _ in range(8)] == [True] * 7 + [False]
+
+
+@pytest.mark.parametrize(
+    ("url", "api_url", "may"),
+    [
+        ("https://hooks.slack.com/commands/T1/2/x", SLACK, True),
+        ("https://hooks.slack.com/actions/T1/2/x", LOCAL, True),
+        ("http://127.0.0.1:8017/response/T1/x", LOCAL, True),
+        ("http://127.0.0.1:8017/response/T1/x", SLACK, False),
+        ("http://127.0.0.1:9999/response/T1/x", LOCAL, False),
+        ("http://hooks.slack.com/commands/T1/2/x", SLACK, False),
+        ("https://hooks.slack.com.evil.example/x", SLACK, False),
+        ("https://evil.example/hooks.slack.com", SLACK, False),
+        ("https://hooks.slack.com@evil.example/x", SLACK, False),
+        ("https://hooks.slack.com\\@evil.example/x", SLACK, False),
+        ("https://hooks.slack.com:8443/x", SLACK, False),
+        ("https://slack.com/x", SLACK, False),
+        ("https://[hooks.slack.com/x", SLACK, False),
+        ("file:///etc/passwd", LOCAL, False),
+        ("", SLACK, False),
+        (None, SLACK, False),
+        (["https://hooks.slack.com/x"], SLACK, False),
+    ],
+)
+def test_answers_go_to_slack_alone(url: object, api_url: str, may: bool) -> None:
+    assert may_be_answered(url, api_url) is may
+
+
+@pytest.mark.parametrize("key", ["response_url", "response_urls"])
+async def test_who_would_be_answered_elsewhere_reaches_no_listener(
+    key: str,
+) -> None:
+    reached: list[str] = []
+    app = AsyncApp(token="xoxb-none", request_verification_enabled=False)
+    # No Slack is there to say who the token belongs to.
+    app._async_middleware_list = [
+        m for m in app._async_middleware_list if "Authorization" not in type(m).__name__
+    ]
+    protect(app, SLACK, Allowance(100))
+
+    @app.action("share")
+    async def on_share(ack: Any, action: dict[str, Any]) -> None:
+        reached.append(action["value"])
+        await ack()
+
+    for url in ("https://evil.example/x", "https://hooks.slack.com/actions/x"):
+        body = {
+            "type": "block_actions",
+            "team": {"id": "T1"},
+            "user": {"id": "U1"},
+            "actions": [{"type": "button", "action_id": "share", "block_id": "b", "value": url}],
+            key: url if key == "response_url" else [{"response_url": url}],
+        }
+        answer = await app.async_dispatch(AsyncBoltRequest(body=body, mode="socket_mode"))
+        assert answer.status == 200, "acknowledged either way: Slack needn't send it again"
+    assert reached == ["https://hooks.slack.com/actions/x"]
+
+
+async def test_who_asks_too_often_is_told_so_and_others_are_answered(
+    sandbox: Sandbox, rooms: Rooms, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.app.application.Allowance", partial(Allowance, clock=lambda: 0.0))
+    channel = sandbox.add_channel("gw")
+    await take(rooms, made(MOCK))
+    async with bot_with(sandbox, rooms, clock, commands_per_minute=1):
+        answer = await typed(sandbox, channel, MOCK)
+        assert MOCK in words(answer)
+        assert "more than 1 questions" in words(await typed(sandbox, channel, "help"))
+        pressed = await sandbox.press(channel, answer["ts"], SHARE)
+        assert pressed.ok and "more than 1 questions" in words(await pressed.answer(PATIENT))
+        seen = len(sandbox.ephemerals(channel))
+        await sandbox.say("@gwevent help", channel)
+        await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) > seen, PATIENT)
+        assert "more than 1 questions" in words(sandbox.ephemerals(channel)[-1])
+        assert [m["text"] for m in sandbox.messages(channel)] == ["<@U0BOT0001> help"]
+        done = await sandbox.command("/gwevent", "help", channel=channel, user=sandbox.colleague)
+        assert "latest" in words(await done.answer(PATIENT))
+
+
+async def subscriptions(rooms: Rooms, sandbox: Sandbox, channel: str) -> int:
+    return len(await rooms.subscriptions.of_channel(sandbox.team_id, channel))
+
+
+async def test_members_alone_may_subscribe_where_that_is_set(
+    sandbox: Sandbox, rooms: Rooms, clock: Clock
+) -> None:
+    channel = sandbox.add_channel("gw")
+    for number in range(1_100):
+        sandbox.workspace.add_user(f"astronomer{number}")
+    sandbox.workspace.channels[channel].members.discard(sandbox.user)
+    async with bot_with(sandbox, rooms, clock, who_may_subscribe="members") as bot:
+        # Slack lets nobody type where they are no member, so this one left meanwhile.
+        asker = Asker(sandbox.team_id, channel, sandbox.user)
+        for question in ("subscribe CBC", "Unsub", "edit 1", "pause", "site add X"):
+            assert "Only members" in (await bot.answers.answer(question, asker)).text
+        assert await subscriptions(rooms, sandbox, channel) == 0
+        sandbox.workspace.channels[channel].members.add(sandbox.user)
+        assert "no subscription" in words(await typed(sandbox, channel, "subscriptions"))
+        assert "Only members" not in words(await typed(sandbox, channel, "subscribe CBC"))
+        assert await subscriptions(rooms, sandbox, channel) == 1
+        sandbox.ungrant("channels:read")
+        assert "no channels:read or groups:read" in words(await typed(sandbox, channel, "unsubscribe"))
+        sandbox.grant("channels:read")
+        sandbox.fail("conversations.members", error="internal_error")
+        assert "try again later" in words(await typed(sandbox, channel, "unsubscribe"))
+        assert await subscriptions(rooms, sandbox, channel) == 1, "where Slack doesn't tell, nobody may"
+
+
+async def test_admins_alone_may_subscribe_where_that_is_set(
+    sandbox: Sandbox, rooms: Rooms, clock: Clock
+) -> None:
+    channel = sandbox.add_channel("gw")
+    async with bot_with(sandbox, rooms, clock, who_may_subscribe="admins"):
+        assert "no users:read" in words(await typed(sandbox, channel, "subscribe CBC"))
+        sandbox.grant("users:read")
+        assert "Only admins" in words(await typed(sandbox, channel, "subscribe CBC"))
+        assert await subscriptions(rooms, sandbox, channel) == 0
+        sandbox.workspace.users[sandbox.user].is_admin = True
+        await typed(sandbox, channel, "subscribe CBC")
+        assert await subscriptions(rooms, sandbox, channel) == 1
+
+
+async def test_anyone_may_by_default_and_slack_is_not_asked(
+    sandbox: Sandbox, rooms: Rooms, clock: Clock
+) -> None:
+    channel = sandbox.add_channel("gw")
+    async with bot_with(sandbox, rooms, clock):
+        await typed(sandbox, channel, "subscribe CBC")
+    assert await subscriptions(rooms, sandbox, channel) == 1
+    assert {call.method for call in sandbox.calls}.isdisjoint({"conversations.members", "users.info"})

@@ -1,0 +1,303 @@
+"""Whose request it is, where people of other workspaces press, type and mention too."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from bot.app.application import Bot
+from bot.app.factory import Rooms
+from bot.local_slack.server import Sandbox
+from bot.slack.request_team import taken_from, team_of, teams_named
+from bot.store import schema
+from formatters.answers.answer import SHARE
+from formatters.posts.alert_card import OBSERVE
+from formatters.views import home_tab, subscription_modal
+from tests.bot.listeners.test_subscription_modal import filled
+from tests.support.factories import NOW, REAL, TEAM, made, subscribe, take
+
+OURS, OTHER, THEIRS = "T0OURS", "T0OTHER", "T0THEIRS"
+PATIENCE_S = 20.0
+
+Json = dict[str, Any]
+
+
+def event(kind: str, own: str, persons: str) -> Json:
+    """As Slack sends one from a shared channel: at its top whoever did it."""
+    return {
+        "type": "event_callback",
+        "team_id": persons,
+        "context_team_id": own,
+        "event": {"type": kind, "user": "U1", "team": persons, "user_team": persons, "channel": "C1"},
+        "authorizations": [{"team_id": own, "enterprise_id": None, "is_enterprise_install": False}],
+    }
+
+
+def pressed(own: str, persons: str) -> Json:
+    return {
+        "type": "block_actions",
+        "team": {"id": persons, "domain": "x"},
+        "user": {"id": "U1", "team_id": persons},
+        "channel": {"id": "C1"},
+        "message": {"ts": "1.0", "team": own, "bot_id": "B1"},
+        "actions": [{}],
+    }
+
+
+def in_view(kind: str, own: str, persons: str) -> Json:
+    return {
+        "type": kind,
+        "team": {"id": persons},
+        "user": {"id": "U1", "team_id": persons},
+        "view": {"id": "V1", "team_id": persons, "app_installed_team_id": own},
+    }
+
+
+EVENTS = (
+    "app_home_opened",
+    "app_mention",
+    "channel_id_changed",
+    "channel_unarchive",
+    "group_unarchive",
+    "member_joined_channel",
+)
+BODIES: dict[str, Callable[[str, str], Json]] = {
+    "press": pressed,
+    **{kind: partial(event, kind) for kind in EVENTS},
+    **{kind: partial(in_view, kind) for kind in ("block_actions", "view_submission", "view_closed")},
+}
+
+
+@pytest.mark.parametrize("persons", [OURS, OTHER, THEIRS])
+@pytest.mark.parametrize("installed", [{OURS}, {OURS, OTHER}], ids=["one", "many"])
+@pytest.mark.parametrize("kind", BODIES)
+def test_the_installation_counts_and_not_the_person(kind: str, installed: set[str], persons: str) -> None:
+    assert team_of(BODIES[kind](OURS, persons), installed) == OURS
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_an_installation_of_an_organisation_names_no_team(kind: str) -> None:
+    """`team` and the authorization's `team_id` are null; what else names a workspace counts."""
+    body = BODIES[kind](OURS, OURS)
+    body["team"] = None
+    for one in body.get("authorizations", ()):
+        one |= {"team_id": None, "enterprise_id": "E1", "is_enterprise_install": True}
+    assert team_of(body, {OURS}) == OURS
+
+
+def test_a_command_names_its_typists_workspace_alone() -> None:
+    body = {"command": "/gwevent", "team_id": THEIRS, "channel_id": "C1", "user_id": "U1"}
+    assert teams_named(body) == (THEIRS,) and team_of(body, {OURS}) is None
+
+
+NAMES = ("team", "team_id", "id", "view", "message", "user", "authorizations", "app_installed_team_id")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(NAMES), inner),
+    )
+)
+def test_whatever_comes_is_read(found: object) -> None:
+    body: Mapping[str, Any] = found if isinstance(found, dict) else {"team": found}
+    named = teams_named(body)
+    assert all(isinstance(team, str) and team for team in named) and len(set(named)) == len(named)
+    assert team_of(body, named) == (named[0] if named else None)
+
+
+def test_nothing_is_forgotten_where_two_workspaces_are_named() -> None:
+    gone = event("app_uninstalled", OURS, OURS)
+    assert taken_from(gone) == OURS
+    assert taken_from(gone | {"team_id": OTHER}) is None
+    del gone["authorizations"]
+    assert taken_from(gone) == OURS
+
+
+# One workspace, and a guest from elsewhere in a channel of it.
+
+
+@pytest.fixture
+async def shared(bot: Bot, sandbox: Sandbox) -> tuple[str, str]:
+    """A channel, and somebody of another workspace in it."""
+    channel = sandbox.add_channel("shared")
+    return channel, sandbox.share(channel)
+
+
+async def stored_teams(rooms: Rooms) -> set[str]:
+    found: set[str] = set()
+    async with rooms.database.reading() as connection:
+        for table in (schema.subscriptions, schema.channel_sites, schema.channel_conditions):
+            found |= set((await connection.execute(select(table.c.team_id))).scalars())
+    return found
+
+
+async def test_a_guest_mentions_and_subscribes(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms, shared: tuple[str, str]
+) -> None:
+    channel, guest = shared
+    await sandbox.say("@gwevent subscribe CBC", channel, user=guest)
+    await sandbox.wait_for(lambda: sandbox.ephemerals(channel, guest), PATIENCE_S)
+    async with asyncio.timeout(PATIENCE_S):
+        while not await rooms.subscriptions.of_channel(TEAM, channel):
+            await asyncio.sleep(0.02)
+    assert await stored_teams(rooms) == {sandbox.team_id}
+    await take(rooms, made())
+    bot.worker.wake()
+    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 3, PATIENCE_S)
+    root = sandbox.messages(channel)[-1]
+    await sandbox.press(channel, root["ts"], OBSERVE, user=guest)
+    await sandbox.wait_for(lambda: guest in json.dumps(sandbox.messages(channel)[-1]), PATIENCE_S)
+    await sandbox.say("@gwevent sites add MyDome 34.2 -116.9 1700", channel, user=guest)
+    await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel, guest)) == 2, PATIENCE_S)
+    assert await stored_teams(rooms) == {sandbox.team_id}
+
+
+async def test_a_guest_shares_an_answer_that_only_they_see(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms, shared: tuple[str, str]
+) -> None:
+    channel, guest = shared
+    await take(rooms, made())
+    await sandbox.say(f"@gwevent {REAL}", channel, user=guest)
+    await sandbox.wait_for(lambda: sandbox.ephemerals(channel, guest), PATIENCE_S)
+    done = await sandbox.press(channel, sandbox.ephemerals(channel, guest)[0]["ts"], SHARE, user=guest)
+    assert done.ok
+    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 2, PATIENCE_S)
+
+
+async def test_a_guest_opens_the_dialog_and_the_home(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms, shared: tuple[str, str]
+) -> None:
+    channel, guest = shared
+    await subscribe(rooms, "CBC", channel)
+    await sandbox.say("@gwevent dialog", channel, user=guest)
+    await sandbox.wait_for(lambda: sandbox.ephemerals(channel, guest), PATIENCE_S)
+    invitation = sandbox.ephemerals(channel, guest)[0]
+    (action,) = {
+        element["action_id"]
+        for block in invitation["blocks"]
+        if block["type"] == "actions"
+        for element in block["elements"]
+        if element["action_id"] == f"{subscription_modal.OPEN}.1"
+    }
+    await sandbox.press(channel, invitation["ts"], action, user=guest)
+    await sandbox.wait_for(lambda: (sandbox.view(guest) or {}).get("submit"), PATIENCE_S)
+    before = len([call for call in sandbox.calls if call.method == "views.update"])
+    await sandbox.view_action(subscription_modal.PREVIEW, user=guest)
+    await sandbox.wait_for(
+        lambda: len([call for call in sandbox.calls if call.method == "views.update"]) > before, PATIENCE_S
+    )
+    assert (await sandbox.submit(filled(group="Burst"), user=guest)).ok
+    (changed,) = await rooms.subscriptions.of_channel(TEAM, channel)
+    assert changed.wish.words == "Burst"
+    await sandbox.close_view(user=guest)
+    sandbox.open_home(guest)
+    await sandbox.wait_for(lambda: sandbox.home(guest), PATIENCE_S)
+    await sandbox.view_action(home_tab.PAUSE, view_id=sandbox.home(guest)["id"], user=guest)  # type: ignore[index]
+    await sandbox.wait_for(lambda: home_tab.RESUME in json.dumps(sandbox.home(guest)), PATIENCE_S)
+    assert await stored_teams(rooms) == {sandbox.team_id}
+
+
+async def test_a_guests_command_is_taken_where_the_channel_is_ours(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms, shared: tuple[str, str]
+) -> None:
+    """Slack names the typist's workspace alone, so it is asked whether the channel is in reach."""
+    channel, guest = shared
+    done = await sandbox.command("/gwevent", "subscribe CBC", channel=channel, user=guest)
+    assert "Done" in (await done.answer(PATIENCE_S))["text"]
+    assert await stored_teams(rooms) == {sandbox.team_id}
+
+
+@pytest.mark.parametrize("fault", ["channel_not_found", "internal_error", "a_new_word"])
+async def test_a_guests_command_elsewhere_is_refused_with_a_sentence(
+    bot: Bot, sandbox: Sandbox, rooms: Rooms, shared: tuple[str, str], fault: str
+) -> None:
+    channel, guest = shared
+    sandbox.fail("conversations.info", error=fault, times=None)
+    done = await sandbox.command("/gwevent", "subscribe CBC", channel=channel, user=guest)
+    said = (await done.answer(PATIENCE_S))["text"]
+    assert "isn't installed in the workspace" in said and "mention @gwevent" in said
+    assert await stored_teams(rooms) == set() and sandbox.messages(channel) == []
+
+
+async def test_an_admin_of_another_workspace_is_none_here(bot: Bot, sandbox: Sandbox) -> None:
+    sandbox.grant("users:read")
+    guest = sandbox.share(sandbox.add_channel("shared"))
+    for user in (guest, sandbox.user):
+        sandbox.workspace.users[user].is_admin = True
+    client = bot.worker._clients[TEAM]
+    assert await client.is_admin(sandbox.user, TEAM)
+    assert not await client.is_admin(guest, TEAM)
+
+
+# What was stored under a workspace that isn't installed, as e8f3c8d did.
+
+
+@pytest.fixture
+async def with_strays(sandbox: Sandbox, rooms: Rooms) -> AsyncIterator[tuple[str, str]]:
+    """Two channels that people of another workspace subscribed: one is to be seen, one isn't."""
+    channel = sandbox.add_channel("shared")
+    sandbox.share(channel)
+    for where in (channel, "C0NOWHERE"):
+        await subscribe(rooms, "CBC", where, team=THEIRS)
+    yield channel, "C0NOWHERE"
+
+
+async def test_strays_are_brought_home_where_they_have_one(
+    with_strays: tuple[str, str], bot: Bot, sandbox: Sandbox, rooms: Rooms
+) -> None:
+    channel, nowhere = with_strays
+    async with asyncio.timeout(PATIENCE_S):
+        while not await rooms.subscriptions.of_channel(TEAM, channel):
+            await asyncio.sleep(0.02)
+    assert await rooms.channel_moves.elsewhere({TEAM}) == [(THEIRS, nowhere)]
+    await take(rooms, made(), now=NOW)
+    bot.worker.wake()
+    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 1, PATIENCE_S)
+
+
+# A channel that Slack gives another id.
+
+
+async def test_a_channel_that_gets_another_id_goes_on(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+    channel = sandbox.add_channel("gw")
+    await subscribe(rooms, "CBC", channel)
+    await take(rooms, made())
+    bot.worker.wake()
+    await sandbox.wait_for(lambda: sandbox.messages(channel), PATIENCE_S)
+    new = sandbox.convert(channel)
+    async with asyncio.timeout(PATIENCE_S):
+        while not await rooms.subscriptions.of_channel(TEAM, new):
+            await asyncio.sleep(0.02)
+    await take(rooms, made(alert_type="UPDATE", minutes=5, far=1e-12))
+    bot.worker.wake()
+    await sandbox.wait_for(lambda: len(sandbox.messages(new)) == 2, PATIENCE_S)
+    root, reply = sandbox.messages(new)
+    assert reply["thread_ts"] == root["ts"], "in the thread that was there before"
+
+
+async def test_a_missed_change_is_seen_and_made_good_later(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+    """The bot was down when Slack said so: the alert waits for the old id's return, and for the event."""
+    channel = sandbox.add_channel("gw")
+    await subscribe(rooms, "CBC", channel)
+    sandbox.events.subscribed.discard("channel_id_changed")
+    new = sandbox.convert(channel)
+    sandbox.events.subscribed.add("channel_id_changed")
+    await take(rooms, made())
+    bot.worker.wake()
+    async with asyncio.timeout(PATIENCE_S):
+        while not await rooms.channel_moves.out_of_reach():
+            await asyncio.sleep(0.02)
+    said = {"type": "channel_id_changed", "old_channel_id": channel, "new_channel_id": new}
+    for _ in range(2):
+        sandbox.events.emit(sandbox.workspace, said)
+    await sandbox.wait_for(lambda: len(sandbox.messages(new)) == 1, PATIENCE_S)
+    assert await rooms.channel_moves.out_of_reach() == []

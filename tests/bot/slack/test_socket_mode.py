@@ -1,0 +1,75 @@
+"""Socket Mode, watched from outside: what slack_sdk doesn't see."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.local_slack.server import Sandbox
+from bot.slack.socket_mode import SocketLink
+
+PATIENCE_S = 60.0
+
+
+async def until(link: SocketLink, *, connected: bool) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while link.state.connected is not connected:
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def made(
+    sandbox: Sandbox, slack_client: AsyncWebClient
+) -> AsyncIterator[tuple[SocketLink, list[AsyncSocketModeHandler]]]:
+    handlers: list[AsyncSocketModeHandler] = []
+    app = AsyncApp(client=slack_client)
+
+    def make() -> AsyncSocketModeHandler:
+        asker = AsyncWebClient(sandbox.app_token, base_url=sandbox.api_url)
+        handlers.append(AsyncSocketModeHandler(app, sandbox.app_token, web_client=asker, ping_interval=0.2))
+        return handlers[-1]
+
+    link = SocketLink(make, look_every_s=0.05, stale_after_s=1.5, rebuild_after_s=0.3)
+    connected = asyncio.Event()
+    running = asyncio.create_task(link.run(connected.set))
+    async with asyncio.timeout(PATIENCE_S):
+        await connected.wait()
+    yield link, handlers
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await link.close()
+
+
+async def test_a_connection_that_only_seems_to_stand_is_built_anew(
+    sandbox: Sandbox, made: tuple[SocketLink, list[AsyncSocketModeHandler]]
+) -> None:
+    link, handlers = made
+    assert link.state.connected and link.rebuilt == 0
+    client = handlers[0].client
+    # The task that pings and looks is gone, and the word that all is well stays.
+    assert client.current_session_monitor is not None
+    client.current_session_monitor.cancel()
+    client.ping_interval = 1e9
+    await until(link, connected=False)
+    assert link.state.detail == "pings aren't answered"
+    assert await client.is_connected()
+    await until(link, connected=True)
+    assert link.rebuilt >= 1 and len(handlers) == link.rebuilt + 1
+    assert client.closed and client.aiohttp_client_session.closed
+    await sandbox.wait_for(lambda: sandbox.sockets.count == 1, PATIENCE_S)
+
+
+async def test_a_refused_connection_is_out_until_it_is_taken(
+    sandbox: Sandbox, made: tuple[SocketLink, list[AsyncSocketModeHandler]]
+) -> None:
+    link, _ = made
+    sandbox.sockets.refuse(1.0)
+    await sandbox.close_sockets(abort=True)
+    await until(link, connected=False)
+    await until(link, connected=True)
+    await sandbox.wait_for(lambda: sandbox.sockets.count == 1, PATIENCE_S)

@@ -1,0 +1,79 @@
+"""Tokens at rest."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from typer.testing import CliRunner
+
+from bot.app.factory import Rooms, open_rooms
+from bot.cli.main import app
+from bot.settings import Settings
+from bot.slack.token_cipher import KeysUnusable, Vault, new_key
+from tests.bot.store.channels.test_installations import ONE
+from tests.support.factories import NOW
+
+TOKEN = "xoxb-1"
+T = TypeVar("T")
+
+
+def test_closed_it_is_unreadable_and_opens_again() -> None:
+    vault = Vault([new_key()])
+    closed = vault.close(TOKEN)
+    assert TOKEN not in closed and vault.open(closed) == TOKEN
+    assert vault.close(TOKEN) != closed
+
+
+def test_an_old_key_opens_until_it_is_gone() -> None:
+    old, new = new_key(), new_key()
+    closed = Vault([old]).close(TOKEN)
+    both = Vault([new, old])
+    renewed = both.renew(closed)
+    assert Vault([new]).open(renewed) == TOKEN
+    with pytest.raises(KeysUnusable, match="None of GWEVENT_SECRET_KEYS"):
+        Vault([new]).open(closed)
+
+
+def test_what_is_wrong_is_a_sentence_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KeysUnusable, match="must be one or more Fernet keys") as caught:
+        Vault(["not-a-key"])
+    assert "not-a-key" not in str(caught.value)
+    for module in ("cryptography", "cryptography.fernet"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(KeysUnusable, match=r"gwevent-bot\[workspaces\]"):
+        Vault([])
+
+
+def test_keys_are_made_and_changed_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = CliRunner().invoke
+    old, new = (run(app, ["new-key"]).output.strip() for _ in range(2))
+    assert old != new
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{tmp_path / 'gwevent.sqlite'}")
+    assert run(app, ["rotate-keys"]).exit_code == 2
+
+    async def work(with_rooms: Callable[[Rooms], Awaitable[T]]) -> T:
+        async with open_rooms(Settings.load()) as rooms:
+            return await with_rooms(rooms)
+
+    async def save(rooms: Rooms) -> bool:
+        return await rooms.installations.save(replace(ONE, token=Vault([old]).close(TOKEN)), NOW)
+
+    async def kept(rooms: Rooms) -> str:
+        (one,) = await rooms.installations.all()
+        return one.token
+
+    asyncio.run(work(save))
+    monkeypatch.setenv("GWEVENT_SECRET_KEYS", new)
+    assert run(app, ["rotate-keys"]).exit_code == 2
+    monkeypatch.setenv("GWEVENT_SECRET_KEYS", f"{new},{old}")
+    assert "1 tokens are encrypted" in run(app, ["rotate-keys"]).output
+    assert Vault([new]).open(asyncio.run(work(kept))) == TOKEN

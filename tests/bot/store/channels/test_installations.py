@@ -1,0 +1,110 @@
+"""Workspaces that come, change and go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from bot.app.factory import Rooms
+from bot.slack.token_cipher import Vault, new_key
+from bot.store import schema
+from bot.store.channels.installations import Installed, workspace_tables
+from tests.support.factories import NOW, TEAM, made, subscribe, take
+
+BOTH = pytest.mark.backends("sqlite", "postgresql")
+
+ONE = Installed(
+    team_id=TEAM,
+    team_name="Observatory",
+    bot_user_id="U0BOT",
+    bot_id="B0BOT",
+    app_id="A0",
+    scopes=frozenset({"chat:write", "commands"}),
+    token="closed",
+    installed_by="U1",
+)
+
+GLOBAL = {
+    "circulars",
+    "clocks",
+    "consumers",
+    "database_identity",
+    "gracedb_lookups",
+    "leases",
+    "notices",
+    "oauth_states",
+    "payloads",
+    "quarantine",
+    "superevents",
+    "troubles",
+    "undecided",
+    "webhook_calls",
+    "workers",
+    "write_checks",
+}
+"""Tables in which nothing belongs to a workspace."""
+
+
+@BOTH
+async def test_one_row_a_workspace_and_one_welcome(rooms: Rooms, backend: str) -> None:
+    assert await rooms.installations.save(ONE, NOW)
+    again = replace(ONE, token="closed anew", scopes=ONE.scopes | {"files:write"})
+    assert not await rooms.installations.save(again, NOW)
+    assert await rooms.installations.all() == [again]
+    assert "closed" not in repr(again)
+    async with rooms.database.reading() as connection:
+        rows = (await connection.execute(select(schema.deliveries))).all()
+    assert [(row.kind, row.channel_id) for row in rows] == [("welcome", "U1")]
+
+
+@BOTH
+async def test_who_leaves_leaves_nothing(rooms: Rooms, backend: str) -> None:
+    other = "T0OTHER"
+    for team in (TEAM, other):
+        await rooms.installations.save(replace(ONE, team_id=team), NOW)
+        await subscribe(rooms, "all notify @here", "C1", team=team)
+    await take(rooms, [made(), made(alert_type="UPDATE", minutes=5, far=1e-12)])
+    assert await rooms.installations.forget(TEAM)
+    assert not await rooms.installations.forget(TEAM)
+    async with rooms.database.reading() as connection:
+        for table in workspace_tables():
+            if "team_id" in table.c:
+                teams = set((await connection.execute(select(table.c.team_id))).scalars())
+                assert teams <= {other}, table.name
+        threads = (await connection.execute(select(func.count()).select_from(schema.threads))).scalar_one()
+        mentions = (await connection.execute(select(func.count()).select_from(schema.mentions))).scalar_one()
+    assert (threads, mentions) == (1, 1)
+    assert await rooms.store.superevent(made().superevent_id) is not None, "what LVK said stays"
+
+
+async def test_who_came_back_meanwhile_stays(rooms: Rooms) -> None:
+    await rooms.installations.save(ONE, NOW)
+    assert not await rooms.installations.forget(TEAM, NOW - timedelta(minutes=5))
+    assert await rooms.installations.all() == [ONE]
+    assert await rooms.installations.forget(TEAM, NOW + timedelta(minutes=5))
+
+
+def test_every_table_is_a_workspaces_or_nobodys() -> None:
+    assert {table.name for table in workspace_tables()} | GLOBAL == set(schema.metadata.tables)
+
+
+@BOTH
+async def test_a_state_is_good_once_and_for_ten_minutes(rooms: Rooms, backend: str) -> None:
+    state = await rooms.installations.issue_state(NOW)
+    assert not await rooms.installations.consume_state(state + "x", NOW)
+    assert await rooms.installations.consume_state(state, NOW)
+    assert not await rooms.installations.consume_state(state, NOW)
+    late = await rooms.installations.issue_state(NOW)
+    assert not await rooms.installations.consume_state(late, NOW + timedelta(minutes=11))
+
+
+@BOTH
+async def test_tokens_are_closed_anew_all_or_none(rooms: Rooms, backend: str) -> None:
+    old, new = new_key(), new_key()
+    await rooms.installations.save(replace(ONE, token=Vault([old]).close("xoxb-1")), NOW)
+    assert await rooms.installations.renew_tokens(Vault([new, old]).renew) == 1
+    (kept,) = await rooms.installations.all()
+    assert Vault([new]).open(kept.token) == "xoxb-1"

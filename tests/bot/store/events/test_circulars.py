@@ -1,0 +1,123 @@
+"""Circulars: noted once, linked where the event is and somebody asked for them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from bot.app.factory import Rooms
+from bot.ingest.pipeline import Handled, Pipeline
+from bot.sources import Origin
+from bot.store import schema
+from bot.store.outbox.models import Dead, Priority
+from tests.bot.alerts.test_circular import circular
+from tests.support.factories import MAX_AGE, NOW, TEAM, TEST, Clock, made, subscribe, take, unsubscribe
+
+pytestmark = pytest.mark.backends("sqlite", "postgresql")
+
+LIVE, FILE = Origin("gcn", "gcn.circulars[0]@1", live=True), Origin("file", "circular.json", live=False)
+
+
+@pytest.fixture
+async def way_in(rooms: Rooms, clock: Clock) -> Pipeline:
+    await subscribe(rooms, "all circulars", "C1")
+    await subscribe(rooms, "all", "C2")
+    await take(rooms, made())
+    return Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
+
+
+async def planned(rooms: Rooms) -> list[str]:
+    table = schema.deliveries
+    query = select(table.c.channel_id).where(table.c.team_id == TEAM, table.c.kind == "circular")
+    async with rooms.database.reading() as connection:
+        return list((await connection.execute(query)).scalars())
+
+
+async def test_linked_once_where_asked_for(rooms: Rooms, way_in: Pipeline) -> None:
+    assert await way_in.handle(circular(), LIVE) is Handled.CIRCULAR
+    assert await way_in.handle(circular(), LIVE) is Handled.CIRCULAR
+    assert await planned(rooms) == ["C1"], "C2 didn't ask for circulars"
+    assert await rooms.circulars.count() == 1
+
+
+async def test_old_ones_archives_and_strangers_are_noted_and_not_linked(
+    rooms: Rooms, way_in: Pipeline
+) -> None:
+    old = (NOW - MAX_AGE - timedelta(hours=1)).timestamp() * 1000
+    await way_in.handle(circular(circularId=1, createdOn=old), LIVE)
+    await way_in.handle(circular(circularId=2), FILE)
+    await way_in.handle(circular(circularId=3, eventId="S200101a", subject="S200101a: x"), LIVE)
+    await way_in.handle(circular(circularId=4, eventId=None, subject="GRB 261122B"), LIVE)
+    assert await planned(rooms) == []
+    assert await rooms.circulars.count() == 3
+
+
+async def test_one_that_comes_before_its_notice_is_linked_when_the_thread_is_opened(
+    rooms: Rooms, way_in: Pipeline
+) -> None:
+    for number, hours in ((1, 1), (2, 30)):
+        written = (NOW - timedelta(hours=hours)).timestamp() * 1000
+        about = circular(circularId=number, eventId=TEST, subject=f"{TEST}: x", createdOn=written)
+        await way_in.handle(about, LIVE)
+    assert await planned(rooms) == []
+    await subscribe(rooms, "all test circulars", "C3", "C4")
+    await subscribe(rooms, "all test", "C5")
+    await take(rooms, made(TEST))
+    assert await planned(rooms) == ["C3", "C4"], "the older one is old news"
+    await way_in.handle(circular(circularId=1, eventId=TEST, subject=f"{TEST}: x"), LIVE)
+    await take(rooms, made(TEST, "INITIAL", minutes=1))
+    assert await planned(rooms) == ["C3", "C4"], "and that is once"
+
+
+async def test_of_many_that_came_before_the_newest_are_linked_and_none_of_an_archive(
+    rooms: Rooms, way_in: Pipeline
+) -> None:
+    await subscribe(rooms, "all test circulars", "C3")
+    for number in range(10, 20):
+        about = circular(circularId=number, eventId=TEST, subject=f"{TEST}: x")
+        await way_in.handle(about, FILE if number == 18 else LIVE)
+    await take(rooms, made(TEST))
+    table = schema.deliveries
+    query = select(table.c.slot, table.c.priority).where(table.c.kind == "circular").order_by(table.c.id)
+    async with rooms.database.reading() as connection:
+        rows = (await connection.execute(query)).all()
+    assert [row.slot for row in rows] == [f"circular:{number}:{TEST}" for number in (14, 15, 16, 17, 19)]
+    assert {row.priority for row in rows} == {Priority.EDIT}, "news of the event goes first"
+
+
+async def test_one_that_came_before_is_linked_again_where_the_thread_is_opened_again(
+    rooms: Rooms, way_in: Pipeline
+) -> None:
+    await way_in.handle(circular(), LIVE)
+    await rooms.shares.renew({TEAM})
+    (root,) = [d for d in await rooms.ledger.claim(NOW, 10) if d.channel_id == "C1"]
+    await rooms.ledger.settle([(root, Dead(reason="msg_too_long"))], NOW)
+    await take(rooms, made(alert_type="INITIAL", minutes=1))
+    table = schema.deliveries
+    async with rooms.database.reading() as connection:
+        query = select(table.c.state).where(table.c.kind == "circular")
+        assert list((await connection.execute(query)).scalars()) == ["pending"]
+
+
+async def test_a_mangled_one_is_kept_in_quarantine(rooms: Rooms, way_in: Pipeline) -> None:
+    assert await way_in.handle(circular(circularId="x"), LIVE) is Handled.QUARANTINED
+    assert (await rooms.ledger.counts()).quarantined == 1
+
+
+async def test_not_beside_a_root_that_was_given_up(rooms: Rooms, way_in: Pipeline) -> None:
+    await rooms.shares.renew({TEAM})
+    (root,) = [d for d in await rooms.ledger.claim(NOW, 10) if d.channel_id == "C1"]
+    await rooms.ledger.settle([(root, Dead(reason="msg_too_long"))], NOW)
+    await way_in.handle(circular(), LIVE)
+    assert await planned(rooms) == [], "it would wait for ever"
+
+
+async def test_what_waits_goes_with_the_last_subscription(rooms: Rooms, way_in: Pipeline) -> None:
+    await way_in.handle(circular(), LIVE)
+    await unsubscribe(rooms, "C1")
+    table = schema.deliveries
+    async with rooms.database.reading() as connection:
+        query = select(table.c.state).where(table.c.kind == "circular")
+        assert list((await connection.execute(query)).scalars()) == ["dead"]

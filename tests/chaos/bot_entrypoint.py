@@ -1,0 +1,150 @@
+"""Runs the bot by its own door, with other clocks and less patience, and with ways to make it stumble.
+
+Minutes of production are seconds here: pauses, time-outs and retries are shortened, nothing else is changed.
+What `Habits` name as a path is a file through which a running bot is steered.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import Engine
+
+import bot.app.startup
+import bot.delivery.degraded_messages
+import bot.delivery.worker
+import bot.slack.gateway
+import bot.store.channels.change_log
+from bot.app.factory import Rooms
+from bot.runtime import machine_clock
+from bot.skymaps.image_process import Pictures
+from bot.slack.client import SlackClient
+from bot.sources.hopskotch import HopskotchSource, Timing
+from tests.end_to_end import crashing
+
+VARIABLE = "CHAOS_HABITS"
+STICK = signal.SIGUSR1
+"""Makes the reader fall silent without an error, as librdkafka#5153 does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How a bot lives; the defaults are those of a bot in a hurry."""
+
+    channel_pause: float = 0.02
+    slack_timeout: float = 15.0
+    longest_wait: float = 2.0
+    ping_every: float = 1.0
+    stuck_after: float = 3.0
+    clock: str = ""
+    """A file that holds by how many seconds the machine's clock is wrong."""
+    narrow: str = ""
+    """A file that makes the database full while it exists."""
+    drawing_timeout: float = 30.0
+    descriptors: int = 0
+    """How many the bot may have open when it starts; 0 for what the system gives."""
+
+    def variable(self) -> dict[str, str]:
+        """What a bot's environment needs to know of it."""
+        return {VARIABLE: json.dumps(asdict(self))}
+
+
+def run(environment: dict[str, str], folder: str, log: str, step: str | None, command: str = "run") -> None:
+    """Become `gwevent run` or another command; dies at a step, if one is named (see crashing.py)."""
+    adopt(Habits(**json.loads(environment.pop(VARIABLE))))
+    crashing.run(environment, folder, log, step, command)
+
+
+def adopt(habits: Habits) -> None:
+    """Put the habits where the bot has its own."""
+    timing = Timing(
+        first_retry=0.2,
+        longest_retry=habits.longest_wait,
+        look_every=0.5,
+        look_timeout=2.0,
+        stuck_after=habits.stuck_after,
+    )
+    replace(bot.slack.gateway, "LONGEST_WAIT_S", habits.longest_wait)
+    replace(bot.delivery.worker, "BACKOFF_CAP_S", habits.longest_wait)
+    replace(bot.store.channels.change_log, "APART", timedelta(seconds=habits.longest_wait))
+    whole_again = (timedelta(seconds=0.2), timedelta(seconds=habits.longest_wait))
+    replace(bot.delivery.degraded_messages, "WHOLE_AGAIN", whole_again)
+    replace(Rooms, "worker", functools.partialmethod(Rooms.worker, channel_pause_s=habits.channel_pause))
+    replace(SlackClient, "__init__", _with(SlackClient.__init__, timeout_s=habits.slack_timeout))
+    replace(HopskotchSource, "__init__", _with(HopskotchSource.__init__, timing=timing))
+    replace(
+        AsyncSocketModeHandler,
+        "__init__",
+        _with(AsyncSocketModeHandler.__init__, ping_interval=habits.ping_every),
+    )
+    if habits.clock:
+        replace(machine_clock, "wall", functools.partial(wrong, Path(habits.clock)))
+    replace(
+        Pictures,
+        "__init__",
+        _with(Pictures.__init__, timeout=habits.drawing_timeout, start=2 * habits.drawing_timeout),
+    )
+    if habits.descriptors:
+        # The soft limit, which the bot would raise by itself.
+        replace(bot.app.startup, "raise_descriptor_limit", lambda: habits.descriptors)
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (habits.descriptors, hard))
+    if habits.narrow:
+        event.listen(Engine, "begin", functools.partial(_narrow, Path(habits.narrow)))
+    _stick_on_signal()
+
+
+def replace(owner: Any, name: str, value: object) -> None:
+    """Set what mypy rightly wants left alone."""
+    setattr(owner, name, value)
+
+
+def wrong(offset: Path) -> float:
+    """The Unix time of a clock that is wrong by what the file says."""
+    return time.time() + float(offset.read_text())
+
+
+def _with(function: Callable[..., Any], **given: object) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def replaced(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **{**given, **kwargs})
+
+    return replaced
+
+
+def _narrow(full: Path, connection: Connection) -> None:
+    # Beyond this page count SQLite says "database or disk is full"; less than there are counts as those.
+    connection.exec_driver_sql(f"PRAGMA max_page_count = {1 if full.exists() else 2**30}")
+
+
+def _stick_on_signal() -> None:
+    sources: list[HopskotchSource] = []
+    original = HopskotchSource.payloads
+
+    def payloads(self: HopskotchSource) -> Any:
+        sources.append(self)
+        return original(self)
+
+    def stick(*_: object) -> None:
+        def pause() -> None:
+            for source in sources:
+                if source._connection is not None:
+                    consumer = source._connection.stream._consumer._consumer
+                    consumer.pause(consumer.assignment())
+
+        threading.Thread(target=pause, daemon=True).start()
+
+    replace(HopskotchSource, "payloads", payloads)
+    signal.signal(STICK, stick)

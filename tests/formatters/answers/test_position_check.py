@@ -1,0 +1,192 @@
+"""Where positions lie, in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from formatters.answers import event_details, event_history, position_check
+from formatters.answers.position_check import Checked, OnMap, Place, Target
+from formatters.blockkit.message import Message
+from formatters.models.notice import Distance, Notice
+from formatters.models.superevent import Superevent
+from formatters.posts.alert_card import Picture
+from formatters.terminal import message_text
+from formatters.text import quantities
+
+TARGET = Target(ra=197.45, dec=-23.3814)
+
+
+def place(level: float = 0.324, **changes: object) -> Place:
+    made = Place(
+        level=level,
+        relative_density=0.61,
+        searched_area=9.53,
+        in_50=level < 0.5,
+        in_90=level < 0.9,
+        distance=Distance(mean=42.4, std=8.2),
+        level_3d=None,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def checked(superevent: Superevent, *targets: Target, **changes: object) -> Checked:
+    known = [n for n in superevent.notices if n.best_localization is not None]
+    made = Checked(
+        superevent=superevent,
+        targets=targets,
+        maps=[
+            OnMap(notice=notice, places=[place(0.324 + 0.3 * number)]) for number, notice in enumerate(known)
+        ],
+        cosmology="Planck18",
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def test_answers_about_positions(
+    stories: dict[str, list[Notice]],
+    check: Callable[[Message], Message],
+    golden: Callable[[str, Message], None],
+) -> None:
+    bns, raven, mock, bare = (Superevent.of(stories[kind]) for kind in ("bns", "raven", "mock", "bare"))
+    last = raven.notices[-1]
+    far = replace(TARGET, distance=43.7476, redshift=0.0098)
+    answers = {
+        "one": checked(bns.upto(bns.notices[2]), TARGET),
+        "retracted": checked(bns, replace(TARGET, name="AT *2017gfo* <!here>")),
+        "distance": checked(
+            raven,
+            far,
+            maps=[
+                OnMap(notice=last, places=[place(0.99, level_3d=0.9996, distance=None)]),
+                OnMap(notice=last, combined=True, places=[place(0.41, level_3d=0.3681)]),
+            ],
+            introduction=f"No event was named; {raven.superevent_id} is the newest.",
+        ),
+        "gap": checked(
+            mock,
+            TARGET,
+            maps=[
+                OnMap(notice=mock.notices[0], places=[None]),
+                OnMap(notice=mock.notices[1], problem="The map isn't kept any more."),
+            ],
+        ),
+        "no-map": checked(bare, TARGET, maps=[]),
+        "list": checked(
+            raven,
+            far,
+            replace(TARGET, name="NGC <4993> & *co*"),
+            Target(ra=0.0, dec=90.0),
+            maps=[
+                OnMap(notice=last, combined=True, places=[place(level_3d=0.2), place(0.7), None]),
+            ],
+            left_out=("Left out “foo 400 10”: RA 400 isn't between 0° and 360°.",),
+        ),
+    }
+    for name, answer in answers.items():
+        golden(f"position-{name}", check(position_check.message(answer)))
+
+
+def test_the_longest_list_fits(stories: dict[str, list[Notice]], check: Callable[[Message], Message]) -> None:
+    superevent = Superevent.of(stories["raven"])
+    targets = [
+        Target(ra=359.999, dec=-89.999, distance=12345.6, redshift=1.2345, name=f"{n} {'x' * 200}")
+        for n in range(position_check.MOST)
+    ]
+    worst = place(relative_density=1.2e-300, distance=Distance(mean=12345.6, std=2345.6), level_3d=0.5)
+    answer = checked(
+        superevent,
+        *targets,
+        maps=[OnMap(notice=superevent.latest, places=[worst] * len(targets))],
+        left_out=["x" * 500] * 500,
+    )
+    message = check(position_check.message(answer))
+    (table,) = [block for block in message.blocks if block["type"] == "table"]
+    assert len(table["rows"]) == position_check.MOST + 1
+    assert message_text.fallback(message)
+
+
+def test_details(
+    stories: dict[str, list[Notice]],
+    check: Callable[[Message], Message],
+    golden: Callable[[str, Message], None],
+) -> None:
+    for kind in ("bns", "raven", "burst", "mock", "map_problem", "retraction_only", "ssm"):
+        golden(f"history-{kind}", check(event_history.message(Superevent.of(stories[kind]))))
+    bns = Superevent.of(stories["bns"])
+    published = {"alert_type": "UPDATE", "event": {"search": "All*Sky* <!here> ```", "nested": [1, None]}}
+    notice = replace(
+        bns.latest, published=published, urls={"skymap": "https://example.org/files/bayestar.fits,1"}
+    )
+    superevent = Superevent(bns.superevent_id, (*bns.notices[:-1], notice))
+    golden("details-json", check(event_details.record(superevent)))
+    lists = {"a": [0.1, None, "x [\n y"], "b": [[1, 2], []], "c": [{"d": [3]}], "e": "[\n  1\n]\u2028"}
+    (code,) = [
+        block["elements"][0]["elements"][0]["text"]
+        for block in event_details.record(
+            Superevent(bns.superevent_id, (replace(notice, published=lists),))
+        ).blocks
+        if block["type"] == "rich_text"
+    ]
+    assert json.loads(code) == lists and '"d": [3]' in code and "[1, 2]" in code
+    many = replace(notice, published={f"key {n}": "x" * 50 for n in range(500)})
+    cut = check(event_details.record(Superevent(bns.superevent_id, (many,))))
+    assert "lines of 502 are shown" in message_text.render(cut)
+    assert (
+        message_text.render(event_details.record(Superevent(bns.superevent_id, (many,)), None)).count("key ")
+        == 500
+    )
+    coverage = event_details.Coverage(
+        superevent=superevent,
+        notice=notice,
+        combined=False,
+        moc="4/12,15-17 5/300",
+        area=31.2,
+        exact_area=31.2,
+        order=5,
+        coarsened=False,
+    )
+    golden("details-moc", check(event_details.coverage(coverage)))
+    coarse = replace(coverage, exact_area=30.1, coarsened=True, combined=True)
+    golden("details-moc-coarse", check(event_details.coverage(coarse)))
+    picture = Picture(alt_text="Sky map of S241126dm, an oval near 12h57m.", file_id="F0123456789")
+    golden("details-map", check(event_details.picture(bns, bns.notices[1], picture)))
+    golden("details-no-map", check(event_details.no_picture(bns, "Slack didn't take it (<x>).")))
+    golden("details-map-terminal", check(event_details.in_terminal(bns)))
+
+
+def test_a_table_in_a_terminal(stories: dict[str, list[Notice]]) -> None:
+    lines = message_text.render(event_history.message(Superevent.of(stories["bns"]))).splitlines()
+    assert lines[1].startswith("notice") and lines[1].count(" │ ") == 8
+    assert len({line.index("│") for line in lines[1:]}) == 1, "columns line up"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.3244, "32.4 %"), (0.0004, "<0.1 %"), (0.9996, ">99.9 %"), (float("nan"), "?")]
+)
+def test_levels(value: float, said: str) -> None:
+    assert quantities.level(value).replace("\u00a0", " ") == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(1.0, "1"), (0.614, "0.61"), (0.0123, "0.012"), (3.42e-7, "3.4e-7"), (0.0, "0"), (0.5, "0.5")],
+)
+def test_ratios(value: float, said: str) -> None:
+    assert quantities.ratio(value) == said
+
+
+@pytest.mark.parametrize(
+    ("ra", "dec", "said"),
+    [
+        (197.45, -23.381389, "13h09m48.0s −23°22′53″"),
+        (0.0, -0.00001, "00h00m00.0s +00°00′00″"),
+        (359.99999, 89.9999, "00h00m00.0s +90°00′00″"),
+        (10.0, -0.5, "00h40m00.0s −00°30′00″"),
+    ],
+)
+def test_sexagesimal(ra: float, dec: float, said: str) -> None:
+    assert quantities.position_sexagesimal(ra, dec).replace("\u00a0", " ") == said

@@ -1,0 +1,80 @@
+"""A superevent is the same in whatever order its notices come, and however often."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from formatters.models.notice import STAGES, ExternalCoincidence, Notice
+from formatters.models.superevent import Superevent
+from tests.support.factories import NOW, made
+
+BASE = made()
+
+
+def _burst(name: str) -> ExternalCoincidence:
+    return ExternalCoincidence(
+        observatory=name,
+        search="GRB",
+        gcn_notice_id=None,
+        ivorn=None,
+        time_difference=None,
+        time_coincidence_far=None,
+        time_sky_position_coincidence_far=None,
+    )
+
+
+notices = st.builds(
+    lambda kind, second, content, bursts, archive: Notice(
+        superevent_id=BASE.superevent_id,
+        alert_type=kind,
+        time_created=NOW + timedelta(seconds=second),
+        urls={},
+        event=None if kind == "RETRACTION" else BASE.event,
+        external=_burst("Fermi") if bursts else None,
+        more_external=(_burst("Swift"),) if bursts > 1 else (),
+        archive="GraceDB" if archive else None,
+        # What is said makes the content, so that equal contents say the same.
+        content=None if archive else f"{content}{bursts}",
+    ),
+    st.sampled_from((*STAGES, "NOVEL", "OTHER")),
+    st.integers(0, 2),
+    st.sampled_from("abc"),
+    st.integers(0, 2),
+    st.booleans(),
+)
+
+
+@given(st.lists(notices, min_size=1, max_size=12), st.integers(0, 2**32))
+def test_no_order_of_arrival_and_no_repeat_makes_a_difference(received: list[Notice], seed: int) -> None:
+    # Of an archive's copies of one type and time one is as good as another, so here they are the same.
+    known = {n.key: n for n in received}
+    first = Superevent.of(known.values())
+    again = [*known.values(), *known.values()]
+    random.Random(seed).shuffle(again)
+    other = Superevent.of(again)
+    assert other == first and other.latest.key == first.latest.key
+    assert len({n.key for n in other.notices}) == len(other.notices)
+    by_source = {n.key[:3] for n in other.notices if n.archive is None}
+    assert not any(n.archive is not None and n.key[:3] in by_source for n in other.notices)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_of_one_second_what_says_more_is_newer(times: int) -> None:
+    plain_, burst = (
+        Notice(
+            superevent_id=BASE.superevent_id,
+            alert_type="UPDATE",
+            time_created=NOW,
+            urls={},
+            event=BASE.event,
+            external=external,
+            content=content,
+        )
+        for external, content in ((None, "z"), (_burst("Fermi"), "a"))
+    )
+    assert Superevent.of([burst, plain_] * times).latest is burst

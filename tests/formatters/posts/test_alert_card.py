@@ -1,0 +1,170 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from formatters.blockkit.message import Message
+from formatters.models.notice import Event, ExternalCoincidence, Localization, Notice
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
+from formatters.terminal import message_text
+
+Notices = Callable[..., Notice]
+
+
+def root(*notices: Notice) -> Message:
+    return alert_card.root(Superevent.of(notices), alert_card.ChannelView())
+
+
+def words(*notices: Notice) -> str:
+    return message_text.render(root(*notices))
+
+
+def test_hasremnant_never_stands_without_terrestrial(
+    make_notice: Notices, make_event: Callable[..., Event]
+) -> None:
+    for classification in ({}, {"BNS": 1.0}, {"BNS": 0.999, "Terrestrial": 0.001}):
+        event = make_event(classification=classification, properties={"HasRemnant": 0.9})
+        said = words(make_notice(event=event))
+        assert "HasRemnant 90 %" in said
+        assert "Terrestrial" in said
+        assert "HasRemnant" not in root(make_notice(event=event)).text
+
+
+def test_significant_through_the_coincidence(
+    make_notice: Notices, make_event: Callable[..., Event], make_swift: Callable[..., ExternalCoincidence]
+) -> None:
+    common = make_event(far=3.0e-5)
+    swift = make_swift()
+    assert "Significant only through the coincidence (GW alone 1 per 9 h)" in words(
+        make_notice(event=common, external=swift)
+    )
+    assert "only through" not in words(make_notice(event=common))
+    assert "only through" not in words(make_notice(event=make_event(far=3.0e-7), external=swift))
+    assert "only through" not in words(make_notice(event=replace(common, significant=False), external=swift))
+
+
+def test_the_words_in_front(make_notice: Notices, make_event: Callable[..., Event]) -> None:
+    def title(*notices: Notice) -> str:
+        return alert_card.title(Superevent.of(notices)).replace("\u00a0", " ")
+
+    low = make_event(significant=False)
+    assert title(make_notice()) == "BNS 95 % · PRELIMINARY · S241126dm"
+    assert title(make_notice(superevent_id="MS181101ab")) == "MOCK · BNS 95 % · PRELIMINARY · MS181101ab"
+    assert title(make_notice(superevent_id="TS1a")) == "TEST · BNS 95 % · PRELIMINARY · TS1a"
+    known = title(make_notice("EARLYWARNING"))
+    assert known == "EARLY WARNING · BNS 95 % · merger 02:10:46 UTC, unconfirmed · S241126dm"
+    assert title(make_notice(event=low)) == "LOW SIGNIFICANCE · BNS 95 % · PRELIMINARY · S241126dm"
+    assert title(make_notice(), make_notice("RETRACTION", 30)) == "RETRACTED · S241126dm"
+    assert title(make_notice(), make_notice(minutes=17)) == "BNS 95 % · PRELIMINARY 2 · S241126dm"
+
+
+def test_an_early_warning_counts_nothing_down(make_notice: Notices) -> None:
+    early = make_notice("EARLYWARNING", -0.3)
+    message = root(early)
+    said = message_text.render(message)
+    assert "Merger 2024-11-26 02:10:46 UTC, notice 19 s before" in said
+    assert "not yet confirmed by the full search" in said
+    assert "2024-11-26 02:10:46" in said
+    header, *rest = message.blocks
+    assert "<!date" not in header["text"]["text"]
+    assert "<!date" not in message.text
+    assert any("<!date^1732587046^" in str(block) for block in rest)
+
+
+def test_the_peak_distance_only_where_it_differs(
+    make_notice: Notices, make_map: Callable[..., Localization]
+) -> None:
+    same = make_map()
+    assert same.distance is not None
+    near = replace(same, peak_distance=replace(same.distance, mean=same.distance.mean - 5))
+    far = replace(same, peak_distance=replace(same.distance, mean=same.distance.mean - 9))
+    assert "along the peak" not in words(make_notice(localization=near))
+    assert "40 ± 8 Mpc over the sky, 31 ± 8 Mpc along the peak" in words(make_notice(localization=far))
+
+
+@pytest.mark.parametrize(
+    ("bci", "instruments", "warned"),
+    [
+        (-1.6, ("H1", "L1"), True),
+        (-1.6, ("L1",), False),
+        (0.2, ("H1", "L1"), False),
+        (None, ("H1", "L1"), False),
+    ],
+)
+def test_incoherent_detectors_get_a_line(
+    bci: float | None,
+    instruments: tuple[str, ...],
+    warned: bool,
+    make_notice: Notices,
+    make_event: Callable[..., Event],
+    make_map: Callable[..., Localization],
+) -> None:
+    notice = make_notice(event=make_event(instruments=instruments), localization=make_map(log_bci=bci))
+    assert ("log BCI −1.6" in words(notice)) is warned
+
+
+def test_links_only_where_they_lead_somewhere(make_notice: Notices) -> None:
+    def urls(notice: Notice) -> list[str]:
+        return [
+            element["url"]
+            for block in root(notice).blocks
+            for element in block.get("elements", ())
+            if "url" in element
+        ]
+
+    assert urls(make_notice()) == [
+        "https://gracedb.ligo.org/superevents/S241126dm/view/",
+        "https://gcn.nasa.gov/circulars?query=S241126dm",
+        "https://treasuremap.space/alerts?graceids=S241126dm",
+    ]
+    assert urls(make_notice(superevent_id="MS181101ab")) == [
+        "https://gracedb.ligo.org/superevents/MS181101ab/view/"
+    ]
+    assert urls(make_notice(superevent_id="MS181101ab", urls={"gracedb": "javascript:alert(1)"})) == []
+    assert urls(make_notice(superevent_id="MS181101ab", urls={})) == []
+
+
+def test_hostile_words_neither_format_nor_mention(
+    make_notice: Notices, make_event: Callable[..., Event], check: Callable[[Message], Message]
+) -> None:
+    evil = "<!channel> *x* `y` <https://evil.example|GraceDB> &amp; \n>" + "z" * 5000
+    event = make_event(
+        pipeline=evil,
+        search=evil,
+        group=evil,
+        instruments=(evil,) * 9,
+        classification={evil: 0.9, "Terrestrial": 0.1},
+        properties={evil: 0.5},
+    )
+    notice = make_notice(event=event, localization=None, map_problem=evil, urls={"gracedb": evil, evil: evil})
+    for message in (check(root(notice)), check(root(notice, make_notice("RETRACTION", 30)))):
+        everything = [message.text, *(str(block) for block in message.blocks if block["type"] != "header")]
+        for text in everything:
+            assert "<!channel>" not in text
+            assert "<https://evil" not in text
+            assert "*x*" not in text
+            assert "`y`" not in text
+
+
+def test_the_foot_keeps_archives_out_of_the_delays(make_notice: Notices) -> None:
+    notice = make_notice()
+    assert "received 0.3 s" in words(notice)
+    archived = replace(notice, received=notice.time_created + timedelta(days=400))
+    assert "received" not in words(archived)
+    assert "received" not in words(replace(notice, received=None))
+    assert "received" not in words(replace(notice, live=False)), "a file's import is no receipt"
+
+
+def test_a_retraction_strikes_out_what_was(make_notice: Notices) -> None:
+    message = root(make_notice(), make_notice("RETRACTION", 30))
+    section = message.blocks[1]["text"]["text"].replace("\u00a0", " ")
+    assert "Was: ~BNS 95 % · 31 deg² · 40 ± 8 Mpc · FAR 1 per 350,000 yr~" in section
+    assert "29 min after the event" in message_text.render(message)
+
+
+def test_a_later_notice_revives(make_notice: Notices) -> None:
+    message = root(make_notice(), make_notice("RETRACTION", 30), make_notice("UPDATE", 40))
+    assert "RETRACTED" not in message_text.render(message)
+    assert message.text.startswith("BNS 95% UPDATE")

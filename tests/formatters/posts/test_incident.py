@@ -1,0 +1,89 @@
+"""What who runs the bot is told, in Slack and by the webhook."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from formatters.answers import status
+from formatters.blockkit.message import Message
+from formatters.models.notice import Notice
+from formatters.models.superevent import Superevent
+from formatters.posts import incident
+from formatters.posts.incident import Trouble, What
+from formatters.webhook import payload
+from formatters.webhook.payload import Format
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+DETAILS = {
+    What.SOURCE: "kafka.scimma.org:9092 says: <!channel> *no* since 2026-11-22 11:00:00 UTC",
+    What.LAG: "12 payloads",
+    What.DELIVERIES: "1,234",
+    What.SLACK: "pings aren't answered",
+    What.STORE: "The database can't do its work now: database or disk is full.",
+    What.SPACE: "412 MB free",
+    What.CLOCK: incident.clock_detail(90_000, corrected=False),
+}
+
+
+def wrong(what: What, ended: datetime | None = None) -> Trouble:
+    return Trouble(what=what, since=NOW - timedelta(hours=3), detail=DETAILS.get(what, ""), ended=ended)
+
+
+@pytest.mark.parametrize("what", What)
+def test_troubles(
+    what: What, check: Callable[[Message], Message], golden: Callable[[str, Message], None]
+) -> None:
+    golden(f"trouble-{what.value}", check(incident.began(wrong(what))))
+    golden(f"trouble-{what.value}-over", check(incident.over(wrong(what, NOW))))
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+@pytest.mark.parametrize(("ahead", "said"), [(90_000.0, "25 h ahead"), (-2_592_000.0, "30 days b")])
+def test_which_clock_was_wrong_and_which_way(ahead: float, said: str, corrected: bool) -> None:
+    detail = incident.clock_detail(ahead, corrected=corrected).replace("\u00a0", " ")
+    assert said in detail
+    assert detail.startswith("gwevent's clock" if corrected else "The machine's clock")
+
+
+def test_told_too_late_and_the_first_real_notice(
+    check: Callable[[Message], Message], golden: Callable[[str, Message], None]
+) -> None:
+    golden("trouble-late", check(incident.began(wrong(What.SLACK, NOW))))
+    golden("first-real", check(incident.first_real("S261122a", "EARLYWARNING", NOW - timedelta(days=200))))
+    golden("first-real-ever", check(incident.first_real("S261122a", "PRELIMINARY", None)))
+
+
+def test_status_begins_with_what_is_wrong(
+    check: Callable[[Message], Message], golden: Callable[[str, Message], None]
+) -> None:
+    said = status.Status(
+        version="0.1.0",
+        started_at=NOW - timedelta(days=3),
+        sources=(),
+        last_notice=None,
+        posting_time=None,
+        waiting=0,
+        dead=0,
+        quarantined=0,
+        subscriptions=3,
+        troubles=(wrong(What.SILENCE), wrong(What.SLACK)),
+    )
+    golden("answer-status-trouble", check(status.message(said, NOW)))
+
+
+def test_a_webhook_says_the_same_to_each(stories: dict[str, list[Notice]]) -> None:
+    bns = Superevent.of(stories["bns"])
+    woken = payload.of_superevent(bns.upto(bns.notices[0]), over=False)
+    assert woken.urgent and woken.key == "event:S241126dm"
+    plain, ntfy, duty = (payload.body(woken, form, topic="gw", routing_key="r") for form in Format)
+    assert plain["title"] == ntfy["title"] == duty["payload"]["summary"]
+    assert plain["text"] == ntfy["message"] == duty["payload"]["custom_details"]["text"]
+    assert "&" not in plain["text"] and "*" not in plain["text"]
+    assert plain["url"] == ntfy["click"] == duty["links"][0]["href"]
+    assert plain["time"] == duty["payload"]["timestamp"]
+    mock = payload.of_superevent(Superevent.of(stories["mock"][:1]), over=False)
+    assert not mock.urgent, "mocks inform, if they are wanted at all"
+    over = payload.of_trouble(wrong(What.SOURCE, NOW), over=True)
+    assert payload.body(over, Format.PAGERDUTY)["event_action"] == "resolve"
+    assert over.title == "gwevent: source out of reach, over"

@@ -1,0 +1,156 @@
+"""What a channel is told when somebody changed what it receives; read golden/change-*.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.filters import parse
+from formatters.answers.observability import ChannelSites, Conditions, Site
+from formatters.answers.subscription_messages import Subscription
+from formatters.blockkit.message import Message
+from formatters.posts import subscription_change
+from formatters.posts.subscription_change import IMPORT, ITSELF, Change, State, SubscriptionState
+from formatters.terminal import message_text
+
+NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
+ALICE, BOB = "U024BE7LH", "U0OTHER"
+DOME = Site(name="MyDome", latitude=34.2, longitude=-116.9, height=1_700, zone="America/Los_Angeles")
+DISH = Site(name="Dish 7", latitude=-30.25, longitude=20.000001, height=0, radio=True)
+
+Check = Callable[[Message], Message]
+Golden = Callable[[str, Message], None]
+
+
+def state(words: str, *, paused: bool = False) -> SubscriptionState:
+    wish = parse(words)
+    return SubscriptionState(words=wish.words, paused=paused, wish=wish)
+
+
+def made(
+    number: int | None, before: State | None, after: State | None, by: str = ALICE, minutes: float = 0
+) -> Change:
+    at = NOW + timedelta(minutes=minutes)
+    return Change(number=number, before=before, after=after, by=by, at=at)
+
+
+def has(number: int, words: str, **further: object) -> Subscription:
+    one = Subscription(
+        id=100 + number,
+        number=number,
+        team_id="T1",
+        channel_id="C1",
+        wish=parse(words),
+        created_by=ALICE,
+        created_at=NOW,
+    )
+    return replace(one, **further)  # type: ignore[arg-type]
+
+
+CBC, FILTERED = state("CBC"), state("CBC BNS>0.5 distance<300 mock notify @here <@U0OTHER> if NS")
+SITES = ChannelSites(sites=(DOME,))
+
+CASES: dict[str, tuple[list[Change], list[Subscription]]] = {
+    "paused": ([made(1, CBC, replace(CBC, paused=True))], [has(1, "CBC", paused_at=NOW)]),
+    "resumed": ([made(1, replace(CBC, paused=True), CBC)], [has(1, "CBC")]),
+    "edited": ([made(1, CBC, FILTERED)], [has(1, FILTERED.words), has(2, "Burst", paused_at=NOW)]),
+    "edited-while-paused": (
+        [made(1, replace(CBC, paused=True), replace(FILTERED, paused=True))],
+        [has(1, FILTERED.words, paused_at=NOW)],
+    ),
+    "ended": ([made(2, FILTERED, None)], []),
+    "ended-several": ([made(1, CBC, None), made(2, FILTERED, None)], [has(3, "Burst")]),
+    "back-and-forth": (
+        [
+            made(1, CBC, replace(CBC, paused=True)),
+            made(1, replace(CBC, paused=True), CBC, BOB, 1),
+        ],
+        [has(1, "CBC")],
+    ),
+    "paused-and-ended-by-two": (
+        [made(1, CBC, replace(CBC, paused=True)), made(1, replace(CBC, paused=True), None, BOB, 1)],
+        [],
+    ),
+    "imported": (
+        [made(1, None, CBC, IMPORT), made(2, None, replace(FILTERED, paused=True), IMPORT)],
+        [has(1, "CBC"), has(2, FILTERED.words, paused_at=NOW)],
+    ),
+    "taken-back": ([made(1, CBC, None, ITSELF)], []),
+    "sites": (
+        [
+            made(None, ChannelSites(), SITES),
+            made(None, SITES, ChannelSites(sites=(DISH,), conditions=Conditions(altitude=25)), BOB, 1),
+        ],
+        [has(1, "CBC")],
+    ),
+    "sites-moved": (
+        [made(None, SITES, ChannelSites(sites=(replace(DOME, height=1_800), DISH)))],
+        [has(1, "CBC")],
+    ),
+    "another-versions-words": (
+        [made(1, SubscriptionState(words="wibble *x*", paused=False, wish=None), None)],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_the_channel_is_told(case: str, check: Check, golden: Golden) -> None:
+    changes, here = CASES[case]
+    told = check(subscription_change.told(changes, here))
+    golden(f"change-{case}", told)
+    said = message_text.render(told)
+    for one in changes:
+        if one.number is not None:
+            assert f"subscription {one.number}" in said
+        for state in (one.before, one.after):
+            if isinstance(state, SubscriptionState) and state.wish is not None and one.by != BOB:
+                assert BOB not in told.text or any(o.by == BOB for o in changes), "woken"
+        if one.by not in (IMPORT, ITSELF):
+            assert f"@{one.by}" in said, "who did it"
+    if not here or all(s.paused_at is not None for s in here):
+        assert "Nothing comes to this channel" in said
+    if case not in ("back-and-forth",):
+        assert "/gwevent " in said.split("Who changed what")[0], "how to bring it back"
+
+
+def test_the_commands_bring_it_back() -> None:
+    said = str(subscription_change.told([made(2, FILTERED, None)], []).blocks)
+    command = "/gwevent subscribe CBC BNS&gt;0.5 distance&lt;300 mock notify @here &lt;@U0OTHER&gt; if NS"
+    assert f"`{command}`" in said
+    assert "<!here>" not in said and f"<@{BOB}>" not in said, "it wakes nobody whom the words name"
+    sites = str(
+        subscription_change.told([made(None, ChannelSites(sites=(DOME, DISH)), ChannelSites())], []).blocks
+    )
+    assert "`/gwevent sites add MyDome 34.2 -116.9 1700 America/Los_Angeles`" in sites
+    assert "`/gwevent sites add Dish 7 -30.25 20.000001 0 radio`" in sites
+
+
+def test_what_is_too_long_to_be_typed_goes_into_the_dialog(check: Check) -> None:
+    long = SubscriptionState(words="distance " * 120, paused=False, wish=None)
+    many = [made(n, long, None) for n in range(1, 40)]
+    said = str(check(subscription_change.told(many, [])).blocks)
+    assert "/gwevent dialog" in said and "more: `/gwevent subscriptions history`" in said
+
+
+def test_however_long_the_words_are_the_command_is_there(check: Check) -> None:
+    sites = " or ".join(f'visible from "Observatory number {n:02}">0.25' for n in range(20))
+    long = state(f"CBC ({sites})")
+    assert 900 < len(long.words) < 960
+    said = str(check(subscription_change.told([made(1, CBC, long), made(2, long, None)], [])).blocks)
+    assert "`/gwevent edit 1 CBC`" in said
+    assert 'Observatory number 19"&gt;0.25)`' in said, "to its end"
+
+
+def test_history(check: Check, golden: Golden) -> None:
+    every = [one for changes, _ in CASES.values() for one in changes]
+    golden(
+        "change-history", check(subscription_change.history(every[: subscription_change.PAGE], 1, len(every)))
+    )
+    golden("change-history-none", check(subscription_change.history([], 1, 0)))
+    assert "no page 9" in message_text.render(subscription_change.history([], 9, len(every)))
+    for one in every:
+        assert "\n" not in subscription_change.line(one)

@@ -1,0 +1,265 @@
+"""The picture: what it encloses, where it puts things, and what it says."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bot.skymaps import raster, skymap
+from bot.skymaps.image_process import Order, render
+from formatters.models.notice import Distance, Localization, Region
+from formatters.models.superevent import Superevent
+from formatters.skymap_image import Grid, Window, alt_text, png, style, words
+from formatters.skymap_image.allsky import on_sky
+from formatters.skymap_image.captions import ALT_TEXT_MAX
+from formatters.skymap_image.contours import outlines
+from formatters.skymap_image.projection import (
+    SKY_HEIGHT,
+    SKY_PIXEL_AREA,
+    SKY_WIDTH,
+    WINDOW_PIXELS,
+    plane_to_window,
+    sky_pixels,
+    sky_positions,
+    window_pixels,
+    window_plane,
+    window_positions,
+)
+from tests.support.images import SKIES, Sample, sample
+
+
+@cache
+def drawn(kind: str) -> np.ndarray:
+    """RGB, (height, width, 3)."""
+    return np.asarray(Image.open(io.BytesIO(file(kind))).convert("RGB")).astype(int)
+
+
+@cache
+def file(kind: str) -> bytes:
+    return render(order(sample(kind))).png
+
+
+def order(of: Sample) -> Order:
+    localization = of.superevent.latest.best_localization
+    event = of.superevent.latest.event
+    assert localization is not None and event is not None
+    return Order(
+        words=words(of.superevent),
+        peak=(localization.ra, localization.dec),
+        time=event.time,
+        main=of.combined_map or of.gw_map,
+        other=of.gw_map if of.combined_map else None,
+    )
+
+
+def near(image: np.ndarray, colour: str, tolerance: int = 24) -> np.ndarray:
+    wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+    found: np.ndarray = (np.abs(image - wanted) <= tolerance).all(axis=-1)
+    return found
+
+
+def enclosed(grid: Grid, level: float) -> float:
+    """Pixels inside the outlines, islands less lakes, by the shoelace formula."""
+    total = 0.0
+    for line in outlines(grid.level, level):
+        x, y = line.T
+        assert np.array_equal(line[0], line[-1]), "an outline is closed"
+        total += float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) / 2)
+    return abs(total)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+@pytest.mark.parametrize("kind", SKIES)
+def test_contours_enclose_the_credible_area(kind: str, level: float) -> None:
+    found = sample(kind)
+    read = skymap.read(found.combined_map or found.gw_map)
+    region = raster.main_region(read)
+    (area,) = skymap.areas(read, (level,))
+    if region is None or kind == "several lobes":
+        measured = enclosed(raster.grid(read, raster.sky_pixels()), level) * SKY_PIXEL_AREA
+    else:
+        close = raster.grid(read, raster.window_pixels(region.window))
+        measured = enclosed(close, level) * region.window.pixel_area
+    assert measured == pytest.approx(area, rel=0.03)
+
+
+def test_an_insets_contour_encloses_its_own_region() -> None:
+    read = skymap.read(sample("several lobes").gw_map)
+    region = raster.main_region(read)
+    assert region is not None
+    main = skymap.localize(read).regions[0]
+    close = raster.grid(read, raster.window_pixels(region.window))
+    assert enclosed(close, 0.9) * region.window.pixel_area == pytest.approx(main.area, rel=0.03)
+    assert region.share == pytest.approx(main.probability)
+
+
+@pytest.mark.parametrize("kind", SKIES)
+def test_every_kind_is_a_png_that_slack_and_a_phone_can_take(kind: str) -> None:
+    assert len(file(kind)) < 300_000
+    image = Image.open(io.BytesIO(file(kind)))
+    image.verify()
+    assert image.format == "PNG"
+    assert image.mode == "P", "opaque, 256 colours"
+    assert image.width == style.WIDTH
+    assert 700 < image.height < 1400
+    # The corners are the sheet's own dark paper, on whatever background it is shown.
+    assert near(drawn(kind)[[0, 0, -1, -1], [0, -1, 0, -1]], "#12151f", 6).all()
+
+
+@pytest.mark.parametrize("kind", SKIES)
+def test_the_peak_is_marked_where_it_is(kind: str) -> None:
+    x, y = on_sky(*order(sample(kind)).peak)
+    image = drawn(kind)
+    arms = [
+        (round(y) + b, round(x) + a)
+        for a, b in ((20, 0), (-20, 0), (0, 20), (0, -20))
+        if 0 <= round(x) + a < style.WIDTH
+    ]
+    assert all(near(image[arm], "#3dffcf") for arm in arms)
+
+
+def test_east_is_left_and_north_is_up() -> None:
+    middle, east = on_sky(180, 0), on_sky(195, 0)
+    assert middle == pytest.approx((style.SKY_LEFT + SKY_WIDTH / 2, style.SKY_TOP + SKY_HEIGHT / 2))
+    assert east[0] < middle[0]
+    assert on_sky(180, 40)[1] < middle[1]
+    column, row = window_pixels(Window(350, -40, 5), np.array([350.0, 352.0]), np.array([-38.0, -40.0]))
+    assert row[0] < WINDOW_PIXELS / 2 - 1
+    assert column[1] < WINDOW_PIXELS / 2 - 1
+
+
+def test_what_is_dense_is_bright_at_its_place() -> None:
+    image = drawn("several lobes")
+    for (ra, dec), bright in {(40.0, 30.0): True, (200.0, -40.0): True, (120.0, -10.0): False}.items():
+        x, y = on_sky(ra, dec)
+        colour = image[round(y), round(x)]
+        assert (colour.sum() > 180) == bright, (ra, dec)
+
+
+def test_a_mock_is_marked_and_nothing_else_is() -> None:
+    badge = style.WIDTH - style.EDGE - 10, 30
+    for kind in SKIES:
+        region = drawn(kind)[20:85, badge[0] - 160 : badge[0]]
+        assert (near(region, style.MARK).mean() > 0.3) == (kind == "a mock")
+
+
+def test_the_other_map_is_drawn_only_beside_a_combined_one() -> None:
+    for kind in SKIES:
+        assert bool(near(drawn(kind), style.OTHER, 10).sum() > 300) == (kind == "combined")
+
+
+@pytest.mark.parametrize("kind", ["one detector", "a burst"])
+def test_sun_and_moon_stand_where_they_stood(kind: str) -> None:
+    rendered = render(order(sample(kind)))
+    for position, colour in ((rendered.sun, style.SUN), (rendered.moon, style.MOON)):
+        x, y = (round(v) for v in on_sky(*position))
+        assert near(drawn(kind)[y - 14 : y + 15, max(0, x - 18) : x + 19], colour).sum() > 60
+
+
+def test_mollweide_and_back() -> None:
+    ra, dec = sky_positions()
+    on = np.isfinite(ra)
+    columns, rows = sky_pixels(ra[on], dec[on])
+    wanted_rows, wanted_columns = np.nonzero(on)
+    assert np.allclose(rows, wanted_rows, rtol=0, atol=1e-6)
+    assert np.allclose(columns, wanted_columns, rtol=0, atol=1e-5)
+    poles = sky_pixels(np.array([10.0, 200.0]), np.array([90.0, -90.0]))
+    assert poles[0] == pytest.approx([SKY_WIDTH / 2 - 0.5] * 2, abs=0.01)
+    assert poles[1] == pytest.approx([-0.5, SKY_HEIGHT - 0.5], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "window", [Window(0, 0, 10), Window(359.9, 60, 24), Window(123, 90, 5), Window(5, -89, 2)]
+)
+def test_an_insets_plane_and_back(window: Window) -> None:
+    ra, dec = window_positions(window)
+    columns, rows = window_pixels(window, ra, dec)
+    wanted_rows, wanted_columns = np.indices(ra.shape)
+    assert np.allclose(columns, wanted_columns, rtol=0, atol=1e-6)
+    assert np.allclose(rows, wanted_rows, rtol=0, atol=1e-6)
+    east, north = window_plane(window, *plane_to_window(window, np.array([1.0]), np.array([-0.5])))
+    assert (east[0], north[0]) == pytest.approx((1.0, -0.5))
+
+
+def test_a_png_is_what_was_put_in() -> None:
+    rng = np.random.default_rng(1)
+    palette = rng.integers(0, 256, (40, 4), np.uint8)
+    palette[:, 3] = 255
+    image = palette[rng.integers(0, 40, (31, 57))]
+    read = Image.open(io.BytesIO(png.encode(image, 216)))
+    assert read.info["dpi"] == pytest.approx((216, 216), abs=0.1)
+    assert np.abs(np.asarray(read.convert("RGBA")).astype(int) - image).max() <= 8
+
+
+def test_titles_in_words() -> None:
+    said = words(sample("combined").superevent)
+    assert said.title == "BNS 97\u00a0% · S261120a"
+    assert said.subtitle == "PRELIMINARY · 2026-11-20 03:04:05\u00a0UTC"
+    assert said.mark is None
+    assert said.facts == ("120\u00a0±\u00a030\u00a0Mpc", "H1 L1 V1", "with Swift")
+    assert said.other is not None and said.other.startswith("GW alone 90\u00a0%: ")
+    assert words(sample("a mock").superevent).mark == "MOCK"
+    assert words(sample("a burst").superevent).facts == ("H1 L1 V1",)
+
+
+def test_alt_text_says_what_is_seen() -> None:
+    said = alt_text(sample("combined").superevent, sun=(230.0, -20.0), moon=(40.0, 15.0), inset=False)
+    assert said.startswith("Combined sky map of S261120a, BNS 97 %, PRELIMINARY, 2026-11-20 03:04:05 UTC.")
+    for part in (
+        "90 % credible region covers",
+        "Swift targeted sub-threshold",
+        "dashed",
+        "Sun at 15h20 −20°",
+    ):
+        assert part in said
+    assert "inset" not in said
+    mock = alt_text(sample("a mock").superevent, inset=True)
+    assert mock.startswith("MOCK, no real event. Sky map of MS261120a")
+    assert "inset" in mock
+    assert "distance" not in alt_text(sample("a burst").superevent)
+
+
+def test_alt_text_is_never_too_long() -> None:
+    superevent = sample("a tile").superevent
+    notice = superevent.latest
+    assert notice.event is not None
+    long = replace(
+        notice, event=replace(notice.event, classification={}, group="x" * 5000, search="y" * 3000)
+    )
+    assert len(alt_text(Superevent.of([replace(long, alert_type="Z" * 3000)]))) <= ALT_TEXT_MAX
+
+
+def test_numbers_only_a_broken_file_can_hold_are_drawn_too() -> None:
+    localization = Localization(
+        ra=10.0,
+        dec=20.0,
+        area_50=1e-9,
+        area_90=41252.96,
+        regions=(Region(ra=10.0, dec=20.0, area=1.0, probability=0.9),),
+        distance=Distance(mean=1e300, std=float("nan")),
+        peak_distance=None,
+    )
+    notice = replace(sample("a tile").superevent.latest, localization=localization)
+    superevent = Superevent.of([notice])
+    assert render(replace(order(sample("a tile")), words=words(superevent))).png.startswith(b"\x89PNG")
+
+
+def test_without_a_map_there_are_no_words() -> None:
+    notice = replace(sample("a tile").superevent.latest, localization=None)
+    with pytest.raises(ValueError, match="no sky map to draw"):
+        words(Superevent.of([notice]))
+
+
+def test_pyplot_stays_out_and_the_bot_itself_is_without_matplotlib() -> None:
+    code = (
+        "import sys, bot.pictures, formatters.picture; assert 'matplotlib' not in sys.modules;"
+        "import formatters.picture.drawing; assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

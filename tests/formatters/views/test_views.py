@@ -1,0 +1,207 @@
+"""The dialog and the App Home, for review: read golden/view-*.json as somebody would who dislikes grammar."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import slackblocks
+
+from formatters.answers import help as helping
+from formatters.answers import search_results, status, subscription_messages
+from formatters.blockkit.message import Message
+from formatters.models.filter import Detector, Far, Number, Op
+from formatters.models.notice import Notice
+from formatters.models.superevent import Superevent
+from formatters.posts.incident import Trouble, What
+from formatters.terminal import message_text
+from formatters.views import home_tab, subscription_modal
+from formatters.views.subscription_form import Form, form_of
+from formatters.views.subscription_modal import Place, Preview
+
+NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
+View = dict[str, Any]
+Golden = Callable[[str, Message | View], None]
+WISH = subscription_messages.Wish(
+    group="CBC",
+    mock=True,
+    filter=(Number("BNS", Op.GT, 0.5) | Number("NSBH", Op.GT, 0.5))
+    & Number("distance", Op.LT, 300.0)
+    & Far(Op.LT, 1.0, 2.0, "month")
+    & ~Detector("V1"),
+    notify=subscription_messages.Notify(targets=("<!here>", "<@U024BE7LH>"), only_ns=True),
+)
+ELEMENTS: dict[str, Callable[..., slackblocks.Element]] = {
+    "button": slackblocks.Button,
+    "static_select": slackblocks.StaticSelectMenu,
+    "multi_static_select": slackblocks.StaticMultiSelectMenu,
+    "multi_users_select": slackblocks.UserMultiSelectMenu,
+    "checkboxes": slackblocks.CheckboxGroup,
+    "number_input": slackblocks.NumberInput,
+    "plain_text_input": slackblocks.PlainTextInput,
+}
+
+
+def wish(number: int, channel: str = "C1", **changes: Any) -> subscription_messages.Subscription:
+    made = subscription_messages.Subscription(
+        id=number,
+        number=number,
+        team_id="T1",
+        channel_id=channel,
+        wish=WISH,
+        created_by="U024BE7LH",
+        created_at=NOW,
+    )
+    return replace(made, **changes)
+
+
+def option(value: View) -> slackblocks.Option:
+    return slackblocks.Option(slackblocks.Text.from_dict(value["text"]), value["value"])
+
+
+def element(given: View) -> slackblocks.Element:
+    """The element, built by another's code, which checks it."""
+    made: View = {}
+    for key, value in given.items():
+        if key in ("text", "placeholder"):
+            made[key] = slackblocks.Text.from_dict(value)
+        elif key in ("options", "initial_options"):
+            made[key] = [option(one) for one in value]
+        elif key == "initial_option":
+            made[key] = option(value)
+        elif key in ("min_value", "max_value", "initial_value") and given["type"] == "number_input":
+            made[key] = float(value)
+        elif key == "confirm":
+            parts: dict[str, Any] = {part: slackblocks.Text.from_dict(text) for part, text in value.items()}
+            made[key] = slackblocks.ConfirmationDialogue(**parts)
+        elif key != "type":
+            made[key] = value
+    return ELEMENTS[given["type"]](**made)
+
+
+def block(given: View, number: int) -> slackblocks.Block:
+    block_id = given.get("block_id", f"b{number}")
+    match given["type"]:
+        case "actions":
+            return slackblocks.ActionsBlock([element(e) for e in given["elements"]], block_id=block_id)
+        case "input":
+            return slackblocks.InputBlock(
+                slackblocks.Text.from_dict(given["label"]),
+                element(given["element"]),
+                hint=slackblocks.Text.from_dict(given["hint"]) if "hint" in given else None,
+                block_id=block_id,
+                optional=given["optional"],
+            )
+        case "section" if "accessory" in given:
+            return slackblocks.SectionBlock(
+                slackblocks.Text.from_dict(given["text"]),
+                block_id=block_id,
+                accessory=element(given["accessory"]),
+            )
+    return slackblocks.Block.from_dict({**given, "block_id": block_id})
+
+
+def checked(view: View) -> View:
+    """The view, once another's code has built it within Slack's limits."""
+    blocks = [block(dict(given), number) for number, given in enumerate(view["blocks"])]
+    if view["type"] == "home":
+        slackblocks.HomeTabView(blocks)
+    else:
+        texts = {key: view[key]["text"] for key in ("title", "close", "submit") if key in view}
+        kept = {key: view[key] for key in ("private_metadata", "callback_id") if key in view}
+        slackblocks.ModalView(blocks=blocks, **texts, **kept)
+    assert len(view["blocks"]) <= 100
+    return view
+
+
+def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
+    place = Place(channel_id="C1")
+    golden("view-dialog-empty", checked(subscription_modal.view(place, Form(), Preview())))
+    changed = Place(channel_id="C1", number=3, home=True)
+    found = search_results.Matching(
+        words=WISH.what,
+        newest=[search_results.Found(superevent=Superevent.of(stories["bns"][:3]))],
+        count=1,
+        among=12_345,
+    )
+    tested = search_results.tested(found, NOW)
+    shown = subscription_modal.view(changed, form_of(WISH), Preview(wish=WISH, tested=tested))
+    golden("view-dialog-filled", checked(shown))
+    asking = subscription_modal.view(changed, form_of(WISH), Preview(wish=WISH, testing=True))
+    assert "Asking the sky maps" in json.dumps(checked(asking), ensure_ascii=False)
+    errors = {"BNS": "A probability in percent: 0 to 100.", "words": '"<b>" is no condition.'}
+    wrong = subscription_modal.view(place, Form(percents={"BNS": "1e3"}, words="<b>"), Preview(errors=errors))
+    golden("view-dialog-wrong", checked(wrong))
+    golden("view-dialog-waiting", checked(subscription_modal.waiting(place, "One moment …")))
+    golden(
+        "view-dialog-done",
+        checked(subscription_modal.closing(changed, subscription_messages.subscribed(WISH))),
+    )
+
+
+def test_answers_that_offer_the_dialog(golden: Golden, check: Callable[[Message], Message]) -> None:
+    mine = [wish(number) for number in range(1, 4)]
+    golden("dialog-invitation", check(subscription_modal.invitation(mine)))
+    many = check(
+        subscription_modal.offered(helping.complaint("x"), [wish(number) for number in range(1, 41)])
+    )
+    assert [len(row["elements"]) for row in many.blocks[1:]] == [25, 25, 25, 6]
+    assert message_text.render(subscription_modal.invitation([])).startswith(
+        "A subscription is chosen in a dialog"
+    )
+
+
+def shown_home(**changes: Any) -> home_tab.Home:
+    made = home_tab.Home(
+        sources=(status.SourceState(name="hopskotch", connected=True, detail="Reading igwn.gwalert."),),
+        last_notice=status.LastNotice(
+            superevent_id="MS241127c", alert_type="PRELIMINARY", received=NOW - timedelta(hours=0.2)
+        ),
+        subscriptions=[wish(3), wish(5, paused_at=NOW), wish(4, "C2", problem="is_archived"), wish(9, "D1")],
+        newest=(),
+    )
+    return replace(made, **changes)
+
+
+def test_homes(golden: Golden, stories: dict[str, list[Notice]]) -> None:
+    newest = [Superevent.of(stories[kind]) for kind in ("bns", "raven", "burst", "ssm", "bare", "no_map")]
+    paused = subscription_messages.paused(wish(3))
+    golden("view-home", checked(home_tab.view(shown_home(newest=newest, said=paused), NOW)))
+    golden("view-home-empty", checked(home_tab.view(shown_home(subscriptions=()), NOW)))
+    lags = Trouble(what=What.LAG, since=NOW - timedelta(hours=2), detail="40 payloads")
+    assert "*The reader lags since" in json.dumps(home_tab.view(shown_home(troubles=[lags]), NOW)), (
+        "what is wrong is first"
+    )
+    golden("view-home-unknown", checked(home_tab.view(shown_home(problem="missing_scope"), NOW)))
+
+
+@pytest.mark.parametrize("channels", [1, 60])
+def test_a_home_of_many_subscriptions_keeps_slacks_limit(channels: int) -> None:
+    many = [wish(number, f"C{number % channels}") for number in range(120)]
+    many.sort(key=lambda s: s.channel_id)
+    view = checked(home_tab.view(shown_home(subscriptions=many), NOW))
+    said = json.dumps(view, ensure_ascii=False)
+    listed = said.count('"home.edit"')
+    assert listed > 25 and f"And {120 - listed} more" in said
+    assert len(said) < 250_000
+
+
+def test_who_sees_what() -> None:
+    every = [wish(1, "C1"), wish(2, "C2"), wish(3, "D1"), wish(4, "D2", created_by="U2")]
+    seen = home_tab.visible_to("U024BE7LH", every, {"C2", "C9"})
+    assert [s.id for s in seen] == [2, 3], "a channel they are in, and their own messages with the app"
+
+
+@pytest.mark.parametrize("target", [home_tab.Target("C1"), home_tab.Target("D0AB1", 12)])
+def test_a_buttons_target_comes_back(target: home_tab.Target) -> None:
+    assert home_tab.target_of(target.value) == target
+
+
+@pytest.mark.parametrize("value", ["", "C1 x", "x 1", "C1  1", "C1 1 2"])
+def test_a_target_that_no_button_had_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="no target"):
+        home_tab.target_of(value)

@@ -1,0 +1,33 @@
+"""A sample of the hostile payloads, and all the crafted ones; `./tests/run --corpus` tries 20,000."""
+
+from collections import Counter
+
+import pytest
+
+from tests.fuzz import hostile_payloads
+from tests.fuzz.__main__ import table
+from tests.fuzz.mutations import MUTATIONS, mutant
+from tests.fuzz.runner import MAP_REFUSED, READ, REFUSED
+from tests.fuzz.running import run
+from tests.fuzz.seeds import made, published
+
+SAMPLE = 300
+
+
+@pytest.mark.timeout(600)
+def test_hostile_payloads_are_refused_with_a_reason_at_a_bounded_cost() -> None:
+    report = run(range(SAMPLE), workers=1)
+    # What is slow is for the full run to judge, on a machine that does nothing else.
+    assert [fault for fault in report.faults if fault.outcome in ("crash", "hang")] == []
+    assert [fault for fault in report.faults if fault.grown > 256] == []
+    outcomes = Counter(done.outcome for done in report.done)
+    assert sum(outcomes.values()) == SAMPLE
+    assert outcomes[REFUSED] > 50 and outcomes[MAP_REFUSED] > 20 and outcomes[READ] > 20
+    assert {done.kind for done in report.done[len(hostile_payloads.PAYLOADS) :]} == set(MUTATIONS)
+    assert "all" in table(report)
+
+
+def test_a_seed_says_all() -> None:
+    own, real = made(), published()
+    for seed in range(len(hostile_payloads.PAYLOADS), len(hostile_payloads.PAYLOADS) + 40):
+        assert mutant(seed, own, real) == mutant(seed, own, real)

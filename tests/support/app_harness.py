@@ -1,0 +1,201 @@
+"""The bot's own parts on a local Slack, without broker and process: the life of an event, step by step."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from difflib import unified_diff
+from pathlib import Path
+
+import aiohttp
+
+from bot.app.factory import Rooms
+from bot.delivery.image_worker import PictureWorker
+from bot.delivery.worker import DeliveryWorker
+from bot.filters import parse
+from bot.ingest.pipeline import Handled, Pipeline
+from bot.local_slack.server import Sandbox
+from bot.local_slack.web_api.dispatcher import ApiCall
+from bot.skymaps.image_process import Pictures
+from bot.slack.client import SlackClient
+from bot.sources import Origin
+from bot.store.database import Database
+from formatters.blockkit.message import Message
+from formatters.models.notice import Notice
+from formatters.terminal import message_text
+from tests.support.bot_process import Json, until
+
+GOLDEN = Path(__file__).parent / "golden"
+RECORD = "RECORD_GOLDEN"
+"""The environment variable that has golden files written anew instead of compared; then read the diff."""
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+ORIGIN = Origin(source="kafka", detail="test", live=True)
+
+
+@dataclass
+class Clock:
+    """A clock that goes on when told to, and may run beside that."""
+
+    now: datetime = NOW
+    runs: bool = False
+    _since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+
+    def __call__(self) -> datetime:
+        if not self.runs:
+            return self.now
+        return self.now + timedelta(seconds=asyncio.get_running_loop().time() - self._since)
+
+    def forward(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass
+class Desk:
+    """A store, a local Slack, a pipeline and the workers between them."""
+
+    sandbox: Sandbox
+    rooms: Rooms
+    clock: Clock
+    clients: dict[str, SlackClient]
+    worker: DeliveryWorker
+    pipeline: Pipeline
+    drawing: PictureWorker
+
+    async def subscribe(self, channel: str, words: str = "CBC") -> None:
+        workspace, _ = self.sandbox.find(channel)
+        await self.rooms.subscriptions.add_confirmed(
+            workspace.id, channel, parse(words), self.sandbox.user, self.clock()
+        )
+
+    async def subscribed(self, count: int = 1, words: str = "CBC", *, team: str | None = None) -> list[str]:
+        """New channels that asked for something."""
+        channels = [self.sandbox.add_channel(f"gw-{number}", team=team) for number in range(count)]
+        for channel in channels:
+            await self.subscribe(channel, words)
+        return channels
+
+    async def take(self, *bodies: bytes) -> None:
+        """Have notices come in, and wait until all that follows is done."""
+        for body in bodies:
+            assert await self.pipeline.handle(body, ORIGIN) is Handled.STORED
+        await self.done()
+
+    async def waiting(self) -> int:
+        return (await self.rooms.ledger.counts()).waiting
+
+    async def done(self) -> None:
+        """Wait until no delivery waits."""
+        async with asyncio.timeout(60):
+            while await self.waiting():
+                await asyncio.sleep(0.02)
+
+    async def forward(self, **by: float) -> None:
+        """Let time pass for the bot, and let it notice."""
+        self.clock.forward(**by)
+        await self.idle()
+
+    async def idle(self) -> None:
+        """Give the workers the time for some rounds."""
+        for _ in range(8):
+            self.worker.wake()
+            self.drawing.wake()
+            await asyncio.sleep(0.02)
+
+    def roots(self, channel: str) -> list[Json]:
+        """The messages of a channel that stand in no thread; those deleted are gone."""
+        return [m for m in self.sandbox.messages(channel) if not m["thread_ts"] and not m.get("deleted")]
+
+    def root(self, channel: str) -> Json:
+        (root,) = self.roots(channel)
+        return root
+
+    def replies(self, channel: str, root: Json | None = None) -> list[Json]:
+        ts = (root or self.root(channel))["ts"]
+        return [m for m in self.sandbox.messages(channel) if m["thread_ts"] == ts]
+
+    def calls(self, method: str, channel: str | None = None) -> list[ApiCall]:
+        return [
+            c for c in self.sandbox.calls if c.method == method and channel in (None, c.args.get("channel"))
+        ]
+
+    async def settled(self, condition: Callable[[], object], what: str) -> None:
+        await until(condition, what=what)
+
+
+@asynccontextmanager
+async def desk_in(
+    folder: Path,
+    sandbox: Sandbox,
+    *,
+    clock: Clock | None = None,
+    draws: Callable[[Notice], bool] = lambda _: False,
+    pictures: Pictures | None = None,
+    channel_pause_s: float = 0.0,
+) -> AsyncIterator[Desk]:
+    """A desk at work, on a database in this folder and every workspace of the local Slack."""
+    database = Database(f"sqlite+aiosqlite:///{folder / 'gwevent.sqlite'}")
+    await database.migrate()
+    rooms = Rooms(database)
+    clock = clock or Clock()
+    async with aiohttp.ClientSession() as session:
+        clients = {
+            team: SlackClient(workspace.bot_token, sandbox.api_url, session)
+            for team, workspace in sandbox.workspaces.items()
+        }
+        for client in clients.values():
+            await client.identify()
+        worker = rooms.worker(clients, clock, channel_pause_s=channel_pause_s)
+        draw = pictures or Pictures()
+        drawing = PictureWorker(
+            rooms.store, rooms.pictures, clients, draw, clock, wake_deliveries=worker.wake
+        )
+
+        def wake() -> None:
+            worker.wake()
+            drawing.wake()
+
+        pipeline = Pipeline(rooms.store, clock, max_age=timedelta(days=36_500), wake=wake, draws=draws)
+        tasks = [asyncio.create_task(worker.run()), asyncio.create_task(drawing.run())]
+        try:
+            yield Desk(sandbox, rooms, clock, clients, worker, pipeline, drawing)
+        finally:
+            await worker.stop(1.0)
+            await drawing.close()
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            await database.close()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+
+def said(message: Json) -> str:
+    """A message as plain text: push text, words, buttons and picture."""
+    made = Message(text=message["text"], blocks=tuple(message["blocks"]))
+    where = "(also in the channel)\n" if message["broadcast"] else ""
+    return f"{where}{message_text.push(made)}\n\n{message_text.render(made)}"
+
+
+def transcript(channel: Sequence[Json]) -> str:
+    """A channel as plain text: each root with its thread."""
+    parts = []
+    for root in (m for m in channel if not m["thread_ts"]):
+        parts.append(f"━━ root\n{said(root)}")
+        parts += [f"── reply\n{said(m)}" for m in channel if m["thread_ts"] == root["ts"]]
+    return "\n\n".join(parts) + "\n"
+
+
+def golden(name: str, text: str) -> None:
+    """Compare a channel's state with the golden file of that name, or record it."""
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get(RECORD):
+        path.write_text(text, encoding="utf-8")
+    assert path.is_file(), f"{path.name} is missing: run the test with {RECORD}=1"
+    wanted = path.read_text(encoding="utf-8")
+    changes = unified_diff(wanted.splitlines(), text.splitlines(), path.name, "now", lineterm="", n=1)
+    assert text == wanted, "\n".join(changes)

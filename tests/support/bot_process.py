@@ -1,0 +1,329 @@
+"""A broker and a local Slack, and the bot between them as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import psycopg
+
+from bot.app.factory import open_rooms
+from bot.demo.kafka_broker import ROOM, EmbeddedBroker, Publisher
+from bot.filters import parse
+from bot.local_slack.server import Sandbox
+from bot.samples import Record, event, notice, to_avro
+from bot.samples.edge_cases import few_rows
+from bot.settings import Settings
+from tests.end_to_end import crashing
+
+TOPIC = "igwn.gwalert"
+GROUP = "gwevent-test"
+PATIENT = 60.0
+"""A wait that fails the test instead of hanging it; nothing measures it."""
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+Json = dict[str, Any]
+Life = Callable[..., None]
+"""What a forked bot runs: environment, folder, log, and the step to die at."""
+T = TypeVar("T")
+
+
+class Broker(Protocol):
+    """Has an address that may change when it is started again."""
+
+    def url(self, topic: str) -> str: ...
+
+
+async def until(condition: Callable[[], T], within: float = PATIENT, what: str = "it happened") -> T:
+    """Wait until a condition gives something true, and give it back."""
+    deadline = time.monotonic() + within
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"Waited {within:.0f} s in vain until {what}.")
+        await asyncio.sleep(0.02)
+    return value
+
+
+@dataclass
+class World:
+    """What the bot lives in."""
+
+    sandbox: Sandbox
+    broker: Broker
+    folder: Path
+    processes: list[BotProcess] = field(default_factory=list)
+    postgres: str | None = None
+    """The URL of a database that many processes share; without, it is a SQLite file."""
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "gwevent.sqlite"
+
+    @property
+    def database_url(self) -> str:
+        return self.postgres or f"sqlite:///{self.database}"
+
+    def environment(self, **changes: str | None) -> dict[str, str]:
+        """All that a bot's process gets to know; None takes a variable away."""
+        given: dict[str, str | None] = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "PYTHONPATH": str(REPOSITORY),
+            "SLACK_BOT_TOKEN": self.sandbox.bot_token,
+            "SLACK_APP_TOKEN": self.sandbox.app_token,
+            "GWEVENT_SLACK_API_URL": self.sandbox.api_url,
+            "GWEVENT_DATABASE_URL": self.database_url,
+            "GWEVENT_KAFKA_URL": self.broker.url(TOPIC),
+            "GWEVENT_KAFKA_GROUP": GROUP,
+            "GWEVENT_KAFKA_AUTH": "off",
+            "GWEVENT_GRACEDB_URL": "off",
+            "GWEVENT_LOG_FORMAT": "json",
+        }
+        return {name: value for name, value in (given | changes).items() if value is not None}
+
+    def settings(self, **changes: object) -> Settings:
+        """The same for a bot in this process."""
+        return Settings.model_validate(
+            {
+                "slack_bot_token": self.sandbox.bot_token,
+                "slack_app_token": self.sandbox.app_token,
+                "slack_api_url": self.sandbox.api_url,
+                "database_url": self.database_url,
+                "kafka_url": self.broker.url(TOPIC),
+                "kafka_group": GROUP,
+                "kafka_auth": "off",
+                "gracedb_url": None,
+                **changes,
+            }
+        )
+
+    async def subscribe(self, channel: str, words: str) -> None:
+        """Put a subscription in force before the bot starts, without its confirmation."""
+        async with open_rooms(self.settings()) as rooms:
+            await rooms.subscriptions.add_confirmed(
+                self.sandbox.team_id, channel, parse(words), self.sandbox.user, datetime.now(UTC)
+            )
+
+    async def publish(self, *bodies: bytes) -> None:
+        """Publish payloads in this order; small ones without a reader, more than 4.5 MB only with one."""
+
+        def work() -> None:
+            reader = GROUP if sum(map(len, bodies)) > ROOM else None
+            with Publisher(self.broker.url(TOPIC)) as publisher:
+                for body in bodies:
+                    publisher.publish(body, reader=reader)
+
+        await asyncio.to_thread(work)
+
+    def start(self, **changes: str | None) -> BotProcess:
+        """Start `gwevent run` as anybody would."""
+        log = self._next_log()
+        with log.open("wb") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bot", "run"],
+                env=self.environment(**changes),
+                cwd=self.folder,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+        return self._started(BotProcess(process.pid, process.poll, log))
+
+    def fork(self, step: str | None = None, command: str | None = None, **changes: str | None) -> BotProcess:
+        """Start `gwevent run`, or another command, from a server that has imported it.
+
+        To die at a step, if one is named.
+        """
+        return self.live(crashing.run, step, changes, command)
+
+    def live(
+        self, life: Life, step: str | None, changes: Mapping[str, str | None], command: str | None = None
+    ) -> BotProcess:
+        """The same with another way to run it."""
+        log = self._next_log()
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([life.__module__])
+        process = context.Process(
+            target=life,
+            args=(self.environment(**changes), str(self.folder), str(log), step, *filter(None, [command])),
+        )
+        process.start()
+        assert process.pid is not None
+        return self._started(BotProcess(process.pid, lambda: process.exitcode, log))
+
+    def _next_log(self) -> Path:
+        log = self.folder / f"bot-{len(self.processes)}.log"
+        log.touch()
+        return log
+
+    def _started(self, bot: BotProcess) -> BotProcess:
+        self.processes.append(bot)
+        return bot
+
+    def ledger(self, query: str) -> list[tuple[Any, ...]]:
+        """Look into the bot's database with nothing of the bot's own."""
+        if self.postgres is not None:
+            with psycopg.connect(self.postgres) as shared:
+                return shared.execute(query.encode()).fetchall()
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+    def waiting(self) -> int:
+        """How many deliveries are still to be made."""
+        query = "select count(*) from deliveries where state in ('pending', 'sending')"
+        return int(self.ledger(query)[0][0])
+
+    def stored(self) -> int:
+        """How many notices the bot has stored."""
+        return int(self.ledger("select count(*) from notices")[0][0])
+
+    async def delivered(self, notices: int) -> None:
+        """Wait until so many notices are stored and nothing waits any more."""
+        bot = self.processes[-1]
+
+        def arrived() -> bool:
+            assert not bot.ended, f"The bot ended:\n{bot.text}"
+            made = self.postgres is not None or self.database.stat().st_size > 0
+            return made and self.stored() == notices and not self.waiting()
+
+        await until(arrived, what=f"{notices} notices are stored and delivered, see {bot.path}")
+
+    def roots(self, channel: str, superevent_id: str = "") -> list[Json]:
+        """The messages of a channel that stand in no thread, about one superevent or about all."""
+        return [
+            message
+            for message in self.sandbox.messages(channel)
+            if message.get("thread_ts") in (None, message["ts"]) and superevent_id in words_of(message)
+        ]
+
+    def replies(self, channel: str, root: Json) -> list[Json]:
+        """What stands in a root's thread."""
+        thread = self.sandbox.messages(channel, thread_ts=root["ts"])
+        return [message for message in thread if message["ts"] != root["ts"]]
+
+
+@dataclass
+class BotProcess:
+    """A bot's process and what it logs."""
+
+    pid: int
+    status: Callable[[], int | None]
+    """The exit status; None while it runs."""
+    path: Path
+
+    @property
+    def text(self) -> str:
+        """Everything on its standard error so far."""
+        return self.path.read_text()
+
+    @property
+    def log(self) -> list[Json]:
+        """Its log's lines; what is no JSON (a sentence before the end) is left out."""
+        return [json.loads(line) for line in self.text.splitlines() if line.startswith("{")]
+
+    def logged(self, name: str) -> list[Json]:
+        """The lines of one event name."""
+        return [line for line in self.log if line.get("event") == name]
+
+    @property
+    def ended(self) -> bool:
+        return self.status() is not None
+
+    async def until_logged(self, name: str, times: int = 1) -> None:
+        """Wait for a line of the log."""
+
+        def seen() -> bool:
+            if len(self.logged(name)) >= times:
+                return True
+            assert not self.ended, f"The bot ended before it logged {name}:\n{self.text}"
+            return False
+
+        await until(seen, what=f"the log says {name}")
+
+    async def ready(self) -> None:
+        """Wait until it is connected to Slack."""
+        await self.until_logged("socket_mode_connected")
+
+    async def end(self) -> int:
+        """Wait for its end; its exit status."""
+        await until(lambda: self.ended, what="the bot ends")
+        status = self.status()
+        assert status is not None
+        return status
+
+    async def terminate(self) -> int:
+        """End it as a service manager does."""
+        os.kill(self.pid, signal.SIGTERM)
+        return await self.end()
+
+    async def kill(self) -> None:
+        """End it as a power cut does."""
+        os.kill(self.pid, signal.SIGKILL)
+        await self.end()
+
+
+@asynccontextmanager
+async def world_in(folder: Path, *, broker: Broker | None = None) -> AsyncIterator[World]:
+    """A world with an embedded broker unless one is given; every bot is ended at its end."""
+    own = EmbeddedBroker() if broker is None else None
+    async with Sandbox(limits=False, file_delay=0.0) as sandbox:
+        if own is not None:
+            own.start()
+            own.create_topic(TOPIC)
+        world = World(sandbox, own or broker or EmbeddedBroker(), folder)
+        try:
+            yield world
+        finally:
+            for process in world.processes:
+                if not process.ended:
+                    await process.kill()
+            if own is not None:
+                own.stop()
+
+
+def words_of(message: Json) -> str:
+    """All of a message's words, the push text's and the blocks', with plain spaces."""
+    said = [message["text"], *_texts(message.get("blocks") or [])]
+    return "\n".join(said).replace("\u00a0", " ")
+
+
+def _texts(node: object) -> list[str]:
+    if isinstance(node, list):
+        return [words for item in node for words in _texts(item)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["text"]] if isinstance(node.get("text"), str) else []
+    return own + [words for value in node.values() for words in _texts(value)]
+
+
+def sample(superevent_id: str, alert_type: str, after: float = 0.0, *, now: datetime | None = None) -> Record:
+    """A small notice of a binary black hole, sent `after` seconds after the first of its event."""
+    at = (now or datetime.now(UTC)).replace(microsecond=0) - timedelta(minutes=5)
+    facts = event(
+        at - timedelta(seconds=30),
+        far=2.2e-9,
+        classification={"BNS": 0.0, "NSBH": 0.01, "BBH": 0.98, "Terrestrial": 0.01},
+        properties={"HasNS": 0.01, "HasRemnant": 0.0, "HasMassGap": 0.02},
+        skymap=few_rows(),
+    )
+    return notice(superevent_id, alert_type, at + timedelta(seconds=after), event=facts)
+
+
+def avro(superevent_id: str, alert_type: str, after: float = 0.0) -> bytes:
+    """The same as SCiMMA sends it."""
+    return to_avro(sample(superevent_id, alert_type, after))

@@ -1,0 +1,231 @@
+"""The ledger's worker at work on the local Slack."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+import structlog
+from sqlalchemy import text
+
+from bot.app.application import Bot
+from bot.app.factory import Rooms
+from bot.delivery.renderer import Renderer
+from bot.delivery.worker import DeliveryWorker
+from bot.ingest.pipeline import Pipeline
+from bot.local_slack.server import Sandbox
+from bot.local_slack.web_api.dispatcher import ApiCall
+from bot.settings import Settings
+from bot.slack.client import SlackClient
+from bot.sources import Payload, SourceStatus
+from bot.store.outbox.models import Delivery, Kind, State
+from formatters.models.notice import Notice
+from tests.support.factories import Clock, subscribe, take
+
+PATIENCE_S = 60.0
+
+
+@dataclass
+class Office:
+    """A store, a local Slack, and a worker between them."""
+
+    sandbox: Sandbox
+    rooms: Rooms
+    clock: Clock
+    client: SlackClient
+    worker: DeliveryWorker = field(init=False, repr=False)
+    running: list[asyncio.Task[None]] = field(default_factory=list)
+    closed: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """While it is held, nothing is claimed."""
+
+    def __post_init__(self) -> None:
+        claim = self.rooms.ledger.claim
+
+        async def when_open(*args: Any, **options: Any) -> list[Delivery]:
+            async with self.closed:
+                return await claim(*args, **options)
+
+        self.rooms.ledger.claim = when_open  # type: ignore[method-assign]
+
+    def start(self, **options: Any) -> DeliveryWorker:
+        """Start a worker, as a process that begins does."""
+        self.worker = self.rooms.worker(
+            options.pop("clients", {self.sandbox.team_id: self.client}),
+            self.clock,
+            **{"channel_pause_s": 0.0, **options},
+        )
+        self.running.append(asyncio.create_task(self.worker.run()))
+        return self.worker
+
+    async def restart(self) -> None:
+        """Stop the worker and start another."""
+        await self.worker.stop()
+        self.start()
+
+    def channels(self, count: int, words: str = "CBC") -> list[str]:
+        return [self.sandbox.add_channel(f"gw-{number}") for number in range(count)]
+
+    async def subscribed(self, count: int = 1, words: str = "CBC") -> list[str]:
+        """New channels that asked for something."""
+        made = self.channels(count)
+        await subscribe(self.rooms, words, *made)
+        return made
+
+    async def receive(self, *notices: Notice) -> None:
+        """Record notices now, before the worker sees any of them."""
+        async with self.closed:
+            await take(self.rooms, notices, now=self.clock())
+        self.worker.wake()
+
+    def forward(self, **by: float) -> None:
+        """Let time pass, and say so."""
+        self.clock.forward(**by)
+        self.worker.wake()
+
+    def wake(self) -> None:
+        self.worker.wake()
+
+    def pipeline(self) -> Pipeline:
+        return Pipeline(self.rooms.store, self.clock, max_age=timedelta(hours=24), wake=self.worker.wake)
+
+    def renderer(self) -> Renderer:
+        rooms = self.rooms
+        return Renderer(
+            rooms.store,
+            rooms.subscriptions,
+            rooms.observers,
+            rooms.pictures,
+            rooms.mentions,
+            rooms.circulars,
+            rooms.sites,
+            rooms.visibilities,
+            self.address,
+        )
+
+    async def address(self, _team_id: str, channel_id: str, ts: str) -> str | None:
+        """A message's address."""
+        return await self.client.permalink(channel_id, ts)
+
+    async def rows(self, **where: object) -> list[Any]:
+        """The ledger's rows, those with these values, in order of their ids."""
+        async with self.rooms.database.reading() as connection:
+            found = (await connection.execute(text("SELECT * FROM deliveries ORDER BY id"))).all()
+        return [row for row in found if all(getattr(row, name) == value for name, value in where.items())]
+
+    async def state(self, kind: Kind, channel: str | None = None) -> list[str]:
+        found = await self.rows(kind=kind.value)
+        return [row.state for row in found if channel in (None, row.channel_id)]
+
+    async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until something is so."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not await true():
+                await asyncio.sleep(0.01)
+
+    async def done(self) -> None:
+        """Wait until nothing waits."""
+
+        async def nothing() -> bool:
+            return not (await self.rooms.ledger.counts()).waiting
+
+        await self.until(nothing)
+
+    async def failed(self, reason: str, count: int = 1) -> None:
+        """Wait until as many deliveries wait for a further attempt for this reason."""
+
+        async def so() -> bool:
+            return len(await self.rows(state=State.PENDING.value, reason=reason)) >= count
+
+        await self.until(so)
+
+    async def idle(self) -> None:
+        """Give the worker the time for some rounds."""
+        for _ in range(10):
+            self.worker.wake()
+            await asyncio.sleep(0.02)
+
+    def calls(self, method: str, channel: str | None = None) -> list[ApiCall]:
+        return [
+            c for c in self.sandbox.calls if c.method == method and channel in (None, c.args.get("channel"))
+        ]
+
+    def texts(self, channel: str) -> list[str]:
+        return [str(message["text"]) for message in self.sandbox.messages(channel)]
+
+
+@pytest.fixture(autouse=True)
+def short_tracebacks() -> Iterator[None]:
+    """A fault on purpose needn't be painted with all its variables."""
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
+    )
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture
+async def still_office(sandbox: Sandbox, rooms: Rooms, clock: Clock) -> AsyncIterator[Office]:
+    """The office before its worker begins."""
+    async with aiohttp.ClientSession() as session:
+        client = SlackClient(sandbox.bot_token, sandbox.api_url, session, timeout_s=2.0)
+        sandbox.workspace.clock = lambda: clock().timestamp()
+        office = Office(sandbox, rooms, clock, client)
+        yield office
+        if office.running:
+            await office.worker.stop(0.5)
+        for task in office.running:
+            task.cancel()
+        await asyncio.gather(*office.running, return_exceptions=True)
+
+
+@pytest.fixture
+async def office(still_office: Office) -> Office:
+    """The office at work."""
+    still_office.start()
+    return still_office
+
+
+class Silent:
+    """A source that never has anything."""
+
+    async def payloads(self) -> AsyncIterator[Payload]:
+        nothing: tuple[Payload, ...] = ()
+        await asyncio.Event().wait()
+        for payload in nothing:
+            yield payload
+
+    async def acknowledge(self, payload: Payload) -> None:
+        raise AssertionError("nothing was read")
+
+    async def stop(self) -> None:
+        return None
+
+    def status(self) -> SourceStatus:
+        return SourceStatus("silent", True, "reads nothing")
+
+
+@pytest.fixture
+async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock) -> AsyncIterator[Bot]:
+    """The bot on the local Slack, ready."""
+    settings = Settings.model_validate(
+        {
+            "slack_bot_token": sandbox.bot_token,
+            "slack_app_token": sandbox.app_token,
+            "slack_api_url": sandbox.api_url,
+            "ops_channel": "C0OPS",
+        }
+    )
+    made_bot = Bot(settings, rooms, [Silent()], clock)
+    stop = asyncio.Event()
+    running = asyncio.create_task(made_bot.run(stop))
+    async with asyncio.timeout(60):
+        await made_bot.ready.wait()
+    yield made_bot
+    stop.set()
+    await running

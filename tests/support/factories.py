@@ -1,0 +1,107 @@
+"""What the tests of routing, store, ledger and answers share: notices by formula, a clock, subscriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from bot.alerts.decode import notice_of
+from bot.app.factory import Rooms
+from bot.filters import parse
+from bot.routing.planner import plan
+from bot.samples import Record, event
+from bot.samples import notice as announced
+from bot.store.channels.change_log import By
+from bot.store.events.notices import Planner
+from formatters.answers.subscription_messages import Subscription
+from formatters.models.notice import RETRACTION, Notice
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+MAX_AGE = timedelta(hours=24)
+TEAM = "T0SANDBOX1"
+BY = By("U1", NOW)
+REAL, MOCK, TEST = "S261122a", "MS261122a", "TS261122a"
+
+
+class Clock:
+    """A clock that goes on when told to."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+def record(
+    superevent_id: str = REAL, alert_type: str = "PRELIMINARY", minutes: float = 0, **facts: Any
+) -> Record:
+    """A notice without a map, `minutes` after NOW; a retraction has no event."""
+    usual: dict[str, Any] = {
+        "far": 1e-9,
+        "skymap": None,
+        "classification": {"BNS": 0.95, "NSBH": 0.01, "BBH": 0.03, "Terrestrial": 0.01},
+        "properties": {"HasNS": 0.95, "HasRemnant": 0.91, "HasMassGap": 0.01},
+    }
+    known = None if alert_type == RETRACTION else event(NOW - timedelta(minutes=1), **(usual | facts))
+    return announced(superevent_id, alert_type, NOW + timedelta(minutes=minutes), event=known)
+
+
+def made(
+    superevent_id: str = REAL, alert_type: str = "PRELIMINARY", minutes: float = 0, **facts: Any
+) -> Notice:
+    """The same, decoded."""
+    return notice_of(record(superevent_id, alert_type, minutes, **facts))
+
+
+def subscription(words: str, channel: str = "C1", number: int = 1, team: str = TEAM) -> Subscription:
+    """A subscription in force."""
+    return Subscription(
+        id=number,
+        number=number,
+        team_id=team,
+        channel_id=channel,
+        wish=parse(words),
+        created_by="U1",
+        created_at=NOW,
+    )
+
+
+def planner(now: datetime = NOW, *, live: bool = True) -> Planner:
+    """The real plan, at a moment."""
+    return partial(plan, live=live, now=now, max_age=MAX_AGE)
+
+
+async def subscribe(rooms: Rooms, words: str, *channels: str, team: str = TEAM) -> None:
+    """Put a subscription in force in each of these channels."""
+    for channel in channels:
+        await rooms.subscriptions.add_confirmed(team, channel, parse(words), "U1", NOW)
+
+
+async def unsubscribe(
+    rooms: Rooms, channel: str, words: str | None = None, *, team: str = TEAM
+) -> list[Subscription]:
+    """End a channel's subscription of these words, or all that it has or waits for."""
+    here = await rooms.subscriptions.of_channel(team, channel)
+    every = [*here, *await rooms.subscriptions.waiting(team, channel)]
+    chosen = [s.number for s in every if words is None or s.wish == parse(words)]
+    ended = await rooms.subscriptions.end(team, channel, chosen, BY)
+    assert ended is not None
+    return ended
+
+
+async def take(
+    rooms: Rooms, notices: Notice | Sequence[Notice], *, now: datetime = NOW, live: bool = True
+) -> None:
+    """Record notices with the real plan."""
+    for notice in [notices] if isinstance(notices, Notice) else notices:
+        body = f"{notice.key}".encode()
+        received = replace(notice, received=now)
+        origin = "hopskotch:1" if live else "test:1"
+        assert (await rooms.store.record(received, body, origin, now, planner(now, live=live))).new
