@@ -16,7 +16,7 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.filters import UnknownWord, parse
+from bot.filters import FilterSyntaxError, parse
 from bot.runtime.standard_streams import NOWHERE
 from formatters.models.notice import Category, Notice
 from formatters.webhook.payload import Format
@@ -213,7 +213,7 @@ class Settings(BaseSettings):
             return None
         try:
             wish = parse(value)
-        except UnknownWord as error:
+        except FilterSyntaxError as error:
             raise ValueError(f"it must be words of a subscription: {str(error).rstrip('.')}") from None
         if wish.notify is not None:
             raise ValueError('it must be words of a subscription without "notify"')

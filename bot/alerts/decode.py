@@ -16,18 +16,18 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from bot.alerts import fields
-from bot.alerts.digest import MAPS, digest_of
+from bot.alerts.digest import MAPS, record_digest
 from bot.alerts.payload import (
     AVRO_MAGIC,
     MAX_PAYLOAD,
     Record,
     UndecodablePayload,
+    decode_record,
     read_record,
-    record_of,
-    salvage_id,
+    recover_superevent_id,
 )
 from bot.skymaps.fits_table import MAX_EXPANDED, read_table
-from bot.skymaps.skymap import MAX_TILES, SkyMap, UnreadableMap, localize, of_table, share_inside
+from bot.skymaps.skymap import MAX_TILES, SkyMap, UnreadableMap, localize, of_table, probability_inside
 from formatters.models.notice import (
     ID_MAX,
     RETRACTION,
@@ -44,8 +44,8 @@ __all__ = [
     "MAX_PAYLOAD",
     "UndecodablePayload",
     "decode",
+    "decode_record",
     "notice_of",
-    "record_of",
     "sky_maps",
 ]
 
@@ -69,7 +69,7 @@ def decode(body: bytes) -> Notice:
     try:
         return notice_of(read_record(body))
     except UndecodablePayload as problem:
-        found = problem.superevent_id or salvage_id(body)
+        found = problem.superevent_id or recover_superevent_id(body)
         raise UndecodablePayload(problem.reason, found) from None
 
 
@@ -101,7 +101,7 @@ def sky_maps(body: bytes) -> tuple[bytes | None, bytes | None]:
 def content_of(body: bytes) -> str | None:
     """Return the digest of what a payload says, as `Notice.content` has it; None if it is no notice."""
     try:
-        return digest_of(read_record(body), _Room().digest)
+        return record_digest(read_record(body), _Room().digest)
     except UndecodablePayload:
         return None
 
@@ -120,7 +120,7 @@ def notice_of(record: Record) -> Notice:
     event = _event(published.get("event"), alert_type, superevent_id)
     room = _Room()
     gw = room.measure(fields.only(record.get("event")).get("skymap"))
-    turned = _turned(superevent_id, time_created)
+    turned = _external_sign_is_inverted(superevent_id, time_created)
     said = _coincidences(published.get("external_coinc"))
     maps = [one.get("combined_skymap") for one in _coincidences(record.get("external_coinc"))]
     # What says most has its map measured first.
@@ -146,7 +146,7 @@ def notice_of(record: Record) -> Notice:
         localization=gw.localization,
         map_problem=gw.problem,
         published=published,
-        content=digest_of(record, room.digest),
+        content=record_digest(record, room.digest),
     )
 
 
@@ -170,7 +170,7 @@ def _alert_type(published: Mapping[str, Any], superevent_id: str) -> str:
     return joined if joined in STAGES else upper
 
 
-def _turned(superevent_id: str, time_created: datetime) -> bool:
+def _external_sign_is_inverted(superevent_id: str, time_created: datetime) -> bool:
     return time_created < SIGN_TURNED and superevent_id != HAND_MADE
 
 
@@ -225,7 +225,7 @@ def _coincidence(
     difference = fields.number(given.get("time_difference"))
     overlap = None
     if gw_map is not None and combined.skymap is not None:
-        overlap = share_inside(gw_map, combined.skymap, 0.9)
+        overlap = probability_inside(gw_map, combined.skymap, 0.9)
     return ExternalCoincidence(
         observatory=fields.name(given.get("observatory")),
         search=fields.name(given.get("search")),

@@ -23,7 +23,7 @@ _MAX_DEPTH = 20
 _ELSEWHERE = frozenset({"urls", "superevent_id", "alert_type", "time_created"})
 
 
-def digest_of(record: Mapping[str, Any], digest_of_map: Callable[[object], str]) -> str:
+def record_digest(record: Mapping[str, Any], digest_of_map: Callable[[object], str]) -> str:
     """Return the digest of a record; `digest_of_map` gives that of a map as the record holds it."""
 
     def without_maps(value: object, key: str) -> object:

@@ -76,10 +76,10 @@ def read_record(body: bytes) -> Record:
         raise UndecodablePayload(
             f"The payload has {len(body):,} bytes, and a notice has at most {MAX_PAYLOAD:,}."
         )
-    return record_of(_avro(body) if body.startswith(AVRO_MAGIC) else _json(body))
+    return decode_record(_avro(body) if body.startswith(AVRO_MAGIC) else _json(body))
 
 
-def record_of(content: object) -> Record:
+def decode_record(content: object) -> Record:
     """Return the record in hop's `content`: the record itself, or (until hop 0.10) a list of one.
 
     Raises UndecodablePayload.
@@ -108,7 +108,7 @@ def nested_beyond(most: int, value: object) -> bool:
     return True
 
 
-def salvage_id(body: bytes) -> str | None:
+def recover_superevent_id(body: bytes) -> str | None:
     """Return the superevent id that an unreadable payload names, where all that names one agrees."""
     body = body[:MAX_PAYLOAD]
     found = {*_KEYED.findall(body), *map(unquote_to_bytes, _IN_URL.findall(body))}
@@ -142,7 +142,7 @@ def _json(body: bytes) -> object:
 
 def _avro(body: bytes) -> object:
     # fastavro.reader unpacks a block whatever it expands to, so the container is taken apart here.
-    stream = _Metered(body)
+    stream = _BoundedReader(body)
     header = _read(stream, _CONTAINER_HEADER)
     schema = _schema(header["meta"].get("avro.schema", b""))
     count, size = _read(stream, "long"), _read(stream, "long")
@@ -151,7 +151,7 @@ def _avro(body: bytes) -> object:
     block, sync = stream.read(max(size, 0)), stream.read(len(header["sync"]))
     if len(block) != size or sync != header["sync"] or stream.read(1):
         raise UndecodablePayload("The payload's Avro isn't one whole block.")
-    return _read(_Metered(_unpack(block, header["meta"].get("avro.codec", b"null"))), schema)
+    return _read(_BoundedReader(_unpack(block, header["meta"].get("avro.codec", b"null"))), schema)
 
 
 def _schema(text: bytes) -> Any:
@@ -159,14 +159,14 @@ def _schema(text: bytes) -> Any:
         schema = json.loads(text)
     except (ValueError, RecursionError):
         raise UndecodablePayload("The payload's Avro schema isn't JSON.") from None
-    _tame(schema)
+    _validate_schema(schema)
     try:
         return fastavro.parse_schema(schema)
     except _AVRO_ERRORS as error:
         raise UndecodablePayload(f"The payload's Avro schema is none ({type(error).__name__}).") from None
 
 
-class _Metered(io.BytesIO):
+class _BoundedReader(io.BytesIO):
     """Bytes that are given out in so many pieces; fastavro takes at least one for each value."""
 
     _left = MAX_VALUES
@@ -178,7 +178,7 @@ class _Metered(io.BytesIO):
         return super().read(size)
 
 
-def _read(stream: _Metered, schema: Any) -> Any:
+def _read(stream: _BoundedReader, schema: Any) -> Any:
     try:
         return fastavro.schemaless_reader(stream, schema, None)
     except UndecodablePayload:
@@ -201,7 +201,7 @@ def _unpack(block: bytes, codec: bytes) -> bytes:
     return unpacked
 
 
-def _tame(schema: object) -> None:
+def _validate_schema(schema: object) -> None:
     """Refuse a schema with which few bytes could make many values, or that refers to itself.
 
     Decimals become the bytes that they are: to convert one of megabytes takes hours, and no notice has any.

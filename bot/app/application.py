@@ -14,43 +14,43 @@ import structlog
 from slack_bolt.async_app import AsyncApp
 
 from bot import logs
-from bot.app.consumer_application import consumers_of
-from bot.app.factory import Rooms, archive_of, webhook_of
+from bot.app.consumer_application import create_consumers
+from bot.app.factory import Factory, create_gracedb_importer, create_webhook
 from bot.app.http_server import HttpServer
-from bot.app.http_server import listen as open_port
-from bot.app.startup import say_ready
-from bot.app.supervisor import Parts
-from bot.commands.router import Asker
-from bot.delivery.due_poller import LOOKED_OUT_FOR_S, Lookout
-from bot.delivery.image_provider import Illustrations
-from bot.delivery.image_worker import PictureWorker
+from bot.app.http_server import start_listening as open_port
+from bot.app.startup import log_when_ready
+from bot.app.supervisor import TaskSupervisor
+from bot.commands.router import CommandContext
+from bot.delivery.due_poller import FALLBACK_POLL_S, DuePoller
+from bot.delivery.image_provider import ImageProvider
+from bot.delivery.image_worker import ImageWorker
 from bot.delivery.worker import CONNECTIONS
-from bot.gracedb.backfill import PACE_S, REPAIR_AGAIN_S, Backfill, repair
-from bot.ingest.consumer import Consumer
-from bot.ingest.pipeline import Handled
+from bot.gracedb.backfill import PACE_S, REPAIR_AGAIN_S, Backfill, repair_gap
+from bot.ingest.consumer import SourceConsumer
+from bot.ingest.pipeline import IngestResult
 from bot.listeners import slash_command
-from bot.listeners.home_tab import Homes
-from bot.listeners.subscription_modal import Dialogs
+from bot.listeners.home_tab import HomeTab
+from bot.listeners.subscription_modal import SubscriptionModal
 from bot.monitoring.metrics import Metrics
-from bot.monitoring.monitor import Watch
-from bot.monitoring.rules import Limits
-from bot.monitoring.webhook import Caller
+from bot.monitoring.monitor import HealthMonitor
+from bot.monitoring.rules import Thresholds
+from bot.monitoring.webhook import WebhookNotifier
 from bot.runtime.os_limits import watch_descriptors
 from bot.runtime.threads import watch_threads
 from bot.settings import Settings
-from bot.skymaps.image_process import Pictures
-from bot.slack.channel_policy import Permission
+from bot.skymaps.image_process import ImageProcess
+from bot.slack.channel_policy import ChannelPolicy
 from bot.slack.client import Identity, SlackClient
 from bot.slack.errors import SlackFailure
-from bot.slack.gateway import Front
-from bot.slack.middleware import Allowance, protect
-from bot.slack.orphaned_channels import Strays
-from bot.slack.server_time import listening
+from bot.slack.gateway import SlackGateway
+from bot.slack.middleware import UserRateLimiter, register_middleware
+from bot.slack.orphaned_channels import OrphanedChannels
+from bot.slack.server_time import trace_server_time
 from bot.sources import Source, SourceStatus
 from bot.store.database import StoreUnavailable
-from bot.store.notify import listen
-from bot.store.outbox.leases import PURGE, REPAIR
-from bot.store.retention import NOTHING, Keep
+from bot.store.notify import listen_for_notifications
+from bot.store.outbox.leases import PURGE_JOB, REPAIR
+from bot.store.retention import NOTHING, RetentionPolicy
 from formatters.blockkit.message import Message
 
 STOP_S = 3.5
@@ -61,23 +61,23 @@ BRING_HOME_EVERY_S = 3600.0
 log = structlog.get_logger(__name__)
 
 
-def keep_of(settings: Settings) -> Keep:
+def retention_policy(settings: Settings) -> RetentionPolicy:
     """How long things are kept; what is young enough to be posted is kept in any case."""
     payloads = None if settings.payload_days is None else timedelta(days=settings.payload_days)
-    return Keep(
+    return RetentionPolicy(
         payloads=payloads,
         deliveries=max(timedelta(days=settings.ledger_days), 2 * settings.max_age),
         quarantine=timedelta(days=settings.quarantine_days),
     )
 
 
-class Bot:
+class Application:
     """Everything in one process: a source, the pipeline, the deliveries, and the answers in Slack."""
 
     def __init__(
         self,
         settings: Settings,
-        rooms: Rooms,
+        rooms: Factory,
         sources: Sequence[Source],
         clock: Callable[[], datetime] | None = None,
     ) -> None:
@@ -96,20 +96,20 @@ class Bot:
         self._clock = clock = clock or rooms.clock
         self._clients: dict[str, SlackClient] = {}
         self._identity: Identity | None = None
-        self._parts = Parts()
+        self._parts = TaskSupervisor()
         self.ready = asyncio.Event()
         """Set once Slack knows us and the source is being read."""
-        draw = Pictures()
+        draw = ImageProcess()
         self.metrics = Metrics()
         self.worker = rooms.worker(
             self._clients,
             clock,
             public_url=settings.public_url,
-            poll_s=LOOKED_OUT_FOR_S,
+            poll_s=FALLBACK_POLL_S,
             settled=lambda outcomes: self.metrics.settled(outcomes, clock()),
             may_give_up=self._may_give_up,
         )
-        self._front = Front(
+        self._front = SlackGateway(
             access,
             settings,
             rooms.installations,
@@ -119,7 +119,7 @@ class Bot:
             wake=self.worker.wake,
             called=self.metrics.called,
         )
-        self.pictures = PictureWorker(
+        self.pictures = ImageWorker(
             rooms.store,
             rooms.pictures,
             self._clients,
@@ -127,25 +127,25 @@ class Bot:
             clock,
             wake_deliveries=self.worker.wake,
             serve=settings.public_url is not None,
-            poll_s=LOOKED_OUT_FOR_S,
+            poll_s=FALLBACK_POLL_S,
         )
-        self.decisions = rooms.decisions(clock, settings.max_age, self._wake, LOOKED_OUT_FOR_S)
-        self._lookout = Lookout(
+        self.decisions = rooms.decisions(clock, settings.max_age, self._wake, FALLBACK_POLL_S)
+        self._lookout = DuePoller(
             rooms.glance,
             clock,
             deliveries=self.worker.wake,
             pictures=self.pictures.wake,
             maps=self.decisions.wake,
         )
-        webhook = webhook_of(settings)
+        webhook = create_webhook(settings)
         self._caller = (
             None
             if webhook is None
-            else Caller(
+            else WebhookNotifier(
                 webhook, rooms.calls, rooms.troubles, rooms.store, clock, may_give_up=self._may_give_up
             )
         )
-        self.watch = Watch(
+        self.watch = HealthMonitor(
             rooms.store,
             rooms.ledger,
             rooms.troubles,
@@ -156,7 +156,7 @@ class Bot:
             wake=self.worker.wake,
             caller=self._caller,
             metrics=self.metrics,
-            limits=Limits(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
+            limits=Thresholds(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
             writes=rooms.writes,
             workers=rooms.shares.living,
             wrong=self._parts.wrong,
@@ -175,18 +175,18 @@ class Bot:
             )
         )
         self.pipeline = rooms.pipeline(settings, clock, self._stored, self.metrics.stored)
-        self._consumers = consumers_of(settings, rooms, sources, self.pipeline, self._handled)
-        self._archive = archive_of(settings, rooms, clock)
+        self._consumers = create_consumers(settings, rooms, sources, self.pipeline, self._handled)
+        self._archive = create_gracedb_importer(settings, rooms, clock)
         self.answers = rooms.answers(
             clock,
             archive=self._archive,
-            illustrate=Illustrations(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
+            illustrate=ImageProvider(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
             sources=self._statuses,
             wake=self.worker.wake,
-            refusal=Permission(settings.who_may_subscribe, self._clients).refusal,
+            refusal=ChannelPolicy(settings.who_may_subscribe, self._clients).refusal,
         )
 
-        self._homes = Homes(
+        self._homes = HomeTab(
             rooms.store,
             rooms.subscriptions,
             rooms.troubles,
@@ -194,7 +194,7 @@ class Bot:
             clock,
             self._statuses,
         )
-        self._dialogs = Dialogs(self.answers, rooms.subscriptions, self._clients, self._homes)
+        self._dialogs = SubscriptionModal(self.answers, rooms.subscriptions, self._clients, self._homes)
 
     @property
     def identity(self) -> Identity | None:
@@ -211,7 +211,7 @@ class Bot:
         if self._http is not None:
             await open_port(self._http, self._settings)
         self._rooms.clock_keeper.ask_slack = self._ask_for_time
-        traces = [listening(self._rooms.clock.heard)]
+        traces = [trace_server_time(self._rooms.clock.heard)]
         # aiohttp's own limit is 100: as many calls that hang would hold up an alert, and every answer.
         connector = aiohttp.TCPConnector(limit=CONNECTIONS)
         async with aiohttp.ClientSession(connector=connector, trace_configs=traces) as session:
@@ -231,11 +231,11 @@ class Bot:
             start("watch_descriptors", watch_descriptors)
             start("watch_threads", watch_threads)
             start("tell_what_is_over", logs.tell_what_is_over)
-            start("say_ready", lambda: say_ready(self.watch))
+            start("say_ready", lambda: log_when_ready(self.watch))
             if self._caller is not None:
                 start("call", self._caller.run)
             if not self._rooms.database.sqlite:
-                start("listen", lambda: listen(self._rooms.database, self._stored))
+                start("listen", lambda: listen_for_notifications(self._rooms.database, self._stored))
                 for consumer in self._consumers:
                     start("tell", consumer.tell)
                 if not self._consumers:
@@ -261,7 +261,7 @@ class Bot:
         await self._parts.cancel()
         log.info("stopped")
 
-    async def _consume(self, consumer: Consumer) -> None:
+    async def _consume(self, consumer: SourceConsumer) -> None:
         # What is old is never said: that mustn't be a wrong clock's word, if a better one is to be had soon.
         await self._rooms.clock_keeper.confirmed()
         await consumer.consume()
@@ -282,7 +282,9 @@ class Bot:
             await asyncio.sleep(HEAR_S)
 
     def _register(self, app: AsyncApp) -> None:
-        protect(app, self._settings.slack_api_url, Allowance(self._settings.commands_per_minute))
+        register_middleware(
+            app, self._settings.slack_api_url, UserRateLimiter(self._settings.commands_per_minute)
+        )
         slash_command.register(
             app,
             self.answers,
@@ -304,9 +306,9 @@ class Bot:
     def _statuses(self) -> list[SourceStatus]:
         return [source.status() for source in self._sources] if self._sources else self._heard
 
-    def _handled(self, handled: Handled) -> None:
+    def _handled(self, handled: IngestResult) -> None:
         self.metrics.handled(handled)
-        if handled is not Handled.CIRCULAR:
+        if handled is not IngestResult.CIRCULAR:
             # People's circulars come whether or not LVK's mocks do.
             self.watch.heard()
 
@@ -348,7 +350,9 @@ class Bot:
     async def _bring_home(self) -> None:
         """What was stored under a workspace in which the app isn't installed goes to the one that has it."""
         await self.ready.wait()
-        strays = Strays(self._rooms.channel_moves, self._clients, self._clock, self._settings.max_age)
+        strays = OrphanedChannels(
+            self._rooms.channel_moves, self._clients, self._clock, self._settings.max_age
+        )
         while True:
             try:
                 installed = {one.team_id for one in await self._rooms.installations.all()}
@@ -366,7 +370,7 @@ class Bot:
         log.info("observer", superevent_id=superevent_id, channel=channel_id, observes=observes)
         self.worker.wake()
 
-    async def _show(self, asker: Asker, message: Message, thread_ts: str | None) -> bool:
+    async def _show(self, asker: CommandContext, message: Message, thread_ts: str | None) -> bool:
         client = self._clients.get(asker.team_id)
         if client is None:
             return False
@@ -379,7 +383,9 @@ class Bot:
 
     async def _repair_gap(self) -> None:
         """After a silence longer than the broker keeps messages, fill the gap from GraceDB."""
-        archive = archive_of(self._settings, self._rooms, self._clock, pace_s=PACE_S, beside=self._archive)
+        archive = create_gracedb_importer(
+            self._settings, self._rooms, self._clock, pace_s=PACE_S, beside=self._archive
+        )
         if archive is None:
             await asyncio.Event().wait()
             return
@@ -389,7 +395,7 @@ class Bot:
             while True:
                 while not self._rooms.shares.holds(REPAIR):  # noqa: ASYNC110  it comes from another process
                     await asyncio.sleep(1.0)
-                await repair(backfill, self._rooms.store, keeps, self._clock())
+                await repair_gap(backfill, self._rooms.store, keeps, self._clock())
                 await asyncio.sleep(REPAIR_AGAIN_S)
         finally:
             await archive.close()
@@ -408,7 +414,7 @@ class Bot:
 
     async def _purge_once(self, before: datetime) -> None:
         shares = self._rooms.shares
-        purged = await self._rooms.store.purge_mock_payloads(before) if shares.holds(PURGE) else 0
+        purged = await self._rooms.store.purge_mock_payloads(before) if shares.holds(PURGE_JOB) else 0
         if purged:
             log.info("mock_payloads_purged", payloads=purged)
         for picture_id, team_id, file_id in await self._rooms.pictures.of_old_mocks(before):
@@ -426,9 +432,9 @@ class Bot:
             await self._rooms.pictures.forget(picture_id)
 
     async def _purge_old(self) -> None:
-        if not self._rooms.shares.holds(PURGE):
+        if not self._rooms.shares.holds(PURGE_JOB):
             return
-        removed = await self._rooms.retention.purge(keep_of(self._settings), self._clock())
+        removed = await self._rooms.retention.purge(retention_policy(self._settings), self._clock())
         if removed != NOTHING:
             log.info("old_rows_purged", **asdict(removed))
 

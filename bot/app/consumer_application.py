@@ -11,17 +11,17 @@ from functools import partial
 import structlog
 
 from bot import logs
-from bot.app.factory import Rooms, webhook_of
+from bot.app.factory import Factory, create_webhook
 from bot.app.http_server import HttpServer
-from bot.app.http_server import listen as open_port
-from bot.app.startup import say_ready
-from bot.app.supervisor import Parts
-from bot.ingest.consumer import Consumer
-from bot.ingest.pipeline import Handled, Pipeline
+from bot.app.http_server import start_listening as open_port
+from bot.app.startup import log_when_ready
+from bot.app.supervisor import TaskSupervisor
+from bot.ingest.consumer import SourceConsumer
+from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.monitoring.metrics import Metrics
-from bot.monitoring.monitor import Watch
-from bot.monitoring.rules import Limits
-from bot.monitoring.webhook import Caller
+from bot.monitoring.monitor import HealthMonitor
+from bot.monitoring.rules import Thresholds
+from bot.monitoring.webhook import WebhookNotifier
 from bot.runtime.os_limits import watch_descriptors
 from bot.runtime.threads import watch_threads
 from bot.settings import Settings, SettingsError
@@ -39,7 +39,7 @@ STOP_S = 3.5
 log = structlog.get_logger(__name__)
 
 
-def sources_of(settings: Settings) -> list[Source]:
+def create_sources(settings: Settings) -> list[Source]:
     """The sources that the settings name. Raises SourceConfigError."""
     sources: list[Source] = []
     if "hopskotch" in settings.source_names:
@@ -63,13 +63,13 @@ def gcn_access(settings: Settings) -> GcnAccess:
     )
 
 
-def consumers_of(
+def create_consumers(
     settings: Settings,
-    rooms: Rooms,
+    rooms: Factory,
     sources: Sequence[Source],
     pipeline: Pipeline,
-    handled: Callable[[Handled], None] = lambda _: None,
-) -> list[Consumer]:
+    handled: Callable[[IngestResult], None] = lambda _: None,
+) -> list[SourceConsumer]:
     """What takes these sources' payloads in, each under a name that no other process has."""
     group = settings.kafka_group or DEFAULT_GROUP
     return [
@@ -77,7 +77,7 @@ def consumers_of(
     ]
 
 
-async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], stop: asyncio.Event) -> None:
+async def consume(settings: Settings, rooms: Factory, sources: Sequence[Source], stop: asyncio.Event) -> None:
     """The consumer alone, until `stop` is set: what it plans is delivered by others. Raises SettingsError."""
     if rooms.database.sqlite:
         raise SettingsError(NEEDS_POSTGRESQL.format("consume"))
@@ -86,13 +86,13 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
             "GWEVENT_KAFKA_GROUP must be set: each consumer reads in a group of its own, with the same name "
             "after every restart (e.g. gwevent- and the machine's name)."
         )
-    metrics, parts = Metrics(), Parts()
-    webhook = webhook_of(settings)
+    metrics, parts = Metrics(), TaskSupervisor()
+    webhook = create_webhook(settings)
     # Where nobody delivers, this process alone may know.
     caller = (
         None
         if webhook is None
-        else Caller(
+        else WebhookNotifier(
             webhook,
             rooms.calls,
             rooms.troubles,
@@ -101,7 +101,7 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
             may_give_up=lambda: rooms.clock.sure,
         )
     )
-    watch = Watch(
+    watch = HealthMonitor(
         rooms.store,
         rooms.ledger,
         rooms.troubles,
@@ -110,24 +110,24 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
         ops=lambda: rooms.operators.known,
         caller=caller,
         metrics=metrics,
-        limits=Limits(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
+        limits=Thresholds(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
         writes=rooms.writes,
         workers=rooms.shares.living,
         wrong=parts.wrong,
         jump=lambda: rooms.clock.jump,
     )
 
-    async def take_in(consumer: Consumer) -> None:
+    async def take_in(consumer: SourceConsumer) -> None:
         # As in `bot.app`: what is old is never said, and that mustn't be a wrong clock's word.
         await rooms.clock_keeper.confirmed()
         await consumer.consume()
 
-    def handled(what: Handled) -> None:
+    def handled(what: IngestResult) -> None:
         metrics.handled(what)
         watch.heard()
 
     pipeline = rooms.pipeline(settings, rooms.clock, stored=metrics.stored)
-    consumers = consumers_of(settings, rooms, sources, pipeline, handled)
+    consumers = create_consumers(settings, rooms, sources, pipeline, handled)
     port = settings.listens_on
     http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port, watch)
     if http is not None:
@@ -142,7 +142,7 @@ async def consume(settings: Settings, rooms: Rooms, sources: Sequence[Source], s
     parts.start("watch_descriptors", watch_descriptors)
     parts.start("watch_threads", watch_threads)
     parts.start("tell_what_is_over", logs.tell_what_is_over)
-    parts.start("say_ready", lambda: say_ready(watch))
+    parts.start("say_ready", lambda: log_when_ready(watch))
     try:
         await parts.until_one_ends(stop)
     finally:

@@ -14,10 +14,10 @@ from sqlalchemy.exc import ArgumentError
 
 from bot.settings import Settings, SettingsError, setting_names, unknown_names
 
-VARIABLE = "GWEVENT_ENV_FILE"
+ENV_FILE_VARIABLE = "GWEVENT_ENV_FILE"
 """Names the settings file where `--env-file` doesn't."""
-HERE = Path(".env")
-SERVICE = Path("/etc/gwevent/env")
+LOCAL_ENV_FILE = Path(".env")
+SERVICE_ENV_FILE = Path("/etc/gwevent/env")
 """Where README's systemd unit has its settings."""
 
 
@@ -33,7 +33,7 @@ class Deployment:
     def said(self) -> str:
         """The settings file and the database, without a secret. Raises SettingsError."""
         file = "no settings file" if self.env_file is None else f"settings file {self.env_file}"
-        return f"{file}, database {shown(self.settings.database)}"
+        return f"{file}, database {displayed_url(self.settings.database)}"
 
 
 def open_deployment(named: Path | None) -> Deployment:
@@ -44,7 +44,7 @@ def open_deployment(named: Path | None) -> Deployment:
     """
     file = _file(named)
     settings = Settings.load(file)
-    if file is not None and file != HERE:
+    if file is not None and file != LOCAL_ENV_FILE:
         own = set(setting_names())
         for name, value in dotenv_values(file).items():
             if value is not None and name not in own and not name.startswith("GWEVENT_"):
@@ -52,7 +52,7 @@ def open_deployment(named: Path | None) -> Deployment:
     return Deployment(settings, file)
 
 
-def complaints(env_file: Path | None) -> list[tuple[str, str]]:
+def setting_problems(env_file: Path | None) -> list[tuple[str, str]]:
     """Names that mean to be settings and are none: (what is wrong, what to do), a sentence each."""
     found = []
     for name in unknown_names(env_file):
@@ -62,7 +62,7 @@ def complaints(env_file: Path | None) -> list[tuple[str, str]]:
     return found
 
 
-def shown(database: str) -> str:
+def displayed_url(database: str) -> str:
     """A database's URL without its password; a file by its path."""
     try:
         url = make_url(database)
@@ -74,26 +74,31 @@ def shown(database: str) -> str:
     return f"{url.get_backend_name()}://{url.username or ''}@{url.host or ''}/{url.database or ''}"
 
 
-def no_database(database: str) -> SettingsError:
+def missing_database(database: str) -> SettingsError:
     """There is no gwevent's database where a command was to read one."""
     elsewhere = ""
-    if not any(os.environ.get(name) for name in (VARIABLE, "GWEVENT_DATABASE_URL")) and SERVICE.exists():
-        elsewhere = f" {SERVICE} has a service's settings: gwevent --env-file {SERVICE} reads them."
+    if (
+        not any(os.environ.get(name) for name in (ENV_FILE_VARIABLE, "GWEVENT_DATABASE_URL"))
+        and SERVICE_ENV_FILE.exists()
+    ):
+        elsewhere = (
+            f" {SERVICE_ENV_FILE} has a service's settings: gwevent --env-file {SERVICE_ENV_FILE} reads them."
+        )
     return SettingsError(
-        f"There is no gwevent's database at {shown(database)}, and this command makes none; name the bot's "
+        f"There is no gwevent's database at {displayed_url(database)}, and this command makes none; name the bot's "
         f"settings with --env-file.{elsewhere}"
     )
 
 
 def _file(named: Path | None) -> Path | None:
-    given = named or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
+    given = named or (Path(os.environ[ENV_FILE_VARIABLE]) if os.environ.get(ENV_FILE_VARIABLE) else None)
     if given is None:
         try:
-            return HERE if HERE.is_file() else None
+            return LOCAL_ENV_FILE if LOCAL_ENV_FILE.is_file() else None
         except OSError:
             # A folder that this user may not look into, as after sudo.
             return None
-    by = "--env-file" if named is not None else VARIABLE
+    by = "--env-file" if named is not None else ENV_FILE_VARIABLE
     try:
         with given.open("rb"):
             return given

@@ -9,56 +9,56 @@ from functools import partial
 
 import structlog
 
-from bot.app.deployment import no_database
-from bot.commands.check import Positions
-from bot.commands.event_details import Details, Illustrate
-from bot.commands.event_lookup import Events
-from bot.commands.router import Answers
-from bot.commands.search import Choosing
-from bot.commands.visible import Visibility
+from bot.app.deployment import missing_database
+from bot.commands.check import CheckCommand
+from bot.commands.event_details import EventDetailsCommand, Illustrate
+from bot.commands.event_lookup import EventLookup
+from bot.commands.router import CommandRouter
+from bot.commands.search import SearchCommands
+from bot.commands.visible import ObservabilityCommands
 from bot.delivery.renderer import Renderer
 from bot.delivery.worker import CHANNEL_PAUSE_S, CONCURRENCY, POLL_S, DeliveryWorker
 from bot.filters import matches, parse
 from bot.gracedb.client import GraceDb
-from bot.gracedb.importer import Archive
+from bot.gracedb.importer import SupereventImporter
 from bot.ingest import deferred_routing
-from bot.ingest.consumer import Consumer
-from bot.ingest.deferred_routing import MapDecisions
-from bot.ingest.pipeline import Handled, Pipeline
-from bot.monitoring.clock_synchronizer import ClockKeeper
+from bot.ingest.consumer import SourceConsumer
+from bot.ingest.deferred_routing import DeferredRoutingWorker
+from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.monitoring.clock_synchronizer import ClockSynchronizer
 from bot.monitoring.webhook import Webhook
 from bot.runtime.steady_clock import SteadyClock
 from bot.settings import Settings
-from bot.skymap_service.cache import StoredMaps
-from bot.skymap_service.filter_queries import MapAsker, site_name
-from bot.skymap_service.observability import Visibilities
+from bot.skymap_service.cache import SkyMapCache
+from bot.skymap_service.filter_queries import SkyMapQueries, canonical_site_name
+from bot.skymap_service.observability import ObservabilityService
 from bot.slack.client import SlackClient
 from bot.sources import Source, SourceStatus
-from bot.store.channels.bulk_transfer import Transfer
+from bot.store.channels.bulk_transfer import ChannelTransfer
 from bot.store.channels.channel_moves import ChannelMoves
-from bot.store.channels.installations import Installations
-from bot.store.channels.mentions import Mentions
-from bot.store.channels.observers import Observers
-from bot.store.channels.refused_mentions import RefusedMentions
-from bot.store.channels.sites import Sites
-from bot.store.channels.subscriptions import Subscriptions
+from bot.store.channels.installations import InstallationRepository
+from bot.store.channels.mentions import MentionRepository
+from bot.store.channels.observers import ObserverRepository
+from bot.store.channels.refused_mentions import RefusedMentionRepository
+from bot.store.channels.sites import SiteRepository
+from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import Database
-from bot.store.events.circulars import Circulars
-from bot.store.events.deferred import Undecided
-from bot.store.events.gracedb_lookups import Lookups
-from bot.store.events.notices import Store
-from bot.store.events.search import Past
-from bot.store.operations.clock_offsets import ClockLines
-from bot.store.operations.incidents import Troubles
-from bot.store.operations.operator_alerts import Alarms
-from bot.store.operations.ops_channel import Operators
-from bot.store.operations.source_heartbeats import Consumers
-from bot.store.operations.webhook_calls import Calls
-from bot.store.outbox.due import Glance
-from bot.store.outbox.images import PictureStore
-from bot.store.outbox.leases import Shares
+from bot.store.events.circulars import CircularRepository
+from bot.store.events.deferred import DeferredRouting
+from bot.store.events.gracedb_lookups import GraceDbLookups
+from bot.store.events.notices import NoticeRepository
+from bot.store.events.search import EventSearch
+from bot.store.operations.clock_offsets import ClockOffsetRepository
+from bot.store.operations.incidents import IncidentRepository
+from bot.store.operations.operator_alerts import OperatorAlertRules
+from bot.store.operations.ops_channel import OpsChannelRepository
+from bot.store.operations.source_heartbeats import SourceHeartbeats
+from bot.store.operations.webhook_calls import WebhookOutbox
+from bot.store.outbox.due import DueCheck
+from bot.store.outbox.images import ImageRepository
+from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import Delivery, Outcome
-from bot.store.outbox.outbox import Ledger
+from bot.store.outbox.outbox import Outbox
 from bot.store.retention import Retention
 from bot.store.write_check import WriteCheck
 from formatters.models.notice import Notice
@@ -71,37 +71,37 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Rooms:
+class Factory:
     """The store's rooms, on one database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.clock = SteadyClock()
-        self.clock_keeper = ClockKeeper(self.clock, ClockLines(database))
-        self.store = Store(database)
-        self.subscriptions = Subscriptions(database)
-        self.shares = Shares(database)
-        self.ledger = Ledger(database, self.shares)
+        self.clock_keeper = ClockSynchronizer(self.clock, ClockOffsetRepository(database))
+        self.store = NoticeRepository(database)
+        self.subscriptions = SubscriptionRepository(database)
+        self.shares = WorkerLeases(database)
+        self.ledger = Outbox(database, self.shares)
         self.channel_moves = ChannelMoves(database)
-        self.glance = Glance(database, self.shares)
-        self.observers = Observers(database)
-        self.pictures = PictureStore(database, self.shares)
-        self.mentions = Mentions(database)
-        self.installations = Installations(database)
-        self.circulars = Circulars(database)
-        self.maps = StoredMaps(self.store)
-        self.lookups = Lookups(database)
-        self.sites = Sites(database)
-        self.visibilities = Visibilities(self.maps)
-        self.undecided = Undecided(database)
-        self.past = Past(database)
-        self.asker = MapAsker(self.maps)
-        self.troubles = Troubles(database)
-        self.calls = Calls(database)
-        self.operators = Operators(database)
-        self.consumers = Consumers(database, self.clock)
+        self.glance = DueCheck(database, self.shares)
+        self.observers = ObserverRepository(database)
+        self.pictures = ImageRepository(database, self.shares)
+        self.mentions = MentionRepository(database)
+        self.installations = InstallationRepository(database)
+        self.circulars = CircularRepository(database)
+        self.maps = SkyMapCache(self.store)
+        self.lookups = GraceDbLookups(database)
+        self.sites = SiteRepository(database)
+        self.visibilities = ObservabilityService(self.maps)
+        self.undecided = DeferredRouting(database)
+        self.past = EventSearch(database)
+        self.asker = SkyMapQueries(self.maps)
+        self.troubles = IncidentRepository(database)
+        self.calls = WebhookOutbox(database)
+        self.operators = OpsChannelRepository(database)
+        self.consumers = SourceHeartbeats(database, self.clock)
         self.retention = Retention(database)
-        self.transfer = Transfer(database)
+        self.transfer = ChannelTransfer(database)
         self.writes = WriteCheck(database)
 
     def pipeline(
@@ -113,10 +113,10 @@ class Rooms:
     ) -> Pipeline:
         """The one way in, for what comes live; `stored` is told of each new notice."""
         words = settings.webhook_filter
-        wish = None if webhook_of(settings) is None or words is None else parse(words)
+        wish = None if create_webhook(settings) is None or words is None else parse(words)
 
-        def alarms() -> Alarms:
-            return Alarms(
+        def alarms() -> OperatorAlertRules:
+            return OperatorAlertRules(
                 ops=self.operators.known,
                 quiet=timedelta(days=settings.first_real_days),
                 wakes=None if wish is None else partial(matches, wish),
@@ -139,10 +139,10 @@ class Rooms:
         source: Source,
         pipeline: Pipeline,
         name: str,
-        handled: Callable[[Handled], None] | None = None,
-    ) -> Consumer:
+        handled: Callable[[IngestResult], None] | None = None,
+    ) -> SourceConsumer:
         """What takes a source's payloads in; `name` is its consumer group, `handled` is told what became."""
-        return Consumer(
+        return SourceConsumer(
             source,
             pipeline,
             self.consumers,
@@ -158,43 +158,43 @@ class Rooms:
         max_age: timedelta,
         wake: Callable[[], None] = lambda: None,
         poll_s: float = deferred_routing.POLL_S,
-    ) -> MapDecisions:
+    ) -> DeferredRoutingWorker:
         """What asks the maps that alone decide; `wake` says that deliveries may be due."""
-        return MapDecisions(
+        return DeferredRoutingWorker(
             self.undecided, self.asker, clock, max_age=max_age, wake_deliveries=wake, poll_s=poll_s
         )
 
-    def choosing(self, clock: Callable[[], datetime]) -> Choosing:
+    def choosing(self, clock: Callable[[], datetime]) -> SearchCommands:
         """What answers from everything that was received."""
-        return Choosing(self.store, self.past, self.asker, clock, site_name)
+        return SearchCommands(self.store, self.past, self.asker, clock, canonical_site_name)
 
     def answers(
         self,
         clock: Callable[[], datetime],
         *,
-        archive: Archive | None = None,
+        archive: SupereventImporter | None = None,
         illustrate: Illustrate | None = None,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
         refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
-    ) -> Answers:
+    ) -> CommandRouter:
         """What answers every question.
 
         `archive` is where events are looked up that were never received; `illustrate` draws maps for
         Slack; `sources` are reported by `status`; `wake` says that deliveries are due; `refusal(team,
         channel, user)` says why somebody may not change what a channel receives.
         """
-        events = Events(self.store, archive, clock)
-        return Answers(
+        events = EventLookup(self.store, archive, clock)
+        return CommandRouter(
             self.store,
             self.subscriptions,
             self.ledger,
             clock,
             events=events,
             choosing=self.choosing(clock),
-            visibility=Visibility(self.store, events, self.visibilities, self.sites, clock, wake),
-            positions=Positions(events, self.maps),
-            details=Details(self.maps, illustrate),
+            visibility=ObservabilityCommands(self.store, events, self.visibilities, self.sites, clock, wake),
+            positions=CheckCommand(events, self.maps),
+            details=EventDetailsCommand(self.maps, illustrate),
             sources=sources,
             wake=wake,
             refusal=refusal,
@@ -236,7 +236,7 @@ class Rooms:
             permalink,
             public_url,
             troubles=self.troubles,
-            refusals=RefusedMentions(self.database),
+            refusals=RefusedMentionRepository(self.database),
         )
         return DeliveryWorker(
             self.ledger,
@@ -253,7 +253,7 @@ class Rooms:
 
 
 @asynccontextmanager
-async def open_rooms(settings: Settings, *, make: bool = True) -> AsyncIterator[Rooms]:
+async def open_factory(settings: Settings, *, make: bool = True) -> AsyncIterator[Factory]:
     """The store, at this version's tables; closed at the end. Raises StoreUnavailable, BadDatabaseUrl.
 
     With `make` False, for what only reads, no database is made: Raises SettingsError where there is none.
@@ -261,23 +261,23 @@ async def open_rooms(settings: Settings, *, make: bool = True) -> AsyncIterator[
     database = Database(settings.database)
     try:
         if not make and not await database.is_made():
-            raise no_database(settings.database)
+            raise missing_database(settings.database)
         await database.migrate()
-        rooms = Rooms(database)
+        rooms = Factory(database)
         await rooms.clock_keeper.begin()
         yield rooms
     finally:
         await database.close()
 
 
-def archive_of(
+def create_gracedb_importer(
     settings: Settings,
-    rooms: Rooms,
+    rooms: Factory,
     clock: Callable[[], datetime],
     *,
     pace_s: float = 0.0,
-    beside: Archive | None = None,
-) -> Archive | None:
+    beside: SupereventImporter | None = None,
+) -> SupereventImporter | None:
     """What looks events up in GraceDB, or None where the settings switch it off; to be closed at the end.
 
     It asks every `pace_s` seconds at most, and never for what the archive `beside` it is asking for.
@@ -287,10 +287,10 @@ def archive_of(
     # It tells nobody: what comes from an archive causes no delivery and no picture.
     pipeline = Pipeline(rooms.store, clock, max_age=settings.max_age)
     gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)
-    return Archive(gracedb, pipeline, rooms.lookups, clock, beside=beside)
+    return SupereventImporter(gracedb, pipeline, rooms.lookups, clock, beside=beside)
 
 
-def webhook_of(settings: Settings) -> Webhook | None:
+def create_webhook(settings: Settings) -> Webhook | None:
     """The webhook that the settings name."""
     if settings.webhook_url is None:
         return None

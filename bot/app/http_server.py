@@ -13,14 +13,14 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from bot.monitoring.monitor import Readiness
 from bot.settings import Settings, SettingsError
 from bot.store.database import StoreUnavailable
-from bot.store.outbox.images import PICTURE_PATH, PictureStore
+from bot.store.outbox.images import PICTURE_PATH, ImageRepository
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32,64}")
 
 log = structlog.get_logger(__name__)
 
 
-class Health(Protocol):
+class HealthReporter(Protocol):
     """What can say how the bot is doing (`bot.watch.watch.Watch`)."""
 
     async def readiness(self) -> Readiness:
@@ -40,10 +40,10 @@ class HttpServer:
 
     def __init__(
         self,
-        pictures: PictureStore,
+        pictures: ImageRepository,
         host: str,
         port: int,
-        health: Health | None = None,
+        health: HealthReporter | None = None,
         slack: Callable[[web.UrlDispatcher], None] = lambda _: None,
     ) -> None:
         """Without `health` only `/healthz` says something: that the process is alive.
@@ -105,7 +105,7 @@ class HttpServer:
         return web.json_response({"ok": True})
 
     async def _ready(self, request: web.Request) -> web.Response:
-        _from_within(request)
+        _reject_proxied(request)
         assert self._health is not None, "the route exists only with it"
         found = await self._health.readiness()
         return web.json_response(
@@ -113,12 +113,12 @@ class HttpServer:
         )
 
     async def _figures(self, request: web.Request) -> web.Response:
-        _from_within(request)
+        _reject_proxied(request)
         assert self._health is not None, "the route exists only with it"
         return web.Response(body=await self._health.figures(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-async def listen(http: HttpServer, settings: Settings) -> None:
+async def start_listening(http: HttpServer, settings: Settings) -> None:
     """Listen where the settings say. Raises SettingsError where the port can't be had."""
     try:
         await http.start()
@@ -128,7 +128,7 @@ async def listen(http: HttpServer, settings: Settings) -> None:
         ) from error
 
 
-def _from_within(request: web.Request) -> None:
+def _reject_proxied(request: web.Request) -> None:
     """Refuse what a proxy passed on: where pictures are public, the figures needn't be."""
     if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
         raise web.HTTPNotFound(text="This isn't served to the outside.")

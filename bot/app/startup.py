@@ -9,17 +9,17 @@ import time
 import structlog
 
 from bot import __version__, logs
-from bot.app.deployment import Deployment, complaints, shown
+from bot.app.deployment import Deployment, displayed_url, setting_problems
 from bot.doctor import secret_files
-from bot.monitoring.monitor import Watch
+from bot.monitoring.monitor import HealthMonitor
 from bot.runtime.os_limits import raise_descriptor_limit
 
-READY_LOOK_S = 1.0
+READY_POLL_S = 1.0
 
 log = structlog.get_logger(__name__)
 
 
-def begin(deployment: Deployment, command: str) -> None:
+def begin_process(deployment: Deployment, command: str) -> None:
     """Set up the log and say version, database and settings file, then what may be wrong with these."""
     settings = deployment.settings
     logs.configure(settings.log_level, settings.log_format)
@@ -27,17 +27,17 @@ def begin(deployment: Deployment, command: str) -> None:
         "gwevent_starts",
         version=__version__,
         command=command,
-        database=shown(settings.database),
+        database=displayed_url(settings.database),
         settings_file=None if deployment.env_file is None else str(deployment.env_file.absolute()),
         python=platform.python_version(),
     )
-    for wrong, advice in complaints(deployment.env_file):
+    for wrong, advice in setting_problems(deployment.env_file):
         log.warning("unknown_setting", reason=wrong, advice=advice)
-    secret_files.warn(deployment.env_file)
+    secret_files.warn_readable_secrets(deployment.env_file)
     raise_descriptor_limit()
 
 
-async def say_ready(watch: Watch) -> None:
+async def log_when_ready(watch: HealthMonitor) -> None:
     """Say once when Slack is connected, the sources are read and the store answers; then stay, for ever."""
     began = time.monotonic()
     while True:
@@ -45,4 +45,4 @@ async def say_ready(watch: Watch) -> None:
         if found.ready:
             log.info("ready", after_s=round(time.monotonic() - began, 1), parts=sorted(found.parts))
             await asyncio.Event().wait()
-        await asyncio.sleep(READY_LOOK_S)
+        await asyncio.sleep(READY_POLL_S)

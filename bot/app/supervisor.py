@@ -14,7 +14,7 @@ from itertools import count
 
 import structlog
 
-from bot.runtime.os_limits import is_passing
+from bot.runtime.os_limits import is_transient
 from bot.store.database import StoreUnavailable
 
 FIRST_PAUSE_S = 1.0
@@ -25,7 +25,7 @@ SETTLED_S = 60.0
 log = structlog.get_logger(__name__)
 
 
-class Parts:
+class TaskSupervisor:
     """Tasks of a process, by name."""
 
     def __init__(self, *, first_pause_s: float = FIRST_PAUSE_S) -> None:
@@ -85,7 +85,7 @@ class Parts:
 def _passes(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(_passes(one) for one in error.exceptions)
-    return is_passing(error) or isinstance(error, StoreUnavailable)
+    return is_transient(error) or isinstance(error, StoreUnavailable)
 
 
 def _reason(error: BaseException) -> str:

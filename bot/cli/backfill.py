@@ -16,25 +16,25 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from bot.app.factory import archive_of, open_rooms, utc_now
+from bot.app.factory import create_gracedb_importer, open_factory, utc_now
 from bot.gracedb.backfill import PACE_S, Backfill
 from bot.gracedb.backfill import Progress as Filled
 from bot.gracedb.client import GraceDbError
-from bot.runtime.standard_streams import Output
+from bot.runtime.standard_streams import TerminalConsole
 from bot.settings import Settings, SettingsError
 
-_out = Output(highlight=False, soft_wrap=True, markup=False, emoji=False)
-_err = Output(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+_out = TerminalConsole(highlight=False, soft_wrap=True, markup=False, emoji=False)
+_err = TerminalConsole(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-async def fill(settings: Settings, since: date, until: date | None, *, lowsig: bool) -> bool:
+async def run_backfill(settings: Settings, since: date, until: date | None, *, lowsig: bool) -> bool:
     """Store what GraceDB has of that time; return whether all that it lists could be read.
 
     Raises SettingsError where GraceDB is switched off, GraceDbError where it can't be asked any more;
     what was stored until then stays.
     """
-    async with open_rooms(settings) as rooms:
-        archive = archive_of(settings, rooms, utc_now, pace_s=PACE_S)
+    async with open_factory(settings) as rooms:
+        archive = create_gracedb_importer(settings, rooms, utc_now, pace_s=PACE_S)
         if archive is None:
             raise SettingsError("GWEVENT_GRACEDB_URL is off, so there is nothing to fill the store from.")
         filled = Filled()

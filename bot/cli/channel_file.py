@@ -21,9 +21,15 @@ from pydantic import (
 from bot.commands.visible import ALTITUDES, DARKNESS, HIGHEST, LOWEST
 from bot.filters import parse
 from bot.observing.observatories import folded
-from bot.skymap_service.filter_queries import site_name
-from bot.store.channels.bulk_transfer import Asked, Channel
-from formatters.answers.observability import SITE_NAME_MAX, SITES_MAX, ChannelSites, Conditions, Site
+from bot.skymap_service.filter_queries import canonical_site_name
+from bot.store.channels.bulk_transfer import ExportedChannel, ExportedSubscription
+from formatters.answers.observability import (
+    SITE_NAME_MAX,
+    SITES_MAX,
+    ChannelSites,
+    ObservingConstraints,
+    Site,
+)
 
 VERSION = 1
 NUMBER_MAX = 1_000_000_000
@@ -32,12 +38,12 @@ _SHOWN = 3
 """Faults of a file that are told at once."""
 
 
-class UnreadableExport(ValueError):
+class InvalidExportFile(ValueError):
     """It is no file that `gwevent export` wrote; its text says why, without a full stop."""
 
 
 def _canonical(words: str) -> str:
-    return parse(words, site_name).words
+    return parse(words, canonical_site_name).words
 
 
 def _zone(name: str | None) -> str | None:
@@ -94,13 +100,13 @@ class _Export(_Strict):
     channels: tuple[_Channel, ...]
 
 
-def write(channels: Sequence[Channel]) -> str:
+def write(channels: Sequence[ExportedChannel]) -> str:
     """The file's text. Of people and channels there is nothing in it but Slack's ids."""
     rows = [_row(channel) for channel in channels]
     return json.dumps({"gwevent_export": VERSION, "channels": rows}, ensure_ascii=False, indent=2) + "\n"
 
 
-def _row(channel: Channel) -> dict[str, object]:
+def _row(channel: ExportedChannel) -> dict[str, object]:
     row: dict[str, object] = {"team": channel.team_id, "channel": channel.channel_id}
     if channel.subscriptions:
         row["subscriptions"] = [
@@ -115,36 +121,40 @@ def _row(channel: Channel) -> dict[str, object]:
         ]
     if channel.sites.sites:
         row["sites"] = [asdict(site) for site in channel.sites.sites]
-    if channel.sites.conditions != Conditions():
+    if channel.sites.conditions != ObservingConstraints():
         row["conditions"] = asdict(channel.sites.conditions)
     if channel.last_number:
         row["last_number"] = channel.last_number
     return row
 
 
-def read(text: str) -> list[Channel]:
-    """The channels of a file's text. Raises UnreadableExport."""
+def read(text: str) -> list[ExportedChannel]:
+    """The channels of a file's text. Raises InvalidExportFile."""
     try:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UnreadableExport("it isn't JSON") from error
+        raise InvalidExportFile("it isn't JSON") from error
     if not isinstance(given, dict) or "gwevent_export" not in given:
-        raise UnreadableExport("it isn't what gwevent export writes")
+        raise InvalidExportFile("it isn't what gwevent export writes")
     if given["gwevent_export"] != VERSION:
-        raise UnreadableExport(f"another gwevent wrote it: its form isn't {VERSION}")
+        raise InvalidExportFile(f"another gwevent wrote it: its form isn't {VERSION}")
     try:
         export = _Export.model_validate(given)
     except ValidationError as error:
-        raise UnreadableExport(_faults(error)) from error
+        raise InvalidExportFile(_faults(error)) from error
     return [_channel(row) for row in export.channels]
 
 
-def _channel(row: _Channel) -> Channel:
-    conditions = Conditions() if row.conditions is None else Conditions(**row.conditions.model_dump())
-    return Channel(
+def _channel(row: _Channel) -> ExportedChannel:
+    conditions = (
+        ObservingConstraints()
+        if row.conditions is None
+        else ObservingConstraints(**row.conditions.model_dump())
+    )
+    return ExportedChannel(
         team_id=row.team,
         channel_id=row.channel,
-        subscriptions=tuple(Asked(**one.model_dump()) for one in row.subscriptions),
+        subscriptions=tuple(ExportedSubscription(**one.model_dump()) for one in row.subscriptions),
         sites=ChannelSites(sites=tuple(Site(**one.model_dump()) for one in row.sites), conditions=conditions),
         last_number=row.last_number,
     )

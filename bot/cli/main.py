@@ -24,7 +24,7 @@ from bot.runtime import standard_streams
 if TYPE_CHECKING:
     from bot.app.deployment import Deployment
     from bot.settings import Settings
-    from bot.store.channels.bulk_transfer import Taken
+    from bot.store.channels.bulk_transfer import ImportResult
     from formatters.models.notice import Notice
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ app = typer.Typer(
 )
 
 
-class Form(StrEnum):
+class OutputFormat(StrEnum):
     """How `preview` shows a message."""
 
     TEXT = "text"
@@ -52,7 +52,7 @@ _named: ContextVar[Path | None] = ContextVar("_named", default=None)
 
 def main() -> None:
     """The door: whatever can be foreseen is one sentence on standard error and exit status 2."""
-    standard_streams.prepare()
+    standard_streams.prepare_streams()
     out = sys.stdout
     try:
         app()
@@ -94,24 +94,24 @@ def _root(
 @app.command()
 def run() -> None:
     """Run everything in one process: the consumer, the deliveries, and the answers in Slack."""
-    from bot.app.application import Bot
-    from bot.app.consumer_application import sources_of
-    from bot.app.factory import open_rooms
+    from bot.app.application import Application
+    from bot.app.consumer_application import create_sources
+    from bot.app.factory import open_factory
     from bot.settings import SettingsError
 
     deployment = _deployment(quiet=True)
     settings = deployment.settings
 
     async def work() -> None:
-        stop = _stop_on_signals()
-        sources = sources_of(settings)
-        async with open_rooms(settings) as rooms:
+        stop = _install_signal_handlers()
+        sources = create_sources(settings)
+        async with open_factory(settings) as rooms:
             if (reason := rooms.database.only_name()) is not None:
                 raise SettingsError(reason)
             if not rooms.database.take_instance_lock():
                 raise SettingsError(f"Another gwevent runs on {rooms.database.path} already.")
-            bot = Bot(settings, rooms, sources)
-            _leave_what_stays()
+            bot = Application(settings, rooms, sources)
+            _freeze_garbage_collector()
             await bot.run(stop)
 
     _run(work(), deployment, "run")
@@ -121,16 +121,16 @@ def run() -> None:
 def consume() -> None:
     """Read the broker only: any number of processes on one PostgreSQL, each in a group of its own."""
     from bot.app.consumer_application import consume as read
-    from bot.app.consumer_application import sources_of
-    from bot.app.factory import open_rooms
+    from bot.app.consumer_application import create_sources
+    from bot.app.factory import open_factory
 
     deployment = _deployment(quiet=True)
     settings = deployment.settings
 
     async def work() -> None:
-        stop = _stop_on_signals()
-        sources = sources_of(settings)
-        async with open_rooms(settings) as rooms:
+        stop = _install_signal_handlers()
+        sources = create_sources(settings)
+        async with open_factory(settings) as rooms:
             await read(settings, rooms, sources, stop)
 
     _run(work(), deployment, "consume")
@@ -139,21 +139,21 @@ def consume() -> None:
 @app.command()
 def serve() -> None:
     """Deliver and answer in Slack only: any number of processes on one PostgreSQL."""
-    from bot.app.application import Bot
+    from bot.app.application import Application
     from bot.app.consumer_application import NEEDS_POSTGRESQL
-    from bot.app.factory import open_rooms
+    from bot.app.factory import open_factory
     from bot.settings import SettingsError
 
     deployment = _deployment(quiet=True)
     settings = deployment.settings
 
     async def work() -> None:
-        stop = _stop_on_signals()
-        async with open_rooms(settings) as rooms:
+        stop = _install_signal_handlers()
+        async with open_factory(settings) as rooms:
             if rooms.database.sqlite:
                 raise SettingsError(NEEDS_POSTGRESQL.format("serve"))
-            bot = Bot(settings, rooms, [])
-            _leave_what_stays()
+            bot = Application(settings, rooms, [])
+            _freeze_garbage_collector()
             await bot.run(stop)
 
     _run(work(), deployment, "serve")
@@ -195,27 +195,27 @@ def show(
 @app.command()
 def preview(
     files: Annotated[list[Path], typer.Argument(help="The notices of one superevent, in any order.")],
-    form: Annotated[Form, typer.Option("--format", help="What to print.")] = Form.TEXT,
+    form: Annotated[OutputFormat, typer.Option("--format", help="What to print.")] = OutputFormat.TEXT,
     out: Annotated[Path | None, typer.Option("-o", "--output", help="Write there instead.")] = None,
 ) -> None:
     """Show what a channel would receive after these notices."""
     from bot.cli import notices as previewing
-    from bot.cli.notices import CannotPreview
+    from bot.cli.notices import PreviewError
 
     notices = [_decode(file) for file in files]
     try:
-        superevent = previewing.of_one_event(notices)
-        if form is Form.PNG:
-            said = previewing.picture(superevent, files[notices.index(superevent.latest)], out)
+        superevent = previewing.superevent_of(notices)
+        if form is OutputFormat.PNG:
+            said = previewing.write_image(superevent, files[notices.index(superevent.latest)], out)
             typer.echo(said)
             return
-    except CannotPreview as error:
+    except PreviewError as error:
         _fail(str(error))
     left_out = len(notices) - len(superevent.notices)
     if left_out:
         typer.echo(f"gwevent: {left_out} left out: another file has its type and time.", err=True)
     paths = dict(zip([notice.key for notice in reversed(notices)], reversed(files), strict=True))
-    said = previewing.messages(superevent, paths, as_json=form is Form.BLOCKS)
+    said = previewing.render_messages(superevent, paths, as_json=form is OutputFormat.BLOCKS)
     if out is None:
         typer.echo(said)
         return
@@ -226,11 +226,11 @@ def preview(
 
 
 def _decode(file: Path) -> Notice:
-    from bot.cli.notices import CannotPreview, decoded
+    from bot.cli.notices import PreviewError, decode_file
 
     try:
-        return decoded(file)
-    except CannotPreview as error:
+        return decode_file(file)
+    except PreviewError as error:
         _fail(str(error))
 
 
@@ -239,14 +239,14 @@ def ask(
     words: Annotated[list[str], typer.Argument(help='What one would type after /gwevent, e.g. "latest".')],
 ) -> None:
     """Answer a slash command's text on the terminal, from the store."""
-    from bot.app.factory import archive_of, open_rooms, utc_now
+    from bot.app.factory import create_gracedb_importer, open_factory, utc_now
     from formatters.terminal import message_text
 
     settings = _settings()
 
     async def work() -> None:
-        async with open_rooms(settings, make=False) as rooms:
-            archive = archive_of(settings, rooms, utc_now)
+        async with open_factory(settings, make=False) as rooms:
+            archive = create_gracedb_importer(settings, rooms, utc_now)
             answers = rooms.answers(utc_now, archive=archive)
             try:
                 typer.echo(message_text.render(await answers.answer(" ".join(words), None)))
@@ -267,7 +267,7 @@ def replay(
     ] = False,
 ) -> None:
     """Feed files through the pipeline into the store."""
-    from bot.cli.replay import from_quarantine, in_store, only_say
+    from bot.cli.replay import describe_files, replay_files, replay_quarantine
 
     if quarantine == bool(paths):
         _fail("Name files or folders, or --quarantine, and not both.")
@@ -277,10 +277,12 @@ def replay(
         if not path.exists():
             _fail(f"{path} doesn't exist.")
     if paths and dry_run:
-        ok = only_say(paths)
+        ok = describe_files(paths)
     else:
         settings = _settings()
-        ok = _run(from_quarantine(settings, post, dry_run) if not paths else in_store(settings, paths, post))
+        ok = _run(
+            replay_quarantine(settings, post, dry_run) if not paths else replay_files(settings, paths, post)
+        )
     if not ok:
         raise typer.Exit(1)
 
@@ -292,12 +294,12 @@ def backfill(
     lowsig: Annotated[bool, typer.Option("--lowsig", help="Events of low significance too.")] = False,
 ) -> None:
     """Fill the store from GraceDB; broken off, it goes on where it was when it is run again."""
-    from bot.cli.backfill import fill
+    from bot.cli.backfill import run_backfill
 
     first, last = _day("--since", since), None if until is None else _day("--until", until)
     if last is not None and last < first:
         _fail("--until lies before --since.")
-    if not _run(fill(_settings(), first, last, lowsig=lowsig)):
+    if not _run(run_backfill(_settings(), first, last, lowsig=lowsig)):
         raise typer.Exit(1)
 
 
@@ -319,8 +321,8 @@ def doctor(
     settings = deployment.settings
     findings = _run(examine(settings, deployment.env_file))
     if post is not None:
-        findings.append(_run(sample_post.post(settings, post)))
-    typer.echo(words.plain(findings))
+        findings.append(_run(sample_post.post_sample(settings, post)))
+    typer.echo(words.plain_text(findings))
     if any(finding.level is words.Level.FAIL for finding in findings):
         raise typer.Exit(1)
 
@@ -332,16 +334,16 @@ def new_key() -> None:
 
     try:
         typer.echo(token_cipher.new_key())
-    except token_cipher.KeysUnusable as error:
+    except token_cipher.InvalidKeys as error:
         _fail(str(error))
 
 
 @app.command()
 def rotate_keys() -> None:
     """Encrypt the stored tokens of all workspaces anew, with the first of GWEVENT_SECRET_KEYS."""
-    from bot.app.factory import open_rooms
+    from bot.app.factory import open_factory
     from bot.settings import SettingsError
-    from bot.slack.token_cipher import KeysUnusable, Vault
+    from bot.slack.token_cipher import InvalidKeys, TokenCipher
 
     settings = _settings()
 
@@ -349,10 +351,10 @@ def rotate_keys() -> None:
         if not settings.keys:
             raise SettingsError("GWEVENT_SECRET_KEYS isn't set, so there is nothing to encrypt with.")
         try:
-            vault = Vault([key.get_secret_value() for key in settings.keys])
-            async with open_rooms(settings, make=False) as rooms:
+            vault = TokenCipher([key.get_secret_value() for key in settings.keys])
+            async with open_factory(settings, make=False) as rooms:
                 count = await rooms.installations.renew_tokens(vault.renew)
-        except KeysUnusable as error:
+        except InvalidKeys as error:
             raise SettingsError(str(error)) from error
         typer.echo(f"{count} tokens are encrypted with the first key; the others aren't needed any more.")
 
@@ -382,20 +384,20 @@ def export(
     out: Annotated[Path | None, typer.Option("-o", "--output", help="Write there instead.")] = None,
 ) -> None:
     """Write what every channel asked for as JSON: subscriptions and sites, for `gwevent import`."""
-    from bot.app.deployment import shown
-    from bot.app.factory import open_rooms
+    from bot.app.deployment import displayed_url
+    from bot.app.factory import open_factory
     from bot.cli import channel_file
     from bot.settings import SettingsError
 
     settings = _settings()
 
     async def work() -> str:
-        async with open_rooms(settings, make=False) as rooms:
+        async with open_factory(settings, make=False) as rooms:
             channels = await rooms.transfer.export()
             if not channels and await rooms.transfer.is_unused():
                 # An empty file would pass for a backup.
                 raise SettingsError(
-                    f"The database {shown(settings.database)} was never a bot's: no notice came, no channel "
+                    f"The database {displayed_url(settings.database)} was never a bot's: no notice came, no channel "
                     "asked for anything: there is nothing to export. Name the bot's settings with --env-file."
                 )
             return channel_file.write(channels)
@@ -413,7 +415,7 @@ def export(
 @app.command("import")
 def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote.")]) -> None:
     """Put in force what `gwevent export` wrote; who has something new by it is told, once and not twice."""
-    from bot.app.factory import open_rooms, utc_now
+    from bot.app.factory import open_factory, utc_now
     from bot.cli import channel_file
     from bot.store.channels.sites import TooManySites
     from formatters.answers.observability import SITES_MAX
@@ -424,12 +426,12 @@ def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote
         _fail(f"{file} can't be read: {error.strerror}.")
     except UnicodeDecodeError:
         _fail(f"{file} can't be imported: it isn't text.")
-    except channel_file.UnreadableExport as error:
+    except channel_file.InvalidExportFile as error:
         _fail(f"{file} can't be imported: {error}.")
     settings = _settings()
 
-    async def work() -> Taken:
-        async with open_rooms(settings) as rooms:
+    async def work() -> ImportResult:
+        async with open_factory(settings) as rooms:
             return await rooms.transfer.take(channels, utc_now())
 
     try:
@@ -468,7 +470,7 @@ def _settings() -> Settings:
 
 
 def _deployment(*, quiet: bool) -> Deployment:
-    from bot.app.deployment import complaints, open_deployment
+    from bot.app.deployment import open_deployment, setting_problems
     from bot.settings import SettingsError
 
     try:
@@ -477,7 +479,7 @@ def _deployment(*, quiet: bool) -> Deployment:
     except SettingsError as error:
         _fail(str(error))
     if not quiet:
-        for wrong, advice in complaints(deployment.env_file):
+        for wrong, advice in setting_problems(deployment.env_file):
             typer.echo(f"gwevent: {wrong} {advice}", err=True)
         typer.echo(f"gwevent: {said}.", err=True)
     return deployment
@@ -497,11 +499,11 @@ def _run(work: Coroutine[Any, Any, T], bot: Deployment | None = None, command: s
     if bot is None:
         logs.configure("WARNING", "console")
     else:
-        from bot.app.startup import begin
-        from bot.runtime.threads import leave_if_any_hangs
+        from bot.app.startup import begin_process
+        from bot.runtime.threads import exit_if_any_hangs
 
-        begin(bot, command)
-        work = _then(work, leave_if_any_hangs)
+        begin_process(bot, command)
+        work = _then(work, exit_if_any_hangs)
     try:
         return asyncio.run(work)
     except (SettingsError, SourceConfigError, BadDatabaseUrl, StoreUnavailable, GraceDbError) as error:
@@ -517,7 +519,7 @@ async def _then(work: Coroutine[Any, Any, T], last: Callable[[], None]) -> T:
         last()
 
 
-def _leave_what_stays() -> None:
+def _freeze_garbage_collector() -> None:
     """Keep the collector from what is imported by now, which stays for ever.
 
     Looked through again and again, it held up everything, commands among it, for 0.12 s each time.
@@ -526,7 +528,7 @@ def _leave_what_stays() -> None:
     gc.freeze()
 
 
-def _stop_on_signals() -> asyncio.Event:
+def _install_signal_handlers() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bot.alerts.decode import UndecodablePayload, decode
-from bot.skymap_service.overlap import share_kept
-from bot.sources.files import LARGEST, reason_against
+from bot.skymap_service.overlap import probability_in_previous_region
+from bot.sources.files import LARGEST, why_not_a_notice
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice, NoticeKey
 from formatters.models.superevent import Superevent
@@ -17,45 +17,45 @@ from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text
 
 
-class CannotPreview(ValueError):
+class PreviewError(ValueError):
     """There is nothing to show; the text is one sentence."""
 
 
-def decoded(file: Path) -> Notice:
-    """The notice of a file. Raises CannotPreview."""
+def decode_file(file: Path) -> Notice:
+    """The notice of a file. Raises PreviewError."""
     try:
         with file.open("rb") as opened:
             body = opened.read(LARGEST + 1)
     except OSError as error:
-        raise CannotPreview(f"{file} can't be read: {error.strerror}.") from error
+        raise PreviewError(f"{file} can't be read: {error.strerror}.") from error
     if len(body) > LARGEST:
-        raise CannotPreview(f"{file} is no notice that can be read: it has more than {LARGEST:,} bytes.")
+        raise PreviewError(f"{file} is no notice that can be read: it has more than {LARGEST:,} bytes.")
     try:
         return decode(body)
     except UndecodablePayload as error:
-        reason = (reason_against(body) or error.reason).removesuffix(".")
-        raise CannotPreview(f"{file} is no notice that can be read: {reason}.") from error
+        reason = (why_not_a_notice(body) or error.reason).removesuffix(".")
+        raise PreviewError(f"{file} is no notice that can be read: {reason}.") from error
 
 
-def of_one_event(notices: Sequence[Notice]) -> Superevent:
-    """Their superevent. Raises CannotPreview where they are of several."""
+def superevent_of(notices: Sequence[Notice]) -> Superevent:
+    """Their superevent. Raises PreviewError where they are of several."""
     try:
         return Superevent.of(notices)
     except ValueError as error:
-        raise CannotPreview(str(error)) from error
+        raise PreviewError(str(error)) from error
 
 
-def messages(superevent: Superevent, paths: Mapping[NoticeKey, Path], *, as_json: bool) -> str:
+def render_messages(superevent: Superevent, paths: Mapping[NoticeKey, Path], *, as_json: bool) -> str:
     """The root and the replies, as text or as JSON; `paths` has each notice's file by its key."""
 
     def reply(notice: Notice) -> Message:
         before = alert_update.compared_with(superevent, notice)
         if before is None or before.localization == notice.localization:
-            return alert_update.reply(superevent, notice)
-        kept = share_kept(paths[before.key].read_bytes(), paths[notice.key].read_bytes())
-        return alert_update.reply(superevent, notice, kept)
+            return alert_update.alert_update(superevent, notice)
+        kept = probability_in_previous_region(paths[before.key].read_bytes(), paths[notice.key].read_bytes())
+        return alert_update.alert_update(superevent, notice, kept)
 
-    found = [alert_card.root(superevent, ChannelView(root=True)), *map(reply, superevent.notices[1:])]
+    found = [alert_card.alert_card(superevent, ChannelView(root=True)), *map(reply, superevent.notices[1:])]
     if as_json:
         blocks = [{"text": message.text, "blocks": list(message.blocks)} for message in found]
         return json.dumps(blocks, ensure_ascii=False, indent=2)
@@ -63,21 +63,21 @@ def messages(superevent: Superevent, paths: Mapping[NoticeKey, Path], *, as_json
     return "\n\n--- in the thread ---\n\n".join(rendered)
 
 
-def picture(superevent: Superevent, newest: Path, out: Path | None) -> str:
-    """Draw the newest notice's sky map into a file, and say what it shows. Raises CannotPreview."""
+def write_image(superevent: Superevent, newest: Path, out: Path | None) -> str:
+    """Draw the newest notice's sky map into a file, and say what it shows. Raises PreviewError."""
     from bot.alerts.decode import sky_maps
     from bot.skymaps.fits_table import UnreadableMap
-    from bot.skymaps.image_process import PictureFailed, draw_here
+    from bot.skymaps.image_process import ImageFailed, draw_in_process
 
     if out is None:
-        raise CannotPreview("A picture needs a file: name it with -o.")
+        raise PreviewError("A picture needs a file: name it with -o.")
     try:
-        drawn = draw_here(superevent, *sky_maps(newest.read_bytes()))
+        drawn = draw_in_process(superevent, *sky_maps(newest.read_bytes()))
         out.write_bytes(drawn.png)
     except UnreadableMap as error:
-        raise CannotPreview(error.reason) from error
-    except PictureFailed as error:
-        raise CannotPreview(error.sentence) from error
+        raise PreviewError(error.reason) from error
+    except ImageFailed as error:
+        raise PreviewError(error.sentence) from error
     except OSError as error:
-        raise CannotPreview(f"{error.filename} can't be read or written: {error.strerror}.") from error
+        raise PreviewError(f"{error.filename} can't be read or written: {error.strerror}.") from error
     return drawn.alt_text

@@ -13,22 +13,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload, decode
-from bot.app.factory import Rooms, open_rooms, utc_now
-from bot.ingest.pipeline import Handled, Pipeline
-from bot.runtime.standard_streams import Output
+from bot.app.factory import Factory, open_factory, utc_now
+from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.runtime.standard_streams import TerminalConsole
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.sources import Origin, SourceConfigError
 from bot.sources.files import file_origin, read_paths
-from bot.store.events.notices import Quarantined
+from bot.store.events.notices import QuarantinedPayload
 
 # Names of files and reasons go out as they are: brackets and colons in them are no markup.
-_out = Output(highlight=False, soft_wrap=True, markup=False, emoji=False)
-_err = Output(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+_out = TerminalConsole(highlight=False, soft_wrap=True, markup=False, emoji=False)
+_err = TerminalConsole(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-def only_say(paths: Sequence[Path]) -> bool:
+def describe_files(paths: Sequence[Path]) -> bool:
     """Decode files and say what each holds; nothing is stored. Return whether all could be read."""
     good = True
     for path, body in read_paths(paths, _skipped):
@@ -47,14 +47,14 @@ def only_say(paths: Sequence[Path]) -> bool:
     return good
 
 
-async def in_store(settings: Settings, paths: Sequence[Path], post: bool) -> bool:
+async def replay_files(settings: Settings, paths: Sequence[Path], post: bool) -> bool:
     """Feed files into the store; with `post` they may open root messages, and are delivered.
 
     Return whether none went to quarantine and all that was planned was delivered.
     """
-    async with open_rooms(settings) as rooms:
-        token = await _token(settings, rooms) if post else None
-        counts: Counter[Handled] = Counter()
+    async with open_factory(settings) as rooms:
+        token = await _delivery_token(settings, rooms) if post else None
+        counts: Counter[IngestResult] = Counter()
         pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age, draws=settings.draws)
         with _progress(_count(paths)) as advance:
 
@@ -65,18 +65,18 @@ async def in_store(settings: Settings, paths: Sequence[Path], post: bool) -> boo
             for path, body in read_paths(paths, skipped):
                 counts[await pipeline.handle(body, file_origin(path, live=post))] += 1
                 advance()
-        _out.print(", ".join(f"{counts[handled]} {handled.value}" for handled in Handled))
+        _out.print(", ".join(f"{counts[handled]} {handled.value}" for handled in IngestResult))
         delivered = await _deliver(settings, rooms, token) if post else True
-        return delivered and not counts[Handled.QUARANTINED]
+        return delivered and not counts[IngestResult.QUARANTINED]
 
 
-async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool:
+async def replay_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool:
     """Try the quarantined payloads again; those that can be handled now leave the quarantine.
 
     Return whether all could. `dry_run` only says what each would be read as.
     """
-    async with open_rooms(settings, make=False) as rooms:
-        token = await _token(settings, rooms) if post and not dry_run else None
+    async with open_factory(settings, make=False) as rooms:
+        token = await _delivery_token(settings, rooms) if post and not dry_run else None
         pipeline = Pipeline(
             rooms.store, utc_now, max_age=settings.max_age, draws=settings.draws, circulars=rooms.circulars
         )
@@ -84,11 +84,11 @@ async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool
         while (payload := await rooms.store.next_quarantined(after)) is not None:
             after = payload.id
             if dry_run:
-                told = await asyncio.to_thread(_told, payload)
+                told = await asyncio.to_thread(_describe, payload)
                 _out.print(f"{payload.origin}: {told}")
                 continue
             handled = await pipeline.handle(payload.body, Origin("quarantine", payload.origin, live=post))
-            if handled is Handled.QUARANTINED:
+            if handled is IngestResult.QUARANTINED:
                 again = await rooms.store.quarantined(payload.id)
                 reason = payload.reason if again is None else again.reason
                 _out.print(f"{payload.origin}: still not handled: {reason}")
@@ -103,7 +103,7 @@ async def from_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool
         return delivered and not kept
 
 
-def _told(payload: Quarantined) -> str:
+def _describe(payload: QuarantinedPayload) -> str:
     try:
         if is_circular(payload.body):
             return f"readable as circular {read_circular(payload.body).number}"
@@ -114,7 +114,7 @@ def _told(payload: Quarantined) -> str:
     return f"readable as {notice.superevent_id} {notice.alert_type}; it was kept because: {payload.reason}"
 
 
-async def _token(settings: Settings, rooms: Rooms) -> str | None:
+async def _delivery_token(settings: Settings, rooms: Factory) -> str | None:
     """The token to deliver with; None where a gwevent that runs on this database delivers.
 
     Many workspaces have theirs in the store, which only such a one opens: there too it is None.
@@ -125,7 +125,7 @@ async def _token(settings: Settings, rooms: Rooms) -> str | None:
     return None if token is None else token.get_secret_value()
 
 
-async def _deliver(settings: Settings, rooms: Rooms, token: str | None) -> bool:
+async def _deliver(settings: Settings, rooms: Factory, token: str | None) -> bool:
     """Deliver what the ledger holds, unless a running bot does; True once nothing waits."""
     if token is None:
         _out.print("A gwevent that runs on this database delivers them.")

@@ -7,17 +7,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.commands.event_lookup import Events
-from bot.filters import UnknownWord
-from bot.skymap_service.cache import StoredMaps
+from bot.commands.event_lookup import EventLookup
+from bot.filters import FilterSyntaxError
+from bot.skymap_service.cache import SkyMapCache
 from bot.skymaps.coordinates import EXAMPLE, BadPosition, NoPosition, parse_position
-from bot.skymaps.crossmatch import COSMOLOGY, luminosity_distance, places
+from bot.skymaps.crossmatch import COSMOLOGY, crossmatch, luminosity_distance
 from bot.skymaps.skymap import SkyMap
 from formatters.answers import help as helping
 from formatters.answers import position_check
-from formatters.answers.position_check import MOST, Checked, OnMap, Place, Target
+from formatters.answers.position_check import MOST, MapResult, PositionCheck, PositionOnMap, SkyPosition
 from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import NAME_MAX, plain
+from formatters.blockkit.mrkdwn import NAME_MAX, plain_text
 from formatters.models.notice import Notice, canonical_id, folded_id
 from formatters.models.superevent import Superevent
 
@@ -40,36 +40,36 @@ _MPC = {"kpc": 1e-3, "mpc": 1.0, "gpc": 1e3}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PositionQuery:
     """A question as it was understood."""
 
-    targets: tuple[Target, ...]
+    targets: tuple[SkyPosition, ...]
     superevent_id: str | None
     left_out: tuple[str, ...]
     """Sentences about lines that are no positions."""
 
 
-class Positions:
+class CheckCommand:
     """Answers `check`."""
 
-    def __init__(self, events: Events, maps: StoredMaps) -> None:
+    def __init__(self, events: EventLookup, maps: SkyMapCache) -> None:
         self._events = events
         self._maps = maps
 
     async def answer(self, text: str) -> Message:
         """Answer the words after `check`, a position a line.
 
-        Raises UnknownWord with a sentence for the asker, NoSuchEvent, StoreUnavailable.
+        Raises FilterSyntaxError with a sentence for the asker, NoSuchEvent, StoreUnavailable.
         """
         # A redshift brings in a module that takes a second to load.
-        asked = await asyncio.to_thread(understand, text, await self._events.unusual(text))
+        asked = await asyncio.to_thread(parse_query, text, await self._events.unusual(text))
         superevent, introduction = await self._events.named_or_newest(asked.superevent_id)
         if superevent is None:
-            return helping.complaint("No event was received yet.")
+            return helping.error_message("No event was received yet.")
         several = len(asked.targets) > 1
         maps = await (self._newest if several else self._every)(superevent, asked.targets)
         return position_check.message(
-            Checked(
+            PositionCheck(
                 superevent=superevent,
                 targets=asked.targets,
                 maps=maps,
@@ -79,11 +79,11 @@ class Positions:
             )
         )
 
-    async def _every(self, superevent: Superevent, targets: Sequence[Target]) -> list[OnMap]:
+    async def _every(self, superevent: Superevent, targets: Sequence[SkyPosition]) -> list[MapResult]:
         return [one for notice in superevent.notices for one in await self._on_maps(notice, targets)]
 
-    async def _newest(self, superevent: Superevent, targets: Sequence[Target]) -> list[OnMap]:
-        tried: list[OnMap] = []
+    async def _newest(self, superevent: Superevent, targets: Sequence[SkyPosition]) -> list[MapResult]:
+        tried: list[MapResult] = []
         for notice in reversed(superevent.notices):
             found = await self._on_maps(notice, targets)
             tried = [*found, *tried]
@@ -91,14 +91,14 @@ class Positions:
                 break
         return tried
 
-    async def _on_maps(self, notice: Notice, targets: Sequence[Target]) -> list[OnMap]:
+    async def _on_maps(self, notice: Notice, targets: Sequence[SkyPosition]) -> list[MapResult]:
         external = notice.external
         problems = [
             (False, notice.map_problem),
             (True, None if external is None else external.map_problem),
         ]
         found = [
-            OnMap(notice=notice, combined=combined, problem=f"The map can't be read: {problem}")
+            MapResult(notice=notice, combined=combined, problem=f"The map can't be read: {problem}")
             for combined, problem in problems
             if problem is not None
         ]
@@ -106,17 +106,17 @@ class Positions:
             return found
         maps = await self._maps.of(notice.key)
         if maps is None:
-            return [*found, OnMap(notice=notice, problem="The map isn't kept any more.")]
+            return [*found, MapResult(notice=notice, problem="The map isn't kept any more.")]
         for combined, skymap in ((False, maps.gw), (True, maps.combined)):
             if skymap is not None:
                 where = await asyncio.to_thread(_places, skymap, targets)
-                found.append(OnMap(notice=notice, combined=combined, places=where))
+                found.append(MapResult(notice=notice, combined=combined, places=where))
         return found
 
 
-def _places(skymap: SkyMap, targets: Sequence[Target]) -> list[Place | None]:
+def _places(skymap: SkyMap, targets: Sequence[SkyPosition]) -> list[PositionOnMap | None]:
     nan = float("nan")
-    return places(
+    return crossmatch(
         skymap,
         [target.ra for target in targets],
         [target.dec for target in targets],
@@ -124,15 +124,15 @@ def _places(skymap: SkyMap, targets: Sequence[Target]) -> list[Place | None]:
     )
 
 
-def understand(text: str, unusual: Mapping[str, str] = NO_IDS) -> Asked:
+def parse_query(text: str, unusual: Mapping[str, str] = NO_IDS) -> PositionQuery:
     """Read the question: a position a line, each with a name before it and a distance after it, or without.
 
     The event may stand in any line, or in one of its own; `unusual` are the ids that aren't of LVK's form,
-    by their folded words. Raises UnknownWord.
+    by their folded words. Raises FilterSyntaxError.
     """
     if len(text) > LONGEST_LIST:
-        raise UnknownWord(f"That is too long; one question has room for {MOST} positions.")
-    targets: list[Target] = []
+        raise FilterSyntaxError(f"That is too long; one question has room for {MOST} positions.")
+    targets: list[SkyPosition] = []
     left_out: list[str] = []
     ids: dict[str, None] = {}
     lines = [words for words in (_words(line) for line in text.splitlines()) if words]
@@ -145,18 +145,18 @@ def understand(text: str, unusual: Mapping[str, str] = NO_IDS) -> Asked:
         if not rest:
             continue
         try:
-            targets.append(target_of(rest))
+            targets.append(parse_position_line(rest))
         except BadPosition as error:
             if len(lines) == 1:
-                raise UnknownWord(str(error)) from error
-            left_out.append(f"Left out “{plain(' '.join(words), NAME_MAX)}”: {error}")
+                raise FilterSyntaxError(str(error)) from error
+            left_out.append(f"Left out “{plain_text(' '.join(words), NAME_MAX)}”: {error}")
     if len(ids) > 1:
-        raise UnknownWord(f"One event at a time, please, not {' and '.join(list(ids)[:3])}.")
+        raise FilterSyntaxError(f"One event at a time, please, not {' and '.join(list(ids)[:3])}.")
     if not targets:
-        raise UnknownWord(left_out[0] if left_out else _USAGE)
+        raise FilterSyntaxError(left_out[0] if left_out else _USAGE)
     if len(targets) > MOST:
         left_out.insert(0, f"These are the first {MOST} of {len(targets)} positions; ask again for the rest.")
-    return Asked(tuple(targets[:MOST]), next(iter(ids), None), tuple(left_out))
+    return PositionQuery(tuple(targets[:MOST]), next(iter(ids), None), tuple(left_out))
 
 
 def _id_of(word: str, unusual: Mapping[str, str]) -> str | None:
@@ -168,7 +168,7 @@ def _words(line: str) -> list[str]:
     return re.sub(r"[|\t]", " ", line).replace(",", ", ").split()
 
 
-def target_of(words: Sequence[str]) -> Target:
+def parse_position_line(words: Sequence[str]) -> SkyPosition:
     """Read one line: [name] position [distance]. Raises BadPosition with a sentence."""
     problem: BadPosition | None = None
     # A name is no number: nothing of "12 30 40" may be taken for one.
@@ -183,7 +183,7 @@ def target_of(words: Sequence[str]) -> Target:
                 problem = error
             continue
         name = " ".join(words[:skipped]).rstrip(",:;")
-        return Target(ra=ra, dec=dec, distance=distance, redshift=redshift, name=name)
+        return SkyPosition(ra=ra, dec=dec, distance=distance, redshift=redshift, name=name)
     if isinstance(problem, NoPosition) and words[0][0].isalpha():
         raise NoPosition(f"That is no position, and names aren't looked up; write it like {EXAMPLE}.")
     raise problem or NoPosition(_USAGE)
@@ -196,7 +196,7 @@ def _distance(words: Sequence[str]) -> tuple[float | None, float | None]:
         return None, None
     match = _DISTANCE.fullmatch(text)
     if match is None:
-        said = plain(text, NAME_MAX)
+        said = plain_text(text, NAME_MAX)
         raise BadPosition(f"“{said}” after the position is no distance; write it like 40 Mpc or z=0.0098.")
     if match["redshift"] is not None:
         redshift = float(match["redshift"])

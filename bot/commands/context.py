@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class CommandContext:
     """Who asks, and where; the terminal asks from nowhere."""
 
     team_id: str

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.gracedb.client import GraceDbError
-from bot.gracedb.importer import Archive
-from bot.store.events.notices import Store
+from bot.gracedb.importer import SupereventImporter
+from bot.store.events.notices import NoticeRepository
 from formatters.models.notice import ID_MAX, Category, canonical_id, folded_id
 from formatters.models.superevent import Superevent
 
@@ -30,10 +30,12 @@ class NoSuchEvent(LookupError):
         """Why GraceDB has nothing either, in one sentence; None if it wasn't asked."""
 
 
-class Events:
+class EventLookup:
     """Finds the event that a question is about."""
 
-    def __init__(self, store: Store, archive: Archive | None, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: NoticeRepository, archive: SupereventImporter | None, clock: Callable[[], datetime]
+    ) -> None:
         """`archive` None: only what was received is known."""
         self._store = store
         self._archive = archive
@@ -114,7 +116,7 @@ class Events:
             return mock[0], f"No real event was received yet; {mock[0].superevent_id} is the newest mock."
         return None, None
 
-    async def _is_stale(self, known: Superevent, archive: Archive) -> bool:
+    async def _is_stale(self, known: Superevent, archive: SupereventImporter) -> bool:
         """Whether GraceDB may by now know more of an event that is known from it alone."""
         if any(notice.archive is None for notice in known.notices):
             return False

@@ -9,24 +9,24 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot import __version__
-from bot.commands.check import Positions
-from bot.commands.context import Asker as Asker
-from bot.commands.event_details import Detail, Details
-from bot.commands.event_lookup import Events, NoSuchEvent
-from bot.commands.search import Choosing
-from bot.commands.subscriptions import Subscribing
-from bot.commands.visible import Visibility
-from bot.filters import UnknownWord, parse
-from bot.skymap_service.filter_queries import site_name
+from bot.commands.check import CheckCommand
+from bot.commands.context import CommandContext as CommandContext
+from bot.commands.event_details import DetailKind, EventDetailsCommand
+from bot.commands.event_lookup import EventLookup, NoSuchEvent
+from bot.commands.search import SearchCommands
+from bot.commands.subscriptions import SubscriptionCommands
+from bot.commands.visible import ObservabilityCommands
+from bot.filters import FilterSyntaxError, parse
+from bot.skymap_service.filter_queries import canonical_site_name
 from bot.sources import SourceStatus
-from bot.store.channels.subscriptions import Subscriptions
+from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
-from bot.store.events.notices import Store
-from bot.store.operations.incidents import Troubles
-from bot.store.outbox.outbox import Ledger
+from bot.store.events.notices import NoticeRepository
+from bot.store.operations.incidents import IncidentRepository
+from bot.store.outbox.outbox import Outbox
 from formatters.answers import answer, recent, status
 from formatters.answers import help as helping
-from formatters.answers.subscription_messages import Wish
+from formatters.answers.subscription_messages import Criteria
 from formatters.blockkit import mrkdwn
 from formatters.blockkit.message import Message
 from formatters.models.notice import Category, canonical_id
@@ -40,25 +40,25 @@ RECENT_NUMBERS = frozenset(str(number) for number in range(1, RECENT_MOST + 1))
 LONGEST_QUESTION = 1_000
 
 
-class Answers:
+class CommandRouter:
     """Answers `/gwevent …`, `@gwevent …` and `gwevent ask "…"` alike."""
 
     def __init__(
         self,
-        store: Store,
-        subscriptions: Subscriptions,
-        ledger: Ledger,
+        store: NoticeRepository,
+        subscriptions: SubscriptionRepository,
+        ledger: Outbox,
         clock: Callable[[], datetime],
         *,
-        events: Events,
-        choosing: Choosing,
-        visibility: Visibility,
-        positions: Positions,
-        details: Details,
+        events: EventLookup,
+        choosing: SearchCommands,
+        visibility: ObservabilityCommands,
+        positions: CheckCommand,
+        details: EventDetailsCommand,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
         refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
-        troubles: Troubles | None = None,
+        troubles: IncidentRepository | None = None,
     ) -> None:
         """`refusal(team, channel, user)` says why somebody may not change what a channel receives."""
         self._events = events
@@ -73,15 +73,20 @@ class Answers:
         self._positions = positions
         self._details = details
         self._choosing = choosing
-        self._subscribing = Subscribing(subscriptions, clock, wake, site_name)
+        self._subscribing = SubscriptionCommands(subscriptions, clock, wake, canonical_site_name)
         self._troubles = troubles
 
-    def wish(self, words: str) -> Wish:
-        """What words after "subscribe" mean. Raises UnknownWord."""
+    def wish(self, words: str) -> Criteria:
+        """What words after "subscribe" mean. Raises FilterSyntaxError."""
         return self._subscribing.wish(words)
 
     async def answer(
-        self, text: str, asker: Asker | None, *, shared: bool = False, longest: int = LONGEST_QUESTION
+        self,
+        text: str,
+        asker: CommandContext | None,
+        *,
+        shared: bool = False,
+        longest: int = LONGEST_QUESTION,
     ) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
 
@@ -93,7 +98,7 @@ class Answers:
         if len(question) > longest and not lines:
             if " " not in question[:40]:
                 return helping.unknown(question[:40] + "…")
-            return helping.complaint(
+            return helping.error_message(
                 f"A question has at most {longest:,} characters, and this one has {len(question):,}."
             )
         if lines:
@@ -102,25 +107,25 @@ class Answers:
         if asker is not None and self._refusal is not None and _changes(word.casefold(), rest):
             refused = await self._refusal(asker.team_id, asker.channel_id, asker.user_id)
             if refused is not None:
-                return helping.complaint(refused)
+                return helping.error_message(refused)
         try:
             message = await self._answer(word.casefold(), rest, question, asker)
-        except UnknownWord as error:
-            complaint = helping.complaint(str(error))
+        except FilterSyntaxError as error:
+            complaint = helping.error_message(str(error))
             wanted = asker is not None and word.casefold() in ("subscribe", "sub")
-            return subscription_modal.offered(complaint) if wanted else complaint
+            return subscription_modal.with_modal_button(complaint) if wanted else complaint
         except NoSuchEvent as error:
             return await self._near(error.superevent_id, error.looked_up)
         except StoreUnavailable:
-            return helping.complaint(
+            return helping.error_message(
                 "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
             )
         if shared and asker is not None:
-            return answer.as_of(message, asker.user_id, self._clock())
+            return answer.with_timestamp(message, asker.user_id, self._clock())
         about_event = canonical_id(word) or self._events.began(question)
         if asker is None or not (word.casefold() in _TO_SHARE or about_event):
             return message
-        if answer.holds_file(message):
+        if answer.contains_file(message):
             # Who presses the button is answered where Slack takes no files.
             return message
         if mrkdwn.width(question) > mrkdwn.BUTTON_VALUE_MAX:
@@ -128,7 +133,7 @@ class Answers:
             return message
         return answer.shareable(message, question)
 
-    async def _answer(self, word: str, rest: str, question: str, asker: Asker | None) -> Message:
+    async def _answer(self, word: str, rest: str, question: str, asker: CommandContext | None) -> Message:
         match word:
             case "" | "help" | "?":
                 return _help(rest.casefold())
@@ -181,14 +186,16 @@ class Answers:
         return helping.unknown(question)
 
     async def _event(self, superevent_id: str) -> Message:
-        return alert_card.root(await self._events.of(superevent_id), ChannelView())
+        return alert_card.alert_card(await self._events.of(superevent_id), ChannelView())
 
-    async def _detail(self, superevent_id: str, words: str, asker: Asker | None) -> Message:
+    async def _detail(self, superevent_id: str, words: str, asker: CommandContext | None) -> Message:
         try:
-            detail = Detail(words)
+            detail = DetailKind(words)
         except ValueError as error:
-            choices = ", ".join(Detail)
-            raise UnknownWord(f'After an event\'s id comes one of {choices}, not "{words[:80]}".') from error
+            choices = ", ".join(DetailKind)
+            raise FilterSyntaxError(
+                f'After an event\'s id comes one of {choices}, not "{words[:80]}".'
+            ) from error
         superevent = await self._events.of(superevent_id)
         return await self._details.answer(superevent, detail, None if asker is None else asker.team_id)
 
@@ -203,7 +210,7 @@ class Answers:
         numbers = [word for word in words if re.fullmatch(r"[+-]?[\d.]+", word)]
         category, group = _kind(" ".join(word for word in words if word not in numbers))
         if len(numbers) > 1 or (numbers and numbers[0] not in RECENT_NUMBERS):
-            raise UnknownWord(f'"recent" takes one number from 1 to {RECENT_MOST}.')
+            raise FilterSyntaxError(f'"recent" takes one number from 1 to {RECENT_MOST}.')
         limit = int(numbers[0]) if numbers else RECENT_DEFAULT
         found = await self._store.newest(category=category, group=group, limit=limit)
         return recent.message(recent.Recent(found), self._clock())
@@ -269,9 +276,9 @@ def _kind(words: str) -> tuple[Category, str | None]:
     said = f'"{words[:80]}" is no choice here; choose one of CBC, Burst, all, and one of mock, test.'
     try:
         wish = parse(words)
-    except UnknownWord as error:
-        raise UnknownWord(said) from error
+    except FilterSyntaxError as error:
+        raise FilterSyntaxError(said) from error
     if wish.lowsig or wish.filter is not None or wish.notify is not None or (wish.mock and wish.test):
-        raise UnknownWord(said)
+        raise FilterSyntaxError(said)
     category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL
     return category, None if wish.group == "all" else wish.group

@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from bot.filters import SiteNames, Traits, UnknownWord, holds, parse, wish_verdict
-from bot.skymap_service.filter_queries import MapAsker
-from bot.store.events.notices import Store
-from bot.store.events.search import Past
+from bot.filters import EventAttributes, FilterSyntaxError, SiteNames, evaluate_criteria, is_match, parse
+from bot.skymap_service.filter_queries import SkyMapQueries
+from bot.store.events.notices import NoticeRepository
+from bot.store.events.search import EventSearch
 from formatters.answers import answer, recent, search_results
 from formatters.answers import help as helping
-from formatters.answers.subscription_messages import Wish
+from formatters.answers.subscription_messages import Criteria
 from formatters.blockkit.message import Message
-from formatters.models.filter import Far, conditions, map_questions
+from formatters.models.filter import FarCompare, conditions, map_queries
 from formatters.models.notice import Category
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
@@ -30,10 +30,10 @@ _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SearchResult:
     """What fits a wish."""
 
-    fitting: Sequence[Traits]
+    fitting: Sequence[EventAttributes]
     """The newest first."""
     among: int
     """How many were looked at."""
@@ -43,14 +43,14 @@ class Chosen:
     """Of how many of these it was asked."""
 
 
-class Choosing:
+class SearchCommands:
     """Answers from everything that was received."""
 
     def __init__(
         self,
-        store: Store,
-        past: Past,
-        asker: MapAsker,
+        store: NoticeRepository,
+        past: EventSearch,
+        asker: SkyMapQueries,
         clock: Callable[[], datetime],
         sites: SiteNames,
     ) -> None:
@@ -68,26 +68,28 @@ class Choosing:
         chosen = await self._choose(wish, [category], most=1)
         if not chosen.fitting:
             said = f"No {category.value} event that fits {_typed(wish)} was received yet."
-            return helping.complaint(said + _unasked(chosen))
+            return helping.error_message(said + _unasked(chosen))
         traits = chosen.fitting[0]
-        message = alert_card.root((await self._past.superevents([traits.superevent_id]))[0], ChannelView())
+        message = alert_card.alert_card(
+            (await self._past.superevents([traits.superevent_id]))[0], ChannelView()
+        )
         if not (_rates(wish) and traits.joint):
             return message
         said = f"It fits by its joint FAR, {quantities.rate(traits.far)}: a coincidence makes it significant."
-        return answer.introduced(said, message)
+        return answer.with_introduction(said, message)
 
     async def _newest(self, category: Category, group: str | None) -> Message:
         found = await self._store.newest(category=category, group=group)
         if found:
-            return alert_card.root(found[0], ChannelView())
+            return alert_card.alert_card(found[0], ChannelView())
         mocks = []
         if category is Category.REAL:
             mocks = await self._store.newest(category=Category.MOCK, group=group)
         what = " ".join(w for w in (category.value, group) if w)
         if mocks:
             said = f"No {what} event was received yet; this is the newest mock."
-            return answer.introduced(said, alert_card.root(mocks[0], ChannelView()))
-        return helping.complaint(f"No {what} event was received yet.")
+            return answer.with_introduction(said, alert_card.alert_card(mocks[0], ChannelView()))
+        return helping.error_message(f"No {what} event was received yet.")
 
     async def search(self, words: str) -> Message:
         """All events that fit, in a span of time; the switches restrict."""
@@ -101,7 +103,7 @@ class Choosing:
         """Which events a subscription to these words would have brought."""
         return search_results.tested(await self.brought(parse(words, self._sites)), self._clock())
 
-    async def brought(self, wish: Wish) -> search_results.Matching:
+    async def brought(self, wish: Criteria) -> search_results.SearchResults:
         """Which events a subscription would have brought; its switches widen, its mentions don't matter."""
         asked = [Category.REAL]
         asked += [c for c in (Category.MOCK, Category.TEST) if getattr(wish, c.value)]
@@ -109,33 +111,33 @@ class Choosing:
 
     async def _choose(
         self,
-        wish: Wish,
+        wish: Criteria,
         categories: Sequence[Category],
         *,
         widens: bool = False,
         since: datetime | None = None,
         until: datetime | None = None,
         most: int | None = None,
-    ) -> Chosen:
+    ) -> SearchResult:
         """What fits; `widens` says that low significance is let in, not asked for."""
         every = await self._past.traits(categories, since=since, until=until)
         # Which category it is was settled by the query.
         meant = replace(wish, mock=True, test=True, lowsig=wish.lowsig if widens else True)
         only_low = wish.lowsig and not widens
 
-        def judge() -> list[tuple[Traits, bool]]:
+        def judge() -> list[tuple[EventAttributes, bool]]:
             found = []
             for traits in every:
                 if only_low and traits.significant:
                     continue
-                verdict = wish_verdict(meant, traits, traits.category)
+                verdict = evaluate_criteria(meant, traits, traits.category)
                 if verdict[1] == 1:
-                    found.append((traits, holds(verdict)))
+                    found.append((traits, is_match(verdict)))
             return found
 
-        fitting: list[Traits] = []
+        fitting: list[EventAttributes] = []
         hung = asked = 0
-        questions = map_questions(meant.filter)
+        questions = map_queries(meant.filter)
         for traits, certain in await asyncio.to_thread(judge):
             if most is not None and len(fitting) == most:
                 break
@@ -145,19 +147,21 @@ class Choosing:
                     continue
                 asked += 1
                 shares = await self._asker.shares(traits.notice_key, questions, traits.time_created)
-                if not holds(wish_verdict(meant, traits, traits.category, shares)):
+                if not is_match(evaluate_criteria(meant, traits, traits.category, shares)):
                     continue
             fitting.append(traits)
-        return Chosen(fitting, len(every), hung, asked)
+        return SearchResult(fitting, len(every), hung, asked)
 
-    async def _matching(self, words: str, wish: Wish, chosen: Chosen) -> search_results.Matching:
+    async def _matching(
+        self, words: str, wish: Criteria, chosen: SearchResult
+    ) -> search_results.SearchResults:
         listed = chosen.fitting[: recent.MOST]
         superevents = await self._past.superevents([traits.superevent_id for traits in listed])
         joint = {traits.superevent_id for traits in listed if _rates(wish) and traits.joint}
-        return search_results.Matching(
+        return search_results.SearchResults(
             words=words,
             newest=[
-                search_results.Found(superevent=found, joint=found.superevent_id in joint)
+                search_results.SearchHit(superevent=found, joint=found.superevent_id in joint)
                 for found in superevents
             ],
             count=len(chosen.fitting),
@@ -167,30 +171,30 @@ class Choosing:
         )
 
 
-def _choice(words: str, sites: SiteNames) -> tuple[Wish, Category]:
+def _choice(words: str, sites: SiteNames) -> tuple[Criteria, Category]:
     """What is chosen by: a filter, and mock or test instead of real."""
     wish = parse(words, sites)
     if wish.notify is not None:
-        raise UnknownWord('"notify" belongs to a subscription, and this is a question.')
+        raise FilterSyntaxError('"notify" belongs to a subscription, and this is a question.')
     if wish.circulars:
-        raise UnknownWord('"circulars" belongs to a subscription, and this is a question.')
+        raise FilterSyntaxError('"circulars" belongs to a subscription, and this is a question.')
     if wish.mock and wish.test:
-        raise UnknownWord('"mock" and "test" together: no event is both; ask for each.')
+        raise FilterSyntaxError('"mock" and "test" together: no event is both; ask for each.')
     category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL
     return wish, category
 
 
-def _rates(wish: Wish) -> bool:
+def _rates(wish: Criteria) -> bool:
     """Whether it asks for a FAR."""
-    return wish.filter is not None and any(isinstance(c, Far) for c in conditions(wish.filter))
+    return wish.filter is not None and any(isinstance(c, FarCompare) for c in conditions(wish.filter))
 
 
-def _typed(wish: Wish) -> str:
+def _typed(wish: Criteria) -> str:
     """The words of a question; "all" says nothing in front of a filter."""
     return wish.what.removeprefix("all ") if wish.what != "all" else "all"
 
 
-def _unasked(chosen: Chosen) -> str:
+def _unasked(chosen: SearchResult) -> str:
     if chosen.asked == chosen.hung:
         return ""
     return f" (Of {chosen.hung} events the map decides; only the newest {chosen.asked} were asked.)"
@@ -202,14 +206,14 @@ def _period(words: str) -> tuple[str, datetime | None, datetime | None]:
     for match in _PERIOD.finditer(words):
         which, date = match[1].casefold(), match[2]
         if which in said:
-            raise UnknownWord(f'"{which}" stands there twice.')
+            raise FilterSyntaxError(f'"{which}" stands there twice.')
         if date is None:
-            raise UnknownWord(f'"{which}" needs a date after it: 2023, 2023-05 or 2023-05-18.')
+            raise FilterSyntaxError(f'"{which}" needs a date after it: 2023, 2023-05 or 2023-05-18.')
         said[which] = _dates(date)
     since = said["since"][0] if "since" in said else None
     until = said["until"][1] if "until" in said else None
     if since is not None and until is not None and since >= until:
-        raise UnknownWord('"until" lies before "since".')
+        raise FilterSyntaxError('"until" lies before "since".')
     return _PERIOD.sub(" ", words), since, until
 
 
@@ -228,5 +232,5 @@ def _dates(date: str) -> tuple[datetime, datetime]:
         else:
             end = datetime(year + 1, 1, 1, tzinfo=UTC)
     except ValueError:
-        raise UnknownWord(f'"{date[:40]}" is no date: 2023, 2023-05 or 2023-05-18.') from None
+        raise FilterSyntaxError(f'"{date[:40]}" is no date: 2023, 2023-05 or 2023-05-18.') from None
     return begin, end

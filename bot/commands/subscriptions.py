@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.commands.context import Asker
-from bot.filters import SiteNames, UnknownWord, parse
-from bot.store.channels.change_log import By
-from bot.store.channels.subscriptions import Subscriptions
+from bot.commands.context import CommandContext
+from bot.filters import FilterSyntaxError, SiteNames, parse
+from bot.store.channels.change_log import ChangeAuthor
+from bot.store.channels.subscriptions import SubscriptionRepository
 from formatters.answers import help as helping
 from formatters.answers import subscription_messages
-from formatters.answers.subscription_messages import MARKED, Wish, mark
+from formatters.answers.subscription_messages import MARKED, Criteria, mark
 from formatters.blockkit.message import Message
 from formatters.posts import subscription_change
 from formatters.views import subscription_modal
@@ -25,12 +25,12 @@ CONFIRMED_WITHIN_S = 8.0
 _NUMBER = re.compile(r"#?(\d{1,18})")
 
 
-class Subscribing:
+class SubscriptionCommands:
     """Answers about a channel's subscriptions."""
 
     def __init__(
         self,
-        subscriptions: Subscriptions,
+        subscriptions: SubscriptionRepository,
         clock: Callable[[], datetime],
         wake: Callable[[], None],
         sites: SiteNames,
@@ -40,20 +40,20 @@ class Subscribing:
         self._wake = wake
         self._sites = sites
 
-    def wish(self, words: str) -> Wish:
-        """What words mean. Raises UnknownWord."""
+    def wish(self, words: str) -> Criteria:
+        """What words mean. Raises FilterSyntaxError."""
         return parse(words, self._sites)
 
-    async def subscribe(self, words: str, asker: Asker | None) -> Message:
+    async def subscribe(self, words: str, asker: CommandContext | None) -> Message:
         """Ask for a subscription, and say what became of it."""
         wish = parse(words, self._sites)
         if asker is None:
-            return _nowhere()
+            return _needs_channel()
         asked, already = await self._subscriptions.ask(
             asker.team_id, asker.channel_id, wish, asker.user_id, self._clock()
         )
         if already:
-            return subscription_messages.already(asked)
+            return subscription_messages.exists(asked)
         self._wake()
         deadline = asyncio.get_running_loop().time() + CONFIRMED_WITHIN_S
         while asyncio.get_running_loop().time() < deadline:
@@ -63,20 +63,20 @@ class Subscribing:
             if fate:
                 return subscription_messages.subscribed(wish)
             await asyncio.sleep(0.05)
-        return subscription_messages.promised(wish)
+        return subscription_messages.pending(wish)
 
-    async def unsubscribe(self, words: str, asker: Asker | None) -> Message:
+    async def unsubscribe(self, words: str, asker: CommandContext | None) -> Message:
         """End one subscription, by number or words, or several, by their numbers.
 
         Words that name several, and none at all, end nothing yet: the answer says what would end, and how.
         """
         if asker is None:
-            return _nowhere()
+            return _needs_channel()
         numbered = [MARKED.fullmatch(word) for word in words.replace(",", " ").split()]
         if numbered and all(numbered):
             return await self._end([(int(m[1]), m[2]) for m in numbered if m is not None], asker)
         if numbered and numbered[0] is not None:
-            raise UnknownWord(
+            raise FilterSyntaxError(
                 '"unsubscribe" takes numbers alone, as in unsubscribe 3 4, or words alone, as in unsubscribe'
                 " CBC; nothing has ended."
             )
@@ -84,7 +84,7 @@ class Subscribing:
         here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
         every = [*here, *await self._subscriptions.waiting(asker.team_id, asker.channel_id)]
         # "all" is every group, and everything: who says it is asked which.
-        everything = wish is None or wish == Wish(group="all")
+        everything = wish is None or wish == Criteria(group="all")
         found = every if wish is None or everything else [s for s in every if means(wish, s.wish)]
         if not found:
             return subscription_messages.not_subscribed(wish, here)
@@ -92,7 +92,7 @@ class Subscribing:
             return subscription_modal.sure(found)
         return await self._end([(found[0].number, mark(found[0]))], asker)
 
-    async def _end(self, chosen: Sequence[tuple[int, str | None]], asker: Asker) -> Message:
+    async def _end(self, chosen: Sequence[tuple[int, str | None]], asker: CommandContext) -> Message:
         """End these by number, each with what it must be to be ended (None: whatever it is)."""
         place = (asker.team_id, asker.channel_id)
         marks = {number: seen for number, seen in chosen if seen is not None}
@@ -108,30 +108,32 @@ class Subscribing:
         missing = next((n for n in numbers if n not in known), numbers[0])
         return await self._no(missing, asker, several=len(numbers) > 1)
 
-    async def edit(self, words: str, asker: Asker | None) -> Message:
+    async def edit(self, words: str, asker: CommandContext | None) -> Message:
         """Give a subscription new words; it stays in force."""
         number, rest = _numbered("edit", words, "CBC BNS>0.5")
         wish = parse(rest, self._sites)
         if asker is None:
-            return _nowhere()
+            return _needs_channel()
         found = await self._subscriptions.edit(asker.team_id, asker.channel_id, number, wish, self._by(asker))
         if found is None:
             return await self._no(number, asker)
         before, after = found
         if after.number != number:
-            return subscription_messages.already(after)
+            return subscription_messages.exists(after)
         if after == before:
             return subscription_messages.unchanged(after)
         self._wake()
         return subscription_messages.edited(before, after)
 
-    async def pause(self, words: str, asker: Asker | None, *, resume: bool = False) -> Message:
+    async def pause(self, words: str, asker: CommandContext | None, *, resume: bool = False) -> Message:
         """Let nothing come for a while, or come again."""
         number, rest = _numbered("resume" if resume else "pause", words)
         if rest:
-            raise UnknownWord(f'"{rest[:40]}" is too much: one number, as "/gwevent subscriptions" shows it.')
+            raise FilterSyntaxError(
+                f'"{rest[:40]}" is too much: one number, as "/gwevent subscriptions" shows it.'
+            )
         if asker is None:
-            return _nowhere()
+            return _needs_channel()
         found = await self._subscriptions.pause(
             asker.team_id, asker.channel_id, number, self._by(asker), resume=resume
         )
@@ -147,33 +149,33 @@ class Subscribing:
         self._wake()
         return subscription_messages.resumed(after) if resume else subscription_messages.paused(after)
 
-    async def history(self, words: str, asker: Asker | None) -> Message:
+    async def history(self, words: str, asker: CommandContext | None) -> Message:
         """Who changed what the channel receives; for anybody in it."""
         match = re.fullmatch(r"(\d{1,6})?", words)
         if match is None or match[1] == "0":
-            raise UnknownWord('After "subscriptions history" comes a page: 1, 2, 3 …, or nothing.')
+            raise FilterSyntaxError('After "subscriptions history" comes a page: 1, 2, 3 …, or nothing.')
         if asker is None:
-            return _nowhere()
+            return _needs_channel()
         page = int(match[1] or 1)
         found, total = await self._subscriptions.history(asker.team_id, asker.channel_id, page)
-        return subscription_change.history(found, page, total)
+        return subscription_change.subscription_history(found, page, total)
 
-    async def listed(self, asker: Asker | None) -> Message:
+    async def listed(self, asker: CommandContext | None) -> Message:
         """All subscriptions of the channel."""
         if asker is None:
-            return _nowhere()
+            return _needs_channel()
         here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
-        return subscription_modal.offered(subscription_messages.listed(here), here)
+        return subscription_modal.with_modal_button(subscription_messages.listed(here), here)
 
-    async def invitation(self, asker: Asker | None) -> Message:
+    async def invitation(self, asker: CommandContext | None) -> Message:
         """Buttons that open the dialog, where a command can't."""
         if asker is None:
-            return _nowhere()
-        return subscription_modal.invitation(
+            return _needs_channel()
+        return subscription_modal.modal_button(
             await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
         )
 
-    async def _no(self, number: int, asker: Asker, *, several: bool = False) -> Message:
+    async def _no(self, number: int, asker: CommandContext, *, several: bool = False) -> Message:
         place = (asker.team_id, asker.channel_id)
         renumbered = await self._subscriptions.former(*place, number)
         if renumbered is not None:
@@ -181,23 +183,23 @@ class Subscribing:
         here = await self._subscriptions.of_channel(*place)
         return subscription_messages.no_such_number(str(number), here, several=several)
 
-    def _by(self, asker: Asker) -> By:
-        return By(asker.user_id, self._clock())
+    def _by(self, asker: CommandContext) -> ChangeAuthor:
+        return ChangeAuthor(asker.user_id, self._clock())
 
 
-def means(wish: Wish, other: Wish) -> bool:
+def means(wish: Criteria, other: Criteria) -> bool:
     """Whether words that say `wish` mean `other` too.
 
     A bare group means all that begin with it ("Burst" means "Burst lowsig" too); one with switches means
     those too that ask for the same and mention somebody.
     """
-    if wish == Wish(group=wish.group):
+    if wish == Criteria(group=wish.group):
         return other.group == wish.group
     return wish in (other, replace(other, notify=None))
 
 
-def _nowhere() -> Message:
-    return helping.complaint("Subscriptions belong to a channel: type this in Slack.")
+def _needs_channel() -> Message:
+    return helping.error_message("Subscriptions belong to a channel: type this in Slack.")
 
 
 def _numbered(command: str, words: str, like: str = "") -> tuple[int, str]:
@@ -206,7 +208,7 @@ def _numbered(command: str, words: str, like: str = "") -> tuple[int, str]:
     match = _NUMBER.fullmatch(first)
     if match is None or (like and not rest):
         example = f"{command} 3 {like}".strip()
-        raise UnknownWord(
+        raise FilterSyntaxError(
             f'"{command}" needs the number that "/gwevent subscriptions" shows, as in {example}.'
         )
     return int(match[1]), rest

@@ -9,23 +9,29 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bot.commands.event_lookup import Events
-from bot.filters import UnknownWord
+from bot.commands.event_lookup import EventLookup
+from bot.filters import FilterSyntaxError
 from bot.observing.observatories import UnknownSite, find_site, folded, known_site, near
-from bot.skymap_service.observability import Visibilities
-from bot.store.channels.change_log import By
-from bot.store.channels.sites import Sites, TooManySites
-from bot.store.events.notices import Store
+from bot.skymap_service.observability import ObservabilityService
+from bot.store.channels.change_log import ChangeAuthor
+from bot.store.channels.sites import SiteRepository, TooManySites
+from bot.store.events.notices import NoticeRepository
 from formatters.answers import answer, observability
 from formatters.answers import help as helping
-from formatters.answers.observability import SITE_NAME_MAX, SITES_MAX, ChannelSites, Conditions, Site
+from formatters.answers.observability import (
+    SITE_NAME_MAX,
+    SITES_MAX,
+    ChannelSites,
+    ObservingConstraints,
+    Site,
+)
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import tidy
 from formatters.models.notice import Category, canonical_id, folded_id
 from formatters.models.superevent import Superevent
 
 if TYPE_CHECKING:
-    from bot.commands.router import Asker
+    from bot.commands.router import CommandContext
 
 LOOKED_THROUGH = 20
 """Newest events among which one that wasn't retracted is looked for."""
@@ -47,19 +53,19 @@ _HOW_TO_ADD = (
 _IN_SLACK = "Sites belong to a channel: type this in Slack."
 
 
-class Nonsense(UnknownWord):
+class CommandError(FilterSyntaxError):
     """Words that can't be meant; one sentence."""
 
 
-class Visibility:
+class ObservabilityCommands:
     """Answers what is visible, and keeps the sites of channels."""
 
     def __init__(
         self,
-        store: Store,
-        events: Events,
-        visibilities: Visibilities,
-        sites: Sites,
+        store: NoticeRepository,
+        events: EventLookup,
+        visibilities: ObservabilityService,
+        sites: SiteRepository,
         clock: Callable[[], datetime],
         wake: Callable[[], None] = lambda: None,
     ) -> None:
@@ -71,21 +77,21 @@ class Visibility:
         self._sites = sites
         self._clock = clock
 
-    async def visible(self, rest: str, asker: Asker | None) -> Message:
+    async def visible(self, rest: str, asker: CommandContext | None) -> Message:
         """What sites, those named or the channel's own, can observe of an event tonight.
 
-        Raises Nonsense, NoSuchEvent.
+        Raises CommandError, NoSuchEvent.
         """
         own = ChannelSites()
         if asker is not None:
             own = await self._sites.of_channel(asker.team_id, asker.channel_id)
         superevent_id, words = _event(rest, await self._events.unusual(rest))
         try:
-            sites = _named(words, own.sites) or own.sites
+            sites = _parse_sites(words, own.sites) or own.sites
         except UnknownSite as error:
-            raise Nonsense(str(error)) from error
+            raise CommandError(str(error)) from error
         if not sites:
-            raise Nonsense(
+            raise CommandError(
                 "Which site? Name one (/gwevent visible Palomar), or give this channel its own for good:"
                 " /gwevent sites add Palomar."
             )
@@ -93,25 +99,25 @@ class Visibility:
             return await self._newest(sites, own.conditions)
         return await self._of(await self._events.of(superevent_id), sites, own.conditions)
 
-    async def sites(self, rest: str, asker: Asker | None) -> Message:
-        """The channel's sites, after whatever change is asked for. Raises Nonsense."""
+    async def sites(self, rest: str, asker: CommandContext | None) -> Message:
+        """The channel's sites, after whatever change is asked for. Raises CommandError."""
         if asker is None:
-            return helping.complaint(_IN_SLACK)
+            return helping.error_message(_IN_SLACK)
         word, _, words = rest.partition(" ")
         match word.casefold():
             case "":
-                return observability.listed(await self._sites.of_channel(asker.team_id, asker.channel_id))
+                return observability.site_list(await self._sites.of_channel(asker.team_id, asker.channel_id))
             case "add" | "remove" | "altitude" | "darkness":
                 return await self._change(word.casefold(), words.strip(), asker)
-        raise Nonsense(
+        raise CommandError(
             f'"sites {word[:40]}" is nothing I know. There are: sites, sites add Palomar, {_HOW},'
             " sites remove Palomar, sites altitude 25, sites darkness -12."
         )
 
-    async def _change(self, word: str, words: str, asker: Asker) -> Message:
-        """The one way in for whatever changes a channel's sites. Raises Nonsense."""
+    async def _change(self, word: str, words: str, asker: CommandContext) -> Message:
+        """The one way in for whatever changes a channel's sites. Raises CommandError."""
         place = (asker.team_id, asker.channel_id)
-        by = By(asker.user_id, self._clock())
+        by = ChangeAuthor(asker.user_id, self._clock())
         before = await self._sites.of_channel(*place)
         match word:
             case "add":
@@ -119,13 +125,13 @@ class Visibility:
                 try:
                     after = await self._sites.add(*place, new, by)
                 except TooManySites:
-                    raise Nonsense(
+                    raise CommandError(
                         f"A channel has at most {SITES_MAX} sites, and this one has {len(before.sites)};"
                         " to remove one: /gwevent sites remove Palomar."
                     ) from None
                 said = f"{', '.join(site.name for site in new)} added, and in the messages from now on."
             case "remove":
-                gone = _own_site(words, before.sites)
+                gone = _custom_site(words, before.sites)
                 after = await self._sites.remove(*place, gone.name, by)
                 said = f"{gone.name} removed."
             case "altitude":
@@ -135,9 +141,9 @@ class Visibility:
                 wish = replace(before.conditions, darkness=_degrees(word, words, DARKNESS, "-12"))
                 after, said = await self._sites.set_conditions(*place, wish, by), "Changed."
         self._wake()
-        return observability.listed(after, said)
+        return observability.site_list(after, said)
 
-    async def _newest(self, sites: Sequence[Site], conditions: Conditions) -> Message:
+    async def _newest(self, sites: Sequence[Site], conditions: ObservingConstraints) -> Message:
         for category in (Category.REAL, Category.MOCK):
             found = await self._store.newest(category=category, limit=LOOKED_THROUGH)
             superevent = next((event for event in found if not event.retracted), None)
@@ -146,36 +152,40 @@ class Visibility:
             said = await self._of(superevent, sites, conditions)
             if category is Category.REAL:
                 return said
-            return answer.introduced("There is no real event to observe; this is the newest mock.", said)
-        return helping.complaint("There is no event to observe yet.")
+            return answer.with_introduction(
+                "There is no real event to observe; this is the newest mock.", said
+            )
+        return helping.error_message("There is no event to observe yet.")
 
-    async def _of(self, superevent: Superevent, sites: Sequence[Site], conditions: Conditions) -> Message:
+    async def _of(
+        self, superevent: Superevent, sites: Sequence[Site], conditions: ObservingConstraints
+    ) -> Message:
         name = superevent.superevent_id
         if superevent.retracted:
-            return helping.complaint(f"{name} was retracted: there is nothing to observe.")
+            return helping.error_message(f"{name} was retracted: there is nothing to observe.")
         notice = superevent.latest_with_map
         if notice is None:
-            return helping.complaint(f"{name} has no sky map, so nobody can say where to look.")
+            return helping.error_message(f"{name} has no sky map, so nobody can say where to look.")
         tonight = await self._visibilities.of(notice.key, sites, conditions, self._clock())
         if tonight is None:
-            return helping.complaint(f"The sky map of {name} isn't kept any more.")
+            return helping.error_message(f"The sky map of {name} isn't kept any more.")
         return observability.message(superevent, tonight)
 
 
 def _event(text: str, unusual: Mapping[str, str]) -> tuple[str | None, str]:
     """The event's id among the words, and the other words; `unusual` ids by their folded words.
 
-    Raises Nonsense.
+    Raises CommandError.
     """
     words = text.split()
     ids = {word: canonical_id(word.strip(",")) or unusual.get(folded_id(word.strip(","))) for word in words}
     named = {name for name in ids.values() if name is not None}
     if len(named) > 1:
-        raise Nonsense("One event at a time.")
+        raise CommandError("One event at a time.")
     return next(iter(named), None), " ".join(word for word in words if ids[word] is None)
 
 
-def _named(text: str, own: Sequence[Site]) -> tuple[Site, ...]:
+def _parse_sites(text: str, own: Sequence[Site]) -> tuple[Site, ...]:
     """The sites named, with blanks or commas between; the longest names that fit. Raises both errors."""
     found: list[Site] = []
     for part in text.split(","):
@@ -194,27 +204,27 @@ def _named(text: str, own: Sequence[Site]) -> tuple[Site, ...]:
                 raise whole if near(" ".join(words), own) else UnknownSite(words[0], near(words[0], own))
     sites = tuple(dict.fromkeys(found))
     if len(sites) > SITES_MAX:
-        raise Nonsense(f"At most {SITES_MAX} sites at a time.")
+        raise CommandError(f"At most {SITES_MAX} sites at a time.")
     return sites
 
 
 def _new_sites(text: str) -> tuple[Site, ...]:
-    """The observatories named, or one site of one's own. Raises Nonsense."""
+    """The observatories named, or one site of one's own. Raises CommandError."""
     words = text.replace("−", "-").replace(",", " ").split()
     if not words:
-        raise Nonsense(f'Which one? Name an observatory ("sites add Palomar"). {_HOW_TO_ADD}')
+        raise CommandError(f'Which one? Name an observatory ("sites add Palomar"). {_HOW_TO_ADD}')
     # The last that there are: a name may end in a number.
     three = [i for i in range(len(words) - 2) if all(map(_NUMBER.fullmatch, words[i : i + 3]))]
     if three:
         facts = words[three[-1] :]
-        return (_own(" ".join(words[: three[-1]]) or _called(float(facts[0]), float(facts[1])), facts),)
+        return (_own(" ".join(words[: three[-1]]) or _default_name(float(facts[0]), float(facts[1])), facts),)
     try:
-        return _named(text, ())
+        return _parse_sites(text, ())
     except UnknownSite as error:
-        raise Nonsense(f"{error} {_HOW_TO_ADD}") from error
+        raise CommandError(f"{error} {_HOW_TO_ADD}") from error
 
 
-def _called(latitude: float, longitude: float) -> str:
+def _default_name(latitude: float, longitude: float) -> str:
     """A name for a place that was given none: "34.20N 116.90W"."""
     north, east = "S" if latitude < 0 else "N", "W" if longitude < 0 else "E"
     return f"{abs(latitude):.2f}{north} {abs(longitude):.2f}{east}"
@@ -222,22 +232,22 @@ def _called(latitude: float, longitude: float) -> str:
 
 def _own(name: str, facts: Sequence[str]) -> Site:
     if len(name) > SITE_NAME_MAX:
-        raise Nonsense(f"A site's name has at most {SITE_NAME_MAX} characters.")
+        raise CommandError(f"A site's name has at most {SITE_NAME_MAX} characters.")
     if not folded(name) or canonical_id(name) is not None:
-        raise Nonsense("A site's name has letters or digits in it, and isn't an event's.")
+        raise CommandError("A site's name has letters or digits in it, and isn't an event's.")
     numbers, further = facts[:3], facts[3:]
     latitude, longitude, height = map(float, numbers)
     if abs(latitude) > 90:
-        raise Nonsense(f"A latitude of {numbers[0]}° doesn't exist: it goes from -90 to 90.")
+        raise CommandError(f"A latitude of {numbers[0]}° doesn't exist: it goes from -90 to 90.")
     if not -180 <= longitude <= 360:
-        raise Nonsense(
+        raise CommandError(
             f"A longitude of {numbers[1]}° doesn't exist: it goes from -180 to 180, east positive."
         )
     if not LOWEST <= height <= HIGHEST:
-        raise Nonsense(f"A height of {numbers[2]} m isn't on this Earth's ground.")
+        raise CommandError(f"A height of {numbers[2]} m isn't on this Earth's ground.")
     zones = [word for word in further if word.casefold() != "radio"]
     if len(zones) > 1 or len(further) > 2:
-        raise Nonsense(_HOW_TO_ADD)
+        raise CommandError(_HOW_TO_ADD)
     return Site(
         name=tidy(name),
         latitude=latitude,
@@ -252,18 +262,18 @@ def _zone(name: str) -> str:
     try:
         return ZoneInfo(name).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Nonsense(
+        raise CommandError(
             f'"{name[:40]}" is no time zone that I know; one reads like America/Los_Angeles.'
         ) from None
 
 
-def _own_site(words: str, own: Sequence[Site]) -> Site:
+def _custom_site(words: str, own: Sequence[Site]) -> Site:
     mine = {folded(site.name): site for site in own}
     known = known_site(words)
     found = mine.get(folded(words)) or (mine.get(folded(known.name)) if known is not None else None)
     if found is None:
         has = ", ".join(site.name for site in own) or "none"
-        raise Nonsense(f"“{words[:40]}” is none of this channel's sites, which are: {has}.")
+        raise CommandError(f"“{words[:40]}” is none of this channel's sites, which are: {has}.")
     return found
 
 
@@ -271,7 +281,7 @@ def _degrees(word: str, text: str, limits: tuple[float, float], example: str) ->
     number = text.replace("−", "-").rstrip("°")
     low, high = limits
     if not _NUMBER.fullmatch(number) or not low <= float(number) <= high:
-        raise Nonsense(
+        raise CommandError(
             f'"sites {word}" takes degrees from {low:g} to {high:g}, for example: sites {word} {example}.'
         )
     return float(number)

@@ -10,7 +10,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Together(Generic[K, V]):
+class BatchLoader(Generic[K, V]):
     """Collects the keys asked for in one turn of the event loop and loads them at once.
 
     The store is read after the last of them was asked for, so nobody gets anything older than his question.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from datetime import datetime, timedelta
 
-from bot.slack.degradation import Dropped, Part
-from bot.slack.errors import RateLimited, SlackFailure, Unknown
+from bot.slack.degradation import DroppedPart, MessagePart
+from bot.slack.errors import OutcomeUnknown, RateLimited, SlackFailure
 
-WORDS_ALONE = (Part.PICTURE, Part.BROADCAST, Part.BUTTONS, Part.BLOCKS)
+WORDS_ALONE = (MessagePart.PICTURE, MessagePart.BROADCAST, MessagePart.BUTTONS, MessagePart.BLOCKS)
 """What may be at fault where Slack gives no reason. Metadata stay, since the message may stand already."""
 UNANSWERED = 3
 """How often a message is sent as it is without an answer, before it is tried as words alone in between."""
@@ -17,33 +17,33 @@ WHOLE_AGAIN = (timedelta(seconds=2), timedelta(seconds=60))
 REMEMBERED = 10_000
 
 
-class Reductions:
+class DegradedMessages:
     """Remembered while the process lives: after a restart a message is tried whole again."""
 
     def __init__(self) -> None:
-        self._underway: dict[int, tuple[Dropped, ...]] = {}
+        self._underway: dict[int, tuple[DroppedPart, ...]] = {}
         self._unanswered: Counter[int] = Counter()
         # Whether any attempt was made without its thread.
         self._left_thread: dict[int, bool] = {}
         self._guesses: OrderedDict[int, int] = OrderedDict()
 
-    def start(self, delivery_id: int) -> tuple[Dropped, ...]:
+    def start(self, delivery_id: int) -> tuple[DroppedPart, ...]:
         """What of a delivery is left out from the start of its next attempt."""
         if delivery_id in self._underway:
             return self._underway[delivery_id]
         tries = self._unanswered[delivery_id]
         if tries < UNANSWERED or tries % 2 == 0:
             return ()
-        return tuple(Dropped(part, "no answer", guessed=True) for part in WORDS_ALONE)
+        return tuple(DroppedPart(part, "no answer", guessed=True) for part in WORDS_ALONE)
 
     def failed(self, delivery_id: int, failure: SlackFailure) -> None:
         """Remember how an attempt ended: one that was told to wait goes on where it stopped."""
         self._underway.pop(delivery_id, None)
-        left = any(drop.part is Part.THREAD for drop in failure.dropped)
+        left = any(drop.part is MessagePart.THREAD for drop in failure.dropped)
         self._left_thread[delivery_id] = self.may_stand_outside(delivery_id, unknown=False) or left
         if isinstance(failure, RateLimited) and failure.dropped:
             self._underway[delivery_id] = failure.dropped
-        if isinstance(failure, Unknown):
+        if isinstance(failure, OutcomeUnknown):
             self._unanswered[delivery_id] += 1
 
     def may_stand_outside(self, delivery_id: int, *, unknown: bool = True) -> bool:
@@ -57,7 +57,7 @@ class Reductions:
         self._left_thread.pop(delivery_id, None)
 
     def whole_again(
-        self, thread_id: int | None, dropped: tuple[Dropped, ...], now: datetime
+        self, thread_id: int | None, dropped: tuple[DroppedPart, ...], now: datetime
     ) -> datetime | None:
         """When a root that was just shown without some part should be tried whole; None if it needn't."""
         if thread_id is None:

@@ -7,22 +7,22 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bot.store.database import StoreUnavailable
-from bot.store.outbox.due import Due, Glance
+from bot.store.outbox.due import DueCheck, DueWork
 
-LOOK_EVERY_S = 1.0
+POLL_EVERY_S = 1.0
 """A wake-up is a hint: it may be lost, and another process may have stored what is due."""
-LOOKED_OUT_FOR_S = 10.0
+FALLBACK_POLL_S = 10.0
 """How often a worker that is looked out for looks by itself."""
 
-_WHO_KNOWS = Due(deliveries=True, pictures=True, maps=True)
+_WHO_KNOWS = DueWork(deliveries=True, pictures=True, maps=True)
 
 
-class Lookout:
+class DuePoller:
     """Wakes whoever has something to do."""
 
     def __init__(
         self,
-        glance: Glance,
+        glance: DueCheck,
         clock: Callable[[], datetime],
         *,
         deliveries: Callable[[], None],
@@ -38,7 +38,7 @@ class Lookout:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_EVERY_S)
             await self.look()
 
     async def look(self) -> None:

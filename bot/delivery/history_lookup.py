@@ -8,28 +8,28 @@ from datetime import datetime
 
 import structlog
 
-from bot.delivery.history_window import look_back_to
+from bot.delivery.history_window import earliest_post_time
 from bot.slack.client import SlackClient
 from bot.slack.errors import (
     NOT_PERMITTED,
+    OutcomeUnknown,
     RateLimited,
     RootOutOfReach,
     SlackFailure,
     Unavailable,
-    Unknown,
     Unlisted,
-    WorkspaceOutOfReach,
+    WorkspaceUnavailable,
 )
-from bot.slack.message_metadata import Mark
+from bot.slack.message_metadata import DeliveryMetadata
 from bot.store.outbox.models import Delivery
 
-LOOKS = 5
+MAX_HISTORY_LOOKUPS = 5
 """How often a history that doesn't answer is asked before a message is rather sent twice than never."""
 
 log = structlog.get_logger(__name__)
 
 
-class Lookup:
+class HistoryLookup:
     """Looks for deliveries, and counts how often a history didn't answer."""
 
     def __init__(self, clock: Callable[[], datetime], sure: Callable[[], bool]) -> None:
@@ -40,7 +40,13 @@ class Lookup:
         self._looks: Counter[int] = Counter()
 
     async def find(
-        self, client: SlackClient, delivery: Delivery, mark: Mark, *, thread_ts: str | None, outside: bool
+        self,
+        client: SlackClient,
+        delivery: Delivery,
+        mark: DeliveryMetadata,
+        *,
+        thread_ts: str | None,
+        outside: bool,
     ) -> str | None:
         """The `ts` under which a delivery stands; None if it doesn't, or nobody may look.
 
@@ -48,7 +54,7 @@ class Lookup:
         Raises SlackFailure where it is worth asking again.
         """
         # Not since the last attempt: any of them may be the one that was heard. By Slack's clock.
-        since = look_back_to(delivery.created_at, delivery.root_ts, self._clock(), sure=self._sure())
+        since = earliest_post_time(delivery.created_at, delivery.root_ts, self._clock(), sure=self._sure())
         try:
             try:
                 found = await client.find(delivery.channel_id, mark, since, thread_ts=thread_ts)
@@ -61,11 +67,11 @@ class Lookup:
         except RateLimited:
             raise
         except SlackFailure as failure:
-            if isinstance(failure, Unknown | Unavailable | Unlisted):
+            if isinstance(failure, OutcomeUnknown | Unavailable | Unlisted):
                 self._looks[delivery.id] += 1
-                if self._looks[delivery.id] <= LOOKS:
+                if self._looks[delivery.id] <= MAX_HISTORY_LOOKUPS:
                     raise
-            if isinstance(failure, WorkspaceOutOfReach) and failure.reason not in NOT_PERMITTED:
+            if isinstance(failure, WorkspaceUnavailable) and failure.reason not in NOT_PERMITTED:
                 # A token that is no good says nothing about the history, and posts nothing either.
                 raise
             # Without the history scope there is no way to know: rather twice than never.

@@ -8,7 +8,9 @@ SLACK = timedelta(hours=2)
 """How much earlier than our clock says: clocks differ, and are set by an hour."""
 
 
-def look_back_to(created_at: datetime, root_ts: str | None, now: datetime, *, sure: bool) -> float | None:
+def earliest_post_time(
+    created_at: datetime, root_ts: str | None, now: datetime, *, sure: bool
+) -> float | None:
     """The Unix time before which it can't have been posted; None where the clocks don't say.
 
     `root_ts` is of its thread's root, which is older than it by Slack's own clock; `sure` says that `now` is

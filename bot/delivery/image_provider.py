@@ -7,30 +7,30 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from bot.alerts.decode import UndecodablePayload, sky_maps
-from bot.runtime.threads import Hangs, in_thread
-from bot.skymaps.image_process import PictureFailed, Pictures
+from bot.runtime.threads import ThreadHangs, run_in_thread
+from bot.skymaps.image_process import ImageFailed, ImageProcess
 from bot.skymaps.skymap import UnreadableMap
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
-from bot.store.events.notices import Store
-from bot.store.outbox.images import PICTURE_PATH, PictureStore
+from bot.store.events.notices import NoticeRepository
+from bot.store.outbox.images import PICTURE_PATH, ImageRepository
 from formatters.models.notice import Notice, file_name
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import Picture
+from formatters.posts.alert_card import ImageRef
 
 REMEMBERED = 100
 """Files uploaded for who asked; beyond, one is drawn and uploaded again."""
 
 
-class Illustrations:
+class ImageProvider:
     """Finds the picture of a notice's map in a workspace, or draws and uploads it."""
 
     def __init__(
         self,
-        store: Store,
-        pictures: PictureStore,
+        store: NoticeRepository,
+        pictures: ImageRepository,
         clients: Mapping[str, SlackClient],
-        draw: Pictures,
+        draw: ImageProcess,
         public_url: str | None = None,
     ) -> None:
         """`public_url` is where the bot serves pictures itself, without a slash at its end."""
@@ -39,21 +39,21 @@ class Illustrations:
         self._clients = clients
         self._draw = draw
         self._public_url = public_url
-        self._uploaded: OrderedDict[tuple[str, int], Picture] = OrderedDict()
+        self._uploaded: OrderedDict[tuple[str, int], ImageRef] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
 
-    async def __call__(self, team_id: str, superevent: Superevent, notice: Notice) -> Picture:
-        """Return the picture; Slack may not show it yet. Raises PictureFailed, StoreUnavailable."""
+    async def __call__(self, team_id: str, superevent: Superevent, notice: Notice) -> ImageRef:
+        """Return the picture; Slack may not show it yet. Raises ImageFailed, StoreUnavailable."""
         notice_id = await self._store.notice_id(notice.key)
         if notice_id is None:
-            raise PictureFailed("The notice is gone.")
+            raise ImageFailed("The notice is gone.")
         stored = await self._pictures.of_notice(team_id, notice_id)
         if stored is not None:
             if stored.file_id is not None:
-                return Picture(alt_text=stored.alt_text, file_id=stored.file_id)
+                return ImageRef(alt_text=stored.alt_text, file_id=stored.file_id)
             if stored.token is not None and self._public_url is not None:
                 url = self._public_url + PICTURE_PATH.format(token=stored.token)
-                return Picture(alt_text=stored.alt_text, url=url)
+                return ImageRef(alt_text=stored.alt_text, url=url)
         async with self._one_at_a_time:
             known = self._uploaded.get((team_id, notice_id))
             if known is None:
@@ -63,23 +63,23 @@ class Illustrations:
                     self._uploaded.popitem(last=False)
         return known
 
-    async def _upload(self, team_id: str, superevent: Superevent, notice: Notice) -> Picture:
+    async def _upload(self, team_id: str, superevent: Superevent, notice: Notice) -> ImageRef:
         client = self._clients.get(team_id)
         if client is None or not client.may("files:write"):
-            raise PictureFailed("none was drawn, and the app may not upload one (scope files:write).")
+            raise ImageFailed("none was drawn, and the app may not upload one (scope files:write).")
         body = await self._store.payload(notice.key)
         if body is None:
-            raise PictureFailed("the map isn't kept any more.")
+            raise ImageFailed("the map isn't kept any more.")
         try:
-            gw_map, combined_map = await in_thread(sky_maps, body)
+            gw_map, combined_map = await run_in_thread(sky_maps, body)
         except (UndecodablePayload, UnreadableMap) as error:
-            raise PictureFailed(error.reason) from error
-        except Hangs as error:
-            raise PictureFailed(str(error)) from error
+            raise ImageFailed(error.reason) from error
+        except ThreadHangs as error:
+            raise ImageFailed(str(error)) from error
         drawn = await self._draw.draw(superevent.upto(notice), gw_map, combined_map)
         title = superevent.superevent_id
         try:
             file_id = await client.upload(drawn.png, f"{file_name(title)}.png", title, drawn.alt_text)
         except SlackFailure as failure:
-            raise PictureFailed(f"Slack didn't take it ({failure.reason}).") from failure
-        return Picture(alt_text=drawn.alt_text, file_id=file_id)
+            raise ImageFailed(f"Slack didn't take it ({failure.reason}).") from failure
+        return ImageRef(alt_text=drawn.alt_text, file_id=file_id)

@@ -12,23 +12,23 @@ from functools import partial
 import structlog
 
 from bot.alerts.decode import UndecodablePayload, sky_maps
-from bot.runtime.threads import Hangs, in_thread
-from bot.skymaps.image_process import PictureFailed, Pictures, PicturesClosed, PicturesWait
+from bot.runtime.threads import ThreadHangs, run_in_thread
+from bot.skymaps.image_process import ImageFailed, ImageProcess, ImageProcessClosed, PicturesWait
 from bot.skymaps.skymap import UnreadableMap
 from bot.slack.client import SlackClient
 from bot.slack.errors import (
     NOT_PERMITTED,
+    OutcomeUnknown,
     RateLimited,
     SlackFailure,
     Unavailable,
-    Unknown,
     Unlisted,
-    WorkspaceOutOfReach,
+    WorkspaceUnavailable,
 )
-from bot.slack.lease_check import LeaseLost, only_while
+from bot.slack.lease_check import LeaseLost, send_only_while
 from bot.store.database import StoreUnavailable
-from bot.store.events.notices import Store
-from bot.store.outbox.images import PictureJob, PictureStore
+from bot.store.events.notices import NoticeRepository
+from bot.store.outbox.images import ImageRepository, StoredImageJob
 from bot.store.outbox.leases import RENEW_S
 from bot.store.outbox.models import LONGEST_WAIT
 from formatters.models.notice import file_name
@@ -45,15 +45,15 @@ KEPT = 4
 log = structlog.get_logger(__name__)
 
 
-class PictureWorker:
+class ImageWorker:
     """One picture at a time: drawn once, uploaded once a workspace; its roots then get it by an edit."""
 
     def __init__(
         self,
-        store: Store,
-        pictures: PictureStore,
+        store: NoticeRepository,
+        pictures: ImageRepository,
         clients: Mapping[str, SlackClient],
-        draw: Pictures,
+        draw: ImageProcess,
         clock: Callable[[], datetime],
         *,
         wake_deliveries: Callable[[], None],
@@ -86,7 +86,7 @@ class PictureWorker:
                     await self._work(job)
                     self._wake_deliveries()
                     continue
-            except PicturesClosed:
+            except ImageProcessClosed:
                 # It stays wanted.
                 return
             except StoreUnavailable as error:
@@ -100,7 +100,7 @@ class PictureWorker:
         """End the process that draws."""
         await self._draw.close()
 
-    async def _work(self, job: PictureJob) -> None:
+    async def _work(self, job: StoredImageJob) -> None:
         bound = log.bind(superevent_id=job.superevent_id, team=job.team_id, picture=job.id)
         now = self._clock()
         client = self._clients.get(job.team_id)
@@ -109,18 +109,18 @@ class PictureWorker:
                 await self._pictures.later(job, now + timedelta(seconds=10), "no token for this workspace")
                 return
             if not await self._pictures.is_newest(job):
-                raise PictureFailed("A newer map took its place.")
+                raise ImageFailed("A newer map took its place.")
             if self._serve:
                 drawn = await self._picture(job)
                 await self._pictures.made(job, drawn.png, drawn.alt_text, self._clock())
                 return
             if not client.may("files:write"):
-                raise PictureFailed("The scope files:write isn't granted.")
+                raise ImageFailed("The scope files:write isn't granted.")
             drawn = await self._picture(job)
             name = f"{file_name(job.superevent_id)}-{job.notice_id}.png"
-            with only_while(partial(self._pictures.still_ours, job)):
+            with send_only_while(partial(self._pictures.still_ours, job)):
                 file_id = await client.upload(drawn.png, name, job.superevent_id, drawn.alt_text)
-        except PicturesClosed:
+        except ImageProcessClosed:
             raise
         except LeaseLost:
             # It stays wanted, by whoever has the workspace now.
@@ -134,7 +134,7 @@ class PictureWorker:
                 await self._pictures.later(job, now + pause, failure.sentence)
             else:
                 await self._pictures.failed(job.id, failure.sentence, now)
-        except PictureFailed as failure:
+        except ImageFailed as failure:
             bound.info("no_picture", reason=failure.sentence)
             await self._pictures.failed(job.id, failure.sentence, self._clock())
         except SlackFailure as failure:
@@ -156,7 +156,7 @@ class PictureWorker:
             await self._uploaded(client, job, file_id, drawn)
 
     async def _uploaded(
-        self, client: SlackClient, job: PictureJob, file_id: str, drawn: DrawnPicture
+        self, client: SlackClient, job: StoredImageJob, file_id: str, drawn: DrawnPicture
     ) -> None:
         bound = log.bind(superevent_id=job.superevent_id, team=job.team_id, file=file_id)
         if await self._pictures.uploaded(job, file_id, drawn.alt_text, self._clock()):
@@ -167,7 +167,7 @@ class PictureWorker:
         except SlackFailure as failure:
             bound.warning("file_not_deleted", reason=failure.reason)
 
-    async def _picture(self, job: PictureJob) -> DrawnPicture:
+    async def _picture(self, job: StoredImageJob) -> DrawnPicture:
         known = self._drawn.get(job.notice_id)
         if known is not None:
             return known
@@ -176,15 +176,15 @@ class PictureWorker:
         body = None if key is None else await self._store.payload(key)
         notice = None if superevent is None else next((n for n in superevent.notices if n.key == key), None)
         if superevent is None or notice is None or body is None:
-            raise PictureFailed("The notice or its payload is gone.")
+            raise ImageFailed("The notice or its payload is gone.")
         if superevent.retracted:
-            raise PictureFailed("The event was retracted.")
+            raise ImageFailed("The event was retracted.")
         try:
-            gw_map, combined_map = await in_thread(sky_maps, body)
+            gw_map, combined_map = await run_in_thread(sky_maps, body)
         except (UndecodablePayload, UnreadableMap) as error:
-            raise PictureFailed(error.reason) from error
-        except Hangs as error:
-            raise PictureFailed(str(error)) from error
+            raise ImageFailed(error.reason) from error
+        except ThreadHangs as error:
+            raise ImageFailed(str(error)) from error
         drawn = await self._draw.draw(superevent.upto(notice), gw_map, combined_map)
         self._drawn[job.notice_id] = drawn
         while len(self._drawn) > KEPT:
@@ -192,9 +192,9 @@ class PictureWorker:
         return drawn
 
 
-def _ends(failure: SlackFailure, job: PictureJob, now: datetime) -> bool:
+def _ends(failure: SlackFailure, job: StoredImageJob, now: datetime) -> bool:
     """Whether a refused upload is given up; what stands in no list may pass, and is tried as long."""
     age = now - job.created_at
-    if isinstance(failure, WorkspaceOutOfReach) and failure.reason not in NOT_PERMITTED:
+    if isinstance(failure, WorkspaceUnavailable) and failure.reason not in NOT_PERMITTED:
         return age > TOKEN_WITHIN
-    return age > WANTED_FOR or not isinstance(failure, RateLimited | Unknown | Unavailable | Unlisted)
+    return age > WANTED_FOR or not isinstance(failure, RateLimited | OutcomeUnknown | Unavailable | Unlisted)

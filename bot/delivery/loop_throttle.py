@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 
 
-class Turns:
+class LoopThrottle:
     """No more than so many go on in one turn of the event loop; the rest follow in the order they came."""
 
     def __init__(self, at_once: int) -> None:

@@ -9,7 +9,7 @@ from formatters.blockkit.message import Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class RenderedMessage:
     """A message, and how it is to be sent."""
 
     message: Message

@@ -10,26 +10,26 @@ from datetime import datetime
 
 import structlog
 
-from bot.delivery.batch_loader import Together
-from bot.delivery.rendered_message import Words
-from bot.filters import mentioned
+from bot.delivery.batch_loader import BatchLoader
+from bot.delivery.rendered_message import RenderedMessage
+from bot.filters import mention_targets
 from bot.observing.observability import TONIGHT
-from bot.routing.planner import Occasion
-from bot.skymap_service.observability import Visibilities
-from bot.skymap_service.overlap import share_kept
-from bot.store.channels.mentions import Mentions
-from bot.store.channels.observers import Observers
-from bot.store.channels.refused_mentions import RefusedMentions
-from bot.store.channels.sites import Sites
-from bot.store.channels.subscriptions import Subscriptions
+from bot.routing.planner import MentionReason
+from bot.skymap_service.observability import ObservabilityService
+from bot.skymap_service.overlap import probability_in_previous_region
+from bot.store.channels.mentions import MentionRepository
+from bot.store.channels.observers import ObserverRepository
+from bot.store.channels.refused_mentions import RefusedMentionRepository
+from bot.store.channels.sites import SiteRepository
+from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
-from bot.store.events.circulars import Circulars
-from bot.store.events.notices import Store
-from bot.store.operations.incidents import Troubles
-from bot.store.outbox.images import PICTURE_PATH, PictureStore, StoredPicture
-from bot.store.outbox.models import Delivery, Kind
+from bot.store.events.circulars import CircularRepository
+from bot.store.events.notices import NoticeRepository
+from bot.store.operations.incidents import IncidentRepository
+from bot.store.outbox.images import PICTURE_PATH, ImageRepository, StoredImage
+from bot.store.outbox.models import Delivery, DeliveryKind
 from formatters.answers import subscription_messages
-from formatters.answers.observability import ChannelSites, Tonight
+from formatters.answers.observability import ChannelSites, Observability
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
@@ -43,7 +43,7 @@ from formatters.posts import (
     unreadable_notice,
     welcome,
 )
-from formatters.posts.alert_card import ChannelView, Picture
+from formatters.posts.alert_card import ChannelView, ImageRef
 
 CACHED = 256
 """Results kept; one alert needs one a view, however many channels it goes to."""
@@ -60,19 +60,19 @@ class Renderer:
 
     def __init__(
         self,
-        store: Store,
-        subscriptions: Subscriptions,
-        observers: Observers,
-        pictures: PictureStore,
-        mentions: Mentions,
-        circulars: Circulars,
-        sites: Sites,
-        visibilities: Visibilities,
+        store: NoticeRepository,
+        subscriptions: SubscriptionRepository,
+        observers: ObserverRepository,
+        pictures: ImageRepository,
+        mentions: MentionRepository,
+        circulars: CircularRepository,
+        sites: SiteRepository,
+        visibilities: ObservabilityService,
         permalink: Permalink,
         public_url: str | None = None,
         *,
-        troubles: Troubles | None = None,
-        refusals: RefusedMentions | None = None,
+        troubles: IncidentRepository | None = None,
+        refusals: RefusedMentionRepository | None = None,
     ) -> None:
         """`public_url` is where the bot serves pictures itself, without a slash at its end."""
         self._troubles = troubles
@@ -80,51 +80,57 @@ class Renderer:
         self._store = store
         self._subscriptions = subscriptions
         # A fan-out asks for hundreds of threads at once; one read each costs more than the posts.
-        self._observers = Together(observers.of_threads)
+        self._observers = BatchLoader(observers.of_threads)
         self._public_url = public_url
-        self._pictures = Together(pictures.to_show)
-        self._mentions = Together(mentions.of_roots)
+        self._pictures = BatchLoader(pictures.to_show)
+        self._mentions = BatchLoader(mentions.of_roots)
         self._planned_mention = mentions.get
         self._circulars = circulars
-        self._sites = Together(sites.of_channels)
+        self._sites = BatchLoader(sites.of_channels)
         self._visibilities = visibilities
         self._permalink = permalink
         self._cache: OrderedDict[tuple[object, ...], asyncio.Task[object]] = OrderedDict()
 
-    async def __call__(self, delivery: Delivery) -> Words | None:
+    async def __call__(self, delivery: Delivery) -> RenderedMessage | None:
         """The words; None if there is nothing to say any more. Raises StoreUnavailable."""
         match delivery.kind:
-            case Kind.ROOT | Kind.EDIT:
+            case DeliveryKind.ROOT | DeliveryKind.EDIT:
                 return await self._root(delivery)
-            case Kind.REPLY:
+            case DeliveryKind.REPLY:
                 return await self._reply(delivery)
-            case Kind.MENTION:
+            case DeliveryKind.MENTION:
                 return await self._mention(delivery)
-            case Kind.CONFIRMATION:
+            case DeliveryKind.CONFIRMATION:
                 asked = await self._subscriptions.get(delivery.subject_id)
-                return None if asked is None else Words(message=subscription_messages.confirmed(asked))
-            case Kind.CHANGE:
+                return (
+                    None if asked is None else RenderedMessage(message=subscription_messages.confirmed(asked))
+                )
+            case DeliveryKind.CHANGE:
                 told = await self._subscriptions.to_tell(delivery.id)
-                return None if told is None else Words(message=subscription_change.told(*told))
-            case Kind.WELCOME:
-                return Words(message=welcome.message())
-            case Kind.CIRCULAR:
+                return (
+                    None
+                    if told is None
+                    else RenderedMessage(message=subscription_change.subscription_change(*told))
+                )
+            case DeliveryKind.WELCOME:
+                return RenderedMessage(message=welcome.message())
+            case DeliveryKind.CIRCULAR:
                 return await self._circular(delivery)
-            case Kind.APOLOGY | Kind.OPS:
+            case DeliveryKind.APOLOGY | DeliveryKind.OPS:
                 return await self._apology(delivery)
-            case Kind.TROUBLE | Kind.OVER:
+            case DeliveryKind.TROUBLE | DeliveryKind.OVER:
                 return await self._trouble(delivery)
-            case Kind.MENTION_REFUSED:
+            case DeliveryKind.MENTION_REFUSED:
                 return await self._mention_refused(delivery)
-            case Kind.FIRST_REAL:
+            case DeliveryKind.FIRST_REAL:
                 return await self._first_real(delivery)
 
-    async def _root(self, delivery: Delivery) -> Words | None:
+    async def _root(self, delivery: Delivery) -> RenderedMessage | None:
         found = await self._newest(delivery)
         if found is None:
             return None
         superevent, notice_id = found
-        seen = delivery.kind is Kind.EDIT or delivery.doubtful or delivery.stood
+        seen = delivery.kind is DeliveryKind.EDIT or delivery.doubtful or delivery.stood
         if superevent.retracted and not seen:
             # Who never saw the event needn't hear that it is none.
             return None
@@ -142,9 +148,9 @@ class Renderer:
         if notice_id is not None:
             stored = await self._pictures((delivery.team_id, notice_id, delivery.thread_id))
         if stored is None:
-            return Words(message=plain_card, unfinished=unfinished)
+            return RenderedMessage(message=plain_card, unfinished=unfinished)
         shown = replace(view, picture=self._shown(stored))
-        return Words(
+        return RenderedMessage(
             message=await self._card(delivery, superevent, shown),
             picture_id=stored.id,
             picture_since=stored.created_at,
@@ -152,7 +158,7 @@ class Renderer:
             unfinished=unfinished,
         )
 
-    async def _tonight(self, delivery: Delivery, superevent: Superevent) -> tuple[Tonight | None, bool]:
+    async def _tonight(self, delivery: Delivery, superevent: Superevent) -> tuple[Observability | None, bool]:
         """What the channel's sites can observe, and whether it could be said, but not at once (law 5)."""
         channel = await self._sites((delivery.team_id, delivery.channel_id))
         notice = superevent.latest
@@ -163,17 +169,17 @@ class Renderer:
         if delivery.created_at - since > TONIGHT:
             return None, False
         key = ("tonight", notice.key, channel)
-        if delivery.kind is Kind.ROOT and not self._known(key):
+        if delivery.kind is DeliveryKind.ROOT and not self._known(key):
             return None, True
 
-        async def look() -> Tonight | None:
+        async def look() -> Observability | None:
             return await self._look(notice, channel, since)
 
         found = await self._once(key, look)
-        assert found is None or isinstance(found, Tonight)
+        assert found is None or isinstance(found, Observability)
         return found, False
 
-    async def _look(self, notice: Notice, channel: ChannelSites, since: datetime) -> Tonight | None:
+    async def _look(self, notice: Notice, channel: ChannelSites, since: datetime) -> Observability | None:
         try:
             return await self._visibilities.of(notice.key, channel.sites, channel.conditions, since)
         except StoreUnavailable:
@@ -183,35 +189,35 @@ class Renderer:
             log.exception("visibility_broke_gwevent", superevent_id=notice.superevent_id)
             return None
 
-    def _shown(self, stored: StoredPicture) -> Picture:
+    def _shown(self, stored: StoredImage) -> ImageRef:
         if stored.token is not None and self._public_url is not None:
             url = self._public_url + PICTURE_PATH.format(token=stored.token)
-            return Picture(alt_text=stored.alt_text, url=url)
-        return Picture(alt_text=stored.alt_text, file_id=stored.file_id)
+            return ImageRef(alt_text=stored.alt_text, url=url)
+        return ImageRef(alt_text=stored.alt_text, file_id=stored.file_id)
 
     async def _mentioned_by(self, delivery: Delivery, superevent: Superevent) -> tuple[str, ...]:
         """Whom the root's post mentions; an edit nobody, and a root that stood before neither."""
-        if delivery.kind is not Kind.ROOT or delivery.stood or delivery.thread_id is None:
+        if delivery.kind is not DeliveryKind.ROOT or delivery.stood or delivery.thread_id is None:
             return ()
         targets, wishes = await self._mentions(delivery.thread_id) or ((), ())
-        now = {target for wish in wishes for target in mentioned(wish, superevent)}
+        now = {target for wish in wishes for target in mention_targets(wish, superevent)}
         return tuple(target for target in targets if target in now)
 
-    async def _mention(self, delivery: Delivery) -> Words | None:
+    async def _mention(self, delivery: Delivery) -> RenderedMessage | None:
         found = await self._newest(delivery)
         planned = await self._planned_mention(delivery.subject_id)
         if found is None or planned is None:
             return None
         superevent, _ = found
         notice = next((n for n in superevent.notices if n.key == planned.notice_key), None)
-        down = planned.occasion is Occasion.STAND_DOWN
+        down = planned.occasion is MentionReason.STAND_DOWN
         # What was overtaken meanwhile wakes nobody.
         if notice is None or superevent.retracted is not down:
             return None
         if down:
             now = {t for wish in planned.wishes if wish.notify is not None for t in wish.notify.targets}
         else:
-            now = {target for wish in planned.wishes for target in mentioned(wish, superevent)}
+            now = {target for wish in planned.wishes for target in mention_targets(wish, superevent)}
         targets = tuple(target for target in planned.targets if target in now)
         if not targets:
             return None
@@ -223,7 +229,7 @@ class Renderer:
                 return mention.stand_down(superevent, targets, root)
             return mention.news(superevent, notice, targets, root)
 
-        return Words(message=_guarded(superevent, say))
+        return RenderedMessage(message=_render_or_fallback(superevent, say))
 
     async def _newest(self, delivery: Delivery) -> tuple[Superevent, int | None] | None:
         """The superevent as it is now, and the notice whose map a picture would show (none: retracted)."""
@@ -245,15 +251,15 @@ class Renderer:
 
     async def _card(self, delivery: Delivery, superevent: Superevent, view: ChannelView) -> Message:
         async def render() -> Message:
-            return _guarded(superevent, lambda: alert_card.root(superevent, view))
+            return _render_or_fallback(superevent, lambda: alert_card.alert_card(superevent, view))
 
         # Of the superevent at hand, which may be newer than what the row was claimed for.
         message = await self._once(("card", superevent.superevent_id, len(superevent.notices), view), render)
         assert isinstance(message, Message)
         return message
 
-    async def _reply(self, delivery: Delivery) -> Words | None:
-        async def render() -> Words | None:
+    async def _reply(self, delivery: Delivery) -> RenderedMessage | None:
+        async def render() -> RenderedMessage | None:
             assert delivery.superevent_id is not None
             found = await self._store.superevent(delivery.superevent_id)
             key = await self._store.notice_key(delivery.subject_id)
@@ -263,15 +269,19 @@ class Renderer:
             superevent, said = found, notice
             if delivery.root_fixed:
                 # The root can't be brought up to date, so the whole state goes to the channel here.
-                message = _guarded(superevent, lambda: alert_card.root(superevent, ChannelView()))
-                return Words(message=message, broadcast=True)
+                message = _render_or_fallback(
+                    superevent, lambda: alert_card.alert_card(superevent, ChannelView())
+                )
+                return RenderedMessage(message=message, broadcast=True)
             kept = await self._share_kept(superevent, said)
-            message = _guarded(superevent, lambda: alert_update.reply(superevent, said, kept))
-            return Words(message=message, broadcast=alert_update.broadcast(superevent, said))
+            message = _render_or_fallback(
+                superevent, lambda: alert_update.alert_update(superevent, said, kept)
+            )
+            return RenderedMessage(message=message, broadcast=alert_update.is_broadcast(superevent, said))
 
         key = ("reply", delivery.subject_id, delivery.superevent_revision, delivery.root_fixed)
         words = await self._once(key, render)
-        assert words is None or isinstance(words, Words)
+        assert words is None or isinstance(words, RenderedMessage)
         return words
 
     async def _share_kept(self, superevent: Superevent, notice: Notice) -> float | None:
@@ -285,51 +295,53 @@ class Renderer:
         new = await self._store.payload(notice.key)
         if old is None or new is None:
             return None
-        return await asyncio.to_thread(share_kept, old, new)
+        return await asyncio.to_thread(probability_in_previous_region, old, new)
 
-    async def _circular(self, delivery: Delivery) -> Words | None:
+    async def _circular(self, delivery: Delivery) -> RenderedMessage | None:
         found = await self._circulars.get(delivery.subject_id)
-        return None if found is None else Words(message=circular_link.message(found))
+        return None if found is None else RenderedMessage(message=circular_link.message(found))
 
-    async def _apology(self, delivery: Delivery) -> Words | None:
-        async def render() -> Words | None:
+    async def _apology(self, delivery: Delivery) -> RenderedMessage | None:
+        async def render() -> RenderedMessage | None:
             kept = await self._store.quarantined(delivery.subject_id)
             if kept is None:
                 return None
-            if delivery.kind is Kind.OPS:
-                return Words(
+            if delivery.kind is DeliveryKind.OPS:
+                return RenderedMessage(
                     message=unreadable_notice.for_operators(kept.superevent_id, kept.reason, kept.origin)
                 )
             assert kept.superevent_id is not None, "an apology is planned for known ids only"
-            return Words(message=unreadable_notice.message(kept.superevent_id, kept.reason))
+            return RenderedMessage(message=unreadable_notice.message(kept.superevent_id, kept.reason))
 
         words = await self._once((delivery.kind, delivery.subject_id), render)
-        assert words is None or isinstance(words, Words)
+        assert words is None or isinstance(words, RenderedMessage)
         return words
 
     def _known(self, key: tuple[object, ...]) -> bool:
         task = self._cache.get(key)
         return task is not None and task.done() and not task.cancelled() and task.exception() is None
 
-    async def _trouble(self, delivery: Delivery) -> Words | None:
+    async def _trouble(self, delivery: Delivery) -> RenderedMessage | None:
         # Never from the cache: it may be over meanwhile.
         found = None if self._troubles is None else await self._troubles.get(delivery.subject_id)
         if found is None:
             return None
-        return Words(message=incident.over(found) if delivery.kind is Kind.OVER else incident.began(found))
+        return RenderedMessage(
+            message=incident.resolved(found) if delivery.kind is DeliveryKind.OVER else incident.opened(found)
+        )
 
-    async def _mention_refused(self, delivery: Delivery) -> Words | None:
+    async def _mention_refused(self, delivery: Delivery) -> RenderedMessage | None:
         refusals = self._refusals
         refused = [] if refusals is None else await refusals.with_refusal(delivery.subject_id)
-        return Words(message=subscription_messages.mention_refused(refused)) if refused else None
+        return RenderedMessage(message=subscription_messages.mention_refused(refused)) if refused else None
 
-    async def _first_real(self, delivery: Delivery) -> Words | None:
+    async def _first_real(self, delivery: Delivery) -> RenderedMessage | None:
         key = await self._store.notice_key(delivery.subject_id)
         if key is None:
             return None
         superevent_id, alert_type, *_ = key
         before = await self._store.real_before(superevent_id)
-        return Words(message=incident.first_real(superevent_id, alert_type, before))
+        return RenderedMessage(message=incident.first_real(superevent_id, alert_type, before))
 
     async def _once(self, key: tuple[object, ...], work: Work) -> object:
         task = self._cache.get(key)
@@ -342,7 +354,7 @@ class Renderer:
         return await asyncio.shield(task)
 
 
-def _guarded(superevent: Superevent, say: Callable[[], Message]) -> Message:
+def _render_or_fallback(superevent: Superevent, say: Callable[[], Message]) -> Message:
     try:
         return say()
     except Exception:

@@ -13,29 +13,37 @@ from typing import Protocol
 
 import structlog
 
-from bot.delivery.degraded_messages import Reductions
-from bot.delivery.history_lookup import Lookup
-from bot.delivery.loop_throttle import Turns
-from bot.delivery.rendered_message import Words
+from bot.delivery.degraded_messages import DegradedMessages
+from bot.delivery.history_lookup import HistoryLookup
+from bot.delivery.loop_throttle import LoopThrottle
+from bot.delivery.rendered_message import RenderedMessage
 from bot.slack.client import SlackClient
 from bot.slack.degradation import refused_mentions
 from bot.slack.errors import (
-    ROOT_FIXED,
-    ROOT_GONE,
-    ChannelOutOfReach,
+    ROOT_DELETED,
+    ROOT_NOT_EDITABLE,
+    ChannelUnavailable,
     FileNotReady,
+    OutcomeUnknown,
     RateLimited,
-    Refused,
+    Rejected,
     SlackFailure,
-    Unknown,
-    WorkspaceOutOfReach,
+    WorkspaceUnavailable,
 )
-from bot.slack.lease_check import LeaseLost, only_while
-from bot.slack.message_metadata import Mark
+from bot.slack.lease_check import LeaseLost, send_only_while
+from bot.slack.message_metadata import DeliveryMetadata
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.leases import RENEW_S
-from bot.store.outbox.models import LONGEST_WAIT, Dead, Delivery, Kind, Later, Outcome, Sent
-from bot.store.outbox.outbox import Ledger
+from bot.store.outbox.models import (
+    LONGEST_WAIT,
+    DeadLettered,
+    Delivered,
+    Delivery,
+    DeliveryKind,
+    Outcome,
+    Retry,
+)
+from bot.store.outbox.outbox import Outbox
 from bot.store.outbox.plan_writer import PICTURE_WITHIN
 
 POLL_S = 1.0
@@ -51,7 +59,7 @@ EDITS_AT_ONCE = 10
 """Of one workspace: they are scarce, so what is more urgent mustn't find the last one taken."""
 CLAIM_EVERY_S = 0.05
 """How long a claim waits for room for many; where there is room, it waits for nothing."""
-GATHER_S = 0.04
+BATCH_WINDOW_S = 0.04
 """How long outcomes are gathered for one transaction."""
 LEAVE_S = 0.8
 """How long the end may take to tell the other processes."""
@@ -65,17 +73,19 @@ CHANGES_GIVE_UP_AFTER = timedelta(days=7)
 FILE_READY_WITHIN = timedelta(seconds=60)
 """How long an uploaded picture may take to become one that Slack can show."""
 
-_NEWS = frozenset({Kind.ROOT, Kind.REPLY, Kind.MENTION, Kind.CIRCULAR, Kind.APOLOGY})
-_TOP_LEVEL = frozenset({Kind.ROOT, Kind.MENTION})
+_NEWS = frozenset(
+    {DeliveryKind.ROOT, DeliveryKind.REPLY, DeliveryKind.MENTION, DeliveryKind.CIRCULAR, DeliveryKind.APOLOGY}
+)
+_TOP_LEVEL = frozenset({DeliveryKind.ROOT, DeliveryKind.MENTION})
 """What stands in the channel itself, though it has a thread."""
 
 log = structlog.get_logger(__name__)
 
 
-class Rendered(Protocol):
+class RenderDelivery(Protocol):
     """Turns an intent into words, from the newest state."""
 
-    async def __call__(self, delivery: Delivery) -> Words | None:
+    async def __call__(self, delivery: Delivery) -> RenderedMessage | None:
         """The words; None if there is nothing to say any more."""
         ...
 
@@ -85,9 +95,9 @@ class DeliveryWorker:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: Outbox,
         clients: Mapping[str, SlackClient],
-        render: Rendered,
+        render: RenderDelivery,
         clock: Callable[[], datetime],
         *,
         picture_failed: Callable[[int, str], Awaitable[None]],
@@ -117,9 +127,9 @@ class DeliveryWorker:
         self._wake = asyncio.Event()
         self._in_flight: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._edits_in_flight: Counter[str] = Counter()
-        self._lookup = Lookup(clock, may_give_up)
-        self._reductions = Reductions()
-        self._turns = Turns(STARTS_AT_ONCE)
+        self._lookup = HistoryLookup(clock, may_give_up)
+        self._reductions = DegradedMessages()
+        self._turns = LoopThrottle(STARTS_AT_ONCE)
         # What Slack asked us to leave alone, until when, by the loop's clock; "*" is a whole workspace.
         self._paused: dict[tuple[str, str], float] = {}
         self._done: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
@@ -137,8 +147,8 @@ class DeliveryWorker:
     async def run(self) -> None:
         """Work until `stop`; the store's failures are waited out."""
         self._ended.clear()
-        await _patiently(self._share, "share")
-        await _patiently(self._ledger.recover, "recover")
+        await _retry_until_stored(self._share, "share")
+        await _retry_until_stored(self._ledger.recover, "recover")
         sharing = asyncio.create_task(self._keep_sharing())
         sharing.add_done_callback(lambda _: self._wake.set())
         try:
@@ -222,7 +232,7 @@ class DeliveryWorker:
             asyncio.get_running_loop().call_later(rest, self._wake.set)
             return 0
         self._claimed_at = now
-        busy = _Busy(self._clients, self._in_flight, self._paused)
+        busy = _BusyChannels(self._clients, self._in_flight, self._paused)
         claimed = await self._ledger.claim(
             self._clock(), free, busy=busy, edits=self._room_for_edits, others=others
         )
@@ -230,9 +240,9 @@ class DeliveryWorker:
             place = (delivery.team_id, delivery.channel_id)
             task = asyncio.create_task(self._deliver(delivery))
             self._in_flight[place] = task
-            if delivery.kind is Kind.EDIT:
+            if delivery.kind is DeliveryKind.EDIT:
                 self._edits_in_flight[delivery.team_id] += 1
-            edit = delivery.kind is Kind.EDIT
+            edit = delivery.kind is DeliveryKind.EDIT
             task.add_done_callback(lambda task, place=place, edit=edit: self._landed(place, task, edit))  # type: ignore[misc]
         return len(claimed)
 
@@ -245,7 +255,7 @@ class DeliveryWorker:
         del self._in_flight[place]
         if edit:
             self._edits_in_flight[place[0]] -= 1
-        _complain(task)
+        _log_exception(task)
         if edit or len(self._in_flight) <= self._concurrency // 2:
             self._wake.set()
 
@@ -261,36 +271,36 @@ class DeliveryWorker:
         except LeaseLost as lost:
             # Nothing was sent. Where another worker has it, this outcome counts for nothing.
             bound.warning("lease_lost_before_sending")
-            outcome = Later(not_before=self._clock(), reason=lost.reason)
+            outcome = Retry(not_before=self._clock(), reason=lost.reason)
         except SlackFailure as failure:
             self._reductions.failed(delivery.id, failure)
             outcome = self._after(delivery, failure)
             bound.warning("delivery_failed", reason=failure.reason, attempts=delivery.attempts)
         except StoreUnavailable as error:
-            outcome = Later(not_before=self._clock() + timedelta(seconds=2), reason=str(error))
+            outcome = Retry(not_before=self._clock() + timedelta(seconds=2), reason=str(error))
         except Exception:  # noqa: BLE001
             # The guard of law 6 for words: a message that can't be rendered must not stop the others.
             bound.exception("delivery_broken")
-            outcome = Later(
+            outcome = Retry(
                 not_before=self._clock() + timedelta(seconds=_backoff_s(delivery.attempts)),
                 reason="a fault in gwevent, see its log",
                 doubtful=True,
             )
             if self._is_old(delivery):
-                outcome = Dead(reason="a fault in gwevent, see its log")
+                outcome = DeadLettered(reason="a fault in gwevent, see its log")
         else:
-            bound.debug("delivered", ts=outcome.ts if isinstance(outcome, Sent) else None)
-        if not isinstance(outcome, Later):
+            bound.debug("delivered", ts=outcome.ts if isinstance(outcome, Delivered) else None)
+        if not isinstance(outcome, Retry):
             self._lookup.forget(delivery.id)
             self._reductions.forget(delivery.id)
-        if isinstance(outcome, Sent) and delivery.kind is not Kind.EDIT:
+        if isinstance(outcome, Delivered) and delivery.kind is not DeliveryKind.EDIT:
             self._pause((delivery.team_id, delivery.channel_id), self._channel_pause_s)
         await self._settle(delivery, outcome)
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         client = self._clients[delivery.team_id]
         holds = partial(self._ledger.shares.still_ours, delivery.claimed_by)
-        if delivery.doubtful and delivery.kind is not Kind.EDIT:
+        if delivery.doubtful and delivery.kind is not DeliveryKind.EDIT:
             thread_ts = None if delivery.kind in _TOP_LEVEL else delivery.root_ts
             found = await self._lookup.find(
                 client,
@@ -301,46 +311,46 @@ class DeliveryWorker:
             )
             if found is not None:
                 # Which revision stands there isn't known; showing none, it will be edited.
-                return Sent(ts=found, revision=0)
+                return Delivered(ts=found, revision=0)
         if delivery.kind in _NEWS and self._is_old(delivery):
-            return Dead(reason="old news before it could be posted")
+            return DeadLettered(reason="old news before it could be posted")
         words = await self._render(delivery)
         if words is None:
-            return Dead(reason="nothing to say any more")
+            return DeadLettered(reason="nothing to say any more")
         await self._turns.take()
         if not holds():
             raise LeaseLost
         # Looked at again before each request's first byte: the client waits for connections too.
-        with only_while(holds):
-            if delivery.kind is Kind.EDIT:
+        with send_only_while(holds):
+            if delivery.kind is DeliveryKind.EDIT:
                 return await self._edit(client, delivery, words)
             return await self._post(client, delivery, words)
 
-    async def _edit(self, client: SlackClient, delivery: Delivery, words: Words) -> Outcome:
+    async def _edit(self, client: SlackClient, delivery: Delivery, words: RenderedMessage) -> Outcome:
         ts = delivery.root_ts
         assert ts is not None, "the ledger hands out edits of posted roots only"
         if delivery.root_fixed:
-            return Dead(reason="the root can't be edited any more")
+            return DeadLettered(reason="the root can't be edited any more")
         if delivery.shown_revision == delivery.revision:
-            return Sent(ts=ts, revision=delivery.revision)
+            return Delivered(ts=ts, revision=delivery.revision)
         try:
             start = self._reductions.start(delivery.id)
             dropped = await client.edit(delivery.channel_id, ts, words.message, dropped=start)
         except FileNotReady as failure:
             return await self._edit_without(client, delivery, words, failure)
         except SlackFailure as failure:
-            if failure.reason in ROOT_FIXED:
-                return Dead(reason=failure.reason, root_fixed=True)
-            if failure.reason in ROOT_GONE:
+            if failure.reason in ROOT_NOT_EDITABLE:
+                return DeadLettered(reason=failure.reason, root_fixed=True)
+            if failure.reason in ROOT_DELETED:
                 # Somebody deleted it; only news brings it back.
-                return Dead(reason=failure.reason, root_gone=delivery.subject_id != 0)
+                return DeadLettered(reason=failure.reason, root_gone=delivery.subject_id != 0)
             raise
         # A picture that this channel refuses may still be shown by others.
         again = self._reductions.whole_again(delivery.thread_id, dropped, self._clock())
-        return Sent(ts=ts, revision=delivery.revision, picture_id=words.picture_id, again_at=again)
+        return Delivered(ts=ts, revision=delivery.revision, picture_id=words.picture_id, again_at=again)
 
     async def _edit_without(
-        self, client: SlackClient, delivery: Delivery, words: Words, failure: FileNotReady
+        self, client: SlackClient, delivery: Delivery, words: RenderedMessage, failure: FileNotReady
     ) -> Outcome:
         """Slack can't show the picture yet: try again soon, while news waits so long and no longer."""
         now, ts = self._clock(), delivery.root_ts
@@ -353,13 +363,13 @@ class DeliveryWorker:
             words_at = delivery.created_at + PICTURE_WITHIN
             if not delivery.subject_id or now < words_at:
                 soon = min(again, words_at) if delivery.subject_id else again
-                return Later(not_before=soon, reason=failure.reason)
+                return Retry(not_before=soon, reason=failure.reason)
         else:
             await self._picture_failed(words.picture_id, failure.reason)
         await client.edit(delivery.channel_id, ts, words.without_picture)
-        return Sent(ts=ts, revision=delivery.revision, again_at=again)
+        return Delivered(ts=ts, revision=delivery.revision, again_at=again)
 
-    async def _post(self, client: SlackClient, delivery: Delivery, words: Words) -> Outcome:
+    async def _post(self, client: SlackClient, delivery: Delivery, words: RenderedMessage) -> Outcome:
         thread_ts = None if delivery.kind in _TOP_LEVEL else delivery.root_ts
         picture_id = words.picture_id
         mark = self._mark(delivery)
@@ -378,17 +388,17 @@ class DeliveryWorker:
             picture_id = None
             posted = await client.post(delivery.channel_id, words.without_picture, mark)
         except SlackFailure as failure:
-            if thread_ts is None or failure.reason not in ROOT_GONE:
+            if thread_ts is None or failure.reason not in ROOT_DELETED:
                 raise
-            if delivery.kind is not Kind.APOLOGY:
+            if delivery.kind is not DeliveryKind.APOLOGY:
                 # Only news brings the root back; and no root would say what an apology says.
-                return Dead(reason=failure.reason, root_gone=delivery.kind is Kind.REPLY)
+                return DeadLettered(reason=failure.reason, root_gone=delivery.kind is DeliveryKind.REPLY)
             posted = await client.post(delivery.channel_id, words.message, mark)
         revision = again = None
-        if delivery.kind is Kind.ROOT:
+        if delivery.kind is DeliveryKind.ROOT:
             revision = 0 if words.picture_id != picture_id or words.unfinished else delivery.revision
             again = self._reductions.whole_again(delivery.thread_id, posted.dropped, self._clock())
-        return Sent(
+        return Delivered(
             ts=posted.ts,
             revision=revision,
             picture_id=picture_id,
@@ -397,8 +407,8 @@ class DeliveryWorker:
             refused_mentions=refused_mentions(words.message, posted.dropped),
         )
 
-    def _mark(self, delivery: Delivery) -> Mark:
-        return Mark(delivery_id=delivery.id, key=delivery.key, database=self._ledger.database_id)
+    def _mark(self, delivery: Delivery) -> DeliveryMetadata:
+        return DeliveryMetadata(delivery_id=delivery.id, key=delivery.key, database=self._ledger.database_id)
 
     def _after(self, delivery: Delivery, failure: SlackFailure) -> Outcome:
         """What to do about a failure: wait, or give up."""
@@ -406,32 +416,32 @@ class DeliveryWorker:
         if isinstance(failure, RateLimited):
             self._slow_down(delivery, failure.retry_after)
             again = now + min(timedelta(seconds=failure.retry_after), LONGEST_WAIT)
-            return Later(not_before=again, reason=failure.reason)
-        edit = delivery.kind is Kind.EDIT
-        if isinstance(failure, ChannelOutOfReach) and not (
+            return Retry(not_before=again, reason=failure.reason)
+        edit = delivery.kind is DeliveryKind.EDIT
+        if isinstance(failure, ChannelUnavailable) and not (
             # That nobody may edit there says nothing about posts.
             edit and failure.reason.startswith("restricted_action")
         ):
-            return Dead(reason=failure.reason, channel_problem=failure.reason)
-        if isinstance(failure, Refused) and not edit:
-            return Dead(reason=failure.reason)
+            return DeadLettered(reason=failure.reason, channel_problem=failure.reason)
+        if isinstance(failure, Rejected) and not edit:
+            return DeadLettered(reason=failure.reason)
         if self._is_old(delivery):
-            return Dead(reason=failure.reason)
+            return DeadLettered(reason=failure.reason)
         wait = _backoff_s(delivery.attempts)
-        if isinstance(failure, WorkspaceOutOfReach):
+        if isinstance(failure, WorkspaceUnavailable):
             # Only a person can mend it; the others of this workspace needn't find out one by one.
             wait = max(wait, 10.0)
             self._pause((delivery.team_id, "*"), wait)
-        doubtful = isinstance(failure, Unknown)
-        return Later(not_before=now + timedelta(seconds=wait), reason=failure.reason, doubtful=doubtful)
+        doubtful = isinstance(failure, OutcomeUnknown)
+        return Retry(not_before=now + timedelta(seconds=wait), reason=failure.reason, doubtful=doubtful)
 
     def _is_old(self, delivery: Delivery) -> bool:
-        after = CHANGES_GIVE_UP_AFTER if delivery.kind is Kind.CHANGE else GIVE_UP_AFTER
+        after = CHANGES_GIVE_UP_AFTER if delivery.kind is DeliveryKind.CHANGE else GIVE_UP_AFTER
         return self._clock() - delivery.created_at > after and self._may_give_up()
 
     def _slow_down(self, delivery: Delivery, seconds: float) -> None:
         now = asyncio.get_running_loop().time()
-        if delivery.kind is Kind.EDIT:
+        if delivery.kind is DeliveryKind.EDIT:
             self._edits_paused[delivery.team_id] = now + seconds
             return
         channel, at = self._last_limited.get(delivery.team_id, (delivery.channel_id, 0.0))
@@ -457,7 +467,7 @@ class DeliveryWorker:
         self._settling.add_done_callback(self._settled)
 
     def _settled(self, task: asyncio.Task[None]) -> None:
-        _complain(task)
+        _log_exception(task)
         # One that failed leaves behind what came meanwhile.
         if not task.cancelled() and self._done and self._settling is None:
             self._start_settling()
@@ -467,11 +477,13 @@ class DeliveryWorker:
         try:
             while self._done:
                 # A commit costs as much for one as for many, so those that end together share it.
-                await asyncio.sleep(GATHER_S)
+                await asyncio.sleep(BATCH_WINDOW_S)
                 batch, self._done = self._done, []
                 pairs = [(delivery, outcome) for delivery, outcome, _ in batch]
-                await _patiently(lambda pairs=pairs: self._ledger.settle(pairs, self._clock()), "settle")  # type: ignore[misc]
-                _tell(pairs)
+                await _retry_until_stored(
+                    lambda pairs=pairs: self._ledger.settle(pairs, self._clock()), "settle"
+                )  # type: ignore[misc]
+                _log_outcomes(pairs)
                 self._tell_outcomes(pairs)
                 for _, _, written in batch:
                     if not written.done():
@@ -484,7 +496,7 @@ class DeliveryWorker:
                 written.cancel()
 
 
-class _Busy:
+class _BusyChannels:
     """The channels that nothing may be claimed for now; those of a workspace without a client wait too."""
 
     def __init__(
@@ -503,21 +515,22 @@ class _Busy:
         )
 
 
-def _tell(outcomes: Sequence[tuple[Delivery, Outcome]]) -> None:
+def _log_outcomes(outcomes: Sequence[tuple[Delivery, Outcome]]) -> None:
     """One line a commit, not a delivery: an alert goes to many channels at once."""
     count = {
-        kind.__name__.lower(): sum(isinstance(o, kind) for _, o in outcomes) for kind in (Sent, Later, Dead)
+        kind.__name__.lower(): sum(isinstance(o, kind) for _, o in outcomes)
+        for kind in (Delivered, Retry, DeadLettered)
     }
     events = sorted({d.superevent_id for d, _ in outcomes if d.superevent_id is not None})
     log.info("deliveries_settled", **count, superevents=events)
 
 
-def _complain(task: asyncio.Task[None]) -> None:
+def _log_exception(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
         log.error("delivery_task_failed", exc_info=task.exception())
 
 
-async def _patiently(work: Callable[[], Awaitable[object]], name: str) -> None:
+async def _retry_until_stored(work: Callable[[], Awaitable[object]], name: str) -> None:
     """Do the store's work, however long the store takes to come back."""
     wait = 0.1
     while True:

@@ -13,12 +13,12 @@ from pathlib import Path
 from pydantic import SecretStr
 from rich.console import Console
 
-from bot.app.application import Bot
-from bot.app.consumer_application import sources_of
-from bot.app.factory import Rooms, open_rooms, utc_now
+from bot.app.application import Application
+from bot.app.consumer_application import create_sources
+from bot.app.factory import Factory, open_factory, utc_now
 from bot.demo.kafka_broker import EmbeddedBroker, Publisher
 from bot.local_slack.errors import Json
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.samples import SampleNotice, story, to_avro
 from bot.settings import Settings, SettingsError
 from formatters.blockkit.message import Message
@@ -41,7 +41,7 @@ class DemoFailed(RuntimeError):
     """Something of the story didn't arrive; one sentence."""
 
 
-class StoryClock:
+class SimulatedClock:
     """The bot's clock in the demo: the story's hours pass in a minute, so that latencies read as in life."""
 
     def __init__(self) -> None:
@@ -61,14 +61,14 @@ class StoryClock:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DemoEnvironment:
     """The demo's parts, running."""
 
-    sandbox: Sandbox
+    sandbox: LocalSlack
     broker: EmbeddedBroker
-    bot: Bot
-    rooms: Rooms
-    clock: StoryClock
+    bot: Application
+    rooms: Factory
+    clock: SimulatedClock
     channels: dict[str, str]
     """Name -> channel id."""
 
@@ -79,7 +79,7 @@ async def serve(port: int) -> None:
     Raises SettingsError if the port is taken.
     """
     _out.print("Starting a broker, a local Slack and the bot …")
-    async with _stage(port) as stage:
+    async with _demo_environment(port) as stage:
         _out.print(
             f"\nOpen [bold]{stage.sandbox.url}[/bold] in a browser, and type /gwevent MS181101ab there."
         )
@@ -98,7 +98,7 @@ async def play_once() -> None:
     Raises DemoFailed unless every notice arrived in every channel that asked for it, and nowhere else.
     """
     _out.print("Starting a broker, a local Slack and the bot …")
-    async with _stage(0) as stage:
+    async with _demo_environment(0) as stage:
         samples = story(utc_now())
         with Publisher(stage.broker.url(TOPIC)) as publisher:
             for sample in samples:
@@ -117,8 +117,8 @@ async def play_once() -> None:
 
 
 @asynccontextmanager
-async def _stage(port: int) -> AsyncIterator[Stage]:
-    sandbox = Sandbox()
+async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
+    sandbox = LocalSlack()
     try:
         await sandbox.start(port)
     except OSError:
@@ -128,16 +128,16 @@ async def _stage(port: int) -> AsyncIterator[Stage]:
         with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="gwevent-demo-") as folder:
             broker.create_topic(TOPIC)
             settings = _settings(sandbox, broker, Path(folder))
-            sources = sources_of(settings)
-            async with open_rooms(settings) as rooms:
-                clock = StoryClock()
+            sources = create_sources(settings)
+            async with open_factory(settings) as rooms:
+                clock = SimulatedClock()
                 clock.start(utc_now() - STORY)
-                bot = Bot(settings, rooms, sources, clock)
+                bot = Application(settings, rooms, sources, clock)
                 stop = asyncio.Event()
                 running = asyncio.create_task(bot.run(stop))
                 try:
                     await _until(bot.ready.is_set, running, "the bot is ready")
-                    stage = Stage(sandbox, broker, bot, rooms, clock, channels)
+                    stage = DemoEnvironment(sandbox, broker, bot, rooms, clock, channels)
                     await _subscribe(stage)
                     yield stage
                 finally:
@@ -147,7 +147,7 @@ async def _stage(port: int) -> AsyncIterator[Stage]:
         await sandbox.stop()
 
 
-def _settings(sandbox: Sandbox, broker: EmbeddedBroker, folder: Path) -> Settings:
+def _settings(sandbox: LocalSlack, broker: EmbeddedBroker, folder: Path) -> Settings:
     return Settings.model_validate(
         {
             "slack_bot_token": SecretStr(sandbox.bot_token),
@@ -163,19 +163,19 @@ def _settings(sandbox: Sandbox, broker: EmbeddedBroker, folder: Path) -> Setting
     )
 
 
-async def _subscribe(stage: Stage) -> None:
+async def _subscribe(stage: DemoEnvironment) -> None:
     for name, words in CHANNELS.items():
         done = await stage.sandbox.command("/gwevent", f"subscribe {words}", channel=stage.channels[name])
         await done.answer(timeout=WITHIN_S)
 
 
-async def _publish(stage: Stage, publisher: Publisher, sample: SampleNotice) -> None:
+async def _publish(stage: DemoEnvironment, publisher: Publisher, sample: SampleNotice) -> None:
     stage.clock.follow(datetime.fromisoformat(str(sample.record["time_created"])))
     await asyncio.to_thread(publisher.publish, to_avro(sample.record), reader=GROUP)
     _out.print(f"published {sample.name}")
 
 
-async def _delivered(stage: Stage) -> None:
+async def _delivered(stage: DemoEnvironment) -> None:
     deadline = asyncio.get_running_loop().time() + WITHIN_S
     while (counts := await stage.rooms.ledger.counts()).waiting:
         if asyncio.get_running_loop().time() > deadline:
@@ -194,7 +194,7 @@ async def _until(true: Callable[[], bool], running: asyncio.Task[None], what: st
         await asyncio.sleep(0.02)
 
 
-def _print_channel(sandbox: Sandbox, name: str, channel: str) -> None:
+def _print_channel(sandbox: LocalSlack, name: str, channel: str) -> None:
     _out.rule(f"#{name}")
     for message in _roots(sandbox, channel):
         _out.print(message_text.render(_message(message)), markup=False)
@@ -210,7 +210,7 @@ def _print_channel(sandbox: Sandbox, name: str, channel: str) -> None:
         _out.print()
 
 
-def _roots(sandbox: Sandbox, channel: str) -> list[Json]:
+def _roots(sandbox: LocalSlack, channel: str) -> list[Json]:
     return [m for m in sandbox.messages(channel) if m.get("thread_ts") in (None, m["ts"])]
 
 
@@ -218,7 +218,7 @@ def _message(message: Json) -> Message:
     return Message(message["text"], tuple(message.get("blocks") or ()))
 
 
-def _missing(sandbox: Sandbox, name: str, channel: str, samples: Sequence[SampleNotice]) -> list[str]:
+def _missing(sandbox: LocalSlack, name: str, channel: str, samples: Sequence[SampleNotice]) -> list[str]:
     """Compare what a channel holds with what the story's records say it should."""
     roots: dict[str, list[Json]] = {}
     for message in _roots(sandbox, channel):

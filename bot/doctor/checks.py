@@ -13,23 +13,23 @@ import structlog
 from slack_sdk.errors import SlackClientError
 
 from bot.app.consumer_application import gcn_access
-from bot.app.deployment import HERE, complaints
-from bot.app.factory import open_rooms
-from bot.doctor.host import folder_of, look
-from bot.doctor.kafka import check_broker
+from bot.app.deployment import LOCAL_ENV_FILE, setting_problems
+from bot.app.factory import open_factory
+from bot.doctor.host import check_host, folder_of
+from bot.doctor.kafka import check_kafka
 from bot.gracedb.client import USER_AGENT
 from bot.runtime.http_proxy import proxy_for
 from bot.settings import Settings, SettingsError
 from bot.slack.channel_policy import SCOPES as PERMISSION_SCOPES
 from bot.slack.client import SlackClient
-from bot.slack.errors import SlackFailure, Unavailable, Unknown
+from bot.slack.errors import OutcomeUnknown, SlackFailure, Unavailable
 from bot.slack.gateway import EVENTS_PATH
 from bot.slack.oauth import INSTALL_PATH
-from bot.slack.token_cipher import KeysUnusable, Vault
+from bot.slack.token_cipher import InvalidKeys, TokenCipher
 from bot.slack.web_client import web_client
 from bot.sources.gcn import check_gcn
 from bot.store.channels.channel_moves import ChannelMoves
-from bot.store.channels.installations import Installations
+from bot.store.channels.installations import InstallationRepository
 from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
 from formatters.terminal.findings import Finding, Level
 
@@ -48,10 +48,10 @@ GRACEDB_TIMEOUT_S = 10.0
 log = structlog.get_logger(__name__)
 
 
-async def examine(settings: Settings, env_file: Path | None = HERE) -> list[Finding]:
+async def examine(settings: Settings, env_file: Path | None = LOCAL_ENV_FILE) -> list[Finding]:
     """Look at all of a deployment, its settings file among it; never raises for what it finds."""
     try:
-        around = await look(settings, env_file)
+        around = await check_host(settings, env_file)
     except BadDatabaseUrl:
         # Said below, with what to do.
         around = []
@@ -68,7 +68,7 @@ def _names(env_file: Path | None) -> list[Finding]:
     """A setting under a wrong name would be passed over in silence."""
     return [
         Finding(name="Settings", level=Level.WARN, found=found, advice=advice)
-        for found, advice in complaints(env_file)
+        for found, advice in setting_problems(env_file)
     ]
 
 
@@ -76,7 +76,7 @@ def _sources(settings: Settings) -> list[Finding]:
     """The broker of SCiMMA step by step; of GCN whether it answers and has the topics. Blocks."""
     findings = []
     if "hopskotch" in settings.source_names:
-        findings += check_broker(
+        findings += check_kafka(
             settings.kafka_url, settings.kafka_auth, settings.kafka_group, BROKER_TIMEOUT_S
         )
     if "gcn" in settings.source_names:
@@ -112,7 +112,7 @@ async def _database(settings: Settings) -> list[Finding]:
         behind = await _behind(settings)
         if behind is not None:
             return [behind]
-        async with open_rooms(settings) as rooms:
+        async with open_factory(settings) as rooms:
             counts = await rooms.ledger.counts()
             subscriptions = await rooms.subscriptions.count()
             away = await rooms.channel_moves.out_of_reach()
@@ -186,19 +186,19 @@ async def _workspaces(settings: Settings) -> list[Finding]:
     """Whether the settings of many workspaces go together, and their keys open what is stored."""
     try:
         access = settings.slack_access()
-        vault = Vault([key.get_secret_value() for key in access.keys])
-    except (SettingsError, KeysUnusable) as error:
+        vault = TokenCipher([key.get_secret_value() for key in access.keys])
+    except (SettingsError, InvalidKeys) as error:
         return [Finding("Slack workspaces", Level.FAIL, str(error), "deploy/README.md says how to set it.")]
     findings = [] if access.app_token is not None else [_request_address(settings)]
     database = Database(settings.database)
     try:
         current = await database.is_made() and await database.is_current()
-        installed = await Installations(database).all() if current else []
+        installed = await InstallationRepository(database).all() if current else []
         for one in installed:
             vault.open(one.token)
     except StoreUnavailable as error:
         return [*findings, Finding("Slack workspaces", Level.FAIL, str(error), "See the database above.")]
-    except KeysUnusable as error:
+    except InvalidKeys as error:
         todo = "Put the key that is missing behind the others in GWEVENT_SECRET_KEYS."
         return [*findings, Finding("Slack workspaces", Level.FAIL, str(error), todo)]
     finally:
@@ -250,7 +250,7 @@ async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list
     client = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, session)
     try:
         identity = await client.identify()
-    except (Unavailable, Unknown) as failure:
+    except (Unavailable, OutcomeUnknown) as failure:
         return [_unreachable(name, failure.reason)]
     except SlackFailure as failure:
         todo = "Install the app again (OAuth & Permissions) and copy the bot token anew."

@@ -184,7 +184,7 @@ async def webhook(settings: Settings) -> list[Finding]:
         return [Finding("Webhook", Level.FAIL, f"It can't be reached ({type(error).__name__}).", todo)]
 
 
-async def look(settings: Settings, env_file: Path | None = Path(".env")) -> list[Finding]:
+async def check_host(settings: Settings, env_file: Path | None = Path(".env")) -> list[Finding]:
     """All of it."""
     local = await asyncio.to_thread(
         lambda: [*files(settings, env_file), *disk(settings), *filesystem(settings)]

@@ -28,7 +28,7 @@ ACCOUNT = "https://my.hop.scimma.org"
 PERMISSION = f"Give the credential read permission for it at {ACCOUNT}; that takes effect within an hour."
 
 
-def check_broker(url: str, auth_mode: AuthMode, group: str | None, timeout: float = 10.0) -> list[Finding]:
+def check_kafka(url: str, auth_mode: AuthMode, group: str | None, timeout: float = 10.0) -> list[Finding]:
     """Try the way to the topic step by step and return what was found, up to the first failure.
 
     `url`, `auth_mode` and `group` are the settings as the user gave them; `timeout` in seconds is for each
@@ -161,7 +161,7 @@ def _kafka(place: KafkaUrl, auth: Auth | bool, group: str, timeout: float) -> li
     try:
         shown = _answer(consumer, errors, timeout)
         if shown is None:
-            return [_silent(place, auth, errors, timeout)]
+            return [_unanswered(place, auth, errors, timeout)]
         findings = [Finding("login", Level.OK, f"{place.broker} answers.")]
         for topic in place.topics:
             findings.append(_topic(consumer, topic, shown, timeout))
@@ -188,7 +188,7 @@ def _answer(consumer: Consumer, errors: list[KafkaError], timeout: float) -> fro
     return None
 
 
-def _silent(place: KafkaUrl, auth: Auth | bool, errors: list[KafkaError], timeout: float) -> Finding:
+def _unanswered(place: KafkaUrl, auth: Auth | bool, errors: list[KafkaError], timeout: float) -> Finding:
     for error in errors:
         if error.code() in REFUSED:
             return Finding(

@@ -15,17 +15,17 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.app.factory import open_rooms, utc_now
-from bot.delivery.image_worker import PictureWorker
+from bot.app.factory import open_factory, utc_now
+from bot.delivery.image_worker import ImageWorker
 from bot.filters import parse
 from bot.ingest.pipeline import Pipeline
 from bot.samples import Record, bbh, superevent_id, to_avro
 from bot.settings import Settings
-from bot.skymaps.image_process import Pictures
+from bot.skymaps.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.sources import Origin
-from bot.store.outbox.models import Dead, Delivery, Kind, Later, Outcome, Sent
+from bot.store.outbox.models import DeadLettered, Delivered, Delivery, DeliveryKind, Outcome, Retry
 from formatters.terminal.findings import Finding, Level
 
 NAME = "Sample"
@@ -34,14 +34,14 @@ SHOWN_WITHIN_S = 60.0
 """For the picture, whose process has to start first."""
 
 
-def sample(now: datetime) -> Record:
+def sample_notice(now: datetime) -> Record:
     """A test event by its id, which links nowhere and says what it is."""
     record = bbh(now)[0]
     event = {**record["event"], "pipeline": "a sample of gwevent doctor"}
     return {**record, "superevent_id": superevent_id(now, "sample", "T"), "urls": {}, "event": event}
 
 
-async def post(settings: Settings, channel: str) -> Finding:
+async def post_sample(settings: Settings, channel: str) -> Finding:
     """Post the sample in a channel (its id) and say how it went; never raises for what it finds."""
     if settings.slack_bot_token is None:
         return _failed("SLACK_BOT_TOKEN isn't set.", "Set it, then try again.")
@@ -67,20 +67,20 @@ async def _deliver(settings: Settings, client: SlackClient, team: str, channel: 
 
     # The bot serves pictures itself only from its own store.
     draws = settings.public_url is None and client.may("files:write")
-    async with open_rooms(settings) as rooms:
+    async with open_factory(settings) as rooms:
         await rooms.subscriptions.add_confirmed(team, channel, parse("all test lowsig"), "doctor", utc_now())
         worker = rooms.worker({team: client}, utc_now, settled=settled)
-        pictures = PictureWorker(
-            rooms.store, rooms.pictures, {team: client}, Pictures(), utc_now, wake_deliveries=worker.wake
+        pictures = ImageWorker(
+            rooms.store, rooms.pictures, {team: client}, ImageProcess(), utc_now, wake_deliveries=worker.wake
         )
         pipeline = Pipeline(
             rooms.store, utc_now, max_age=timedelta(days=1), wake=worker.wake, draws=lambda _: draws
         )
-        await pipeline.handle(to_avro(sample(utc_now())), Origin("doctor", "sample", live=True))
+        await pipeline.handle(to_avro(sample_notice(utc_now())), Origin("doctor", "sample", live=True))
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(pictures.run())]
         try:
-            await _until(lambda: _ended(outcomes, Kind.ROOT), changed, POSTED_WITHIN_S)
-            if draws and isinstance(_last(outcomes, Kind.ROOT), Sent):
+            await _until(lambda: _ended(outcomes, DeliveryKind.ROOT), changed, POSTED_WITHIN_S)
+            if draws and isinstance(_last(outcomes, DeliveryKind.ROOT), Delivered):
                 await _until(lambda: _shown(outcomes), changed, SHOWN_WITHIN_S)
         finally:
             await worker.stop()
@@ -92,9 +92,9 @@ async def _deliver(settings: Settings, client: SlackClient, team: str, channel: 
 
 
 def _finding(outcomes: Sequence[tuple[Delivery, Outcome]], channel: str, draws: bool) -> Finding:
-    match _last(outcomes, Kind.ROOT):
-        case Sent():
-            tries = sum(delivery.kind is Kind.ROOT for delivery, _ in outcomes)
+    match _last(outcomes, DeliveryKind.ROOT):
+        case Delivered():
+            tries = sum(delivery.kind is DeliveryKind.ROOT for delivery, _ in outcomes)
             said = f"A TEST message stands in {channel}" + (f", after {tries} tries" if tries > 1 else "")
             if draws and not _shown(outcomes):
                 advice = "Is files:write granted? The words come without it all the same."
@@ -102,10 +102,10 @@ def _finding(outcomes: Sequence[tuple[Delivery, Outcome]], channel: str, draws: 
             return Finding(
                 NAME, Level.OK, f"{said}{', with its picture' if draws else ''}. Delete it at will."
             )
-        case Dead(reason=reason):
+        case DeadLettered(reason=reason):
             advice = "Is it the channel's id? In a private channel, /invite @gwevent first."
             return _failed(f"Slack refuses it in {channel}: {reason}.", advice)
-        case Later(reason=reason):
+        case Retry(reason=reason):
             return _failed(f"It wasn't posted within {POSTED_WITHIN_S:.0f} s: {reason}.", "Try again later.")
         case None:
             return _failed(f"Slack didn't answer within {POSTED_WITHIN_S:.0f} s.", "Try again later.")
@@ -115,16 +115,16 @@ def _failed(found: str, advice: str) -> Finding:
     return Finding(NAME, Level.FAIL, found, advice)
 
 
-def _last(outcomes: Sequence[tuple[Delivery, Outcome]], kind: Kind) -> Outcome | None:
+def _last(outcomes: Sequence[tuple[Delivery, Outcome]], kind: DeliveryKind) -> Outcome | None:
     return next((outcome for delivery, outcome in reversed(outcomes) if delivery.kind is kind), None)
 
 
-def _ended(outcomes: Sequence[tuple[Delivery, Outcome]], kind: Kind) -> bool:
-    return isinstance(_last(outcomes, kind), Sent | Dead)
+def _ended(outcomes: Sequence[tuple[Delivery, Outcome]], kind: DeliveryKind) -> bool:
+    return isinstance(_last(outcomes, kind), Delivered | DeadLettered)
 
 
 def _shown(outcomes: Sequence[tuple[Delivery, Outcome]]) -> bool:
-    return any(isinstance(outcome, Sent) and outcome.picture_id is not None for _, outcome in outcomes)
+    return any(isinstance(outcome, Delivered) and outcome.picture_id is not None for _, outcome in outcomes)
 
 
 async def _until(true: Callable[[], bool], changed: asyncio.Event, within_s: float) -> None:

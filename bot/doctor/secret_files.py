@@ -16,7 +16,7 @@ from bot.sources.credentials import require_config_home
 log = structlog.get_logger(__name__)
 
 
-def exposed(env_file: Path | None = Path(".env")) -> list[tuple[Path, str]]:
+def readable_secret_files(env_file: Path | None = Path(".env")) -> list[tuple[Path, str]]:
     """Return which of the settings file and hop's auth.toml hold secrets that others can read, with modes.
 
     What isn't there, or can't be looked at, is left to who needs it.
@@ -39,9 +39,9 @@ def exposed(env_file: Path | None = Path(".env")) -> list[tuple[Path, str]]:
     return found
 
 
-def warn(env_file: Path | None = Path(".env")) -> None:
+def warn_readable_secrets(env_file: Path | None = Path(".env")) -> None:
     """Log each of them with what to do."""
-    for path, mode in exposed(env_file):
+    for path, mode in readable_secret_files(env_file):
         log.warning("others_can_read_secrets", path=str(path), mode=mode, advice=f"chmod 600 {path}")
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from bot.filters.parser import LONGEST, SWITCHES, SiteNames, Token, UnknownWord, read_filter, tokens
-from formatters.answers.subscription_messages import Notify, Wish
-from formatters.models.filter import And, Filter, Named
+from bot.filters.parser import LONGEST, SWITCHES, FilterSyntaxError, SiteNames, Token, read_filter, tokens
+from formatters.answers.subscription_messages import Criteria, MentionRule
+from formatters.models.filter import And, FieldIn, Filter
 
 NOTIFY_SWITCHES = {
     "notifymock": "mock",
@@ -27,31 +27,33 @@ _TARGET = re.compile(r"<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
 _BROADCAST = {"@here": "<!here>", "<!here>": "<!here>", "@channel": "<!channel>", "<!channel>": "<!channel>"}
 
 
-def parse(words: str, sites: SiteNames | None = None) -> Wish:
+def parse(words: str, sites: SiteNames | None = None) -> Criteria:
     """Read "[CBC|Burst|all] [filter] [mock] [test] [lowsig] [circulars] [notify TARGET… [if FILTER]]".
 
     Switches stand anywhere before `notify`, outside of "or", "not" and parentheses; everything is read in
     any case. A target is @here, @channel, or a person or group as Slack writes them ("<@U…|name>",
-    "<!subteam^S…|@group>"). `if NS` alone means where light may be expected; see `Notify`. `sites` knows
-    the sites of `visible from`; without it every name is taken. Raises UnknownWord for anything else.
+    "<!subteam^S…|@group>"). `if NS` alone means where light may be expected; see `MentionRule`. `sites` knows
+    the sites of `visible from`; without it every name is taken. Raises FilterSyntaxError for anything else.
     """
     # A name is Slack's to say; it may hold spaces, and may change.
     text = " ".join(_LABEL.sub(r"<\1>", words).split())
     if len(text) > LONGEST:
-        raise UnknownWord(f"That is too long: at most {LONGEST:,} characters, and these are {len(text):,}.")
+        raise FilterSyntaxError(
+            f"That is too long: at most {LONGEST:,} characters, and these are {len(text):,}."
+        )
     every = text.split(" ")
     at = next((n for n, word in enumerate(every) if _folded(word.strip(",")) == "notify"), len(every))
     wish = _what(tokens(" ".join(every[:at])), sites)
     if at < len(every):
         wish = replace(wish, notify=_notify(" ".join(every[at + 1 :]), wish, sites))
     if len(wish.words) > LONGEST:
-        raise UnknownWord(f"That is too long: written out it has more than {LONGEST:,} characters.")
+        raise FilterSyntaxError(f"That is too long: written out it has more than {LONGEST:,} characters.")
     return wish
 
 
 @lru_cache(maxsize=REMEMBERED)
-def parse_stored(words: str) -> Wish:
-    """Read a wish's own canonical words; equal words give the very same wish. Raises UnknownWord."""
+def parse_stored(words: str) -> Criteria:
+    """Read a wish's own canonical words; equal words give the very same wish. Raises FilterSyntaxError."""
     return parse(words)
 
 
@@ -63,7 +65,7 @@ def _quoted(word: str) -> str:
     return f'"{word}"' if len(word) <= 40 else f'"{word[:40]}…"'
 
 
-def _what(given: Sequence[Token], sites: SiteNames | None) -> Wish:
+def _what(given: Sequence[Token], sites: SiteNames | None) -> Criteria:
     """Take out the switches and "all", read the rest, and take the group out of that."""
     switches: set[str] = set()
     everything = False
@@ -80,13 +82,15 @@ def _what(given: Sequence[Token], sites: SiteNames | None) -> Wish:
         before, after = given[max(number - 1, 0) : number], given[number + 1 : number + 2]
         joined = any(other.folded in ("and", "or") for other in (*before, *after))
         if depth > 0 or joined or any(other.folded == "not" for other in before):
-            raise UnknownWord(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
+            raise FilterSyntaxError(
+                f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".'
+            )
         if folded == "all":
             everything = True
         else:
             switches.add(SWITCHES[folded])
     group, filter_ = _grouped(read_filter(rest, sites) if rest else None, everything)
-    return Wish(
+    return Criteria(
         group=group,
         mock="mock" in switches,
         test="test" in switches,
@@ -102,16 +106,16 @@ def _grouped(found: Filter | None, everything: bool) -> tuple[str, Filter | None
     groups = ["all"] if everything else []
     rest: Filter | None = None
     for part in parts:
-        if isinstance(part, Named) and part.text.casefold() in _GROUPS:
+        if isinstance(part, FieldIn) and part.text.casefold() in _GROUPS:
             groups.append(part.text)
         else:
             rest = part if rest is None else rest & part
     if len(set(groups)) > 1:
-        raise UnknownWord(f'"{groups[0]}" and "{groups[1]}" together: subscribe to each, or to "all".')
+        raise FilterSyntaxError(f'"{groups[0]}" and "{groups[1]}" together: subscribe to each, or to "all".')
     return groups[0] if groups else "all", rest
 
 
-def _notify(text: str, wish: Wish, sites: SiteNames | None) -> Notify:
+def _notify(text: str, wish: Criteria, sites: SiteNames | None) -> MentionRule:
     words = text.split()
     at = next((n for n, word in enumerate(words) if word.casefold() == "if"), len(words))
     targets: list[str] = []
@@ -121,19 +125,19 @@ def _notify(text: str, wish: Wish, sites: SiteNames | None) -> Notify:
         if folded in NOTIFY_SWITCHES:
             switches.add(NOTIFY_SWITCHES[folded])
         elif folded in SWITCHES or folded in _GROUPS:
-            raise UnknownWord(f'{_quoted(word)} is nobody to mention: write it before "notify".')
+            raise FilterSyntaxError(f'{_quoted(word)} is nobody to mention: write it before "notify".')
         else:
             targets.append(_target(word))
     if not targets:
-        raise UnknownWord('"notify" needs somebody to mention: @here, @channel, a person or a group.')
+        raise FilterSyntaxError('"notify" needs somebody to mention: @here, @channel, a person or a group.')
     targets = list(dict.fromkeys(targets))
     if len(targets) > MOST_TARGETS:
-        raise UnknownWord(f'"notify" mentions at most {MOST_TARGETS}: make it a user group.')
+        raise FilterSyntaxError(f'"notify" mentions at most {MOST_TARGETS}: make it a user group.')
     for switch in sorted(switches):
         if not getattr(wish, switch):
-            raise UnknownWord(f'"notify-{switch}s" needs "{switch}" before "notify".')
+            raise FilterSyntaxError(f'"notify-{switch}s" needs "{switch}" before "notify".')
     light, condition = _condition(words[at + 1 :], sites) if at < len(words) else (False, None)
-    return Notify(
+    return MentionRule(
         targets=tuple(targets),
         mock="mock" in switches,
         test="test" in switches,
@@ -148,10 +152,10 @@ def _condition(words: Sequence[str], sites: SiteNames | None) -> tuple[bool, Fil
         return True, None
     given = tokens(" ".join(words))
     if not given:
-        raise UnknownWord('"if" needs a condition after it: if NS, or any filter.')
+        raise FilterSyntaxError('"if" needs a condition after it: if NS, or any filter.')
     for token in given:
         if _folded(token.text) in NOTIFY_SWITCHES:
-            raise UnknownWord(f'{token.quoted} belongs before "if".')
+            raise FilterSyntaxError(f'{token.quoted} belongs before "if".')
     return False, read_filter(given, sites)
 
 
@@ -162,7 +166,7 @@ def _target(word: str) -> str:
     if _TARGET.fullmatch(word):
         return word
     if word.startswith("@"):
-        raise UnknownWord(
+        raise FilterSyntaxError(
             f"Slack didn't say who {_quoted(word)} is: pick the name from its list while typing."
         )
-    raise UnknownWord(f"{_quoted(word)} can't be mentioned: @here, @channel, a person or a group.")
+    raise FilterSyntaxError(f"{_quoted(word)} can't be mentioned: @here, @channel, a person or a group.")

@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
-from bot.filters.event_attributes import Traits, traits_of
-from formatters.answers.subscription_messages import Wish
+from bot.filters.event_attributes import EventAttributes, attributes_of
+from formatters.answers.subscription_messages import Criteria
 from formatters.models.filter import (
     And,
+    Compare,
     Detector,
     External,
-    Far,
+    FarCompare,
+    FieldIn,
     Filter,
     MapCondition,
-    MapQuestion,
-    Named,
+    MapQuery,
     Near,
     Not,
-    Number,
     Op,
     Or,
     VisibleFrom,
@@ -31,38 +31,40 @@ from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 from formatters.posts.mention import neutron_star
 
-Verdict = tuple[int, int]
+TruthRange = tuple[int, int]
 """The least and the most that it may be: -1 no, 0 unknown, 1 yes."""
-YES: Verdict = (1, 1)
-NO: Verdict = (-1, -1)
-UNKNOWN: Verdict = (0, 0)
-UNDECIDED: Verdict = (-1, 1)
+YES: TruthRange = (1, 1)
+NO: TruthRange = (-1, -1)
+UNKNOWN: TruthRange = (0, 0)
+UNDECIDED: TruthRange = (-1, 1)
 
-Shares = Mapping[MapQuestion, float | None]
+MapProbabilities = Mapping[MapQuery, float | None]
 """What the map answered: shares of its probability, None where it can't be asked."""
-NO_SHARES: Shares = {}
+NO_PROBABILITIES: MapProbabilities = {}
 
 # An enum's member is looked up, and hashed, in Python: too slow for every condition of every channel.
 _LT, _LE, _GT, _GE = Op.LT, Op.LE, Op.GT, Op.GE
 _REAL, _MOCK = Category.REAL, Category.MOCK
 
 
-def verdict(filter_: Filter, traits: Traits, shares: Shares = NO_SHARES) -> Verdict:
+def evaluate_filter(
+    filter_: Filter, traits: EventAttributes, shares: MapProbabilities = NO_PROBABILITIES
+) -> TruthRange:
     """Judge a superevent by a filter."""
     return _RULES[type(filter_)](filter_, traits, shares)
 
 
-def holds(found: Verdict) -> bool:
+def is_match(found: TruthRange) -> bool:
     """Whether it is a match, for certain."""
     return found[0] == 1
 
 
-def open_(found: Verdict) -> bool:
+def is_undecided(found: TruthRange) -> bool:
     """Whether the map may still make it a match, or undo it."""
     return found[0] < 1 and found[1] == 1
 
 
-def _and(node: And, traits: Traits, shares: Shares) -> Verdict:
+def _and(node: And, traits: EventAttributes, shares: MapProbabilities) -> TruthRange:
     low, high = 1, 1
     for part in node.parts:
         part_low, part_high = _RULES[type(part)](part, traits, shares)
@@ -75,7 +77,7 @@ def _and(node: And, traits: Traits, shares: Shares) -> Verdict:
     return low, high
 
 
-def _or(node: Or, traits: Traits, shares: Shares) -> Verdict:
+def _or(node: Or, traits: EventAttributes, shares: MapProbabilities) -> TruthRange:
     low, high = -1, -1
     for part in node.parts:
         part_low, part_high = _RULES[type(part)](part, traits, shares)
@@ -88,19 +90,19 @@ def _or(node: Or, traits: Traits, shares: Shares) -> Verdict:
     return low, high
 
 
-def _not(node: Not, traits: Traits, shares: Shares) -> Verdict:
+def _not(node: Not, traits: EventAttributes, shares: MapProbabilities) -> TruthRange:
     low, high = _RULES[type(node.part)](node.part, traits, shares)
     return -high, -low
 
 
-def _named(node: Named, traits: Traits, _: Shares) -> Verdict:
+def _named(node: FieldIn, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
     name = traits.named.get(node.field)
     if name is None:
         return UNKNOWN
     return YES if any(name == value.casefold() for value in node.values) else NO
 
 
-def _compared(value: float | None, op: Op, limit: float) -> Verdict:
+def _compared(value: float | None, op: Op, limit: float) -> TruthRange:
     # NaN compares as false both ways, so it would be a match when negated.
     if value is None or value != value:
         return UNKNOWN
@@ -115,27 +117,27 @@ def _compared(value: float | None, op: Op, limit: float) -> Verdict:
     return YES if value == limit else NO
 
 
-def _number(node: Number, traits: Traits, _: Shares) -> Verdict:
+def _number(node: Compare, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
     return _compared(traits.numbers.get(node.quantity), node.op, node.value)
 
 
-def _far(node: Far, traits: Traits, _: Shares) -> Verdict:
+def _far(node: FarCompare, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
     return _compared(traits.far, node.op, node.hertz)
 
 
-def _detector(node: Detector, traits: Traits, _: Shares) -> Verdict:
+def _detector(node: Detector, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
     if not traits.detectors:
         return UNKNOWN
     return YES if node.name in traits.detectors else NO
 
 
-def _external(_node: External, traits: Traits, _: Shares) -> Verdict:
+def _external(_node: External, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
     if traits.external is None:
         return UNKNOWN
     return YES if traits.external else NO
 
 
-def _map(node: MapCondition, traits: Traits, shares: Shares) -> Verdict:
+def _map(node: MapCondition, traits: EventAttributes, shares: MapProbabilities) -> TruthRange:
     if not traits.has_map:
         return UNKNOWN
     if node.question not in shares:
@@ -143,13 +145,13 @@ def _map(node: MapCondition, traits: Traits, shares: Shares) -> Verdict:
     return _compared(shares[node.question], node.op, node.share)
 
 
-_RULES: Mapping[type[Filter], Callable[..., Verdict]] = {
+_RULES: Mapping[type[Filter], Callable[..., TruthRange]] = {
     And: _and,
     Or: _or,
     Not: _not,
-    Named: _named,
-    Number: _number,
-    Far: _far,
+    FieldIn: _named,
+    Compare: _number,
+    FarCompare: _far,
     Detector: _detector,
     External: _external,
     Near: _map,
@@ -157,23 +159,23 @@ _RULES: Mapping[type[Filter], Callable[..., Verdict]] = {
 }
 
 
-def admits_category(wish: Wish, category: Category) -> bool:
+def category_allowed(wish: Criteria, category: Category) -> bool:
     """Whether events of this category may come at all: real ones always, mocks and tests on request."""
     return category is _REAL or (wish.mock if category is _MOCK else wish.test)
 
 
-class Judge:
+class CriteriaEvaluator:
     """Judges one superevent by many wishes, each distinct one once."""
 
-    def __init__(self, superevent: Superevent, shares: Shares = NO_SHARES) -> None:
+    def __init__(self, superevent: Superevent, shares: MapProbabilities = NO_PROBABILITIES) -> None:
         self._superevent = superevent
-        self._traits = traits_of(superevent)
+        self._traits = attributes_of(superevent)
         self._category = superevent.category
         self._shares = shares
         # By identity, for equal words are parsed to the very same wish; the wish is kept so that it stays so.
-        self._known: dict[int, tuple[Wish, Verdict]] = {}
+        self._known: dict[int, tuple[Criteria, TruthRange]] = {}
 
-    def __call__(self, wish: Wish) -> Verdict:
+    def __call__(self, wish: Criteria) -> TruthRange:
         """Whether the superevent, as its newest event states it, is what was asked for.
 
         A superevent of which only a retraction is known matches nothing.
@@ -182,11 +184,11 @@ class Judge:
         if known is not None:
             return known[1]
         traits = self._traits
-        found = NO if traits is None else wish_verdict(wish, traits, self._category, self._shares)
+        found = NO if traits is None else evaluate_criteria(wish, traits, self._category, self._shares)
         self._known[id(wish)] = (wish, found)
         return found
 
-    def mentions(self, wish: Wish) -> Verdict:
+    def mentions(self, wish: Criteria) -> TruthRange:
         """Whether the subscription mentions somebody because of the superevent as it stands.
 
         Nobody for a retracted event. Mocks and tests only by a word of their own: wanting to see them isn't
@@ -200,7 +202,7 @@ class Judge:
         found = self(wish)
         if found[1] < 1 or notify.condition is None:
             return NO if notify.only_ns and not self._light else found
-        condition = verdict(notify.condition, self._traits, self._shares)
+        condition = evaluate_filter(notify.condition, self._traits, self._shares)
         return min(found[0], condition[0]), min(found[1], condition[1])
 
     @cached_property
@@ -209,13 +211,15 @@ class Judge:
         return newest is not None and neutron_star(newest)
 
 
-def wish_verdict(wish: Wish, traits: Traits, category: Category, shares: Shares = NO_SHARES) -> Verdict:
+def evaluate_criteria(
+    wish: Criteria, traits: EventAttributes, category: Category, shares: MapProbabilities = NO_PROBABILITIES
+) -> TruthRange:
     """Whether what these traits are of is what was asked for.
 
     LVK's own flag decides what is significant: it is also set through a coincidence, where the FAR alone
     would not say so.
     """
-    if not (traits.significant or wish.lowsig) or not admits_category(wish, category):
+    if not (traits.significant or wish.lowsig) or not category_allowed(wish, category):
         return NO
     group = traits.named.get("group")
     # Who asked for a group gets what may be of it: nobody may miss an event for a field that can't be read.
@@ -225,12 +229,18 @@ def wish_verdict(wish: Wish, traits: Traits, category: Category, shares: Shares 
     return YES if wanted is None else _RULES[type(wanted)](wanted, traits, shares)
 
 
-def matches(wish: Wish, superevent: Superevent, shares: Shares = NO_SHARES) -> bool:
+def matches(wish: Criteria, superevent: Superevent, shares: MapProbabilities = NO_PROBABILITIES) -> bool:
     """Whether the superevent is what was asked for, for certain."""
-    return holds(Judge(superevent, shares)(wish))
+    return is_match(CriteriaEvaluator(superevent, shares)(wish))
 
 
-def mentioned(wish: Wish, superevent: Superevent, shares: Shares = NO_SHARES) -> tuple[str, ...]:
+def mention_targets(
+    wish: Criteria, superevent: Superevent, shares: MapProbabilities = NO_PROBABILITIES
+) -> tuple[str, ...]:
     """Whom a subscription mentions because of the superevent as it stands, or may once the map is asked."""
     asked = wish.notify
-    return asked.targets if asked is not None and Judge(superevent, shares).mentions(wish)[1] == 1 else ()
+    return (
+        asked.targets
+        if asked is not None and CriteriaEvaluator(superevent, shares).mentions(wish)[1] == 1
+        else ()
+    )

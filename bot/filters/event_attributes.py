@@ -14,7 +14,7 @@ from formatters.text import event_lines, vocabulary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Traits:
+class EventAttributes:
     """The facts that filters judge by; what the notice lacks is missing."""
 
     superevent_id: str
@@ -73,10 +73,10 @@ class Traits:
         )
 
     @staticmethod
-    def from_json(superevent_id: str, text: str) -> Traits:
+    def from_json(superevent_id: str, text: str) -> EventAttributes:
         """Read what `to_json` wrote."""
         said: dict[str, Any] = json.loads(text)
-        return Traits(
+        return EventAttributes(
             superevent_id=superevent_id,
             alert_type=said["type"],
             time_created=datetime.fromisoformat(said["created"]),
@@ -95,7 +95,7 @@ class Traits:
         )
 
 
-def traits_of(superevent: Superevent) -> Traits | None:
+def attributes_of(superevent: Superevent) -> EventAttributes | None:
     """The traits of a superevent; None where only a retraction is known of it."""
     notice = superevent.latest_with_event
     if notice is None or notice.event is None:
@@ -108,7 +108,7 @@ def traits_of(superevent: Superevent) -> Traits | None:
         "pipeline": event.pipeline,
         "type": notice.alert_type,
     }
-    return Traits(
+    return EventAttributes(
         superevent_id=superevent.superevent_id,
         alert_type=notice.alert_type,
         time_created=notice.time_created,

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from operator import and_, or_
 
-from bot.filters.parser import UnknownWord
-from formatters.answers.subscription_messages import Notify, Wish
-from formatters.models.filter import External, Far, Filter, Named, Number, Op
-from formatters.views.subscription_form import CLASSES, PROBABILITIES, Form, is_number, ratio
+from bot.filters.parser import FilterSyntaxError
+from formatters.answers.subscription_messages import Criteria, MentionRule
+from formatters.models.filter import Compare, External, FarCompare, FieldIn, Filter, Op
+from formatters.views.subscription_form import CLASSES, PROBABILITIES, SubscriptionForm, is_number, ratio
 
-Read = Callable[[str], Wish]
-"""Reads words as `bot.filters.parse` does. Raises UnknownWord."""
+Read = Callable[[str], Criteria]
+"""Reads words as `bot.filters.parse` does. Raises FilterSyntaxError."""
 
 
-class BadForm(ValueError):
+class InvalidForm(ValueError):
     """Inputs that make no wish: a sentence for each."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
@@ -25,32 +25,32 @@ class BadForm(ValueError):
         """By the name of the input: "BNS", "far", "words" …"""
 
 
-def wish_of(form: Form, read: Read) -> Wish:
-    """The wish that a form says. Raises BadForm, with all that is wrong."""
+def criteria_from_form(form: SubscriptionForm, read: Read) -> Criteria:
+    """The wish that a form says. Raises InvalidForm, with all that is wrong."""
     errors: dict[str, str] = {}
     filters = _conditions(form, errors)
-    further = Wish()
+    further = Criteria()
     try:
         further = read(_with_switches(form))
-    except UnknownWord as error:
+    except FilterSyntaxError as error:
         errors["words"] = str(error)
-    wish = _together(form, filters, further, errors)
+    wish = _combine(form, filters, further, errors)
     if not errors:
         try:
             # The inputs together may be too much, even if none is by itself.
             return read(wish.words)
-        except UnknownWord as error:
+        except FilterSyntaxError as error:
             errors["words"] = str(error)
-    raise BadForm(errors)
+    raise InvalidForm(errors)
 
 
-def _with_switches(form: Form) -> str:
+def _with_switches(form: SubscriptionForm) -> str:
     """The words, with the chosen switches where `notify` looks for them: "mock notify @here notify-mocks"."""
     switches = " ".join(form.switches)
     return re.sub(r"(?<!\S)(?=notify(?!\S))", f"{switches} ", form.words, count=1, flags=re.IGNORECASE)
 
 
-def _conditions(form: Form, errors: dict[str, str]) -> list[Filter]:
+def _conditions(form: SubscriptionForm, errors: dict[str, str]) -> list[Filter]:
     op = Op.GT if form.more_than else Op.GE
     probable: dict[str, Filter] = {}
     for name in PROBABILITIES:
@@ -58,7 +58,7 @@ def _conditions(form: Form, errors: dict[str, str]) -> list[Filter]:
         if not percent:
             continue
         if is_number(percent) and ratio(percent) <= 1:
-            probable[name] = Number(name, op, ratio(percent))
+            probable[name] = Compare(name, op, ratio(percent))
         else:
             errors[name] = "A probability in percent: 0 to 100."
     found: list[Filter] = []
@@ -67,16 +67,16 @@ def _conditions(form: Form, errors: dict[str, str]) -> list[Filter]:
         found.append(reduce(or_, classes))
     found += [probable[name] for name in PROBABILITIES if name in probable and name not in CLASSES]
     if (per := _positive(form.far, "far", errors)) is not None:
-        found.append(Far(Op.LT, 1.0, per, form.far_unit))
+        found.append(FarCompare(Op.LT, 1.0, per, form.far_unit))
     for name, text in (("distance", form.distance), ("area90", form.area90)):
         if (value := _positive(text, name, errors)) is not None:
-            found.append(Number(name, Op.LT, value))
+            found.append(Compare(name, Op.LT, value))
     if form.instruments:
-        found.append(Number("instruments", Op.GE, float(form.instruments)))
+        found.append(Compare("instruments", Op.GE, float(form.instruments)))
     if form.external:
         found.append(External())
     if form.types:
-        found.append(Named("type", form.types))
+        found.append(FieldIn("type", form.types))
     return found
 
 
@@ -89,13 +89,15 @@ def _positive(text: str, name: str, errors: dict[str, str]) -> float | None:
     return None
 
 
-def _together(form: Form, filters: Iterable[Filter], further: Wish, errors: dict[str, str]) -> Wish:
+def _combine(
+    form: SubscriptionForm, filters: Iterable[Filter], further: Criteria, errors: dict[str, str]
+) -> Criteria:
     """What the inputs say and the further words."""
     groups = {form.group, further.group} - {"all"}
     if len(groups) > 1:
         errors["words"] = f'"{further.group}" here and {form.group} as the group: choose one.'
     every = [*filters, *([] if further.filter is None else [further.filter])]
-    return Wish(
+    return Criteria(
         group=min(groups, default="all"),
         mock="mock" in form.switches or further.mock,
         test="test" in form.switches or further.test,
@@ -106,7 +108,7 @@ def _together(form: Form, filters: Iterable[Filter], further: Wish, errors: dict
     )
 
 
-def _notify(form: Form, further: Wish, errors: dict[str, str]) -> Notify | None:
+def _notify(form: SubscriptionForm, further: Criteria, errors: dict[str, str]) -> MentionRule | None:
     targets = (*form.broadcasts, *(f"<@{person}>" for person in form.people))
     if not targets:
         if form.when:
@@ -117,7 +119,7 @@ def _notify(form: Form, further: Wish, errors: dict[str, str]) -> Notify | None:
     for name in ("mock", "test"):
         if name in form.when and not (name in form.switches or getattr(further, name)):
             errors["when"] = f"A mention for {name}s needs {name}s to come: choose them above."
-    return Notify(
+    return MentionRule(
         targets=targets,
         mock="mock" in form.when,
         test="test" in form.when,

@@ -23,17 +23,17 @@ from formatters.models.filter import (
     BARE_SHARE,
     FIELDS,
     QUANTITIES,
-    Cone,
+    Compare,
+    ConeQuery,
     Detector,
     External,
-    Far,
+    FarCompare,
     Field,
+    FieldIn,
     Filter,
-    Named,
     Near,
-    Number,
     Op,
-    Site,
+    SiteQuery,
     VisibleFrom,
     conditions,
 )
@@ -111,7 +111,7 @@ _VOCABULARY = sorted(
 _PROPER = {name.casefold(): name for name in (*QUANTITIES, *DETECTORS, *STAGES, *GROUPS.values())}
 
 
-class UnknownWord(ValueError):
+class FilterSyntaxError(ValueError):
     """A word that is no part of the grammar; its text is a sentence for who typed it."""
 
 
@@ -147,43 +147,47 @@ def tokens(text: str) -> list[Token]:
 
 
 def parse_filter(text: str, sites: SiteNames | None = None) -> Filter:
-    """Read a filter. Raises UnknownWord with a sentence that points at what is wrong.
+    """Read a filter. Raises FilterSyntaxError with a sentence that points at what is wrong.
 
     `sites` knows the sites of `visible from`; without it every name is taken, as for what was stored.
     """
     if len(text) > LONGEST:
-        raise UnknownWord(f"A filter has at most {LONGEST:,} characters, and this one has {len(text):,}.")
+        raise FilterSyntaxError(
+            f"A filter has at most {LONGEST:,} characters, and this one has {len(text):,}."
+        )
     return read_filter(tokens(text), sites)
 
 
 def read_filter(given: Sequence[Token], sites: SiteNames | None = None) -> Filter:
     """The same, of a text that is cut already."""
     if not given:
-        raise UnknownWord("A filter needs a condition, like BNS>0.5 or distance<300.")
-    reader = _Reader(given, sites)
+        raise FilterSyntaxError("A filter needs a condition, like BNS>0.5 or distance<300.")
+    reader = _Parser(given, sites)
     found = reader.either(0)
     reader.end()
     if len(list(conditions(found))) > MOST_CONDITIONS:
-        raise UnknownWord(f"A filter has at most {MOST_CONDITIONS} conditions, and this one has more.")
+        raise FilterSyntaxError(f"A filter has at most {MOST_CONDITIONS} conditions, and this one has more.")
     return found
 
 
-def unknown(token: Token) -> UnknownWord:
+def suggest(token: Token) -> FilterSyntaxError:
     """What to say about a word that is none, with one that looks like it."""
     if token.folded.replace("-", "") in SWITCHES or token.folded == "all":
-        return UnknownWord(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
+        return FilterSyntaxError(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
     if re.fullmatch(_FLOAT + r"%?", token.text, re.IGNORECASE):
-        return UnknownWord(f"{token.quoted} stands alone: a number follows a comparison, like BNS>0.5.")
+        return FilterSyntaxError(f"{token.quoted} stands alone: a number follows a comparison, like BNS>0.5.")
     near = difflib.get_close_matches(token.folded[:40], _VOCABULARY, n=1, cutoff=0.6)
     if near:
-        return UnknownWord(f'{token.quoted} is no condition; did you mean "{_PROPER.get(near[0], near[0])}"?')
-    return UnknownWord(
+        return FilterSyntaxError(
+            f'{token.quoted} is no condition; did you mean "{_PROPER.get(near[0], near[0])}"?'
+        )
+    return FilterSyntaxError(
         f"{token.quoted} is none of CBC, Burst, all, mock, test, lowsig, circulars, notify, nor a condition"
         " like BNS."
     )
 
 
-class _Reader:
+class _Parser:
     """Reads tokens from left to right; each method leaves off after what it took."""
 
     def __init__(self, given: Sequence[Token], sites: SiteNames | None) -> None:
@@ -230,7 +234,9 @@ class _Reader:
         """Nothing may be left."""
         if self._next is not None:
             closes = self._next.text == ")"
-            raise UnknownWord(f"{self._next.quoted} closes nothing." if closes else _misplaced(self._next))
+            raise FilterSyntaxError(
+                f"{self._next.quoted} closes nothing." if closes else _misplaced(self._next)
+            )
 
     def either(self, depth: int) -> Filter:
         """Conditions with "or" between."""
@@ -258,27 +264,29 @@ class _Reader:
         before = self._given[self._at - 1] if self._at else None
         if self._next is None or self._next.text == ")" or self._next.folded in ("and", "or"):
             if before is not None:
-                raise UnknownWord(f"{before.quoted} needs a condition after it.")
+                raise FilterSyntaxError(f"{before.quoted} needs a condition after it.")
             assert self._next is not None, "a filter has a token"
-            raise UnknownWord(f"{self._next.quoted} needs a condition before it.")
+            raise FilterSyntaxError(f"{self._next.quoted} needs a condition before it.")
         if self._taken("("):
             opened = self._given[self._at - 1]
             if depth >= MOST_DEPTH:
-                raise UnknownWord(f"{opened.quoted} goes deeper than {MOST_DEPTH} parentheses.")
+                raise FilterSyntaxError(f"{opened.quoted} goes deeper than {MOST_DEPTH} parentheses.")
             found = self.either(depth + 1)
             if not self._taken(")"):
-                raise UnknownWord(f"{opened.quoted} isn't closed.")
+                raise FilterSyntaxError(f"{opened.quoted} isn't closed.")
             return found
         self._count += 1
         if self._count > MOST_CONDITIONS:
-            raise UnknownWord(f"A filter has at most {MOST_CONDITIONS} conditions, and this one has more.")
+            raise FilterSyntaxError(
+                f"A filter has at most {MOST_CONDITIONS} conditions, and this one has more."
+            )
         return self._condition(self._take())
 
     def _condition(self, word: Token) -> Filter:
         folded = word.folded
         plain = folded.replace("-", "").replace("_", "")
         if not word.is_word:
-            raise UnknownWord(_misplaced(word))
+            raise FilterSyntaxError(_misplaced(word))
         if folded in FIELDS:
             return self._named(word, FIELDS[FIELDS.index(folded)])
         if folded == "far":
@@ -288,58 +296,62 @@ class _Reader:
         if folded == "visible":
             return self._visible(word)
         if folded == "ssm" and self._comparison() is None:
-            return Named("search", ("SSM",))
+            return FieldIn("search", ("SSM",))
         if folded in _QUANTITIES:
             return self._number(word, _QUANTITIES[folded])
         found: Filter | None = None
         if folded in GROUPS:
-            found = Named("group", (GROUPS[folded],))
+            found = FieldIn("group", (GROUPS[folded],))
         elif word.text.upper() in DETECTORS:
             found = Detector(word.text.upper())
         elif plain in _EXTERNAL:
             found = External()
         elif plain in _TYPES:
-            found = Named("type", (_type(word),))
+            found = FieldIn("type", (_type(word),))
         if found is None:
-            raise unknown(word)
+            raise suggest(word)
         if self._comparison() is not None:
-            raise UnknownWord(f"{word.quoted} is compared with nothing: it holds or it doesn't.")
+            raise FilterSyntaxError(f"{word.quoted} is compared with nothing: it holds or it doesn't.")
         return found
 
     def _comparison(self) -> Op | None:
         """The operator that comes next, not taken."""
         token = self._next
         if token is not None and token.text == "!=":
-            raise UnknownWord(f'{token.quoted} isn\'t known: write "not" before the condition and "=" in it.')
+            raise FilterSyntaxError(
+                f'{token.quoted} isn\'t known: write "not" before the condition and "=" in it.'
+            )
         return None if token is None else _OPS.get(token.text)
 
     def _named(self, word: Token, field: Field) -> Filter:
         if self._comparison() is not Op.EQ:
-            raise UnknownWord(f"{word.quoted} needs a name after it, like {_NAMED_LIKE[field]}.")
+            raise FilterSyntaxError(f"{word.quoted} needs a name after it, like {_NAMED_LIKE[field]}.")
         sign = self._take()
         values: dict[str, None] = {}
         while True:
             if self._next is None or not self._next.is_word:
-                raise UnknownWord(f"{sign.quoted} needs a name after it, like {_NAMED_LIKE[field]}.")
+                raise FilterSyntaxError(f"{sign.quoted} needs a name after it, like {_NAMED_LIKE[field]}.")
             values[_name(self._take(), field)] = None
             following = self._given[self._at + 1 : self._at + 2]
             if self._next is None or self._next.text != "|" or not following or not following[0].is_word:
                 break
             sign = self._take()
-        return Named(field, tuple(values))
+        return FieldIn(field, tuple(values))
 
     def _number(self, word: Token, quantity: str) -> Filter:
         unit = QUANTITIES[quantity].unit
         op = self._comparison()
         if op is None:
             if unit != "probability":
-                raise UnknownWord(f"{word.quoted} needs a comparison, like {_NUMBER_LIKE[unit]}.")
-            return Number(quantity, Op.GE, BARE_PROBABILITY)
+                raise FilterSyntaxError(f"{word.quoted} needs a comparison, like {_NUMBER_LIKE[unit]}.")
+            return Compare(quantity, Op.GE, BARE_PROBABILITY)
         sign = self._take()
         value = self._value(sign, unit)
         if self._comparison() is not None:
-            raise UnknownWord(f"{self._take().quoted} is one comparison too many: write the two with and.")
-        return Number(quantity, op, value)
+            raise FilterSyntaxError(
+                f"{self._take().quoted} is one comparison too many: write the two with and."
+            )
+        return Compare(quantity, op, value)
 
     def _value(self, sign: Token, unit: str) -> float:
         """The number after an operator, in the quantity's own unit."""
@@ -351,7 +363,7 @@ class _Reader:
             match = _VALUE.fullmatch(match["value"])
         if at is None or match is None or (match["unit"] or "") not in _UNITS[unit]:
             said = sign if at is None else at
-            raise UnknownWord(
+            raise FilterSyntaxError(
                 f"{said.quoted} {'needs' if at is None else 'is not'} a number as in {_NUMBER_LIKE[unit]}."
             )
         value = float(match["value"]) * _UNITS[unit][match["unit"] or ""]
@@ -360,22 +372,24 @@ class _Reader:
             value = float(f"{value:.12g}")
         if not math.isfinite(value) or value < 0 or (unit == "probability" and value > 1):
             wanted = "probability: 0 to 1, or 0 % to 100 %" if unit == "probability" else "number from 0 on"
-            raise UnknownWord(f"{at.quoted} is no {wanted}.")
+            raise FilterSyntaxError(f"{at.quoted} is no {wanted}.")
         return value
 
     def _far(self, word: Token) -> Filter:
         op = self._comparison()
         if op is None:
-            raise UnknownWord(f"{word.quoted} needs a comparison, like far<1/month or far<1e-8 (Hz).")
+            raise FilterSyntaxError(f"{word.quoted} needs a comparison, like far<1/month or far<1e-8 (Hz).")
         sign = self._take()
         at = self._next or sign
         match = self._match(_FAR, 4)
         unit = None if match is None else _PERIODS.get(match["unit"] or "")
         if match is None or (match["unit"] and unit is None):
-            raise UnknownWord(f"{at.quoted} is no rate: 1/yr, 1/100yr, 1/month, 1/week, 1/day, 1/h or Hz.")
-        found = Far(op, float(match["count"]), float(match["per"] or 1), unit or "Hz")
+            raise FilterSyntaxError(
+                f"{at.quoted} is no rate: 1/yr, 1/100yr, 1/month, 1/week, 1/day, 1/h or Hz."
+            )
+        found = FarCompare(op, float(match["count"]), float(match["per"] or 1), unit or "Hz")
         if found.per <= 0 or found.count < 0 or not math.isfinite(found.count / found.per):
-            raise UnknownWord(f"{at.quoted} is no rate: both its numbers are above 0.")
+            raise FilterSyntaxError(f"{at.quoted} is no rate: both its numbers are above 0.")
         return found
 
     def _near(self, word: Token) -> Filter:
@@ -383,22 +397,24 @@ class _Reader:
         try:
             ra, dec, used = parse_position(words)
         except BadPosition as error:
-            raise UnknownWord(f"{word.quoted}: {error}") from error
+            raise FilterSyntaxError(f"{word.quoted}: {error}") from error
         self._at += used
         at = self._next
         match = self._match(_VALUE, 2)
         angle = None if match is None else _ANGLES.get(match["unit"] or "")
         if at is None or match is None or angle is None:
-            raise UnknownWord(f"{word.quoted} needs a radius after the position, like 5deg or 30arcmin.")
+            raise FilterSyntaxError(
+                f"{word.quoted} needs a radius after the position, like 5deg or 30arcmin."
+            )
         radius = round(float(match["value"]) * angle, 6)
         if not 0 < radius <= 180:
-            raise UnknownWord(f"{at.quoted} is no radius: more than 0, at most 180 degrees.")
+            raise FilterSyntaxError(f"{at.quoted} is no radius: more than 0, at most 180 degrees.")
         op, share = self._share()
-        return Near(Cone(round(ra, 6) % 360, round(dec, 6), radius), op, share)
+        return Near(ConeQuery(round(ra, 6) % 360, round(dec, 6), radius), op, share)
 
     def _visible(self, word: Token) -> Filter:
         if not self._taken("from") or not self._words(1):
-            raise UnknownWord(f"{word.quoted} needs a site, like visible from Palomar.")
+            raise FilterSyntaxError(f"{word.quoted} needs a site, like visible from Palomar.")
         at = self._given[self._at]
         words = self._words(6)
         name: str | None = None
@@ -407,7 +423,7 @@ class _Reader:
             called = words[0][1:-1].strip()
             name = called if self._sites is None else self._sites(called)
         elif words[0][0] in _QUOTES:
-            raise UnknownWord(f"{at.quoted} opens a name and doesn't close it.")
+            raise FilterSyntaxError(f"{at.quoted} opens a name and doesn't close it.")
         elif self._sites is None:
             name = words[0]
         else:
@@ -416,10 +432,10 @@ class _Reader:
                 if name is not None:
                     break
         if not name:
-            raise UnknownWord(f"{at.quoted} is no site I know.")
+            raise FilterSyntaxError(f"{at.quoted} is no site I know.")
         self._at += used
         op, share = self._share()
-        return VisibleFrom(Site(name), op, share)
+        return VisibleFrom(SiteQuery(name), op, share)
 
     def _share(self) -> tuple[Op, float]:
         op = self._comparison()
@@ -454,9 +470,11 @@ def _name(token: Token, field: Field) -> str:
     if field == "type":
         return _type(token)
     if field == "group" and token.folded == "all":
-        raise UnknownWord(f"{token.quoted} is every group: leave the condition out.")
+        raise FilterSyntaxError(f"{token.quoted} is every group: leave the condition out.")
     if not re.fullmatch(r"[\w.+-]{1,60}", token.text):
-        raise UnknownWord(f"{token.quoted} is no {field}: letters and digits, as in {_NAMED_LIKE[field]}.")
+        raise FilterSyntaxError(
+            f"{token.quoted} is no {field}: letters and digits, as in {_NAMED_LIKE[field]}."
+        )
     known = {"group": GROUPS, "search": _SEARCHES}.get(field, {})
     return known.get(token.text.casefold(), token.text)
 
@@ -464,7 +482,11 @@ def _name(token: Token, field: Field) -> str:
 def _type(token: Token) -> str:
     found = _TYPES.get(token.folded.replace("-", "").replace("_", ""))
     if found == RETRACTION:
-        raise UnknownWord(f"{token.quoted} can't be chosen: a retraction goes to whoever has the event.")
+        raise FilterSyntaxError(
+            f"{token.quoted} can't be chosen: a retraction goes to whoever has the event."
+        )
     if found is None:
-        raise UnknownWord(f"{token.quoted} is no alert type: EARLYWARNING, PRELIMINARY, INITIAL or UPDATE.")
+        raise FilterSyntaxError(
+            f"{token.quoted} is no alert type: EARLYWARNING, PRELIMINARY, INITIAL or UPDATE."
+        )
     return found

@@ -13,12 +13,12 @@ import structlog
 
 from bot.gracedb import conversion
 from bot.gracedb.client import Busy, NotPublic, Unreadable
-from bot.gracedb.conversion import Entry
-from bot.gracedb.importer import Archive
+from bot.gracedb.conversion import SupereventRecord
+from bot.gracedb.importer import SupereventImporter
 from bot.sources import LIVE_SOURCES
 from bot.store.database import StoreUnavailable
-from bot.store.events.gracedb_lookups import Lookups
-from bot.store.events.notices import Store
+from bot.store.events.gracedb_lookups import GraceDbLookups
+from bot.store.events.notices import NoticeRepository
 
 PACE_S = 0.3
 """Between two requests: 200 a minute, of the 300 that GraceDB allows."""
@@ -68,8 +68,8 @@ class Backfill:
 
     def __init__(
         self,
-        archive: Archive,
-        lookups: Lookups,
+        archive: SupereventImporter,
+        lookups: GraceDbLookups,
         clock: Callable[[], datetime],
         *,
         sleep: Sleep = asyncio.sleep,
@@ -102,7 +102,7 @@ class Backfill:
         while True:
             page = partial(self._archive.gracedb.superevents, query, start, self._page)
             listed = await self._patiently(page, progress, show)
-            entries, held, progress.total = conversion.entries_of(listed)
+            entries, held, progress.total = conversion.parse_superevent_list(listed)
             if not held:
                 return progress
             progress.unreadable += held - len(entries)
@@ -122,7 +122,11 @@ class Backfill:
                 return progress
 
     async def _one(
-        self, entry: Entry, looked_up: datetime | None, progress: Progress, show: Callable[[], None]
+        self,
+        entry: SupereventRecord,
+        looked_up: datetime | None,
+        progress: Progress,
+        show: Callable[[], None],
     ) -> None:
         if looked_up is not None and self._stays(entry, looked_up):
             progress.known += 1
@@ -135,7 +139,7 @@ class Backfill:
             log.warning("gracedb_event_left_out", superevent_id=entry.superevent_id, reason=str(error))
             progress.unreadable += 1
 
-    def _stays(self, entry: Entry, looked_up: datetime) -> bool:
+    def _stays(self, entry: SupereventRecord, looked_up: datetime) -> bool:
         return looked_up - entry.created > conversion.SETTLED or self._clock() - looked_up < FRESH
 
     async def _patiently(
@@ -158,8 +162,12 @@ class Backfill:
         raise AssertionError("the last try returns or raises")
 
 
-async def repair(
-    backfill: Backfill, store: Store, broker_keeps: timedelta, now: datetime, sleep: Sleep = asyncio.sleep
+async def repair_gap(
+    backfill: Backfill,
+    store: NoticeRepository,
+    broker_keeps: timedelta,
+    now: datetime,
+    sleep: Sleep = asyncio.sleep,
 ) -> None:
     """Fill the gap that a silence longer than `broker_keeps` left, as an archive's: nothing of it is posted.
 

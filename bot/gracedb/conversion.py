@@ -47,7 +47,7 @@ _MAPS_BY_NAME = ("bayestar", "", "lalinference", "bilby", "bilby.offline")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SupereventRecord:
     """A superevent as GraceDB has it."""
 
     superevent_id: str
@@ -68,7 +68,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class SupereventFiles:
     """What a record is put together from, besides the superevent; None where GraceDB has none."""
 
     labelled: Mapping[str, datetime] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Parts:
     """Of the files that these are."""
 
 
-def entry_of(answer: object) -> Entry:
+def parse_superevent(answer: object) -> SupereventRecord:
     """Read a superevent's JSON. Raises Unreadable."""
     record = answer if isinstance(answer, Mapping) else {}
     given, created = record.get("superevent_id"), _time(record.get("created"))
@@ -93,10 +93,10 @@ def entry_of(answer: object) -> Entry:
         raise Unreadable("GraceDB's answer holds no superevent.")
     labels = record.get("labels")
     names = labels if isinstance(labels, list) else []
-    return Entry(superevent_id, created, frozenset(n for n in names if isinstance(n, str)), record)
+    return SupereventRecord(superevent_id, created, frozenset(n for n in names if isinstance(n, str)), record)
 
 
-def entries_of(answer: object) -> tuple[list[Entry], int, int]:
+def parse_superevent_list(answer: object) -> tuple[list[SupereventRecord], int, int]:
     """Read a page of a search: the superevents in it, how many it held, how many there are in all.
 
     Those that can't be read are left out. Raises Unreadable if it is no page.
@@ -108,13 +108,13 @@ def entries_of(answer: object) -> tuple[list[Entry], int, int]:
     entries = []
     for one in found:
         try:
-            entries.append(entry_of(one))
+            entries.append(parse_superevent(one))
         except Unreadable:
             continue
     return entries, len(found), total
 
 
-def announced(answer: object) -> list[str]:
+def parse_notice_list(answer: object) -> list[str]:
     """The names of the notices' files, in order, from GraceDB's list of notices. Raises Unreadable."""
     notices = answer.get("notices") if isinstance(answer, Mapping) else None
     if not isinstance(notices, list):
@@ -194,13 +194,13 @@ def upload_times(answer: object) -> dict[str, datetime]:
     return times
 
 
-def pipeline_of(entry: Entry) -> str:
+def pipeline_of(entry: SupereventRecord) -> str:
     """The pipeline of the preferred event, as GraceDB writes it."""
     name = _mapping(entry.record.get("preferred_event_data")).get("pipeline")
     return name if isinstance(name, str) else ""
 
 
-def assemble(entry: Entry, page: str, parts: Parts) -> list[bytes]:
+def build_payloads(entry: SupereventRecord, page: str, parts: SupereventFiles) -> list[bytes]:
     """Put payloads like notices together: the facts, then the retraction where people withdrew the event.
 
     Raises Unreadable if the superevent has no time.
@@ -213,7 +213,7 @@ def assemble(entry: Entry, page: str, parts: Parts) -> list[bytes]:
 
 
 def retraction(
-    entry: Entry, page: str, labelled: Mapping[str, datetime], notices: Sequence[bytes] = ()
+    entry: SupereventRecord, page: str, labelled: Mapping[str, datetime], notices: Sequence[bytes] = ()
 ) -> bytes:
     """A payload like a RETRACTION, of the time at which the event was withdrawn.
 
@@ -221,8 +221,8 @@ def retraction(
     """
     said = (re.search(rb'"time_created"\s*:\s*"([^"]+)"', body) for body in notices)
     sent = [when for one in said if one and (when := _time(one[1].decode("ascii", "replace")))]
-    at = _withdrawn(entry, labelled, sent).replace(microsecond=0) + _HALF_SECOND
-    return _payload(entry, page, RETRACTION, at, Parts(labelled=labelled), None)
+    at = _retraction_time(entry, labelled, sent).replace(microsecond=0) + _HALF_SECOND
+    return _payload(entry, page, RETRACTION, at, SupereventFiles(labelled=labelled), None)
 
 
 def is_retraction(body: bytes) -> bool:
@@ -238,23 +238,30 @@ def utc_of_gps(seconds: float) -> datetime:
     return datetime.fromtimestamp(since, UTC) + timedelta(seconds=rest)
 
 
-def _withdrawn(entry: Entry, labelled: Mapping[str, datetime], sent: Iterable[datetime] = ()) -> datetime:
+def _retraction_time(
+    entry: SupereventRecord, labelled: Mapping[str, datetime], sent: Iterable[datetime] = ()
+) -> datetime:
     return labelled.get(RETRACTED, max([entry.created, *sent]) + timedelta(seconds=1))
 
 
-def _state_at(entry: Entry, parts: Parts) -> datetime:
+def _state_at(entry: SupereventRecord, parts: SupereventFiles) -> datetime:
     """When what is told became true: at the newest upload or label, yet before a retraction."""
     times = [entry.created]
     times += [when for name, when in parts.labelled.items() if name != RETRACTED]
     times += [when for name in parts.names if (when := parts.uploaded.get(name)) is not None]
     at = max(times)
     if entry.retracted:
-        at = min(at, _withdrawn(entry, parts.labelled) - timedelta(seconds=1))
+        at = min(at, _retraction_time(entry, parts.labelled) - timedelta(seconds=1))
     return at.replace(microsecond=0) + _HALF_SECOND
 
 
 def _payload(
-    entry: Entry, page: str, alert_type: str, at: datetime, parts: Parts, event: dict[str, Any] | None
+    entry: SupereventRecord,
+    page: str,
+    alert_type: str,
+    at: datetime,
+    parts: SupereventFiles,
+    event: dict[str, Any] | None,
 ) -> bytes:
     record = {
         "superevent_id": entry.superevent_id,
@@ -272,7 +279,7 @@ def _payload(
     return json.dumps(record).encode()
 
 
-def _event(entry: Entry, parts: Parts) -> dict[str, Any]:
+def _event(entry: SupereventRecord, parts: SupereventFiles) -> dict[str, Any]:
     preferred = _mapping(entry.record.get("preferred_event_data"))
     time = next(
         (t for t in (entry.record.get("t_0"), preferred.get("gpstime")) if isinstance(t, int | float)), None
@@ -303,7 +310,7 @@ def _burst(preferred: Mapping[str, Any]) -> Mapping[str, Any]:
     return next((_mapping(attributes[n]) for n in attributes if "burst" in n.casefold()), {})
 
 
-def _coincidence(entry: Entry, parts: Parts) -> dict[str, Any] | None:
+def _coincidence(entry: SupereventRecord, parts: SupereventFiles) -> dict[str, Any] | None:
     # With whom only the external event says, which isn't public.
     by_time, by_both = entry.record.get("time_coinc_far"), entry.record.get("space_coinc_far")
     if not entry.labels & _COINCIDENT or (by_time is None and by_both is None):

@@ -15,11 +15,11 @@ import structlog
 from bot.alerts.payload import MAX_PAYLOAD
 from bot.gracedb import conversion
 from bot.gracedb.client import FILE_MOST, Busy, GraceDb, GraceDbError, NotPublic, Unreadable
-from bot.gracedb.conversion import Entry, Parts
-from bot.ingest.pipeline import Handled, Pipeline
+from bot.gracedb.conversion import SupereventFiles, SupereventRecord
+from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.sources import GRACEDB, Origin
-from bot.sources.files import reason_against
-from bot.store.events.gracedb_lookups import Lookups
+from bot.sources.files import why_not_a_notice
+from bot.store.events.gracedb_lookups import GraceDbLookups
 
 LOOK_UP_S = 60.0
 """For all requests of one superevent together; longer nobody waits for an answer."""
@@ -41,17 +41,17 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-class Archive:
+class SupereventImporter:
     """Looks superevents up; of one superevent never twice at the same time."""
 
     def __init__(
         self,
         gracedb: GraceDb,
         pipeline: Pipeline,
-        lookups: Lookups,
+        lookups: GraceDbLookups,
         clock: Callable[[], datetime],
         *,
-        beside: Archive | None = None,
+        beside: SupereventImporter | None = None,
     ) -> None:
         """`pipeline` is the one way in; what comes from here isn't live, so it opens nothing.
 
@@ -83,7 +83,7 @@ class Archive:
             self._names[superevent_id] = found
         return found
 
-    async def store(self, entry: Entry) -> int:
+    async def store(self, entry: SupereventRecord) -> int:
         """Store what GraceDB has of this superevent; return how many notices were new.
 
         Everything is fetched before the first is stored. Raises GraceDbError, StoreUnavailable.
@@ -136,7 +136,7 @@ class Archive:
     async def _look_up(self, superevent_id: str) -> tuple[str, int]:
         try:
             async with asyncio.timeout(LOOK_UP_S), self._places:
-                entry = conversion.entry_of(await self._gracedb.superevent(superevent_id))
+                entry = conversion.parse_superevent(await self._gracedb.superevent(superevent_id))
                 payloads = await self._fetch(entry)
         except TimeoutError:
             error: GraceDbError = Busy("GraceDB takes too long; try again.")
@@ -152,21 +152,21 @@ class Archive:
         log.info("gracedb_gave_nothing", superevent_id=superevent_id, reason=str(error))
         raise error
 
-    async def _keep(self, entry: Entry, payloads: Sequence[tuple[str, bytes]]) -> int:
+    async def _keep(self, entry: SupereventRecord, payloads: Sequence[tuple[str, bytes]]) -> int:
         handled = [await self._take(entry, name, body) for name, body in payloads]
         await self._lookups.note(entry.superevent_id, self._clock())
-        new = handled.count(Handled.STORED)
+        new = handled.count(IngestResult.STORED)
         log.info("gracedb_looked_up", superevent_id=entry.superevent_id, notices=len(handled), new=new)
         return new
 
-    async def _fetch(self, entry: Entry) -> list[tuple[str, bytes]]:
+    async def _fetch(self, entry: SupereventRecord) -> list[tuple[str, bytes]]:
         """The notices that GraceDB keeps, by their files' names; else what can be put together."""
         page = self._gracedb.page(entry.superevent_id)
         found, files = await self._notices(entry)
         if not found:
             if files is None:
                 files = await self._gracedb.files(entry.superevent_id)
-            made = conversion.assemble(entry, page, await self._parts(entry, files))
+            made = conversion.build_payloads(entry, page, await self._parts(entry, files))
         elif entry.retracted and not any(conversion.is_retraction(body) for _, body in found):
             labelled = conversion.label_times(
                 await self._or_nothing(self._gracedb.labels(entry.superevent_id))
@@ -176,15 +176,15 @@ class Archive:
             made = []
         return [*found, *(("assembled", body) for body in made)]
 
-    async def _take(self, entry: Entry, name: str, body: bytes) -> Handled:
+    async def _take(self, entry: SupereventRecord, name: str, body: bytes) -> IngestResult:
         origin = Origin(GRACEDB, f"{entry.superevent_id} {name}", live=False, archive="GraceDB")
         return await self._pipeline.handle(body, origin)
 
-    async def _notices(self, entry: Entry) -> tuple[list[tuple[str, bytes]], object]:
+    async def _notices(self, entry: SupereventRecord) -> tuple[list[tuple[str, bytes]], object]:
         """The notices' files that GraceDB keeps, and its list of files where that was needed."""
         files: object = None
         listed = await self._gracedb.notices(entry.superevent_id)
-        names = [] if listed is None else conversion.announced(listed)
+        names = [] if listed is None else conversion.parse_notice_list(listed)
         if not names:
             files = await self._gracedb.files(entry.superevent_id)
             names = conversion.notice_files(entry.superevent_id, files)
@@ -194,11 +194,11 @@ class Archive:
             most = min(left, FILE_MOST)
             body = await self._or_nothing(self._gracedb.file(entry.superevent_id, name, most))
             left -= len(body or b"")
-            if body is not None and reason_against(body) is None:
+            if body is not None and why_not_a_notice(body) is None:
                 found.append((name, body))
         return found, files
 
-    async def _parts(self, entry: Entry, files: object) -> Parts:
+    async def _parts(self, entry: SupereventRecord, files: object) -> SupereventFiles:
         """What a record is put together from. Raises GraceDbError."""
         superevent_id, pipeline = entry.superevent_id, conversion.pipeline_of(entry)
         labelled = conversion.label_times(await self._or_nothing(self._gracedb.labels(superevent_id)))
@@ -228,7 +228,7 @@ class Archive:
         mchirp_source = await facts("mchirp_source.json")
         skymap = await newest(combined=False, most=MAP_MOST)
         left = MAP_MOST - len(skymap or b"")
-        return Parts(
+        return SupereventFiles(
             labelled=labelled,
             uploaded=uploaded,
             p_astro=p_astro,

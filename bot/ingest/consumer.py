@@ -8,31 +8,31 @@ from contextlib import suppress
 
 import structlog
 
-from bot.ingest.pipeline import Handled, Pipeline
-from bot.runtime.os_limits import is_passing
+from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.runtime.os_limits import is_transient
 from bot.sources import Payload, Source
-from bot.store.channels.subscriptions import Subscriptions
+from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
-from bot.store.operations.ops_channel import Operators
-from bot.store.operations.source_heartbeats import Consumers
+from bot.store.operations.ops_channel import OpsChannelRepository
+from bot.store.operations.source_heartbeats import SourceHeartbeats
 
 TELL_S = 5.0
 
 log = structlog.get_logger(__name__)
 
 
-class Consumer:
+class SourceConsumer:
     """One source and the pipeline behind it."""
 
     def __init__(
         self,
         source: Source,
         pipeline: Pipeline,
-        consumers: Consumers,
-        operators: Operators,
-        subscriptions: Subscriptions,
+        consumers: SourceHeartbeats,
+        operators: OpsChannelRepository,
+        subscriptions: SubscriptionRepository,
         name: str,
-        handled: Callable[[Handled], None],
+        handled: Callable[[IngestResult], None],
     ) -> None:
         """`name` is one that no other process has; `handled` is told what became of each payload."""
         self._source = source
@@ -80,7 +80,7 @@ class Consumer:
             except Exception as error:
                 # The system's: no descriptor or memory, say. What isn't taken in isn't passed over either:
                 # this part, started again, would go on with the next payload.
-                if not is_passing(error):
+                if not is_transient(error):
                     raise
                 reason = str(error) or type(error).__name__
                 log.error("notice_waits_for_system", reason=reason, origin=payload.origin.detail)

@@ -9,10 +9,10 @@ from functools import partial
 
 import structlog
 
-from bot.routing.planner import plan_decided
-from bot.skymap_service.filter_queries import MapAsker
+from bot.routing.planner import plan_after_map_queries
+from bot.skymap_service.filter_queries import SkyMapQueries
 from bot.store.database import StoreUnavailable
-from bot.store.events.deferred import Undecided
+from bot.store.events.deferred import DeferredRouting
 
 POLL_S = 1.0
 """A wake-up is a hint: another process may have stored the notice."""
@@ -20,13 +20,13 @@ POLL_S = 1.0
 log = structlog.get_logger(__name__)
 
 
-class MapDecisions:
+class DeferredRoutingWorker:
     """Asks the maps and plans what they decide; what waits survives a restart in the store."""
 
     def __init__(
         self,
-        undecided: Undecided,
-        asker: MapAsker,
+        undecided: DeferredRouting,
+        asker: SkyMapQueries,
         clock: Callable[[], datetime],
         *,
         max_age: timedelta,
@@ -71,7 +71,7 @@ class MapDecisions:
             asked = await self._undecided.question(superevent_id)
             now = self._clock()
             shares = {} if asked is None else await self._asker.shares(asked.notice_key, asked.questions, now)
-            planner = partial(plan_decided, shares=shares, now=now, max_age=self._max_age)
+            planner = partial(plan_after_map_queries, shares=shares, now=now, max_age=self._max_age)
             key = None if asked is None else asked.notice_key
             intents = await self._undecided.decide(superevent_id, key, planner, now)
         log.info("map_decided", superevent_id=superevent_id, questions=len(shares), intents=intents)

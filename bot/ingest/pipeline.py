@@ -13,14 +13,14 @@ import structlog
 
 from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload, decode
-from bot.routing.planner import apology_channels, plan
-from bot.runtime.os_limits import is_starved
-from bot.runtime.threads import in_thread
+from bot.routing.planner import channels_for_unreadable_notice, plan
+from bot.runtime.os_limits import is_out_of_descriptors
+from bot.runtime.threads import run_in_thread
 from bot.sources import Origin
 from bot.store.database import StoreUnavailable
-from bot.store.events.circulars import Circulars
-from bot.store.events.notices import Apologist, Store
-from bot.store.operations.operator_alerts import Alarms
+from bot.store.events.circulars import CircularRepository
+from bot.store.events.notices import Apologist, NoticeRepository
+from bot.store.operations.operator_alerts import OperatorAlertRules
 from formatters.models.notice import Notice
 from formatters.posts.circular_link import Circular
 
@@ -30,7 +30,7 @@ _DATED = re.compile(r"[MT]?(?:S|GW)(\d{6})(?!\d)", re.ASCII)
 log = structlog.get_logger(__name__)
 
 
-class Handled(StrEnum):
+class IngestResult(StrEnum):
     """What became of a payload; each of them means that it may be acknowledged."""
 
     STORED = "stored"
@@ -44,7 +44,7 @@ class Pipeline:
 
     def __init__(
         self,
-        store: Store,
+        store: NoticeRepository,
         clock: Callable[[], datetime],
         *,
         max_age: timedelta,
@@ -52,8 +52,8 @@ class Pipeline:
         ops: Callable[[], tuple[str, str] | None] = lambda: None,
         draws: Callable[[Notice], bool] = lambda _: False,
         decode: Callable[[bytes], Notice] = decode,
-        circulars: Circulars | None = None,
-        alarms: Callable[[], Alarms | None] = lambda: None,
+        circulars: CircularRepository | None = None,
+        alarms: Callable[[], OperatorAlertRules | None] = lambda: None,
         stored: Callable[[Notice], None] = lambda _: None,
     ) -> None:
         """What the pipeline tells others.
@@ -73,7 +73,7 @@ class Pipeline:
         self._alarms = alarms
         self._stored = stored
 
-    async def handle(self, body: bytes, origin: Origin) -> Handled:
+    async def handle(self, body: bytes, origin: Origin) -> IngestResult:
         """Take one payload in. Raises StoreUnavailable only: then it must not be acknowledged."""
         received = self._clock()
         superevent_id: str | None = None
@@ -81,7 +81,7 @@ class Pipeline:
         try:
             if self._circulars is not None and is_circular(body):
                 return await self._note(self._circulars, read_circular(body), origin, received)
-            notice = await in_thread(self._decode, body)
+            notice = await run_in_thread(self._decode, body)
             superevent_id, alert_type = notice.superevent_id, notice.alert_type
             return await self._record(notice, body, origin, received)
         except UndecodablePayload as error:
@@ -89,7 +89,7 @@ class Pipeline:
         except StoreUnavailable:
             raise
         except Exception as error:
-            if is_starved(error):
+            if is_out_of_descriptors(error):
                 # It says nothing of the payload: kept aside for it, the alert would be lost.
                 raise StoreUnavailable(f"No descriptor or thread is left to read it: {error}.") from error
             # The guard of law 6: whatever is wrong with one payload, or with gwevent when it meets it, the
@@ -103,7 +103,7 @@ class Pipeline:
             reason = f"gwevent met a fault of its own ({type(error).__name__})."
         return await self._quarantine(body, origin, reason, superevent_id, received)
 
-    async def _record(self, notice: Notice, body: bytes, origin: Origin, received: datetime) -> Handled:
+    async def _record(self, notice: Notice, body: bytes, origin: Origin, received: datetime) -> IngestResult:
         notice = replace(notice, received=received, archive=origin.archive, live=origin.live)
         if origin.archive is not None:
             # An archive's copy may have been written again; it is no other notice for that.
@@ -127,26 +127,26 @@ class Pipeline:
             bound.info("notice_stored", intents=recorded.intents, bytes=len(body))
             self._stored(notice)
             self._wake()
-            return Handled.STORED
+            return IngestResult.STORED
         bound.info("notice_repeated")
-        return Handled.REPEAT
+        return IngestResult.REPEAT
 
     async def _note(
-        self, circulars: Circulars, circular: Circular, origin: Origin, received: datetime
-    ) -> Handled:
+        self, circulars: CircularRepository, circular: Circular, origin: Origin, received: datetime
+    ) -> IngestResult:
         fresh = received - circular.created <= self._max_age
         links = await circulars.record(circular, received, post=origin.live and fresh)
         log.info("circular_noted", number=circular.number, superevents=circular.superevent_ids, links=links)
         if links:
             self._wake()
-        return Handled.CIRCULAR
+        return IngestResult.CIRCULAR
 
     async def _quarantine(
         self, body: bytes, origin: Origin, reason: str, superevent_id: str | None, received: datetime
-    ) -> Handled:
+    ) -> IngestResult:
         apologise: Apologist | None = None
         if origin.live and superevent_id is not None and not self._is_old_id(superevent_id, received):
-            apologise = apology_channels
+            apologise = channels_for_unreadable_notice
         new = await self._store.quarantine(
             body,
             f"{origin.source}:{origin.detail}",
@@ -165,7 +165,7 @@ class Pipeline:
                 bytes=len(body),
             )
             self._wake()
-        return Handled.QUARANTINED
+        return IngestResult.QUARANTINED
 
     def _is_old_id(self, superevent_id: str, now: datetime) -> bool:
         """Whether the id's date alone says that this is old news; nothing else of the notice is known."""

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 
-from bot.commands.router import Answers, Asker
+from bot.commands.router import CommandContext, CommandRouter
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
-from bot.slack.request_team import client_of, team_in
+from bot.slack.request_team import client_of, context_team
 from bot.sources import SourceStatus
-from bot.store.channels.subscriptions import Subscriptions
+from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
-from bot.store.events.notices import Store
-from bot.store.operations.incidents import Troubles
+from bot.store.events.notices import NoticeRepository
+from bot.store.operations.incidents import IncidentRepository
 from formatters.answers import help as helping
 from formatters.answers.status import LastNotice, SourceState
 from formatters.blockkit.message import Message
@@ -30,7 +30,7 @@ from formatters.models.notice import Category
 from formatters.views import home_tab
 
 if TYPE_CHECKING:
-    from bot.listeners.subscription_modal import Dialogs
+    from bot.listeners.subscription_modal import SubscriptionModal
 
 log = structlog.get_logger(__name__)
 
@@ -38,14 +38,14 @@ NOT_YOURS = "You aren't in that channel, or gwevent isn't, so its subscriptions 
 STORE_AWAY = "The store doesn't answer right now, so nothing was changed. Try again."
 
 
-class Homes:
+class HomeTab:
     """Builds and publishes each person's App Home."""
 
     def __init__(
         self,
-        store: Store,
-        subscriptions: Subscriptions,
-        troubles: Troubles,
+        store: NoticeRepository,
+        subscriptions: SubscriptionRepository,
+        troubles: IncidentRepository,
         clients: Mapping[str, SlackClient],
         clock: Callable[[], datetime],
         sources: Callable[[], list[SourceStatus]],
@@ -72,14 +72,14 @@ class Homes:
                 last_notice=None,
                 subscriptions=(),
                 newest=(),
-                said=helping.complaint("The store doesn't answer right now. Open this page again later."),
+                said=helping.error_message("The store doesn't answer right now. Open this page again later."),
             )
         try:
             await client.publish_home(user_id, home_tab.view(shown, self._clock()))
         except SlackFailure as failure:
             log.warning("home_not_published", reason=failure.reason)
 
-    async def refusal(self, asker: Asker) -> Message | None:
+    async def refusal(self, asker: CommandContext) -> Message | None:
         """Why somebody may not change a channel's subscriptions from outside of it; None if they may."""
         try:
             if asker.channel_id.startswith("D"):
@@ -89,10 +89,10 @@ class Homes:
                 channels = await client_of(self._clients, asker.team_id).channels_of(asker.user_id)
                 allowed = asker.channel_id in channels
         except SlackFailure as failure:
-            return helping.complaint(f"Slack doesn't tell which channels you are in ({failure.reason}).")
+            return helping.error_message(f"Slack doesn't tell which channels you are in ({failure.reason}).")
         except StoreUnavailable:
-            return helping.complaint(STORE_AWAY)
-        return None if allowed else helping.complaint(NOT_YOURS)
+            return helping.error_message(STORE_AWAY)
+        return None if allowed else helping.error_message(NOT_YOURS)
 
     async def _home(
         self, client: SlackClient, team_id: str, user_id: str, said: Message | None
@@ -127,7 +127,7 @@ class Homes:
         )
 
 
-def register(app: AsyncApp, answers: Answers, homes: Homes, dialogs: Dialogs) -> None:
+def register(app: AsyncApp, answers: CommandRouter, homes: HomeTab, dialogs: SubscriptionModal) -> None:
     """Register the listeners of the home tab."""
 
     @app.event("app_home_opened")
@@ -135,42 +135,42 @@ def register(app: AsyncApp, answers: Answers, homes: Homes, dialogs: Dialogs) ->
         await ack()
         # The tab with the messages is "opened" too.
         if event.get("tab") == "home":
-            await homes.publish(team_in(context), event["user"])
+            await homes.publish(context_team(context), event["user"])
 
     @app.action(home_tab.NEW)
     async def on_new(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        await opened(team_in(context), body, action)
+        await opened(context_team(context), body, action)
 
     @app.action(home_tab.EDIT)
     async def on_edit(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        await opened(team_in(context), body, action)
+        await opened(context_team(context), body, action)
 
     @app.action(home_tab.PAUSE)
     async def on_pause(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        await told(team_in(context), body, action, "pause")
+        await told(context_team(context), body, action, "pause")
 
     @app.action(home_tab.RESUME)
     async def on_resume(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        await told(team_in(context), body, action, "resume")
+        await told(context_team(context), body, action, "resume")
 
     @app.action(home_tab.END)
     async def on_end(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        await told(team_in(context), body, action, "unsubscribe")
+        await told(context_team(context), body, action, "unsubscribe")
 
     async def opened(team: str, body: dict[str, Any], action: dict[str, Any]) -> None:
         asker, target = _pressed(team, body, action)
@@ -186,6 +186,8 @@ def register(app: AsyncApp, answers: Answers, homes: Homes, dialogs: Dialogs) ->
         await homes.publish(asker.team_id, asker.user_id, said)
 
 
-def _pressed(team: str, body: dict[str, Any], action: dict[str, Any]) -> tuple[Asker, home_tab.Target]:
-    target = home_tab.target_of(str(action.get("value")))
-    return Asker(team, target.channel_id, body["user"]["id"]), target
+def _pressed(
+    team: str, body: dict[str, Any], action: dict[str, Any]
+) -> tuple[CommandContext, home_tab.HomeAction]:
+    target = home_tab.parse_action(str(action.get("value")))
+    return CommandContext(team, target.channel_id, body["user"]["id"]), target

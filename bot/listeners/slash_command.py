@@ -10,12 +10,12 @@ import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.commands.router import Answers, Asker
+from bot.commands.router import CommandContext, CommandRouter
 from bot.listeners import home_tab, subscription_modal
-from bot.listeners.home_tab import Homes
-from bot.listeners.subscription_modal import Dialogs
-from bot.slack.request_team import team_in
-from formatters.answers.answer import SHARE, holds_file, without_files
+from bot.listeners.home_tab import HomeTab
+from bot.listeners.subscription_modal import SubscriptionModal
+from bot.slack.request_team import context_team
+from formatters.answers.answer import SHARE, contains_file, without_files
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import unescape
 from formatters.posts.alert_card import OBSERVE
@@ -29,17 +29,17 @@ LONGEST_VALUE = 2_100
 Revive = Callable[[str, str], Awaitable[None]]
 Observe = Callable[[str, str, str, str], Awaitable[None]]
 Moved = Callable[[str, str, str], Awaitable[None]]
-Show = Callable[[Asker, Message, str | None], Awaitable[bool]]
+Show = Callable[[CommandContext, Message, str | None], Awaitable[bool]]
 """(who asked, the answer, thread or None) -> whether it could be shown to them alone, files in it too."""
 
 
 def register(
     app: AsyncApp,
-    answers: Answers,
+    answers: CommandRouter,
     revive: Revive,
     observe: Observe,
-    homes: Homes,
-    dialogs: Dialogs,
+    homes: HomeTab,
+    dialogs: SubscriptionModal,
     show: Show | None = None,
     *,
     moved: Moved | None = None,
@@ -59,9 +59,9 @@ def register(
     ) -> None:
         # Slack waits 3 s for this and nothing else, so it comes before anything that can be slow.
         await ack()
-        asker = Asker(team_in(context), command["channel_id"], command["user_id"])
+        asker = CommandContext(context_team(context), command["channel_id"], command["user_id"])
         message = await answers.answer(unescape(command.get("text") or ""), asker)
-        if show is not None and holds_file(message):
+        if show is not None and contains_file(message):
             # Nobody has shown that Slack takes files where slash commands are answered.
             if await show(asker, message, None):
                 return
@@ -76,13 +76,13 @@ def register(
         if "user" not in event:
             # Another app mentioned us: there is nobody to show an answer to.
             return
-        asker = Asker(team_in(context), event["channel"], event["user"])
+        asker = CommandContext(context_team(context), event["channel"], event["user"])
         # Ourselves only: whoever else is named may be the one to notify.
         text = re.sub(rf"<@{context.bot_user_id}(\|[^>]*)?>", " ", event.get("text") or "")
         message = await answers.answer(unescape(text), asker)
         # Slash commands don't work inside threads; there people mention, and there they are answered.
         thread_ts = event.get("thread_ts")
-        if show is not None and holds_file(message):
+        if show is not None and contains_file(message):
             await show(asker, message, thread_ts)
             return
         await client.chat_postEphemeral(
@@ -99,7 +99,7 @@ def register(
     ) -> None:
         await ack()
         channel = body.get("channel") or {}
-        asker = Asker(team_in(context), str(channel.get("id", "")), body["user"]["id"])
+        asker = CommandContext(context_team(context), str(channel.get("id", "")), body["user"]["id"])
         # Asked again, not copied: what is posted is the newest state.
         message = await answers.answer(unescape(str(action.get("value") or "")), asker, shared=True)
         container = body.get("container") or {}
@@ -110,7 +110,7 @@ def register(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        await observe(team_in(context), body["channel"]["id"], str(action["value"]), body["user"]["id"])
+        await observe(context_team(context), body["channel"]["id"], str(action["value"]), body["user"]["id"])
 
     @app.action(ENDS)
     async def on_end(
@@ -121,7 +121,7 @@ def register(
         context: AsyncBoltContext,
     ) -> None:
         await ack()
-        asker = Asker(team_in(context), body["channel"]["id"], body["user"]["id"])
+        asker = CommandContext(context_team(context), body["channel"]["id"], body["user"]["id"])
         # The button names what it ends, and what that was when it was shown.
         message = await answers.answer(
             f"unsubscribe {action.get('value') or ''}", asker, longest=LONGEST_VALUE
@@ -143,23 +143,23 @@ def register(
     async def on_joined(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
         if event.get("user") == context.bot_user_id:
-            await revive(team_in(context), event["channel"])
+            await revive(context_team(context), event["channel"])
 
     @app.event("channel_unarchive")
     async def on_unarchived(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
-        await revive(team_in(context), event["channel"])
+        await revive(context_team(context), event["channel"])
 
     @app.event("group_unarchive")
     async def on_private_unarchived(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
-        await revive(team_in(context), event["channel"])
+        await revive(context_team(context), event["channel"])
 
     @app.event("channel_id_changed")
     async def on_moved(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
         if moved is not None:
-            await moved(team_in(context), str(event["old_channel_id"]), str(event["new_channel_id"]))
+            await moved(context_team(context), str(event["old_channel_id"]), str(event["new_channel_id"]))
 
     @app.event(re.compile(r".*"))
     async def on_other_event(ack: AsyncAck) -> None:

@@ -10,22 +10,22 @@ from typing import Any
 import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncRespond
 
-from bot.commands.router import Answers, Asker
-from bot.filters.form_parser import BadForm, wish_of
-from bot.listeners.home_tab import STORE_AWAY, Homes
+from bot.commands.router import CommandContext, CommandRouter
+from bot.filters.form_parser import InvalidForm, criteria_from_form
+from bot.listeners.home_tab import STORE_AWAY, HomeTab
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
-from bot.slack.request_team import client_of, team_in
-from bot.store.channels.subscriptions import Subscriptions
+from bot.slack.request_team import client_of, context_team
+from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
 from formatters.answers import help as helping
 from formatters.answers import subscription_messages
-from formatters.answers.subscription_messages import Subscription, Wish
+from formatters.answers.subscription_messages import Criteria, Subscription
 from formatters.blockkit.message import Message
-from formatters.models.filter import map_questions
+from formatters.models.filter import map_queries
 from formatters.views import subscription_modal
-from formatters.views.subscription_form import Form, form_of, same
-from formatters.views.subscription_modal import Place, Preview
+from formatters.views.subscription_form import SubscriptionForm, form_of, same_criteria
+from formatters.views.subscription_modal import ModalContext, Preview
 
 LONGEST = 4_000
 """Characters of what the dialog asks for in words; the grammar's own limit is lower."""
@@ -37,15 +37,15 @@ _COMMAND = re.compile(r"dialog(?:\s+#?(\d{1,18}))?", re.IGNORECASE)
 log = structlog.get_logger(__name__)
 
 
-class Dialogs:
+class SubscriptionModal:
     """Opens the dialog and does what is entered in it."""
 
     def __init__(
         self,
-        answers: Answers,
-        subscriptions: Subscriptions,
+        answers: CommandRouter,
+        subscriptions: SubscriptionRepository,
         clients: Mapping[str, SlackClient],
-        homes: Homes,
+        homes: HomeTab,
         *,
         patience_s: float = PATIENCE_S,
     ) -> None:
@@ -56,51 +56,57 @@ class Dialogs:
         self._patience_s = patience_s
 
     async def open(
-        self, trigger_id: str, asker: Asker, number: int | None = None, *, home: bool = False
+        self, trigger_id: str, asker: CommandContext, number: int | None = None, *, home: bool = False
     ) -> Message | None:
         """Open it for a new subscription of a channel, or for one of its own; what to say if that fails.
 
         `home` says that the asker isn't in the channel at this moment, so that Slack must be asked whether
         they may.
         """
-        place = Place(channel_id=asker.channel_id, number=number, home=home)
+        place = ModalContext(channel_id=asker.channel_id, number=number, home=home)
         try:
             client = client_of(self._clients, asker.team_id)
             if number is None and not home:
-                await client.open_view(trigger_id, subscription_modal.view(place, Form(), Preview()))
+                await client.open_view(
+                    trigger_id, subscription_modal.view(place, SubscriptionForm(), Preview())
+                )
                 return None
             # Before anything is looked up: the trigger doesn't wait for a store.
-            view_id = await client.open_view(trigger_id, subscription_modal.waiting(place, "One moment …"))
+            view_id = await client.open_view(
+                trigger_id, subscription_modal.loading_page(place, "One moment …")
+            )
             await client.update_view(view_id, await self._filled(place, asker))
         except SlackFailure as failure:
             log.warning("dialog_not_opened", reason=failure.reason)
-            return helping.complaint(f"Slack didn't open the dialog ({failure.reason}). Try again.")
+            return helping.error_message(f"Slack didn't open the dialog ({failure.reason}). Try again.")
         return None
 
-    async def _filled(self, place: Place, asker: Asker) -> subscription_modal.View:
+    async def _filled(self, place: ModalContext, asker: CommandContext) -> subscription_modal.View:
         """The dialog for what is there already, or a page that says why there is none."""
         refused = await self._homes.refusal(asker) if place.home else None
         if refused is not None:
-            return subscription_modal.closing(place, refused)
+            return subscription_modal.result_page(place, refused)
         if place.number is None:
-            return subscription_modal.view(place, Form(), Preview())
+            return subscription_modal.view(place, SubscriptionForm(), Preview())
         try:
             here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
             former = await self._subscriptions.former(asker.team_id, asker.channel_id, place.number)
         except StoreUnavailable:
-            return subscription_modal.closing(place, helping.complaint(STORE_AWAY))
+            return subscription_modal.result_page(place, helping.error_message(STORE_AWAY))
         found = _numbered(here, place.number)
         if found is None and former is not None:
-            return subscription_modal.closing(place, subscription_messages.renumbered(place.number, former))
+            return subscription_modal.result_page(
+                place, subscription_messages.renumbered(place.number, former)
+            )
         if found is None:
-            return subscription_modal.closing(
+            return subscription_modal.result_page(
                 place, subscription_messages.no_such_number(str(place.number), here)
             )
         return subscription_modal.view(place, form_of(found.wish), Preview(wish=found.wish, stored=True))
 
-    def read(self, view: Mapping[str, Any]) -> Wish:
-        """What was entered. Raises BadForm."""
-        return wish_of(subscription_modal.entered(view["state"]["values"]), self._answers.wish)
+    def read(self, view: Mapping[str, Any]) -> Criteria:
+        """What was entered. Raises InvalidForm."""
+        return criteria_from_form(subscription_modal.entered(view["state"]["values"]), self._answers.wish)
 
     async def preview(self, team_id: str, view: Mapping[str, Any]) -> None:
         """Show what the form means and what of the past it would have brought."""
@@ -112,49 +118,51 @@ class Dialogs:
 
         try:
             wish = self.read(view)
-        except BadForm as error:
+        except InvalidForm as error:
             await show(Preview(errors=error.errors))
             return
-        if map_questions(wish.filter):
+        if map_queries(wish.filter):
             # Maps take seconds, words don't.
             await show(Preview(wish=wish, testing=True))
         tested = await self._answers.answer(f"test {wish.what}", None, longest=LONGEST)
         await show(Preview(wish=wish, tested=tested))
 
-    async def submit(self, ack: AsyncAck, asker: Asker, place: Place, view: Mapping[str, Any]) -> None:
+    async def submit(
+        self, ack: AsyncAck, asker: CommandContext, place: ModalContext, view: Mapping[str, Any]
+    ) -> None:
         """Do what was submitted, as the command in the channel does, and say there what became of it.
 
         Words that can't be read are said at their inputs.
         """
         try:
             wish = self.read(view)
-        except BadForm as error:
+        except InvalidForm as error:
             await ack(response_action="errors", errors=error.errors)
             return
         work = asyncio.create_task(self._done(asker, place, wish))
         done, _ = await asyncio.wait([work], timeout=self._patience_s)
         if done:
-            await ack(response_action="update", view=subscription_modal.closing(place, work.result()))
+            await ack(response_action="update", view=subscription_modal.result_page(place, work.result()))
         else:
             # True also if Slack should take this for newer than the update that follows.
-            await ack(response_action="update", view=subscription_modal.waiting(place, _UNFINISHED))
-            await self._show(asker.team_id, view["id"], subscription_modal.closing(place, await work))
+            await ack(response_action="update", view=subscription_modal.loading_page(place, _UNFINISHED))
+            await self._show(asker.team_id, view["id"], subscription_modal.result_page(place, await work))
         if place.home:
             await self._homes.publish(asker.team_id, asker.user_id)
 
-    async def _done(self, asker: Asker, place: Place, wish: Wish) -> Message:
+    async def _done(self, asker: CommandContext, place: ModalContext, wish: Criteria) -> Message:
         refused = await self._homes.refusal(asker) if place.home else None
         return refused or await self._stored(asker, place, wish)
 
-    async def _stored(self, asker: Asker, place: Place, wish: Wish) -> Message:
+    async def _stored(self, asker: CommandContext, place: ModalContext, wish: Criteria) -> Message:
         if place.number is None:
             return await self._answers.answer(f"subscribe {wish.words}", asker, longest=LONGEST)
         try:
             here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
         except StoreUnavailable:
-            return helping.complaint(STORE_AWAY)
+            return helping.error_message(STORE_AWAY)
         found = _numbered(here, place.number)
-        if found is not None and same(found.wish, wish):
+        if found is not None and same_criteria(found.wish, wish):
             return subscription_messages.unchanged(found)
         return await self._answers.answer(f"edit {place.number} {wish.words}", asker, longest=LONGEST)
 
@@ -174,7 +182,7 @@ async def _asks(command: dict[str, Any]) -> bool:
     return _COMMAND.fullmatch((command.get("text") or "").strip()) is not None
 
 
-def register(app: AsyncApp, dialogs: Dialogs) -> None:
+def register(app: AsyncApp, dialogs: SubscriptionModal) -> None:
     """Register the listeners of the dialog; before those that take any command and any action."""
 
     @app.command("/gwevent", matchers=[_asks])
@@ -182,7 +190,7 @@ def register(app: AsyncApp, dialogs: Dialogs) -> None:
         ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        asker = Asker(team_in(context), command["channel_id"], command["user_id"])
+        asker = CommandContext(context_team(context), command["channel_id"], command["user_id"])
         match = _COMMAND.fullmatch(command["text"].strip())
         assert match is not None, "the matcher saw to it"
         await _or_tell(respond, await dialogs.open(command["trigger_id"], asker, _number(match[1])))
@@ -196,7 +204,7 @@ def register(app: AsyncApp, dialogs: Dialogs) -> None:
         context: AsyncBoltContext,
     ) -> None:
         await ack()
-        asker = Asker(team_in(context), body["channel"]["id"], body["user"]["id"])
+        asker = CommandContext(context_team(context), body["channel"]["id"], body["user"]["id"])
         match = subscription_modal.OPENS.fullmatch(action["action_id"])
         number = None if match is None else _number(match[1])
         await _or_tell(respond, await dialogs.open(body["trigger_id"], asker, number))
@@ -204,14 +212,16 @@ def register(app: AsyncApp, dialogs: Dialogs) -> None:
     @app.action(subscription_modal.PREVIEW)
     async def on_preview(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
-        await dialogs.preview(team_in(context), body["view"])
+        await dialogs.preview(context_team(context), body["view"])
 
     @app.view(subscription_modal.CALLBACK)
     async def on_submission(
         ack: AsyncAck, body: dict[str, Any], view: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         place = subscription_modal.place_of(view["private_metadata"])
-        await dialogs.submit(ack, Asker(team_in(context), place.channel_id, body["user"]["id"]), place, view)
+        await dialogs.submit(
+            ack, CommandContext(context_team(context), place.channel_id, body["user"]["id"]), place, view
+        )
 
 
 async def _or_tell(respond: AsyncRespond, complaint: Message | None) -> None:

@@ -1,6 +1,6 @@
 """Steering over HTTP, for a sandbox in a process of its own.
 
-`POST /sandbox/control/<verb>` takes the arguments of the method of that name on `Sandbox` as one JSON object
+`POST /sandbox/control/<verb>` takes the arguments of the method of that name on `LocalSlack` as one JSON object
 and answers {"ok": true, "result": …}; with `wait` seconds beside them, what a person did is answered after
 the app's first answer. Three verbs are no methods: `limits` {on}, `file_delay` {seconds}, `clear_faults` {}.
 To read: `GET /sandbox/control/messages?channel=C…&thread_ts=…`, `…/ephemerals?channel=C…&user=U…`,
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from bot.local_slack.errors import Json, RefusedError
-from bot.local_slack.user_actions import Done
+from bot.local_slack.errors import ApiError, Json
+from bot.local_slack.user_actions import ActionResult
 
 if TYPE_CHECKING:
-    from bot.local_slack.server import Sandbox
+    from bot.local_slack.server import LocalSlack
 
 VERBS = (
     "add_channel",
@@ -58,7 +58,7 @@ ANSWER_SECONDS = 5.0
 class ControlApi:
     """The routes of the steering."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: LocalSlack) -> None:
         self._sandbox = sandbox
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -94,11 +94,11 @@ class ControlApi:
                 result = await self._call(getattr(self._sandbox, verb), body)
             else:
                 return _wrong(f"There is no verb {verb}.")
-        except RefusedError as refusal:
+        except ApiError as refusal:
             return web.json_response(refusal.body())
         except (KeyError, TypeError, ValueError) as error:
             return _wrong(f"{verb}: {error}")
-        if isinstance(result, Done):
+        if isinstance(result, ActionResult):
             return web.json_response(await _done(result, wait))
         return web.json_response({"ok": True, "result": result})
 
@@ -134,13 +134,13 @@ class ControlApi:
     def _read(self, read: Callable[[], Any]) -> web.Response:
         try:
             return web.json_response(read())
-        except RefusedError as refusal:
+        except ApiError as refusal:
             return web.json_response(refusal.body(), status=404)
         except KeyError as error:
             return _wrong(f"The query must name {error}.")
 
 
-def about(sandbox: Sandbox) -> Json:
+def about(sandbox: LocalSlack) -> Json:
     """What a bot and a test need to find their way."""
     return {
         "url": sandbox.url,
@@ -164,7 +164,7 @@ def _wrong(sentence: str) -> web.Response:
     return web.json_response({"ok": False, "error": sentence}, status=400)
 
 
-async def _done(done: Done, wait: object) -> Json:
+async def _done(done: ActionResult, wait: object) -> Json:
     """What was done; with `wait` seconds, after the app's first answer."""
     if done.ok and done.response_url is not None and isinstance(wait, int | float) and wait > 0:
         try:

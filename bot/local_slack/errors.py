@@ -8,7 +8,7 @@ Json = dict[str, Any]
 """A JSON object."""
 
 
-class RefusedError(Exception):
+class ApiError(Exception):
     """A call that Slack refuses, with Slack's error name and whatever stands beside it in the answer."""
 
     def __init__(self, error: str, **beside: Any) -> None:
@@ -21,21 +21,21 @@ class RefusedError(Exception):
         return {"ok": False, "error": self.error, **self.beside}
 
 
-def refuse_with_messages(error: str, messages: list[str]) -> RefusedError:
+def refuse_with_messages(error: str, messages: list[str]) -> ApiError:
     """An error whose answer lists what is wrong, as Slack does for blocks and arguments.
 
     `messages` are sentences that end in "[json-pointer:/…]".
     """
-    return RefusedError(
+    return ApiError(
         error,
         errors=messages,
         response_metadata={"messages": [f"[ERROR] {message}" for message in messages]},
     )
 
 
-def missing_argument(name: str) -> RefusedError:
+def missing_argument(name: str) -> ApiError:
     """An argument that the method needs wasn't given."""
-    return RefusedError(
+    return ApiError(
         "invalid_arguments",
         response_metadata={"messages": [f"[ERROR] missing required field: {name}"]},
     )

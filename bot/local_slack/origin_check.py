@@ -10,7 +10,7 @@ from aiohttp import web
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def refusal(request: web.Request) -> str | None:
+def rejection_reason(request: web.Request) -> str | None:
     """Why a request isn't answered, in one sentence; None where it is.
 
     A foreign Host is a name that somebody pointed at this machine (DNS rebinding); a foreign Origin or
@@ -36,11 +36,11 @@ def refusal(request: web.Request) -> str | None:
 
 
 @web.middleware
-async def guard(
+async def reject_foreign_origin(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Answer 403 where `refusal` has a reason."""
-    reason = refusal(request)
+    reason = rejection_reason(request)
     if reason is not None:
         return web.json_response({"ok": False, "error": reason}, status=403)
     return await handler(request)

@@ -19,9 +19,9 @@ from typing import Any
 from aiohttp import web
 
 from bot.local_slack.app_manifest import AppConfig
-from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.messages import to_page
-from bot.local_slack.user_actions import Done, Hands
+from bot.local_slack.user_actions import ActionResult, UserActions
 from bot.local_slack.web_api import views
 from bot.local_slack.workspace import Change, Channel, File, User, Workspace
 
@@ -133,7 +133,7 @@ def event(workspace: Workspace, change: Change, user_id: str) -> Json | None:
 class PageApi:
     """The routes of the page."""
 
-    def __init__(self, workspaces: Mapping[str, Workspace], config: AppConfig, hands: Hands) -> None:
+    def __init__(self, workspaces: Mapping[str, Workspace], config: AppConfig, hands: UserActions) -> None:
         self._workspaces = workspaces
         self._config = config
         self._hands = hands
@@ -168,7 +168,7 @@ class PageApi:
                     return workspace, people[0]
                 if user_id in workspace.users and not workspace.users[user_id].is_bot:
                     return workspace, workspace.users[user_id]
-        raise RefusedError("user_not_found")
+        raise ApiError("user_not_found")
 
     async def _index(self, request: web.Request) -> web.Response:
         return _serve(_STATIC / "index.html")
@@ -190,7 +190,7 @@ class PageApi:
     async def _state(self, request: web.Request) -> web.Response:
         try:
             workspace, user = self.find(request.query.get("user"), request.query.get("team"))
-        except RefusedError as refusal:
+        except ApiError as refusal:
             return web.json_response(refusal.body(), status=404)
         return web.json_response(state(workspace, self._config, user))
 
@@ -206,7 +206,7 @@ class PageApi:
     async def _events(self, request: web.Request) -> web.StreamResponse:
         try:
             workspace, user = self.find(request.query.get("user"), request.query.get("team"))
-        except RefusedError as refusal:
+        except ApiError as refusal:
             return web.json_response(refusal.body(), status=404)
         stream: asyncio.Queue[str | None] = asyncio.Queue()
 
@@ -243,34 +243,34 @@ class PageApi:
                 return web.json_response({"ok": False, "error": "invalid_json"}, status=400)
             try:
                 workspace, user = self.find(body.get("user"), body.get("team"))
-                done: Done = await act(workspace, user.id, body)
-            except RefusedError as refusal:
+                done: ActionResult = await act(workspace, user.id, body)
+            except ApiError as refusal:
                 return web.json_response(refusal.body())
             return web.json_response(done.to_json())
 
         return handler
 
-    async def _say(self, workspace: Workspace, user_id: str, body: Json) -> Done:
+    async def _say(self, workspace: Workspace, user_id: str, body: Json) -> ActionResult:
         channel, text = str(body.get("channel")), str(body.get("text") or "")
         return await self._hands.say(workspace, user_id, channel, text, body.get("thread_ts") or None)
 
-    async def _press(self, workspace: Workspace, user_id: str, body: Json) -> Done:
+    async def _press(self, workspace: Workspace, user_id: str, body: Json) -> ActionResult:
         channel, ts, action_id = (str(body.get(key)) for key in ("channel", "ts", "action_id"))
         return await self._hands.press(workspace, user_id, channel, ts, action_id, **_choice(body))
 
-    async def _submit(self, workspace: Workspace, user_id: str, body: Json) -> Done:
+    async def _submit(self, workspace: Workspace, user_id: str, body: Json) -> ActionResult:
         return await self._hands.submit(workspace, user_id, str(body.get("view_id")), body.get("state"))
 
-    async def _close(self, workspace: Workspace, user_id: str, body: Json) -> Done:
+    async def _close(self, workspace: Workspace, user_id: str, body: Json) -> ActionResult:
         return await self._hands.close(workspace, user_id, str(body.get("view_id")))
 
-    async def _view_action(self, workspace: Workspace, user_id: str, body: Json) -> Done:
+    async def _view_action(self, workspace: Workspace, user_id: str, body: Json) -> ActionResult:
         view_id, action_id = str(body.get("view_id")), str(body.get("action_id"))
         return await self._hands.view_action(
             workspace, user_id, view_id, action_id, state=body.get("state"), **_choice(body)
         )
 
-    async def _open_home(self, workspace: Workspace, user_id: str, body: Json) -> Done:
+    async def _open_home(self, workspace: Workspace, user_id: str, body: Json) -> ActionResult:
         return self._hands.open_home(workspace, user_id)
 
 

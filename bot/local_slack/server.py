@@ -20,23 +20,23 @@ from aiohttp import web
 
 from bot.local_slack.app_manifest import EVENTS, SCOPES, AppConfig
 from bot.local_slack.control_api import ControlApi, about
-from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.messages import to_page
-from bot.local_slack.origin_check import guard
+from bot.local_slack.origin_check import reject_foreign_origin
 from bot.local_slack.page_api import PageApi, state
-from bot.local_slack.shared_channels import ELSEWHERE, convert, share
-from bot.local_slack.transport.delivery import Outgoing
+from bot.local_slack.shared_channels import ELSEWHERE, add_external_member, change_channel_id
+from bot.local_slack.transport.delivery import RequestDelivery
 from bot.local_slack.transport.events import Events
 from bot.local_slack.transport.file_server import FileServer
 from bot.local_slack.transport.response_urls import ResponseUrls
 from bot.local_slack.transport.socket_mode import Envelope, Sockets
 from bot.local_slack.trigger_ids import Triggers
-from bot.local_slack.user_actions import Done, Hands
+from bot.local_slack.user_actions import ActionResult, UserActions
 from bot.local_slack.web_api.dispatcher import ApiCall, WebApi
 from bot.local_slack.web_api.faults import Drop, Fault, Faults
 from bot.local_slack.web_api.oauth import OAuth
 from bot.local_slack.web_api.odd_answers import Oddity, Part
-from bot.local_slack.web_api.rate_limits import MINUTE, Rates
+from bot.local_slack.web_api.rate_limits import MINUTE, RateLimiter
 from bot.local_slack.workspace import Change, Channel, User, Workspace
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ GLANCE = 0.05
 """Seconds between two looks at what may have changed outside of the sandbox."""
 
 
-class Sandbox:
+class LocalSlack:
     """A local Slack with one app in one or more workspaces.
 
     `limits` switches the rate limits; blocks, texts and scopes are always checked. `file_delay` is how long
@@ -71,7 +71,7 @@ class Sandbox:
         self.workspaces: dict[str, Workspace] = {}
         """By team id."""
         self.file_server = FileServer(self.workspaces, file_delay)
-        self.rates = Rates(on=limits, minute=minute)
+        self.rates = RateLimiter(on=limits, minute=minute)
         self.faults = Faults()
         self._port = 0
         self._runner: web.AppRunner | None = None
@@ -80,7 +80,7 @@ class Sandbox:
         triggers = Triggers()
         self.sockets = Sockets(APP_ID, self._notice)
         self._response_urls = ResponseUrls(self.workspaces)
-        self.outgoing = Outgoing(self.sockets)
+        self.outgoing = RequestDelivery(self.sockets)
         self.oauth = OAuth(self.workspaces, self.install)
         self.events = Events(self.outgoing, self.config.events, self._start)
         self._web_api = WebApi(
@@ -94,7 +94,7 @@ class Sandbox:
             settle_file=self.file_server.settle,
             on_call=self._notice,
         )
-        self._hands = Hands(
+        self._hands = UserActions(
             self.config,
             outgoing=self.outgoing,
             triggers=triggers,
@@ -112,7 +112,7 @@ class Sandbox:
 
     async def start(self, port: int = 0) -> None:
         """Listen on 127.0.0.1; port 0 takes a free one. Raises OSError where the port is taken."""
-        application = web.Application(middlewares=[guard], client_max_size=64 * 1024**2)
+        application = web.Application(middlewares=[reject_foreign_origin], client_max_size=64 * 1024**2)
         application.router.add_route("*", "/api/{method}", self._web_api.handle)
         application.router.add_get("/link/", self.sockets.handle)
         application.router.add_post("/response/{team}/{secret}", self._response_urls.handle)
@@ -144,7 +144,7 @@ class Sandbox:
             await self._runner.cleanup()
             self._runner = None
 
-    async def __aenter__(self) -> Sandbox:
+    async def __aenter__(self) -> LocalSlack:
         await self.start()
         return self
 
@@ -220,7 +220,7 @@ class Sandbox:
         for workspace in self.workspaces.values():
             if channel in workspace.channels:
                 return workspace, workspace.channels[channel]
-        raise RefusedError("channel_not_found")
+        raise ApiError("channel_not_found")
 
     def archive(self, channel: str) -> None:
         """Archive a channel."""
@@ -245,12 +245,12 @@ class Sandbox:
     def share(self, channel: str, *, team: str = ELSEWHERE, name: str = "guest") -> str:
         """Share a channel with another workspace, and bring in somebody from there; their id."""
         workspace, found = self.find(channel)
-        return share(workspace, found, team, name).id
+        return add_external_member(workspace, found, team, name).id
 
     def convert(self, channel: str) -> str:
         """Give a channel another id, as sharing it does at times; return the new one."""
         workspace, found = self.find(channel)
-        return convert(workspace, found)
+        return change_channel_id(workspace, found)
 
     # What a person does
 
@@ -262,7 +262,7 @@ class Sandbox:
         channel: str,
         user: str | None = None,
         thread_ts: str | None = None,
-    ) -> Done:
+    ) -> ActionResult:
         """Type a slash command; what the app answers later comes with `await done.answer()`."""
         workspace, _ = self.find(channel)
         return await self._hands.command(
@@ -271,7 +271,7 @@ class Sandbox:
 
     async def say(
         self, text: str, channel: str, thread_ts: str | None = None, *, user: str | None = None
-    ) -> Done:
+    ) -> ActionResult:
         """Type a message; one that starts with "/" is a slash command."""
         workspace, _ = self.find(channel)
         return await self._hands.say(workspace, self._who(workspace, user), channel, text, thread_ts)
@@ -286,7 +286,7 @@ class Sandbox:
         block_id: str | None = None,
         chosen: Json | None = None,
         user: str | None = None,
-    ) -> Done:
+    ) -> ActionResult:
         """Press a button of a message or an ephemeral answer."""
         workspace, _ = self.find(channel)
         who = self._who(workspace, user)
@@ -304,13 +304,13 @@ class Sandbox:
 
     async def submit(
         self, values: Json | None = None, *, view_id: str | None = None, user: str | None = None
-    ) -> Done:
+    ) -> ActionResult:
         """Submit the open dialog; `values` is {block_id: {action_id: {"type": …, "value": …}}}."""
         workspace, who = self._page.find(user)
         found = view_id or (workspace.modals[who.id][-1].id if workspace.modals.get(who.id) else "")
         return await self._hands.submit(workspace, who.id, found, values)
 
-    async def close_view(self, *, user: str | None = None) -> Done:
+    async def close_view(self, *, user: str | None = None) -> ActionResult:
         """Close the open dialog."""
         workspace, who = self._page.find(user)
         stack = workspace.modals.get(who.id)
@@ -318,7 +318,7 @@ class Sandbox:
 
     async def view_action(
         self, action_id: str, value: str | None = None, *, view_id: str | None = None, user: str | None = None
-    ) -> Done:
+    ) -> ActionResult:
         """Press a button of the open dialog, or else of the home tab."""
         workspace, who = self._page.find(user)
         shown = self.view(who.id) or self.home(who.id) or {"id": ""}
@@ -326,7 +326,7 @@ class Sandbox:
             workspace, who.id, view_id or shown["id"], action_id, value=value
         )
 
-    def open_home(self, user: str | None = None) -> Done:
+    def open_home(self, user: str | None = None) -> ActionResult:
         """Look at the app's home tab."""
         workspace, who = self._page.find(user)
         return self._hands.open_home(workspace, who.id)
@@ -489,7 +489,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 async def _serve_until_signal(options: argparse.Namespace) -> None:
-    sandbox = Sandbox(
+    sandbox = LocalSlack(
         limits=not options.no_limits, scopes=SCOPES | set(options.scope), file_delay=options.file_delay
     )
     for name in options.channel:

@@ -8,7 +8,7 @@ from bot.local_slack.workspace import Change, Channel, User, Workspace
 ELSEWHERE = "T0ELSEWHERE"
 
 
-def share(workspace: Workspace, channel: Channel, team: str, name: str) -> User:
+def add_external_member(workspace: Workspace, channel: Channel, team: str, name: str) -> User:
     """Bring somebody of another workspace into a channel, and into no other."""
     person = User(workspace.new_id("U"), name, name.capitalize(), team=team)
     workspace.users[person.id] = person
@@ -18,7 +18,7 @@ def share(workspace: Workspace, channel: Channel, team: str, name: str) -> User:
     return person
 
 
-def convert(workspace: Workspace, channel: Channel) -> str:
+def change_channel_id(workspace: Workspace, channel: Channel) -> str:
     """Give a channel another id, as Slack does to some that become shared; the old one leads nowhere."""
     old = channel.id
     del workspace.channels[old]
@@ -36,7 +36,7 @@ def team_of_person(workspace: Workspace, user_id: object) -> str:
     return (person.team if person is not None else "") or workspace.id
 
 
-def named_in_event(workspace: Workspace, event: Json) -> Json:
+def event_teams(workspace: Workspace, event: Json) -> Json:
     """What Slack's envelope says of whose an event is: at its top, whoever did it."""
     channel = workspace.channels.get(str(event.get("channel") or event.get("new_channel_id")))
     return {

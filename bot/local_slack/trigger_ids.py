@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
-from bot.local_slack.errors import RefusedError
+from bot.local_slack.errors import ApiError
 
 LIFETIME = 3.0
 """Seconds."""
@@ -37,14 +37,14 @@ class Triggers:
     def exchange(self, trigger_id: str, team: str) -> str:
         """Use a trigger id; whose it is.
 
-        Raises RefusedError: `invalid_trigger_id`, `expired_trigger_id`, `exchanged_trigger_id`.
+        Raises ApiError: `invalid_trigger_id`, `expired_trigger_id`, `exchanged_trigger_id`.
         """
         trigger = self._known.get(trigger_id)
         if trigger is None or trigger.team != team:
-            raise RefusedError("invalid_trigger_id")
+            raise ApiError("invalid_trigger_id")
         if trigger.used:
-            raise RefusedError("exchanged_trigger_id")
+            raise ApiError("exchanged_trigger_id")
         if self._clock() - trigger.born > LIFETIME:
-            raise RefusedError("expired_trigger_id")
+            raise ApiError("expired_trigger_id")
         trigger.used = True
         return trigger.user

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bot.local_slack.app_manifest import AppConfig, Command
-from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.messages import Message, to_api, to_page
 from bot.local_slack.shared_channels import team_of_person
 from bot.local_slack.text_escaping import as_command, as_message
-from bot.local_slack.transport.delivery import Outgoing
+from bot.local_slack.transport.delivery import RequestDelivery
 from bot.local_slack.transport.events import Events
 from bot.local_slack.transport.response_urls import ResponseUrl, ResponseUrls
 from bot.local_slack.transport.socket_mode import Envelope
@@ -27,7 +27,7 @@ class Wait(Protocol):
 
 
 @dataclass(slots=True)
-class Done:
+class ActionResult:
     """What came of something a person did."""
 
     ok: bool
@@ -105,14 +105,14 @@ _SELECTIONS = frozenset(
 )
 
 
-class Hands:
+class UserActions:
     """A person's hands on the page."""
 
     def __init__(
         self,
         config: AppConfig,
         *,
-        outgoing: Outgoing,
+        outgoing: RequestDelivery,
         triggers: Triggers,
         response_urls: ResponseUrls,
         events: Events,
@@ -127,11 +127,11 @@ class Hands:
 
     async def say(
         self, workspace: Workspace, user_id: str, channel_id: str, text: str, thread_ts: str | None = None
-    ) -> Done:
+    ) -> ActionResult:
         """Type into the box of a channel or a thread; a text that starts with "/" is a slash command."""
         channel = self._place(workspace, user_id, channel_id)
         if not text.strip():
-            raise RefusedError("no_text")
+            raise ApiError("no_text")
         if text.startswith("/"):
             command, _, words = text.partition(" ")
             return await self.command(workspace, user_id, channel_id, command, words, thread_ts)
@@ -143,7 +143,7 @@ class Hands:
         if f"<@{bot.id}>" in words and bot.id not in channel.members:
             notice = f"You mentioned <@{bot.id}>, but they're not in this channel."
             workspace.show(Draft(channel.id, SLACKBOT, notice, thread_ts=thread_ts), user_id)
-        return Done(True, message=message, wait=self._wait)
+        return ActionResult(True, message=message, wait=self._wait)
 
     async def command(
         self,
@@ -153,7 +153,7 @@ class Hands:
         command: str,
         text: str,
         thread_ts: str | None = None,
-    ) -> Done:
+    ) -> ActionResult:
         """Type a slash command."""
         channel = self._place(workspace, user_id, channel_id)
         known = next((known for known in self._config.commands if known.command == command), None)
@@ -176,7 +176,7 @@ class Hands:
             return done
         if envelope.answer:
             self._response_urls.answer(response_url, envelope.answer)
-        return Done(True, envelope=envelope, response_url=response_url, wait=self._wait)
+        return ActionResult(True, envelope=envelope, response_url=response_url, wait=self._wait)
 
     def _command_payload(
         self,
@@ -212,9 +212,9 @@ class Hands:
         error: str,
         words: str,
         thread_ts: str | None = None,
-    ) -> Done:
+    ) -> ActionResult:
         workspace.show(Draft(channel.id, SLACKBOT, words, thread_ts=thread_ts), user_id)
-        return Done(False, error, wait=self._wait)
+        return ActionResult(False, error, wait=self._wait)
 
     async def press(
         self,
@@ -227,11 +227,11 @@ class Hands:
         block_id: str | None = None,
         value: str | None = None,
         chosen: Json | None = None,
-    ) -> Done:
+    ) -> ActionResult:
         """Press a button of a message, or choose from its select.
 
         `value` tells buttons of one action_id apart, or names the option of a select; `chosen` are keys
-        such as `selected_option`. Raises RefusedError: `message_not_found`, `no_such_action`.
+        such as `selected_option`. Raises ApiError: `message_not_found`, `no_such_action`.
         """
         channel = self._place(workspace, user_id, channel_id, archived=True)
         message = channel.ephemerals.get(ts)
@@ -271,7 +271,7 @@ class Hands:
         value: str | None = None,
         chosen: Json | None = None,
         state: Json | None = None,
-    ) -> Done:
+    ) -> ActionResult:
         """Press a button in a modal or a home tab, or change an input that tells the app at once."""
         view = self._view(workspace, user_id, view_id)
         view.state = _values(state) or view.state
@@ -285,16 +285,16 @@ class Hands:
 
     async def submit(
         self, workspace: Workspace, user_id: str, view_id: str, state: Json | None = None
-    ) -> Done:
+    ) -> ActionResult:
         """Submit a dialog with what was typed: `state` is {"values": {block_id: {action_id: {…}}}}.
 
-        Raises RefusedError `not_found`.
+        Raises ApiError `not_found`.
         """
         view = self._view(workspace, user_id, view_id)
         view.state = _values(state) or view.state
         missing = _incomplete(view)
         if missing:
-            return Done(False, "incomplete", missing, wait=self._wait)
+            return ActionResult(False, "incomplete", missing, wait=self._wait)
         payload = self._interaction(workspace, user_id, "view_submission") | {
             "view": views.to_api(workspace, view),
             "response_urls": [],
@@ -318,24 +318,24 @@ class Hands:
                 errors = answer.get("errors")
                 inputs = {block_id for block_id, _ in elements(view.payload["blocks"])}
                 if not isinstance(errors, dict) or not errors or not errors.keys() <= inputs:
-                    return Done(False, "invalid_response_action", envelope=envelope, wait=self._wait)
-                return Done(False, "errors", errors, envelope=envelope, wait=self._wait)
+                    return ActionResult(False, "invalid_response_action", envelope=envelope, wait=self._wait)
+                return ActionResult(False, "errors", errors, envelope=envelope, wait=self._wait)
             case _:
-                return Done(False, "invalid_response_action", envelope=envelope, wait=self._wait)
+                return ActionResult(False, "invalid_response_action", envelope=envelope, wait=self._wait)
         return done
 
-    async def close(self, workspace: Workspace, user_id: str, view_id: str) -> Done:
+    async def close(self, workspace: Workspace, user_id: str, view_id: str) -> ActionResult:
         """Close a dialog; the app is told where it asked for it."""
         view = self._view(workspace, user_id, view_id)
         workspace.close_view(user_id, every=bool(view.payload.get("clear_on_close")))
         if not view.payload.get("notify_on_close"):
-            return Done(True, wait=self._wait)
+            return ActionResult(True, wait=self._wait)
         payload = self._interaction(workspace, user_id, "view_closed")
         del payload["trigger_id"]
         payload |= {"view": views.to_api(workspace, view), "is_cleared": False}
         return self._done(await self._outgoing.deliver("interactive", payload), None)
 
-    def open_home(self, workspace: Workspace, user_id: str) -> Done:
+    def open_home(self, workspace: Workspace, user_id: str) -> ActionResult:
         """Look at the app's home tab."""
         channel = workspace.direct(workspace.user(user_id).id)
         event: Json = {
@@ -349,12 +349,12 @@ class Hands:
         if home is not None:
             event["view"] = views.to_api(workspace, home)
         self._events.emit(workspace, event)
-        return Done(True, wait=self._wait)
+        return ActionResult(True, wait=self._wait)
 
-    def _done(self, envelope: Envelope, response_url: ResponseUrl | None) -> Done:
+    def _done(self, envelope: Envelope, response_url: ResponseUrl | None) -> ActionResult:
         ok = envelope.outcome == "acknowledged"
         error = None if ok else envelope.outcome
-        return Done(ok, error, envelope=envelope, response_url=response_url, wait=self._wait)
+        return ActionResult(ok, error, envelope=envelope, response_url=response_url, wait=self._wait)
 
     def _interaction(self, workspace: Workspace, user_id: str, kind: str) -> Json:
         name, team = workspace.users[user_id].name, team_of_person(workspace, user_id)
@@ -376,15 +376,15 @@ class Hands:
         """The channel, if the person may type there."""
         channel = workspace.visible(channel_id, workspace.user(user_id).id)
         if user_id not in channel.members:
-            raise RefusedError("not_in_channel")
+            raise ApiError("not_in_channel")
         if channel.archived and not archived:
-            raise RefusedError("is_archived")
+            raise ApiError("is_archived")
         return channel
 
     def _view(self, workspace: Workspace, user_id: str, view_id: str) -> View:
         view = workspace.view(view_id)
         if view.user != user_id:
-            raise RefusedError("not_found")
+            raise ApiError("not_found")
         return view
 
 
@@ -430,7 +430,7 @@ def _action(
     value: str | None,
     chosen: Json,
 ) -> Json:
-    """The entry of `actions` for an element that is there. Raises RefusedError `no_such_action`."""
+    """The entry of `actions` for an element that is there. Raises ApiError `no_such_action`."""
     for its_block, element in elements(blocks):
         if element.get("action_id") != action_id or block_id not in (None, its_block):
             continue
@@ -450,7 +450,7 @@ def _action(
         elif value is not None:
             action["value"] = value
         return action | {key: chosen[key] for key in chosen if key in _SELECTIONS}
-    raise RefusedError("no_such_action")
+    raise ApiError("no_such_action")
 
 
 def _incomplete(view: View) -> dict[str, str]:

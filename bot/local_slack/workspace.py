@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.messages import TOMBSTONE, Message
 
 ChangeType = Literal[
@@ -193,10 +193,10 @@ class Workspace:
         return user
 
     def user(self, user_id: str) -> User:
-        """The person of an id. Raises RefusedError `user_not_found`."""
+        """The person of an id. Raises ApiError `user_not_found`."""
         user = self.users.get(user_id)
         if user is None:
-            raise RefusedError("user_not_found")
+            raise ApiError("user_not_found")
         return user
 
     def people(self) -> list[User]:
@@ -230,17 +230,17 @@ class Workspace:
         return channel
 
     def channel(self, channel_id: str) -> Channel:
-        """The channel of an id. Raises RefusedError `channel_not_found`."""
+        """The channel of an id. Raises ApiError `channel_not_found`."""
         channel = self.channels.get(channel_id)
         if channel is None:
-            raise RefusedError("channel_not_found")
+            raise ApiError("channel_not_found")
         return channel
 
     def visible(self, channel_id: object, user_id: str) -> Channel:
-        """The channel, if this person or bot may know of it. Raises RefusedError `channel_not_found`."""
+        """The channel, if this person or bot may know of it. Raises ApiError `channel_not_found`."""
         channel = self.channels.get(channel_id) if isinstance(channel_id, str) else None
         if channel is None or (channel.private and user_id not in channel.members):
-            raise RefusedError("channel_not_found")
+            raise ApiError("channel_not_found")
         return channel
 
     def join(self, channel: Channel, user_id: str) -> bool:
@@ -267,29 +267,29 @@ class Workspace:
     # Messages
 
     def message(self, channel: Channel, ts: object) -> Message:
-        """A message that stands. Raises RefusedError `message_not_found`."""
+        """A message that stands. Raises ApiError `message_not_found`."""
         message = channel.messages.get(ts) if isinstance(ts, str) else None
         if message is None:
-            raise RefusedError("message_not_found")
+            raise ApiError("message_not_found")
         return message
 
     def thread_root(self, channel: Channel, thread_ts: str) -> Message:
         """The root that a reply names. Slack is kinder with a thread_ts of nothing; nobody should lean on it.
 
-        Raises RefusedError: `invalid_thread_ts`, `thread_not_found`, `cannot_reply_to_message` for a reply.
+        Raises ApiError: `invalid_thread_ts`, `thread_not_found`, `cannot_reply_to_message` for a reply.
         """
         seconds, dot, fraction = thread_ts.partition(".")
         if not (dot and seconds.isdigit() and fraction.isdigit() and len(fraction) == 6):
-            raise RefusedError("invalid_thread_ts")
+            raise ApiError("invalid_thread_ts")
         root = channel.messages.get(thread_ts)
         if root is None:
-            raise RefusedError("thread_not_found")
+            raise ApiError("thread_not_found")
         if root.is_reply:
-            raise RefusedError("cannot_reply_to_message")
+            raise ApiError("cannot_reply_to_message")
         return root
 
     def post(self, draft: Draft) -> Message:
-        """Put a message into its channel, at the end. Raises RefusedError for a wrong thread."""
+        """Put a message into its channel, at the end. Raises ApiError for a wrong thread."""
         channel = self.channel(draft.channel)
         root = self.thread_root(channel, draft.thread_ts) if draft.thread_ts is not None else None
         message = self._message(draft)
@@ -386,11 +386,11 @@ class Workspace:
     def open_view(self, user_id: str, payload: Json, *, on_top: bool) -> View:
         """Open a modal, on top of the one that is open or as the first.
 
-        Raises RefusedError `push_limit_reached` beyond three.
+        Raises ApiError `push_limit_reached` beyond three.
         """
         stack = self.modals.setdefault(user_id, []) if on_top else []
         if len(stack) >= 3:
-            raise RefusedError("push_limit_reached")
+            raise ApiError("push_limit_reached")
         view_id = self.new_id("V")
         view = View(
             view_id,
@@ -436,11 +436,11 @@ class Workspace:
         return view
 
     def view(self, view_id: str | None, external_id: str | None = None) -> View:
-        """An open modal or a home tab by either id. Raises RefusedError `not_found`."""
+        """An open modal or a home tab by either id. Raises ApiError `not_found`."""
         for view in (*(view for stack in self.modals.values() for view in stack), *self.homes.values()):
             if view.id == view_id or (external_id and view.external_id == external_id):
                 return view
-        raise RefusedError("not_found")
+        raise ApiError("not_found")
 
 
 def _short_id() -> str:

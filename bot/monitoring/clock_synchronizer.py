@@ -11,7 +11,7 @@ import structlog
 from bot.runtime import machine_clock
 from bot.runtime.steady_clock import SteadyClock
 from bot.store.database import StoreUnavailable
-from bot.store.operations.clock_offsets import ClockLines
+from bot.store.operations.clock_offsets import ClockOffsetRepository
 
 LOOK_EVERY_S = 1.0
 ASK_EVERY_S = 10.0
@@ -30,13 +30,13 @@ STORE_AGAIN_S = 30.0
 log = structlog.get_logger(__name__)
 
 
-class ClockKeeper:
+class ClockSynchronizer:
     """Looks at the clock every second for as long as the bot lives."""
 
     def __init__(
         self,
         clock: SteadyClock,
-        lines: ClockLines,
+        lines: ClockOffsetRepository,
         *,
         boot_id: str | None = None,
         elapsed: Callable[[], float] | None = None,
@@ -44,7 +44,7 @@ class ClockKeeper:
         self._clock = clock
         self._lines = lines
         self._boot_id = machine_clock.boot_id() if boot_id is None else boot_id
-        self._elapsed = elapsed or machine_clock.elapsed
+        self._elapsed = elapsed or machine_clock.monotonic_time
         self._written: tuple[float, float] | None = None
         self._store_at = self._ask_at = self._ask_slack_at = 0.0
         self._ask_slack_wait = ASK_SLACK_EVERY_S

@@ -18,12 +18,12 @@ from prometheus_client import (
 
 from bot.slack.errors import SlackFailure
 from bot.sources import SourceStatus
-from bot.store.outbox.models import UNSENT, Delivery, Kind, Outcome, Sent
-from bot.store.write_check import Space
+from bot.store.outbox.models import UNSENT, Delivered, Delivery, DeliveryKind, Outcome
+from bot.store.write_check import DiskSpace
 from formatters.models.notice import STAGES, Notice
-from formatters.posts.incident import Trouble, What
+from formatters.posts.incident import Incident, IncidentKind
 
-_NEWS = frozenset({Kind.ROOT, Kind.REPLY, Kind.MENTION})
+_NEWS = frozenset({DeliveryKind.ROOT, DeliveryKind.REPLY, DeliveryKind.MENTION})
 _LVK_BUCKETS = (10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1_800.0, 3_600.0, 14_400.0, 86_400.0)
 _WIRE_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
 _POST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
@@ -127,7 +127,7 @@ class Metrics:
         """What became of deliveries was written down."""
         for delivery, outcome in outcomes:
             self._outcomes.labels(delivery.kind.value, type(outcome).__name__.lower()).inc()
-            if isinstance(outcome, Sent) and delivery.kind in _NEWS:
+            if isinstance(outcome, Delivered) and delivery.kind in _NEWS:
                 self._received_to_posted.observe((now - delivery.created_at).total_seconds())
 
     def look(
@@ -153,8 +153,8 @@ class Metrics:
         self,
         states: dict[str, int],
         quarantined: int,
-        lasting: Sequence[Trouble],
-        space: Space | None = None,
+        lasting: Sequence[Incident],
+        space: DiskSpace | None = None,
         workers: int | None = None,
     ) -> None:
         """Set what the store holds, how much room it has, and how many processes deliver from it."""
@@ -166,8 +166,8 @@ class Metrics:
             self._deliveries.labels(state.value).set(states.get(state.value, 0))
         self._quarantined.set(quarantined)
         # It answers: what the ledger says of itself is of the past.
-        wrong = {trouble.what for trouble in lasting} - {What.STORE}
-        for what in What:
+        wrong = {trouble.what for trouble in lasting} - {IncidentKind.STORE}
+        for what in IncidentKind:
             self._troubles.labels(what.value).set(what in wrong)
 
     def no_store(self, *, trouble: bool) -> None:
@@ -176,7 +176,7 @@ class Metrics:
         `trouble` says whether that lasts long enough to be one.
         """
         self._store.set(0)
-        self._troubles.labels(What.STORE.value).set(trouble)
+        self._troubles.labels(IncidentKind.STORE.value).set(trouble)
 
     def text(self) -> bytes:
         """All of it, as Prometheus reads it."""

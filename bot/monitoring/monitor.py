@@ -10,19 +10,19 @@ from datetime import datetime
 import structlog
 
 from bot.monitoring.metrics import Metrics
-from bot.monitoring.rules import Facts, Limits, judge
-from bot.monitoring.webhook import Caller
+from bot.monitoring.rules import HealthSnapshot, Thresholds, evaluate
+from bot.monitoring.webhook import WebhookNotifier
 from bot.runtime.os_limits import shortage
-from bot.runtime.steady_clock import Jump
-from bot.slack.socket_mode import LinkState
+from bot.runtime.steady_clock import ClockJump
+from bot.slack.socket_mode import ConnectionState
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
-from bot.store.events.notices import Store
-from bot.store.operations.incidents import Change, Troubles
-from bot.store.outbox.outbox import Ledger
-from bot.store.outbox.plan_writer import Place
-from bot.store.write_check import Space, WriteCheck
-from formatters.posts.incident import Trouble, What, clock_detail, sentence
+from bot.store.events.notices import NoticeRepository
+from bot.store.operations.incidents import IncidentChanges, IncidentRepository
+from bot.store.outbox.outbox import Outbox
+from bot.store.outbox.plan_writer import ChannelRef
+from bot.store.write_check import DiskSpace, WriteCheck
+from formatters.posts.incident import Incident, IncidentKind, clock_detail, sentence
 from formatters.webhook import payload
 
 LOOK_EVERY_S = 10.0
@@ -45,27 +45,27 @@ class Readiness:
         return all(said == "ok" for said in self.parts.values())
 
 
-class Watch:
+class HealthMonitor:
     """The bot's eye on itself."""
 
     def __init__(
         self,
-        store: Store,
-        ledger: Ledger,
-        troubles: Troubles,
+        store: NoticeRepository,
+        ledger: Outbox,
+        troubles: IncidentRepository,
         clock: Callable[[], datetime],
         *,
         sources: Callable[[], Sequence[SourceStatus]],
-        link: Callable[[], LinkState] | None = None,
-        ops: Callable[[], Place | None] = lambda: None,
+        link: Callable[[], ConnectionState] | None = None,
+        ops: Callable[[], ChannelRef | None] = lambda: None,
         wake: Callable[[], None] = lambda: None,
-        caller: Caller | None = None,
+        caller: WebhookNotifier | None = None,
         metrics: Metrics | None = None,
-        limits: Limits | None = None,
+        limits: Thresholds | None = None,
         writes: WriteCheck | None = None,
         workers: Callable[[], Awaitable[int | None]] | None = None,
         wrong: Callable[[], Mapping[str, str]] = dict,
-        jump: Callable[[], Jump | None] = lambda: None,
+        jump: Callable[[], ClockJump | None] = lambda: None,
     ) -> None:
         """`sources` and `link` say how the broker and Slack do; `wake` that deliveries may be due.
 
@@ -84,17 +84,17 @@ class Watch:
         self._wake = wake
         self._caller = caller
         self._metrics = metrics or Metrics()
-        self._limits = limits or Limits()
+        self._limits = limits or Thresholds()
         self._writes = writes
         self._workers = workers
         self._wrong = wrong
         self._jump = jump
         self._started = clock()
         self._heard: datetime | None = None
-        self._since: dict[What, datetime] = {}
+        self._since: dict[IncidentKind, datetime] = {}
         self._store_detail = ""
         self._store_told = False
-        self._called: frozenset[What] = frozenset()
+        self._called: frozenset[IncidentKind] = frozenset()
 
     def heard(self) -> None:
         """Say that a payload that means to be a notice came and was handled: LVK's heart beats."""
@@ -121,9 +121,9 @@ class Watch:
             self._facts(now, _latest(stored, self._heard), overdue, since),
             free=None if space is None else space.free,
             total=None if space is None else space.total,
-            idle_since=self._lasts(What.WORKERS, workers == 0, now),
+            idle_since=self._lasts(IncidentKind.WORKERS, workers == 0, now),
         )
-        found = judge(facts, now, self._limits, frozenset(trouble.what for trouble in lasting))
+        found = evaluate(facts, now, self._limits, frozenset(trouble.what for trouble in lasting))
         try:
             change = await self._troubles.look(
                 found,
@@ -135,7 +135,7 @@ class Watch:
         except StoreUnavailable as error:
             await self._without_store(str(error), now)
             return
-        self._since.pop(What.STORE, None)
+        self._since.pop(IncidentKind.STORE, None)
         self._store_told, self._called = False, frozenset()
         self._tell(change)
 
@@ -175,14 +175,14 @@ class Watch:
                 lasting = await self._troubles.lasting()
                 self._metrics.store(states, counts.quarantined, lasting, space, workers)
         except (StoreUnavailable, TimeoutError):
-            since = self._since.get(What.STORE)
+            since = self._since.get(IncidentKind.STORE)
             lasts = since is not None and self._clock() - since > self._limits.store
             self._metrics.no_store(trouble=lasts)
         slack = None if self._link is None else self._link().connected
         self._metrics.look(self._sources(), slack, heard, self._clock())
         return self._metrics.text()
 
-    async def _store_itself(self) -> tuple[Space | None, int | None]:
+    async def _store_itself(self) -> tuple[DiskSpace | None, int | None]:
         """How much room it has, how many deliver from it. Raises StoreUnavailable unless it takes writes."""
         space = None
         if self._writes is not None:
@@ -192,25 +192,25 @@ class Watch:
 
     def _facts(
         self, now: datetime, heard: datetime | None, overdue: int, overdue_since: datetime | None
-    ) -> Facts:
+    ) -> HealthSnapshot:
         sources = self._sources()
-        link = LinkState(True, "") if self._link is None else self._link()
+        link = ConnectionState(True, "") if self._link is None else self._link()
         out = [source for source in sources if not source.connected]
         lag = sum(source.lag or 0 for source in sources if source.connected)
         jump = self._jump()
-        return Facts(
+        return HealthSnapshot(
             started=self._started,
             last_heard=heard,
-            source_out_since=self._lasts(What.SOURCE, bool(out), now),
+            source_out_since=self._lasts(IncidentKind.SOURCE, bool(out), now),
             source_detail="; ".join(source.detail for source in out),
-            lagging_since=self._lasts(What.LAG, lag > 0, now),
+            lagging_since=self._lasts(IncidentKind.LAG, lag > 0, now),
             lag=lag,
             overdue=overdue,
             overdue_since=overdue_since,
-            overdue_found=self._lasts(What.DELIVERIES, overdue > 0, now),
-            slack_out_since=self._lasts(What.SLACK, not link.connected, now),
+            overdue_found=self._lasts(IncidentKind.DELIVERIES, overdue > 0, now),
+            slack_out_since=self._lasts(IncidentKind.SLACK, not link.connected, now),
             slack_detail=link.detail,
-            store_out_since=self._since.get(What.STORE),
+            store_out_since=self._since.get(IncidentKind.STORE),
             store_detail=self._store_detail,
             clock_off_since=None if jump is None else jump.since,
             clock_detail=""
@@ -218,7 +218,7 @@ class Watch:
             else clock_detail(jump.by.total_seconds(), corrected=jump.corrected),
         )
 
-    def _lasts(self, what: What, wrong: bool, now: datetime) -> datetime | None:
+    def _lasts(self, what: IncidentKind, wrong: bool, now: datetime) -> datetime | None:
         """Since when something is wrong, as far as this process saw it."""
         if not wrong:
             self._since.pop(what, None)
@@ -227,23 +227,23 @@ class Watch:
 
     async def _without_store(self, reason: str, now: datetime) -> None:
         """The ledger can't hold what is wrong with the store itself: the log says it, and the webhook."""
-        since = self._since.setdefault(What.STORE, now)
+        since = self._since.setdefault(IncidentKind.STORE, now)
         self._store_detail = reason
         # Source and Slack go on being seen: what was wrong before, and isn't, mustn't be found afterwards.
         self._facts(now, None, 0, None)
-        self._lasts(What.WORKERS, False, now)
+        self._lasts(IncidentKind.WORKERS, False, now)
         if now - since <= self._limits.store:
             return
-        trouble = Trouble(what=What.STORE, since=since, detail=reason)
+        trouble = Incident(what=IncidentKind.STORE, since=since, detail=reason)
         if not self._store_told:
             self._store_told = True
             log.error("trouble_began", what=trouble.what.value, said=sentence(trouble))
-        if self._caller is None or What.STORE in self._called:
+        if self._caller is None or IncidentKind.STORE in self._called:
             return
         if await self._caller.at_once(payload.of_trouble(trouble, over=False)):
-            self._called = frozenset({What.STORE})
+            self._called = frozenset({IncidentKind.STORE})
 
-    def _tell(self, change: Change) -> None:
+    def _tell(self, change: IncidentChanges) -> None:
         for trouble in change.began:
             log.error("trouble_began", what=trouble.what.value, said=sentence(trouble))
         for trouble in change.ended:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from formatters.posts.incident import Trouble, What
-from formatters.text.quantities import count, number
+from formatters.posts.incident import Incident, IncidentKind
+from formatters.text.quantities import number, pluralize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Thresholds:
     """How long what may last before it is a trouble."""
 
     silence: timedelta = timedelta(hours=2.5)
@@ -32,7 +32,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class HealthSnapshot:
     """What a look at the bot found; each `…_since` is None where all is well."""
 
     started: datetime
@@ -65,53 +65,63 @@ class Facts:
     clock_detail: str = ""
 
 
-def judge(
-    facts: Facts, now: datetime, limits: Limits, lasting: frozenset[What] = frozenset()
-) -> list[Trouble]:
+def evaluate(
+    facts: HealthSnapshot, now: datetime, limits: Thresholds, lasting: frozenset[IncidentKind] = frozenset()
+) -> list[Incident]:
     """Say what is wrong now.
 
     A trouble that lasts already is given no new time to pass by itself: else a restart would end it, and
     find it again.
     """
 
-    def long(since: datetime | None, limit: timedelta, what: What) -> bool:
+    def long(since: datetime | None, limit: timedelta, what: IncidentKind) -> bool:
         return since is not None and (what in lasting or now - since > limit)
 
     troubles = []
     heard = facts.last_heard or facts.started
-    settled = now - facts.started > limits.settling or What.SILENCE in lasting
+    settled = now - facts.started > limits.settling or IncidentKind.SILENCE in lasting
     # Where the source is known to be out, that is the trouble; the silence only follows from it.
     if now - heard > limits.silence and settled and facts.source_out_since is None:
-        troubles.append(Trouble(what=What.SILENCE, since=heard))
-    if long(facts.source_out_since, limits.source, What.SOURCE):
+        troubles.append(Incident(what=IncidentKind.SILENCE, since=heard))
+    if long(facts.source_out_since, limits.source, IncidentKind.SOURCE):
         assert facts.source_out_since is not None
-        troubles.append(Trouble(what=What.SOURCE, since=facts.source_out_since, detail=facts.source_detail))
-    if long(facts.lagging_since, limits.lag, What.LAG):
+        troubles.append(
+            Incident(what=IncidentKind.SOURCE, since=facts.source_out_since, detail=facts.source_detail)
+        )
+    if long(facts.lagging_since, limits.lag, IncidentKind.LAG):
         assert facts.lagging_since is not None
-        unread = count(facts.lag, "payload")
-        troubles.append(Trouble(what=What.LAG, since=facts.lagging_since, detail=unread))
-    if long(facts.overdue_found, limits.again, What.DELIVERIES):
+        unread = pluralize(facts.lag, "payload")
+        troubles.append(Incident(what=IncidentKind.LAG, since=facts.lagging_since, detail=unread))
+    if long(facts.overdue_found, limits.again, IncidentKind.DELIVERIES):
         assert facts.overdue_since is not None
         late = number(facts.overdue)
-        troubles.append(Trouble(what=What.DELIVERIES, since=facts.overdue_since, detail=late))
-    if long(facts.slack_out_since, limits.slack, What.SLACK):
+        troubles.append(Incident(what=IncidentKind.DELIVERIES, since=facts.overdue_since, detail=late))
+    if long(facts.slack_out_since, limits.slack, IncidentKind.SLACK):
         assert facts.slack_out_since is not None
-        troubles.append(Trouble(what=What.SLACK, since=facts.slack_out_since, detail=facts.slack_detail))
-    if long(facts.store_out_since, limits.store, What.STORE):
+        troubles.append(
+            Incident(what=IncidentKind.SLACK, since=facts.slack_out_since, detail=facts.slack_detail)
+        )
+    if long(facts.store_out_since, limits.store, IncidentKind.STORE):
         assert facts.store_out_since is not None
-        troubles.append(Trouble(what=What.STORE, since=facts.store_out_since, detail=facts.store_detail))
-    if is_narrow(facts.free, facts.total, limits, lasts=What.SPACE in lasting):
+        troubles.append(
+            Incident(what=IncidentKind.STORE, since=facts.store_out_since, detail=facts.store_detail)
+        )
+    if is_narrow(facts.free, facts.total, limits, lasts=IncidentKind.SPACE in lasting):
         assert facts.free is not None
-        troubles.append(Trouble(what=What.SPACE, since=now, detail=f"{facts.free / 1e6:,.0f} MB free"))
-    if long(facts.idle_since, limits.workers, What.WORKERS) and settled:
+        troubles.append(
+            Incident(what=IncidentKind.SPACE, since=now, detail=f"{facts.free / 1e6:,.0f} MB free")
+        )
+    if long(facts.idle_since, limits.workers, IncidentKind.WORKERS) and settled:
         assert facts.idle_since is not None
-        troubles.append(Trouble(what=What.WORKERS, since=facts.idle_since))
+        troubles.append(Incident(what=IncidentKind.WORKERS, since=facts.idle_since))
     if facts.clock_off_since is not None:
-        troubles.append(Trouble(what=What.CLOCK, since=facts.clock_off_since, detail=facts.clock_detail))
+        troubles.append(
+            Incident(what=IncidentKind.CLOCK, since=facts.clock_off_since, detail=facts.clock_detail)
+        )
     return troubles
 
 
-def is_narrow(free: int | None, total: int | None, limits: Limits, *, lasts: bool = False) -> bool:
+def is_narrow(free: int | None, total: int | None, limits: Thresholds, *, lasts: bool = False) -> bool:
     """Whether the disk is nearly full; once it is, a little more must be free for that to be over."""
     if free is None:
         return False

@@ -16,13 +16,13 @@ import structlog
 from bot.runtime import machine_clock
 from bot.runtime.http_proxy import proxy_for
 from bot.runtime.running_timeout import running_timeout
-from bot.slack.lease_check import LeaseLost, only_while, watch_requests
+from bot.slack.lease_check import LeaseLost, check_requests, send_only_while
 from bot.store.database import StoreUnavailable
-from bot.store.events.notices import Store
-from bot.store.operations.incidents import Troubles
-from bot.store.operations.webhook_calls import LEASE, Call, CallKind, Calls
+from bot.store.events.notices import NoticeRepository
+from bot.store.operations.incidents import IncidentRepository
+from bot.store.operations.webhook_calls import LEASE, CallKind, WebhookCall, WebhookOutbox
 from formatters.webhook import payload
-from formatters.webhook.payload import Alarm, Format
+from formatters.webhook.payload import Format, WebhookEvent
 
 POLL_S = 2.0
 TIMEOUT_S = 10.0
@@ -32,7 +32,7 @@ GIVE_UP_AFTER = timedelta(hours=24)
 log = structlog.get_logger(__name__)
 
 
-class NotHeard(Exception):
+class WebhookError(Exception):
     """The webhook didn't take it; the reason holds nothing secret."""
 
 
@@ -46,8 +46,8 @@ class Webhook:
     key: str | None = None
     """PagerDuty's routing key; for the others a bearer token."""
 
-    async def call(self, session: aiohttp.ClientSession, said: Alarm) -> None:
-        """Call once. Raises NotHeard."""
+    async def call(self, session: aiohttp.ClientSession, said: WebhookEvent) -> None:
+        """Call once. Raises WebhookError."""
         url, topic = self.url, ""
         if self.form is Format.NTFY:
             # ntfy takes JSON at its root only, with the topic inside.
@@ -66,26 +66,26 @@ class Webhook:
                 ) as answer,
             ):
                 if not 200 <= answer.status < 300:
-                    raise NotHeard(f"HTTP {answer.status}")
+                    raise WebhookError(f"HTTP {answer.status}")
         except aiohttp.ClientConnectorError as error:
-            raise NotHeard(f"can't connect: {error.os_error.strerror or type(error).__name__}") from error
+            raise WebhookError(f"can't connect: {error.os_error.strerror or type(error).__name__}") from error
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise NotHeard(f"no answer: {type(error).__name__}") from error
+            raise WebhookError(f"no answer: {type(error).__name__}") from error
 
 
-class Caller:
+class WebhookNotifier:
     """Makes the calls that the store holds."""
 
     def __init__(
         self,
         webhook: Webhook,
-        calls: Calls,
-        troubles: Troubles,
-        store: Store,
+        calls: WebhookOutbox,
+        troubles: IncidentRepository,
+        store: NoticeRepository,
         clock: Callable[[], datetime],
         *,
         poll_s: float = POLL_S,
-        elapsed: Callable[[], float] = machine_clock.elapsed,
+        elapsed: Callable[[], float] = machine_clock.monotonic_time,
         may_give_up: Callable[[], bool] = lambda: True,
     ) -> None:
         """`may_give_up` says whether the clock is good enough for that."""
@@ -106,7 +106,7 @@ class Caller:
     async def run(self) -> None:
         """Call for ever; the store's failures are waited out."""
         async with aiohttp.ClientSession() as session:
-            watch_requests(session)
+            check_requests(session)
             while True:
                 self._wake.clear()
                 try:
@@ -125,31 +125,31 @@ class Caller:
         if call is None:
             return False
         try:
-            with only_while(lambda: self._elapsed() < until):
+            with send_only_while(lambda: self._elapsed() < until):
                 await self._make(session, call)
         except LeaseLost:
             # This process was paused for so long that another one may be calling.
             log.warning("lease_lost_before_calling", call=call.id)
         return True
 
-    async def at_once(self, said: Alarm) -> bool:
+    async def at_once(self, said: WebhookEvent) -> bool:
         """Call without the store, for what concerns the store itself; whether it was heard."""
         try:
             async with aiohttp.ClientSession() as session:
                 await self._webhook.call(session, said)
-        except NotHeard as failure:
+        except WebhookError as failure:
             log.warning("webhook_not_heard", key=said.key, reason=str(failure))
             return False
         return True
 
-    async def _make(self, session: aiohttp.ClientSession, call: Call) -> None:
+    async def _make(self, session: aiohttp.ClientSession, call: WebhookCall) -> None:
         said = await self._alarm(call)
         if said is None:
             await self._calls.dead(call, "nothing to say any more")
             return
         try:
             await self._webhook.call(session, said)
-        except NotHeard as failure:
+        except WebhookError as failure:
             now = self._clock()
             log.warning("webhook_not_heard", key=said.key, reason=str(failure), attempts=call.attempts)
             if now - call.created_at > GIVE_UP_AFTER and self._may_give_up():
@@ -161,7 +161,7 @@ class Caller:
         log.info("webhook_called", key=said.key, over=said.over)
         await self._calls.sent(call, self._clock())
 
-    async def _alarm(self, call: Call) -> Alarm | None:
+    async def _alarm(self, call: WebhookCall) -> WebhookEvent | None:
         """The words; None where what was to be said is over, and was never heard."""
         over = call.kind in (CallKind.OVER, CallKind.STAND_DOWN)
         if call.trouble_id is not None:

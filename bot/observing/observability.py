@@ -20,9 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.skymaps.skymap import SkyMap, peak_tile
-from formatters.answers.observability import Conditions, Moon, Night, Site, Tonight, Window
+from formatters.answers.observability import (
+    Moon,
+    Observability,
+    ObservingConstraints,
+    ObservingWindow,
+    Site,
+    SiteObservability,
+)
 
-__all__ = ["TONIGHT", "airmass", "altitudes", "tonight", "visible_share"]
+__all__ = ["TONIGHT", "airmass", "altitudes", "observability_tonight", "visible_share"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -34,11 +41,11 @@ NEAR_SUN = 45.0
 """Degrees. What is nearer is low in twilight, if up at all."""
 NEAR_PLANE = 10.0
 """Degrees from the Galactic equator: dust and stars hide what lies behind."""
-WORTHWHILE = 0.5
+WINDOW_THRESHOLD = 0.5
 """The best window lasts as long as this share of what is up at the best moment."""
-LEFT_OUT = 1e-5
+NEGLIGIBLE_PROBABILITY = 1e-5
 """Of the probability: the least dense tiles, which are most of many a map."""
-STUDIED = 1_024
+TILES_PER_BATCH = 1_024
 """Tiles at a time, so that their altitudes through a night stay in the processor's cache."""
 
 _UNIX_EPOCH = 2_440_587.5
@@ -52,7 +59,7 @@ _AU = 149_597_870_700.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sky:
+class _Ephemeris:
     """How the Earth stands and where Sun and Moon are, at each of some times; ICRS vectors."""
 
     times: list[datetime]
@@ -65,15 +72,17 @@ class _Sky:
     """(times, 3): places from the geocentre, in au."""
 
 
-def tonight(skymap: SkyMap, sites: Sequence[Site], conditions: Conditions, now: datetime) -> Tonight:
+def observability_tonight(
+    skymap: SkyMap, sites: Sequence[Site], conditions: ObservingConstraints, now: datetime
+) -> Observability:
     """What each site can observe of a map in the 24 hours from `now` (aware)."""
-    sky = _sky(_grid(now))
+    sky = _ephemeris(_grid(now))
     tiles, shares = _tiles(skymap)
     peak = _direction(skymap, peak_tile(skymap))
-    return Tonight(
+    return Observability(
         since=now.astimezone(UTC),
         conditions=conditions,
-        nights=tuple(_night(tiles, shares, peak, site, conditions, sky) for site in sites),
+        nights=tuple(_observe_site(tiles, shares, peak, site, conditions, sky) for site in sites),
         near_sun=_share(shares, tiles @ sky.sun[0].astype(np.float32) > _cos(NEAR_SUN)),
         near_plane=_share(
             shares, np.abs(tiles @ _vector(*_GALACTIC_POLE).astype(np.float32)) < _sin(NEAR_PLANE)
@@ -81,14 +90,16 @@ def tonight(skymap: SkyMap, sites: Sequence[Site], conditions: Conditions, now: 
     )
 
 
-def visible_share(site: Site, skymap: SkyMap, now: datetime, conditions: Conditions | None = None) -> float:
+def visible_share(
+    site: Site, skymap: SkyMap, now: datetime, conditions: ObservingConstraints | None = None
+) -> float:
     """The share (0 to 1) of the probability that a site can observe in the 24 hours from `now`."""
-    return tonight(skymap, [site], conditions or Conditions(), now).nights[0].share
+    return observability_tonight(skymap, [site], conditions or ObservingConstraints(), now).nights[0].share
 
 
 def altitudes(site: Site, ra: float, dec: float, times: Sequence[datetime]) -> Floats:
     """Altitudes in degrees of a position (ICRS degrees) at these times."""
-    zenith = _zenith(site, _attitude(times))
+    zenith = _zenith(site, _earth_rotation(times))
     return np.degrees(np.arcsin(np.clip(zenith @ _vector(ra, dec), -1, 1)))
 
 
@@ -105,7 +116,7 @@ def _grid(now: datetime) -> list[datetime]:
     return [first, *(time for time in clock if time <= first + TONIGHT)]
 
 
-def _sky(times: list[datetime]) -> _Sky:
+def _ephemeris(times: list[datetime]) -> _Ephemeris:
     """Of the times of one day, in order."""
     later = _days(times) + _TT_AHEAD
     ends: Any = erfa.epv00(_UNIX_EPOCH, later[[0, -1]])[0]
@@ -113,15 +124,15 @@ def _sky(times: list[datetime]) -> _Sky:
     passed = (later - later[0]) / (later[-1] - later[0])
     first, last = -np.asarray(ends["p"], np.float64)
     sun = first + passed[:, np.newaxis] * (last - first)
-    return _Sky(
+    return _Ephemeris(
         times=times,
-        attitude=_attitude(times),
+        attitude=_earth_rotation(times),
         sun=sun / np.linalg.norm(sun, axis=1, keepdims=True),
         moon=np.asarray(erfa.moon98(_UNIX_EPOCH, later)["p"], np.float64),
     )
 
 
-def _attitude(times: Sequence[datetime]) -> Floats:
+def _earth_rotation(times: Sequence[datetime]) -> Floats:
     """Matrices (times, 3, 3) that turn ICRS directions into those of the Earth."""
     days = _days(times)
     turned = erfa.c2t00b(_UNIX_EPOCH, days + _TT_AHEAD, _UNIX_EPOCH, days, 0.0, 0.0)
@@ -137,7 +148,7 @@ def _tiles(skymap: SkyMap) -> tuple[Singles, Singles]:
     """Directions (tiles, 3) of the centres of the tiles that count, and each one's share; densest first."""
     probability = skymap.probability[skymap.by_density]
     cumulative = np.cumsum(probability)
-    count = int(np.searchsorted(cumulative, (1 - LEFT_OUT) * cumulative[-1])) + 1
+    count = int(np.searchsorted(cumulative, (1 - NEGLIGIBLE_PROBABILITY) * cumulative[-1])) + 1
     part = skymap.by_density[:count]
     centres = healpix.healpix_to_xyz(skymap.ipix[part], 2 ** skymap.order[part], order="nested")
     shares = probability[:count] / cumulative[-1]
@@ -149,17 +160,22 @@ def _direction(skymap: SkyMap, tile: int) -> Floats:
     return np.array(centre, np.float64)
 
 
-def _night(
-    tiles: Singles, shares: Singles, peak: Floats, site: Site, conditions: Conditions, sky: _Sky
-) -> Night:
+def _observe_site(
+    tiles: Singles,
+    shares: Singles,
+    peak: Floats,
+    site: Site,
+    conditions: ObservingConstraints,
+    sky: _Ephemeris,
+) -> SiteObservability:
     zenith = _zenith(site, sky.attitude)
     sun = np.einsum("ti,ti->t", sky.sun, zenith)
     dark = np.flatnonzero((sun < _sin(conditions.darkness)) | site.radio)
     if not dark.size:
-        return Night(site=site, dark=False)
+        return SiteObservability(site=site, dark=False)
     seen, up = 0.0, np.zeros(len(sky.times))
-    for first in range(0, shares.size, STUDIED):
-        part = slice(first, first + STUDIED)
+    for first in range(0, shares.size, TILES_PER_BATCH):
+        part = slice(first, first + TILES_PER_BATCH)
         high = np.asarray(tiles[part] @ zenith[dark].T.astype(np.float32) > _sin(conditions.altitude))
         seen += _share(shares[part], np.any(high, axis=1, keepdims=True)[:, 0])
         up[dark] += shares[part] @ high.astype(np.float32)
@@ -167,11 +183,13 @@ def _night(
     if up.any():
         first, last = _best(up)
         zone = _zone(site)
-        window = Window(start=sky.times[first].astimezone(zone), stop=sky.times[last].astimezone(zone))
+        window = ObservingWindow(
+            start=sky.times[first].astimezone(zone), stop=sky.times[last].astimezone(zone)
+        )
         span = np.arange(first, last + 1)
     height = zenith[span] @ peak
     altitude = _angle(float(height.max()))
-    return Night(
+    return SiteObservability(
         site=site,
         dark=True,
         share=min(seen, 1.0),
@@ -185,14 +203,14 @@ def _night(
 def _best(up: Floats) -> tuple[int, int]:
     """The first and the last index of the time around the best moment in which it is worthwhile."""
     best = int(up.argmax())
-    poor = np.flatnonzero(up < WORTHWHILE * up[best])
+    poor = np.flatnonzero(up < WINDOW_THRESHOLD * up[best])
     after = int(np.searchsorted(poor, best))
     first = int(poor[after - 1]) + 1 if after else 0
     last = int(poor[after]) - 1 if after < poor.size else up.size - 1
     return first, last
 
 
-def _moon(site: Site, peak: Floats, sky: _Sky, zenith: Floats, index: int) -> Moon:
+def _moon(site: Site, peak: Floats, sky: _Ephemeris, zenith: Floats, index: int) -> Moon:
     """The Moon as the site sees it; from the geocentre it would stand up to 1° elsewhere."""
     place: Any = erfa.gd2gc(1, math.radians(site.longitude), math.radians(site.latitude), site.height)
     moon = sky.moon[index] - np.asarray(place) @ sky.attitude[index] / _AU

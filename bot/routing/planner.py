@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.filters import Judge, Shares, admits_category, holds, open_
-from formatters.answers.subscription_messages import Subscription, Wish
+from bot.filters import CriteriaEvaluator, MapProbabilities, category_allowed, is_match, is_undecided
+from formatters.answers.subscription_messages import Criteria, Subscription
 from formatters.models.notice import Category, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts.mention import upgrades
@@ -43,7 +43,7 @@ class Thread:
     """Those of them whose mention may stand in the channel already."""
 
 
-class Occasion(StrEnum):
+class MentionReason(StrEnum):
     """What a mention is for."""
 
     ROOT = "root"
@@ -92,17 +92,17 @@ class Mention:
 
     thread_id: int
     targets: tuple[str, ...]
-    occasion: Occasion
+    occasion: MentionReason
 
 
 @dataclass(frozen=True, slots=True)
-class AskTheMap:
+class DeferToSkyMap:
     """Plan again once the map has answered: for some channels it alone decides."""
 
 
-Intent = OpenRoot | Reply | Edit | CancelRoot | Mention | AskTheMap
+Intent = OpenRoot | Reply | Edit | CancelRoot | Mention | DeferToSkyMap
 
-Place = tuple[str, str]
+ChannelRef = tuple[str, str]
 """Team and channel."""
 
 
@@ -125,23 +125,23 @@ def plan(
     if not live:
         return []
     old = now - notice.time_created > max_age
-    judge = Judge(superevent)
+    judge = CriteriaEvaluator(superevent)
     in_force = {s.id for s in subscriptions}
-    by_channel: dict[Place, int] = {}
-    undecided: set[Place] = set()
+    by_channel: dict[ChannelRef, int] = {}
+    undecided: set[ChannelRef] = set()
     for subscription in subscriptions:
         verdict = judge(subscription.wish)
-        if holds(verdict):
+        if is_match(verdict):
             by_channel.setdefault((subscription.team_id, subscription.channel_id), subscription.id)
-        elif open_(verdict):
+        elif is_undecided(verdict):
             undecided.add((subscription.team_id, subscription.channel_id))
     notifying = _notifying(subscriptions)
     # Its mentions are planned together, once the map has answered.
-    hanging = _hanging(notifying, judge)
-    before = _before(superevent, notice)
+    hanging = _channels_with_undecided_mentions(notifying, judge)
+    before = _previous_state(superevent, notice)
 
     intents: list[Intent] = []
-    seen: set[Place] = set()
+    seen: set[ChannelRef] = set()
     for thread in threads:
         channel = (thread.team_id, thread.channel_id)
         if thread.root is RootState.DEAD:
@@ -161,23 +161,25 @@ def plan(
     if not old and not superevent.retracted:
         intents += [
             OpenRoot(
-                *channel, by_channel[channel], _whom(notifying.get(channel, ()), judge, channel in hanging)
+                *channel,
+                by_channel[channel],
+                _mention_targets(notifying.get(channel, ()), judge, channel in hanging),
             )
             for channel in by_channel
             if channel not in seen
         ]
         if hanging or undecided - by_channel.keys() - seen:
-            intents.append(AskTheMap())
+            intents.append(DeferToSkyMap())
     return intents
 
 
-def plan_decided(
+def plan_after_map_queries(
     superevent: Superevent,
     notice: Notice,
     threads: Sequence[Thread],
     subscriptions: Sequence[Subscription],
     *,
-    shares: Shares,
+    shares: MapProbabilities,
     now: datetime,
     max_age: timedelta,
 ) -> list[Intent]:
@@ -188,14 +190,14 @@ def plan_decided(
     """
     if superevent.retracted or now - notice.time_created > max_age:
         return []
-    blind, judge = Judge(superevent), Judge(superevent, shares)
-    by_channel: dict[Place, int] = {}
+    blind, judge = CriteriaEvaluator(superevent), CriteriaEvaluator(superevent, shares)
+    by_channel: dict[ChannelRef, int] = {}
     for subscription in subscriptions:
-        if open_(blind(subscription.wish)) and holds(judge(subscription.wish)):
+        if is_undecided(blind(subscription.wish)) and is_match(judge(subscription.wish)):
             by_channel.setdefault((subscription.team_id, subscription.channel_id), subscription.id)
     notifying = _notifying(subscriptions)
-    hanging = _hanging(notifying, blind)
-    before = _before(superevent, notice)
+    hanging = _channels_with_undecided_mentions(notifying, blind)
+    before = _previous_state(superevent, notice)
     intents: list[Intent] = []
     alive = [thread for thread in threads if thread.root is not RootState.DEAD]
     for thread in alive:
@@ -204,78 +206,88 @@ def plan_decided(
             intents += _mentions(thread, superevent, judge, before, notifying[channel])
     seen = {(thread.team_id, thread.channel_id) for thread in alive}
     return intents + [
-        OpenRoot(*channel, by_channel[channel], _whom(notifying.get(channel, ()), judge))
+        OpenRoot(*channel, by_channel[channel], _mention_targets(notifying.get(channel, ()), judge))
         for channel in by_channel
         if channel not in seen
     ]
 
 
-def _notifying(subscriptions: Sequence[Subscription]) -> Mapping[Place, Sequence[Wish]]:
+def _notifying(subscriptions: Sequence[Subscription]) -> Mapping[ChannelRef, Sequence[Criteria]]:
     """What mentions somebody, by channel."""
-    found: defaultdict[Place, list[Wish]] = defaultdict(list)
+    found: defaultdict[ChannelRef, list[Criteria]] = defaultdict(list)
     for subscription in subscriptions:
         if subscription.wish.notify is not None:
             found[subscription.team_id, subscription.channel_id].append(subscription.wish)
     return found
 
 
-def _hanging(notifying: Mapping[Place, Sequence[Wish]], judge: Judge) -> set[Place]:
+def _channels_with_undecided_mentions(
+    notifying: Mapping[ChannelRef, Sequence[Criteria]], judge: CriteriaEvaluator
+) -> set[ChannelRef]:
     """The channels whose mentions hang on the map."""
-    return {place for place, wishes in notifying.items() if any(open_(judge.mentions(w)) for w in wishes)}
+    return {
+        place for place, wishes in notifying.items() if any(is_undecided(judge.mentions(w)) for w in wishes)
+    }
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
+class _PreviousState:
     """What was known before the notice came."""
 
     superevent: Superevent
-    judge: Judge
+    judge: CriteriaEvaluator
 
 
 def _mentions(
-    thread: Thread, superevent: Superevent, judge: Judge, before: _Before | None, wishes: Sequence[Wish]
+    thread: Thread,
+    superevent: Superevent,
+    judge: CriteriaEvaluator,
+    before: _PreviousState | None,
+    wishes: Sequence[Criteria],
 ) -> list[Mention]:
     """Whom this notice mentions in a channel that has a thread: once for the event, once for each upgrade."""
     if superevent.retracted:
         asked = dict.fromkeys(t for wish in wishes if wish.notify is not None for t in wish.notify.targets)
         down = tuple(target for target in asked if target in thread.told)
         newly = before is not None and not before.superevent.retracted
-        return [Mention(thread.id, down, Occasion.STAND_DOWN)] if down and newly else []
-    whom = _whom(wishes, judge)
+        return [Mention(thread.id, down, MentionReason.STAND_DOWN)] if down and newly else []
+    whom = _mention_targets(wishes, judge)
     if thread.root is RootState.WAITING:
         # Not posted yet, it says the newest by itself; who is new stands in it too.
         new = tuple(target for target in whom if target not in thread.mentioned)
-        return [Mention(thread.id, new, Occasion.ROOT)] if new else []
+        return [Mention(thread.id, new, MentionReason.ROOT)] if new else []
     upgraded = bool(upgrades(None if before is None else before.superevent, superevent))
-    held = whom if before is None else _held(wishes, before.judge)
+    held = whom if before is None else _previous_targets(wishes, before.judge)
     again = tuple(t for t in whom if upgraded or t not in thread.mentioned or t not in held)
-    return [Mention(thread.id, again, Occasion.NEWS)] if again else []
+    return [Mention(thread.id, again, MentionReason.NEWS)] if again else []
 
 
-def _whom(wishes: Sequence[Wish], judge: Judge, hanging: bool = False) -> tuple[str, ...]:
+def _mention_targets(
+    wishes: Sequence[Criteria], judge: CriteriaEvaluator, hanging: bool = False
+) -> tuple[str, ...]:
     """Who is mentioned for certain; nobody yet in a channel whose mentions hang on the map."""
     if hanging or not wishes:
         return ()
-    found = (w.notify.targets for w in wishes if w.notify is not None and holds(judge.mentions(w)))
+    found = (w.notify.targets for w in wishes if w.notify is not None and is_match(judge.mentions(w)))
     return tuple(dict.fromkeys(target for targets in found for target in targets))
 
 
-def _held(wishes: Sequence[Wish], judge: Judge) -> set[str]:
+def _previous_targets(wishes: Sequence[Criteria], judge: CriteriaEvaluator) -> set[str]:
     """Who was to be mentioned before, or may have been: the old map isn't asked again."""
     found = (w.notify.targets for w in wishes if w.notify is not None and judge.mentions(w)[1] == 1)
     return {target for targets in found for target in targets}
 
 
-def _before(superevent: Superevent, notice: Notice) -> _Before | None:
+def _previous_state(superevent: Superevent, notice: Notice) -> _PreviousState | None:
     """What was known before this notice came; None if nothing was."""
     known = [n for n in superevent.notices if n.key != notice.key]
     if not known:
         return None
     before = Superevent.of(known)
-    return _Before(before, Judge(before))
+    return _PreviousState(before, CriteriaEvaluator(before))
 
 
-def apology_channels(
+def channels_for_unreadable_notice(
     category: Category, threads: Sequence[Thread], subscriptions: Sequence[Subscription]
 ) -> list[tuple[str, str, int | None]]:
     """Where to say that a notice of a known event couldn't be read: (team, channel, thread or None).
@@ -284,5 +296,5 @@ def apology_channels(
     nothing else is known of it.
     """
     known = {(t.team_id, t.channel_id): t.id for t in threads if t.root is not RootState.DEAD}
-    asked = {(s.team_id, s.channel_id) for s in subscriptions if admits_category(s.wish, category)}
+    asked = {(s.team_id, s.channel_id) for s in subscriptions if category_allowed(s.wish, category)}
     return [(*channel, known.get(channel)) for channel in sorted(asked | known.keys())]

@@ -10,7 +10,7 @@ TOLERANCE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClockReading:
     """What another clock said at a moment between two of this machine's own count."""
 
     said: datetime
@@ -18,7 +18,7 @@ class Reading:
     after: float
 
 
-def jumped(earlier: Reading, later: Reading) -> bool:
+def clock_jumped(earlier: ClockReading, later: ClockReading) -> bool:
     """Whether the other clock was set between two readings, however long each of them took.
 
     A whole machine that was paused looks the same from inside: its own count stood still.

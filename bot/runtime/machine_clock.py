@@ -10,12 +10,12 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def wall() -> float:
+def wall_time() -> float:
     """Unix time as the machine has it: people, NTP and hypervisors set it."""
     return time.time()
 
 
-def elapsed() -> float:
+def monotonic_time() -> float:
     """Seconds since some moment of this boot: nobody sets it, and it counts what a process slept through.
 
     What a whole virtual machine was paused for it may leave out: nothing inside one can count that.

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import structlog
 
-WANTED = 65_536
+WANTED_DESCRIPTORS = 65_536
 """Descriptors: what the soft limit is raised to, where the hard one lets it."""
-NEEDED = 512
+NEEDED_DESCRIPTORS = 512
 """Descriptors: 200 calls to Slack at once, the brokers, the database, people's requests, and some."""
 SHORT_AT = 0.9
 LOOK_EVERY_S = 5.0
@@ -20,7 +20,7 @@ _STARVED = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOBUFS})
 log = structlog.get_logger(__name__)
 
 
-def raise_descriptor_limit(wanted: int = WANTED) -> int:
+def raise_descriptor_limit(wanted: int = WANTED_DESCRIPTORS) -> int:
     """Raise the soft limit as far as the hard one lets it, and say where that is too low; the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     goal = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -32,11 +32,11 @@ def raise_descriptor_limit(wanted: int = WANTED) -> int:
             log.warning("descriptor_limit_stays", limit=soft, reason=str(error))
         else:
             soft = goal
-    if soft != resource.RLIM_INFINITY and soft < NEEDED:
+    if soft != resource.RLIM_INFINITY and soft < NEEDED_DESCRIPTORS:
         log.warning(
             "descriptor_limit_low",
             limit=soft,
-            advice=f"It may open {soft} files and connections and needs up to {NEEDED}: raise the hard limit "
+            advice=f"It may open {soft} files and connections and needs up to {NEEDED_DESCRIPTORS}: raise the hard limit "
             "(LimitNOFILE= in systemd, ulimit -Hn).",
         )
     return soft
@@ -79,18 +79,18 @@ async def watch_descriptors() -> None:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-def is_starved(error: BaseException) -> bool:
+def is_out_of_descriptors(error: BaseException) -> bool:
     """Whether an error can only mean that the system has no descriptor or thread left, which passes."""
     if isinstance(error, OSError):
         return error.errno in _STARVED
     return isinstance(error, RuntimeError) and "start new thread" in str(error)
 
 
-def is_passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether an error is the system's: of memory, descriptors, threads, or of some file or connection.
 
     Unlike `is_starved` this may be due to what was being worked at.
     """
     if isinstance(error, BaseExceptionGroup):
-        return all(is_passing(one) for one in error.exceptions)
-    return is_starved(error) or isinstance(error, OSError | MemoryError)
+        return all(is_transient(one) for one in error.exceptions)
+    return is_out_of_descriptors(error) or isinstance(error, OSError | MemoryError)

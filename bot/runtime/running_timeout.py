@@ -21,7 +21,7 @@ async def running_timeout(seconds: float) -> AsyncIterator[None]:
     came meanwhile: a message that stands would be taken for one that may not.
     """
     async with asyncio.timeout(None) as limit:
-        ticks = _Ticks(limit, seconds)
+        ticks = _Ticker(limit, seconds)
         ticks.start()
         try:
             yield
@@ -29,7 +29,7 @@ async def running_timeout(seconds: float) -> AsyncIterator[None]:
             ticks.stop()
 
 
-class _Ticks:
+class _Ticker:
     def __init__(self, limit: asyncio.Timeout, seconds: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._limit = limit

@@ -32,7 +32,7 @@ _NEAREST = {
 }
 
 
-def nearest(character: str, encoding: str) -> str:
+def closest_encodable(character: str, encoding: str) -> str:
     """What stands for a character in an encoding that lacks it: the nearest that it has, else a "?"."""
     plain = unicodedata.normalize("NFKD", character)
     letters = "".join(one for one in plain if not unicodedata.combining(one))
@@ -47,7 +47,7 @@ def nearest(character: str, encoding: str) -> str:
     return "?"
 
 
-class Output(Console):
+class TerminalConsole(Console):
     """rich's console, which leaves a reader that has gone away to `bot.cli.main`."""
 
     def on_broken_pipe(self) -> None:
@@ -55,7 +55,7 @@ class Output(Console):
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
-def prepare() -> None:
+def prepare_streams() -> None:
     """Make standard output and standard error take any character, and be there; and have a home.
 
     Libraries look for their configuration at home, and some end where there is none: a user id without a
@@ -87,4 +87,4 @@ def _replaced(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     bad = error.object[error.start : error.end]
-    return "".join(nearest(character, error.encoding) for character in bad), error.end
+    return "".join(closest_encodable(character, error.encoding) for character in bad), error.end

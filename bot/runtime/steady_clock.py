@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Jump:
+class ClockJump:
     """The newest jump, as long as it matters."""
 
     since: datetime
@@ -52,13 +52,13 @@ class SteadyClock:
         elapsed: Callable[[], float] | None = None,
     ) -> None:
         """`wall` is the machine's Unix time, `elapsed` its count."""
-        self._wall = wall or machine_clock.wall
-        self._elapsed = elapsed or machine_clock.elapsed
+        self._wall = wall or machine_clock.wall_time
+        self._elapsed = elapsed or machine_clock.monotonic_time
         self._began = self._elapsed()
         self._offset = self._wall() - self._began
         self._unsure_until = 0.0
         self._confirmed = False
-        self._jump: Jump | None = None
+        self._jump: ClockJump | None = None
         self._wall_off = False
         self._word: tuple[float, float] | None = None
         self._heard_at = float("-inf")
@@ -92,7 +92,7 @@ class SteadyClock:
         return known and now >= self._unsure_until
 
     @property
-    def jump(self) -> Jump | None:
+    def jump(self) -> ClockJump | None:
         """The newest jump, until nothing was wrong for an hour."""
         if self._wall_off or self._elapsed() < self._unsure_until:
             return self._jump
@@ -148,7 +148,7 @@ class SteadyClock:
         return answered - self._word[1] >= WORDS_APART_S
 
     def _jumped(self, ahead: float, *, corrected: bool) -> None:
-        self._jump = Jump(since=self(), by=timedelta(seconds=round(ahead)), corrected=corrected)
+        self._jump = ClockJump(since=self(), by=timedelta(seconds=round(ahead)), corrected=corrected)
         self._unsure_until = self._elapsed() + UNSURE_FOR_S
         log.warning("clock_jumped", ahead_s=round(ahead), corrected=corrected)
 

@@ -16,10 +16,10 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 
-LIMIT_S = 120.0
+TIME_LIMIT_S = 120.0
 """Seconds for one computation: the longest known take a few."""
 SLICES = 60
-MOST = 3
+MAX_THREADS = 3
 """Hanging threads that are put up with; the pool has six on a machine with two cores."""
 LOOK_EVERY_S = 1.0
 
@@ -34,12 +34,12 @@ _hanging: dict[int, str] = {}
 """Computations that were given up and haven't ended."""
 
 
-class Hangs(RuntimeError):
+class ThreadHangs(RuntimeError):
     """A computation didn't end in time."""
 
 
-async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do it in a thread. Raises Hangs after LIMIT_S, and whatever the work raises."""
+async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do it in a thread. Raises ThreadHangs after LIMIT_S, and whatever the work raises."""
     number, name = next(_numbers), getattr(work, "__name__", "computation")
     loop, started, ended = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
@@ -59,7 +59,7 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
         await asyncio.wait([running, starting], return_when=asyncio.FIRST_COMPLETED)
         for _ in range(SLICES):
             # In slices, so that a process that was stopped for minutes hasn't used up the limit.
-            done, _ = await asyncio.wait([running], timeout=LIMIT_S / SLICES)
+            done, _ = await asyncio.wait([running], timeout=TIME_LIMIT_S / SLICES)
             if done:
                 return running.result()
     except asyncio.CancelledError:
@@ -71,18 +71,18 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
         if not ended.is_set():
             _hanging[number] = name
     running.cancel()
-    log.error("computation_hangs", work=name, limit_s=LIMIT_S, hanging=len(_hanging))
-    raise Hangs(f"{name} took longer than {LIMIT_S:g} s.")
+    log.error("computation_hangs", work=name, limit_s=TIME_LIMIT_S, hanging=len(_hanging))
+    raise ThreadHangs(f"{name} took longer than {TIME_LIMIT_S:g} s.")
 
 
 async def watch_threads() -> None:
-    """Watch for ever. Raises Hangs once more threads hang than the pool can spare."""
-    while len(_hanging) < MOST:  # noqa: ASYNC110  threads end without telling
+    """Watch for ever. Raises ThreadHangs once more threads hang than the pool can spare."""
+    while len(_hanging) < MAX_THREADS:  # noqa: ASYNC110  threads end without telling
         await asyncio.sleep(LOOK_EVERY_S)
-    raise Hangs(f"{len(_hanging)} computations hang: {', '.join(sorted(set(_hanging.values())))}.")
+    raise ThreadHangs(f"{len(_hanging)} computations hang: {', '.join(sorted(set(_hanging.values())))}.")
 
 
-def leave_if_any_hangs() -> None:
+def exit_if_any_hangs() -> None:
     """End the process, which else would wait at its end for threads that never end."""
     if _hanging:
         log.error("left_with_hanging_threads", work=sorted(set(_hanging.values())))

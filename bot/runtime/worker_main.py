@@ -1,6 +1,6 @@
 """What runs in the process that draws: orders in, results out, one after the other, until nobody asks more.
 
-An order is a pickled (function, argument) behind its length; a result is a pickled `Result`.
+An order is a pickled (function, argument) behind its length; a result is a pickled `WorkerResult`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SECONDS_OVER = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class WorkerResult:
     """What came of an order: a value, or the error instead."""
 
     value: Any
@@ -38,10 +38,10 @@ def main() -> None:
     """Prepare, say so, and work off what comes on standard input."""
     # Where the bot is gone, nobody takes what is sent.
     with suppress(BrokenPipeError):
-        _work_off()
+        _serve()
 
 
-def _work_off() -> None:
+def _serve() -> None:
     limit_s = int(sys.argv[1])
     orders = os.fdopen(os.dup(0), "rb")
     results = os.fdopen(os.dup(1), "wb")
@@ -49,37 +49,37 @@ def _work_off() -> None:
     os.dup2(2, 1)
     # A terminal's Ctrl-C is for the bot, which ends this process itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _be_the_first_to_go()
-    from bot.skymaps.image_process import prepare
+    _prefer_oom_kill()
+    from bot.skymaps.image_process import warm_up
 
-    prepare()
-    _send(results, Result(None, None, _grown()))
-    while (order := _next(orders)) is not None:
+    warm_up()
+    _send(results, WorkerResult(None, None, _memory_growth()))
+    while (order := _read_order(orders)) is not None:
         # Where the bot is gone and can't end this process, the kernel does.
         signal.alarm(limit_s + SECONDS_OVER)
-        result = _done(*order)
+        result = _run(*order)
         signal.alarm(0)
         _send(results, result)
 
 
-def _done(work: Callable[[Any], Any], argument: object) -> Result:
+def _run(work: Callable[[Any], Any], argument: object) -> WorkerResult:
     try:
         value, error = work(argument), None
     except Exception as raised:  # noqa: BLE001 - it is raised again by who asked
         value, error = None, raised
-    return Result(value, error, _grown())
+    return WorkerResult(value, error, _memory_growth())
 
 
-def _send(results: BinaryIO, result: Result) -> None:
+def _send(results: BinaryIO, result: WorkerResult) -> None:
     try:
         body = pickle.dumps(result)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
-        body = pickle.dumps(Result(None, RuntimeError(f"no result to send: {error}"), result.grown))
+        body = pickle.dumps(WorkerResult(None, RuntimeError(f"no result to send: {error}"), result.grown))
     results.write(LENGTH.pack(len(body)) + body)
     results.flush()
 
 
-def _next(orders: BinaryIO) -> tuple[Callable[[Any], Any], object] | None:
+def _read_order(orders: BinaryIO) -> tuple[Callable[[Any], Any], object] | None:
     head = orders.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return None
@@ -89,7 +89,7 @@ def _next(orders: BinaryIO) -> tuple[Callable[[Any], Any], object] | None:
     return None if len(body) < length else pickle.loads(body)  # noqa: S301
 
 
-def _grown() -> int:
+def _memory_growth() -> int:
     # Not ru_maxrss: Linux hands the parent's peak on to the child.
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/self/status").read_text("ascii").splitlines()
@@ -97,7 +97,7 @@ def _grown() -> int:
     return 0
 
 
-def _be_the_first_to_go() -> None:
+def _prefer_oom_kill() -> None:
     """Where memory gets short, the picture goes and the bot stays."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from bot.runtime.worker_main import LENGTH, Result
+from bot.runtime.worker_main import LENGTH, WorkerResult
 
 GROWN_BYTES = 1024**3
 """A process that held more than this is replaced after its order."""
@@ -39,7 +39,7 @@ class ProcessFailed(Exception):
     """The process hung or died over an order; another one takes the next. The text is a sentence."""
 
 
-class NoProcess(Exception):
+class ProcessNotStarted(Exception):
     """No process can be started now, which may pass, and is no order's fault. The text says why."""
 
 
@@ -47,7 +47,7 @@ class ProcessClosed(Exception):
     """The bot stops."""
 
 
-class WorkProcess:
+class WorkerProcess:
     """Hands orders to a process of its own, one at a time."""
 
     def __init__(self, *, timeout_s: float, start_s: float, orders: int) -> None:
@@ -91,7 +91,7 @@ class WorkProcess:
         self._closed = True
         await self._drop()
 
-    async def _ask(self, order: bytes) -> Result:
+    async def _ask(self, order: bytes) -> WorkerResult:
         process = await self._started()
         assert process.stdin is not None and process.stdout is not None
         try:
@@ -119,7 +119,7 @@ class WorkProcess:
             )
         except (OSError, RuntimeError, MemoryError) as error:
             # RuntimeError: no thread could be started to wait for the process's end.
-            raise NoProcess(f"It can't be started: {error}.") from error
+            raise ProcessNotStarted(f"It can't be started: {error}.") from error
         self._process, self._done = process, 0
         if self._closed:
             raise ProcessClosed
@@ -128,10 +128,10 @@ class WorkProcess:
             async with asyncio.timeout(self._start_s):
                 await _read(process.stdout)
         except TimeoutError as error:
-            raise NoProcess(f"It didn't start within {self._start_s:g} s.") from error
+            raise ProcessNotStarted(f"It didn't start within {self._start_s:g} s.") from error
         except (asyncio.IncompleteReadError, OSError, ValueError) as error:
             ended = self._ended(await _status(process))
-            raise (ended if self._closed else NoProcess(f"{ended} It hadn't started yet.")) from error
+            raise (ended if self._closed else ProcessNotStarted(f"{ended} It hadn't started yet.")) from error
         log.debug("drawing_process_started", pid=process.pid)
         return process
 
@@ -152,14 +152,14 @@ class WorkProcess:
         await _status(process)
 
 
-async def _read(stream: asyncio.StreamReader) -> Result:
+async def _read(stream: asyncio.StreamReader) -> WorkerResult:
     """Raises ValueError where something else is said than a result."""
     (length,) = LENGTH.unpack(await stream.readexactly(LENGTH.size))
     if length > LARGEST_RESULT:
         raise ValueError(f"It says {length:,} bytes.")
     # Written by our own process.
     result = pickle.loads(await stream.readexactly(length))  # noqa: S301
-    assert isinstance(result, Result)
+    assert isinstance(result, WorkerResult)
     return result
 
 

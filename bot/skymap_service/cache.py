@@ -6,17 +6,17 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from bot.alerts.decode import UndecodablePayload, sky_maps
-from bot.runtime.threads import Hangs, in_thread
+from bot.runtime.threads import ThreadHangs, run_in_thread
 from bot.skymaps.skymap import SkyMap, UnreadableMap, read
-from bot.store.events.notices import Store
+from bot.store.events.notices import NoticeRepository
 from formatters.models.notice import NoticeKey
 
-KEPT = 32
+CACHE_SIZE = 32
 """A map of 19,200 tiles takes about 1.5 MB."""
 
 
 @dataclass(frozen=True, slots=True)
-class Maps:
+class NoticeMaps:
     """What one notice localizes with; None where it has no such map, or one that can't be read."""
 
     gw: SkyMap | None
@@ -28,13 +28,13 @@ class Maps:
         return self.gw if self.combined is None else self.combined
 
 
-def maps_of(body: bytes) -> Maps:
+def read_notice_maps(body: bytes) -> NoticeMaps:
     """Read both maps of a payload; what is no notice, or no map, has none."""
     try:
         gw, combined = sky_maps(body)
     except (UndecodablePayload, UnreadableMap):
-        return Maps(None, None)
-    return Maps(_read(gw), _read(combined))
+        return NoticeMaps(None, None)
+    return NoticeMaps(_read(gw), _read(combined))
 
 
 def _read(fits: bytes | None) -> SkyMap | None:
@@ -44,15 +44,15 @@ def _read(fits: bytes | None) -> SkyMap | None:
         return None
 
 
-class StoredMaps:
+class SkyMapCache:
     """The maps of notices, by their keys."""
 
-    def __init__(self, store: Store, keep: int = KEPT) -> None:
+    def __init__(self, store: NoticeRepository, keep: int = CACHE_SIZE) -> None:
         self._store = store
         self._keep = keep
-        self._known: OrderedDict[NoticeKey, Maps] = OrderedDict()
+        self._known: OrderedDict[NoticeKey, NoticeMaps] = OrderedDict()
 
-    async def of(self, key: NoticeKey) -> Maps | None:
+    async def of(self, key: NoticeKey) -> NoticeMaps | None:
         """The maps of a stored notice; None if its payload isn't kept any more. Raises StoreUnavailable."""
         known = self._known.get(key)
         if known is None:
@@ -60,10 +60,10 @@ class StoredMaps:
             if body is None:
                 return None
             try:
-                known = await in_thread(maps_of, body)
-            except Hangs:
+                known = await run_in_thread(read_notice_maps, body)
+            except ThreadHangs:
                 # Kept as one without maps: asked for again, it would take another thread.
-                known = Maps(None, None)
+                known = NoticeMaps(None, None)
             self._known[key] = known
             while len(self._known) > self._keep:
                 self._known.popitem(last=False)

@@ -10,11 +10,11 @@ import structlog
 
 from bot.observing.observability import visible_share
 from bot.observing.observatories import known_site
-from bot.runtime.threads import Hangs, in_thread
-from bot.skymap_service.cache import StoredMaps
-from bot.skymaps.cone_search import share_in_cone
+from bot.runtime.threads import ThreadHangs, run_in_thread
+from bot.skymap_service.cache import SkyMapCache
+from bot.skymaps.cone_search import probability_in_cone
 from bot.skymaps.skymap import SkyMap
-from formatters.models.filter import Cone, MapQuestion, Site
+from formatters.models.filter import ConeQuery, MapQuery, SiteQuery
 from formatters.models.notice import NoticeKey
 
 log = structlog.get_logger(__name__)
@@ -27,28 +27,28 @@ class VisibleShare(Protocol):
         """None where the site isn't known any more."""
 
 
-def site_name(called: str) -> str | None:
+def canonical_site_name(called: str) -> str | None:
     """An observatory's canonical name; a channel's own sites are no part of any filter."""
     known = known_site(called)
     return None if known is None else known.name
 
 
-def visible_from(site: str, skymap: SkyMap, when: datetime) -> float | None:
+def observatory_share(site: str, skymap: SkyMap, when: datetime) -> float | None:
     """`VisibleShare` for the observatories, in the usual conditions."""
     known = known_site(site)
     return None if known is None else visible_share(known, skymap, when)
 
 
-class MapAsker:
+class SkyMapQueries:
     """Asks the maps of stored notices."""
 
-    def __init__(self, maps: StoredMaps, visible: VisibleShare = visible_from) -> None:
+    def __init__(self, maps: SkyMapCache, visible: VisibleShare = observatory_share) -> None:
         self._maps = maps
         self._visible = visible
 
     async def shares(
-        self, key: NoticeKey, questions: Collection[MapQuestion], when: datetime
-    ) -> dict[MapQuestion, float | None]:
+        self, key: NoticeKey, questions: Collection[MapQuery], when: datetime
+    ) -> dict[MapQuery, float | None]:
         """The answers of one notice's map, for the night after `when`.
 
         None where the map can't be read any more. Raises StoreUnavailable.
@@ -57,14 +57,14 @@ class MapAsker:
         if maps is None or maps.best is None:
             return dict.fromkeys(questions)
         try:
-            return await in_thread(self._ask, maps.best, questions, when)
-        except Hangs:
+            return await run_in_thread(self._ask, maps.best, questions, when)
+        except ThreadHangs:
             return dict.fromkeys(questions)
 
     def _ask(
-        self, skymap: SkyMap, questions: Collection[MapQuestion], when: datetime
-    ) -> dict[MapQuestion, float | None]:
-        found: dict[MapQuestion, float | None] = {}
+        self, skymap: SkyMap, questions: Collection[MapQuery], when: datetime
+    ) -> dict[MapQuery, float | None]:
+        found: dict[MapQuery, float | None] = {}
         for question in questions:
             try:
                 found[question] = self._answer(question, skymap, when)
@@ -74,9 +74,9 @@ class MapAsker:
                 found[question] = None
         return found
 
-    def _answer(self, question: MapQuestion, skymap: SkyMap, when: datetime) -> float | None:
+    def _answer(self, question: MapQuery, skymap: SkyMap, when: datetime) -> float | None:
         match question:
-            case Cone(ra, dec, radius):
-                return share_in_cone(skymap, ra, dec, radius)
-            case Site(name):
+            case ConeQuery(ra, dec, radius):
+                return probability_in_cone(skymap, ra, dec, radius)
+            case SiteQuery(name):
                 return self._visible(name, skymap, when)

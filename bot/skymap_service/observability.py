@@ -6,24 +6,24 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.observing.observability import tonight
-from bot.runtime.threads import Hangs, in_thread
-from bot.skymap_service.cache import StoredMaps
-from formatters.answers.observability import Conditions, Site, Tonight
+from bot.observing.observability import observability_tonight
+from bot.runtime.threads import ThreadHangs, run_in_thread
+from bot.skymap_service.cache import SkyMapCache
+from formatters.answers.observability import Observability, ObservingConstraints, Site
 from formatters.models.notice import NoticeKey
 
 
-class Visibilities:
+class ObservabilityService:
     """Asks the maps of notices."""
 
-    def __init__(self, maps: StoredMaps) -> None:
+    def __init__(self, maps: SkyMapCache) -> None:
         self._maps = maps
         # Numbers by the million: more of them at a time would only take processor and memory from the posts.
         self._turn = asyncio.Lock()
 
     async def of(
-        self, key: NoticeKey, sites: Sequence[Site], conditions: Conditions, now: datetime
-    ) -> Tonight | None:
+        self, key: NoticeKey, sites: Sequence[Site], conditions: ObservingConstraints, now: datetime
+    ) -> Observability | None:
         """What these sites see of a notice's best map in the 24 hours from `now`.
 
         None where there is no map, or none that can be read. Raises StoreUnavailable.
@@ -33,6 +33,6 @@ class Visibilities:
             return None
         async with self._turn:
             try:
-                return await in_thread(tonight, maps.best, sites, conditions, now)
-            except Hangs:
+                return await run_in_thread(observability_tonight, maps.best, sites, conditions, now)
+            except ThreadHangs:
                 return None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bot.alerts.decode import UndecodablePayload, sky_maps
-from bot.skymaps.skymap import UnreadableMap, read, share_inside
+from bot.skymaps.skymap import UnreadableMap, probability_inside, read
 
 
-def share_kept(old: bytes, new: bytes) -> float | None:
+def probability_in_previous_region(old: bytes, new: bytes) -> float | None:
     """The share of the new GW map's probability that lies in the old one's 90 % credible region.
 
     Takes two payloads as they came from the broker; None if one has no map that can be read.
@@ -15,6 +15,6 @@ def share_kept(old: bytes, new: bytes) -> float | None:
         before, after = sky_maps(old)[0], sky_maps(new)[0]
         if before is None or after is None:
             return None
-        return share_inside(read(before), read(after), 0.9)
+        return probability_inside(read(before), read(after), 0.9)
     except (UndecodablePayload, UnreadableMap):
         return None

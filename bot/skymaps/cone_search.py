@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from bot.skymaps.skymap import MAX_ORDER, SkyMap
 
-FINEST = 200
+SUBDIVISIONS = 200
 """Pixels cut by the cone's edge are divided until so many fit into its radius."""
 
 
-def share_in_cone(skymap: SkyMap, ra: float, dec: float, radius: float) -> float:
+def probability_in_cone(skymap: SkyMap, ra: float, dec: float, radius: float) -> float:
     """Share (0 to 1) of the probability within `radius` of a position, all in degrees (ICRS).
 
     Tiles that lie wholly inside count wholly; those that the edge cuts are divided into ever finer pixels,
@@ -48,7 +48,7 @@ def _inside(
         reach = _max_pixel_radius(order)
         found += float(probability[distance + reach <= limit].sum())
         cut = (distance + reach > limit) & (distance - reach <= limit)
-        if order == MAX_ORDER or reach < limit / FINEST:
+        if order == MAX_ORDER or reach < limit / SUBDIVISIONS:
             return found + float(probability[cut & (distance <= limit)].sum())
         ipix = (ipix[cut, np.newaxis] * 4 + np.arange(4)).ravel()
         probability = np.repeat(probability[cut] / 4, 4)

@@ -17,8 +17,8 @@ import numpy as np
 from astropy import units
 from numpy.typing import ArrayLike, NDArray
 
-from bot.skymaps.skymap import MAX_ORDER, SkyMap, conditional_distance, credible_levels, inside
-from formatters.answers.position_check import Place
+from bot.skymaps.skymap import MAX_ORDER, SkyMap, conditional_distance, credible_levels, in_credible_region
+from formatters.answers.position_check import PositionOnMap
 from formatters.models.notice import Distance
 
 COSMOLOGY = "Planck18"
@@ -54,9 +54,9 @@ def tiles_of(skymap: SkyMap, ra: ArrayLike, dec: ArrayLike) -> Integers:
     return np.where((place >= 0) & (pixel < skymap.stop[tile]), tile, -1)
 
 
-def places(
+def crossmatch(
     skymap: SkyMap, ra: ArrayLike, dec: ArrayLike, distance: ArrayLike | None = None
-) -> list[Place | None]:
+) -> list[PositionOnMap | None]:
     """Place positions (ICRS degrees) in a map; None where it has a gap.
 
     `distance` holds luminosity distances in Mpc, NaN where none is known.
@@ -64,39 +64,39 @@ def places(
     tiles = tiles_of(skymap, ra, dec)
     mpc = np.full(tiles.shape, np.nan) if distance is None else np.atleast_1d(distance).astype(np.float64)
     levels = credible_levels(skymap)
-    in_50, in_90 = inside(skymap, 0.5), inside(skymap, 0.9)
+    in_50, in_90 = in_credible_region(skymap, 0.5), in_credible_region(skymap, 0.9)
     ranked = -skymap.density[skymap.by_density]
     areas = np.cumsum(skymap.area[skymap.by_density]) * _DEG2
     peak = -ranked[0]
-    volume = Volume.of(skymap) if np.isfinite(mpc).any() else None
-    found: list[Place | None] = []
+    volume = CredibleVolume.of(skymap) if np.isfinite(mpc).any() else None
+    found: list[PositionOnMap | None] = []
     for tile, target in zip(tiles.tolist(), mpc.tolist(), strict=True):
         if tile < 0:
             found.append(None)
             continue
         density = float(skymap.density[tile])
         found.append(
-            Place(
+            PositionOnMap(
                 level=float(levels[tile]),
                 relative_density=density / peak,
                 searched_area=float(areas[np.searchsorted(ranked, -density, side="right") - 1]),
                 in_50=bool(in_50[tile]),
                 in_90=bool(in_90[tile]),
-                distance=_along(skymap, tile),
+                distance=_distance_along(skymap, tile),
                 level_3d=None if volume is None or np.isnan(target) else volume.level(tile, target),
             )
         )
     return found
 
 
-def _along(skymap: SkyMap, tile: int) -> Distance | None:
+def _distance_along(skymap: SkyMap, tile: int) -> Distance | None:
     if skymap.distmu is None or skymap.distsigma is None:
         return None
     return conditional_distance(float(skymap.distmu[tile]), float(skymap.distsigma[tile]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Volume:
+class CredibleVolume:
     """The tiles of a map that have a distance."""
 
     tile: Integers
@@ -113,7 +113,7 @@ class Volume:
     """Distance over the whole sky, Mpc."""
 
     @staticmethod
-    def of(skymap: SkyMap) -> Volume | None:
+    def of(skymap: SkyMap) -> CredibleVolume | None:
         """Take a map's tiles; None where the map has no distances."""
         if skymap.distmu is None or skymap.distsigma is None or skymap.distnorm is None:
             return None
@@ -125,7 +125,7 @@ class Volume:
         mu, sigma = mu[tile], sigma[tile]
         mean = float(np.dot(skymap.probability[tile], conditional_means(mu, sigma)))
         log_norm = np.log(skymap.density[tile]) + np.log(norm[tile])
-        return Volume(tile, mu, sigma, log_norm, skymap.area[tile], mean)
+        return CredibleVolume(tile, mu, sigma, log_norm, skymap.area[tile], mean)
 
     def level(self, tile: int, distance: float) -> float:
         """Credible level in the volume of a distance (Mpc) in a tile of the map, 0 to 1.

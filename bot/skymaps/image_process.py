@@ -12,10 +12,10 @@ from datetime import datetime
 
 import structlog
 
-from bot.runtime.worker_process import NoProcess, ProcessClosed, ProcessFailed, WorkProcess
+from bot.runtime.worker_process import ProcessClosed, ProcessFailed, ProcessNotStarted, WorkerProcess
 from bot.skymaps.fits_table import UnreadableMap
 from formatters.models.superevent import Superevent
-from formatters.skymap_image import DrawnPicture, Picture, Position, Words, alt_text, words
+from formatters.skymap_image import Captions, DrawnPicture, Position, SkyMapFigure, alt_text, words
 
 TIMEOUT = 30.0
 """Seconds for one picture; the first of a process takes about two, all others a fourth of one."""
@@ -28,7 +28,7 @@ _UNIX_EPOCH = 2_440_587.5
 log = structlog.get_logger(__name__)
 
 
-class PictureFailed(Exception):
+class ImageFailed(Exception):
     """There is no picture; `sentence` says why."""
 
     def __init__(self, sentence: str) -> None:
@@ -36,19 +36,19 @@ class PictureFailed(Exception):
         self.sentence = sentence
 
 
-class PicturesClosed(PictureFailed):
+class ImageProcessClosed(ImageFailed):
     """The bot stops: the picture can be drawn after the next start."""
 
 
-class PicturesWait(PictureFailed):
+class PicturesWait(ImageFailed):
     """No process can be started now (descriptors, memory or processes are short, say): later it can."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ImageJob:
     """What the process needs for one picture."""
 
-    words: Words
+    words: Captions
     peak: Position
     time: datetime
     """Of the event: where Sun and Moon stood."""
@@ -59,7 +59,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class ImageResult:
     """What comes back."""
 
     png: bytes
@@ -68,7 +68,7 @@ class Rendered:
     inset: bool
 
 
-class Pictures:
+class ImageProcess:
     """Draws the picture of a superevent's newest notice."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Pictures:
         start: float = START,
         pictures_per_process: int = PICTURES_PER_PROCESS,
     ) -> None:
-        self._process = WorkProcess(timeout_s=timeout, start_s=start, orders=pictures_per_process)
+        self._process = WorkerProcess(timeout_s=timeout, start_s=start, orders=pictures_per_process)
 
     @property
     def pid(self) -> int | None:
@@ -91,15 +91,15 @@ class Pictures:
         """Draw the newest notice's map, the combined one where it was read, and say what the picture shows.
 
         The maps are the FITS files that came in that notice. A picture over which the process hangs or dies
-        is tried once more, in another process. Raises PictureFailed.
+        is tried once more, in another process. Raises ImageFailed.
         """
-        return _told(superevent, await self._run(_order(superevent, gw_map, combined_map)))
+        return _told(superevent, await self._run(_image_job(superevent, gw_map, combined_map)))
 
     async def close(self) -> None:
         """End the process at once; pictures still wanted fail."""
         await self._process.close()
 
-    async def _run(self, order: Order) -> Rendered:
+    async def _run(self, order: ImageJob) -> ImageResult:
         try:
             try:
                 return await self._process.run(render, order)
@@ -107,45 +107,45 @@ class Pictures:
                 log.warning("drawing_process_replaced", reason=str(failure))
             return await self._process.run(render, order)
         except ProcessClosed as error:
-            raise PicturesClosed("The bot is stopping, and draws no more pictures.") from error
-        except NoProcess as error:
+            raise ImageProcessClosed("The bot is stopping, and draws no more pictures.") from error
+        except ProcessNotStarted as error:
             raise PicturesWait(str(error)) from error
         except UnreadableMap as error:
-            raise PictureFailed(error.reason) from error
+            raise ImageFailed(error.reason) from error
         except ProcessFailed as failure:
             # The sheer number tells these from a machine that was busy: it goes on with the next picture.
             log.error("picture_given_up", reason=str(failure))
-            raise PictureFailed(f"Its drawing failed twice. {failure}") from failure
+            raise ImageFailed(f"Its drawing failed twice. {failure}") from failure
         except Exception as error:
             # Whatever went wrong over there, here it is one thing: no picture.
             log.error("picture failed", exc_info=error)
-            raise PictureFailed(f"The picture couldn't be drawn ({type(error).__name__}).") from error
+            raise ImageFailed(f"The picture couldn't be drawn ({type(error).__name__}).") from error
 
 
-def draw_here(
+def draw_in_process(
     superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None = None
 ) -> DrawnPicture:
-    """Do the same as `Pictures.draw`, in this process: for the command line. Raises PictureFailed."""
-    order = _order(superevent, gw_map, combined_map)
+    """Do the same as `ImageProcess.draw`, in this process: for the command line. Raises ImageFailed."""
+    order = _image_job(superevent, gw_map, combined_map)
     try:
         return _told(superevent, render(order))
     except UnreadableMap as error:
-        raise PictureFailed(error.reason) from error
+        raise ImageFailed(error.reason) from error
 
 
-def _told(superevent: Superevent, rendered: Rendered) -> DrawnPicture:
+def _told(superevent: Superevent, rendered: ImageResult) -> DrawnPicture:
     said = alt_text(superevent, sun=rendered.sun, moon=rendered.moon, inset=rendered.inset)
     return DrawnPicture(rendered.png, said)
 
 
-def _order(superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None) -> Order:
+def _image_job(superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None) -> ImageJob:
     notice = superevent.latest
     localization = notice.best_localization
     combined = notice.external is not None and notice.external.localization is not None
     main = combined_map if combined else gw_map
     if notice.event is None or localization is None or main is None:
-        raise PictureFailed("The notice has no sky map to draw.")
-    return Order(
+        raise ImageFailed("The notice has no sky map to draw.")
+    return ImageJob(
         words=words(superevent),
         peak=(localization.ra, localization.dec),
         time=notice.event.time,
@@ -154,15 +154,15 @@ def _order(superevent: Superevent, gw_map: bytes | None, combined_map: bytes | N
     )
 
 
-def prepare() -> None:
+def warm_up() -> None:
     """Load what drawing needs, before the first order comes."""
     import formatters.skymap_image.figure  # noqa: F401
     from bot.skymaps import raster
 
-    raster.sky_pixels()
+    raster.healpix_of_sky()
 
 
-def render(order: Order) -> Rendered:
+def render(order: ImageJob) -> ImageResult:
     """Draw one picture, in this process. Raises UnreadableMap."""
     # Matplotlib and the coordinates stay out of the bot's own memory.
     from bot.skymaps import raster, skymap
@@ -171,10 +171,10 @@ def render(order: Order) -> Rendered:
 
     main = skymap.read(order.main)
     other = None if order.other is None else skymap.read(order.other)
-    region = raster.main_region(main)
+    region = raster.inset_region(main)
     inset = None
     if region is not None:
-        pixels = raster.window_pixels(region.window)
+        pixels = raster.healpix_of_window(region.window)
         inset = Inset(
             window=region.window,
             grid=raster.grid(main, pixels),
@@ -182,16 +182,16 @@ def render(order: Order) -> Rendered:
             other=None if other is None else raster.grid(other, pixels),
         )
     sun, moon = sun_and_moon(order.time)
-    picture = Picture(
+    picture = SkyMapFigure(
         words=order.words,
-        sky=raster.grid(main, raster.sky_pixels()),
+        sky=raster.grid(main, raster.healpix_of_sky()),
         peak=order.peak,
         sun=sun,
         moon=moon,
         inset=inset,
-        other=None if other is None else raster.grid(other, raster.sky_pixels()),
+        other=None if other is None else raster.grid(other, raster.healpix_of_sky()),
     )
-    return Rendered(draw(picture), sun, moon, inset is not None)
+    return ImageResult(draw(picture), sun, moon, inset is not None)
 
 
 def sun_and_moon(time: datetime) -> tuple[Position, Position]:

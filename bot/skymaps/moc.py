@@ -11,8 +11,8 @@ from math import pi
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.skymaps.regions import merged
-from bot.skymaps.skymap import MAX_ORDER, SkyMap, inside
+from bot.skymaps.regions import merge_tiles
+from bot.skymaps.skymap import MAX_ORDER, SkyMap, in_credible_region
 
 Integers = NDArray[np.int64]
 
@@ -43,7 +43,7 @@ class Moc:
         # Cells are disjoint, so what holds a fine one lies in no other; it may hold several.
         cells = np.unique(np.stack([np.minimum(self.order, order), self.ipix >> shift]), axis=1)
         place = np.argsort(cells[1] << 2 * (MAX_ORDER - cells[0]))
-        return Moc(*merged(cells[0][place], cells[1][place]))
+        return Moc(*merge_tiles(cells[0][place], cells[1][place]))
 
     def ascii(self) -> str:
         """Write it as ASCII, ranges of neighbours joined."""
@@ -55,8 +55,8 @@ class Moc:
 
 def credible_moc(skymap: SkyMap, level: float) -> Moc:
     """Return the credible region of this level (0 to 1): the densest tiles that hold at least so much."""
-    part = skymap.by_position[inside(skymap, level)[skymap.by_position]]
-    return Moc(*merged(skymap.order[part], skymap.ipix[part]))
+    part = skymap.by_position[in_credible_region(skymap, level)[skymap.by_position]]
+    return Moc(*merge_tiles(skymap.order[part], skymap.ipix[part]))
 
 
 def _ranges(ipix: Integers) -> list[str]:

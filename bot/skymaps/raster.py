@@ -13,9 +13,9 @@ import numpy as np
 from astropy import units
 from numpy.typing import NDArray
 
-from bot.skymaps.regions import labels
-from bot.skymaps.skymap import MAX_ORDER, SkyMap, credible_levels, inside
-from formatters.skymap_image import Grid, Window
+from bot.skymaps.regions import label_components
+from bot.skymaps.skymap import MAX_ORDER, SkyMap, credible_levels, in_credible_region
+from formatters.skymap_image import Grid, ImageWindow
 from formatters.skymap_image.projection import (
     plane_to_window,
     sky_positions,
@@ -36,7 +36,7 @@ _MARGIN = 1.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pixels:
+class PixelGrid:
     """The pixels of a grid that lie on the sky, in the order of the nested curve."""
 
     ipix: Integers
@@ -47,35 +47,35 @@ class Pixels:
 
 
 @dataclass(frozen=True, slots=True)
-class MainRegion:
+class InsetRegion:
     """The most probable connected part of the 90 % credible region, and a window around it."""
 
-    window: Window
+    window: ImageWindow
     share: float
     """Of the whole map's probability, 0 to 1."""
 
 
-def pixels(ra: Floats, dec: Floats) -> Pixels:
+def pixel_lookup(ra: Floats, dec: Floats) -> PixelGrid:
     """Order a grid's pixels by the nested curve, from their centres in ICRS degrees (2-D; NaN: no sky)."""
     place = np.flatnonzero(np.isfinite(ra))
     lon, lat = ra.ravel()[place] * units.deg, dec.ravel()[place] * units.deg
     ipix = np.asarray(healpix.lonlat_to_healpix(lon, lat, 2**MAX_ORDER, order="nested"), np.int64)
     ranking = np.argsort(ipix)
-    return Pixels(ipix[ranking], place[ranking].astype(np.int32), (ra.shape[0], ra.shape[1]))
+    return PixelGrid(ipix[ranking], place[ranking].astype(np.int32), (ra.shape[0], ra.shape[1]))
 
 
 @cache
-def sky_pixels() -> Pixels:
+def healpix_of_sky() -> PixelGrid:
     """Return the pixels of the all-sky map, which are the same for every picture of a process."""
-    return pixels(*sky_positions())
+    return pixel_lookup(*sky_positions())
 
 
-def window_pixels(window: Window) -> Pixels:
+def healpix_of_window(window: ImageWindow) -> PixelGrid:
     """Return the pixels of an inset."""
-    return pixels(*window_positions(window))
+    return pixel_lookup(*window_positions(window))
 
 
-def tiles_at(skymap: SkyMap, where: Pixels) -> NDArray[np.int32]:
+def tile_index_grid(skymap: SkyMap, where: PixelGrid) -> NDArray[np.int32]:
     """Return the index of the tile that each pixel of a grid lies in; in gaps the number of tiles."""
     start, stop = skymap.start[skymap.by_position], skymap.stop[skymap.by_position]
     # A few thousand tiles are looked up among the pixels, not half a million pixels among the tiles.
@@ -87,7 +87,7 @@ def tiles_at(skymap: SkyMap, where: Pixels) -> NDArray[np.int32]:
     return tiles
 
 
-def middle_levels(skymap: SkyMap) -> Floats:
+def midpoint_levels(skymap: SkyMap) -> Floats:
     """Per tile, the credible level at which half of it (and of its equals in density) is inside.
 
     A contour drawn where this passes a level errs by half a tile at most, to either side, and is never
@@ -99,34 +99,34 @@ def middle_levels(skymap: SkyMap) -> Floats:
     return middles
 
 
-def grid(skymap: SkyMap, where: Pixels) -> Grid:
+def grid(skymap: SkyMap, where: PixelGrid) -> Grid:
     """Return density and credible level on a grid; NaN outside the sky and in the map's gaps."""
-    tiles = tiles_at(skymap, where)
+    tiles = tile_index_grid(skymap, where)
 
     def spread(values: Floats) -> NDArray[np.float32]:
         return np.append(values, np.nan).astype(np.float32)[tiles]
 
-    return Grid(density=spread(skymap.density), level=spread(middle_levels(skymap)))
+    return Grid(density=spread(skymap.density), level=spread(midpoint_levels(skymap)))
 
 
-def main_region(skymap: SkyMap) -> MainRegion | None:
+def inset_region(skymap: SkyMap) -> InsetRegion | None:
     """Find a window around the most probable region.
 
     None where it would be wider than is worth an inset, or where no region holds a fair share of the map.
     """
-    part = skymap.by_position[inside(skymap, 0.9)[skymap.by_position]]
+    part = skymap.by_position[in_credible_region(skymap, 0.9)[skymap.by_position]]
     order, ipix, probability = skymap.order[part], skymap.ipix[part], skymap.probability[part]
-    label = labels(order, ipix)
+    label = label_components(order, ipix)
     shares = np.bincount(label, probability)
     share = float(shares.max())
     if share < LEAST_SHARE:
         return None
     main = label == shares.argmax()
     window = _around(order[main], ipix[main])
-    return None if window is None else MainRegion(window, share)
+    return None if window is None else InsetRegion(window, share)
 
 
-def _around(order: Integers, ipix: Integers) -> Window | None:
+def _around(order: Integers, ipix: Integers) -> ImageWindow | None:
     """Return the window that holds these tiles, in the middle of their extent; None if it is too wide."""
     lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
     ra, dec = lon.to_value(units.deg), lat.to_value(units.deg)
@@ -135,7 +135,7 @@ def _around(order: Integers, ipix: Integers) -> Window | None:
     # The mean direction of what fits into the widest window can't be shorter than this.
     if np.linalg.norm(mean) < np.cos(np.radians(2 * WIDEST_WINDOW)):
         return None
-    window = Window(
+    window = ImageWindow(
         float(np.degrees(np.arctan2(mean[1], mean[0]))) % 360,
         float(np.degrees(np.arctan2(mean[2], np.hypot(mean[0], mean[1])))),
         WIDEST_WINDOW,
@@ -150,4 +150,4 @@ def _around(order: Integers, ipix: Integers) -> Window | None:
         return None
     shift = np.array([(west_most + east_most) / 2]), np.array([(south_most + north_most) / 2])
     middle_ra, middle_dec = plane_to_window(window, *shift)
-    return Window(float(middle_ra[0]), float(middle_dec[0]), max(half, NARROWEST_WINDOW))
+    return ImageWindow(float(middle_ra[0]), float(middle_dec[0]), max(half, NARROWEST_WINDOW))

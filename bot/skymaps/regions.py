@@ -13,7 +13,7 @@ from formatters.models.notice import Region
 MAX_REGIONS = 100
 """The most probable are kept; the rest of a map that falls into more is crumbs."""
 
-SPOT_ORDER = 6
+PEAK_PIXEL_ORDER = 6
 """Pixels of 0.84 deg², about a wide telescope's field: finer ones would follow the map's noise."""
 
 MAX_JOINED = 2**17
@@ -37,7 +37,7 @@ def connected_regions(order: Integers, ipix: Integers, probability: Floats) -> t
     """
     if not order.size:
         return ()
-    label = labels(order, ipix)
+    label = label_components(order, ipix)
     shares = np.bincount(label, probability)
     sizes = np.bincount(label, _SQUARE_DEGREES / 12 / 4.0**order)
     spot = _densest_spots(order, ipix, probability, label)
@@ -48,13 +48,13 @@ def connected_regions(order: Integers, ipix: Integers, probability: Floats) -> t
     )
 
 
-def labels(order: Integers, ipix: Integers) -> Integers:
+def label_components(order: Integers, ipix: Integers) -> Integers:
     """Number the connected parts from 0 on, and return each tile's.
 
     Orders and NESTED indices of disjoint tiles, in order of their place on the nested curve.
     """
-    merged_order, merged_ipix = _lifted(*merged(order, ipix))
-    label = _components(merged_order.size, *_contacts(merged_order, merged_ipix))
+    merged_order, merged_ipix = _to_common_order(*merge_tiles(order, ipix))
+    label = _components(merged_order.size, *_adjacent_pairs(merged_order, merged_ipix))
     holder = np.searchsorted(_start(merged_order, merged_ipix), _start(order, ipix), side="right") - 1
     numbers: Integers = np.unique(label[holder], return_inverse=True)[1]
     return numbers
@@ -65,11 +65,11 @@ def _densest_spots(order: Integers, ipix: Integers, probability: Floats, label: 
 
     Coarser tiles are pixels of their own, and compete by mean density.
     """
-    pixels = 12 * 4**SPOT_ORDER
-    pixel = _start(order, ipix) >> 2 * (_MAX_ORDER - SPOT_ORDER)
+    pixels = 12 * 4**PEAK_PIXEL_ORDER
+    pixel = _start(order, ipix) >> 2 * (_MAX_ORDER - PEAK_PIXEL_ORDER)
     spots, spot = np.unique(label * pixels + pixel, return_inverse=True)
     spot_order = np.empty(spots.size, np.int64)
-    spot_order[spot] = np.minimum(order, SPOT_ORDER)
+    spot_order[spot] = np.minimum(order, PEAK_PIXEL_ORDER)
     density = np.bincount(spot, probability) * 4.0**spot_order
     region = spots // pixels
     ranking = np.lexsort((-density, region))
@@ -92,7 +92,7 @@ def _start(order: Integers, ipix: Integers) -> Integers:
     return ipix << 2 * (_MAX_ORDER - order)
 
 
-def merged(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
+def merge_tiles(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
     """Replace four quarters by the tile they make, until none are left: only a region's rim stays fine."""
     while True:
         # In order of place nothing stands between four quarters, so those of all levels are found at once.
@@ -108,7 +108,7 @@ def merged(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
         order, ipix = order[kept], ipix[kept]
 
 
-def _lifted(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
+def _to_common_order(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
     """Replace the finest tiles by those they lie in until MAX_JOINED are left.
 
     A map of a million crumbs is so joined a little too generously, in a tenth of a second instead of two.
@@ -130,7 +130,7 @@ def _lifted(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
     return np.minimum(order, low), ipix >> shift
 
 
-def _contacts(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
+def _adjacent_pairs(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
     """Return pairs of tiles that touch, as indices; every contact at least once.
 
     A tile touches a tile of its own size or a larger one exactly if one of the pixels around it, of its

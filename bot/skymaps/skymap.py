@@ -24,12 +24,12 @@ __all__ = [
     "UnreadableMap",
     "areas",
     "credible_levels",
-    "inside",
+    "in_credible_region",
     "localize",
     "of_table",
     "peak_tile",
+    "probability_inside",
     "read",
-    "share_inside",
     "tile_at",
 ]
 
@@ -241,7 +241,7 @@ def localize(skymap: SkyMap) -> Localization:
     peak = peak_tile(skymap)
     ra, dec = _centre(skymap, peak)
     area_50, area_90 = areas(skymap, (0.5, 0.9))
-    part = skymap.by_position[inside(skymap, 0.9)[skymap.by_position]]
+    part = skymap.by_position[in_credible_region(skymap, 0.9)[skymap.by_position]]
     return Localization(
         ra=ra,
         dec=dec,
@@ -290,7 +290,7 @@ def credible_levels(skymap: SkyMap) -> Floats:
     return levels
 
 
-def inside(skymap: SkyMap, level: float) -> Flags:
+def in_credible_region(skymap: SkyMap, level: float) -> Flags:
     """Per tile, whether it belongs to the credible region: the densest tiles that hold at least `level`."""
     cumulative = np.cumsum(skymap.probability[skymap.by_density])
     part = np.zeros(skymap.uniq.size, np.bool_)
@@ -298,9 +298,9 @@ def inside(skymap: SkyMap, level: float) -> Flags:
     return part
 
 
-def share_inside(skymap: SkyMap, other: SkyMap, level: float) -> float:
+def probability_inside(skymap: SkyMap, other: SkyMap, level: float) -> float:
     """Share (0 to 1) of `other`'s probability inside the credible region of `skymap` of this level."""
-    part = inside(skymap, level)
+    part = in_credible_region(skymap, level)
     starts, stops = other.start[other.by_position], other.stop[other.by_position]
     density = other.density[other.by_position]
     before = np.concatenate(([0.0], np.cumsum(other.probability[other.by_position])))

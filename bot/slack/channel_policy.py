@@ -6,27 +6,27 @@ from collections.abc import Mapping
 from typing import Literal
 
 from bot.slack.client import SlackClient
-from bot.slack.errors import SlackFailure, WorkspaceOutOfReach
+from bot.slack.errors import SlackFailure, WorkspaceUnavailable
 
-Who = Literal["anyone", "members", "admins"]
+AllowedRole = Literal["anyone", "members", "admins"]
 
-SCOPES: Mapping[Who, tuple[str, ...]] = {
+SCOPES: Mapping[AllowedRole, tuple[str, ...]] = {
     "anyone": (),
     "members": ("channels:read", "groups:read"),
     "admins": ("users:read",),
 }
 """What the token needs for it (docs.slack.dev/reference/methods, conversations.members and users.info)."""
 
-_SENTENCES: Mapping[Who, str] = {
+_SENTENCES: Mapping[AllowedRole, str] = {
     "members": "Only members of this channel may change what it receives: join it first.",
     "admins": "Only admins of this workspace may change what a channel receives: ask one of them.",
 }
 
 
-class Permission:
+class ChannelPolicy:
     """Asks Slack, each time: who was a member or an admin a minute ago may be none now."""
 
-    def __init__(self, who: Who, clients: Mapping[str, SlackClient]) -> None:
+    def __init__(self, who: AllowedRole, clients: Mapping[str, SlackClient]) -> None:
         """`clients` by team."""
         self._who = who
         self._clients = clients
@@ -47,7 +47,7 @@ class Permission:
             else:
                 # In a direct conversation with the app (D…) nobody else can type.
                 allowed = channel_id.startswith("D") or await client.is_member(channel_id, user_id)
-        except WorkspaceOutOfReach as failure:
+        except WorkspaceUnavailable as failure:
             if failure.reason != "missing_scope":
                 return f"Slack doesn't tell who may do that ({failure.reason}); try again later."
             return (

@@ -14,19 +14,19 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.runtime.http_proxy import proxy_for
 from bot.runtime.running_timeout import running_timeout
-from bot.slack.degradation import Dropped, Outgoing, Part
+from bot.slack.degradation import DroppedPart, MessagePart, OutgoingMessage
 from bot.slack.errors import (
-    ChannelOutOfReach,
+    ChannelUnavailable,
     FileNotReady,
+    OutcomeUnknown,
     RateLimited,
     SlackFailure,
     Unavailable,
-    Unknown,
     Unlisted,
 )
-from bot.slack.lease_check import watch_requests
-from bot.slack.message_metadata import Mark
-from bot.slack.responses import failure_of, ts_of, word_of
+from bot.slack.lease_check import check_requests
+from bot.slack.message_metadata import DeliveryMetadata
+from bot.slack.responses import failure_of, required_text, required_ts
 from bot.slack.web_client import web_client
 from formatters.blockkit.message import Message
 
@@ -38,7 +38,7 @@ ALT_TEXT_MAX = 1_000
 """Of a file; a block's may be longer (docs.slack.dev/reference/methods/files.getUploadURLExternal)."""
 PAGES = 25
 """Of 200 messages: so far a channel's history is read for a post in doubt, whatever the clocks say."""
-READING = frozenset(
+FORM_ENCODED_METHODS = frozenset(
     {
         "chat.getPermalink",
         "conversations.history",
@@ -74,12 +74,12 @@ class Posted:
     """A message that stands in a channel."""
 
     ts: str
-    dropped: tuple[Dropped, ...] = ()
+    dropped: tuple[DroppedPart, ...] = ()
     """What Slack took it without."""
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelFace:
+class ChannelInfo:
     """What Slack says of a channel."""
 
     name: str
@@ -105,7 +105,7 @@ class SlackClient:
         # No retry handler at all: the default one sends a message again after a cut connection, in silence.
         # What is tried again, and when, is the ledger's decision.
         self._session = session
-        watch_requests(session)
+        check_requests(session)
         self.web = web_client(token, api_url, session)
         # slack_sdk's own timeout is for sessions that it opens itself.
         self._timeout_s = timeout_s
@@ -126,9 +126,9 @@ class SlackClient:
         self.scopes = frozenset(scope.strip() for scope in granted.split(",") if scope.strip())
         self._bot_id = str(data["bot_id"]) if data.get("bot_id") else None
         return Identity(
-            team_id=word_of(data, "team_id"),
+            team_id=required_text(data, "team_id"),
             team=str(data.get("team", "")),
-            user_id=word_of(data, "user_id"),
+            user_id=required_text(data, "user_id"),
             scopes=self.scopes,
         )
 
@@ -136,11 +136,11 @@ class SlackClient:
         self,
         channel: str,
         message: Message,
-        mark: Mark,
+        mark: DeliveryMetadata,
         *,
         thread_ts: str | None = None,
         broadcast: bool = False,
-        dropped: tuple[Dropped, ...] = (),
+        dropped: tuple[DroppedPart, ...] = (),
     ) -> Posted:
         """Post a message; without what Slack refuses of it, down to the words alone.
 
@@ -148,20 +148,20 @@ class SlackClient:
         FileNotReady where a picture in it can't be shown yet.
         """
 
-        def body(sent: Outgoing) -> dict[str, Any]:
+        def body(sent: OutgoingMessage) -> dict[str, Any]:
             parts, left = sent.parts, sent.message
             return {
                 "channel": channel,
                 "text": left.text,
                 "blocks": list(left.blocks) or None,
-                "metadata": sent.metadata if Part.METADATA in parts else None,
-                "thread_ts": thread_ts if Part.THREAD in parts else None,
-                "reply_broadcast": True if Part.BROADCAST in parts else None,
+                "metadata": sent.metadata if MessagePart.METADATA in parts else None,
+                "thread_ts": thread_ts if MessagePart.THREAD in parts else None,
+                "reply_broadcast": True if MessagePart.BROADCAST in parts else None,
                 "unfurl_links": False,
                 "unfurl_media": False,
             }
 
-        whole = Outgoing(
+        whole = OutgoingMessage(
             whole=message,
             thread_ts=thread_ts,
             broadcast=broadcast,
@@ -170,8 +170,8 @@ class SlackClient:
         )
         answer, sent = await self._degrading("chat.postMessage", whole, body)
         try:
-            return Posted(ts_of(answer), sent.dropped)
-        except Unknown as unknown:
+            return Posted(required_ts(answer), sent.dropped)
+        except OutcomeUnknown as unknown:
             unknown.dropped = sent.dropped
             raise
 
@@ -181,31 +181,31 @@ class SlackClient:
         A picture that Slack can't show yet is waited for a while.
         """
 
-        def body(sent: Outgoing) -> dict[str, Any]:
+        def body(sent: OutgoingMessage) -> dict[str, Any]:
             return {
                 "channel": channel,
                 "user": user,
                 "text": sent.message.text,
                 "blocks": list(sent.message.blocks) or None,
-                "thread_ts": thread_ts if Part.THREAD in sent.parts else None,
+                "thread_ts": thread_ts if MessagePart.THREAD in sent.parts else None,
             }
 
-        whole = Outgoing(whole=message, thread_ts=thread_ts)
+        whole = OutgoingMessage(whole=message, thread_ts=thread_ts)
         for pause in FILE_PAUSES_S:
             try:
                 await self._degrading("chat.postEphemeral", whole, body)
                 return
             except FileNotReady:
                 await asyncio.sleep(pause)
-        whole = whole.dropping(Part.PICTURE, "not ready in time")
+        whole = whole.dropping(MessagePart.PICTURE, "not ready in time")
         await self._degrading("chat.postEphemeral", whole, body)
 
     async def edit(
-        self, channel: str, ts: str, message: Message, *, dropped: tuple[Dropped, ...] = ()
-    ) -> tuple[Dropped, ...]:
+        self, channel: str, ts: str, message: Message, *, dropped: tuple[DroppedPart, ...] = ()
+    ) -> tuple[DroppedPart, ...]:
         """Bring a message to a newer state, its metadata stay; return what it lost. Raises FileNotReady."""
 
-        def body(sent: Outgoing) -> dict[str, Any]:
+        def body(sent: OutgoingMessage) -> dict[str, Any]:
             # An edit without blocks would keep the old ones.
             return {
                 "channel": channel,
@@ -214,16 +214,16 @@ class SlackClient:
                 "blocks": list(sent.message.blocks),
             }
 
-        _, sent = await self._degrading("chat.update", Outgoing(whole=message, dropped=dropped), body)
+        _, sent = await self._degrading("chat.update", OutgoingMessage(whole=message, dropped=dropped), body)
         return sent.dropped
 
-    async def channel(self, channel: str) -> ChannelFace:
+    async def channel(self, channel: str) -> ChannelInfo:
         """What a channel is; `channel_not_found` where the bot can't see it."""
         data = await self._call("conversations.info", {"channel": channel})
         found = data.get("channel")
         if not isinstance(found, dict):
-            raise Unknown("an answer without channel")
-        return ChannelFace(
+            raise OutcomeUnknown("an answer without channel")
+        return ChannelInfo(
             name=str(found.get("name", channel)),
             private=bool(found.get("is_private")),
             archived=bool(found.get("is_archived")),
@@ -248,7 +248,7 @@ class SlackClient:
                 data = await self._call(
                     "conversations.members", query | ({"cursor": cursor} if cursor else {})
                 )
-            except ChannelOutOfReach:
+            except ChannelUnavailable:
                 return False
             if user in (data.get("members") or []):
                 return True
@@ -260,7 +260,7 @@ class SlackClient:
         """Whether a person is an admin or an owner of this workspace; those of another's are none here."""
         found = (await self._call("users.info", {"user": user})).get("user")
         if not isinstance(found, dict):
-            raise Unknown("an answer without user")
+            raise OutcomeUnknown("an answer without user")
         # In an Enterprise Grid organisation the person's first workspace may be another.
         teams = (found.get("enterprise_user") or {}).get("teams") or ()
         if found.get("is_stranger") is True or not (
@@ -278,8 +278,8 @@ class SlackClient:
             "files.getUploadURLExternal",
             {"filename": name, "length": len(png), "alt_txt": alt_text[:ALT_TEXT_MAX]},
         )
-        await self._send_file(word_of(place, "upload_url"), png)
-        file_id = word_of(place, "file_id")
+        await self._send_file(required_text(place, "upload_url"), png)
+        file_id = required_text(place, "file_id")
         await self._call("files.completeUploadExternal", {"files": [{"id": file_id, "title": title}]})
         return file_id
 
@@ -294,7 +294,7 @@ class SlackClient:
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
         """Open a dialog within 3 s of what the person did; return the view's id."""
         data = await self._call("views.open", {"trigger_id": trigger_id, "view": view})
-        return word_of(data.get("view"), "id")
+        return required_text(data.get("view"), "id")
 
     async def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
         """Show something else in an open dialog; what was typed into inputs that stay, stays."""
@@ -316,7 +316,7 @@ class SlackClient:
         cursor = ""
         while True:
             data = await self._call("users.conversations", query | ({"cursor": cursor} if cursor else {}))
-            found.update(word_of(channel, "id") for channel in data.get("channels") or [])
+            found.update(required_text(channel, "id") for channel in data.get("channels") or [])
             cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
                 return frozenset(found)
@@ -328,12 +328,12 @@ class SlackClient:
                 self._session.post(url, data=body, proxy=proxy_for(url)) as answer,
             ):
                 if answer.status != 200:
-                    raise Unknown(f"HTTP {answer.status} for an upload")
+                    raise OutcomeUnknown(f"HTTP {answer.status} for an upload")
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise Unknown(f"no answer to an upload: {type(error).__name__}") from error
+            raise OutcomeUnknown(f"no answer to an upload: {type(error).__name__}") from error
 
     async def find(
-        self, channel: str, mark: Mark, oldest: float | None, *, thread_ts: str | None = None
+        self, channel: str, mark: DeliveryMetadata, oldest: float | None, *, thread_ts: str | None = None
     ) -> str | None:
         """Look for a delivery in the channel's history, the newest first; its `ts`, or None.
 
@@ -352,10 +352,10 @@ class SlackClient:
             data = await self._call(method, query | ({"cursor": cursor} if cursor else {}))
             messages = data.get("messages")
             if not isinstance(messages, list):
-                raise Unknown("a history without messages")
+                raise OutcomeUnknown("a history without messages")
             for found in messages:
                 if isinstance(found, dict) and mark.is_on(found, self._bot_id):
-                    return ts_of(found)
+                    return required_ts(found)
             cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
             past = thread_ts is None and oldest is not None and _any_older(messages, oldest)
             if not cursor or past:
@@ -364,8 +364,8 @@ class SlackClient:
         return None
 
     async def _degrading(
-        self, method: str, outgoing: Outgoing, body: Callable[[Outgoing], dict[str, Any]]
-    ) -> tuple[Mapping[str, Any], Outgoing]:
+        self, method: str, outgoing: OutgoingMessage, body: Callable[[OutgoingMessage], dict[str, Any]]
+    ) -> tuple[Mapping[str, Any], OutgoingMessage]:
         """Call with ever less of a message until Slack takes it; return its answer and what was taken."""
         while True:
             try:
@@ -373,9 +373,9 @@ class SlackClient:
             except SlackFailure as refused:
                 less = outgoing.after(refused)
                 if less is None:
-                    if isinstance(refused, RateLimited | Unknown):
+                    if isinstance(refused, RateLimited | OutcomeUnknown):
                         refused.dropped = outgoing.dropped
-                    if isinstance(refused, FileNotReady) and Part.PICTURE not in outgoing.parts:
+                    if isinstance(refused, FileNotReady) and MessagePart.PICTURE not in outgoing.parts:
                         raise Unlisted(refused.reason) from refused
                     raise
                 drop = less.dropped[-1]
@@ -407,7 +407,7 @@ class SlackClient:
         self, method: str, body: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         json = {key: value for key, value in body.items() if value is not None}
-        reading = method in READING
+        reading = method in FORM_ENCODED_METHODS
         try:
             async with running_timeout(self._timeout_s):
                 if reading:
@@ -419,13 +419,13 @@ class SlackClient:
         except aiohttp.ClientConnectorError as error:
             raise Unavailable(f"can't connect: {error.os_error.strerror or error}") from error
         except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
-            raise Unknown(f"no answer: {type(error).__name__}") from error
+            raise OutcomeUnknown(f"no answer: {type(error).__name__}") from error
         except (AttributeError, LookupError, UnicodeError, RecursionError) as error:
             # slack_sdk asks an answer for "ok" before it looks whether it is an object, or even text.
-            raise Unknown("an answer that is no JSON object") from error
+            raise OutcomeUnknown("an answer that is no JSON object") from error
         data = response.data
         if not isinstance(data, dict):
-            raise Unknown("an answer that is no JSON object")
+            raise OutcomeUnknown("an answer that is no JSON object")
         return data, {key.lower(): value for key, value in response.headers.items()}
 
 

@@ -1,6 +1,6 @@
 """What of a message is given up, and in which order, where Slack refuses it: the words come first.
 
-A message is its words and up to eight further parts (`Part`). Slack refuses a whole call because of one of
+A message is its words and up to eight further parts (`MessagePart`). Slack refuses a whole call because of one of
 them, often with a word that stands in no list here. Then this goes on until the call is taken or nothing is
 left to drop:
 
@@ -25,12 +25,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from bot.slack.errors import ChannelOutOfReach, FileNotReady, SlackFailure, Unlisted
+from bot.slack.errors import ChannelUnavailable, FileNotReady, SlackFailure, Unlisted
 from formatters.blockkit.message import Block, Message
 from formatters.terminal import message_text
 
 
-class Part(StrEnum):
+class MessagePart(StrEnum):
     """A part of a message that its words can go without."""
 
     PICTURE = "picture"
@@ -49,21 +49,21 @@ class Part(StrEnum):
     """All other mentions: people and user groups."""
 
 
-LADDER = tuple(Part)
+DROP_ORDER = tuple(MessagePart)
 """What goes first where Slack doesn't say what is wrong; a mention last, since it wakes people."""
 
-MENTIONS = (Part.EVERYBODY, Part.MENTION)
+MENTIONS = (MessagePart.EVERYBODY, MessagePart.MENTION)
 
 _EVERYBODY = frozenset({"<!here>", "<!channel>", "<!everyone>"})
 
-_NAMES: tuple[tuple[re.Pattern[str], tuple[Part, ...]], ...] = (
-    (re.compile(r"(^|_)metadata(_|$)"), (Part.METADATA,)),
-    (re.compile(r"(^|_)(files?|images?|pictures?|media|uploads?)(_|$)"), (Part.PICTURE,)),
-    (re.compile(r"(^|_)broadcast(_|$)"), (Part.BROADCAST,)),
+_NAMES: tuple[tuple[re.Pattern[str], tuple[MessagePart, ...]], ...] = (
+    (re.compile(r"(^|_)metadata(_|$)"), (MessagePart.METADATA,)),
+    (re.compile(r"(^|_)(files?|images?|pictures?|media|uploads?)(_|$)"), (MessagePart.PICTURE,)),
+    (re.compile(r"(^|_)broadcast(_|$)"), (MessagePart.BROADCAST,)),
     (re.compile(r"(^|_)(mentions?|at_here|at_channel|at_everyone|user_?groups?|subteams?)(_|$)"), MENTIONS),
-    (re.compile(r"(^|_)(buttons?|interactive|interactivity|action_id)(_|$)"), (Part.BUTTONS,)),
-    (re.compile(r"(^|_)(reply|replies|threads?|threadable)(_|$)"), (Part.THREAD,)),
-    (re.compile(r"(^|_)blocks?(_|$)"), (Part.BLOCKS,)),
+    (re.compile(r"(^|_)(buttons?|interactive|interactivity|action_id)(_|$)"), (MessagePart.BUTTONS,)),
+    (re.compile(r"(^|_)(reply|replies|threads?|threadable)(_|$)"), (MessagePart.THREAD,)),
+    (re.compile(r"(^|_)blocks?(_|$)"), (MessagePart.BLOCKS,)),
     (re.compile(r"^restricted_action(_|$)"), MENTIONS),
 )
 """Words of Slack's, by the parts that they name: rules, not lists, so that next year's words are read too."""
@@ -72,27 +72,27 @@ _POINTER = re.compile(r"\[json-pointer:/blocks/(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedPart:
     """A part that was given up, and Slack's word for why."""
 
-    part: Part
+    part: MessagePart
     reason: str
     guessed: bool
     """Slack's word doesn't name it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class OutgoingMessage:
     """A message on its way to Slack, with what was given up of it so far."""
 
     whole: Message
     thread_ts: str | None = None
     broadcast: bool = False
     metadata: Mapping[str, Any] | None = None
-    dropped: tuple[Dropped, ...] = ()
+    dropped: tuple[DroppedPart, ...] = ()
 
     @property
-    def lacks(self) -> frozenset[Part]:
+    def lacks(self) -> frozenset[MessagePart]:
         """The parts that were given up."""
         return frozenset(dropped.part for dropped in self.dropped)
 
@@ -102,51 +102,53 @@ class Outgoing:
         return without(self.whole, self.lacks)
 
     @property
-    def parts(self) -> frozenset[Part]:
+    def parts(self) -> frozenset[MessagePart]:
         """The parts that it still has."""
         message = self.message
-        thread = self.thread_ts is not None and Part.THREAD not in self.lacks
+        thread = self.thread_ts is not None and MessagePart.THREAD not in self.lacks
         has = {
-            Part.PICTURE: any(block["type"] == "image" for block in message.blocks),
-            Part.BROADCAST: self.broadcast and thread and Part.BROADCAST not in self.lacks,
-            Part.BUTTONS: any(block["type"] == "actions" or "accessory" in block for block in message.blocks),
-            Part.METADATA: self.metadata is not None and Part.METADATA not in self.lacks,
-            Part.BLOCKS: bool(message.blocks),
-            Part.THREAD: thread,
-            Part.EVERYBODY: any(target in _EVERYBODY for target in message.mentions),
-            Part.MENTION: any(target not in _EVERYBODY for target in message.mentions),
+            MessagePart.PICTURE: any(block["type"] == "image" for block in message.blocks),
+            MessagePart.BROADCAST: self.broadcast and thread and MessagePart.BROADCAST not in self.lacks,
+            MessagePart.BUTTONS: any(
+                block["type"] == "actions" or "accessory" in block for block in message.blocks
+            ),
+            MessagePart.METADATA: self.metadata is not None and MessagePart.METADATA not in self.lacks,
+            MessagePart.BLOCKS: bool(message.blocks),
+            MessagePart.THREAD: thread,
+            MessagePart.EVERYBODY: any(target in _EVERYBODY for target in message.mentions),
+            MessagePart.MENTION: any(target not in _EVERYBODY for target in message.mentions),
         }
         return frozenset(part for part, there in has.items() if there)
 
-    def dropping(self, part: Part, reason: str, *, guessed: bool = False) -> Outgoing:
+    def dropping(self, part: MessagePart, reason: str, *, guessed: bool = False) -> OutgoingMessage:
         """The same without a part."""
-        return replace(self, dropped=(*self.dropped, Dropped(part, reason, guessed)))
+        return replace(self, dropped=(*self.dropped, DroppedPart(part, reason, guessed)))
 
-    def after(self, failure: SlackFailure) -> Outgoing | None:
+    def after(self, failure: SlackFailure) -> OutgoingMessage | None:
         """What to send in its place after a refusal; None where nothing of it is to blame, or left."""
         parts = self.parts
-        if isinstance(failure, FileNotReady) and Part.PICTURE in parts:
+        if isinstance(failure, FileNotReady) and MessagePart.PICTURE in parts:
             # A picture that isn't ready is worth waiting for, which is the caller's to decide.
             return None
-        if not isinstance(failure, Unlisted | ChannelOutOfReach | FileNotReady):
+        if not isinstance(failure, Unlisted | ChannelUnavailable | FileNotReady):
             return None
         named = next((part for part in _named(failure, self.message.blocks) if part in parts), None)
         if named is not None:
             return self.dropping(named, failure.reason)
-        part = next((part for part in LADDER if part in parts), None)
-        if part is None or isinstance(failure, ChannelOutOfReach):
+        part = next((part for part in DROP_ORDER if part in parts), None)
+        if part is None or isinstance(failure, ChannelUnavailable):
             return None
         return self.dropping(part, failure.reason, guessed=True)
 
 
-def refused_mentions(whole: Message, dropped: Iterable[Dropped]) -> dict[str, str]:
+def refused_mentions(whole: Message, dropped: Iterable[DroppedPart]) -> dict[str, str]:
     """Whom a message was to mention and doesn't, each with Slack's word for why."""
     reasons = {drop.part: drop.reason for drop in dropped}
     found = {target: reasons.get(_part_of(target)) for target in whole.mentions}
     return {target: reason for target, reason in found.items() if reason is not None}
 
 
-def without(message: Message, parts: frozenset[Part]) -> Message:
+def without(message: Message, parts: frozenset[MessagePart]) -> Message:
     """A message without some of its parts; what is left says the same words."""
     gone = tuple(target for target in message.mentions if _part_of(target) in parts)
     text, shown = message.text, message.blocks
@@ -155,31 +157,31 @@ def without(message: Message, parts: frozenset[Part]) -> Message:
         text = pattern.sub("", text).strip()
         shown = tuple(block for block in (_unmentioned(block, pattern) for block in shown) if _says(block))
     kept = Message(text, shown, tuple(target for target in message.mentions if target not in gone))
-    less = [block for block in shown if not (Part.PICTURE in parts and block["type"] == "image")]
-    if Part.BUTTONS in parts:
+    less = [block for block in shown if not (MessagePart.PICTURE in parts and block["type"] == "image")]
+    if MessagePart.BUTTONS in parts:
         less = [
             {key: value for key, value in block.items() if key != "accessory"}
             for block in less
             if block["type"] != "actions"
         ]
-    if Part.BLOCKS in parts or not less:
+    if MessagePart.BLOCKS in parts or not less:
         # Blocks show what the text of a notification leaves out.
         return replace(kept, text=message_text.fallback(kept) if shown else text, blocks=())
     return replace(kept, blocks=tuple(less))
 
 
-def _part_of(target: str) -> Part:
-    return Part.EVERYBODY if target in _EVERYBODY else Part.MENTION
+def _part_of(target: str) -> MessagePart:
+    return MessagePart.EVERYBODY if target in _EVERYBODY else MessagePart.MENTION
 
 
-def _named(failure: SlackFailure, shown: tuple[Block, ...]) -> list[Part]:
+def _named(failure: SlackFailure, shown: tuple[Block, ...]) -> list[MessagePart]:
     """The parts that Slack's answer names, the likeliest first."""
     pointed = [int(index) for sentence in failure.about for index in _POINTER.findall(sentence)]
     kinds = {shown[index]["type"] if index < len(shown) else "" for index in pointed}
     if kinds == {"image"}:
-        return [Part.PICTURE]
+        return [MessagePart.PICTURE]
     if kinds == {"actions"}:
-        return [Part.BUTTONS]
+        return [MessagePart.BUTTONS]
     return [part for pattern, parts in _NAMES if pattern.search(failure.reason) for part in parts]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bot.store.outbox.models import RATE_LIMITED
 
 if TYPE_CHECKING:
-    from bot.slack.degradation import Dropped
+    from bot.slack.degradation import DroppedPart
 
 
 class SlackFailure(Exception):
@@ -18,7 +18,7 @@ class SlackFailure(Exception):
         self.reason = reason
         self.about: tuple[str, ...] = ()
         """Slack's sentences about what is wrong, where it gives any; they end in "[json-pointer:/…]"."""
-        self.dropped: tuple[Dropped, ...] = ()
+        self.dropped: tuple[DroppedPart, ...] = ()
         """What the message had lost on the way by then, where it is worth knowing."""
 
 
@@ -30,11 +30,11 @@ class RateLimited(SlackFailure):
         self.retry_after = retry_after
 
 
-class ChannelOutOfReach(SlackFailure):
+class ChannelUnavailable(SlackFailure):
     """Nothing can be posted in this channel until somebody changes that."""
 
 
-class WorkspaceOutOfReach(SlackFailure):
+class WorkspaceUnavailable(SlackFailure):
     """The token is no longer good for anything until somebody changes that."""
 
 
@@ -42,7 +42,7 @@ class RootOutOfReach(SlackFailure):
     """The message that is to be edited or replied to is gone, or fixed."""
 
 
-class Refused(SlackFailure):
+class Rejected(SlackFailure):
     """Slack won't take these words, now or ever."""
 
 
@@ -57,7 +57,7 @@ class Unavailable(SlackFailure):
     """Slack is in trouble, or can't be reached; it did nothing."""
 
 
-class Unknown(SlackFailure):
+class OutcomeUnknown(SlackFailure):
     """No answer came: it may have been done."""
 
 
@@ -65,10 +65,10 @@ class FileNotReady(SlackFailure):
     """The message has a file that Slack can't show yet; nothing was posted."""
 
 
-ROOT_GONE = frozenset({"message_not_found", "thread_not_found", "cant_update_message"})
+ROOT_DELETED = frozenset({"message_not_found", "thread_not_found", "cant_update_message"})
 """Somebody deleted the root message. What stands in place of one with replies isn't ours to update."""
 
-ROOT_FIXED = frozenset({"edit_window_closed"})
+ROOT_NOT_EDITABLE = frozenset({"edit_window_closed"})
 """The root stands, and can't be edited any more."""
 
 CHANNEL_OUT_OF_REACH = frozenset(
@@ -122,14 +122,14 @@ def failure(reason: str, retry_after: float | None) -> SlackFailure:
         return RateLimited(reason, 30.0 if retry_after is None else retry_after)
     if reason == "is_inactive":
         # What `chat.update` says where `chat.postMessage` says `is_archived`: one problem, one word.
-        return ChannelOutOfReach("is_archived")
+        return ChannelUnavailable("is_archived")
     if reason in CHANNEL_OUT_OF_REACH:
-        return ChannelOutOfReach(reason)
+        return ChannelUnavailable(reason)
     if reason in WORKSPACE_OUT_OF_REACH:
-        return WorkspaceOutOfReach(reason)
+        return WorkspaceUnavailable(reason)
     if reason in UNAVAILABLE:
         # Slack's own page on `fatal_error` and `internal_error`: some of the work may have been done.
-        return Unknown(reason)
-    if reason in ROOT_GONE | ROOT_FIXED:
+        return OutcomeUnknown(reason)
+    if reason in ROOT_DELETED | ROOT_NOT_EDITABLE:
         return RootOutOfReach(reason)
-    return Refused(reason) if reason in HOPELESS else Unlisted(reason)
+    return Rejected(reason) if reason in HOPELESS else Unlisted(reason)

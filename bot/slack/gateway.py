@@ -28,12 +28,12 @@ from bot.settings import Access, Settings, SettingsError
 from bot.slack import oauth
 from bot.slack.client import Called, Identity, SlackClient
 from bot.slack.errors import SlackFailure
-from bot.slack.request_team import IN_SHARED, Teams
-from bot.slack.socket_mode import LinkState, SocketLink
-from bot.slack.token_cipher import KeysUnusable, Vault
+from bot.slack.request_team import IN_SHARED, TeamResolver
+from bot.slack.socket_mode import ConnectionState, SocketModeSupervisor
+from bot.slack.token_cipher import InvalidKeys, TokenCipher
 from bot.slack.web_client import web_client
-from bot.slack.workspaces import Workspaces
-from bot.store.channels.installations import Installations
+from bot.slack.workspaces import WorkspaceRegistry
+from bot.store.channels.installations import InstallationRepository
 from bot.store.database import StoreUnavailable
 
 EVENTS_PATH = "/slack/events"
@@ -53,14 +53,14 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-class Front:
+class SlackGateway:
     """Connects the app, and keeps it connected."""
 
     def __init__(
         self,
         access: Access,
         settings: Settings,
-        installations: Installations,
+        installations: InstallationRepository,
         clients: dict[str, SlackClient],
         clock: Callable[[], datetime],
         *,
@@ -83,22 +83,22 @@ class Front:
         self._called = called
         self._app: AsyncApp | None = None
         self._flow: AsyncOAuthFlow | None = None
-        self._link: SocketLink | None = None
-        self._workspaces: Workspaces | None = None
+        self._link: SocketModeSupervisor | None = None
+        self._workspaces: WorkspaceRegistry | None = None
         try:
             keys = [key.get_secret_value() for key in access.keys]
-            self._vault = None if access.client_id is None else Vault(keys)
-        except KeysUnusable as error:
+            self._vault = None if access.client_id is None else TokenCipher(keys)
+        except InvalidKeys as error:
             raise SettingsError(str(error)) from error
 
     @property
-    def state(self) -> LinkState:
+    def state(self) -> ConnectionState:
         """How the way from Slack to the app is doing."""
         if self._link is not None:
             return self._link.state
         if self._app is None or self._access.app_token is not None:
-            return LinkState(False, "not connected yet")
-        return LinkState(True, "")
+            return ConnectionState(False, "not connected yet")
+        return ConnectionState(True, "")
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """What Slack, and who installs the app, ask for over HTTP; nothing where neither does."""
@@ -140,15 +140,15 @@ class Front:
         log.info("slack_connected", team=identity.team_id, bot=identity.user_id)
         self._clients[identity.team_id] = client
         self._wake()
-        app = self._bolt(Teams(self._clients), client=client.web)
+        app = self._bolt(TeamResolver(self._clients), client=client.web)
         self._register(app)
         return app, identity
 
-    async def _of_many(self, session: aiohttp.ClientSession) -> tuple[Workspaces, AsyncApp]:
+    async def _of_many(self, session: aiohttp.ClientSession) -> tuple[WorkspaceRegistry, AsyncApp]:
         access, vault = self._access, self._vault
         assert access.client_id is not None and access.client_secret is not None and vault is not None
         assert self._settings.public_url is not None, "settings without it aren't taken"
-        workspaces = Workspaces(
+        workspaces = WorkspaceRegistry(
             self._installations,
             vault,
             self._clients,
@@ -180,7 +180,7 @@ class Front:
             f"{self._settings.public_url}{oauth.INSTALL_PATH} installs it."
         )
         app = self._bolt(
-            Teams(self._clients, follow=workspaces.follow, stranger=f"{missing} {IN_SHARED}"),
+            TeamResolver(self._clients, follow=workspaces.follow, stranger=f"{missing} {IN_SHARED}"),
             client=nobody,
             authorize=authorize,
             user_facing_authorize_error_message=missing,
@@ -190,7 +190,7 @@ class Front:
         self._register(app)
         return workspaces, app
 
-    def _bolt(self, teams: Teams, **options: Any) -> AsyncApp:
+    def _bolt(self, teams: TeamResolver, **options: Any) -> AsyncApp:
         secret = self._access.signing_secret
         with _without_bolts_variables():
             return AsyncApp(
@@ -222,7 +222,7 @@ class Front:
         if self._link is not None:
             # Started again after an error of the system's: the former may still be open.
             await self._link.close()
-        self._link = SocketLink(handler)
+        self._link = SocketModeSupervisor(handler)
 
         def through() -> None:
             log.info("socket_mode_connected")

@@ -34,7 +34,7 @@ _condition: ContextVar[_Condition | None] = ContextVar("lease", default=None)
 
 
 @contextmanager
-def only_while(holds: Callable[[], bool]) -> Iterator[None]:
+def send_only_while(holds: Callable[[], bool]) -> Iterator[None]:
     """Send the requests of this block only as long as `holds()`; raises LeaseLost at the first after."""
     condition = _Condition(holds)
     token = _condition.set(condition)
@@ -49,7 +49,7 @@ def only_while(holds: Callable[[], bool]) -> Iterator[None]:
         _condition.reset(token)
 
 
-def watch_requests(session: aiohttp.ClientSession) -> None:
+def check_requests(session: aiohttp.ClientSession) -> None:
     """Have a session's requests look at the lease that they were begun under; once a session."""
     if any(isinstance(config, _Trace) for config in session.trace_configs):
         return

@@ -10,7 +10,7 @@ METADATA_EVENT = "gwevent_delivery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class DeliveryMetadata:
     """Which delivery a message is of."""
 
     delivery_id: int

@@ -14,7 +14,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from formatters.answers.help import complaint
+from formatters.answers.help import error_message
 
 SLACKS_HOOKS = "https://hooks.slack.com"
 """Where Slack takes answers (docs.slack.dev/interactivity/handling-user-interaction, message responses)."""
@@ -23,7 +23,7 @@ _MOST_BUCKETS = 10_000
 log = structlog.get_logger(__name__)
 
 
-class Allowance:
+class UserRateLimiter:
     """A token bucket for each person: so many requests at once, and as many again in a minute."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -46,7 +46,7 @@ class Allowance:
         return True
 
 
-def may_be_answered(url: object, api_url: str) -> bool:
+def is_allowed_response_url(url: object, api_url: str) -> bool:
     """Whether a response URL leads to Slack: to its hooks, or to the local Slack that `api_url` names."""
     if not isinstance(url, str):
         return False
@@ -60,7 +60,7 @@ def may_be_answered(url: object, api_url: str) -> bool:
     return place == SLACKS_HOOKS or (local and place == f"{api.scheme}://{api.netloc}")
 
 
-def protect(app: AsyncApp, api_url: str, allowance: Allowance) -> None:
+def register_middleware(app: AsyncApp, api_url: str, allowance: UserRateLimiter) -> None:
     """Let nothing through to the listeners that asks too often, or to be answered elsewhere than in Slack."""
     telling: set[asyncio.Task[None]] = set()
 
@@ -76,7 +76,7 @@ def protect(app: AsyncApp, api_url: str, allowance: Allowance) -> None:
     ) -> BoltResponse | None:
         given = [body["response_url"]] if body.get("response_url") else []
         given += [place.get("response_url") for place in body.get("response_urls") or ()]
-        if all(may_be_answered(url, api_url) for url in given):
+        if all(is_allowed_response_url(url, api_url) for url in given):
             await next_()
             return None
         log.error("response_url_refused", type=body.get("type"), command=body.get("command"))
@@ -98,12 +98,12 @@ def protect(app: AsyncApp, api_url: str, allowance: Allowance) -> None:
             await next_()
             return None
         log.warning("asks_too_often", team=team)
-        said = complaint(too_often(allowance.per_minute))
+        said = error_message(too_often(allowance.per_minute))
         if "command" in body:
             return await ack(text=said.text)
         if event:
             place = {"channel": event["channel"], "thread_ts": event.get("thread_ts")}
-            tell(_whisper(client, user=user, text=said.text, **place))
+            tell(_send_ephemeral(client, user=user, text=said.text, **place))
         elif context.response_url:
             tell(_respond(respond, said.text))
         return await ack()
@@ -114,7 +114,7 @@ def too_often(per_minute: int) -> str:
     return f"That was more than {per_minute} questions in a minute; ask again in a moment."
 
 
-async def _whisper(client: AsyncWebClient, **body: Any) -> None:
+async def _send_ephemeral(client: AsyncWebClient, **body: Any) -> None:
     try:
         await client.chat_postEphemeral(**body)
     except (SlackClientError, OSError, TimeoutError) as error:

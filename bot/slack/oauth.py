@@ -20,9 +20,9 @@ from slack_sdk.oauth.installation_store.async_installation_store import AsyncIns
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.request_team import team_in
-from bot.slack.token_cipher import Vault
-from bot.store.channels.installations import STATE_LIVES, Installations, Installed
+from bot.slack.request_team import context_team
+from bot.slack.token_cipher import TokenCipher
+from bot.store.channels.installations import STATE_LIVES, InstallationRepository, InstalledWorkspace
 from bot.store.database import StoreUnavailable
 
 INSTALL_PATH = "/slack/install"
@@ -48,12 +48,12 @@ log = structlog.get_logger(__name__)
 
 
 class _Store(AsyncInstallationStore):  # type: ignore[misc, unused-ignore]
-    """Bolt's door to `Installations`; only saving goes through it, for requests are authorized elsewhere."""
+    """Bolt's door to `InstallationRepository`; only saving goes through it, for requests are authorized elsewhere."""
 
     def __init__(
         self,
-        installations: Installations,
-        vault: Vault,
+        installations: InstallationRepository,
+        vault: TokenCipher,
         clock: Callable[[], datetime],
         saved: Callable[[], None],
     ) -> None:
@@ -73,7 +73,7 @@ class _Store(AsyncInstallationStore):  # type: ignore[misc, unused-ignore]
             raise BoltError(ORGANISATION)
         if installation.bot_token is None or installation.bot_refresh_token is not None:
             raise BoltError("gwevent needs a bot token that doesn't rotate: switch token rotation off.")
-        installed = Installed(
+        installed = InstalledWorkspace(
             team_id=installation.team_id,
             team_name=installation.team_name or "",
             bot_user_id=installation.bot_user_id or "",
@@ -92,7 +92,7 @@ class _Store(AsyncInstallationStore):  # type: ignore[misc, unused-ignore]
 
 
 class _States(AsyncOAuthStateStore):  # type: ignore[misc, unused-ignore]
-    def __init__(self, installations: Installations, clock: Callable[[], datetime]) -> None:
+    def __init__(self, installations: InstallationRepository, clock: Callable[[], datetime]) -> None:
         self._installations = installations
         self._clock = clock
 
@@ -111,8 +111,8 @@ class _States(AsyncOAuthStateStore):  # type: ignore[misc, unused-ignore]
 
 
 def flow(
-    installations: Installations,
-    vault: Vault,
+    installations: InstallationRepository,
+    vault: TokenCipher,
     clock: Callable[[], datetime],
     *,
     client_id: str,
@@ -183,7 +183,7 @@ def register(app: AsyncApp, forget: Callable[[str, datetime], Awaitable[None]]) 
     async def on_uninstalled(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         # Bolt acknowledges before a listener runs, so Slack won't say it again: `forget` must do it.
         await ack()
-        await forget(team_in(context), _when(body))
+        await forget(context_team(context), _when(body))
 
     @app.event("tokens_revoked")
     async def on_revoked(
@@ -192,7 +192,7 @@ def register(app: AsyncApp, forget: Callable[[str, datetime], Awaitable[None]]) 
         await ack()
         # A person's own token may be revoked too; only the bot's is ours.
         if (event.get("tokens") or {}).get("bot"):
-            await forget(team_in(context), _when(body))
+            await forget(context_team(context), _when(body))
 
 
 def _when(body: dict[str, Any]) -> datetime:

@@ -14,12 +14,12 @@ import structlog
 
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
-from bot.store.channels.channel_moves import ChannelMoves, Place
+from bot.store.channels.channel_moves import ChannelMoves, ChannelRef
 
 log = structlog.get_logger(__name__)
 
 
-class Strays:
+class OrphanedChannels:
     """Finds them, and takes home those that have one."""
 
     def __init__(
@@ -34,7 +34,7 @@ class Strays:
         self._clients = clients
         self._clock = clock
         self._max_age = max_age
-        self._told: set[Place] = set()
+        self._told: set[ChannelRef] = set()
 
     async def bring_home(self, installed: Collection[str]) -> int:
         """Give what is stored under none of the installed workspaces to the one that sees the channel.

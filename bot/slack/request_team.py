@@ -20,11 +20,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.runtime.http_proxy import proxy_for
 from bot.slack.client import SlackClient
-from bot.slack.errors import SlackFailure, WorkspaceOutOfReach
-from bot.slack.middleware import may_be_answered
+from bot.slack.errors import SlackFailure, WorkspaceUnavailable
+from bot.slack.middleware import is_allowed_response_url
 from bot.slack.web_client import Respond
 from bot.store.database import StoreUnavailable
-from formatters.answers.help import complaint
+from formatters.answers.help import error_message
 
 LOOK_S = 1.2
 """How long Slack may take for one call before it is acknowledged; it waits 3 s itself."""
@@ -39,7 +39,7 @@ STRANGER = f"gwevent isn't installed in the workspace that this came from, so no
 log = structlog.get_logger(__name__)
 
 
-def teams_named(body: Mapping[str, Any]) -> tuple[str, ...]:
+def teams_in_request(body: Mapping[str, Any]) -> tuple[str, ...]:
     """Every workspace that a request names, the surest to be the app's own first.
 
     A view says where its app is installed, a message of ours who posted it, an event by which installation
@@ -48,17 +48,17 @@ def teams_named(body: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(team for team in _named(body) if isinstance(team, str) and team))
 
 
-def team_of(body: Mapping[str, Any], installed: Container[str]) -> str | None:
+def request_team(body: Mapping[str, Any], installed: Container[str]) -> str | None:
     """The workspace whose installation a request came through; None if it names none of them."""
-    return next((team for team in teams_named(body) if team in installed), None)
+    return next((team for team in teams_in_request(body) if team in installed), None)
 
 
-def taken_from(body: Mapping[str, Any]) -> str | None:
+def uninstalled_team(body: Mapping[str, Any]) -> str | None:
     """The workspace that took the app away.
 
     All that it had is removed, so where the event names more than one workspace it is none.
     """
-    named = teams_named(body)
+    named = teams_in_request(body)
     return named[0] if len(named) == 1 else None
 
 
@@ -83,7 +83,7 @@ def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-class Teams:
+class TeamResolver:
     """Finds the workspace of each request before anything else is done with it."""
 
     def __init__(
@@ -107,15 +107,15 @@ class Teams:
     async def of(self, body: Mapping[str, Any]) -> str | None:
         """The workspace of a request; None if it is of no installation that is known."""
         if _part(body, "event").get("type") in TAKEN_AWAY:
-            return taken_from(body)
-        named, where = teams_named(body), _where(body)
+            return uninstalled_team(body)
+        named, where = teams_in_request(body), _where(body)
         if self._follow is not None and not (named and named[0] in self._clients):
             # Another process may have taken the installation in a moment ago.
             try:
                 await self._follow()
             except StoreUnavailable as error:
                 log.warning("installations_wait_for_store", reason=str(error))
-        team = team_of(body, self._clients)
+        team = request_team(body, self._clients)
         if team is not None:
             if len(named) > 1 and where is not None:
                 self._remember(where, team)
@@ -176,28 +176,28 @@ class Teams:
             return await next_()
         log.warning(
             "request_of_unknown_workspace",
-            teams=teams_named(body),
+            teams=teams_in_request(body),
             type=_part(body, "event").get("type") or body.get("type"),
             command=body.get("command"),
         )
-        said = complaint(self._stranger)
+        said = error_message(self._stranger)
         if body.get("type") == "view_submission":
             return await ack(response_action="update", view=_page(said.text))
-        if may_be_answered(body.get("response_url"), client.base_url):
+        if is_allowed_response_url(body.get("response_url"), client.base_url):
             await _tell(respond, said.text)
         return await ack()
 
 
-def team_in(context: Mapping[str, Any]) -> str:
+def context_team(context: Mapping[str, Any]) -> str:
     """The workspace of the request that a listener is called for."""
     return str(context["team_id"])
 
 
 def client_of(clients: Mapping[str, SlackClient], team_id: str) -> SlackClient:
-    """The client of a workspace. Raises WorkspaceOutOfReach where the app was taken away meanwhile."""
+    """The client of a workspace. Raises WorkspaceUnavailable where the app was taken away meanwhile."""
     client = clients.get(team_id)
     if client is None:
-        raise WorkspaceOutOfReach("not_installed")
+        raise WorkspaceUnavailable("not_installed")
     return client
 
 

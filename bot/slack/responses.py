@@ -8,7 +8,7 @@ from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
-from bot.slack.errors import FileNotReady, SlackFailure, Unknown, Unlisted, failure
+from bot.slack.errors import FileNotReady, OutcomeUnknown, SlackFailure, Unlisted, failure
 from bot.store.outbox.models import LONGEST_WAIT
 
 _TS = re.compile(r"[0-9]{1,20}\.[0-9]{1,11}")
@@ -33,11 +33,11 @@ def failure_of(error: SlackApiError) -> SlackFailure:
     if status == 429:
         return failure("ratelimited", _seconds(headers.get("Retry-After")))
     if not isinstance(reason, str) or not reason:
-        return Unknown(f"HTTP {status}")
+        return OutcomeUnknown(f"HTTP {status}")
     found = failure(reason, _seconds(headers.get("Retry-After")))
     if isinstance(found, Unlisted) and status >= 500:
         # A refusal comes with 200 or 4xx; what broke on the way may have been done.
-        return Unknown(reason)
+        return OutcomeUnknown(reason)
     found.about = tuple(map(str, errors))
     return found
 
@@ -50,19 +50,19 @@ def _seconds(header: object) -> float | None:
         return None
 
 
-def ts_of(answer: Mapping[str, Any]) -> str:
-    """The `ts` of what was posted. Raises Unknown where Slack says that it was done, and not where."""
+def required_ts(answer: Mapping[str, Any]) -> str:
+    """The `ts` of what was posted. Raises OutcomeUnknown where Slack says that it was done, and not where."""
     message = answer.get("message")
     for place in (answer, message if isinstance(message, dict) else {}):
         ts = place.get("ts")
         if isinstance(ts, str) and _TS.fullmatch(ts):
             return ts
-    raise Unknown("an answer without the message's ts")
+    raise OutcomeUnknown("an answer without the message's ts")
 
 
-def word_of(answer: object, name: str) -> str:
-    """A value that an answer must have. Raises Unknown."""
+def required_text(answer: object, name: str) -> str:
+    """A value that an answer must have. Raises OutcomeUnknown."""
     value = answer.get(name) if isinstance(answer, dict) else None
     if not isinstance(value, str) or not value:
-        raise Unknown(f"an answer without {name}")
+        raise OutcomeUnknown(f"an answer without {name}")
     return value

@@ -14,18 +14,18 @@ Heard = Callable[[float, float, float], None]
 """(said, asked, answered): a Unix time, and between which moments of the machine's count it was said."""
 
 
-def listening(heard: Heard) -> aiohttp.TraceConfig:
+def trace_server_time(heard: Heard) -> aiohttp.TraceConfig:
     """For a session that talks to Slack alone: tells `heard` what each answer says of the time."""
 
     async def begins(_session: aiohttp.ClientSession, context: SimpleNamespace, _about: object) -> None:
-        context.asked = machine_clock.elapsed()
+        context.asked = machine_clock.monotonic_time()
 
     async def ends(
         _session: aiohttp.ClientSession, context: SimpleNamespace, about: aiohttp.TraceRequestEndParams
     ) -> None:
-        said = seconds_of(about.response.headers.get("Date"))
+        said = parse_http_date(about.response.headers.get("Date"))
         if about.response.status == 200 and said is not None:
-            heard(said, context.asked, machine_clock.elapsed())
+            heard(said, context.asked, machine_clock.monotonic_time())
 
     config = aiohttp.TraceConfig()
     config.on_request_start.append(begins)
@@ -33,7 +33,7 @@ def listening(heard: Heard) -> aiohttp.TraceConfig:
     return config
 
 
-def seconds_of(date: str | None) -> float | None:
+def parse_http_date(date: str | None) -> float | None:
     """The Unix time of an HTTP date; None where there is none, or none that can be read."""
     try:
         return None if date is None else parsedate_to_datetime(date).timestamp()

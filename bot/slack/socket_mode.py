@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class LinkState:
+class ConnectionState:
     """How the connection is doing."""
 
     connected: bool
@@ -37,7 +37,7 @@ class LinkState:
     """Why it isn't; empty where it is."""
 
 
-class SocketLink:
+class SocketModeSupervisor:
     """One Socket Mode connection for as long as the bot runs."""
 
     def __init__(
@@ -59,7 +59,7 @@ class SocketLink:
         self._opening: asyncio.Task[None] | None = None
         self._pong: tuple[float | None, float] = (None, 0.0)
         """slack_sdk's trace of the newest pong, and when we saw it change."""
-        self.state = LinkState(False, "not connected yet")
+        self.state = ConnectionState(False, "not connected yet")
         self.rebuilt = 0
         """How often the handler was built anew."""
 
@@ -109,18 +109,18 @@ class SocketLink:
             opened, self._opening = self._opening, None
             opened.result()
 
-    async def _look(self, now: float) -> LinkState:
+    async def _look(self, now: float) -> ConnectionState:
         assert self._handler is not None
         client = self._handler.client
         if client.last_ping_pong_time != self._pong[0]:
             self._pong = (client.last_ping_pong_time, now)
         if self._opening is not None:
-            return LinkState(False, "Slack doesn't take the connection")
+            return ConnectionState(False, "Slack doesn't take the connection")
         if not await client.is_connected():
-            return LinkState(False, "the connection is closed")
+            return ConnectionState(False, "the connection is closed")
         if now - self._pong[1] > self._stale_after_s:
-            return LinkState(False, "pings aren't answered")
-        return LinkState(True, "")
+            return ConnectionState(False, "pings aren't answered")
+        return ConnectionState(True, "")
 
     async def _close(self) -> None:
         handler, self._handler = self._handler, None

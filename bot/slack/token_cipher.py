@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-class KeysUnusable(ValueError):
+class InvalidKeys(ValueError):
     """The keys can't be used, or none of them opens what was stored; one sentence."""
 
 
-class Vault:
+class TokenCipher:
     """Encrypts and opens bot tokens (Fernet: AES-128-CBC, HMAC-SHA256; cryptography.io/en/latest/fernet)."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """The first key encrypts, each of them opens. Raises KeysUnusable."""
+        """The first key encrypts, each of them opens. Raises InvalidKeys."""
         try:
             from cryptography.fernet import Fernet, MultiFernet
         except ModuleNotFoundError as error:
-            raise KeysUnusable(
+            raise InvalidKeys(
                 "Tokens are encrypted with the package cryptography: pip install 'gwevent-bot[workspaces]'."
             ) from error
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError as error:
             # A key isn't repeated in what is said about it.
-            raise KeysUnusable(
+            raise InvalidKeys(
                 "GWEVENT_SECRET_KEYS must be one or more Fernet keys with commas between; "
                 "gwevent new-key makes one."
             ) from error
@@ -34,28 +34,28 @@ class Vault:
         return self._fernet.encrypt(secret.encode()).decode()
 
     def open(self, closed: str) -> str:
-        """Decrypt. Raises KeysUnusable where no key fits."""
+        """Decrypt. Raises InvalidKeys where no key fits."""
         from cryptography.fernet import InvalidToken
 
         try:
             return self._fernet.decrypt(closed.encode()).decode()
         except InvalidToken as error:
-            raise KeysUnusable(
+            raise InvalidKeys(
                 "None of GWEVENT_SECRET_KEYS opens a stored token; keep old keys behind the new one until"
                 " gwevent rotate-keys has run."
             ) from error
 
     def renew(self, closed: str) -> str:
-        """Encrypt anew with the first key what any key opens. Raises KeysUnusable."""
+        """Encrypt anew with the first key what any key opens. Raises InvalidKeys."""
         return self.close(self.open(closed))
 
 
 def new_key() -> str:
-    """A new key. Raises KeysUnusable where the package is missing."""
+    """A new key. Raises InvalidKeys where the package is missing."""
     try:
         from cryptography.fernet import Fernet
     except ModuleNotFoundError as error:
-        raise KeysUnusable(
+        raise InvalidKeys(
             "Keys are made with the package cryptography: pip install 'gwevent-bot[workspaces]'."
         ) from error
     return Fernet.generate_key().decode()

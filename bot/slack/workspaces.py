@@ -10,8 +10,8 @@ import structlog
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.slack.client import Called, SlackClient
-from bot.slack.token_cipher import KeysUnusable, Vault
-from bot.store.channels.installations import Installations, Installed
+from bot.slack.token_cipher import InvalidKeys, TokenCipher
+from bot.store.channels.installations import InstallationRepository, InstalledWorkspace
 from bot.store.database import StoreUnavailable
 
 LOOK_EVERY_S = 5.0
@@ -20,13 +20,13 @@ LOOK_EVERY_S = 5.0
 log = structlog.get_logger(__name__)
 
 
-class Workspaces:
+class WorkspaceRegistry:
     """Keeps the clients in step with the installations."""
 
     def __init__(
         self,
-        installations: Installations,
-        vault: Vault,
+        installations: InstallationRepository,
+        vault: TokenCipher,
         clients: dict[str, SlackClient],
         api_url: str,
         session: aiohttp.ClientSession,
@@ -41,7 +41,7 @@ class Workspaces:
         self._session = session
         self._wake = wake
         self._called = called
-        self._known: dict[str, Installed] = {}
+        self._known: dict[str, InstalledWorkspace] = {}
         self._look = asyncio.Event()
         self._following = asyncio.Lock()
 
@@ -80,7 +80,7 @@ class Workspaces:
                 continue
             try:
                 token = self._vault.open(one.token)
-            except KeysUnusable as error:
+            except InvalidKeys as error:
                 log.error("token_cant_be_opened", team=team_id, reason=str(error))
                 self._known[team_id] = one
                 self._clients.pop(team_id, None)

@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import KafkaError
 
 
-class ErrorLog:
+class ThrottledErrorLog:
     """Logs each kind of error once in a while and says how many it left out.
 
     A broker that is down makes librdkafka report up to 18 errors a second.

@@ -40,7 +40,7 @@ def file_origin(path: Path, *, live: bool = False) -> Origin:
     return Origin(FILE, str(path), live)
 
 
-def reason_against(body: bytes) -> str | None:
+def why_not_a_notice(body: bytes) -> str | None:
     """Return why these bytes are no notice, None if they look like one, whole or damaged."""
     if body.startswith(AVRO_MAGIC):
         return None
@@ -73,7 +73,7 @@ def _read(path: Path, skipped: Callable[[Path, str], None], *, sift: bool) -> It
     except OSError as error:
         skipped(path, f"can't be read: {error.strerror}")
         return
-    reason = "empty" if not body else reason_against(body) if sift else None
+    reason = "empty" if not body else why_not_a_notice(body) if sift else None
     if reason is not None:
         skipped(path, reason)
         return

@@ -24,10 +24,10 @@ import structlog
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
-from bot.sources.error_throttle import ErrorLog
-from bot.sources.offset_tracker import Offsets, Place
-from bot.sources.reconnect import Reconnecting
-from bot.sources.thread_bridge import HandOver
+from bot.sources.error_throttle import ThrottledErrorLog
+from bot.sources.offset_tracker import MessageOffset, OffsetTracker
+from bot.sources.reconnect import ReconnectLoop
+from bot.sources.thread_bridge import ThreadBridge
 from formatters.terminal.findings import Finding, Level
 
 HEARTBEAT = "gcn.heartbeat"
@@ -109,13 +109,13 @@ class GcnSource:
         self._topics = topics
         self._group = group
         self._log = (logger or structlog.get_logger()).bind(source="gcn")
-        self._errors = ErrorLog(self._log)
+        self._errors = ThrottledErrorLog(self._log)
         self._timing = timing or GcnTiming()
         self._now = now
         self._options, self._consumer_class = _connector(access)
         self._options |= {"group.id": group, "error_cb": self._on_error, **OPTIONS}
-        self._over = HandOver("GCN", hand_over)
-        self._reconnecting = Reconnecting(
+        self._over = ThreadBridge("GCN", hand_over)
+        self._reconnecting = ReconnectLoop(
             self._over,
             first_retry=self._timing.first_retry,
             longest_retry=self._timing.longest_retry,
@@ -144,7 +144,7 @@ class GcnSource:
     async def acknowledge(self, payload: Payload) -> None:
         """Let the broker know, at the reader's next turn; what isn't told at a kill comes again."""
         ticket = payload.ticket
-        if not isinstance(ticket, _Ticket):
+        if not isinstance(ticket, _AckToken):
             raise TypeError(f"{payload.origin.detail} didn't come from this source.")
         ticket.session.done(ticket.place)
 
@@ -225,14 +225,14 @@ class GcnSource:
         if topic == HEARTBEAT:
             self._heard = self._now()
             return True
-        place = Place(topic, partition, offset)
+        place = MessageOffset(topic, partition, offset)
         session.delivered(place)
         # While the store takes nothing in, more comes.
         if not self._over.wait_for_room(lambda: self._count(consumer, session)):
             return True
         # A tombstone has no body; as empty bytes it goes the way of any payload that can't be read.
         self._over.give(
-            Payload(message.value() or b"", Origin("gcn", str(place), live=True), _Ticket(session, place))
+            Payload(message.value() or b"", Origin("gcn", str(place), live=True), _AckToken(session, place))
         )
         return True
 
@@ -298,18 +298,18 @@ class _Session:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._offsets = Offsets()
+        self._offsets = OffsetTracker()
         self._pending: dict[tuple[str, int], int] = {}
         self.heard = time.monotonic()
         """When anything last came; monotonic seconds."""
         self.looked = time.monotonic()
         """When somebody looked how far the broker is ahead."""
 
-    def delivered(self, place: Place) -> None:
+    def delivered(self, place: MessageOffset) -> None:
         with self._lock:
             self._offsets.delivered(place)
 
-    def done(self, place: Place) -> None:
+    def done(self, place: MessageOffset) -> None:
         with self._lock:
             upto = self._offsets.done(place)
             if upto is not None:
@@ -350,9 +350,9 @@ def _lag(consumer: Consumer, timeout: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ticket:
+class _AckToken:
     session: _Session
-    place: Place
+    place: MessageOffset
 
 
 def _connector(access: GcnAccess) -> tuple[dict[str, Any], type[Consumer]]:

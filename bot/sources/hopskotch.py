@@ -26,11 +26,11 @@ from hop.io import Metadata, StartPosition, Stream
 
 from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
 from bot.sources.credentials import AuthMode, KafkaUrl, group_id, load_auth, require_config_home, username_of
-from bot.sources.error_throttle import ErrorLog
-from bot.sources.offset_committer import Clerk, Look, Partition
-from bot.sources.offset_tracker import Offsets, Place
-from bot.sources.reconnect import Reconnecting
-from bot.sources.thread_bridge import HandOver
+from bot.sources.error_throttle import ThrottledErrorLog
+from bot.sources.offset_committer import OffsetCommitter, Partition, Watermarks
+from bot.sources.offset_tracker import MessageOffset, OffsetTracker
+from bot.sources.reconnect import ReconnectLoop
+from bot.sources.thread_bridge import ThreadBridge
 
 __all__ = [
     "AuthMode",
@@ -104,11 +104,11 @@ class HopskotchSource:
         self._auth = load_auth(url, "hop") if auth is True else auth
         self._group = group
         self._log = (logger or structlog.get_logger()).bind(source="hopskotch", broker=self._url.broker)
-        self._errors = ErrorLog(self._log)
+        self._errors = ThrottledErrorLog(self._log)
         self._timing = timing or Timing()
         self._now = now
-        self._options = _Options(None if isinstance(self._auth, bool) else self._auth)
-        self._clerk = Clerk(
+        self._options = _AuthWithOptions(None if isinstance(self._auth, bool) else self._auth)
+        self._clerk = OffsetCommitter(
             {
                 "bootstrap.servers": self._url.broker,
                 "group.id": group,
@@ -122,8 +122,8 @@ class HopskotchSource:
             failed=self._failed,
             log=self._log,
         )
-        self._over = HandOver("Hopskotch", hand_over)
-        self._reconnecting = Reconnecting(
+        self._over = ThreadBridge("Hopskotch", hand_over)
+        self._reconnecting = ReconnectLoop(
             self._over,
             first_retry=self._timing.first_retry,
             longest_retry=self._timing.longest_retry,
@@ -154,7 +154,7 @@ class HopskotchSource:
         What isn't told at the moment of a kill comes again, and the store knows it.
         """
         ticket = payload.ticket
-        if not isinstance(ticket, _Ticket):
+        if not isinstance(ticket, _AckToken):
             raise TypeError(f"{payload.origin.detail} didn't come from this source.")
         self._settle(ticket.connection, ticket.place)
 
@@ -218,7 +218,7 @@ class HopskotchSource:
         )
 
     def _deliver(self, connection: _Connection, body: bytes | None, metadata: Metadata) -> None:
-        place = Place(metadata.topic, metadata.partition, metadata.offset)
+        place = MessageOffset(metadata.topic, metadata.partition, metadata.offset)
         with connection.lock:
             connection.offsets.delivered(place)
         connection.positions[place[:2]] = place.offset + 1
@@ -237,9 +237,9 @@ class HopskotchSource:
         connection.handing_over = False
         origin = Origin("hopskotch", str(place), live=True)
         # a tombstone has no body; as empty bytes it goes the way of any payload that can't be read
-        self._over.give(Payload(body if body is not None else b"", origin, _Ticket(connection, place)))
+        self._over.give(Payload(body if body is not None else b"", origin, _AckToken(connection, place)))
 
-    def _settle(self, connection: _Connection, place: Place) -> None:
+    def _settle(self, connection: _Connection, place: MessageOffset) -> None:
         with connection.lock:
             upto = connection.offsets.done(place)
         if upto is not None:
@@ -250,7 +250,7 @@ class HopskotchSource:
         if connection is not None:
             connection.stream.stop()
 
-    def _saw(self, look: Look) -> None:
+    def _saw(self, look: Watermarks) -> None:
         connection = self._connection
         positions = {} if connection is None else connection.positions
         # What is told is what isn't acknowledged; whether the reader is stuck, what it didn't fetch.
@@ -313,7 +313,7 @@ class HopskotchSource:
         return " ".join(str(error).split())
 
 
-class _Options(Auth):  # type: ignore[misc]  # hop has no types
+class _AuthWithOptions(Auth):  # type: ignore[misc]  # hop has no types
     """A credential, or none, with librdkafka's options added; hop passes no others through."""
 
     def __init__(self, credential: Auth | None) -> None:
@@ -339,7 +339,7 @@ class _Connection:
     def __init__(self, stream: HopConsumer) -> None:
         self.stream = stream
         self.lock = threading.Lock()
-        self.offsets = Offsets()
+        self.offsets = OffsetTracker()
         self.partitions: frozenset[Partition] | None = None
         self.positions: dict[Partition, int] = {}
         self.arrived = 0
@@ -349,9 +349,9 @@ class _Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ticket:
+class _AckToken:
     connection: _Connection
-    place: Place
+    place: MessageOffset
 
 
 @dataclass(frozen=True, slots=True)

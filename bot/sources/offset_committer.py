@@ -25,7 +25,7 @@ Partition = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Watermarks:
     """What the broker has, per partition."""
 
     first: Mapping[Partition, int]
@@ -34,7 +34,7 @@ class Look:
     """The offset that the next published payload will get."""
 
 
-class Clerk:
+class OffsetCommitter:
     """Owns its thread between `start` and `stop`; every method returns at once."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Clerk:
         *,
         look_every: float,
         timeout: float,
-        saw: Callable[[Look], None],
+        saw: Callable[[Watermarks], None],
         failed: Callable[[KafkaException], None],
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
@@ -138,7 +138,7 @@ class Clerk:
                 self._pending = {**pending, **self._pending}
             raise
 
-    def _look(self, consumer: Consumer) -> Look:
+    def _look(self, consumer: Consumer) -> Watermarks:
         partitions: list[TopicPartition] = []
         for topic in self._topics:
             found = consumer.list_topics(topic, timeout=self._timeout).topics[topic]
@@ -154,4 +154,4 @@ class Clerk:
             known = low <= place.offset <= high
             first[place.topic, place.partition] = place.offset if known else low
             end[place.topic, place.partition] = high
-        return Look(first, end)
+        return Watermarks(first, end)

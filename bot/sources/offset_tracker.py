@@ -10,7 +10,7 @@ from collections import defaultdict, deque
 from typing import NamedTuple
 
 
-class Place(NamedTuple):
+class MessageOffset(NamedTuple):
     """Where a payload stands on the broker."""
 
     topic: str
@@ -21,18 +21,18 @@ class Place(NamedTuple):
         return f"{self.topic}[{self.partition}]@{self.offset}"
 
 
-class Offsets:
+class OffsetTracker:
     """The payloads that one connection delivered and that aren't yet committed."""
 
     def __init__(self) -> None:
         self._order: defaultdict[tuple[str, int], deque[int]] = defaultdict(deque)
         self._done: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
 
-    def delivered(self, place: Place) -> None:
+    def delivered(self, place: MessageOffset) -> None:
         """Note a payload, in the order in which the broker sent it."""
         self._order[place[:2]].append(place.offset)
 
-    def done(self, place: Place) -> int | None:
+    def done(self, place: MessageOffset) -> int | None:
         """Note an acknowledgement and return the offset to commit, None while an earlier payload is open.
 
         The offset is that of the next payload to read, as Kafka wants it.

@@ -8,15 +8,15 @@ from collections.abc import Callable
 import structlog
 
 from bot.sources.backoff import backoff
-from bot.sources.thread_bridge import HandOver
+from bot.sources.thread_bridge import ThreadBridge
 
 
-class Reconnecting:
+class ReconnectLoop:
     """Reads until nobody wants anything more, and waits longer after each failure in a row."""
 
     def __init__(
         self,
-        over: HandOver,
+        over: ThreadBridge,
         *,
         first_retry: float,
         longest_retry: float,

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from bot.sources import Payload
 
 
-class HandOver:
+class ThreadBridge:
     """Hands payloads over one by one; a few wait between reader and pipeline, and no more.
 
     `payloads` and `stop` belong to the loop, the rest to the reader's thread.

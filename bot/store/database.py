@@ -35,7 +35,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from bot.store.schema import metadata
 from bot.store.sqlite import marker_file
-from bot.store.sqlite.database_file import Change, FileId, SqliteFile, file_id, only_name
+from bot.store.sqlite.database_file import DatabaseFile, FileChange, FileId, file_id, why_not_single_name
 from bot.store.sqlite.file_guard import FileGuard, StoreUnavailable
 
 BUSY_TIMEOUT_MS = 5_000
@@ -83,7 +83,7 @@ class Database:
             self.path = (
                 Path(parsed.database) if self.sqlite and parsed.database not in (None, ":memory:") else None
             )
-            self._file = None if self.path is None else SqliteFile(self.path)
+            self._file = None if self.path is None else DatabaseFile(self.path)
             self._engine = _engine(parsed, self._file)
         except ImportError as error:
             raise BadDatabaseUrl(
@@ -117,7 +117,7 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees one state of the database. Raises StoreUnavailable."""
-        with _translated():
+        with _map_errors():
             await self.look_at_file()
             async with self._reader.connect() as connection:
                 yield connection
@@ -172,7 +172,7 @@ class Database:
     async def _committing(self) -> AsyncIterator[None]:
         """Note whether a transaction could be committed."""
         try:
-            with _translated():
+            with _map_errors():
                 yield
         except StoreUnavailable as error:
             self.refused = str(error)
@@ -203,7 +203,7 @@ class Database:
     async def migrate(self) -> None:
         """Bring the tables to this version. Raises StoreUnavailable."""
         if self.path is not None:
-            if (reason := await asyncio.to_thread(marker_file.lost, self.path)) is not None:
+            if (reason := await asyncio.to_thread(marker_file.why_unusable, self.path)) is not None:
                 raise StoreUnavailable(reason)
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -309,7 +309,7 @@ class Database:
 
     def only_name(self) -> str | None:
         """Why a SQLite file can't have a bot of its own because it goes by another name too, or None."""
-        return None if self.path is None else only_name(self.path)
+        return None if self.path is None else why_not_single_name(self.path)
 
     def connect_arguments(self) -> dict[str, Any]:
         """What the driver itself is to connect with, for a connection outside the pool."""
@@ -333,7 +333,7 @@ class Database:
             async with self.writing() as connection:
                 await connection.run_sync(run)
             return
-        with _translated():
+        with _map_errors():
             async with self._writer, self._engine.connect() as plain:
                 # SQLite changes a table's keys only by making it anew, and while it is gone nothing refers
                 # to it. The setting stands from before a transaction begins.
@@ -382,7 +382,7 @@ def _is_newer_and_serves(connection: Connection) -> bool:
     return True
 
 
-def _engine(url: URL, file: SqliteFile | None) -> AsyncEngine:
+def _engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
         engine = create_async_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL)
 
@@ -401,7 +401,7 @@ def _engine(url: URL, file: SqliteFile | None) -> AsyncEngine:
             return
         if not file.path.exists():
             # The driver's thread outlives a connection that can't be opened.
-            raise StoreUnavailable(file.sentence(Change.GONE))
+            raise StoreUnavailable(file.sentence(FileChange.GONE))
         arguments[0], named["uri"] = file.address(), True
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -447,7 +447,7 @@ def _engine(url: URL, file: SqliteFile | None) -> AsyncEngine:
     return engine
 
 
-class _translated:  # noqa: N801  a context manager used like a function
+class _map_errors:  # noqa: N801  a context manager used like a function
     def __enter__(self) -> None:
         return None
 

@@ -14,7 +14,7 @@ LONGEST_WAIT_S = 10.0
 log = structlog.get_logger(__name__)
 
 
-async def listen(database: Database, wake: Callable[[], None]) -> None:
+async def listen_for_notifications(database: Database, wake: Callable[[], None]) -> None:
     """Call `wake` after each transaction of another process that may have left something to do, for ever.
 
     A hint only: whoever waits for it also looks by itself. A lost connection is made again. On SQLite there

@@ -16,13 +16,17 @@ from sqlalchemy import Select, delete, select
 from bot.store import schema
 from bot.store.channels.change_log import KEPT
 from bot.store.database import Database
-from bot.store.outbox.models import Kind, State
+from bot.store.outbox.models import DeliveryKind, DeliveryState
 from formatters.models.notice import Category
 
 AT_ONCE = 500
 """Rows removed by one transaction: the others who write wait for it."""
 
-_SAID = [kind.value for kind in Kind if kind not in (Kind.ROOT, Kind.EDIT, Kind.MENTION, Kind.TROUBLE)]
+_SAID = [
+    kind.value
+    for kind in DeliveryKind
+    if kind not in (DeliveryKind.ROOT, DeliveryKind.EDIT, DeliveryKind.MENTION, DeliveryKind.TROUBLE)
+]
 """What nobody asks the ledger for again; a trouble is asked for as long as it lasts."""
 _c = schema.webhook_calls
 _d = schema.deliveries
@@ -34,7 +38,7 @@ _t = schema.threads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keep:
+class RetentionPolicy:
     """How long things are kept."""
 
     payloads: timedelta | None
@@ -46,7 +50,7 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Removed:
+class PurgeResult:
     """How much was removed."""
 
     payloads: int
@@ -56,7 +60,7 @@ class Removed:
     changes: int = 0
 
 
-NOTHING = Removed(payloads=0, deliveries=0, quarantined=0, troubles=0)
+NOTHING = PurgeResult(payloads=0, deliveries=0, quarantined=0, troubles=0)
 
 
 class Retention:
@@ -65,9 +69,9 @@ class Retention:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def purge(self, keep: Keep, now: datetime) -> Removed:
+    async def purge(self, keep: RetentionPolicy, now: datetime) -> PurgeResult:
         """Remove what is older than it shall be kept. Raises StoreUnavailable."""
-        return Removed(
+        return PurgeResult(
             payloads=0 if keep.payloads is None else await self.payloads(now - keep.payloads),
             deliveries=await self.deliveries(now - keep.deliveries),
             quarantined=await self.quarantine(now - keep.quarantine),
@@ -105,9 +109,9 @@ class Retention:
             .exists()
         )
         over = select(schema.troubles.c.id).where(schema.troubles.c.open_as.is_(None))
-        said = _d.c.kind.in_(_SAID) | ((_d.c.kind == Kind.TROUBLE.value) & _d.c.subject_id.in_(over))
-        said &= _d.c.state.in_([State.SENT.value, State.DEAD.value])
-        shown = (_d.c.kind == Kind.EDIT.value) & (_d.c.state == State.SENT.value)
+        said = _d.c.kind.in_(_SAID) | ((_d.c.kind == DeliveryKind.TROUBLE.value) & _d.c.subject_id.in_(over))
+        said &= _d.c.state.in_([DeliveryState.SENT.value, DeliveryState.DEAD.value])
+        shown = (_d.c.kind == DeliveryKind.EDIT.value) & (_d.c.state == DeliveryState.SENT.value)
         old = (said | shown) & (_d.c.created_at < done_before) & ~heard_since
         removed = 0
         while ids := await self._some(select(_d.c.id).where(old)):
@@ -122,8 +126,10 @@ class Retention:
         removed = 0
         while ids := await self._some(select(_q.c.id).where(_q.c.received_at < received_before)):
             async with self._database.writing() as connection:
-                about = _d.c.kind.in_([Kind.APOLOGY.value, Kind.OPS.value]) & _d.c.subject_id.in_(ids)
-                await connection.execute(delete(_d).where(about, _d.c.state == State.PENDING.value))
+                about = _d.c.kind.in_(
+                    [DeliveryKind.APOLOGY.value, DeliveryKind.OPS.value]
+                ) & _d.c.subject_id.in_(ids)
+                await connection.execute(delete(_d).where(about, _d.c.state == DeliveryState.PENDING.value))
                 result = await connection.execute(delete(_q).where(_q.c.id.in_(ids)))
             removed += result.rowcount
         return removed
@@ -135,7 +141,10 @@ class Retention:
         """
         told = (
             select(_d.c.id)
-            .where(_d.c.kind.in_([Kind.TROUBLE.value, Kind.OVER.value]), _d.c.subject_id == _o.c.id)
+            .where(
+                _d.c.kind.in_([DeliveryKind.TROUBLE.value, DeliveryKind.OVER.value]),
+                _d.c.subject_id == _o.c.id,
+            )
             .exists()
         )
         old = _o.c.open_as.is_(None) & (_o.c.ended_at < ended_before) & ~told
@@ -151,7 +160,8 @@ class Retention:
         """Remove from the history of channels who changed what before, but what is still to be posted."""
         table = schema.channel_changes
         unsaid = select(_d.c.id).where(
-            _d.c.kind == Kind.CHANGE.value, _d.c.state.in_([State.PENDING.value, State.SENDING.value])
+            _d.c.kind == DeliveryKind.CHANGE.value,
+            _d.c.state.in_([DeliveryState.PENDING.value, DeliveryState.SENDING.value]),
         )
         said = table.c.delivery_id.is_(None) | table.c.delivery_id.not_in(unsaid)
         removed = 0

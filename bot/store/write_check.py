@@ -27,7 +27,7 @@ _w = schema.write_checks
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class DiskSpace:
     """How much room the database takes and has; None for what can't be known."""
 
     used: int | None
@@ -57,7 +57,7 @@ class WriteCheck:
                 raise
             self._failed_at = None
 
-    async def space(self) -> Space:
+    async def space(self) -> DiskSpace:
         """How much room there is. PostgreSQL doesn't tell what its disk has left. Raises StoreUnavailable."""
         path = self._database.path
         if path is not None:
@@ -68,12 +68,12 @@ class WriteCheck:
                 used = sum(each.stat().st_size for each in files if each.exists())
             except OSError as error:
                 raise StoreUnavailable(f"The database's folder can't be looked at: {error}.") from error
-            return Space(used, disk.free, disk.total)
+            return DiskSpace(used, disk.free, disk.total)
         if self._database.sqlite:
-            return Space(None, None, None)
+            return DiskSpace(None, None, None)
         async with self._database.reading() as connection:
             query = text("SELECT pg_database_size(current_database())")
-            return Space((await connection.execute(query)).scalar_one(), None, None)
+            return DiskSpace((await connection.execute(query)).scalar_one(), None, None)
 
     async def _check(self) -> None:
         database = self._database
@@ -89,7 +89,7 @@ class WriteCheck:
         if database.path is not None and not self._noted:
             self._noted = await asyncio.to_thread(marker_file.is_filled, database.path)
             if self._noted:
-                await asyncio.to_thread(marker_file.note, database.path)
+                await asyncio.to_thread(marker_file.write_marker, database.path)
 
     async def _write(self, filling: bytes) -> None:
         """Write, and read it back by the path as a restart would."""

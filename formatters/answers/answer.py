@@ -23,14 +23,14 @@ def shareable(message: Message, command_text: str) -> Message:
     return Message(message.text, (*message.blocks, blocks.actions(button)))
 
 
-def as_of(message: Message, user_id: str, now: datetime) -> Message:
+def with_timestamp(message: Message, user_id: str, now: datetime) -> Message:
     """The answer as it is posted to a channel: nobody keeps it true, so it says when it was."""
     by = f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else "somebody"
     said = f"As of {quantities.utc(now)}, asked for by {by}"
     return Message(message.text, (*message.blocks, blocks.context(said)))
 
 
-def holds_file(message: Message) -> bool:
+def contains_file(message: Message) -> bool:
     """Whether it shows a file in Slack, which not every way of answering can."""
     return any("slack_file" in block for block in message.blocks)
 
@@ -42,6 +42,6 @@ def without_files(message: Message) -> Message:
     return Message(message.text, (*kept, blocks.section(said)))
 
 
-def introduced(sentence: str, message: Message) -> Message:
+def with_introduction(sentence: str, message: Message) -> Message:
     """The answer with a sentence before it that says what it is an answer to."""
     return Message(f"{escape(sentence)} {message.text}", (blocks.section(escape(sentence)), *message.blocks))

@@ -19,7 +19,7 @@ CODE_MAX = 6_000
 a terminal has no such limit."""
 
 
-def record(superevent: Superevent, limit: int | None = CODE_MAX) -> Message:
+def json_record(superevent: Superevent, limit: int | None = CODE_MAX) -> Message:
     """The newest notice's record as it was published, without its maps, at most `limit` characters of it."""
     notice = superevent.latest
     written = json.dumps(notice.published, ensure_ascii=False, indent=2)
@@ -29,7 +29,7 @@ def record(superevent: Superevent, limit: int | None = CODE_MAX) -> Message:
     cut: list[Block] = []
     if len(kept) < len(lines):
         said = (
-            f"{quantities.count(len(kept), 'line')} of {quantities.number(len(lines))} are shown;"
+            f"{quantities.pluralize(len(kept), 'line')} of {quantities.number(len(lines))} are shown;"
             f' `gwevent ask "{superevent.superevent_id} json"` in a terminal prints all.'
         )
         cut = [blocks.context(said)]
@@ -56,7 +56,7 @@ def _fitting(lines: list[str], limit: int | None) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+class MocAnswer:
     """The 90 % credible region as a MOC."""
 
     superevent: Superevent
@@ -74,7 +74,7 @@ class Coverage:
     coarsened: bool
 
 
-def coverage(answer: Coverage) -> Message:
+def moc_answer(answer: MocAnswer) -> Message:
     """The MOC as text to paste, and where Aladin finds the map itself."""
     which = _of(answer.superevent, answer.notice) + (", combined map" if answer.combined else "")
     title = f"90\u00a0% credible region of {which}"
@@ -100,7 +100,7 @@ def coverage(answer: Coverage) -> Message:
     )
 
 
-def picture(superevent: Superevent, notice: Notice, shown: alert_card.Picture) -> Message:
+def picture(superevent: Superevent, notice: Notice, shown: alert_card.ImageRef) -> Message:
     """The picture of the notice's map."""
     title = f"Sky map of {_of(superevent, notice)}"
     return blocks.message(
@@ -119,7 +119,7 @@ def no_picture(superevent: Superevent, reason: str) -> Message:
     return blocks.message(said, blocks.section(said))
 
 
-def in_terminal(superevent: Superevent) -> Message:
+def not_in_terminal(superevent: Superevent) -> Message:
     """Where a terminal's user finds the picture."""
     said = (
         "A terminal shows no picture; `gwevent preview --format png -o map.png FILE` draws that of a notice's"
@@ -131,5 +131,5 @@ def in_terminal(superevent: Superevent) -> Message:
 def _of(superevent: Superevent, notice: Notice) -> str:
     then = superevent.upto(notice)
     return " ".join(
-        [*alert_card.fronts(superevent), superevent.superevent_id, alert_card.stage(then, notice)]
+        [*alert_card.status_labels(superevent), superevent.superevent_id, alert_card.stage(then, notice)]
     )

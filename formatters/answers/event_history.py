@@ -31,8 +31,8 @@ _NONE = "–"
 def message(superevent: Superevent) -> Message:
     """The table, the oldest notice first; a combined map has a row of its own under its notice's."""
     shown = superevent.notices[-MOST:]
-    fronts = " ".join([*alert_card.fronts(superevent), superevent.superevent_id])
-    title = f"{fronts}: {quantities.count(len(superevent.notices), 'notice')}"
+    fronts = " ".join([*alert_card.status_labels(superevent), superevent.superevent_id])
+    title = f"{fronts}: {quantities.pluralize(len(superevent.notices), 'notice')}"
     stages = [alert_card.stage(superevent.upto(notice), notice) for notice in shown]
     rows = [
         row for notice, stage in zip(shown, stages, strict=True) for row in _rows(superevent, notice, stage)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
-from formatters.blockkit.mrkdwn import bold, escape, plain
+from formatters.blockkit.mrkdwn import bold, escape, plain_text
 
 EVENTS = (
     ("latest [filter] [mock]", "the newest event that fits, like latest BNS"),
@@ -125,7 +125,7 @@ def filters() -> Message:
 
 def unknown(word: str) -> Message:
     """The answer to words that are no command."""
-    said = f"I don't know “{escape(plain(word))}”."
+    said = f"I don't know “{escape(plain_text(word))}”."
     first = word.partition(" ")[0].casefold()
     near = difflib.get_close_matches(first, _WORDS, n=1, cutoff=0.7)
     if near:
@@ -141,15 +141,15 @@ def no_such_event(superevent_id: str, near: Sequence[str], looked_up: str | None
 
     `looked_up` is the sentence that says why the archive has none either; None if it wasn't asked.
     """
-    said = f"No notice of {escape(plain(superevent_id))} was received."
+    said = f"No notice of {escape(plain_text(superevent_id))} was received."
     if looked_up is not None:
         said += f" {escape(looked_up)}"
     if near:
-        said += f" Did you mean {_or([escape(plain(name)) for name in near])}?"
+        said += f" Did you mean {_or([escape(plain_text(name)) for name in near])}?"
     return blocks.message(said, blocks.section(said))
 
 
-def complaint(sentence: str) -> Message:
+def error_message(sentence: str) -> Message:
     """The answer to a command with wrong words: the sentence says what is wrong."""
     said = escape(sentence)
     return blocks.message(said, blocks.section(said))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import bold, escape, plain
+from formatters.blockkit.mrkdwn import bold, escape, plain_text
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 from formatters.text import quantities, vocabulary
@@ -45,7 +45,7 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
+class ObservingConstraints:
     """When something counts as observable."""
 
     altitude: float = 30.0
@@ -59,11 +59,11 @@ class ChannelSites:
     """A channel's sites, in the order in which they were added, and its conditions."""
 
     sites: tuple[Site, ...] = ()
-    conditions: Conditions = field(default_factory=Conditions)
+    conditions: ObservingConstraints = field(default_factory=ObservingConstraints)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class ObservingWindow:
     """From when to when; both in the site's own time zone, UTC where it isn't known."""
 
     start: datetime
@@ -83,7 +83,7 @@ class Moon:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Night:
+class SiteObservability:
     """What a site can observe of a map within 24 hours."""
 
     site: Site
@@ -91,7 +91,7 @@ class Night:
     """Whether the Sun goes low enough; always for radio."""
     share: float = 0.0
     """Of the probability, 0 to 1: all that is high enough at some moment of darkness."""
-    window: Window | None = None
+    window: ObservingWindow | None = None
     """Around the best moment, as long as half as much is up; None where nothing ever is."""
     peak_altitude: float | None = None
     """Degrees; of the map's peak at its highest in the window, without one in darkness."""
@@ -102,30 +102,30 @@ class Night:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tonight:
+class Observability:
     """What sites can observe of a map in the 24 hours from `since`."""
 
     since: datetime
-    conditions: Conditions
-    nights: tuple[Night, ...]
+    conditions: ObservingConstraints
+    nights: tuple[SiteObservability, ...]
     near_sun: float
     """Share of the probability within 45° of the Sun."""
     near_plane: float
     """Share of the probability within 10° of the Galactic plane."""
 
 
-def message(superevent: Superevent, answer: Tonight) -> Message:
+def message(superevent: Superevent, answer: Observability) -> Message:
     """The answer to `visible`: a table with a row a site."""
-    front = vocabulary.front(superevent.category)
+    front = vocabulary.category_label(superevent.category)
     mock = f"{front} · " if front is not None and superevent.category is not Category.REAL else ""
     title = f"{mock}Visibility tonight · {superevent.superevent_id}"
     since = answer.since.astimezone(UTC)
-    said = line(answer)
+    said = observability_line(answer)
     return blocks.message(
         escape(f"{title}: {said}", 1_000),
         blocks.header(title),
         blocks.table(_HEAD, [_row(night) for night in answer.nights]),
-        blocks.section(escape(_hindrances(answer))),
+        blocks.section(escape(_constraints(answer))),
         blocks.context(
             escape(
                 f"Share of the probability above {quantities.angle(answer.conditions.altitude)} in darkness"
@@ -138,24 +138,24 @@ def message(superevent: Superevent, answer: Tonight) -> Message:
     )
 
 
-def line(answer: Tonight) -> str:
+def observability_line(answer: Observability) -> str:
     """As in "Palomar 63 % from 07:10 UTC · <1 % from Paranal · 5 % within 45° of the Sun …", not escaped."""
     worth = sorted((n for n in answer.nights if n.share >= NEGLIGIBLE), key=lambda night: -night.share)
-    said = [f"{plain(n.site.name)} {quantities.percent(n.share)} {_when(n, answer)}" for n in worth]
-    rest = [plain(night.site.name) for night in answer.nights if night.share < NEGLIGIBLE]
+    said = [f"{plain_text(n.site.name)} {quantities.percent(n.share)} {_when(n, answer)}" for n in worth]
+    rest = [plain_text(night.site.name) for night in answer.nights if night.share < NEGLIGIBLE]
     if rest:
         said.append(f"{quantities.percent(0)} from {', '.join(rest)}")
-    return " · ".join([*said, _hindrances(answer)])
+    return " · ".join([*said, _constraints(answer)])
 
 
-def listed(channel: ChannelSites, said: str | None = None) -> Message:
+def site_list(channel: ChannelSites, said: str | None = None) -> Message:
     """A channel's sites, after a sentence (not escaped) about what became of the request."""
     first = [] if said is None else [escape(said)]
     if not channel.sites:
         none = "This channel has no sites yet. Add some: /gwevent sites add Palomar"
         return blocks.message(" ".join([*first, escape(none)]), blocks.section(*first, escape(none)))
     places = [f"{bold(escape(site.name))}  {escape(place(site))}" for site in channel.sites]
-    named = ", ".join(plain(site.name) for site in channel.sites)
+    named = ", ".join(plain_text(site.name) for site in channel.sites)
     return blocks.message(
         " ".join([*first, escape(f"This channel's sites: {named}", 500)]),
         blocks.section(*first, *places),
@@ -177,16 +177,16 @@ def place(site: Site) -> str:
     return f"{words}, radio" if site.radio else words
 
 
-def _hindrances(answer: Tonight) -> str:
+def _constraints(answer: Observability) -> str:
     sun, plane = quantities.percent(answer.near_sun), quantities.percent(answer.near_plane)
     return f"{sun} within 45° of the Sun, {plane} within 10° of the Galactic plane"
 
 
-def _darkness(conditions: Conditions) -> str:
+def _darkness(conditions: ObservingConstraints) -> str:
     return f"Sun below {quantities.number(conditions.darkness)}°"
 
 
-def _when(night: Night, answer: Tonight) -> str:
+def _when(night: SiteObservability, answer: Observability) -> str:
     window = night.window
     assert window is not None, "a share above zero was seen at some time"
     if window.stop - window.start >= _WHOLE:
@@ -196,13 +196,13 @@ def _when(night: Night, answer: Tonight) -> str:
     return f"{word} {time.astimezone(UTC):%H:%M}{quantities.NBSP}UTC"
 
 
-def _row(night: Night) -> Sequence[str]:
+def _row(night: SiteObservability) -> Sequence[str]:
     utc, local = _windows(night)
     share = quantities.percent(night.share)
-    return plain(night.site.name), share, utc, local, _peak(night), _moon(night)
+    return plain_text(night.site.name), share, utc, local, _peak(night), _moon(night)
 
 
-def _windows(night: Night) -> tuple[str, str]:
+def _windows(night: SiteObservability) -> tuple[str, str]:
     """The best window in UTC and in local time, or why there is none worth the name."""
     window = night.window
     if not night.dark:
@@ -224,7 +224,7 @@ def _day(time: datetime) -> str:
     return f"{time.day} {_MONTHS[time.month - 1]}"
 
 
-def _peak(night: Night) -> str:
+def _peak(night: SiteObservability) -> str:
     altitude = night.peak_altitude
     if altitude is None:
         return _NOTHING
@@ -235,7 +235,7 @@ def _peak(night: Night) -> str:
     return f"airmass {quantities.number(night.airmass, 1)} ({quantities.angle(altitude)})"
 
 
-def _moon(night: Night) -> str:
+def _moon(night: SiteObservability) -> str:
     if night.moon is None or night.site.radio:
         return _NOTHING
     said = f"{quantities.percent(night.moon.illuminated)}, {quantities.angle(night.moon.distance)} away"

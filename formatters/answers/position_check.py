@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
-from formatters.blockkit.mrkdwn import NAME_MAX, bold, escape, plain
+from formatters.blockkit.mrkdwn import NAME_MAX, bold, escape, plain_text
 from formatters.models.notice import Distance, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
@@ -25,7 +25,7 @@ _EXPLAINED_3D = "3-D: the same for the place in the volume, by probability per M
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class PositionOnMap:
     """Where one position lies in one map."""
 
     level: float
@@ -43,7 +43,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class SkyPosition:
     """What was asked about."""
 
     ra: float
@@ -59,26 +59,26 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OnMap:
+class MapResult:
     """Where positions lie in one map, or why that isn't known."""
 
     notice: Notice
     combined: bool = False
     """Whether it is the map combined with the external event's."""
-    places: Sequence[Place | None] = ()
+    places: Sequence[PositionOnMap | None] = ()
     """One a target; None where the map has a gap."""
     problem: str | None = None
     """One sentence; None if the map could be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class PositionCheck:
     """The answer to `check`."""
 
     superevent: Superevent
-    targets: Sequence[Target]
+    targets: Sequence[SkyPosition]
     """At least one."""
-    maps: Sequence[OnMap]
+    maps: Sequence[MapResult]
     """Of one target every map in order of the notices; of several the newest that could be read."""
     cosmology: str
     """By which redshifts became distances."""
@@ -88,7 +88,7 @@ class Checked:
     """Sentences about lines that are no positions; not escaped."""
 
 
-def message(answer: Checked) -> Message:
+def message(answer: PositionCheck) -> Message:
     """One position in every map of the event, or several in its newest."""
     known = [one for one in answer.maps if one.places]
     if not known:
@@ -101,7 +101,7 @@ def message(answer: Checked) -> Message:
     return _single(answer, answer.targets[0], known)
 
 
-def _single(answer: Checked, target: Target, known: Sequence[OnMap]) -> Message:
+def _single(answer: PositionCheck, target: SkyPosition, known: Sequence[MapResult]) -> Message:
     newest = known[-1]
     place = newest.places[0]
     title = f"{_named(target)} in {_event(answer)}"
@@ -129,9 +129,9 @@ def _single(answer: Checked, target: Target, known: Sequence[OnMap]) -> Message:
 _GAP_SENTENCE = "The map has no tile at this position."
 
 
-def _sentences(place: Place, target: Target) -> Iterator[str]:
+def _sentences(place: PositionOnMap, target: SkyPosition) -> Iterator[str]:
     yield (
-        f"{_region_sentence(place)} · credible level {quantities.level(place.level)}"
+        f"{_region_sentence(place)} · credible level {quantities.credible_level(place.level)}"
         f" · {quantities.area(place.searched_area)} at least as probable"
         f" · density {quantities.ratio(place.relative_density)} of the peak's"
     )
@@ -141,21 +141,21 @@ def _sentences(place: Place, target: Target) -> Iterator[str]:
     said = f"Along this line of sight {quantities.distance(place.distance)}"
     if place.level_3d is not None and target.distance is not None:
         at = _mpc(target.distance)
-        said += f" · 3-D credible level at {at}: {quantities.level(place.level_3d)}"
+        said += f" · 3-D credible level at {at}: {quantities.credible_level(place.level_3d)}"
     yield said
 
 
-def _region_sentence(place: Place) -> str:
+def _region_sentence(place: PositionOnMap) -> str:
     if place.in_50:
         return "Inside the 50\u00a0% region"
     return "Inside the 90\u00a0% region, not the 50\u00a0%" if place.in_90 else "Outside the 90\u00a0% region"
 
 
-def _region(place: Place) -> str:
+def _region(place: PositionOnMap) -> str:
     return "in 50\u00a0%" if place.in_50 else "in 90\u00a0%" if place.in_90 else "outside"
 
 
-def _history(answer: Checked, target: Target, known: Sequence[OnMap]) -> Block:
+def _history(answer: PositionCheck, target: SkyPosition, known: Sequence[MapResult]) -> Block:
     distant = target.distance is not None
     rows = [[_map_name(answer.superevent, one), *_cells(one.places[0], distant)] for one in known]
     header = ["map", *_header(distant)]
@@ -167,13 +167,13 @@ def _header(distant: bool) -> list[str]:
     return ["region", "level", *(["3-D level"] if distant else []), "area", "of peak", "line of sight"]
 
 
-def _cells(place: Place | None, distant: bool) -> list[str]:
+def _cells(place: PositionOnMap | None, distant: bool) -> list[str]:
     if place is None:
         return [_GAP, *[_NONE] * (len(_header(distant)) - 1)]
-    level_3d = _NONE if place.level_3d is None else quantities.level(place.level_3d)
+    level_3d = _NONE if place.level_3d is None else quantities.credible_level(place.level_3d)
     return [
         _region(place),
-        quantities.level(place.level),
+        quantities.credible_level(place.level),
         *([level_3d] if distant else []),
         quantities.area(place.searched_area),
         quantities.ratio(place.relative_density),
@@ -181,7 +181,7 @@ def _cells(place: Place | None, distant: bool) -> list[str]:
     ]
 
 
-def _list(answer: Checked, newest: OnMap) -> Message:
+def _list(answer: PositionCheck, newest: MapResult) -> Message:
     """Several positions in one map, in the order in which they were asked about."""
     distant = any(target.distance is not None for target in answer.targets)
     named = any(target.name for target in answer.targets)
@@ -193,7 +193,10 @@ def _list(answer: Checked, newest: OnMap) -> Message:
     rows = []
     for target, place in zip(answer.targets, newest.places, strict=True):
         position = quantities.position_degrees(target.ra, target.dec)
-        cells = [(plain(target.name, _NAME_MAX) or position) if named else position, *_cells(place, distant)]
+        cells = [
+            (plain_text(target.name, _NAME_MAX) or position) if named else position,
+            *_cells(place, distant),
+        ]
         if distant:
             cells.append(_NONE if target.distance is None else _mpc(target.distance))
         if named:
@@ -222,17 +225,17 @@ _NAME_MAX = 24
 _NOTES_MAX = 600
 
 
-def _event(answer: Checked) -> str:
-    return " ".join([*alert_card.fronts(answer.superevent), answer.superevent.superevent_id])
+def _event(answer: PositionCheck) -> str:
+    return " ".join([*alert_card.status_labels(answer.superevent), answer.superevent.superevent_id])
 
 
-def _named(target: Target) -> str:
-    name = plain(target.name, NAME_MAX)
+def _named(target: SkyPosition) -> str:
+    name = plain_text(target.name, NAME_MAX)
     position = quantities.position_sexagesimal(target.ra, target.dec)
     return f"{name} ({position})" if name else position
 
 
-def _about(target: Target, cosmology: str) -> Iterator[str]:
+def _about(target: SkyPosition, cosmology: str) -> Iterator[str]:
     said = [f"RA, Dec {quantities.position_degrees(target.ra, target.dec)} (ICRS degrees)"]
     if target.distance is not None:
         if target.redshift is None:
@@ -248,7 +251,7 @@ def _mpc(distance: float) -> str:
     return f"{quantities.number(distance, 0 if distance >= 100 else 1)}{quantities.NBSP}Mpc"
 
 
-def _map_name(superevent: Superevent, one: OnMap) -> str:
+def _map_name(superevent: Superevent, one: MapResult) -> str:
     then = superevent.upto(one.notice)
     said = alert_card.stage(then, one.notice)
     if superevent.event is not None:
@@ -256,11 +259,11 @@ def _map_name(superevent: Superevent, one: OnMap) -> str:
     return f"{said}, combined" if one.combined else said
 
 
-def _introduction(answer: Checked) -> list[Block]:
+def _introduction(answer: PositionCheck) -> list[Block]:
     return [] if answer.introduction is None else [blocks.section(escape(answer.introduction))]
 
 
-def _problems(answer: Checked) -> list[str]:
+def _problems(answer: PositionCheck) -> list[str]:
     return [
         f"{_map_name(answer.superevent, one)}: {one.problem}"
         for one in answer.maps
@@ -268,7 +271,7 @@ def _problems(answer: Checked) -> list[str]:
     ]
 
 
-def _small_print(answer: Checked) -> list[Block]:
+def _small_print(answer: PositionCheck) -> list[Block]:
     said = [*answer.left_out, *_problems(answer)]
     return [blocks.context("\n".join(escape(line) for line in said[:_SAID_MOST]))] if said else []
 

@@ -33,7 +33,7 @@ def message(answer: Recent, now: datetime) -> Message:
     shown = answer.superevents[:MOST]
     if not shown:
         return blocks.message("No event was received yet.", blocks.section("No event was received yet."))
-    title = f"The last {quantities.count(len(shown), 'event')}" if len(shown) > 1 else "The last event"
+    title = f"The last {quantities.pluralize(len(shown), 'event')}" if len(shown) > 1 else "The last event"
     lines = [line(superevent, now) for superevent in shown]
     sections = [
         blocks.section(*lines[start : start + _PER_SECTION]) for start in range(0, len(lines), _PER_SECTION)
@@ -44,13 +44,15 @@ def message(answer: Recent, now: datetime) -> Message:
 
 def line(superevent: Superevent, now: datetime) -> str:
     """One event with its age at `now`, for mrkdwn texts."""
-    front = vocabulary.front(superevent.category) if superevent.category is not Category.REAL else None
+    front = (
+        vocabulary.category_label(superevent.category) if superevent.category is not Category.REAL else None
+    )
     head = bold(escape(superevent.superevent_id))
     lead = f"{front} {head}" if front else head
     said = _facts(superevent)
     event = superevent.event
     when = superevent.latest.time_created if event is None else event.time
-    date = f"{when.astimezone(UTC):%Y-%m-%d %H:%M}{quantities.NBSP}UTC ({quantities.age(when, now)})"
+    date = f"{when.astimezone(UTC):%Y-%m-%d %H:%M}{quantities.NBSP}UTC ({quantities.age_text(when, now)})"
     if superevent.retracted:
         words = f"RETRACTED {struck(escape(said))}" if said else "RETRACTED"
     else:

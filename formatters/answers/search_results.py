@@ -17,7 +17,7 @@ PER_SECTION = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class SearchHit:
     """An event that fits."""
 
     superevent: Superevent
@@ -26,12 +26,12 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Matching:
+class SearchResults:
     """What was found."""
 
     words: str
     """The filter, as one would type it; "all" for none."""
-    newest: Sequence[Found]
+    newest: Sequence[SearchHit]
     """The newest that fit, at most `recent.MOST`."""
     count: int
     """How many fit."""
@@ -46,27 +46,27 @@ class Matching:
     """Of how many of them, the newest, the map was asked."""
 
 
-def searched(answer: Matching, now: datetime) -> Message:
+def searched(answer: SearchResults, now: datetime) -> Message:
     """The answer to `search`."""
     if not answer.among:
         return _message(replace(answer, words=""), f"No event{_span(answer)} was received", now)
-    events = quantities.count(answer.among, "event")
+    events = quantities.pluralize(answer.among, "event")
     if answer.words == "all":
         return _message(replace(answer, words=""), f"{events}{_span(answer)}", now)
     fit = "fits" if answer.count == 1 else "fit"
     return _message(answer, f"{quantities.number(answer.count)} of {events}{_span(answer)} {fit}", now)
 
 
-def tested(answer: Matching, now: datetime) -> Message:
+def tested(answer: SearchResults, now: datetime) -> Message:
     """The answer to `test`: what would have come, had the channel been subscribed all along."""
     if not answer.among:
         return _message(replace(answer, words=""), "No event to test this with was received yet", now)
-    events = quantities.count(answer.among, "past event")
+    events = quantities.pluralize(answer.among, "past event")
     count = quantities.number(answer.count)
     return _message(answer, f"{count} of {events}, as they stand now, would have come with", now)
 
 
-def _span(answer: Matching) -> str:
+def _span(answer: SearchResults) -> str:
     said = ""
     if answer.since is not None:
         said += f" since {answer.since.astimezone(UTC):%Y-%m-%d}"
@@ -75,7 +75,7 @@ def _span(answer: Matching) -> str:
     return said
 
 
-def _message(answer: Matching, title: str, now: datetime) -> Message:
+def _message(answer: SearchResults, title: str, now: datetime) -> Message:
     title = escape(title)
     words = escape(answer.words, SECTION_MAX)
     lines = [_line(found, now) for found in answer.newest[: recent.MOST]]
@@ -96,8 +96,8 @@ def _message(answer: Matching, title: str, now: datetime) -> Message:
     )
 
 
-def _maps(answer: Matching) -> str:
-    hung = quantities.count(answer.hung, "event")
+def _maps(answer: SearchResults) -> str:
+    hung = quantities.pluralize(answer.hung, "event")
     if answer.asked == answer.hung:
         return f"For {hung} the sky map decided."
     return (
@@ -106,7 +106,7 @@ def _maps(answer: Matching) -> str:
     )
 
 
-def _line(found: Found, now: datetime) -> str:
+def _line(found: SearchHit, now: datetime) -> str:
     line = recent.line(found.superevent, now)
     notice = found.superevent.latest_with_event
     if not found.joint or notice is None or notice.external is None:

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import bold, escape, plain
+from formatters.blockkit.mrkdwn import bold, escape, plain_text
 from formatters.posts import incident
-from formatters.posts.incident import Trouble
+from formatters.posts.incident import Incident
 from formatters.text import quantities
 
 SILENT = timedelta(hours=3)
@@ -54,7 +54,7 @@ class Status:
     quarantined: int
     """Payloads that couldn't be handled."""
     subscriptions: int
-    troubles: tuple[Trouble, ...] = ()
+    troubles: tuple[Incident, ...] = ()
     """What is wrong, the oldest first, as whoever runs the bot is told it."""
 
 
@@ -67,15 +67,17 @@ def message(status: Status, now: datetime) -> Message:
     deliveries = quantities.number(status.waiting)
     said = [f"Deliveries waiting: {deliveries}"]
     if status.posting_time is not None:
-        said.append(f"posted {quantities.span(status.posting_time)} after receipt (median)")
+        said.append(f"posted {quantities.duration_text(status.posting_time)} after receipt (median)")
     if status.dead:
         said.append(f"given up: {quantities.number(status.dead)}")
     lines.append(" · ".join(said))
     if status.quarantined:
-        payloads = quantities.count(status.quarantined, "payload")
+        payloads = quantities.pluralize(status.quarantined, "payload")
         lines.append(f"In quarantine: {payloads} that couldn't be handled")
     lines.append(f"Subscriptions: {quantities.number(status.subscriptions)}")
-    foot = escape(f"gwevent {plain(status.version)} · running for {quantities.span(now - status.started_at)}")
+    foot = escape(
+        f"gwevent {plain_text(status.version)} · running for {quantities.duration_text(now - status.started_at)}"
+    )
     push = " · ".join(lines)
     head, *rest = map(escape, lines)
     return blocks.message(escape(push, 600), blocks.section(bold(head), *rest), blocks.context(foot))
@@ -84,11 +86,11 @@ def message(status: Status, now: datetime) -> Message:
 def source_line(source: SourceState) -> str:
     """A source, not escaped: "hopskotch: connected · reads igwn.gwalert"."""
     state = "connected" if source.connected else "NOT CONNECTED"
-    said = f"{plain(source.name)}: {state}"
+    said = f"{plain_text(source.name)}: {state}"
     if source.detail:
-        said += f" · {plain(source.detail, 200)}"
+        said += f" · {plain_text(source.detail, 200)}"
     if source.lag:
-        said += f" · {quantities.count(source.lag, 'payload')} still to read"
+        said += f" · {quantities.pluralize(source.lag, 'payload')} still to read"
     return said
 
 
@@ -96,6 +98,6 @@ def last_line(notice: LastNotice | None, now: datetime) -> str:
     """The last notice and its age, not escaped; long silence is named."""
     if notice is None:
         return "Last notice: none yet"
-    what = f"{plain(notice.superevent_id)} {plain(notice.alert_type)}"
-    said = f"Last notice: {what} · {quantities.utc(notice.received)} · {quantities.age(notice.received, now)}"
+    what = f"{plain_text(notice.superevent_id)} {plain_text(notice.alert_type)}"
+    said = f"Last notice: {what} · {quantities.utc(notice.received)} · {quantities.age_text(notice.received, now)}"
     return f"{said} (silent for long: mocks come every hour)" if now - notice.received > SILENT else said

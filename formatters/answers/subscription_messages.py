@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
-from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, named, plain, width
-from formatters.models.filter import Filter, Number, Or, map_questions
+from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, named, plain_text, width
+from formatters.models.filter import Compare, Filter, Or, map_queries
 from formatters.posts.mention import NEUTRON_STAR, REMNANT
 
 _TYPED = {"<!here>": "@here", "<!channel>": "@channel"}
@@ -23,7 +23,7 @@ _INCLUDED = "early warnings, SSM, cWB-BBH and alerts significant by coincidence"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notify:
+class MentionRule:
     """Whom a subscription mentions, and when."""
 
     targets: tuple[str, ...]
@@ -77,7 +77,7 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Criteria:
     """What is asked for, before anybody asked: the words after `/gwevent subscribe`."""
 
     group: str = "all"
@@ -92,7 +92,7 @@ class Wish:
     """GCN Circulars that name an event, linked in its thread."""
     filter: Filter | None = None
     """What else a notice must say; None: nothing. A group of the whole filter stands in `group`."""
-    notify: Notify | None = None
+    notify: MentionRule | None = None
     """Whom they mention; None: nobody."""
 
     @property
@@ -148,7 +148,7 @@ class Subscription:
     """What people call it in its channel: 1, 2, 3 …, never given twice there."""
     team_id: str
     channel_id: str
-    wish: Wish
+    wish: Criteria
     created_by: str
     """Slack's user id of who asked."""
     created_at: datetime
@@ -180,12 +180,12 @@ def marked(subscription: Subscription) -> str:
 
 def _unlike_preset(condition: Filter) -> str:
     """The condition after "if", where a bare NS has a meaning of its own."""
-    if isinstance(condition, Number) and condition.quantity == "NS":
+    if isinstance(condition, Compare) and condition.quantity == "NS":
         return condition.explicit
     return condition.text
 
 
-def sentence(wish: Wish) -> str:
+def sentence(wish: Criteria) -> str:
     """Exactly what will come: "Real, significant CBC alerts (early warnings, …); mocks too".
 
     Not escaped; whom it mentions is said by `mentioning`.
@@ -211,12 +211,12 @@ def sentence(wish: Wish) -> str:
     said = "; ".join([what, *extras]) + "."
     if wish.filter is not None:
         said += " What a notice doesn't state never makes it fit."
-        if map_questions(wish.filter):
+        if map_queries(wish.filter):
             said += " The sky map is asked last, so these may come some seconds later."
     return said
 
 
-def mentioning(notify: Notify, *, quiet: bool = False) -> str:
+def mentioning(notify: MentionRule, *, quiet: bool = False) -> str:
     """Who is mentioned and when, for a mrkdwn text; broadcasts stand as words, and if `quiet` all do."""
     said = "once for each event"
     if notify.only_ns:
@@ -243,7 +243,7 @@ def mentioning(notify: Notify, *, quiet: bool = False) -> str:
     return f"Mentions {whom} {escape(said, SECTION_MAX)}"
 
 
-def described(wish: Wish, *, quiet: bool = False) -> list[str]:
+def describe(wish: Criteria, *, quiet: bool = False) -> list[str]:
     """Exactly what will come and whom it mentions, for mrkdwn texts; `quiet` ones wake nobody."""
     lines = [escape(sentence(wish), SECTION_MAX)]
     return lines if wish.notify is None else [*lines, mentioning(wish.notify, quiet=quiet)]
@@ -256,7 +256,7 @@ def confirmed(subscription: Subscription) -> Message:
     """
     wish = subscription.wish
     by = person(subscription.created_by)
-    what = described(wish)
+    what = describe(wish)
     return blocks.message(
         f"Subscribed: {' '.join(what)}",
         blocks.section(f"{bold('Subscribed')} to {bold(wish.shown)}, asked for by {by}.", *what),
@@ -267,17 +267,17 @@ def confirmed(subscription: Subscription) -> Message:
     )
 
 
-def promised(wish: Wish) -> Message:
+def pending(wish: Criteria) -> Message:
     """The answer to who subscribed: the confirmation follows in the channel."""
     return _short(f"Subscribing this channel to {wish.shown}; a confirmation follows in the channel.")
 
 
-def subscribed(wish: Wish) -> Message:
+def subscribed(wish: Criteria) -> Message:
     """The answer to who subscribed, once the confirmation stands in the channel."""
-    return _short("\n".join(["Done; the post in the channel confirms it.", *described(wish)]))
+    return _short("\n".join(["Done; the post in the channel confirms it.", *describe(wish)]))
 
 
-def already(subscription: Subscription) -> Message:
+def exists(subscription: Subscription) -> Message:
     """The answer where the channel has just this subscription."""
     by = person(subscription.created_by)
     said = f"This channel has {bold(subscription.wish.shown)} already, asked for by {by}."
@@ -291,7 +291,7 @@ def edited(before: Subscription, after: Subscription) -> Message:
     said = f"Subscription {after.number} is now {bold(after.wish.shown)}; it was {bold(before.wish.shown)}."
     if after.paused_at is not None:
         said += " It stays paused."
-    return _short("\n".join([said, *described(after.wish)]))
+    return _short("\n".join([said, *describe(after.wish)]))
 
 
 def unchanged(subscription: Subscription) -> Message:
@@ -310,7 +310,7 @@ def paused(subscription: Subscription) -> Message:
 def resumed(subscription: Subscription) -> Message:
     """After `resume`."""
     said = f"{bold(subscription.wish.shown)} comes again; what came meanwhile isn't posted."
-    return _short("\n".join([said, *described(subscription.wish)]))
+    return _short("\n".join([said, *describe(subscription.wish)]))
 
 
 def no_such_number(number: str, subscriptions: Sequence[Subscription], *, several: bool = False) -> Message:
@@ -318,7 +318,7 @@ def no_such_number(number: str, subscriptions: Sequence[Subscription], *, severa
     if not subscriptions:
         return none()
     has = ", ".join(f"{s.number} ({bold(s.wish.shown)})" for s in subscriptions)
-    said = f"This channel has no subscription {escape(plain(number))}; it has {has}."
+    said = f"This channel has no subscription {escape(plain_text(number))}; it has {has}."
     return _short(f"{said} Nothing was changed." if several else said)
 
 
@@ -329,7 +329,7 @@ def listed(subscriptions: Sequence[Subscription]) -> Message:
     sections: list[Block] = []
     left = _LISTED_MAX
     for subscription in subscriptions[:_LISTED_MOST]:
-        section = blocks.section(*about(subscription))
+        section = blocks.section(*summary(subscription))
         left -= width(section["text"]["text"])
         if left < 0:
             break
@@ -342,7 +342,7 @@ def listed(subscriptions: Sequence[Subscription]) -> Message:
     return blocks.message(f"This channel's subscriptions: {words}", *sections)
 
 
-def about(subscription: Subscription) -> list[str]:
+def summary(subscription: Subscription) -> list[str]:
     """One subscription with its number, for mrkdwn texts."""
     by = person(subscription.created_by)
     since = escape(f"since {subscription.created_at.astimezone(UTC):%Y-%m-%d}")
@@ -350,15 +350,17 @@ def about(subscription: Subscription) -> list[str]:
     if subscription.paused_at is not None:
         when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         lines.append(f"{bold('Paused')} since {when}: `/gwevent resume {subscription.number}`")
-    lines += described(subscription.wish)
+    lines += describe(subscription.wish)
     for refused in subscription.refused:
-        since = f"since {refused.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({escape(plain(refused.reason))})"
+        since = (
+            f"since {refused.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({escape(plain_text(refused.reason))})"
+        )
         lines.append(
             f"{bold('Slack refuses')} {named(refused.target)} here, {since}:"
             " messages come without it, and it is tried again each time"
         )
     if subscription.problem is not None:
-        lines.append(f"{bold('Nothing can be posted')}: {escape(plain(subscription.problem))}")
+        lines.append(f"{bold('Nothing can be posted')}: {escape(plain_text(subscription.problem))}")
     return lines
 
 
@@ -432,7 +434,7 @@ def sure(subscriptions: Sequence[Subscription]) -> Message:
     return blocks.message(f"{head} {words}".replace("`", ""), blocks.section(head), *sections, *more)
 
 
-def not_subscribed(wish: Wish | None, subscriptions: Sequence[Subscription]) -> Message:
+def not_subscribed(wish: Criteria | None, subscriptions: Sequence[Subscription]) -> Message:
     """After an `unsubscribe` that found nothing to end; `wish` is what it named, None if all were meant."""
     if not subscriptions or wish is None:
         return none()
@@ -449,9 +451,9 @@ def refused(problem: str) -> Message:
     """Where the bot may not post, so that nothing was stored; `problem` is Slack's word, or one of ours."""
     if " " in problem:
         # No word of Slack's: to be invited would change nothing.
-        return _short(f"Nothing was subscribed: {escape(plain(problem))}.")
+        return _short(f"Nothing was subscribed: {escape(plain_text(problem))}.")
     return _short(
-        f"I can't post in this channel (`{escape(plain(problem))}`), so nothing was subscribed. "
+        f"I can't post in this channel (`{escape(plain_text(problem))}`), so nothing was subscribed. "
         "Type `/invite @gwevent` here, then subscribe again."
     )
 
@@ -459,7 +461,7 @@ def refused(problem: str) -> Message:
 def mention_refused(refused: Sequence[RefusedMention]) -> Message:
     """In the channel, once: that Slack refuses mentions there; it mentions nobody itself."""
     who = _and([_unnotified(r.target) for r in refused])
-    reasons = _and(list(dict.fromkeys(f"`{escape(plain(r.reason))}`" for r in refused)))
+    reasons = _and(list(dict.fromkeys(f"`{escape(plain_text(r.reason))}`" for r in refused)))
     said = f"{bold(f'Slack refuses the mention of {who} here')} ({reasons}), so alerts come without it."
     todo = (
         "To have it, ask an admin of this workspace to let gwevent use it (for @here and @channel in"
@@ -486,4 +488,4 @@ def _short(text: str) -> Message:
 def person(user_id: str) -> str:
     """A person by Slack's id, as mark-up that Slack shows as a name."""
     # An id from Slack; anything that isn't one must not become mark-up.
-    return f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else escape(plain(user_id))
+    return f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else escape(plain_text(user_id))

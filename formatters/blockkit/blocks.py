@@ -15,7 +15,7 @@ def _mrkdwn(text: str) -> dict[str, Any]:
 
 
 def _plain(text: str, limit: int) -> dict[str, Any]:
-    return {"type": "plain_text", "text": mrkdwn.plain(text, limit), "emoji": False}
+    return {"type": "plain_text", "text": mrkdwn.plain_text(text, limit), "emoji": False}
 
 
 def fit(lines: Iterable[str], limit: int) -> str:
@@ -63,7 +63,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Block:
     """
     lines = [header, *rows][: mrkdwn.TABLE_ROWS_MAX]
     cells = [
-        [{"type": "raw_text", "text": mrkdwn.plain(cell, mrkdwn.CELL_MAX) or "–"} for cell in line]
+        [{"type": "raw_text", "text": mrkdwn.plain_text(cell, mrkdwn.CELL_MAX) or "–"} for cell in line]
         for line in lines
     ]
     return {"type": "table", "rows": cells}
@@ -111,7 +111,7 @@ def image(alt_text: str, *, file_id: str | None = None, url: str | None = None) 
     if (file_id is None) == (url is None):
         raise ValueError("A picture is a file or an address, one of the two.")
     source: dict[str, Any] = {"slack_file": {"id": file_id}} if url is None else {"image_url": url}
-    return {"type": "image", "alt_text": mrkdwn.plain(alt_text, mrkdwn.ALT_TEXT_MAX), **source}
+    return {"type": "image", "alt_text": mrkdwn.plain_text(alt_text, mrkdwn.ALT_TEXT_MAX), **source}
 
 
 def actions(*elements: Block) -> Block:

@@ -111,7 +111,7 @@ def escape(text: str, limit: int = SENTENCE_MAX) -> str:
     return _encode(truncate(_defuse(tidy(text)), limit, escaped=True))
 
 
-def plain(text: str, limit: int = NAME_MAX) -> str:
+def plain_text(text: str, limit: int = NAME_MAX) -> str:
     """Others' words as one tidy, bounded piece, not escaped: for plain_text objects, or to escape later.
 
     A plain_text object knows neither entities nor marks.

@@ -111,7 +111,7 @@ class Not(Filter):
                 return f"{name} not among the detectors"
             case External():
                 return "no coincidence with an external event"
-            case Named():
+            case FieldIn():
                 return f"another {self.part.words.replace(' ', ' than ', 1)}"
         return f"not ({self.part.words})"
 
@@ -121,7 +121,7 @@ FIELDS: tuple[Field, ...] = ("group", "search", "pipeline", "type")
 
 
 @dataclass(frozen=True, slots=True)
-class Named(Filter):
+class FieldIn(Filter):
     """Group, search, pipeline or alert type is one of these names, in any case."""
 
     field: Field
@@ -162,11 +162,11 @@ QUANTITIES: Mapping[str, Quantity] = {
     "distance": Quantity(words="a mean distance", unit="Mpc"),
     "instruments": Quantity(words="instruments", unit=""),
 }
-"""What a `Number` may compare, by the name that stands in the text."""
+"""What a `Compare` may compare, by the name that stands in the text."""
 
 
 @dataclass(frozen=True, slots=True)
-class Number(Filter):
+class Compare(Filter):
     """A quantity compared with a number: probabilities 0 to 1, areas in deg², distances in Mpc."""
 
     quantity: str
@@ -218,7 +218,7 @@ SECONDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Far(Filter):
+class FarCompare(Filter):
     """The false-alarm rate compared: `count` per `per` units, or `count` Hz where `unit` is "Hz".
 
     Where only a coincidence makes an alert significant, its joint FAR counts.
@@ -289,7 +289,7 @@ class External(Filter):
 
 
 @dataclass(frozen=True, slots=True)
-class Cone:
+class ConeQuery:
     """A circle on the sky, ICRS, all in degrees with at most six decimals (4 mas)."""
 
     ra: float
@@ -298,13 +298,13 @@ class Cone:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SiteQuery:
     """A place on Earth, by its canonical name."""
 
     name: str
 
 
-MapQuestion = Cone | Site
+MapQuery = ConeQuery | SiteQuery
 """What is asked of a sky map; the answer is a share of its probability."""
 
 
@@ -312,12 +312,12 @@ MapQuestion = Cone | Site
 class Near(Filter):
     """The share of the map's probability inside a cone, compared."""
 
-    cone: Cone
+    cone: ConeQuery
     op: Op = Op.GT
     share: float = BARE_SHARE
 
     @property
-    def question(self) -> MapQuestion:
+    def question(self) -> MapQuery:
         """What the map is asked."""
         return self.cone
 
@@ -338,12 +338,12 @@ class Near(Filter):
 class VisibleFrom(Filter):
     """The share of the map's probability that a site can observe tonight, compared."""
 
-    site: Site
+    site: SiteQuery
     op: Op = Op.GT
     share: float = BARE_SHARE
 
     @property
-    def question(self) -> MapQuestion:
+    def question(self) -> MapQuery:
         """What the map is asked."""
         return self.site
 
@@ -360,7 +360,7 @@ class VisibleFrom(Filter):
         return f"{_share(self.op, self.share)} observable tonight from {self.site.name}"
 
 
-Condition = Named | Number | Far | Detector | External | Near | VisibleFrom
+Condition = FieldIn | Compare | FarCompare | Detector | External | Near | VisibleFrom
 MapCondition = Near | VisibleFrom
 
 
@@ -372,11 +372,11 @@ def conditions(filter_: Filter) -> Iterator[Condition]:
                 yield from conditions(part)
         case Not(part):
             yield from conditions(part)
-        case Named() | Number() | Far() | Detector() | External() | Near() | VisibleFrom():
+        case FieldIn() | Compare() | FarCompare() | Detector() | External() | Near() | VisibleFrom():
             yield filter_
 
 
-def map_questions(filter_: Filter | None) -> frozenset[MapQuestion]:
+def map_queries(filter_: Filter | None) -> frozenset[MapQuery]:
     """What the filter asks of the map."""
     if filter_ is None:
         return frozenset()

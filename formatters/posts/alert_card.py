@@ -8,7 +8,7 @@ from datetime import timedelta
 from urllib.parse import quote
 
 from formatters.answers import observability
-from formatters.answers.observability import Tonight
+from formatters.answers.observability import Observability
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import (
@@ -18,7 +18,7 @@ from formatters.blockkit.mrkdwn import (
     bold,
     escape,
     mentions,
-    plain,
+    plain_text,
     struck,
     web_url,
 )
@@ -45,7 +45,7 @@ OBSERVE = "observe.toggle"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class ImageRef:
     """The sky map's picture, where Slack has it."""
 
     alt_text: str
@@ -57,25 +57,25 @@ class Picture:
 class ChannelView:
     """What a card shows besides its superevent. Cards of one revision and view are equal."""
 
-    picture: Picture | None = None
+    picture: ImageRef | None = None
     """Of the newest map."""
     observers: tuple[str, ...] = ()
     """Slack's ids of the people who said in this channel that they observe, in that order."""
     mention: tuple[str, ...] = ()
     """Whom the message notifies, as Slack writes them; empty for everything but a root's first post."""
-    tonight: Tonight | None = None
+    tonight: Observability | None = None
     """What the channel's sites can observe of the newest map; None where there are none, or no map."""
     root: bool = False
     """Whether it is a channel's root message, which has the button "I'm observing"; an answer hasn't."""
 
 
-def root(superevent: Superevent, view: ChannelView) -> Message:
+def alert_card(superevent: Superevent, view: ChannelView) -> Message:
     """The card of a superevent as `view` wants it: the facts of its newest notice, or its retraction."""
     if superevent.retracted:
         return _retracted(superevent, view)
     notice = superevent.latest
     if notice.event is None:
-        return _bare(superevent)
+        return _card_without_event(superevent)
     return _card(superevent, notice, notice.event, view)
 
 
@@ -83,7 +83,7 @@ def title(superevent: Superevent) -> str:
     """The header's words, not escaped: "MOCK · BNS 95 % · PRELIMINARY · MS181101ab"."""
     notice = superevent.latest
     event = superevent.event
-    said = fronts(superevent)
+    said = status_labels(superevent)
     if not notice.retraction:
         if event is not None:
             said.append(event_lines.headline(event))
@@ -94,10 +94,10 @@ def title(superevent: Superevent) -> str:
     return " · ".join([*said, superevent.superevent_id])
 
 
-def fronts(superevent: Superevent) -> list[str]:
+def status_labels(superevent: Superevent) -> list[str]:
     """The words that stand in front of everything: MOCK, TEST, RETRACTED, EARLY WARNING, LOW SIGNIFICANCE."""
     notice = superevent.latest
-    category = vocabulary.front(superevent.category)
+    category = vocabulary.category_label(superevent.category)
     said = [] if category is None else [category]
     if notice.retraction:
         said.append("RETRACTED")
@@ -110,7 +110,7 @@ def fronts(superevent: Superevent) -> list[str]:
 
 def stage(superevent: Superevent, notice: Notice) -> str:
     """As in "PRELIMINARY", "PRELIMINARY 2", "UPDATE"."""
-    words = vocabulary.stage(plain(notice.alert_type))
+    words = vocabulary.stage(plain_text(notice.alert_type))
     ordinal = superevent.preliminary_ordinal(notice)
     return f"{words} {ordinal}" if notice.alert_type == PRELIMINARY and ordinal > 1 else words
 
@@ -145,7 +145,7 @@ def link_buttons(notice: Notice, view: ChannelView | None = None) -> Block | Non
         for number, external in enumerate(notice.coincidences[:_TRIGGERS]):
             trigger = _trigger_page(external)
             if trigger is not None:
-                said = f"{plain(vocabulary.observatory(external.observatory))} trigger"
+                said = f"{plain_text(vocabulary.observatory(external.observatory))} trigger"
                 # Slack refuses two buttons of one action.
                 action = f"link.trigger.{number}" if number else "link.trigger"
                 buttons.append(blocks.button(said, action, url=trigger))
@@ -166,7 +166,7 @@ def _trigger_page(external: ExternalCoincidence) -> str | None:
     return web_url(f"https://gcn.gsfc.nasa.gov/other/{number}.{ending}")
 
 
-def was(notice: Notice) -> str | None:
+def last_known_facts(notice: Notice) -> str | None:
     """What a retraction took back, in one line: class, area, distance, FAR."""
     event = notice.event
     if event is None:
@@ -180,7 +180,7 @@ def was(notice: Notice) -> str | None:
     return " · ".join([*said, event_lines.far(event)])
 
 
-def which(superevent: Superevent, notice: Notice) -> str:
+def notice_ordinal(superevent: Superevent, notice: Notice) -> str:
     """As in "Notice 2 of this event", with the archive it comes from if it was never received."""
     if notice.assembled:
         return f"Put together from {notice.archive}"
@@ -190,9 +190,9 @@ def which(superevent: Superevent, notice: Notice) -> str:
     return said if notice.archive is None else f"{said}, from {notice.archive}"
 
 
-def foot(superevent: Superevent, notice: Notice, event: Event | None) -> str:
+def footer(superevent: Superevent, notice: Notice, event: Event | None) -> str:
     """As in "Notice 2 of this event · gstlal AllSky · FAR 9.1e-14 Hz · event → notice 12 min"."""
-    said = [which(superevent, notice)]
+    said = [notice_ordinal(superevent, notice)]
     if event is not None:
         said += [_search(event), f"FAR {quantities.rate_hz(event.far)}"]
         if not notice.assembled:
@@ -203,16 +203,16 @@ def foot(superevent: Superevent, notice: Notice, event: Event | None) -> str:
     if notice.archive is not None or not notice.live:
         return line
     if notice.received is not None and timedelta(0) <= notice.received - notice.time_created < _LIVE:
-        line += f" → received {quantities.span(notice.received - notice.time_created)}"
+        line += f" → received {quantities.duration_text(notice.received - notice.time_created)}"
     return line
 
 
 def _signed(length: timedelta) -> str:
-    return quantities.delay(length) if length < timedelta(0) else quantities.span(length)
+    return quantities.delay(length) if length < timedelta(0) else quantities.duration_text(length)
 
 
 def _search(event: Event) -> str:
-    words = f"{plain(event.pipeline)} {plain(event.search)}".strip()
+    words = f"{plain_text(event.pipeline)} {plain_text(event.search)}".strip()
     known = event.search.casefold() in vocabulary.KNOWN_SEARCHES
     return words if known else f"{words} (a search gwevent doesn't know)"
 
@@ -234,7 +234,7 @@ def _time_line(notice: Notice, event: Event) -> str:
     if notice.alert_type == EARLYWARNING or event_lines.is_early_warning(event):
         # No countdown: what is true when this is written is false when it is read.
         side = "before" if late < timedelta(0) else "after"
-        return f"Merger {quantities.utc(event.time)}, notice {quantities.span(late)} {side}"
+        return f"Merger {quantities.utc(event.time)}, notice {quantities.duration_text(late)} {side}"
     return f"{quantities.utc(event.time)}, notice {quantities.delay(late)}"
 
 
@@ -248,7 +248,7 @@ def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelVie
         blocks.section(
             bold(escape(_status_line(notice, event))),
             escape(_time_line(notice, event)),
-            *_on_your_clock(notice, event),
+            *_localized_time(notice, event),
             bold(escape(first)),
             *map(escape, others),
         )
@@ -259,9 +259,11 @@ def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelVie
         shown.append(blocks.section(bold(escape(coincidence[0])), *map(escape, coincidence[1:])))
     if view.tonight is not None:
         shown.append(
-            blocks.section(escape(f"Your sites tonight: {observability.line(view.tonight)}", SECTION_MAX))
+            blocks.section(
+                escape(f"Your sites tonight: {observability.observability_line(view.tonight)}", SECTION_MAX)
+            )
         )
-    shown.append(blocks.context(escape(foot(superevent, notice, event))))
+    shown.append(blocks.context(escape(footer(superevent, notice, event))))
     if view.picture is not None:
         shown.append(blocks.image(view.picture.alt_text, file_id=view.picture.file_id, url=view.picture.url))
     shown += observing(view.observers)
@@ -278,7 +280,7 @@ def _where(notice: Notice, event: Event) -> list[str]:
     return lines if coherence is None else [*lines, coherence]
 
 
-def _on_your_clock(notice: Notice, event: Event) -> list[str]:
+def _localized_time(notice: Notice, event: Event) -> list[str]:
     """An early warning's merger in the reader's own time, which Slack knows; no line for anything else."""
     if notice.alert_type != EARLYWARNING:
         return []
@@ -288,11 +290,14 @@ def _on_your_clock(notice: Notice, event: Event) -> list[str]:
 
 
 def _push(superevent: Superevent, notice: Notice, event: Event) -> str:
-    category = vocabulary.front(superevent.category)
+    category = vocabulary.category_label(superevent.category)
     said = [] if category is None else [category]
     if not event.significant:
         said.append("LOW SIGNIFICANCE")
-    said += [event_lines.headline(event, compact=True), vocabulary.stage_compact(plain(notice.alert_type))]
+    said += [
+        event_lines.headline(event, compact=True),
+        vocabulary.stage_compact(plain_text(notice.alert_type)),
+    ]
     if notice.alert_type == EARLYWARNING:
         said.append("unconfirmed")
     odd = ["(unusual id)"] if unusual(superevent.superevent_id) else []
@@ -303,7 +308,7 @@ def _retracted(superevent: Superevent, view: ChannelView) -> Message:
     notice = superevent.latest
     earlier = superevent.latest_with_event
     lines = [bold("No longer a candidate of interest")]
-    facts = None if earlier is None else was(earlier)
+    facts = None if earlier is None else last_known_facts(earlier)
     if facts is not None:
         lines.append(f"Was: {struck(escape(facts))}")
     if not notice.assembled or notice.published.get("dated"):
@@ -314,26 +319,26 @@ def _retracted(superevent: Superevent, view: ChannelView) -> Message:
     shown = [
         blocks.header(title(superevent)),
         blocks.section(*lines),
-        blocks.context(escape(which(superevent, notice))),
+        blocks.context(escape(notice_ordinal(superevent, notice))),
         *observing(view.observers),
     ]
     links = link_buttons(notice, view)
     if links is not None:
         shown.append(links)
-    push = f"{' '.join(fronts(superevent))} {superevent.superevent_id}: no longer a candidate of interest."
+    push = f"{' '.join(status_labels(superevent))} {superevent.superevent_id}: no longer a candidate of interest."
     if facts is not None:
         push += f" Was: {facts}"
     return blocks.message(escape(push, HEADER_MAX + NAME_MAX), *shown)
 
 
-def _bare(superevent: Superevent) -> Message:
+def _card_without_event(superevent: Superevent) -> Message:
     """A notice that is no retraction and carries no event: LVK never sent one, but it may come."""
     notice = superevent.latest
     words = "This notice carries no facts about the candidate."
     shown = [
         blocks.header(title(superevent)),
         blocks.section(words),
-        blocks.context(escape(foot(superevent, notice, None))),
+        blocks.context(escape(footer(superevent, notice, None))),
     ]
     links = link_buttons(notice)
     if links is not None:

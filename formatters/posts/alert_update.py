@@ -19,9 +19,9 @@ _SIZE_NEWS = 0.05
 """Relative change of an area or a mean distance below which two maps say the same."""
 _SPREAD_NEWS = 0.2
 """The same for a distance's standard deviation."""
-_MOVE_NEWS = 1.0
+MIN_PEAK_SHIFT_DEG = 1.0
 """Degrees."""
-_KEPT_NEWS = 0.85
+MIN_OVERLAP_CHANGE = 0.85
 """Share of the new map in the old 90 % region; the same map would have 0.9."""
 _NEUTRON_STAR_NEWS = 0.3
 """BNS + NSBH probability from which an INITIAL is for the whole channel."""
@@ -29,7 +29,7 @@ _HALVED = 0.5
 """Of the 90 % area."""
 
 
-def reply(superevent: Superevent, notice: Notice, kept: float | None = None) -> Message:
+def alert_update(superevent: Superevent, notice: Notice, kept: float | None = None) -> Message:
     """What `notice` changed. Raises ValueError if it is no notice of `superevent`.
 
     It compares with the notice right before it by `time_created`; after a retraction with the last one
@@ -56,7 +56,7 @@ def reply(superevent: Superevent, notice: Notice, kept: float | None = None) -> 
     ):
         head.append(escape(vetting))
     lines = [" · ".join(head), *map(escape, [*late, *lead, *(changed or [summary])])]
-    small = escape(alert_card.foot(superevent, notice, notice.event))
+    small = escape(alert_card.footer(superevent, notice, notice.event))
     words = [*late, *lead, *(changed or [summary])]
     return blocks.message(
         _push(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)
@@ -94,7 +94,7 @@ def changes(before: Notice | None, notice: Notice, kept: float | None = None) ->
     ]
 
 
-def broadcast(superevent: Superevent, notice: Notice) -> bool:
+def is_broadcast(superevent: Superevent, notice: Notice) -> bool:
     """Whether the whole channel should see this notice's reply, not its thread alone.
 
     Where significance turns true, a coincidence is new, the leading class turns, or the event is retracted
@@ -116,10 +116,10 @@ def broadcast(superevent: Superevent, notice: Notice) -> bool:
         return True
     if _leading(old) != _leading(new):
         return True
-    return notice.alert_type == INITIAL and _worth_an_initial(known, notice, new)
+    return notice.alert_type == INITIAL and _initial_is_noteworthy(known, notice, new)
 
 
-def _worth_an_initial(known: Notice, notice: Notice, event: Event) -> bool:
+def _initial_is_noteworthy(known: Notice, notice: Notice, event: Event) -> bool:
     neutron_star = event.classification.get("BNS", 0.0) + event.classification.get("NSBH", 0.0)
     if neutron_star >= _NEUTRON_STAR_NEWS or event_lines.is_ssm(event) or notice.external is not None:
         return True
@@ -172,7 +172,7 @@ def _late(superevent: Superevent, notice: Notice) -> list[str]:
 
 
 def _push(superevent: Superevent, then: Superevent, notice: Notice, words: list[str]) -> str:
-    category = vocabulary.front(superevent.category)
+    category = vocabulary.category_label(superevent.category)
     said = [] if category is None else [category]
     said += [superevent.superevent_id, alert_card.stage(then, notice)]
     return escape(f"{' '.join(said)}: {' · '.join(words)}")
@@ -180,7 +180,7 @@ def _push(superevent: Superevent, then: Superevent, notice: Notice, words: list[
 
 def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Message:
     known = then.latest_with_event
-    facts = None if known is None else alert_card.was(known)
+    facts = None if known is None else alert_card.last_known_facts(known)
     title = escape(f"RETRACTED · {superevent.superevent_id}")
     lines = [f"{bold(title)} · no longer a candidate of interest"]
     if facts is not None:
@@ -189,7 +189,7 @@ def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Mes
     lines += map(escape, late)
     was = [] if facts is None else [f"was {facts}"]
     words = ["no longer a candidate of interest", *was, *late]
-    small = escape(alert_card.foot(superevent, notice, None))
+    small = escape(alert_card.footer(superevent, notice, None))
     return blocks.message(
         _push(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)
     )
@@ -304,7 +304,7 @@ def _differs(old: float, new: float, share: float = _SIZE_NEWS) -> bool:
 def _area(old: Localization, new: Localization, kept: float | None) -> list[str]:
     was, now = quantities.area_value(old.area_90), quantities.area(new.area_90)
     resized = _differs(old.area_90, new.area_90) and quantities.area(old.area_90) != now
-    moved = kept is not None and kept < _KEPT_NEWS
+    moved = kept is not None and kept < MIN_OVERLAP_CHANGE
     if not resized and not moved:
         return []
     line = _arrow(f"90{quantities.NBSP}% area", was, now) if resized else f"90{quantities.NBSP}% area {now}"
@@ -315,7 +315,7 @@ def _area(old: Localization, new: Localization, kept: float | None) -> list[str]
 
 def _peak(old: Localization, new: Localization) -> list[str]:
     moved = quantities.separation(old.ra, old.dec, new.ra, new.dec)
-    if moved < _MOVE_NEWS:
+    if moved < MIN_PEAK_SHIFT_DEG:
         return []
     return [f"Peak moved {quantities.angle(moved)} to {quantities.position(new.ra, new.dec)}"]
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import escape, link, plain
+from formatters.blockkit.mrkdwn import escape, link, plain_text
 from formatters.models.notice import SUPEREVENT_ID, canonical_id, event_id
 
 ADDRESS = "https://gcn.nasa.gov/circulars/{}"
@@ -52,10 +52,10 @@ def named(subject: str, event: str = "") -> tuple[str, ...]:
 
 def message(circular: Circular) -> Message:
     """The line in the thread: number, subject, author, address."""
-    title = f"GCN Circular {circular.number}: {plain(circular.subject, 300)}"
+    title = f"GCN Circular {circular.number}: {plain_text(circular.subject, 300)}"
     said = [link(circular.address, title)]
     when = f"{circular.created.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    by = plain(circular.author, 200)
+    by = plain_text(circular.author, 200)
     return blocks.message(
         escape(f"{title} {circular.address}"),
         blocks.section(*said),

@@ -8,11 +8,11 @@ from enum import StrEnum
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import bold, escape, plain
+from formatters.blockkit.mrkdwn import bold, escape, plain_text
 from formatters.text import quantities
 
 
-class What(StrEnum):
+class IncidentKind(StrEnum):
     """What kind of trouble; of each there is one at a time."""
 
     SILENCE = "silence"
@@ -36,10 +36,10 @@ class What(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class Incident:
     """One trouble, from its beginning to its end."""
 
-    what: What
+    what: IncidentKind
     since: datetime
     """When it began, not when it was found."""
     detail: str = ""
@@ -49,65 +49,65 @@ class Trouble:
 
 
 _ADVICE = {
-    What.SILENCE: "LVK's mocks come every hour, so the source or LVK itself is silent. `gwevent doctor` "
+    IncidentKind.SILENCE: "LVK's mocks come every hour, so the source or LVK itself is silent. `gwevent doctor` "
     "tries the way to the broker.",
-    What.SOURCE: "Nothing is lost: the broker keeps what comes. `gwevent doctor` says what to do.",
-    What.LAG: "What was read is posted; the rest comes as soon as it can be read.",
-    What.DELIVERIES: "They wait in the ledger and aren't lost. The log names each one's reason.",
-    What.SLACK: "Commands aren't answered; alerts are posted all the same. The connection is opened anew.",
-    What.STORE: "Notices wait at the broker and aren't lost. Is the disk full, or the database down?",
-    What.SPACE: "Once it is full, notices wait at the broker. Make room there; payloads of mocks take most, "
+    IncidentKind.SOURCE: "Nothing is lost: the broker keeps what comes. `gwevent doctor` says what to do.",
+    IncidentKind.LAG: "What was read is posted; the rest comes as soon as it can be read.",
+    IncidentKind.DELIVERIES: "They wait in the ledger and aren't lost. The log names each one's reason.",
+    IncidentKind.SLACK: "Commands aren't answered; alerts are posted all the same. The connection is opened anew.",
+    IncidentKind.STORE: "Notices wait at the broker and aren't lost. Is the disk full, or the database down?",
+    IncidentKind.SPACE: "Once it is full, notices wait at the broker. Make room there; payloads of mocks take most, "
     "and `GWEVENT_MOCK_PAYLOAD_DAYS` says how long they stay.",
-    What.WORKERS: "Alerts are stored, and wait. Does `gwevent serve` run, and is it connected to Slack?",
-    What.CLOCK: "Nothing is given up or deleted for its age until an hour has passed without a jump. "
+    IncidentKind.WORKERS: "Alerts are stored, and wait. Does `gwevent serve` run, and is it connected to Slack?",
+    IncidentKind.CLOCK: "Nothing is given up or deleted for its age until an hour has passed without a jump. "
     "Is the machine's time synchronised (`timedatectl`, `chronyc tracking`)?",
 }
 
 
-def sentence(trouble: Trouble) -> str:
+def sentence(trouble: Incident) -> str:
     """What is wrong and since when, one plain sentence without its full stop."""
-    detail = plain(trouble.detail, 300).rstrip(".")
+    detail = plain_text(trouble.detail, 300).rstrip(".")
     since = f"since {quantities.utc(trouble.since)}"
     match trouble.what:
-        case What.SILENCE:
+        case IncidentKind.SILENCE:
             return f"No notice has come {since}"
-        case What.SOURCE:
+        case IncidentKind.SOURCE:
             # The detail is the source's own sentence, which says since when.
             return f"The source can't be read: {detail}" if detail else f"The source can't be read {since}"
-        case What.LAG:
+        case IncidentKind.LAG:
             return f"The reader lags {since}" + (f": {detail} still to read" if detail else "")
-        case What.DELIVERIES:
+        case IncidentKind.DELIVERIES:
             return "Deliveries wait" + (f": {detail}, the oldest {since}" if detail else f" {since}")
-        case What.SLACK:
+        case IncidentKind.SLACK:
             return f"Slack's connection for commands is out {since}" + (f": {detail}" if detail else "")
-        case What.STORE:
+        case IncidentKind.STORE:
             return f"The database can't be used {since}" + (f": {detail}" if detail else "")
-        case What.SPACE:
+        case IncidentKind.SPACE:
             return f"The database's disk is nearly full {since}" + (f": {detail}" if detail else "")
-        case What.WORKERS:
+        case IncidentKind.WORKERS:
             return f"No process delivers {since}"
-        case What.CLOCK:
+        case IncidentKind.CLOCK:
             return f"{detail or 'The clock jumped'} ({since})"
 
 
-def name(what: What) -> str:
+def name(what: IncidentKind) -> str:
     """The trouble in a few words."""
     return {
-        What.SILENCE: "no notices",
-        What.SOURCE: "source out of reach",
-        What.LAG: "reader behind",
-        What.DELIVERIES: "deliveries waiting",
-        What.SLACK: "Slack's connection for commands out",
-        What.STORE: "database out of reach",
-        What.SPACE: "database's disk nearly full",
-        What.WORKERS: "nobody delivers",
-        What.CLOCK: "clock jumped",
+        IncidentKind.SILENCE: "no notices",
+        IncidentKind.SOURCE: "source out of reach",
+        IncidentKind.LAG: "reader behind",
+        IncidentKind.DELIVERIES: "deliveries waiting",
+        IncidentKind.SLACK: "Slack's connection for commands out",
+        IncidentKind.STORE: "database out of reach",
+        IncidentKind.SPACE: "database's disk nearly full",
+        IncidentKind.WORKERS: "nobody delivers",
+        IncidentKind.CLOCK: "clock jumped",
     }[what]
 
 
 def clock_detail(ahead_s: float, *, corrected: bool) -> str:
     """What is known of a clock that was wrong by so many seconds (negative: behind)."""
-    by = quantities.span(timedelta(seconds=abs(ahead_s)))
+    by = quantities.duration_text(timedelta(seconds=abs(ahead_s)))
     if corrected:
         side = "ahead of" if ahead_s > 0 else "behind"
         return f"gwevent's clock was {by} {side} Slack's or the database's, and follows theirs now"
@@ -115,12 +115,12 @@ def clock_detail(ahead_s: float, *, corrected: bool) -> str:
     return f"The machine's clock jumped {by} {side}; gwevent goes on by its own count"
 
 
-def advice(what: What) -> str:
+def advice(what: IncidentKind) -> str:
     """What it means and what to do, as mrkdwn without anything to escape."""
     return _ADVICE[what]
 
 
-def began(trouble: Trouble) -> Message:
+def opened(trouble: Incident) -> Message:
     """Tell of a trouble; where it ended before it could be told, of both."""
     said = f"{sentence(trouble)}."
     if trouble.ended is not None:
@@ -132,10 +132,10 @@ def began(trouble: Trouble) -> Message:
     )
 
 
-def over(trouble: Trouble) -> Message:
+def resolved(trouble: Incident) -> Message:
     """Tell that it is over, and how long it was."""
     ended = trouble.ended or trouble.since
-    length = quantities.span(ended - trouble.since)
+    length = quantities.duration_text(ended - trouble.since)
     said = f"Over after {length}: {name(trouble.what)}, from {quantities.utc(trouble.since)} on."
     return blocks.message(escape(f"gwevent: {said}"), blocks.section(escape(said)))
 
@@ -145,7 +145,7 @@ def first_real(superevent_id: str, alert_type: str, before: datetime | None) -> 
 
     `before` is the time of the newest real event until then.
     """
-    what = f"The first real notice: {plain(superevent_id)} {plain(alert_type)}."
+    what = f"The first real notice: {plain_text(superevent_id)} {plain_text(alert_type)}."
     if before is None:
         past = "Until now this gwevent has seen none but mocks and tests."
     else:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from formatters.answers.observability import ChannelSites, Site
-from formatters.answers.subscription_messages import Subscription, Wish, described, person
+from formatters.answers.subscription_messages import Criteria, Subscription, describe, person
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
-from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, plain, shorten, width
+from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, plain_text, shorten, width
 from formatters.models.filter import degrees
 from formatters.text import quantities
 
@@ -38,7 +38,7 @@ class SubscriptionState:
     words: str
     """Canonical."""
     paused: bool
-    wish: Wish | None
+    wish: Criteria | None
     """What the words mean; None where only another version of gwevent can read them."""
 
     @property
@@ -70,7 +70,7 @@ class Change:
     at: datetime
 
 
-def told(changes: Sequence[Change], here: Sequence[Subscription]) -> Message:
+def subscription_change(changes: Sequence[Change], here: Sequence[Subscription]) -> Message:
     """The post in the channel: what changed, who did it, and the command that brings it back.
 
     `changes` (at least one) in the order in which they happened; several of one subscription are said as one,
@@ -98,7 +98,7 @@ def told(changes: Sequence[Change], here: Sequence[Subscription]) -> Message:
     return blocks.message(text, *sections, blocks.context(*more, _left(here), when))
 
 
-def history(changes: Sequence[Change], page: int, total: int) -> Message:
+def subscription_history(changes: Sequence[Change], page: int, total: int) -> Message:
     """The changes of one page, the newest first; `total` is how many are kept."""
     if not total:
         return _short("Nobody has changed what this channel receives, as far as that is kept (400 days).")
@@ -110,12 +110,12 @@ def history(changes: Sequence[Change], page: int, total: int) -> Message:
         further.append(f"Older: `/gwevent subscriptions history {page + 1}`")
     return blocks.message(
         f"Who changed what this channel receives, page {page} of {pages}",
-        *(blocks.section(line(change)) for change in changes),
+        *(blocks.section(change_line(change)) for change in changes),
         blocks.context(*further),
     )
 
 
-def line(change: Change) -> str:
+def change_line(change: Change) -> str:
     """One change in one line."""
     when = escape(quantities.utc(change.at))
     what = _sites_line(change) if change.number is None else _subscription_line(change)
@@ -203,7 +203,7 @@ def _before(others: Sequence[str]) -> list[str]:
 
 
 def _meaning(state: SubscriptionState) -> list[str]:
-    return [] if state.wish is None else described(state.wish, quiet=True)
+    return [] if state.wish is None else describe(state.wish, quiet=True)
 
 
 def _back(command: str, state: SubscriptionState) -> str:
@@ -276,10 +276,12 @@ def _differences(before: ChannelSites, after: ChannelSites) -> list[tuple[str, s
     """What changed, each with the words after `/gwevent sites` that bring it back; not escaped."""
     old = {site.name: site for site in before.sites}
     new = {site.name: site for site in after.sites}
-    found = [(f"{plain(n)} removed", f"add {_place(site)}") for n, site in old.items() if n not in new]
-    found += [(f"{plain(n)} added", f"remove {n}") for n in new if n not in old]
+    found = [(f"{plain_text(n)} removed", f"add {_place(site)}") for n, site in old.items() if n not in new]
+    found += [(f"{plain_text(n)} added", f"remove {n}") for n in new if n not in old]
     found += [
-        (f"{plain(n)} moved", f"add {_place(site)}") for n, site in old.items() if n in new and new[n] != site
+        (f"{plain_text(n)} moved", f"add {_place(site)}")
+        for n, site in old.items()
+        if n in new and new[n] != site
     ]
     for name in ("altitude", "darkness"):
         was, is_ = getattr(before.conditions, name), getattr(after.conditions, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import bold, escape, plain, web_url
+from formatters.blockkit.mrkdwn import bold, escape, plain_text, web_url
 from formatters.models.notice import ID_MAX, canonical_id, category_of
 from formatters.text import vocabulary
 
@@ -23,12 +23,12 @@ def message(superevent_id: str, reason: str, gracedb: str | None = None) -> Mess
     `reason` is one sentence without anything secret in it; `gracedb` the notice's own link, if it could
     be read.
     """
-    front = vocabulary.front(category_of(superevent_id))
-    name = plain(superevent_id, ID_MAX)
+    front = vocabulary.category_label(category_of(superevent_id))
+    name = plain_text(superevent_id, ID_MAX)
     said = f"A notice of {name} arrived that gwevent couldn't read"
     if front is not None:
         said = f"{front}: {said}"
-    because = f"{plain(reason, 200).rstrip('.')}."
+    because = f"{plain_text(reason, 200).rstrip('.')}."
     shown = [blocks.section(bold(escape(f"{said}.")), escape(because))]
     url = web_url(gracedb) or web_url(page(superevent_id))
     if url is not None:
@@ -40,7 +40,7 @@ def message(superevent_id: str, reason: str, gracedb: str | None = None) -> Mess
 
 def for_operators(superevent_id: str | None, reason: str, origin: str) -> Message:
     """Tell who runs the bot that a payload went to quarantine, where it came from, and how to try again."""
-    what = "A payload" if superevent_id is None else f"A notice of {plain(superevent_id)}"
-    said = f"{what} couldn't be handled and is in quarantine: {plain(reason, 300).rstrip('.')}."
-    again = f"From {plain(origin, 200)}. `gwevent replay --quarantine` tries again."
+    what = "A payload" if superevent_id is None else f"A notice of {plain_text(superevent_id)}"
+    said = f"{what} couldn't be handled and is in quarantine: {plain_text(reason, 300).rstrip('.')}."
+    again = f"From {plain_text(origin, 200)}. `gwevent replay --quarantine` tries again."
     return blocks.message(escape(said), blocks.section(bold(escape(said)), escape(again)))

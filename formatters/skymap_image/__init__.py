@@ -4,17 +4,17 @@
 """
 
 from formatters.skymap_image.captions import alt_text, words
-from formatters.skymap_image.models import DrawnPicture, Grid, Inset, Picture, Position, Words
-from formatters.skymap_image.projection import Window
+from formatters.skymap_image.models import Captions, DrawnPicture, Grid, Inset, Position, SkyMapFigure
+from formatters.skymap_image.projection import ImageWindow
 
 __all__ = [
+    "Captions",
     "DrawnPicture",
     "Grid",
+    "ImageWindow",
     "Inset",
-    "Picture",
     "Position",
-    "Window",
-    "Words",
+    "SkyMapFigure",
     "alt_text",
     "words",
 ]

@@ -9,16 +9,16 @@ from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 
 from formatters.skymap_image import style
-from formatters.skymap_image.canvas import PAPER, Bytes, Point, Sheet
+from formatters.skymap_image.canvas import PAPER, Bytes, Canvas, Point
 from formatters.skymap_image.contours import outlines, placed
-from formatters.skymap_image.models import Picture
+from formatters.skymap_image.models import SkyMapFigure
 from formatters.skymap_image.projection import (
     CENTRE_RA,
     SKY_HEIGHT,
     SKY_WIDTH,
-    Window,
+    ImageWindow,
     plane_to_window,
-    sky_pixels,
+    project_sky,
 )
 
 Floats = NDArray[np.float64]
@@ -31,7 +31,7 @@ _GALACTIC_POLE = (192.85948, 27.12825)
 _GALACTIC_CENTRE = (266.40499, -28.93617)
 
 
-def allsky(sheet: Sheet, picture: Picture) -> None:
+def allsky(sheet: Canvas, picture: SkyMapFigure) -> None:
     """Draw everything on the all-sky map but its colours."""
     sheet.image(_lattice(), 0, 0)
     if picture.words.mark is not None:
@@ -53,11 +53,11 @@ def allsky(sheet: Sheet, picture: Picture) -> None:
 
 def on_sky(ra: float, dec: float) -> Point:
     """Where a position is on the sheet."""
-    column, row = sky_pixels(np.array([ra]), np.array([dec]))
+    column, row = project_sky(np.array([ra]), np.array([dec]))
     return float(column[0]) + style.SKY_LEFT + 0.5, float(row[0]) + style.SKY_TOP + 0.5
 
 
-def reticle(sheet: Sheet, at: Point, near: float = 11, far: float = 30) -> None:
+def reticle(sheet: Canvas, at: Point, near: float = 11, far: float = 30) -> None:
     """Point at a place without covering it."""
     arms = [
         np.array([(at[0] + near * a, at[1] + near * b), (at[0] + far * a, at[1] + far * b)])
@@ -67,7 +67,7 @@ def reticle(sheet: Sheet, at: Point, near: float = 11, far: float = 30) -> None:
     sheet.lines(arms, style.PEAK, 5.5, zorder=8)
 
 
-def across(sheet: Sheet, middle: Point, mark: str, size: float) -> None:
+def across(sheet: Canvas, middle: Point, mark: str, size: float) -> None:
     """Write MOCK over a map, so that no clipping of the picture passes for the real thing."""
     sheet.text(
         *middle, mark, size, style.MARK, ha="center", bold=True, alpha=0.3, rotation=18, zorder=2.5
@@ -77,7 +77,7 @@ def across(sheet: Sheet, middle: Point, mark: str, size: float) -> None:
 @cache
 def _lattice() -> Bytes:
     """What is the same on every map, drawn once in a process: graticule, Galactic plane, rim and numbers."""
-    sheet = Sheet(style.WIDTH, style.SKY_BOTTOM + 10)
+    sheet = Canvas(style.WIDTH, style.SKY_BOTTOM + 10)
     sheet.lines(_graticule(), style.LINES, 1.4)
     sheet.lines(_galactic_plane(), style.FAINT, 2.6, dashed=True)
     sheet.outline(Ellipse(_MIDDLE, SKY_WIDTH, SKY_HEIGHT), style.FAINT, 3, zorder=4)
@@ -96,9 +96,9 @@ def _lattice() -> Bytes:
 def _graticule() -> list[Floats]:
     dec = np.linspace(-90, 90, 91)
     # 24 h lies on the rim, from either side.
-    meridians = [sky_pixels(np.full_like(dec, hour * 15.0), dec) for hour in range(3, 24, 3)]
+    meridians = [project_sky(np.full_like(dec, hour * 15.0), dec) for hour in range(3, 24, 3)]
     ra = np.linspace(1e-6, 360 - 1e-6, 91)
-    parallels = [sky_pixels(ra, np.full_like(ra, float(d))) for d in (-60, -30, 0, 30, 60)]
+    parallels = [project_sky(ra, np.full_like(ra, float(d))) for d in (-60, -30, 0, 30, 60)]
     return _on_sheet([np.column_stack(line) for line in meridians + parallels])
 
 
@@ -109,17 +109,17 @@ def _galactic_plane() -> list[Floats]:
     along = np.array([-np.sin(ra_0), np.cos(ra_0), 0.0])
     over = np.array([-np.sin(dec_0) * np.cos(ra_0), -np.sin(dec_0) * np.sin(ra_0), np.cos(dec_0)])
     x, y, z = np.outer(along, np.cos(turn)) + np.outer(over, np.sin(turn))
-    columns, rows = sky_pixels(np.degrees(np.arctan2(y, x)), np.degrees(np.arcsin(z)))
+    columns, rows = project_sky(np.degrees(np.arctan2(y, x)), np.degrees(np.arcsin(z)))
     return _on_sheet([np.column_stack((columns, rows))])
 
 
-def _frame(window: Window) -> list[Floats]:
+def _frame(window: ImageWindow) -> list[Floats]:
     half = max(window.half, _LEAST_FRAME)
     side = np.linspace(-half, half, 41)
     edge = np.full_like(side, half)
     east = np.concatenate((side, edge, -side, -edge))
     north = np.concatenate((edge, -side, -edge, side))
-    columns, rows = sky_pixels(*plane_to_window(window, east, north))
+    columns, rows = project_sky(*plane_to_window(window, east, north))
     return _on_sheet([np.column_stack((columns, rows))])
 
 
@@ -148,7 +148,7 @@ def _crescent() -> Floats:
     return np.concatenate((edge, hollow))
 
 
-def _name(sheet: Sheet, place: Point, others: tuple[Point, ...], text: str, colour: str) -> None:
+def _name(sheet: Canvas, place: Point, others: tuple[Point, ...], text: str, colour: str) -> None:
     """Write a name on the side of the map's middle, or on the other if something stands there."""
     x, y = place
     side = -1 if x > _MIDDLE[0] else 1

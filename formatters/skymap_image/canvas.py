@@ -29,7 +29,7 @@ _DASHES = (0.0, (3.5, 2.0))
 _CASING = withStroke(linewidth=5, foreground=PAPER)
 
 
-class Sheet:
+class Canvas:
     """Artists, and the images under them; drawn at the end, images first, then by zorder."""
 
     def __init__(self, width: int, height: int) -> None:

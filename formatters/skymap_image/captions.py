@@ -6,7 +6,7 @@ from formatters.blockkit.mrkdwn import simple_spaces
 from formatters.models.notice import EARLYWARNING, Event, Localization, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.skymap_image.models import Position, Words
+from formatters.skymap_image.models import Captions, Position
 from formatters.text import event_lines, quantities, vocabulary
 
 ALT_TEXT_MAX = 2_000
@@ -14,11 +14,11 @@ ALT_TEXT_MAX = 2_000
 _REGIONS_TOLD = 3
 
 
-def words(superevent: Superevent) -> Words:
+def words(superevent: Superevent) -> Captions:
     """Say what the newest notice's picture needs. Raises ValueError where that notice has no map measured."""
     notice, event, localization = _drawable(superevent)
-    mark = vocabulary.front(superevent.category)
-    said = [front for front in alert_card.fronts(superevent) if front != mark]
+    mark = vocabulary.category_label(superevent.category)
+    said = [front for front in alert_card.status_labels(superevent) if front != mark]
     if notice.alert_type != EARLYWARNING:
         said.append(alert_card.stage(superevent, notice))
     facts = []
@@ -31,7 +31,7 @@ def words(superevent: Superevent) -> Words:
     other = None
     if combined and notice.localization is not None:
         other = f"GW alone 90{quantities.NBSP}%: {quantities.area(notice.localization.area_90)}"
-    return Words(
+    return Captions(
         title=f"{event_lines.headline(event)} · {superevent.superevent_id}",
         subtitle=" · ".join([*said, quantities.utc(event.time)]),
         mark=mark,
@@ -50,7 +50,7 @@ def alt_text(
     Raises ValueError where that notice has no map measured.
     """
     notice, event, localization = _drawable(superevent)
-    mark = vocabulary.front(superevent.category)
+    mark = vocabulary.category_label(superevent.category)
     external = notice.external
     combined = external is not None and external.localization is not None
     kind = "Combined sky map" if combined else "Sky map"
@@ -93,8 +93,8 @@ def _drawable(superevent: Superevent) -> tuple[Notice, Event, Localization]:
 
 
 def _stages(superevent: Superevent, notice: Notice) -> list[str]:
-    mark = vocabulary.front(superevent.category)
-    said = [front for front in alert_card.fronts(superevent) if front != mark]
+    mark = vocabulary.category_label(superevent.category)
+    said = [front for front in alert_card.status_labels(superevent) if front != mark]
     return said if notice.alert_type == EARLYWARNING else [*said, alert_card.stage(superevent, notice)]
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from formatters.skymap_image import legend, png, style
 from formatters.skymap_image.allsky import allsky
-from formatters.skymap_image.canvas import Bytes, Sheet
+from formatters.skymap_image.canvas import Bytes, Canvas
 from formatters.skymap_image.inset import closeup
-from formatters.skymap_image.models import Picture
+from formatters.skymap_image.models import SkyMapFigure
 from formatters.skymap_image.projection import SKY_HEIGHT, SKY_WIDTH
 
 
-def draw(picture: Picture) -> bytes:
+def draw(picture: SkyMapFigure) -> bytes:
     """Return the PNG file: style.WIDTH pixels wide, under 300 kB."""
     other = picture.words.other if picture.other is not None else None
     if picture.inset is None:
         height = style.SKY_BOTTOM + legend.height_below(other)
     else:
         height = style.INSET_TOP + style.INSET_SIDE + 65
-    sheet = Sheet(style.WIDTH, height)
+    sheet = Canvas(style.WIDTH, height)
     sheet.image(_maps(picture, height))
     legend.title(sheet, picture.words)
     allsky(sheet, picture)
@@ -29,7 +29,7 @@ def draw(picture: Picture) -> bytes:
     return png.encode(sheet.pixels(), style.DOTS_PER_INCH)
 
 
-def _maps(picture: Picture, height: int) -> Bytes:
+def _maps(picture: SkyMapFigure, height: int) -> Bytes:
     """Return the colours of both maps on paper, RGBA."""
     image = style.paper(height, style.WIDTH)
     left, top = style.SKY_LEFT, style.SKY_TOP

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from formatters.skymap_image import style
 from formatters.skymap_image.allsky import across, reticle
-from formatters.skymap_image.canvas import Sheet
+from formatters.skymap_image.canvas import Canvas
 from formatters.skymap_image.contours import outlines, placed
-from formatters.skymap_image.models import Inset, Picture
-from formatters.skymap_image.projection import Window, window_pixels
+from formatters.skymap_image.models import Inset, SkyMapFigure
+from formatters.skymap_image.projection import ImageWindow, project_window
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ _WHOLE = 0.88
 _NUMBER_WIDTH = 125
 
 
-def closeup(sheet: Sheet, picture: Picture, inset: Inset) -> None:
+def closeup(sheet: Canvas, picture: SkyMapFigure, inset: Inset) -> None:
     """Draw everything on the inset but its colours."""
     _graticule(sheet, inset.window)
     if picture.words.mark is not None:
@@ -39,7 +39,7 @@ def closeup(sheet: Sheet, picture: Picture, inset: Inset) -> None:
     for level in style.CREDIBLE:
         lines = _on_sheet(outlines(inset.grid.level, level))
         sheet.lines(lines, style.CONTOUR, style.WIDTHS[level] + 1, cased=True, within=_WITHIN)
-    column, row = window_pixels(inset.window, np.array([picture.peak[0]]), np.array([picture.peak[1]]))
+    column, row = project_window(inset.window, np.array([picture.peak[0]]), np.array([picture.peak[1]]))
     x, y = _on_sheet([np.column_stack((column, row))])[0][0]
     if _LEFT < x < _RIGHT and _TOP < y < _BOTTOM:
         reticle(sheet, (float(x), float(y)), 14, 40)
@@ -53,7 +53,7 @@ def _on_sheet(lines: list[Floats]) -> list[Floats]:
     return placed(lines, _LEFT, _TOP, style.INSET_ZOOM)
 
 
-def _graticule(sheet: Sheet, window: Window) -> None:
+def _graticule(sheet: Canvas, window: ImageWindow) -> None:
     """Draw meridians and parallels in round degrees, and number them where they cross the edges."""
     low, high = max(-90.0, window.dec - 2 * window.half), min(90.0, window.dec + 2 * window.half)
     step = _step(2 * window.half, 4)
@@ -74,11 +74,11 @@ def _graticule(sheet: Sheet, window: Window) -> None:
     sheet.lines([*circles, *rays], style.LINES, 1.6, within=_SQUARE, zorder=2)
 
 
-def _on_window(window: Window, ra: Floats, dec: Floats) -> Floats:
-    return _on_sheet([np.column_stack(window_pixels(window, ra, dec))])[0]
+def _on_window(window: ImageWindow, ra: Floats, dec: Floats) -> Floats:
+    return _on_sheet([np.column_stack(project_window(window, ra, dec))])[0]
 
 
-def _number_parallel(sheet: Sheet, line: Floats, text: str) -> None:
+def _number_parallel(sheet: Canvas, line: Floats, text: str) -> None:
     y = _crossing(line[::-1], 0, _LEFT)
     if y is not None:
         if _TOP + 14 < y < _BOTTOM - 14:
@@ -92,7 +92,7 @@ def _number_parallel(sheet: Sheet, line: Floats, text: str) -> None:
         sheet.text(float(x), float(y), text, style.TICK, style.INK, ha="center", cased=True)
 
 
-def _number_meridian(sheet: Sheet, line: Floats, text: str, taken: list[tuple[float, float]]) -> None:
+def _number_meridian(sheet: Canvas, line: Floats, text: str, taken: list[tuple[float, float]]) -> None:
     """Number a meridian below the inset, else above; not where another's number stands."""
     for edge, y in ((_BOTTOM, _BOTTOM + 26), (_TOP, _TOP - 22)):
         x = _crossing(line, 1, edge)

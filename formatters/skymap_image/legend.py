@@ -6,14 +6,14 @@ import numpy as np
 
 from formatters.skymap_image import style
 from formatters.skymap_image.allsky import reticle
-from formatters.skymap_image.canvas import PAPER, Point, Sheet
-from formatters.skymap_image.models import Words
+from formatters.skymap_image.canvas import PAPER, Canvas, Point
+from formatters.skymap_image.models import Captions
 
 _SECOND_COLUMN = style.EDGE + 500
 _INDENT = 70
 
 
-def title(sheet: Sheet, words: Words) -> None:
+def title(sheet: Canvas, words: Captions) -> None:
     """Write what it is, how sure, and when."""
     room = style.WIDTH - 2 * style.EDGE
     sheet.text(style.EDGE, 120, words.subtitle, style.fit(words.subtitle, style.MEDIUM, room), style.INK)
@@ -30,7 +30,7 @@ def height_below(other: str | None) -> int:
     return style.ROW * (3 if other is None else 4) + 50
 
 
-def below(sheet: Sheet, words: Words, other: str | None) -> None:
+def below(sheet: Canvas, words: Captions, other: str | None) -> None:
     """Write the key under the all-sky map."""
     y = style.SKY_BOTTOM + style.ROW
     columns = (style.EDGE, _SECOND_COLUMN)
@@ -49,7 +49,7 @@ def below(sheet: Sheet, words: Words, other: str | None) -> None:
     _marks(sheet, (style.EDGE, y), (_SECOND_COLUMN, y))
 
 
-def beside(sheet: Sheet, words: Words, other: str | None) -> None:
+def beside(sheet: Canvas, words: Captions, other: str | None) -> None:
     """Write the key to the right of the inset."""
     x, y = style.INSET_LEFT + style.INSET_SIDE + 30, style.INSET_TOP + 24
     room = style.WIDTH - x - 15
@@ -70,12 +70,12 @@ def beside(sheet: Sheet, words: Words, other: str | None) -> None:
     _marks(sheet, (x, y), (x, y + 52))
 
 
-def _marks(sheet: Sheet, peak: Point, plane: Point) -> None:
+def _marks(sheet: Canvas, peak: Point, plane: Point) -> None:
     reticle(sheet, (peak[0] + 28, peak[1]), 6, 20)
     sheet.text(peak[0] + _INDENT, peak[1], "densest tile", style.SMALL, style.FAINT)
     _swatch(sheet, plane, 3, style.FAINT, dashed=True)
     sheet.text(plane[0] + _INDENT, plane[1], "Galactic plane", style.SMALL, style.FAINT)
 
 
-def _swatch(sheet: Sheet, at: Point, width: float, colour: str, *, dashed: bool = False) -> None:
+def _swatch(sheet: Canvas, at: Point, width: float, colour: str, *, dashed: bool = False) -> None:
     sheet.lines([np.array([at, (at[0] + 56, at[1])])], colour, width, dashed=dashed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from formatters.skymap_image.projection import Window
+from formatters.skymap_image.projection import ImageWindow
 
 Position = tuple[float, float]
 """RA and Dec, ICRS degrees."""
@@ -27,7 +27,7 @@ class Grid:
 class Inset:
     """The main region, larger."""
 
-    window: Window
+    window: ImageWindow
     grid: Grid
     share: float
     """The main region's share of the map's probability, 0 to 1."""
@@ -36,7 +36,7 @@ class Inset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class Captions:
     """What stands on a picture: plain text, not escaped."""
 
     title: str
@@ -52,10 +52,10 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Picture:
+class SkyMapFigure:
     """Everything that is drawn."""
 
-    words: Words
+    words: Captions
     sky: Grid
     """On the all-sky grid, (SKY_HEIGHT, SKY_WIDTH)."""
     peak: Position

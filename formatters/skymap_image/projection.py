@@ -30,7 +30,7 @@ _TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class ImageWindow:
     """A square of sky, seen from above its middle."""
 
     ra: float
@@ -50,7 +50,7 @@ class Window:
         return (2 * self.half / WINDOW_PIXELS) ** 2
 
 
-def sky_pixels(ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+def project_sky(ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
     """Columns and rows of positions on the all-sky grid; its first pixel's centre is (0, 0), rows go down."""
     phi = np.radians(dec)
     # Newton's steps slow down towards a pole, so they start from where the curve goes there.
@@ -76,7 +76,7 @@ def sky_positions() -> tuple[Floats, Floats]:
     return ra, np.where(np.isnan(ra), np.nan, dec)
 
 
-def window_plane(window: Window, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+def window_plane(window: ImageWindow, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
     """Offsets to the east and to the north on an inset's plane, degrees: areas on it are those on the sky."""
     delta, lat, lat_0 = np.radians(np.asarray(ra) - window.ra), np.radians(dec), np.radians(window.dec)
     towards = np.sin(lat_0) * np.sin(lat) + np.cos(lat_0) * np.cos(lat) * np.cos(delta)
@@ -86,7 +86,7 @@ def window_plane(window: Window, ra: Floats, dec: Floats) -> tuple[Floats, Float
     return east, north
 
 
-def plane_to_window(window: Window, east: Floats, north: Floats) -> tuple[Floats, Floats]:
+def plane_to_window(window: ImageWindow, east: Floats, north: Floats) -> tuple[Floats, Floats]:
     """RA and Dec of points on an inset's plane: the inverse of `window_plane`."""
     x, y, lat_0 = np.radians(east), np.radians(north), np.radians(window.dec)
     square = np.minimum(x * x + y * y, 4.0)
@@ -97,14 +97,14 @@ def plane_to_window(window: Window, east: Floats, north: Floats) -> tuple[Floats
     return ra % 360, np.degrees(np.arcsin(np.clip(sin_lat, -1, 1)))
 
 
-def window_pixels(window: Window, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+def project_window(window: ImageWindow, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
     """Columns and rows of positions on an inset's grid, as in `sky_pixels`."""
     east, north = window_plane(window, ra, dec)
     scale = WINDOW_PIXELS / (2 * window.half)
     return (window.half - east) * scale - 0.5, (window.half - north) * scale - 0.5
 
 
-def window_positions(window: Window) -> tuple[Floats, Floats]:
+def window_positions(window: ImageWindow) -> tuple[Floats, Floats]:
     """RA and Dec of the centres of an inset's pixels, (WINDOW_PIXELS, WINDOW_PIXELS)."""
     offset = window.half * (1 - 2 * (np.arange(WINDOW_PIXELS) + 0.5) / WINDOW_PIXELS)
     east, north = np.meshgrid(offset, offset)

@@ -35,7 +35,7 @@ def _capital(name: str) -> str:
 _MARKS = {Level.OK: "✓", Level.WARN: "!", Level.FAIL: "✗"}
 
 
-def plain(findings: Iterable[Finding]) -> str:
+def plain_text(findings: Iterable[Finding]) -> str:
     """The findings for a terminal: a line each, and what to do on a line below."""
     listed = list(findings)
     width = max((len(finding.name) for finding in listed), default=0)

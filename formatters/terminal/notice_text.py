@@ -69,7 +69,7 @@ def to_text(notice: Notice) -> str:
 
 
 def _lines(notice: Notice) -> Iterator[str]:
-    front = vocabulary.front(notice.category)
+    front = vocabulary.category_label(notice.category)
     yield f"{'' if front is None else front + ' '}{notice.superevent_id} {vocabulary.stage(notice.alert_type)}"
     yield _row("created", quantities.iso(notice.time_created))
     for name, url in notice.urls.items():

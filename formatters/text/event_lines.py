@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from formatters.blockkit.mrkdwn import plain
+from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.notice import Event, ExternalCoincidence, Localization, Notice
 from formatters.text import quantities, vocabulary
 
@@ -53,12 +53,12 @@ def headline(event: Event, *, compact: bool = False) -> str:
     percent = quantities.percent_compact if compact else quantities.percent
     if event.classification:
         name, probability = classes(event)[0]
-        return f"{plain(name)} {percent(probability)}"
+        return f"{plain_text(name)} {percent(probability)}"
     if is_ssm(event):
         return "SSM" if compact else "Sub-solar mass"
     if is_burst(event):
         return "Burst"
-    return f"{plain(event.group)} {plain(event.search)}".strip() or "Candidate"
+    return f"{plain_text(event.group)} {plain_text(event.search)}".strip() or "Candidate"
 
 
 def class_line(event: Event) -> str | None:
@@ -73,9 +73,9 @@ def _probabilities(items: Iterable[tuple[str, float]]) -> str:
     large, small = [], []
     for name, probability in items:
         if probability < _NEGLIGIBLE:
-            small.append(plain(name))
+            small.append(plain_text(name))
         else:
-            large.append(f"{plain(name)} {quantities.percent(probability)}")
+            large.append(f"{plain_text(name)} {quantities.percent(probability)}")
     if small:
         large.append(f"{', '.join(small)} {quantities.percent(0)}")
     return " · ".join(large)
@@ -174,7 +174,7 @@ def peak(localization: Localization) -> str:
 def sky_lines(notice: Notice) -> list[str]:
     """The GW map: areas, regions, peak; or why there is none."""
     if notice.map_problem is not None:
-        return [f"The sky map of this notice can't be read: {plain(notice.map_problem, 200)}"]
+        return [f"The sky map of this notice can't be read: {plain_text(notice.map_problem, 200)}"]
     localization = notice.localization
     if localization is None:
         return [f"No sky map in {notice.archive if notice.assembled else 'this notice'}"]
@@ -197,7 +197,7 @@ def distances(localization: Localization) -> str | None:
 
 def detectors(event: Event) -> str:
     """As in "H1 L1 V1", "L1 alone"."""
-    listed = " ".join(plain(name) for name in event.instruments)
+    listed = " ".join(plain_text(name) for name in event.instruments)
     if not listed:
         return "detectors not given"
     return f"{listed} alone" if len(event.instruments) == 1 else listed
@@ -245,7 +245,7 @@ def significance(notice: Notice) -> str:
     if event is None or not event.significant:
         return "Below LVK's threshold of significance"
     if event.flag_unread is not None:
-        return f"Taken as significant: LVK's flag says “{plain(event.flag_unread)}”"
+        return f"Taken as significant: LVK's flag says “{plain_text(event.flag_unread)}”"
     if through_coincidence(notice):
         return f"Significant only through the coincidence (GW alone {quantities.rate(event.far)})"
     return "Significant"
@@ -259,7 +259,7 @@ def now_significant(notice: Notice) -> str:
 
 def coincidence_words(external: ExternalCoincidence) -> str:
     """As in "Swift targeted sub-threshold 0.25 s after"."""
-    who = vocabulary.coincidence(plain(external.observatory), plain(external.search))
+    who = vocabulary.coincidence(plain_text(external.observatory), plain_text(external.search))
     if external.time_difference is None:
         return who
     return f"{who} {quantities.offset(external.time_difference)}"
@@ -313,7 +313,7 @@ def _coincidence_lines(notice: Notice, external: ExternalCoincidence) -> list[st
     if joint is not None:
         lines.append(joint)
     if external.map_problem is not None:
-        lines.append(f"The combined map can't be read: {plain(external.map_problem, 200)}")
+        lines.append(f"The combined map can't be read: {plain_text(external.map_problem, 200)}")
     combined = external.localization
     if combined is None:
         return lines
@@ -357,8 +357,10 @@ def push(notice: Notice, event: Event) -> str:
             said.append(quantities.distance_compact(localization.distance))
     said.append(f"FAR {quantities.rate_compact(event.far)}")
     if event.instruments:
-        said.append("".join(plain(name)[:1] for name in event.instruments))
-    observatories = [vocabulary.observatory(plain(external.observatory)) for external in notice.coincidences]
+        said.append("".join(plain_text(name)[:1] for name in event.instruments))
+    observatories = [
+        vocabulary.observatory(plain_text(external.observatory)) for external in notice.coincidences
+    ]
     said += [f"+{name}" for name in list(dict.fromkeys(observatories))[:_ALSO]]
     said.append(quantities.utc_clock(event.time))
     return " ".join(said)

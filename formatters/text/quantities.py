@@ -17,7 +17,7 @@ YEAR = 365.25 * 86_400
 """A Julian year, s."""
 MONTH = YEAR / 12
 """s."""
-RAREST = 1e-6 / YEAR
+RAREST_FAR = 1e-6 / YEAR
 """Hz. A FAR estimate below one per million years says no more than that (the tail it is read from is
 extrapolated), so none is spelled out below it."""
 
@@ -75,7 +75,7 @@ def _percent(probability: float) -> str:
     return f"{probability * 100:.0f}"
 
 
-def level(probability: float) -> str:
+def credible_level(probability: float) -> str:
     """A credible level to a tenth of a percent: "32.4 %", "<0.1 %", ">99.9 %"."""
     if math.isnan(probability):
         return "?"
@@ -98,7 +98,7 @@ def ratio(value: float) -> str:
 
 def _period(far: float) -> str | None:
     """The mean time between false alarms of a rate in Hz, or None if it is rarer than worth a number."""
-    if far < RAREST:
+    if far < RAREST_FAR:
         return None
     seconds = 1 / far
     size, unit = next(((s, u) for s, u in reversed(_PERIODS) if seconds >= _UNIT_FROM * s), _PERIODS[0])
@@ -249,7 +249,7 @@ def iso(time: datetime) -> str:
     return f"{text}Z"
 
 
-def span(length: timedelta) -> str:
+def duration_text(length: timedelta) -> str:
     """A length of time as far as it matters, sign dropped: "0.3 s", "19 s", "12 min", "3.0 h", "5 days"."""
     seconds = abs(length.total_seconds())
     if seconds < 9.95:
@@ -266,13 +266,13 @@ def span(length: timedelta) -> str:
 
 def delay(length: timedelta) -> str:
     """A signed length of time: "+12 min", "−3 s"."""
-    return f"{MINUS if length < timedelta(0) else '+'}{span(length)}"
+    return f"{MINUS if length < timedelta(0) else '+'}{duration_text(length)}"
 
 
-def age(then: datetime, now: datetime) -> str:
+def age_text(then: datetime, now: datetime) -> str:
     """How long ago: "12 min ago"; "just now" within a second or if clocks disagree."""
     length = now - then
-    return "just now" if length < timedelta(seconds=1) else f"{span(length)} ago"
+    return "just now" if length < timedelta(seconds=1) else f"{duration_text(length)} ago"
 
 
 def duration(seconds: float) -> str:
@@ -295,6 +295,6 @@ def offset(seconds: float) -> str:
     return f"{text}{NBSP}s {'after' if seconds > 0 else 'before'}"
 
 
-def count(amount: int, one: str, many: str | None = None) -> str:
+def pluralize(amount: int, one: str, many: str | None = None) -> str:
     """A number of things: "1 notice", "2,000 notices"."""
     return f"{number(amount)} {one if amount == 1 else many or one + 's'}"

@@ -66,7 +66,7 @@ def vetting(alert_type: str, category: Category) -> str | None:
     return _VETTING.get(alert_type)
 
 
-def front(value: Category) -> str | None:
+def category_label(value: Category) -> str | None:
     """The word in front of everything that is not real."""
     return {Category.MOCK: "MOCK", Category.TEST: "TEST"}.get(value)
 

@@ -11,18 +11,18 @@ from typing import Any
 
 from formatters.answers import recent
 from formatters.answers.status import LastNotice, SourceState, last_line, source_line
-from formatters.answers.subscription_messages import Subscription, about, mark
+from formatters.answers.subscription_messages import Subscription, mark, summary
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import bold, escape, link
 from formatters.models.superevent import Superevent
 from formatters.posts import incident
-from formatters.posts.incident import Trouble
+from formatters.posts.incident import Incident
 from formatters.posts.unreadable_notice import page
 from formatters.text import quantities
 
 NEW, EDIT, PAUSE, RESUME, END = "home.new", "home.edit", "home.pause", "home.resume", "home.end"
-"""The actions of its buttons; each has a `Target` as its value."""
+"""The actions of its buttons; each has a `HomeAction` as its value."""
 EVENTS = 5
 _BLOCKS_FOR_CHANNELS = 80
 """Of the hundred that a view may have (docs.slack.dev/reference/views)."""
@@ -31,7 +31,7 @@ View = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class HomeAction:
     """What a button is about."""
 
     channel_id: str
@@ -48,12 +48,12 @@ class Target:
         return f"{self.channel_id} {self.number}" + ("" if self.mark is None else f"@{self.mark}")
 
 
-def target_of(value: str) -> Target:
+def parse_action(value: str) -> HomeAction:
     """Read a button's value. Raises ValueError for what these buttons never had."""
     match = re.fullmatch(r"([CDG][A-Z0-9]{1,30})(?: (\d{1,18})(?:@([0-9a-f]{8}))?)?", value)
     if match is None:
         raise ValueError("no target of a button")
-    return Target(match[1], None if match[2] is None else int(match[2]), match[3])
+    return HomeAction(match[1], None if match[2] is None else int(match[2]), match[3])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class Home:
     """Those that the person may see (`visible_to`), channel by channel."""
     newest: Sequence[Superevent]
     """At most EVENTS are shown."""
-    troubles: Sequence[Trouble] = ()
+    troubles: Sequence[Incident] = ()
     """What is wrong with gwevent or its source, the oldest first."""
     problem: str | None = None
     """Why the person's channels aren't known, in Slack's word; None if they are."""
@@ -123,12 +123,12 @@ def _channels(home: Home) -> list[Block]:
         subscriptions = list(every)
         if len(shown) + 3 > _BLOCKS_FOR_CHANNELS:
             break
-        button = blocks.button("Add a subscription", NEW, value=Target(channel_id).value)
+        button = blocks.button("Add a subscription", NEW, value=HomeAction(channel_id).value)
         shown.append(blocks.section(bold(_channel(channel_id)), accessory=button))
         for subscription in subscriptions:
             if len(shown) + 2 > _BLOCKS_FOR_CHANNELS:
                 break
-            shown += [blocks.section(*about(subscription)), _buttons(subscription)]
+            shown += [blocks.section(*summary(subscription)), _buttons(subscription)]
             listed += 1
     rest = len(home.subscriptions) - listed
     if rest:
@@ -143,9 +143,9 @@ def _channel(channel_id: str) -> str:
 
 
 def _buttons(subscription: Subscription) -> Block:
-    value = Target(subscription.channel_id, subscription.number).value
+    value = HomeAction(subscription.channel_id, subscription.number).value
     pausing = ("Pause", PAUSE) if subscription.paused_at is None else ("Resume", RESUME)
-    end = Target(subscription.channel_id, subscription.number, mark(subscription)).value
+    end = HomeAction(subscription.channel_id, subscription.number, mark(subscription)).value
     return blocks.actions(
         blocks.button("Edit", EDIT, value=value),
         blocks.button(*pausing, value=value),

@@ -12,8 +12,19 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import and_
 
-from formatters.answers.subscription_messages import Notify, Wish
-from formatters.models.filter import And, External, Far, Filter, Named, Not, Number, Op, Or, plain_number
+from formatters.answers.subscription_messages import Criteria, MentionRule
+from formatters.models.filter import (
+    And,
+    Compare,
+    External,
+    FarCompare,
+    FieldIn,
+    Filter,
+    Not,
+    Op,
+    Or,
+    plain_number,
+)
 from formatters.models.notice import EARLYWARNING, INITIAL, PRELIMINARY, UPDATE
 
 CLASSES = ("BNS", "NSBH", "BBH")
@@ -23,7 +34,7 @@ TYPES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE)
 SWITCHES = ("mock", "test", "lowsig", "circulars")
 BROADCASTS = ("<!here>", "<!channel>")
 WHEN = ("only_ns", "mock", "test")
-"""What may be said of a mention, by the names of `Notify`."""
+"""What may be said of a mention, by the names of `MentionRule`."""
 INSTRUMENTS = ("2", "3", "4")
 UNITS = ("yr", "month", "week", "day", "h")
 
@@ -32,7 +43,7 @@ _PERSON = re.compile(r"<@([UW][A-Z0-9]+)>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class SubscriptionForm:
     """What stands in the inputs: numbers as they were typed, names of what was chosen; empty is nothing."""
 
     group: str = "all"
@@ -60,13 +71,13 @@ class Form:
     """Whatever else, as after `/gwevent subscribe`."""
 
 
-def form_of(wish: Wish) -> Form:
+def form_of(wish: Criteria) -> SubscriptionForm:
     """The form that says a wish."""
-    form = Form(group=wish.group, switches=tuple(s for s in SWITCHES if getattr(wish, s)))
+    form = SubscriptionForm(group=wish.group, switches=tuple(s for s in SWITCHES if getattr(wish, s)))
     rest: list[Filter] = []
     taken: set[str] = set()
     for part in parts(wish.filter):
-        changed = _put(form, part, taken)
+        changed = _set_input(form, part, taken)
         if changed is None:
             rest.append(part)
         else:
@@ -95,41 +106,41 @@ def is_number(text: str) -> bool:
     return _DECIMAL.fullmatch(text) is not None
 
 
-def same(one: Wish, other: Wish) -> bool:
+def same_criteria(one: Criteria, other: Criteria) -> bool:
     """Whether two wishes ask for the same, whatever order their conditions and names stand in."""
     return _sorted_wish(one) == _sorted_wish(other)
 
 
-def _put(form: Form, part: Filter, taken: set[str]) -> Form | None:
+def _set_input(form: SubscriptionForm, part: Filter, taken: set[str]) -> SubscriptionForm | None:
     """The form with one more condition in its inputs; None if they can't say it.
 
     `taken` are the inputs in use.
     """
     match part:
-        case Number(quantity) if quantity in CLASSES:
+        case Compare(quantity) if quantity in CLASSES:
             return _probabilities(form, (part,), "classes", taken)
-        case Or(some) if all(isinstance(one, Number) and one.quantity in CLASSES for one in some):
-            return _probabilities(form, tuple(n for n in some if isinstance(n, Number)), "classes", taken)
-        case Number(quantity) if quantity in PROBABILITIES:
+        case Or(some) if all(isinstance(one, Compare) and one.quantity in CLASSES for one in some):
+            return _probabilities(form, tuple(n for n in some if isinstance(n, Compare)), "classes", taken)
+        case Compare(quantity) if quantity in PROBABILITIES:
             return _probabilities(form, (part,), quantity, taken)
-        case Number("distance", Op.LT, value) if _free("distance", taken, value):
+        case Compare("distance", Op.LT, value) if _is_free("distance", taken, value):
             return replace(form, distance=plain_number(value))
-        case Number("area90", Op.LT, value) if _free("area90", taken, value):
+        case Compare("area90", Op.LT, value) if _is_free("area90", taken, value):
             return replace(form, area90=plain_number(value))
-        case Number("instruments", Op.GE, value) if plain_number(value) in INSTRUMENTS and _free(
+        case Compare("instruments", Op.GE, value) if plain_number(value) in INSTRUMENTS and _is_free(
             "instruments", taken
         ):
             return replace(form, instruments=plain_number(value))
-        case Far(Op.LT, 1.0, per, unit) if unit in UNITS and _free("far", taken, per):
+        case FarCompare(Op.LT, 1.0, per, unit) if unit in UNITS and _is_free("far", taken, per):
             return replace(form, far=plain_number(per), far_unit=unit)
-        case External() if _free("external", taken):
+        case External() if _is_free("external", taken):
             return replace(form, external=True)
-        case Named("type", values) if set(values) <= set(TYPES) and _free("types", taken):
+        case FieldIn("type", values) if set(values) <= set(TYPES) and _is_free("types", taken):
             return replace(form, types=tuple(t for t in TYPES if t in values))
     return None
 
 
-def _free(name: str, taken: set[str], value: float | None = None) -> bool:
+def _is_free(name: str, taken: set[str], value: float | None = None) -> bool:
     """Whether an input is free and takes this value; it is in use then."""
     if name in taken or (value is not None and not (value > 0 and is_number(plain_number(value)))):
         return False
@@ -137,7 +148,9 @@ def _free(name: str, taken: set[str], value: float | None = None) -> bool:
     return True
 
 
-def _probabilities(form: Form, numbers: tuple[Number, ...], name: str, taken: set[str]) -> Form | None:
+def _probabilities(
+    form: SubscriptionForm, numbers: tuple[Compare, ...], name: str, taken: set[str]
+) -> SubscriptionForm | None:
     ops = {number.op for number in numbers}
     said = {n.quantity: plain_number(float(f"{n.value * 100:.12g}")) for n in numbers}
     kept = all(is_number(said[n.quantity]) and ratio(said[n.quantity]) == n.value for n in numbers)
@@ -150,7 +163,7 @@ def _probabilities(form: Form, numbers: tuple[Number, ...], name: str, taken: se
     return replace(form, percents={**form.percents, **said}, more_than=more_than)
 
 
-def _notified(form: Form, notify: Notify) -> Form | None:
+def _notified(form: SubscriptionForm, notify: MentionRule) -> SubscriptionForm | None:
     people = [match[1] for target in notify.targets if (match := _PERSON.fullmatch(target))]
     broadcasts = tuple(target for target in BROADCASTS if target in notify.targets)
     if notify.condition is not None or len(people) + len(broadcasts) < len(notify.targets):
@@ -159,7 +172,7 @@ def _notified(form: Form, notify: Notify) -> Form | None:
     return replace(form, broadcasts=broadcasts, people=tuple(people), when=when)
 
 
-def _sorted_wish(wish: Wish) -> Wish:
+def _sorted_wish(wish: Criteria) -> Criteria:
     notify = wish.notify
     if notify is not None:
         condition = None if notify.condition is None else _sorted(notify.condition)
@@ -175,6 +188,6 @@ def _sorted(filter_: Filter) -> Filter:
             return Or(tuple(sorted(map(_sorted, some), key=lambda part: part.text)))
         case Not(part):
             return Not(_sorted(part))
-        case Named(named, values):
-            return Named(named, tuple(sorted(values)))
+        case FieldIn(named, values):
+            return FieldIn(named, tuple(sorted(values)))
     return filter_

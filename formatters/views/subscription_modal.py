@@ -14,7 +14,7 @@ from typing import Any
 
 from formatters.answers import help as helping
 from formatters.answers import subscription_messages
-from formatters.answers.subscription_messages import Subscription, Wish, described, marked
+from formatters.answers.subscription_messages import Criteria, Subscription, describe, marked
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import (
@@ -30,7 +30,7 @@ from formatters.blockkit.mrkdwn import (
 )
 from formatters.text import vocabulary
 from formatters.views import subscription_form
-from formatters.views.subscription_form import Form
+from formatters.views.subscription_form import SubscriptionForm
 
 CALLBACK = "dialog.subscription"
 """The callback_id of the form."""
@@ -76,7 +76,7 @@ _LABELS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ModalContext:
     """For which channel the dialog is open, and for which of its subscriptions; kept in the view."""
 
     channel_id: str
@@ -91,14 +91,14 @@ class Place:
         return json.dumps({"channel": self.channel_id, "number": self.number, "home": self.home})
 
 
-def place_of(metadata: str) -> Place:
+def place_of(metadata: str) -> ModalContext:
     """Read a view's `private_metadata`. Raises ValueError for what this dialog never wrote."""
     said = json.loads(metadata)
     match said:
         case {"channel": str(channel), "number": int() | None as number, "home": bool(home)} if re.fullmatch(
             r"[CDG][A-Z0-9]{1,30}", channel
         ):
-            return Place(channel_id=channel, number=number, home=home)
+            return ModalContext(channel_id=channel, number=number, home=home)
     raise ValueError("no place of a subscription")
 
 
@@ -106,7 +106,7 @@ def place_of(metadata: str) -> Place:
 class Preview:
     """What the form means."""
 
-    wish: Wish | None = None
+    wish: Criteria | None = None
     """None where it means nothing, or nobody asked yet."""
     errors: Mapping[str, str] = field(default_factory=dict)
     """By the name of the input."""
@@ -118,7 +118,7 @@ class Preview:
     """Whether that is still being found out."""
 
 
-def view(place: Place, entered: Form, preview: Preview) -> View:
+def view(place: ModalContext, entered: SubscriptionForm, preview: Preview) -> View:
     """The dialog with a form filled in."""
     what = f"Alerts for <#{place.channel_id}>."
     if place.number is not None:
@@ -184,17 +184,17 @@ def view(place: Place, entered: Form, preview: Preview) -> View:
     }
 
 
-def waiting(place: Place, said: str) -> View:
+def loading_page(place: ModalContext, said: str) -> View:
     """The dialog while something is looked up; `said` is no mark-up."""
     return _short(place, [blocks.section(escape(said))])
 
 
-def closing(place: Place, answer: Message) -> View:
+def result_page(place: ModalContext, answer: Message) -> View:
     """The dialog's last page: what came of it."""
     return _short(place, answer.blocks or [blocks.section(answer.text)])
 
 
-def entered(values: Mapping[str, Any]) -> Form:
+def entered(values: Mapping[str, Any]) -> SubscriptionForm:
     """What stands in the inputs, out of a view's `state.values`. What this dialog has no name for is left."""
 
     def one(name: str) -> Mapping[str, Any]:
@@ -215,7 +215,7 @@ def entered(values: Mapping[str, Any]) -> Form:
 
     people = one("people").get("selected_users") or ()
     percents = {name: typed(name) for name in subscription_form.PROBABILITIES}
-    return Form(
+    return SubscriptionForm(
         group=selected("group", _GROUPS, "all"),
         percents={name: text for name, text in percents.items() if text},
         more_than=selected("compared", _COMPARED) == "more",
@@ -234,7 +234,7 @@ def entered(values: Mapping[str, Any]) -> Form:
     )
 
 
-def offered(message: Message, subscriptions: Sequence[Subscription] = ()) -> Message:
+def with_modal_button(message: Message, subscriptions: Sequence[Subscription] = ()) -> Message:
     """An answer with buttons that open the dialog: for a new subscription, and for each of these."""
     buttons = [blocks.button("Choose in a dialog", OPEN)]
     for s in subscriptions:
@@ -270,16 +270,16 @@ def sure(subscriptions: Sequence[Subscription]) -> Message:
     return Message(message.text, (*message.blocks, *rows[:room]), message.mentions)
 
 
-def invitation(subscriptions: Sequence[Subscription]) -> Message:
+def modal_button(subscriptions: Sequence[Subscription]) -> Message:
     """The answer to `dialog` where no dialog can open by itself, as in a thread."""
-    return offered(helping.complaint("A subscription is chosen in a dialog:"), subscriptions)
+    return with_modal_button(helping.error_message("A subscription is chosen in a dialog:"), subscriptions)
 
 
-def _modal(title: str, place: Place) -> View:
+def _modal(title: str, place: ModalContext) -> View:
     return {"type": "modal", "title": _plain(title), "private_metadata": place.metadata}
 
 
-def _short(place: Place, shown: Sequence[Block]) -> View:
+def _short(place: ModalContext, shown: Sequence[Block]) -> View:
     title = _TITLE if place.number is None else _TITLE_EDIT
     return {**_modal(title, place), "close": _plain("Close"), "blocks": list(shown)}
 
@@ -291,7 +291,7 @@ def _previewed(preview: Preview) -> list[Block]:
         shown.append(blocks.section(bold("This can't be read"), *lines))
     elif preview.wish is not None:
         so_far = "So far: " if preview.stored else ""
-        shown.append(blocks.section(f"{so_far}{bold(preview.wish.shown)}", *described(preview.wish)))
+        shown.append(blocks.section(f"{so_far}{bold(preview.wish.shown)}", *describe(preview.wish)))
     button = blocks.button("Preview, and test on past events", PREVIEW)
     tested = () if preview.tested is None else preview.tested.blocks
     if preview.testing:

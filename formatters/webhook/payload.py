@@ -13,7 +13,7 @@ from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, incident
 from formatters.posts.alert_card import ChannelView
-from formatters.posts.incident import Trouble
+from formatters.posts.incident import Incident
 from formatters.terminal import message_text
 from formatters.text import quantities
 
@@ -30,7 +30,7 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alarm:
+class WebhookEvent:
     """One call of the webhook."""
 
     key: str
@@ -46,11 +46,11 @@ class Alarm:
     url: str | None = None
 
 
-def of_trouble(found: Trouble, *, over: bool) -> Alarm:
+def of_trouble(found: Incident, *, over: bool) -> WebhookEvent:
     """The bot's own trouble, or its end."""
-    said = message_text.render(incident.over(found) if over else incident.began(found))
+    said = message_text.render(incident.resolved(found) if over else incident.opened(found))
     head = f"gwevent: {incident.name(found.what)}"
-    return Alarm(
+    return WebhookEvent(
         key=f"trouble:{found.what.value}",
         over=over,
         title=f"{head}, over" if over else head,
@@ -60,10 +60,10 @@ def of_trouble(found: Trouble, *, over: bool) -> Alarm:
     )
 
 
-def of_superevent(superevent: Superevent, *, over: bool) -> Alarm:
+def of_superevent(superevent: Superevent, *, over: bool) -> WebhookEvent:
     """An event that somebody is to be woken for, or its retraction."""
-    said: Message = alert_card.root(superevent, ChannelView())
-    return Alarm(
+    said: Message = alert_card.alert_card(superevent, ChannelView())
+    return WebhookEvent(
         key=f"event:{superevent.superevent_id}",
         over=over,
         title=message_text.push(said),
@@ -74,7 +74,7 @@ def of_superevent(superevent: Superevent, *, over: bool) -> Alarm:
     )
 
 
-def body(alarm: Alarm, form: Format, *, topic: str = "", routing_key: str = "") -> dict[str, Any]:
+def body(alarm: WebhookEvent, form: Format, *, topic: str = "", routing_key: str = "") -> dict[str, Any]:
     """The JSON object to send. `topic` is ntfy's, `routing_key` PagerDuty's."""
     match form:
         case Format.NTFY:
@@ -94,11 +94,11 @@ def body(alarm: Alarm, form: Format, *, topic: str = "", routing_key: str = "") 
             }
 
 
-def _severity(alarm: Alarm) -> str:
+def _severity(alarm: WebhookEvent) -> str:
     return "critical" if alarm.urgent else "warning"
 
 
-def _ntfy(alarm: Alarm, topic: str) -> dict[str, Any]:
+def _ntfy(alarm: WebhookEvent, topic: str) -> dict[str, Any]:
     """https://docs.ntfy.sh/publish/#publish-as-json; a priority of 5 breaks through "do not disturb"."""
     said: dict[str, Any] = {
         "topic": topic,
@@ -110,7 +110,7 @@ def _ntfy(alarm: Alarm, topic: str) -> dict[str, Any]:
     return said if alarm.url is None else {**said, "click": alarm.url}
 
 
-def _pagerduty(alarm: Alarm, routing_key: str) -> dict[str, Any]:
+def _pagerduty(alarm: WebhookEvent, routing_key: str) -> dict[str, Any]:
     """Events API v2: https://developer.pagerduty.com/docs/send-alert-event."""
     said: dict[str, Any] = {
         "routing_key": routing_key,

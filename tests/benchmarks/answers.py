@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import insert, text
 
 from bot.alerts.decode import notice_of
-from bot.app.factory import Rooms, open_rooms
+from bot.app.factory import Factory, open_factory
 from bot.samples import bns
 from bot.settings import Settings
 from bot.store import schema
@@ -38,7 +38,7 @@ def superevent_id(number: int) -> str:
     return f"{'M' if number % 4 else ''}S{NOW - timedelta(days=day):%y%m%d}{letters}"
 
 
-async def fill(rooms: Rooms) -> None:
+async def fill(rooms: Factory) -> None:
     template = [notice_of(record).to_json() for record in bns(NOW)[:EACH]]
     facts: list[dict[str, Any]] = [json.loads(one) if isinstance(one, str) else dict(one) for one in template]
     for start in range(0, EVENTS, 1_000):
@@ -88,7 +88,7 @@ async def milliseconds(work: Callable[[], Awaitable[object]]) -> list[float]:
 
 async def measure(folder: Path) -> dict[str, list[float]]:
     settings = Settings.model_validate({"database_url": f"sqlite:///{folder / 'gwevent.sqlite'}"})
-    async with open_rooms(settings) as rooms:
+    async with open_factory(settings) as rooms:
         await fill(rooms)
         assert await rooms.store.last_received() is not None
         answers = rooms.answers(lambda: NOW)

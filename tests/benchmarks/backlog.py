@@ -28,16 +28,16 @@ from sqlalchemy import insert, text
 
 from bot import logs
 from bot.alerts.decode import decode
-from bot.app.factory import Rooms, open_rooms
+from bot.app.factory import Factory, open_factory
 from bot.routing.planner import plan
 from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.outbox.leases import Shares
-from bot.store.outbox.models import Delivery, Outcome, Sent
-from bot.store.outbox.outbox import Ledger
+from bot.store.outbox.leases import WorkerLeases
+from bot.store.outbox.models import Delivered, Delivery, Outcome
+from bot.store.outbox.outbox import Outbox
 from tests.scale.__main__ import DURABLE
 from tests.support.postgres import Databases, NoServer, driven, server
 
@@ -52,10 +52,10 @@ AIM_CLAIM_MS = 50.0
 AIM_FIRST_S = 2.0
 
 
-class WatchedLedger(Ledger):
+class WatchedLedger(Outbox):
     """Says when the first post of the alert was answered, and the last."""
 
-    def __init__(self, database: Database, shares: Shares) -> None:
+    def __init__(self, database: Database, shares: WorkerLeases) -> None:
         super().__init__(database, shares)
         self.first = 0.0
         self.mocks = 0
@@ -64,7 +64,7 @@ class WatchedLedger(Ledger):
 
     async def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         await super().settle(outcomes, now)
-        sent = [d for d, o in outcomes if isinstance(o, Sent)]
+        sent = [d for d, o in outcomes if isinstance(o, Delivered)]
         ours = sum(d.superevent_id == REAL for d in sent)
         if ours and not self.first:
             self.first = time.perf_counter()
@@ -78,7 +78,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def record(rooms: Rooms, superevent_id: str) -> None:
+async def record(rooms: Factory, superevent_id: str) -> None:
     """Store a notice with its plan."""
     found = dict(next(r for r in ms181101ab(now()) if r["alert_type"] == "PRELIMINARY"))
     body = to_avro(found | {"superevent_id": superevent_id})
@@ -87,7 +87,7 @@ async def record(rooms: Rooms, superevent_id: str) -> None:
     assert recorded.intents == CHANNELS
 
 
-async def fill(rooms: Rooms, about: dict[str, Any]) -> None:
+async def fill(rooms: Factory, about: dict[str, Any]) -> None:
     """Have all mocks wait for all channels."""
     usual = {"words": "all mock", "created_by": "U1", "created_at": now(), "confirmed_at": now()}
     rows = [usual | {"team_id": about["team_id"], "channel_id": c} for c in about["channels"].values()]
@@ -100,7 +100,7 @@ async def fill(rooms: Rooms, about: dict[str, Any]) -> None:
             await connection.execute(text("ANALYZE"))
 
 
-async def claims(rooms: Rooms, busy: set[tuple[str, str]]) -> float:
+async def claims(rooms: Factory, busy: set[tuple[str, str]]) -> float:
     """Milliseconds for one claim, the median."""
     taken = []
     for _ in range(CLAIMS):
@@ -115,7 +115,7 @@ async def claims(rooms: Rooms, busy: set[tuple[str, str]]) -> float:
     return statistics.median(taken)
 
 
-async def alerted(rooms: Rooms, about: dict[str, Any]) -> tuple[float, float, float]:
+async def alerted(rooms: Factory, about: dict[str, Any]) -> tuple[float, float, float]:
     """Seconds from the stored alert to its first post and to its last; mocks sent a second before."""
     rooms.ledger = ledger = WatchedLedger(rooms.database, rooms.shares)
     async with aiohttp.ClientSession() as session:
@@ -136,7 +136,7 @@ async def alerted(rooms: Rooms, about: dict[str, Any]) -> tuple[float, float, fl
 
 async def measure(url: str, about: dict[str, Any]) -> tuple[float, ...]:
     settings = Settings.model_validate({"database_url": url})
-    async with open_rooms(settings) as rooms:
+    async with open_factory(settings) as rooms:
         team = about["team_id"]
         await rooms.shares.renew({team})
         await fill(rooms, about)

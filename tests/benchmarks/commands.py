@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
-from bot.app.factory import open_rooms
+from bot.app.factory import open_factory
 from bot.local_slack.transport.socket_mode import ACK_SECONDS
 from bot.samples import ms181101ab, to_avro
 from bot.store import schema
@@ -51,7 +51,7 @@ class Lateness:
 async def subscribe(world: World, channels: Sequence[str]) -> None:
     now = datetime.now(UTC)
     row = {"team_id": world.sandbox.team_id, "words": "all mock", "created_by": "U1"}
-    async with open_rooms(world.settings()) as rooms, rooms.database.writing() as connection:
+    async with open_factory(world.settings()) as rooms, rooms.database.writing() as connection:
         await connection.execute(
             insert(schema.subscriptions),
             [row | {"channel_id": c, "created_at": now, "confirmed_at": now} for c in channels],

@@ -28,7 +28,7 @@ from sqlalchemy import insert
 
 from bot import logs
 from bot.alerts.decode import decode
-from bot.app.factory import Rooms, open_rooms
+from bot.app.factory import Factory, open_factory
 from bot.delivery.worker import CONCURRENCY
 from bot.routing.planner import plan
 from bot.samples import ms181101ab, to_avro
@@ -36,9 +36,9 @@ from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.outbox.leases import Shares
+from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import Delivery, Outcome
-from bot.store.outbox.outbox import Ledger
+from bot.store.outbox.outbox import Outbox
 from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
@@ -49,10 +49,10 @@ ROUNDS = 7
 AIM = 2.0
 
 
-class CountingLedger(Ledger):
+class CountingLedger(Outbox):
     """Says when so many outcomes are written down."""
 
-    def __init__(self, database: Database, shares: Shares, target: int) -> None:
+    def __init__(self, database: Database, shares: WorkerLeases, target: int) -> None:
         super().__init__(database, shares)
         self.done = asyncio.Event()
         self._left = target
@@ -68,7 +68,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def subscribe(rooms: Rooms, team: str, channels: Sequence[str]) -> None:
+async def subscribe(rooms: Factory, team: str, channels: Sequence[str]) -> None:
     row = {
         "team_id": team,
         "words": "all mock",
@@ -82,7 +82,7 @@ async def subscribe(rooms: Rooms, team: str, channels: Sequence[str]) -> None:
         )
 
 
-async def through_ledger(rooms: Rooms, client: SlackClient, team: str, body: bytes) -> float:
+async def through_ledger(rooms: Factory, client: SlackClient, team: str, body: bytes) -> float:
     """Seconds from the worker's start, the notice stored and planned, to the last outcome written down."""
     planner = partial(plan, live=True, now=now(), max_age=timedelta(days=1))
     recorded = await rooms.store.record(decode(body), body, "benchmark", now(), planner)
@@ -120,7 +120,7 @@ async def measure(about: dict[str, Any], folder: Path, rounds: int) -> tuple[lis
     record = dict(next(r for r in ms181101ab(now()) if r["alert_type"] == "PRELIMINARY"))
     ours, theirs = [], []
     async with (
-        open_rooms(settings) as rooms,
+        open_factory(settings) as rooms,
         aiohttp.ClientSession() as first,
         aiohttp.ClientSession() as second,
     ):
@@ -132,7 +132,7 @@ async def measure(about: dict[str, Any], folder: Path, rounds: int) -> tuple[lis
         for number in range(rounds + 1):
             record["superevent_id"] = f"MS18110{number}ab"
             body = to_avro(record)
-            message = alert_card.root(Superevent.of([decode(body)]), ChannelView())
+            message = alert_card.alert_card(Superevent.of([decode(body)]), ChannelView())
             taken = await through_ledger(rooms, client, team, body), await bare(simple, channels, message)
             if number:  # the first of each opens the connections
                 ours.append(taken[0])

@@ -20,10 +20,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.app.factory import open_rooms
+from bot.app.factory import open_factory
 from bot.demo.kafka_broker import EmbeddedBroker, Publisher
 from bot.filters import parse
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
 
@@ -63,7 +63,7 @@ def body(number: int) -> bytes:
     return to_avro(record | {"superevent_id": f"MS{now:%y%m%d}{chr(97 + number)}"})
 
 
-async def arrival(sandbox: Sandbox, channel: str, already: int) -> float:
+async def arrival(sandbox: LocalSlack, channel: str, already: int) -> float:
     """The Unix time at which the next post for a channel arrives."""
 
     def posts() -> list[float]:
@@ -77,7 +77,7 @@ async def measure(folder: Path, rounds: int) -> tuple[list[float], list[float]]:
     """Both in turn, `rounds` times: seconds from broker to Slack of gwevent and of the script."""
     started: list[subprocess.Popen[bytes]] = []
     times: dict[str, list[float]] = {topic: [] for topic in TOPICS}
-    async with Sandbox(limits=False) as sandbox:
+    async with LocalSlack(limits=False) as sandbox:
         with EmbeddedBroker() as broker:
             channels = {topic: sandbox.add_channel(topic) for topic in TOPICS}
             for topic in TOPICS:
@@ -104,11 +104,11 @@ async def measure(folder: Path, rounds: int) -> tuple[list[float], list[float]]:
 
 
 async def gwevent(
-    sandbox: Sandbox, broker: EmbeddedBroker, folder: Path, channel: str
+    sandbox: LocalSlack, broker: EmbeddedBroker, folder: Path, channel: str
 ) -> subprocess.Popen[bytes]:
     """Start `gwevent run`, with one subscription in force."""
     database = f"sqlite:///{folder / 'gwevent.sqlite'}"
-    async with open_rooms(Settings.model_validate({"database_url": database})) as rooms:
+    async with open_factory(Settings.model_validate({"database_url": database})) as rooms:
         wish, now = parse("all mock"), datetime.now(UTC)
         await rooms.subscriptions.add_confirmed(sandbox.team_id, channel, wish, sandbox.user, now)
     environment: dict[str, Any] = {

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from sqlalchemy import insert, update
 
-from bot.app.factory import Rooms, utc_now
-from bot.filters import parse_stored, traits_of
+from bot.app.factory import Factory, utc_now
+from bot.filters import attributes_of, parse_stored
 from bot.routing.planner import plan
 from bot.store import schema
 from bot.store.database import Database
@@ -70,7 +70,7 @@ async def past(path: Path) -> None:
     """Ask what would have matched, of 10,000 superevents."""
     database = Database(f"sqlite+aiosqlite:///{path}")
     await database.migrate()
-    rooms = Rooms(database)
+    rooms = Factory(database)
     notices = [_event(number) for number in range(COUNT)]
     async with database.writing() as connection:
         await connection.execute(insert(schema.superevents), [_row(notice) for notice in notices])
@@ -121,7 +121,7 @@ def _letters(number: int) -> str:
 
 
 def _row(notice: Notice) -> dict[str, object]:
-    traits = traits_of(Superevent.of([notice]))
+    traits = attributes_of(Superevent.of([notice]))
     assert traits is not None
     return {
         "superevent_id": notice.superevent_id,

@@ -19,7 +19,7 @@ from typing import Any
 
 from bot import samples
 from bot.alerts.decode import notice_of
-from bot.skymaps.image_process import draw_here
+from bot.skymaps.image_process import draw_in_process
 from formatters.models.superevent import Superevent
 
 ROUNDS = 20
@@ -64,7 +64,7 @@ def ligo_skymap(fits: bytes) -> Work | None:
 def run(rounds: int = ROUNDS) -> dict[str, float]:
     """Measure in turn, so that a busy machine slows both; medians in milliseconds, by name."""
     superevent, fits = bns()
-    work: dict[str, Work] = {"gwevent": lambda: draw_here(superevent, fits)}
+    work: dict[str, Work] = {"gwevent": lambda: draw_in_process(superevent, fits)}
     other = ligo_skymap(fits)
     if other is not None:
         work["ligo.skymap"] = other
@@ -82,7 +82,7 @@ def run(rounds: int = ROUNDS) -> dict[str, float]:
 def main() -> None:
     """Print the report."""
     superevent, fits = bns()
-    drawn = draw_here(superevent, fits)
+    drawn = draw_in_process(superevent, fits)
     print(f"{superevent.superevent_id}, {len(fits):,} bytes of map, {len(drawn.png):,} of PNG")
     medians = run()
     for name, value in medians.items():

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.samples import sky_map, streak
-from bot.skymaps.crossmatch import places
+from bot.skymaps.crossmatch import crossmatch as places
 from bot.skymaps.skymap import read
 
 ROUNDS = 5

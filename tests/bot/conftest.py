@@ -12,24 +12,24 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app.factory import Rooms
-from bot.local_slack.server import Sandbox
+from bot.app.factory import Factory
+from bot.local_slack.server import LocalSlack
 from bot.store.database import Database
 from tests.support.factories import Clock
 from tests.support.postgres import Databases, driven
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
+async def sandbox() -> AsyncIterator[LocalSlack]:
     """A local Slack that listens, with uploads ready at once and the rate limits off."""
-    local = Sandbox(limits=False, file_delay=0.0)
+    local = LocalSlack(limits=False, file_delay=0.0)
     await local.start()
     yield local
     await local.stop()
 
 
 @pytest.fixture
-async def slack_client(sandbox: Sandbox) -> AsyncIterator[AsyncWebClient]:
+async def slack_client(sandbox: LocalSlack) -> AsyncIterator[AsyncWebClient]:
     """The real client of slack_sdk with the bot's token; it never repeats a request by itself."""
     async with aiohttp.ClientSession() as session:
         yield AsyncWebClient(sandbox.bot_token, base_url=sandbox.api_url, session=session, retry_handlers=[])
@@ -39,7 +39,7 @@ Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
 
 
 @pytest.fixture
-async def connect(sandbox: Sandbox) -> AsyncIterator[Connect]:
+async def connect(sandbox: LocalSlack) -> AsyncIterator[Connect]:
     """Connects a Bolt app over Socket Mode; closed at the end of the test."""
     handlers: list[AsyncSocketModeHandler] = []
 
@@ -103,10 +103,10 @@ def database_url(backend: str, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def rooms(database_url: str) -> AsyncIterator[Rooms]:
+async def rooms(database_url: str) -> AsyncIterator[Factory]:
     """The store's rooms, on that database."""
     database = Database(database_url)
-    yield Rooms(database)
+    yield Factory(database)
     await database.close()
 
 

@@ -27,9 +27,9 @@ import bot.delivery.degraded_messages
 import bot.delivery.worker
 import bot.slack.gateway
 import bot.store.channels.change_log
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.runtime import machine_clock
-from bot.skymaps.image_process import Pictures
+from bot.skymaps.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.sources.hopskotch import HopskotchSource, Timing
 from tests.end_to_end import crashing
@@ -81,7 +81,7 @@ def adopt(habits: Habits) -> None:
     replace(bot.store.channels.change_log, "APART", timedelta(seconds=habits.longest_wait))
     whole_again = (timedelta(seconds=0.2), timedelta(seconds=habits.longest_wait))
     replace(bot.delivery.degraded_messages, "WHOLE_AGAIN", whole_again)
-    replace(Rooms, "worker", functools.partialmethod(Rooms.worker, channel_pause_s=habits.channel_pause))
+    replace(Factory, "worker", functools.partialmethod(Factory.worker, channel_pause_s=habits.channel_pause))
     replace(SlackClient, "__init__", _with(SlackClient.__init__, timeout_s=habits.slack_timeout))
     replace(HopskotchSource, "__init__", _with(HopskotchSource.__init__, timing=timing))
     replace(
@@ -90,11 +90,11 @@ def adopt(habits: Habits) -> None:
         _with(AsyncSocketModeHandler.__init__, ping_interval=habits.ping_every),
     )
     if habits.clock:
-        replace(machine_clock, "wall", functools.partial(wrong, Path(habits.clock)))
+        replace(machine_clock, "wall_time", functools.partial(wrong, Path(habits.clock)))
     replace(
-        Pictures,
+        ImageProcess,
         "__init__",
-        _with(Pictures.__init__, timeout=habits.drawing_timeout, start=2 * habits.drawing_timeout),
+        _with(ImageProcess.__init__, timeout=habits.drawing_timeout, start=2 * habits.drawing_timeout),
     )
     if habits.descriptors:
         # The soft limit, which the bot would raise by itself.

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 from confluent_kafka import KafkaException
 
-from bot.local_slack.errors import RefusedError
+from bot.local_slack.errors import ApiError
 from tests.chaos.cases import (
     answers,
     broker,
@@ -42,7 +42,7 @@ BROKEN = (
     sqlite3.Error,
     psycopg.Error,
     KafkaException,
-    RefusedError,
+    ApiError,
 )
 """What a case may end in; the others are still run."""
 

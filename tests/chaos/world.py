@@ -16,10 +16,10 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
-from bot.app.factory import open_rooms
+from bot.app.factory import open_factory
 from bot.demo.kafka_broker import Publisher
 from bot.filters import parse
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.local_slack.workspace import Change
 from tests.chaos import bot_entrypoint
 from tests.chaos.bot_entrypoint import Habits
@@ -58,7 +58,7 @@ class Chaos:
     """How often a delivery was with Slack when the bot died, by delivery id."""
 
     @property
-    def sandbox(self) -> Sandbox:
+    def sandbox(self) -> LocalSlack:
         """The local Slack."""
         return self.world.sandbox
 
@@ -80,7 +80,7 @@ class Chaos:
         """New channels with a subscription in force, to everything if nothing else is said."""
         names = [f"gw-{len(self.channels) + number}" for number in range(count)]
         new = [self.sandbox.add_channel(name, private=private) for name in names]
-        async with open_rooms(self.world.settings()) as rooms:
+        async with open_factory(self.world.settings()) as rooms:
             for channel in new:
                 await rooms.subscriptions.add_confirmed(
                     self.sandbox.team_id, channel, parse(words), self.sandbox.user, datetime.now(UTC)

@@ -18,24 +18,24 @@ import bot.app.application  # noqa: F401 - so that a fork has it
 from bot.cli.main import app
 from bot.slack.client import SlackClient
 from bot.sources.hopskotch import HopskotchSource
-from bot.sources.offset_committer import Clerk
+from bot.sources.offset_committer import OffsetCommitter
 from bot.store.events import deferred, notices
-from bot.store.outbox.images import PictureStore
-from bot.store.outbox.outbox import Ledger
+from bot.store.outbox.images import ImageRepository
+from bot.store.outbox.outbox import Outbox
 
 STEPS: dict[str, tuple[Any, str]] = {
-    "record": (notices.Store, "record"),
+    "record": (notices.NoticeRepository, "record"),
     "plan": (notices, "apply"),
-    "decide": (deferred.Undecided, "decide"),
+    "decide": (deferred.DeferredRouting, "decide"),
     "decided": (deferred, "apply_decided"),
     "acknowledge": (HopskotchSource, "acknowledge"),
-    "commit": (Clerk, "_commit"),
-    "claim": (Ledger, "claim"),
+    "commit": (OffsetCommitter, "_commit"),
+    "claim": (Outbox, "claim"),
     "post": (SlackClient, "post"),
     "edit": (SlackClient, "edit"),
     "upload": (SlackClient, "upload"),
-    "uploaded": (PictureStore, "uploaded"),
-    "settle": (Ledger, "settle"),
+    "uploaded": (ImageRepository, "uploaded"),
+    "settle": (Outbox, "settle"),
 }
 
 

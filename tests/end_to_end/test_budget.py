@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.samples import to_avro
 from formatters.models.notice import RETRACTION
-from tests.support.app_harness import ORIGIN, Clock, Desk, desk_in
+from tests.support.app_harness import ORIGIN, AppHarness, Clock, desk_in
 from tests.support.bot_process import Json, until
 from tests.support.factories import REAL, record
 
@@ -26,14 +26,14 @@ def header(message: Json) -> str:
     return str(message["blocks"][0]["text"]["text"])
 
 
-async def receive(desk: Desk, *bodies: bytes) -> None:
+async def receive(desk: AppHarness, *bodies: bytes) -> None:
     for body in bodies:
         await desk.pipeline.handle(body, ORIGIN)
 
 
 async def test_300_channels_end_in_the_newest_state(tmp_path: Path) -> None:
     async with (
-        Sandbox(limits=True, minute=MINUTE) as sandbox,
+        LocalSlack(limits=True, minute=MINUTE) as sandbox,
         desk_in(tmp_path, sandbox, clock=Clock(runs=True), channel_pause_s=1.0) as desk,
     ):
         channels = await desk.subscribed(300)
@@ -80,7 +80,7 @@ async def test_300_channels_end_in_the_newest_state(tmp_path: Path) -> None:
 
 async def test_a_retractions_edits_come_before_others(tmp_path: Path) -> None:
     async with (
-        Sandbox(limits=True, minute=MINUTE) as sandbox,
+        LocalSlack(limits=True, minute=MINUTE) as sandbox,
         desk_in(tmp_path, sandbox, clock=Clock(runs=True), channel_pause_s=0.0) as desk,
     ):
         many = await desk.subscribed(120)

@@ -14,13 +14,13 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from bot.app import application
-from bot.app.application import Bot
-from bot.app.factory import Rooms, utc_now
-from bot.ingest.pipeline import Handled
-from bot.local_slack.server import Sandbox
+from bot.app.application import Application
+from bot.app.factory import Factory, utc_now
+from bot.ingest.pipeline import IngestResult
+from bot.local_slack.server import LocalSlack
 from bot.samples import bns, burst, ms181101ab, retracted, to_avro
 from bot.settings import Settings
-from bot.skymaps.image_process import Pictures
+from bot.skymaps.image_process import ImageProcess
 from bot.sources import Origin
 from bot.store.database import Database
 from formatters.models.superevent import Superevent
@@ -40,7 +40,7 @@ PNG = base64.b64decode(
 expect.set_options(timeout=PATIENT_MS)
 
 
-class Quick(Pictures):
+class Quick(ImageProcess):
     """One pixel instead of a map: how maps are drawn is tested elsewhere."""
 
     async def draw(
@@ -53,7 +53,7 @@ class Quick(Pictures):
 class Stage:
     """A channel, and the events that the bot knows by then."""
 
-    sandbox: Sandbox
+    sandbox: LocalSlack
     binary: str
     gone: str
 
@@ -67,7 +67,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
     gracedb.add(with_notices(ARCHIVED, record(ARCHIVED)))
     database = Database(f"sqlite+aiosqlite:///{folder / 'gwevent.sqlite'}")
     await database.migrate()
-    async with Sandbox(limits=False, file_delay=0.0) as sandbox:
+    async with LocalSlack(limits=False, file_delay=0.0) as sandbox:
         sandbox.add_channel("gw")
         settings = Settings.model_validate(
             {
@@ -78,14 +78,14 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
                 "commands_per_minute": 1_000,
             }
         )
-        bot = Bot(settings, Rooms(database), [Silent()], utc_now)
+        bot = Application(settings, Factory(database), [Silent()], utc_now)
         stop = asyncio.Event()
         running = asyncio.create_task(bot.run(stop))
         try:
             async with asyncio.timeout(PATIENT):
                 await bot.ready.wait()
             for notice in (*ms181101ab(now)[1:3], *binary[-2:], *burst(now), *gone):
-                assert await bot.pipeline.handle(to_avro(notice), RECEIVED) is Handled.STORED
+                assert await bot.pipeline.handle(to_avro(notice), RECEIVED) is IngestResult.STORED
             yield Stage(sandbox, str(binary[0]["superevent_id"]), str(gone[0]["superevent_id"]))
         finally:
             stop.set()
@@ -98,7 +98,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback is asked directly, and no second process draws."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(application, "Pictures", Quick)
+    monkeypatch.setattr(application, "ImageProcess", Quick)
 
 
 def asked(stage: Stage) -> list[tuple[str, ...]]:

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from bot.alerts.decode import decode
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.samples import every_event, to_avro
 from formatters.models.notice import RETRACTION, Notice
-from tests.support.app_harness import NOW, ORIGIN, Desk, desk_in, golden, said, transcript
+from tests.support.app_harness import NOW, ORIGIN, AppHarness, desk_in, golden, said, transcript
 from tests.support.bot_process import Json, World, until
 from tests.support.factories import REAL, record, unsubscribe
 
@@ -55,8 +55,8 @@ def real(folder: Path) -> tuple[bytes, ...]:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with Sandbox(limits=False, file_delay=0.0) as sandbox, desk_in(tmp_path, sandbox) as made:
+async def desk(tmp_path: Path) -> AsyncIterator[AppHarness]:
+    async with LocalSlack(limits=False, file_delay=0.0) as sandbox, desk_in(tmp_path, sandbox) as made:
         yield made
 
 
@@ -91,7 +91,7 @@ async def test_real_notices_end_in_the_golden_states(world: World, shared_notice
 
 
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
-async def test_made_notices_end_in_the_golden_states(desk: Desk, times: int) -> None:
+async def test_made_notices_end_in_the_golden_states(desk: AppHarness, times: int) -> None:
     channels = {words: desk.sandbox.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
     for words, channel in channels.items():
         await desk.subscribe(channel, words)
@@ -124,7 +124,7 @@ class Came:
             self.opener = len(self.times) - 1
 
 
-async def play(desk: Desk, bodies: Sequence[bytes]) -> tuple[list[Json], dict[str, Came]]:
+async def play(desk: AppHarness, bodies: Sequence[bytes]) -> tuple[list[Json], dict[str, Came]]:
     """Have notices come in this order; the channel's messages, and what came of each event."""
     (channel,) = await desk.subscribed(words="all mock lowsig")
     came: defaultdict[str, Came] = defaultdict(Came)
@@ -142,7 +142,7 @@ async def shuffled(folder: Path, bodies: Sequence[bytes], seed: int) -> None:
     for order in (bodies, mixed):
         place = folder / str(len(ends))
         place.mkdir()
-        async with Sandbox(limits=False) as sandbox, desk_in(place, sandbox) as desk:
+        async with LocalSlack(limits=False) as sandbox, desk_in(place, sandbox) as desk:
             ends.append(await play(desk, order))
     (in_order, _), (messages, came) = ends
     wanted, roots = roots_by_event(in_order), roots_by_event(messages)
@@ -172,7 +172,7 @@ async def test_shuffled_made_notices_end_in_the_same_roots(tmp_path: Path, seed:
 # One thing at a time
 
 
-async def test_a_late_notice_never_rolls_the_root_back(desk: Desk) -> None:
+async def test_a_late_notice_never_rolls_the_root_back(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await desk.take(avro("INITIAL", 20, far=1e-12))
     before = said(desk.root(channel))
@@ -183,7 +183,7 @@ async def test_a_late_notice_never_rolls_the_root_back(desk: Desk) -> None:
     assert said(desk.root(channel)) == before.replace("Notice 1 of", "Notice 2 of")
 
 
-async def test_a_retraction_is_said_where_the_event_was_seen(desk: Desk) -> None:
+async def test_a_retraction_is_said_where_the_event_was_seen(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await desk.take(avro())
     await desk.take(avro(RETRACTION, 30))
@@ -193,7 +193,7 @@ async def test_a_retraction_is_said_where_the_event_was_seen(desk: Desk) -> None
     assert "Treasure Map" not in said(root) and "I'm observing" not in said(root)
 
 
-async def test_a_notice_after_a_retraction_revives_the_event_and_says_so(desk: Desk) -> None:
+async def test_a_notice_after_a_retraction_revives_the_event_and_says_so(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await desk.take(avro())
     await desk.take(avro(RETRACTION, 30))
@@ -204,7 +204,7 @@ async def test_a_notice_after_a_retraction_revives_the_event_and_says_so(desk: D
     assert "I'm observing" in said(desk.root(channel))
 
 
-async def test_a_root_not_yet_attempted_is_cancelled_by_a_retraction(desk: Desk) -> None:
+async def test_a_root_not_yet_attempted_is_cancelled_by_a_retraction(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     client = desk.clients.pop(desk.sandbox.team_id)
     assert await desk.pipeline.handle(avro(), ORIGIN)
@@ -217,7 +217,7 @@ async def test_a_root_not_yet_attempted_is_cancelled_by_a_retraction(desk: Desk)
     assert desk.replies(channel) == []
 
 
-async def test_who_unsubscribed_keeps_a_true_root_and_gets_no_replies(desk: Desk) -> None:
+async def test_who_unsubscribed_keeps_a_true_root_and_gets_no_replies(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await desk.take(avro())
     await unsubscribe(desk.rooms, channel, team=desk.sandbox.team_id)
@@ -231,7 +231,7 @@ async def test_who_unsubscribed_keeps_a_true_root_and_gets_no_replies(desk: Desk
 
 
 @pytest.mark.parametrize("replied", [False, True], ids=["alone", "with replies"])
-async def test_a_deleted_root_is_posted_anew_at_the_next_notice(desk: Desk, replied: bool) -> None:
+async def test_a_deleted_root_is_posted_anew_at_the_next_notice(desk: AppHarness, replied: bool) -> None:
     (channel,) = await desk.subscribed()
     await desk.take(avro())
     if replied:
@@ -253,7 +253,7 @@ async def test_a_deleted_root_is_posted_anew_at_the_next_notice(desk: Desk, repl
     assert [said(m).count("UPDATE") > 0 for m in desk.replies(channel)] == [True]
 
 
-async def test_a_root_that_cant_be_edited_has_its_state_in_the_channel(desk: Desk) -> None:
+async def test_a_root_that_cant_be_edited_has_its_state_in_the_channel(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await desk.take(avro())
     desk.sandbox.fail("chat.update", error="edit_window_closed", times=None)
@@ -266,7 +266,7 @@ async def test_a_root_that_cant_be_edited_has_its_state_in_the_channel(desk: Des
     assert len(desk.calls("chat.update")) == 1, "it isn't tried in vain again"
 
 
-async def test_a_channel_without_threads_gets_plain_messages(desk: Desk) -> None:
+async def test_a_channel_without_threads_gets_plain_messages(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await desk.take(avro())
     desk.sandbox.fail("chat.postMessage", error="restricted_action_non_threadable_channel", channel=channel)
@@ -275,7 +275,7 @@ async def test_a_channel_without_threads_gets_plain_messages(desk: Desk) -> None
     assert "INITIAL" in head(root) and REAL in said(plain) and "INITIAL" in said(plain)
 
 
-async def test_what_matters_is_broadcast_and_never_of_a_mock(desk: Desk) -> None:
+async def test_what_matters_is_broadcast_and_never_of_a_mock(desk: AppHarness) -> None:
     turned = {"BNS": 0.03, "NSBH": 0.01, "BBH": 0.95, "Terrestrial": 0.01}
     for name, words in ((REAL, "all"), (f"M{REAL}", "all mock")):
         (channel,) = await desk.subscribed(words=words)

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 from bot.delivery.worker import FILE_READY_WITHIN
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.samples import to_avro
 from bot.samples.edge_cases import few_rows
 from bot.skymaps import image_process as drawing
-from bot.skymaps.image_process import PictureFailed, Pictures
+from bot.skymaps.image_process import ImageFailed, ImageProcess
 from bot.store.outbox.plan_writer import PICTURE_WITHIN
 from formatters.models.notice import RETRACTION, Category, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import OBSERVE
 from formatters.skymap_image import DrawnPicture
 from tests.support import bot_process as worlds
-from tests.support.app_harness import ORIGIN, Desk, desk_in, said
+from tests.support.app_harness import ORIGIN, AppHarness, desk_in, said
 from tests.support.bot_process import Json, World, until
 from tests.support.factories import REAL, record
 
@@ -30,7 +30,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 MOCK = f"M{REAL}"
 
 
-class Quick(Pictures):
+class Quick(ImageProcess):
     """Draws nothing, and says of what; may wait, or fail."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Quick(Pictures):
         self.drawn.append(superevent.latest.alert_type)
         if self.fails:
             self.fails -= 1
-            raise PictureFailed("The process that draws pictures died.")
+            raise ImageFailed("The process that draws pictures died.")
         return DrawnPicture(PNG, f"Sky map of {superevent.superevent_id}, {superevent.latest.alert_type}")
 
 
@@ -65,7 +65,7 @@ def image(message: Json) -> Json | None:
     return found[0] if found else None
 
 
-def shown(desk: Desk, channel: str) -> str | None:
+def shown(desk: AppHarness, channel: str) -> str | None:
     """The alert type whose picture a root shows, by the name of the file that Slack has."""
     roots = desk.roots(channel)
     block = image(roots[0]) if roots else None
@@ -77,7 +77,7 @@ def shown(desk: Desk, channel: str) -> str | None:
     return file.alt_text.rsplit(", ")[-1]
 
 
-def tries(desk: Desk, channel: str) -> int:
+def tries(desk: AppHarness, channel: str) -> int:
     """How many edits of a channel carried a picture."""
     return len([c for c in desk.calls("chat.update", channel) if image(c.args) is not None])
 
@@ -88,18 +88,18 @@ def quick() -> Quick:
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(limits=False, file_delay=0.0) as local:
+async def sandbox() -> AsyncIterator[LocalSlack]:
+    async with LocalSlack(limits=False, file_delay=0.0) as local:
         yield local
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, sandbox: Sandbox, quick: Quick) -> AsyncIterator[Desk]:
+async def desk(tmp_path: Path, sandbox: LocalSlack, quick: Quick) -> AsyncIterator[AppHarness]:
     async with desk_in(tmp_path, sandbox, draws=real_only, pictures=quick) as made:
         yield made
 
 
-async def arrives(desk: Desk, true: Callable[[], object]) -> None:
+async def arrives(desk: AppHarness, true: Callable[[], object]) -> None:
     """Wake the workers until something is so."""
 
     def so() -> object:
@@ -110,12 +110,12 @@ async def arrives(desk: Desk, true: Callable[[], object]) -> None:
     await until(so, what="the picture is where it belongs")
 
 
-async def receive(desk: Desk, *bodies: bytes) -> None:
+async def receive(desk: AppHarness, *bodies: bytes) -> None:
     for body in bodies:
         await desk.pipeline.handle(body, ORIGIN)
 
 
-async def test_the_picture_comes_by_an_edit_after_the_first_words(desk: Desk, quick: Quick) -> None:
+async def test_the_picture_comes_by_an_edit_after_the_first_words(desk: AppHarness, quick: Quick) -> None:
     one, two = await desk.subscribed(2)
     quick.may_go.clear()
     await desk.take(avro())
@@ -129,7 +129,7 @@ async def test_the_picture_comes_by_an_edit_after_the_first_words(desk: Desk, qu
     assert len(desk.calls("files.completeUploadExternal")) == 1
 
 
-async def test_one_channel_tries_until_slack_takes_it_then_the_rest(desk: Desk) -> None:
+async def test_one_channel_tries_until_slack_takes_it_then_the_rest(desk: AppHarness) -> None:
     desk.sandbox.file_server.delay = math.inf
     channels = await desk.subscribed(5)
     await receive(desk, avro())
@@ -148,7 +148,7 @@ async def test_one_channel_tries_until_slack_takes_it_then_the_rest(desk: Desk) 
     assert all(tries(desk, c) == 1 for c in channels if c != trying)
 
 
-async def test_a_picture_that_never_gets_ready_leaves_the_words_alone(desk: Desk) -> None:
+async def test_a_picture_that_never_gets_ready_leaves_the_words_alone(desk: AppHarness) -> None:
     desk.sandbox.file_server.delay = math.inf
     one, two = await desk.subscribed(2)
     await receive(desk, avro())
@@ -164,7 +164,7 @@ async def test_a_picture_that_never_gets_ready_leaves_the_words_alone(desk: Desk
     assert shown(desk, one) is None and shown(desk, two) is None
 
 
-async def test_news_waits_for_its_picture_and_no_longer(desk: Desk, quick: Quick) -> None:
+async def test_news_waits_for_its_picture_and_no_longer(desk: AppHarness, quick: Quick) -> None:
     one, two = channels = await desk.subscribed(2)
     await desk.take(avro())
     await arrives(desk, lambda: shown(desk, one) and shown(desk, two))
@@ -181,7 +181,7 @@ async def test_news_waits_for_its_picture_and_no_longer(desk: Desk, quick: Quick
     await arrives(desk, lambda: all(shown(desk, c) == "INITIAL" for c in channels))
 
 
-async def test_news_and_picture_come_in_one_edit(desk: Desk) -> None:
+async def test_news_and_picture_come_in_one_edit(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await receive(desk, avro())
     await arrives(desk, lambda: shown(desk, channel))
@@ -193,7 +193,7 @@ async def test_news_and_picture_come_in_one_edit(desk: Desk) -> None:
     assert len(desk.calls("chat.update", channel)) == before + 1
 
 
-async def test_a_file_that_isnt_ready_doesnt_hold_up_news(desk: Desk) -> None:
+async def test_a_file_that_isnt_ready_doesnt_hold_up_news(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await receive(desk, avro())
     await arrives(desk, lambda: shown(desk, channel))
@@ -211,7 +211,7 @@ async def test_a_file_that_isnt_ready_doesnt_hold_up_news(desk: Desk) -> None:
 
 
 async def test_without_the_scope_nothing_is_uploaded_and_edits_dont_wait(
-    tmp_path: Path, sandbox: Sandbox, quick: Quick
+    tmp_path: Path, sandbox: LocalSlack, quick: Quick
 ) -> None:
     sandbox.ungrant("files:write")
     async with desk_in(tmp_path, sandbox, draws=real_only, pictures=quick) as desk:
@@ -222,7 +222,7 @@ async def test_without_the_scope_nothing_is_uploaded_and_edits_dont_wait(
         assert not desk.calls("files.getUploadURLExternal") and quick.drawn == []
 
 
-async def test_a_picture_of_another_notice_is_never_shown(desk: Desk, quick: Quick) -> None:
+async def test_a_picture_of_another_notice_is_never_shown(desk: AppHarness, quick: Quick) -> None:
     channels = await desk.subscribed(3)
     desk.sandbox.file_server.delay = 0.05
     for minutes, kind in ((0, "PRELIMINARY"), (20, "INITIAL"), (40, "UPDATE")):
@@ -237,7 +237,7 @@ async def test_a_picture_of_another_notice_is_never_shown(desk: Desk, quick: Qui
             assert stage in call.args["blocks"][0]["text"]["text"]
 
 
-async def test_a_late_notice_takes_no_picture_from_the_newest(desk: Desk, quick: Quick) -> None:
+async def test_a_late_notice_takes_no_picture_from_the_newest(desk: AppHarness, quick: Quick) -> None:
     (channel,) = await desk.subscribed()
     quick.may_go.clear()
     await desk.take(avro("INITIAL", 20))
@@ -248,7 +248,7 @@ async def test_a_late_notice_takes_no_picture_from_the_newest(desk: Desk, quick:
     assert shown(desk, channel) == "INITIAL" and quick.drawn == ["INITIAL"]
 
 
-async def test_a_retraction_takes_picture_and_buttons_away_at_once(desk: Desk) -> None:
+async def test_a_retraction_takes_picture_and_buttons_away_at_once(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await receive(desk, avro())
     await arrives(desk, lambda: shown(desk, channel))
@@ -261,7 +261,7 @@ async def test_a_retraction_takes_picture_and_buttons_away_at_once(desk: Desk) -
 
 @pytest.mark.parametrize("wanted", [False, True])
 async def test_mocks_have_a_picture_on_request_only(
-    tmp_path: Path, sandbox: Sandbox, quick: Quick, wanted: bool
+    tmp_path: Path, sandbox: LocalSlack, quick: Quick, wanted: bool
 ) -> None:
     draws: Callable[[Notice], bool] = (lambda _: True) if wanted else real_only
     async with desk_in(tmp_path, sandbox, draws=draws, pictures=quick) as desk:
@@ -276,7 +276,7 @@ async def test_mocks_have_a_picture_on_request_only(
 
 
 async def test_drawn_once_and_uploaded_once_a_workspace(
-    tmp_path: Path, sandbox: Sandbox, quick: Quick
+    tmp_path: Path, sandbox: LocalSlack, quick: Quick
 ) -> None:
     other = sandbox.add_team("Other")
     other.add_user("someone")
@@ -289,7 +289,9 @@ async def test_drawn_once_and_uploaded_once_a_workspace(
         assert sorted(str(call.team) for call in uploads) == sorted([sandbox.team_id, other.id])
 
 
-async def test_a_picture_that_fails_leaves_the_words_and_the_next_one_works(desk: Desk, quick: Quick) -> None:
+async def test_a_picture_that_fails_leaves_the_words_and_the_next_one_works(
+    desk: AppHarness, quick: Quick
+) -> None:
     (channel,) = await desk.subscribed()
     quick.fails = 1
     await desk.take(avro())
@@ -301,13 +303,13 @@ async def test_a_picture_that_fails_leaves_the_words_and_the_next_one_works(desk
 
 
 async def test_the_drawing_process_is_killed_and_the_next_picture_works(
-    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sandbox: LocalSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with desk_in(tmp_path, sandbox, draws=real_only, pictures=Pictures()) as desk:
+    async with desk_in(tmp_path, sandbox, draws=real_only, pictures=ImageProcess()) as desk:
         (channel,) = await desk.subscribed()
         # Whatever is ordered, the process ends itself.
         monkeypatch.setattr(drawing, "render", signal.raise_signal)
-        monkeypatch.setattr(drawing, "_order", lambda *_: signal.SIGKILL)
+        monkeypatch.setattr(drawing, "_image_job", lambda *_: signal.SIGKILL)
         await receive(desk, avro())
         async with asyncio.timeout(60):
             while await desk.rooms.pictures.next_wanted(desk.clock()) is not None:
@@ -321,7 +323,7 @@ async def test_the_drawing_process_is_killed_and_the_next_picture_works(
         assert file.content is not None and file.content.startswith(PNG) and len(file.content) > 10_000
 
 
-async def test_a_trial_passes_on_from_a_root_that_cant_be_edited(desk: Desk, quick: Quick) -> None:
+async def test_a_trial_passes_on_from_a_root_that_cant_be_edited(desk: AppHarness, quick: Quick) -> None:
     first, second, third = await desk.subscribed(3)
     quick.may_go.clear()
     await desk.take(avro())
@@ -333,7 +335,7 @@ async def test_a_trial_passes_on_from_a_root_that_cant_be_edited(desk: Desk, qui
     assert shown(desk, second) is None
 
 
-async def test_a_root_on_its_way_gets_the_picture_too(desk: Desk) -> None:
+async def test_a_root_on_its_way_gets_the_picture_too(desk: AppHarness) -> None:
     fast, slow = await desk.subscribed(2)
     desk.sandbox.fail("chat.postMessage", channel=slow, delay=0.5)
     await receive(desk, avro())
@@ -341,7 +343,7 @@ async def test_a_root_on_its_way_gets_the_picture_too(desk: Desk) -> None:
     await arrives(desk, lambda: desk.roots(slow) and shown(desk, slow))
 
 
-async def test_observers_come_and_go_and_stay_through_edits(desk: Desk) -> None:
+async def test_observers_come_and_go_and_stay_through_edits(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     team, me, you = desk.sandbox.team_id, desk.sandbox.user, desk.sandbox.colleague
     await desk.take(avro())
@@ -424,7 +426,7 @@ async def test_killed_anywhere_it_ends_in_the_newest_state_with_its_picture(worl
     assert await again.terminate() == 0, again.text
 
 
-async def finish(desk: Desk) -> None:
+async def finish(desk: AppHarness) -> None:
     """Let time pass until nothing waits."""
     for _ in range(40):
         await desk.forward(seconds=70)
@@ -437,7 +439,7 @@ async def finish(desk: Desk) -> None:
     "word",
     ["slack_connect_file_upload_sharing_blocked", "file_not_found", "posting_to_channel_denied", "zomeru_ba"],
 )
-async def test_a_refused_picture_takes_nothing_with_it(desk: Desk, word: str) -> None:
+async def test_a_refused_picture_takes_nothing_with_it(desk: AppHarness, word: str) -> None:
     shared, own = await desk.subscribed(2)
     desk.sandbox.fail("chat.update", error=word, times=None, channel=shared, having=("file",))
     await receive(desk, avro())
@@ -460,7 +462,7 @@ async def test_a_refused_picture_takes_nothing_with_it(desk: Desk, word: str) ->
 @pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
 @pytest.mark.parametrize("word", ["zomeru_ba", "token_expired", "external_channel_migrating"])
 async def test_an_upload_refused_by_a_word_that_may_pass_is_tried_again(
-    desk: Desk, method: str, word: str
+    desk: AppHarness, method: str, word: str
 ) -> None:
     (channel,) = await desk.subscribed()
     desk.sandbox.fail(method, error=word, times=2)
@@ -474,7 +476,7 @@ async def test_an_upload_refused_by_a_word_that_may_pass_is_tried_again(
     await arrives(desk, lambda: shown(desk, channel))
 
 
-async def test_an_upload_refused_by_a_word_that_lasts_leaves_the_words(desk: Desk) -> None:
+async def test_an_upload_refused_by_a_word_that_lasts_leaves_the_words(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     desk.sandbox.fail("files.getUploadURLExternal", error="zomeru_ba", times=None)
     await desk.take(avro())

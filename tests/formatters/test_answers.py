@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from formatters.answers import answer, help, recent, status, subscription_messages  # noqa: A004
-from formatters.answers.subscription_messages import Subscription, Wish
+from formatters.answers.subscription_messages import Criteria, Subscription
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
@@ -15,7 +15,7 @@ from formatters.terminal import message_text
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 
 
-def subscribed(wish: Wish, **changes: object) -> Subscription:
+def subscribed(wish: Criteria, **changes: object) -> Subscription:
     given: dict[str, object] = {"created_by": "U024BE7LH", "problem": None} | changes
     return Subscription(
         id=1,
@@ -32,34 +32,36 @@ def subscribed(wish: Wish, **changes: object) -> Subscription:
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        (Wish(), "all"),
-        (Wish(group="CBC", mock=True, lowsig=True), "CBC mock lowsig"),
-        (Wish(group="Burst", test=True), "Burst test"),
+        (Criteria(), "all"),
+        (Criteria(group="CBC", mock=True, lowsig=True), "CBC mock lowsig"),
+        (Criteria(group="Burst", test=True), "Burst test"),
     ],
 )
-def test_the_canonical_words(wish: Wish, words: str) -> None:
+def test_the_canonical_words(wish: Criteria, words: str) -> None:
     assert wish.words == words
 
 
 def test_what_will_come_is_said_exactly() -> None:
-    assert subscription_messages.sentence(Wish(group="CBC", mock=True)) == (
+    assert subscription_messages.sentence(Criteria(group="CBC", mock=True)) == (
         "Real, significant CBC alerts (early warnings, SSM, cWB-BBH and alerts significant by coincidence"
         " included); mocks too (about one every hour)."
     )
-    burst = subscription_messages.sentence(Wish(group="Burst"))
+    burst = subscription_messages.sentence(Criteria(group="Burst"))
     assert "early warnings" not in burst
     assert "mock" not in burst
 
 
 def test_the_confirmation_names_who_asked(check: Callable[[Message], Message]) -> None:
-    message = check(subscription_messages.confirmed(subscribed(Wish(group="CBC"))))
+    message = check(subscription_messages.confirmed(subscribed(Criteria(group="CBC"))))
     assert "<@U024BE7LH>" in str(message.blocks)
-    forged = check(subscription_messages.confirmed(subscribed(Wish(), created_by="U1> <!channel")))
+    forged = check(subscription_messages.confirmed(subscribed(Criteria(), created_by="U1> <!channel")))
     assert "<!channel" not in str(forged.blocks)
 
 
 def test_a_dead_channel_says_why() -> None:
-    listed = message_text.render(subscription_messages.listed([subscribed(Wish(), problem="is_archived")]))
+    listed = message_text.render(
+        subscription_messages.listed([subscribed(Criteria(), problem="is_archived")])
+    )
     assert "Nothing can be posted: is_archived" in listed
 
 
@@ -72,10 +74,10 @@ def test_where_the_bot_may_not_post() -> None:
 
 def test_what_many_would_end_is_listed_once(check: Callable[[Message], Message]) -> None:
     def numbered(count: int) -> list[Subscription]:
-        return [replace(subscribed(Wish(group="CBC")), number=n) for n in range(1, count + 1)]
+        return [replace(subscribed(Criteria(group="CBC")), number=n) for n in range(1, count + 1)]
 
     assert "And 3 more: 41, 42, 43" in message_text.render(check(subscription_messages.sure(numbered(43))))
-    long = [replace(s, wish=Wish(group="x" * 2_900)) for s in numbered(5)]
+    long = [replace(s, wish=Criteria(group="x" * 2_900)) for s in numbered(5)]
     assert "And 3 more: 3, 4, 5" in message_text.render(check(subscription_messages.sure(long)))
 
 

@@ -118,8 +118,8 @@ superevents = st.sampled_from(["S241126dm", "MS181101ab", "TS241126a", "GW241126
 )
 @given(superevents)
 def test_every_message_is_sound(check: Callable[[Message], Message], superevent: Superevent) -> None:
-    messages = [alert_card.root(superevent, alert_card.ChannelView())]
-    messages += [alert_update.reply(superevent, notice) for notice in superevent.notices]
+    messages = [alert_card.alert_card(superevent, alert_card.ChannelView())]
+    messages += [alert_update.alert_update(superevent, notice) for notice in superevent.notices]
     messages.append(
         recent.message(recent.Recent([superevent] * recent.MOST), datetime(2026, 1, 1, tzinfo=UTC))
     )

@@ -11,7 +11,7 @@ import pytest
 
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_update import broadcast
+from formatters.posts.alert_update import is_broadcast
 
 Make = Callable[..., Any]
 
@@ -59,7 +59,7 @@ def test_what_changed_decides(
 ) -> None:
     first = make_notice(event=make_event(**before))
     second = make_notice(stage, 20, event=make_event(**after))
-    assert broadcast(Superevent.of([first, second]), second) is wanted
+    assert is_broadcast(Superevent.of([first, second]), second) is wanted
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_halved_area_counts_for_an_initial(
     event = make_event(classification=BBH)
     first = make_notice(event=event, localization=make_map(area_90=30.9))
     second = make_notice(stage, 20, event=event, localization=make_map(area_90=area))
-    assert broadcast(Superevent.of([first, second]), second) is wanted
+    assert is_broadcast(Superevent.of([first, second]), second) is wanted
 
 
 def test_a_coincidence_counts_once(make_notice: Make, make_event: Make, make_swift: Make) -> None:
@@ -84,12 +84,19 @@ def test_a_coincidence_counts_once(make_notice: Make, make_event: Make, make_swi
     another = make_notice("UPDATE", 30, event=event, external=make_swift(observatory="Fermi", search="GRB"))
     none = make_notice("UPDATE", 40, event=event)
     story = Superevent.of([alone, joint, again, initial, another, none])
-    assert [broadcast(story, notice) for notice in story.notices] == [False, True, False, True, True, False]
+    assert [is_broadcast(story, notice) for notice in story.notices] == [
+        False,
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_retraction_and_what_takes_it_back(make_notice: Make) -> None:
     story = Superevent.of([make_notice(), make_notice("RETRACTION", 20), make_notice("UPDATE", 30)])
-    assert [broadcast(story, notice) for notice in story.notices] == [False, True, True]
+    assert [is_broadcast(story, notice) for notice in story.notices] == [False, True, True]
 
 
 @pytest.mark.parametrize("prefix", ["M", "T"])
@@ -103,7 +110,7 @@ def test_mocks_and_tests_never(prefix: str, make_notice: Make, make_event: Make,
             make_notice("UPDATE", 30, superevent_id=name),
         ]
     )
-    assert not any(broadcast(story, notice) for notice in story.notices)
+    assert not any(is_broadcast(story, notice) for notice in story.notices)
 
 
 @pytest.mark.parametrize("stage", ["RETRACTION", "INITIAL"])
@@ -113,5 +120,5 @@ def test_what_came_after_a_newer_notice_is_no_news(stage: str, make_notice: Make
 
     first, newest = at(make_notice(), 1), at(make_notice("UPDATE", 60), 1)
     late, in_time = at(make_notice(stage, 30), 90), at(make_notice(stage, 30), 1)
-    assert not broadcast(Superevent.of([first, late, newest]), late)
-    assert broadcast(Superevent.of([first, in_time, newest]), in_time), "merely said late"
+    assert not is_broadcast(Superevent.of([first, late, newest]), late)
+    assert is_broadcast(Superevent.of([first, in_time, newest]), in_time), "merely said late"

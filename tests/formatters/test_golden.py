@@ -9,15 +9,15 @@ import pytest
 from formatters.answers import answer, help, recent, search_results, status, subscription_messages  # noqa: A004
 from formatters.blockkit.message import Message
 from formatters.models.filter import (
-    Cone,
+    Compare,
+    ConeQuery,
     Detector,
     External,
-    Far,
-    Named,
+    FarCompare,
+    FieldIn,
     Near,
-    Number,
     Op,
-    Site,
+    SiteQuery,
     VisibleFrom,
 )
 from formatters.models.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, Notice
@@ -61,9 +61,9 @@ def test_cards_and_replies(
     superevent = Superevent.of(stories[kind])
     for number, notice in enumerate(superevent.notices, start=1):
         then = superevent.upto(notice)
-        golden(f"{kind}-{number}-card", check(alert_card.root(then, VIEW)))
+        golden(f"{kind}-{number}-card", check(alert_card.alert_card(then, VIEW)))
         if number > 1:
-            golden(f"{kind}-{number}-reply", check(alert_update.reply(then, notice)))
+            golden(f"{kind}-{number}-reply", check(alert_update.alert_update(then, notice)))
 
 
 def test_from_gracedb(
@@ -72,14 +72,14 @@ def test_from_gracedb(
     golden: Callable[[str, Message], None],
 ) -> None:
     looked_up = [replace(notice, archive="GraceDB") for notice in stories["bns"]]
-    golden("gracedb-notice-card", check(alert_card.root(Superevent.of(looked_up[:3]), VIEW)))
+    golden("gracedb-notice-card", check(alert_card.alert_card(Superevent.of(looked_up[:3]), VIEW)))
     facts = replace(
         looked_up[2],
         alert_type=GRACEDB,
         time_created=looked_up[2].time_created + timedelta(days=12, seconds=0.5),
         published={ASSEMBLED_FROM: ["superevent", "p_astro.json,0"]},
     )
-    golden("gracedb-assembled-card", check(alert_card.root(Superevent.of([facts]), VIEW)))
+    golden("gracedb-assembled-card", check(alert_card.alert_card(Superevent.of([facts]), VIEW)))
     gone = replace(
         facts,
         alert_type=RETRACTION,
@@ -90,7 +90,9 @@ def test_from_gracedb(
     )
     for name, dated in (("dated", True), ("undated", False)):
         told = replace(gone, published={ASSEMBLED_FROM: ["superevent"], "dated": dated})
-        golden(f"gracedb-retracted-{name}-card", check(alert_card.root(Superevent.of([facts, told]), VIEW)))
+        golden(
+            f"gracedb-retracted-{name}-card", check(alert_card.alert_card(Superevent.of([facts, told]), VIEW))
+        )
 
 
 def test_late_notices(
@@ -102,7 +104,7 @@ def test_late_notices(
     for number, name in ((1, "late-reply"), (5, "late-retraction-reply")):
         notices = list(stories["bns"])
         notices[number] = replace(notices[number], received=after)
-        golden(name, check(alert_update.reply(Superevent.of(notices), notices[number])))
+        golden(name, check(alert_update.alert_update(Superevent.of(notices), notices[number])))
 
 
 def test_mentions(
@@ -114,7 +116,7 @@ def test_mentions(
     targets = ("<!here>", "<@U024BE7LH>", "<!subteam^S0AB1>")
     address = "https://example.slack.com/archives/C1/p1732586446000100"
     first = alert_card.ChannelView(mention=targets, root=True)
-    golden("mention-root", check(alert_card.root(bns.upto(bns.notices[0]), first)))
+    golden("mention-root", check(alert_card.alert_card(bns.upto(bns.notices[0]), first)))
     golden("mention-coincidence", check(mention.news(raven, raven.notices[1], targets, address)))
     golden("mention-no-address", check(mention.news(raven, raven.notices[1], targets[:1], None)))
     gone = next(n for n in bns.notices if n.retraction)
@@ -123,13 +125,13 @@ def test_mentions(
 
 def _wishes() -> list[subscription_messages.Subscription]:
     wishes = [
-        subscription_messages.Wish(group="CBC"),
-        subscription_messages.Wish(group="Burst", lowsig=True),
-        subscription_messages.Wish(group="all", mock=True, test=True, lowsig=True),
-        subscription_messages.Wish(
+        subscription_messages.Criteria(group="CBC"),
+        subscription_messages.Criteria(group="Burst", lowsig=True),
+        subscription_messages.Criteria(group="all", mock=True, test=True, lowsig=True),
+        subscription_messages.Criteria(
             group="CBC",
             mock=True,
-            notify=subscription_messages.Notify(
+            notify=subscription_messages.MentionRule(
                 targets=("<!here>", "<@U024BE7LH>", "<!subteam^S0AB1>"), mock=True, only_ns=True
             ),
         ),
@@ -151,30 +153,34 @@ def _wishes() -> list[subscription_messages.Subscription]:
 
 def _filtered() -> subscription_messages.Subscription:
     """A subscription with every kind of condition."""
-    sky = Near(Cone(197.45, -23.381389, 5.0)) | VisibleFrom(Site("Cerro Tololo"), Op.GE, 0.3)
-    light = Number("BNS", Op.GT, 0.5) | Named("search", ("SSM",)) | External()
-    wanted = light & Number("distance", Op.LT, 300) & Far(Op.LT, 1, 100, "yr") & ~Detector("V1") & sky
+    sky = Near(ConeQuery(197.45, -23.381389, 5.0)) | VisibleFrom(SiteQuery("Cerro Tololo"), Op.GE, 0.3)
+    light = Compare("BNS", Op.GT, 0.5) | FieldIn("search", ("SSM",)) | External()
+    wanted = light & Compare("distance", Op.LT, 300) & FarCompare(Op.LT, 1, 100, "yr") & ~Detector("V1") & sky
     return subscription_messages.Subscription(
         id=70,
         number=7,
         team_id="T1",
         channel_id="C1",
-        wish=subscription_messages.Wish(
+        wish=subscription_messages.Criteria(
             group="CBC",
             lowsig=True,
-            filter=wanted & Named("type", ("INITIAL", "UPDATE")),
-            notify=subscription_messages.Notify(targets=("<!here>",), condition=Number("NS", Op.GE, 0.5)),
+            filter=wanted & FieldIn("type", ("INITIAL", "UPDATE")),
+            notify=subscription_messages.MentionRule(
+                targets=("<!here>",), condition=Compare("NS", Op.GE, 0.5)
+            ),
         ),
         created_by="U024BE7LH",
         created_at=NOW,
     )
 
 
-def _matching(stories: dict[str, list[Notice]]) -> search_results.Matching:
+def _matching(stories: dict[str, list[Notice]]) -> search_results.SearchResults:
     found = [Superevent.of(stories[kind]) for kind in ("ssm", "raven", "bns", "mock")]
-    return search_results.Matching(
+    return search_results.SearchResults(
         words="(BNS or search=SSM) far<1/yr",
-        newest=[search_results.Found(superevent=one, joint=number == 0) for number, one in enumerate(found)],
+        newest=[
+            search_results.SearchHit(superevent=one, joint=number == 0) for number, one in enumerate(found)
+        ],
         count=12_345,
         among=23_456,
         since=datetime(2023, 5, 1, tzinfo=UTC),
@@ -217,7 +223,7 @@ def test_answers(
     seen = [Superevent.of(notices) for notices in stories.values()]
     mine = _wishes()
     filtered = _filtered()
-    mock = alert_card.root(Superevent.of(stories["mock"][:1]), VIEW)
+    mock = alert_card.alert_card(Superevent.of(stories["mock"][:1]), VIEW)
     answers = {
         "help": help.overview(),
         "help-filters": help.filters(),
@@ -229,7 +235,9 @@ def test_answers(
         "help-no-such-event-in-gracedb": help.no_such_event(
             "S241126dn", ["S241126dm"], "In GraceDB S241126dn is not public or doesn't exist."
         ),
-        "help-complaint": help.complaint('"mocks!" is none of CBC, Burst, all, mock, test, lowsig, notify.'),
+        "help-complaint": help.error_message(
+            '"mocks!" is none of CBC, Burst, all, mock, test, lowsig, notify.'
+        ),
         "recent": recent.message(recent.Recent(seen), NOW),
         "recent-one": recent.message(recent.Recent(seen[:1]), NOW),
         "recent-none": recent.message(recent.Recent([]), NOW),
@@ -243,8 +251,8 @@ def test_answers(
         "subscription-not-subscribed": subscription_messages.not_subscribed(
             mine[1].wish, [mine[0], filtered]
         ),
-        "subscription-promised": subscription_messages.promised(mine[0].wish),
-        "subscription-already": subscription_messages.already(mine[0]),
+        "subscription-promised": subscription_messages.pending(mine[0].wish),
+        "subscription-already": subscription_messages.exists(mine[0]),
         "subscription-list": subscription_messages.listed(mine),
         "subscription-none": subscription_messages.listed([]),
         "subscription-removed": subscription_messages.removed([mine[0], mine[1]]),
@@ -259,7 +267,7 @@ def test_answers(
         "subscription-isnt-paused": subscription_messages.not_paused(filtered),
         "subscription-refused": subscription_messages.refused("not_in_channel"),
         "subscription-confirmed-filter": subscription_messages.confirmed(filtered),
-        "subscription-already-paused": subscription_messages.already(replace(filtered, paused_at=NOW)),
+        "subscription-already-paused": subscription_messages.exists(replace(filtered, paused_at=NOW)),
         "subscription-edited": subscription_messages.edited(mine[0], replace(filtered, number=0)),
         "subscription-paused": subscription_messages.paused(filtered),
         "subscription-resumed": subscription_messages.resumed(filtered),
@@ -271,7 +279,7 @@ def test_answers(
         "search-none": search_results.searched(replace(_matching(stories), newest=[], count=0, hung=0), NOW),
         "search-all": search_results.searched(replace(_matching(stories), words="all", hung=0), NOW),
         "search-nothing-received": search_results.searched(
-            search_results.Matching(words="BNS", newest=[], count=0, among=0), NOW
+            search_results.SearchResults(words="BNS", newest=[], count=0, among=0), NOW
         ),
         "test": search_results.tested(
             replace(_matching(stories), since=None, until=None, asked=3, hung=3), NOW
@@ -283,7 +291,8 @@ def test_answers(
             "MS241126dm", "Unknown codec <zstd>", "javascript:alert(1)"
         ),
         "shareable": answer.shareable(
-            answer.introduced("No real event was received yet; this is the newest mock.", mock), "latest"
+            answer.with_introduction("No real event was received yet; this is the newest mock.", mock),
+            "latest",
         ),
     }
     for name, message in answers.items():
@@ -292,7 +301,7 @@ def test_answers(
 
 def test_the_longest_list_fits(stories: dict[str, list[Notice]], check: Callable[[Message], Message]) -> None:
     longest = max(
-        (Superevent.of(n) for n in stories.values()), key=lambda s: len(alert_card.root(s, VIEW).text)
+        (Superevent.of(n) for n in stories.values()), key=lambda s: len(alert_card.alert_card(s, VIEW).text)
     )
     many = [longest] * 40
     assert check(recent.message(recent.Recent(many), NOW)).text.count(longest.superevent_id) == recent.MOST

@@ -144,9 +144,9 @@ def test_nothing_in_an_id_does_anything_in_a_message(id_: str) -> None:
     _, second, _ = whole.notices
     until = whole.upto(second)
     messages = [
-        alert_card.root(until, ChannelView(root=True)),
-        alert_card.root(whole, ChannelView(root=True)),
-        *(alert_update.reply(whole, notice) for notice in whole.notices),
+        alert_card.alert_card(until, ChannelView(root=True)),
+        alert_card.alert_card(whole, ChannelView(root=True)),
+        *(alert_update.alert_update(whole, notice) for notice in whole.notices),
         event_history.message(whole),
         mention.news(until, second, ("<!here>",), "https://example.org"),
         mention.stand_down(whole, ("<!here>",), None),
@@ -168,9 +168,9 @@ def test_an_unusual_id_is_said_and_a_usual_one_isnt() -> None:
     for id_, said in (("S1234", True), ("MS181101ab2", True), ("S190425z", False), ("MS181101ab", False)):
         whole = _event(id_)
         for message in (
-            alert_card.root(whole.upto(whole.notices[0]), ChannelView()),
-            alert_card.root(whole, ChannelView()),
-            *(alert_update.reply(whole, notice) for notice in whole.notices),
+            alert_card.alert_card(whole.upto(whole.notices[0]), ChannelView()),
+            alert_card.alert_card(whole, ChannelView()),
+            *(alert_update.alert_update(whole, notice) for notice in whole.notices),
         ):
             assert ("unusual id" in message_text.render(message)) is said
         assert unusual(id_) is said is (canonical_id(id_) is None)
@@ -178,7 +178,7 @@ def test_an_unusual_id_is_said_and_a_usual_one_isnt() -> None:
 
 def test_an_unusual_ids_links_go_nowhere_wrong() -> None:
     whole = _event("S12/34?x")
-    urls = _urls(alert_card.root(whole.upto(whole.notices[0]), ChannelView()).blocks)
+    urls = _urls(alert_card.alert_card(whole.upto(whole.notices[0]), ChannelView()).blocks)
     assert "https://gcn.nasa.gov/circulars?query=S12%2F34%3Fx" in urls
     assert not any("treasuremap" in url for url in urls)
     assert unreadable_notice.page("S12/34?x") is None and unreadable_notice.page("s190425z") is not None

@@ -28,7 +28,7 @@ def real(shared_notices: Path) -> dict[str, Notice]:
 def said(real: dict[str, Notice]) -> Card:
     def of(*names: str) -> str:
         return message_text.render(
-            alert_card.root(Superevent.of([real[name] for name in names]), alert_card.ChannelView())
+            alert_card.alert_card(Superevent.of([real[name] for name in names]), alert_card.ChannelView())
         )
 
     return of
@@ -43,8 +43,8 @@ def test_every_message_of_every_event_is_sound(
     for notices in by_id.values():
         superevent = Superevent.of(notices)
         for notice in superevent.notices:
-            check(alert_card.root(superevent.upto(notice), alert_card.ChannelView()))
-            check(alert_update.reply(superevent, notice))
+            check(alert_card.alert_card(superevent.upto(notice), alert_card.ChannelView()))
+            check(alert_update.alert_update(superevent, notice))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_cards(names: list[str], words: list[str], said: Callable[..., str]) -> 
 
 def test_a_push_message_fits_a_lock_screen(real: dict[str, Notice]) -> None:
     notice = real["MS181101ab-preliminary"]
-    assert alert_card.root(Superevent.of([notice]), alert_card.ChannelView()).text == (
+    assert alert_card.alert_card(Superevent.of([notice]), alert_card.ChannelView()).text == (
         "MOCK BNS 95% PRELIM 31 deg² 40±8 Mpc FAR 1/350,000 yr HLV 22:22:46 UTC MS181101ab"
     )
 
@@ -117,7 +117,7 @@ def test_a_push_message_fits_a_lock_screen(real: dict[str, Notice]) -> None:
 def test_replies(real: dict[str, Notice]) -> None:
     def reply(*names: str) -> str:
         superevent = Superevent.of([real[name] for name in names])
-        return message_text.render(alert_update.reply(superevent, superevent.latest))
+        return message_text.render(alert_update.alert_update(superevent, superevent.latest))
 
     assert "Same facts as PRELIMINARY." in reply(
         "S230520ae-Preliminary_alert", "S230520ae-Preliminary1_alert"

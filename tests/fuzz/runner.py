@@ -25,8 +25,8 @@ def trial(body: bytes) -> str:
     assert Notice.from_json(notice.to_json()) == notice
     superevent = Superevent.of([notice])
     messages: list[Message] = [
-        alert_card.root(superevent, ChannelView()),
-        alert_update.reply(superevent, notice),
+        alert_card.alert_card(superevent, ChannelView()),
+        alert_update.alert_update(superevent, notice),
     ]
     for message in messages:
         assert message_text.render(message) and message_text.push(message)

@@ -15,15 +15,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import func, insert, select
 
 from bot.alerts.decode import decode
-from bot.app.factory import Rooms, open_rooms, utc_now
+from bot.app.factory import Factory, open_factory, utc_now
 from bot.delivery.worker import CONCURRENCY
-from bot.ingest.pipeline import Handled, Pipeline
+from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
 from bot.sources import Origin
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.outbox.models import State
+from bot.store.outbox.models import DeliveryState
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
@@ -132,9 +132,9 @@ def alert(number: int) -> bytes:
 
 
 @asynccontextmanager
-async def open_house(url: str, teams: Mapping[str, Team]) -> AsyncIterator[Rooms]:
+async def open_house(url: str, teams: Mapping[str, Team]) -> AsyncIterator[Factory]:
     """The store on a new PostgreSQL database, with a subscription in each channel."""
-    async with open_rooms(Settings.model_validate({"database_url": url})) as rooms:
+    async with open_factory(Settings.model_validate({"database_url": url})) as rooms:
         await subscribe(rooms.database, teams)
         # Filters are parsed once in a process's life.
         await rooms.subscriptions.count()
@@ -143,7 +143,7 @@ async def open_house(url: str, teams: Mapping[str, Team]) -> AsyncIterator[Rooms
 
 @asynccontextmanager
 async def staff(
-    url: str, rooms: Rooms, slack: Slack, teams: Mapping[str, Team], workers: int = WORKERS
+    url: str, rooms: Factory, slack: Slack, teams: Mapping[str, Team], workers: int = WORKERS
 ) -> AsyncIterator[list[Process]]:
     """Worker processes that share these workspaces evenly."""
     order = {
@@ -161,7 +161,7 @@ async def staff(
         yield started
 
 
-async def _shared(rooms: Rooms, teams: set[str], workers: int) -> bool:
+async def _shared(rooms: Factory, teams: set[str], workers: int) -> bool:
     table = schema.leases
     async with rooms.database.reading() as connection:
         rows = (await connection.execute(select(table.c.name, table.c.worker_id))).all()
@@ -173,7 +173,7 @@ async def _shared(rooms: Rooms, teams: set[str], workers: int) -> bool:
 
 
 async def fan_out(
-    rooms: Rooms, slack: Slack, teams: Mapping[str, Team], staff: Sequence[Process], number: int
+    rooms: Factory, slack: Slack, teams: Mapping[str, Team], staff: Sequence[Process], number: int
 ) -> FanOut:
     """Let one notice reach every channel; then let a bare loop post the same. Raises AssertionError."""
     body = alert(number)
@@ -184,7 +184,7 @@ async def fan_out(
     began = time.time()
     handled = await pipeline.handle(body, Origin("kafka", "scale", live=True))
     planned = time.time() - began
-    assert handled is Handled.STORED, handled
+    assert handled is IngestResult.STORED, handled
     done = await _all_sent(rooms, name(number), len(everywhere))
     cpu = sum(process.ask() for process in staff) - cpu
     posts = slack.counted()
@@ -202,11 +202,15 @@ async def fan_out(
     )
 
 
-async def _all_sent(rooms: Rooms, superevent_id: str, count: int) -> datetime:
+async def _all_sent(rooms: Factory, superevent_id: str, count: int) -> datetime:
     """When the last delivery was written down, once all are."""
-    waiting = select(_d.c.id).where(_d.c.state.in_([State.PENDING.value, State.SENDING.value])).limit(1)
+    waiting = (
+        select(_d.c.id)
+        .where(_d.c.state.in_([DeliveryState.PENDING.value, DeliveryState.SENDING.value]))
+        .limit(1)
+    )
     mine = select(func.count(), func.max(_d.c.sent_at)).where(
-        _d.c.slot == f"root:{superevent_id}", _d.c.state == State.SENT.value
+        _d.c.slot == f"root:{superevent_id}", _d.c.state == DeliveryState.SENT.value
     )
     async with asyncio.timeout(PATIENT_S):
         while True:
@@ -221,7 +225,7 @@ async def _all_sent(rooms: Rooms, superevent_id: str, count: int) -> datetime:
 
 async def bare_loop(slack: Slack, teams: Mapping[str, Team], body: bytes) -> float:
     """Seconds for the same posts and nothing else, as many at a time as one worker has."""
-    message = alert_card.root(Superevent.of([decode(body)]), ChannelView())
+    message = alert_card.alert_card(Superevent.of([decode(body)]), ChannelView())
     blocks = [dict(block) for block in message.blocks]
     room = asyncio.Semaphore(CONCURRENCY)
     async with aiohttp.ClientSession() as session:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from tests.scale.lines import lines, say
 
 
-def counted(sandbox: Sandbox) -> dict[str, object]:
+def counted(sandbox: LocalSlack) -> dict[str, object]:
     """What was posted since this was asked last."""
     posts = [call for call in sandbox.calls if call.method == "chat.postMessage"]
     sandbox.calls.clear()
@@ -30,7 +30,7 @@ def counted(sandbox: Sandbox) -> dict[str, object]:
 
 
 async def serve(workspaces: int, channels: int) -> None:
-    async with Sandbox() as sandbox:
+    async with LocalSlack() as sandbox:
         made = [sandbox.workspace, *(sandbox.add_team(f"Group {n}") for n in range(1, workspaces))]
         teams = {
             workspace.id: {

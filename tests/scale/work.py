@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from bot.app.factory import Rooms, utc_now
-from bot.commands.router import Asker
-from bot.delivery.rendered_message import Words
+from bot.app.factory import Factory, utc_now
+from bot.commands.router import CommandContext
+from bot.delivery.rendered_message import RenderedMessage
 from bot.filters import parse
-from bot.ingest.pipeline import Handled
+from bot.ingest.pipeline import IngestResult
 from bot.settings import Settings
 from bot.sources import Origin
-from bot.store.channels.change_log import By
+from bot.store.channels.change_log import ChangeAuthor
 from bot.store.database import Database
 from bot.store.outbox.claiming import OWED_AT_MOST
-from bot.store.outbox.models import Dead, Delivery, Kind, Later, Outcome, Sent
+from bot.store.outbox.models import DeadLettered, Delivered, Delivery, DeliveryKind, Outcome, Retry
 from tests.scale.house import Team, name, places, story
 
 DAY = timedelta(days=1)
@@ -24,7 +24,7 @@ LIMIT = 50
 
 async def everything(database: Database, teams: Mapping[str, Team]) -> None:
     """Plan an event's notices; claim, render and settle deliveries; ask for pictures and maps; answer."""
-    rooms = Rooms(database)
+    rooms = Factory(database)
     await rooms.shares.renew(teams)
     try:
         await _deliver(rooms)
@@ -33,13 +33,13 @@ async def everything(database: Database, teams: Mapping[str, Team]) -> None:
         await rooms.shares.leave()
 
 
-async def _deliver(rooms: Rooms) -> None:
+async def _deliver(rooms: Factory) -> None:
     pipeline = rooms.pipeline(Settings.model_validate({"mock_pictures": True}), utc_now)
     origin = Origin("hopskotch", "plans", live=True)
     await rooms.ledger.recover()
     await rooms.ledger.recover_lost()
     for body in [*story(8), b"nonsense"]:
-        assert await pipeline.handle(body, origin) is not Handled.REPEAT
+        assert await pipeline.handle(body, origin) is not IngestResult.REPEAT
         # Roots, then what follows them.
         for _ in range(2):
             await _turn(rooms)
@@ -51,7 +51,7 @@ async def _deliver(rooms: Rooms) -> None:
     await rooms.store.purge_mock_payloads(utc_now() - timedelta(days=7))
 
 
-async def _turn(rooms: Rooms) -> None:
+async def _turn(rooms: Factory) -> None:
     render = rooms.worker({}, utc_now)._render
     claimed = await rooms.ledger.claim(utc_now(), LIMIT)
     words = {delivery.id: await render(delivery) for delivery in claimed}
@@ -61,22 +61,22 @@ async def _turn(rooms: Rooms) -> None:
     rooms.ledger._claiming._turns.owed = OWED_AT_MOST
     await rooms.ledger.claim(utc_now(), LIMIT, busy=_EveryChannel())
     for delivery, outcome in outcomes:
-        if isinstance(outcome, Dead):
+        if isinstance(outcome, DeadLettered):
             await rooms.ledger.revive(delivery.team_id, delivery.channel_id, utc_now() - DAY, utc_now())
 
 
-def _outcome(delivery: Delivery, words: Words | None) -> Outcome:
+def _outcome(delivery: Delivery, words: RenderedMessage | None) -> Outcome:
     match delivery.id % 10:
         case 1:
-            return Later(not_before=utc_now(), reason="ratelimited")
+            return Retry(not_before=utc_now(), reason="ratelimited")
         case 2:
-            return Dead(reason="is_archived", channel_problem="is_archived")
-        case 3 if delivery.kind is Kind.EDIT:
-            return Dead(reason="message_not_found", root_gone=True)
-        case 4 if delivery.kind is Kind.EDIT:
-            return Dead(reason="edit_window_closed", root_fixed=True)
+            return DeadLettered(reason="is_archived", channel_problem="is_archived")
+        case 3 if delivery.kind is DeliveryKind.EDIT:
+            return DeadLettered(reason="message_not_found", root_gone=True)
+        case 4 if delivery.kind is DeliveryKind.EDIT:
+            return DeadLettered(reason="edit_window_closed", root_fixed=True)
     picture = None if words is None else words.picture_id
-    return Sent(ts=f"1.{delivery.id}", revision=delivery.revision, picture_id=picture)
+    return Delivered(ts=f"1.{delivery.id}", revision=delivery.revision, picture_id=picture)
 
 
 class _EveryChannel:
@@ -85,13 +85,13 @@ class _EveryChannel:
         return bool(place[1] != "*")
 
 
-async def _answer(rooms: Rooms, team: str, channel: str) -> None:
-    here = Asker(team_id=team, channel_id=channel, user_id="U1")
+async def _answer(rooms: Factory, team: str, channel: str) -> None:
+    here = CommandContext(team_id=team, channel_id=channel, user_id="U1")
     answers = rooms.answers(utc_now)
     for words in ("latest", "recent 5", "status", "subscribe BBH", "subscriptions", "unsubscribe all"):
         await answers.answer(words, here)
     asked, _ = await rooms.subscriptions.ask(team, channel, parse("Burst"), "U1", utc_now())
-    await rooms.subscriptions.end(team, channel, [asked.number], By("U1", utc_now()))
+    await rooms.subscriptions.end(team, channel, [asked.number], ChangeAuthor("U1", utc_now()))
     await rooms.subscriptions.fate(asked)
     await rooms.observers.toggle(team, channel, name(8), "U1", utc_now())
     await rooms.ledger.overdue(utc_now(), posts=timedelta(minutes=1), edits=timedelta(minutes=10))

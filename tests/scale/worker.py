@@ -15,10 +15,10 @@ from pathlib import Path
 import aiohttp
 
 from bot import logs
-from bot.app.factory import open_rooms, utc_now
+from bot.app.factory import open_factory, utc_now
 from bot.settings import Settings
 from bot.slack.client import SlackClient
-from bot.store.notify import listen
+from bot.store.notify import listen_for_notifications
 from tests.scale.lines import lines, say
 
 
@@ -26,14 +26,14 @@ async def work() -> None:
     told = lines()
     order = await anext(told)
     settings = Settings.model_validate({"database_url": order["database"]})
-    async with open_rooms(settings) as rooms, aiohttp.ClientSession() as session:
+    async with open_factory(settings) as rooms, aiohttp.ClientSession() as session:
         clients = {
             team: SlackClient(token, order["api_url"], session) for team, token in order["tokens"].items()
         }
         worker = rooms.worker(clients, utc_now)
         parts = [
             asyncio.create_task(worker.run()),
-            asyncio.create_task(listen(rooms.database, worker.wake)),
+            asyncio.create_task(listen_for_notifications(rooms.database, worker.wake)),
         ]
         async for _ in told:
             say(time.process_time())

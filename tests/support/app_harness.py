@@ -13,14 +13,14 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.app.factory import Rooms
-from bot.delivery.image_worker import PictureWorker
+from bot.app.factory import Factory
+from bot.delivery.image_worker import ImageWorker
 from bot.delivery.worker import DeliveryWorker
 from bot.filters import parse
-from bot.ingest.pipeline import Handled, Pipeline
-from bot.local_slack.server import Sandbox
+from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.local_slack.server import LocalSlack
 from bot.local_slack.web_api.dispatcher import ApiCall
-from bot.skymaps.image_process import Pictures
+from bot.skymaps.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.sources import Origin
 from bot.store.database import Database
@@ -54,16 +54,16 @@ class Clock:
 
 
 @dataclass
-class Desk:
+class AppHarness:
     """A store, a local Slack, a pipeline and the workers between them."""
 
-    sandbox: Sandbox
-    rooms: Rooms
+    sandbox: LocalSlack
+    rooms: Factory
     clock: Clock
     clients: dict[str, SlackClient]
     worker: DeliveryWorker
     pipeline: Pipeline
-    drawing: PictureWorker
+    drawing: ImageWorker
 
     async def subscribe(self, channel: str, words: str = "CBC") -> None:
         workspace, _ = self.sandbox.find(channel)
@@ -81,7 +81,7 @@ class Desk:
     async def take(self, *bodies: bytes) -> None:
         """Have notices come in, and wait until all that follows is done."""
         for body in bodies:
-            assert await self.pipeline.handle(body, ORIGIN) is Handled.STORED
+            assert await self.pipeline.handle(body, ORIGIN) is IngestResult.STORED
         await self.done()
 
     async def waiting(self) -> int:
@@ -129,17 +129,17 @@ class Desk:
 @asynccontextmanager
 async def desk_in(
     folder: Path,
-    sandbox: Sandbox,
+    sandbox: LocalSlack,
     *,
     clock: Clock | None = None,
     draws: Callable[[Notice], bool] = lambda _: False,
-    pictures: Pictures | None = None,
+    pictures: ImageProcess | None = None,
     channel_pause_s: float = 0.0,
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[AppHarness]:
     """A desk at work, on a database in this folder and every workspace of the local Slack."""
     database = Database(f"sqlite+aiosqlite:///{folder / 'gwevent.sqlite'}")
     await database.migrate()
-    rooms = Rooms(database)
+    rooms = Factory(database)
     clock = clock or Clock()
     async with aiohttp.ClientSession() as session:
         clients = {
@@ -149,10 +149,8 @@ async def desk_in(
         for client in clients.values():
             await client.identify()
         worker = rooms.worker(clients, clock, channel_pause_s=channel_pause_s)
-        draw = pictures or Pictures()
-        drawing = PictureWorker(
-            rooms.store, rooms.pictures, clients, draw, clock, wake_deliveries=worker.wake
-        )
+        draw = pictures or ImageProcess()
+        drawing = ImageWorker(rooms.store, rooms.pictures, clients, draw, clock, wake_deliveries=worker.wake)
 
         def wake() -> None:
             worker.wake()
@@ -161,7 +159,7 @@ async def desk_in(
         pipeline = Pipeline(rooms.store, clock, max_age=timedelta(days=36_500), wake=wake, draws=draws)
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(drawing.run())]
         try:
-            yield Desk(sandbox, rooms, clock, clients, worker, pipeline, drawing)
+            yield AppHarness(sandbox, rooms, clock, clients, worker, pipeline, drawing)
         finally:
             await worker.stop(1.0)
             await drawing.close()

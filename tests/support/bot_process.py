@@ -20,10 +20,10 @@ from typing import Any, Protocol, TypeVar
 
 import psycopg
 
-from bot.app.factory import open_rooms
+from bot.app.factory import open_factory
 from bot.demo.kafka_broker import ROOM, EmbeddedBroker, Publisher
 from bot.filters import parse
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.samples import Record, event, notice, to_avro
 from bot.samples.edge_cases import few_rows
 from bot.settings import Settings
@@ -61,7 +61,7 @@ async def until(condition: Callable[[], T], within: float = PATIENT, what: str =
 class World:
     """What the bot lives in."""
 
-    sandbox: Sandbox
+    sandbox: LocalSlack
     broker: Broker
     folder: Path
     processes: list[BotProcess] = field(default_factory=list)
@@ -112,7 +112,7 @@ class World:
 
     async def subscribe(self, channel: str, words: str) -> None:
         """Put a subscription in force before the bot starts, without its confirmation."""
-        async with open_rooms(self.settings()) as rooms:
+        async with open_factory(self.settings()) as rooms:
             await rooms.subscriptions.add_confirmed(
                 self.sandbox.team_id, channel, parse(words), self.sandbox.user, datetime.now(UTC)
             )
@@ -281,7 +281,7 @@ class BotProcess:
 async def world_in(folder: Path, *, broker: Broker | None = None) -> AsyncIterator[World]:
     """A world with an embedded broker unless one is given; every bot is ended at its end."""
     own = EmbeddedBroker() if broker is None else None
-    async with Sandbox(limits=False, file_delay=0.0) as sandbox:
+    async with LocalSlack(limits=False, file_delay=0.0) as sandbox:
         if own is not None:
             own.start()
             own.create_topic(TOPIC)

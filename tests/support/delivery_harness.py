@@ -13,17 +13,17 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from bot.app.application import Bot
-from bot.app.factory import Rooms
+from bot.app.application import Application
+from bot.app.factory import Factory
 from bot.delivery.renderer import Renderer
 from bot.delivery.worker import DeliveryWorker
 from bot.ingest.pipeline import Pipeline
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.local_slack.web_api.dispatcher import ApiCall
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.sources import Payload, SourceStatus
-from bot.store.outbox.models import Delivery, Kind, State
+from bot.store.outbox.models import Delivery, DeliveryKind, DeliveryState
 from formatters.models.notice import Notice
 from tests.support.factories import Clock, subscribe, take
 
@@ -31,11 +31,11 @@ PATIENCE_S = 60.0
 
 
 @dataclass
-class Office:
+class DeliveryHarness:
     """A store, a local Slack, and a worker between them."""
 
-    sandbox: Sandbox
-    rooms: Rooms
+    sandbox: LocalSlack
+    rooms: Factory
     clock: Clock
     client: SlackClient
     worker: DeliveryWorker = field(init=False, repr=False)
@@ -117,7 +117,7 @@ class Office:
             found = (await connection.execute(text("SELECT * FROM deliveries ORDER BY id"))).all()
         return [row for row in found if all(getattr(row, name) == value for name, value in where.items())]
 
-    async def state(self, kind: Kind, channel: str | None = None) -> list[str]:
+    async def state(self, kind: DeliveryKind, channel: str | None = None) -> list[str]:
         found = await self.rows(kind=kind.value)
         return [row.state for row in found if channel in (None, row.channel_id)]
 
@@ -139,7 +139,7 @@ class Office:
         """Wait until as many deliveries wait for a further attempt for this reason."""
 
         async def so() -> bool:
-            return len(await self.rows(state=State.PENDING.value, reason=reason)) >= count
+            return len(await self.rows(state=DeliveryState.PENDING.value, reason=reason)) >= count
 
         await self.until(so)
 
@@ -170,12 +170,12 @@ def short_tracebacks() -> Iterator[None]:
 
 
 @pytest.fixture
-async def still_office(sandbox: Sandbox, rooms: Rooms, clock: Clock) -> AsyncIterator[Office]:
+async def still_office(sandbox: LocalSlack, rooms: Factory, clock: Clock) -> AsyncIterator[DeliveryHarness]:
     """The office before its worker begins."""
     async with aiohttp.ClientSession() as session:
         client = SlackClient(sandbox.bot_token, sandbox.api_url, session, timeout_s=2.0)
         sandbox.workspace.clock = lambda: clock().timestamp()
-        office = Office(sandbox, rooms, clock, client)
+        office = DeliveryHarness(sandbox, rooms, clock, client)
         yield office
         if office.running:
             await office.worker.stop(0.5)
@@ -185,7 +185,7 @@ async def still_office(sandbox: Sandbox, rooms: Rooms, clock: Clock) -> AsyncIte
 
 
 @pytest.fixture
-async def office(still_office: Office) -> Office:
+async def office(still_office: DeliveryHarness) -> DeliveryHarness:
     """The office at work."""
     still_office.start()
     return still_office
@@ -211,7 +211,7 @@ class Silent:
 
 
 @pytest.fixture
-async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock) -> AsyncIterator[Bot]:
+async def bot(sandbox: LocalSlack, rooms: Factory, clock: Clock) -> AsyncIterator[Application]:
     """The bot on the local Slack, ready."""
     settings = Settings.model_validate(
         {
@@ -221,7 +221,7 @@ async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock) -> AsyncIterator[Bot
             "ops_channel": "C0OPS",
         }
     )
-    made_bot = Bot(settings, rooms, [Silent()], clock)
+    made_bot = Application(settings, rooms, [Silent()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made_bot.run(stop))
     async with asyncio.timeout(60):

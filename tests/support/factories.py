@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any
 
 from bot.alerts.decode import notice_of
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.filters import parse
 from bot.routing.planner import plan
 from bot.samples import Record, event
 from bot.samples import notice as announced
-from bot.store.channels.change_log import By
+from bot.store.channels.change_log import ChangeAuthor
 from bot.store.events.notices import Planner
 from formatters.answers.subscription_messages import Subscription
 from formatters.models.notice import RETRACTION, Notice
@@ -22,7 +22,7 @@ from formatters.models.notice import RETRACTION, Notice
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MAX_AGE = timedelta(hours=24)
 TEAM = "T0SANDBOX1"
-BY = By("U1", NOW)
+BY = ChangeAuthor("U1", NOW)
 REAL, MOCK, TEST = "S261122a", "MS261122a", "TS261122a"
 
 
@@ -78,14 +78,14 @@ def planner(now: datetime = NOW, *, live: bool = True) -> Planner:
     return partial(plan, live=live, now=now, max_age=MAX_AGE)
 
 
-async def subscribe(rooms: Rooms, words: str, *channels: str, team: str = TEAM) -> None:
+async def subscribe(rooms: Factory, words: str, *channels: str, team: str = TEAM) -> None:
     """Put a subscription in force in each of these channels."""
     for channel in channels:
         await rooms.subscriptions.add_confirmed(team, channel, parse(words), "U1", NOW)
 
 
 async def unsubscribe(
-    rooms: Rooms, channel: str, words: str | None = None, *, team: str = TEAM
+    rooms: Factory, channel: str, words: str | None = None, *, team: str = TEAM
 ) -> list[Subscription]:
     """End a channel's subscription of these words, or all that it has or waits for."""
     here = await rooms.subscriptions.of_channel(team, channel)
@@ -97,7 +97,7 @@ async def unsubscribe(
 
 
 async def take(
-    rooms: Rooms, notices: Notice | Sequence[Notice], *, now: datetime = NOW, live: bool = True
+    rooms: Factory, notices: Notice | Sequence[Notice], *, now: datetime = NOW, live: bool = True
 ) -> None:
     """Record notices with the real plan."""
     for notice in [notices] if isinstance(notices, Notice) else notices:

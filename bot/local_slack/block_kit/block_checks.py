@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from bot.local_slack.block_kit.checks import (
     ID_LENGTH,
     PLAIN,
-    Findings,
+    ValidationErrors,
     check_image_source,
     check_items,
     check_keys,
@@ -28,7 +28,7 @@ from bot.local_slack.block_kit.elements import (
     check_element,
     check_image,
 )
-from bot.local_slack.errors import Json, RefusedError, refuse_with_messages
+from bot.local_slack.errors import ApiError, Json, refuse_with_messages
 
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
@@ -41,7 +41,7 @@ MARKDOWN = 12_000
 VIEW_BYTES = 250_000
 
 
-def _section(found: Findings, block: Json, at: str) -> None:
+def _section(found: ValidationErrors, block: Json, at: str) -> None:
     check_keys(found, block, at, (), ("text", "fields", "accessory", "expand"))
     if "text" not in block and "fields" not in block:
         found.wrong("missing required field: text", at)
@@ -54,16 +54,16 @@ def _section(found: Findings, block: Json, at: str) -> None:
         check_element(found, block["accessory"], f"{at}/accessory", IN_SECTION, set())
 
 
-def _header(found: Findings, block: Json, at: str) -> None:
+def _header(found: ValidationErrors, block: Json, at: str) -> None:
     if check_keys(found, block, at, ("text",), ()):
         check_text(found, block["text"], f"{at}/text", 150, PLAIN)
 
 
-def _divider(found: Findings, block: Json, at: str) -> None:
+def _divider(found: ValidationErrors, block: Json, at: str) -> None:
     check_keys(found, block, at, (), ())
 
 
-def _context(found: Findings, block: Json, at: str) -> None:
+def _context(found: ValidationErrors, block: Json, at: str) -> None:
     if not check_keys(found, block, at, ("elements",), ()):
         return
     for number, element in enumerate(check_items(found, block["elements"], f"{at}/elements", 10)):
@@ -74,7 +74,7 @@ def _context(found: Findings, block: Json, at: str) -> None:
             check_text(found, element, here, 3000)
 
 
-def _actions(found: Findings, block: Json, at: str) -> None:
+def _actions(found: ValidationErrors, block: Json, at: str) -> None:
     if not check_keys(found, block, at, ("elements",), ()):
         return
     seen: set[str] = set()
@@ -82,7 +82,7 @@ def _actions(found: Findings, block: Json, at: str) -> None:
         check_element(found, element, f"{at}/elements/{number}", IN_ACTIONS, seen)
 
 
-def _image(found: Findings, block: Json, at: str) -> None:
+def _image(found: ValidationErrors, block: Json, at: str) -> None:
     if not check_keys(found, block, at, ("alt_text",), ("image_url", "slack_file", "title")):
         return
     check_string(found, block["alt_text"], f"{at}/alt_text", 2000)
@@ -91,7 +91,7 @@ def _image(found: Findings, block: Json, at: str) -> None:
     check_image_source(found, block, at)
 
 
-def _input(found: Findings, block: Json, at: str) -> None:
+def _input(found: ValidationErrors, block: Json, at: str) -> None:
     if not check_keys(found, block, at, ("label", "element"), ("hint", "optional", "dispatch_action")):
         return
     check_text(found, block["label"], f"{at}/label", 2000, PLAIN)
@@ -100,7 +100,7 @@ def _input(found: Findings, block: Json, at: str) -> None:
     check_element(found, block["element"], f"{at}/element", IN_INPUT, set())
 
 
-def _markdown(found: Findings, block: Json, at: str) -> None:
+def _markdown(found: ValidationErrors, block: Json, at: str) -> None:
     if check_keys(found, block, at, ("text",), ()) and check_string(
         found, block["text"], f"{at}/text", MARKDOWN
     ):
@@ -109,7 +109,7 @@ def _markdown(found: Findings, block: Json, at: str) -> None:
             found.wrong(f"all markdown blocks must be less than {MARKDOWN + 1} characters", at)
 
 
-def _cell(found: Findings, cell: object, at: str) -> None:
+def _cell(found: ValidationErrors, cell: object, at: str) -> None:
     if not isinstance(cell, dict):
         found.wrong("must provide an object", at)
         return
@@ -130,7 +130,7 @@ def _cell(found: Findings, cell: object, at: str) -> None:
             found.wrong(f"unsupported type: {kind}", f"{at}/type")
 
 
-def _table(found: Findings, block: Json, at: str) -> None:
+def _table(found: ValidationErrors, block: Json, at: str) -> None:
     found.tables += 1
     if found.tables > 1:
         found.wrong("only_one_table_allowed", at)
@@ -165,7 +165,7 @@ _RICH_INLINE: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _rich_inline(found: Findings, parts: object, at: str) -> None:
+def _rich_inline(found: ValidationErrors, parts: object, at: str) -> None:
     for number, part in enumerate(check_items(found, parts, at, 10_000, 0)):
         here = f"{at}/{number}"
         required = _RICH_INLINE.get(str(part.get("type"))) if isinstance(part, dict) else None
@@ -180,7 +180,7 @@ def _rich_inline(found: Findings, parts: object, at: str) -> None:
             check_url(found, part["url"], f"{here}/url")
 
 
-def _rich_text(found: Findings, block: Json, at: str) -> None:
+def _rich_text(found: ValidationErrors, block: Json, at: str) -> None:
     if not check_keys(found, block, at, ("elements",), ()):
         return
     for number, element in enumerate(check_items(found, block["elements"], f"{at}/elements", 10_000)):
@@ -200,7 +200,7 @@ def _rich_text(found: Findings, block: Json, at: str) -> None:
                 found.wrong(f"unsupported type: {kind}", here)
 
 
-def _alert(found: Findings, block: Json, at: str) -> None:
+def _alert(found: ValidationErrors, block: Json, at: str) -> None:
     if check_keys(found, block, at, ("text",), ("level",)):
         check_text(found, block["text"], f"{at}/text", 200)
 
@@ -220,8 +220,8 @@ MODAL: Mapping[str, Check] = {**_IN_EVERY, "alert": _alert}
 HOME: Mapping[str, Check] = _IN_EVERY
 
 
-def _blocks(blocks: object, at: str, kinds: Mapping[str, Check], most: int, least: int) -> Findings:
-    found = Findings()
+def _blocks(blocks: object, at: str, kinds: Mapping[str, Check], most: int, least: int) -> ValidationErrors:
+    found = ValidationErrors()
     for number, block in enumerate(check_items(found, blocks, at, most, least)):
         here = f"{at}/{number}"
         if not isinstance(block, dict):
@@ -240,26 +240,26 @@ def _blocks(blocks: object, at: str, kinds: Mapping[str, Check], most: int, leas
     return found
 
 
-def check_message(blocks: object) -> Findings:
+def check_message(blocks: object) -> ValidationErrors:
     """Check the blocks of a message.
 
-    Raises RefusedError: `invalid_blocks_format` (no array), `invalid_blocks` with what is wrong where, or
+    Raises ApiError: `invalid_blocks_format` (no array), `invalid_blocks` with what is wrong where, or
     `msg_blocks_too_long`.
     """
     if not isinstance(blocks, list):
-        raise RefusedError("invalid_blocks_format")
+        raise ApiError("invalid_blocks_format")
     found = _blocks(blocks, "/blocks", MESSAGE, MESSAGE_BLOCKS, 0)
     if found.errors:
         raise refuse_with_messages("invalid_blocks", found.errors)
     if found.characters > MESSAGE_CHARACTERS:
-        raise RefusedError("msg_blocks_too_long")
+        raise ApiError("msg_blocks_too_long")
     return found
 
 
-def check_view(view: object, kind: str) -> Findings:
+def check_view(view: object, kind: str) -> ValidationErrors:
     """Check a view of the kind "modal" or "home".
 
-    Raises RefusedError: `invalid_arguments` with what is wrong where, or `view_too_large`.
+    Raises ApiError: `invalid_arguments` with what is wrong where, or `view_too_large`.
     """
     if not isinstance(view, dict):
         raise refuse_with_messages("invalid_arguments", ["must provide an object [json-pointer:/view]"])
@@ -287,22 +287,22 @@ def check_view(view: object, kind: str) -> Findings:
     if found.errors:
         raise refuse_with_messages("invalid_arguments", found.errors)
     if len(str(view)) > VIEW_BYTES:
-        raise RefusedError("view_too_large")
+        raise ApiError("view_too_large")
     return found
 
 
 def check_metadata(metadata: object) -> Json:
     """Check a message's metadata: `event_type` and `event_payload`.
 
-    Slack publishes no size; 8,000 characters is this program's own, on the safe side. Raises RefusedError:
+    Slack publishes no size; 8,000 characters is this program's own, on the safe side. Raises ApiError:
     `invalid_metadata_format`, `metadata_too_large`.
     """
     if not isinstance(metadata, dict) or not metadata.keys() <= {"event_type", "event_payload"}:
-        raise RefusedError("invalid_metadata_format")
+        raise ApiError("invalid_metadata_format")
     if metadata:
         kind, payload = metadata.get("event_type"), metadata.get("event_payload")
         if not isinstance(kind, str) or not 0 < len(kind) <= 255 or not isinstance(payload, dict):
-            raise RefusedError("invalid_metadata_format")
+            raise ApiError("invalid_metadata_format")
         if len(str(payload)) > 8_000:
-            raise RefusedError("metadata_too_large")
+            raise ApiError("metadata_too_large")
     return metadata

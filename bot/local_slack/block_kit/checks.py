@@ -21,7 +21,7 @@ _FILE_ID = re.compile(r"F[A-Z0-9]{8,}")
 
 
 @dataclass(slots=True)
-class Findings:
+class ValidationErrors:
     """What one walk over blocks found."""
 
     errors: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Findings:
 
 
 def check_keys(
-    found: Findings, thing: Json, at: str, required: Collection[str], allowed: Collection[str]
+    found: ValidationErrors, thing: Json, at: str, required: Collection[str], allowed: Collection[str]
 ) -> bool:
     """Whether the keys are right; notes each that is missing or unknown."""
     right = True
@@ -54,7 +54,7 @@ def check_keys(
     return right
 
 
-def check_string(found: Findings, value: object, at: str, longest: int, shortest: int = 1) -> bool:
+def check_string(found: ValidationErrors, value: object, at: str, longest: int, shortest: int = 1) -> bool:
     """Whether it is a string of a good length."""
     if not isinstance(value, str):
         found.wrong("must provide a string", at)
@@ -68,7 +68,9 @@ def check_string(found: Findings, value: object, at: str, longest: int, shortest
     return True
 
 
-def check_text(found: Findings, text: object, at: str, longest: int, types: Collection[str] = EITHER) -> None:
+def check_text(
+    found: ValidationErrors, text: object, at: str, longest: int, types: Collection[str] = EITHER
+) -> None:
     """A text object of one of the types."""
     if not isinstance(text, dict):
         found.wrong("must provide an object", at)
@@ -86,7 +88,7 @@ def check_text(found: Findings, text: object, at: str, longest: int, types: Coll
         found.characters += len(words)  # type: ignore[arg-type]
 
 
-def check_items(found: Findings, items: object, at: str, most: int, least: int = 1) -> list[Any]:
+def check_items(found: ValidationErrors, items: object, at: str, most: int, least: int = 1) -> list[Any]:
     """The items of an array of a good length."""
     if not isinstance(items, list):
         found.wrong("must provide an array", at)
@@ -98,19 +100,19 @@ def check_items(found: Findings, items: object, at: str, most: int, least: int =
     return items
 
 
-def check_number(found: Findings, value: object, at: str) -> None:
+def check_number(found: ValidationErrors, value: object, at: str) -> None:
     """A number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         found.wrong("must provide a number", at)
 
 
-def check_url(found: Findings, url: object, at: str, longest: int = 3000) -> None:
+def check_url(found: ValidationErrors, url: object, at: str, longest: int = 3000) -> None:
     """A web address that people follow."""
     if check_string(found, url, at, longest) and not re.match(r"https?://[^\s/]+", str(url)):
         found.wrong("must be a valid URL", at)
 
 
-def check_fetched_url(found: Findings, url: object, at: str) -> None:
+def check_fetched_url(found: ValidationErrors, url: object, at: str) -> None:
     """A URL that Slack itself downloads: it must be reachable from outside."""
     if not check_string(found, url, at, 3000):
         return
@@ -124,7 +126,7 @@ def check_fetched_url(found: Findings, url: object, at: str) -> None:
         found.wrong("downloading image failed", at)
 
 
-def check_image_source(found: Findings, image: Json, at: str) -> None:
+def check_image_source(found: ValidationErrors, image: Json, at: str) -> None:
     """Either an address or an uploaded file; files are noted for the caller to look up."""
     if ("image_url" in image) == ("slack_file" in image):
         found.wrong("must provide either image_url or slack_file", at)

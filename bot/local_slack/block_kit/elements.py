@@ -9,7 +9,7 @@ from bot.local_slack.block_kit.checks import (
     EITHER,
     ID_LENGTH,
     PLAIN,
-    Findings,
+    ValidationErrors,
     check_image_source,
     check_items,
     check_keys,
@@ -20,7 +20,7 @@ from bot.local_slack.block_kit.checks import (
 from bot.local_slack.errors import Json
 
 
-def check_confirm(found: Findings, confirm: object, at: str) -> None:
+def check_confirm(found: ValidationErrors, confirm: object, at: str) -> None:
     """A confirmation dialog: title and text, with the words of its two buttons."""
     if not isinstance(confirm, dict):
         found.wrong("must provide an object", at)
@@ -32,7 +32,7 @@ def check_confirm(found: Findings, confirm: object, at: str) -> None:
                 check_text(found, confirm[key], f"{at}/{key}", 30, PLAIN)
 
 
-def _option(found: Findings, option: object, at: str, types: Collection[str] = PLAIN) -> None:
+def _option(found: ValidationErrors, option: object, at: str, types: Collection[str] = PLAIN) -> None:
     if not isinstance(option, dict):
         found.wrong("must provide an object", at)
     elif check_keys(found, option, at, ("text", "value"), ("description", "url")):
@@ -42,7 +42,9 @@ def _option(found: Findings, option: object, at: str, types: Collection[str] = P
             check_text(found, option["description"], f"{at}/description", 75, types)
 
 
-def _options(found: Findings, element: Json, at: str, most: int, types: Collection[str] = PLAIN) -> None:
+def _options(
+    found: ValidationErrors, element: Json, at: str, most: int, types: Collection[str] = PLAIN
+) -> None:
     options = check_items(found, element.get("options"), f"{at}/options", most)
     values = [option.get("value") for option in options if isinstance(option, dict)]
     if len(set(map(str, values))) != len(values):
@@ -56,13 +58,13 @@ def _options(found: Findings, element: Json, at: str, most: int, types: Collecti
             found.wrong("must be one of the options", f"{at}/initial_options/{number}")
 
 
-def check_placeholder(found: Findings, element: Json, at: str) -> None:
+def check_placeholder(found: ValidationErrors, element: Json, at: str) -> None:
     """The grey words of an empty input."""
     if "placeholder" in element:
         check_text(found, element["placeholder"], f"{at}/placeholder", 150, PLAIN)
 
 
-def _button(found: Findings, element: Json, at: str) -> None:
+def _button(found: ValidationErrors, element: Json, at: str) -> None:
     if not check_keys(found, element, at, ("text",), _BUTTON):
         return
     check_text(found, element["text"], f"{at}/text", 75, PLAIN)
@@ -79,7 +81,7 @@ def _button(found: Findings, element: Json, at: str) -> None:
 _BUTTON = ("action_id", "value", "url", "style", "confirm", "accessibility_label")
 
 
-def _static_select(found: Findings, element: Json, at: str) -> None:
+def _static_select(found: ValidationErrors, element: Json, at: str) -> None:
     if "option_groups" in element:
         if "options" in element:
             found.wrong("must provide either options or option_groups", at)
@@ -101,7 +103,7 @@ def _static_select(found: Findings, element: Json, at: str) -> None:
 _SELECT = ("action_id", "placeholder", "confirm", "focus_on_load", "max_selected_items")
 
 
-def _people_select(found: Findings, element: Json, at: str) -> None:
+def _people_select(found: ValidationErrors, element: Json, at: str) -> None:
     check_keys(found, element, at, (), (*_SELECT, *_INITIALS, "filter", "response_url_enabled"))
     check_placeholder(found, element, at)
 
@@ -117,18 +119,18 @@ _INITIALS = (
 )
 
 
-def _overflow(found: Findings, element: Json, at: str) -> None:
+def _overflow(found: ValidationErrors, element: Json, at: str) -> None:
     check_keys(found, element, at, ("options",), ("action_id", "confirm"))
     _options(found, element, at, 5)
 
 
-def _choices(found: Findings, element: Json, at: str) -> None:
+def _choices(found: ValidationErrors, element: Json, at: str) -> None:
     allowed = ("action_id", "confirm", "focus_on_load", "initial_option", "initial_options")
     check_keys(found, element, at, ("options",), allowed)
     _options(found, element, at, 10, EITHER)
 
 
-def _picker(found: Findings, element: Json, at: str) -> None:
+def _picker(found: ValidationErrors, element: Json, at: str) -> None:
     allowed = (*_SELECT, "initial_date", "initial_time", "initial_date_time", "timezone")
     check_keys(found, element, at, (), allowed)
     check_placeholder(found, element, at)
@@ -138,7 +140,7 @@ def _picker(found: Findings, element: Json, at: str) -> None:
         found.wrong("must be a time of the form HH:mm", f"{at}/initial_time")
 
 
-def _plain_text_input(found: Findings, element: Json, at: str) -> None:
+def _plain_text_input(found: ValidationErrors, element: Json, at: str) -> None:
     check_keys(found, element, at, (), (*_INPUT, "multiline", "min_length", "max_length"))
     check_placeholder(found, element, at)
     if "initial_value" in element:
@@ -152,7 +154,7 @@ def _plain_text_input(found: Findings, element: Json, at: str) -> None:
 _INPUT = ("action_id", "placeholder", "initial_value", "focus_on_load", "dispatch_action_config")
 
 
-def _number_input(found: Findings, element: Json, at: str) -> None:
+def _number_input(found: ValidationErrors, element: Json, at: str) -> None:
     check_keys(found, element, at, ("is_decimal_allowed",), (*_INPUT, "min_value", "max_value"))
     check_placeholder(found, element, at)
     for key in ("min_value", "max_value", "initial_value"):
@@ -160,19 +162,19 @@ def _number_input(found: Findings, element: Json, at: str) -> None:
             found.wrong("must provide a string", f"{at}/{key}")
 
 
-def _line_input(found: Findings, element: Json, at: str) -> None:
+def _line_input(found: ValidationErrors, element: Json, at: str) -> None:
     check_keys(found, element, at, (), _INPUT)
     check_placeholder(found, element, at)
 
 
-def check_image(found: Findings, element: Json, at: str) -> None:
+def check_image(found: ValidationErrors, element: Json, at: str) -> None:
     """An image element: of a section, or in a context."""
     if check_keys(found, element, at, ("alt_text",), ("image_url", "slack_file")):
         check_string(found, element["alt_text"], f"{at}/alt_text", 2000)
         check_image_source(found, element, at)
 
 
-Check = Callable[[Findings, Json, str], None]
+Check = Callable[[ValidationErrors, Json, str], None]
 _SINGLE_SELECTS: dict[str, Check] = {
     "static_select": _static_select,
     "users_select": _people_select,
@@ -213,7 +215,7 @@ IN_INPUT: Mapping[str, Check] = {
 
 
 def check_element(
-    found: Findings, element: object, at: str, kinds: Mapping[str, Check], seen: set[str]
+    found: ValidationErrors, element: object, at: str, kinds: Mapping[str, Check], seen: set[str]
 ) -> None:
     """An element of one of the kinds that may stand here; `seen` are the action_ids of its block."""
     if not isinstance(element, dict):

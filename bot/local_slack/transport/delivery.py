@@ -18,7 +18,7 @@ from bot.local_slack.errors import Json
 from bot.local_slack.transport.socket_mode import Envelope, Sockets
 
 
-class Outgoing:
+class RequestDelivery:
     """Delivers to the app; `request_url` set, by HTTP, else through its sockets."""
 
     def __init__(self, sockets: Sockets) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from bot.local_slack.errors import Json
 from bot.local_slack.messages import to_api
-from bot.local_slack.shared_channels import named_in_event
-from bot.local_slack.transport.delivery import Outgoing
+from bot.local_slack.shared_channels import event_teams
+from bot.local_slack.transport.delivery import RequestDelivery
 from bot.local_slack.workspace import Change, Channel, Workspace
 
 RETRIES = (0.5, 60.0, 300.0)
@@ -102,7 +102,7 @@ class Events:
 
     def __init__(
         self,
-        outgoing: Outgoing,
+        outgoing: RequestDelivery,
         subscribed: Collection[str],
         start: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
@@ -138,7 +138,7 @@ class Events:
 def _envelope(workspace: Workspace, event: Json) -> Json:
     return {
         "token": "sandbox",
-        **named_in_event(workspace, event),
+        **event_teams(workspace, event),
         "context_enterprise_id": None,
         "api_app_id": workspace.app_id,
         "event": event,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from bot.local_slack.errors import RefusedError
+from bot.local_slack.errors import ApiError
 from bot.local_slack.web_api.files import mimetype
 from bot.local_slack.workspace import Change, File, Workspace
 
@@ -39,12 +39,12 @@ class FileServer:
             asyncio.get_running_loop().call_later(self.delay, _ready, workspace, file)
 
     def settle_now(self, file_id: str) -> None:
-        """Make a file ready at once. Raises RefusedError `file_not_found`."""
+        """Make a file ready at once. Raises ApiError `file_not_found`."""
         for workspace in self._workspaces.values():
             if file_id in workspace.files:
                 _ready(workspace, workspace.files[file_id])
                 return
-        raise RefusedError("file_not_found")
+        raise ApiError("file_not_found")
 
     async def _upload(self, request: web.Request) -> web.Response:
         """The bytes of a file, at the address that `files.getUploadURLExternal` gave."""

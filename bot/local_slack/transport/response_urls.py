@@ -10,7 +10,7 @@ from time import monotonic
 from aiohttp import web
 
 from bot.local_slack.block_kit import block_checks
-from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.messages import Message
 from bot.local_slack.workspace import Draft, Workspace
 
@@ -83,37 +83,37 @@ class ResponseUrls:
             return web.json_response({"ok": False, "error": "invalid_payload"}, status=400)
         try:
             self.answer(known, body)
-        except RefusedError as refusal:
+        except ApiError as refusal:
             return web.json_response(refusal.body(), status=404 if "not_found" in refusal.error else 400)
         return web.Response(text="ok")
 
     def answer(self, known: ResponseUrl, body: object) -> None:
         """Do what an answer says; also that of an acknowledgement.
 
-        Raises RefusedError as `chat.postMessage` does.
+        Raises ApiError as `chat.postMessage` does.
         """
         workspace = self._workspaces[known.team]
         if not isinstance(body, dict) or not body.keys() <= ALLOWED or body.get("attachments"):
-            raise RefusedError("invalid_payload")
+            raise ApiError("invalid_payload")
         original = known.original
         if body.get("delete_original"):
             if original is None:
-                raise RefusedError("invalid_payload")
+                raise ApiError("invalid_payload")
             workspace.delete(original)
             return
         text, blocks = self._content(workspace, body)
         if body.get("replace_original"):
             if original is None:
-                raise RefusedError("invalid_payload")
+                raise ApiError("invalid_payload")
             workspace.edit(original, text=text, blocks=blocks or ())
             known.shown.append(original)
             return
         kind = body.get("response_type", "ephemeral")
         channel = workspace.visible(known.channel, known.user)
         if kind not in ("ephemeral", "in_channel"):
-            raise RefusedError("invalid_payload")
+            raise ApiError("invalid_payload")
         if channel.archived:
-            raise RefusedError("is_archived")
+            raise ApiError("is_archived")
         thread_ts = body.get("thread_ts")
         if thread_ts is not None:
             workspace.thread_root(channel, str(thread_ts))
@@ -132,14 +132,14 @@ class ResponseUrls:
     def _content(self, workspace: Workspace, body: Json) -> tuple[str, tuple[Json, ...] | None]:
         text, blocks = body.get("text") or "", body.get("blocks")
         if not isinstance(text, str):
-            raise RefusedError("invalid_payload")
+            raise ApiError("invalid_payload")
         if len(text) > block_checks.POST_TEXT:
-            raise RefusedError("msg_too_long")
+            raise ApiError("msg_too_long")
         if blocks is not None:
             found = block_checks.check_message(blocks)
             if found.files:
                 # Nobody has shown that Slack takes pictures here; `chat.postEphemeral` does.
-                raise RefusedError("invalid_blocks")
+                raise ApiError("invalid_blocks")
         if not text and not blocks:
-            raise RefusedError("no_text")
+            raise ApiError("no_text")
         return text, None if blocks is None else tuple(blocks)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bot.local_slack.errors import Json, RefusedError, missing_argument
+from bot.local_slack.errors import ApiError, Json, missing_argument
 from bot.local_slack.trigger_ids import Triggers
 from bot.local_slack.workspace import File, Workspace
 
@@ -32,7 +32,7 @@ class Call:
             return ""
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             return str(value)
-        raise RefusedError(
+        raise ApiError(
             "invalid_arguments",
             response_metadata={"messages": [f"[ERROR] must provide a string [json-pointer:/{name}]"]},
         )
@@ -49,14 +49,14 @@ class Call:
         return self.args.get(name) in (True, 1, "1", "true", "True")
 
     def number(self, name: str, default: int, most: int) -> int:
-        """A whole number of at least 1. Raises RefusedError `invalid_limit` otherwise or beyond `most`."""
+        """A whole number of at least 1. Raises ApiError `invalid_limit` otherwise or beyond `most`."""
         value = self.get(name) or str(default)
         if not value.isdigit() or not 1 <= int(value) <= most:
-            raise RefusedError("invalid_limit")
+            raise ApiError("invalid_limit")
         return int(value)
 
     def structure(self, name: str, wrong: str) -> Any:
-        """A nested value, None where it wasn't given. Raises RefusedError with the error `wrong`."""
+        """A nested value, None where it wasn't given. Raises ApiError with the error `wrong`."""
         value = self.args.get(name)
         if not isinstance(value, str):
             return value
@@ -65,20 +65,18 @@ class Call:
         try:
             return json.loads(value)
         except json.JSONDecodeError:
-            raise RefusedError(wrong) from None
+            raise ApiError(wrong) from None
 
     def need_scope(self, scope: str) -> None:
-        """Raises RefusedError `missing_scope`, with what is needed and provided, where the token lacks it."""
+        """Raises ApiError `missing_scope`, with what is needed and provided, where the token lacks it."""
         if scope not in self.workspace.scopes:
-            raise RefusedError(
-                "missing_scope", needed=scope, provided=",".join(sorted(self.workspace.scopes))
-            )
+            raise ApiError("missing_scope", needed=scope, provided=",".join(sorted(self.workspace.scopes)))
 
     def page(self, things: list[Any], limit: int) -> tuple[list[Any], str]:
-        """A page of a list and the cursor of the next. Raises RefusedError `invalid_cursor`."""
+        """A page of a list and the cursor of the next. Raises ApiError `invalid_cursor`."""
         cursor = self.get("cursor")
         if cursor and not (cursor.startswith("next:") and cursor[5:].isdigit()):
-            raise RefusedError("invalid_cursor")
+            raise ApiError("invalid_cursor")
         start = int(cursor[5:]) if cursor else 0
         end = start + limit
         return things[start:end], f"next:{end}" if end < len(things) else ""

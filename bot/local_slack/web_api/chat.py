@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.local_slack.block_kit import block_checks
-from bot.local_slack.block_kit.checks import Findings
-from bot.local_slack.errors import Json, RefusedError, refuse_with_messages
+from bot.local_slack.block_kit.checks import ValidationErrors
+from bot.local_slack.errors import ApiError, Json, refuse_with_messages
 from bot.local_slack.messages import Message, to_api
 from bot.local_slack.web_api.arguments import Call
 from bot.local_slack.workspace import Channel, Draft, Workspace
@@ -13,7 +13,7 @@ from bot.local_slack.workspace import Channel, Draft, Workspace
 def writable(call: Call, channel_id: str) -> Channel:
     """The channel, if the bot may post there.
 
-    Raises RefusedError: `channel_not_found` (also a private channel it isn't in), `not_in_channel`,
+    Raises ApiError: `channel_not_found` (also a private channel it isn't in), `not_in_channel`,
     `is_archived`.
     """
     workspace = call.workspace
@@ -21,14 +21,14 @@ def writable(call: Call, channel_id: str) -> Channel:
         return workspace.direct(channel_id)
     channel = workspace.visible(channel_id, workspace.bot.id)
     if channel.archived:
-        raise RefusedError("is_archived")
+        raise ApiError("is_archived")
     if workspace.bot.id not in channel.members and "chat:write.public" not in workspace.scopes:
-        raise RefusedError("not_in_channel")
+        raise ApiError("not_in_channel")
     return channel
 
 
-def check_files(workspace: Workspace, found: Findings) -> None:
-    """Refuse pictures that Slack hasn't finished, as Slack does. Raises RefusedError `invalid_blocks`."""
+def check_files(workspace: Workspace, found: ValidationErrors) -> None:
+    """Refuse pictures that Slack hasn't finished, as Slack does. Raises ApiError `invalid_blocks`."""
     wrong = []
     for pointer, reference in found.files:
         file = workspace.files.get(str(reference.get("id")))
@@ -46,11 +46,9 @@ def _content(call: Call, most: int) -> tuple[str, tuple[Json, ...] | None]:
     """Text and blocks (None where no blocks were given), checked."""
     text = call.get("text")
     if len(text) > most:
-        raise RefusedError("msg_too_long")
+        raise ApiError("msg_too_long")
     if call.args.get("markdown_text") is not None or call.args.get("attachments"):
-        raise RefusedError(
-            "invalid_arguments", response_metadata={"messages": ["[ERROR] use text and blocks"]}
-        )
+        raise ApiError("invalid_arguments", response_metadata={"messages": ["[ERROR] use text and blocks"]})
     blocks = call.structure("blocks", "invalid_blocks_format")
     if blocks is None:
         return text, None
@@ -63,14 +61,14 @@ def post_message(call: Call) -> Json:
     channel = writable(call, call.need("channel"))
     text, blocks = _content(call, block_checks.POST_TEXT)
     if not text and not blocks:
-        raise RefusedError("no_text")
+        raise ApiError("no_text")
     metadata = call.structure("metadata", "invalid_metadata_format")
     if metadata is not None:
         metadata = block_checks.check_metadata(metadata) or None
     thread_ts = call.get("thread_ts") or None
     broadcast = call.flag("reply_broadcast")
     if broadcast and thread_ts is None:
-        raise RefusedError("invalid_arguments", response_metadata={"messages": ["[ERROR] no thread_ts"]})
+        raise ApiError("invalid_arguments", response_metadata={"messages": ["[ERROR] no thread_ts"]})
     message = call.workspace.post(
         Draft(
             channel.id,
@@ -104,12 +102,12 @@ def post_ephemeral(call: Call) -> Json:
     channel = writable(call, call.need("channel"))
     user = call.need("user")
     if user not in channel.members:
-        raise RefusedError("user_not_in_channel")
+        raise ApiError("user_not_in_channel")
     if call.workspace.bot.id not in channel.members:
-        raise RefusedError("not_in_channel")
+        raise ApiError("not_in_channel")
     text, blocks = _content(call, block_checks.POST_TEXT)
     if not text and not blocks:
-        raise RefusedError("no_text")
+        raise ApiError("no_text")
     thread_ts = call.get("thread_ts") or None
     if thread_ts is not None:
         call.workspace.thread_root(channel, thread_ts)
@@ -133,12 +131,12 @@ def _own(call: Call, refusal: str) -> Message:
     workspace = call.workspace
     channel = workspace.visible(call.need("channel"), workspace.bot.id)
     if channel.archived:
-        raise RefusedError("is_inactive" if refusal == "cant_update_message" else "is_archived")
+        raise ApiError("is_inactive" if refusal == "cant_update_message" else "is_archived")
     if workspace.bot.id not in channel.members and "chat:write.public" not in workspace.scopes:
-        raise RefusedError("not_in_channel")
+        raise ApiError("not_in_channel")
     message = workspace.message(channel, call.need("ts"))
     if message.bot_id != workspace.bot_id or message.deleted:
-        raise RefusedError(refusal)
+        raise ApiError(refusal)
     return message
 
 
@@ -147,9 +145,9 @@ def update(call: Call) -> Json:
     message = _own(call, "cant_update_message")
     text, blocks = _content(call, block_checks.UPDATE_TEXT)
     if not text and not blocks:
-        raise RefusedError("no_text")
+        raise ApiError("no_text")
     if blocks is not None and _rich(message.blocks) and not _rich(blocks):
-        raise RefusedError("block_mismatch")
+        raise ApiError("block_mismatch")
     metadata = call.structure("metadata", "invalid_metadata_format")
     if metadata is not None:
         metadata = block_checks.check_metadata(metadata)

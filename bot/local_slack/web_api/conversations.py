@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.messages import Message, to_api
 from bot.local_slack.web_api.arguments import Call
 from bot.local_slack.workspace import Channel
@@ -65,7 +65,7 @@ def _listed(call: Call, member: str | None) -> Json:
     kinds = set()
     for wanted in (call.get("types") or "public_channel").split(","):
         if wanted.strip() not in words:
-            raise RefusedError("invalid_types")
+            raise ApiError("invalid_types")
         call.need_scope(f"{words[wanted.strip()]}:read")
         kinds.add(words[wanted.strip()])
     bot = call.workspace.bot.id
@@ -103,9 +103,9 @@ def join(call: Call) -> Json:
     """`conversations.join`: public channels only."""
     channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
     if channel.private:
-        raise RefusedError("method_not_supported_for_channel_type")
+        raise ApiError("method_not_supported_for_channel_type")
     if channel.archived:
-        raise RefusedError("is_archived")
+        raise ApiError("is_archived")
     answer: Json = {"channel": _face(call, channel)}
     if not call.workspace.join(channel, call.workspace.bot.id):
         answer |= {
@@ -119,10 +119,10 @@ def open_direct(call: Call) -> Json:
     """`conversations.open` with one person."""
     users = call.need("users").split(",")
     if len(users) != 1:
-        raise RefusedError("too_many_users")
+        raise ApiError("too_many_users")
     known = call.workspace.users.get(users[0])
     if known is None or known.is_bot:
-        raise RefusedError("user_not_found")
+        raise ApiError("user_not_found")
     return {"channel": {"id": call.workspace.direct(users[0]).id}}
 
 
@@ -131,7 +131,7 @@ def _history_channel(call: Call) -> Channel:
     channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
     _readable(call, channel, "history")
     if call.workspace.bot.id not in channel.members:
-        raise RefusedError("not_in_channel")
+        raise ApiError("not_in_channel")
     return channel
 
 
@@ -142,7 +142,7 @@ def _timestamp(call: Call, name: str) -> str:
         return ""
     seconds, _, fraction = value.partition(".")
     if not seconds.isdigit() or not (fraction or "0").isdigit():
-        raise RefusedError(f"invalid_ts_{name}")
+        raise ApiError(f"invalid_ts_{name}")
     return f"{int(seconds):010d}.{fraction:0<6.6}"
 
 
@@ -169,7 +169,7 @@ def replies(call: Call) -> Json:
     channel = _history_channel(call)
     message = channel.messages.get(call.need("ts"))
     if message is None:
-        raise RefusedError("thread_not_found")
+        raise ApiError("thread_not_found")
     root = channel.messages[message.thread_ts] if message.is_reply and message.thread_ts else message
     root_first, *rest = call.workspace.thread(channel, root)
     return _answer(call, [root_first, *_window(call, rest)])

@@ -10,13 +10,13 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.trigger_ids import Triggers
 from bot.local_slack.web_api import chat, conversations, files, users, views
 from bot.local_slack.web_api.arguments import Call
 from bot.local_slack.web_api.faults import Fault, Faults
-from bot.local_slack.web_api.odd_answers import spoiled
-from bot.local_slack.web_api.rate_limits import Rates
+from bot.local_slack.web_api.odd_answers import spoil_answer
+from bot.local_slack.web_api.rate_limits import RateLimiter
 from bot.local_slack.workspace import File, Workspace
 
 TIER_2, TIER_3, TIER_4 = 20, 50, 100
@@ -87,7 +87,7 @@ class WebApi:
         self,
         workspaces: Mapping[str, Workspace],
         *,
-        rates: Rates,
+        rates: RateLimiter,
         faults: Faults,
         triggers: Triggers,
         app_token: str,
@@ -113,11 +113,11 @@ class WebApi:
         """One call, from the wire to the wire."""
         method = request.match_info["method"]
         arrived = time.time()
-        unreadable: RefusedError | None = None
+        unreadable: ApiError | None = None
         args: Json = {}
         try:
             args = await _arguments(request)
-        except RefusedError as refusal:
+        except ApiError as refusal:
             unreadable = refusal
         channel = args.get("channel")
         fault = self.faults.take(method, channel if isinstance(channel, str) else None, args)
@@ -154,7 +154,7 @@ class WebApi:
                 headers["x-oauth-scopes"] = ",".join(sorted(workspace.scopes))
                 body = self._run(method, args, workspace, headers)
             outcome = "ok"
-        except RefusedError as refusal:
+        except ApiError as refusal:
             body, outcome = refusal.body(), refusal.error
         record(outcome, team)
         if fault is not None:
@@ -165,13 +165,13 @@ class WebApi:
                 return _abort(request)
             if fault.oddity is not None and body["ok"]:
                 self.calls[-1] = ApiCall(method, arrived, f"ok as {fault.oddity}", args, team)
-                return spoiled(fault.oddity, body)
+                return spoil_answer(fault.oddity, body)
         return web.json_response(body, status=429 if "Retry-After" in headers else 200, headers=headers)
 
     def _run(self, method: str, args: Json, workspace: Workspace, headers: dict[str, str]) -> Json:
         known = METHODS.get(method)
         if known is None:
-            raise RefusedError("unknown_method", req_method=method)
+            raise ApiError("unknown_method", req_method=method)
         wait = self.rates.call(workspace.id, method, known.per_minute) if known.per_minute else 0
         if known.posts and not wait:
             wait = self.rates.post(workspace.id, str(args.get("channel")))
@@ -186,16 +186,16 @@ class WebApi:
         for workspace in self.workspaces.values():
             if token == workspace.bot_token:
                 if workspace.token_state != "good":  # noqa: S105
-                    raise RefusedError(workspace.token_state)
+                    raise ApiError(workspace.token_state)
                 return workspace
         if token == self._app_token:
-            raise RefusedError("not_allowed_token_type")
-        raise RefusedError("invalid_auth")
+            raise ApiError("not_allowed_token_type")
+        raise ApiError("invalid_auth")
 
     def _open_connection(self, token: str, headers: dict[str, str]) -> Json:
         if token != self._app_token:
             known = any(token == workspace.bot_token for workspace in self.workspaces.values())
-            raise RefusedError("not_allowed_token_type" if known else "invalid_auth")
+            raise ApiError("not_allowed_token_type" if known else "invalid_auth")
         self._hold(self.rates.call("", CONNECT, CONNECT_PER_MINUTE), headers)
         return {"ok": True, "url": self._connect()}
 
@@ -203,27 +203,27 @@ class WebApi:
         """Refuse a call that came too early, with the seconds to wait."""
         if wait:
             headers["Retry-After"] = str(wait)
-            raise RefusedError("ratelimited")
+            raise ApiError("ratelimited")
 
 
 def _token(request: web.Request) -> str:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind != "Bearer" or not token:
-        raise RefusedError("not_authed")
+        raise ApiError("not_authed")
     return token
 
 
 async def _arguments(request: web.Request) -> dict[str, Any]:
-    """The arguments from query, form or JSON body. Raises RefusedError: `invalid_json`, `json_not_object`."""
+    """The arguments from query, form or JSON body. Raises ApiError: `invalid_json`, `json_not_object`."""
     args: dict[str, Any] = dict(request.query)
     if request.method == "POST":
         if request.content_type == "application/json":
             try:
                 body = await request.json()
             except (ValueError, RecursionError):
-                raise RefusedError("invalid_json") from None
+                raise ApiError("invalid_json") from None
             if not isinstance(body, dict):
-                raise RefusedError("json_not_object")
+                raise ApiError("json_not_object")
             args |= {key: value for key, value in body.items() if value is not None}
         else:
             args |= dict(await request.post())

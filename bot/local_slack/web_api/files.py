@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.web_api.arguments import Call
 from bot.local_slack.web_api.chat import writable
 from bot.local_slack.workspace import Draft, File
@@ -21,11 +21,11 @@ def get_upload_url(call: Call) -> Json:
     """`files.getUploadURLExternal`."""
     name, length = call.need("filename"), call.get("length")
     if not length.isdigit() or int(length) == 0:
-        raise RefusedError("invalid_arguments", response_metadata={"messages": ["[ERROR] invalid length"]})
+        raise ApiError("invalid_arguments", response_metadata={"messages": ["[ERROR] invalid length"]})
     if int(length) > 1_000_000_000:
-        raise RefusedError("file_upload_size_restricted")
+        raise ApiError("file_upload_size_restricted")
     if len(call.get("alt_txt")) > 1000:
-        raise RefusedError("alt_txt_too_large")
+        raise ApiError("alt_txt_too_large")
     workspace = call.workspace
     file = File(
         workspace.new_id("F"),
@@ -46,23 +46,23 @@ def complete_upload(call: Call) -> Json:
     workspace = call.workspace
     wanted = call.structure("files", "invalid_arguments")
     if not isinstance(wanted, list) or not wanted or not all(isinstance(item, dict) for item in wanted):
-        raise RefusedError("invalid_arguments", response_metadata={"messages": ["[ERROR] invalid files"]})
+        raise ApiError("invalid_arguments", response_metadata={"messages": ["[ERROR] invalid files"]})
     files = []
     for item in wanted:
         file = workspace.files.get(str(item.get("id")))
         if file is None or file.content is None or file.completed:
-            raise RefusedError("file_not_found")
+            raise ApiError("file_not_found")
         files.append(file)
     names = [name for name in (call.get("channel_id"), *call.get("channels").split(",")) if name]
     if len(names) > 100:
-        raise RefusedError("channels_limit_exceeded")
+        raise ApiError("channels_limit_exceeded")
     thread_ts = call.get("thread_ts") or None
     if thread_ts is not None and len(names) != 1:
-        raise RefusedError("invalid_arguments", response_metadata={"messages": ["[ERROR] one channel only"]})
+        raise ApiError("invalid_arguments", response_metadata={"messages": ["[ERROR] one channel only"]})
     channels = [writable(call, name) for name in names]
     for channel in channels:
         if workspace.bot.id not in channel.members:
-            raise RefusedError("not_in_channel")
+            raise ApiError("not_in_channel")
     for file, item in zip(files, wanted, strict=True):
         file.completed = True
         file.title = str(item.get("title") or file.name)
@@ -109,7 +109,7 @@ def info(call: Call) -> Json:
     """`files.info`."""
     file = call.workspace.files.get(call.need("file"))
     if file is None or not file.completed:
-        raise RefusedError("file_not_found")
+        raise ApiError("file_not_found")
     return {"file": _face(call, file), "comments": [], "response_metadata": {"next_cursor": ""}}
 
 
@@ -118,8 +118,8 @@ def delete(call: Call) -> Json:
     workspace = call.workspace
     file = workspace.files.get(call.need("file"))
     if file is None or not file.completed:
-        raise RefusedError("file_not_found")
+        raise ApiError("file_not_found")
     if file.owner != workspace.bot.id:
-        raise RefusedError("cant_delete_file")
+        raise ApiError("cant_delete_file")
     del workspace.files[file.id]
     return {}

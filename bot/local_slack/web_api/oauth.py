@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
-from bot.local_slack.errors import Json, RefusedError
+from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.workspace import Workspace
 
 CODE_SECONDS = 600.0
@@ -110,19 +110,19 @@ class OAuth:
         return scopes, redirect_uri
 
     def exchange(self, args: Json, authorization: str) -> Json:
-        """`oauth.v2.access`. Raises RefusedError with that method's words."""
+        """`oauth.v2.access`. Raises ApiError with that method's words."""
         client_id, client_secret = _credentials(args, authorization)
         if client_id != self.client_id:
-            raise RefusedError("invalid_client_id")
+            raise ApiError("invalid_client_id")
         if not secrets.compare_digest(client_secret, self.client_secret):
-            raise RefusedError("bad_client_secret")
+            raise ApiError("bad_client_secret")
         grant = self._grants.pop(str(args.get("code", "")), None)
         if grant is None:
-            raise RefusedError("invalid_code")
+            raise ApiError("invalid_code")
         if self._clock() - grant.born > CODE_SECONDS:
-            raise RefusedError("code_expired")
+            raise ApiError("code_expired")
         if str(args.get("redirect_uri", grant.redirect_uri)) != grant.redirect_uri:
-            raise RefusedError("bad_redirect_uri")
+            raise ApiError("bad_redirect_uri")
         workspace = self._workspaces[grant.team]
         token = self._install(workspace, grant.scopes)
         return {

@@ -16,7 +16,7 @@ Oddity = Literal["null ts", "no ts", "array", "string", "html", "null", "no erro
 _SYLLABLES = ["ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo", "xu", "za"]
 
 
-def made_up(chance: random.Random) -> str:
+def random_error_name(chance: random.Random) -> str:
     """An error name as Slack may have it next year: no list has it, and it names no part of a message."""
     words = ("".join(chance.choice(_SYLLABLES) for _ in range(chance.randint(2, 4))) for _ in range(3))
     return "_".join(words)
@@ -48,7 +48,7 @@ def _words(args: Json) -> str:
     return f"{args.get('text')} {_blocks(args)}"
 
 
-def spoiled(oddity: Oddity, body: Json) -> web.Response:
+def spoil_answer(oddity: Oddity, body: Json) -> web.Response:
     """The answer to a call that was done, in a form that says little of it."""
     if oddity == "html":
         page = "<!DOCTYPE html><html><body>ok</body></html>"

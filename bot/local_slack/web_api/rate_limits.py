@@ -18,7 +18,7 @@ POST_BURST = 3
 """Messages of one channel that may come at once ("short bursts", a number Slack doesn't give)."""
 
 
-class Rates:
+class RateLimiter:
     """Counts calls and says how long to wait. `minute` is how long a tier's minute lasts, s."""
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.local_slack.block_kit import block_checks
-from bot.local_slack.errors import Json, RefusedError, refuse_with_messages
+from bot.local_slack.errors import ApiError, Json, refuse_with_messages
 from bot.local_slack.shared_channels import team_of_person
 from bot.local_slack.web_api.arguments import Call
 from bot.local_slack.web_api.chat import check_files
@@ -37,7 +37,7 @@ def to_api(workspace: Workspace, view: View) -> Json:
 
 
 def checked(workspace: Workspace, view: object, kind: str) -> Json:
-    """A view that Slack would take. Raises RefusedError `invalid_arguments`, `duplicate_external_id`…"""
+    """A view that Slack would take. Raises ApiError `invalid_arguments`, `duplicate_external_id`…"""
     check_files(workspace, block_checks.check_view(view, kind))
     assert isinstance(view, dict)
     return view
@@ -54,7 +54,7 @@ def _unique(call: Call, payload: Json, itself: View | None = None) -> None:
     external_id = payload.get("external_id")
     stacks = (view for stack in call.workspace.modals.values() for view in stack)
     if external_id and any(view.external_id == external_id and view is not itself for view in stacks):
-        raise RefusedError("duplicate_external_id")
+        raise ApiError("duplicate_external_id")
 
 
 def _opened(call: Call, *, on_top: bool) -> Json:
@@ -80,7 +80,7 @@ def update(call: Call) -> Json:
     payload = _given(call, str(view.payload["type"]))
     _unique(call, payload, view)
     if call.get("hash") and call.get("hash") != view.hash:
-        raise RefusedError("hash_conflict")
+        raise ApiError("hash_conflict")
     call.workspace.replace_view(view, payload)
     return {"view": to_api(call.workspace, view)}
 
@@ -93,5 +93,5 @@ def publish(call: Call) -> Json:
     payload = _given(call, "home")
     known = call.workspace.homes.get(user.id)
     if call.get("hash") and (known is None or call.get("hash") != known.hash):
-        raise RefusedError("hash_conflict")
+        raise ApiError("hash_conflict")
     return {"view": to_api(call.workspace, call.workspace.publish_home(user.id, payload))}

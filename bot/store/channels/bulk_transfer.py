@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import parse_stored
 from bot.store import schema
-from bot.store.channels.change_log import By, Changed, last_words, note
-from bot.store.channels.sites import Place, add_sites, noted, set_conditions, sites_of_all
+from bot.store.channels.change_log import ChangeAuthor, ChangeRecord, last_canonical_of_number, record_changes
+from bot.store.channels.sites import ChannelRef, add_sites, noted, set_conditions, sites_of_all
 from bot.store.channels.subscription_numbers import (
     give_numbers,
     keep_number,
@@ -22,8 +22,8 @@ from bot.store.channels.subscription_numbers import (
     next_number,
 )
 from bot.store.database import Database
-from bot.store.outbox.models import Kind, State
-from formatters.answers.observability import ChannelSites, Conditions
+from bot.store.outbox.models import DeliveryKind, DeliveryState
+from formatters.answers.observability import ChannelSites, ObservingConstraints
 from formatters.posts.subscription_change import IMPORT, SubscriptionState
 
 _d = schema.deliveries
@@ -31,7 +31,7 @@ _s = schema.subscriptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ExportedSubscription:
     """One subscription in force."""
 
     words: str
@@ -44,19 +44,19 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
+class ExportedChannel:
     """All that one channel asked for."""
 
     team_id: str
     channel_id: str
-    subscriptions: tuple[Asked, ...]
+    subscriptions: tuple[ExportedSubscription, ...]
     sites: ChannelSites
     last_number: int = 0
     """The greatest number that a subscription of the channel ever had; 0 if that isn't known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class ImportResult:
     """What an import changed."""
 
     channels: int
@@ -69,13 +69,13 @@ class Taken:
     """How many are in force by it, new or known."""
 
 
-class Transfer:
+class ChannelTransfer:
     """Channels out, channels in."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def export(self) -> list[Channel]:
+    async def export(self) -> list[ExportedChannel]:
         """Every channel that asked for anything, by team and channel. Raises StoreUnavailable.
 
         A subscription whose confirmation doesn't stand in its channel yet is left out.
@@ -91,10 +91,10 @@ class Transfer:
             sites = await sites_of_all(connection)
             numbers = (await connection.execute(select(schema.channel_numbers))).all()
         last = {(row.team_id, row.channel_id): row.last_number for row in numbers}
-        asked: defaultdict[Place, list[Asked]] = defaultdict(list)
+        asked: defaultdict[ChannelRef, list[ExportedSubscription]] = defaultdict(list)
         for row in rows:
             asked[row.team_id, row.channel_id].append(
-                Asked(
+                ExportedSubscription(
                     words=row.words,
                     created_by=row.created_by,
                     created_at=row.created_at,
@@ -103,7 +103,7 @@ class Transfer:
                 )
             )
         return [
-            Channel(
+            ExportedChannel(
                 team_id=place[0],
                 channel_id=place[1],
                 subscriptions=tuple(asked.get(place, ())),
@@ -121,18 +121,18 @@ class Transfer:
                     return False
         return True
 
-    async def take(self, channels: Sequence[Channel], now: datetime) -> Taken:
+    async def take(self, channels: Sequence[ExportedChannel], now: datetime) -> ImportResult:
         """Put in force what these channels asked for elsewhere, in one transaction; each hears what is new.
 
         What is in force already stays as it is, so a second time changes nothing; a site that the channel
         has by that name gets the place it has here. Raises TooManySites, StoreUnavailable.
         """
         new = known = sites = 0
-        by = By(IMPORT, now)
+        by = ChangeAuthor(IMPORT, now)
         async with self._database.writing() as connection:
             for channel in channels:
                 place = (channel.team_id, channel.channel_id)
-                fresh: list[Changed] = []
+                fresh: list[ChangeRecord] = []
                 before = await last_number(connection, place)
                 # What gets another number gets one that no other has in the file.
                 beyond = max([channel.last_number, *(a.number or 0 for a in channel.subscriptions)])
@@ -143,19 +143,24 @@ class Transfer:
                 new += len(fresh)
                 if channel.last_number:
                     await keep_number(connection, place, channel.last_number)
-                await note(connection, place, by, fresh)
+                await record_changes(connection, place, by, fresh)
                 async with noted(connection, place, by):
                     if channel.sites.sites:
                         await add_sites(connection, place, channel.sites.sites)
                         sites += len(channel.sites.sites)
-                    if channel.sites.conditions != Conditions():
+                    if channel.sites.conditions != ObservingConstraints():
                         await set_conditions(connection, place, channel.sites.conditions)
-        return Taken(channels=len(channels), subscriptions=new, known=known, sites=sites)
+        return ImportResult(channels=len(channels), subscriptions=new, known=known, sites=sites)
 
 
 async def _put_in_force(
-    connection: AsyncConnection, place: Place, asked: Asked, last: int, beyond: int, now: datetime
-) -> Changed | None:
+    connection: AsyncConnection,
+    place: ChannelRef,
+    asked: ExportedSubscription,
+    last: int,
+    beyond: int,
+    now: datetime,
+) -> ChangeRecord | None:
     """What that changed, None where it was in force before.
 
     `last` is the last number given here before, `beyond` the greatest that was given elsewhere.
@@ -186,15 +191,17 @@ async def _put_in_force(
         await connection.execute(
             update(_s).where(_s.c.id == row.id).values(confirmed_at=now, paused_at=asked.paused_at)
         )
-        waiting = (_d.c.kind == Kind.CONFIRMATION.value) & (_d.c.subject_id == row.id)
-        await connection.execute(delete(_d).where(waiting, _d.c.state == State.PENDING.value))
+        waiting = (_d.c.kind == DeliveryKind.CONFIRMATION.value) & (_d.c.subject_id == row.id)
+        await connection.execute(delete(_d).where(waiting, _d.c.state == DeliveryState.PENDING.value))
     after = SubscriptionState(
         words=asked.words, paused=asked.paused_at is not None, wish=parse_stored(asked.words)
     )
-    return Changed(subscription_id=subscription_id, number=number, before=None, after=after)
+    return ChangeRecord(subscription_id=subscription_id, number=number, before=None, after=after)
 
 
-async def _number(connection: AsyncConnection, place: Place, asked: Asked, last: int, beyond: int) -> int:
+async def _number(
+    connection: AsyncConnection, place: ChannelRef, asked: ExportedSubscription, last: int, beyond: int
+) -> int:
     """The number that it had elsewhere, if no other had it here; else the next."""
     wanted = asked.number
     if wanted is not None and not await known_before_as(connection, place, wanted):
@@ -202,7 +209,9 @@ async def _number(connection: AsyncConnection, place: Place, asked: Asked, last:
             _s.c.team_id == place[0], _s.c.channel_id == place[1], _s.c.number == wanted
         )
         free = (await connection.execute(taken)).first() is None
-        if free and (wanted > last or await last_words(connection, place, wanted) == asked.words):
+        if free and (
+            wanted > last or await last_canonical_of_number(connection, place, wanted) == asked.words
+        ):
             await keep_number(connection, place, wanted)
             return wanted
     return await next_number(connection, place, beyond=beyond)

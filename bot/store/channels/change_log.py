@@ -17,10 +17,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import UnknownWord, parse_stored
+from bot.filters import FilterSyntaxError, parse_stored
 from bot.store import schema
-from bot.store.outbox.models import Kind, State, delivery_row
-from formatters.answers.observability import ChannelSites, Conditions, Site
+from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
+from formatters.answers.observability import ChannelSites, ObservingConstraints, Site
 from formatters.answers.subscription_messages import Subscription
 from formatters.posts import subscription_change
 from formatters.posts.subscription_change import Change, SubscriptionState
@@ -29,7 +29,7 @@ APART = timedelta(seconds=30)
 KEPT = timedelta(days=400)
 """How long a change is kept: a whole observing year, and who looks back at it."""
 
-Place = tuple[str, str]
+ChannelRef = tuple[str, str]
 """Team and channel."""
 
 _c = schema.channel_changes
@@ -37,7 +37,7 @@ _d = schema.deliveries
 
 
 @dataclass(frozen=True, slots=True)
-class By:
+class ChangeAuthor:
     """Who changes something, and when."""
 
     user_id: str
@@ -46,7 +46,7 @@ class By:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
+class ChangeRecord:
     """What is to be noted: a subscription's change, or the sites' where it has no id."""
 
     subscription_id: int | None = None
@@ -61,11 +61,11 @@ def state_of(subscription: Subscription) -> SubscriptionState:
     return SubscriptionState(words=wish.words, paused=subscription.paused_at is not None, wish=wish)
 
 
-def changed(before: Subscription | None, after: Subscription | None) -> Changed:
+def change_of_subscription(before: Subscription | None, after: Subscription | None) -> ChangeRecord:
     """The change of one subscription; one of the two is given."""
     one = before or after
     assert one is not None
-    return Changed(
+    return ChangeRecord(
         subscription_id=one.id,
         number=one.number,
         before=None if before is None else state_of(before),
@@ -73,11 +73,11 @@ def changed(before: Subscription | None, after: Subscription | None) -> Changed:
     )
 
 
-async def note(
+async def record_changes(
     connection: AsyncConnection,
-    place: Place,
-    by: By,
-    changes: Sequence[Changed],
+    place: ChannelRef,
+    by: ChangeAuthor,
+    changes: Sequence[ChangeRecord],
     *,
     tell: bool = True,
     said_by: int | None = None,
@@ -111,10 +111,12 @@ async def note(
         await connection.execute(update(_c).where(_c.c.id.in_(ids)).values(delivery_id=delivery_id))
 
 
-async def _post(connection: AsyncConnection, place: Place, change_id: int, now: datetime) -> int:
+async def _post(connection: AsyncConnection, place: ChannelRef, change_id: int, now: datetime) -> int:
     """The delivery that is to say a change: the one that waits, if it can't have been seen, or a new one."""
-    mine = (_d.c.team_id == place[0]) & (_d.c.channel_id == place[1]) & (_d.c.kind == Kind.CHANGE.value)
-    unseen = mine & (_d.c.state == State.PENDING.value) & _d.c.doubtful.is_(False)
+    mine = (
+        (_d.c.team_id == place[0]) & (_d.c.channel_id == place[1]) & (_d.c.kind == DeliveryKind.CHANGE.value)
+    )
+    unseen = mine & (_d.c.state == DeliveryState.PENDING.value) & _d.c.doubtful.is_(False)
     waiting = (await connection.execute(select(_d.c.id).where(unseen).order_by(_d.c.id).limit(1))).scalar()
     if waiting is not None:
         return int(waiting)
@@ -122,12 +124,12 @@ async def _post(connection: AsyncConnection, place: Place, change_id: int, now: 
         await connection.execute(select(func.max(_d.c.created_at, type_=schema.UtcDateTime())).where(mine))
     ).scalar()
     due = now if newest is None else min(max(now, newest + APART), now + APART)
-    row = delivery_row(*place, Kind.CHANGE, change_id, now, not_before=due)
+    row = delivery_row(*place, DeliveryKind.CHANGE, change_id, now, not_before=due)
     result = await connection.execute(insert(_d).values(row))
     assert result.inserted_primary_key is not None
     delivery_id = int(result.inserted_primary_key[0])
     # What could never be said before is said now.
-    unsaid = select(_d.c.id).where(mine, _d.c.state == State.DEAD.value)
+    unsaid = select(_d.c.id).where(mine, _d.c.state == DeliveryState.DEAD.value)
     here = (_c.c.team_id == place[0]) & (_c.c.channel_id == place[1])
     await connection.execute(
         update(_c).where(here, _c.c.delivery_id.in_(unsaid)).values(delivery_id=delivery_id)
@@ -135,7 +137,9 @@ async def _post(connection: AsyncConnection, place: Place, change_id: int, now: 
     return delivery_id
 
 
-async def said_by(connection: AsyncConnection, delivery_id: int) -> tuple[Place, list[Change]] | None:
+async def changes_of_delivery(
+    connection: AsyncConnection, delivery_id: int
+) -> tuple[ChannelRef, list[Change]] | None:
     """What a delivery is to say, up to now: its changes, and what followed on the same subscriptions.
 
     None if another delivery has taken all of it over.
@@ -159,7 +163,7 @@ async def said_by(connection: AsyncConnection, delivery_id: int) -> tuple[Place,
     ]
 
 
-async def page_of(connection: AsyncConnection, place: Place, page: int) -> tuple[list[Change], int]:
+async def change_page(connection: AsyncConnection, place: ChannelRef, page: int) -> tuple[list[Change], int]:
     """The changes of one page of a channel's history, the newest first, and how many there are in all."""
     total = (await connection.execute(select(func.count()).select_from(_c).where(_of(place)))).scalar_one()
     query = select(_c).where(_of(place)).order_by(_c.c.id.desc())
@@ -169,7 +173,7 @@ async def page_of(connection: AsyncConnection, place: Place, page: int) -> tuple
     return [_change(row) for row in rows.all()], total
 
 
-async def last_words(connection: AsyncConnection, place: Place, number: int) -> str | None:
+async def last_canonical_of_number(connection: AsyncConnection, place: ChannelRef, number: int) -> str | None:
     """The words of the subscription that had this number last and has ended; None if that isn't known."""
     query = select(_c).where(_of(place), _c.c.number == number).order_by(_c.c.id.desc()).limit(1)
     row = (await connection.execute(query)).first()
@@ -179,7 +183,7 @@ async def last_words(connection: AsyncConnection, place: Place, number: int) -> 
     return before.words if isinstance(before, SubscriptionState) else None
 
 
-def _of(place: Place) -> ColumnElement[bool]:
+def _of(place: ChannelRef) -> ColumnElement[bool]:
     return (_c.c.team_id == place[0]) & (_c.c.channel_id == place[1])
 
 
@@ -209,14 +213,14 @@ def _from_json(text: str | None) -> subscription_change.State | None:
         return None
     said = json.loads(text)
     if "words" not in said:
-        conditions = Conditions(altitude=said["altitude"], darkness=said["darkness"])
+        conditions = ObservingConstraints(altitude=said["altitude"], darkness=said["darkness"])
         # Another version may know more of a site.
         known = {one.name for one in fields(Site)}
         sites = [Site(**{name: site[name] for name in known & site.keys()}) for site in said["sites"]]
         return ChannelSites(sites=tuple(sites), conditions=conditions)
     try:
         wish = parse_stored(said["words"])
-    except UnknownWord:
+    except FilterSyntaxError:
         # Words of another version, perhaps: they are shown as they are.
         wish = None
     return SubscriptionState(words=said["words"], paused=said["paused"], wish=wish)

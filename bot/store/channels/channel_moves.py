@@ -28,21 +28,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.store import schema
 from bot.store.channels.subscription_numbers import keep_number, known_before_as, last_number, next_number
 from bot.store.database import Database
-from bot.store.outbox.models import Kind, State
-from bot.store.outbox.outbox import _revive
-from bot.store.outbox.plan_writer import touch
+from bot.store.outbox.models import DeliveryKind, DeliveryState
+from bot.store.outbox.outbox import _requeue_channel
+from bot.store.outbox.plan_writer import mark_threads_stale
 
-Place = tuple[str, str]
+ChannelRef = tuple[str, str]
 
 _d, _s, _t, _m = schema.deliveries, schema.subscriptions, schema.threads, schema.mentions
 
-UNANNOUNCED = (Kind.ROOT.value, Kind.EDIT.value)
+UNANNOUNCED = (DeliveryKind.ROOT.value, DeliveryKind.EDIT.value)
 """What a thread has once."""
-_RANK = {State.DEAD.value: 0, State.PENDING.value: 1, State.SENDING.value: 2, State.SENT.value: 3}
+_RANK = {
+    DeliveryState.DEAD.value: 0,
+    DeliveryState.PENDING.value: 1,
+    DeliveryState.SENDING.value: 2,
+    DeliveryState.SENT.value: 3,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class MoveResult:
     """What followed a channel."""
 
     subscriptions: int
@@ -60,14 +65,14 @@ class ChannelMoves:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def follow(self, old: Place, new: Place, since: datetime, now: datetime) -> Moved:
+    async def follow(self, old: ChannelRef, new: ChannelRef, since: datetime, now: datetime) -> MoveResult:
         """Give everything of `old` to `new`, in one transaction; a second time there is nothing left to do.
 
         What was given up because `old` was out of reach comes back where it is younger than `since`. Raises
         StoreUnavailable.
         """
         if old == new:
-            return Moved(subscriptions=0, threads=0, merged=0)
+            return MoveResult(subscriptions=0, threads=0, merged=0)
         async with self._database.writing() as connection:
             problem = await _take_problem(connection, old)
             own_problem = await _take_problem(connection, new)
@@ -81,12 +86,12 @@ class ChannelMoves:
                     merged += await _repoint(connection, table, _names(old), _names(new))
             if problem is not None:
                 await _put_problem(connection, new, problem, now)
-                await _revive(connection, new, since, now)
+                await _requeue_channel(connection, new, since, now)
             if own_problem is not None:
                 await _put_problem(connection, new, own_problem, now)
-        return Moved(subscriptions=subscriptions, threads=threads, merged=merged)
+        return MoveResult(subscriptions=subscriptions, threads=threads, merged=merged)
 
-    async def elsewhere(self, teams: Collection[str]) -> list[Place]:
+    async def elsewhere(self, teams: Collection[str]) -> list[ChannelRef]:
         """The channels that asked for something under a workspace that is none of these.
 
         One that another process serves, with a token of its own, isn't meant.
@@ -115,11 +120,11 @@ def place_tables() -> list[Table]:
     return [t for t in schema.metadata.sorted_tables if {"team_id", "channel_id"} <= set(t.c.keys())]
 
 
-def _names(place: Place) -> dict[str, object]:
+def _names(place: ChannelRef) -> dict[str, object]:
     return {"team_id": place[0], "channel_id": place[1]}
 
 
-def _at(table: Table, place: Place) -> ColumnElement[bool]:
+def _at(table: Table, place: ChannelRef) -> ColumnElement[bool]:
     return and_(table.c.team_id == place[0], table.c.channel_id == place[1])
 
 
@@ -159,18 +164,20 @@ async def _repoint(
     return same
 
 
-async def _take_problem(connection: AsyncConnection, place: Place) -> str | None:
+async def _take_problem(connection: AsyncConnection, place: ChannelRef) -> str | None:
     gone = delete(schema.channels).where(_at(schema.channels, place)).returning(schema.channels.c.problem)
     problem: str | None = (await connection.execute(gone)).scalar_one_or_none()
     return problem
 
 
-async def _put_problem(connection: AsyncConnection, place: Place, problem: str, now: datetime) -> None:
+async def _put_problem(connection: AsyncConnection, place: ChannelRef, problem: str, now: datetime) -> None:
     await connection.execute(delete(schema.channels).where(_at(schema.channels, place)))
     await connection.execute(insert(schema.channels).values(**_names(place), problem=problem, since=now))
 
 
-async def _move_subscriptions(connection: AsyncConnection, old: Place, new: Place) -> tuple[int, int]:
+async def _move_subscriptions(
+    connection: AsyncConnection, old: ChannelRef, new: ChannelRef
+) -> tuple[int, int]:
     """(how many followed, how many the new id had in the same words)."""
     there = {row["words"]: row for row in await _rows(connection, _s, _at(_s, new))}
     # Numbers that the new id gave out are in its messages: none of them may become another subscription's.
@@ -203,7 +210,7 @@ async def _move_subscriptions(connection: AsyncConnection, old: Place, new: Plac
         await connection.execute(
             update(_t).where(_t.c.subscription_id == row["id"]).values(subscription_id=twin["id"])
         )
-        told = (_d.c.kind == Kind.CONFIRMATION.value) & (_d.c.subject_id == row["id"])
+        told = (_d.c.kind == DeliveryKind.CONFIRMATION.value) & (_d.c.subject_id == row["id"])
         await connection.execute(delete(_d).where(told))
         await connection.execute(delete(_s).where(_s.c.id == row["id"]))
     if last:
@@ -213,7 +220,7 @@ async def _move_subscriptions(connection: AsyncConnection, old: Place, new: Plac
 
 
 async def _move_threads(
-    connection: AsyncConnection, old: Place, new: Place, now: datetime
+    connection: AsyncConnection, old: ChannelRef, new: ChannelRef, now: datetime
 ) -> tuple[int, int]:
     """(how many followed, how many superevents had a thread under both ids)."""
     there = {row["superevent_id"]: row for row in await _rows(connection, _t, _at(_t, new))}
@@ -226,19 +233,19 @@ async def _move_threads(
         else:
             same += 1
             # Where both stand, the one that people see last goes on.
-            first = await _root_stands(connection, row) > await _root_stands(connection, twin)
+            first = await _root_progress(connection, row) > await _root_progress(connection, twin)
             kept, lost = (row["id"], twin["id"]) if first else (twin["id"], row["id"])
             await _join_threads(connection, kept, lost)
             joined.add(kept)
         await connection.execute(update(_t).where(_t.c.id == row["id"]).values(_names(new)))
     posted = [row["id"] for row in await _rows(connection, _t, _t.c.id.in_(joined)) if row["root_ts"]]
-    await touch(connection, dict.fromkeys(posted, new), now)
+    await mark_threads_stale(connection, dict.fromkeys(posted, new), now)
     return moved, same
 
 
-async def _root_stands(connection: AsyncConnection, thread: RowMapping) -> tuple[bool, int]:
+async def _root_progress(connection: AsyncConnection, thread: RowMapping) -> tuple[bool, int]:
     """How far a thread's root got: the further, the greater."""
-    state = select(_d.c.state).where(_d.c.thread_id == thread["id"], _d.c.kind == Kind.ROOT.value)
+    state = select(_d.c.state).where(_d.c.thread_id == thread["id"], _d.c.kind == DeliveryKind.ROOT.value)
     found = (await connection.execute(state)).scalar()
     return thread["root_ts"] is not None, -1 if found is None else _RANK.get(found, 3)
 
@@ -249,11 +256,11 @@ async def _join_threads(connection: AsyncConnection, kept: int, lost: int) -> No
     await connection.execute(delete(_d).where(mine, _d.c.kind.in_(UNANNOUNCED)))
     twins = select(_m.c.notice_id).where(_m.c.thread_id == kept)
     doubled = select(_m.c.id).where(_m.c.thread_id == lost, _m.c.notice_id.in_(twins))
-    mention = (_d.c.kind == Kind.MENTION.value) & _d.c.subject_id.in_(doubled)
+    mention = (_d.c.kind == DeliveryKind.MENTION.value) & _d.c.subject_id.in_(doubled)
     await connection.execute(delete(_d).where(mine, mention))
     for row in await _rows(connection, _d, mine):
         own = await _rows(connection, _d, (_d.c.thread_id == kept) & (_d.c.slot == row["slot"]))
-        if own and (own[0]["state"] != State.DEAD.value or row["state"] == State.DEAD.value):
+        if own and (own[0]["state"] != DeliveryState.DEAD.value or row["state"] == DeliveryState.DEAD.value):
             await connection.execute(delete(_d).where(_this(_d, row)))
             continue
         for dead in own:
@@ -267,7 +274,7 @@ async def _join_threads(connection: AsyncConnection, kept: int, lost: int) -> No
     await connection.execute(delete(_t).where(_t.c.id == lost))
 
 
-async def _move_deliveries(connection: AsyncConnection, old: Place, new: Place) -> int:
+async def _move_deliveries(connection: AsyncConnection, old: ChannelRef, new: ChannelRef) -> int:
     """Move the deliveries; return how many the new id had. What stands there goes before what waits."""
     same = 0
     for row in await _rows(connection, _d, _at(_d, old)):
@@ -283,7 +290,7 @@ async def _move_deliveries(connection: AsyncConnection, old: Place, new: Place) 
     return same
 
 
-async def _renumber_sites(connection: AsyncConnection, old: Place, new: Place) -> None:
+async def _renumber_sites(connection: AsyncConnection, old: ChannelRef, new: ChannelRef) -> None:
     """Put the old id's sites behind those that the new one has."""
     table = schema.channel_sites
     highest = select(func.max(table.c.ordinal)).where(_at(table, new))

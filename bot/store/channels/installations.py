@@ -12,7 +12,7 @@ from sqlalchemy import Table, delete, insert, select, update
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.outbox.models import Kind, delivery_row
+from bot.store.outbox.models import DeliveryKind, delivery_row
 
 _i = schema.installations
 _s = schema.oauth_states
@@ -21,7 +21,7 @@ STATE_LIVES = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
+class InstalledWorkspace:
     """The app in one workspace."""
 
     team_id: str
@@ -36,13 +36,13 @@ class Installed:
     """Slack's user id."""
 
 
-class Installations:
+class InstallationRepository:
     """Installations in, installations out; one row a workspace."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def save(self, installed: Installed, now: datetime) -> bool:
+    async def save(self, installed: InstalledWorkspace, now: datetime) -> bool:
         """Note an installation, or the newest of a workspace that had one; a new one is welcomed.
 
         Return whether the workspace is new. Raises StoreUnavailable.
@@ -64,16 +64,16 @@ class Installations:
                 return False
             await connection.execute(insert(_i).values(team_id=installed.team_id, **values))
             # A message to a person goes to the person's id, in place of a channel's.
-            welcome = delivery_row(installed.team_id, installed.installed_by, Kind.WELCOME, 0, now)
+            welcome = delivery_row(installed.team_id, installed.installed_by, DeliveryKind.WELCOME, 0, now)
             await connection.execute(insert(schema.deliveries).values(welcome))
         return True
 
-    async def all(self) -> list[Installed]:
+    async def all(self) -> list[InstalledWorkspace]:
         """Every installation, by team id."""
         async with self._database.reading() as connection:
             rows = (await connection.execute(select(_i).order_by(_i.c.team_id))).all()
         return [
-            Installed(
+            InstalledWorkspace(
                 team_id=row.team_id,
                 team_name=row.team_name,
                 bot_user_id=row.bot_user_id,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from bot.routing.planner import Occasion
+from bot.routing.planner import MentionReason
 from bot.store import schema
 from bot.store.channels.subscriptions import subscriptions_in_force
 from bot.store.database import Database
-from formatters.answers.subscription_messages import Wish
+from formatters.answers.subscription_messages import Criteria
 from formatters.models.notice import NoticeKey
 
 _m = schema.mentions
@@ -21,23 +21,23 @@ _t = schema.threads
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedMention:
     """A mention as it was planned, and what its channel asks for now."""
 
-    occasion: Occasion
+    occasion: MentionReason
     notice_key: NoticeKey
     targets: tuple[str, ...]
-    wishes: tuple[Wish, ...]
+    wishes: tuple[Criteria, ...]
     """Those in force that mention somebody: who unsubscribed meanwhile is mentioned no more."""
 
 
-class Mentions:
+class MentionRepository:
     """Mentions out of the plan."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def get(self, mention_id: int) -> Planned | None:
+    async def get(self, mention_id: int) -> PlannedMention | None:
         """One mention; None if it's gone."""
         query = select(_m, _t.c.team_id, _t.c.channel_id, _n.c.superevent_id, _n.c.alert_type)
         query = query.add_columns(_n.c.time_created, _n.c.content).join(_t, _t.c.id == _m.c.thread_id)
@@ -47,8 +47,8 @@ class Mentions:
             if row is None:
                 return None
             here = await subscriptions_in_force(connection, (row.team_id, row.channel_id))
-        return Planned(
-            occasion=Occasion(row.occasion),
+        return PlannedMention(
+            occasion=MentionReason(row.occasion),
             notice_key=(row.superevent_id, row.alert_type, row.time_created, row.content),
             targets=tuple(row.targets.split()),
             wishes=tuple(s.wish for s in here if s.wish.notify is not None),
@@ -56,22 +56,22 @@ class Mentions:
 
     async def of_roots(
         self, thread_ids: Collection[int]
-    ) -> dict[int, tuple[tuple[str, ...], tuple[Wish, ...]]]:
+    ) -> dict[int, tuple[tuple[str, ...], tuple[Criteria, ...]]]:
         """Whom the posts of these threads' roots mention, with what their channels ask for now."""
         query = (
             select(_m.c.thread_id, _m.c.targets, _t.c.team_id, _t.c.channel_id)
             .join(_t, _t.c.id == _m.c.thread_id)
-            .where(_m.c.thread_id.in_(thread_ids), _m.c.occasion == Occasion.ROOT.value)
+            .where(_m.c.thread_id.in_(thread_ids), _m.c.occasion == MentionReason.ROOT.value)
             .order_by(_m.c.id)
         )
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
             asked = await subscriptions_in_force(connection) if rows else []
-        wishes: defaultdict[tuple[str, str], list[Wish]] = defaultdict(list)
+        wishes: defaultdict[tuple[str, str], list[Criteria]] = defaultdict(list)
         for s in asked:
             if s.wish.notify is not None:
                 wishes[s.team_id, s.channel_id].append(s.wish)
-        found: dict[int, tuple[tuple[str, ...], tuple[Wish, ...]]] = {}
+        found: dict[int, tuple[tuple[str, ...], tuple[Criteria, ...]]] = {}
         for row in rows:
             before, _ = found.get(row.thread_id, ((), ()))
             here = tuple(wishes[row.team_id, row.channel_id])

@@ -9,13 +9,13 @@ from sqlalchemy import delete, insert, select
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.outbox.plan_writer import touch
+from bot.store.outbox.plan_writer import mark_threads_stale
 
 _o = schema.observers
 _t = schema.threads
 
 
-class Observers:
+class ObserverRepository:
     """People who observe; the roots that say so follow."""
 
     def __init__(self, database: Database) -> None:
@@ -44,7 +44,7 @@ class Observers:
             gone = (await connection.execute(delete(_o).where(mine))).rowcount
             if not gone:
                 await connection.execute(insert(_o).values(thread_id=thread, user_id=user_id, since=now))
-            await touch(connection, {thread: (team_id, channel_id)}, now)
+            await mark_threads_stale(connection, {thread: (team_id, channel_id)}, now)
             return not gone
 
     async def of_threads(self, thread_ids: Collection[int]) -> dict[int, tuple[str, ...]]:

@@ -13,16 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.outbox.models import Delivery, Kind, Sent, delivery_row
+from bot.store.outbox.models import Delivered, Delivery, DeliveryKind, delivery_row
 from formatters.answers.subscription_messages import RefusedMention, Subscription
 
 _r = schema.refused_mentions
 
-Place = tuple[str, str]
+ChannelRef = tuple[str, str]
 """Team and channel."""
 
 
-class RefusedMentions:
+class RefusedMentionRepository:
     """Refusals, out of the store."""
 
     def __init__(self, database: Database) -> None:
@@ -39,15 +39,15 @@ class RefusedMentions:
             ]
 
 
-def _here(place: Place) -> ColumnElement[bool]:
+def _here(place: ChannelRef) -> ColumnElement[bool]:
     return (_r.c.team_id == place[0]) & (_r.c.channel_id == place[1])
 
 
 async def refused_in(
     connection: AsyncConnection, which: ColumnElement[bool]
-) -> defaultdict[Place, list[RefusedMention]]:
+) -> defaultdict[ChannelRef, list[RefusedMention]]:
     """What is refused, channel by channel."""
-    found: defaultdict[Place, list[RefusedMention]] = defaultdict(list)
+    found: defaultdict[ChannelRef, list[RefusedMention]] = defaultdict(list)
     for row in (await connection.execute(select(_r).where(which).order_by(_r.c.id))).all():
         refused = RefusedMention(target=row.target, reason=row.reason, since=row.since)
         found[row.team_id, row.channel_id].append(refused)
@@ -72,13 +72,13 @@ async def with_refusals(
     ]
 
 
-async def forget_refusals(connection: AsyncConnection, place: Place) -> None:
+async def forget_refusals(connection: AsyncConnection, place: ChannelRef) -> None:
     """Somebody changed what the channel asks for: what is refused is found out, and said, anew."""
     await connection.execute(delete(_r).where(_here(place)))
 
 
-async def note_mentions(
-    connection: AsyncConnection, sent: Sequence[tuple[Delivery, Sent]], now: datetime
+async def record_mentions(
+    connection: AsyncConnection, sent: Sequence[tuple[Delivery, Delivered]], now: datetime
 ) -> None:
     """Write down which mentions Slack refused, and forget those that went through.
 
@@ -101,7 +101,9 @@ async def note_mentions(
             known[place] += [RefusedMention(target=t, reason=o.refused_mentions[t], since=now) for t in new]
 
 
-async def _say(connection: AsyncConnection, place: Place, reasons: dict[str, str], now: datetime) -> None:
+async def _say(
+    connection: AsyncConnection, place: ChannelRef, reasons: dict[str, str], now: datetime
+) -> None:
     team_id, channel_id = place
     rows: Collection[dict[str, object]] = [
         {"team_id": team_id, "channel_id": channel_id, "target": target, "reason": reason, "since": now}
@@ -112,5 +114,5 @@ async def _say(connection: AsyncConnection, place: Place, reasons: dict[str, str
     await connection.execute(upsert(_r).on_conflict_do_nothing(), list(rows))
     mine = select(_r.c.id).where(_here(place), _r.c.target == next(iter(reasons)))
     refusal_id = (await connection.execute(mine)).scalar_one()
-    told = delivery_row(team_id, channel_id, Kind.MENTION_REFUSED, refusal_id, now)
+    told = delivery_row(team_id, channel_id, DeliveryKind.MENTION_REFUSED, refusal_id, now)
     await connection.execute(upsert(schema.deliveries).values(told).on_conflict_do_nothing())

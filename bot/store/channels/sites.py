@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.observing.observatories import folded
 from bot.store import schema
-from bot.store.channels.change_log import By, Changed, note
+from bot.store.channels.change_log import ChangeAuthor, ChangeRecord, record_changes
 from bot.store.database import Database
-from formatters.answers.observability import SITES_MAX, ChannelSites, Conditions, Site
+from formatters.answers.observability import SITES_MAX, ChannelSites, ObservingConstraints, Site
 
-Place = tuple[str, str]
+ChannelRef = tuple[str, str]
 """Team and channel."""
 
 _s = schema.channel_sites
@@ -26,7 +26,7 @@ class TooManySites(ValueError):
     """The channel would have more than it may."""
 
 
-class Sites:
+class SiteRepository:
     """Sites in, sites out."""
 
     def __init__(self, database: Database) -> None:
@@ -37,13 +37,15 @@ class Sites:
         place = (team_id, channel_id)
         return (await self.of_channels([place])).get(place, ChannelSites())
 
-    async def of_channels(self, places: Collection[Place]) -> dict[Place, ChannelSites]:
+    async def of_channels(self, places: Collection[ChannelRef]) -> dict[ChannelRef, ChannelSites]:
         """What these channels (team, channel) have; those that never said anything are left out."""
         teams, channels = {team for team, _ in places}, {channel for _, channel in places}
         async with self._database.reading() as connection:
             return await _of_channels(connection, teams, channels)
 
-    async def add(self, team_id: str, channel_id: str, sites: Sequence[Site], by: By) -> ChannelSites:
+    async def add(
+        self, team_id: str, channel_id: str, sites: Sequence[Site], by: ChangeAuthor
+    ) -> ChannelSites:
         """Give a channel sites, all or none; one whose name it has is moved. Raises TooManySites.
 
         Return what the channel has then.
@@ -53,7 +55,7 @@ class Sites:
             await add_sites(connection, place, sites)
             return await _of_channel(connection, team_id, channel_id)
 
-    async def remove(self, team_id: str, channel_id: str, name: str, by: By) -> ChannelSites:
+    async def remove(self, team_id: str, channel_id: str, name: str, by: ChangeAuthor) -> ChannelSites:
         """Take a site from a channel, by the name that it has there; return what is left."""
         mine = (_s.c.team_id == team_id) & (_s.c.channel_id == channel_id)
         async with self._database.writing() as connection, noted(connection, (team_id, channel_id), by):
@@ -61,7 +63,7 @@ class Sites:
             return await _of_channel(connection, team_id, channel_id)
 
     async def set_conditions(
-        self, team_id: str, channel_id: str, conditions: Conditions, by: By
+        self, team_id: str, channel_id: str, conditions: ObservingConstraints, by: ChangeAuthor
     ) -> ChannelSites:
         """Say when something counts as observable for a channel; return what it has then."""
         place = (team_id, channel_id)
@@ -71,16 +73,16 @@ class Sites:
 
 
 @asynccontextmanager
-async def noted(connection: AsyncConnection, place: Place, by: By) -> AsyncIterator[None]:
+async def noted(connection: AsyncConnection, place: ChannelRef, by: ChangeAuthor) -> AsyncIterator[None]:
     """Keep, and have posted, what is changed inside in a channel's sites and conditions."""
     before = await _of_channel(connection, *place)
     yield
     after = await _of_channel(connection, *place)
     if after != before:
-        await note(connection, place, by, [Changed(before=before, after=after)])
+        await record_changes(connection, place, by, [ChangeRecord(before=before, after=after)])
 
 
-async def add_sites(connection: AsyncConnection, place: Place, sites: Sequence[Site]) -> None:
+async def add_sites(connection: AsyncConnection, place: ChannelRef, sites: Sequence[Site]) -> None:
     """Give a channel sites; one whose name it has is moved. Raises TooManySites: then undo all of it."""
     mine = (_s.c.team_id == place[0]) & (_s.c.channel_id == place[1])
     present = (await connection.execute(select(_s.c.folded, _s.c.ordinal).where(mine))).all()
@@ -97,7 +99,9 @@ async def add_sites(connection: AsyncConnection, place: Place, sites: Sequence[S
         raise TooManySites
 
 
-async def set_conditions(connection: AsyncConnection, place: Place, conditions: Conditions) -> None:
+async def set_conditions(
+    connection: AsyncConnection, place: ChannelRef, conditions: ObservingConstraints
+) -> None:
     """Say when something counts as observable for a channel."""
     mine = (_c.c.team_id == place[0]) & (_c.c.channel_id == place[1])
     row = {"altitude": conditions.altitude, "darkness": conditions.darkness}
@@ -123,14 +127,14 @@ async def _of_channel(connection: AsyncConnection, team_id: str, channel_id: str
     return found.get((team_id, channel_id), ChannelSites())
 
 
-async def sites_of_all(connection: AsyncConnection) -> dict[Place, ChannelSites]:
+async def sites_of_all(connection: AsyncConnection) -> dict[ChannelRef, ChannelSites]:
     """What every channel has that ever said anything."""
     return await _chosen(connection, true(), true())
 
 
 async def _of_channels(
     connection: AsyncConnection, teams: Collection[str], channels: Collection[str]
-) -> dict[Place, ChannelSites]:
+) -> dict[ChannelRef, ChannelSites]:
     return await _chosen(
         connection,
         _s.c.team_id.in_(teams) & _s.c.channel_id.in_(channels),
@@ -140,9 +144,9 @@ async def _of_channels(
 
 async def _chosen(
     connection: AsyncConnection, sites_where: ColumnElement[bool], conditions_where: ColumnElement[bool]
-) -> dict[Place, ChannelSites]:
+) -> dict[ChannelRef, ChannelSites]:
     asked = select(_s).where(sites_where)
-    sites: defaultdict[Place, list[Site]] = defaultdict(list)
+    sites: defaultdict[ChannelRef, list[Site]] = defaultdict(list)
     for row in (await connection.execute(asked.order_by(_s.c.ordinal, _s.c.folded))).all():
         sites[row.team_id, row.channel_id].append(
             Site(
@@ -156,10 +160,12 @@ async def _chosen(
         )
     chosen = select(_c).where(conditions_where)
     conditions = {
-        (row.team_id, row.channel_id): Conditions(altitude=row.altitude, darkness=row.darkness)
+        (row.team_id, row.channel_id): ObservingConstraints(altitude=row.altitude, darkness=row.darkness)
         for row in (await connection.execute(chosen)).all()
     }
     return {
-        place: ChannelSites(sites=tuple(sites.get(place, ())), conditions=conditions.get(place, Conditions()))
+        place: ChannelSites(
+            sites=tuple(sites.get(place, ())), conditions=conditions.get(place, ObservingConstraints())
+        )
         for place in sites.keys() | conditions.keys()
     }

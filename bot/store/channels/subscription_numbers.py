@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 
-Place = tuple[str, str]
+ChannelRef = tuple[str, str]
 """Team and channel."""
 
 _f = schema.former_numbers
@@ -19,7 +19,7 @@ _n = schema.channel_numbers
 _s = schema.subscriptions
 
 
-async def next_number(connection: AsyncConnection, place: Place, *, beyond: int = 0) -> int:
+async def next_number(connection: AsyncConnection, place: ChannelRef, *, beyond: int = 0) -> int:
     """Take the channel's next number, greater than `beyond`; in a transaction of `Database.writing`."""
     await give_numbers(connection, place)
     number = max(await last_number(connection, place), beyond)
@@ -31,7 +31,7 @@ async def next_number(connection: AsyncConnection, place: Place, *, beyond: int 
     return number
 
 
-async def give_numbers(connection: AsyncConnection, place: Place) -> None:
+async def give_numbers(connection: AsyncConnection, place: ChannelRef) -> None:
     """Give a number to each subscription of the channel that has none, the oldest first.
 
     That is what was there before channels counted, or what an older gwevent wrote since; people know such a
@@ -57,13 +57,13 @@ async def give_numbers(connection: AsyncConnection, place: Place) -> None:
     await keep_number(connection, place, number)
 
 
-async def last_number(connection: AsyncConnection, place: Place) -> int:
+async def last_number(connection: AsyncConnection, place: ChannelRef) -> int:
     """The greatest number that the channel ever gave; 0 if none."""
     found = (await connection.execute(select(_n.c.last_number).where(_in(_n, place)))).scalar()
     return int(found or 0)
 
 
-async def keep_number(connection: AsyncConnection, place: Place, number: int) -> None:
+async def keep_number(connection: AsyncConnection, place: ChannelRef, number: int) -> None:
     """See to it that no number up to this one is given any more."""
     last = await last_number(connection, place)
     if not last:
@@ -73,15 +73,15 @@ async def keep_number(connection: AsyncConnection, place: Place, number: int) ->
         await connection.execute(update(_n).where(_in(_n, place)).values(last_number=number))
 
 
-async def known_before_as(connection: AsyncConnection, place: Place, number: int) -> bool:
+async def known_before_as(connection: AsyncConnection, place: ChannelRef, number: int) -> bool:
     """Whether the channel knew a subscription of its own by this number before it counted for itself."""
     known = select(_f.c.number).where(_in(_f, place), _f.c.number == number)
     return (await connection.execute(known)).first() is not None
 
 
-async def _former(connection: AsyncConnection, place: Place) -> set[int]:
+async def _former(connection: AsyncConnection, place: ChannelRef) -> set[int]:
     return set((await connection.execute(select(_f.c.number).where(_in(_f, place)))).scalars())
 
 
-def _in(table: Table, place: Place) -> ColumnElement[bool]:
+def _in(table: Table, place: ChannelRef) -> ColumnElement[bool]:
     return and_(table.c.team_id == place[0], table.c.channel_id == place[1])

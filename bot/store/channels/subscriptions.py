@@ -11,26 +11,38 @@ import structlog
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import UnknownWord, parse_stored
+from bot.filters import FilterSyntaxError, parse_stored
 from bot.store import schema
-from bot.store.channels.change_log import By, changed, note, page_of, said_by
+from bot.store.channels.change_log import (
+    ChangeAuthor,
+    change_of_subscription,
+    change_page,
+    changes_of_delivery,
+    record_changes,
+)
 from bot.store.channels.refused_mentions import forget_refusals, with_refusals
 from bot.store.channels.subscription_numbers import give_numbers, known_before_as, next_number
 from bot.store.database import Database
-from bot.store.outbox.models import Kind, State, delivery_row
-from bot.store.outbox.plan_writer import bury_orphans
-from formatters.answers.subscription_messages import Subscription, Wish, mark
+from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
+from bot.store.outbox.plan_writer import dead_letter_orphans
+from formatters.answers.subscription_messages import Criteria, Subscription, mark
 from formatters.posts.subscription_change import ITSELF, Change
 
 log = structlog.get_logger(__name__)
 
 UNSUBSCRIBED = "unsubscribed before it was posted"
 
-_ASKED_FOR = (Kind.ROOT, Kind.REPLY, Kind.MENTION, Kind.CIRCULAR, Kind.APOLOGY)
+_ASKED_FOR = (
+    DeliveryKind.ROOT,
+    DeliveryKind.REPLY,
+    DeliveryKind.MENTION,
+    DeliveryKind.CIRCULAR,
+    DeliveryKind.APOLOGY,
+)
 """What a channel gets for what it asked for; edits keep true what stands there, and come all the same."""
 
 
-class Subscriptions:
+class SubscriptionRepository:
     """Subscriptions in, subscriptions out."""
 
     def __init__(self, database: Database) -> None:
@@ -70,7 +82,7 @@ class Subscriptions:
             return len(await subscriptions_in_force(connection))
 
     async def ask(
-        self, team_id: str, channel_id: str, wish: Wish, user_id: str, now: datetime
+        self, team_id: str, channel_id: str, wish: Criteria, user_id: str, now: datetime
     ) -> tuple[Subscription, bool]:
         """Put a subscription and its confirmation in the ledger: (it, whether it is in force already).
 
@@ -84,12 +96,12 @@ class Subscriptions:
         async with self._database.writing() as connection:
             row = (await connection.execute(select(table).where(mine))).first()
             if row is not None:
-                confirmation = (deliveries.c.kind == Kind.CONFIRMATION.value) & (
+                confirmation = (deliveries.c.kind == DeliveryKind.CONFIRMATION.value) & (
                     deliveries.c.subject_id == row.id
                 )
                 await connection.execute(
                     update(deliveries)
-                    .where(confirmation, deliveries.c.state == State.PENDING.value)
+                    .where(confirmation, deliveries.c.state == DeliveryState.PENDING.value)
                     .values(not_before=now)
                 )
                 await give_numbers(connection, (team_id, channel_id))
@@ -108,7 +120,7 @@ class Subscriptions:
             )
             assert result.inserted_primary_key is not None
             subscription_id = int(result.inserted_primary_key[0])
-            row_ = delivery_row(team_id, channel_id, Kind.CONFIRMATION, subscription_id, now)
+            row_ = delivery_row(team_id, channel_id, DeliveryKind.CONFIRMATION, subscription_id, now)
             await connection.execute(insert(deliveries).values(row_))
             asked = Subscription(
                 id=subscription_id,
@@ -123,7 +135,7 @@ class Subscriptions:
             return asked, False
 
     async def add_confirmed(
-        self, team_id: str, channel_id: str, wish: Wish, user_id: str, now: datetime
+        self, team_id: str, channel_id: str, wish: Criteria, user_id: str, now: datetime
     ) -> None:
         """Put a subscription in force without a post in the channel: for a channel that asked elsewhere."""
         place = (team_id, channel_id)
@@ -141,7 +153,13 @@ class Subscriptions:
                 insert(schema.subscriptions).values(row).returning(schema.subscriptions)
             )
             added = _subscription(result.one())
-            await note(connection, place, By(user_id, now), [changed(None, added)], tell=False)
+            await record_changes(
+                connection,
+                place,
+                ChangeAuthor(user_id, now),
+                [change_of_subscription(None, added)],
+                tell=False,
+            )
 
     async def get(self, subscription_id: int) -> Subscription | None:
         """One subscription, in force or waiting for its confirmation; None if it's gone."""
@@ -166,14 +184,14 @@ class Subscriptions:
             why = select(deliveries.c.reason).where(
                 deliveries.c.team_id == asked.team_id,
                 deliveries.c.channel_id == asked.channel_id,
-                deliveries.c.kind == Kind.CONFIRMATION.value,
+                deliveries.c.kind == DeliveryKind.CONFIRMATION.value,
                 deliveries.c.subject_id == asked.id,
             )
             reason = (await connection.execute(why)).scalar()
         return str(reason or "unsubscribed meanwhile")
 
     async def edit(
-        self, team_id: str, channel_id: str, number: int, wish: Wish, by: By
+        self, team_id: str, channel_id: str, number: int, wish: Criteria, by: ChangeAuthor
     ) -> tuple[Subscription, Subscription] | None:
         """Give one of a channel's subscriptions other words: (as it was, as it is); None if it has no such.
 
@@ -199,11 +217,11 @@ class Subscriptions:
             )
             await forget_refusals(connection, place)
             after = replace(before, wish=wish, created_by=by.user_id)
-            await note(connection, place, by, [changed(before, after)])
+            await record_changes(connection, place, by, [change_of_subscription(before, after)])
             return before, after
 
     async def pause(
-        self, team_id: str, channel_id: str, number: int, by: By, *, resume: bool = False
+        self, team_id: str, channel_id: str, number: int, by: ChangeAuthor, *, resume: bool = False
     ) -> tuple[Subscription, Subscription] | None:
         """Let nothing come of a channel's subscription from now on, or let it come again: (before, after).
 
@@ -222,7 +240,7 @@ class Subscriptions:
             await connection.execute(
                 update(table).where(table.c.id == before.id).values(paused_at=after.paused_at)
             )
-            await note(connection, place, by, [changed(before, after)])
+            await record_changes(connection, place, by, [change_of_subscription(before, after)])
             return before, after
 
     async def end(
@@ -230,7 +248,7 @@ class Subscriptions:
         team_id: str,
         channel_id: str,
         numbers: Collection[int],
-        by: By,
+        by: ChangeAuthor,
         marks: Mapping[int, str] | None = None,
     ) -> list[Subscription] | None:
         """End these of a channel's subscriptions, all of them or, where one isn't there, none: then None.
@@ -260,12 +278,12 @@ class Subscriptions:
     async def history(self, team_id: str, channel_id: str, page: int) -> tuple[list[Change], int]:
         """One page of who changed what in a channel, the newest first, and how many changes are kept."""
         async with self._database.reading() as connection:
-            return await page_of(connection, (team_id, channel_id), page)
+            return await change_page(connection, (team_id, channel_id), page)
 
     async def to_tell(self, delivery_id: int) -> tuple[list[Change], list[Subscription]] | None:
         """The changes that a delivery is to say, and what the channel has now; None if another says them."""
         async with self._database.reading() as connection:
-            found = await said_by(connection, delivery_id)
+            found = await changes_of_delivery(connection, delivery_id)
             if found is None:
                 return None
             place, changes = found
@@ -289,8 +307,10 @@ async def confirm(connection: AsyncConnection, confirmations: Mapping[int, int],
     for row in rows:
         asked = _subscription(row)
         place = (asked.team_id, asked.channel_id)
-        by = By(asked.created_by, now)
-        await note(connection, place, by, [changed(None, asked)], said_by=confirmations[asked.id])
+        by = ChangeAuthor(asked.created_by, now)
+        await record_changes(
+            connection, place, by, [change_of_subscription(None, asked)], said_by=confirmations[asked.id]
+        )
 
 
 async def take_back(connection: AsyncConnection, confirmations: Mapping[int, bool], now: datetime) -> None:
@@ -306,11 +326,13 @@ async def take_back(connection: AsyncConnection, confirmations: Mapping[int, boo
         if confirmations[row.id] and row.number is not None:
             asked = _subscription(row)
             place = (asked.team_id, asked.channel_id)
-            await note(connection, place, By(ITSELF, now), [changed(asked, None)])
+            await record_changes(
+                connection, place, ChangeAuthor(ITSELF, now), [change_of_subscription(asked, None)]
+            )
 
 
 async def _withdraw(
-    connection: AsyncConnection, place: tuple[str, str], chosen: Sequence[Subscription], by: By
+    connection: AsyncConnection, place: tuple[str, str], chosen: Sequence[Subscription], by: ChangeAuthor
 ) -> None:
     """End subscriptions, waiting ones too, and say so where the channel may think that they are in force."""
     if not chosen:
@@ -320,31 +342,31 @@ async def _withdraw(
     confirmation = (
         (deliveries.c.team_id == place[0])
         & (deliveries.c.channel_id == place[1])
-        & (deliveries.c.kind == Kind.CONFIRMATION.value)
+        & (deliveries.c.kind == DeliveryKind.CONFIRMATION.value)
         & deliveries.c.subject_id.in_(ids)
     )
-    seen = deliveries.c.doubtful.is_(True) | (deliveries.c.state == State.SENDING.value)
+    seen = deliveries.c.doubtful.is_(True) | (deliveries.c.state == DeliveryState.SENDING.value)
     may_stand = set(
         (await connection.execute(select(deliveries.c.subject_id).where(confirmation, seen))).scalars()
     )
     await connection.execute(
-        delete(deliveries).where(confirmation, deliveries.c.state == State.PENDING.value)
+        delete(deliveries).where(confirmation, deliveries.c.state == DeliveryState.PENDING.value)
     )
     await connection.execute(delete(table).where(table.c.id.in_(ids)))
     if any(s.wish.notify is not None and not s.waiting for s in chosen):
         await forget_refusals(connection, place)
-    ended = [changed(s, None) for s in chosen if not s.waiting or s.id in may_stand]
-    await note(connection, place, by, ended)
+    ended = [change_of_subscription(s, None) for s in chosen if not s.waiting or s.id in may_stand]
+    await record_changes(connection, place, by, ended)
     if not await subscriptions_in_force(connection, place):
         await connection.execute(
             update(deliveries)
             .where(deliveries.c.team_id == place[0], deliveries.c.channel_id == place[1])
             .where(deliveries.c.kind.in_(_ASKED_FOR))
-            .where(deliveries.c.state == State.PENDING.value, deliveries.c.doubtful.is_(False))
-            .values(state=State.DEAD.value, reason=UNSUBSCRIBED)
+            .where(deliveries.c.state == DeliveryState.PENDING.value, deliveries.c.doubtful.is_(False))
+            .values(state=DeliveryState.DEAD.value, reason=UNSUBSCRIBED)
         )
         # An edit that was to bring a picture to a root that won't come.
-        await bury_orphans(connection, place, UNSUBSCRIBED)
+        await dead_letter_orphans(connection, place, UNSUBSCRIBED)
 
 
 async def _nameless(
@@ -397,7 +419,7 @@ def _readable(rows: Sequence[Any]) -> list[Subscription]:
     for row in rows:
         try:
             found.append(_subscription(row))
-        except UnknownWord as error:
+        except FilterSyntaxError as error:
             # Words of a newer gwevent, perhaps: one channel's mustn't withhold the alerts of all.
             log.error("subscription_unreadable", id=row.id, reason=str(error))
     return found

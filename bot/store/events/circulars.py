@@ -12,7 +12,7 @@ from bot.routing.planner import Intent, OpenRoot
 from bot.store import schema
 from bot.store.channels.subscriptions import subscriptions_in_force
 from bot.store.database import Database
-from bot.store.outbox.models import Kind, Priority, State, delivery_row
+from bot.store.outbox.models import DeliveryKind, DeliveryState, Priority, delivery_row
 from bot.store.outbox.plan_writer import rank_of
 from formatters.answers.subscription_messages import Subscription
 from formatters.posts.circular_link import Circular
@@ -27,7 +27,7 @@ _d = schema.deliveries
 _t = schema.threads
 
 
-class Circulars:
+class CircularRepository:
     """Circulars in, circulars out."""
 
     def __init__(self, database: Database) -> None:
@@ -45,7 +45,7 @@ class Circulars:
             for superevent_id in circular.superevent_ids:
                 row_id = await _insert(connection, circular, superevent_id, received_at, news=post)
                 if row_id is not None and post:
-                    planned += await _link(connection, row_id, circular, superevent_id, received_at)
+                    planned += await _plan_links(connection, row_id, circular, superevent_id, received_at)
         return planned
 
     async def get(self, row_id: int) -> Circular | None:
@@ -97,7 +97,7 @@ async def _insert(
     return int(result.inserted_primary_key[0])
 
 
-async def link_known(
+async def link_earlier_circulars(
     connection: AsyncConnection,
     superevent_id: str,
     intents: Sequence[Intent],
@@ -109,7 +109,7 @@ async def link_known(
     After an outage, or by another broker, a circular may come before the notice that it is about. No more
     than the newest few, which wait for everything else, for an event may have a hundred.
     """
-    asking = _asking(subscriptions)
+    asking = _subscribed_channels(subscriptions)
     opened = {(i.team_id, i.channel_id) for i in intents if isinstance(i, OpenRoot)} & asking
     if not opened:
         return
@@ -128,23 +128,27 @@ async def link_known(
     await _plan(connection, circulars, superevent_id, here, now, Priority.EDIT)
 
 
-async def _link(
+async def _plan_links(
     connection: AsyncConnection, row_id: int, circular: Circular, superevent_id: str, now: datetime
 ) -> int:
     # Beside a root that was given up it would wait for ever.
-    root = (_d.c.thread_id == _t.c.id) & (_d.c.kind == Kind.ROOT.value) & (_d.c.state != State.DEAD.value)
+    root = (
+        (_d.c.thread_id == _t.c.id)
+        & (_d.c.kind == DeliveryKind.ROOT.value)
+        & (_d.c.state != DeliveryState.DEAD.value)
+    )
     query = (
         select(_t.c.id, _t.c.team_id, _t.c.channel_id)
         .join(_d, root)
         .where(_t.c.superevent_id == superevent_id)
     )
     threads = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(query)).all()}
-    asking = _asking(await subscriptions_in_force(connection))
+    asking = _subscribed_channels(await subscriptions_in_force(connection))
     here = {thread_id: place for thread_id, place in threads.items() if place in asking}
     return await _plan(connection, [(row_id, circular.number)], superevent_id, here, now)
 
 
-def _asking(subscriptions: Sequence[Subscription]) -> set[tuple[str, str]]:
+def _subscribed_channels(subscriptions: Sequence[Subscription]) -> set[tuple[str, str]]:
     return {(s.team_id, s.channel_id) for s in subscriptions if s.wish.circulars}
 
 
@@ -161,7 +165,7 @@ async def _plan(
     rows = [
         delivery_row(
             *place,
-            Kind.CIRCULAR,
+            DeliveryKind.CIRCULAR,
             row_id,
             now,
             thread_id=thread_id,

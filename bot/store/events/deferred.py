@@ -8,14 +8,14 @@ from datetime import datetime
 from sqlalchemy import case, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import Judge, open_
+from bot.filters import CriteriaEvaluator, is_undecided
 from bot.store import schema
 from bot.store.channels.subscriptions import subscriptions_in_force
 from bot.store.database import Database
-from bot.store.events.circulars import link_known
+from bot.store.events.circulars import link_earlier_circulars
 from bot.store.events.notices import Planner, stored_notices
-from bot.store.outbox.plan_writer import apply_decided, threads_of
-from formatters.models.filter import MapQuestion, map_questions
+from bot.store.outbox.plan_writer import threads_of, write_deferred_plan
+from formatters.models.filter import MapQuery, map_queries
 from formatters.models.notice import Category, Notice, NoticeKey
 from formatters.models.superevent import Superevent
 
@@ -24,15 +24,15 @@ _u = schema.undecided
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DeferredNotice:
     """What the map of a notice is asked."""
 
     notice_key: NoticeKey
     """Of the notice whose map it is: the newest that carries an event."""
-    questions: frozenset[MapQuestion]
+    questions: frozenset[MapQuery]
 
 
-class Undecided:
+class DeferredRouting:
     """What waits for its map."""
 
     def __init__(self, database: Database) -> None:
@@ -49,7 +49,7 @@ class Undecided:
         async with self._database.reading() as connection:
             return list(dict.fromkeys((await connection.execute(query)).scalars()))
 
-    async def question(self, superevent_id: str) -> Question | None:
+    async def question(self, superevent_id: str) -> DeferredNotice | None:
         """What to ask the map of the newest notice; None where nothing is known any more."""
         async with self._database.reading() as connection:
             superevent = await _superevent(connection, superevent_id)
@@ -57,14 +57,14 @@ class Undecided:
         newest = None if superevent is None else superevent.latest_with_event
         if superevent is None or newest is None:
             return None
-        judge = Judge(superevent)
-        asked: set[MapQuestion] = set()
+        judge = CriteriaEvaluator(superevent)
+        asked: set[MapQuery] = set()
         for wish in {id(s.wish): s.wish for s in subscriptions}.values():
-            if open_(judge(wish)):
-                asked |= map_questions(wish.filter)
-            if wish.notify is not None and open_(judge.mentions(wish)):
-                asked |= map_questions(wish.filter) | map_questions(wish.notify.condition)
-        return Question(newest.key, frozenset(asked))
+            if is_undecided(judge(wish)):
+                asked |= map_queries(wish.filter)
+            if wish.notify is not None and is_undecided(judge.mentions(wish)):
+                asked |= map_queries(wish.filter) | map_queries(wish.notify.condition)
+        return DeferredNotice(newest.key, frozenset(asked))
 
     async def decide(
         self, superevent_id: str, answered: NoticeKey | None, plan: Planner, now: datetime
@@ -100,8 +100,10 @@ class Undecided:
             asked = [s for s in await subscriptions_in_force(connection) if s.created_at <= row.created_at]
             threads = await threads_of(connection, superevent_id)
             intents = plan(superevent, notice, threads, asked)
-            await apply_decided(connection, intents, superevent, row.notice_id, now, picture=row.picture)
-            await link_known(connection, superevent_id, intents, asked, now)
+            await write_deferred_plan(
+                connection, intents, superevent, row.notice_id, now, picture=row.picture
+            )
+            await link_earlier_circulars(connection, superevent_id, intents, asked, now)
             return len(intents)
 
 

@@ -15,7 +15,7 @@ from bot.store import schema
 from formatters.models.notice import Notice
 
 
-async def fill_contents(connection: AsyncConnection, notice: Notice, known: Sequence[Any]) -> bool:
+async def backfill_digests(connection: AsyncConnection, notice: Notice, known: Sequence[Any]) -> bool:
     """Note what notices of this type and time say that an older gwevent stored; whether there was any.
 
     Their payloads tell, where they are kept.
@@ -37,7 +37,7 @@ async def fill_contents(connection: AsyncConnection, notice: Notice, known: Sequ
     return filled
 
 
-def repeated(notice: Notice, known: Sequence[Any]) -> Any | None:
+def duplicate_of(notice: Notice, known: Sequence[Any]) -> Any | None:
     """The stored notice that this one repeats; the very same before one that might be."""
     rows = _same_time(notice, known)
     if notice.content is not None:

@@ -12,7 +12,7 @@ from bot.store import schema
 from bot.store.database import Database
 
 
-class Lookups:
+class GraceDbLookups:
     """Remembers each superevent of which all was stored that GraceDB had."""
 
     def __init__(self, database: Database) -> None:

@@ -11,17 +11,21 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import traits_of
+from bot.filters import attributes_of
 from bot.routing.planner import Intent, Thread
 from bot.sources import FILE, GRACEDB, LIVE_SOURCES
 from bot.store import schema
 from bot.store.channels.subscriptions import subscriptions_in_force
 from bot.store.database import Database
-from bot.store.events.circulars import link_known
-from bot.store.events.duplicates import fill_contents, overtakes, repeated
-from bot.store.operations.operator_alerts import Alarms, real_before, set_off
-from bot.store.outbox.models import Kind, State, delivery_row
-from bot.store.outbox.plan_writer import apply, rank_of, threads_of
+from bot.store.events.circulars import link_earlier_circulars
+from bot.store.events.duplicates import backfill_digests, duplicate_of, overtakes
+from bot.store.operations.operator_alerts import (
+    OperatorAlertRules,
+    enqueue_operator_alerts,
+    previous_real_event_time,
+)
+from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
+from bot.store.outbox.plan_writer import rank_of, threads_of, write_plan
 from formatters.answers.subscription_messages import Subscription
 from formatters.models.notice import Category, Notice, NoticeKey, category_of, folded_id
 from formatters.models.superevent import Superevent
@@ -33,7 +37,7 @@ Apologist = Callable[
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordResult:
     """What became of a notice handed to the store."""
 
     new: bool
@@ -42,7 +46,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quarantined:
+class QuarantinedPayload:
     """A payload that couldn't be handled."""
 
     id: int
@@ -53,7 +57,7 @@ class Quarantined:
     received_at: datetime
 
 
-class Store:
+class NoticeRepository:
     """Notices in, nouns out."""
 
     def __init__(self, database: Database) -> None:
@@ -68,8 +72,8 @@ class Store:
         plan: Planner,
         *,
         picture: bool = False,
-        alarms: Alarms | None = None,
-    ) -> Recorded:
+        alarms: OperatorAlertRules | None = None,
+    ) -> RecordResult:
         """Store a notice with its payload and what follows from it, in one transaction (law 3).
 
         The superevent is locked, so that two notices of one event that come at once are planned one after
@@ -81,11 +85,11 @@ class Store:
         async with self._database.writing() as connection:
             revision = await _lock_superevent(connection, notice)
             known = await stored_notices(connection, notice.superevent_id)
-            if await fill_contents(connection, notice, known):
+            if await backfill_digests(connection, notice, known):
                 known = await stored_notices(connection, notice.superevent_id)
-            repeat = repeated(notice, known)
+            repeat = duplicate_of(notice, known)
             if repeat is not None and not overtakes(notice, repeat.facts):
-                return Recorded(new=False, intents=0)
+                return RecordResult(new=False, intents=0)
             if repeat is None:
                 notice_id = await _insert_notice(connection, notice, body, origin, received_at)
             else:
@@ -104,11 +108,13 @@ class Store:
             # A notice that came late isn't shown, so its map needn't be drawn.
             shown = not superevent.retracted and superevent.latest_with_event is notice
             draw = picture and shown and notice.best_localization is not None
-            await apply(connection, intents, superevent, notice_id, received_at, picture=draw)
-            await link_known(connection, superevent.superevent_id, intents, subscriptions, received_at)
+            await write_plan(connection, intents, superevent, notice_id, received_at, picture=draw)
+            await link_earlier_circulars(
+                connection, superevent.superevent_id, intents, subscriptions, received_at
+            )
             if alarms is not None:
-                await set_off(connection, alarms, superevent, notice, notice_id, received_at)
-            return Recorded(new=True, intents=len(intents))
+                await enqueue_operator_alerts(connection, alarms, superevent, notice, notice_id, received_at)
+            return RecordResult(new=True, intents=len(intents))
 
     async def quarantine(
         self,
@@ -126,7 +132,7 @@ class Store:
         nobody); `ops` is the (team, channel) of who runs the bot.
         """
         digest = hashlib.sha256(body).hexdigest()
-        reason = _storable(reason)
+        reason = _sanitize(reason)
         async with self._database.writing() as connection:
             table = schema.quarantine
             again = update(table).where(table.c.digest == digest).values(reason=reason)
@@ -136,9 +142,9 @@ class Store:
                 insert(schema.quarantine).values(
                     digest=digest,
                     body=body,
-                    origin=_storable(origin, 255),
+                    origin=_sanitize(origin, 255),
                     reason=reason,
-                    superevent_id=None if superevent_id is None else _storable(superevent_id, 64),
+                    superevent_id=None if superevent_id is None else _sanitize(superevent_id, 64),
                     received_at=received_at,
                 )
             )
@@ -154,7 +160,7 @@ class Store:
                     delivery_row(
                         team,
                         channel,
-                        Kind.APOLOGY,
+                        DeliveryKind.APOLOGY,
                         quarantine_id,
                         received_at,
                         thread_id=thread,
@@ -163,29 +169,29 @@ class Store:
                     for team, channel, thread in channels
                 ]
             if ops is not None:
-                rows.append(delivery_row(*ops, Kind.OPS, quarantine_id, received_at))
+                rows.append(delivery_row(*ops, DeliveryKind.OPS, quarantine_id, received_at))
             if rows:
                 await connection.execute(insert(schema.deliveries), rows)
             return True
 
-    async def quarantined(self, quarantine_id: int) -> Quarantined | None:
+    async def quarantined(self, quarantine_id: int) -> QuarantinedPayload | None:
         """One quarantined payload, or None if it was taken out since."""
         found = await self._quarantined(
             select(schema.quarantine).where(schema.quarantine.c.id == quarantine_id)
         )
         return found[0] if found else None
 
-    async def next_quarantined(self, after: int = 0) -> Quarantined | None:
+    async def next_quarantined(self, after: int = 0) -> QuarantinedPayload | None:
         """The quarantined payload after this id, for going through all of them one by one."""
         table = schema.quarantine
         found = await self._quarantined(select(table).where(table.c.id > after).order_by(table.c.id).limit(1))
         return found[0] if found else None
 
-    async def _quarantined(self, query: Select[tuple[object, ...]]) -> list[Quarantined]:
+    async def _quarantined(self, query: Select[tuple[object, ...]]) -> list[QuarantinedPayload]:
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
         return [
-            Quarantined(
+            QuarantinedPayload(
                 id=row.id,
                 body=row.body,
                 origin=row.origin,
@@ -201,9 +207,9 @@ class Store:
         async with self._database.writing() as connection:
             await connection.execute(
                 delete(schema.deliveries).where(
-                    schema.deliveries.c.kind.in_([Kind.APOLOGY, Kind.OPS]),
+                    schema.deliveries.c.kind.in_([DeliveryKind.APOLOGY, DeliveryKind.OPS]),
                     schema.deliveries.c.subject_id == quarantine_id,
-                    schema.deliveries.c.state == State.PENDING,
+                    schema.deliveries.c.state == DeliveryState.PENDING,
                 )
             )
             await connection.execute(delete(schema.quarantine).where(schema.quarantine.c.id == quarantine_id))
@@ -314,7 +320,7 @@ class Store:
     async def real_before(self, superevent_id: str) -> datetime | None:
         """The time of the newest real event but this one."""
         async with self._database.reading() as connection:
-            return await real_before(connection, superevent_id)
+            return await previous_real_event_time(connection, superevent_id)
 
     async def purge_mock_payloads(self, received_before: datetime) -> int:
         """Remove the payloads of mocks received before; facts and keys stay. Return how many."""
@@ -363,13 +369,13 @@ async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
     return 0
 
 
-def _storable(words: str, limit: int | None = None) -> str:
+def _sanitize(words: str, limit: int | None = None) -> str:
     """The words, where PostgreSQL takes them: it has no character zero, and counts."""
     return words.replace("\0", "\N{REPLACEMENT CHARACTER}")[:limit]
 
 
 def _summary(superevent: Superevent, revision: int) -> dict[str, object]:
-    event, traits = superevent.event, traits_of(superevent)
+    event, traits = superevent.event, attributes_of(superevent)
     return {
         "traits": None if traits is None else traits.to_json(),
         "traits_revision": revision,
@@ -397,7 +403,7 @@ async def _insert_notice(
             alert_type=notice.alert_type,
             time_created=notice.time_created,
             received_at=received_at,
-            origin=_storable(origin, 255),
+            origin=_sanitize(origin, 255),
             facts=notice.to_json(),
             content=notice.content or "",
         )
@@ -422,7 +428,7 @@ async def _replace_notice(
         .where(table.c.id == notice_id)
         .values(
             received_at=received_at,
-            origin=_storable(origin, 255),
+            origin=_sanitize(origin, 255),
             facts=notice.to_json(),
             content=notice.content or "",
         )

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import Traits, traits_of
+from bot.filters import EventAttributes, attributes_of
 from bot.store import schema
 from bot.store.database import Database
 from formatters.models.notice import Category, Notice
@@ -23,7 +23,7 @@ _n = schema.notices
 _s = schema.superevents
 
 
-class Past:
+class EventSearch:
     """What was received, in bulk."""
 
     def __init__(self, database: Database) -> None:
@@ -35,7 +35,7 @@ class Past:
         *,
         since: datetime | None = None,
         until: datetime | None = None,
-    ) -> list[Traits]:
+    ) -> list[EventAttributes]:
         """What filters ask, of every event from `since` to before `until`, the newest first.
 
         Events of which only a retraction is known have none. Raises StoreUnavailable.
@@ -50,7 +50,7 @@ class Past:
         async with self._database.reading() as connection:
             order = query.order_by(_s.c.event_time.desc(), _s.c.superevent_id.desc())
             rows = (await connection.execute(order)).all()
-        return await asyncio.to_thread(lambda: [Traits.from_json(id_, text) for id_, text in rows])
+        return await asyncio.to_thread(lambda: [EventAttributes.from_json(id_, text) for id_, text in rows])
 
     async def superevents(self, ids: Sequence[str]) -> list[Superevent]:
         """These superevents, in this order; those of which nothing is known are left out."""
@@ -71,7 +71,7 @@ class Past:
             values = []
             for superevent_id, revision in some:
                 known = found.get(superevent_id)
-                traits = None if known is None else traits_of(known)
+                traits = None if known is None else attributes_of(known)
                 text = None if traits is None else traits.to_json()
                 values.append({"of": superevent_id, "at": revision, "text": text})
             # A notice that came meanwhile wrote its own.

@@ -15,7 +15,7 @@ KEPT = timedelta(days=400)
 _c = schema.clocks
 
 
-class ClockLines:
+class ClockOffsetRepository:
     """One row a boot: what, added to the machine's count, is the time."""
 
     def __init__(self, database: Database) -> None:

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.operations.webhook_calls import CallKind, cancel_call, want_call, was_called
-from bot.store.outbox.models import Kind, State, delivery_row
-from bot.store.outbox.plan_writer import Place
-from formatters.posts.incident import Trouble, What
+from bot.store.operations.webhook_calls import CallKind, cancel_call, enqueue_call, was_called
+from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
+from bot.store.outbox.plan_writer import ChannelRef
+from formatters.posts.incident import Incident, IncidentKind
 
 OVER_AFTER = timedelta(seconds=40)
 """How long nobody must have seen a trouble for it to be over: one that comes and goes is one trouble."""
@@ -27,26 +27,26 @@ _t = schema.troubles
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class IncidentChanges:
     """What a look changed."""
 
-    began: tuple[Trouble, ...] = ()
-    ended: tuple[Trouble, ...] = ()
+    began: tuple[Incident, ...] = ()
+    ended: tuple[Incident, ...] = ()
 
 
-class Troubles:
+class IncidentRepository:
     """Troubles in and out, each told once, and once more when it is over."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def lasting(self) -> list[Trouble]:
+    async def lasting(self) -> list[Incident]:
         """Those that last, the oldest first."""
         query = select(_t).where(_t.c.open_as.is_not(None)).order_by(_t.c.since, _t.c.id)
         async with self._database.reading() as connection:
             return [_trouble(row) for row in (await connection.execute(query)).all()]
 
-    async def get(self, trouble_id: int) -> Trouble | None:
+    async def get(self, trouble_id: int) -> Incident | None:
         """One of them, over or not."""
         async with self._database.reading() as connection:
             row = (await connection.execute(select(_t).where(_t.c.id == trouble_id))).first()
@@ -54,13 +54,13 @@ class Troubles:
 
     async def look(
         self,
-        seen: Sequence[Trouble],
+        seen: Sequence[Incident],
         now: datetime,
         *,
-        ops: Place | None = None,
+        ops: ChannelRef | None = None,
         webhook: bool = False,
-        called: Collection[What] = (),
-    ) -> Change:
+        called: Collection[IncidentKind] = (),
+    ) -> IncidentChanges:
         """Write down what was seen at this look, and in the same transaction whom that is to be told.
 
         What was seen before and isn't any more is over after a while, whichever process saw it. `ops` is
@@ -68,22 +68,22 @@ class Troubles:
         for which troubles it was called already. Raises StoreUnavailable.
         """
         if not seen and not await self._anything(now, ops is not None):
-            return Change()
+            return IncidentChanges()
         async with self._database.writing() as connection:
             began = await _begin(connection, seen, now)
             ended = await _end(connection, {trouble.what for trouble in seen}, now)
             if webhook:
                 for trouble_id, trouble in began:
                     done = trouble.what in called
-                    await want_call(connection, CallKind.TROUBLE, now, trouble_id=trouble_id, sent=done)
+                    await enqueue_call(connection, CallKind.TROUBLE, now, trouble_id=trouble_id, sent=done)
                 for trouble_id, _ in ended:
                     # What nobody heard of needn't be taken back.
                     heard = not await cancel_call(connection, CallKind.TROUBLE, trouble_id=trouble_id)
                     if heard and await was_called(connection, CallKind.TROUBLE, trouble_id=trouble_id):
-                        await want_call(connection, CallKind.OVER, now, trouble_id=trouble_id)
+                        await enqueue_call(connection, CallKind.OVER, now, trouble_id=trouble_id)
             if ops is not None:
                 await _tell(connection, ops, [trouble_id for trouble_id, _ in ended], now)
-        return Change(tuple(trouble for _, trouble in began), tuple(trouble for _, trouble in ended))
+        return IncidentChanges(tuple(trouble for _, trouble in began), tuple(trouble for _, trouble in ended))
 
     async def _anything(self, now: datetime, known: bool) -> bool:
         untold = ~_t.c.told & (_t.c.seen_at > now - TOLD_WITHIN) if known else _t.c.id.is_(None)
@@ -93,8 +93,8 @@ class Troubles:
 
 
 async def _begin(
-    connection: AsyncConnection, seen: Sequence[Trouble], now: datetime
-) -> list[tuple[int, Trouble]]:
+    connection: AsyncConnection, seen: Sequence[Incident], now: datetime
+) -> list[tuple[int, Incident]]:
     query = select(_t.c.id, _t.c.open_as).where(_t.c.open_as.is_not(None)).with_for_update()
     known = {row.open_as: row.id for row in (await connection.execute(query)).all()}
     began = []
@@ -133,11 +133,11 @@ async def _insert(connection: AsyncConnection, new: dict[str, object]) -> int | 
 
 
 async def _end(
-    connection: AsyncConnection, seen: Collection[What], now: datetime
-) -> list[tuple[int, Trouble]]:
+    connection: AsyncConnection, seen: Collection[IncidentKind], now: datetime
+) -> list[tuple[int, Incident]]:
     gone = _t.c.open_as.is_not(None) & (_t.c.seen_at < now - OVER_AFTER)
     rows = (await connection.execute(select(_t).where(gone))).all()
-    ended = [row for row in rows if What(row.what) not in seen]
+    ended = [row for row in rows if IncidentKind(row.what) not in seen]
     for row in ended:
         await connection.execute(
             update(_t).where(_t.c.id == row.id).values(open_as=None, ended_at=row.seen_at)
@@ -145,27 +145,29 @@ async def _end(
     return [(row.id, _trouble(row, row.seen_at)) for row in ended]
 
 
-async def _tell(connection: AsyncConnection, ops: Place, ended: Sequence[int], now: datetime) -> None:
+async def _tell(connection: AsyncConnection, ops: ChannelRef, ended: Sequence[int], now: datetime) -> None:
     untold = select(_t.c.id).where(~_t.c.told, _t.c.seen_at > now - TOLD_WITHIN).order_by(_t.c.id)
     news = list((await connection.execute(untold)).scalars())
-    rows = [delivery_row(*ops, Kind.TROUBLE, trouble_id, now) for trouble_id in news]
+    rows = [delivery_row(*ops, DeliveryKind.TROUBLE, trouble_id, now) for trouble_id in news]
     # Where the first message is still to be sent, it says both.
     said = (
         select(_d.c.subject_id)
-        .where(_d.c.kind == Kind.TROUBLE.value, _d.c.subject_id.in_(ended))
-        .where((_d.c.state != State.PENDING.value) | _d.c.doubtful)
+        .where(_d.c.kind == DeliveryKind.TROUBLE.value, _d.c.subject_id.in_(ended))
+        .where((_d.c.state != DeliveryState.PENDING.value) | _d.c.doubtful)
     )
     heard = set((await connection.execute(said)).scalars()) if ended else set()
-    rows += [delivery_row(*ops, Kind.OVER, trouble_id, now) for trouble_id in ended if trouble_id in heard]
+    rows += [
+        delivery_row(*ops, DeliveryKind.OVER, trouble_id, now) for trouble_id in ended if trouble_id in heard
+    ]
     if rows:
         await connection.execute(insert(_d), rows)
     if news:
         await connection.execute(update(_t).where(_t.c.id.in_(news)).values(told=True))
 
 
-def _trouble(row: Any, ended: datetime | None = None) -> Trouble:
-    return Trouble(
-        what=What(row.what),
+def _trouble(row: Any, ended: datetime | None = None) -> Incident:
+    return Incident(
+        what=IncidentKind(row.what),
         since=row.since,
         detail=row.detail,
         ended=row.ended_at if ended is None else ended,

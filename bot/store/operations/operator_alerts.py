@@ -10,9 +10,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
-from bot.store.operations.webhook_calls import call_for
-from bot.store.outbox.models import Kind, delivery_row
-from bot.store.outbox.plan_writer import Place
+from bot.store.operations.webhook_calls import enqueue_event_call
+from bot.store.outbox.models import DeliveryKind, delivery_row
+from bot.store.outbox.plan_writer import ChannelRef
 from formatters.models.notice import Category, Notice
 from formatters.models.superevent import Superevent
 
@@ -20,10 +20,10 @@ _s = schema.superevents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alarms:
+class OperatorAlertRules:
     """Who is to be told of what, beside the channels that subscribed."""
 
-    ops: Place | None
+    ops: ChannelRef | None
     """The operators' (team, channel), if it is known yet."""
     quiet: timedelta
     """After so long without real events the next one is told to the operators."""
@@ -31,9 +31,9 @@ class Alarms:
     """For which events the webhook is called; None where it is for none."""
 
 
-async def set_off(
+async def enqueue_operator_alerts(
     connection: AsyncConnection,
-    alarms: Alarms,
+    alarms: OperatorAlertRules,
     superevent: Superevent,
     notice: Notice,
     notice_id: int,
@@ -41,17 +41,17 @@ async def set_off(
 ) -> None:
     """Write down, in the transaction that stores the notice, what follows from it for these."""
     if alarms.wakes is not None:
-        await call_for(connection, alarms.wakes, superevent, notice, now)
+        await enqueue_event_call(connection, alarms.wakes, superevent, notice, now)
     first = superevent.category is Category.REAL and len(superevent.notices) == 1
     if alarms.ops is None or not first:
         return
-    before = await real_before(connection, superevent.superevent_id)
+    before = await previous_real_event_time(connection, superevent.superevent_id)
     if before is None or now - before > alarms.quiet:
-        row = delivery_row(*alarms.ops, Kind.FIRST_REAL, notice_id, now)
+        row = delivery_row(*alarms.ops, DeliveryKind.FIRST_REAL, notice_id, now)
         await connection.execute(insert(schema.deliveries).values(row))
 
 
-async def real_before(connection: AsyncConnection, superevent_id: str) -> datetime | None:
+async def previous_real_event_time(connection: AsyncConnection, superevent_id: str) -> datetime | None:
     """The time of the newest real event but this one."""
     query = (
         select(_s.c.event_time)

@@ -10,7 +10,7 @@ from bot.store.database import Database
 _o = schema.operators
 
 
-class Operators:
+class OpsChannelRepository:
     """Written by whoever knows Slack, read by whoever meets trouble."""
 
     def __init__(self, database: Database) -> None:

@@ -20,7 +20,7 @@ FORGOTTEN = timedelta(days=1)
 _c = schema.consumers
 
 
-class Consumers:
+class SourceHeartbeats:
     """What each consumer says of itself."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:

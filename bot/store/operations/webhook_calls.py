@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.outbox.models import State
+from bot.store.outbox.models import DeliveryState
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 
@@ -32,7 +32,7 @@ class CallKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class WebhookCall:
     """One call that is to be made now: an intent, not words."""
 
     id: int
@@ -44,15 +44,15 @@ class Call:
     created_at: datetime
 
 
-class Calls:
+class WebhookOutbox:
     """Claims and outcomes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self, now: datetime) -> Call | None:
+    async def claim(self, now: datetime) -> WebhookCall | None:
         """The oldest call that is due, nobody else's for a minute; None where none is."""
-        due = (_c.c.state == State.PENDING.value) & (_c.c.not_before <= now)
+        due = (_c.c.state == DeliveryState.PENDING.value) & (_c.c.not_before <= now)
         # What a newer gwevent wanted to say waits for it, and holds nothing up.
         due &= _c.c.kind.in_([kind.value for kind in CallKind])
         query = select(_c).where(due).order_by(_c.c.id).limit(1)
@@ -68,7 +68,7 @@ class Calls:
             )
         if not mine.rowcount:
             return None
-        return Call(
+        return WebhookCall(
             id=row.id,
             kind=CallKind(row.kind),
             trouble_id=row.trouble_id,
@@ -77,17 +77,17 @@ class Calls:
             created_at=row.created_at,
         )
 
-    async def sent(self, call: Call, now: datetime) -> None:
+    async def sent(self, call: WebhookCall, now: datetime) -> None:
         """It was heard."""
-        await self._settle(call, state=State.SENT.value, sent_at=now, reason=None)
+        await self._settle(call, state=DeliveryState.SENT.value, sent_at=now, reason=None)
 
-    async def later(self, call: Call, not_before: datetime, reason: str) -> None:
+    async def later(self, call: WebhookCall, not_before: datetime, reason: str) -> None:
         """It is to be made again."""
         await self._settle(call, still_ours=True, not_before=not_before, reason=reason)
 
-    async def dead(self, call: Call, reason: str) -> None:
+    async def dead(self, call: WebhookCall, reason: str) -> None:
         """It is given up."""
-        await self._settle(call, still_ours=True, state=State.DEAD.value, reason=reason)
+        await self._settle(call, still_ours=True, state=DeliveryState.DEAD.value, reason=reason)
 
     async def by_state(self) -> dict[str, int]:
         """How many calls stand where."""
@@ -95,16 +95,16 @@ class Calls:
         async with self._database.reading() as connection:
             return {row[0]: row[1] for row in (await connection.execute(query)).all()}
 
-    async def _settle(self, call: Call, *, still_ours: bool = False, **values: object) -> None:
+    async def _settle(self, call: WebhookCall, *, still_ours: bool = False, **values: object) -> None:
         mine = update(_c).where(_c.c.id == call.id)
         if still_ours:
             # What was heard is heard, whoever says so; else only the newest attempt knows.
-            mine = mine.where(_c.c.state == State.PENDING.value, _c.c.attempts == call.attempts)
+            mine = mine.where(_c.c.state == DeliveryState.PENDING.value, _c.c.attempts == call.attempts)
         async with self._database.writing() as connection:
             await connection.execute(mine.values(**values))
 
 
-async def want_call(
+async def enqueue_call(
     connection: AsyncConnection,
     kind: CallKind,
     now: datetime,
@@ -123,7 +123,7 @@ async def want_call(
             slot=slot,
             trouble_id=trouble_id,
             superevent_id=superevent_id,
-            state=State.SENT.value if sent else State.PENDING.value,
+            state=DeliveryState.SENT.value if sent else DeliveryState.PENDING.value,
             not_before=now,
             attempts=0,
             created_at=now,
@@ -140,11 +140,11 @@ async def cancel_call(
     superevent_id: str | None = None,
 ) -> bool:
     """Give up a call that was never tried; False where it was, or where there is none."""
-    untried = (_c.c.state == State.PENDING.value) & (_c.c.attempts == 0)
+    untried = (_c.c.state == DeliveryState.PENDING.value) & (_c.c.attempts == 0)
     result = await connection.execute(
         update(_c)
         .where(_this(kind, trouble_id, superevent_id), untried)
-        .values(state=State.DEAD.value, reason="over before it was said")
+        .values(state=DeliveryState.DEAD.value, reason="over before it was said")
     )
     return result.rowcount > 0
 
@@ -161,7 +161,7 @@ async def was_called(
     return (await connection.execute(query)).first() is not None
 
 
-async def call_for(
+async def enqueue_event_call(
     connection: AsyncConnection,
     wakes: Callable[[Superevent], bool],
     superevent: Superevent,
@@ -173,9 +173,9 @@ async def call_for(
     if superevent.retracted:
         cancelled = await cancel_call(connection, CallKind.ALERT, superevent_id=superevent_id)
         if not cancelled and await was_called(connection, CallKind.ALERT, superevent_id=superevent_id):
-            await want_call(connection, CallKind.STAND_DOWN, now, superevent_id=superevent_id)
+            await enqueue_call(connection, CallKind.STAND_DOWN, now, superevent_id=superevent_id)
     elif not notice.retraction and wakes(superevent):
-        await want_call(connection, CallKind.ALERT, now, superevent_id=superevent_id)
+        await enqueue_call(connection, CallKind.ALERT, now, superevent_id=superevent_id)
 
 
 def _slot(kind: CallKind, trouble_id: int | None, superevent_id: str | None) -> str:

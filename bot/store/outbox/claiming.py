@@ -14,7 +14,7 @@ What is said of no event (a confirmation, a trouble) counts as real, and comes a
 
 Nobody waits for ever because of another channel: at most one delivery a channel is under way, and one place
 in `EVERY` goes to the channels in turn, whatever they hold. Edits are scarce, so they hold up no posts. A few
-places are kept for what is urgent (`Asked.others`). Within one channel the order is strict: a mock waits as
+places are kept for what is urgent (`ClaimRequest.others`). Within one channel the order is strict: a mock waits as
 long as real news comes faster than the one message a second that a channel takes.
 
 What a claim reads depends on how many channels hold something that may go, never on how much they hold, nor
@@ -51,8 +51,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
-from bot.store.outbox.models import LONGEST_WAIT, Kind, Priority, State
-from bot.store.outbox.plan_writer import Place
+from bot.store.outbox.models import LONGEST_WAIT, DeliveryKind, DeliveryState, Priority
+from bot.store.outbox.plan_writer import ChannelRef
 
 EVERY = 10
 """Of so many places one goes to the channels in turn."""
@@ -68,13 +68,13 @@ LOOKED_AT_ONCE = 500
 IN_PASSING = 30
 """How much further than it has places a claim looks before it looks at all channels."""
 
-UNORDERED = (Kind.EDIT.value, Kind.MENTION.value, Kind.CIRCULAR.value)
+UNORDERED = (DeliveryKind.EDIT.value, DeliveryKind.MENTION.value, DeliveryKind.CIRCULAR.value)
 """What waits for its root, and for nothing else in its thread."""
-KNOWN = tuple(kind.value for kind in Kind)
+KNOWN = tuple(kind.value for kind in DeliveryKind)
 """Another one is a newer gwevent's: it waits for that, and nothing waits for it."""
 
 _ORDERED = tuple(kind for kind in KNOWN if kind not in UNORDERED)
-_OPEN = (State.PENDING.value, State.SENDING.value)
+_OPEN = (DeliveryState.PENDING.value, DeliveryState.SENDING.value)
 _d = schema.deliveries
 _t = schema.threads
 
@@ -102,7 +102,7 @@ class Candidate:
     event_order: int
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ChannelRef:
         """Its channel."""
         return (self.team_id, self.channel_id)
 
@@ -117,11 +117,11 @@ class Candidate:
         return not self.mock and self.priority <= Priority.ANSWER
 
 
-class Turns:
+class FairShare:
     """Whose turn it is, where there is more to send than there are places."""
 
     def __init__(self) -> None:
-        self.after: Place = ("", "")
+        self.after: ChannelRef = ("", "")
         """The channel that had its turn last."""
         self.owed = 0
         """How many places were given by order alone since."""
@@ -138,11 +138,11 @@ class Turns:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ClaimRequest:
     """What a claim is allowed to take."""
 
     limit: int
-    busy: Container[Place]
+    busy: Container[ChannelRef]
     """Channels that nothing is claimed for; a workspace is the place (team, "*")."""
     edits: Callable[[str], int]
     """How many edits of a workspace may be claimed."""
@@ -150,7 +150,9 @@ class Asked:
     """How many may be claimed that aren't urgent."""
 
 
-def choose(candidates: Collection[Candidate], asked: Asked, turns: Turns) -> tuple[list[Candidate], int]:
+def choose(
+    candidates: Collection[Candidate], asked: ClaimRequest, turns: FairShare
+) -> tuple[list[Candidate], int]:
     """Choose from the candidates of all channels; return with them how many of the first got a turn."""
     places = min(-(-asked.limit // 2), turns.owed // EVERY)
     chosen: list[Candidate] = []
@@ -161,7 +163,9 @@ def choose(candidates: Collection[Candidate], asked: Asked, turns: Turns) -> tup
     return take(by_order, asked, chosen), len(chosen)
 
 
-def take(candidates: Iterable[Candidate], asked: Asked, chosen: Sequence[Candidate] = ()) -> list[Candidate]:
+def take(
+    candidates: Iterable[Candidate], asked: ClaimRequest, chosen: Sequence[Candidate] = ()
+) -> list[Candidate]:
     """Those that were chosen, and the first of these that may go beside them, at most one a channel."""
     taken = list(chosen)
     seen = {one.place for one in taken}
@@ -181,16 +185,16 @@ def take(candidates: Iterable[Candidate], asked: Asked, chosen: Sequence[Candida
     return taken
 
 
-class Claiming:
+class ClaimQuery:
     """Finds what a claim takes, for the workspaces that are this process's own."""
 
     def __init__(self, own: Own) -> None:
-        self._turns = Turns()
+        self._turns = FairShare()
         self._own = own
         self._foreign: set[str] = set()
         """Kinds that are a newer gwevent's, and were told."""
 
-    async def take(self, connection: AsyncConnection, now: datetime, asked: Asked) -> list[Any]:
+    async def take(self, connection: AsyncConnection, now: datetime, asked: ClaimRequest) -> list[Any]:
         """The rows that go now, the most urgent first."""
         await _promote(connection, now)
         able: list[Any] = []
@@ -218,7 +222,7 @@ class Claiming:
         self._foreign |= kinds
 
     async def _choose(
-        self, connection: AsyncConnection, asked: Asked
+        self, connection: AsyncConnection, asked: ClaimRequest
     ) -> tuple[Sequence[Candidate], tuple[list[Candidate], int]]:
         """All that were looked at, and the choice from them."""
         if self._turns.owed < OWED_AT_MOST:
@@ -234,7 +238,7 @@ class Claiming:
         heads = await self._heads(connection, asked)
         return heads, choose(heads, asked, self._turns)
 
-    async def _heads(self, connection: AsyncConnection, asked: Asked) -> list[Candidate]:
+    async def _heads(self, connection: AsyncConnection, asked: ClaimRequest) -> list[Candidate]:
         """The first post and the first edit of each channel that may have one."""
         found: list[Candidate] = []
         for edits in (False, True):
@@ -315,7 +319,7 @@ def _select_details() -> Select[*tuple[Any, ...]]:
     root_ts = _of_thread(_t.c.root_ts)
     in_turn: ColumnElement[bool] = or_(
         _d.c.thread_id.is_(None),
-        _d.c.kind == Kind.ROOT.value,
+        _d.c.kind == DeliveryKind.ROOT.value,
         root_ts.is_not(None) & (_d.c.kind.in_(UNORDERED) | ~blocked),
     )
     may_go = _d.c.kind.in_(KNOWN) & in_turn
@@ -346,7 +350,9 @@ _DETAILS_OF_THREADS = _select_details().where(
 )
 _RELEASE = (
     update(_d)
-    .where(_d.c.thread_id.in_(bindparam("threads", expanding=True)), _d.c.state == State.PENDING.value)
+    .where(
+        _d.c.thread_id.in_(bindparam("threads", expanding=True)), _d.c.state == DeliveryState.PENDING.value
+    )
     .where(_d.c.held_until.is_not(None), or_(*_over(_d.c.not_before)))
     .values(held_until=null())
 )
@@ -362,7 +368,7 @@ def _candidate(row: Any) -> Candidate:
         row.id,
         row.team_id,
         row.channel_id,
-        row.kind == Kind.EDIT.value,
+        row.kind == DeliveryKind.EDIT.value,
         row.mock,
         row.priority,
         row.event_order,

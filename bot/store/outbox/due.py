@@ -9,14 +9,14 @@ from sqlalchemy import ColumnElement, Select, bindparam, exists, false, or_, sel
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.outbox.leases import Shares
+from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import LONGEST_WAIT
 
 _d, _p, _u, _l = schema.deliveries, schema.pictures, schema.undecided, schema.leases
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueWork:
     """For whom there may be something to do now."""
 
     deliveries: bool
@@ -24,23 +24,23 @@ class Due:
     maps: bool
 
 
-class Glance:
+class DueCheck:
     """Sees whether anything is due, of the workspaces that are this process's, without saying what."""
 
-    def __init__(self, database: Database, shares: Shares) -> None:
+    def __init__(self, database: Database, shares: WorkerLeases) -> None:
         self._database = database
         self._shares = shares
         # Made once: to put a statement together costs more than to run this one.
         self._statement = _statement(shared=not database.sqlite)
 
-    async def due(self, now: datetime) -> Due:
+    async def due(self, now: datetime) -> DueWork:
         """Look. What waits for something else than its time counts as due. Raises StoreUnavailable."""
         values: dict[str, object] = {"now": now, "too_late": now + LONGEST_WAIT}
         if not self._database.sqlite:
             values["worker_id"] = self._shares.worker_id
         async with self._database.reading() as connection:
             row = (await connection.execute(self._statement, values)).one()
-        return Due(deliveries=bool(row.deliveries), pictures=bool(row.pictures), maps=bool(row.maps))
+        return DueWork(deliveries=bool(row.deliveries), pictures=bool(row.pictures), maps=bool(row.maps))
 
 
 def _statement(*, shared: bool) -> Select[bool, bool, bool]:

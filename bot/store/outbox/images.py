@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.outbox.leases import Shares
-from bot.store.outbox.models import LONGEST_WAIT, Kind, PictureState, State
-from bot.store.outbox.plan_writer import touch
+from bot.store.outbox.leases import WorkerLeases
+from bot.store.outbox.models import LONGEST_WAIT, DeliveryKind, DeliveryState, ImageState
+from bot.store.outbox.plan_writer import mark_threads_stale
 
 PICTURE_PATH = "/pictures/{token}.png"
 """Where the bot serves a picture itself, under its public address."""
@@ -22,11 +22,11 @@ PICTURE_PATH = "/pictures/{token}.png"
 _p = schema.pictures
 _t = schema.threads
 _d = schema.deliveries
-_MADE = (PictureState.UPLOADED.value, PictureState.READY.value)
+_MADE = (ImageState.UPLOADED.value, ImageState.READY.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureJob:
+class StoredImageJob:
     """A picture that a workspace lacks."""
 
     id: int
@@ -38,7 +38,7 @@ class PictureJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredPicture:
+class StoredImage:
     """A picture that a workspace has."""
 
     id: int
@@ -52,9 +52,13 @@ class StoredPicture:
     created_at: datetime
 
 
-def living_roots(team_id: str, superevent_id: str) -> Select[tuple[int, str, str]]:
+def active_roots(team_id: str, superevent_id: str) -> Select[tuple[int, str, str]]:
     """The threads (id, team, channel) of an event in a workspace whose root stands or is to come."""
-    root = (_d.c.thread_id == _t.c.id) & (_d.c.kind == Kind.ROOT.value) & (_d.c.state != State.DEAD.value)
+    root = (
+        (_d.c.thread_id == _t.c.id)
+        & (_d.c.kind == DeliveryKind.ROOT.value)
+        & (_d.c.state != DeliveryState.DEAD.value)
+    )
     return (
         select(_t.c.id, _t.c.team_id, _t.c.channel_id)
         .join(_d, root)
@@ -62,29 +66,29 @@ def living_roots(team_id: str, superevent_id: str) -> Select[tuple[int, str, str
     )
 
 
-async def another_tries(connection: AsyncConnection, threads: Collection[int], now: datetime) -> None:
+async def reassign_canary(connection: AsyncConnection, threads: Collection[int], now: datetime) -> None:
     """Have other threads try the pictures that these, whose root can't be brought up to date, should have."""
     if not threads:
         return
     theirs = select(_p.c.id, _p.c.team_id, _p.c.superevent_id).where(
-        _p.c.trial_thread_id.in_(threads), _p.c.state == PictureState.UPLOADED.value
+        _p.c.trial_thread_id.in_(threads), _p.c.state == ImageState.UPLOADED.value
     )
     for row in (await connection.execute(theirs)).all():
-        await _let_try(connection, row.id, row.team_id, row.superevent_id, now)
+        await _choose_canary(connection, row.id, row.team_id, row.superevent_id, now)
 
 
-async def _let_try(
+async def _choose_canary(
     connection: AsyncConnection, picture_id: int, team_id: str, superevent_id: str, now: datetime
 ) -> None:
     edit = _d.alias("edit")
     failed = (
         select(edit.c.id)
-        .where(edit.c.thread_id == _t.c.id, edit.c.kind == Kind.EDIT.value)
-        .where(edit.c.state == State.DEAD.value)
+        .where(edit.c.thread_id == _t.c.id, edit.c.kind == DeliveryKind.EDIT.value)
+        .where(edit.c.state == DeliveryState.DEAD.value)
         .exists()
     )
     able = (
-        living_roots(team_id, superevent_id)
+        active_roots(team_id, superevent_id)
         .where(~failed)
         # One that stands already can try at once.
         .order_by(_t.c.root_ts.is_(None), _t.c.id)
@@ -94,42 +98,42 @@ async def _let_try(
     mine = update(_p).where(_p.c.id == picture_id)
     if trial is None:
         # Then each finds out alone.
-        await connection.execute(mine.values(state=PictureState.READY.value, trial_thread_id=None))
-        await _show_all(connection, living_roots(team_id, superevent_id), now)
+        await connection.execute(mine.values(state=ImageState.READY.value, trial_thread_id=None))
+        await _show_all(connection, active_roots(team_id, superevent_id), now)
         return
     await connection.execute(mine.values(trial_thread_id=trial.id))
-    await touch(connection, {trial.id: (trial.team_id, trial.channel_id)}, now)
+    await mark_threads_stale(connection, {trial.id: (trial.team_id, trial.channel_id)}, now)
 
 
-async def follow(connection: AsyncConnection, shown: Collection[int], now: datetime) -> None:
+async def publish_to_others(connection: AsyncConnection, shown: Collection[int], now: datetime) -> None:
     """A picture that Slack showed once can be shown everywhere: the other roots get it."""
     if not shown:
         return
     first = (
         update(_p)
-        .where(_p.c.id.in_(shown), _p.c.state == PictureState.UPLOADED.value)
-        .values(state=PictureState.READY.value)
+        .where(_p.c.id.in_(shown), _p.c.state == ImageState.UPLOADED.value)
+        .values(state=ImageState.READY.value)
         .returning(_p.c.team_id, _p.c.superevent_id, _p.c.trial_thread_id)
     )
     for row in (await connection.execute(first)).all():
         # Those too whose root is being posted just now, without it.
-        others = living_roots(row.team_id, row.superevent_id).where(_t.c.id != row.trial_thread_id)
+        others = active_roots(row.team_id, row.superevent_id).where(_t.c.id != row.trial_thread_id)
         await _show_all(connection, others, now)
 
 
 async def _show_all(connection: AsyncConnection, roots: Select[tuple[int, str, str]], now: datetime) -> None:
     places = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(roots)).all()}
-    await touch(connection, places, now)
+    await mark_threads_stale(connection, places, now)
 
 
-class PictureStore:
+class ImageRepository:
     """Pictures wanted, pictures made."""
 
-    def __init__(self, database: Database, shares: Shares) -> None:
+    def __init__(self, database: Database, shares: WorkerLeases) -> None:
         self._database = database
         self._shares = shares
 
-    async def next_wanted(self, now: datetime) -> PictureJob | None:
+    async def next_wanted(self, now: datetime) -> StoredImageJob | None:
         """The next picture to make: real before mock, then the newest, since an older one is soon overtaken.
 
         Where many share the database, only for the workspaces this process has the leases of.
@@ -150,7 +154,7 @@ class PictureStore:
                 row = (await connection.execute(query.where(_p.c.mock.is_(true())))).first()
         if row is None:
             return None
-        return PictureJob(
+        return StoredImageJob(
             id=row.id,
             team_id=row.team_id,
             superevent_id=row.superevent_id,
@@ -159,11 +163,11 @@ class PictureStore:
             created_at=row.created_at,
         )
 
-    def still_ours(self, job: PictureJob) -> bool:
+    def still_ours(self, job: StoredImageJob) -> bool:
         """Whether this process still works for the job's workspace."""
         return self._shares.holds(job.team_id)
 
-    async def is_newest(self, job: PictureJob) -> bool:
+    async def is_newest(self, job: StoredImageJob) -> bool:
         """Whether no newer notice of the event has a picture of its own in this workspace."""
         newer = select(_p.c.id).where(
             _p.c.team_id == job.team_id, _p.c.superevent_id == job.superevent_id, _p.c.id > job.id
@@ -171,7 +175,7 @@ class PictureStore:
         async with self._database.reading() as connection:
             return (await connection.execute(newer.limit(1))).first() is None
 
-    async def uploaded(self, job: PictureJob, file_id: str, alt_text: str, now: datetime) -> bool:
+    async def uploaded(self, job: StoredImageJob, file_id: str, alt_text: str, now: datetime) -> bool:
         """Slack has the file: one thread shall try whether it can be shown.
 
         False if another process was faster; then this file is one too many.
@@ -179,21 +183,21 @@ class PictureStore:
         async with self._database.writing() as connection:
             result = await connection.execute(
                 update(_p)
-                .where(_p.c.id == job.id, _p.c.state == PictureState.WANTED.value)
-                .values(state=PictureState.UPLOADED.value, file_id=file_id, alt_text=alt_text, created_at=now)
+                .where(_p.c.id == job.id, _p.c.state == ImageState.WANTED.value)
+                .values(state=ImageState.UPLOADED.value, file_id=file_id, alt_text=alt_text, created_at=now)
             )
             if result.rowcount:
-                await _let_try(connection, job.id, job.team_id, job.superevent_id, now)
+                await _choose_canary(connection, job.id, job.team_id, job.superevent_id, now)
             return bool(result.rowcount)
 
-    async def made(self, job: PictureJob, png: bytes, alt_text: str, now: datetime) -> None:
+    async def made(self, job: StoredImageJob, png: bytes, alt_text: str, now: datetime) -> None:
         """The bot serves this picture itself: one thread shall try whether Slack can fetch it."""
         async with self._database.writing() as connection:
             result = await connection.execute(
                 update(_p)
-                .where(_p.c.id == job.id, _p.c.state == PictureState.WANTED.value)
+                .where(_p.c.id == job.id, _p.c.state == ImageState.WANTED.value)
                 .values(
-                    state=PictureState.UPLOADED.value,
+                    state=ImageState.UPLOADED.value,
                     token=secrets.token_urlsafe(32),
                     png=png,
                     alt_text=alt_text,
@@ -201,7 +205,7 @@ class PictureStore:
                 )
             )
             if result.rowcount:
-                await _let_try(connection, job.id, job.team_id, job.superevent_id, now)
+                await _choose_canary(connection, job.id, job.team_id, job.superevent_id, now)
 
     async def served(self, token: str) -> bytes | None:
         """The picture (PNG) at this address; None if there is none."""
@@ -211,12 +215,12 @@ class PictureStore:
             ).scalar_one_or_none()
         return png
 
-    async def later(self, job: PictureJob, not_before: datetime, reason: str) -> None:
+    async def later(self, job: StoredImageJob, not_before: datetime, reason: str) -> None:
         """Try again at `not_before`."""
         async with self._database.writing() as connection:
             await connection.execute(
                 update(_p)
-                .where(_p.c.id == job.id, _p.c.state == PictureState.WANTED.value)
+                .where(_p.c.id == job.id, _p.c.state == ImageState.WANTED.value)
                 .values(not_before=not_before, reason=reason, attempts=job.attempts + 1)
             )
 
@@ -227,7 +231,7 @@ class PictureStore:
                 await connection.execute(
                     update(_p)
                     .where(_p.c.id == picture_id)
-                    .values(state=PictureState.FAILED.value, reason=reason)
+                    .values(state=ImageState.FAILED.value, reason=reason)
                     .returning(_p.c.team_id, _p.c.superevent_id)
                 )
             ).first()
@@ -240,14 +244,14 @@ class PictureStore:
             )
             await connection.execute(
                 update(_d)
-                .where(_d.c.thread_id.in_(mine), _d.c.kind == Kind.EDIT.value, _d.c.reason.is_(None))
-                .where(_d.c.state == State.PENDING.value, _d.c.not_before > now)
+                .where(_d.c.thread_id.in_(mine), _d.c.kind == DeliveryKind.EDIT.value, _d.c.reason.is_(None))
+                .where(_d.c.state == DeliveryState.PENDING.value, _d.c.not_before > now)
                 .values(not_before=now)
             )
 
     async def to_show(
         self, asked: Collection[tuple[str, int, int]]
-    ) -> dict[tuple[str, int, int], StoredPicture]:
+    ) -> dict[tuple[str, int, int], StoredImage]:
         """By (team, notice, thread) what the thread's root shows now as the notice's picture, if any."""
         query = select(_p).where(_p.c.notice_id.in_({notice for _, notice, _ in asked}))
         async with self._database.reading() as connection:
@@ -258,9 +262,9 @@ class PictureStore:
             row = pictures.get((team, notice))
             if row is None:
                 continue
-            trial = row.state == PictureState.UPLOADED.value and row.trial_thread_id == thread
-            if row.state == PictureState.READY.value or trial:
-                found[team, notice, thread] = StoredPicture(
+            trial = row.state == ImageState.UPLOADED.value and row.trial_thread_id == thread
+            if row.state == ImageState.READY.value or trial:
+                found[team, notice, thread] = StoredImage(
                     id=row.id,
                     file_id=row.file_id,
                     token=row.token,
@@ -270,14 +274,14 @@ class PictureStore:
                 )
         return found
 
-    async def of_notice(self, team_id: str, notice_id: int) -> StoredPicture | None:
+    async def of_notice(self, team_id: str, notice_id: int) -> StoredImage | None:
         """The picture of a notice that a workspace has, for who asks for it; None if it has none."""
         query = select(_p).where(_p.c.team_id == team_id, _p.c.notice_id == notice_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query.where(_p.c.state.in_(_MADE)))).first()
         if row is None or not (row.file_id or row.token):
             return None
-        return StoredPicture(
+        return StoredImage(
             id=row.id,
             file_id=row.file_id,
             token=row.token,

@@ -24,21 +24,21 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.runtime import machine_clock
-from bot.runtime.clock_rate import Reading, jumped
+from bot.runtime.clock_rate import ClockReading, clock_jumped
 from bot.store import schema
 from bot.store.database import Database
 
 LEASE = timedelta(seconds=6)
 """A worker silent for so long is taken for dead; with what it takes to notice and to send, under 10 s."""
 RENEW_S = 1.0
-SETTLED = timedelta(seconds=3)
+GRACE_PERIOD = timedelta(seconds=3)
 """What is free for so long is taken by whoever sees it, even if that is more than its part."""
 
-PURGE = "*purge"
+PURGE_JOB = "*purge"
 """The duty of removing what is old. No workspace has such a name."""
 REPAIR = "*repair"
 """The duty of filling gaps from GraceDB."""
-DUTIES = frozenset({PURGE, REPAIR})
+SINGLETON_JOBS = frozenset({PURGE_JOB, REPAIR})
 """What one of all processes does for all."""
 
 _w = schema.workers
@@ -47,14 +47,14 @@ _l = schema.leases
 log = structlog.get_logger(__name__)
 
 
-class Shares:
+class WorkerLeases:
     """What this process works for."""
 
     def __init__(
         self,
         database: Database,
         lease: timedelta = LEASE,
-        elapsed: Callable[[], float] = machine_clock.elapsed,
+        elapsed: Callable[[], float] = machine_clock.monotonic_time,
     ) -> None:
         """`elapsed` counts seconds, those too in which this process is paused."""
         self._database = database
@@ -65,7 +65,7 @@ class Shares:
         self._held: frozenset[str] = frozenset()
         self._alive_until = 0.0
         self._known = False
-        self._database_clock: Reading | None = None
+        self._database_clock: ClockReading | None = None
         self._newcomer_until = elapsed() + lease.total_seconds()
         """Until then it can't know that a sign of life which is too far ahead isn't replaced."""
         self._unsure_until = 0.0
@@ -98,7 +98,7 @@ class Shares:
             await self.leave()
             return frozenset()
         async with self._turn:
-            return await self._renew({*workspaces, *DUTIES})
+            return await self._renew({*workspaces, *SINGLETON_JOBS})
 
     async def _renew(self, wanted: set[str]) -> frozenset[str]:
         began = self._elapsed()
@@ -114,14 +114,16 @@ class Shares:
                 rows = (await connection.execute(select(_l))).all()
             now = (await connection.execute(select(_now()))).scalar_one()
             mine = {row.name for row in rows if row.worker_id == worker_id}
-            workspaces = wanted - DUTIES
+            workspaces = wanted - SINGLETON_JOBS
             part = -(-len(workspaces) // len(living))
             free = [row for row in rows if row.name in wanted and row.worker_id not in living]
-            taken = await self._take(connection, worker_id, _choice(free, part - len(mine & workspaces), now))
+            taken = await self._take(
+                connection, worker_id, _choose_leases(free, part - len(mine & workspaces), now)
+            )
             given = mine - wanted
             if living != self._evened_among:
                 given |= set(sorted(mine & workspaces)[part:])
-            await _give(connection, worker_id, given)
+            await _release(connection, worker_id, given)
         if known != self._known and self._known:
             log.warning("worker_lapsed", was=self.worker_id, now=worker_id)
         gained = frozenset(taken) if known else frozenset(mine | taken)
@@ -155,8 +157,8 @@ class Shares:
     async def _read_clock(self, connection: AsyncConnection) -> None:
         before = self._elapsed()
         said = (await connection.execute(select(_now()))).scalar_one()
-        reading, known = Reading(said, before, self._elapsed()), self._database_clock
-        if known is not None and jumped(known, reading):
+        reading, known = ClockReading(said, before, self._elapsed()), self._database_clock
+        if known is not None and clock_jumped(known, reading):
             self._unsure_until = reading.after + self._lease.total_seconds()
             log.warning("database_clock_jumped", was=known.said.isoformat(), now=said.isoformat())
         self._database_clock = reading
@@ -212,7 +214,7 @@ class Shares:
         # `writing` wakes the others.
         async with self._database.writing() as connection:
             mine = update(_l).where(_l.c.worker_id == self.worker_id)
-            await connection.execute(mine.values(worker_id=None, since=_now() - SETTLED))
+            await connection.execute(mine.values(worker_id=None, since=_now() - GRACE_PERIOD))
             await connection.execute(delete(_w).where(_w.c.id == self.worker_id))
         self._known = False
         self.worker_id = _new_name()
@@ -235,12 +237,14 @@ def _now() -> ColumnElement[Any]:
     return func.clock_timestamp(type_=DateTime(timezone=True))
 
 
-def _choice(free: Sequence[Any], room: int, now: Any) -> list[str]:
+def _choose_leases(free: Sequence[Any], room: int, now: Any) -> list[str]:
     """Which of the free leases to take: duties, what there is room for, and what nobody else wants."""
-    duties = [row for row in free if row.name in DUTIES]
-    workspaces = sorted((row for row in free if row.name not in DUTIES), key=lambda row: str(row.name))
+    duties = [row for row in free if row.name in SINGLETON_JOBS]
+    workspaces = sorted(
+        (row for row in free if row.name not in SINGLETON_JOBS), key=lambda row: str(row.name)
+    )
     within = workspaces[: max(room, 0)]
-    beyond = [row for row in workspaces[max(room, 0) :] if now - row.since >= SETTLED]
+    beyond = [row for row in workspaces[max(room, 0) :] if now - row.since >= GRACE_PERIOD]
     return [row.name for row in (*duties, *within, *beyond)]
 
 
@@ -249,7 +253,7 @@ async def _add(connection: AsyncConnection, names: Collection[str]) -> None:
     await connection.execute(upsert(_l).values(since=_now()).on_conflict_do_nothing(), rows)
 
 
-async def _give(connection: AsyncConnection, worker_id: str, names: Collection[str]) -> None:
+async def _release(connection: AsyncConnection, worker_id: str, names: Collection[str]) -> None:
     if not names:
         return
     mine = update(_l).where(_l.c.name.in_(names), _l.c.worker_id == worker_id)

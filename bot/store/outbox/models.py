@@ -15,7 +15,7 @@ RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded
 """Slack's words for a limit, which are the reason of what waits for it."""
 
 
-class Kind(StrEnum):
+class DeliveryKind(StrEnum):
     """What a delivery brings."""
 
     ROOT = "root"
@@ -45,11 +45,11 @@ class Kind(StrEnum):
     """That real notices come again, for who runs the bot; its subject is the notice."""
 
 
-FOR_OPERATORS = (Kind.OPS, Kind.TROUBLE, Kind.OVER, Kind.FIRST_REAL)
+FOR_OPERATORS = (DeliveryKind.OPS, DeliveryKind.TROUBLE, DeliveryKind.OVER, DeliveryKind.FIRST_REAL)
 """What goes to the ops channel, whether or not anything is subscribed there."""
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """Where a delivery stands. Waiting is `PENDING` with a `not_before` ahead."""
 
     PENDING = "pending"
@@ -58,11 +58,11 @@ class State(StrEnum):
     DEAD = "dead"
 
 
-UNSENT = (State.PENDING, State.SENDING, State.DEAD)
+UNSENT = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.DEAD)
 """What is counted: those that were sent are ever more."""
 
 
-class PictureState(StrEnum):
+class ImageState(StrEnum):
     """Where the picture of a notice's map stands, in one workspace."""
 
     WANTED = "wanted"
@@ -97,10 +97,10 @@ class EventRank:
 
 
 USUAL = {
-    Kind.ROOT: Priority.ROOT,
-    Kind.REPLY: Priority.REPLY,
-    Kind.CIRCULAR: Priority.REPLY,
-    Kind.EDIT: Priority.EDIT,
+    DeliveryKind.ROOT: Priority.ROOT,
+    DeliveryKind.REPLY: Priority.REPLY,
+    DeliveryKind.CIRCULAR: Priority.REPLY,
+    DeliveryKind.EDIT: Priority.EDIT,
 }
 """Which priority a kind has, if nothing else is said; all others are answers."""
 
@@ -112,7 +112,7 @@ class Delivery:
     id: int
     team_id: str
     channel_id: str
-    kind: Kind
+    kind: DeliveryKind
     subject_id: int
     attempts: int
     """Including this one."""
@@ -140,7 +140,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class Delivered:
     """It stands in the channel."""
 
     ts: str
@@ -157,7 +157,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Later:
+class Retry:
     """Not now: try again at `not_before`."""
 
     not_before: datetime
@@ -166,7 +166,7 @@ class Later:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dead:
+class DeadLettered:
     """Given up, and why."""
 
     reason: str
@@ -178,11 +178,11 @@ class Dead:
     """The root can't be edited any more, though it stands."""
 
 
-Outcome = Sent | Later | Dead
+Outcome = Delivered | Retry | DeadLettered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class OutboxCounts:
     """How much the ledger and the quarantine hold."""
 
     waiting: int
@@ -194,7 +194,7 @@ class Counts:
 def delivery_row(
     team_id: str,
     channel_id: str,
-    kind: Kind,
+    kind: DeliveryKind,
     subject_id: int,
     now: datetime,
     *,
@@ -216,7 +216,7 @@ def delivery_row(
         "priority": int(USUAL.get(kind, Priority.ANSWER) if priority is None else priority),
         "mock": rank.mock,
         "event_order": rank.order,
-        "state": State.PENDING.value,
+        "state": DeliveryState.PENDING.value,
         "not_before": now if not_before is None else not_before,
         "held_until": not_before,
         "attempts": 0,

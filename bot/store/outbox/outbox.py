@@ -27,48 +27,48 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
-from bot.store.channels.refused_mentions import note_mentions
+from bot.store.channels.refused_mentions import record_mentions
 from bot.store.channels.subscriptions import confirm, subscriptions_in_force, take_back
 from bot.store.database import Database
 from bot.store.database_identity import database_id
-from bot.store.outbox.claiming import Asked, Claiming, release
-from bot.store.outbox.images import another_tries, follow
-from bot.store.outbox.leases import Shares
+from bot.store.outbox.claiming import ClaimQuery, ClaimRequest, release
+from bot.store.outbox.images import publish_to_others, reassign_canary
+from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import (
     FOR_OPERATORS,
     UNSENT,
-    Counts,
-    Dead,
+    DeadLettered,
+    Delivered,
     Delivery,
-    Kind,
-    Later,
+    DeliveryKind,
+    DeliveryState,
+    OutboxCounts,
     Outcome,
     Priority,
-    Sent,
-    State,
+    Retry,
 )
-from bot.store.outbox.plan_writer import Place, bury_orphans, touch, want_edits
+from bot.store.outbox.plan_writer import ChannelRef, dead_letter_orphans, enqueue_edits, mark_threads_stale
 
 _d = schema.deliveries
 _t = schema.threads
 
 log = structlog.get_logger(__name__)
 
-OPEN = (State.PENDING.value, State.SENDING.value)
-REVIVED_WITHIN = timedelta(hours=24)
+OPEN = (DeliveryState.PENDING.value, DeliveryState.SENDING.value)
+REQUEUE_WITHIN = timedelta(hours=24)
 """What died with its channel longer ago is old news when the channel comes back."""
 
 
-class Ledger:
+class Outbox:
     """Claims and outcomes; each batch is one transaction."""
 
-    def __init__(self, database: Database, shares: Shares) -> None:
+    def __init__(self, database: Database, shares: WorkerLeases) -> None:
         self._database = database
         self.shares = shares
         """Which workspaces are this process's; claims are made for those alone."""
         self.database_id: str | None = None
         """Which database this is, by a random word of its own; None before `recover`."""
-        self._claiming = Claiming(self._own)
+        self._claiming = ClaimQuery(self._own)
 
     async def recover(self) -> int:
         """Put back what a process that is gone had claimed (it may stand in its channel); return how many.
@@ -80,21 +80,21 @@ class Ledger:
             those = (_d.c.claimed_by == self.shares.worker_id) | self.shares.is_lost(_d.c.claimed_by)
         async with self._database.working() as connection:
             self.database_id = await database_id(connection)
-            return await _put_back(connection, those)
+            return await _requeue(connection, those)
 
     async def recover_lost(self) -> int:
         """The same of workers that died meanwhile; what a living one sends is left alone."""
         if self._database.sqlite:
             return 0
         async with self._database.aside() as connection:
-            return await _put_back(connection, self.shares.is_lost(_d.c.claimed_by))
+            return await _requeue(connection, self.shares.is_lost(_d.c.claimed_by))
 
     async def claim(
         self,
         now: datetime,
         limit: int,
         *,
-        busy: Container[Place] = (),
+        busy: Container[ChannelRef] = (),
         edits: Callable[[str], int] = lambda _: 1_000_000,
         others: int | None = None,
     ) -> list[Delivery]:
@@ -108,7 +108,7 @@ class Ledger:
         if limit <= 0:
             return []
         async with self._database.working() as connection:
-            asked = Asked(limit, busy, edits, limit if others is None else others)
+            asked = ClaimRequest(limit, busy, edits, limit if others is None else others)
             chosen = await self._claiming.take(connection, now, asked)
             mine: set[int] = set()
             worker_id = self.shares.worker_id
@@ -117,12 +117,14 @@ class Ledger:
                 still = select(_d.c.id).where(_d.c.id.in_([row.id for row in chosen]))
                 if not self._database.sqlite:
                     # Nor would SQLite find them by their ids, if asked for the state as well.
-                    still = still.where(_d.c.state == State.PENDING.value).with_for_update(skip_locked=True)
+                    still = still.where(_d.c.state == DeliveryState.PENDING.value).with_for_update(
+                        skip_locked=True
+                    )
                 claimed = await connection.execute(
                     update(_d)
                     .where(_d.c.id.in_(still))
                     .values(
-                        state=State.SENDING.value,
+                        state=DeliveryState.SENDING.value,
                         attempts=_d.c.attempts + 1,
                         attempted_at=now,
                         claimed_by=worker_id,
@@ -162,16 +164,16 @@ class Ledger:
     async def _settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         async with self._database.working() as connection:
             ours = await _still_claimed(connection, outcomes)
-            sent = [(d, o) for d, o in ours if isinstance(o, Sent)]
-            later = [(d, o) for d, o in ours if isinstance(o, Later)]
-            dead = [(d, o) for d, o in ours if isinstance(o, Dead)]
+            sent = [(d, o) for d, o in ours if isinstance(o, Delivered)]
+            later = [(d, o) for d, o in ours if isinstance(o, Retry)]
+            dead = [(d, o) for d, o in ours if isinstance(o, DeadLettered)]
             if later:
                 await _update_rows(
                     connection,
                     [
                         {
                             "b_id": d.id,
-                            "state": State.PENDING.value,
+                            "state": DeliveryState.PENDING.value,
                             "not_before": o.not_before,
                             "held_until": o.not_before,
                             "reason": o.reason,
@@ -181,11 +183,11 @@ class Ledger:
                     ],
                 )
             if dead:
-                await _bury(connection, dead, now)
+                await _dead_letter(connection, dead, now)
             if sent:
-                await _settle_sent(connection, sent, now)
+                await _record_delivered(connection, sent, now)
 
-    async def counts(self, team_id: str | None = None) -> Counts:
+    async def counts(self, team_id: str | None = None) -> OutboxCounts:
         """How much waits, is dead, is quarantined; deliveries of one workspace, or of all (None)."""
         query = (
             select(_d.c.state, func.count(), func.min(_d.c.created_at))
@@ -200,9 +202,9 @@ class Ledger:
                 await connection.execute(select(func.count()).select_from(schema.quarantine))
             ).scalar_one()
         waiting = [row for row in states if row[0] in OPEN]
-        return Counts(
+        return OutboxCounts(
             waiting=sum(row[1] for row in waiting),
-            dead=sum(row[1] for row in states if row[0] == State.DEAD.value),
+            dead=sum(row[1] for row in states if row[0] == DeliveryState.DEAD.value),
             quarantined=quarantined,
             oldest_waiting=min((row[2] for row in waiting), default=None),
         )
@@ -221,7 +223,7 @@ class Ledger:
         """
         # One that was revived, or has to wait on purpose, waits from the moment at which it was due first.
         since = case((_d.c.attempts == 0, _d.c.not_before), else_=_d.c.created_at)
-        is_edit = _d.c.kind == Kind.EDIT.value
+        is_edit = _d.c.kind == DeliveryKind.EDIT.value
         late = (~is_edit & (since < now - posts)) | (is_edit & (since < now - edits))
         query = select(func.count(), func.min(since, type_=schema.UtcDateTime())).where(
             _d.c.state.in_(OPEN), late
@@ -237,7 +239,10 @@ class Ledger:
         """
         query = (
             select(_d.c.created_at, _d.c.sent_at)
-            .where(_d.c.state == State.SENT.value, _d.c.kind.in_([Kind.ROOT.value, Kind.REPLY.value]))
+            .where(
+                _d.c.state == DeliveryState.SENT.value,
+                _d.c.kind.in_([DeliveryKind.ROOT.value, DeliveryKind.REPLY.value]),
+            )
             .order_by(_d.c.id.desc())
             .limit(latest)
         )
@@ -252,14 +257,14 @@ class Ledger:
         Return how many deliveries wait again.
         """
         async with self._database.writing() as connection:
-            return await _revive(connection, (team_id, channel_id), since, now)
+            return await _requeue_channel(connection, (team_id, channel_id), since, now)
 
 
-async def _put_back(connection: AsyncConnection, those: ColumnElement[bool]) -> int:
+async def _requeue(connection: AsyncConnection, those: ColumnElement[bool]) -> int:
     result = await connection.execute(
         update(_d)
-        .where(_d.c.state == State.SENDING.value, those)
-        .values(state=State.PENDING.value, doubtful=True, claimed_by=None)
+        .where(_d.c.state == DeliveryState.SENDING.value, those)
+        .values(state=DeliveryState.PENDING.value, doubtful=True, claimed_by=None)
     )
     return result.rowcount
 
@@ -281,9 +286,9 @@ async def _still_claimed(
         row = rows.get(delivery.id)
         if row is None:
             return False
-        if row.state == State.SENDING.value:
+        if row.state == DeliveryState.SENDING.value:
             return bool(row.claimed_by == delivery.claimed_by)
-        return isinstance(outcome, Sent) and bool(row.doubtful)
+        return isinstance(outcome, Delivered) and bool(row.doubtful)
 
     ours = [
         _at_its_place(d, o, (rows[d.id].team_id, rows[d.id].channel_id)) for d, o in outcomes if is_ours(d, o)
@@ -293,13 +298,13 @@ async def _still_claimed(
     return ours
 
 
-def _at_its_place(delivery: Delivery, outcome: Outcome, place: Place) -> tuple[Delivery, Outcome]:
+def _at_its_place(delivery: Delivery, outcome: Outcome, place: ChannelRef) -> tuple[Delivery, Outcome]:
     if place == (delivery.team_id, delivery.channel_id):
         return delivery, outcome
-    if not isinstance(outcome, Sent):
-        doubtful = delivery.doubtful if isinstance(outcome, Dead) else outcome.doubtful
+    if not isinstance(outcome, Delivered):
+        doubtful = delivery.doubtful if isinstance(outcome, DeadLettered) else outcome.doubtful
         reason = "its channel has another id now"
-        outcome = Later(not_before=delivery.created_at, reason=reason, doubtful=doubtful)
+        outcome = Retry(not_before=delivery.created_at, reason=reason, doubtful=doubtful)
     return replace(delivery, team_id=place[0], channel_id=place[1]), outcome
 
 
@@ -308,7 +313,7 @@ def _delivery(row: Any, worker_id: str) -> Delivery:
         id=row.id,
         team_id=row.team_id,
         channel_id=row.channel_id,
-        kind=Kind(row.kind),
+        kind=DeliveryKind(row.kind),
         subject_id=row.subject_id,
         attempts=row.attempts + 1,
         doubtful=row.doubtful,
@@ -334,15 +339,15 @@ async def _update_rows(connection: AsyncConnection, rows: list[dict[str, object]
     )
 
 
-async def _settle_sent(
-    connection: AsyncConnection, sent: Sequence[tuple[Delivery, Sent]], now: datetime
+async def _record_delivered(
+    connection: AsyncConnection, sent: Sequence[tuple[Delivery, Delivered]], now: datetime
 ) -> None:
     await _update_rows(
         connection,
         [
             {
                 "b_id": d.id,
-                "state": State.SENT.value,
+                "state": DeliveryState.SENT.value,
                 "sent_at": now,
                 "ts": o.ts,
                 "reason": None,
@@ -351,7 +356,7 @@ async def _settle_sent(
             for d, o in sent
         ],
     )
-    shown = {d.thread_id: (d, o) for d, o in sent if d.kind in (Kind.ROOT, Kind.EDIT)}
+    shown = {d.thread_id: (d, o) for d, o in sent if d.kind in (DeliveryKind.ROOT, DeliveryKind.EDIT)}
     if shown:
         await connection.execute(
             update(_t)
@@ -360,39 +365,41 @@ async def _settle_sent(
             [
                 {
                     "b_id": thread,
-                    "root": o.ts if d.kind is Kind.ROOT else d.root_ts,
+                    "root": o.ts if d.kind is DeliveryKind.ROOT else d.root_ts,
                     "revision": o.revision,
                 }
                 for thread, (d, o) in shown.items()
             ],
         )
-        await _catch_up(connection, {d.thread_id: d for d, _ in shown.values()}, now)
+        await _enqueue_missed_edits(connection, {d.thread_id: d for d, _ in shown.values()}, now)
         for d, o in shown.values():
             if o.again_at is not None and d.thread_id is not None:
                 again = {d.thread_id: (d.team_id, d.channel_id)}
-                await touch(connection, again, now, not_before=o.again_at)
+                await mark_threads_stale(connection, again, now, not_before=o.again_at)
     # The root stands, or the next reply may follow.
-    await release(connection, {d.thread_id for d, _ in sent if d.kind is not Kind.EDIT}, now)
-    await follow(connection, {o.picture_id for _, o in sent if o.picture_id is not None}, now)
-    await note_mentions(connection, sent, now)
-    confirmed = {d.subject_id: d.id for d, _ in sent if d.kind is Kind.CONFIRMATION}
+    await release(connection, {d.thread_id for d, _ in sent if d.kind is not DeliveryKind.EDIT}, now)
+    await publish_to_others(connection, {o.picture_id for _, o in sent if o.picture_id is not None}, now)
+    await record_mentions(connection, sent, now)
+    confirmed = {d.subject_id: d.id for d, _ in sent if d.kind is DeliveryKind.CONFIRMATION}
     if confirmed:
         await confirm(connection, confirmed, now)
     # An edit goes where a post may not, so only posts show that a channel is within reach again.
-    posted = {(d.team_id, d.channel_id) for d, _ in sent if d.kind is not Kind.EDIT}
+    posted = {(d.team_id, d.channel_id) for d, _ in sent if d.kind is not DeliveryKind.EDIT}
     for place in await _places_with_problem(connection, posted):
-        await _revive(connection, place, now - REVIVED_WITHIN, now)
+        await _requeue_channel(connection, place, now - REQUEUE_WITHIN, now)
 
 
-async def _catch_up(connection: AsyncConnection, shown: Mapping[int | None, Delivery], now: datetime) -> None:
+async def _enqueue_missed_edits(
+    connection: AsyncConnection, shown: Mapping[int | None, Delivery], now: datetime
+) -> None:
     """Where something came while a thread's root or its edit was on its way, edit once more."""
-    edit = (_d.c.thread_id == _t.c.id) & (_d.c.kind == Kind.EDIT.value)
+    edit = (_d.c.thread_id == _t.c.id) & (_d.c.kind == DeliveryKind.EDIT.value)
     behind = (
         select(_t.c.id, _t.c.team_id, _t.c.channel_id, _d.c.id.label("edit"), _d.c.subject_id, _d.c.priority)
         .join(_d, edit, isouter=True)
         .where(_t.c.id.in_(shown), _t.c.wanted_revision > _t.c.shown_revision)
     )
-    wanted: defaultdict[tuple[int, Priority], dict[int, Place]] = defaultdict(dict)
+    wanted: defaultdict[tuple[int, Priority], dict[int, ChannelRef]] = defaultdict(dict)
     for row in (await connection.execute(behind)).all():
         sent = shown[row.id]
         news = row.subject_id if row.edit == sent.id and row.subject_id != sent.subject_id else 0
@@ -400,10 +407,10 @@ async def _catch_up(connection: AsyncConnection, shown: Mapping[int | None, Deli
         priority = Priority(min(row.priority, Priority.EDIT)) if news else Priority.EDIT
         wanted[news, priority][row.id] = (row.team_id, row.channel_id)
     for (news, priority), places in wanted.items():
-        await want_edits(connection, places, now, notice_id=news, priority=priority)
+        await enqueue_edits(connection, places, now, notice_id=news, priority=priority)
 
 
-async def _places_with_problem(connection: AsyncConnection, among: Collection[Place]) -> set[Place]:
+async def _places_with_problem(connection: AsyncConnection, among: Collection[ChannelRef]) -> set[ChannelRef]:
     """Those of these channels that were out of reach."""
     if not among:
         return set()
@@ -415,7 +422,9 @@ async def _places_with_problem(connection: AsyncConnection, among: Collection[Pl
     return {(row.team_id, row.channel_id) for row in known} & set(among)
 
 
-async def _revive(connection: AsyncConnection, place: tuple[str, str], since: datetime, now: datetime) -> int:
+async def _requeue_channel(
+    connection: AsyncConnection, place: tuple[str, str], since: datetime, now: datetime
+) -> int:
     team_id, channel_id = place
     table = schema.channels
     known = (
@@ -426,24 +435,24 @@ async def _revive(connection: AsyncConnection, place: tuple[str, str], since: da
     problem = (await connection.execute(known)).scalar_one_or_none()
     if problem is None:
         return 0
-    wanted: ColumnElement[bool] = _d.c.kind == Kind.EDIT.value
+    wanted: ColumnElement[bool] = _d.c.kind == DeliveryKind.EDIT.value
     # At any age too: who was silenced hears of it.
-    wanted |= _d.c.kind == Kind.CHANGE.value
+    wanted |= _d.c.kind == DeliveryKind.CHANGE.value
     wanted |= (_d.c.created_at >= since) & _d.c.kind.in_([kind.value for kind in FOR_OPERATORS])
     if await subscriptions_in_force(connection, place):
         # A confirmation died with its subscription.
-        wanted |= (_d.c.created_at >= since) & (_d.c.kind != Kind.CONFIRMATION.value)
+        wanted |= (_d.c.created_at >= since) & (_d.c.kind != DeliveryKind.CONFIRMATION.value)
     here = (_d.c.team_id == team_id) & (_d.c.channel_id == channel_id)
     revived = await connection.execute(
         update(_d)
-        .where(here, _d.c.state == State.DEAD.value, _d.c.reason == problem, wanted)
-        .values(state=State.PENDING.value, not_before=now, attempts=0, reason=None)
+        .where(here, _d.c.state == DeliveryState.DEAD.value, _d.c.reason == problem, wanted)
+        .values(state=DeliveryState.PENDING.value, not_before=now, attempts=0, reason=None)
     )
     # A root may be too old to come back.
-    return revived.rowcount - await bury_orphans(connection, place, problem)
+    return revived.rowcount - await dead_letter_orphans(connection, place, problem)
 
 
-async def _post_anew(connection: AsyncConnection, delivery: Delivery, now: datetime) -> None:
+async def _repost_root(connection: AsyncConnection, delivery: Delivery, now: datetime) -> None:
     """The root was deleted, and there is news: a new root says all of it, so what waited is done with."""
     mine = _d.c.thread_id == delivery.thread_id
     await connection.execute(
@@ -454,15 +463,15 @@ async def _post_anew(connection: AsyncConnection, delivery: Delivery, now: datet
     await connection.execute(
         update(_d)
         # Save whom it has yet to mention, and what no root says.
-        .where(mine, _d.c.kind.in_([Kind.REPLY.value, Kind.EDIT.value]))
-        .where(_d.c.state == State.PENDING.value)
-        .values(state=State.DEAD.value, reason="said by a new root message")
+        .where(mine, _d.c.kind.in_([DeliveryKind.REPLY.value, DeliveryKind.EDIT.value]))
+        .where(_d.c.state == DeliveryState.PENDING.value)
+        .values(state=DeliveryState.DEAD.value, reason="said by a new root message")
     )
     await connection.execute(
         update(_d)
-        .where(mine, _d.c.kind == Kind.ROOT.value)
+        .where(mine, _d.c.kind == DeliveryKind.ROOT.value)
         .values(
-            state=State.PENDING.value,
+            state=DeliveryState.PENDING.value,
             not_before=now,
             attempts=0,
             doubtful=False,
@@ -478,36 +487,42 @@ def _new_key() -> str:
     return secrets.token_hex(16)
 
 
-async def _bury(connection: AsyncConnection, dead: Sequence[tuple[Delivery, Dead]], now: datetime) -> None:
+async def _dead_letter(
+    connection: AsyncConnection, dead: Sequence[tuple[Delivery, DeadLettered]], now: datetime
+) -> None:
     await _update_rows(
-        connection, [{"b_id": d.id, "state": State.DEAD.value, "reason": o.reason} for d, o in dead]
+        connection, [{"b_id": d.id, "state": DeliveryState.DEAD.value, "reason": o.reason} for d, o in dead]
     )
     for d, o in dead:
         if o.root_fixed:
             await connection.execute(update(_t).where(_t.c.id == d.thread_id).values(root_fixed=True))
             # Its reply told the thread alone; told again, it shows the channel what the root can't.
-            said = (_d.c.thread_id == d.thread_id) & (_d.c.kind == Kind.REPLY.value)
+            said = (_d.c.thread_id == d.thread_id) & (_d.c.kind == DeliveryKind.REPLY.value)
             await connection.execute(
                 update(_d)
-                .where(said, _d.c.subject_id == d.subject_id, _d.c.state == State.SENT.value)
-                .values(state=State.PENDING.value, not_before=now, attempts=0, key=_new_key())
+                .where(said, _d.c.subject_id == d.subject_id, _d.c.state == DeliveryState.SENT.value)
+                .values(state=DeliveryState.PENDING.value, not_before=now, attempts=0, key=_new_key())
             )
         if o.root_gone:
-            await _post_anew(connection, d, now)
-        if d.kind is Kind.ROOT:
+            await _repost_root(connection, d, now)
+        if d.kind is DeliveryKind.ROOT:
             # What hangs on a root that never was can't go out either, save an apology: it stands alone.
-            pending = (_d.c.thread_id == d.thread_id) & (_d.c.state == State.PENDING.value)
-            apology = _d.c.kind == Kind.APOLOGY.value
+            pending = (_d.c.thread_id == d.thread_id) & (_d.c.state == DeliveryState.PENDING.value)
+            apology = _d.c.kind == DeliveryKind.APOLOGY.value
             await connection.execute(update(_d).where(pending, apology).values(thread_id=None))
             await connection.execute(
-                update(_d).where(pending).values(state=State.DEAD.value, reason=o.reason)
+                update(_d).where(pending).values(state=DeliveryState.DEAD.value, reason=o.reason)
             )
-        if d.kind is Kind.CONFIRMATION:
+        if d.kind is DeliveryKind.CONFIRMATION:
             # Where nothing can be posted nothing is subscribed.
             await take_back(connection, {d.subject_id: d.doubtful}, now)
     await release(connection, {d.thread_id for d, _ in dead}, now)
-    shows = {d.thread_id for d, _ in dead if d.kind in (Kind.ROOT, Kind.EDIT) and d.thread_id is not None}
-    await another_tries(connection, shows, now)
+    shows = {
+        d.thread_id
+        for d, _ in dead
+        if d.kind in (DeliveryKind.ROOT, DeliveryKind.EDIT) and d.thread_id is not None
+    }
+    await reassign_canary(connection, shows, now)
     problems: Mapping[tuple[str, str], str] = {
         (d.team_id, d.channel_id): o.channel_problem for d, o in dead if o.channel_problem is not None
     }

@@ -10,12 +10,12 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.planner import (
-    AskTheMap,
     CancelRoot,
+    DeferToSkyMap,
     Edit,
     Intent,
     Mention,
-    Occasion,
+    MentionReason,
     OpenRoot,
     Reply,
     RootState,
@@ -24,11 +24,11 @@ from bot.routing.planner import (
 from bot.store import schema
 from bot.store.outbox.models import (
     RATE_LIMITED,
+    DeliveryKind,
+    DeliveryState,
     EventRank,
-    Kind,
-    PictureState,
+    ImageState,
     Priority,
-    State,
     delivery_row,
 )
 from formatters.models.notice import Category, category_of
@@ -38,10 +38,10 @@ CANCELLED = "retracted before it was posted"
 PICTURE_WITHIN = timedelta(seconds=10)
 """How long an edit waits for the new map's picture, so that one edit does both."""
 
-IN_DOUBT_FOR = timedelta(hours=24)
+MAYBE_POSTED_FOR = timedelta(hours=24)
 """How long a root that may stand is looked for; later it is old news, and news opens another."""
 
-Place = tuple[str, str]
+ChannelRef = tuple[str, str]
 """Team and channel."""
 
 _d = schema.deliveries
@@ -71,7 +71,7 @@ def _rank(superevent_id: str, first: int | None) -> EventRank:
 
 async def threads_of(connection: AsyncConnection, superevent_id: str) -> list[Thread]:
     """A superevent's threads, each with how far its root got."""
-    root = (_d.c.thread_id == _t.c.id) & (_d.c.kind == Kind.ROOT.value)
+    root = (_d.c.thread_id == _t.c.id) & (_d.c.kind == DeliveryKind.ROOT.value)
     query = (
         select(_t, _d.c.state, _d.c.doubtful)
         .join(_d, root, isouter=True)
@@ -103,14 +103,14 @@ async def _mentioned(
     told: defaultdict[int, set[str]] = defaultdict(set)
     if not roots:
         return mentioned, told
-    own = (_d.c.kind == Kind.MENTION.value) & (_d.c.subject_id == _m.c.id)
+    own = (_d.c.kind == DeliveryKind.MENTION.value) & (_d.c.subject_id == _m.c.id)
     # Without the thread all that was ever sent would be read.
     own &= _d.c.thread_id == _m.c.thread_id
     query = select(_m, _d.c.state, _d.c.doubtful).join(_d, own, isouter=True)
     query = query.join(_t, _t.c.id == _m.c.thread_id).where(_t.c.superevent_id == superevent_id)
-    asked = query.where(_m.c.occasion != Occasion.STAND_DOWN.value)
+    asked = query.where(_m.c.occasion != MentionReason.STAND_DOWN.value)
     for row in (await connection.execute(asked)).all():
-        in_root = row.occasion == Occasion.ROOT
+        in_root = row.occasion == MentionReason.ROOT
         state = roots[row.thread_id] if in_root else _state(row.state, row.doubtful)
         if state is not RootState.DEAD:
             mentioned[row.thread_id].update(row.targets.split())
@@ -120,14 +120,14 @@ async def _mentioned(
 
 
 def _state(state: str | None, doubtful: bool | None) -> RootState:
-    if state == State.SENT:
+    if state == DeliveryState.SENT:
         return RootState.POSTED
-    if state == State.SENDING or (state == State.PENDING and doubtful):
+    if state == DeliveryState.SENDING or (state == DeliveryState.PENDING and doubtful):
         return RootState.ATTEMPTED
-    return RootState.WAITING if state == State.PENDING else RootState.DEAD
+    return RootState.WAITING if state == DeliveryState.PENDING else RootState.DEAD
 
 
-async def apply(
+async def write_plan(
     connection: AsyncConnection,
     intents: Sequence[Intent],
     superevent: Superevent,
@@ -142,7 +142,7 @@ async def apply(
     await connection.execute(
         update(_t).where(_t.c.superevent_id == superevent_id).values(wanted_revision=_t.c.wanted_revision + 1)
     )
-    if AskTheMap() in intents:
+    if DeferToSkyMap() in intents:
         row = {"notice_id": notice_id, "superevent_id": superevent_id, "picture": picture, "created_at": now}
         await connection.execute(insert(schema.undecided).values(row))
     event = await rank_of(connection, superevent_id)
@@ -152,8 +152,8 @@ async def apply(
     if cancelled:
         await connection.execute(
             update(_d)
-            .where(_d.c.thread_id.in_(cancelled), _d.c.state == State.PENDING.value)
-            .values(state=State.DEAD.value, reason=CANCELLED)
+            .where(_d.c.thread_id.in_(cancelled), _d.c.state == DeliveryState.PENDING.value)
+            .values(state=DeliveryState.DEAD.value, reason=CANCELLED)
         )
     places = await _places(connection, superevent_id)
     # What takes an alert back is as urgent as an alert.
@@ -163,7 +163,7 @@ async def apply(
     replies = [
         delivery_row(
             *places[i.thread_id],
-            Kind.REPLY,
+            DeliveryKind.REPLY,
             notice_id,
             now,
             thread_id=i.thread_id,
@@ -178,7 +178,7 @@ async def apply(
     if superevent.retracted:
         # What goes before it in its thread mustn't hold it up.
         before = _d.c.thread_id.in_([i.thread_id for i in intents if isinstance(i, Reply)])
-        waits = (_d.c.kind == Kind.REPLY.value) & (_d.c.state == State.PENDING.value)
+        waits = (_d.c.kind == DeliveryKind.REPLY.value) & (_d.c.state == DeliveryState.PENDING.value)
         await connection.execute(update(_d).where(before, waits).values(priority=int(reply)))
     await _mention(connection, intents, places, event, notice_id, now)
     edited = {i.thread_id: places[i.thread_id] for i in intents if isinstance(i, Edit)}
@@ -186,10 +186,10 @@ async def apply(
     if picture and teams:
         await _ask_for_pictures(connection, teams, superevent_id, notice_id, now)
     due = now + PICTURE_WITHIN if picture else None
-    await want_edits(connection, edited, now, notice_id=notice_id, not_before=due, priority=edit)
+    await enqueue_edits(connection, edited, now, notice_id=notice_id, not_before=due, priority=edit)
 
 
-async def apply_decided(
+async def write_deferred_plan(
     connection: AsyncConnection,
     intents: Sequence[Intent],
     superevent: Superevent,
@@ -220,7 +220,7 @@ async def apply_decided(
 async def _mention(
     connection: AsyncConnection,
     intents: Sequence[Intent],
-    places: Mapping[int, Place],
+    places: Mapping[int, ChannelRef],
     event: EventRank,
     notice_id: int,
     now: datetime,
@@ -229,7 +229,7 @@ async def _mention(
     threads = {place: thread_id for thread_id, place in places.items()}
     wanted = [i for i in intents if isinstance(i, Mention)]
     wanted += [
-        Mention(threads[i.team_id, i.channel_id], i.mention, Occasion.ROOT)
+        Mention(threads[i.team_id, i.channel_id], i.mention, MentionReason.ROOT)
         for i in intents
         if isinstance(i, OpenRoot) and i.mention
     ]
@@ -248,12 +248,12 @@ async def _mention(
         ],
     )
     own = select(_m.c.id, _m.c.thread_id).where(
-        _m.c.notice_id == notice_id, _m.c.occasion != Occasion.ROOT.value
+        _m.c.notice_id == notice_id, _m.c.occasion != MentionReason.ROOT.value
     )
     rows = [
         delivery_row(
             *places[row.thread_id],
-            Kind.MENTION,
+            DeliveryKind.MENTION,
             row.id,
             now,
             thread_id=row.thread_id,
@@ -266,9 +266,9 @@ async def _mention(
         await connection.execute(insert(_d), rows)
 
 
-async def want_edits(
+async def enqueue_edits(
     connection: AsyncConnection,
-    places: Mapping[int, Place],
+    places: Mapping[int, ChannelRef],
     now: datetime,
     *,
     notice_id: int = 0,
@@ -283,10 +283,10 @@ async def want_edits(
     if not places:
         return
     due = now if not_before is None else not_before
-    mine = _d.c.thread_id.in_(places) & (_d.c.kind == Kind.EDIT.value)
+    mine = _d.c.thread_id.in_(places) & (_d.c.kind == DeliveryKind.EDIT.value)
     present = set((await connection.execute(select(_d.c.thread_id).where(mine))).scalars())
     again = {
-        "state": State.PENDING.value,
+        "state": DeliveryState.PENDING.value,
         "not_before": due,
         "held_until": not_before,
         "attempts": 0,
@@ -296,26 +296,28 @@ async def want_edits(
         "priority": int(priority),
     }
     # One that is being sent now looks again by itself when it is done.
-    ended = _d.c.state.in_([State.SENT.value, State.DEAD.value])
+    ended = _d.c.state.in_([DeliveryState.SENT.value, DeliveryState.DEAD.value])
     await connection.execute(update(_d).where(mine, ended).values(again))
     if notice_id:
-        under_way = update(_d).where(mine, _d.c.state.in_([State.PENDING.value, State.SENDING.value]))
+        under_way = update(_d).where(
+            mine, _d.c.state.in_([DeliveryState.PENDING.value, DeliveryState.SENDING.value])
+        )
         await connection.execute(under_way.values(subject_id=notice_id, priority=int(priority)))
         # Nor is news given up for the age of what was refused before it.
-        tried = (_d.c.state == State.PENDING.value) & _d.c.reason.is_not(None)
+        tried = (_d.c.state == DeliveryState.PENDING.value) & _d.c.reason.is_not(None)
         await connection.execute(update(_d).where(mine, tried).values(created_at=now))
         # What was refused before is news now: it doesn't wait for its next attempt, save where Slack set it.
         refused = _d.c.reason.is_not(None) & _d.c.reason.not_in(RATE_LIMITED) & (_d.c.not_before > due)
         await connection.execute(
             update(_d)
-            .where(mine, _d.c.state == State.PENDING.value, refused)
+            .where(mine, _d.c.state == DeliveryState.PENDING.value, refused)
             .values(not_before=due, attempts=0)
         )
     if not_before is None:
         # Nothing to wait for any more, unless Slack asked for it (then there is a reason).
         idle = _d.c.reason.is_(None) & (_d.c.not_before > due)
         await connection.execute(
-            update(_d).where(mine, _d.c.state == State.PENDING.value, idle).values(not_before=due)
+            update(_d).where(mine, _d.c.state == DeliveryState.PENDING.value, idle).values(not_before=due)
         )
     missing = [thread_id for thread_id in places if thread_id not in present]
     if not missing:
@@ -324,7 +326,7 @@ async def want_edits(
     rows = [
         delivery_row(
             *places[thread_id],
-            Kind.EDIT,
+            DeliveryKind.EDIT,
             notice_id,
             now,
             thread_id=thread_id,
@@ -338,9 +340,9 @@ async def want_edits(
     await connection.execute(insert(_d), rows)
 
 
-async def touch(
+async def mark_threads_stale(
     connection: AsyncConnection,
-    places: Mapping[int, Place],
+    places: Mapping[int, ChannelRef],
     now: datetime,
     *,
     not_before: datetime | None = None,
@@ -351,26 +353,26 @@ async def touch(
     await connection.execute(
         update(_t).where(_t.c.id.in_(places)).values(wanted_revision=_t.c.wanted_revision + 1)
     )
-    await want_edits(connection, places, now, not_before=not_before)
+    await enqueue_edits(connection, places, now, not_before=not_before)
 
 
-async def bury_orphans(connection: AsyncConnection, place: Place, reason: str) -> int:
+async def dead_letter_orphans(connection: AsyncConnection, place: ChannelRef, reason: str) -> int:
     """Give up what waits in a channel for roots that were given up: in vain. Return how many."""
     root = _d.alias("root")
     here = (root.c.team_id == place[0]) & (root.c.channel_id == place[1])
     gone = select(root.c.thread_id).where(
-        here, root.c.kind == Kind.ROOT.value, root.c.state == State.DEAD.value
+        here, root.c.kind == DeliveryKind.ROOT.value, root.c.state == DeliveryState.DEAD.value
     )
     result = await connection.execute(
         update(_d)
         .where(_d.c.team_id == place[0], _d.c.channel_id == place[1], _d.c.thread_id.in_(gone))
-        .where(_d.c.state == State.PENDING.value)
-        .values(state=State.DEAD.value, reason=reason)
+        .where(_d.c.state == DeliveryState.PENDING.value)
+        .values(state=DeliveryState.DEAD.value, reason=reason)
     )
     return result.rowcount
 
 
-async def _places(connection: AsyncConnection, superevent_id: str) -> dict[int, Place]:
+async def _places(connection: AsyncConnection, superevent_id: str) -> dict[int, ChannelRef]:
     query = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(_t.c.superevent_id == superevent_id)
     return {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(query)).all()}
 
@@ -386,7 +388,7 @@ async def _ask_for_pictures(
                 "superevent_id": superevent_id,
                 "notice_id": notice_id,
                 "mock": category_of(superevent_id) is not Category.REAL,
-                "state": PictureState.WANTED.value,
+                "state": ImageState.WANTED.value,
                 "attempts": 0,
                 "not_before": now,
                 "created_at": now,
@@ -396,13 +398,17 @@ async def _ask_for_pictures(
     )
 
 
-async def _roots_in_doubt(connection: AsyncConnection, superevent_id: str, now: datetime) -> dict[Place, int]:
+async def _maybe_posted_roots(
+    connection: AsyncConnection, superevent_id: str, now: datetime
+) -> dict[ChannelRef, int]:
     """The roots that died and may stand all the same: only under their own ids can they be found."""
     query = (
         select(_d.c.team_id, _d.c.channel_id, _d.c.id)
         .join(_t, _t.c.id == _d.c.thread_id)
-        .where(_t.c.superevent_id == superevent_id, _d.c.kind == Kind.ROOT.value)
-        .where(_d.c.state == State.DEAD.value, _d.c.doubtful, _d.c.created_at > now - IN_DOUBT_FOR)
+        .where(_t.c.superevent_id == superevent_id, _d.c.kind == DeliveryKind.ROOT.value)
+        .where(
+            _d.c.state == DeliveryState.DEAD.value, _d.c.doubtful, _d.c.created_at > now - MAYBE_POSTED_FOR
+        )
     )
     return {(row.team_id, row.channel_id): row.id for row in (await connection.execute(query)).all()}
 
@@ -420,7 +426,7 @@ async def _open_roots(
     wanted = {(root.team_id, root.channel_id): root.subscription_id for root in roots}
     # A thread whose root died is opened again: what it never said is old by now.
     known = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
-    doubted = await _roots_in_doubt(connection, superevent_id, now)
+    doubted = await _maybe_posted_roots(connection, superevent_id, now)
     for place in wanted.keys() & known.keys():
         kept = _d.c.id == doubted.get(place, 0)
         await connection.execute(delete(_d).where(_d.c.thread_id == known[place], ~kept))
@@ -428,7 +434,7 @@ async def _open_roots(
             update(_d)
             .where(kept)
             .values(
-                state=State.PENDING.value,
+                state=DeliveryState.PENDING.value,
                 subject_id=notice_id,
                 not_before=now,
                 attempts=0,
@@ -459,7 +465,7 @@ async def _open_roots(
     rows = [
         delivery_row(
             *place,
-            Kind.ROOT,
+            DeliveryKind.ROOT,
             notice_id,
             now,
             thread_id=by_place[place],

@@ -18,7 +18,7 @@ FileId = tuple[int, int]
 """Device and inode."""
 
 
-class Change(Enum):
+class FileChange(Enum):
     """How what stands at the path differs from what the connections have open."""
 
     GONE = "is gone: deleted, moved away, or its disk isn't mounted"
@@ -28,7 +28,7 @@ class Change(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class FilesAtPath:
     """Which files stand at the path; None for one that doesn't."""
 
     main: FileId | None
@@ -38,7 +38,7 @@ class Standing:
     """Of the database itself."""
 
 
-class SqliteFile:
+class DatabaseFile:
     """What stands at one path, and what the connections of this process have open of it."""
 
     def __init__(self, path: Path) -> None:
@@ -50,26 +50,26 @@ class SqliteFile:
         """How many are open."""
         self._real = path
         self._main: FileId | None = None
-        self._opened: Standing | None = None
+        self._opened: FilesAtPath | None = None
         self._size = 0
 
     def address(self) -> str:
         """A URI that opens the file and never makes one: an empty database would hide that it is gone."""
         return f"{self.path.absolute().as_uri()}?mode=rw"
 
-    def change(self) -> Change | None:
+    def change(self) -> FileChange | None:
         """What happened to the files since they were opened; None if nothing did."""
         if self._main is None:
             return None
         now = self._look()
         if now.main is None:
-            return Change.GONE
+            return FileChange.GONE
         if now.main != self._main:
-            return Change.OTHER
+            return FileChange.OTHER
         if now.size < self._size:
-            return Change.SMALLER
+            return FileChange.SMALLER
         if self._opened is not None and now != self._opened:
-            return Change.BESIDE
+            return FileChange.BESIDE
         self._size = now.size
         return None
 
@@ -81,11 +81,11 @@ class SqliteFile:
         self._real = Path(os.path.realpath(self.path))
         now = self._look()
         if now.main is None or (self._main is not None and now.main != self._main):
-            return self.sentence(Change.GONE if now.main is None else Change.OTHER)
+            return self.sentence(FileChange.GONE if now.main is None else FileChange.OTHER)
         if self.identity and identity != self.identity:
             return self.another()
         if self._opened is not None and now != self._opened:
-            return self.sentence(Change.BESIDE)
+            return self.sentence(FileChange.BESIDE)
         self._main, self._opened, self._size = now.main, now, now.size
         self.identity = self.identity or identity
         self.connections += 1
@@ -101,7 +101,7 @@ class SqliteFile:
         """Take what stands at the path for the database, once all connections are closed."""
         self._main, self._opened, self._size = None, None, 0
 
-    def sentence(self, change: Change) -> str:
+    def sentence(self, change: FileChange) -> str:
         """What happened, for the log and for who is told."""
         return f"The database {self.path} {change.value}; nothing is taken in until it is back."
 
@@ -121,7 +121,7 @@ class SqliteFile:
             return None
         with suppress(sqlite3.Error), closing(sqlite3.connect(self.address(), uri=True)) as connection:
             connection.execute("SELECT 1 FROM notices LIMIT 1").fetchall()
-            return identity_of(connection)
+            return database_number(connection)
         return None
 
     def is_empty(self) -> bool:
@@ -137,23 +137,23 @@ class SqliteFile:
         with suppress(OSError):
             wal.rename(wal.with_name(f"{wal.name}.lost"))
 
-    def _look(self) -> Standing:
+    def _look(self) -> FilesAtPath:
         size, main = 0, None
         with suppress(OSError):
             found = self.path.stat()
             main, size = (found.st_dev, found.st_ino), found.st_size
         wal, shm = (file_id(self._real.with_name(f"{self._real.name}-{end}")) for end in ("wal", "shm"))
-        return Standing(main, wal, shm, size)
+        return FilesAtPath(main, wal, shm, size)
 
 
-def identity_of(connection: sqlite3.Connection) -> int:
+def database_number(connection: sqlite3.Connection) -> int:
     """The number drawn when a database was made, which its copies have too; 0 before it is drawn."""
     (number,) = connection.execute("PRAGMA user_version").fetchone()
     assert isinstance(number, int)
     return number
 
 
-def only_name(path: Path) -> str | None:
+def why_not_single_name(path: Path) -> str | None:
     """Why a file can't be used because it goes by another name too; None if it doesn't.
 
     What isn't in the file yet lies in one beside it, under its name: by another name nobody finds that, and

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
-from bot.store.sqlite.database_file import Change, SqliteFile
+from bot.store.sqlite.database_file import DatabaseFile, FileChange
 
 REOPEN_S = 5.0
 """How long a changed file waits for those who are reading the old one."""
@@ -25,11 +25,11 @@ class StoreUnavailable(RuntimeError):
 class FileGuard:
     """Looks at the file before each use, and opens it anew where it is the same database in another file."""
 
-    def __init__(self, engine: AsyncEngine, file: SqliteFile) -> None:
+    def __init__(self, engine: AsyncEngine, file: DatabaseFile) -> None:
         self._engine = engine
         self._file = file
         self._turn = asyncio.Lock()
-        self._told: Change | None = None
+        self._told: FileChange | None = None
 
     async def look(self) -> None:
         """Make sure that the connections write to what a restart would open, by new ones if need be.
@@ -61,9 +61,9 @@ class FileGuard:
             self._told = None
             log.warning("database_is_back", path=str(self._file.path))
 
-    async def _reopen(self, change: Change) -> None:
+    async def _reopen(self, change: FileChange) -> None:
         file = self._file
-        if change is Change.GONE or file.is_empty():
+        if change is FileChange.GONE or file.is_empty():
             raise StoreUnavailable(file.sentence(change))
         deadline = time.monotonic() + REOPEN_S
         pool = self._engine.sync_engine.pool
@@ -74,7 +74,7 @@ class FileGuard:
         if file.connections:
             await self._empty_wal(change)
             await self._engine.dispose()
-        if change is not Change.BESIDE:
+        if change is not FileChange.BESIDE:
             found = await asyncio.to_thread(file.standing_identity)
             if found is None:
                 raise StoreUnavailable(file.sentence(change))
@@ -82,7 +82,7 @@ class FileGuard:
                 raise StoreUnavailable(file.another())
         file.forget()
 
-    async def _empty_wal(self, change: Change) -> None:
+    async def _empty_wal(self, change: FileChange) -> None:
         """Put what lies beside the open file into it, while that can be done.
 
         A deleted -wal is lost with the last connection, and one that stayed would be taken for another's.

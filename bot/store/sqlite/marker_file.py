@@ -16,18 +16,18 @@ import structlog
 log = structlog.get_logger(__name__)
 
 
-def note_of(path: Path) -> Path:
+def marker_path(path: Path) -> Path:
     """Where the note lies: beside the file itself, whatever name it was reached by."""
     real = Path(os.path.realpath(path))
     return real.with_name(f"{real.name}.known")
 
 
-def lost(path: Path) -> str | None:
+def why_unusable(path: Path) -> str | None:
     """Why a database mustn't be made, or used, at this path; None if all is well. Blocks.
 
     That is so where a filled one was known and now none, or one without anything in it, stands there.
     """
-    note = note_of(path)
+    note = marker_path(path)
     if not note.exists() or is_filled(path):
         return None
     there = "is empty" if path.exists() else "is missing"
@@ -52,9 +52,9 @@ def is_filled(path: Path) -> bool:
         return True
 
 
-def note(path: Path) -> None:
+def write_marker(path: Path) -> None:
     """Write the note, if it isn't there; that it can't be written is only logged."""
-    at = note_of(path)
+    at = marker_path(path)
     if at.exists():
         return
     said = (

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from bot.alerts.decode import MAX_PAYLOAD, UndecodablePayload, decode, notice_of, record_of
+from bot.alerts.decode import MAX_PAYLOAD, UndecodablePayload, decode, decode_record, notice_of
 from bot.samples import edge_cases
 from bot.samples import records as sample_notices
 from formatters.models.notice import Category, MassBins, Notice
@@ -228,12 +228,12 @@ class TestForms:
 
     def test_hops_content_as_dict_or_list(self) -> None:
         made = record(event=event(skymap=MAP))
-        assert notice_of(record_of(made)) == notice_of(record_of([made])) == decode(as_json([made]))
+        assert notice_of(decode_record(made)) == notice_of(decode_record([made])) == decode(as_json([made]))
 
     @pytest.mark.parametrize("content", [[], [{}, {}], "text", 7, None, [None]])
     def test_content_that_is_no_record(self, content: object) -> None:
         with pytest.raises(UndecodablePayload):
-            record_of(content)
+            decode_record(content)
 
     @pytest.mark.parametrize(
         ("given", "wanted"),

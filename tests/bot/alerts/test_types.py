@@ -100,9 +100,9 @@ def said(notice: Notice) -> str:
     whole = Superevent.of([notice_of(record(notice.superevent_id, minutes=-600)), notice])
     alone = Superevent.of([notice])
     messages = [
-        alert_card.root(alone, ChannelView(root=True)),
-        alert_card.root(whole, ChannelView()),
-        alert_update.reply(whole, notice),
+        alert_card.alert_card(alone, ChannelView(root=True)),
+        alert_card.alert_card(whole, ChannelView()),
+        alert_update.alert_update(whole, notice),
         event_history.message(whole),
     ]
     assert notice_text.to_text(notice) and json.dumps(notice_text.to_show_json(notice), allow_nan=False)
@@ -169,7 +169,7 @@ def test_the_flag_of_significance(flag: object, significant: bool, unread: str |
     notice = decode(json.dumps(made).encode())
     assert notice.event is not None
     assert (notice.event.significant, notice.event.flag_unread) == (significant, unread)
-    told = message_text.render(alert_card.root(Superevent.of([notice]), ChannelView()))
+    told = message_text.render(alert_card.alert_card(Superevent.of([notice]), ChannelView()))
     assert ("Taken as significant: LVK's flag says" in told) is (unread is not None)
     assert ("LOW SIGNIFICANCE" in told) is (not significant)
 

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 
 from bot.app.consumer_application import consume
-from bot.app.factory import Rooms
-from bot.ingest.pipeline import Handled, Pipeline
+from bot.app.factory import Factory
+from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.settings import Settings
 from bot.sources import Origin, Payload
 from tests.support.delivery_harness import Silent
@@ -18,7 +18,9 @@ from tests.support.factories import MAX_AGE, Clock
 
 
 @pytest.mark.backends("postgresql")
-async def test_says_that_it_lives_where_it_is_asked(rooms: Rooms, backend: str, unused_tcp_port: int) -> None:
+async def test_says_that_it_lives_where_it_is_asked(
+    rooms: Factory, backend: str, unused_tcp_port: int
+) -> None:
     settings = Settings(_env_file=None, kafka_group="gwevent-here", http_port=unused_tcp_port)  # type: ignore[call-arg]
     stop = asyncio.Event()
     running = asyncio.create_task(consume(settings, rooms, [Silent()], stop))
@@ -40,7 +42,7 @@ async def test_says_that_it_lives_where_it_is_asked(rooms: Rooms, backend: str, 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(24, "x"), RuntimeError("can't start new thread")])
 async def test_what_the_system_keeps_from_being_taken_in_is_tried_again(
-    rooms: Rooms, error: Exception
+    rooms: Factory, error: Exception
 ) -> None:
     """The part that reads, started again, would go on with the next payload."""
     did: list[str] = []
@@ -54,11 +56,11 @@ async def test_what_the_system_keeps_from_being_taken_in_is_tried_again(
             did.append("acknowledged")
 
     class Starved(Pipeline):
-        async def handle(self, body: bytes, origin: Origin) -> Handled:
+        async def handle(self, body: bytes, origin: Origin) -> IngestResult:
             did.append("tried")
             if len(did) < 3:
                 raise error
-            return Handled.STORED
+            return IngestResult.STORED
 
     pipeline = Starved(rooms.store, Clock(), max_age=MAX_AGE)
     reading = asyncio.create_task(rooms.consumer(One(), pipeline, "silent").consume())

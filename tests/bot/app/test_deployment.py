@@ -35,7 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("XDG_DATA_HOME", str(home))
-    monkeypatch.setattr(deployment, "SERVICE", tmp_path / "etc" / "env")
+    monkeypatch.setattr(deployment, "SERVICE_ENV_FILE", tmp_path / "etc" / "env")
     monkeypatch.chdir(home)
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
 

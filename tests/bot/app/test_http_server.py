@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import aiohttp
 
-from bot.app.factory import Rooms, utc_now
+from bot.app.factory import Factory, utc_now
 from bot.app.http_server import HttpServer
-from bot.delivery.image_worker import PictureWorker
+from bot.delivery.image_worker import ImageWorker
 from bot.ingest.pipeline import Pipeline
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.samples import bbh, to_avro
-from bot.skymaps.image_process import Pictures
+from bot.skymaps.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.sources import Origin
 from tests.support.factories import subscribe
@@ -21,7 +21,7 @@ from tests.support.factories import subscribe
 PUBLIC = "https://gwevent.example.org"
 
 
-async def test_a_root_shows_the_picture_that_the_bot_serves(sandbox: Sandbox, rooms: Rooms) -> None:
+async def test_a_root_shows_the_picture_that_the_bot_serves(sandbox: LocalSlack, rooms: Factory) -> None:
     channel = sandbox.add_channel("gw-cbc")
     sandbox.ungrant("files:write")
     await subscribe(rooms, "CBC", channel)
@@ -30,11 +30,11 @@ async def test_a_root_shows_the_picture_that_the_bot_serves(sandbox: Sandbox, ro
     async with aiohttp.ClientSession() as session:
         clients = {sandbox.team_id: SlackClient(sandbox.bot_token, sandbox.api_url, session)}
         worker = rooms.worker(clients, utc_now, public_url=PUBLIC, channel_pause_s=0)
-        pictures = PictureWorker(
+        pictures = ImageWorker(
             rooms.store,
             rooms.pictures,
             clients,
-            Pictures(),
+            ImageProcess(),
             utc_now,
             wake_deliveries=worker.wake,
             serve=True,

@@ -15,10 +15,10 @@ import pytest
 import structlog
 
 from bot.app import supervisor as parts_module
-from bot.app.factory import Rooms
-from bot.app.supervisor import Parts
-from bot.ingest.pipeline import Handled, Pipeline
-from bot.monitoring.monitor import Watch
+from bot.app.factory import Factory
+from bot.app.supervisor import TaskSupervisor
+from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.monitoring.monitor import HealthMonitor
 from bot.runtime import os_limits
 from bot.samples import to_avro
 from bot.sources import Origin
@@ -61,7 +61,7 @@ def few_descriptors() -> Iterator[int]:
 
 
 async def test_two_parts_of_one_name_start_again_each_by_itself() -> None:
-    parts, begun, both = Parts(first_pause_s=0.05), [0, 0], asyncio.Event()
+    parts, begun, both = TaskSupervisor(first_pause_s=0.05), [0, 0], asyncio.Event()
 
     def source(n: int) -> Callable[[], Awaitable[None]]:
         async def consume() -> None:
@@ -87,7 +87,7 @@ async def test_two_parts_of_one_name_start_again_each_by_itself() -> None:
 
 
 async def test_whatever_the_system_says_a_part_goes_on() -> None:
-    parts, stop, left = Parts(first_pause_s=0.0), asyncio.Event(), list(PASSING)
+    parts, stop, left = TaskSupervisor(first_pause_s=0.0), asyncio.Event(), list(PASSING)
 
     async def work() -> None:
         if left:
@@ -110,7 +110,7 @@ async def test_whatever_the_system_says_a_part_goes_on() -> None:
 
 
 async def test_what_waits_is_shown() -> None:
-    parts = Parts(first_pause_s=60.0)
+    parts = TaskSupervisor(first_pause_s=60.0)
 
     async def work() -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -123,7 +123,7 @@ async def test_what_waits_is_shown() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=repr)
 async def test_a_fault_of_its_own_ends_the_process(fault: Exception) -> None:
-    parts = Parts()
+    parts = TaskSupervisor()
 
     async def work() -> None:
         raise fault
@@ -137,9 +137,9 @@ async def test_a_fault_of_its_own_ends_the_process(fault: Exception) -> None:
 
 
 async def test_descriptors_that_get_short_are_said_and_shown(
-    few_descriptors: int, rooms: Rooms, clock: Clock
+    few_descriptors: int, rooms: Factory, clock: Clock
 ) -> None:
-    watch = Watch(rooms.store, rooms.ledger, rooms.troubles, clock, sources=list)
+    watch = HealthMonitor(rooms.store, rooms.ledger, rooms.troubles, clock, sources=list)
     await rooms.store.last_received()
     assert "descriptors" not in (await watch.readiness()).parts
     with structlog.testing.capture_logs() as said, ExitStack() as opened:
@@ -180,7 +180,7 @@ def test_the_limit_is_raised_as_far_as_it_may() -> None:
     "error", [OSError(errno.EMFILE, "x"), OSError(errno.EAGAIN, "x"), RuntimeError("can't start new thread")]
 )
 async def test_a_starved_system_puts_no_alert_into_quarantine(
-    rooms: Rooms, clock: Clock, error: Exception, monkeypatch: pytest.MonkeyPatch
+    rooms: Factory, clock: Clock, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
 
@@ -191,4 +191,6 @@ async def test_a_starved_system_puts_no_alert_into_quarantine(
         patch.setattr(asyncio, "to_thread", starved)
         with pytest.raises(StoreUnavailable):
             await pipeline.handle(to_avro(record()), Origin("hopskotch", "1", live=True))
-    assert await pipeline.handle(to_avro(record()), Origin("hopskotch", "1", live=True)) is Handled.STORED
+    assert (
+        await pipeline.handle(to_avro(record()), Origin("hopskotch", "1", live=True)) is IngestResult.STORED
+    )

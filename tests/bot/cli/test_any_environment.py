@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.runtime.standard_streams import nearest
+from bot.runtime.standard_streams import closest_encodable
 from bot.samples import bns, to_avro
 from tests.support.factories import NOW
 
@@ -190,9 +190,9 @@ def run(words: list[str], given: dict[str, str], place: Place, output: str) -> t
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "utf-8", "koi8-r"])
 def test_whatever_an_encoding_lacks_has_something_near(encoding: str) -> None:
     for character in map(chr, range(0x20, 0x2FFF)):
-        found = nearest(character, encoding)
+        found = closest_encodable(character, encoding)
         found.encode(encoding)
         assert found or unicodedata.combining(character), character
-    assert nearest("\udc80", encoding) == "?", "a file's name that is no text"
+    assert closest_encodable("\udc80", encoding) == "?", "a file's name that is no text"
     plain = {"\u00a0": " ", "²": "2", "…": "...", "−": "-", "é": "e"}
-    assert {character: nearest(character, "ascii") for character in plain} == plain
+    assert {character: closest_encodable(character, "ascii") for character in plain} == plain

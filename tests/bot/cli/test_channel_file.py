@@ -10,15 +10,15 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from bot.app.factory import Rooms
-from bot.cli.channel_file import UnreadableExport, read, write
+from bot.app.factory import Factory
+from bot.cli.channel_file import InvalidExportFile, read, write
 from bot.cli.main import app
 from bot.filters import parse
 from bot.observing.observatories import find_site
 from bot.store import schema
-from bot.store.channels.bulk_transfer import Taken
+from bot.store.channels.bulk_transfer import ImportResult
 from bot.store.channels.sites import TooManySites
-from formatters.answers.observability import Conditions, Site
+from formatters.answers.observability import ObservingConstraints, Site
 from tests.support.factories import BY, NOW, TEAM, made, subscribe, take, unsubscribe
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
@@ -30,39 +30,39 @@ def export(*subscriptions: dict[str, Any], **further: Any) -> str:
     return json.dumps({"gwevent_export": 1, "channels": [channel]})
 
 
-async def asked(rooms: Rooms) -> None:
+async def asked(rooms: Factory) -> None:
     """Two channels, one of them in another workspace."""
     await subscribe(rooms, "CBC BNS>0.5 notify @here", "C1")
     await subscribe(rooms, "Burst mock", "C1", "C2", team="T2")
     await rooms.sites.add(
         TEAM, "C1", [find_site("Palomar"), Site(name="Dome 7", latitude=1, longitude=2, height=3)], BY
     )
-    await rooms.sites.set_conditions(TEAM, "C1", Conditions(altitude=25, darkness=-12), BY)
+    await rooms.sites.set_conditions(TEAM, "C1", ObservingConstraints(altitude=25, darkness=-12), BY)
 
 
-async def forget(rooms: Rooms) -> None:
+async def forget(rooms: Factory) -> None:
     for team, channel in ((TEAM, "C1"), ("T2", "C1"), ("T2", "C2")):
         await unsubscribe(rooms, channel, team=team)
         for name in ("Palomar", "Dome 7"):
             await rooms.sites.remove(team, channel, name, BY)
-        await rooms.sites.set_conditions(team, channel, Conditions(), BY)
+        await rooms.sites.set_conditions(team, channel, ObservingConstraints(), BY)
 
 
 @BOTH
-async def test_everything_comes_back_and_twice_is_the_same_as_once(rooms: Rooms) -> None:
+async def test_everything_comes_back_and_twice_is_the_same_as_once(rooms: Factory) -> None:
     await asked(rooms)
     text = write(await rooms.transfer.export())
     await forget(rooms)
     for taken in (
-        Taken(channels=3, subscriptions=3, known=0, sites=2),
-        Taken(channels=3, subscriptions=0, known=3, sites=2),
+        ImportResult(channels=3, subscriptions=3, known=0, sites=2),
+        ImportResult(channels=3, subscriptions=0, known=3, sites=2),
     ):
         assert await rooms.transfer.take(read(text), NOW) == taken
         assert write(await rooms.transfer.export()) == text
 
 
 @BOTH
-async def test_each_channel_hears_once_of_what_an_import_put_in_force(rooms: Rooms) -> None:
+async def test_each_channel_hears_once_of_what_an_import_put_in_force(rooms: Factory) -> None:
     given = export({**ROW, "number": 4}, {**ROW, "words": "Burst", "number": 2}, last_number=7)
     for _ in range(2):
         await rooms.transfer.take(read(given), NOW)
@@ -76,7 +76,7 @@ async def test_each_channel_hears_once_of_what_an_import_put_in_force(rooms: Roo
 
 
 @BOTH
-async def test_a_number_that_another_had_here_is_not_given_by_an_import(rooms: Rooms) -> None:
+async def test_a_number_that_another_had_here_is_not_given_by_an_import(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1", team="T1")
     await subscribe(rooms, "all mock", "C1", team="T1")
     await unsubscribe(rooms, "C1", "CBC", team="T1")
@@ -88,7 +88,7 @@ async def test_a_number_that_another_had_here_is_not_given_by_an_import(rooms: R
 
 
 @BOTH
-async def test_who_needs_another_number_takes_none_from_the_next_of_the_file(rooms: Rooms) -> None:
+async def test_who_needs_another_number_takes_none_from_the_next_of_the_file(rooms: Factory) -> None:
     await subscribe(rooms, "all mock", "C1", team="T1")
     given = export({**ROW, "number": 1}, {**ROW, "words": "Burst", "number": 2}, last_number=4)
     await rooms.transfer.take(read(given), NOW)
@@ -97,21 +97,21 @@ async def test_who_needs_another_number_takes_none_from_the_next_of_the_file(roo
 
 
 @BOTH
-async def test_what_is_imported_is_in_force(rooms: Rooms) -> None:
+async def test_what_is_imported_is_in_force(rooms: Factory) -> None:
     await rooms.transfer.take(read(export(ROW)), NOW)
     await take(rooms, made())
     assert (await rooms.ledger.counts("T1")).waiting == 2, "what it was told, and the event"
 
 
 @BOTH
-async def test_what_is_paused_stays_paused(rooms: Rooms) -> None:
+async def test_what_is_paused_stays_paused(rooms: Factory) -> None:
     await rooms.transfer.take(read(export({**ROW, "paused_at": "2026-11-22T13:00:00Z"})), NOW)
     await take(rooms, made())
     assert (await rooms.ledger.counts("T1")).waiting == 1, "what it was told alone"
     assert "paused_at" in write(await rooms.transfer.export())
 
 
-async def test_one_that_waits_for_its_confirmation_needs_none_any_more(rooms: Rooms) -> None:
+async def test_one_that_waits_for_its_confirmation_needs_none_any_more(rooms: Factory) -> None:
     await rooms.subscriptions.ask("T1", "C1", parse("CBC"), "U2", NOW)
     assert await rooms.transfer.export() == [], "it isn't in force"
     taken = await rooms.transfer.take(read(export(ROW)), NOW)
@@ -123,7 +123,7 @@ async def test_one_that_waits_for_its_confirmation_needs_none_any_more(rooms: Ro
         assert list(kinds) == ["change"], "instead of the confirmation"
 
 
-async def test_a_channel_with_too_many_sites_leaves_everything_as_it_was(rooms: Rooms) -> None:
+async def test_a_channel_with_too_many_sites_leaves_everything_as_it_was(rooms: Factory) -> None:
     sites = [Site(name=f"Dome {n}", latitude=n, longitude=n, height=n) for n in range(10)]
     await rooms.sites.add("T1", "C1", sites, BY)
     one_more = {"name": "One more", "latitude": 1, "longitude": 2, "height": 3}
@@ -162,7 +162,7 @@ def test_words_are_read_as_people_write_them() -> None:
     ],
 )
 def test_nonsense_is_refused_with_its_place(text: str, why: str) -> None:
-    with pytest.raises(UnreadableExport, match=why):
+    with pytest.raises(InvalidExportFile, match=why):
         read(text)
 
 

@@ -8,46 +8,46 @@ from dataclasses import replace
 import pytest
 
 from bot.alerts.decode import decode
-from bot.app.factory import Rooms
-from bot.commands.check import LONGEST_LIST, target_of, understand
-from bot.commands.event_details import Details, Illustrate
-from bot.commands.router import Answers, Asker
-from bot.filters import UnknownWord
+from bot.app.factory import Factory
+from bot.commands.check import LONGEST_LIST, parse_position_line, parse_query
+from bot.commands.event_details import EventDetailsCommand, Illustrate
+from bot.commands.router import CommandContext, CommandRouter
+from bot.filters import FilterSyntaxError
 from bot.samples import bns, edge_cases, ms181101ab, to_avro
-from bot.skymap_service.cache import StoredMaps
+from bot.skymap_service.cache import SkyMapCache
 from formatters.answers.answer import SHARE
 from formatters.answers.position_check import MOST
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import Picture
+from formatters.posts.alert_card import ImageRef
 from formatters.terminal import message_text
 from tests.support.factories import NOW, TEAM, Clock, made, planner, record, take
 
-ASKER = Asker(TEAM, "C1", "U0ASKER")
+ASKER = CommandContext(TEAM, "C1", "U0ASKER")
 MOCK = "MS181101ab"
 NGC_4993 = "13h09m48s -23d22m53s"
 
 
-async def stored(rooms: Rooms, body: bytes) -> Notice:
+async def stored(rooms: Factory, body: bytes) -> Notice:
     notice = replace(decode(body), received=NOW)
     await rooms.store.record(notice, body, "test:1", NOW, planner(NOW))
     return notice
 
 
 @pytest.fixture
-async def mock(rooms: Rooms) -> Rooms:
+async def mock(rooms: Factory) -> Factory:
     """MS181101ab's first three notices."""
     for body in map(to_avro, ms181101ab(NOW)[:3]):
         await stored(rooms, body)
     return rooms
 
 
-def answers(rooms: Rooms, illustrate: Illustrate | None = None) -> Answers:
+def answers(rooms: Factory, illustrate: Illustrate | None = None) -> CommandRouter:
     return rooms.answers(Clock(), illustrate=illustrate)
 
 
-async def asked(rooms: Rooms, words: str, asker: Asker | None = None) -> Message:
+async def asked(rooms: Factory, words: str, asker: CommandContext | None = None) -> Message:
     return await answers(rooms).answer(words, asker)
 
 
@@ -55,7 +55,7 @@ def kinds(message: Message) -> list[str]:
     return [block["type"] for block in message.blocks]
 
 
-async def test_a_position_in_every_map_of_the_event(mock: Rooms) -> None:
+async def test_a_position_in_every_map_of_the_event(mock: Factory) -> None:
     message = await asked(mock, f"check {NGC_4993} 40 Mpc {MOCK.lower()}")
     said = message_text.render(message)
     assert "13h09m48.0s −23°22′53″ in MOCK" in said and "3-D credible level at 40.0 Mpc" in said
@@ -68,7 +68,7 @@ async def test_a_position_in_every_map_of_the_event(mock: Rooms) -> None:
     assert "13h09m48.0s −23°22′53″" in glued and "3-D" not in glued
 
 
-async def test_the_combined_map_too(rooms: Rooms) -> None:
+async def test_the_combined_map_too(rooms: Factory) -> None:
     bodies = [to_avro(one) for one in bns(NOW)]
     notices = [await stored(rooms, body) for body in bodies]
     message = await asked(rooms, f"check 10 10 {notices[0].superevent_id}")
@@ -77,7 +77,7 @@ async def test_the_combined_map_too(rooms: Rooms) -> None:
     assert external and sum("combined" in row[0]["text"] for row in table["rows"]) == external
 
 
-async def test_without_a_name_it_is_the_newest_event(mock: Rooms) -> None:
+async def test_without_a_name_it_is_the_newest_event(mock: Factory) -> None:
     said = message_text.render(await asked(mock, f"check {NGC_4993}"))
     assert said.startswith(f"No real event was received yet; {MOCK} is the newest mock.")
     await take(mock, made("S261122a"))
@@ -86,14 +86,14 @@ async def test_without_a_name_it_is_the_newest_event(mock: Rooms) -> None:
     assert "has no sky map to look at" in bare
 
 
-async def test_nothing_received_and_nothing_known(rooms: Rooms) -> None:
+async def test_nothing_received_and_nothing_known(rooms: Factory) -> None:
     assert "No event was received yet" in message_text.render(await asked(rooms, f"check {NGC_4993}"))
     assert "No notice of S190425z was received" in message_text.render(
         await asked(rooms, "check 1 2 S190425z")
     )
 
 
-async def test_a_list_is_a_table_in_the_order_asked(mock: Rooms) -> None:
+async def test_a_list_is_a_table_in_the_order_asked(mock: Factory) -> None:
     question = f"""check {MOCK}
     NGC 4993  {NGC_4993} 40 Mpc
     M 31, 10.6847, 41.2687
@@ -114,7 +114,7 @@ async def test_a_list_is_a_table_in_the_order_asked(mock: Rooms) -> None:
     assert [b for b in again.blocks if b["type"] == "table"] == [table], "pressed, the lines are still lines"
 
 
-async def test_a_long_list_is_cut_and_says_so(mock: Rooms) -> None:
+async def test_a_long_list_is_cut_and_says_so(mock: Factory) -> None:
     lines = "\n".join(f"target number {n:03} {n}.25 -23.5" for n in range(MOST + 20))
     message = await asked(mock, f"check {MOCK}\n{lines}", ASKER)
     (table,) = [block for block in message.blocks if block["type"] == "table"]
@@ -150,7 +150,7 @@ async def test_a_long_list_is_cut_and_says_so(mock: Rooms) -> None:
         ("\n".join(["12 30"] * 2_000), "That is too long"),
     ],
 )
-async def test_nonsense_is_told_why_in_one_sentence(mock: Rooms, words: str, reason: str) -> None:
+async def test_nonsense_is_told_why_in_one_sentence(mock: Factory, words: str, reason: str) -> None:
     message = await asked(mock, f"check {words}", ASKER)
     assert message_text.render(message).startswith(reason)
     assert kinds(message) == ["section"], "and it stays with who typed it"
@@ -158,18 +158,18 @@ async def test_nonsense_is_told_why_in_one_sentence(mock: Rooms, words: str, rea
 
 
 def test_the_question_is_understood_in_parts() -> None:
-    asked = understand("check-me 12.5 30 40Mpc, in S190425z")
+    asked = parse_query("check-me 12.5 30 40Mpc, in S190425z")
     assert asked.superevent_id == "S190425z"
     (target,) = asked.targets
     assert (target.name, target.ra, target.dec, target.distance) == ("check-me", 12.5, 30, 40)
-    assert target_of(["12", "30", "0.2", "Gpc"]).distance == pytest.approx(200)
-    assert target_of(["M", "31", "10.68", "41.27"]).name == "M 31"
-    assert target_of(["GRB", "170817A", "176.8", "-39.8"]).name == "GRB 170817A"
-    with pytest.raises(UnknownWord):
-        understand("1 2\n" * LONGEST_LIST)
+    assert parse_position_line(["12", "30", "0.2", "Gpc"]).distance == pytest.approx(200)
+    assert parse_position_line(["M", "31", "10.68", "41.27"]).name == "M 31"
+    assert parse_position_line(["GRB", "170817A", "176.8", "-39.8"]).name == "GRB 170817A"
+    with pytest.raises(FilterSyntaxError):
+        parse_query("1 2\n" * LONGEST_LIST)
 
 
-async def test_purged_and_unreadable_maps_say_so(rooms: Rooms, clock: Clock) -> None:
+async def test_purged_and_unreadable_maps_say_so(rooms: Factory, clock: Clock) -> None:
     broken = await stored(rooms, to_avro(record("S261122a", skymap=b"SIMPLE  = no map")))
     assert broken.map_problem is not None
     said = message_text.render(await asked(rooms, "check 1 2 S261122a"))
@@ -182,7 +182,7 @@ async def test_purged_and_unreadable_maps_say_so(rooms: Rooms, clock: Clock) -> 
     assert "isn't kept any more" in message_text.render(await asked(rooms, f"{MOCK} moc"))
 
 
-async def test_more_about_an_event(mock: Rooms) -> None:
+async def test_more_about_an_event(mock: Factory) -> None:
     history = await asked(mock, f"{MOCK.lower()} HISTORY", ASKER)
     assert kinds(history) == ["section", "table", "actions"]
     assert history.blocks[-1]["elements"][0]["value"] == f"{MOCK.lower()} HISTORY"
@@ -194,7 +194,7 @@ async def test_more_about_an_event(mock: Rooms) -> None:
     assert "Did you mean MS181101ab?" in message_text.render(await asked(mock, "MS181101ac history"))
 
 
-async def test_the_region_is_whole_in_a_terminal_and_short_in_slack(mock: Rooms) -> None:
+async def test_the_region_is_whole_in_a_terminal_and_short_in_slack(mock: Factory) -> None:
     def code(message: Message) -> str:
         (block,) = [block for block in message.blocks if block["type"] == "rich_text"]
         return str(block["elements"][0]["elements"][0]["text"])
@@ -208,24 +208,24 @@ async def test_the_region_is_whole_in_a_terminal_and_short_in_slack(mock: Rooms)
     assert f"{superevent.latest.localization.area_90:.0f} deg²" in message_text.render(terminal).replace(
         "\xa0", " "
     )
-    short = await Details(StoredMaps(mock.store))._moc(superevent, 200)
+    short = await EventDetailsCommand(SkyMapCache(mock.store))._moc(superevent, 200)
     assert len(code(short)) <= 200 and "larger ones, for a message to hold it" in message_text.render(short)
 
 
-async def test_the_picture_comes_from_slack(mock: Rooms) -> None:
+async def test_the_picture_comes_from_slack(mock: Factory) -> None:
     seen: list[tuple[str, str]] = []
 
-    async def illustrate(team: str, superevent: Superevent, notice: Notice) -> Picture:
+    async def illustrate(team: str, superevent: Superevent, notice: Notice) -> ImageRef:
         await asyncio.sleep(0)
         seen.append((team, notice.alert_type))
-        return Picture(alt_text="Sky map", file_id="F0123456789")
+        return ImageRef(alt_text="Sky map", file_id="F0123456789")
 
     message = await answers(mock, illustrate).answer(f"{MOCK} map", ASKER)
     assert kinds(message) == ["section", "image"], "no button: a file can't be posted by it"
     assert seen == [(TEAM, "PRELIMINARY")]
 
 
-async def test_events_without_maps(rooms: Rooms) -> None:
+async def test_events_without_maps(rooms: Factory) -> None:
     await take(rooms, made("S261122a"))
     for detail in ("map", "moc"):
         assert "No sky map of S261122a" in message_text.render(

@@ -15,13 +15,13 @@ from playwright.async_api import Locator, Page, async_playwright, expect
 
 from bot.alerts.decode import decode
 from bot.app import application
-from bot.app.application import Bot
-from bot.app.factory import Rooms
-from bot.delivery.image_provider import Illustrations
-from bot.local_slack.server import Sandbox
+from bot.app.application import Application
+from bot.app.factory import Factory
+from bot.delivery.image_provider import ImageProvider
+from bot.local_slack.server import LocalSlack
 from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
-from bot.skymaps.image_process import PictureFailed, Pictures
+from bot.skymaps.image_process import ImageFailed, ImageProcess
 from formatters.models.superevent import Superevent
 from formatters.skymap_image import DrawnPicture
 from tests.bot.listeners.test_slash_command import typed, words
@@ -34,7 +34,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first
 PATIENCE_MS = 60_000
 
 
-class Quick(Pictures):
+class Quick(ImageProcess):
     """Draws nothing, and says of what."""
 
     drawn = 0
@@ -45,17 +45,17 @@ class Quick(Pictures):
     ) -> DrawnPicture:
         assert gw_map is not None
         if Quick.fails:
-            raise PictureFailed("The picture took longer than 30 s.")
+            raise ImageFailed("The picture took longer than 30 s.")
         Quick.drawn += 1
         return DrawnPicture(PNG, f"Sky map of {superevent.superevent_id}, {superevent.latest.alert_type}")
 
 
 @pytest.fixture
 async def bot(
-    sandbox: Sandbox, rooms: Rooms, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Bot]:
+    sandbox: LocalSlack, rooms: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Application]:
     """The bot on the local Slack, with two notices in its store."""
-    monkeypatch.setattr(application, "Pictures", Quick)
+    monkeypatch.setattr(application, "ImageProcess", Quick)
     monkeypatch.setattr(Quick, "drawn", 0)
     monkeypatch.setattr(Quick, "fails", False)
     for body in map(to_avro, ms181101ab(NOW)[:2]):
@@ -68,7 +68,7 @@ async def bot(
             "slack_api_url": sandbox.api_url,
         }
     )
-    made = Bot(settings, rooms, [Silent()], clock)
+    made = Application(settings, rooms, [Silent()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made.run(stop))
     async with asyncio.timeout(60):
@@ -78,7 +78,7 @@ async def bot(
     await running
 
 
-async def shown(sandbox: Sandbox, channel: str, text: str) -> dict[str, Any]:
+async def shown(sandbox: LocalSlack, channel: str, text: str) -> dict[str, Any]:
     """Type a command whose answer is shown by a call of its own, and wait for it."""
     before = len(sandbox.ephemerals(channel))
     assert (await sandbox.command("/gwevent", text, channel=channel)).ok
@@ -90,7 +90,7 @@ def kinds(message: dict[str, Any]) -> list[str]:
     return [block["type"] for block in message["blocks"]]
 
 
-async def test_tables_and_code_reach_who_asked(bot: Bot, sandbox: Sandbox) -> None:
+async def test_tables_and_code_reach_who_asked(bot: Application, sandbox: LocalSlack) -> None:
     channel = sandbox.add_channel("gw")
     history = await typed(sandbox, channel, f"{MOCK} history")
     assert kinds(history) == ["section", "table", "actions"]
@@ -103,7 +103,7 @@ async def test_tables_and_code_reach_who_asked(bot: Bot, sandbox: Sandbox) -> No
     assert "RA 400" in words(await typed(sandbox, channel, "check 400 10"))
 
 
-async def test_the_picture_is_drawn_and_uploaded_once(bot: Bot, sandbox: Sandbox) -> None:
+async def test_the_picture_is_drawn_and_uploaded_once(bot: Application, sandbox: LocalSlack) -> None:
     channel = sandbox.add_channel("gw")
     for _ in range(2):
         answer = await shown(sandbox, channel, f"{MOCK} map")
@@ -113,13 +113,13 @@ async def test_the_picture_is_drawn_and_uploaded_once(bot: Bot, sandbox: Sandbox
     assert sandbox.messages(channel) == []
 
 
-async def test_a_file_that_slack_is_slow_with_is_waited_for(bot: Bot, sandbox: Sandbox) -> None:
+async def test_a_file_that_slack_is_slow_with_is_waited_for(bot: Application, sandbox: LocalSlack) -> None:
     channel = sandbox.add_channel("gw")
     sandbox.file_server.delay = 1.0
     assert "image" in kinds(await shown(sandbox, channel, f"{MOCK} map"))
 
 
-async def test_a_mention_in_a_thread_gets_the_picture_there(bot: Bot, sandbox: Sandbox) -> None:
+async def test_a_mention_in_a_thread_gets_the_picture_there(bot: Application, sandbox: LocalSlack) -> None:
     channel = sandbox.add_channel("gw")
     await sandbox.say("Look!", channel)
     (root,) = sandbox.messages(channel)
@@ -129,7 +129,9 @@ async def test_a_mention_in_a_thread_gets_the_picture_there(bot: Bot, sandbox: S
     assert answer["thread_ts"] == root["ts"] and "image" in kinds(dict(answer))
 
 
-async def test_where_there_can_be_no_picture_a_sentence_says_why(bot: Bot, sandbox: Sandbox) -> None:
+async def test_where_there_can_be_no_picture_a_sentence_says_why(
+    bot: Application, sandbox: LocalSlack
+) -> None:
     Quick.fails = True
     channel = sandbox.add_channel("gw")
     assert "The picture took longer than 30 s." in words(await typed(sandbox, channel, f"{MOCK} map"))
@@ -139,7 +141,7 @@ async def test_where_there_can_be_no_picture_a_sentence_says_why(bot: Bot, sandb
     assert "/invite @gwevent" in said and "slack_file" not in said
 
 
-async def test_without_the_scope_there_is_no_picture(bot: Bot, sandbox: Sandbox) -> None:
+async def test_without_the_scope_there_is_no_picture(bot: Application, sandbox: LocalSlack) -> None:
     channel = sandbox.add_channel("gw")
     (client,) = bot._clients.values()
     client.scopes = frozenset({"chat:write"})
@@ -148,7 +150,7 @@ async def test_without_the_scope_there_is_no_picture(bot: Bot, sandbox: Sandbox)
 
 
 @pytest.fixture
-async def page(bot: Bot, sandbox: Sandbox) -> AsyncIterator[Page]:
+async def page(bot: Application, sandbox: LocalSlack) -> AsyncIterator[Page]:
     """The workspace on a phone, with the bot behind it."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
@@ -201,7 +203,7 @@ async def test_answers_are_drawn(page: Page, tmp_path: Path) -> None:
 
 
 async def test_the_picture_that_a_channel_has_is_shown_again(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms
+    bot: Application, sandbox: LocalSlack, rooms: Factory
 ) -> None:
     channel = sandbox.add_channel("gw")
     await subscribe(rooms, "all mock", channel)
@@ -217,7 +219,7 @@ async def test_the_picture_that_a_channel_has_is_shown_again(
     assert Quick.drawn == 1
 
 
-async def test_a_picture_that_the_bot_serves_is_an_address(rooms: Rooms) -> None:
+async def test_a_picture_that_the_bot_serves_is_an_address(rooms: Factory) -> None:
     await subscribe(rooms, "all mock", "C1")
     body = to_avro(ms181101ab(NOW)[1])
     notice = replace(decode(body), received=NOW)
@@ -226,8 +228,8 @@ async def test_a_picture_that_the_bot_serves_is_an_address(rooms: Rooms) -> None
     job = await rooms.pictures.next_wanted(NOW)
     superevent = await rooms.store.superevent(MOCK)
     assert job is not None and superevent is not None
-    illustrate = Illustrations(rooms.store, rooms.pictures, {}, Quick(), "https://gw.example.org")
-    with pytest.raises(PictureFailed, match="files:write"):
+    illustrate = ImageProvider(rooms.store, rooms.pictures, {}, Quick(), "https://gw.example.org")
+    with pytest.raises(ImageFailed, match="files:write"):
         await illustrate(TEAM, superevent, superevent.latest)
     await rooms.pictures.made(job, PNG, "Sky map", NOW)
     picture = await illustrate(TEAM, superevent, superevent.latest)

@@ -16,8 +16,8 @@ from sqlalchemy import text
 
 from bot import __version__
 from bot.alerts.decode import decode
-from bot.app.factory import Rooms
-from bot.commands.router import Answers, Asker
+from bot.app.factory import Factory
+from bot.commands.router import CommandContext, CommandRouter
 from bot.filters import parse
 from bot.samples import bbh, bns, to_avro
 from bot.sources import SourceStatus
@@ -28,16 +28,18 @@ from formatters.models.notice import Category, ExternalCoincidence, Notice
 from formatters.terminal import message_text
 from tests.support.factories import MOCK, NOW, REAL, TEAM, Clock, made, planner, subscribe, take
 
-ASKER = Asker(TEAM, "C1", "U0ASKER")
+ASKER = CommandContext(TEAM, "C1", "U0ASKER")
 OFFER = "\n[Choose in a dialog]"
 """The button below what is wrong with a subscription's words."""
 
 
-def answers(rooms: Rooms, clock: Clock | None = None, sources: Sequence[SourceStatus] = ()) -> Answers:
+def answers(
+    rooms: Factory, clock: Clock | None = None, sources: Sequence[SourceStatus] = ()
+) -> CommandRouter:
     return rooms.answers(clock or Clock(), sources=lambda: list(sources))
 
 
-async def said(rooms: Rooms, words: str, asker: Asker | None = None) -> str:
+async def said(rooms: Factory, words: str, asker: CommandContext | None = None) -> str:
     return message_text.render(await answers(rooms).answer(words, asker))
 
 
@@ -53,19 +55,19 @@ def shares(message: Message) -> list[str]:
 
 
 @pytest.mark.parametrize("words", ["", "   ", "help", "HELP", "?"])
-async def test_help(rooms: Rooms, words: str) -> None:
+async def test_help(rooms: Factory, words: str) -> None:
     told = await said(rooms, words)
     for command in ("latest", "recent", "status", "subscribe", "unsubscribe", "subscriptions"):
         assert command in told
 
 
 @pytest.mark.parametrize("words", ["ms261122A", "MS261122a", "  Ms261122a ", "MS261122A"])
-async def test_an_id_in_any_case(rooms: Rooms, words: str) -> None:
+async def test_an_id_in_any_case(rooms: Factory, words: str) -> None:
     await take(rooms, made(MOCK))
     assert MOCK in (await answers(rooms).answer(words, None)).text
 
 
-async def test_near_misses_are_offered(rooms: Rooms) -> None:
+async def test_near_misses_are_offered(rooms: Factory) -> None:
     await take(rooms, [made(MOCK), made("S261122bc"), made("S250101zz")])
     for asked in ("MS261122b", "ms26112a", "MS261122"):
         assert "Did you mean" in await said(rooms, asked) and MOCK in await said(rooms, asked)
@@ -74,7 +76,7 @@ async def test_near_misses_are_offered(rooms: Rooms) -> None:
     assert "No notice of S190814bv was received" in far and "Did you mean" not in far
 
 
-async def test_latest_is_the_newest_real_event(rooms: Rooms) -> None:
+async def test_latest_is_the_newest_real_event(rooms: Factory) -> None:
     await take(rooms, [made("S261121a"), made("S261122b", group="Burst"), made(MOCK)])
     for words, expected in (
         ("latest", "S261122b"),
@@ -90,7 +92,7 @@ async def test_latest_is_the_newest_real_event(rooms: Rooms) -> None:
 
 
 @pytest.mark.parametrize("words", ["latest", "latest all", "latest CBC"])
-async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(rooms: Rooms, words: str) -> None:
+async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(rooms: Factory, words: str) -> None:
     await take(rooms, made(MOCK))
     message = await answers(rooms).answer(words, None)
     assert MOCK in message.text
@@ -108,11 +110,11 @@ async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(rooms:
         ("recent", "No event was received yet."),
     ],
 )
-async def test_of_nothing_nothing_is_said(rooms: Rooms, words: str, expected: str) -> None:
+async def test_of_nothing_nothing_is_said(rooms: Factory, words: str, expected: str) -> None:
     assert await said(rooms, words) == expected
 
 
-async def test_recent_counts_and_chooses(rooms: Rooms) -> None:
+async def test_recent_counts_and_chooses(rooms: Factory) -> None:
     await take(rooms, [made(f"S2611{day:02}a") for day in range(1, 26)])
     await take(rooms, [made("S261122q", group="Burst"), made(MOCK)])
     for words, count in (("recent", 5), ("recent 3 CBC", 3), ("recent cbc 3", 3), ("recent 20", 20)):
@@ -124,7 +126,7 @@ async def test_recent_counts_and_chooses(rooms: Rooms) -> None:
 
 
 @pytest.mark.parametrize("number", ["0", "21", "999", "1" * 900, "00", "3 4", "-1", "1.5"])
-async def test_recent_takes_one_number_from_1_to_20(rooms: Rooms, number: str) -> None:
+async def test_recent_takes_one_number_from_1_to_20(rooms: Factory, number: str) -> None:
     assert await said(rooms, f"recent {number}") == '"recent" takes one number from 1 to 20.'
 
 
@@ -132,7 +134,7 @@ async def test_recent_takes_one_number_from_1_to_20(rooms: Rooms, number: str) -
     "words",
     ["subscribe frob", "unsubscribe x"],
 )
-async def test_wrong_words_get_one_sentence(rooms: Rooms, words: str) -> None:
+async def test_wrong_words_get_one_sentence(rooms: Factory, words: str) -> None:
     told = (await said(rooms, words, ASKER)).removesuffix(OFFER)
     assert (
         "is none of CBC, Burst, all, mock, test, lowsig, circulars, notify, nor" in told and "\n" not in told
@@ -143,7 +145,7 @@ async def test_wrong_words_get_one_sentence(rooms: Rooms, words: str) -> None:
     "words",
     ["recent lowsig", "recent mock test", "recent ³", "recent five", "recent BNS", "recent CBC Burst"],
 )
-async def test_what_is_no_choice_gets_a_sentence(rooms: Rooms, words: str) -> None:
+async def test_what_is_no_choice_gets_a_sentence(rooms: Factory, words: str) -> None:
     _, _, rest = words.partition(" ")
     told = await said(rooms, words)
     assert told == f'"{rest}" is no choice here; choose one of CBC, Burst, all, and one of mock, test.'
@@ -167,7 +169,7 @@ async def test_what_is_no_choice_gets_a_sentence(rooms: Rooms, words: str) -> No
         "subscriptions",
     ],
 )
-async def test_nonsense_is_answered_in_few_words(rooms: Rooms, words: str) -> None:
+async def test_nonsense_is_answered_in_few_words(rooms: Factory, words: str) -> None:
     message = await answers(rooms).answer(words, None)
     assert message.text and len(message.text) < 300
     assert "<!channel>" not in str(message.blocks) and "<!channel>" not in message.text
@@ -186,14 +188,14 @@ async def test_nonsense_is_answered_in_few_words(rooms: Rooms, words: str) -> No
         ).map(" ".join),
     )
 )
-async def test_whatever_is_asked_gets_words(rooms: Rooms, words: str) -> None:
+async def test_whatever_is_asked_gets_words(rooms: Factory, words: str) -> None:
     message = await answers(rooms).answer(words, ASKER if "subscribe" not in words.lower() else None)
     assert message.text and message.blocks
     for value in shares(message):
         assert len(value) <= 2_000
 
 
-async def test_answers_can_be_shared_and_shared_ones_not_again(rooms: Rooms) -> None:
+async def test_answers_can_be_shared_and_shared_ones_not_again(rooms: Factory) -> None:
     await take(rooms, made())
     for words in ("latest", "s261122a", "recent 3", "status"):
         assert shares(await answers(rooms).answer(f" {words} ", ASKER)) == [words]
@@ -203,7 +205,7 @@ async def test_answers_can_be_shared_and_shared_ones_not_again(rooms: Rooms) -> 
         assert shares(await answers(rooms).answer(words, ASKER)) == []
 
 
-async def test_status_counts(rooms: Rooms, clock: Clock) -> None:
+async def test_status_counts(rooms: Factory, clock: Clock) -> None:
     await subscribe(rooms, "CBC", "C1", "C2")
     await take(rooms, made())
     await rooms.store.quarantine(b"noise", "test:1", "Noise.", None, NOW, None, None)
@@ -217,12 +219,12 @@ async def test_status_counts(rooms: Rooms, clock: Clock) -> None:
     assert counts.oldest_waiting == NOW
 
 
-async def test_the_terminal_has_no_channel(rooms: Rooms) -> None:
+async def test_the_terminal_has_no_channel(rooms: Factory) -> None:
     for words in ("subscribe CBC", "unsubscribe", "subscriptions"):
         assert await said(rooms, words) == "Subscriptions belong to a channel: type this in Slack."
 
 
-async def test_unsubscribe_means_those_too_that_mention_somebody(rooms: Rooms) -> None:
+async def test_unsubscribe_means_those_too_that_mention_somebody(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1")
     for words in ("CBC notify @here", "CBC notify <@U2> if NS", "CBC mock notify @here", "all notify @here"):
         await subscribe(rooms, words, "C1")
@@ -253,7 +255,7 @@ async def test_unsubscribe_means_those_too_that_mention_somebody(rooms: Rooms) -
         ("unsubscribe everything!", None),
     ],
 )
-async def test_what_names_several_asks_and_ends_nothing(rooms: Rooms, words: str, ends: str | None) -> None:
+async def test_what_names_several_asks_and_ends_nothing(rooms: Factory, words: str, ends: str | None) -> None:
     for asked in ("Burst", "Burst lowsig", "CBC mock", "all mock"):
         await subscribe(rooms, asked, "C1")
     told = await said(rooms, words, ASKER)
@@ -268,7 +270,7 @@ async def test_what_names_several_asks_and_ends_nothing(rooms: Rooms, words: str
     assert len(await rooms.subscriptions.of_channel(TEAM, "C1")) == 4 - count
 
 
-async def test_numbers_that_end_nothing_say_so(rooms: Rooms) -> None:
+async def test_numbers_that_end_nothing_say_so(rooms: Factory) -> None:
     await subscribe(rooms, "Burst", "C1")
     mixed = await said(rooms, "unsubscribe 1 CBC", ASKER)
     assert mixed.startswith('"unsubscribe" takes numbers alone') and mixed.endswith("nothing has ended.")
@@ -278,7 +280,7 @@ async def test_numbers_that_end_nothing_say_so(rooms: Rooms) -> None:
     assert len(await rooms.subscriptions.of_channel(TEAM, "C1")) == 1
 
 
-async def test_even_the_only_one_is_asked_about_unless_it_is_named(rooms: Rooms) -> None:
+async def test_even_the_only_one_is_asked_about_unless_it_is_named(rooms: Factory) -> None:
     await subscribe(rooms, "CBC mock", "C1")
     told = await said(rooms, "unsubscribe", ASKER)
     assert told.startswith("Nothing has ended yet. To end it: /gwevent unsubscribe 1") and "[End 1]" in told
@@ -286,7 +288,7 @@ async def test_even_the_only_one_is_asked_about_unless_it_is_named(rooms: Rooms)
     assert "Unsubscribed from CBC mock." in await said(rooms, "unsubscribe cbc", ASKER)
 
 
-async def test_unsubscribe_one_and_none(rooms: Rooms) -> None:
+async def test_unsubscribe_one_and_none(rooms: Factory) -> None:
     subscriptions = rooms.subscriptions
     assert "no subscription" in await said(rooms, "unsubscribe", ASKER)
     for words in ("CBC", "Burst mock", "all"):
@@ -299,14 +301,14 @@ async def test_unsubscribe_one_and_none(rooms: Rooms) -> None:
     assert len(await subscriptions.of_channel(TEAM, "C2")) == 3, "other channels keep theirs"
 
 
-async def test_a_channel_of_another_workspace_is_another_channel(rooms: Rooms) -> None:
+async def test_a_channel_of_another_workspace_is_another_channel(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1", team="T2")
     assert "no subscription" in await said(rooms, "subscriptions", ASKER)
     assert "no subscription" in await said(rooms, "unsubscribe", ASKER)
     assert [s.wish for s in await rooms.subscriptions.of_channel("T2", "C1")] == [parse("CBC")]
 
 
-async def test_who_subscribes_twice_is_told_who_did(rooms: Rooms) -> None:
+async def test_who_subscribes_twice_is_told_who_did(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1")
     assert "has CBC already" in await said(rooms, "subscribe cbc", ASKER)
     async with rooms.database.reading() as connection:
@@ -314,7 +316,7 @@ async def test_who_subscribes_twice_is_told_who_did(rooms: Rooms) -> None:
 
 
 async def test_a_store_in_trouble_is_a_sentence(database_path: Path) -> None:
-    rooms = Rooms(Database(f"sqlite+aiosqlite:///{database_path}"))
+    rooms = Factory(Database(f"sqlite+aiosqlite:///{database_path}"))
     raw = sqlite3.connect(database_path)
     raw.execute("ALTER TABLE superevents RENAME TO gone")
     raw.close()
@@ -322,7 +324,7 @@ async def test_a_store_in_trouble_is_a_sentence(database_path: Path) -> None:
     await rooms.database.close()
 
 
-async def test_the_age_of_an_event_is_told_at_the_clock(rooms: Rooms, clock: Clock) -> None:
+async def test_the_age_of_an_event_is_told_at_the_clock(rooms: Factory, clock: Clock) -> None:
     await take(rooms, made(REAL))
     clock.now = NOW + timedelta(days=3)
     assert "3 d" in message_text.render(await answers(rooms, clock).answer("recent", None))
@@ -339,7 +341,7 @@ GRB = ExternalCoincidence(
 )
 
 
-async def story(rooms: Rooms) -> None:
+async def story(rooms: Factory) -> None:
     """A BNS, a BBH of low significance, a burst, a coincidence, a mock BNS; one a day from the 20th."""
     classes = {"BNS": 0.0, "NSBH": 0.0, "BBH": 0.9, "Terrestrial": 0.1}
     await take(
@@ -381,7 +383,7 @@ def dated(notice: Notice, day: int) -> Notice:
         ("test BNS mock notify @here", ["MS261124e", "S261123d", "S261120a"]),
     ],
 )
-async def test_choosing_with_any_filter(rooms: Rooms, words: str, expected: list[str]) -> None:
+async def test_choosing_with_any_filter(rooms: Factory, words: str, expected: list[str]) -> None:
     await story(rooms)
     message = await answers(rooms).answer(words, ASKER)
     assert re.findall(r"\bM?S2611\d\d\w\b", message.text) == expected
@@ -391,7 +393,7 @@ async def test_choosing_with_any_filter(rooms: Rooms, words: str, expected: list
 
 
 async def test_only_the_newest_maps_are_asked_and_that_is_said(
-    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+    rooms: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.commands.search.MAPS_ASKED", 1)
     for record in (bns(NOW)[0], bbh(NOW)[0]):
@@ -406,7 +408,7 @@ async def test_only_the_newest_maps_are_asked_and_that_is_said(
     assert none.endswith("(Of 2 events the map decides; only the newest 1 were asked.)")
 
 
-async def test_traits_that_an_older_version_left_out_are_written(rooms: Rooms) -> None:
+async def test_traits_that_an_older_version_left_out_are_written(rooms: Factory) -> None:
     await story(rooms)
     before = await rooms.past.traits([Category.REAL, Category.MOCK])
     async with rooms.database.writing() as connection:
@@ -436,11 +438,11 @@ async def test_traits_that_an_older_version_left_out_are_written(rooms: Rooms) -
         ("resume 3 4", '"4" is too much: one number, as "/gwevent subscriptions" shows it.'),
     ],
 )
-async def test_what_cant_be_chosen_gets_a_sentence(rooms: Rooms, words: str, expected: str) -> None:
+async def test_what_cant_be_chosen_gets_a_sentence(rooms: Factory, words: str, expected: str) -> None:
     assert (await said(rooms, words, ASKER)).removesuffix(OFFER) == expected
 
 
-async def test_subscriptions_are_edited_paused_and_ended_by_number(rooms: Rooms) -> None:
+async def test_subscriptions_are_edited_paused_and_ended_by_number(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C2", "C1")
     await subscribe(rooms, "Burst", "C1")
     assert "Subscription 1 is now CBC BNS>0.5 mock; it was CBC." in await said(
@@ -471,14 +473,14 @@ async def test_subscriptions_are_edited_paused_and_ended_by_number(rooms: Rooms)
     assert "3. all" in await said(rooms, "subscriptions", ASKER), "no number is given twice"
 
 
-async def test_the_history_is_there_for_anybody_page_by_page(rooms: Rooms, clock: Clock) -> None:
+async def test_the_history_is_there_for_anybody_page_by_page(rooms: Factory, clock: Clock) -> None:
     assert "Nobody has changed" in await said(rooms, "subscriptions history", ASKER)
     await subscribe(rooms, "CBC", "C1")
     for number in range(11):
         clock.forward(minutes=1)
         word = "resume" if number % 2 else "pause"
-        await answers(rooms, clock).answer(f"{word} 1", Asker(TEAM, "C1", f"U{number}"))
-    told = await said(rooms, "subscriptions history", Asker(TEAM, "C1", "U0READER"))
+        await answers(rooms, clock).answer(f"{word} 1", CommandContext(TEAM, "C1", f"U{number}"))
+    told = await said(rooms, "subscriptions history", CommandContext(TEAM, "C1", "U0READER"))
     assert told.startswith("2026-11-22 12:11:00 UTC · @U10 · subscription 1 paused: CBC")
     assert told.endswith("Older: /gwevent subscriptions history 2")
     rest = await said(rooms, "subs History 2", ASKER)
@@ -486,11 +488,13 @@ async def test_the_history_is_there_for_anybody_page_by_page(rooms: Rooms, clock
     assert "@U1 · subscription 1 put in force: CBC" in rest and "Page 2 of 2" in rest
     assert "no page 3" in await said(rooms, "subscriptions history 3", ASKER)
     assert "comes a page" in await said(rooms, "subscriptions history of the world", ASKER)
-    assert "Nobody has changed" in await said(rooms, "subscriptions history", Asker(TEAM, "C2", "U1"))
+    assert "Nobody has changed" in await said(
+        rooms, "subscriptions history", CommandContext(TEAM, "C2", "U1")
+    )
     assert "belong to a channel" in await said(rooms, "subscriptions history")
 
 
-async def roots(rooms: Rooms) -> list[str]:
+async def roots(rooms: Factory) -> list[str]:
     async with rooms.database.reading() as connection:
         query = text("SELECT channel_id || ' ' || superevent_id FROM threads ORDER BY 1")
         return list((await connection.execute(query)).scalars())

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.alerts.decode import decode
-from bot.app.factory import Rooms
-from bot.commands.router import Answers, Asker
-from bot.commands.visible import DARKNESS, _named, _new_sites
-from bot.filters import UnknownWord
+from bot.app.factory import Factory
+from bot.commands.router import CommandContext, CommandRouter
+from bot.commands.visible import DARKNESS, _new_sites, _parse_sites
+from bot.filters import FilterSyntaxError
 from bot.observing.observatories import UnknownSite, folded
 from bot.samples import bns, burst, ms181101ab, retracted, to_avro
 from formatters.answers.answer import SHARE
@@ -23,20 +23,20 @@ from formatters.models.notice import Notice
 from formatters.terminal import message_text
 from tests.support.factories import NOW, TEAM, Clock, planner, record
 
-ASKER = Asker(TEAM, "C1", "U0ASKER")
-OTHER = Asker(TEAM, "C2", "U0ASKER")
+ASKER = CommandContext(TEAM, "C1", "U0ASKER")
+OTHER = CommandContext(TEAM, "C2", "U0ASKER")
 
 
-def answers(rooms: Rooms) -> Answers:
+def answers(rooms: Factory) -> CommandRouter:
     clock = Clock()
     return rooms.answers(clock)
 
 
-async def said(rooms: Rooms, words: str, asker: Asker | None = ASKER) -> str:
+async def said(rooms: Factory, words: str, asker: CommandContext | None = ASKER) -> str:
     return message_text.render(await answers(rooms).answer(words, asker))
 
 
-async def store(rooms: Rooms, *announced: Any) -> Notice:
+async def store(rooms: Factory, *announced: Any) -> Notice:
     """Record made notices with their maps; return the last."""
     for one in announced:
         body = to_avro(one)
@@ -51,7 +51,7 @@ def rows(message: Message) -> dict[str, list[str]]:
     return {row[0]["text"]: [cell["text"] for cell in row[1:]] for row in table["rows"][1:]}
 
 
-async def test_named_sites_of_the_newest_event(rooms: Rooms) -> None:
+async def test_named_sites_of_the_newest_event(rooms: Factory) -> None:
     event = await store(rooms, bns(NOW)[1])
     await store(rooms, ms181101ab(NOW)[1])
     message = await answers(rooms).answer("visible palomar la silla VLA", None)
@@ -63,14 +63,14 @@ async def test_named_sites_of_the_newest_event(rooms: Rooms) -> None:
     assert SHARE in str(shared.blocks)
 
 
-async def test_without_a_real_event_it_is_the_newest_mock_and_says_so(rooms: Rooms) -> None:
+async def test_without_a_real_event_it_is_the_newest_mock_and_says_so(rooms: Factory) -> None:
     await store(rooms, ms181101ab(NOW)[1])
     told = await said(rooms, "visible Palomar")
     assert told.startswith("There is no real event to observe; this is the newest mock.")
     assert "MOCK · Visibility tonight · MS181101ab" in told
 
 
-async def test_an_event_by_name_among_sites_by_name(rooms: Rooms) -> None:
+async def test_an_event_by_name_among_sites_by_name(rooms: Factory) -> None:
     await store(rooms, bns(NOW)[1], ms181101ab(NOW)[1])
     for words in ("visible MS181101ab Palomar, Keck", "visible palomar ms181101AB keck"):
         message = await answers(rooms).answer(words, None)
@@ -80,7 +80,7 @@ async def test_an_event_by_name_among_sites_by_name(rooms: Rooms) -> None:
     assert "No notice of MS181101ac was received. Did you mean MS181101ab?" in near
 
 
-async def test_the_channels_own_sites(rooms: Rooms) -> None:
+async def test_the_channels_own_sites(rooms: Factory) -> None:
     await store(rooms, ms181101ab(NOW)[1])
     assert "Which site?" in await said(rooms, "visible")
     await said(rooms, "sites add Palomar")
@@ -93,7 +93,7 @@ async def test_the_channels_own_sites(rooms: Rooms) -> None:
     assert "no site called “mydome”" in await said(rooms, "visible mydome", OTHER)
 
 
-async def test_what_counts_is_the_channels_to_say(rooms: Rooms) -> None:
+async def test_what_counts_is_the_channels_to_say(rooms: Factory) -> None:
     await store(rooms, ms181101ab(NOW)[1])
     await said(rooms, "sites add Palomar")
     assert "above 25°, Sun below −18°" in await said(rooms, "sites altitude 25")
@@ -102,7 +102,7 @@ async def test_what_counts_is_the_channels_to_say(rooms: Rooms) -> None:
     assert "above 30° in darkness (Sun below −18°" in await said(rooms, "visible Palomar", OTHER)
 
 
-async def test_events_that_nobody_can_observe(rooms: Rooms) -> None:
+async def test_events_that_nobody_can_observe(rooms: Factory) -> None:
     assert "There is no event to observe yet." in await said(rooms, "visible Palomar")
     gone = await store(rooms, *retracted(NOW))
     assert "was retracted" in await said(rooms, f"visible Palomar {gone.superevent_id}")
@@ -111,24 +111,24 @@ async def test_events_that_nobody_can_observe(rooms: Rooms) -> None:
     assert "has no sky map" in await said(rooms, f"visible Palomar {bare.superevent_id}")
 
 
-async def test_a_notice_without_a_map_leaves_the_map_before_it(rooms: Rooms) -> None:
+async def test_a_notice_without_a_map_leaves_the_map_before_it(rooms: Factory) -> None:
     binary = bns(NOW)
     await store(rooms, binary[1], record(str(binary[1]["superevent_id"]), "UPDATE", minutes=30))
     assert "Palomar" in await said(rooms, f"visible Palomar {binary[1]['superevent_id']}")
 
 
-async def test_a_burst_is_as_visible_as_all_else(rooms: Rooms) -> None:
+async def test_a_burst_is_as_visible_as_all_else(rooms: Factory) -> None:
     event = await store(rooms, burst(NOW)[0])
     assert list(rows(await answers(rooms).answer(f"visible {event.superevent_id} Keck", None))) == ["Keck"]
 
 
-async def test_a_map_that_is_not_kept(rooms: Rooms) -> None:
+async def test_a_map_that_is_not_kept(rooms: Factory) -> None:
     notice = decode(to_avro(ms181101ab(NOW)[1]))
     await rooms.store.record(notice, b"purged", "test:1", NOW, planner(NOW))
     assert "isn't kept any more" in await said(rooms, "visible Palomar")
 
 
-async def test_sites_come_and_go(rooms: Rooms) -> None:
+async def test_sites_come_and_go(rooms: Factory) -> None:
     assert "no sites yet" in await said(rooms, "sites")
     assert "Palomar, La Silla added" in await said(rooms, "sites add ZTF, la silla")
     assert "Dome 2 added" in await said(rooms, "sites add Dome 2 −34.2 296.5 1700 radio America/Santiago")
@@ -152,7 +152,7 @@ async def test_sites_come_and_go(rooms: Rooms) -> None:
     assert "type this in Slack" in await said(rooms, "sites add Keck", None)
 
 
-async def test_a_channel_has_ten_at_most(rooms: Rooms) -> None:
+async def test_a_channel_has_ten_at_most(rooms: Factory) -> None:
     for number in range(SITES_MAX):
         assert "added" in await said(rooms, f"sites add Dome{number} 10 20 {number}")
     full = await said(rooms, "sites add Palomar, Keck")
@@ -192,7 +192,7 @@ async def test_a_channel_has_ten_at_most(rooms: Rooms) -> None:
         ("visible 🔭", "I know no site called"),
     ],
 )
-async def test_nonsense_gets_a_sentence(rooms: Rooms, words: str, expected: str) -> None:
+async def test_nonsense_gets_a_sentence(rooms: Factory, words: str, expected: str) -> None:
     message = await answers(rooms).answer(words, ASKER)
     assert expected in message_text.render(message)
     assert "<!channel>" not in message.text + str(message.blocks)
@@ -210,16 +210,16 @@ async def test_nonsense_gets_a_sentence(rooms: Rooms, words: str, expected: str)
     ).map(" ".join)
 )
 def test_whatever_is_typed_is_a_site_or_a_sentence(words: str) -> None:
-    for read in (partial(_new_sites, words), partial(_named, words, ())):
+    for read in (partial(_new_sites, words), partial(_parse_sites, words, ())):
         try:
             for site in read():
                 assert -90 <= site.latitude <= 90 and -180 <= site.longitude <= 180
                 assert 0 < len(site.name) <= SITE_NAME_MAX and folded(site.name)
-        except (UnknownWord, UnknownSite) as error:
+        except (FilterSyntaxError, UnknownSite) as error:
             assert str(error).endswith((".", "?"))
 
 
-async def test_names_of_ones_own_are_escaped(rooms: Rooms) -> None:
+async def test_names_of_ones_own_are_escaped(rooms: Factory) -> None:
     message = await answers(rooms).answer("sites add *My* <!here> :fire: 10 20 30", ASKER)
     assert "<!here>" not in message.text + str(message.blocks)
     assert ":fire:" not in message.text and "*My*" not in message.text

@@ -7,21 +7,21 @@ from datetime import datetime
 
 import pytest
 
-from bot.app.factory import Rooms
-from bot.delivery.due_poller import Lookout
+from bot.app.factory import Factory
+from bot.delivery.due_poller import DuePoller
 from bot.store.database import StoreUnavailable
-from bot.store.outbox.due import Due, Glance
+from bot.store.outbox.due import DueCheck, DueWork
 from tests.support.factories import NOW, Clock
 
 
-class Seen(Glance):
+class Seen(DueCheck):
     """Sees what it is told to, or meets a store in trouble."""
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Factory) -> None:
         super().__init__(rooms.database, rooms.shares)
-        self.sees: Due | None = None
+        self.sees: DueWork | None = None
 
-    async def due(self, now: datetime) -> Due:
+    async def due(self, now: datetime) -> DueWork:
         assert now == NOW
         if self.sees is None:
             raise StoreUnavailable("The database is locked.")
@@ -31,21 +31,21 @@ class Seen(Glance):
 @pytest.mark.parametrize(
     ("sees", "woken"),
     [
-        (Due(deliveries=False, pictures=False, maps=False), []),
-        (Due(deliveries=True, pictures=False, maps=False), ["deliveries"]),
-        (Due(deliveries=False, pictures=True, maps=False), ["pictures"]),
-        (Due(deliveries=False, pictures=False, maps=True), ["maps"]),
+        (DueWork(deliveries=False, pictures=False, maps=False), []),
+        (DueWork(deliveries=True, pictures=False, maps=False), ["deliveries"]),
+        (DueWork(deliveries=False, pictures=True, maps=False), ["pictures"]),
+        (DueWork(deliveries=False, pictures=False, maps=True), ["maps"]),
         (None, ["deliveries", "pictures", "maps"]),
     ],
 )
-async def test_who_is_woken(rooms: Rooms, sees: Due | None, woken: list[str]) -> None:
+async def test_who_is_woken(rooms: Factory, sees: DueWork | None, woken: list[str]) -> None:
     glance, called = Seen(rooms), list[str]()
     glance.sees = sees
 
     def wakes(name: str) -> Callable[[], None]:
         return lambda: called.append(name)
 
-    lookout = Lookout(
+    lookout = DuePoller(
         glance, Clock(), deliveries=wakes("deliveries"), pictures=wakes("pictures"), maps=wakes("maps")
     )
     await lookout.look()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.delivery.loop_throttle import Turns
+from bot.delivery.loop_throttle import LoopThrottle
 
 
 class Loop:
@@ -25,7 +25,7 @@ class Loop:
 
 
 async def test_a_few_go_on_in_each_turn_and_in_the_order_they_came() -> None:
-    turns, loop, went = Turns(3), Loop(), list[tuple[int, int]]()
+    turns, loop, went = LoopThrottle(3), Loop(), list[tuple[int, int]]()
 
     async def go(number: int) -> None:
         await turns.take()
@@ -40,7 +40,7 @@ async def test_a_few_go_on_in_each_turn_and_in_the_order_they_came() -> None:
 
 
 async def test_one_that_finds_room_waits_for_nothing() -> None:
-    turns = Turns(2)
+    turns = LoopThrottle(2)
     for _ in range(3):
         before = Loop()
         await turns.take()
@@ -53,7 +53,7 @@ async def test_one_that_finds_room_waits_for_nothing() -> None:
 
 
 async def test_one_that_is_cancelled_takes_nobodys_place() -> None:
-    turns, went = Turns(1), list[int]()
+    turns, went = LoopThrottle(1), list[int]()
 
     async def go(number: int) -> None:
         await turns.take()

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from bot.local_slack.web_api.dispatcher import ApiCall
-from bot.store.outbox.models import Kind, State
+from bot.store.outbox.models import DeliveryKind, DeliveryState
 from tests.bot.routing.test_mentions import BBH, BURST
-from tests.support.delivery_harness import Office
+from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import made, subscribe, take, unsubscribe
 
 FIRST, SECOND = made(), made(alert_type="INITIAL", minutes=5)
@@ -20,21 +20,21 @@ HERE = "<!here>"
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
-def posts(office: Office, channel: str) -> list[ApiCall]:
+def posts(office: DeliveryHarness, channel: str) -> list[ApiCall]:
     """What was posted there, and Slack took."""
     return [call for call in office.calls("chat.postMessage", channel) if call.outcome == "ok"]
 
 
-def mentioning(office: Office, channel: str, target: str = HERE) -> list[dict[str, Any]]:
+def mentioning(office: DeliveryHarness, channel: str, target: str = HERE) -> list[dict[str, Any]]:
     """The posts whose notification mentions somebody."""
     return [call.args for call in posts(office, channel) if target in call.args["text"]]
 
 
-def edits_mention(office: Office) -> bool:
+def edits_mention(office: DeliveryHarness) -> bool:
     return any(HERE in str(call.args) for call in office.calls("chat.update"))
 
 
-async def test_once_for_the_event_in_the_root_and_never_in_an_edit(office: Office) -> None:
+async def test_once_for_the_event_in_the_root_and_never_in_an_edit(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
     await office.receive(FIRST)
     await office.done()
@@ -48,7 +48,9 @@ async def test_once_for_the_event_in_the_root_and_never_in_an_edit(office: Offic
     assert HERE not in str(office.sandbox.messages(channel)[0]["blocks"])
 
 
-async def test_an_upgrade_is_a_short_message_beside_the_thread_that_links_the_root(office: Office) -> None:
+async def test_an_upgrade_is_a_short_message_beside_the_thread_that_links_the_root(
+    office: DeliveryHarness,
+) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here")
     await office.receive(FIRST)
     await office.done()
@@ -63,7 +65,7 @@ async def test_an_upgrade_is_a_short_message_beside_the_thread_that_links_the_ro
     assert len(posts(office, channel)) == 3, "root, reply, mention"
 
 
-async def test_a_condition_that_comes_true_later(office: Office) -> None:
+async def test_a_condition_that_comes_true_later(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
     await office.receive(made(**BBH))
     await office.done()
@@ -74,7 +76,7 @@ async def test_a_condition_that_comes_true_later(office: Office) -> None:
     assert "Light may be expected now" in said["text"] and "BNS 95" in said["text"]
 
 
-async def test_a_retraction_stands_down_who_was_mentioned(office: Office) -> None:
+async def test_a_retraction_stands_down_who_was_mentioned(office: DeliveryHarness) -> None:
     told, quiet = office.channels(2)
     await subscribe(office.rooms, "CBC notify <@U1> @here", told)
     await subscribe(office.rooms, "CBC", quiet)
@@ -88,7 +90,7 @@ async def test_a_retraction_stands_down_who_was_mentioned(office: Office) -> Non
     assert not any("<@U1>" in call.args["text"] or HERE in call.args["text"] for call in posts(office, quiet))
 
 
-async def test_a_restart_repeats_no_mention(office: Office) -> None:
+async def test_a_restart_repeats_no_mention(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here")
     await office.receive(FIRST)
     await office.done()
@@ -101,7 +103,7 @@ async def test_a_restart_repeats_no_mention(office: Office) -> None:
     assert len(mentioning(office, channel)) == 2
 
 
-async def test_a_mention_whose_answer_was_lost_is_found_again(office: Office) -> None:
+async def test_a_mention_whose_answer_was_lost_is_found_again(office: DeliveryHarness) -> None:
     office.sandbox.grant("channels:history")
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
     await office.receive(made(**BBH))
@@ -110,7 +112,9 @@ async def test_a_mention_whose_answer_was_lost_is_found_again(office: Office) ->
     await office.receive(SECOND)
 
     async def doubtful() -> bool:
-        return bool(await office.rows(kind=Kind.MENTION.value, doubtful=1, state=State.PENDING.value))
+        return bool(
+            await office.rows(kind=DeliveryKind.MENTION.value, doubtful=1, state=DeliveryState.PENDING.value)
+        )
 
     await office.until(doubtful)
     office.forward(seconds=5)
@@ -120,7 +124,7 @@ async def test_a_mention_whose_answer_was_lost_is_found_again(office: Office) ->
 
 @pytest.mark.parametrize("fault", [{"error": "channel_not_found"}, {"status": 429}, {"status": 500}])
 async def test_without_the_roots_address_the_mention_goes_out_all_the_same(
-    office: Office, fault: dict[str, Any]
+    office: DeliveryHarness, fault: dict[str, Any]
 ) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
     await office.receive(made(**BBH))
@@ -133,7 +137,7 @@ async def test_without_the_roots_address_the_mention_goes_out_all_the_same(
 
 
 @pytest.mark.parametrize("target", [HERE, "<@U1>", "<!subteam^S0AB1>"])
-async def test_refused_blocks_take_no_mention_with_them(office: Office, target: str) -> None:
+async def test_refused_blocks_take_no_mention_with_them(office: DeliveryHarness, target: str) -> None:
     (channel,) = await office.subscribed(words=f"CBC notify {target}")
     office.sandbox.fail("chat.postMessage", error="invalid_blocks")
     await office.receive(FIRST)
@@ -143,7 +147,7 @@ async def test_refused_blocks_take_no_mention_with_them(office: Office, target: 
     assert "I'm observing" not in root["text"]
 
 
-async def test_what_was_overtaken_wakes_nobody(office: Office) -> None:
+async def test_what_was_overtaken_wakes_nobody(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
     await office.receive(made(**BBH))
     await office.done()
@@ -152,10 +156,10 @@ async def test_what_was_overtaken_wakes_nobody(office: Office) -> None:
     office.start()
     await office.done()
     assert mentioning(office, channel) == []
-    assert await office.state(Kind.MENTION) == ["dead"]
+    assert await office.state(DeliveryKind.MENTION) == ["dead"]
 
 
-async def test_who_unsubscribes_before_the_post_is_not_mentioned(still_office: Office) -> None:
+async def test_who_unsubscribes_before_the_post_is_not_mentioned(still_office: DeliveryHarness) -> None:
     office = still_office
     first, second = office.channels(2)
     await subscribe(office.rooms, "CBC notify @here", first, second)
@@ -170,7 +174,7 @@ async def test_who_unsubscribes_before_the_post_is_not_mentioned(still_office: O
     assert len(mentioning(office, second)) == 1
 
 
-async def test_a_deleted_root_that_comes_back_mentions_nobody_again(office: Office) -> None:
+async def test_a_deleted_root_that_comes_back_mentions_nobody_again(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here")
     await office.receive(FIRST)
     await office.done()
@@ -181,7 +185,7 @@ async def test_a_deleted_root_that_comes_back_mentions_nobody_again(office: Offi
     assert len(mentioning(office, channel)) == 1
 
 
-async def test_an_upgrade_is_not_lost_with_a_deleted_root(office: Office) -> None:
+async def test_an_upgrade_is_not_lost_with_a_deleted_root(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
     await office.receive(made(**BBH))
     await office.done()

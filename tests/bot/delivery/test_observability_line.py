@@ -14,11 +14,11 @@ from bot.samples import ms181101ab, to_avro
 from bot.skymap_service import observability
 from bot.skymaps.skymap import SkyMap
 from bot.sources import Origin
-from bot.store.outbox.models import Kind, State
-from formatters.answers.observability import Conditions, Site, Tonight
+from bot.store.outbox.models import DeliveryKind, DeliveryState
+from formatters.answers.observability import Observability, ObservingConstraints, Site
 from formatters.blockkit.message import Message
 from formatters.terminal import message_text
-from tests.support.delivery_harness import Office
+from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import BY, NOW, TEAM, record
 
 LINE = "Your sites tonight"
@@ -30,33 +30,35 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Site]]:
     """The sites of each calculation, in order."""
     seen: list[Sequence[Site]] = []
 
-    def look(skymap: SkyMap, sites: Sequence[Site], conditions: Conditions, now: datetime) -> Tonight:
+    def look(
+        skymap: SkyMap, sites: Sequence[Site], conditions: ObservingConstraints, now: datetime
+    ) -> Observability:
         seen.append(sites)
-        return mathematics.tonight(skymap, sites, conditions, now)
+        return mathematics.observability_tonight(skymap, sites, conditions, now)
 
-    monkeypatch.setattr(observability, "tonight", look)
+    monkeypatch.setattr(observability, "observability_tonight", look)
     return seen
 
 
-async def add(office: Office, channel: str, *names: str) -> None:
+async def add(office: DeliveryHarness, channel: str, *names: str) -> None:
     await office.rooms.sites.add(TEAM, channel, [find_site(name) for name in names], BY)
 
 
-async def announce(office: Office, *announced: Any) -> None:
+async def announce(office: DeliveryHarness, *announced: Any) -> None:
     """Hand made notices in, with their maps, and wait until all is posted."""
     for one in announced:
         await office.pipeline().handle(to_avro(one), Origin("test", "1", live=True))
         await office.done()
 
 
-def root(office: Office, channel: str) -> str:
+def root(office: DeliveryHarness, channel: str) -> str:
     """What the channel's first message says."""
     message = next(m for m in office.sandbox.messages(channel) if "about its sites" not in m["text"])
     return message_text.render(Message(message["text"], tuple(message["blocks"])))
 
 
 async def test_the_words_come_first_and_the_line_by_an_edit(
-    office: Office, looks: list[Sequence[Site]]
+    office: DeliveryHarness, looks: list[Sequence[Site]]
 ) -> None:
     (channel,) = await office.subscribed(words="CBC mock")
     await add(office, channel, "Palomar", "VLA")
@@ -73,7 +75,9 @@ async def test_the_words_come_first_and_the_line_by_an_edit(
     assert len(looks) == 2
 
 
-async def test_channels_with_the_same_sites_share_it(office: Office, looks: list[Sequence[Site]]) -> None:
+async def test_channels_with_the_same_sites_share_it(
+    office: DeliveryHarness, looks: list[Sequence[Site]]
+) -> None:
     first, same, other, none = await office.subscribed(4, words="CBC mock")
     for channel in (first, same):
         await add(office, channel, "Palomar", "Keck")
@@ -86,27 +90,27 @@ async def test_channels_with_the_same_sites_share_it(office: Office, looks: list
 
 
 async def test_what_cannot_be_worked_out_leaves_the_words_alone(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    office: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> Tonight:
+    def broken(*_: object) -> Observability:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(observability, "tonight", broken)
+    monkeypatch.setattr(observability, "observability_tonight", broken)
     (channel,) = await office.subscribed(words="CBC mock")
     await add(office, channel, "Palomar")
     await announce(office, EVENT[1], EVENT[3])
     assert LINE not in root(office, channel) and "INITIAL" in root(office, channel)
-    assert await office.state(Kind.EDIT) == [State.SENT.value]
+    assert await office.state(DeliveryKind.EDIT) == [DeliveryState.SENT.value]
 
 
-async def test_without_a_map_there_is_no_line_and_no_edit(office: Office) -> None:
+async def test_without_a_map_there_is_no_line_and_no_edit(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC")
     await add(office, channel, "Palomar")
     await announce(office, record())
     assert LINE not in root(office, channel) and office.calls("chat.update", channel) == []
 
 
-async def test_an_edit_after_that_night_says_nothing_of_it(office: Office) -> None:
+async def test_an_edit_after_that_night_says_nothing_of_it(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC mock")
     await add(office, channel, "Palomar")
     await announce(office, EVENT[1])
@@ -119,7 +123,7 @@ async def test_an_edit_after_that_night_says_nothing_of_it(office: Office) -> No
     assert LINE not in root(office, channel) and "U0OBSERVER" in root(office, channel)
 
 
-async def test_a_crash_after_the_post_loses_no_line(office: Office) -> None:
+async def test_a_crash_after_the_post_loses_no_line(office: DeliveryHarness) -> None:
     """What the root lacks stands in the ledger, in the same transaction as the post."""
     (channel,) = await office.subscribed(words="CBC mock")
     await add(office, channel, "Palomar")
@@ -136,11 +140,11 @@ async def test_a_crash_after_the_post_loses_no_line(office: Office) -> None:
     assert LINE in root(office, channel)
 
 
-async def test_a_setting_of_the_channel_is_the_lines_too(office: Office) -> None:
+async def test_a_setting_of_the_channel_is_the_lines_too(office: DeliveryHarness) -> None:
     strict, loose = await office.subscribed(2, words="CBC mock")
     for channel, altitude in ((strict, 85.0), (loose, 5.0)):
         await add(office, channel, "VLA")
-        await office.rooms.sites.set_conditions(TEAM, channel, Conditions(altitude=altitude), BY)
+        await office.rooms.sites.set_conditions(TEAM, channel, ObservingConstraints(altitude=altitude), BY)
     await announce(office, EVENT[1])
     assert f"{LINE}: <1 % from VLA" in root(office, strict)
     assert f"{LINE}: VLA >99 %" in root(office, loose)

@@ -12,21 +12,21 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from sqlalchemy import text
 
-from bot.delivery.degraded_messages import Reductions
+from bot.delivery.degraded_messages import DegradedMessages
 from bot.filters import parse
-from bot.local_slack.web_api.odd_answers import Oddity, made_up
+from bot.local_slack.web_api.odd_answers import Oddity, random_error_name
 from bot.local_slack.web_api.odd_answers import Part as Held
 from bot.local_slack.workspace import Draft
-from bot.slack.errors import RateLimited, Unknown
-from bot.slack.message_metadata import METADATA_EVENT, Mark
+from bot.slack.errors import OutcomeUnknown, RateLimited
+from bot.slack.message_metadata import METADATA_EVENT, DeliveryMetadata
 from bot.slack.responses import failure_of
-from bot.store.outbox.models import LONGEST_WAIT, Kind
+from bot.store.outbox.models import LONGEST_WAIT, DeliveryKind
 from formatters.answers.subscription_messages import Subscription, listed
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 from tests.bot.routing.test_mentions import BURST
-from tests.support.delivery_harness import Office
+from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import BY, NOW, REAL, TEAM, made
 
 FIRST, SECOND = made(), made(alert_type="INITIAL", minutes=5)
@@ -41,24 +41,26 @@ both = pytest.mark.backends("sqlite", "postgresql")
 
 def shown(*notices: Any) -> str:
     """The words of the root after these notices."""
-    return alert_card.root(Superevent.of(notices), ChannelView(root=True)).text
+    return alert_card.alert_card(Superevent.of(notices), ChannelView(root=True)).text
 
 
-def mentioning(office: Office, channel: str, target: str = HERE) -> list[str]:
+def mentioning(office: DeliveryHarness, channel: str, target: str = HERE) -> list[str]:
     return [text for text in office.texts(channel) if target in text]
 
 
-async def of(office: Office, channel: str) -> Subscription:
+async def of(office: DeliveryHarness, channel: str) -> Subscription:
     (found,) = await office.rooms.subscriptions.of_channel(TEAM, channel)
     return found
 
 
-def keep_to_some(office: Office, *parts: Held, error: str = "restricted_action", **more: Any) -> None:
+def keep_to_some(
+    office: DeliveryHarness, *parts: Held, error: str = "restricted_action", **more: Any
+) -> None:
     """Refuse every post that has one of these parts."""
     office.sandbox.fail(POST, error=error, times=None, having=parts, **more)
 
 
-async def finish(office: Office) -> None:
+async def finish(office: DeliveryHarness) -> None:
     """Let time pass until nothing waits."""
     for _ in range(40):
         await office.idle()
@@ -72,7 +74,7 @@ async def finish(office: Office) -> None:
 
 
 @both
-async def test_an_alert_comes_without_a_mention_that_slack_refuses(office: Office) -> None:
+async def test_an_alert_comes_without_a_mention_that_slack_refuses(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here")
     keep_to_some(office, "everybody")
     await office.receive(FIRST)
@@ -94,7 +96,7 @@ async def test_an_alert_comes_without_a_mention_that_slack_refuses(office: Offic
     assert not mentioning(office, channel) and await office.rows(state="dead", kind="root") == []
 
 
-async def test_a_mention_of_its_own_and_a_stand_down_come_without_it_too(office: Office) -> None:
+async def test_a_mention_of_its_own_and_a_stand_down_come_without_it_too(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here")
     await office.receive(FIRST)
     await finish(office)
@@ -110,7 +112,7 @@ async def test_a_mention_of_its_own_and_a_stand_down_come_without_it_too(office:
     assert len([text for text in office.texts(channel) if "Slack refuses" in text]) == 1
 
 
-async def test_who_may_be_mentioned_still_is(office: Office) -> None:
+async def test_who_may_be_mentioned_still_is(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here <@U1>")
     keep_to_some(office, "everybody")
     await office.receive(FIRST)
@@ -120,7 +122,7 @@ async def test_who_may_be_mentioned_still_is(office: Office) -> None:
 
 
 @both
-async def test_a_mention_that_goes_through_again_clears_it(office: Office) -> None:
+async def test_a_mention_that_goes_through_again_clears_it(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here")
     keep_to_some(office, "everybody")
     await office.receive(FIRST)
@@ -137,7 +139,7 @@ async def test_a_mention_that_goes_through_again_clears_it(office: Office) -> No
     assert len([text for text in office.texts(channel) if "Slack refuses" in text]) == 2
 
 
-async def test_an_edited_subscription_begins_anew(office: Office) -> None:
+async def test_an_edited_subscription_begins_anew(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here")
     keep_to_some(office, "everybody")
     await office.receive(FIRST)
@@ -149,9 +151,9 @@ async def test_an_edited_subscription_begins_anew(office: Office) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_a_mention_refused_by_any_other_word(office: Office, seed: int) -> None:
+async def test_a_mention_refused_by_any_other_word(office: DeliveryHarness, seed: int) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here")
-    word = made_up(random.Random(seed))
+    word = random_error_name(random.Random(seed))
     keep_to_some(office, "everybody", error=word)
     await office.receive(FIRST)
     await finish(office)
@@ -159,7 +161,7 @@ async def test_a_mention_refused_by_any_other_word(office: Office, seed: int) ->
     assert [r.reason for r in (await of(office, channel)).refused] == [word]
 
 
-async def test_without_a_mention_the_word_is_the_channels(office: Office) -> None:
+async def test_without_a_mention_the_word_is_the_channels(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here")
     office.sandbox.fail(POST, error="restricted_action", times=None)
     await office.receive(FIRST)
@@ -183,8 +185,8 @@ SEEDS = range(4)
 
 @both
 @pytest.mark.parametrize("word", ["external_channel_migrating", "unable_to_share_files", 1126])
-async def test_an_unlisted_word_once_costs_nothing(office: Office, word: str | int) -> None:
-    error = word if isinstance(word, str) else made_up(random.Random(word))
+async def test_an_unlisted_word_once_costs_nothing(office: DeliveryHarness, word: str | int) -> None:
+    error = word if isinstance(word, str) else random_error_name(random.Random(word))
     (channel,) = await office.subscribed()
     office.sandbox.fail(POST, error=error)
     await office.receive(FIRST)
@@ -196,16 +198,18 @@ async def test_an_unlisted_word_once_costs_nothing(office: Office, word: str | i
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_an_unlisted_word_that_lasts_is_waited_out(office: Office, seed: int) -> None:
+async def test_an_unlisted_word_that_lasts_is_waited_out(office: DeliveryHarness, seed: int) -> None:
     (channel,) = await office.subscribed()
-    word = made_up(random.Random(seed))
+    word = random_error_name(random.Random(seed))
     office.sandbox.fail(POST, error=word, times=None)
     await office.receive(FIRST)
     await office.failed(word)
     for _ in range(3):
         office.forward(minutes=10)
         await office.idle()
-    assert await office.state(Kind.ROOT) == ["pending"] and (await of(office, channel)).problem is None
+    assert (
+        await office.state(DeliveryKind.ROOT) == ["pending"] and (await of(office, channel)).problem is None
+    )
     office.forward(hours=22)
     office.sandbox.faults.clear()
     await finish(office)
@@ -213,9 +217,9 @@ async def test_an_unlisted_word_that_lasts_is_waited_out(office: Office, seed: i
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_a_subscription_is_confirmed_though_the_word_is_new(office: Office, seed: int) -> None:
+async def test_a_subscription_is_confirmed_though_the_word_is_new(office: DeliveryHarness, seed: int) -> None:
     (channel,) = office.channels(1)
-    word = made_up(random.Random(seed))
+    word = random_error_name(random.Random(seed))
     office.sandbox.fail(POST, error=word, times=12)
     asked, _ = await office.rooms.subscriptions.ask(TEAM, channel, FILTERLESS, "U0P", office.clock())
     office.wake()
@@ -227,8 +231,8 @@ async def test_a_subscription_is_confirmed_though_the_word_is_new(office: Office
 
 @both
 @pytest.mark.parametrize("word", ["update_failed", "streaming_state_conflict", 9])
-async def test_a_retraction_whose_edit_failed_is_shown(office: Office, word: str | int) -> None:
-    error = word if isinstance(word, str) else made_up(random.Random(word))
+async def test_a_retraction_whose_edit_failed_is_shown(office: DeliveryHarness, word: str | int) -> None:
+    error = word if isinstance(word, str) else random_error_name(random.Random(word))
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await finish(office)
@@ -244,7 +248,7 @@ async def test_a_retraction_whose_edit_failed_is_shown(office: Office, word: str
 
 
 @pytest.mark.parametrize("error", ["update_failed", "msg_too_long", "restricted_action", "no_text"])
-async def test_an_edit_is_wanted_again_for_a_day(office: Office, error: str) -> None:
+async def test_an_edit_is_wanted_again_for_a_day(office: DeliveryHarness, error: str) -> None:
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await finish(office)
@@ -267,7 +271,7 @@ async def test_an_edit_is_wanted_again_for_a_day(office: Office, error: str) -> 
     assert office.texts(channel)[0] == shown(FIRST, RETRACTION)
 
 
-async def test_news_doesnt_wait_for_a_refused_edits_next_attempt(office: Office) -> None:
+async def test_news_doesnt_wait_for_a_refused_edits_next_attempt(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await finish(office)
@@ -283,7 +287,7 @@ async def test_news_doesnt_wait_for_a_refused_edits_next_attempt(office: Office)
     assert office.texts(channel)[0] == shown(FIRST, SECOND, RETRACTION)
 
 
-async def test_an_edit_that_was_given_up_comes_with_the_next_occasion(office: Office) -> None:
+async def test_an_edit_that_was_given_up_comes_with_the_next_occasion(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await finish(office)
@@ -292,7 +296,7 @@ async def test_an_edit_that_was_given_up_comes_with_the_next_occasion(office: Of
     await office.failed("update_failed")
     office.forward(hours=25)
     await finish(office)
-    assert await office.state(Kind.EDIT) == ["dead"]
+    assert await office.state(DeliveryKind.EDIT) == ["dead"]
     office.sandbox.faults.clear()
     await office.rooms.observers.toggle(TEAM, channel, REAL, "U1", office.clock())
     office.wake()
@@ -303,7 +307,7 @@ async def test_an_edit_that_was_given_up_comes_with_the_next_occasion(office: Of
 @pytest.mark.parametrize(
     "fault", [{"status": 418}, {"status": 507, "error": "zomeru"}, {"status": 302}, {"oddity": "no error"}]
 )
-async def test_a_status_never_seen_and_no_word_at_all(office: Office, fault: dict[str, Any]) -> None:
+async def test_a_status_never_seen_and_no_word_at_all(office: DeliveryHarness, fault: dict[str, Any]) -> None:
     office.sandbox.grant("channels:history")
     (channel,) = await office.subscribed()
     office.sandbox.fail(POST, **fault)
@@ -315,7 +319,7 @@ async def test_a_status_never_seen_and_no_word_at_all(office: Office, fault: dic
     assert office.texts(channel) == [shown(FIRST)]
 
 
-async def test_what_is_never_answered_goes_as_words_alone(office: Office) -> None:
+async def test_what_is_never_answered_goes_as_words_alone(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail(POST, status=500, error="", times=None, having=("blocks",))
     await office.receive(FIRST)
@@ -327,7 +331,7 @@ async def test_what_is_never_answered_goes_as_words_alone(office: Office) -> Non
     assert REAL in root["text"] and "metadata" in root
 
 
-async def _any(office: Office, channel: str) -> bool:
+async def _any(office: DeliveryHarness, channel: str) -> bool:
     return bool(office.texts(channel))
 
 
@@ -337,11 +341,13 @@ PARTS: tuple[Held, ...] = ("buttons", "metadata", "blocks")
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_the_words_of_posts_and_edits_come_without_what_is_refused(office: Office, seed: int) -> None:
+async def test_the_words_of_posts_and_edits_come_without_what_is_refused(
+    office: DeliveryHarness, seed: int
+) -> None:
     chance = random.Random(seed)
     refused = tuple(chance.sample(PARTS, chance.randint(1, 3)))
     (channel,) = await office.subscribed()
-    word = made_up(chance)
+    word = random_error_name(chance)
     office.sandbox.fail(POST, error=word, times=None, having=refused)
     office.sandbox.fail(EDIT, error=word, times=None, having=refused)
     await office.receive(FIRST)
@@ -355,7 +361,7 @@ async def test_the_words_of_posts_and_edits_come_without_what_is_refused(office:
     assert all(reply["thread_ts"] == root["ts"] for reply in replies)
 
 
-async def test_a_limit_on_the_way_down_starts_nothing_over(office: Office) -> None:
+async def test_a_limit_on_the_way_down_starts_nothing_over(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail(POST, error="zomeru")
     office.sandbox.fail(POST, status=429, retry_after=0.05)
@@ -373,7 +379,7 @@ async def test_a_limit_on_the_way_down_starts_nothing_over(office: Office) -> No
 @pytest.mark.parametrize(
     "word", ["restricted_action_thread_locked", "restricted_action_replies_off", "zomeru"]
 )
-async def test_a_locked_thread_makes_plain_messages(office: Office, word: str) -> None:
+async def test_a_locked_thread_makes_plain_messages(office: DeliveryHarness, word: str) -> None:
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await finish(office)
@@ -387,7 +393,9 @@ async def test_a_locked_thread_makes_plain_messages(office: Office, word: str) -
 
 @both
 @pytest.mark.parametrize("restarted", [False, True])
-async def test_a_reply_that_stands_outside_its_thread_is_found_there(office: Office, restarted: bool) -> None:
+async def test_a_reply_that_stands_outside_its_thread_is_found_there(
+    office: DeliveryHarness, restarted: bool
+) -> None:
     """Its thread is locked, and the answer to the plain message is lost."""
     office.sandbox.grant("channels:history")
     (channel,) = await office.subscribed()
@@ -403,7 +411,7 @@ async def test_a_reply_that_stands_outside_its_thread_is_found_there(office: Off
     await office.until(doubtful)
     if restarted:
         # Another process doesn't know what this one tried.
-        office.worker._reductions = Reductions()
+        office.worker._reductions = DegradedMessages()
     office.forward(seconds=5)
     await finish(office)
     _, *replies = office.sandbox.messages(channel)
@@ -426,7 +434,9 @@ ODD: tuple[Oddity, ...] = ("null ts", "no ts", "array", "string", "html", "null"
 @both
 @pytest.mark.parametrize("oddity", ODD)
 @pytest.mark.parametrize("kind", ["root", "reply"])
-async def test_an_answer_that_says_nothing_is_looked_up(office: Office, oddity: Oddity, kind: str) -> None:
+async def test_an_answer_that_says_nothing_is_looked_up(
+    office: DeliveryHarness, oddity: Oddity, kind: str
+) -> None:
     office.sandbox.grant("channels:history")
     (channel,) = await office.subscribed()
     if kind == "reply":
@@ -449,7 +459,9 @@ async def test_an_answer_that_says_nothing_is_looked_up(office: Office, oddity: 
     assert all(reply["thread_ts"] == root["ts"] for reply in replies)
 
 
-async def test_without_the_history_a_root_of_unknown_ts_is_rather_twice_there(office: Office) -> None:
+async def test_without_the_history_a_root_of_unknown_ts_is_rather_twice_there(
+    office: DeliveryHarness,
+) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail(POST, oddity="null ts")
     await office.receive(FIRST)
@@ -463,7 +475,9 @@ async def test_without_the_history_a_root_of_unknown_ts_is_rather_twice_there(of
 
 
 @pytest.mark.parametrize("oddity", ["array", "string", "html", "null", "no error"])
-async def test_an_edit_whose_answer_says_nothing_is_done_again(office: Office, oddity: Oddity) -> None:
+async def test_an_edit_whose_answer_says_nothing_is_done_again(
+    office: DeliveryHarness, oddity: Oddity
+) -> None:
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await finish(office)
@@ -481,7 +495,9 @@ async def test_an_edit_whose_answer_says_nothing_is_done_again(office: Office, o
     "method",
     ["auth.test", "files.getUploadURLExternal", "files.completeUploadExternal", "conversations.history"],
 )
-async def test_every_call_ends_in_a_failure_of_ours(office: Office, method: str, oddity: Oddity) -> None:
+async def test_every_call_ends_in_a_failure_of_ours(
+    office: DeliveryHarness, method: str, oddity: Oddity
+) -> None:
     office.sandbox.grant("channels:history")
     (channel,) = office.channels(1)
     office.sandbox.fail(method, oddity=oddity)
@@ -489,16 +505,16 @@ async def test_every_call_ends_in_a_failure_of_ours(office: Office, method: str,
         "auth.test": office.client.identify,
         "files.getUploadURLExternal": lambda: office.client.upload(b"\x89PNG\r\n\x1a\n", "a.png", "a", "a"),
         "files.completeUploadExternal": lambda: office.client.upload(b"\x89PNG\r\n\x1a\n", "a.png", "a", "a"),
-        "conversations.history": lambda: office.client.find(channel, Mark(delivery_id=1), 0.0),
+        "conversations.history": lambda: office.client.find(channel, DeliveryMetadata(delivery_id=1), 0.0),
     }
-    with pytest.raises(Unknown):
+    with pytest.raises(OutcomeUnknown):
         await calls[method]()
 
 
 # Whose delivery a message is
 
 
-def foreign(office: Office, channel: str, payload: object, bot_id: str | None = None) -> None:
+def foreign(office: DeliveryHarness, channel: str, payload: object, bot_id: str | None = None) -> None:
     """A message that somebody else posted with metadata as ours."""
     workspace = office.sandbox.workspace
     workspace.post(
@@ -515,7 +531,9 @@ def foreign(office: Office, channel: str, payload: object, bot_id: str | None = 
 
 @both
 @pytest.mark.parametrize("payload", ["number", "older key", "list", "nothing"])
-async def test_a_message_of_another_database_isnt_taken_for_ours(office: Office, payload: str) -> None:
+async def test_a_message_of_another_database_isnt_taken_for_ours(
+    office: DeliveryHarness, payload: str
+) -> None:
     office.sandbox.grant("channels:history")
     (channel,) = await office.subscribed()
     office.sandbox.fail(POST, drop="before")
@@ -535,7 +553,9 @@ async def test_a_message_of_another_database_isnt_taken_for_ours(office: Office,
 
 
 @pytest.mark.parametrize("ours", [True, False])
-async def test_what_was_under_way_before_there_were_keys_is_found(office: Office, ours: bool) -> None:
+async def test_what_was_under_way_before_there_were_keys_is_found(
+    office: DeliveryHarness, ours: bool
+) -> None:
     office.sandbox.grant("channels:history")
     await office.client.identify()
     (channel,) = await office.subscribed()
@@ -552,7 +572,7 @@ async def test_what_was_under_way_before_there_were_keys_is_found(office: Office
     assert office.texts(channel) == stands
 
 
-async def test_keys_differ_and_name_their_database(office: Office) -> None:
+async def test_keys_differ_and_name_their_database(office: DeliveryHarness) -> None:
     channels = await office.subscribed(3)
     await office.receive(FIRST, SECOND)
     await finish(office)
@@ -568,10 +588,10 @@ async def test_keys_differ_and_name_their_database(office: Office) -> None:
 
 
 def test_a_mark_takes_nothing_of_others_for_granted() -> None:
-    mark = Mark(delivery_id=7, key="k")
+    mark = DeliveryMetadata(delivery_id=7, key="k")
     ours = {"event_type": METADATA_EVENT}
     odd: tuple[object, ...] = (None, "x", 7, {}, ours, {**ours, "event_payload": 7})
     for metadata in odd:
         assert not mark.is_on({"metadata": metadata}, "B1")
     assert mark.is_on({"metadata": mark.metadata}, None)
-    assert not mark.is_on({"metadata": Mark(delivery_id=7).metadata}, None)
+    assert not mark.is_on({"metadata": DeliveryMetadata(delivery_id=7).metadata}, None)

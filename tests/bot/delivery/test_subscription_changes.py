@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 
 import bot.store
-from bot.app.factory import Rooms
-from bot.commands.router import Answers, Asker
+from bot.app.factory import Factory
+from bot.commands.router import CommandContext, CommandRouter
 from bot.filters import parse
 from bot.local_slack.web_api.faults import Fault
 from bot.observing.observatories import find_site
 from bot.store import schema
-from bot.store.channels.change_log import By
-from bot.store.outbox.models import Kind, State
+from bot.store.channels.change_log import ChangeAuthor
+from bot.store.outbox.models import DeliveryKind, DeliveryState
 from formatters.answers.observability import ChannelSites
 from formatters.answers.subscription_messages import marked
 from formatters.posts.subscription_change import PAGE, Change
 from formatters.terminal import message_text
-from tests.support.delivery_harness import Office
+from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import BY, NOW, TEAM, subscribe, unsubscribe
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
@@ -30,24 +30,24 @@ States = dict[int, tuple[str, bool]]
 """By number: the words, and whether it is paused."""
 
 
-def answers(office: Office) -> Answers:
+def answers(office: DeliveryHarness) -> CommandRouter:
     return office.rooms.answers(office.clock, wake=office.worker.wake)
 
 
-def asker(channel: str, user: str = "U0ASKER") -> Asker:
-    return Asker(TEAM, channel, user)
+def asker(channel: str, user: str = "U0ASKER") -> CommandContext:
+    return CommandContext(TEAM, channel, user)
 
 
-async def said(office: Office, channel: str, words: str, user: str = "U0ASKER") -> str:
+async def said(office: DeliveryHarness, channel: str, words: str, user: str = "U0ASKER") -> str:
     return message_text.render(await answers(office).answer(words, asker(channel, user)))
 
 
-async def states(rooms: Rooms, channel: str) -> States:
+async def states(rooms: Factory, channel: str) -> States:
     here = await rooms.subscriptions.of_channel(TEAM, channel)
     return {s.number: (s.wish.words, s.paused_at is not None) for s in here}
 
 
-async def replayed(rooms: Rooms, channel: str) -> tuple[States, ChannelSites, int]:
+async def replayed(rooms: Factory, channel: str) -> tuple[States, ChannelSites, int]:
     """What the history of a channel makes of nothing: its subscriptions, its sites, and how long it is."""
     changes: list[Change] = []
     total = -1
@@ -77,7 +77,7 @@ async def replayed(rooms: Rooms, channel: str) -> tuple[States, ChannelSites, in
     return found, sites, total
 
 
-def last_said(office: Office, channel: str) -> dict[int, str]:
+def last_said(office: DeliveryHarness, channel: str) -> dict[int, str]:
     """By number: the first line of what the channel was told last of each subscription."""
     found: dict[int, str] = {}
     for message in office.sandbox.messages(channel):
@@ -96,7 +96,7 @@ def last_said(office: Office, channel: str) -> dict[int, str]:
     return found
 
 
-async def true(office: Office, channel: str) -> None:
+async def true(office: DeliveryHarness, channel: str) -> None:
     """See to it that what the channel was told last of each subscription is so."""
     now = await states(office.rooms, channel)
     told = last_said(office, channel)
@@ -112,7 +112,9 @@ async def true(office: Office, channel: str) -> None:
 
 
 @BOTH
-async def test_each_change_is_posted_with_who_made_it_and_how_to_bring_it_back(office: Office) -> None:
+async def test_each_change_is_posted_with_who_made_it_and_how_to_bring_it_back(
+    office: DeliveryHarness,
+) -> None:
     channel = office.channels(1)[0]
     steps = [
         ("subscribe CBC mock", "unsubscribe 1"),
@@ -141,7 +143,7 @@ async def test_each_change_is_posted_with_who_made_it_and_how_to_bring_it_back(o
     assert await states(office.rooms, channel) == {2: ("Burst notify <@U0OTHER>", False)}
 
 
-async def test_what_changes_nothing_is_neither_kept_nor_posted(office: Office) -> None:
+async def test_what_changes_nothing_is_neither_kept_nor_posted(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     await said(office, channel, "sites add Palomar")
     for words in ("pause 1", "sites add Palomar", "pause 1", "pause 7", "edit 1 CBC", "edit 9 CBC"):
@@ -152,7 +154,7 @@ async def test_what_changes_nothing_is_neither_kept_nor_posted(office: Office) -
     assert total == 3, "put in force, its site, paused"
 
 
-async def test_who_presses_again_and_again_fills_no_channel(office: Office) -> None:
+async def test_who_presses_again_and_again_fills_no_channel(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     for number in range(41):
         await said(office, channel, "resume 1" if number % 2 else "pause 1", f"U{number % 3}")
@@ -165,12 +167,12 @@ async def test_who_presses_again_and_again_fills_no_channel(office: Office) -> N
     assert (await replayed(office.rooms, channel))[2] == 42, "each is kept"
 
 
-async def test_what_was_refused_for_days_is_said_when_the_channel_is_back(office: Office) -> None:
+async def test_what_was_refused_for_days_is_said_when_the_channel_is_back(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.archive(channel)
     await said(office, channel, "unsubscribe 1", "U0ASKER")
     await office.done()
-    assert office.texts(channel) == [] and await office.state(Kind.CHANGE) == ["dead"]
+    assert office.texts(channel) == [] and await office.state(DeliveryKind.CHANGE) == ["dead"]
     office.forward(days=5)
     office.sandbox.unarchive(channel)
     now = office.clock()
@@ -182,7 +184,7 @@ async def test_what_was_refused_for_days_is_said_when_the_channel_is_back(office
     assert "2026-11-22 12:00" in str(office.sandbox.messages(channel)[0]["blocks"]), "when it was"
 
 
-async def test_what_could_never_be_said_is_said_with_the_next(office: Office) -> None:
+async def test_what_could_never_be_said_is_said_with_the_next(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     await subscribe(office.rooms, "Burst", channel)
     office.sandbox.archive(channel)
@@ -200,7 +202,7 @@ async def test_what_could_never_be_said_is_said_with_the_next(office: Office) ->
 
 
 async def test_a_workspace_that_is_away_for_days_hears_of_it_when_it_is_back(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    office: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (channel,) = await office.subscribed()
     monkeypatch.setattr("bot.delivery.worker.DeliveryWorker._pause", lambda *_: None)
@@ -215,18 +217,20 @@ async def test_a_workspace_that_is_away_for_days_hears_of_it_when_it_is_back(
     assert "paused subscription 1" in told
 
 
-async def _attempted(office: Office, times: int) -> bool:
-    return [row.attempts for row in await office.rows(kind=Kind.CHANGE.value, state="pending")] == [times]
+async def _attempted(office: DeliveryHarness, times: int) -> bool:
+    return [row.attempts for row in await office.rows(kind=DeliveryKind.CHANGE.value, state="pending")] == [
+        times
+    ]
 
 
-async def test_one_that_ends_while_its_confirmation_is_on_its_way(office: Office) -> None:
+async def test_one_that_ends_while_its_confirmation_is_on_its_way(office: DeliveryHarness) -> None:
     (channel,) = office.channels(1)
     office.sandbox.faults.add(Fault("chat.postMessage", delay=0.3))
     asked, _ = await office.rooms.subscriptions.ask(TEAM, channel, parse("CBC"), "U0P", office.clock())
     office.worker.wake()
 
     async def under_way() -> bool:
-        return await office.state(Kind.CONFIRMATION) == ["sending"]
+        return await office.state(DeliveryKind.CONFIRMATION) == ["sending"]
 
     await office.until(under_way)
     await unsubscribe(office.rooms, channel)
@@ -237,14 +241,14 @@ async def test_one_that_ends_while_its_confirmation_is_on_its_way(office: Office
     await true(office, channel)
 
 
-async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(office: Office) -> None:
+async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(office: DeliveryHarness) -> None:
     (channel,) = office.channels(1)
     office.sandbox.fail("chat.postMessage", drop="after")
     await office.rooms.subscriptions.ask(TEAM, channel, parse("CBC"), "U0P", office.clock())
     office.worker.wake()
 
     async def doubtful() -> bool:
-        return bool(await office.rows(doubtful=1, state=State.PENDING.value))
+        return bool(await office.rows(doubtful=1, state=DeliveryState.PENDING.value))
 
     await office.until(doubtful)
     office.sandbox.archive(channel)
@@ -260,7 +264,7 @@ async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(offi
 
 
 async def test_a_post_that_comes_late_says_what_is_so_by_then(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    office: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (channel,) = await office.subscribed()
     monkeypatch.setattr("bot.delivery.worker._backoff_s", lambda _: 100.0)
@@ -268,7 +272,7 @@ async def test_a_post_that_comes_late_says_what_is_so_by_then(
     await said(office, channel, "pause 1")
 
     async def under_way() -> bool:
-        return await office.state(Kind.CHANGE) == ["sending"]
+        return await office.state(DeliveryKind.CHANGE) == ["sending"]
 
     await office.until(under_way)
     await said(office, channel, "resume 1")
@@ -281,14 +285,14 @@ async def test_a_post_that_comes_late_says_what_is_so_by_then(
     await true(office, channel)
 
 
-async def test_what_may_stand_already_takes_up_nothing_more(office: Office) -> None:
+async def test_what_may_stand_already_takes_up_nothing_more(office: DeliveryHarness) -> None:
     office.sandbox.grant("channels:history")
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", drop="after")
     await said(office, channel, "pause 1")
 
     async def doubtful() -> bool:
-        return bool(await office.rows(doubtful=1, state=State.PENDING.value))
+        return bool(await office.rows(doubtful=1, state=DeliveryState.PENDING.value))
 
     await office.until(doubtful)
     await said(office, channel, "resume 1")
@@ -300,11 +304,11 @@ async def test_what_may_stand_already_takes_up_nothing_more(office: Office) -> N
     await true(office, channel)
 
 
-async def _posted(office: Office, channel: str, count: int) -> bool:
+async def _posted(office: DeliveryHarness, channel: str, count: int) -> bool:
     return len(office.texts(channel)) == count
 
 
-async def test_import_and_the_tools_leave_no_gap(office: Office) -> None:
+async def test_import_and_the_tools_leave_no_gap(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     await office.rooms.sites.add(TEAM, channel, [find_site("Palomar")], BY)
     given = await office.rooms.transfer.export()
@@ -317,14 +321,14 @@ async def test_import_and_the_tools_leave_no_gap(office: Office) -> None:
 
 
 @BOTH
-async def test_the_history_ends_after_its_term_and_what_waits_stays(rooms: Rooms) -> None:
+async def test_the_history_ends_after_its_term_and_what_waits_stays(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1")
-    old = By("U1", NOW - timedelta(days=500))
+    old = ChangeAuthor("U1", NOW - timedelta(days=500))
     await rooms.subscriptions.pause(TEAM, "C1", 1, old)
     assert await rooms.retention.changes(NOW - timedelta(days=400)) == 0, "it is still to be posted"
     async with rooms.database.writing() as connection:
         table = schema.deliveries
-        await connection.execute(table.update().values(state=State.SENT.value))
+        await connection.execute(table.update().values(state=DeliveryState.SENT.value))
     assert await rooms.retention.changes(NOW - timedelta(days=400)) == 1
     assert (await rooms.subscriptions.history(TEAM, "C1", 1))[1] == 1
 
@@ -337,7 +341,7 @@ WORDS = ("CBC", "Burst", "all mock", "CBC BNS>0.5 notify @here", "all lowsig not
 class Crowd:
     """People who do things to channels at random; everything is drawn from one seed."""
 
-    def __init__(self, office: Office, channels: list[str], seed: int) -> None:
+    def __init__(self, office: DeliveryHarness, channels: list[str], seed: int) -> None:
         self.office = office
         self.channels = channels
         self.random = random.Random(seed)
@@ -384,7 +388,7 @@ class Crowd:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_whatever_people_do_the_history_and_the_channel_tell_it(
-    office: Office, seed: int, monkeypatch: pytest.MonkeyPatch
+    office: DeliveryHarness, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.commands.subscriptions.CONFIRMED_WITHIN_S", 0.2)
     if seed % 2:
@@ -412,7 +416,7 @@ async def test_whatever_people_do_the_history_and_the_channel_tell_it(
         await true(office, channel)
 
 
-async def _all(rooms: Rooms, channel: str) -> tuple[States, ChannelSites]:
+async def _all(rooms: Factory, channel: str) -> tuple[States, ChannelSites]:
     return await states(rooms, channel), await rooms.sites.of_channel(TEAM, channel)
 
 

@@ -10,27 +10,27 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from bot.app.application import Bot
-from bot.app.factory import Rooms
-from bot.delivery.history_lookup import LOOKS
-from bot.delivery.rendered_message import Words
+from bot.app.application import Application
+from bot.app.factory import Factory
+from bot.delivery.history_lookup import MAX_HISTORY_LOOKUPS
+from bot.delivery.rendered_message import RenderedMessage
 from bot.delivery.worker import DeliveryWorker
 from bot.filters import parse
-from bot.ingest.pipeline import Handled, Pipeline
-from bot.local_slack.server import Sandbox
+from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.local_slack.server import LocalSlack
 from bot.local_slack.workspace import Draft
-from bot.slack.message_metadata import METADATA_EVENT, Mark
+from bot.slack.message_metadata import METADATA_EVENT, DeliveryMetadata
 from bot.sources import Origin
 from bot.store.database import Database, StoreUnavailable
-from bot.store.outbox.models import Delivery, Kind
-from bot.store.outbox.plan_writer import touch
+from bot.store.outbox.models import Delivery, DeliveryKind
+from bot.store.outbox.plan_writer import mark_threads_stale
 from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text
 from tests.bot.alerts.test_circular import circular
-from tests.support.delivery_harness import Office
+from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import MOCK, NOW, REAL, TEAM, made, subscribe, take, unsubscribe
 
 FIRST, SECOND, THIRD = made(), made(alert_type="INITIAL", minutes=5), made(alert_type="UPDATE", minutes=9)
@@ -41,10 +41,10 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 def shown(*notices: Any) -> str:
     """The words of the root after these notices."""
-    return alert_card.root(Superevent.of(notices), ChannelView(root=True)).text
+    return alert_card.alert_card(Superevent.of(notices), ChannelView(root=True)).text
 
 
-async def test_a_root_then_its_replies_in_order_and_the_root_is_kept_true(office: Office) -> None:
+async def test_a_root_then_its_replies_in_order_and_the_root_is_kept_true(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     await office.receive(FIRST, SECOND, THIRD)
     await office.done()
@@ -66,7 +66,7 @@ async def test_a_root_then_its_replies_in_order_and_the_root_is_kept_true(office
     assert len(office.sandbox.messages(channel, thread_ts=root["ts"])) == 4
 
 
-async def test_a_reply_waits_for_its_root(office: Office) -> None:
+async def test_a_reply_waits_for_its_root(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", error="fatal_error")
     await office.receive(FIRST)
@@ -80,7 +80,7 @@ async def test_a_reply_waits_for_its_root(office: Office) -> None:
     assert reply["thread_ts"] == root["ts"]
 
 
-async def test_a_reply_waits_for_the_reply_before_it(office: Office) -> None:
+async def test_a_reply_waits_for_the_reply_before_it(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await office.done()
@@ -100,13 +100,13 @@ async def test_a_reply_waits_for_the_reply_before_it(office: Office) -> None:
     assert "INITIAL" in first.upper() and "UPDATE" in second.upper()
 
 
-async def test_a_notice_that_comes_while_the_root_is_sent_ends_in_the_root(office: Office) -> None:
+async def test_a_notice_that_comes_while_the_root_is_sent_ends_in_the_root(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", delay=1.0)
     await office.receive(FIRST)
 
     async def sending() -> bool:
-        return await office.state(Kind.ROOT) == ["sending"]
+        return await office.state(DeliveryKind.ROOT) == ["sending"]
 
     await office.until(sending)
     await office.receive(SECOND)
@@ -115,7 +115,7 @@ async def test_a_notice_that_comes_while_the_root_is_sent_ends_in_the_root(offic
     assert len(office.texts(channel)) == 2
 
 
-async def test_a_notice_that_comes_while_an_edit_is_sent_ends_in_the_root(office: Office) -> None:
+async def test_a_notice_that_comes_while_an_edit_is_sent_ends_in_the_root(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await office.done()
@@ -123,7 +123,7 @@ async def test_a_notice_that_comes_while_an_edit_is_sent_ends_in_the_root(office
     await office.receive(SECOND)
 
     async def sending() -> bool:
-        return await office.state(Kind.EDIT) == ["sending"]
+        return await office.state(DeliveryKind.EDIT) == ["sending"]
 
     await office.until(sending)
     await office.receive(THIRD)
@@ -132,20 +132,20 @@ async def test_a_notice_that_comes_while_an_edit_is_sent_ends_in_the_root(office
     assert len(await office.rows(kind="edit")) == 1, "one row, used again"
 
 
-async def test_one_dead_channel_holds_up_no_other(office: Office) -> None:
+async def test_one_dead_channel_holds_up_no_other(office: DeliveryHarness) -> None:
     dead, alive = await office.subscribed(2)
     office.sandbox.archive(dead)
     await office.receive(FIRST, SECOND)
     await office.done()
     assert len(office.texts(alive)) == 2
-    assert await office.state(Kind.ROOT, dead) == ["dead"]
-    assert await office.state(Kind.REPLY, dead) == ["dead"], "its replies die with it"
+    assert await office.state(DeliveryKind.ROOT, dead) == ["dead"]
+    assert await office.state(DeliveryKind.REPLY, dead) == ["dead"], "its replies die with it"
     problems = [s.problem for s in await office.rooms.subscriptions.of_channel(TEAM, dead)]
     assert problems == ["is_archived"]
     assert len(office.calls("chat.postMessage", dead)) == 1
 
 
-async def test_kicked_and_invited_again_it_says_what_it_couldnt(office: Office) -> None:
+async def test_kicked_and_invited_again_it_says_what_it_couldnt(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.ungrant("chat:write.public")
     office.sandbox.kick(channel)
@@ -163,7 +163,7 @@ async def test_kicked_and_invited_again_it_says_what_it_couldnt(office: Office) 
     assert (await office.rooms.subscriptions.of_channel(TEAM, channel))[0].problem is None
 
 
-async def test_a_root_in_doubt_is_found_though_its_channel_was_out_of_reach(office: Office) -> None:
+async def test_a_root_in_doubt_is_found_though_its_channel_was_out_of_reach(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.grant("channels:history")
     office.sandbox.ungrant("chat:write.public")
@@ -184,7 +184,9 @@ async def test_a_root_in_doubt_is_found_though_its_channel_was_out_of_reach(offi
     assert office.texts(channel) == [shown(FIRST, SECOND)]
 
 
-async def test_a_channel_whose_return_nobody_told_is_revived_by_its_next_post(office: Office) -> None:
+async def test_a_channel_whose_return_nobody_told_is_revived_by_its_next_post(
+    office: DeliveryHarness,
+) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.archive(channel)
     await office.receive(FIRST)
@@ -202,14 +204,14 @@ async def test_a_channel_whose_return_nobody_told_is_revived_by_its_next_post(of
     }
 
 
-async def test_an_edit_refused_by_an_archive_comes_back_at_any_age(office: Office) -> None:
+async def test_an_edit_refused_by_an_archive_comes_back_at_any_age(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await office.done()
     office.sandbox.archive(channel)
     await office.receive(RETRACTION)
     await office.done()
-    assert await office.state(Kind.EDIT) == ["dead"]
+    assert await office.state(DeliveryKind.EDIT) == ["dead"]
     office.sandbox.unarchive(channel)
     office.forward(days=3)
     now = office.clock()
@@ -219,7 +221,7 @@ async def test_an_edit_refused_by_an_archive_comes_back_at_any_age(office: Offic
     assert office.texts(channel) == [shown(FIRST, RETRACTION)]
 
 
-async def test_a_channel_that_unsubscribed_meanwhile_is_not_told_late(office: Office) -> None:
+async def test_a_channel_that_unsubscribed_meanwhile_is_not_told_late(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.archive(channel)
     await office.receive(FIRST)
@@ -234,26 +236,26 @@ async def test_a_channel_that_unsubscribed_meanwhile_is_not_told_late(office: Of
     assert "ended subscription 1" in told, "of that alone"
 
 
-async def test_what_waits_ends_with_the_last_subscription(office: Office) -> None:
+async def test_what_waits_ends_with_the_last_subscription(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     await subscribe(office.rooms, "all mock", channel)
     office.sandbox.fail("chat.postMessage", error="ratelimited", status=429, retry_after=0.1)
     await office.receive(FIRST)
     await office.failed("ratelimited")
     await unsubscribe(office.rooms, channel, "all mock")
-    assert await office.state(Kind.ROOT) == ["pending"], "the other one still wants it"
+    assert await office.state(DeliveryKind.ROOT) == ["pending"], "the other one still wants it"
     async with office.rooms.database.writing() as connection:
         (root,) = await office.rows(kind="root")
-        await touch(connection, {root.thread_id: (TEAM, channel)}, office.clock())
+        await mark_threads_stale(connection, {root.thread_id: (TEAM, channel)}, office.clock())
     await unsubscribe(office.rooms, channel)
     assert (await office.rows(kind="root"))[0].reason == "unsubscribed before it was posted"
-    assert await office.state(Kind.EDIT) == ["dead"], "it waited for the root"
+    assert await office.state(DeliveryKind.EDIT) == ["dead"], "it waited for the root"
     office.forward(seconds=60)
     await office.idle()
     assert all("ended subscription" in told for told in office.texts(channel))
 
 
-async def test_a_root_that_waits_is_cancelled_by_a_retraction(office: Office) -> None:
+async def test_a_root_that_waits_is_cancelled_by_a_retraction(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", status=429, retry_after=0.1)
     await office.receive(FIRST)
@@ -269,13 +271,13 @@ async def test_a_root_that_waits_is_cancelled_by_a_retraction(office: Office) ->
     assert office.texts(channel) == [shown(FIRST, RETRACTION, back)], "it came back, so it is news"
 
 
-async def test_nobody_hears_of_a_retraction_that_overtook_its_root(office: Office) -> None:
+async def test_nobody_hears_of_a_retraction_that_overtook_its_root(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", delay=1.0, status=429, retry_after=0.1)
     await office.receive(FIRST)
 
     async def sending() -> bool:
-        return await office.state(Kind.ROOT) == ["sending"]
+        return await office.state(DeliveryKind.ROOT) == ["sending"]
 
     await office.until(sending)
     await office.receive(RETRACTION)
@@ -284,10 +286,10 @@ async def test_nobody_hears_of_a_retraction_that_overtook_its_root(office: Offic
     office.forward(seconds=1)
     await office.done()
     assert office.texts(channel) == []
-    assert await office.state(Kind.REPLY) == ["dead"]
+    assert await office.state(DeliveryKind.REPLY) == ["dead"]
 
 
-async def test_who_deleted_the_root_hears_of_the_retraction(office: Office) -> None:
+async def test_who_deleted_the_root_hears_of_the_retraction(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await office.done()
@@ -298,7 +300,7 @@ async def test_who_deleted_the_root_hears_of_the_retraction(office: Office) -> N
     assert office.texts(channel) == [shown(FIRST, RETRACTION)]
 
 
-async def test_a_refused_root_is_given_up_and_the_next_notice_opens_another(office: Office) -> None:
+async def test_a_refused_root_is_given_up_and_the_next_notice_opens_another(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", error="msg_too_long")
     await office.receive(FIRST)
@@ -310,13 +312,13 @@ async def test_a_refused_root_is_given_up_and_the_next_notice_opens_another(offi
     assert office.texts(channel) == [shown(FIRST, SECOND)]
 
 
-async def test_an_apology_outlives_its_root(office: Office) -> None:
+async def test_an_apology_outlives_its_root(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", error="fatal_error")
     await office.receive(FIRST)
     await office.failed("fatal_error")
     mangled = b'{"superevent_id": "S261122a", "alert_type": "UPDATE", "event": '
-    assert await office.pipeline().handle(mangled, Origin("test", "1", live=True)) is Handled.QUARANTINED
+    assert await office.pipeline().handle(mangled, Origin("test", "1", live=True)) is IngestResult.QUARANTINED
     office.sandbox.fail("chat.postMessage", error="msg_too_long")
     office.forward(seconds=5)
     await office.done()
@@ -324,13 +326,13 @@ async def test_an_apology_outlives_its_root(office: Office) -> None:
     assert "couldn't read" in apology["text"] and apology["thread_ts"] is None
 
 
-async def test_what_hangs_on_a_root_too_old_to_come_back_isnt_waited_for(office: Office) -> None:
+async def test_what_hangs_on_a_root_too_old_to_come_back_isnt_waited_for(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", error="fatal_error")
     await office.receive(FIRST)
     await office.failed("fatal_error")
     await office.receive(SECOND)
-    assert await office.state(Kind.EDIT) == await office.state(Kind.REPLY) == ["pending"]
+    assert await office.state(DeliveryKind.EDIT) == await office.state(DeliveryKind.REPLY) == ["pending"]
     office.sandbox.archive(channel)
     office.forward(seconds=5)
     await office.done()
@@ -339,7 +341,7 @@ async def test_what_hangs_on_a_root_too_old_to_come_back_isnt_waited_for(office:
     assert (revived, (await office.rooms.ledger.counts()).waiting) == (0, 0)
 
 
-async def test_a_deleted_root_comes_back_with_news_and_not_with_a_circular(office: Office) -> None:
+async def test_a_deleted_root_comes_back_with_news_and_not_with_a_circular(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     await subscribe(office.rooms, "all circulars", channel)
     await office.receive(FIRST)
@@ -350,12 +352,12 @@ async def test_a_deleted_root_comes_back_with_news_and_not_with_a_circular(offic
         office.rooms.store, office.clock, max_age=timedelta(hours=24), circulars=office.rooms.circulars
     )
     live = Origin("test", "1", live=True)
-    assert await way_in.handle(circular(), live) is Handled.CIRCULAR
+    assert await way_in.handle(circular(), live) is IngestResult.CIRCULAR
     office.wake()
     await office.done()
-    assert await office.state(Kind.CIRCULAR) == ["dead"] and office.texts(channel) == []
+    assert await office.state(DeliveryKind.CIRCULAR) == ["dead"] and office.texts(channel) == []
     mangled = b'{"superevent_id": "S261122a", "alert_type": "UPDATE", "event": '
-    assert await way_in.handle(mangled, live) is Handled.QUARANTINED
+    assert await way_in.handle(mangled, live) is IngestResult.QUARANTINED
     office.wake()
     await office.done()
     assert "couldn't read" in office.texts(channel)[0], "which no root would say"
@@ -367,7 +369,7 @@ async def test_a_deleted_root_comes_back_with_news_and_not_with_a_circular(offic
 # Limits
 
 
-async def test_a_channels_retry_after_is_obeyed_and_others_go_on(office: Office) -> None:
+async def test_a_channels_retry_after_is_obeyed_and_others_go_on(office: DeliveryHarness) -> None:
     slow, quick = await office.subscribed(2)
     office.sandbox.fail("chat.postMessage", status=429, retry_after=0.3, channel=slow)
     await office.receive(FIRST)
@@ -386,7 +388,7 @@ async def test_a_channels_retry_after_is_obeyed_and_others_go_on(office: Office)
     assert second - first >= 0.29, "not before the time that Slack named"
 
 
-async def test_two_channels_refused_at_once_mean_the_workspace(still_office: Office) -> None:
+async def test_two_channels_refused_at_once_mean_the_workspace(still_office: DeliveryHarness) -> None:
     channels = await still_office.subscribed(4)
     for channel in channels[:2]:
         still_office.sandbox.fail("chat.postMessage", status=429, retry_after=3, channel=channel)
@@ -400,7 +402,7 @@ async def test_two_channels_refused_at_once_mean_the_workspace(still_office: Off
     assert [len(still_office.texts(channel)) for channel in channels] == [1] * 4
 
 
-async def test_a_real_alert_goes_before_all_mocks_that_wait(still_office: Office) -> None:
+async def test_a_real_alert_goes_before_all_mocks_that_wait(still_office: DeliveryHarness) -> None:
     channels = await still_office.subscribed(3, "CBC mock")
     still_office.start(concurrency=2)
     mocks = [made(f"MS261122{letter}") for letter in "abcdefgh"]
@@ -415,7 +417,7 @@ async def test_a_real_alert_goes_before_all_mocks_that_wait(still_office: Office
         assert events == ["S261122b", "S261122a", *(f"MS261122{letter}" for letter in "hgfedcbaa")]
 
 
-async def test_mocks_whose_calls_hang_leave_room_for_an_alert(still_office: Office) -> None:
+async def test_mocks_whose_calls_hang_leave_room_for_an_alert(still_office: DeliveryHarness) -> None:
     """Slack takes the mocks and doesn't answer: their calls never hold all places."""
     for channel in await still_office.subscribed(12, "NSBH>90% mock"):
         still_office.sandbox.fail("chat.postMessage", delay=20.0, channel=channel)
@@ -436,7 +438,7 @@ async def test_mocks_whose_calls_hang_leave_room_for_an_alert(still_office: Offi
 
 
 async def test_calls_that_hang_hold_no_connection_that_an_alert_needs(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms
+    bot: Application, sandbox: LocalSlack, rooms: Factory
 ) -> None:
     """More than the 100 that aiohttp opens at once, if nothing is said, for the whole bot."""
     hung = [sandbox.add_channel(f"gw-{number}") for number in range(120)]
@@ -459,7 +461,7 @@ async def test_calls_that_hang_hold_no_connection_that_an_alert_needs(
     await sandbox.wait_for(lambda: sandbox.messages(ours), 5.0)
 
 
-async def test_edits_have_a_limit_of_their_own(office: Office) -> None:
+async def test_edits_have_a_limit_of_their_own(office: DeliveryHarness) -> None:
     one, two = await office.subscribed(2)
     await office.receive(FIRST)
     await office.done()
@@ -488,7 +490,9 @@ async def test_edits_have_a_limit_of_their_own(office: Office) -> None:
     ids=["500", "503", "dropped", "internal_error"],
 )
 @pytest.mark.parametrize("history", [True, False], ids=["history", "no history"])
-async def test_what_wasnt_done_is_done_once(office: Office, fault: dict[str, Any], history: bool) -> None:
+async def test_what_wasnt_done_is_done_once(
+    office: DeliveryHarness, fault: dict[str, Any], history: bool
+) -> None:
     if history:
         office.sandbox.grant("channels:history")
     (channel,) = await office.subscribed()
@@ -508,7 +512,7 @@ async def test_what_wasnt_done_is_done_once(office: Office, fault: dict[str, Any
 @pytest.mark.parametrize("kind", ["root", "reply"])
 @pytest.mark.parametrize("history", [True, False], ids=["history", "no history"])
 async def test_what_was_done_without_an_answer_is_found(
-    office: Office, lost: str, kind: str, history: bool
+    office: DeliveryHarness, lost: str, kind: str, history: bool
 ) -> None:
     if history:
         office.sandbox.grant("channels:history")
@@ -537,7 +541,7 @@ async def test_what_was_done_without_an_answer_is_found(
     assert expected in office.texts(channel)
 
 
-async def test_a_doubt_is_looked_into_since_the_beginning(office: Office) -> None:
+async def test_a_doubt_is_looked_into_since_the_beginning(office: DeliveryHarness) -> None:
     office.sandbox.grant("channels:history")
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", drop="after")
@@ -559,7 +563,9 @@ async def test_a_doubt_is_looked_into_since_the_beginning(office: Office) -> Non
     assert asked and not any("oldest" in call.args for call in asked)
 
 
-async def test_a_history_that_doesnt_answer_is_asked_again_before_posting_twice(office: Office) -> None:
+async def test_a_history_that_doesnt_answer_is_asked_again_before_posting_twice(
+    office: DeliveryHarness,
+) -> None:
     office.sandbox.grant("channels:history")
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", drop="after")
@@ -573,13 +579,13 @@ async def test_a_history_that_doesnt_answer_is_asked_again_before_posting_twice(
     assert office.texts(channel) == [shown(FIRST)]
 
 
-async def test_a_post_that_was_refused_often_is_looked_for_as_patiently(office: Office) -> None:
+async def test_a_post_that_was_refused_often_is_looked_for_as_patiently(office: DeliveryHarness) -> None:
     office.sandbox.grant("channels:history")
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", status=503, times=LOOKS + 1)
+    office.sandbox.fail("chat.postMessage", status=503, times=MAX_HISTORY_LOOKUPS + 1)
     office.sandbox.fail("chat.postMessage", drop="after")
     await office.receive(FIRST)
-    for _ in range(LOOKS + 1):
+    for _ in range(MAX_HISTORY_LOOKUPS + 1):
         await office.failed("service_unavailable")
         async with office.rooms.database.writing() as connection:
             await connection.execute(text("UPDATE deliveries SET reason = NULL"))
@@ -597,7 +603,7 @@ HOUR = 3_600
 
 
 @pytest.mark.parametrize("wrong_by_s", [HOUR, -HOUR, 3 * HOUR, 25 * HOUR, 720 * HOUR, -720 * HOUR])
-async def test_a_clock_that_is_wrong_finds_what_stands(office: Office, wrong_by_s: int) -> None:
+async def test_a_clock_that_is_wrong_finds_what_stands(office: DeliveryHarness, wrong_by_s: int) -> None:
     office.sandbox.grant("channels:history")
     office.sandbox.workspace.clock = lambda: office.clock().timestamp() - wrong_by_s
     if abs(wrong_by_s) > HOUR:
@@ -613,7 +619,7 @@ async def test_a_clock_that_is_wrong_finds_what_stands(office: Office, wrong_by_
 
 
 async def test_a_post_in_doubt_is_found_behind_many_others_and_looked_for_no_further_than_it_can_be(
-    office: Office,
+    office: DeliveryHarness,
 ) -> None:
     office.sandbox.grant("channels:history")
     (channel,) = await office.subscribed()
@@ -644,7 +650,7 @@ async def test_a_post_in_doubt_is_found_behind_many_others_and_looked_for_no_fur
     assert [said for said in office.texts(channel) if said != "chatter"] == [shown(FIRST), shown(other)]
 
 
-async def test_a_clock_set_back_makes_nothing_wait_for_it(office: Office) -> None:
+async def test_a_clock_set_back_makes_nothing_wait_for_it(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.forward(hours=1)
     office.sandbox.fail("chat.postMessage", status=503)
@@ -655,7 +661,7 @@ async def test_a_clock_set_back_makes_nothing_wait_for_it(office: Office) -> Non
     assert office.texts(channel) == [shown(FIRST)]
 
 
-async def test_a_revoked_token_says_nothing_about_the_history(office: Office) -> None:
+async def test_a_revoked_token_says_nothing_about_the_history(office: DeliveryHarness) -> None:
     office.sandbox.grant("channels:history")
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", drop="after")
@@ -674,7 +680,9 @@ async def test_a_revoked_token_says_nothing_about_the_history(office: Office) ->
 
 @pytest.mark.parametrize("posted", [True, False], ids=["posted", "not posted"])
 @pytest.mark.parametrize("history", [True, False], ids=["history", "no history"])
-async def test_what_a_killed_process_had_claimed(still_office: Office, posted: bool, history: bool) -> None:
+async def test_what_a_killed_process_had_claimed(
+    still_office: DeliveryHarness, posted: bool, history: bool
+) -> None:
     office = still_office
     if history:
         office.sandbox.grant("channels:history")
@@ -684,7 +692,7 @@ async def test_what_a_killed_process_had_claimed(still_office: Office, posted: b
     (claimed,) = await office.rooms.ledger.claim(office.clock(), 10)
     if posted:
         await office.client.post(
-            channel, Message("killed here"), Mark(delivery_id=claimed.id, key=claimed.key)
+            channel, Message("killed here"), DeliveryMetadata(delivery_id=claimed.id, key=claimed.key)
         )
     office.start()
     await office.done()
@@ -703,7 +711,7 @@ async def test_what_a_killed_process_had_claimed(still_office: Office, posted: b
 
 
 @pytest.mark.parametrize("error", ["invalid_blocks", "msg_blocks_too_long"])
-async def test_refused_blocks_leave_the_words(office: Office, error: str) -> None:
+async def test_refused_blocks_leave_the_words(office: DeliveryHarness, error: str) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", error=error)
     await office.receive(FIRST)
@@ -712,7 +720,7 @@ async def test_refused_blocks_leave_the_words(office: Office, error: str) -> Non
     assert message["blocks"] == []
     known = await office.rooms.store.superevent(REAL)
     assert known is not None
-    assert message["text"] == message_text.fallback(alert_card.root(known, ChannelView(root=True)))
+    assert message["text"] == message_text.fallback(alert_card.alert_card(known, ChannelView(root=True)))
     assert "metadata" in message, "so that it can be found again"
     office.sandbox.fail("chat.update", error=error)
     await office.receive(SECOND)
@@ -720,7 +728,7 @@ async def test_refused_blocks_leave_the_words(office: Office, error: str) -> Non
     assert office.sandbox.messages(channel)[0]["blocks"] == []
 
 
-async def test_refused_metadata_leave_all_else(office: Office) -> None:
+async def test_refused_metadata_leave_all_else(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", error="metadata_too_large")
     await office.receive(FIRST)
@@ -729,7 +737,7 @@ async def test_refused_metadata_leave_all_else(office: Office) -> None:
     assert message["blocks"] and "metadata" not in message
 
 
-async def test_both_refused_one_after_the_other(office: Office) -> None:
+async def test_both_refused_one_after_the_other(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", error="invalid_blocks")
     office.sandbox.fail("chat.postMessage", error="invalid_metadata_format")
@@ -742,7 +750,7 @@ async def test_both_refused_one_after_the_other(office: Office) -> None:
 # The token
 
 
-async def test_a_revoked_token_delays_and_loses_nothing(office: Office) -> None:
+async def test_a_revoked_token_delays_and_loses_nothing(office: DeliveryHarness) -> None:
     channels = await office.subscribed(3)
     office.sandbox.revoke_token()
     await office.receive(FIRST)
@@ -754,7 +762,7 @@ async def test_a_revoked_token_delays_and_loses_nothing(office: Office) -> None:
     assert [office.texts(channel) for channel in channels] == [[shown(FIRST)]] * 3
 
 
-async def test_without_a_token_nothing_is_claimed(still_office: Office) -> None:
+async def test_without_a_token_nothing_is_claimed(still_office: DeliveryHarness) -> None:
     office = still_office
     (channel,) = await office.subscribed()
     clients = {"T0ELSEWHERE": office.client}
@@ -767,7 +775,7 @@ async def test_without_a_token_nothing_is_claimed(still_office: Office) -> None:
     assert office.texts(channel) == [shown(FIRST)]
 
 
-async def test_after_a_jump_nothing_is_old_news(still_office: Office) -> None:
+async def test_after_a_jump_nothing_is_old_news(still_office: DeliveryHarness) -> None:
     office = still_office
     (channel,) = await office.subscribed()
     await take(office.rooms, FIRST)
@@ -777,7 +785,7 @@ async def test_after_a_jump_nothing_is_old_news(still_office: Office) -> None:
     assert office.texts(channel) == [shown(FIRST)]
 
 
-async def test_what_waited_for_a_day_is_old_news(still_office: Office) -> None:
+async def test_what_waited_for_a_day_is_old_news(still_office: DeliveryHarness) -> None:
     office = still_office
     (channel,) = await office.subscribed()
     office.start()
@@ -795,7 +803,7 @@ async def test_what_waited_for_a_day_is_old_news(still_office: Office) -> None:
 # Confirmations
 
 
-async def test_a_subscription_is_in_force_once_its_confirmation_stands(office: Office) -> None:
+async def test_a_subscription_is_in_force_once_its_confirmation_stands(office: DeliveryHarness) -> None:
     (channel,) = office.channels(1)
     subscriptions = office.rooms.subscriptions
     office.sandbox.fail("chat.postMessage", status=429, retry_after=0.1)
@@ -805,7 +813,7 @@ async def test_a_subscription_is_in_force_once_its_confirmation_stands(office: O
     assert not already and await subscriptions.fate(asked) is False
     assert await subscriptions.of_channel(TEAM, channel) == []
     await office.receive(FIRST)
-    assert await office.state(Kind.ROOT) == [], "not in force yet"
+    assert await office.state(DeliveryKind.ROOT) == [], "not in force yet"
     again, already = await subscriptions.ask(TEAM, channel, parse("cbc"), "U0OTHER", office.clock())
     assert (again.id, already) == (asked.id, False)
     await asyncio.sleep(0.1)
@@ -817,7 +825,7 @@ async def test_a_subscription_is_in_force_once_its_confirmation_stands(office: O
     assert (await subscriptions.ask(TEAM, channel, parse("CBC"), "U0OTHER", office.clock()))[1]
 
 
-async def test_refused_nothing_is_stored_and_asking_again_works(office: Office) -> None:
+async def test_refused_nothing_is_stored_and_asking_again_works(office: DeliveryHarness) -> None:
     office.sandbox.ungrant("chat:write.public")
     channel = office.sandbox.add_channel("elsewhere", bot_member=False)
     subscriptions = office.rooms.subscriptions
@@ -839,7 +847,7 @@ async def test_refused_nothing_is_stored_and_asking_again_works(office: Office) 
     assert await subscriptions.fate(again) is True
 
 
-async def test_unsubscribing_takes_a_waiting_confirmation_along(office: Office) -> None:
+async def test_unsubscribing_takes_a_waiting_confirmation_along(office: DeliveryHarness) -> None:
     (channel,) = office.channels(1)
     office.sandbox.fail("chat.postMessage", status=429, retry_after=0.1)
     asked, _ = await office.rooms.subscriptions.ask(TEAM, channel, parse("CBC"), "U0P", office.clock())
@@ -856,9 +864,11 @@ async def test_unsubscribing_takes_a_waiting_confirmation_along(office: Office) 
 # Workers and the store
 
 
-async def test_two_workers_on_one_database_send_nothing_twice(office: Office, database_url: str) -> None:
+async def test_two_workers_on_one_database_send_nothing_twice(
+    office: DeliveryHarness, database_url: str
+) -> None:
     channels = await office.subscribed(40)
-    rooms = Rooms(Database(database_url))
+    rooms = Factory(Database(database_url))
     other = rooms.worker({TEAM: office.client}, office.clock, channel_pause_s=0)
     running = asyncio.create_task(other.run())
     await office.idle()
@@ -874,7 +884,7 @@ async def test_two_workers_on_one_database_send_nothing_twice(office: Office, da
     await rooms.database.close()
 
 
-async def test_outcomes_that_come_together_are_committed_together(office: Office) -> None:
+async def test_outcomes_that_come_together_are_committed_together(office: DeliveryHarness) -> None:
     channels = await office.subscribed(60)
     commits: list[object] = []
     event.listen(office.rooms.database._engine.sync_engine, "commit", commits.append)
@@ -884,7 +894,9 @@ async def test_outcomes_that_come_together_are_committed_together(office: Office
     assert len(commits) < 60
 
 
-async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(office: Office, backend: str) -> None:
+async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(
+    office: DeliveryHarness, backend: str
+) -> None:
     cursed, *others = await office.subscribed(20)
     when = f"NEW.state = 'sent' AND NEW.channel_id = '{cursed}'"
     made, gone = {
@@ -922,58 +934,58 @@ async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(office: Of
     assert len(office.texts(cursed)) == 2
 
 
-async def test_stopping_waits_for_what_is_under_way(office: Office) -> None:
+async def test_stopping_waits_for_what_is_under_way(office: DeliveryHarness) -> None:
     await office.subscribed()
     office.sandbox.fail("chat.postMessage", delay=1.0)
     await office.receive(FIRST)
 
     async def sending() -> bool:
-        return await office.state(Kind.ROOT) == ["sending"]
+        return await office.state(DeliveryKind.ROOT) == ["sending"]
 
     await office.until(sending)
     await office.worker.stop()
-    assert await office.state(Kind.ROOT) == ["sent"]
+    assert await office.state(DeliveryKind.ROOT) == ["sent"]
     await office.receive(SECOND)
     await office.idle()
-    assert await office.state(Kind.REPLY) == ["pending"], "nothing is started after the stop"
+    assert await office.state(DeliveryKind.REPLY) == ["pending"], "nothing is started after the stop"
 
 
-async def test_stopping_as_a_claim_is_made_leaves_nothing_running(office: Office) -> None:
+async def test_stopping_as_a_claim_is_made_leaves_nothing_running(office: DeliveryHarness) -> None:
     channels = await office.subscribed(30)
     await office.receive(FIRST)
     await office.worker.stop()
     calls = len(office.calls("chat.postMessage"))
     await office.idle()
     assert len(office.calls("chat.postMessage")) == calls
-    assert "sending" not in await office.state(Kind.ROOT)
+    assert "sending" not in await office.state(DeliveryKind.ROOT)
     office.start()
     await office.done()
     assert [len(office.texts(channel)) for channel in channels] == [1] * 30
 
 
-async def test_what_hangs_at_the_stop_is_taken_up_at_the_next_start(office: Office) -> None:
+async def test_what_hangs_at_the_stop_is_taken_up_at_the_next_start(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.sandbox.fail("chat.postMessage", delay=5.0, drop="before")
     await office.receive(FIRST)
 
     async def sending() -> bool:
-        return await office.state(Kind.ROOT) == ["sending"]
+        return await office.state(DeliveryKind.ROOT) == ["sending"]
 
     await office.until(sending)
     await office.worker.stop(0.05)
-    assert await office.state(Kind.ROOT) == ["sending"]
+    assert await office.state(DeliveryKind.ROOT) == ["sending"]
     office.start()
     await office.done()
     assert office.texts(channel) == [shown(FIRST)]
 
 
-async def test_a_message_that_cant_be_rendered_stops_no_other(still_office: Office) -> None:
+async def test_a_message_that_cant_be_rendered_stops_no_other(still_office: DeliveryHarness) -> None:
     office = still_office
     bad, good = await office.subscribed(2)
     real = office.renderer()
     broken = {bad}
 
-    async def render(delivery: Delivery) -> Words | None:
+    async def render(delivery: Delivery) -> RenderedMessage | None:
         if delivery.channel_id in broken:
             raise ZeroDivisionError("a fault on purpose")
         return await real(delivery)
@@ -1004,7 +1016,7 @@ async def test_a_message_that_cant_be_rendered_stops_no_other(still_office: Offi
 
 
 @pytest.mark.backends("sqlite")
-async def test_words_are_made_again_after_the_store_failed(office: Office) -> None:
+async def test_words_are_made_again_after_the_store_failed(office: DeliveryHarness) -> None:
     await office.subscribed()
     await office.worker.stop()
     await office.receive(FIRST)

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import insert, text
 
-from bot.app.application import Bot
-from bot.app.factory import Rooms
+from bot.app.application import Application
+from bot.app.factory import Factory
 from bot.doctor import host, sample_post
 from bot.doctor.checks import examine
 from bot.filters import parse
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.settings import Settings
-from bot.slack.token_cipher import Vault, new_key
+from bot.slack.token_cipher import TokenCipher, new_key
 from bot.store import schema
 from formatters.terminal.findings import Finding, Level
 from tests.bot.monitoring.conftest import Pager, pager
@@ -38,7 +38,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def settings(sandbox: Sandbox, database: Path, **changes: object) -> Settings:
+def settings(sandbox: LocalSlack, database: Path, **changes: object) -> Settings:
     return Settings.model_validate(
         {
             "slack_bot_token": sandbox.bot_token,
@@ -64,7 +64,7 @@ def levels(findings: list[Finding]) -> dict[str, Level]:
 
 
 async def test_a_sound_deployment_and_what_is_wrong_with_another(
-    sandbox: Sandbox, database_path: Path, tmp_path: Path, pager: Pager
+    sandbox: LocalSlack, database_path: Path, tmp_path: Path, pager: Pager
 ) -> None:
     database_path.chmod(0o600)
     ops = sandbox.add_channel("ops")
@@ -97,7 +97,7 @@ async def test_a_sound_deployment_and_what_is_wrong_with_another(
 
 
 async def test_tables_of_another_version_are_left_alone(
-    sandbox: Sandbox, database_path: Path, rooms: Rooms
+    sandbox: LocalSlack, database_path: Path, rooms: Factory
 ) -> None:
     async with rooms.database.writing() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
@@ -109,9 +109,9 @@ async def test_tables_of_another_version_are_left_alone(
 
 
 async def test_a_gwevent_that_holds_the_port_is_recognised(
-    sandbox: Sandbox, database_path: Path, rooms: Rooms
+    sandbox: LocalSlack, database_path: Path, rooms: Factory
 ) -> None:
-    bot = Bot(settings(sandbox, database_path, http_port=0), rooms, [Silent()])
+    bot = Application(settings(sandbox, database_path, http_port=0), rooms, [Silent()])
     stop = asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     async with asyncio.timeout(PATIENCE_S):
@@ -123,11 +123,11 @@ async def test_a_gwevent_that_holds_the_port_is_recognised(
 
 
 async def test_the_sample_is_posted_and_leaves_nothing_behind(
-    sandbox: Sandbox, database_path: Path, rooms: Rooms
+    sandbox: LocalSlack, database_path: Path, rooms: Factory
 ) -> None:
     channel = sandbox.add_channel("gw")
     sandbox.ungrant("files:write")
-    finding = await sample_post.post(settings(sandbox, database_path), channel)
+    finding = await sample_post.post_sample(settings(sandbox, database_path), channel)
     assert finding.level is Level.OK, finding
     (message,) = sandbox.messages(channel)
     assert message["text"].startswith("TEST ") and "sample of gwevent doctor" in str(message["blocks"])
@@ -135,13 +135,15 @@ async def test_the_sample_is_posted_and_leaves_nothing_behind(
     assert await rooms.store.ids() == []
 
 
-async def test_a_sample_that_slack_refuses(sandbox: Sandbox, database_path: Path) -> None:
+async def test_a_sample_that_slack_refuses(sandbox: LocalSlack, database_path: Path) -> None:
     private = sandbox.add_channel("secret", private=True, bot_member=False)
-    finding = await sample_post.post(settings(sandbox, database_path), private)
+    finding = await sample_post.post_sample(settings(sandbox, database_path), private)
     assert finding.level is Level.FAIL and "/invite @gwevent" in finding.advice
 
 
-async def test_many_workspaces_and_their_keys(sandbox: Sandbox, database_path: Path, rooms: Rooms) -> None:
+async def test_many_workspaces_and_their_keys(
+    sandbox: LocalSlack, database_path: Path, rooms: Factory
+) -> None:
     key = new_key()
     given = {
         "slack_bot_token": None,
@@ -151,7 +153,7 @@ async def test_many_workspaces_and_their_keys(sandbox: Sandbox, database_path: P
         "slack_signing_secret": "signing",
         "public_url": "https://gwevent.example.org",
     }
-    await rooms.installations.save(replace(ONE, token=Vault([key]).close("xoxb-1")), NOW)
+    await rooms.installations.save(replace(ONE, token=TokenCipher([key]).close("xoxb-1")), NOW)
     good = settings(sandbox, database_path, secret_keys=key, **given)
     found = await examine(good)
     assert levels(found)["Slack workspaces"] is Level.OK
@@ -163,7 +165,7 @@ async def test_many_workspaces_and_their_keys(sandbox: Sandbox, database_path: P
 
 
 async def test_channels_to_which_nothing_comes_are_named(
-    sandbox: Sandbox, rooms: Rooms, database_path: Path
+    sandbox: LocalSlack, rooms: Factory, database_path: Path
 ) -> None:
     for team, channel in ((sandbox.team_id, "C0GONE"), ("T0ELSEWHERE", "C0STRAY")):
         await rooms.subscriptions.add_confirmed(team, channel, parse("CBC"), "U1", NOW)

@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from bot.demo.kafka_broker import EmbeddedBroker, publish
-from bot.doctor.kafka import check_broker
+from bot.doctor.kafka import check_kafka
 from formatters.terminal.findings import Finding, Level
 
 TOPIC = "igwn.gwalert"
@@ -66,9 +66,9 @@ def failure(findings: list[Finding]) -> Finding:
 def test_all_is_well() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic(TOPIC)
-        assert check_broker(broker.url(TOPIC), "off", None)[-1].level is Level.OK
+        assert check_kafka(broker.url(TOPIC), "off", None)[-1].level is Level.OK
         publish(broker.url(TOPIC), b"one")
-        findings = check_broker(broker.url(TOPIC), "off", None)
+        findings = check_kafka(broker.url(TOPIC), "off", None)
         assert {finding.level for finding in findings} == {Level.OK}
         assert [finding.name for finding in findings] == [
             "credential",
@@ -82,17 +82,17 @@ def test_all_is_well() -> None:
 
 
 def test_a_url_that_is_none() -> None:
-    assert failure(check_broker("kafka.scimma.org", "off", None)).name == "Kafka URL"
+    assert failure(check_kafka("kafka.scimma.org", "off", None)).name == "Kafka URL"
 
 
 def test_a_missing_credential(auth_file: Path) -> None:
-    found = failure(check_broker("kafka://kafka.scimma.org/igwn.gwalert", "hop", None))
+    found = failure(check_kafka("kafka://kafka.scimma.org/igwn.gwalert", "hop", None))
     assert found.name == "credential" and "doesn't exist" in found.found and "hop auth add" in found.advice
 
 
 def test_a_group_without_the_user_name(auth_file: Path) -> None:
     write(auth_file)
-    findings = check_broker("kafka://127.0.0.1:1/t", "hop", "mine")
+    findings = check_kafka("kafka://127.0.0.1:1/t", "hop", "mine")
     assert findings[1].level is Level.WARN
     assert findings[1].found == "mine doesn't begin with the credential's user name, so jane-mine is used."
 
@@ -102,12 +102,10 @@ def test_a_name_that_doesnt_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     too_long = "a" * 64
-    assert (
-        f"{too_long} can't be resolved" in failure(check_broker(f"kafka://{too_long}/t", "off", None)).found
-    )
+    assert f"{too_long} can't be resolved" in failure(check_kafka(f"kafka://{too_long}/t", "off", None)).found
     # asking a real resolver would leave this machine
     monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
-    assert failure(check_broker("kafka://kafka.scimma.org/t", "off", None)).found == (
+    assert failure(check_kafka("kafka://kafka.scimma.org/t", "off", None)).found == (
         "The name kafka.scimma.org can't be resolved: Name or service not known."
     )
 
@@ -115,7 +113,7 @@ def test_a_name_that_doesnt_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_port_where_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert failure(check_broker(f"kafka://127.0.0.1:{port}/t", "off", None)).found == (
+    assert failure(check_kafka(f"kafka://127.0.0.1:{port}/t", "off", None)).found == (
         f"127.0.0.1 port {port} refuses connections."
     )
 
@@ -123,7 +121,7 @@ def test_a_port_where_nobody_listens() -> None:
 @pytest.mark.parametrize("serve", [hang_up, say_nothing])
 def test_a_listener_that_isnt_a_broker(listener: Listener, serve: Callable[[socket.socket], None]) -> None:
     with listener(serve) as address:
-        found = failure(check_broker(f"kafka://{address}/t", "off", None, timeout=1.0))
+        found = failure(check_kafka(f"kafka://{address}/t", "off", None, timeout=1.0))
     assert found.name == "login" and "doesn't answer Kafka's questions" in found.found
 
 
@@ -133,7 +131,7 @@ def test_a_broker_without_tls(
 ) -> None:
     write(auth_file)
     with listener(serve) as address:
-        found = failure(check_broker(f"kafka://{address}/t", "hop", None, timeout=1.0))
+        found = failure(check_kafka(f"kafka://{address}/t", "hop", None, timeout=1.0))
     assert found.name == "TLS" and "doesn't speak TLS" in found.found
 
 
@@ -142,11 +140,11 @@ def test_a_refused_credential_is_told_from_a_broker_that_is_down(
 ) -> None:
     write(auth_file, 'protocol = "SASL_PLAINTEXT"\nmechanism = "PLAIN"\n')
     with listener(lambda connection: refuse_login(connection, receive)) as address:
-        found = failure(check_broker(f"kafka://{address}/t", "hop", None))
+        found = failure(check_kafka(f"kafka://{address}/t", "hop", None))
         assert found.name == "login" and "refuses the credential" in found.found
         assert "no such user" in found.found
     with listener(hang_up) as address:
-        found = failure(check_broker(f"kafka://{address}/t", "hop", None, timeout=1.0))
+        found = failure(check_kafka(f"kafka://{address}/t", "hop", None, timeout=1.0))
         assert found.name == "login" and "doesn't answer Kafka's questions" in found.found
 
 
@@ -161,14 +159,14 @@ def test_tls(listener: Listener, receive: Receive, auth_file: Path, certificate:
     with listener(serve) as address:
         url = f"kafka://{address}/t"
         write(auth_file, 'mechanism = "PLAIN"\n')
-        found = failure(check_broker(url, "hop", None))
+        found = failure(check_kafka(url, "hop", None))
         assert found.name == "TLS" and "isn't trusted: self" in found.found
         write(auth_file, f'mechanism = "PLAIN"\nssl_ca_location = "{certificate[0]}"\n')
-        findings = check_broker(url, "hop", None)
+        findings = check_kafka(url, "hop", None)
         assert "The broker's certificate is good" in findings[-2].found
         assert "refuses the credential" in failure(findings).found
         # a user name and password without TLS, to a broker that wants it
-        found = failure(check_broker(url, "off", None, timeout=1.0))
+        found = failure(check_kafka(url, "off", None, timeout=1.0))
         assert found.name == "login" and "may want a credential" in found.advice
 
 
@@ -176,7 +174,7 @@ def test_a_group_that_may_not_be_used() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic(TOPIC)
         broker.refuse_next(9, KafkaError.GROUP_AUTHORIZATION_FAILED)
-        found = failure(check_broker(broker.url(TOPIC), "off", "other"))
+        found = failure(check_kafka(broker.url(TOPIC), "off", "other"))
     assert found.found == "The credential may not use the consumer group other."
 
 
@@ -185,14 +183,14 @@ def test_a_topic_that_is_shown_but_may_not_be_read() -> None:
         broker.create_topic(TOPIC)
         publish(broker.url(TOPIC), b"one")
         broker.refuse_next(1, *[KafkaError.TOPIC_AUTHORIZATION_FAILED] * 10)
-        found = failure(check_broker(broker.url(TOPIC), "off", None))
+        found = failure(check_kafka(broker.url(TOPIC), "off", None))
     assert found.found == "The credential may not read igwn.gwalert."
 
 
 def test_an_absent_topic() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic(TOPIC)
-        found = failure(check_broker(broker.url("igwn.gwalerts"), "off", None))
+        found = failure(check_kafka(broker.url("igwn.gwalerts"), "off", None))
     assert found.name == "topic" and "has no topic igwn.gwalerts" in found.found
     assert found.advice.startswith("Did you mean igwn.gwalert? ")
 
@@ -201,5 +199,5 @@ def test_a_topic_that_may_not_be_read() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic(TOPIC)
         broker.refuse_topic(TOPIC, KafkaError.TOPIC_AUTHORIZATION_FAILED)
-        found = failure(check_broker(broker.url(TOPIC), "off", None))
+        found = failure(check_kafka(broker.url(TOPIC), "off", None))
     assert found.found == "The credential may not read igwn.gwalert." and "within an hour" in found.advice

@@ -27,9 +27,9 @@ def test_both_files_are_looked_at(home: Path, mode: int, monkeypatch: pytest.Mon
     monkeypatch.setattr(secret_files, "log", structlog.get_logger())
     env = written(home / ".env", "SLACK_BOT_TOKEN=xoxb-1\n", mode)
     auth = written(home / "hop" / "auth.toml", "[[auth]]\n", mode)
-    assert [path for path, _ in secret_files.exposed(env)] == [env, auth]
+    assert [path for path, _ in secret_files.readable_secret_files(env)] == [env, auth]
     with structlog.testing.capture_logs() as said:
-        secret_files.warn(env)
+        secret_files.warn_readable_secrets(env)
     assert [line["event"] for line in said] == ["others_can_read_secrets"] * 2
     assert said[0]["advice"] == f"chmod 600 {env}" and said[0]["mode"].startswith("-rw-")
 
@@ -45,11 +45,11 @@ def test_both_files_are_looked_at(home: Path, mode: int, monkeypatch: pytest.Mon
 def test_a_file_without_secrets_or_for_its_owner_is_left(
     home: Path, text: str, mode: int, found: bool
 ) -> None:
-    assert bool(secret_files.exposed(written(home / ".env", text, mode))) is found
+    assert bool(secret_files.readable_secret_files(written(home / ".env", text, mode))) is found
 
 
 def test_what_is_not_there_is_left(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert secret_files.exposed(home / ".env") == []
+    assert secret_files.readable_secret_files(home / ".env") == []
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.delenv("HOME", raising=False)
-    assert secret_files.exposed(home / ".env") == []
+    assert secret_files.readable_secret_files(home / ".env") == []

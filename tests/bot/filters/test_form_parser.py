@@ -9,16 +9,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.filters import parse
-from bot.filters.form_parser import BadForm, wish_of
+from bot.filters.form_parser import InvalidForm, criteria_from_form
 from bot.local_slack.block_kit import block_checks
-from formatters.answers.subscription_messages import Wish
+from formatters.answers.subscription_messages import Criteria
 from formatters.models.filter import plain_number
 from formatters.views import subscription_form, subscription_modal
-from formatters.views.subscription_form import Form, form_of, same
-from formatters.views.subscription_modal import VALUE, Place, Preview
+from formatters.views.subscription_form import SubscriptionForm, form_of, same_criteria
+from formatters.views.subscription_modal import VALUE, ModalContext, Preview
 from tests.bot.filters.test_parser import any_wish
 
-PLACE = Place(channel_id="C1", number=3)
+PLACE = ModalContext(channel_id="C1", number=3)
 
 
 def some_of(names: Any) -> st.SearchStrategy[tuple[str, ...]]:
@@ -29,7 +29,7 @@ percents = st.decimals(0, 100, places=2).map(lambda d: plain_number(float(d)))
 numbers = st.decimals("0.001", 100_000, places=3).map(lambda d: plain_number(float(d)))
 maybe = st.one_of(st.just(""), numbers)
 forms = st.builds(
-    Form,
+    SubscriptionForm,
     group=st.sampled_from(["all", "CBC", "Burst"]),
     percents=st.dictionaries(st.sampled_from(subscription_form.PROBABILITIES), percents),
     more_than=st.booleans(),
@@ -61,25 +61,25 @@ def state(view: dict[str, Any]) -> dict[str, Any]:
 
 
 @given(any_wish())
-def test_every_wish_opens_in_the_dialog_and_comes_out_the_same(wish: Wish) -> None:
+def test_every_wish_opens_in_the_dialog_and_comes_out_the_same(wish: Criteria) -> None:
     view = subscription_modal.view(PLACE, form_of(wish), Preview(wish=wish))
     block_checks.check_view(view, "modal")
     entered = subscription_modal.entered(state(view))
     assert entered == form_of(wish)
-    assert same(wish_of(entered, parse), wish)
+    assert same_criteria(criteria_from_form(entered, parse), wish)
 
 
 @given(forms)
-def test_what_fits_the_inputs_comes_back_into_them(filled: Form) -> None:
+def test_what_fits_the_inputs_comes_back_into_them(filled: SubscriptionForm) -> None:
     try:
-        wish = wish_of(filled, parse)
-    except BadForm as bad:
+        wish = criteria_from_form(filled, parse)
+    except InvalidForm as bad:
         # A mention of nobody, or for mocks that don't come.
         assert set(bad.errors) == {"when"}
         assume(False)
     again = form_of(wish)
     assert again.words == "", "nothing needs grammar"
-    assert same(wish_of(again, parse), wish)
+    assert same_criteria(criteria_from_form(again, parse), wish)
     assert again.percents == filled.percents
     assert (
         subscription_modal.entered(state(subscription_modal.view(PLACE, filled, Preview(wish=wish))))
@@ -110,44 +110,46 @@ def test_what_no_input_can_say_stands_in_words(words: str, left: str) -> None:
 @pytest.mark.parametrize(
     ("entered", "wrong"),
     [
-        (Form(percents={"BNS": "101", "NS": "-1", "remnant": "x"}), {"BNS", "NS", "remnant"}),
-        (Form(far="0", distance="1e3", area90="nan"), {"far", "distance", "area90"}),
-        (Form(words="frob"), {"words"}),
-        (Form(group="CBC", words="Burst"), {"words"}),
-        (Form(broadcasts=("<!here>",), words="notify @channel"), {"words"}),
-        (Form(broadcasts=("<!here>",), when=("mock",)), {"when"}),
-        (Form(words="mock", broadcasts=("<!here>",), when=("mock", "test")), {"when"}),
-        (Form(when=("only_ns",)), {"when"}),
-        (Form(words=" ".join(f"distance<{n}" for n in range(1, 41)), area90="3"), {"words"}),
-        (Form(words="x" * 3_001), {"words"}),
+        (SubscriptionForm(percents={"BNS": "101", "NS": "-1", "remnant": "x"}), {"BNS", "NS", "remnant"}),
+        (SubscriptionForm(far="0", distance="1e3", area90="nan"), {"far", "distance", "area90"}),
+        (SubscriptionForm(words="frob"), {"words"}),
+        (SubscriptionForm(group="CBC", words="Burst"), {"words"}),
+        (SubscriptionForm(broadcasts=("<!here>",), words="notify @channel"), {"words"}),
+        (SubscriptionForm(broadcasts=("<!here>",), when=("mock",)), {"when"}),
+        (SubscriptionForm(words="mock", broadcasts=("<!here>",), when=("mock", "test")), {"when"}),
+        (SubscriptionForm(when=("only_ns",)), {"when"}),
+        (SubscriptionForm(words=" ".join(f"distance<{n}" for n in range(1, 41)), area90="3"), {"words"}),
+        (SubscriptionForm(words="x" * 3_001), {"words"}),
     ],
 )
-def test_what_is_wrong_is_said_at_its_input(entered: Form, wrong: set[str]) -> None:
-    with pytest.raises(BadForm) as refused:
-        wish_of(entered, parse)
+def test_what_is_wrong_is_said_at_its_input(entered: SubscriptionForm, wrong: set[str]) -> None:
+    with pytest.raises(InvalidForm) as refused:
+        criteria_from_form(entered, parse)
     assert set(refused.value.errors) == wrong
     assert all(said.endswith((".", "?")) for said in refused.value.errors.values())
 
 
 def test_words_and_inputs_go_together() -> None:
-    entered = Form(group="CBC", area90="100", words="near 197.45 -23.38 5deg or external mock notify @here")
+    entered = SubscriptionForm(
+        group="CBC", area90="100", words="near 197.45 -23.38 5deg or external mock notify @here"
+    )
     entered = subscription_modal.entered(state(subscription_modal.view(PLACE, entered, Preview())))
-    wish = wish_of(entered, parse)
+    wish = criteria_from_form(entered, parse)
     assert wish.words == "CBC area90<100 (near 197.45 -23.38 5deg>0.1 or external) mock notify @here"
 
 
 def test_a_site_that_isnt_known_is_refused_at_the_words() -> None:
-    def read(words: str) -> Wish:
+    def read(words: str) -> Criteria:
         return parse(words, lambda name: None)
 
-    with pytest.raises(BadForm) as refused:
-        wish_of(Form(words="visible from Atlantis"), read)
+    with pytest.raises(InvalidForm) as refused:
+        criteria_from_form(SubscriptionForm(words="visible from Atlantis"), read)
     assert "no site" in refused.value.errors["words"]
 
 
 def test_state_of_another_shape_is_an_empty_form() -> None:
     odd = {"group": {VALUE: {"selected_option": {"value": "frob"}}}, "far": {}, "people": {VALUE: None}}
-    assert subscription_modal.entered(odd) == Form() == subscription_modal.entered({})
+    assert subscription_modal.entered(odd) == SubscriptionForm() == subscription_modal.entered({})
     typed = subscription_modal.entered({"words": {VALUE: {"value": " BNS&gt;0.5 &amp; V1 "}}})
     assert typed.words == "BNS>0.5 & V1"
 
@@ -162,5 +164,5 @@ def test_metadata_that_the_dialog_never_wrote_is_refused(metadata: str) -> None:
 
 
 def test_metadata_comes_back() -> None:
-    for place in (PLACE, Place(channel_id="D0AB1", home=True)):
+    for place in (PLACE, ModalContext(channel_id="D0AB1", home=True)):
         assert subscription_modal.place_of(place.metadata) == place

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from bot.alerts.decode import MAX_PAYLOAD, UndecodablePayload, decode, notice_of
 from bot.alerts.payload import read_record
-from bot.app.factory import Rooms
-from bot.commands.router import Asker
-from bot.filters import UnknownWord, parse
+from bot.app.factory import Factory
+from bot.commands.router import CommandContext
+from bot.filters import FilterSyntaxError, parse
 from bot.samples import bns, edge_cases, mock
 from bot.settings import Settings, SettingsError
 from formatters.answers import recent
@@ -66,8 +66,8 @@ def spoiled(value: Any, said: Callable[[], str], keys: bool) -> Any:
 
 def every_face(superevent: Superevent) -> list[Message]:
     """All that is said of a superevent."""
-    messages = [alert_card.root(superevent, ChannelView())]
-    messages += [alert_update.reply(superevent, notice) for notice in superevent.notices]
+    messages = [alert_card.alert_card(superevent, ChannelView())]
+    messages += [alert_update.alert_update(superevent, notice) for notice in superevent.notices]
     messages.append(recent.message(recent.Recent([superevent]), NOW))
     for notice in superevent.notices:
         assert notice_text.to_text(notice)
@@ -138,13 +138,13 @@ def test_the_reason_for_a_refusal_pings_nobody(words: str, in_codec: bool) -> No
         max_size=7,
     ).map(" ".join)
 )
-async def test_whatever_is_asked_gets_words_that_ping_nobody(rooms: Rooms, words: str) -> None:
+async def test_whatever_is_asked_gets_words_that_ping_nobody(rooms: Factory, words: str) -> None:
     if not await rooms.store.ids():
         await take(rooms, made())
     asked = answers(rooms)
     # From the terminal: there subscribing says only that it belongs to Slack.
     assert pings(await asked.answer(words, None)) == []
-    asker = Asker(TEAM, "C1", "U1")
+    asker = CommandContext(TEAM, "C1", "U1")
     for shared in (False, True):
         if "sub" not in words.casefold():
             message = await asked.answer(words, asker, shared=shared)
@@ -156,7 +156,7 @@ async def test_whatever_is_asked_gets_words_that_ping_nobody(rooms: Rooms, words
 def test_a_filter_is_understood_or_refused_in_a_sentence(words: list[str]) -> None:
     try:
         wish = parse(" ".join(words))
-    except UnknownWord as error:
+    except FilterSyntaxError as error:
         assert str(error).endswith((".", "?"))
     else:
         assert parse(wish.words) == wish

@@ -12,37 +12,37 @@ from hypothesis import strategies as st
 
 from bot.filters import (
     MOST_TARGETS,
-    UnknownWord,
-    admits_category,
-    holds,
+    FilterSyntaxError,
+    attributes_of,
+    category_allowed,
+    evaluate_filter,
+    is_match,
     matches,
-    mentioned,
+    mention_targets,
     parse,
     parse_filter,
-    traits_of,
-    verdict,
 )
 from bot.filters.evaluator import UNKNOWN
-from bot.filters.event_attributes import Traits
+from bot.filters.event_attributes import EventAttributes
 from bot.filters.parser import DETECTORS, LONGEST, MOST_CONDITIONS
-from formatters.answers.subscription_messages import Notify, Wish
+from formatters.answers.subscription_messages import Criteria, MentionRule
 from formatters.models.filter import (
     QUANTITIES,
     SECONDS,
     And,
-    Cone,
+    Compare,
+    ConeQuery,
     Detector,
     External,
-    Far,
+    FarCompare,
+    FieldIn,
     Filter,
-    MapQuestion,
-    Named,
+    MapQuery,
     Near,
-    Number,
     Op,
-    Site,
+    SiteQuery,
     VisibleFrom,
-    map_questions,
+    map_queries,
 )
 from formatters.models.notice import STAGES, Category, Distance, ExternalCoincidence, Localization
 from formatters.models.superevent import Superevent
@@ -53,24 +53,24 @@ shares = st.one_of(st.sampled_from([0.5, 0.1]), st.floats(0, 1))
 ops = st.sampled_from(Op)
 probabilities = [name for name, quantity in QUANTITIES.items() if quantity.unit == "probability"]
 cones = st.builds(
-    Cone,
+    ConeQuery,
     ra=st.integers(0, 359_999_999).map(lambda n: n / 1e6),
     dec=st.integers(-90_000_000, 90_000_000).map(lambda n: n / 1e6),
     radius=st.integers(1, 180_000_000).map(lambda n: n / 1e6),
 )
-sites = st.sampled_from(["Palomar", "Cerro Tololo", "ESO-1.54", "La Silla (3.6)", "Mauna Kea"]).map(Site)
+sites = st.sampled_from(["Palomar", "Cerro Tololo", "ESO-1.54", "La Silla (3.6)", "Mauna Kea"]).map(SiteQuery)
 simple: st.SearchStrategy[Filter] = st.one_of(
-    st.builds(Number, st.sampled_from(probabilities), ops, shares),
-    st.builds(Number, st.sampled_from(["area50", "area90", "distance", "instruments"]), ops, numbers),
-    st.builds(Far, ops, numbers, st.floats(1e-3, 1e9), st.sampled_from(sorted(SECONDS))),
-    st.builds(Far, ops, numbers),
+    st.builds(Compare, st.sampled_from(probabilities), ops, shares),
+    st.builds(Compare, st.sampled_from(["area50", "area90", "distance", "instruments"]), ops, numbers),
+    st.builds(FarCompare, ops, numbers, st.floats(1e-3, 1e9), st.sampled_from(sorted(SECONDS))),
+    st.builds(FarCompare, ops, numbers),
     st.sampled_from(DETECTORS).map(Detector),
     st.just(External()),
-    st.builds(Named, st.just("group"), st.sampled_from([("CBC",), ("Burst",), ("CBC", "Burst"), ("New",)])),
-    st.builds(Named, st.just("search"), st.sampled_from([("SSM",), ("AllSky", "mock"), ("x.y-z",)])),
-    st.builds(Named, st.just("pipeline"), st.sampled_from([("gstlal",), ("pycbc", "all")])),
+    st.builds(FieldIn, st.just("group"), st.sampled_from([("CBC",), ("Burst",), ("CBC", "Burst"), ("New",)])),
+    st.builds(FieldIn, st.just("search"), st.sampled_from([("SSM",), ("AllSky", "mock"), ("x.y-z",)])),
+    st.builds(FieldIn, st.just("pipeline"), st.sampled_from([("gstlal",), ("pycbc", "all")])),
     st.builds(
-        Named,
+        FieldIn,
         st.just("type"),
         st.lists(st.sampled_from(STAGES[:-1]), min_size=1, unique=True).map(tuple),
     ),
@@ -91,7 +91,7 @@ any_filter = st.recursive(
 def _without_group(found: Filter) -> Filter | None:
     kept: Filter | None = None
     for part in found.parts if isinstance(found, And) else (found,):
-        if part not in (Named("group", ("CBC",)), Named("group", ("Burst",))):
+        if part not in (FieldIn("group", ("CBC",)), FieldIn("group", ("Burst",))):
             kept = part if kept is None else kept & part
     return kept
 
@@ -100,10 +100,10 @@ targets = st.sampled_from(["<!here>", "<!channel>", "<@U024BE7LH>", "<@W1>", "<!
 
 
 @st.composite
-def any_wish(draw: st.DrawFn) -> Wish:
+def any_wish(draw: st.DrawFn) -> Criteria:
     wish = draw(
         st.builds(
-            Wish,
+            Criteria,
             group=st.sampled_from(["CBC", "Burst", "all"]),
             mock=st.booleans(),
             test=st.booleans(),
@@ -116,7 +116,7 @@ def any_wish(draw: st.DrawFn) -> Wish:
         wish = replace(wish, filter=_without_group(draw(any_filter)))
     if not draw(st.booleans()):
         return wish
-    notify = Notify(
+    notify = MentionRule(
         targets=tuple(draw(st.lists(targets, min_size=1, unique=True))),
         mock=wish.mock and draw(st.booleans()),
         test=wish.test and draw(st.booleans()),
@@ -131,7 +131,7 @@ wishes = any_wish()
 
 
 @given(wishes)
-def test_a_wish_reads_as_it_is_written(wish: Wish) -> None:
+def test_a_wish_reads_as_it_is_written(wish: Criteria) -> None:
     assert parse(wish.words) == wish
 
 
@@ -164,7 +164,7 @@ def test_order_and_case_dont_matter(words: str, canonical: str) -> None:
 
 @pytest.mark.parametrize("words", ["frob", "' OR 1=1 --", "*", "<!channel>", "🛰", "CBC <@U1>"])
 def test_unknown_words_get_a_sentence_with_the_word(words: str) -> None:
-    with pytest.raises(UnknownWord, match="none of CBC, Burst, all, mock, test, lowsig"):
+    with pytest.raises(FilterSyntaxError, match="none of CBC, Burst, all, mock, test, lowsig"):
         parse(words)
 
 
@@ -173,7 +173,7 @@ def test_unknown_words_get_a_sentence_with_the_word(words: str) -> None:
     [("CBC mok", "mock"), ("bnss", "BNS"), ("distanse<300", "distance"), ("bsn>0.5", "BNS")],
 )
 def test_a_misspelled_word_gets_the_one_that_was_meant(words: str, meant: str) -> None:
-    with pytest.raises(UnknownWord) as refused:
+    with pytest.raises(FilterSyntaxError) as refused:
         parse(words)
     assert str(refused.value).endswith(f'is no condition; did you mean "{meant}"?')
 
@@ -226,7 +226,7 @@ def test_sites_are_called_by_any_of_their_names_and_unknown_ones_refused() -> No
 
     assert parse("visible from cerro tololo BNS", sites).words == 'all visible from "Cerro Tololo">0.1 BNS'
     assert parse('visible from "PALOMAR"', sites).words == "all visible from Palomar>0.1"
-    with pytest.raises(UnknownWord, match='"Atlantis" is no site I know'):
+    with pytest.raises(FilterSyntaxError, match='"Atlantis" is no site I know'):
         parse("visible from Atlantis", sites)
 
 
@@ -273,17 +273,17 @@ def test_sites_are_called_by_any_of_their_names_and_unknown_ones_refused() -> No
     ],
 )
 def test_what_is_no_filter_gets_a_sentence_that_points_at_the_word(words: str, sentence: str) -> None:
-    with pytest.raises(UnknownWord) as refused:
+    with pytest.raises(FilterSyntaxError) as refused:
         parse(words)
     assert str(refused.value) == sentence
 
 
 answers = st.dictionaries(
-    st.sampled_from([Site(name) for name in ("Palomar", "Cerro Tololo", "ESO-1.54")]), st.floats(0, 1)
+    st.sampled_from([SiteQuery(name) for name in ("Palomar", "Cerro Tololo", "ESO-1.54")]), st.floats(0, 1)
 )
 some = st.one_of(st.none(), st.floats(0, 1))
 stated = st.builds(
-    lambda numbers, named, far, joint, detectors, external, has_map: Traits(
+    lambda numbers, named, far, joint, detectors, external, has_map: EventAttributes(
         superevent_id=REAL,
         alert_type="INITIAL",
         time_created=NOW,
@@ -310,21 +310,21 @@ stated = st.builds(
 
 @given(any_filter, stated, st.data())
 def test_a_filter_and_its_negation_never_both_match(
-    wanted: Filter, traits: Traits, data: st.DataObject
+    wanted: Filter, traits: EventAttributes, data: st.DataObject
 ) -> None:
-    asked: dict[MapQuestion, float | None] = {
-        question: data.draw(some) for question in sorted(map_questions(wanted), key=repr)
+    asked: dict[MapQuery, float | None] = {
+        question: data.draw(some) for question in sorted(map_queries(wanted), key=repr)
     }
-    yes, no = verdict(wanted, traits, asked), verdict(~wanted, traits, asked)
+    yes, no = evaluate_filter(wanted, traits, asked), evaluate_filter(~wanted, traits, asked)
     assert yes[0] == yes[1], "once the map is asked, all is decided"
-    assert not (holds(yes) and holds(no))
-    first = verdict(wanted, traits)
+    assert not (is_match(yes) and is_match(no))
+    first = evaluate_filter(wanted, traits)
     assert first[0] <= yes[0] <= first[1], "what the map says lies within what was open"
 
 
 @given(any_filter, stated, st.data())
 def test_one_of_them_does_where_every_fact_is_known(
-    wanted: Filter, traits: Traits, data: st.DataObject
+    wanted: Filter, traits: EventAttributes, data: st.DataObject
 ) -> None:
     known = replace(
         traits,
@@ -334,10 +334,12 @@ def test_one_of_them_does_where_every_fact_is_known(
         detectors=traits.detectors or ("L1",),
         has_map=True,
     )
-    asked: dict[MapQuestion, float | None] = {
-        question: data.draw(shares) for question in sorted(map_questions(wanted), key=repr)
+    asked: dict[MapQuery, float | None] = {
+        question: data.draw(shares) for question in sorted(map_queries(wanted), key=repr)
     }
-    assert holds(verdict(wanted, known, asked)) is not holds(verdict(~wanted, known, asked))
+    assert is_match(evaluate_filter(wanted, known, asked)) is not is_match(
+        evaluate_filter(~wanted, known, asked)
+    )
 
 
 SKY = Localization(
@@ -392,9 +394,9 @@ GRB = ExternalCoincidence(
     ],
 )
 def test_each_condition(words: str, expected: bool | None) -> None:
-    traits = traits_of(Superevent.of([replace(made(instruments=["H1", "L1"]), localization=SKY)]))
+    traits = attributes_of(Superevent.of([replace(made(instruments=["H1", "L1"]), localization=SKY)]))
     assert traits is not None
-    found = verdict(parse_filter(words), traits, dict.fromkeys(map_questions(parse_filter(words))))
+    found = evaluate_filter(parse_filter(words), traits, dict.fromkeys(map_queries(parse_filter(words))))
     assert found == ({True: (1, 1), False: (-1, -1), None: UNKNOWN}[expected])
 
 
@@ -410,19 +412,19 @@ def test_an_alert_significant_by_coincidence_passes_by_its_joint_far() -> None:
     weak = made(far=3e-5)
     for notice, passes in ((weak, False), (replace(weak, external=GRB), True), (made(far=9e-8), False)):
         assert matches(parse("CBC far<1/yr"), Superevent.of([notice])) is passes
-    strong = traits_of(Superevent.of([replace(made(far=1e-9), external=GRB)]))
+    strong = attributes_of(Superevent.of([replace(made(far=1e-9), external=GRB)]))
     assert strong is not None and strong.far == 1e-9 and not strong.joint
     for search, group, passes in (("SSM", "CBC", True), ("AllSky", "Burst", True), ("BBH", "Burst", False)):
         middling = replace(made(far=9e-8, search=search, group=group), external=GRB)
         assert matches(parse("far<1/yr"), Superevent.of([middling])) is passes
     lone = replace(GRB, time_sky_position_coincidence_far=None)
-    traits = traits_of(Superevent.of([replace(weak, external=lone)]))
+    traits = attributes_of(Superevent.of([replace(weak, external=lone)]))
     assert traits is not None and traits.far == 2e-10 and traits.joint
 
 
 @given(stated)
-def test_traits_are_kept_as_json(traits: Traits) -> None:
-    assert Traits.from_json(traits.superevent_id, traits.to_json()) == traits
+def test_traits_are_kept_as_json(traits: EventAttributes) -> None:
+    assert EventAttributes.from_json(traits.superevent_id, traits.to_json()) == traits
 
 
 @pytest.mark.parametrize(
@@ -431,11 +433,11 @@ def test_traits_are_kept_as_json(traits: Traits) -> None:
 )
 def test_any_filter_after_if(condition: str, whom: int) -> None:
     superevent = Superevent.of([made()])
-    assert len(mentioned(parse(f"CBC notify @here if {condition}"), superevent)) == whom
+    assert len(mention_targets(parse(f"CBC notify @here if {condition}"), superevent)) == whom
 
 
 def test_two_groups_get_a_sentence() -> None:
-    with pytest.raises(UnknownWord, match='"CBC" and "Burst" together'):
+    with pytest.raises(FilterSyntaxError, match='"CBC" and "Burst" together'):
         parse("cbc burst")
 
 
@@ -473,7 +475,7 @@ def test_two_groups_get_a_sentence() -> None:
     ],
 )
 def test_what_cant_be_mentioned_gets_a_sentence(words: str, sentence: str) -> None:
-    with pytest.raises(UnknownWord) as refused:
+    with pytest.raises(FilterSyntaxError) as refused:
         parse(words)
     assert str(refused.value) == sentence
 
@@ -495,8 +497,8 @@ NO_NS = {"classification": {"BNS": 0.0, "NSBH": 0.3, "BBH": 0.6, "Terrestrial": 
 )
 def test_if_ns_is_light_to_be_expected(facts: dict[str, Any], light: bool) -> None:
     superevent = Superevent.of([made(**facts)])
-    assert mentioned(parse("all notify @here"), superevent) == ("<!here>",)
-    assert bool(mentioned(parse("all notify @here if NS"), superevent)) is light
+    assert mention_targets(parse("all notify @here"), superevent) == ("<!here>",)
+    assert bool(mention_targets(parse("all notify @here if NS"), superevent)) is light
 
 
 @pytest.mark.parametrize(
@@ -515,28 +517,28 @@ def test_if_ns_is_light_to_be_expected(facts: dict[str, Any], light: bool) -> No
 def test_mocks_and_tests_mention_only_by_a_word_of_their_own(
     superevent_id: str, words: str, whom: int
 ) -> None:
-    assert len(mentioned(parse(words), Superevent.of([made(superevent_id)]))) == whom
+    assert len(mention_targets(parse(words), Superevent.of([made(superevent_id)]))) == whom
 
 
 def test_what_is_retracted_mentions_nobody() -> None:
     gone = Superevent.of([made(), made(alert_type="RETRACTION", minutes=5)])
-    assert mentioned(parse("all notify @here"), gone) == ()
+    assert mention_targets(parse("all notify @here"), gone) == ()
 
 
 @given(st.text(max_size=300))
 def test_whatever_is_typed_is_read_or_refused_in_a_short_sentence(words: str) -> None:
     try:
         assert parse(parse(words).words) == parse(words)
-    except UnknownWord as refused:
+    except FilterSyntaxError as refused:
         assert len(str(refused)) < 150
 
 
 @pytest.mark.parametrize("words", ["all", "all mock", "all test", "all mock test lowsig"])
 def test_mocks_and_tests_only_where_asked_for(words: str) -> None:
     wish = parse(words)
-    assert admits_category(wish, Category.REAL)
-    assert admits_category(wish, Category.MOCK) is ("mock" in words)
-    assert admits_category(wish, Category.TEST) is ("test" in words)
+    assert category_allowed(wish, Category.REAL)
+    assert category_allowed(wish, Category.MOCK) is ("mock" in words)
+    assert category_allowed(wish, Category.TEST) is ("test" in words)
 
 
 GROUPS = ("CBC", "Burst", "NewGroup")

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.gracedb.client import GraceDb
-from bot.gracedb.importer import Archive
+from bot.gracedb.importer import SupereventImporter
 from bot.ingest.pipeline import Pipeline
 from tests.bot.gracedb.fake import FakeGraceDb
 from tests.support.factories import MAX_AGE, Clock
@@ -37,9 +37,9 @@ async def gracedb(fake: FakeGraceDb) -> AsyncIterator[GraceDb]:
 
 
 @pytest.fixture
-async def archive(fake: FakeGraceDb, rooms: Rooms, clock: Clock) -> AsyncIterator[Archive]:
+async def archive(fake: FakeGraceDb, rooms: Factory, clock: Clock) -> AsyncIterator[SupereventImporter]:
     pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
-    looks_up = Archive(GraceDb(fake.url), pipeline, rooms.lookups, clock)
+    looks_up = SupereventImporter(GraceDb(fake.url), pipeline, rooms.lookups, clock)
     yield looks_up
     await looks_up.close()
 

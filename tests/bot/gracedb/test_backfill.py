@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.application import Bot
-from bot.app.factory import Rooms, open_rooms
-from bot.gracedb.backfill import TRIES, Backfill, Progress, repair
+from bot.app.application import Application
+from bot.app.factory import Factory, open_factory
+from bot.gracedb.backfill import TRIES, Backfill, Progress, repair_gap
 from bot.gracedb.client import Busy, Unreadable
-from bot.gracedb.importer import Archive
+from bot.gracedb.importer import SupereventImporter
 from bot.ingest.pipeline import Pipeline
 from bot.samples import to_json
 from bot.settings import Settings
@@ -33,7 +33,7 @@ def slept() -> list[float]:
 
 
 @pytest.fixture
-def backfill(archive: Archive, rooms: Rooms, clock: Clock, slept: list[float]) -> Backfill:
+def backfill(archive: SupereventImporter, rooms: Factory, clock: Clock, slept: list[float]) -> Backfill:
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
         archive.gracedb._silent_until = 0.0
@@ -51,7 +51,7 @@ def counts(progress: Progress) -> tuple[int, int, int]:
     return progress.looked_up, progress.known, progress.notices
 
 
-async def test_all_of_it_page_by_page(fake: FakeGraceDb, backfill: Backfill, rooms: Rooms) -> None:
+async def test_all_of_it_page_by_page(fake: FakeGraceDb, backfill: Backfill, rooms: Factory) -> None:
     filled(fake)
     await subscribe(rooms, "all", "C1")
     told: list[tuple[int, int]] = []
@@ -65,7 +65,7 @@ async def test_all_of_it_page_by_page(fake: FakeGraceDb, backfill: Backfill, roo
 
 
 async def test_broken_off_it_goes_on_where_it_was(
-    fake: FakeGraceDb, backfill: Backfill, rooms: Rooms
+    fake: FakeGraceDb, backfill: Backfill, rooms: Factory
 ) -> None:
     filled(fake)
     fourth = asyncio.Event()
@@ -96,7 +96,9 @@ async def test_an_event_that_may_have_changed_is_looked_up_again(
     assert counts(await backfill.run(SINCE)) == (6, 1, 0)
 
 
-async def test_low_significance_only_on_request(fake: FakeGraceDb, backfill: Backfill, rooms: Rooms) -> None:
+async def test_low_significance_only_on_request(
+    fake: FakeGraceDb, backfill: Backfill, rooms: Factory
+) -> None:
     fake.add(with_notices(REAL, record(), labels=("LOW_SIGNIF_LOCKED",)))
     progress = await backfill.run(SINCE)
     assert (progress.passed_over, progress.looked_up) == (1, 0)
@@ -133,7 +135,7 @@ async def test_what_is_listed_and_not_given_is_left_out(fake: FakeGraceDb, backf
 
 
 async def test_it_gives_up_in_one_sentence(
-    fake: FakeGraceDb, backfill: Backfill, rooms: Rooms, slept: list[float]
+    fake: FakeGraceDb, backfill: Backfill, rooms: Factory, slept: list[float]
 ) -> None:
     filled(fake)
     fake.faults[f"{IDS[1]}/files/"] = [503] * TRIES
@@ -146,49 +148,49 @@ async def test_it_gives_up_in_one_sentence(
         await backfill.run(SINCE)
 
 
-async def received(rooms: Rooms, clock: Clock, source: str = "hopskotch") -> None:
+async def received(rooms: Factory, clock: Clock, source: str = "hopskotch") -> None:
     pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
     await pipeline.handle(to_json(record(MOCK)), Origin(source, "1", live=True))
 
 
 async def test_a_silence_longer_than_the_broker_keeps_is_repaired(
-    fake: FakeGraceDb, backfill: Backfill, rooms: Rooms, clock: Clock, slept: list[float]
+    fake: FakeGraceDb, backfill: Backfill, rooms: Factory, clock: Clock, slept: list[float]
 ) -> None:
     filled(fake)
     keeps = timedelta(days=28)
-    await repair(backfill, rooms.store, keeps, clock())
+    await repair_gap(backfill, rooms.store, keeps, clock())
     await received(rooms, clock, source="file")
-    await repair(backfill, rooms.store, keeps, NOW + timedelta(days=60))
+    await repair_gap(backfill, rooms.store, keeps, NOW + timedelta(days=60))
     # Nothing was ever received from a broker, so nothing is missing.
     assert fake.requests() == 0
     clock.forward(minutes=1)
     await rooms.store.purge_mock_payloads(NOW)
     pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
     await pipeline.handle(to_json(record(MOCK, "INITIAL", 1)), Origin("hopskotch", "1", live=True))
-    await repair(backfill, rooms.store, keeps, NOW + timedelta(days=27))
+    await repair_gap(backfill, rooms.store, keeps, NOW + timedelta(days=27))
     assert fake.requests() == 0
 
     async def sleep(_: float) -> None:
         fake.faults.clear()
 
     fake.faults["api/superevents/"] = [503] * TRIES
-    await repair(backfill, rooms.store, keeps, NOW + timedelta(days=29), sleep)
+    await repair_gap(backfill, rooms.store, keeps, NOW + timedelta(days=29), sleep)
     assert set(IDS) < set(await rooms.store.ids())
     assert fake.queries[-1]["query"] == "category: Production created: 2026-10-23 .. now"
 
 
 async def test_what_the_broker_still_kept_hides_no_gap(
-    fake: FakeGraceDb, backfill: Backfill, rooms: Rooms, clock: Clock
+    fake: FakeGraceDb, backfill: Backfill, rooms: Factory, clock: Clock
 ) -> None:
     filled(fake)
     await received(rooms, clock)
     clock.forward(hours=24 * 40)
     pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
     await pipeline.handle(to_json(record(MOCK, "INITIAL", 1)), Origin("hopskotch", "2", live=True))
-    await repair(backfill, rooms.store, timedelta(days=28), clock() + timedelta(seconds=10))
+    await repair_gap(backfill, rooms.store, timedelta(days=28), clock() + timedelta(seconds=10))
     assert set(IDS) < set(await rooms.store.ids())
     asked = fake.requests()
-    await repair(backfill, rooms.store, timedelta(days=28), clock() + timedelta(hours=3))
+    await repair_gap(backfill, rooms.store, timedelta(days=28), clock() + timedelta(hours=3))
     assert fake.requests() == asked, "what came since shows that nothing is missing"
 
 
@@ -227,11 +229,11 @@ async def test_the_bot_repairs_a_gap_at_its_start(
             "gracedb_url": fake.url,
         }
     )
-    async with open_rooms(settings) as rooms:
+    async with open_factory(settings) as rooms:
         await received(rooms, Clock())
         clock = Clock(NOW + timedelta(days=40))
         stop = asyncio.Event()
-        running = asyncio.create_task(Bot(settings, rooms, [SilentSource()], clock).run(stop))
+        running = asyncio.create_task(Application(settings, rooms, [SilentSource()], clock).run(stop))
         while len(await rooms.lookups.of(IDS)) < len(IDS):
             assert not running.done()
             await asyncio.sleep(0.05)

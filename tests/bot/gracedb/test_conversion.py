@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bot.alerts.decode import decode
 from bot.gracedb import conversion
 from bot.gracedb.client import Unreadable
-from bot.gracedb.conversion import Parts
+from bot.gracedb.conversion import SupereventFiles
 from formatters.models.notice import GRACEDB, RETRACTION, Notice
 from tests.bot.gracedb.fake import log_entry, superevent
 
@@ -22,8 +22,13 @@ PAGE = "https://gracedb.ligo.org/superevents/S190425z/view/"
 CREATED = datetime(2019, 4, 25, 8, 18, 26, tzinfo=UTC)
 
 
-def assembled(record: dict[str, Any], parts: Parts | None = None) -> list[Notice]:
-    return [decode(body) for body in conversion.assemble(conversion.entry_of(record), PAGE, parts or Parts())]
+def assembled(record: dict[str, Any], parts: SupereventFiles | None = None) -> list[Notice]:
+    return [
+        decode(body)
+        for body in conversion.build_payloads(
+            conversion.parse_superevent(record), PAGE, parts or SupereventFiles()
+        )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +45,7 @@ def test_gps_time(gps: float, utc: datetime) -> None:
 
 def test_a_record_is_put_together_from_all_there_is() -> None:
     uploaded = datetime(2019, 5, 10, 12, 0, 3, tzinfo=UTC)
-    parts = Parts(
+    parts = SupereventFiles(
         p_astro={"BNS": 0.9994, "Terrestrial": 0.0006},
         em_bright={"HasNS": 1.0},
         names=("LALInference.multiorder.fits,0",),
@@ -69,7 +74,7 @@ def test_retracted_is_what_carries_advno() -> None:
     withdrawn = datetime(2019, 4, 26, tzinfo=UTC)
     facts, gone = assembled(
         superevent("S190425z", "ADVNO"),
-        Parts(labelled={"ADVNO": withdrawn, "DQV": datetime(2019, 4, 27, tzinfo=UTC)}),
+        SupereventFiles(labelled={"ADVNO": withdrawn, "DQV": datetime(2019, 4, 27, tzinfo=UTC)}),
     )
     assert facts.event is not None and facts.event.significant
     assert gone.alert_type == RETRACTION and gone.event is None
@@ -87,7 +92,7 @@ def test_retracted_is_what_carries_advno() -> None:
     ],
 )
 def test_significance_by_labels(labels: tuple[str, ...], significant: bool) -> None:
-    assert conversion.entry_of(superevent("S190425z", *labels)).significant is significant
+    assert conversion.parse_superevent(superevent("S190425z", *labels)).significant is significant
 
 
 def test_real_superevents(shared_notices: Path) -> None:
@@ -103,13 +108,13 @@ def test_real_superevents(shared_notices: Path) -> None:
     assert [n.alert_type for n in assembled(read("MS220722v"))] == [GRACEDB, RETRACTION]
     # LVK's own fixture has a name that no superevent has by LVK's rule, and the answers about its parts.
     fixture = read("S1234_superevent") | {"superevent_id": "S180628g"}
-    parts = Parts(p_astro=read("S1234_files_p_astro"), em_bright=read("S1234_files_em_bright"))
+    parts = SupereventFiles(p_astro=read("S1234_files_p_astro"), em_bright=read("S1234_files_em_bright"))
     (made,) = assembled(fixture, parts)
     assert made.event is not None and made.event.classification["BNS"] == 0.95
     assert made.event.properties["HasMassGap"] == 0.2
     assert made.external is not None and made.external.time_sky_position_coincidence_far == 1.8234234e-11
-    assert conversion.entry_of(read("S1234_superevent")).superevent_id == "S1234"
-    assert conversion.announced(read("S1234_notices")) == [
+    assert conversion.parse_superevent(read("S1234_superevent")).superevent_id == "S1234"
+    assert conversion.parse_notice_list(read("S1234_notices")) == [
         "S1234-1-earlywarning.json",
         "S1234-2-initial.json",
     ]
@@ -196,7 +201,7 @@ def test_p_astro_of_the_preferred_pipeline() -> None:
     )
 )
 def test_any_json_is_read_or_refused(answer: Any) -> None:
-    for read in (conversion.entry_of, conversion.entries_of, conversion.announced):
+    for read in (conversion.parse_superevent, conversion.parse_superevent_list, conversion.parse_notice_list):
         try:
             read(answer)
         except Unreadable:

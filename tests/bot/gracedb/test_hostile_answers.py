@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.gracedb import conversion
 from bot.gracedb.client import HOPS, GraceDb, GraceDbError, Unreadable, _parsed
-from bot.gracedb.conversion import Parts
-from bot.gracedb.importer import Archive
+from bot.gracedb.conversion import SupereventFiles
+from bot.gracedb.importer import SupereventImporter
 from tests.bot.gracedb.fake import Event, FakeGraceDb, jsonb, superevent
 
 ID = "S190425z"
@@ -84,7 +84,7 @@ async def test_only_so_many_redirects_are_followed(fake: FakeGraceDb, gracedb: G
 
 
 async def test_a_files_redirect_elsewhere_is_a_part_that_is_missing(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, other: FakeGraceDb, known: Event
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, other: FakeGraceDb, known: Event
 ) -> None:
     known.files["p_astro.json,0"] = jsonb({"BNS": 1.0})
     fake.redirects[f"{PATH}files/p_astro.json,0"] = f"{other.url}superevents/{ID}/"
@@ -106,7 +106,7 @@ async def test_an_answer_nested_without_end_is_a_sentence(
 
 
 async def test_a_part_nested_without_end_is_left_out(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, known: Event
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, known: Event
 ) -> None:
     for depth in (120, 980, 990):
         known.files[f"p_astro.json,{depth}"] = (
@@ -183,7 +183,7 @@ def _leaves(value: Any) -> list[Any]:
 def understand(bodies: list[str]) -> None:
     """All of the reading of one superevent's answers. Raises Unreadable alone."""
     answers = [_parsed(body.encode("utf-8", "surrogatepass")) for body in bodies]
-    entry = conversion.entry_of(answers[0])
+    entry = conversion.parse_superevent(answers[0])
     labelled, uploaded, files = (
         conversion.label_times(answers[1]),
         conversion.upload_times(answers[2]),
@@ -192,11 +192,11 @@ def understand(bodies: list[str]) -> None:
     conversion.notice_files(ID, files)
     names = conversion.newest_map(files, uploaded)
     conversion.newest_json("p_astro.json", files, conversion.pipeline_of(entry), uploaded)
-    conversion.announced(answers[4])
-    conversion.entries_of(answers[5])
+    conversion.parse_notice_list(answers[4])
+    conversion.parse_superevent_list(answers[5])
     facts = answers[6] if isinstance(answers[6], dict) else None
-    parts = Parts(labelled=labelled, uploaded=uploaded, p_astro=facts, names=tuple(names))
-    for payload in conversion.assemble(entry, "https://example.org", parts):
+    parts = SupereventFiles(labelled=labelled, uploaded=uploaded, p_astro=facts, names=tuple(names))
+    for payload in conversion.build_payloads(entry, "https://example.org", parts):
         json.loads(payload)
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from bot.app.factory import Rooms
-from bot.commands.router import Answers, Asker
+from bot.app.factory import Factory
+from bot.commands.router import CommandContext, CommandRouter
 from bot.gracedb.client import Busy, GraceDb, NotPublic
-from bot.gracedb.importer import Archive
-from bot.ingest.pipeline import Handled, Pipeline
+from bot.gracedb.importer import SupereventImporter
+from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.samples import Record, to_json
 from bot.samples.edge_cases import few_rows
 from bot.sources import Origin
@@ -26,11 +26,11 @@ from tests.support.factories import MAX_AGE, NOW, REAL, TEAM, Clock, record, sub
 O3 = "S190425z"
 
 
-def answers(rooms: Rooms, archive: Archive | None, clock: Clock) -> Answers:
+def answers(rooms: Factory, archive: SupereventImporter | None, clock: Clock) -> CommandRouter:
     return rooms.answers(clock, archive=archive)
 
 
-async def said(rooms: Rooms, archive: Archive | None, clock: Clock, words: str) -> str:
+async def said(rooms: Factory, archive: SupereventImporter | None, clock: Clock, words: str) -> str:
     return message_text.render(await answers(rooms, archive, clock).answer(words, None))
 
 
@@ -50,7 +50,7 @@ def from_o3(*labels: str) -> Event:
 
 
 async def test_from_the_notices_that_gracedb_keeps(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
 ) -> None:
     await subscribe(rooms, "all", "C1")
     fake.add(with_notices(REAL, record(), record(minutes=5), record(alert_type="INITIAL", minutes=60)))
@@ -66,7 +66,7 @@ async def test_from_the_notices_that_gracedb_keeps(
 
 
 async def test_from_the_list_of_notices_where_there_is_one(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
 ) -> None:
     event = Event(superevent(REAL), {"one.json": to_json(record()), "two.json": b'{"no": "notice"}'})
     event.notices = ["one.json", "two.json", "gone.json"]
@@ -76,7 +76,7 @@ async def test_from_the_list_of_notices_where_there_is_one(
 
 
 async def test_put_together_where_there_are_no_notices(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
 ) -> None:
     fake.add(from_o3("ADVOK"))
     told = await said(rooms, archive, clock, O3)
@@ -90,7 +90,9 @@ async def test_put_together_where_there_are_no_notices(
         assert words in told, words
 
 
-async def test_advno_means_retracted(fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock) -> None:
+async def test_advno_means_retracted(
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+) -> None:
     fake.add(from_o3("ADVNO"))
     told = await said(rooms, archive, clock, O3)
     assert told.startswith("RETRACTED · S190425z") and "Was: BNS >99 %" in told
@@ -102,7 +104,7 @@ async def test_advno_means_retracted(fake: FakeGraceDb, archive: Archive, rooms:
 
 
 async def test_a_retraction_that_gracedb_keeps_is_the_one(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
 ) -> None:
     gone = record(alert_type=RETRACTION, minutes=30)
     fake.add(with_notices(REAL, record(), gone, labels=("ADVNO",)))
@@ -122,8 +124,8 @@ async def test_a_retraction_that_gracedb_keeps_is_the_one(
 )
 async def test_what_gracedb_doesnt_give_is_said_and_not_asked_for_again(
     fake: FakeGraceDb,
-    archive: Archive,
-    rooms: Rooms,
+    archive: SupereventImporter,
+    rooms: Factory,
     clock: Clock,
     fault: int | str | tuple[int, str],
     words: str,
@@ -135,12 +137,12 @@ async def test_what_gracedb_doesnt_give_is_said_and_not_asked_for_again(
     assert fake.requests() == 1
 
 
-async def test_without_an_archive_the_answer_is_what_was_received(rooms: Rooms, clock: Clock) -> None:
+async def test_without_an_archive_the_answer_is_what_was_received(rooms: Factory, clock: Clock) -> None:
     assert await said(rooms, None, clock, O3) == "No notice of S190425z was received."
 
 
 async def test_a_part_that_is_missing_leaves_the_rest(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
 ) -> None:
     fake.add(from_o3())
     fake.faults = {"p_astro.json,0": [404], "/logs/": [404], "/labels/": [BROKEN], "fits,1": [404]}
@@ -148,7 +150,9 @@ async def test_a_part_that_is_missing_leaves_the_rest(
     assert "CBC" in told and "90 %:" in told and "HasNS >99 %" in told
 
 
-async def test_trouble_on_the_way_stores_nothing(fake: FakeGraceDb, archive: Archive, rooms: Rooms) -> None:
+async def test_trouble_on_the_way_stores_nothing(
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory
+) -> None:
     fake.add(from_o3())
     fake.faults["em_bright.json,0"] = [503]
     with pytest.raises(Busy):
@@ -157,7 +161,7 @@ async def test_trouble_on_the_way_stores_nothing(fake: FakeGraceDb, archive: Arc
 
 
 async def test_what_cant_be_read_at_all_is_quarantined_and_said(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
 ) -> None:
     broken = jsonb({"superevent_id": REAL, "alert_type": "INITIAL"})
     fake.add(Event(superevent(REAL), {f"{REAL}-initial.json,0": broken}))
@@ -165,7 +169,9 @@ async def test_what_cant_be_read_at_all_is_quarantined_and_said(
     assert (await rooms.ledger.counts()).quarantined == 1
 
 
-async def test_one_event_is_never_looked_up_twice_at_once(fake: FakeGraceDb, archive: Archive) -> None:
+async def test_one_event_is_never_looked_up_twice_at_once(
+    fake: FakeGraceDb, archive: SupereventImporter
+) -> None:
     fake.add(with_notices(REAL, record()))
     fake.gate.clear()
     waiting = [asyncio.create_task(archive.look_up(REAL)) for _ in range(20)]
@@ -177,10 +183,12 @@ async def test_one_event_is_never_looked_up_twice_at_once(fake: FakeGraceDb, arc
     assert max(fake.asked.values()) == 1 and fake.most_at_once == 1
 
 
-async def test_nor_by_two_archives(fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock) -> None:
+async def test_nor_by_two_archives(
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+) -> None:
     fake.add(with_notices(REAL, record()))
     listed = await entry(archive, REAL)
-    slow = Archive(
+    slow = SupereventImporter(
         GraceDb(fake.url), Pipeline(rooms.store, clock, max_age=MAX_AGE), rooms.lookups, clock, beside=archive
     )
     fake.gate.clear()
@@ -195,7 +203,9 @@ async def test_nor_by_two_archives(fake: FakeGraceDb, archive: Archive, rooms: R
     await slow.close()
 
 
-async def test_not_public_is_no_ones_answer_but_its_own(fake: FakeGraceDb, archive: Archive) -> None:
+async def test_not_public_is_no_ones_answer_but_its_own(
+    fake: FakeGraceDb, archive: SupereventImporter
+) -> None:
     fake.add(with_notices(REAL, record()))
     with pytest.raises(NotPublic):
         await archive.look_up(O3)
@@ -203,7 +213,7 @@ async def test_not_public_is_no_ones_answer_but_its_own(fake: FakeGraceDb, archi
 
 
 async def test_a_name_of_a_superevent_leads_to_it(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
 ) -> None:
     event = from_o3()
     fake.events["GW190425A"] = event
@@ -214,7 +224,7 @@ async def test_a_name_of_a_superevent_leads_to_it(
 
 
 async def test_known_from_gracedb_alone_it_is_looked_up_again_later(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
 ) -> None:
     fake.add(with_notices(REAL, record()))
     assert "PRELIMINARY" in await said(rooms, archive, clock, REAL)
@@ -227,7 +237,7 @@ async def test_known_from_gracedb_alone_it_is_looked_up_again_later(
     assert "UPDATE" in await said(rooms, archive, clock, REAL)
 
 
-def live(rooms: Rooms, clock: Clock) -> Pipeline:
+def live(rooms: Factory, clock: Clock) -> Pipeline:
     return Pipeline(rooms.store, clock, max_age=MAX_AGE)
 
 
@@ -235,7 +245,7 @@ BROKER = Origin("hopskotch", "igwn.gwalert 0:1", live=True)
 
 
 async def test_what_was_looked_up_first_is_routed_when_the_broker_brings_it(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
 ) -> None:
     await subscribe(rooms, "all", "C1")
     first, second = record(), record(alert_type="INITIAL", minutes=5)
@@ -244,8 +254,8 @@ async def test_what_was_looked_up_first_is_routed_when_the_broker_brings_it(
     await archive.look_up(REAL)
     assert (await rooms.ledger.counts()).waiting == 0
     for body in (to_json(first), to_json(second)):
-        assert await live(rooms, clock).handle(body, BROKER) is Handled.STORED
-        assert await live(rooms, clock).handle(body, BROKER) is Handled.REPEAT
+        assert await live(rooms, clock).handle(body, BROKER) is IngestResult.STORED
+        assert await live(rooms, clock).handle(body, BROKER) is IngestResult.REPEAT
     # The root, and the reply of the second.
     assert (await rooms.ledger.counts()).waiting == 2
     known = await rooms.store.superevent(REAL)
@@ -257,46 +267,46 @@ async def test_what_was_looked_up_first_is_routed_when_the_broker_brings_it(
     assert await rooms.store.superevent(REAL) == known
 
 
-async def entry(archive: Archive, superevent_id: str) -> Any:
+async def entry(archive: SupereventImporter, superevent_id: str) -> Any:
     from bot.gracedb import conversion
 
-    return conversion.entry_of(await archive.gracedb.superevent(superevent_id))
+    return conversion.parse_superevent(await archive.gracedb.superevent(superevent_id))
 
 
 async def test_a_real_notice_takes_the_place_of_what_was_put_together(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
 ) -> None:
     await subscribe(rooms, "all", "C1")
     fake.add(Event(superevent(REAL, "ADVOK", created=f"{NOW:%Y-%m-%d %H:%M:%S} UTC")))
     assert "FROM GRACEDB" in await said(rooms, archive, clock, REAL)
     # Of the very second at which GraceDB made the event, and yet no repeat of it.
-    assert await live(rooms, clock).handle(to_json(record()), BROKER) is Handled.STORED
+    assert await live(rooms, clock).handle(to_json(record()), BROKER) is IngestResult.STORED
     told = await said(rooms, archive, clock, REAL)
     assert "PRELIMINARY" in told and "Notice 1 of this event" in told and "GRACEDB" not in told
     assert (await rooms.ledger.counts()).waiting == 1
 
 
 async def test_a_retraction_still_says_what_was_put_together(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
 ) -> None:
     fake.add(Event(superevent(REAL, created=f"{NOW - timedelta(hours=1):%Y-%m-%d %H:%M:%S} UTC")))
     await archive.look_up(REAL)
     gone: Record = record(alert_type=RETRACTION, minutes=1)
-    assert await live(rooms, clock).handle(to_json(gone), BROKER) is Handled.STORED
+    assert await live(rooms, clock).handle(to_json(gone), BROKER) is IngestResult.STORED
     told = await said(rooms, archive, clock, REAL)
     assert told.startswith("RETRACTED") and "Was: CBC" in told and "Notice 2 of this event" in told
 
 
 async def test_in_slack_the_answer_can_be_posted(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
 ) -> None:
     fake.add(from_o3())
-    asker = Asker(TEAM, "C1", "U0ASKER")
+    asker = CommandContext(TEAM, "C1", "U0ASKER")
     assert "answer.share" in json.dumps((await answers(rooms, archive, clock).answer(O3, asker)).blocks)
 
 
 async def test_real_answers_are_played_back(
-    fake: FakeGraceDb, archive: Archive, rooms: Rooms, clock: Clock, shared_notices: Path
+    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock, shared_notices: Path
 ) -> None:
     for name in ("S230413b", "S230413g", "MS220722v"):
         fake.add(Event(json.loads((shared_notices / "gracedb" / f"{name}.json").read_text())))

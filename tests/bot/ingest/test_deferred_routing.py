@@ -11,15 +11,15 @@ import pytest
 from sqlalchemy import text
 
 from bot.alerts.decode import decode
-from bot.app.factory import Rooms
-from bot.filters import UnknownWord, parse
-from bot.ingest.deferred_routing import MapDecisions
-from bot.routing.planner import plan_decided
+from bot.app.factory import Factory
+from bot.filters import FilterSyntaxError, parse
+from bot.ingest.deferred_routing import DeferredRoutingWorker
+from bot.routing.planner import plan_after_map_queries
 from bot.samples import MS181101AB_PEAK, bns, ms181101ab, retracted, to_avro
-from bot.skymap_service.filter_queries import MapAsker
+from bot.skymap_service.filter_queries import SkyMapQueries
 from bot.skymaps.skymap import SkyMap
 from bot.store.database import Database, StoreUnavailable
-from formatters.models.filter import MapQuestion
+from formatters.models.filter import MapQuery
 from formatters.models.notice import Notice, NoticeKey
 from tests.support.factories import MAX_AGE, NOW, Clock, planner, subscribe
 
@@ -30,7 +30,7 @@ THERE = "near 10 60 5deg"
 STORY = [to_avro(record) for record in ms181101ab(NOW)]
 
 
-async def store(rooms: Rooms, *bodies: bytes, now: datetime = NOW) -> list[Notice]:
+async def store(rooms: Factory, *bodies: bytes, now: datetime = NOW) -> list[Notice]:
     notices = [decode(body) for body in bodies]
     for notice, body in zip(notices, bodies, strict=True):
         received = replace(notice, received=now)
@@ -38,10 +38,10 @@ async def store(rooms: Rooms, *bodies: bytes, now: datetime = NOW) -> list[Notic
     return notices
 
 
-class Asking(MapAsker):
+class Asking(SkyMapQueries):
     """Counts what the maps are asked."""
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Factory) -> None:
         super().__init__(rooms.maps, self._visible_share)
         self.asked: list[str] = []
 
@@ -57,29 +57,31 @@ class Failing(Asking):
     """Meets a store in trouble the first time."""
 
     async def shares(
-        self, key: NoticeKey, questions: Collection[MapQuestion], when: datetime
-    ) -> dict[MapQuestion, float | None]:
+        self, key: NoticeKey, questions: Collection[MapQuery], when: datetime
+    ) -> dict[MapQuery, float | None]:
         if not self.asked:
             self.asked.append("in vain")
             raise StoreUnavailable("The database is locked.")
         return await super().shares(key, questions, when)
 
 
-def decisions(rooms: Rooms, asker: MapAsker | None = None, clock: Clock | None = None) -> MapDecisions:
+def decisions(
+    rooms: Factory, asker: SkyMapQueries | None = None, clock: Clock | None = None
+) -> DeferredRoutingWorker:
     clock = clock or Clock()
-    return MapDecisions(rooms.undecided, asker or Asking(rooms), clock, max_age=MAX_AGE)
+    return DeferredRoutingWorker(rooms.undecided, asker or Asking(rooms), clock, max_age=MAX_AGE)
 
 
-async def rows(rooms: Rooms, query: str) -> list[tuple[object, ...]]:
+async def rows(rooms: Factory, query: str) -> list[tuple[object, ...]]:
     async with rooms.database.reading() as connection:
         return [tuple(row) for row in (await connection.execute(text(query))).all()]
 
 
-async def deliveries(rooms: Rooms) -> list[tuple[object, ...]]:
+async def deliveries(rooms: Factory) -> list[tuple[object, ...]]:
     return await rows(rooms, "SELECT channel_id, kind FROM deliveries ORDER BY channel_id, id")
 
 
-async def test_others_get_the_notice_at_once_and_the_map_decides_for_the_rest(rooms: Rooms) -> None:
+async def test_others_get_the_notice_at_once_and_the_map_decides_for_the_rest(rooms: Factory) -> None:
     await subscribe(rooms, "CBC mock", "C1")
     await subscribe(rooms, f"CBC {HERE} mock", "C2", "C3")
     await subscribe(rooms, f"CBC {THERE} mock", "C4")
@@ -98,7 +100,7 @@ async def test_others_get_the_notice_at_once_and_the_map_decides_for_the_rest(ro
     assert ("C4", "root") not in await deliveries(rooms)
 
 
-async def test_nothing_waits_where_no_filter_needs_the_map(rooms: Rooms) -> None:
+async def test_nothing_waits_where_no_filter_needs_the_map(rooms: Factory) -> None:
     await subscribe(rooms, "CBC mock", "C1")
     await subscribe(rooms, f"CBC (BNS or {THERE}) mock", "C2")
     await subscribe(rooms, f"CBC {HERE}", "C3")
@@ -107,34 +109,36 @@ async def test_nothing_waits_where_no_filter_needs_the_map(rooms: Rooms) -> None
     assert await rooms.undecided.waiting() == []
 
 
-async def test_what_waits_survives_and_is_decided_once(rooms: Rooms, database_url: str) -> None:
+async def test_what_waits_survives_and_is_decided_once(rooms: Factory, database_url: str) -> None:
     await subscribe(rooms, f"CBC {HERE} mock", "C2")
     await store(rooms, STORY[1])
-    other = Rooms(Database(database_url))
+    other = Factory(Database(database_url))
     question = await rooms.undecided.question("MS181101ab")
     assert question is not None
     for again in (decisions(other), decisions(rooms)):
         await again.work_off()
-    plan = partial(plan_decided, shares={}, now=NOW, max_age=MAX_AGE)
+    plan = partial(plan_after_map_queries, shares={}, now=NOW, max_age=MAX_AGE)
     assert await rooms.undecided.decide("MS181101ab", question.notice_key, plan, NOW) == 0
     assert await deliveries(rooms) == [("C2", "root")]
     await other.database.close()
 
 
-async def test_a_newer_notice_is_asked_instead(rooms: Rooms) -> None:
+async def test_a_newer_notice_is_asked_instead(rooms: Factory) -> None:
     await subscribe(rooms, f"CBC {HERE} mock", "C2")
     await store(rooms, STORY[1])
     question = await rooms.undecided.question("MS181101ab")
     await store(rooms, STORY[2])
     assert question is not None
-    plan = partial(plan_decided, shares=dict.fromkeys(question.questions, 1.0), now=NOW, max_age=MAX_AGE)
+    plan = partial(
+        plan_after_map_queries, shares=dict.fromkeys(question.questions, 1.0), now=NOW, max_age=MAX_AGE
+    )
     assert await rooms.undecided.decide("MS181101ab", question.notice_key, plan, NOW) is None
     await decisions(rooms).work_off()
     assert await deliveries(rooms) == [("C2", "root")]
     assert await rooms.undecided.waiting() == []
 
 
-async def test_each_position_and_site_is_asked_once_and_a_broken_one_harms_no_other(rooms: Rooms) -> None:
+async def test_each_position_and_site_is_asked_once_and_a_broken_one_harms_no_other(rooms: Factory) -> None:
     asker = Asking(rooms)
     for channel, share in (("C1", 0.5), ("C2", 0.7), ("C3", 0.1)):
         await subscribe(rooms, f"CBC visible from Palomar>{share} mock", channel)
@@ -146,7 +150,7 @@ async def test_each_position_and_site_is_asked_once_and_a_broken_one_harms_no_ot
     assert sorted(asker.asked) == ["Broken", "Palomar", "Paranal"]
 
 
-async def test_a_payload_that_is_gone_leaves_the_map_unknown(rooms: Rooms) -> None:
+async def test_a_payload_that_is_gone_leaves_the_map_unknown(rooms: Factory) -> None:
     await subscribe(rooms, f"CBC not {THERE} mock", "C1")
     await store(rooms, STORY[1])
     await rooms.store.purge_mock_payloads(NOW + timedelta(days=1))
@@ -155,7 +159,7 @@ async def test_a_payload_that_is_gone_leaves_the_map_unknown(rooms: Rooms) -> No
     assert await rooms.undecided.waiting() == []
 
 
-async def test_what_was_retracted_or_got_old_meanwhile_opens_nothing(rooms: Rooms) -> None:
+async def test_what_was_retracted_or_got_old_meanwhile_opens_nothing(rooms: Factory) -> None:
     await subscribe(rooms, f"CBC {HERE} mock", "C1")
     await subscribe(rooms, "all near 10 10 180deg", "C2")
     await store(rooms, STORY[1], STORY[-1])
@@ -169,7 +173,7 @@ async def test_what_was_retracted_or_got_old_meanwhile_opens_nothing(rooms: Room
     assert await deliveries(rooms) == [] and await rooms.undecided.waiting() == []
 
 
-async def test_who_asked_later_gets_what_comes_later(rooms: Rooms) -> None:
+async def test_who_asked_later_gets_what_comes_later(rooms: Factory) -> None:
     await subscribe(rooms, f"CBC {HERE} mock", "C1")
     await store(rooms, STORY[1])
     await rooms.subscriptions.add_confirmed(
@@ -179,7 +183,7 @@ async def test_who_asked_later_gets_what_comes_later(rooms: Rooms) -> None:
     assert await deliveries(rooms) == [("C1", "root")]
 
 
-async def test_mentions_that_hang_on_the_map_come_together_once_it_was_asked(rooms: Rooms) -> None:
+async def test_mentions_that_hang_on_the_map_come_together_once_it_was_asked(rooms: Factory) -> None:
     await subscribe(rooms, "CBC notify @here", "C1", "C2")
     await subscribe(rooms, "CBC notify <@U1> if visible from Palomar", "C1")
     await subscribe(rooms, "CBC notify <@U2> if visible from Paranal", "C1")
@@ -195,7 +199,7 @@ async def test_mentions_that_hang_on_the_map_come_together_once_it_was_asked(roo
     assert await rows(rooms, mentions) == told, "a further notice mentions nobody again"
 
 
-async def test_a_store_in_trouble_loses_nothing(rooms: Rooms) -> None:
+async def test_a_store_in_trouble_loses_nothing(rooms: Factory) -> None:
     await subscribe(rooms, f"CBC {HERE} mock", "C1")
     await store(rooms, STORY[1])
     asker = Failing(rooms)
@@ -206,5 +210,5 @@ async def test_a_store_in_trouble_loses_nothing(rooms: Rooms) -> None:
 
 
 def test_a_site_is_refused_before_anybody_waits_for_it() -> None:
-    with pytest.raises(UnknownWord, match="no site I know"):
+    with pytest.raises(FilterSyntaxError, match="no site I know"):
         parse("CBC visible from Atlantis", lambda called: None)

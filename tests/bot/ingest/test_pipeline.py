@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from bot.alerts.decode import decode
-from bot.app.factory import Rooms
-from bot.ingest.pipeline import Handled, Pipeline
+from bot.app.factory import Factory
+from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.samples import to_avro, to_json
 from bot.sources import Origin
 from bot.store import database as rooms_database
@@ -28,11 +28,11 @@ OPS = (TEAM, "C0OPS")
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
-def pipeline(rooms: Rooms, clock: Clock, **options: Any) -> Pipeline:
+def pipeline(rooms: Factory, clock: Clock, **options: Any) -> Pipeline:
     return Pipeline(rooms.store, clock, max_age=MAX_AGE, **options)
 
 
-async def planned(rooms: Rooms) -> list[tuple[str, str]]:
+async def planned(rooms: Factory) -> list[tuple[str, str]]:
     """(kind, channel) of all deliveries."""
     async with rooms.database.reading() as connection:
         rows = await connection.execute(text("SELECT kind, channel_id FROM deliveries ORDER BY id"))
@@ -43,28 +43,28 @@ def mangled(superevent_id: str) -> bytes:
     return b'{"superevent_id": "%s", "alert_type": "UPDATE", "event": {' % superevent_id.encode()
 
 
-async def test_a_notice_is_stored_and_its_repeat_is_one(rooms: Rooms, clock: Clock) -> None:
+async def test_a_notice_is_stored_and_its_repeat_is_one(rooms: Factory, clock: Clock) -> None:
     await subscribe(rooms, "CBC", "C1")
     woken: list[bool] = []
     way_in = pipeline(rooms, clock, wake=lambda: woken.append(True))
-    assert await way_in.handle(to_avro(record()), LIVE) is Handled.STORED
+    assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.STORED
     clock.forward(hours=1)
-    assert await way_in.handle(to_avro(record()), LIVE) is Handled.REPEAT
-    assert await way_in.handle(to_json(record()), LIVE) is Handled.REPEAT
+    assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.REPEAT
+    assert await way_in.handle(to_json(record()), LIVE) is IngestResult.REPEAT
     assert await planned(rooms) == [("root", "C1")]
     assert woken == [True]
     last = await rooms.store.last_notice()
     assert last is not None and last.received == NOW, "a repeat isn't received anew"
 
 
-async def test_an_archive_fills_the_store_in_silence(rooms: Rooms, clock: Clock) -> None:
+async def test_an_archive_fills_the_store_in_silence(rooms: Factory, clock: Clock) -> None:
     await subscribe(rooms, "all", "C1")
     way_in = pipeline(rooms, clock, ops=lambda: OPS)
-    assert await way_in.handle(to_avro(record()), ARCHIVE) is Handled.STORED
+    assert await way_in.handle(to_avro(record()), ARCHIVE) is IngestResult.STORED
     known = await rooms.store.superevent(REAL)
     assert known is not None and not known.latest.live, "so nobody is told how long it took"
     assert await rooms.store.last_notice() is None, "a source that is silent stays so"
-    assert await way_in.handle(mangled(REAL), ARCHIVE) is Handled.QUARANTINED
+    assert await way_in.handle(mangled(REAL), ARCHIVE) is IngestResult.QUARANTINED
     assert await planned(rooms) == []
 
 
@@ -86,35 +86,35 @@ GARBAGE = {
 
 @pytest.mark.parametrize("name", GARBAGE)
 async def test_what_cant_be_read_is_kept_and_counted_and_the_next_goes_out(
-    rooms: Rooms, clock: Clock, name: str
+    rooms: Factory, clock: Clock, name: str
 ) -> None:
     await subscribe(rooms, "CBC", "C1")
     way_in = pipeline(rooms, clock)
-    assert await way_in.handle(GARBAGE[name], LIVE) is Handled.QUARANTINED
+    assert await way_in.handle(GARBAGE[name], LIVE) is IngestResult.QUARANTINED
     assert (await rooms.ledger.counts()).quarantined == 1
     kept = await rooms.store.next_quarantined()
     assert kept is not None and kept.body == GARBAGE[name] and kept.reason.endswith(".")
     assert kept.origin == "hopskotch:igwn.gwalert:0:7"
-    assert await way_in.handle(to_avro(record("S261122z")), LIVE) is Handled.STORED
+    assert await way_in.handle(to_avro(record("S261122z")), LIVE) is IngestResult.STORED
     assert ("root", "C1") in await planned(rooms)
 
 
-async def test_the_same_bytes_are_kept_once_and_told_once(rooms: Rooms, clock: Clock) -> None:
+async def test_the_same_bytes_are_kept_once_and_told_once(rooms: Factory, clock: Clock) -> None:
     await subscribe(rooms, "all", "C1")
     way_in = pipeline(rooms, clock, ops=lambda: OPS)
     for _ in range(3):
-        assert await way_in.handle(mangled(REAL), LIVE) is Handled.QUARANTINED
+        assert await way_in.handle(mangled(REAL), LIVE) is IngestResult.QUARANTINED
     assert (await rooms.ledger.counts()).quarantined == 1
     assert await planned(rooms) == [("apology", "C1"), ("ops", "C0OPS")]
 
 
-async def test_the_operators_are_told_even_where_no_id_can_be_read(rooms: Rooms, clock: Clock) -> None:
+async def test_the_operators_are_told_even_where_no_id_can_be_read(rooms: Factory, clock: Clock) -> None:
     await subscribe(rooms, "all mock test lowsig", "C1")
-    assert await pipeline(rooms, clock, ops=lambda: OPS).handle(b"noise", LIVE) is Handled.QUARANTINED
+    assert await pipeline(rooms, clock, ops=lambda: OPS).handle(b"noise", LIVE) is IngestResult.QUARANTINED
     assert await planned(rooms) == [("ops", "C0OPS")]
 
 
-async def test_an_apology_goes_where_the_event_would_have_gone(rooms: Rooms, clock: Clock) -> None:
+async def test_an_apology_goes_where_the_event_would_have_gone(rooms: Factory, clock: Clock) -> None:
     await subscribe(rooms, "CBC mock", "C1")
     await subscribe(rooms, "Burst", "C2")
     await subscribe(rooms, "all test", "C3")
@@ -123,17 +123,17 @@ async def test_an_apology_goes_where_the_event_would_have_gone(rooms: Rooms, clo
     assert await planned(rooms) == [("apology", "C1")]
 
 
-async def test_old_ids_get_no_apology(rooms: Rooms, clock: Clock) -> None:
+async def test_old_ids_get_no_apology(rooms: Factory, clock: Clock) -> None:
     await subscribe(rooms, "all mock", "C1")
     way_in = pipeline(rooms, clock)
     for superevent_id in ("S190814bv", "MS181101ab", "S261120a", "GW170817"):
-        assert await way_in.handle(mangled(superevent_id), LIVE) is Handled.QUARANTINED
+        assert await way_in.handle(mangled(superevent_id), LIVE) is IngestResult.QUARANTINED
     assert await planned(rooms) == []
     await way_in.handle(mangled("S261121a"), LIVE)
     assert await planned(rooms) == [("apology", "C1")], "the day before may still be within 24 hours"
 
 
-async def test_a_fault_in_decoding_stops_one_payload_and_no_other(rooms: Rooms, clock: Clock) -> None:
+async def test_a_fault_in_decoding_stops_one_payload_and_no_other(rooms: Factory, clock: Clock) -> None:
     await subscribe(rooms, "CBC", "C1")
 
     def broken(body: bytes) -> Notice:
@@ -142,16 +142,16 @@ async def test_a_fault_in_decoding_stops_one_payload_and_no_other(rooms: Rooms, 
         return decode(body)
 
     way_in = pipeline(rooms, clock, decode=broken)
-    assert await way_in.handle(to_avro(record("S261122x")), LIVE) is Handled.QUARANTINED
+    assert await way_in.handle(to_avro(record("S261122x")), LIVE) is IngestResult.QUARANTINED
     kept = await rooms.store.next_quarantined()
     assert kept is not None and kept.reason == "gwevent met a fault of its own (ZeroDivisionError)."
-    assert await way_in.handle(to_avro(record()), LIVE) is Handled.STORED
+    assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.STORED
     # Once mended, the same bytes are a notice.
-    assert await pipeline(rooms, clock).handle(to_avro(record("S261122x")), LIVE) is Handled.STORED
+    assert await pipeline(rooms, clock).handle(to_avro(record("S261122x")), LIVE) is IngestResult.STORED
 
 
 async def test_a_fault_in_planning_leaves_nothing_but_an_apology(
-    rooms: Rooms, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    rooms: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await subscribe(rooms, "CBC", "C1")
     way_in = pipeline(rooms, clock)
@@ -161,20 +161,20 @@ async def test_a_fault_in_planning_leaves_nothing_but_an_apology(
 
     with monkeypatch.context() as patched:
         patched.setattr("bot.ingest.pipeline.plan", broken)
-        assert await way_in.handle(to_avro(record()), LIVE) is Handled.QUARANTINED
+        assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.QUARANTINED
     assert await rooms.store.superevent(REAL) is None
     assert await planned(rooms) == [("apology", "C1")]
-    assert await way_in.handle(to_avro(record("S261122b")), LIVE) is Handled.STORED
+    assert await way_in.handle(to_avro(record("S261122b")), LIVE) is IngestResult.STORED
 
 
-async def test_the_same_type_and_second_with_other_words_is_posted_too(rooms: Rooms, clock: Clock) -> None:
+async def test_the_same_type_and_second_with_other_words_is_posted_too(rooms: Factory, clock: Clock) -> None:
     await subscribe(rooms, "CBC", "C1")
     way_in = pipeline(rooms, clock, ops=lambda: OPS)
-    assert await way_in.handle(to_avro(record()), LIVE) is Handled.STORED
-    assert await way_in.handle(to_avro(record(far=0.5)), LIVE) is Handled.STORED
+    assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.STORED
+    assert await way_in.handle(to_avro(record(far=0.5)), LIVE) is IngestResult.STORED
     assert await planned(rooms) == [("root", "C1"), ("reply", "C1")]
     for again in (to_json(record()), to_json(record(far=0.5))):
-        assert await way_in.handle(again, LIVE) is Handled.REPEAT
+        assert await way_in.handle(again, LIVE) is IngestResult.REPEAT
     known = await rooms.store.superevent(REAL)
     assert known is not None and len(known.notices) == 2
     assert await rooms.store.next_quarantined() is None
@@ -185,7 +185,7 @@ async def test_only_the_stores_own_failure_is_raised(
     database_path: Path, clock: Clock, body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rooms_database, "BUSY_TIMEOUT_MS", 20)
-    rooms = Rooms(Database(f"sqlite+aiosqlite:///{database_path}"))
+    rooms = Factory(Database(f"sqlite+aiosqlite:///{database_path}"))
     way_in = pipeline(rooms, clock)
     other = sqlite3.connect(database_path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -193,11 +193,11 @@ async def test_only_the_stores_own_failure_is_raised(
         await way_in.handle(body, LIVE)
     other.execute("ROLLBACK")
     other.close()
-    assert await way_in.handle(body, LIVE) in (Handled.STORED, Handled.QUARANTINED)
+    assert await way_in.handle(body, LIVE) in (IngestResult.STORED, IngestResult.QUARANTINED)
     await rooms.database.close()
 
 
-async def test_what_is_released_takes_its_unposted_apology_along(rooms: Rooms, clock: Clock) -> None:
+async def test_what_is_released_takes_its_unposted_apology_along(rooms: Factory, clock: Clock) -> None:
     await subscribe(rooms, "CBC", "C1")
     way_in = pipeline(rooms, clock, ops=lambda: OPS)
     await way_in.handle(mangled(REAL), LIVE)
@@ -209,10 +209,10 @@ async def test_what_is_released_takes_its_unposted_apology_along(rooms: Rooms, c
     assert (await rooms.ledger.counts()).quarantined == 0
 
 
-async def test_a_notice_from_long_ago_is_stored_and_opens_nothing(rooms: Rooms, clock: Clock) -> None:
+async def test_a_notice_from_long_ago_is_stored_and_opens_nothing(rooms: Factory, clock: Clock) -> None:
     await subscribe(rooms, "CBC", "C1")
     clock.now = NOW + MAX_AGE + timedelta(minutes=1)
-    assert await pipeline(rooms, clock).handle(to_avro(record()), LIVE) is Handled.STORED
+    assert await pipeline(rooms, clock).handle(to_avro(record()), LIVE) is IngestResult.STORED
     assert await planned(rooms) == []
 
 
@@ -227,13 +227,13 @@ UNSTORABLE = [
 ]
 
 
-async def test_what_a_database_cant_hold_is_no_obstacle(rooms: Rooms, clock: Clock) -> None:
+async def test_what_a_database_cant_hold_is_no_obstacle(rooms: Factory, clock: Clock) -> None:
     await subscribe(rooms, "all", "C1")
     way_in = pipeline(rooms, clock, ops=lambda: OPS)
     for number, body in enumerate(UNSTORABLE):
         origin = Origin("hopskotch", f"igwn\0.gwalert:{number}:" + "9" * 300, live=True)
         first = await way_in.handle(body, origin)
         assert await way_in.handle(body, origin) is (
-            Handled.REPEAT if first is Handled.STORED else Handled.QUARANTINED
+            IngestResult.REPEAT if first is IngestResult.STORED else IngestResult.QUARANTINED
         )
-    assert await way_in.handle(to_avro(record(minutes=9)), LIVE) is Handled.STORED
+    assert await way_in.handle(to_avro(record(minutes=9)), LIVE) is IngestResult.STORED

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.factory import Rooms
-from bot.ingest.pipeline import Handled, Pipeline
+from bot.app.factory import Factory
+from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.samples import bns, to_avro, to_json
 from bot.sources import Origin
 from tests.support.factories import MAX_AGE, NOW, Clock, subscribe
@@ -19,20 +19,20 @@ HOPSKOTCH, GCN = (
 
 
 @pytest.fixture
-def way_in(rooms: Rooms, clock: Clock) -> Pipeline:
+def way_in(rooms: Factory, clock: Clock) -> Pipeline:
     return Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
 
 
 @pytest.mark.parametrize("first", [HOPSKOTCH, GCN], ids=lambda origin: str(origin.source))
 async def test_whichever_comes_first_is_posted_and_the_other_is_the_same(
-    rooms: Rooms, way_in: Pipeline, first: Origin
+    rooms: Factory, way_in: Pipeline, first: Origin
 ) -> None:
     await subscribe(rooms, "CBC", "C1")
     for record in bns(NOW):
         bodies = {HOPSKOTCH: to_avro(record), GCN: to_json(record)}
         second = GCN if first is HOPSKOTCH else HOPSKOTCH
-        assert await way_in.handle(bodies[first], first) is Handled.STORED
-        assert await way_in.handle(bodies[second], second) is Handled.REPEAT
+        assert await way_in.handle(bodies[first], first) is IngestResult.STORED
+        assert await way_in.handle(bodies[second], second) is IngestResult.REPEAT
     counts = await rooms.ledger.counts()
     assert counts.quarantined == 0
 
@@ -41,5 +41,5 @@ async def test_the_published_ones_are_the_same(way_in: Pipeline, shared_notices:
     for stage in ("preliminary", "ext-update", "retraction"):
         files = [shared_notices / "official" / f"MS181101ab-{stage}.{form}" for form in ("avro", "json")]
         avro, json = (file.read_bytes() for file in files)
-        assert await way_in.handle(avro, HOPSKOTCH) is Handled.STORED
-        assert await way_in.handle(json, GCN) is Handled.REPEAT
+        assert await way_in.handle(avro, HOPSKOTCH) is IngestResult.STORED
+        assert await way_in.handle(json, GCN) is IngestResult.REPEAT

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from bot.alerts.decode import decode
-from bot.app.factory import Rooms
-from bot.commands.router import Asker
+from bot.app.factory import Factory
+from bot.commands.router import CommandContext
 from bot.filters import matches, parse
-from bot.ingest.pipeline import Handled, Pipeline
+from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.samples import to_avro, to_json
 from bot.samples.edge_cases import few_rows
 from bot.sources import Origin
@@ -26,18 +26,18 @@ from formatters.terminal import message_text, notice_text
 from tests.support.factories import MAX_AGE, REAL, TEAM, Clock, made, record, subscribe, take
 
 LIVE = Origin("hopskotch", "igwn.gwalert:0:7", live=True)
-ASKER = Asker(TEAM, "C1", "U1")
+ASKER = CommandContext(TEAM, "C1", "U1")
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
-async def planned(rooms: Rooms) -> list[tuple[str, str]]:
+async def planned(rooms: Factory) -> list[tuple[str, str]]:
     async with rooms.database.reading() as connection:
         rows = await connection.execute(text("SELECT kind, channel_id FROM deliveries ORDER BY id"))
         return [(row.kind, row.channel_id) for row in rows.all()]
 
 
-async def said(rooms: Rooms, clock: Clock, words: str) -> str:
+async def said(rooms: Factory, clock: Clock, words: str) -> str:
     return message_text.render(await rooms.answers(clock).answer(words, None))
 
 
@@ -57,21 +57,25 @@ async def said(rooms: Rooms, clock: Clock, words: str) -> str:
         ("é" * 64, "real"),
     ],
 )
-async def test_an_unusual_id_is_posted(rooms: Rooms, clock: Clock, superevent_id: str, category: str) -> None:
+async def test_an_unusual_id_is_posted(
+    rooms: Factory, clock: Clock, superevent_id: str, category: str
+) -> None:
     for words, channel in (("all", "C1"), ("all mock", "C2"), ("all test", "C3")):
         await subscribe(rooms, words, channel)
     way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE)
     for kind in ("PRELIMINARY", "UPDATE", "RETRACTION"):
         one = record(superevent_id, kind, 5 * (kind != "PRELIMINARY"))
-        assert await way_in.handle(to_json(one), LIVE) is Handled.STORED
-        assert await way_in.handle(to_avro(one), LIVE) is Handled.REPEAT
+        assert await way_in.handle(to_json(one), LIVE) is IngestResult.STORED
+        assert await way_in.handle(to_avro(one), LIVE) is IngestResult.REPEAT
         if kind == "PRELIMINARY":
             roots = [channel for kind, channel in await planned(rooms) if kind == "root"]
             assert roots == {"real": ["C1", "C2", "C3"], "mock": ["C2"], "test": ["C3"]}[category]
     assert await rooms.store.next_quarantined() is None
     [found] = await rooms.store.newest(category=Category(category))
     assert found.superevent_id == superevent_id and found.retracted
-    assert "unusual id" in message_text.render(alert_card.root(found.upto(found.notices[0]), ChannelView()))
+    assert "unusual id" in message_text.render(
+        alert_card.alert_card(found.upto(found.notices[0]), ChannelView())
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,22 +91,22 @@ async def test_an_unusual_id_is_posted(rooms: Rooms, clock: Clock, superevent_id
     ],
 )
 async def test_of_an_id_that_cant_be_one_the_channels_hear_what_can_be_read(
-    rooms: Rooms, clock: Clock, superevent_id: object, told: str | None
+    rooms: Factory, clock: Clock, superevent_id: object, told: str | None
 ) -> None:
     await subscribe(rooms, "all mock", "C1")
     way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE)
     body = json.dumps({**record(REAL), "superevent_id": superevent_id}).encode()
     handled = await way_in.handle(body, LIVE)
     if told is None:
-        assert handled is Handled.STORED, "a line's end is no part of an id"
+        assert handled is IngestResult.STORED, "a line's end is no part of an id"
         return
-    assert handled is Handled.QUARANTINED
+    assert handled is IngestResult.QUARANTINED
     assert await planned(rooms) == [("apology", "C1")]
     kept = await rooms.store.next_quarantined()
     assert kept is not None and kept.superevent_id == told
 
 
-async def test_commands_find_an_unusual_id_in_any_case(rooms: Rooms, clock: Clock) -> None:
+async def test_commands_find_an_unusual_id_in_any_case(rooms: Factory, clock: Clock) -> None:
     await take(rooms, [made("S1234"), made("MS181101ab2"), made("S 12 b"), made("S 12"), made("<!channel>1")])
     for words, name in (
         ("S1234", "S1234"),
@@ -129,7 +133,7 @@ async def test_commands_find_an_unusual_id_in_any_case(rooms: Rooms, clock: Cloc
         assert "PRELIMINARY" not in await said(rooms, clock, nonsense)
 
 
-async def test_two_ids_that_differ_in_case_alone(rooms: Rooms, clock: Clock) -> None:
+async def test_two_ids_that_differ_in_case_alone(rooms: Factory, clock: Clock) -> None:
     await take(rooms, [made("Trigger1"), made("TRIGGER1")])
     assert "PRELIMINARY · Trigger1" in await said(rooms, clock, "Trigger1")
     assert "PRELIMINARY · TRIGGER1" in await said(rooms, clock, "TRIGGER1")
@@ -147,7 +151,7 @@ def coincidence(observatory: str, far: float | None, skymap: bytes | None = None
     }
 
 
-async def test_all_of_several_coincidences_are_shown(rooms: Rooms) -> None:
+async def test_all_of_several_coincidences_are_shown(rooms: Factory) -> None:
     one = {
         **record(alert_type="UPDATE"),
         "external_coinc": [
@@ -167,9 +171,9 @@ async def test_all_of_several_coincidences_are_shown(rooms: Rooms) -> None:
     names = [found.observatory for found in notice.coincidences_in_order]
     assert names == ["Swift", "Fermi", "Hubble", "IceCube", "SVOM", "AGILE"]
     whole = Superevent.of([made(), notice])
-    told = message_text.render(alert_card.root(whole, ChannelView()))
+    told = message_text.render(alert_card.alert_card(whole, ChannelView()))
     assert "Hubble GRB" in told and "Also: Swift GRB" in told and "1 more" in told
-    reply = message_text.render(alert_update.reply(whole, notice))
+    reply = message_text.render(alert_update.alert_update(whole, notice))
     for name in names:
         assert name in message_text.render(event_history.message(whole)) and name in notice_text.to_text(
             notice
@@ -200,17 +204,17 @@ def test_a_further_coincidence_is_news_and_one_that_is_gone_is_said() -> None:
     second = decode(to_json({**record(alert_type="UPDATE", minutes=5), "external_coinc": two}))
     third = decode(to_json({**record(alert_type="UPDATE", minutes=9), "external_coinc": two[1]}))
     whole = Superevent.of([first, second, third])
-    told = message_text.render(alert_update.reply(whole, second))
+    told = message_text.render(alert_update.alert_update(whole, second))
     assert "New coincidence: Swift GRB" in told and "New coincidence: Fermi" not in told
-    assert alert_update.broadcast(whole, second)
-    told = message_text.render(alert_update.reply(whole, third))
+    assert alert_update.is_broadcast(whole, second)
+    told = message_text.render(alert_update.alert_update(whole, third))
     assert "No longer named: Fermi GRB" in told and "New coincidence" not in told
-    assert not alert_update.broadcast(whole, third)
+    assert not alert_update.is_broadcast(whole, third)
 
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_second_update_of_the_same_second_is_a_reply_that_says_what_changed(
-    rooms: Rooms, clock: Clock, seed: int
+    rooms: Factory, clock: Clock, seed: int
 ) -> None:
     await subscribe(rooms, "all notify @here", "C1")
     plain_one = record(alert_type="UPDATE", minutes=5, far=1e-9)
@@ -226,9 +230,9 @@ async def test_a_second_update_of_the_same_second_is_a_reply_that_says_what_chan
     first, second, third = known.notices
     assert second.key[:3] == third.key[:3] and second.external is None and third.external is not None
     assert known.latest is third
-    told = message_text.render(alert_update.reply(known, third))
+    told = message_text.render(alert_update.alert_update(known, third))
     assert "New coincidence: Fermi GRB" in told
-    other = message_text.render(alert_update.reply(known, second))
+    other = message_text.render(alert_update.alert_update(known, second))
     late = second.received is not None and third.received is not None and third.received < second.received
     assert ("Sent in the same second as another UPDATE" in other) is late
     assert [kind for kind, _ in await planned(rooms)].count("root") == 1
@@ -239,7 +243,7 @@ async def test_a_second_update_of_the_same_second_is_a_reply_that_says_what_chan
 
 @pytest.mark.parametrize("form", ['{"a":', "["])
 async def test_json_nested_as_deep_as_it_goes_is_no_fault_of_gwevents(
-    rooms: Rooms, clock: Clock, form: str
+    rooms: Factory, clock: Clock, form: str
 ) -> None:
     way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
     close = "}" if form == '{"a":' else "]"
@@ -264,7 +268,7 @@ async def test_json_nested_as_deep_as_it_goes_is_no_fault_of_gwevents(
 @pytest.mark.parametrize(
     "number", ["1e999", "-1e999", "NaN", "9" * 400, "9" * 5_000, "-1", "0.5", "true", '"\\ud800"']
 )
-async def test_a_circulars_numbers_of_all_kinds(rooms: Rooms, clock: Clock, number: str) -> None:
+async def test_a_circulars_numbers_of_all_kinds(rooms: Factory, clock: Clock, number: str) -> None:
     way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
     for body in (
         f'{{"circularId": {number}, "createdOn": 5, "subject": "S261122a"}}',
@@ -272,7 +276,7 @@ async def test_a_circulars_numbers_of_all_kinds(rooms: Rooms, clock: Clock, numb
         f'{{"circularId": 5, "createdOn": 5, "subject": {number}, "submitter": {number}}}',
         f'{{"circularId": 5, "createdOn": 5, "eventId": {number}}}',
     ):
-        assert await way_in.handle(body.encode(), LIVE) in (Handled.CIRCULAR, Handled.QUARANTINED)
+        assert await way_in.handle(body.encode(), LIVE) in (IngestResult.CIRCULAR, IngestResult.QUARANTINED)
     kept = await rooms.store.next_quarantined()
     while kept is not None:
         assert "fault of its own" not in kept.reason
@@ -280,7 +284,7 @@ async def test_a_circulars_numbers_of_all_kinds(rooms: Rooms, clock: Clock, numb
 
 
 async def test_a_circular_of_an_unusual_id_is_linked_by_gcns_own_word_for_it(
-    rooms: Rooms, clock: Clock
+    rooms: Factory, clock: Clock
 ) -> None:
     await subscribe(rooms, "all circulars", "C1")
     await take(rooms, made("S1234"))
@@ -292,7 +296,7 @@ async def test_a_circular_of_an_unusual_id_is_linked_by_gcns_own_word_for_it(
         "subject": "LIGO S1234: x",
         "eventId": "LIGO/Virgo/KAGRA S1234",
     }
-    assert await way_in.handle(json.dumps(circular).encode(), LIVE) is Handled.CIRCULAR
+    assert await way_in.handle(json.dumps(circular).encode(), LIVE) is IngestResult.CIRCULAR
     async with rooms.database.reading() as connection:
         noted = (await connection.execute(text("SELECT superevent_id FROM circulars"))).scalars().all()
     assert list(noted) == ["S1234"]

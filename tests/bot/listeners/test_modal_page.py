@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
-from bot.app.application import Bot
-from bot.app.factory import Rooms
-from bot.local_slack.server import Sandbox
+from bot.app.application import Application
+from bot.app.factory import Factory
+from bot.local_slack.server import LocalSlack
 from bot.samples import ms181101ab, to_avro
 from bot.sources import Origin
 from tests.bot.local_slack.test_page import FLAGS, PATIENT_MS, SIZES, choose
@@ -33,7 +33,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.mark.browser
 @pytest.mark.parametrize("size", SIZES)
 async def test_somebody_subscribes_and_looks_at_the_home(
-    size: str, browser: Browser, bot: Bot, sandbox: Sandbox, rooms: Rooms, tmp_path: Path
+    size: str, browser: Browser, bot: Application, sandbox: LocalSlack, rooms: Factory, tmp_path: Path
 ) -> None:
     channel = sandbox.add_channel("gw-cbc")
     await take(rooms, [made(), made("S261121b", far=2e-8)])

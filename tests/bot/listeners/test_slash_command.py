@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.app.application import Bot
-from bot.app.factory import Rooms
+from bot.app.application import Application
+from bot.app.factory import Factory
 from bot.filters import parse
-from bot.local_slack.server import Sandbox
-from bot.local_slack.user_actions import Done
+from bot.local_slack.server import LocalSlack
+from bot.local_slack.user_actions import ActionResult
 from bot.samples import ms181101ab, to_avro
 from bot.sources import Origin
 from formatters.answers.answer import SHARE
@@ -22,7 +22,7 @@ def words(message: dict[str, Any]) -> str:
     return f"{message['text']} {message['blocks']}"
 
 
-async def typed(sandbox: Sandbox, channel: str, text: str) -> dict[str, Any]:
+async def typed(sandbox: LocalSlack, channel: str, text: str) -> dict[str, Any]:
     """Type `/gwevent …` and wait for the answer."""
     done = await sandbox.command("/gwevent", text, channel=channel)
     assert done.ok and done.acked_after is not None
@@ -31,12 +31,12 @@ async def typed(sandbox: Sandbox, channel: str, text: str) -> dict[str, Any]:
     return answer
 
 
-async def pressed(sandbox: Sandbox, channel: str, answer: dict[str, Any]) -> Done:
+async def pressed(sandbox: LocalSlack, channel: str, answer: dict[str, Any]) -> ActionResult:
     """Press the button that posts an answer to the channel."""
     return await sandbox.press(channel, answer["ts"], SHARE)
 
 
-async def test_commands_in_any_words(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+async def test_commands_in_any_words(bot: Application, sandbox: LocalSlack, rooms: Factory) -> None:
     channel = sandbox.add_channel("gw")
     await take(rooms, made(MOCK))
     assert "latest" in words(await typed(sandbox, channel, ""))
@@ -54,7 +54,7 @@ async def test_commands_in_any_words(bot: Bot, sandbox: Sandbox, rooms: Rooms) -
     assert sandbox.messages(channel) == [], "all of it was for who asked alone"
 
 
-async def test_a_channel_says_its_sites_and_sees_the_table(bot: Bot, sandbox: Sandbox) -> None:
+async def test_a_channel_says_its_sites_and_sees_the_table(bot: Application, sandbox: LocalSlack) -> None:
     channel = sandbox.add_channel("gw")
     await bot.pipeline.handle(to_avro(ms181101ab(NOW)[1]), Origin("test", "1", live=False))
     assert "MyDome added" in words(await typed(sandbox, channel, "sites add MyDome 34.2 -116.9 1700"))
@@ -66,7 +66,9 @@ async def test_a_channel_says_its_sites_and_sees_the_table(bot: Bot, sandbox: Sa
     assert "MyDome" in words(sandbox.messages(channel)[0])
 
 
-async def test_a_mention_is_answered_where_it_was_made(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+async def test_a_mention_is_answered_where_it_was_made(
+    bot: Application, sandbox: LocalSlack, rooms: Factory
+) -> None:
     channel = sandbox.add_channel("gw")
     await take(rooms, made(MOCK))
     await sandbox.say(f"@gwevent {MOCK.lower()}", channel)
@@ -82,7 +84,7 @@ async def test_a_mention_is_answered_where_it_was_made(bot: Bot, sandbox: Sandbo
 
 
 async def test_the_button_posts_the_newest_state_to_the_channel(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms
+    bot: Application, sandbox: LocalSlack, rooms: Factory
 ) -> None:
     channel = sandbox.add_channel("gw")
     await take(rooms, made(MOCK))
@@ -94,7 +96,7 @@ async def test_the_button_posts_the_newest_state_to_the_channel(
     assert "RETRACTED" in words(posted) and SHARE not in words(posted)
 
 
-async def test_subscribe_posts_its_confirmation_and_lists_it(bot: Bot, sandbox: Sandbox) -> None:
+async def test_subscribe_posts_its_confirmation_and_lists_it(bot: Application, sandbox: LocalSlack) -> None:
     channel = sandbox.add_channel("gw")
     assert "Done" in words(await typed(sandbox, channel, "subscribe cbc mock"))
     (confirmation,) = sandbox.messages(channel)
@@ -112,7 +114,7 @@ async def test_subscribe_posts_its_confirmation_and_lists_it(bot: Bot, sandbox: 
 
 
 async def test_subscribe_with_a_mention_by_command_and_in_a_thread(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms
+    bot: Application, sandbox: LocalSlack, rooms: Factory
 ) -> None:
     channel = sandbox.add_channel("gw")
     asked = await typed(sandbox, channel, "subscribe CBC notify @here @observer if NS")
@@ -135,7 +137,7 @@ async def test_subscribe_with_a_mention_by_command_and_in_a_thread(
 
 @pytest.mark.parametrize("private", [True, False])
 async def test_where_the_bot_may_not_post_nothing_is_stored(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms, private: bool
+    bot: Application, sandbox: LocalSlack, rooms: Factory, private: bool
 ) -> None:
     sandbox.ungrant("chat:write.public")
     channel = sandbox.add_channel("closed", private=private, bot_member=False)
@@ -148,7 +150,7 @@ async def test_where_the_bot_may_not_post_nothing_is_stored(
 
 
 async def test_kicked_and_invited_it_catches_up_by_itself(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms, clock: Clock
+    bot: Application, sandbox: LocalSlack, rooms: Factory, clock: Clock
 ) -> None:
     sandbox.ungrant("chat:write.public")
     channel = sandbox.add_channel("gw")
@@ -164,7 +166,7 @@ async def test_kicked_and_invited_it_catches_up_by_itself(
     await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 2)
 
 
-async def test_every_event_is_acknowledged(bot: Bot, sandbox: Sandbox) -> None:
+async def test_every_event_is_acknowledged(bot: Application, sandbox: LocalSlack) -> None:
     channel = sandbox.add_channel("gw")
     sandbox.archive(channel)
     sandbox.unarchive(channel)
@@ -180,7 +182,7 @@ async def test_every_event_is_acknowledged(bot: Bot, sandbox: Sandbox) -> None:
     )
 
 
-async def test_filters_are_typed_as_they_are(bot: Bot, sandbox: Sandbox) -> None:
+async def test_filters_are_typed_as_they_are(bot: Application, sandbox: LocalSlack) -> None:
     channel = sandbox.add_channel("gw")
     told = words(await typed(sandbox, channel, "subscribe CBC BNS>0.5 distance<300 area90<500 far<1/month"))
     assert "BNS above 50 % and a mean distance below 300" in told

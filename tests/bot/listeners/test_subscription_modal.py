@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bot.app.application import Bot
-from bot.app.factory import Rooms
-from bot.local_slack.server import Sandbox
-from bot.local_slack.user_actions import Done
-from bot.slack.channel_policy import Permission
-from bot.store.channels.change_log import By
+from bot.app.application import Application
+from bot.app.factory import Factory
+from bot.local_slack.server import LocalSlack
+from bot.local_slack.user_actions import ActionResult
+from bot.slack.channel_policy import ChannelPolicy
+from bot.store.channels.change_log import ChangeAuthor
 from formatters.views import home_tab, subscription_modal
 from formatters.views.subscription_modal import OPEN, VALUE
 from tests.support.factories import NOW, REAL, TEAM, Clock, made, subscribe, take
@@ -46,7 +46,7 @@ def words(shown: Json | list[Json] | None) -> str:
     return json.dumps(shown, ensure_ascii=False)
 
 
-async def opened(sandbox: Sandbox, title: str = "submit") -> Json:
+async def opened(sandbox: LocalSlack, title: str = "submit") -> Json:
     """The dialog, once it is a form."""
     await sandbox.wait_for(lambda: (sandbox.view() or {}).get(title))
     view = sandbox.view()
@@ -54,23 +54,23 @@ async def opened(sandbox: Sandbox, title: str = "submit") -> Json:
     return view
 
 
-async def typed(sandbox: Sandbox, channel: str, text: str) -> Done:
+async def typed(sandbox: LocalSlack, channel: str, text: str) -> ActionResult:
     done = await sandbox.command("/gwevent", text, channel=channel)
     assert done.ok and done.acked_after is not None
     return done
 
 
-async def last_page(sandbox: Sandbox, said: str) -> None:
+async def last_page(sandbox: LocalSlack, said: str) -> None:
     await sandbox.wait_for(lambda: said in words(sandbox.view()))
     await sandbox.close_view()
 
 
-async def in_channel(rooms: Rooms, channel: str) -> list[str]:
+async def in_channel(rooms: Factory, channel: str) -> list[str]:
     return [s.wish.words for s in await rooms.subscriptions.of_channel(TEAM, channel)]
 
 
 async def test_a_dialog_subscribes_corrects_previews_and_edits(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms
+    bot: Application, sandbox: LocalSlack, rooms: Factory
 ) -> None:
     channel = sandbox.add_channel("gw")
     await take(rooms, made())
@@ -140,7 +140,7 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
 
 
 async def test_a_slow_submission_is_answered_in_time(
-    bot: Bot, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    bot: Application, sandbox: LocalSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bot._dialogs, "_patience_s", 0.05)
     channel = sandbox.add_channel("gw")
@@ -152,7 +152,7 @@ async def test_a_slow_submission_is_answered_in_time(
     await last_page(sandbox, "Done; ")
 
 
-async def test_what_cant_be_opened_says_why(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+async def test_what_cant_be_opened_says_why(bot: Application, sandbox: LocalSlack, rooms: Factory) -> None:
     channel, other = sandbox.add_channel("gw"), sandbox.add_channel("other")
     await subscribe(rooms, "CBC", other)
     (there,) = await rooms.subscriptions.of_channel(TEAM, other)
@@ -168,7 +168,7 @@ async def test_what_cant_be_opened_says_why(bot: Bot, sandbox: Sandbox, rooms: R
     view = await opened(sandbox)
     assert block(view, "group")["initial_option"]["value"] == "CBC" and "So far: *CBC*" in words(view)
     # Another channel in the metadata changes nothing of this one's.
-    sandbox.workspace.modals[sandbox.user][-1].payload["private_metadata"] = subscription_modal.Place(
+    sandbox.workspace.modals[sandbox.user][-1].payload["private_metadata"] = subscription_modal.ModalContext(
         channel_id=channel, number=there.id
     ).metadata
     assert (await sandbox.submit(filled(group="Burst"))).ok
@@ -179,7 +179,7 @@ async def test_what_cant_be_opened_says_why(bot: Bot, sandbox: Sandbox, rooms: R
 
 
 async def test_the_home_shows_ones_own_channels_and_changes_them(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms
+    bot: Application, sandbox: LocalSlack, rooms: Factory
 ) -> None:
     channel = sandbox.add_channel("gw")
     secret = sandbox.add_channel("secret", private=True)
@@ -233,11 +233,13 @@ def end_button(message: Json, number: int) -> tuple[str, str]:
     return found["action_id"], found["value"]
 
 
-async def answered(sandbox: Sandbox, channel: str, said: str) -> None:
+async def answered(sandbox: LocalSlack, channel: str, said: str) -> None:
     await sandbox.wait_for(lambda: any(said in words(m) for m in sandbox.ephemerals(channel)))
 
 
-async def test_buttons_end_one_and_only_as_it_was_shown(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+async def test_buttons_end_one_and_only_as_it_was_shown(
+    bot: Application, sandbox: LocalSlack, rooms: Factory
+) -> None:
     channel = sandbox.add_channel("gw")
     for wish in ("CBC", "Burst", "all mock"):
         await subscribe(rooms, wish, channel)
@@ -257,7 +259,9 @@ async def test_buttons_end_one_and_only_as_it_was_shown(bot: Bot, sandbox: Sandb
     assert await in_channel(rooms, channel) == ["CBC mock", "all mock"]
 
 
-async def test_the_button_that_ends_all_ends_what_it_lists(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+async def test_the_button_that_ends_all_ends_what_it_lists(
+    bot: Application, sandbox: LocalSlack, rooms: Factory
+) -> None:
     channel = sandbox.add_channel("gw")
     for wish in ("CBC", "Burst"):
         await subscribe(rooms, wish, channel)
@@ -280,7 +284,7 @@ async def test_the_button_that_ends_all_ends_what_it_lists(bot: Bot, sandbox: Sa
 
 
 async def test_what_is_done_in_the_home_is_posted_in_the_channel(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms, clock: Clock
+    bot: Application, sandbox: LocalSlack, rooms: Factory, clock: Clock
 ) -> None:
     channel = sandbox.add_channel("gw")
     await subscribe(rooms, "CBC mock", channel)
@@ -305,7 +309,7 @@ async def test_what_is_done_in_the_home_is_posted_in_the_channel(
     await posted("changed subscription 1 from *CBC mock* to *CBC NS&gt;=0.3*")
     await sandbox.wait_for(lambda: "NS&gt;=0.3" in words(sandbox.home()))
     # Somebody else changes it while this home is shown.
-    await rooms.subscriptions.pause(TEAM, channel, 1, By("U0OTHER", clock()), resume=True)
+    await rooms.subscriptions.pause(TEAM, channel, 1, ChangeAuthor("U0OTHER", clock()), resume=True)
     await sandbox.view_action(home_tab.END)
     await sandbox.wait_for(lambda: "out of date" in words(sandbox.home()))
     assert await in_channel(rooms, channel) == ["CBC NS>=0.3"]
@@ -317,12 +321,12 @@ async def test_what_is_done_in_the_home_is_posted_in_the_channel(
 
 
 async def test_whoever_may_not_change_anything_presses_in_vain(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+    bot: Application, sandbox: LocalSlack, rooms: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel = sandbox.add_channel("gw")
     await subscribe(rooms, "CBC", channel)
     listed = await (await typed(sandbox, channel, "subscriptions")).answer(30)
-    monkeypatch.setattr(bot.answers, "_refusal", Permission("admins", {}).refusal)
+    monkeypatch.setattr(bot.answers, "_refusal", ChannelPolicy("admins", {}).refusal)
     action, value = end_button(listed, 1)
     assert (await sandbox.press(channel, listed["ts"], action, value=value)).ok
     await answered(sandbox, channel, "Slack can't be asked yet who may do that")

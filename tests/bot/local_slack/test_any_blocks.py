@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.local_slack.block_kit import block_checks, elements
-from bot.local_slack.errors import RefusedError
-from bot.local_slack.server import Sandbox
+from bot.local_slack.errors import ApiError
+from bot.local_slack.server import LocalSlack
 from bot.local_slack.workspace import Draft
 
 KEYS = sorted(
@@ -143,7 +143,7 @@ def one_thing_else(thing: Any) -> Any:
     return st.builds(with_one_thing_else, st.just(thing), st.sampled_from(places(thing)), VALUES)
 
 
-WORKSPACE = Sandbox().workspace
+WORKSPACE = LocalSlack().workspace
 CHANNEL = WORKSPACE.add_channel("gw-cbc").id
 
 
@@ -151,7 +151,7 @@ CHANNEL = WORKSPACE.add_channel("gw-cbc").id
 def test_any_blocks(blocks: Any) -> None:
     try:
         block_checks.check_message(blocks)
-    except RefusedError as refusal:
+    except ApiError as refusal:
         assert json.dumps(refusal.body())
     else:
         WORKSPACE.post(Draft(CHANNEL, WORKSPACE.bot.id, "x", tuple(blocks)))
@@ -162,7 +162,7 @@ def test_any_view(view: Any) -> None:
     for kind in ("modal", "home"):
         try:
             block_checks.check_view(view, kind)
-        except RefusedError as refusal:
+        except ApiError as refusal:
             assert refusal.error in ("invalid_arguments", "view_too_large")
         else:
             WORKSPACE.open_view("U1", view, on_top=False)

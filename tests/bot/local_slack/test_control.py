@@ -12,7 +12,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local_slack.server import Sandbox, main
+from bot.local_slack.server import LocalSlack, main
 
 Json = dict[str, Any]
 
@@ -30,7 +30,7 @@ async def steer(session: aiohttp.ClientSession, url: str, verb: str, **body: Any
 
 
 async def test_every_verb_does_what_the_method_does(
-    sandbox: Sandbox, slack_client: AsyncWebClient, session: aiohttp.ClientSession
+    sandbox: LocalSlack, slack_client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
     url = sandbox.url
     channel = (await steer(session, url, "add_channel", name="gw-cbc"))["result"]
@@ -70,7 +70,7 @@ async def test_every_verb_does_what_the_method_does(
         assert (await steer(session, url, verb))["ok"] is True
 
 
-async def test_wrong_steering_gets_a_sentence(sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
+async def test_wrong_steering_gets_a_sentence(sandbox: LocalSlack, session: aiohttp.ClientSession) -> None:
     url = sandbox.url
     assert (await steer(session, url, "explode"))["error"] == "There is no verb explode."
     assert "unexpected keyword" in (await steer(session, url, "archive", room="x"))["error"]
@@ -103,7 +103,7 @@ async def test_in_a_process_of_its_own(session: aiohttp.ClientSession) -> None:
     assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
-async def test_a_port_that_is_taken(sandbox: Sandbox, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_a_port_that_is_taken(sandbox: LocalSlack, capfd: pytest.CaptureFixture[str]) -> None:
     port = sandbox.url.rpartition(":")[2]
     status = await asyncio.to_thread(main_quietly, port)
     assert status == 2
@@ -118,7 +118,7 @@ def main_quietly(port: str) -> int:
     "body", ["[" * 100_000, '{"a":' * 50_000, "NaN", "9" * 5_000, '"\\ud800"', "{", "\udcff"]
 )
 async def test_hostile_json_is_a_sentence(
-    sandbox: Sandbox, session: aiohttp.ClientSession, body: str
+    sandbox: LocalSlack, session: aiohttp.ClientSession, body: str
 ) -> None:
     data = body.encode("utf-8", "surrogateescape")
     headers = {"Content-Type": "application/json"}

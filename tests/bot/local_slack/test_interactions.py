@@ -10,8 +10,8 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local_slack.errors import RefusedError
-from bot.local_slack.server import Sandbox
+from bot.local_slack.errors import ApiError
+from bot.local_slack.server import LocalSlack
 
 if TYPE_CHECKING:
     from tests.bot.conftest import Connect
@@ -66,7 +66,7 @@ def app(slack_client: AsyncWebClient) -> AsyncApp:
 
 
 async def test_a_button_of_a_message(
-    sandbox: Sandbox, app: AsyncApp, slack_client: AsyncWebClient, connect: Connect
+    sandbox: LocalSlack, app: AsyncApp, slack_client: AsyncWebClient, connect: Connect
 ) -> None:
     heard: list[Json] = []
 
@@ -110,11 +110,11 @@ async def test_a_button_of_a_message(
         (again["ts"], "go", "2"),
         ("1.000000", "go", None),
     ):
-        with pytest.raises(RefusedError, match=r"no_such_action|message_not_found"):
+        with pytest.raises(ApiError, match=r"no_such_action|message_not_found"):
             await sandbox.press(channel, ts, action_id, value)
 
 
-async def test_a_button_of_an_ephemeral_answer(sandbox: Sandbox, app: AsyncApp, connect: Connect) -> None:
+async def test_a_button_of_an_ephemeral_answer(sandbox: LocalSlack, app: AsyncApp, connect: Connect) -> None:
     heard: list[Json] = []
 
     @app.command("/gwevent")
@@ -132,7 +132,7 @@ async def test_a_button_of_an_ephemeral_answer(sandbox: Sandbox, app: AsyncApp, 
     await connect(app)
     channel = sandbox.add_channel("ops", private=True)
     shown = await (await sandbox.command("/gwevent", channel=channel)).answer()
-    with pytest.raises(RefusedError, match="message_not_found"):
+    with pytest.raises(ApiError, match="message_not_found"):
         await sandbox.press(channel, shown["ts"], "go", user=sandbox.colleague)
     await sandbox.press(channel, shown["ts"], "go")
     await sandbox.wait_for(lambda: not sandbox.ephemerals(channel))
@@ -142,7 +142,9 @@ async def test_a_button_of_an_ephemeral_answer(sandbox: Sandbox, app: AsyncApp, 
     assert heard[0]["channel"]["name"] == "privategroup"
 
 
-async def test_a_response_url_is_good_five_times(sandbox: Sandbox, app: AsyncApp, connect: Connect) -> None:
+async def test_a_response_url_is_good_five_times(
+    sandbox: LocalSlack, app: AsyncApp, connect: Connect
+) -> None:
     statuses: list[tuple[int, str]] = []
 
     @app.command("/gwevent")
@@ -173,7 +175,7 @@ async def test_a_response_url_is_good_five_times(sandbox: Sandbox, app: AsyncApp
 
 
 async def test_a_dialog(
-    sandbox: Sandbox, app: AsyncApp, slack_client: AsyncWebClient, connect: Connect
+    sandbox: LocalSlack, app: AsyncApp, slack_client: AsyncWebClient, connect: Connect
 ) -> None:
     submitted: list[Json] = []
     events: list[str] = []
@@ -260,7 +262,7 @@ async def test_a_dialog(
 
 
 async def test_the_home_tab(
-    sandbox: Sandbox, app: AsyncApp, slack_client: AsyncWebClient, connect: Connect
+    sandbox: LocalSlack, app: AsyncApp, slack_client: AsyncWebClient, connect: Connect
 ) -> None:
     home = {"type": "home", "blocks": BUTTONS}
     heard: list[Json] = []

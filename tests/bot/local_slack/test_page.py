@@ -21,7 +21,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.local_slack.app_manifest import EVENTS, SCOPES
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.local_slack.workspace import Draft
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -124,7 +124,7 @@ HOME = {
 class Stage:
     """The sandbox, the app in it, and what the app was told."""
 
-    sandbox: Sandbox
+    sandbox: LocalSlack
     client: AsyncWebClient
     cbc: str
     burst: str
@@ -175,7 +175,7 @@ def wire(app: AsyncApp, stage: Stage) -> None:
 async def stage() -> AsyncIterator[Stage]:
     # More than gwevent itself asks for: a home tab and pictures.
     scopes, events = SCOPES | {"files:read", "files:write"}, EVENTS | {"app_home_opened"}
-    async with Sandbox(limits=False, scopes=scopes, events=events) as sandbox:
+    async with LocalSlack(limits=False, scopes=scopes, events=events) as sandbox:
         client = AsyncWebClient(sandbox.bot_token, base_url=sandbox.api_url)
         stage = Stage(sandbox, client, sandbox.add_channel("gw-cbc"), sandbox.add_channel("gw-burst"))
         app = AsyncApp(client=client)

@@ -11,11 +11,11 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.local_slack.shared_channels import ELSEWHERE
 
 
-async def told(sandbox: Sandbox, kind: str) -> dict[str, Any]:
+async def told(sandbox: LocalSlack, kind: str) -> dict[str, Any]:
     """The newest event of a kind that the app was told of."""
 
     def found() -> list[dict[str, Any]]:
@@ -24,7 +24,7 @@ async def told(sandbox: Sandbox, kind: str) -> dict[str, Any]:
     return (await sandbox.wait_for(found, 10))[-1]
 
 
-async def connected(sandbox: Sandbox, client: AsyncWebClient) -> AsyncSocketModeHandler:
+async def connected(sandbox: LocalSlack, client: AsyncWebClient) -> AsyncSocketModeHandler:
     app = AsyncApp(client=client)
     web = AsyncWebClient(sandbox.app_token, base_url=sandbox.api_url)
     handler = AsyncSocketModeHandler(app, sandbox.app_token, web_client=web)
@@ -33,7 +33,7 @@ async def connected(sandbox: Sandbox, client: AsyncWebClient) -> AsyncSocketMode
 
 
 async def test_slack_names_the_workspace_of_whoever_did_it(
-    sandbox: Sandbox, slack_client: AsyncWebClient
+    sandbox: LocalSlack, slack_client: AsyncWebClient
 ) -> None:
     channel = sandbox.add_channel("gw")
     guest = sandbox.share(channel)
@@ -71,7 +71,7 @@ async def test_slack_names_the_workspace_of_whoever_did_it(
         await handler.close_async()  # type: ignore[no-untyped-call]
 
 
-async def test_a_channel_gets_another_id(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_a_channel_gets_another_id(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw")
     posted = await slack_client.chat_postMessage(channel=channel, text="before")
     handler = await connected(sandbox, slack_client)

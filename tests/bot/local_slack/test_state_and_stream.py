@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 
 Json = dict[str, Any]
 
@@ -20,7 +20,7 @@ async def next_event(stream: aiohttp.StreamReader) -> Json:
             return event
 
 
-async def test_the_state_is_what_a_person_sees(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_the_state_is_what_a_person_sees(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     secret = sandbox.add_channel("ops", private=True)
     sandbox.workspace.leave(sandbox.workspace.channels[secret], sandbox.user)
@@ -46,7 +46,7 @@ async def test_the_state_is_what_a_person_sees(sandbox: Sandbox, slack_client: A
     assert (mine["view"], mine["home"], mine["files"]) == (None, None, {})
 
 
-async def test_the_stream_tells_each_change(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_the_stream_tells_each_change(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     secret = sandbox.add_channel("ops", private=True)
     sandbox.workspace.leave(sandbox.workspace.channels[secret], sandbox.user)
@@ -82,7 +82,7 @@ async def test_the_stream_tells_each_change(sandbox: Sandbox, slack_client: Asyn
         assert (event["type"], event["view"]["type"]) == ("home", "home")
 
 
-async def test_a_person_acts_over_http(sandbox: Sandbox) -> None:
+async def test_a_person_acts_over_http(sandbox: LocalSlack) -> None:
     channel = sandbox.add_channel("gw-cbc")
     async with aiohttp.ClientSession() as session:
 
@@ -118,7 +118,7 @@ async def test_a_person_acts_over_http(sandbox: Sandbox) -> None:
     ],
     ids=str,
 )
-async def test_other_sites_get_nothing(sandbox: Sandbox, headers: dict[str, str]) -> None:
+async def test_other_sites_get_nothing(sandbox: LocalSlack, headers: dict[str, str]) -> None:
     async with aiohttp.ClientSession(headers=headers) as session:
         async with session.get(f"{sandbox.url}/sandbox/state") as response:
             assert response.status == 403
@@ -126,7 +126,7 @@ async def test_other_sites_get_nothing(sandbox: Sandbox, headers: dict[str, str]
             assert response.status == 403
 
 
-async def test_a_form_of_another_site_gets_nothing(sandbox: Sandbox) -> None:
+async def test_a_form_of_another_site_gets_nothing(sandbox: LocalSlack) -> None:
     async with aiohttp.ClientSession() as session:
         async with session.post(f"{sandbox.url}/sandbox/say", data='{"text": "x"}') as response:
             assert response.status == 403
@@ -134,7 +134,7 @@ async def test_a_form_of_another_site_gets_nothing(sandbox: Sandbox) -> None:
             assert response.status == 403
 
 
-async def test_the_page_itself_may_ask_and_be_linked_to(sandbox: Sandbox) -> None:
+async def test_the_page_itself_may_ask_and_be_linked_to(sandbox: LocalSlack) -> None:
     same = {"Origin": sandbox.url, "Sec-Fetch-Site": "same-origin"}
     linked = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     async with aiohttp.ClientSession() as session:

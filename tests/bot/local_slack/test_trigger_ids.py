@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.local_slack.errors import RefusedError
+from bot.local_slack.errors import ApiError
 from bot.local_slack.trigger_ids import Triggers
 
 
@@ -19,15 +19,15 @@ def test_once_and_within_three_seconds() -> None:
     first, second = triggers.new("T", "U"), triggers.new("T", "U")
     clock.now += 2.9
     assert triggers.exchange(first, "T") == "U"
-    with pytest.raises(RefusedError, match="exchanged_trigger_id"):
+    with pytest.raises(ApiError, match="exchanged_trigger_id"):
         triggers.exchange(first, "T")
     clock.now += 0.2
-    with pytest.raises(RefusedError, match="expired_trigger_id"):
+    with pytest.raises(ApiError, match="expired_trigger_id"):
         triggers.exchange(second, "T")
 
 
 def test_of_another_team_or_none() -> None:
     triggers = Triggers()
     for wrong in (triggers.new("T1", "U"), "1.2.abc"):
-        with pytest.raises(RefusedError, match="invalid_trigger_id"):
+        with pytest.raises(ApiError, match="invalid_trigger_id"):
             triggers.exchange(wrong, "T2")

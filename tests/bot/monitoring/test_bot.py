@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.app.application import Bot
-from bot.app.factory import Rooms
-from bot.local_slack.server import Sandbox
+from bot.app.application import Application
+from bot.app.factory import Factory
+from bot.local_slack.server import LocalSlack
 from bot.samples import to_json
 from bot.settings import Settings
 from bot.sources import Origin, Payload, SourceStatus
@@ -49,12 +49,14 @@ def tray() -> Tray:
 
 
 @pytest.fixture
-def ops(sandbox: Sandbox) -> str:
+def ops(sandbox: LocalSlack) -> str:
     return sandbox.add_channel("ops")
 
 
 @pytest.fixture
-async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock, tray: Tray, ops: str) -> AsyncIterator[Bot]:
+async def bot(
+    sandbox: LocalSlack, rooms: Factory, clock: Clock, tray: Tray, ops: str
+) -> AsyncIterator[Application]:
     sandbox.workspace.clock = lambda: clock().timestamp()
     settings = Settings.model_validate(
         {
@@ -65,7 +67,7 @@ async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock, tray: Tray, ops: str
             "http_port": 0,
         }
     )
-    bot = Bot(settings, rooms, [tray], clock)
+    bot = Application(settings, rooms, [tray], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     async with asyncio.timeout(PATIENCE_S):
@@ -75,7 +77,7 @@ async def bot(sandbox: Sandbox, rooms: Rooms, clock: Clock, tray: Tray, ops: str
     await running
 
 
-async def get(bot: Bot, path: str, **headers: str) -> tuple[int, str]:
+async def get(bot: Application, path: str, **headers: str) -> tuple[int, str]:
     async with (
         aiohttp.ClientSession(headers=headers) as session,
         session.get(f"http://127.0.0.1:{bot.http_port}{path}") as answer,
@@ -83,7 +85,7 @@ async def get(bot: Bot, path: str, **headers: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
-async def figures(bot: Bot) -> dict[str, float]:
+async def figures(bot: Application) -> dict[str, float]:
     """Each sample as "name{labels}"."""
     _, text = await get(bot, "/metrics")
     found = {}
@@ -94,7 +96,7 @@ async def figures(bot: Bot) -> dict[str, float]:
     return found
 
 
-async def test_circulars_are_no_sign_that_notices_come(bot: Bot, clock: Clock, tray: Tray) -> None:
+async def test_circulars_are_no_sign_that_notices_come(bot: Application, clock: Clock, tray: Tray) -> None:
     tray.queue.put_nowait(to_json(record()))
     async with asyncio.timeout(PATIENCE_S):
         while tray.acknowledged < 1:
@@ -108,7 +110,7 @@ async def test_circulars_are_no_sign_that_notices_come(bot: Bot, clock: Clock, t
 
 
 async def test_health_figures_and_the_first_real_notice(
-    bot: Bot, rooms: Rooms, sandbox: Sandbox, clock: Clock, tray: Tray, ops: str
+    bot: Application, rooms: Factory, sandbox: LocalSlack, clock: Clock, tray: Tray, ops: str
 ) -> None:
     channel = sandbox.add_channel("gw")
     await subscribe(rooms, "all", channel)
@@ -148,7 +150,9 @@ async def test_health_figures_and_the_first_real_notice(
     assert status == 404
 
 
-async def test_status_says_what_is_wrong(bot: Bot, rooms: Rooms, sandbox: Sandbox, clock: Clock) -> None:
+async def test_status_says_what_is_wrong(
+    bot: Application, rooms: Factory, sandbox: LocalSlack, clock: Clock
+) -> None:
     await take(rooms, made(MOCK))
     clock.forward(hours=3)
     await bot.watch.look()

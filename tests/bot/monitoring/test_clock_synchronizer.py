@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import pytest
 
-from bot.app.application import Bot
-from bot.app.factory import Rooms, open_rooms
-from bot.local_slack.server import Sandbox
-from bot.monitoring.clock_synchronizer import ClockKeeper
+from bot.app.application import Application
+from bot.app.factory import Factory, open_factory
+from bot.local_slack.server import LocalSlack
+from bot.monitoring.clock_synchronizer import ClockSynchronizer
 from bot.runtime import machine_clock
 from bot.runtime.steady_clock import SteadyClock
 from bot.settings import Settings
 from bot.slack.client import SlackClient
-from bot.slack.server_time import listening, seconds_of
-from bot.store.operations.clock_offsets import KEPT, ClockLines
-from bot.store.retention import NOTHING, Keep, Removed
+from bot.slack.server_time import parse_http_date, trace_server_time
+from bot.store.operations.clock_offsets import KEPT, ClockOffsetRepository
+from bot.store.retention import NOTHING, PurgeResult, RetentionPolicy
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -34,21 +34,21 @@ class Wrong:
         return datetime.now(UTC).timestamp() + self.by
 
 
-def keeper(rooms: Rooms, wall: Wrong, boot: str = "this boot") -> tuple[SteadyClock, ClockKeeper]:
+def keeper(rooms: Factory, wall: Wrong, boot: str = "this boot") -> tuple[SteadyClock, ClockSynchronizer]:
     clock = SteadyClock(wall)
-    return clock, ClockKeeper(clock, ClockLines(rooms.database), boot_id=boot)
+    return clock, ClockSynchronizer(clock, ClockOffsetRepository(rooms.database), boot_id=boot)
 
 
 def wrong_by(clock: SteadyClock) -> float:
     return (clock() - datetime.now(UTC)).total_seconds()
 
 
-async def test_a_restart_goes_on_with_the_clock_of_this_boot(rooms: Rooms) -> None:
+async def test_a_restart_goes_on_with_the_clock_of_this_boot(rooms: Factory) -> None:
     wall = Wrong()
     clock, kept = keeper(rooms, wall)
     await kept.begin()
     now = wall()
-    clock.heard(now, machine_clock.elapsed(), machine_clock.elapsed())
+    clock.heard(now, machine_clock.monotonic_time(), machine_clock.monotonic_time())
     await kept.look()
     wall.by = MONTH
     again, kept = keeper(rooms, wall)
@@ -59,22 +59,22 @@ async def test_a_restart_goes_on_with_the_clock_of_this_boot(rooms: Rooms) -> No
     assert abs(wrong_by(again)) < 5
 
 
-async def test_what_nobody_agreed_with_is_written_nowhere(rooms: Rooms) -> None:
+async def test_what_nobody_agreed_with_is_written_nowhere(rooms: Factory) -> None:
     wall = Wrong()
     wall.by = MONTH
     clock, kept = keeper(rooms, wall)
     await kept.look()
     if rooms.database.sqlite:
         assert not clock.confirmed
-        assert await ClockLines(rooms.database).of("this boot") is None
+        assert await ClockOffsetRepository(rooms.database).of("this boot") is None
     wall.by = 0.0
     _, another = keeper(rooms, wall, "another boot")
     await another.begin()
-    assert await ClockLines(rooms.database).of("another boot") is None
+    assert await ClockOffsetRepository(rooms.database).of("another boot") is None
 
 
 @pytest.mark.backends("postgresql")
-async def test_a_shared_database_agrees(rooms: Rooms) -> None:
+async def test_a_shared_database_agrees(rooms: Factory) -> None:
     clock, kept = keeper(rooms, Wrong())
     before = clock.confirmed
     await kept.begin()
@@ -82,7 +82,7 @@ async def test_a_shared_database_agrees(rooms: Rooms) -> None:
 
 
 @pytest.mark.backends("postgresql")
-async def test_a_wrong_clock_at_the_start_is_set_right_before_anything_is_read(rooms: Rooms) -> None:
+async def test_a_wrong_clock_at_the_start_is_set_right_before_anything_is_read(rooms: Factory) -> None:
     wall = Wrong()
     wall.by = MONTH
     clock, kept = keeper(rooms, wall, "a new boot")
@@ -96,8 +96,8 @@ async def test_a_wrong_clock_at_the_start_is_set_right_before_anything_is_read(r
         keeping.cancel()
 
 
-async def test_lines_are_replaced_and_forgotten(rooms: Rooms) -> None:
-    lines, now = ClockLines(rooms.database), datetime.now(UTC)
+async def test_lines_are_replaced_and_forgotten(rooms: Factory) -> None:
+    lines, now = ClockOffsetRepository(rooms.database), datetime.now(UTC)
     await lines.write("old", 1.5, now - KEPT - timedelta(days=1))
     await lines.write("new", 2.25, now)
     await lines.write("new", 1_764_000_000.123456, now)
@@ -105,9 +105,9 @@ async def test_lines_are_replaced_and_forgotten(rooms: Rooms) -> None:
     assert await lines.of("new") == pytest.approx(1_764_000_000.123456, abs=1e-5)
 
 
-async def test_slacks_answers_tell_the_time(sandbox: Sandbox) -> None:
+async def test_slacks_answers_tell_the_time(sandbox: LocalSlack) -> None:
     heard: list[tuple[float, float, float]] = []
-    config = listening(lambda *said: heard.append(said))
+    config = trace_server_time(lambda *said: heard.append(said))
     async with aiohttp.ClientSession(trace_configs=[config]) as session:
         await SlackClient(sandbox.bot_token, sandbox.api_url, session).identify()
     ((said, asked, answered),) = heard
@@ -116,14 +116,14 @@ async def test_slacks_answers_tell_the_time(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Thu, 99 Jan 1970 00:00:00 GMT", "9" * 400])
 def test_a_date_that_cant_be_read_says_nothing(date: str | None) -> None:
-    assert seconds_of(date) is None
+    assert parse_http_date(date) is None
 
 
 async def test_a_bot_goes_by_the_clock_that_doesnt_jump(
-    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch
+    sandbox: LocalSlack, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wall = Wrong()
-    monkeypatch.setattr(machine_clock, "wall", wall)
+    monkeypatch.setattr(machine_clock, "wall_time", wall)
     settings = Settings.model_validate(
         {
             "slack_bot_token": sandbox.bot_token,
@@ -132,8 +132,8 @@ async def test_a_bot_goes_by_the_clock_that_doesnt_jump(
             "database_url": database_url,
         }
     )
-    async with open_rooms(settings) as rooms:
-        bot = Bot(settings, rooms, [])
+    async with open_factory(settings) as rooms:
+        bot = Application(settings, rooms, [])
         wall.by = MONTH
         await rooms.clock_keeper.look()
         assert abs((bot.pipeline._clock() - datetime.now(UTC)).total_seconds()) < 10
@@ -145,10 +145,10 @@ async def test_a_bot_goes_by_the_clock_that_doesnt_jump(
 @pytest.mark.backends("sqlite")
 @pytest.mark.parametrize("jumps", [False, True])
 async def test_nothing_is_purged_within_an_hour_of_a_jump(
-    sandbox: Sandbox, database_url: str, monkeypatch: pytest.MonkeyPatch, jumps: bool
+    sandbox: LocalSlack, database_url: str, monkeypatch: pytest.MonkeyPatch, jumps: bool
 ) -> None:
     wall = Wrong()
-    monkeypatch.setattr(machine_clock, "wall", wall)
+    monkeypatch.setattr(machine_clock, "wall_time", wall)
     settings = Settings.model_validate(
         {
             "slack_bot_token": sandbox.bot_token,
@@ -158,14 +158,14 @@ async def test_nothing_is_purged_within_an_hour_of_a_jump(
         }
     )
     purged: list[datetime] = []
-    async with open_rooms(settings) as rooms:
+    async with open_factory(settings) as rooms:
 
-        async def purge(_keep: Keep, now: datetime) -> Removed:
+        async def purge(_keep: RetentionPolicy, now: datetime) -> PurgeResult:
             purged.append(now)
             return NOTHING
 
         monkeypatch.setattr(rooms.retention, "purge", purge)
-        bot, stop = Bot(settings, rooms, []), asyncio.Event()
+        bot, stop = Application(settings, rooms, []), asyncio.Event()
         wall.by = MONTH if jumps else 0.0
         running = asyncio.create_task(bot.run(stop))
         async with asyncio.timeout(60):
@@ -181,11 +181,11 @@ async def test_nothing_is_purged_within_an_hour_of_a_jump(
 
 
 @pytest.mark.backends("sqlite")
-async def test_slack_is_asked_soon_then_seldom_and_not_where_all_is_known(rooms: Rooms) -> None:
+async def test_slack_is_asked_soon_then_seldom_and_not_where_all_is_known(rooms: Factory) -> None:
     count = 0.0
     wall = Wrong()
     clock = SteadyClock(wall, lambda: count)
-    kept = ClockKeeper(clock, ClockLines(rooms.database), boot_id="b", elapsed=lambda: count)
+    kept = ClockSynchronizer(clock, ClockOffsetRepository(rooms.database), boot_id="b", elapsed=lambda: count)
     asked: list[float] = []
 
     async def ask() -> None:

@@ -11,19 +11,19 @@ from typing import NoReturn
 import aiohttp
 import pytest
 
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.delivery.worker import DeliveryWorker
 from bot.filters import parse
-from bot.local_slack.server import Sandbox
-from bot.monitoring.monitor import Watch
-from bot.monitoring.webhook import Caller, Webhook
-from bot.runtime.steady_clock import Jump
+from bot.local_slack.server import LocalSlack
+from bot.monitoring.monitor import HealthMonitor
+from bot.monitoring.webhook import Webhook, WebhookNotifier
+from bot.runtime.steady_clock import ClockJump
 from bot.slack.client import SlackClient
-from bot.slack.socket_mode import LinkState
+from bot.slack.socket_mode import ConnectionState
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
-from bot.store.outbox.plan_writer import Place
-from formatters.posts.incident import What
+from bot.store.outbox.plan_writer import ChannelRef
+from formatters.posts.incident import IncidentKind
 from formatters.webhook.payload import Format
 from tests.bot.monitoring.conftest import Pager
 from tests.support.factories import MOCK, Clock, made, take
@@ -35,22 +35,22 @@ PATIENCE_S = 60.0
 class Tower:
     """A watch, what it looks at, and who is told."""
 
-    rooms: Rooms
+    rooms: Factory
     clock: Clock
-    sandbox: Sandbox
+    sandbox: LocalSlack
     ops: str
     pager: Pager
     worker: DeliveryWorker
-    caller: Caller
-    watch: Watch = field(init=False)
+    caller: WebhookNotifier
+    watch: HealthMonitor = field(init=False)
     known: bool = True
-    jump: Jump | None = None
+    jump: ClockJump | None = None
     source: SourceStatus = field(default_factory=lambda: SourceStatus("hopskotch", True, "reads", 0))
-    link: LinkState = field(default_factory=lambda: LinkState(True, ""))
+    link: ConnectionState = field(default_factory=lambda: ConnectionState(True, ""))
 
     def restart(self) -> None:
         """Begin to watch, as a process that starts does."""
-        self.watch = Watch(
+        self.watch = HealthMonitor(
             self.rooms.store,
             self.rooms.ledger,
             self.rooms.troubles,
@@ -63,7 +63,7 @@ class Tower:
             jump=lambda: self.jump,
         )
 
-    def place(self) -> Place | None:
+    def place(self) -> ChannelRef | None:
         return (self.sandbox.team_id, self.ops) if self.known else None
 
     async def look(self, times: int = 1, **later: float) -> None:
@@ -104,12 +104,12 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 
 
 @pytest.fixture
-async def tower(sandbox: Sandbox, rooms: Rooms, clock: Clock, pager: Pager) -> AsyncIterator[Tower]:
+async def tower(sandbox: LocalSlack, rooms: Factory, clock: Clock, pager: Pager) -> AsyncIterator[Tower]:
     async with aiohttp.ClientSession() as session:
         clients = {sandbox.team_id: SlackClient(sandbox.bot_token, sandbox.api_url, session)}
         worker = rooms.worker(clients, clock, channel_pause_s=0)
         webhook = Webhook(pager.url, Format.JSON)
-        caller = Caller(webhook, rooms.calls, rooms.troubles, rooms.store, clock, poll_s=0.05)
+        caller = WebhookNotifier(webhook, rooms.calls, rooms.troubles, rooms.store, clock, poll_s=0.05)
         tower = Tower(rooms, clock, sandbox, sandbox.add_channel("ops"), pager, worker, caller)
         tower.restart()
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(caller.run())]
@@ -131,7 +131,7 @@ async def test_silence_is_told_once_and_again_when_it_is_over(tower: Tower) -> N
     tower.restart()
     await tower.look(3, minutes=10)
     assert await tower.told(1), "a restart repeats nothing"
-    assert [trouble.what for trouble in await tower.rooms.troubles.lasting()] == [What.SILENCE]
+    assert [trouble.what for trouble in await tower.rooms.troubles.lasting()] == [IncidentKind.SILENCE]
     tower.watch.heard()
     await tower.look(6, seconds=10)
     assert "no notices, from 2026-11-22 12:00:00" in (await tower.told(2))[1]
@@ -155,10 +155,10 @@ async def test_what_comes_and_goes_is_one_trouble(tower: Tower) -> None:
 
 async def test_what_is_found_before_slack_is_known_is_told_then(tower: Tower) -> None:
     tower.watch.heard()
-    tower.known, tower.link = False, LinkState(False, "not connected yet")
+    tower.known, tower.link = False, ConnectionState(False, "not connected yet")
     await tower.look(8, seconds=10)
-    assert [trouble.what for trouble in await tower.rooms.troubles.lasting()] == [What.SLACK]
-    tower.link = LinkState(True, "")
+    assert [trouble.what for trouble in await tower.rooms.troubles.lasting()] == [IncidentKind.SLACK]
+    tower.link = ConnectionState(True, "")
     await tower.look(6, seconds=10)
     assert tower.said() == [] and await tower.rooms.troubles.lasting() == []
     tower.known = True
@@ -221,21 +221,21 @@ async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
     assert b"gwevent_store_up 1.0" in await tower.watch.figures()
 
 
-async def test_of_several_consumers_one_is_enough(rooms: Rooms, clock: Clock) -> None:
+async def test_of_several_consumers_one_is_enough(rooms: Factory, clock: Clock) -> None:
     reads, silent = SourceStatus("hopskotch", True, "reads", 3), SourceStatus("hopskotch", False, "silent")
     for sources in ([reads, silent], [silent, reads]):
-        watch = Watch(rooms.store, rooms.ledger, rooms.troubles, clock, sources=lambda: sources)  # noqa: B023
+        watch = HealthMonitor(rooms.store, rooms.ledger, rooms.troubles, clock, sources=lambda: sources)  # noqa: B023
         assert (await watch.readiness()).parts == {"hopskotch": "ok", "store": "ok"}
         figures = (await watch.figures()).decode()
         assert 'gwevent_source_connected{source="hopskotch"} 1.0' in figures
         assert 'gwevent_source_lag{source="hopskotch"} 3.0' in figures
-    alone = Watch(rooms.store, rooms.ledger, rooms.troubles, clock, sources=lambda: [silent])
+    alone = HealthMonitor(rooms.store, rooms.ledger, rooms.troubles, clock, sources=lambda: [silent])
     assert (await alone.readiness()).parts["hopskotch"] == "silent"
 
 
 async def test_a_clock_that_jumped_is_told_once_and_again_when_it_is_sure(tower: Tower) -> None:
     await tower.look(times=3, seconds=10)
-    tower.jump = Jump(since=tower.clock(), by=timedelta(hours=25), corrected=False)
+    tower.jump = ClockJump(since=tower.clock(), by=timedelta(hours=25), corrected=False)
     await tower.look(times=3, seconds=10)
     (said,) = await tower.told(1)
     assert "machine's clock jumped 25 h ahead" in said and "goes on by its own count" in said

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from bot.monitoring.rules import Facts, Limits, judge
-from formatters.posts.incident import What
+from bot.monitoring.rules import HealthSnapshot, Thresholds, evaluate
+from formatters.posts.incident import IncidentKind
 from tests.support.factories import NOW
 
-WELL = Facts(started=NOW - timedelta(days=3), last_heard=NOW - timedelta(minutes=40))
+WELL = HealthSnapshot(started=NOW - timedelta(days=3), last_heard=NOW - timedelta(minutes=40))
 
 
-def found(facts: Facts, *lasting: What) -> set[What]:
-    return {trouble.what for trouble in judge(facts, NOW, Limits(), frozenset(lasting))}
+def found(facts: HealthSnapshot, *lasting: IncidentKind) -> set[IncidentKind]:
+    return {trouble.what for trouble in evaluate(facts, NOW, Thresholds(), frozenset(lasting))}
 
 
 def ago(**by: float) -> timedelta:
@@ -24,42 +24,48 @@ def ago(**by: float) -> timedelta:
 
 
 def test_nothing_is_wrong() -> None:
-    assert judge(WELL, NOW, Limits()) == []
+    assert evaluate(WELL, NOW, Thresholds()) == []
 
 
 @pytest.mark.parametrize(
     ("what", "limit", "since"),
     [
-        (What.SOURCE, Limits().source, "source_out_since"),
-        (What.LAG, Limits().lag, "lagging_since"),
-        (What.SLACK, Limits().slack, "slack_out_since"),
-        (What.STORE, Limits().store, "store_out_since"),
+        (IncidentKind.SOURCE, Thresholds().source, "source_out_since"),
+        (IncidentKind.LAG, Thresholds().lag, "lagging_since"),
+        (IncidentKind.SLACK, Thresholds().slack, "slack_out_since"),
+        (IncidentKind.STORE, Thresholds().store, "store_out_since"),
     ],
 )
-def test_what_passes_by_itself_gets_its_time(what: What, limit: timedelta, since: str) -> None:
+def test_what_passes_by_itself_gets_its_time(what: IncidentKind, limit: timedelta, since: str) -> None:
     just: dict[str, Any] = {since: NOW - limit}
     later: dict[str, Any] = {since: NOW - limit - ago(seconds=1)}
     brief, long = replace(WELL, **just), replace(WELL, **later)
     assert found(brief) == set()
     assert found(long) == {what}
     assert found(brief, what) == {what}, "a restart gives a trouble that lasts no new time"
-    assert judge(long, NOW, Limits())[0].since == NOW - limit - ago(seconds=1)
+    assert evaluate(long, NOW, Thresholds())[0].since == NOW - limit - ago(seconds=1)
 
 
 def test_silence() -> None:
     quiet = replace(WELL, last_heard=NOW - ago(hours=2.6))
-    assert found(quiet) == {What.SILENCE}
+    assert found(quiet) == {IncidentKind.SILENCE}
     assert found(replace(WELL, last_heard=NOW - ago(hours=2.4))) == set()
     assert found(replace(quiet, started=NOW - ago(seconds=30))) == set(), "it is just catching up"
-    assert found(replace(quiet, started=NOW - ago(seconds=30)), What.SILENCE) == {What.SILENCE}
-    assert found(replace(WELL, last_heard=None)) == {What.SILENCE}, "silent since its start"
+    assert found(replace(quiet, started=NOW - ago(seconds=30)), IncidentKind.SILENCE) == {
+        IncidentKind.SILENCE
+    }
+    assert found(replace(WELL, last_heard=None)) == {IncidentKind.SILENCE}, "silent since its start"
     assert found(replace(WELL, last_heard=None, started=NOW - ago(hours=2))) == set()
     unread = replace(quiet, source_out_since=NOW - ago(hours=3))
-    assert found(unread) == {What.SOURCE}, "that is why it is silent"
+    assert found(unread) == {IncidentKind.SOURCE}, "that is why it is silent"
 
 
 def test_deliveries_that_wait() -> None:
     late = replace(WELL, overdue=1234, overdue_since=NOW - ago(minutes=5), overdue_found=NOW)
     assert found(late) == set(), "the clock may have jumped"
-    (trouble,) = judge(replace(late, overdue_found=NOW - ago(seconds=10)), NOW, Limits())
-    assert (trouble.what, trouble.detail, trouble.since) == (What.DELIVERIES, "1,234", NOW - ago(minutes=5))
+    (trouble,) = evaluate(replace(late, overdue_found=NOW - ago(seconds=10)), NOW, Thresholds())
+    assert (trouble.what, trouble.detail, trouble.since) == (
+        IncidentKind.DELIVERIES,
+        "1,234",
+        NOW - ago(minutes=5),
+    )

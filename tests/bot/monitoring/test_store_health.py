@@ -13,15 +13,15 @@ import pytest
 from psycopg import sql
 from sqlalchemy import delete, event, make_url, text
 
-from bot.app.factory import Rooms
-from bot.monitoring.monitor import Watch
-from bot.monitoring.rules import Limits, is_narrow
+from bot.app.factory import Factory
+from bot.monitoring.monitor import HealthMonitor
+from bot.monitoring.rules import Thresholds, is_narrow
 from bot.sources import SourceStatus
 from bot.store import schema, write_check
 from bot.store.database import Database, StoreUnavailable
 from bot.store.operations import source_heartbeats
 from bot.store.write_check import WriteCheck
-from formatters.posts.incident import What
+from formatters.posts.incident import IncidentKind
 from tests.support.factories import Clock, made, take
 from tests.support.postgres import Databases, driven
 
@@ -35,8 +35,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write_check, "FRESH_S", 0.0)
 
 
-def watch_of(rooms: Rooms, clock: Clock, source: SourceStatus | None = None, **more: object) -> Watch:
-    return Watch(
+def watch_of(
+    rooms: Factory, clock: Clock, source: SourceStatus | None = None, **more: object
+) -> HealthMonitor:
+    return HealthMonitor(
         rooms.store,
         rooms.ledger,
         rooms.troubles,
@@ -48,13 +50,13 @@ def watch_of(rooms: Rooms, clock: Clock, source: SourceStatus | None = None, **m
     )
 
 
-async def figures(watch: Watch) -> dict[str, float]:
+async def figures(watch: HealthMonitor) -> dict[str, float]:
     lines = (await watch.figures()).decode().splitlines()
     pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     return {name: float(value) for name, value in pairs}
 
 
-async def expect_out(watch: Watch, clock: Clock) -> None:
+async def expect_out(watch: HealthMonitor, clock: Clock) -> None:
     """Everything says that the store is out: at once, and after a minute as a trouble."""
     assert not (await watch.readiness()).ready
     assert (await figures(watch))["gwevent_store_up"] == 0
@@ -64,13 +66,13 @@ async def expect_out(watch: Watch, clock: Clock) -> None:
     assert (await figures(watch))['gwevent_trouble{what="store"}'] == 1
 
 
-async def expect_well(watch: Watch, clock: Clock, rooms: Rooms) -> None:
+async def expect_well(watch: HealthMonitor, clock: Clock, rooms: Factory) -> None:
     """Everything says that it is back; the trouble is told, and over."""
     readiness = await watch.readiness()
     assert readiness.ready, readiness.parts
     clock.forward(seconds=10)
     await watch.look()
-    assert [trouble.what for trouble in await rooms.troubles.lasting()] == [What.STORE]
+    assert [trouble.what for trouble in await rooms.troubles.lasting()] == [IncidentKind.STORE]
     found = await figures(watch)
     assert found["gwevent_store_up"] == 1
     assert found['gwevent_trouble{what="store"}'] == 0, "it is over, though not told so yet"
@@ -95,11 +97,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-async def narrow(small_disk: Path) -> AsyncIterator[Rooms]:
+async def narrow(small_disk: Path) -> AsyncIterator[Factory]:
     """A database on it."""
     database = Database(f"sqlite+aiosqlite:///{small_disk / 'gwevent.sqlite'}")
     await database.migrate()
-    yield Rooms(database)
+    yield Factory(database)
     await database.close()
 
 
@@ -110,7 +112,7 @@ def fill(folder: Path, leave: int) -> Path:
     return filling
 
 
-async def test_a_full_disk(narrow: Rooms, small_disk: Path, clock: Clock) -> None:
+async def test_a_full_disk(narrow: Factory, small_disk: Path, clock: Clock) -> None:
     rooms = narrow
     watch = watch_of(rooms, clock)
     assert (await watch.readiness()).ready
@@ -126,16 +128,16 @@ async def test_a_full_disk(narrow: Rooms, small_disk: Path, clock: Clock) -> Non
     await expect_well(watch, clock, rooms)
 
 
-async def test_little_room_is_told_before_it_ends(narrow: Rooms, small_disk: Path, clock: Clock) -> None:
+async def test_little_room_is_told_before_it_ends(narrow: Factory, small_disk: Path, clock: Clock) -> None:
     rooms = narrow
-    watch = watch_of(rooms, clock, limits=Limits(free=50_000_000))
+    watch = watch_of(rooms, clock, limits=Thresholds(free=50_000_000))
     watch.heard()
     await watch.look()
     assert await rooms.troubles.lasting() == [], "of a small disk a tenth is enough"
     filling = fill(small_disk, 500_000)
     await watch.look()
     (trouble,) = await rooms.troubles.lasting()
-    assert (trouble.what, trouble.detail) == (What.SPACE, "0 MB free")
+    assert (trouble.what, trouble.detail) == (IncidentKind.SPACE, "0 MB free")
     found = await figures(watch)
     assert 0 < found["gwevent_store_free_bytes"] <= 500_000 and found["gwevent_store_bytes"] > 0
     assert found['gwevent_trouble{what="space"}'] == 1
@@ -147,16 +149,16 @@ async def test_little_room_is_told_before_it_ends(narrow: Rooms, small_disk: Pat
 
 
 def test_when_room_is_little() -> None:
-    limits = Limits(free=500)
+    limits = Thresholds(free=500)
     assert not is_narrow(None, None, limits)
     assert is_narrow(499, 100_000, limits) and not is_narrow(500, 100_000, limits)
     assert is_narrow(510, 100_000, limits, lasts=True) and not is_narrow(560, 100_000, limits, lasts=True)
     assert is_narrow(99, 1_000, limits) and not is_narrow(100, 1_000, limits)
-    assert not is_narrow(0, 1_000, Limits(free=0))
+    assert not is_narrow(0, 1_000, Thresholds(free=0))
 
 
 @pytest.mark.backends("sqlite")
-async def test_a_read_only_file(rooms: Rooms, clock: Clock) -> None:
+async def test_a_read_only_file(rooms: Factory, clock: Clock) -> None:
     read_only = False
 
     @event.listens_for(rooms.database._engine.sync_engine, "checkout")
@@ -173,7 +175,7 @@ async def test_a_read_only_file(rooms: Rooms, clock: Clock) -> None:
     await expect_well(watch, clock, rooms)
 
 
-async def test_a_file_that_is_gone(rooms: Rooms, database_path: Path, clock: Clock) -> None:
+async def test_a_file_that_is_gone(rooms: Factory, database_path: Path, clock: Clock) -> None:
     watch = watch_of(rooms, clock)
     assert (await watch.readiness()).ready
     database_path.rename(database_path.with_name("elsewhere"))
@@ -184,7 +186,7 @@ async def test_a_file_that_is_gone(rooms: Rooms, database_path: Path, clock: Clo
 
 
 async def test_an_idle_bot_writes_seldom(
-    rooms: Rooms, database_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    rooms: Factory, database_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write_check, "FRESH_S", 3600.0)
     watch = watch_of(rooms, clock)
@@ -202,14 +204,14 @@ async def test_an_idle_bot_writes_seldom(
 
 
 @pytest.fixture
-async def own(postgres: Databases, migrated_postgres: str) -> AsyncIterator[Rooms]:
+async def own(postgres: Databases, migrated_postgres: str) -> AsyncIterator[Factory]:
     """A database of its own, whose settings may be changed."""
-    rooms = Rooms(Database(driven(postgres.fresh(migrated_postgres))))
+    rooms = Factory(Database(driven(postgres.fresh(migrated_postgres))))
     yield rooms
     await rooms.database.close()
 
 
-async def set_read_only(rooms: Rooms, *, read_only: bool) -> None:
+async def set_read_only(rooms: Factory, *, read_only: bool) -> None:
     """As a failover leaves it: who is connected already is as read-only as who comes."""
     import psycopg
 
@@ -224,7 +226,7 @@ async def set_read_only(rooms: Rooms, *, read_only: bool) -> None:
         )
 
 
-async def test_postgresql_that_became_read_only_and_its_successor(own: Rooms, clock: Clock) -> None:
+async def test_postgresql_that_became_read_only_and_its_successor(own: Factory, clock: Clock) -> None:
     watch = watch_of(own, clock)
     await own.shares.renew({"T1"})
     assert (await watch.readiness()).ready
@@ -237,7 +239,7 @@ async def test_postgresql_that_became_read_only_and_its_successor(own: Rooms, cl
     await take(own, made())
 
 
-async def test_consumers_are_not_silent_because_the_store_was(own: Rooms) -> None:
+async def test_consumers_are_not_silent_because_the_store_was(own: Factory) -> None:
     reads = SourceStatus("hopskotch", True, "reads", 0)
     await own.consumers.tell("a", [reads])
     async with own.database.writing() as connection:
@@ -256,7 +258,7 @@ async def test_consumers_are_not_silent_because_the_store_was(own: Rooms) -> Non
     assert not silent.connected
 
 
-async def test_nobody_delivers(own: Rooms, clock: Clock) -> None:
+async def test_nobody_delivers(own: Factory, clock: Clock) -> None:
     """A consumer sees that no `serve` lives."""
     watch = watch_of(own, clock)
     watch.heard()
@@ -271,15 +273,15 @@ async def test_nobody_delivers(own: Rooms, clock: Clock) -> None:
     for _ in range(8):
         clock.forward(seconds=10)
         await watch.look()
-    assert [trouble.what for trouble in await own.troubles.lasting()] == [What.WORKERS]
+    assert [trouble.what for trouble in await own.troubles.lasting()] == [IncidentKind.WORKERS]
     assert (await figures(watch))["gwevent_workers"] == 0
 
 
 async def test_a_source_that_was_out_before_an_outage_and_is_not_after_it(
-    rooms: Rooms, database_path: Path, clock: Clock
+    rooms: Factory, database_path: Path, clock: Clock
 ) -> None:
     source = SourceStatus("hopskotch", False, "no answer")
-    watch = Watch(
+    watch = HealthMonitor(
         rooms.store,
         rooms.ledger,
         rooms.troubles,
@@ -297,12 +299,12 @@ async def test_a_source_that_was_out_before_an_outage_and_is_not_after_it(
     database_path.with_name("elsewhere").rename(database_path)
     source = SourceStatus("hopskotch", False, "no answer")
     await watch.look()
-    assert [trouble.what for trouble in await rooms.troubles.lasting()] == [What.STORE]
+    assert [trouble.what for trouble in await rooms.troubles.lasting()] == [IncidentKind.STORE]
 
 
 @pytest.mark.backends("postgresql")
 async def test_processes_that_start_at_once_all_find_that_the_store_is_well(
-    rooms: Rooms, database_url: str
+    rooms: Factory, database_url: str
 ) -> None:
     others = [Database(database_url) for _ in range(4)]
     try:

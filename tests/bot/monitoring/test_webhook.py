@@ -10,16 +10,16 @@ from typing import Any
 
 from sqlalchemy import text
 
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.filters import matches, parse
-from bot.ingest.pipeline import Handled, Pipeline
-from bot.monitoring.webhook import Caller, Webhook
+from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.monitoring.webhook import Webhook, WebhookNotifier
 from bot.samples import Record, to_json
 from bot.sources import Origin
-from bot.store.operations.operator_alerts import Alarms
-from bot.store.operations.webhook_calls import LEASE, Call
+from bot.store.operations.operator_alerts import OperatorAlertRules
+from bot.store.operations.webhook_calls import LEASE, WebhookCall
 from formatters.models.notice import RETRACTION
-from formatters.webhook.payload import Alarm, Format
+from formatters.webhook.payload import Format, WebhookEvent
 from tests.bot.monitoring.conftest import Pager
 from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, Clock, record
 
@@ -34,29 +34,31 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def calling(rooms: Rooms, clock: Clock, webhook: Webhook) -> AsyncIterator[Caller]:
-    caller = Caller(webhook, rooms.calls, rooms.troubles, rooms.store, clock, poll_s=0.02)
+async def calling(rooms: Factory, clock: Clock, webhook: Webhook) -> AsyncIterator[WebhookNotifier]:
+    caller = WebhookNotifier(webhook, rooms.calls, rooms.troubles, rooms.store, clock, poll_s=0.02)
     task = asyncio.create_task(caller.run())
     yield caller
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-def pipeline(rooms: Rooms, clock: Clock, words: str) -> Pipeline:
-    alarms = Alarms(ops=None, quiet=MAX_AGE, wakes=partial(matches, parse(words)))
+def pipeline(rooms: Factory, clock: Clock, words: str) -> Pipeline:
+    alarms = OperatorAlertRules(ops=None, quiet=MAX_AGE, wakes=partial(matches, parse(words)))
     return Pipeline(rooms.store, clock, max_age=MAX_AGE, alarms=lambda: alarms)
 
 
 async def take(line: Pipeline, *records: Record, origin: Origin = LIVE) -> None:
     for one in records:
-        assert await line.handle(to_json(one), origin) is Handled.STORED
+        assert await line.handle(to_json(one), origin) is IngestResult.STORED
 
 
 def said(pager: Pager) -> list[tuple[Any, Any]]:
     return [(call["action"], call["key"]) for call in pager.heard()]
 
 
-async def test_an_event_calls_once_and_its_retraction_once(rooms: Rooms, clock: Clock, pager: Pager) -> None:
+async def test_an_event_calls_once_and_its_retraction_once(
+    rooms: Factory, clock: Clock, pager: Pager
+) -> None:
     async with calling(rooms, clock, Webhook(pager.url, Format.JSON, "a secret")):
         line = pipeline(rooms, clock, "CBC")
         await take(line, record(), record(alert_type="INITIAL", minutes=5), record(MOCK))
@@ -70,7 +72,7 @@ async def test_an_event_calls_once_and_its_retraction_once(rooms: Rooms, clock: 
     assert {authorization for _, _, authorization in pager.calls} == {"Bearer a secret"}
 
 
-async def test_old_news_and_archives_call_nobody(rooms: Rooms, clock: Clock, pager: Pager) -> None:
+async def test_old_news_and_archives_call_nobody(rooms: Factory, clock: Clock, pager: Pager) -> None:
     line = pipeline(rooms, clock, "all mock")
     await take(line, record(), origin=Origin("file", "archive", live=False))
     await take(line, record(MOCK, minutes=-1500))
@@ -78,7 +80,7 @@ async def test_old_news_and_archives_call_nobody(rooms: Rooms, clock: Clock, pag
 
 
 async def test_what_is_not_heard_is_said_again_also_by_the_next_process(
-    rooms: Rooms, clock: Clock, pager: Pager
+    rooms: Factory, clock: Clock, pager: Pager
 ) -> None:
     pager.status = 302
     webhook = Webhook(pager.url, Format.JSON)
@@ -97,13 +99,15 @@ async def test_what_is_not_heard_is_said_again_also_by_the_next_process(
     assert said(pager) == [("trigger", f"event:{REAL}")]
 
 
-async def until_settled(rooms: Rooms) -> None:
+async def until_settled(rooms: Factory) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while "pending" in await rooms.calls.by_state():
             await asyncio.sleep(0.01)
 
 
-async def test_a_retraction_before_anybody_heard_is_silent(rooms: Rooms, clock: Clock, pager: Pager) -> None:
+async def test_a_retraction_before_anybody_heard_is_silent(
+    rooms: Factory, clock: Clock, pager: Pager
+) -> None:
     line = pipeline(rooms, clock, "all")
     await take(line, record(), record(alert_type=RETRACTION, minutes=5))
     assert await rooms.calls.by_state() == {"dead": 1}
@@ -119,7 +123,7 @@ async def test_a_retraction_before_anybody_heard_is_silent(rooms: Rooms, clock: 
     assert said(pager) == [("resolve", "event:S261122b")]
 
 
-async def test_ntfy_and_pagerduty(rooms: Rooms, clock: Clock, pager: Pager) -> None:
+async def test_ntfy_and_pagerduty(rooms: Factory, clock: Clock, pager: Pager) -> None:
     line = pipeline(rooms, clock, "all")
     async with calling(rooms, clock, Webhook(f"{pager.url}/gw", Format.NTFY)):
         await take(line, record())
@@ -138,11 +142,11 @@ async def test_ntfy_and_pagerduty(rooms: Rooms, clock: Clock, pager: Pager) -> N
 
 
 async def test_a_caller_that_slept_through_its_claim_calls_nobody(
-    rooms: Rooms, clock: Clock, pager: Pager
+    rooms: Factory, clock: Clock, pager: Pager
 ) -> None:
     """Between the claim and the request the process is paused: another one may have called meanwhile."""
     slept = 0.0
-    caller = Caller(
+    caller = WebhookNotifier(
         Webhook(pager.url, Format.JSON),
         rooms.calls,
         rooms.troubles,
@@ -153,7 +157,7 @@ async def test_a_caller_that_slept_through_its_claim_calls_nobody(
     )
     words = caller._alarm
 
-    async def sleepily(call: Call) -> Alarm | None:
+    async def sleepily(call: WebhookCall) -> WebhookEvent | None:
         nonlocal slept
         slept += LEASE.total_seconds() + 1.0 if not slept else 0.0
         return await words(call)
@@ -172,7 +176,7 @@ async def test_a_caller_that_slept_through_its_claim_calls_nobody(
     assert said(pager) == [("trigger", f"event:{REAL}")]
 
 
-async def test_a_call_of_a_newer_gwevent_holds_nothing_up(rooms: Rooms, clock: Clock) -> None:
+async def test_a_call_of_a_newer_gwevent_holds_nothing_up(rooms: Factory, clock: Clock) -> None:
     await take(pipeline(rooms, clock, "all"), record())
     async with rooms.database.writing() as connection:
         await connection.execute(text("UPDATE webhook_calls SET kind = 'novelty'"))
@@ -181,7 +185,7 @@ async def test_a_call_of_a_newer_gwevent_holds_nothing_up(rooms: Rooms, clock: C
 
 
 async def test_what_another_was_heard_with_is_not_taken_back_by_who_comes_late(
-    rooms: Rooms, clock: Clock
+    rooms: Factory, clock: Clock
 ) -> None:
     await take(pipeline(rooms, clock, "all"), record())
     slow = await rooms.calls.claim(clock())
@@ -198,9 +202,9 @@ async def test_what_another_was_heard_with_is_not_taken_back_by_who_comes_late(
     assert await rooms.calls.by_state() == {"sent": 1}
 
 
-async def test_after_a_jump_no_call_is_given_up(rooms: Rooms, clock: Clock, pager: Pager) -> None:
+async def test_after_a_jump_no_call_is_given_up(rooms: Factory, clock: Clock, pager: Pager) -> None:
     sure = False
-    caller = Caller(
+    caller = WebhookNotifier(
         Webhook(pager.url, Format.JSON),
         rooms.calls,
         rooms.troubles,

@@ -16,11 +16,11 @@ from astropy_healpix import healpix_to_lonlat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.observing.observability import TONIGHT, airmass, altitudes, tonight, visible_share
+from bot.observing.observability import TONIGHT, airmass, altitudes, observability_tonight, visible_share
 from bot.observing.observatories import find_site, observatories
 from bot.samples.skymaps import sky_map
 from bot.skymaps.skymap import SkyMap, peak_tile, read
-from formatters.answers.observability import Conditions, Night, Site
+from formatters.answers.observability import ObservingConstraints, Site, SiteObservability
 
 NOW = datetime(2026, 11, 22, 12, 2, 30, tzinfo=UTC)
 NOVEMBER = datetime(2024, 11, 22, 12, 2, 30, tzinfo=UTC)
@@ -44,8 +44,8 @@ def lobes(*places: tuple[float, float], sigma: float = 4.0) -> SkyMap:
     return read(sky_map(peaks, superevent_id="S261122a", time=NOW, base_order=3, rounds=2))
 
 
-def night(skymap: SkyMap, site: Site, now: datetime = NOW, **conditions: float) -> Night:
-    return tonight(skymap, [site], Conditions(**conditions), now).nights[0]
+def night(skymap: SkyMap, site: Site, now: datetime = NOW, **conditions: float) -> SiteObservability:
+    return observability_tonight(skymap, [site], ObservingConstraints(**conditions), now).nights[0]
 
 
 def frame(site: Site, times: Sequence[datetime]) -> AltAz:
@@ -105,7 +105,7 @@ def test_sun_and_plane_agree_with_astropy() -> None:
     sun = get_body("sun", Time(NOVEMBER))
     near = tiles.separation(SkyCoord(sun.ra, sun.dec)).deg
     plane = np.abs(tiles.galactic.b.deg)
-    found = tonight(skymap, [], Conditions(), NOVEMBER)
+    found = observability_tonight(skymap, [], ObservingConstraints(), NOVEMBER)
     assert share[near < 44.9].sum() - 2e-5 <= found.near_sun <= share[near < 45.1].sum() + 1e-6
     assert share[plane < 9.99].sum() - 2e-5 <= found.near_plane <= share[plane < 10.01].sum() + 1e-6
     assert found.nights == ()
@@ -162,14 +162,14 @@ def test_more_is_asked_less_is_seen(
     skymap = lobes((30.0, 10.0), (200.0, -50.0), sigma=15.0)
     site = Site(name="Any", latitude=latitude, longitude=longitude, height=0)
     dish = Site(name="Any", latitude=latitude, longitude=longitude, height=0, radio=True)
-    share = visible_share(site, skymap, now, Conditions(altitude=altitude, darkness=darkness))
+    share = visible_share(site, skymap, now, ObservingConstraints(altitude=altitude, darkness=darkness))
     assert 0 <= share <= 1
     for stricter in (
-        Conditions(altitude=altitude + higher, darkness=darkness),
-        Conditions(altitude=altitude, darkness=darkness - 3),
+        ObservingConstraints(altitude=altitude + higher, darkness=darkness),
+        ObservingConstraints(altitude=altitude, darkness=darkness - 3),
     ):
         assert visible_share(site, skymap, now, stricter) <= share
-    assert visible_share(dish, skymap, now, Conditions(altitude=altitude)) >= share
+    assert visible_share(dish, skymap, now, ObservingConstraints(altitude=altitude)) >= share
     found = night(skymap, site, now, altitude=altitude, darkness=darkness)
     if found.window is not None:
         assert now <= found.window.start <= found.window.stop <= now + TONIGHT
@@ -177,7 +177,7 @@ def test_more_is_asked_less_is_seen(
 
 def test_sites_of_one_answer_are_as_each_alone() -> None:
     skymap, sites = lobes(NORTH, SOUTH), [o.site for o in observatories()][::9]
-    together = tonight(skymap, sites, Conditions(), NOW).nights
+    together = observability_tonight(skymap, sites, ObservingConstraints(), NOW).nights
     assert list(together) == [night(skymap, site) for site in sites]
 
 

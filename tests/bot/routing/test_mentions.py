@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.routing.planner import Intent, Mention, Occasion, OpenRoot, RootState, Thread, plan
+from bot.routing.planner import Intent, Mention, MentionReason, OpenRoot, RootState, Thread, plan
 from formatters.answers.subscription_messages import Subscription
 from formatters.models.notice import ExternalCoincidence, Notice
 from formatters.models.superevent import Superevent
@@ -68,7 +68,7 @@ def mentions(intents: Sequence[Intent]) -> list[Mention]:
 
 
 def news(*targets: str) -> list[Mention]:
-    return [Mention(10, targets, Occasion.NEWS)]
+    return [Mention(10, targets, MentionReason.NEWS)]
 
 
 def test_the_first_mention_stands_in_the_root() -> None:
@@ -86,7 +86,9 @@ def test_a_further_notice_mentions_nobody_again() -> None:
 def test_a_root_that_waits_still_takes_in_who_is_new() -> None:
     became = [made(**BBH), made(minutes=5)]
     waits = thread(RootState.WAITING)
-    assert mentions(planned(became, [waits], "CBC notify @here if NS")) == [Mention(10, HERE, Occasion.ROOT)]
+    assert mentions(planned(became, [waits], "CBC notify @here if NS")) == [
+        Mention(10, HERE, MentionReason.ROOT)
+    ]
     waits = thread(RootState.WAITING, mentioned=HERE, told=())
     assert mentions(planned(became, [waits], "CBC notify @here if NS")) == []
 
@@ -144,7 +146,7 @@ def test_a_late_notice_upgrades_nothing() -> None:
 def test_a_retraction_stands_those_down_who_were_told_and_nobody_else() -> None:
     words = "CBC notify @here <@U1>"
     found = planned([made(), RETRACTED], [thread(mentioned=HERE)], words)
-    assert mentions(found) == [Mention(10, HERE, Occasion.STAND_DOWN)]
+    assert mentions(found) == [Mention(10, HERE, MentionReason.STAND_DOWN)]
     assert mentions(planned([made(), RETRACTED], [thread()], words)) == []
     waits = thread(mentioned=HERE, told=())
     assert mentions(planned([made(), RETRACTED], [waits], words)) == [], "it will be dropped instead"

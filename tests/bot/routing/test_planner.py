@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.filters import admits_category
+from bot.filters import category_allowed
 from bot.routing.planner import (
-    AskTheMap,
     CancelRoot,
+    DeferToSkyMap,
     Edit,
     Intent,
     OpenRoot,
     Reply,
     RootState,
     Thread,
-    apology_channels,
+    channels_for_unreadable_notice,
     plan,
 )
 from formatters.answers.subscription_messages import Subscription
@@ -230,8 +230,8 @@ def test_what_no_plan_may_do(
     category = category_of(notice.superevent_id)
     for place in roots:
         mine = [s for s in subscriptions if (s.team_id, s.channel_id) == place]
-        assert any(admits_category(s.wish, category) for s in mine), "mocks never to who didn't ask"
-    of_threads = [i.thread_id for i in intents if not isinstance(i, OpenRoot | AskTheMap)]
+        assert any(category_allowed(s.wish, category) for s in mine), "mocks never to who didn't ask"
+    of_threads = [i.thread_id for i in intents if not isinstance(i, OpenRoot | DeferToSkyMap)]
     assert set(of_threads) <= {t.id for t in threads if t.root is not RootState.DEAD}
     for kind in (Edit, Reply, CancelRoot):
         hit = Counter(i.thread_id for i in intents if isinstance(i, kind))
@@ -254,12 +254,12 @@ def test_an_apology_goes_to_threads_and_to_who_admits_the_category() -> None:
         subscription("CBC mock", "C3", 3),
         subscription("all", "C4", 4),
     ]
-    assert apology_channels(Category.REAL, threads, asked) == [
+    assert channels_for_unreadable_notice(Category.REAL, threads, asked) == [
         (TEAM, "C1", 10),
         (TEAM, "C2", None),
         (TEAM, "C3", None),
         (TEAM, "C4", None),
         (TEAM, "C5", 12),
     ]
-    assert apology_channels(Category.MOCK, [], asked) == [(TEAM, "C3", None)]
-    assert apology_channels(Category.TEST, [], asked) == []
+    assert channels_for_unreadable_notice(Category.MOCK, [], asked) == [(TEAM, "C3", None)]
+    assert channels_for_unreadable_notice(Category.TEST, [], asked) == []

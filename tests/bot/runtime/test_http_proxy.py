@@ -8,18 +8,18 @@ from collections.abc import AsyncIterator, Callable
 import aiohttp
 import pytest
 
-from bot.app.application import Bot
-from bot.app.factory import Rooms
+from bot.app.application import Application
+from bot.app.factory import Factory
 from bot.gracedb.client import GraceDb, GraceDbError
-from bot.local_slack.server import Sandbox
-from bot.monitoring.webhook import NotHeard, Webhook
+from bot.local_slack.server import LocalSlack
+from bot.monitoring.webhook import Webhook, WebhookError
 from bot.runtime.http_proxy import proxy_for
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.sources.gcn import GcnAccess, check_gcn
 from formatters.terminal.findings import Level
-from formatters.webhook.payload import Alarm, Format
+from formatters.webhook.payload import Format, WebhookEvent
 from tests.bot.gracedb.fake import FakeGraceDb
 from tests.bot.monitoring.conftest import Pager, pager
 from tests.support.delivery_harness import Silent
@@ -87,10 +87,10 @@ def test_the_rule(environment: Environment, url: str, names: dict[str, str], thr
 async def test_everything_goes_the_same_way(
     environment: Environment,
     proxy: Proxy,
-    sandbox: Sandbox,
+    sandbox: LocalSlack,
     pager: Pager,
     gracedb: FakeGraceDb,
-    rooms: Rooms,
+    rooms: Factory,
     clock: Clock,
     between: str,
 ) -> None:
@@ -110,7 +110,7 @@ async def test_everything_goes_the_same_way(
             "gracedb_url": gracedb.url,
         }
     )
-    bot, stop = Bot(settings, rooms, [Silent()], clock), asyncio.Event()
+    bot, stop = Application(settings, rooms, [Silent()], clock), asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     async with asyncio.timeout(PATIENCE_S):
         await bot.ready.wait()
@@ -149,8 +149,10 @@ async def _look_up(url: str) -> None:
     await client.close()
 
 
-def alarm() -> Alarm:
-    return Alarm(key="test", over=False, title="A test", text="Nothing is wrong.", urgent=False, time=NOW)
+def alarm() -> WebhookEvent:
+    return WebhookEvent(
+        key="test", over=False, title="A test", text="Nothing is wrong.", urgent=False, time=NOW
+    )
 
 
 @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY"])
@@ -172,7 +174,7 @@ async def test_https_is_asked_of_the_proxy_by_connect(environment: Environment, 
             await client.identify()
         with pytest.raises(SlackFailure):
             await client._send_file("https://files.slack.invalid/upload", b"x")
-        with pytest.raises(NotHeard):
+        with pytest.raises(WebhookError):
             await Webhook("https://pager.invalid/hook", Format.JSON).call(session, alarm())
         await _look_up("https://gracedb.invalid/api/")
     assert [url for method, url in proxy.asked if method == "CONNECT"] == [

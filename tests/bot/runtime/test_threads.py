@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.app.factory import Rooms
-from bot.ingest.pipeline import Handled, Pipeline
+from bot.app.factory import Factory
+from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.runtime import threads
-from bot.runtime.threads import Hangs, in_thread, watch_threads
+from bot.runtime.threads import ThreadHangs, run_in_thread, watch_threads
 from bot.samples import to_avro
-from bot.skymap_service.cache import StoredMaps
+from bot.skymap_service.cache import SkyMapCache
 from bot.sources import Origin
 from tests.support.factories import MAX_AGE, NOW, Clock, made, record, take
 
@@ -24,7 +24,7 @@ from tests.support.factories import MAX_AGE, NOW, Clock, made, record, take
 @pytest.fixture(autouse=True)
 def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """What hangs hangs until the test sets it: the event loop waits for its threads at its end."""
-    monkeypatch.setattr(threads, "LIMIT_S", 1.0)
+    monkeypatch.setattr(threads, "TIME_LIMIT_S", 1.0)
     monkeypatch.setattr(threads, "LOOK_EVERY_S", 0.01)
     release = threading.Event()
     yield release
@@ -35,51 +35,51 @@ def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 async def test_what_hangs_is_given_up_and_a_few_end_the_process(hang: threading.Event) -> None:
     watching = asyncio.create_task(watch_threads())
-    for number in range(threads.MOST):
+    for number in range(threads.MAX_THREADS):
         assert not watching.done()
-        with pytest.raises(Hangs, match="wait took longer"):
-            await in_thread(hang.wait, 60)
+        with pytest.raises(ThreadHangs, match="wait took longer"):
+            await run_in_thread(hang.wait, 60)
         assert len(threads._hanging) == number + 1
-    assert await in_thread(len, "four") == 4
-    with pytest.raises(Hangs, match="3 computations hang: wait"):
+    assert await run_in_thread(len, "four") == 4
+    with pytest.raises(ThreadHangs, match="3 computations hang: wait"):
         await asyncio.wait_for(watching, 5)
     hang.set()
 
 
 async def test_the_time_in_the_queue_does_not_count() -> None:
     # Each takes a part of the limit, and together they take many times the pool's.
-    found = await asyncio.gather(*(in_thread(threading.Event().wait, 0.2) for _ in range(80)))
+    found = await asyncio.gather(*(run_in_thread(threading.Event().wait, 0.2) for _ in range(80)))
     assert len(found) == 80 and not threads._hanging
 
 
 async def test_one_that_ends_late_is_forgotten(hang: threading.Event) -> None:
-    with pytest.raises(Hangs):
-        await in_thread(hang.wait, 1.5)
+    with pytest.raises(ThreadHangs):
+        await run_in_thread(hang.wait, 1.5)
     async with asyncio.timeout(10):
         while threads._hanging:
             await asyncio.sleep(0.05)
     with pytest.raises(ZeroDivisionError):
-        await in_thread(divmod, 1, 0)
+        await run_in_thread(divmod, 1, 0)
 
 
 async def test_a_payload_over_which_reading_hangs_holds_up_no_other(
-    rooms: Rooms, clock: Clock, hang: threading.Event
+    rooms: Factory, clock: Clock, hang: threading.Event
 ) -> None:
     stuck = Pipeline(rooms.store, clock, max_age=MAX_AGE, decode=lambda _: hang.wait(60))  # type: ignore[arg-type,return-value]
-    assert await stuck.handle(b"x", Origin("hopskotch", "1", live=True)) is Handled.QUARANTINED
+    assert await stuck.handle(b"x", Origin("hopskotch", "1", live=True)) is IngestResult.QUARANTINED
     hang.set()
     good = Pipeline(rooms.store, clock, max_age=MAX_AGE)
-    assert await good.handle(to_avro(record()), Origin("hopskotch", "2", live=True)) is Handled.STORED
+    assert await good.handle(to_avro(record()), Origin("hopskotch", "2", live=True)) is IngestResult.STORED
 
 
 async def test_a_map_over_which_reading_hangs_is_none(
-    rooms: Rooms, hang: threading.Event, monkeypatch: pytest.MonkeyPatch
+    rooms: Factory, hang: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notice = made()
     await take(rooms, notice, now=NOW)
-    maps = StoredMaps(rooms.store)
+    maps = SkyMapCache(rooms.store)
     with monkeypatch.context() as patch:
-        patch.setattr("bot.skymap_service.cache.maps_of", lambda _: hang.wait(60))
+        patch.setattr("bot.skymap_service.cache.read_notice_maps", lambda _: hang.wait(60))
         found = await maps.of(notice.key)
     hang.set()
     assert found is not None and found.best is None

@@ -15,22 +15,22 @@ from pathlib import Path
 import pytest
 
 from bot.runtime import worker_process
-from bot.runtime.worker_process import NoProcess, ProcessClosed, ProcessFailed, WorkProcess
+from bot.runtime.worker_process import ProcessClosed, ProcessFailed, ProcessNotStarted, WorkerProcess
 from bot.skymaps import image_process
-from bot.skymaps.image_process import PictureFailed, Pictures, PicturesWait
+from bot.skymaps.image_process import ImageFailed, ImageProcess, PicturesWait
 from tests.support.images import sample
 
 HANGS_S = 6.0
 
 
 @pytest.fixture
-async def worker() -> AsyncIterator[WorkProcess]:
-    found = WorkProcess(timeout_s=HANGS_S, start_s=60.0, orders=50)
+async def worker() -> AsyncIterator[WorkerProcess]:
+    found = WorkerProcess(timeout_s=HANGS_S, start_s=60.0, orders=50)
     yield found
     await found.close()
 
 
-def strike(drawing: Pictures | WorkProcess, number: signal.Signals) -> None:
+def strike(drawing: ImageProcess | WorkerProcess, number: signal.Signals) -> None:
     if drawing.pid is not None:
         os.kill(drawing.pid, number)
 
@@ -38,7 +38,7 @@ def strike(drawing: Pictures | WorkProcess, number: signal.Signals) -> None:
 @pytest.mark.parametrize("seed", [1126, 2611])
 async def test_a_signal_at_any_moment_costs_no_picture(seed: int) -> None:
     chance = random.Random(seed)
-    drawing = Pictures(timeout=HANGS_S, start=2 * HANGS_S)
+    drawing = ImageProcess(timeout=HANGS_S, start=2 * HANGS_S)
     loop = asyncio.get_running_loop()
     try:
         for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGSEGV):
@@ -56,7 +56,7 @@ async def test_a_signal_at_any_moment_costs_no_picture(seed: int) -> None:
         await drawing.close()
 
 
-async def test_one_that_is_stopped_or_killed_while_idle_is_replaced(worker: WorkProcess) -> None:
+async def test_one_that_is_stopped_or_killed_while_idle_is_replaced(worker: WorkerProcess) -> None:
     await worker.run(len, "three")
     first = worker.pid
     strike(worker, signal.SIGSTOP)
@@ -72,15 +72,15 @@ async def test_one_that_is_stopped_or_killed_while_idle_is_replaced(worker: Work
 async def test_a_picture_that_kills_twice_is_given_up_and_others_go_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    drawing = Pictures(timeout=HANGS_S)
+    drawing = ImageProcess(timeout=HANGS_S)
     with monkeypatch.context() as patch:
         deaths = tmp_path / "deaths"
         patch.setattr(image_process, "render", eval)
         dying = (
             f"(open({str(deaths)!r}, 'a').write('x'), __import__('os').kill(__import__('os').getpid(), 9))"
         )
-        patch.setattr(image_process, "_order", lambda *_: dying)
-        with pytest.raises(PictureFailed, match="failed twice"):
+        patch.setattr(image_process, "_image_job", lambda *_: dying)
+        with pytest.raises(ImageFailed, match="failed twice"):
             await drawing.draw(*sample("a tile"))
         assert deaths.read_text() == "xx", "twice, and no more"
     assert (await drawing.draw(*sample("a tile"))).png.startswith(b"\x89PNG")
@@ -89,18 +89,18 @@ async def test_a_picture_that_kills_twice_is_given_up_and_others_go_on(
 
 async def test_one_that_never_starts_is_said_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     for program in ("import time; time.sleep(3600)", "raise SystemExit(3)", "print('no result')"):
-        worker = WorkProcess(timeout_s=HANGS_S, start_s=60.0, orders=50)
+        worker = WorkerProcess(timeout_s=HANGS_S, start_s=60.0, orders=50)
         with monkeypatch.context() as patch:
             patch.setattr(worker_process, "_PROGRAM", program)
             patch.setattr(worker, "_start_s", 1.5)
-            with pytest.raises(NoProcess):
+            with pytest.raises(ProcessNotStarted):
                 await worker.run(len, "four")
         assert await worker.run(len, "four") == 4
         await worker.close()
 
 
 async def test_where_none_can_be_started_the_picture_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawing = Pictures()
+    drawing = ImageProcess()
 
     async def short(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -118,7 +118,9 @@ async def test_where_none_can_be_started_the_picture_waits(monkeypatch: pytest.M
 
 
 @pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="only Linux has it")
-async def test_it_takes_no_memory_from_the_bot(worker: WorkProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_takes_no_memory_from_the_bot(
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert await worker.run(eval, "open('/proc/self/oom_score_adj').read()") == "1000\n"
     with pytest.raises(MemoryError):
         await worker.run(bytes, 3 * 1024**3)
@@ -131,7 +133,7 @@ async def test_it_takes_no_memory_from_the_bot(worker: WorkProcess, monkeypatch:
 
 
 async def test_it_knows_no_secret_and_outlives_nobody(
-    worker: WorkProcess, monkeypatch: pytest.MonkeyPatch
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
     names = await worker.run(eval, "list(__import__('os').environ)")
@@ -140,7 +142,7 @@ async def test_it_knows_no_secret_and_outlives_nobody(
     assert HANGS_S < alarm <= HANGS_S + 10, "where the bot is gone, the kernel ends it"
 
 
-async def test_closing_ends_it_in_whatever_state(worker: WorkProcess) -> None:
+async def test_closing_ends_it_in_whatever_state(worker: WorkerProcess) -> None:
     waiting = asyncio.create_task(worker.run(time.sleep, 3600))
     while worker.pid is None:
         await asyncio.sleep(0.01)
@@ -156,7 +158,7 @@ async def test_closing_ends_it_in_whatever_state(worker: WorkProcess) -> None:
         os.kill(pid, 0)
 
 
-async def test_what_cant_be_handed_over_ends_nothing(worker: WorkProcess) -> None:
+async def test_what_cant_be_handed_over_ends_nothing(worker: WorkerProcess) -> None:
     with pytest.raises(RuntimeError, match="no result"):
         await worker.run(eval, "lambda: 1")
     assert await worker.run(len, "four") == 4

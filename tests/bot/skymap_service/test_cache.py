@@ -5,28 +5,28 @@ from __future__ import annotations
 import json
 
 from bot.alerts.decode import decode
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.samples import bns, ms181101ab, retracted, to_avro
-from bot.skymap_service.cache import StoredMaps, maps_of
+from bot.skymap_service.cache import SkyMapCache, read_notice_maps
 from bot.skymaps.skymap import areas
 from formatters.models.notice import Notice
 from tests.support.factories import NOW, planner
 
 
-async def stored(rooms: Rooms, body: bytes) -> Notice:
+async def stored(rooms: Factory, body: bytes) -> Notice:
     notice = decode(body)
     assert (await rooms.store.record(notice, body, "test:1", NOW, planner(NOW))).new
     return notice
 
 
 def test_what_is_no_notice_has_no_maps() -> None:
-    assert maps_of(b"rubbish").best is None
-    assert maps_of(json.dumps({"event": {"skymap": 7}}).encode()).best is None
+    assert read_notice_maps(b"rubbish").best is None
+    assert read_notice_maps(json.dumps({"event": {"skymap": 7}}).encode()).best is None
 
 
-async def test_the_map_of_a_stored_notice_is_read_once(rooms: Rooms) -> None:
+async def test_the_map_of_a_stored_notice_is_read_once(rooms: Factory) -> None:
     notice = await stored(rooms, to_avro(ms181101ab(NOW)[1]))
-    kept = StoredMaps(rooms.store)
+    kept = SkyMapCache(rooms.store)
     maps = await kept.of(notice.key)
     assert maps is not None and maps.gw is not None and maps.combined is None
     assert notice.localization is not None
@@ -34,23 +34,23 @@ async def test_the_map_of_a_stored_notice_is_read_once(rooms: Rooms) -> None:
     assert await kept.of(notice.key) is maps
 
 
-async def test_the_combined_map_is_the_best_one(rooms: Rooms) -> None:
+async def test_the_combined_map_is_the_best_one(rooms: Factory) -> None:
     body = next(to_avro(r) for r in bns(NOW) if r.get("external_coinc"))
-    maps = await StoredMaps(rooms.store).of((await stored(rooms, body)).key)
+    maps = await SkyMapCache(rooms.store).of((await stored(rooms, body)).key)
     assert maps is not None and maps.combined is not None
     assert maps.best is maps.combined
 
 
-async def test_a_retraction_and_an_unknown_notice(rooms: Rooms) -> None:
+async def test_a_retraction_and_an_unknown_notice(rooms: Factory) -> None:
     gone = await stored(rooms, to_avro(retracted(NOW)[-1]))
-    kept = StoredMaps(rooms.store)
+    kept = SkyMapCache(rooms.store)
     maps = await kept.of(gone.key)
     assert maps is not None and maps.best is None
     assert await kept.of(("S990101a", "INITIAL", NOW, "")) is None
 
 
-async def test_few_maps_are_kept(rooms: Rooms) -> None:
-    kept = StoredMaps(rooms.store, keep=1)
+async def test_few_maps_are_kept(rooms: Factory) -> None:
+    kept = SkyMapCache(rooms.store, keep=1)
     first, second = [await stored(rooms, to_avro(record)) for record in ms181101ab(NOW)[1:3]]
     maps = await kept.of(first.key)
     await kept.of(second.key)

@@ -11,7 +11,7 @@ from astropy_healpix import healpix_to_xyz
 from numpy.typing import NDArray
 
 from bot.samples import Lobe, ring, sky_map
-from bot.skymaps.cone_search import share_in_cone
+from bot.skymaps.cone_search import probability_in_cone
 from bot.skymaps.skymap import SkyMap, read
 from formatters.text.quantities import separation
 
@@ -54,7 +54,9 @@ def test_it_agrees_with_brute_force(
     skymap: SkyMap, pixels: tuple[NDArray[Any], NDArray[Any]], ra: float, dec: float, radius: float
 ) -> None:
     # The brute force is the coarser one: its pixels are up to 0.23 degrees wide.
-    assert share_in_cone(skymap, ra, dec, radius) == pytest.approx(brute(pixels, ra, dec, radius), abs=2e-3)
+    assert probability_in_cone(skymap, ra, dec, radius) == pytest.approx(
+        brute(pixels, ra, dec, radius), abs=2e-3
+    )
 
 
 @pytest.mark.parametrize("radius", [1e-6, 0.01, 1, 30, 90, 150, 179.99, 180])
@@ -71,11 +73,11 @@ def test_on_an_even_sky_it_is_the_area(dec: float, radius: float) -> None:
         by_density=ipix,
     )
     area = np.sin(np.radians(radius) / 2) ** 2
-    assert share_in_cone(even, 123.0, dec, radius) == pytest.approx(area, rel=2e-3, abs=1e-12)
+    assert probability_in_cone(even, 123.0, dec, radius) == pytest.approx(area, rel=2e-3, abs=1e-12)
 
 
 def test_tiles_wholly_inside_count_wholly(skymap: SkyMap) -> None:
-    assert share_in_cone(skymap, 10, 89, 180) == 1
-    inside = share_in_cone(skymap, 10, 89, 20)
-    assert inside + share_in_cone(skymap, 190, -89, 160) == pytest.approx(1, abs=1e-4)
+    assert probability_in_cone(skymap, 10, 89, 180) == 1
+    inside = probability_in_cone(skymap, 10, 89, 20)
+    assert inside + probability_in_cone(skymap, 190, -89, 160) == pytest.approx(1, abs=1e-4)
     assert separation(10, 89, 190, -89) == pytest.approx(180)

@@ -17,10 +17,16 @@ from numpy.typing import NDArray
 from bot.alerts.decode import sky_maps
 from bot.samples import sky_map, streak
 from bot.samples.skymaps import Columns, to_fits
-from bot.skymaps.cone_search import share_in_cone
-from bot.skymaps.crossmatch import Volume, conditional_means, luminosity_distance, places, tiles_of
+from bot.skymaps.cone_search import probability_in_cone
+from bot.skymaps.crossmatch import (
+    CredibleVolume,
+    conditional_means,
+    crossmatch,
+    luminosity_distance,
+    tiles_of,
+)
 from bot.skymaps.skymap import SkyMap, conditional_distance, peak_tile, read
-from formatters.answers.position_check import Place
+from formatters.answers.position_check import PositionOnMap
 from tests.support.factories import NOW
 
 Floats = NDArray[np.float64]
@@ -51,8 +57,8 @@ def centre(skymap: SkyMap, tile: int) -> tuple[float, float]:
     return float(lon.deg), float(lat.deg)
 
 
-def place(skymap: SkyMap, ra: float, dec: float, distance: float = NAN) -> Place:
-    (found,) = places(skymap, [ra], [dec], [distance])
+def place(skymap: SkyMap, ra: float, dec: float, distance: float = NAN) -> PositionOnMap:
+    (found,) = crossmatch(skymap, [ra], [dec], [distance])
     assert found is not None
     return found
 
@@ -151,7 +157,9 @@ def test_a_thin_tail_and_tiles_without_distance() -> None:
         r = np.arange(step / 2, 20 * mean, step)
         norm = s * np.sqrt(2 * np.pi) / np.sum(r**2 * np.exp(-(((r - m) / s) ** 2) / 2) * step)
         log_norm = np.log([norm / (4 * np.pi)])
-        volume = Volume(np.array([0]), mu[[index]], sigma[[index]], log_norm, np.array([4 * np.pi]), mean)
+        volume = CredibleVolume(
+            np.array([0]), mu[[index]], sigma[[index]], log_norm, np.array([4 * np.pi]), mean
+        )
         # A target so far away that all volume is denser.
         assert volume.level(0, 6 * mean) == pytest.approx(1, abs=1e-4 if m > 0 else 0.03)
 
@@ -192,8 +200,8 @@ def test_gaps_and_the_poles() -> None:
     columns: Columns = {"UNIQ": (whole.uniq[keep], None), "PROBDENSITY": (whole.density[keep], None)}
     gappy = read(to_fits(columns, fits.Header()))
     ra, dec = centre(whole, int(whole.by_density[-1]))
-    assert places(gappy, [ra, 120.0], [dec, 30.0])[0] is None
-    assert places(gappy, [ra, 120.0], [dec, 30.0])[1] is not None
+    assert crossmatch(gappy, [ra, 120.0], [dec, 30.0])[0] is None
+    assert crossmatch(gappy, [ra, 120.0], [dec, 30.0])[1] is not None
     assert (tiles_of(whole, [0.0, 359.999999, 0.0], [90.0, -90.0, 0.0]) >= 0).all()
 
 
@@ -259,8 +267,8 @@ def test_of_any_map(seed: int, number: int, distance: float) -> None:
         assert again.searched_area == pytest.approx(found.searched_area)
         assert (again.in_50, again.in_90) == (found.in_50, found.in_90)
         assert again.distance == found.distance
-        cone = share_in_cone(turned(skymap, quarters), (ra + 90 * quarters) % 360, dec, 20.0)
-        assert cone == pytest.approx(share_in_cone(skymap, ra, dec, 20.0), abs=1e-6)
+        cone = probability_in_cone(turned(skymap, quarters), (ra + 90 * quarters) % 360, dec, 20.0)
+        assert cone == pytest.approx(probability_in_cone(skymap, ra, dec, 20.0), abs=1e-6)
 
 
 def test_levels_in_the_volume_rise_away_from_the_densest_distance() -> None:

@@ -21,15 +21,15 @@ from typer.testing import CliRunner
 from bot import samples
 from bot.cli import main
 from bot.skymaps import image_process
-from bot.skymaps.image_process import PictureFailed, Pictures, draw_here, sun_and_moon
+from bot.skymaps.image_process import ImageFailed, ImageProcess, draw_in_process, sun_and_moon
 from formatters.models.notice import INITIAL, PRELIMINARY, RETRACTION
 from formatters.models.superevent import Superevent
 from tests.support.images import sample
 
 
 @pytest.fixture
-async def drawing() -> AsyncIterator[Pictures]:
-    found = Pictures()
+async def drawing() -> AsyncIterator[ImageProcess]:
+    found = ImageProcess()
     yield found
     await found.close()
 
@@ -37,10 +37,10 @@ async def drawing() -> AsyncIterator[Pictures]:
 def stand_in(monkeypatch: pytest.MonkeyPatch, work: object, argument: object) -> None:
     """Have the process do something else; what it does must be known there too."""
     monkeypatch.setattr(image_process, "render", work)
-    monkeypatch.setattr(image_process, "_order", lambda *_: argument)
+    monkeypatch.setattr(image_process, "_image_job", lambda *_: argument)
 
 
-async def test_a_picture_and_its_words_come_back(drawing: Pictures) -> None:
+async def test_a_picture_and_its_words_come_back(drawing: ImageProcess) -> None:
     one, two = await asyncio.gather(
         drawing.draw(*sample("a mock")),
         drawing.draw(*sample("combined")),
@@ -48,14 +48,14 @@ async def test_a_picture_and_its_words_come_back(drawing: Pictures) -> None:
     assert one.png.startswith(b"\x89PNG") and two.png.startswith(b"\x89PNG")
     assert one.alt_text.startswith("MOCK, no real event. Sky map of MS261120a")
     assert two.alt_text.startswith("Combined sky map of S261120a")
-    assert one == draw_here(*sample("a mock")), "a picture depends on nothing but the notice"
+    assert one == draw_in_process(*sample("a mock")), "a picture depends on nothing but the notice"
 
 
 async def test_what_hangs_is_ended_and_the_next_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawing = Pictures(timeout=1.0)
+    drawing = ImageProcess(timeout=1.0)
     with monkeypatch.context() as patch:
         stand_in(patch, time.sleep, 3600)
-        with pytest.raises(PictureFailed, match=r"failed twice.*longer than 1 s"):
+        with pytest.raises(ImageFailed, match=r"failed twice.*longer than 1 s"):
             await drawing.draw(*sample("a tile"))
     with monkeypatch.context() as patch:
         stand_in(patch, len, "four")
@@ -66,20 +66,20 @@ async def test_what_hangs_is_ended_and_the_next_is_drawn(monkeypatch: pytest.Mon
 
 
 async def test_a_crash_over_there_is_one_sentence_here(
-    drawing: Pictures, monkeypatch: pytest.MonkeyPatch
+    drawing: ImageProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         stand_in(patch, os._exit, 3)
-        with pytest.raises(PictureFailed, match=r"failed twice.*died"):
+        with pytest.raises(ImageFailed, match=r"failed twice.*died"):
             await drawing.draw(*sample("a tile"))
         stand_in(patch, len, 3)
-        with pytest.raises(PictureFailed, match="TypeError"):
+        with pytest.raises(ImageFailed, match="TypeError"):
             await drawing.draw(*sample("a tile"))
     assert (await drawing.draw(*sample("a tile"))).png.startswith(b"\x89PNG")
 
 
 async def test_the_process_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawing = Pictures(pictures_per_process=2)
+    drawing = ImageProcess(pictures_per_process=2)
     stand_in(monkeypatch, eval, "__import__('os').getpid()")
     monkeypatch.setattr(image_process, "_told", lambda _, told: told)
     ids: list[object] = [await drawing.draw(*sample("a tile")) for _ in range(5)]
@@ -89,19 +89,21 @@ async def test_the_process_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_closing_ends_what_is_being_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawing = Pictures()
+    drawing = ImageProcess()
     stand_in(monkeypatch, time.sleep, 3600)
     waiting = [asyncio.create_task(drawing.draw(*sample("a tile"))) for _ in range(3)]
     await asyncio.sleep(0.2)
     await asyncio.wait_for(drawing.close(), 20)
     for error in await asyncio.gather(*waiting, return_exceptions=True):
-        assert isinstance(error, PictureFailed)
-    with pytest.raises(PictureFailed, match="stopping"):
+        assert isinstance(error, ImageFailed)
+    with pytest.raises(ImageFailed, match="stopping"):
         await drawing.draw(*sample("a tile"))
     await drawing.close()
 
 
-async def test_who_gives_up_waiting_ends_it_too(drawing: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_gives_up_waiting_ends_it_too(
+    drawing: ImageProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         stand_in(patch, time.sleep, 3600)
         with pytest.raises(TimeoutError):
@@ -109,21 +111,21 @@ async def test_who_gives_up_waiting_ends_it_too(drawing: Pictures, monkeypatch: 
     assert (await drawing.draw(*sample("a tile"))).png.startswith(b"\x89PNG")
 
 
-async def test_nothing_to_draw_starts_no_process(drawing: Pictures) -> None:
+async def test_nothing_to_draw_starts_no_process(drawing: ImageProcess) -> None:
     superevent, gw_map, _ = sample("a tile")
     retraction = replace(superevent.latest, alert_type=RETRACTION, event=None, localization=None)
     for case, fits in ((Superevent.of([retraction]), gw_map), (superevent, None)):
-        with pytest.raises(PictureFailed, match="no sky map to draw"):
+        with pytest.raises(ImageFailed, match="no sky map to draw"):
             await drawing.draw(case, fits)
     assert drawing.pid is None
 
 
-async def test_a_map_that_cant_be_read_says_why(drawing: Pictures) -> None:
+async def test_a_map_that_cant_be_read_says_why(drawing: ImageProcess) -> None:
     superevent, gw_map, _ = sample("a tile")
-    with pytest.raises(PictureFailed) as caught:
+    with pytest.raises(ImageFailed) as caught:
         await drawing.draw(superevent, gw_map[:4000])
-    with pytest.raises(PictureFailed) as here:
-        draw_here(superevent, gw_map[:4000])
+    with pytest.raises(ImageFailed) as here:
+        draw_in_process(superevent, gw_map[:4000])
     assert caught.value.sentence == here.value.sentence != ""
 
 

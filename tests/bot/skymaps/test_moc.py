@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.samples import sky_map, streak
 from bot.skymaps.moc import Moc, credible_moc
-from bot.skymaps.skymap import SkyMap, areas, inside, read
+from bot.skymaps.skymap import SkyMap, areas, in_credible_region, read
 from tests.support.factories import NOW
 
 
@@ -42,7 +42,7 @@ def pixels(cells: list[tuple[int, int]], order: int) -> set[int]:
 @pytest.mark.parametrize("level", [0.5, 0.9])
 def test_the_region_in_other_cells(skymap: SkyMap, level: float) -> None:
     moc = credible_moc(skymap, level)
-    part = inside(skymap, level)
+    part = in_credible_region(skymap, level)
     finest = int(skymap.order[part].max())
     tiles = list(zip(skymap.order[part].tolist(), skymap.ipix[part].tolist(), strict=True))
     cells = read_ascii(moc.ascii())

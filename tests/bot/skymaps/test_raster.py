@@ -13,7 +13,7 @@ from astropy.io import fits
 from bot import samples
 from bot.skymaps import raster, skymap
 from bot.skymaps.skymap import SkyMap
-from formatters.skymap_image import Grid, Window
+from formatters.skymap_image import Grid, ImageWindow
 from formatters.skymap_image.projection import (
     SKY_HEIGHT,
     SKY_WIDTH,
@@ -32,7 +32,7 @@ def map_of(kind: str) -> SkyMap:
 
 
 def check_against_single_lookups(grid: Grid, found: SkyMap, ra: np.ndarray, dec: np.ndarray) -> None:
-    middles = raster.middle_levels(found)
+    middles = raster.midpoint_levels(found)
     on_sky = np.flatnonzero(np.isfinite(ra))
     for place in np.random.default_rng(5).choice(on_sky, 60, replace=False):
         tile = skymap.tile_at(found, float(ra.flat[place]), float(dec.flat[place]))
@@ -44,16 +44,16 @@ def check_against_single_lookups(grid: Grid, found: SkyMap, ra: np.ndarray, dec:
 @pytest.mark.parametrize("kind", ["across RA 0 h", "the north pole", "several lobes"])
 def test_each_pixel_has_the_values_of_its_tile(kind: str) -> None:
     found = map_of(kind)
-    grid = raster.grid(found, raster.sky_pixels())
+    grid = raster.grid(found, raster.healpix_of_sky())
     check_against_single_lookups(grid, found, *sky_positions())
-    region = raster.main_region(found)
+    region = raster.inset_region(found)
     assert region is not None
-    close = raster.grid(found, raster.window_pixels(region.window))
+    close = raster.grid(found, raster.healpix_of_window(region.window))
     check_against_single_lookups(close, found, *window_positions(region.window))
 
 
 def test_outside_the_ellipse_there_is_nothing() -> None:
-    grid = raster.grid(map_of("one detector"), raster.sky_pixels())
+    grid = raster.grid(map_of("one detector"), raster.healpix_of_sky())
     assert grid.density.shape == grid.level.shape == (SKY_HEIGHT, SKY_WIDTH)
     corner = grid.density[0, 0], grid.level[-1, -1]
     assert np.isnan(corner).all()
@@ -71,7 +71,7 @@ def test_a_gap_in_the_map_is_nothing() -> None:
         "PROBDENSITY": (density, "sr-1"),
     }
     found = skymap.read(samples.skymaps.to_fits(columns, header))
-    grid = raster.grid(found, raster.sky_pixels())
+    grid = raster.grid(found, raster.healpix_of_sky())
     ra, dec = sky_positions()
     sky = np.isfinite(ra)
     base = np.full(ra.shape, -1)
@@ -83,7 +83,7 @@ def test_a_gap_in_the_map_is_nothing() -> None:
 @pytest.mark.parametrize("kind", SKIES)
 def test_the_middle_of_a_tile_is_half_of_it_below_its_level(kind: str) -> None:
     found = map_of(kind)
-    middles, levels = raster.middle_levels(found), skymap.credible_levels(found)
+    middles, levels = raster.midpoint_levels(found), skymap.credible_levels(found)
     assert np.all(middles <= levels)
     assert np.all(middles >= 0)
     densest = skymap.peak_tile(found)
@@ -99,7 +99,7 @@ def test_tiles_of_one_density_share_one_level() -> None:
         "PROBDENSITY": (np.full(12, 1 / (4 * np.pi)), "sr-1"),
     }
     found = skymap.read(samples.skymaps.to_fits(columns, fits.Header({"ORDERING": "NUNIQ"})))
-    assert raster.middle_levels(found) == pytest.approx(np.full(12, 0.5))
+    assert raster.midpoint_levels(found) == pytest.approx(np.full(12, 0.5))
 
 
 @pytest.mark.parametrize(
@@ -114,10 +114,10 @@ def test_tiles_of_one_density_share_one_level() -> None:
 )
 def test_the_window_holds_all_of_the_main_region(kind: str, share: float) -> None:
     found = map_of(kind)
-    region = raster.main_region(found)
+    region = raster.inset_region(found)
     assert region is not None
     assert region.share == pytest.approx(share, abs=0.03)
-    part = skymap.inside(found, 0.9)
+    part = skymap.in_credible_region(found, 0.9)
     lon, lat = healpix.healpix_to_lonlat(found.ipix[part], 2 ** found.order[part], order="nested")
     east, north = window_plane(region.window, lon.to_value(units.deg), lat.to_value(units.deg))
     held = (np.abs(east) < region.window.half) & (np.abs(north) < region.window.half)
@@ -130,14 +130,14 @@ def test_the_window_holds_all_of_the_main_region(kind: str, share: float) -> Non
 
 @pytest.mark.parametrize("kind", ["one detector", "a ring"])
 def test_what_is_wide_or_in_crumbs_has_no_window(kind: str) -> None:
-    assert raster.main_region(map_of(kind)) is None
+    assert raster.inset_region(map_of(kind)) is None
 
 
 def test_a_window_is_never_narrower_than_a_telescope() -> None:
     fits_file = samples.sky_map(
         [samples.Lobe(10, 10, 1, 0.004)], superevent_id="S261120a", time=WHEN, base_order=4, rounds=12
     )
-    region = raster.main_region(skymap.read(fits_file))
+    region = raster.inset_region(skymap.read(fits_file))
     assert region is not None
-    assert isinstance(region.window, Window)
+    assert isinstance(region.window, ImageWindow)
     assert region.window.half == raster.NARROWEST_WINDOW

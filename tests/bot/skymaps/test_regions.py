@@ -183,7 +183,7 @@ def _merged_one_by_one(order: Array, ipix: Array) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("seed", range(20))
 def test_merged_is_what_merging_one_by_one_makes(seed: int) -> None:
     order, ipix = _any_tiles(np.random.default_rng(seed), 400)
-    merged_order, merged_ipix = regions.merged(order, ipix)
+    merged_order, merged_ipix = regions.merge_tiles(order, ipix)
     found = list(zip(merged_order.tolist(), merged_ipix.tolist(), strict=True))
     assert found == _merged_one_by_one(order, ipix)
 
@@ -191,7 +191,7 @@ def test_merged_is_what_merging_one_by_one_makes(seed: int) -> None:
 def test_between_two_quarters_finer_tiles_are_no_quarters() -> None:
     # Quarters 0 and 3, and between them two tiles that fill neither 1 nor 2.
     order, ipix = np.array([5, 6, 6, 5]), np.array([0, 4, 8, 3])
-    assert [a.tolist() for a in regions.merged(order, ipix)] == [order.tolist(), ipix.tolist()]
+    assert [a.tolist() for a in regions.merge_tiles(order, ipix)] == [order.tolist(), ipix.tolist()]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -200,7 +200,7 @@ def test_lifted_is_what_lifting_the_finest_again_and_again_makes(
 ) -> None:
     monkeypatch.setattr(regions, "MAX_JOINED", 60)
     order, ipix = _any_tiles(np.random.default_rng(seed), 400)
-    lifted = [a.tolist() for a in regions._lifted(order, ipix)]
+    lifted = [a.tolist() for a in regions._to_common_order(order, ipix)]
     while order.size > 60:
         fine = order == order.max()
         order, ipix = np.where(fine, order.max() - 1, order), np.where(fine, ipix >> 2, ipix)

@@ -32,11 +32,11 @@ from bot.skymaps.skymap import (
     areas,
     conditional_distance,
     credible_levels,
-    inside,
+    in_credible_region,
     localize,
     peak_tile,
+    probability_inside,
     read,
-    share_inside,
     tile_at,
 )
 from formatters.models.notice import Distance, Localization
@@ -192,7 +192,7 @@ class TestPublishedMaps:
             skymap = read(body)
             region = localize(skymap).regions[0]
             tile = tile_at(skymap, region.ra, region.dec)
-            assert tile is not None and inside(skymap, 0.9)[tile], name
+            assert tile is not None and in_credible_region(skymap, 0.9)[tile], name
 
     def test_distance_along_the_peak_can_differ(self, shared_notices: Path) -> None:
         body = json.loads((shared_notices / "real/S231030av.json").read_bytes())
@@ -214,8 +214,8 @@ class TestPublishedMaps:
 
     def test_overlap_of_published_maps(self, shared_notices: Path) -> None:
         gw_map, combined = combined_of_s241125n(shared_notices)
-        assert share_inside(gw_map, combined, 0.9) == pytest.approx(raster_overlap(gw_map, combined, 9))
-        assert share_inside(gw_map, gw_map, 0.9) == pytest.approx(0.9, abs=0.001)
+        assert probability_inside(gw_map, combined, 0.9) == pytest.approx(raster_overlap(gw_map, combined, 9))
+        assert probability_inside(gw_map, gw_map, 0.9) == pytest.approx(0.9, abs=0.001)
 
 
 def separation(ra: float, dec: float, other_ra: float, other_dec: float) -> float:
@@ -234,7 +234,7 @@ def raster(skymap: SkyMap, values: Array, order: int) -> Array:
 
 
 def raster_overlap(skymap: SkyMap, other: SkyMap, order: int) -> float:
-    part = raster(skymap, inside(skymap, 0.9).astype(float), order)
+    part = raster(skymap, in_credible_region(skymap, 0.9).astype(float), order)
     return float(np.sum(part * raster(other, other.density, order)) * np.pi / 3 / 4**order)
 
 
@@ -251,15 +251,15 @@ class TestMeasuring:
     @pytest.mark.parametrize("seed", range(5))
     def test_overlap_is_exact_across_orders(self, seed: int) -> None:
         skymap, other = random_map(seed), random_map(seed + 100)
-        assert share_inside(skymap, other, 0.9) == pytest.approx(raster_overlap(skymap, other, 4))
+        assert probability_inside(skymap, other, 0.9) == pytest.approx(raster_overlap(skymap, other, 4))
 
     def test_overlap_of_maps_with_nothing_in_common_is_nothing(self) -> None:
         north, south = (half_sky(pixels) for pixels in (range(4), range(8, 12)))
-        assert share_inside(north, south, 0.9) == 0
-        assert share_inside(north, north, 1.0) == pytest.approx(1)
+        assert probability_inside(north, south, 0.9) == 0
+        assert probability_inside(north, north, 1.0) == pytest.approx(1)
 
     def test_overlap_with_a_map_that_leaves_gaps(self) -> None:
-        assert share_inside(read(uniform()), half_sky(range(8, 12)), 1.0) == pytest.approx(1)
+        assert probability_inside(read(uniform()), half_sky(range(8, 12)), 1.0) == pytest.approx(1)
 
     def test_level_of_a_tile_counts_all_that_are_as_dense(self) -> None:
         skymap = random_map(3)
@@ -271,7 +271,7 @@ class TestMeasuring:
 
     def test_credible_region_is_the_smallest_set_that_holds_the_level(self) -> None:
         skymap = random_map(4)
-        part = inside(skymap, 0.9)
+        part = in_credible_region(skymap, 0.9)
         assert skymap.probability[part].sum() >= 0.9
         rarest = np.flatnonzero(part)[skymap.density[part].argmin()]
         assert skymap.probability[part].sum() - skymap.probability[rarest] < 0.9

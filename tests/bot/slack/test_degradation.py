@@ -10,33 +10,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.local_slack.web_api.odd_answers import made_up
-from bot.slack.degradation import LADDER, MENTIONS, Outgoing, Part, refused_mentions
+from bot.local_slack.web_api.odd_answers import random_error_name
+from bot.slack.degradation import DROP_ORDER, MENTIONS, MessagePart, OutgoingMessage, refused_mentions
 from bot.slack.errors import (
-    ChannelOutOfReach,
+    ChannelUnavailable,
     FileNotReady,
+    OutcomeUnknown,
     RateLimited,
-    Refused,
+    Rejected,
     RootOutOfReach,
     SlackFailure,
-    Unknown,
     Unlisted,
-    WorkspaceOutOfReach,
+    WorkspaceUnavailable,
     failure,
 )
-from bot.slack.message_metadata import Mark
+from bot.slack.message_metadata import DeliveryMetadata
 from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, mention
-from formatters.posts.alert_card import ChannelView, Picture
+from formatters.posts.alert_card import ChannelView, ImageRef
 from formatters.terminal import message_text
 from tests.support.factories import REAL, made
 
 EVERYONE, ALICE = "<!here>", "<@U024BE7LH>"
 EVENT = Superevent.of([made()])
 
-NAMING: Mapping[Part, tuple[str, ...]] = {
-    Part.PICTURE: (
+NAMING: Mapping[MessagePart, tuple[str, ...]] = {
+    MessagePart.PICTURE: (
         "slack_connect_file_upload_sharing_blocked",
         "slack_connect_file_link_sharing_blocked",
         "slack_connect_blocked_file_type",
@@ -47,60 +47,60 @@ NAMING: Mapping[Part, tuple[str, ...]] = {
         "invalid_slack_file",
         "invalid_image_url",
     ),
-    Part.BROADCAST: ("cant_broadcast_message", "no_dual_broadcast_content_update"),
-    Part.BUTTONS: ("too_many_buttons",),
-    Part.METADATA: (
+    MessagePart.BROADCAST: ("cant_broadcast_message", "no_dual_broadcast_content_update"),
+    MessagePart.BUTTONS: ("too_many_buttons",),
+    MessagePart.METADATA: (
         "metadata_too_large",
         "metadata_must_be_sent_from_app",
         "invalid_metadata_format",
         "invalid_metadata_schema",
     ),
-    Part.BLOCKS: (
+    MessagePart.BLOCKS: (
         "invalid_blocks",
         "invalid_blocks_format",
         "msg_blocks_too_long",
         "too_many_blocks",
         "block_mismatch",
     ),
-    Part.THREAD: (
+    MessagePart.THREAD: (
         "restricted_action_thread_locked",
         "restricted_action_non_threadable_channel",
         "cannot_reply_to_message",
         "invalid_thread_ts",
         "restricted_action_replies_closed",
     ),
-    Part.EVERYBODY: ("restricted_action", "restricted_action_at_here", "cant_mention"),
-    Part.MENTION: ("restricted_action_user_groups", "too_many_mentions"),
+    MessagePart.EVERYBODY: ("restricted_action", "restricted_action_at_here", "cant_mention"),
+    MessagePart.MENTION: ("restricted_action_user_groups", "too_many_mentions"),
 }
 
-unlisted = st.integers(0, 2**32).map(lambda seed: made_up(random.Random(seed)))
+unlisted = st.integers(0, 2**32).map(lambda seed: random_error_name(random.Random(seed)))
 
 
 @st.composite
-def messages(draw: st.DrawFn) -> Outgoing:
+def messages(draw: st.DrawFn) -> OutgoingMessage:
     """A root, a reply or a mention, with some of the parts that it may have."""
     who = tuple(draw(st.sets(st.sampled_from([EVERYONE, "<!channel>", ALICE, "<!subteam^S0AB1>"]))))
     kind = draw(st.sampled_from(["root", "reply", "mention"]))
     if kind == "mention":
         whole = mention.stand_down(EVENT, who or (EVERYONE,), None)
     else:
-        picture = Picture(alt_text="Sky map", file_id="F0123456789") if draw(st.booleans()) else None
+        picture = ImageRef(alt_text="Sky map", file_id="F0123456789") if draw(st.booleans()) else None
         view = ChannelView(root=True, picture=picture, mention=who if kind == "root" else ())
-        whole = alert_card.root(EVENT, view)
-    return Outgoing(
+        whole = alert_card.alert_card(EVENT, view)
+    return OutgoingMessage(
         whole=whole,
         thread_ts="1.000001" if kind == "reply" else None,
         broadcast=kind == "reply" and draw(st.booleans()),
-        metadata=Mark(delivery_id=7, key="k").metadata if draw(st.booleans()) else None,
+        metadata=DeliveryMetadata(delivery_id=7, key="k").metadata if draw(st.booleans()) else None,
     )
 
 
 def send(
-    outgoing: Outgoing, refuses: frozenset[Part], word: Callable[[Part], str]
-) -> tuple[Outgoing | None, SlackFailure | None, int]:
+    outgoing: OutgoingMessage, refuses: frozenset[MessagePart], word: Callable[[MessagePart], str]
+) -> tuple[OutgoingMessage | None, SlackFailure | None, int]:
     """A Slack that refuses parts: what it takes in the end (None: nothing), why not, and the calls made."""
     for calls in range(1, 20):
-        found = next((part for part in LADDER if part in refuses & outgoing.parts), None)
+        found = next((part for part in DROP_ORDER if part in refuses & outgoing.parts), None)
         if found is None:
             return outgoing, None, calls
         refusal = failure(word(found), None)
@@ -125,37 +125,37 @@ def whole_words(message: Message) -> set[str]:
     return set(re.findall(r"[A-Za-z0-9]{3,}", text))
 
 
-@given(messages(), st.sets(st.sampled_from(Part), min_size=1).map(frozenset), unlisted)
+@given(messages(), st.sets(st.sampled_from(MessagePart), min_size=1).map(frozenset), unlisted)
 def test_the_words_get_through_whatever_is_refused(
-    outgoing: Outgoing, refuses: frozenset[Part], word: str
+    outgoing: OutgoingMessage, refuses: frozenset[MessagePart], word: str
 ) -> None:
     taken, _, calls = send(outgoing, refuses, lambda _: word)
-    assert taken is not None and calls <= len(LADDER) + 1
+    assert taken is not None and calls <= len(DROP_ORDER) + 1
     assert not taken.parts & refuses
     assert whole_words(outgoing.whole) <= set(re.findall(r"[A-Za-z0-9]{3,}", said(taken.message)))
     # What Slack doesn't name goes in turn, the mentions last.
     order = [drop.part for drop in taken.dropped]
-    assert order == sorted(order, key=LADDER.index)
-    assert not order or order[-1] in refuses or order[-1] is Part.BLOCKS
+    assert order == sorted(order, key=DROP_ORDER.index)
+    assert not order or order[-1] in refuses or order[-1] is MessagePart.BLOCKS
     assert all(drop.guessed for drop in taken.dropped)
     if not refuses & set(MENTIONS):
         assert taken.message.mentions == outgoing.whole.mentions
 
 
 @given(messages(), st.data())
-def test_a_name_drops_its_part_alone(outgoing: Outgoing, data: st.DataObject) -> None:
-    refuses = data.draw(st.sets(st.sampled_from(Part), min_size=1).map(frozenset))
-    names = {part: data.draw(st.sampled_from(NAMING[part])) for part in LADDER}
+def test_a_name_drops_its_part_alone(outgoing: OutgoingMessage, data: st.DataObject) -> None:
+    refuses = data.draw(st.sets(st.sampled_from(MessagePart), min_size=1).map(frozenset))
+    names = {part: data.draw(st.sampled_from(NAMING[part])) for part in DROP_ORDER}
     taken, _, _ = send(outgoing, refuses, names.__getitem__)
     assert taken is not None and not taken.parts & refuses
-    assert taken.lacks <= refuses | ({Part.EVERYBODY} if Part.MENTION in refuses else set())
+    assert taken.lacks <= refuses | ({MessagePart.EVERYBODY} if MessagePart.MENTION in refuses else set())
     assert not any(drop.guessed for drop in taken.dropped)
     assert whole_words(outgoing.whole) <= set(re.findall(r"[A-Za-z0-9]{3,}", said(taken.message)))
 
 
 @given(messages(), unlisted)
-def test_who_is_mentioned_no_more_is_known_with_the_reason(outgoing: Outgoing, word: str) -> None:
-    taken, _, _ = send(outgoing, frozenset({Part.EVERYBODY}), lambda _: word)
+def test_who_is_mentioned_no_more_is_known_with_the_reason(outgoing: OutgoingMessage, word: str) -> None:
+    taken, _, _ = send(outgoing, frozenset({MessagePart.EVERYBODY}), lambda _: word)
     assert taken is not None
     gone = [target for target in outgoing.whole.mentions if target in (EVERYONE, "<!channel>")]
     assert refused_mentions(outgoing.whole, taken.dropped) == dict.fromkeys(gone, word)
@@ -165,24 +165,26 @@ def test_who_is_mentioned_no_more_is_known_with_the_reason(outgoing: Outgoing, w
 
 @pytest.mark.parametrize("index_of", ["image", "actions"])
 def test_a_pointer_names_the_block(index_of: str) -> None:
-    view = ChannelView(root=True, picture=Picture(alt_text="Sky map", url="https://example.org/a.png"))
-    outgoing = Outgoing(whole=alert_card.root(EVENT, view))
+    view = ChannelView(root=True, picture=ImageRef(alt_text="Sky map", url="https://example.org/a.png"))
+    outgoing = OutgoingMessage(whole=alert_card.alert_card(EVENT, view))
     at = [block["type"] for block in outgoing.whole.blocks].index(index_of)
     refusal = failure("invalid_blocks", None)
     refusal.about = (f"must be shorter [json-pointer:/blocks/{at}/alt_text]",)
     less = outgoing.after(refusal)
     assert less is not None
-    assert less.lacks == {Part.PICTURE if index_of == "image" else Part.BUTTONS}
+    assert less.lacks == {MessagePart.PICTURE if index_of == "image" else MessagePart.BUTTONS}
 
 
 def test_a_channel_that_keeps_posting_to_some_is_a_channels_problem() -> None:
-    outgoing = Outgoing(whole=alert_card.root(EVENT, ChannelView(root=True, mention=(EVERYONE, ALICE))))
+    outgoing = OutgoingMessage(
+        whole=alert_card.alert_card(EVENT, ChannelView(root=True, mention=(EVERYONE, ALICE)))
+    )
     order = []
     while (less := outgoing.after(failure("restricted_action", None))) is not None:
         order.append(less.dropped[-1].part)
         outgoing = less
     assert order == list(MENTIONS), "the mention may be to blame, nothing else"
-    assert Part.BUTTONS in outgoing.parts
+    assert MessagePart.BUTTONS in outgoing.parts
 
 
 @pytest.mark.parametrize(
@@ -193,14 +195,16 @@ def test_a_channel_that_keeps_posting_to_some_is_a_channels_problem() -> None:
         *(failure(word, 1.0) for word in ("internal_error", "message_not_found", "thread_not_found")),
         failure("msg_too_long", None),
         FileNotReady("invalid slack file"),
-        Unknown("HTTP 502"),
+        OutcomeUnknown("HTTP 502"),
     ],
     ids=str,
 )
 def test_what_is_about_something_else_drops_nothing(blameless: SlackFailure) -> None:
-    view = ChannelView(root=True, picture=Picture(alt_text="Sky map", file_id="F0123456789"))
-    whole = Outgoing(
-        whole=alert_card.root(EVENT, view), thread_ts="1.000001", metadata=Mark(delivery_id=1).metadata
+    view = ChannelView(root=True, picture=ImageRef(alt_text="Sky map", file_id="F0123456789"))
+    whole = OutgoingMessage(
+        whole=alert_card.alert_card(EVENT, view),
+        thread_ts="1.000001",
+        metadata=DeliveryMetadata(delivery_id=1).metadata,
     )
     assert whole.after(blameless) is None
 
@@ -218,10 +222,10 @@ def test_an_unlisted_word_ends_nothing(word: str) -> None:
         ("unable_to_share_files", Unlisted),
         ("posting_to_channel_denied", Unlisted),
         ("restricted_action_thread_locked", Unlisted),
-        ("restricted_action", ChannelOutOfReach),
-        ("msg_too_long", Refused),
+        ("restricted_action", ChannelUnavailable),
+        ("msg_too_long", Rejected),
         ("edit_window_closed", RootOutOfReach),
-        ("token_expired", WorkspaceOutOfReach),
+        ("token_expired", WorkspaceUnavailable),
         ("rate_limited", RateLimited),
     ],
 )
@@ -230,7 +234,9 @@ def test_words_and_what_they_come_to(word: str, kind: type[SlackFailure]) -> Non
 
 
 def test_words_alone_say_what_the_blocks_said() -> None:
-    outgoing = Outgoing(whole=alert_card.root(EVENT, ChannelView(root=True, mention=(EVERYONE,))))
-    bare = outgoing.dropping(Part.BLOCKS, "why").message
+    outgoing = OutgoingMessage(
+        whole=alert_card.alert_card(EVENT, ChannelView(root=True, mention=(EVERYONE,)))
+    )
+    bare = outgoing.dropping(MessagePart.BLOCKS, "why").message
     assert bare.blocks == () and REAL in bare.text and bare.text.count(EVERYONE) == 1
     assert "I'm observing" not in bare.text

@@ -8,9 +8,9 @@ import os
 
 import pytest
 
-from bot.app.application import Bot
-from bot.app.factory import Rooms
-from bot.local_slack.server import Sandbox
+from bot.app.application import Application
+from bot.app.factory import Factory
+from bot.local_slack.server import LocalSlack
 from bot.settings import Settings
 from bot.slack.gateway import BOLTS_VARIABLES
 from tests.support.delivery_harness import Silent
@@ -20,8 +20,8 @@ PATIENCE_S = 20
 
 
 async def test_no_warning_at_the_start(
-    sandbox: Sandbox,
-    rooms: Rooms,
+    sandbox: LocalSlack,
+    rooms: Factory,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -36,7 +36,7 @@ async def test_no_warning_at_the_start(
     )
     for name in BOLTS_VARIABLES:
         monkeypatch.setenv(name, f"of the environment: {name}")
-    bot, stop = Bot(settings, rooms, [Silent()], clock), asyncio.Event()
+    bot, stop = Application(settings, rooms, [Silent()], clock), asyncio.Event()
     with caplog.at_level(logging.INFO):
         running = asyncio.create_task(bot.run(stop))
         async with asyncio.timeout(PATIENCE_S):

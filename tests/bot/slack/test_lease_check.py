@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from bot.delivery.image_worker import PictureWorker
-from bot.skymaps.image_process import Pictures
+from bot.delivery.image_worker import ImageWorker
+from bot.skymaps.image_process import ImageProcess
 from bot.store.database import StoreUnavailable
-from bot.store.outbox.images import PictureJob
-from bot.store.outbox.models import Kind
+from bot.store.outbox.images import StoredImageJob
+from bot.store.outbox.models import DeliveryKind
 from bot.store.outbox.plan_writer import _ask_for_pictures
 from formatters.skymap_image import DrawnPicture
-from tests.support.delivery_harness import Office
+from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import NOW, made, planner
 
 FIRST, SECOND = made(), made(alert_type="INITIAL", minutes=5)
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 class Lease:
     """Says yes so many times, then no, until it is given back."""
 
-    def __init__(self, office: Office, times: int) -> None:
+    def __init__(self, office: DeliveryHarness, times: int) -> None:
         self.left = times
         self.looks = 0
         self._real = office.rooms.shares.still_ours
@@ -38,14 +38,16 @@ class Lease:
 
 
 @pytest.mark.parametrize("times", [0, 1, 2])
-async def test_a_lease_that_ends_before_the_last_byte_sends_nothing(office: Office, times: int) -> None:
+async def test_a_lease_that_ends_before_the_last_byte_sends_nothing(
+    office: DeliveryHarness, times: int
+) -> None:
     (channel,) = await office.subscribed()
     lease = Lease(office, times)
     await office.receive(FIRST)
     await office.failed("its worker was taken for dead")
     assert lease.looks > times and office.texts(channel) == []
     assert office.calls("chat.postMessage") == [], "Slack heard of no request"
-    (root,) = await office.rows(kind=Kind.ROOT.value)
+    (root,) = await office.rows(kind=DeliveryKind.ROOT.value)
     assert not root.doubtful, "it is known that nothing was sent"
     lease.left = 1_000_000
     await office.done()
@@ -53,7 +55,7 @@ async def test_a_lease_that_ends_before_the_last_byte_sends_nothing(office: Offi
 
 
 @pytest.mark.parametrize("times", [0, 1, 2])
-async def test_the_same_of_an_edit(office: Office, times: int) -> None:
+async def test_the_same_of_an_edit(office: DeliveryHarness, times: int) -> None:
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await office.done()
@@ -68,7 +70,7 @@ async def test_the_same_of_an_edit(office: Office, times: int) -> None:
 
 
 @pytest.mark.backends("postgresql")
-async def test_a_worker_that_slept_through_its_lease_posts_nothing(office: Office) -> None:
+async def test_a_worker_that_slept_through_its_lease_posts_nothing(office: DeliveryHarness) -> None:
     """Between the claim and the request the process is paused; another worker may have posted meanwhile."""
     (channel,) = await office.subscribed()
     shares, render, slept = office.rooms.shares, office.worker._render, 0
@@ -93,7 +95,9 @@ async def test_a_worker_that_slept_through_its_lease_posts_nothing(office: Offic
 
 
 @pytest.mark.backends("postgresql")
-async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_before(office: Office) -> None:
+async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_before(
+    office: DeliveryHarness,
+) -> None:
     (channel,) = await office.subscribed()
     shares, render = office.rooms.shares, office.worker._render
     names: list[str] = []
@@ -116,7 +120,7 @@ async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_bef
     assert len(office.texts(channel)) == 1
 
 
-async def test_settling_waits_for_the_store_however_often_it_fails(office: Office) -> None:
+async def test_settling_waits_for_the_store_however_often_it_fails(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     settle, failures = office.rooms.ledger.settle, 3
 
@@ -130,7 +134,7 @@ async def test_settling_waits_for_the_store_however_often_it_fails(office: Offic
     office.rooms.ledger.settle = failing  # type: ignore[method-assign]
     await office.receive(FIRST)
     await office.done()
-    assert failures < 0 and await office.state(Kind.ROOT) == ["sent"]
+    assert failures < 0 and await office.state(DeliveryKind.ROOT) == ["sent"]
     assert len(office.calls("chat.postMessage")) == 1, "what stands isn't posted again"
     office.forward(seconds=timedelta(minutes=1).total_seconds())
     await office.idle()
@@ -138,7 +142,7 @@ async def test_settling_waits_for_the_store_however_often_it_fails(office: Offic
 
 
 async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
-    still_office: Office, monkeypatch: pytest.MonkeyPatch
+    still_office: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was drawn before a pause; whoever has the workspace now uploads its own."""
     office = still_office
@@ -151,8 +155,8 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
         await _ask_for_pictures(connection, {office.sandbox.team_id}, notice.superevent_id, 1, NOW)
     drawn = 0
 
-    class Drawn(PictureWorker):
-        async def _picture(self, job: PictureJob) -> DrawnPicture:
+    class Drawn(ImageWorker):
+        async def _picture(self, job: StoredImageJob) -> DrawnPicture:
             nonlocal drawn
             drawn += 1
             return DrawnPicture(b"png", "a map")
@@ -165,7 +169,7 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
         office.rooms.store,
         office.rooms.pictures,
         clients,
-        Pictures(),
+        ImageProcess(),
         office.clock,
         wake_deliveries=lambda: None,
         poll_s=0.05,

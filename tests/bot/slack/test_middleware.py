@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 
-from bot.app.application import Bot
-from bot.app.factory import Rooms
-from bot.commands.router import Asker
-from bot.local_slack.server import Sandbox
+from bot.app.application import Application
+from bot.app.factory import Factory
+from bot.commands.router import CommandContext
+from bot.local_slack.server import LocalSlack
 from bot.settings import Settings
-from bot.slack.middleware import Allowance, may_be_answered, protect
+from bot.slack.middleware import UserRateLimiter, is_allowed_response_url, register_middleware
 from formatters.answers.answer import SHARE
 from tests.bot.listeners.test_slash_command import typed, words
 from tests.support.delivery_harness import Silent
@@ -28,14 +28,16 @@ PATIENT = 30.0
 
 
 @asynccontextmanager
-async def bot_with(sandbox: Sandbox, rooms: Rooms, clock: Clock, **changes: object) -> AsyncIterator[Bot]:
+async def bot_with(
+    sandbox: LocalSlack, rooms: Factory, clock: Clock, **changes: object
+) -> AsyncIterator[Application]:
     """The bot on the local Slack with these settings, ready."""
     given = {
         "slack_bot_token": sandbox.bot_token,
         "slack_app_token": sandbox.app_token,
         "slack_api_url": sandbox.api_url,
     }
-    bot = Bot(Settings.model_validate(given | changes), rooms, [Silent()], clock)
+    bot = Application(Settings.model_validate(given | changes), rooms, [Silent()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     try:
@@ -49,7 +51,7 @@ async def bot_with(sandbox: Sandbox, rooms: Rooms, clock: Clock, **changes: obje
 
 def test_a_bucket_fills_again_token_by_token() -> None:
     now = 100.0
-    allowance = Allowance(20, lambda: now)
+    allowance = UserRateLimiter(20, lambda: now)
     assert [allowance.take("T1", "U1") for _ in range(21)] == [True] * 20 + [False]
     assert allowance.take("T1", "U2") and allowance.take("T2", "U1"), "each person has their own"
     now += 2.9
@@ -62,7 +64,7 @@ def test_a_bucket_fills_again_token_by_token() -> None:
 
 def test_buckets_that_are_full_are_forgotten() -> None:
     now = 0.0
-    allowance = Allowance(7, lambda: now)
+    allowance = UserRateLimiter(7, lambda: now)
     for number in range(30_000):
         now += 0.01
         assert allowance.take("T1", f"U{number}")
@@ -93,7 +95,7 @@ def test_buckets_that_are_full_are_forgotten() -> None:
     ],
 )
 def test_answers_go_to_slack_alone(url: object, api_url: str, may: bool) -> None:
-    assert may_be_answered(url, api_url) is may
+    assert is_allowed_response_url(url, api_url) is may
 
 
 @pytest.mark.parametrize("key", ["response_url", "response_urls"])
@@ -106,7 +108,7 @@ async def test_who_would_be_answered_elsewhere_reaches_no_listener(
     app._async_middleware_list = [
         m for m in app._async_middleware_list if "Authorization" not in type(m).__name__
     ]
-    protect(app, SLACK, Allowance(100))
+    register_middleware(app, SLACK, UserRateLimiter(100))
 
     @app.action("share")
     async def on_share(ack: Any, action: dict[str, Any]) -> None:
@@ -127,9 +129,9 @@ async def test_who_would_be_answered_elsewhere_reaches_no_listener(
 
 
 async def test_who_asks_too_often_is_told_so_and_others_are_answered(
-    sandbox: Sandbox, rooms: Rooms, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    sandbox: LocalSlack, rooms: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.app.application.Allowance", partial(Allowance, clock=lambda: 0.0))
+    monkeypatch.setattr("bot.app.application.UserRateLimiter", partial(UserRateLimiter, clock=lambda: 0.0))
     channel = sandbox.add_channel("gw")
     await take(rooms, made(MOCK))
     async with bot_with(sandbox, rooms, clock, commands_per_minute=1):
@@ -147,12 +149,12 @@ async def test_who_asks_too_often_is_told_so_and_others_are_answered(
         assert "latest" in words(await done.answer(PATIENT))
 
 
-async def subscriptions(rooms: Rooms, sandbox: Sandbox, channel: str) -> int:
+async def subscriptions(rooms: Factory, sandbox: LocalSlack, channel: str) -> int:
     return len(await rooms.subscriptions.of_channel(sandbox.team_id, channel))
 
 
 async def test_members_alone_may_subscribe_where_that_is_set(
-    sandbox: Sandbox, rooms: Rooms, clock: Clock
+    sandbox: LocalSlack, rooms: Factory, clock: Clock
 ) -> None:
     channel = sandbox.add_channel("gw")
     for number in range(1_100):
@@ -160,7 +162,7 @@ async def test_members_alone_may_subscribe_where_that_is_set(
     sandbox.workspace.channels[channel].members.discard(sandbox.user)
     async with bot_with(sandbox, rooms, clock, who_may_subscribe="members") as bot:
         # Slack lets nobody type where they are no member, so this one left meanwhile.
-        asker = Asker(sandbox.team_id, channel, sandbox.user)
+        asker = CommandContext(sandbox.team_id, channel, sandbox.user)
         for question in ("subscribe CBC", "Unsub", "edit 1", "pause", "site add X"):
             assert "Only members" in (await bot.answers.answer(question, asker)).text
         assert await subscriptions(rooms, sandbox, channel) == 0
@@ -177,7 +179,7 @@ async def test_members_alone_may_subscribe_where_that_is_set(
 
 
 async def test_admins_alone_may_subscribe_where_that_is_set(
-    sandbox: Sandbox, rooms: Rooms, clock: Clock
+    sandbox: LocalSlack, rooms: Factory, clock: Clock
 ) -> None:
     channel = sandbox.add_channel("gw")
     async with bot_with(sandbox, rooms, clock, who_may_subscribe="admins"):
@@ -191,7 +193,7 @@ async def test_admins_alone_may_subscribe_where_that_is_set(
 
 
 async def test_anyone_may_by_default_and_slack_is_not_asked(
-    sandbox: Sandbox, rooms: Rooms, clock: Clock
+    sandbox: LocalSlack, rooms: Factory, clock: Clock
 ) -> None:
     channel = sandbox.add_channel("gw")
     async with bot_with(sandbox, rooms, clock):

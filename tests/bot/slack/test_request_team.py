@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from bot.app.application import Bot
-from bot.app.factory import Rooms
-from bot.local_slack.server import Sandbox
-from bot.slack.request_team import taken_from, team_of, teams_named
+from bot.app.application import Application
+from bot.app.factory import Factory
+from bot.local_slack.server import LocalSlack
+from bot.slack.request_team import request_team, teams_in_request, uninstalled_team
 from bot.store import schema
 from formatters.answers.answer import SHARE
 from formatters.posts.alert_card import OBSERVE
@@ -80,7 +80,7 @@ BODIES: dict[str, Callable[[str, str], Json]] = {
 @pytest.mark.parametrize("installed", [{OURS}, {OURS, OTHER}], ids=["one", "many"])
 @pytest.mark.parametrize("kind", BODIES)
 def test_the_installation_counts_and_not_the_person(kind: str, installed: set[str], persons: str) -> None:
-    assert team_of(BODIES[kind](OURS, persons), installed) == OURS
+    assert request_team(BODIES[kind](OURS, persons), installed) == OURS
 
 
 @pytest.mark.parametrize("kind", BODIES)
@@ -90,12 +90,12 @@ def test_an_installation_of_an_organisation_names_no_team(kind: str) -> None:
     body["team"] = None
     for one in body.get("authorizations", ()):
         one |= {"team_id": None, "enterprise_id": "E1", "is_enterprise_install": True}
-    assert team_of(body, {OURS}) == OURS
+    assert request_team(body, {OURS}) == OURS
 
 
 def test_a_command_names_its_typists_workspace_alone() -> None:
     body = {"command": "/gwevent", "team_id": THEIRS, "channel_id": "C1", "user_id": "U1"}
-    assert teams_named(body) == (THEIRS,) and team_of(body, {OURS}) is None
+    assert teams_in_request(body) == (THEIRS,) and request_team(body, {OURS}) is None
 
 
 NAMES = ("team", "team_id", "id", "view", "message", "user", "authorizations", "app_installed_team_id")
@@ -109,30 +109,30 @@ NAMES = ("team", "team_id", "id", "view", "message", "user", "authorizations", "
 )
 def test_whatever_comes_is_read(found: object) -> None:
     body: Mapping[str, Any] = found if isinstance(found, dict) else {"team": found}
-    named = teams_named(body)
+    named = teams_in_request(body)
     assert all(isinstance(team, str) and team for team in named) and len(set(named)) == len(named)
-    assert team_of(body, named) == (named[0] if named else None)
+    assert request_team(body, named) == (named[0] if named else None)
 
 
 def test_nothing_is_forgotten_where_two_workspaces_are_named() -> None:
     gone = event("app_uninstalled", OURS, OURS)
-    assert taken_from(gone) == OURS
-    assert taken_from(gone | {"team_id": OTHER}) is None
+    assert uninstalled_team(gone) == OURS
+    assert uninstalled_team(gone | {"team_id": OTHER}) is None
     del gone["authorizations"]
-    assert taken_from(gone) == OURS
+    assert uninstalled_team(gone) == OURS
 
 
 # One workspace, and a guest from elsewhere in a channel of it.
 
 
 @pytest.fixture
-async def shared(bot: Bot, sandbox: Sandbox) -> tuple[str, str]:
+async def shared(bot: Application, sandbox: LocalSlack) -> tuple[str, str]:
     """A channel, and somebody of another workspace in it."""
     channel = sandbox.add_channel("shared")
     return channel, sandbox.share(channel)
 
 
-async def stored_teams(rooms: Rooms) -> set[str]:
+async def stored_teams(rooms: Factory) -> set[str]:
     found: set[str] = set()
     async with rooms.database.reading() as connection:
         for table in (schema.subscriptions, schema.channel_sites, schema.channel_conditions):
@@ -141,7 +141,7 @@ async def stored_teams(rooms: Rooms) -> set[str]:
 
 
 async def test_a_guest_mentions_and_subscribes(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms, shared: tuple[str, str]
+    bot: Application, sandbox: LocalSlack, rooms: Factory, shared: tuple[str, str]
 ) -> None:
     channel, guest = shared
     await sandbox.say("@gwevent subscribe CBC", channel, user=guest)
@@ -162,7 +162,7 @@ async def test_a_guest_mentions_and_subscribes(
 
 
 async def test_a_guest_shares_an_answer_that_only_they_see(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms, shared: tuple[str, str]
+    bot: Application, sandbox: LocalSlack, rooms: Factory, shared: tuple[str, str]
 ) -> None:
     channel, guest = shared
     await take(rooms, made())
@@ -174,7 +174,7 @@ async def test_a_guest_shares_an_answer_that_only_they_see(
 
 
 async def test_a_guest_opens_the_dialog_and_the_home(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms, shared: tuple[str, str]
+    bot: Application, sandbox: LocalSlack, rooms: Factory, shared: tuple[str, str]
 ) -> None:
     channel, guest = shared
     await subscribe(rooms, "CBC", channel)
@@ -207,7 +207,7 @@ async def test_a_guest_opens_the_dialog_and_the_home(
 
 
 async def test_a_guests_command_is_taken_where_the_channel_is_ours(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms, shared: tuple[str, str]
+    bot: Application, sandbox: LocalSlack, rooms: Factory, shared: tuple[str, str]
 ) -> None:
     """Slack names the typist's workspace alone, so it is asked whether the channel is in reach."""
     channel, guest = shared
@@ -218,7 +218,7 @@ async def test_a_guests_command_is_taken_where_the_channel_is_ours(
 
 @pytest.mark.parametrize("fault", ["channel_not_found", "internal_error", "a_new_word"])
 async def test_a_guests_command_elsewhere_is_refused_with_a_sentence(
-    bot: Bot, sandbox: Sandbox, rooms: Rooms, shared: tuple[str, str], fault: str
+    bot: Application, sandbox: LocalSlack, rooms: Factory, shared: tuple[str, str], fault: str
 ) -> None:
     channel, guest = shared
     sandbox.fail("conversations.info", error=fault, times=None)
@@ -228,7 +228,7 @@ async def test_a_guests_command_elsewhere_is_refused_with_a_sentence(
     assert await stored_teams(rooms) == set() and sandbox.messages(channel) == []
 
 
-async def test_an_admin_of_another_workspace_is_none_here(bot: Bot, sandbox: Sandbox) -> None:
+async def test_an_admin_of_another_workspace_is_none_here(bot: Application, sandbox: LocalSlack) -> None:
     sandbox.grant("users:read")
     guest = sandbox.share(sandbox.add_channel("shared"))
     for user in (guest, sandbox.user):
@@ -242,7 +242,7 @@ async def test_an_admin_of_another_workspace_is_none_here(bot: Bot, sandbox: San
 
 
 @pytest.fixture
-async def with_strays(sandbox: Sandbox, rooms: Rooms) -> AsyncIterator[tuple[str, str]]:
+async def with_strays(sandbox: LocalSlack, rooms: Factory) -> AsyncIterator[tuple[str, str]]:
     """Two channels that people of another workspace subscribed: one is to be seen, one isn't."""
     channel = sandbox.add_channel("shared")
     sandbox.share(channel)
@@ -252,7 +252,7 @@ async def with_strays(sandbox: Sandbox, rooms: Rooms) -> AsyncIterator[tuple[str
 
 
 async def test_strays_are_brought_home_where_they_have_one(
-    with_strays: tuple[str, str], bot: Bot, sandbox: Sandbox, rooms: Rooms
+    with_strays: tuple[str, str], bot: Application, sandbox: LocalSlack, rooms: Factory
 ) -> None:
     channel, nowhere = with_strays
     async with asyncio.timeout(PATIENCE_S):
@@ -267,7 +267,9 @@ async def test_strays_are_brought_home_where_they_have_one(
 # A channel that Slack gives another id.
 
 
-async def test_a_channel_that_gets_another_id_goes_on(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+async def test_a_channel_that_gets_another_id_goes_on(
+    bot: Application, sandbox: LocalSlack, rooms: Factory
+) -> None:
     channel = sandbox.add_channel("gw")
     await subscribe(rooms, "CBC", channel)
     await take(rooms, made())
@@ -284,7 +286,9 @@ async def test_a_channel_that_gets_another_id_goes_on(bot: Bot, sandbox: Sandbox
     assert reply["thread_ts"] == root["ts"], "in the thread that was there before"
 
 
-async def test_a_missed_change_is_seen_and_made_good_later(bot: Bot, sandbox: Sandbox, rooms: Rooms) -> None:
+async def test_a_missed_change_is_seen_and_made_good_later(
+    bot: Application, sandbox: LocalSlack, rooms: Factory
+) -> None:
     """The bot was down when Slack said so: the alert waits for the old id's return, and for the event."""
     channel = sandbox.add_channel("gw")
     await subscribe(rooms, "CBC", channel)

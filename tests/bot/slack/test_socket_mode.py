@@ -10,13 +10,13 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local_slack.server import Sandbox
-from bot.slack.socket_mode import SocketLink
+from bot.local_slack.server import LocalSlack
+from bot.slack.socket_mode import SocketModeSupervisor
 
 PATIENCE_S = 60.0
 
 
-async def until(link: SocketLink, *, connected: bool) -> None:
+async def until(link: SocketModeSupervisor, *, connected: bool) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while link.state.connected is not connected:
             await asyncio.sleep(0.02)
@@ -24,8 +24,8 @@ async def until(link: SocketLink, *, connected: bool) -> None:
 
 @pytest.fixture
 async def made(
-    sandbox: Sandbox, slack_client: AsyncWebClient
-) -> AsyncIterator[tuple[SocketLink, list[AsyncSocketModeHandler]]]:
+    sandbox: LocalSlack, slack_client: AsyncWebClient
+) -> AsyncIterator[tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]]:
     handlers: list[AsyncSocketModeHandler] = []
     app = AsyncApp(client=slack_client)
 
@@ -34,7 +34,7 @@ async def made(
         handlers.append(AsyncSocketModeHandler(app, sandbox.app_token, web_client=asker, ping_interval=0.2))
         return handlers[-1]
 
-    link = SocketLink(make, look_every_s=0.05, stale_after_s=1.5, rebuild_after_s=0.3)
+    link = SocketModeSupervisor(make, look_every_s=0.05, stale_after_s=1.5, rebuild_after_s=0.3)
     connected = asyncio.Event()
     running = asyncio.create_task(link.run(connected.set))
     async with asyncio.timeout(PATIENCE_S):
@@ -46,7 +46,7 @@ async def made(
 
 
 async def test_a_connection_that_only_seems_to_stand_is_built_anew(
-    sandbox: Sandbox, made: tuple[SocketLink, list[AsyncSocketModeHandler]]
+    sandbox: LocalSlack, made: tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]
 ) -> None:
     link, handlers = made
     assert link.state.connected and link.rebuilt == 0
@@ -65,7 +65,7 @@ async def test_a_connection_that_only_seems_to_stand_is_built_anew(
 
 
 async def test_a_refused_connection_is_out_until_it_is_taken(
-    sandbox: Sandbox, made: tuple[SocketLink, list[AsyncSocketModeHandler]]
+    sandbox: LocalSlack, made: tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]
 ) -> None:
     link, _ = made
     sandbox.sockets.refuse(1.0)

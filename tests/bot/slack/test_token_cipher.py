@@ -12,10 +12,10 @@ from typing import TypeVar
 import pytest
 from typer.testing import CliRunner
 
-from bot.app.factory import Rooms, open_rooms
+from bot.app.factory import Factory, open_factory
 from bot.cli.main import app
 from bot.settings import Settings
-from bot.slack.token_cipher import KeysUnusable, Vault, new_key
+from bot.slack.token_cipher import InvalidKeys, TokenCipher, new_key
 from tests.bot.store.channels.test_installations import ONE
 from tests.support.factories import NOW
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def test_closed_it_is_unreadable_and_opens_again() -> None:
-    vault = Vault([new_key()])
+    vault = TokenCipher([new_key()])
     closed = vault.close(TOKEN)
     assert TOKEN not in closed and vault.open(closed) == TOKEN
     assert vault.close(TOKEN) != closed
@@ -32,22 +32,22 @@ def test_closed_it_is_unreadable_and_opens_again() -> None:
 
 def test_an_old_key_opens_until_it_is_gone() -> None:
     old, new = new_key(), new_key()
-    closed = Vault([old]).close(TOKEN)
-    both = Vault([new, old])
+    closed = TokenCipher([old]).close(TOKEN)
+    both = TokenCipher([new, old])
     renewed = both.renew(closed)
-    assert Vault([new]).open(renewed) == TOKEN
-    with pytest.raises(KeysUnusable, match="None of GWEVENT_SECRET_KEYS"):
-        Vault([new]).open(closed)
+    assert TokenCipher([new]).open(renewed) == TOKEN
+    with pytest.raises(InvalidKeys, match="None of GWEVENT_SECRET_KEYS"):
+        TokenCipher([new]).open(closed)
 
 
 def test_what_is_wrong_is_a_sentence_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(KeysUnusable, match="must be one or more Fernet keys") as caught:
-        Vault(["not-a-key"])
+    with pytest.raises(InvalidKeys, match="must be one or more Fernet keys") as caught:
+        TokenCipher(["not-a-key"])
     assert "not-a-key" not in str(caught.value)
     for module in ("cryptography", "cryptography.fernet"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(KeysUnusable, match=r"gwevent-bot\[workspaces\]"):
-        Vault([])
+    with pytest.raises(InvalidKeys, match=r"gwevent-bot\[workspaces\]"):
+        TokenCipher([])
 
 
 def test_keys_are_made_and_changed_on_the_command_line(
@@ -60,14 +60,14 @@ def test_keys_are_made_and_changed_on_the_command_line(
     monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{tmp_path / 'gwevent.sqlite'}")
     assert run(app, ["rotate-keys"]).exit_code == 2
 
-    async def work(with_rooms: Callable[[Rooms], Awaitable[T]]) -> T:
-        async with open_rooms(Settings.load()) as rooms:
+    async def work(with_rooms: Callable[[Factory], Awaitable[T]]) -> T:
+        async with open_factory(Settings.load()) as rooms:
             return await with_rooms(rooms)
 
-    async def save(rooms: Rooms) -> bool:
-        return await rooms.installations.save(replace(ONE, token=Vault([old]).close(TOKEN)), NOW)
+    async def save(rooms: Factory) -> bool:
+        return await rooms.installations.save(replace(ONE, token=TokenCipher([old]).close(TOKEN)), NOW)
 
-    async def kept(rooms: Rooms) -> str:
+    async def kept(rooms: Factory) -> str:
         (one,) = await rooms.installations.all()
         return one.token
 
@@ -76,4 +76,4 @@ def test_keys_are_made_and_changed_on_the_command_line(
     assert run(app, ["rotate-keys"]).exit_code == 2
     monkeypatch.setenv("GWEVENT_SECRET_KEYS", f"{new},{old}")
     assert "1 tokens are encrypted" in run(app, ["rotate-keys"]).output
-    assert Vault([new]).open(asyncio.run(work(kept))) == TOKEN
+    assert TokenCipher([new]).open(asyncio.run(work(kept))) == TOKEN

@@ -15,15 +15,15 @@ import aiohttp
 import pytest
 from sqlalchemy import func, select
 
-from bot.app.application import Bot
-from bot.app.factory import Rooms
+from bot.app.application import Application
+from bot.app.factory import Factory
 from bot.local_slack.app_manifest import EVENTS
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.settings import Settings, SettingsError
-from bot.slack.token_cipher import Vault, new_key
-from bot.slack.workspaces import Workspaces
+from bot.slack.token_cipher import TokenCipher, new_key
+from bot.slack.workspaces import WorkspaceRegistry
 from bot.store import schema
-from bot.store.channels.installations import Installed, workspace_tables
+from bot.store.channels.installations import InstalledWorkspace, workspace_tables
 from bot.store.database import StoreUnavailable
 from formatters.answers.answer import SHARE
 from formatters.posts.alert_card import OBSERVE
@@ -35,10 +35,10 @@ PATIENCE_S = 60
 
 
 @pytest.fixture
-async def slack() -> AsyncIterator[Sandbox]:
+async def slack() -> AsyncIterator[LocalSlack]:
     """A local Slack in which nobody has installed the app yet."""
     events = EVENTS | {"app_uninstalled", "tokens_revoked"}
-    local = Sandbox(limits=False, file_delay=0.0, events=events)
+    local = LocalSlack(limits=False, file_delay=0.0, events=events)
     local.workspace.bot_token = ""
     local.add_team("Telescope", installed=False).add_user("tess", "Tess Telescope")
     await local.start()
@@ -46,7 +46,7 @@ async def slack() -> AsyncIterator[Sandbox]:
     await local.stop()
 
 
-def settings(slack: Sandbox, port: int, **changed: Any) -> Settings:
+def settings(slack: LocalSlack, port: int, **changed: Any) -> Settings:
     return Settings.model_validate(
         {
             "slack_client_id": slack.oauth.client_id,
@@ -64,13 +64,13 @@ def settings(slack: Sandbox, port: int, **changed: Any) -> Settings:
 
 @pytest.fixture
 async def bot(
-    slack: Sandbox, rooms: Rooms, clock: Clock, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Bot]:
+    slack: LocalSlack, rooms: Factory, clock: Clock, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Application]:
     # As where gwevent runs: Bolt reads these by itself, and must not put a store of its own in place of ours.
     monkeypatch.setenv("SLACK_CLIENT_ID", slack.oauth.client_id)
     monkeypatch.setenv("SLACK_CLIENT_SECRET", slack.oauth.client_secret)
     monkeypatch.setenv("SLACK_SIGNING_SECRET", slack.outgoing.signing_secret)
-    made_bot = Bot(settings(slack, unused_tcp_port), rooms, [Silent()], clock)
+    made_bot = Application(settings(slack, unused_tcp_port), rooms, [Silent()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made_bot.run(stop))
     async with asyncio.timeout(PATIENCE_S):
@@ -81,7 +81,7 @@ async def bot(
     await running
 
 
-async def browse(bot: Bot, team: str, *, cookie: bool = True) -> tuple[int, str]:
+async def browse(bot: Application, team: str, *, cookie: bool = True) -> tuple[int, str]:
     """What a person's browser goes through, from the install page to the last one."""
     home = f"http://127.0.0.1:{bot.http_port}"
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
@@ -99,13 +99,15 @@ async def browse(bot: Bot, team: str, *, cookie: bool = True) -> tuple[int, str]
             return end.status, await end.text()
 
 
-async def installed(bot: Bot, slack: Sandbox, team: str) -> None:
+async def installed(bot: Application, slack: LocalSlack, team: str) -> None:
     status, page = await browse(bot, team)
     assert (status, "is installed" in page) == (200, True)
     await slack.wait_for(lambda: team in bot.worker._clients, PATIENCE_S)
 
 
-async def test_two_workspaces_come_and_one_goes(bot: Bot, slack: Sandbox, rooms: Rooms, clock: Clock) -> None:
+async def test_two_workspaces_come_and_one_goes(
+    bot: Application, slack: LocalSlack, rooms: Factory, clock: Clock
+) -> None:
     teams = list(slack.workspaces)
     for team in teams:
         await installed(bot, slack, team)
@@ -150,13 +152,15 @@ async def test_two_workspaces_come_and_one_goes(bot: Bot, slack: Sandbox, rooms:
     assert rows.scalar_one() == 2
 
 
-async def test_only_the_browser_that_began_may_end(bot: Bot, slack: Sandbox, rooms: Rooms) -> None:
+async def test_only_the_browser_that_began_may_end(
+    bot: Application, slack: LocalSlack, rooms: Factory
+) -> None:
     status, page = await browse(bot, slack.team_id, cookie=False)
     assert status == 400 and "not installed" in page
     assert await rooms.installations.all() == []
 
 
-async def test_unsigned_and_foreign_requests_change_nothing(bot: Bot, slack: Sandbox) -> None:
+async def test_unsigned_and_foreign_requests_change_nothing(bot: Application, slack: LocalSlack) -> None:
     await installed(bot, slack, slack.team_id)
     url = f"http://127.0.0.1:{bot.http_port}/slack/events"
     place = {"team_id": slack.team_id, "channel_id": "C", "user_id": "U"}
@@ -191,7 +195,12 @@ async def _in_chunks(piece: bytes, times: int) -> AsyncIterator[bytes]:
     ],
 )
 async def test_what_is_refused_is_a_sentence(
-    bot: Bot, slack: Sandbox, rooms: Rooms, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any], said: str
+    bot: Application,
+    slack: LocalSlack,
+    rooms: Factory,
+    monkeypatch: pytest.MonkeyPatch,
+    told: dict[str, Any],
+    said: str,
 ) -> None:
     exchange = slack.oauth.exchange
     monkeypatch.setattr(slack._web_api, "_exchange", lambda *asked: exchange(*asked) | told)
@@ -200,7 +209,9 @@ async def test_what_is_refused_is_a_sentence(
     assert await rooms.installations.all() == []
 
 
-async def test_an_installation_to_which_slack_says_nothing(bot: Bot, slack: Sandbox, rooms: Rooms) -> None:
+async def test_an_installation_to_which_slack_says_nothing(
+    bot: Application, slack: LocalSlack, rooms: Factory
+) -> None:
     slack.fail("oauth.v2.access", drop="before")
     status, page = await browse(bot, slack.team_id)
     assert (status, page) == (502, "Slack didn't answer; begin again.")
@@ -208,7 +219,7 @@ async def test_an_installation_to_which_slack_says_nothing(bot: Bot, slack: Sand
 
 
 async def test_who_leaves_is_forgotten_once_the_store_answers(
-    bot: Bot, slack: Sandbox, rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+    bot: Application, slack: LocalSlack, rooms: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await installed(bot, slack, slack.team_id)
     forget, asked = rooms.installations.forget, []
@@ -228,24 +239,24 @@ async def test_who_leaves_is_forgotten_once_the_store_answers(
 
 
 async def test_what_was_read_first_is_not_in_force_last(
-    slack: Sandbox, rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+    slack: LocalSlack, rooms: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys, read, go_on = [new_key()], asyncio.Event(), asyncio.Event()
     clients: dict[str, Any] = {}
     async with aiohttp.ClientSession() as session:
-        workspaces = Workspaces(
+        workspaces = WorkspaceRegistry(
             rooms.installations,
-            Vault(keys),
+            TokenCipher(keys),
             clients,
             slack.api_url,
             session,
             lambda: None,
             called=lambda *_: None,
         )
-        one = replace(ONE, token=Vault(keys).close("xoxb-1"))
+        one = replace(ONE, token=TokenCipher(keys).close("xoxb-1"))
         everything = rooms.installations.all
 
-        async def slowly() -> list[Installed]:
+        async def slowly() -> list[InstalledWorkspace]:
             found = await everything()
             read.set()
             await go_on.wait()
@@ -260,19 +271,19 @@ async def test_what_was_read_first_is_not_in_force_last(
         await early
         assert (await asked) is not None and set(clients) == {one.team_id}
         # A token that no key opens is nobody's: not the old one's either.
-        await rooms.installations.save(replace(one, token=Vault([new_key()]).close("xoxb-2")), NOW)
+        await rooms.installations.save(replace(one, token=TokenCipher([new_key()]).close("xoxb-2")), NOW)
         await workspaces.follow()
         assert clients == {} and await workspaces.authorize(one.team_id) is None
 
 
-def test_keys_that_cannot_be_used_are_a_sentence(slack: Sandbox, rooms: Rooms) -> None:
+def test_keys_that_cannot_be_used_are_a_sentence(slack: LocalSlack, rooms: Factory) -> None:
     with pytest.raises(SettingsError, match="GWEVENT_SECRET_KEYS must be one or more Fernet keys"):
-        Bot(settings(slack, 1, secret_keys="nonsense"), rooms, [Silent()])
+        Application(settings(slack, 1, secret_keys="nonsense"), rooms, [Silent()])
 
 
 @pytest.mark.parametrize("whose", ["another installation", "no installation"])
 async def test_a_guest_belongs_to_the_channels_installation(
-    bot: Bot, slack: Sandbox, rooms: Rooms, whose: str
+    bot: Application, slack: LocalSlack, rooms: Factory, whose: str
 ) -> None:
     ours, other = list(slack.workspaces)
     for team in (ours, other):

@@ -2,13 +2,13 @@ import structlog
 from confluent_kafka import KafkaError
 from structlog.testing import LogCapture
 
-from bot.sources.error_throttle import ErrorLog
+from bot.sources.error_throttle import ThrottledErrorLog
 
 
 def test_logs_each_kind_of_error_once_in_a_while_and_counts_the_rest() -> None:
     capture = LogCapture()
     now = [0.0]
-    log = ErrorLog(
+    log = ThrottledErrorLog(
         structlog.wrap_logger(None, processors=[capture], wrapper_class=structlog.BoundLogger),
         every=60.0,
         clock=lambda: now[0],

@@ -10,7 +10,7 @@ import pytest
 from hop.auth import Auth
 
 from bot.demo.kafka_broker import EmbeddedBroker, publish
-from bot.doctor.kafka import check_broker
+from bot.doctor.kafka import check_kafka
 from bot.sources.credentials import group_id, load_auth, username_of
 from bot.sources.hopskotch import HopskotchSource, Timing
 from formatters.terminal.findings import Level
@@ -75,7 +75,7 @@ def test_the_doctor_knows_a_good_credential_from_a_refused_one(
     secured: str, auth_file: Path, certificate: tuple[Path, Path]
 ) -> None:
     write(auth_file, "right", certificate)
-    assert {finding.level for finding in check_broker(secured, "hop", None)} == {Level.OK}
+    assert {finding.level for finding in check_kafka(secured, "hop", None)} == {Level.OK}
     write(auth_file, "wrong", certificate)
-    last = check_broker(secured, "hop", None)[-1]
+    last = check_kafka(secured, "hop", None)[-1]
     assert (last.name, last.level) == ("login", Level.FAIL) and "refuses the credential" in last.found

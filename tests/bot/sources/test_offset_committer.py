@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from bot.sources import offset_committer
-from bot.sources.offset_committer import Clerk
+from bot.sources.offset_committer import OffsetCommitter
 
 ENDS: list[Exception] = [
     KafkaException(KafkaError(KafkaError._FAIL, "Failed to create thread: Too many open files")),
@@ -47,7 +47,7 @@ def test_a_clerk_that_cant_begin_begins_again(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(offset_committer, "RESTART_S", 0.01)
     Broker.ends, Broker.committed_offsets = list(ENDS), []
     failed: list[KafkaException] = []
-    one = Clerk(
+    one = OffsetCommitter(
         {}, ("x",), look_every=0.1, timeout=1.0, saw=print, failed=failed.append, log=structlog.get_logger()
     )
     one.start()

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 import structlog
 
-from bot.sources.reconnect import Reconnecting
-from bot.sources.thread_bridge import HandOver
+from bot.sources.reconnect import ReconnectLoop
+from bot.sources.thread_bridge import ThreadBridge
 
 
 class Broken(Exception):
@@ -20,9 +20,9 @@ class Reader:
 
     def __init__(self, *plan: Exception | str, settled_after: float = 60.0) -> None:
         self.plan = list(plan)
-        self.over = HandOver("The test", 2)
+        self.over = ThreadBridge("The test", 2)
         self.lost: list[tuple[str, int]] = []
-        self.reconnecting = Reconnecting(
+        self.reconnecting = ReconnectLoop(
             self.over,
             first_retry=0.001,
             longest_retry=0.004,

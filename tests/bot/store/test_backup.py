@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.store.database import Database
 from bot.store.schema import metadata
 from tests.support.factories import NOW, made, planner, subscribe, take
@@ -34,12 +34,12 @@ def run(command: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-async def something(rooms: Rooms) -> None:
+async def something(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1")
     await take(rooms, made())
 
 
-async def rows(rooms: Rooms) -> dict[str, list[tuple[object, ...]]]:
+async def rows(rooms: Factory) -> dict[str, list[tuple[object, ...]]]:
     async with rooms.database.reading() as connection:
         return {
             table.name: sorted(
@@ -49,7 +49,7 @@ async def rows(rooms: Rooms) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
-async def goes_on(rooms: Rooms) -> None:
+async def goes_on(rooms: Factory) -> None:
     """What was known is known: a repeat is one, and news finds the thread."""
     repeat = await rooms.store.record(made(), b"bytes", "test:2", NOW, planner())
     assert (repeat.new, repeat.intents) == (False, 0)
@@ -57,7 +57,7 @@ async def goes_on(rooms: Rooms) -> None:
     assert (await rooms.ledger.counts()).waiting == 2, "the root that waited, and a reply"
 
 
-async def test_sqlite_while_it_is_written(rooms: Rooms, database_path: Path, tmp_path: Path) -> None:
+async def test_sqlite_while_it_is_written(rooms: Factory, database_path: Path, tmp_path: Path) -> None:
     if shutil.which("sqlite3") is None:
         pytest.skip("there is no sqlite3 here (Debian, Ubuntu: apt-get install sqlite3)")
     await something(rooms)
@@ -75,11 +75,11 @@ async def test_sqlite_while_it_is_written(rooms: Rooms, database_path: Path, tmp
         database_path.with_name(f"{database_path.name}-wal").unlink(missing_ok=True)
         database_path.with_name(f"{database_path.name}-shm").unlink(missing_ok=True)
         shutil.move(backup, database_path)
-        restored = Rooms(Database(f"sqlite+aiosqlite:///{database_path}"))
+        restored = Factory(Database(f"sqlite+aiosqlite:///{database_path}"))
         await restored.database.migrate()
         assert await rows(restored) == before
         await restored.database.close()
-    last = Rooms(Database(f"sqlite+aiosqlite:///{database_path}"))
+    last = Factory(Database(f"sqlite+aiosqlite:///{database_path}"))
     await goes_on(last)
     await last.database.close()
 
@@ -95,7 +95,7 @@ def postgres_program(name: str) -> str | None:
 
 @pytest.mark.backends("postgresql")
 async def test_postgresql(
-    rooms: Rooms, backend: str, database_url: str, postgres: Databases, tmp_path: Path
+    rooms: Factory, backend: str, database_url: str, postgres: Databases, tmp_path: Path
 ) -> None:
     await something(rooms)
     restored_url = postgres.fresh()
@@ -110,7 +110,7 @@ async def test_postgresql(
             for word in command[1:]
         ]
         run([program, *(re.sub(r"/var/backups/\S+", str(tmp_path / "dump"), word) for word in words)])
-    restored = Rooms(Database(driven(restored_url)))
+    restored = Factory(Database(driven(restored_url)))
     await restored.database.migrate()
     assert await rows(restored) == await rows(rooms)
     await goes_on(restored)

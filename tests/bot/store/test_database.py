@@ -13,10 +13,10 @@ from alembic import command
 from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.store import database as rooms_database
 from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
-from bot.store.notify import listen
+from bot.store.notify import listen_for_notifications
 from tests.support.factories import NOW, made, planner, take
 from tests.support.postgres import Databases, driven
 
@@ -31,13 +31,13 @@ BOTH = pytest.mark.backends("sqlite", "postgresql")
 
 
 @BOTH
-async def test_migrations_make_the_tables_that_the_schema_declares(rooms: Rooms) -> None:
+async def test_migrations_make_the_tables_that_the_schema_declares(rooms: Factory) -> None:
     await rooms.database.check_migrations()
     assert await rooms.database.is_current()
 
 
 @BOTH
-async def test_migrating_twice_changes_nothing(rooms: Rooms) -> None:
+async def test_migrating_twice_changes_nothing(rooms: Factory) -> None:
     await take(rooms, made())
     await rooms.database.migrate()
     assert await rooms.store.ids() == [made().superevent_id]
@@ -48,7 +48,7 @@ async def test_a_new_file_in_a_new_folder_is_its_owners_alone(tmp_path: Path) ->
     database = opened(path)
     assert not path.exists()
     await database.migrate()
-    await take(Rooms(database), made())
+    await take(Factory(database), made())
     assert database.take_instance_lock()
     modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in path.parent.iterdir()}
     assert modes and set(modes.values()) == {0o600}, modes
@@ -66,7 +66,7 @@ async def test_a_file_has_one_bot(database_path: Path) -> None:
 
 
 @pytest.mark.backends("sqlite")
-async def test_the_pragmas_are_in_force(rooms: Rooms) -> None:
+async def test_the_pragmas_are_in_force(rooms: Factory) -> None:
     async with rooms.database.writing() as connection:
         found = {
             name: (await connection.execute(text(f"PRAGMA {name}"))).scalar()
@@ -81,7 +81,7 @@ async def test_the_pragmas_are_in_force(rooms: Rooms) -> None:
 
 
 @BOTH
-async def test_foreign_keys_hold(rooms: Rooms) -> None:
+async def test_foreign_keys_hold(rooms: Factory) -> None:
     with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
         async with rooms.database.writing() as connection:
             await connection.execute(text("INSERT INTO payloads (notice_id, body) VALUES (7, '')"))
@@ -91,7 +91,7 @@ async def test_a_locked_file_is_unavailable_and_then_it_is_not(
     database_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rooms_database, "BUSY_TIMEOUT_MS", 20)
-    rooms = Rooms(opened(database_path))
+    rooms = Factory(opened(database_path))
     other = sqlite3.connect(database_path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="locked"):
@@ -105,7 +105,7 @@ async def test_a_locked_file_is_unavailable_and_then_it_is_not(
 
 async def test_a_full_disk_is_unavailable_and_then_it_is_not(database_path: Path) -> None:
     database = opened(database_path)
-    rooms = Rooms(database)
+    rooms = Factory(database)
     limit = 0
 
     @event.listens_for(database._engine.sync_engine, "checkout")
@@ -135,7 +135,7 @@ async def test_a_read_only_database_is_unavailable(database_path: Path) -> None:
         cursor.close()
 
     with pytest.raises(StoreUnavailable, match="readonly"):
-        await Rooms(database).store.record(made(), b"bytes", "test:1", NOW, planner())
+        await Factory(database).store.record(made(), b"bytes", "test:1", NOW, planner())
     await database.close()
 
 
@@ -161,7 +161,7 @@ async def test_a_folder_and_a_place_that_cant_be_made_are_sentences(tmp_path: Pa
 
 
 @BOTH
-async def test_a_newer_versions_database_is_a_sentence(rooms: Rooms) -> None:
+async def test_a_newer_versions_database_is_a_sentence(rooms: Factory) -> None:
     (current,) = await versions(rooms, "SELECT version_num FROM alembic_version")
     await versions(rooms, "UPDATE alembic_version SET version_num = 'ffff' RETURNING version_num")
     assert not await rooms.database.is_current()
@@ -170,7 +170,7 @@ async def test_a_newer_versions_database_is_a_sentence(rooms: Rooms) -> None:
     await versions(rooms, f"UPDATE alembic_version SET version_num = '{current}' RETURNING version_num")
 
 
-async def versions(rooms: Rooms, statement: str) -> list[str]:
+async def versions(rooms: Factory, statement: str) -> list[str]:
     async with rooms.database.writing() as connection:
         return list((await connection.execute(text(statement))).scalars())
 
@@ -192,7 +192,7 @@ def test_a_url_that_cant_be_used_is_a_sentence_without_its_password(url: str) ->
 
 
 @BOTH
-async def test_an_exception_undoes_the_transaction(rooms: Rooms) -> None:
+async def test_an_exception_undoes_the_transaction(rooms: Factory) -> None:
     with pytest.raises(ZeroDivisionError):
         async with rooms.database.writing() as connection:
             columns = "team_id, channel_id, problem, since"
@@ -232,7 +232,7 @@ def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.backends("postgresql")
-async def test_a_server_that_ends_the_connection_is_unavailable_and_then_it_is_not(rooms: Rooms) -> None:
+async def test_a_server_that_ends_the_connection_is_unavailable_and_then_it_is_not(rooms: Factory) -> None:
     with pytest.raises(StoreUnavailable):
         async with rooms.database.writing() as connection:
             await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
@@ -248,8 +248,8 @@ async def test_no_server_is_unavailable(tmp_path: Path) -> None:
 
 
 @pytest.mark.backends("postgresql")
-async def test_a_reader_sees_one_state_and_writers_come_one_by_one(rooms: Rooms, database_url: str) -> None:
-    other = Rooms(Database(database_url))
+async def test_a_reader_sees_one_state_and_writers_come_one_by_one(rooms: Factory, database_url: str) -> None:
+    other = Factory(Database(database_url))
     async with rooms.database.reading() as connection:
         count = text("SELECT count(*) FROM notices")
         assert (await connection.execute(count)).scalar() == 0
@@ -269,7 +269,7 @@ async def test_a_process_that_stands_still_doesnt_hold_up_the_others(
     options = "-c idle_in_transaction_session_timeout=100"
     monkeypatch.setitem(rooms_database._POSTGRESQL, "options", options)
     url = driven(postgres.emptied(migrated_postgres))
-    frozen, other = Database(url), Rooms(Database(url))
+    frozen, other = Database(url), Factory(Database(url))
     with pytest.raises(StoreUnavailable):
         async with frozen.writing():
             await take(other, made())
@@ -280,11 +280,11 @@ async def test_a_process_that_stands_still_doesnt_hold_up_the_others(
 
 @pytest.mark.backends("postgresql")
 async def test_writing_wakes_other_processes_and_a_lost_connection_is_made_again(
-    rooms: Rooms, database_url: str
+    rooms: Factory, database_url: str
 ) -> None:
     other = Database(database_url)
     woken: asyncio.Queue[None] = asyncio.Queue()
-    listening = asyncio.create_task(listen(other, lambda: woken.put_nowait(None)))
+    listening = asyncio.create_task(listen_for_notifications(other, lambda: woken.put_nowait(None)))
     try:
         async with asyncio.timeout(PATIENCE_S):
             await woken.get()

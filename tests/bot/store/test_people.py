@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.cli.channel_file import read, write
 from bot.filters import parse
-from bot.store.channels.change_log import By
+from bot.store.channels.change_log import ChangeAuthor
 from tests.support.factories import NOW, REAL, TEAM, made, subscribe, take
 
 README = (Path(__file__).resolve().parents[3] / "deploy" / "README.md").read_text("utf-8")
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_nothing_of_a_person_is_left(rooms: Rooms) -> None:
+async def test_nothing_of_a_person_is_left(rooms: Factory) -> None:
     await subscribe(rooms, "CBC notify <@U1>", "C1")
-    await rooms.subscriptions.edit(TEAM, "C1", 1, parse("CBC"), By("U1", NOW))
+    await rooms.subscriptions.edit(TEAM, "C1", 1, parse("CBC"), ChangeAuthor("U1", NOW))
     await take(rooms, made())
     await rooms.observers.toggle(TEAM, "C1", REAL, "U1", NOW)
     [block] = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import insert, text, update
 
-from bot.app.application import keep_of
-from bot.app.factory import Rooms
+from bot.app.application import retention_policy
+from bot.app.factory import Factory
 from bot.settings import Settings
 from bot.store import schema
-from bot.store.outbox.models import Dead, Kind, Outcome, Sent, delivery_row
-from bot.store.retention import NOTHING, Removed
-from formatters.posts.incident import Trouble, What
+from bot.store.outbox.models import DeadLettered, Delivered, DeliveryKind, Outcome, delivery_row
+from bot.store.retention import NOTHING, PurgeResult
+from formatters.posts.incident import Incident, IncidentKind
 from tests.support.factories import MOCK, NOW, REAL, TEAM, made, planner, subscribe, take
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
@@ -22,7 +22,7 @@ LATER = NOW + timedelta(days=100)
 LONG_AGO = LATER - timedelta(days=90)
 
 
-async def deliver(rooms: Rooms, now: datetime = NOW, *, edits: Outcome | None = None) -> None:
+async def deliver(rooms: Factory, now: datetime = NOW, *, edits: Outcome | None = None) -> None:
     """Send all that is due; `edits` is what becomes of edits instead."""
     await rooms.shares.renew({TEAM})
     number = 0
@@ -30,24 +30,24 @@ async def deliver(rooms: Rooms, now: datetime = NOW, *, edits: Outcome | None = 
         outcomes: list[tuple[object, Outcome]] = []
         for delivery in claimed:
             number += 1
-            sent = Sent(ts=f"{now.timestamp():.0f}.{number:06}", revision=delivery.revision)
-            given_up = delivery.kind is Kind.EDIT and edits is not None
+            sent = Delivered(ts=f"{now.timestamp():.0f}.{number:06}", revision=delivery.revision)
+            given_up = delivery.kind is DeliveryKind.EDIT and edits is not None
             outcomes.append((delivery, edits if given_up and edits is not None else sent))
         await rooms.ledger.settle(outcomes, now)  # type: ignore[arg-type]
 
 
-async def run(rooms: Rooms, statement: str) -> None:
+async def run(rooms: Factory, statement: str) -> None:
     async with rooms.database.writing() as connection:
         await connection.execute(text(statement))
 
 
-async def ledger(rooms: Rooms) -> list[str]:
+async def ledger(rooms: Factory) -> list[str]:
     """The kinds of the rows that are left, sorted."""
     async with rooms.database.reading() as connection:
         return sorted((await connection.execute(text("SELECT kind FROM deliveries"))).scalars())
 
 
-async def an_old_event(rooms: Rooms, *, edits: Outcome | None = None) -> None:
+async def an_old_event(rooms: Factory, *, edits: Outcome | None = None) -> None:
     await subscribe(rooms, "CBC notify @here", "C1")
     await take(rooms, made())
     await deliver(rooms)
@@ -55,7 +55,7 @@ async def an_old_event(rooms: Rooms, *, edits: Outcome | None = None) -> None:
     await deliver(rooms, edits=edits)
 
 
-async def test_what_was_said_long_ago_goes_and_its_root_stays(rooms: Rooms) -> None:
+async def test_what_was_said_long_ago_goes_and_its_root_stays(rooms: Factory) -> None:
     await an_old_event(rooms)
     assert await ledger(rooms) == ["edit", "reply", "root"]
     assert await rooms.retention.deliveries(LONG_AGO) == 2
@@ -64,7 +64,7 @@ async def test_what_was_said_long_ago_goes_and_its_root_stays(rooms: Rooms) -> N
 
 
 async def test_news_of_an_event_whose_deliveries_went_opens_no_second_root_and_mentions_nobody_again(
-    rooms: Rooms,
+    rooms: Factory,
 ) -> None:
     await an_old_event(rooms)
     await rooms.retention.deliveries(LONG_AGO)
@@ -75,7 +75,7 @@ async def test_news_of_an_event_whose_deliveries_went_opens_no_second_root_and_m
     assert (counts.waiting, counts.dead) == (0, 0)
 
 
-async def test_a_repeat_of_what_went_stays_a_repeat(rooms: Rooms) -> None:
+async def test_a_repeat_of_what_went_stays_a_repeat(rooms: Factory) -> None:
     await an_old_event(rooms)
     await rooms.retention.payloads(LONG_AGO)
     await rooms.retention.deliveries(LONG_AGO)
@@ -84,23 +84,27 @@ async def test_a_repeat_of_what_went_stays_a_repeat(rooms: Rooms) -> None:
     assert await ledger(rooms) == ["root"]
 
 
-async def test_events_that_were_heard_of_since_keep_theirs(rooms: Rooms) -> None:
+async def test_events_that_were_heard_of_since_keep_theirs(rooms: Factory) -> None:
     await an_old_event(rooms)
     await take(rooms, made(alert_type="RETRACTION", minutes=60), now=LATER)
     assert await rooms.retention.deliveries(LONG_AGO) == 0
 
 
-async def test_an_edit_that_was_given_up_waits_for_its_channel_at_any_age(rooms: Rooms) -> None:
-    await an_old_event(rooms, edits=Dead(reason="is_archived", channel_problem="is_archived"))
+async def test_an_edit_that_was_given_up_waits_for_its_channel_at_any_age(rooms: Factory) -> None:
+    await an_old_event(rooms, edits=DeadLettered(reason="is_archived", channel_problem="is_archived"))
     assert await rooms.retention.deliveries(LONG_AGO) == 1
     assert await ledger(rooms) == ["edit", "root"]
     assert await rooms.ledger.revive(TEAM, "C1", LONG_AGO, LATER) == 1
 
 
-async def test_whatever_else_was_said_goes_and_a_trouble_when_it_is_over(rooms: Rooms) -> None:
-    seen = Trouble(what=What.SLACK, detail="Why.", since=NOW)
+async def test_whatever_else_was_said_goes_and_a_trouble_when_it_is_over(rooms: Factory) -> None:
+    seen = Incident(what=IncidentKind.SLACK, detail="Why.", since=NOW)
     await rooms.troubles.look([seen], NOW, ops=(TEAM, "C9"))
-    others = [kind for kind in Kind if kind not in (Kind.ROOT, Kind.EDIT, Kind.MENTION, Kind.TROUBLE)]
+    others = [
+        kind
+        for kind in DeliveryKind
+        if kind not in (DeliveryKind.ROOT, DeliveryKind.EDIT, DeliveryKind.MENTION, DeliveryKind.TROUBLE)
+    ]
     async with rooms.database.writing() as connection:
         rows = [delivery_row(TEAM, "C8", kind, 0, NOW) for kind in others]
         await connection.execute(insert(schema.deliveries), rows)
@@ -112,9 +116,11 @@ async def test_whatever_else_was_said_goes_and_a_trouble_when_it_is_over(rooms: 
     assert await ledger(rooms) == ["over"]
 
 
-async def test_troubles_go_with_the_last_that_was_said_about_them(rooms: Rooms) -> None:
+async def test_troubles_go_with_the_last_that_was_said_about_them(rooms: Factory) -> None:
     ops = (TEAM, "C9")
-    slack, store = (Trouble(what=what, detail="Why.", since=NOW) for what in (What.SLACK, What.STORE))
+    slack, store = (
+        Incident(what=what, detail="Why.", since=NOW) for what in (IncidentKind.SLACK, IncidentKind.STORE)
+    )
     await rooms.troubles.look([slack, store], NOW, ops=ops, webhook=True)
     await run(rooms, "UPDATE deliveries SET state = 'sent'")
     over = NOW + timedelta(minutes=5)
@@ -124,19 +130,19 @@ async def test_troubles_go_with_the_last_that_was_said_about_them(rooms: Rooms) 
     await rooms.retention.deliveries(LONG_AGO)
     assert await rooms.retention.troubles(NOW) == 0, "it was over later than that"
     assert await rooms.retention.troubles(LONG_AGO) == 1
-    assert [trouble.what for trouble in await rooms.troubles.lasting()] == [What.STORE]
+    assert [trouble.what for trouble in await rooms.troubles.lasting()] == [IncidentKind.STORE]
     async with rooms.database.reading() as connection:
         slots = (await connection.execute(text("SELECT slot FROM webhook_calls"))).scalars().all()
     assert len(slots) == 1 and slots[0].startswith("trouble:")
 
 
-async def test_what_waits_stays(rooms: Rooms) -> None:
+async def test_what_waits_stays(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1")
     await take(rooms, [made(), made(alert_type="INITIAL", minutes=1)])
     assert await rooms.retention.deliveries(LONG_AGO) == 0
 
 
-async def test_payloads_of_real_events_go_and_what_was_measured_stays(rooms: Rooms) -> None:
+async def test_payloads_of_real_events_go_and_what_was_measured_stays(rooms: Factory) -> None:
     await take(rooms, [made(REAL), made(MOCK)])
     assert await rooms.retention.payloads(LONG_AGO) == 1
     assert await rooms.store.payload(made(REAL).key) is None
@@ -145,7 +151,7 @@ async def test_payloads_of_real_events_go_and_what_was_measured_stays(rooms: Roo
     assert await rooms.retention.payloads(LONG_AGO) == 0
 
 
-async def test_quarantine_goes_with_what_wasnt_posted_about_it(rooms: Rooms) -> None:
+async def test_quarantine_goes_with_what_wasnt_posted_about_it(rooms: Factory) -> None:
     for when, body in ((NOW, b"old"), (LATER, b"new")):
         assert await rooms.store.quarantine(body, "test:1", "Why.", None, when, None, (TEAM, "C9"))
     assert await rooms.retention.quarantine(LONG_AGO) == 1
@@ -155,13 +161,13 @@ async def test_quarantine_goes_with_what_wasnt_posted_about_it(rooms: Rooms) -> 
 
 
 async def test_by_default_payloads_are_kept_and_the_rest_for_a_quarter(
-    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+    rooms: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("GWEVENT_PAYLOAD_DAYS", "GWEVENT_LEDGER_DAYS", "GWEVENT_QUARANTINE_DAYS"):
         monkeypatch.delenv(name, raising=False)
     await an_old_event(rooms)
-    keep = keep_of(Settings.load(None))
+    keep = retention_policy(Settings.load(None))
     assert await rooms.retention.purge(keep, NOW + timedelta(days=89)) == NOTHING
     removed = await rooms.retention.purge(keep, NOW + timedelta(days=91))
-    assert removed == Removed(payloads=0, deliveries=2, quarantined=0, troubles=0)
+    assert removed == PurgeResult(payloads=0, deliveries=2, quarantined=0, troubles=0)
     assert await rooms.store.payload(made().key) is not None

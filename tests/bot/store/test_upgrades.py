@@ -12,9 +12,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import bot.store
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.store.database import Database, StoreUnavailable, _alembic_config
-from bot.store.outbox.models import Sent
+from bot.store.outbox.models import Delivered
 from tests.support.factories import NOW, TEAM, made, planner, subscribe, take
 
 VERSIONS = sorted((Path(bot.store.__file__).parent / "migrations" / "versions").glob("*.py"))
@@ -153,13 +153,13 @@ def test_what_only_adds_is_let_through(step: str) -> None:
     assert list(faults(f"def upgrade():\n    {step}\n")) == []
 
 
-async def newer(path: Path, *statements: str) -> Rooms:
+async def newer(path: Path, *statements: str) -> Factory:
     """A database that a newer version has changed so, opened by this one."""
     database = Database(f"sqlite+aiosqlite:///{path}")
     async with database.writing() as connection:
         for statement in ("UPDATE alembic_version SET version_num = '9999'", *statements):
             await connection.execute(text(statement))
-    return Rooms(database)
+    return Factory(database)
 
 
 async def test_a_newer_versions_tables_serve_as_long_as_they_only_grew(database_path: Path) -> None:
@@ -188,7 +188,7 @@ async def test_a_newer_version_that_took_something_away_is_a_sentence(
 
 
 @pytest.mark.backends("postgresql")
-async def test_the_same_on_postgresql(rooms: Rooms, backend: str) -> None:
+async def test_the_same_on_postgresql(rooms: Factory, backend: str) -> None:
     async with rooms.database.writing() as connection:
         current = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -205,7 +205,7 @@ async def test_the_same_on_postgresql(rooms: Rooms, backend: str) -> None:
 _TABLES = ("superevents", "notices", "payloads", "threads", "deliveries", "mentions", "pictures", "undecided")
 
 
-async def _rows(rooms: Rooms, *columns: str) -> dict[str, list[tuple[object, ...]]]:
+async def _rows(rooms: Factory, *columns: str) -> dict[str, list[tuple[object, ...]]]:
     async with rooms.database.reading() as connection:
         read = {
             table: text(
@@ -220,7 +220,7 @@ async def _rows(rooms: Rooms, *columns: str) -> dict[str, list[tuple[object, ...
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_the_wider_key_of_notices_keeps_what_is_in_flight(rooms: Rooms) -> None:
+async def test_the_wider_key_of_notices_keeps_what_is_in_flight(rooms: Factory) -> None:
     await subscribe(rooms, "all notify @here", "C1", "C2")
     await take(rooms, [made(), made(alert_type="UPDATE", minutes=3)])
     columns = ("id", "superevent_id", "alert_type", "time_created", "received_at", "origin", "facts")
@@ -251,7 +251,7 @@ async def test_the_wider_key_of_notices_keeps_what_is_in_flight(rooms: Rooms) ->
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_what_waits_at_the_upgrade_has_its_place_in_the_queue(rooms: Rooms) -> None:
+async def test_what_waits_at_the_upgrade_has_its_place_in_the_queue(rooms: Factory) -> None:
     """0012: rows of before it are claimed in the new order, and none is left behind."""
     before = {"mock": "false", "event_order": "0", "held_until": "NULL"}
     await rooms.shares.renew({TEAM})
@@ -267,7 +267,7 @@ async def test_what_waits_at_the_upgrade_has_its_place_in_the_queue(rooms: Rooms
     found = []
     while claimed := await rooms.ledger.claim(NOW, 10):
         found += [(d.superevent_id, d.kind.value) for d in claimed]
-        await rooms.ledger.settle([(d, Sent(ts="1.1", revision=d.revision)) for d in claimed], NOW)
+        await rooms.ledger.settle([(d, Delivered(ts="1.1", revision=d.revision)) for d in claimed], NOW)
     assert found == [
         ("S261122c", "root"),
         ("S261122a", "root"),

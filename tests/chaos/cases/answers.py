@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.local_slack.web_api.odd_answers import Oddity, Part, made_up
+from bot.local_slack.web_api.odd_answers import Oddity, Part, random_error_name
 from bot.local_slack.workspace import Draft
 from bot.slack.message_metadata import METADATA_EVENT
 from tests.chaos.cases.slack import EDIT, POST, begin
@@ -23,8 +23,8 @@ async def unlisted_words(chaos: Chaos) -> None:
     """Words that stand in no list, drawn anew each time, for posts and edits, for a while."""
     await begin(chaos)
     for _ in range(6):
-        chaos.sandbox.fail(POST, error=made_up(chaos.chance), times=chaos.chance.randint(1, 25))
-        chaos.sandbox.fail(EDIT, error=made_up(chaos.chance), times=chaos.chance.randint(1, 12))
+        chaos.sandbox.fail(POST, error=random_error_name(chaos.chance), times=chaos.chance.randint(1, 25))
+        chaos.sandbox.fail(EDIT, error=random_error_name(chaos.chance), times=chaos.chance.randint(1, 12))
         await chaos.publish(4)
     await chaos.settled()
     assert not chaos.problems(), chaos.problems()
@@ -35,7 +35,7 @@ async def refused_parts(chaos: Chaos) -> None:
     await begin(chaos)
     for _ in range(6):
         for part in chaos.chance.sample(PARTS, chaos.chance.randint(1, len(PARTS))):
-            word = chaos.chance.choice([NAMING[part], made_up(chaos.chance)])
+            word = chaos.chance.choice([NAMING[part], random_error_name(chaos.chance)])
             for method in (POST, EDIT):
                 chaos.sandbox.fail(method, error=word, times=None, having=(part,))
         await chaos.publish(4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import partial
 
-from bot.app.factory import open_rooms
+from bot.app.factory import open_factory
 from bot.filters import parse
 from formatters.posts.subscription_change import SubscriptionState
 from tests.chaos.world import WITHIN, Chaos
@@ -21,7 +21,7 @@ async def changes(chaos: Chaos) -> None:
     await chaos.open_channels(2)
     channel = chaos.sandbox.add_channel("gw-changed")
     team = chaos.sandbox.team_id
-    async with open_rooms(chaos.world.settings()) as rooms:
+    async with open_factory(chaos.world.settings()) as rooms:
         who, now = chaos.sandbox.user, datetime.now(UTC)
         await rooms.subscriptions.add_confirmed(team, channel, parse("all mock"), who, now)
     chaos.start()
@@ -47,7 +47,7 @@ async def changes(chaos: Chaos) -> None:
     said = [text for text in said if "subscription 1" in text]
     assert len(said) == len(COMMANDS), f"each is said once: {said}"
     assert "let subscription 1 come again" in said[-1], said[-1]
-    async with open_rooms(chaos.world.settings()) as rooms:
+    async with open_factory(chaos.world.settings()) as rooms:
         (here,) = await rooms.subscriptions.of_channel(team, channel)
         (newest, *_), total = await rooms.subscriptions.history(team, channel, 1)
     assert total == 1 + len(COMMANDS)

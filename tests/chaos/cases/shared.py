@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from bot.app.factory import open_rooms
+from bot.app.factory import open_factory
 from bot.filters import parse
 from formatters.posts.alert_card import OBSERVE
 from tests.chaos.world import Chaos
@@ -54,7 +54,7 @@ async def foreign_teams(chaos: Chaos, *, rounds: int = 8) -> None:
 async def _stored_as_before(chaos: Chaos) -> str:
     """A channel that is subscribed under another workspace, as versions before stored it."""
     channel = chaos.sandbox.add_channel("stray")
-    async with open_rooms(chaos.world.settings()) as rooms:
+    async with open_factory(chaos.world.settings()) as rooms:
         await rooms.subscriptions.add_confirmed("T0ELSE1", channel, parse(ASKED), "U1", datetime.now(UTC))
     chaos.channels.append(channel)
     return channel

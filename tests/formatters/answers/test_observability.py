@@ -14,12 +14,12 @@ from formatters.answers.observability import (
     SITE_NAME_MAX,
     SITES_MAX,
     ChannelSites,
-    Conditions,
     Moon,
-    Night,
+    Observability,
+    ObservingConstraints,
+    ObservingWindow,
     Site,
-    Tonight,
-    Window,
+    SiteObservability,
 )
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import SECTION_MAX
@@ -37,26 +37,26 @@ DOME = Site(name="*My* <Dome> :fire:", latitude=-31.5, longitude=20.25, height=1
 NASTY = replace(DOME, name="`~_<!channel>&*x*_~`:rocket:y:z"[:SITE_NAME_MAX])
 
 
-def window(hours: float, length: float, zone: ZoneInfo | None = None) -> Window:
+def window(hours: float, length: float, zone: ZoneInfo | None = None) -> ObservingWindow:
     start = NOW + timedelta(hours=hours)
     stop = start + timedelta(hours=length)
-    return Window(start=start.astimezone(zone or UTC), stop=stop.astimezone(zone or UTC))
+    return ObservingWindow(start=start.astimezone(zone or UTC), stop=stop.astimezone(zone or UTC))
 
 
-def night(site: Site = PALOMAR, share: float = 0.634, **changes: object) -> Night:
+def night(site: Site = PALOMAR, share: float = 0.634, **changes: object) -> SiteObservability:
     usual: dict[str, object] = {
         "window": window(4 + 1 / 6, 5.5, PACIFIC if site.zone else None),
         "peak_altitude": 51.2,
         "airmass": 1.28,
         "moon": Moon(illuminated=0.11, distance=84.4, up=True),
     }
-    return Night(site=site, dark=True, share=share, **(usual | changes))  # type: ignore[arg-type]
+    return SiteObservability(site=site, dark=True, share=share, **(usual | changes))  # type: ignore[arg-type]
 
 
-def tonight(*nights: Night, conditions: Conditions | None = None) -> Tonight:
-    return Tonight(
+def tonight(*nights: SiteObservability, conditions: ObservingConstraints | None = None) -> Observability:
+    return Observability(
         since=NOW,
-        conditions=conditions or Conditions(),
+        conditions=conditions or ObservingConstraints(),
         nights=nights,
         near_sun=0.052,
         near_plane=0.003,
@@ -68,7 +68,7 @@ ALL = tonight(
     night(),
     night(VLA, 0.997, window=window(0, 24, PACIFIC)),
     night(replace(PALOMAR, name="Keck"), 0.0, window=None, peak_altitude=-12.0, airmass=None),
-    Night(site=replace(DOME, name="Polar"), dark=False),
+    SiteObservability(site=replace(DOME, name="Polar"), dark=False),
     night(replace(VLA, name="Dish"), 0.002, moon=Moon(illuminated=1.0, distance=3.21, up=False)),
 )
 
@@ -83,24 +83,26 @@ def test_golden(
     check: Callable[[Message], Message],
     golden: Callable[[str, Message], None],
 ) -> None:
-    channel = ChannelSites(sites=(PALOMAR, VLA, DOME), conditions=Conditions(altitude=25, darkness=-12))
+    channel = ChannelSites(
+        sites=(PALOMAR, VLA, DOME), conditions=ObservingConstraints(altitude=25, darkness=-12)
+    )
     view = ChannelView(root=True, tonight=ALL)
     answers = {
         "visibility": observability.message(superevents["raven"], ALL),
         "visibility-mock": observability.message(
             Superevent.of(superevents["mock"].notices[:1]),
-            tonight(night(), conditions=Conditions(altitude=25.5, darkness=-12)),
+            tonight(night(), conditions=ObservingConstraints(altitude=25.5, darkness=-12)),
         ),
-        "sites": observability.listed(channel, "*VLA* added, and in the messages from now on."),
-        "sites-none": observability.listed(ChannelSites()),
-        "sites-card": alert_card.root(superevents["raven"], view),
+        "sites": observability.site_list(channel, "*VLA* added, and in the messages from now on."),
+        "sites-none": observability.site_list(ChannelSites()),
+        "sites-card": alert_card.alert_card(superevents["raven"], view),
     }
     for name, message in answers.items():
         golden(f"answer-{name}", check(message))
 
 
 def test_the_line_names_the_best_first_and_when() -> None:
-    assert observability.line(ALL).replace("\u00a0", " ") == (
+    assert observability.observability_line(ALL).replace("\u00a0", " ") == (
         "VLA >99 % at any time · Palomar 63 % from 07:10 UTC · *My* <Dome> :fire: 12 % until 07:00 UTC"
         " · <1 % from Keck, Polar, Dish · 5 % within 45° of the Sun, <1 % within 10° of the Galactic plane"
     )
@@ -120,7 +122,7 @@ def test_a_terminal_shows_columns(superevents: dict[str, Superevent]) -> None:
 
 def test_the_card_has_the_line_only_where_sites_are(superevents: dict[str, Superevent]) -> None:
     superevent = superevents["raven"]
-    bare, full = (alert_card.root(superevent, ChannelView(tonight=t)) for t in (None, ALL))
+    bare, full = (alert_card.alert_card(superevent, ChannelView(tonight=t)) for t in (None, ALL))
     assert "Your sites tonight" not in str(bare.blocks)
     said = [block for block in full.blocks if block not in bare.blocks]
     assert len(said) == 1 and said[0]["text"]["text"].startswith("Your sites tonight: VLA &gt;99")
@@ -129,7 +131,7 @@ def test_the_card_has_the_line_only_where_sites_are(superevents: dict[str, Super
 
 def test_a_retracted_event_has_no_such_line(superevents: dict[str, Superevent]) -> None:
     for name in ("mock", "bare", "retraction_only"):
-        said = alert_card.root(superevents[name], ChannelView(root=True, tonight=ALL))
+        said = alert_card.alert_card(superevents[name], ChannelView(root=True, tonight=ALL))
         assert "Your sites" not in str(said.blocks), name
 
 
@@ -139,8 +141,8 @@ def test_names_format_and_mention_nothing(
     answer = tonight(night(NASTY))
     for message in (
         observability.message(superevents["raven"], answer),
-        observability.listed(ChannelSites(sites=(NASTY,)), f"{NASTY.name} added."),
-        alert_card.root(superevents["raven"], ChannelView(tonight=answer)),
+        observability.site_list(ChannelSites(sites=(NASTY,)), f"{NASTY.name} added."),
+        alert_card.alert_card(superevents["raven"], ChannelView(tonight=answer)),
     ):
         check(message)
         marked = [b["text"]["text"] for b in message.blocks if b["type"] == "section"]
@@ -153,7 +155,7 @@ def test_the_longest_fits(superevents: dict[str, Superevent], check: Callable[[M
     nights = [night(replace(DOME, name=name), 0.5) for name in names]
     sites = tuple(n.site for n in nights)
     check(observability.message(superevents["raven"], tonight(*nights)))
-    check(observability.listed(ChannelSites(sites=sites)))
-    said = check(alert_card.root(superevents["raven"], ChannelView(tonight=tonight(*nights))))
+    check(observability.site_list(ChannelSites(sites=sites)))
+    said = check(alert_card.alert_card(superevents["raven"], ChannelView(tonight=tonight(*nights))))
     [line] = [b["text"]["text"] for b in said.blocks if "Your sites" in str(b)]
     assert len(line) <= SECTION_MAX and "Galactic plane" in line

@@ -9,19 +9,19 @@ from dataclasses import replace
 import pytest
 
 from formatters.answers import event_details, event_history, position_check
-from formatters.answers.position_check import Checked, OnMap, Place, Target
+from formatters.answers.position_check import MapResult, PositionCheck, PositionOnMap, SkyPosition
 from formatters.blockkit.message import Message
 from formatters.models.notice import Distance, Notice
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import Picture
+from formatters.posts.alert_card import ImageRef
 from formatters.terminal import message_text
 from formatters.text import quantities
 
-TARGET = Target(ra=197.45, dec=-23.3814)
+TARGET = SkyPosition(ra=197.45, dec=-23.3814)
 
 
-def place(level: float = 0.324, **changes: object) -> Place:
-    made = Place(
+def place(level: float = 0.324, **changes: object) -> PositionOnMap:
+    made = PositionOnMap(
         level=level,
         relative_density=0.61,
         searched_area=9.53,
@@ -33,13 +33,14 @@ def place(level: float = 0.324, **changes: object) -> Place:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-def checked(superevent: Superevent, *targets: Target, **changes: object) -> Checked:
+def checked(superevent: Superevent, *targets: SkyPosition, **changes: object) -> PositionCheck:
     known = [n for n in superevent.notices if n.best_localization is not None]
-    made = Checked(
+    made = PositionCheck(
         superevent=superevent,
         targets=targets,
         maps=[
-            OnMap(notice=notice, places=[place(0.324 + 0.3 * number)]) for number, notice in enumerate(known)
+            MapResult(notice=notice, places=[place(0.324 + 0.3 * number)])
+            for number, notice in enumerate(known)
         ],
         cosmology="Planck18",
     )
@@ -61,8 +62,8 @@ def test_answers_about_positions(
             raven,
             far,
             maps=[
-                OnMap(notice=last, places=[place(0.99, level_3d=0.9996, distance=None)]),
-                OnMap(notice=last, combined=True, places=[place(0.41, level_3d=0.3681)]),
+                MapResult(notice=last, places=[place(0.99, level_3d=0.9996, distance=None)]),
+                MapResult(notice=last, combined=True, places=[place(0.41, level_3d=0.3681)]),
             ],
             introduction=f"No event was named; {raven.superevent_id} is the newest.",
         ),
@@ -70,8 +71,8 @@ def test_answers_about_positions(
             mock,
             TARGET,
             maps=[
-                OnMap(notice=mock.notices[0], places=[None]),
-                OnMap(notice=mock.notices[1], problem="The map isn't kept any more."),
+                MapResult(notice=mock.notices[0], places=[None]),
+                MapResult(notice=mock.notices[1], problem="The map isn't kept any more."),
             ],
         ),
         "no-map": checked(bare, TARGET, maps=[]),
@@ -79,9 +80,9 @@ def test_answers_about_positions(
             raven,
             far,
             replace(TARGET, name="NGC <4993> & *co*"),
-            Target(ra=0.0, dec=90.0),
+            SkyPosition(ra=0.0, dec=90.0),
             maps=[
-                OnMap(notice=last, combined=True, places=[place(level_3d=0.2), place(0.7), None]),
+                MapResult(notice=last, combined=True, places=[place(level_3d=0.2), place(0.7), None]),
             ],
             left_out=("Left out “foo 400 10”: RA 400 isn't between 0° and 360°.",),
         ),
@@ -93,14 +94,14 @@ def test_answers_about_positions(
 def test_the_longest_list_fits(stories: dict[str, list[Notice]], check: Callable[[Message], Message]) -> None:
     superevent = Superevent.of(stories["raven"])
     targets = [
-        Target(ra=359.999, dec=-89.999, distance=12345.6, redshift=1.2345, name=f"{n} {'x' * 200}")
+        SkyPosition(ra=359.999, dec=-89.999, distance=12345.6, redshift=1.2345, name=f"{n} {'x' * 200}")
         for n in range(position_check.MOST)
     ]
     worst = place(relative_density=1.2e-300, distance=Distance(mean=12345.6, std=2345.6), level_3d=0.5)
     answer = checked(
         superevent,
         *targets,
-        maps=[OnMap(notice=superevent.latest, places=[worst] * len(targets))],
+        maps=[MapResult(notice=superevent.latest, places=[worst] * len(targets))],
         left_out=["x" * 500] * 500,
     )
     message = check(position_check.message(answer))
@@ -122,24 +123,26 @@ def test_details(
         bns.latest, published=published, urls={"skymap": "https://example.org/files/bayestar.fits,1"}
     )
     superevent = Superevent(bns.superevent_id, (*bns.notices[:-1], notice))
-    golden("details-json", check(event_details.record(superevent)))
+    golden("details-json", check(event_details.json_record(superevent)))
     lists = {"a": [0.1, None, "x [\n y"], "b": [[1, 2], []], "c": [{"d": [3]}], "e": "[\n  1\n]\u2028"}
     (code,) = [
         block["elements"][0]["elements"][0]["text"]
-        for block in event_details.record(
+        for block in event_details.json_record(
             Superevent(bns.superevent_id, (replace(notice, published=lists),))
         ).blocks
         if block["type"] == "rich_text"
     ]
     assert json.loads(code) == lists and '"d": [3]' in code and "[1, 2]" in code
     many = replace(notice, published={f"key {n}": "x" * 50 for n in range(500)})
-    cut = check(event_details.record(Superevent(bns.superevent_id, (many,))))
+    cut = check(event_details.json_record(Superevent(bns.superevent_id, (many,))))
     assert "lines of 502 are shown" in message_text.render(cut)
     assert (
-        message_text.render(event_details.record(Superevent(bns.superevent_id, (many,)), None)).count("key ")
+        message_text.render(event_details.json_record(Superevent(bns.superevent_id, (many,)), None)).count(
+            "key "
+        )
         == 500
     )
-    coverage = event_details.Coverage(
+    coverage = event_details.MocAnswer(
         superevent=superevent,
         notice=notice,
         combined=False,
@@ -149,13 +152,13 @@ def test_details(
         order=5,
         coarsened=False,
     )
-    golden("details-moc", check(event_details.coverage(coverage)))
+    golden("details-moc", check(event_details.moc_answer(coverage)))
     coarse = replace(coverage, exact_area=30.1, coarsened=True, combined=True)
-    golden("details-moc-coarse", check(event_details.coverage(coarse)))
-    picture = Picture(alt_text="Sky map of S241126dm, an oval near 12h57m.", file_id="F0123456789")
+    golden("details-moc-coarse", check(event_details.moc_answer(coarse)))
+    picture = ImageRef(alt_text="Sky map of S241126dm, an oval near 12h57m.", file_id="F0123456789")
     golden("details-map", check(event_details.picture(bns, bns.notices[1], picture)))
     golden("details-no-map", check(event_details.no_picture(bns, "Slack didn't take it (<x>).")))
-    golden("details-map-terminal", check(event_details.in_terminal(bns)))
+    golden("details-map-terminal", check(event_details.not_in_terminal(bns)))
 
 
 def test_a_table_in_a_terminal(stories: dict[str, list[Notice]]) -> None:
@@ -168,7 +171,7 @@ def test_a_table_in_a_terminal(stories: dict[str, list[Notice]]) -> None:
     ("value", "said"), [(0.3244, "32.4 %"), (0.0004, "<0.1 %"), (0.9996, ">99.9 %"), (float("nan"), "?")]
 )
 def test_levels(value: float, said: str) -> None:
-    assert quantities.level(value).replace("\u00a0", " ") == said
+    assert quantities.credible_level(value).replace("\u00a0", " ") == said
 
 
 @pytest.mark.parametrize(

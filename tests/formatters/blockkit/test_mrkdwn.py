@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formatters.blockkit import blocks, mrkdwn
-from formatters.blockkit.mrkdwn import escape, plain, truncate, unescape, web_url, width
+from formatters.blockkit.mrkdwn import escape, plain_text, truncate, unescape, web_url, width
 
 hostile = [*"&<>*_~`:;|@! aampltg\n\t", "😀", "\u202e", "\u00a0", "é"]
 nasty = st.text(alphabet=st.sampled_from(hostile), max_size=80)
@@ -58,13 +58,13 @@ def test_truncation_counts_what_an_entity_costs() -> None:
     assert escape("a&b&c", 8) == "a&amp;b…"
     assert escape("a&b&c", 7) == "a&amp;…"
     assert escape("a&b&c", 6) == "a…"
-    assert plain("😀😀😀", 5) == "😀😀…"
+    assert plain_text("😀😀😀", 5) == "😀😀…"
 
 
 def test_directions_and_controls_go() -> None:
-    assert plain("S24\u202e1125\x00n\x1b[31m") == "S241125n[31m"
-    assert plain(" a\r\n b\tc ") == "a b c"
-    assert plain("95\u00a0%") == "95\u00a0%"
+    assert plain_text("S24\u202e1125\x00n\x1b[31m") == "S241125n[31m"
+    assert plain_text(" a\r\n b\tc ") == "a b c"
+    assert plain_text("95\u00a0%") == "95\u00a0%"
 
 
 @given(nasty)

@@ -14,7 +14,7 @@ Notices = Callable[..., Notice]
 
 
 def root(*notices: Notice) -> Message:
-    return alert_card.root(Superevent.of(notices), alert_card.ChannelView())
+    return alert_card.alert_card(Superevent.of(notices), alert_card.ChannelView())
 
 
 def words(*notices: Notice) -> str:

@@ -10,32 +10,32 @@ from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import incident
-from formatters.posts.incident import Trouble, What
+from formatters.posts.incident import Incident, IncidentKind
 from formatters.webhook import payload
 from formatters.webhook.payload import Format
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DETAILS = {
-    What.SOURCE: "kafka.scimma.org:9092 says: <!channel> *no* since 2026-11-22 11:00:00 UTC",
-    What.LAG: "12 payloads",
-    What.DELIVERIES: "1,234",
-    What.SLACK: "pings aren't answered",
-    What.STORE: "The database can't do its work now: database or disk is full.",
-    What.SPACE: "412 MB free",
-    What.CLOCK: incident.clock_detail(90_000, corrected=False),
+    IncidentKind.SOURCE: "kafka.scimma.org:9092 says: <!channel> *no* since 2026-11-22 11:00:00 UTC",
+    IncidentKind.LAG: "12 payloads",
+    IncidentKind.DELIVERIES: "1,234",
+    IncidentKind.SLACK: "pings aren't answered",
+    IncidentKind.STORE: "The database can't do its work now: database or disk is full.",
+    IncidentKind.SPACE: "412 MB free",
+    IncidentKind.CLOCK: incident.clock_detail(90_000, corrected=False),
 }
 
 
-def wrong(what: What, ended: datetime | None = None) -> Trouble:
-    return Trouble(what=what, since=NOW - timedelta(hours=3), detail=DETAILS.get(what, ""), ended=ended)
+def wrong(what: IncidentKind, ended: datetime | None = None) -> Incident:
+    return Incident(what=what, since=NOW - timedelta(hours=3), detail=DETAILS.get(what, ""), ended=ended)
 
 
-@pytest.mark.parametrize("what", What)
+@pytest.mark.parametrize("what", IncidentKind)
 def test_troubles(
-    what: What, check: Callable[[Message], Message], golden: Callable[[str, Message], None]
+    what: IncidentKind, check: Callable[[Message], Message], golden: Callable[[str, Message], None]
 ) -> None:
-    golden(f"trouble-{what.value}", check(incident.began(wrong(what))))
-    golden(f"trouble-{what.value}-over", check(incident.over(wrong(what, NOW))))
+    golden(f"trouble-{what.value}", check(incident.opened(wrong(what))))
+    golden(f"trouble-{what.value}-over", check(incident.resolved(wrong(what, NOW))))
 
 
 @pytest.mark.parametrize("corrected", [False, True])
@@ -49,7 +49,7 @@ def test_which_clock_was_wrong_and_which_way(ahead: float, said: str, corrected:
 def test_told_too_late_and_the_first_real_notice(
     check: Callable[[Message], Message], golden: Callable[[str, Message], None]
 ) -> None:
-    golden("trouble-late", check(incident.began(wrong(What.SLACK, NOW))))
+    golden("trouble-late", check(incident.opened(wrong(IncidentKind.SLACK, NOW))))
     golden("first-real", check(incident.first_real("S261122a", "EARLYWARNING", NOW - timedelta(days=200))))
     golden("first-real-ever", check(incident.first_real("S261122a", "PRELIMINARY", None)))
 
@@ -67,7 +67,7 @@ def test_status_begins_with_what_is_wrong(
         dead=0,
         quarantined=0,
         subscriptions=3,
-        troubles=(wrong(What.SILENCE), wrong(What.SLACK)),
+        troubles=(wrong(IncidentKind.SILENCE), wrong(IncidentKind.SLACK)),
     )
     golden("answer-status-trouble", check(status.message(said, NOW)))
 
@@ -84,6 +84,6 @@ def test_a_webhook_says_the_same_to_each(stories: dict[str, list[Notice]]) -> No
     assert plain["time"] == duty["payload"]["timestamp"]
     mock = payload.of_superevent(Superevent.of(stories["mock"][:1]), over=False)
     assert not mock.urgent, "mocks inform, if they are wanted at all"
-    over = payload.of_trouble(wrong(What.SOURCE, NOW), over=True)
+    over = payload.of_trouble(wrong(IncidentKind.SOURCE, NOW), over=True)
     assert payload.body(over, Format.PAGERDUTY)["event_action"] == "resolve"
     assert over.title == "gwevent: source out of reach, over"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.filters import parse
-from formatters.answers.observability import ChannelSites, Conditions, Site
+from formatters.answers.observability import ChannelSites, ObservingConstraints, Site
 from formatters.answers.subscription_messages import Subscription
 from formatters.blockkit.message import Message
 from formatters.posts import subscription_change
@@ -82,7 +82,9 @@ CASES: dict[str, tuple[list[Change], list[Subscription]]] = {
     "sites": (
         [
             made(None, ChannelSites(), SITES),
-            made(None, SITES, ChannelSites(sites=(DISH,), conditions=Conditions(altitude=25)), BOB, 1),
+            made(
+                None, SITES, ChannelSites(sites=(DISH,), conditions=ObservingConstraints(altitude=25)), BOB, 1
+            ),
         ],
         [has(1, "CBC")],
     ),
@@ -100,7 +102,7 @@ CASES: dict[str, tuple[list[Change], list[Subscription]]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_what_the_channel_is_told(case: str, check: Check, golden: Golden) -> None:
     changes, here = CASES[case]
-    told = check(subscription_change.told(changes, here))
+    told = check(subscription_change.subscription_change(changes, here))
     golden(f"change-{case}", told)
     said = message_text.render(told)
     for one in changes:
@@ -118,12 +120,14 @@ def test_what_the_channel_is_told(case: str, check: Check, golden: Golden) -> No
 
 
 def test_the_commands_bring_it_back() -> None:
-    said = str(subscription_change.told([made(2, FILTERED, None)], []).blocks)
+    said = str(subscription_change.subscription_change([made(2, FILTERED, None)], []).blocks)
     command = "/gwevent subscribe CBC BNS&gt;0.5 distance&lt;300 mock notify @here &lt;@U0OTHER&gt; if NS"
     assert f"`{command}`" in said
     assert "<!here>" not in said and f"<@{BOB}>" not in said, "it wakes nobody whom the words name"
     sites = str(
-        subscription_change.told([made(None, ChannelSites(sites=(DOME, DISH)), ChannelSites())], []).blocks
+        subscription_change.subscription_change(
+            [made(None, ChannelSites(sites=(DOME, DISH)), ChannelSites())], []
+        ).blocks
     )
     assert "`/gwevent sites add MyDome 34.2 -116.9 1700 America/Los_Angeles`" in sites
     assert "`/gwevent sites add Dish 7 -30.25 20.000001 0 radio`" in sites
@@ -132,7 +136,7 @@ def test_the_commands_bring_it_back() -> None:
 def test_what_is_too_long_to_be_typed_goes_into_the_dialog(check: Check) -> None:
     long = SubscriptionState(words="distance " * 120, paused=False, wish=None)
     many = [made(n, long, None) for n in range(1, 40)]
-    said = str(check(subscription_change.told(many, [])).blocks)
+    said = str(check(subscription_change.subscription_change(many, [])).blocks)
     assert "/gwevent dialog" in said and "more: `/gwevent subscriptions history`" in said
 
 
@@ -140,7 +144,9 @@ def test_however_long_the_words_are_the_command_is_there(check: Check) -> None:
     sites = " or ".join(f'visible from "Observatory number {n:02}">0.25' for n in range(20))
     long = state(f"CBC ({sites})")
     assert 900 < len(long.words) < 960
-    said = str(check(subscription_change.told([made(1, CBC, long), made(2, long, None)], [])).blocks)
+    said = str(
+        check(subscription_change.subscription_change([made(1, CBC, long), made(2, long, None)], [])).blocks
+    )
     assert "`/gwevent edit 1 CBC`" in said
     assert 'Observatory number 19"&gt;0.25)`' in said, "to its end"
 
@@ -148,9 +154,10 @@ def test_however_long_the_words_are_the_command_is_there(check: Check) -> None:
 def test_history(check: Check, golden: Golden) -> None:
     every = [one for changes, _ in CASES.values() for one in changes]
     golden(
-        "change-history", check(subscription_change.history(every[: subscription_change.PAGE], 1, len(every)))
+        "change-history",
+        check(subscription_change.subscription_history(every[: subscription_change.PAGE], 1, len(every))),
     )
-    golden("change-history-none", check(subscription_change.history([], 1, 0)))
-    assert "no page 9" in message_text.render(subscription_change.history([], 9, len(every)))
+    golden("change-history-none", check(subscription_change.subscription_history([], 1, 0)))
+    assert "no page 9" in message_text.render(subscription_change.subscription_history([], 9, len(every)))
     for one in every:
-        assert "\n" not in subscription_change.line(one)
+        assert "\n" not in subscription_change.change_line(one)

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from bot.skymaps import raster, skymap
-from bot.skymaps.image_process import Order, render
+from bot.skymaps.image_process import ImageJob, render
 from formatters.models.notice import Distance, Localization, Region
 from formatters.models.superevent import Superevent
-from formatters.skymap_image import Grid, Window, alt_text, png, style, words
+from formatters.skymap_image import Grid, ImageWindow, alt_text, png, style, words
 from formatters.skymap_image.allsky import on_sky
 from formatters.skymap_image.captions import ALT_TEXT_MAX
 from formatters.skymap_image.contours import outlines
@@ -26,9 +26,9 @@ from formatters.skymap_image.projection import (
     SKY_WIDTH,
     WINDOW_PIXELS,
     plane_to_window,
-    sky_pixels,
+    project_sky,
+    project_window,
     sky_positions,
-    window_pixels,
     window_plane,
     window_positions,
 )
@@ -46,11 +46,11 @@ def file(kind: str) -> bytes:
     return render(order(sample(kind))).png
 
 
-def order(of: Sample) -> Order:
+def order(of: Sample) -> ImageJob:
     localization = of.superevent.latest.best_localization
     event = of.superevent.latest.event
     assert localization is not None and event is not None
-    return Order(
+    return ImageJob(
         words=words(of.superevent),
         peak=(localization.ra, localization.dec),
         time=event.time,
@@ -80,22 +80,22 @@ def enclosed(grid: Grid, level: float) -> float:
 def test_contours_enclose_the_credible_area(kind: str, level: float) -> None:
     found = sample(kind)
     read = skymap.read(found.combined_map or found.gw_map)
-    region = raster.main_region(read)
+    region = raster.inset_region(read)
     (area,) = skymap.areas(read, (level,))
     if region is None or kind == "several lobes":
-        measured = enclosed(raster.grid(read, raster.sky_pixels()), level) * SKY_PIXEL_AREA
+        measured = enclosed(raster.grid(read, raster.healpix_of_sky()), level) * SKY_PIXEL_AREA
     else:
-        close = raster.grid(read, raster.window_pixels(region.window))
+        close = raster.grid(read, raster.healpix_of_window(region.window))
         measured = enclosed(close, level) * region.window.pixel_area
     assert measured == pytest.approx(area, rel=0.03)
 
 
 def test_an_insets_contour_encloses_its_own_region() -> None:
     read = skymap.read(sample("several lobes").gw_map)
-    region = raster.main_region(read)
+    region = raster.inset_region(read)
     assert region is not None
     main = skymap.localize(read).regions[0]
-    close = raster.grid(read, raster.window_pixels(region.window))
+    close = raster.grid(read, raster.healpix_of_window(region.window))
     assert enclosed(close, 0.9) * region.window.pixel_area == pytest.approx(main.area, rel=0.03)
     assert region.share == pytest.approx(main.probability)
 
@@ -130,7 +130,7 @@ def test_east_is_left_and_north_is_up() -> None:
     assert middle == pytest.approx((style.SKY_LEFT + SKY_WIDTH / 2, style.SKY_TOP + SKY_HEIGHT / 2))
     assert east[0] < middle[0]
     assert on_sky(180, 40)[1] < middle[1]
-    column, row = window_pixels(Window(350, -40, 5), np.array([350.0, 352.0]), np.array([-38.0, -40.0]))
+    column, row = project_window(ImageWindow(350, -40, 5), np.array([350.0, 352.0]), np.array([-38.0, -40.0]))
     assert row[0] < WINDOW_PIXELS / 2 - 1
     assert column[1] < WINDOW_PIXELS / 2 - 1
 
@@ -166,21 +166,22 @@ def test_sun_and_moon_stand_where_they_stood(kind: str) -> None:
 def test_mollweide_and_back() -> None:
     ra, dec = sky_positions()
     on = np.isfinite(ra)
-    columns, rows = sky_pixels(ra[on], dec[on])
+    columns, rows = project_sky(ra[on], dec[on])
     wanted_rows, wanted_columns = np.nonzero(on)
     assert np.allclose(rows, wanted_rows, rtol=0, atol=1e-6)
     assert np.allclose(columns, wanted_columns, rtol=0, atol=1e-5)
-    poles = sky_pixels(np.array([10.0, 200.0]), np.array([90.0, -90.0]))
+    poles = project_sky(np.array([10.0, 200.0]), np.array([90.0, -90.0]))
     assert poles[0] == pytest.approx([SKY_WIDTH / 2 - 0.5] * 2, abs=0.01)
     assert poles[1] == pytest.approx([-0.5, SKY_HEIGHT - 0.5], abs=0.01)
 
 
 @pytest.mark.parametrize(
-    "window", [Window(0, 0, 10), Window(359.9, 60, 24), Window(123, 90, 5), Window(5, -89, 2)]
+    "window",
+    [ImageWindow(0, 0, 10), ImageWindow(359.9, 60, 24), ImageWindow(123, 90, 5), ImageWindow(5, -89, 2)],
 )
-def test_an_insets_plane_and_back(window: Window) -> None:
+def test_an_insets_plane_and_back(window: ImageWindow) -> None:
     ra, dec = window_positions(window)
-    columns, rows = window_pixels(window, ra, dec)
+    columns, rows = project_window(window, ra, dec)
     wanted_rows, wanted_columns = np.indices(ra.shape)
     assert np.allclose(columns, wanted_columns, rtol=0, atol=1e-6)
     assert np.allclose(rows, wanted_rows, rtol=0, atol=1e-6)

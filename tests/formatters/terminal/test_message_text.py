@@ -71,19 +71,19 @@ def test_the_fallback_still_mentions_and_leaves_out_what_cant_be_pressed(
     targets = ("<!channel>", "<@U12>", "<@U1>", "<!subteam^S0AB1>")
     superevent = Superevent.of(stories["bns"][:1])
     said = message_text.fallback(
-        alert_card.root(superevent, alert_card.ChannelView(mention=targets, root=True))
+        alert_card.alert_card(superevent, alert_card.ChannelView(mention=targets, root=True))
     )
     assert said.startswith("<!channel> <@U12> <@U1> <!subteam^S0AB1>\n")
     assert "observing" not in said and "GraceDB: https://gracedb.ligo.org/" in said
     quiet = message_text.fallback(
-        alert_card.root(superevent, alert_card.ChannelView(observers=("U12",), root=True))
+        alert_card.alert_card(superevent, alert_card.ChannelView(observers=("U12",), root=True))
     )
     assert "Observing: @U12" in quiet, "who observes needn't hear of each edit"
 
 
 def test_the_fallback_says_all_of_it_escaped(stories: dict[str, list[Notice]]) -> None:
     for notices in stories.values():
-        message = alert_card.root(Superevent.of(notices), alert_card.ChannelView())
+        message = alert_card.alert_card(Superevent.of(notices), alert_card.ChannelView())
         text = message_text.fallback(message)
         assert mrkdwn.width(text) <= mrkdwn.TEXT_MAX
         assert "<" not in text
@@ -92,6 +92,8 @@ def test_the_fallback_says_all_of_it_escaped(stories: dict[str, list[Notice]]) -
 
 
 def test_every_line_of_a_real_card_is_plain(make_notice: Callable[..., Notice]) -> None:
-    text = message_text.render(alert_card.root(Superevent.of([make_notice()]), alert_card.ChannelView()))
+    text = message_text.render(
+        alert_card.alert_card(Superevent.of([make_notice()]), alert_card.ChannelView())
+    )
     assert not set("*~`<") & set(text.replace("<1 %", ""))
     assert "\u00a0" not in text

@@ -14,26 +14,26 @@ import slackblocks
 from formatters.answers import help as helping
 from formatters.answers import search_results, status, subscription_messages
 from formatters.blockkit.message import Message
-from formatters.models.filter import Detector, Far, Number, Op
+from formatters.models.filter import Compare, Detector, FarCompare, Op
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
-from formatters.posts.incident import Trouble, What
+from formatters.posts.incident import Incident, IncidentKind
 from formatters.terminal import message_text
 from formatters.views import home_tab, subscription_modal
-from formatters.views.subscription_form import Form, form_of
-from formatters.views.subscription_modal import Place, Preview
+from formatters.views.subscription_form import SubscriptionForm, form_of
+from formatters.views.subscription_modal import ModalContext, Preview
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 View = dict[str, Any]
 Golden = Callable[[str, Message | View], None]
-WISH = subscription_messages.Wish(
+WISH = subscription_messages.Criteria(
     group="CBC",
     mock=True,
-    filter=(Number("BNS", Op.GT, 0.5) | Number("NSBH", Op.GT, 0.5))
-    & Number("distance", Op.LT, 300.0)
-    & Far(Op.LT, 1.0, 2.0, "month")
+    filter=(Compare("BNS", Op.GT, 0.5) | Compare("NSBH", Op.GT, 0.5))
+    & Compare("distance", Op.LT, 300.0)
+    & FarCompare(Op.LT, 1.0, 2.0, "month")
     & ~Detector("V1"),
-    notify=subscription_messages.Notify(targets=("<!here>", "<@U024BE7LH>"), only_ns=True),
+    notify=subscription_messages.MentionRule(targets=("<!here>", "<@U024BE7LH>"), only_ns=True),
 )
 ELEMENTS: dict[str, Callable[..., slackblocks.Element]] = {
     "button": slackblocks.Button,
@@ -119,12 +119,12 @@ def checked(view: View) -> View:
 
 
 def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
-    place = Place(channel_id="C1")
-    golden("view-dialog-empty", checked(subscription_modal.view(place, Form(), Preview())))
-    changed = Place(channel_id="C1", number=3, home=True)
-    found = search_results.Matching(
+    place = ModalContext(channel_id="C1")
+    golden("view-dialog-empty", checked(subscription_modal.view(place, SubscriptionForm(), Preview())))
+    changed = ModalContext(channel_id="C1", number=3, home=True)
+    found = search_results.SearchResults(
         words=WISH.what,
-        newest=[search_results.Found(superevent=Superevent.of(stories["bns"][:3]))],
+        newest=[search_results.SearchHit(superevent=Superevent.of(stories["bns"][:3]))],
         count=1,
         among=12_345,
     )
@@ -134,23 +134,27 @@ def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     asking = subscription_modal.view(changed, form_of(WISH), Preview(wish=WISH, testing=True))
     assert "Asking the sky maps" in json.dumps(checked(asking), ensure_ascii=False)
     errors = {"BNS": "A probability in percent: 0 to 100.", "words": '"<b>" is no condition.'}
-    wrong = subscription_modal.view(place, Form(percents={"BNS": "1e3"}, words="<b>"), Preview(errors=errors))
+    wrong = subscription_modal.view(
+        place, SubscriptionForm(percents={"BNS": "1e3"}, words="<b>"), Preview(errors=errors)
+    )
     golden("view-dialog-wrong", checked(wrong))
-    golden("view-dialog-waiting", checked(subscription_modal.waiting(place, "One moment …")))
+    golden("view-dialog-waiting", checked(subscription_modal.loading_page(place, "One moment …")))
     golden(
         "view-dialog-done",
-        checked(subscription_modal.closing(changed, subscription_messages.subscribed(WISH))),
+        checked(subscription_modal.result_page(changed, subscription_messages.subscribed(WISH))),
     )
 
 
 def test_answers_that_offer_the_dialog(golden: Golden, check: Callable[[Message], Message]) -> None:
     mine = [wish(number) for number in range(1, 4)]
-    golden("dialog-invitation", check(subscription_modal.invitation(mine)))
+    golden("dialog-invitation", check(subscription_modal.modal_button(mine)))
     many = check(
-        subscription_modal.offered(helping.complaint("x"), [wish(number) for number in range(1, 41)])
+        subscription_modal.with_modal_button(
+            helping.error_message("x"), [wish(number) for number in range(1, 41)]
+        )
     )
     assert [len(row["elements"]) for row in many.blocks[1:]] == [25, 25, 25, 6]
-    assert message_text.render(subscription_modal.invitation([])).startswith(
+    assert message_text.render(subscription_modal.modal_button([])).startswith(
         "A subscription is chosen in a dialog"
     )
 
@@ -172,7 +176,7 @@ def test_homes(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     paused = subscription_messages.paused(wish(3))
     golden("view-home", checked(home_tab.view(shown_home(newest=newest, said=paused), NOW)))
     golden("view-home-empty", checked(home_tab.view(shown_home(subscriptions=()), NOW)))
-    lags = Trouble(what=What.LAG, since=NOW - timedelta(hours=2), detail="40 payloads")
+    lags = Incident(what=IncidentKind.LAG, since=NOW - timedelta(hours=2), detail="40 payloads")
     assert "*The reader lags since" in json.dumps(home_tab.view(shown_home(troubles=[lags]), NOW)), (
         "what is wrong is first"
     )
@@ -196,12 +200,12 @@ def test_who_sees_what() -> None:
     assert [s.id for s in seen] == [2, 3], "a channel they are in, and their own messages with the app"
 
 
-@pytest.mark.parametrize("target", [home_tab.Target("C1"), home_tab.Target("D0AB1", 12)])
-def test_a_buttons_target_comes_back(target: home_tab.Target) -> None:
-    assert home_tab.target_of(target.value) == target
+@pytest.mark.parametrize("target", [home_tab.HomeAction("C1"), home_tab.HomeAction("D0AB1", 12)])
+def test_a_buttons_target_comes_back(target: home_tab.HomeAction) -> None:
+    assert home_tab.parse_action(target.value) == target
 
 
 @pytest.mark.parametrize("value", ["", "C1 x", "x 1", "C1  1", "C1 1 2"])
 def test_a_target_that_no_button_had_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="no target"):
-        home_tab.target_of(value)
+        home_tab.parse_action(value)

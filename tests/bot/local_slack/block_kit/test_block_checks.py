@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.local_slack.block_kit import block_checks
-from bot.local_slack.errors import RefusedError
+from bot.local_slack.errors import ApiError
 
 Json = dict[str, Any]
 
@@ -166,7 +166,7 @@ BAD: list[tuple[list[Json], str]] = [
 
 @pytest.mark.parametrize(("blocks", "sentence"), BAD, ids=[sentence for _, sentence in BAD])
 def test_bad_blocks_are_refused_with_their_place(blocks: list[Json], sentence: str) -> None:
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(ApiError) as refused:
         block_checks.check_message(blocks)
     assert refused.value.error == "invalid_blocks"
     assert any(sentence in error for error in refused.value.beside["errors"]), refused.value.beside
@@ -174,19 +174,19 @@ def test_bad_blocks_are_refused_with_their_place(blocks: list[Json], sentence: s
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(ApiError) as refused:
         block_checks.check_message([{"type": "header"}, {"type": "section"}, {"type": "nothing"}])
     assert len(refused.value.beside["errors"]) == 3
 
 
 def test_too_much_text_in_all_has_a_name_of_its_own() -> None:
     block_checks.check_message([section(text=mrkdwn("x" * 2800))] * 4)
-    with pytest.raises(RefusedError, match="msg_blocks_too_long"):
+    with pytest.raises(ApiError, match="msg_blocks_too_long"):
         block_checks.check_message([section(text=mrkdwn("x" * 2900))] * 4)
 
 
 def test_blocks_that_are_no_array() -> None:
-    with pytest.raises(RefusedError, match="invalid_blocks_format"):
+    with pytest.raises(ApiError, match="invalid_blocks_format"):
         block_checks.check_message({"type": "divider"})
 
 
@@ -225,7 +225,7 @@ def test_good_views_pass() -> None:
     ],
 )
 def test_bad_views_are_refused(view: object, sentence: str) -> None:
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(ApiError) as refused:
         block_checks.check_view(view, "modal")
     assert refused.value.error == "invalid_arguments"
     assert any(sentence in error for error in refused.value.beside["errors"]), refused.value.beside
@@ -233,7 +233,7 @@ def test_bad_views_are_refused(view: object, sentence: str) -> None:
 
 def test_a_view_may_not_weigh_too_much() -> None:
     blocks = [section(text=mrkdwn("x" * 3000)) for _ in range(90)]
-    with pytest.raises(RefusedError, match="view_too_large"):
+    with pytest.raises(ApiError, match="view_too_large"):
         block_checks.check_view(modal(*blocks), "modal")
 
 
@@ -248,5 +248,5 @@ def test_a_view_may_not_weigh_too_much() -> None:
     ],
 )
 def test_bad_metadata(metadata: object, error: str) -> None:
-    with pytest.raises(RefusedError, match=error):
+    with pytest.raises(ApiError, match=error):
         block_checks.check_metadata(metadata)

@@ -11,8 +11,8 @@ import pytest
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond, AsyncSay
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local_slack.errors import RefusedError
-from bot.local_slack.server import Sandbox
+from bot.local_slack.errors import ApiError
+from bot.local_slack.server import LocalSlack
 
 if TYPE_CHECKING:
     from tests.bot.conftest import Connect
@@ -25,7 +25,7 @@ def app(slack_client: AsyncWebClient) -> AsyncApp:
     return AsyncApp(client=slack_client)
 
 
-async def test_a_slash_command_and_its_answer(sandbox: Sandbox, app: AsyncApp, connect: Connect) -> None:
+async def test_a_slash_command_and_its_answer(sandbox: LocalSlack, app: AsyncApp, connect: Connect) -> None:
     heard: list[Json] = []
 
     @app.command("/gwevent")
@@ -51,7 +51,7 @@ async def test_a_slash_command_and_its_answer(sandbox: Sandbox, app: AsyncApp, c
 
 
 async def test_an_acknowledgement_may_carry_the_answer(
-    sandbox: Sandbox, app: AsyncApp, connect: Connect
+    sandbox: LocalSlack, app: AsyncApp, connect: Connect
 ) -> None:
     @app.command("/gwevent")
     async def command(ack: AsyncAck, command: Json) -> None:
@@ -65,12 +65,12 @@ async def test_an_acknowledgement_may_carry_the_answer(
     await sandbox.command("/gwevent", "latest", channel=channel)
     assert sandbox.messages(channel)[0]["text"] == "in the acknowledgement"
     assert sandbox.envelopes[-1].answer is not None
-    with pytest.raises(RefusedError, match="invalid_blocks"):
+    with pytest.raises(ApiError, match="invalid_blocks"):
         await sandbox.command("/gwevent", "bad", channel=channel)
 
 
 async def test_what_a_person_sees_when_nobody_answers(
-    sandbox: Sandbox, app: AsyncApp, connect: Connect
+    sandbox: LocalSlack, app: AsyncApp, connect: Connect
 ) -> None:
     channel = sandbox.add_channel("gw-cbc")
     lost = await sandbox.command("/gwevent", channel=channel)
@@ -94,7 +94,7 @@ async def test_what_a_person_sees_when_nobody_answers(
 
 
 async def test_a_half_open_connection_hears_nothing(
-    sandbox: Sandbox, app: AsyncApp, connect: Connect
+    sandbox: LocalSlack, app: AsyncApp, connect: Connect
 ) -> None:
     heard: list[Json] = []
 
@@ -113,7 +113,7 @@ async def test_a_half_open_connection_hears_nothing(
     assert sandbox.sockets.count == 1, "nobody closed it"
 
 
-async def test_commands_that_slack_itself_refuses(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_commands_that_slack_itself_refuses(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     root = await slack_client.chat_postMessage(channel=channel, text="root")
     assert (await sandbox.say("/gwevnt latest", channel)).error == "invalid_command"
@@ -128,7 +128,7 @@ async def test_commands_that_slack_itself_refuses(sandbox: Sandbox, slack_client
     assert sandbox.envelopes == []
 
 
-async def test_mentions_in_channels_and_threads(sandbox: Sandbox, app: AsyncApp, connect: Connect) -> None:
+async def test_mentions_in_channels_and_threads(sandbox: LocalSlack, app: AsyncApp, connect: Connect) -> None:
     heard: list[Json] = []
 
     @app.event("app_mention")
@@ -153,7 +153,7 @@ async def test_mentions_in_channels_and_threads(sandbox: Sandbox, app: AsyncApp,
     assert len(heard) == 2
 
 
-async def test_events_of_channels(sandbox: Sandbox, app: AsyncApp, connect: Connect) -> None:
+async def test_events_of_channels(sandbox: LocalSlack, app: AsyncApp, connect: Connect) -> None:
     heard: list[str] = []
 
     async def note(event: Json) -> None:
@@ -183,7 +183,7 @@ async def test_events_of_channels(sandbox: Sandbox, app: AsyncApp, connect: Conn
 
 
 async def test_messages_are_told_only_to_those_subscribed(
-    sandbox: Sandbox, app: AsyncApp, connect: Connect
+    sandbox: LocalSlack, app: AsyncApp, connect: Connect
 ) -> None:
     await connect(app)
     channel = sandbox.add_channel("gw-cbc")
@@ -202,7 +202,7 @@ async def test_messages_are_told_only_to_those_subscribed(
 
 
 async def test_an_event_that_is_not_acknowledged_comes_again(
-    sandbox: Sandbox, app: AsyncApp, connect: Connect
+    sandbox: LocalSlack, app: AsyncApp, connect: Connect
 ) -> None:
     sandbox.events.retries = (0.01, 0.01, 0.01)
     channel = sandbox.add_channel("gw-cbc")
@@ -214,7 +214,7 @@ async def test_an_event_that_is_not_acknowledged_comes_again(
     }
 
 
-async def test_app_uninstalled(sandbox: Sandbox, app: AsyncApp, connect: Connect) -> None:
+async def test_app_uninstalled(sandbox: LocalSlack, app: AsyncApp, connect: Connect) -> None:
     heard: list[str] = []
 
     async def note(event: Json) -> None:
@@ -234,7 +234,7 @@ async def test_app_uninstalled(sandbox: Sandbox, app: AsyncApp, connect: Connect
 
 
 @pytest.mark.parametrize("how", ["refresh", "close", "abort"])
-async def test_the_app_comes_back(sandbox: Sandbox, app: AsyncApp, connect: Connect, how: str) -> None:
+async def test_the_app_comes_back(sandbox: LocalSlack, app: AsyncApp, connect: Connect, how: str) -> None:
     @app.command("/gwevent")
     async def command(ack: AsyncAck) -> None:
         await ack()
@@ -249,7 +249,7 @@ async def test_the_app_comes_back(sandbox: Sandbox, app: AsyncApp, connect: Conn
     assert (await sandbox.command("/gwevent", channel=channel)).ok
 
 
-async def test_connections_can_be_refused_for_a_while(sandbox: Sandbox) -> None:
+async def test_connections_can_be_refused_for_a_while(sandbox: LocalSlack) -> None:
     sandbox.refuse_sockets(60.0)
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
@@ -260,7 +260,7 @@ async def test_connections_can_be_refused_for_a_while(sandbox: Sandbox) -> None:
             assert (await ws.receive_json())["type"] == "hello"
 
 
-async def test_a_ticket_is_good_once(sandbox: Sandbox) -> None:
+async def test_a_ticket_is_good_once(sandbox: LocalSlack) -> None:
     url = sandbox.sockets.ticket()
     async with aiohttp.ClientSession() as session:
         async with session.ws_connect(url) as ws:
@@ -272,7 +272,7 @@ async def test_a_ticket_is_good_once(sandbox: Sandbox) -> None:
         assert refused.value.status == 403
 
 
-async def test_ten_connections_and_no_more_and_each_gets_its_share(sandbox: Sandbox) -> None:
+async def test_ten_connections_and_no_more_and_each_gets_its_share(sandbox: LocalSlack) -> None:
     channel = sandbox.add_channel("gw-cbc")
     async with aiohttp.ClientSession() as session:
         sockets = [await session.ws_connect(sandbox.sockets.ticket()) for _ in range(10)]
@@ -295,7 +295,7 @@ async def test_ten_connections_and_no_more_and_each_gets_its_share(sandbox: Sand
             await ws.close()
 
 
-async def test_a_connection_lost_in_the_middle_fails_the_command(sandbox: Sandbox) -> None:
+async def test_a_connection_lost_in_the_middle_fails_the_command(sandbox: LocalSlack) -> None:
     channel = sandbox.add_channel("gw-cbc")
     async with aiohttp.ClientSession() as session, session.ws_connect(sandbox.sockets.ticket()) as ws:
         await ws.receive_json()

@@ -6,14 +6,14 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 
 SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "words"}}
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
 
 @pytest.fixture(autouse=True)
-def further_scopes(sandbox: Sandbox) -> None:
+def further_scopes(sandbox: LocalSlack) -> None:
     for scope in ("files:read", "files:write", "im:write"):
         sandbox.grant(scope)
 
@@ -24,7 +24,7 @@ async def refused(awaitable: Any) -> str:
     return str(caught.value.response["error"])
 
 
-async def test_a_message_is_posted_and_seen(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_a_message_is_posted_and_seen(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     first = await slack_client.chat_postMessage(channel=channel, text="a & b", blocks=[SECTION])
     second = await slack_client.chat_postMessage(channel=channel, text="second")
@@ -36,7 +36,7 @@ async def test_a_message_is_posted_and_seen(sandbox: Sandbox, slack_client: Asyn
     assert seen[0]["bot"] is True
 
 
-async def test_a_thread(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_a_thread(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     root = await slack_client.chat_postMessage(channel=channel, text="root")
     reply = await slack_client.chat_postMessage(channel=channel, text="reply", thread_ts=root["ts"])
@@ -53,7 +53,7 @@ async def test_a_thread(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
     assert await refused(post(channel=channel, text="x", reply_broadcast=True)) == "invalid_arguments"
 
 
-async def test_where_the_bot_may_post(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_where_the_bot_may_post(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     post = slack_client.chat_postMessage
     outside = sandbox.add_channel("elsewhere", bot_member=False)
     secret = sandbox.add_channel("secret", private=True, bot_member=False)
@@ -74,7 +74,7 @@ async def test_where_the_bot_may_post(sandbox: Sandbox, slack_client: AsyncWebCl
     await post(channel=outside, text="back")
 
 
-async def test_what_may_be_posted(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_what_may_be_posted(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     post = slack_client.chat_postMessage
     assert await refused(slack_client.api_call("chat.postMessage", json={"channel": channel})) == "no_text"
@@ -91,7 +91,7 @@ async def test_what_may_be_posted(sandbox: Sandbox, slack_client: AsyncWebClient
     assert sandbox.messages(channel) == []
 
 
-async def test_editing(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_editing(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     posted = await slack_client.chat_postMessage(
         channel=channel,
@@ -124,7 +124,7 @@ async def test_editing(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
     assert await refused(update(channel=channel, ts=ts, text="x")) == "is_inactive"
 
 
-async def test_rich_text_stays_rich_text(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_rich_text_stays_rich_text(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     element = {"type": "rich_text_section", "elements": [{"type": "text", "text": "words"}]}
     rich = [{"type": "rich_text", "elements": [element]}]
@@ -133,7 +133,7 @@ async def test_rich_text_stays_rich_text(sandbox: Sandbox, slack_client: AsyncWe
     assert await refused(call) == "block_mismatch"
 
 
-async def test_deleting(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_deleting(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     root = await slack_client.chat_postMessage(channel=channel, text="root")
     reply = await slack_client.chat_postMessage(channel=channel, text="reply", thread_ts=root["ts"])
@@ -147,7 +147,7 @@ async def test_deleting(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
     assert await refused(slack_client.chat_delete(channel=channel, ts=reply["ts"])) == "message_not_found"
 
 
-async def test_ephemeral_messages(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_ephemeral_messages(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     show = slack_client.chat_postEphemeral
     shown = await show(channel=channel, user=sandbox.user, text="for you")
@@ -162,7 +162,7 @@ async def test_ephemeral_messages(sandbox: Sandbox, slack_client: AsyncWebClient
 
 
 async def test_a_picture_that_is_not_ready_is_refused_as_slack_does(
-    sandbox: Sandbox, slack_client: AsyncWebClient
+    sandbox: LocalSlack, slack_client: AsyncWebClient
 ) -> None:
     channel = sandbox.add_channel("gw-cbc")
     sandbox.file_server.delay = float("inf")
@@ -179,7 +179,7 @@ async def test_a_picture_that_is_not_ready_is_refused_as_slack_does(
     await slack_client.chat_postMessage(channel=channel, text="x", blocks=image)
 
 
-async def test_a_permalink_leads_to_the_page(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_a_permalink_leads_to_the_page(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     root = await slack_client.chat_postMessage(channel=channel, text="root")
     reply = await slack_client.chat_postMessage(channel=channel, text="reply", thread_ts=root["ts"])
@@ -194,7 +194,7 @@ async def test_a_permalink_leads_to_the_page(sandbox: Sandbox, slack_client: Asy
 
 
 async def test_a_message_to_a_person_opens_a_direct_conversation(
-    sandbox: Sandbox, slack_client: AsyncWebClient
+    sandbox: LocalSlack, slack_client: AsyncWebClient
 ) -> None:
     posted = await slack_client.chat_postMessage(channel=sandbox.user, text="hello")
     opened = await slack_client.conversations_open(users=sandbox.user)

@@ -6,13 +6,13 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 
 METADATA = {"event_type": "delivery", "event_payload": {"id": "7"}}
 
 
 @pytest.fixture(autouse=True)
-def further_scopes(sandbox: Sandbox) -> None:
+def further_scopes(sandbox: LocalSlack) -> None:
     for scope in ("channels:join", "im:write", "users:read"):
         sandbox.grant(scope)
 
@@ -23,7 +23,7 @@ async def refused(awaitable: Any) -> str:
     return str(caught.value.response["error"])
 
 
-async def test_history_needs_scope_and_membership(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_history_needs_scope_and_membership(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc", bot_member=False)
     with pytest.raises(SlackApiError) as caught:
         await slack_client.conversations_history(channel=channel)
@@ -40,7 +40,9 @@ async def test_history_needs_scope_and_membership(sandbox: Sandbox, slack_client
     assert await refused(slack_client.conversations_history(channel=private)) == "channel_not_found"
 
 
-async def test_history_gives_metadata_only_when_asked(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_history_gives_metadata_only_when_asked(
+    sandbox: LocalSlack, slack_client: AsyncWebClient
+) -> None:
     channel = sandbox.add_channel("gw-cbc")
     sandbox.grant("channels:history")
     await slack_client.chat_postMessage(channel=channel, text="x", metadata=METADATA)
@@ -51,7 +53,7 @@ async def test_history_gives_metadata_only_when_asked(sandbox: Sandbox, slack_cl
 
 
 async def test_history_is_newest_first_without_replies(
-    sandbox: Sandbox, slack_client: AsyncWebClient
+    sandbox: LocalSlack, slack_client: AsyncWebClient
 ) -> None:
     channel = sandbox.add_channel("gw-cbc")
     sandbox.grant("channels:history")
@@ -90,7 +92,7 @@ async def test_history_is_newest_first_without_replies(
     )
 
 
-async def test_lists_and_infos(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_lists_and_infos(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     public = sandbox.add_channel("gw-cbc")
     sandbox.add_channel("secret", private=True, bot_member=False)
     private = sandbox.add_channel("ops", private=True)
@@ -129,7 +131,7 @@ async def test_lists_and_infos(sandbox: Sandbox, slack_client: AsyncWebClient) -
     assert await refused(slack_client.conversations_info(channel=private)) == "missing_scope"
 
 
-async def test_joining(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_joining(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     public = sandbox.add_channel("gw-cbc", bot_member=False)
     private = sandbox.add_channel("ops", private=True)
     assert (await slack_client.conversations_join(channel=public))["channel"]["is_member"] is True
@@ -140,7 +142,7 @@ async def test_joining(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
     assert await refused(slack_client.conversations_join(channel=public)) == "is_archived"
 
 
-async def test_people(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_people(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     info = (await slack_client.users_info(user=sandbox.user))["user"]
     assert info["name"] == "observer"
     assert await refused(slack_client.users_info(user="U000")) == "user_not_found"

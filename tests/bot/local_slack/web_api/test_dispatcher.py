@@ -9,7 +9,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.local_slack.web_api.dispatcher import METHODS
 
 
@@ -19,7 +19,7 @@ async def refused(awaitable: Any) -> str:
     return str(caught.value.response["error"])
 
 
-async def test_tokens(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_tokens(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     me = await slack_client.auth_test()
     assert (me["user_id"], me["team_id"]) == (sandbox.bot_user_id, sandbox.team_id)
     assert "chat:write" in me.headers["x-oauth-scopes"]
@@ -39,7 +39,7 @@ async def test_tokens(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
         sandbox.revoke_token("nonsense")
 
 
-async def test_connections_need_the_app_token(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_connections_need_the_app_token(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     opened = await slack_client.apps_connections_open(app_token=sandbox.app_token)
     assert opened["url"].startswith("ws://127.0.0.1:")
     wrong = slack_client.apps_connections_open(app_token=sandbox.bot_token)
@@ -47,7 +47,7 @@ async def test_connections_need_the_app_token(sandbox: Sandbox, slack_client: As
     assert await refused(slack_client.apps_connections_open(app_token="xapp-1")) == "invalid_auth"
 
 
-async def test_connections_are_limited_too(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_connections_are_limited_too(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     sandbox.rates.on = True
     for _ in range(50):
         await slack_client.apps_connections_open(app_token=sandbox.app_token)
@@ -56,7 +56,7 @@ async def test_connections_are_limited_too(sandbox: Sandbox, slack_client: Async
     assert (caught.value.response.status_code, caught.value.response["error"]) == (429, "ratelimited")
 
 
-async def test_a_scope_that_is_missing_is_named(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_a_scope_that_is_missing_is_named(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     sandbox.ungrant("chat:write")
     with pytest.raises(SlackApiError) as caught:
@@ -65,7 +65,7 @@ async def test_a_scope_that_is_missing_is_named(sandbox: Sandbox, slack_client: 
     assert caught.value.response["needed"] == "chat:write"
 
 
-async def test_unknown_methods_and_arguments(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_unknown_methods_and_arguments(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     assert await refused(slack_client.api_call("chat.sing")) == "unknown_method"
     assert await refused(slack_client.api_call("chat.postMessage", json={"text": "x"})) == "invalid_arguments"
     strange = {"channel": ["C1"], "text": "x"}
@@ -78,7 +78,7 @@ async def test_unknown_methods_and_arguments(sandbox: Sandbox, slack_client: Asy
 
 
 async def test_too_many_calls_get_429_and_the_time_to_wait(
-    sandbox: Sandbox, slack_client: AsyncWebClient
+    sandbox: LocalSlack, slack_client: AsyncWebClient
 ) -> None:
     sandbox.rates.on = True
     channel = sandbox.add_channel("gw-cbc")
@@ -97,7 +97,7 @@ async def test_too_many_calls_get_429_and_the_time_to_wait(
     assert sandbox.calls[-1].outcome == "ratelimited"
 
 
-async def test_faults_by_status_and_error(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_faults_by_status_and_error(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     other = sandbox.add_channel("gw-burst")
     post = slack_client.chat_postMessage
@@ -121,7 +121,7 @@ async def test_faults_by_status_and_error(sandbox: Sandbox, slack_client: AsyncW
 
 @pytest.mark.parametrize(("drop", "posted"), [("before", 0), ("after", 1)])
 async def test_a_connection_dropped_before_or_after_the_work(
-    sandbox: Sandbox, slack_client: AsyncWebClient, drop: Any, posted: int
+    sandbox: LocalSlack, slack_client: AsyncWebClient, drop: Any, posted: int
 ) -> None:
     channel = sandbox.add_channel("gw-cbc")
     sandbox.fail("chat.postMessage", drop=drop)
@@ -131,7 +131,7 @@ async def test_a_connection_dropped_before_or_after_the_work(
     assert sandbox.calls[-1].outcome == f"dropped {drop}"
 
 
-async def test_the_sdk_repeats_a_dropped_post_by_itself_unless_told_not_to(sandbox: Sandbox) -> None:
+async def test_the_sdk_repeats_a_dropped_post_by_itself_unless_told_not_to(sandbox: LocalSlack) -> None:
     channel = sandbox.add_channel("gw-cbc")
     sandbox.fail("chat.postMessage", drop="after")
     client = AsyncWebClient(sandbox.bot_token, base_url=sandbox.api_url)
@@ -139,7 +139,7 @@ async def test_the_sdk_repeats_a_dropped_post_by_itself_unless_told_not_to(sandb
     assert len(sandbox.messages(channel)) == 2
 
 
-async def test_an_answer_can_be_held_back(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_an_answer_can_be_held_back(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     sandbox.fail("chat.postMessage", delay_after=30.0)
     call = asyncio.create_task(slack_client.chat_postMessage(channel=channel, text="x"))
@@ -152,7 +152,7 @@ async def test_an_answer_can_be_held_back(sandbox: Sandbox, slack_client: AsyncW
     assert time.monotonic() - started >= 0.05
 
 
-async def test_two_teams_stay_apart(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_two_teams_stay_apart(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     other = sandbox.add_team("Other observatory")
     other.add_user("reader")
     channel = sandbox.add_channel("gw-cbc", team=other.id)
@@ -215,7 +215,7 @@ STRANGE: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("method", [*METHODS, "apps.connections.open"])
-async def test_strange_arguments_get_an_answer_of_slacks(sandbox: Sandbox, method: str) -> None:
+async def test_strange_arguments_get_an_answer_of_slacks(sandbox: LocalSlack, method: str) -> None:
     good = {"channel": sandbox.add_channel("gw-cbc"), "user": sandbox.user, "text": "x"}
     for scope in (
         "channels:history",

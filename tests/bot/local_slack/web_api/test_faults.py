@@ -5,9 +5,9 @@ import random
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 from bot.local_slack.web_api.faults import Fault, Faults
-from bot.local_slack.web_api.odd_answers import Part, made_up
+from bot.local_slack.web_api.odd_answers import Part, random_error_name
 from bot.slack.errors import Unlisted, failure
 
 
@@ -58,12 +58,12 @@ def test_a_fault_may_be_for_what_has_a_part(part: Part) -> None:
 
 
 def test_a_made_up_word_is_in_no_list() -> None:
-    words = {made_up(random.Random(seed)) for seed in range(500)}
+    words = {random_error_name(random.Random(seed)) for seed in range(500)}
     assert len(words) > 490
     assert all(isinstance(failure(word, None), Unlisted) for word in words)
 
 
-async def test_an_odd_answer_comes_after_the_work(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_an_odd_answer_comes_after_the_work(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("odd")
     sandbox.fail("chat.postMessage", oddity="null ts")
     answer = await slack_client.chat_postMessage(channel=channel, text="words")

@@ -6,13 +6,13 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
 
 @pytest.fixture(autouse=True)
-def further_scopes(sandbox: Sandbox) -> None:
+def further_scopes(sandbox: LocalSlack) -> None:
     for scope in ("files:read", "files:write"):
         sandbox.grant(scope)
 
@@ -23,7 +23,7 @@ async def refused(awaitable: Any) -> str:
     return str(caught.value.response["error"])
 
 
-async def test_an_upload_into_a_thread(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_an_upload_into_a_thread(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     root = await slack_client.chat_postMessage(channel=channel, text="root")
     upload = await slack_client.files_upload_v2(
@@ -49,7 +49,7 @@ async def test_an_upload_into_a_thread(sandbox: Sandbox, slack_client: AsyncWebC
         assert (await response.read(), response.content_type) == (PNG, "image/png")
 
 
-async def test_what_an_upload_may_not(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_what_an_upload_may_not(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc", bot_member=False)
     begin, complete = slack_client.files_getUploadURLExternal, slack_client.files_completeUploadExternal
     assert await refused(begin(filename="a.png", length=0)) == "invalid_arguments"
@@ -72,7 +72,7 @@ async def test_what_an_upload_may_not(sandbox: Sandbox, slack_client: AsyncWebCl
     assert await refused(slack_client.files_info(file="F000000000")) == "file_not_found"
 
 
-async def test_an_upload_is_ready_after_a_while(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_an_upload_is_ready_after_a_while(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     sandbox.file_server.delay = 0.05
     upload = await slack_client.files_upload_v2(filename="map.png", content=PNG)
     file_id = upload["file"]["id"]
@@ -80,7 +80,7 @@ async def test_an_upload_is_ready_after_a_while(sandbox: Sandbox, slack_client: 
     await sandbox.wait_for(lambda: sandbox.state()["files"][file_id]["ready"])
 
 
-async def test_only_pictures_can_be_shown(sandbox: Sandbox, slack_client: AsyncWebClient) -> None:
+async def test_only_pictures_can_be_shown(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = sandbox.add_channel("gw-cbc")
     upload = await slack_client.files_upload_v2(filename="map.png", content=b"not a picture")
     image = [{"type": "image", "alt_text": "x", "slack_file": {"id": upload["file"]["id"]}}]

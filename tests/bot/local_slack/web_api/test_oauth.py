@@ -12,12 +12,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local_slack.server import Sandbox
+from bot.local_slack.server import LocalSlack
 
 BACK = "http://127.0.0.1:9/back"
 
 
-async def consent(sandbox: Sandbox, team: str, **changed: str) -> str:
+async def consent(sandbox: LocalSlack, team: str, **changed: str) -> str:
     """Allow the app in a workspace; the code that the browser brings back."""
     asked = {
         "client_id": sandbox.oauth.client_id,
@@ -37,7 +37,7 @@ async def consent(sandbox: Sandbox, team: str, **changed: str) -> str:
         return query["code"][0]
 
 
-async def exchange(sandbox: Sandbox, code: str, **changed: str) -> Any:
+async def exchange(sandbox: LocalSlack, code: str, **changed: str) -> Any:
     given = {
         "client_id": sandbox.oauth.client_id,
         "client_secret": sandbox.oauth.client_secret,
@@ -47,7 +47,7 @@ async def exchange(sandbox: Sandbox, code: str, **changed: str) -> Any:
     return await AsyncWebClient(base_url=sandbox.api_url).oauth_v2_access(**given)
 
 
-async def test_a_code_becomes_a_token_once(sandbox: Sandbox) -> None:
+async def test_a_code_becomes_a_token_once(sandbox: LocalSlack) -> None:
     workspace = sandbox.add_team("Telescope", installed=False)
     person = workspace.add_user("installer")
     code = await consent(sandbox, workspace.id)
@@ -68,19 +68,19 @@ async def test_a_code_becomes_a_token_once(sandbox: Sandbox) -> None:
         ({"redirect_uri": "http://127.0.0.1:9/other"}, "bad_redirect_uri"),
     ],
 )
-async def test_who_may_not_have_a_token(sandbox: Sandbox, changed: dict[str, str], error: str) -> None:
+async def test_who_may_not_have_a_token(sandbox: LocalSlack, changed: dict[str, str], error: str) -> None:
     code = await consent(sandbox, sandbox.team_id)
     with pytest.raises(SlackApiError, match=error):
         await exchange(sandbox, code, **changed)
 
 
-async def test_what_may_not_be_asked_for(sandbox: Sandbox) -> None:
+async def test_what_may_not_be_asked_for(sandbox: LocalSlack) -> None:
     assert await consent(sandbox, sandbox.team_id, scope="admin") == "400 invalid_scope"
     assert await consent(sandbox, sandbox.team_id, client_id="x") == "400 invalid_client_id"
     assert await consent(sandbox, "T0NOBODY") == "400 team_not_found"
 
 
-async def test_where_it_is_not_installed_it_hears_nothing(sandbox: Sandbox) -> None:
+async def test_where_it_is_not_installed_it_hears_nothing(sandbox: LocalSlack) -> None:
     workspace = sandbox.add_team("Telescope", installed=False)
     workspace.add_user("somebody")
     channel = sandbox.add_channel("gw", team=workspace.id)
@@ -89,7 +89,7 @@ async def test_where_it_is_not_installed_it_hears_nothing(sandbox: Sandbox) -> N
     assert sandbox.envelopes == []
 
 
-async def test_requests_are_signed_and_the_address_is_challenged(sandbox: Sandbox) -> None:
+async def test_requests_are_signed_and_the_address_is_challenged(sandbox: LocalSlack) -> None:
     seen: list[tuple[str, bool]] = []
 
     async def take(request: web.Request) -> web.Response:

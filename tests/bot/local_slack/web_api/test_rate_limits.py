@@ -1,6 +1,6 @@
 """The rate limits, with a clock that the test moves."""
 
-from bot.local_slack.web_api.rate_limits import Rates
+from bot.local_slack.web_api.rate_limits import RateLimiter
 
 
 class Clock:
@@ -12,7 +12,7 @@ class Clock:
 
 def test_a_burst_then_one_message_a_second() -> None:
     clock = Clock()
-    rates = Rates(clock=clock)
+    rates = RateLimiter(clock=clock)
     assert [rates.post("T", "C") for _ in range(4)] == [0, 0, 0, 1]
     clock.now += 1.0
     assert [rates.post("T", "C") for _ in range(2)] == [0, 1]
@@ -21,13 +21,13 @@ def test_a_burst_then_one_message_a_second() -> None:
 
 
 def test_channels_and_teams_count_apart() -> None:
-    rates = Rates(clock=Clock())
+    rates = RateLimiter(clock=Clock())
     assert not any(rates.post(team, channel) for team in "TU" for channel in "CDEFGH")
 
 
 def test_a_tier_is_its_number_in_any_minute() -> None:
     clock = Clock()
-    rates = Rates(clock=clock)
+    rates = RateLimiter(clock=clock)
     assert [rates.call("T", "chat.update", 50) for _ in range(51)] == [0] * 50 + [60]
     clock.now += 59.5
     assert rates.call("T", "chat.update", 50) == 1
@@ -38,5 +38,5 @@ def test_a_tier_is_its_number_in_any_minute() -> None:
 
 
 def test_switched_off_nothing_waits() -> None:
-    rates = Rates(on=False, clock=Clock())
+    rates = RateLimiter(on=False, clock=Clock())
     assert not any(rates.post("T", "C") or rates.call("T", "chat.update", 1) for _ in range(100))

@@ -10,12 +10,19 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.filters import parse
 from bot.store import schema
 from bot.store.channels.channel_moves import place_tables
-from bot.store.outbox.models import Dead, Delivery, Kind, Sent, State, delivery_row
-from formatters.answers.observability import Conditions, Site
+from bot.store.outbox.models import (
+    DeadLettered,
+    Delivered,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    delivery_row,
+)
+from formatters.answers.observability import ObservingConstraints, Site
 from tests.support.factories import BY, MOCK, NOW, REAL, TEAM, made, subscribe, take
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
@@ -25,7 +32,7 @@ DOME = Site(name="MyDome", latitude=34.2, longitude=-116.9, height=1700.0)
 LENS = Site(name="Lens", latitude=-30.0, longitude=-70.0, height=2400.0)
 
 
-async def rows(rooms: Rooms, table: Any, place: tuple[str, str] | None = None) -> list[Any]:
+async def rows(rooms: Factory, table: Any, place: tuple[str, str] | None = None) -> list[Any]:
     query = select(table)
     if place is not None:
         query = query.where(table.c.team_id == place[0], table.c.channel_id == place[1])
@@ -33,24 +40,24 @@ async def rows(rooms: Rooms, table: Any, place: tuple[str, str] | None = None) -
         return list((await connection.execute(query)).all())
 
 
-async def nothing_left(rooms: Rooms) -> None:
+async def nothing_left(rooms: Factory) -> None:
     for table in place_tables():
         assert await rows(rooms, table, OLD) == [], table.name
 
 
-async def claimed_of(rooms: Rooms) -> list[Delivery]:
+async def claimed_of(rooms: Factory) -> list[Delivery]:
     await rooms.shares.renew({TEAM})
     return await rooms.ledger.claim(NOW, 100)
 
 
-async def send_all(rooms: Rooms) -> None:
+async def send_all(rooms: Factory) -> None:
     """Everything that is due stands in its channel, as a worker would have it."""
     for number in range(20):
         claimed = await claimed_of(rooms)
         if not claimed:
             return
         await rooms.ledger.settle(
-            [(d, Sent(ts=f"{number}.{d.id}", revision=d.revision)) for d in claimed], NOW
+            [(d, Delivered(ts=f"{number}.{d.id}", revision=d.revision)) for d in claimed], NOW
         )
 
 
@@ -68,14 +75,14 @@ def test_no_table_of_a_channel_is_forgotten() -> None:
 
 
 @BOTH
-async def test_all_of_a_channel_follows(rooms: Rooms, backend: str) -> None:
+async def test_all_of_a_channel_follows(rooms: Factory, backend: str) -> None:
     await subscribe(rooms, "CBC notify @here", OLD[1], BESIDE[1])
     await take(rooms, made())
     await send_all(rooms)
     await take(rooms, made(alert_type="INITIAL", minutes=5))
     await rooms.observers.toggle(*OLD, REAL, "U1", NOW)
     await rooms.sites.add(*OLD, [DOME], BY)
-    await rooms.sites.set_conditions(*OLD, Conditions(altitude=40.0, darkness=-12.0), BY)
+    await rooms.sites.set_conditions(*OLD, ObservingConstraints(altitude=40.0, darkness=-12.0), BY)
     await rooms.operators.are_in(*OLD)
     await rooms.subscriptions.ask(*OLD, parse("Burst"), "U1", NOW)
     before = {table.name: len(await rows(rooms, table, OLD)) for table in place_tables()}
@@ -99,7 +106,7 @@ async def test_all_of_a_channel_follows(rooms: Rooms, backend: str) -> None:
 
 
 @BOTH
-async def test_what_both_ids_have_is_put_together(rooms: Rooms, backend: str) -> None:
+async def test_what_both_ids_have_is_put_together(rooms: Factory, backend: str) -> None:
     await subscribe(rooms, "CBC", OLD[1])
     await take(rooms, made())
     await send_all(rooms)
@@ -124,49 +131,49 @@ async def test_what_both_ids_have_is_put_together(rooms: Rooms, backend: str) ->
     assert {row.user_id for row in await rows(rooms, schema.observers)} == {"U1", "U2"}
     sites = (await rooms.sites.of_channel(*NEW)).sites
     assert [site.name for site in sites] == ["Lens", "MyDome"]
-    waiting = [r for r in await rows(rooms, schema.deliveries, NEW) if r.state == State.PENDING.value]
-    assert Kind.EDIT.value in {row.kind for row in waiting} and Kind.ROOT.value not in {
+    waiting = [r for r in await rows(rooms, schema.deliveries, NEW) if r.state == DeliveryState.PENDING.value]
+    assert DeliveryKind.EDIT.value in {row.kind for row in waiting} and DeliveryKind.ROOT.value not in {
         r.kind for r in waiting
     }
 
 
 @BOTH
-async def test_what_was_given_up_for_the_old_id_comes_back(rooms: Rooms, backend: str) -> None:
+async def test_what_was_given_up_for_the_old_id_comes_back(rooms: Factory, backend: str) -> None:
     """The event came late: until then Slack said that there is no such channel."""
     await subscribe(rooms, "CBC", OLD[1])
     await take(rooms, made())
     (claimed,) = await claimed_of(rooms)
-    gone = Dead(reason="channel_not_found", channel_problem="channel_not_found")
+    gone = DeadLettered(reason="channel_not_found", channel_problem="channel_not_found")
     await rooms.ledger.settle([(claimed, gone)], NOW)
     assert await rooms.channel_moves.out_of_reach() == [(*OLD, "channel_not_found")]
     await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
     assert await rooms.channel_moves.out_of_reach() == []
     (root,) = await claimed_of(rooms)
-    assert (root.kind, root.channel_id) == (Kind.ROOT, NEW[1])
+    assert (root.kind, root.channel_id) == (DeliveryKind.ROOT, NEW[1])
 
 
 @BOTH
-async def test_a_root_that_waits_goes_before_one_that_was_given_up(rooms: Rooms, backend: str) -> None:
+async def test_a_root_that_waits_goes_before_one_that_was_given_up(rooms: Factory, backend: str) -> None:
     """The new id was known before the bot could post there; the old one's alert is still to come."""
     await subscribe(rooms, "CBC", OLD[1], NEW[1])
     await take(rooms, made())
     (dead,) = [d for d in await claimed_of(rooms) if d.channel_id == NEW[1]]
-    await rooms.ledger.settle([(dead, Dead(reason="msg_too_long"))], NOW)
+    await rooms.ledger.settle([(dead, DeadLettered(reason="msg_too_long"))], NOW)
     await rooms.ledger.recover()
     await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
     await nothing_left(rooms)
-    assert [(d.kind, d.channel_id) for d in await claimed_of(rooms)] == [(Kind.ROOT, NEW[1])]
+    assert [(d.kind, d.channel_id) for d in await claimed_of(rooms)] == [(DeliveryKind.ROOT, NEW[1])]
 
 
 @BOTH
-async def test_what_is_being_sent_at_that_moment(rooms: Rooms, backend: str) -> None:
+async def test_what_is_being_sent_at_that_moment(rooms: Factory, backend: str) -> None:
     await subscribe(rooms, "CBC", OLD[1])
     await take(rooms, made())
     (sending,) = await claimed_of(rooms)
     await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
     assert await claimed_of(rooms) == []
     # Its worker hears that the old id is no channel any more: that is no word about the new one.
-    gone = Dead(reason="channel_not_found", channel_problem="channel_not_found")
+    gone = DeadLettered(reason="channel_not_found", channel_problem="channel_not_found")
     await rooms.ledger.settle([(sending, gone)], NOW)
     await nothing_left(rooms)
     assert await rows(rooms, schema.channels) == []
@@ -174,20 +181,20 @@ async def test_what_is_being_sent_at_that_moment(rooms: Rooms, backend: str) -> 
     assert (again.id, again.channel_id, again.doubtful) == (sending.id, NEW[1], False)
     # Or that it stands: then it isn't sent again.
     await rooms.channel_moves.follow(NEW, OLD, SINCE, NOW)
-    await rooms.ledger.settle([(again, Sent(ts="1.0", revision=1))], NOW)
+    await rooms.ledger.settle([(again, Delivered(ts="1.0", revision=1))], NOW)
     (thread,) = await rows(rooms, schema.threads, OLD)
     assert thread.root_ts == "1.0" and await claimed_of(rooms) == []
 
 
 @pytest.mark.backends("postgresql")
-async def test_what_another_process_serves_is_no_stray(rooms: Rooms, backend: str) -> None:
+async def test_what_another_process_serves_is_no_stray(rooms: Factory, backend: str) -> None:
     await subscribe(rooms, "CBC", "C0SHARED", team="T0STRAY")
     await subscribe(rooms, "CBC", "C0SHARED", team="T0SERVED")
     await rooms.shares.renew({"T0SERVED"})
     assert await rooms.channel_moves.elsewhere({TEAM}) == [("T0STRAY", "C0SHARED")]
 
 
-async def scene(rooms: Rooms, dice: random.Random) -> None:
+async def scene(rooms: Factory, dice: random.Random) -> None:
     """Both ids with anything that they may have."""
     for place in (OLD, NEW):
         for words in ("CBC", "CBC mock", "Burst", "CBC notify @here"):
@@ -198,11 +205,13 @@ async def scene(rooms: Rooms, dice: random.Random) -> None:
             await take(rooms, made(superevent, kind, minutes=number, far=10.0 ** -(9 + number)))
             async with rooms.database.writing() as connection:
                 for row in await connection.execute(select(schema.deliveries)):
-                    state = dice.choice([State.SENT, State.PENDING, State.DEAD, State.SENDING]).value
-                    if row.state != State.SENT.value:
+                    state = dice.choice(
+                        [DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.DEAD, DeliveryState.SENDING]
+                    ).value
+                    if row.state != DeliveryState.SENT.value:
                         mine = schema.deliveries.c.id == row.id
                         await connection.execute(update(schema.deliveries).where(mine).values(state=state))
-                        if row.kind == Kind.ROOT.value and state == State.SENT.value:
+                        if row.kind == DeliveryKind.ROOT.value and state == DeliveryState.SENT.value:
                             posted = schema.threads.c.id == row.thread_id
                             await connection.execute(
                                 update(schema.threads).where(posted).values(root_ts="1.0", shown_revision=1)
@@ -212,8 +221,10 @@ async def scene(rooms: Rooms, dice: random.Random) -> None:
     async with rooms.database.writing() as connection:
         for place in (OLD, NEW):
             if dice.random() < 0.7:
-                apology = delivery_row(*place, Kind.APOLOGY, 1, NOW)
-                apology["state"] = dice.choice([State.SENT, State.PENDING, State.DEAD]).value
+                apology = delivery_row(*place, DeliveryKind.APOLOGY, 1, NOW)
+                apology["state"] = dice.choice(
+                    [DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.DEAD]
+                ).value
                 await connection.execute(insert(schema.deliveries).values(apology))
             if dice.random() < 0.5:
                 problem = dice.choice(["channel_not_found", "is_archived"])
@@ -222,7 +233,7 @@ async def scene(rooms: Rooms, dice: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(25))
-async def test_nothing_is_lost_whatever_both_have(rooms: Rooms, seed: int) -> None:
+async def test_nothing_is_lost_whatever_both_have(rooms: Factory, seed: int) -> None:
     await scene(rooms, random.Random(seed))
     words = {row.words for row in await rows(rooms, schema.subscriptions)}
     threads = {row.superevent_id for row in await rows(rooms, schema.threads)}
@@ -231,7 +242,7 @@ async def test_nothing_is_lost_whatever_both_have(rooms: Rooms, seed: int) -> No
     slots = {
         row.slot
         for row in await rows(rooms, schema.deliveries)
-        if row.kind not in (Kind.EDIT.value, Kind.MENTION.value)
+        if row.kind not in (DeliveryKind.EDIT.value, DeliveryKind.MENTION.value)
     }
     await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
     await nothing_left(rooms)
@@ -242,15 +253,15 @@ async def test_nothing_is_lost_whatever_both_have(rooms: Rooms, seed: int) -> No
     assert {row.user_id for row in await rows(rooms, schema.observers)} == observers
     left = await rows(rooms, schema.deliveries)
     assert {row.thread_id for row in left} <= {None, *(row.id for row in after)}
-    kept = {row.slot for row in left if row.kind not in (Kind.EDIT.value, Kind.MENTION.value)}
+    kept = {row.slot for row in left if row.kind not in (DeliveryKind.EDIT.value, DeliveryKind.MENTION.value)}
     assert slots - kept <= {f"root:{superevent}" for superevent in posted}, "of two roots one may be gone"
-    roots = Counter(row.thread_id for row in left if row.kind == Kind.ROOT.value)
+    roots = Counter(row.thread_id for row in left if row.kind == DeliveryKind.ROOT.value)
     assert all(count == 1 for count in roots.values())
     assert not await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
 
 
 @BOTH
-async def test_no_number_that_either_knew_before_is_anothers_then(rooms: Rooms, backend: str) -> None:
+async def test_no_number_that_either_knew_before_is_anothers_then(rooms: Factory, backend: str) -> None:
     """Before channels counted for themselves 3 was the new id's "all", and 4 one of the old id's."""
     await subscribe(rooms, "Burst", OLD[1])
     await subscribe(rooms, "CBC", NEW[1])

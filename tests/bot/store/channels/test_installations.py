@@ -8,15 +8,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from bot.app.factory import Rooms
-from bot.slack.token_cipher import Vault, new_key
+from bot.app.factory import Factory
+from bot.slack.token_cipher import TokenCipher, new_key
 from bot.store import schema
-from bot.store.channels.installations import Installed, workspace_tables
+from bot.store.channels.installations import InstalledWorkspace, workspace_tables
 from tests.support.factories import NOW, TEAM, made, subscribe, take
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
 
-ONE = Installed(
+ONE = InstalledWorkspace(
     team_id=TEAM,
     team_name="Observatory",
     bot_user_id="U0BOT",
@@ -49,7 +49,7 @@ GLOBAL = {
 
 
 @BOTH
-async def test_one_row_a_workspace_and_one_welcome(rooms: Rooms, backend: str) -> None:
+async def test_one_row_a_workspace_and_one_welcome(rooms: Factory, backend: str) -> None:
     assert await rooms.installations.save(ONE, NOW)
     again = replace(ONE, token="closed anew", scopes=ONE.scopes | {"files:write"})
     assert not await rooms.installations.save(again, NOW)
@@ -61,7 +61,7 @@ async def test_one_row_a_workspace_and_one_welcome(rooms: Rooms, backend: str) -
 
 
 @BOTH
-async def test_who_leaves_leaves_nothing(rooms: Rooms, backend: str) -> None:
+async def test_who_leaves_leaves_nothing(rooms: Factory, backend: str) -> None:
     other = "T0OTHER"
     for team in (TEAM, other):
         await rooms.installations.save(replace(ONE, team_id=team), NOW)
@@ -80,7 +80,7 @@ async def test_who_leaves_leaves_nothing(rooms: Rooms, backend: str) -> None:
     assert await rooms.store.superevent(made().superevent_id) is not None, "what LVK said stays"
 
 
-async def test_who_came_back_meanwhile_stays(rooms: Rooms) -> None:
+async def test_who_came_back_meanwhile_stays(rooms: Factory) -> None:
     await rooms.installations.save(ONE, NOW)
     assert not await rooms.installations.forget(TEAM, NOW - timedelta(minutes=5))
     assert await rooms.installations.all() == [ONE]
@@ -92,7 +92,7 @@ def test_every_table_is_a_workspaces_or_nobodys() -> None:
 
 
 @BOTH
-async def test_a_state_is_good_once_and_for_ten_minutes(rooms: Rooms, backend: str) -> None:
+async def test_a_state_is_good_once_and_for_ten_minutes(rooms: Factory, backend: str) -> None:
     state = await rooms.installations.issue_state(NOW)
     assert not await rooms.installations.consume_state(state + "x", NOW)
     assert await rooms.installations.consume_state(state, NOW)
@@ -102,9 +102,9 @@ async def test_a_state_is_good_once_and_for_ten_minutes(rooms: Rooms, backend: s
 
 
 @BOTH
-async def test_tokens_are_closed_anew_all_or_none(rooms: Rooms, backend: str) -> None:
+async def test_tokens_are_closed_anew_all_or_none(rooms: Factory, backend: str) -> None:
     old, new = new_key(), new_key()
-    await rooms.installations.save(replace(ONE, token=Vault([old]).close("xoxb-1")), NOW)
-    assert await rooms.installations.renew_tokens(Vault([new, old]).renew) == 1
+    await rooms.installations.save(replace(ONE, token=TokenCipher([old]).close("xoxb-1")), NOW)
+    assert await rooms.installations.renew_tokens(TokenCipher([new, old]).renew) == 1
     (kept,) = await rooms.installations.all()
-    assert Vault([new]).open(kept.token) == "xoxb-1"
+    assert TokenCipher([new]).open(kept.token) == "xoxb-1"

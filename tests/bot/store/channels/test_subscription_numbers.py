@@ -10,18 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
 
-from bot.app.factory import Rooms
-from bot.commands.router import Asker
+from bot.app.factory import Factory
+from bot.commands.router import CommandContext
 from bot.store import schema
 from bot.store.database import Database
 from formatters.terminal import message_text
 from tests.support.factories import NOW, TEAM, Clock, subscribe, unsubscribe
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
-ASKER = Asker(TEAM, "C1", "U0ASKER")
+ASKER = CommandContext(TEAM, "C1", "U0ASKER")
 
 
-async def older(rooms: Rooms, channel: str, words: str, id_: int | None = None) -> None:
+async def older(rooms: Factory, channel: str, words: str, id_: int | None = None) -> None:
     """A row as a gwevent writes it that knows of no numbers."""
     row = {
         "team_id": TEAM,
@@ -36,16 +36,16 @@ async def older(rooms: Rooms, channel: str, words: str, id_: int | None = None) 
         await connection.execute(insert(schema.subscriptions).values(row))
 
 
-async def numbers(rooms: Rooms, channel: str = "C1") -> dict[str, int]:
+async def numbers(rooms: Factory, channel: str = "C1") -> dict[str, int]:
     return {s.wish.words: s.number for s in await rooms.subscriptions.of_channel(TEAM, channel)}
 
 
-async def said(rooms: Rooms, words: str) -> str:
+async def said(rooms: Factory, words: str) -> str:
     return message_text.render(await rooms.answers(Clock()).answer(words, ASKER))
 
 
 @BOTH
-async def test_each_channel_counts_for_itself_and_gives_no_number_twice(rooms: Rooms) -> None:
+async def test_each_channel_counts_for_itself_and_gives_no_number_twice(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1", "C2")
     await subscribe(rooms, "Burst", "C1", "C2")
     await subscribe(rooms, "all", "C1", team="T2")
@@ -59,7 +59,7 @@ async def test_each_channel_counts_for_itself_and_gives_no_number_twice(rooms: R
 
 
 @BOTH
-async def test_what_an_older_gwevent_writes_is_numbered_by_age(rooms: Rooms) -> None:
+async def test_what_an_older_gwevent_writes_is_numbered_by_age(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1", "C2")
     await older(rooms, "C1", "Burst", 90)
     await older(rooms, "C1", "all mock", 91)
@@ -83,7 +83,7 @@ IDS = st.lists(st.integers(1, 12), unique=True, min_size=1, max_size=8).map(sort
 )
 @given(alive=IDS, ended=IDS, more=st.integers(0, 6), asked=st.integers(1, 20))
 async def test_no_number_of_before_ever_means_another_one(
-    rooms: Rooms, alive: list[int], ended: list[int], more: int, asked: int
+    rooms: Factory, alive: list[int], ended: list[int], more: int, asked: int
 ) -> None:
     """Whatever an old message names: that subscription's state alone may change, or nothing does."""
     async with rooms.database.writing() as connection:
@@ -111,7 +111,7 @@ async def test_the_migration_keeps_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "old.sqlite").touch()
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'old.sqlite'}")
     await database._migration(lambda config: command.upgrade(config, "0010"))
-    rooms = Rooms(database)
+    rooms = Factory(database)
     async with database.writing() as connection:
         for id_, channel, words in (
             (2, "C1", "CBC"),

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from bot.app.factory import Rooms
-from bot.ingest.pipeline import Handled, Pipeline
+from bot.app.factory import Factory
+from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.sources import Origin
 from bot.store import schema
-from bot.store.outbox.models import Dead, Priority
+from bot.store.outbox.models import DeadLettered, Priority
 from tests.bot.alerts.test_circular import circular
 from tests.support.factories import MAX_AGE, NOW, TEAM, TEST, Clock, made, subscribe, take, unsubscribe
 
@@ -21,29 +21,29 @@ LIVE, FILE = Origin("gcn", "gcn.circulars[0]@1", live=True), Origin("file", "cir
 
 
 @pytest.fixture
-async def way_in(rooms: Rooms, clock: Clock) -> Pipeline:
+async def way_in(rooms: Factory, clock: Clock) -> Pipeline:
     await subscribe(rooms, "all circulars", "C1")
     await subscribe(rooms, "all", "C2")
     await take(rooms, made())
     return Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
 
 
-async def planned(rooms: Rooms) -> list[str]:
+async def planned(rooms: Factory) -> list[str]:
     table = schema.deliveries
     query = select(table.c.channel_id).where(table.c.team_id == TEAM, table.c.kind == "circular")
     async with rooms.database.reading() as connection:
         return list((await connection.execute(query)).scalars())
 
 
-async def test_linked_once_where_asked_for(rooms: Rooms, way_in: Pipeline) -> None:
-    assert await way_in.handle(circular(), LIVE) is Handled.CIRCULAR
-    assert await way_in.handle(circular(), LIVE) is Handled.CIRCULAR
+async def test_linked_once_where_asked_for(rooms: Factory, way_in: Pipeline) -> None:
+    assert await way_in.handle(circular(), LIVE) is IngestResult.CIRCULAR
+    assert await way_in.handle(circular(), LIVE) is IngestResult.CIRCULAR
     assert await planned(rooms) == ["C1"], "C2 didn't ask for circulars"
     assert await rooms.circulars.count() == 1
 
 
 async def test_old_ones_archives_and_strangers_are_noted_and_not_linked(
-    rooms: Rooms, way_in: Pipeline
+    rooms: Factory, way_in: Pipeline
 ) -> None:
     old = (NOW - MAX_AGE - timedelta(hours=1)).timestamp() * 1000
     await way_in.handle(circular(circularId=1, createdOn=old), LIVE)
@@ -55,7 +55,7 @@ async def test_old_ones_archives_and_strangers_are_noted_and_not_linked(
 
 
 async def test_one_that_comes_before_its_notice_is_linked_when_the_thread_is_opened(
-    rooms: Rooms, way_in: Pipeline
+    rooms: Factory, way_in: Pipeline
 ) -> None:
     for number, hours in ((1, 1), (2, 30)):
         written = (NOW - timedelta(hours=hours)).timestamp() * 1000
@@ -72,7 +72,7 @@ async def test_one_that_comes_before_its_notice_is_linked_when_the_thread_is_ope
 
 
 async def test_of_many_that_came_before_the_newest_are_linked_and_none_of_an_archive(
-    rooms: Rooms, way_in: Pipeline
+    rooms: Factory, way_in: Pipeline
 ) -> None:
     await subscribe(rooms, "all test circulars", "C3")
     for number in range(10, 20):
@@ -88,12 +88,12 @@ async def test_of_many_that_came_before_the_newest_are_linked_and_none_of_an_arc
 
 
 async def test_one_that_came_before_is_linked_again_where_the_thread_is_opened_again(
-    rooms: Rooms, way_in: Pipeline
+    rooms: Factory, way_in: Pipeline
 ) -> None:
     await way_in.handle(circular(), LIVE)
     await rooms.shares.renew({TEAM})
     (root,) = [d for d in await rooms.ledger.claim(NOW, 10) if d.channel_id == "C1"]
-    await rooms.ledger.settle([(root, Dead(reason="msg_too_long"))], NOW)
+    await rooms.ledger.settle([(root, DeadLettered(reason="msg_too_long"))], NOW)
     await take(rooms, made(alert_type="INITIAL", minutes=1))
     table = schema.deliveries
     async with rooms.database.reading() as connection:
@@ -101,20 +101,20 @@ async def test_one_that_came_before_is_linked_again_where_the_thread_is_opened_a
         assert list((await connection.execute(query)).scalars()) == ["pending"]
 
 
-async def test_a_mangled_one_is_kept_in_quarantine(rooms: Rooms, way_in: Pipeline) -> None:
-    assert await way_in.handle(circular(circularId="x"), LIVE) is Handled.QUARANTINED
+async def test_a_mangled_one_is_kept_in_quarantine(rooms: Factory, way_in: Pipeline) -> None:
+    assert await way_in.handle(circular(circularId="x"), LIVE) is IngestResult.QUARANTINED
     assert (await rooms.ledger.counts()).quarantined == 1
 
 
-async def test_not_beside_a_root_that_was_given_up(rooms: Rooms, way_in: Pipeline) -> None:
+async def test_not_beside_a_root_that_was_given_up(rooms: Factory, way_in: Pipeline) -> None:
     await rooms.shares.renew({TEAM})
     (root,) = [d for d in await rooms.ledger.claim(NOW, 10) if d.channel_id == "C1"]
-    await rooms.ledger.settle([(root, Dead(reason="msg_too_long"))], NOW)
+    await rooms.ledger.settle([(root, DeadLettered(reason="msg_too_long"))], NOW)
     await way_in.handle(circular(), LIVE)
     assert await planned(rooms) == [], "it would wait for ever"
 
 
-async def test_what_waits_goes_with_the_last_subscription(rooms: Rooms, way_in: Pipeline) -> None:
+async def test_what_waits_goes_with_the_last_subscription(rooms: Factory, way_in: Pipeline) -> None:
     await way_in.handle(circular(), LIVE)
     await unsubscribe(rooms, "C1")
     table = schema.deliveries

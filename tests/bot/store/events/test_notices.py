@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from bot.alerts.decode import decode, notice_of
-from bot.app.factory import Rooms
-from bot.filters import traits_of
+from bot.app.factory import Factory
+from bot.filters import attributes_of
 from bot.routing.planner import Intent, Thread, plan
 from bot.samples import to_avro, to_json
 from bot.samples.events import bns
@@ -29,7 +29,7 @@ PLAN = planner()
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
-async def everything(rooms: Rooms) -> dict[str, list[tuple[object, ...]]]:
+async def everything(rooms: Factory) -> dict[str, list[tuple[object, ...]]]:
     """All rows of all tables."""
     tables = ("superevents", "notices", "payloads", "quarantine", "subscriptions", "threads", "deliveries")
     async with rooms.database.reading() as connection:
@@ -39,14 +39,14 @@ async def everything(rooms: Rooms) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
-async def roots(rooms: Rooms) -> list[str]:
+async def roots(rooms: Factory) -> list[str]:
     """The channels that have a root planned."""
     async with rooms.database.reading() as connection:
         query = text("SELECT channel_id FROM deliveries WHERE kind = 'root' ORDER BY channel_id")
         return list((await connection.execute(query)).scalars())
 
 
-async def test_a_repeat_changes_nothing(rooms: Rooms) -> None:
+async def test_a_repeat_changes_nothing(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1")
     body = to_avro(record())
     first = await rooms.store.record(decode(body), body, "hopskotch:0", NOW, PLAN)
@@ -61,7 +61,7 @@ async def test_a_repeat_changes_nothing(rooms: Rooms) -> None:
     assert await everything(rooms) == before
 
 
-async def test_a_notice_with_its_maps_is_the_same_from_avro_and_json(rooms: Rooms) -> None:
+async def test_a_notice_with_its_maps_is_the_same_from_avro_and_json(rooms: Factory) -> None:
     announced = bns(NOW)[3]
     for body in (to_avro(announced), to_json(announced)):
         await rooms.store.record(decode(body), body, "test:1", NOW, PLAN)
@@ -71,7 +71,7 @@ async def test_a_notice_with_its_maps_is_the_same_from_avro_and_json(rooms: Room
     assert known.latest.external is not None and known.latest.external.localization is not None
 
 
-async def test_a_repeat_stays_one_after_its_payload_is_purged_and_its_facts_too(rooms: Rooms) -> None:
+async def test_a_repeat_stays_one_after_its_payload_is_purged_and_its_facts_too(rooms: Factory) -> None:
     await subscribe(rooms, "all mock", "C1")
     await take(rooms, made(MOCK))
     assert await rooms.store.purge_mock_payloads(NOW + timedelta(seconds=1)) == 1
@@ -93,14 +93,14 @@ async def test_a_repeat_stays_one_after_its_payload_is_purged_and_its_facts_too(
     assert await roots(rooms) == ["C1"]
 
 
-async def test_only_mocks_and_only_old_ones_are_purged(rooms: Rooms) -> None:
+async def test_only_mocks_and_only_old_ones_are_purged(rooms: Factory) -> None:
     await take(rooms, [made(MOCK), made(REAL)])
     await take(rooms, made("MS261122b"), now=NOW + timedelta(days=1))
     assert await rooms.store.purge_mock_payloads(NOW + timedelta(hours=1)) == 1
     assert len((await everything(rooms))["payloads"]) == 2
 
 
-async def test_the_same_type_and_second_with_other_content_is_a_notice_of_its_own(rooms: Rooms) -> None:
+async def test_the_same_type_and_second_with_other_content_is_a_notice_of_its_own(rooms: Factory) -> None:
     await subscribe(rooms, "all", "C1")
     first, second = made(alert_type="UPDATE"), made(alert_type="UPDATE", far=2e-9)
     assert first.key[:3] == second.key[:3] and first.key != second.key
@@ -117,7 +117,7 @@ async def test_the_same_type_and_second_with_other_content_is_a_notice_of_its_ow
         assert notice_id is not None and await rooms.store.notice_key(notice_id) == notice.key
 
 
-async def test_an_archives_copy_never_differs(rooms: Rooms) -> None:
+async def test_an_archives_copy_never_differs(rooms: Factory) -> None:
     theirs = replace(made(far=2e-9), archive="GraceDB", content=None)
     await take(rooms, [made(), made(far=3e-9)])
     assert not (await rooms.store.record(theirs, b"bytes", "gracedb:1", NOW, PLAN)).new
@@ -129,7 +129,7 @@ async def test_an_archives_copy_never_differs(rooms: Rooms) -> None:
     assert known is not None and {n.key for n in known.notices} == {made(MOCK).key, made(MOCK, far=3e-9).key}
 
 
-async def test_what_an_older_version_stored_is_asked_what_it_says(rooms: Rooms) -> None:
+async def test_what_an_older_version_stored_is_asked_what_it_says(rooms: Factory) -> None:
     body, other = to_json(record(alert_type="UPDATE")), to_json(record(alert_type="UPDATE", far=2e-9))
     await rooms.store.record(decode(body), body, "test:1", NOW, PLAN)
     old = replace(decode(body), content=None).to_json()
@@ -145,7 +145,7 @@ async def test_what_an_older_version_stored_is_asked_what_it_says(rooms: Rooms) 
     assert await rooms.store.payload((*decode(body).key[:3], "")) in (body, other)
 
 
-async def test_a_map_measured_otherwise_by_a_newer_version_is_a_repeat(rooms: Rooms) -> None:
+async def test_a_map_measured_otherwise_by_a_newer_version_is_a_repeat(rooms: Factory) -> None:
     await rooms.store.record(made(), b"the bytes", "test:1", NOW, PLAN)
     measured = replace(
         made(),
@@ -157,7 +157,7 @@ async def test_a_map_measured_otherwise_by_a_newer_version_is_a_repeat(rooms: Ro
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_any_order_of_arrival_and_any_repeats_end_in_the_same_state(rooms: Rooms, seed: int) -> None:
+async def test_any_order_of_arrival_and_any_repeats_end_in_the_same_state(rooms: Factory, seed: int) -> None:
     rng = random.Random(seed)
     burst = {
         "gcn_notice_id": 1,
@@ -188,11 +188,11 @@ async def test_any_order_of_arrival_and_any_repeats_end_in_the_same_state(rooms:
     assert known == expected
     async with rooms.database.reading() as connection:
         [traits] = (await connection.execute(text("SELECT traits FROM superevents"))).scalars()
-    told = traits_of(expected)
+    told = attributes_of(expected)
     assert told is not None and json.loads(traits) == json.loads(told.to_json())
 
 
-async def test_notices_out_of_order_end_in_the_same_superevent(rooms: Rooms) -> None:
+async def test_notices_out_of_order_end_in_the_same_superevent(rooms: Factory) -> None:
     story = [made(), made(alert_type="INITIAL", minutes=5), made(alert_type="UPDATE", minutes=9)]
     await take(rooms, [story[2], story[0], story[1]])
     known = await rooms.store.superevent_at(REAL)
@@ -201,15 +201,15 @@ async def test_notices_out_of_order_end_in_the_same_superevent(rooms: Rooms) -> 
     assert known[1] == 3, "the revision counts what was stored"
 
 
-async def test_a_late_preliminary_after_the_retraction_opens_nothing(rooms: Rooms) -> None:
+async def test_a_late_preliminary_after_the_retraction_opens_nothing(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1")
     await take(rooms, [made(alert_type="RETRACTION", minutes=5), made()])
     assert await roots(rooms) == []
 
 
-async def test_two_at_once_open_one_root(rooms: Rooms, database_url: str) -> None:
+async def test_two_at_once_open_one_root(rooms: Factory, database_url: str) -> None:
     await subscribe(rooms, "CBC", "C1", "C2")
-    other = Rooms(Database(database_url))
+    other = Factory(Database(database_url))
     story = [made(minutes=minute) for minute in range(6)]
     recorded = await asyncio.gather(
         *(
@@ -225,9 +225,9 @@ async def test_two_at_once_open_one_root(rooms: Rooms, database_url: str) -> Non
     await other.database.close()
 
 
-async def test_the_same_notice_twice_at_once_is_stored_once(rooms: Rooms, database_url: str) -> None:
+async def test_the_same_notice_twice_at_once_is_stored_once(rooms: Factory, database_url: str) -> None:
     await subscribe(rooms, "CBC", "C1")
-    other = Rooms(Database(database_url))
+    other = Factory(Database(database_url))
     recorded = await asyncio.gather(
         *(one.store.record(made(), b"bytes", "test:1", NOW, PLAN) for one in (rooms, other) * 3)
     )
@@ -236,7 +236,7 @@ async def test_the_same_notice_twice_at_once_is_stored_once(rooms: Rooms, databa
     await other.database.close()
 
 
-async def test_a_planner_that_fails_leaves_nothing_behind(rooms: Rooms) -> None:
+async def test_a_planner_that_fails_leaves_nothing_behind(rooms: Factory) -> None:
     await take(rooms, made())
     before = await everything(rooms)
 
@@ -255,7 +255,7 @@ async def test_a_planner_that_fails_leaves_nothing_behind(rooms: Rooms) -> None:
     await take(rooms, made(minutes=5))
 
 
-async def test_the_planner_sees_what_is_known(rooms: Rooms) -> None:
+async def test_the_planner_sees_what_is_known(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1")
     await take(rooms, made())
     seen: list[tuple[int, int, int]] = []
@@ -273,7 +273,7 @@ async def test_the_planner_sees_what_is_known(rooms: Rooms) -> None:
     assert seen == [(2, 1, 1)]
 
 
-async def test_what_latest_chooses_by(rooms: Rooms) -> None:
+async def test_what_latest_chooses_by(rooms: Factory) -> None:
     await take(
         rooms,
         [
@@ -291,7 +291,7 @@ async def test_what_latest_chooses_by(rooms: Rooms) -> None:
     assert last is not None and last.superevent_id == "S261120c"
 
 
-async def test_words_that_cant_be_read_withhold_nothing_from_others(rooms: Rooms) -> None:
+async def test_words_that_cant_be_read_withhold_nothing_from_others(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1", "C2")
     async with rooms.database.writing() as connection:
         newer = "UPDATE subscriptions SET words = 'CBC glitchiness<3' WHERE channel_id = 'C1'"

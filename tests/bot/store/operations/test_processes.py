@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.sources import SourceStatus
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
-async def test_where_the_operators_are(rooms: Rooms) -> None:
+async def test_where_the_operators_are(rooms: Factory) -> None:
     assert await rooms.operators.place() is None
     for team, channel in (("T1", "C1"), ("T1", "C2"), ("T2", "C3")):
         await rooms.operators.are_in(team, channel)
@@ -20,7 +20,7 @@ async def test_where_the_operators_are(rooms: Rooms) -> None:
     assert await rooms.operators.place() is None
 
 
-async def test_how_the_sources_of_all_processes_are_doing(rooms: Rooms) -> None:
+async def test_how_the_sources_of_all_processes_are_doing(rooms: Factory) -> None:
     assert await rooms.consumers.sources() == []
     here, there = SourceStatus("hopskotch", True, "reads", 3), SourceStatus("gcn", False, "no answer")
     await rooms.consumers.tell("a", [SourceStatus("hopskotch", False, "begins")])

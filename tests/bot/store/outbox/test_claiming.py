@@ -14,23 +14,23 @@ from hypothesis import strategies as st
 from sqlalchemy import event, func, select, text, true
 from structlog.testing import capture_logs
 
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.filters import parse
 from bot.store import schema
 from bot.store.outbox import claiming
-from bot.store.outbox.claiming import EVERY, Asked, Candidate, Claiming, Turns, choose
+from bot.store.outbox.claiming import EVERY, Candidate, ClaimQuery, ClaimRequest, FairShare, choose
 from bot.store.outbox.models import (
     LONGEST_WAIT,
     USUAL,
-    Dead,
+    DeadLettered,
+    Delivered,
     Delivery,
+    DeliveryKind,
     EventRank,
-    Kind,
-    Later,
+    ImageState,
     Outcome,
-    PictureState,
     Priority,
-    Sent,
+    Retry,
     delivery_row,
 )
 from bot.store.outbox.plan_writer import PICTURE_WITHIN
@@ -62,31 +62,31 @@ def candidate(number: int, rank: tuple[bool, int, int], place: Place = PLACES[0]
     return Candidate(number, *place, more.get("edit", False), mock, priority, order)
 
 
-def asked(limit: int = 1, **more: Any) -> Asked:
+def asked(limit: int = 1, **more: Any) -> ClaimRequest:
     usual: dict[str, Any] = {"busy": (), "edits": lambda _: 1_000, "others": 1_000}
-    return Asked(limit, **(usual | more))
+    return ClaimRequest(limit, **(usual | more))
 
 
 @pytest.mark.parametrize(("first", "second"), [pair[1:] for pair in IN_WORDS], ids=[p[0] for p in IN_WORDS])
 def test_the_order_in_words(first: tuple[bool, int, int], second: tuple[bool, int, int]) -> None:
     # The older delivery is the one that waits.
     one, other = candidate(2, first), candidate(1, second)
-    assert choose([other, one], asked(), Turns()) == ([one], 0)
+    assert choose([other, one], asked(), FairShare()) == ([one], 0)
 
 
 def test_every_kind_has_a_place_in_the_order() -> None:
-    answers = {kind for kind in Kind if kind not in USUAL}
+    answers = {kind for kind in DeliveryKind if kind not in USUAL}
     assert answers == {
-        Kind.MENTION,
-        Kind.CONFIRMATION,
-        Kind.CHANGE,
-        Kind.MENTION_REFUSED,
-        Kind.WELCOME,
-        Kind.APOLOGY,
-        Kind.OPS,
-        Kind.TROUBLE,
-        Kind.OVER,
-        Kind.FIRST_REAL,
+        DeliveryKind.MENTION,
+        DeliveryKind.CONFIRMATION,
+        DeliveryKind.CHANGE,
+        DeliveryKind.MENTION_REFUSED,
+        DeliveryKind.WELCOME,
+        DeliveryKind.APOLOGY,
+        DeliveryKind.OPS,
+        DeliveryKind.TROUBLE,
+        DeliveryKind.OVER,
+        DeliveryKind.FIRST_REAL,
     }
 
 
@@ -117,7 +117,7 @@ _candidates = st.lists(
 def test_the_choice_keeps_its_rules(
     candidates: list[Candidate], limit: int, busy: set[Place], edits: int, others: int, owed: int
 ) -> None:
-    turns = Turns()
+    turns = FairShare()
     turns.owed = owed
     wish = asked(limit, busy=busy, edits=lambda _: edits, others=others)
     chosen, in_turn = choose(candidates, wish, turns)
@@ -144,7 +144,7 @@ def test_whoever_waits_gets_a_turn(candidates: list[Candidate], limit: int) -> N
     """However much real news comes for other channels, every channel is served in time."""
     flood = [candidate(20_000 + n, (REAL, 0, -99 - n), ("T9", f"C{n}")) for n in range(10)]
     waiting = {one.place for one in candidates}
-    turns, claims = Turns(), 0
+    turns, claims = FairShare(), 0
     while waiting:
         chosen, in_turn = choose([*candidates, *flood], asked(limit), turns)
         turns.count(chosen, in_turn, limit)
@@ -160,7 +160,7 @@ def test_whoever_waits_gets_a_turn(candidates: list[Candidate], limit: int) -> N
 class Story:
     """Random notices, claims and outcomes, and what each claim should have been."""
 
-    rooms: Rooms
+    rooms: Factory
     dice: random.Random
     fair: bool
     now: datetime = NOW
@@ -244,17 +244,17 @@ class Story:
         chance = self.dice.random()
         if chance < 0.25:
             wait = timedelta(seconds=self.dice.choice([0, 1, 5, 30]))
-            return Later(not_before=self.now + wait, reason="no", doubtful=self.dice.random() < 0.5)
+            return Retry(not_before=self.now + wait, reason="no", doubtful=self.dice.random() < 0.5)
         if chance < 0.3:
-            return Dead(reason="is_archived", channel_problem="is_archived")
+            return DeadLettered(reason="is_archived", channel_problem="is_archived")
         if chance < 0.35:
-            return Dead(reason="msg_too_long")
-        if chance < 0.4 and delivery.kind in (Kind.EDIT, Kind.REPLY):
-            return Dead(reason="message_not_found", root_gone=True)
-        if chance < 0.45 and delivery.kind is Kind.EDIT:
-            return Dead(reason="edit_window_closed", root_fixed=True)
+            return DeadLettered(reason="msg_too_long")
+        if chance < 0.4 and delivery.kind in (DeliveryKind.EDIT, DeliveryKind.REPLY):
+            return DeadLettered(reason="message_not_found", root_gone=True)
+        if chance < 0.45 and delivery.kind is DeliveryKind.EDIT:
+            return DeadLettered(reason="edit_window_closed", root_fixed=True)
         again = self.now + timedelta(seconds=5) if self.dice.random() < 0.2 else None
-        return Sent(ts=f"1.{delivery.id}", revision=delivery.revision, again_at=again)
+        return Delivered(ts=f"1.{delivery.id}", revision=delivery.revision, again_at=again)
 
     async def claim(self) -> None:
         ours = {(d.team_id, d.channel_id) for d in self.claimed}
@@ -276,7 +276,7 @@ class Story:
         self.claimed += got
 
     async def model(
-        self, limit: int, busy: set[Place], allowed: dict[str, int], others: int, turns: Turns
+        self, limit: int, busy: set[Place], allowed: dict[str, int], others: int, turns: FairShare
     ) -> list[int]:
         """The ids that a claim should take, from every row there is."""
         d, t, n = schema.deliveries, schema.threads, schema.notices
@@ -342,7 +342,7 @@ def _to_all_threads(_category: Any, threads: Any, _subscriptions: Any) -> Any:
     return [(thread.team_id, thread.channel_id, thread.id) for thread in threads]
 
 
-async def tell(rooms: Rooms, seed: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> Story:
+async def tell(rooms: Factory, seed: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> Story:
     dice = random.Random(seed)
     fair = dice.random() < 0.5
     # Else a queue as short as these is always seen in passing.
@@ -361,7 +361,7 @@ async def tell(rooms: Rooms, seed: int, steps: int, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("seed", range(24))
 async def test_a_claim_takes_what_the_model_takes(
-    rooms: Rooms, seed: int, monkeypatch: pytest.MonkeyPatch
+    rooms: Factory, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     story = await tell(rooms, seed, 120, monkeypatch)
     assert story.compared > 10
@@ -369,7 +369,7 @@ async def test_a_claim_takes_what_the_model_takes(
 
 @pytest.mark.backends("postgresql")
 @pytest.mark.parametrize("seed", [100, 101, 102])
-async def test_so_it_does_on_postgresql(rooms: Rooms, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_so_it_does_on_postgresql(rooms: Factory, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     story = await tell(rooms, seed, 100, monkeypatch)
     assert story.compared > 10
 
@@ -380,7 +380,7 @@ READS_MORE = 1.3
 """How many times as much may be read beside twenty times as many that wait."""
 
 
-async def wait(rooms: Rooms, events: int, held: int = 0) -> None:
+async def wait(rooms: Factory, events: int, held: int = 0) -> None:
     """Have mocks wait for every channel, and others that can't go before them all."""
     async with rooms.database.writing() as connection:
         rows = []
@@ -389,7 +389,7 @@ async def wait(rooms: Rooms, events: int, held: int = 0) -> None:
                 rows.append(
                     delivery_row(
                         *place,
-                        Kind.TROUBLE,
+                        DeliveryKind.TROUBLE,
                         number,
                         NOW,
                         not_before=NOW + timedelta(minutes=1) if number >= events else None,
@@ -399,7 +399,7 @@ async def wait(rooms: Rooms, events: int, held: int = 0) -> None:
         await connection.execute(schema.deliveries.insert(), rows)
 
 
-async def work_of_a_claim(rooms: Rooms, wish: Asked) -> int:
+async def work_of_a_claim(rooms: Factory, wish: ClaimRequest) -> int:
     """How many instructions SQLite carries out for one claim, in hundreds."""
     steps = 0
 
@@ -411,7 +411,7 @@ async def work_of_a_claim(rooms: Rooms, wish: Asked) -> int:
     async with rooms.database._engine.connect() as connection:
         raw = await connection.get_raw_connection()
         await raw.driver_connection.set_progress_handler(count, 100)  # type: ignore[union-attr]
-        taker = Claiming(lambda _: true())
+        taker = ClaimQuery(lambda _: true())
         assert wish.busy or await taker.take(connection, NOW, wish)
         steps = 0
         await taker.take(connection, NOW, wish)
@@ -425,7 +425,7 @@ async def work_of_a_claim(rooms: Rooms, wish: Asked) -> int:
     ids=["free", "busy", "without clients", "held"],
 )
 async def test_a_claim_reads_as_much_however_many_wait(
-    rooms: Rooms, busy: set[Place], held: int, monkeypatch: pytest.MonkeyPatch
+    rooms: Factory, busy: set[Place], held: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claiming, "IN_PASSING", 0)
     await wait(rooms, 20)
@@ -438,7 +438,7 @@ async def test_a_claim_reads_as_much_however_many_wait(
 
 
 async def test_every_statement_of_a_claim_finds_its_rows_by_an_index_made_for_it(
-    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+    rooms: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite would rather take the index on the state alone, and read all that waits."""
     monkeypatch.setattr(claiming, "IN_PASSING", -15)
@@ -460,37 +460,37 @@ async def test_every_statement_of_a_claim_finds_its_rows_by_an_index_made_for_it
 
 
 async def test_what_waits_for_its_thread_is_looked_at_again_though_nobody_said_that_it_moved(
-    rooms: Rooms,
+    rooms: Factory,
 ) -> None:
     """The last guard: a way of moving a thread on that nobody thought of delays, and loses nothing."""
     await rooms.shares.renew({TEAM})
     await subscribe(rooms, WORDS, "C1")
     await take(rooms, made())
     (root,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.settle([(root, Later(not_before=NOW + timedelta(minutes=9), reason="no"))], NOW)
+    await rooms.ledger.settle([(root, Retry(not_before=NOW + timedelta(minutes=9), reason="no"))], NOW)
     await take(rooms, made(alert_type="INITIAL", minutes=1))
     assert await rooms.ledger.claim(NOW, 10) == [], "the reply waits for its root"
     async with rooms.database.writing() as connection:
         await connection.execute(text("UPDATE deliveries SET state = 'sent' WHERE kind = 'root'"))
         await connection.execute(text("UPDATE threads SET root_ts = '1.1'"))
     assert await rooms.ledger.claim(NOW, 10) == []
-    assert {d.kind for d in await rooms.ledger.claim(NOW + claiming.HELD, 10)} == {Kind.REPLY}
+    assert {d.kind for d in await rooms.ledger.claim(NOW + claiming.HELD, 10)} == {DeliveryKind.REPLY}
 
 
 # The other queues that an alert goes through.
 
 
 @pytest.mark.parametrize("why", ["root_fixed", "root_gone"])
-async def test_what_is_posted_once_more_is_not_found_by_its_first_message(rooms: Rooms, why: str) -> None:
+async def test_what_is_posted_once_more_is_not_found_by_its_first_message(rooms: Factory, why: str) -> None:
     await subscribe(rooms, WORDS, "C1")
     await take(rooms, made())
     (root,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.settle([(root, Sent(ts="1.1", revision=root.revision))], NOW)
+    await rooms.ledger.settle([(root, Delivered(ts="1.1", revision=root.revision))], NOW)
     await take(rooms, made(alert_type="INITIAL", minutes=1))
     (reply,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.settle([(reply, Sent(ts="1.2"))], NOW)
+    await rooms.ledger.settle([(reply, Delivered(ts="1.2"))], NOW)
     (edit,) = await rooms.ledger.claim(NOW + PICTURE_WITHIN, 10)
-    gone = Dead(reason="no", root_fixed=why == "root_fixed", root_gone=why == "root_gone")
+    gone = DeadLettered(reason="no", root_fixed=why == "root_fixed", root_gone=why == "root_gone")
     await rooms.ledger.settle([(edit, gone)], NOW)
     (again,) = await rooms.ledger.claim(NOW + PICTURE_WITHIN, 10)
     first = reply if why == "root_fixed" else root
@@ -498,39 +498,39 @@ async def test_what_is_posted_once_more_is_not_found_by_its_first_message(rooms:
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_news_is_not_given_up_for_the_age_of_what_was_refused_before_it(rooms: Rooms) -> None:
+async def test_news_is_not_given_up_for_the_age_of_what_was_refused_before_it(rooms: Factory) -> None:
     await rooms.shares.renew({TEAM})
     await subscribe(rooms, WORDS, "C1")
     await take(rooms, made())
     (root,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.settle([(root, Sent(ts="1.1", revision=root.revision))], NOW)
+    await rooms.ledger.settle([(root, Delivered(ts="1.1", revision=root.revision))], NOW)
     await take(rooms, made(alert_type="INITIAL", minutes=1))
     day = NOW + timedelta(hours=23)
     for now, type_ in ((NOW + PICTURE_WITHIN, None), (day, "RETRACTION")):
         if type_ is not None:
             await take(rooms, made(alert_type=type_, minutes=2), now=day)
         got = {d.kind: d for d in [*await rooms.ledger.claim(now, 1), *await rooms.ledger.claim(now, 1)]}
-        no = Later(not_before=now, reason="zomeru")
+        no = Retry(not_before=now, reason="zomeru")
         await rooms.ledger.settle(
-            [(d, no if k is Kind.EDIT else Sent(ts=f"2.{d.id}")) for k, d in got.items()], now
+            [(d, no if k is DeliveryKind.EDIT else Delivered(ts=f"2.{d.id}")) for k, d in got.items()], now
         )
-    assert got[Kind.EDIT].created_at == day
+    assert got[DeliveryKind.EDIT].created_at == day
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(rooms: Rooms) -> None:
+async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(rooms: Factory) -> None:
     """After a way back to an older version: more of them than a claim looks at, in a thread and without."""
     await rooms.shares.renew({TEAM})
     await subscribe(rooms, WORDS, "C1")
     await take(rooms, made())
     (root,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.settle([(root, Sent(ts="1.1", revision=root.revision))], NOW)
+    await rooms.ledger.settle([(root, Delivered(ts="1.1", revision=root.revision))], NOW)
     await take(rooms, made(alert_type="INITIAL", minutes=1))
     async with rooms.database.writing() as connection:
         await connection.execute(text("UPDATE deliveries SET kind = 'reply2' WHERE kind = 'reply'"))
         await connection.execute(text("DELETE FROM deliveries WHERE kind = 'edit'"))
         rows = [
-            delivery_row(TEAM, channel, Kind.TROUBLE, number, NOW, priority=Priority.ROOT)
+            delivery_row(TEAM, channel, DeliveryKind.TROUBLE, number, NOW, priority=Priority.ROOT)
             | {"kind": f"novelty{number % 2}", "slot": f"novelty:{number}"}
             for number in range(60)
             for channel in ("C1", "C2")
@@ -539,13 +539,15 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(rooms: R
     await take(rooms, made(alert_type="RETRACTION", minutes=2))
     with capture_logs() as logs:
         got = await rooms.ledger.claim(NOW, 10)
-        assert [d.kind for d in got] == [Kind.REPLY], "the retraction, though an unknown one stands before it"
-        done = Sent(ts="1.2", revision=got[0].revision)
+        assert [d.kind for d in got] == [DeliveryKind.REPLY], (
+            "the retraction, though an unknown one stands before it"
+        )
+        done = Delivered(ts="1.2", revision=got[0].revision)
         await rooms.ledger.settle([(got[0], done)], NOW)
         later = NOW + PICTURE_WITHIN
         got = await rooms.ledger.claim(later, 10)
-        assert [d.kind for d in got] == [Kind.EDIT]
-        await rooms.ledger.settle([(got[0], Sent(ts="1.1", revision=got[0].revision))], later)
+        assert [d.kind for d in got] == [DeliveryKind.EDIT]
+        await rooms.ledger.settle([(got[0], Delivered(ts="1.1", revision=got[0].revision))], later)
         assert await rooms.ledger.claim(later, 10) == []
         assert not (await rooms.glance.due(later)).deliveries, "nobody looks for them without end"
         assert await rooms.ledger.claim(later + claiming.HELD, 10) == []
@@ -556,7 +558,7 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(rooms: R
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_the_picture_of_what_is_real_is_drawn_first(rooms: Rooms) -> None:
+async def test_the_picture_of_what_is_real_is_drawn_first(rooms: Factory) -> None:
     await rooms.shares.renew({TEAM})
     for number, name in enumerate(("S261122a", "S261122b", "MS261122c", "TS261122d")):
         await take(rooms, made(name))
@@ -568,7 +570,7 @@ async def test_the_picture_of_what_is_real_is_drawn_first(rooms: Rooms) -> None:
                     superevent_id=name,
                     notice_id=notice.scalar_subquery(),
                     mock=not name.startswith("S"),
-                    state=PictureState.WANTED.value,
+                    state=ImageState.WANTED.value,
                     attempts=0,
                     not_before=NOW,
                     created_at=NOW + timedelta(seconds=number),
@@ -582,7 +584,7 @@ async def test_the_picture_of_what_is_real_is_drawn_first(rooms: Rooms) -> None:
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_the_map_of_what_is_real_is_asked_first(rooms: Rooms) -> None:
+async def test_the_map_of_what_is_real_is_asked_first(rooms: Factory) -> None:
     names = ("S261122a", "MS261122b", "S261122c", "TS261122d")
     for name in names:
         await take(rooms, made(name))

@@ -8,31 +8,31 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.store.database import Database
-from bot.store.outbox.due import Due
-from bot.store.outbox.models import LONGEST_WAIT, Later, Sent
+from bot.store.outbox.due import DueWork
+from bot.store.outbox.models import LONGEST_WAIT, Delivered, Retry
 from tests.support.factories import NOW, TEAM, made, subscribe, take
 
-NOTHING = Due(deliveries=False, pictures=False, maps=False)
-DELIVERIES = Due(deliveries=True, pictures=False, maps=False)
+NOTHING = DueWork(deliveries=False, pictures=False, maps=False)
+DELIVERIES = DueWork(deliveries=True, pictures=False, maps=False)
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
 @pytest.fixture(autouse=True)
-async def at_work(rooms: Rooms) -> AsyncIterator[None]:
+async def at_work(rooms: Factory) -> AsyncIterator[None]:
     """This process works for the workspace."""
     await rooms.shares.renew({TEAM})
     yield
 
 
-async def run(rooms: Rooms, statement: str) -> None:
+async def run(rooms: Factory, statement: str) -> None:
     async with rooms.database.writing() as connection:
         await connection.execute(text(statement))
 
 
-async def test_a_delivery_is_due_from_its_time_until_it_is_claimed(rooms: Rooms) -> None:
+async def test_a_delivery_is_due_from_its_time_until_it_is_claimed(rooms: Factory) -> None:
     assert await rooms.glance.due(NOW) == NOTHING
     await subscribe(rooms, "CBC", "C1")
     await take(rooms, made())
@@ -40,16 +40,16 @@ async def test_a_delivery_is_due_from_its_time_until_it_is_claimed(rooms: Rooms)
     [delivery] = await rooms.ledger.claim(NOW, 10)
     assert await rooms.glance.due(NOW) == NOTHING
     later = NOW + timedelta(seconds=30)
-    await rooms.ledger.settle([(delivery, Later(not_before=later, reason="ratelimited"))], NOW)
+    await rooms.ledger.settle([(delivery, Retry(not_before=later, reason="ratelimited"))], NOW)
     assert await rooms.glance.due(NOW) == NOTHING
     assert await rooms.glance.due(later) == DELIVERIES
     assert await rooms.glance.due(later - 2 * LONGEST_WAIT) == DELIVERIES, "the clock jumped back"
     [delivery] = await rooms.ledger.claim(later, 10)
-    await rooms.ledger.settle([(delivery, Sent(ts="1.0", revision=delivery.revision))], later)
+    await rooms.ledger.settle([(delivery, Delivered(ts="1.0", revision=delivery.revision))], later)
     assert await rooms.glance.due(later) == NOTHING
 
 
-async def test_a_picture_is_due_while_it_is_wanted(rooms: Rooms) -> None:
+async def test_a_picture_is_due_while_it_is_wanted(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1")
     await take(rooms, made())
     await run(rooms, "UPDATE deliveries SET state = 'sent'")
@@ -58,27 +58,27 @@ async def test_a_picture_is_due_while_it_is_wanted(rooms: Rooms) -> None:
         "INSERT INTO pictures (team_id, superevent_id, notice_id, state, attempts, not_before, created_at) "
         f"SELECT '{TEAM}', superevent_id, id, 'wanted', 0, received_at, received_at FROM notices",
     )
-    assert await rooms.glance.due(NOW) == Due(deliveries=False, pictures=True, maps=False)
+    assert await rooms.glance.due(NOW) == DueWork(deliveries=False, pictures=True, maps=False)
     assert (await rooms.glance.due(NOW - timedelta(seconds=1))) == NOTHING
     await run(rooms, "UPDATE pictures SET state = 'ready'")
     assert await rooms.glance.due(NOW) == NOTHING
 
 
-async def test_a_notice_that_waits_for_its_map_is_due(rooms: Rooms) -> None:
+async def test_a_notice_that_waits_for_its_map_is_due(rooms: Factory) -> None:
     await take(rooms, made())
     await run(
         rooms,
         "INSERT INTO undecided (notice_id, superevent_id, picture, created_at) "
         "SELECT id, superevent_id, false, received_at FROM notices",
     )
-    assert await rooms.glance.due(NOW) == Due(deliveries=False, pictures=False, maps=True)
+    assert await rooms.glance.due(NOW) == DueWork(deliveries=False, pictures=False, maps=True)
 
 
 @pytest.mark.backends("postgresql")
-async def test_what_another_process_works_for_is_not_due_here(rooms: Rooms, database_url: str) -> None:
+async def test_what_another_process_works_for_is_not_due_here(rooms: Factory, database_url: str) -> None:
     await subscribe(rooms, "CBC", "C1")
     await take(rooms, made())
-    other = Rooms(Database(database_url))
+    other = Factory(Database(database_url))
     try:
         assert await other.glance.due(NOW) == NOTHING
         await rooms.shares.leave()

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import ColumnElement, text
 
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.store.database import Database
 from bot.store.outbox import leases as shares_module
-from bot.store.outbox.images import PictureStore
-from bot.store.outbox.leases import DUTIES, LEASE, Shares
-from bot.store.outbox.models import Later, Sent
+from bot.store.outbox.images import ImageRepository
+from bot.store.outbox.leases import LEASE, SINGLETON_JOBS, WorkerLeases
+from bot.store.outbox.models import Delivered, Retry
 from tests.support.factories import NOW, TEAM, made, planner, subscribe, take
 
 TEAMS = frozenset(f"T{number}" for number in range(9))
@@ -23,67 +23,69 @@ pytestmark = pytest.mark.backends("postgresql")
 
 
 @pytest.fixture
-async def others(database_url: str) -> AsyncIterator[Sequence[Rooms]]:
+async def others(database_url: str) -> AsyncIterator[Sequence[Factory]]:
     """Two further processes on the same database."""
-    made_ = [Rooms(Database(database_url)) for _ in range(2)]
+    made_ = [Factory(Database(database_url)) for _ in range(2)]
     yield made_
     for one in made_:
         await one.database.close()
 
 
-async def run(rooms: Rooms, statement: str) -> None:
+async def run(rooms: Factory, statement: str) -> None:
     async with rooms.database.aside() as connection:
         await connection.execute(text(statement))
 
 
-async def dies(rooms: Rooms) -> None:
+async def dies(rooms: Factory) -> None:
     """Its last sign of life is long past, as the others see it."""
     past = "clock_timestamp() - interval '1 second'"
     await run(rooms, f"UPDATE workers SET alive_until = {past} WHERE id = '{rooms.shares.worker_id}'")
 
 
-def held(rooms: Rooms) -> set[str]:
-    return {name for name in (*TEAMS, *DUTIES) if rooms.shares.holds(name)}
+def held(rooms: Factory) -> set[str]:
+    return {name for name in (*TEAMS, *SINGLETON_JOBS) if rooms.shares.holds(name)}
 
 
 async def test_each_workspace_has_one_worker_and_a_newcomer_gets_its_part(
-    rooms: Rooms, others: Sequence[Rooms]
+    rooms: Factory, others: Sequence[Factory]
 ) -> None:
-    assert await rooms.shares.renew(TEAMS) == TEAMS | DUTIES
+    assert await rooms.shares.renew(TEAMS) == TEAMS | SINGLETON_JOBS
     everybody = [rooms, *others]
     for one in others:
         for _ in range(2):
             for each in everybody[: everybody.index(one) + 1]:
                 await each.shares.renew(TEAMS)
     parts = [held(one) for one in everybody]
-    assert sum(map(len, parts)) == len(TEAMS | DUTIES) and set.union(*parts) == TEAMS | DUTIES
-    assert max(len(part - DUTIES) for part in parts) == 3
+    assert sum(map(len, parts)) == len(TEAMS | SINGLETON_JOBS) and set.union(*parts) == TEAMS | SINGLETON_JOBS
+    assert max(len(part - SINGLETON_JOBS) for part in parts) == 3
     for one in everybody:
         assert await one.shares.renew(TEAMS) == frozenset(), "once shared out, it stays so"
 
 
-async def test_what_a_dead_worker_had_goes_to_the_living(rooms: Rooms, others: Sequence[Rooms]) -> None:
+async def test_what_a_dead_worker_had_goes_to_the_living(rooms: Factory, others: Sequence[Factory]) -> None:
     survivor, _ = others
     await rooms.shares.renew(TEAMS)
     await survivor.shares.renew(TEAMS)
     assert held(survivor) == set() and await survivor.shares.another_lives()
     await dies(rooms)
-    assert await survivor.shares.renew(TEAMS) == TEAMS | DUTIES
+    assert await survivor.shares.renew(TEAMS) == TEAMS | SINGLETON_JOBS
     assert not await survivor.shares.another_lives()
     before = rooms.shares.worker_id
     assert await rooms.shares.renew(TEAMS) == frozenset(), "it wakes up, and it's too late"
     assert held(rooms) == set() and rooms.shares.worker_id != before
 
 
-async def test_who_leaves_gives_back_at_once(rooms: Rooms, others: Sequence[Rooms]) -> None:
+async def test_who_leaves_gives_back_at_once(rooms: Factory, others: Sequence[Factory]) -> None:
     await rooms.shares.renew(TEAMS)
     await others[0].shares.renew(TEAMS)
     await rooms.shares.leave()
     assert not rooms.shares.alive and held(rooms) == set()
-    assert await others[0].shares.renew(TEAMS) == TEAMS | DUTIES
+    assert await others[0].shares.renew(TEAMS) == TEAMS | SINGLETON_JOBS
 
 
-async def test_a_workspace_that_only_one_can_serve_is_served(rooms: Rooms, others: Sequence[Rooms]) -> None:
+async def test_a_workspace_that_only_one_can_serve_is_served(
+    rooms: Factory, others: Sequence[Factory]
+) -> None:
     await others[0].shares.renew({"T0"})
     await rooms.shares.renew(TEAMS)
     missing = TEAMS - held(rooms) - held(others[0])
@@ -93,17 +95,17 @@ async def test_a_workspace_that_only_one_can_serve_is_served(rooms: Rooms, other
     assert TEAMS - held(others[0]) <= held(rooms)
 
 
-async def test_without_workspaces_nobody_is_a_worker(rooms: Rooms) -> None:
+async def test_without_workspaces_nobody_is_a_worker(rooms: Factory) -> None:
     await rooms.shares.renew(frozenset())
     assert not rooms.shares.alive
     await rooms.shares.renew({"T1"})
     await rooms.shares.renew({"T2"})
-    assert held(rooms) == {"T2", *DUTIES}, "one that is gone isn't kept"
+    assert held(rooms) == {"T2", *SINGLETON_JOBS}, "one that is gone isn't kept"
     await rooms.shares.renew(frozenset())
     assert not rooms.shares.alive
 
 
-async def test_claims_are_made_for_ones_own_workspaces(rooms: Rooms, others: Sequence[Rooms]) -> None:
+async def test_claims_are_made_for_ones_own_workspaces(rooms: Factory, others: Sequence[Factory]) -> None:
     other, _ = others
     for team in ("T1", "T2"):
         await subscribe(rooms, "CBC", "C1", team=team)
@@ -115,7 +117,7 @@ async def test_claims_are_made_for_ones_own_workspaces(rooms: Rooms, others: Seq
     assert [d.team_id for d in await other.ledger.claim(NOW, 10)] == ["T2"]
 
 
-async def test_what_a_living_worker_sends_is_left_alone(rooms: Rooms, others: Sequence[Rooms]) -> None:
+async def test_what_a_living_worker_sends_is_left_alone(rooms: Factory, others: Sequence[Factory]) -> None:
     other, _ = others
     await subscribe(rooms, "CBC", "C1")
     await take(rooms, made())
@@ -129,16 +131,16 @@ async def test_what_a_living_worker_sends_is_left_alone(rooms: Rooms, others: Se
     (again,) = await other.ledger.claim(NOW, 10)
     assert (again.id, again.doubtful) == (claimed.id, True)
     # The first comes to, and knows an outcome: it isn't the one that counts.
-    await rooms.ledger.settle([(claimed, Later(not_before=NOW, reason="too late"))], NOW)
-    await other.ledger.settle([(again, Sent(ts="7.7", revision=1))], NOW)
-    await rooms.ledger.settle([(claimed, Sent(ts="6.6", revision=1))], NOW)
+    await rooms.ledger.settle([(claimed, Retry(not_before=NOW, reason="too late"))], NOW)
+    await other.ledger.settle([(again, Delivered(ts="7.7", revision=1))], NOW)
+    await rooms.ledger.settle([(claimed, Delivered(ts="6.6", revision=1))], NOW)
     async with rooms.database.reading() as connection:
         rows = await connection.execute(text("SELECT state, ts, reason FROM deliveries"))
         assert [tuple(row) for row in rows] == [("sent", "7.7", None)]
 
 
 async def test_a_worker_that_comes_to_says_what_stands_before_another_says_it_again(
-    rooms: Rooms, others: Sequence[Rooms]
+    rooms: Factory, others: Sequence[Factory]
 ) -> None:
     other, _ = others
     await subscribe(rooms, "CBC", "C1", "C2")
@@ -150,8 +152,8 @@ async def test_a_worker_that_comes_to_says_what_stands_before_another_says_it_ag
     await other.shares.renew({TEAM})
     assert await other.ledger.recover_lost() == 2
     # It was heard, and the answer came after a pause; nobody has begun to send it again.
-    await rooms.ledger.settle([(first, Sent(ts="5.5", revision=1))], NOW)
-    await rooms.ledger.settle([(second, Later(not_before=NOW, reason="too late"))], NOW)
+    await rooms.ledger.settle([(first, Delivered(ts="5.5", revision=1))], NOW)
+    await rooms.ledger.settle([(second, Retry(not_before=NOW, reason="too late"))], NOW)
     (again,) = await other.ledger.claim(NOW, 10)
     assert (again.id, again.doubtful) == (second.id, True)
     async with rooms.database.reading() as connection:
@@ -159,7 +161,7 @@ async def test_a_worker_that_comes_to_says_what_stands_before_another_says_it_ag
         assert [tuple(row) for row in rows] == [("sent", "5.5", None), ("sending", None, None)]
 
 
-async def test_a_worker_finds_again_what_it_had_claimed_itself(rooms: Rooms) -> None:
+async def test_a_worker_finds_again_what_it_had_claimed_itself(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1")
     await take(rooms, made())
     await rooms.shares.renew({TEAM})
@@ -167,7 +169,9 @@ async def test_a_worker_finds_again_what_it_had_claimed_itself(rooms: Rooms) -> 
     assert await rooms.ledger.recover() == 1
 
 
-async def test_a_picture_is_drawn_by_the_workspaces_own_worker(rooms: Rooms, others: Sequence[Rooms]) -> None:
+async def test_a_picture_is_drawn_by_the_workspaces_own_worker(
+    rooms: Factory, others: Sequence[Factory]
+) -> None:
     await subscribe(rooms, "CBC", "C1")
     await rooms.store.record(made(), b"bytes", "test:1", NOW, planner())
     await run(
@@ -180,14 +184,14 @@ async def test_a_picture_is_drawn_by_the_workspaces_own_worker(rooms: Rooms, oth
     job = await rooms.pictures.next_wanted(NOW)
     assert job is not None
     assert await rooms.pictures.uploaded(job, "F1", "a map", NOW)
-    late = PictureStore(others[0].database, Shares(others[0].database))
+    late = ImageRepository(others[0].database, WorkerLeases(others[0].database))
     assert not await late.uploaded(job, "F2", "a map", NOW), "one of two uploads is kept"
 
 
 class Time:
     """Counts for the machine and for the database, told apart."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, *everybody: Rooms) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, *everybody: Factory) -> None:
         self.passed, self.wrong_by = 0.0, 0.0
         real_now, real_count = shares_module._now, everybody[0].shares._elapsed
 
@@ -200,24 +204,24 @@ class Time:
 
 
 async def test_a_worker_counts_its_own_lease(
-    rooms: Rooms, others: Sequence[Rooms], monkeypatch: pytest.MonkeyPatch
+    rooms: Factory, others: Sequence[Factory], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     time = Time(monkeypatch, rooms, *others)
     await rooms.shares.renew(TEAMS)
     name = rooms.shares.worker_id
     time.passed = LEASE.total_seconds() - 1.0
-    assert held(rooms) == TEAMS | DUTIES and rooms.shares.still_ours(name)
+    assert held(rooms) == TEAMS | SINGLETON_JOBS and rooms.shares.still_ours(name)
     time.passed = LEASE.total_seconds() + 0.1
     assert held(rooms) == set() and not rooms.shares.still_ours(name)
     await others[0].shares.renew(TEAMS)
-    assert held(others[0]) == TEAMS | DUTIES
+    assert held(others[0]) == TEAMS | SINGLETON_JOBS
     await rooms.shares.renew(TEAMS)
     assert not rooms.shares.still_ours(name), "what it claimed before is another's"
 
 
 @pytest.mark.parametrize("wrong_by", [5.0, 3_600.0, 90_000.0, 2.6e6, -5.0, -3_600.0, -90_000.0, -2.6e6])
 async def test_a_database_whose_clock_jumps_takes_nobody_for_dead(
-    rooms: Rooms, others: Sequence[Rooms], monkeypatch: pytest.MonkeyPatch, wrong_by: float
+    rooms: Factory, others: Sequence[Factory], monkeypatch: pytest.MonkeyPatch, wrong_by: float
 ) -> None:
     other, newcomer = others
     time = Time(monkeypatch, rooms, *others)
@@ -246,7 +250,7 @@ async def test_a_database_whose_clock_jumps_takes_nobody_for_dead(
 
 
 async def test_the_sign_of_a_worker_that_died_before_the_clock_was_set_back_is_no_sign(
-    rooms: Rooms, others: Sequence[Rooms], monkeypatch: pytest.MonkeyPatch
+    rooms: Factory, others: Sequence[Factory], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     time = Time(monkeypatch, rooms, *others)
     await rooms.shares.renew({TEAM})

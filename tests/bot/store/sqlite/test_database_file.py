@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from bot.app.factory import Rooms
+from bot.app.factory import Factory
 from bot.routing.planner import Intent
 from bot.store.database import Database, StoreUnavailable
 from bot.store.sqlite import marker_file
@@ -139,7 +139,7 @@ async def test_what_is_acknowledged_is_found_by_whoever_opens_the_path(
     path = Path(shutil.move(database_path, folder / "gwevent.sqlite"))
     database = opened(path)
     await database.migrate()
-    rooms, check = Rooms(database), WriteCheck(database)
+    rooms, check = Factory(database), WriteCheck(database)
     await take(rooms, made("S261122zz"))
     meddler = Meddler(tmp_path, path, chance)
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(meddler.copy)) as copy:
@@ -194,7 +194,7 @@ class _maybe_reading:  # noqa: N801
 
 
 async def test_the_wal_alone_deleted_loses_nothing(database_path: Path) -> None:
-    rooms = Rooms(opened(database_path))
+    rooms = Factory(opened(database_path))
     await take(rooms, made("S261122a"))
     database_path.with_name(f"{database_path.name}-wal").unlink()
     # What was acknowledged before is put into the file as soon as anybody looks.
@@ -207,7 +207,7 @@ async def test_the_wal_alone_deleted_loses_nothing(database_path: Path) -> None:
 
 
 async def test_a_swap_while_a_transaction_is_open_is_noticed(database_path: Path, tmp_path: Path) -> None:
-    rooms = Rooms(opened(database_path))
+    rooms = Factory(opened(database_path))
     await take(rooms, made("S261122a"))
     with pytest.raises(StoreUnavailable, match="was replaced by another file"):
         async with rooms.database.writing():
@@ -219,11 +219,11 @@ async def test_a_swap_while_a_transaction_is_open_is_noticed(database_path: Path
 async def test_another_database_is_never_written_to(database_path: Path, tmp_path: Path) -> None:
     database = opened(database_path)
     await database.migrate()
-    rooms = Rooms(database)
+    rooms = Factory(database)
     await take(rooms, made("S261122a"))
     other = opened(tmp_path / "other.sqlite")
     await other.migrate()
-    await take(Rooms(other), made("S261122b"))
+    await take(Factory(other), made("S261122b"))
     await other.close()
     (tmp_path / "other.sqlite").replace(database_path)
     with pytest.raises(StoreUnavailable, match="Another database stands at"):
@@ -235,7 +235,7 @@ async def test_another_database_is_never_written_to(database_path: Path, tmp_pat
 async def test_readers_under_way_finish_before_a_copy_is_opened(database_path: Path, tmp_path: Path) -> None:
     database = opened(database_path)
     await database.migrate()
-    rooms = Rooms(database)
+    rooms = Factory(database)
     await take(rooms, made("S261122a"))
     async with database.reading():
         shutil.copy(database_path, tmp_path / "new")
@@ -294,10 +294,10 @@ async def test_a_lock_that_was_deleted_is_taken_again_or_the_rival_is_told(datab
     with pytest.raises(StoreUnavailable, match="Another gwevent runs on"):
         await check.check()
     with pytest.raises(StoreUnavailable, match="Another gwevent runs on"):
-        await take(Rooms(first), made())
+        await take(Factory(first), made())
     await second.close()
     await WriteCheck(first).check()
-    await take(Rooms(first), made())
+    await take(Factory(first), made())
     await first.close()
 
 
@@ -329,7 +329,7 @@ async def test_a_lock_that_cant_be_made_again_at_once_is_taken_later(
 async def known_database(path: Path) -> None:
     database = opened(path)
     await database.migrate()
-    await subscribe(Rooms(database), "CBC", "C1")
+    await subscribe(Factory(database), "CBC", "C1")
     await WriteCheck(database).check()
     await database.close()
 
@@ -350,10 +350,10 @@ async def test_an_empty_database_in_the_place_of_a_filled_one_is_said(how: str, 
     again = opened(path)
     with pytest.raises(StoreUnavailable, match="a filled one was there before") as said:
         await again.migrate()
-    assert str(marker_file.note_of(path)) in str(said.value)
+    assert str(marker_file.marker_path(path)) in str(said.value)
     assert (path.read_bytes() if path.exists() else None) == before
     # Meant so: the way that the sentence names.
-    marker_file.note_of(path).unlink()
+    marker_file.marker_path(path).unlink()
     await again.migrate()
     await again.close()
 
