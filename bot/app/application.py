@@ -101,12 +101,12 @@ class Application:
         """Set once Slack knows us and the source is being read."""
         draw = ImageProcess()
         self.metrics = Metrics()
-        self.worker = rooms.worker(
+        self.worker = rooms.create_delivery_worker(
             self._clients,
             clock,
             public_url=settings.public_url,
             poll_s=FALLBACK_POLL_S,
-            settled=lambda outcomes: self.metrics.settled(outcomes, clock()),
+            settled=lambda outcomes: self.metrics.count_outcomes(outcomes, clock()),
             may_give_up=self._may_give_up,
         )
         self._front = SlackGateway(
@@ -117,7 +117,7 @@ class Application:
             clock,
             register=self._register,
             wake=self.worker.wake,
-            called=self.metrics.called,
+            called=self.metrics.count_api_call,
         )
         self.pictures = ImageWorker(
             rooms.store,
@@ -129,7 +129,9 @@ class Application:
             serve=settings.public_url is not None,
             poll_s=FALLBACK_POLL_S,
         )
-        self.decisions = rooms.decisions(clock, settings.max_age, self._wake, FALLBACK_POLL_S)
+        self.decisions = rooms.create_deferred_routing_worker(
+            clock, settings.max_age, self._wake_workers, FALLBACK_POLL_S
+        )
         self._lookout = DuePoller(
             rooms.glance,
             clock,
@@ -150,7 +152,7 @@ class Application:
             rooms.ledger,
             rooms.troubles,
             clock,
-            sources=self._statuses,
+            sources=self._remote_statuses,
             link=lambda: self._front.state,
             ops=lambda: rooms.operators.known,
             wake=self.worker.wake,
@@ -159,7 +161,7 @@ class Application:
             limits=Thresholds(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
             writes=rooms.writes,
             workers=rooms.shares.living,
-            wrong=self._parts.wrong,
+            wrong=self._parts.problems,
             jump=lambda: rooms.clock.jump,
         )
         port = settings.listens_on
@@ -174,16 +176,16 @@ class Application:
                 self._front.add_routes,
             )
         )
-        self.pipeline = rooms.pipeline(settings, clock, self._stored, self.metrics.stored)
-        self._consumers = create_consumers(settings, rooms, sources, self.pipeline, self._handled)
+        self.pipeline = rooms.create_pipeline(settings, clock, self._on_notice_stored, self.metrics.stored)
+        self._consumers = create_consumers(settings, rooms, sources, self.pipeline, self._on_payload_handled)
         self._archive = create_gracedb_importer(settings, rooms, clock)
-        self.answers = rooms.answers(
+        self.answers = rooms.create_command_router(
             clock,
             archive=self._archive,
             illustrate=ImageProvider(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
-            sources=self._statuses,
+            sources=self._remote_statuses,
             wake=self.worker.wake,
-            refusal=ChannelPolicy(settings.who_may_subscribe, self._clients).refusal,
+            refusal=ChannelPolicy(settings.who_may_subscribe, self._clients).check,
         )
 
         self._homes = HomeTab(
@@ -192,7 +194,7 @@ class Application:
             rooms.troubles,
             self._clients,
             clock,
-            self._statuses,
+            self._remote_statuses,
         )
         self._dialogs = SubscriptionModal(self.answers, rooms.subscriptions, self._clients, self._homes)
 
@@ -223,7 +225,7 @@ class Application:
             start("draw", self.pictures.run)
             start("ask_maps", self.decisions.run)
             start("look_out", self._lookout.run)
-            start("serve_slack", lambda: self._front.run(session, self._known, self.ready.set))
+            start("serve_slack", lambda: self._front.run(session, self._on_identified, self.ready.set))
             start("purge", self._purge)
             start("bring_home", self._bring_home)
             start("repair_gap", self._repair_gap)
@@ -235,11 +237,13 @@ class Application:
             if self._caller is not None:
                 start("call", self._caller.run)
             if not self._rooms.database.sqlite:
-                start("listen", lambda: listen_for_notifications(self._rooms.database, self._stored))
+                start(
+                    "listen", lambda: listen_for_notifications(self._rooms.database, self._on_notice_stored)
+                )
                 for consumer in self._consumers:
-                    start("tell", consumer.tell)
+                    start("tell", consumer.report_status)
                 if not self._consumers:
-                    start("hear", self._hear)
+                    start("hear", self._poll_remote_sources)
             try:
                 await self._parts.until_one_ends(stop)
             finally:
@@ -272,7 +276,7 @@ class Application:
             with suppress(SlackFailure):
                 await client.identify()
 
-    async def _hear(self) -> None:
+    async def _poll_remote_sources(self) -> None:
         """Keep what the other processes say of their sources, for `status`."""
         while True:
             try:
@@ -288,43 +292,45 @@ class Application:
         slash_command.register(
             app,
             self.answers,
-            self._revive,
-            self._observe,
+            self._requeue_channel,
+            self._toggle_observer,
             self._homes,
             self._dialogs,
-            self._show,
+            self._send_ephemeral,
             moved=self._moved,
         )
 
-    async def _known(self, identity: Identity | None) -> None:
+    async def _on_identified(self, identity: Identity | None) -> None:
         """Slack said who we are; None: one in each of many workspaces."""
         self._identity = identity
         team, channel = self._settings.ops_place
         team = team or (None if identity is None else identity.team_id)
-        await self._tell_where_operators_are(team, channel)
+        await self._save_ops_channel(team, channel)
 
-    def _statuses(self) -> list[SourceStatus]:
+    def _remote_statuses(self) -> list[SourceStatus]:
         return [source.status() for source in self._sources] if self._sources else self._heard
 
-    def _handled(self, handled: IngestResult) -> None:
-        self.metrics.handled(handled)
+    def _on_payload_handled(self, handled: IngestResult) -> None:
+        self.metrics.count_payload(handled)
         if handled is not IngestResult.CIRCULAR:
             # People's circulars come whether or not LVK's mocks do.
-            self.watch.heard()
+            self.watch.record_payload()
 
-    async def _tell_where_operators_are(self, team_id: str | None, channel: str | None) -> None:
+    async def _save_ops_channel(self, team_id: str | None, channel: str | None) -> None:
         while True:
             try:
-                await self._rooms.operators.are_in(team_id or "", None if team_id is None else channel)
+                await self._rooms.operators.set(team_id or "", None if team_id is None else channel)
             except StoreUnavailable as error:
                 log.warning("operators_wait_for_store", reason=str(error))
                 await asyncio.sleep(1.0)
             else:
                 return
 
-    async def _revive(self, team_id: str, channel_id: str) -> None:
+    async def _requeue_channel(self, team_id: str, channel_id: str) -> None:
         now = self._clock()
-        waiting = await self._rooms.ledger.revive(team_id, channel_id, now - self._settings.max_age, now)
+        waiting = await self._rooms.ledger.requeue_channel(
+            team_id, channel_id, now - self._settings.max_age, now
+        )
         if waiting:
             log.info("channel_revived", channel=channel_id, deliveries=waiting)
             self.worker.wake()
@@ -337,7 +343,7 @@ class Application:
                 moved = await self._rooms.channel_moves.follow(
                     (team_id, old_id), (team_id, new_id), now - self._settings.max_age, now
                 )
-                ops = await self._rooms.operators.place()
+                ops = await self._rooms.operators.get()
                 break
             except StoreUnavailable as error:
                 log.warning("moved_channel_waits_for_store", reason=str(error))
@@ -358,24 +364,24 @@ class Application:
                 installed = {one.team_id for one in await self._rooms.installations.all()}
                 if self._identity is not None:
                     installed = {self._identity.team_id}
-                if await strays.bring_home(installed):
+                if await strays.repatriate(installed):
                     self.worker.wake()
             except StoreUnavailable as error:
                 log.warning("strays_wait_for_store", reason=str(error))
             await asyncio.sleep(BRING_HOME_EVERY_S)
 
-    async def _observe(self, team_id: str, channel_id: str, superevent_id: str, user_id: str) -> None:
+    async def _toggle_observer(self, team_id: str, channel_id: str, superevent_id: str, user_id: str) -> None:
         now = self._clock()
         observes = await self._rooms.observers.toggle(team_id, channel_id, superevent_id, user_id, now)
         log.info("observer", superevent_id=superevent_id, channel=channel_id, observes=observes)
         self.worker.wake()
 
-    async def _show(self, asker: CommandContext, message: Message, thread_ts: str | None) -> bool:
+    async def _send_ephemeral(self, asker: CommandContext, message: Message, thread_ts: str | None) -> bool:
         client = self._clients.get(asker.team_id)
         if client is None:
             return False
         try:
-            await client.show(asker.channel_id, asker.user_id, message, thread_ts=thread_ts)
+            await client.post_ephemeral(asker.channel_id, asker.user_id, message, thread_ts=thread_ts)
         except SlackFailure as failure:
             log.info("answer_not_shown", channel=asker.channel_id, reason=failure.reason)
             return False
@@ -438,12 +444,12 @@ class Application:
         if removed != NOTHING:
             log.info("old_rows_purged", **asdict(removed))
 
-    def _wake(self) -> None:
+    def _wake_workers(self) -> None:
         self.worker.wake()
         self.pictures.wake()
         if self._caller is not None:
             self._caller.wake()
 
-    def _stored(self) -> None:
-        self._wake()
+    def _on_notice_stored(self) -> None:
+        self._wake_workers()
         self.decisions.wake()

@@ -73,7 +73,8 @@ def create_consumers(
     """What takes these sources' payloads in, each under a name that no other process has."""
     group = settings.kafka_group or DEFAULT_GROUP
     return [
-        rooms.consumer(source, pipeline, f"{source.status().name}:{group}", handled) for source in sources
+        rooms.create_consumer(source, pipeline, f"{source.status().name}:{group}", handled)
+        for source in sources
     ]
 
 
@@ -113,7 +114,7 @@ async def consume(settings: Settings, rooms: Factory, sources: Sequence[Source],
         limits=Thresholds(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
         writes=rooms.writes,
         workers=rooms.shares.living,
-        wrong=parts.wrong,
+        wrong=parts.problems,
         jump=lambda: rooms.clock.jump,
     )
 
@@ -123,10 +124,10 @@ async def consume(settings: Settings, rooms: Factory, sources: Sequence[Source],
         await consumer.consume()
 
     def handled(what: IngestResult) -> None:
-        metrics.handled(what)
-        watch.heard()
+        metrics.count_payload(what)
+        watch.record_payload()
 
-    pipeline = rooms.pipeline(settings, rooms.clock, stored=metrics.stored)
+    pipeline = rooms.create_pipeline(settings, rooms.clock, stored=metrics.stored)
     consumers = create_consumers(settings, rooms, sources, pipeline, handled)
     port = settings.listens_on
     http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port, watch)
@@ -135,7 +136,7 @@ async def consume(settings: Settings, rooms: Factory, sources: Sequence[Source],
     parts.start("keep_time", rooms.clock_keeper.run)
     for one in consumers:
         parts.start("consume", partial(take_in, one))
-        parts.start("tell", one.tell)
+        parts.start("tell", one.report_status)
     parts.start("watch", watch.run)
     if caller is not None:
         parts.start("call", caller.run)

@@ -104,7 +104,7 @@ class Factory:
         self.transfer = ChannelTransfer(database)
         self.writes = WriteCheck(database)
 
-    def pipeline(
+    def create_pipeline(
         self,
         settings: Settings,
         clock: Callable[[], datetime],
@@ -126,15 +126,15 @@ class Factory:
             self.store,
             clock,
             max_age=settings.max_age,
-            wake=wake,
+            on_planned=wake,
             ops=lambda: self.operators.known,
-            draws=settings.draws,
+            should_draw=settings.draws,
             circulars=self.circulars,
             alarms=alarms,
-            stored=stored,
+            on_stored=stored,
         )
 
-    def consumer(
+    def create_consumer(
         self,
         source: Source,
         pipeline: Pipeline,
@@ -152,7 +152,7 @@ class Factory:
             handled or (lambda _: None),
         )
 
-    def decisions(
+    def create_deferred_routing_worker(
         self,
         clock: Callable[[], datetime],
         max_age: timedelta,
@@ -164,11 +164,11 @@ class Factory:
             self.undecided, self.asker, clock, max_age=max_age, wake_deliveries=wake, poll_s=poll_s
         )
 
-    def choosing(self, clock: Callable[[], datetime]) -> SearchCommands:
+    def create_search_commands(self, clock: Callable[[], datetime]) -> SearchCommands:
         """What answers from everything that was received."""
         return SearchCommands(self.store, self.past, self.asker, clock, canonical_site_name)
 
-    def answers(
+    def create_command_router(
         self,
         clock: Callable[[], datetime],
         *,
@@ -191,7 +191,7 @@ class Factory:
             self.ledger,
             clock,
             events=events,
-            choosing=self.choosing(clock),
+            choosing=self.create_search_commands(clock),
             visibility=ObservabilityCommands(self.store, events, self.visibilities, self.sites, clock, wake),
             positions=CheckCommand(events, self.maps),
             details=EventDetailsCommand(self.maps, illustrate),
@@ -201,7 +201,7 @@ class Factory:
             troubles=self.troubles,
         )
 
-    def worker(
+    def create_delivery_worker(
         self,
         clients: Mapping[str, SlackClient],
         clock: Callable[[], datetime],
@@ -264,7 +264,7 @@ async def open_factory(settings: Settings, *, make: bool = True) -> AsyncIterato
             raise missing_database(settings.database)
         await database.migrate()
         rooms = Factory(database)
-        await rooms.clock_keeper.begin()
+        await rooms.clock_keeper.start()
         yield rooms
     finally:
         await database.close()

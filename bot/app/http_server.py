@@ -27,7 +27,7 @@ class HealthReporter(Protocol):
         """Whether each part does its work."""
         ...
 
-    async def figures(self) -> bytes:
+    async def metrics(self) -> bytes:
         """The figures as Prometheus reads them."""
         ...
 
@@ -63,10 +63,10 @@ class HttpServer:
         """Listen, and return the port. Raises OSError where it is taken."""
         application = web.Application()
         application.router.add_get(PICTURE_PATH, self._picture)
-        application.router.add_get("/healthz", self._alive)
+        application.router.add_get("/healthz", self._healthz)
         if self._health is not None:
-            application.router.add_get("/readyz", self._ready)
-            application.router.add_get("/metrics", self._figures)
+            application.router.add_get("/readyz", self._readyz)
+            application.router.add_get("/metrics", self._metrics)
         self._slack(application.router)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
@@ -101,10 +101,10 @@ class HttpServer:
         }
         return web.Response(body=png, content_type="image/png", headers=headers)
 
-    async def _alive(self, _: web.Request) -> web.Response:
+    async def _healthz(self, _: web.Request) -> web.Response:
         return web.json_response({"ok": True})
 
-    async def _ready(self, request: web.Request) -> web.Response:
+    async def _readyz(self, request: web.Request) -> web.Response:
         _reject_proxied(request)
         assert self._health is not None, "the route exists only with it"
         found = await self._health.readiness()
@@ -112,10 +112,10 @@ class HttpServer:
             {"ready": found.ready, "parts": found.parts}, status=200 if found.ready else 503
         )
 
-    async def _figures(self, request: web.Request) -> web.Response:
+    async def _metrics(self, request: web.Request) -> web.Response:
         _reject_proxied(request)
         assert self._health is not None, "the route exists only with it"
-        return web.Response(body=await self._health.figures(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=await self._health.metrics(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 async def start_listening(http: HttpServer, settings: Settings) -> None:

@@ -52,7 +52,7 @@ class TaskSupervisor:
         finally:
             stopped.cancel()
 
-    def wrong(self) -> dict[str, str]:
+    def problems(self) -> dict[str, str]:
         """What waits, by part."""
         return dict(self.ended)
 

@@ -66,8 +66,8 @@ def _said(filled: Filled) -> str:
         f"{filled.notices} notices new",
         f"{filled.known} known before",
     ]
-    if filled.passed_over:
-        said.append(f"{filled.passed_over} of low significance passed over")
+    if filled.skipped_low_significance:
+        said.append(f"{filled.skipped_low_significance} of low significance passed over")
     if filled.unreadable:
         said.append(f"{filled.unreadable} that GraceDB doesn't give")
     return ", ".join(said)
@@ -86,7 +86,7 @@ def _progress() -> Iterator[Callable[[Filled], None]]:
         task = progress.add_task("backfill", total=None)
 
         def show(filled: Filled) -> None:
-            said = f"backfill {filled.current} {filled.trouble}".strip()
+            said = f"backfill {filled.current} {filled.problem}".strip()
             progress.update(task, description=said, completed=filled.done, total=filled.total or None)
 
         yield show

@@ -43,7 +43,7 @@ class InvalidExportFile(ValueError):
 
 
 def _canonical(words: str) -> str:
-    return parse(words, canonical_site_name).words
+    return parse(words, canonical_site_name).canonical
 
 
 def _zone(name: str | None) -> str | None:

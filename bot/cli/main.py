@@ -108,7 +108,7 @@ def run() -> None:
         async with open_factory(settings) as rooms:
             if (reason := rooms.database.only_name()) is not None:
                 raise SettingsError(reason)
-            if not rooms.database.take_instance_lock():
+            if not rooms.database.acquire_instance_lock():
                 raise SettingsError(f"Another gwevent runs on {rooms.database.path} already.")
             bot = Application(settings, rooms, sources)
             _freeze_garbage_collector()
@@ -247,9 +247,9 @@ def ask(
     async def work() -> None:
         async with open_factory(settings, make=False) as rooms:
             archive = create_gracedb_importer(settings, rooms, utc_now)
-            answers = rooms.answers(utc_now, archive=archive)
+            answers = rooms.create_command_router(utc_now, archive=archive)
             try:
-                typer.echo(message_text.render(await answers.answer(" ".join(words), None)))
+                typer.echo(message_text.render(await answers.dispatch(" ".join(words), None)))
             finally:
                 if archive is not None:
                     await archive.close()
@@ -353,7 +353,7 @@ def rotate_keys() -> None:
         try:
             vault = TokenCipher([key.get_secret_value() for key in settings.keys])
             async with open_factory(settings, make=False) as rooms:
-                count = await rooms.installations.renew_tokens(vault.renew)
+                count = await rooms.installations.renew_tokens(vault.rotate)
         except InvalidKeys as error:
             raise SettingsError(str(error)) from error
         typer.echo(f"{count} tokens are encrypted with the first key; the others aren't needed any more.")
@@ -432,7 +432,7 @@ def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote
 
     async def work() -> ImportResult:
         async with open_factory(settings) as rooms:
-            return await rooms.transfer.take(channels, utc_now())
+            return await rooms.transfer.import_channels(channels, utc_now())
 
     try:
         taken = _run(work())
@@ -440,7 +440,7 @@ def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote
         _fail(f"{file} can't be imported: a channel would have more than {SITES_MAX} sites.")
     typer.echo(
         f"Channels: {taken.channels}; subscriptions put in force: {taken.subscriptions}, "
-        f"in force already: {taken.known}; sites: {taken.sites}."
+        f"in force already: {taken.already_known}; sites: {taken.sites}."
     )
 
 

@@ -40,7 +40,7 @@ def decode_file(file: Path) -> Notice:
 def superevent_of(notices: Sequence[Notice]) -> Superevent:
     """Their superevent. Raises PreviewError where they are of several."""
     try:
-        return Superevent.of(notices)
+        return Superevent.from_notices(notices)
     except ValueError as error:
         raise PreviewError(str(error)) from error
 

@@ -55,7 +55,7 @@ async def replay_files(settings: Settings, paths: Sequence[Path], post: bool) ->
     async with open_factory(settings) as rooms:
         token = await _delivery_token(settings, rooms) if post else None
         counts: Counter[IngestResult] = Counter()
-        pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age, draws=settings.draws)
+        pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age, should_draw=settings.draws)
         with _progress(_count(paths)) as advance:
 
             def skipped(path: Path, reason: str) -> None:
@@ -78,7 +78,11 @@ async def replay_quarantine(settings: Settings, post: bool, dry_run: bool) -> bo
     async with open_factory(settings, make=False) as rooms:
         token = await _delivery_token(settings, rooms) if post and not dry_run else None
         pipeline = Pipeline(
-            rooms.store, utc_now, max_age=settings.max_age, draws=settings.draws, circulars=rooms.circulars
+            rooms.store,
+            utc_now,
+            max_age=settings.max_age,
+            should_draw=settings.draws,
+            circulars=rooms.circulars,
         )
         after, released, kept = 0, 0, 0
         while (payload := await rooms.store.next_quarantined(after)) is not None:
@@ -120,7 +124,7 @@ async def _delivery_token(settings: Settings, rooms: Factory) -> str | None:
     Many workspaces have theirs in the store, which only such a one opens: there too it is None.
     Asked for before anything is stored: a notice stored as live is news that somebody must deliver.
     """
-    running = not rooms.database.take_instance_lock() or await rooms.shares.another_lives()
+    running = not rooms.database.acquire_instance_lock() or await rooms.shares.another_lives()
     token = None if running else settings.slack_access().bot_token
     return None if token is None else token.get_secret_value()
 
@@ -138,8 +142,8 @@ async def _deliver(settings: Settings, rooms: Factory, token: str | None) -> boo
             raise SourceConfigError(
                 f"Slack can't be used ({failure.reason}); what was planned waits in the store."
             ) from failure
-        await rooms.decisions(utc_now, settings.max_age).work_off()
-        worker = rooms.worker({identity.team_id: client}, utc_now)
+        await rooms.create_deferred_routing_worker(utc_now, settings.max_age).process_pending()
+        worker = rooms.create_delivery_worker({identity.team_id: client}, utc_now)
         running = asyncio.create_task(worker.run())
         before = (await rooms.ledger.counts(identity.team_id)).dead
         while (counts := await rooms.ledger.counts(identity.team_id)).waiting and not running.done():

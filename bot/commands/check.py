@@ -45,7 +45,7 @@ class PositionQuery:
 
     targets: tuple[SkyPosition, ...]
     superevent_id: str | None
-    left_out: tuple[str, ...]
+    omitted: tuple[str, ...]
     """Sentences about lines that are no positions."""
 
 
@@ -63,11 +63,11 @@ class CheckCommand:
         """
         # A redshift brings in a module that takes a second to load.
         asked = await asyncio.to_thread(parse_query, text, await self._events.unusual(text))
-        superevent, introduction = await self._events.named_or_newest(asked.superevent_id)
+        superevent, introduction = await self._events.get_or_newest(asked.superevent_id)
         if superevent is None:
             return helping.error_message("No event was received yet.")
         several = len(asked.targets) > 1
-        maps = await (self._newest if several else self._every)(superevent, asked.targets)
+        maps = await (self._newest_map if several else self._all_maps)(superevent, asked.targets)
         return position_check.message(
             PositionCheck(
                 superevent=superevent,
@@ -75,14 +75,14 @@ class CheckCommand:
                 maps=maps,
                 cosmology=COSMOLOGY,
                 introduction=introduction,
-                left_out=asked.left_out,
+                left_out=asked.omitted,
             )
         )
 
-    async def _every(self, superevent: Superevent, targets: Sequence[SkyPosition]) -> list[MapResult]:
+    async def _all_maps(self, superevent: Superevent, targets: Sequence[SkyPosition]) -> list[MapResult]:
         return [one for notice in superevent.notices for one in await self._on_maps(notice, targets)]
 
-    async def _newest(self, superevent: Superevent, targets: Sequence[SkyPosition]) -> list[MapResult]:
+    async def _newest_map(self, superevent: Superevent, targets: Sequence[SkyPosition]) -> list[MapResult]:
         tried: list[MapResult] = []
         for notice in reversed(superevent.notices):
             found = await self._on_maps(notice, targets)
@@ -104,7 +104,7 @@ class CheckCommand:
         ]
         if notice.best_localization is None:
             return found
-        maps = await self._maps.of(notice.key)
+        maps = await self._maps.get(notice.key)
         if maps is None:
             return [*found, MapResult(notice=notice, problem="The map isn't kept any more.")]
         for combined, skymap in ((False, maps.gw), (True, maps.combined)):

@@ -54,7 +54,7 @@ class EventDetailsCommand:
         notice = superevent.latest_with_map
         if notice is None:
             return helping.error_message(_NO_MAP.format(superevent.superevent_id))
-        maps = await self._maps.of(notice.key)
+        maps = await self._maps.get(notice.key)
         skymap = None if maps is None else maps.best
         if maps is None or skymap is None:
             return helping.error_message(f"The map of {superevent.superevent_id} isn't kept any more.")

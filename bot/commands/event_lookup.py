@@ -42,7 +42,7 @@ class EventLookup:
         self._clock = clock
         self._begun: str | None = None
 
-    async def of(self, superevent_id: str) -> Superevent:
+    async def get(self, superevent_id: str) -> Superevent:
         """All that is known of an event; what was never received is looked up, which may take seconds.
 
         Raises NoSuchEvent, StoreUnavailable.
@@ -53,7 +53,7 @@ class EventLookup:
                 raise NoSuchEvent(superevent_id)
             return known
         try:
-            found = await self._store.superevent(await self._archive.look_up(superevent_id))
+            found = await self._store.superevent(await self._archive.import_superevent(superevent_id))
         except GraceDbError as error:
             if known is not None:
                 return known
@@ -101,13 +101,13 @@ class EventLookup:
         """Whether the question asked last began with an unusual id."""
         return self._begun == folded_id(question)
 
-    async def named_or_newest(self, superevent_id: str | None) -> tuple[Superevent | None, str | None]:
+    async def get_or_newest(self, superevent_id: str | None) -> tuple[Superevent | None, str | None]:
         """The event of this id, else the newest real one, else the newest mock with a sentence that says so.
 
         None where nothing was received at all. Raises NoSuchEvent, StoreUnavailable.
         """
         if superevent_id is not None:
-            return await self.of(superevent_id), None
+            return await self.get(superevent_id), None
         real = await self._store.newest(category=Category.REAL)
         if real:
             return real[0], f"No event was named; {real[0].superevent_id} is the newest."
@@ -120,6 +120,6 @@ class EventLookup:
         """Whether GraceDB may by now know more of an event that is known from it alone."""
         if any(notice.archive is None for notice in known.notices):
             return False
-        return await archive.may_know_more(
+        return await archive.may_be_outdated(
             known.superevent_id, known.notices[0].time_created, LOOKED_UP_AGAIN
         )

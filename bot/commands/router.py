@@ -80,7 +80,7 @@ class CommandRouter:
         """What words after "subscribe" mean. Raises FilterSyntaxError."""
         return self._subscribing.wish(words)
 
-    async def answer(
+    async def dispatch(
         self,
         text: str,
         asker: CommandContext | None,
@@ -109,13 +109,13 @@ class CommandRouter:
             if refused is not None:
                 return helping.error_message(refused)
         try:
-            message = await self._answer(word.casefold(), rest, question, asker)
+            message = await self._dispatch(word.casefold(), rest, question, asker)
         except FilterSyntaxError as error:
             complaint = helping.error_message(str(error))
             wanted = asker is not None and word.casefold() in ("subscribe", "sub")
             return subscription_modal.with_modal_button(complaint) if wanted else complaint
         except NoSuchEvent as error:
-            return await self._near(error.superevent_id, error.looked_up)
+            return await self._suggest_ids(error.superevent_id, error.looked_up)
         except StoreUnavailable:
             return helping.error_message(
                 "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
@@ -133,7 +133,7 @@ class CommandRouter:
             return message
         return answer.shareable(message, question)
 
-    async def _answer(self, word: str, rest: str, question: str, asker: CommandContext | None) -> Message:
+    async def _dispatch(self, word: str, rest: str, question: str, asker: CommandContext | None) -> Message:
         match word:
             case "" | "help" | "?":
                 return _help(rest.casefold())
@@ -164,11 +164,11 @@ class CommandRouter:
             case "resume":
                 return await self._subscribing.pause(rest, asker, resume=True)
             case "dialog":
-                return await self._subscribing.invitation(asker)
+                return await self._subscribing.modal_button(asker)
             case "subscriptions" | "subs":
                 if rest.partition(" ")[0].casefold() == "history":
                     return await self._subscribing.history(rest.partition(" ")[2], asker)
-                return await self._subscribing.listed(asker)
+                return await self._subscribing.list(asker)
         superevent_id = canonical_id(question)
         if superevent_id is not None:
             return await self._event(superevent_id)
@@ -182,11 +182,11 @@ class CommandRouter:
                 return await self._event(superevent_id)
             return await self._detail(superevent_id, detail.casefold(), asker)
         if re.fullmatch(r"[mt]?(s|gw)\d.*|\d{6}\w+", word) and not rest:
-            return await self._near(question)
+            return await self._suggest_ids(question)
         return helping.unknown(question)
 
     async def _event(self, superevent_id: str) -> Message:
-        return alert_card.alert_card(await self._events.of(superevent_id), ChannelView())
+        return alert_card.alert_card(await self._events.get(superevent_id), ChannelView())
 
     async def _detail(self, superevent_id: str, words: str, asker: CommandContext | None) -> Message:
         try:
@@ -196,11 +196,11 @@ class CommandRouter:
             raise FilterSyntaxError(
                 f'After an event\'s id comes one of {choices}, not "{words[:80]}".'
             ) from error
-        superevent = await self._events.of(superevent_id)
+        superevent = await self._events.get(superevent_id)
         return await self._details.answer(superevent, detail, None if asker is None else asker.team_id)
 
-    async def _near(self, asked: str, looked_up: str | None = None) -> Message:
-        ids = await self._store.ids()
+    async def _suggest_ids(self, asked: str, looked_up: str | None = None) -> Message:
+        ids = await self._store.recent_ids()
         folded = {known.casefold(): known for known in ids}
         near = difflib.get_close_matches(asked.casefold(), folded, n=3, cutoff=0.75)
         return helping.no_such_event(asked, [folded[name] for name in near], looked_up)
@@ -237,7 +237,7 @@ class CommandRouter:
                 dead=counts.dead,
                 quarantined=counts.quarantined,
                 subscriptions=await self._subscriptions.count(),
-                troubles=() if self._troubles is None else tuple(await self._troubles.lasting()),
+                troubles=() if self._troubles is None else tuple(await self._troubles.open_incidents()),
             ),
             self._clock(),
         )

@@ -35,11 +35,11 @@ class SearchResult:
 
     fitting: Sequence[EventAttributes]
     """The newest first."""
-    among: int
+    candidates: int
     """How many were looked at."""
-    hung: int
+    undecided: int
     """For how many of them the map alone decides."""
-    asked: int
+    queried: int
     """Of how many of these it was asked."""
 
 
@@ -107,7 +107,9 @@ class SearchCommands:
         """Which events a subscription would have brought; its switches widen, its mentions don't matter."""
         asked = [Category.REAL]
         asked += [c for c in (Category.MOCK, Category.TEST) if getattr(wish, c.value)]
-        return await self._matching(wish.what, wish, await self._choose(wish, asked, widens=True))
+        return await self._matching(
+            wish.canonical_without_mentions, wish, await self._choose(wish, asked, widens=True)
+        )
 
     async def _choose(
         self,
@@ -120,7 +122,7 @@ class SearchCommands:
         most: int | None = None,
     ) -> SearchResult:
         """What fits; `widens` says that low significance is let in, not asked for."""
-        every = await self._past.traits(categories, since=since, until=until)
+        every = await self._past.attributes(categories, since=since, until=until)
         # Which category it is was settled by the query.
         meant = replace(wish, mock=True, test=True, lowsig=wish.lowsig if widens else True)
         only_low = wish.lowsig and not widens
@@ -146,7 +148,7 @@ class SearchCommands:
                 if asked == MAPS_ASKED:
                     continue
                 asked += 1
-                shares = await self._asker.shares(traits.notice_key, questions, traits.time_created)
+                shares = await self._asker.probabilities(traits.notice_key, questions, traits.time_created)
                 if not is_match(evaluate_criteria(meant, traits, traits.category, shares)):
                     continue
             fitting.append(traits)
@@ -165,9 +167,9 @@ class SearchCommands:
                 for found in superevents
             ],
             count=len(chosen.fitting),
-            among=chosen.among,
-            hung=chosen.hung,
-            asked=chosen.asked,
+            candidates=chosen.candidates,
+            undecided=chosen.undecided,
+            queried=chosen.queried,
         )
 
 
@@ -191,13 +193,17 @@ def _rates(wish: Criteria) -> bool:
 
 def _typed(wish: Criteria) -> str:
     """The words of a question; "all" says nothing in front of a filter."""
-    return wish.what.removeprefix("all ") if wish.what != "all" else "all"
+    return (
+        wish.canonical_without_mentions.removeprefix("all ")
+        if wish.canonical_without_mentions != "all"
+        else "all"
+    )
 
 
 def _unasked(chosen: SearchResult) -> str:
-    if chosen.asked == chosen.hung:
+    if chosen.queried == chosen.undecided:
         return ""
-    return f" (Of {chosen.hung} events the map decides; only the newest {chosen.asked} were asked.)"
+    return f" (Of {chosen.undecided} events the map decides; only the newest {chosen.queried} were asked.)"
 
 
 def _period(words: str) -> tuple[str, datetime | None, datetime | None]:

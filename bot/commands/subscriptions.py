@@ -49,7 +49,7 @@ class SubscriptionCommands:
         wish = parse(words, self._sites)
         if asker is None:
             return _needs_channel()
-        asked, already = await self._subscriptions.ask(
+        asked, already = await self._subscriptions.request(
             asker.team_id, asker.channel_id, wish, asker.user_id, self._clock()
         )
         if already:
@@ -57,7 +57,7 @@ class SubscriptionCommands:
         self._wake()
         deadline = asyncio.get_running_loop().time() + CONFIRMED_WITHIN_S
         while asyncio.get_running_loop().time() < deadline:
-            fate = await self._subscriptions.fate(asked)
+            fate = await self._subscriptions.request_status(asked)
             if isinstance(fate, str):
                 return subscription_messages.refused(fate)
             if fate:
@@ -81,11 +81,11 @@ class SubscriptionCommands:
                 " CBC; nothing has ended."
             )
         wish = parse(words) if words else None
-        here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
+        here = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
         every = [*here, *await self._subscriptions.waiting(asker.team_id, asker.channel_id)]
         # "all" is every group, and everything: who says it is asked which.
         everything = wish is None or wish == Criteria(group="all")
-        found = every if wish is None or everything else [s for s in every if means(wish, s.wish)]
+        found = every if wish is None or everything else [s for s in every if means(wish, s.criteria)]
         if not found:
             return subscription_messages.not_subscribed(wish, here)
         if len(found) > 1 or wish is None:
@@ -101,12 +101,12 @@ class SubscriptionCommands:
         if ended is not None:
             self._wake()
             return subscription_messages.removed(ended)
-        here = await self._subscriptions.of_channel(*place)
+        here = await self._subscriptions.for_channel(*place)
         if marks:
             return subscription_messages.changed_since(here)
         known = {s.number for s in [*here, *await self._subscriptions.waiting(*place)]}
         missing = next((n for n in numbers if n not in known), numbers[0])
-        return await self._no(missing, asker, several=len(numbers) > 1)
+        return await self._no_such_subscription(missing, asker, several=len(numbers) > 1)
 
     async def edit(self, words: str, asker: CommandContext | None) -> Message:
         """Give a subscription new words; it stays in force."""
@@ -116,7 +116,7 @@ class SubscriptionCommands:
             return _needs_channel()
         found = await self._subscriptions.edit(asker.team_id, asker.channel_id, number, wish, self._by(asker))
         if found is None:
-            return await self._no(number, asker)
+            return await self._no_such_subscription(number, asker)
         before, after = found
         if after.number != number:
             return subscription_messages.exists(after)
@@ -138,7 +138,7 @@ class SubscriptionCommands:
             asker.team_id, asker.channel_id, number, self._by(asker), resume=resume
         )
         if found is None:
-            return await self._no(number, asker)
+            return await self._no_such_subscription(number, asker)
         before, after = found
         if before == after:
             return (
@@ -160,27 +160,29 @@ class SubscriptionCommands:
         found, total = await self._subscriptions.history(asker.team_id, asker.channel_id, page)
         return subscription_change.subscription_history(found, page, total)
 
-    async def listed(self, asker: CommandContext | None) -> Message:
+    async def list(self, asker: CommandContext | None) -> Message:
         """All subscriptions of the channel."""
         if asker is None:
             return _needs_channel()
-        here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
+        here = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
         return subscription_modal.with_modal_button(subscription_messages.listed(here), here)
 
-    async def invitation(self, asker: CommandContext | None) -> Message:
+    async def modal_button(self, asker: CommandContext | None) -> Message:
         """Buttons that open the dialog, where a command can't."""
         if asker is None:
             return _needs_channel()
         return subscription_modal.modal_button(
-            await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
+            await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
         )
 
-    async def _no(self, number: int, asker: CommandContext, *, several: bool = False) -> Message:
+    async def _no_such_subscription(
+        self, number: int, asker: CommandContext, *, several: bool = False
+    ) -> Message:
         place = (asker.team_id, asker.channel_id)
         renumbered = await self._subscriptions.former(*place, number)
         if renumbered is not None:
             return subscription_messages.renumbered(number, renumbered)
-        here = await self._subscriptions.of_channel(*place)
+        here = await self._subscriptions.for_channel(*place)
         return subscription_messages.no_such_number(str(number), here, several=several)
 
     def _by(self, asker: CommandContext) -> ChangeAuthor:

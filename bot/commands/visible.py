@@ -84,7 +84,7 @@ class ObservabilityCommands:
         """
         own = ChannelSites()
         if asker is not None:
-            own = await self._sites.of_channel(asker.team_id, asker.channel_id)
+            own = await self._sites.for_channel(asker.team_id, asker.channel_id)
         superevent_id, words = _event(rest, await self._events.unusual(rest))
         try:
             sites = _parse_sites(words, own.sites) or own.sites
@@ -97,7 +97,7 @@ class ObservabilityCommands:
             )
         if superevent_id is None:
             return await self._newest(sites, own.conditions)
-        return await self._of(await self._events.of(superevent_id), sites, own.conditions)
+        return await self._of(await self._events.get(superevent_id), sites, own.conditions)
 
     async def sites(self, rest: str, asker: CommandContext | None) -> Message:
         """The channel's sites, after whatever change is asked for. Raises CommandError."""
@@ -106,7 +106,7 @@ class ObservabilityCommands:
         word, _, words = rest.partition(" ")
         match word.casefold():
             case "":
-                return observability.site_list(await self._sites.of_channel(asker.team_id, asker.channel_id))
+                return observability.site_list(await self._sites.for_channel(asker.team_id, asker.channel_id))
             case "add" | "remove" | "altitude" | "darkness":
                 return await self._change(word.casefold(), words.strip(), asker)
         raise CommandError(
@@ -118,7 +118,7 @@ class ObservabilityCommands:
         """The one way in for whatever changes a channel's sites. Raises CommandError."""
         place = (asker.team_id, asker.channel_id)
         by = ChangeAuthor(asker.user_id, self._clock())
-        before = await self._sites.of_channel(*place)
+        before = await self._sites.for_channel(*place)
         match word:
             case "add":
                 new = _new_sites(words)
@@ -166,7 +166,7 @@ class ObservabilityCommands:
         notice = superevent.latest_with_map
         if notice is None:
             return helping.error_message(f"{name} has no sky map, so nobody can say where to look.")
-        tonight = await self._visibilities.of(notice.key, sites, conditions, self._clock())
+        tonight = await self._visibilities.get(notice.key, sites, conditions, self._clock())
         if tonight is None:
             return helping.error_message(f"The sky map of {name} isn't kept any more.")
         return observability.message(superevent, tonight)

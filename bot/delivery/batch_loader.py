@@ -25,10 +25,10 @@ class BatchLoader(Generic[K, V]):
         """The value of a key; None where the store has none. Raises what loading raises."""
         self._keys.add(key)
         if self._next is None:
-            self._next = asyncio.create_task(self._all())
+            self._next = asyncio.create_task(self._load_all())
         # Shielded: one caller that is stopped mustn't take the answer from the others.
         return (await asyncio.shield(self._next)).get(key)
 
-    async def _all(self) -> Mapping[K, V]:
+    async def _load_all(self) -> Mapping[K, V]:
         keys, self._keys, self._next = self._keys, set(), None
         return await self._load(keys)

@@ -39,9 +39,9 @@ class DuePoller:
         """Look until cancelled."""
         while True:
             await asyncio.sleep(POLL_EVERY_S)
-            await self.look()
+            await self.poll_due()
 
-    async def look(self) -> None:
+    async def poll_due(self) -> None:
         """Look once."""
         try:
             due = await self._glance.due(self._clock())

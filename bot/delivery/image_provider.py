@@ -65,7 +65,7 @@ class ImageProvider:
 
     async def _upload(self, team_id: str, superevent: Superevent, notice: Notice) -> ImageRef:
         client = self._clients.get(team_id)
-        if client is None or not client.may("files:write"):
+        if client is None or not client.has_scope("files:write"):
             raise ImageFailed("none was drawn, and the app may not upload one (scope files:write).")
         body = await self._store.payload(notice.key)
         if body is None:

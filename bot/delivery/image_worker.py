@@ -114,7 +114,7 @@ class ImageWorker:
                 drawn = await self._picture(job)
                 await self._pictures.made(job, drawn.png, drawn.alt_text, self._clock())
                 return
-            if not client.may("files:write"):
+            if not client.has_scope("files:write"):
                 raise ImageFailed("The scope files:write isn't granted.")
             drawn = await self._picture(job)
             name = f"{file_name(job.superevent_id)}-{job.notice_id}.png"

@@ -15,7 +15,7 @@ class LoopThrottle:
         self._counting = False
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def take(self) -> None:
+    async def acquire(self) -> None:
         """Wait for a turn with room; none is waited for while there is."""
         if self._left and not self._waiting:
             self._left -= 1

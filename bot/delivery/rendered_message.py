@@ -19,7 +19,7 @@ class RenderedMessage:
     """The picture in it, by the store's id."""
     picture_since: datetime | None = None
     """Since when Slack has its file."""
-    unfinished: bool = False
+    needs_follow_up_edit: bool = False
     """Of a root: whether an edit shall follow at once, which brings what would have delayed the words."""
     without_picture: Message | None = None
     """The same without the picture, for where Slack can't show it."""

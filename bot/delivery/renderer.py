@@ -80,13 +80,13 @@ class Renderer:
         self._store = store
         self._subscriptions = subscriptions
         # A fan-out asks for hundreds of threads at once; one read each costs more than the posts.
-        self._observers = BatchLoader(observers.of_threads)
+        self._observers = BatchLoader(observers.for_threads)
         self._public_url = public_url
         self._pictures = BatchLoader(pictures.to_show)
-        self._mentions = BatchLoader(mentions.of_roots)
+        self._mentions = BatchLoader(mentions.for_roots)
         self._planned_mention = mentions.get
         self._circulars = circulars
-        self._sites = BatchLoader(sites.of_channels)
+        self._sites = BatchLoader(sites.for_channels)
         self._visibilities = visibilities
         self._permalink = permalink
         self._cache: OrderedDict[tuple[object, ...], asyncio.Task[object]] = OrderedDict()
@@ -116,21 +116,21 @@ class Renderer:
                 return RenderedMessage(message=welcome.message())
             case DeliveryKind.CIRCULAR:
                 return await self._circular(delivery)
-            case DeliveryKind.APOLOGY | DeliveryKind.OPS:
-                return await self._apology(delivery)
-            case DeliveryKind.TROUBLE | DeliveryKind.OVER:
-                return await self._trouble(delivery)
+            case DeliveryKind.UNREADABLE_NOTICE | DeliveryKind.QUARANTINE_REPORT:
+                return await self._unreadable_notice(delivery)
+            case DeliveryKind.INCIDENT_OPENED | DeliveryKind.INCIDENT_RESOLVED:
+                return await self._incident(delivery)
             case DeliveryKind.MENTION_REFUSED:
                 return await self._mention_refused(delivery)
-            case DeliveryKind.FIRST_REAL:
-                return await self._first_real(delivery)
+            case DeliveryKind.FIRST_REAL_EVENT:
+                return await self._first_real_event(delivery)
 
     async def _root(self, delivery: Delivery) -> RenderedMessage | None:
-        found = await self._newest(delivery)
+        found = await self._latest_state(delivery)
         if found is None:
             return None
         superevent, notice_id = found
-        seen = delivery.kind is DeliveryKind.EDIT or delivery.doubtful or delivery.stood
+        seen = delivery.kind is DeliveryKind.EDIT or delivery.maybe_sent or delivery.was_posted
         if superevent.retracted and not seen:
             # Who never saw the event needn't hear that it is none.
             return None
@@ -141,24 +141,26 @@ class Renderer:
             observers=(await self._observers(delivery.thread_id) or ()) if seen else (),
             mention=await self._mentioned_by(delivery, superevent),
         )
-        tonight, unfinished = await self._tonight(delivery, superevent)
+        tonight, unfinished = await self._observability(delivery, superevent)
         view = replace(view, tonight=tonight)
         plain_card = await self._card(delivery, superevent, view)
         stored = None
         if notice_id is not None:
             stored = await self._pictures((delivery.team_id, notice_id, delivery.thread_id))
         if stored is None:
-            return RenderedMessage(message=plain_card, unfinished=unfinished)
+            return RenderedMessage(message=plain_card, needs_follow_up_edit=unfinished)
         shown = replace(view, picture=self._shown(stored))
         return RenderedMessage(
             message=await self._card(delivery, superevent, shown),
             picture_id=stored.id,
             picture_since=stored.created_at,
             without_picture=plain_card,
-            unfinished=unfinished,
+            needs_follow_up_edit=unfinished,
         )
 
-    async def _tonight(self, delivery: Delivery, superevent: Superevent) -> tuple[Observability | None, bool]:
+    async def _observability(
+        self, delivery: Delivery, superevent: Superevent
+    ) -> tuple[Observability | None, bool]:
         """What the channel's sites can observe, and whether it could be said, but not at once (law 5)."""
         channel = await self._sites((delivery.team_id, delivery.channel_id))
         notice = superevent.latest
@@ -169,19 +171,21 @@ class Renderer:
         if delivery.created_at - since > TONIGHT:
             return None, False
         key = ("tonight", notice.key, channel)
-        if delivery.kind is DeliveryKind.ROOT and not self._known(key):
+        if delivery.kind is DeliveryKind.ROOT and not self._is_cached(key):
             return None, True
 
         async def look() -> Observability | None:
-            return await self._look(notice, channel, since)
+            return await self._query_observability(notice, channel, since)
 
-        found = await self._once(key, look)
+        found = await self._cached(key, look)
         assert found is None or isinstance(found, Observability)
         return found, False
 
-    async def _look(self, notice: Notice, channel: ChannelSites, since: datetime) -> Observability | None:
+    async def _query_observability(
+        self, notice: Notice, channel: ChannelSites, since: datetime
+    ) -> Observability | None:
         try:
-            return await self._visibilities.of(notice.key, channel.sites, channel.conditions, since)
+            return await self._visibilities.get(notice.key, channel.sites, channel.conditions, since)
         except StoreUnavailable:
             raise
         except Exception:
@@ -197,20 +201,20 @@ class Renderer:
 
     async def _mentioned_by(self, delivery: Delivery, superevent: Superevent) -> tuple[str, ...]:
         """Whom the root's post mentions; an edit nobody, and a root that stood before neither."""
-        if delivery.kind is not DeliveryKind.ROOT or delivery.stood or delivery.thread_id is None:
+        if delivery.kind is not DeliveryKind.ROOT or delivery.was_posted or delivery.thread_id is None:
             return ()
         targets, wishes = await self._mentions(delivery.thread_id) or ((), ())
         now = {target for wish in wishes for target in mention_targets(wish, superevent)}
         return tuple(target for target in targets if target in now)
 
     async def _mention(self, delivery: Delivery) -> RenderedMessage | None:
-        found = await self._newest(delivery)
+        found = await self._latest_state(delivery)
         planned = await self._planned_mention(delivery.subject_id)
         if found is None or planned is None:
             return None
         superevent, _ = found
         notice = next((n for n in superevent.notices if n.key == planned.notice_key), None)
-        down = planned.occasion is MentionReason.STAND_DOWN
+        down = planned.reason is MentionReason.RETRACTION
         # What was overtaken meanwhile wakes nobody.
         if notice is None or superevent.retracted is not down:
             return None
@@ -231,7 +235,7 @@ class Renderer:
 
         return RenderedMessage(message=_render_or_fallback(superevent, say))
 
-    async def _newest(self, delivery: Delivery) -> tuple[Superevent, int | None] | None:
+    async def _latest_state(self, delivery: Delivery) -> tuple[Superevent, int | None] | None:
         """The superevent as it is now, and the notice whose map a picture would show (none: retracted)."""
 
         async def load() -> tuple[Superevent, int | None] | None:
@@ -245,7 +249,7 @@ class Renderer:
             return superevent, await self._store.notice_id(notice.key)
 
         key = ("superevent", delivery.superevent_id, delivery.superevent_revision)
-        found = await self._once(key, load)
+        found = await self._cached(key, load)
         assert found is None or isinstance(found, tuple)
         return found
 
@@ -254,7 +258,9 @@ class Renderer:
             return _render_or_fallback(superevent, lambda: alert_card.alert_card(superevent, view))
 
         # Of the superevent at hand, which may be newer than what the row was claimed for.
-        message = await self._once(("card", superevent.superevent_id, len(superevent.notices), view), render)
+        message = await self._cached(
+            ("card", superevent.superevent_id, len(superevent.notices), view), render
+        )
         assert isinstance(message, Message)
         return message
 
@@ -267,24 +273,24 @@ class Renderer:
             if found is None or notice is None:
                 return None
             superevent, said = found, notice
-            if delivery.root_fixed:
+            if delivery.root_uneditable:
                 # The root can't be brought up to date, so the whole state goes to the channel here.
                 message = _render_or_fallback(
                     superevent, lambda: alert_card.alert_card(superevent, ChannelView())
                 )
                 return RenderedMessage(message=message, broadcast=True)
-            kept = await self._share_kept(superevent, said)
+            kept = await self._overlap_with_previous(superevent, said)
             message = _render_or_fallback(
                 superevent, lambda: alert_update.alert_update(superevent, said, kept)
             )
             return RenderedMessage(message=message, broadcast=alert_update.is_broadcast(superevent, said))
 
-        key = ("reply", delivery.subject_id, delivery.superevent_revision, delivery.root_fixed)
-        words = await self._once(key, render)
+        key = ("reply", delivery.subject_id, delivery.superevent_revision, delivery.root_uneditable)
+        words = await self._cached(key, render)
         assert words is None or isinstance(words, RenderedMessage)
         return words
 
-    async def _share_kept(self, superevent: Superevent, notice: Notice) -> float | None:
+    async def _overlap_with_previous(self, superevent: Superevent, notice: Notice) -> float | None:
         """How much of this notice's map lies where the map before it said; None where one is missing."""
         before = alert_update.compared_with(superevent, notice)
         if before is None or before.localization is None or notice.localization is None:
@@ -301,33 +307,35 @@ class Renderer:
         found = await self._circulars.get(delivery.subject_id)
         return None if found is None else RenderedMessage(message=circular_link.message(found))
 
-    async def _apology(self, delivery: Delivery) -> RenderedMessage | None:
+    async def _unreadable_notice(self, delivery: Delivery) -> RenderedMessage | None:
         async def render() -> RenderedMessage | None:
             kept = await self._store.quarantined(delivery.subject_id)
             if kept is None:
                 return None
-            if delivery.kind is DeliveryKind.OPS:
+            if delivery.kind is DeliveryKind.QUARANTINE_REPORT:
                 return RenderedMessage(
                     message=unreadable_notice.for_operators(kept.superevent_id, kept.reason, kept.origin)
                 )
             assert kept.superevent_id is not None, "an apology is planned for known ids only"
             return RenderedMessage(message=unreadable_notice.message(kept.superevent_id, kept.reason))
 
-        words = await self._once((delivery.kind, delivery.subject_id), render)
+        words = await self._cached((delivery.kind, delivery.subject_id), render)
         assert words is None or isinstance(words, RenderedMessage)
         return words
 
-    def _known(self, key: tuple[object, ...]) -> bool:
+    def _is_cached(self, key: tuple[object, ...]) -> bool:
         task = self._cache.get(key)
         return task is not None and task.done() and not task.cancelled() and task.exception() is None
 
-    async def _trouble(self, delivery: Delivery) -> RenderedMessage | None:
+    async def _incident(self, delivery: Delivery) -> RenderedMessage | None:
         # Never from the cache: it may be over meanwhile.
         found = None if self._troubles is None else await self._troubles.get(delivery.subject_id)
         if found is None:
             return None
         return RenderedMessage(
-            message=incident.resolved(found) if delivery.kind is DeliveryKind.OVER else incident.opened(found)
+            message=incident.resolved(found)
+            if delivery.kind is DeliveryKind.INCIDENT_RESOLVED
+            else incident.opened(found)
         )
 
     async def _mention_refused(self, delivery: Delivery) -> RenderedMessage | None:
@@ -335,15 +343,15 @@ class Renderer:
         refused = [] if refusals is None else await refusals.with_refusal(delivery.subject_id)
         return RenderedMessage(message=subscription_messages.mention_refused(refused)) if refused else None
 
-    async def _first_real(self, delivery: Delivery) -> RenderedMessage | None:
+    async def _first_real_event(self, delivery: Delivery) -> RenderedMessage | None:
         key = await self._store.notice_key(delivery.subject_id)
         if key is None:
             return None
         superevent_id, alert_type, *_ = key
-        before = await self._store.real_before(superevent_id)
+        before = await self._store.previous_real_event_time(superevent_id)
         return RenderedMessage(message=incident.first_real(superevent_id, alert_type, before))
 
-    async def _once(self, key: tuple[object, ...], work: Work) -> object:
+    async def _cached(self, key: tuple[object, ...], work: Work) -> object:
         task = self._cache.get(key)
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
             task = asyncio.ensure_future(work())

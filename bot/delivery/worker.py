@@ -74,7 +74,13 @@ FILE_READY_WITHIN = timedelta(seconds=60)
 """How long an uploaded picture may take to become one that Slack can show."""
 
 _NEWS = frozenset(
-    {DeliveryKind.ROOT, DeliveryKind.REPLY, DeliveryKind.MENTION, DeliveryKind.CIRCULAR, DeliveryKind.APOLOGY}
+    {
+        DeliveryKind.ROOT,
+        DeliveryKind.REPLY,
+        DeliveryKind.MENTION,
+        DeliveryKind.CIRCULAR,
+        DeliveryKind.UNREADABLE_NOTICE,
+    }
 )
 _TOP_LEVEL = frozenset({DeliveryKind.ROOT, DeliveryKind.MENTION})
 """What stands in the channel itself, though it has a thread."""
@@ -147,9 +153,9 @@ class DeliveryWorker:
     async def run(self) -> None:
         """Work until `stop`; the store's failures are waited out."""
         self._ended.clear()
-        await _retry_until_stored(self._share, "share")
-        await _retry_until_stored(self._ledger.recover, "recover")
-        sharing = asyncio.create_task(self._keep_sharing())
+        await _retry_until_stored(self._heartbeat, "share")
+        await _retry_until_stored(self._ledger.requeue_stalled, "recover")
+        sharing = asyncio.create_task(self._keep_heartbeat())
         sharing.add_done_callback(lambda _: self._wake.set())
         try:
             while not self._stopping:
@@ -159,7 +165,7 @@ class DeliveryWorker:
                 self._wake.clear()
                 try:
                     if self._shared_for != set(self._clients):
-                        await self._share()
+                        await self._heartbeat()
                     started = await self._start_due()
                 except StoreUnavailable as error:
                     log.warning("deliveries_wait_for_store", reason=str(error))
@@ -186,27 +192,27 @@ class DeliveryWorker:
         await asyncio.gather(*late, return_exceptions=True)
         try:
             async with asyncio.timeout(LEAVE_S):
-                await self._ledger.shares.leave()
+                await self._ledger.shares.release_all()
         except (StoreUnavailable, TimeoutError) as error:
             # The others notice by themselves.
             log.warning("left_without_notice", reason=str(error))
 
-    async def _share(self) -> None:
+    async def _heartbeat(self) -> None:
         """Say that this worker lives, and see which workspaces are its own."""
         clients = set(self._clients)
-        gained = await self._ledger.shares.renew(clients)
+        gained = await self._ledger.shares.heartbeat(clients)
         self._shared_for = clients
-        lost = await self._ledger.recover_lost()
+        lost = await self._ledger.requeue_stalled_of_dead_workers()
         if lost:
             log.warning("taken_over", deliveries=lost)
         if gained or lost:
             self._wake.set()
 
-    async def _keep_sharing(self) -> None:
+    async def _keep_heartbeat(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
             try:
-                await self._share()
+                await self._heartbeat()
             except StoreUnavailable as error:
                 log.warning("share_waits_for_store", reason=str(error))
 
@@ -243,7 +249,7 @@ class DeliveryWorker:
             if delivery.kind is DeliveryKind.EDIT:
                 self._edits_in_flight[delivery.team_id] += 1
             edit = delivery.kind is DeliveryKind.EDIT
-            task.add_done_callback(lambda task, place=place, edit=edit: self._landed(place, task, edit))  # type: ignore[misc]
+            task.add_done_callback(lambda task, place=place, edit=edit: self._on_done(place, task, edit))  # type: ignore[misc]
         return len(claimed)
 
     def _room_for_edits(self, team_id: str) -> int:
@@ -251,7 +257,7 @@ class DeliveryWorker:
             return 0
         return EDITS_AT_ONCE - self._edits_in_flight[team_id]
 
-    def _landed(self, place: tuple[str, str], task: asyncio.Task[None], edit: bool) -> None:
+    def _on_done(self, place: tuple[str, str], task: asyncio.Task[None], edit: bool) -> None:
         del self._in_flight[place]
         if edit:
             self._edits_in_flight[place[0]] -= 1
@@ -274,7 +280,7 @@ class DeliveryWorker:
             outcome = Retry(not_before=self._clock(), reason=lost.reason)
         except SlackFailure as failure:
             self._reductions.failed(delivery.id, failure)
-            outcome = self._after(delivery, failure)
+            outcome = self._outcome_for_failure(delivery, failure)
             bound.warning("delivery_failed", reason=failure.reason, attempts=delivery.attempts)
         except StoreUnavailable as error:
             outcome = Retry(not_before=self._clock() + timedelta(seconds=2), reason=str(error))
@@ -284,7 +290,7 @@ class DeliveryWorker:
             outcome = Retry(
                 not_before=self._clock() + timedelta(seconds=_backoff_s(delivery.attempts)),
                 reason="a fault in gwevent, see its log",
-                doubtful=True,
+                maybe_sent=True,
             )
             if self._is_old(delivery):
                 outcome = DeadLettered(reason="a fault in gwevent, see its log")
@@ -295,12 +301,12 @@ class DeliveryWorker:
             self._reductions.forget(delivery.id)
         if isinstance(outcome, Delivered) and delivery.kind is not DeliveryKind.EDIT:
             self._pause((delivery.team_id, delivery.channel_id), self._channel_pause_s)
-        await self._settle(delivery, outcome)
+        await self._record(delivery, outcome)
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         client = self._clients[delivery.team_id]
         holds = partial(self._ledger.shares.still_ours, delivery.claimed_by)
-        if delivery.doubtful and delivery.kind is not DeliveryKind.EDIT:
+        if delivery.maybe_sent and delivery.kind is not DeliveryKind.EDIT:
             thread_ts = None if delivery.kind in _TOP_LEVEL else delivery.root_ts
             found = await self._lookup.find(
                 client,
@@ -317,7 +323,7 @@ class DeliveryWorker:
         words = await self._render(delivery)
         if words is None:
             return DeadLettered(reason="nothing to say any more")
-        await self._turns.take()
+        await self._turns.acquire()
         if not holds():
             raise LeaseLost
         # Looked at again before each request's first byte: the client waits for connections too.
@@ -329,10 +335,10 @@ class DeliveryWorker:
     async def _edit(self, client: SlackClient, delivery: Delivery, words: RenderedMessage) -> Outcome:
         ts = delivery.root_ts
         assert ts is not None, "the ledger hands out edits of posted roots only"
-        if delivery.root_fixed:
+        if delivery.root_uneditable:
             return DeadLettered(reason="the root can't be edited any more")
-        if delivery.shown_revision == delivery.revision:
-            return Delivered(ts=ts, revision=delivery.revision)
+        if delivery.posted_revision == delivery.target_revision:
+            return Delivered(ts=ts, revision=delivery.target_revision)
         try:
             start = self._reductions.start(delivery.id)
             dropped = await client.edit(delivery.channel_id, ts, words.message, dropped=start)
@@ -340,14 +346,16 @@ class DeliveryWorker:
             return await self._edit_without(client, delivery, words, failure)
         except SlackFailure as failure:
             if failure.reason in ROOT_NOT_EDITABLE:
-                return DeadLettered(reason=failure.reason, root_fixed=True)
+                return DeadLettered(reason=failure.reason, root_uneditable=True)
             if failure.reason in ROOT_DELETED:
                 # Somebody deleted it; only news brings it back.
-                return DeadLettered(reason=failure.reason, root_gone=delivery.subject_id != 0)
+                return DeadLettered(reason=failure.reason, root_deleted=delivery.subject_id != 0)
             raise
         # A picture that this channel refuses may still be shown by others.
         again = self._reductions.whole_again(delivery.thread_id, dropped, self._clock())
-        return Delivered(ts=ts, revision=delivery.revision, picture_id=words.picture_id, again_at=again)
+        return Delivered(
+            ts=ts, revision=delivery.target_revision, picture_id=words.picture_id, again_at=again
+        )
 
     async def _edit_without(
         self, client: SlackClient, delivery: Delivery, words: RenderedMessage, failure: FileNotReady
@@ -367,7 +375,7 @@ class DeliveryWorker:
         else:
             await self._picture_failed(words.picture_id, failure.reason)
         await client.edit(delivery.channel_id, ts, words.without_picture)
-        return Delivered(ts=ts, revision=delivery.revision, again_at=again)
+        return Delivered(ts=ts, revision=delivery.target_revision, again_at=again)
 
     async def _post(self, client: SlackClient, delivery: Delivery, words: RenderedMessage) -> Outcome:
         thread_ts = None if delivery.kind in _TOP_LEVEL else delivery.root_ts
@@ -390,13 +398,17 @@ class DeliveryWorker:
         except SlackFailure as failure:
             if thread_ts is None or failure.reason not in ROOT_DELETED:
                 raise
-            if delivery.kind is not DeliveryKind.APOLOGY:
+            if delivery.kind is not DeliveryKind.UNREADABLE_NOTICE:
                 # Only news brings the root back; and no root would say what an apology says.
-                return DeadLettered(reason=failure.reason, root_gone=delivery.kind is DeliveryKind.REPLY)
+                return DeadLettered(reason=failure.reason, root_deleted=delivery.kind is DeliveryKind.REPLY)
             posted = await client.post(delivery.channel_id, words.message, mark)
         revision = again = None
         if delivery.kind is DeliveryKind.ROOT:
-            revision = 0 if words.picture_id != picture_id or words.unfinished else delivery.revision
+            revision = (
+                0
+                if words.picture_id != picture_id or words.needs_follow_up_edit
+                else delivery.target_revision
+            )
             again = self._reductions.whole_again(delivery.thread_id, posted.dropped, self._clock())
         return Delivered(
             ts=posted.ts,
@@ -410,7 +422,7 @@ class DeliveryWorker:
     def _mark(self, delivery: Delivery) -> DeliveryMetadata:
         return DeliveryMetadata(delivery_id=delivery.id, key=delivery.key, database=self._ledger.database_id)
 
-    def _after(self, delivery: Delivery, failure: SlackFailure) -> Outcome:
+    def _outcome_for_failure(self, delivery: Delivery, failure: SlackFailure) -> Outcome:
         """What to do about a failure: wait, or give up."""
         now = self._clock()
         if isinstance(failure, RateLimited):
@@ -433,7 +445,7 @@ class DeliveryWorker:
             wait = max(wait, 10.0)
             self._pause((delivery.team_id, "*"), wait)
         doubtful = isinstance(failure, OutcomeUnknown)
-        return Retry(not_before=now + timedelta(seconds=wait), reason=failure.reason, doubtful=doubtful)
+        return Retry(not_before=now + timedelta(seconds=wait), reason=failure.reason, maybe_sent=doubtful)
 
     def _is_old(self, delivery: Delivery) -> bool:
         after = CHANGES_GIVE_UP_AFTER if delivery.kind is DeliveryKind.CHANGE else GIVE_UP_AFTER
@@ -454,25 +466,25 @@ class DeliveryWorker:
         until = asyncio.get_running_loop().time() + seconds
         self._paused[place] = max(until, self._paused.get(place, 0.0))
 
-    async def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
+    async def _record(self, delivery: Delivery, outcome: Outcome) -> None:
         """Write the outcome down, together with those of others that come at the same time."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._done.append((delivery, outcome, written))
         if self._settling is None:
-            self._start_settling()
+            self._start_recording()
         await written
 
-    def _start_settling(self) -> None:
-        self._settling = asyncio.create_task(self._settle_all())
-        self._settling.add_done_callback(self._settled)
+    def _start_recording(self) -> None:
+        self._settling = asyncio.create_task(self._record_all())
+        self._settling.add_done_callback(self._on_recorded)
 
-    def _settled(self, task: asyncio.Task[None]) -> None:
+    def _on_recorded(self, task: asyncio.Task[None]) -> None:
         _log_exception(task)
         # One that failed leaves behind what came meanwhile.
         if not task.cancelled() and self._done and self._settling is None:
-            self._start_settling()
+            self._start_recording()
 
-    async def _settle_all(self) -> None:
+    async def _record_all(self) -> None:
         batch: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
         try:
             while self._done:
@@ -481,7 +493,7 @@ class DeliveryWorker:
                 batch, self._done = self._done, []
                 pairs = [(delivery, outcome) for delivery, outcome, _ in batch]
                 await _retry_until_stored(
-                    lambda pairs=pairs: self._ledger.settle(pairs, self._clock()), "settle"
+                    lambda pairs=pairs: self._ledger.record_outcomes(pairs, self._clock()), "settle"
                 )  # type: ignore[misc]
                 _log_outcomes(pairs)
                 self._tell_outcomes(pairs)

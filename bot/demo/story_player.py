@@ -55,7 +55,7 @@ class SimulatedClock:
         """Tell this time from now on."""
         self._ahead = at - utc_now()
 
-    def follow(self, time_created: datetime) -> None:
+    def use(self, time_created: datetime) -> None:
         """Go forward to the moment at which a notice is sent; never back."""
         self._ahead = max(self._ahead, time_created - utc_now())
 
@@ -64,10 +64,10 @@ class SimulatedClock:
 class DemoEnvironment:
     """The demo's parts, running."""
 
-    sandbox: LocalSlack
+    local_slack: LocalSlack
     broker: EmbeddedBroker
-    bot: Application
-    rooms: Factory
+    application: Application
+    factory: Factory
     clock: SimulatedClock
     channels: dict[str, str]
     """Name -> channel id."""
@@ -81,7 +81,7 @@ async def serve(port: int) -> None:
     _out.print("Starting a broker, a local Slack and the bot …")
     async with _demo_environment(port) as stage:
         _out.print(
-            f"\nOpen [bold]{stage.sandbox.url}[/bold] in a browser, and type /gwevent MS181101ab there."
+            f"\nOpen [bold]{stage.local_slack.url}[/bold] in a browser, and type /gwevent MS181101ab there."
         )
         _out.print("Ctrl-C ends it.\n")
         with Publisher(stage.broker.url(TOPIC)) as publisher:
@@ -105,12 +105,12 @@ async def play_once() -> None:
                 await _publish(stage, publisher, sample)
                 await asyncio.to_thread(publisher.wait_until_read, GROUP, WITHIN_S)
                 await _delivered(stage)
-        answer = await stage.sandbox.command("/gwevent", "MS181101ab", channel=stage.channels["gw-mocks"])
+        answer = await stage.local_slack.command("/gwevent", "MS181101ab", channel=stage.channels["gw-mocks"])
         await answer.answer()
         problems = []
         for name, channel in stage.channels.items():
-            _print_channel(stage.sandbox, name, channel)
-            problems += _missing(stage.sandbox, name, channel, samples)
+            _print_channel(stage.local_slack, name, channel)
+            problems += _missing(stage.local_slack, name, channel, samples)
         if problems:
             raise DemoFailed(" ".join(problems))
         _out.print(f"\n{len(samples)} notices published, all of them where they belong.")
@@ -165,19 +165,19 @@ def _settings(sandbox: LocalSlack, broker: EmbeddedBroker, folder: Path) -> Sett
 
 async def _subscribe(stage: DemoEnvironment) -> None:
     for name, words in CHANNELS.items():
-        done = await stage.sandbox.command("/gwevent", f"subscribe {words}", channel=stage.channels[name])
+        done = await stage.local_slack.command("/gwevent", f"subscribe {words}", channel=stage.channels[name])
         await done.answer(timeout=WITHIN_S)
 
 
 async def _publish(stage: DemoEnvironment, publisher: Publisher, sample: SampleNotice) -> None:
-    stage.clock.follow(datetime.fromisoformat(str(sample.record["time_created"])))
+    stage.clock.use(datetime.fromisoformat(str(sample.record["time_created"])))
     await asyncio.to_thread(publisher.publish, to_avro(sample.record), reader=GROUP)
     _out.print(f"published {sample.name}")
 
 
 async def _delivered(stage: DemoEnvironment) -> None:
     deadline = asyncio.get_running_loop().time() + WITHIN_S
-    while (counts := await stage.rooms.ledger.counts()).waiting:
+    while (counts := await stage.factory.ledger.counts()).waiting:
         if asyncio.get_running_loop().time() > deadline:
             raise DemoFailed(f"{counts.waiting} deliveries still wait after {WITHIN_S:.0f} s.")
         await asyncio.sleep(0.1)

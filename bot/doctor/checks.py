@@ -116,7 +116,7 @@ async def _database(settings: Settings) -> list[Finding]:
             counts = await rooms.ledger.counts()
             subscriptions = await rooms.subscriptions.count()
             away = await rooms.channel_moves.out_of_reach()
-            running = not rooms.database.take_instance_lock() or await rooms.shares.another_lives()
+            running = not rooms.database.acquire_instance_lock() or await rooms.shares.another_lives()
     except (StoreUnavailable, BadDatabaseUrl) as error:
         todo = "Set GWEVENT_DATABASE_URL to a place that can be written, or free some space there."
         return [Finding(name="Database", level=Level.FAIL, found=str(error), advice=todo)]
@@ -195,7 +195,7 @@ async def _workspaces(settings: Settings) -> list[Finding]:
         current = await database.is_made() and await database.is_current()
         installed = await InstallationRepository(database).all() if current else []
         for one in installed:
-            vault.open(one.token)
+            vault.decrypt(one.token)
     except StoreUnavailable as error:
         return [*findings, Finding("Slack workspaces", Level.FAIL, str(error), "See the database above.")]
     except InvalidKeys as error:

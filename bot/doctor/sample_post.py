@@ -66,15 +66,19 @@ async def _deliver(settings: Settings, client: SlackClient, team: str, channel: 
         changed.set()
 
     # The bot serves pictures itself only from its own store.
-    draws = settings.public_url is None and client.may("files:write")
+    draws = settings.public_url is None and client.has_scope("files:write")
     async with open_factory(settings) as rooms:
         await rooms.subscriptions.add_confirmed(team, channel, parse("all test lowsig"), "doctor", utc_now())
-        worker = rooms.worker({team: client}, utc_now, settled=settled)
+        worker = rooms.create_delivery_worker({team: client}, utc_now, settled=settled)
         pictures = ImageWorker(
             rooms.store, rooms.pictures, {team: client}, ImageProcess(), utc_now, wake_deliveries=worker.wake
         )
         pipeline = Pipeline(
-            rooms.store, utc_now, max_age=timedelta(days=1), wake=worker.wake, draws=lambda _: draws
+            rooms.store,
+            utc_now,
+            max_age=timedelta(days=1),
+            on_planned=worker.wake,
+            should_draw=lambda _: draws,
         )
         await pipeline.handle(to_avro(sample_notice(utc_now())), Origin("doctor", "sample", live=True))
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(pictures.run())]

@@ -46,7 +46,7 @@ def parse(words: str, sites: SiteNames | None = None) -> Criteria:
     wish = _what(tokens(" ".join(every[:at])), sites)
     if at < len(every):
         wish = replace(wish, notify=_notify(" ".join(every[at + 1 :]), wish, sites))
-    if len(wish.words) > LONGEST:
+    if len(wish.canonical) > LONGEST:
         raise FilterSyntaxError(f"That is too long: written out it has more than {LONGEST:,} characters.")
     return wish
 
@@ -106,8 +106,8 @@ def _grouped(found: Filter | None, everything: bool) -> tuple[str, Filter | None
     groups = ["all"] if everything else []
     rest: Filter | None = None
     for part in parts:
-        if isinstance(part, FieldIn) and part.text.casefold() in _GROUPS:
-            groups.append(part.text)
+        if isinstance(part, FieldIn) and part.canonical.casefold() in _GROUPS:
+            groups.append(part.canonical)
         else:
             rest = part if rest is None else rest & part
     if len(set(groups)) > 1:

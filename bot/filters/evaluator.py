@@ -201,12 +201,12 @@ class CriteriaEvaluator:
             return NO
         found = self(wish)
         if found[1] < 1 or notify.condition is None:
-            return NO if notify.only_ns and not self._light else found
+            return NO if notify.only_ns and not self._with_labels else found
         condition = evaluate_filter(notify.condition, self._traits, self._shares)
         return min(found[0], condition[0]), min(found[1], condition[1])
 
     @cached_property
-    def _light(self) -> bool:
+    def _with_labels(self) -> bool:
         newest = self._superevent.latest_with_event
         return newest is not None and neutron_star(newest)
 

@@ -38,7 +38,7 @@ def criteria_from_form(form: SubscriptionForm, read: Read) -> Criteria:
     if not errors:
         try:
             # The inputs together may be too much, even if none is by itself.
-            return read(wish.words)
+            return read(wish.canonical)
         except FilterSyntaxError as error:
             errors["words"] = str(error)
     raise InvalidForm(errors)

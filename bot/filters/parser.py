@@ -163,7 +163,7 @@ def read_filter(given: Sequence[Token], sites: SiteNames | None = None) -> Filte
     if not given:
         raise FilterSyntaxError("A filter needs a condition, like BNS>0.5 or distance<300.")
     reader = _Parser(given, sites)
-    found = reader.either(0)
+    found = reader.parse_or(0)
     reader.end()
     if len(list(conditions(found))) > MOST_CONDITIONS:
         raise FilterSyntaxError(f"A filter has at most {MOST_CONDITIONS} conditions, and this one has more.")
@@ -238,29 +238,29 @@ class _Parser:
                 f"{self._next.quoted} closes nothing." if closes else _misplaced(self._next)
             )
 
-    def either(self, depth: int) -> Filter:
+    def parse_or(self, depth: int) -> Filter:
         """Conditions with "or" between."""
-        found = self._every(depth)
+        found = self._parse_and(depth)
         while self._taken("or"):
-            found = found | self._every(depth)
+            found = found | self._parse_and(depth)
         return found
 
-    def _every(self, depth: int) -> Filter:
+    def _parse_and(self, depth: int) -> Filter:
         """Conditions with "and" or nothing between."""
-        found = self._perhaps_not(depth)
+        found = self._parse_not(depth)
         while self._next is not None and self._next.folded != "or" and self._next.text != ")":
             self._taken("and")
-            found = found & self._perhaps_not(depth)
+            found = found & self._parse_not(depth)
         return found
 
-    def _perhaps_not(self, depth: int) -> Filter:
+    def _parse_not(self, depth: int) -> Filter:
         negated = False
         while self._taken("not"):
             negated = not negated
-        found = self._operand(depth)
+        found = self._parse_primary(depth)
         return ~found if negated else found
 
-    def _operand(self, depth: int) -> Filter:
+    def _parse_primary(self, depth: int) -> Filter:
         before = self._given[self._at - 1] if self._at else None
         if self._next is None or self._next.text == ")" or self._next.folded in ("and", "or"):
             if before is not None:
@@ -271,7 +271,7 @@ class _Parser:
             opened = self._given[self._at - 1]
             if depth >= MOST_DEPTH:
                 raise FilterSyntaxError(f"{opened.quoted} goes deeper than {MOST_DEPTH} parentheses.")
-            found = self.either(depth + 1)
+            found = self.parse_or(depth + 1)
             if not self._taken(")"):
                 raise FilterSyntaxError(f"{opened.quoted} isn't closed.")
             return found

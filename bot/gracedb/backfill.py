@@ -50,12 +50,12 @@ class Progress:
     """Of those, what was dealt with, in any way."""
     current: str = ""
     """The superevent that is being looked up."""
-    trouble: str = ""
+    problem: str = ""
     """Why GraceDB is waited for, one sentence; empty when it isn't."""
     looked_up: int = 0
     known: int = 0
     """Looked up before."""
-    passed_over: int = 0
+    skipped_low_significance: int = 0
     """Of low significance."""
     unreadable: int = 0
     """That GraceDB lists, and then has no answer for."""
@@ -101,20 +101,20 @@ class Backfill:
         start = 0
         while True:
             page = partial(self._archive.gracedb.superevents, query, start, self._page)
-            listed = await self._patiently(page, progress, show)
+            listed = await self._retry_while_busy(page, progress, show)
             entries, held, progress.total = conversion.parse_superevent_list(listed)
             if not held:
                 return progress
             progress.unreadable += held - len(entries)
             progress.done += held - len(entries)
-            known = await self._lookups.of([entry.superevent_id for entry in entries])
+            known = await self._lookups.get([entry.superevent_id for entry in entries])
             for entry in entries:
                 progress.current = entry.superevent_id
                 show()
                 if entry.significant or lowsig:
                     await self._one(entry, known.get(entry.superevent_id), progress, show)
                 else:
-                    progress.passed_over += 1
+                    progress.skipped_low_significance += 1
                 progress.done += 1
             show()
             start += held
@@ -128,21 +128,21 @@ class Backfill:
         progress: Progress,
         show: Callable[[], None],
     ) -> None:
-        if looked_up is not None and self._stays(entry, looked_up):
+        if looked_up is not None and self._is_settled(entry, looked_up):
             progress.known += 1
             return
         try:
-            store = partial(self._archive.store, entry)
-            progress.notices += await self._patiently(store, progress, show)
+            store = partial(self._archive.import_entry, entry)
+            progress.notices += await self._retry_while_busy(store, progress, show)
             progress.looked_up += 1
         except (NotPublic, Unreadable) as error:
             log.warning("gracedb_event_left_out", superevent_id=entry.superevent_id, reason=str(error))
             progress.unreadable += 1
 
-    def _stays(self, entry: SupereventRecord, looked_up: datetime) -> bool:
+    def _is_settled(self, entry: SupereventRecord, looked_up: datetime) -> bool:
         return looked_up - entry.created > conversion.SETTLED or self._clock() - looked_up < FRESH
 
-    async def _patiently(
+    async def _retry_while_busy(
         self, ask: Callable[[], Awaitable[T]], progress: Progress, show: Callable[[], None]
     ) -> T:
         """Ask until there is an answer, as long as GraceDB says or twice as long each time. Raises Busy."""
@@ -154,10 +154,10 @@ class Backfill:
                 if not left:
                     raise
                 log.info("gracedb_busy", reason=str(error))
-                progress.trouble = str(error)
+                progress.problem = str(error)
                 show()
                 await self._sleep(wait if error.retry_after is None else error.retry_after)
-                progress.trouble = ""
+                progress.problem = ""
                 wait *= 2
         raise AssertionError("the last try returns or raises")
 

@@ -71,9 +71,9 @@ class SupereventRecord:
 class SupereventFiles:
     """What a record is put together from, besides the superevent; None where GraceDB has none."""
 
-    labelled: Mapping[str, datetime] = field(default_factory=dict)
+    label_times: Mapping[str, datetime] = field(default_factory=dict)
     """Label -> when it was set."""
-    uploaded: Mapping[str, datetime] = field(default_factory=dict)
+    upload_times: Mapping[str, datetime] = field(default_factory=dict)
     """File "name,version" -> when it was uploaded."""
     p_astro: Mapping[str, Any] | None = None
     em_bright: Mapping[str, Any] | None = None
@@ -208,7 +208,7 @@ def build_payloads(entry: SupereventRecord, page: str, parts: SupereventFiles) -
     facts_at = _state_at(entry, parts)
     payloads = [_payload(entry, page, GRACEDB, facts_at, parts, _event(entry, parts))]
     if entry.retracted:
-        payloads.append(retraction(entry, page, parts.labelled))
+        payloads.append(retraction(entry, page, parts.label_times))
     return payloads
 
 
@@ -222,7 +222,7 @@ def retraction(
     said = (re.search(rb'"time_created"\s*:\s*"([^"]+)"', body) for body in notices)
     sent = [when for one in said if one and (when := _time(one[1].decode("ascii", "replace")))]
     at = _retraction_time(entry, labelled, sent).replace(microsecond=0) + _HALF_SECOND
-    return _payload(entry, page, RETRACTION, at, SupereventFiles(labelled=labelled), None)
+    return _payload(entry, page, RETRACTION, at, SupereventFiles(label_times=labelled), None)
 
 
 def is_retraction(body: bytes) -> bool:
@@ -247,11 +247,11 @@ def _retraction_time(
 def _state_at(entry: SupereventRecord, parts: SupereventFiles) -> datetime:
     """When what is told became true: at the newest upload or label, yet before a retraction."""
     times = [entry.created]
-    times += [when for name, when in parts.labelled.items() if name != RETRACTED]
-    times += [when for name in parts.names if (when := parts.uploaded.get(name)) is not None]
+    times += [when for name, when in parts.label_times.items() if name != RETRACTED]
+    times += [when for name in parts.names if (when := parts.upload_times.get(name)) is not None]
     at = max(times)
     if entry.retracted:
-        at = min(at, _retraction_time(entry, parts.labelled) - timedelta(seconds=1))
+        at = min(at, _retraction_time(entry, parts.label_times) - timedelta(seconds=1))
     return at.replace(microsecond=0) + _HALF_SECOND
 
 
@@ -274,7 +274,7 @@ def _payload(
         "gw_id": entry.record.get("gw_id"),
         ASSEMBLED_FROM: ["superevent", *parts.names],
         # Where GraceDB doesn't say when, the record needs a time nevertheless; then nobody is told it.
-        "dated": event is not None or RETRACTED in parts.labelled,
+        "dated": event is not None or RETRACTED in parts.label_times,
     }
     return json.dumps(record).encode()
 

@@ -67,7 +67,7 @@ class SupereventImporter:
         self._failed: OrderedDict[str, tuple[float, GraceDbError]] = OrderedDict()
         self._places = asyncio.Semaphore(AT_ONCE)
 
-    async def look_up(self, superevent_id: str) -> str:
+    async def import_superevent(self, superevent_id: str) -> str:
         """Store what GraceDB has of a superevent; return the id it has there (a GW… name is another's).
 
         Who asks for one that is being looked up waits for the same answer, and a failure stands for a short
@@ -83,7 +83,7 @@ class SupereventImporter:
             self._names[superevent_id] = found
         return found
 
-    async def store(self, entry: SupereventRecord) -> int:
+    async def import_entry(self, entry: SupereventRecord) -> int:
         """Store what GraceDB has of this superevent; return how many notices were new.
 
         Everything is fetched before the first is stored. Raises GraceDbError, StoreUnavailable.
@@ -113,9 +113,9 @@ class SupereventImporter:
             # Looked at here too: nobody may be waiting any more.
             task.exception()
 
-    async def may_know_more(self, superevent_id: str, created: datetime, after: timedelta) -> bool:
+    async def may_be_outdated(self, superevent_id: str, created: datetime, after: timedelta) -> bool:
         """Whether GraceDB may know more than when it was asked last, if that is longer than `after` ago."""
-        looked_up = (await self._lookups.of([superevent_id])).get(superevent_id)
+        looked_up = (await self._lookups.get([superevent_id])).get(superevent_id)
         if looked_up is None:
             return True
         return looked_up - created <= conversion.SETTLED and self._clock() - looked_up > after
@@ -154,7 +154,7 @@ class SupereventImporter:
 
     async def _keep(self, entry: SupereventRecord, payloads: Sequence[tuple[str, bytes]]) -> int:
         handled = [await self._take(entry, name, body) for name, body in payloads]
-        await self._lookups.note(entry.superevent_id, self._clock())
+        await self._lookups.record(entry.superevent_id, self._clock())
         new = handled.count(IngestResult.STORED)
         log.info("gracedb_looked_up", superevent_id=entry.superevent_id, notices=len(handled), new=new)
         return new
@@ -229,8 +229,8 @@ class SupereventImporter:
         skymap = await newest(combined=False, most=MAP_MOST)
         left = MAP_MOST - len(skymap or b"")
         return SupereventFiles(
-            labelled=labelled,
-            uploaded=uploaded,
+            label_times=labelled,
+            upload_times=uploaded,
             p_astro=p_astro,
             em_bright=em_bright,
             mchirp_source=mchirp_source,

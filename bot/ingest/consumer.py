@@ -48,18 +48,18 @@ class SourceConsumer:
         # Thousands of filters take a second to parse, once; if the store can't yet, the first notice waits.
         with suppress(StoreUnavailable):
             await self._subscriptions.count()
-            await self._operators.place()
+            await self._operators.get()
         log.info("source_starts", source=self._source.status().name, group=self._name)
         async for payload in self._source.payloads():
-            await self._take(payload)
+            await self._ingest_until_stored(payload)
 
-    async def tell(self) -> None:
+    async def report_status(self) -> None:
         """Write down how the source is doing, again and again."""
         while True:
             try:
-                await self._consumers.tell(self._name, [self._source.status()])
+                await self._consumers.record(self._name, [self._source.status()])
                 # Only who knows Slack knows where they are, and may have come later.
-                await self._operators.place()
+                await self._operators.get()
             except StoreUnavailable as error:
                 log.warning("consumer_waits_for_store", reason=str(error))
             await asyncio.sleep(TELL_S)
@@ -68,7 +68,7 @@ class SourceConsumer:
         """Let go of the source; what isn't acknowledged comes again."""
         await self._source.stop()
 
-    async def _take(self, payload: Payload) -> None:
+    async def _ingest_until_stored(self, payload: Payload) -> None:
         """Handle a payload, however long the store takes; only then is it acknowledged (law 3)."""
         wait = 0.2
         while True:
@@ -76,14 +76,14 @@ class SourceConsumer:
                 self._handled(await self._pipeline.handle(payload.body, payload.origin))
                 break
             except StoreUnavailable as error:
-                log.error("notice_waits_for_store", reason=str(error), origin=payload.origin.detail)
+                log.error("notice_waits_for_store", reason=str(error), origin=payload.origin.location)
             except Exception as error:
                 # The system's: no descriptor or memory, say. What isn't taken in isn't passed over either:
                 # this part, started again, would go on with the next payload.
                 if not is_transient(error):
                     raise
                 reason = str(error) or type(error).__name__
-                log.error("notice_waits_for_system", reason=reason, origin=payload.origin.detail)
+                log.error("notice_waits_for_system", reason=reason, origin=payload.origin.location)
             await asyncio.sleep(wait)
             wait = min(wait * 2, 10.0)
         await self._source.acknowledge(payload)

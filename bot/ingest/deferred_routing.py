@@ -50,7 +50,7 @@ class DeferredRoutingWorker:
         while True:
             self._woken.clear()
             try:
-                await self.work_off()
+                await self.process_pending()
             except StoreUnavailable as error:
                 log.warning("maps_wait_for_store", reason=str(error))
             try:
@@ -59,7 +59,7 @@ class DeferredRoutingWorker:
             except TimeoutError:
                 continue
 
-    async def work_off(self) -> None:
+    async def process_pending(self) -> None:
         """Decide all that waits now. Raises StoreUnavailable."""
         # Looked anew each time: what comes meanwhile may go before all that waits.
         while waiting := await self._undecided.waiting():
@@ -70,10 +70,14 @@ class DeferredRoutingWorker:
         while intents is None:
             asked = await self._undecided.question(superevent_id)
             now = self._clock()
-            shares = {} if asked is None else await self._asker.shares(asked.notice_key, asked.questions, now)
+            shares = (
+                {}
+                if asked is None
+                else await self._asker.probabilities(asked.notice_key, asked.questions, now)
+            )
             planner = partial(plan_after_map_queries, shares=shares, now=now, max_age=self._max_age)
             key = None if asked is None else asked.notice_key
-            intents = await self._undecided.decide(superevent_id, key, planner, now)
+            intents = await self._undecided.complete(superevent_id, key, planner, now)
         log.info("map_decided", superevent_id=superevent_id, questions=len(shares), intents=intents)
         if intents:
             self._wake_deliveries()

@@ -48,13 +48,13 @@ class Pipeline:
         clock: Callable[[], datetime],
         *,
         max_age: timedelta,
-        wake: Callable[[], None] = lambda: None,
+        on_planned: Callable[[], None] = lambda: None,
         ops: Callable[[], tuple[str, str] | None] = lambda: None,
-        draws: Callable[[Notice], bool] = lambda _: False,
+        should_draw: Callable[[Notice], bool] = lambda _: False,
         decode: Callable[[bytes], Notice] = decode,
         circulars: CircularRepository | None = None,
         alarms: Callable[[], OperatorAlertRules | None] = lambda: None,
-        stored: Callable[[Notice], None] = lambda _: None,
+        on_stored: Callable[[Notice], None] = lambda _: None,
     ) -> None:
         """What the pipeline tells others.
 
@@ -65,13 +65,13 @@ class Pipeline:
         self._store = store
         self._clock = clock
         self._max_age = max_age
-        self._wake = wake
+        self._wake = on_planned
         self._ops = ops
-        self._draws = draws
+        self._draws = should_draw
         self._decode = decode
         self._circulars = circulars
         self._alarms = alarms
-        self._stored = stored
+        self._stored = on_stored
 
     async def handle(self, body: bytes, origin: Origin) -> IngestResult:
         """Take one payload in. Raises StoreUnavailable only: then it must not be acknowledged."""
@@ -80,7 +80,7 @@ class Pipeline:
         alert_type: str | None = None
         try:
             if self._circulars is not None and is_circular(body):
-                return await self._note(self._circulars, read_circular(body), origin, received)
+                return await self._ingest_circular(self._circulars, read_circular(body), origin, received)
             notice = await run_in_thread(self._decode, body)
             superevent_id, alert_type = notice.superevent_id, notice.alert_type
             return await self._record(notice, body, origin, received)
@@ -96,7 +96,7 @@ class Pipeline:
             # next alert goes out.
             log.exception(
                 "payload_broke_gwevent",
-                origin=origin.detail,
+                origin=origin.location,
                 superevent_id=superevent_id,
                 alert_type=alert_type,
             )
@@ -109,7 +109,7 @@ class Pipeline:
             # An archive's copy may have been written again; it is no other notice for that.
             notice = replace(notice, content=None)
         bound = log.bind(
-            superevent_id=notice.superevent_id, alert_type=notice.alert_type, origin=origin.detail
+            superevent_id=notice.superevent_id, alert_type=notice.alert_type, origin=origin.location
         )
         planner = partial(plan, live=origin.live, now=received, max_age=self._max_age)
         # Old news wakes nobody (law 7).
@@ -117,7 +117,7 @@ class Pipeline:
         recorded = await self._store.record(
             notice,
             body,
-            f"{origin.source}:{origin.detail}",
+            f"{origin.source}:{origin.location}",
             received,
             planner,
             picture=self._draws(notice),
@@ -131,7 +131,7 @@ class Pipeline:
         bound.info("notice_repeated")
         return IngestResult.REPEAT
 
-    async def _note(
+    async def _ingest_circular(
         self, circulars: CircularRepository, circular: Circular, origin: Origin, received: datetime
     ) -> IngestResult:
         fresh = received - circular.created <= self._max_age
@@ -149,7 +149,7 @@ class Pipeline:
             apologise = channels_for_unreadable_notice
         new = await self._store.quarantine(
             body,
-            f"{origin.source}:{origin.detail}",
+            f"{origin.source}:{origin.location}",
             reason,
             superevent_id,
             received,
@@ -160,7 +160,7 @@ class Pipeline:
             log.warning(
                 "payload_quarantined",
                 reason=reason,
-                origin=origin.detail,
+                origin=origin.location,
                 superevent_id=superevent_id,
                 bytes=len(body),
             )

@@ -68,7 +68,7 @@ class HomeTab:
             shown = await self._home(client, team_id, user_id, said)
         except StoreUnavailable:
             shown = home_tab.Home(
-                sources=self._states(),
+                sources=self._source_states(),
                 last_notice=None,
                 subscriptions=(),
                 newest=(),
@@ -83,7 +83,7 @@ class HomeTab:
         """Why somebody may not change a channel's subscriptions from outside of it; None if they may."""
         try:
             if asker.channel_id.startswith("D"):
-                own = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
+                own = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
                 allowed = any(s.created_by == asker.user_id for s in own)
             else:
                 channels = await client_of(self._clients, asker.team_id).channels_of(asker.user_id)
@@ -97,7 +97,7 @@ class HomeTab:
     async def _home(
         self, client: SlackClient, team_id: str, user_id: str, said: Message | None
     ) -> home_tab.Home:
-        every = await self._subscriptions.of_team(team_id)
+        every = await self._subscriptions.for_team(team_id)
         problem = None
         channels: frozenset[str] = frozenset()
         try:
@@ -109,18 +109,18 @@ class HomeTab:
         received = None if last is None else last.received
         newest = await self._store.newest(category=Category.REAL, limit=home_tab.EVENTS)
         return home_tab.Home(
-            sources=self._states(),
+            sources=self._source_states(),
             last_notice=None
             if last is None or received is None
             else LastNotice(superevent_id=last.superevent_id, alert_type=last.alert_type, received=received),
             subscriptions=home_tab.visible_to(user_id, every, channels),
             newest=newest or await self._store.newest(category=Category.MOCK, limit=home_tab.EVENTS),
-            troubles=await self._troubles.lasting(),
+            troubles=await self._troubles.open_incidents(),
             problem=problem,
             said=said,
         )
 
-    def _states(self) -> tuple[SourceState, ...]:
+    def _source_states(self) -> tuple[SourceState, ...]:
         return tuple(
             SourceState(name=s.name, connected=s.connected, detail=s.detail, lag=s.lag)
             for s in self._sources()
@@ -182,7 +182,7 @@ def register(app: AsyncApp, answers: CommandRouter, homes: HomeTab, dialogs: Sub
         asker, target = _pressed(team, body, action)
         which = f"{target.number}" if target.mark is None else f"{target.number}@{target.mark}"
         refused = await homes.refusal(asker)
-        said = refused or await answers.answer(f"{command} {which}", asker)
+        said = refused or await answers.dispatch(f"{command} {which}", asker)
         await homes.publish(asker.team_id, asker.user_id, said)
 
 

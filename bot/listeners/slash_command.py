@@ -60,7 +60,7 @@ def register(
         # Slack waits 3 s for this and nothing else, so it comes before anything that can be slow.
         await ack()
         asker = CommandContext(context_team(context), command["channel_id"], command["user_id"])
-        message = await answers.answer(unescape(command.get("text") or ""), asker)
+        message = await answers.dispatch(unescape(command.get("text") or ""), asker)
         if show is not None and contains_file(message):
             # Nobody has shown that Slack takes files where slash commands are answered.
             if await show(asker, message, None):
@@ -79,7 +79,7 @@ def register(
         asker = CommandContext(context_team(context), event["channel"], event["user"])
         # Ourselves only: whoever else is named may be the one to notify.
         text = re.sub(rf"<@{context.bot_user_id}(\|[^>]*)?>", " ", event.get("text") or "")
-        message = await answers.answer(unescape(text), asker)
+        message = await answers.dispatch(unescape(text), asker)
         # Slash commands don't work inside threads; there people mention, and there they are answered.
         thread_ts = event.get("thread_ts")
         if show is not None and contains_file(message):
@@ -101,7 +101,7 @@ def register(
         channel = body.get("channel") or {}
         asker = CommandContext(context_team(context), str(channel.get("id", "")), body["user"]["id"])
         # Asked again, not copied: what is posted is the newest state.
-        message = await answers.answer(unescape(str(action.get("value") or "")), asker, shared=True)
+        message = await answers.dispatch(unescape(str(action.get("value") or "")), asker, shared=True)
         container = body.get("container") or {}
         await respond(**_body(message), response_type="in_channel", thread_ts=container.get("thread_ts"))
 
@@ -123,7 +123,7 @@ def register(
         await ack()
         asker = CommandContext(context_team(context), body["channel"]["id"], body["user"]["id"])
         # The button names what it ends, and what that was when it was shown.
-        message = await answers.answer(
+        message = await answers.dispatch(
             f"unsubscribe {action.get('value') or ''}", asker, longest=LONGEST_VALUE
         )
         await respond(

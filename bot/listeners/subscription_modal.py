@@ -89,7 +89,7 @@ class SubscriptionModal:
         if place.number is None:
             return subscription_modal.view(place, SubscriptionForm(), Preview())
         try:
-            here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
+            here = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
             former = await self._subscriptions.former(asker.team_id, asker.channel_id, place.number)
         except StoreUnavailable:
             return subscription_modal.result_page(place, helping.error_message(STORE_AWAY))
@@ -102,7 +102,9 @@ class SubscriptionModal:
             return subscription_modal.result_page(
                 place, subscription_messages.no_such_number(str(place.number), here)
             )
-        return subscription_modal.view(place, form_of(found.wish), Preview(wish=found.wish, stored=True))
+        return subscription_modal.view(
+            place, form_of(found.criteria), Preview(wish=found.criteria, stored=True)
+        )
 
     def read(self, view: Mapping[str, Any]) -> Criteria:
         """What was entered. Raises InvalidForm."""
@@ -124,7 +126,9 @@ class SubscriptionModal:
         if map_queries(wish.filter):
             # Maps take seconds, words don't.
             await show(Preview(wish=wish, testing=True))
-        tested = await self._answers.answer(f"test {wish.what}", None, longest=LONGEST)
+        tested = await self._answers.dispatch(
+            f"test {wish.canonical_without_mentions}", None, longest=LONGEST
+        )
         await show(Preview(wish=wish, tested=tested))
 
     async def submit(
@@ -139,7 +143,7 @@ class SubscriptionModal:
         except InvalidForm as error:
             await ack(response_action="errors", errors=error.errors)
             return
-        work = asyncio.create_task(self._done(asker, place, wish))
+        work = asyncio.create_task(self._submit(asker, place, wish))
         done, _ = await asyncio.wait([work], timeout=self._patience_s)
         if done:
             await ack(response_action="update", view=subscription_modal.result_page(place, work.result()))
@@ -150,21 +154,21 @@ class SubscriptionModal:
         if place.home:
             await self._homes.publish(asker.team_id, asker.user_id)
 
-    async def _done(self, asker: CommandContext, place: ModalContext, wish: Criteria) -> Message:
+    async def _submit(self, asker: CommandContext, place: ModalContext, wish: Criteria) -> Message:
         refused = await self._homes.refusal(asker) if place.home else None
-        return refused or await self._stored(asker, place, wish)
+        return refused or await self._save(asker, place, wish)
 
-    async def _stored(self, asker: CommandContext, place: ModalContext, wish: Criteria) -> Message:
+    async def _save(self, asker: CommandContext, place: ModalContext, wish: Criteria) -> Message:
         if place.number is None:
-            return await self._answers.answer(f"subscribe {wish.words}", asker, longest=LONGEST)
+            return await self._answers.dispatch(f"subscribe {wish.canonical}", asker, longest=LONGEST)
         try:
-            here = await self._subscriptions.of_channel(asker.team_id, asker.channel_id)
+            here = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
         except StoreUnavailable:
             return helping.error_message(STORE_AWAY)
         found = _numbered(here, place.number)
-        if found is not None and same_criteria(found.wish, wish):
+        if found is not None and same_criteria(found.criteria, wish):
             return subscription_messages.unchanged(found)
-        return await self._answers.answer(f"edit {place.number} {wish.words}", asker, longest=LONGEST)
+        return await self._answers.dispatch(f"edit {place.number} {wish.canonical}", asker, longest=LONGEST)
 
     async def _show(self, team_id: str, view_id: str, view: subscription_modal.View) -> None:
         try:

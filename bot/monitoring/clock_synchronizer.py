@@ -51,10 +51,10 @@ class ClockSynchronizer:
         self.ask_slack: Callable[[], Awaitable[None]] | None = None
         """Has Slack say something, whereby the clock hears its time."""
 
-    async def begin(self) -> None:
+    async def start(self) -> None:
         """Go on with the clock as an earlier process of this boot left it. Raises StoreUnavailable."""
         if self._boot_id is not None:
-            offset = await self._lines.of(self._boot_id)
+            offset = await self._lines.get(self._boot_id)
             if offset is not None:
                 self._clock.go_on(offset)
         await self._ask_database()
@@ -62,10 +62,10 @@ class ClockSynchronizer:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            await self.look()
+            await self.check()
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Look once; the store's failures are waited out."""
         self._clock.look()
         await self._ask_slack()

@@ -104,7 +104,7 @@ class Metrics:
             registry=registry,
         )
 
-    def handled(self, handled: str) -> None:
+    def count_payload(self, handled: str) -> None:
         """A payload was handled; `handled` says what became of it."""
         self._handled.labels(handled).inc()
 
@@ -118,19 +118,19 @@ class Metrics:
         if notice.received is not None:
             self._notice_to_received.observe((notice.received - notice.time_created).total_seconds())
 
-    def called(self, method: str, failure: SlackFailure | None) -> None:
+    def count_api_call(self, method: str, failure: SlackFailure | None) -> None:
         """Slack answered a call, or didn't."""
         outcome = "ok" if failure is None else re.sub(r"(?<!^)(?=[A-Z])", "_", type(failure).__name__).lower()
         self._calls.labels(method, outcome).inc()
 
-    def settled(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
+    def count_outcomes(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """What became of deliveries was written down."""
         for delivery, outcome in outcomes:
             self._outcomes.labels(delivery.kind.value, type(outcome).__name__.lower()).inc()
             if isinstance(outcome, Delivered) and delivery.kind in _NEWS:
                 self._received_to_posted.observe((now - delivery.created_at).total_seconds())
 
-    def look(
+    def set_connections(
         self,
         sources: Sequence[SourceStatus],
         slack: bool | None,
@@ -149,7 +149,7 @@ class Metrics:
         self._slack.set(float("nan") if slack is None else slack)
         self._age.set(float("nan") if last_heard is None else (now - last_heard).total_seconds())
 
-    def store(
+    def set_outbox(
         self,
         states: dict[str, int],
         quarantined: int,
@@ -166,11 +166,11 @@ class Metrics:
             self._deliveries.labels(state.value).set(states.get(state.value, 0))
         self._quarantined.set(quarantined)
         # It answers: what the ledger says of itself is of the past.
-        wrong = {trouble.what for trouble in lasting} - {IncidentKind.STORE}
+        wrong = {trouble.kind for trouble in lasting} - {IncidentKind.STORE}
         for what in IncidentKind:
             self._troubles.labels(what.value).set(what in wrong)
 
-    def no_store(self, *, trouble: bool) -> None:
+    def set_store_down(self, *, trouble: bool) -> None:
         """The store doesn't take anything; what it held when it last did stays.
 
         `trouble` says whether that lasts long enough to be one.

@@ -96,36 +96,36 @@ class HealthMonitor:
         self._store_told = False
         self._called: frozenset[IncidentKind] = frozenset()
 
-    def heard(self) -> None:
+    def record_payload(self) -> None:
         """Say that a payload that means to be a notice came and was handled: LVK's heart beats."""
         self._heard = self._clock()
 
     async def run(self) -> None:
         """Look for ever."""
         while True:
-            await self.look()
+            await self.check()
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Look once: judge, write down what changed, tell who is to be told."""
         now = self._clock()
         try:
             space, workers = await self._store_itself()
             stored = await self._store.last_received()
             overdue, since = await self._ledger.overdue(now, self._limits.posts, self._limits.edits)
-            lasting = await self._troubles.lasting()
+            lasting = await self._troubles.open_incidents()
         except StoreUnavailable as error:
-            await self._without_store(str(error), now)
+            await self._on_store_down(str(error), now)
             return
         facts = replace(
-            self._facts(now, _latest(stored, self._heard), overdue, since),
+            self._snapshot(now, _latest(stored, self._heard), overdue, since),
             free=None if space is None else space.free,
             total=None if space is None else space.total,
-            idle_since=self._lasts(IncidentKind.WORKERS, workers == 0, now),
+            idle_since=self._lasting_since(IncidentKind.WORKERS, workers == 0, now),
         )
-        found = evaluate(facts, now, self._limits, frozenset(trouble.what for trouble in lasting))
+        found = evaluate(facts, now, self._limits, frozenset(trouble.kind for trouble in lasting))
         try:
-            change = await self._troubles.look(
+            change = await self._troubles.record_check(
                 found,
                 now,
                 ops=self._ops(),
@@ -133,11 +133,11 @@ class HealthMonitor:
                 called=self._called,
             )
         except StoreUnavailable as error:
-            await self._without_store(str(error), now)
+            await self._on_store_down(str(error), now)
             return
         self._since.pop(IncidentKind.STORE, None)
         self._store_told, self._called = False, frozenset()
-        self._tell(change)
+        self._notify(change)
 
     async def readiness(self) -> Readiness:
         """Whether Slack is connected, each source is read and the store answers."""
@@ -163,7 +163,7 @@ class HealthMonitor:
             parts["store"] = f"The database didn't answer within {ANSWERS_WITHIN_S:.0f} s."
         return Readiness(parts)
 
-    async def figures(self) -> bytes:
+    async def metrics(self) -> bytes:
         """The metrics as Prometheus reads them."""
         heard = self._heard
         try:
@@ -172,14 +172,14 @@ class HealthMonitor:
                 heard = _latest(await self._store.last_received(), heard)
                 counts = await self._ledger.counts()
                 states = await self._ledger.by_state()
-                lasting = await self._troubles.lasting()
-                self._metrics.store(states, counts.quarantined, lasting, space, workers)
+                lasting = await self._troubles.open_incidents()
+                self._metrics.set_outbox(states, counts.quarantined, lasting, space, workers)
         except (StoreUnavailable, TimeoutError):
             since = self._since.get(IncidentKind.STORE)
             lasts = since is not None and self._clock() - since > self._limits.store
-            self._metrics.no_store(trouble=lasts)
+            self._metrics.set_store_down(trouble=lasts)
         slack = None if self._link is None else self._link().connected
-        self._metrics.look(self._sources(), slack, heard, self._clock())
+        self._metrics.set_connections(self._sources(), slack, heard, self._clock())
         return self._metrics.text()
 
     async def _store_itself(self) -> tuple[DiskSpace | None, int | None]:
@@ -190,7 +190,7 @@ class HealthMonitor:
             space = await self._writes.space()
         return space, None if self._workers is None else await self._workers()
 
-    def _facts(
+    def _snapshot(
         self, now: datetime, heard: datetime | None, overdue: int, overdue_since: datetime | None
     ) -> HealthSnapshot:
         sources = self._sources()
@@ -201,14 +201,14 @@ class HealthMonitor:
         return HealthSnapshot(
             started=self._started,
             last_heard=heard,
-            source_out_since=self._lasts(IncidentKind.SOURCE, bool(out), now),
+            source_out_since=self._lasting_since(IncidentKind.SOURCE, bool(out), now),
             source_detail="; ".join(source.detail for source in out),
-            lagging_since=self._lasts(IncidentKind.LAG, lag > 0, now),
+            lagging_since=self._lasting_since(IncidentKind.LAG, lag > 0, now),
             lag=lag,
             overdue=overdue,
             overdue_since=overdue_since,
-            overdue_found=self._lasts(IncidentKind.DELIVERIES, overdue > 0, now),
-            slack_out_since=self._lasts(IncidentKind.SLACK, not link.connected, now),
+            overdue_found=self._lasting_since(IncidentKind.DELIVERIES, overdue > 0, now),
+            slack_out_since=self._lasting_since(IncidentKind.SLACK, not link.connected, now),
             slack_detail=link.detail,
             store_out_since=self._since.get(IncidentKind.STORE),
             store_detail=self._store_detail,
@@ -218,38 +218,38 @@ class HealthMonitor:
             else clock_detail(jump.by.total_seconds(), corrected=jump.corrected),
         )
 
-    def _lasts(self, what: IncidentKind, wrong: bool, now: datetime) -> datetime | None:
+    def _lasting_since(self, what: IncidentKind, wrong: bool, now: datetime) -> datetime | None:
         """Since when something is wrong, as far as this process saw it."""
         if not wrong:
             self._since.pop(what, None)
             return None
         return self._since.setdefault(what, now)
 
-    async def _without_store(self, reason: str, now: datetime) -> None:
+    async def _on_store_down(self, reason: str, now: datetime) -> None:
         """The ledger can't hold what is wrong with the store itself: the log says it, and the webhook."""
         since = self._since.setdefault(IncidentKind.STORE, now)
         self._store_detail = reason
         # Source and Slack go on being seen: what was wrong before, and isn't, mustn't be found afterwards.
-        self._facts(now, None, 0, None)
-        self._lasts(IncidentKind.WORKERS, False, now)
+        self._snapshot(now, None, 0, None)
+        self._lasting_since(IncidentKind.WORKERS, False, now)
         if now - since <= self._limits.store:
             return
-        trouble = Incident(what=IncidentKind.STORE, since=since, detail=reason)
+        trouble = Incident(kind=IncidentKind.STORE, since=since, detail=reason)
         if not self._store_told:
             self._store_told = True
-            log.error("trouble_began", what=trouble.what.value, said=sentence(trouble))
+            log.error("trouble_began", what=trouble.kind.value, said=sentence(trouble))
         if self._caller is None or IncidentKind.STORE in self._called:
             return
-        if await self._caller.at_once(payload.of_trouble(trouble, over=False)):
+        if await self._caller.send_now(payload.of_trouble(trouble, over=False)):
             self._called = frozenset({IncidentKind.STORE})
 
-    def _tell(self, change: IncidentChanges) -> None:
-        for trouble in change.began:
-            log.error("trouble_began", what=trouble.what.value, said=sentence(trouble))
-        for trouble in change.ended:
-            log.info("trouble_over", what=trouble.what.value, since=trouble.since.isoformat())
+    def _notify(self, change: IncidentChanges) -> None:
+        for trouble in change.opened:
+            log.error("trouble_began", what=trouble.kind.value, said=sentence(trouble))
+        for trouble in change.resolved:
+            log.info("trouble_over", what=trouble.kind.value, since=trouble.since.isoformat())
         # What was found before Slack said who we are is told later; a wake-up too many costs nothing.
-        if change.began or change.ended:
+        if change.opened or change.resolved:
             self._wake()
             if self._caller is not None:
                 self._caller.wake()

@@ -126,13 +126,13 @@ class WebhookNotifier:
             return False
         try:
             with send_only_while(lambda: self._elapsed() < until):
-                await self._make(session, call)
+                await self._send(session, call)
         except LeaseLost:
             # This process was paused for so long that another one may be calling.
             log.warning("lease_lost_before_calling", call=call.id)
         return True
 
-    async def at_once(self, said: WebhookEvent) -> bool:
+    async def send_now(self, said: WebhookEvent) -> bool:
         """Call without the store, for what concerns the store itself; whether it was heard."""
         try:
             async with aiohttp.ClientSession() as session:
@@ -142,8 +142,8 @@ class WebhookNotifier:
             return False
         return True
 
-    async def _make(self, session: aiohttp.ClientSession, call: WebhookCall) -> None:
-        said = await self._alarm(call)
+    async def _send(self, session: aiohttp.ClientSession, call: WebhookCall) -> None:
+        said = await self._event(call)
         if said is None:
             await self._calls.dead(call, "nothing to say any more")
             return
@@ -161,7 +161,7 @@ class WebhookNotifier:
         log.info("webhook_called", key=said.key, over=said.over)
         await self._calls.sent(call, self._clock())
 
-    async def _alarm(self, call: WebhookCall) -> WebhookEvent | None:
+    async def _event(self, call: WebhookCall) -> WebhookEvent | None:
         """The words; None where what was to be said is over, and was never heard."""
         over = call.kind in (CallKind.OVER, CallKind.STAND_DOWN)
         if call.trouble_id is not None:

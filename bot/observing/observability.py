@@ -64,7 +64,7 @@ class _Ephemeris:
 
     times: list[datetime]
     """UTC."""
-    attitude: Floats
+    earth_rotation: Floats
     """(times, 3, 3): from ICRS to the Earth."""
     sun: Floats
     """(times, 3): directions."""
@@ -82,7 +82,7 @@ def observability_tonight(
     return Observability(
         since=now.astimezone(UTC),
         conditions=conditions,
-        nights=tuple(_observe_site(tiles, shares, peak, site, conditions, sky) for site in sites),
+        sites=tuple(_observe_site(tiles, shares, peak, site, conditions, sky) for site in sites),
         near_sun=_share(shares, tiles @ sky.sun[0].astype(np.float32) > _cos(NEAR_SUN)),
         near_plane=_share(
             shares, np.abs(tiles @ _vector(*_GALACTIC_POLE).astype(np.float32)) < _sin(NEAR_PLANE)
@@ -94,7 +94,7 @@ def visible_share(
     site: Site, skymap: SkyMap, now: datetime, conditions: ObservingConstraints | None = None
 ) -> float:
     """The share (0 to 1) of the probability that a site can observe in the 24 hours from `now`."""
-    return observability_tonight(skymap, [site], conditions or ObservingConstraints(), now).nights[0].share
+    return observability_tonight(skymap, [site], conditions or ObservingConstraints(), now).sites[0].share
 
 
 def altitudes(site: Site, ra: float, dec: float, times: Sequence[datetime]) -> Floats:
@@ -126,7 +126,7 @@ def _ephemeris(times: list[datetime]) -> _Ephemeris:
     sun = first + passed[:, np.newaxis] * (last - first)
     return _Ephemeris(
         times=times,
-        attitude=_earth_rotation(times),
+        earth_rotation=_earth_rotation(times),
         sun=sun / np.linalg.norm(sun, axis=1, keepdims=True),
         moon=np.asarray(erfa.moon98(_UNIX_EPOCH, later)["p"], np.float64),
     )
@@ -168,7 +168,7 @@ def _observe_site(
     conditions: ObservingConstraints,
     sky: _Ephemeris,
 ) -> SiteObservability:
-    zenith = _zenith(site, sky.attitude)
+    zenith = _zenith(site, sky.earth_rotation)
     sun = np.einsum("ti,ti->t", sky.sun, zenith)
     dark = np.flatnonzero((sun < _sin(conditions.darkness)) | site.radio)
     if not dark.size:
@@ -213,7 +213,7 @@ def _best(up: Floats) -> tuple[int, int]:
 def _moon(site: Site, peak: Floats, sky: _Ephemeris, zenith: Floats, index: int) -> Moon:
     """The Moon as the site sees it; from the geocentre it would stand up to 1° elsewhere."""
     place: Any = erfa.gd2gc(1, math.radians(site.longitude), math.radians(site.latitude), site.height)
-    moon = sky.moon[index] - np.asarray(place) @ sky.attitude[index] / _AU
+    moon = sky.moon[index] - np.asarray(place) @ sky.earth_rotation[index] / _AU
     moon /= np.linalg.norm(moon)
     return Moon(
         # The angle at the Moon between Sun and Earth is 180° less the elongation, within 0.2°.

@@ -39,18 +39,18 @@ class Thread:
     root: RootState
     mentioned: frozenset[str] = frozenset()
     """Who was mentioned, or will be by what waits; as Slack writes them."""
-    told: frozenset[str] = frozenset()
+    notified: frozenset[str] = frozenset()
     """Those of them whose mention may stand in the channel already."""
 
 
 class MentionReason(StrEnum):
     """What a mention is for."""
 
-    ROOT = "root"
+    NEW_EVENT = "root"
     """The event itself, in the post of its root."""
-    NEWS = "news"
+    UPGRADE = "news"
     """What a later notice brings, in a message of its own."""
-    STAND_DOWN = "standdown"
+    RETRACTION = "standdown"
     """A retraction, to those who were mentioned before."""
 
 
@@ -92,7 +92,7 @@ class Mention:
 
     thread_id: int
     targets: tuple[str, ...]
-    occasion: MentionReason
+    reason: MentionReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def plan(
     by_channel: dict[ChannelRef, int] = {}
     undecided: set[ChannelRef] = set()
     for subscription in subscriptions:
-        verdict = judge(subscription.wish)
+        verdict = judge(subscription.criteria)
         if is_match(verdict):
             by_channel.setdefault((subscription.team_id, subscription.channel_id), subscription.id)
         elif is_undecided(verdict):
@@ -193,7 +193,7 @@ def plan_after_map_queries(
     blind, judge = CriteriaEvaluator(superevent), CriteriaEvaluator(superevent, shares)
     by_channel: dict[ChannelRef, int] = {}
     for subscription in subscriptions:
-        if is_undecided(blind(subscription.wish)) and is_match(judge(subscription.wish)):
+        if is_undecided(blind(subscription.criteria)) and is_match(judge(subscription.criteria)):
             by_channel.setdefault((subscription.team_id, subscription.channel_id), subscription.id)
     notifying = _notifying(subscriptions)
     hanging = _channels_with_undecided_mentions(notifying, blind)
@@ -216,8 +216,8 @@ def _notifying(subscriptions: Sequence[Subscription]) -> Mapping[ChannelRef, Seq
     """What mentions somebody, by channel."""
     found: defaultdict[ChannelRef, list[Criteria]] = defaultdict(list)
     for subscription in subscriptions:
-        if subscription.wish.notify is not None:
-            found[subscription.team_id, subscription.channel_id].append(subscription.wish)
+        if subscription.criteria.notify is not None:
+            found[subscription.team_id, subscription.channel_id].append(subscription.criteria)
     return found
 
 
@@ -248,18 +248,18 @@ def _mentions(
     """Whom this notice mentions in a channel that has a thread: once for the event, once for each upgrade."""
     if superevent.retracted:
         asked = dict.fromkeys(t for wish in wishes if wish.notify is not None for t in wish.notify.targets)
-        down = tuple(target for target in asked if target in thread.told)
+        down = tuple(target for target in asked if target in thread.notified)
         newly = before is not None and not before.superevent.retracted
-        return [Mention(thread.id, down, MentionReason.STAND_DOWN)] if down and newly else []
+        return [Mention(thread.id, down, MentionReason.RETRACTION)] if down and newly else []
     whom = _mention_targets(wishes, judge)
     if thread.root is RootState.WAITING:
         # Not posted yet, it says the newest by itself; who is new stands in it too.
         new = tuple(target for target in whom if target not in thread.mentioned)
-        return [Mention(thread.id, new, MentionReason.ROOT)] if new else []
+        return [Mention(thread.id, new, MentionReason.NEW_EVENT)] if new else []
     upgraded = bool(upgrades(None if before is None else before.superevent, superevent))
     held = whom if before is None else _previous_targets(wishes, before.judge)
     again = tuple(t for t in whom if upgraded or t not in thread.mentioned or t not in held)
-    return [Mention(thread.id, again, MentionReason.NEWS)] if again else []
+    return [Mention(thread.id, again, MentionReason.UPGRADE)] if again else []
 
 
 def _mention_targets(
@@ -283,7 +283,7 @@ def _previous_state(superevent: Superevent, notice: Notice) -> _PreviousState | 
     known = [n for n in superevent.notices if n.key != notice.key]
     if not known:
         return None
-    before = Superevent.of(known)
+    before = Superevent.from_notices(known)
     return _PreviousState(before, CriteriaEvaluator(before))
 
 
@@ -296,5 +296,5 @@ def channels_for_unreadable_notice(
     nothing else is known of it.
     """
     known = {(t.team_id, t.channel_id): t.id for t in threads if t.root is not RootState.DEAD}
-    asked = {(s.team_id, s.channel_id) for s in subscriptions if category_allowed(s.wish, category)}
+    asked = {(s.team_id, s.channel_id) for s in subscriptions if category_allowed(s.criteria, category)}
     return [(*channel, known.get(channel)) for channel in sorted(asked | known.keys())]

@@ -52,7 +52,7 @@ class SkyMapCache:
         self._keep = keep
         self._known: OrderedDict[NoticeKey, NoticeMaps] = OrderedDict()
 
-    async def of(self, key: NoticeKey) -> NoticeMaps | None:
+    async def get(self, key: NoticeKey) -> NoticeMaps | None:
         """The maps of a stored notice; None if its payload isn't kept any more. Raises StoreUnavailable."""
         known = self._known.get(key)
         if known is None:

@@ -46,14 +46,14 @@ class SkyMapQueries:
         self._maps = maps
         self._visible = visible
 
-    async def shares(
+    async def probabilities(
         self, key: NoticeKey, questions: Collection[MapQuery], when: datetime
     ) -> dict[MapQuery, float | None]:
         """The answers of one notice's map, for the night after `when`.
 
         None where the map can't be read any more. Raises StoreUnavailable.
         """
-        maps = await self._maps.of(key) if questions else None
+        maps = await self._maps.get(key) if questions else None
         if maps is None or maps.best is None:
             return dict.fromkeys(questions)
         try:

@@ -21,14 +21,14 @@ class ObservabilityService:
         # Numbers by the million: more of them at a time would only take processor and memory from the posts.
         self._turn = asyncio.Lock()
 
-    async def of(
+    async def get(
         self, key: NoticeKey, sites: Sequence[Site], conditions: ObservingConstraints, now: datetime
     ) -> Observability | None:
         """What these sites see of a notice's best map in the 24 hours from `now`.
 
         None where there is no map, or none that can be read. Raises StoreUnavailable.
         """
-        maps = await self._maps.of(key)
+        maps = await self._maps.get(key)
         if maps is None or maps.best is None:
             return None
         async with self._turn:

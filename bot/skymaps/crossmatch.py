@@ -68,7 +68,7 @@ def crossmatch(
     ranked = -skymap.density[skymap.by_density]
     areas = np.cumsum(skymap.area[skymap.by_density]) * _DEG2
     peak = -ranked[0]
-    volume = CredibleVolume.of(skymap) if np.isfinite(mpc).any() else None
+    volume = CredibleVolume.from_skymap(skymap) if np.isfinite(mpc).any() else None
     found: list[PositionOnMap | None] = []
     for tile, target in zip(tiles.tolist(), mpc.tolist(), strict=True):
         if tile < 0:
@@ -113,7 +113,7 @@ class CredibleVolume:
     """Distance over the whole sky, Mpc."""
 
     @staticmethod
-    def of(skymap: SkyMap) -> CredibleVolume | None:
+    def from_skymap(skymap: SkyMap) -> CredibleVolume | None:
         """Take a map's tiles; None where the map has no distances."""
         if skymap.distmu is None or skymap.distsigma is None or skymap.distnorm is None:
             return None

@@ -48,7 +48,7 @@ class PicturesWait(ImageFailed):
 class ImageJob:
     """What the process needs for one picture."""
 
-    words: Captions
+    captions: Captions
     peak: Position
     time: datetime
     """Of the event: where Sun and Moon stood."""
@@ -146,7 +146,7 @@ def _image_job(superevent: Superevent, gw_map: bytes | None, combined_map: bytes
     if notice.event is None or localization is None or main is None:
         raise ImageFailed("The notice has no sky map to draw.")
     return ImageJob(
-        words=words(superevent),
+        captions=words(superevent),
         peak=(localization.ra, localization.dec),
         time=notice.event.time,
         main=main,
@@ -183,7 +183,7 @@ def render(order: ImageJob) -> ImageResult:
         )
     sun, moon = sun_and_moon(order.time)
     picture = SkyMapFigure(
-        words=order.words,
+        captions=order.captions,
         sky=raster.grid(main, raster.healpix_of_sky()),
         peak=order.peak,
         sun=sun,

@@ -31,7 +31,7 @@ class ChannelPolicy:
         self._who = who
         self._clients = clients
 
-    async def refusal(self, team_id: str, channel_id: str, user_id: str) -> str | None:
+    async def check(self, team_id: str, channel_id: str, user_id: str) -> str | None:
         """Return the sentence with which somebody is refused; None where they may.
 
         Where Slack doesn't tell, they may not.

@@ -115,7 +115,7 @@ class SlackClient:
         """What the token may do; None before `identify`."""
         self._bot_id: str | None = None
 
-    def may(self, scope: str) -> bool:
+    def has_scope(self, scope: str) -> bool:
         """Whether the token has this scope, as far as is known; unknown, it is worth a try."""
         return not self.scopes or scope in self.scopes
 
@@ -175,7 +175,9 @@ class SlackClient:
             unknown.dropped = sent.dropped
             raise
 
-    async def show(self, channel: str, user: str, message: Message, *, thread_ts: str | None = None) -> None:
+    async def post_ephemeral(
+        self, channel: str, user: str, message: Message, *, thread_ts: str | None = None
+    ) -> None:
         """Show a message to one person; without what Slack refuses of it, down to the words alone.
 
         A picture that Slack can't show yet is waited for a while.
@@ -354,7 +356,7 @@ class SlackClient:
             if not isinstance(messages, list):
                 raise OutcomeUnknown("a history without messages")
             for found in messages:
-                if isinstance(found, dict) and mark.is_on(found, self._bot_id):
+                if isinstance(found, dict) and mark.matches(found, self._bot_id):
                     return required_ts(found)
             cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
             past = thread_ts is None and oldest is not None and _any_older(messages, oldest)

@@ -119,11 +119,11 @@ class SlackGateway:
         None is told where there are many workspaces. `connected` is called once requests can come.
         """
         if self._access.bot_token is not None:
-            app, identity = await self._of_one(self._access.bot_token.get_secret_value(), session)
+            app, identity = await self._single_workspace(self._access.bot_token.get_secret_value(), session)
             await known(identity)
             await self._take_requests(app, session, connected)
             return
-        workspaces, app = await self._of_many(session)
+        workspaces, app = await self._multi_workspace(session)
         await known(None)
         async with asyncio.TaskGroup() as group:
             group.create_task(workspaces.run())
@@ -134,7 +134,9 @@ class SlackGateway:
         if self._link is not None:
             await self._link.close()
 
-    async def _of_one(self, token: str, session: aiohttp.ClientSession) -> tuple[AsyncApp, Identity]:
+    async def _single_workspace(
+        self, token: str, session: aiohttp.ClientSession
+    ) -> tuple[AsyncApp, Identity]:
         client = SlackClient(token, self._settings.slack_api_url, session, called=self._called)
         identity = await _until_done(client.identify)
         log.info("slack_connected", team=identity.team_id, bot=identity.user_id)
@@ -144,7 +146,7 @@ class SlackGateway:
         self._register(app)
         return app, identity
 
-    async def _of_many(self, session: aiohttp.ClientSession) -> tuple[WorkspaceRegistry, AsyncApp]:
+    async def _multi_workspace(self, session: aiohttp.ClientSession) -> tuple[WorkspaceRegistry, AsyncApp]:
         access, vault = self._access, self._vault
         assert access.client_id is not None and access.client_secret is not None and vault is not None
         assert self._settings.public_url is not None, "settings without it aren't taken"
@@ -173,14 +175,14 @@ class SlackGateway:
             public_url=self._settings.public_url,
             client=nobody,
             authorization_url=self._settings.authorization_url,
-            saved=workspaces.look,
+            saved=workspaces.request_sync,
         )
         missing = (
             "gwevent isn't installed here, or not any more; "
             f"{self._settings.public_url}{oauth.INSTALL_PATH} installs it."
         )
         app = self._bolt(
-            TeamResolver(self._clients, follow=workspaces.follow, stranger=f"{missing} {IN_SHARED}"),
+            TeamResolver(self._clients, follow=workspaces.sync, stranger=f"{missing} {IN_SHARED}"),
             client=nobody,
             authorize=authorize,
             user_facing_authorize_error_message=missing,
@@ -237,7 +239,7 @@ class SlackGateway:
         self._clients.pop(team_id, None)
         log.info("workspace_forgotten", team=team_id)
         if self._workspaces is not None:
-            self._workspaces.look()
+            self._workspaces.request_sync()
 
     async def _request(self, request: web.Request) -> web.Response:
         if self._app is None:

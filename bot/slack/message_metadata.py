@@ -27,7 +27,7 @@ class DeliveryMetadata:
         known = {name: value for name, value in payload.items() if value is not None}
         return {"event_type": METADATA_EVENT, "event_payload": known}
 
-    def is_on(self, message: Mapping[str, Any], bot_id: str | None) -> bool:
+    def matches(self, message: Mapping[str, Any], bot_id: str | None) -> bool:
         """Whether a message of a channel's history carries this mark; `bot_id` is our own, if it is known.
 
         Whoever may post writes metadata as he likes, so nothing of their form is taken for granted.

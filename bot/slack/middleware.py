@@ -33,7 +33,7 @@ class UserRateLimiter:
         self._full_at: dict[tuple[str, str], float] = {}
         """(team, user) -> when the bucket will be full again."""
 
-    def take(self, team_id: str, user_id: str) -> bool:
+    def try_acquire(self, team_id: str, user_id: str) -> bool:
         """Whether this person may go on; then it counts."""
         now, token = self._clock(), 60.0 / self.per_minute
         if len(self._full_at) >= _MOST_BUCKETS:
@@ -94,7 +94,7 @@ def register_middleware(app: AsyncApp, api_url: str, allowance: UserRateLimiter)
         event = body.get("event") or {}
         asks = "command" in body or body.get("type") == "block_actions" or event.get("type") == "app_mention"
         team, user = context.team_id, context.user_id
-        if not asks or user is None or allowance.take(str(team), user):
+        if not asks or user is None or allowance.try_acquire(str(team), user):
             await next_()
             return None
         log.warning("asks_too_often", team=team)

@@ -80,7 +80,7 @@ class _Store(AsyncInstallationStore):  # type: ignore[misc, unused-ignore]
             bot_id=installation.bot_id or "",
             app_id=installation.app_id or "",
             scopes=frozenset(installation.bot_scopes or ()),
-            token=self._vault.close(installation.bot_token),
+            token=self._vault.encrypt(installation.bot_token),
             installed_by=installation.user_id,
         )
         try:

@@ -36,7 +36,7 @@ class OrphanedChannels:
         self._max_age = max_age
         self._told: set[ChannelRef] = set()
 
-    async def bring_home(self, installed: Collection[str]) -> int:
+    async def repatriate(self, installed: Collection[str]) -> int:
         """Give what is stored under none of the installed workspaces to the one that sees the channel.
 
         Return how many channels that were; of the others the log tells once. Raises StoreUnavailable.

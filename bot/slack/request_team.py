@@ -104,7 +104,7 @@ class TeamResolver:
         self._remembered: OrderedDict[tuple[str, str], str] = OrderedDict()
         """(channel, person of another workspace) -> whose installation answered them there."""
 
-    async def of(self, body: Mapping[str, Any]) -> str | None:
+    async def resolve(self, body: Mapping[str, Any]) -> str | None:
         """The workspace of a request; None if it is of no installation that is known."""
         if _part(body, "event").get("type") in TAKEN_AWAY:
             return uninstalled_team(body)
@@ -168,7 +168,7 @@ class TeamResolver:
         # Those that Bolt makes for each request take HTTPS_PROXY for everything.
         client.proxy = proxy_for(client.base_url)
         context["respond"] = respond = Respond(response_url=context.response_url)
-        team = await self.of(body)
+        team = await self.resolve(body)
         if team is not None:
             context["team_id"] = team
             # Bolt sends it along with every call of this request.

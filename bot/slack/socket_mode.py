@@ -71,7 +71,7 @@ class SocketModeSupervisor:
         while True:
             await self._wait()
             now = self._monotonic()
-            self.state = await self._look(now)
+            self.state = await self._check_health(now)
             if self.state.connected:
                 if out_since is not None:
                     log.info("socket_mode_connected_again", out_s=round(now - out_since, 1))
@@ -109,7 +109,7 @@ class SocketModeSupervisor:
             opened, self._opening = self._opening, None
             opened.result()
 
-    async def _look(self, now: float) -> ConnectionState:
+    async def _check_health(self, now: float) -> ConnectionState:
         assert self._handler is not None
         client = self._handler.client
         if client.last_ping_pong_time != self._pong[0]:

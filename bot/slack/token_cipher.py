@@ -29,11 +29,11 @@ class TokenCipher:
                 "gwevent new-key makes one."
             ) from error
 
-    def close(self, secret: str) -> str:
+    def encrypt(self, secret: str) -> str:
         """Encrypt with the first key; ASCII, about twice as long plus 100 characters."""
         return self._fernet.encrypt(secret.encode()).decode()
 
-    def open(self, closed: str) -> str:
+    def decrypt(self, closed: str) -> str:
         """Decrypt. Raises InvalidKeys where no key fits."""
         from cryptography.fernet import InvalidToken
 
@@ -45,9 +45,9 @@ class TokenCipher:
                 " gwevent rotate-keys has run."
             ) from error
 
-    def renew(self, closed: str) -> str:
+    def rotate(self, closed: str) -> str:
         """Encrypt anew with the first key what any key opens. Raises InvalidKeys."""
-        return self.close(self.open(closed))
+        return self.encrypt(self.decrypt(closed))
 
 
 def new_key() -> str:

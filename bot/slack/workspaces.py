@@ -45,7 +45,7 @@ class WorkspaceRegistry:
         self._look = asyncio.Event()
         self._following = asyncio.Lock()
 
-    def look(self) -> None:
+    def request_sync(self) -> None:
         """Look at once: an installation came or went."""
         self._look.set()
 
@@ -54,7 +54,7 @@ class WorkspaceRegistry:
         while True:
             self._look.clear()
             try:
-                await self.follow()
+                await self.sync()
             except StoreUnavailable as error:
                 log.warning("installations_wait_for_store", reason=str(error))
             try:
@@ -63,7 +63,7 @@ class WorkspaceRegistry:
             except TimeoutError:
                 continue
 
-    async def follow(self) -> None:
+    async def sync(self) -> None:
         """Bring the clients to what is installed now. Raises StoreUnavailable."""
         # One after the other: what was read first must not be what is put in force last.
         async with self._following:
@@ -79,7 +79,7 @@ class WorkspaceRegistry:
             if self._known.get(team_id) == one:
                 continue
             try:
-                token = self._vault.open(one.token)
+                token = self._vault.decrypt(one.token)
             except InvalidKeys as error:
                 log.error("token_cant_be_opened", team=team_id, reason=str(error))
                 self._known[team_id] = one
@@ -97,7 +97,7 @@ class WorkspaceRegistry:
         if team_id is None:
             return None
         if team_id not in self._clients:
-            await self.follow()
+            await self.sync()
         client, one = self._clients.get(team_id), self._known.get(team_id)
         if client is None or one is None:
             return None

@@ -25,7 +25,7 @@ class Origin:
 
     source: str
     """"hopskotch", "gcn", "file", "gracedb"."""
-    detail: str
+    location: str
     """For the log: topic, partition and offset, or a file's name."""
     live: bool
     """Whether it may open root messages (law 2): the broker, the demo, `replay --post`."""
@@ -39,7 +39,7 @@ class Payload:
 
     body: bytes
     origin: Origin
-    ticket: object = None
+    ack_token: object = None
     """What the source needs to acknowledge it; nobody else looks inside."""
 
 

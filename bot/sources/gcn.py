@@ -121,7 +121,7 @@ class GcnSource:
             longest_retry=self._timing.longest_retry,
             settled_after=self._timing.settled_after,
             jitter=jitter,
-            lost=lambda reason: self._turn(False, reason),
+            lost=lambda reason: self._set_state(False, reason),
             log=self._log,
         )
         self._session: _Session | None = None
@@ -143,15 +143,15 @@ class GcnSource:
 
     async def acknowledge(self, payload: Payload) -> None:
         """Let the broker know, at the reader's next turn; what isn't told at a kill comes again."""
-        ticket = payload.ticket
+        ticket = payload.ack_token
         if not isinstance(ticket, _AckToken):
-            raise TypeError(f"{payload.origin.detail} didn't come from this source.")
-        ticket.session.done(ticket.place)
+            raise TypeError(f"{payload.origin.location} didn't come from this source.")
+        ticket.session.done(ticket.offset)
 
     async def stop(self) -> None:
         """End `payloads`; what the broker holds for longer than `STOP_SECONDS` is left behind."""
         self._over.stop()
-        if self._over.begun and not await asyncio.to_thread(self._over.ended.wait, STOP_SECONDS):
+        if self._over.started and not await asyncio.to_thread(self._over.ended.wait, STOP_SECONDS):
             self._log.warning("broker_hangs_at_stop", waited=STOP_SECONDS)
 
     def status(self) -> SourceStatus:
@@ -180,7 +180,7 @@ class GcnSource:
         try:
             partitions = self._partitions(consumer)
             consumer.assign([_assigned(*partition) for partition in sorted(partitions)])
-            self._turn(True, "")
+            self._set_state(True, "")
             self._log.info("connected", group=self._group, partitions=len(partitions))
             while not self._over.stopping.is_set():
                 self._over.beat()
@@ -197,7 +197,7 @@ class GcnSource:
                         self._log.info("partitions_changed")
                         return
                     # It answers; a quiet topic without a heartbeat would leave it "not connected" for hours.
-                    self._turn(True, "")
+                    self._set_state(True, "")
             session.commit(consumer)
         finally:
             self._session = None
@@ -220,8 +220,8 @@ class GcnSource:
             return False
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         assert topic is not None and partition is not None and offset is not None
-        self._reconnecting.arrived()
-        self._turn(True, "")
+        self._reconnecting.reset_backoff()
+        self._set_state(True, "")
         if topic == HEARTBEAT:
             self._heard = self._now()
             return True
@@ -231,7 +231,7 @@ class GcnSource:
         if not self._over.wait_for_room(lambda: self._count(consumer, session)):
             return True
         # A tombstone has no body; as empty bytes it goes the way of any payload that can't be read.
-        self._over.give(
+        self._over.put(
             Payload(message.value() or b"", Origin("gcn", str(place), live=True), _AckToken(session, place))
         )
         return True
@@ -257,11 +257,11 @@ class GcnSource:
     def _on_error(self, error: KafkaError) -> None:
         self._errors(error)
         if error.code() in LOST:
-            self._turn(False, error.str())
+            self._set_state(False, error.str())
         if error.code() in LOST - {KafkaError._ALL_BROKERS_DOWN}:
             self._refusal = error
 
-    def _turn(self, connected: bool, reason: str) -> None:
+    def _set_state(self, connected: bool, reason: str) -> None:
         if self._reason is None or connected != self._connected:
             self._since = self._now()
         self._connected, self._reason = connected, reason
@@ -311,7 +311,7 @@ class _Session:
 
     def done(self, place: MessageOffset) -> None:
         with self._lock:
-            upto = self._offsets.done(place)
+            upto = self._offsets.acknowledge(place)
             if upto is not None:
                 self._pending[place[:2]] = upto
 
@@ -352,7 +352,7 @@ def _lag(consumer: Consumer, timeout: float) -> int:
 @dataclass(frozen=True, slots=True)
 class _AckToken:
     session: _Session
-    place: MessageOffset
+    offset: MessageOffset
 
 
 def _connector(access: GcnAccess) -> tuple[dict[str, Any], type[Consumer]]:

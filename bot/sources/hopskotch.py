@@ -118,7 +118,7 @@ class HopskotchSource:
             self._url.topics,
             look_every=self._timing.look_every,
             timeout=self._timing.look_timeout,
-            saw=self._saw,
+            saw=self._on_watermarks,
             failed=self._failed,
             log=self._log,
         )
@@ -129,7 +129,7 @@ class HopskotchSource:
             longest_retry=self._timing.longest_retry,
             settled_after=self._timing.settled_after,
             jitter=jitter,
-            lost=lambda reason: self._turn(False, reason),
+            lost=lambda reason: self._set_state(False, reason),
             log=self._log,
         )
         self._connection: _Connection | None = None
@@ -153,15 +153,15 @@ class HopskotchSource:
 
         What isn't told at the moment of a kill comes again, and the store knows it.
         """
-        ticket = payload.ticket
+        ticket = payload.ack_token
         if not isinstance(ticket, _AckToken):
-            raise TypeError(f"{payload.origin.detail} didn't come from this source.")
-        self._settle(ticket.connection, ticket.place)
+            raise TypeError(f"{payload.origin.location} didn't come from this source.")
+        self._settle(ticket.connection, ticket.offset)
 
     async def stop(self) -> None:
         """End `payloads`; what the broker holds for longer than `STOP_SECONDS` is left behind."""
         self._over.stop()
-        if not self._over.begun:
+        if not self._over.started:
             return
         self._clerk.stop()
         with suppress(TimeoutError):
@@ -191,7 +191,7 @@ class HopskotchSource:
     def _read(self) -> None:
         connection = _Connection(self._open())
         self._connection = connection
-        self._turn(True, "")
+        self._set_state(True, "")
         self._log.info("connected", group=self._group, topics=self._url.topics)
         try:
             for body, metadata in connection.stream.read_raw(
@@ -224,8 +224,8 @@ class HopskotchSource:
         connection.positions[place[:2]] = place.offset + 1
         connection.arrived += 1
         connection.progress = time.monotonic()
-        self._reconnecting.arrived()
-        self._turn(True, "")
+        self._reconnecting.reset_backoff()
+        self._set_state(True, "")
         if HopConsumer.is_test(metadata._raw):
             self._log.info("test_message_dropped", place=str(place))
             self._settle(connection, place)
@@ -237,11 +237,11 @@ class HopskotchSource:
         connection.handing_over = False
         origin = Origin("hopskotch", str(place), live=True)
         # a tombstone has no body; as empty bytes it goes the way of any payload that can't be read
-        self._over.give(Payload(body if body is not None else b"", origin, _AckToken(connection, place)))
+        self._over.put(Payload(body if body is not None else b"", origin, _AckToken(connection, place)))
 
     def _settle(self, connection: _Connection, place: MessageOffset) -> None:
         with connection.lock:
-            upto = connection.offsets.done(place)
+            upto = connection.offsets.acknowledge(place)
         if upto is not None:
             self._clerk.commit(place[:2], upto)
 
@@ -250,7 +250,7 @@ class HopskotchSource:
         if connection is not None:
             connection.stream.stop()
 
-    def _saw(self, look: Watermarks) -> None:
+    def _on_watermarks(self, look: Watermarks) -> None:
         connection = self._connection
         positions = {} if connection is None else connection.positions
         # What is told is what isn't acknowledged; whether the reader is stuck, what it didn't fetch.
@@ -261,7 +261,7 @@ class HopskotchSource:
         )
         if connection is None:
             return
-        self._turn(True, "")
+        self._set_state(True, "")
         if connection.partitions is None:
             connection.partitions = frozenset(look.end)
         elif connection.partitions != frozenset(look.end):
@@ -279,7 +279,7 @@ class HopskotchSource:
             self._interrupt()
 
     def _failed(self, error: KafkaException) -> None:
-        self._turn(False, self._explain(error))
+        self._set_state(False, self._explain(error))
 
     def _on_error(self, error: KafkaError) -> None:
         """librdkafka's callback; what it raised would come out of hop's iterator, so it raises nothing."""
@@ -287,11 +287,11 @@ class HopskotchSource:
             return
         self._errors(error)
         if error.code() in REFUSED:
-            self._turn(False, f"{self._url.broker} refuses the credential")
+            self._set_state(False, f"{self._url.broker} refuses the credential")
         elif error.code() == KafkaError._ALL_BROKERS_DOWN:
-            self._turn(False, f"{self._url.broker} can't be reached")
+            self._set_state(False, f"{self._url.broker} can't be reached")
 
-    def _turn(self, connected: bool, reason: str) -> None:
+    def _set_state(self, connected: bool, reason: str) -> None:
         state = self._state
         if state.connected == connected and state.reason == reason:
             return
@@ -351,7 +351,7 @@ class _Connection:
 @dataclass(frozen=True, slots=True)
 class _AckToken:
     connection: _Connection
-    place: MessageOffset
+    offset: MessageOffset
 
 
 @dataclass(frozen=True, slots=True)

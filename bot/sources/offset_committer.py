@@ -108,7 +108,7 @@ class OffsetCommitter:
                 try:
                     self._commit(consumer)
                     if time.monotonic() >= look_at:
-                        self._saw(self._look(consumer))
+                        self._saw(self._query_watermarks(consumer))
                         look_at = time.monotonic() + self._look_every
                 except KafkaException as error:
                     self._failed(error)
@@ -138,7 +138,7 @@ class OffsetCommitter:
                 self._pending = {**pending, **self._pending}
             raise
 
-    def _look(self, consumer: Consumer) -> Watermarks:
+    def _query_watermarks(self, consumer: Consumer) -> Watermarks:
         partitions: list[TopicPartition] = []
         for topic in self._topics:
             found = consumer.list_topics(topic, timeout=self._timeout).topics[topic]

@@ -32,7 +32,7 @@ class OffsetTracker:
         """Note a payload, in the order in which the broker sent it."""
         self._order[place[:2]].append(place.offset)
 
-    def done(self, place: MessageOffset) -> int | None:
+    def acknowledge(self, place: MessageOffset) -> int | None:
         """Note an acknowledgement and return the offset to commit, None while an earlier payload is open.
 
         The offset is that of the next payload to read, as Kafka wants it.

@@ -39,7 +39,7 @@ class ReconnectLoop:
         self.failures = 0
         """In a row, up to now."""
 
-    def arrived(self) -> None:
+    def reset_backoff(self) -> None:
         """Something came: the next failure is the first."""
         self.failures = 0
 
@@ -77,4 +77,4 @@ class ReconnectLoop:
                 )
                 self._over.stopping.wait(pause)
         finally:
-            self._over.end()
+            self._over.finish()

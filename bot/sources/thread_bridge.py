@@ -30,7 +30,7 @@ class ThreadBridge:
         """Set once the reader is through."""
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """Whether the payloads are being read."""
         return self._loop is not None
 
@@ -101,11 +101,11 @@ class ThreadBridge:
         """How many were handed over and not taken yet."""
         return self._queue.qsize()
 
-    def give(self, payload: Payload) -> None:
+    def put(self, payload: Payload) -> None:
         """Hand one over, after `wait_for_room`."""
         self._tell(payload)
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """The reader is through."""
         self.ended.set()
         self._tell(None)

@@ -115,7 +115,7 @@ class Database:
         """Why one failed, until `bot.store.write_check` has found out that they succeed again."""
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def read_transaction(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees one state of the database. Raises StoreUnavailable."""
         with _map_errors():
             await self.look_at_file()
@@ -123,7 +123,7 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def exclusive_transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction while nobody else writes: committed at the end, or undone by an exception.
 
         What is read in it stays true until it ends. Workers of other processes are woken by it. Raises
@@ -131,7 +131,7 @@ class Database:
         """
         async with self._committing():
             if self.sqlite:
-                async with self._alone() as connection:
+                async with self._sqlite_writer() as connection:
                     yield connection
                 return
             async with self._engine.begin() as connection:
@@ -140,14 +140,14 @@ class Database:
                 await connection.execute(select(func.pg_notify(CHANNEL, "")))
 
     @asynccontextmanager
-    async def working(self) -> AsyncIterator[AsyncConnection]:
+    async def shared_transaction(self) -> AsyncIterator[AsyncConnection]:
         """The same for one of the workers, which share the workspaces out: they don't wait for each other.
 
         They wait for `writing`, and it for them; one process does one such transaction after the other.
         """
         async with self._committing():
             if self.sqlite:
-                async with self._alone() as connection:
+                async with self._sqlite_writer() as connection:
                     yield connection
                 return
             async with self._writer, self._engine.begin() as connection:
@@ -155,14 +155,14 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def aside(self) -> AsyncIterator[AsyncConnection]:
+    async def independent_transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that waits for no other on PostgreSQL, since a sign of life mustn't be late.
 
         For what neither plans nor deliveries depend on. Raises StoreUnavailable.
         """
         async with self._committing():
             if self.sqlite:
-                async with self._alone() as connection:
+                async with self._sqlite_writer() as connection:
                     yield connection
                 return
             async with self._engine.begin() as connection:
@@ -180,7 +180,7 @@ class Database:
         self.wrote_at = time.monotonic()
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[AsyncConnection]:
+    async def _sqlite_writer(self) -> AsyncIterator[AsyncConnection]:
         async with self._writer:
             await self.look_at_file()
             async with self._engine.connect() as plain:
@@ -222,14 +222,14 @@ class Database:
         try:
             await self._migration(lambda config: command.upgrade(config, "head"))
         except CommandError as error:
-            async with self.reading() as connection:
+            async with self.read_transaction() as connection:
                 serves = await connection.run_sync(_is_newer_and_serves)
             if not serves:
                 raise StoreUnavailable(f"The database is another version's of gwevent: {error}.") from error
             log.warning("database_is_newer", reason="a newer gwevent was here; what it added is left alone")
         if self._file is not None and not self._file.identity:
             drawn = secrets.randbelow(2**31 - 1) + 1
-            async with self.writing() as connection:
+            async with self.exclusive_transaction() as connection:
                 number: int = (await connection.exec_driver_sql("PRAGMA user_version")).scalar_one()
                 if not number:
                     await connection.exec_driver_sql(f"PRAGMA user_version = {drawn}")
@@ -246,7 +246,7 @@ class Database:
             heads = MigrationContext.configure(connection).get_current_heads()
             return set(heads) == set(ScriptDirectory.from_config(_alembic_config()).get_heads())
 
-        async with self.reading() as connection:
+        async with self.read_transaction() as connection:
             return await connection.run_sync(current)
 
     async def is_made(self) -> bool:
@@ -260,10 +260,10 @@ class Database:
         def made(connection: Connection) -> bool:
             return bool(MigrationContext.configure(connection).get_current_heads())
 
-        async with self.reading() as connection:
+        async with self.read_transaction() as connection:
             return await connection.run_sync(made)
 
-    def take_instance_lock(self) -> bool:
+    def acquire_instance_lock(self) -> bool:
         """Become the one bot that delivers from this SQLite file; False if another is that already.
 
         The operating system gives the lock back when the process ends, however it ends. On PostgreSQL many
@@ -294,7 +294,7 @@ class Database:
             return
         self._lock.release(force=True)
         try:
-            taken = self.take_instance_lock()
+            taken = self.acquire_instance_lock()
         except OSError as error:
             raise StoreUnavailable(
                 f"The lock {at} was deleted and can't be made again: {error.strerror or error}."
@@ -330,7 +330,7 @@ class Database:
             work(config)
 
         if not self.sqlite:
-            async with self.writing() as connection:
+            async with self.exclusive_transaction() as connection:
                 await connection.run_sync(run)
             return
         with _map_errors():

@@ -25,7 +25,7 @@ AT_ONCE = 500
 _SAID = [
     kind.value
     for kind in DeliveryKind
-    if kind not in (DeliveryKind.ROOT, DeliveryKind.EDIT, DeliveryKind.MENTION, DeliveryKind.TROUBLE)
+    if kind not in (DeliveryKind.ROOT, DeliveryKind.EDIT, DeliveryKind.MENTION, DeliveryKind.INCIDENT_OPENED)
 ]
 """What nobody asks the ledger for again; a trouble is asked for as long as it lasts."""
 _c = schema.webhook_calls
@@ -90,7 +90,7 @@ class Retention:
         )
         removed = 0
         while ids := await self._some(old):
-            async with self._database.writing() as connection:
+            async with self._database.exclusive_transaction() as connection:
                 result = await connection.execute(delete(_p).where(_p.c.notice_id.in_(ids)))
             removed += result.rowcount
         return removed
@@ -109,13 +109,15 @@ class Retention:
             .exists()
         )
         over = select(schema.troubles.c.id).where(schema.troubles.c.open_as.is_(None))
-        said = _d.c.kind.in_(_SAID) | ((_d.c.kind == DeliveryKind.TROUBLE.value) & _d.c.subject_id.in_(over))
+        said = _d.c.kind.in_(_SAID) | (
+            (_d.c.kind == DeliveryKind.INCIDENT_OPENED.value) & _d.c.subject_id.in_(over)
+        )
         said &= _d.c.state.in_([DeliveryState.SENT.value, DeliveryState.DEAD.value])
         shown = (_d.c.kind == DeliveryKind.EDIT.value) & (_d.c.state == DeliveryState.SENT.value)
         old = (said | shown) & (_d.c.created_at < done_before) & ~heard_since
         removed = 0
         while ids := await self._some(select(_d.c.id).where(old)):
-            async with self._database.writing() as connection:
+            async with self._database.exclusive_transaction() as connection:
                 # One that was wanted again meanwhile isn't old any more.
                 result = await connection.execute(delete(_d).where(_d.c.id.in_(ids), old))
             removed += result.rowcount
@@ -125,9 +127,9 @@ class Retention:
         """Remove payloads that nobody could make sense of, and what wasn't posted about them yet."""
         removed = 0
         while ids := await self._some(select(_q.c.id).where(_q.c.received_at < received_before)):
-            async with self._database.writing() as connection:
+            async with self._database.exclusive_transaction() as connection:
                 about = _d.c.kind.in_(
-                    [DeliveryKind.APOLOGY.value, DeliveryKind.OPS.value]
+                    [DeliveryKind.UNREADABLE_NOTICE.value, DeliveryKind.QUARANTINE_REPORT.value]
                 ) & _d.c.subject_id.in_(ids)
                 await connection.execute(delete(_d).where(about, _d.c.state == DeliveryState.PENDING.value))
                 result = await connection.execute(delete(_q).where(_q.c.id.in_(ids)))
@@ -142,7 +144,7 @@ class Retention:
         told = (
             select(_d.c.id)
             .where(
-                _d.c.kind.in_([DeliveryKind.TROUBLE.value, DeliveryKind.OVER.value]),
+                _d.c.kind.in_([DeliveryKind.INCIDENT_OPENED.value, DeliveryKind.INCIDENT_RESOLVED.value]),
                 _d.c.subject_id == _o.c.id,
             )
             .exists()
@@ -150,7 +152,7 @@ class Retention:
         old = _o.c.open_as.is_(None) & (_o.c.ended_at < ended_before) & ~told
         removed = 0
         while ids := await self._some(select(_o.c.id).where(old)):
-            async with self._database.writing() as connection:
+            async with self._database.exclusive_transaction() as connection:
                 await connection.execute(delete(_c).where(_c.c.trouble_id.in_(ids)))
                 result = await connection.execute(delete(_o).where(_o.c.id.in_(ids)))
             removed += result.rowcount
@@ -166,13 +168,13 @@ class Retention:
         said = table.c.delivery_id.is_(None) | table.c.delivery_id.not_in(unsaid)
         removed = 0
         while ids := await self._some(select(table.c.id).where(table.c.changed_at < made_before, said)):
-            async with self._database.writing() as connection:
+            async with self._database.exclusive_transaction() as connection:
                 result = await connection.execute(delete(table).where(table.c.id.in_(ids)))
             removed += result.rowcount
         return removed
 
     async def _some(self, ids: Select[Any]) -> Sequence[int]:
         # Looked for without being in anybody's way; mostly there is nothing.
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             found: Sequence[int] = (await connection.execute(ids.limit(AT_ONCE))).scalars().all()
         return found

@@ -71,7 +71,7 @@ class WriteCheck:
             return DiskSpace(used, disk.free, disk.total)
         if self._database.sqlite:
             return DiskSpace(None, None, None)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             query = text("SELECT pg_database_size(current_database())")
             return DiskSpace((await connection.execute(query)).scalar_one(), None, None)
 
@@ -93,7 +93,7 @@ class WriteCheck:
 
     async def _write(self, filling: bytes) -> None:
         """Write, and read it back by the path as a restart would."""
-        async with self._database.aside() as connection:
+        async with self._database.independent_transaction() as connection:
             mine = update(_w).where(_w.c.id == 1).values(count=_w.c.count + 1, filling=filling)
             if not (await connection.execute(mine)).rowcount:
                 # On PostgreSQL other processes may make the row at the same moment.

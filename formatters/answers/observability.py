@@ -107,7 +107,7 @@ class Observability:
 
     since: datetime
     conditions: ObservingConstraints
-    nights: tuple[SiteObservability, ...]
+    sites: tuple[SiteObservability, ...]
     near_sun: float
     """Share of the probability within 45° of the Sun."""
     near_plane: float
@@ -124,7 +124,7 @@ def message(superevent: Superevent, answer: Observability) -> Message:
     return blocks.message(
         escape(f"{title}: {said}", 1_000),
         blocks.header(title),
-        blocks.table(_HEAD, [_row(night) for night in answer.nights]),
+        blocks.table(_HEAD, [_row(night) for night in answer.sites]),
         blocks.section(escape(_constraints(answer))),
         blocks.context(
             escape(
@@ -140,9 +140,9 @@ def message(superevent: Superevent, answer: Observability) -> Message:
 
 def observability_line(answer: Observability) -> str:
     """As in "Palomar 63 % from 07:10 UTC · <1 % from Paranal · 5 % within 45° of the Sun …", not escaped."""
-    worth = sorted((n for n in answer.nights if n.share >= NEGLIGIBLE), key=lambda night: -night.share)
+    worth = sorted((n for n in answer.sites if n.share >= NEGLIGIBLE), key=lambda night: -night.share)
     said = [f"{plain_text(n.site.name)} {quantities.percent(n.share)} {_when(n, answer)}" for n in worth]
-    rest = [plain_text(night.site.name) for night in answer.nights if night.share < NEGLIGIBLE]
+    rest = [plain_text(night.site.name) for night in answer.sites if night.share < NEGLIGIBLE]
     if rest:
         said.append(f"{quantities.percent(0)} from {', '.join(rest)}")
     return " · ".join([*said, _constraints(answer)])

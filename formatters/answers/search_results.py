@@ -35,22 +35,22 @@ class SearchResults:
     """The newest that fit, at most `recent.MOST`."""
     count: int
     """How many fit."""
-    among: int
+    candidates: int
     """How many were looked at."""
     since: datetime | None = None
     until: datetime | None = None
     """Exclusive."""
-    hung: int = 0
+    undecided: int = 0
     """For how many the map alone decides."""
-    asked: int = 0
+    queried: int = 0
     """Of how many of them, the newest, the map was asked."""
 
 
 def searched(answer: SearchResults, now: datetime) -> Message:
     """The answer to `search`."""
-    if not answer.among:
+    if not answer.candidates:
         return _message(replace(answer, words=""), f"No event{_span(answer)} was received", now)
-    events = quantities.pluralize(answer.among, "event")
+    events = quantities.pluralize(answer.candidates, "event")
     if answer.words == "all":
         return _message(replace(answer, words=""), f"{events}{_span(answer)}", now)
     fit = "fits" if answer.count == 1 else "fit"
@@ -59,9 +59,9 @@ def searched(answer: SearchResults, now: datetime) -> Message:
 
 def tested(answer: SearchResults, now: datetime) -> Message:
     """The answer to `test`: what would have come, had the channel been subscribed all along."""
-    if not answer.among:
+    if not answer.candidates:
         return _message(replace(answer, words=""), "No event to test this with was received yet", now)
-    events = quantities.pluralize(answer.among, "past event")
+    events = quantities.pluralize(answer.candidates, "past event")
     count = quantities.number(answer.count)
     return _message(answer, f"{count} of {events}, as they stand now, would have come with", now)
 
@@ -83,7 +83,7 @@ def _message(answer: SearchResults, title: str, now: datetime) -> Message:
     small = []
     if answer.count > len(lines):
         small.append(f"The newest {quantities.number(len(lines))} are listed.")
-    if answer.hung:
+    if answer.undecided:
         small.append(_maps(answer))
     foot = [blocks.context(escape(" ".join(small), SECTION_MAX))] if small else []
     ids = ", ".join(found.superevent.superevent_id for found in answer.newest)
@@ -97,11 +97,11 @@ def _message(answer: SearchResults, title: str, now: datetime) -> Message:
 
 
 def _maps(answer: SearchResults) -> str:
-    hung = quantities.pluralize(answer.hung, "event")
-    if answer.asked == answer.hung:
+    hung = quantities.pluralize(answer.undecided, "event")
+    if answer.queried == answer.undecided:
         return f"For {hung} the sky map decided."
     return (
-        f"For {hung} the sky map decides; only the newest {quantities.number(answer.asked)} were asked,"
+        f"For {hung} the sky map decides; only the newest {quantities.number(answer.queried)} were asked,"
         " the rest aren't counted."
     )
 

@@ -38,13 +38,13 @@ class MentionRule:
     """Only where this holds too; not together with `only_ns`."""
 
     @property
-    def words(self) -> str:
+    def canonical(self) -> str:
         """The canonical words: "notify @here <@U024BE7LH> notify-mocks if NS"."""
         said = ["notify", *(_TYPED.get(target, target) for target in self.targets)]
         return " ".join([*said, *self._conditions])
 
     @property
-    def shown(self) -> str:
+    def mrkdwn(self) -> str:
         """The same for a mrkdwn text: people and groups by the names that Slack knows, no broadcast."""
         conditions = [escape(words, SECTION_MAX) for words in self._conditions]
         return " ".join(["notify", *map(named, self.targets), *conditions])
@@ -96,34 +96,38 @@ class Criteria:
     """Whom they mention; None: nobody."""
 
     @property
-    def words(self) -> str:
+    def canonical(self) -> str:
         """The canonical words, as one would type them: "CBC mock lowsig notify @here if NS"."""
-        return self.what if self.notify is None else f"{self.what} {self.notify.words}"
+        return (
+            self.canonical_without_mentions
+            if self.notify is None
+            else f"{self.canonical_without_mentions} {self.notify.canonical}"
+        )
 
     @property
-    def shown(self) -> str:
+    def mrkdwn(self) -> str:
         """The words for a mrkdwn text."""
-        what = escape(self.what, SECTION_MAX)
-        return what if self.notify is None else f"{what} {self.notify.shown}"
+        what = escape(self.canonical_without_mentions, SECTION_MAX)
+        return what if self.notify is None else f"{what} {self.notify.mrkdwn}"
 
     @property
     def quiet(self) -> str:
         """The words for a mrkdwn text that wakes nobody whom they name."""
-        what = escape(self.what, SECTION_MAX)
+        what = escape(self.canonical_without_mentions, SECTION_MAX)
         return what if self.notify is None else f"{what} {self.notify.quiet}"
 
     @property
-    def what(self) -> str:
+    def canonical_without_mentions(self) -> str:
         """The words without whom they mention: "CBC BNS distance<300 mock lowsig"."""
         switches = [word for word in ("mock", "test", "lowsig", "circulars") if getattr(self, word)]
-        return " ".join([self.asked, *switches])
+        return " ".join([self.group_and_filter, *switches])
 
     @property
-    def asked(self) -> str:
+    def group_and_filter(self) -> str:
         """The words without the switches too: "CBC BNS distance<300"."""
         if self.filter is None:
             return self.group
-        text = f"({self.filter.text})" if isinstance(self.filter, Or) else self.filter.text
+        text = f"({self.filter.canonical})" if isinstance(self.filter, Or) else self.filter.canonical
         return f"{self.group} {text}"
 
 
@@ -148,7 +152,7 @@ class Subscription:
     """What people call it in its channel: 1, 2, 3 …, never given twice there."""
     team_id: str
     channel_id: str
-    wish: Criteria
+    criteria: Criteria
     created_by: str
     """Slack's user id of who asked."""
     created_at: datetime
@@ -169,7 +173,7 @@ MARKED = re.compile(r"#?(\d{1,18})(?:@([0-9a-f]{8}))?")
 def mark(subscription: Subscription) -> str:
     """What tells a subscription from what it was before somebody changed it; eight characters."""
     paused = subscription.paused_at is not None
-    state = f"{subscription.id} {paused:d} {subscription.wish.words}"
+    state = f"{subscription.id} {paused:d} {subscription.criteria.canonical}"
     return hashlib.sha256(state.encode()).hexdigest()[:8]
 
 
@@ -182,7 +186,7 @@ def _unlike_preset(condition: Filter) -> str:
     """The condition after "if", where a bare NS has a meaning of its own."""
     if isinstance(condition, Compare) and condition.quantity == "NS":
         return condition.explicit
-    return condition.text
+    return condition.canonical
 
 
 def sentence(wish: Criteria) -> str:
@@ -192,7 +196,7 @@ def sentence(wish: Criteria) -> str:
     """
     if wish.filter is not None:
         groups = "alerts" if wish.group == "all" else f"{wish.group} alerts"
-        what = f"Real, significant {groups} with {wish.filter.words}"
+        what = f"Real, significant {groups} with {wish.filter.sentence}"
     elif wish.group == "Burst":
         what = "Real, significant Burst alerts (alerts significant by coincidence included)"
     else:
@@ -225,7 +229,7 @@ def mentioning(notify: MentionRule, *, quiet: bool = False) -> str:
             " or a coincidence"
         )
     if notify.condition is not None:
-        said += f" with {notify.condition.words}"
+        said += f" with {notify.condition.sentence}"
     conditional = notify.only_ns or notify.condition is not None
     turns = (
         "turns significant, gets a coincidence or becomes one of these"
@@ -254,12 +258,12 @@ def confirmed(subscription: Subscription) -> Message:
 
     People and groups that it will mention are mentioned by it, so that they know.
     """
-    wish = subscription.wish
+    wish = subscription.criteria
     by = person(subscription.created_by)
     what = describe(wish)
     return blocks.message(
         f"Subscribed: {' '.join(what)}",
-        blocks.section(f"{bold('Subscribed')} to {bold(wish.shown)}, asked for by {by}.", *what),
+        blocks.section(f"{bold('Subscribed')} to {bold(wish.mrkdwn)}, asked for by {by}.", *what),
         blocks.context(
             "Each event is one message, kept up to date; its notices follow in the thread. "
             f"To stop: `/gwevent unsubscribe {subscription.number}`"
@@ -269,7 +273,7 @@ def confirmed(subscription: Subscription) -> Message:
 
 def pending(wish: Criteria) -> Message:
     """The answer to who subscribed: the confirmation follows in the channel."""
-    return _short(f"Subscribing this channel to {wish.shown}; a confirmation follows in the channel.")
+    return _short(f"Subscribing this channel to {wish.mrkdwn}; a confirmation follows in the channel.")
 
 
 def subscribed(wish: Criteria) -> Message:
@@ -280,7 +284,7 @@ def subscribed(wish: Criteria) -> Message:
 def exists(subscription: Subscription) -> Message:
     """The answer where the channel has just this subscription."""
     by = person(subscription.created_by)
-    said = f"This channel has {bold(subscription.wish.shown)} already, asked for by {by}."
+    said = f"This channel has {bold(subscription.criteria.mrkdwn)} already, asked for by {by}."
     if subscription.paused_at is not None:
         said += f" It is paused: `/gwevent resume {subscription.number}` lets it come again."
     return _short(said)
@@ -288,36 +292,38 @@ def exists(subscription: Subscription) -> Message:
 
 def edited(before: Subscription, after: Subscription) -> Message:
     """After `edit`: what comes from now on."""
-    said = f"Subscription {after.number} is now {bold(after.wish.shown)}; it was {bold(before.wish.shown)}."
+    said = f"Subscription {after.number} is now {bold(after.criteria.mrkdwn)}; it was {bold(before.criteria.mrkdwn)}."
     if after.paused_at is not None:
         said += " It stays paused."
-    return _short("\n".join([said, *describe(after.wish)]))
+    return _short("\n".join([said, *describe(after.criteria)]))
 
 
 def unchanged(subscription: Subscription) -> Message:
     """After an edit that asks for what is there already."""
-    return _short(f"Subscription {subscription.number} stays as it was: {bold(subscription.wish.shown)}.")
+    return _short(
+        f"Subscription {subscription.number} stays as it was: {bold(subscription.criteria.mrkdwn)}."
+    )
 
 
 def paused(subscription: Subscription) -> Message:
     """After `pause`."""
     return _short(
-        f"Paused {bold(subscription.wish.shown)}: nothing comes of it, and threads get no replies, until"
+        f"Paused {bold(subscription.criteria.mrkdwn)}: nothing comes of it, and threads get no replies, until"
         f" `/gwevent resume {subscription.number}`."
     )
 
 
 def resumed(subscription: Subscription) -> Message:
     """After `resume`."""
-    said = f"{bold(subscription.wish.shown)} comes again; what came meanwhile isn't posted."
-    return _short("\n".join([said, *describe(subscription.wish)]))
+    said = f"{bold(subscription.criteria.mrkdwn)} comes again; what came meanwhile isn't posted."
+    return _short("\n".join([said, *describe(subscription.criteria)]))
 
 
 def no_such_number(number: str, subscriptions: Sequence[Subscription], *, several: bool = False) -> Message:
     """Where a channel has no subscription of that number; `several` says that it was one of those named."""
     if not subscriptions:
         return none()
-    has = ", ".join(f"{s.number} ({bold(s.wish.shown)})" for s in subscriptions)
+    has = ", ".join(f"{s.number} ({bold(s.criteria.mrkdwn)})" for s in subscriptions)
     said = f"This channel has no subscription {escape(plain_text(number))}; it has {has}."
     return _short(f"{said} Nothing was changed." if several else said)
 
@@ -338,7 +344,7 @@ def listed(subscriptions: Sequence[Subscription]) -> Message:
     if rest:
         numbers = ", ".join(str(s.number) for s in subscriptions[len(sections) :])
         sections.append(blocks.context(escape(f"And {rest} more, too long to list: {numbers}")))
-    words = ", ".join(subscription.wish.shown for subscription in subscriptions)
+    words = ", ".join(subscription.criteria.mrkdwn for subscription in subscriptions)
     return blocks.message(f"This channel's subscriptions: {words}", *sections)
 
 
@@ -346,11 +352,11 @@ def summary(subscription: Subscription) -> list[str]:
     """One subscription with its number, for mrkdwn texts."""
     by = person(subscription.created_by)
     since = escape(f"since {subscription.created_at.astimezone(UTC):%Y-%m-%d}")
-    lines = [f"{subscription.number}. {bold(subscription.wish.shown)} · {since} · by {by}"]
+    lines = [f"{subscription.number}. {bold(subscription.criteria.mrkdwn)} · {since} · by {by}"]
     if subscription.paused_at is not None:
         when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         lines.append(f"{bold('Paused')} since {when}: `/gwevent resume {subscription.number}`")
-    lines += describe(subscription.wish)
+    lines += describe(subscription.criteria)
     for refused in subscription.refused:
         since = (
             f"since {refused.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({escape(plain_text(refused.reason))})"
@@ -366,7 +372,7 @@ def summary(subscription: Subscription) -> list[str]:
 
 def removed(subscriptions: Sequence[Subscription]) -> Message:
     """After `unsubscribe`: what comes no more."""
-    words = ", ".join(bold(s.wish.shown) for s in subscriptions)
+    words = ", ".join(bold(s.criteria.mrkdwn) for s in subscriptions)
     said = f"Unsubscribed from {words}. Messages already here stay true, but no replies follow."
     if all(s.waiting for s in subscriptions):
         return _short(f"{said} It wasn't in force yet.")
@@ -378,14 +384,14 @@ def already_paused(subscription: Subscription) -> Message:
     assert subscription.paused_at is not None
     when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return _short(
-        f"{bold(subscription.wish.shown)} is paused already, since {when}:"
+        f"{bold(subscription.criteria.mrkdwn)} is paused already, since {when}:"
         f" `/gwevent resume {subscription.number}` lets it come again."
     )
 
 
 def not_paused(subscription: Subscription) -> Message:
     """After `resume` of what comes."""
-    return _short(f"{bold(subscription.wish.shown)} isn't paused, so nothing was changed: it comes.")
+    return _short(f"{bold(subscription.criteria.mrkdwn)} isn't paused, so nothing was changed: it comes.")
 
 
 def changed_since(subscriptions: Sequence[Subscription]) -> Message:
@@ -393,7 +399,7 @@ def changed_since(subscriptions: Sequence[Subscription]) -> Message:
     if not subscriptions:
         return _short("It has ended already: this channel has no subscription. Nothing was changed.")
     has = ", ".join(
-        f"{s.number} ({bold(s.wish.shown)}{', paused' if s.paused_at is not None else ''})"
+        f"{s.number} ({bold(s.criteria.mrkdwn)}{', paused' if s.paused_at is not None else ''})"
         for s in subscriptions
     )
     return _short(
@@ -406,7 +412,7 @@ def renumbered(number: int, now: Subscription) -> Message:
     """After a number by which another version of gwevent called a subscription."""
     return _short(
         f"Channels count their subscriptions for themselves now, so nothing was changed: what was {number} is"
-        f" number {now.number} ({bold(now.wish.shown)})."
+        f" number {now.number} ({bold(now.criteria.mrkdwn)})."
     )
 
 
@@ -415,7 +421,7 @@ def sure(subscriptions: Sequence[Subscription]) -> Message:
     sections: list[Block] = []
     left = _LISTED_MAX
     for s in subscriptions[:_LISTED_MOST]:
-        section = blocks.section(f"{s.number}. {bold(s.wish.shown)}")
+        section = blocks.section(f"{s.number}. {bold(s.criteria.mrkdwn)}")
         left -= width(section["text"]["text"])
         if left < 0:
             break
@@ -430,7 +436,7 @@ def sure(subscriptions: Sequence[Subscription]) -> Message:
             f"Nothing has ended yet. To end all {len(subscriptions)} of these:"
             f" `/gwevent unsubscribe {numbers}`; to end one, that one's number alone."
         )
-    words = ", ".join(s.wish.shown for s in subscriptions)
+    words = ", ".join(s.criteria.mrkdwn for s in subscriptions)
     return blocks.message(f"{head} {words}".replace("`", ""), blocks.section(head), *sections, *more)
 
 
@@ -438,8 +444,8 @@ def not_subscribed(wish: Criteria | None, subscriptions: Sequence[Subscription])
     """After an `unsubscribe` that found nothing to end; `wish` is what it named, None if all were meant."""
     if not subscriptions or wish is None:
         return none()
-    words = ", ".join(bold(subscription.wish.shown) for subscription in subscriptions)
-    return _short(f"This channel isn't subscribed to {bold(wish.shown)}; it has {words}.")
+    words = ", ".join(bold(subscription.criteria.mrkdwn) for subscription in subscriptions)
+    return _short(f"This channel isn't subscribed to {bold(wish.mrkdwn)}; it has {words}.")
 
 
 def none() -> Message:

@@ -45,12 +45,12 @@ class Filter:
         return Not(self)
 
     @property
-    def text(self) -> str:
+    def canonical(self) -> str:
         """The canonical text, as one would type it."""
         raise NotImplementedError
 
     @property
-    def words(self) -> str:
+    def sentence(self) -> str:
         """The same in a sentence, after "with": "BNS of 50 % or more and a mean distance below 300 Mpc"."""
         raise NotImplementedError
 
@@ -62,14 +62,18 @@ class And(Filter):
     parts: tuple[Filter, ...]
 
     @property
-    def text(self) -> str:
+    def canonical(self) -> str:
         """Juxtaposed: "BNS distance<300"."""
-        return " ".join(f"({part.text})" if isinstance(part, Or) else part.text for part in self.parts)
+        return " ".join(
+            f"({part.canonical})" if isinstance(part, Or) else part.canonical for part in self.parts
+        )
 
     @property
-    def words(self) -> str:
+    def sentence(self) -> str:
         """Joined by "and"."""
-        return " and ".join(f"({part.words})" if isinstance(part, Or) else part.words for part in self.parts)
+        return " and ".join(
+            f"({part.sentence})" if isinstance(part, Or) else part.sentence for part in self.parts
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +83,18 @@ class Or(Filter):
     parts: tuple[Filter, ...]
 
     @property
-    def text(self) -> str:
+    def canonical(self) -> str:
         """Joined by "or"; the parentheses are for people."""
-        return " or ".join(f"({part.text})" if isinstance(part, And) else part.text for part in self.parts)
+        return " or ".join(
+            f"({part.canonical})" if isinstance(part, And) else part.canonical for part in self.parts
+        )
 
     @property
-    def words(self) -> str:
+    def sentence(self) -> str:
         """Joined by "or"."""
-        return " or ".join(f"({part.words})" if isinstance(part, And) else part.words for part in self.parts)
+        return " or ".join(
+            f"({part.sentence})" if isinstance(part, And) else part.sentence for part in self.parts
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +107,16 @@ class Not(Filter):
         return self.part
 
     @property
-    def text(self) -> str:
+    def canonical(self) -> str:
         """As in "not V1"."""
-        return f"not ({self.part.text})" if isinstance(self.part, And | Or) else f"not {self.part.text}"
+        return (
+            f"not ({self.part.canonical})"
+            if isinstance(self.part, And | Or)
+            else f"not {self.part.canonical}"
+        )
 
     @property
-    def words(self) -> str:
+    def sentence(self) -> str:
         """As in "V1 not among the detectors", "not (BNS above 50 % and a mean distance below 300 Mpc)"."""
         match self.part:
             case Detector(name):
@@ -112,8 +124,8 @@ class Not(Filter):
             case External():
                 return "no coincidence with an external event"
             case FieldIn():
-                return f"another {self.part.words.replace(' ', ' than ', 1)}"
-        return f"not ({self.part.words})"
+                return f"another {self.part.sentence.replace(' ', ' than ', 1)}"
+        return f"not ({self.part.sentence})"
 
 
 Field = Literal["group", "search", "pipeline", "type"]
@@ -129,14 +141,14 @@ class FieldIn(Filter):
     """At least one."""
 
     @property
-    def text(self) -> str:
+    def canonical(self) -> str:
         """As in "search=SSM", "type=INITIAL|UPDATE"; the groups everybody knows stand alone: "CBC"."""
         if self.field == "group" and self.values in (("CBC",), ("Burst",)):
             return self.values[0]
         return f"{self.field}={'|'.join(self.values)}"
 
     @property
-    def words(self) -> str:
+    def sentence(self) -> str:
         """As in "type INITIAL or UPDATE"."""
         values = map(vocabulary.stage, self.values) if self.field == "type" else self.values
         return f"{self.field} {' or '.join(values)}"
@@ -175,7 +187,7 @@ class Compare(Filter):
     value: float
 
     @property
-    def text(self) -> str:
+    def canonical(self) -> str:
         """As in "distance<300"; a probability of 0.5 or more is the bare name: "BNS"."""
         if self.bare:
             return self.quantity
@@ -193,7 +205,7 @@ class Compare(Filter):
         return probable and self.op is Op.GE and self.value == BARE_PROBABILITY
 
     @property
-    def words(self) -> str:
+    def sentence(self) -> str:
         """As in "BNS of 50 % or more", "a mean distance below 300 Mpc", "2 instruments or more"."""
         quantity = QUANTITIES[self.quantity]
         match quantity.unit:
@@ -236,7 +248,7 @@ class FarCompare(Filter):
         return self.count if self.unit == "Hz" else self.count / (self.per * SECONDS[self.unit])
 
     @property
-    def text(self) -> str:
+    def canonical(self) -> str:
         """As in "far<1/yr", "far<1/100yr", "far<1e-8"."""
         if self.unit == "Hz":
             return f"far{self.op}{plain_number(self.count)}"
@@ -244,7 +256,7 @@ class FarCompare(Filter):
         return f"far{self.op}{plain_number(self.count)}/{per}{self.unit}"
 
     @property
-    def words(self) -> str:
+    def sentence(self) -> str:
         """As in "a FAR below 1 per yr (the joint FAR where only a coincidence makes it significant)"."""
         if self.unit == "Hz":
             rate = f"{plain_number(self.count)}{quantities.NBSP}Hz"
@@ -263,12 +275,12 @@ class Detector(Filter):
     """As LVK abbreviates it: "V1"."""
 
     @property
-    def text(self) -> str:
+    def canonical(self) -> str:
         """The name."""
         return self.name
 
     @property
-    def words(self) -> str:
+    def sentence(self) -> str:
         """As in "V1 among the detectors"."""
         return f"{self.name} among the detectors"
 
@@ -278,12 +290,12 @@ class External(Filter):
     """A coincidence with an external event."""
 
     @property
-    def text(self) -> str:
+    def canonical(self) -> str:
         """The word."""
         return "external"
 
     @property
-    def words(self) -> str:
+    def sentence(self) -> str:
         """What it means."""
         return "a coincidence with an external event"
 
@@ -322,13 +334,13 @@ class Near(Filter):
         return self.cone
 
     @property
-    def text(self) -> str:
+    def canonical(self) -> str:
         """As in "near 197.45 -23.381389 5deg>0.1"."""
         ra, dec, radius = map(degrees, (self.cone.ra, self.cone.dec, self.cone.radius))
         return f"near {ra} {dec} {radius}deg{self.op}{plain_number(self.share)}"
 
     @property
-    def words(self) -> str:
+    def sentence(self) -> str:
         """As in "more than 10 % of the probability within 5° of 13h10m −23.4°"."""
         place = quantities.position(self.cone.ra, self.cone.dec)
         return f"{_share(self.op, self.share)} within {degrees(self.cone.radius)}° of {place}"
@@ -348,14 +360,14 @@ class VisibleFrom(Filter):
         return self.site
 
     @property
-    def text(self) -> str:
+    def canonical(self) -> str:
         """As in "visible from Palomar>0.1"; a name of several words stands in quotes."""
         simple = self.site.name.replace("-", "").replace(".", "").replace("_", "").isalnum()
         name = self.site.name if simple else f'"{self.site.name}"'
         return f"visible from {name}{self.op}{plain_number(self.share)}"
 
     @property
-    def words(self) -> str:
+    def sentence(self) -> str:
         """As in "more than 10 % of the probability observable tonight from Palomar"."""
         return f"{_share(self.op, self.share)} observable tonight from {self.site.name}"
 
@@ -432,4 +444,4 @@ def _joined(kind: type[And] | type[Or], *filters: Filter) -> Filter:
 
 def sentence(filter_: Filter) -> str:
     """The filter's words for a line of plain text."""
-    return simple_spaces(filter_.words)
+    return simple_spaces(filter_.sentence)

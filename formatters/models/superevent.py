@@ -38,7 +38,7 @@ class Superevent:
     notices: tuple[Notice, ...]
 
     @staticmethod
-    def of(notices: Iterable[Notice]) -> Superevent:
+    def from_notices(notices: Iterable[Notice]) -> Superevent:
         """Build it from the notices of one id, in any order; repeats by key count once.
 
         What was put together from an archive stands only until the notice itself is known. Raises

@@ -39,7 +39,7 @@ class IncidentKind(StrEnum):
 class Incident:
     """One trouble, from its beginning to its end."""
 
-    what: IncidentKind
+    kind: IncidentKind
     since: datetime
     """When it began, not when it was found."""
     detail: str = ""
@@ -68,7 +68,7 @@ def sentence(trouble: Incident) -> str:
     """What is wrong and since when, one plain sentence without its full stop."""
     detail = plain_text(trouble.detail, 300).rstrip(".")
     since = f"since {quantities.utc(trouble.since)}"
-    match trouble.what:
+    match trouble.kind:
         case IncidentKind.SILENCE:
             return f"No notice has come {since}"
         case IncidentKind.SOURCE:
@@ -128,7 +128,7 @@ def opened(trouble: Incident) -> Message:
         return blocks.message(escape(f"gwevent was in trouble: {said}"), blocks.section(escape(said)))
     return blocks.message(
         escape(f"gwevent in trouble: {said}"),
-        blocks.section(bold(escape(said)), advice(trouble.what)),
+        blocks.section(bold(escape(said)), advice(trouble.kind)),
     )
 
 
@@ -136,7 +136,7 @@ def resolved(trouble: Incident) -> Message:
     """Tell that it is over, and how long it was."""
     ended = trouble.ended or trouble.since
     length = quantities.duration_text(ended - trouble.since)
-    said = f"Over after {length}: {name(trouble.what)}, from {quantities.utc(trouble.since)} on."
+    said = f"Over after {length}: {name(trouble.kind)}, from {quantities.utc(trouble.since)} on."
     return blocks.message(escape(f"gwevent: {said}"), blocks.section(escape(said)))
 
 

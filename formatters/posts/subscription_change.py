@@ -44,7 +44,7 @@ class SubscriptionState:
     @property
     def shown(self) -> str:
         """The words for a mrkdwn text that is one person's alone: it names whom they mention."""
-        return escape(self.words, SECTION_MAX) if self.wish is None else self.wish.shown
+        return escape(self.words, SECTION_MAX) if self.wish is None else self.wish.mrkdwn
 
     @property
     def quiet(self) -> str:

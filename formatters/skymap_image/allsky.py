@@ -34,8 +34,8 @@ _GALACTIC_CENTRE = (266.40499, -28.93617)
 def allsky(sheet: Canvas, picture: SkyMapFigure) -> None:
     """Draw everything on the all-sky map but its colours."""
     sheet.image(_lattice(), 0, 0)
-    if picture.words.mark is not None:
-        across(sheet, _MIDDLE, picture.words.mark, 160)
+    if picture.captions.mark is not None:
+        across(sheet, _MIDDLE, picture.captions.mark, 160)
     if picture.other is not None:
         sheet.lines(_on_sheet(outlines(picture.other.level, 0.9)), style.OTHER, 3.2, dashed=True)
     for level in style.CREDIBLE:

@@ -12,20 +12,20 @@ from formatters.skymap_image.projection import SKY_HEIGHT, SKY_WIDTH
 
 def draw(picture: SkyMapFigure) -> bytes:
     """Return the PNG file: style.WIDTH pixels wide, under 300 kB."""
-    other = picture.words.other if picture.other is not None else None
+    other = picture.captions.other if picture.other is not None else None
     if picture.inset is None:
         height = style.SKY_BOTTOM + legend.height_below(other)
     else:
         height = style.INSET_TOP + style.INSET_SIDE + 65
     sheet = Canvas(style.WIDTH, height)
     sheet.image(_maps(picture, height))
-    legend.title(sheet, picture.words)
+    legend.title(sheet, picture.captions)
     allsky(sheet, picture)
     if picture.inset is None:
-        legend.below(sheet, picture.words, other)
+        legend.below(sheet, picture.captions, other)
     else:
         closeup(sheet, picture, picture.inset)
-        legend.beside(sheet, picture.words, other)
+        legend.beside(sheet, picture.captions, other)
     return png.encode(sheet.pixels(), style.DOTS_PER_INCH)
 
 

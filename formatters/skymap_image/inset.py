@@ -31,8 +31,8 @@ _NUMBER_WIDTH = 125
 def closeup(sheet: Canvas, picture: SkyMapFigure, inset: Inset) -> None:
     """Draw everything on the inset but its colours."""
     _graticule(sheet, inset.window)
-    if picture.words.mark is not None:
-        across(sheet, (_LEFT + _SIDE / 2, _TOP + _SIDE / 2), picture.words.mark, 110)
+    if picture.captions.mark is not None:
+        across(sheet, (_LEFT + _SIDE / 2, _TOP + _SIDE / 2), picture.captions.mark, 110)
     if inset.other is not None:
         lines = _on_sheet(outlines(inset.other.level, 0.9))
         sheet.lines(lines, style.OTHER, 4, dashed=True, within=_WITHIN)

@@ -55,7 +55,7 @@ class Captions:
 class SkyMapFigure:
     """Everything that is drawn."""
 
-    words: Captions
+    captions: Captions
     sky: Grid
     """On the all-sky grid, (SKY_HEIGHT, SKY_WIDTH)."""
     peak: Position

@@ -82,11 +82,11 @@ def form_of(wish: Criteria) -> SubscriptionForm:
             rest.append(part)
         else:
             form = changed
-    words = [reduce(and_, rest).text] if rest else []
+    words = [reduce(and_, rest).canonical] if rest else []
     if wish.notify is not None:
         notified = _notified(form, wish.notify)
         if notified is None:
-            words.append(wish.notify.words)
+            words.append(wish.notify.canonical)
         form = notified or form
     return replace(form, words=" ".join(words))
 
@@ -183,9 +183,9 @@ def _sorted_wish(wish: Criteria) -> Criteria:
 def _sorted(filter_: Filter) -> Filter:
     match filter_:
         case And(some):
-            return And(tuple(sorted(map(_sorted, some), key=lambda part: part.text)))
+            return And(tuple(sorted(map(_sorted, some), key=lambda part: part.canonical)))
         case Or(some):
-            return Or(tuple(sorted(map(_sorted, some), key=lambda part: part.text)))
+            return Or(tuple(sorted(map(_sorted, some), key=lambda part: part.canonical)))
         case Not(part):
             return Not(_sorted(part))
         case FieldIn(named, values):

@@ -247,7 +247,7 @@ def with_modal_button(message: Message, subscriptions: Sequence[Subscription] = 
 def ending(ended: Subscription, value: str | None = None) -> Block:
     """The button that ends one subscription, and only as it is shown."""
     number = ended.number
-    what = truncate(tidy(ended.wish.what), 60)
+    what = truncate(tidy(ended.criteria.canonical_without_mentions), 60)
     return blocks.button(
         f"End {number}",
         f"{END}.{number}",
@@ -291,7 +291,7 @@ def _previewed(preview: Preview) -> list[Block]:
         shown.append(blocks.section(bold("This can't be read"), *lines))
     elif preview.wish is not None:
         so_far = "So far: " if preview.stored else ""
-        shown.append(blocks.section(f"{so_far}{bold(preview.wish.shown)}", *describe(preview.wish)))
+        shown.append(blocks.section(f"{so_far}{bold(preview.wish.mrkdwn)}", *describe(preview.wish)))
     button = blocks.button("Preview, and test on past events", PREVIEW)
     tested = () if preview.tested is None else preview.tested.blocks
     if preview.testing:

@@ -49,9 +49,9 @@ class WebhookEvent:
 def of_trouble(found: Incident, *, over: bool) -> WebhookEvent:
     """The bot's own trouble, or its end."""
     said = message_text.render(incident.resolved(found) if over else incident.opened(found))
-    head = f"gwevent: {incident.name(found.what)}"
+    head = f"gwevent: {incident.name(found.kind)}"
     return WebhookEvent(
-        key=f"trouble:{found.what.value}",
+        key=f"trouble:{found.kind.value}",
         over=over,
         title=f"{head}, over" if over else head,
         text=said,

@@ -71,7 +71,7 @@ async def fill(rooms: Factory) -> None:
                         ),
                     }
                 )
-        async with rooms.database.writing() as connection:
+        async with rooms.database.exclusive_transaction() as connection:
             await connection.execute(insert(schema.superevents), events)
             await connection.execute(insert(schema.notices), notices)
 
@@ -91,20 +91,20 @@ async def measure(folder: Path) -> dict[str, list[float]]:
     async with open_factory(settings) as rooms:
         await fill(rooms)
         assert await rooms.store.last_received() is not None
-        answers = rooms.answers(lambda: NOW)
+        answers = rooms.create_command_router(lambda: NOW)
 
         async def one_row() -> object:
-            async with rooms.database.reading() as connection:
+            async with rooms.database.read_transaction() as connection:
                 return (await connection.execute(text("SELECT facts FROM notices WHERE id = 5000"))).scalar()
 
         async def said(question: str, expected: str) -> None:
-            assert expected in (await answers.answer(question, None)).text
+            assert expected in (await answers.dispatch(question, None)).text
 
         await said("latest", superevent_id(0))
         await said(superevent_id(12_345), superevent_id(12_345))
         found = {"one row of the same file": await milliseconds(one_row)}
         for question in ("latest", "latest mock", superevent_id(12_345), "recent 5", "status", "S991231zz"):
-            found[f"/gwevent {question}"] = await milliseconds(lambda q=question: answers.answer(q, None))  # type: ignore[misc]
+            found[f"/gwevent {question}"] = await milliseconds(lambda q=question: answers.dispatch(q, None))  # type: ignore[misc]
         return found
 
 

@@ -62,8 +62,8 @@ class WatchedLedger(Outbox):
         self.done = asyncio.Event()
         self._left = CHANNELS
 
-    async def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
-        await super().settle(outcomes, now)
+    async def record_outcomes(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
+        await super().record_outcomes(outcomes, now)
         sent = [d for d, o in outcomes if isinstance(o, Delivered)]
         ours = sum(d.superevent_id == REAL for d in sent)
         if ours and not self.first:
@@ -91,12 +91,12 @@ async def fill(rooms: Factory, about: dict[str, Any]) -> None:
     """Have all mocks wait for all channels."""
     usual = {"words": "all mock", "created_by": "U1", "created_at": now(), "confirmed_at": now()}
     rows = [usual | {"team_id": about["team_id"], "channel_id": c} for c in about["channels"].values()]
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(insert(schema.subscriptions), rows)
     for number in range(MOCKS):
         await record(rooms, f"MS181101{chr(97 + number // 26)}{chr(97 + number % 26)}")
     if not rooms.database.sqlite:
-        async with rooms.database.writing() as connection:
+        async with rooms.database.exclusive_transaction() as connection:
             await connection.execute(text("ANALYZE"))
 
 
@@ -108,7 +108,7 @@ async def claims(rooms: Factory, busy: set[tuple[str, str]]) -> float:
         claimed = await rooms.ledger.claim(now(), LIMIT, busy=busy)
         taken.append(1000 * (time.perf_counter() - start))
         assert len(claimed) == min(LIMIT, CHANNELS - len(busy))
-        async with rooms.database.writing() as connection:
+        async with rooms.database.exclusive_transaction() as connection:
             await connection.execute(
                 text("UPDATE deliveries SET state = 'pending', attempts = 0 WHERE state = 'sending'")
             )
@@ -120,7 +120,7 @@ async def alerted(rooms: Factory, about: dict[str, Any]) -> tuple[float, float, 
     rooms.ledger = ledger = WatchedLedger(rooms.database, rooms.shares)
     async with aiohttp.ClientSession() as session:
         client = SlackClient(about["bot_token"], about["api_url"], session)
-        worker = rooms.worker({about["team_id"]: client}, now)
+        worker = rooms.create_delivery_worker({about["team_id"]: client}, now)
         running = asyncio.create_task(worker.run())
         await asyncio.sleep(SENDING_S)
         rate = ledger.mocks / SENDING_S
@@ -138,7 +138,7 @@ async def measure(url: str, about: dict[str, Any]) -> tuple[float, ...]:
     settings = Settings.model_validate({"database_url": url})
     async with open_factory(settings) as rooms:
         team = about["team_id"]
-        await rooms.shares.renew({team})
+        await rooms.shares.heartbeat({team})
         await fill(rooms, about)
         busy = {(team, channel) for channel in sorted(about["channels"].values())[: CHANNELS * 9 // 10]}
         free = await claims(rooms, set())

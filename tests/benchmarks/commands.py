@@ -51,7 +51,7 @@ class Lateness:
 async def subscribe(world: World, channels: Sequence[str]) -> None:
     now = datetime.now(UTC)
     row = {"team_id": world.sandbox.team_id, "words": "all mock", "created_by": "U1"}
-    async with open_factory(world.settings()) as rooms, rooms.database.writing() as connection:
+    async with open_factory(world.settings()) as rooms, rooms.database.exclusive_transaction() as connection:
         await connection.execute(
             insert(schema.subscriptions),
             [row | {"channel_id": c, "created_at": now, "confirmed_at": now} for c in channels],

@@ -57,8 +57,8 @@ class CountingLedger(Outbox):
         self.done = asyncio.Event()
         self._left = target
 
-    async def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
-        await super().settle(outcomes, now)
+    async def record_outcomes(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
+        await super().record_outcomes(outcomes, now)
         self._left -= len(outcomes)
         if self._left <= 0:
             self.done.set()
@@ -76,7 +76,7 @@ async def subscribe(rooms: Factory, team: str, channels: Sequence[str]) -> None:
         "created_at": now(),
         "confirmed_at": now(),
     }
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(
             insert(schema.subscriptions), [row | {"channel_id": channel} for channel in channels]
         )
@@ -88,7 +88,7 @@ async def through_ledger(rooms: Factory, client: SlackClient, team: str, body: b
     recorded = await rooms.store.record(decode(body), body, "benchmark", now(), planner)
     assert recorded.intents == CHANNELS
     rooms.ledger = ledger = CountingLedger(rooms.database, rooms.shares, CHANNELS)
-    worker = rooms.worker({team: client}, now)
+    worker = rooms.create_delivery_worker({team: client}, now)
     start = time.perf_counter()
     running = asyncio.create_task(worker.run())
     await ledger.done.wait()
@@ -132,7 +132,7 @@ async def measure(about: dict[str, Any], folder: Path, rounds: int) -> tuple[lis
         for number in range(rounds + 1):
             record["superevent_id"] = f"MS18110{number}ab"
             body = to_avro(record)
-            message = alert_card.alert_card(Superevent.of([decode(body)]), ChannelView())
+            message = alert_card.alert_card(Superevent.from_notices([decode(body)]), ChannelView())
             taken = await through_ledger(rooms, client, team, body), await bare(simple, channels, message)
             if number:  # the first of each opens the connections
                 ours.append(taken[0])

@@ -53,7 +53,7 @@ def routing() -> None:
             number=n,
             team_id=TEAM,
             channel_id=f"C{n}",
-            wish=parse_stored(text),
+            criteria=parse_stored(text),
             created_by="U1",
             created_at=NOW,
         )
@@ -61,7 +61,7 @@ def routing() -> None:
     ]
     print(f"parsing {COUNT:,} filters, once: {time.perf_counter() - began:.2f} s")
     notice = made()
-    superevent = Superevent.of([notice])
+    superevent = Superevent.from_notices([notice])
     took = timed(lambda: plan(superevent, notice, [], asked, live=True, now=NOW, max_age=MAX_AGE))
     print(f"routing {COUNT:,} filters: {took * 1000:.0f} ms")
 
@@ -72,7 +72,7 @@ async def past(path: Path) -> None:
     await database.migrate()
     rooms = Factory(database)
     notices = [_event(number) for number in range(COUNT)]
-    async with database.writing() as connection:
+    async with database.exclusive_transaction() as connection:
         await connection.execute(insert(schema.superevents), [_row(notice) for notice in notices])
         await connection.execute(
             insert(schema.notices),
@@ -88,18 +88,18 @@ async def past(path: Path) -> None:
                 for notice in notices
             ],
         )
-    answers = rooms.answers(utc_now)
+    answers = rooms.create_command_router(utc_now)
     for words in ("CBC BNS>0.5", "CBC (BNS or NSBH) far<1/yr not V1", "CBC BNS>0.9995"):
         best = float("inf")
         for _ in range(3):
             began = time.perf_counter()
-            answer = await answers.answer(f"test {words}", None)
+            answer = await answers.dispatch(f"test {words}", None)
             best = min(best, time.perf_counter() - began)
         print(f"test {words}: {best:.2f} s: {message_text.render(answer).splitlines()[0]}")
-    async with database.writing() as connection:
+    async with database.exclusive_transaction() as connection:
         await connection.execute(update(schema.superevents).values(traits=None, traits_revision=None))
     began = time.perf_counter()
-    await answers.answer("test CBC BNS>0.5", None)
+    await answers.dispatch("test CBC BNS>0.5", None)
     print(
         f"the same, the first time after an update from an older version: {time.perf_counter() - began:.1f} s"
     )
@@ -121,7 +121,7 @@ def _letters(number: int) -> str:
 
 
 def _row(notice: Notice) -> dict[str, object]:
-    traits = attributes_of(Superevent.of([notice]))
+    traits = attributes_of(Superevent.from_notices([notice]))
     assert traits is not None
     return {
         "superevent_id": notice.superevent_id,

@@ -32,7 +32,7 @@ def bns() -> tuple[Superevent, bytes]:
     """Return a superevent with a map of 19,200 rows that is small enough for an inset, and its map."""
     record = samples.ms181101ab(datetime.now(UTC))[1]
     fits: bytes = record["event"]["skymap"]
-    return Superevent.of([notice_of(record)]), fits
+    return Superevent.from_notices([notice_of(record)]), fits
 
 
 def ligo_skymap(fits: bytes) -> Work | None:

@@ -81,7 +81,11 @@ def adopt(habits: Habits) -> None:
     replace(bot.store.channels.change_log, "APART", timedelta(seconds=habits.longest_wait))
     whole_again = (timedelta(seconds=0.2), timedelta(seconds=habits.longest_wait))
     replace(bot.delivery.degraded_messages, "WHOLE_AGAIN", whole_again)
-    replace(Factory, "worker", functools.partialmethod(Factory.worker, channel_pause_s=habits.channel_pause))
+    replace(
+        Factory,
+        "worker",
+        functools.partialmethod(Factory.create_delivery_worker, channel_pause_s=habits.channel_pause),
+    )
     replace(SlackClient, "__init__", _with(SlackClient.__init__, timeout_s=habits.slack_timeout))
     replace(HopskotchSource, "__init__", _with(HopskotchSource.__init__, timing=timing))
     replace(

@@ -31,7 +31,7 @@ from tests.support.bot_process import PATIENT
 from tests.support.delivery_harness import Silent
 from tests.support.factories import record
 
-RECEIVED = Origin(source="files", detail="test", live=False)
+RECEIVED = Origin(source="files", location="test", live=False)
 ARCHIVED, NEVER = "S190425z", "S190426zz"
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

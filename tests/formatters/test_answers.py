@@ -22,7 +22,7 @@ def subscribed(wish: Criteria, **changes: object) -> Subscription:
         number=1,
         team_id="T1",
         channel_id="C1",
-        wish=wish,
+        criteria=wish,
         created_by=str(given["created_by"]),
         created_at=NOW,
         problem=None if given["problem"] is None else str(given["problem"]),
@@ -38,7 +38,7 @@ def subscribed(wish: Criteria, **changes: object) -> Subscription:
     ],
 )
 def test_the_canonical_words(wish: Criteria, words: str) -> None:
-    assert wish.words == words
+    assert wish.canonical == words
 
 
 def test_what_will_come_is_said_exactly() -> None:
@@ -77,7 +77,7 @@ def test_what_many_would_end_is_listed_once(check: Callable[[Message], Message])
         return [replace(subscribed(Criteria(group="CBC")), number=n) for n in range(1, count + 1)]
 
     assert "And 3 more: 41, 42, 43" in message_text.render(check(subscription_messages.sure(numbered(43))))
-    long = [replace(s, wish=Criteria(group="x" * 2_900)) for s in numbered(5)]
+    long = [replace(s, criteria=Criteria(group="x" * 2_900)) for s in numbered(5)]
     assert "And 3 more: 3, 4, 5" in message_text.render(check(subscription_messages.sure(long)))
 
 
@@ -132,8 +132,8 @@ def test_a_shared_answer_carries_its_question(check: Callable[[Message], Message
 
 
 def test_recent_marks_what_is_gone(make_notice: Callable[..., Notice]) -> None:
-    gone = Superevent.of([make_notice(), make_notice("RETRACTION", 30)])
-    mock = Superevent.of([make_notice(superevent_id="MS241126a")])
+    gone = Superevent.from_notices([make_notice(), make_notice("RETRACTION", 30)])
+    mock = Superevent.from_notices([make_notice(superevent_id="MS241126a")])
     said = message_text.render(recent.message(recent.Recent([gone, mock]), NOW)).splitlines()
     assert said[0] == "The last 2 events"
     assert said[1].startswith("S241126dm · RETRACTED BNS 95 % · 31 deg²")

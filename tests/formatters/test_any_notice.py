@@ -105,7 +105,7 @@ def notices(superevent_id: str) -> st.SearchStrategy[Notice]:
 
 
 superevents = st.sampled_from(["S241126dm", "MS181101ab", "TS241126a", "GW241126AB"]).flatmap(
-    lambda name: st.lists(notices(name), min_size=1, max_size=3).map(Superevent.of)
+    lambda name: st.lists(notices(name), min_size=1, max_size=3).map(Superevent.from_notices)
 )
 
 

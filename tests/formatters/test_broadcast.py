@@ -59,7 +59,7 @@ def test_what_changed_decides(
 ) -> None:
     first = make_notice(event=make_event(**before))
     second = make_notice(stage, 20, event=make_event(**after))
-    assert is_broadcast(Superevent.of([first, second]), second) is wanted
+    assert is_broadcast(Superevent.from_notices([first, second]), second) is wanted
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_halved_area_counts_for_an_initial(
     event = make_event(classification=BBH)
     first = make_notice(event=event, localization=make_map(area_90=30.9))
     second = make_notice(stage, 20, event=event, localization=make_map(area_90=area))
-    assert is_broadcast(Superevent.of([first, second]), second) is wanted
+    assert is_broadcast(Superevent.from_notices([first, second]), second) is wanted
 
 
 def test_a_coincidence_counts_once(make_notice: Make, make_event: Make, make_swift: Make) -> None:
@@ -83,7 +83,7 @@ def test_a_coincidence_counts_once(make_notice: Make, make_event: Make, make_swi
     initial = make_notice("INITIAL", 20, event=event, external=make_swift())
     another = make_notice("UPDATE", 30, event=event, external=make_swift(observatory="Fermi", search="GRB"))
     none = make_notice("UPDATE", 40, event=event)
-    story = Superevent.of([alone, joint, again, initial, another, none])
+    story = Superevent.from_notices([alone, joint, again, initial, another, none])
     assert [is_broadcast(story, notice) for notice in story.notices] == [
         False,
         True,
@@ -95,14 +95,14 @@ def test_a_coincidence_counts_once(make_notice: Make, make_event: Make, make_swi
 
 
 def test_a_retraction_and_what_takes_it_back(make_notice: Make) -> None:
-    story = Superevent.of([make_notice(), make_notice("RETRACTION", 20), make_notice("UPDATE", 30)])
+    story = Superevent.from_notices([make_notice(), make_notice("RETRACTION", 20), make_notice("UPDATE", 30)])
     assert [is_broadcast(story, notice) for notice in story.notices] == [False, True, True]
 
 
 @pytest.mark.parametrize("prefix", ["M", "T"])
 def test_mocks_and_tests_never(prefix: str, make_notice: Make, make_event: Make, make_swift: Make) -> None:
     name = f"{prefix}S241126dm"
-    story = Superevent.of(
+    story = Superevent.from_notices(
         [
             make_notice(minutes=1, superevent_id=name, event=make_event(significant=False)),
             make_notice("INITIAL", 10, superevent_id=name, external=make_swift()),
@@ -120,5 +120,5 @@ def test_what_came_after_a_newer_notice_is_no_news(stage: str, make_notice: Make
 
     first, newest = at(make_notice(), 1), at(make_notice("UPDATE", 60), 1)
     late, in_time = at(make_notice(stage, 30), 90), at(make_notice(stage, 30), 1)
-    assert not is_broadcast(Superevent.of([first, late, newest]), late)
-    assert is_broadcast(Superevent.of([first, in_time, newest]), in_time), "merely said late"
+    assert not is_broadcast(Superevent.from_notices([first, late, newest]), late)
+    assert is_broadcast(Superevent.from_notices([first, in_time, newest]), in_time), "merely said late"

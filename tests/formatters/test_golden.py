@@ -58,7 +58,7 @@ def test_cards_and_replies(
     check: Callable[[Message], Message],
     golden: Callable[[str, Message], None],
 ) -> None:
-    superevent = Superevent.of(stories[kind])
+    superevent = Superevent.from_notices(stories[kind])
     for number, notice in enumerate(superevent.notices, start=1):
         then = superevent.upto(notice)
         golden(f"{kind}-{number}-card", check(alert_card.alert_card(then, VIEW)))
@@ -72,14 +72,14 @@ def test_from_gracedb(
     golden: Callable[[str, Message], None],
 ) -> None:
     looked_up = [replace(notice, archive="GraceDB") for notice in stories["bns"]]
-    golden("gracedb-notice-card", check(alert_card.alert_card(Superevent.of(looked_up[:3]), VIEW)))
+    golden("gracedb-notice-card", check(alert_card.alert_card(Superevent.from_notices(looked_up[:3]), VIEW)))
     facts = replace(
         looked_up[2],
         alert_type=GRACEDB,
         time_created=looked_up[2].time_created + timedelta(days=12, seconds=0.5),
         published={ASSEMBLED_FROM: ["superevent", "p_astro.json,0"]},
     )
-    golden("gracedb-assembled-card", check(alert_card.alert_card(Superevent.of([facts]), VIEW)))
+    golden("gracedb-assembled-card", check(alert_card.alert_card(Superevent.from_notices([facts]), VIEW)))
     gone = replace(
         facts,
         alert_type=RETRACTION,
@@ -91,7 +91,8 @@ def test_from_gracedb(
     for name, dated in (("dated", True), ("undated", False)):
         told = replace(gone, published={ASSEMBLED_FROM: ["superevent"], "dated": dated})
         golden(
-            f"gracedb-retracted-{name}-card", check(alert_card.alert_card(Superevent.of([facts, told]), VIEW))
+            f"gracedb-retracted-{name}-card",
+            check(alert_card.alert_card(Superevent.from_notices([facts, told]), VIEW)),
         )
 
 
@@ -104,7 +105,7 @@ def test_late_notices(
     for number, name in ((1, "late-reply"), (5, "late-retraction-reply")):
         notices = list(stories["bns"])
         notices[number] = replace(notices[number], received=after)
-        golden(name, check(alert_update.alert_update(Superevent.of(notices), notices[number])))
+        golden(name, check(alert_update.alert_update(Superevent.from_notices(notices), notices[number])))
 
 
 def test_mentions(
@@ -112,7 +113,7 @@ def test_mentions(
     check: Callable[[Message], Message],
     golden: Callable[[str, Message], None],
 ) -> None:
-    bns, raven = (Superevent.of(stories[kind]) for kind in ("bns", "raven"))
+    bns, raven = (Superevent.from_notices(stories[kind]) for kind in ("bns", "raven"))
     targets = ("<!here>", "<@U024BE7LH>", "<!subteam^S0AB1>")
     address = "https://example.slack.com/archives/C1/p1732586446000100"
     first = alert_card.ChannelView(mention=targets, root=True)
@@ -142,7 +143,7 @@ def _wishes() -> list[subscription_messages.Subscription]:
             number=number,
             team_id="T1",
             channel_id="C1",
-            wish=wish,
+            criteria=wish,
             created_by="U024BE7LH",
             created_at=NOW,
             problem="is_archived" if number == 1 else None,
@@ -161,7 +162,7 @@ def _filtered() -> subscription_messages.Subscription:
         number=7,
         team_id="T1",
         channel_id="C1",
-        wish=subscription_messages.Criteria(
+        criteria=subscription_messages.Criteria(
             group="CBC",
             lowsig=True,
             filter=wanted & FieldIn("type", ("INITIAL", "UPDATE")),
@@ -175,18 +176,18 @@ def _filtered() -> subscription_messages.Subscription:
 
 
 def _matching(stories: dict[str, list[Notice]]) -> search_results.SearchResults:
-    found = [Superevent.of(stories[kind]) for kind in ("ssm", "raven", "bns", "mock")]
+    found = [Superevent.from_notices(stories[kind]) for kind in ("ssm", "raven", "bns", "mock")]
     return search_results.SearchResults(
         words="(BNS or search=SSM) far<1/yr",
         newest=[
             search_results.SearchHit(superevent=one, joint=number == 0) for number, one in enumerate(found)
         ],
         count=12_345,
-        among=23_456,
+        candidates=23_456,
         since=datetime(2023, 5, 1, tzinfo=UTC),
         until=datetime(2024, 1, 1, tzinfo=UTC),
-        hung=70,
-        asked=50,
+        undecided=70,
+        queried=50,
     )
 
 
@@ -220,10 +221,10 @@ def test_answers(
     check: Callable[[Message], Message],
     golden: Callable[[str, Message], None],
 ) -> None:
-    seen = [Superevent.of(notices) for notices in stories.values()]
+    seen = [Superevent.from_notices(notices) for notices in stories.values()]
     mine = _wishes()
     filtered = _filtered()
-    mock = alert_card.alert_card(Superevent.of(stories["mock"][:1]), VIEW)
+    mock = alert_card.alert_card(Superevent.from_notices(stories["mock"][:1]), VIEW)
     answers = {
         "help": help.overview(),
         "help-filters": help.filters(),
@@ -246,12 +247,12 @@ def test_answers(
         "subscription-confirmed": subscription_messages.confirmed(mine[0]),
         "subscription-confirmed-all": subscription_messages.confirmed(mine[2]),
         "subscription-confirmed-notify": subscription_messages.confirmed(mine[3]),
-        "subscription-subscribed": subscription_messages.subscribed(filtered.wish),
+        "subscription-subscribed": subscription_messages.subscribed(filtered.criteria),
         "subscription-unchanged": subscription_messages.unchanged(filtered),
         "subscription-not-subscribed": subscription_messages.not_subscribed(
-            mine[1].wish, [mine[0], filtered]
+            mine[1].criteria, [mine[0], filtered]
         ),
-        "subscription-promised": subscription_messages.pending(mine[0].wish),
+        "subscription-promised": subscription_messages.pending(mine[0].criteria),
         "subscription-already": subscription_messages.exists(mine[0]),
         "subscription-list": subscription_messages.listed(mine),
         "subscription-none": subscription_messages.listed([]),
@@ -276,13 +277,15 @@ def test_answers(
             [replace(filtered, paused_at=NOW), *mine[:1]]
         ),
         "search": search_results.searched(_matching(stories), NOW),
-        "search-none": search_results.searched(replace(_matching(stories), newest=[], count=0, hung=0), NOW),
-        "search-all": search_results.searched(replace(_matching(stories), words="all", hung=0), NOW),
+        "search-none": search_results.searched(
+            replace(_matching(stories), newest=[], count=0, undecided=0), NOW
+        ),
+        "search-all": search_results.searched(replace(_matching(stories), words="all", undecided=0), NOW),
         "search-nothing-received": search_results.searched(
-            search_results.SearchResults(words="BNS", newest=[], count=0, among=0), NOW
+            search_results.SearchResults(words="BNS", newest=[], count=0, candidates=0), NOW
         ),
         "test": search_results.tested(
-            replace(_matching(stories), since=None, until=None, asked=3, hung=3), NOW
+            replace(_matching(stories), since=None, until=None, queried=3, undecided=3), NOW
         ),
         "apology": unreadable_notice.message(
             "S241126dm", "The Avro container ends in the middle of a block."
@@ -301,7 +304,8 @@ def test_answers(
 
 def test_the_longest_list_fits(stories: dict[str, list[Notice]], check: Callable[[Message], Message]) -> None:
     longest = max(
-        (Superevent.of(n) for n in stories.values()), key=lambda s: len(alert_card.alert_card(s, VIEW).text)
+        (Superevent.from_notices(n) for n in stories.values()),
+        key=lambda s: len(alert_card.alert_card(s, VIEW).text),
     )
     many = [longest] * 40
     assert check(recent.message(recent.Recent(many), NOW)).text.count(longest.superevent_id) == recent.MOST

@@ -111,7 +111,7 @@ def test_the_first_letter_tells_mock_and_test(id_: str, category: Category) -> N
 def _event(id_: str) -> Superevent:
     facts: dict[str, Any] = {"urls": {"gracedb": "https://gracedb.ligo.org/superevents/S1234/view/"}}
     records = [record(id_), record(id_, "UPDATE", 5, far=3e-9), record(id_, "RETRACTION", 9)]
-    return Superevent.of([decode(to_json({**one, **facts})) for one in records])
+    return Superevent.from_notices([decode(to_json({**one, **facts})) for one in records])
 
 
 def _texts(value: object, plain_text: bool = False) -> list[str]:

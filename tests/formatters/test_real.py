@@ -28,7 +28,9 @@ def real(shared_notices: Path) -> dict[str, Notice]:
 def said(real: dict[str, Notice]) -> Card:
     def of(*names: str) -> str:
         return message_text.render(
-            alert_card.alert_card(Superevent.of([real[name] for name in names]), alert_card.ChannelView())
+            alert_card.alert_card(
+                Superevent.from_notices([real[name] for name in names]), alert_card.ChannelView()
+            )
         )
 
     return of
@@ -41,7 +43,7 @@ def test_every_message_of_every_event_is_sound(
     for notice in real.values():
         by_id.setdefault(notice.superevent_id, []).append(notice)
     for notices in by_id.values():
-        superevent = Superevent.of(notices)
+        superevent = Superevent.from_notices(notices)
         for notice in superevent.notices:
             check(alert_card.alert_card(superevent.upto(notice), alert_card.ChannelView()))
             check(alert_update.alert_update(superevent, notice))
@@ -109,14 +111,14 @@ def test_cards(names: list[str], words: list[str], said: Callable[..., str]) -> 
 
 def test_a_push_message_fits_a_lock_screen(real: dict[str, Notice]) -> None:
     notice = real["MS181101ab-preliminary"]
-    assert alert_card.alert_card(Superevent.of([notice]), alert_card.ChannelView()).text == (
+    assert alert_card.alert_card(Superevent.from_notices([notice]), alert_card.ChannelView()).text == (
         "MOCK BNS 95% PRELIM 31 deg² 40±8 Mpc FAR 1/350,000 yr HLV 22:22:46 UTC MS181101ab"
     )
 
 
 def test_replies(real: dict[str, Notice]) -> None:
     def reply(*names: str) -> str:
-        superevent = Superevent.of([real[name] for name in names])
+        superevent = Superevent.from_notices([real[name] for name in names])
         return message_text.render(alert_update.alert_update(superevent, superevent.latest))
 
     assert "Same facts as PRELIMINARY." in reply(

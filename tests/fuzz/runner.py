@@ -23,7 +23,7 @@ def trial(body: bytes) -> str:
         _check(problem.reason)
         return REFUSED
     assert Notice.from_json(notice.to_json()) == notice
-    superevent = Superevent.of([notice])
+    superevent = Superevent.from_notices([notice])
     messages: list[Message] = [
         alert_card.alert_card(superevent, ChannelView()),
         alert_update.alert_update(superevent, notice),

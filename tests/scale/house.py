@@ -111,7 +111,7 @@ async def subscribe(database: Database, teams: Mapping[str, Team]) -> None:
         usual | {"team_id": team_id, "channel_id": channel, "words": words(number)}
         for number, (team_id, channel) in enumerate(places(teams))
     ]
-    async with database.writing() as connection:
+    async with database.exclusive_transaction() as connection:
         await connection.execute(insert(schema.subscriptions), rows)
 
 
@@ -163,7 +163,7 @@ async def staff(
 
 async def _shared(rooms: Factory, teams: set[str], workers: int) -> bool:
     table = schema.leases
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         rows = (await connection.execute(select(table.c.name, table.c.worker_id))).all()
     held: dict[str, int] = {}
     for row in rows:
@@ -214,7 +214,7 @@ async def _all_sent(rooms: Factory, superevent_id: str, count: int) -> datetime:
     )
     async with asyncio.timeout(PATIENT_S):
         while True:
-            async with rooms.database.reading() as connection:
+            async with rooms.database.read_transaction() as connection:
                 if (await connection.execute(waiting)).first() is None:
                     sent, last = (await connection.execute(mine)).one()
                     assert sent == count, f"{sent} of {count} were sent"
@@ -225,7 +225,7 @@ async def _all_sent(rooms: Factory, superevent_id: str, count: int) -> datetime:
 
 async def bare_loop(slack: Slack, teams: Mapping[str, Team], body: bytes) -> float:
     """Seconds for the same posts and nothing else, as many at a time as one worker has."""
-    message = alert_card.alert_card(Superevent.of([decode(body)]), ChannelView())
+    message = alert_card.alert_card(Superevent.from_notices([decode(body)]), ChannelView())
     blocks = [dict(block) for block in message.blocks]
     room = asyncio.Semaphore(CONCURRENCY)
     async with aiohttp.ClientSession() as session:

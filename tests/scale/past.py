@@ -54,7 +54,7 @@ async def fill(database: Database, notices: int) -> None:
         "facts": made().to_json(),
         "id": REAL,
     }
-    async with database.writing() as connection:
+    async with database.exclusive_transaction() as connection:
         for statement in _STATEMENTS:
             used = {name: value for name, value in values.items() if f":{name}" in statement}
             await connection.execute(text(statement), used)
@@ -62,5 +62,5 @@ async def fill(database: Database, notices: int) -> None:
 
 async def counted(database: Database) -> None:
     """Tell the planner how large the tables are, as autovacuum does by and by."""
-    async with database.writing() as connection:
+    async with database.exclusive_transaction() as connection:
         await connection.execute(text("ANALYZE"))

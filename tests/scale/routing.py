@@ -20,14 +20,14 @@ def took(count: int) -> float:
     """Seconds, the best of some, to route a new event to so many channels, each with a filter of its own."""
     now = utc_now()
     notice = decode(alert(0))
-    superevent = Superevent.of([notice])
+    superevent = Superevent.from_notices([notice])
     asked = [
         Subscription(
             id=number,
             number=number,
             team_id=f"T{number // 10}",
             channel_id=f"C{number}",
-            wish=parse_stored(words(number)),
+            criteria=parse_stored(words(number)),
             created_by="U1",
             created_at=now,
         )

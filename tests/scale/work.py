@@ -25,19 +25,19 @@ LIMIT = 50
 async def everything(database: Database, teams: Mapping[str, Team]) -> None:
     """Plan an event's notices; claim, render and settle deliveries; ask for pictures and maps; answer."""
     rooms = Factory(database)
-    await rooms.shares.renew(teams)
+    await rooms.shares.heartbeat(teams)
     try:
         await _deliver(rooms)
         await _answer(rooms, *places(teams)[0])
     finally:
-        await rooms.shares.leave()
+        await rooms.shares.release_all()
 
 
 async def _deliver(rooms: Factory) -> None:
-    pipeline = rooms.pipeline(Settings.model_validate({"mock_pictures": True}), utc_now)
+    pipeline = rooms.create_pipeline(Settings.model_validate({"mock_pictures": True}), utc_now)
     origin = Origin("hopskotch", "plans", live=True)
-    await rooms.ledger.recover()
-    await rooms.ledger.recover_lost()
+    await rooms.ledger.requeue_stalled()
+    await rooms.ledger.requeue_stalled_of_dead_workers()
     for body in [*story(8), b"nonsense"]:
         assert await pipeline.handle(body, origin) is not IngestResult.REPEAT
         # Roots, then what follows them.
@@ -52,17 +52,19 @@ async def _deliver(rooms: Factory) -> None:
 
 
 async def _turn(rooms: Factory) -> None:
-    render = rooms.worker({}, utc_now)._render
+    render = rooms.create_delivery_worker({}, utc_now)._render
     claimed = await rooms.ledger.claim(utc_now(), LIMIT)
     words = {delivery.id: await render(delivery) for delivery in claimed}
     outcomes = [(d, _outcome(d, words[d.id])) for d in claimed]
-    await rooms.ledger.settle(outcomes, utc_now())
+    await rooms.ledger.record_outcomes(outcomes, utc_now())
     # As where so much was given by order alone that all channels are looked at.
     rooms.ledger._claiming._turns.owed = OWED_AT_MOST
     await rooms.ledger.claim(utc_now(), LIMIT, busy=_EveryChannel())
     for delivery, outcome in outcomes:
         if isinstance(outcome, DeadLettered):
-            await rooms.ledger.revive(delivery.team_id, delivery.channel_id, utc_now() - DAY, utc_now())
+            await rooms.ledger.requeue_channel(
+                delivery.team_id, delivery.channel_id, utc_now() - DAY, utc_now()
+            )
 
 
 def _outcome(delivery: Delivery, words: RenderedMessage | None) -> Outcome:
@@ -72,11 +74,11 @@ def _outcome(delivery: Delivery, words: RenderedMessage | None) -> Outcome:
         case 2:
             return DeadLettered(reason="is_archived", channel_problem="is_archived")
         case 3 if delivery.kind is DeliveryKind.EDIT:
-            return DeadLettered(reason="message_not_found", root_gone=True)
+            return DeadLettered(reason="message_not_found", root_deleted=True)
         case 4 if delivery.kind is DeliveryKind.EDIT:
-            return DeadLettered(reason="edit_window_closed", root_fixed=True)
+            return DeadLettered(reason="edit_window_closed", root_uneditable=True)
     picture = None if words is None else words.picture_id
-    return Delivered(ts=f"1.{delivery.id}", revision=delivery.revision, picture_id=picture)
+    return Delivered(ts=f"1.{delivery.id}", revision=delivery.target_revision, picture_id=picture)
 
 
 class _EveryChannel:
@@ -87,12 +89,12 @@ class _EveryChannel:
 
 async def _answer(rooms: Factory, team: str, channel: str) -> None:
     here = CommandContext(team_id=team, channel_id=channel, user_id="U1")
-    answers = rooms.answers(utc_now)
+    answers = rooms.create_command_router(utc_now)
     for words in ("latest", "recent 5", "status", "subscribe BBH", "subscriptions", "unsubscribe all"):
-        await answers.answer(words, here)
-    asked, _ = await rooms.subscriptions.ask(team, channel, parse("Burst"), "U1", utc_now())
+        await answers.dispatch(words, here)
+    asked, _ = await rooms.subscriptions.request(team, channel, parse("Burst"), "U1", utc_now())
     await rooms.subscriptions.end(team, channel, [asked.number], ChangeAuthor("U1", utc_now()))
-    await rooms.subscriptions.fate(asked)
+    await rooms.subscriptions.request_status(asked)
     await rooms.observers.toggle(team, channel, name(8), "U1", utc_now())
     await rooms.ledger.overdue(utc_now(), posts=timedelta(minutes=1), edits=timedelta(minutes=10))
     await rooms.ledger.by_state()

@@ -30,7 +30,7 @@ async def work() -> None:
         clients = {
             team: SlackClient(token, order["api_url"], session) for team, token in order["tokens"].items()
         }
-        worker = rooms.worker(clients, utc_now)
+        worker = rooms.create_delivery_worker(clients, utc_now)
         parts = [
             asyncio.create_task(worker.run()),
             asyncio.create_task(listen_for_notifications(rooms.database, worker.wake)),

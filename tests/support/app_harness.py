@@ -33,7 +33,7 @@ GOLDEN = Path(__file__).parent / "golden"
 RECORD = "RECORD_GOLDEN"
 """The environment variable that has golden files written anew instead of compared; then read the diff."""
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-ORIGIN = Origin(source="kafka", detail="test", live=True)
+ORIGIN = Origin(source="kafka", location="test", live=True)
 
 
 @dataclass
@@ -148,7 +148,7 @@ async def desk_in(
         }
         for client in clients.values():
             await client.identify()
-        worker = rooms.worker(clients, clock, channel_pause_s=channel_pause_s)
+        worker = rooms.create_delivery_worker(clients, clock, channel_pause_s=channel_pause_s)
         draw = pictures or ImageProcess()
         drawing = ImageWorker(rooms.store, rooms.pictures, clients, draw, clock, wake_deliveries=worker.wake)
 
@@ -156,7 +156,9 @@ async def desk_in(
             worker.wake()
             drawing.wake()
 
-        pipeline = Pipeline(rooms.store, clock, max_age=timedelta(days=36_500), wake=wake, draws=draws)
+        pipeline = Pipeline(
+            rooms.store, clock, max_age=timedelta(days=36_500), on_planned=wake, should_draw=draws
+        )
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(drawing.run())]
         try:
             yield AppHarness(sandbox, rooms, clock, clients, worker, pipeline, drawing)

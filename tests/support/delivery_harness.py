@@ -54,7 +54,7 @@ class DeliveryHarness:
 
     def start(self, **options: Any) -> DeliveryWorker:
         """Start a worker, as a process that begins does."""
-        self.worker = self.rooms.worker(
+        self.worker = self.rooms.create_delivery_worker(
             options.pop("clients", {self.sandbox.team_id: self.client}),
             self.clock,
             **{"channel_pause_s": 0.0, **options},
@@ -91,7 +91,9 @@ class DeliveryHarness:
         self.worker.wake()
 
     def pipeline(self) -> Pipeline:
-        return Pipeline(self.rooms.store, self.clock, max_age=timedelta(hours=24), wake=self.worker.wake)
+        return Pipeline(
+            self.rooms.store, self.clock, max_age=timedelta(hours=24), on_planned=self.worker.wake
+        )
 
     def renderer(self) -> Renderer:
         rooms = self.rooms
@@ -113,7 +115,7 @@ class DeliveryHarness:
 
     async def rows(self, **where: object) -> list[Any]:
         """The ledger's rows, those with these values, in order of their ids."""
-        async with self.rooms.database.reading() as connection:
+        async with self.rooms.database.read_transaction() as connection:
             found = (await connection.execute(text("SELECT * FROM deliveries ORDER BY id"))).all()
         return [row for row in found if all(getattr(row, name) == value for name, value in where.items())]
 

@@ -67,7 +67,7 @@ def subscription(words: str, channel: str = "C1", number: int = 1, team: str = T
         number=number,
         team_id=team,
         channel_id=channel,
-        wish=parse(words),
+        criteria=parse(words),
         created_by="U1",
         created_at=NOW,
     )
@@ -88,9 +88,9 @@ async def unsubscribe(
     rooms: Factory, channel: str, words: str | None = None, *, team: str = TEAM
 ) -> list[Subscription]:
     """End a channel's subscription of these words, or all that it has or waits for."""
-    here = await rooms.subscriptions.of_channel(team, channel)
+    here = await rooms.subscriptions.for_channel(team, channel)
     every = [*here, *await rooms.subscriptions.waiting(team, channel)]
-    chosen = [s.number for s in every if words is None or s.wish == parse(words)]
+    chosen = [s.number for s in every if words is None or s.criteria == parse(words)]
     ended = await rooms.subscriptions.end(team, channel, chosen, BY)
     assert ended is not None
     return ended

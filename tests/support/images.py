@@ -88,4 +88,4 @@ def sample(kind: str) -> Sample:
             combined_skymap=combined,
         ),
     )
-    return Sample(Superevent.of([notice_of(record)]), gw_map, combined)
+    return Sample(Superevent.from_notices([notice_of(record)]), gw_map, combined)

@@ -63,7 +63,7 @@ class ImportResult:
     """How many it was about."""
     subscriptions: int
     """How many came into force."""
-    known: int
+    already_known: int
     """How many were in force already."""
     sites: int
     """How many are in force by it, new or known."""
@@ -80,11 +80,11 @@ class ChannelTransfer:
 
         A subscription whose confirmation doesn't stand in its channel yet is left out.
         """
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             nameless = select(_s.c.team_id, _s.c.channel_id).where(_s.c.number.is_(None)).distinct()
             for row in (await connection.execute(nameless)).all():
                 await give_numbers(connection, (row.team_id, row.channel_id))
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             rows = (
                 await connection.execute(select(_s).where(_s.c.confirmed_at.is_not(None)).order_by(_s.c.id))
             ).all()
@@ -115,13 +115,13 @@ class ChannelTransfer:
 
     async def is_unused(self) -> bool:
         """Whether no bot ever worked on this database: nothing came, nobody asked."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             for table in (schema.notices, _s, _d, schema.installations, schema.channel_sites):
                 if (await connection.execute(select(table).limit(1))).first() is not None:
                     return False
         return True
 
-    async def take(self, channels: Sequence[ExportedChannel], now: datetime) -> ImportResult:
+    async def import_channels(self, channels: Sequence[ExportedChannel], now: datetime) -> ImportResult:
         """Put in force what these channels asked for elsewhere, in one transaction; each hears what is new.
 
         What is in force already stays as it is, so a second time changes nothing; a site that the channel
@@ -129,7 +129,7 @@ class ChannelTransfer:
         """
         new = known = sites = 0
         by = ChangeAuthor(IMPORT, now)
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             for channel in channels:
                 place = (channel.team_id, channel.channel_id)
                 fresh: list[ChangeRecord] = []
@@ -150,7 +150,7 @@ class ChannelTransfer:
                         sites += len(channel.sites.sites)
                     if channel.sites.conditions != ObservingConstraints():
                         await set_conditions(connection, place, channel.sites.conditions)
-        return ImportResult(channels=len(channels), subscriptions=new, known=known, sites=sites)
+        return ImportResult(channels=len(channels), subscriptions=new, already_known=known, sites=sites)
 
 
 async def _put_in_force(

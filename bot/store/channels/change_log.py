@@ -57,8 +57,8 @@ class ChangeRecord:
 
 def state_of(subscription: Subscription) -> SubscriptionState:
     """A subscription as it is."""
-    wish = subscription.wish
-    return SubscriptionState(words=wish.words, paused=subscription.paused_at is not None, wish=wish)
+    wish = subscription.criteria
+    return SubscriptionState(words=wish.canonical, paused=subscription.paused_at is not None, wish=wish)
 
 
 def change_of_subscription(before: Subscription | None, after: Subscription | None) -> ChangeRecord:

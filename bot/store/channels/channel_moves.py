@@ -73,7 +73,7 @@ class ChannelMoves:
         """
         if old == new:
             return MoveResult(subscriptions=0, threads=0, merged=0)
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             problem = await _take_problem(connection, old)
             own_problem = await _take_problem(connection, new)
             subscriptions, same = await _move_subscriptions(connection, old, new)
@@ -101,7 +101,7 @@ class ChannelMoves:
         places = union(*(select(t.c.team_id, t.c.channel_id) for t in tables)).subquery()
         none_of_these = places.c.team_id.not_in(teams) & places.c.team_id.not_in(served)
         asked = select(places).where(none_of_these)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             rows = (await connection.execute(asked)).all()
         return sorted((row.team_id, row.channel_id) for row in rows)
 
@@ -110,7 +110,7 @@ class ChannelMoves:
         c = schema.channels
         here = (_s.c.team_id == c.c.team_id) & (_s.c.channel_id == c.c.channel_id)
         query = select(c.c.team_id, c.c.channel_id, c.c.problem).join(_s, here).distinct()
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
         return sorted((row.team_id, row.channel_id, row.problem) for row in rows)
 

@@ -57,7 +57,7 @@ class InstallationRepository:
             "installed_by": installed.installed_by,
             "installed_at": now,
         }
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             mine = _i.c.team_id == installed.team_id
             result = await connection.execute(update(_i).where(mine).values(values))
             if result.rowcount:
@@ -70,7 +70,7 @@ class InstallationRepository:
 
     async def all(self) -> list[InstalledWorkspace]:
         """Every installation, by team id."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             rows = (await connection.execute(select(_i).order_by(_i.c.team_id))).all()
         return [
             InstalledWorkspace(
@@ -91,7 +91,7 @@ class InstallationRepository:
 
         With `at`, when it took the app away: one that has installed it again since is kept.
         """
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             query = select(_i.c.installed_at).where(_i.c.team_id == team_id)
             known = (await connection.execute(query)).first()
             if known is not None and at is not None and known.installed_at > at:
@@ -107,7 +107,7 @@ class InstallationRepository:
 
     async def renew_tokens(self, renew: Callable[[str], str]) -> int:
         """Write every token anew, as `renew` makes it of the old; all or, where it raises, none."""
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             rows = (await connection.execute(select(_i.c.team_id, _i.c.token).with_for_update())).all()
             for row in rows:
                 mine = _i.c.team_id == row.team_id
@@ -117,7 +117,7 @@ class InstallationRepository:
     async def issue_state(self, now: datetime) -> str:
         """A new state for one installation; good once, for ten minutes."""
         state = secrets.token_urlsafe(32)
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             await connection.execute(delete(_s).where(_s.c.expires_at < now))
             await connection.execute(insert(_s).values(digest=_digest(state), expires_at=now + STATE_LIVES))
         return state
@@ -125,7 +125,7 @@ class InstallationRepository:
     async def consume_state(self, state: str, now: datetime) -> bool:
         """Use a state up; whether it was good."""
         good = delete(_s).where(_s.c.digest == _digest(state), _s.c.expires_at >= now)
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             return (await connection.execute(good)).rowcount == 1
 
 

@@ -24,7 +24,7 @@ _t = schema.threads
 class PlannedMention:
     """A mention as it was planned, and what its channel asks for now."""
 
-    occasion: MentionReason
+    reason: MentionReason
     notice_key: NoticeKey
     targets: tuple[str, ...]
     wishes: tuple[Criteria, ...]
@@ -42,35 +42,35 @@ class MentionRepository:
         query = select(_m, _t.c.team_id, _t.c.channel_id, _n.c.superevent_id, _n.c.alert_type)
         query = query.add_columns(_n.c.time_created, _n.c.content).join(_t, _t.c.id == _m.c.thread_id)
         query = query.join(_n, _n.c.id == _m.c.notice_id).where(_m.c.id == mention_id)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             row = (await connection.execute(query)).first()
             if row is None:
                 return None
             here = await subscriptions_in_force(connection, (row.team_id, row.channel_id))
         return PlannedMention(
-            occasion=MentionReason(row.occasion),
+            reason=MentionReason(row.occasion),
             notice_key=(row.superevent_id, row.alert_type, row.time_created, row.content),
             targets=tuple(row.targets.split()),
-            wishes=tuple(s.wish for s in here if s.wish.notify is not None),
+            wishes=tuple(s.criteria for s in here if s.criteria.notify is not None),
         )
 
-    async def of_roots(
+    async def for_roots(
         self, thread_ids: Collection[int]
     ) -> dict[int, tuple[tuple[str, ...], tuple[Criteria, ...]]]:
         """Whom the posts of these threads' roots mention, with what their channels ask for now."""
         query = (
             select(_m.c.thread_id, _m.c.targets, _t.c.team_id, _t.c.channel_id)
             .join(_t, _t.c.id == _m.c.thread_id)
-            .where(_m.c.thread_id.in_(thread_ids), _m.c.occasion == MentionReason.ROOT.value)
+            .where(_m.c.thread_id.in_(thread_ids), _m.c.occasion == MentionReason.NEW_EVENT.value)
             .order_by(_m.c.id)
         )
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
             asked = await subscriptions_in_force(connection) if rows else []
         wishes: defaultdict[tuple[str, str], list[Criteria]] = defaultdict(list)
         for s in asked:
-            if s.wish.notify is not None:
-                wishes[s.team_id, s.channel_id].append(s.wish)
+            if s.criteria.notify is not None:
+                wishes[s.team_id, s.channel_id].append(s.criteria)
         found: dict[int, tuple[tuple[str, ...], tuple[Criteria, ...]]] = {}
         for row in rows:
             before, _ = found.get(row.thread_id, ((), ()))

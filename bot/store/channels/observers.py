@@ -28,7 +28,7 @@ class ObserverRepository:
 
         None where the channel has no root of this event.
         """
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             thread = (
                 await connection.execute(
                     select(_t.c.id).where(
@@ -47,11 +47,11 @@ class ObserverRepository:
             await mark_threads_stale(connection, {thread: (team_id, channel_id)}, now)
             return not gone
 
-    async def of_threads(self, thread_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    async def for_threads(self, thread_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
         """Slack's ids of who observes, by thread, in the order in which they said so."""
         query = select(_o.c.thread_id, _o.c.user_id).where(_o.c.thread_id.in_(thread_ids))
         found: dict[int, tuple[str, ...]] = {}
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             for row in (await connection.execute(query.order_by(_o.c.since, _o.c.user_id))).all():
                 found[row.thread_id] = (*found.get(row.thread_id, ()), row.user_id)
         return found

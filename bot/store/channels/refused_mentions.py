@@ -30,7 +30,7 @@ class RefusedMentionRepository:
 
     async def with_refusal(self, refusal_id: int) -> list[RefusedMention]:
         """All mentions that are refused in the channel of a refusal; none if that one is over."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             row = (await connection.execute(select(_r).where(_r.c.id == refusal_id))).first()
             if row is None:
                 return []
@@ -65,7 +65,7 @@ async def with_refusals(
             refused=tuple(
                 r
                 for r in refused.get((s.team_id, s.channel_id), ())
-                if s.wish.notify is not None and r.target in s.wish.notify.targets
+                if s.criteria.notify is not None and r.target in s.criteria.notify.targets
             ),
         )
         for s in subscriptions

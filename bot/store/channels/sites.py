@@ -32,15 +32,15 @@ class SiteRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def of_channel(self, team_id: str, channel_id: str) -> ChannelSites:
+    async def for_channel(self, team_id: str, channel_id: str) -> ChannelSites:
         """What a channel has; without sites and with the usual conditions where it never said anything."""
         place = (team_id, channel_id)
-        return (await self.of_channels([place])).get(place, ChannelSites())
+        return (await self.for_channels([place])).get(place, ChannelSites())
 
-    async def of_channels(self, places: Collection[ChannelRef]) -> dict[ChannelRef, ChannelSites]:
+    async def for_channels(self, places: Collection[ChannelRef]) -> dict[ChannelRef, ChannelSites]:
         """What these channels (team, channel) have; those that never said anything are left out."""
         teams, channels = {team for team, _ in places}, {channel for _, channel in places}
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return await _of_channels(connection, teams, channels)
 
     async def add(
@@ -51,14 +51,17 @@ class SiteRepository:
         Return what the channel has then.
         """
         place = (team_id, channel_id)
-        async with self._database.writing() as connection, noted(connection, place, by):
+        async with self._database.exclusive_transaction() as connection, noted(connection, place, by):
             await add_sites(connection, place, sites)
             return await _of_channel(connection, team_id, channel_id)
 
     async def remove(self, team_id: str, channel_id: str, name: str, by: ChangeAuthor) -> ChannelSites:
         """Take a site from a channel, by the name that it has there; return what is left."""
         mine = (_s.c.team_id == team_id) & (_s.c.channel_id == channel_id)
-        async with self._database.writing() as connection, noted(connection, (team_id, channel_id), by):
+        async with (
+            self._database.exclusive_transaction() as connection,
+            noted(connection, (team_id, channel_id), by),
+        ):
             await connection.execute(delete(_s).where(mine, _s.c.folded == folded(name)))
             return await _of_channel(connection, team_id, channel_id)
 
@@ -67,7 +70,7 @@ class SiteRepository:
     ) -> ChannelSites:
         """Say when something counts as observable for a channel; return what it has then."""
         place = (team_id, channel_id)
-        async with self._database.writing() as connection, noted(connection, place, by):
+        async with self._database.exclusive_transaction() as connection, noted(connection, place, by):
             await set_conditions(connection, place, conditions)
             return await _of_channel(connection, team_id, channel_id)
 

@@ -37,7 +37,7 @@ _ASKED_FOR = (
     DeliveryKind.REPLY,
     DeliveryKind.MENTION,
     DeliveryKind.CIRCULAR,
-    DeliveryKind.APOLOGY,
+    DeliveryKind.UNREADABLE_NOTICE,
 )
 """What a channel gets for what it asked for; edits keep true what stands there, and come all the same."""
 
@@ -48,11 +48,11 @@ class SubscriptionRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def of_channel(self, team_id: str, channel_id: str) -> list[Subscription]:
+    async def for_channel(self, team_id: str, channel_id: str) -> list[Subscription]:
         """A channel's subscriptions, paused ones too, the oldest first."""
         place = (team_id, channel_id)
         while True:
-            async with self._database.reading() as connection:
+            async with self._database.read_transaction() as connection:
                 if not await _nameless(connection, team_id, channel_id):
                     here = await subscriptions_in_force(connection, place, paused=True)
                     return await with_refusals(connection, here, team_id)
@@ -60,13 +60,13 @@ class SubscriptionRepository:
 
     async def waiting(self, team_id: str, channel_id: str) -> list[Subscription]:
         """A channel's subscriptions that wait for their confirmation, the oldest first."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return await _waiting(connection, (team_id, channel_id))
 
-    async def of_team(self, team_id: str) -> list[Subscription]:
+    async def for_team(self, team_id: str) -> list[Subscription]:
         """A workspace's subscriptions, paused ones too, channel by channel, the oldest first."""
         while True:
-            async with self._database.reading() as connection:
+            async with self._database.read_transaction() as connection:
                 nameless = await _nameless(connection, team_id)
                 if not nameless:
                     every = await subscriptions_in_force(connection, paused=True)
@@ -78,10 +78,10 @@ class SubscriptionRepository:
 
     async def count(self) -> int:
         """How many are in force, in all workspaces."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return len(await subscriptions_in_force(connection))
 
-    async def ask(
+    async def request(
         self, team_id: str, channel_id: str, wish: Criteria, user_id: str, now: datetime
     ) -> tuple[Subscription, bool]:
         """Put a subscription and its confirmation in the ledger: (it, whether it is in force already).
@@ -91,9 +91,11 @@ class SubscriptionRepository:
         """
         table, deliveries = schema.subscriptions, schema.deliveries
         mine = (
-            (table.c.team_id == team_id) & (table.c.channel_id == channel_id) & (table.c.words == wish.words)
+            (table.c.team_id == team_id)
+            & (table.c.channel_id == channel_id)
+            & (table.c.words == wish.canonical)
         )
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             row = (await connection.execute(select(table).where(mine))).first()
             if row is not None:
                 confirmation = (deliveries.c.kind == DeliveryKind.CONFIRMATION.value) & (
@@ -113,7 +115,7 @@ class SubscriptionRepository:
                     team_id=team_id,
                     channel_id=channel_id,
                     number=number,
-                    words=wish.words,
+                    words=wish.canonical,
                     created_by=user_id,
                     created_at=now,
                 )
@@ -127,7 +129,7 @@ class SubscriptionRepository:
                 number=number,
                 team_id=team_id,
                 channel_id=channel_id,
-                wish=wish,
+                criteria=wish,
                 created_by=user_id,
                 created_at=now,
                 waiting=True,
@@ -139,12 +141,12 @@ class SubscriptionRepository:
     ) -> None:
         """Put a subscription in force without a post in the channel: for a channel that asked elsewhere."""
         place = (team_id, channel_id)
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             row = {
                 "team_id": team_id,
                 "channel_id": channel_id,
                 "number": await next_number(connection, place),
-                "words": wish.words,
+                "words": wish.canonical,
                 "created_by": user_id,
                 "created_at": now,
                 "confirmed_at": now,
@@ -165,18 +167,18 @@ class SubscriptionRepository:
         """One subscription, in force or waiting for its confirmation; None if it's gone."""
         table = schema.subscriptions
         query = select(table).where(table.c.id == subscription_id)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             row = (await connection.execute(query)).first()
         if row is not None and row.number is None:
             await self._with_numbers([(row.team_id, row.channel_id)])
-            async with self._database.reading() as connection:
+            async with self._database.read_transaction() as connection:
                 row = (await connection.execute(query)).first()
         return None if row is None else _subscription(row)
 
-    async def fate(self, asked: Subscription) -> bool | str:
+    async def request_status(self, asked: Subscription) -> bool | str:
         """Whether it is in force, or waits for its confirmation; Slack's word if the channel refused it."""
         table, deliveries = schema.subscriptions, schema.deliveries
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             query = select(table.c.confirmed_at).where(table.c.id == asked.id)
             row = (await connection.execute(query)).first()
             if row is not None:
@@ -200,23 +202,25 @@ class SubscriptionRepository:
         words already, nothing is changed, and that one is returned as it is.
         """
         table, place = schema.subscriptions, (team_id, channel_id)
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             here = await _numbered(connection, place)
             before = next((s for s in here if s.number == number), None)
             if before is None:
                 return None
-            same = next((s for s in here if s.wish.words == wish.words), None)
+            same = next((s for s in here if s.criteria.canonical == wish.canonical), None)
             if same is not None:
                 return before, same
             # One that waits for its confirmation may have the same words: it is overtaken.
             await _withdraw(
-                connection, place, [s for s in await _waiting(connection, place) if s.wish == wish], by
+                connection, place, [s for s in await _waiting(connection, place) if s.criteria == wish], by
             )
             await connection.execute(
-                update(table).where(table.c.id == before.id).values(words=wish.words, created_by=by.user_id)
+                update(table)
+                .where(table.c.id == before.id)
+                .values(words=wish.canonical, created_by=by.user_id)
             )
             await forget_refusals(connection, place)
-            after = replace(before, wish=wish, created_by=by.user_id)
+            after = replace(before, criteria=wish, created_by=by.user_id)
             await record_changes(connection, place, by, [change_of_subscription(before, after)])
             return before, after
 
@@ -229,7 +233,7 @@ class SubscriptionRepository:
         What waits to be posted is posted.
         """
         table, place = schema.subscriptions, (team_id, channel_id)
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             here = await _numbered(connection, place)
             before = next((s for s in here if s.number == number), None)
             if before is None:
@@ -258,7 +262,7 @@ class SubscriptionRepository:
         stay, and what may stand in the channel already.
         """
         place = (team_id, channel_id)
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             here = await _numbered(connection, place) + await _waiting(connection, place)
             chosen = [s for s in here if s.number in numbers]
             seen = marks or {}
@@ -270,19 +274,19 @@ class SubscriptionRepository:
     async def former(self, team_id: str, channel_id: str, number: int) -> Subscription | None:
         """The subscription that the channel knew by this number before it counted for itself, if it lives."""
         place = (team_id, channel_id)
-        here = await self.of_channel(team_id, channel_id)
-        async with self._database.reading() as connection:
+        here = await self.for_channel(team_id, channel_id)
+        async with self._database.read_transaction() as connection:
             known = await known_before_as(connection, place, number)
         return next((s for s in here if known and s.id == number), None)
 
     async def history(self, team_id: str, channel_id: str, page: int) -> tuple[list[Change], int]:
         """One page of who changed what in a channel, the newest first, and how many changes are kept."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return await change_page(connection, (team_id, channel_id), page)
 
     async def to_tell(self, delivery_id: int) -> tuple[list[Change], list[Subscription]] | None:
         """The changes that a delivery is to say, and what the channel has now; None if another says them."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             found = await changes_of_delivery(connection, delivery_id)
             if found is None:
                 return None
@@ -290,7 +294,7 @@ class SubscriptionRepository:
             return changes, await subscriptions_in_force(connection, place, paused=True)
 
     async def _with_numbers(self, places: Collection[tuple[str, str]]) -> None:
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             for place in sorted(places):
                 await give_numbers(connection, place)
 
@@ -353,7 +357,7 @@ async def _withdraw(
         delete(deliveries).where(confirmation, deliveries.c.state == DeliveryState.PENDING.value)
     )
     await connection.execute(delete(table).where(table.c.id.in_(ids)))
-    if any(s.wish.notify is not None and not s.waiting for s in chosen):
+    if any(s.criteria.notify is not None and not s.waiting for s in chosen):
         await forget_refusals(connection, place)
     ended = [change_of_subscription(s, None) for s in chosen if not s.waiting or s.id in may_stand]
     await record_changes(connection, place, by, ended)
@@ -432,7 +436,7 @@ def _subscription(row: Any) -> Subscription:
         number=row.id if row.number is None else row.number,
         team_id=row.team_id,
         channel_id=row.channel_id,
-        wish=parse_stored(row.words),
+        criteria=parse_stored(row.words),
         created_by=row.created_by,
         created_at=row.created_at,
         problem=getattr(row, "problem", None),

@@ -41,7 +41,7 @@ class CircularRepository:
         already changes nothing. Return how many links were planned. Raises StoreUnavailable.
         """
         planned = 0
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             for superevent_id in circular.superevent_ids:
                 row_id = await _insert(connection, circular, superevent_id, received_at, news=post)
                 if row_id is not None and post:
@@ -50,7 +50,7 @@ class CircularRepository:
 
     async def get(self, row_id: int) -> Circular | None:
         """One circular, as it is linked to one superevent; None if it's gone."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             row = (await connection.execute(select(_c).where(_c.c.id == row_id))).first()
         return (
             None
@@ -66,7 +66,7 @@ class CircularRepository:
 
     async def count(self) -> int:
         """How many were noted."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return int((await connection.execute(select(func.count()).select_from(_c))).scalar_one())
 
 
@@ -149,7 +149,7 @@ async def _plan_links(
 
 
 def _subscribed_channels(subscriptions: Sequence[Subscription]) -> set[tuple[str, str]]:
-    return {(s.team_id, s.channel_id) for s in subscriptions if s.wish.circulars}
+    return {(s.team_id, s.channel_id) for s in subscriptions if s.criteria.circulars}
 
 
 async def _plan(

@@ -46,12 +46,12 @@ class DeferredRouting:
             .join(_s, _s.c.superevent_id == _u.c.superevent_id)
             .order_by(mock, _u.c.notice_id.desc())
         )
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return list(dict.fromkeys((await connection.execute(query)).scalars()))
 
     async def question(self, superevent_id: str) -> DeferredNotice | None:
         """What to ask the map of the newest notice; None where nothing is known any more."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             superevent = await _superevent(connection, superevent_id)
             subscriptions = await subscriptions_in_force(connection)
         newest = None if superevent is None else superevent.latest_with_event
@@ -59,14 +59,14 @@ class DeferredRouting:
             return None
         judge = CriteriaEvaluator(superevent)
         asked: set[MapQuery] = set()
-        for wish in {id(s.wish): s.wish for s in subscriptions}.values():
+        for wish in {id(s.criteria): s.criteria for s in subscriptions}.values():
             if is_undecided(judge(wish)):
                 asked |= map_queries(wish.filter)
             if wish.notify is not None and is_undecided(judge.mentions(wish)):
                 asked |= map_queries(wish.filter) | map_queries(wish.notify.condition)
         return DeferredNotice(newest.key, frozenset(asked))
 
-    async def decide(
+    async def complete(
         self, superevent_id: str, answered: NoticeKey | None, plan: Planner, now: datetime
     ) -> int | None:
         """Plan what the map decided, and let the notices wait no more; return the number of intents.
@@ -74,7 +74,7 @@ class DeferredRouting:
         `answered` is the key of the notice whose map was asked. None where a newer one came meanwhile: then
         nothing is done, and the newer map is to be asked. The superevent is locked as in `Store.record`.
         """
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             lock = select(_s.c.revision).where(_s.c.superevent_id == superevent_id).with_for_update()
             await connection.execute(lock)
             mine = select(_u).where(_u.c.superevent_id == superevent_id).order_by(_u.c.notice_id)
@@ -110,4 +110,4 @@ class DeferredRouting:
 async def _superevent(connection: AsyncConnection, superevent_id: str) -> Superevent | None:
     rows = await stored_notices(connection, superevent_id)
     notices = [Notice.from_json(row.facts) for row in rows if row.facts is not None]
-    return Superevent.of(notices) if notices else None
+    return Superevent.from_notices(notices) if notices else None

@@ -18,20 +18,20 @@ class GraceDbLookups:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def note(self, superevent_id: str, at: datetime) -> None:
+    async def record(self, superevent_id: str, at: datetime) -> None:
         """Remember that this superevent was looked up just now."""
         table = schema.gracedb_lookups
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
             new = insert(table).values(superevent_id=superevent_id, looked_up_at=at)
             await connection.execute(
                 new.on_conflict_do_update(index_elements=["superevent_id"], set_={"looked_up_at": at})
             )
 
-    async def of(self, superevent_ids: Sequence[str]) -> dict[str, datetime]:
+    async def get(self, superevent_ids: Sequence[str]) -> dict[str, datetime]:
         """When each of these was looked up last; those that never were are left out."""
         table = schema.gracedb_lookups
         query = select(table.c.superevent_id, table.c.looked_up_at)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             rows = await connection.execute(query.where(table.c.superevent_id.in_(superevent_ids)))
         return {row.superevent_id: row.looked_up_at for row in rows}

@@ -82,7 +82,7 @@ class NoticeRepository:
         place, and is planned as new. `picture` asks for one of
         its map, where anything is posted; `alarms` says who else is told. Raises StoreUnavailable.
         """
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             revision = await _lock_superevent(connection, notice)
             known = await stored_notices(connection, notice.superevent_id)
             if await backfill_digests(connection, notice, known):
@@ -96,7 +96,7 @@ class NoticeRepository:
                 notice_id = await _replace_notice(connection, repeat.id, notice, body, origin, received_at)
             others = [row for row in known if row is not repeat and row.facts is not None]
             history = [Notice.from_json(row.facts) for row in others]
-            superevent = Superevent.of([*history, notice])
+            superevent = Superevent.from_notices([*history, notice])
             await connection.execute(
                 update(schema.superevents)
                 .where(schema.superevents.c.superevent_id == notice.superevent_id)
@@ -133,7 +133,7 @@ class NoticeRepository:
         """
         digest = hashlib.sha256(body).hexdigest()
         reason = _sanitize(reason)
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             table = schema.quarantine
             again = update(table).where(table.c.digest == digest).values(reason=reason)
             if (await connection.execute(again)).rowcount:
@@ -160,7 +160,7 @@ class NoticeRepository:
                     delivery_row(
                         team,
                         channel,
-                        DeliveryKind.APOLOGY,
+                        DeliveryKind.UNREADABLE_NOTICE,
                         quarantine_id,
                         received_at,
                         thread_id=thread,
@@ -169,7 +169,7 @@ class NoticeRepository:
                     for team, channel, thread in channels
                 ]
             if ops is not None:
-                rows.append(delivery_row(*ops, DeliveryKind.OPS, quarantine_id, received_at))
+                rows.append(delivery_row(*ops, DeliveryKind.QUARANTINE_REPORT, quarantine_id, received_at))
             if rows:
                 await connection.execute(insert(schema.deliveries), rows)
             return True
@@ -188,7 +188,7 @@ class NoticeRepository:
         return found[0] if found else None
 
     async def _quarantined(self, query: Select[tuple[object, ...]]) -> list[QuarantinedPayload]:
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
         return [
             QuarantinedPayload(
@@ -204,10 +204,12 @@ class NoticeRepository:
 
     async def release(self, quarantine_id: int) -> None:
         """Take a payload out of the quarantine, once it was handled. What was posted about it stays."""
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             await connection.execute(
                 delete(schema.deliveries).where(
-                    schema.deliveries.c.kind.in_([DeliveryKind.APOLOGY, DeliveryKind.OPS]),
+                    schema.deliveries.c.kind.in_(
+                        [DeliveryKind.UNREADABLE_NOTICE, DeliveryKind.QUARANTINE_REPORT]
+                    ),
                     schema.deliveries.c.subject_id == quarantine_id,
                     schema.deliveries.c.state == DeliveryState.PENDING,
                 )
@@ -216,32 +218,32 @@ class NoticeRepository:
 
     async def superevent(self, superevent_id: str) -> Superevent | None:
         """All that is known of one superevent, or None."""
-        found = await self.superevent_at(superevent_id)
+        found = await self.superevent_with_revision(superevent_id)
         return None if found is None else found[0]
 
-    async def superevent_at(self, superevent_id: str) -> tuple[Superevent, int] | None:
+    async def superevent_with_revision(self, superevent_id: str) -> tuple[Superevent, int] | None:
         """A superevent with the revision it was read at, or None."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             query = select(schema.superevents.c.revision).where(
                 schema.superevents.c.superevent_id == superevent_id
             )
             revision = (await connection.execute(query)).scalar_one_or_none()
             rows = await stored_notices(connection, superevent_id)
         notices = [Notice.from_json(row.facts) for row in rows if row.facts is not None]
-        return None if revision is None or not notices else (Superevent.of(notices), revision)
+        return None if revision is None or not notices else (Superevent.from_notices(notices), revision)
 
     async def payload(self, key: NoticeKey) -> bytes | None:
         """The bytes in which a notice came; None if it isn't known, or if they were purged."""
         table, payloads = schema.notices, schema.payloads
         query = select(payloads.c.body).join(table, table.c.id == payloads.c.notice_id).where(_has_key(key))
         query = query.order_by(table.c.content, table.c.id).limit(1)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             body: bytes | None = (await connection.execute(query)).scalar_one_or_none()
         return body
 
     async def notice_id(self, key: NoticeKey) -> int | None:
         """The store's id of a notice."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             table = schema.notices
             query = select(table.c.id).where(_has_key(key)).order_by(table.c.content, table.c.id).limit(1)
             found: int | None = (await connection.execute(query)).scalar_one_or_none()
@@ -250,7 +252,7 @@ class NoticeRepository:
     async def notice_key(self, notice_id: int) -> NoticeKey | None:
         """The key of a stored notice."""
         table = schema.notices
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             query = select(table.c.superevent_id, table.c.alert_type, table.c.time_created, table.c.content)
             row = (await connection.execute(query.where(table.c.id == notice_id))).first()
         return None if row is None else (row.superevent_id, row.alert_type, row.time_created, row.content)
@@ -263,16 +265,16 @@ class NoticeRepository:
         query = select(table.c.superevent_id).where(table.c.category == category.value)
         if group is not None:
             query = query.where(func.lower(table.c.group_name) == group.lower())
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             order = query.order_by(table.c.event_time.desc(), table.c.superevent_id.desc()).limit(limit)
             ids = list((await connection.execute(order)).scalars())
         found = [await self.superevent(superevent_id) for superevent_id in ids]
         return [superevent for superevent in found if superevent is not None]
 
-    async def ids(self, limit: int = 2_000) -> list[str]:
+    async def recent_ids(self, limit: int = 2_000) -> list[str]:
         """The newest superevents' ids, for "did you mean"."""
         table = schema.superevents
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             query = select(table.c.superevent_id).order_by(table.c.event_time.desc()).limit(limit)
             return list((await connection.execute(query)).scalars())
 
@@ -282,7 +284,7 @@ class NoticeRepository:
         folded = {folded_id(name) for name in names}
         # The database folds ASCII alone; what else is typed as it is.
         like = func.lower(id_).in_(folded | {name.lower() for name in names}) | id_.in_(names)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             found = list((await connection.execute(select(id_).where(like).order_by(id_))).scalars())
         return sorted(
             (known for known in found if folded_id(known) in folded), key=lambda known: known not in names
@@ -294,7 +296,7 @@ class NoticeRepository:
         """When one of these sources brought a notice last, before a moment if one is given; None if never."""
         table = schema.notices
         brought = or_(*(table.c.origin.startswith(f"{source}:", autoescape=True) for source in sources))
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             query = select(table.c.received_at).where(brought).order_by(table.c.received_at.desc()).limit(1)
             if before is not None:
                 query = query.where(table.c.received_at < before)
@@ -304,7 +306,7 @@ class NoticeRepository:
     async def last_notice(self) -> Notice | None:
         """The notice received last; what was looked up in an archive, or fed in from files, wasn't."""
         table = schema.notices
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             query = select(table.c.facts).where(
                 table.c.facts.is_not(None),
                 table.c.origin.not_like(f"{GRACEDB}:%"),
@@ -317,9 +319,9 @@ class NoticeRepository:
             ).scalar()
         return None if facts is None else Notice.from_json(facts)
 
-    async def real_before(self, superevent_id: str) -> datetime | None:
+    async def previous_real_event_time(self, superevent_id: str) -> datetime | None:
         """The time of the newest real event but this one."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return await previous_real_event_time(connection, superevent_id)
 
     async def purge_mock_payloads(self, received_before: datetime) -> int:
@@ -330,7 +332,7 @@ class NoticeRepository:
             .where(schema.superevents.c.category == Category.MOCK.value)
             .where(schema.notices.c.received_at < received_before)
         )
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             result = await connection.execute(
                 delete(schema.payloads).where(schema.payloads.c.notice_id.in_(mocks))
             )
@@ -356,7 +358,7 @@ async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
         "superevent_id": notice.superevent_id,
         "category": notice.category.value,
         "revision": 0,
-        **_summary(Superevent.of([notice]), 0),
+        **_summary(Superevent.from_notices([notice]), 0),
     }
     if connection.dialect.name == "postgresql":
         # Another consumer may be making the same row: wait for it, and take what it made.

@@ -29,7 +29,7 @@ class EventSearch:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def traits(
+    async def attributes(
         self,
         categories: Collection[Category],
         *,
@@ -40,33 +40,33 @@ class EventSearch:
 
         Events of which only a retraction is known have none. Raises StoreUnavailable.
         """
-        await self._bring_up_to_date()
+        await self._refresh_stale_attributes()
         query = select(_s.c.superevent_id, _s.c.traits).where(_s.c.traits.is_not(None))
         query = query.where(_s.c.category.in_([category.value for category in categories]))
         if since is not None:
             query = query.where(_s.c.event_time >= since)
         if until is not None:
             query = query.where(_s.c.event_time < until)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             order = query.order_by(_s.c.event_time.desc(), _s.c.superevent_id.desc())
             rows = (await connection.execute(order)).all()
         return await asyncio.to_thread(lambda: [EventAttributes.from_json(id_, text) for id_, text in rows])
 
     async def superevents(self, ids: Sequence[str]) -> list[Superevent]:
         """These superevents, in this order; those of which nothing is known are left out."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             found = await _superevents(connection, ids)
         return [found[superevent_id] for superevent_id in ids if superevent_id in found]
 
-    async def _bring_up_to_date(self) -> None:
+    async def _refresh_stale_attributes(self) -> None:
         """Write the traits that an older version of gwevent left out."""
         stale = or_(_s.c.traits_revision.is_(None), _s.c.traits_revision != _s.c.revision)
         query = select(_s.c.superevent_id, _s.c.revision).where(stale).order_by(_s.c.superevent_id)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
         for start in range(0, len(rows), AT_ONCE):
             some = rows[start : start + AT_ONCE]
-            async with self._database.reading() as connection:
+            async with self._database.read_transaction() as connection:
                 found = await _superevents(connection, [row.superevent_id for row in some])
             values = []
             for superevent_id, revision in some:
@@ -77,7 +77,7 @@ class EventSearch:
             # A notice that came meanwhile wrote its own.
             same = (_s.c.superevent_id == bindparam("of")) & (_s.c.revision == bindparam("at"))
             write = update(_s).where(same).values(traits=bindparam("text"), traits_revision=bindparam("at"))
-            async with self._database.writing() as connection:
+            async with self._database.exclusive_transaction() as connection:
                 await connection.execute(write, values)
 
 
@@ -91,6 +91,6 @@ async def _superevents(connection: AsyncConnection, ids: Sequence[str]) -> Mappi
             texts[superevent_id].append(facts)
 
     def read() -> dict[str, Superevent]:
-        return {id_: Superevent.of(map(Notice.from_json, facts)) for id_, facts in texts.items()}
+        return {id_: Superevent.from_notices(map(Notice.from_json, facts)) for id_, facts in texts.items()}
 
     return await asyncio.to_thread(read)

@@ -21,17 +21,17 @@ class ClockOffsetRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def of(self, boot_id: str) -> float | None:
+    async def get(self, boot_id: str) -> float | None:
         """What was written last in this boot. Raises StoreUnavailable."""
         query = select(_c.c.offset_s).where(_c.c.boot_id == boot_id)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             found: float | None = (await connection.execute(query)).scalar_one_or_none()
         return found
 
     async def write(self, boot_id: str, offset_s: float, now: datetime) -> None:
         """Write it. Raises StoreUnavailable."""
         values = {"offset_s": offset_s, "seen_at": now}
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             mine = update(_c).where(_c.c.boot_id == boot_id).values(values)
             if not (await connection.execute(mine)).rowcount:
                 await connection.execute(insert(_c).values(boot_id=boot_id, **values))
@@ -41,6 +41,6 @@ class ClockOffsetRepository:
         """The database's own clock (Unix time); None on SQLite, which has none. Raises StoreUnavailable."""
         if self._database.sqlite:
             return None
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             said: datetime = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
         return said.timestamp()

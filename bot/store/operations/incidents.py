@@ -30,8 +30,8 @@ _t = schema.troubles
 class IncidentChanges:
     """What a look changed."""
 
-    began: tuple[Incident, ...] = ()
-    ended: tuple[Incident, ...] = ()
+    opened: tuple[Incident, ...] = ()
+    resolved: tuple[Incident, ...] = ()
 
 
 class IncidentRepository:
@@ -40,19 +40,19 @@ class IncidentRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def lasting(self) -> list[Incident]:
+    async def open_incidents(self) -> list[Incident]:
         """Those that last, the oldest first."""
         query = select(_t).where(_t.c.open_as.is_not(None)).order_by(_t.c.since, _t.c.id)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return [_trouble(row) for row in (await connection.execute(query)).all()]
 
     async def get(self, trouble_id: int) -> Incident | None:
         """One of them, over or not."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             row = (await connection.execute(select(_t).where(_t.c.id == trouble_id))).first()
         return None if row is None else _trouble(row)
 
-    async def look(
+    async def record_check(
         self,
         seen: Sequence[Incident],
         now: datetime,
@@ -69,12 +69,12 @@ class IncidentRepository:
         """
         if not seen and not await self._anything(now, ops is not None):
             return IncidentChanges()
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             began = await _begin(connection, seen, now)
-            ended = await _end(connection, {trouble.what for trouble in seen}, now)
+            ended = await _end(connection, {trouble.kind for trouble in seen}, now)
             if webhook:
                 for trouble_id, trouble in began:
-                    done = trouble.what in called
+                    done = trouble.kind in called
                     await enqueue_call(connection, CallKind.TROUBLE, now, trouble_id=trouble_id, sent=done)
                 for trouble_id, _ in ended:
                     # What nobody heard of needn't be taken back.
@@ -88,7 +88,7 @@ class IncidentRepository:
     async def _anything(self, now: datetime, known: bool) -> bool:
         untold = ~_t.c.told & (_t.c.seen_at > now - TOLD_WITHIN) if known else _t.c.id.is_(None)
         query = select(_t.c.id).where(_t.c.open_as.is_not(None) | untold).limit(1)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return (await connection.execute(query)).first() is not None
 
 
@@ -99,16 +99,16 @@ async def _begin(
     known = {row.open_as: row.id for row in (await connection.execute(query)).all()}
     began = []
     for trouble in seen:
-        if trouble.what.value in known:
+        if trouble.kind.value in known:
             await connection.execute(
                 update(_t)
-                .where(_t.c.id == known[trouble.what.value])
+                .where(_t.c.id == known[trouble.kind.value])
                 .values(seen_at=now, detail=trouble.detail)
             )
             continue
         new: dict[str, object] = {
-            "what": trouble.what.value,
-            "open_as": trouble.what.value,
+            "what": trouble.kind.value,
+            "open_as": trouble.kind.value,
             "detail": trouble.detail,
             "since": trouble.since,
             "seen_at": now,
@@ -148,16 +148,18 @@ async def _end(
 async def _tell(connection: AsyncConnection, ops: ChannelRef, ended: Sequence[int], now: datetime) -> None:
     untold = select(_t.c.id).where(~_t.c.told, _t.c.seen_at > now - TOLD_WITHIN).order_by(_t.c.id)
     news = list((await connection.execute(untold)).scalars())
-    rows = [delivery_row(*ops, DeliveryKind.TROUBLE, trouble_id, now) for trouble_id in news]
+    rows = [delivery_row(*ops, DeliveryKind.INCIDENT_OPENED, trouble_id, now) for trouble_id in news]
     # Where the first message is still to be sent, it says both.
     said = (
         select(_d.c.subject_id)
-        .where(_d.c.kind == DeliveryKind.TROUBLE.value, _d.c.subject_id.in_(ended))
+        .where(_d.c.kind == DeliveryKind.INCIDENT_OPENED.value, _d.c.subject_id.in_(ended))
         .where((_d.c.state != DeliveryState.PENDING.value) | _d.c.doubtful)
     )
     heard = set((await connection.execute(said)).scalars()) if ended else set()
     rows += [
-        delivery_row(*ops, DeliveryKind.OVER, trouble_id, now) for trouble_id in ended if trouble_id in heard
+        delivery_row(*ops, DeliveryKind.INCIDENT_RESOLVED, trouble_id, now)
+        for trouble_id in ended
+        if trouble_id in heard
     ]
     if rows:
         await connection.execute(insert(_d), rows)
@@ -167,7 +169,7 @@ async def _tell(connection: AsyncConnection, ops: ChannelRef, ended: Sequence[in
 
 def _trouble(row: Any, ended: datetime | None = None) -> Incident:
     return Incident(
-        what=IncidentKind(row.what),
+        kind=IncidentKind(row.what),
         since=row.since,
         detail=row.detail,
         ended=row.ended_at if ended is None else ended,

@@ -47,7 +47,7 @@ async def enqueue_operator_alerts(
         return
     before = await previous_real_event_time(connection, superevent.superevent_id)
     if before is None or now - before > alarms.quiet:
-        row = delivery_row(*alarms.ops, DeliveryKind.FIRST_REAL, notice_id, now)
+        row = delivery_row(*alarms.ops, DeliveryKind.FIRST_REAL_EVENT, notice_id, now)
         await connection.execute(insert(schema.deliveries).values(row))
 
 

@@ -18,20 +18,20 @@ class OpsChannelRepository:
         self.known: tuple[str, str] | None = None
         """Team and channel, as they were seen last."""
 
-    async def are_in(self, team_id: str, channel_id: str | None) -> None:
+    async def set(self, team_id: str, channel_id: str | None) -> None:
         """Tell them there from now on; nowhere, if `channel_id` is None."""
         place = None if channel_id is None else (team_id, channel_id)
-        if await self.place() == place:
+        if await self.get() == place:
             return
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             await connection.execute(delete(_o))
             if channel_id is not None:
                 await connection.execute(insert(_o).values(team_id=team_id, channel_id=channel_id))
         self.known = place
 
-    async def place(self) -> tuple[str, str] | None:
+    async def get(self) -> tuple[str, str] | None:
         """Team and channel; None if they are told nowhere."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             row = (await connection.execute(select(_o).limit(1))).first()
         self.known = None if row is None else (row.team_id, row.channel_id)
         return self.known

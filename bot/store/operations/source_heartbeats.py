@@ -28,11 +28,11 @@ class SourceHeartbeats:
         self._clock = clock
         self._back_at: datetime | None = None
 
-    async def tell(self, name: str, sources: Sequence[SourceStatus]) -> None:
+    async def record(self, name: str, sources: Sequence[SourceStatus]) -> None:
         """Write down how a consumer's sources are doing."""
         now = self._clock()
         told = {"seen_at": now, "sources": json.dumps([asdict(source) for source in sources])}
-        async with self._database.aside() as connection:
+        async with self._database.independent_transaction() as connection:
             mine = update(_c).where(_c.c.id == name[:255]).values(told)
             if not (await connection.execute(mine)).rowcount:
                 await connection.execute(insert(_c).values(id=name[:255], **told))
@@ -45,7 +45,7 @@ class SourceHeartbeats:
         """
         now = self._clock()
         try:
-            async with self._database.reading() as connection:
+            async with self._database.read_transaction() as connection:
                 rows = (await connection.execute(select(_c).order_by(_c.c.id))).all()
         except StoreUnavailable:
             self._back_at = now

@@ -56,11 +56,11 @@ class WebhookOutbox:
         # What a newer gwevent wanted to say waits for it, and holds nothing up.
         due &= _c.c.kind.in_([kind.value for kind in CallKind])
         query = select(_c).where(due).order_by(_c.c.id).limit(1)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             row = (await connection.execute(query)).first()
         if row is None:
             return None
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             mine = await connection.execute(
                 update(_c)
                 .where(_c.c.id == row.id, due)
@@ -92,7 +92,7 @@ class WebhookOutbox:
     async def by_state(self) -> dict[str, int]:
         """How many calls stand where."""
         query = select(_c.c.state, func.count()).group_by(_c.c.state)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return {row[0]: row[1] for row in (await connection.execute(query)).all()}
 
     async def _settle(self, call: WebhookCall, *, still_ours: bool = False, **values: object) -> None:
@@ -100,7 +100,7 @@ class WebhookOutbox:
         if still_ours:
             # What was heard is heard, whoever says so; else only the newest attempt knows.
             mine = mine.where(_c.c.state == DeliveryState.PENDING.value, _c.c.attempts == call.attempts)
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             await connection.execute(mine.values(**values))
 
 

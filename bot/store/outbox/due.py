@@ -38,7 +38,7 @@ class DueCheck:
         values: dict[str, object] = {"now": now, "too_late": now + LONGEST_WAIT}
         if not self._database.sqlite:
             values["worker_id"] = self._shares.worker_id
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             row = (await connection.execute(self._statement, values)).one()
         return DueWork(deliveries=bool(row.deliveries), pictures=bool(row.pictures), maps=bool(row.maps))
 

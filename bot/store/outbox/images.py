@@ -47,7 +47,7 @@ class StoredImage:
     token: str | None
     """The unguessable part of its address; None where Slack has the file."""
     alt_text: str
-    trial: bool
+    is_canary: bool
     """Slack may not be able to show it yet; the caller's thread is the one that tries."""
     created_at: datetime
 
@@ -146,8 +146,8 @@ class ImageRepository:
             .limit(1)
         )
         if not self._database.sqlite:
-            query = query.where(_p.c.team_id.in_(self._shares.own()))
-        async with self._database.reading() as connection:
+            query = query.where(_p.c.team_id.in_(self._shares.owned_workspaces()))
+        async with self._database.read_transaction() as connection:
             # Asked one after the other, each is the end of an index.
             row = (await connection.execute(query.where(_p.c.mock.is_(false())))).first()
             if row is None:
@@ -172,7 +172,7 @@ class ImageRepository:
         newer = select(_p.c.id).where(
             _p.c.team_id == job.team_id, _p.c.superevent_id == job.superevent_id, _p.c.id > job.id
         )
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return (await connection.execute(newer.limit(1))).first() is None
 
     async def uploaded(self, job: StoredImageJob, file_id: str, alt_text: str, now: datetime) -> bool:
@@ -180,7 +180,7 @@ class ImageRepository:
 
         False if another process was faster; then this file is one too many.
         """
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             result = await connection.execute(
                 update(_p)
                 .where(_p.c.id == job.id, _p.c.state == ImageState.WANTED.value)
@@ -192,7 +192,7 @@ class ImageRepository:
 
     async def made(self, job: StoredImageJob, png: bytes, alt_text: str, now: datetime) -> None:
         """The bot serves this picture itself: one thread shall try whether Slack can fetch it."""
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             result = await connection.execute(
                 update(_p)
                 .where(_p.c.id == job.id, _p.c.state == ImageState.WANTED.value)
@@ -209,7 +209,7 @@ class ImageRepository:
 
     async def served(self, token: str) -> bytes | None:
         """The picture (PNG) at this address; None if there is none."""
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             png: bytes | None = (
                 await connection.execute(select(_p.c.png).where(_p.c.token == token))
             ).scalar_one_or_none()
@@ -217,7 +217,7 @@ class ImageRepository:
 
     async def later(self, job: StoredImageJob, not_before: datetime, reason: str) -> None:
         """Try again at `not_before`."""
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             await connection.execute(
                 update(_p)
                 .where(_p.c.id == job.id, _p.c.state == ImageState.WANTED.value)
@@ -226,7 +226,7 @@ class ImageRepository:
 
     async def failed(self, picture_id: int, reason: str, now: datetime) -> None:
         """There will be no picture: the text stands alone, and edits that waited for it go."""
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             row = (
                 await connection.execute(
                     update(_p)
@@ -254,7 +254,7 @@ class ImageRepository:
     ) -> dict[tuple[str, int, int], StoredImage]:
         """By (team, notice, thread) what the thread's root shows now as the notice's picture, if any."""
         query = select(_p).where(_p.c.notice_id.in_({notice for _, notice, _ in asked}))
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
         pictures = {(row.team_id, row.notice_id): row for row in rows if row.file_id or row.token}
         found = {}
@@ -269,7 +269,7 @@ class ImageRepository:
                     file_id=row.file_id,
                     token=row.token,
                     alt_text=row.alt_text or "",
-                    trial=trial,
+                    is_canary=trial,
                     created_at=row.created_at,
                 )
         return found
@@ -277,7 +277,7 @@ class ImageRepository:
     async def of_notice(self, team_id: str, notice_id: int) -> StoredImage | None:
         """The picture of a notice that a workspace has, for who asks for it; None if it has none."""
         query = select(_p).where(_p.c.team_id == team_id, _p.c.notice_id == notice_id)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             row = (await connection.execute(query.where(_p.c.state.in_(_MADE)))).first()
         if row is None or not (row.file_id or row.token):
             return None
@@ -286,7 +286,7 @@ class ImageRepository:
             file_id=row.file_id,
             token=row.token,
             alt_text=row.alt_text or "",
-            trial=False,
+            is_canary=False,
             created_at=row.created_at,
         )
 
@@ -298,10 +298,10 @@ class ImageRepository:
             .where(schema.superevents.c.category == "mock", _p.c.created_at < received_before)
             .where(_p.c.file_id.is_not(None) | _p.c.token.is_not(None))
         )
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return [(row.id, row.team_id, row.file_id) for row in (await connection.execute(query)).all()]
 
     async def forget(self, picture_id: int) -> None:
         """The file is gone from Slack."""
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             await connection.execute(delete(_p).where(_p.c.id == picture_id))

@@ -86,7 +86,7 @@ class WorkerLeases:
         """Whether this process works for a workspace, or has a duty."""
         return self._database.sqlite or (name in self._held and self.alive)
 
-    async def renew(self, workspaces: Collection[str]) -> frozenset[str]:
+    async def heartbeat(self, workspaces: Collection[str]) -> frozenset[str]:
         """Give a sign of life, and take or give away leases; return what was gained.
 
         `workspaces` are those this process could work for; without any it is no worker. Each takes its even
@@ -95,16 +95,16 @@ class WorkerLeases:
         if self._database.sqlite:
             return frozenset()
         if not workspaces:
-            await self.leave()
+            await self.release_all()
             return frozenset()
         async with self._turn:
-            return await self._renew({*workspaces, *SINGLETON_JOBS})
+            return await self._heartbeat({*workspaces, *SINGLETON_JOBS})
 
-    async def _renew(self, wanted: set[str]) -> frozenset[str]:
+    async def _heartbeat(self, wanted: set[str]) -> frozenset[str]:
         began = self._elapsed()
-        async with self._database.aside() as connection:
+        async with self._database.independent_transaction() as connection:
             await self._read_clock(connection)
-            worker_id, known = await self._sign_of_life(connection)
+            worker_id, known = await self._renew_worker(connection)
             await connection.execute(delete(_w).where(_w.c.id.not_in(self._living())))
             living = frozenset(str(name) for name in (await connection.execute(select(_w.c.id))).scalars())
             rows = (await connection.execute(select(_l))).all()
@@ -135,7 +135,7 @@ class WorkerLeases:
             log.info("shares_changed", held=len(self._held), taken=len(taken), given=len(given))
         return gained
 
-    async def _sign_of_life(self, connection: AsyncConnection) -> tuple[str, bool]:
+    async def _renew_worker(self, connection: AsyncConnection) -> tuple[str, bool]:
         """Return under which name this worker lives now, and whether it did before."""
         until = _now() + self._lease
         if self._known:
@@ -190,7 +190,7 @@ class WorkerLeases:
         """Whether another process delivers from this database."""
         if self._database.sqlite:
             return False
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             others = self._living().where(_w.c.id != self.worker_id)
             return (await connection.execute(others.limit(1))).first() is not None
 
@@ -198,21 +198,21 @@ class WorkerLeases:
         """How many processes deliver; None on SQLite, where only this one may. Raises StoreUnavailable."""
         if self._database.sqlite:
             return None
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return len((await connection.execute(self._living())).all())
 
-    async def leave(self) -> None:
+    async def release_all(self) -> None:
         """Give everything back at once, at the end. Raises StoreUnavailable."""
         if self._database.sqlite:
             return
         async with self._turn:
             self._held, self._alive_until = frozenset(), 0.0
             if self._known:
-                await self._leave()
+                await self._release_all()
 
-    async def _leave(self) -> None:
+    async def _release_all(self) -> None:
         # `writing` wakes the others.
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             mine = update(_l).where(_l.c.worker_id == self.worker_id)
             await connection.execute(mine.values(worker_id=None, since=_now() - GRACE_PERIOD))
             await connection.execute(delete(_w).where(_w.c.id == self.worker_id))
@@ -223,7 +223,7 @@ class WorkerLeases:
         """For a query: whether what a worker had claimed is nobody's any more."""
         return worker_id.is_(None) | worker_id.not_in(self._living())
 
-    def own(self) -> Select[tuple[str]]:
+    def owned_workspaces(self) -> Select[tuple[str]]:
         """For a query: the names this worker has the leases of, by the database's word."""
         return select(_l.c.name).where(_l.c.worker_id == self.worker_id)
 

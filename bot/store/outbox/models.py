@@ -31,21 +31,26 @@ class DeliveryKind(StrEnum):
     """To the person who installed the app, whose id stands in place of a channel's."""
     CIRCULAR = "circular"
     """A GCN Circular, linked in the thread; its subject is the circular."""
-    APOLOGY = "apology"
+    UNREADABLE_NOTICE = "apology"
     """That a notice of a known event couldn't be read; its subject is the quarantined payload."""
-    OPS = "ops"
+    QUARANTINE_REPORT = "ops"
     """The same for who runs the bot."""
-    TROUBLE = "trouble"
+    INCIDENT_OPENED = "trouble"
     """That the bot is in trouble, for who runs it; its subject is the trouble."""
-    OVER = "over"
+    INCIDENT_RESOLVED = "over"
     """That the trouble is over."""
     MENTION_REFUSED = "mention_refused"
     """That Slack refuses a mention in this channel; its subject is the refusal."""
-    FIRST_REAL = "first_real"
+    FIRST_REAL_EVENT = "first_real"
     """That real notices come again, for who runs the bot; its subject is the notice."""
 
 
-FOR_OPERATORS = (DeliveryKind.OPS, DeliveryKind.TROUBLE, DeliveryKind.OVER, DeliveryKind.FIRST_REAL)
+FOR_OPERATORS = (
+    DeliveryKind.QUARANTINE_REPORT,
+    DeliveryKind.INCIDENT_OPENED,
+    DeliveryKind.INCIDENT_RESOLVED,
+    DeliveryKind.FIRST_REAL_EVENT,
+)
 """What goes to the ops channel, whether or not anything is subscribed there."""
 
 
@@ -116,22 +121,22 @@ class Delivery:
     subject_id: int
     attempts: int
     """Including this one."""
-    doubtful: bool
+    maybe_sent: bool
     """It was sent before and no answer came: it may stand in the channel already."""
     created_at: datetime
     attempted_at: datetime | None
     """When it was tried last before this time."""
     thread_id: int | None
     superevent_id: str | None
-    revision: int | None
+    target_revision: int | None
     """What the root should show when the row was claimed, by the thread's own count."""
     superevent_revision: int | None
     """The superevent's revision when the row was claimed."""
     root_ts: str | None
-    shown_revision: int | None
-    root_fixed: bool
+    posted_revision: int | None
+    root_uneditable: bool
     """Slack lets the root be edited no more."""
-    stood: bool = False
+    was_posted: bool = False
     """It was posted before, and deleted since."""
     claimed_by: str = ""
     """The worker that claimed it."""
@@ -162,7 +167,7 @@ class Retry:
 
     not_before: datetime
     reason: str
-    doubtful: bool = False
+    maybe_sent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +177,9 @@ class DeadLettered:
     reason: str
     channel_problem: str | None = None
     """Slack's word, if the whole channel is out of reach."""
-    root_gone: bool = False
+    root_deleted: bool = False
     """The root was deleted: what the channel lacks is posted as a new one."""
-    root_fixed: bool = False
+    root_uneditable: bool = False
     """The root can't be edited any more, though it stands."""
 
 

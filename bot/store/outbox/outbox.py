@@ -68,9 +68,9 @@ class Outbox:
         """Which workspaces are this process's; claims are made for those alone."""
         self.database_id: str | None = None
         """Which database this is, by a random word of its own; None before `recover`."""
-        self._claiming = ClaimQuery(self._own)
+        self._claiming = ClaimQuery(self._leased)
 
-    async def recover(self) -> int:
+    async def requeue_stalled(self) -> int:
         """Put back what a process that is gone had claimed (it may stand in its channel); return how many.
 
         For the start of a worker: what this process had claimed is put back too.
@@ -78,15 +78,15 @@ class Outbox:
         those: ColumnElement[bool] = true()
         if not self._database.sqlite:
             those = (_d.c.claimed_by == self.shares.worker_id) | self.shares.is_lost(_d.c.claimed_by)
-        async with self._database.working() as connection:
+        async with self._database.shared_transaction() as connection:
             self.database_id = await database_id(connection)
             return await _requeue(connection, those)
 
-    async def recover_lost(self) -> int:
+    async def requeue_stalled_of_dead_workers(self) -> int:
         """The same of workers that died meanwhile; what a living one sends is left alone."""
         if self._database.sqlite:
             return 0
-        async with self._database.aside() as connection:
+        async with self._database.independent_transaction() as connection:
             return await _requeue(connection, self.shares.is_lost(_d.c.claimed_by))
 
     async def claim(
@@ -107,7 +107,7 @@ class Outbox:
         """
         if limit <= 0:
             return []
-        async with self._database.working() as connection:
+        async with self._database.shared_transaction() as connection:
             asked = ClaimRequest(limit, busy, edits, limit if others is None else others)
             chosen = await self._claiming.take(connection, now, asked)
             mine: set[int] = set()
@@ -134,35 +134,35 @@ class Outbox:
                 mine.update(claimed.scalars())
         return [_delivery(row, worker_id) for row in chosen if row.id in mine]
 
-    def _own(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
+    def _leased(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
         """For a query: whether this is a workspace that this worker has the lease of."""
         if self._database.sqlite:
             return true()
         # PostgreSQL would make a join of a bare IN, and lose the order of the index.
-        return func.coalesce(team_id.in_(self.shares.own()), false())
+        return func.coalesce(team_id.in_(self.shares.owned_workspaces()), false())
 
-    async def settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
+    async def record_outcomes(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """Write down what became of claimed deliveries, all in one transaction.
 
         An outcome that can't be written for its own sake mustn't take the others with it: then each has a
         transaction of its own, and what is wrong with the last such one is raised after all were tried.
         """
         try:
-            await self._settle(outcomes, now)
+            await self._record_outcomes(outcomes, now)
         except SQLAlchemyError as error:
             if len(outcomes) == 1:
                 raise
             wrong: SQLAlchemyError | None = None
             for outcome in outcomes:
                 try:
-                    await self._settle([outcome], now)
+                    await self._record_outcomes([outcome], now)
                 except SQLAlchemyError as again:
                     wrong = again
             if wrong is not None:
                 raise wrong from error
 
-    async def _settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
-        async with self._database.working() as connection:
+    async def _record_outcomes(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
+        async with self._database.shared_transaction() as connection:
             ours = await _still_claimed(connection, outcomes)
             sent = [(d, o) for d, o in ours if isinstance(o, Delivered)]
             later = [(d, o) for d, o in ours if isinstance(o, Retry)]
@@ -177,7 +177,7 @@ class Outbox:
                             "not_before": o.not_before,
                             "held_until": o.not_before,
                             "reason": o.reason,
-                            "doubtful": o.doubtful or d.doubtful,
+                            "doubtful": o.maybe_sent or d.maybe_sent,
                         }
                         for d, o in later
                     ],
@@ -196,7 +196,7 @@ class Outbox:
         )
         if team_id is not None:
             query = query.where(_d.c.team_id == team_id)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             states = (await connection.execute(query)).all()
             quarantined = (
                 await connection.execute(select(func.count()).select_from(schema.quarantine))
@@ -213,7 +213,7 @@ class Outbox:
         """How many deliveries that weren't sent stand where."""
         unsent = _d.c.state.in_([state.value for state in UNSENT])
         query = select(_d.c.state, func.count()).where(unsent).group_by(_d.c.state)
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             return {row[0]: row[1] for row in (await connection.execute(query)).all()}
 
     async def overdue(self, now: datetime, posts: timedelta, edits: timedelta) -> tuple[int, datetime | None]:
@@ -228,7 +228,7 @@ class Outbox:
         query = select(func.count(), func.min(since, type_=schema.UtcDateTime())).where(
             _d.c.state.in_(OPEN), late
         )
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             count, oldest = (await connection.execute(query)).one()
         return count, oldest
 
@@ -246,17 +246,17 @@ class Outbox:
             .order_by(_d.c.id.desc())
             .limit(latest)
         )
-        async with self._database.reading() as connection:
+        async with self._database.read_transaction() as connection:
             took = [row.sent_at - row.created_at for row in (await connection.execute(query)).all()]
         return median(took) if took else None
 
-    async def revive(self, team_id: str, channel_id: str, since: datetime, now: datetime) -> int:
+    async def requeue_channel(self, team_id: str, channel_id: str, since: datetime, now: datetime) -> int:
         """Bring back what died because the channel was out of reach, if it is younger than `since`.
 
         Edits come back at any age: roots stay true. Where nothing is subscribed any more, nothing else does.
         Return how many deliveries wait again.
         """
-        async with self._database.writing() as connection:
+        async with self._database.exclusive_transaction() as connection:
             return await _requeue_channel(connection, (team_id, channel_id), since, now)
 
 
@@ -302,9 +302,9 @@ def _at_its_place(delivery: Delivery, outcome: Outcome, place: ChannelRef) -> tu
     if place == (delivery.team_id, delivery.channel_id):
         return delivery, outcome
     if not isinstance(outcome, Delivered):
-        doubtful = delivery.doubtful if isinstance(outcome, DeadLettered) else outcome.doubtful
+        doubtful = delivery.maybe_sent if isinstance(outcome, DeadLettered) else outcome.maybe_sent
         reason = "its channel has another id now"
-        outcome = Retry(not_before=delivery.created_at, reason=reason, doubtful=doubtful)
+        outcome = Retry(not_before=delivery.created_at, reason=reason, maybe_sent=doubtful)
     return replace(delivery, team_id=place[0], channel_id=place[1]), outcome
 
 
@@ -316,16 +316,16 @@ def _delivery(row: Any, worker_id: str) -> Delivery:
         kind=DeliveryKind(row.kind),
         subject_id=row.subject_id,
         attempts=row.attempts + 1,
-        doubtful=row.doubtful,
+        maybe_sent=row.doubtful,
         created_at=row.created_at,
         attempted_at=row.attempted_at,
         thread_id=row.thread_id,
         superevent_id=row.superevent_id,
-        revision=row.revision,
+        target_revision=row.revision,
         root_ts=row.root_ts,
-        shown_revision=row.shown_revision,
-        root_fixed=bool(row.root_fixed),
-        stood=row.sent_at is not None,
+        posted_revision=row.shown_revision,
+        root_uneditable=bool(row.root_fixed),
+        was_posted=row.sent_at is not None,
         superevent_revision=row.superevent_revision,
         claimed_by=worker_id,
         key=row.key,
@@ -494,7 +494,7 @@ async def _dead_letter(
         connection, [{"b_id": d.id, "state": DeliveryState.DEAD.value, "reason": o.reason} for d, o in dead]
     )
     for d, o in dead:
-        if o.root_fixed:
+        if o.root_uneditable:
             await connection.execute(update(_t).where(_t.c.id == d.thread_id).values(root_fixed=True))
             # Its reply told the thread alone; told again, it shows the channel what the root can't.
             said = (_d.c.thread_id == d.thread_id) & (_d.c.kind == DeliveryKind.REPLY.value)
@@ -503,19 +503,19 @@ async def _dead_letter(
                 .where(said, _d.c.subject_id == d.subject_id, _d.c.state == DeliveryState.SENT.value)
                 .values(state=DeliveryState.PENDING.value, not_before=now, attempts=0, key=_new_key())
             )
-        if o.root_gone:
+        if o.root_deleted:
             await _repost_root(connection, d, now)
         if d.kind is DeliveryKind.ROOT:
             # What hangs on a root that never was can't go out either, save an apology: it stands alone.
             pending = (_d.c.thread_id == d.thread_id) & (_d.c.state == DeliveryState.PENDING.value)
-            apology = _d.c.kind == DeliveryKind.APOLOGY.value
+            apology = _d.c.kind == DeliveryKind.UNREADABLE_NOTICE.value
             await connection.execute(update(_d).where(pending, apology).values(thread_id=None))
             await connection.execute(
                 update(_d).where(pending).values(state=DeliveryState.DEAD.value, reason=o.reason)
             )
         if d.kind is DeliveryKind.CONFIRMATION:
             # Where nothing can be posted nothing is subscribed.
-            await take_back(connection, {d.subject_id: d.doubtful}, now)
+            await take_back(connection, {d.subject_id: d.maybe_sent}, now)
     await release(connection, {d.thread_id for d, _ in dead}, now)
     shows = {
         d.thread_id

@@ -89,7 +89,7 @@ async def threads_of(connection: AsyncConnection, superevent_id: str) -> list[Th
             subscription_id=row.subscription_id,
             root=roots[row.id],
             mentioned=frozenset(mentioned[row.id]),
-            told=frozenset(told[row.id]),
+            notified=frozenset(told[row.id]),
         )
         for row in rows
     ]
@@ -108,9 +108,9 @@ async def _mentioned(
     own &= _d.c.thread_id == _m.c.thread_id
     query = select(_m, _d.c.state, _d.c.doubtful).join(_d, own, isouter=True)
     query = query.join(_t, _t.c.id == _m.c.thread_id).where(_t.c.superevent_id == superevent_id)
-    asked = query.where(_m.c.occasion != MentionReason.STAND_DOWN.value)
+    asked = query.where(_m.c.occasion != MentionReason.RETRACTION.value)
     for row in (await connection.execute(asked)).all():
-        in_root = row.occasion == MentionReason.ROOT
+        in_root = row.occasion == MentionReason.NEW_EVENT
         state = roots[row.thread_id] if in_root else _state(row.state, row.doubtful)
         if state is not RootState.DEAD:
             mentioned[row.thread_id].update(row.targets.split())
@@ -229,7 +229,7 @@ async def _mention(
     threads = {place: thread_id for thread_id, place in places.items()}
     wanted = [i for i in intents if isinstance(i, Mention)]
     wanted += [
-        Mention(threads[i.team_id, i.channel_id], i.mention, MentionReason.ROOT)
+        Mention(threads[i.team_id, i.channel_id], i.mention, MentionReason.NEW_EVENT)
         for i in intents
         if isinstance(i, OpenRoot) and i.mention
     ]
@@ -241,14 +241,14 @@ async def _mention(
             {
                 "thread_id": mention.thread_id,
                 "notice_id": notice_id,
-                "occasion": mention.occasion.value,
+                "occasion": mention.reason.value,
                 "targets": " ".join(mention.targets),
             }
             for mention in wanted
         ],
     )
     own = select(_m.c.id, _m.c.thread_id).where(
-        _m.c.notice_id == notice_id, _m.c.occasion != MentionReason.ROOT.value
+        _m.c.notice_id == notice_id, _m.c.occasion != MentionReason.NEW_EVENT.value
     )
     rows = [
         delivery_row(

@@ -104,7 +104,9 @@ def test_lvks_own_samples_agree_across_brokers(shared_notices: Path) -> None:
     )
     assert update.key[:3] == further.key[:3] and update.key != further.key
     for notices in ([update, further], [further, update], [further, update, further]):
-        assert Superevent.of(notices).notices == (update, further), "the coincidence makes it the newer"
+        assert Superevent.from_notices(notices).notices == (update, further), (
+            "the coincidence makes it the newer"
+        )
 
 
 def test_a_notice_that_is_read_back_has_its_content() -> None:

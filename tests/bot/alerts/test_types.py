@@ -97,8 +97,8 @@ def bases() -> list[Any]:
 
 
 def said(notice: Notice) -> str:
-    whole = Superevent.of([notice_of(record(notice.superevent_id, minutes=-600)), notice])
-    alone = Superevent.of([notice])
+    whole = Superevent.from_notices([notice_of(record(notice.superevent_id, minutes=-600)), notice])
+    alone = Superevent.from_notices([notice])
     messages = [
         alert_card.alert_card(alone, ChannelView(root=True)),
         alert_card.alert_card(whole, ChannelView()),
@@ -130,7 +130,7 @@ def test_any_field_may_be_of_any_type(base: int) -> None:
             assert said(notice)
             if notice.event is not None and path != ("superevent_id",):
                 wish = parse("all lowsig mock test")
-                assert matches(wish, Superevent.of([notice])), (path, value)
+                assert matches(wish, Superevent.from_notices([notice])), (path, value)
             if path[:1] == ("event",) and path[-1] in ("group", "search", "pipeline", "far", "significant"):
                 insignificant = value is False or (value in (0, "false") and value is not ...)
                 if notice.event is not None and path[-1] == "significant":
@@ -169,14 +169,16 @@ def test_the_flag_of_significance(flag: object, significant: bool, unread: str |
     notice = decode(json.dumps(made).encode())
     assert notice.event is not None
     assert (notice.event.significant, notice.event.flag_unread) == (significant, unread)
-    told = message_text.render(alert_card.alert_card(Superevent.of([notice]), ChannelView()))
+    told = message_text.render(alert_card.alert_card(Superevent.from_notices([notice]), ChannelView()))
     assert ("Taken as significant: LVK's flag says" in told) is (unread is not None)
     assert ("LOW SIGNIFICANCE" in told) is (not significant)
 
 
 def test_a_group_that_cant_be_read_reaches_who_asked_for_one() -> None:
     notice = decode(json.dumps({**record(), "event": {**record()["event"], "group": 7}}).encode())
-    assert matches(parse("CBC"), Superevent.of([notice])) and matches(parse("Burst"), Superevent.of([notice]))
+    assert matches(parse("CBC"), Superevent.from_notices([notice])) and matches(
+        parse("Burst"), Superevent.from_notices([notice])
+    )
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,7 @@ def test_a_coincidence_that_cant_be_read_is_said_and_no_filter_guesses() -> None
     notice = decode(json.dumps({**record(), "external_coinc": "Fermi GRB"}).encode())
     told = said(notice)
     assert "Names a coincidence in a form that gwevent doesn't understand" in told
-    whole = Superevent.of([notice])
+    whole = Superevent.from_notices([notice])
     assert not matches(parse("all external"), whole) and not matches(parse("all not external"), whole)
 
 

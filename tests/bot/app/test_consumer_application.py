@@ -63,7 +63,7 @@ async def test_what_the_system_keeps_from_being_taken_in_is_tried_again(
             return IngestResult.STORED
 
     pipeline = Starved(rooms.store, Clock(), max_age=MAX_AGE)
-    reading = asyncio.create_task(rooms.consumer(One(), pipeline, "silent").consume())
+    reading = asyncio.create_task(rooms.create_consumer(One(), pipeline, "silent").consume())
     async with asyncio.timeout(10):
         while "acknowledged" not in did and not reading.done():
             await asyncio.sleep(0.01)

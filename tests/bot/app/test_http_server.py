@@ -29,7 +29,7 @@ async def test_a_root_shows_the_picture_that_the_bot_serves(sandbox: LocalSlack,
     port = await server.start()
     async with aiohttp.ClientSession() as session:
         clients = {sandbox.team_id: SlackClient(sandbox.bot_token, sandbox.api_url, session)}
-        worker = rooms.worker(clients, utc_now, public_url=PUBLIC, channel_pause_s=0)
+        worker = rooms.create_delivery_worker(clients, utc_now, public_url=PUBLIC, channel_pause_s=0)
         pictures = ImageWorker(
             rooms.store,
             rooms.pictures,
@@ -41,7 +41,11 @@ async def test_a_root_shows_the_picture_that_the_bot_serves(sandbox: LocalSlack,
         )
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(pictures.run())]
         pipeline = Pipeline(
-            rooms.store, utc_now, max_age=timedelta(hours=24), wake=worker.wake, draws=lambda _: True
+            rooms.store,
+            utc_now,
+            max_age=timedelta(hours=24),
+            on_planned=worker.wake,
+            should_draw=lambda _: True,
         )
         await pipeline.handle(to_avro(bbh(utc_now())[0]), Origin("file", "bbh", live=True))
 

@@ -77,12 +77,12 @@ async def test_two_parts_of_one_name_start_again_each_by_itself() -> None:
     for n in (0, 1):
         parts.start("consume", source(n))
     await asyncio.sleep(0.01)
-    assert set(parts.wrong()) == {"consume", "consume_2"}
+    assert set(parts.problems()) == {"consume", "consume_2"}
     async with asyncio.timeout(5):
         await both.wait()
     await asyncio.sleep(0)
     assert not any(task.done() for task in parts.tasks)
-    assert parts.wrong() == {}
+    assert parts.problems() == {}
     await parts.cancel()
 
 
@@ -105,7 +105,7 @@ async def test_whatever_the_system_says_a_part_goes_on() -> None:
                 parts_module.LONGEST_PAUSE_S = 0.0
     parts_module.LONGEST_PAUSE_S = 30.0
     assert [line["event"] for line in said] == ["part_starts_again"] * len(PASSING)
-    assert all(line["reason"] for line in said) and parts.wrong() == {}
+    assert all(line["reason"] for line in said) and parts.problems() == {}
     await parts.cancel()
 
 
@@ -117,7 +117,7 @@ async def test_what_waits_is_shown() -> None:
 
     parts.start("deliver", work)
     await asyncio.sleep(0.01)
-    assert parts.wrong() == {"deliver": "Too many open files"}
+    assert parts.problems() == {"deliver": "Too many open files"}
     await parts.cancel()
 
 

@@ -44,11 +44,11 @@ async def mock(rooms: Factory) -> Factory:
 
 
 def answers(rooms: Factory, illustrate: Illustrate | None = None) -> CommandRouter:
-    return rooms.answers(Clock(), illustrate=illustrate)
+    return rooms.create_command_router(Clock(), illustrate=illustrate)
 
 
 async def asked(rooms: Factory, words: str, asker: CommandContext | None = None) -> Message:
-    return await answers(rooms).answer(words, asker)
+    return await answers(rooms).dispatch(words, asker)
 
 
 def kinds(message: Message) -> list[str]:
@@ -110,7 +110,7 @@ async def test_a_list_is_a_table_in_the_order_asked(mock: Factory) -> None:
     assert "Left out “nonsense”: That is no position" in said and "Dec 95 isn't between" in said
     button = message.blocks[-1]["elements"][0]
     assert button["action_id"] == SHARE
-    again = await answers(mock).answer(button["value"], ASKER, shared=True)
+    again = await answers(mock).dispatch(button["value"], ASKER, shared=True)
     assert [b for b in again.blocks if b["type"] == "table"] == [table], "pressed, the lines are still lines"
 
 
@@ -220,7 +220,7 @@ async def test_the_picture_comes_from_slack(mock: Factory) -> None:
         seen.append((team, notice.alert_type))
         return ImageRef(alt_text="Sky map", file_id="F0123456789")
 
-    message = await answers(mock, illustrate).answer(f"{MOCK} map", ASKER)
+    message = await answers(mock, illustrate).dispatch(f"{MOCK} map", ASKER)
     assert kinds(message) == ["section", "image"], "no button: a file can't be posted by it"
     assert seen == [(TEAM, "PRELIMINARY")]
 

@@ -224,7 +224,7 @@ async def test_a_picture_that_the_bot_serves_is_an_address(rooms: Factory) -> No
     body = to_avro(ms181101ab(NOW)[1])
     notice = replace(decode(body), received=NOW)
     await rooms.store.record(notice, body, "test:1", NOW, planner(NOW), picture=True)
-    await rooms.shares.renew({TEAM})
+    await rooms.shares.heartbeat({TEAM})
     job = await rooms.pictures.next_wanted(NOW)
     superevent = await rooms.store.superevent(MOCK)
     assert job is not None and superevent is not None

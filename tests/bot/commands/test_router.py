@@ -36,11 +36,11 @@ OFFER = "\n[Choose in a dialog]"
 def answers(
     rooms: Factory, clock: Clock | None = None, sources: Sequence[SourceStatus] = ()
 ) -> CommandRouter:
-    return rooms.answers(clock or Clock(), sources=lambda: list(sources))
+    return rooms.create_command_router(clock or Clock(), sources=lambda: list(sources))
 
 
 async def said(rooms: Factory, words: str, asker: CommandContext | None = None) -> str:
-    return message_text.render(await answers(rooms).answer(words, asker))
+    return message_text.render(await answers(rooms).dispatch(words, asker))
 
 
 def shares(message: Message) -> list[str]:
@@ -64,7 +64,7 @@ async def test_help(rooms: Factory, words: str) -> None:
 @pytest.mark.parametrize("words", ["ms261122A", "MS261122a", "  Ms261122a ", "MS261122A"])
 async def test_an_id_in_any_case(rooms: Factory, words: str) -> None:
     await take(rooms, made(MOCK))
-    assert MOCK in (await answers(rooms).answer(words, None)).text
+    assert MOCK in (await answers(rooms).dispatch(words, None)).text
 
 
 async def test_near_misses_are_offered(rooms: Factory) -> None:
@@ -87,14 +87,14 @@ async def test_latest_is_the_newest_real_event(rooms: Factory) -> None:
         ("latest mock", MOCK),
         ("latest CBC mock", MOCK),
     ):
-        message = await answers(rooms).answer(words, None)
+        message = await answers(rooms).dispatch(words, None)
         assert expected in message.text and "No real event" not in message.text, words
 
 
 @pytest.mark.parametrize("words", ["latest", "latest all", "latest CBC"])
 async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(rooms: Factory, words: str) -> None:
     await take(rooms, made(MOCK))
-    message = await answers(rooms).answer(words, None)
+    message = await answers(rooms).dispatch(words, None)
     assert MOCK in message.text
     what = "real CBC event" if "CBC" in words else "real event"
     assert message_text.render(message).startswith(f"No {what} was received yet; this is the newest mock.")
@@ -118,11 +118,11 @@ async def test_recent_counts_and_chooses(rooms: Factory) -> None:
     await take(rooms, [made(f"S2611{day:02}a") for day in range(1, 26)])
     await take(rooms, [made("S261122q", group="Burst"), made(MOCK)])
     for words, count in (("recent", 5), ("recent 3 CBC", 3), ("recent cbc 3", 3), ("recent 20", 20)):
-        listed = (await answers(rooms).answer(words, None)).text
+        listed = (await answers(rooms).dispatch(words, None)).text
         assert listed.count("S2611") == count, words
         assert MOCK not in listed
-    assert "S261122q" not in (await answers(rooms).answer("recent 20 CBC", None)).text
-    assert MOCK in (await answers(rooms).answer("recent mock", None)).text
+    assert "S261122q" not in (await answers(rooms).dispatch("recent 20 CBC", None)).text
+    assert MOCK in (await answers(rooms).dispatch("recent mock", None)).text
 
 
 @pytest.mark.parametrize("number", ["0", "21", "999", "1" * 900, "00", "3 4", "-1", "1.5"])
@@ -170,10 +170,10 @@ async def test_what_is_no_choice_gets_a_sentence(rooms: Factory, words: str) -> 
     ],
 )
 async def test_nonsense_is_answered_in_few_words(rooms: Factory, words: str) -> None:
-    message = await answers(rooms).answer(words, None)
+    message = await answers(rooms).dispatch(words, None)
     assert message.text and len(message.text) < 300
     assert "<!channel>" not in str(message.blocks) and "<!channel>" not in message.text
-    assert await rooms.store.ids() == []
+    assert await rooms.store.recent_ids() == []
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
@@ -189,7 +189,7 @@ async def test_nonsense_is_answered_in_few_words(rooms: Factory, words: str) -> 
     )
 )
 async def test_whatever_is_asked_gets_words(rooms: Factory, words: str) -> None:
-    message = await answers(rooms).answer(words, ASKER if "subscribe" not in words.lower() else None)
+    message = await answers(rooms).dispatch(words, ASKER if "subscribe" not in words.lower() else None)
     assert message.text and message.blocks
     for value in shares(message):
         assert len(value) <= 2_000
@@ -198,11 +198,11 @@ async def test_whatever_is_asked_gets_words(rooms: Factory, words: str) -> None:
 async def test_answers_can_be_shared_and_shared_ones_not_again(rooms: Factory) -> None:
     await take(rooms, made())
     for words in ("latest", "s261122a", "recent 3", "status"):
-        assert shares(await answers(rooms).answer(f" {words} ", ASKER)) == [words]
-        assert shares(await answers(rooms).answer(words, ASKER, shared=True)) == []
-        assert shares(await answers(rooms).answer(words, None)) == []
+        assert shares(await answers(rooms).dispatch(f" {words} ", ASKER)) == [words]
+        assert shares(await answers(rooms).dispatch(words, ASKER, shared=True)) == []
+        assert shares(await answers(rooms).dispatch(words, None)) == []
     for words in ("", "help", "subscriptions", "unsubscribe", "frobnicate", "x latest"):
-        assert shares(await answers(rooms).answer(words, ASKER)) == []
+        assert shares(await answers(rooms).dispatch(words, ASKER)) == []
 
 
 async def test_status_counts(rooms: Factory, clock: Clock) -> None:
@@ -211,7 +211,7 @@ async def test_status_counts(rooms: Factory, clock: Clock) -> None:
     await rooms.store.quarantine(b"noise", "test:1", "Noise.", None, NOW, None, None)
     clock.forward(minutes=3)
     source = SourceStatus("hopskotch", True, "reads igwn.gwalert", lag=2)
-    told = message_text.render(await answers(rooms, clock, [source]).answer("status", None))
+    told = message_text.render(await answers(rooms, clock, [source]).dispatch("status", None))
     for part in (__version__, "hopskotch", "reads igwn.gwalert", "S261122a", "2 "):
         assert part in told
     counts = await rooms.ledger.counts()
@@ -259,7 +259,7 @@ async def test_what_names_several_asks_and_ends_nothing(rooms: Factory, words: s
     for asked in ("Burst", "Burst lowsig", "CBC mock", "all mock"):
         await subscribe(rooms, asked, "C1")
     told = await said(rooms, words, ASKER)
-    assert len(await rooms.subscriptions.of_channel(TEAM, "C1")) == 4
+    assert len(await rooms.subscriptions.for_channel(TEAM, "C1")) == 4
     assert (await rooms.ledger.counts()).waiting == 0
     if ends is None:
         return
@@ -267,7 +267,7 @@ async def test_what_names_several_asks_and_ends_nothing(rooms: Factory, words: s
     assert f"Nothing has ended yet. To end all {count} of these: /gwevent unsubscribe {ends};" in told
     assert f"[End all {count}]" in told and "[End 1]" in told
     assert "Unsubscribed from Burst, Burst lowsig" in await said(rooms, f"unsubscribe {ends}", ASKER)
-    assert len(await rooms.subscriptions.of_channel(TEAM, "C1")) == 4 - count
+    assert len(await rooms.subscriptions.for_channel(TEAM, "C1")) == 4 - count
 
 
 async def test_numbers_that_end_nothing_say_so(rooms: Factory) -> None:
@@ -277,14 +277,14 @@ async def test_numbers_that_end_nothing_say_so(rooms: Factory) -> None:
     assert (await said(rooms, "unsubscribe 1 9", ASKER)).endswith(
         "has no subscription 9; it has 1 (Burst). Nothing was changed."
     )
-    assert len(await rooms.subscriptions.of_channel(TEAM, "C1")) == 1
+    assert len(await rooms.subscriptions.for_channel(TEAM, "C1")) == 1
 
 
 async def test_even_the_only_one_is_asked_about_unless_it_is_named(rooms: Factory) -> None:
     await subscribe(rooms, "CBC mock", "C1")
     told = await said(rooms, "unsubscribe", ASKER)
     assert told.startswith("Nothing has ended yet. To end it: /gwevent unsubscribe 1") and "[End 1]" in told
-    assert len(await rooms.subscriptions.of_channel(TEAM, "C1")) == 1
+    assert len(await rooms.subscriptions.for_channel(TEAM, "C1")) == 1
     assert "Unsubscribed from CBC mock." in await said(rooms, "unsubscribe cbc", ASKER)
 
 
@@ -296,22 +296,22 @@ async def test_unsubscribe_one_and_none(rooms: Factory) -> None:
     assert "isn't subscribed to CBC mock" in await said(rooms, "unsubscribe cbc mock", ASKER)
     assert "Unsubscribed from Burst mock." in await said(rooms, "UNSUBSCRIBE Mock burst", ASKER)
     assert "Unsubscribed from all." in await said(rooms, "unsubscribe 3", ASKER)
-    assert [s.wish.words for s in await subscriptions.of_channel(TEAM, "C1")] == ["CBC"]
+    assert [s.criteria.canonical for s in await subscriptions.for_channel(TEAM, "C1")] == ["CBC"]
     assert "Unsubscribed from CBC." in await said(rooms, "unsubscribe all", ASKER), "it is all there is"
-    assert len(await subscriptions.of_channel(TEAM, "C2")) == 3, "other channels keep theirs"
+    assert len(await subscriptions.for_channel(TEAM, "C2")) == 3, "other channels keep theirs"
 
 
 async def test_a_channel_of_another_workspace_is_another_channel(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1", team="T2")
     assert "no subscription" in await said(rooms, "subscriptions", ASKER)
     assert "no subscription" in await said(rooms, "unsubscribe", ASKER)
-    assert [s.wish for s in await rooms.subscriptions.of_channel("T2", "C1")] == [parse("CBC")]
+    assert [s.criteria for s in await rooms.subscriptions.for_channel("T2", "C1")] == [parse("CBC")]
 
 
 async def test_who_subscribes_twice_is_told_who_did(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1")
     assert "has CBC already" in await said(rooms, "subscribe cbc", ASKER)
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM deliveries"))).scalar() == 0
 
 
@@ -327,7 +327,7 @@ async def test_a_store_in_trouble_is_a_sentence(database_path: Path) -> None:
 async def test_the_age_of_an_event_is_told_at_the_clock(rooms: Factory, clock: Clock) -> None:
     await take(rooms, made(REAL))
     clock.now = NOW + timedelta(days=3)
-    assert "3 d" in message_text.render(await answers(rooms, clock).answer("recent", None))
+    assert "3 d" in message_text.render(await answers(rooms, clock).dispatch("recent", None))
 
 
 GRB = ExternalCoincidence(
@@ -385,7 +385,7 @@ def dated(notice: Notice, day: int) -> Notice:
 )
 async def test_choosing_with_any_filter(rooms: Factory, words: str, expected: list[str]) -> None:
     await story(rooms)
-    message = await answers(rooms).answer(words, ASKER)
+    message = await answers(rooms).dispatch(words, ASKER)
     assert re.findall(r"\bM?S2611\d\d\w\b", message.text) == expected
     assert shares(message) == [words]
     joint = "S261123d" in expected and "far" in words
@@ -410,11 +410,11 @@ async def test_only_the_newest_maps_are_asked_and_that_is_said(
 
 async def test_traits_that_an_older_version_left_out_are_written(rooms: Factory) -> None:
     await story(rooms)
-    before = await rooms.past.traits([Category.REAL, Category.MOCK])
-    async with rooms.database.writing() as connection:
+    before = await rooms.past.attributes([Category.REAL, Category.MOCK])
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE superevents SET traits = NULL, traits_revision = NULL"))
         await connection.execute(text("UPDATE superevents SET traits_revision = 7 WHERE category = 'mock'"))
-    assert await rooms.past.traits([Category.REAL, Category.MOCK]) == before
+    assert await rooms.past.attributes([Category.REAL, Category.MOCK]) == before
     assert [traits.superevent_id for traits in before][:2] == ["MS261124e", "S261123d"]
 
 
@@ -479,7 +479,7 @@ async def test_the_history_is_there_for_anybody_page_by_page(rooms: Factory, clo
     for number in range(11):
         clock.forward(minutes=1)
         word = "resume" if number % 2 else "pause"
-        await answers(rooms, clock).answer(f"{word} 1", CommandContext(TEAM, "C1", f"U{number}"))
+        await answers(rooms, clock).dispatch(f"{word} 1", CommandContext(TEAM, "C1", f"U{number}"))
     told = await said(rooms, "subscriptions history", CommandContext(TEAM, "C1", "U0READER"))
     assert told.startswith("2026-11-22 12:11:00 UTC · @U10 · subscription 1 paused: CBC")
     assert told.endswith("Older: /gwevent subscriptions history 2")
@@ -495,6 +495,6 @@ async def test_the_history_is_there_for_anybody_page_by_page(rooms: Factory, clo
 
 
 async def roots(rooms: Factory) -> list[str]:
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         query = text("SELECT channel_id || ' ' || superevent_id FROM threads ORDER BY 1")
         return list((await connection.execute(query)).scalars())

@@ -29,11 +29,11 @@ OTHER = CommandContext(TEAM, "C2", "U0ASKER")
 
 def answers(rooms: Factory) -> CommandRouter:
     clock = Clock()
-    return rooms.answers(clock)
+    return rooms.create_command_router(clock)
 
 
 async def said(rooms: Factory, words: str, asker: CommandContext | None = ASKER) -> str:
-    return message_text.render(await answers(rooms).answer(words, asker))
+    return message_text.render(await answers(rooms).dispatch(words, asker))
 
 
 async def store(rooms: Factory, *announced: Any) -> Notice:
@@ -54,12 +54,12 @@ def rows(message: Message) -> dict[str, list[str]]:
 async def test_named_sites_of_the_newest_event(rooms: Factory) -> None:
     event = await store(rooms, bns(NOW)[1])
     await store(rooms, ms181101ab(NOW)[1])
-    message = await answers(rooms).answer("visible palomar la silla VLA", None)
+    message = await answers(rooms).dispatch("visible palomar la silla VLA", None)
     assert list(rows(message)) == ["Palomar", "La Silla", "VLA"]
     assert event.superevent_id in message.text
     assert "There is no real event" not in message_text.render(message)
     assert rows(message)["VLA"][4] == "–"
-    shared = await answers(rooms).answer("visible palomar", ASKER)
+    shared = await answers(rooms).dispatch("visible palomar", ASKER)
     assert SHARE in str(shared.blocks)
 
 
@@ -73,7 +73,7 @@ async def test_without_a_real_event_it_is_the_newest_mock_and_says_so(rooms: Fac
 async def test_an_event_by_name_among_sites_by_name(rooms: Factory) -> None:
     await store(rooms, bns(NOW)[1], ms181101ab(NOW)[1])
     for words in ("visible MS181101ab Palomar, Keck", "visible palomar ms181101AB keck"):
-        message = await answers(rooms).answer(words, None)
+        message = await answers(rooms).dispatch(words, None)
         assert "MS181101ab" in message.text and list(rows(message)) == ["Palomar", "Keck"]
     assert "One event at a time" in await said(rooms, "visible Palomar S240422ed MS181101ab")
     near = await said(rooms, "visible Palomar MS181101ac")
@@ -85,11 +85,11 @@ async def test_the_channels_own_sites(rooms: Factory) -> None:
     assert "Which site?" in await said(rooms, "visible")
     await said(rooms, "sites add Palomar")
     await said(rooms, "sites add MyDome 34.2 -116.9 1700")
-    message = await answers(rooms).answer("visible", ASKER)
+    message = await answers(rooms).dispatch("visible", ASKER)
     assert list(rows(message)) == ["Palomar", "MyDome"]
     assert rows(message)["MyDome"][2] == "–", "whose local time nobody told"
     assert "Which site?" in await said(rooms, "visible", OTHER)
-    assert list(rows(await answers(rooms).answer("visible mydome", ASKER))) == ["MyDome"]
+    assert list(rows(await answers(rooms).dispatch("visible mydome", ASKER))) == ["MyDome"]
     assert "no site called “mydome”" in await said(rooms, "visible mydome", OTHER)
 
 
@@ -119,7 +119,7 @@ async def test_a_notice_without_a_map_leaves_the_map_before_it(rooms: Factory) -
 
 async def test_a_burst_is_as_visible_as_all_else(rooms: Factory) -> None:
     event = await store(rooms, burst(NOW)[0])
-    assert list(rows(await answers(rooms).answer(f"visible {event.superevent_id} Keck", None))) == ["Keck"]
+    assert list(rows(await answers(rooms).dispatch(f"visible {event.superevent_id} Keck", None))) == ["Keck"]
 
 
 async def test_a_map_that_is_not_kept(rooms: Factory) -> None:
@@ -134,7 +134,7 @@ async def test_sites_come_and_go(rooms: Factory) -> None:
     assert "Dome 2 added" in await said(rooms, "sites add Dome 2 −34.2 296.5 1700 radio America/Santiago")
     listed = await said(rooms, "sites")
     assert "Dome 2  34.20° S 63.50° W, 1,700 m, radio" in listed
-    assert [site.name for site in (await rooms.sites.of_channel(TEAM, "C1")).sites] == [
+    assert [site.name for site in (await rooms.sites.for_channel(TEAM, "C1")).sites] == [
         "Palomar",
         "La Silla",
         "Dome 2",
@@ -142,7 +142,7 @@ async def test_sites_come_and_go(rooms: Factory) -> None:
     assert "Dome 2 added" in await said(rooms, "sites add Dome 2 1 2 3")
     assert "34.20N 116.90W added" in await said(rooms, "sites add 34.2 -116.9 1700")
     assert "34.20N 116.90W removed" in await said(rooms, "sites remove 34.20N 116.90W")
-    moved = (await rooms.sites.of_channel(TEAM, "C1")).sites[2]
+    moved = (await rooms.sites.for_channel(TEAM, "C1")).sites[2]
     assert (moved.latitude, moved.radio, moved.zone) == (1.0, False, None)
     assert "Palomar removed" in await said(rooms, "sites remove hale")
     assert "none of this channel's sites, which are: La Silla, Dome 2" in await said(
@@ -158,7 +158,7 @@ async def test_a_channel_has_ten_at_most(rooms: Factory) -> None:
     full = await said(rooms, "sites add Palomar, Keck")
     assert "at most 10 sites, and this one has 10; to remove one: /gwevent sites remove" in full
     assert "Dome3 added" in await said(rooms, "sites add Dome3 11 20 5"), "moving one is no more"
-    assert len((await rooms.sites.of_channel(TEAM, "C1")).sites) == SITES_MAX
+    assert len((await rooms.sites.for_channel(TEAM, "C1")).sites) == SITES_MAX
 
 
 @pytest.mark.parametrize(
@@ -193,10 +193,10 @@ async def test_a_channel_has_ten_at_most(rooms: Factory) -> None:
     ],
 )
 async def test_nonsense_gets_a_sentence(rooms: Factory, words: str, expected: str) -> None:
-    message = await answers(rooms).answer(words, ASKER)
+    message = await answers(rooms).dispatch(words, ASKER)
     assert expected in message_text.render(message)
     assert "<!channel>" not in message.text + str(message.blocks)
-    assert (await rooms.sites.of_channel(TEAM, "C1")).sites == ()
+    assert (await rooms.sites.for_channel(TEAM, "C1")).sites == ()
 
 
 @given(
@@ -220,7 +220,7 @@ def test_whatever_is_typed_is_a_site_or_a_sentence(words: str) -> None:
 
 
 async def test_names_of_ones_own_are_escaped(rooms: Factory) -> None:
-    message = await answers(rooms).answer("sites add *My* <!here> :fire: 10 20 30", ASKER)
+    message = await answers(rooms).dispatch("sites add *My* <!here> :fire: 10 20 30", ASKER)
     assert "<!here>" not in message.text + str(message.blocks)
     assert ":fire:" not in message.text and "*My*" not in message.text
-    assert [s.name for s in (await rooms.sites.of_channel(TEAM, "C1")).sites] == ["*My* <!here> :fire:"]
+    assert [s.name for s in (await rooms.sites.for_channel(TEAM, "C1")).sites] == ["*My* <!here> :fire:"]

@@ -48,5 +48,5 @@ async def test_who_is_woken(rooms: Factory, sees: DueWork | None, woken: list[st
     lookout = DuePoller(
         glance, Clock(), deliveries=wakes("deliveries"), pictures=wakes("pictures"), maps=wakes("maps")
     )
-    await lookout.look()
+    await lookout.poll_due()
     assert called == woken

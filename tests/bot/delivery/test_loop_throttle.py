@@ -28,7 +28,7 @@ async def test_a_few_go_on_in_each_turn_and_in_the_order_they_came() -> None:
     turns, loop, went = LoopThrottle(3), Loop(), list[tuple[int, int]]()
 
     async def go(number: int) -> None:
-        await turns.take()
+        await turns.acquire()
         went.append((number, loop.turn))
 
     await asyncio.gather(*(go(number) for number in range(20)))
@@ -43,8 +43,8 @@ async def test_one_that_finds_room_waits_for_nothing() -> None:
     turns = LoopThrottle(2)
     for _ in range(3):
         before = Loop()
-        await turns.take()
-        await turns.take()
+        await turns.acquire()
+        await turns.acquire()
         assert before.turn == 0
         await before.end()
         # The next turn has room again.
@@ -56,7 +56,7 @@ async def test_one_that_is_cancelled_takes_nobodys_place() -> None:
     turns, went = LoopThrottle(1), list[int]()
 
     async def go(number: int) -> None:
-        await turns.take()
+        await turns.acquire()
         went.append(number)
 
     tasks = [asyncio.create_task(go(number)) for number in range(5)]
@@ -65,4 +65,4 @@ async def test_one_that_is_cancelled_takes_nobodys_place() -> None:
         task.cancel()
     done = await asyncio.gather(*tasks, return_exceptions=True)
     assert went == [0, 4] and sum(isinstance(one, asyncio.CancelledError) for one in done) == 3
-    await asyncio.wait_for(turns.take(), 5)
+    await asyncio.wait_for(turns.acquire(), 5)

@@ -164,9 +164,9 @@ async def test_who_unsubscribes_before_the_post_is_not_mentioned(still_office: D
     first, second = office.channels(2)
     await subscribe(office.rooms, "CBC notify @here", first, second)
     await subscribe(office.rooms, "all", first)
-    notifying = (await office.rooms.subscriptions.of_channel(office.sandbox.team_id, first))[0]
+    notifying = (await office.rooms.subscriptions.for_channel(office.sandbox.team_id, first))[0]
     await take(office.rooms, FIRST)
-    await unsubscribe(office.rooms, first, notifying.wish.words)
+    await unsubscribe(office.rooms, first, notifying.criteria.canonical)
     office.start()
     await office.done()
     assert mentioning(office, first) == [], "nor by the post that says who ended it"

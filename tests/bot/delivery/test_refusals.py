@@ -41,7 +41,7 @@ both = pytest.mark.backends("sqlite", "postgresql")
 
 def shown(*notices: Any) -> str:
     """The words of the root after these notices."""
-    return alert_card.alert_card(Superevent.of(notices), ChannelView(root=True)).text
+    return alert_card.alert_card(Superevent.from_notices(notices), ChannelView(root=True)).text
 
 
 def mentioning(office: DeliveryHarness, channel: str, target: str = HERE) -> list[str]:
@@ -49,7 +49,7 @@ def mentioning(office: DeliveryHarness, channel: str, target: str = HERE) -> lis
 
 
 async def of(office: DeliveryHarness, channel: str) -> Subscription:
-    (found,) = await office.rooms.subscriptions.of_channel(TEAM, channel)
+    (found,) = await office.rooms.subscriptions.for_channel(TEAM, channel)
     return found
 
 
@@ -145,7 +145,7 @@ async def test_an_edited_subscription_begins_anew(office: DeliveryHarness) -> No
     await office.receive(FIRST)
     await finish(office)
     before = await of(office, channel)
-    wish = replace(before.wish, mock=True)
+    wish = replace(before.criteria, mock=True)
     await office.rooms.subscriptions.edit(TEAM, channel, before.number, wish, BY)
     assert (await of(office, channel)).refused == ()
 
@@ -221,12 +221,12 @@ async def test_a_subscription_is_confirmed_though_the_word_is_new(office: Delive
     (channel,) = office.channels(1)
     word = random_error_name(random.Random(seed))
     office.sandbox.fail(POST, error=word, times=12)
-    asked, _ = await office.rooms.subscriptions.ask(TEAM, channel, FILTERLESS, "U0P", office.clock())
+    asked, _ = await office.rooms.subscriptions.request(TEAM, channel, FILTERLESS, "U0P", office.clock())
     office.wake()
     await office.failed(word)
-    assert await office.rooms.subscriptions.fate(asked) is False, "it waits"
+    assert await office.rooms.subscriptions.request_status(asked) is False, "it waits"
     await finish(office)
-    assert await office.rooms.subscriptions.fate(asked) is True
+    assert await office.rooms.subscriptions.request_status(asked) is True
 
 
 @both
@@ -563,7 +563,7 @@ async def test_what_was_under_way_before_there_were_keys_is_found(
     await office.receive(FIRST)
     await office.failed("no answer: ServerDisconnectedError")
     (row,) = await office.rows(kind="root")
-    async with office.rooms.database.writing() as connection:
+    async with office.rooms.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE deliveries SET key = NULL"))
     foreign(office, channel, {"delivery_id": row.id}, None if ours else "B0OTHER")
     office.forward(seconds=5)
@@ -592,6 +592,6 @@ def test_a_mark_takes_nothing_of_others_for_granted() -> None:
     ours = {"event_type": METADATA_EVENT}
     odd: tuple[object, ...] = (None, "x", 7, {}, ours, {**ours, "event_payload": 7})
     for metadata in odd:
-        assert not mark.is_on({"metadata": metadata}, "B1")
-    assert mark.is_on({"metadata": mark.metadata}, None)
-    assert not mark.is_on({"metadata": DeliveryMetadata(delivery_id=7).metadata}, None)
+        assert not mark.matches({"metadata": metadata}, "B1")
+    assert mark.matches({"metadata": mark.metadata}, None)
+    assert not mark.matches({"metadata": DeliveryMetadata(delivery_id=7).metadata}, None)

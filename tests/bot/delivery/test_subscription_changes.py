@@ -31,7 +31,7 @@ States = dict[int, tuple[str, bool]]
 
 
 def answers(office: DeliveryHarness) -> CommandRouter:
-    return office.rooms.answers(office.clock, wake=office.worker.wake)
+    return office.rooms.create_command_router(office.clock, wake=office.worker.wake)
 
 
 def asker(channel: str, user: str = "U0ASKER") -> CommandContext:
@@ -39,12 +39,12 @@ def asker(channel: str, user: str = "U0ASKER") -> CommandContext:
 
 
 async def said(office: DeliveryHarness, channel: str, words: str, user: str = "U0ASKER") -> str:
-    return message_text.render(await answers(office).answer(words, asker(channel, user)))
+    return message_text.render(await answers(office).dispatch(words, asker(channel, user)))
 
 
 async def states(rooms: Factory, channel: str) -> States:
-    here = await rooms.subscriptions.of_channel(TEAM, channel)
-    return {s.number: (s.wish.words, s.paused_at is not None) for s in here}
+    here = await rooms.subscriptions.for_channel(TEAM, channel)
+    return {s.number: (s.criteria.canonical, s.paused_at is not None) for s in here}
 
 
 async def replayed(rooms: Factory, channel: str) -> tuple[States, ChannelSites, int]:
@@ -106,7 +106,7 @@ async def true(office: DeliveryHarness, channel: str) -> None:
             assert "ended" in line, line
             continue
         words, paused = now[number]
-        assert parse(words).quiet in line or parse(words).shown in line, (line, words)
+        assert parse(words).quiet in line or parse(words).mrkdwn in line, (line, words)
         assert "ended" not in line
         assert ("paused" in line.replace("It was paused, and comes", "")) is paused, (line, paused)
 
@@ -176,7 +176,7 @@ async def test_what_was_refused_for_days_is_said_when_the_channel_is_back(office
     office.forward(days=5)
     office.sandbox.unarchive(channel)
     now = office.clock()
-    await office.rooms.ledger.revive(TEAM, channel, now - timedelta(hours=24), now)
+    await office.rooms.ledger.requeue_channel(TEAM, channel, now - timedelta(hours=24), now)
     office.worker.wake()
     await office.done()
     (told,) = office.texts(channel)
@@ -226,7 +226,7 @@ async def _attempted(office: DeliveryHarness, times: int) -> bool:
 async def test_one_that_ends_while_its_confirmation_is_on_its_way(office: DeliveryHarness) -> None:
     (channel,) = office.channels(1)
     office.sandbox.faults.add(Fault("chat.postMessage", delay=0.3))
-    asked, _ = await office.rooms.subscriptions.ask(TEAM, channel, parse("CBC"), "U0P", office.clock())
+    asked, _ = await office.rooms.subscriptions.request(TEAM, channel, parse("CBC"), "U0P", office.clock())
     office.worker.wake()
 
     async def under_way() -> bool:
@@ -244,7 +244,7 @@ async def test_one_that_ends_while_its_confirmation_is_on_its_way(office: Delive
 async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(office: DeliveryHarness) -> None:
     (channel,) = office.channels(1)
     office.sandbox.fail("chat.postMessage", drop="after")
-    await office.rooms.subscriptions.ask(TEAM, channel, parse("CBC"), "U0P", office.clock())
+    await office.rooms.subscriptions.request(TEAM, channel, parse("CBC"), "U0P", office.clock())
     office.worker.wake()
 
     async def doubtful() -> bool:
@@ -256,7 +256,7 @@ async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(offi
     await office.done()
     assert await states(office.rooms, channel) == {}
     office.sandbox.unarchive(channel)
-    await office.rooms.ledger.revive(TEAM, channel, office.clock(), office.clock())
+    await office.rooms.ledger.requeue_channel(TEAM, channel, office.clock(), office.clock())
     office.worker.wake()
     await office.done()
     assert len(office.texts(channel)) == 2
@@ -314,10 +314,10 @@ async def test_import_and_the_tools_leave_no_gap(office: DeliveryHarness) -> Non
     given = await office.rooms.transfer.export()
     await unsubscribe(office.rooms, channel)
     await office.rooms.sites.remove(TEAM, channel, "Palomar", BY)
-    await office.rooms.transfer.take(given, office.clock())
+    await office.rooms.transfer.import_channels(given, office.clock())
     found, sites, _ = await replayed(office.rooms, channel)
     assert found == await states(office.rooms, channel) == {1: ("CBC", False)}
-    assert sites == await office.rooms.sites.of_channel(TEAM, channel) and sites.sites
+    assert sites == await office.rooms.sites.for_channel(TEAM, channel) and sites.sites
 
 
 @BOTH
@@ -326,7 +326,7 @@ async def test_the_history_ends_after_its_term_and_what_waits_stays(rooms: Facto
     old = ChangeAuthor("U1", NOW - timedelta(days=500))
     await rooms.subscriptions.pause(TEAM, "C1", 1, old)
     assert await rooms.retention.changes(NOW - timedelta(days=400)) == 0, "it is still to be posted"
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         table = schema.deliveries
         await connection.execute(table.update().values(state=DeliveryState.SENT.value))
     assert await rooms.retention.changes(NOW - timedelta(days=400)) == 1
@@ -352,7 +352,7 @@ class Crowd:
         number = self.random.randint(1, 6)
         words = self.random.choice(WORDS)
         kept = self.random.choice(self.buttons) if self.buttons else (channel, "1@00000000")
-        here = await self.office.rooms.subscriptions.of_channel(TEAM, channel)
+        here = await self.office.rooms.subscriptions.for_channel(TEAM, channel)
         self.buttons += [(channel, marked(s)) for s in here[:1]]
         choices: list[tuple[str, str]] = [
             *[(channel, f"subscribe {words}")] * 3,
@@ -417,7 +417,7 @@ async def test_whatever_people_do_the_history_and_the_channel_tell_it(
 
 
 async def _all(rooms: Factory, channel: str) -> tuple[States, ChannelSites]:
-    return await states(rooms, channel), await rooms.sites.of_channel(TEAM, channel)
+    return await states(rooms, channel), await rooms.sites.for_channel(TEAM, channel)
 
 
 WRITES = re.compile(r"\b(?:insert|update|delete)\((?:schema\.)?(\w+)\)")

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 def shown(*notices: Any) -> str:
     """The words of the root after these notices."""
-    return alert_card.alert_card(Superevent.of(notices), ChannelView(root=True)).text
+    return alert_card.alert_card(Superevent.from_notices(notices), ChannelView(root=True)).text
 
 
 async def test_a_root_then_its_replies_in_order_and_the_root_is_kept_true(office: DeliveryHarness) -> None:
@@ -140,7 +140,7 @@ async def test_one_dead_channel_holds_up_no_other(office: DeliveryHarness) -> No
     assert len(office.texts(alive)) == 2
     assert await office.state(DeliveryKind.ROOT, dead) == ["dead"]
     assert await office.state(DeliveryKind.REPLY, dead) == ["dead"], "its replies die with it"
-    problems = [s.problem for s in await office.rooms.subscriptions.of_channel(TEAM, dead)]
+    problems = [s.problem for s in await office.rooms.subscriptions.for_channel(TEAM, dead)]
     assert problems == ["is_archived"]
     assert len(office.calls("chat.postMessage", dead)) == 1
 
@@ -154,13 +154,13 @@ async def test_kicked_and_invited_again_it_says_what_it_couldnt(office: Delivery
     assert office.texts(channel) == []
     office.sandbox.invite(channel)
     now = office.clock()
-    assert await office.rooms.ledger.revive(TEAM, channel, now, now) == 2
-    assert await office.rooms.ledger.revive(TEAM, channel, now, now) == 0
+    assert await office.rooms.ledger.requeue_channel(TEAM, channel, now, now) == 2
+    assert await office.rooms.ledger.requeue_channel(TEAM, channel, now, now) == 0
     office.worker.wake()
     await office.done()
     root, reply = office.sandbox.messages(channel)
     assert reply["thread_ts"] == root["ts"]
-    assert (await office.rooms.subscriptions.of_channel(TEAM, channel))[0].problem is None
+    assert (await office.rooms.subscriptions.for_channel(TEAM, channel))[0].problem is None
 
 
 async def test_a_root_in_doubt_is_found_though_its_channel_was_out_of_reach(office: DeliveryHarness) -> None:
@@ -178,7 +178,7 @@ async def test_a_root_in_doubt_is_found_though_its_channel_was_out_of_reach(offi
     await office.done()
     office.sandbox.invite(channel)
     now = office.clock()
-    await office.rooms.ledger.revive(TEAM, channel, now - timedelta(hours=24), now)
+    await office.rooms.ledger.requeue_channel(TEAM, channel, now - timedelta(hours=24), now)
     office.worker.wake()
     await office.done()
     assert office.texts(channel) == [shown(FIRST, SECOND)]
@@ -215,7 +215,7 @@ async def test_an_edit_refused_by_an_archive_comes_back_at_any_age(office: Deliv
     office.sandbox.unarchive(channel)
     office.forward(days=3)
     now = office.clock()
-    assert await office.rooms.ledger.revive(TEAM, channel, now, now) == 1
+    assert await office.rooms.ledger.requeue_channel(TEAM, channel, now, now) == 1
     office.worker.wake()
     await office.done()
     assert office.texts(channel) == [shown(FIRST, RETRACTION)]
@@ -229,7 +229,7 @@ async def test_a_channel_that_unsubscribed_meanwhile_is_not_told_late(office: De
     await unsubscribe(office.rooms, channel)
     await office.done()
     office.sandbox.unarchive(channel)
-    assert await office.rooms.ledger.revive(TEAM, channel, office.clock(), office.clock()) == 1
+    assert await office.rooms.ledger.requeue_channel(TEAM, channel, office.clock(), office.clock()) == 1
     office.worker.wake()
     await office.done()
     (told,) = office.texts(channel)
@@ -244,7 +244,7 @@ async def test_what_waits_ends_with_the_last_subscription(office: DeliveryHarnes
     await office.failed("ratelimited")
     await unsubscribe(office.rooms, channel, "all mock")
     assert await office.state(DeliveryKind.ROOT) == ["pending"], "the other one still wants it"
-    async with office.rooms.database.writing() as connection:
+    async with office.rooms.database.exclusive_transaction() as connection:
         (root,) = await office.rows(kind="root")
         await mark_threads_stale(connection, {root.thread_id: (TEAM, channel)}, office.clock())
     await unsubscribe(office.rooms, channel)
@@ -306,7 +306,7 @@ async def test_a_refused_root_is_given_up_and_the_next_notice_opens_another(offi
     await office.receive(FIRST)
     await office.done()
     assert [(row.state, row.reason) for row in await office.rows()] == [("dead", "msg_too_long")]
-    assert (await office.rooms.subscriptions.of_channel(TEAM, channel))[0].problem is None
+    assert (await office.rooms.subscriptions.for_channel(TEAM, channel))[0].problem is None
     await office.receive(SECOND)
     await office.done()
     assert office.texts(channel) == [shown(FIRST, SECOND)]
@@ -337,7 +337,7 @@ async def test_what_hangs_on_a_root_too_old_to_come_back_isnt_waited_for(office:
     office.forward(seconds=5)
     await office.done()
     office.sandbox.unarchive(channel)
-    revived = await office.rooms.ledger.revive(TEAM, channel, office.clock(), office.clock())
+    revived = await office.rooms.ledger.requeue_channel(TEAM, channel, office.clock(), office.clock())
     assert (revived, (await office.rooms.ledger.counts()).waiting) == (0, 0)
 
 
@@ -554,7 +554,7 @@ async def test_a_doubt_is_looked_into_since_the_beginning(office: DeliveryHarnes
         await office.failed("ratelimited")
         await asyncio.sleep(0.06)
         office.clock.forward(minutes=10)
-        async with office.rooms.database.writing() as connection:
+        async with office.rooms.database.exclusive_transaction() as connection:
             await connection.execute(text("UPDATE deliveries SET reason = NULL"))
     office.worker.wake()
     await office.done()
@@ -587,7 +587,7 @@ async def test_a_post_that_was_refused_often_is_looked_for_as_patiently(office: 
     await office.receive(FIRST)
     for _ in range(MAX_HISTORY_LOOKUPS + 1):
         await office.failed("service_unavailable")
-        async with office.rooms.database.writing() as connection:
+        async with office.rooms.database.exclusive_transaction() as connection:
             await connection.execute(text("UPDATE deliveries SET reason = NULL"))
         office.forward(minutes=5)
     await office.failed("no answer: ServerDisconnectedError")
@@ -688,7 +688,7 @@ async def test_what_a_killed_process_had_claimed(
         office.sandbox.grant("channels:history")
     (channel,) = await office.subscribed()
     await take(office.rooms, FIRST)
-    await office.rooms.shares.renew({TEAM})
+    await office.rooms.shares.heartbeat({TEAM})
     (claimed,) = await office.rooms.ledger.claim(office.clock(), 10)
     if posted:
         await office.client.post(
@@ -807,55 +807,55 @@ async def test_a_subscription_is_in_force_once_its_confirmation_stands(office: D
     (channel,) = office.channels(1)
     subscriptions = office.rooms.subscriptions
     office.sandbox.fail("chat.postMessage", status=429, retry_after=0.1)
-    asked, already = await subscriptions.ask(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
+    asked, already = await subscriptions.request(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
     office.worker.wake()
     await office.failed("ratelimited")
-    assert not already and await subscriptions.fate(asked) is False
-    assert await subscriptions.of_channel(TEAM, channel) == []
+    assert not already and await subscriptions.request_status(asked) is False
+    assert await subscriptions.for_channel(TEAM, channel) == []
     await office.receive(FIRST)
     assert await office.state(DeliveryKind.ROOT) == [], "not in force yet"
-    again, already = await subscriptions.ask(TEAM, channel, parse("cbc"), "U0OTHER", office.clock())
+    again, already = await subscriptions.request(TEAM, channel, parse("cbc"), "U0OTHER", office.clock())
     assert (again.id, already) == (asked.id, False)
     await asyncio.sleep(0.1)
     office.forward(seconds=1)
     await office.done()
-    assert await subscriptions.fate(asked) is True
+    assert await subscriptions.request_status(asked) is True
     assert len(office.texts(channel)) == 1
     assert "<@U0PERSON>" in str(office.sandbox.messages(channel)[0]["blocks"])
-    assert (await subscriptions.ask(TEAM, channel, parse("CBC"), "U0OTHER", office.clock()))[1]
+    assert (await subscriptions.request(TEAM, channel, parse("CBC"), "U0OTHER", office.clock()))[1]
 
 
 async def test_refused_nothing_is_stored_and_asking_again_works(office: DeliveryHarness) -> None:
     office.sandbox.ungrant("chat:write.public")
     channel = office.sandbox.add_channel("elsewhere", bot_member=False)
     subscriptions = office.rooms.subscriptions
-    asked, _ = await subscriptions.ask(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
+    asked, _ = await subscriptions.request(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
     office.worker.wake()
     await office.done()
-    assert await subscriptions.fate(asked) == "not_in_channel"
+    assert await subscriptions.request_status(asked) == "not_in_channel"
     assert await subscriptions.get(asked.id) is None
     office.sandbox.invite(channel)
     now = office.clock()
-    await office.rooms.ledger.revive(TEAM, channel, now - timedelta(hours=24), now)
+    await office.rooms.ledger.requeue_channel(TEAM, channel, now - timedelta(hours=24), now)
     office.worker.wake()
     await office.idle()
     assert office.texts(channel) == [], "a confirmation doesn't come back without its subscription"
-    again, _ = await subscriptions.ask(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
+    again, _ = await subscriptions.request(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
     assert again.id != asked.id
     office.worker.wake()
     await office.done()
-    assert await subscriptions.fate(again) is True
+    assert await subscriptions.request_status(again) is True
 
 
 async def test_unsubscribing_takes_a_waiting_confirmation_along(office: DeliveryHarness) -> None:
     (channel,) = office.channels(1)
     office.sandbox.fail("chat.postMessage", status=429, retry_after=0.1)
-    asked, _ = await office.rooms.subscriptions.ask(TEAM, channel, parse("CBC"), "U0P", office.clock())
+    asked, _ = await office.rooms.subscriptions.request(TEAM, channel, parse("CBC"), "U0P", office.clock())
     office.worker.wake()
     await office.failed("ratelimited")
     (ended,) = await unsubscribe(office.rooms, channel)
     assert ended.waiting
-    assert await office.rooms.subscriptions.fate(asked) == "unsubscribed meanwhile"
+    assert await office.rooms.subscriptions.request_status(asked) == "unsubscribed meanwhile"
     office.forward(seconds=60)
     await office.idle()
     assert office.texts(channel) == []
@@ -869,7 +869,7 @@ async def test_two_workers_on_one_database_send_nothing_twice(
 ) -> None:
     channels = await office.subscribed(40)
     rooms = Factory(Database(database_url))
-    other = rooms.worker({TEAM: office.client}, office.clock, channel_pause_s=0)
+    other = rooms.create_delivery_worker({TEAM: office.client}, office.clock, channel_pause_s=0)
     running = asyncio.create_task(other.run())
     await office.idle()
     for number in range(3):
@@ -911,7 +911,7 @@ async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(
             "ALTER TABLE deliveries DROP CONSTRAINT cursed",
         ),
     }[backend]
-    async with office.rooms.database.writing() as connection:
+    async with office.rooms.database.exclusive_transaction() as connection:
         await connection.execute(text(made))
     await office.receive(FIRST)
 
@@ -926,7 +926,7 @@ async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(
 
     await office.until(replied)
     assert len(office.texts(cursed)) == 1, "what stands there isn't posted again by this process"
-    async with office.rooms.database.writing() as connection:
+    async with office.rooms.database.exclusive_transaction() as connection:
         await connection.execute(text(gone))
     office.sandbox.grant("channels:history")
     await office.restart()
@@ -1024,7 +1024,7 @@ async def test_words_are_made_again_after_the_store_failed(office: DeliveryHarne
     renderer = office.renderer()
 
     async def run(statement: str) -> None:
-        async with office.rooms.database.writing() as connection:
+        async with office.rooms.database.exclusive_transaction() as connection:
             await connection.execute(text(statement))
 
     await run("ALTER TABLE notices RENAME TO gone")

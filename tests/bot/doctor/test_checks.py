@@ -99,12 +99,12 @@ async def test_a_sound_deployment_and_what_is_wrong_with_another(
 async def test_tables_of_another_version_are_left_alone(
     sandbox: LocalSlack, database_path: Path, rooms: Factory
 ) -> None:
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     findings = await examine(settings(sandbox, database_path))
     said = [finding for finding in findings if finding.name == "Database" and "tables" in finding.found]
     assert said and "gwevent migrate" in said[0].advice
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         assert (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar() == "0000"
 
 
@@ -132,7 +132,7 @@ async def test_the_sample_is_posted_and_leaves_nothing_behind(
     (message,) = sandbox.messages(channel)
     assert message["text"].startswith("TEST ") and "sample of gwevent doctor" in str(message["blocks"])
     assert "<!" not in str(message) and "gracedb" not in str(message).casefold()
-    assert await rooms.store.ids() == []
+    assert await rooms.store.recent_ids() == []
 
 
 async def test_a_sample_that_slack_refuses(sandbox: LocalSlack, database_path: Path) -> None:
@@ -153,7 +153,7 @@ async def test_many_workspaces_and_their_keys(
         "slack_signing_secret": "signing",
         "public_url": "https://gwevent.example.org",
     }
-    await rooms.installations.save(replace(ONE, token=TokenCipher([key]).close("xoxb-1")), NOW)
+    await rooms.installations.save(replace(ONE, token=TokenCipher([key]).encrypt("xoxb-1")), NOW)
     good = settings(sandbox, database_path, secret_keys=key, **given)
     found = await examine(good)
     assert levels(found)["Slack workspaces"] is Level.OK
@@ -169,7 +169,7 @@ async def test_channels_to_which_nothing_comes_are_named(
 ) -> None:
     for team, channel in ((sandbox.team_id, "C0GONE"), ("T0ELSEWHERE", "C0STRAY")):
         await rooms.subscriptions.add_confirmed(team, channel, parse("CBC"), "U1", NOW)
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         gone = {
             "team_id": sandbox.team_id,
             "channel_id": "C0GONE",

@@ -135,7 +135,7 @@ def test_words_and_inputs_go_together() -> None:
     )
     entered = subscription_modal.entered(state(subscription_modal.view(PLACE, entered, Preview())))
     wish = criteria_from_form(entered, parse)
-    assert wish.words == "CBC area90<100 (near 197.45 -23.38 5deg>0.1 or external) mock notify @here"
+    assert wish.canonical == "CBC area90<100 (near 197.45 -23.38 5deg>0.1 or external) mock notify @here"
 
 
 def test_a_site_that_isnt_known_is_refused_at_the_words() -> None:

@@ -97,7 +97,7 @@ def test_nothing_in_a_notice_pings_anybody(
         assert not known_type
         return
     assert Notice.from_json(notice.to_json()) == notice
-    for message in every_face(Superevent.of([notice, made(notice.superevent_id)])):
+    for message in every_face(Superevent.from_notices([notice, made(notice.superevent_id)])):
         assert pings(message) == [], message
         assert message_text.render(message)
 
@@ -110,7 +110,7 @@ def test_nothing_in_a_map_pings_anybody(word: str) -> None:
         fits = fits[:at] + f"{key.decode()}= '{word}'".encode().ljust(80) + fits[at + 80 :]
     notice = notice_of(edge_cases.with_map(NOW, fits))
     assert notice.localization is not None and word in (notice.localization.creator or "")
-    for message in every_face(Superevent.of([notice])):
+    for message in every_face(Superevent.from_notices([notice])):
         assert pings(message) == [], message
 
 
@@ -139,15 +139,15 @@ def test_the_reason_for_a_refusal_pings_nobody(words: str, in_codec: bool) -> No
     ).map(" ".join)
 )
 async def test_whatever_is_asked_gets_words_that_ping_nobody(rooms: Factory, words: str) -> None:
-    if not await rooms.store.ids():
+    if not await rooms.store.recent_ids():
         await take(rooms, made())
     asked = answers(rooms)
     # From the terminal: there subscribing says only that it belongs to Slack.
-    assert pings(await asked.answer(words, None)) == []
+    assert pings(await asked.dispatch(words, None)) == []
     asker = CommandContext(TEAM, "C1", "U1")
     for shared in (False, True):
         if "sub" not in words.casefold():
-            message = await asked.answer(words, asker, shared=shared)
+            message = await asked.dispatch(words, asker, shared=shared)
             assert message.text and [p for p in pings(message) if p not in ("<@U1>", "@U1")] == []
 
 
@@ -159,7 +159,7 @@ def test_a_filter_is_understood_or_refused_in_a_sentence(words: list[str]) -> No
     except FilterSyntaxError as error:
         assert str(error).endswith((".", "?"))
     else:
-        assert parse(wish.words) == wish
+        assert parse(wish.canonical) == wish
 
 
 @quick(max_examples=150)

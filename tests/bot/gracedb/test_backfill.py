@@ -57,7 +57,7 @@ async def test_all_of_it_page_by_page(fake: FakeGraceDb, backfill: Backfill, roo
     told: list[tuple[int, int]] = []
     progress = await backfill.run(SINCE, date(2026, 11, 20), tell=lambda p: told.append((p.done, p.total)))
     assert counts(progress) == (7, 0, 7) and told[-1] == (7, 7) and told == sorted(told)
-    assert sorted(await rooms.store.ids()) == IDS
+    assert sorted(await rooms.store.recent_ids()) == IDS
     assert (await rooms.ledger.counts()).waiting == 0
     assert [query["start"] for query in fake.queries] == ["0", "3", "6"]
     assert fake.queries[0]["query"] == "category: Production created: 2026-11-01 .. 2026-11-21"
@@ -81,7 +81,7 @@ async def test_broken_off_it_goes_on_where_it_was(
     with pytest.raises(asyncio.CancelledError):
         await running
     fake.gate.set()
-    assert sorted(await rooms.store.ids()) == IDS[:4]
+    assert sorted(await rooms.store.recent_ids()) == IDS[:4]
     assert counts(await backfill.run(SINCE)) == (3, 4, 3)
 
 
@@ -101,7 +101,7 @@ async def test_low_significance_only_on_request(
 ) -> None:
     fake.add(with_notices(REAL, record(), labels=("LOW_SIGNIF_LOCKED",)))
     progress = await backfill.run(SINCE)
-    assert (progress.passed_over, progress.looked_up) == (1, 0)
+    assert (progress.skipped_low_significance, progress.looked_up) == (1, 0)
     assert (await backfill.run(SINCE, lowsig=True)).looked_up == 1
 
 
@@ -115,7 +115,7 @@ async def test_asked_to_wait_it_waits_as_long(
         f"{IDS[3]}/files/": [503],
     }
     told: list[str] = []
-    assert counts(await backfill.run(SINCE, tell=lambda p: told.append(p.trouble))) == (7, 0, 7)
+    assert counts(await backfill.run(SINCE, tell=lambda p: told.append(p.problem))) == (7, 0, 7)
     assert slept == [17.0, 4.0, 40.0, 2.0]
     assert set(told) == {
         "",
@@ -142,7 +142,7 @@ async def test_it_gives_up_in_one_sentence(
     with pytest.raises(Busy, match="maintenance"):
         await backfill.run(SINCE)
     assert len(slept) == TRIES - 1
-    assert await rooms.store.ids() == [IDS[0]]
+    assert await rooms.store.recent_ids() == [IDS[0]]
     fake.faults["api/superevents/"] = [BROKEN]
     with pytest.raises(Unreadable):
         await backfill.run(SINCE)
@@ -175,7 +175,7 @@ async def test_a_silence_longer_than_the_broker_keeps_is_repaired(
 
     fake.faults["api/superevents/"] = [503] * TRIES
     await repair_gap(backfill, rooms.store, keeps, NOW + timedelta(days=29), sleep)
-    assert set(IDS) < set(await rooms.store.ids())
+    assert set(IDS) < set(await rooms.store.recent_ids())
     assert fake.queries[-1]["query"] == "category: Production created: 2026-10-23 .. now"
 
 
@@ -188,7 +188,7 @@ async def test_what_the_broker_still_kept_hides_no_gap(
     pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
     await pipeline.handle(to_json(record(MOCK, "INITIAL", 1)), Origin("hopskotch", "2", live=True))
     await repair_gap(backfill, rooms.store, timedelta(days=28), clock() + timedelta(seconds=10))
-    assert set(IDS) < set(await rooms.store.ids())
+    assert set(IDS) < set(await rooms.store.recent_ids())
     asked = fake.requests()
     await repair_gap(backfill, rooms.store, timedelta(days=28), clock() + timedelta(hours=3))
     assert fake.requests() == asked, "what came since shows that nothing is missing"
@@ -234,7 +234,7 @@ async def test_the_bot_repairs_a_gap_at_its_start(
         clock = Clock(NOW + timedelta(days=40))
         stop = asyncio.Event()
         running = asyncio.create_task(Application(settings, rooms, [SilentSource()], clock).run(stop))
-        while len(await rooms.lookups.of(IDS)) < len(IDS):
+        while len(await rooms.lookups.get(IDS)) < len(IDS):
             assert not running.done()
             await asyncio.sleep(0.05)
         stop.set()

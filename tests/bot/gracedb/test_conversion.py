@@ -49,8 +49,11 @@ def test_a_record_is_put_together_from_all_there_is() -> None:
         p_astro={"BNS": 0.9994, "Terrestrial": 0.0006},
         em_bright={"HasNS": 1.0},
         names=("LALInference.multiorder.fits,0",),
-        uploaded={"LALInference.multiorder.fits,0": uploaded, "other,0": datetime(2020, 1, 1, tzinfo=UTC)},
-        labelled={"PE_READY": CREATED},
+        upload_times={
+            "LALInference.multiorder.fits,0": uploaded,
+            "other,0": datetime(2020, 1, 1, tzinfo=UTC),
+        },
+        label_times={"PE_READY": CREATED},
     )
     record = superevent("S190425z", "ADVOK", "EM_COINC", time_coinc_far=1e-6, gw_id="GW190425")
     (notice,) = assembled(record, parts)
@@ -74,7 +77,7 @@ def test_retracted_is_what_carries_advno() -> None:
     withdrawn = datetime(2019, 4, 26, tzinfo=UTC)
     facts, gone = assembled(
         superevent("S190425z", "ADVNO"),
-        SupereventFiles(labelled={"ADVNO": withdrawn, "DQV": datetime(2019, 4, 27, tzinfo=UTC)}),
+        SupereventFiles(label_times={"ADVNO": withdrawn, "DQV": datetime(2019, 4, 27, tzinfo=UTC)}),
     )
     assert facts.event is not None and facts.event.significant
     assert gone.alert_type == RETRACTION and gone.event is None

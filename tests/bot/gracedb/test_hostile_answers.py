@@ -88,7 +88,7 @@ async def test_a_files_redirect_elsewhere_is_a_part_that_is_missing(
 ) -> None:
     known.files["p_astro.json,0"] = jsonb({"BNS": 1.0})
     fake.redirects[f"{PATH}files/p_astro.json,0"] = f"{other.url}superevents/{ID}/"
-    assert await archive.look_up(ID) == ID
+    assert await archive.import_superevent(ID) == ID
     assert not other.requests()
     assert await rooms.store.superevent(ID) is not None
 
@@ -112,7 +112,7 @@ async def test_a_part_nested_without_end_is_left_out(
         known.files[f"p_astro.json,{depth}"] = (
             b'{"BNS": 1, "x": ' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
         )
-    await archive.look_up(ID)
+    await archive.import_superevent(ID)
     found = await rooms.store.superevent(ID)
     assert found is not None and found.event is not None and not found.event.classification
     assert await rooms.store.next_quarantined() is None
@@ -195,7 +195,7 @@ def understand(bodies: list[str]) -> None:
     conversion.parse_notice_list(answers[4])
     conversion.parse_superevent_list(answers[5])
     facts = answers[6] if isinstance(answers[6], dict) else None
-    parts = SupereventFiles(labelled=labelled, uploaded=uploaded, p_astro=facts, names=tuple(names))
+    parts = SupereventFiles(label_times=labelled, upload_times=uploaded, p_astro=facts, names=tuple(names))
     for payload in conversion.build_payloads(entry, "https://example.org", parts):
         json.loads(payload)
 

@@ -27,11 +27,11 @@ O3 = "S190425z"
 
 
 def answers(rooms: Factory, archive: SupereventImporter | None, clock: Clock) -> CommandRouter:
-    return rooms.answers(clock, archive=archive)
+    return rooms.create_command_router(clock, archive=archive)
 
 
 async def said(rooms: Factory, archive: SupereventImporter | None, clock: Clock, words: str) -> str:
-    return message_text.render(await answers(rooms, archive, clock).answer(words, None))
+    return message_text.render(await answers(rooms, archive, clock).dispatch(words, None))
 
 
 def from_o3(*labels: str) -> Event:
@@ -108,7 +108,7 @@ async def test_a_retraction_that_gracedb_keeps_is_the_one(
 ) -> None:
     gone = record(alert_type=RETRACTION, minutes=30)
     fake.add(with_notices(REAL, record(), gone, labels=("ADVNO",)))
-    await archive.look_up(REAL)
+    await archive.import_superevent(REAL)
     known = await rooms.store.superevent(REAL)
     assert known is not None and known.retracted and len(known.notices) == 2
 
@@ -156,7 +156,7 @@ async def test_trouble_on_the_way_stores_nothing(
     fake.add(from_o3())
     fake.faults["em_bright.json,0"] = [503]
     with pytest.raises(Busy):
-        await archive.look_up(O3)
+        await archive.import_superevent(O3)
     assert await rooms.store.superevent(O3) is None
 
 
@@ -174,7 +174,7 @@ async def test_one_event_is_never_looked_up_twice_at_once(
 ) -> None:
     fake.add(with_notices(REAL, record()))
     fake.gate.clear()
-    waiting = [asyncio.create_task(archive.look_up(REAL)) for _ in range(20)]
+    waiting = [asyncio.create_task(archive.import_superevent(REAL)) for _ in range(20)]
     while not fake.requests():
         await asyncio.sleep(0.01)
     waiting[0].cancel()
@@ -192,10 +192,10 @@ async def test_nor_by_two_archives(
         GraceDb(fake.url), Pipeline(rooms.store, clock, max_age=MAX_AGE), rooms.lookups, clock, beside=archive
     )
     fake.gate.clear()
-    filling = asyncio.create_task(slow.store(listed))
+    filling = asyncio.create_task(slow.import_entry(listed))
     while not fake.at_once:
         await asyncio.sleep(0.01)
-    asked = asyncio.create_task(archive.look_up(REAL))
+    asked = asyncio.create_task(archive.import_superevent(REAL))
     await asyncio.sleep(0)
     fake.gate.set()
     assert (await filling, await asked) == (1, REAL)
@@ -208,8 +208,8 @@ async def test_not_public_is_no_ones_answer_but_its_own(
 ) -> None:
     fake.add(with_notices(REAL, record()))
     with pytest.raises(NotPublic):
-        await archive.look_up(O3)
-    assert await archive.look_up(REAL) == REAL
+        await archive.import_superevent(O3)
+    assert await archive.import_superevent(REAL) == REAL
 
 
 async def test_a_name_of_a_superevent_leads_to_it(
@@ -251,7 +251,7 @@ async def test_what_was_looked_up_first_is_routed_when_the_broker_brings_it(
     first, second = record(), record(alert_type="INITIAL", minutes=5)
     clock.forward(minutes=10)
     fake.add(with_notices(REAL, first, second))
-    await archive.look_up(REAL)
+    await archive.import_superevent(REAL)
     assert (await rooms.ledger.counts()).waiting == 0
     for body in (to_json(first), to_json(second)):
         assert await live(rooms, clock).handle(body, BROKER) is IngestResult.STORED
@@ -263,7 +263,7 @@ async def test_what_was_looked_up_first_is_routed_when_the_broker_brings_it(
     assert "from GraceDB" not in await said(rooms, archive, clock, REAL)
     assert await rooms.store.payload(known.latest.key) == to_json(second)
     # The other way round it stays as the broker brought it.
-    await archive.store(await entry(archive, REAL))
+    await archive.import_entry(await entry(archive, REAL))
     assert await rooms.store.superevent(REAL) == known
 
 
@@ -290,7 +290,7 @@ async def test_a_retraction_still_says_what_was_put_together(
     fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
 ) -> None:
     fake.add(Event(superevent(REAL, created=f"{NOW - timedelta(hours=1):%Y-%m-%d %H:%M:%S} UTC")))
-    await archive.look_up(REAL)
+    await archive.import_superevent(REAL)
     gone: Record = record(alert_type=RETRACTION, minutes=1)
     assert await live(rooms, clock).handle(to_json(gone), BROKER) is IngestResult.STORED
     told = await said(rooms, archive, clock, REAL)
@@ -302,7 +302,7 @@ async def test_in_slack_the_answer_can_be_posted(
 ) -> None:
     fake.add(from_o3())
     asker = CommandContext(TEAM, "C1", "U0ASKER")
-    assert "answer.share" in json.dumps((await answers(rooms, archive, clock).answer(O3, asker)).blocks)
+    assert "answer.share" in json.dumps((await answers(rooms, archive, clock).dispatch(O3, asker)).blocks)
 
 
 async def test_real_answers_are_played_back(

@@ -56,13 +56,13 @@ class Asking(SkyMapQueries):
 class Failing(Asking):
     """Meets a store in trouble the first time."""
 
-    async def shares(
+    async def probabilities(
         self, key: NoticeKey, questions: Collection[MapQuery], when: datetime
     ) -> dict[MapQuery, float | None]:
         if not self.asked:
             self.asked.append("in vain")
             raise StoreUnavailable("The database is locked.")
-        return await super().shares(key, questions, when)
+        return await super().probabilities(key, questions, when)
 
 
 def decisions(
@@ -73,7 +73,7 @@ def decisions(
 
 
 async def rows(rooms: Factory, query: str) -> list[tuple[object, ...]]:
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         return [tuple(row) for row in (await connection.execute(text(query))).all()]
 
 
@@ -89,14 +89,14 @@ async def test_others_get_the_notice_at_once_and_the_map_decides_for_the_rest(ro
     await store(rooms, STORY[1])
     assert await deliveries(rooms) == [("C1", "root")]
     assert await rooms.undecided.waiting() == ["MS181101ab"]
-    await decisions(rooms).work_off()
+    await decisions(rooms).process_pending()
     assert await deliveries(rooms) == [("C1", "root"), ("C2", "root"), ("C3", "root")]
     assert await rooms.undecided.waiting() == []
     assert len(await rows(rooms, "SELECT * FROM pictures")) == 1, "asked for once a workspace"
     await store(rooms, STORY[2])
     replies = [("C2", "reply") in await deliveries(rooms), ("C4", "reply") in await deliveries(rooms)]
     assert replies == [True, False], "a channel with the root keeps getting its notices"
-    await decisions(rooms).work_off()
+    await decisions(rooms).process_pending()
     assert ("C4", "root") not in await deliveries(rooms)
 
 
@@ -116,9 +116,9 @@ async def test_what_waits_survives_and_is_decided_once(rooms: Factory, database_
     question = await rooms.undecided.question("MS181101ab")
     assert question is not None
     for again in (decisions(other), decisions(rooms)):
-        await again.work_off()
+        await again.process_pending()
     plan = partial(plan_after_map_queries, shares={}, now=NOW, max_age=MAX_AGE)
-    assert await rooms.undecided.decide("MS181101ab", question.notice_key, plan, NOW) == 0
+    assert await rooms.undecided.complete("MS181101ab", question.notice_key, plan, NOW) == 0
     assert await deliveries(rooms) == [("C2", "root")]
     await other.database.close()
 
@@ -132,8 +132,8 @@ async def test_a_newer_notice_is_asked_instead(rooms: Factory) -> None:
     plan = partial(
         plan_after_map_queries, shares=dict.fromkeys(question.questions, 1.0), now=NOW, max_age=MAX_AGE
     )
-    assert await rooms.undecided.decide("MS181101ab", question.notice_key, plan, NOW) is None
-    await decisions(rooms).work_off()
+    assert await rooms.undecided.complete("MS181101ab", question.notice_key, plan, NOW) is None
+    await decisions(rooms).process_pending()
     assert await deliveries(rooms) == [("C2", "root")]
     assert await rooms.undecided.waiting() == []
 
@@ -145,7 +145,7 @@ async def test_each_position_and_site_is_asked_once_and_a_broken_one_harms_no_ot
     await subscribe(rooms, "CBC not visible from Paranal mock", "C4")
     await subscribe(rooms, "CBC visible from Broken or not visible from Broken mock", "C5")
     await store(rooms, STORY[1])
-    await decisions(rooms, asker).work_off()
+    await decisions(rooms, asker).process_pending()
     assert [place for place, _ in await deliveries(rooms)] == ["C1", "C3", "C4"]
     assert sorted(asker.asked) == ["Broken", "Palomar", "Paranal"]
 
@@ -154,7 +154,7 @@ async def test_a_payload_that_is_gone_leaves_the_map_unknown(rooms: Factory) -> 
     await subscribe(rooms, f"CBC not {THERE} mock", "C1")
     await store(rooms, STORY[1])
     await rooms.store.purge_mock_payloads(NOW + timedelta(days=1))
-    await decisions(rooms).work_off()
+    await decisions(rooms).process_pending()
     assert await deliveries(rooms) == []
     assert await rooms.undecided.waiting() == []
 
@@ -164,12 +164,12 @@ async def test_what_was_retracted_or_got_old_meanwhile_opens_nothing(rooms: Fact
     await subscribe(rooms, "all near 10 10 180deg", "C2")
     await store(rooms, STORY[1], STORY[-1])
     assert await rooms.undecided.waiting() == ["MS181101ab"]
-    await decisions(rooms).work_off()
+    await decisions(rooms).process_pending()
     assert await deliveries(rooms) == [] and await rooms.undecided.waiting() == []
     await store(rooms, to_avro(retracted(NOW)[0]))
     clock = Clock()
     clock.forward(hours=30)
-    await decisions(rooms, clock=clock).work_off()
+    await decisions(rooms, clock=clock).process_pending()
     assert await deliveries(rooms) == [] and await rooms.undecided.waiting() == []
 
 
@@ -179,7 +179,7 @@ async def test_who_asked_later_gets_what_comes_later(rooms: Factory) -> None:
     await rooms.subscriptions.add_confirmed(
         "T0SANDBOX1", "C2", parse(f"CBC {HERE} mock"), "U1", NOW + timedelta(seconds=1)
     )
-    await decisions(rooms).work_off()
+    await decisions(rooms).process_pending()
     assert await deliveries(rooms) == [("C1", "root")]
 
 
@@ -191,11 +191,11 @@ async def test_mentions_that_hang_on_the_map_come_together_once_it_was_asked(roo
     await store(rooms, first)
     mentions = "SELECT occasion, targets, channel_id FROM mentions JOIN threads ON threads.id = thread_id"
     assert await rows(rooms, mentions) == [("root", "<!here>", "C2")]
-    await decisions(rooms).work_off()
+    await decisions(rooms).process_pending()
     told = [("root", "<!here>", "C2"), ("root", "<!here> <@U1>", "C1")]
     assert await rows(rooms, mentions) == told
     await store(rooms, second)
-    await decisions(rooms).work_off()
+    await decisions(rooms).process_pending()
     assert await rows(rooms, mentions) == told, "a further notice mentions nobody again"
 
 
@@ -204,8 +204,8 @@ async def test_a_store_in_trouble_loses_nothing(rooms: Factory) -> None:
     await store(rooms, STORY[1])
     asker = Failing(rooms)
     with pytest.raises(StoreUnavailable):
-        await decisions(rooms, asker).work_off()
-    await decisions(rooms, asker).work_off()
+        await decisions(rooms, asker).process_pending()
+    await decisions(rooms, asker).process_pending()
     assert await deliveries(rooms) == [("C1", "root")]
 
 

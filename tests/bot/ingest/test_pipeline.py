@@ -34,7 +34,7 @@ def pipeline(rooms: Factory, clock: Clock, **options: Any) -> Pipeline:
 
 async def planned(rooms: Factory) -> list[tuple[str, str]]:
     """(kind, channel) of all deliveries."""
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         rows = await connection.execute(text("SELECT kind, channel_id FROM deliveries ORDER BY id"))
         return [(row.kind, row.channel_id) for row in rows.all()]
 

@@ -32,13 +32,13 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
 async def planned(rooms: Factory) -> list[tuple[str, str]]:
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         rows = await connection.execute(text("SELECT kind, channel_id FROM deliveries ORDER BY id"))
         return [(row.kind, row.channel_id) for row in rows.all()]
 
 
 async def said(rooms: Factory, clock: Clock, words: str) -> str:
-    return message_text.render(await rooms.answers(clock).answer(words, None))
+    return message_text.render(await rooms.create_command_router(clock).dispatch(words, None))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ async def test_commands_find_an_unusual_id_in_any_case(rooms: Factory, clock: Cl
     # Both in one answer each; the position is none of an id.
     assert "S1234" in await said(rooms, clock, "check s1234 12h30m45s +12d24m")
     assert "S1234" in await said(rooms, clock, "visible s1234 Palomar")
-    shared = await rooms.answers(clock).answer("s1234", ASKER)
+    shared = await rooms.create_command_router(clock).dispatch("s1234", ASKER)
     assert "Share" in message_text.render(shared) or any(
         "share" in str(block).casefold() for block in shared.blocks
     )
@@ -170,7 +170,7 @@ async def test_all_of_several_coincidences_are_shown(rooms: Factory) -> None:
     assert notice.best_localization is notice.external.localization
     names = [found.observatory for found in notice.coincidences_in_order]
     assert names == ["Swift", "Fermi", "Hubble", "IceCube", "SVOM", "AGILE"]
-    whole = Superevent.of([made(), notice])
+    whole = Superevent.from_notices([made(), notice])
     told = message_text.render(alert_card.alert_card(whole, ChannelView()))
     assert "Hubble GRB" in told and "Also: Swift GRB" in told and "1 more" in told
     reply = message_text.render(alert_update.alert_update(whole, notice))
@@ -188,14 +188,14 @@ async def test_all_of_several_coincidences_are_shown(rooms: Factory) -> None:
     assert [isinstance(c, dict) and c["localization"] is not None for c in shown].index(True) == 2
     for words, fits in (("all external", True), ("all not external", False)):
         assert matches(parse(words), whole) is fits
-    news = mention.upgrades(Superevent.of([made()]), whole)
+    news = mention.upgrades(Superevent.from_notices([made()]), whole)
     assert len(news) == len(names)
     await take(rooms, [made(), notice])
     known = await rooms.store.superevent(REAL)
     assert known is not None and known.latest == notice
     # The lowest joint FAR counts, whichever the card shows first.
     loud = decode(to_json({**one, "event": {**one["event"], "far": 1e-3}}))
-    assert matches(parse("all far < 1e-11 Hz"), Superevent.of([loud]))
+    assert matches(parse("all far < 1e-11 Hz"), Superevent.from_notices([loud]))
 
 
 def test_a_further_coincidence_is_news_and_one_that_is_gone_is_said() -> None:
@@ -203,7 +203,7 @@ def test_a_further_coincidence_is_news_and_one_that_is_gone_is_said() -> None:
     first = decode(to_json({**record(alert_type="UPDATE"), "external_coinc": two[:1]}))
     second = decode(to_json({**record(alert_type="UPDATE", minutes=5), "external_coinc": two}))
     third = decode(to_json({**record(alert_type="UPDATE", minutes=9), "external_coinc": two[1]}))
-    whole = Superevent.of([first, second, third])
+    whole = Superevent.from_notices([first, second, third])
     told = message_text.render(alert_update.alert_update(whole, second))
     assert "New coincidence: Swift GRB" in told and "New coincidence: Fermi" not in told
     assert alert_update.is_broadcast(whole, second)
@@ -297,6 +297,6 @@ async def test_a_circular_of_an_unusual_id_is_linked_by_gcns_own_word_for_it(
         "eventId": "LIGO/Virgo/KAGRA S1234",
     }
     assert await way_in.handle(json.dumps(circular).encode(), LIVE) is IngestResult.CIRCULAR
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         noted = (await connection.execute(text("SELECT superevent_id FROM circulars"))).scalars().all()
     assert list(noted) == ["S1234"]

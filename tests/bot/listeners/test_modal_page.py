@@ -75,8 +75,8 @@ async def test_somebody_subscribes_and_looks_at_the_home(
     await picture("4-done")
     await dialog.get_by_role("button", name="Close").last.click()
     await expect(page.locator("article", has_text="Subscribed").last).to_contain_text("BNS distance<300")
-    (stored,) = await rooms.subscriptions.of_channel(TEAM, channel)
-    assert stored.wish.words == "CBC BNS distance<300 not K1 mock"
+    (stored,) = await rooms.subscriptions.for_channel(TEAM, channel)
+    assert stored.criteria.canonical == "CBC BNS distance<300 not K1 mock"
 
     await page.goto(f"{sandbox.url}/#@app")
     await expect(page.get_by_text("Newest events")).to_be_visible()

@@ -44,7 +44,7 @@ async def test_commands_in_any_words(bot: Application, sandbox: LocalSlack, room
     assert "newest mock" in words(await typed(sandbox, channel, "latest"))
     assert "one number from 1 to 20" in words(await typed(sandbox, channel, "recent 999"))
     assert "silent" in words(await typed(sandbox, channel, "status"))
-    assert await rooms.operators.place() == (sandbox.team_id, "C0OPS"), "for processes that don't know Slack"
+    assert await rooms.operators.get() == (sandbox.team_id, "C0OPS"), "for processes that don't know Slack"
     # What Slack escaped is unescaped once, and escaped again on the way out.
     for text in ('<b> & "q" &lt;', "@observer #gw", "*x* 'OR 1=1", "🛰", "x" * 3_000):
         answer = await typed(sandbox, channel, text)
@@ -120,8 +120,8 @@ async def test_subscribe_with_a_mention_by_command_and_in_a_thread(
     asked = await typed(sandbox, channel, "subscribe CBC notify @here @observer if NS")
     assert "Done" in words(asked) and "@here skips who sleeps" in words(asked)
     person = f"<@{sandbox.user}>"
-    (s,) = await rooms.subscriptions.of_channel(TEAM, channel)
-    assert s.wish.words == f"CBC notify @here {person} if NS", "ids, no names"
+    (s,) = await rooms.subscriptions.for_channel(TEAM, channel)
+    assert s.criteria.canonical == f"CBC notify @here {person} if NS", "ids, no names"
     (confirmation,) = sandbox.messages(channel)
     assert f"Mentions @here, {person} once for each event" in words(confirmation)
     assert "<!here>" not in words(confirmation)
@@ -131,7 +131,7 @@ async def test_subscribe_with_a_mention_by_command_and_in_a_thread(
     before = len(sandbox.ephemerals(channel))
     await sandbox.say("@gwevent subscribe Burst notify @observer", channel, thread_ts=confirmation["ts"])
     await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) > before)
-    known = [s.wish.words for s in await rooms.subscriptions.of_channel(TEAM, channel)]
+    known = [s.criteria.canonical for s in await rooms.subscriptions.for_channel(TEAM, channel)]
     assert known[1:] == [f"Burst notify {person}"]
 
 
@@ -142,11 +142,11 @@ async def test_where_the_bot_may_not_post_nothing_is_stored(
     sandbox.ungrant("chat:write.public")
     channel = sandbox.add_channel("closed", private=private, bot_member=False)
     assert "/invite @gwevent" in words(await typed(sandbox, channel, "subscribe CBC"))
-    assert await rooms.subscriptions.of_channel(TEAM, channel) == []
+    assert await rooms.subscriptions.for_channel(TEAM, channel) == []
     assert await rooms.subscriptions.count() == 0
     sandbox.invite(channel)
     assert "Done" in words(await typed(sandbox, channel, "subscribe CBC"))
-    assert [s.wish for s in await rooms.subscriptions.of_channel(TEAM, channel)] == [parse("CBC")]
+    assert [s.criteria for s in await rooms.subscriptions.for_channel(TEAM, channel)] == [parse("CBC")]
 
 
 async def test_kicked_and_invited_it_catches_up_by_itself(

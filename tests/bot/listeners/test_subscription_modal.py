@@ -66,7 +66,7 @@ async def last_page(sandbox: LocalSlack, said: str) -> None:
 
 
 async def in_channel(rooms: Factory, channel: str) -> list[str]:
-    return [s.wish.words for s in await rooms.subscriptions.of_channel(TEAM, channel)]
+    return [s.criteria.canonical for s in await rooms.subscriptions.for_channel(TEAM, channel)]
 
 
 async def test_a_dialog_subscribes_corrects_previews_and_edits(
@@ -120,7 +120,7 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
     ]
 
     listed = await (await typed(sandbox, channel, "subscriptions")).answer(30)
-    (first,) = await rooms.subscriptions.of_channel(TEAM, channel)
+    (first,) = await rooms.subscriptions.for_channel(TEAM, channel)
     await sandbox.press(channel, listed["ts"], f"{OPEN}.{first.id}")
     view = await opened(sandbox)
     assert block(view, "BNS")["initial_value"] == "50"
@@ -128,13 +128,16 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
     assert block(view, "words")["initial_value"] == "not V1 notify @here if BNS"
     assert (await sandbox.submit(filled(**good, words="notify @here if BNS not V1"))).errors == {}
     await last_page(sandbox, "is now *CBC BNS&gt;0.5")
-    (edited,) = await rooms.subscriptions.of_channel(TEAM, channel)
-    assert edited.id == first.id and edited.wish.notify is not None
-    assert "not V1" in edited.wish.notify.words and "not V1" not in edited.wish.what
+    (edited,) = await rooms.subscriptions.for_channel(TEAM, channel)
+    assert edited.id == first.id and edited.criteria.notify is not None
+    assert (
+        "not V1" in edited.criteria.notify.canonical
+        and "not V1" not in edited.criteria.canonical_without_mentions
+    )
 
     await typed(sandbox, channel, f"dialog {first.id}")
     await opened(sandbox)
-    again = filled(**good, words=edited.wish.notify.words)
+    again = filled(**good, words=edited.criteria.notify.canonical)
     assert (await sandbox.submit(again)).ok
     await last_page(sandbox, "stays as it was")
 
@@ -155,7 +158,7 @@ async def test_a_slow_submission_is_answered_in_time(
 async def test_what_cant_be_opened_says_why(bot: Application, sandbox: LocalSlack, rooms: Factory) -> None:
     channel, other = sandbox.add_channel("gw"), sandbox.add_channel("other")
     await subscribe(rooms, "CBC", other)
-    (there,) = await rooms.subscriptions.of_channel(TEAM, other)
+    (there,) = await rooms.subscriptions.for_channel(TEAM, other)
     await typed(sandbox, channel, f"dialog {there.id}")
     await last_page(sandbox, "This channel has no subscription")
     sandbox.fail("views.open", error="expired_trigger_id")
@@ -198,7 +201,7 @@ async def test_the_home_shows_ones_own_channels_and_changes_them(
 
     await sandbox.view_action(home_tab.PAUSE)
     await sandbox.wait_for(lambda: home_tab.RESUME in words(sandbox.home()))
-    assert (await rooms.subscriptions.of_channel(TEAM, channel))[0].paused_at == NOW
+    assert (await rooms.subscriptions.for_channel(TEAM, channel))[0].paused_at == NOW
     await sandbox.view_action(home_tab.RESUME)
     await sandbox.wait_for(lambda: home_tab.PAUSE in words(sandbox.home()))
 
@@ -326,7 +329,7 @@ async def test_whoever_may_not_change_anything_presses_in_vain(
     channel = sandbox.add_channel("gw")
     await subscribe(rooms, "CBC", channel)
     listed = await (await typed(sandbox, channel, "subscriptions")).answer(30)
-    monkeypatch.setattr(bot.answers, "_refusal", ChannelPolicy("admins", {}).refusal)
+    monkeypatch.setattr(bot.answers, "_refusal", ChannelPolicy("admins", {}).check)
     action, value = end_button(listed, 1)
     assert (await sandbox.press(channel, listed["ts"], action, value=value)).ok
     await answered(sandbox, channel, "Slack can't be asked yet who may do that")

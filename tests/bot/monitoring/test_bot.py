@@ -155,7 +155,7 @@ async def test_status_says_what_is_wrong(
 ) -> None:
     await take(rooms, made(MOCK))
     clock.forward(hours=3)
-    await bot.watch.look()
+    await bot.watch.check()
     done = await sandbox.command("/gwevent", "status", channel=sandbox.add_channel("gw"))
     answer = await done.answer(PATIENCE_S)
     assert f"No notice has come since {NOW:%Y-%m-%d} 12:00:00" in answer["text"].replace("\u00a0", " ")

@@ -46,16 +46,16 @@ def wrong_by(clock: SteadyClock) -> float:
 async def test_a_restart_goes_on_with_the_clock_of_this_boot(rooms: Factory) -> None:
     wall = Wrong()
     clock, kept = keeper(rooms, wall)
-    await kept.begin()
+    await kept.start()
     now = wall()
     clock.heard(now, machine_clock.monotonic_time(), machine_clock.monotonic_time())
-    await kept.look()
+    await kept.check()
     wall.by = MONTH
     again, kept = keeper(rooms, wall)
     assert wrong_by(again) > MONTH - 10
-    await kept.begin()
+    await kept.start()
     assert abs(wrong_by(again)) < 5 and not again.sure and again.jump is not None
-    await kept.look()
+    await kept.check()
     assert abs(wrong_by(again)) < 5
 
 
@@ -63,21 +63,21 @@ async def test_what_nobody_agreed_with_is_written_nowhere(rooms: Factory) -> Non
     wall = Wrong()
     wall.by = MONTH
     clock, kept = keeper(rooms, wall)
-    await kept.look()
+    await kept.check()
     if rooms.database.sqlite:
         assert not clock.confirmed
-        assert await ClockOffsetRepository(rooms.database).of("this boot") is None
+        assert await ClockOffsetRepository(rooms.database).get("this boot") is None
     wall.by = 0.0
     _, another = keeper(rooms, wall, "another boot")
-    await another.begin()
-    assert await ClockOffsetRepository(rooms.database).of("another boot") is None
+    await another.start()
+    assert await ClockOffsetRepository(rooms.database).get("another boot") is None
 
 
 @pytest.mark.backends("postgresql")
 async def test_a_shared_database_agrees(rooms: Factory) -> None:
     clock, kept = keeper(rooms, Wrong())
     before = clock.confirmed
-    await kept.begin()
+    await kept.start()
     assert (before, clock.confirmed, clock.sure) == (False, True, True)
 
 
@@ -86,7 +86,7 @@ async def test_a_wrong_clock_at_the_start_is_set_right_before_anything_is_read(r
     wall = Wrong()
     wall.by = MONTH
     clock, kept = keeper(rooms, wall, "a new boot")
-    await kept.begin()
+    await kept.start()
     assert not clock.confirmed and wrong_by(clock) > MONTH - 10
     keeping = asyncio.create_task(kept.run())
     try:
@@ -101,8 +101,8 @@ async def test_lines_are_replaced_and_forgotten(rooms: Factory) -> None:
     await lines.write("old", 1.5, now - KEPT - timedelta(days=1))
     await lines.write("new", 2.25, now)
     await lines.write("new", 1_764_000_000.123456, now)
-    assert await lines.of("old") is None
-    assert await lines.of("new") == pytest.approx(1_764_000_000.123456, abs=1e-5)
+    assert await lines.get("old") is None
+    assert await lines.get("new") == pytest.approx(1_764_000_000.123456, abs=1e-5)
 
 
 async def test_slacks_answers_tell_the_time(sandbox: LocalSlack) -> None:
@@ -135,7 +135,7 @@ async def test_a_bot_goes_by_the_clock_that_doesnt_jump(
     async with open_factory(settings) as rooms:
         bot = Application(settings, rooms, [])
         wall.by = MONTH
-        await rooms.clock_keeper.look()
+        await rooms.clock_keeper.check()
         assert abs((bot.pipeline._clock() - datetime.now(UTC)).total_seconds()) < 10
         assert not bot._may_give_up()
         (trouble,) = [t for t in [rooms.clock.jump] if t is not None]
@@ -194,11 +194,11 @@ async def test_slack_is_asked_soon_then_seldom_and_not_where_all_is_known(rooms:
     kept.ask_slack = ask
     for second in range(301):
         count = float(second)
-        await kept.look()
+        await kept.check()
     assert asked[:4] == [0.0, 2.0, 6.0, 14.0] and 6 <= len(asked) <= 10
     clock.heard(clock().timestamp(), count, count)
     before = len(asked)
     for second in range(301, 400):
         count = float(second)
-        await kept.look()
+        await kept.check()
     assert len(asked) == before

@@ -70,7 +70,7 @@ class Tower:
         """Look again and again, time passing before each look."""
         for _ in range(times):
             self.clock.forward(**later)
-            await self.watch.look()
+            await self.watch.check()
 
     def said(self) -> list[str]:
         return [str(message["text"]) for message in self.sandbox.messages(self.ops)]
@@ -107,7 +107,7 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 async def tower(sandbox: LocalSlack, rooms: Factory, clock: Clock, pager: Pager) -> AsyncIterator[Tower]:
     async with aiohttp.ClientSession() as session:
         clients = {sandbox.team_id: SlackClient(sandbox.bot_token, sandbox.api_url, session)}
-        worker = rooms.worker(clients, clock, channel_pause_s=0)
+        worker = rooms.create_delivery_worker(clients, clock, channel_pause_s=0)
         webhook = Webhook(pager.url, Format.JSON)
         caller = WebhookNotifier(webhook, rooms.calls, rooms.troubles, rooms.store, clock, poll_s=0.05)
         tower = Tower(rooms, clock, sandbox, sandbox.add_channel("ops"), pager, worker, caller)
@@ -123,7 +123,7 @@ async def tower(sandbox: LocalSlack, rooms: Factory, clock: Clock, pager: Pager)
 async def test_silence_is_told_once_and_again_when_it_is_over(tower: Tower) -> None:
     await take(tower.rooms, made(MOCK))
     await tower.look(hours=2.4)
-    assert await tower.rooms.troubles.lasting() == []
+    assert await tower.rooms.troubles.open_incidents() == []
     await tower.look(minutes=10)
     (said,) = await tower.told(1)
     assert "No notice has come since 2026-11-22 12:00:00 UTC" in said
@@ -131,8 +131,8 @@ async def test_silence_is_told_once_and_again_when_it_is_over(tower: Tower) -> N
     tower.restart()
     await tower.look(3, minutes=10)
     assert await tower.told(1), "a restart repeats nothing"
-    assert [trouble.what for trouble in await tower.rooms.troubles.lasting()] == [IncidentKind.SILENCE]
-    tower.watch.heard()
+    assert [trouble.kind for trouble in await tower.rooms.troubles.open_incidents()] == [IncidentKind.SILENCE]
+    tower.watch.record_payload()
     await tower.look(6, seconds=10)
     assert "no notices, from 2026-11-22 12:00:00" in (await tower.told(2))[1]
     assert await tower.called(2) == ["trigger trouble:silence", "resolve trouble:silence"]
@@ -142,7 +142,7 @@ async def test_silence_is_told_once_and_again_when_it_is_over(tower: Tower) -> N
 
 
 async def test_what_comes_and_goes_is_one_trouble(tower: Tower) -> None:
-    tower.watch.heard()
+    tower.watch.record_payload()
     tower.source = SourceStatus("hopskotch", False, "kafka.scimma.org:9092 doesn't answer <!channel>")
     await tower.look(8, seconds=10)
     await tower.told(1)
@@ -154,13 +154,13 @@ async def test_what_comes_and_goes_is_one_trouble(tower: Tower) -> None:
 
 
 async def test_what_is_found_before_slack_is_known_is_told_then(tower: Tower) -> None:
-    tower.watch.heard()
+    tower.watch.record_payload()
     tower.known, tower.link = False, ConnectionState(False, "not connected yet")
     await tower.look(8, seconds=10)
-    assert [trouble.what for trouble in await tower.rooms.troubles.lasting()] == [IncidentKind.SLACK]
+    assert [trouble.kind for trouble in await tower.rooms.troubles.open_incidents()] == [IncidentKind.SLACK]
     tower.link = ConnectionState(True, "")
     await tower.look(6, seconds=10)
-    assert tower.said() == [] and await tower.rooms.troubles.lasting() == []
+    assert tower.said() == [] and await tower.rooms.troubles.open_incidents() == []
     tower.known = True
     await tower.look()
     (said,) = await tower.told(1)
@@ -168,7 +168,7 @@ async def test_what_is_found_before_slack_is_known_is_told_then(tower: Tower) ->
 
 
 async def test_deliveries_that_wait_are_told(tower: Tower) -> None:
-    tower.watch.heard()
+    tower.watch.record_payload()
     channel = tower.sandbox.add_channel("gw")
     tower.sandbox.fail("chat.postMessage", status=503, times=None, channel=channel)
     await tower.rooms.subscriptions.add_confirmed(
@@ -176,7 +176,7 @@ async def test_deliveries_that_wait_are_told(tower: Tower) -> None:
     )
     await take(tower.rooms, made(MOCK), now=tower.clock())
     await tower.look(seconds=59)
-    assert await tower.rooms.troubles.lasting() == []
+    assert await tower.rooms.troubles.open_incidents() == []
     await tower.look(2, seconds=10)
 
     async def heard() -> bool:
@@ -202,7 +202,7 @@ async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
     def nothing() -> NoReturn:
         raise StoreUnavailable("The database can't do its work now: database or disk is full.")
 
-    tower.watch.heard()
+    tower.watch.record_payload()
     await tower.look()
     with monkeypatch.context() as broken:
         for way in ("reading", "writing"):
@@ -210,7 +210,7 @@ async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
         await tower.look(10, seconds=10)
         assert await tower.called(1) == ["trigger trouble:store"]
         assert (await tower.watch.readiness()).parts["store"] != "ok"
-        assert b"gwevent_store_up 0.0" in await tower.watch.figures()
+        assert b"gwevent_store_up 0.0" in await tower.watch.metrics()
     await tower.look(seconds=10)
     (said,) = await tower.told(1)
     assert "The database can't be used since 2026-11-22 12:00:10 UTC: The database can't" in said
@@ -218,7 +218,7 @@ async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
     assert await tower.called(2) == ["trigger trouble:store", "resolve trouble:store"]
     assert "database out of reach, from" in (await tower.told(2))[1]
     assert (await tower.watch.readiness()).ready
-    assert b"gwevent_store_up 1.0" in await tower.watch.figures()
+    assert b"gwevent_store_up 1.0" in await tower.watch.metrics()
 
 
 async def test_of_several_consumers_one_is_enough(rooms: Factory, clock: Clock) -> None:
@@ -226,7 +226,7 @@ async def test_of_several_consumers_one_is_enough(rooms: Factory, clock: Clock) 
     for sources in ([reads, silent], [silent, reads]):
         watch = HealthMonitor(rooms.store, rooms.ledger, rooms.troubles, clock, sources=lambda: sources)  # noqa: B023
         assert (await watch.readiness()).parts == {"hopskotch": "ok", "store": "ok"}
-        figures = (await watch.figures()).decode()
+        figures = (await watch.metrics()).decode()
         assert 'gwevent_source_connected{source="hopskotch"} 1.0' in figures
         assert 'gwevent_source_lag{source="hopskotch"} 3.0' in figures
     alone = HealthMonitor(rooms.store, rooms.ledger, rooms.troubles, clock, sources=lambda: [silent])

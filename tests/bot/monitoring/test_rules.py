@@ -16,7 +16,7 @@ WELL = HealthSnapshot(started=NOW - timedelta(days=3), last_heard=NOW - timedelt
 
 
 def found(facts: HealthSnapshot, *lasting: IncidentKind) -> set[IncidentKind]:
-    return {trouble.what for trouble in evaluate(facts, NOW, Thresholds(), frozenset(lasting))}
+    return {trouble.kind for trouble in evaluate(facts, NOW, Thresholds(), frozenset(lasting))}
 
 
 def ago(**by: float) -> timedelta:
@@ -64,7 +64,7 @@ def test_deliveries_that_wait() -> None:
     late = replace(WELL, overdue=1234, overdue_since=NOW - ago(minutes=5), overdue_found=NOW)
     assert found(late) == set(), "the clock may have jumped"
     (trouble,) = evaluate(replace(late, overdue_found=NOW - ago(seconds=10)), NOW, Thresholds())
-    assert (trouble.what, trouble.detail, trouble.since) == (
+    assert (trouble.kind, trouble.detail, trouble.since) == (
         IncidentKind.DELIVERIES,
         "1,234",
         NOW - ago(minutes=5),

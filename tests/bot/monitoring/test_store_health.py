@@ -51,7 +51,7 @@ def watch_of(
 
 
 async def figures(watch: HealthMonitor) -> dict[str, float]:
-    lines = (await watch.figures()).decode().splitlines()
+    lines = (await watch.metrics()).decode().splitlines()
     pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     return {name: float(value) for name, value in pairs}
 
@@ -62,7 +62,7 @@ async def expect_out(watch: HealthMonitor, clock: Clock) -> None:
     assert (await figures(watch))["gwevent_store_up"] == 0
     for _ in range(8):
         clock.forward(seconds=10)
-        await watch.look()
+        await watch.check()
     assert (await figures(watch))['gwevent_trouble{what="store"}'] == 1
 
 
@@ -71,15 +71,15 @@ async def expect_well(watch: HealthMonitor, clock: Clock, rooms: Factory) -> Non
     readiness = await watch.readiness()
     assert readiness.ready, readiness.parts
     clock.forward(seconds=10)
-    await watch.look()
-    assert [trouble.what for trouble in await rooms.troubles.lasting()] == [IncidentKind.STORE]
+    await watch.check()
+    assert [trouble.kind for trouble in await rooms.troubles.open_incidents()] == [IncidentKind.STORE]
     found = await figures(watch)
     assert found["gwevent_store_up"] == 1
     assert found['gwevent_trouble{what="store"}'] == 0, "it is over, though not told so yet"
     for _ in range(6):
         clock.forward(seconds=10)
-        await watch.look()
-    assert await rooms.troubles.lasting() == []
+        await watch.check()
+    assert await rooms.troubles.open_incidents() == []
 
 
 @pytest.fixture
@@ -131,21 +131,21 @@ async def test_a_full_disk(narrow: Factory, small_disk: Path, clock: Clock) -> N
 async def test_little_room_is_told_before_it_ends(narrow: Factory, small_disk: Path, clock: Clock) -> None:
     rooms = narrow
     watch = watch_of(rooms, clock, limits=Thresholds(free=50_000_000))
-    watch.heard()
-    await watch.look()
-    assert await rooms.troubles.lasting() == [], "of a small disk a tenth is enough"
+    watch.record_payload()
+    await watch.check()
+    assert await rooms.troubles.open_incidents() == [], "of a small disk a tenth is enough"
     filling = fill(small_disk, 500_000)
-    await watch.look()
-    (trouble,) = await rooms.troubles.lasting()
-    assert (trouble.what, trouble.detail) == (IncidentKind.SPACE, "0 MB free")
+    await watch.check()
+    (trouble,) = await rooms.troubles.open_incidents()
+    assert (trouble.kind, trouble.detail) == (IncidentKind.SPACE, "0 MB free")
     found = await figures(watch)
     assert 0 < found["gwevent_store_free_bytes"] <= 500_000 and found["gwevent_store_bytes"] > 0
     assert found['gwevent_trouble{what="space"}'] == 1
     filling.unlink()
     for _ in range(6):
         clock.forward(seconds=10)
-        await watch.look()
-    assert await rooms.troubles.lasting() == []
+        await watch.check()
+    assert await rooms.troubles.open_incidents() == []
 
 
 def test_when_room_is_little() -> None:
@@ -195,8 +195,8 @@ async def test_an_idle_bot_writes_seldom(
     size = wal.stat().st_size
     for _ in range(20):
         await watch.readiness()
-        await watch.figures()
-        await watch.look()
+        await watch.metrics()
+        await watch.check()
     assert wal.stat().st_size == size
 
 
@@ -228,7 +228,7 @@ async def set_read_only(rooms: Factory, *, read_only: bool) -> None:
 
 async def test_postgresql_that_became_read_only_and_its_successor(own: Factory, clock: Clock) -> None:
     watch = watch_of(own, clock)
-    await own.shares.renew({"T1"})
+    await own.shares.heartbeat({"T1"})
     assert (await watch.readiness()).ready
     await set_read_only(own, read_only=True)
     await own.database._engine.dispose()
@@ -241,13 +241,13 @@ async def test_postgresql_that_became_read_only_and_its_successor(own: Factory, 
 
 async def test_consumers_are_not_silent_because_the_store_was(own: Factory) -> None:
     reads = SourceStatus("hopskotch", True, "reads", 0)
-    await own.consumers.tell("a", [reads])
-    async with own.database.writing() as connection:
+    await own.consumers.record("a", [reads])
+    async with own.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE consumers SET seen_at = seen_at - interval '1 hour'"))
     await set_read_only(own, read_only=True)
     await own.database._engine.dispose()
     with pytest.raises(StoreUnavailable):
-        await own.consumers.tell("a", [reads])
+        await own.consumers.record("a", [reads])
     assert await own.consumers.sources() == [reads]
     await set_read_only(own, read_only=False)
     await own.writes.check()
@@ -261,19 +261,19 @@ async def test_consumers_are_not_silent_because_the_store_was(own: Factory) -> N
 async def test_nobody_delivers(own: Factory, clock: Clock) -> None:
     """A consumer sees that no `serve` lives."""
     watch = watch_of(own, clock)
-    watch.heard()
+    watch.record_payload()
     for _ in range(20):
-        await own.shares.renew({"T1"})
+        await own.shares.heartbeat({"T1"})
         clock.forward(seconds=10)
-        await watch.look()
-    assert await own.troubles.lasting() == []
+        await watch.check()
+    assert await own.troubles.open_incidents() == []
     assert (await figures(watch))["gwevent_workers"] == 1
-    async with own.database.writing() as connection:
+    async with own.database.exclusive_transaction() as connection:
         await connection.execute(text("DELETE FROM workers"))
     for _ in range(8):
         clock.forward(seconds=10)
-        await watch.look()
-    assert [trouble.what for trouble in await own.troubles.lasting()] == [IncidentKind.WORKERS]
+        await watch.check()
+    assert [trouble.kind for trouble in await own.troubles.open_incidents()] == [IncidentKind.WORKERS]
     assert (await figures(watch))["gwevent_workers"] == 0
 
 
@@ -289,17 +289,17 @@ async def test_a_source_that_was_out_before_an_outage_and_is_not_after_it(
         sources=lambda: [source],
         writes=rooms.writes,
     )
-    watch.heard()
-    await watch.look()
+    watch.record_payload()
+    await watch.check()
     database_path.rename(database_path.with_name("elsewhere"))
     source = SourceStatus("hopskotch", True, "reads", 0)
     for _ in range(8):
         clock.forward(seconds=10)
-        await watch.look()
+        await watch.check()
     database_path.with_name("elsewhere").rename(database_path)
     source = SourceStatus("hopskotch", False, "no answer")
-    await watch.look()
-    assert [trouble.what for trouble in await rooms.troubles.lasting()] == [IncidentKind.STORE]
+    await watch.check()
+    assert [trouble.kind for trouble in await rooms.troubles.open_incidents()] == [IncidentKind.STORE]
 
 
 @pytest.mark.backends("postgresql")
@@ -309,7 +309,7 @@ async def test_processes_that_start_at_once_all_find_that_the_store_is_well(
     others = [Database(database_url) for _ in range(4)]
     try:
         for _ in range(5):
-            async with rooms.database.writing() as connection:
+            async with rooms.database.exclusive_transaction() as connection:
                 await connection.execute(delete(schema.write_checks))
             await asyncio.gather(*(WriteCheck(other).check() for other in others))
             for other in others:

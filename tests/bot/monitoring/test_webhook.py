@@ -155,14 +155,14 @@ async def test_a_caller_that_slept_through_its_claim_calls_nobody(
         poll_s=0.02,
         elapsed=lambda: slept,
     )
-    words = caller._alarm
+    words = caller._event
 
     async def sleepily(call: WebhookCall) -> WebhookEvent | None:
         nonlocal slept
         slept += LEASE.total_seconds() + 1.0 if not slept else 0.0
         return await words(call)
 
-    caller._alarm = sleepily  # type: ignore[method-assign]
+    caller._event = sleepily  # type: ignore[method-assign]
     await take(pipeline(rooms, clock, "all"), record())
     running = asyncio.create_task(caller.run())
     await until(lambda: slept > 0)
@@ -178,7 +178,7 @@ async def test_a_caller_that_slept_through_its_claim_calls_nobody(
 
 async def test_a_call_of_a_newer_gwevent_holds_nothing_up(rooms: Factory, clock: Clock) -> None:
     await take(pipeline(rooms, clock, "all"), record())
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE webhook_calls SET kind = 'novelty'"))
     assert await rooms.calls.claim(clock()) is None
     assert await rooms.calls.by_state() == {"pending": 1}

@@ -45,7 +45,7 @@ def lobes(*places: tuple[float, float], sigma: float = 4.0) -> SkyMap:
 
 
 def night(skymap: SkyMap, site: Site, now: datetime = NOW, **conditions: float) -> SiteObservability:
-    return observability_tonight(skymap, [site], ObservingConstraints(**conditions), now).nights[0]
+    return observability_tonight(skymap, [site], ObservingConstraints(**conditions), now).sites[0]
 
 
 def frame(site: Site, times: Sequence[datetime]) -> AltAz:
@@ -108,7 +108,7 @@ def test_sun_and_plane_agree_with_astropy() -> None:
     found = observability_tonight(skymap, [], ObservingConstraints(), NOVEMBER)
     assert share[near < 44.9].sum() - 2e-5 <= found.near_sun <= share[near < 45.1].sum() + 1e-6
     assert share[plane < 9.99].sum() - 2e-5 <= found.near_plane <= share[plane < 10.01].sum() + 1e-6
-    assert found.nights == ()
+    assert found.sites == ()
 
 
 def test_polar_night_and_midnight_sun() -> None:
@@ -177,7 +177,7 @@ def test_more_is_asked_less_is_seen(
 
 def test_sites_of_one_answer_are_as_each_alone() -> None:
     skymap, sites = lobes(NORTH, SOUTH), [o.site for o in observatories()][::9]
-    together = observability_tonight(skymap, sites, ObservingConstraints(), NOW).nights
+    together = observability_tonight(skymap, sites, ObservingConstraints(), NOW).sites
     assert list(together) == [night(skymap, site) for site in sites]
 
 

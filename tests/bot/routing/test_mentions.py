@@ -40,7 +40,7 @@ def thread(
         subscription_id=1,
         root=root,
         mentioned=frozenset(mentioned),
-        told=frozenset(mentioned if told is None else told),
+        notified=frozenset(mentioned if told is None else told),
     )
 
 
@@ -53,7 +53,7 @@ def planned(
 ) -> list[Intent]:
     subscriptions: list[Subscription] = [subscription(w, number=n) for n, w in enumerate(words, start=1)]
     return plan(
-        Superevent.of(notices),
+        Superevent.from_notices(notices),
         notices[-1],
         threads,
         subscriptions,
@@ -68,7 +68,7 @@ def mentions(intents: Sequence[Intent]) -> list[Mention]:
 
 
 def news(*targets: str) -> list[Mention]:
-    return [Mention(10, targets, MentionReason.NEWS)]
+    return [Mention(10, targets, MentionReason.UPGRADE)]
 
 
 def test_the_first_mention_stands_in_the_root() -> None:
@@ -87,7 +87,7 @@ def test_a_root_that_waits_still_takes_in_who_is_new() -> None:
     became = [made(**BBH), made(minutes=5)]
     waits = thread(RootState.WAITING)
     assert mentions(planned(became, [waits], "CBC notify @here if NS")) == [
-        Mention(10, HERE, MentionReason.ROOT)
+        Mention(10, HERE, MentionReason.NEW_EVENT)
     ]
     waits = thread(RootState.WAITING, mentioned=HERE, told=())
     assert mentions(planned(became, [waits], "CBC notify @here if NS")) == []
@@ -146,7 +146,7 @@ def test_a_late_notice_upgrades_nothing() -> None:
 def test_a_retraction_stands_those_down_who_were_told_and_nobody_else() -> None:
     words = "CBC notify @here <@U1>"
     found = planned([made(), RETRACTED], [thread(mentioned=HERE)], words)
-    assert mentions(found) == [Mention(10, HERE, MentionReason.STAND_DOWN)]
+    assert mentions(found) == [Mention(10, HERE, MentionReason.RETRACTION)]
     assert mentions(planned([made(), RETRACTED], [thread()], words)) == []
     waits = thread(mentioned=HERE, told=())
     assert mentions(planned([made(), RETRACTED], [waits], words)) == [], "it will be dropped instead"

@@ -44,7 +44,7 @@ def planned(
 ) -> list[Intent]:
     """The plan for the last of the notices."""
     return plan(
-        Superevent.of(notices),
+        Superevent.from_notices(notices),
         notices[-1],
         threads,
         subscriptions,
@@ -230,7 +230,7 @@ def test_what_no_plan_may_do(
     category = category_of(notice.superevent_id)
     for place in roots:
         mine = [s for s in subscriptions if (s.team_id, s.channel_id) == place]
-        assert any(category_allowed(s.wish, category) for s in mine), "mocks never to who didn't ask"
+        assert any(category_allowed(s.criteria, category) for s in mine), "mocks never to who didn't ask"
     of_threads = [i.thread_id for i in intents if not isinstance(i, OpenRoot | DeferToSkyMap)]
     assert set(of_threads) <= {t.id for t in threads if t.root is not RootState.DEAD}
     for kind in (Edit, Reply, CancelRoot):
@@ -240,7 +240,7 @@ def test_what_no_plan_may_do(
         assert intents == []
     if later > MAX_AGE:
         assert not roots and not any(isinstance(i, Reply) for i in intents)
-    if Superevent.of(history).retracted:
+    if Superevent.from_notices(history).retracted:
         assert not roots
     for cancelled in (i.thread_id for i in intents if isinstance(i, CancelRoot)):
         assert of_threads.count(cancelled) == 1, "what is cancelled gets nothing else"

@@ -80,7 +80,7 @@ async def test_a_map_over_which_reading_hangs_is_none(
     maps = SkyMapCache(rooms.store)
     with monkeypatch.context() as patch:
         patch.setattr("bot.skymap_service.cache.read_notice_maps", lambda _: hang.wait(60))
-        found = await maps.of(notice.key)
+        found = await maps.get(notice.key)
     hang.set()
     assert found is not None and found.best is None
 

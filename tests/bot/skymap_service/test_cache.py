@@ -27,16 +27,16 @@ def test_what_is_no_notice_has_no_maps() -> None:
 async def test_the_map_of_a_stored_notice_is_read_once(rooms: Factory) -> None:
     notice = await stored(rooms, to_avro(ms181101ab(NOW)[1]))
     kept = SkyMapCache(rooms.store)
-    maps = await kept.of(notice.key)
+    maps = await kept.get(notice.key)
     assert maps is not None and maps.gw is not None and maps.combined is None
     assert notice.localization is not None
     assert abs(areas(maps.gw, (0.9,))[0] - notice.localization.area_90) < 1e-9
-    assert await kept.of(notice.key) is maps
+    assert await kept.get(notice.key) is maps
 
 
 async def test_the_combined_map_is_the_best_one(rooms: Factory) -> None:
     body = next(to_avro(r) for r in bns(NOW) if r.get("external_coinc"))
-    maps = await SkyMapCache(rooms.store).of((await stored(rooms, body)).key)
+    maps = await SkyMapCache(rooms.store).get((await stored(rooms, body)).key)
     assert maps is not None and maps.combined is not None
     assert maps.best is maps.combined
 
@@ -44,14 +44,14 @@ async def test_the_combined_map_is_the_best_one(rooms: Factory) -> None:
 async def test_a_retraction_and_an_unknown_notice(rooms: Factory) -> None:
     gone = await stored(rooms, to_avro(retracted(NOW)[-1]))
     kept = SkyMapCache(rooms.store)
-    maps = await kept.of(gone.key)
+    maps = await kept.get(gone.key)
     assert maps is not None and maps.best is None
-    assert await kept.of(("S990101a", "INITIAL", NOW, "")) is None
+    assert await kept.get(("S990101a", "INITIAL", NOW, "")) is None
 
 
 async def test_few_maps_are_kept(rooms: Factory) -> None:
     kept = SkyMapCache(rooms.store, keep=1)
     first, second = [await stored(rooms, to_avro(record)) for record in ms181101ab(NOW)[1:3]]
-    maps = await kept.of(first.key)
-    await kept.of(second.key)
-    assert await kept.of(first.key) is not maps
+    maps = await kept.get(first.key)
+    await kept.get(second.key)
+    assert await kept.get(first.key) is not maps

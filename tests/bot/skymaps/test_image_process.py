@@ -114,7 +114,7 @@ async def test_who_gives_up_waiting_ends_it_too(
 async def test_nothing_to_draw_starts_no_process(drawing: ImageProcess) -> None:
     superevent, gw_map, _ = sample("a tile")
     retraction = replace(superevent.latest, alert_type=RETRACTION, event=None, localization=None)
-    for case, fits in ((Superevent.of([retraction]), gw_map), (superevent, None)):
+    for case, fits in ((Superevent.from_notices([retraction]), gw_map), (superevent, None)):
         with pytest.raises(ImageFailed, match="no sky map to draw"):
             await drawing.draw(case, fits)
     assert drawing.pid is None

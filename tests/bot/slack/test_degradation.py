@@ -33,7 +33,7 @@ from formatters.terminal import message_text
 from tests.support.factories import REAL, made
 
 EVERYONE, ALICE = "<!here>", "<@U024BE7LH>"
-EVENT = Superevent.of([made()])
+EVENT = Superevent.from_notices([made()])
 
 NAMING: Mapping[MessagePart, tuple[str, ...]] = {
     MessagePart.PICTURE: (

@@ -106,8 +106,8 @@ async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_bef
         words = await render(delivery)
         if not names:
             names.append(delivery.claimed_by)
-            await shares.leave()
-            await shares.renew({office.sandbox.team_id})
+            await shares.release_all()
+            await shares.heartbeat({office.sandbox.team_id})
             assert shares.alive and shares.worker_id != delivery.claimed_by
         else:
             names.append(delivery.claimed_by)
@@ -122,7 +122,7 @@ async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_bef
 
 async def test_settling_waits_for_the_store_however_often_it_fails(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    settle, failures = office.rooms.ledger.settle, 3
+    settle, failures = office.rooms.ledger.record_outcomes, 3
 
     async def failing(*args, **options):  # type: ignore[no-untyped-def]
         nonlocal failures
@@ -131,7 +131,7 @@ async def test_settling_waits_for_the_store_however_often_it_fails(office: Deliv
             raise StoreUnavailable("The database can't do its work now.")
         await settle(*args, **options)
 
-    office.rooms.ledger.settle = failing  # type: ignore[method-assign]
+    office.rooms.ledger.record_outcomes = failing  # type: ignore[method-assign]
     await office.receive(FIRST)
     await office.done()
     assert failures < 0 and await office.state(DeliveryKind.ROOT) == ["sent"]
@@ -147,11 +147,11 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
     """It was drawn before a pause; whoever has the workspace now uploads its own."""
     office = still_office
     shares = office.rooms.shares
-    await shares.renew({office.sandbox.team_id})
+    await shares.heartbeat({office.sandbox.team_id})
     await office.subscribed()
     notice = made()
     await office.rooms.store.record(notice, b"bytes", "hopskotch:1", NOW, planner())
-    async with office.rooms.database.writing() as connection:
+    async with office.rooms.database.exclusive_transaction() as connection:
         await _ask_for_pictures(connection, {office.sandbox.team_id}, notice.superevent_id, 1, NOW)
     drawn = 0
 

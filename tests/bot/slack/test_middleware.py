@@ -52,14 +52,16 @@ async def bot_with(
 def test_a_bucket_fills_again_token_by_token() -> None:
     now = 100.0
     allowance = UserRateLimiter(20, lambda: now)
-    assert [allowance.take("T1", "U1") for _ in range(21)] == [True] * 20 + [False]
-    assert allowance.take("T1", "U2") and allowance.take("T2", "U1"), "each person has their own"
+    assert [allowance.try_acquire("T1", "U1") for _ in range(21)] == [True] * 20 + [False]
+    assert allowance.try_acquire("T1", "U2") and allowance.try_acquire("T2", "U1"), (
+        "each person has their own"
+    )
     now += 2.9
-    assert not allowance.take("T1", "U1")
+    assert not allowance.try_acquire("T1", "U1")
     now += 0.2
-    assert allowance.take("T1", "U1") and not allowance.take("T1", "U1")
+    assert allowance.try_acquire("T1", "U1") and not allowance.try_acquire("T1", "U1")
     now += 3_600
-    assert [allowance.take("T1", "U1") for _ in range(21)] == [True] * 20 + [False]
+    assert [allowance.try_acquire("T1", "U1") for _ in range(21)] == [True] * 20 + [False]
 
 
 def test_buckets_that_are_full_are_forgotten() -> None:
@@ -67,9 +69,9 @@ def test_buckets_that_are_full_are_forgotten() -> None:
     allowance = UserRateLimiter(7, lambda: now)
     for number in range(30_000):
         now += 0.01
-        assert allowance.take("T1", f"U{number}")
+        assert allowance.try_acquire("T1", f"U{number}")
     assert len(allowance._full_at) <= 10_001
-    assert [allowance.take("T1", "U") for _ in range(8)] == [True] * 7 + [False]
+    assert [allowance.try_acquire("T1", "U") for _ in range(8)] == [True] * 7 + [False]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ async def test_who_asks_too_often_is_told_so_and_others_are_answered(
 
 
 async def subscriptions(rooms: Factory, sandbox: LocalSlack, channel: str) -> int:
-    return len(await rooms.subscriptions.of_channel(sandbox.team_id, channel))
+    return len(await rooms.subscriptions.for_channel(sandbox.team_id, channel))
 
 
 async def test_members_alone_may_subscribe_where_that_is_set(
@@ -164,7 +166,7 @@ async def test_members_alone_may_subscribe_where_that_is_set(
         # Slack lets nobody type where they are no member, so this one left meanwhile.
         asker = CommandContext(sandbox.team_id, channel, sandbox.user)
         for question in ("subscribe CBC", "Unsub", "edit 1", "pause", "site add X"):
-            assert "Only members" in (await bot.answers.answer(question, asker)).text
+            assert "Only members" in (await bot.answers.dispatch(question, asker)).text
         assert await subscriptions(rooms, sandbox, channel) == 0
         sandbox.workspace.channels[channel].members.add(sandbox.user)
         assert "no subscription" in words(await typed(sandbox, channel, "subscriptions"))

@@ -134,7 +134,7 @@ async def shared(bot: Application, sandbox: LocalSlack) -> tuple[str, str]:
 
 async def stored_teams(rooms: Factory) -> set[str]:
     found: set[str] = set()
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         for table in (schema.subscriptions, schema.channel_sites, schema.channel_conditions):
             found |= set((await connection.execute(select(table.c.team_id))).scalars())
     return found
@@ -147,7 +147,7 @@ async def test_a_guest_mentions_and_subscribes(
     await sandbox.say("@gwevent subscribe CBC", channel, user=guest)
     await sandbox.wait_for(lambda: sandbox.ephemerals(channel, guest), PATIENCE_S)
     async with asyncio.timeout(PATIENCE_S):
-        while not await rooms.subscriptions.of_channel(TEAM, channel):
+        while not await rooms.subscriptions.for_channel(TEAM, channel):
             await asyncio.sleep(0.02)
     assert await stored_teams(rooms) == {sandbox.team_id}
     await take(rooms, made())
@@ -196,8 +196,8 @@ async def test_a_guest_opens_the_dialog_and_the_home(
         lambda: len([call for call in sandbox.calls if call.method == "views.update"]) > before, PATIENCE_S
     )
     assert (await sandbox.submit(filled(group="Burst"), user=guest)).ok
-    (changed,) = await rooms.subscriptions.of_channel(TEAM, channel)
-    assert changed.wish.words == "Burst"
+    (changed,) = await rooms.subscriptions.for_channel(TEAM, channel)
+    assert changed.criteria.canonical == "Burst"
     await sandbox.close_view(user=guest)
     sandbox.open_home(guest)
     await sandbox.wait_for(lambda: sandbox.home(guest), PATIENCE_S)
@@ -256,7 +256,7 @@ async def test_strays_are_brought_home_where_they_have_one(
 ) -> None:
     channel, nowhere = with_strays
     async with asyncio.timeout(PATIENCE_S):
-        while not await rooms.subscriptions.of_channel(TEAM, channel):
+        while not await rooms.subscriptions.for_channel(TEAM, channel):
             await asyncio.sleep(0.02)
     assert await rooms.channel_moves.elsewhere({TEAM}) == [(THEIRS, nowhere)]
     await take(rooms, made(), now=NOW)
@@ -277,7 +277,7 @@ async def test_a_channel_that_gets_another_id_goes_on(
     await sandbox.wait_for(lambda: sandbox.messages(channel), PATIENCE_S)
     new = sandbox.convert(channel)
     async with asyncio.timeout(PATIENCE_S):
-        while not await rooms.subscriptions.of_channel(TEAM, new):
+        while not await rooms.subscriptions.for_channel(TEAM, new):
             await asyncio.sleep(0.02)
     await take(rooms, made(alert_type="UPDATE", minutes=5, far=1e-12))
     bot.worker.wake()

@@ -25,19 +25,19 @@ T = TypeVar("T")
 
 def test_closed_it_is_unreadable_and_opens_again() -> None:
     vault = TokenCipher([new_key()])
-    closed = vault.close(TOKEN)
-    assert TOKEN not in closed and vault.open(closed) == TOKEN
-    assert vault.close(TOKEN) != closed
+    closed = vault.encrypt(TOKEN)
+    assert TOKEN not in closed and vault.decrypt(closed) == TOKEN
+    assert vault.encrypt(TOKEN) != closed
 
 
 def test_an_old_key_opens_until_it_is_gone() -> None:
     old, new = new_key(), new_key()
-    closed = TokenCipher([old]).close(TOKEN)
+    closed = TokenCipher([old]).encrypt(TOKEN)
     both = TokenCipher([new, old])
-    renewed = both.renew(closed)
-    assert TokenCipher([new]).open(renewed) == TOKEN
+    renewed = both.rotate(closed)
+    assert TokenCipher([new]).decrypt(renewed) == TOKEN
     with pytest.raises(InvalidKeys, match="None of GWEVENT_SECRET_KEYS"):
-        TokenCipher([new]).open(closed)
+        TokenCipher([new]).decrypt(closed)
 
 
 def test_what_is_wrong_is_a_sentence_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +65,7 @@ def test_keys_are_made_and_changed_on_the_command_line(
             return await with_rooms(rooms)
 
     async def save(rooms: Factory) -> bool:
-        return await rooms.installations.save(replace(ONE, token=TokenCipher([old]).close(TOKEN)), NOW)
+        return await rooms.installations.save(replace(ONE, token=TokenCipher([old]).encrypt(TOKEN)), NOW)
 
     async def kept(rooms: Factory) -> str:
         (one,) = await rooms.installations.all()
@@ -76,4 +76,4 @@ def test_keys_are_made_and_changed_on_the_command_line(
     assert run(app, ["rotate-keys"]).exit_code == 2
     monkeypatch.setenv("GWEVENT_SECRET_KEYS", f"{new},{old}")
     assert "1 tokens are encrypted" in run(app, ["rotate-keys"]).output
-    assert TokenCipher([new]).open(asyncio.run(work(kept))) == TOKEN
+    assert TokenCipher([new]).decrypt(asyncio.run(work(kept))) == TOKEN

@@ -128,7 +128,7 @@ async def test_two_workspaces_come_and_one_goes(
         assert {call.args["channel"] for call in posts} <= set(slack.workspaces[team].channels) | {
             person.id for person in slack.workspaces[team].people()
         }, "by its own token"
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         kept = (await connection.execute(select(schema.installations.c.token))).scalars().all()
     tokens = [workspace.bot_token for workspace in slack.workspaces.values()]
     assert len(kept) == 2 and not any(token in closed for token in tokens for closed in kept)
@@ -136,7 +136,7 @@ async def test_two_workspaces_come_and_one_goes(
     gone, stays = teams
     slack.uninstall(team=gone)
     await slack.wait_for(lambda: gone not in bot.worker._clients, PATIENCE_S)
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         for table in workspace_tables():
             if "team_id" in table.c:
                 left = select(func.count()).select_from(table).where(table.c.team_id == gone)
@@ -147,7 +147,7 @@ async def test_two_workspaces_come_and_one_goes(
     assert len(slack.messages(channels[gone])) == 2
 
     await installed(bot, slack, gone)
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         rows = await connection.execute(select(func.count()).select_from(schema.installations))
     assert rows.scalar_one() == 2
 
@@ -253,7 +253,7 @@ async def test_what_was_read_first_is_not_in_force_last(
             lambda: None,
             called=lambda *_: None,
         )
-        one = replace(ONE, token=TokenCipher(keys).close("xoxb-1"))
+        one = replace(ONE, token=TokenCipher(keys).encrypt("xoxb-1"))
         everything = rooms.installations.all
 
         async def slowly() -> list[InstalledWorkspace]:
@@ -263,7 +263,7 @@ async def test_what_was_read_first_is_not_in_force_last(
             return found
 
         monkeypatch.setattr(rooms.installations, "all", slowly)
-        early = asyncio.create_task(workspaces.follow())
+        early = asyncio.create_task(workspaces.sync())
         await read.wait()
         await rooms.installations.save(one, NOW)
         asked = asyncio.create_task(workspaces.authorize(one.team_id))
@@ -271,8 +271,8 @@ async def test_what_was_read_first_is_not_in_force_last(
         await early
         assert (await asked) is not None and set(clients) == {one.team_id}
         # A token that no key opens is nobody's: not the old one's either.
-        await rooms.installations.save(replace(one, token=TokenCipher([new_key()]).close("xoxb-2")), NOW)
-        await workspaces.follow()
+        await rooms.installations.save(replace(one, token=TokenCipher([new_key()]).encrypt("xoxb-2")), NOW)
+        await workspaces.sync()
         assert clients == {} and await workspaces.authorize(one.team_id) is None
 
 
@@ -292,7 +292,7 @@ async def test_a_guest_belongs_to_the_channels_installation(
     guest = slack.share(channel, team=other if whose == "another installation" else "T0NONE")
     await slack.say("@gwevent subscribe CBC", channel, user=guest)
     async with asyncio.timeout(PATIENCE_S):
-        while not await rooms.subscriptions.of_channel(ours, channel):
+        while not await rooms.subscriptions.for_channel(ours, channel):
             await asyncio.sleep(0.02)
     await take(rooms, made())
     bot.worker.wake()
@@ -316,4 +316,4 @@ async def test_a_guest_belongs_to_the_channels_installation(
         asked = await slack.command("/gwevent", "subscribe Burst", channel=channel, user=silent)
         said = (await asked.answer(PATIENCE_S))["text"]
         assert "/slack/install installs it" in said and "mention @gwevent" in said
-        assert len(await rooms.subscriptions.of_channel(ours, channel)) == 1
+        assert len(await rooms.subscriptions.for_channel(ours, channel)) == 1

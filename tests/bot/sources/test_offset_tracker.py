@@ -8,17 +8,17 @@ def test_a_payload_that_is_open_holds_back_those_after_it() -> None:
     offsets = OffsetTracker()
     for offset in (3, 4, 7):
         offsets.delivered(MessageOffset("t", 0, offset))
-    assert offsets.done(MessageOffset("t", 0, 4)) is None
-    assert offsets.done(MessageOffset("t", 0, 3)) == 5
-    assert offsets.done(MessageOffset("t", 0, 7)) == 8
+    assert offsets.acknowledge(MessageOffset("t", 0, 4)) is None
+    assert offsets.acknowledge(MessageOffset("t", 0, 3)) == 5
+    assert offsets.acknowledge(MessageOffset("t", 0, 7)) == 8
 
 
 def test_partitions_and_topics_dont_hold_back_each_other() -> None:
     offsets = OffsetTracker()
     for place in (MessageOffset("t", 0, 1), MessageOffset("t", 1, 5), MessageOffset("u", 0, 9)):
         offsets.delivered(place)
-    assert offsets.done(MessageOffset("t", 1, 5)) == 6
-    assert offsets.done(MessageOffset("u", 0, 9)) == 10
+    assert offsets.acknowledge(MessageOffset("t", 1, 5)) == 6
+    assert offsets.acknowledge(MessageOffset("u", 0, 9)) == 10
 
 
 @given(st.permutations(range(12)), st.integers(0, 12))
@@ -28,7 +28,7 @@ def test_never_commits_past_an_open_payload(order: list[int], finished: int) -> 
         offsets.delivered(MessageOffset("t", 0, offset))
     committed = 0
     for offset in order[:finished]:
-        committed = offsets.done(MessageOffset("t", 0, offset)) or committed
+        committed = offsets.acknowledge(MessageOffset("t", 0, offset)) or committed
     still_open = set(order[finished:])
     assert committed == min(still_open, default=12)
 

@@ -40,7 +40,7 @@ class Reader:
         if isinstance(done, Exception):
             raise done
         if done == "arrived":
-            self.reconnecting.arrived()
+            self.reconnecting.reset_backoff()
 
     async def run(self) -> None:
         """As in its thread, until it ends; the loop is there to be told."""

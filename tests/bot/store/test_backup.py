@@ -40,7 +40,7 @@ async def something(rooms: Factory) -> None:
 
 
 async def rows(rooms: Factory) -> dict[str, list[tuple[object, ...]]]:
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         return {
             table.name: sorted(
                 (tuple(row) for row in (await connection.execute(select(table))).all()), key=repr
@@ -66,7 +66,7 @@ async def test_sqlite_while_it_is_written(rooms: Factory, database_path: Path, t
     for command in commands("sqlite3"):
         words = [re.sub(r"/var/lib/gwevent/gwevent\.sqlite", str(database_path), word) for word in command]
         words = [re.sub(r"/var/backups/\S+\.sqlite", str(backup), word) for word in words]
-        async with rooms.database.writing():
+        async with rooms.database.exclusive_transaction():
             run(words)
         assert backup.is_file()
         # As after a stop that had no time to tidy up: newer changes lie beside the file.

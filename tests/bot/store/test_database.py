@@ -40,7 +40,7 @@ async def test_migrations_make_the_tables_that_the_schema_declares(rooms: Factor
 async def test_migrating_twice_changes_nothing(rooms: Factory) -> None:
     await take(rooms, made())
     await rooms.database.migrate()
-    assert await rooms.store.ids() == [made().superevent_id]
+    assert await rooms.store.recent_ids() == [made().superevent_id]
 
 
 async def test_a_new_file_in_a_new_folder_is_its_owners_alone(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ async def test_a_new_file_in_a_new_folder_is_its_owners_alone(tmp_path: Path) ->
     assert not path.exists()
     await database.migrate()
     await take(Factory(database), made())
-    assert database.take_instance_lock()
+    assert database.acquire_instance_lock()
     modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in path.parent.iterdir()}
     assert modes and set(modes.values()) == {0o600}, modes
     await database.close()
@@ -57,17 +57,17 @@ async def test_a_new_file_in_a_new_folder_is_its_owners_alone(tmp_path: Path) ->
 
 async def test_a_file_has_one_bot(database_path: Path) -> None:
     first, second = opened(database_path), opened(database_path)
-    assert first.take_instance_lock()
-    assert first.take_instance_lock(), "asking again is no second bot"
-    assert not second.take_instance_lock()
+    assert first.acquire_instance_lock()
+    assert first.acquire_instance_lock(), "asking again is no second bot"
+    assert not second.acquire_instance_lock()
     await first.close()
-    assert second.take_instance_lock()
+    assert second.acquire_instance_lock()
     await second.close()
 
 
 @pytest.mark.backends("sqlite")
 async def test_the_pragmas_are_in_force(rooms: Factory) -> None:
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         found = {
             name: (await connection.execute(text(f"PRAGMA {name}"))).scalar()
             for name in ("foreign_keys", "journal_mode", "synchronous", "busy_timeout")
@@ -83,7 +83,7 @@ async def test_the_pragmas_are_in_force(rooms: Factory) -> None:
 @BOTH
 async def test_foreign_keys_hold(rooms: Factory) -> None:
     with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
-        async with rooms.database.writing() as connection:
+        async with rooms.database.exclusive_transaction() as connection:
             await connection.execute(text("INSERT INTO payloads (notice_id, body) VALUES (7, '')"))
 
 
@@ -114,11 +114,11 @@ async def test_a_full_disk_is_unavailable_and_then_it_is_not(database_path: Path
         cursor.execute(f"PRAGMA max_page_count={limit or 1_000_000}")
         cursor.close()
 
-    async with database.reading() as connection:
+    async with database.read_transaction() as connection:
         limit = (await connection.execute(text("PRAGMA page_count"))).scalar_one() + 2
     with pytest.raises(StoreUnavailable, match="full"):
         await rooms.store.record(made(), bytes(100_000), "test:1", NOW, planner())
-    assert await rooms.store.ids() == [], "nothing half done"
+    assert await rooms.store.recent_ids() == [], "nothing half done"
     limit = 0
     recorded = await rooms.store.record(made(), bytes(100_000), "test:1", NOW, planner())
     assert recorded.new
@@ -171,7 +171,7 @@ async def test_a_newer_versions_database_is_a_sentence(rooms: Factory) -> None:
 
 
 async def versions(rooms: Factory, statement: str) -> list[str]:
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         return list((await connection.execute(text(statement))).scalars())
 
 
@@ -194,13 +194,13 @@ def test_a_url_that_cant_be_used_is_a_sentence_without_its_password(url: str) ->
 @BOTH
 async def test_an_exception_undoes_the_transaction(rooms: Factory) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with rooms.database.writing() as connection:
+        async with rooms.database.exclusive_transaction() as connection:
             columns = "team_id, channel_id, problem, since"
             await connection.execute(
                 text(f"INSERT INTO channels ({columns}) VALUES ('T', 'C', 'p', '2026-01-01')")
             )
             raise ZeroDivisionError
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM channels"))).scalar() == 0
 
 
@@ -234,7 +234,7 @@ def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.backends("postgresql")
 async def test_a_server_that_ends_the_connection_is_unavailable_and_then_it_is_not(rooms: Factory) -> None:
     with pytest.raises(StoreUnavailable):
-        async with rooms.database.writing() as connection:
+        async with rooms.database.exclusive_transaction() as connection:
             await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     await take(rooms, made())
 
@@ -250,12 +250,12 @@ async def test_no_server_is_unavailable(tmp_path: Path) -> None:
 @pytest.mark.backends("postgresql")
 async def test_a_reader_sees_one_state_and_writers_come_one_by_one(rooms: Factory, database_url: str) -> None:
     other = Factory(Database(database_url))
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         count = text("SELECT count(*) FROM notices")
         assert (await connection.execute(count)).scalar() == 0
         await take(other, made())
         assert (await connection.execute(count)).scalar() == 0
-    async with rooms.database.writing():
+    async with rooms.database.exclusive_transaction():
         second = asyncio.create_task(take(other, made(minutes=5)))
         done, _ = await asyncio.wait([second], timeout=0.2)
         assert not done, "it waits"
@@ -271,9 +271,9 @@ async def test_a_process_that_stands_still_doesnt_hold_up_the_others(
     url = driven(postgres.emptied(migrated_postgres))
     frozen, other = Database(url), Factory(Database(url))
     with pytest.raises(StoreUnavailable):
-        async with frozen.writing():
+        async with frozen.exclusive_transaction():
             await take(other, made())
-    assert await other.store.ids() == [made().superevent_id]
+    assert await other.store.recent_ids() == [made().superevent_id]
     for database in (frozen, other.database):
         await database.close()
 
@@ -290,7 +290,7 @@ async def test_writing_wakes_other_processes_and_a_lost_connection_is_made_again
             await woken.get()
             await take(rooms, made())
             await woken.get()
-            async with rooms.database.aside() as connection:
+            async with rooms.database.independent_transaction() as connection:
                 ended = await connection.execute(
                     text(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

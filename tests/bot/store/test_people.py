@@ -24,11 +24,11 @@ async def test_nothing_of_a_person_is_left(rooms: Factory) -> None:
     await take(rooms, made())
     await rooms.observers.toggle(TEAM, "C1", REAL, "U1", NOW)
     [block] = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         for statement in block.strip().split("\n"):
             done = await connection.execute(text(statement.replace("U0123456789", "U1")))
             assert done.rowcount >= 1
-    [here] = await rooms.subscriptions.of_channel(TEAM, "C1")
+    [here] = await rooms.subscriptions.for_channel(TEAM, "C1")
     assert here.created_by != "U1"
     assert '"U1"' not in write(await rooms.transfer.export())
     changes, total = await rooms.subscriptions.history(TEAM, "C1", 1)

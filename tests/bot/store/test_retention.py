@@ -24,26 +24,26 @@ LONG_AGO = LATER - timedelta(days=90)
 
 async def deliver(rooms: Factory, now: datetime = NOW, *, edits: Outcome | None = None) -> None:
     """Send all that is due; `edits` is what becomes of edits instead."""
-    await rooms.shares.renew({TEAM})
+    await rooms.shares.heartbeat({TEAM})
     number = 0
     while claimed := await rooms.ledger.claim(now + timedelta(minutes=1), 100):
         outcomes: list[tuple[object, Outcome]] = []
         for delivery in claimed:
             number += 1
-            sent = Delivered(ts=f"{now.timestamp():.0f}.{number:06}", revision=delivery.revision)
+            sent = Delivered(ts=f"{now.timestamp():.0f}.{number:06}", revision=delivery.target_revision)
             given_up = delivery.kind is DeliveryKind.EDIT and edits is not None
             outcomes.append((delivery, edits if given_up and edits is not None else sent))
-        await rooms.ledger.settle(outcomes, now)  # type: ignore[arg-type]
+        await rooms.ledger.record_outcomes(outcomes, now)  # type: ignore[arg-type]
 
 
 async def run(rooms: Factory, statement: str) -> None:
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(text(statement))
 
 
 async def ledger(rooms: Factory) -> list[str]:
     """The kinds of the rows that are left, sorted."""
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         return sorted((await connection.execute(text("SELECT kind FROM deliveries"))).scalars())
 
 
@@ -94,24 +94,25 @@ async def test_an_edit_that_was_given_up_waits_for_its_channel_at_any_age(rooms:
     await an_old_event(rooms, edits=DeadLettered(reason="is_archived", channel_problem="is_archived"))
     assert await rooms.retention.deliveries(LONG_AGO) == 1
     assert await ledger(rooms) == ["edit", "root"]
-    assert await rooms.ledger.revive(TEAM, "C1", LONG_AGO, LATER) == 1
+    assert await rooms.ledger.requeue_channel(TEAM, "C1", LONG_AGO, LATER) == 1
 
 
 async def test_whatever_else_was_said_goes_and_a_trouble_when_it_is_over(rooms: Factory) -> None:
-    seen = Incident(what=IncidentKind.SLACK, detail="Why.", since=NOW)
-    await rooms.troubles.look([seen], NOW, ops=(TEAM, "C9"))
+    seen = Incident(kind=IncidentKind.SLACK, detail="Why.", since=NOW)
+    await rooms.troubles.record_check([seen], NOW, ops=(TEAM, "C9"))
     others = [
         kind
         for kind in DeliveryKind
-        if kind not in (DeliveryKind.ROOT, DeliveryKind.EDIT, DeliveryKind.MENTION, DeliveryKind.TROUBLE)
+        if kind
+        not in (DeliveryKind.ROOT, DeliveryKind.EDIT, DeliveryKind.MENTION, DeliveryKind.INCIDENT_OPENED)
     ]
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         rows = [delivery_row(TEAM, "C8", kind, 0, NOW) for kind in others]
         await connection.execute(insert(schema.deliveries), rows)
         await connection.execute(update(schema.deliveries).values(state="sent"))
     assert await rooms.retention.deliveries(LONG_AGO) == len(others)
     assert await ledger(rooms) == ["trouble"], "who heard of it is told when it is over"
-    await rooms.troubles.look([], LATER, ops=(TEAM, "C9"))
+    await rooms.troubles.record_check([], LATER, ops=(TEAM, "C9"))
     assert await rooms.retention.deliveries(LONG_AGO) == 1
     assert await ledger(rooms) == ["over"]
 
@@ -119,19 +120,19 @@ async def test_whatever_else_was_said_goes_and_a_trouble_when_it_is_over(rooms: 
 async def test_troubles_go_with_the_last_that_was_said_about_them(rooms: Factory) -> None:
     ops = (TEAM, "C9")
     slack, store = (
-        Incident(what=what, detail="Why.", since=NOW) for what in (IncidentKind.SLACK, IncidentKind.STORE)
+        Incident(kind=what, detail="Why.", since=NOW) for what in (IncidentKind.SLACK, IncidentKind.STORE)
     )
-    await rooms.troubles.look([slack, store], NOW, ops=ops, webhook=True)
+    await rooms.troubles.record_check([slack, store], NOW, ops=ops, webhook=True)
     await run(rooms, "UPDATE deliveries SET state = 'sent'")
     over = NOW + timedelta(minutes=5)
-    await rooms.troubles.look([store], over, ops=ops, webhook=True)
+    await rooms.troubles.record_check([store], over, ops=ops, webhook=True)
     assert await rooms.retention.troubles(LONG_AGO) == 0, "what is over is still to be told"
     await run(rooms, "UPDATE deliveries SET state = 'sent'")
     await rooms.retention.deliveries(LONG_AGO)
     assert await rooms.retention.troubles(NOW) == 0, "it was over later than that"
     assert await rooms.retention.troubles(LONG_AGO) == 1
-    assert [trouble.what for trouble in await rooms.troubles.lasting()] == [IncidentKind.STORE]
-    async with rooms.database.reading() as connection:
+    assert [trouble.kind for trouble in await rooms.troubles.open_incidents()] == [IncidentKind.STORE]
+    async with rooms.database.read_transaction() as connection:
         slots = (await connection.execute(text("SELECT slot FROM webhook_calls"))).scalars().all()
     assert len(slots) == 1 and slots[0].startswith("trouble:")
 

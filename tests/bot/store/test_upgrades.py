@@ -156,7 +156,7 @@ def test_what_only_adds_is_let_through(step: str) -> None:
 async def newer(path: Path, *statements: str) -> Factory:
     """A database that a newer version has changed so, opened by this one."""
     database = Database(f"sqlite+aiosqlite:///{path}")
-    async with database.writing() as connection:
+    async with database.exclusive_transaction() as connection:
         for statement in ("UPDATE alembic_version SET version_num = '9999'", *statements):
             await connection.execute(text(statement))
     return Factory(database)
@@ -189,7 +189,7 @@ async def test_a_newer_version_that_took_something_away_is_a_sentence(
 
 @pytest.mark.backends("postgresql")
 async def test_the_same_on_postgresql(rooms: Factory, backend: str) -> None:
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         current = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     try:
@@ -197,7 +197,7 @@ async def test_the_same_on_postgresql(rooms: Factory, backend: str) -> None:
         assert (await rooms.store.record(made(), b"bytes", "test:1", NOW, planner())).new
     finally:
         # This database is used by other tests too.
-        async with rooms.database.writing() as connection:
+        async with rooms.database.exclusive_transaction() as connection:
             again = text("UPDATE alembic_version SET version_num = :current")
             await connection.execute(again, {"current": current})
 
@@ -206,7 +206,7 @@ _TABLES = ("superevents", "notices", "payloads", "threads", "deliveries", "menti
 
 
 async def _rows(rooms: Factory, *columns: str) -> dict[str, list[tuple[object, ...]]]:
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         read = {
             table: text(
                 f"SELECT {', '.join(columns) if table == 'notices' else '*'} FROM {table} ORDER BY 1, 2"
@@ -239,11 +239,11 @@ async def test_the_wider_key_of_notices_keeps_what_is_in_flight(rooms: Factory) 
     assert not (await rooms.store.record(made(far=0.5), b"bytes", "test:1", NOW, planner())).new
     await take(rooms, made(alert_type="UPDATE", minutes=5))
     await take(rooms, made(alert_type="UPDATE", minutes=5, far=2e-9))
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         newest = (await connection.execute(text("SELECT MAX(id) FROM notices"))).scalar_one()
     assert newest == before["notices"][-1][0] + 2  # type: ignore[operator]
     if rooms.database.sqlite:
-        async with rooms.database.reading() as connection:
+        async with rooms.database.read_transaction() as connection:
             assert (await connection.execute(text("PRAGMA foreign_keys"))).scalar_one() == 1
             assert (await connection.execute(text("PRAGMA foreign_key_check"))).all() == []
             made_by = text("SELECT sql FROM sqlite_master WHERE name = 'notices'")
@@ -254,12 +254,12 @@ async def test_the_wider_key_of_notices_keeps_what_is_in_flight(rooms: Factory) 
 async def test_what_waits_at_the_upgrade_has_its_place_in_the_queue(rooms: Factory) -> None:
     """0012: rows of before it are claimed in the new order, and none is left behind."""
     before = {"mock": "false", "event_order": "0", "held_until": "NULL"}
-    await rooms.shares.renew({TEAM})
+    await rooms.shares.heartbeat({TEAM})
     await subscribe(rooms, "all mock test", "C1")
     for name in ("S261122a", "MS261122b", "S261122c", "TS261122d"):
         await take(rooms, made(name))
     await take(rooms, made("S261122a", "INITIAL", minutes=1))
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(
             text("UPDATE deliveries SET " + ", ".join(f"{name} = {value}" for name, value in before.items()))
         )
@@ -267,7 +267,9 @@ async def test_what_waits_at_the_upgrade_has_its_place_in_the_queue(rooms: Facto
     found = []
     while claimed := await rooms.ledger.claim(NOW, 10):
         found += [(d.superevent_id, d.kind.value) for d in claimed]
-        await rooms.ledger.settle([(d, Delivered(ts="1.1", revision=d.revision)) for d in claimed], NOW)
+        await rooms.ledger.record_outcomes(
+            [(d, Delivered(ts="1.1", revision=d.target_revision)) for d in claimed], NOW
+        )
     assert found == [
         ("S261122c", "root"),
         ("S261122a", "root"),

@@ -48,11 +48,13 @@ async def changes(chaos: Chaos) -> None:
     assert len(said) == len(COMMANDS), f"each is said once: {said}"
     assert "let subscription 1 come again" in said[-1], said[-1]
     async with open_factory(chaos.world.settings()) as rooms:
-        (here,) = await rooms.subscriptions.of_channel(team, channel)
+        (here,) = await rooms.subscriptions.for_channel(team, channel)
         (newest, *_), total = await rooms.subscriptions.history(team, channel, 1)
     assert total == 1 + len(COMMANDS)
     assert isinstance(newest.after, SubscriptionState)
-    assert (newest.after.words, newest.after.paused) == (here.wish.words, False) == ("all mock", False)
+    assert (
+        (newest.after.words, newest.after.paused) == (here.criteria.canonical, False) == ("all mock", False)
+    )
 
 
 def kept(chaos: Chaos, channel: str, more_than: int) -> bool:

@@ -57,7 +57,7 @@ def tonight(*nights: SiteObservability, conditions: ObservingConstraints | None 
     return Observability(
         since=NOW,
         conditions=conditions or ObservingConstraints(),
-        nights=nights,
+        sites=nights,
         near_sun=0.052,
         near_plane=0.003,
     )
@@ -75,7 +75,7 @@ ALL = tonight(
 
 @pytest.fixture
 def superevents(stories: dict[str, list[Notice]]) -> dict[str, Superevent]:
-    return {name: Superevent.of(notices) for name, notices in stories.items()}
+    return {name: Superevent.from_notices(notices) for name, notices in stories.items()}
 
 
 def test_golden(
@@ -90,7 +90,7 @@ def test_golden(
     answers = {
         "visibility": observability.message(superevents["raven"], ALL),
         "visibility-mock": observability.message(
-            Superevent.of(superevents["mock"].notices[:1]),
+            Superevent.from_notices(superevents["mock"].notices[:1]),
             tonight(night(), conditions=ObservingConstraints(altitude=25.5, darkness=-12)),
         ),
         "sites": observability.site_list(channel, "*VLA* added, and in the messages from now on."),

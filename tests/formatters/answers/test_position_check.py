@@ -52,7 +52,9 @@ def test_answers_about_positions(
     check: Callable[[Message], Message],
     golden: Callable[[str, Message], None],
 ) -> None:
-    bns, raven, mock, bare = (Superevent.of(stories[kind]) for kind in ("bns", "raven", "mock", "bare"))
+    bns, raven, mock, bare = (
+        Superevent.from_notices(stories[kind]) for kind in ("bns", "raven", "mock", "bare")
+    )
     last = raven.notices[-1]
     far = replace(TARGET, distance=43.7476, redshift=0.0098)
     answers = {
@@ -92,7 +94,7 @@ def test_answers_about_positions(
 
 
 def test_the_longest_list_fits(stories: dict[str, list[Notice]], check: Callable[[Message], Message]) -> None:
-    superevent = Superevent.of(stories["raven"])
+    superevent = Superevent.from_notices(stories["raven"])
     targets = [
         SkyPosition(ra=359.999, dec=-89.999, distance=12345.6, redshift=1.2345, name=f"{n} {'x' * 200}")
         for n in range(position_check.MOST)
@@ -116,8 +118,8 @@ def test_details(
     golden: Callable[[str, Message], None],
 ) -> None:
     for kind in ("bns", "raven", "burst", "mock", "map_problem", "retraction_only", "ssm"):
-        golden(f"history-{kind}", check(event_history.message(Superevent.of(stories[kind]))))
-    bns = Superevent.of(stories["bns"])
+        golden(f"history-{kind}", check(event_history.message(Superevent.from_notices(stories[kind]))))
+    bns = Superevent.from_notices(stories["bns"])
     published = {"alert_type": "UPDATE", "event": {"search": "All*Sky* <!here> ```", "nested": [1, None]}}
     notice = replace(
         bns.latest, published=published, urls={"skymap": "https://example.org/files/bayestar.fits,1"}
@@ -162,7 +164,7 @@ def test_details(
 
 
 def test_a_table_in_a_terminal(stories: dict[str, list[Notice]]) -> None:
-    lines = message_text.render(event_history.message(Superevent.of(stories["bns"]))).splitlines()
+    lines = message_text.render(event_history.message(Superevent.from_notices(stories["bns"]))).splitlines()
     assert lines[1].startswith("notice") and lines[1].count(" │ ") == 8
     assert len({line.index("│") for line in lines[1:]}) == 1, "columns line up"
 

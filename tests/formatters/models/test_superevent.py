@@ -53,10 +53,10 @@ notices = st.builds(
 def test_no_order_of_arrival_and_no_repeat_makes_a_difference(received: list[Notice], seed: int) -> None:
     # Of an archive's copies of one type and time one is as good as another, so here they are the same.
     known = {n.key: n for n in received}
-    first = Superevent.of(known.values())
+    first = Superevent.from_notices(known.values())
     again = [*known.values(), *known.values()]
     random.Random(seed).shuffle(again)
-    other = Superevent.of(again)
+    other = Superevent.from_notices(again)
     assert other == first and other.latest.key == first.latest.key
     assert len({n.key for n in other.notices}) == len(other.notices)
     by_source = {n.key[:3] for n in other.notices if n.archive is None}
@@ -77,4 +77,4 @@ def test_of_one_second_what_says_more_is_newer(times: int) -> None:
         )
         for external, content in ((None, "z"), (_burst("Fermi"), "a"))
     )
-    assert Superevent.of([burst, plain_] * times).latest is burst
+    assert Superevent.from_notices([burst, plain_] * times).latest is burst

@@ -14,7 +14,7 @@ Notices = Callable[..., Notice]
 
 
 def root(*notices: Notice) -> Message:
-    return alert_card.alert_card(Superevent.of(notices), alert_card.ChannelView())
+    return alert_card.alert_card(Superevent.from_notices(notices), alert_card.ChannelView())
 
 
 def words(*notices: Notice) -> str:
@@ -47,7 +47,7 @@ def test_significant_through_the_coincidence(
 
 def test_the_words_in_front(make_notice: Notices, make_event: Callable[..., Event]) -> None:
     def title(*notices: Notice) -> str:
-        return alert_card.title(Superevent.of(notices)).replace("\u00a0", " ")
+        return alert_card.title(Superevent.from_notices(notices)).replace("\u00a0", " ")
 
     low = make_event(significant=False)
     assert title(make_notice()) == "BNS 95 % · PRELIMINARY · S241126dm"

@@ -15,7 +15,7 @@ NOTHING = "Nothing of note changed since PRELIMINARY."
 
 def said(*notices: Notice, about: int = -1) -> list[str]:
     """The lines of a reply between its head and its foot."""
-    superevent = Superevent.of(notices)
+    superevent = Superevent.from_notices(notices)
     lines = message_text.render(alert_update.alert_update(superevent, superevent.notices[about])).splitlines()
     return lines[1:-1]
 
@@ -152,4 +152,6 @@ def test_a_reply_posted_late_is_not_a_late_notice(make_notice: Notices) -> None:
 
 def test_another_events_notice_is_refused(make_notice: Notices) -> None:
     with pytest.raises(ValueError, match="is no notice of S241126dm"):
-        alert_update.alert_update(Superevent.of([make_notice()]), make_notice(superevent_id="S241126dn"))
+        alert_update.alert_update(
+            Superevent.from_notices([make_notice()]), make_notice(superevent_id="S241126dn")
+        )

@@ -27,7 +27,7 @@ DETAILS = {
 
 
 def wrong(what: IncidentKind, ended: datetime | None = None) -> Incident:
-    return Incident(what=what, since=NOW - timedelta(hours=3), detail=DETAILS.get(what, ""), ended=ended)
+    return Incident(kind=what, since=NOW - timedelta(hours=3), detail=DETAILS.get(what, ""), ended=ended)
 
 
 @pytest.mark.parametrize("what", IncidentKind)
@@ -73,7 +73,7 @@ def test_status_begins_with_what_is_wrong(
 
 
 def test_a_webhook_says_the_same_to_each(stories: dict[str, list[Notice]]) -> None:
-    bns = Superevent.of(stories["bns"])
+    bns = Superevent.from_notices(stories["bns"])
     woken = payload.of_superevent(bns.upto(bns.notices[0]), over=False)
     assert woken.urgent and woken.key == "event:S241126dm"
     plain, ntfy, duty = (payload.body(woken, form, topic="gw", routing_key="r") for form in Format)
@@ -82,7 +82,7 @@ def test_a_webhook_says_the_same_to_each(stories: dict[str, list[Notice]]) -> No
     assert "&" not in plain["text"] and "*" not in plain["text"]
     assert plain["url"] == ntfy["click"] == duty["links"][0]["href"]
     assert plain["time"] == duty["payload"]["timestamp"]
-    mock = payload.of_superevent(Superevent.of(stories["mock"][:1]), over=False)
+    mock = payload.of_superevent(Superevent.from_notices(stories["mock"][:1]), over=False)
     assert not mock.urgent, "mocks inform, if they are wanted at all"
     over = payload.of_trouble(wrong(IncidentKind.SOURCE, NOW), over=True)
     assert payload.body(over, Format.PAGERDUTY)["event_action"] == "resolve"

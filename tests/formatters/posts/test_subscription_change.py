@@ -27,7 +27,7 @@ Golden = Callable[[str, Message], None]
 
 def state(words: str, *, paused: bool = False) -> SubscriptionState:
     wish = parse(words)
-    return SubscriptionState(words=wish.words, paused=paused, wish=wish)
+    return SubscriptionState(words=wish.canonical, paused=paused, wish=wish)
 
 
 def made(
@@ -43,7 +43,7 @@ def has(number: int, words: str, **further: object) -> Subscription:
         number=number,
         team_id="T1",
         channel_id="C1",
-        wish=parse(words),
+        criteria=parse(words),
         created_by=ALICE,
         created_at=NOW,
     )

@@ -51,7 +51,7 @@ def order(of: Sample) -> ImageJob:
     event = of.superevent.latest.event
     assert localization is not None and event is not None
     return ImageJob(
-        words=words(of.superevent),
+        captions=words(of.superevent),
         peak=(localization.ra, localization.dec),
         time=event.time,
         main=of.combined_map or of.gw_map,
@@ -234,7 +234,7 @@ def test_alt_text_is_never_too_long() -> None:
     long = replace(
         notice, event=replace(notice.event, classification={}, group="x" * 5000, search="y" * 3000)
     )
-    assert len(alt_text(Superevent.of([replace(long, alert_type="Z" * 3000)]))) <= ALT_TEXT_MAX
+    assert len(alt_text(Superevent.from_notices([replace(long, alert_type="Z" * 3000)]))) <= ALT_TEXT_MAX
 
 
 def test_numbers_only_a_broken_file_can_hold_are_drawn_too() -> None:
@@ -248,14 +248,14 @@ def test_numbers_only_a_broken_file_can_hold_are_drawn_too() -> None:
         peak_distance=None,
     )
     notice = replace(sample("a tile").superevent.latest, localization=localization)
-    superevent = Superevent.of([notice])
-    assert render(replace(order(sample("a tile")), words=words(superevent))).png.startswith(b"\x89PNG")
+    superevent = Superevent.from_notices([notice])
+    assert render(replace(order(sample("a tile")), captions=words(superevent))).png.startswith(b"\x89PNG")
 
 
 def test_without_a_map_there_are_no_words() -> None:
     notice = replace(sample("a tile").superevent.latest, localization=None)
     with pytest.raises(ValueError, match="no sky map to draw"):
-        words(Superevent.of([notice]))
+        words(Superevent.from_notices([notice]))
 
 
 def test_pyplot_stays_out_and_the_bot_itself_is_without_matplotlib() -> None:

@@ -69,7 +69,7 @@ def test_the_fallback_still_mentions_and_leaves_out_what_cant_be_pressed(
     stories: dict[str, list[Notice]],
 ) -> None:
     targets = ("<!channel>", "<@U12>", "<@U1>", "<!subteam^S0AB1>")
-    superevent = Superevent.of(stories["bns"][:1])
+    superevent = Superevent.from_notices(stories["bns"][:1])
     said = message_text.fallback(
         alert_card.alert_card(superevent, alert_card.ChannelView(mention=targets, root=True))
     )
@@ -83,7 +83,7 @@ def test_the_fallback_still_mentions_and_leaves_out_what_cant_be_pressed(
 
 def test_the_fallback_says_all_of_it_escaped(stories: dict[str, list[Notice]]) -> None:
     for notices in stories.values():
-        message = alert_card.alert_card(Superevent.of(notices), alert_card.ChannelView())
+        message = alert_card.alert_card(Superevent.from_notices(notices), alert_card.ChannelView())
         text = message_text.fallback(message)
         assert mrkdwn.width(text) <= mrkdwn.TEXT_MAX
         assert "<" not in text
@@ -93,7 +93,7 @@ def test_the_fallback_says_all_of_it_escaped(stories: dict[str, list[Notice]]) -
 
 def test_every_line_of_a_real_card_is_plain(make_notice: Callable[..., Notice]) -> None:
     text = message_text.render(
-        alert_card.alert_card(Superevent.of([make_notice()]), alert_card.ChannelView())
+        alert_card.alert_card(Superevent.from_notices([make_notice()]), alert_card.ChannelView())
     )
     assert not set("*~`<") & set(text.replace("<1 %", ""))
     assert "\u00a0" not in text

@@ -52,7 +52,7 @@ def wish(number: int, channel: str = "C1", **changes: Any) -> subscription_messa
         number=number,
         team_id="T1",
         channel_id=channel,
-        wish=WISH,
+        criteria=WISH,
         created_by="U024BE7LH",
         created_at=NOW,
     )
@@ -123,10 +123,10 @@ def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     golden("view-dialog-empty", checked(subscription_modal.view(place, SubscriptionForm(), Preview())))
     changed = ModalContext(channel_id="C1", number=3, home=True)
     found = search_results.SearchResults(
-        words=WISH.what,
-        newest=[search_results.SearchHit(superevent=Superevent.of(stories["bns"][:3]))],
+        words=WISH.canonical_without_mentions,
+        newest=[search_results.SearchHit(superevent=Superevent.from_notices(stories["bns"][:3]))],
         count=1,
-        among=12_345,
+        candidates=12_345,
     )
     tested = search_results.tested(found, NOW)
     shown = subscription_modal.view(changed, form_of(WISH), Preview(wish=WISH, tested=tested))
@@ -172,11 +172,13 @@ def shown_home(**changes: Any) -> home_tab.Home:
 
 
 def test_homes(golden: Golden, stories: dict[str, list[Notice]]) -> None:
-    newest = [Superevent.of(stories[kind]) for kind in ("bns", "raven", "burst", "ssm", "bare", "no_map")]
+    newest = [
+        Superevent.from_notices(stories[kind]) for kind in ("bns", "raven", "burst", "ssm", "bare", "no_map")
+    ]
     paused = subscription_messages.paused(wish(3))
     golden("view-home", checked(home_tab.view(shown_home(newest=newest, said=paused), NOW)))
     golden("view-home-empty", checked(home_tab.view(shown_home(subscriptions=()), NOW)))
-    lags = Incident(what=IncidentKind.LAG, since=NOW - timedelta(hours=2), detail="40 payloads")
+    lags = Incident(kind=IncidentKind.LAG, since=NOW - timedelta(hours=2), detail="40 payloads")
     assert "*The reader lags since" in json.dumps(home_tab.view(shown_home(troubles=[lags]), NOW)), (
         "what is wrong is first"
     )

@@ -36,7 +36,7 @@ async def rows(rooms: Factory, table: Any, place: tuple[str, str] | None = None)
     query = select(table)
     if place is not None:
         query = query.where(table.c.team_id == place[0], table.c.channel_id == place[1])
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         return list((await connection.execute(query)).all())
 
 
@@ -46,7 +46,7 @@ async def nothing_left(rooms: Factory) -> None:
 
 
 async def claimed_of(rooms: Factory) -> list[Delivery]:
-    await rooms.shares.renew({TEAM})
+    await rooms.shares.heartbeat({TEAM})
     return await rooms.ledger.claim(NOW, 100)
 
 
@@ -56,8 +56,8 @@ async def send_all(rooms: Factory) -> None:
         claimed = await claimed_of(rooms)
         if not claimed:
             return
-        await rooms.ledger.settle(
-            [(d, Delivered(ts=f"{number}.{d.id}", revision=d.revision)) for d in claimed], NOW
+        await rooms.ledger.record_outcomes(
+            [(d, Delivered(ts=f"{number}.{d.id}", revision=d.target_revision)) for d in claimed], NOW
         )
 
 
@@ -83,8 +83,8 @@ async def test_all_of_a_channel_follows(rooms: Factory, backend: str) -> None:
     await rooms.observers.toggle(*OLD, REAL, "U1", NOW)
     await rooms.sites.add(*OLD, [DOME], BY)
     await rooms.sites.set_conditions(*OLD, ObservingConstraints(altitude=40.0, darkness=-12.0), BY)
-    await rooms.operators.are_in(*OLD)
-    await rooms.subscriptions.ask(*OLD, parse("Burst"), "U1", NOW)
+    await rooms.operators.set(*OLD)
+    await rooms.subscriptions.request(*OLD, parse("Burst"), "U1", NOW)
     before = {table.name: len(await rows(rooms, table, OLD)) for table in place_tables()}
     beside = {table.name: await rows(rooms, table, BESIDE) for table in place_tables()}
 
@@ -93,8 +93,8 @@ async def test_all_of_a_channel_follows(rooms: Factory, backend: str) -> None:
     await nothing_left(rooms)
     assert {table.name: len(await rows(rooms, table, NEW)) for table in place_tables()} == before
     assert {table.name: await rows(rooms, table, BESIDE) for table in place_tables()} == beside
-    assert await rooms.operators.place() == NEW
-    assert (await rooms.sites.of_channel(*NEW)).sites == (DOME,)
+    assert await rooms.operators.get() == NEW
+    assert (await rooms.sites.for_channel(*NEW)).sites == (DOME,)
     # Told twice, as Slack does what wasn't acknowledged in time.
     assert not await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
     # The next notice finds the thread.
@@ -118,18 +118,18 @@ async def test_what_both_ids_have_is_put_together(rooms: Factory, backend: str) 
     await rooms.sites.add(*NEW, [LENS, DOME], BY)
     await take(rooms, made(alert_type="INITIAL", minutes=5))
     await rooms.observers.toggle(*NEW, REAL, "U2", NOW)
-    paused = (await rooms.subscriptions.of_channel(*NEW))[0]
+    paused = (await rooms.subscriptions.for_channel(*NEW))[0]
     await rooms.subscriptions.pause(*NEW, paused.number, BY)
 
     moved = await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
     assert moved.merged >= 3
     await nothing_left(rooms)
-    here = await rooms.subscriptions.of_channel(*NEW)
-    assert [(s.wish.words, s.paused_at) for s in here] == [("CBC", None), ("CBC mock", None)]
+    here = await rooms.subscriptions.for_channel(*NEW)
+    assert [(s.criteria.canonical, s.paused_at) for s in here] == [("CBC", None), ("CBC mock", None)]
     (thread,) = await rows(rooms, schema.threads)
     assert thread.root_ts is not None and thread.wanted_revision > thread.shown_revision
     assert {row.user_id for row in await rows(rooms, schema.observers)} == {"U1", "U2"}
-    sites = (await rooms.sites.of_channel(*NEW)).sites
+    sites = (await rooms.sites.for_channel(*NEW)).sites
     assert [site.name for site in sites] == ["Lens", "MyDome"]
     waiting = [r for r in await rows(rooms, schema.deliveries, NEW) if r.state == DeliveryState.PENDING.value]
     assert DeliveryKind.EDIT.value in {row.kind for row in waiting} and DeliveryKind.ROOT.value not in {
@@ -144,7 +144,7 @@ async def test_what_was_given_up_for_the_old_id_comes_back(rooms: Factory, backe
     await take(rooms, made())
     (claimed,) = await claimed_of(rooms)
     gone = DeadLettered(reason="channel_not_found", channel_problem="channel_not_found")
-    await rooms.ledger.settle([(claimed, gone)], NOW)
+    await rooms.ledger.record_outcomes([(claimed, gone)], NOW)
     assert await rooms.channel_moves.out_of_reach() == [(*OLD, "channel_not_found")]
     await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
     assert await rooms.channel_moves.out_of_reach() == []
@@ -158,8 +158,8 @@ async def test_a_root_that_waits_goes_before_one_that_was_given_up(rooms: Factor
     await subscribe(rooms, "CBC", OLD[1], NEW[1])
     await take(rooms, made())
     (dead,) = [d for d in await claimed_of(rooms) if d.channel_id == NEW[1]]
-    await rooms.ledger.settle([(dead, DeadLettered(reason="msg_too_long"))], NOW)
-    await rooms.ledger.recover()
+    await rooms.ledger.record_outcomes([(dead, DeadLettered(reason="msg_too_long"))], NOW)
+    await rooms.ledger.requeue_stalled()
     await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
     await nothing_left(rooms)
     assert [(d.kind, d.channel_id) for d in await claimed_of(rooms)] == [(DeliveryKind.ROOT, NEW[1])]
@@ -174,14 +174,14 @@ async def test_what_is_being_sent_at_that_moment(rooms: Factory, backend: str) -
     assert await claimed_of(rooms) == []
     # Its worker hears that the old id is no channel any more: that is no word about the new one.
     gone = DeadLettered(reason="channel_not_found", channel_problem="channel_not_found")
-    await rooms.ledger.settle([(sending, gone)], NOW)
+    await rooms.ledger.record_outcomes([(sending, gone)], NOW)
     await nothing_left(rooms)
     assert await rows(rooms, schema.channels) == []
     (again,) = await claimed_of(rooms)
-    assert (again.id, again.channel_id, again.doubtful) == (sending.id, NEW[1], False)
+    assert (again.id, again.channel_id, again.maybe_sent) == (sending.id, NEW[1], False)
     # Or that it stands: then it isn't sent again.
     await rooms.channel_moves.follow(NEW, OLD, SINCE, NOW)
-    await rooms.ledger.settle([(again, Delivered(ts="1.0", revision=1))], NOW)
+    await rooms.ledger.record_outcomes([(again, Delivered(ts="1.0", revision=1))], NOW)
     (thread,) = await rows(rooms, schema.threads, OLD)
     assert thread.root_ts == "1.0" and await claimed_of(rooms) == []
 
@@ -190,7 +190,7 @@ async def test_what_is_being_sent_at_that_moment(rooms: Factory, backend: str) -
 async def test_what_another_process_serves_is_no_stray(rooms: Factory, backend: str) -> None:
     await subscribe(rooms, "CBC", "C0SHARED", team="T0STRAY")
     await subscribe(rooms, "CBC", "C0SHARED", team="T0SERVED")
-    await rooms.shares.renew({"T0SERVED"})
+    await rooms.shares.heartbeat({"T0SERVED"})
     assert await rooms.channel_moves.elsewhere({TEAM}) == [("T0STRAY", "C0SHARED")]
 
 
@@ -203,7 +203,7 @@ async def scene(rooms: Factory, dice: random.Random) -> None:
     for superevent in (REAL, MOCK):
         for number, kind in enumerate(("PRELIMINARY", "INITIAL", "UPDATE")):
             await take(rooms, made(superevent, kind, minutes=number, far=10.0 ** -(9 + number)))
-            async with rooms.database.writing() as connection:
+            async with rooms.database.exclusive_transaction() as connection:
                 for row in await connection.execute(select(schema.deliveries)):
                     state = dice.choice(
                         [DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.DEAD, DeliveryState.SENDING]
@@ -218,10 +218,10 @@ async def scene(rooms: Factory, dice: random.Random) -> None:
                             )
             if dice.random() < 0.5:
                 await rooms.observers.toggle(*dice.choice([OLD, NEW]), superevent, f"U{number}", NOW)
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         for place in (OLD, NEW):
             if dice.random() < 0.7:
-                apology = delivery_row(*place, DeliveryKind.APOLOGY, 1, NOW)
+                apology = delivery_row(*place, DeliveryKind.UNREADABLE_NOTICE, 1, NOW)
                 apology["state"] = dice.choice(
                     [DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.DEAD]
                 ).value
@@ -265,7 +265,7 @@ async def test_no_number_that_either_knew_before_is_anothers_then(rooms: Factory
     """Before channels counted for themselves 3 was the new id's "all", and 4 one of the old id's."""
     await subscribe(rooms, "Burst", OLD[1])
     await subscribe(rooms, "CBC", NEW[1])
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         for place, number in ((NEW, 3), (OLD, 4)):
             row = {"team_id": place[0], "channel_id": place[1], "number": number}
             await connection.execute(insert(schema.former_numbers).values(row))
@@ -277,5 +277,5 @@ async def test_no_number_that_either_knew_before_is_anothers_then(rooms: Factory
             .where(schema.channel_numbers.c.channel_id == OLD[1])
         )
     await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
-    here = await rooms.subscriptions.of_channel(*NEW)
-    assert {s.wish.words: s.number for s in here} == {"Burst": 5, "CBC": 1}
+    here = await rooms.subscriptions.for_channel(*NEW)
+    assert {s.criteria.canonical: s.number for s in here} == {"Burst": 5, "CBC": 1}

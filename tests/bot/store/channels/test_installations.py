@@ -55,7 +55,7 @@ async def test_one_row_a_workspace_and_one_welcome(rooms: Factory, backend: str)
     assert not await rooms.installations.save(again, NOW)
     assert await rooms.installations.all() == [again]
     assert "closed" not in repr(again)
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         rows = (await connection.execute(select(schema.deliveries))).all()
     assert [(row.kind, row.channel_id) for row in rows] == [("welcome", "U1")]
 
@@ -69,7 +69,7 @@ async def test_who_leaves_leaves_nothing(rooms: Factory, backend: str) -> None:
     await take(rooms, [made(), made(alert_type="UPDATE", minutes=5, far=1e-12)])
     assert await rooms.installations.forget(TEAM)
     assert not await rooms.installations.forget(TEAM)
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         for table in workspace_tables():
             if "team_id" in table.c:
                 teams = set((await connection.execute(select(table.c.team_id))).scalars())
@@ -104,7 +104,7 @@ async def test_a_state_is_good_once_and_for_ten_minutes(rooms: Factory, backend:
 @BOTH
 async def test_tokens_are_closed_anew_all_or_none(rooms: Factory, backend: str) -> None:
     old, new = new_key(), new_key()
-    await rooms.installations.save(replace(ONE, token=TokenCipher([old]).close("xoxb-1")), NOW)
-    assert await rooms.installations.renew_tokens(TokenCipher([new, old]).renew) == 1
+    await rooms.installations.save(replace(ONE, token=TokenCipher([old]).encrypt("xoxb-1")), NOW)
+    assert await rooms.installations.renew_tokens(TokenCipher([new, old]).rotate) == 1
     (kept,) = await rooms.installations.all()
-    assert TokenCipher([new]).open(kept.token) == "xoxb-1"
+    assert TokenCipher([new]).decrypt(kept.token) == "xoxb-1"

@@ -32,16 +32,16 @@ async def older(rooms: Factory, channel: str, words: str, id_: int | None = None
         "confirmed_at": NOW,
         **({} if id_ is None else {"id": id_}),
     }
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(insert(schema.subscriptions).values(row))
 
 
 async def numbers(rooms: Factory, channel: str = "C1") -> dict[str, int]:
-    return {s.wish.words: s.number for s in await rooms.subscriptions.of_channel(TEAM, channel)}
+    return {s.criteria.canonical: s.number for s in await rooms.subscriptions.for_channel(TEAM, channel)}
 
 
 async def said(rooms: Factory, words: str) -> str:
-    return message_text.render(await rooms.answers(Clock()).answer(words, ASKER))
+    return message_text.render(await rooms.create_command_router(Clock()).dispatch(words, ASKER))
 
 
 @BOTH
@@ -63,12 +63,12 @@ async def test_what_an_older_gwevent_writes_is_numbered_by_age(rooms: Factory) -
     await subscribe(rooms, "CBC", "C1", "C2")
     await older(rooms, "C1", "Burst", 90)
     await older(rooms, "C1", "all mock", 91)
-    assert [s.number for s in await rooms.subscriptions.of_team(TEAM)] == [1, 2, 3, 1]
+    assert [s.number for s in await rooms.subscriptions.for_team(TEAM)] == [1, 2, 3, 1]
     assert await numbers(rooms) == {"CBC": 1, "Burst": 2, "all mock": 3}
     told = await said(rooms, "pause 90")
     assert "what was 90 is number 2 (Burst)" in told and "nothing was changed" in told
     assert "no subscription 92; it has 1 (CBC), 2 (Burst), 3 (all mock)." in await said(rooms, "pause 92")
-    assert all(s.paused_at is None for s in await rooms.subscriptions.of_channel(TEAM, "C1"))
+    assert all(s.paused_at is None for s in await rooms.subscriptions.for_channel(TEAM, "C1"))
 
 
 # The ids of before, by age; those of one channel that live still, and those that ended.
@@ -86,7 +86,7 @@ async def test_no_number_of_before_ever_means_another_one(
     rooms: Factory, alive: list[int], ended: list[int], more: int, asked: int
 ) -> None:
     """Whatever an old message names: that subscription's state alone may change, or nothing does."""
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         for name in ("channel_changes", "channel_numbers", "former_numbers", "subscriptions", "deliveries"):
             await connection.execute(text(f"DELETE FROM {name}"))
         known = [{"team_id": TEAM, "channel_id": "C1", "number": n} for n in {*alive, *ended}]
@@ -95,11 +95,11 @@ async def test_no_number_of_before_ever_means_another_one(
         await older(rooms, "C1", f"CBC distance<{id_}", id_)
     for extra in range(more):
         await subscribe(rooms, f"Burst mock far<1e-{extra + 1}", "C1")
-    before = {s.id: s for s in await rooms.subscriptions.of_channel(TEAM, "C1")}
+    before = {s.id: s for s in await rooms.subscriptions.for_channel(TEAM, "C1")}
     given_ = [s.number for s in sorted(before.values(), key=lambda s: s.id) if s.id in alive]
     assert given_ == sorted(given_) and len({s.number for s in before.values()}) == len(before)
     told = await said(rooms, f"pause {asked}")
-    after = {s.id: s for s in await rooms.subscriptions.of_channel(TEAM, "C1")}
+    after = {s.id: s for s in await rooms.subscriptions.for_channel(TEAM, "C1")}
     touched = [id_ for id_ in before if before[id_] != after[id_]]
     if asked in alive or asked in ended:
         assert touched in ([], [asked]), told
@@ -112,7 +112,7 @@ async def test_the_migration_keeps_what_is_there(tmp_path: Path) -> None:
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'old.sqlite'}")
     await database._migration(lambda config: command.upgrade(config, "0010"))
     rooms = Factory(database)
-    async with database.writing() as connection:
+    async with database.exclusive_transaction() as connection:
         for id_, channel, words in (
             (2, "C1", "CBC"),
             (5, "C2", "CBC"),
@@ -147,6 +147,6 @@ async def test_the_migration_keeps_what_is_there(tmp_path: Path) -> None:
     assert await numbers(rooms, "C2") == {"CBC": 1}
     assert "what was 17 is number 4 (Burst)" in await said(rooms, "unsubscribe 17")
     assert "no subscription 3; it has 1 (CBC), 4 (Burst), 5 (all)" in await said(rooms, "unsubscribe 3")
-    async with database.reading() as connection:
+    async with database.read_transaction() as connection:
         assert len((await connection.execute(select(schema.subscriptions))).all()) == 4
     await database.close()

@@ -31,7 +31,7 @@ async def way_in(rooms: Factory, clock: Clock) -> Pipeline:
 async def planned(rooms: Factory) -> list[str]:
     table = schema.deliveries
     query = select(table.c.channel_id).where(table.c.team_id == TEAM, table.c.kind == "circular")
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         return list((await connection.execute(query)).scalars())
 
 
@@ -81,7 +81,7 @@ async def test_of_many_that_came_before_the_newest_are_linked_and_none_of_an_arc
     await take(rooms, made(TEST))
     table = schema.deliveries
     query = select(table.c.slot, table.c.priority).where(table.c.kind == "circular").order_by(table.c.id)
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         rows = (await connection.execute(query)).all()
     assert [row.slot for row in rows] == [f"circular:{number}:{TEST}" for number in (14, 15, 16, 17, 19)]
     assert {row.priority for row in rows} == {Priority.EDIT}, "news of the event goes first"
@@ -91,12 +91,12 @@ async def test_one_that_came_before_is_linked_again_where_the_thread_is_opened_a
     rooms: Factory, way_in: Pipeline
 ) -> None:
     await way_in.handle(circular(), LIVE)
-    await rooms.shares.renew({TEAM})
+    await rooms.shares.heartbeat({TEAM})
     (root,) = [d for d in await rooms.ledger.claim(NOW, 10) if d.channel_id == "C1"]
-    await rooms.ledger.settle([(root, DeadLettered(reason="msg_too_long"))], NOW)
+    await rooms.ledger.record_outcomes([(root, DeadLettered(reason="msg_too_long"))], NOW)
     await take(rooms, made(alert_type="INITIAL", minutes=1))
     table = schema.deliveries
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         query = select(table.c.state).where(table.c.kind == "circular")
         assert list((await connection.execute(query)).scalars()) == ["pending"]
 
@@ -107,9 +107,9 @@ async def test_a_mangled_one_is_kept_in_quarantine(rooms: Factory, way_in: Pipel
 
 
 async def test_not_beside_a_root_that_was_given_up(rooms: Factory, way_in: Pipeline) -> None:
-    await rooms.shares.renew({TEAM})
+    await rooms.shares.heartbeat({TEAM})
     (root,) = [d for d in await rooms.ledger.claim(NOW, 10) if d.channel_id == "C1"]
-    await rooms.ledger.settle([(root, DeadLettered(reason="msg_too_long"))], NOW)
+    await rooms.ledger.record_outcomes([(root, DeadLettered(reason="msg_too_long"))], NOW)
     await way_in.handle(circular(), LIVE)
     assert await planned(rooms) == [], "it would wait for ever"
 
@@ -118,6 +118,6 @@ async def test_what_waits_goes_with_the_last_subscription(rooms: Factory, way_in
     await way_in.handle(circular(), LIVE)
     await unsubscribe(rooms, "C1")
     table = schema.deliveries
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         query = select(table.c.state).where(table.c.kind == "circular")
         assert list((await connection.execute(query)).scalars()) == ["dead"]

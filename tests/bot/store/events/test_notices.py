@@ -32,7 +32,7 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 async def everything(rooms: Factory) -> dict[str, list[tuple[object, ...]]]:
     """All rows of all tables."""
     tables = ("superevents", "notices", "payloads", "quarantine", "subscriptions", "threads", "deliveries")
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         return {
             table: [tuple(row) for row in (await connection.execute(text(f"SELECT * FROM {table}"))).all()]
             for table in tables
@@ -41,7 +41,7 @@ async def everything(rooms: Factory) -> dict[str, list[tuple[object, ...]]]:
 
 async def roots(rooms: Factory) -> list[str]:
     """The channels that have a root planned."""
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         query = text("SELECT channel_id FROM deliveries WHERE kind = 'root' ORDER BY channel_id")
         return list((await connection.execute(query)).scalars())
 
@@ -79,7 +79,7 @@ async def test_a_repeat_stays_one_after_its_payload_is_purged_and_its_facts_too(
     again = await rooms.store.record(made(MOCK), b"other bytes", "test:2", NOW, PLAN)
     assert not again.new
     # As one that an older gwevent stored: nothing says what it said.
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE notices SET facts = NULL, content = ''"))
     for notice in (made(MOCK), made(MOCK, far=0.5)):
         again = await rooms.store.record(notice, b"bytes", "test:2", NOW, PLAN)
@@ -133,7 +133,7 @@ async def test_what_an_older_version_stored_is_asked_what_it_says(rooms: Factory
     body, other = to_json(record(alert_type="UPDATE")), to_json(record(alert_type="UPDATE", far=2e-9))
     await rooms.store.record(decode(body), body, "test:1", NOW, PLAN)
     old = replace(decode(body), content=None).to_json()
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE notices SET content = '', facts = :old"), {"old": old})
     avro = to_avro(record(alert_type="UPDATE"))
     assert not (await rooms.store.record(decode(avro), avro, "test:2", NOW, PLAN)).new
@@ -177,7 +177,7 @@ async def test_any_order_of_arrival_and_any_repeats_end_in_the_same_state(rooms:
         record(alert_type="OTHER"),
         record(alert_type="RETRACTION", minutes=rng.choice((-1, 0, 1))),
     ]
-    expected = Superevent.of(map(notice_of, records))
+    expected = Superevent.from_notices(map(notice_of, records))
     # Avro's types of notices are a list.
     known_types = [one for one in records if one["alert_type"] in STAGES]
     bodies = [*map(to_avro, known_types), *map(to_json, records), *map(to_json, records)]
@@ -186,7 +186,7 @@ async def test_any_order_of_arrival_and_any_repeats_end_in_the_same_state(rooms:
         await rooms.store.record(decode(body), body, "test:1", NOW, PLAN)
     known = await rooms.store.superevent(REAL)
     assert known == expected
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         [traits] = (await connection.execute(text("SELECT traits FROM superevents"))).scalars()
     told = attributes_of(expected)
     assert told is not None and json.loads(traits) == json.loads(told.to_json())
@@ -195,7 +195,7 @@ async def test_any_order_of_arrival_and_any_repeats_end_in_the_same_state(rooms:
 async def test_notices_out_of_order_end_in_the_same_superevent(rooms: Factory) -> None:
     story = [made(), made(alert_type="INITIAL", minutes=5), made(alert_type="UPDATE", minutes=9)]
     await take(rooms, [story[2], story[0], story[1]])
-    known = await rooms.store.superevent_at(REAL)
+    known = await rooms.store.superevent_with_revision(REAL)
     assert known is not None
     assert known[0].notices == tuple(story)
     assert known[1] == 3, "the revision counts what was stored"
@@ -293,7 +293,7 @@ async def test_what_latest_chooses_by(rooms: Factory) -> None:
 
 async def test_words_that_cant_be_read_withhold_nothing_from_others(rooms: Factory) -> None:
     await subscribe(rooms, "CBC", "C1", "C2")
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         newer = "UPDATE subscriptions SET words = 'CBC glitchiness<3' WHERE channel_id = 'C1'"
         await connection.execute(text(newer))
     await take(rooms, made())

@@ -82,11 +82,11 @@ def test_every_kind_has_a_place_in_the_order() -> None:
         DeliveryKind.CHANGE,
         DeliveryKind.MENTION_REFUSED,
         DeliveryKind.WELCOME,
-        DeliveryKind.APOLOGY,
-        DeliveryKind.OPS,
-        DeliveryKind.TROUBLE,
-        DeliveryKind.OVER,
-        DeliveryKind.FIRST_REAL,
+        DeliveryKind.UNREADABLE_NOTICE,
+        DeliveryKind.QUARANTINE_REPORT,
+        DeliveryKind.INCIDENT_OPENED,
+        DeliveryKind.INCIDENT_RESOLVED,
+        DeliveryKind.FIRST_REAL_EVENT,
     }
 
 
@@ -220,7 +220,7 @@ class Story:
     async def confirmation(self) -> None:
         self.number += 1
         place = self.dice.choice(PLACES)
-        await self.rooms.subscriptions.ask(
+        await self.rooms.subscriptions.request(
             *place, parse(f"BNS distance<{self.dice.randint(1, 3)}"), "U1", self.now
         )
 
@@ -229,32 +229,34 @@ class Story:
 
     async def crash(self) -> None:
         self.claimed.clear()
-        await self.rooms.ledger.recover()
+        await self.rooms.ledger.requeue_stalled()
 
     async def revival(self) -> None:
-        await self.rooms.ledger.revive(*self.dice.choice(PLACES), self.now - timedelta(days=1), self.now)
+        await self.rooms.ledger.requeue_channel(
+            *self.dice.choice(PLACES), self.now - timedelta(days=1), self.now
+        )
 
     async def settle(self) -> None:
         some = self.dice.sample(self.claimed, self.dice.randint(0, len(self.claimed)))
         self.claimed = [d for d in self.claimed if d not in some]
         if some:
-            await self.rooms.ledger.settle([(d, self.outcome(d)) for d in some], self.now)
+            await self.rooms.ledger.record_outcomes([(d, self.outcome(d)) for d in some], self.now)
 
     def outcome(self, delivery: Delivery) -> Outcome:
         chance = self.dice.random()
         if chance < 0.25:
             wait = timedelta(seconds=self.dice.choice([0, 1, 5, 30]))
-            return Retry(not_before=self.now + wait, reason="no", doubtful=self.dice.random() < 0.5)
+            return Retry(not_before=self.now + wait, reason="no", maybe_sent=self.dice.random() < 0.5)
         if chance < 0.3:
             return DeadLettered(reason="is_archived", channel_problem="is_archived")
         if chance < 0.35:
             return DeadLettered(reason="msg_too_long")
         if chance < 0.4 and delivery.kind in (DeliveryKind.EDIT, DeliveryKind.REPLY):
-            return DeadLettered(reason="message_not_found", root_gone=True)
+            return DeadLettered(reason="message_not_found", root_deleted=True)
         if chance < 0.45 and delivery.kind is DeliveryKind.EDIT:
-            return DeadLettered(reason="edit_window_closed", root_fixed=True)
+            return DeadLettered(reason="edit_window_closed", root_uneditable=True)
         again = self.now + timedelta(seconds=5) if self.dice.random() < 0.2 else None
-        return Delivered(ts=f"1.{delivery.id}", revision=delivery.revision, again_at=again)
+        return Delivered(ts=f"1.{delivery.id}", revision=delivery.target_revision, again_at=again)
 
     async def claim(self) -> None:
         ours = {(d.team_id, d.channel_id) for d in self.claimed}
@@ -287,7 +289,7 @@ class Story:
             .join(t, t.c.id == d.c.thread_id, isouter=True)
             .join(known, known.c.superevent_id == t.c.superevent_id, isouter=True)
         )
-        async with self.rooms.database.reading() as connection:
+        async with self.rooms.database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
         unordered = ("edit", "mention", "circular")
 
@@ -350,7 +352,7 @@ async def tell(rooms: Factory, seed: int, steps: int, monkeypatch: pytest.Monkey
         monkeypatch.setattr(claiming, "OWED_AT_MOST", -1)
     else:
         monkeypatch.setattr(claiming, "IN_PASSING", dice.choice([-1, 0, 30]))
-    await rooms.shares.renew(set(TEAMS))
+    await rooms.shares.heartbeat(set(TEAMS))
     for team, channel in PLACES:
         await subscribe(rooms, WORDS, channel, team=team)
     story = Story(rooms, dice, fair)
@@ -382,14 +384,14 @@ READS_MORE = 1.3
 
 async def wait(rooms: Factory, events: int, held: int = 0) -> None:
     """Have mocks wait for every channel, and others that can't go before them all."""
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         rows = []
         for number in range(events + held):
             for place in PLACES:
                 rows.append(
                     delivery_row(
                         *place,
-                        DeliveryKind.TROUBLE,
+                        DeliveryKind.INCIDENT_OPENED,
                         number,
                         NOW,
                         not_before=NOW + timedelta(minutes=1) if number >= events else None,
@@ -430,7 +432,7 @@ async def test_a_claim_reads_as_much_however_many_wait(
     monkeypatch.setattr(claiming, "IN_PASSING", 0)
     await wait(rooms, 20)
     few = await work_of_a_claim(rooms, asked(8, busy=busy))
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(schema.deliveries.delete())
     await wait(rooms, 400, held)
     many = await work_of_a_claim(rooms, asked(8, busy=busy))
@@ -448,7 +450,7 @@ async def test_every_statement_of_a_claim_finds_its_rows_by_an_index_made_for_it
     event.listen(engine, "before_cursor_execute", lambda *call: seen.append((call[2], call[3])))
     assert await rooms.ledger.claim(NOW, 8)
     found = []
-    async with rooms.database.reading() as connection:
+    async with rooms.database.read_transaction() as connection:
         for statement, values in list(seen):
             if statement.lstrip().startswith(("SELECT", "WITH", "UPDATE")):
                 plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
@@ -463,14 +465,16 @@ async def test_what_waits_for_its_thread_is_looked_at_again_though_nobody_said_t
     rooms: Factory,
 ) -> None:
     """The last guard: a way of moving a thread on that nobody thought of delays, and loses nothing."""
-    await rooms.shares.renew({TEAM})
+    await rooms.shares.heartbeat({TEAM})
     await subscribe(rooms, WORDS, "C1")
     await take(rooms, made())
     (root,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.settle([(root, Retry(not_before=NOW + timedelta(minutes=9), reason="no"))], NOW)
+    await rooms.ledger.record_outcomes(
+        [(root, Retry(not_before=NOW + timedelta(minutes=9), reason="no"))], NOW
+    )
     await take(rooms, made(alert_type="INITIAL", minutes=1))
     assert await rooms.ledger.claim(NOW, 10) == [], "the reply waits for its root"
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE deliveries SET state = 'sent' WHERE kind = 'root'"))
         await connection.execute(text("UPDATE threads SET root_ts = '1.1'"))
     assert await rooms.ledger.claim(NOW, 10) == []
@@ -485,13 +489,13 @@ async def test_what_is_posted_once_more_is_not_found_by_its_first_message(rooms:
     await subscribe(rooms, WORDS, "C1")
     await take(rooms, made())
     (root,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.settle([(root, Delivered(ts="1.1", revision=root.revision))], NOW)
+    await rooms.ledger.record_outcomes([(root, Delivered(ts="1.1", revision=root.target_revision))], NOW)
     await take(rooms, made(alert_type="INITIAL", minutes=1))
     (reply,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.settle([(reply, Delivered(ts="1.2"))], NOW)
+    await rooms.ledger.record_outcomes([(reply, Delivered(ts="1.2"))], NOW)
     (edit,) = await rooms.ledger.claim(NOW + PICTURE_WITHIN, 10)
-    gone = DeadLettered(reason="no", root_fixed=why == "root_fixed", root_gone=why == "root_gone")
-    await rooms.ledger.settle([(edit, gone)], NOW)
+    gone = DeadLettered(reason="no", root_uneditable=why == "root_fixed", root_deleted=why == "root_gone")
+    await rooms.ledger.record_outcomes([(edit, gone)], NOW)
     (again,) = await rooms.ledger.claim(NOW + PICTURE_WITHIN, 10)
     first = reply if why == "root_fixed" else root
     assert again.id == first.id and again.key not in (None, first.key)
@@ -499,11 +503,11 @@ async def test_what_is_posted_once_more_is_not_found_by_its_first_message(rooms:
 
 @pytest.mark.backends("sqlite", "postgresql")
 async def test_news_is_not_given_up_for_the_age_of_what_was_refused_before_it(rooms: Factory) -> None:
-    await rooms.shares.renew({TEAM})
+    await rooms.shares.heartbeat({TEAM})
     await subscribe(rooms, WORDS, "C1")
     await take(rooms, made())
     (root,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.settle([(root, Delivered(ts="1.1", revision=root.revision))], NOW)
+    await rooms.ledger.record_outcomes([(root, Delivered(ts="1.1", revision=root.target_revision))], NOW)
     await take(rooms, made(alert_type="INITIAL", minutes=1))
     day = NOW + timedelta(hours=23)
     for now, type_ in ((NOW + PICTURE_WITHIN, None), (day, "RETRACTION")):
@@ -511,7 +515,7 @@ async def test_news_is_not_given_up_for_the_age_of_what_was_refused_before_it(ro
             await take(rooms, made(alert_type=type_, minutes=2), now=day)
         got = {d.kind: d for d in [*await rooms.ledger.claim(now, 1), *await rooms.ledger.claim(now, 1)]}
         no = Retry(not_before=now, reason="zomeru")
-        await rooms.ledger.settle(
+        await rooms.ledger.record_outcomes(
             [(d, no if k is DeliveryKind.EDIT else Delivered(ts=f"2.{d.id}")) for k, d in got.items()], now
         )
     assert got[DeliveryKind.EDIT].created_at == day
@@ -520,17 +524,17 @@ async def test_news_is_not_given_up_for_the_age_of_what_was_refused_before_it(ro
 @pytest.mark.backends("sqlite", "postgresql")
 async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(rooms: Factory) -> None:
     """After a way back to an older version: more of them than a claim looks at, in a thread and without."""
-    await rooms.shares.renew({TEAM})
+    await rooms.shares.heartbeat({TEAM})
     await subscribe(rooms, WORDS, "C1")
     await take(rooms, made())
     (root,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.settle([(root, Delivered(ts="1.1", revision=root.revision))], NOW)
+    await rooms.ledger.record_outcomes([(root, Delivered(ts="1.1", revision=root.target_revision))], NOW)
     await take(rooms, made(alert_type="INITIAL", minutes=1))
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE deliveries SET kind = 'reply2' WHERE kind = 'reply'"))
         await connection.execute(text("DELETE FROM deliveries WHERE kind = 'edit'"))
         rows = [
-            delivery_row(TEAM, channel, DeliveryKind.TROUBLE, number, NOW, priority=Priority.ROOT)
+            delivery_row(TEAM, channel, DeliveryKind.INCIDENT_OPENED, number, NOW, priority=Priority.ROOT)
             | {"kind": f"novelty{number % 2}", "slot": f"novelty:{number}"}
             for number in range(60)
             for channel in ("C1", "C2")
@@ -542,12 +546,14 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(rooms: F
         assert [d.kind for d in got] == [DeliveryKind.REPLY], (
             "the retraction, though an unknown one stands before it"
         )
-        done = Delivered(ts="1.2", revision=got[0].revision)
-        await rooms.ledger.settle([(got[0], done)], NOW)
+        done = Delivered(ts="1.2", revision=got[0].target_revision)
+        await rooms.ledger.record_outcomes([(got[0], done)], NOW)
         later = NOW + PICTURE_WITHIN
         got = await rooms.ledger.claim(later, 10)
         assert [d.kind for d in got] == [DeliveryKind.EDIT]
-        await rooms.ledger.settle([(got[0], Delivered(ts="1.1", revision=got[0].revision))], later)
+        await rooms.ledger.record_outcomes(
+            [(got[0], Delivered(ts="1.1", revision=got[0].target_revision))], later
+        )
         assert await rooms.ledger.claim(later, 10) == []
         assert not (await rooms.glance.due(later)).deliveries, "nobody looks for them without end"
         assert await rooms.ledger.claim(later + claiming.HELD, 10) == []
@@ -559,10 +565,10 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(rooms: F
 
 @pytest.mark.backends("sqlite", "postgresql")
 async def test_the_picture_of_what_is_real_is_drawn_first(rooms: Factory) -> None:
-    await rooms.shares.renew({TEAM})
+    await rooms.shares.heartbeat({TEAM})
     for number, name in enumerate(("S261122a", "S261122b", "MS261122c", "TS261122d")):
         await take(rooms, made(name))
-        async with rooms.database.writing() as connection:
+        async with rooms.database.exclusive_transaction() as connection:
             notice = select(schema.notices.c.id).where(schema.notices.c.superevent_id == name)
             await connection.execute(
                 schema.pictures.insert().values(
@@ -588,7 +594,7 @@ async def test_the_map_of_what_is_real_is_asked_first(rooms: Factory) -> None:
     names = ("S261122a", "MS261122b", "S261122c", "TS261122d")
     for name in names:
         await take(rooms, made(name))
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(
             text(
                 "INSERT INTO undecided (notice_id, superevent_id, picture, created_at) "

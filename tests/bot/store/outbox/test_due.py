@@ -23,12 +23,12 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 @pytest.fixture(autouse=True)
 async def at_work(rooms: Factory) -> AsyncIterator[None]:
     """This process works for the workspace."""
-    await rooms.shares.renew({TEAM})
+    await rooms.shares.heartbeat({TEAM})
     yield
 
 
 async def run(rooms: Factory, statement: str) -> None:
-    async with rooms.database.writing() as connection:
+    async with rooms.database.exclusive_transaction() as connection:
         await connection.execute(text(statement))
 
 
@@ -40,12 +40,14 @@ async def test_a_delivery_is_due_from_its_time_until_it_is_claimed(rooms: Factor
     [delivery] = await rooms.ledger.claim(NOW, 10)
     assert await rooms.glance.due(NOW) == NOTHING
     later = NOW + timedelta(seconds=30)
-    await rooms.ledger.settle([(delivery, Retry(not_before=later, reason="ratelimited"))], NOW)
+    await rooms.ledger.record_outcomes([(delivery, Retry(not_before=later, reason="ratelimited"))], NOW)
     assert await rooms.glance.due(NOW) == NOTHING
     assert await rooms.glance.due(later) == DELIVERIES
     assert await rooms.glance.due(later - 2 * LONGEST_WAIT) == DELIVERIES, "the clock jumped back"
     [delivery] = await rooms.ledger.claim(later, 10)
-    await rooms.ledger.settle([(delivery, Delivered(ts="1.0", revision=delivery.revision))], later)
+    await rooms.ledger.record_outcomes(
+        [(delivery, Delivered(ts="1.0", revision=delivery.target_revision))], later
+    )
     assert await rooms.glance.due(later) == NOTHING
 
 
@@ -81,8 +83,8 @@ async def test_what_another_process_works_for_is_not_due_here(rooms: Factory, da
     other = Factory(Database(database_url))
     try:
         assert await other.glance.due(NOW) == NOTHING
-        await rooms.shares.leave()
-        await other.shares.renew({TEAM})
+        await rooms.shares.release_all()
+        await other.shares.heartbeat({TEAM})
         assert await other.glance.due(NOW) == DELIVERIES
         assert await rooms.glance.due(NOW) == NOTHING
     finally:

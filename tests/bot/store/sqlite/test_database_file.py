@@ -179,7 +179,7 @@ async def test_what_is_acknowledged_is_found_by_whoever_opens_the_path(
 
 class _maybe_reading:  # noqa: N801
     def __init__(self, database: Database, reads: bool) -> None:
-        self._reading = database.reading() if reads else None
+        self._reading = database.read_transaction() if reads else None
 
     async def __aenter__(self) -> None:
         if self._reading is not None:
@@ -198,7 +198,7 @@ async def test_the_wal_alone_deleted_loses_nothing(database_path: Path) -> None:
     await take(rooms, made("S261122a"))
     database_path.with_name(f"{database_path.name}-wal").unlink()
     # What was acknowledged before is put into the file as soon as anybody looks.
-    async with rooms.database.reading():
+    async with rooms.database.read_transaction():
         pass
     assert stored(database_path) == {"S261122a"}
     await take(rooms, made("S261122b"))
@@ -210,7 +210,7 @@ async def test_a_swap_while_a_transaction_is_open_is_noticed(database_path: Path
     rooms = Factory(opened(database_path))
     await take(rooms, made("S261122a"))
     with pytest.raises(StoreUnavailable, match="was replaced by another file"):
-        async with rooms.database.writing():
+        async with rooms.database.exclusive_transaction():
             shutil.copy(database_path, tmp_path / "new")
             (tmp_path / "new").replace(database_path)
     await rooms.database.close()
@@ -237,7 +237,7 @@ async def test_readers_under_way_finish_before_a_copy_is_opened(database_path: P
     await database.migrate()
     rooms = Factory(database)
     await take(rooms, made("S261122a"))
-    async with database.reading():
+    async with database.read_transaction():
         shutil.copy(database_path, tmp_path / "new")
         (tmp_path / "new").replace(database_path)
         taking = asyncio.create_task(take(rooms, made("S261122b")))
@@ -265,10 +265,10 @@ def links(path: Path, folder: Path) -> dict[str, Path]:
 
 async def test_a_second_bot_is_refused_by_whatever_name_it_comes(database_path: Path, tmp_path: Path) -> None:
     first = opened(database_path)
-    assert first.take_instance_lock()
+    assert first.acquire_instance_lock()
     for how, path in links(database_path, tmp_path).items():
         second = opened(path)
-        assert not second.take_instance_lock(), how
+        assert not second.acquire_instance_lock(), how
         assert second.only_name() is None, how
         await second.close()
     await first.close()
@@ -284,12 +284,12 @@ async def test_a_lock_that_was_deleted_is_taken_again_or_the_rival_is_told(datab
     first, second = opened(database_path), opened(database_path)
     check = WriteCheck(first)
     lock = database_path.with_name(f"{database_path.name}.lock")
-    assert first.take_instance_lock()
+    assert first.acquire_instance_lock()
     lock.unlink()
     await check.check()
-    assert not second.take_instance_lock()
+    assert not second.acquire_instance_lock()
     lock.unlink()
-    assert second.take_instance_lock()
+    assert second.acquire_instance_lock()
     check = WriteCheck(first)
     with pytest.raises(StoreUnavailable, match="Another gwevent runs on"):
         await check.check()
@@ -306,7 +306,7 @@ async def test_a_lock_that_cant_be_made_again_at_once_is_taken_later(
 ) -> None:
     first, second = opened(database_path), opened(database_path)
     lock = database_path.with_name(f"{database_path.name}.lock")
-    assert first.take_instance_lock()
+    assert first.acquire_instance_lock()
     lock.unlink()
     with monkeypatch.context() as patch:
 
@@ -318,7 +318,7 @@ async def test_a_lock_that_cant_be_made_again_at_once_is_taken_later(
             with pytest.raises(StoreUnavailable, match="No space left"):
                 first.keep_instance_lock()
     first.keep_instance_lock()
-    assert not second.take_instance_lock()
+    assert not second.acquire_instance_lock()
     await first.close()
     await second.close()
 
