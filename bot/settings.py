@@ -212,10 +212,10 @@ class Settings(BaseSettings):
         if value is None:
             return None
         try:
-            wish = parse(value)
+            criteria = parse(value)
         except FilterSyntaxError as error:
             raise ValueError(f"it must be words of a subscription: {str(error).rstrip('.')}") from None
-        if wish.notify is not None:
+        if criteria.notify is not None:
             raise ValueError('it must be words of a subscription without "notify"')
         return value
 

@@ -11,6 +11,8 @@ from hypothesis import settings
 from bot.store.database import Database
 from tests.support.postgres import GIVEN, Databases, NoServer, driven, server
 
+pytest_plugins = ["tests.support.brokers", "tests.support.delivery_harness"]
+
 # CI says the same of the same commit; elsewhere each run looks at other examples.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI") == "true":

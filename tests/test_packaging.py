@@ -112,7 +112,7 @@ def test_the_page_is_small_enough_to_travel(wheel: ZipFile) -> None:
 
 def test_gives_the_command(wheel: ZipFile) -> None:
     [name] = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
-    assert "gwevent = bot.cli:main" in wheel.read(name).decode()
+    assert "gwevent = bot.cli.main:main" in wheel.read(name).decode()
 
 
 def test_says_one_version(metadata: Message) -> None:

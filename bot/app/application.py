@@ -77,7 +77,7 @@ class Application:
     def __init__(
         self,
         settings: Settings,
-        rooms: Factory,
+        factory: Factory,
         sources: Sequence[Source],
         clock: Callable[[], datetime] | None = None,
     ) -> None:
@@ -87,13 +87,13 @@ class Application:
         """
         self._settings = settings
         access = settings.slack_access()
-        self._rooms = rooms
+        self._factory = factory
         self._sources = sources
         # What other processes' sources said last.
         self._heard: list[SourceStatus] = []
         ours = clock is None
-        self._may_give_up: Callable[[], bool] = lambda: rooms.clock.sure or not ours
-        self._clock = clock = clock or rooms.clock
+        self._may_give_up: Callable[[], bool] = lambda: factory.clock.sure or not ours
+        self._clock = clock = clock or factory.clock
         self._clients: dict[str, SlackClient] = {}
         self._identity: Identity | None = None
         self._parts = TaskSupervisor()
@@ -101,7 +101,7 @@ class Application:
         """Set once Slack knows us and the source is being read."""
         draw = ImageProcess()
         self.metrics = Metrics()
-        self.worker = rooms.create_delivery_worker(
+        self.worker = factory.create_delivery_worker(
             self._clients,
             clock,
             public_url=settings.public_url,
@@ -112,7 +112,7 @@ class Application:
         self._front = SlackGateway(
             access,
             settings,
-            rooms.installations,
+            factory.installations,
             self._clients,
             clock,
             register=self._register,
@@ -120,8 +120,8 @@ class Application:
             called=self.metrics.count_api_call,
         )
         self.pictures = ImageWorker(
-            rooms.store,
-            rooms.pictures,
+            factory.store,
+            factory.pictures,
             self._clients,
             draw,
             clock,
@@ -129,11 +129,11 @@ class Application:
             serve=settings.public_url is not None,
             poll_s=FALLBACK_POLL_S,
         )
-        self.decisions = rooms.create_deferred_routing_worker(
+        self.decisions = factory.create_deferred_routing_worker(
             clock, settings.max_age, self._wake_workers, FALLBACK_POLL_S
         )
         self._lookout = DuePoller(
-            rooms.glance,
+            factory.due_check,
             clock,
             deliveries=self.worker.wake,
             pictures=self.pictures.wake,
@@ -144,59 +144,63 @@ class Application:
             None
             if webhook is None
             else WebhookNotifier(
-                webhook, rooms.calls, rooms.troubles, rooms.store, clock, may_give_up=self._may_give_up
+                webhook, factory.calls, factory.incidents, factory.store, clock, may_give_up=self._may_give_up
             )
         )
         self.watch = HealthMonitor(
-            rooms.store,
-            rooms.ledger,
-            rooms.troubles,
+            factory.store,
+            factory.outbox,
+            factory.incidents,
             clock,
             sources=self._remote_statuses,
             link=lambda: self._front.state,
-            ops=lambda: rooms.operators.known,
+            ops=lambda: factory.operators.known,
             wake=self.worker.wake,
             caller=self._caller,
             metrics=self.metrics,
             limits=Thresholds(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
-            writes=rooms.writes,
-            workers=rooms.shares.living,
+            writes=factory.writes,
+            workers=factory.shares.living,
             wrong=self._parts.problems,
-            jump=lambda: rooms.clock.jump,
+            jump=lambda: factory.clock.jump,
         )
         port = settings.listens_on
         self._http = (
             None
             if port is None
             else HttpServer(
-                rooms.pictures,
+                factory.pictures,
                 settings.http_host,
                 port,
                 self.watch,
                 self._front.add_routes,
             )
         )
-        self.pipeline = rooms.create_pipeline(settings, clock, self._on_notice_stored, self.metrics.stored)
-        self._consumers = create_consumers(settings, rooms, sources, self.pipeline, self._on_payload_handled)
-        self._archive = create_gracedb_importer(settings, rooms, clock)
-        self.answers = rooms.create_command_router(
+        self.pipeline = factory.create_pipeline(settings, clock, self._on_notice_stored, self.metrics.stored)
+        self._consumers = create_consumers(
+            settings, factory, sources, self.pipeline, self._on_payload_handled
+        )
+        self._archive = create_gracedb_importer(settings, factory, clock)
+        self.answers = factory.create_command_router(
             clock,
             archive=self._archive,
-            illustrate=ImageProvider(rooms.store, rooms.pictures, self._clients, draw, settings.public_url),
+            illustrate=ImageProvider(
+                factory.store, factory.pictures, self._clients, draw, settings.public_url
+            ),
             sources=self._remote_statuses,
             wake=self.worker.wake,
             refusal=ChannelPolicy(settings.who_may_subscribe, self._clients).check,
         )
 
         self._homes = HomeTab(
-            rooms.store,
-            rooms.subscriptions,
-            rooms.troubles,
+            factory.store,
+            factory.subscriptions,
+            factory.incidents,
             self._clients,
             clock,
             self._remote_statuses,
         )
-        self._dialogs = SubscriptionModal(self.answers, rooms.subscriptions, self._clients, self._homes)
+        self._dialogs = SubscriptionModal(self.answers, factory.subscriptions, self._clients, self._homes)
 
     @property
     def identity(self) -> Identity | None:
@@ -212,13 +216,13 @@ class Application:
         """Run until `stop` is set, or until one of the parts ends by a fault, which is raised."""
         if self._http is not None:
             await open_port(self._http, self._settings)
-        self._rooms.clock_keeper.ask_slack = self._ask_for_time
-        traces = [trace_server_time(self._rooms.clock.heard)]
+        self._factory.clock_keeper.ask_slack = self._ask_for_time
+        traces = [trace_server_time(self._factory.clock.heard)]
         # aiohttp's own limit is 100: as many calls that hang would hold up an alert, and every answer.
         connector = aiohttp.TCPConnector(limit=CONNECTIONS)
         async with aiohttp.ClientSession(connector=connector, trace_configs=traces) as session:
             start = self._parts.start
-            start("keep_time", self._rooms.clock_keeper.run)
+            start("keep_time", self._factory.clock_keeper.run)
             for consumer in self._consumers:
                 start("consume", partial(self._consume, consumer))
             start("deliver", self.worker.run)
@@ -236,9 +240,9 @@ class Application:
             start("say_ready", lambda: log_when_ready(self.watch))
             if self._caller is not None:
                 start("call", self._caller.run)
-            if not self._rooms.database.sqlite:
+            if not self._factory.database.sqlite:
                 start(
-                    "listen", lambda: listen_for_notifications(self._rooms.database, self._on_notice_stored)
+                    "listen", lambda: listen_for_notifications(self._factory.database, self._on_notice_stored)
                 )
                 for consumer in self._consumers:
                     start("tell", consumer.report_status)
@@ -267,7 +271,7 @@ class Application:
 
     async def _consume(self, consumer: SourceConsumer) -> None:
         # What is old is never said: that mustn't be a wrong clock's word, if a better one is to be had soon.
-        await self._rooms.clock_keeper.confirmed()
+        await self._factory.clock_keeper.confirmed()
         await consumer.consume()
 
     async def _ask_for_time(self) -> None:
@@ -280,7 +284,7 @@ class Application:
         """Keep what the other processes say of their sources, for `status`."""
         while True:
             try:
-                self._heard = await self._rooms.consumers.sources()
+                self._heard = await self._factory.consumers.sources()
             except StoreUnavailable as error:
                 log.warning("status_waits_for_store", reason=str(error))
             await asyncio.sleep(HEAR_S)
@@ -319,7 +323,7 @@ class Application:
     async def _save_ops_channel(self, team_id: str | None, channel: str | None) -> None:
         while True:
             try:
-                await self._rooms.operators.set(team_id or "", None if team_id is None else channel)
+                await self._factory.operators.set(team_id or "", None if team_id is None else channel)
             except StoreUnavailable as error:
                 log.warning("operators_wait_for_store", reason=str(error))
                 await asyncio.sleep(1.0)
@@ -328,7 +332,7 @@ class Application:
 
     async def _requeue_channel(self, team_id: str, channel_id: str) -> None:
         now = self._clock()
-        waiting = await self._rooms.ledger.requeue_channel(
+        waiting = await self._factory.outbox.requeue_channel(
             team_id, channel_id, now - self._settings.max_age, now
         )
         if waiting:
@@ -340,10 +344,10 @@ class Application:
         while True:
             now = self._clock()
             try:
-                moved = await self._rooms.channel_moves.follow(
+                moved = await self._factory.channel_moves.follow(
                     (team_id, old_id), (team_id, new_id), now - self._settings.max_age, now
                 )
-                ops = await self._rooms.operators.get()
+                ops = await self._factory.operators.get()
                 break
             except StoreUnavailable as error:
                 log.warning("moved_channel_waits_for_store", reason=str(error))
@@ -357,11 +361,11 @@ class Application:
         """What was stored under a workspace in which the app isn't installed goes to the one that has it."""
         await self.ready.wait()
         strays = OrphanedChannels(
-            self._rooms.channel_moves, self._clients, self._clock, self._settings.max_age
+            self._factory.channel_moves, self._clients, self._clock, self._settings.max_age
         )
         while True:
             try:
-                installed = {one.team_id for one in await self._rooms.installations.all()}
+                installed = {one.team_id for one in await self._factory.installations.all()}
                 if self._identity is not None:
                     installed = {self._identity.team_id}
                 if await strays.repatriate(installed):
@@ -372,7 +376,7 @@ class Application:
 
     async def _toggle_observer(self, team_id: str, channel_id: str, superevent_id: str, user_id: str) -> None:
         now = self._clock()
-        observes = await self._rooms.observers.toggle(team_id, channel_id, superevent_id, user_id, now)
+        observes = await self._factory.observers.toggle(team_id, channel_id, superevent_id, user_id, now)
         log.info("observer", superevent_id=superevent_id, channel=channel_id, observes=observes)
         self.worker.wake()
 
@@ -390,18 +394,18 @@ class Application:
     async def _repair_gap(self) -> None:
         """After a silence longer than the broker keeps messages, fill the gap from GraceDB."""
         archive = create_gracedb_importer(
-            self._settings, self._rooms, self._clock, pace_s=PACE_S, beside=self._archive
+            self._settings, self._factory, self._clock, pace_s=PACE_S, beside=self._archive
         )
         if archive is None:
             await asyncio.Event().wait()
             return
-        backfill = Backfill(archive, self._rooms.lookups, self._clock)
+        backfill = Backfill(archive, self._factory.lookups, self._clock)
         keeps = timedelta(days=self._settings.broker_keeps_days)
         try:
             while True:
-                while not self._rooms.shares.holds(REPAIR):  # noqa: ASYNC110  it comes from another process
+                while not self._factory.shares.holds(REPAIR):  # noqa: ASYNC110  it comes from another process
                     await asyncio.sleep(1.0)
-                await repair_gap(backfill, self._rooms.store, keeps, self._clock())
+                await repair_gap(backfill, self._factory.store, keeps, self._clock())
                 await asyncio.sleep(REPAIR_AGAIN_S)
         finally:
             await archive.close()
@@ -419,11 +423,11 @@ class Application:
             await asyncio.sleep(PURGE_EVERY_S)
 
     async def _purge_once(self, before: datetime) -> None:
-        shares = self._rooms.shares
-        purged = await self._rooms.store.purge_mock_payloads(before) if shares.holds(PURGE_JOB) else 0
+        shares = self._factory.shares
+        purged = await self._factory.store.purge_mock_payloads(before) if shares.holds(PURGE_JOB) else 0
         if purged:
             log.info("mock_payloads_purged", payloads=purged)
-        for picture_id, team_id, file_id in await self._rooms.pictures.of_old_mocks(before):
+        for picture_id, team_id, file_id in await self._factory.pictures.of_old_mocks(before):
             client = self._clients.get(team_id)
             if not shares.holds(team_id):
                 continue
@@ -435,12 +439,12 @@ class Application:
             except SlackFailure as failure:
                 log.warning("file_not_deleted", file=file_id, reason=failure.reason)
                 continue
-            await self._rooms.pictures.forget(picture_id)
+            await self._factory.pictures.forget(picture_id)
 
     async def _purge_old(self) -> None:
-        if not self._rooms.shares.holds(PURGE_JOB):
+        if not self._factory.shares.holds(PURGE_JOB):
             return
-        removed = await self._rooms.retention.purge(retention_policy(self._settings), self._clock())
+        removed = await self._factory.retention.purge(retention_policy(self._settings), self._clock())
         if removed != NOTHING:
             log.info("old_rows_purged", **asdict(removed))
 

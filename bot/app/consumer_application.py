@@ -65,7 +65,7 @@ def gcn_access(settings: Settings) -> GcnAccess:
 
 def create_consumers(
     settings: Settings,
-    rooms: Factory,
+    factory: Factory,
     sources: Sequence[Source],
     pipeline: Pipeline,
     handled: Callable[[IngestResult], None] = lambda _: None,
@@ -73,14 +73,16 @@ def create_consumers(
     """What takes these sources' payloads in, each under a name that no other process has."""
     group = settings.kafka_group or DEFAULT_GROUP
     return [
-        rooms.create_consumer(source, pipeline, f"{source.status().name}:{group}", handled)
+        factory.create_consumer(source, pipeline, f"{source.status().name}:{group}", handled)
         for source in sources
     ]
 
 
-async def consume(settings: Settings, rooms: Factory, sources: Sequence[Source], stop: asyncio.Event) -> None:
+async def consume(
+    settings: Settings, factory: Factory, sources: Sequence[Source], stop: asyncio.Event
+) -> None:
     """The consumer alone, until `stop` is set: what it plans is delivered by others. Raises SettingsError."""
-    if rooms.database.sqlite:
+    if factory.database.sqlite:
         raise SettingsError(NEEDS_POSTGRESQL.format("consume"))
     if settings.kafka_group is None:
         raise SettingsError(
@@ -95,45 +97,45 @@ async def consume(settings: Settings, rooms: Factory, sources: Sequence[Source],
         if webhook is None
         else WebhookNotifier(
             webhook,
-            rooms.calls,
-            rooms.troubles,
-            rooms.store,
-            rooms.clock,
-            may_give_up=lambda: rooms.clock.sure,
+            factory.calls,
+            factory.incidents,
+            factory.store,
+            factory.clock,
+            may_give_up=lambda: factory.clock.sure,
         )
     )
     watch = HealthMonitor(
-        rooms.store,
-        rooms.ledger,
-        rooms.troubles,
-        rooms.clock,
+        factory.store,
+        factory.outbox,
+        factory.incidents,
+        factory.clock,
         sources=lambda: [source.status() for source in sources],
-        ops=lambda: rooms.operators.known,
+        ops=lambda: factory.operators.known,
         caller=caller,
         metrics=metrics,
         limits=Thresholds(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
-        writes=rooms.writes,
-        workers=rooms.shares.living,
+        writes=factory.writes,
+        workers=factory.shares.living,
         wrong=parts.problems,
-        jump=lambda: rooms.clock.jump,
+        jump=lambda: factory.clock.jump,
     )
 
     async def take_in(consumer: SourceConsumer) -> None:
         # As in `bot.app`: what is old is never said, and that mustn't be a wrong clock's word.
-        await rooms.clock_keeper.confirmed()
+        await factory.clock_keeper.confirmed()
         await consumer.consume()
 
     def handled(what: IngestResult) -> None:
         metrics.count_payload(what)
         watch.record_payload()
 
-    pipeline = rooms.create_pipeline(settings, rooms.clock, stored=metrics.stored)
-    consumers = create_consumers(settings, rooms, sources, pipeline, handled)
+    pipeline = factory.create_pipeline(settings, factory.clock, stored=metrics.stored)
+    consumers = create_consumers(settings, factory, sources, pipeline, handled)
     port = settings.listens_on
-    http = None if port is None else HttpServer(rooms.pictures, settings.http_host, port, watch)
+    http = None if port is None else HttpServer(factory.pictures, settings.http_host, port, watch)
     if http is not None:
         await open_port(http, settings)
-    parts.start("keep_time", rooms.clock_keeper.run)
+    parts.start("keep_time", factory.clock_keeper.run)
     for one in consumers:
         parts.start("consume", partial(take_in, one))
         parts.start("tell", one.report_status)

@@ -81,9 +81,9 @@ class Factory:
         self.store = NoticeRepository(database)
         self.subscriptions = SubscriptionRepository(database)
         self.shares = WorkerLeases(database)
-        self.ledger = Outbox(database, self.shares)
+        self.outbox = Outbox(database, self.shares)
         self.channel_moves = ChannelMoves(database)
-        self.glance = DueCheck(database, self.shares)
+        self.due_check = DueCheck(database, self.shares)
         self.observers = ObserverRepository(database)
         self.pictures = ImageRepository(database, self.shares)
         self.mentions = MentionRepository(database)
@@ -96,7 +96,7 @@ class Factory:
         self.undecided = DeferredRouting(database)
         self.past = EventSearch(database)
         self.asker = SkyMapQueries(self.maps)
-        self.troubles = IncidentRepository(database)
+        self.incidents = IncidentRepository(database)
         self.calls = WebhookOutbox(database)
         self.operators = OpsChannelRepository(database)
         self.consumers = SourceHeartbeats(database, self.clock)
@@ -113,13 +113,13 @@ class Factory:
     ) -> Pipeline:
         """The one way in, for what comes live; `stored` is told of each new notice."""
         words = settings.webhook_filter
-        wish = None if create_webhook(settings) is None or words is None else parse(words)
+        criteria = None if create_webhook(settings) is None or words is None else parse(words)
 
         def alarms() -> OperatorAlertRules:
             return OperatorAlertRules(
                 ops=self.operators.known,
                 quiet=timedelta(days=settings.first_real_days),
-                wakes=None if wish is None else partial(matches, wish),
+                wakes=None if criteria is None else partial(matches, criteria),
             )
 
         return Pipeline(
@@ -188,7 +188,7 @@ class Factory:
         return CommandRouter(
             self.store,
             self.subscriptions,
-            self.ledger,
+            self.outbox,
             clock,
             events=events,
             choosing=self.create_search_commands(clock),
@@ -198,7 +198,7 @@ class Factory:
             sources=sources,
             wake=wake,
             refusal=refusal,
-            troubles=self.troubles,
+            incidents=self.incidents,
         )
 
     def create_delivery_worker(
@@ -235,11 +235,11 @@ class Factory:
             self.visibilities,
             permalink,
             public_url,
-            troubles=self.troubles,
+            incidents=self.incidents,
             refusals=RefusedMentionRepository(self.database),
         )
         return DeliveryWorker(
-            self.ledger,
+            self.outbox,
             clients,
             renderer,
             clock,
@@ -263,16 +263,16 @@ async def open_factory(settings: Settings, *, make: bool = True) -> AsyncIterato
         if not make and not await database.is_made():
             raise missing_database(settings.database)
         await database.migrate()
-        rooms = Factory(database)
-        await rooms.clock_keeper.start()
-        yield rooms
+        factory = Factory(database)
+        await factory.clock_keeper.start()
+        yield factory
     finally:
         await database.close()
 
 
 def create_gracedb_importer(
     settings: Settings,
-    rooms: Factory,
+    factory: Factory,
     clock: Callable[[], datetime],
     *,
     pace_s: float = 0.0,
@@ -285,9 +285,9 @@ def create_gracedb_importer(
     if settings.gracedb_url is None:
         return None
     # It tells nobody: what comes from an archive causes no delivery and no picture.
-    pipeline = Pipeline(rooms.store, clock, max_age=settings.max_age)
+    pipeline = Pipeline(factory.store, clock, max_age=settings.max_age)
     gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)
-    return SupereventImporter(gracedb, pipeline, rooms.lookups, clock, beside=beside)
+    return SupereventImporter(gracedb, pipeline, factory.lookups, clock, beside=beside)
 
 
 def create_webhook(settings: Settings) -> Webhook | None:

@@ -33,8 +33,8 @@ async def run_backfill(settings: Settings, since: date, until: date | None, *, l
     Raises SettingsError where GraceDB is switched off, GraceDbError where it can't be asked any more;
     what was stored until then stays.
     """
-    async with open_factory(settings) as rooms:
-        archive = create_gracedb_importer(settings, rooms, utc_now, pace_s=PACE_S)
+    async with open_factory(settings) as factory:
+        archive = create_gracedb_importer(settings, factory, utc_now, pace_s=PACE_S)
         if archive is None:
             raise SettingsError("GWEVENT_GRACEDB_URL is off, so there is nothing to fill the store from.")
         filled = Filled()
@@ -46,7 +46,7 @@ async def run_backfill(settings: Settings, since: date, until: date | None, *, l
                     filled = progress
                     show(progress)
 
-                filled = await Backfill(archive, rooms.lookups, utc_now).run(
+                filled = await Backfill(archive, factory.lookups, utc_now).run(
                     since, until, lowsig=lowsig, tell=tell
                 )
         except (GraceDbError, asyncio.CancelledError):

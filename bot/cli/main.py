@@ -105,12 +105,12 @@ def run() -> None:
     async def work() -> None:
         stop = _install_signal_handlers()
         sources = create_sources(settings)
-        async with open_factory(settings) as rooms:
-            if (reason := rooms.database.only_name()) is not None:
+        async with open_factory(settings) as factory:
+            if (reason := factory.database.only_name()) is not None:
                 raise SettingsError(reason)
-            if not rooms.database.acquire_instance_lock():
-                raise SettingsError(f"Another gwevent runs on {rooms.database.path} already.")
-            bot = Application(settings, rooms, sources)
+            if not factory.database.acquire_instance_lock():
+                raise SettingsError(f"Another gwevent runs on {factory.database.path} already.")
+            bot = Application(settings, factory, sources)
             _freeze_garbage_collector()
             await bot.run(stop)
 
@@ -130,8 +130,8 @@ def consume() -> None:
     async def work() -> None:
         stop = _install_signal_handlers()
         sources = create_sources(settings)
-        async with open_factory(settings) as rooms:
-            await read(settings, rooms, sources, stop)
+        async with open_factory(settings) as factory:
+            await read(settings, factory, sources, stop)
 
     _run(work(), deployment, "consume")
 
@@ -149,10 +149,10 @@ def serve() -> None:
 
     async def work() -> None:
         stop = _install_signal_handlers()
-        async with open_factory(settings) as rooms:
-            if rooms.database.sqlite:
+        async with open_factory(settings) as factory:
+            if factory.database.sqlite:
                 raise SettingsError(NEEDS_POSTGRESQL.format("serve"))
-            bot = Application(settings, rooms, [])
+            bot = Application(settings, factory, [])
             _freeze_garbage_collector()
             await bot.run(stop)
 
@@ -245,9 +245,9 @@ def ask(
     settings = _settings()
 
     async def work() -> None:
-        async with open_factory(settings, make=False) as rooms:
-            archive = create_gracedb_importer(settings, rooms, utc_now)
-            answers = rooms.create_command_router(utc_now, archive=archive)
+        async with open_factory(settings, make=False) as factory:
+            archive = create_gracedb_importer(settings, factory, utc_now)
+            answers = factory.create_command_router(utc_now, archive=archive)
             try:
                 typer.echo(message_text.render(await answers.dispatch(" ".join(words), None)))
             finally:
@@ -352,8 +352,8 @@ def rotate_keys() -> None:
             raise SettingsError("GWEVENT_SECRET_KEYS isn't set, so there is nothing to encrypt with.")
         try:
             vault = TokenCipher([key.get_secret_value() for key in settings.keys])
-            async with open_factory(settings, make=False) as rooms:
-                count = await rooms.installations.renew_tokens(vault.rotate)
+            async with open_factory(settings, make=False) as factory:
+                count = await factory.installations.renew_tokens(vault.rotate)
         except InvalidKeys as error:
             raise SettingsError(str(error)) from error
         typer.echo(f"{count} tokens are encrypted with the first key; the others aren't needed any more.")
@@ -392,9 +392,9 @@ def export(
     settings = _settings()
 
     async def work() -> str:
-        async with open_factory(settings, make=False) as rooms:
-            channels = await rooms.transfer.export()
-            if not channels and await rooms.transfer.is_unused():
+        async with open_factory(settings, make=False) as factory:
+            channels = await factory.transfer.export()
+            if not channels and await factory.transfer.is_unused():
                 # An empty file would pass for a backup.
                 raise SettingsError(
                     f"The database {displayed_url(settings.database)} was never a bot's: no notice came, no channel "
@@ -431,8 +431,8 @@ def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote
     settings = _settings()
 
     async def work() -> ImportResult:
-        async with open_factory(settings) as rooms:
-            return await rooms.transfer.import_channels(channels, utc_now())
+        async with open_factory(settings) as factory:
+            return await factory.transfer.import_channels(channels, utc_now())
 
     try:
         taken = _run(work())

@@ -52,10 +52,10 @@ async def replay_files(settings: Settings, paths: Sequence[Path], post: bool) ->
 
     Return whether none went to quarantine and all that was planned was delivered.
     """
-    async with open_factory(settings) as rooms:
-        token = await _delivery_token(settings, rooms) if post else None
+    async with open_factory(settings) as factory:
+        token = await _delivery_token(settings, factory) if post else None
         counts: Counter[IngestResult] = Counter()
-        pipeline = Pipeline(rooms.store, utc_now, max_age=settings.max_age, should_draw=settings.draws)
+        pipeline = Pipeline(factory.store, utc_now, max_age=settings.max_age, should_draw=settings.draws)
         with _progress(_count(paths)) as advance:
 
             def skipped(path: Path, reason: str) -> None:
@@ -66,7 +66,7 @@ async def replay_files(settings: Settings, paths: Sequence[Path], post: bool) ->
                 counts[await pipeline.handle(body, file_origin(path, live=post))] += 1
                 advance()
         _out.print(", ".join(f"{counts[handled]} {handled.value}" for handled in IngestResult))
-        delivered = await _deliver(settings, rooms, token) if post else True
+        delivered = await _deliver(settings, factory, token) if post else True
         return delivered and not counts[IngestResult.QUARANTINED]
 
 
@@ -75,17 +75,17 @@ async def replay_quarantine(settings: Settings, post: bool, dry_run: bool) -> bo
 
     Return whether all could. `dry_run` only says what each would be read as.
     """
-    async with open_factory(settings, make=False) as rooms:
-        token = await _delivery_token(settings, rooms) if post and not dry_run else None
+    async with open_factory(settings, make=False) as factory:
+        token = await _delivery_token(settings, factory) if post and not dry_run else None
         pipeline = Pipeline(
-            rooms.store,
+            factory.store,
             utc_now,
             max_age=settings.max_age,
             should_draw=settings.draws,
-            circulars=rooms.circulars,
+            circulars=factory.circulars,
         )
         after, released, kept = 0, 0, 0
-        while (payload := await rooms.store.next_quarantined(after)) is not None:
+        while (payload := await factory.store.next_quarantined(after)) is not None:
             after = payload.id
             if dry_run:
                 told = await asyncio.to_thread(_describe, payload)
@@ -93,17 +93,17 @@ async def replay_quarantine(settings: Settings, post: bool, dry_run: bool) -> bo
                 continue
             handled = await pipeline.handle(payload.body, Origin("quarantine", payload.origin, live=post))
             if handled is IngestResult.QUARANTINED:
-                again = await rooms.store.quarantined(payload.id)
+                again = await factory.store.quarantined(payload.id)
                 reason = payload.reason if again is None else again.reason
                 _out.print(f"{payload.origin}: still not handled: {reason}")
                 kept += 1
                 continue
-            await rooms.store.release(payload.id)
+            await factory.store.release(payload.id)
             _out.print(f"{payload.origin}: {handled.value}")
             released += 1
         if not dry_run:
             _out.print(f"{released} released, {kept} kept")
-        delivered = await _deliver(settings, rooms, token) if post and not dry_run else True
+        delivered = await _deliver(settings, factory, token) if post and not dry_run else True
         return delivered and not kept
 
 
@@ -118,18 +118,18 @@ def _describe(payload: QuarantinedPayload) -> str:
     return f"readable as {notice.superevent_id} {notice.alert_type}; it was kept because: {payload.reason}"
 
 
-async def _delivery_token(settings: Settings, rooms: Factory) -> str | None:
+async def _delivery_token(settings: Settings, factory: Factory) -> str | None:
     """The token to deliver with; None where a gwevent that runs on this database delivers.
 
     Many workspaces have theirs in the store, which only such a one opens: there too it is None.
     Asked for before anything is stored: a notice stored as live is news that somebody must deliver.
     """
-    running = not rooms.database.acquire_instance_lock() or await rooms.shares.another_lives()
+    running = not factory.database.acquire_instance_lock() or await factory.shares.another_lives()
     token = None if running else settings.slack_access().bot_token
     return None if token is None else token.get_secret_value()
 
 
-async def _deliver(settings: Settings, rooms: Factory, token: str | None) -> bool:
+async def _deliver(settings: Settings, factory: Factory, token: str | None) -> bool:
     """Deliver what the ledger holds, unless a running bot does; True once nothing waits."""
     if token is None:
         _out.print("A gwevent that runs on this database delivers them.")
@@ -142,11 +142,11 @@ async def _deliver(settings: Settings, rooms: Factory, token: str | None) -> boo
             raise SourceConfigError(
                 f"Slack can't be used ({failure.reason}); what was planned waits in the store."
             ) from failure
-        await rooms.create_deferred_routing_worker(utc_now, settings.max_age).process_pending()
-        worker = rooms.create_delivery_worker({identity.team_id: client}, utc_now)
+        await factory.create_deferred_routing_worker(utc_now, settings.max_age).process_pending()
+        worker = factory.create_delivery_worker({identity.team_id: client}, utc_now)
         running = asyncio.create_task(worker.run())
-        before = (await rooms.ledger.counts(identity.team_id)).dead
-        while (counts := await rooms.ledger.counts(identity.team_id)).waiting and not running.done():
+        before = (await factory.outbox.counts(identity.team_id)).dead
+        while (counts := await factory.outbox.counts(identity.team_id)).waiting and not running.done():
             await asyncio.wait([running], timeout=0.2)
         await worker.stop()
         await running

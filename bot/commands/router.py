@@ -47,7 +47,7 @@ class CommandRouter:
         self,
         store: NoticeRepository,
         subscriptions: SubscriptionRepository,
-        ledger: Outbox,
+        outbox: Outbox,
         clock: Callable[[], datetime],
         *,
         events: EventLookup,
@@ -58,13 +58,13 @@ class CommandRouter:
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
         refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
-        troubles: IncidentRepository | None = None,
+        incidents: IncidentRepository | None = None,
     ) -> None:
         """`refusal(team, channel, user)` says why somebody may not change what a channel receives."""
         self._events = events
         self._store = store
         self._subscriptions = subscriptions
-        self._ledger = ledger
+        self._outbox = outbox
         self._clock = clock
         self._visibility = visibility
         self._sources = sources
@@ -74,11 +74,11 @@ class CommandRouter:
         self._details = details
         self._choosing = choosing
         self._subscribing = SubscriptionCommands(subscriptions, clock, wake, canonical_site_name)
-        self._troubles = troubles
+        self._incidents = incidents
 
-    def wish(self, words: str) -> Criteria:
+    def criteria(self, words: str) -> Criteria:
         """What words after "subscribe" mean. Raises FilterSyntaxError."""
-        return self._subscribing.wish(words)
+        return self._subscribing.criteria(words)
 
     async def dispatch(
         self,
@@ -216,7 +216,7 @@ class CommandRouter:
         return recent.message(recent.Recent(found), self._clock())
 
     async def _status(self) -> Message:
-        counts = await self._ledger.counts()
+        counts = await self._outbox.counts()
         last = await self._store.last_notice()
         return status.message(
             status.Status(
@@ -232,12 +232,12 @@ class CommandRouter:
                 else status.LastNotice(
                     superevent_id=last.superevent_id, alert_type=last.alert_type, received=last.received
                 ),
-                posting_time=await self._ledger.posting_time(),
+                posting_time=await self._outbox.posting_time(),
                 waiting=counts.waiting,
                 dead=counts.dead,
                 quarantined=counts.quarantined,
                 subscriptions=await self._subscriptions.count(),
-                troubles=() if self._troubles is None else tuple(await self._troubles.open_incidents()),
+                incidents=() if self._incidents is None else tuple(await self._incidents.open_incidents()),
             ),
             self._clock(),
         )
@@ -275,10 +275,15 @@ def _kind(words: str) -> tuple[Category, str | None]:
     """What `recent` chooses by: mock or test instead of real, and a group (None: any)."""
     said = f'"{words[:80]}" is no choice here; choose one of CBC, Burst, all, and one of mock, test.'
     try:
-        wish = parse(words)
+        criteria = parse(words)
     except FilterSyntaxError as error:
         raise FilterSyntaxError(said) from error
-    if wish.lowsig or wish.filter is not None or wish.notify is not None or (wish.mock and wish.test):
+    if (
+        criteria.lowsig
+        or criteria.filter is not None
+        or criteria.notify is not None
+        or (criteria.mock and criteria.test)
+    ):
         raise FilterSyntaxError(said)
-    category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL
-    return category, None if wish.group == "all" else wish.group
+    category = Category.MOCK if criteria.mock else Category.TEST if criteria.test else Category.REAL
+    return category, None if criteria.group == "all" else criteria.group

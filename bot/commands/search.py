@@ -62,18 +62,18 @@ class SearchCommands:
 
     async def latest(self, words: str) -> Message:
         """The newest event that fits; the switches restrict."""
-        wish, category = _choice(words, self._sites)
-        if wish.filter is None and not wish.lowsig:
-            return await self._newest(category, None if wish.group == "all" else wish.group)
-        chosen = await self._choose(wish, [category], most=1)
+        criteria, category = _choice(words, self._sites)
+        if criteria.filter is None and not criteria.lowsig:
+            return await self._newest(category, None if criteria.group == "all" else criteria.group)
+        chosen = await self._choose(criteria, [category], most=1)
         if not chosen.fitting:
-            said = f"No {category.value} event that fits {_typed(wish)} was received yet."
+            said = f"No {category.value} event that fits {_typed(criteria)} was received yet."
             return helping.error_message(said + _unasked(chosen))
         traits = chosen.fitting[0]
         message = alert_card.alert_card(
             (await self._past.superevents([traits.superevent_id]))[0], ChannelView()
         )
-        if not (_rates(wish) and traits.joint):
+        if not (_rates(criteria) and traits.joint):
             return message
         said = f"It fits by its joint FAR, {quantities.rate(traits.far)}: a coincidence makes it significant."
         return answer.with_introduction(said, message)
@@ -94,26 +94,26 @@ class SearchCommands:
     async def search(self, words: str) -> Message:
         """All events that fit, in a span of time; the switches restrict."""
         rest, since, until = _period(words)
-        wish, category = _choice(rest, self._sites)
-        chosen = await self._choose(wish, [category], since=since, until=until)
-        found = await self._matching(_typed(wish), wish, chosen)
+        criteria, category = _choice(rest, self._sites)
+        chosen = await self._choose(criteria, [category], since=since, until=until)
+        found = await self._matching(_typed(criteria), criteria, chosen)
         return search_results.searched(replace(found, since=since, until=until), self._clock())
 
     async def test(self, words: str) -> Message:
         """Which events a subscription to these words would have brought."""
         return search_results.tested(await self.brought(parse(words, self._sites)), self._clock())
 
-    async def brought(self, wish: Criteria) -> search_results.SearchResults:
+    async def brought(self, criteria: Criteria) -> search_results.SearchResults:
         """Which events a subscription would have brought; its switches widen, its mentions don't matter."""
         asked = [Category.REAL]
-        asked += [c for c in (Category.MOCK, Category.TEST) if getattr(wish, c.value)]
+        asked += [c for c in (Category.MOCK, Category.TEST) if getattr(criteria, c.value)]
         return await self._matching(
-            wish.canonical_without_mentions, wish, await self._choose(wish, asked, widens=True)
+            criteria.canonical_without_mentions, criteria, await self._choose(criteria, asked, widens=True)
         )
 
     async def _choose(
         self,
-        wish: Criteria,
+        criteria: Criteria,
         categories: Sequence[Category],
         *,
         widens: bool = False,
@@ -124,8 +124,8 @@ class SearchCommands:
         """What fits; `widens` says that low significance is let in, not asked for."""
         every = await self._past.attributes(categories, since=since, until=until)
         # Which category it is was settled by the query.
-        meant = replace(wish, mock=True, test=True, lowsig=wish.lowsig if widens else True)
-        only_low = wish.lowsig and not widens
+        meant = replace(criteria, mock=True, test=True, lowsig=criteria.lowsig if widens else True)
+        only_low = criteria.lowsig and not widens
 
         def judge() -> list[tuple[EventAttributes, bool]]:
             found = []
@@ -155,11 +155,11 @@ class SearchCommands:
         return SearchResult(fitting, len(every), hung, asked)
 
     async def _matching(
-        self, words: str, wish: Criteria, chosen: SearchResult
+        self, words: str, criteria: Criteria, chosen: SearchResult
     ) -> search_results.SearchResults:
         listed = chosen.fitting[: recent.MOST]
         superevents = await self._past.superevents([traits.superevent_id for traits in listed])
-        joint = {traits.superevent_id for traits in listed if _rates(wish) and traits.joint}
+        joint = {traits.superevent_id for traits in listed if _rates(criteria) and traits.joint}
         return search_results.SearchResults(
             words=words,
             newest=[
@@ -175,27 +175,27 @@ class SearchCommands:
 
 def _choice(words: str, sites: SiteNames) -> tuple[Criteria, Category]:
     """What is chosen by: a filter, and mock or test instead of real."""
-    wish = parse(words, sites)
-    if wish.notify is not None:
+    criteria = parse(words, sites)
+    if criteria.notify is not None:
         raise FilterSyntaxError('"notify" belongs to a subscription, and this is a question.')
-    if wish.circulars:
+    if criteria.circulars:
         raise FilterSyntaxError('"circulars" belongs to a subscription, and this is a question.')
-    if wish.mock and wish.test:
+    if criteria.mock and criteria.test:
         raise FilterSyntaxError('"mock" and "test" together: no event is both; ask for each.')
-    category = Category.MOCK if wish.mock else Category.TEST if wish.test else Category.REAL
-    return wish, category
+    category = Category.MOCK if criteria.mock else Category.TEST if criteria.test else Category.REAL
+    return criteria, category
 
 
-def _rates(wish: Criteria) -> bool:
+def _rates(criteria: Criteria) -> bool:
     """Whether it asks for a FAR."""
-    return wish.filter is not None and any(isinstance(c, FarCompare) for c in conditions(wish.filter))
+    return criteria.filter is not None and any(isinstance(c, FarCompare) for c in conditions(criteria.filter))
 
 
-def _typed(wish: Criteria) -> str:
+def _typed(criteria: Criteria) -> str:
     """The words of a question; "all" says nothing in front of a filter."""
     return (
-        wish.canonical_without_mentions.removeprefix("all ")
-        if wish.canonical_without_mentions != "all"
+        criteria.canonical_without_mentions.removeprefix("all ")
+        if criteria.canonical_without_mentions != "all"
         else "all"
     )
 

@@ -40,17 +40,17 @@ class SubscriptionCommands:
         self._wake = wake
         self._sites = sites
 
-    def wish(self, words: str) -> Criteria:
+    def criteria(self, words: str) -> Criteria:
         """What words mean. Raises FilterSyntaxError."""
         return parse(words, self._sites)
 
     async def subscribe(self, words: str, asker: CommandContext | None) -> Message:
         """Ask for a subscription, and say what became of it."""
-        wish = parse(words, self._sites)
+        criteria = parse(words, self._sites)
         if asker is None:
             return _needs_channel()
         asked, already = await self._subscriptions.request(
-            asker.team_id, asker.channel_id, wish, asker.user_id, self._clock()
+            asker.team_id, asker.channel_id, criteria, asker.user_id, self._clock()
         )
         if already:
             return subscription_messages.exists(asked)
@@ -61,9 +61,9 @@ class SubscriptionCommands:
             if isinstance(fate, str):
                 return subscription_messages.refused(fate)
             if fate:
-                return subscription_messages.subscribed(wish)
+                return subscription_messages.subscribed(criteria)
             await asyncio.sleep(0.05)
-        return subscription_messages.pending(wish)
+        return subscription_messages.pending(criteria)
 
     async def unsubscribe(self, words: str, asker: CommandContext | None) -> Message:
         """End one subscription, by number or words, or several, by their numbers.
@@ -80,15 +80,15 @@ class SubscriptionCommands:
                 '"unsubscribe" takes numbers alone, as in unsubscribe 3 4, or words alone, as in unsubscribe'
                 " CBC; nothing has ended."
             )
-        wish = parse(words) if words else None
+        criteria = parse(words) if words else None
         here = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
         every = [*here, *await self._subscriptions.waiting(asker.team_id, asker.channel_id)]
         # "all" is every group, and everything: who says it is asked which.
-        everything = wish is None or wish == Criteria(group="all")
-        found = every if wish is None or everything else [s for s in every if means(wish, s.criteria)]
+        everything = criteria is None or criteria == Criteria(group="all")
+        found = every if criteria is None or everything else [s for s in every if means(criteria, s.criteria)]
         if not found:
-            return subscription_messages.not_subscribed(wish, here)
-        if len(found) > 1 or wish is None:
+            return subscription_messages.not_subscribed(criteria, here)
+        if len(found) > 1 or criteria is None:
             return subscription_modal.sure(found)
         return await self._end([(found[0].number, mark(found[0]))], asker)
 
@@ -111,10 +111,12 @@ class SubscriptionCommands:
     async def edit(self, words: str, asker: CommandContext | None) -> Message:
         """Give a subscription new words; it stays in force."""
         number, rest = _numbered("edit", words, "CBC BNS>0.5")
-        wish = parse(rest, self._sites)
+        criteria = parse(rest, self._sites)
         if asker is None:
             return _needs_channel()
-        found = await self._subscriptions.edit(asker.team_id, asker.channel_id, number, wish, self._by(asker))
+        found = await self._subscriptions.edit(
+            asker.team_id, asker.channel_id, number, criteria, self._by(asker)
+        )
         if found is None:
             return await self._no_such_subscription(number, asker)
         before, after = found
@@ -189,15 +191,15 @@ class SubscriptionCommands:
         return ChangeAuthor(asker.user_id, self._clock())
 
 
-def means(wish: Criteria, other: Criteria) -> bool:
+def means(criteria: Criteria, other: Criteria) -> bool:
     """Whether words that say `wish` mean `other` too.
 
     A bare group means all that begin with it ("Burst" means "Burst lowsig" too); one with switches means
     those too that ask for the same and mention somebody.
     """
-    if wish == Criteria(group=wish.group):
-        return other.group == wish.group
-    return wish in (other, replace(other, notify=None))
+    if criteria == Criteria(group=criteria.group):
+        return other.group == criteria.group
+    return criteria in (other, replace(other, notify=None))
 
 
 def _needs_channel() -> Message:

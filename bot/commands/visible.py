@@ -135,11 +135,11 @@ class ObservabilityCommands:
                 after = await self._sites.remove(*place, gone.name, by)
                 said = f"{gone.name} removed."
             case "altitude":
-                wish = replace(before.conditions, altitude=_degrees(word, words, ALTITUDES, "25"))
-                after, said = await self._sites.set_conditions(*place, wish, by), "Changed."
+                criteria = replace(before.conditions, altitude=_degrees(word, words, ALTITUDES, "25"))
+                after, said = await self._sites.set_conditions(*place, criteria, by), "Changed."
             case _:
-                wish = replace(before.conditions, darkness=_degrees(word, words, DARKNESS, "-12"))
-                after, said = await self._sites.set_conditions(*place, wish, by), "Changed."
+                criteria = replace(before.conditions, darkness=_degrees(word, words, DARKNESS, "-12"))
+                after, said = await self._sites.set_conditions(*place, criteria, by), "Changed."
         self._wake()
         return observability.site_list(after, said)
 

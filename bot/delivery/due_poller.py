@@ -22,14 +22,14 @@ class DuePoller:
 
     def __init__(
         self,
-        glance: DueCheck,
+        due_check: DueCheck,
         clock: Callable[[], datetime],
         *,
         deliveries: Callable[[], None],
         pictures: Callable[[], None],
         maps: Callable[[], None],
     ) -> None:
-        self._glance = glance
+        self._due_check = due_check
         self._clock = clock
         self._deliveries = deliveries
         self._pictures = pictures
@@ -44,7 +44,7 @@ class DuePoller:
     async def poll_due(self) -> None:
         """Look once."""
         try:
-            due = await self._glance.due(self._clock())
+            due = await self._due_check.due(self._clock())
         except StoreUnavailable:
             # Each of them meets the same, says so, and goes on as soon as the store is back.
             due = _WHO_KNOWS

@@ -71,11 +71,11 @@ class Renderer:
         permalink: Permalink,
         public_url: str | None = None,
         *,
-        troubles: IncidentRepository | None = None,
+        incidents: IncidentRepository | None = None,
         refusals: RefusedMentionRepository | None = None,
     ) -> None:
         """`public_url` is where the bot serves pictures itself, without a slash at its end."""
-        self._troubles = troubles
+        self._incidents = incidents
         self._refusals = refusals
         self._store = store
         self._subscriptions = subscriptions
@@ -203,8 +203,8 @@ class Renderer:
         """Whom the root's post mentions; an edit nobody, and a root that stood before neither."""
         if delivery.kind is not DeliveryKind.ROOT or delivery.was_posted or delivery.thread_id is None:
             return ()
-        targets, wishes = await self._mentions(delivery.thread_id) or ((), ())
-        now = {target for wish in wishes for target in mention_targets(wish, superevent)}
+        targets, criteria_list = await self._mentions(delivery.thread_id) or ((), ())
+        now = {target for criteria in criteria_list for target in mention_targets(criteria, superevent)}
         return tuple(target for target in targets if target in now)
 
     async def _mention(self, delivery: Delivery) -> RenderedMessage | None:
@@ -219,9 +219,18 @@ class Renderer:
         if notice is None or superevent.retracted is not down:
             return None
         if down:
-            now = {t for wish in planned.wishes if wish.notify is not None for t in wish.notify.targets}
+            now = {
+                t
+                for criteria in planned.criteria_list
+                if criteria.notify is not None
+                for t in criteria.notify.targets
+            }
         else:
-            now = {target for wish in planned.wishes for target in mention_targets(wish, superevent)}
+            now = {
+                target
+                for criteria in planned.criteria_list
+                for target in mention_targets(criteria, superevent)
+            }
         targets = tuple(target for target in planned.targets if target in now)
         if not targets:
             return None
@@ -329,7 +338,7 @@ class Renderer:
 
     async def _incident(self, delivery: Delivery) -> RenderedMessage | None:
         # Never from the cache: it may be over meanwhile.
-        found = None if self._troubles is None else await self._troubles.get(delivery.subject_id)
+        found = None if self._incidents is None else await self._incidents.get(delivery.subject_id)
         if found is None:
             return None
         return RenderedMessage(

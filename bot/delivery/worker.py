@@ -101,7 +101,7 @@ class DeliveryWorker:
 
     def __init__(
         self,
-        ledger: Outbox,
+        outbox: Outbox,
         clients: Mapping[str, SlackClient],
         render: RenderDelivery,
         clock: Callable[[], datetime],
@@ -118,7 +118,7 @@ class DeliveryWorker:
         `may_give_up` says whether the clock is good enough to give up what is old.
         """
         self._may_give_up = may_give_up
-        self._ledger = ledger
+        self._outbox = outbox
         self._clients = clients
         self._render = render
         self._clock = clock
@@ -154,7 +154,7 @@ class DeliveryWorker:
         """Work until `stop`; the store's failures are waited out."""
         self._ended.clear()
         await _retry_until_stored(self._heartbeat, "share")
-        await _retry_until_stored(self._ledger.requeue_stalled, "recover")
+        await _retry_until_stored(self._outbox.requeue_stalled, "recover")
         sharing = asyncio.create_task(self._keep_heartbeat())
         sharing.add_done_callback(lambda _: self._wake.set())
         try:
@@ -192,7 +192,7 @@ class DeliveryWorker:
         await asyncio.gather(*late, return_exceptions=True)
         try:
             async with asyncio.timeout(LEAVE_S):
-                await self._ledger.shares.release_all()
+                await self._outbox.shares.release_all()
         except (StoreUnavailable, TimeoutError) as error:
             # The others notice by themselves.
             log.warning("left_without_notice", reason=str(error))
@@ -200,9 +200,9 @@ class DeliveryWorker:
     async def _heartbeat(self) -> None:
         """Say that this worker lives, and see which workspaces are its own."""
         clients = set(self._clients)
-        gained = await self._ledger.shares.heartbeat(clients)
+        gained = await self._outbox.shares.heartbeat(clients)
         self._shared_for = clients
-        lost = await self._ledger.requeue_stalled_of_dead_workers()
+        lost = await self._outbox.requeue_stalled_of_dead_workers()
         if lost:
             log.warning("taken_over", deliveries=lost)
         if gained or lost:
@@ -232,14 +232,14 @@ class DeliveryWorker:
         # A claim is one transaction: a few at a time cost as much as many, so room for many is waited for,
         # a moment only, lest calls that hang hold up the rest.
         rest = self._claimed_at + CLAIM_EVERY_S - now
-        if free <= 0 or not self._ledger.shares.alive:
+        if free <= 0 or not self._outbox.shares.alive:
             return 0
         if rest > 0 and others < self._concurrency // 2:
             asyncio.get_running_loop().call_later(rest, self._wake.set)
             return 0
         self._claimed_at = now
         busy = _BusyChannels(self._clients, self._in_flight, self._paused)
-        claimed = await self._ledger.claim(
+        claimed = await self._outbox.claim(
             self._clock(), free, busy=busy, edits=self._room_for_edits, others=others
         )
         for delivery in claimed:
@@ -305,7 +305,7 @@ class DeliveryWorker:
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         client = self._clients[delivery.team_id]
-        holds = partial(self._ledger.shares.still_ours, delivery.claimed_by)
+        holds = partial(self._outbox.shares.still_ours, delivery.claimed_by)
         if delivery.maybe_sent and delivery.kind is not DeliveryKind.EDIT:
             thread_ts = None if delivery.kind in _TOP_LEVEL else delivery.root_ts
             found = await self._lookup.find(
@@ -420,7 +420,7 @@ class DeliveryWorker:
         )
 
     def _mark(self, delivery: Delivery) -> DeliveryMetadata:
-        return DeliveryMetadata(delivery_id=delivery.id, key=delivery.key, database=self._ledger.database_id)
+        return DeliveryMetadata(delivery_id=delivery.id, key=delivery.key, database=self._outbox.database_id)
 
     def _outcome_for_failure(self, delivery: Delivery, failure: SlackFailure) -> Outcome:
         """What to do about a failure: wait, or give up."""
@@ -492,9 +492,8 @@ class DeliveryWorker:
                 await asyncio.sleep(BATCH_WINDOW_S)
                 batch, self._done = self._done, []
                 pairs = [(delivery, outcome) for delivery, outcome, _ in batch]
-                await _retry_until_stored(
-                    lambda pairs=pairs: self._ledger.record_outcomes(pairs, self._clock()), "settle"
-                )  # type: ignore[misc]
+                record = partial(self._outbox.record_outcomes, pairs)
+                await _retry_until_stored(lambda record=record: record(self._clock()), "settle")  # type: ignore[misc]
                 _log_outcomes(pairs)
                 self._tell_outcomes(pairs)
                 for _, _, written in batch:

@@ -118,41 +118,41 @@ async def play_once() -> None:
 
 @asynccontextmanager
 async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
-    sandbox = LocalSlack()
+    local_slack = LocalSlack()
     try:
-        await sandbox.start(port)
+        await local_slack.start(port)
     except OSError:
         raise SettingsError(f"Port {port} is taken; choose another with --port.") from None
     try:
-        channels = {name: sandbox.add_channel(name) for name in CHANNELS}
+        channels = {name: local_slack.add_channel(name) for name in CHANNELS}
         with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="gwevent-demo-") as folder:
             broker.create_topic(TOPIC)
-            settings = _settings(sandbox, broker, Path(folder))
+            settings = _settings(local_slack, broker, Path(folder))
             sources = create_sources(settings)
-            async with open_factory(settings) as rooms:
+            async with open_factory(settings) as factory:
                 clock = SimulatedClock()
                 clock.start(utc_now() - STORY)
-                bot = Application(settings, rooms, sources, clock)
+                bot = Application(settings, factory, sources, clock)
                 stop = asyncio.Event()
                 running = asyncio.create_task(bot.run(stop))
                 try:
                     await _until(bot.ready.is_set, running, "the bot is ready")
-                    stage = DemoEnvironment(sandbox, broker, bot, rooms, clock, channels)
+                    stage = DemoEnvironment(local_slack, broker, bot, factory, clock, channels)
                     await _subscribe(stage)
                     yield stage
                 finally:
                     stop.set()
                     await running
     finally:
-        await sandbox.stop()
+        await local_slack.stop()
 
 
-def _settings(sandbox: LocalSlack, broker: EmbeddedBroker, folder: Path) -> Settings:
+def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> Settings:
     return Settings.model_validate(
         {
-            "slack_bot_token": SecretStr(sandbox.bot_token),
-            "slack_app_token": SecretStr(sandbox.app_token),
-            "slack_api_url": sandbox.api_url,
+            "slack_bot_token": SecretStr(local_slack.bot_token),
+            "slack_app_token": SecretStr(local_slack.app_token),
+            "slack_api_url": local_slack.api_url,
             "database_url": f"sqlite:///{folder / 'gwevent.sqlite'}",
             "kafka_url": broker.url(TOPIC),
             "kafka_group": GROUP,
@@ -177,7 +177,7 @@ async def _publish(stage: DemoEnvironment, publisher: Publisher, sample: SampleN
 
 async def _delivered(stage: DemoEnvironment) -> None:
     deadline = asyncio.get_running_loop().time() + WITHIN_S
-    while (counts := await stage.factory.ledger.counts()).waiting:
+    while (counts := await stage.factory.outbox.counts()).waiting:
         if asyncio.get_running_loop().time() > deadline:
             raise DemoFailed(f"{counts.waiting} deliveries still wait after {WITHIN_S:.0f} s.")
         await asyncio.sleep(0.1)
@@ -194,34 +194,34 @@ async def _until(true: Callable[[], bool], running: asyncio.Task[None], what: st
         await asyncio.sleep(0.02)
 
 
-def _print_channel(sandbox: LocalSlack, name: str, channel: str) -> None:
+def _print_channel(local_slack: LocalSlack, name: str, channel: str) -> None:
     _out.rule(f"#{name}")
-    for message in _roots(sandbox, channel):
+    for message in _roots(local_slack, channel):
         _out.print(message_text.render(_message(message)), markup=False)
-        for reply in sandbox.messages(channel, thread_ts=message["ts"]):
+        for reply in local_slack.messages(channel, thread_ts=message["ts"]):
             if reply["ts"] != message["ts"]:
                 _out.print()
                 said = message_text.render(_message(reply))
                 _out.print("\n".join(f"    │ {line}" for line in said.splitlines()), markup=False)
         _out.print()
-    for ephemeral in sandbox.ephemerals(channel):
+    for ephemeral in local_slack.ephemerals(channel):
         _out.print("[dim]only visible to who asked:[/dim]")
         _out.print(message_text.render(_message(ephemeral)), markup=False)
         _out.print()
 
 
-def _roots(sandbox: LocalSlack, channel: str) -> list[Json]:
-    return [m for m in sandbox.messages(channel) if m.get("thread_ts") in (None, m["ts"])]
+def _roots(local_slack: LocalSlack, channel: str) -> list[Json]:
+    return [m for m in local_slack.messages(channel) if m.get("thread_ts") in (None, m["ts"])]
 
 
 def _message(message: Json) -> Message:
     return Message(message["text"], tuple(message.get("blocks") or ()))
 
 
-def _missing(sandbox: LocalSlack, name: str, channel: str, samples: Sequence[SampleNotice]) -> list[str]:
+def _missing(local_slack: LocalSlack, name: str, channel: str, samples: Sequence[SampleNotice]) -> list[str]:
     """Compare what a channel holds with what the story's records say it should."""
     roots: dict[str, list[Json]] = {}
-    for message in _roots(sandbox, channel):
+    for message in _roots(local_slack, channel):
         found = [s for s in {s.record["superevent_id"] for s in samples} if s in message["text"]]
         if found:
             roots.setdefault(found[0], []).append(message)
@@ -234,7 +234,7 @@ def _missing(sandbox: LocalSlack, name: str, channel: str, samples: Sequence[Sam
             problems.append(f"#{name} has {len(held)} messages of {superevent_id}, not {int(wanted)}.")
             continue
         if wanted:
-            replies = len(sandbox.messages(channel, thread_ts=held[0]["ts"])) - 1
+            replies = len(local_slack.messages(channel, thread_ts=held[0]["ts"])) - 1
             if replies != len(records) - 1:
                 problems.append(f"#{name} has {replies} replies to {superevent_id}, not {len(records) - 1}.")
     return problems

@@ -112,11 +112,11 @@ async def _database(settings: Settings) -> list[Finding]:
         behind = await _behind(settings)
         if behind is not None:
             return [behind]
-        async with open_factory(settings) as rooms:
-            counts = await rooms.ledger.counts()
-            subscriptions = await rooms.subscriptions.count()
-            away = await rooms.channel_moves.out_of_reach()
-            running = not rooms.database.acquire_instance_lock() or await rooms.shares.another_lives()
+        async with open_factory(settings) as factory:
+            counts = await factory.outbox.counts()
+            subscriptions = await factory.subscriptions.count()
+            away = await factory.channel_moves.out_of_reach()
+            running = not factory.database.acquire_instance_lock() or await factory.shares.another_lives()
     except (StoreUnavailable, BadDatabaseUrl) as error:
         todo = "Set GWEVENT_DATABASE_URL to a place that can be written, or free some space there."
         return [Finding(name="Database", level=Level.FAIL, found=str(error), advice=todo)]

@@ -67,14 +67,21 @@ async def _deliver(settings: Settings, client: SlackClient, team: str, channel: 
 
     # The bot serves pictures itself only from its own store.
     draws = settings.public_url is None and client.has_scope("files:write")
-    async with open_factory(settings) as rooms:
-        await rooms.subscriptions.add_confirmed(team, channel, parse("all test lowsig"), "doctor", utc_now())
-        worker = rooms.create_delivery_worker({team: client}, utc_now, settled=settled)
+    async with open_factory(settings) as factory:
+        await factory.subscriptions.add_confirmed(
+            team, channel, parse("all test lowsig"), "doctor", utc_now()
+        )
+        worker = factory.create_delivery_worker({team: client}, utc_now, settled=settled)
         pictures = ImageWorker(
-            rooms.store, rooms.pictures, {team: client}, ImageProcess(), utc_now, wake_deliveries=worker.wake
+            factory.store,
+            factory.pictures,
+            {team: client},
+            ImageProcess(),
+            utc_now,
+            wake_deliveries=worker.wake,
         )
         pipeline = Pipeline(
-            rooms.store,
+            factory.store,
             utc_now,
             max_age=timedelta(days=1),
             on_planned=worker.wake,

@@ -43,12 +43,12 @@ def parse(words: str, sites: SiteNames | None = None) -> Criteria:
         )
     every = text.split(" ")
     at = next((n for n, word in enumerate(every) if _folded(word.strip(",")) == "notify"), len(every))
-    wish = _what(tokens(" ".join(every[:at])), sites)
+    criteria = _what(tokens(" ".join(every[:at])), sites)
     if at < len(every):
-        wish = replace(wish, notify=_notify(" ".join(every[at + 1 :]), wish, sites))
-    if len(wish.canonical) > LONGEST:
+        criteria = replace(criteria, notify=_notify(" ".join(every[at + 1 :]), criteria, sites))
+    if len(criteria.canonical) > LONGEST:
         raise FilterSyntaxError(f"That is too long: written out it has more than {LONGEST:,} characters.")
-    return wish
+    return criteria
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -115,7 +115,7 @@ def _grouped(found: Filter | None, everything: bool) -> tuple[str, Filter | None
     return groups[0] if groups else "all", rest
 
 
-def _notify(text: str, wish: Criteria, sites: SiteNames | None) -> MentionRule:
+def _notify(text: str, criteria: Criteria, sites: SiteNames | None) -> MentionRule:
     words = text.split()
     at = next((n for n, word in enumerate(words) if word.casefold() == "if"), len(words))
     targets: list[str] = []
@@ -134,7 +134,7 @@ def _notify(text: str, wish: Criteria, sites: SiteNames | None) -> MentionRule:
     if len(targets) > MOST_TARGETS:
         raise FilterSyntaxError(f'"notify" mentions at most {MOST_TARGETS}: make it a user group.')
     for switch in sorted(switches):
-        if not getattr(wish, switch):
+        if not getattr(criteria, switch):
             raise FilterSyntaxError(f'"notify-{switch}s" needs "{switch}" before "notify".')
     light, condition = _condition(words[at + 1 :], sites) if at < len(words) else (False, None)
     return MentionRule(

@@ -159,9 +159,9 @@ _RULES: Mapping[type[Filter], Callable[..., TruthRange]] = {
 }
 
 
-def category_allowed(wish: Criteria, category: Category) -> bool:
+def category_allowed(criteria: Criteria, category: Category) -> bool:
     """Whether events of this category may come at all: real ones always, mocks and tests on request."""
-    return category is _REAL or (wish.mock if category is _MOCK else wish.test)
+    return category is _REAL or (criteria.mock if category is _MOCK else criteria.test)
 
 
 class CriteriaEvaluator:
@@ -175,31 +175,31 @@ class CriteriaEvaluator:
         # By identity, for equal words are parsed to the very same wish; the wish is kept so that it stays so.
         self._known: dict[int, tuple[Criteria, TruthRange]] = {}
 
-    def __call__(self, wish: Criteria) -> TruthRange:
+    def __call__(self, criteria: Criteria) -> TruthRange:
         """Whether the superevent, as its newest event states it, is what was asked for.
 
         A superevent of which only a retraction is known matches nothing.
         """
-        known = self._known.get(id(wish))
+        known = self._known.get(id(criteria))
         if known is not None:
             return known[1]
         traits = self._traits
-        found = NO if traits is None else evaluate_criteria(wish, traits, self._category, self._shares)
-        self._known[id(wish)] = (wish, found)
+        found = NO if traits is None else evaluate_criteria(criteria, traits, self._category, self._shares)
+        self._known[id(criteria)] = (criteria, found)
         return found
 
-    def mentions(self, wish: Criteria) -> TruthRange:
+    def mentions(self, criteria: Criteria) -> TruthRange:
         """Whether the subscription mentions somebody because of the superevent as it stands.
 
         Nobody for a retracted event. Mocks and tests only by a word of their own: wanting to see them isn't
         wanting to be woken by them.
         """
-        notify = wish.notify
+        notify = criteria.notify
         if notify is None or self._traits is None or self._superevent.retracted:
             return NO
         if self._category is not _REAL and getattr(notify, self._category.value) is not True:
             return NO
-        found = self(wish)
+        found = self(criteria)
         if found[1] < 1 or notify.condition is None:
             return NO if notify.only_ns and not self._with_labels else found
         condition = evaluate_filter(notify.condition, self._traits, self._shares)
@@ -212,35 +212,38 @@ class CriteriaEvaluator:
 
 
 def evaluate_criteria(
-    wish: Criteria, traits: EventAttributes, category: Category, shares: MapProbabilities = NO_PROBABILITIES
+    criteria: Criteria,
+    traits: EventAttributes,
+    category: Category,
+    shares: MapProbabilities = NO_PROBABILITIES,
 ) -> TruthRange:
     """Whether what these traits are of is what was asked for.
 
     LVK's own flag decides what is significant: it is also set through a coincidence, where the FAR alone
     would not say so.
     """
-    if not (traits.significant or wish.lowsig) or not category_allowed(wish, category):
+    if not (traits.significant or criteria.lowsig) or not category_allowed(criteria, category):
         return NO
     group = traits.named.get("group")
     # Who asked for a group gets what may be of it: nobody may miss an event for a field that can't be read.
-    if wish.group != "all" and group is not None and wish.group.casefold() != group:
+    if criteria.group != "all" and group is not None and criteria.group.casefold() != group:
         return NO
-    wanted = wish.filter
+    wanted = criteria.filter
     return YES if wanted is None else _RULES[type(wanted)](wanted, traits, shares)
 
 
-def matches(wish: Criteria, superevent: Superevent, shares: MapProbabilities = NO_PROBABILITIES) -> bool:
+def matches(criteria: Criteria, superevent: Superevent, shares: MapProbabilities = NO_PROBABILITIES) -> bool:
     """Whether the superevent is what was asked for, for certain."""
-    return is_match(CriteriaEvaluator(superevent, shares)(wish))
+    return is_match(CriteriaEvaluator(superevent, shares)(criteria))
 
 
 def mention_targets(
-    wish: Criteria, superevent: Superevent, shares: MapProbabilities = NO_PROBABILITIES
+    criteria: Criteria, superevent: Superevent, shares: MapProbabilities = NO_PROBABILITIES
 ) -> tuple[str, ...]:
     """Whom a subscription mentions because of the superevent as it stands, or may once the map is asked."""
-    asked = wish.notify
+    asked = criteria.notify
     return (
         asked.targets
-        if asked is not None and CriteriaEvaluator(superevent, shares).mentions(wish)[1] == 1
+        if asked is not None and CriteriaEvaluator(superevent, shares).mentions(criteria)[1] == 1
         else ()
     )

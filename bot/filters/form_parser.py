@@ -34,11 +34,11 @@ def criteria_from_form(form: SubscriptionForm, read: Read) -> Criteria:
         further = read(_with_switches(form))
     except FilterSyntaxError as error:
         errors["words"] = str(error)
-    wish = _combine(form, filters, further, errors)
+    criteria = _combine(form, filters, further, errors)
     if not errors:
         try:
             # The inputs together may be too much, even if none is by itself.
-            return read(wish.canonical)
+            return read(criteria.canonical)
         except FilterSyntaxError as error:
             errors["words"] = str(error)
     raise InvalidForm(errors)

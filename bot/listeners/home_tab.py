@@ -45,14 +45,14 @@ class HomeTab:
         self,
         store: NoticeRepository,
         subscriptions: SubscriptionRepository,
-        troubles: IncidentRepository,
+        incidents: IncidentRepository,
         clients: Mapping[str, SlackClient],
         clock: Callable[[], datetime],
         sources: Callable[[], list[SourceStatus]],
     ) -> None:
         self._store = store
         self._subscriptions = subscriptions
-        self._troubles = troubles
+        self._incidents = incidents
         self._clients = clients
         self._clock = clock
         self._sources = sources
@@ -115,7 +115,7 @@ class HomeTab:
             else LastNotice(superevent_id=last.superevent_id, alert_type=last.alert_type, received=received),
             subscriptions=home_tab.visible_to(user_id, every, channels),
             newest=newest or await self._store.newest(category=Category.MOCK, limit=home_tab.EVENTS),
-            troubles=await self._troubles.open_incidents(),
+            incidents=await self._incidents.open_incidents(),
             problem=problem,
             said=said,
         )

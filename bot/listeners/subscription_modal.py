@@ -103,12 +103,12 @@ class SubscriptionModal:
                 place, subscription_messages.no_such_number(str(place.number), here)
             )
         return subscription_modal.view(
-            place, form_of(found.criteria), Preview(wish=found.criteria, stored=True)
+            place, form_of(found.criteria), Preview(criteria=found.criteria, stored=True)
         )
 
     def read(self, view: Mapping[str, Any]) -> Criteria:
         """What was entered. Raises InvalidForm."""
-        return criteria_from_form(subscription_modal.entered(view["state"]["values"]), self._answers.wish)
+        return criteria_from_form(subscription_modal.entered(view["state"]["values"]), self._answers.criteria)
 
     async def preview(self, team_id: str, view: Mapping[str, Any]) -> None:
         """Show what the form means and what of the past it would have brought."""
@@ -119,17 +119,17 @@ class SubscriptionModal:
             await self._show(team_id, view["id"], subscription_modal.view(place, form, preview))
 
         try:
-            wish = self.read(view)
+            criteria = self.read(view)
         except InvalidForm as error:
             await show(Preview(errors=error.errors))
             return
-        if map_queries(wish.filter):
+        if map_queries(criteria.filter):
             # Maps take seconds, words don't.
-            await show(Preview(wish=wish, testing=True))
+            await show(Preview(criteria=criteria, testing=True))
         tested = await self._answers.dispatch(
-            f"test {wish.canonical_without_mentions}", None, longest=LONGEST
+            f"test {criteria.canonical_without_mentions}", None, longest=LONGEST
         )
-        await show(Preview(wish=wish, tested=tested))
+        await show(Preview(criteria=criteria, tested=tested))
 
     async def submit(
         self, ack: AsyncAck, asker: CommandContext, place: ModalContext, view: Mapping[str, Any]
@@ -139,11 +139,11 @@ class SubscriptionModal:
         Words that can't be read are said at their inputs.
         """
         try:
-            wish = self.read(view)
+            criteria = self.read(view)
         except InvalidForm as error:
             await ack(response_action="errors", errors=error.errors)
             return
-        work = asyncio.create_task(self._submit(asker, place, wish))
+        work = asyncio.create_task(self._submit(asker, place, criteria))
         done, _ = await asyncio.wait([work], timeout=self._patience_s)
         if done:
             await ack(response_action="update", view=subscription_modal.result_page(place, work.result()))
@@ -154,21 +154,23 @@ class SubscriptionModal:
         if place.home:
             await self._homes.publish(asker.team_id, asker.user_id)
 
-    async def _submit(self, asker: CommandContext, place: ModalContext, wish: Criteria) -> Message:
+    async def _submit(self, asker: CommandContext, place: ModalContext, criteria: Criteria) -> Message:
         refused = await self._homes.refusal(asker) if place.home else None
-        return refused or await self._save(asker, place, wish)
+        return refused or await self._save(asker, place, criteria)
 
-    async def _save(self, asker: CommandContext, place: ModalContext, wish: Criteria) -> Message:
+    async def _save(self, asker: CommandContext, place: ModalContext, criteria: Criteria) -> Message:
         if place.number is None:
-            return await self._answers.dispatch(f"subscribe {wish.canonical}", asker, longest=LONGEST)
+            return await self._answers.dispatch(f"subscribe {criteria.canonical}", asker, longest=LONGEST)
         try:
             here = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
         except StoreUnavailable:
             return helping.error_message(STORE_AWAY)
         found = _numbered(here, place.number)
-        if found is not None and same_criteria(found.criteria, wish):
+        if found is not None and same_criteria(found.criteria, criteria):
             return subscription_messages.unchanged(found)
-        return await self._answers.dispatch(f"edit {place.number} {wish.canonical}", asker, longest=LONGEST)
+        return await self._answers.dispatch(
+            f"edit {place.number} {criteria.canonical}", asker, longest=LONGEST
+        )
 
     async def _show(self, team_id: str, view_id: str, view: subscription_modal.View) -> None:
         try:

@@ -1,6 +1,6 @@
 """Steering over HTTP, for a sandbox in a process of its own.
 
-`POST /sandbox/control/<verb>` takes the arguments of the method of that name on `LocalSlack` as one JSON object
+`POST /sandbox/control/<verb>` takes the arguments of `LocalSlack`'s method of that name as one JSON object
 and answers {"ok": true, "result": …}; with `wait` seconds beside them, what a person did is answered after
 the app's first answer. Three verbs are no methods: `limits` {on}, `file_delay` {seconds}, `clear_faults` {}.
 To read: `GET /sandbox/control/messages?channel=C…&thread_ts=…`, `…/ephemerals?channel=C…&user=U…`,
@@ -58,8 +58,8 @@ ANSWER_SECONDS = 5.0
 class ControlApi:
     """The routes of the steering."""
 
-    def __init__(self, sandbox: LocalSlack) -> None:
-        self._sandbox = sandbox
+    def __init__(self, local_slack: LocalSlack) -> None:
+        self._local_slack = local_slack
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Put them into an application."""
@@ -82,16 +82,16 @@ class ControlApi:
         wait = body.pop("wait", 0.0)
         try:
             if verb == "limits":
-                self._sandbox.rates.on = bool(body.get("on", True))
+                self._local_slack.rates.on = bool(body.get("on", True))
                 result = None
             elif verb == "file_delay":
-                self._sandbox.file_server.delay = float(body["seconds"])
+                self._local_slack.file_server.delay = float(body["seconds"])
                 result = None
             elif verb == "clear_faults":
-                self._sandbox.faults.clear()
+                self._local_slack.faults.clear()
                 result = None
             elif verb in VERBS:
-                result = await self._call(getattr(self._sandbox, verb), body)
+                result = await self._call(getattr(self._local_slack, verb), body)
             else:
                 return _wrong(f"There is no verb {verb}.")
         except ApiError as refusal:
@@ -108,28 +108,28 @@ class ControlApi:
 
     async def _messages(self, request: web.Request) -> web.Response:
         return self._read(
-            lambda: self._sandbox.messages(request.query["channel"], request.query.get("thread_ts"))
+            lambda: self._local_slack.messages(request.query["channel"], request.query.get("thread_ts"))
         )
 
     async def _ephemerals(self, request: web.Request) -> web.Response:
         return self._read(
-            lambda: self._sandbox.ephemerals(request.query["channel"], request.query.get("user"))
+            lambda: self._local_slack.ephemerals(request.query["channel"], request.query.get("user"))
         )
 
     async def _calls(self, request: web.Request) -> web.Response:
-        return self._read(lambda: [asdict(call) for call in self._sandbox.calls[_since(request) :]])
+        return self._read(lambda: [asdict(call) for call in self._local_slack.calls[_since(request) :]])
 
     async def _envelopes(self, request: web.Request) -> web.Response:
         return self._read(
-            lambda: [asdict(envelope) for envelope in self._sandbox.envelopes[_since(request) :]]
+            lambda: [asdict(envelope) for envelope in self._local_slack.envelopes[_since(request) :]]
         )
 
     async def _sockets(self, request: web.Request) -> web.Response:
-        sockets = self._sandbox.sockets
+        sockets = self._local_slack.sockets
         return web.json_response({"open": sockets.count, "opened": sockets.opened})
 
     async def _about(self, request: web.Request) -> web.Response:
-        return web.json_response(about(self._sandbox))
+        return web.json_response(about(self._local_slack))
 
     def _read(self, read: Callable[[], Any]) -> web.Response:
         try:
@@ -140,18 +140,18 @@ class ControlApi:
             return _wrong(f"The query must name {error}.")
 
 
-def about(sandbox: LocalSlack) -> Json:
+def about(local_slack: LocalSlack) -> Json:
     """What a bot and a test need to find their way."""
     return {
-        "url": sandbox.url,
-        "api_url": sandbox.api_url,
-        "bot_token": sandbox.bot_token,
-        "app_token": sandbox.app_token,
-        "bot_user_id": sandbox.bot_user_id,
-        "team_id": sandbox.team_id,
-        "user": sandbox.user,
-        "colleague": sandbox.colleague,
-        "channels": {c.name: c.id for c in sandbox.workspace.channels.values() if not c.is_im},
+        "url": local_slack.url,
+        "api_url": local_slack.api_url,
+        "bot_token": local_slack.bot_token,
+        "app_token": local_slack.app_token,
+        "bot_user_id": local_slack.bot_user_id,
+        "team_id": local_slack.team_id,
+        "user": local_slack.user,
+        "colleague": local_slack.colleague,
+        "channels": {c.name: c.id for c in local_slack.workspace.channels.values() if not c.is_im},
     }
 
 

@@ -489,21 +489,21 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 async def _serve_until_signal(options: argparse.Namespace) -> None:
-    sandbox = LocalSlack(
+    local_slack = LocalSlack(
         limits=not options.no_limits, scopes=SCOPES | set(options.scope), file_delay=options.file_delay
     )
     for name in options.channel:
-        sandbox.add_channel(name)
+        local_slack.add_channel(name)
     for name in options.private_channel:
-        sandbox.add_channel(name, private=True)
-    await sandbox.start(options.port)
+        local_slack.add_channel(name, private=True)
+    await local_slack.start(options.port)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    sys.stdout.write(json.dumps(about(sandbox)) + "\n")
+    sys.stdout.write(json.dumps(about(local_slack)) + "\n")
     sys.stdout.flush()
     await stopped.wait()
-    await sandbox.stop()
+    await local_slack.stop()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

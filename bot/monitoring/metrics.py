@@ -75,7 +75,7 @@ class Metrics:
             "gwevent_deliveries", "Rows of the ledger not sent, by state.", ["state"], registry=registry
         )
         self._quarantined = Gauge("gwevent_quarantined", "Payloads in quarantine.", registry=registry)
-        self._troubles = Gauge("gwevent_trouble", "Troubles that last.", ["what"], registry=registry)
+        self._incidents = Gauge("gwevent_trouble", "Troubles that last.", ["what"], registry=registry)
         self._outcomes = Counter(
             "gwevent_delivery_outcomes",
             "What became of attempts to deliver.",
@@ -168,7 +168,7 @@ class Metrics:
         # It answers: what the ledger says of itself is of the past.
         wrong = {trouble.kind for trouble in lasting} - {IncidentKind.STORE}
         for what in IncidentKind:
-            self._troubles.labels(what.value).set(what in wrong)
+            self._incidents.labels(what.value).set(what in wrong)
 
     def set_store_down(self, *, trouble: bool) -> None:
         """The store doesn't take anything; what it held when it last did stays.
@@ -176,7 +176,7 @@ class Metrics:
         `trouble` says whether that lasts long enough to be one.
         """
         self._store.set(0)
-        self._troubles.labels(IncidentKind.STORE.value).set(trouble)
+        self._incidents.labels(IncidentKind.STORE.value).set(trouble)
 
     def text(self) -> bytes:
         """All of it, as Prometheus reads it."""

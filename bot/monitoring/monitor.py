@@ -51,8 +51,8 @@ class HealthMonitor:
     def __init__(
         self,
         store: NoticeRepository,
-        ledger: Outbox,
-        troubles: IncidentRepository,
+        outbox: Outbox,
+        incidents: IncidentRepository,
         clock: Callable[[], datetime],
         *,
         sources: Callable[[], Sequence[SourceStatus]],
@@ -75,8 +75,8 @@ class HealthMonitor:
         as long as that matters.
         """
         self._store = store
-        self._ledger = ledger
-        self._troubles = troubles
+        self._outbox = outbox
+        self._incidents = incidents
         self._clock = clock
         self._sources = sources
         self._link = link
@@ -112,8 +112,8 @@ class HealthMonitor:
         try:
             space, workers = await self._store_itself()
             stored = await self._store.last_received()
-            overdue, since = await self._ledger.overdue(now, self._limits.posts, self._limits.edits)
-            lasting = await self._troubles.open_incidents()
+            overdue, since = await self._outbox.overdue(now, self._limits.posts, self._limits.edits)
+            lasting = await self._incidents.open_incidents()
         except StoreUnavailable as error:
             await self._on_store_down(str(error), now)
             return
@@ -125,7 +125,7 @@ class HealthMonitor:
         )
         found = evaluate(facts, now, self._limits, frozenset(trouble.kind for trouble in lasting))
         try:
-            change = await self._troubles.record_check(
+            change = await self._incidents.record_check(
                 found,
                 now,
                 ops=self._ops(),
@@ -170,9 +170,9 @@ class HealthMonitor:
             async with asyncio.timeout(ANSWERS_WITHIN_S):
                 space, workers = await self._store_itself()
                 heard = _latest(await self._store.last_received(), heard)
-                counts = await self._ledger.counts()
-                states = await self._ledger.by_state()
-                lasting = await self._troubles.open_incidents()
+                counts = await self._outbox.counts()
+                states = await self._outbox.by_state()
+                lasting = await self._incidents.open_incidents()
                 self._metrics.set_outbox(states, counts.quarantined, lasting, space, workers)
         except (StoreUnavailable, TimeoutError):
             since = self._since.get(IncidentKind.STORE)

@@ -77,48 +77,48 @@ def evaluate(
     def long(since: datetime | None, limit: timedelta, what: IncidentKind) -> bool:
         return since is not None and (what in lasting or now - since > limit)
 
-    troubles = []
+    incidents = []
     heard = facts.last_heard or facts.started
     settled = now - facts.started > limits.settling or IncidentKind.SILENCE in lasting
     # Where the source is known to be out, that is the trouble; the silence only follows from it.
     if now - heard > limits.silence and settled and facts.source_out_since is None:
-        troubles.append(Incident(kind=IncidentKind.SILENCE, since=heard))
+        incidents.append(Incident(kind=IncidentKind.SILENCE, since=heard))
     if long(facts.source_out_since, limits.source, IncidentKind.SOURCE):
         assert facts.source_out_since is not None
-        troubles.append(
+        incidents.append(
             Incident(kind=IncidentKind.SOURCE, since=facts.source_out_since, detail=facts.source_detail)
         )
     if long(facts.lagging_since, limits.lag, IncidentKind.LAG):
         assert facts.lagging_since is not None
         unread = pluralize(facts.lag, "payload")
-        troubles.append(Incident(kind=IncidentKind.LAG, since=facts.lagging_since, detail=unread))
+        incidents.append(Incident(kind=IncidentKind.LAG, since=facts.lagging_since, detail=unread))
     if long(facts.overdue_found, limits.again, IncidentKind.DELIVERIES):
         assert facts.overdue_since is not None
         late = number(facts.overdue)
-        troubles.append(Incident(kind=IncidentKind.DELIVERIES, since=facts.overdue_since, detail=late))
+        incidents.append(Incident(kind=IncidentKind.DELIVERIES, since=facts.overdue_since, detail=late))
     if long(facts.slack_out_since, limits.slack, IncidentKind.SLACK):
         assert facts.slack_out_since is not None
-        troubles.append(
+        incidents.append(
             Incident(kind=IncidentKind.SLACK, since=facts.slack_out_since, detail=facts.slack_detail)
         )
     if long(facts.store_out_since, limits.store, IncidentKind.STORE):
         assert facts.store_out_since is not None
-        troubles.append(
+        incidents.append(
             Incident(kind=IncidentKind.STORE, since=facts.store_out_since, detail=facts.store_detail)
         )
     if is_narrow(facts.free, facts.total, limits, lasts=IncidentKind.SPACE in lasting):
         assert facts.free is not None
-        troubles.append(
+        incidents.append(
             Incident(kind=IncidentKind.SPACE, since=now, detail=f"{facts.free / 1e6:,.0f} MB free")
         )
     if long(facts.idle_since, limits.workers, IncidentKind.WORKERS) and settled:
         assert facts.idle_since is not None
-        troubles.append(Incident(kind=IncidentKind.WORKERS, since=facts.idle_since))
+        incidents.append(Incident(kind=IncidentKind.WORKERS, since=facts.idle_since))
     if facts.clock_off_since is not None:
-        troubles.append(
+        incidents.append(
             Incident(kind=IncidentKind.CLOCK, since=facts.clock_off_since, detail=facts.clock_detail)
         )
-    return troubles
+    return incidents
 
 
 def is_narrow(free: int | None, total: int | None, limits: Thresholds, *, lasts: bool = False) -> bool:

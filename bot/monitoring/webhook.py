@@ -80,7 +80,7 @@ class WebhookNotifier:
         self,
         webhook: Webhook,
         calls: WebhookOutbox,
-        troubles: IncidentRepository,
+        incidents: IncidentRepository,
         store: NoticeRepository,
         clock: Callable[[], datetime],
         *,
@@ -93,7 +93,7 @@ class WebhookNotifier:
         self._may_give_up = may_give_up
         self._webhook = webhook
         self._calls = calls
-        self._troubles = troubles
+        self._incidents = incidents
         self._store = store
         self._clock = clock
         self._poll_s = poll_s
@@ -165,7 +165,7 @@ class WebhookNotifier:
         """The words; None where what was to be said is over, and was never heard."""
         over = call.kind in (CallKind.OVER, CallKind.STAND_DOWN)
         if call.trouble_id is not None:
-            trouble = await self._troubles.get(call.trouble_id)
+            trouble = await self._incidents.get(call.trouble_id)
             if trouble is None or (trouble.ended is not None) is not over:
                 return None
             return payload.of_trouble(trouble, over=over)

@@ -226,7 +226,9 @@ def _channels_with_undecided_mentions(
 ) -> set[ChannelRef]:
     """The channels whose mentions hang on the map."""
     return {
-        place for place, wishes in notifying.items() if any(is_undecided(judge.mentions(w)) for w in wishes)
+        place
+        for place, criteria_list in notifying.items()
+        if any(is_undecided(judge.mentions(w)) for w in criteria_list)
     }
 
 
@@ -243,38 +245,40 @@ def _mentions(
     superevent: Superevent,
     judge: CriteriaEvaluator,
     before: _PreviousState | None,
-    wishes: Sequence[Criteria],
+    criteria_list: Sequence[Criteria],
 ) -> list[Mention]:
     """Whom this notice mentions in a channel that has a thread: once for the event, once for each upgrade."""
     if superevent.retracted:
-        asked = dict.fromkeys(t for wish in wishes if wish.notify is not None for t in wish.notify.targets)
+        asked = dict.fromkeys(
+            t for criteria in criteria_list if criteria.notify is not None for t in criteria.notify.targets
+        )
         down = tuple(target for target in asked if target in thread.notified)
         newly = before is not None and not before.superevent.retracted
         return [Mention(thread.id, down, MentionReason.RETRACTION)] if down and newly else []
-    whom = _mention_targets(wishes, judge)
+    whom = _mention_targets(criteria_list, judge)
     if thread.root is RootState.WAITING:
         # Not posted yet, it says the newest by itself; who is new stands in it too.
         new = tuple(target for target in whom if target not in thread.mentioned)
         return [Mention(thread.id, new, MentionReason.NEW_EVENT)] if new else []
     upgraded = bool(upgrades(None if before is None else before.superevent, superevent))
-    held = whom if before is None else _previous_targets(wishes, before.judge)
+    held = whom if before is None else _previous_targets(criteria_list, before.judge)
     again = tuple(t for t in whom if upgraded or t not in thread.mentioned or t not in held)
     return [Mention(thread.id, again, MentionReason.UPGRADE)] if again else []
 
 
 def _mention_targets(
-    wishes: Sequence[Criteria], judge: CriteriaEvaluator, hanging: bool = False
+    criteria_list: Sequence[Criteria], judge: CriteriaEvaluator, hanging: bool = False
 ) -> tuple[str, ...]:
     """Who is mentioned for certain; nobody yet in a channel whose mentions hang on the map."""
-    if hanging or not wishes:
+    if hanging or not criteria_list:
         return ()
-    found = (w.notify.targets for w in wishes if w.notify is not None and is_match(judge.mentions(w)))
+    found = (w.notify.targets for w in criteria_list if w.notify is not None and is_match(judge.mentions(w)))
     return tuple(dict.fromkeys(target for targets in found for target in targets))
 
 
-def _previous_targets(wishes: Sequence[Criteria], judge: CriteriaEvaluator) -> set[str]:
+def _previous_targets(criteria_list: Sequence[Criteria], judge: CriteriaEvaluator) -> set[str]:
     """Who was to be mentioned before, or may have been: the old map isn't asked again."""
-    found = (w.notify.targets for w in wishes if w.notify is not None and judge.mentions(w)[1] == 1)
+    found = (w.notify.targets for w in criteria_list if w.notify is not None and judge.mentions(w)[1] == 1)
     return {target for targets in found for target in targets}
 
 

@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 
 
 class _Store(AsyncInstallationStore):  # type: ignore[misc, unused-ignore]
-    """Bolt's door to `InstallationRepository`; only saving goes through it, for requests are authorized elsewhere."""
+    """Adapts `InstallationRepository` to Bolt, for saving only: requests are authorized elsewhere."""
 
     def __init__(
         self,

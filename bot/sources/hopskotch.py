@@ -108,7 +108,7 @@ class HopskotchSource:
         self._timing = timing or Timing()
         self._now = now
         self._options = _AuthWithOptions(None if isinstance(self._auth, bool) else self._auth)
-        self._clerk = OffsetCommitter(
+        self._offset_committer = OffsetCommitter(
             {
                 "bootstrap.servers": self._url.broker,
                 "group.id": group,
@@ -146,7 +146,7 @@ class HopskotchSource:
 
     def _start(self) -> None:
         threading.Thread(target=self._run, name="hopskotch-reader", daemon=True).start()
-        self._clerk.start()
+        self._offset_committer.start()
 
     async def acknowledge(self, payload: Payload) -> None:
         """Let the broker know; it is told in the background, so that a hanging one holds nobody up.
@@ -163,10 +163,10 @@ class HopskotchSource:
         self._over.stop()
         if not self._over.started:
             return
-        self._clerk.stop()
+        self._offset_committer.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
-                while not (self._over.ended.is_set() and self._clerk.ended.is_set()):
+                while not (self._over.ended.is_set() and self._offset_committer.ended.is_set()):
                     # hop forgets a stop that comes before its first read, so it is told again
                     self._interrupt()
                     await asyncio.sleep(0.02)
@@ -243,7 +243,7 @@ class HopskotchSource:
         with connection.lock:
             upto = connection.offsets.acknowledge(place)
         if upto is not None:
-            self._clerk.commit(place[:2], upto)
+            self._offset_committer.commit(place[:2], upto)
 
     def _interrupt(self) -> None:
         connection = self._connection

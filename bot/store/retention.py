@@ -31,7 +31,7 @@ _SAID = [
 _c = schema.webhook_calls
 _d = schema.deliveries
 _n = schema.notices
-_o = schema.troubles
+_o = schema.incidents
 _p = schema.payloads
 _q = schema.quarantine
 _t = schema.threads
@@ -56,11 +56,11 @@ class PurgeResult:
     payloads: int
     deliveries: int
     quarantined: int
-    troubles: int
+    incidents: int
     changes: int = 0
 
 
-NOTHING = PurgeResult(payloads=0, deliveries=0, quarantined=0, troubles=0)
+NOTHING = PurgeResult(payloads=0, deliveries=0, quarantined=0, incidents=0)
 
 
 class Retention:
@@ -76,7 +76,7 @@ class Retention:
             deliveries=await self.deliveries(now - keep.deliveries),
             quarantined=await self.quarantine(now - keep.quarantine),
             # After the deliveries about them.
-            troubles=await self.troubles(now - keep.deliveries),
+            incidents=await self.incidents(now - keep.deliveries),
             changes=await self.changes(now - keep.changes),
         )
 
@@ -108,7 +108,7 @@ class Retention:
             .where(_t.c.id == _d.c.thread_id, _n.c.received_at >= done_before)
             .exists()
         )
-        over = select(schema.troubles.c.id).where(schema.troubles.c.open_as.is_(None))
+        over = select(schema.incidents.c.id).where(schema.incidents.c.open_as.is_(None))
         said = _d.c.kind.in_(_SAID) | (
             (_d.c.kind == DeliveryKind.INCIDENT_OPENED.value) & _d.c.subject_id.in_(over)
         )
@@ -136,7 +136,7 @@ class Retention:
             removed += result.rowcount
         return removed
 
-    async def troubles(self, ended_before: datetime) -> int:
+    async def incidents(self, ended_before: datetime) -> int:
         """Remove troubles that were over before, and of which no message is left. Return how many.
 
         With them go the webhook's calls about them; its calls about events stay, for each is made once.

@@ -446,7 +446,7 @@ circulars = Table(
     sqlite_autoincrement=True,
 )
 
-troubles = Table(
+incidents = Table(
     "troubles",
     metadata,
     Column("id", BigId, primary_key=True),

@@ -54,14 +54,14 @@ class Status:
     quarantined: int
     """Payloads that couldn't be handled."""
     subscriptions: int
-    troubles: tuple[Incident, ...] = ()
+    incidents: tuple[Incident, ...] = ()
     """What is wrong, the oldest first, as whoever runs the bot is told it."""
 
 
 def message(status: Status, now: datetime) -> Message:
     """The status at `now`, what is wrong first."""
     lines = [*map(source_line, status.sources), last_line(status.last_notice, now)]
-    lines[:0] = [f"{incident.sentence(wrong)}." for wrong in status.troubles]
+    lines[:0] = [f"{incident.sentence(wrong)}." for wrong in status.incidents]
     if not status.sources:
         lines.insert(0, "No source runs in this process")
     deliveries = quantities.number(status.waiting)

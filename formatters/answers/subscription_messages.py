@@ -189,33 +189,33 @@ def _unlike_preset(condition: Filter) -> str:
     return condition.canonical
 
 
-def sentence(wish: Criteria) -> str:
+def sentence(criteria: Criteria) -> str:
     """Exactly what will come: "Real, significant CBC alerts (early warnings, …); mocks too".
 
     Not escaped; whom it mentions is said by `mentioning`.
     """
-    if wish.filter is not None:
-        groups = "alerts" if wish.group == "all" else f"{wish.group} alerts"
-        what = f"Real, significant {groups} with {wish.filter.sentence}"
-    elif wish.group == "Burst":
+    if criteria.filter is not None:
+        groups = "alerts" if criteria.group == "all" else f"{criteria.group} alerts"
+        what = f"Real, significant {groups} with {criteria.filter.sentence}"
+    elif criteria.group == "Burst":
         what = "Real, significant Burst alerts (alerts significant by coincidence included)"
     else:
-        which = "CBC alerts" if wish.group == "CBC" else "alerts of every group"
+        which = "CBC alerts" if criteria.group == "CBC" else "alerts of every group"
         what = f"Real, significant {which} ({_INCLUDED} included)"
     extras = [
         words
         for asked, words in (
-            (wish.mock, "mocks too (about one every hour)"),
-            (wish.test, "tests too"),
-            (wish.lowsig, "low-significance alerts too (several a day while the detectors observe)"),
-            (wish.circulars, "GCN Circulars about them linked in their threads"),
+            (criteria.mock, "mocks too (about one every hour)"),
+            (criteria.test, "tests too"),
+            (criteria.lowsig, "low-significance alerts too (several a day while the detectors observe)"),
+            (criteria.circulars, "GCN Circulars about them linked in their threads"),
         )
         if asked
     ]
     said = "; ".join([what, *extras]) + "."
-    if wish.filter is not None:
+    if criteria.filter is not None:
         said += " What a notice doesn't state never makes it fit."
-        if map_queries(wish.filter):
+        if map_queries(criteria.filter):
             said += " The sky map is asked last, so these may come some seconds later."
     return said
 
@@ -247,10 +247,10 @@ def mentioning(notify: MentionRule, *, quiet: bool = False) -> str:
     return f"Mentions {whom} {escape(said, SECTION_MAX)}"
 
 
-def describe(wish: Criteria, *, quiet: bool = False) -> list[str]:
+def describe(criteria: Criteria, *, quiet: bool = False) -> list[str]:
     """Exactly what will come and whom it mentions, for mrkdwn texts; `quiet` ones wake nobody."""
-    lines = [escape(sentence(wish), SECTION_MAX)]
-    return lines if wish.notify is None else [*lines, mentioning(wish.notify, quiet=quiet)]
+    lines = [escape(sentence(criteria), SECTION_MAX)]
+    return lines if criteria.notify is None else [*lines, mentioning(criteria.notify, quiet=quiet)]
 
 
 def confirmed(subscription: Subscription) -> Message:
@@ -258,12 +258,12 @@ def confirmed(subscription: Subscription) -> Message:
 
     People and groups that it will mention are mentioned by it, so that they know.
     """
-    wish = subscription.criteria
+    criteria = subscription.criteria
     by = person(subscription.created_by)
-    what = describe(wish)
+    what = describe(criteria)
     return blocks.message(
         f"Subscribed: {' '.join(what)}",
-        blocks.section(f"{bold('Subscribed')} to {bold(wish.mrkdwn)}, asked for by {by}.", *what),
+        blocks.section(f"{bold('Subscribed')} to {bold(criteria.mrkdwn)}, asked for by {by}.", *what),
         blocks.context(
             "Each event is one message, kept up to date; its notices follow in the thread. "
             f"To stop: `/gwevent unsubscribe {subscription.number}`"
@@ -271,14 +271,14 @@ def confirmed(subscription: Subscription) -> Message:
     )
 
 
-def pending(wish: Criteria) -> Message:
+def pending(criteria: Criteria) -> Message:
     """The answer to who subscribed: the confirmation follows in the channel."""
-    return _short(f"Subscribing this channel to {wish.mrkdwn}; a confirmation follows in the channel.")
+    return _short(f"Subscribing this channel to {criteria.mrkdwn}; a confirmation follows in the channel.")
 
 
-def subscribed(wish: Criteria) -> Message:
+def subscribed(criteria: Criteria) -> Message:
     """The answer to who subscribed, once the confirmation stands in the channel."""
-    return _short("\n".join(["Done; the post in the channel confirms it.", *describe(wish)]))
+    return _short("\n".join(["Done; the post in the channel confirms it.", *describe(criteria)]))
 
 
 def exists(subscription: Subscription) -> Message:
@@ -440,12 +440,12 @@ def sure(subscriptions: Sequence[Subscription]) -> Message:
     return blocks.message(f"{head} {words}".replace("`", ""), blocks.section(head), *sections, *more)
 
 
-def not_subscribed(wish: Criteria | None, subscriptions: Sequence[Subscription]) -> Message:
+def not_subscribed(criteria: Criteria | None, subscriptions: Sequence[Subscription]) -> Message:
     """After an `unsubscribe` that found nothing to end; `wish` is what it named, None if all were meant."""
-    if not subscriptions or wish is None:
+    if not subscriptions or criteria is None:
         return none()
     words = ", ".join(bold(subscription.criteria.mrkdwn) for subscription in subscriptions)
-    return _short(f"This channel isn't subscribed to {bold(wish.mrkdwn)}; it has {words}.")
+    return _short(f"This channel isn't subscribed to {bold(criteria.mrkdwn)}; it has {words}.")
 
 
 def none() -> Message:

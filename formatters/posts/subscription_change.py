@@ -38,18 +38,18 @@ class SubscriptionState:
     words: str
     """Canonical."""
     paused: bool
-    wish: Criteria | None
+    criteria: Criteria | None
     """What the words mean; None where only another version of gwevent can read them."""
 
     @property
     def shown(self) -> str:
         """The words for a mrkdwn text that is one person's alone: it names whom they mention."""
-        return escape(self.words, SECTION_MAX) if self.wish is None else self.wish.mrkdwn
+        return escape(self.words, SECTION_MAX) if self.criteria is None else self.criteria.mrkdwn
 
     @property
     def quiet(self) -> str:
         """The words for a post, which wakes nobody whom they name."""
-        return escape(self.words, SECTION_MAX) if self.wish is None else self.wish.quiet
+        return escape(self.words, SECTION_MAX) if self.criteria is None else self.criteria.quiet
 
 
 State = SubscriptionState | ChannelSites
@@ -203,7 +203,7 @@ def _before(others: Sequence[str]) -> list[str]:
 
 
 def _meaning(state: SubscriptionState) -> list[str]:
-    return [] if state.wish is None else describe(state.wish, quiet=True)
+    return [] if state.criteria is None else describe(state.criteria, quiet=True)
 
 
 def _back(command: str, state: SubscriptionState) -> str:

@@ -66,7 +66,7 @@ class Home:
     """Those that the person may see (`visible_to`), channel by channel."""
     newest: Sequence[Superevent]
     """At most EVENTS are shown."""
-    troubles: Sequence[Incident] = ()
+    incidents: Sequence[Incident] = ()
     """What is wrong with gwevent or its source, the oldest first."""
     problem: str | None = None
     """Why the person's channels aren't known, in Slack's word; None if they are."""
@@ -91,7 +91,7 @@ def view(home: Home, now: datetime) -> View:
     if home.said is not None:
         shown += [*home.said.blocks[:2], {"type": "divider"}]
     sources = [source_line(source) for source in home.sources] or ["No source runs in this process"]
-    wrong = [f"{incident.sentence(one)}." for one in home.troubles]
+    wrong = [f"{incident.sentence(one)}." for one in home.incidents]
     head, *rest = map(escape, [*wrong, *sources, last_line(home.last_notice, now)])
     shown += [
         blocks.section(bold(head), *rest),

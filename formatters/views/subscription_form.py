@@ -71,22 +71,22 @@ class SubscriptionForm:
     """Whatever else, as after `/gwevent subscribe`."""
 
 
-def form_of(wish: Criteria) -> SubscriptionForm:
+def form_of(criteria: Criteria) -> SubscriptionForm:
     """The form that says a wish."""
-    form = SubscriptionForm(group=wish.group, switches=tuple(s for s in SWITCHES if getattr(wish, s)))
+    form = SubscriptionForm(group=criteria.group, switches=tuple(s for s in SWITCHES if getattr(criteria, s)))
     rest: list[Filter] = []
     taken: set[str] = set()
-    for part in parts(wish.filter):
+    for part in parts(criteria.filter):
         changed = _set_input(form, part, taken)
         if changed is None:
             rest.append(part)
         else:
             form = changed
     words = [reduce(and_, rest).canonical] if rest else []
-    if wish.notify is not None:
-        notified = _notified(form, wish.notify)
+    if criteria.notify is not None:
+        notified = _notified(form, criteria.notify)
         if notified is None:
-            words.append(wish.notify.canonical)
+            words.append(criteria.notify.canonical)
         form = notified or form
     return replace(form, words=" ".join(words))
 
@@ -172,12 +172,14 @@ def _notified(form: SubscriptionForm, notify: MentionRule) -> SubscriptionForm |
     return replace(form, broadcasts=broadcasts, people=tuple(people), when=when)
 
 
-def _sorted_wish(wish: Criteria) -> Criteria:
-    notify = wish.notify
+def _sorted_wish(criteria: Criteria) -> Criteria:
+    notify = criteria.notify
     if notify is not None:
         condition = None if notify.condition is None else _sorted(notify.condition)
         notify = replace(notify, targets=tuple(sorted(notify.targets)), condition=condition)
-    return replace(wish, filter=None if wish.filter is None else _sorted(wish.filter), notify=notify)
+    return replace(
+        criteria, filter=None if criteria.filter is None else _sorted(criteria.filter), notify=notify
+    )
 
 
 def _sorted(filter_: Filter) -> Filter:

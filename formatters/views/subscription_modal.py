@@ -106,7 +106,7 @@ def place_of(metadata: str) -> ModalContext:
 class Preview:
     """What the form means."""
 
-    wish: Criteria | None = None
+    criteria: Criteria | None = None
     """None where it means nothing, or nobody asked yet."""
     errors: Mapping[str, str] = field(default_factory=dict)
     """By the name of the input."""
@@ -289,9 +289,9 @@ def _previewed(preview: Preview) -> list[Block]:
     if preview.errors:
         lines = [f"{escape(_named(name))}: {escape(said)}" for name, said in preview.errors.items()]
         shown.append(blocks.section(bold("This can't be read"), *lines))
-    elif preview.wish is not None:
+    elif preview.criteria is not None:
         so_far = "So far: " if preview.stored else ""
-        shown.append(blocks.section(f"{so_far}{bold(preview.wish.mrkdwn)}", *describe(preview.wish)))
+        shown.append(blocks.section(f"{so_far}{bold(preview.criteria.mrkdwn)}", *describe(preview.criteria)))
     button = blocks.button("Preview, and test on past events", PREVIEW)
     tested = () if preview.tested is None else preview.tested.blocks
     if preview.testing:

@@ -38,7 +38,7 @@ def superevent_id(number: int) -> str:
     return f"{'M' if number % 4 else ''}S{NOW - timedelta(days=day):%y%m%d}{letters}"
 
 
-async def fill(rooms: Factory) -> None:
+async def fill(factory: Factory) -> None:
     template = [notice_of(record).to_json() for record in bns(NOW)[:EACH]]
     facts: list[dict[str, Any]] = [json.loads(one) if isinstance(one, str) else dict(one) for one in template]
     for start in range(0, EVENTS, 1_000):
@@ -71,7 +71,7 @@ async def fill(rooms: Factory) -> None:
                         ),
                     }
                 )
-        async with rooms.database.exclusive_transaction() as connection:
+        async with factory.database.exclusive_transaction() as connection:
             await connection.execute(insert(schema.superevents), events)
             await connection.execute(insert(schema.notices), notices)
 
@@ -88,13 +88,13 @@ async def milliseconds(work: Callable[[], Awaitable[object]]) -> list[float]:
 
 async def measure(folder: Path) -> dict[str, list[float]]:
     settings = Settings.model_validate({"database_url": f"sqlite:///{folder / 'gwevent.sqlite'}"})
-    async with open_factory(settings) as rooms:
-        await fill(rooms)
-        assert await rooms.store.last_received() is not None
-        answers = rooms.create_command_router(lambda: NOW)
+    async with open_factory(settings) as factory:
+        await fill(factory)
+        assert await factory.store.last_received() is not None
+        answers = factory.create_command_router(lambda: NOW)
 
         async def one_row() -> object:
-            async with rooms.database.read_transaction() as connection:
+            async with factory.database.read_transaction() as connection:
                 return (await connection.execute(text("SELECT facts FROM notices WHERE id = 5000"))).scalar()
 
         async def said(question: str, expected: str) -> None:

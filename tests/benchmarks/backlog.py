@@ -78,71 +78,71 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def record(rooms: Factory, superevent_id: str) -> None:
+async def record(factory: Factory, superevent_id: str) -> None:
     """Store a notice with its plan."""
     found = dict(next(r for r in ms181101ab(now()) if r["alert_type"] == "PRELIMINARY"))
     body = to_avro(found | {"superevent_id": superevent_id})
     planner = partial(plan, live=True, now=now(), max_age=timedelta(days=1))
-    recorded = await rooms.store.record(decode(body), body, "benchmark", now(), planner)
+    recorded = await factory.store.record(decode(body), body, "benchmark", now(), planner)
     assert recorded.intents == CHANNELS
 
 
-async def fill(rooms: Factory, about: dict[str, Any]) -> None:
+async def fill(factory: Factory, about: dict[str, Any]) -> None:
     """Have all mocks wait for all channels."""
     usual = {"words": "all mock", "created_by": "U1", "created_at": now(), "confirmed_at": now()}
     rows = [usual | {"team_id": about["team_id"], "channel_id": c} for c in about["channels"].values()]
-    async with rooms.database.exclusive_transaction() as connection:
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(insert(schema.subscriptions), rows)
     for number in range(MOCKS):
-        await record(rooms, f"MS181101{chr(97 + number // 26)}{chr(97 + number % 26)}")
-    if not rooms.database.sqlite:
-        async with rooms.database.exclusive_transaction() as connection:
+        await record(factory, f"MS181101{chr(97 + number // 26)}{chr(97 + number % 26)}")
+    if not factory.database.sqlite:
+        async with factory.database.exclusive_transaction() as connection:
             await connection.execute(text("ANALYZE"))
 
 
-async def claims(rooms: Factory, busy: set[tuple[str, str]]) -> float:
+async def claims(factory: Factory, busy: set[tuple[str, str]]) -> float:
     """Milliseconds for one claim, the median."""
     taken = []
     for _ in range(CLAIMS):
         start = time.perf_counter()
-        claimed = await rooms.ledger.claim(now(), LIMIT, busy=busy)
+        claimed = await factory.outbox.claim(now(), LIMIT, busy=busy)
         taken.append(1000 * (time.perf_counter() - start))
         assert len(claimed) == min(LIMIT, CHANNELS - len(busy))
-        async with rooms.database.exclusive_transaction() as connection:
+        async with factory.database.exclusive_transaction() as connection:
             await connection.execute(
                 text("UPDATE deliveries SET state = 'pending', attempts = 0 WHERE state = 'sending'")
             )
     return statistics.median(taken)
 
 
-async def alerted(rooms: Factory, about: dict[str, Any]) -> tuple[float, float, float]:
+async def alerted(factory: Factory, about: dict[str, Any]) -> tuple[float, float, float]:
     """Seconds from the stored alert to its first post and to its last; mocks sent a second before."""
-    rooms.ledger = ledger = WatchedLedger(rooms.database, rooms.shares)
+    factory.outbox = outbox = WatchedLedger(factory.database, factory.shares)
     async with aiohttp.ClientSession() as session:
         client = SlackClient(about["bot_token"], about["api_url"], session)
-        worker = rooms.create_delivery_worker({about["team_id"]: client}, now)
+        worker = factory.create_delivery_worker({about["team_id"]: client}, now)
         running = asyncio.create_task(worker.run())
         await asyncio.sleep(SENDING_S)
-        rate = ledger.mocks / SENDING_S
-        await record(rooms, REAL)
+        rate = outbox.mocks / SENDING_S
+        await record(factory, REAL)
         start = time.perf_counter()
         worker.wake()
-        await ledger.done.wait()
+        await outbox.done.wait()
         done = time.perf_counter() - start
         await worker.stop()
         await running
-    return ledger.first - start, done, rate
+    return outbox.first - start, done, rate
 
 
 async def measure(url: str, about: dict[str, Any]) -> tuple[float, ...]:
     settings = Settings.model_validate({"database_url": url})
-    async with open_factory(settings) as rooms:
+    async with open_factory(settings) as factory:
         team = about["team_id"]
-        await rooms.shares.heartbeat({team})
-        await fill(rooms, about)
+        await factory.shares.heartbeat({team})
+        await fill(factory, about)
         busy = {(team, channel) for channel in sorted(about["channels"].values())[: CHANNELS * 9 // 10]}
-        free = await claims(rooms, set())
-        return free, await claims(rooms, busy), *(await alerted(rooms, about))
+        free = await claims(factory, set())
+        return free, await claims(factory, busy), *(await alerted(factory, about))
 
 
 @contextlib.contextmanager

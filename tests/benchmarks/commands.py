@@ -50,8 +50,11 @@ class Lateness:
 
 async def subscribe(world: World, channels: Sequence[str]) -> None:
     now = datetime.now(UTC)
-    row = {"team_id": world.sandbox.team_id, "words": "all mock", "created_by": "U1"}
-    async with open_factory(world.settings()) as rooms, rooms.database.exclusive_transaction() as connection:
+    row = {"team_id": world.local_slack.team_id, "words": "all mock", "created_by": "U1"}
+    async with (
+        open_factory(world.settings()) as factory,
+        factory.database.exclusive_transaction() as connection,
+    ):
         await connection.execute(
             insert(schema.subscriptions),
             [row | {"channel_id": c, "created_at": now, "confirmed_at": now} for c in channels],
@@ -59,7 +62,7 @@ async def subscribe(world: World, channels: Sequence[str]) -> None:
 
 
 async def ask(world: World, channel: str, number: int, times: list[float]) -> None:
-    done = await world.sandbox.command("/gwevent", QUESTIONS[number % len(QUESTIONS)], channel=channel)
+    done = await world.local_slack.command("/gwevent", QUESTIONS[number % len(QUESTIONS)], channel=channel)
     # One that wasn't acknowledged in time counts as Slack's own limit.
     times.append(1000 * (ACK_SECONDS if done.acked_after is None else done.acked_after))
 
@@ -69,8 +72,8 @@ async def measure(folder: Path) -> tuple[list[float], list[float], list[float], 
     quiet: list[float] = []
     busy: list[float] = []
     async with world_in(folder) as world:
-        channels = [world.sandbox.add_channel(f"gw-{n}") for n in range(CHANNELS)]
-        asked_in = world.sandbox.add_channel("questions")
+        channels = [world.local_slack.add_channel(f"gw-{n}") for n in range(CHANNELS)]
+        asked_in = world.local_slack.add_channel("questions")
         await subscribe(world, channels)
         bot = world.start(GWEVENT_MOCK_PICTURES="true")
         await bot.ready()
@@ -92,7 +95,7 @@ async def measure(folder: Path) -> tuple[list[float], list[float], list[float], 
 
             def posted(number: int = number) -> bool:
                 roots = "select count(*) from deliveries where kind = 'root' and state = 'sent'"
-                return int(world.ledger(roots)[0][0]) >= (number + 1) * CHANNELS
+                return int(world.outbox(roots)[0][0]) >= (number + 1) * CHANNELS
 
             while not await asyncio.to_thread(posted):
                 # Not one after the other: a slow one mustn't hold back those that would be slow too.

@@ -68,7 +68,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def subscribe(rooms: Factory, team: str, channels: Sequence[str]) -> None:
+async def subscribe(factory: Factory, team: str, channels: Sequence[str]) -> None:
     row = {
         "team_id": team,
         "words": "all mock",
@@ -76,22 +76,22 @@ async def subscribe(rooms: Factory, team: str, channels: Sequence[str]) -> None:
         "created_at": now(),
         "confirmed_at": now(),
     }
-    async with rooms.database.exclusive_transaction() as connection:
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(
             insert(schema.subscriptions), [row | {"channel_id": channel} for channel in channels]
         )
 
 
-async def through_ledger(rooms: Factory, client: SlackClient, team: str, body: bytes) -> float:
+async def through_ledger(factory: Factory, client: SlackClient, team: str, body: bytes) -> float:
     """Seconds from the worker's start, the notice stored and planned, to the last outcome written down."""
     planner = partial(plan, live=True, now=now(), max_age=timedelta(days=1))
-    recorded = await rooms.store.record(decode(body), body, "benchmark", now(), planner)
+    recorded = await factory.store.record(decode(body), body, "benchmark", now(), planner)
     assert recorded.intents == CHANNELS
-    rooms.ledger = ledger = CountingLedger(rooms.database, rooms.shares, CHANNELS)
-    worker = rooms.create_delivery_worker({team: client}, now)
+    factory.outbox = outbox = CountingLedger(factory.database, factory.shares, CHANNELS)
+    worker = factory.create_delivery_worker({team: client}, now)
     start = time.perf_counter()
     running = asyncio.create_task(worker.run())
-    await ledger.done.wait()
+    await outbox.done.wait()
     taken = time.perf_counter() - start
     await worker.stop()
     await running
@@ -120,11 +120,11 @@ async def measure(about: dict[str, Any], folder: Path, rounds: int) -> tuple[lis
     record = dict(next(r for r in ms181101ab(now()) if r["alert_type"] == "PRELIMINARY"))
     ours, theirs = [], []
     async with (
-        open_factory(settings) as rooms,
+        open_factory(settings) as factory,
         aiohttp.ClientSession() as first,
         aiohttp.ClientSession() as second,
     ):
-        await subscribe(rooms, team, channels)
+        await subscribe(factory, team, channels)
         client = SlackClient(about["bot_token"], about["api_url"], first)
         simple = AsyncWebClient(
             about["bot_token"], base_url=about["api_url"], session=second, retry_handlers=[]
@@ -133,7 +133,7 @@ async def measure(about: dict[str, Any], folder: Path, rounds: int) -> tuple[lis
             record["superevent_id"] = f"MS18110{number}ab"
             body = to_avro(record)
             message = alert_card.alert_card(Superevent.from_notices([decode(body)]), ChannelView())
-            taken = await through_ledger(rooms, client, team, body), await bare(simple, channels, message)
+            taken = await through_ledger(factory, client, team, body), await bare(simple, channels, message)
             if number:  # the first of each opens the connections
                 ours.append(taken[0])
                 theirs.append(taken[1])
@@ -161,10 +161,10 @@ def main() -> None:
         finally:
             slack.terminate()
     print(f"{CHANNELS:,} posts of one alert, {CONCURRENCY} at a time, medians of {ROUNDS} rounds in turn")
-    ledger, loop = statistics.median(ours), statistics.median(theirs)
+    outbox, loop = statistics.median(ours), statistics.median(theirs)
     ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
     print(f"{'a bare AsyncWebClient loop':<40}{loop:8.2f} s")
-    print(f"{'through the ledger':<40}{ledger:8.2f} s  {ratio:.2f}  ratio ≤ {AIM:.0f}")
+    print(f"{'through the ledger':<40}{outbox:8.2f} s  {ratio:.2f}  ratio ≤ {AIM:.0f}")
 
 
 if __name__ == "__main__":

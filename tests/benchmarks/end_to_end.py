@@ -63,27 +63,27 @@ def body(number: int) -> bytes:
     return to_avro(record | {"superevent_id": f"MS{now:%y%m%d}{chr(97 + number)}"})
 
 
-async def arrival(sandbox: LocalSlack, channel: str, already: int) -> float:
+async def arrival(local_slack: LocalSlack, channel: str, already: int) -> float:
     """The Unix time at which the next post for a channel arrives."""
 
     def posts() -> list[float]:
-        calls = [c for c in sandbox.calls if c.method == "chat.postMessage"]
+        calls = [c for c in local_slack.calls if c.method == "chat.postMessage"]
         return [c.time for c in calls if c.args.get("channel") == channel][already:]
 
-    return (await sandbox.wait_for(posts, WITHIN_S))[0]
+    return (await local_slack.wait_for(posts, WITHIN_S))[0]
 
 
 async def measure(folder: Path, rounds: int) -> tuple[list[float], list[float]]:
     """Both in turn, `rounds` times: seconds from broker to Slack of gwevent and of the script."""
     started: list[subprocess.Popen[bytes]] = []
     times: dict[str, list[float]] = {topic: [] for topic in TOPICS}
-    async with LocalSlack(limits=False) as sandbox:
+    async with LocalSlack(limits=False) as local_slack:
         with EmbeddedBroker() as broker:
-            channels = {topic: sandbox.add_channel(topic) for topic in TOPICS}
+            channels = {topic: local_slack.add_channel(topic) for topic in TOPICS}
             for topic in TOPICS:
                 broker.create_topic(topic)
-            started.append(await gwevent(sandbox, broker, folder, channels["ours"]))
-            arguments = [broker.url("theirs"), sandbox.api_url, sandbox.bot_token, channels["theirs"]]
+            started.append(await gwevent(local_slack, broker, folder, channels["ours"]))
+            arguments = [broker.url("theirs"), local_slack.api_url, local_slack.bot_token, channels["theirs"]]
             started.append(subprocess.Popen([sys.executable, __file__, "--script", *arguments]))
             try:
                 for number in range(rounds + 1):
@@ -92,7 +92,7 @@ async def measure(folder: Path, rounds: int) -> tuple[list[float], list[float]]:
                         with Publisher(broker.url(topic)) as publisher:
                             before = time.time()
                             await asyncio.to_thread(publisher.publish, payload)
-                        taken = await arrival(sandbox, channels[topic], number) - before
+                        taken = await arrival(local_slack, channels[topic], number) - before
                         if number:  # the first of each waits for the start
                             times[topic].append(taken)
                         await asyncio.sleep(PAUSE_S / 2)
@@ -104,18 +104,20 @@ async def measure(folder: Path, rounds: int) -> tuple[list[float], list[float]]:
 
 
 async def gwevent(
-    sandbox: LocalSlack, broker: EmbeddedBroker, folder: Path, channel: str
+    local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path, channel: str
 ) -> subprocess.Popen[bytes]:
     """Start `gwevent run`, with one subscription in force."""
     database = f"sqlite:///{folder / 'gwevent.sqlite'}"
-    async with open_factory(Settings.model_validate({"database_url": database})) as rooms:
-        wish, now = parse("all mock"), datetime.now(UTC)
-        await rooms.subscriptions.add_confirmed(sandbox.team_id, channel, wish, sandbox.user, now)
+    async with open_factory(Settings.model_validate({"database_url": database})) as factory:
+        criteria, now = parse("all mock"), datetime.now(UTC)
+        await factory.subscriptions.add_confirmed(
+            local_slack.team_id, channel, criteria, local_slack.user, now
+        )
     environment: dict[str, Any] = {
         **os.environ,
-        "SLACK_BOT_TOKEN": sandbox.bot_token,
-        "SLACK_APP_TOKEN": sandbox.app_token,
-        "GWEVENT_SLACK_API_URL": sandbox.api_url,
+        "SLACK_BOT_TOKEN": local_slack.bot_token,
+        "SLACK_APP_TOKEN": local_slack.app_token,
+        "GWEVENT_SLACK_API_URL": local_slack.api_url,
         "GWEVENT_DATABASE_URL": database,
         "GWEVENT_KAFKA_URL": broker.url("ours"),
         "GWEVENT_KAFKA_AUTH": "off",

@@ -70,7 +70,7 @@ async def past(path: Path) -> None:
     """Ask what would have matched, of 10,000 superevents."""
     database = Database(f"sqlite+aiosqlite:///{path}")
     await database.migrate()
-    rooms = Factory(database)
+    factory = Factory(database)
     notices = [_event(number) for number in range(COUNT)]
     async with database.exclusive_transaction() as connection:
         await connection.execute(insert(schema.superevents), [_row(notice) for notice in notices])
@@ -88,7 +88,7 @@ async def past(path: Path) -> None:
                 for notice in notices
             ],
         )
-    answers = rooms.create_command_router(utc_now)
+    answers = factory.create_command_router(utc_now)
     for words in ("CBC BNS>0.5", "CBC (BNS or NSBH) far<1/yr not V1", "CBC BNS>0.9995"):
         best = float("inf")
         for _ in range(3):

@@ -100,7 +100,7 @@ async def subscribe(world: World) -> None:
     for group in range(GROUPS):
         words = f"all mock far>={group + 0.5}e-9 far<{group + 1.5}e-9"
         for number in range(1 if group == DRAWN_GROUP else CHANNELS):
-            await world.subscribe(world.sandbox.add_channel(f"gw-{group}-{number}"), words)
+            await world.subscribe(world.local_slack.add_channel(f"gw-{group}-{number}"), words)
 
 
 async def notices(world: World, memory: Memory, publisher: Publisher) -> tuple[float, float]:
@@ -149,7 +149,7 @@ async def measure(folder: Path) -> None:
         with Publisher(world.broker.url(TOPIC)) as publisher:
             first, last = await notices(world, memory, publisher)
         watching.cancel()
-        sent = world.ledger("select count(*) from deliveries where state = 'sent'")[0][0]
+        sent = world.outbox("select count(*) from deliveries where state = 'sent'")[0][0]
         print(f"{'deliveries':<40}{sent:9,}")
         print(f"{f'memory after {FIRST} notices, MB':<40}{first:9.0f}")
         print(

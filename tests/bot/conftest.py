@@ -20,7 +20,7 @@ from tests.support.postgres import Databases, driven
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[LocalSlack]:
+async def local_slack() -> AsyncIterator[LocalSlack]:
     """A local Slack that listens, with uploads ready at once and the rate limits off."""
     local = LocalSlack(limits=False, file_delay=0.0)
     await local.start()
@@ -29,26 +29,28 @@ async def sandbox() -> AsyncIterator[LocalSlack]:
 
 
 @pytest.fixture
-async def slack_client(sandbox: LocalSlack) -> AsyncIterator[AsyncWebClient]:
+async def slack_client(local_slack: LocalSlack) -> AsyncIterator[AsyncWebClient]:
     """The real client of slack_sdk with the bot's token; it never repeats a request by itself."""
     async with aiohttp.ClientSession() as session:
-        yield AsyncWebClient(sandbox.bot_token, base_url=sandbox.api_url, session=session, retry_handlers=[])
+        yield AsyncWebClient(
+            local_slack.bot_token, base_url=local_slack.api_url, session=session, retry_handlers=[]
+        )
 
 
 Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
 
 
 @pytest.fixture
-async def connect(sandbox: LocalSlack) -> AsyncIterator[Connect]:
+async def connect(local_slack: LocalSlack) -> AsyncIterator[Connect]:
     """Connects a Bolt app over Socket Mode; closed at the end of the test."""
     handlers: list[AsyncSocketModeHandler] = []
 
     async def connected(app: AsyncApp) -> AsyncSocketModeHandler:
-        client = AsyncWebClient(sandbox.app_token, base_url=sandbox.api_url)
-        handler = AsyncSocketModeHandler(app, sandbox.app_token, web_client=client, ping_interval=0.5)
+        client = AsyncWebClient(local_slack.app_token, base_url=local_slack.api_url)
+        handler = AsyncSocketModeHandler(app, local_slack.app_token, web_client=client, ping_interval=0.5)
         handlers.append(handler)
         await handler.connect_async()  # type: ignore[no-untyped-call]
-        await sandbox.wait_for(lambda: sandbox.sockets.count == len(handlers))
+        await local_slack.wait_for(lambda: local_slack.sockets.count == len(handlers))
         return handler
 
     yield connected
@@ -103,7 +105,7 @@ def database_url(backend: str, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def rooms(database_url: str) -> AsyncIterator[Factory]:
+async def factory(database_url: str) -> AsyncIterator[Factory]:
     """The store's rooms, on that database."""
     database = Database(database_url)
     yield Factory(database)

@@ -58,9 +58,9 @@ class Chaos:
     """How often a delivery was with Slack when the bot died, by delivery id."""
 
     @property
-    def sandbox(self) -> LocalSlack:
+    def local_slack(self) -> LocalSlack:
         """The local Slack."""
-        return self.world.sandbox
+        return self.world.local_slack
 
     @property
     def bot(self) -> BotProcess:
@@ -74,16 +74,16 @@ class Chaos:
     def grant_history(self) -> None:
         """Let the bot look whether what it is in doubt about stands in a channel."""
         for scope in HISTORY:
-            self.sandbox.grant(scope)
+            self.local_slack.grant(scope)
 
     async def open_channels(self, count: int, *, private: bool = False, words: str = "all mock") -> list[str]:
         """New channels with a subscription in force, to everything if nothing else is said."""
         names = [f"gw-{len(self.channels) + number}" for number in range(count)]
-        new = [self.sandbox.add_channel(name, private=private) for name in names]
-        async with open_factory(self.world.settings()) as rooms:
+        new = [self.local_slack.add_channel(name, private=private) for name in names]
+        async with open_factory(self.world.settings()) as factory:
             for channel in new:
-                await rooms.subscriptions.add_confirmed(
-                    self.sandbox.team_id, channel, parse(words), self.sandbox.user, datetime.now(UTC)
+                await factory.subscriptions.add_confirmed(
+                    self.local_slack.team_id, channel, parse(words), self.local_slack.user, datetime.now(UTC)
                 )
         self.channels += new
         return new
@@ -119,7 +119,7 @@ class Chaos:
         await until(lambda: bot.ended, WITHIN, what="the bot is dead")
         assert bot.status() == -signal.SIGKILL, f"It ended by itself ({bot.status()}), see {bot.path}"
         self.kills += 1
-        rows = self.world.ledger("select id from deliveries where state = 'sending' and kind != 'edit'")
+        rows = self.world.outbox("select id from deliveries where state = 'sending' and kind != 'edit'")
         self.in_flight.update(int(row[0]) for row in rows)
         await self.check_acknowledged()
 
@@ -143,12 +143,12 @@ class Chaos:
                 # The list is being gone through.
                 asyncio.get_running_loop().call_soon(self._unheed, heed)
 
-        self.sandbox.workspace.listeners.append(heed)
+        self.local_slack.workspace.listeners.append(heed)
         return sent
 
     def _unheed(self, heed: Callable[[Change], None]) -> None:
-        if heed in self.sandbox.workspace.listeners:
-            self.sandbox.workspace.listeners.remove(heed)
+        if heed in self.local_slack.workspace.listeners:
+            self.local_slack.workspace.listeners.remove(heed)
 
     async def check_acknowledged(self) -> None:
         """Law 3: what is acknowledged is stored."""
@@ -192,7 +192,7 @@ class Chaos:
         """Ask in Slack, and wait for the answer."""
         deadline = time.monotonic() + WITHIN
         while True:
-            asked = await self.sandbox.command("/gwevent", words, channel=self.channels[0])
+            asked = await self.local_slack.command("/gwevent", words, channel=self.channels[0])
             try:
                 assert says in words_of(await asked.answer(10.0))
                 return
@@ -209,7 +209,7 @@ class Chaos:
         """How often Slack did a post and didn't say so, or not where it stands, by delivery id."""
         return Counter(
             int(call.args["metadata"]["event_payload"]["delivery_id"])
-            for call in self.sandbox.calls
+            for call in self.local_slack.calls
             if call.method == "chat.postMessage"
             and (call.outcome == "dropped after" or call.outcome.startswith("ok as"))
             and call.args.get("metadata")
@@ -218,16 +218,18 @@ class Chaos:
     @property
     def has_history(self) -> bool:
         """Whether the bot may read back what it posted."""
-        return set(HISTORY) <= self.sandbox.workspace.scopes
+        return set(HISTORY) <= self.local_slack.workspace.scopes
 
     def held(self) -> dict[str, list[Said]]:
         """What stands in each channel."""
         return {channel: self._held(channel) for channel in self.channels}
 
     def _held(self, channel: str) -> list[Said]:
-        workspace, found = self.sandbox.find(channel)
+        workspace, found = self.local_slack.find(channel)
         own = (
-            m for m in self.sandbox.messages(channel) if found.messages[m["ts"]].bot_id == workspace.bot_id
+            m
+            for m in self.local_slack.messages(channel)
+            if found.messages[m["ts"]].bot_id == workspace.bot_id
         )
         return [
             read(message, found.messages[message["ts"]].metadata) for message in own if not beside(message)
@@ -235,7 +237,7 @@ class Chaos:
 
     def problems(self) -> dict[str, str]:
         """Channels marked as out of reach, with Slack's word for why."""
-        return dict(self.world.ledger("select channel_id, problem from channels"))
+        return dict(self.world.outbox("select channel_id, problem from channels"))
 
 
 def write_clock(clock: Path, wrong_by: int) -> None:

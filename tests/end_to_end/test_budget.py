@@ -33,12 +33,12 @@ async def receive(desk: AppHarness, *bodies: bytes) -> None:
 
 async def test_300_channels_end_in_the_newest_state(tmp_path: Path) -> None:
     async with (
-        LocalSlack(limits=True, minute=MINUTE) as sandbox,
-        desk_in(tmp_path, sandbox, clock=Clock(runs=True), channel_pause_s=1.0) as desk,
+        LocalSlack(limits=True, minute=MINUTE) as local_slack,
+        desk_in(tmp_path, local_slack, clock=Clock(runs=True), channel_pause_s=1.0) as desk,
     ):
         channels = await desk.subscribed(300)
         await receive(desk, avro())
-        await until(lambda: all(desk.sandbox.messages(c) for c in channels), what="every root stands")
+        await until(lambda: all(desk.local_slack.messages(c) for c in channels), what="every root stands")
         posts = desk.calls("chat.postMessage")
         # As fast as the limits allow: none was refused, none waited for an edit.
         assert Counter(call.outcome for call in posts) == {"ok": 300}
@@ -80,16 +80,18 @@ async def test_300_channels_end_in_the_newest_state(tmp_path: Path) -> None:
 
 async def test_a_retractions_edits_come_before_others(tmp_path: Path) -> None:
     async with (
-        LocalSlack(limits=True, minute=MINUTE) as sandbox,
-        desk_in(tmp_path, sandbox, clock=Clock(runs=True), channel_pause_s=0.0) as desk,
+        LocalSlack(limits=True, minute=MINUTE) as local_slack,
+        desk_in(tmp_path, local_slack, clock=Clock(runs=True), channel_pause_s=0.0) as desk,
     ):
         many = await desk.subscribed(120)
-        few = [sandbox.add_channel(f"few-{n}") for n in range(40)]
+        few = [local_slack.add_channel(f"few-{n}") for n in range(40)]
         for channel in few:
             await desk.subscribe(channel, "Burst")
         burst = record(OTHER, "PRELIMINARY", group="Burst", classification={}, properties={})
         await receive(desk, avro(), to_avro(burst))
-        await until(lambda: all(desk.sandbox.messages(c) for c in [*many, *few]), what="every root stands")
+        await until(
+            lambda: all(desk.local_slack.messages(c) for c in [*many, *few]), what="every root stands"
+        )
         await receive(desk, avro("INITIAL", 20))
         await until(lambda: any(c.outcome == "ratelimited" for c in desk.calls("chat.update")), what="limit")
         before = len([c for c in desk.calls("chat.update") if c.outcome == "ok"])

@@ -53,7 +53,7 @@ class Quick(ImageProcess):
 class Stage:
     """A channel, and the events that the bot knows by then."""
 
-    sandbox: LocalSlack
+    local_slack: LocalSlack
     binary: str
     gone: str
 
@@ -67,13 +67,13 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
     gracedb.add(with_notices(ARCHIVED, record(ARCHIVED)))
     database = Database(f"sqlite+aiosqlite:///{folder / 'gwevent.sqlite'}")
     await database.migrate()
-    async with LocalSlack(limits=False, file_delay=0.0) as sandbox:
-        sandbox.add_channel("gw")
+    async with LocalSlack(limits=False, file_delay=0.0) as local_slack:
+        local_slack.add_channel("gw")
         settings = Settings.model_validate(
             {
-                "slack_bot_token": sandbox.bot_token,
-                "slack_app_token": sandbox.app_token,
-                "slack_api_url": sandbox.api_url,
+                "slack_bot_token": local_slack.bot_token,
+                "slack_app_token": local_slack.app_token,
+                "slack_api_url": local_slack.api_url,
                 "gracedb_url": gracedb.url,
                 "commands_per_minute": 1_000,
             }
@@ -86,7 +86,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
                 await bot.ready.wait()
             for notice in (*ms181101ab(now)[1:3], *binary[-2:], *burst(now), *gone):
                 assert await bot.pipeline.handle(to_avro(notice), RECEIVED) is IngestResult.STORED
-            yield Stage(sandbox, str(binary[0]["superevent_id"]), str(gone[0]["superevent_id"]))
+            yield Stage(local_slack, str(binary[0]["superevent_id"]), str(gone[0]["superevent_id"]))
         finally:
             stop.set()
             await running
@@ -218,7 +218,7 @@ async def ask(page: Page, typed: str, *expected: str) -> None:
 async def test_the_button_that_ends_all_asks_first(tmp_path: Path, browser: Browser, size: str) -> None:
     complaints: list[str] = []
     async with staged(tmp_path) as stage:
-        page = await opened(browser, stage.sandbox.url, size, complaints)
+        page = await opened(browser, stage.local_slack.url, size, complaints)
         for words in ("CBC", "Burst"):
             await ask(page, f"subscribe {words}", "Done")
         await ask(page, "unsubscribe", "Nothing has ended yet")
@@ -247,8 +247,8 @@ WIDE = """() => [...document.querySelectorAll("article *")].filter((node) => {
 async def test_every_command_is_answered_on_the_page(tmp_path: Path, browser: Browser) -> None:
     complaints: list[str] = []
     async with staged(tmp_path) as stage:
-        desk = await opened(browser, stage.sandbox.url, "desktop", complaints)
-        phone = await opened(browser, stage.sandbox.url, "phone", complaints)
+        desk = await opened(browser, stage.local_slack.url, "desktop", complaints)
+        phone = await opened(browser, stage.local_slack.url, "phone", complaints)
         questions = asked(stage)
         for typed, *expected in questions:
             await ask(desk, typed, *expected)

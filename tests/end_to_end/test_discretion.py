@@ -43,8 +43,8 @@ def produce(broker: EmbeddedBroker, body: bytes, kind: bytes) -> None:
 
 
 async def test_no_secret_no_payload_no_typed_word_is_logged_and_no_address_is_called(world: World) -> None:
-    sandbox = world.sandbox
-    channel = sandbox.add_channel("gw")
+    local_slack = world.local_slack
+    channel = local_slack.add_channel("gw")
     await world.subscribe(channel, "all")
     assert isinstance(world.broker, EmbeddedBroker)
     async with Trap() as trap:
@@ -60,16 +60,16 @@ async def test_no_secret_no_payload_no_typed_word_is_logged_and_no_address_is_ca
         )
         await world.delivered(2)
         quarantined = "select count(*) from quarantine"
-        await until(lambda: world.ledger(quarantined) == [(2,)], what="two payloads are quarantined")
+        await until(lambda: world.outbox(quarantined) == [(2,)], what="two payloads are quarantined")
         for words in ("help", "status", "latest", TYPED, f"subscribe {TYPED}", f"S240101a {TYPED}"):
-            done = await sandbox.command("/gwevent", words, channel=channel)
+            done = await local_slack.command("/gwevent", words, channel=channel)
             await done.answer(60)
-        seen = len(sandbox.ephemerals(channel))
-        await sandbox.say(f"@gwevent {TYPED}", channel)
-        await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) > seen, 60)
+        seen = len(local_slack.ephemerals(channel))
+        await local_slack.say(f"@gwevent {TYPED}", channel)
+        await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel)) > seen, 60)
         # Slack in trouble: what libraries say of it is theirs to word.
-        sandbox.fail("chat.postMessage", error="internal_error")
-        await sandbox.close_sockets(abort=True)
+        local_slack.fail("chat.postMessage", error="internal_error")
+        await local_slack.close_sockets(abort=True)
         await world.publish(to_avro(sample("S240101b", "PRELIMINARY")))
         await world.delivered(3)
         assert await bot.terminate() == 0
@@ -78,7 +78,7 @@ async def test_no_secret_no_payload_no_typed_word_is_logged_and_no_address_is_ca
     assert bot.logged("notice_stored") and bot.logged("payload_quarantined")
     for line in bot.logged("notice_stored"):
         assert line["superevent_id"].startswith("S240101") and line["alert_type"] and line["level"] == "info"
-    for secret in (sandbox.bot_token, sandbox.app_token, TYPED):
+    for secret in (local_slack.bot_token, local_slack.app_token, TYPED):
         assert secret not in said
     map_file = few_rows()
     for start in range(0, len(map_file) - 90, 960):

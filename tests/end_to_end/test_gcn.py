@@ -25,7 +25,7 @@ async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
             assert await asyncio.to_thread(producer.flush, 30) == 0
 
         async with world_in(tmp_path) as world:
-            channel = world.sandbox.add_channel("gw")
+            channel = world.local_slack.add_channel("gw")
             await world.subscribe(channel, "all circulars")
             bot = world.fork(GWEVENT_SOURCES="hopskotch,gcn", GWEVENT_GCN_BROKER=gcn.address)
             await bot.ready()
@@ -38,10 +38,10 @@ async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
             said = circular(subject="S240101b: a candidate", eventId=None, createdOn=time.time() * 1000)
             await publish("gcn.circulars", said)
             await until(
-                lambda: [m for m in world.sandbox.messages(channel) if "45640" in words_of(m)],
+                lambda: [m for m in world.local_slack.messages(channel) if "45640" in words_of(m)],
                 what="the circular is linked",
             )
-            (link,) = [m for m in world.sandbox.messages(channel) if "45640" in words_of(m)]
+            (link,) = [m for m in world.local_slack.messages(channel) if "45640" in words_of(m)]
             assert link["thread_ts"] == world.roots(channel, "S240101b")[0]["ts"]
             await until(lambda: bot.logged("notice_repeated"), what="the other broker's is recognised")
             for name in ("S240101a", "S240101b"):
@@ -50,7 +50,7 @@ async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
             async with asyncio.timeout(PATIENT):
                 while "heartbeat" not in told:
                     await publish("gcn.heartbeat", b"{}")
-                    asked = await world.sandbox.command("/gwevent", "status", channel=channel)
+                    asked = await world.local_slack.command("/gwevent", "status", channel=channel)
                     told = words_of(await asked.answer(PATIENT))
                     await asyncio.sleep(1.0)
             assert "hopskotch" in told.casefold() and "gcn" in told.casefold()

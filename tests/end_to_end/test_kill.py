@@ -66,14 +66,14 @@ async def goes_on(world: World, notices: int) -> None:
 async def test_every_step_can_be_the_last(world: World, subtests_of: str) -> None:
     step, _, history = subtests_of.partition("+")
     for scope in HISTORY if history else ():
-        world.sandbox.grant(scope)
-    channel = world.sandbox.add_channel("gw-cbc")
+        world.local_slack.grant(scope)
+    channel = world.local_slack.add_channel("gw-cbc")
     await world.subscribe(channel, "CBC")
     await killed_at(world, channel, step)
     await goes_on(world, notices=2)
 
     roots = world.roots(channel)
-    messages = world.sandbox.messages(channel)
+    messages = world.local_slack.messages(channel)
     twice = 1 if step in IN_FLIGHT and not history else 0
     assert len(messages) == 2 + twice, [words_of(message) for message in messages]
     assert len(roots) == 1 + (twice and step.endswith("1"))
@@ -97,8 +97,8 @@ def subtests_of(request: pytest.FixtureRequest) -> str:
 async def test_a_kill_at_any_moment(world: World, seed: int, history: bool) -> None:
     chance = random.Random(seed)
     for scope in HISTORY if history else ():
-        world.sandbox.grant(scope)
-    channels = [world.sandbox.add_channel(f"gw-{n}") for n in range(3)]
+        world.local_slack.grant(scope)
+    channels = [world.local_slack.add_channel(f"gw-{n}") for n in range(3)]
     for channel in channels:
         await world.subscribe(channel, "all")
     events = ["S240101a", "S240102b"]
@@ -110,14 +110,14 @@ async def test_a_kill_at_any_moment(world: World, seed: int, history: bool) -> N
         await asyncio.sleep(chance.uniform(0.0, 2.5))
         await bot.kill()
         sending = "select channel_id from deliveries where state = 'sending' and kind != 'edit'"
-        in_flight.update(channel for (channel,) in world.ledger(sending))
+        in_flight.update(channel for (channel,) in world.outbox(sending))
     await goes_on(world, notices=6)
 
     for channel in channels:
         # A root that waits when a further notice is stored says all of them: it needs no reply to each.
         planned = "select count(*) from deliveries where channel_id = ? and kind in ('root', 'reply')"
-        wanted = world.ledger(planned.replace("?", f"'{channel}'"))[0][0]
-        surplus = len(world.sandbox.messages(channel)) - wanted
+        wanted = world.outbox(planned.replace("?", f"'{channel}'"))[0][0]
+        surplus = len(world.local_slack.messages(channel)) - wanted
         assert 0 <= surplus <= (0 if history else in_flight[channel])
         for name in events:
             threads = [world.replies(channel, root) for root in world.roots(channel, name)]

@@ -18,14 +18,14 @@ def retraction() -> bytes:
 
 
 def mentions(world: World, channel: str) -> list[str]:
-    return [str(m["text"]) for m in world.sandbox.messages(channel) if HERE in m["text"]]
+    return [str(m["text"]) for m in world.local_slack.messages(channel) if HERE in m["text"]]
 
 
 @pytest.mark.parametrize("step", ["post:after:1", "post:before:3", "post:after:3"])
 async def test_a_mention_is_neither_lost_nor_repeated(world: World, step: str) -> None:
     for scope in ("channels:history", "groups:history"):
-        world.sandbox.grant(scope)
-    channel = world.sandbox.add_channel("gw-cbc")
+        world.local_slack.grant(scope)
+    channel = world.local_slack.add_channel("gw-cbc")
     await world.subscribe(channel, "CBC notify @here")
     bot = world.fork(step)
     await world.publish(avro(EVENT, "PRELIMINARY"))
@@ -33,7 +33,9 @@ async def test_a_mention_is_neither_lost_nor_repeated(world: World, step: str) -
     if bot.ended:
         world.fork()
         await world.delivered(1)
-        posted = [c for c in world.sandbox.calls if c.method == "chat.postMessage" and HERE in c.args["text"]]
+        posted = [
+            c for c in world.local_slack.calls if c.method == "chat.postMessage" and HERE in c.args["text"]
+        ]
         assert len([c for c in posted if c.outcome == "ok"]) == 1
         await world.publish(retraction())
     else:
@@ -44,5 +46,5 @@ async def test_a_mention_is_neither_lost_nor_repeated(world: World, step: str) -
     await world.delivered(2)
     (down,) = mentions(world, channel)
     assert "Stand down" in down, "and the root's, edited, mentions nobody any more"
-    edits = [str(c.args) for c in world.sandbox.calls if c.method == "chat.update"]
+    edits = [str(c.args) for c in world.local_slack.calls if c.method == "chat.update"]
     assert edits and not any(HERE in edit for edit in edits)

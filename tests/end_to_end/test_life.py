@@ -56,7 +56,10 @@ def real(folder: Path) -> tuple[bytes, ...]:
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[AppHarness]:
-    async with LocalSlack(limits=False, file_delay=0.0) as sandbox, desk_in(tmp_path, sandbox) as made:
+    async with (
+        LocalSlack(limits=False, file_delay=0.0) as local_slack,
+        desk_in(tmp_path, local_slack) as made,
+    ):
         yield made
 
 
@@ -73,11 +76,11 @@ def head(message: Json) -> str:
 
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 async def test_real_notices_end_in_the_golden_states(world: World, shared_notices: Path, times: int) -> None:
-    channels = {words: world.sandbox.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
+    channels = {words: world.local_slack.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
     for words, channel in channels.items():
         await world.subscribe(channel, words)
     bot = world.fork(GWEVENT_MAX_AGE_HOURS=LONG_AGO, GWEVENT_MOCK_PICTURES="false")
-    world.sandbox.ungrant("files:write")
+    world.local_slack.ungrant("files:write")
     await bot.ready()
     for count, body in enumerate(real(shared_notices), start=1):
         await world.publish(*[body] * times)
@@ -86,13 +89,13 @@ async def test_real_notices_end_in_the_golden_states(world: World, shared_notice
         lambda: len(bot.logged("notice_repeated")) == (times - 1) * len(REAL_NAMES), what="repeats are known"
     )
     for words, channel in channels.items():
-        golden(f"real-{words.replace(' ', '-').lower()}", transcript(world.sandbox.messages(channel)))
+        golden(f"real-{words.replace(' ', '-').lower()}", transcript(world.local_slack.messages(channel)))
     assert await bot.terminate() == 0
 
 
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 async def test_made_notices_end_in_the_golden_states(desk: AppHarness, times: int) -> None:
-    channels = {words: desk.sandbox.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
+    channels = {words: desk.local_slack.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
     for words, channel in channels.items():
         await desk.subscribe(channel, words)
     for body in made():
@@ -101,7 +104,7 @@ async def test_made_notices_end_in_the_golden_states(desk: AppHarness, times: in
             await desk.pipeline.handle(body, ORIGIN)
         await desk.done()
     for words, channel in channels.items():
-        golden(f"made-{words.replace(' ', '-').lower()}", transcript(desk.sandbox.messages(channel)))
+        golden(f"made-{words.replace(' ', '-').lower()}", transcript(desk.local_slack.messages(channel)))
 
 
 def roots_by_event(messages: Sequence[Json]) -> dict[str, Json]:
@@ -132,7 +135,7 @@ async def play(desk: AppHarness, bodies: Sequence[bytes]) -> tuple[list[Json], d
         notice = await asyncio.to_thread(decode, body)
         came[notice.superevent_id].add(notice)
         await desk.take(body)
-    return desk.sandbox.messages(channel), came
+    return desk.local_slack.messages(channel), came
 
 
 async def shuffled(folder: Path, bodies: Sequence[bytes], seed: int) -> None:
@@ -142,7 +145,7 @@ async def shuffled(folder: Path, bodies: Sequence[bytes], seed: int) -> None:
     for order in (bodies, mixed):
         place = folder / str(len(ends))
         place.mkdir()
-        async with LocalSlack(limits=False) as sandbox, desk_in(place, sandbox) as desk:
+        async with LocalSlack(limits=False) as local_slack, desk_in(place, local_slack) as desk:
             ends.append(await play(desk, order))
     (in_order, _), (messages, came) = ends
     wanted, roots = roots_by_event(in_order), roots_by_event(messages)
@@ -206,12 +209,12 @@ async def test_a_notice_after_a_retraction_revives_the_event_and_says_so(desk: A
 
 async def test_a_root_not_yet_attempted_is_cancelled_by_a_retraction(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
-    client = desk.clients.pop(desk.sandbox.team_id)
+    client = desk.clients.pop(desk.local_slack.team_id)
     assert await desk.pipeline.handle(avro(), ORIGIN)
     assert await desk.pipeline.handle(avro(RETRACTION, 30), ORIGIN)
-    desk.clients[desk.sandbox.team_id] = client
+    desk.clients[desk.local_slack.team_id] = client
     await desk.done()
-    assert desk.sandbox.messages(channel) == [] and not desk.calls("chat.postMessage")
+    assert desk.local_slack.messages(channel) == [] and not desk.calls("chat.postMessage")
     await desk.take(avro("UPDATE", 40))
     assert "UPDATE" in head(desk.root(channel)), "revived, it is news to who never saw it"
     assert desk.replies(channel) == []
@@ -220,7 +223,7 @@ async def test_a_root_not_yet_attempted_is_cancelled_by_a_retraction(desk: AppHa
 async def test_who_unsubscribed_keeps_a_true_root_and_gets_no_replies(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await desk.take(avro())
-    await unsubscribe(desk.rooms, channel, team=desk.sandbox.team_id)
+    await unsubscribe(desk.factory, channel, team=desk.local_slack.team_id)
     await desk.done()
     await desk.take(avro("INITIAL", 20))
     await desk.take(avro(RETRACTION, 30))
@@ -236,11 +239,11 @@ async def test_a_deleted_root_is_posted_anew_at_the_next_notice(desk: AppHarness
     await desk.take(avro())
     if replied:
         await desk.take(avro("PRELIMINARY", 5))
-    workspace, found = desk.sandbox.find(channel)
+    workspace, found = desk.local_slack.find(channel)
     old = desk.root(channel)
     workspace.delete(workspace.message(found, old["ts"]))
     # Neither an observer nor a picture brings it back.
-    await desk.rooms.observers.toggle(workspace.id, channel, REAL, desk.sandbox.user, desk.clock())
+    await desk.factory.observers.toggle(workspace.id, channel, REAL, desk.local_slack.user, desk.clock())
     desk.worker.wake()
     await desk.done()
     assert desk.roots(channel) == []
@@ -256,7 +259,7 @@ async def test_a_deleted_root_is_posted_anew_at_the_next_notice(desk: AppHarness
 async def test_a_root_that_cant_be_edited_has_its_state_in_the_channel(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await desk.take(avro())
-    desk.sandbox.fail("chat.update", error="edit_window_closed", times=None)
+    desk.local_slack.fail("chat.update", error="edit_window_closed", times=None)
     await desk.take(avro("INITIAL", 20))
     await desk.take(avro("UPDATE", 40))
     *_, told, last = desk.replies(channel)
@@ -269,7 +272,9 @@ async def test_a_root_that_cant_be_edited_has_its_state_in_the_channel(desk: App
 async def test_a_channel_without_threads_gets_plain_messages(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await desk.take(avro())
-    desk.sandbox.fail("chat.postMessage", error="restricted_action_non_threadable_channel", channel=channel)
+    desk.local_slack.fail(
+        "chat.postMessage", error="restricted_action_non_threadable_channel", channel=channel
+    )
     await desk.take(avro("INITIAL", 20))
     root, plain = desk.roots(channel)
     assert "INITIAL" in head(root) and REAL in said(plain) and "INITIAL" in said(plain)

@@ -14,8 +14,8 @@ from tests.support.bot_process import World, until
 async def test_what_the_map_decides_is_posted_once(world: World, step: str) -> None:
     for scope in ("channels:history", "groups:history"):
         # What was being posted at the kill is then looked up, not posted again.
-        world.sandbox.grant(scope)
-    everybody, near, far = (world.sandbox.add_channel(name) for name in ("all", "near", "far"))
+        world.local_slack.grant(scope)
+    everybody, near, far = (world.local_slack.add_channel(name) for name in ("all", "near", "far"))
     ra, dec = MS181101AB_PEAK
     await world.subscribe(everybody, "all mock")
     await world.subscribe(near, f"CBC near {ra:.3f} {dec:.3f} 5deg mock")
@@ -26,7 +26,7 @@ async def test_what_the_map_decides_is_posted_once(world: World, step: str) -> N
     bot = world.fork(GWEVENT_MOCK_PICTURES="false")
     await until(lambda: world.roots(near) and world.roots(everybody), what="the map has decided")
     await world.delivered(1)
-    assert world.ledger("select * from undecided") == []
-    assert [len(world.sandbox.messages(channel)) for channel in (everybody, near, far)] == [1, 1, 0]
+    assert world.outbox("select * from undecided") == []
+    assert [len(world.local_slack.messages(channel)) for channel in (everybody, near, far)] == [1, 1, 0]
     assert await bot.terminate() == 0, bot.text
     assert [line for line in bot.log if line["level"] in ("error", "critical")] == []

@@ -71,7 +71,7 @@ def shown(desk: AppHarness, channel: str) -> str | None:
     block = image(roots[0]) if roots else None
     if block is None:
         return None
-    workspace, _ = desk.sandbox.find(channel)
+    workspace, _ = desk.local_slack.find(channel)
     file = workspace.files[block["slack_file"]["id"]]
     assert file.alt_text == block["alt_text"]
     return file.alt_text.rsplit(", ")[-1]
@@ -88,14 +88,14 @@ def quick() -> Quick:
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[LocalSlack]:
+async def local_slack() -> AsyncIterator[LocalSlack]:
     async with LocalSlack(limits=False, file_delay=0.0) as local:
         yield local
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, sandbox: LocalSlack, quick: Quick) -> AsyncIterator[AppHarness]:
-    async with desk_in(tmp_path, sandbox, draws=real_only, pictures=quick) as made:
+async def desk(tmp_path: Path, local_slack: LocalSlack, quick: Quick) -> AsyncIterator[AppHarness]:
+    async with desk_in(tmp_path, local_slack, draws=real_only, pictures=quick) as made:
         yield made
 
 
@@ -130,7 +130,7 @@ async def test_the_picture_comes_by_an_edit_after_the_first_words(desk: AppHarne
 
 
 async def test_one_channel_tries_until_slack_takes_it_then_the_rest(desk: AppHarness) -> None:
-    desk.sandbox.file_server.delay = math.inf
+    desk.local_slack.file_server.delay = math.inf
     channels = await desk.subscribed(5)
     await receive(desk, avro())
     await arrives(desk, lambda: any(tries(desk, c) for c in channels))
@@ -140,8 +140,8 @@ async def test_one_channel_tries_until_slack_takes_it_then_the_rest(desk: AppHar
     (trying,) = [c for c, count in tried.items() if count]
     assert tried[trying] >= 3
     assert all(shown(desk, c) is None for c in channels), "the words stand"
-    (file,) = desk.sandbox.workspace.files
-    desk.sandbox.settle_file(file)
+    (file,) = desk.local_slack.workspace.files
+    desk.local_slack.settle_file(file)
     await desk.forward(seconds=30)
     await arrives(desk, lambda: all(shown(desk, c) for c in channels))
     await desk.done()
@@ -149,15 +149,15 @@ async def test_one_channel_tries_until_slack_takes_it_then_the_rest(desk: AppHar
 
 
 async def test_a_picture_that_never_gets_ready_leaves_the_words_alone(desk: AppHarness) -> None:
-    desk.sandbox.file_server.delay = math.inf
+    desk.local_slack.file_server.delay = math.inf
     one, two = await desk.subscribed(2)
     await receive(desk, avro())
     await arrives(desk, lambda: tries(desk, one) + tries(desk, two))
     desk.clock.forward(seconds=FILE_READY_WITHIN.total_seconds() + 1)
     await desk.done()
     before = tries(desk, one) + tries(desk, two)
-    (file,) = desk.sandbox.workspace.files
-    desk.sandbox.settle_file(file)
+    (file,) = desk.local_slack.workspace.files
+    desk.local_slack.settle_file(file)
     await desk.forward(minutes=10)
     await desk.done()
     assert tries(desk, one) + tries(desk, two) == before
@@ -197,24 +197,24 @@ async def test_a_file_that_isnt_ready_doesnt_hold_up_news(desk: AppHarness) -> N
     (channel,) = await desk.subscribed()
     await receive(desk, avro())
     await arrives(desk, lambda: shown(desk, channel))
-    desk.sandbox.file_server.delay = math.inf
+    desk.local_slack.file_server.delay = math.inf
     before = tries(desk, channel)
     await receive(desk, avro("INITIAL", 20))
     await arrives(desk, lambda: tries(desk, channel) > before)
     desk.clock.forward(seconds=PICTURE_WITHIN.total_seconds() + 0.1)
     await arrives(desk, lambda: "INITIAL" in said(desk.root(channel)))
     assert shown(desk, channel) is None
-    for file in desk.sandbox.workspace.files:
-        desk.sandbox.settle_file(file)
+    for file in desk.local_slack.workspace.files:
+        desk.local_slack.settle_file(file)
     await desk.forward(seconds=30)
     await arrives(desk, lambda: shown(desk, channel) == "INITIAL")
 
 
 async def test_without_the_scope_nothing_is_uploaded_and_edits_dont_wait(
-    tmp_path: Path, sandbox: LocalSlack, quick: Quick
+    tmp_path: Path, local_slack: LocalSlack, quick: Quick
 ) -> None:
-    sandbox.ungrant("files:write")
-    async with desk_in(tmp_path, sandbox, draws=real_only, pictures=quick) as desk:
+    local_slack.ungrant("files:write")
+    async with desk_in(tmp_path, local_slack, draws=real_only, pictures=quick) as desk:
         (channel,) = await desk.subscribed()
         await desk.take(avro())
         await desk.take(avro("INITIAL", 20))
@@ -224,7 +224,7 @@ async def test_without_the_scope_nothing_is_uploaded_and_edits_dont_wait(
 
 async def test_a_picture_of_another_notice_is_never_shown(desk: AppHarness, quick: Quick) -> None:
     channels = await desk.subscribed(3)
-    desk.sandbox.file_server.delay = 0.05
+    desk.local_slack.file_server.delay = 0.05
     for minutes, kind in ((0, "PRELIMINARY"), (20, "INITIAL"), (40, "UPDATE")):
         await receive(desk, avro(kind, minutes))
         await asyncio.sleep(0.03 * minutes / 20)
@@ -261,10 +261,10 @@ async def test_a_retraction_takes_picture_and_buttons_away_at_once(desk: AppHarn
 
 @pytest.mark.parametrize("wanted", [False, True])
 async def test_mocks_have_a_picture_on_request_only(
-    tmp_path: Path, sandbox: LocalSlack, quick: Quick, wanted: bool
+    tmp_path: Path, local_slack: LocalSlack, quick: Quick, wanted: bool
 ) -> None:
     draws: Callable[[Notice], bool] = (lambda _: True) if wanted else real_only
-    async with desk_in(tmp_path, sandbox, draws=draws, pictures=quick) as desk:
+    async with desk_in(tmp_path, local_slack, draws=draws, pictures=quick) as desk:
         (channel,) = await desk.subscribed(words="all mock")
         await desk.take(avro(name=MOCK))
         if wanted:
@@ -276,17 +276,17 @@ async def test_mocks_have_a_picture_on_request_only(
 
 
 async def test_drawn_once_and_uploaded_once_a_workspace(
-    tmp_path: Path, sandbox: LocalSlack, quick: Quick
+    tmp_path: Path, local_slack: LocalSlack, quick: Quick
 ) -> None:
-    other = sandbox.add_team("Other")
+    other = local_slack.add_team("Other")
     other.add_user("someone")
-    async with desk_in(tmp_path, sandbox, draws=real_only, pictures=quick) as desk:
+    async with desk_in(tmp_path, local_slack, draws=real_only, pictures=quick) as desk:
         channels = [*await desk.subscribed(2), *await desk.subscribed(2, team=other.id)]
         await receive(desk, avro())
         await arrives(desk, lambda: all(shown(desk, c) for c in channels))
         assert quick.drawn == ["PRELIMINARY"]
         uploads = desk.calls("files.completeUploadExternal")
-        assert sorted(str(call.team) for call in uploads) == sorted([sandbox.team_id, other.id])
+        assert sorted(str(call.team) for call in uploads) == sorted([local_slack.team_id, other.id])
 
 
 async def test_a_picture_that_fails_leaves_the_words_and_the_next_one_works(
@@ -303,23 +303,23 @@ async def test_a_picture_that_fails_leaves_the_words_and_the_next_one_works(
 
 
 async def test_the_drawing_process_is_killed_and_the_next_picture_works(
-    tmp_path: Path, sandbox: LocalSlack, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, local_slack: LocalSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with desk_in(tmp_path, sandbox, draws=real_only, pictures=ImageProcess()) as desk:
+    async with desk_in(tmp_path, local_slack, draws=real_only, pictures=ImageProcess()) as desk:
         (channel,) = await desk.subscribed()
         # Whatever is ordered, the process ends itself.
         monkeypatch.setattr(drawing, "render", signal.raise_signal)
         monkeypatch.setattr(drawing, "_image_job", lambda *_: signal.SIGKILL)
         await receive(desk, avro())
         async with asyncio.timeout(60):
-            while await desk.rooms.pictures.next_wanted(desk.clock()) is not None:
+            while await desk.factory.pictures.next_wanted(desk.clock()) is not None:
                 await asyncio.sleep(0.05)
         await desk.done()
         assert image(desk.root(channel)) is None
         monkeypatch.undo()
         await receive(desk, avro("INITIAL", 20))
         await arrives(desk, lambda: image(desk.root(channel)))
-        (file,) = sandbox.workspace.files.values()
+        (file,) = local_slack.workspace.files.values()
         assert file.content is not None and file.content.startswith(PNG) and len(file.content) > 10_000
 
 
@@ -327,8 +327,8 @@ async def test_a_trial_passes_on_from_a_root_that_cant_be_edited(desk: AppHarnes
     first, second, third = await desk.subscribed(3)
     quick.may_go.clear()
     await desk.take(avro())
-    desk.sandbox.archive(first)
-    desk.sandbox.fail("chat.update", error="edit_window_closed", channel=second)
+    desk.local_slack.archive(first)
+    desk.local_slack.fail("chat.update", error="edit_window_closed", channel=second)
     quick.may_go.set()
     await arrives(desk, lambda: shown(desk, third))
     await desk.done()
@@ -337,7 +337,7 @@ async def test_a_trial_passes_on_from_a_root_that_cant_be_edited(desk: AppHarnes
 
 async def test_a_root_on_its_way_gets_the_picture_too(desk: AppHarness) -> None:
     fast, slow = await desk.subscribed(2)
-    desk.sandbox.fail("chat.postMessage", channel=slow, delay=0.5)
+    desk.local_slack.fail("chat.postMessage", channel=slow, delay=0.5)
     await receive(desk, avro())
     await arrives(desk, lambda: shown(desk, fast))
     await arrives(desk, lambda: desk.roots(slow) and shown(desk, slow))
@@ -345,11 +345,11 @@ async def test_a_root_on_its_way_gets_the_picture_too(desk: AppHarness) -> None:
 
 async def test_observers_come_and_go_and_stay_through_edits(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
-    team, me, you = desk.sandbox.team_id, desk.sandbox.user, desk.sandbox.colleague
+    team, me, you = desk.local_slack.team_id, desk.local_slack.user, desk.local_slack.colleague
     await desk.take(avro())
 
     async def press(user: str) -> bool | None:
-        on = await desk.rooms.observers.toggle(team, channel, REAL, user, desk.clock())
+        on = await desk.factory.observers.toggle(team, channel, REAL, user, desk.clock())
         desk.clock.forward(seconds=1)
         desk.worker.wake()
         await desk.done()
@@ -366,23 +366,23 @@ async def test_observers_come_and_go_and_stay_through_edits(desk: AppHarness) ->
     assert f"Observing: <@{you}>" in str(desk.root(channel)["blocks"])
     assert await press(you) is False
     assert "Observing:" not in str(desk.root(channel)["blocks"])
-    assert await desk.rooms.observers.toggle(team, channel, "S999999zz", me, desk.clock()) is None
+    assert await desk.factory.observers.toggle(team, channel, "S999999zz", me, desk.clock()) is None
 
 
 async def test_the_button_of_a_running_bot(world: World) -> None:
-    channel = world.sandbox.add_channel("gw")
+    channel = world.local_slack.add_channel("gw")
     await world.subscribe(channel, "CBC")
     bot = world.fork()
     await bot.ready()
     await world.publish(worlds.avro("S240101k", "PRELIMINARY"))
     await until(lambda: world.roots(channel) and image(world.roots(channel)[0]), what="the picture is shown")
-    me, you = world.sandbox.user, world.sandbox.colleague
+    me, you = world.local_slack.user, world.local_slack.colleague
     for user in (me, you):
-        await world.sandbox.press(channel, world.roots(channel)[0]["ts"], OBSERVE, user=user)
+        await world.local_slack.press(channel, world.roots(channel)[0]["ts"], OBSERVE, user=user)
         await until(lambda user=user: f"<@{user}>" in str(world.roots(channel)[0]["blocks"]))  # type: ignore[misc]
     assert f"Observing: <@{me}>, <@{you}>" in str(world.roots(channel)[0]["blocks"])
     assert image(world.roots(channel)[0]) is not None, "and the picture stays"
-    await world.sandbox.press(channel, world.roots(channel)[0]["ts"], OBSERVE, user=me)
+    await world.local_slack.press(channel, world.roots(channel)[0]["ts"], OBSERVE, user=me)
     await until(lambda: f"<@{me}>" not in str(world.roots(channel)[0]["blocks"]))
     assert await bot.terminate() == 0
 
@@ -403,7 +403,7 @@ KILLS = (
 @pytest.mark.parametrize("step", KILLS)
 async def test_killed_anywhere_it_ends_in_the_newest_state_with_its_picture(world: World, step: str) -> None:
     name = "S240101k"
-    channels = [world.sandbox.add_channel(f"gw-{n}") for n in range(2)]
+    channels = [world.local_slack.add_channel(f"gw-{n}") for n in range(2)]
     for channel in channels:
         await world.subscribe(channel, "CBC")
 
@@ -441,7 +441,7 @@ async def finish(desk: AppHarness) -> None:
 )
 async def test_a_refused_picture_takes_nothing_with_it(desk: AppHarness, word: str) -> None:
     shared, own = await desk.subscribed(2)
-    desk.sandbox.fail("chat.update", error=word, times=None, channel=shared, having=("file",))
+    desk.local_slack.fail("chat.update", error=word, times=None, channel=shared, having=("file",))
     await receive(desk, avro())
     await arrives(desk, lambda: tries(desk, shared) and shown(desk, own))
     await finish(desk)
@@ -465,7 +465,7 @@ async def test_an_upload_refused_by_a_word_that_may_pass_is_tried_again(
     desk: AppHarness, method: str, word: str
 ) -> None:
     (channel,) = await desk.subscribed()
-    desk.sandbox.fail(method, error=word, times=2)
+    desk.local_slack.fail(method, error=word, times=2)
     await desk.take(avro())
 
     async def later() -> None:
@@ -478,7 +478,7 @@ async def test_an_upload_refused_by_a_word_that_may_pass_is_tried_again(
 
 async def test_an_upload_refused_by_a_word_that_lasts_leaves_the_words(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
-    desk.sandbox.fail("files.getUploadURLExternal", error="zomeru_ba", times=None)
+    desk.local_slack.fail("files.getUploadURLExternal", error="zomeru_ba", times=None)
     await desk.take(avro())
     for _ in range(10):
         await desk.forward(minutes=5)

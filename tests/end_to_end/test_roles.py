@@ -30,21 +30,21 @@ def consumer(world: World, number: int) -> BotProcess:
 
 
 async def status(world: World, channel: str) -> str:
-    asked = await world.sandbox.command("/gwevent", "status", channel=channel)
+    asked = await world.local_slack.command("/gwevent", "status", channel=channel)
     return words_of(await asked.answer(PATIENT))
 
 
 async def test_kill_one_of_each(shared_world: World) -> None:
     world = shared_world
     for scope in ("channels:history", "groups:history"):
-        world.sandbox.grant(scope)
-    channels = [world.sandbox.add_channel(f"gw-{number}") for number in range(CHANNELS)]
+        world.local_slack.grant(scope)
+    channels = [world.local_slack.add_channel(f"gw-{number}") for number in range(CHANNELS)]
     for channel in channels:
         await world.subscribe(channel, "CBC")
 
     doomed = world.fork("post:after:2", command="serve")
     await doomed.ready()
-    await until(lambda: world.ledger("select 1 from leases where worker_id is not null"), what="it works")
+    await until(lambda: world.outbox("select 1 from leases where worker_id is not null"), what="it works")
     survivor = world.fork(command="serve")
     consumers = [consumer(world, number) for number in range(2)]
     await survivor.ready()
@@ -58,7 +58,7 @@ async def test_kill_one_of_each(shared_world: World) -> None:
     await world.delivered(1)
     print(f"takeover: all channels {time.monotonic() - died:.1f} s after the server was killed")
     for channel in channels:
-        (root,) = world.sandbox.messages(channel)
+        (root,) = world.local_slack.messages(channel)
         assert EVENT in root["text"]
     await until(
         lambda: all(one.logged("notice_stored") or one.logged("notice_repeated") for one in consumers),
@@ -72,7 +72,7 @@ async def test_kill_one_of_each(shared_world: World) -> None:
     back = consumer(world, 0)
     await back.until_logged("notice_repeated")
     for channel in channels:
-        root, reply = world.sandbox.messages(channel)
+        root, reply = world.local_slack.messages(channel)
         assert "INITIAL" in words_of(reply) and "INITIAL" in root["blocks"][0]["text"]["text"]
     stored = [line for one in (*consumers, back) for line in one.logged("notice_stored")]
     assert len(stored) == 2

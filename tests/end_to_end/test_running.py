@@ -39,29 +39,29 @@ async def frozen(tmp_path: Path) -> AsyncIterator[tuple[World, BrokerProcess]]:
 
 async def test_a_hanging_broker_keeps_nobody(frozen: tuple[World, BrokerProcess]) -> None:
     world, broker = frozen
-    channel = world.sandbox.add_channel("gw")
+    channel = world.local_slack.add_channel("gw")
     await world.subscribe(channel, "all")
     bot = await connected(world)
     await world.publish(avro("S240101a", "PRELIMINARY"))
     await world.delivered(1)
     broker.freeze()
-    asked = await world.sandbox.command("/gwevent", "S240101a", channel=channel)
+    asked = await world.local_slack.command("/gwevent", "S240101a", channel=channel)
     assert "BBH" in words_of(await asked.answer())
     assert await bot.terminate() == 0
     assert bot.logged("stopped")
 
 
 async def test_a_hanging_slack_keeps_nobody(world: World) -> None:
-    channel = world.sandbox.add_channel("gw")
+    channel = world.local_slack.add_channel("gw")
     await world.subscribe(channel, "all")
     bot = await connected(world)
-    world.sandbox.fail("*", delay=600, times=None)
+    world.local_slack.fail("*", delay=600, times=None)
     await world.publish(avro("S240101a", "PRELIMINARY"))
-    await until(lambda: world.ledger("select 1 from deliveries where state = 'sending'"), what="it is sent")
+    await until(lambda: world.outbox("select 1 from deliveries where state = 'sending'"), what="it is sent")
     assert await bot.terminate() == 0
     assert bot.logged("stopped")
     # What hung is taken up by the next one.
-    world.sandbox.faults.clear()
+    world.local_slack.faults.clear()
     await connected(world)
     await world.delivered(1)
     assert len(world.roots(channel, "S240101a")) >= 1
@@ -69,14 +69,14 @@ async def test_a_hanging_slack_keeps_nobody(world: World) -> None:
 
 async def test_slack_that_comes_later_gets_everything(tmp_path: Path, unused_port: int) -> None:
     async with world_in(tmp_path) as world:
-        channel = world.sandbox.add_channel("gw")
+        channel = world.local_slack.add_channel("gw")
         await world.subscribe(channel, "all")
-        await world.sandbox.stop()
+        await world.local_slack.stop()
         bot = world.fork(GWEVENT_SLACK_API_URL=f"http://127.0.0.1:{unused_port}/api/")
         await bot.until_logged("slack_out_of_reach", times=2)
         await world.publish(avro("S240101a", "PRELIMINARY"), avro("S240101a", "INITIAL", after=60))
         await until(lambda: world.stored() == 2, what="notices are stored without Slack")
-        await world.sandbox.start(unused_port)
+        await world.local_slack.start(unused_port)
         await world.delivered(2)
         (root,) = world.roots(channel)
         assert "INITIAL" in root["blocks"][0]["text"]["text"]
@@ -84,14 +84,14 @@ async def test_slack_that_comes_later_gets_everything(tmp_path: Path, unused_por
 
 
 async def test_a_broker_that_comes_later_is_read(world: World) -> None:
-    channel = world.sandbox.add_channel("gw")
+    channel = world.local_slack.add_channel("gw")
     await world.subscribe(channel, "all")
     assert isinstance(world.broker, EmbeddedBroker)
     world.broker.set_down()
     bot = world.fork()
     await bot.ready()
     await bot.until_logged("reconnecting")
-    asked = await world.sandbox.command("/gwevent", "status", channel=channel)
+    asked = await world.local_slack.command("/gwevent", "status", channel=channel)
     assert "NOT CONNECTED" in words_of(await asked.answer())
     world.broker.set_up()
     await world.publish(avro("S240101a", "PRELIMINARY"))
@@ -101,20 +101,20 @@ async def test_a_broker_that_comes_later_is_read(world: World) -> None:
 
 @pytest.mark.parametrize("abort", [False, True])
 async def test_a_closed_socket_is_opened_again(world: World, abort: bool) -> None:
-    channel = world.sandbox.add_channel("gw")
+    channel = world.local_slack.add_channel("gw")
     await connected(world)
-    opened = world.sandbox.sockets.opened
-    await world.sandbox.close_sockets(abort=abort)
+    opened = world.local_slack.sockets.opened
+    await world.local_slack.close_sockets(abort=abort)
     await until(
-        lambda: world.sandbox.sockets.opened > opened and world.sandbox.sockets.count > 0,
+        lambda: world.local_slack.sockets.opened > opened and world.local_slack.sockets.count > 0,
         what="a new socket is open",
     )
-    asked = await world.sandbox.command("/gwevent", "help", channel=channel)
+    asked = await world.local_slack.command("/gwevent", "help", channel=channel)
     assert "subscribe" in words_of(await asked.answer())
 
 
 async def test_notices_of_one_event_at_one_moment_open_one_root(world: World) -> None:
-    channels = [world.sandbox.add_channel(f"gw-{n}") for n in range(3)]
+    channels = [world.local_slack.add_channel(f"gw-{n}") for n in range(3)]
     for channel in channels:
         await world.subscribe(channel, "all")
     await connected(world)
@@ -168,13 +168,13 @@ async def test_wrong_settings_end_in_one_sentence(
 
 async def test_the_door_itself(world: World) -> None:
     """Once as people start it, not from a fork."""
-    channel = world.sandbox.add_channel("gw")
+    channel = world.local_slack.add_channel("gw")
     bot = world.start()
     await bot.ready()
-    asked = await world.sandbox.command("/gwevent", "subscribe all", channel=channel)
+    asked = await world.local_slack.command("/gwevent", "subscribe all", channel=channel)
     await asked.answer(20.0)
     (confirmation,) = world.roots(channel)
-    assert world.sandbox.user in words_of(confirmation)
+    assert world.local_slack.user in words_of(confirmation)
     await world.publish(avro("S240101a", "PRELIMINARY"))
     await world.delivered(1)
     assert world.roots(channel, "S240101a")
@@ -182,36 +182,36 @@ async def test_the_door_itself(world: World) -> None:
 
 
 async def test_a_refused_token_is_logged_at_each_try_and_notices_wait(world: World) -> None:
-    channel = world.sandbox.add_channel("gw")
+    channel = world.local_slack.add_channel("gw")
     await world.subscribe(channel, "all")
     bot = world.fork(SLACK_BOT_TOKEN="xoxb-0-refused")
     await bot.until_logged("slack_out_of_reach", times=2)
     await world.publish(avro("S240101a", "PRELIMINARY"))
     await until(lambda: world.stored() == 1, what="the notice is stored")
-    tries = len([call for call in world.sandbox.calls if call.method == "auth.test"])
+    tries = len([call for call in world.local_slack.calls if call.method == "auth.test"])
     lines = bot.logged("slack_out_of_reach")
     assert abs(tries - len(lines)) <= 1
     assert all("invalid_auth" in line["reason"] and line["level"] == "error" for line in lines)
     assert await bot.terminate() == 0
     await connected(world)
     await world.delivered(1)
-    assert len(world.sandbox.messages(channel)) == 1
+    assert len(world.local_slack.messages(channel)) == 1
 
 
 async def test_a_revoked_token_loses_nothing(world: World) -> None:
-    channel = world.sandbox.add_channel("gw")
+    channel = world.local_slack.add_channel("gw")
     await world.subscribe(channel, "all")
     bot = await connected(world)
-    world.sandbox.revoke_token()
+    world.local_slack.revoke_token()
     await world.publish(avro("S240101a", "PRELIMINARY"))
     await bot.until_logged("delivery_failed")
-    world.sandbox.restore_token()
+    world.local_slack.restore_token()
     await world.delivered(1)
-    assert len(world.sandbox.messages(channel)) == 1
+    assert len(world.local_slack.messages(channel)) == 1
 
 
 async def test_mangled_payloads_between_good_ones(world: World) -> None:
-    channel, ops = world.sandbox.add_channel("gw"), world.sandbox.add_channel("ops")
+    channel, ops = world.local_slack.add_channel("gw"), world.local_slack.add_channel("ops")
     await world.subscribe(channel, "all")
     bot = await connected(world, GWEVENT_OPS_CHANNEL=ops, GWEVENT_LOG_LEVEL="DEBUG")
     good = [avro(f"S24010{n}a", "PRELIMINARY") for n in range(1, 5)]
@@ -219,20 +219,20 @@ async def test_mangled_payloads_between_good_ones(world: World) -> None:
     mangled = [b"", secret, good[0][:2000], b'{"superevent_id": "S240105a", "alert_type": 3}', b"\x00" * 100]
     await world.publish(*(body for pair in zip(mangled, [*good, good[0]], strict=True) for body in pair))
     await world.delivered(4)
-    await until(lambda: world.ledger("select count(*) from quarantine") == [(5,)], what="5 are kept")
+    await until(lambda: world.outbox("select count(*) from quarantine") == [(5,)], what="5 are kept")
 
     def told() -> bool:
-        said = [message["text"] for message in world.sandbox.messages(ops)]
+        said = [message["text"] for message in world.local_slack.messages(ops)]
         return not world.waiting() and sum("quarantine" in text for text in said) == 5
 
     await until(told, what="ops is told")
     for n in range(1, 5):
         assert len(world.roots(channel, f"S24010{n}a")) == 1
-    asked = await world.sandbox.command("/gwevent", "status", channel=channel)
+    asked = await world.local_slack.command("/gwevent", "status", channel=channel)
     assert "5 payloads" in words_of(await asked.answer())
     assert await bot.terminate() == 0
     assert len(bot.logged("payload_quarantined")) == 5
-    for hidden in (world.sandbox.bot_token, world.sandbox.app_token, secret.decode(), "SIMPLE  ="):
+    for hidden in (world.local_slack.bot_token, world.local_slack.app_token, secret.decode(), "SIMPLE  ="):
         assert hidden not in bot.text
 
 

@@ -142,14 +142,14 @@ def judge(root: Json, notice: Known, preliminaries: int) -> None:
 
 
 async def channels_of(world: World) -> dict[str, str]:
-    made = {words: world.sandbox.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
+    made = {words: world.local_slack.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
     for words, channel in made.items():
         await world.subscribe(channel, words)
     return made
 
 
 def quarantined(world: World) -> int:
-    return int(world.ledger("select count(*) from quarantine")[0][0])
+    return int(world.outbox("select count(*) from quarantine")[0][0])
 
 
 async def test_every_notice_arrives_where_it_belongs(world: World, shared_notices: Path) -> None:
@@ -195,9 +195,9 @@ async def test_every_notice_arrives_where_it_belongs(world: World, shared_notice
                             notice.facts["alert_type"].title()[:6]
                             in replies[-1]["blocks"][0]["text"]["text"].title()
                         )
-    assert world.sandbox.messages(channels["Burst"]) == []
+    assert world.local_slack.messages(channels["Burst"]) == []
 
-    before = {channel: len(world.sandbox.messages(channel)) for channel in channels.values()}
+    before = {channel: len(world.local_slack.messages(channel)) for channel in channels.values()}
     assert quarantined(world) == 0
     # JSON twins of Avro notices are repeats; the coincidence's update has an update's type and second, and
     # is a notice of its own, which came after the event was retracted.
@@ -208,7 +208,7 @@ async def test_every_notice_arrives_where_it_belongs(world: World, shared_notice
     assert not world.waiting()
     for words, channel in channels.items():
         further = int(belongs(words, events["MS181101ab"][0]))
-        assert len(world.sandbox.messages(channel)) == before[channel] + further
+        assert len(world.local_slack.messages(channel)) == before[channel] + further
         if further:
             (root,) = world.roots(channel, "MS181101ab")
             assert "RETRACTED" in root["blocks"][0]["text"]["text"]
@@ -222,7 +222,7 @@ async def test_the_update_with_the_coincidence_counts_where_it_comes_first(
     told = [known(shared_notices, f"official/MS181101ab-{name}") for name in ("preliminary.json", first)]
     other = known(shared_notices, "official/MS181101ab-update.avro")
     assert told[1].key == other.key
-    channel = world.sandbox.add_channel("mocks")
+    channel = world.local_slack.add_channel("mocks")
     await world.subscribe(channel, "CBC mock")
     bot = world.fork(GWEVENT_MAX_AGE_HOURS=LONG_AGO)
     for count, notice in enumerate(told, start=1):
@@ -236,7 +236,7 @@ async def test_the_update_with_the_coincidence_counts_where_it_comes_first(
     # What says less of the same second is told in the thread, and the message goes on showing the other.
     (root,) = world.roots(channel)
     judge(root, told[1], 1)
-    assert len(world.sandbox.messages(channel)) == 3
+    assert len(world.local_slack.messages(channel)) == 3
     late = world.replies(channel, root)[-1]["blocks"][0]["text"]["text"]
     assert "Sent in the same second as another UPDATE, which the message above shows." in late
     assert math.isclose(told[1].facts["external_coinc"]["time_difference"], 2.02, abs_tol=5)

@@ -15,14 +15,14 @@ from formatters.terminal import message_text
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 
 
-def subscribed(wish: Criteria, **changes: object) -> Subscription:
+def subscribed(criteria: Criteria, **changes: object) -> Subscription:
     given: dict[str, object] = {"created_by": "U024BE7LH", "problem": None} | changes
     return Subscription(
         id=1,
         number=1,
         team_id="T1",
         channel_id="C1",
-        criteria=wish,
+        criteria=criteria,
         created_by=str(given["created_by"]),
         created_at=NOW,
         problem=None if given["problem"] is None else str(given["problem"]),
@@ -37,8 +37,8 @@ def subscribed(wish: Criteria, **changes: object) -> Subscription:
         (Criteria(group="Burst", test=True), "Burst test"),
     ],
 )
-def test_the_canonical_words(wish: Criteria, words: str) -> None:
-    assert wish.canonical == words
+def test_the_canonical_words(criteria: Criteria, words: str) -> None:
+    assert criteria.canonical == words
 
 
 def test_what_will_come_is_said_exactly() -> None:

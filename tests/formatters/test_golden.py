@@ -125,7 +125,7 @@ def test_mentions(
 
 
 def _wishes() -> list[subscription_messages.Subscription]:
-    wishes = [
+    criteria_list = [
         subscription_messages.Criteria(group="CBC"),
         subscription_messages.Criteria(group="Burst", lowsig=True),
         subscription_messages.Criteria(group="all", mock=True, test=True, lowsig=True),
@@ -143,12 +143,12 @@ def _wishes() -> list[subscription_messages.Subscription]:
             number=number,
             team_id="T1",
             channel_id="C1",
-            criteria=wish,
+            criteria=criteria,
             created_by="U024BE7LH",
             created_at=NOW,
             problem="is_archived" if number == 1 else None,
         )
-        for number, wish in enumerate(wishes)
+        for number, criteria in enumerate(criteria_list)
     ]
 
 

@@ -44,12 +44,12 @@ async def measured(
     url: str, slack: Slack, teams: Mapping[str, Team], notices: int, rounds: int
 ) -> list[FanOut]:
     """One notice after the other; the first opens the connections and doesn't count."""
-    async with open_house(url, teams) as rooms:
+    async with open_house(url, teams) as factory:
         if notices:
-            await past.fill(rooms.database, notices)
-        await past.counted(rooms.database)
-        async with staff(url, rooms, slack, teams) as workers:
-            found = [await fan_out(rooms, slack, teams, workers, number) for number in range(rounds + 1)]
+            await past.fill(factory.database, notices)
+        await past.counted(factory.database)
+        async with staff(url, factory, slack, teams) as workers:
+            found = [await fan_out(factory, slack, teams, workers, number) for number in range(rounds + 1)]
     return found[1:]
 
 

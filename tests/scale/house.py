@@ -134,16 +134,16 @@ def alert(number: int) -> bytes:
 @asynccontextmanager
 async def open_house(url: str, teams: Mapping[str, Team]) -> AsyncIterator[Factory]:
     """The store on a new PostgreSQL database, with a subscription in each channel."""
-    async with open_factory(Settings.model_validate({"database_url": url})) as rooms:
-        await subscribe(rooms.database, teams)
+    async with open_factory(Settings.model_validate({"database_url": url})) as factory:
+        await subscribe(factory.database, teams)
         # Filters are parsed once in a process's life.
-        await rooms.subscriptions.count()
-        yield rooms
+        await factory.subscriptions.count()
+        yield factory
 
 
 @asynccontextmanager
 async def staff(
-    url: str, rooms: Factory, slack: Slack, teams: Mapping[str, Team], workers: int = WORKERS
+    url: str, factory: Factory, slack: Slack, teams: Mapping[str, Team], workers: int = WORKERS
 ) -> AsyncIterator[list[Process]]:
     """Worker processes that share these workspaces evenly."""
     order = {
@@ -156,14 +156,14 @@ async def staff(
         for process in started:
             process.tell(order)
         async with asyncio.timeout(PATIENT_S):
-            while not await _shared(rooms, set(teams), workers):
+            while not await _shared(factory, set(teams), workers):
                 await asyncio.sleep(LOOK_S)
         yield started
 
 
-async def _shared(rooms: Factory, teams: set[str], workers: int) -> bool:
+async def _shared(factory: Factory, teams: set[str], workers: int) -> bool:
     table = schema.leases
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         rows = (await connection.execute(select(table.c.name, table.c.worker_id))).all()
     held: dict[str, int] = {}
     for row in rows:
@@ -173,19 +173,19 @@ async def _shared(rooms: Factory, teams: set[str], workers: int) -> bool:
 
 
 async def fan_out(
-    rooms: Factory, slack: Slack, teams: Mapping[str, Team], staff: Sequence[Process], number: int
+    factory: Factory, slack: Slack, teams: Mapping[str, Team], staff: Sequence[Process], number: int
 ) -> FanOut:
     """Let one notice reach every channel; then let a bare loop post the same. Raises AssertionError."""
     body = alert(number)
     everywhere = places(teams)
-    pipeline = Pipeline(rooms.store, utc_now, max_age=timedelta(days=1))
+    pipeline = Pipeline(factory.store, utc_now, max_age=timedelta(days=1))
     slack.counted()
     cpu = sum(process.ask() for process in staff)
     began = time.time()
     handled = await pipeline.handle(body, Origin("kafka", "scale", live=True))
     planned = time.time() - began
     assert handled is IngestResult.STORED, handled
-    done = await _all_sent(rooms, name(number), len(everywhere))
+    done = await _all_sent(factory, name(number), len(everywhere))
     cpu = sum(process.ask() for process in staff) - cpu
     posts = slack.counted()
     assert posts["posted"] == posts["channels"] == len(everywhere), posts
@@ -202,7 +202,7 @@ async def fan_out(
     )
 
 
-async def _all_sent(rooms: Factory, superevent_id: str, count: int) -> datetime:
+async def _all_sent(factory: Factory, superevent_id: str, count: int) -> datetime:
     """When the last delivery was written down, once all are."""
     waiting = (
         select(_d.c.id)
@@ -214,7 +214,7 @@ async def _all_sent(rooms: Factory, superevent_id: str, count: int) -> datetime:
     )
     async with asyncio.timeout(PATIENT_S):
         while True:
-            async with rooms.database.read_transaction() as connection:
+            async with factory.database.read_transaction() as connection:
                 if (await connection.execute(waiting)).first() is None:
                     sent, last = (await connection.execute(mine)).one()
                     assert sent == count, f"{sent} of {count} were sent"

@@ -15,10 +15,10 @@ from bot.local_slack.server import LocalSlack
 from tests.scale.lines import lines, say
 
 
-def counted(sandbox: LocalSlack) -> dict[str, object]:
+def counted(local_slack: LocalSlack) -> dict[str, object]:
     """What was posted since this was asked last."""
-    posts = [call for call in sandbox.calls if call.method == "chat.postMessage"]
-    sandbox.calls.clear()
+    posts = [call for call in local_slack.calls if call.method == "chat.postMessage"]
+    local_slack.calls.clear()
     stand = [call for call in posts if call.outcome == "ok"]
     return {
         "posted": len(stand),
@@ -30,8 +30,8 @@ def counted(sandbox: LocalSlack) -> dict[str, object]:
 
 
 async def serve(workspaces: int, channels: int) -> None:
-    async with LocalSlack() as sandbox:
-        made = [sandbox.workspace, *(sandbox.add_team(f"Group {n}") for n in range(1, workspaces))]
+    async with LocalSlack() as local_slack:
+        made = [local_slack.workspace, *(local_slack.add_team(f"Group {n}") for n in range(1, workspaces))]
         teams = {
             workspace.id: {
                 "token": workspace.bot_token,
@@ -39,9 +39,9 @@ async def serve(workspaces: int, channels: int) -> None:
             }
             for workspace in made
         }
-        say({"api_url": sandbox.api_url, "teams": teams})
+        say({"api_url": local_slack.api_url, "teams": teams})
         async for _ in lines():
-            say(counted(sandbox))
+            say(counted(local_slack))
 
 
 if __name__ == "__main__":

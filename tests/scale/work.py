@@ -24,45 +24,45 @@ LIMIT = 50
 
 async def everything(database: Database, teams: Mapping[str, Team]) -> None:
     """Plan an event's notices; claim, render and settle deliveries; ask for pictures and maps; answer."""
-    rooms = Factory(database)
-    await rooms.shares.heartbeat(teams)
+    factory = Factory(database)
+    await factory.shares.heartbeat(teams)
     try:
-        await _deliver(rooms)
-        await _answer(rooms, *places(teams)[0])
+        await _deliver(factory)
+        await _answer(factory, *places(teams)[0])
     finally:
-        await rooms.shares.release_all()
+        await factory.shares.release_all()
 
 
-async def _deliver(rooms: Factory) -> None:
-    pipeline = rooms.create_pipeline(Settings.model_validate({"mock_pictures": True}), utc_now)
+async def _deliver(factory: Factory) -> None:
+    pipeline = factory.create_pipeline(Settings.model_validate({"mock_pictures": True}), utc_now)
     origin = Origin("hopskotch", "plans", live=True)
-    await rooms.ledger.requeue_stalled()
-    await rooms.ledger.requeue_stalled_of_dead_workers()
+    await factory.outbox.requeue_stalled()
+    await factory.outbox.requeue_stalled_of_dead_workers()
     for body in [*story(8), b"nonsense"]:
         assert await pipeline.handle(body, origin) is not IngestResult.REPEAT
         # Roots, then what follows them.
         for _ in range(2):
-            await _turn(rooms)
-        job = await rooms.pictures.next_wanted(utc_now())
+            await _turn(factory)
+        job = await factory.pictures.next_wanted(utc_now())
         if job is not None:
-            await rooms.pictures.is_newest(job)
-            await rooms.pictures.uploaded(job, f"F{job.id}", "a map", utc_now())
-    await rooms.pictures.of_old_mocks(utc_now() - timedelta(days=7))
-    await rooms.store.purge_mock_payloads(utc_now() - timedelta(days=7))
+            await factory.pictures.is_newest(job)
+            await factory.pictures.uploaded(job, f"F{job.id}", "a map", utc_now())
+    await factory.pictures.of_old_mocks(utc_now() - timedelta(days=7))
+    await factory.store.purge_mock_payloads(utc_now() - timedelta(days=7))
 
 
-async def _turn(rooms: Factory) -> None:
-    render = rooms.create_delivery_worker({}, utc_now)._render
-    claimed = await rooms.ledger.claim(utc_now(), LIMIT)
+async def _turn(factory: Factory) -> None:
+    render = factory.create_delivery_worker({}, utc_now)._render
+    claimed = await factory.outbox.claim(utc_now(), LIMIT)
     words = {delivery.id: await render(delivery) for delivery in claimed}
     outcomes = [(d, _outcome(d, words[d.id])) for d in claimed]
-    await rooms.ledger.record_outcomes(outcomes, utc_now())
+    await factory.outbox.record_outcomes(outcomes, utc_now())
     # As where so much was given by order alone that all channels are looked at.
-    rooms.ledger._claiming._turns.owed = OWED_AT_MOST
-    await rooms.ledger.claim(utc_now(), LIMIT, busy=_EveryChannel())
+    factory.outbox._claiming._turns.owed = OWED_AT_MOST
+    await factory.outbox.claim(utc_now(), LIMIT, busy=_EveryChannel())
     for delivery, outcome in outcomes:
         if isinstance(outcome, DeadLettered):
-            await rooms.ledger.requeue_channel(
+            await factory.outbox.requeue_channel(
                 delivery.team_id, delivery.channel_id, utc_now() - DAY, utc_now()
             )
 
@@ -87,17 +87,17 @@ class _EveryChannel:
         return bool(place[1] != "*")
 
 
-async def _answer(rooms: Factory, team: str, channel: str) -> None:
+async def _answer(factory: Factory, team: str, channel: str) -> None:
     here = CommandContext(team_id=team, channel_id=channel, user_id="U1")
-    answers = rooms.create_command_router(utc_now)
+    answers = factory.create_command_router(utc_now)
     for words in ("latest", "recent 5", "status", "subscribe BBH", "subscriptions", "unsubscribe all"):
         await answers.dispatch(words, here)
-    asked, _ = await rooms.subscriptions.request(team, channel, parse("Burst"), "U1", utc_now())
-    await rooms.subscriptions.end(team, channel, [asked.number], ChangeAuthor("U1", utc_now()))
-    await rooms.subscriptions.request_status(asked)
-    await rooms.observers.toggle(team, channel, name(8), "U1", utc_now())
-    await rooms.ledger.overdue(utc_now(), posts=timedelta(minutes=1), edits=timedelta(minutes=10))
-    await rooms.ledger.by_state()
-    await rooms.store.last_received()
-    await rooms.undecided.waiting()
-    await rooms.circulars.count()
+    asked, _ = await factory.subscriptions.request(team, channel, parse("Burst"), "U1", utc_now())
+    await factory.subscriptions.end(team, channel, [asked.number], ChangeAuthor("U1", utc_now()))
+    await factory.subscriptions.request_status(asked)
+    await factory.observers.toggle(team, channel, name(8), "U1", utc_now())
+    await factory.outbox.overdue(utc_now(), posts=timedelta(minutes=1), edits=timedelta(minutes=10))
+    await factory.outbox.by_state()
+    await factory.store.last_received()
+    await factory.undecided.waiting()
+    await factory.circulars.count()

@@ -26,14 +26,14 @@ async def work() -> None:
     told = lines()
     order = await anext(told)
     settings = Settings.model_validate({"database_url": order["database"]})
-    async with open_factory(settings) as rooms, aiohttp.ClientSession() as session:
+    async with open_factory(settings) as factory, aiohttp.ClientSession() as session:
         clients = {
             team: SlackClient(token, order["api_url"], session) for team, token in order["tokens"].items()
         }
-        worker = rooms.create_delivery_worker(clients, utc_now)
+        worker = factory.create_delivery_worker(clients, utc_now)
         parts = [
             asyncio.create_task(worker.run()),
-            asyncio.create_task(listen_for_notifications(rooms.database, worker.wake)),
+            asyncio.create_task(listen_for_notifications(factory.database, worker.wake)),
         ]
         async for _ in told:
             say(time.process_time())

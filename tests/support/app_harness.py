@@ -57,8 +57,8 @@ class Clock:
 class AppHarness:
     """A store, a local Slack, a pipeline and the workers between them."""
 
-    sandbox: LocalSlack
-    rooms: Factory
+    local_slack: LocalSlack
+    factory: Factory
     clock: Clock
     clients: dict[str, SlackClient]
     worker: DeliveryWorker
@@ -66,14 +66,14 @@ class AppHarness:
     drawing: ImageWorker
 
     async def subscribe(self, channel: str, words: str = "CBC") -> None:
-        workspace, _ = self.sandbox.find(channel)
-        await self.rooms.subscriptions.add_confirmed(
-            workspace.id, channel, parse(words), self.sandbox.user, self.clock()
+        workspace, _ = self.local_slack.find(channel)
+        await self.factory.subscriptions.add_confirmed(
+            workspace.id, channel, parse(words), self.local_slack.user, self.clock()
         )
 
     async def subscribed(self, count: int = 1, words: str = "CBC", *, team: str | None = None) -> list[str]:
         """New channels that asked for something."""
-        channels = [self.sandbox.add_channel(f"gw-{number}", team=team) for number in range(count)]
+        channels = [self.local_slack.add_channel(f"gw-{number}", team=team) for number in range(count)]
         for channel in channels:
             await self.subscribe(channel, words)
         return channels
@@ -85,7 +85,7 @@ class AppHarness:
         await self.done()
 
     async def waiting(self) -> int:
-        return (await self.rooms.ledger.counts()).waiting
+        return (await self.factory.outbox.counts()).waiting
 
     async def done(self) -> None:
         """Wait until no delivery waits."""
@@ -107,7 +107,7 @@ class AppHarness:
 
     def roots(self, channel: str) -> list[Json]:
         """The messages of a channel that stand in no thread; those deleted are gone."""
-        return [m for m in self.sandbox.messages(channel) if not m["thread_ts"] and not m.get("deleted")]
+        return [m for m in self.local_slack.messages(channel) if not m["thread_ts"] and not m.get("deleted")]
 
     def root(self, channel: str) -> Json:
         (root,) = self.roots(channel)
@@ -115,11 +115,13 @@ class AppHarness:
 
     def replies(self, channel: str, root: Json | None = None) -> list[Json]:
         ts = (root or self.root(channel))["ts"]
-        return [m for m in self.sandbox.messages(channel) if m["thread_ts"] == ts]
+        return [m for m in self.local_slack.messages(channel) if m["thread_ts"] == ts]
 
     def calls(self, method: str, channel: str | None = None) -> list[ApiCall]:
         return [
-            c for c in self.sandbox.calls if c.method == method and channel in (None, c.args.get("channel"))
+            c
+            for c in self.local_slack.calls
+            if c.method == method and channel in (None, c.args.get("channel"))
         ]
 
     async def settled(self, condition: Callable[[], object], what: str) -> None:
@@ -129,7 +131,7 @@ class AppHarness:
 @asynccontextmanager
 async def desk_in(
     folder: Path,
-    sandbox: LocalSlack,
+    local_slack: LocalSlack,
     *,
     clock: Clock | None = None,
     draws: Callable[[Notice], bool] = lambda _: False,
@@ -139,29 +141,31 @@ async def desk_in(
     """A desk at work, on a database in this folder and every workspace of the local Slack."""
     database = Database(f"sqlite+aiosqlite:///{folder / 'gwevent.sqlite'}")
     await database.migrate()
-    rooms = Factory(database)
+    factory = Factory(database)
     clock = clock or Clock()
     async with aiohttp.ClientSession() as session:
         clients = {
-            team: SlackClient(workspace.bot_token, sandbox.api_url, session)
-            for team, workspace in sandbox.workspaces.items()
+            team: SlackClient(workspace.bot_token, local_slack.api_url, session)
+            for team, workspace in local_slack.workspaces.items()
         }
         for client in clients.values():
             await client.identify()
-        worker = rooms.create_delivery_worker(clients, clock, channel_pause_s=channel_pause_s)
+        worker = factory.create_delivery_worker(clients, clock, channel_pause_s=channel_pause_s)
         draw = pictures or ImageProcess()
-        drawing = ImageWorker(rooms.store, rooms.pictures, clients, draw, clock, wake_deliveries=worker.wake)
+        drawing = ImageWorker(
+            factory.store, factory.pictures, clients, draw, clock, wake_deliveries=worker.wake
+        )
 
         def wake() -> None:
             worker.wake()
             drawing.wake()
 
         pipeline = Pipeline(
-            rooms.store, clock, max_age=timedelta(days=36_500), on_planned=wake, should_draw=draws
+            factory.store, clock, max_age=timedelta(days=36_500), on_planned=wake, should_draw=draws
         )
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(drawing.run())]
         try:
-            yield AppHarness(sandbox, rooms, clock, clients, worker, pipeline, drawing)
+            yield AppHarness(local_slack, factory, clock, clients, worker, pipeline, drawing)
         finally:
             await worker.stop(1.0)
             await drawing.close()

@@ -61,7 +61,7 @@ async def until(condition: Callable[[], T], within: float = PATIENT, what: str =
 class World:
     """What the bot lives in."""
 
-    sandbox: LocalSlack
+    local_slack: LocalSlack
     broker: Broker
     folder: Path
     processes: list[BotProcess] = field(default_factory=list)
@@ -82,9 +82,9 @@ class World:
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "PYTHONPATH": str(REPOSITORY),
-            "SLACK_BOT_TOKEN": self.sandbox.bot_token,
-            "SLACK_APP_TOKEN": self.sandbox.app_token,
-            "GWEVENT_SLACK_API_URL": self.sandbox.api_url,
+            "SLACK_BOT_TOKEN": self.local_slack.bot_token,
+            "SLACK_APP_TOKEN": self.local_slack.app_token,
+            "GWEVENT_SLACK_API_URL": self.local_slack.api_url,
             "GWEVENT_DATABASE_URL": self.database_url,
             "GWEVENT_KAFKA_URL": self.broker.url(TOPIC),
             "GWEVENT_KAFKA_GROUP": GROUP,
@@ -98,9 +98,9 @@ class World:
         """The same for a bot in this process."""
         return Settings.model_validate(
             {
-                "slack_bot_token": self.sandbox.bot_token,
-                "slack_app_token": self.sandbox.app_token,
-                "slack_api_url": self.sandbox.api_url,
+                "slack_bot_token": self.local_slack.bot_token,
+                "slack_app_token": self.local_slack.app_token,
+                "slack_api_url": self.local_slack.api_url,
                 "database_url": self.database_url,
                 "kafka_url": self.broker.url(TOPIC),
                 "kafka_group": GROUP,
@@ -112,9 +112,9 @@ class World:
 
     async def subscribe(self, channel: str, words: str) -> None:
         """Put a subscription in force before the bot starts, without its confirmation."""
-        async with open_factory(self.settings()) as rooms:
-            await rooms.subscriptions.add_confirmed(
-                self.sandbox.team_id, channel, parse(words), self.sandbox.user, datetime.now(UTC)
+        async with open_factory(self.settings()) as factory:
+            await factory.subscriptions.add_confirmed(
+                self.local_slack.team_id, channel, parse(words), self.local_slack.user, datetime.now(UTC)
             )
 
     async def publish(self, *bodies: bytes) -> None:
@@ -172,7 +172,7 @@ class World:
         self.processes.append(bot)
         return bot
 
-    def ledger(self, query: str) -> list[tuple[Any, ...]]:
+    def outbox(self, query: str) -> list[tuple[Any, ...]]:
         """Look into the bot's database with nothing of the bot's own."""
         if self.postgres is not None:
             with psycopg.connect(self.postgres) as shared:
@@ -186,11 +186,11 @@ class World:
     def waiting(self) -> int:
         """How many deliveries are still to be made."""
         query = "select count(*) from deliveries where state in ('pending', 'sending')"
-        return int(self.ledger(query)[0][0])
+        return int(self.outbox(query)[0][0])
 
     def stored(self) -> int:
         """How many notices the bot has stored."""
-        return int(self.ledger("select count(*) from notices")[0][0])
+        return int(self.outbox("select count(*) from notices")[0][0])
 
     async def delivered(self, notices: int) -> None:
         """Wait until so many notices are stored and nothing waits any more."""
@@ -207,13 +207,13 @@ class World:
         """The messages of a channel that stand in no thread, about one superevent or about all."""
         return [
             message
-            for message in self.sandbox.messages(channel)
+            for message in self.local_slack.messages(channel)
             if message.get("thread_ts") in (None, message["ts"]) and superevent_id in words_of(message)
         ]
 
     def replies(self, channel: str, root: Json) -> list[Json]:
         """What stands in a root's thread."""
-        thread = self.sandbox.messages(channel, thread_ts=root["ts"])
+        thread = self.local_slack.messages(channel, thread_ts=root["ts"])
         return [message for message in thread if message["ts"] != root["ts"]]
 
 
@@ -281,11 +281,11 @@ class BotProcess:
 async def world_in(folder: Path, *, broker: Broker | None = None) -> AsyncIterator[World]:
     """A world with an embedded broker unless one is given; every bot is ended at its end."""
     own = EmbeddedBroker() if broker is None else None
-    async with LocalSlack(limits=False, file_delay=0.0) as sandbox:
+    async with LocalSlack(limits=False, file_delay=0.0) as local_slack:
         if own is not None:
             own.start()
             own.create_topic(TOPIC)
-        world = World(sandbox, own or broker or EmbeddedBroker(), folder)
+        world = World(local_slack, own or broker or EmbeddedBroker(), folder)
         try:
             yield world
         finally:

@@ -34,8 +34,8 @@ PATIENCE_S = 60.0
 class DeliveryHarness:
     """A store, a local Slack, and a worker between them."""
 
-    sandbox: LocalSlack
-    rooms: Factory
+    local_slack: LocalSlack
+    factory: Factory
     clock: Clock
     client: SlackClient
     worker: DeliveryWorker = field(init=False, repr=False)
@@ -44,18 +44,18 @@ class DeliveryHarness:
     """While it is held, nothing is claimed."""
 
     def __post_init__(self) -> None:
-        claim = self.rooms.ledger.claim
+        claim = self.factory.outbox.claim
 
         async def when_open(*args: Any, **options: Any) -> list[Delivery]:
             async with self.closed:
                 return await claim(*args, **options)
 
-        self.rooms.ledger.claim = when_open  # type: ignore[method-assign]
+        self.factory.outbox.claim = when_open  # type: ignore[method-assign]
 
     def start(self, **options: Any) -> DeliveryWorker:
         """Start a worker, as a process that begins does."""
-        self.worker = self.rooms.create_delivery_worker(
-            options.pop("clients", {self.sandbox.team_id: self.client}),
+        self.worker = self.factory.create_delivery_worker(
+            options.pop("clients", {self.local_slack.team_id: self.client}),
             self.clock,
             **{"channel_pause_s": 0.0, **options},
         )
@@ -68,18 +68,18 @@ class DeliveryHarness:
         self.start()
 
     def channels(self, count: int, words: str = "CBC") -> list[str]:
-        return [self.sandbox.add_channel(f"gw-{number}") for number in range(count)]
+        return [self.local_slack.add_channel(f"gw-{number}") for number in range(count)]
 
     async def subscribed(self, count: int = 1, words: str = "CBC") -> list[str]:
         """New channels that asked for something."""
         made = self.channels(count)
-        await subscribe(self.rooms, words, *made)
+        await subscribe(self.factory, words, *made)
         return made
 
     async def receive(self, *notices: Notice) -> None:
         """Record notices now, before the worker sees any of them."""
         async with self.closed:
-            await take(self.rooms, notices, now=self.clock())
+            await take(self.factory, notices, now=self.clock())
         self.worker.wake()
 
     def forward(self, **by: float) -> None:
@@ -92,20 +92,20 @@ class DeliveryHarness:
 
     def pipeline(self) -> Pipeline:
         return Pipeline(
-            self.rooms.store, self.clock, max_age=timedelta(hours=24), on_planned=self.worker.wake
+            self.factory.store, self.clock, max_age=timedelta(hours=24), on_planned=self.worker.wake
         )
 
     def renderer(self) -> Renderer:
-        rooms = self.rooms
+        factory = self.factory
         return Renderer(
-            rooms.store,
-            rooms.subscriptions,
-            rooms.observers,
-            rooms.pictures,
-            rooms.mentions,
-            rooms.circulars,
-            rooms.sites,
-            rooms.visibilities,
+            factory.store,
+            factory.subscriptions,
+            factory.observers,
+            factory.pictures,
+            factory.mentions,
+            factory.circulars,
+            factory.sites,
+            factory.visibilities,
             self.address,
         )
 
@@ -115,7 +115,7 @@ class DeliveryHarness:
 
     async def rows(self, **where: object) -> list[Any]:
         """The ledger's rows, those with these values, in order of their ids."""
-        async with self.rooms.database.read_transaction() as connection:
+        async with self.factory.database.read_transaction() as connection:
             found = (await connection.execute(text("SELECT * FROM deliveries ORDER BY id"))).all()
         return [row for row in found if all(getattr(row, name) == value for name, value in where.items())]
 
@@ -133,7 +133,7 @@ class DeliveryHarness:
         """Wait until nothing waits."""
 
         async def nothing() -> bool:
-            return not (await self.rooms.ledger.counts()).waiting
+            return not (await self.factory.outbox.counts()).waiting
 
         await self.until(nothing)
 
@@ -153,11 +153,13 @@ class DeliveryHarness:
 
     def calls(self, method: str, channel: str | None = None) -> list[ApiCall]:
         return [
-            c for c in self.sandbox.calls if c.method == method and channel in (None, c.args.get("channel"))
+            c
+            for c in self.local_slack.calls
+            if c.method == method and channel in (None, c.args.get("channel"))
         ]
 
     def texts(self, channel: str) -> list[str]:
-        return [str(message["text"]) for message in self.sandbox.messages(channel)]
+        return [str(message["text"]) for message in self.local_slack.messages(channel)]
 
 
 @pytest.fixture(autouse=True)
@@ -172,12 +174,14 @@ def short_tracebacks() -> Iterator[None]:
 
 
 @pytest.fixture
-async def still_office(sandbox: LocalSlack, rooms: Factory, clock: Clock) -> AsyncIterator[DeliveryHarness]:
+async def still_office(
+    local_slack: LocalSlack, factory: Factory, clock: Clock
+) -> AsyncIterator[DeliveryHarness]:
     """The office before its worker begins."""
     async with aiohttp.ClientSession() as session:
-        client = SlackClient(sandbox.bot_token, sandbox.api_url, session, timeout_s=2.0)
-        sandbox.workspace.clock = lambda: clock().timestamp()
-        office = DeliveryHarness(sandbox, rooms, clock, client)
+        client = SlackClient(local_slack.bot_token, local_slack.api_url, session, timeout_s=2.0)
+        local_slack.workspace.clock = lambda: clock().timestamp()
+        office = DeliveryHarness(local_slack, factory, clock, client)
         yield office
         if office.running:
             await office.worker.stop(0.5)
@@ -213,17 +217,17 @@ class Silent:
 
 
 @pytest.fixture
-async def bot(sandbox: LocalSlack, rooms: Factory, clock: Clock) -> AsyncIterator[Application]:
+async def bot(local_slack: LocalSlack, factory: Factory, clock: Clock) -> AsyncIterator[Application]:
     """The bot on the local Slack, ready."""
     settings = Settings.model_validate(
         {
-            "slack_bot_token": sandbox.bot_token,
-            "slack_app_token": sandbox.app_token,
-            "slack_api_url": sandbox.api_url,
+            "slack_bot_token": local_slack.bot_token,
+            "slack_app_token": local_slack.app_token,
+            "slack_api_url": local_slack.api_url,
             "ops_channel": "C0OPS",
         }
     )
-    made_bot = Application(settings, rooms, [Silent()], clock)
+    made_bot = Application(settings, factory, [Silent()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made_bot.run(stop))
     async with asyncio.timeout(60):

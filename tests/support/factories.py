@@ -78,30 +78,30 @@ def planner(now: datetime = NOW, *, live: bool = True) -> Planner:
     return partial(plan, live=live, now=now, max_age=MAX_AGE)
 
 
-async def subscribe(rooms: Factory, words: str, *channels: str, team: str = TEAM) -> None:
+async def subscribe(factory: Factory, words: str, *channels: str, team: str = TEAM) -> None:
     """Put a subscription in force in each of these channels."""
     for channel in channels:
-        await rooms.subscriptions.add_confirmed(team, channel, parse(words), "U1", NOW)
+        await factory.subscriptions.add_confirmed(team, channel, parse(words), "U1", NOW)
 
 
 async def unsubscribe(
-    rooms: Factory, channel: str, words: str | None = None, *, team: str = TEAM
+    factory: Factory, channel: str, words: str | None = None, *, team: str = TEAM
 ) -> list[Subscription]:
     """End a channel's subscription of these words, or all that it has or waits for."""
-    here = await rooms.subscriptions.for_channel(team, channel)
-    every = [*here, *await rooms.subscriptions.waiting(team, channel)]
+    here = await factory.subscriptions.for_channel(team, channel)
+    every = [*here, *await factory.subscriptions.waiting(team, channel)]
     chosen = [s.number for s in every if words is None or s.criteria == parse(words)]
-    ended = await rooms.subscriptions.end(team, channel, chosen, BY)
+    ended = await factory.subscriptions.end(team, channel, chosen, BY)
     assert ended is not None
     return ended
 
 
 async def take(
-    rooms: Factory, notices: Notice | Sequence[Notice], *, now: datetime = NOW, live: bool = True
+    factory: Factory, notices: Notice | Sequence[Notice], *, now: datetime = NOW, live: bool = True
 ) -> None:
     """Record notices with the real plan."""
     for notice in [notices] if isinstance(notices, Notice) else notices:
         body = f"{notice.key}".encode()
         received = replace(notice, received=now)
         origin = "hopskotch:1" if live else "test:1"
-        assert (await rooms.store.record(received, body, origin, now, planner(now, live=live))).new
+        assert (await factory.store.record(received, body, origin, now, planner(now, live=live))).new

@@ -194,7 +194,7 @@ async def _put_in_force(
         waiting = (_d.c.kind == DeliveryKind.CONFIRMATION.value) & (_d.c.subject_id == row.id)
         await connection.execute(delete(_d).where(waiting, _d.c.state == DeliveryState.PENDING.value))
     after = SubscriptionState(
-        words=asked.words, paused=asked.paused_at is not None, wish=parse_stored(asked.words)
+        words=asked.words, paused=asked.paused_at is not None, criteria=parse_stored(asked.words)
     )
     return ChangeRecord(subscription_id=subscription_id, number=number, before=None, after=after)
 

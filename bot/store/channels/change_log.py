@@ -57,8 +57,10 @@ class ChangeRecord:
 
 def state_of(subscription: Subscription) -> SubscriptionState:
     """A subscription as it is."""
-    wish = subscription.criteria
-    return SubscriptionState(words=wish.canonical, paused=subscription.paused_at is not None, wish=wish)
+    criteria = subscription.criteria
+    return SubscriptionState(
+        words=criteria.canonical, paused=subscription.paused_at is not None, criteria=criteria
+    )
 
 
 def change_of_subscription(before: Subscription | None, after: Subscription | None) -> ChangeRecord:
@@ -219,8 +221,8 @@ def _from_json(text: str | None) -> subscription_change.State | None:
         sites = [Site(**{name: site[name] for name in known & site.keys()}) for site in said["sites"]]
         return ChannelSites(sites=tuple(sites), conditions=conditions)
     try:
-        wish = parse_stored(said["words"])
+        criteria = parse_stored(said["words"])
     except FilterSyntaxError:
         # Words of another version, perhaps: they are shown as they are.
-        wish = None
-    return SubscriptionState(words=said["words"], paused=said["paused"], wish=wish)
+        criteria = None
+    return SubscriptionState(words=said["words"], paused=said["paused"], criteria=criteria)

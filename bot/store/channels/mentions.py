@@ -27,7 +27,7 @@ class PlannedMention:
     reason: MentionReason
     notice_key: NoticeKey
     targets: tuple[str, ...]
-    wishes: tuple[Criteria, ...]
+    criteria_list: tuple[Criteria, ...]
     """Those in force that mention somebody: who unsubscribed meanwhile is mentioned no more."""
 
 
@@ -51,7 +51,7 @@ class MentionRepository:
             reason=MentionReason(row.occasion),
             notice_key=(row.superevent_id, row.alert_type, row.time_created, row.content),
             targets=tuple(row.targets.split()),
-            wishes=tuple(s.criteria for s in here if s.criteria.notify is not None),
+            criteria_list=tuple(s.criteria for s in here if s.criteria.notify is not None),
         )
 
     async def for_roots(
@@ -67,13 +67,13 @@ class MentionRepository:
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
             asked = await subscriptions_in_force(connection) if rows else []
-        wishes: defaultdict[tuple[str, str], list[Criteria]] = defaultdict(list)
+        criteria_list: defaultdict[tuple[str, str], list[Criteria]] = defaultdict(list)
         for s in asked:
             if s.criteria.notify is not None:
-                wishes[s.team_id, s.channel_id].append(s.criteria)
+                criteria_list[s.team_id, s.channel_id].append(s.criteria)
         found: dict[int, tuple[tuple[str, ...], tuple[Criteria, ...]]] = {}
         for row in rows:
             before, _ = found.get(row.thread_id, ((), ()))
-            here = tuple(wishes[row.team_id, row.channel_id])
+            here = tuple(criteria_list[row.team_id, row.channel_id])
             found[row.thread_id] = ((*before, *row.targets.split()), here)
         return found

@@ -82,7 +82,7 @@ class SubscriptionRepository:
             return len(await subscriptions_in_force(connection))
 
     async def request(
-        self, team_id: str, channel_id: str, wish: Criteria, user_id: str, now: datetime
+        self, team_id: str, channel_id: str, criteria: Criteria, user_id: str, now: datetime
     ) -> tuple[Subscription, bool]:
         """Put a subscription and its confirmation in the ledger: (it, whether it is in force already).
 
@@ -93,7 +93,7 @@ class SubscriptionRepository:
         mine = (
             (table.c.team_id == team_id)
             & (table.c.channel_id == channel_id)
-            & (table.c.words == wish.canonical)
+            & (table.c.words == criteria.canonical)
         )
         async with self._database.exclusive_transaction() as connection:
             row = (await connection.execute(select(table).where(mine))).first()
@@ -115,7 +115,7 @@ class SubscriptionRepository:
                     team_id=team_id,
                     channel_id=channel_id,
                     number=number,
-                    words=wish.canonical,
+                    words=criteria.canonical,
                     created_by=user_id,
                     created_at=now,
                 )
@@ -129,7 +129,7 @@ class SubscriptionRepository:
                 number=number,
                 team_id=team_id,
                 channel_id=channel_id,
-                criteria=wish,
+                criteria=criteria,
                 created_by=user_id,
                 created_at=now,
                 waiting=True,
@@ -137,7 +137,7 @@ class SubscriptionRepository:
             return asked, False
 
     async def add_confirmed(
-        self, team_id: str, channel_id: str, wish: Criteria, user_id: str, now: datetime
+        self, team_id: str, channel_id: str, criteria: Criteria, user_id: str, now: datetime
     ) -> None:
         """Put a subscription in force without a post in the channel: for a channel that asked elsewhere."""
         place = (team_id, channel_id)
@@ -146,7 +146,7 @@ class SubscriptionRepository:
                 "team_id": team_id,
                 "channel_id": channel_id,
                 "number": await next_number(connection, place),
-                "words": wish.canonical,
+                "words": criteria.canonical,
                 "created_by": user_id,
                 "created_at": now,
                 "confirmed_at": now,
@@ -193,7 +193,7 @@ class SubscriptionRepository:
         return str(reason or "unsubscribed meanwhile")
 
     async def edit(
-        self, team_id: str, channel_id: str, number: int, wish: Criteria, by: ChangeAuthor
+        self, team_id: str, channel_id: str, number: int, criteria: Criteria, by: ChangeAuthor
     ) -> tuple[Subscription, Subscription] | None:
         """Give one of a channel's subscriptions other words: (as it was, as it is); None if it has no such.
 
@@ -207,20 +207,23 @@ class SubscriptionRepository:
             before = next((s for s in here if s.number == number), None)
             if before is None:
                 return None
-            same = next((s for s in here if s.criteria.canonical == wish.canonical), None)
+            same = next((s for s in here if s.criteria.canonical == criteria.canonical), None)
             if same is not None:
                 return before, same
             # One that waits for its confirmation may have the same words: it is overtaken.
             await _withdraw(
-                connection, place, [s for s in await _waiting(connection, place) if s.criteria == wish], by
+                connection,
+                place,
+                [s for s in await _waiting(connection, place) if s.criteria == criteria],
+                by,
             )
             await connection.execute(
                 update(table)
                 .where(table.c.id == before.id)
-                .values(words=wish.canonical, created_by=by.user_id)
+                .values(words=criteria.canonical, created_by=by.user_id)
             )
             await forget_refusals(connection, place)
-            after = replace(before, criteria=wish, created_by=by.user_id)
+            after = replace(before, criteria=criteria, created_by=by.user_id)
             await record_changes(connection, place, by, [change_of_subscription(before, after)])
             return before, after
 

@@ -59,11 +59,11 @@ class DeferredRouting:
             return None
         judge = CriteriaEvaluator(superevent)
         asked: set[MapQuery] = set()
-        for wish in {id(s.criteria): s.criteria for s in subscriptions}.values():
-            if is_undecided(judge(wish)):
-                asked |= map_queries(wish.filter)
-            if wish.notify is not None and is_undecided(judge.mentions(wish)):
-                asked |= map_queries(wish.filter) | map_queries(wish.notify.condition)
+        for criteria in {id(s.criteria): s.criteria for s in subscriptions}.values():
+            if is_undecided(judge(criteria)):
+                asked |= map_queries(criteria.filter)
+            if criteria.notify is not None and is_undecided(judge.mentions(criteria)):
+                asked |= map_queries(criteria.filter) | map_queries(criteria.notify.condition)
         return DeferredNotice(newest.key, frozenset(asked))
 
     async def complete(

@@ -23,7 +23,7 @@ TOLD_WITHIN = timedelta(hours=24)
 """A trouble that is over for longer is told to nobody any more."""
 
 _d = schema.deliveries
-_t = schema.troubles
+_t = schema.incidents
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,8 +129,8 @@ def test_any_field_may_be_of_any_type(base: int) -> None:
                 continue
             assert said(notice)
             if notice.event is not None and path != ("superevent_id",):
-                wish = parse("all lowsig mock test")
-                assert matches(wish, Superevent.from_notices([notice])), (path, value)
+                criteria = parse("all lowsig mock test")
+                assert matches(criteria, Superevent.from_notices([notice])), (path, value)
             if path[:1] == ("event",) and path[-1] in ("group", "search", "pipeline", "far", "significant"):
                 insignificant = value is False or (value in (0, "false") and value is not ...)
                 if notice.event is not None and path[-1] == "significant":

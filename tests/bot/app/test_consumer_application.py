@@ -19,11 +19,11 @@ from tests.support.factories import MAX_AGE, Clock
 
 @pytest.mark.backends("postgresql")
 async def test_says_that_it_lives_where_it_is_asked(
-    rooms: Factory, backend: str, unused_tcp_port: int
+    factory: Factory, backend: str, unused_tcp_port: int
 ) -> None:
     settings = Settings(_env_file=None, kafka_group="gwevent-here", http_port=unused_tcp_port)  # type: ignore[call-arg]
     stop = asyncio.Event()
-    running = asyncio.create_task(consume(settings, rooms, [Silent()], stop))
+    running = asyncio.create_task(consume(settings, factory, [Silent()], stop))
     address = f"http://127.0.0.1:{unused_tcp_port}"
     async with asyncio.timeout(60), aiohttp.ClientSession() as session:
         while not await answers(session, address):
@@ -42,7 +42,7 @@ async def test_says_that_it_lives_where_it_is_asked(
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(24, "x"), RuntimeError("can't start new thread")])
 async def test_what_the_system_keeps_from_being_taken_in_is_tried_again(
-    rooms: Factory, error: Exception
+    factory: Factory, error: Exception
 ) -> None:
     """The part that reads, started again, would go on with the next payload."""
     did: list[str] = []
@@ -62,8 +62,8 @@ async def test_what_the_system_keeps_from_being_taken_in_is_tried_again(
                 raise error
             return IngestResult.STORED
 
-    pipeline = Starved(rooms.store, Clock(), max_age=MAX_AGE)
-    reading = asyncio.create_task(rooms.create_consumer(One(), pipeline, "silent").consume())
+    pipeline = Starved(factory.store, Clock(), max_age=MAX_AGE)
+    reading = asyncio.create_task(factory.create_consumer(One(), pipeline, "silent").consume())
     async with asyncio.timeout(10):
         while "acknowledged" not in did and not reading.done():
             await asyncio.sleep(0.01)

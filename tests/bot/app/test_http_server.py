@@ -21,18 +21,20 @@ from tests.support.factories import subscribe
 PUBLIC = "https://gwevent.example.org"
 
 
-async def test_a_root_shows_the_picture_that_the_bot_serves(sandbox: LocalSlack, rooms: Factory) -> None:
-    channel = sandbox.add_channel("gw-cbc")
-    sandbox.ungrant("files:write")
-    await subscribe(rooms, "CBC", channel)
-    server = HttpServer(rooms.pictures, "127.0.0.1", 0)
+async def test_a_root_shows_the_picture_that_the_bot_serves(
+    local_slack: LocalSlack, factory: Factory
+) -> None:
+    channel = local_slack.add_channel("gw-cbc")
+    local_slack.ungrant("files:write")
+    await subscribe(factory, "CBC", channel)
+    server = HttpServer(factory.pictures, "127.0.0.1", 0)
     port = await server.start()
     async with aiohttp.ClientSession() as session:
-        clients = {sandbox.team_id: SlackClient(sandbox.bot_token, sandbox.api_url, session)}
-        worker = rooms.create_delivery_worker(clients, utc_now, public_url=PUBLIC, channel_pause_s=0)
+        clients = {local_slack.team_id: SlackClient(local_slack.bot_token, local_slack.api_url, session)}
+        worker = factory.create_delivery_worker(clients, utc_now, public_url=PUBLIC, channel_pause_s=0)
         pictures = ImageWorker(
-            rooms.store,
-            rooms.pictures,
+            factory.store,
+            factory.pictures,
             clients,
             ImageProcess(),
             utc_now,
@@ -41,7 +43,7 @@ async def test_a_root_shows_the_picture_that_the_bot_serves(sandbox: LocalSlack,
         )
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(pictures.run())]
         pipeline = Pipeline(
-            rooms.store,
+            factory.store,
             utc_now,
             max_age=timedelta(hours=24),
             on_planned=worker.wake,
@@ -50,10 +52,10 @@ async def test_a_root_shows_the_picture_that_the_bot_serves(sandbox: LocalSlack,
         await pipeline.handle(to_avro(bbh(utc_now())[0]), Origin("file", "bbh", live=True))
 
         def address() -> str | None:
-            blocks = [b for m in sandbox.messages(channel) for b in m["blocks"] if b["type"] == "image"]
+            blocks = [b for m in local_slack.messages(channel) for b in m["blocks"] if b["type"] == "image"]
             return str(blocks[0]["image_url"]) if blocks else None
 
-        url = await sandbox.wait_for(address, timeout=60)
+        url = await local_slack.wait_for(address, timeout=60)
         assert url is not None and url.startswith(f"{PUBLIC}/pictures/")
         here = f"http://127.0.0.1:{port}{url.removeprefix(PUBLIC)}"
         async with session.get(here) as answer:
@@ -65,7 +67,7 @@ async def test_a_root_shows_the_picture_that_the_bot_serves(sandbox: LocalSlack,
                 assert answer.status == 404
         async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
             assert answer.status == 200
-        assert not [call for call in sandbox.calls if call.method.startswith("files.")]
+        assert not [call for call in local_slack.calls if call.method.startswith("files.")]
         await worker.stop()
         await pictures.close()
         for task in tasks:

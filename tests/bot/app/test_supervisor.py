@@ -137,10 +137,10 @@ async def test_a_fault_of_its_own_ends_the_process(fault: Exception) -> None:
 
 
 async def test_descriptors_that_get_short_are_said_and_shown(
-    few_descriptors: int, rooms: Factory, clock: Clock
+    few_descriptors: int, factory: Factory, clock: Clock
 ) -> None:
-    watch = HealthMonitor(rooms.store, rooms.ledger, rooms.troubles, clock, sources=list)
-    await rooms.store.last_received()
+    watch = HealthMonitor(factory.store, factory.outbox, factory.incidents, clock, sources=list)
+    await factory.store.last_received()
     assert "descriptors" not in (await watch.readiness()).parts
     with structlog.testing.capture_logs() as said, ExitStack() as opened:
         os_limits.LOOK_EVERY_S = 0.01
@@ -180,9 +180,9 @@ def test_the_limit_is_raised_as_far_as_it_may() -> None:
     "error", [OSError(errno.EMFILE, "x"), OSError(errno.EAGAIN, "x"), RuntimeError("can't start new thread")]
 )
 async def test_a_starved_system_puts_no_alert_into_quarantine(
-    rooms: Factory, clock: Clock, error: Exception, monkeypatch: pytest.MonkeyPatch
+    factory: Factory, clock: Clock, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+    pipeline = Pipeline(factory.store, clock, max_age=MAX_AGE)
 
     async def starved(*_: object) -> None:
         raise error

@@ -30,108 +30,108 @@ def export(*subscriptions: dict[str, Any], **further: Any) -> str:
     return json.dumps({"gwevent_export": 1, "channels": [channel]})
 
 
-async def asked(rooms: Factory) -> None:
+async def asked(factory: Factory) -> None:
     """Two channels, one of them in another workspace."""
-    await subscribe(rooms, "CBC BNS>0.5 notify @here", "C1")
-    await subscribe(rooms, "Burst mock", "C1", "C2", team="T2")
-    await rooms.sites.add(
+    await subscribe(factory, "CBC BNS>0.5 notify @here", "C1")
+    await subscribe(factory, "Burst mock", "C1", "C2", team="T2")
+    await factory.sites.add(
         TEAM, "C1", [find_site("Palomar"), Site(name="Dome 7", latitude=1, longitude=2, height=3)], BY
     )
-    await rooms.sites.set_conditions(TEAM, "C1", ObservingConstraints(altitude=25, darkness=-12), BY)
+    await factory.sites.set_conditions(TEAM, "C1", ObservingConstraints(altitude=25, darkness=-12), BY)
 
 
-async def forget(rooms: Factory) -> None:
+async def forget(factory: Factory) -> None:
     for team, channel in ((TEAM, "C1"), ("T2", "C1"), ("T2", "C2")):
-        await unsubscribe(rooms, channel, team=team)
+        await unsubscribe(factory, channel, team=team)
         for name in ("Palomar", "Dome 7"):
-            await rooms.sites.remove(team, channel, name, BY)
-        await rooms.sites.set_conditions(team, channel, ObservingConstraints(), BY)
+            await factory.sites.remove(team, channel, name, BY)
+        await factory.sites.set_conditions(team, channel, ObservingConstraints(), BY)
 
 
 @BOTH
-async def test_everything_comes_back_and_twice_is_the_same_as_once(rooms: Factory) -> None:
-    await asked(rooms)
-    text = write(await rooms.transfer.export())
-    await forget(rooms)
+async def test_everything_comes_back_and_twice_is_the_same_as_once(factory: Factory) -> None:
+    await asked(factory)
+    text = write(await factory.transfer.export())
+    await forget(factory)
     for taken in (
         ImportResult(channels=3, subscriptions=3, already_known=0, sites=2),
         ImportResult(channels=3, subscriptions=0, already_known=3, sites=2),
     ):
-        assert await rooms.transfer.import_channels(read(text), NOW) == taken
-        assert write(await rooms.transfer.export()) == text
+        assert await factory.transfer.import_channels(read(text), NOW) == taken
+        assert write(await factory.transfer.export()) == text
 
 
 @BOTH
-async def test_each_channel_hears_once_of_what_an_import_put_in_force(rooms: Factory) -> None:
+async def test_each_channel_hears_once_of_what_an_import_put_in_force(factory: Factory) -> None:
     given = export({**ROW, "number": 4}, {**ROW, "words": "Burst", "number": 2}, last_number=7)
     for _ in range(2):
-        await rooms.transfer.import_channels(read(given), NOW)
-        assert (await rooms.ledger.counts()).waiting == 1
-    here = await rooms.subscriptions.for_channel("T1", "C1")
+        await factory.transfer.import_channels(read(given), NOW)
+        assert (await factory.outbox.counts()).waiting == 1
+    here = await factory.subscriptions.for_channel("T1", "C1")
     assert {s.criteria.canonical: s.number for s in here} == {"CBC": 4, "Burst": 2}, (
         "as old messages call them"
     )
-    changes, total = await rooms.subscriptions.history("T1", "C1", 1)
+    changes, total = await factory.subscriptions.history("T1", "C1", 1)
     assert total == 2 and {change.by for change in changes} == {"import"}
-    asked, _ = await rooms.subscriptions.request("T1", "C1", parse("all"), "U2", NOW)
+    asked, _ = await factory.subscriptions.request("T1", "C1", parse("all"), "U2", NOW)
     assert asked.number == 8, "what was given elsewhere isn't given again"
 
 
 @BOTH
-async def test_a_number_that_another_had_here_is_not_given_by_an_import(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1", team="T1")
-    await subscribe(rooms, "all mock", "C1", team="T1")
-    await unsubscribe(rooms, "C1", "CBC", team="T1")
-    await rooms.transfer.import_channels(read(export({**ROW, "words": "Burst", "number": 1})), NOW)
-    here = await rooms.subscriptions.for_channel("T1", "C1")
+async def test_a_number_that_another_had_here_is_not_given_by_an_import(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1", team="T1")
+    await subscribe(factory, "all mock", "C1", team="T1")
+    await unsubscribe(factory, "C1", "CBC", team="T1")
+    await factory.transfer.import_channels(read(export({**ROW, "words": "Burst", "number": 1})), NOW)
+    here = await factory.subscriptions.for_channel("T1", "C1")
     assert {s.criteria.canonical: s.number for s in here} == {"all mock": 2, "Burst": 3}
-    await rooms.transfer.import_channels(read(export({**ROW, "number": 1})), NOW)
-    assert 1 in {s.number for s in await rooms.subscriptions.for_channel("T1", "C1")}, "it had it itself"
+    await factory.transfer.import_channels(read(export({**ROW, "number": 1})), NOW)
+    assert 1 in {s.number for s in await factory.subscriptions.for_channel("T1", "C1")}, "it had it itself"
 
 
 @BOTH
-async def test_who_needs_another_number_takes_none_from_the_next_of_the_file(rooms: Factory) -> None:
-    await subscribe(rooms, "all mock", "C1", team="T1")
+async def test_who_needs_another_number_takes_none_from_the_next_of_the_file(factory: Factory) -> None:
+    await subscribe(factory, "all mock", "C1", team="T1")
     given = export({**ROW, "number": 1}, {**ROW, "words": "Burst", "number": 2}, last_number=4)
-    await rooms.transfer.import_channels(read(given), NOW)
-    here = await rooms.subscriptions.for_channel("T1", "C1")
+    await factory.transfer.import_channels(read(given), NOW)
+    here = await factory.subscriptions.for_channel("T1", "C1")
     assert {s.criteria.canonical: s.number for s in here} == {"all mock": 1, "CBC": 5, "Burst": 2}
 
 
 @BOTH
-async def test_what_is_imported_is_in_force(rooms: Factory) -> None:
-    await rooms.transfer.import_channels(read(export(ROW)), NOW)
-    await take(rooms, made())
-    assert (await rooms.ledger.counts("T1")).waiting == 2, "what it was told, and the event"
+async def test_what_is_imported_is_in_force(factory: Factory) -> None:
+    await factory.transfer.import_channels(read(export(ROW)), NOW)
+    await take(factory, made())
+    assert (await factory.outbox.counts("T1")).waiting == 2, "what it was told, and the event"
 
 
 @BOTH
-async def test_what_is_paused_stays_paused(rooms: Factory) -> None:
-    await rooms.transfer.import_channels(read(export({**ROW, "paused_at": "2026-11-22T13:00:00Z"})), NOW)
-    await take(rooms, made())
-    assert (await rooms.ledger.counts("T1")).waiting == 1, "what it was told alone"
-    assert "paused_at" in write(await rooms.transfer.export())
+async def test_what_is_paused_stays_paused(factory: Factory) -> None:
+    await factory.transfer.import_channels(read(export({**ROW, "paused_at": "2026-11-22T13:00:00Z"})), NOW)
+    await take(factory, made())
+    assert (await factory.outbox.counts("T1")).waiting == 1, "what it was told alone"
+    assert "paused_at" in write(await factory.transfer.export())
 
 
-async def test_one_that_waits_for_its_confirmation_needs_none_any_more(rooms: Factory) -> None:
-    await rooms.subscriptions.request("T1", "C1", parse("CBC"), "U2", NOW)
-    assert await rooms.transfer.export() == [], "it isn't in force"
-    taken = await rooms.transfer.import_channels(read(export(ROW)), NOW)
+async def test_one_that_waits_for_its_confirmation_needs_none_any_more(factory: Factory) -> None:
+    await factory.subscriptions.request("T1", "C1", parse("CBC"), "U2", NOW)
+    assert await factory.transfer.export() == [], "it isn't in force"
+    taken = await factory.transfer.import_channels(read(export(ROW)), NOW)
     assert (taken.subscriptions, taken.already_known) == (1, 0)
-    [here] = await rooms.subscriptions.for_channel("T1", "C1")
+    [here] = await factory.subscriptions.for_channel("T1", "C1")
     assert here.created_by == "U2"
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         kinds = (await connection.execute(select(schema.deliveries.c.kind))).scalars()
         assert list(kinds) == ["change"], "instead of the confirmation"
 
 
-async def test_a_channel_with_too_many_sites_leaves_everything_as_it_was(rooms: Factory) -> None:
+async def test_a_channel_with_too_many_sites_leaves_everything_as_it_was(factory: Factory) -> None:
     sites = [Site(name=f"Dome {n}", latitude=n, longitude=n, height=n) for n in range(10)]
-    await rooms.sites.add("T1", "C1", sites, BY)
+    await factory.sites.add("T1", "C1", sites, BY)
     one_more = {"name": "One more", "latitude": 1, "longitude": 2, "height": 3}
     with pytest.raises(TooManySites):
-        await rooms.transfer.import_channels(read(export(ROW, sites=[one_more])), NOW)
-    assert await rooms.subscriptions.for_channel("T1", "C1") == []
+        await factory.transfer.import_channels(read(export(ROW, sites=[one_more])), NOW)
+    assert await factory.subscriptions.for_channel("T1", "C1") == []
 
 
 def test_words_are_read_as_people_write_them() -> None:

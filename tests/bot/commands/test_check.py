@@ -29,26 +29,26 @@ MOCK = "MS181101ab"
 NGC_4993 = "13h09m48s -23d22m53s"
 
 
-async def stored(rooms: Factory, body: bytes) -> Notice:
+async def stored(factory: Factory, body: bytes) -> Notice:
     notice = replace(decode(body), received=NOW)
-    await rooms.store.record(notice, body, "test:1", NOW, planner(NOW))
+    await factory.store.record(notice, body, "test:1", NOW, planner(NOW))
     return notice
 
 
 @pytest.fixture
-async def mock(rooms: Factory) -> Factory:
+async def mock(factory: Factory) -> Factory:
     """MS181101ab's first three notices."""
     for body in map(to_avro, ms181101ab(NOW)[:3]):
-        await stored(rooms, body)
-    return rooms
+        await stored(factory, body)
+    return factory
 
 
-def answers(rooms: Factory, illustrate: Illustrate | None = None) -> CommandRouter:
-    return rooms.create_command_router(Clock(), illustrate=illustrate)
+def answers(factory: Factory, illustrate: Illustrate | None = None) -> CommandRouter:
+    return factory.create_command_router(Clock(), illustrate=illustrate)
 
 
-async def asked(rooms: Factory, words: str, asker: CommandContext | None = None) -> Message:
-    return await answers(rooms).dispatch(words, asker)
+async def asked(factory: Factory, words: str, asker: CommandContext | None = None) -> Message:
+    return await answers(factory).dispatch(words, asker)
 
 
 def kinds(message: Message) -> list[str]:
@@ -68,10 +68,10 @@ async def test_a_position_in_every_map_of_the_event(mock: Factory) -> None:
     assert "13h09m48.0s −23°22′53″" in glued and "3-D" not in glued
 
 
-async def test_the_combined_map_too(rooms: Factory) -> None:
+async def test_the_combined_map_too(factory: Factory) -> None:
     bodies = [to_avro(one) for one in bns(NOW)]
-    notices = [await stored(rooms, body) for body in bodies]
-    message = await asked(rooms, f"check 10 10 {notices[0].superevent_id}")
+    notices = [await stored(factory, body) for body in bodies]
+    message = await asked(factory, f"check 10 10 {notices[0].superevent_id}")
     (table,) = [block for block in message.blocks if block["type"] == "table"]
     external = sum(n.external is not None and n.external.localization is not None for n in notices)
     assert external and sum("combined" in row[0]["text"] for row in table["rows"]) == external
@@ -86,10 +86,10 @@ async def test_without_a_name_it_is_the_newest_event(mock: Factory) -> None:
     assert "has no sky map to look at" in bare
 
 
-async def test_nothing_received_and_nothing_known(rooms: Factory) -> None:
-    assert "No event was received yet" in message_text.render(await asked(rooms, f"check {NGC_4993}"))
+async def test_nothing_received_and_nothing_known(factory: Factory) -> None:
+    assert "No event was received yet" in message_text.render(await asked(factory, f"check {NGC_4993}"))
     assert "No notice of S190425z was received" in message_text.render(
-        await asked(rooms, "check 1 2 S190425z")
+        await asked(factory, "check 1 2 S190425z")
     )
 
 
@@ -169,17 +169,17 @@ def test_the_question_is_understood_in_parts() -> None:
         parse_query("1 2\n" * LONGEST_LIST)
 
 
-async def test_purged_and_unreadable_maps_say_so(rooms: Factory, clock: Clock) -> None:
-    broken = await stored(rooms, to_avro(record("S261122a", skymap=b"SIMPLE  = no map")))
+async def test_purged_and_unreadable_maps_say_so(factory: Factory, clock: Clock) -> None:
+    broken = await stored(factory, to_avro(record("S261122a", skymap=b"SIMPLE  = no map")))
     assert broken.map_problem is not None
-    said = message_text.render(await asked(rooms, "check 1 2 S261122a"))
+    said = message_text.render(await asked(factory, "check 1 2 S261122a"))
     assert "has no sky map to look at" in said and "The map can't be read" in said
     for body in map(to_avro, ms181101ab(NOW)[:2]):
-        await stored(rooms, body)
+        await stored(factory, body)
     clock.forward(days=100)
-    assert await rooms.store.purge_mock_payloads(clock()) == 2
-    assert "The map isn't kept any more." in message_text.render(await asked(rooms, f"check 1 2 {MOCK}"))
-    assert "isn't kept any more" in message_text.render(await asked(rooms, f"{MOCK} moc"))
+    assert await factory.store.purge_mock_payloads(clock()) == 2
+    assert "The map isn't kept any more." in message_text.render(await asked(factory, f"check 1 2 {MOCK}"))
+    assert "isn't kept any more" in message_text.render(await asked(factory, f"{MOCK} moc"))
 
 
 async def test_more_about_an_event(mock: Factory) -> None:
@@ -225,12 +225,12 @@ async def test_the_picture_comes_from_slack(mock: Factory) -> None:
     assert seen == [(TEAM, "PRELIMINARY")]
 
 
-async def test_events_without_maps(rooms: Factory) -> None:
-    await take(rooms, made("S261122a"))
+async def test_events_without_maps(factory: Factory) -> None:
+    await take(factory, made("S261122a"))
     for detail in ("map", "moc"):
         assert "No sky map of S261122a" in message_text.render(
-            await asked(rooms, f"S261122a {detail}", ASKER)
+            await asked(factory, f"S261122a {detail}", ASKER)
         )
-    assert kinds(await asked(rooms, "S261122a history")) == ["section", "table"]
-    await stored(rooms, to_avro(record("S261122b", skymap=edge_cases.few_rows())))
-    assert "no picture" not in message_text.render(await asked(rooms, "S261122b moc"))
+    assert kinds(await asked(factory, "S261122a history")) == ["section", "table"]
+    await stored(factory, to_avro(record("S261122b", skymap=edge_cases.few_rows())))
+    assert "no picture" not in message_text.render(await asked(factory, "S261122b moc"))

@@ -52,7 +52,7 @@ class Quick(ImageProcess):
 
 @pytest.fixture
 async def bot(
-    sandbox: LocalSlack, rooms: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    local_slack: LocalSlack, factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Application]:
     """The bot on the local Slack, with two notices in its store."""
     monkeypatch.setattr(application, "ImageProcess", Quick)
@@ -60,15 +60,15 @@ async def bot(
     monkeypatch.setattr(Quick, "fails", False)
     for body in map(to_avro, ms181101ab(NOW)[:2]):
         notice = replace(decode(body), received=NOW)
-        await rooms.store.record(notice, body, "test:1", NOW, planner(NOW))
+        await factory.store.record(notice, body, "test:1", NOW, planner(NOW))
     settings = Settings.model_validate(
         {
-            "slack_bot_token": sandbox.bot_token,
-            "slack_app_token": sandbox.app_token,
-            "slack_api_url": sandbox.api_url,
+            "slack_bot_token": local_slack.bot_token,
+            "slack_app_token": local_slack.app_token,
+            "slack_api_url": local_slack.api_url,
         }
     )
-    made = Application(settings, rooms, [Silent()], clock)
+    made = Application(settings, factory, [Silent()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made.run(stop))
     async with asyncio.timeout(60):
@@ -78,84 +78,88 @@ async def bot(
     await running
 
 
-async def shown(sandbox: LocalSlack, channel: str, text: str) -> dict[str, Any]:
+async def shown(local_slack: LocalSlack, channel: str, text: str) -> dict[str, Any]:
     """Type a command whose answer is shown by a call of its own, and wait for it."""
-    before = len(sandbox.ephemerals(channel))
-    assert (await sandbox.command("/gwevent", text, channel=channel)).ok
-    await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) > before, 60)
-    return dict(sandbox.ephemerals(channel)[-1])
+    before = len(local_slack.ephemerals(channel))
+    assert (await local_slack.command("/gwevent", text, channel=channel)).ok
+    await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel)) > before, 60)
+    return dict(local_slack.ephemerals(channel)[-1])
 
 
 def kinds(message: dict[str, Any]) -> list[str]:
     return [block["type"] for block in message["blocks"]]
 
 
-async def test_tables_and_code_reach_who_asked(bot: Application, sandbox: LocalSlack) -> None:
-    channel = sandbox.add_channel("gw")
-    history = await typed(sandbox, channel, f"{MOCK} history")
+async def test_tables_and_code_reach_who_asked(bot: Application, local_slack: LocalSlack) -> None:
+    channel = local_slack.add_channel("gw")
+    history = await typed(local_slack, channel, f"{MOCK} history")
     assert kinds(history) == ["section", "table", "actions"]
-    assert "rich_text" in kinds(await typed(sandbox, channel, f"{MOCK} json"))
-    assert "rich_text" in kinds(await typed(sandbox, channel, f"{MOCK} moc"))
+    assert "rich_text" in kinds(await typed(local_slack, channel, f"{MOCK} json"))
+    assert "rich_text" in kinds(await typed(local_slack, channel, f"{MOCK} moc"))
     listed = await typed(
-        sandbox, channel, f"check {MOCK}\nNGC 4993 13h09m48s -23d22m53s 40 Mpc\nM31 10.7 41.3"
+        local_slack, channel, f"check {MOCK}\nNGC 4993 13h09m48s -23d22m53s 40 Mpc\nM31 10.7 41.3"
     )
     assert "of 2 positions" in words(listed) and "NGC 4993" in words(listed)
-    assert "RA 400" in words(await typed(sandbox, channel, "check 400 10"))
+    assert "RA 400" in words(await typed(local_slack, channel, "check 400 10"))
 
 
-async def test_the_picture_is_drawn_and_uploaded_once(bot: Application, sandbox: LocalSlack) -> None:
-    channel = sandbox.add_channel("gw")
+async def test_the_picture_is_drawn_and_uploaded_once(bot: Application, local_slack: LocalSlack) -> None:
+    channel = local_slack.add_channel("gw")
     for _ in range(2):
-        answer = await shown(sandbox, channel, f"{MOCK} map")
+        answer = await shown(local_slack, channel, f"{MOCK} map")
         assert answer["ephemeral"] and kinds(answer) == ["section", "image"]
         assert answer["blocks"][1]["alt_text"] == f"Sky map of {MOCK}, PRELIMINARY"
     assert Quick.drawn == 1
-    assert sandbox.messages(channel) == []
+    assert local_slack.messages(channel) == []
 
 
-async def test_a_file_that_slack_is_slow_with_is_waited_for(bot: Application, sandbox: LocalSlack) -> None:
-    channel = sandbox.add_channel("gw")
-    sandbox.file_server.delay = 1.0
-    assert "image" in kinds(await shown(sandbox, channel, f"{MOCK} map"))
+async def test_a_file_that_slack_is_slow_with_is_waited_for(
+    bot: Application, local_slack: LocalSlack
+) -> None:
+    channel = local_slack.add_channel("gw")
+    local_slack.file_server.delay = 1.0
+    assert "image" in kinds(await shown(local_slack, channel, f"{MOCK} map"))
 
 
-async def test_a_mention_in_a_thread_gets_the_picture_there(bot: Application, sandbox: LocalSlack) -> None:
-    channel = sandbox.add_channel("gw")
-    await sandbox.say("Look!", channel)
-    (root,) = sandbox.messages(channel)
-    await sandbox.say(f"@gwevent {MOCK} map", channel, thread_ts=root["ts"])
-    await sandbox.wait_for(lambda: sandbox.ephemerals(channel), 60)
-    (answer,) = sandbox.ephemerals(channel)
+async def test_a_mention_in_a_thread_gets_the_picture_there(
+    bot: Application, local_slack: LocalSlack
+) -> None:
+    channel = local_slack.add_channel("gw")
+    await local_slack.say("Look!", channel)
+    (root,) = local_slack.messages(channel)
+    await local_slack.say(f"@gwevent {MOCK} map", channel, thread_ts=root["ts"])
+    await local_slack.wait_for(lambda: local_slack.ephemerals(channel), 60)
+    (answer,) = local_slack.ephemerals(channel)
     assert answer["thread_ts"] == root["ts"] and "image" in kinds(dict(answer))
 
 
 async def test_where_there_can_be_no_picture_a_sentence_says_why(
-    bot: Application, sandbox: LocalSlack
+    bot: Application, local_slack: LocalSlack
 ) -> None:
     Quick.fails = True
-    channel = sandbox.add_channel("gw")
-    assert "The picture took longer than 30 s." in words(await typed(sandbox, channel, f"{MOCK} map"))
+    channel = local_slack.add_channel("gw")
+    assert "The picture took longer than 30 s." in words(await typed(local_slack, channel, f"{MOCK} map"))
     Quick.fails = False
-    outside = sandbox.add_channel("outside", bot_member=False)
-    said = words(await shown(sandbox, outside, f"{MOCK} map"))
+    outside = local_slack.add_channel("outside", bot_member=False)
+    said = words(await shown(local_slack, outside, f"{MOCK} map"))
     assert "/invite @gwevent" in said and "slack_file" not in said
 
 
-async def test_without_the_scope_there_is_no_picture(bot: Application, sandbox: LocalSlack) -> None:
-    channel = sandbox.add_channel("gw")
+async def test_without_the_scope_there_is_no_picture(bot: Application, local_slack: LocalSlack) -> None:
+    channel = local_slack.add_channel("gw")
     (client,) = bot._clients.values()
     client.scopes = frozenset({"chat:write"})
-    assert "scope files:write" in words(await typed(sandbox, channel, f"{MOCK} map"))
+    assert "scope files:write" in words(await typed(local_slack, channel, f"{MOCK} map"))
     assert Quick.drawn == 0
 
 
 @pytest.fixture
-async def page(bot: Application, sandbox: LocalSlack) -> AsyncIterator[Page]:
+async def page(bot: Application, local_slack: LocalSlack) -> AsyncIterator[Page]:
     """The workspace on a phone, with the bot behind it."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         pytest.skip("There is no Chromium here, so the answers can't be looked at.")
-    sandbox.add_channel("gw")
+    local_slack.add_channel("gw")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
         context = await browser.new_context(viewport={"width": 390, "height": 844}, is_mobile=True)
@@ -163,7 +167,7 @@ async def page(bot: Application, sandbox: LocalSlack) -> AsyncIterator[Page]:
         shown = await context.new_page()
         complaints: list[str] = []
         shown.on("pageerror", lambda error: complaints.append(str(error)))
-        await shown.goto(f"{sandbox.url}/#gw")
+        await shown.goto(f"{local_slack.url}/#gw")
         yield shown
         assert complaints == []
         await browser.close()
@@ -203,35 +207,35 @@ async def test_answers_are_drawn(page: Page, tmp_path: Path) -> None:
 
 
 async def test_the_picture_that_a_channel_has_is_shown_again(
-    bot: Application, sandbox: LocalSlack, rooms: Factory
+    bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    await subscribe(rooms, "all mock", channel)
+    channel = local_slack.add_channel("gw")
+    await subscribe(factory, "all mock", channel)
     body = to_avro(ms181101ab(NOW)[2])
     notice = replace(decode(body), received=NOW)
-    await rooms.store.record(notice, body, "test:1", NOW, planner(NOW), picture=True)
+    await factory.store.record(notice, body, "test:1", NOW, planner(NOW), picture=True)
     bot.worker.wake()
     bot.pictures.wake()
-    await sandbox.wait_for(lambda: "slack_file" in str(sandbox.messages(channel)), 60)
+    await local_slack.wait_for(lambda: "slack_file" in str(local_slack.messages(channel)), 60)
     assert Quick.drawn == 1
-    answer = await shown(sandbox, channel, f"{MOCK} map")
-    assert answer["blocks"][1]["slack_file"]["id"] in str(sandbox.messages(channel))
+    answer = await shown(local_slack, channel, f"{MOCK} map")
+    assert answer["blocks"][1]["slack_file"]["id"] in str(local_slack.messages(channel))
     assert Quick.drawn == 1
 
 
-async def test_a_picture_that_the_bot_serves_is_an_address(rooms: Factory) -> None:
-    await subscribe(rooms, "all mock", "C1")
+async def test_a_picture_that_the_bot_serves_is_an_address(factory: Factory) -> None:
+    await subscribe(factory, "all mock", "C1")
     body = to_avro(ms181101ab(NOW)[1])
     notice = replace(decode(body), received=NOW)
-    await rooms.store.record(notice, body, "test:1", NOW, planner(NOW), picture=True)
-    await rooms.shares.heartbeat({TEAM})
-    job = await rooms.pictures.next_wanted(NOW)
-    superevent = await rooms.store.superevent(MOCK)
+    await factory.store.record(notice, body, "test:1", NOW, planner(NOW), picture=True)
+    await factory.shares.heartbeat({TEAM})
+    job = await factory.pictures.next_wanted(NOW)
+    superevent = await factory.store.superevent(MOCK)
     assert job is not None and superevent is not None
-    illustrate = ImageProvider(rooms.store, rooms.pictures, {}, Quick(), "https://gw.example.org")
+    illustrate = ImageProvider(factory.store, factory.pictures, {}, Quick(), "https://gw.example.org")
     with pytest.raises(ImageFailed, match="files:write"):
         await illustrate(TEAM, superevent, superevent.latest)
-    await rooms.pictures.made(job, PNG, "Sky map", NOW)
+    await factory.pictures.made(job, PNG, "Sky map", NOW)
     picture = await illustrate(TEAM, superevent, superevent.latest)
     assert picture.url is not None and picture.url.startswith("https://gw.example.org/pictures/")
     assert picture.file_id is None and picture.alt_text == "Sky map"

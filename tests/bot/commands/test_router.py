@@ -34,13 +34,13 @@ OFFER = "\n[Choose in a dialog]"
 
 
 def answers(
-    rooms: Factory, clock: Clock | None = None, sources: Sequence[SourceStatus] = ()
+    factory: Factory, clock: Clock | None = None, sources: Sequence[SourceStatus] = ()
 ) -> CommandRouter:
-    return rooms.create_command_router(clock or Clock(), sources=lambda: list(sources))
+    return factory.create_command_router(clock or Clock(), sources=lambda: list(sources))
 
 
-async def said(rooms: Factory, words: str, asker: CommandContext | None = None) -> str:
-    return message_text.render(await answers(rooms).dispatch(words, asker))
+async def said(factory: Factory, words: str, asker: CommandContext | None = None) -> str:
+    return message_text.render(await answers(factory).dispatch(words, asker))
 
 
 def shares(message: Message) -> list[str]:
@@ -55,29 +55,29 @@ def shares(message: Message) -> list[str]:
 
 
 @pytest.mark.parametrize("words", ["", "   ", "help", "HELP", "?"])
-async def test_help(rooms: Factory, words: str) -> None:
-    told = await said(rooms, words)
+async def test_help(factory: Factory, words: str) -> None:
+    told = await said(factory, words)
     for command in ("latest", "recent", "status", "subscribe", "unsubscribe", "subscriptions"):
         assert command in told
 
 
 @pytest.mark.parametrize("words", ["ms261122A", "MS261122a", "  Ms261122a ", "MS261122A"])
-async def test_an_id_in_any_case(rooms: Factory, words: str) -> None:
-    await take(rooms, made(MOCK))
-    assert MOCK in (await answers(rooms).dispatch(words, None)).text
+async def test_an_id_in_any_case(factory: Factory, words: str) -> None:
+    await take(factory, made(MOCK))
+    assert MOCK in (await answers(factory).dispatch(words, None)).text
 
 
-async def test_near_misses_are_offered(rooms: Factory) -> None:
-    await take(rooms, [made(MOCK), made("S261122bc"), made("S250101zz")])
+async def test_near_misses_are_offered(factory: Factory) -> None:
+    await take(factory, [made(MOCK), made("S261122bc"), made("S250101zz")])
     for asked in ("MS261122b", "ms26112a", "MS261122"):
-        assert "Did you mean" in await said(rooms, asked) and MOCK in await said(rooms, asked)
-    assert "S261122bc" in await said(rooms, "261122bc")
-    far = await said(rooms, "S190814bv")
+        assert "Did you mean" in await said(factory, asked) and MOCK in await said(factory, asked)
+    assert "S261122bc" in await said(factory, "261122bc")
+    far = await said(factory, "S190814bv")
     assert "No notice of S190814bv was received" in far and "Did you mean" not in far
 
 
-async def test_latest_is_the_newest_real_event(rooms: Factory) -> None:
-    await take(rooms, [made("S261121a"), made("S261122b", group="Burst"), made(MOCK)])
+async def test_latest_is_the_newest_real_event(factory: Factory) -> None:
+    await take(factory, [made("S261121a"), made("S261122b", group="Burst"), made(MOCK)])
     for words, expected in (
         ("latest", "S261122b"),
         ("LATEST", "S261122b"),
@@ -87,14 +87,16 @@ async def test_latest_is_the_newest_real_event(rooms: Factory) -> None:
         ("latest mock", MOCK),
         ("latest CBC mock", MOCK),
     ):
-        message = await answers(rooms).dispatch(words, None)
+        message = await answers(factory).dispatch(words, None)
         assert expected in message.text and "No real event" not in message.text, words
 
 
 @pytest.mark.parametrize("words", ["latest", "latest all", "latest CBC"])
-async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(rooms: Factory, words: str) -> None:
-    await take(rooms, made(MOCK))
-    message = await answers(rooms).dispatch(words, None)
+async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(
+    factory: Factory, words: str
+) -> None:
+    await take(factory, made(MOCK))
+    message = await answers(factory).dispatch(words, None)
     assert MOCK in message.text
     what = "real CBC event" if "CBC" in words else "real event"
     assert message_text.render(message).startswith(f"No {what} was received yet; this is the newest mock.")
@@ -110,32 +112,32 @@ async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(rooms:
         ("recent", "No event was received yet."),
     ],
 )
-async def test_of_nothing_nothing_is_said(rooms: Factory, words: str, expected: str) -> None:
-    assert await said(rooms, words) == expected
+async def test_of_nothing_nothing_is_said(factory: Factory, words: str, expected: str) -> None:
+    assert await said(factory, words) == expected
 
 
-async def test_recent_counts_and_chooses(rooms: Factory) -> None:
-    await take(rooms, [made(f"S2611{day:02}a") for day in range(1, 26)])
-    await take(rooms, [made("S261122q", group="Burst"), made(MOCK)])
+async def test_recent_counts_and_chooses(factory: Factory) -> None:
+    await take(factory, [made(f"S2611{day:02}a") for day in range(1, 26)])
+    await take(factory, [made("S261122q", group="Burst"), made(MOCK)])
     for words, count in (("recent", 5), ("recent 3 CBC", 3), ("recent cbc 3", 3), ("recent 20", 20)):
-        listed = (await answers(rooms).dispatch(words, None)).text
+        listed = (await answers(factory).dispatch(words, None)).text
         assert listed.count("S2611") == count, words
         assert MOCK not in listed
-    assert "S261122q" not in (await answers(rooms).dispatch("recent 20 CBC", None)).text
-    assert MOCK in (await answers(rooms).dispatch("recent mock", None)).text
+    assert "S261122q" not in (await answers(factory).dispatch("recent 20 CBC", None)).text
+    assert MOCK in (await answers(factory).dispatch("recent mock", None)).text
 
 
 @pytest.mark.parametrize("number", ["0", "21", "999", "1" * 900, "00", "3 4", "-1", "1.5"])
-async def test_recent_takes_one_number_from_1_to_20(rooms: Factory, number: str) -> None:
-    assert await said(rooms, f"recent {number}") == '"recent" takes one number from 1 to 20.'
+async def test_recent_takes_one_number_from_1_to_20(factory: Factory, number: str) -> None:
+    assert await said(factory, f"recent {number}") == '"recent" takes one number from 1 to 20.'
 
 
 @pytest.mark.parametrize(
     "words",
     ["subscribe frob", "unsubscribe x"],
 )
-async def test_wrong_words_get_one_sentence(rooms: Factory, words: str) -> None:
-    told = (await said(rooms, words, ASKER)).removesuffix(OFFER)
+async def test_wrong_words_get_one_sentence(factory: Factory, words: str) -> None:
+    told = (await said(factory, words, ASKER)).removesuffix(OFFER)
     assert (
         "is none of CBC, Burst, all, mock, test, lowsig, circulars, notify, nor" in told and "\n" not in told
     )
@@ -145,9 +147,9 @@ async def test_wrong_words_get_one_sentence(rooms: Factory, words: str) -> None:
     "words",
     ["recent lowsig", "recent mock test", "recent ³", "recent five", "recent BNS", "recent CBC Burst"],
 )
-async def test_what_is_no_choice_gets_a_sentence(rooms: Factory, words: str) -> None:
+async def test_what_is_no_choice_gets_a_sentence(factory: Factory, words: str) -> None:
     _, _, rest = words.partition(" ")
-    told = await said(rooms, words)
+    told = await said(factory, words)
     assert told == f'"{rest}" is no choice here; choose one of CBC, Burst, all, and one of mock, test.'
 
 
@@ -169,11 +171,11 @@ async def test_what_is_no_choice_gets_a_sentence(rooms: Factory, words: str) -> 
         "subscriptions",
     ],
 )
-async def test_nonsense_is_answered_in_few_words(rooms: Factory, words: str) -> None:
-    message = await answers(rooms).dispatch(words, None)
+async def test_nonsense_is_answered_in_few_words(factory: Factory, words: str) -> None:
+    message = await answers(factory).dispatch(words, None)
     assert message.text and len(message.text) < 300
     assert "<!channel>" not in str(message.blocks) and "<!channel>" not in message.text
-    assert await rooms.store.recent_ids() == []
+    assert await factory.store.recent_ids() == []
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
@@ -188,56 +190,56 @@ async def test_nonsense_is_answered_in_few_words(rooms: Factory, words: str) -> 
         ).map(" ".join),
     )
 )
-async def test_whatever_is_asked_gets_words(rooms: Factory, words: str) -> None:
-    message = await answers(rooms).dispatch(words, ASKER if "subscribe" not in words.lower() else None)
+async def test_whatever_is_asked_gets_words(factory: Factory, words: str) -> None:
+    message = await answers(factory).dispatch(words, ASKER if "subscribe" not in words.lower() else None)
     assert message.text and message.blocks
     for value in shares(message):
         assert len(value) <= 2_000
 
 
-async def test_answers_can_be_shared_and_shared_ones_not_again(rooms: Factory) -> None:
-    await take(rooms, made())
+async def test_answers_can_be_shared_and_shared_ones_not_again(factory: Factory) -> None:
+    await take(factory, made())
     for words in ("latest", "s261122a", "recent 3", "status"):
-        assert shares(await answers(rooms).dispatch(f" {words} ", ASKER)) == [words]
-        assert shares(await answers(rooms).dispatch(words, ASKER, shared=True)) == []
-        assert shares(await answers(rooms).dispatch(words, None)) == []
+        assert shares(await answers(factory).dispatch(f" {words} ", ASKER)) == [words]
+        assert shares(await answers(factory).dispatch(words, ASKER, shared=True)) == []
+        assert shares(await answers(factory).dispatch(words, None)) == []
     for words in ("", "help", "subscriptions", "unsubscribe", "frobnicate", "x latest"):
-        assert shares(await answers(rooms).dispatch(words, ASKER)) == []
+        assert shares(await answers(factory).dispatch(words, ASKER)) == []
 
 
-async def test_status_counts(rooms: Factory, clock: Clock) -> None:
-    await subscribe(rooms, "CBC", "C1", "C2")
-    await take(rooms, made())
-    await rooms.store.quarantine(b"noise", "test:1", "Noise.", None, NOW, None, None)
+async def test_status_counts(factory: Factory, clock: Clock) -> None:
+    await subscribe(factory, "CBC", "C1", "C2")
+    await take(factory, made())
+    await factory.store.quarantine(b"noise", "test:1", "Noise.", None, NOW, None, None)
     clock.forward(minutes=3)
     source = SourceStatus("hopskotch", True, "reads igwn.gwalert", lag=2)
-    told = message_text.render(await answers(rooms, clock, [source]).dispatch("status", None))
+    told = message_text.render(await answers(factory, clock, [source]).dispatch("status", None))
     for part in (__version__, "hopskotch", "reads igwn.gwalert", "S261122a", "2 "):
         assert part in told
-    counts = await rooms.ledger.counts()
+    counts = await factory.outbox.counts()
     assert (counts.waiting, counts.dead, counts.quarantined) == (2, 0, 1)
     assert counts.oldest_waiting == NOW
 
 
-async def test_the_terminal_has_no_channel(rooms: Factory) -> None:
+async def test_the_terminal_has_no_channel(factory: Factory) -> None:
     for words in ("subscribe CBC", "unsubscribe", "subscriptions"):
-        assert await said(rooms, words) == "Subscriptions belong to a channel: type this in Slack."
+        assert await said(factory, words) == "Subscriptions belong to a channel: type this in Slack."
 
 
-async def test_unsubscribe_means_those_too_that_mention_somebody(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1")
+async def test_unsubscribe_means_those_too_that_mention_somebody(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
     for words in ("CBC notify @here", "CBC notify <@U2> if NS", "CBC mock notify @here", "all notify @here"):
-        await subscribe(rooms, words, "C1")
+        await subscribe(factory, words, "C1")
     assert "isn't subscribed to CBC notify @channel" in await said(
-        rooms, "unsubscribe CBC notify @channel", ASKER
+        factory, "unsubscribe CBC notify @channel", ASKER
     )
-    one = await said(rooms, "unsubscribe CBC notify @here", ASKER)
+    one = await said(factory, "unsubscribe CBC notify @here", ASKER)
     assert "Unsubscribed from CBC notify @here." in one
-    assert "Unsubscribed from CBC mock notify @here." in await said(rooms, "unsubscribe cbc mock", ASKER)
-    both = await said(rooms, "unsubscribe cbc", ASKER)
+    assert "Unsubscribed from CBC mock notify @here." in await said(factory, "unsubscribe cbc mock", ASKER)
+    both = await said(factory, "unsubscribe cbc", ASKER)
     assert "Nothing has ended yet. To end all 2 of these: /gwevent unsubscribe 1 3" in both
-    assert "Unsubscribed from CBC, CBC notify @U2 if NS." in await said(rooms, "unsubscribe 1 3", ASKER)
-    assert "all notify @here" in await said(rooms, "subscriptions", ASKER)
+    assert "Unsubscribed from CBC, CBC notify @U2 if NS." in await said(factory, "unsubscribe 1 3", ASKER)
+    assert "all notify @here" in await said(factory, "subscriptions", ASKER)
 
 
 @pytest.mark.parametrize(
@@ -255,79 +257,81 @@ async def test_unsubscribe_means_those_too_that_mention_somebody(rooms: Factory)
         ("unsubscribe everything!", None),
     ],
 )
-async def test_what_names_several_asks_and_ends_nothing(rooms: Factory, words: str, ends: str | None) -> None:
+async def test_what_names_several_asks_and_ends_nothing(
+    factory: Factory, words: str, ends: str | None
+) -> None:
     for asked in ("Burst", "Burst lowsig", "CBC mock", "all mock"):
-        await subscribe(rooms, asked, "C1")
-    told = await said(rooms, words, ASKER)
-    assert len(await rooms.subscriptions.for_channel(TEAM, "C1")) == 4
-    assert (await rooms.ledger.counts()).waiting == 0
+        await subscribe(factory, asked, "C1")
+    told = await said(factory, words, ASKER)
+    assert len(await factory.subscriptions.for_channel(TEAM, "C1")) == 4
+    assert (await factory.outbox.counts()).waiting == 0
     if ends is None:
         return
     count = len(ends.split())
     assert f"Nothing has ended yet. To end all {count} of these: /gwevent unsubscribe {ends};" in told
     assert f"[End all {count}]" in told and "[End 1]" in told
-    assert "Unsubscribed from Burst, Burst lowsig" in await said(rooms, f"unsubscribe {ends}", ASKER)
-    assert len(await rooms.subscriptions.for_channel(TEAM, "C1")) == 4 - count
+    assert "Unsubscribed from Burst, Burst lowsig" in await said(factory, f"unsubscribe {ends}", ASKER)
+    assert len(await factory.subscriptions.for_channel(TEAM, "C1")) == 4 - count
 
 
-async def test_numbers_that_end_nothing_say_so(rooms: Factory) -> None:
-    await subscribe(rooms, "Burst", "C1")
-    mixed = await said(rooms, "unsubscribe 1 CBC", ASKER)
+async def test_numbers_that_end_nothing_say_so(factory: Factory) -> None:
+    await subscribe(factory, "Burst", "C1")
+    mixed = await said(factory, "unsubscribe 1 CBC", ASKER)
     assert mixed.startswith('"unsubscribe" takes numbers alone') and mixed.endswith("nothing has ended.")
-    assert (await said(rooms, "unsubscribe 1 9", ASKER)).endswith(
+    assert (await said(factory, "unsubscribe 1 9", ASKER)).endswith(
         "has no subscription 9; it has 1 (Burst). Nothing was changed."
     )
-    assert len(await rooms.subscriptions.for_channel(TEAM, "C1")) == 1
+    assert len(await factory.subscriptions.for_channel(TEAM, "C1")) == 1
 
 
-async def test_even_the_only_one_is_asked_about_unless_it_is_named(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC mock", "C1")
-    told = await said(rooms, "unsubscribe", ASKER)
+async def test_even_the_only_one_is_asked_about_unless_it_is_named(factory: Factory) -> None:
+    await subscribe(factory, "CBC mock", "C1")
+    told = await said(factory, "unsubscribe", ASKER)
     assert told.startswith("Nothing has ended yet. To end it: /gwevent unsubscribe 1") and "[End 1]" in told
-    assert len(await rooms.subscriptions.for_channel(TEAM, "C1")) == 1
-    assert "Unsubscribed from CBC mock." in await said(rooms, "unsubscribe cbc", ASKER)
+    assert len(await factory.subscriptions.for_channel(TEAM, "C1")) == 1
+    assert "Unsubscribed from CBC mock." in await said(factory, "unsubscribe cbc", ASKER)
 
 
-async def test_unsubscribe_one_and_none(rooms: Factory) -> None:
-    subscriptions = rooms.subscriptions
-    assert "no subscription" in await said(rooms, "unsubscribe", ASKER)
+async def test_unsubscribe_one_and_none(factory: Factory) -> None:
+    subscriptions = factory.subscriptions
+    assert "no subscription" in await said(factory, "unsubscribe", ASKER)
     for words in ("CBC", "Burst mock", "all"):
-        await subscribe(rooms, words, "C1", "C2")
-    assert "isn't subscribed to CBC mock" in await said(rooms, "unsubscribe cbc mock", ASKER)
-    assert "Unsubscribed from Burst mock." in await said(rooms, "UNSUBSCRIBE Mock burst", ASKER)
-    assert "Unsubscribed from all." in await said(rooms, "unsubscribe 3", ASKER)
+        await subscribe(factory, words, "C1", "C2")
+    assert "isn't subscribed to CBC mock" in await said(factory, "unsubscribe cbc mock", ASKER)
+    assert "Unsubscribed from Burst mock." in await said(factory, "UNSUBSCRIBE Mock burst", ASKER)
+    assert "Unsubscribed from all." in await said(factory, "unsubscribe 3", ASKER)
     assert [s.criteria.canonical for s in await subscriptions.for_channel(TEAM, "C1")] == ["CBC"]
-    assert "Unsubscribed from CBC." in await said(rooms, "unsubscribe all", ASKER), "it is all there is"
+    assert "Unsubscribed from CBC." in await said(factory, "unsubscribe all", ASKER), "it is all there is"
     assert len(await subscriptions.for_channel(TEAM, "C2")) == 3, "other channels keep theirs"
 
 
-async def test_a_channel_of_another_workspace_is_another_channel(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1", team="T2")
-    assert "no subscription" in await said(rooms, "subscriptions", ASKER)
-    assert "no subscription" in await said(rooms, "unsubscribe", ASKER)
-    assert [s.criteria for s in await rooms.subscriptions.for_channel("T2", "C1")] == [parse("CBC")]
+async def test_a_channel_of_another_workspace_is_another_channel(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1", team="T2")
+    assert "no subscription" in await said(factory, "subscriptions", ASKER)
+    assert "no subscription" in await said(factory, "unsubscribe", ASKER)
+    assert [s.criteria for s in await factory.subscriptions.for_channel("T2", "C1")] == [parse("CBC")]
 
 
-async def test_who_subscribes_twice_is_told_who_did(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1")
-    assert "has CBC already" in await said(rooms, "subscribe cbc", ASKER)
-    async with rooms.database.read_transaction() as connection:
+async def test_who_subscribes_twice_is_told_who_did(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
+    assert "has CBC already" in await said(factory, "subscribe cbc", ASKER)
+    async with factory.database.read_transaction() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM deliveries"))).scalar() == 0
 
 
 async def test_a_store_in_trouble_is_a_sentence(database_path: Path) -> None:
-    rooms = Factory(Database(f"sqlite+aiosqlite:///{database_path}"))
+    factory = Factory(Database(f"sqlite+aiosqlite:///{database_path}"))
     raw = sqlite3.connect(database_path)
     raw.execute("ALTER TABLE superevents RENAME TO gone")
     raw.close()
-    assert (await said(rooms, "latest")).startswith("The store doesn't answer right now")
-    await rooms.database.close()
+    assert (await said(factory, "latest")).startswith("The store doesn't answer right now")
+    await factory.database.close()
 
 
-async def test_the_age_of_an_event_is_told_at_the_clock(rooms: Factory, clock: Clock) -> None:
-    await take(rooms, made(REAL))
+async def test_the_age_of_an_event_is_told_at_the_clock(factory: Factory, clock: Clock) -> None:
+    await take(factory, made(REAL))
     clock.now = NOW + timedelta(days=3)
-    assert "3 d" in message_text.render(await answers(rooms, clock).dispatch("recent", None))
+    assert "3 d" in message_text.render(await answers(factory, clock).dispatch("recent", None))
 
 
 GRB = ExternalCoincidence(
@@ -341,11 +345,11 @@ GRB = ExternalCoincidence(
 )
 
 
-async def story(rooms: Factory) -> None:
+async def story(factory: Factory) -> None:
     """A BNS, a BBH of low significance, a burst, a coincidence, a mock BNS; one a day from the 20th."""
     classes = {"BNS": 0.0, "NSBH": 0.0, "BBH": 0.9, "Terrestrial": 0.1}
     await take(
-        rooms,
+        factory,
         [
             dated(made("S261120a"), 20),
             dated(made("S261121b", classification=classes, significant=False), 21),
@@ -383,9 +387,9 @@ def dated(notice: Notice, day: int) -> Notice:
         ("test BNS mock notify @here", ["MS261124e", "S261123d", "S261120a"]),
     ],
 )
-async def test_choosing_with_any_filter(rooms: Factory, words: str, expected: list[str]) -> None:
-    await story(rooms)
-    message = await answers(rooms).dispatch(words, ASKER)
+async def test_choosing_with_any_filter(factory: Factory, words: str, expected: list[str]) -> None:
+    await story(factory)
+    message = await answers(factory).dispatch(words, ASKER)
     assert re.findall(r"\bM?S2611\d\d\w\b", message.text) == expected
     assert shares(message) == [words]
     joint = "S261123d" in expected and "far" in words
@@ -393,28 +397,28 @@ async def test_choosing_with_any_filter(rooms: Factory, words: str, expected: li
 
 
 async def test_only_the_newest_maps_are_asked_and_that_is_said(
-    rooms: Factory, monkeypatch: pytest.MonkeyPatch
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.commands.search.MAPS_ASKED", 1)
     for record in (bns(NOW)[0], bbh(NOW)[0]):
         body = to_avro(record)
-        assert (await rooms.store.record(decode(body), body, "test:1", NOW, planner())).new
-    told = await said(rooms, "search near 10 10 180deg")
+        assert (await factory.store.record(decode(body), body, "test:1", NOW, planner())).new
+    told = await said(factory, "search near 10 10 180deg")
     assert told.startswith("1 of 2 events fits near 10 10 180deg>0.1")
     assert told.endswith(
         "For 2 events the sky map decides; only the newest 1 were asked, the rest aren't counted."
     )
-    none = await said(rooms, "latest near 10 10 180deg<0.5")
+    none = await said(factory, "latest near 10 10 180deg<0.5")
     assert none.endswith("(Of 2 events the map decides; only the newest 1 were asked.)")
 
 
-async def test_traits_that_an_older_version_left_out_are_written(rooms: Factory) -> None:
-    await story(rooms)
-    before = await rooms.past.attributes([Category.REAL, Category.MOCK])
-    async with rooms.database.exclusive_transaction() as connection:
+async def test_traits_that_an_older_version_left_out_are_written(factory: Factory) -> None:
+    await story(factory)
+    before = await factory.past.attributes([Category.REAL, Category.MOCK])
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE superevents SET traits = NULL, traits_revision = NULL"))
         await connection.execute(text("UPDATE superevents SET traits_revision = 7 WHERE category = 'mock'"))
-    assert await rooms.past.attributes([Category.REAL, Category.MOCK]) == before
+    assert await factory.past.attributes([Category.REAL, Category.MOCK]) == before
     assert [traits.superevent_id for traits in before][:2] == ["MS261124e", "S261123d"]
 
 
@@ -438,63 +442,63 @@ async def test_traits_that_an_older_version_left_out_are_written(rooms: Factory)
         ("resume 3 4", '"4" is too much: one number, as "/gwevent subscriptions" shows it.'),
     ],
 )
-async def test_what_cant_be_chosen_gets_a_sentence(rooms: Factory, words: str, expected: str) -> None:
-    assert (await said(rooms, words, ASKER)).removesuffix(OFFER) == expected
+async def test_what_cant_be_chosen_gets_a_sentence(factory: Factory, words: str, expected: str) -> None:
+    assert (await said(factory, words, ASKER)).removesuffix(OFFER) == expected
 
 
-async def test_subscriptions_are_edited_paused_and_ended_by_number(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C2", "C1")
-    await subscribe(rooms, "Burst", "C1")
+async def test_subscriptions_are_edited_paused_and_ended_by_number(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C2", "C1")
+    await subscribe(factory, "Burst", "C1")
     assert "Subscription 1 is now CBC BNS>0.5 mock; it was CBC." in await said(
-        rooms, "edit 1 mock cbc bns>50%", ASKER
+        factory, "edit 1 mock cbc bns>50%", ASKER
     )
-    assert "has Burst already" in await said(rooms, "edit 1 burst", ASKER)
-    assert "stays as it was: Burst" in await said(rooms, "edit 2 burst", ASKER)
+    assert "has Burst already" in await said(factory, "edit 1 burst", ASKER)
+    assert "stays as it was: Burst" in await said(factory, "edit 2 burst", ASKER)
     assert "no subscription 3; it has 1 (CBC BNS>0.5 mock), 2 (Burst)." in await said(
-        rooms, "edit 3 all", ASKER
+        factory, "edit 3 all", ASKER
     )
-    assert "Paused CBC BNS>0.5 mock" in await said(rooms, "pause 1", ASKER)
-    assert "is paused already, since 2026-11-22 12:00 UTC" in await said(rooms, "pause 1", ASKER)
-    assert "It is paused: /gwevent resume 1" in await said(rooms, "subscribe CBC BNS>0.5 mock", ASKER)
-    await take(rooms, [made("S261120a"), made("S261121b", group="Burst")])
-    assert await roots(rooms) == ["C1 S261121b", "C2 S261120a"]
-    listed = await said(rooms, "subscriptions", ASKER)
+    assert "Paused CBC BNS>0.5 mock" in await said(factory, "pause 1", ASKER)
+    assert "is paused already, since 2026-11-22 12:00 UTC" in await said(factory, "pause 1", ASKER)
+    assert "It is paused: /gwevent resume 1" in await said(factory, "subscribe CBC BNS>0.5 mock", ASKER)
+    await take(factory, [made("S261120a"), made("S261121b", group="Burst")])
+    assert await roots(factory) == ["C1 S261121b", "C2 S261120a"]
+    listed = await said(factory, "subscriptions", ASKER)
     assert (
         "1. CBC BNS>0.5 mock" in listed and "Paused since 2026-11-22 12:00 UTC: /gwevent resume 1" in listed
     )
-    assert "comes again" in await said(rooms, "resume 1", ASKER)
-    assert "isn't paused, so nothing was changed" in await said(rooms, "resume 1", ASKER)
-    await take(rooms, made("S261122c"))
-    assert "C1 S261122c" in await roots(rooms)
-    assert "Unsubscribed from Burst." in await said(rooms, "unsubscribe #2", ASKER)
-    assert "no subscription 2" in await said(rooms, "unsubscribe 2", ASKER)
-    assert "Unsubscribed from CBC BNS>0.5 mock." in await said(rooms, "unsubscribe cbc", ASKER)
-    await subscribe(rooms, "all", "C1")
-    assert "3. all" in await said(rooms, "subscriptions", ASKER), "no number is given twice"
+    assert "comes again" in await said(factory, "resume 1", ASKER)
+    assert "isn't paused, so nothing was changed" in await said(factory, "resume 1", ASKER)
+    await take(factory, made("S261122c"))
+    assert "C1 S261122c" in await roots(factory)
+    assert "Unsubscribed from Burst." in await said(factory, "unsubscribe #2", ASKER)
+    assert "no subscription 2" in await said(factory, "unsubscribe 2", ASKER)
+    assert "Unsubscribed from CBC BNS>0.5 mock." in await said(factory, "unsubscribe cbc", ASKER)
+    await subscribe(factory, "all", "C1")
+    assert "3. all" in await said(factory, "subscriptions", ASKER), "no number is given twice"
 
 
-async def test_the_history_is_there_for_anybody_page_by_page(rooms: Factory, clock: Clock) -> None:
-    assert "Nobody has changed" in await said(rooms, "subscriptions history", ASKER)
-    await subscribe(rooms, "CBC", "C1")
+async def test_the_history_is_there_for_anybody_page_by_page(factory: Factory, clock: Clock) -> None:
+    assert "Nobody has changed" in await said(factory, "subscriptions history", ASKER)
+    await subscribe(factory, "CBC", "C1")
     for number in range(11):
         clock.forward(minutes=1)
         word = "resume" if number % 2 else "pause"
-        await answers(rooms, clock).dispatch(f"{word} 1", CommandContext(TEAM, "C1", f"U{number}"))
-    told = await said(rooms, "subscriptions history", CommandContext(TEAM, "C1", "U0READER"))
+        await answers(factory, clock).dispatch(f"{word} 1", CommandContext(TEAM, "C1", f"U{number}"))
+    told = await said(factory, "subscriptions history", CommandContext(TEAM, "C1", "U0READER"))
     assert told.startswith("2026-11-22 12:11:00 UTC · @U10 · subscription 1 paused: CBC")
     assert told.endswith("Older: /gwevent subscriptions history 2")
-    rest = await said(rooms, "subs History 2", ASKER)
+    rest = await said(factory, "subs History 2", ASKER)
     assert rest.startswith("2026-11-22 12:01:00 UTC · @U0 · subscription 1 paused: CBC")
     assert "@U1 · subscription 1 put in force: CBC" in rest and "Page 2 of 2" in rest
-    assert "no page 3" in await said(rooms, "subscriptions history 3", ASKER)
-    assert "comes a page" in await said(rooms, "subscriptions history of the world", ASKER)
+    assert "no page 3" in await said(factory, "subscriptions history 3", ASKER)
+    assert "comes a page" in await said(factory, "subscriptions history of the world", ASKER)
     assert "Nobody has changed" in await said(
-        rooms, "subscriptions history", CommandContext(TEAM, "C2", "U1")
+        factory, "subscriptions history", CommandContext(TEAM, "C2", "U1")
     )
-    assert "belong to a channel" in await said(rooms, "subscriptions history")
+    assert "belong to a channel" in await said(factory, "subscriptions history")
 
 
-async def roots(rooms: Factory) -> list[str]:
-    async with rooms.database.read_transaction() as connection:
+async def roots(factory: Factory) -> list[str]:
+    async with factory.database.read_transaction() as connection:
         query = text("SELECT channel_id || ' ' || superevent_id FROM threads ORDER BY 1")
         return list((await connection.execute(query)).scalars())

@@ -27,21 +27,21 @@ ASKER = CommandContext(TEAM, "C1", "U0ASKER")
 OTHER = CommandContext(TEAM, "C2", "U0ASKER")
 
 
-def answers(rooms: Factory) -> CommandRouter:
+def answers(factory: Factory) -> CommandRouter:
     clock = Clock()
-    return rooms.create_command_router(clock)
+    return factory.create_command_router(clock)
 
 
-async def said(rooms: Factory, words: str, asker: CommandContext | None = ASKER) -> str:
-    return message_text.render(await answers(rooms).dispatch(words, asker))
+async def said(factory: Factory, words: str, asker: CommandContext | None = ASKER) -> str:
+    return message_text.render(await answers(factory).dispatch(words, asker))
 
 
-async def store(rooms: Factory, *announced: Any) -> Notice:
+async def store(factory: Factory, *announced: Any) -> Notice:
     """Record made notices with their maps; return the last."""
     for one in announced:
         body = to_avro(one)
         notice = decode(body)
-        await rooms.store.record(notice, body, "test:1", NOW, planner(NOW))
+        await factory.store.record(notice, body, "test:1", NOW, planner(NOW))
     return notice
 
 
@@ -51,114 +51,116 @@ def rows(message: Message) -> dict[str, list[str]]:
     return {row[0]["text"]: [cell["text"] for cell in row[1:]] for row in table["rows"][1:]}
 
 
-async def test_named_sites_of_the_newest_event(rooms: Factory) -> None:
-    event = await store(rooms, bns(NOW)[1])
-    await store(rooms, ms181101ab(NOW)[1])
-    message = await answers(rooms).dispatch("visible palomar la silla VLA", None)
+async def test_named_sites_of_the_newest_event(factory: Factory) -> None:
+    event = await store(factory, bns(NOW)[1])
+    await store(factory, ms181101ab(NOW)[1])
+    message = await answers(factory).dispatch("visible palomar la silla VLA", None)
     assert list(rows(message)) == ["Palomar", "La Silla", "VLA"]
     assert event.superevent_id in message.text
     assert "There is no real event" not in message_text.render(message)
     assert rows(message)["VLA"][4] == "–"
-    shared = await answers(rooms).dispatch("visible palomar", ASKER)
+    shared = await answers(factory).dispatch("visible palomar", ASKER)
     assert SHARE in str(shared.blocks)
 
 
-async def test_without_a_real_event_it_is_the_newest_mock_and_says_so(rooms: Factory) -> None:
-    await store(rooms, ms181101ab(NOW)[1])
-    told = await said(rooms, "visible Palomar")
+async def test_without_a_real_event_it_is_the_newest_mock_and_says_so(factory: Factory) -> None:
+    await store(factory, ms181101ab(NOW)[1])
+    told = await said(factory, "visible Palomar")
     assert told.startswith("There is no real event to observe; this is the newest mock.")
     assert "MOCK · Visibility tonight · MS181101ab" in told
 
 
-async def test_an_event_by_name_among_sites_by_name(rooms: Factory) -> None:
-    await store(rooms, bns(NOW)[1], ms181101ab(NOW)[1])
+async def test_an_event_by_name_among_sites_by_name(factory: Factory) -> None:
+    await store(factory, bns(NOW)[1], ms181101ab(NOW)[1])
     for words in ("visible MS181101ab Palomar, Keck", "visible palomar ms181101AB keck"):
-        message = await answers(rooms).dispatch(words, None)
+        message = await answers(factory).dispatch(words, None)
         assert "MS181101ab" in message.text and list(rows(message)) == ["Palomar", "Keck"]
-    assert "One event at a time" in await said(rooms, "visible Palomar S240422ed MS181101ab")
-    near = await said(rooms, "visible Palomar MS181101ac")
+    assert "One event at a time" in await said(factory, "visible Palomar S240422ed MS181101ab")
+    near = await said(factory, "visible Palomar MS181101ac")
     assert "No notice of MS181101ac was received. Did you mean MS181101ab?" in near
 
 
-async def test_the_channels_own_sites(rooms: Factory) -> None:
-    await store(rooms, ms181101ab(NOW)[1])
-    assert "Which site?" in await said(rooms, "visible")
-    await said(rooms, "sites add Palomar")
-    await said(rooms, "sites add MyDome 34.2 -116.9 1700")
-    message = await answers(rooms).dispatch("visible", ASKER)
+async def test_the_channels_own_sites(factory: Factory) -> None:
+    await store(factory, ms181101ab(NOW)[1])
+    assert "Which site?" in await said(factory, "visible")
+    await said(factory, "sites add Palomar")
+    await said(factory, "sites add MyDome 34.2 -116.9 1700")
+    message = await answers(factory).dispatch("visible", ASKER)
     assert list(rows(message)) == ["Palomar", "MyDome"]
     assert rows(message)["MyDome"][2] == "–", "whose local time nobody told"
-    assert "Which site?" in await said(rooms, "visible", OTHER)
-    assert list(rows(await answers(rooms).dispatch("visible mydome", ASKER))) == ["MyDome"]
-    assert "no site called “mydome”" in await said(rooms, "visible mydome", OTHER)
+    assert "Which site?" in await said(factory, "visible", OTHER)
+    assert list(rows(await answers(factory).dispatch("visible mydome", ASKER))) == ["MyDome"]
+    assert "no site called “mydome”" in await said(factory, "visible mydome", OTHER)
 
 
-async def test_what_counts_is_the_channels_to_say(rooms: Factory) -> None:
-    await store(rooms, ms181101ab(NOW)[1])
-    await said(rooms, "sites add Palomar")
-    assert "above 25°, Sun below −18°" in await said(rooms, "sites altitude 25")
-    assert "above 25°, Sun below −12°" in await said(rooms, "sites darkness −12°")
-    assert "above 25° in darkness (Sun below −12°" in await said(rooms, "visible")
-    assert "above 30° in darkness (Sun below −18°" in await said(rooms, "visible Palomar", OTHER)
+async def test_what_counts_is_the_channels_to_say(factory: Factory) -> None:
+    await store(factory, ms181101ab(NOW)[1])
+    await said(factory, "sites add Palomar")
+    assert "above 25°, Sun below −18°" in await said(factory, "sites altitude 25")
+    assert "above 25°, Sun below −12°" in await said(factory, "sites darkness −12°")
+    assert "above 25° in darkness (Sun below −12°" in await said(factory, "visible")
+    assert "above 30° in darkness (Sun below −18°" in await said(factory, "visible Palomar", OTHER)
 
 
-async def test_events_that_nobody_can_observe(rooms: Factory) -> None:
-    assert "There is no event to observe yet." in await said(rooms, "visible Palomar")
-    gone = await store(rooms, *retracted(NOW))
-    assert "was retracted" in await said(rooms, f"visible Palomar {gone.superevent_id}")
-    assert "There is no event to observe yet." in await said(rooms, "visible Palomar")
-    bare = await store(rooms, record())
-    assert "has no sky map" in await said(rooms, f"visible Palomar {bare.superevent_id}")
+async def test_events_that_nobody_can_observe(factory: Factory) -> None:
+    assert "There is no event to observe yet." in await said(factory, "visible Palomar")
+    gone = await store(factory, *retracted(NOW))
+    assert "was retracted" in await said(factory, f"visible Palomar {gone.superevent_id}")
+    assert "There is no event to observe yet." in await said(factory, "visible Palomar")
+    bare = await store(factory, record())
+    assert "has no sky map" in await said(factory, f"visible Palomar {bare.superevent_id}")
 
 
-async def test_a_notice_without_a_map_leaves_the_map_before_it(rooms: Factory) -> None:
+async def test_a_notice_without_a_map_leaves_the_map_before_it(factory: Factory) -> None:
     binary = bns(NOW)
-    await store(rooms, binary[1], record(str(binary[1]["superevent_id"]), "UPDATE", minutes=30))
-    assert "Palomar" in await said(rooms, f"visible Palomar {binary[1]['superevent_id']}")
+    await store(factory, binary[1], record(str(binary[1]["superevent_id"]), "UPDATE", minutes=30))
+    assert "Palomar" in await said(factory, f"visible Palomar {binary[1]['superevent_id']}")
 
 
-async def test_a_burst_is_as_visible_as_all_else(rooms: Factory) -> None:
-    event = await store(rooms, burst(NOW)[0])
-    assert list(rows(await answers(rooms).dispatch(f"visible {event.superevent_id} Keck", None))) == ["Keck"]
+async def test_a_burst_is_as_visible_as_all_else(factory: Factory) -> None:
+    event = await store(factory, burst(NOW)[0])
+    assert list(rows(await answers(factory).dispatch(f"visible {event.superevent_id} Keck", None))) == [
+        "Keck"
+    ]
 
 
-async def test_a_map_that_is_not_kept(rooms: Factory) -> None:
+async def test_a_map_that_is_not_kept(factory: Factory) -> None:
     notice = decode(to_avro(ms181101ab(NOW)[1]))
-    await rooms.store.record(notice, b"purged", "test:1", NOW, planner(NOW))
-    assert "isn't kept any more" in await said(rooms, "visible Palomar")
+    await factory.store.record(notice, b"purged", "test:1", NOW, planner(NOW))
+    assert "isn't kept any more" in await said(factory, "visible Palomar")
 
 
-async def test_sites_come_and_go(rooms: Factory) -> None:
-    assert "no sites yet" in await said(rooms, "sites")
-    assert "Palomar, La Silla added" in await said(rooms, "sites add ZTF, la silla")
-    assert "Dome 2 added" in await said(rooms, "sites add Dome 2 −34.2 296.5 1700 radio America/Santiago")
-    listed = await said(rooms, "sites")
+async def test_sites_come_and_go(factory: Factory) -> None:
+    assert "no sites yet" in await said(factory, "sites")
+    assert "Palomar, La Silla added" in await said(factory, "sites add ZTF, la silla")
+    assert "Dome 2 added" in await said(factory, "sites add Dome 2 −34.2 296.5 1700 radio America/Santiago")
+    listed = await said(factory, "sites")
     assert "Dome 2  34.20° S 63.50° W, 1,700 m, radio" in listed
-    assert [site.name for site in (await rooms.sites.for_channel(TEAM, "C1")).sites] == [
+    assert [site.name for site in (await factory.sites.for_channel(TEAM, "C1")).sites] == [
         "Palomar",
         "La Silla",
         "Dome 2",
     ]
-    assert "Dome 2 added" in await said(rooms, "sites add Dome 2 1 2 3")
-    assert "34.20N 116.90W added" in await said(rooms, "sites add 34.2 -116.9 1700")
-    assert "34.20N 116.90W removed" in await said(rooms, "sites remove 34.20N 116.90W")
-    moved = (await rooms.sites.for_channel(TEAM, "C1")).sites[2]
+    assert "Dome 2 added" in await said(factory, "sites add Dome 2 1 2 3")
+    assert "34.20N 116.90W added" in await said(factory, "sites add 34.2 -116.9 1700")
+    assert "34.20N 116.90W removed" in await said(factory, "sites remove 34.20N 116.90W")
+    moved = (await factory.sites.for_channel(TEAM, "C1")).sites[2]
     assert (moved.latitude, moved.radio, moved.zone) == (1.0, False, None)
-    assert "Palomar removed" in await said(rooms, "sites remove hale")
+    assert "Palomar removed" in await said(factory, "sites remove hale")
     assert "none of this channel's sites, which are: La Silla, Dome 2" in await said(
-        rooms, "sites remove Keck"
+        factory, "sites remove Keck"
     )
-    assert "no sites yet" in await said(rooms, "sites", OTHER)
-    assert "type this in Slack" in await said(rooms, "sites add Keck", None)
+    assert "no sites yet" in await said(factory, "sites", OTHER)
+    assert "type this in Slack" in await said(factory, "sites add Keck", None)
 
 
-async def test_a_channel_has_ten_at_most(rooms: Factory) -> None:
+async def test_a_channel_has_ten_at_most(factory: Factory) -> None:
     for number in range(SITES_MAX):
-        assert "added" in await said(rooms, f"sites add Dome{number} 10 20 {number}")
-    full = await said(rooms, "sites add Palomar, Keck")
+        assert "added" in await said(factory, f"sites add Dome{number} 10 20 {number}")
+    full = await said(factory, "sites add Palomar, Keck")
     assert "at most 10 sites, and this one has 10; to remove one: /gwevent sites remove" in full
-    assert "Dome3 added" in await said(rooms, "sites add Dome3 11 20 5"), "moving one is no more"
-    assert len((await rooms.sites.for_channel(TEAM, "C1")).sites) == SITES_MAX
+    assert "Dome3 added" in await said(factory, "sites add Dome3 11 20 5"), "moving one is no more"
+    assert len((await factory.sites.for_channel(TEAM, "C1")).sites) == SITES_MAX
 
 
 @pytest.mark.parametrize(
@@ -192,11 +194,11 @@ async def test_a_channel_has_ten_at_most(rooms: Factory) -> None:
         ("visible 🔭", "I know no site called"),
     ],
 )
-async def test_nonsense_gets_a_sentence(rooms: Factory, words: str, expected: str) -> None:
-    message = await answers(rooms).dispatch(words, ASKER)
+async def test_nonsense_gets_a_sentence(factory: Factory, words: str, expected: str) -> None:
+    message = await answers(factory).dispatch(words, ASKER)
     assert expected in message_text.render(message)
     assert "<!channel>" not in message.text + str(message.blocks)
-    assert (await rooms.sites.for_channel(TEAM, "C1")).sites == ()
+    assert (await factory.sites.for_channel(TEAM, "C1")).sites == ()
 
 
 @given(
@@ -219,8 +221,8 @@ def test_whatever_is_typed_is_a_site_or_a_sentence(words: str) -> None:
             assert str(error).endswith((".", "?"))
 
 
-async def test_names_of_ones_own_are_escaped(rooms: Factory) -> None:
-    message = await answers(rooms).dispatch("sites add *My* <!here> :fire: 10 20 30", ASKER)
+async def test_names_of_ones_own_are_escaped(factory: Factory) -> None:
+    message = await answers(factory).dispatch("sites add *My* <!here> :fire: 10 20 30", ASKER)
     assert "<!here>" not in message.text + str(message.blocks)
     assert ":fire:" not in message.text and "*My*" not in message.text
-    assert [s.name for s in (await rooms.sites.for_channel(TEAM, "C1")).sites] == ["*My* <!here> :fire:"]
+    assert [s.name for s in (await factory.sites.for_channel(TEAM, "C1")).sites] == ["*My* <!here> :fire:"]

@@ -17,8 +17,8 @@ from tests.support.factories import NOW, Clock
 class Seen(DueCheck):
     """Sees what it is told to, or meets a store in trouble."""
 
-    def __init__(self, rooms: Factory) -> None:
-        super().__init__(rooms.database, rooms.shares)
+    def __init__(self, factory: Factory) -> None:
+        super().__init__(factory.database, factory.shares)
         self.sees: DueWork | None = None
 
     async def due(self, now: datetime) -> DueWork:
@@ -38,15 +38,15 @@ class Seen(DueCheck):
         (None, ["deliveries", "pictures", "maps"]),
     ],
 )
-async def test_who_is_woken(rooms: Factory, sees: DueWork | None, woken: list[str]) -> None:
-    glance, called = Seen(rooms), list[str]()
-    glance.sees = sees
+async def test_who_is_woken(factory: Factory, sees: DueWork | None, woken: list[str]) -> None:
+    due_check, called = Seen(factory), list[str]()
+    due_check.sees = sees
 
     def wakes(name: str) -> Callable[[], None]:
         return lambda: called.append(name)
 
     lookout = DuePoller(
-        glance, Clock(), deliveries=wakes("deliveries"), pictures=wakes("pictures"), maps=wakes("maps")
+        due_check, Clock(), deliveries=wakes("deliveries"), pictures=wakes("pictures"), maps=wakes("maps")
     )
     await lookout.poll_due()
     assert called == woken

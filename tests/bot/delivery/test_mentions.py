@@ -45,7 +45,7 @@ async def test_once_for_the_event_in_the_root_and_never_in_an_edit(office: Deliv
     await office.done()
     assert office.calls("chat.update") and not edits_mention(office)
     assert len(mentioning(office, channel)) == 1
-    assert HERE not in str(office.sandbox.messages(channel)[0]["blocks"])
+    assert HERE not in str(office.local_slack.messages(channel)[0]["blocks"])
 
 
 async def test_an_upgrade_is_a_short_message_beside_the_thread_that_links_the_root(
@@ -59,7 +59,7 @@ async def test_an_upgrade_is_a_short_message_beside_the_thread_that_links_the_ro
     _, upgrade = mentioning(office, channel)
     assert "thread_ts" not in upgrade
     assert "New coincidence: Swift targeted sub-threshold 0.25 s after" in upgrade["text"]
-    root = office.sandbox.messages(channel)[0]
+    root = office.local_slack.messages(channel)[0]
     link = await office.client.permalink(channel, root["ts"])
     assert link is not None and f"<{link}|" in str(upgrade["blocks"])
     assert len(posts(office, channel)) == 3, "root, reply, mention"
@@ -78,8 +78,8 @@ async def test_a_condition_that_comes_true_later(office: DeliveryHarness) -> Non
 
 async def test_a_retraction_stands_down_who_was_mentioned(office: DeliveryHarness) -> None:
     told, quiet = office.channels(2)
-    await subscribe(office.rooms, "CBC notify <@U1> @here", told)
-    await subscribe(office.rooms, "CBC", quiet)
+    await subscribe(office.factory, "CBC notify <@U1> @here", told)
+    await subscribe(office.factory, "CBC", quiet)
     await office.receive(FIRST)
     await office.done()
     await office.receive(RETRACTION)
@@ -104,11 +104,11 @@ async def test_a_restart_repeats_no_mention(office: DeliveryHarness) -> None:
 
 
 async def test_a_mention_whose_answer_was_lost_is_found_again(office: DeliveryHarness) -> None:
-    office.sandbox.grant("channels:history")
+    office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
     await office.receive(made(**BBH))
     await office.done()
-    office.sandbox.fail("chat.postMessage", drop="after", times=1)
+    office.local_slack.fail("chat.postMessage", drop="after", times=1)
     await office.receive(SECOND)
 
     async def doubtful() -> bool:
@@ -129,7 +129,7 @@ async def test_without_the_roots_address_the_mention_goes_out_all_the_same(
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
     await office.receive(made(**BBH))
     await office.done()
-    office.sandbox.fail("chat.getPermalink", **fault)
+    office.local_slack.fail("chat.getPermalink", **fault)
     await office.receive(SECOND)
     await office.done()
     (said,) = mentioning(office, channel)
@@ -139,7 +139,7 @@ async def test_without_the_roots_address_the_mention_goes_out_all_the_same(
 @pytest.mark.parametrize("target", [HERE, "<@U1>", "<!subteam^S0AB1>"])
 async def test_refused_blocks_take_no_mention_with_them(office: DeliveryHarness, target: str) -> None:
     (channel,) = await office.subscribed(words=f"CBC notify {target}")
-    office.sandbox.fail("chat.postMessage", error="invalid_blocks")
+    office.local_slack.fail("chat.postMessage", error="invalid_blocks")
     await office.receive(FIRST)
     await office.done()
     (root,) = mentioning(office, channel, target)
@@ -162,11 +162,11 @@ async def test_what_was_overtaken_wakes_nobody(office: DeliveryHarness) -> None:
 async def test_who_unsubscribes_before_the_post_is_not_mentioned(still_office: DeliveryHarness) -> None:
     office = still_office
     first, second = office.channels(2)
-    await subscribe(office.rooms, "CBC notify @here", first, second)
-    await subscribe(office.rooms, "all", first)
-    notifying = (await office.rooms.subscriptions.for_channel(office.sandbox.team_id, first))[0]
-    await take(office.rooms, FIRST)
-    await unsubscribe(office.rooms, first, notifying.criteria.canonical)
+    await subscribe(office.factory, "CBC notify @here", first, second)
+    await subscribe(office.factory, "all", first)
+    notifying = (await office.factory.subscriptions.for_channel(office.local_slack.team_id, first))[0]
+    await take(office.factory, FIRST)
+    await unsubscribe(office.factory, first, notifying.criteria.canonical)
     office.start()
     await office.done()
     assert mentioning(office, first) == [], "nor by the post that says who ended it"
@@ -178,7 +178,7 @@ async def test_a_deleted_root_that_comes_back_mentions_nobody_again(office: Deli
     (channel,) = await office.subscribed(words="CBC notify @here")
     await office.receive(FIRST)
     await office.done()
-    await office.client.web.chat_delete(channel=channel, ts=office.sandbox.messages(channel)[0]["ts"])
+    await office.client.web.chat_delete(channel=channel, ts=office.local_slack.messages(channel)[0]["ts"])
     await office.receive(SECOND)
     await office.done()
     assert len(posts(office, channel)) >= 2
@@ -189,7 +189,7 @@ async def test_an_upgrade_is_not_lost_with_a_deleted_root(office: DeliveryHarnes
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
     await office.receive(made(**BBH))
     await office.done()
-    await office.client.web.chat_delete(channel=channel, ts=office.sandbox.messages(channel)[0]["ts"])
+    await office.client.web.chat_delete(channel=channel, ts=office.local_slack.messages(channel)[0]["ts"])
     await office.receive(SECOND)
     await office.done()
     assert len(mentioning(office, channel)) == 1

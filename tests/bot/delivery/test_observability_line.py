@@ -41,7 +41,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Site]]:
 
 
 async def add(office: DeliveryHarness, channel: str, *names: str) -> None:
-    await office.rooms.sites.add(TEAM, channel, [find_site(name) for name in names], BY)
+    await office.factory.sites.add(TEAM, channel, [find_site(name) for name in names], BY)
 
 
 async def announce(office: DeliveryHarness, *announced: Any) -> None:
@@ -53,7 +53,7 @@ async def announce(office: DeliveryHarness, *announced: Any) -> None:
 
 def root(office: DeliveryHarness, channel: str) -> str:
     """What the channel's first message says."""
-    message = next(m for m in office.sandbox.messages(channel) if "about its sites" not in m["text"])
+    message = next(m for m in office.local_slack.messages(channel) if "about its sites" not in m["text"])
     return message_text.render(Message(message["text"], tuple(message["blocks"])))
 
 
@@ -117,7 +117,7 @@ async def test_an_edit_after_that_night_says_nothing_of_it(office: DeliveryHarne
     assert LINE in root(office, channel)
     office.clock.forward(hours=25)
     name = EVENT[1]["superevent_id"]
-    await office.rooms.observers.toggle(TEAM, channel, name, "U0OBSERVER", office.clock())
+    await office.factory.observers.toggle(TEAM, channel, name, "U0OBSERVER", office.clock())
     office.wake()
     await office.done()
     assert LINE not in root(office, channel) and "U0OBSERVER" in root(office, channel)
@@ -131,8 +131,8 @@ async def test_a_crash_after_the_post_loses_no_line(office: DeliveryHarness) -> 
     await office.done()
     await office.worker.stop()
     await office.pipeline().handle(to_avro(EVENT[1]), Origin("test", "1", live=True))
-    await office.rooms.shares.heartbeat({office.sandbox.team_id})
-    [delivery] = await office.rooms.ledger.claim(office.clock(), 5)
+    await office.factory.shares.heartbeat({office.local_slack.team_id})
+    [delivery] = await office.factory.outbox.claim(office.clock(), 5)
     words = await office.renderer()(delivery)
     assert words is not None and words.needs_follow_up_edit and LINE not in str(words.message.blocks)
     await office.restart()
@@ -144,7 +144,7 @@ async def test_a_setting_of_the_channel_is_the_lines_too(office: DeliveryHarness
     strict, loose = await office.subscribed(2, words="CBC mock")
     for channel, altitude in ((strict, 85.0), (loose, 5.0)):
         await add(office, channel, "VLA")
-        await office.rooms.sites.set_conditions(TEAM, channel, ObservingConstraints(altitude=altitude), BY)
+        await office.factory.sites.set_conditions(TEAM, channel, ObservingConstraints(altitude=altitude), BY)
     await announce(office, EVENT[1])
     assert f"{LINE}: <1 % from VLA" in root(office, strict)
     assert f"{LINE}: VLA >99 %" in root(office, loose)

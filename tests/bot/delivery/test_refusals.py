@@ -49,7 +49,7 @@ def mentioning(office: DeliveryHarness, channel: str, target: str = HERE) -> lis
 
 
 async def of(office: DeliveryHarness, channel: str) -> Subscription:
-    (found,) = await office.rooms.subscriptions.for_channel(TEAM, channel)
+    (found,) = await office.factory.subscriptions.for_channel(TEAM, channel)
     return found
 
 
@@ -57,14 +57,14 @@ def keep_to_some(
     office: DeliveryHarness, *parts: Held, error: str = "restricted_action", **more: Any
 ) -> None:
     """Refuse every post that has one of these parts."""
-    office.sandbox.fail(POST, error=error, times=None, having=parts, **more)
+    office.local_slack.fail(POST, error=error, times=None, having=parts, **more)
 
 
 async def finish(office: DeliveryHarness) -> None:
     """Let time pass until nothing waits."""
     for _ in range(40):
         await office.idle()
-        if not (await office.rooms.ledger.counts()).waiting:
+        if not (await office.factory.outbox.counts()).waiting:
             return
         office.forward(seconds=70)
     raise AssertionError(f"it waits for ever: {await office.rows(state='pending')}")
@@ -79,10 +79,10 @@ async def test_an_alert_comes_without_a_mention_that_slack_refuses(office: Deliv
     keep_to_some(office, "everybody")
     await office.receive(FIRST)
     await finish(office)
-    root, told = office.sandbox.messages(channel)
+    root, told = office.local_slack.messages(channel)
     assert root["text"] == shown(FIRST) and root["blocks"][0]["type"] == "header"
     assert "Slack refuses the mention of @here here" in told["text"] and "restricted_action" in told["text"]
-    assert HERE not in str(office.sandbox.messages(channel)) and told["thread_ts"] is None
+    assert HERE not in str(office.local_slack.messages(channel)) and told["thread_ts"] is None
     subscription = await of(office, channel)
     assert subscription.problem is None
     assert [(r.target, r.reason) for r in subscription.refused] == [(HERE, "restricted_action")]
@@ -128,7 +128,7 @@ async def test_a_mention_that_goes_through_again_clears_it(office: DeliveryHarne
     await office.receive(FIRST)
     await finish(office)
     assert (await of(office, channel)).refused
-    office.sandbox.faults.clear()
+    office.local_slack.faults.clear()
     await office.receive(made("S261122b"))
     await finish(office)
     assert len(mentioning(office, channel)) == 1, "it is tried with each alert"
@@ -145,8 +145,8 @@ async def test_an_edited_subscription_begins_anew(office: DeliveryHarness) -> No
     await office.receive(FIRST)
     await finish(office)
     before = await of(office, channel)
-    wish = replace(before.criteria, mock=True)
-    await office.rooms.subscriptions.edit(TEAM, channel, before.number, wish, BY)
+    criteria = replace(before.criteria, mock=True)
+    await office.factory.subscriptions.edit(TEAM, channel, before.number, criteria, BY)
     assert (await of(office, channel)).refused == ()
 
 
@@ -163,12 +163,12 @@ async def test_a_mention_refused_by_any_other_word(office: DeliveryHarness, seed
 
 async def test_without_a_mention_the_word_is_the_channels(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here")
-    office.sandbox.fail(POST, error="restricted_action", times=None)
+    office.local_slack.fail(POST, error="restricted_action", times=None)
     await office.receive(FIRST)
     await finish(office)
     subscription = await of(office, channel)
     assert (subscription.problem, subscription.refused) == ("restricted_action", ())
-    office.sandbox.faults.clear()
+    office.local_slack.faults.clear()
     await office.receive(made("S261122b"))
 
     async def both_there() -> bool:
@@ -188,12 +188,12 @@ SEEDS = range(4)
 async def test_an_unlisted_word_once_costs_nothing(office: DeliveryHarness, word: str | int) -> None:
     error = word if isinstance(word, str) else random_error_name(random.Random(word))
     (channel,) = await office.subscribed()
-    office.sandbox.fail(POST, error=error)
+    office.local_slack.fail(POST, error=error)
     await office.receive(FIRST)
     await finish(office)
     office.forward(minutes=2)
     await finish(office)
-    (root,) = office.sandbox.messages(channel)
+    (root,) = office.local_slack.messages(channel)
     assert root["text"] == shown(FIRST) and any(b["type"] == "actions" for b in root["blocks"]), root
 
 
@@ -201,7 +201,7 @@ async def test_an_unlisted_word_once_costs_nothing(office: DeliveryHarness, word
 async def test_an_unlisted_word_that_lasts_is_waited_out(office: DeliveryHarness, seed: int) -> None:
     (channel,) = await office.subscribed()
     word = random_error_name(random.Random(seed))
-    office.sandbox.fail(POST, error=word, times=None)
+    office.local_slack.fail(POST, error=word, times=None)
     await office.receive(FIRST)
     await office.failed(word)
     for _ in range(3):
@@ -211,7 +211,7 @@ async def test_an_unlisted_word_that_lasts_is_waited_out(office: DeliveryHarness
         await office.state(DeliveryKind.ROOT) == ["pending"] and (await of(office, channel)).problem is None
     )
     office.forward(hours=22)
-    office.sandbox.faults.clear()
+    office.local_slack.faults.clear()
     await finish(office)
     assert office.texts(channel) == [shown(FIRST)]
 
@@ -220,13 +220,13 @@ async def test_an_unlisted_word_that_lasts_is_waited_out(office: DeliveryHarness
 async def test_a_subscription_is_confirmed_though_the_word_is_new(office: DeliveryHarness, seed: int) -> None:
     (channel,) = office.channels(1)
     word = random_error_name(random.Random(seed))
-    office.sandbox.fail(POST, error=word, times=12)
-    asked, _ = await office.rooms.subscriptions.request(TEAM, channel, FILTERLESS, "U0P", office.clock())
+    office.local_slack.fail(POST, error=word, times=12)
+    asked, _ = await office.factory.subscriptions.request(TEAM, channel, FILTERLESS, "U0P", office.clock())
     office.wake()
     await office.failed(word)
-    assert await office.rooms.subscriptions.request_status(asked) is False, "it waits"
+    assert await office.factory.subscriptions.request_status(asked) is False, "it waits"
     await finish(office)
-    assert await office.rooms.subscriptions.request_status(asked) is True
+    assert await office.factory.subscriptions.request_status(asked) is True
 
 
 @both
@@ -236,7 +236,7 @@ async def test_a_retraction_whose_edit_failed_is_shown(office: DeliveryHarness, 
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await finish(office)
-    office.sandbox.fail(EDIT, error=error, times=4)
+    office.local_slack.fail(EDIT, error=error, times=4)
     await office.receive(RETRACTION)
     await office.failed(error)
     office.forward(seconds=5)
@@ -244,7 +244,7 @@ async def test_a_retraction_whose_edit_failed_is_shown(office: DeliveryHarness, 
     office.forward(minutes=2)
     await finish(office)
     assert office.texts(channel)[0] == shown(FIRST, RETRACTION)
-    assert office.sandbox.messages(channel)[0]["blocks"], "and whole in the end"
+    assert office.local_slack.messages(channel)[0]["blocks"], "and whole in the end"
 
 
 @pytest.mark.parametrize("error", ["update_failed", "msg_too_long", "restricted_action", "no_text"])
@@ -252,7 +252,7 @@ async def test_an_edit_is_wanted_again_for_a_day(office: DeliveryHarness, error:
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await finish(office)
-    office.sandbox.fail(EDIT, error=error, times=None)
+    office.local_slack.fail(EDIT, error=error, times=None)
     await office.receive(RETRACTION)
     await office.failed(error)
     for _ in range(23):
@@ -265,7 +265,7 @@ async def test_an_edit_is_wanted_again_for_a_day(office: DeliveryHarness, error:
         await office.until(again)
         # Written down before time goes on, else its next attempt is put off by the later clock.
         await office.failed(error)
-    office.sandbox.faults.clear()
+    office.local_slack.faults.clear()
     office.forward(minutes=6)
     await finish(office)
     assert office.texts(channel)[0] == shown(FIRST, RETRACTION)
@@ -275,13 +275,13 @@ async def test_news_doesnt_wait_for_a_refused_edits_next_attempt(office: Deliver
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await finish(office)
-    office.sandbox.fail(EDIT, error="update_failed", times=None)
+    office.local_slack.fail(EDIT, error="update_failed", times=None)
     await office.receive(SECOND)
     await office.failed("update_failed")
     for _ in range(8):
         office.forward(minutes=6)
         await office.idle()
-    office.sandbox.faults.clear()
+    office.local_slack.faults.clear()
     await office.receive(RETRACTION)
     await finish(office)
     assert office.texts(channel)[0] == shown(FIRST, SECOND, RETRACTION)
@@ -291,14 +291,14 @@ async def test_an_edit_that_was_given_up_comes_with_the_next_occasion(office: De
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await finish(office)
-    office.sandbox.fail(EDIT, error="update_failed", times=None)
+    office.local_slack.fail(EDIT, error="update_failed", times=None)
     await office.receive(SECOND)
     await office.failed("update_failed")
     office.forward(hours=25)
     await finish(office)
     assert await office.state(DeliveryKind.EDIT) == ["dead"]
-    office.sandbox.faults.clear()
-    await office.rooms.observers.toggle(TEAM, channel, REAL, "U1", office.clock())
+    office.local_slack.faults.clear()
+    await office.factory.observers.toggle(TEAM, channel, REAL, "U1", office.clock())
     office.wake()
     await finish(office)
     assert office.texts(channel)[0] == shown(FIRST, SECOND)
@@ -308,9 +308,9 @@ async def test_an_edit_that_was_given_up_comes_with_the_next_occasion(office: De
     "fault", [{"status": 418}, {"status": 507, "error": "zomeru"}, {"status": 302}, {"oddity": "no error"}]
 )
 async def test_a_status_never_seen_and_no_word_at_all(office: DeliveryHarness, fault: dict[str, Any]) -> None:
-    office.sandbox.grant("channels:history")
+    office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
-    office.sandbox.fail(POST, **fault)
+    office.local_slack.fail(POST, **fault)
     await office.receive(FIRST)
     for _ in range(3):
         office.forward(minutes=5)
@@ -321,13 +321,13 @@ async def test_a_status_never_seen_and_no_word_at_all(office: DeliveryHarness, f
 
 async def test_what_is_never_answered_goes_as_words_alone(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail(POST, status=500, error="", times=None, having=("blocks",))
+    office.local_slack.fail(POST, status=500, error="", times=None, having=("blocks",))
     await office.receive(FIRST)
     for _ in range(6):
         office.forward(minutes=10)
         await office.idle()
     await office.until(lambda: _any(office, channel))
-    (root,) = office.sandbox.messages(channel)
+    (root,) = office.local_slack.messages(channel)
     assert REAL in root["text"] and "metadata" in root
 
 
@@ -348,24 +348,24 @@ async def test_the_words_of_posts_and_edits_come_without_what_is_refused(
     refused = tuple(chance.sample(PARTS, chance.randint(1, 3)))
     (channel,) = await office.subscribed()
     word = random_error_name(chance)
-    office.sandbox.fail(POST, error=word, times=None, having=refused)
-    office.sandbox.fail(EDIT, error=word, times=None, having=refused)
+    office.local_slack.fail(POST, error=word, times=None, having=refused)
+    office.local_slack.fail(EDIT, error=word, times=None, having=refused)
     await office.receive(FIRST)
     await finish(office)
     await office.receive(SECOND)
     await finish(office)
     await office.receive(RETRACTION)
     await finish(office)
-    root, *replies = office.sandbox.messages(channel)
+    root, *replies = office.local_slack.messages(channel)
     assert "RETRACTED" in str(root) and len(replies) == 2
     assert all(reply["thread_ts"] == root["ts"] for reply in replies)
 
 
 async def test_a_limit_on_the_way_down_starts_nothing_over(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail(POST, error="zomeru")
-    office.sandbox.fail(POST, status=429, retry_after=0.05)
-    office.sandbox.fail(POST, error="zomeru", times=None, having=("buttons", "metadata"))
+    office.local_slack.fail(POST, error="zomeru")
+    office.local_slack.fail(POST, status=429, retry_after=0.05)
+    office.local_slack.fail(POST, error="zomeru", times=None, having=("buttons", "metadata"))
     await office.receive(FIRST)
     await office.failed("ratelimited")
     office.forward(seconds=5)
@@ -383,10 +383,10 @@ async def test_a_locked_thread_makes_plain_messages(office: DeliveryHarness, wor
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await finish(office)
-    office.sandbox.fail(POST, error=word, times=None, having=("thread",))
+    office.local_slack.fail(POST, error=word, times=None, having=("thread",))
     await office.receive(SECOND)
     await finish(office)
-    root, reply = office.sandbox.messages(channel)
+    root, reply = office.local_slack.messages(channel)
     assert reply["thread_ts"] is None and "INITIAL" in reply["text"].upper()
     assert (await of(office, channel)).problem is None and root["text"] == shown(FIRST, SECOND)
 
@@ -397,12 +397,12 @@ async def test_a_reply_that_stands_outside_its_thread_is_found_there(
     office: DeliveryHarness, restarted: bool
 ) -> None:
     """Its thread is locked, and the answer to the plain message is lost."""
-    office.sandbox.grant("channels:history")
+    office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await finish(office)
-    office.sandbox.fail(POST, error="restricted_action_thread_locked", times=None, having=("thread",))
-    office.sandbox.fail(POST, oddity="null ts")
+    office.local_slack.fail(POST, error="restricted_action_thread_locked", times=None, having=("thread",))
+    office.local_slack.fail(POST, oddity="null ts")
     await office.receive(SECOND)
 
     async def doubtful() -> bool:
@@ -414,7 +414,7 @@ async def test_a_reply_that_stands_outside_its_thread_is_found_there(
         office.worker._reductions = DegradedMessages()
     office.forward(seconds=5)
     await finish(office)
-    _, *replies = office.sandbox.messages(channel)
+    _, *replies = office.local_slack.messages(channel)
     assert [reply["thread_ts"] for reply in replies] == [None]
 
 
@@ -437,12 +437,12 @@ ODD: tuple[Oddity, ...] = ("null ts", "no ts", "array", "string", "html", "null"
 async def test_an_answer_that_says_nothing_is_looked_up(
     office: DeliveryHarness, oddity: Oddity, kind: str
 ) -> None:
-    office.sandbox.grant("channels:history")
+    office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
     if kind == "reply":
         await office.receive(FIRST)
         await finish(office)
-    office.sandbox.fail(POST, oddity=oddity)
+    office.local_slack.fail(POST, oddity=oddity)
     await office.receive(FIRST if kind == "root" else SECOND)
 
     async def doubtful() -> bool:
@@ -454,7 +454,7 @@ async def test_an_answer_that_says_nothing_is_looked_up(
     await office.receive(RETRACTION)
     await finish(office)
     told = [FIRST, RETRACTION] if kind == "root" else [FIRST, SECOND, RETRACTION]
-    root, *replies = office.sandbox.messages(channel)
+    root, *replies = office.local_slack.messages(channel)
     assert root["text"] == shown(*told) and len(replies) == len(told) - 1
     assert all(reply["thread_ts"] == root["ts"] for reply in replies)
 
@@ -463,14 +463,14 @@ async def test_without_the_history_a_root_of_unknown_ts_is_rather_twice_there(
     office: DeliveryHarness,
 ) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail(POST, oddity="null ts")
+    office.local_slack.fail(POST, oddity="null ts")
     await office.receive(FIRST)
     await office.failed("an answer without the message's ts")
     office.forward(seconds=5)
     await finish(office)
     await office.receive(RETRACTION)
     await finish(office)
-    roots = [m for m in office.sandbox.messages(channel) if m["thread_ts"] is None]
+    roots = [m for m in office.local_slack.messages(channel) if m["thread_ts"] is None]
     assert [m["text"] for m in roots] == [shown(FIRST), shown(FIRST, RETRACTION)], "the second is kept true"
 
 
@@ -481,7 +481,7 @@ async def test_an_edit_whose_answer_says_nothing_is_done_again(
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await finish(office)
-    office.sandbox.fail(EDIT, oddity=oddity)
+    office.local_slack.fail(EDIT, oddity=oddity)
     await office.receive(RETRACTION)
     for _ in range(3):
         office.forward(seconds=5)
@@ -498,9 +498,9 @@ async def test_an_edit_whose_answer_says_nothing_is_done_again(
 async def test_every_call_ends_in_a_failure_of_ours(
     office: DeliveryHarness, method: str, oddity: Oddity
 ) -> None:
-    office.sandbox.grant("channels:history")
+    office.local_slack.grant("channels:history")
     (channel,) = office.channels(1)
-    office.sandbox.fail(method, oddity=oddity)
+    office.local_slack.fail(method, oddity=oddity)
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "auth.test": office.client.identify,
         "files.getUploadURLExternal": lambda: office.client.upload(b"\x89PNG\r\n\x1a\n", "a.png", "a", "a"),
@@ -516,7 +516,7 @@ async def test_every_call_ends_in_a_failure_of_ours(
 
 def foreign(office: DeliveryHarness, channel: str, payload: object, bot_id: str | None = None) -> None:
     """A message that somebody else posted with metadata as ours."""
-    workspace = office.sandbox.workspace
+    workspace = office.local_slack.workspace
     workspace.post(
         Draft(
             channel,
@@ -534,9 +534,9 @@ def foreign(office: DeliveryHarness, channel: str, payload: object, bot_id: str 
 async def test_a_message_of_another_database_isnt_taken_for_ours(
     office: DeliveryHarness, payload: str
 ) -> None:
-    office.sandbox.grant("channels:history")
+    office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
-    office.sandbox.fail(POST, drop="before")
+    office.local_slack.fail(POST, drop="before")
     await office.receive(FIRST)
     await office.failed("no answer: ServerDisconnectedError")
     (row,) = await office.rows(kind="root")
@@ -556,14 +556,14 @@ async def test_a_message_of_another_database_isnt_taken_for_ours(
 async def test_what_was_under_way_before_there_were_keys_is_found(
     office: DeliveryHarness, ours: bool
 ) -> None:
-    office.sandbox.grant("channels:history")
+    office.local_slack.grant("channels:history")
     await office.client.identify()
     (channel,) = await office.subscribed()
-    office.sandbox.fail(POST, drop="before")
+    office.local_slack.fail(POST, drop="before")
     await office.receive(FIRST)
     await office.failed("no answer: ServerDisconnectedError")
     (row,) = await office.rows(kind="root")
-    async with office.rooms.database.exclusive_transaction() as connection:
+    async with office.factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE deliveries SET key = NULL"))
     foreign(office, channel, {"delivery_id": row.id}, None if ours else "B0OTHER")
     office.forward(seconds=5)
@@ -577,14 +577,14 @@ async def test_keys_differ_and_name_their_database(office: DeliveryHarness) -> N
     await office.receive(FIRST, SECOND)
     await finish(office)
     payloads = [
-        message["metadata"]["event_payload"] for c in channels for message in office.sandbox.messages(c)
+        message["metadata"]["event_payload"] for c in channels for message in office.local_slack.messages(c)
     ]
     assert len({payload["key"] for payload in payloads}) == len(payloads) == 6
-    assert {payload["database"] for payload in payloads} == {office.rooms.ledger.database_id}
-    before = office.rooms.ledger.database_id
+    assert {payload["database"] for payload in payloads} == {office.factory.outbox.database_id}
+    before = office.factory.outbox.database_id
     await office.restart()
     await office.idle()
-    assert office.rooms.ledger.database_id == before is not None
+    assert office.factory.outbox.database_id == before is not None
 
 
 def test_a_mark_takes_nothing_of_others_for_granted() -> None:

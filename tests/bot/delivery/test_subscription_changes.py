@@ -31,7 +31,7 @@ States = dict[int, tuple[str, bool]]
 
 
 def answers(office: DeliveryHarness) -> CommandRouter:
-    return office.rooms.create_command_router(office.clock, wake=office.worker.wake)
+    return office.factory.create_command_router(office.clock, wake=office.worker.wake)
 
 
 def asker(channel: str, user: str = "U0ASKER") -> CommandContext:
@@ -42,22 +42,22 @@ async def said(office: DeliveryHarness, channel: str, words: str, user: str = "U
     return message_text.render(await answers(office).dispatch(words, asker(channel, user)))
 
 
-async def states(rooms: Factory, channel: str) -> States:
-    here = await rooms.subscriptions.for_channel(TEAM, channel)
+async def states(factory: Factory, channel: str) -> States:
+    here = await factory.subscriptions.for_channel(TEAM, channel)
     return {s.number: (s.criteria.canonical, s.paused_at is not None) for s in here}
 
 
-async def replayed(rooms: Factory, channel: str) -> tuple[States, ChannelSites, int]:
+async def replayed(factory: Factory, channel: str) -> tuple[States, ChannelSites, int]:
     """What the history of a channel makes of nothing: its subscriptions, its sites, and how long it is."""
     changes: list[Change] = []
     total = -1
     # The worker notes what it confirms meanwhile: read again until nothing came between two pages.
     while len(changes) != total:
-        _, total = await rooms.subscriptions.history(TEAM, channel, 1)
+        _, total = await factory.subscriptions.history(TEAM, channel, 1)
         changes = [
             change
             for page in range(-(-total // PAGE), 0, -1)
-            for change in reversed((await rooms.subscriptions.history(TEAM, channel, page))[0])
+            for change in reversed((await factory.subscriptions.history(TEAM, channel, page))[0])
         ]
     found: States = {}
     sites = ChannelSites()
@@ -80,7 +80,7 @@ async def replayed(rooms: Factory, channel: str) -> tuple[States, ChannelSites, 
 def last_said(office: DeliveryHarness, channel: str) -> dict[int, str]:
     """By number: the first line of what the channel was told last of each subscription."""
     found: dict[int, str] = {}
-    for message in office.sandbox.messages(channel):
+    for message in office.local_slack.messages(channel):
         for block in message["blocks"]:
             for text in (
                 (block.get("text") or {}).get("text"),
@@ -98,7 +98,7 @@ def last_said(office: DeliveryHarness, channel: str) -> dict[int, str]:
 
 async def true(office: DeliveryHarness, channel: str) -> None:
     """See to it that what the channel was told last of each subscription is so."""
-    now = await states(office.rooms, channel)
+    now = await states(office.factory, channel)
     told = last_said(office, channel)
     assert now.keys() <= told.keys(), "nothing is in force of which the channel doesn't know"
     for number, line in told.items():
@@ -130,17 +130,17 @@ async def test_each_change_is_posted_with_who_made_it_and_how_to_bring_it_back(
         await said(office, channel, words, f"U{number}")
         office.forward(minutes=1)
         await office.done()
-        posts = office.sandbox.messages(channel)
+        posts = office.local_slack.messages(channel)
         assert len(posts) == number, words
         assert f"<@U{number}>" in str(posts[-1]["blocks"]) and back in str(posts[-1]["blocks"]), words
         assert "<@U0OTHER>" not in str(posts[-1]), "a post about a change wakes nobody else"
-    found, sites, total = await replayed(office.rooms, channel)
+    found, sites, total = await replayed(office.factory, channel)
     assert (found, sites.sites, total) == ({}, (), len(steps))
     assert sites.conditions.altitude == 25
     # What they say brings it back does.
     for words in ("subscribe Burst notify <@U0OTHER>", "sites add MyDome 34.2 -116.9 1700"):
         await said(office, channel, words)
-    assert await states(office.rooms, channel) == {2: ("Burst notify <@U0OTHER>", False)}
+    assert await states(office.factory, channel) == {2: ("Burst notify <@U0OTHER>", False)}
 
 
 async def test_what_changes_nothing_is_neither_kept_nor_posted(office: DeliveryHarness) -> None:
@@ -150,7 +150,7 @@ async def test_what_changes_nothing_is_neither_kept_nor_posted(office: DeliveryH
         await said(office, channel, words)
     for words in ("sites altitude 30", "unsubscribe 9", "unsubscribe", "subscribe CBC", "resume 2"):
         await said(office, channel, words)
-    _, _, total = await replayed(office.rooms, channel)
+    _, _, total = await replayed(office.factory, channel)
     assert total == 3, "put in force, its site, paused"
 
 
@@ -164,33 +164,33 @@ async def test_who_presses_again_and_again_fills_no_channel(office: DeliveryHarn
     await office.idle()
     assert len(office.texts(channel)) <= 2
     await true(office, channel)
-    assert (await replayed(office.rooms, channel))[2] == 42, "each is kept"
+    assert (await replayed(office.factory, channel))[2] == 42, "each is kept"
 
 
 async def test_what_was_refused_for_days_is_said_when_the_channel_is_back(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.archive(channel)
+    office.local_slack.archive(channel)
     await said(office, channel, "unsubscribe 1", "U0ASKER")
     await office.done()
     assert office.texts(channel) == [] and await office.state(DeliveryKind.CHANGE) == ["dead"]
     office.forward(days=5)
-    office.sandbox.unarchive(channel)
+    office.local_slack.unarchive(channel)
     now = office.clock()
-    await office.rooms.ledger.requeue_channel(TEAM, channel, now - timedelta(hours=24), now)
+    await office.factory.outbox.requeue_channel(TEAM, channel, now - timedelta(hours=24), now)
     office.worker.wake()
     await office.done()
     (told,) = office.texts(channel)
     assert "ended subscription 1" in told
-    assert "2026-11-22 12:00" in str(office.sandbox.messages(channel)[0]["blocks"]), "when it was"
+    assert "2026-11-22 12:00" in str(office.local_slack.messages(channel)[0]["blocks"]), "when it was"
 
 
 async def test_what_could_never_be_said_is_said_with_the_next(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    await subscribe(office.rooms, "Burst", channel)
-    office.sandbox.archive(channel)
+    await subscribe(office.factory, "Burst", channel)
+    office.local_slack.archive(channel)
     await said(office, channel, "unsubscribe 1", "U0FIRST")
     await office.done()
-    office.sandbox.unarchive(channel)
+    office.local_slack.unarchive(channel)
     assert office.texts(channel) == []
     await said(office, channel, "pause 2", "U0SECOND")
     office.forward(minutes=1)
@@ -206,7 +206,7 @@ async def test_a_workspace_that_is_away_for_days_hears_of_it_when_it_is_back(
 ) -> None:
     (channel,) = await office.subscribed()
     monkeypatch.setattr("bot.delivery.worker.DeliveryWorker._pause", lambda *_: None)
-    office.sandbox.fail("chat.postMessage", error="token_revoked", times=2)
+    office.local_slack.fail("chat.postMessage", error="token_revoked", times=2)
     await said(office, channel, "pause 1")
     await office.failed("token_revoked")
     office.forward(days=3)
@@ -225,38 +225,38 @@ async def _attempted(office: DeliveryHarness, times: int) -> bool:
 
 async def test_one_that_ends_while_its_confirmation_is_on_its_way(office: DeliveryHarness) -> None:
     (channel,) = office.channels(1)
-    office.sandbox.faults.add(Fault("chat.postMessage", delay=0.3))
-    asked, _ = await office.rooms.subscriptions.request(TEAM, channel, parse("CBC"), "U0P", office.clock())
+    office.local_slack.faults.add(Fault("chat.postMessage", delay=0.3))
+    asked, _ = await office.factory.subscriptions.request(TEAM, channel, parse("CBC"), "U0P", office.clock())
     office.worker.wake()
 
     async def under_way() -> bool:
         return await office.state(DeliveryKind.CONFIRMATION) == ["sending"]
 
     await office.until(under_way)
-    await unsubscribe(office.rooms, channel)
+    await unsubscribe(office.factory, channel)
     await office.done()
     confirmed, ended = office.texts(channel)
     assert "Subscribed" in confirmed and "ended subscription 1" in ended
-    assert await office.rooms.subscriptions.get(asked.id) is None
+    assert await office.factory.subscriptions.get(asked.id) is None
     await true(office, channel)
 
 
 async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(office: DeliveryHarness) -> None:
     (channel,) = office.channels(1)
-    office.sandbox.fail("chat.postMessage", drop="after")
-    await office.rooms.subscriptions.request(TEAM, channel, parse("CBC"), "U0P", office.clock())
+    office.local_slack.fail("chat.postMessage", drop="after")
+    await office.factory.subscriptions.request(TEAM, channel, parse("CBC"), "U0P", office.clock())
     office.worker.wake()
 
     async def doubtful() -> bool:
         return bool(await office.rows(doubtful=1, state=DeliveryState.PENDING.value))
 
     await office.until(doubtful)
-    office.sandbox.archive(channel)
+    office.local_slack.archive(channel)
     office.forward(minutes=5)
     await office.done()
-    assert await states(office.rooms, channel) == {}
-    office.sandbox.unarchive(channel)
-    await office.rooms.ledger.requeue_channel(TEAM, channel, office.clock(), office.clock())
+    assert await states(office.factory, channel) == {}
+    office.local_slack.unarchive(channel)
+    await office.factory.outbox.requeue_channel(TEAM, channel, office.clock(), office.clock())
     office.worker.wake()
     await office.done()
     assert len(office.texts(channel)) == 2
@@ -268,7 +268,7 @@ async def test_a_post_that_comes_late_says_what_is_so_by_then(
 ) -> None:
     (channel,) = await office.subscribed()
     monkeypatch.setattr("bot.delivery.worker._backoff_s", lambda _: 100.0)
-    office.sandbox.faults.add(Fault("chat.postMessage", delay=0.3, error="internal_error"))
+    office.local_slack.faults.add(Fault("chat.postMessage", delay=0.3, error="internal_error"))
     await said(office, channel, "pause 1")
 
     async def under_way() -> bool:
@@ -286,9 +286,9 @@ async def test_a_post_that_comes_late_says_what_is_so_by_then(
 
 
 async def test_what_may_stand_already_takes_up_nothing_more(office: DeliveryHarness) -> None:
-    office.sandbox.grant("channels:history")
+    office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", drop="after")
+    office.local_slack.fail("chat.postMessage", drop="after")
     await said(office, channel, "pause 1")
 
     async def doubtful() -> bool:
@@ -310,27 +310,27 @@ async def _posted(office: DeliveryHarness, channel: str, count: int) -> bool:
 
 async def test_import_and_the_tools_leave_no_gap(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    await office.rooms.sites.add(TEAM, channel, [find_site("Palomar")], BY)
-    given = await office.rooms.transfer.export()
-    await unsubscribe(office.rooms, channel)
-    await office.rooms.sites.remove(TEAM, channel, "Palomar", BY)
-    await office.rooms.transfer.import_channels(given, office.clock())
-    found, sites, _ = await replayed(office.rooms, channel)
-    assert found == await states(office.rooms, channel) == {1: ("CBC", False)}
-    assert sites == await office.rooms.sites.for_channel(TEAM, channel) and sites.sites
+    await office.factory.sites.add(TEAM, channel, [find_site("Palomar")], BY)
+    given = await office.factory.transfer.export()
+    await unsubscribe(office.factory, channel)
+    await office.factory.sites.remove(TEAM, channel, "Palomar", BY)
+    await office.factory.transfer.import_channels(given, office.clock())
+    found, sites, _ = await replayed(office.factory, channel)
+    assert found == await states(office.factory, channel) == {1: ("CBC", False)}
+    assert sites == await office.factory.sites.for_channel(TEAM, channel) and sites.sites
 
 
 @BOTH
-async def test_the_history_ends_after_its_term_and_what_waits_stays(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1")
+async def test_the_history_ends_after_its_term_and_what_waits_stays(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
     old = ChangeAuthor("U1", NOW - timedelta(days=500))
-    await rooms.subscriptions.pause(TEAM, "C1", 1, old)
-    assert await rooms.retention.changes(NOW - timedelta(days=400)) == 0, "it is still to be posted"
-    async with rooms.database.exclusive_transaction() as connection:
+    await factory.subscriptions.pause(TEAM, "C1", 1, old)
+    assert await factory.retention.changes(NOW - timedelta(days=400)) == 0, "it is still to be posted"
+    async with factory.database.exclusive_transaction() as connection:
         table = schema.deliveries
         await connection.execute(table.update().values(state=DeliveryState.SENT.value))
-    assert await rooms.retention.changes(NOW - timedelta(days=400)) == 1
-    assert (await rooms.subscriptions.history(TEAM, "C1", 1))[1] == 1
+    assert await factory.retention.changes(NOW - timedelta(days=400)) == 1
+    assert (await factory.subscriptions.history(TEAM, "C1", 1))[1] == 1
 
 
 # Whatever people do, in any order, and whatever fails meanwhile
@@ -352,7 +352,7 @@ class Crowd:
         number = self.random.randint(1, 6)
         words = self.random.choice(WORDS)
         kept = self.random.choice(self.buttons) if self.buttons else (channel, "1@00000000")
-        here = await self.office.rooms.subscriptions.for_channel(TEAM, channel)
+        here = await self.office.factory.subscriptions.for_channel(TEAM, channel)
         self.buttons += [(channel, marked(s)) for s in here[:1]]
         choices: list[tuple[str, str]] = [
             *[(channel, f"subscribe {words}")] * 3,
@@ -376,13 +376,13 @@ class Crowd:
             case 0:
                 await self.office.restart()
             case 1:
-                self.office.sandbox.fail("chat.postMessage", drop=self.random.choice(["before", "after"]))
+                self.office.local_slack.fail("chat.postMessage", drop=self.random.choice(["before", "after"]))
             case 2:
-                self.office.sandbox.fail("chat.postMessage", error="internal_error")
+                self.office.local_slack.fail("chat.postMessage", error="internal_error")
             case 3:
-                self.office.sandbox.fail("chat.postMessage", status=429, retry_after=1)
+                self.office.local_slack.fail("chat.postMessage", status=429, retry_after=1)
             case 4:
-                self.office.sandbox.faults.add(Fault("chat.postMessage", delay_after=0.05))
+                self.office.local_slack.faults.add(Fault("chat.postMessage", delay_after=0.05))
         self.office.forward(seconds=self.random.choice([0, 0, 1, 5, 40]))
 
 
@@ -392,32 +392,32 @@ async def test_whatever_people_do_the_history_and_the_channel_tell_it(
 ) -> None:
     monkeypatch.setattr("bot.commands.subscriptions.CONFIRMED_WITHIN_S", 0.2)
     if seed % 2:
-        office.sandbox.grant("channels:history")
+        office.local_slack.grant("channels:history")
     channels = office.channels(2)
     crowd = Crowd(office, channels, seed)
     for _ in range(40):
-        before = [await _all(office.rooms, channel) for channel in channels]
+        before = [await _all(office.factory, channel) for channel in channels]
         await crowd.act()
         for channel, was in zip(channels, before, strict=True):
-            now = await _all(office.rooms, channel)
-            found, sites, _ = await replayed(office.rooms, channel)
+            now = await _all(office.factory, channel)
+            found, sites, _ = await replayed(office.factory, channel)
             # A confirmation may have come in between; then the history has it too.
-            if await _all(office.rooms, channel) == now:
+            if await _all(office.factory, channel) == now:
                 assert (found, sites) == now[:2], (was, now)
         await crowd.mishap()
-    office.sandbox.faults.clear()
+    office.local_slack.faults.clear()
     for _ in range(8):
         office.forward(minutes=6)
         await office.idle()
     await office.done()
     for channel in channels:
-        found, sites, _ = await replayed(office.rooms, channel)
-        assert (found, sites) == (await _all(office.rooms, channel))[:2]
+        found, sites, _ = await replayed(office.factory, channel)
+        assert (found, sites) == (await _all(office.factory, channel))[:2]
         await true(office, channel)
 
 
-async def _all(rooms: Factory, channel: str) -> tuple[States, ChannelSites]:
-    return await states(rooms, channel), await rooms.sites.for_channel(TEAM, channel)
+async def _all(factory: Factory, channel: str) -> tuple[States, ChannelSites]:
+    return await states(factory, channel), await factory.sites.for_channel(TEAM, channel)
 
 
 WRITES = re.compile(r"\b(?:insert|update|delete)\((?:schema\.)?(\w+)\)")

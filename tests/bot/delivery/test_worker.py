@@ -48,7 +48,7 @@ async def test_a_root_then_its_replies_in_order_and_the_root_is_kept_true(office
     (channel,) = await office.subscribed()
     await office.receive(FIRST, SECOND, THIRD)
     await office.done()
-    root, *replies = office.sandbox.messages(channel)
+    root, *replies = office.local_slack.messages(channel)
     assert [reply["thread_ts"] for reply in replies] == [root["ts"]] * 2
     assert "INITIAL" in replies[0]["text"].upper() and "UPDATE" in replies[1]["text"].upper()
     assert root["text"] == shown(FIRST, SECOND, THIRD)
@@ -63,12 +63,12 @@ async def test_a_root_then_its_replies_in_order_and_the_root_is_kept_true(office
     assert office.texts(channel)[0] == shown(
         FIRST, SECOND, THIRD, made(alert_type="UPDATE", minutes=20, far=1e-30)
     )
-    assert len(office.sandbox.messages(channel, thread_ts=root["ts"])) == 4
+    assert len(office.local_slack.messages(channel, thread_ts=root["ts"])) == 4
 
 
 async def test_a_reply_waits_for_its_root(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", error="fatal_error")
+    office.local_slack.fail("chat.postMessage", error="fatal_error")
     await office.receive(FIRST)
     await office.failed("fatal_error")
     await office.receive(SECOND)
@@ -76,7 +76,7 @@ async def test_a_reply_waits_for_its_root(office: DeliveryHarness) -> None:
     assert office.texts(channel) == [] and len(office.calls("chat.postMessage")) == 1
     office.forward(seconds=5)
     await office.done()
-    root, reply = office.sandbox.messages(channel)
+    root, reply = office.local_slack.messages(channel)
     assert reply["thread_ts"] == root["ts"]
 
 
@@ -84,7 +84,7 @@ async def test_a_reply_waits_for_the_reply_before_it(office: DeliveryHarness) ->
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await office.done()
-    office.sandbox.fail("chat.postMessage", error="fatal_error")
+    office.local_slack.fail("chat.postMessage", error="fatal_error")
     await office.receive(SECOND)
     await office.failed("fatal_error")
     await office.receive(THIRD)
@@ -102,7 +102,7 @@ async def test_a_reply_waits_for_the_reply_before_it(office: DeliveryHarness) ->
 
 async def test_a_notice_that_comes_while_the_root_is_sent_ends_in_the_root(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", delay=1.0)
+    office.local_slack.fail("chat.postMessage", delay=1.0)
     await office.receive(FIRST)
 
     async def sending() -> bool:
@@ -119,7 +119,7 @@ async def test_a_notice_that_comes_while_an_edit_is_sent_ends_in_the_root(office
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await office.done()
-    office.sandbox.fail("chat.update", delay=1.0)
+    office.local_slack.fail("chat.update", delay=1.0)
     await office.receive(SECOND)
 
     async def sending() -> bool:
@@ -134,51 +134,51 @@ async def test_a_notice_that_comes_while_an_edit_is_sent_ends_in_the_root(office
 
 async def test_one_dead_channel_holds_up_no_other(office: DeliveryHarness) -> None:
     dead, alive = await office.subscribed(2)
-    office.sandbox.archive(dead)
+    office.local_slack.archive(dead)
     await office.receive(FIRST, SECOND)
     await office.done()
     assert len(office.texts(alive)) == 2
     assert await office.state(DeliveryKind.ROOT, dead) == ["dead"]
     assert await office.state(DeliveryKind.REPLY, dead) == ["dead"], "its replies die with it"
-    problems = [s.problem for s in await office.rooms.subscriptions.for_channel(TEAM, dead)]
+    problems = [s.problem for s in await office.factory.subscriptions.for_channel(TEAM, dead)]
     assert problems == ["is_archived"]
     assert len(office.calls("chat.postMessage", dead)) == 1
 
 
 async def test_kicked_and_invited_again_it_says_what_it_couldnt(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.ungrant("chat:write.public")
-    office.sandbox.kick(channel)
+    office.local_slack.ungrant("chat:write.public")
+    office.local_slack.kick(channel)
     await office.receive(FIRST, SECOND)
     await office.done()
     assert office.texts(channel) == []
-    office.sandbox.invite(channel)
+    office.local_slack.invite(channel)
     now = office.clock()
-    assert await office.rooms.ledger.requeue_channel(TEAM, channel, now, now) == 2
-    assert await office.rooms.ledger.requeue_channel(TEAM, channel, now, now) == 0
+    assert await office.factory.outbox.requeue_channel(TEAM, channel, now, now) == 2
+    assert await office.factory.outbox.requeue_channel(TEAM, channel, now, now) == 0
     office.worker.wake()
     await office.done()
-    root, reply = office.sandbox.messages(channel)
+    root, reply = office.local_slack.messages(channel)
     assert reply["thread_ts"] == root["ts"]
-    assert (await office.rooms.subscriptions.for_channel(TEAM, channel))[0].problem is None
+    assert (await office.factory.subscriptions.for_channel(TEAM, channel))[0].problem is None
 
 
 async def test_a_root_in_doubt_is_found_though_its_channel_was_out_of_reach(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.grant("channels:history")
-    office.sandbox.ungrant("chat:write.public")
-    office.sandbox.fail("chat.postMessage", drop="after")
+    office.local_slack.grant("channels:history")
+    office.local_slack.ungrant("chat:write.public")
+    office.local_slack.fail("chat.postMessage", drop="after")
     await office.receive(FIRST)
     await office.failed("no answer: ServerDisconnectedError")
-    office.sandbox.kick(channel)
+    office.local_slack.kick(channel)
     office.forward(seconds=5)
     await office.done()
     # With the next notice the root that died is opened again, in vain.
     await office.receive(SECOND)
     await office.done()
-    office.sandbox.invite(channel)
+    office.local_slack.invite(channel)
     now = office.clock()
-    await office.rooms.ledger.requeue_channel(TEAM, channel, now - timedelta(hours=24), now)
+    await office.factory.outbox.requeue_channel(TEAM, channel, now - timedelta(hours=24), now)
     office.worker.wake()
     await office.done()
     assert office.texts(channel) == [shown(FIRST, SECOND)]
@@ -188,10 +188,10 @@ async def test_a_channel_whose_return_nobody_told_is_revived_by_its_next_post(
     office: DeliveryHarness,
 ) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.archive(channel)
+    office.local_slack.archive(channel)
     await office.receive(FIRST)
     await office.done()
-    office.sandbox.unarchive(channel)
+    office.local_slack.unarchive(channel)
     await office.receive(made("S261122b"))
 
     async def both() -> bool:
@@ -208,14 +208,14 @@ async def test_an_edit_refused_by_an_archive_comes_back_at_any_age(office: Deliv
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await office.done()
-    office.sandbox.archive(channel)
+    office.local_slack.archive(channel)
     await office.receive(RETRACTION)
     await office.done()
     assert await office.state(DeliveryKind.EDIT) == ["dead"]
-    office.sandbox.unarchive(channel)
+    office.local_slack.unarchive(channel)
     office.forward(days=3)
     now = office.clock()
-    assert await office.rooms.ledger.requeue_channel(TEAM, channel, now, now) == 1
+    assert await office.factory.outbox.requeue_channel(TEAM, channel, now, now) == 1
     office.worker.wake()
     await office.done()
     assert office.texts(channel) == [shown(FIRST, RETRACTION)]
@@ -223,13 +223,13 @@ async def test_an_edit_refused_by_an_archive_comes_back_at_any_age(office: Deliv
 
 async def test_a_channel_that_unsubscribed_meanwhile_is_not_told_late(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.archive(channel)
+    office.local_slack.archive(channel)
     await office.receive(FIRST)
     await office.done()
-    await unsubscribe(office.rooms, channel)
+    await unsubscribe(office.factory, channel)
     await office.done()
-    office.sandbox.unarchive(channel)
-    assert await office.rooms.ledger.requeue_channel(TEAM, channel, office.clock(), office.clock()) == 1
+    office.local_slack.unarchive(channel)
+    assert await office.factory.outbox.requeue_channel(TEAM, channel, office.clock(), office.clock()) == 1
     office.worker.wake()
     await office.done()
     (told,) = office.texts(channel)
@@ -238,16 +238,16 @@ async def test_a_channel_that_unsubscribed_meanwhile_is_not_told_late(office: De
 
 async def test_what_waits_ends_with_the_last_subscription(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    await subscribe(office.rooms, "all mock", channel)
-    office.sandbox.fail("chat.postMessage", error="ratelimited", status=429, retry_after=0.1)
+    await subscribe(office.factory, "all mock", channel)
+    office.local_slack.fail("chat.postMessage", error="ratelimited", status=429, retry_after=0.1)
     await office.receive(FIRST)
     await office.failed("ratelimited")
-    await unsubscribe(office.rooms, channel, "all mock")
+    await unsubscribe(office.factory, channel, "all mock")
     assert await office.state(DeliveryKind.ROOT) == ["pending"], "the other one still wants it"
-    async with office.rooms.database.exclusive_transaction() as connection:
+    async with office.factory.database.exclusive_transaction() as connection:
         (root,) = await office.rows(kind="root")
         await mark_threads_stale(connection, {root.thread_id: (TEAM, channel)}, office.clock())
-    await unsubscribe(office.rooms, channel)
+    await unsubscribe(office.factory, channel)
     assert (await office.rows(kind="root"))[0].reason == "unsubscribed before it was posted"
     assert await office.state(DeliveryKind.EDIT) == ["dead"], "it waited for the root"
     office.forward(seconds=60)
@@ -257,7 +257,7 @@ async def test_what_waits_ends_with_the_last_subscription(office: DeliveryHarnes
 
 async def test_a_root_that_waits_is_cancelled_by_a_retraction(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", status=429, retry_after=0.1)
+    office.local_slack.fail("chat.postMessage", status=429, retry_after=0.1)
     await office.receive(FIRST)
     await office.failed("ratelimited")
     await office.receive(RETRACTION)
@@ -273,7 +273,7 @@ async def test_a_root_that_waits_is_cancelled_by_a_retraction(office: DeliveryHa
 
 async def test_nobody_hears_of_a_retraction_that_overtook_its_root(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", delay=1.0, status=429, retry_after=0.1)
+    office.local_slack.fail("chat.postMessage", delay=1.0, status=429, retry_after=0.1)
     await office.receive(FIRST)
 
     async def sending() -> bool:
@@ -293,8 +293,8 @@ async def test_who_deleted_the_root_hears_of_the_retraction(office: DeliveryHarn
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await office.done()
-    found = office.sandbox.workspace.channels[channel]
-    office.sandbox.workspace.delete(next(iter(found.messages.values())))
+    found = office.local_slack.workspace.channels[channel]
+    office.local_slack.workspace.delete(next(iter(found.messages.values())))
     await office.receive(RETRACTION)
     await office.done()
     assert office.texts(channel) == [shown(FIRST, RETRACTION)]
@@ -302,11 +302,11 @@ async def test_who_deleted_the_root_hears_of_the_retraction(office: DeliveryHarn
 
 async def test_a_refused_root_is_given_up_and_the_next_notice_opens_another(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", error="msg_too_long")
+    office.local_slack.fail("chat.postMessage", error="msg_too_long")
     await office.receive(FIRST)
     await office.done()
     assert [(row.state, row.reason) for row in await office.rows()] == [("dead", "msg_too_long")]
-    assert (await office.rooms.subscriptions.for_channel(TEAM, channel))[0].problem is None
+    assert (await office.factory.subscriptions.for_channel(TEAM, channel))[0].problem is None
     await office.receive(SECOND)
     await office.done()
     assert office.texts(channel) == [shown(FIRST, SECOND)]
@@ -314,42 +314,42 @@ async def test_a_refused_root_is_given_up_and_the_next_notice_opens_another(offi
 
 async def test_an_apology_outlives_its_root(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", error="fatal_error")
+    office.local_slack.fail("chat.postMessage", error="fatal_error")
     await office.receive(FIRST)
     await office.failed("fatal_error")
     mangled = b'{"superevent_id": "S261122a", "alert_type": "UPDATE", "event": '
     assert await office.pipeline().handle(mangled, Origin("test", "1", live=True)) is IngestResult.QUARANTINED
-    office.sandbox.fail("chat.postMessage", error="msg_too_long")
+    office.local_slack.fail("chat.postMessage", error="msg_too_long")
     office.forward(seconds=5)
     await office.done()
-    (apology,) = office.sandbox.messages(channel)
+    (apology,) = office.local_slack.messages(channel)
     assert "couldn't read" in apology["text"] and apology["thread_ts"] is None
 
 
 async def test_what_hangs_on_a_root_too_old_to_come_back_isnt_waited_for(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", error="fatal_error")
+    office.local_slack.fail("chat.postMessage", error="fatal_error")
     await office.receive(FIRST)
     await office.failed("fatal_error")
     await office.receive(SECOND)
     assert await office.state(DeliveryKind.EDIT) == await office.state(DeliveryKind.REPLY) == ["pending"]
-    office.sandbox.archive(channel)
+    office.local_slack.archive(channel)
     office.forward(seconds=5)
     await office.done()
-    office.sandbox.unarchive(channel)
-    revived = await office.rooms.ledger.requeue_channel(TEAM, channel, office.clock(), office.clock())
-    assert (revived, (await office.rooms.ledger.counts()).waiting) == (0, 0)
+    office.local_slack.unarchive(channel)
+    revived = await office.factory.outbox.requeue_channel(TEAM, channel, office.clock(), office.clock())
+    assert (revived, (await office.factory.outbox.counts()).waiting) == (0, 0)
 
 
 async def test_a_deleted_root_comes_back_with_news_and_not_with_a_circular(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    await subscribe(office.rooms, "all circulars", channel)
+    await subscribe(office.factory, "all circulars", channel)
     await office.receive(FIRST)
     await office.done()
-    found = office.sandbox.workspace.channels[channel]
-    office.sandbox.workspace.delete(next(iter(found.messages.values())))
+    found = office.local_slack.workspace.channels[channel]
+    office.local_slack.workspace.delete(next(iter(found.messages.values())))
     way_in = Pipeline(
-        office.rooms.store, office.clock, max_age=timedelta(hours=24), circulars=office.rooms.circulars
+        office.factory.store, office.clock, max_age=timedelta(hours=24), circulars=office.factory.circulars
     )
     live = Origin("test", "1", live=True)
     assert await way_in.handle(circular(), live) is IngestResult.CIRCULAR
@@ -371,7 +371,7 @@ async def test_a_deleted_root_comes_back_with_news_and_not_with_a_circular(offic
 
 async def test_a_channels_retry_after_is_obeyed_and_others_go_on(office: DeliveryHarness) -> None:
     slow, quick = await office.subscribed(2)
-    office.sandbox.fail("chat.postMessage", status=429, retry_after=0.3, channel=slow)
+    office.local_slack.fail("chat.postMessage", status=429, retry_after=0.3, channel=slow)
     await office.receive(FIRST)
     await office.failed("ratelimited")
     await office.receive(made("S261122b"))
@@ -391,7 +391,7 @@ async def test_a_channels_retry_after_is_obeyed_and_others_go_on(office: Deliver
 async def test_two_channels_refused_at_once_mean_the_workspace(still_office: DeliveryHarness) -> None:
     channels = await still_office.subscribed(4)
     for channel in channels[:2]:
-        still_office.sandbox.fail("chat.postMessage", status=429, retry_after=3, channel=channel)
+        still_office.local_slack.fail("chat.postMessage", status=429, retry_after=3, channel=channel)
     still_office.start(concurrency=1)
     await still_office.receive(FIRST)
     await still_office.failed("ratelimited", 2)
@@ -407,8 +407,8 @@ async def test_a_real_alert_goes_before_all_mocks_that_wait(still_office: Delive
     still_office.start(concurrency=2)
     mocks = [made(f"MS261122{letter}") for letter in "abcdefgh"]
     async with still_office.closed:
-        await take(still_office.rooms, [*mocks, made(MOCK, "INITIAL", minutes=1)], now=still_office.clock())
-        await take(still_office.rooms, [made("S261122a"), made("S261122b")], now=still_office.clock())
+        await take(still_office.factory, [*mocks, made(MOCK, "INITIAL", minutes=1)], now=still_office.clock())
+        await take(still_office.factory, [made("S261122a"), made("S261122b")], now=still_office.clock())
     still_office.wake()
     await still_office.done()
     for channel in channels:
@@ -420,7 +420,7 @@ async def test_a_real_alert_goes_before_all_mocks_that_wait(still_office: Delive
 async def test_mocks_whose_calls_hang_leave_room_for_an_alert(still_office: DeliveryHarness) -> None:
     """Slack takes the mocks and doesn't answer: their calls never hold all places."""
     for channel in await still_office.subscribed(12, "NSBH>90% mock"):
-        still_office.sandbox.fail("chat.postMessage", delay=20.0, channel=channel)
+        still_office.local_slack.fail("chat.postMessage", delay=20.0, channel=channel)
     worker = still_office.start(concurrency=10)
     other = {"BNS": 0.01, "NSBH": 0.95, "BBH": 0.03, "Terrestrial": 0.01}
     await still_office.receive(made(MOCK, classification=other))
@@ -430,42 +430,42 @@ async def test_mocks_whose_calls_hang_leave_room_for_an_alert(still_office: Deli
         return len(worker._in_flight) == 10
 
     await still_office.until(as_many_as_may)
-    ours = still_office.sandbox.add_channel("gw-ours")
-    await subscribe(still_office.rooms, "CBC", ours)
+    ours = still_office.local_slack.add_channel("gw-ours")
+    await subscribe(still_office.factory, "CBC", ours)
     await still_office.receive(made())
     # Sooner than any of the others' calls is given up.
-    await still_office.sandbox.wait_for(lambda: still_office.texts(ours), 1.5)
+    await still_office.local_slack.wait_for(lambda: still_office.texts(ours), 1.5)
 
 
 async def test_calls_that_hang_hold_no_connection_that_an_alert_needs(
-    bot: Application, sandbox: LocalSlack, rooms: Factory
+    bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     """More than the 100 that aiohttp opens at once, if nothing is said, for the whole bot."""
-    hung = [sandbox.add_channel(f"gw-{number}") for number in range(120)]
-    await subscribe(rooms, "NSBH>90% mock", *hung)
+    hung = [local_slack.add_channel(f"gw-{number}") for number in range(120)]
+    await subscribe(factory, "NSBH>90% mock", *hung)
     for channel in hung:
-        sandbox.fail("chat.postMessage", delay=20.0, channel=channel)
+        local_slack.fail("chat.postMessage", delay=20.0, channel=channel)
     other = {"BNS": 0.01, "NSBH": 0.95, "BBH": 0.03, "Terrestrial": 0.01}
-    await take(rooms, made(MOCK, classification=other), now=NOW)
+    await take(factory, made(MOCK, classification=other), now=NOW)
 
     async def sending() -> int:
-        return (await rooms.ledger.by_state()).get("sending", 0)
+        return (await factory.outbox.by_state()).get("sending", 0)
 
     async with asyncio.timeout(20):
         while await sending() < len(hung):
             await asyncio.sleep(0.05)
-    ours = sandbox.add_channel("gw-ours")
-    await subscribe(rooms, "CBC", ours)
-    await take(rooms, made(), now=NOW)
+    ours = local_slack.add_channel("gw-ours")
+    await subscribe(factory, "CBC", ours)
+    await take(factory, made(), now=NOW)
     # Sooner than any of the others' calls is given up; the bot looks once a second.
-    await sandbox.wait_for(lambda: sandbox.messages(ours), 5.0)
+    await local_slack.wait_for(lambda: local_slack.messages(ours), 5.0)
 
 
 async def test_edits_have_a_limit_of_their_own(office: DeliveryHarness) -> None:
     one, two = await office.subscribed(2)
     await office.receive(FIRST)
     await office.done()
-    office.sandbox.fail("chat.update", status=429, retry_after=0.4)
+    office.local_slack.fail("chat.update", status=429, retry_after=0.4)
     await office.receive(SECOND)
     await office.failed("ratelimited", 1)
     await office.receive(made("S261122b"))
@@ -494,9 +494,9 @@ async def test_what_wasnt_done_is_done_once(
     office: DeliveryHarness, fault: dict[str, Any], history: bool
 ) -> None:
     if history:
-        office.sandbox.grant("channels:history")
+        office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", **fault)
+    office.local_slack.fail("chat.postMessage", **fault)
     await office.receive(FIRST)
 
     async def tried() -> bool:
@@ -515,15 +515,15 @@ async def test_what_was_done_without_an_answer_is_found(
     office: DeliveryHarness, lost: str, kind: str, history: bool
 ) -> None:
     if history:
-        office.sandbox.grant("channels:history")
+        office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
     if kind == "reply":
         await office.receive(FIRST)
         await office.done()
     if lost == "timeout":
-        office.sandbox.fail("chat.postMessage", delay_after=2.5)
+        office.local_slack.fail("chat.postMessage", delay_after=2.5)
     else:
-        office.sandbox.fail("chat.postMessage", drop="after")
+        office.local_slack.fail("chat.postMessage", drop="after")
     await office.receive(FIRST if kind == "root" else SECOND)
 
     async def tried() -> bool:
@@ -542,19 +542,19 @@ async def test_what_was_done_without_an_answer_is_found(
 
 
 async def test_a_doubt_is_looked_into_since_the_beginning(office: DeliveryHarness) -> None:
-    office.sandbox.grant("channels:history")
+    office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", drop="after")
+    office.local_slack.fail("chat.postMessage", drop="after")
     await office.receive(FIRST)
     await office.failed("no answer: ServerDisconnectedError")
     # Asked too soon, again and again, the history makes us wait long.
     for _ in range(3):
-        office.sandbox.fail("conversations.history", status=429, retry_after=0.05)
+        office.local_slack.fail("conversations.history", status=429, retry_after=0.05)
         office.forward(seconds=5)
         await office.failed("ratelimited")
         await asyncio.sleep(0.06)
         office.clock.forward(minutes=10)
-        async with office.rooms.database.exclusive_transaction() as connection:
+        async with office.factory.database.exclusive_transaction() as connection:
             await connection.execute(text("UPDATE deliveries SET reason = NULL"))
     office.worker.wake()
     await office.done()
@@ -566,10 +566,10 @@ async def test_a_doubt_is_looked_into_since_the_beginning(office: DeliveryHarnes
 async def test_a_history_that_doesnt_answer_is_asked_again_before_posting_twice(
     office: DeliveryHarness,
 ) -> None:
-    office.sandbox.grant("channels:history")
+    office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", drop="after")
-    office.sandbox.fail("conversations.history", status=500)
+    office.local_slack.fail("chat.postMessage", drop="after")
+    office.local_slack.fail("conversations.history", status=500)
     await office.receive(FIRST)
     await office.failed("no answer: ServerDisconnectedError")
     office.forward(seconds=5)
@@ -580,18 +580,18 @@ async def test_a_history_that_doesnt_answer_is_asked_again_before_posting_twice(
 
 
 async def test_a_post_that_was_refused_often_is_looked_for_as_patiently(office: DeliveryHarness) -> None:
-    office.sandbox.grant("channels:history")
+    office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", status=503, times=MAX_HISTORY_LOOKUPS + 1)
-    office.sandbox.fail("chat.postMessage", drop="after")
+    office.local_slack.fail("chat.postMessage", status=503, times=MAX_HISTORY_LOOKUPS + 1)
+    office.local_slack.fail("chat.postMessage", drop="after")
     await office.receive(FIRST)
     for _ in range(MAX_HISTORY_LOOKUPS + 1):
         await office.failed("service_unavailable")
-        async with office.rooms.database.exclusive_transaction() as connection:
+        async with office.factory.database.exclusive_transaction() as connection:
             await connection.execute(text("UPDATE deliveries SET reason = NULL"))
         office.forward(minutes=5)
     await office.failed("no answer: ServerDisconnectedError")
-    office.sandbox.fail("conversations.history", status=500)
+    office.local_slack.fail("conversations.history", status=500)
     office.forward(minutes=5)
     await office.failed("internal_error")
     office.forward(minutes=5)
@@ -604,13 +604,13 @@ HOUR = 3_600
 
 @pytest.mark.parametrize("wrong_by_s", [HOUR, -HOUR, 3 * HOUR, 25 * HOUR, 720 * HOUR, -720 * HOUR])
 async def test_a_clock_that_is_wrong_finds_what_stands(office: DeliveryHarness, wrong_by_s: int) -> None:
-    office.sandbox.grant("channels:history")
-    office.sandbox.workspace.clock = lambda: office.clock().timestamp() - wrong_by_s
+    office.local_slack.grant("channels:history")
+    office.local_slack.workspace.clock = lambda: office.clock().timestamp() - wrong_by_s
     if abs(wrong_by_s) > HOUR:
         office.worker._may_give_up = lambda: False
     (channel,) = await office.subscribed()
     for notice in (FIRST, SECOND):
-        office.sandbox.fail("chat.postMessage", drop="after")
+        office.local_slack.fail("chat.postMessage", drop="after")
         await office.receive(notice)
         await office.failed("no answer: ServerDisconnectedError")
         office.forward(seconds=5)
@@ -621,17 +621,17 @@ async def test_a_clock_that_is_wrong_finds_what_stands(office: DeliveryHarness, 
 async def test_a_post_in_doubt_is_found_behind_many_others_and_looked_for_no_further_than_it_can_be(
     office: DeliveryHarness,
 ) -> None:
-    office.sandbox.grant("channels:history")
+    office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
-    talk, now = Draft(channel, office.sandbox.user, "chatter"), office.clock()
-    workspace = office.sandbox.workspace
+    talk, now = Draft(channel, office.local_slack.user, "chatter"), office.clock()
+    workspace = office.local_slack.workspace
     workspace._last_ts = 0  # so that it takes what is older than its own beginning
     for minutes in range(20_000, 2_000, -20):
         at = (now - timedelta(minutes=minutes)).timestamp()
         workspace.clock = lambda at=at: at  # type: ignore[misc]
         workspace.post(talk)
     workspace.clock = lambda: office.clock().timestamp()
-    office.sandbox.fail("chat.postMessage", drop="after")
+    office.local_slack.fail("chat.postMessage", drop="after")
     await office.receive(FIRST)
     await office.failed("no answer: ServerDisconnectedError")
     for _ in range(250):
@@ -641,7 +641,7 @@ async def test_a_post_in_doubt_is_found_behind_many_others_and_looked_for_no_fur
     assert len(office.calls("conversations.history")) == 2
     # One that never stood is looked for no further than to where it can't be any more.
     other = made("S261122b")
-    office.sandbox.fail("chat.postMessage", drop="before")
+    office.local_slack.fail("chat.postMessage", drop="before")
     await office.receive(other)
     await office.failed("no answer: ServerDisconnectedError")
     office.forward(seconds=5)
@@ -653,7 +653,7 @@ async def test_a_post_in_doubt_is_found_behind_many_others_and_looked_for_no_fur
 async def test_a_clock_set_back_makes_nothing_wait_for_it(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.forward(hours=1)
-    office.sandbox.fail("chat.postMessage", status=503)
+    office.local_slack.fail("chat.postMessage", status=503)
     await office.receive(FIRST)
     await office.failed("service_unavailable")
     office.forward(hours=-1)
@@ -662,15 +662,15 @@ async def test_a_clock_set_back_makes_nothing_wait_for_it(office: DeliveryHarnes
 
 
 async def test_a_revoked_token_says_nothing_about_the_history(office: DeliveryHarness) -> None:
-    office.sandbox.grant("channels:history")
+    office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", drop="after")
+    office.local_slack.fail("chat.postMessage", drop="after")
     await office.receive(FIRST)
     await office.failed("no answer: ServerDisconnectedError")
-    office.sandbox.revoke_token()
+    office.local_slack.revoke_token()
     office.forward(seconds=5)
     await office.failed("token_revoked")
-    office.sandbox.restore_token()
+    office.local_slack.restore_token()
     office.forward(seconds=60)
     await office.restart()
     await office.done()
@@ -685,11 +685,11 @@ async def test_what_a_killed_process_had_claimed(
 ) -> None:
     office = still_office
     if history:
-        office.sandbox.grant("channels:history")
+        office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
-    await take(office.rooms, FIRST)
-    await office.rooms.shares.heartbeat({TEAM})
-    (claimed,) = await office.rooms.ledger.claim(office.clock(), 10)
+    await take(office.factory, FIRST)
+    await office.factory.shares.heartbeat({TEAM})
+    (claimed,) = await office.factory.outbox.claim(office.clock(), 10)
     if posted:
         await office.client.post(
             channel, Message("killed here"), DeliveryMetadata(delivery_id=claimed.id, key=claimed.key)
@@ -713,37 +713,37 @@ async def test_what_a_killed_process_had_claimed(
 @pytest.mark.parametrize("error", ["invalid_blocks", "msg_blocks_too_long"])
 async def test_refused_blocks_leave_the_words(office: DeliveryHarness, error: str) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", error=error)
+    office.local_slack.fail("chat.postMessage", error=error)
     await office.receive(FIRST)
     await office.done()
-    (message,) = office.sandbox.messages(channel)
+    (message,) = office.local_slack.messages(channel)
     assert message["blocks"] == []
-    known = await office.rooms.store.superevent(REAL)
+    known = await office.factory.store.superevent(REAL)
     assert known is not None
     assert message["text"] == message_text.fallback(alert_card.alert_card(known, ChannelView(root=True)))
     assert "metadata" in message, "so that it can be found again"
-    office.sandbox.fail("chat.update", error=error)
+    office.local_slack.fail("chat.update", error=error)
     await office.receive(SECOND)
     await office.done()
-    assert office.sandbox.messages(channel)[0]["blocks"] == []
+    assert office.local_slack.messages(channel)[0]["blocks"] == []
 
 
 async def test_refused_metadata_leave_all_else(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", error="metadata_too_large")
+    office.local_slack.fail("chat.postMessage", error="metadata_too_large")
     await office.receive(FIRST)
     await office.done()
-    (message,) = office.sandbox.messages(channel)
+    (message,) = office.local_slack.messages(channel)
     assert message["blocks"] and "metadata" not in message
 
 
 async def test_both_refused_one_after_the_other(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", error="invalid_blocks")
-    office.sandbox.fail("chat.postMessage", error="invalid_metadata_format")
+    office.local_slack.fail("chat.postMessage", error="invalid_blocks")
+    office.local_slack.fail("chat.postMessage", error="invalid_metadata_format")
     await office.receive(FIRST)
     await office.done()
-    (message,) = office.sandbox.messages(channel)
+    (message,) = office.local_slack.messages(channel)
     assert message["blocks"] == [] and "metadata" not in message
 
 
@@ -752,10 +752,10 @@ async def test_both_refused_one_after_the_other(office: DeliveryHarness) -> None
 
 async def test_a_revoked_token_delays_and_loses_nothing(office: DeliveryHarness) -> None:
     channels = await office.subscribed(3)
-    office.sandbox.revoke_token()
+    office.local_slack.revoke_token()
     await office.receive(FIRST)
     await office.failed("token_revoked", 1)
-    office.sandbox.restore_token()
+    office.local_slack.restore_token()
     office.forward(seconds=60)
     await office.restart()
     await office.done()
@@ -778,7 +778,7 @@ async def test_without_a_token_nothing_is_claimed(still_office: DeliveryHarness)
 async def test_after_a_jump_nothing_is_old_news(still_office: DeliveryHarness) -> None:
     office = still_office
     (channel,) = await office.subscribed()
-    await take(office.rooms, FIRST)
+    await take(office.factory, FIRST)
     office.clock.forward(hours=25)
     office.start(may_give_up=lambda: False)
     await office.done()
@@ -805,8 +805,8 @@ async def test_what_waited_for_a_day_is_old_news(still_office: DeliveryHarness) 
 
 async def test_a_subscription_is_in_force_once_its_confirmation_stands(office: DeliveryHarness) -> None:
     (channel,) = office.channels(1)
-    subscriptions = office.rooms.subscriptions
-    office.sandbox.fail("chat.postMessage", status=429, retry_after=0.1)
+    subscriptions = office.factory.subscriptions
+    office.local_slack.fail("chat.postMessage", status=429, retry_after=0.1)
     asked, already = await subscriptions.request(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
     office.worker.wake()
     await office.failed("ratelimited")
@@ -821,22 +821,22 @@ async def test_a_subscription_is_in_force_once_its_confirmation_stands(office: D
     await office.done()
     assert await subscriptions.request_status(asked) is True
     assert len(office.texts(channel)) == 1
-    assert "<@U0PERSON>" in str(office.sandbox.messages(channel)[0]["blocks"])
+    assert "<@U0PERSON>" in str(office.local_slack.messages(channel)[0]["blocks"])
     assert (await subscriptions.request(TEAM, channel, parse("CBC"), "U0OTHER", office.clock()))[1]
 
 
 async def test_refused_nothing_is_stored_and_asking_again_works(office: DeliveryHarness) -> None:
-    office.sandbox.ungrant("chat:write.public")
-    channel = office.sandbox.add_channel("elsewhere", bot_member=False)
-    subscriptions = office.rooms.subscriptions
+    office.local_slack.ungrant("chat:write.public")
+    channel = office.local_slack.add_channel("elsewhere", bot_member=False)
+    subscriptions = office.factory.subscriptions
     asked, _ = await subscriptions.request(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
     office.worker.wake()
     await office.done()
     assert await subscriptions.request_status(asked) == "not_in_channel"
     assert await subscriptions.get(asked.id) is None
-    office.sandbox.invite(channel)
+    office.local_slack.invite(channel)
     now = office.clock()
-    await office.rooms.ledger.requeue_channel(TEAM, channel, now - timedelta(hours=24), now)
+    await office.factory.outbox.requeue_channel(TEAM, channel, now - timedelta(hours=24), now)
     office.worker.wake()
     await office.idle()
     assert office.texts(channel) == [], "a confirmation doesn't come back without its subscription"
@@ -849,13 +849,13 @@ async def test_refused_nothing_is_stored_and_asking_again_works(office: Delivery
 
 async def test_unsubscribing_takes_a_waiting_confirmation_along(office: DeliveryHarness) -> None:
     (channel,) = office.channels(1)
-    office.sandbox.fail("chat.postMessage", status=429, retry_after=0.1)
-    asked, _ = await office.rooms.subscriptions.request(TEAM, channel, parse("CBC"), "U0P", office.clock())
+    office.local_slack.fail("chat.postMessage", status=429, retry_after=0.1)
+    asked, _ = await office.factory.subscriptions.request(TEAM, channel, parse("CBC"), "U0P", office.clock())
     office.worker.wake()
     await office.failed("ratelimited")
-    (ended,) = await unsubscribe(office.rooms, channel)
+    (ended,) = await unsubscribe(office.factory, channel)
     assert ended.waiting
-    assert await office.rooms.subscriptions.request_status(asked) == "unsubscribed meanwhile"
+    assert await office.factory.subscriptions.request_status(asked) == "unsubscribed meanwhile"
     office.forward(seconds=60)
     await office.idle()
     assert office.texts(channel) == []
@@ -868,8 +868,8 @@ async def test_two_workers_on_one_database_send_nothing_twice(
     office: DeliveryHarness, database_url: str
 ) -> None:
     channels = await office.subscribed(40)
-    rooms = Factory(Database(database_url))
-    other = rooms.create_delivery_worker({TEAM: office.client}, office.clock, channel_pause_s=0)
+    factory = Factory(Database(database_url))
+    other = factory.create_delivery_worker({TEAM: office.client}, office.clock, channel_pause_s=0)
     running = asyncio.create_task(other.run())
     await office.idle()
     for number in range(3):
@@ -881,13 +881,13 @@ async def test_two_workers_on_one_database_send_nothing_twice(
         assert len(office.texts(channel)) == 4
     await other.stop()
     await running
-    await rooms.database.close()
+    await factory.database.close()
 
 
 async def test_outcomes_that_come_together_are_committed_together(office: DeliveryHarness) -> None:
     channels = await office.subscribed(60)
     commits: list[object] = []
-    event.listen(office.rooms.database._engine.sync_engine, "commit", commits.append)
+    event.listen(office.factory.database._engine.sync_engine, "commit", commits.append)
     await office.receive(FIRST)
     await office.done()
     assert all(len(office.texts(channel)) == 1 for channel in channels)
@@ -911,7 +911,7 @@ async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(
             "ALTER TABLE deliveries DROP CONSTRAINT cursed",
         ),
     }[backend]
-    async with office.rooms.database.exclusive_transaction() as connection:
+    async with office.factory.database.exclusive_transaction() as connection:
         await connection.execute(text(made))
     await office.receive(FIRST)
 
@@ -926,9 +926,9 @@ async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(
 
     await office.until(replied)
     assert len(office.texts(cursed)) == 1, "what stands there isn't posted again by this process"
-    async with office.rooms.database.exclusive_transaction() as connection:
+    async with office.factory.database.exclusive_transaction() as connection:
         await connection.execute(text(gone))
-    office.sandbox.grant("channels:history")
+    office.local_slack.grant("channels:history")
     await office.restart()
     await office.done()
     assert len(office.texts(cursed)) == 2
@@ -936,7 +936,7 @@ async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(
 
 async def test_stopping_waits_for_what_is_under_way(office: DeliveryHarness) -> None:
     await office.subscribed()
-    office.sandbox.fail("chat.postMessage", delay=1.0)
+    office.local_slack.fail("chat.postMessage", delay=1.0)
     await office.receive(FIRST)
 
     async def sending() -> bool:
@@ -965,7 +965,7 @@ async def test_stopping_as_a_claim_is_made_leaves_nothing_running(office: Delive
 
 async def test_what_hangs_at_the_stop_is_taken_up_at_the_next_start(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    office.sandbox.fail("chat.postMessage", delay=5.0, drop="before")
+    office.local_slack.fail("chat.postMessage", delay=5.0, drop="before")
     await office.receive(FIRST)
 
     async def sending() -> bool:
@@ -994,7 +994,7 @@ async def test_a_message_that_cant_be_rendered_stops_no_other(still_office: Deli
         raise AssertionError("no notice here has a map")
 
     office.worker = DeliveryWorker(
-        office.rooms.ledger,
+        office.factory.outbox,
         {TEAM: office.client},
         render,
         office.clock,
@@ -1020,11 +1020,11 @@ async def test_words_are_made_again_after_the_store_failed(office: DeliveryHarne
     await office.subscribed()
     await office.worker.stop()
     await office.receive(FIRST)
-    (claimed,) = await office.rooms.ledger.claim(office.clock(), 1)
+    (claimed,) = await office.factory.outbox.claim(office.clock(), 1)
     renderer = office.renderer()
 
     async def run(statement: str) -> None:
-        async with office.rooms.database.exclusive_transaction() as connection:
+        async with office.factory.database.exclusive_transaction() as connection:
             await connection.execute(text(statement))
 
     await run("ALTER TABLE notices RENAME TO gone")

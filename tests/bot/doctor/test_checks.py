@@ -38,12 +38,12 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def settings(sandbox: LocalSlack, database: Path, **changes: object) -> Settings:
+def settings(local_slack: LocalSlack, database: Path, **changes: object) -> Settings:
     return Settings.model_validate(
         {
-            "slack_bot_token": sandbox.bot_token,
-            "slack_app_token": sandbox.app_token,
-            "slack_api_url": sandbox.api_url,
+            "slack_bot_token": local_slack.bot_token,
+            "slack_app_token": local_slack.app_token,
+            "slack_api_url": local_slack.api_url,
             "database_url": f"sqlite:///{database}",
             # Port 1 refuses at once.
             "kafka_url": "kafka://127.0.0.1:1/igwn.gwalert",
@@ -64,13 +64,13 @@ def levels(findings: list[Finding]) -> dict[str, Level]:
 
 
 async def test_a_sound_deployment_and_what_is_wrong_with_another(
-    sandbox: LocalSlack, database_path: Path, tmp_path: Path, pager: Pager
+    local_slack: LocalSlack, database_path: Path, tmp_path: Path, pager: Pager
 ) -> None:
     database_path.chmod(0o600)
-    ops = sandbox.add_channel("ops")
-    ops = f"{sandbox.team_id}/{ops}"
-    there = {"ops_channel": ops, "webhook_url": pager.url, "gracedb_url": sandbox.url}
-    good = levels(await examine(settings(sandbox, database_path, **there)))
+    ops = local_slack.add_channel("ops")
+    ops = f"{local_slack.team_id}/{ops}"
+    there = {"ops_channel": ops, "webhook_url": pager.url, "gracedb_url": local_slack.url}
+    good = levels(await examine(settings(local_slack, database_path, **there)))
     assert good.pop("broker") is Level.FAIL
     assert good.pop("Subscriptions") is Level.WARN
     assert set(good.values()) == {Level.OK}, good
@@ -82,7 +82,7 @@ async def test_a_sound_deployment_and_what_is_wrong_with_another(
     (tmp_path / ".env").chmod(0o640)
     findings = await examine(
         settings(
-            sandbox,
+            local_slack,
             database_path,
             ops_channel="C0NOWHERE",
             webhook_url="http://127.0.0.1:1/hook",
@@ -97,52 +97,52 @@ async def test_a_sound_deployment_and_what_is_wrong_with_another(
 
 
 async def test_tables_of_another_version_are_left_alone(
-    sandbox: LocalSlack, database_path: Path, rooms: Factory
+    local_slack: LocalSlack, database_path: Path, factory: Factory
 ) -> None:
-    async with rooms.database.exclusive_transaction() as connection:
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
-    findings = await examine(settings(sandbox, database_path))
+    findings = await examine(settings(local_slack, database_path))
     said = [finding for finding in findings if finding.name == "Database" and "tables" in finding.found]
     assert said and "gwevent migrate" in said[0].advice
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         assert (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar() == "0000"
 
 
 async def test_a_gwevent_that_holds_the_port_is_recognised(
-    sandbox: LocalSlack, database_path: Path, rooms: Factory
+    local_slack: LocalSlack, database_path: Path, factory: Factory
 ) -> None:
-    bot = Application(settings(sandbox, database_path, http_port=0), rooms, [Silent()])
+    bot = Application(settings(local_slack, database_path, http_port=0), factory, [Silent()])
     stop = asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     async with asyncio.timeout(PATIENCE_S):
         await bot.ready.wait()
-    (finding,) = await host.port(settings(sandbox, database_path, http_port=bot.http_port))
+    (finding,) = await host.port(settings(local_slack, database_path, http_port=bot.http_port))
     assert finding.level is Level.OK and "is ready" in finding.found
     stop.set()
     await running
 
 
 async def test_the_sample_is_posted_and_leaves_nothing_behind(
-    sandbox: LocalSlack, database_path: Path, rooms: Factory
+    local_slack: LocalSlack, database_path: Path, factory: Factory
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    sandbox.ungrant("files:write")
-    finding = await sample_post.post_sample(settings(sandbox, database_path), channel)
+    channel = local_slack.add_channel("gw")
+    local_slack.ungrant("files:write")
+    finding = await sample_post.post_sample(settings(local_slack, database_path), channel)
     assert finding.level is Level.OK, finding
-    (message,) = sandbox.messages(channel)
+    (message,) = local_slack.messages(channel)
     assert message["text"].startswith("TEST ") and "sample of gwevent doctor" in str(message["blocks"])
     assert "<!" not in str(message) and "gracedb" not in str(message).casefold()
-    assert await rooms.store.recent_ids() == []
+    assert await factory.store.recent_ids() == []
 
 
-async def test_a_sample_that_slack_refuses(sandbox: LocalSlack, database_path: Path) -> None:
-    private = sandbox.add_channel("secret", private=True, bot_member=False)
-    finding = await sample_post.post_sample(settings(sandbox, database_path), private)
+async def test_a_sample_that_slack_refuses(local_slack: LocalSlack, database_path: Path) -> None:
+    private = local_slack.add_channel("secret", private=True, bot_member=False)
+    finding = await sample_post.post_sample(settings(local_slack, database_path), private)
     assert finding.level is Level.FAIL and "/invite @gwevent" in finding.advice
 
 
 async def test_many_workspaces_and_their_keys(
-    sandbox: LocalSlack, database_path: Path, rooms: Factory
+    local_slack: LocalSlack, database_path: Path, factory: Factory
 ) -> None:
     key = new_key()
     given = {
@@ -153,31 +153,31 @@ async def test_many_workspaces_and_their_keys(
         "slack_signing_secret": "signing",
         "public_url": "https://gwevent.example.org",
     }
-    await rooms.installations.save(replace(ONE, token=TokenCipher([key]).encrypt("xoxb-1")), NOW)
-    good = settings(sandbox, database_path, secret_keys=key, **given)
+    await factory.installations.save(replace(ONE, token=TokenCipher([key]).encrypt("xoxb-1")), NOW)
+    good = settings(local_slack, database_path, secret_keys=key, **given)
     found = await examine(good)
     assert levels(found)["Slack workspaces"] is Level.OK
     assert any("https://gwevent.example.org/slack/events" in finding.found for finding in found)
-    lost = await examine(settings(sandbox, database_path, secret_keys=new_key(), **given))
+    lost = await examine(settings(local_slack, database_path, secret_keys=new_key(), **given))
     assert levels(lost)["Slack workspaces"] is Level.FAIL
-    without = await examine(settings(sandbox, database_path, **given))
+    without = await examine(settings(local_slack, database_path, **given))
     assert any("GWEVENT_SECRET_KEYS must be set" in finding.found for finding in without)
 
 
 async def test_channels_to_which_nothing_comes_are_named(
-    sandbox: LocalSlack, rooms: Factory, database_path: Path
+    local_slack: LocalSlack, factory: Factory, database_path: Path
 ) -> None:
-    for team, channel in ((sandbox.team_id, "C0GONE"), ("T0ELSEWHERE", "C0STRAY")):
-        await rooms.subscriptions.add_confirmed(team, channel, parse("CBC"), "U1", NOW)
-    async with rooms.database.exclusive_transaction() as connection:
+    for team, channel in ((local_slack.team_id, "C0GONE"), ("T0ELSEWHERE", "C0STRAY")):
+        await factory.subscriptions.add_confirmed(team, channel, parse("CBC"), "U1", NOW)
+    async with factory.database.exclusive_transaction() as connection:
         gone = {
-            "team_id": sandbox.team_id,
+            "team_id": local_slack.team_id,
             "channel_id": "C0GONE",
             "problem": "channel_not_found",
             "since": NOW,
         }
         await connection.execute(insert(schema.channels).values(gone))
-    findings = await examine(settings(sandbox, database_path))
+    findings = await examine(settings(local_slack, database_path))
     (away,) = [finding for finding in findings if finding.name == "Channels"]
     assert away.level is Level.WARN and "C0GONE (channel_not_found)" in away.found
     (stray,) = [finding for finding in findings if finding.name == "Slack workspaces"]

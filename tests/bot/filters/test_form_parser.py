@@ -61,28 +61,28 @@ def state(view: dict[str, Any]) -> dict[str, Any]:
 
 
 @given(any_wish())
-def test_every_wish_opens_in_the_dialog_and_comes_out_the_same(wish: Criteria) -> None:
-    view = subscription_modal.view(PLACE, form_of(wish), Preview(wish=wish))
+def test_every_wish_opens_in_the_dialog_and_comes_out_the_same(criteria: Criteria) -> None:
+    view = subscription_modal.view(PLACE, form_of(criteria), Preview(criteria=criteria))
     block_checks.check_view(view, "modal")
     entered = subscription_modal.entered(state(view))
-    assert entered == form_of(wish)
-    assert same_criteria(criteria_from_form(entered, parse), wish)
+    assert entered == form_of(criteria)
+    assert same_criteria(criteria_from_form(entered, parse), criteria)
 
 
 @given(forms)
 def test_what_fits_the_inputs_comes_back_into_them(filled: SubscriptionForm) -> None:
     try:
-        wish = criteria_from_form(filled, parse)
+        criteria = criteria_from_form(filled, parse)
     except InvalidForm as bad:
         # A mention of nobody, or for mocks that don't come.
         assert set(bad.errors) == {"when"}
         assume(False)
-    again = form_of(wish)
+    again = form_of(criteria)
     assert again.words == "", "nothing needs grammar"
-    assert same_criteria(criteria_from_form(again, parse), wish)
+    assert same_criteria(criteria_from_form(again, parse), criteria)
     assert again.percents == filled.percents
     assert (
-        subscription_modal.entered(state(subscription_modal.view(PLACE, filled, Preview(wish=wish))))
+        subscription_modal.entered(state(subscription_modal.view(PLACE, filled, Preview(criteria=criteria))))
         == filled
     )
 
@@ -134,8 +134,8 @@ def test_words_and_inputs_go_together() -> None:
         group="CBC", area90="100", words="near 197.45 -23.38 5deg or external mock notify @here"
     )
     entered = subscription_modal.entered(state(subscription_modal.view(PLACE, entered, Preview())))
-    wish = criteria_from_form(entered, parse)
-    assert wish.canonical == "CBC area90<100 (near 197.45 -23.38 5deg>0.1 or external) mock notify @here"
+    criteria = criteria_from_form(entered, parse)
+    assert criteria.canonical == "CBC area90<100 (near 197.45 -23.38 5deg>0.1 or external) mock notify @here"
 
 
 def test_a_site_that_isnt_known_is_refused_at_the_words() -> None:

@@ -138,10 +138,10 @@ def test_the_reason_for_a_refusal_pings_nobody(words: str, in_codec: bool) -> No
         max_size=7,
     ).map(" ".join)
 )
-async def test_whatever_is_asked_gets_words_that_ping_nobody(rooms: Factory, words: str) -> None:
-    if not await rooms.store.recent_ids():
-        await take(rooms, made())
-    asked = answers(rooms)
+async def test_whatever_is_asked_gets_words_that_ping_nobody(factory: Factory, words: str) -> None:
+    if not await factory.store.recent_ids():
+        await take(factory, made())
+    asked = answers(factory)
     # From the terminal: there subscribing says only that it belongs to Slack.
     assert pings(await asked.dispatch(words, None)) == []
     asker = CommandContext(TEAM, "C1", "U1")
@@ -155,11 +155,11 @@ async def test_whatever_is_asked_gets_words_that_ping_nobody(rooms: Factory, wor
 @given(st.lists(st.sampled_from(("CBC", "mock", "notify", "@here", "if", "NS", "all")) | hostile, max_size=8))
 def test_a_filter_is_understood_or_refused_in_a_sentence(words: list[str]) -> None:
     try:
-        wish = parse(" ".join(words))
+        criteria = parse(" ".join(words))
     except FilterSyntaxError as error:
         assert str(error).endswith((".", "?"))
     else:
-        assert parse(wish.canonical) == wish
+        assert parse(criteria.canonical) == criteria
 
 
 @quick(max_examples=150)

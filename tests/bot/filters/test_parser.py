@@ -101,7 +101,7 @@ targets = st.sampled_from(["<!here>", "<!channel>", "<@U024BE7LH>", "<@W1>", "<!
 
 @st.composite
 def any_wish(draw: st.DrawFn) -> Criteria:
-    wish = draw(
+    criteria = draw(
         st.builds(
             Criteria,
             group=st.sampled_from(["CBC", "Burst", "all"]),
@@ -113,26 +113,26 @@ def any_wish(draw: st.DrawFn) -> Criteria:
     )
     if draw(st.booleans()):
         # A group at the top of a filter is the wish's own.
-        wish = replace(wish, filter=_without_group(draw(any_filter)))
+        criteria = replace(criteria, filter=_without_group(draw(any_filter)))
     if not draw(st.booleans()):
-        return wish
+        return criteria
     notify = MentionRule(
         targets=tuple(draw(st.lists(targets, min_size=1, unique=True))),
-        mock=wish.mock and draw(st.booleans()),
-        test=wish.test and draw(st.booleans()),
+        mock=criteria.mock and draw(st.booleans()),
+        test=criteria.test and draw(st.booleans()),
         only_ns=draw(st.booleans()),
     )
     if not notify.only_ns and draw(st.booleans()):
         notify = replace(notify, condition=draw(any_filter))
-    return replace(wish, notify=notify)
+    return replace(criteria, notify=notify)
 
 
-wishes = any_wish()
+criteria_list = any_wish()
 
 
-@given(wishes)
-def test_a_wish_reads_as_it_is_written(wish: Criteria) -> None:
-    assert parse(wish.canonical) == wish
+@given(criteria_list)
+def test_a_wish_reads_as_it_is_written(criteria: Criteria) -> None:
+    assert parse(criteria.canonical) == criteria
 
 
 @pytest.mark.parametrize(
@@ -211,10 +211,10 @@ def test_a_filter_reads_as_it_is_written(wanted: Filter) -> None:
     ],
 )
 def test_the_grammar(words: str, canonical: str | None) -> None:
-    wish = parse(words)
+    criteria = parse(words)
     if canonical is not None:
-        assert wish.canonical == canonical
-    assert parse(wish.canonical) == wish
+        assert criteria.canonical == canonical
+    assert parse(criteria.canonical) == criteria
 
 
 KNOWN_SITES = {"palomar": "Palomar", "cerro tololo": "Cerro Tololo"}
@@ -539,10 +539,10 @@ def test_whatever_is_typed_is_read_or_refused_in_a_short_sentence(words: str) ->
 
 @pytest.mark.parametrize("words", ["all", "all mock", "all test", "all mock test lowsig"])
 def test_mocks_and_tests_only_where_asked_for(words: str) -> None:
-    wish = parse(words)
-    assert category_allowed(wish, Category.REAL)
-    assert category_allowed(wish, Category.MOCK) is ("mock" in words)
-    assert category_allowed(wish, Category.TEST) is ("test" in words)
+    criteria = parse(words)
+    assert category_allowed(criteria, Category.REAL)
+    assert category_allowed(criteria, Category.MOCK) is ("mock" in words)
+    assert category_allowed(criteria, Category.TEST) is ("test" in words)
 
 
 GROUPS = ("CBC", "Burst", "NewGroup")

@@ -37,9 +37,9 @@ async def gracedb(fake: FakeGraceDb) -> AsyncIterator[GraceDb]:
 
 
 @pytest.fixture
-async def archive(fake: FakeGraceDb, rooms: Factory, clock: Clock) -> AsyncIterator[SupereventImporter]:
-    pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
-    looks_up = SupereventImporter(GraceDb(fake.url), pipeline, rooms.lookups, clock)
+async def archive(fake: FakeGraceDb, factory: Factory, clock: Clock) -> AsyncIterator[SupereventImporter]:
+    pipeline = Pipeline(factory.store, clock, max_age=MAX_AGE)
+    looks_up = SupereventImporter(GraceDb(fake.url), pipeline, factory.lookups, clock)
     yield looks_up
     await looks_up.close()
 

@@ -33,12 +33,12 @@ def slept() -> list[float]:
 
 
 @pytest.fixture
-def backfill(archive: SupereventImporter, rooms: Factory, clock: Clock, slept: list[float]) -> Backfill:
+def backfill(archive: SupereventImporter, factory: Factory, clock: Clock, slept: list[float]) -> Backfill:
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
         archive.gracedb._silent_until = 0.0
 
-    return Backfill(archive, rooms.lookups, clock, sleep=sleep, page=3)
+    return Backfill(archive, factory.lookups, clock, sleep=sleep, page=3)
 
 
 def filled(fake: FakeGraceDb) -> None:
@@ -51,21 +51,21 @@ def counts(progress: Progress) -> tuple[int, int, int]:
     return progress.looked_up, progress.known, progress.notices
 
 
-async def test_all_of_it_page_by_page(fake: FakeGraceDb, backfill: Backfill, rooms: Factory) -> None:
+async def test_all_of_it_page_by_page(fake: FakeGraceDb, backfill: Backfill, factory: Factory) -> None:
     filled(fake)
-    await subscribe(rooms, "all", "C1")
+    await subscribe(factory, "all", "C1")
     told: list[tuple[int, int]] = []
     progress = await backfill.run(SINCE, date(2026, 11, 20), tell=lambda p: told.append((p.done, p.total)))
     assert counts(progress) == (7, 0, 7) and told[-1] == (7, 7) and told == sorted(told)
-    assert sorted(await rooms.store.recent_ids()) == IDS
-    assert (await rooms.ledger.counts()).waiting == 0
+    assert sorted(await factory.store.recent_ids()) == IDS
+    assert (await factory.outbox.counts()).waiting == 0
     assert [query["start"] for query in fake.queries] == ["0", "3", "6"]
     assert fake.queries[0]["query"] == "category: Production created: 2026-11-01 .. 2026-11-21"
     assert fake.most_at_once == 1
 
 
 async def test_broken_off_it_goes_on_where_it_was(
-    fake: FakeGraceDb, backfill: Backfill, rooms: Factory
+    fake: FakeGraceDb, backfill: Backfill, factory: Factory
 ) -> None:
     filled(fake)
     fourth = asyncio.Event()
@@ -81,7 +81,7 @@ async def test_broken_off_it_goes_on_where_it_was(
     with pytest.raises(asyncio.CancelledError):
         await running
     fake.gate.set()
-    assert sorted(await rooms.store.recent_ids()) == IDS[:4]
+    assert sorted(await factory.store.recent_ids()) == IDS[:4]
     assert counts(await backfill.run(SINCE)) == (3, 4, 3)
 
 
@@ -97,7 +97,7 @@ async def test_an_event_that_may_have_changed_is_looked_up_again(
 
 
 async def test_low_significance_only_on_request(
-    fake: FakeGraceDb, backfill: Backfill, rooms: Factory
+    fake: FakeGraceDb, backfill: Backfill, factory: Factory
 ) -> None:
     fake.add(with_notices(REAL, record(), labels=("LOW_SIGNIF_LOCKED",)))
     progress = await backfill.run(SINCE)
@@ -135,62 +135,62 @@ async def test_what_is_listed_and_not_given_is_left_out(fake: FakeGraceDb, backf
 
 
 async def test_it_gives_up_in_one_sentence(
-    fake: FakeGraceDb, backfill: Backfill, rooms: Factory, slept: list[float]
+    fake: FakeGraceDb, backfill: Backfill, factory: Factory, slept: list[float]
 ) -> None:
     filled(fake)
     fake.faults[f"{IDS[1]}/files/"] = [503] * TRIES
     with pytest.raises(Busy, match="maintenance"):
         await backfill.run(SINCE)
     assert len(slept) == TRIES - 1
-    assert await rooms.store.recent_ids() == [IDS[0]]
+    assert await factory.store.recent_ids() == [IDS[0]]
     fake.faults["api/superevents/"] = [BROKEN]
     with pytest.raises(Unreadable):
         await backfill.run(SINCE)
 
 
-async def received(rooms: Factory, clock: Clock, source: str = "hopskotch") -> None:
-    pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+async def received(factory: Factory, clock: Clock, source: str = "hopskotch") -> None:
+    pipeline = Pipeline(factory.store, clock, max_age=MAX_AGE)
     await pipeline.handle(to_json(record(MOCK)), Origin(source, "1", live=True))
 
 
 async def test_a_silence_longer_than_the_broker_keeps_is_repaired(
-    fake: FakeGraceDb, backfill: Backfill, rooms: Factory, clock: Clock, slept: list[float]
+    fake: FakeGraceDb, backfill: Backfill, factory: Factory, clock: Clock, slept: list[float]
 ) -> None:
     filled(fake)
     keeps = timedelta(days=28)
-    await repair_gap(backfill, rooms.store, keeps, clock())
-    await received(rooms, clock, source="file")
-    await repair_gap(backfill, rooms.store, keeps, NOW + timedelta(days=60))
+    await repair_gap(backfill, factory.store, keeps, clock())
+    await received(factory, clock, source="file")
+    await repair_gap(backfill, factory.store, keeps, NOW + timedelta(days=60))
     # Nothing was ever received from a broker, so nothing is missing.
     assert fake.requests() == 0
     clock.forward(minutes=1)
-    await rooms.store.purge_mock_payloads(NOW)
-    pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+    await factory.store.purge_mock_payloads(NOW)
+    pipeline = Pipeline(factory.store, clock, max_age=MAX_AGE)
     await pipeline.handle(to_json(record(MOCK, "INITIAL", 1)), Origin("hopskotch", "1", live=True))
-    await repair_gap(backfill, rooms.store, keeps, NOW + timedelta(days=27))
+    await repair_gap(backfill, factory.store, keeps, NOW + timedelta(days=27))
     assert fake.requests() == 0
 
     async def sleep(_: float) -> None:
         fake.faults.clear()
 
     fake.faults["api/superevents/"] = [503] * TRIES
-    await repair_gap(backfill, rooms.store, keeps, NOW + timedelta(days=29), sleep)
-    assert set(IDS) < set(await rooms.store.recent_ids())
+    await repair_gap(backfill, factory.store, keeps, NOW + timedelta(days=29), sleep)
+    assert set(IDS) < set(await factory.store.recent_ids())
     assert fake.queries[-1]["query"] == "category: Production created: 2026-10-23 .. now"
 
 
 async def test_what_the_broker_still_kept_hides_no_gap(
-    fake: FakeGraceDb, backfill: Backfill, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, backfill: Backfill, factory: Factory, clock: Clock
 ) -> None:
     filled(fake)
-    await received(rooms, clock)
+    await received(factory, clock)
     clock.forward(hours=24 * 40)
-    pipeline = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+    pipeline = Pipeline(factory.store, clock, max_age=MAX_AGE)
     await pipeline.handle(to_json(record(MOCK, "INITIAL", 1)), Origin("hopskotch", "2", live=True))
-    await repair_gap(backfill, rooms.store, timedelta(days=28), clock() + timedelta(seconds=10))
-    assert set(IDS) < set(await rooms.store.recent_ids())
+    await repair_gap(backfill, factory.store, timedelta(days=28), clock() + timedelta(seconds=10))
+    assert set(IDS) < set(await factory.store.recent_ids())
     asked = fake.requests()
-    await repair_gap(backfill, rooms.store, timedelta(days=28), clock() + timedelta(hours=3))
+    await repair_gap(backfill, factory.store, timedelta(days=28), clock() + timedelta(hours=3))
     assert fake.requests() == asked, "what came since shows that nothing is missing"
 
 
@@ -229,14 +229,14 @@ async def test_the_bot_repairs_a_gap_at_its_start(
             "gracedb_url": fake.url,
         }
     )
-    async with open_factory(settings) as rooms:
-        await received(rooms, Clock())
+    async with open_factory(settings) as factory:
+        await received(factory, Clock())
         clock = Clock(NOW + timedelta(days=40))
         stop = asyncio.Event()
-        running = asyncio.create_task(Application(settings, rooms, [SilentSource()], clock).run(stop))
-        while len(await rooms.lookups.get(IDS)) < len(IDS):
+        running = asyncio.create_task(Application(settings, factory, [SilentSource()], clock).run(stop))
+        while len(await factory.lookups.get(IDS)) < len(IDS):
             assert not running.done()
             await asyncio.sleep(0.05)
         stop.set()
         await running
-        assert (await rooms.ledger.counts()).waiting == 0
+        assert (await factory.outbox.counts()).waiting == 0

@@ -84,13 +84,13 @@ async def test_only_so_many_redirects_are_followed(fake: FakeGraceDb, gracedb: G
 
 
 async def test_a_files_redirect_elsewhere_is_a_part_that_is_missing(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, other: FakeGraceDb, known: Event
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, other: FakeGraceDb, known: Event
 ) -> None:
     known.files["p_astro.json,0"] = jsonb({"BNS": 1.0})
     fake.redirects[f"{PATH}files/p_astro.json,0"] = f"{other.url}superevents/{ID}/"
     assert await archive.import_superevent(ID) == ID
     assert not other.requests()
-    assert await rooms.store.superevent(ID) is not None
+    assert await factory.store.superevent(ID) is not None
 
 
 @pytest.mark.parametrize("depth", [101, 300, 900, 960, 985, 990, 995, 1_000, 5_000, 200_000])
@@ -106,16 +106,16 @@ async def test_an_answer_nested_without_end_is_a_sentence(
 
 
 async def test_a_part_nested_without_end_is_left_out(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, known: Event
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, known: Event
 ) -> None:
     for depth in (120, 980, 990):
         known.files[f"p_astro.json,{depth}"] = (
             b'{"BNS": 1, "x": ' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
         )
     await archive.import_superevent(ID)
-    found = await rooms.store.superevent(ID)
+    found = await factory.store.superevent(ID)
     assert found is not None and found.event is not None and not found.event.classification
-    assert await rooms.store.next_quarantined() is None
+    assert await factory.store.next_quarantined() is None
 
 
 NUMBERS = (

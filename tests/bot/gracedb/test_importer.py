@@ -26,12 +26,12 @@ from tests.support.factories import MAX_AGE, NOW, REAL, TEAM, Clock, record, sub
 O3 = "S190425z"
 
 
-def answers(rooms: Factory, archive: SupereventImporter | None, clock: Clock) -> CommandRouter:
-    return rooms.create_command_router(clock, archive=archive)
+def answers(factory: Factory, archive: SupereventImporter | None, clock: Clock) -> CommandRouter:
+    return factory.create_command_router(clock, archive=archive)
 
 
-async def said(rooms: Factory, archive: SupereventImporter | None, clock: Clock, words: str) -> str:
-    return message_text.render(await answers(rooms, archive, clock).dispatch(words, None))
+async def said(factory: Factory, archive: SupereventImporter | None, clock: Clock, words: str) -> str:
+    return message_text.render(await answers(factory, archive, clock).dispatch(words, None))
 
 
 def from_o3(*labels: str) -> Event:
@@ -50,36 +50,36 @@ def from_o3(*labels: str) -> Event:
 
 
 async def test_from_the_notices_that_gracedb_keeps(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
-    await subscribe(rooms, "all", "C1")
+    await subscribe(factory, "all", "C1")
     fake.add(with_notices(REAL, record(), record(minutes=5), record(alert_type="INITIAL", minutes=60)))
-    told = await said(rooms, archive, clock, REAL.lower())
+    told = await said(factory, archive, clock, REAL.lower())
     assert "INITIAL" in told and "BNS 95 %" in told and "Notice 3 of this event, from GraceDB" in told
     assert "received" not in told
     # Stored, so not asked for again; never routed, though it is new and the channel wants all.
     asked = fake.requests()
-    assert await said(rooms, archive, clock, REAL) == told
+    assert await said(factory, archive, clock, REAL) == told
     assert fake.requests() == asked
-    assert (await rooms.ledger.counts()).waiting == 0
-    assert "Last notice: none yet" in await said(rooms, archive, clock, "status")
+    assert (await factory.outbox.counts()).waiting == 0
+    assert "Last notice: none yet" in await said(factory, archive, clock, "status")
 
 
 async def test_from_the_list_of_notices_where_there_is_one(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     event = Event(superevent(REAL), {"one.json": to_json(record()), "two.json": b'{"no": "notice"}'})
     event.notices = ["one.json", "two.json", "gone.json"]
     fake.add(event)
-    assert "Notice 1 of this event, from GraceDB" in await said(rooms, archive, clock, REAL)
+    assert "Notice 1 of this event, from GraceDB" in await said(factory, archive, clock, REAL)
     assert not any(path.endswith("/files/") for path in fake.asked)
 
 
 async def test_put_together_where_there_are_no_notices(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(from_o3("ADVOK"))
-    told = await said(rooms, archive, clock, O3)
+    told = await said(factory, archive, clock, O3)
     for words in (
         "BNS >99 % · FROM GRACEDB · S190425z",
         "2019-04-25 08:18:05 UTC, GraceDB's state of 2019-04-26 10:00:00 UTC",
@@ -91,25 +91,25 @@ async def test_put_together_where_there_are_no_notices(
 
 
 async def test_advno_means_retracted(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(from_o3("ADVNO"))
-    told = await said(rooms, archive, clock, O3)
+    told = await said(factory, archive, clock, O3)
     assert told.startswith("RETRACTED · S190425z") and "Was: BNS >99 %" in told
     assert "Retracted 2019-04-26 10:00:00 UTC" in told
     fake.add(with_notices(REAL, record(), labels=("ADVNO",)))
-    told = await said(rooms, archive, clock, REAL)
+    told = await said(factory, archive, clock, REAL)
     # GraceDB keeps its notices, but not the retraction, nor the time of the label.
     assert told.startswith(f"RETRACTED · {REAL}") and "Was: BNS 95 %" in told and "Retracted 2" not in told
 
 
 async def test_a_retraction_that_gracedb_keeps_is_the_one(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     gone = record(alert_type=RETRACTION, minutes=30)
     fake.add(with_notices(REAL, record(), gone, labels=("ADVNO",)))
     await archive.import_superevent(REAL)
-    known = await rooms.store.superevent(REAL)
+    known = await factory.store.superevent(REAL)
     assert known is not None and known.retracted and len(known.notices) == 2
 
 
@@ -125,7 +125,7 @@ async def test_a_retraction_that_gracedb_keeps_is_the_one(
 async def test_what_gracedb_doesnt_give_is_said_and_not_asked_for_again(
     fake: FakeGraceDb,
     archive: SupereventImporter,
-    rooms: Factory,
+    factory: Factory,
     clock: Clock,
     fault: int | str | tuple[int, str],
     words: str,
@@ -133,40 +133,40 @@ async def test_what_gracedb_doesnt_give_is_said_and_not_asked_for_again(
     fake.add(from_o3())
     fake.faults[f"{O3}/"] = [fault]
     for _ in range(3):
-        assert await said(rooms, archive, clock, O3) == f"No notice of S190425z was received. {words}"
+        assert await said(factory, archive, clock, O3) == f"No notice of S190425z was received. {words}"
     assert fake.requests() == 1
 
 
-async def test_without_an_archive_the_answer_is_what_was_received(rooms: Factory, clock: Clock) -> None:
-    assert await said(rooms, None, clock, O3) == "No notice of S190425z was received."
+async def test_without_an_archive_the_answer_is_what_was_received(factory: Factory, clock: Clock) -> None:
+    assert await said(factory, None, clock, O3) == "No notice of S190425z was received."
 
 
 async def test_a_part_that_is_missing_leaves_the_rest(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(from_o3())
     fake.faults = {"p_astro.json,0": [404], "/logs/": [404], "/labels/": [BROKEN], "fits,1": [404]}
-    told = await said(rooms, archive, clock, O3)
+    told = await said(factory, archive, clock, O3)
     assert "CBC" in told and "90 %:" in told and "HasNS >99 %" in told
 
 
 async def test_trouble_on_the_way_stores_nothing(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory
 ) -> None:
     fake.add(from_o3())
     fake.faults["em_bright.json,0"] = [503]
     with pytest.raises(Busy):
         await archive.import_superevent(O3)
-    assert await rooms.store.superevent(O3) is None
+    assert await factory.store.superevent(O3) is None
 
 
 async def test_what_cant_be_read_at_all_is_quarantined_and_said(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     broken = jsonb({"superevent_id": REAL, "alert_type": "INITIAL"})
     fake.add(Event(superevent(REAL), {f"{REAL}-initial.json,0": broken}))
-    assert "What GraceDB has of it can't be read." in await said(rooms, archive, clock, REAL)
-    assert (await rooms.ledger.counts()).quarantined == 1
+    assert "What GraceDB has of it can't be read." in await said(factory, archive, clock, REAL)
+    assert (await factory.outbox.counts()).quarantined == 1
 
 
 async def test_one_event_is_never_looked_up_twice_at_once(
@@ -184,12 +184,16 @@ async def test_one_event_is_never_looked_up_twice_at_once(
 
 
 async def test_nor_by_two_archives(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(with_notices(REAL, record()))
     listed = await entry(archive, REAL)
     slow = SupereventImporter(
-        GraceDb(fake.url), Pipeline(rooms.store, clock, max_age=MAX_AGE), rooms.lookups, clock, beside=archive
+        GraceDb(fake.url),
+        Pipeline(factory.store, clock, max_age=MAX_AGE),
+        factory.lookups,
+        clock,
+        beside=archive,
     )
     fake.gate.clear()
     filling = asyncio.create_task(slow.import_entry(listed))
@@ -213,58 +217,58 @@ async def test_not_public_is_no_ones_answer_but_its_own(
 
 
 async def test_a_name_of_a_superevent_leads_to_it(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     event = from_o3()
     fake.events["GW190425A"] = event
     fake.add(event)
     for _ in range(2):
-        assert "S190425z" in await said(rooms, archive, clock, "GW190425a")
+        assert "S190425z" in await said(factory, archive, clock, "GW190425a")
         assert fake.asked["superevents/GW190425A/"] == 1
 
 
 async def test_known_from_gracedb_alone_it_is_looked_up_again_later(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(with_notices(REAL, record()))
-    assert "PRELIMINARY" in await said(rooms, archive, clock, REAL)
+    assert "PRELIMINARY" in await said(factory, archive, clock, REAL)
     fake.add(with_notices(REAL, record(), record(alert_type="UPDATE", minutes=30)))
-    assert "PRELIMINARY" in await said(rooms, archive, clock, REAL)
+    assert "PRELIMINARY" in await said(factory, archive, clock, REAL)
     clock.forward(hours=2)
     fake.faults[f"{REAL}/"] = [503]
-    assert "PRELIMINARY" in await said(rooms, archive, clock, REAL)
+    assert "PRELIMINARY" in await said(factory, archive, clock, REAL)
     archive._failed.clear()
-    assert "UPDATE" in await said(rooms, archive, clock, REAL)
+    assert "UPDATE" in await said(factory, archive, clock, REAL)
 
 
-def live(rooms: Factory, clock: Clock) -> Pipeline:
-    return Pipeline(rooms.store, clock, max_age=MAX_AGE)
+def live(factory: Factory, clock: Clock) -> Pipeline:
+    return Pipeline(factory.store, clock, max_age=MAX_AGE)
 
 
 BROKER = Origin("hopskotch", "igwn.gwalert 0:1", live=True)
 
 
 async def test_what_was_looked_up_first_is_routed_when_the_broker_brings_it(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
-    await subscribe(rooms, "all", "C1")
+    await subscribe(factory, "all", "C1")
     first, second = record(), record(alert_type="INITIAL", minutes=5)
     clock.forward(minutes=10)
     fake.add(with_notices(REAL, first, second))
     await archive.import_superevent(REAL)
-    assert (await rooms.ledger.counts()).waiting == 0
+    assert (await factory.outbox.counts()).waiting == 0
     for body in (to_json(first), to_json(second)):
-        assert await live(rooms, clock).handle(body, BROKER) is IngestResult.STORED
-        assert await live(rooms, clock).handle(body, BROKER) is IngestResult.REPEAT
+        assert await live(factory, clock).handle(body, BROKER) is IngestResult.STORED
+        assert await live(factory, clock).handle(body, BROKER) is IngestResult.REPEAT
     # The root, and the reply of the second.
-    assert (await rooms.ledger.counts()).waiting == 2
-    known = await rooms.store.superevent(REAL)
+    assert (await factory.outbox.counts()).waiting == 2
+    known = await factory.store.superevent(REAL)
     assert known is not None and [n.archive for n in known.notices] == [None, None]
-    assert "from GraceDB" not in await said(rooms, archive, clock, REAL)
-    assert await rooms.store.payload(known.latest.key) == to_json(second)
+    assert "from GraceDB" not in await said(factory, archive, clock, REAL)
+    assert await factory.store.payload(known.latest.key) == to_json(second)
     # The other way round it stays as the broker brought it.
     await archive.import_entry(await entry(archive, REAL))
-    assert await rooms.store.superevent(REAL) == known
+    assert await factory.store.superevent(REAL) == known
 
 
 async def entry(archive: SupereventImporter, superevent_id: str) -> Any:
@@ -274,39 +278,39 @@ async def entry(archive: SupereventImporter, superevent_id: str) -> Any:
 
 
 async def test_a_real_notice_takes_the_place_of_what_was_put_together(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
-    await subscribe(rooms, "all", "C1")
+    await subscribe(factory, "all", "C1")
     fake.add(Event(superevent(REAL, "ADVOK", created=f"{NOW:%Y-%m-%d %H:%M:%S} UTC")))
-    assert "FROM GRACEDB" in await said(rooms, archive, clock, REAL)
+    assert "FROM GRACEDB" in await said(factory, archive, clock, REAL)
     # Of the very second at which GraceDB made the event, and yet no repeat of it.
-    assert await live(rooms, clock).handle(to_json(record()), BROKER) is IngestResult.STORED
-    told = await said(rooms, archive, clock, REAL)
+    assert await live(factory, clock).handle(to_json(record()), BROKER) is IngestResult.STORED
+    told = await said(factory, archive, clock, REAL)
     assert "PRELIMINARY" in told and "Notice 1 of this event" in told and "GRACEDB" not in told
-    assert (await rooms.ledger.counts()).waiting == 1
+    assert (await factory.outbox.counts()).waiting == 1
 
 
 async def test_a_retraction_still_says_what_was_put_together(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(Event(superevent(REAL, created=f"{NOW - timedelta(hours=1):%Y-%m-%d %H:%M:%S} UTC")))
     await archive.import_superevent(REAL)
     gone: Record = record(alert_type=RETRACTION, minutes=1)
-    assert await live(rooms, clock).handle(to_json(gone), BROKER) is IngestResult.STORED
-    told = await said(rooms, archive, clock, REAL)
+    assert await live(factory, clock).handle(to_json(gone), BROKER) is IngestResult.STORED
+    told = await said(factory, archive, clock, REAL)
     assert told.startswith("RETRACTED") and "Was: CBC" in told and "Notice 2 of this event" in told
 
 
 async def test_in_slack_the_answer_can_be_posted(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(from_o3())
     asker = CommandContext(TEAM, "C1", "U0ASKER")
-    assert "answer.share" in json.dumps((await answers(rooms, archive, clock).dispatch(O3, asker)).blocks)
+    assert "answer.share" in json.dumps((await answers(factory, archive, clock).dispatch(O3, asker)).blocks)
 
 
 async def test_real_answers_are_played_back(
-    fake: FakeGraceDb, archive: SupereventImporter, rooms: Factory, clock: Clock, shared_notices: Path
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock, shared_notices: Path
 ) -> None:
     for name in ("S230413b", "S230413g", "MS220722v"):
         fake.add(Event(json.loads((shared_notices / "gracedb" / f"{name}.json").read_text())))
@@ -317,8 +321,8 @@ async def test_real_answers_are_played_back(
         for kind in ("Preliminary", "Initial")
     }
     fake.add(Event(superevent("S230518h", "ADVOK", "SIGNIF_LOCKED"), kept))
-    assert "Burst · FROM GRACEDB · S230413b" in await said(rooms, archive, clock, "S230413b")
-    assert "H1 L1 V1" in await said(rooms, archive, clock, "S230413g")
-    assert "MOCK · RETRACTED · MS220722v" in await said(rooms, archive, clock, "ms220722V")
-    told = await said(rooms, archive, clock, "S230518h")
+    assert "Burst · FROM GRACEDB · S230413b" in await said(factory, archive, clock, "S230413b")
+    assert "H1 L1 V1" in await said(factory, archive, clock, "S230413g")
+    assert "MOCK · RETRACTED · MS220722v" in await said(factory, archive, clock, "ms220722V")
+    told = await said(factory, archive, clock, "S230518h")
     assert "NSBH" in told and "INITIAL" in told and "Notice 2 of this event, from GraceDB" in told

@@ -30,19 +30,19 @@ THERE = "near 10 60 5deg"
 STORY = [to_avro(record) for record in ms181101ab(NOW)]
 
 
-async def store(rooms: Factory, *bodies: bytes, now: datetime = NOW) -> list[Notice]:
+async def store(factory: Factory, *bodies: bytes, now: datetime = NOW) -> list[Notice]:
     notices = [decode(body) for body in bodies]
     for notice, body in zip(notices, bodies, strict=True):
         received = replace(notice, received=now)
-        assert (await rooms.store.record(received, body, "test:1", now, planner(now), picture=True)).new
+        assert (await factory.store.record(received, body, "test:1", now, planner(now), picture=True)).new
     return notices
 
 
 class Asking(SkyMapQueries):
     """Counts what the maps are asked."""
 
-    def __init__(self, rooms: Factory) -> None:
-        super().__init__(rooms.maps, self._visible_share)
+    def __init__(self, factory: Factory) -> None:
+        super().__init__(factory.maps, self._visible_share)
         self.asked: list[str] = []
 
     def _visible_share(self, site: str, skymap: SkyMap, when: datetime) -> float | None:
@@ -66,147 +66,147 @@ class Failing(Asking):
 
 
 def decisions(
-    rooms: Factory, asker: SkyMapQueries | None = None, clock: Clock | None = None
+    factory: Factory, asker: SkyMapQueries | None = None, clock: Clock | None = None
 ) -> DeferredRoutingWorker:
     clock = clock or Clock()
-    return DeferredRoutingWorker(rooms.undecided, asker or Asking(rooms), clock, max_age=MAX_AGE)
+    return DeferredRoutingWorker(factory.undecided, asker or Asking(factory), clock, max_age=MAX_AGE)
 
 
-async def rows(rooms: Factory, query: str) -> list[tuple[object, ...]]:
-    async with rooms.database.read_transaction() as connection:
+async def rows(factory: Factory, query: str) -> list[tuple[object, ...]]:
+    async with factory.database.read_transaction() as connection:
         return [tuple(row) for row in (await connection.execute(text(query))).all()]
 
 
-async def deliveries(rooms: Factory) -> list[tuple[object, ...]]:
-    return await rows(rooms, "SELECT channel_id, kind FROM deliveries ORDER BY channel_id, id")
+async def deliveries(factory: Factory) -> list[tuple[object, ...]]:
+    return await rows(factory, "SELECT channel_id, kind FROM deliveries ORDER BY channel_id, id")
 
 
-async def test_others_get_the_notice_at_once_and_the_map_decides_for_the_rest(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC mock", "C1")
-    await subscribe(rooms, f"CBC {HERE} mock", "C2", "C3")
-    await subscribe(rooms, f"CBC {THERE} mock", "C4")
-    await subscribe(rooms, f"CBC (BNS<0.1 and {HERE}) mock", "C5")
-    await store(rooms, STORY[1])
-    assert await deliveries(rooms) == [("C1", "root")]
-    assert await rooms.undecided.waiting() == ["MS181101ab"]
-    await decisions(rooms).process_pending()
-    assert await deliveries(rooms) == [("C1", "root"), ("C2", "root"), ("C3", "root")]
-    assert await rooms.undecided.waiting() == []
-    assert len(await rows(rooms, "SELECT * FROM pictures")) == 1, "asked for once a workspace"
-    await store(rooms, STORY[2])
-    replies = [("C2", "reply") in await deliveries(rooms), ("C4", "reply") in await deliveries(rooms)]
+async def test_others_get_the_notice_at_once_and_the_map_decides_for_the_rest(factory: Factory) -> None:
+    await subscribe(factory, "CBC mock", "C1")
+    await subscribe(factory, f"CBC {HERE} mock", "C2", "C3")
+    await subscribe(factory, f"CBC {THERE} mock", "C4")
+    await subscribe(factory, f"CBC (BNS<0.1 and {HERE}) mock", "C5")
+    await store(factory, STORY[1])
+    assert await deliveries(factory) == [("C1", "root")]
+    assert await factory.undecided.waiting() == ["MS181101ab"]
+    await decisions(factory).process_pending()
+    assert await deliveries(factory) == [("C1", "root"), ("C2", "root"), ("C3", "root")]
+    assert await factory.undecided.waiting() == []
+    assert len(await rows(factory, "SELECT * FROM pictures")) == 1, "asked for once a workspace"
+    await store(factory, STORY[2])
+    replies = [("C2", "reply") in await deliveries(factory), ("C4", "reply") in await deliveries(factory)]
     assert replies == [True, False], "a channel with the root keeps getting its notices"
-    await decisions(rooms).process_pending()
-    assert ("C4", "root") not in await deliveries(rooms)
+    await decisions(factory).process_pending()
+    assert ("C4", "root") not in await deliveries(factory)
 
 
-async def test_nothing_waits_where_no_filter_needs_the_map(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC mock", "C1")
-    await subscribe(rooms, f"CBC (BNS or {THERE}) mock", "C2")
-    await subscribe(rooms, f"CBC {HERE}", "C3")
-    await store(rooms, STORY[1])
-    assert await deliveries(rooms) == [("C1", "root"), ("C2", "root")]
-    assert await rooms.undecided.waiting() == []
+async def test_nothing_waits_where_no_filter_needs_the_map(factory: Factory) -> None:
+    await subscribe(factory, "CBC mock", "C1")
+    await subscribe(factory, f"CBC (BNS or {THERE}) mock", "C2")
+    await subscribe(factory, f"CBC {HERE}", "C3")
+    await store(factory, STORY[1])
+    assert await deliveries(factory) == [("C1", "root"), ("C2", "root")]
+    assert await factory.undecided.waiting() == []
 
 
-async def test_what_waits_survives_and_is_decided_once(rooms: Factory, database_url: str) -> None:
-    await subscribe(rooms, f"CBC {HERE} mock", "C2")
-    await store(rooms, STORY[1])
+async def test_what_waits_survives_and_is_decided_once(factory: Factory, database_url: str) -> None:
+    await subscribe(factory, f"CBC {HERE} mock", "C2")
+    await store(factory, STORY[1])
     other = Factory(Database(database_url))
-    question = await rooms.undecided.question("MS181101ab")
+    question = await factory.undecided.question("MS181101ab")
     assert question is not None
-    for again in (decisions(other), decisions(rooms)):
+    for again in (decisions(other), decisions(factory)):
         await again.process_pending()
     plan = partial(plan_after_map_queries, shares={}, now=NOW, max_age=MAX_AGE)
-    assert await rooms.undecided.complete("MS181101ab", question.notice_key, plan, NOW) == 0
-    assert await deliveries(rooms) == [("C2", "root")]
+    assert await factory.undecided.complete("MS181101ab", question.notice_key, plan, NOW) == 0
+    assert await deliveries(factory) == [("C2", "root")]
     await other.database.close()
 
 
-async def test_a_newer_notice_is_asked_instead(rooms: Factory) -> None:
-    await subscribe(rooms, f"CBC {HERE} mock", "C2")
-    await store(rooms, STORY[1])
-    question = await rooms.undecided.question("MS181101ab")
-    await store(rooms, STORY[2])
+async def test_a_newer_notice_is_asked_instead(factory: Factory) -> None:
+    await subscribe(factory, f"CBC {HERE} mock", "C2")
+    await store(factory, STORY[1])
+    question = await factory.undecided.question("MS181101ab")
+    await store(factory, STORY[2])
     assert question is not None
     plan = partial(
         plan_after_map_queries, shares=dict.fromkeys(question.questions, 1.0), now=NOW, max_age=MAX_AGE
     )
-    assert await rooms.undecided.complete("MS181101ab", question.notice_key, plan, NOW) is None
-    await decisions(rooms).process_pending()
-    assert await deliveries(rooms) == [("C2", "root")]
-    assert await rooms.undecided.waiting() == []
+    assert await factory.undecided.complete("MS181101ab", question.notice_key, plan, NOW) is None
+    await decisions(factory).process_pending()
+    assert await deliveries(factory) == [("C2", "root")]
+    assert await factory.undecided.waiting() == []
 
 
-async def test_each_position_and_site_is_asked_once_and_a_broken_one_harms_no_other(rooms: Factory) -> None:
-    asker = Asking(rooms)
+async def test_each_position_and_site_is_asked_once_and_a_broken_one_harms_no_other(factory: Factory) -> None:
+    asker = Asking(factory)
     for channel, share in (("C1", 0.5), ("C2", 0.7), ("C3", 0.1)):
-        await subscribe(rooms, f"CBC visible from Palomar>{share} mock", channel)
-    await subscribe(rooms, "CBC not visible from Paranal mock", "C4")
-    await subscribe(rooms, "CBC visible from Broken or not visible from Broken mock", "C5")
-    await store(rooms, STORY[1])
-    await decisions(rooms, asker).process_pending()
-    assert [place for place, _ in await deliveries(rooms)] == ["C1", "C3", "C4"]
+        await subscribe(factory, f"CBC visible from Palomar>{share} mock", channel)
+    await subscribe(factory, "CBC not visible from Paranal mock", "C4")
+    await subscribe(factory, "CBC visible from Broken or not visible from Broken mock", "C5")
+    await store(factory, STORY[1])
+    await decisions(factory, asker).process_pending()
+    assert [place for place, _ in await deliveries(factory)] == ["C1", "C3", "C4"]
     assert sorted(asker.asked) == ["Broken", "Palomar", "Paranal"]
 
 
-async def test_a_payload_that_is_gone_leaves_the_map_unknown(rooms: Factory) -> None:
-    await subscribe(rooms, f"CBC not {THERE} mock", "C1")
-    await store(rooms, STORY[1])
-    await rooms.store.purge_mock_payloads(NOW + timedelta(days=1))
-    await decisions(rooms).process_pending()
-    assert await deliveries(rooms) == []
-    assert await rooms.undecided.waiting() == []
+async def test_a_payload_that_is_gone_leaves_the_map_unknown(factory: Factory) -> None:
+    await subscribe(factory, f"CBC not {THERE} mock", "C1")
+    await store(factory, STORY[1])
+    await factory.store.purge_mock_payloads(NOW + timedelta(days=1))
+    await decisions(factory).process_pending()
+    assert await deliveries(factory) == []
+    assert await factory.undecided.waiting() == []
 
 
-async def test_what_was_retracted_or_got_old_meanwhile_opens_nothing(rooms: Factory) -> None:
-    await subscribe(rooms, f"CBC {HERE} mock", "C1")
-    await subscribe(rooms, "all near 10 10 180deg", "C2")
-    await store(rooms, STORY[1], STORY[-1])
-    assert await rooms.undecided.waiting() == ["MS181101ab"]
-    await decisions(rooms).process_pending()
-    assert await deliveries(rooms) == [] and await rooms.undecided.waiting() == []
-    await store(rooms, to_avro(retracted(NOW)[0]))
+async def test_what_was_retracted_or_got_old_meanwhile_opens_nothing(factory: Factory) -> None:
+    await subscribe(factory, f"CBC {HERE} mock", "C1")
+    await subscribe(factory, "all near 10 10 180deg", "C2")
+    await store(factory, STORY[1], STORY[-1])
+    assert await factory.undecided.waiting() == ["MS181101ab"]
+    await decisions(factory).process_pending()
+    assert await deliveries(factory) == [] and await factory.undecided.waiting() == []
+    await store(factory, to_avro(retracted(NOW)[0]))
     clock = Clock()
     clock.forward(hours=30)
-    await decisions(rooms, clock=clock).process_pending()
-    assert await deliveries(rooms) == [] and await rooms.undecided.waiting() == []
+    await decisions(factory, clock=clock).process_pending()
+    assert await deliveries(factory) == [] and await factory.undecided.waiting() == []
 
 
-async def test_who_asked_later_gets_what_comes_later(rooms: Factory) -> None:
-    await subscribe(rooms, f"CBC {HERE} mock", "C1")
-    await store(rooms, STORY[1])
-    await rooms.subscriptions.add_confirmed(
+async def test_who_asked_later_gets_what_comes_later(factory: Factory) -> None:
+    await subscribe(factory, f"CBC {HERE} mock", "C1")
+    await store(factory, STORY[1])
+    await factory.subscriptions.add_confirmed(
         "T0SANDBOX1", "C2", parse(f"CBC {HERE} mock"), "U1", NOW + timedelta(seconds=1)
     )
-    await decisions(rooms).process_pending()
-    assert await deliveries(rooms) == [("C1", "root")]
+    await decisions(factory).process_pending()
+    assert await deliveries(factory) == [("C1", "root")]
 
 
-async def test_mentions_that_hang_on_the_map_come_together_once_it_was_asked(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC notify @here", "C1", "C2")
-    await subscribe(rooms, "CBC notify <@U1> if visible from Palomar", "C1")
-    await subscribe(rooms, "CBC notify <@U2> if visible from Paranal", "C1")
+async def test_mentions_that_hang_on_the_map_come_together_once_it_was_asked(factory: Factory) -> None:
+    await subscribe(factory, "CBC notify @here", "C1", "C2")
+    await subscribe(factory, "CBC notify <@U1> if visible from Palomar", "C1")
+    await subscribe(factory, "CBC notify <@U2> if visible from Paranal", "C1")
     first, second = [to_avro(record) for record in bns(NOW)[:2]]
-    await store(rooms, first)
+    await store(factory, first)
     mentions = "SELECT occasion, targets, channel_id FROM mentions JOIN threads ON threads.id = thread_id"
-    assert await rows(rooms, mentions) == [("root", "<!here>", "C2")]
-    await decisions(rooms).process_pending()
+    assert await rows(factory, mentions) == [("root", "<!here>", "C2")]
+    await decisions(factory).process_pending()
     told = [("root", "<!here>", "C2"), ("root", "<!here> <@U1>", "C1")]
-    assert await rows(rooms, mentions) == told
-    await store(rooms, second)
-    await decisions(rooms).process_pending()
-    assert await rows(rooms, mentions) == told, "a further notice mentions nobody again"
+    assert await rows(factory, mentions) == told
+    await store(factory, second)
+    await decisions(factory).process_pending()
+    assert await rows(factory, mentions) == told, "a further notice mentions nobody again"
 
 
-async def test_a_store_in_trouble_loses_nothing(rooms: Factory) -> None:
-    await subscribe(rooms, f"CBC {HERE} mock", "C1")
-    await store(rooms, STORY[1])
-    asker = Failing(rooms)
+async def test_a_store_in_trouble_loses_nothing(factory: Factory) -> None:
+    await subscribe(factory, f"CBC {HERE} mock", "C1")
+    await store(factory, STORY[1])
+    asker = Failing(factory)
     with pytest.raises(StoreUnavailable):
-        await decisions(rooms, asker).process_pending()
-    await decisions(rooms, asker).process_pending()
-    assert await deliveries(rooms) == [("C1", "root")]
+        await decisions(factory, asker).process_pending()
+    await decisions(factory, asker).process_pending()
+    assert await deliveries(factory) == [("C1", "root")]
 
 
 def test_a_site_is_refused_before_anybody_waits_for_it() -> None:

@@ -28,13 +28,13 @@ OPS = (TEAM, "C0OPS")
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
-def pipeline(rooms: Factory, clock: Clock, **options: Any) -> Pipeline:
-    return Pipeline(rooms.store, clock, max_age=MAX_AGE, **options)
+def pipeline(factory: Factory, clock: Clock, **options: Any) -> Pipeline:
+    return Pipeline(factory.store, clock, max_age=MAX_AGE, **options)
 
 
-async def planned(rooms: Factory) -> list[tuple[str, str]]:
+async def planned(factory: Factory) -> list[tuple[str, str]]:
     """(kind, channel) of all deliveries."""
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         rows = await connection.execute(text("SELECT kind, channel_id FROM deliveries ORDER BY id"))
         return [(row.kind, row.channel_id) for row in rows.all()]
 
@@ -43,29 +43,29 @@ def mangled(superevent_id: str) -> bytes:
     return b'{"superevent_id": "%s", "alert_type": "UPDATE", "event": {' % superevent_id.encode()
 
 
-async def test_a_notice_is_stored_and_its_repeat_is_one(rooms: Factory, clock: Clock) -> None:
-    await subscribe(rooms, "CBC", "C1")
+async def test_a_notice_is_stored_and_its_repeat_is_one(factory: Factory, clock: Clock) -> None:
+    await subscribe(factory, "CBC", "C1")
     woken: list[bool] = []
-    way_in = pipeline(rooms, clock, wake=lambda: woken.append(True))
+    way_in = pipeline(factory, clock, wake=lambda: woken.append(True))
     assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.STORED
     clock.forward(hours=1)
     assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.REPEAT
     assert await way_in.handle(to_json(record()), LIVE) is IngestResult.REPEAT
-    assert await planned(rooms) == [("root", "C1")]
+    assert await planned(factory) == [("root", "C1")]
     assert woken == [True]
-    last = await rooms.store.last_notice()
+    last = await factory.store.last_notice()
     assert last is not None and last.received == NOW, "a repeat isn't received anew"
 
 
-async def test_an_archive_fills_the_store_in_silence(rooms: Factory, clock: Clock) -> None:
-    await subscribe(rooms, "all", "C1")
-    way_in = pipeline(rooms, clock, ops=lambda: OPS)
+async def test_an_archive_fills_the_store_in_silence(factory: Factory, clock: Clock) -> None:
+    await subscribe(factory, "all", "C1")
+    way_in = pipeline(factory, clock, ops=lambda: OPS)
     assert await way_in.handle(to_avro(record()), ARCHIVE) is IngestResult.STORED
-    known = await rooms.store.superevent(REAL)
+    known = await factory.store.superevent(REAL)
     assert known is not None and not known.latest.live, "so nobody is told how long it took"
-    assert await rooms.store.last_notice() is None, "a source that is silent stays so"
+    assert await factory.store.last_notice() is None, "a source that is silent stays so"
     assert await way_in.handle(mangled(REAL), ARCHIVE) is IngestResult.QUARANTINED
-    assert await planned(rooms) == []
+    assert await planned(factory) == []
 
 
 GARBAGE = {
@@ -86,75 +86,75 @@ GARBAGE = {
 
 @pytest.mark.parametrize("name", GARBAGE)
 async def test_what_cant_be_read_is_kept_and_counted_and_the_next_goes_out(
-    rooms: Factory, clock: Clock, name: str
+    factory: Factory, clock: Clock, name: str
 ) -> None:
-    await subscribe(rooms, "CBC", "C1")
-    way_in = pipeline(rooms, clock)
+    await subscribe(factory, "CBC", "C1")
+    way_in = pipeline(factory, clock)
     assert await way_in.handle(GARBAGE[name], LIVE) is IngestResult.QUARANTINED
-    assert (await rooms.ledger.counts()).quarantined == 1
-    kept = await rooms.store.next_quarantined()
+    assert (await factory.outbox.counts()).quarantined == 1
+    kept = await factory.store.next_quarantined()
     assert kept is not None and kept.body == GARBAGE[name] and kept.reason.endswith(".")
     assert kept.origin == "hopskotch:igwn.gwalert:0:7"
     assert await way_in.handle(to_avro(record("S261122z")), LIVE) is IngestResult.STORED
-    assert ("root", "C1") in await planned(rooms)
+    assert ("root", "C1") in await planned(factory)
 
 
-async def test_the_same_bytes_are_kept_once_and_told_once(rooms: Factory, clock: Clock) -> None:
-    await subscribe(rooms, "all", "C1")
-    way_in = pipeline(rooms, clock, ops=lambda: OPS)
+async def test_the_same_bytes_are_kept_once_and_told_once(factory: Factory, clock: Clock) -> None:
+    await subscribe(factory, "all", "C1")
+    way_in = pipeline(factory, clock, ops=lambda: OPS)
     for _ in range(3):
         assert await way_in.handle(mangled(REAL), LIVE) is IngestResult.QUARANTINED
-    assert (await rooms.ledger.counts()).quarantined == 1
-    assert await planned(rooms) == [("apology", "C1"), ("ops", "C0OPS")]
+    assert (await factory.outbox.counts()).quarantined == 1
+    assert await planned(factory) == [("apology", "C1"), ("ops", "C0OPS")]
 
 
-async def test_the_operators_are_told_even_where_no_id_can_be_read(rooms: Factory, clock: Clock) -> None:
-    await subscribe(rooms, "all mock test lowsig", "C1")
-    assert await pipeline(rooms, clock, ops=lambda: OPS).handle(b"noise", LIVE) is IngestResult.QUARANTINED
-    assert await planned(rooms) == [("ops", "C0OPS")]
+async def test_the_operators_are_told_even_where_no_id_can_be_read(factory: Factory, clock: Clock) -> None:
+    await subscribe(factory, "all mock test lowsig", "C1")
+    assert await pipeline(factory, clock, ops=lambda: OPS).handle(b"noise", LIVE) is IngestResult.QUARANTINED
+    assert await planned(factory) == [("ops", "C0OPS")]
 
 
-async def test_an_apology_goes_where_the_event_would_have_gone(rooms: Factory, clock: Clock) -> None:
-    await subscribe(rooms, "CBC mock", "C1")
-    await subscribe(rooms, "Burst", "C2")
-    await subscribe(rooms, "all test", "C3")
-    way_in = pipeline(rooms, clock)
+async def test_an_apology_goes_where_the_event_would_have_gone(factory: Factory, clock: Clock) -> None:
+    await subscribe(factory, "CBC mock", "C1")
+    await subscribe(factory, "Burst", "C2")
+    await subscribe(factory, "all test", "C3")
+    way_in = pipeline(factory, clock)
     await way_in.handle(mangled(MOCK), LIVE)
-    assert await planned(rooms) == [("apology", "C1")]
+    assert await planned(factory) == [("apology", "C1")]
 
 
-async def test_old_ids_get_no_apology(rooms: Factory, clock: Clock) -> None:
-    await subscribe(rooms, "all mock", "C1")
-    way_in = pipeline(rooms, clock)
+async def test_old_ids_get_no_apology(factory: Factory, clock: Clock) -> None:
+    await subscribe(factory, "all mock", "C1")
+    way_in = pipeline(factory, clock)
     for superevent_id in ("S190814bv", "MS181101ab", "S261120a", "GW170817"):
         assert await way_in.handle(mangled(superevent_id), LIVE) is IngestResult.QUARANTINED
-    assert await planned(rooms) == []
+    assert await planned(factory) == []
     await way_in.handle(mangled("S261121a"), LIVE)
-    assert await planned(rooms) == [("apology", "C1")], "the day before may still be within 24 hours"
+    assert await planned(factory) == [("apology", "C1")], "the day before may still be within 24 hours"
 
 
-async def test_a_fault_in_decoding_stops_one_payload_and_no_other(rooms: Factory, clock: Clock) -> None:
-    await subscribe(rooms, "CBC", "C1")
+async def test_a_fault_in_decoding_stops_one_payload_and_no_other(factory: Factory, clock: Clock) -> None:
+    await subscribe(factory, "CBC", "C1")
 
     def broken(body: bytes) -> Notice:
         if b"S261122x" in body:
             raise ZeroDivisionError("a fault on purpose")
         return decode(body)
 
-    way_in = pipeline(rooms, clock, decode=broken)
+    way_in = pipeline(factory, clock, decode=broken)
     assert await way_in.handle(to_avro(record("S261122x")), LIVE) is IngestResult.QUARANTINED
-    kept = await rooms.store.next_quarantined()
+    kept = await factory.store.next_quarantined()
     assert kept is not None and kept.reason == "gwevent met a fault of its own (ZeroDivisionError)."
     assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.STORED
     # Once mended, the same bytes are a notice.
-    assert await pipeline(rooms, clock).handle(to_avro(record("S261122x")), LIVE) is IngestResult.STORED
+    assert await pipeline(factory, clock).handle(to_avro(record("S261122x")), LIVE) is IngestResult.STORED
 
 
 async def test_a_fault_in_planning_leaves_nothing_but_an_apology(
-    rooms: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await subscribe(rooms, "CBC", "C1")
-    way_in = pipeline(rooms, clock)
+    await subscribe(factory, "CBC", "C1")
+    way_in = pipeline(factory, clock)
 
     def broken(*_: object, **__: object) -> list[object]:
         raise KeyError("a fault on purpose")
@@ -162,22 +162,24 @@ async def test_a_fault_in_planning_leaves_nothing_but_an_apology(
     with monkeypatch.context() as patched:
         patched.setattr("bot.ingest.pipeline.plan", broken)
         assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.QUARANTINED
-    assert await rooms.store.superevent(REAL) is None
-    assert await planned(rooms) == [("apology", "C1")]
+    assert await factory.store.superevent(REAL) is None
+    assert await planned(factory) == [("apology", "C1")]
     assert await way_in.handle(to_avro(record("S261122b")), LIVE) is IngestResult.STORED
 
 
-async def test_the_same_type_and_second_with_other_words_is_posted_too(rooms: Factory, clock: Clock) -> None:
-    await subscribe(rooms, "CBC", "C1")
-    way_in = pipeline(rooms, clock, ops=lambda: OPS)
+async def test_the_same_type_and_second_with_other_words_is_posted_too(
+    factory: Factory, clock: Clock
+) -> None:
+    await subscribe(factory, "CBC", "C1")
+    way_in = pipeline(factory, clock, ops=lambda: OPS)
     assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.STORED
     assert await way_in.handle(to_avro(record(far=0.5)), LIVE) is IngestResult.STORED
-    assert await planned(rooms) == [("root", "C1"), ("reply", "C1")]
+    assert await planned(factory) == [("root", "C1"), ("reply", "C1")]
     for again in (to_json(record()), to_json(record(far=0.5))):
         assert await way_in.handle(again, LIVE) is IngestResult.REPEAT
-    known = await rooms.store.superevent(REAL)
+    known = await factory.store.superevent(REAL)
     assert known is not None and len(known.notices) == 2
-    assert await rooms.store.next_quarantined() is None
+    assert await factory.store.next_quarantined() is None
 
 
 @pytest.mark.parametrize("body", [to_avro(record()), b"noise"], ids=["notice", "noise"])
@@ -185,8 +187,8 @@ async def test_only_the_stores_own_failure_is_raised(
     database_path: Path, clock: Clock, body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rooms_database, "BUSY_TIMEOUT_MS", 20)
-    rooms = Factory(Database(f"sqlite+aiosqlite:///{database_path}"))
-    way_in = pipeline(rooms, clock)
+    factory = Factory(Database(f"sqlite+aiosqlite:///{database_path}"))
+    way_in = pipeline(factory, clock)
     other = sqlite3.connect(database_path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable):
@@ -194,26 +196,26 @@ async def test_only_the_stores_own_failure_is_raised(
     other.execute("ROLLBACK")
     other.close()
     assert await way_in.handle(body, LIVE) in (IngestResult.STORED, IngestResult.QUARANTINED)
-    await rooms.database.close()
+    await factory.database.close()
 
 
-async def test_what_is_released_takes_its_unposted_apology_along(rooms: Factory, clock: Clock) -> None:
-    await subscribe(rooms, "CBC", "C1")
-    way_in = pipeline(rooms, clock, ops=lambda: OPS)
+async def test_what_is_released_takes_its_unposted_apology_along(factory: Factory, clock: Clock) -> None:
+    await subscribe(factory, "CBC", "C1")
+    way_in = pipeline(factory, clock, ops=lambda: OPS)
     await way_in.handle(mangled(REAL), LIVE)
-    kept = await rooms.store.next_quarantined()
+    kept = await factory.store.next_quarantined()
     assert kept is not None
-    await rooms.store.release(kept.id)
-    assert await planned(rooms) == []
-    assert await rooms.store.quarantined(kept.id) is None
-    assert (await rooms.ledger.counts()).quarantined == 0
+    await factory.store.release(kept.id)
+    assert await planned(factory) == []
+    assert await factory.store.quarantined(kept.id) is None
+    assert (await factory.outbox.counts()).quarantined == 0
 
 
-async def test_a_notice_from_long_ago_is_stored_and_opens_nothing(rooms: Factory, clock: Clock) -> None:
-    await subscribe(rooms, "CBC", "C1")
+async def test_a_notice_from_long_ago_is_stored_and_opens_nothing(factory: Factory, clock: Clock) -> None:
+    await subscribe(factory, "CBC", "C1")
     clock.now = NOW + MAX_AGE + timedelta(minutes=1)
-    assert await pipeline(rooms, clock).handle(to_avro(record()), LIVE) is IngestResult.STORED
-    assert await planned(rooms) == []
+    assert await pipeline(factory, clock).handle(to_avro(record()), LIVE) is IngestResult.STORED
+    assert await planned(factory) == []
 
 
 UNSTORABLE = [
@@ -227,9 +229,9 @@ UNSTORABLE = [
 ]
 
 
-async def test_what_a_database_cant_hold_is_no_obstacle(rooms: Factory, clock: Clock) -> None:
-    await subscribe(rooms, "all", "C1")
-    way_in = pipeline(rooms, clock, ops=lambda: OPS)
+async def test_what_a_database_cant_hold_is_no_obstacle(factory: Factory, clock: Clock) -> None:
+    await subscribe(factory, "all", "C1")
+    way_in = pipeline(factory, clock, ops=lambda: OPS)
     for number, body in enumerate(UNSTORABLE):
         origin = Origin("hopskotch", f"igwn\0.gwalert:{number}:" + "9" * 300, live=True)
         first = await way_in.handle(body, origin)

@@ -19,21 +19,21 @@ HOPSKOTCH, GCN = (
 
 
 @pytest.fixture
-def way_in(rooms: Factory, clock: Clock) -> Pipeline:
-    return Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
+def way_in(factory: Factory, clock: Clock) -> Pipeline:
+    return Pipeline(factory.store, clock, max_age=MAX_AGE, circulars=factory.circulars)
 
 
 @pytest.mark.parametrize("first", [HOPSKOTCH, GCN], ids=lambda origin: str(origin.source))
 async def test_whichever_comes_first_is_posted_and_the_other_is_the_same(
-    rooms: Factory, way_in: Pipeline, first: Origin
+    factory: Factory, way_in: Pipeline, first: Origin
 ) -> None:
-    await subscribe(rooms, "CBC", "C1")
+    await subscribe(factory, "CBC", "C1")
     for record in bns(NOW):
         bodies = {HOPSKOTCH: to_avro(record), GCN: to_json(record)}
         second = GCN if first is HOPSKOTCH else HOPSKOTCH
         assert await way_in.handle(bodies[first], first) is IngestResult.STORED
         assert await way_in.handle(bodies[second], second) is IngestResult.REPEAT
-    counts = await rooms.ledger.counts()
+    counts = await factory.outbox.counts()
     assert counts.quarantined == 0
 
 

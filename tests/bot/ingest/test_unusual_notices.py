@@ -31,14 +31,14 @@ ASKER = CommandContext(TEAM, "C1", "U1")
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
-async def planned(rooms: Factory) -> list[tuple[str, str]]:
-    async with rooms.database.read_transaction() as connection:
+async def planned(factory: Factory) -> list[tuple[str, str]]:
+    async with factory.database.read_transaction() as connection:
         rows = await connection.execute(text("SELECT kind, channel_id FROM deliveries ORDER BY id"))
         return [(row.kind, row.channel_id) for row in rows.all()]
 
 
-async def said(rooms: Factory, clock: Clock, words: str) -> str:
-    return message_text.render(await rooms.create_command_router(clock).dispatch(words, None))
+async def said(factory: Factory, clock: Clock, words: str) -> str:
+    return message_text.render(await factory.create_command_router(clock).dispatch(words, None))
 
 
 @pytest.mark.parametrize(
@@ -58,20 +58,20 @@ async def said(rooms: Factory, clock: Clock, words: str) -> str:
     ],
 )
 async def test_an_unusual_id_is_posted(
-    rooms: Factory, clock: Clock, superevent_id: str, category: str
+    factory: Factory, clock: Clock, superevent_id: str, category: str
 ) -> None:
     for words, channel in (("all", "C1"), ("all mock", "C2"), ("all test", "C3")):
-        await subscribe(rooms, words, channel)
-    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+        await subscribe(factory, words, channel)
+    way_in = Pipeline(factory.store, clock, max_age=MAX_AGE)
     for kind in ("PRELIMINARY", "UPDATE", "RETRACTION"):
         one = record(superevent_id, kind, 5 * (kind != "PRELIMINARY"))
         assert await way_in.handle(to_json(one), LIVE) is IngestResult.STORED
         assert await way_in.handle(to_avro(one), LIVE) is IngestResult.REPEAT
         if kind == "PRELIMINARY":
-            roots = [channel for kind, channel in await planned(rooms) if kind == "root"]
+            roots = [channel for kind, channel in await planned(factory) if kind == "root"]
             assert roots == {"real": ["C1", "C2", "C3"], "mock": ["C2"], "test": ["C3"]}[category]
-    assert await rooms.store.next_quarantined() is None
-    [found] = await rooms.store.newest(category=Category(category))
+    assert await factory.store.next_quarantined() is None
+    [found] = await factory.store.newest(category=Category(category))
     assert found.superevent_id == superevent_id and found.retracted
     assert "unusual id" in message_text.render(
         alert_card.alert_card(found.upto(found.notices[0]), ChannelView())
@@ -91,23 +91,25 @@ async def test_an_unusual_id_is_posted(
     ],
 )
 async def test_of_an_id_that_cant_be_one_the_channels_hear_what_can_be_read(
-    rooms: Factory, clock: Clock, superevent_id: object, told: str | None
+    factory: Factory, clock: Clock, superevent_id: object, told: str | None
 ) -> None:
-    await subscribe(rooms, "all mock", "C1")
-    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+    await subscribe(factory, "all mock", "C1")
+    way_in = Pipeline(factory.store, clock, max_age=MAX_AGE)
     body = json.dumps({**record(REAL), "superevent_id": superevent_id}).encode()
     handled = await way_in.handle(body, LIVE)
     if told is None:
         assert handled is IngestResult.STORED, "a line's end is no part of an id"
         return
     assert handled is IngestResult.QUARANTINED
-    assert await planned(rooms) == [("apology", "C1")]
-    kept = await rooms.store.next_quarantined()
+    assert await planned(factory) == [("apology", "C1")]
+    kept = await factory.store.next_quarantined()
     assert kept is not None and kept.superevent_id == told
 
 
-async def test_commands_find_an_unusual_id_in_any_case(rooms: Factory, clock: Clock) -> None:
-    await take(rooms, [made("S1234"), made("MS181101ab2"), made("S 12 b"), made("S 12"), made("<!channel>1")])
+async def test_commands_find_an_unusual_id_in_any_case(factory: Factory, clock: Clock) -> None:
+    await take(
+        factory, [made("S1234"), made("MS181101ab2"), made("S 12 b"), made("S 12"), made("<!channel>1")]
+    )
     for words, name in (
         ("S1234", "S1234"),
         ("s1234", "S1234"),
@@ -116,28 +118,28 @@ async def test_commands_find_an_unusual_id_in_any_case(rooms: Factory, clock: Cl
         ("S 12", "S 12"),
         ("<!channel>1", "<!channel>1"),
     ):
-        assert f"PRELIMINARY · {name}" in await said(rooms, clock, words)
-        assert f"{name}: 1 notice" in await said(rooms, clock, f"{words} history")
-        assert '"superevent_id": "' in await said(rooms, clock, f"{words} json")
-    assert "One of" in (told := await said(rooms, clock, "S1234 nonsense")) or "one of" in told
-    assert "No notice of S1235 was received" in await said(rooms, clock, "S1235")
-    assert "S1234" in await said(rooms, clock, "S1235"), "the nearest is named"
+        assert f"PRELIMINARY · {name}" in await said(factory, clock, words)
+        assert f"{name}: 1 notice" in await said(factory, clock, f"{words} history")
+        assert '"superevent_id": "' in await said(factory, clock, f"{words} json")
+    assert "One of" in (told := await said(factory, clock, "S1234 nonsense")) or "one of" in told
+    assert "No notice of S1235 was received" in await said(factory, clock, "S1235")
+    assert "S1234" in await said(factory, clock, "S1235"), "the nearest is named"
     # Both in one answer each; the position is none of an id.
-    assert "S1234" in await said(rooms, clock, "check s1234 12h30m45s +12d24m")
-    assert "S1234" in await said(rooms, clock, "visible s1234 Palomar")
-    shared = await rooms.create_command_router(clock).dispatch("s1234", ASKER)
+    assert "S1234" in await said(factory, clock, "check s1234 12h30m45s +12d24m")
+    assert "S1234" in await said(factory, clock, "visible s1234 Palomar")
+    shared = await factory.create_command_router(clock).dispatch("s1234", ASKER)
     assert "Share" in message_text.render(shared) or any(
         "share" in str(block).casefold() for block in shared.blocks
     )
     for nonsense in ("\ud800", "\0", "x" * 300, "%", "_", "S1_34", "S123%"):
-        assert "PRELIMINARY" not in await said(rooms, clock, nonsense)
+        assert "PRELIMINARY" not in await said(factory, clock, nonsense)
 
 
-async def test_two_ids_that_differ_in_case_alone(rooms: Factory, clock: Clock) -> None:
-    await take(rooms, [made("Trigger1"), made("TRIGGER1")])
-    assert "PRELIMINARY · Trigger1" in await said(rooms, clock, "Trigger1")
-    assert "PRELIMINARY · TRIGGER1" in await said(rooms, clock, "TRIGGER1")
-    assert "PRELIMINARY · TRIGGER1" in await said(rooms, clock, "trigger1")
+async def test_two_ids_that_differ_in_case_alone(factory: Factory, clock: Clock) -> None:
+    await take(factory, [made("Trigger1"), made("TRIGGER1")])
+    assert "PRELIMINARY · Trigger1" in await said(factory, clock, "Trigger1")
+    assert "PRELIMINARY · TRIGGER1" in await said(factory, clock, "TRIGGER1")
+    assert "PRELIMINARY · TRIGGER1" in await said(factory, clock, "trigger1")
 
 
 def coincidence(observatory: str, far: float | None, skymap: bytes | None = None) -> dict[str, Any]:
@@ -151,7 +153,7 @@ def coincidence(observatory: str, far: float | None, skymap: bytes | None = None
     }
 
 
-async def test_all_of_several_coincidences_are_shown(rooms: Factory) -> None:
+async def test_all_of_several_coincidences_are_shown(factory: Factory) -> None:
     one = {
         **record(alert_type="UPDATE"),
         "external_coinc": [
@@ -190,8 +192,8 @@ async def test_all_of_several_coincidences_are_shown(rooms: Factory) -> None:
         assert matches(parse(words), whole) is fits
     news = mention.upgrades(Superevent.from_notices([made()]), whole)
     assert len(news) == len(names)
-    await take(rooms, [made(), notice])
-    known = await rooms.store.superevent(REAL)
+    await take(factory, [made(), notice])
+    known = await factory.store.superevent(REAL)
     assert known is not None and known.latest == notice
     # The lowest joint FAR counts, whichever the card shows first.
     loud = decode(to_json({**one, "event": {**one["event"], "far": 1e-3}}))
@@ -214,18 +216,18 @@ def test_a_further_coincidence_is_news_and_one_that_is_gone_is_said() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_second_update_of_the_same_second_is_a_reply_that_says_what_changed(
-    rooms: Factory, clock: Clock, seed: int
+    factory: Factory, clock: Clock, seed: int
 ) -> None:
-    await subscribe(rooms, "all notify @here", "C1")
+    await subscribe(factory, "all notify @here", "C1")
     plain_one = record(alert_type="UPDATE", minutes=5, far=1e-9)
     with_burst = {**plain_one, "external_coinc": coincidence("Fermi", 1e-9)}
     bodies = [to_json(record()), to_json(plain_one), to_json(with_burst)]
     random.Random(seed).shuffle(bodies)
-    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE)
+    way_in = Pipeline(factory.store, clock, max_age=MAX_AGE)
     for body in bodies * 2:
         clock.forward(seconds=1)
         await way_in.handle(body, LIVE)
-    known = await rooms.store.superevent(REAL)
+    known = await factory.store.superevent(REAL)
     assert known is not None and len(known.notices) == 3
     first, second, third = known.notices
     assert second.key[:3] == third.key[:3] and second.external is None and third.external is not None
@@ -235,17 +237,17 @@ async def test_a_second_update_of_the_same_second_is_a_reply_that_says_what_chan
     other = message_text.render(alert_update.alert_update(known, second))
     late = second.received is not None and third.received is not None and third.received < second.received
     assert ("Sent in the same second as another UPDATE" in other) is late
-    assert [kind for kind, _ in await planned(rooms)].count("root") == 1
+    assert [kind for kind, _ in await planned(factory)].count("root") == 1
     assert first.alert_type == "PRELIMINARY"
     for notice in known.notices:
-        assert await rooms.store.payload(notice.key) in bodies
+        assert await factory.store.payload(notice.key) in bodies
 
 
 @pytest.mark.parametrize("form", ['{"a":', "["])
 async def test_json_nested_as_deep_as_it_goes_is_no_fault_of_gwevents(
-    rooms: Factory, clock: Clock, form: str
+    factory: Factory, clock: Clock, form: str
 ) -> None:
-    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
+    way_in = Pipeline(factory.store, clock, max_age=MAX_AGE, circulars=factory.circulars)
     close = "}" if form == '{"a":' else "]"
     notice = to_json(record()).decode()
     for depth in (100, 300, 900, 950, 970, 980, 985, 988, 990, 992, 995, 1_000, 3_000, 40_000):
@@ -259,17 +261,17 @@ async def test_json_nested_as_deep_as_it_goes_is_no_fault_of_gwevents(
             f'{{"circularId": {nested}}}',
         ):
             await way_in.handle(body.encode(), LIVE)
-    kept = await rooms.store.next_quarantined()
+    kept = await factory.store.next_quarantined()
     while kept is not None:
         assert "fault of its own" not in kept.reason and kept.reason.endswith("."), kept.reason
-        kept = await rooms.store.next_quarantined(kept.id)
+        kept = await factory.store.next_quarantined(kept.id)
 
 
 @pytest.mark.parametrize(
     "number", ["1e999", "-1e999", "NaN", "9" * 400, "9" * 5_000, "-1", "0.5", "true", '"\\ud800"']
 )
-async def test_a_circulars_numbers_of_all_kinds(rooms: Factory, clock: Clock, number: str) -> None:
-    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
+async def test_a_circulars_numbers_of_all_kinds(factory: Factory, clock: Clock, number: str) -> None:
+    way_in = Pipeline(factory.store, clock, max_age=MAX_AGE, circulars=factory.circulars)
     for body in (
         f'{{"circularId": {number}, "createdOn": 5, "subject": "S261122a"}}',
         f'{{"circularId": 5, "createdOn": {number}, "subject": "S261122a"}}',
@@ -277,18 +279,18 @@ async def test_a_circulars_numbers_of_all_kinds(rooms: Factory, clock: Clock, nu
         f'{{"circularId": 5, "createdOn": 5, "eventId": {number}}}',
     ):
         assert await way_in.handle(body.encode(), LIVE) in (IngestResult.CIRCULAR, IngestResult.QUARANTINED)
-    kept = await rooms.store.next_quarantined()
+    kept = await factory.store.next_quarantined()
     while kept is not None:
         assert "fault of its own" not in kept.reason
-        kept = await rooms.store.next_quarantined(kept.id)
+        kept = await factory.store.next_quarantined(kept.id)
 
 
 async def test_a_circular_of_an_unusual_id_is_linked_by_gcns_own_word_for_it(
-    rooms: Factory, clock: Clock
+    factory: Factory, clock: Clock
 ) -> None:
-    await subscribe(rooms, "all circulars", "C1")
-    await take(rooms, made("S1234"))
-    way_in = Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
+    await subscribe(factory, "all circulars", "C1")
+    await take(factory, made("S1234"))
+    way_in = Pipeline(factory.store, clock, max_age=MAX_AGE, circulars=factory.circulars)
     created = int(clock().timestamp() * 1_000)
     circular = {
         "circularId": 5,
@@ -297,6 +299,6 @@ async def test_a_circular_of_an_unusual_id_is_linked_by_gcns_own_word_for_it(
         "eventId": "LIGO/Virgo/KAGRA S1234",
     }
     assert await way_in.handle(json.dumps(circular).encode(), LIVE) is IngestResult.CIRCULAR
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         noted = (await connection.execute(text("SELECT superevent_id FROM circulars"))).scalars().all()
     assert list(noted) == ["S1234"]

@@ -33,10 +33,10 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.mark.browser
 @pytest.mark.parametrize("size", SIZES)
 async def test_somebody_subscribes_and_looks_at_the_home(
-    size: str, browser: Browser, bot: Application, sandbox: LocalSlack, rooms: Factory, tmp_path: Path
+    size: str, browser: Browser, bot: Application, local_slack: LocalSlack, factory: Factory, tmp_path: Path
 ) -> None:
-    channel = sandbox.add_channel("gw-cbc")
-    await take(rooms, [made(), made("S261121b", far=2e-8)])
+    channel = local_slack.add_channel("gw-cbc")
+    await take(factory, [made(), made("S261121b", far=2e-8)])
     await bot.pipeline.handle(to_avro(ms181101ab(NOW)[1]), Origin("test", "1", live=False))
     phone = size == "phone"
     context = await browser.new_context(viewport=SIZES[size], has_touch=phone, is_mobile=phone)
@@ -48,7 +48,7 @@ async def test_somebody_subscribes_and_looks_at_the_home(
     async def picture(name: str) -> None:
         await page.screenshot(path=tmp_path / f"{size}-{name}.png")
 
-    await page.goto(f"{sandbox.url}/#gw-cbc")
+    await page.goto(f"{local_slack.url}/#gw-cbc")
     box = page.get_by_role("textbox", name="Message #gw-cbc")
     await box.fill("/gwevent dialog")
     await box.press("Enter")
@@ -75,10 +75,10 @@ async def test_somebody_subscribes_and_looks_at_the_home(
     await picture("4-done")
     await dialog.get_by_role("button", name="Close").last.click()
     await expect(page.locator("article", has_text="Subscribed").last).to_contain_text("BNS distance<300")
-    (stored,) = await rooms.subscriptions.for_channel(TEAM, channel)
+    (stored,) = await factory.subscriptions.for_channel(TEAM, channel)
     assert stored.criteria.canonical == "CBC BNS distance<300 not K1 mock"
 
-    await page.goto(f"{sandbox.url}/#@app")
+    await page.goto(f"{local_slack.url}/#@app")
     await expect(page.get_by_text("Newest events")).to_be_visible()
     await picture("5-home")
     await page.get_by_role("button", name="Edit").click()

@@ -22,172 +22,178 @@ def words(message: dict[str, Any]) -> str:
     return f"{message['text']} {message['blocks']}"
 
 
-async def typed(sandbox: LocalSlack, channel: str, text: str) -> dict[str, Any]:
+async def typed(local_slack: LocalSlack, channel: str, text: str) -> dict[str, Any]:
     """Type `/gwevent …` and wait for the answer."""
-    done = await sandbox.command("/gwevent", text, channel=channel)
+    done = await local_slack.command("/gwevent", text, channel=channel)
     assert done.ok and done.acked_after is not None
     answer = await done.answer(15)
     assert answer["ephemeral"]
     return answer
 
 
-async def pressed(sandbox: LocalSlack, channel: str, answer: dict[str, Any]) -> ActionResult:
+async def pressed(local_slack: LocalSlack, channel: str, answer: dict[str, Any]) -> ActionResult:
     """Press the button that posts an answer to the channel."""
-    return await sandbox.press(channel, answer["ts"], SHARE)
+    return await local_slack.press(channel, answer["ts"], SHARE)
 
 
-async def test_commands_in_any_words(bot: Application, sandbox: LocalSlack, rooms: Factory) -> None:
-    channel = sandbox.add_channel("gw")
-    await take(rooms, made(MOCK))
-    assert "latest" in words(await typed(sandbox, channel, ""))
-    assert MOCK in words(await typed(sandbox, channel, "ms261122A"))
-    assert "newest mock" in words(await typed(sandbox, channel, "latest"))
-    assert "one number from 1 to 20" in words(await typed(sandbox, channel, "recent 999"))
-    assert "silent" in words(await typed(sandbox, channel, "status"))
-    assert await rooms.operators.get() == (sandbox.team_id, "C0OPS"), "for processes that don't know Slack"
+async def test_commands_in_any_words(bot: Application, local_slack: LocalSlack, factory: Factory) -> None:
+    channel = local_slack.add_channel("gw")
+    await take(factory, made(MOCK))
+    assert "latest" in words(await typed(local_slack, channel, ""))
+    assert MOCK in words(await typed(local_slack, channel, "ms261122A"))
+    assert "newest mock" in words(await typed(local_slack, channel, "latest"))
+    assert "one number from 1 to 20" in words(await typed(local_slack, channel, "recent 999"))
+    assert "silent" in words(await typed(local_slack, channel, "status"))
+    assert await factory.operators.get() == (local_slack.team_id, "C0OPS"), (
+        "for processes that don't know Slack"
+    )
     # What Slack escaped is unescaped once, and escaped again on the way out.
     for text in ('<b> & "q" &lt;', "@observer #gw", "*x* 'OR 1=1", "🛰", "x" * 3_000):
-        answer = await typed(sandbox, channel, text)
+        answer = await typed(local_slack, channel, text)
         assert "I don't know" in answer["text"] and "<b>" not in answer["text"]
         assert "&amp;lt;b" not in answer["text"], "not escaped twice"
-    assert "&lt;b&gt; &amp;" in (await typed(sandbox, channel, "<b> &"))["text"]
-    assert sandbox.messages(channel) == [], "all of it was for who asked alone"
+    assert "&lt;b&gt; &amp;" in (await typed(local_slack, channel, "<b> &"))["text"]
+    assert local_slack.messages(channel) == [], "all of it was for who asked alone"
 
 
-async def test_a_channel_says_its_sites_and_sees_the_table(bot: Application, sandbox: LocalSlack) -> None:
-    channel = sandbox.add_channel("gw")
+async def test_a_channel_says_its_sites_and_sees_the_table(bot: Application, local_slack: LocalSlack) -> None:
+    channel = local_slack.add_channel("gw")
     await bot.pipeline.handle(to_avro(ms181101ab(NOW)[1]), Origin("test", "1", live=False))
-    assert "MyDome added" in words(await typed(sandbox, channel, "sites add MyDome 34.2 -116.9 1700"))
-    answer = await typed(sandbox, channel, "visible")
+    assert "MyDome added" in words(await typed(local_slack, channel, "sites add MyDome 34.2 -116.9 1700"))
+    answer = await typed(local_slack, channel, "visible")
     (table,) = [block for block in answer["blocks"] if block["type"] == "table"]
     assert [row[0]["text"] for row in table["rows"]] == ["Site", "MyDome"]
-    await pressed(sandbox, channel, answer)
-    await sandbox.wait_for(lambda: sandbox.messages(channel), 15)
-    assert "MyDome" in words(sandbox.messages(channel)[0])
+    await pressed(local_slack, channel, answer)
+    await local_slack.wait_for(lambda: local_slack.messages(channel), 15)
+    assert "MyDome" in words(local_slack.messages(channel)[0])
 
 
 async def test_a_mention_is_answered_where_it_was_made(
-    bot: Application, sandbox: LocalSlack, rooms: Factory
+    bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    await take(rooms, made(MOCK))
-    await sandbox.say(f"@gwevent {MOCK.lower()}", channel)
-    await sandbox.wait_for(lambda: sandbox.ephemerals(channel))
-    (answer,) = sandbox.ephemerals(channel)
+    channel = local_slack.add_channel("gw")
+    await take(factory, made(MOCK))
+    await local_slack.say(f"@gwevent {MOCK.lower()}", channel)
+    await local_slack.wait_for(lambda: local_slack.ephemerals(channel))
+    (answer,) = local_slack.ephemerals(channel)
     assert MOCK in words(answer) and answer["thread_ts"] is None
-    said = sandbox.messages(channel)[0]
-    await sandbox.say("and @gwevent what is <this>", channel, thread_ts=said["ts"])
-    await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) == 2)
-    answer = sandbox.ephemerals(channel)[1]
+    said = local_slack.messages(channel)[0]
+    await local_slack.say("and @gwevent what is <this>", channel, thread_ts=said["ts"])
+    await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel)) == 2)
+    answer = local_slack.ephemerals(channel)[1]
     assert answer["thread_ts"] == said["ts"] and "I don't know" in answer["text"]
     assert "&lt;this&gt;" in answer["text"]
 
 
 async def test_the_button_posts_the_newest_state_to_the_channel(
-    bot: Application, sandbox: LocalSlack, rooms: Factory
+    bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    await take(rooms, made(MOCK))
-    answer = await typed(sandbox, channel, MOCK)
-    await take(rooms, made(MOCK, "RETRACTION", 5))
-    await pressed(sandbox, channel, answer)
-    await sandbox.wait_for(lambda: sandbox.messages(channel))
-    (posted,) = sandbox.messages(channel)
+    channel = local_slack.add_channel("gw")
+    await take(factory, made(MOCK))
+    answer = await typed(local_slack, channel, MOCK)
+    await take(factory, made(MOCK, "RETRACTION", 5))
+    await pressed(local_slack, channel, answer)
+    await local_slack.wait_for(lambda: local_slack.messages(channel))
+    (posted,) = local_slack.messages(channel)
     assert "RETRACTED" in words(posted) and SHARE not in words(posted)
 
 
-async def test_subscribe_posts_its_confirmation_and_lists_it(bot: Application, sandbox: LocalSlack) -> None:
-    channel = sandbox.add_channel("gw")
-    assert "Done" in words(await typed(sandbox, channel, "subscribe cbc mock"))
-    (confirmation,) = sandbox.messages(channel)
-    assert f"<@{sandbox.user}>" in words(confirmation) and "CBC mock" in words(confirmation)
-    assert "already" in words(await typed(sandbox, channel, "subscribe MOCK CBC"))
-    assert "CBC mock" in words(await typed(sandbox, channel, "subscriptions"))
-    assert "Nothing has ended yet" in words(await typed(sandbox, channel, "unsubscribe"))
-    assert "CBC mock" in words(await typed(sandbox, channel, "subscriptions"))
-    assert "Unsubscribed" in words(await typed(sandbox, channel, "unsubscribe 1"))
-    assert "no subscription" in words(await typed(sandbox, channel, "subscriptions"))
-    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 2)
-    ended = sandbox.messages(channel)[1]
-    assert f"<@{sandbox.user}> ended subscription 1" in words(ended)
+async def test_subscribe_posts_its_confirmation_and_lists_it(
+    bot: Application, local_slack: LocalSlack
+) -> None:
+    channel = local_slack.add_channel("gw")
+    assert "Done" in words(await typed(local_slack, channel, "subscribe cbc mock"))
+    (confirmation,) = local_slack.messages(channel)
+    assert f"<@{local_slack.user}>" in words(confirmation) and "CBC mock" in words(confirmation)
+    assert "already" in words(await typed(local_slack, channel, "subscribe MOCK CBC"))
+    assert "CBC mock" in words(await typed(local_slack, channel, "subscriptions"))
+    assert "Nothing has ended yet" in words(await typed(local_slack, channel, "unsubscribe"))
+    assert "CBC mock" in words(await typed(local_slack, channel, "subscriptions"))
+    assert "Unsubscribed" in words(await typed(local_slack, channel, "unsubscribe 1"))
+    assert "no subscription" in words(await typed(local_slack, channel, "subscriptions"))
+    await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 2)
+    ended = local_slack.messages(channel)[1]
+    assert f"<@{local_slack.user}> ended subscription 1" in words(ended)
     assert "`/gwevent subscribe CBC mock`" in words(ended)
 
 
 async def test_subscribe_with_a_mention_by_command_and_in_a_thread(
-    bot: Application, sandbox: LocalSlack, rooms: Factory
+    bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    asked = await typed(sandbox, channel, "subscribe CBC notify @here @observer if NS")
+    channel = local_slack.add_channel("gw")
+    asked = await typed(local_slack, channel, "subscribe CBC notify @here @observer if NS")
     assert "Done" in words(asked) and "@here skips who sleeps" in words(asked)
-    person = f"<@{sandbox.user}>"
-    (s,) = await rooms.subscriptions.for_channel(TEAM, channel)
+    person = f"<@{local_slack.user}>"
+    (s,) = await factory.subscriptions.for_channel(TEAM, channel)
     assert s.criteria.canonical == f"CBC notify @here {person} if NS", "ids, no names"
-    (confirmation,) = sandbox.messages(channel)
+    (confirmation,) = local_slack.messages(channel)
     assert f"Mentions @here, {person} once for each event" in words(confirmation)
     assert "<!here>" not in words(confirmation)
-    assert "notify @here" in words(await typed(sandbox, channel, "subscriptions"))
-    refused = await typed(sandbox, channel, "subscribe CBC notify @nobody-here")
+    assert "notify @here" in words(await typed(local_slack, channel, "subscriptions"))
+    refused = await typed(local_slack, channel, "subscribe CBC notify @nobody-here")
     assert "Slack didn't say who" in words(refused)
-    before = len(sandbox.ephemerals(channel))
-    await sandbox.say("@gwevent subscribe Burst notify @observer", channel, thread_ts=confirmation["ts"])
-    await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) > before)
-    known = [s.criteria.canonical for s in await rooms.subscriptions.for_channel(TEAM, channel)]
+    before = len(local_slack.ephemerals(channel))
+    await local_slack.say("@gwevent subscribe Burst notify @observer", channel, thread_ts=confirmation["ts"])
+    await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel)) > before)
+    known = [s.criteria.canonical for s in await factory.subscriptions.for_channel(TEAM, channel)]
     assert known[1:] == [f"Burst notify {person}"]
 
 
 @pytest.mark.parametrize("private", [True, False])
 async def test_where_the_bot_may_not_post_nothing_is_stored(
-    bot: Application, sandbox: LocalSlack, rooms: Factory, private: bool
+    bot: Application, local_slack: LocalSlack, factory: Factory, private: bool
 ) -> None:
-    sandbox.ungrant("chat:write.public")
-    channel = sandbox.add_channel("closed", private=private, bot_member=False)
-    assert "/invite @gwevent" in words(await typed(sandbox, channel, "subscribe CBC"))
-    assert await rooms.subscriptions.for_channel(TEAM, channel) == []
-    assert await rooms.subscriptions.count() == 0
-    sandbox.invite(channel)
-    assert "Done" in words(await typed(sandbox, channel, "subscribe CBC"))
-    assert [s.criteria for s in await rooms.subscriptions.for_channel(TEAM, channel)] == [parse("CBC")]
+    local_slack.ungrant("chat:write.public")
+    channel = local_slack.add_channel("closed", private=private, bot_member=False)
+    assert "/invite @gwevent" in words(await typed(local_slack, channel, "subscribe CBC"))
+    assert await factory.subscriptions.for_channel(TEAM, channel) == []
+    assert await factory.subscriptions.count() == 0
+    local_slack.invite(channel)
+    assert "Done" in words(await typed(local_slack, channel, "subscribe CBC"))
+    assert [s.criteria for s in await factory.subscriptions.for_channel(TEAM, channel)] == [parse("CBC")]
 
 
 async def test_kicked_and_invited_it_catches_up_by_itself(
-    bot: Application, sandbox: LocalSlack, rooms: Factory, clock: Clock
+    bot: Application, local_slack: LocalSlack, factory: Factory, clock: Clock
 ) -> None:
-    sandbox.ungrant("chat:write.public")
-    channel = sandbox.add_channel("gw")
-    await typed(sandbox, channel, "subscribe all")
-    sandbox.kick(channel)
-    await take(rooms, made())
+    local_slack.ungrant("chat:write.public")
+    channel = local_slack.add_channel("gw")
+    await typed(local_slack, channel, "subscribe all")
+    local_slack.kick(channel)
+    await take(factory, made())
     bot.worker.wake()
     async with asyncio.timeout(60):
-        while (await rooms.ledger.counts()).waiting:
+        while (await factory.outbox.counts()).waiting:
             await asyncio.sleep(0.02)
-    assert "not_in_channel" in words(await typed(sandbox, channel, "subscriptions"))
-    sandbox.invite(channel)
-    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 2)
+    assert "not_in_channel" in words(await typed(local_slack, channel, "subscriptions"))
+    local_slack.invite(channel)
+    await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 2)
 
 
-async def test_every_event_is_acknowledged(bot: Application, sandbox: LocalSlack) -> None:
-    channel = sandbox.add_channel("gw")
-    sandbox.archive(channel)
-    sandbox.unarchive(channel)
-    sandbox.kick(channel)
-    sandbox.open_home()
-    sandbox.uninstall()
-    await sandbox.wait_for(
+async def test_every_event_is_acknowledged(bot: Application, local_slack: LocalSlack) -> None:
+    channel = local_slack.add_channel("gw")
+    local_slack.archive(channel)
+    local_slack.unarchive(channel)
+    local_slack.kick(channel)
+    local_slack.open_home()
+    local_slack.uninstall()
+    await local_slack.wait_for(
         lambda: (
-            [e for e in sandbox.envelopes if e.type == "events_api"]
-            and all(e.outcome == "acknowledged" for e in sandbox.envelopes)
+            [e for e in local_slack.envelopes if e.type == "events_api"]
+            and all(e.outcome == "acknowledged" for e in local_slack.envelopes)
         ),
         15,
     )
 
 
-async def test_filters_are_typed_as_they_are(bot: Application, sandbox: LocalSlack) -> None:
-    channel = sandbox.add_channel("gw")
-    told = words(await typed(sandbox, channel, "subscribe CBC BNS>0.5 distance<300 area90<500 far<1/month"))
+async def test_filters_are_typed_as_they_are(bot: Application, local_slack: LocalSlack) -> None:
+    channel = local_slack.add_channel("gw")
+    told = words(
+        await typed(local_slack, channel, "subscribe CBC BNS>0.5 distance<300 area90<500 far<1/month")
+    )
     assert "BNS above 50 % and a mean distance below 300" in told
-    await sandbox.wait_for(lambda: sandbox.messages(channel), 30)
-    assert "unsubscribe 1" in words(sandbox.messages(channel)[0])
-    await typed(sandbox, channel, 'edit 1 near 13h09m48s -23d22m53s 5deg > 0.1 visible from "palomar"')
-    listed = words(await typed(sandbox, channel, "subscriptions"))
+    await local_slack.wait_for(lambda: local_slack.messages(channel), 30)
+    assert "unsubscribe 1" in words(local_slack.messages(channel)[0])
+    await typed(local_slack, channel, 'edit 1 near 13h09m48s -23d22m53s 5deg > 0.1 visible from "palomar"')
+    listed = words(await typed(local_slack, channel, "subscriptions"))
     assert "1. *all near 197.45 -23.381389 5deg&gt;0.1 visible from Palomar&gt;0.1*" in listed

@@ -46,182 +46,184 @@ def words(shown: Json | list[Json] | None) -> str:
     return json.dumps(shown, ensure_ascii=False)
 
 
-async def opened(sandbox: LocalSlack, title: str = "submit") -> Json:
+async def opened(local_slack: LocalSlack, title: str = "submit") -> Json:
     """The dialog, once it is a form."""
-    await sandbox.wait_for(lambda: (sandbox.view() or {}).get(title))
-    view = sandbox.view()
+    await local_slack.wait_for(lambda: (local_slack.view() or {}).get(title))
+    view = local_slack.view()
     assert view is not None
     return view
 
 
-async def typed(sandbox: LocalSlack, channel: str, text: str) -> ActionResult:
-    done = await sandbox.command("/gwevent", text, channel=channel)
+async def typed(local_slack: LocalSlack, channel: str, text: str) -> ActionResult:
+    done = await local_slack.command("/gwevent", text, channel=channel)
     assert done.ok and done.acked_after is not None
     return done
 
 
-async def last_page(sandbox: LocalSlack, said: str) -> None:
-    await sandbox.wait_for(lambda: said in words(sandbox.view()))
-    await sandbox.close_view()
+async def last_page(local_slack: LocalSlack, said: str) -> None:
+    await local_slack.wait_for(lambda: said in words(local_slack.view()))
+    await local_slack.close_view()
 
 
-async def in_channel(rooms: Factory, channel: str) -> list[str]:
-    return [s.criteria.canonical for s in await rooms.subscriptions.for_channel(TEAM, channel)]
+async def in_channel(factory: Factory, channel: str) -> list[str]:
+    return [s.criteria.canonical for s in await factory.subscriptions.for_channel(TEAM, channel)]
 
 
 async def test_a_dialog_subscribes_corrects_previews_and_edits(
-    bot: Application, sandbox: LocalSlack, rooms: Factory
+    bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    await take(rooms, made())
-    done = await typed(sandbox, channel, "Dialog")
+    channel = local_slack.add_channel("gw")
+    await take(factory, made())
+    done = await typed(local_slack, channel, "Dialog")
     assert done.shown == [], "nothing but the dialog"
-    view = await opened(sandbox)
-    assert sandbox.messages(channel) == [] and "Real, significant" not in words(view)
+    view = await opened(local_slack)
+    assert local_slack.messages(channel) == [] and "Real, significant" not in words(view)
 
     wrong = filled(BNS="150", distance="0", words="BNS distanec<3", when=["mock"])
-    refused = await sandbox.submit(wrong)
+    refused = await local_slack.submit(wrong)
     assert set(refused.errors) == {"BNS", "distance", "words", "when"}
     assert 'did you mean "distance"' in refused.errors["words"]
-    both = await sandbox.submit(filled(group="CBC", words="Burst"))
+    both = await local_slack.submit(filled(group="CBC", words="Burst"))
     assert set(both.errors) == {"words"}
 
     good: Json = {"group": "CBC", "compared": "more", "BNS": "50", "distance": "300", "area90": "500"}
     good |= {"far": "1", "far_unit": "month"}
-    await sandbox.wait_for(lambda: sandbox.view() is not None)
+    await local_slack.wait_for(lambda: local_slack.view() is not None)
     # What was typed goes along with the button's press.
-    workspace = sandbox.workspace
-    workspace.modals[sandbox.user][-1].state = filled(**good)
-    await sandbox.view_action(subscription_modal.PREVIEW)
+    workspace = local_slack.workspace
+    workspace.modals[local_slack.user][-1].state = filled(**good)
+    await local_slack.view_action(subscription_modal.PREVIEW)
     asked = "CBC BNS>0.5 far<1/month distance<300 area90<500"
-    await sandbox.wait_for(lambda: "BNS above 50" in words(sandbox.view()))
-    shown = words(sandbox.view())
+    await local_slack.wait_for(lambda: "BNS above 50" in words(local_slack.view()))
+    shown = words(local_slack.view())
     assert asked.replace(">", "&gt;").replace("<", "&lt;") in shown
     # The notice has no map, so that distance and area are unknown.
     assert "0 of 1 past event" in shown
-    workspace.modals[sandbox.user][-1].state = filled(**good | {"distance": "", "area90": ""})
-    await sandbox.view_action(subscription_modal.PREVIEW)
-    await sandbox.wait_for(lambda: "1 of 1 past event" in words(sandbox.view()))
-    assert REAL in words(sandbox.view())
+    workspace.modals[local_slack.user][-1].state = filled(**good | {"distance": "", "area90": ""})
+    await local_slack.view_action(subscription_modal.PREVIEW)
+    await local_slack.wait_for(lambda: "1 of 1 past event" in words(local_slack.view()))
+    assert REAL in words(local_slack.view())
 
-    workspace.modals[sandbox.user][-1].state = filled(**good, words="near 1 2 3deg")
-    before = len([call for call in sandbox.calls if call.method == "views.update"])
-    await sandbox.view_action(subscription_modal.PREVIEW)
-    await sandbox.wait_for(lambda: re.search("0 of 1 .*near 1 2 3deg", words(sandbox.view())))
-    updates = [call for call in sandbox.calls if call.method == "views.update"][before:]
+    workspace.modals[local_slack.user][-1].state = filled(**good, words="near 1 2 3deg")
+    before = len([call for call in local_slack.calls if call.method == "views.update"])
+    await local_slack.view_action(subscription_modal.PREVIEW)
+    await local_slack.wait_for(lambda: re.search("0 of 1 .*near 1 2 3deg", words(local_slack.view())))
+    updates = [call for call in local_slack.calls if call.method == "views.update"][before:]
     assert "Asking the sky maps" in words(updates[0].args) and len(updates) == 2
 
-    assert (await sandbox.submit(filled(**good, words="not V1 notify @here if BNS"))).ok
-    await last_page(sandbox, "Real, significant CBC alerts")
-    (confirmation,) = sandbox.messages(channel)
+    assert (await local_slack.submit(filled(**good, words="not V1 notify @here if BNS"))).ok
+    await last_page(local_slack, "Real, significant CBC alerts")
+    (confirmation,) = local_slack.messages(channel)
     assert "Subscribed" in words(confirmation)
-    assert await in_channel(rooms, channel) == [
+    assert await in_channel(factory, channel) == [
         f"{asked} not V1 notify @here if BNS>=0.5".replace(">=0.5", "")
     ]
 
-    listed = await (await typed(sandbox, channel, "subscriptions")).answer(30)
-    (first,) = await rooms.subscriptions.for_channel(TEAM, channel)
-    await sandbox.press(channel, listed["ts"], f"{OPEN}.{first.id}")
-    view = await opened(sandbox)
+    listed = await (await typed(local_slack, channel, "subscriptions")).answer(30)
+    (first,) = await factory.subscriptions.for_channel(TEAM, channel)
+    await local_slack.press(channel, listed["ts"], f"{OPEN}.{first.id}")
+    view = await opened(local_slack)
     assert block(view, "BNS")["initial_value"] == "50"
     assert block(view, "compared")["initial_option"]["value"] == "more"
     assert block(view, "words")["initial_value"] == "not V1 notify @here if BNS"
-    assert (await sandbox.submit(filled(**good, words="notify @here if BNS not V1"))).errors == {}
-    await last_page(sandbox, "is now *CBC BNS&gt;0.5")
-    (edited,) = await rooms.subscriptions.for_channel(TEAM, channel)
+    assert (await local_slack.submit(filled(**good, words="notify @here if BNS not V1"))).errors == {}
+    await last_page(local_slack, "is now *CBC BNS&gt;0.5")
+    (edited,) = await factory.subscriptions.for_channel(TEAM, channel)
     assert edited.id == first.id and edited.criteria.notify is not None
     assert (
         "not V1" in edited.criteria.notify.canonical
         and "not V1" not in edited.criteria.canonical_without_mentions
     )
 
-    await typed(sandbox, channel, f"dialog {first.id}")
-    await opened(sandbox)
+    await typed(local_slack, channel, f"dialog {first.id}")
+    await opened(local_slack)
     again = filled(**good, words=edited.criteria.notify.canonical)
-    assert (await sandbox.submit(again)).ok
-    await last_page(sandbox, "stays as it was")
+    assert (await local_slack.submit(again)).ok
+    await last_page(local_slack, "stays as it was")
 
 
 async def test_a_slow_submission_is_answered_in_time(
-    bot: Application, sandbox: LocalSlack, monkeypatch: pytest.MonkeyPatch
+    bot: Application, local_slack: LocalSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bot._dialogs, "_patience_s", 0.05)
-    channel = sandbox.add_channel("gw")
-    await typed(sandbox, channel, "dialog")
-    await opened(sandbox)
-    sandbox.fail("chat.postMessage", delay=1.0)
-    assert (await sandbox.submit(filled())).ok
-    assert "takes longer" in words(sandbox.view())
-    await last_page(sandbox, "Done; ")
+    channel = local_slack.add_channel("gw")
+    await typed(local_slack, channel, "dialog")
+    await opened(local_slack)
+    local_slack.fail("chat.postMessage", delay=1.0)
+    assert (await local_slack.submit(filled())).ok
+    assert "takes longer" in words(local_slack.view())
+    await last_page(local_slack, "Done; ")
 
 
-async def test_what_cant_be_opened_says_why(bot: Application, sandbox: LocalSlack, rooms: Factory) -> None:
-    channel, other = sandbox.add_channel("gw"), sandbox.add_channel("other")
-    await subscribe(rooms, "CBC", other)
-    (there,) = await rooms.subscriptions.for_channel(TEAM, other)
-    await typed(sandbox, channel, f"dialog {there.id}")
-    await last_page(sandbox, "This channel has no subscription")
-    sandbox.fail("views.open", error="expired_trigger_id")
-    answer = await (await typed(sandbox, channel, "dialog")).answer(30)
+async def test_what_cant_be_opened_says_why(
+    bot: Application, local_slack: LocalSlack, factory: Factory
+) -> None:
+    channel, other = local_slack.add_channel("gw"), local_slack.add_channel("other")
+    await subscribe(factory, "CBC", other)
+    (there,) = await factory.subscriptions.for_channel(TEAM, other)
+    await typed(local_slack, channel, f"dialog {there.id}")
+    await last_page(local_slack, "This channel has no subscription")
+    local_slack.fail("views.open", error="expired_trigger_id")
+    answer = await (await typed(local_slack, channel, "dialog")).answer(30)
     assert "expired_trigger_id" in answer["text"]
     # A mention has no trigger: it is answered with a button that has one.
-    await sandbox.say("@gwevent dialog", other)
-    await sandbox.wait_for(lambda: sandbox.ephemerals(other))
-    await sandbox.press(other, sandbox.ephemerals(other)[0]["ts"], f"{OPEN}.{there.id}")
-    view = await opened(sandbox)
+    await local_slack.say("@gwevent dialog", other)
+    await local_slack.wait_for(lambda: local_slack.ephemerals(other))
+    await local_slack.press(other, local_slack.ephemerals(other)[0]["ts"], f"{OPEN}.{there.id}")
+    view = await opened(local_slack)
     assert block(view, "group")["initial_option"]["value"] == "CBC" and "So far: *CBC*" in words(view)
     # Another channel in the metadata changes nothing of this one's.
-    sandbox.workspace.modals[sandbox.user][-1].payload["private_metadata"] = subscription_modal.ModalContext(
-        channel_id=channel, number=there.id
-    ).metadata
-    assert (await sandbox.submit(filled(group="Burst"))).ok
-    await last_page(sandbox, "no subscription")
-    assert await in_channel(rooms, other) == ["CBC"] and await in_channel(rooms, channel) == []
-    wrong = await (await typed(sandbox, channel, "subscribe wibble")).answer(30)
+    local_slack.workspace.modals[local_slack.user][-1].payload["private_metadata"] = (
+        subscription_modal.ModalContext(channel_id=channel, number=there.id).metadata
+    )
+    assert (await local_slack.submit(filled(group="Burst"))).ok
+    await last_page(local_slack, "no subscription")
+    assert await in_channel(factory, other) == ["CBC"] and await in_channel(factory, channel) == []
+    wrong = await (await typed(local_slack, channel, "subscribe wibble")).answer(30)
     assert "Choose in a dialog" in words(wrong)
 
 
 async def test_the_home_shows_ones_own_channels_and_changes_them(
-    bot: Application, sandbox: LocalSlack, rooms: Factory
+    bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    secret = sandbox.add_channel("secret", private=True)
-    await take(rooms, made())
-    await subscribe(rooms, "CBC mock", channel)
-    await subscribe(rooms, "Burst", secret, "D0SOMEBODY")
-    sandbox.workspace.leave(sandbox.workspace.channels[secret], sandbox.user)
-    sandbox.open_home()
-    await sandbox.wait_for(lambda: sandbox.home() is not None)
-    shown = words(sandbox.home())
+    channel = local_slack.add_channel("gw")
+    secret = local_slack.add_channel("secret", private=True)
+    await take(factory, made())
+    await subscribe(factory, "CBC mock", channel)
+    await subscribe(factory, "Burst", secret, "D0SOMEBODY")
+    local_slack.workspace.leave(local_slack.workspace.channels[secret], local_slack.user)
+    local_slack.open_home()
+    await local_slack.wait_for(lambda: local_slack.home() is not None)
+    shown = words(local_slack.home())
     assert "CBC mock" in shown and REAL in shown and "silent: connected" in shown
     assert "gracedb.ligo.org" in shown
     assert secret not in shown and "Burst" not in shown and "D0SOMEBODY" not in shown
-    sandbox.open_home(sandbox.colleague)
-    await sandbox.wait_for(lambda: secret in words(sandbox.home(sandbox.colleague)))
+    local_slack.open_home(local_slack.colleague)
+    await local_slack.wait_for(lambda: secret in words(local_slack.home(local_slack.colleague)))
 
-    await sandbox.view_action(home_tab.PAUSE)
-    await sandbox.wait_for(lambda: home_tab.RESUME in words(sandbox.home()))
-    assert (await rooms.subscriptions.for_channel(TEAM, channel))[0].paused_at == NOW
-    await sandbox.view_action(home_tab.RESUME)
-    await sandbox.wait_for(lambda: home_tab.PAUSE in words(sandbox.home()))
+    await local_slack.view_action(home_tab.PAUSE)
+    await local_slack.wait_for(lambda: home_tab.RESUME in words(local_slack.home()))
+    assert (await factory.subscriptions.for_channel(TEAM, channel))[0].paused_at == NOW
+    await local_slack.view_action(home_tab.RESUME)
+    await local_slack.wait_for(lambda: home_tab.PAUSE in words(local_slack.home()))
 
-    await sandbox.view_action(home_tab.EDIT)
-    view = await opened(sandbox)
+    await local_slack.view_action(home_tab.EDIT)
+    view = await opened(local_slack)
     assert [o["value"] for o in block(view, "switches")["initial_options"]] == ["mock"]
-    assert (await sandbox.submit(filled(group="CBC", NS="30"))).ok
-    await last_page(sandbox, "is now *CBC NS&gt;=0.3*")
-    await sandbox.wait_for(lambda: "CBC NS&gt;=0.3" in words(sandbox.home()))
-    await sandbox.view_action(home_tab.NEW)
-    await opened(sandbox)
+    assert (await local_slack.submit(filled(group="CBC", NS="30"))).ok
+    await last_page(local_slack, "is now *CBC NS&gt;=0.3*")
+    await local_slack.wait_for(lambda: "CBC NS&gt;=0.3" in words(local_slack.home()))
+    await local_slack.view_action(home_tab.NEW)
+    await opened(local_slack)
     # Meanwhile they are no longer in the channel.
-    sandbox.workspace.leave(sandbox.workspace.channels[channel], sandbox.user)
-    assert (await sandbox.submit(filled(group="Burst"))).ok
-    await last_page(sandbox, "You aren't in that channel")
-    assert await in_channel(rooms, channel) == ["CBC NS>=0.3"]
-    await sandbox.wait_for(lambda: "No channel that you are in" in words(sandbox.home()))
-    sandbox.fail("users.conversations", error="missing_scope")
-    sandbox.open_home()
-    await sandbox.wait_for(lambda: "missing_scope" in words(sandbox.home()))
+    local_slack.workspace.leave(local_slack.workspace.channels[channel], local_slack.user)
+    assert (await local_slack.submit(filled(group="Burst"))).ok
+    await last_page(local_slack, "You aren't in that channel")
+    assert await in_channel(factory, channel) == ["CBC NS>=0.3"]
+    await local_slack.wait_for(lambda: "No channel that you are in" in words(local_slack.home()))
+    local_slack.fail("users.conversations", error="missing_scope")
+    local_slack.open_home()
+    await local_slack.wait_for(lambda: "missing_scope" in words(local_slack.home()))
 
 
 def end_button(message: Json, number: int) -> tuple[str, str]:
@@ -236,104 +238,104 @@ def end_button(message: Json, number: int) -> tuple[str, str]:
     return found["action_id"], found["value"]
 
 
-async def answered(sandbox: LocalSlack, channel: str, said: str) -> None:
-    await sandbox.wait_for(lambda: any(said in words(m) for m in sandbox.ephemerals(channel)))
+async def answered(local_slack: LocalSlack, channel: str, said: str) -> None:
+    await local_slack.wait_for(lambda: any(said in words(m) for m in local_slack.ephemerals(channel)))
 
 
 async def test_buttons_end_one_and_only_as_it_was_shown(
-    bot: Application, sandbox: LocalSlack, rooms: Factory
+    bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    for wish in ("CBC", "Burst", "all mock"):
-        await subscribe(rooms, wish, channel)
-    listed = await (await typed(sandbox, channel, "subscriptions")).answer(30)
+    channel = local_slack.add_channel("gw")
+    for criteria in ("CBC", "Burst", "all mock"):
+        await subscribe(factory, criteria, channel)
+    listed = await (await typed(local_slack, channel, "subscriptions")).answer(30)
     action, value = end_button(listed, 2)
-    assert (await sandbox.press(channel, listed["ts"], action, value=value)).ok
-    await answered(sandbox, channel, "Unsubscribed from *Burst*")
-    await sandbox.wait_for(lambda: "ended subscription 2" in words(sandbox.messages(channel)[-1:]))
-    assert await in_channel(rooms, channel) == ["CBC", "all mock"]
+    assert (await local_slack.press(channel, listed["ts"], action, value=value)).ok
+    await answered(local_slack, channel, "Unsubscribed from *Burst*")
+    await local_slack.wait_for(lambda: "ended subscription 2" in words(local_slack.messages(channel)[-1:]))
+    assert await in_channel(factory, channel) == ["CBC", "all mock"]
     # Again, and one that was changed since: nothing is done, and what there is is said.
-    assert (await sandbox.press(channel, listed["ts"], action, value=value)).ok
-    await answered(sandbox, channel, "out of date")
-    await (await typed(sandbox, channel, "edit 1 CBC mock")).answer(30)
+    assert (await local_slack.press(channel, listed["ts"], action, value=value)).ok
+    await answered(local_slack, channel, "out of date")
+    await (await typed(local_slack, channel, "edit 1 CBC mock")).answer(30)
     action, value = end_button(listed, 1)
-    assert (await sandbox.press(channel, listed["ts"], action, value=value)).ok
-    await answered(sandbox, channel, "the channel has 1 (*CBC mock*), 3 (*all mock*)")
-    assert await in_channel(rooms, channel) == ["CBC mock", "all mock"]
+    assert (await local_slack.press(channel, listed["ts"], action, value=value)).ok
+    await answered(local_slack, channel, "the channel has 1 (*CBC mock*), 3 (*all mock*)")
+    assert await in_channel(factory, channel) == ["CBC mock", "all mock"]
 
 
 async def test_the_button_that_ends_all_ends_what_it_lists(
-    bot: Application, sandbox: LocalSlack, rooms: Factory
+    bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    for wish in ("CBC", "Burst"):
-        await subscribe(rooms, wish, channel)
-    asked = await (await typed(sandbox, channel, "unsubscribe")).answer(30)
+    channel = local_slack.add_channel("gw")
+    for criteria in ("CBC", "Burst"):
+        await subscribe(factory, criteria, channel)
+    asked = await (await typed(local_slack, channel, "unsubscribe")).answer(30)
     assert "Nothing has ended yet" in words(asked)
-    await subscribe(rooms, "all mock", channel)
-    assert (await sandbox.press(channel, asked["ts"], subscription_modal.END)).ok
-    await answered(sandbox, channel, "Unsubscribed from *CBC*, *Burst*")
-    assert await in_channel(rooms, channel) == ["all mock"], "what came meanwhile wasn't listed"
-    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 1)
-    assert words(sandbox.messages(channel)).count("To bring it back") == 2, "in one post"
+    await subscribe(factory, "all mock", channel)
+    assert (await local_slack.press(channel, asked["ts"], subscription_modal.END)).ok
+    await answered(local_slack, channel, "Unsubscribed from *CBC*, *Burst*")
+    assert await in_channel(factory, channel) == ["all mock"], "what came meanwhile wasn't listed"
+    await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 1)
+    assert words(local_slack.messages(channel)).count("To bring it back") == 2, "in one post"
     # In a thread, where there are no commands, by the same words.
-    await sandbox.say("@gwevent unsubscribe", channel, thread_ts=sandbox.messages(channel)[0]["ts"])
-    await answered(sandbox, channel, "To end it: `/gwevent unsubscribe 3`")
-    assert await in_channel(rooms, channel) == ["all mock"]
-    asked = sandbox.ephemerals(channel)[-1]
-    assert (await sandbox.press(channel, asked["ts"], f"{subscription_modal.END}.3")).ok
-    await answered(sandbox, channel, "Unsubscribed from *all mock*")
-    assert sandbox.ephemerals(channel)[-1]["thread_ts"] == asked["thread_ts"] is not None
+    await local_slack.say("@gwevent unsubscribe", channel, thread_ts=local_slack.messages(channel)[0]["ts"])
+    await answered(local_slack, channel, "To end it: `/gwevent unsubscribe 3`")
+    assert await in_channel(factory, channel) == ["all mock"]
+    asked = local_slack.ephemerals(channel)[-1]
+    assert (await local_slack.press(channel, asked["ts"], f"{subscription_modal.END}.3")).ok
+    await answered(local_slack, channel, "Unsubscribed from *all mock*")
+    assert local_slack.ephemerals(channel)[-1]["thread_ts"] == asked["thread_ts"] is not None
 
 
 async def test_what_is_done_in_the_home_is_posted_in_the_channel(
-    bot: Application, sandbox: LocalSlack, rooms: Factory, clock: Clock
+    bot: Application, local_slack: LocalSlack, factory: Factory, clock: Clock
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    await subscribe(rooms, "CBC mock", channel)
-    sandbox.open_home()
-    await sandbox.wait_for(lambda: home_tab.END in words(sandbox.home()))
-    stale = sandbox.home()
+    channel = local_slack.add_channel("gw")
+    await subscribe(factory, "CBC mock", channel)
+    local_slack.open_home()
+    await local_slack.wait_for(lambda: home_tab.END in words(local_slack.home()))
+    stale = local_slack.home()
     assert stale is not None
 
     async def posted(said: str) -> None:
         clock.forward(minutes=1)
         bot.worker.wake()
-        await sandbox.wait_for(lambda: any(said in words(m) for m in sandbox.messages(channel)))
-        assert f"<@{sandbox.user}> {said}" in words(sandbox.messages(channel)[-1])
+        await local_slack.wait_for(lambda: any(said in words(m) for m in local_slack.messages(channel)))
+        assert f"<@{local_slack.user}> {said}" in words(local_slack.messages(channel)[-1])
 
-    await sandbox.view_action(home_tab.PAUSE)
+    await local_slack.view_action(home_tab.PAUSE)
     await posted("paused subscription 1")
-    await sandbox.wait_for(lambda: home_tab.RESUME in words(sandbox.home()))
-    await sandbox.view_action(home_tab.EDIT)
-    await opened(sandbox)
-    assert (await sandbox.submit(filled(group="CBC", NS="30"))).ok
-    await last_page(sandbox, "is now *CBC NS&gt;=0.3*")
+    await local_slack.wait_for(lambda: home_tab.RESUME in words(local_slack.home()))
+    await local_slack.view_action(home_tab.EDIT)
+    await opened(local_slack)
+    assert (await local_slack.submit(filled(group="CBC", NS="30"))).ok
+    await last_page(local_slack, "is now *CBC NS&gt;=0.3*")
     await posted("changed subscription 1 from *CBC mock* to *CBC NS&gt;=0.3*")
-    await sandbox.wait_for(lambda: "NS&gt;=0.3" in words(sandbox.home()))
+    await local_slack.wait_for(lambda: "NS&gt;=0.3" in words(local_slack.home()))
     # Somebody else changes it while this home is shown.
-    await rooms.subscriptions.pause(TEAM, channel, 1, ChangeAuthor("U0OTHER", clock()), resume=True)
-    await sandbox.view_action(home_tab.END)
-    await sandbox.wait_for(lambda: "out of date" in words(sandbox.home()))
-    assert await in_channel(rooms, channel) == ["CBC NS>=0.3"]
-    await sandbox.view_action(home_tab.END)
-    await sandbox.wait_for(lambda: "Unsubscribed from" in words(sandbox.home()))
+    await factory.subscriptions.pause(TEAM, channel, 1, ChangeAuthor("U0OTHER", clock()), resume=True)
+    await local_slack.view_action(home_tab.END)
+    await local_slack.wait_for(lambda: "out of date" in words(local_slack.home()))
+    assert await in_channel(factory, channel) == ["CBC NS>=0.3"]
+    await local_slack.view_action(home_tab.END)
+    await local_slack.wait_for(lambda: "Unsubscribed from" in words(local_slack.home()))
     await posted("ended subscription 1")
-    changes, total = await rooms.subscriptions.history(TEAM, channel, 1)
-    assert total == 5 and {change.by for change in changes} == {sandbox.user, "U0OTHER", "U1"}
+    changes, total = await factory.subscriptions.history(TEAM, channel, 1)
+    assert total == 5 and {change.by for change in changes} == {local_slack.user, "U0OTHER", "U1"}
 
 
 async def test_whoever_may_not_change_anything_presses_in_vain(
-    bot: Application, sandbox: LocalSlack, rooms: Factory, monkeypatch: pytest.MonkeyPatch
+    bot: Application, local_slack: LocalSlack, factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    await subscribe(rooms, "CBC", channel)
-    listed = await (await typed(sandbox, channel, "subscriptions")).answer(30)
+    channel = local_slack.add_channel("gw")
+    await subscribe(factory, "CBC", channel)
+    listed = await (await typed(local_slack, channel, "subscriptions")).answer(30)
     monkeypatch.setattr(bot.answers, "_refusal", ChannelPolicy("admins", {}).check)
     action, value = end_button(listed, 1)
-    assert (await sandbox.press(channel, listed["ts"], action, value=value)).ok
-    await answered(sandbox, channel, "Slack can't be asked yet who may do that")
-    assert await in_channel(rooms, channel) == ["CBC"]
-    assert (await rooms.subscriptions.history(TEAM, channel, 1))[1] == 1
-    told = await (await typed(sandbox, channel, "subscriptions history")).answer(30)
+    assert (await local_slack.press(channel, listed["ts"], action, value=value)).ok
+    await answered(local_slack, channel, "Slack can't be asked yet who may do that")
+    assert await in_channel(factory, channel) == ["CBC"]
+    assert (await factory.subscriptions.history(TEAM, channel, 1))[1] == 1
+    told = await (await typed(local_slack, channel, "subscriptions history")).answer(30)
     assert "put in force" in words(told), "anybody may read it"

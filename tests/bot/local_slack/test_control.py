@@ -30,9 +30,9 @@ async def steer(session: aiohttp.ClientSession, url: str, verb: str, **body: Any
 
 
 async def test_every_verb_does_what_the_method_does(
-    sandbox: LocalSlack, slack_client: AsyncWebClient, session: aiohttp.ClientSession
+    local_slack: LocalSlack, slack_client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
-    url = sandbox.url
+    url = local_slack.url
     channel = (await steer(session, url, "add_channel", name="gw-cbc"))["result"]
     await steer(session, url, "fail", method="chat.postMessage", error="restricted_action")
     with pytest.raises(SlackApiError, match="restricted_action"):
@@ -63,15 +63,17 @@ async def test_every_verb_does_what_the_method_does(
     with pytest.raises(SlackApiError, match="is_archived"):
         await slack_client.chat_postMessage(channel=channel, text="x")
     await steer(session, url, "limits", on=True)
-    assert sandbox.rates.on
+    assert local_slack.rates.on
     await steer(session, url, "file_delay", seconds=9)
-    assert sandbox.file_server.delay == 9
+    assert local_slack.file_server.delay == 9
     for verb in ("close_sockets", "refresh_sockets"):
         assert (await steer(session, url, verb))["ok"] is True
 
 
-async def test_wrong_steering_gets_a_sentence(sandbox: LocalSlack, session: aiohttp.ClientSession) -> None:
-    url = sandbox.url
+async def test_wrong_steering_gets_a_sentence(
+    local_slack: LocalSlack, session: aiohttp.ClientSession
+) -> None:
+    url = local_slack.url
     assert (await steer(session, url, "explode"))["error"] == "There is no verb explode."
     assert "unexpected keyword" in (await steer(session, url, "archive", room="x"))["error"]
     assert (await steer(session, url, "archive", channel="C000"))["error"] == "channel_not_found"
@@ -103,8 +105,8 @@ async def test_in_a_process_of_its_own(session: aiohttp.ClientSession) -> None:
     assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
-async def test_a_port_that_is_taken(sandbox: LocalSlack, capfd: pytest.CaptureFixture[str]) -> None:
-    port = sandbox.url.rpartition(":")[2]
+async def test_a_port_that_is_taken(local_slack: LocalSlack, capfd: pytest.CaptureFixture[str]) -> None:
+    port = local_slack.url.rpartition(":")[2]
     status = await asyncio.to_thread(main_quietly, port)
     assert status == 2
     assert f"can't listen on 127.0.0.1:{port}" in capfd.readouterr().err
@@ -118,17 +120,19 @@ def main_quietly(port: str) -> int:
     "body", ["[" * 100_000, '{"a":' * 50_000, "NaN", "9" * 5_000, '"\\ud800"', "{", "\udcff"]
 )
 async def test_hostile_json_is_a_sentence(
-    sandbox: LocalSlack, session: aiohttp.ClientSession, body: str
+    local_slack: LocalSlack, session: aiohttp.ClientSession, body: str
 ) -> None:
     data = body.encode("utf-8", "surrogateescape")
     headers = {"Content-Type": "application/json"}
-    async with session.post(f"{sandbox.url}/sandbox/control/fail", data=data, headers=headers) as response:
+    async with session.post(
+        f"{local_slack.url}/sandbox/control/fail", data=data, headers=headers
+    ) as response:
         answer = await response.json()
         assert response.status == 400 and answer == {
             "ok": False,
             "error": "The body must be one JSON object.",
         }
-    headers["Authorization"] = f"Bearer {sandbox.bot_token}"
-    async with session.post(f"{sandbox.api_url}chat.postMessage", data=data, headers=headers) as response:
+    headers["Authorization"] = f"Bearer {local_slack.bot_token}"
+    async with session.post(f"{local_slack.api_url}chat.postMessage", data=data, headers=headers) as response:
         answer = await response.json()
         assert not answer["ok"] and answer["error"] in ("invalid_json", "json_not_object")

@@ -66,7 +66,7 @@ def app(slack_client: AsyncWebClient) -> AsyncApp:
 
 
 async def test_a_button_of_a_message(
-    sandbox: LocalSlack, app: AsyncApp, slack_client: AsyncWebClient, connect: Connect
+    local_slack: LocalSlack, app: AsyncApp, slack_client: AsyncWebClient, connect: Connect
 ) -> None:
     heard: list[Json] = []
 
@@ -82,10 +82,10 @@ async def test_a_button_of_a_message(
         heard.append(body)
 
     await connect(app)
-    channel = sandbox.add_channel("gw-cbc")
+    channel = local_slack.add_channel("gw-cbc")
     posted = await slack_client.chat_postMessage(channel=channel, text="a &amp; b", blocks=BUTTONS)
-    assert (await sandbox.press(channel, posted["ts"], "go")).ok
-    await sandbox.wait_for(lambda: sandbox.messages(channel)[0]["text"] == "edited")
+    assert (await local_slack.press(channel, posted["ts"], "go")).ok
+    await local_slack.wait_for(lambda: local_slack.messages(channel)[0]["text"] == "edited")
     (body,) = heard
     assert body["actions"][0]["value"] == "1"
     assert body["message"]["text"] == "a &amp; b"
@@ -97,11 +97,11 @@ async def test_a_button_of_a_message(
     }
     assert (body["channel"]["name"], body["team"]["id"], body["user"]["id"]) == (
         "gw-cbc",
-        sandbox.team_id,
-        sandbox.user,
+        local_slack.team_id,
+        local_slack.user,
     )
     again = await slack_client.chat_postMessage(channel=channel, text="x", blocks=BUTTONS)
-    await sandbox.press(channel, again["ts"], "choose", "burst")
+    await local_slack.press(channel, again["ts"], "choose", "burst")
     assert heard[1]["actions"][0]["selected_option"]["value"] == "burst"
     (state,) = heard[1]["state"]["values"].values()
     assert state["choose"]["selected_option"]["value"] == "burst"
@@ -111,10 +111,12 @@ async def test_a_button_of_a_message(
         ("1.000000", "go", None),
     ):
         with pytest.raises(ApiError, match=r"no_such_action|message_not_found"):
-            await sandbox.press(channel, ts, action_id, value)
+            await local_slack.press(channel, ts, action_id, value)
 
 
-async def test_a_button_of_an_ephemeral_answer(sandbox: LocalSlack, app: AsyncApp, connect: Connect) -> None:
+async def test_a_button_of_an_ephemeral_answer(
+    local_slack: LocalSlack, app: AsyncApp, connect: Connect
+) -> None:
     heard: list[Json] = []
 
     @app.command("/gwevent")
@@ -130,20 +132,20 @@ async def test_a_button_of_an_ephemeral_answer(sandbox: LocalSlack, app: AsyncAp
         await respond(delete_original=True)
 
     await connect(app)
-    channel = sandbox.add_channel("ops", private=True)
-    shown = await (await sandbox.command("/gwevent", channel=channel)).answer()
+    channel = local_slack.add_channel("ops", private=True)
+    shown = await (await local_slack.command("/gwevent", channel=channel)).answer()
     with pytest.raises(ApiError, match="message_not_found"):
-        await sandbox.press(channel, shown["ts"], "go", user=sandbox.colleague)
-    await sandbox.press(channel, shown["ts"], "go")
-    await sandbox.wait_for(lambda: not sandbox.ephemerals(channel))
-    assert [message["text"] for message in sandbox.messages(channel)] == ["for all"]
+        await local_slack.press(channel, shown["ts"], "go", user=local_slack.colleague)
+    await local_slack.press(channel, shown["ts"], "go")
+    await local_slack.wait_for(lambda: not local_slack.ephemerals(channel))
+    assert [message["text"] for message in local_slack.messages(channel)] == ["for all"]
     assert heard[0]["container"]["is_ephemeral"] is True
     assert "message" not in heard[0], "Slack doesn't send the words of an ephemeral message back"
     assert heard[0]["channel"]["name"] == "privategroup"
 
 
 async def test_a_response_url_is_good_five_times(
-    sandbox: LocalSlack, app: AsyncApp, connect: Connect
+    local_slack: LocalSlack, app: AsyncApp, connect: Connect
 ) -> None:
     statuses: list[tuple[int, str]] = []
 
@@ -163,19 +165,19 @@ async def test_a_response_url_is_good_five_times(
                     statuses.append((response.status, await response.text()))
 
     await connect(app)
-    channel = sandbox.add_channel("gw-cbc")
-    await sandbox.command("/gwevent", channel=channel)
-    await sandbox.wait_for(lambda: len(statuses) == 6)
+    channel = local_slack.add_channel("gw-cbc")
+    await local_slack.command("/gwevent", channel=channel)
+    await local_slack.wait_for(lambda: len(statuses) == 6)
     assert [status for status, _ in statuses] == [400, 400, 400, 400, 200, 404]
     words = ("invalid_blocks", "no_text", "invalid_payload", "invalid_payload", "ok", "used_url")
     assert all(word in text for word, (_, text) in zip(words, statuses, strict=True)), statuses
-    guess = f"{sandbox.url}/response/{sandbox.team_id}/guess"
+    guess = f"{local_slack.url}/response/{local_slack.team_id}/guess"
     async with aiohttp.ClientSession() as session, session.post(guess, json={}) as response:
         assert response.status == 404
 
 
 async def test_a_dialog(
-    sandbox: LocalSlack, app: AsyncApp, slack_client: AsyncWebClient, connect: Connect
+    local_slack: LocalSlack, app: AsyncApp, slack_client: AsyncWebClient, connect: Connect
 ) -> None:
     submitted: list[Json] = []
     events: list[str] = []
@@ -221,48 +223,48 @@ async def test_a_dialog(
         events.append("closed")
 
     await connect(app)
-    channel = sandbox.add_channel("gw-cbc")
+    channel = local_slack.add_channel("gw-cbc")
     posted = await slack_client.chat_postMessage(channel=channel, text="x", blocks=BUTTONS)
-    await sandbox.press(channel, posted["ts"], "go")
-    await sandbox.wait_for(lambda: sandbox.view() and len(events) == 1)
+    await local_slack.press(channel, posted["ts"], "go")
+    await local_slack.wait_for(lambda: local_slack.view() and len(events) == 1)
     assert events == ["exchanged_trigger_id"]
-    assert sandbox.view(sandbox.colleague) is None
+    assert local_slack.view(local_slack.colleague) is None
 
-    assert (await sandbox.submit({})).errors == {"filter": "Please complete this required field."}
-    assert (await sandbox.submit(typed("x" * 11))).errors == {
+    assert (await local_slack.submit({})).errors == {"filter": "Please complete this required field."}
+    assert (await local_slack.submit(typed("x" * 11))).errors == {
         "filter": "Please shorten this to 10 characters or less."
     }
-    assert (await sandbox.submit(typed("x"))).errors == {"filter": "Please use at least 2 characters."}
+    assert (await local_slack.submit(typed("x"))).errors == {"filter": "Please use at least 2 characters."}
     assert submitted == []
-    assert (await sandbox.submit(typed("wrong"))).errors == {"filter": "unknown word"}
-    assert (await sandbox.submit(typed("nonsense"))).error == "invalid_response_action"
-    assert (await sandbox.submit(typed("update"))).ok
-    view = sandbox.view()
+    assert (await local_slack.submit(typed("wrong"))).errors == {"filter": "unknown word"}
+    assert (await local_slack.submit(typed("nonsense"))).error == "invalid_response_action"
+    assert (await local_slack.submit(typed("update"))).ok
+    view = local_slack.view()
     assert view is not None
     assert view["private_metadata"] == "updated"
-    assert (await sandbox.submit(typed("push"))).ok
-    pushed = sandbox.view()
+    assert (await local_slack.submit(typed("push"))).ok
+    pushed = local_slack.view()
     assert pushed is not None
     assert (pushed["previous_view_id"], pushed["root_view_id"]) == (view["id"], view["id"])
-    assert (await sandbox.submit(typed("fine"))).ok
-    assert (sandbox.view() or {})["id"] == view["id"]
+    assert (await local_slack.submit(typed("fine"))).ok
+    assert (local_slack.view() or {})["id"] == view["id"]
 
-    await sandbox.view_action("preview")
-    await sandbox.wait_for(lambda: len(events) == 3)
+    await local_slack.view_action("preview")
+    await local_slack.wait_for(lambda: len(events) == 3)
     assert events[1:] == ["view", "hash_conflict"]
-    assert (sandbox.view() or {})["title"]["text"] == "Preview"
-    await sandbox.submit(typed("clear"))
-    assert sandbox.view() is None
+    assert (local_slack.view() or {})["title"]["text"] == "Preview"
+    await local_slack.submit(typed("clear"))
+    assert local_slack.view() is None
 
-    await sandbox.press(channel, posted["ts"], "go")
-    await sandbox.wait_for(sandbox.view)
-    await sandbox.close_view()
-    await sandbox.wait_for(lambda: "closed" in events)
-    assert sandbox.view() is None
+    await local_slack.press(channel, posted["ts"], "go")
+    await local_slack.wait_for(local_slack.view)
+    await local_slack.close_view()
+    await local_slack.wait_for(lambda: "closed" in events)
+    assert local_slack.view() is None
 
 
 async def test_the_home_tab(
-    sandbox: LocalSlack, app: AsyncApp, slack_client: AsyncWebClient, connect: Connect
+    local_slack: LocalSlack, app: AsyncApp, slack_client: AsyncWebClient, connect: Connect
 ) -> None:
     home = {"type": "home", "blocks": BUTTONS}
     heard: list[Json] = []
@@ -278,21 +280,21 @@ async def test_the_home_tab(
         heard.append(body)
 
     await connect(app)
-    sandbox.events.subscribed.add("app_home_opened")
-    sandbox.open_home()
-    published = await sandbox.wait_for(sandbox.home)
+    local_slack.events.subscribed.add("app_home_opened")
+    local_slack.open_home()
+    published = await local_slack.wait_for(local_slack.home)
     assert published is not None
     assert published["type"] == "home"
-    assert (heard[0]["tab"], heard[0]["user"]) == ("home", sandbox.user)
-    assert (await sandbox.view_action("go")).ok
+    assert (heard[0]["tab"], heard[0]["user"]) == ("home", local_slack.user)
+    assert (await local_slack.view_action("go")).ok
     assert heard[1]["view"]["id"] == published["id"]
     assert "channel" not in heard[1]
     with pytest.raises(SlackApiError, match="invalid_arguments"):
         await slack_client.views_publish(user_id="U000", view=home)
     with pytest.raises(SlackApiError, match="invalid_arguments"):
-        await slack_client.views_publish(user_id=sandbox.user, view=MODAL)
+        await slack_client.views_publish(user_id=local_slack.user, view=MODAL)
     with pytest.raises(SlackApiError, match="hash_conflict"):
-        await slack_client.views_publish(user_id=sandbox.user, view=home, hash="1")
+        await slack_client.views_publish(user_id=local_slack.user, view=home, hash="1")
     with pytest.raises(SlackApiError, match="not_found"):
         await slack_client.views_update(view_id="V000", view=home)
     with pytest.raises(SlackApiError, match="invalid_trigger_id"):

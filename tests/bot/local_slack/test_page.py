@@ -124,7 +124,7 @@ HOME = {
 class Stage:
     """The sandbox, the app in it, and what the app was told."""
 
-    sandbox: LocalSlack
+    local_slack: LocalSlack
     client: AsyncWebClient
     cbc: str
     burst: str
@@ -175,13 +175,17 @@ def wire(app: AsyncApp, stage: Stage) -> None:
 async def stage() -> AsyncIterator[Stage]:
     # More than gwevent itself asks for: a home tab and pictures.
     scopes, events = SCOPES | {"files:read", "files:write"}, EVENTS | {"app_home_opened"}
-    async with LocalSlack(limits=False, scopes=scopes, events=events) as sandbox:
-        client = AsyncWebClient(sandbox.bot_token, base_url=sandbox.api_url)
-        stage = Stage(sandbox, client, sandbox.add_channel("gw-cbc"), sandbox.add_channel("gw-burst"))
+    async with LocalSlack(limits=False, scopes=scopes, events=events) as local_slack:
+        client = AsyncWebClient(local_slack.bot_token, base_url=local_slack.api_url)
+        stage = Stage(
+            local_slack, client, local_slack.add_channel("gw-cbc"), local_slack.add_channel("gw-burst")
+        )
         app = AsyncApp(client=client)
         wire(app, stage)
         handler = AsyncSocketModeHandler(
-            app, sandbox.app_token, web_client=AsyncWebClient(sandbox.app_token, base_url=sandbox.api_url)
+            app,
+            local_slack.app_token,
+            web_client=AsyncWebClient(local_slack.app_token, base_url=local_slack.api_url),
         )
         await handler.connect_async()  # type: ignore[no-untyped-call]
         try:
@@ -220,7 +224,7 @@ async def page(request: pytest.FixtureRequest, browser: Browser, stage: Stage) -
     )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda asked: hosts.add(urlsplit(asked.url).hostname or ""))
-    await page.goto(f"{stage.sandbox.url}/#gw-cbc")
+    await page.goto(f"{stage.local_slack.url}/#gw-cbc")
     await expect(box(page)).to_be_visible()
     yield page
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
@@ -283,7 +287,7 @@ async def test_a_button_presses_and_a_thread_opens(page: Page, stage: Stage) -> 
     await expect(root.get_by_role("link", name="2 replies")).to_be_visible()
     assert [each["action_id"] for each in stage.pressed] == ["post"]
     assert (stage.pressed[0]["value"], stage.pressed[0]["block_id"]) == ("S181101ab", "buttons")
-    assert [each["text"] for each in stage.sandbox.messages(stage.cbc)] == [
+    assert [each["text"] for each in stage.local_slack.messages(stage.cbc)] == [
         "Root of S181101ab",
         "UPDATE: 31 → 12 deg²",
         "pointing a telescope",
@@ -294,7 +298,7 @@ async def test_a_link_button_opens_its_link_and_tells_the_app(page: Page, stage:
     answer = await ask(page)
     async with page.context.expect_page() as opened:
         await answer.get_by_role("button", name="GraceDB").click()
-    await stage.sandbox.wait_for(lambda: stage.pressed)
+    await stage.local_slack.wait_for(lambda: stage.pressed)
     assert [each["action_id"] for each in stage.pressed] == ["open"]
     await (await opened.value).close()
 
@@ -369,7 +373,7 @@ async def test_menus_and_confirmed_buttons_act(page: Page, stage: Stage) -> None
     await shown.get_by_role("button", name="Yes").click()
     await shown.locator("[data-action=select] input").click()
     await shown.locator("#static_select_popup").get_by_text("Burst", exact=True).click()
-    await stage.sandbox.wait_for(lambda: len(stage.pressed) >= 3)
+    await stage.local_slack.wait_for(lambda: len(stage.pressed) >= 3)
     told = {each["action_id"]: each.get("selected_option", {}).get("value") for each in stage.pressed}
     assert told == {"menu": "who", "stop": None, "select": "burst"}
     await expect(shown.locator("[data-action=select]")).to_contain_text("Burst")
@@ -405,10 +409,10 @@ async def test_edits_show_and_deletions_vanish(page: Page, stage: Stage) -> None
 
 @ON_A_PHONE
 async def test_the_home_opens_and_its_buttons_act(page: Page, stage: Stage) -> None:
-    await page.goto(f"{stage.sandbox.url}/#@app")
+    await page.goto(f"{stage.local_slack.url}/#@app")
     await expect(page.get_by_text("gwevent is at home")).to_be_visible()
     await page.get_by_role("button", name="Knock").click()
-    await stage.sandbox.wait_for(lambda: stage.pressed)
+    await stage.local_slack.wait_for(lambda: stage.pressed)
     assert stage.pressed[0]["action_id"] == "knock"
 
 
@@ -428,7 +432,7 @@ async def test_pictures_of_the_workspace_are_shown(page: Page, stage: Stage, tmp
         file=str(picture), title="Sky map", alt_txt="sky map of S181101ab"
     )
     file = uploaded["file"]["id"]
-    await stage.sandbox.wait_for(lambda: stage.sandbox.workspace.files[file].ready)
+    await stage.local_slack.wait_for(lambda: stage.local_slack.workspace.files[file].ready)
     blocks = [{"type": "image", "slack_file": {"id": file}, "alt_text": "sky map of S181101ab"}]
     await stage.client.chat_postMessage(channel=stage.cbc, text="map", blocks=blocks)
     image = page.get_by_role("img", name="sky map of S181101ab")
@@ -466,15 +470,15 @@ async def test_odd_blocks_spoil_nothing_around_them(browser: Browser, stage: Sta
         },
         {"type": "image", "image_url": "https://example.com/x.png", "alt_text": "elsewhere"},
         section(
-            f"after <@{stage.sandbox.user}> <!here> <https://127.0.0.1/a_b_c?d=1&amp;e=2|a *link*> # 5 :wave:"
+            f"after <@{stage.local_slack.user}> <!here> <https://127.0.0.1/a_b_c?d=1&amp;e=2|a *link*> # 5 :wave:"
         ),
     )
-    stage.sandbox.workspace.post(Draft(stage.cbc, stage.sandbox.bot_user_id, "odd", blocks))
+    stage.local_slack.workspace.post(Draft(stage.cbc, stage.local_slack.bot_user_id, "odd", blocks))
     context = await browser.new_context()
     page = await context.new_page()
     hosts: set[str] = set()
     page.on("request", lambda asked: hosts.add(urlsplit(asked.url).hostname or ""))
-    await page.goto(f"{stage.sandbox.url}/#gw-cbc")
+    await page.goto(f"{stage.local_slack.url}/#gw-cbc")
     shown = message(page, "before")
     await expect(shown).to_contain_text("This page can't draw a block of type “wibble”.")
     await expect(shown).to_contain_text("This block of type table could not be drawn.")

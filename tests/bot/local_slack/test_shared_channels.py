@@ -15,36 +15,36 @@ from bot.local_slack.server import LocalSlack
 from bot.local_slack.shared_channels import ELSEWHERE
 
 
-async def told(sandbox: LocalSlack, kind: str) -> dict[str, Any]:
+async def told(local_slack: LocalSlack, kind: str) -> dict[str, Any]:
     """The newest event of a kind that the app was told of."""
 
     def found() -> list[dict[str, Any]]:
-        return [e.payload for e in sandbox.envelopes if e.payload.get("event", {}).get("type") == kind]
+        return [e.payload for e in local_slack.envelopes if e.payload.get("event", {}).get("type") == kind]
 
-    return (await sandbox.wait_for(found, 10))[-1]
+    return (await local_slack.wait_for(found, 10))[-1]
 
 
-async def connected(sandbox: LocalSlack, client: AsyncWebClient) -> AsyncSocketModeHandler:
+async def connected(local_slack: LocalSlack, client: AsyncWebClient) -> AsyncSocketModeHandler:
     app = AsyncApp(client=client)
-    web = AsyncWebClient(sandbox.app_token, base_url=sandbox.api_url)
-    handler = AsyncSocketModeHandler(app, sandbox.app_token, web_client=web)
+    web = AsyncWebClient(local_slack.app_token, base_url=local_slack.api_url)
+    handler = AsyncSocketModeHandler(app, local_slack.app_token, web_client=web)
     await handler.connect_async()  # type: ignore[no-untyped-call]
     return handler
 
 
 async def test_slack_names_the_workspace_of_whoever_did_it(
-    sandbox: LocalSlack, slack_client: AsyncWebClient
+    local_slack: LocalSlack, slack_client: AsyncWebClient
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    guest = sandbox.share(channel)
-    other = sandbox.add_channel("ours")
-    assert guest in sandbox.find(channel)[1].members and guest not in sandbox.find(other)[1].members
-    handler = await connected(sandbox, slack_client)
+    channel = local_slack.add_channel("gw")
+    guest = local_slack.share(channel)
+    other = local_slack.add_channel("ours")
+    assert guest in local_slack.find(channel)[1].members and guest not in local_slack.find(other)[1].members
+    handler = await connected(local_slack, slack_client)
     try:
-        await sandbox.say("@gwevent hello", channel, user=guest)
-        event = await told(sandbox, "app_mention")
+        await local_slack.say("@gwevent hello", channel, user=guest)
+        event = await told(local_slack, "app_mention")
         assert event["team_id"] == event["event"]["team"] == ELSEWHERE
-        assert event["authorizations"][0]["team_id"] == event["context_team_id"] == sandbox.team_id
+        assert event["authorizations"][0]["team_id"] == event["context_team_id"] == local_slack.team_id
         assert event["is_ext_shared_channel"] is True
         posted = await slack_client.chat_postMessage(
             channel=channel,
@@ -62,30 +62,30 @@ async def test_slack_names_the_workspace_of_whoever_did_it(
                 }
             ],
         )
-        done = await sandbox.press(channel, posted["ts"], "go", user=guest)
+        done = await local_slack.press(channel, posted["ts"], "go", user=guest)
         assert done.envelope is not None
         body = done.envelope.payload
         assert body["team"]["id"] == body["user"]["team_id"] == ELSEWHERE
-        assert body["message"]["team"] == sandbox.team_id
+        assert body["message"]["team"] == local_slack.team_id
     finally:
         await handler.close_async()  # type: ignore[no-untyped-call]
 
 
-async def test_a_channel_gets_another_id(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    channel = sandbox.add_channel("gw")
+async def test_a_channel_gets_another_id(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+    channel = local_slack.add_channel("gw")
     posted = await slack_client.chat_postMessage(channel=channel, text="before")
-    handler = await connected(sandbox, slack_client)
+    handler = await connected(local_slack, slack_client)
     try:
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"{sandbox.url}/sandbox/control/convert", json={"channel": channel}) as answer,
+            session.post(f"{local_slack.url}/sandbox/control/convert", json={"channel": channel}) as answer,
         ):
             new = (await answer.json())["result"]
-        event = (await told(sandbox, "channel_id_changed"))["event"]
+        event = (await told(local_slack, "channel_id_changed"))["event"]
         assert (event["old_channel_id"], event["new_channel_id"]) == (channel, new)
         with pytest.raises(SlackApiError, match="channel_not_found"):
             await slack_client.chat_postMessage(channel=channel, text="after")
         await slack_client.chat_update(channel=new, ts=posted["ts"], text="still there")
-        assert [message["text"] for message in sandbox.messages(new)] == ["still there"]
+        assert [message["text"] for message in local_slack.messages(new)] == ["still there"]
     finally:
         await handler.close_async()  # type: ignore[no-untyped-call]

@@ -20,42 +20,45 @@ async def next_event(stream: aiohttp.StreamReader) -> Json:
             return event
 
 
-async def test_the_state_is_what_a_person_sees(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    channel = sandbox.add_channel("gw-cbc")
-    secret = sandbox.add_channel("ops", private=True)
-    sandbox.workspace.leave(sandbox.workspace.channels[secret], sandbox.user)
+async def test_the_state_is_what_a_person_sees(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+    channel = local_slack.add_channel("gw-cbc")
+    secret = local_slack.add_channel("ops", private=True)
+    local_slack.workspace.leave(local_slack.workspace.channels[secret], local_slack.user)
     await slack_client.chat_postMessage(channel=channel, text="for all")
-    await slack_client.chat_postEphemeral(channel=channel, user=sandbox.colleague, text="for one")
+    await slack_client.chat_postEphemeral(channel=channel, user=local_slack.colleague, text="for one")
     async with aiohttp.ClientSession() as session:
-        async with session.get(f"{sandbox.url}/sandbox/state") as response:
+        async with session.get(f"{local_slack.url}/sandbox/state") as response:
             mine = await response.json()
         async with session.get(
-            f"{sandbox.url}/sandbox/state", params={"user": sandbox.colleague}
+            f"{local_slack.url}/sandbox/state", params={"user": local_slack.colleague}
         ) as response:
             theirs = await response.json()
-        async with session.get(f"{sandbox.url}/sandbox/state", params={"user": "U000"}) as response:
+        async with session.get(f"{local_slack.url}/sandbox/state", params={"user": "U000"}) as response:
             assert response.status == 404
-    assert mine["me"]["id"] == sandbox.user
+    assert mine["me"]["id"] == local_slack.user
     assert [each["id"] for each in mine["channels"]] == [channel]
     assert [each["id"] for each in theirs["channels"]] == [channel, secret]
     assert [each["text"] for each in mine["messages"][channel]] == ["for all"]
     assert mine["ephemerals"][channel] == []
     assert [each["text"] for each in theirs["ephemerals"][channel]] == ["for one"]
     assert mine["commands"][0]["command"] == "/gwevent"
-    assert mine["bot"]["user_id"] == sandbox.bot_user_id
+    assert mine["bot"]["user_id"] == local_slack.bot_user_id
     assert (mine["view"], mine["home"], mine["files"]) == (None, None, {})
 
 
-async def test_the_stream_tells_each_change(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    channel = sandbox.add_channel("gw-cbc")
-    secret = sandbox.add_channel("ops", private=True)
-    sandbox.workspace.leave(sandbox.workspace.channels[secret], sandbox.user)
-    sandbox.grant("files:write")
-    async with aiohttp.ClientSession() as session, session.get(f"{sandbox.url}/sandbox/events") as response:
+async def test_the_stream_tells_each_change(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+    channel = local_slack.add_channel("gw-cbc")
+    secret = local_slack.add_channel("ops", private=True)
+    local_slack.workspace.leave(local_slack.workspace.channels[secret], local_slack.user)
+    local_slack.grant("files:write")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{local_slack.url}/sandbox/events") as response,
+    ):
         stream = response.content
         assert await next_event(stream) == {"type": "hello"}
         await slack_client.chat_postMessage(channel=secret, text="none of your business")
-        await slack_client.chat_postEphemeral(channel=channel, user=sandbox.colleague, text="nor this")
+        await slack_client.chat_postEphemeral(channel=channel, user=local_slack.colleague, text="nor this")
         posted = await slack_client.chat_postMessage(channel=channel, text="root")
         event = await next_event(stream)
         assert (event["type"], event["channel"], event["message"]["text"]) == ("message", channel, "root")
@@ -68,26 +71,26 @@ async def test_the_stream_tells_each_change(sandbox: LocalSlack, slack_client: A
         await slack_client.chat_delete(channel=channel, ts=reply["ts"])
         assert await next_event(stream) == {"type": "message_deleted", "channel": channel, "ts": reply["ts"]}
         assert (await next_event(stream))["message"]["reply_count"] == 0
-        shown = await slack_client.chat_postEphemeral(channel=channel, user=sandbox.user, text="for you")
+        shown = await slack_client.chat_postEphemeral(channel=channel, user=local_slack.user, text="for you")
         event = await next_event(stream)
         assert (event["type"], event["message"]["ts"]) == ("ephemeral", shown["message_ts"])
-        sandbox.archive(channel)
+        local_slack.archive(channel)
         event = await next_event(stream)
         assert (event["type"], event["channel"]["archived"]) == ("channel", True)
         await slack_client.files_upload_v2(filename="a.png", content=b"\x89PNG\r\n\x1a\n")
         assert [(await next_event(stream))["file"]["ready"] for _ in range(2)] == [False, True]
         home = {"type": "home", "blocks": [{"type": "divider"}]}
-        await slack_client.views_publish(user_id=sandbox.user, view=home)
+        await slack_client.views_publish(user_id=local_slack.user, view=home)
         event = await next_event(stream)
         assert (event["type"], event["view"]["type"]) == ("home", "home")
 
 
-async def test_a_person_acts_over_http(sandbox: LocalSlack) -> None:
-    channel = sandbox.add_channel("gw-cbc")
+async def test_a_person_acts_over_http(local_slack: LocalSlack) -> None:
+    channel = local_slack.add_channel("gw-cbc")
     async with aiohttp.ClientSession() as session:
 
         async def act(path: str, **body: Any) -> Json:
-            async with session.post(f"{sandbox.url}/sandbox/{path}", json=body) as response:
+            async with session.post(f"{local_slack.url}/sandbox/{path}", json=body) as response:
                 answer: Json = await response.json()
                 return answer
 
@@ -102,7 +105,7 @@ async def test_a_person_acts_over_http(sandbox: LocalSlack) -> None:
         assert (await act("view/close", view_id="V000"))["error"] == "not_found"
         assert (await act("view/action", view_id="V000", action_id="x"))["error"] == "not_found"
         assert (await act("home/open"))["ok"] is True
-        sandbox.archive(channel)
+        local_slack.archive(channel)
         assert (await act("say", channel=channel, text="x"))["error"] == "is_archived"
 
 
@@ -118,29 +121,29 @@ async def test_a_person_acts_over_http(sandbox: LocalSlack) -> None:
     ],
     ids=str,
 )
-async def test_other_sites_get_nothing(sandbox: LocalSlack, headers: dict[str, str]) -> None:
+async def test_other_sites_get_nothing(local_slack: LocalSlack, headers: dict[str, str]) -> None:
     async with aiohttp.ClientSession(headers=headers) as session:
-        async with session.get(f"{sandbox.url}/sandbox/state") as response:
+        async with session.get(f"{local_slack.url}/sandbox/state") as response:
             assert response.status == 403
-        async with session.post(f"{sandbox.url}/sandbox/say", json={}) as response:
+        async with session.post(f"{local_slack.url}/sandbox/say", json={}) as response:
             assert response.status == 403
 
 
-async def test_a_form_of_another_site_gets_nothing(sandbox: LocalSlack) -> None:
+async def test_a_form_of_another_site_gets_nothing(local_slack: LocalSlack) -> None:
     async with aiohttp.ClientSession() as session:
-        async with session.post(f"{sandbox.url}/sandbox/say", data='{"text": "x"}') as response:
+        async with session.post(f"{local_slack.url}/sandbox/say", data='{"text": "x"}') as response:
             assert response.status == 403
-        async with session.delete(f"{sandbox.url}/sandbox/state") as response:
+        async with session.delete(f"{local_slack.url}/sandbox/state") as response:
             assert response.status == 403
 
 
-async def test_the_page_itself_may_ask_and_be_linked_to(sandbox: LocalSlack) -> None:
-    same = {"Origin": sandbox.url, "Sec-Fetch-Site": "same-origin"}
+async def test_the_page_itself_may_ask_and_be_linked_to(local_slack: LocalSlack) -> None:
+    same = {"Origin": local_slack.url, "Sec-Fetch-Site": "same-origin"}
     linked = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     async with aiohttp.ClientSession() as session:
-        async with session.get(f"{sandbox.url}/sandbox/state", headers=same) as response:
+        async with session.get(f"{local_slack.url}/sandbox/state", headers=same) as response:
             assert response.status == 200
-        async with session.get(f"{sandbox.url}/", headers=linked) as response:
+        async with session.get(f"{local_slack.url}/", headers=linked) as response:
             assert response.status != 403
         for path in (
             "/page/nothing.js",
@@ -148,5 +151,5 @@ async def test_the_page_itself_may_ask_and_be_linked_to(sandbox: LocalSlack) -> 
             "/sandbox/file/F000",
             "/archives/C1/p1",
         ):
-            async with session.get(sandbox.url + path, headers=same) as response:
+            async with session.get(local_slack.url + path, headers=same) as response:
                 assert response.status == 404, path

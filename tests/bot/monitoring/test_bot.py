@@ -49,25 +49,25 @@ def tray() -> Tray:
 
 
 @pytest.fixture
-def ops(sandbox: LocalSlack) -> str:
-    return sandbox.add_channel("ops")
+def ops(local_slack: LocalSlack) -> str:
+    return local_slack.add_channel("ops")
 
 
 @pytest.fixture
 async def bot(
-    sandbox: LocalSlack, rooms: Factory, clock: Clock, tray: Tray, ops: str
+    local_slack: LocalSlack, factory: Factory, clock: Clock, tray: Tray, ops: str
 ) -> AsyncIterator[Application]:
-    sandbox.workspace.clock = lambda: clock().timestamp()
+    local_slack.workspace.clock = lambda: clock().timestamp()
     settings = Settings.model_validate(
         {
-            "slack_bot_token": sandbox.bot_token,
-            "slack_app_token": sandbox.app_token,
-            "slack_api_url": sandbox.api_url,
+            "slack_bot_token": local_slack.bot_token,
+            "slack_app_token": local_slack.app_token,
+            "slack_api_url": local_slack.api_url,
             "ops_channel": ops,
             "http_port": 0,
         }
     )
-    bot = Application(settings, rooms, [tray], clock)
+    bot = Application(settings, factory, [tray], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     async with asyncio.timeout(PATIENCE_S):
@@ -110,19 +110,19 @@ async def test_circulars_are_no_sign_that_notices_come(bot: Application, clock: 
 
 
 async def test_health_figures_and_the_first_real_notice(
-    bot: Application, rooms: Factory, sandbox: LocalSlack, clock: Clock, tray: Tray, ops: str
+    bot: Application, factory: Factory, local_slack: LocalSlack, clock: Clock, tray: Tray, ops: str
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    await subscribe(rooms, "all", channel)
-    await take(rooms, made(MOCK))
+    channel = local_slack.add_channel("gw")
+    await subscribe(factory, "all", channel)
+    await take(factory, made(MOCK))
     tray.queue.put_nowait(to_json(record()))
     tray.queue.put_nowait(to_json(record("S261122b")))
     tray.queue.put_nowait(b"nonsense")
     async with asyncio.timeout(PATIENCE_S):
-        while tray.acknowledged < 3 or (await rooms.ledger.counts()).waiting:
+        while tray.acknowledged < 3 or (await factory.outbox.counts()).waiting:
             await asyncio.sleep(0.02)
 
-    told = [str(message["text"]) for message in sandbox.messages(ops)]
+    told = [str(message["text"]) for message in local_slack.messages(ops)]
     assert len(told) == 2, told
     assert "first real notice: S261122a PRELIMINARY" in told[0] and "none but mocks" in told[0]
 
@@ -151,11 +151,11 @@ async def test_health_figures_and_the_first_real_notice(
 
 
 async def test_status_says_what_is_wrong(
-    bot: Application, rooms: Factory, sandbox: LocalSlack, clock: Clock
+    bot: Application, factory: Factory, local_slack: LocalSlack, clock: Clock
 ) -> None:
-    await take(rooms, made(MOCK))
+    await take(factory, made(MOCK))
     clock.forward(hours=3)
     await bot.watch.check()
-    done = await sandbox.command("/gwevent", "status", channel=sandbox.add_channel("gw"))
+    done = await local_slack.command("/gwevent", "status", channel=local_slack.add_channel("gw"))
     answer = await done.answer(PATIENCE_S)
     assert f"No notice has come since {NOW:%Y-%m-%d} 12:00:00" in answer["text"].replace("\u00a0", " ")

@@ -34,24 +34,24 @@ class Wrong:
         return datetime.now(UTC).timestamp() + self.by
 
 
-def keeper(rooms: Factory, wall: Wrong, boot: str = "this boot") -> tuple[SteadyClock, ClockSynchronizer]:
+def keeper(factory: Factory, wall: Wrong, boot: str = "this boot") -> tuple[SteadyClock, ClockSynchronizer]:
     clock = SteadyClock(wall)
-    return clock, ClockSynchronizer(clock, ClockOffsetRepository(rooms.database), boot_id=boot)
+    return clock, ClockSynchronizer(clock, ClockOffsetRepository(factory.database), boot_id=boot)
 
 
 def wrong_by(clock: SteadyClock) -> float:
     return (clock() - datetime.now(UTC)).total_seconds()
 
 
-async def test_a_restart_goes_on_with_the_clock_of_this_boot(rooms: Factory) -> None:
+async def test_a_restart_goes_on_with_the_clock_of_this_boot(factory: Factory) -> None:
     wall = Wrong()
-    clock, kept = keeper(rooms, wall)
+    clock, kept = keeper(factory, wall)
     await kept.start()
     now = wall()
     clock.heard(now, machine_clock.monotonic_time(), machine_clock.monotonic_time())
     await kept.check()
     wall.by = MONTH
-    again, kept = keeper(rooms, wall)
+    again, kept = keeper(factory, wall)
     assert wrong_by(again) > MONTH - 10
     await kept.start()
     assert abs(wrong_by(again)) < 5 and not again.sure and again.jump is not None
@@ -59,33 +59,33 @@ async def test_a_restart_goes_on_with_the_clock_of_this_boot(rooms: Factory) -> 
     assert abs(wrong_by(again)) < 5
 
 
-async def test_what_nobody_agreed_with_is_written_nowhere(rooms: Factory) -> None:
+async def test_what_nobody_agreed_with_is_written_nowhere(factory: Factory) -> None:
     wall = Wrong()
     wall.by = MONTH
-    clock, kept = keeper(rooms, wall)
+    clock, kept = keeper(factory, wall)
     await kept.check()
-    if rooms.database.sqlite:
+    if factory.database.sqlite:
         assert not clock.confirmed
-        assert await ClockOffsetRepository(rooms.database).get("this boot") is None
+        assert await ClockOffsetRepository(factory.database).get("this boot") is None
     wall.by = 0.0
-    _, another = keeper(rooms, wall, "another boot")
+    _, another = keeper(factory, wall, "another boot")
     await another.start()
-    assert await ClockOffsetRepository(rooms.database).get("another boot") is None
+    assert await ClockOffsetRepository(factory.database).get("another boot") is None
 
 
 @pytest.mark.backends("postgresql")
-async def test_a_shared_database_agrees(rooms: Factory) -> None:
-    clock, kept = keeper(rooms, Wrong())
+async def test_a_shared_database_agrees(factory: Factory) -> None:
+    clock, kept = keeper(factory, Wrong())
     before = clock.confirmed
     await kept.start()
     assert (before, clock.confirmed, clock.sure) == (False, True, True)
 
 
 @pytest.mark.backends("postgresql")
-async def test_a_wrong_clock_at_the_start_is_set_right_before_anything_is_read(rooms: Factory) -> None:
+async def test_a_wrong_clock_at_the_start_is_set_right_before_anything_is_read(factory: Factory) -> None:
     wall = Wrong()
     wall.by = MONTH
-    clock, kept = keeper(rooms, wall, "a new boot")
+    clock, kept = keeper(factory, wall, "a new boot")
     await kept.start()
     assert not clock.confirmed and wrong_by(clock) > MONTH - 10
     keeping = asyncio.create_task(kept.run())
@@ -96,8 +96,8 @@ async def test_a_wrong_clock_at_the_start_is_set_right_before_anything_is_read(r
         keeping.cancel()
 
 
-async def test_lines_are_replaced_and_forgotten(rooms: Factory) -> None:
-    lines, now = ClockOffsetRepository(rooms.database), datetime.now(UTC)
+async def test_lines_are_replaced_and_forgotten(factory: Factory) -> None:
+    lines, now = ClockOffsetRepository(factory.database), datetime.now(UTC)
     await lines.write("old", 1.5, now - KEPT - timedelta(days=1))
     await lines.write("new", 2.25, now)
     await lines.write("new", 1_764_000_000.123456, now)
@@ -105,11 +105,11 @@ async def test_lines_are_replaced_and_forgotten(rooms: Factory) -> None:
     assert await lines.get("new") == pytest.approx(1_764_000_000.123456, abs=1e-5)
 
 
-async def test_slacks_answers_tell_the_time(sandbox: LocalSlack) -> None:
+async def test_slacks_answers_tell_the_time(local_slack: LocalSlack) -> None:
     heard: list[tuple[float, float, float]] = []
     config = trace_server_time(lambda *said: heard.append(said))
     async with aiohttp.ClientSession(trace_configs=[config]) as session:
-        await SlackClient(sandbox.bot_token, sandbox.api_url, session).identify()
+        await SlackClient(local_slack.bot_token, local_slack.api_url, session).identify()
     ((said, asked, answered),) = heard
     assert abs(said - datetime.now(UTC).timestamp()) < 10 and asked <= answered
 
@@ -120,52 +120,52 @@ def test_a_date_that_cant_be_read_says_nothing(date: str | None) -> None:
 
 
 async def test_a_bot_goes_by_the_clock_that_doesnt_jump(
-    sandbox: LocalSlack, database_url: str, monkeypatch: pytest.MonkeyPatch
+    local_slack: LocalSlack, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wall = Wrong()
     monkeypatch.setattr(machine_clock, "wall_time", wall)
     settings = Settings.model_validate(
         {
-            "slack_bot_token": sandbox.bot_token,
-            "slack_app_token": sandbox.app_token,
-            "slack_api_url": sandbox.api_url,
+            "slack_bot_token": local_slack.bot_token,
+            "slack_app_token": local_slack.app_token,
+            "slack_api_url": local_slack.api_url,
             "database_url": database_url,
         }
     )
-    async with open_factory(settings) as rooms:
-        bot = Application(settings, rooms, [])
+    async with open_factory(settings) as factory:
+        bot = Application(settings, factory, [])
         wall.by = MONTH
-        await rooms.clock_keeper.check()
+        await factory.clock_keeper.check()
         assert abs((bot.pipeline._clock() - datetime.now(UTC)).total_seconds()) < 10
         assert not bot._may_give_up()
-        (trouble,) = [t for t in [rooms.clock.jump] if t is not None]
+        (trouble,) = [t for t in [factory.clock.jump] if t is not None]
         assert round(trouble.by.total_seconds()) == pytest.approx(MONTH, abs=5)
 
 
 @pytest.mark.backends("sqlite")
 @pytest.mark.parametrize("jumps", [False, True])
 async def test_nothing_is_purged_within_an_hour_of_a_jump(
-    sandbox: LocalSlack, database_url: str, monkeypatch: pytest.MonkeyPatch, jumps: bool
+    local_slack: LocalSlack, database_url: str, monkeypatch: pytest.MonkeyPatch, jumps: bool
 ) -> None:
     wall = Wrong()
     monkeypatch.setattr(machine_clock, "wall_time", wall)
     settings = Settings.model_validate(
         {
-            "slack_bot_token": sandbox.bot_token,
-            "slack_app_token": sandbox.app_token,
-            "slack_api_url": sandbox.api_url,
+            "slack_bot_token": local_slack.bot_token,
+            "slack_app_token": local_slack.app_token,
+            "slack_api_url": local_slack.api_url,
             "database_url": database_url,
         }
     )
     purged: list[datetime] = []
-    async with open_factory(settings) as rooms:
+    async with open_factory(settings) as factory:
 
         async def purge(_keep: RetentionPolicy, now: datetime) -> PurgeResult:
             purged.append(now)
             return NOTHING
 
-        monkeypatch.setattr(rooms.retention, "purge", purge)
-        bot, stop = Application(settings, rooms, []), asyncio.Event()
+        monkeypatch.setattr(factory.retention, "purge", purge)
+        bot, stop = Application(settings, factory, []), asyncio.Event()
         wall.by = MONTH if jumps else 0.0
         running = asyncio.create_task(bot.run(stop))
         async with asyncio.timeout(60):
@@ -181,11 +181,13 @@ async def test_nothing_is_purged_within_an_hour_of_a_jump(
 
 
 @pytest.mark.backends("sqlite")
-async def test_slack_is_asked_soon_then_seldom_and_not_where_all_is_known(rooms: Factory) -> None:
+async def test_slack_is_asked_soon_then_seldom_and_not_where_all_is_known(factory: Factory) -> None:
     count = 0.0
     wall = Wrong()
     clock = SteadyClock(wall, lambda: count)
-    kept = ClockSynchronizer(clock, ClockOffsetRepository(rooms.database), boot_id="b", elapsed=lambda: count)
+    kept = ClockSynchronizer(
+        clock, ClockOffsetRepository(factory.database), boot_id="b", elapsed=lambda: count
+    )
     asked: list[float] = []
 
     async def ask() -> None:

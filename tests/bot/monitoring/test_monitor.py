@@ -35,9 +35,9 @@ PATIENCE_S = 60.0
 class Tower:
     """A watch, what it looks at, and who is told."""
 
-    rooms: Factory
+    factory: Factory
     clock: Clock
-    sandbox: LocalSlack
+    local_slack: LocalSlack
     ops: str
     pager: Pager
     worker: DeliveryWorker
@@ -51,9 +51,9 @@ class Tower:
     def restart(self) -> None:
         """Begin to watch, as a process that starts does."""
         self.watch = HealthMonitor(
-            self.rooms.store,
-            self.rooms.ledger,
-            self.rooms.troubles,
+            self.factory.store,
+            self.factory.outbox,
+            self.factory.incidents,
             self.clock,
             sources=lambda: [self.source],
             link=lambda: self.link,
@@ -64,7 +64,7 @@ class Tower:
         )
 
     def place(self) -> ChannelRef | None:
-        return (self.sandbox.team_id, self.ops) if self.known else None
+        return (self.local_slack.team_id, self.ops) if self.known else None
 
     async def look(self, times: int = 1, **later: float) -> None:
         """Look again and again, time passing before each look."""
@@ -73,14 +73,14 @@ class Tower:
             await self.watch.check()
 
     def said(self) -> list[str]:
-        return [str(message["text"]) for message in self.sandbox.messages(self.ops)]
+        return [str(message["text"]) for message in self.local_slack.messages(self.ops)]
 
     async def told(self, count: int) -> list[str]:
         """Wait until ops was told so much, and nothing more waits."""
 
         async def done() -> bool:
             self.worker.wake()
-            return len(self.said()) >= count and not (await self.rooms.ledger.counts()).waiting
+            return len(self.said()) >= count and not (await self.factory.outbox.counts()).waiting
 
         await until(done)
         assert len(self.said()) == count
@@ -104,13 +104,15 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 
 
 @pytest.fixture
-async def tower(sandbox: LocalSlack, rooms: Factory, clock: Clock, pager: Pager) -> AsyncIterator[Tower]:
+async def tower(
+    local_slack: LocalSlack, factory: Factory, clock: Clock, pager: Pager
+) -> AsyncIterator[Tower]:
     async with aiohttp.ClientSession() as session:
-        clients = {sandbox.team_id: SlackClient(sandbox.bot_token, sandbox.api_url, session)}
-        worker = rooms.create_delivery_worker(clients, clock, channel_pause_s=0)
+        clients = {local_slack.team_id: SlackClient(local_slack.bot_token, local_slack.api_url, session)}
+        worker = factory.create_delivery_worker(clients, clock, channel_pause_s=0)
         webhook = Webhook(pager.url, Format.JSON)
-        caller = WebhookNotifier(webhook, rooms.calls, rooms.troubles, rooms.store, clock, poll_s=0.05)
-        tower = Tower(rooms, clock, sandbox, sandbox.add_channel("ops"), pager, worker, caller)
+        caller = WebhookNotifier(webhook, factory.calls, factory.incidents, factory.store, clock, poll_s=0.05)
+        tower = Tower(factory, clock, local_slack, local_slack.add_channel("ops"), pager, worker, caller)
         tower.restart()
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(caller.run())]
         yield tower
@@ -121,9 +123,9 @@ async def tower(sandbox: LocalSlack, rooms: Factory, clock: Clock, pager: Pager)
 
 
 async def test_silence_is_told_once_and_again_when_it_is_over(tower: Tower) -> None:
-    await take(tower.rooms, made(MOCK))
+    await take(tower.factory, made(MOCK))
     await tower.look(hours=2.4)
-    assert await tower.rooms.troubles.open_incidents() == []
+    assert await tower.factory.incidents.open_incidents() == []
     await tower.look(minutes=10)
     (said,) = await tower.told(1)
     assert "No notice has come since 2026-11-22 12:00:00 UTC" in said
@@ -131,7 +133,9 @@ async def test_silence_is_told_once_and_again_when_it_is_over(tower: Tower) -> N
     tower.restart()
     await tower.look(3, minutes=10)
     assert await tower.told(1), "a restart repeats nothing"
-    assert [trouble.kind for trouble in await tower.rooms.troubles.open_incidents()] == [IncidentKind.SILENCE]
+    assert [trouble.kind for trouble in await tower.factory.incidents.open_incidents()] == [
+        IncidentKind.SILENCE
+    ]
     tower.watch.record_payload()
     await tower.look(6, seconds=10)
     assert "no notices, from 2026-11-22 12:00:00" in (await tower.told(2))[1]
@@ -157,10 +161,12 @@ async def test_what_is_found_before_slack_is_known_is_told_then(tower: Tower) ->
     tower.watch.record_payload()
     tower.known, tower.link = False, ConnectionState(False, "not connected yet")
     await tower.look(8, seconds=10)
-    assert [trouble.kind for trouble in await tower.rooms.troubles.open_incidents()] == [IncidentKind.SLACK]
+    assert [trouble.kind for trouble in await tower.factory.incidents.open_incidents()] == [
+        IncidentKind.SLACK
+    ]
     tower.link = ConnectionState(True, "")
     await tower.look(6, seconds=10)
-    assert tower.said() == [] and await tower.rooms.troubles.open_incidents() == []
+    assert tower.said() == [] and await tower.factory.incidents.open_incidents() == []
     tower.known = True
     await tower.look()
     (said,) = await tower.told(1)
@@ -169,27 +175,27 @@ async def test_what_is_found_before_slack_is_known_is_told_then(tower: Tower) ->
 
 async def test_deliveries_that_wait_are_told(tower: Tower) -> None:
     tower.watch.record_payload()
-    channel = tower.sandbox.add_channel("gw")
-    tower.sandbox.fail("chat.postMessage", status=503, times=None, channel=channel)
-    await tower.rooms.subscriptions.add_confirmed(
-        tower.sandbox.team_id, channel, parse("all mock"), "U1", tower.clock()
+    channel = tower.local_slack.add_channel("gw")
+    tower.local_slack.fail("chat.postMessage", status=503, times=None, channel=channel)
+    await tower.factory.subscriptions.add_confirmed(
+        tower.local_slack.team_id, channel, parse("all mock"), "U1", tower.clock()
     )
-    await take(tower.rooms, made(MOCK), now=tower.clock())
+    await take(tower.factory, made(MOCK), now=tower.clock())
     await tower.look(seconds=59)
-    assert await tower.rooms.troubles.open_incidents() == []
+    assert await tower.factory.incidents.open_incidents() == []
     await tower.look(2, seconds=10)
 
     async def heard() -> bool:
         return any("Deliveries wait: 1, the oldest since" in said for said in tower.said())
 
     await until(heard)
-    tower.sandbox.faults.clear()
+    tower.local_slack.faults.clear()
     tower.clock.forward(minutes=10)
     await tower.called(1)
 
     async def done() -> bool:
         tower.worker.wake()
-        return not (await tower.rooms.ledger.counts()).waiting
+        return not (await tower.factory.outbox.counts()).waiting
 
     await until(done)
     await tower.look(6, seconds=10)
@@ -206,7 +212,7 @@ async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
     await tower.look()
     with monkeypatch.context() as broken:
         for way in ("reading", "writing"):
-            broken.setattr(tower.rooms.database, way, nothing)
+            broken.setattr(tower.factory.database, way, nothing)
         await tower.look(10, seconds=10)
         assert await tower.called(1) == ["trigger trouble:store"]
         assert (await tower.watch.readiness()).parts["store"] != "ok"
@@ -221,15 +227,17 @@ async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
     assert b"gwevent_store_up 1.0" in await tower.watch.metrics()
 
 
-async def test_of_several_consumers_one_is_enough(rooms: Factory, clock: Clock) -> None:
+async def test_of_several_consumers_one_is_enough(factory: Factory, clock: Clock) -> None:
     reads, silent = SourceStatus("hopskotch", True, "reads", 3), SourceStatus("hopskotch", False, "silent")
     for sources in ([reads, silent], [silent, reads]):
-        watch = HealthMonitor(rooms.store, rooms.ledger, rooms.troubles, clock, sources=lambda: sources)  # noqa: B023
+        watch = HealthMonitor(
+            factory.store, factory.outbox, factory.incidents, clock, sources=lambda: sources
+        )  # noqa: B023
         assert (await watch.readiness()).parts == {"hopskotch": "ok", "store": "ok"}
         figures = (await watch.metrics()).decode()
         assert 'gwevent_source_connected{source="hopskotch"} 1.0' in figures
         assert 'gwevent_source_lag{source="hopskotch"} 3.0' in figures
-    alone = HealthMonitor(rooms.store, rooms.ledger, rooms.troubles, clock, sources=lambda: [silent])
+    alone = HealthMonitor(factory.store, factory.outbox, factory.incidents, clock, sources=lambda: [silent])
     assert (await alone.readiness()).parts["hopskotch"] == "silent"
 
 

@@ -36,16 +36,16 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def watch_of(
-    rooms: Factory, clock: Clock, source: SourceStatus | None = None, **more: object
+    factory: Factory, clock: Clock, source: SourceStatus | None = None, **more: object
 ) -> HealthMonitor:
     return HealthMonitor(
-        rooms.store,
-        rooms.ledger,
-        rooms.troubles,
+        factory.store,
+        factory.outbox,
+        factory.incidents,
         clock,
         sources=lambda: [source or SourceStatus("hopskotch", True, "reads", 0)],
-        writes=rooms.writes,
-        workers=rooms.shares.living,
+        writes=factory.writes,
+        workers=factory.shares.living,
         **more,  # type: ignore[arg-type]
     )
 
@@ -66,20 +66,20 @@ async def expect_out(watch: HealthMonitor, clock: Clock) -> None:
     assert (await figures(watch))['gwevent_trouble{what="store"}'] == 1
 
 
-async def expect_well(watch: HealthMonitor, clock: Clock, rooms: Factory) -> None:
+async def expect_well(watch: HealthMonitor, clock: Clock, factory: Factory) -> None:
     """Everything says that it is back; the trouble is told, and over."""
     readiness = await watch.readiness()
     assert readiness.ready, readiness.parts
     clock.forward(seconds=10)
     await watch.check()
-    assert [trouble.kind for trouble in await rooms.troubles.open_incidents()] == [IncidentKind.STORE]
+    assert [trouble.kind for trouble in await factory.incidents.open_incidents()] == [IncidentKind.STORE]
     found = await figures(watch)
     assert found["gwevent_store_up"] == 1
     assert found['gwevent_trouble{what="store"}'] == 0, "it is over, though not told so yet"
     for _ in range(6):
         clock.forward(seconds=10)
         await watch.check()
-    assert await rooms.troubles.open_incidents() == []
+    assert await factory.incidents.open_incidents() == []
 
 
 @pytest.fixture
@@ -113,30 +113,30 @@ def fill(folder: Path, leave: int) -> Path:
 
 
 async def test_a_full_disk(narrow: Factory, small_disk: Path, clock: Clock) -> None:
-    rooms = narrow
-    watch = watch_of(rooms, clock)
+    factory = narrow
+    watch = watch_of(factory, clock)
     assert (await watch.readiness()).ready
     filling = fill(small_disk, 0)
     with pytest.raises(StoreUnavailable, match="full"):
-        await rooms.store.record(made(), bytes(1_000_000), "hopskotch:1", clock(), lambda *_: [])
+        await factory.store.record(made(), bytes(1_000_000), "hopskotch:1", clock(), lambda *_: [])
     await expect_out(watch, clock)
     # Room for a small row isn't room for a notice.
     filling.unlink()
     filling = fill(small_disk, 100_000)
     assert not (await watch.readiness()).ready
     filling.unlink()
-    await expect_well(watch, clock, rooms)
+    await expect_well(watch, clock, factory)
 
 
 async def test_little_room_is_told_before_it_ends(narrow: Factory, small_disk: Path, clock: Clock) -> None:
-    rooms = narrow
-    watch = watch_of(rooms, clock, limits=Thresholds(free=50_000_000))
+    factory = narrow
+    watch = watch_of(factory, clock, limits=Thresholds(free=50_000_000))
     watch.record_payload()
     await watch.check()
-    assert await rooms.troubles.open_incidents() == [], "of a small disk a tenth is enough"
+    assert await factory.incidents.open_incidents() == [], "of a small disk a tenth is enough"
     filling = fill(small_disk, 500_000)
     await watch.check()
-    (trouble,) = await rooms.troubles.open_incidents()
+    (trouble,) = await factory.incidents.open_incidents()
     assert (trouble.kind, trouble.detail) == (IncidentKind.SPACE, "0 MB free")
     found = await figures(watch)
     assert 0 < found["gwevent_store_free_bytes"] <= 500_000 and found["gwevent_store_bytes"] > 0
@@ -145,7 +145,7 @@ async def test_little_room_is_told_before_it_ends(narrow: Factory, small_disk: P
     for _ in range(6):
         clock.forward(seconds=10)
         await watch.check()
-    assert await rooms.troubles.open_incidents() == []
+    assert await factory.incidents.open_incidents() == []
 
 
 def test_when_room_is_little() -> None:
@@ -158,38 +158,38 @@ def test_when_room_is_little() -> None:
 
 
 @pytest.mark.backends("sqlite")
-async def test_a_read_only_file(rooms: Factory, clock: Clock) -> None:
+async def test_a_read_only_file(factory: Factory, clock: Clock) -> None:
     read_only = False
 
-    @event.listens_for(rooms.database._engine.sync_engine, "checkout")
+    @event.listens_for(factory.database._engine.sync_engine, "checkout")
     def freeze(connection: sqlite3.Connection, *_: object) -> None:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
         cursor.close()
 
-    watch = watch_of(rooms, clock)
+    watch = watch_of(factory, clock)
     assert (await watch.readiness()).ready
     read_only = True
     await expect_out(watch, clock)
     read_only = False
-    await expect_well(watch, clock, rooms)
+    await expect_well(watch, clock, factory)
 
 
-async def test_a_file_that_is_gone(rooms: Factory, database_path: Path, clock: Clock) -> None:
-    watch = watch_of(rooms, clock)
+async def test_a_file_that_is_gone(factory: Factory, database_path: Path, clock: Clock) -> None:
+    watch = watch_of(factory, clock)
     assert (await watch.readiness()).ready
     database_path.rename(database_path.with_name("elsewhere"))
     assert "is gone" in (await watch.readiness()).parts["store"]
     await expect_out(watch, clock)
     database_path.with_name("elsewhere").rename(database_path)
-    await expect_well(watch, clock, rooms)
+    await expect_well(watch, clock, factory)
 
 
 async def test_an_idle_bot_writes_seldom(
-    rooms: Factory, database_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    factory: Factory, database_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write_check, "FRESH_S", 3600.0)
-    watch = watch_of(rooms, clock)
+    watch = watch_of(factory, clock)
     await watch.readiness()
     wal = database_path.with_name(f"{database_path.name}-wal")
     size = wal.stat().st_size
@@ -206,16 +206,16 @@ async def test_an_idle_bot_writes_seldom(
 @pytest.fixture
 async def own(postgres: Databases, migrated_postgres: str) -> AsyncIterator[Factory]:
     """A database of its own, whose settings may be changed."""
-    rooms = Factory(Database(driven(postgres.fresh(migrated_postgres))))
-    yield rooms
-    await rooms.database.close()
+    factory = Factory(Database(driven(postgres.fresh(migrated_postgres))))
+    yield factory
+    await factory.database.close()
 
 
-async def set_read_only(rooms: Factory, *, read_only: bool) -> None:
+async def set_read_only(factory: Factory, *, read_only: bool) -> None:
     """As a failover leaves it: who is connected already is as read-only as who comes."""
     import psycopg
 
-    url = rooms.database._url.set(drivername="postgresql").render_as_string(hide_password=False)
+    url = factory.database._url.set(drivername="postgresql").render_as_string(hide_password=False)
     name = make_url(url).database or ""
     with psycopg.connect(url, autocommit=True, options="-c default_transaction_read_only=off") as connection:
         value = sql.Literal("on" if read_only else "off")
@@ -266,28 +266,28 @@ async def test_nobody_delivers(own: Factory, clock: Clock) -> None:
         await own.shares.heartbeat({"T1"})
         clock.forward(seconds=10)
         await watch.check()
-    assert await own.troubles.open_incidents() == []
+    assert await own.incidents.open_incidents() == []
     assert (await figures(watch))["gwevent_workers"] == 1
     async with own.database.exclusive_transaction() as connection:
         await connection.execute(text("DELETE FROM workers"))
     for _ in range(8):
         clock.forward(seconds=10)
         await watch.check()
-    assert [trouble.kind for trouble in await own.troubles.open_incidents()] == [IncidentKind.WORKERS]
+    assert [trouble.kind for trouble in await own.incidents.open_incidents()] == [IncidentKind.WORKERS]
     assert (await figures(watch))["gwevent_workers"] == 0
 
 
 async def test_a_source_that_was_out_before_an_outage_and_is_not_after_it(
-    rooms: Factory, database_path: Path, clock: Clock
+    factory: Factory, database_path: Path, clock: Clock
 ) -> None:
     source = SourceStatus("hopskotch", False, "no answer")
     watch = HealthMonitor(
-        rooms.store,
-        rooms.ledger,
-        rooms.troubles,
+        factory.store,
+        factory.outbox,
+        factory.incidents,
         clock,
         sources=lambda: [source],
-        writes=rooms.writes,
+        writes=factory.writes,
     )
     watch.record_payload()
     await watch.check()
@@ -299,17 +299,17 @@ async def test_a_source_that_was_out_before_an_outage_and_is_not_after_it(
     database_path.with_name("elsewhere").rename(database_path)
     source = SourceStatus("hopskotch", False, "no answer")
     await watch.check()
-    assert [trouble.kind for trouble in await rooms.troubles.open_incidents()] == [IncidentKind.STORE]
+    assert [trouble.kind for trouble in await factory.incidents.open_incidents()] == [IncidentKind.STORE]
 
 
 @pytest.mark.backends("postgresql")
 async def test_processes_that_start_at_once_all_find_that_the_store_is_well(
-    rooms: Factory, database_url: str
+    factory: Factory, database_url: str
 ) -> None:
     others = [Database(database_url) for _ in range(4)]
     try:
         for _ in range(5):
-            async with rooms.database.exclusive_transaction() as connection:
+            async with factory.database.exclusive_transaction() as connection:
                 await connection.execute(delete(schema.write_checks))
             await asyncio.gather(*(WriteCheck(other).check() for other in others))
             for other in others:

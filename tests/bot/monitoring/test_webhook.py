@@ -34,17 +34,17 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def calling(rooms: Factory, clock: Clock, webhook: Webhook) -> AsyncIterator[WebhookNotifier]:
-    caller = WebhookNotifier(webhook, rooms.calls, rooms.troubles, rooms.store, clock, poll_s=0.02)
+async def calling(factory: Factory, clock: Clock, webhook: Webhook) -> AsyncIterator[WebhookNotifier]:
+    caller = WebhookNotifier(webhook, factory.calls, factory.incidents, factory.store, clock, poll_s=0.02)
     task = asyncio.create_task(caller.run())
     yield caller
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-def pipeline(rooms: Factory, clock: Clock, words: str) -> Pipeline:
+def pipeline(factory: Factory, clock: Clock, words: str) -> Pipeline:
     alarms = OperatorAlertRules(ops=None, quiet=MAX_AGE, wakes=partial(matches, parse(words)))
-    return Pipeline(rooms.store, clock, max_age=MAX_AGE, alarms=lambda: alarms)
+    return Pipeline(factory.store, clock, max_age=MAX_AGE, alarms=lambda: alarms)
 
 
 async def take(line: Pipeline, *records: Record, origin: Origin = LIVE) -> None:
@@ -57,10 +57,10 @@ def said(pager: Pager) -> list[tuple[Any, Any]]:
 
 
 async def test_an_event_calls_once_and_its_retraction_once(
-    rooms: Factory, clock: Clock, pager: Pager
+    factory: Factory, clock: Clock, pager: Pager
 ) -> None:
-    async with calling(rooms, clock, Webhook(pager.url, Format.JSON, "a secret")):
-        line = pipeline(rooms, clock, "CBC")
+    async with calling(factory, clock, Webhook(pager.url, Format.JSON, "a secret")):
+        line = pipeline(factory, clock, "CBC")
         await take(line, record(), record(alert_type="INITIAL", minutes=5), record(MOCK))
         await until(lambda: len(pager.calls) == 1)
         await take(line, record(alert_type=RETRACTION, minutes=9), record(MOCK, RETRACTION, minutes=9))
@@ -72,20 +72,20 @@ async def test_an_event_calls_once_and_its_retraction_once(
     assert {authorization for _, _, authorization in pager.calls} == {"Bearer a secret"}
 
 
-async def test_old_news_and_archives_call_nobody(rooms: Factory, clock: Clock, pager: Pager) -> None:
-    line = pipeline(rooms, clock, "all mock")
+async def test_old_news_and_archives_call_nobody(factory: Factory, clock: Clock, pager: Pager) -> None:
+    line = pipeline(factory, clock, "all mock")
     await take(line, record(), origin=Origin("file", "archive", live=False))
     await take(line, record(MOCK, minutes=-1500))
-    assert await rooms.calls.by_state() == {}
+    assert await factory.calls.by_state() == {}
 
 
 async def test_what_is_not_heard_is_said_again_also_by_the_next_process(
-    rooms: Factory, clock: Clock, pager: Pager
+    factory: Factory, clock: Clock, pager: Pager
 ) -> None:
     pager.status = 302
     webhook = Webhook(pager.url, Format.JSON)
-    async with calling(rooms, clock, webhook):
-        await take(pipeline(rooms, clock, "all"), record())
+    async with calling(factory, clock, webhook):
+        await take(pipeline(factory, clock, "all"), record())
         await until(lambda: pager.refused == 1)
         for _ in range(3):
             clock.forward(minutes=10)
@@ -93,43 +93,43 @@ async def test_what_is_not_heard_is_said_again_also_by_the_next_process(
             await until(lambda refused=refused: pager.refused > refused)  # type: ignore[misc]
     pager.status = 200
     clock.forward(minutes=10)
-    async with calling(rooms, clock, webhook):
+    async with calling(factory, clock, webhook):
         await until(lambda: len(pager.calls) == 1)
-        await until_settled(rooms)
+        await until_settled(factory)
     assert said(pager) == [("trigger", f"event:{REAL}")]
 
 
-async def until_settled(rooms: Factory) -> None:
+async def until_settled(factory: Factory) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while "pending" in await rooms.calls.by_state():
+        while "pending" in await factory.calls.by_state():
             await asyncio.sleep(0.01)
 
 
 async def test_a_retraction_before_anybody_heard_is_silent(
-    rooms: Factory, clock: Clock, pager: Pager
+    factory: Factory, clock: Clock, pager: Pager
 ) -> None:
-    line = pipeline(rooms, clock, "all")
+    line = pipeline(factory, clock, "all")
     await take(line, record(), record(alert_type=RETRACTION, minutes=5))
-    assert await rooms.calls.by_state() == {"dead": 1}
+    assert await factory.calls.by_state() == {"dead": 1}
     pager.status = 503
     await take(line, record("S261122b"))
-    async with calling(rooms, clock, Webhook(pager.url, Format.JSON)):
+    async with calling(factory, clock, Webhook(pager.url, Format.JSON)):
         await until(lambda: pager.refused == 1)
         # It may have been heard all the same, so it is taken back.
         await take(line, record("S261122b", RETRACTION, minutes=5))
         pager.status = 200
         clock.forward(minutes=10)
-        await until_settled(rooms)
+        await until_settled(factory)
     assert said(pager) == [("resolve", "event:S261122b")]
 
 
-async def test_ntfy_and_pagerduty(rooms: Factory, clock: Clock, pager: Pager) -> None:
-    line = pipeline(rooms, clock, "all")
-    async with calling(rooms, clock, Webhook(f"{pager.url}/gw", Format.NTFY)):
+async def test_ntfy_and_pagerduty(factory: Factory, clock: Clock, pager: Pager) -> None:
+    line = pipeline(factory, clock, "all")
+    async with calling(factory, clock, Webhook(f"{pager.url}/gw", Format.NTFY)):
         await take(line, record())
         await until(lambda: len(pager.calls) == 1)
-        await until_settled(rooms)
-    async with calling(rooms, clock, Webhook(f"{pager.url}/v2/enqueue", Format.PAGERDUTY, "routing")):
+        await until_settled(factory)
+    async with calling(factory, clock, Webhook(f"{pager.url}/v2/enqueue", Format.PAGERDUTY, "routing")):
         await take(line, record(alert_type=RETRACTION, minutes=5))
         await until(lambda: len(pager.calls) == 2)
     (ntfy_path, ntfy, _), (pd_path, pagerduty, authorization) = pager.calls
@@ -142,15 +142,15 @@ async def test_ntfy_and_pagerduty(rooms: Factory, clock: Clock, pager: Pager) ->
 
 
 async def test_a_caller_that_slept_through_its_claim_calls_nobody(
-    rooms: Factory, clock: Clock, pager: Pager
+    factory: Factory, clock: Clock, pager: Pager
 ) -> None:
     """Between the claim and the request the process is paused: another one may have called meanwhile."""
     slept = 0.0
     caller = WebhookNotifier(
         Webhook(pager.url, Format.JSON),
-        rooms.calls,
-        rooms.troubles,
-        rooms.store,
+        factory.calls,
+        factory.incidents,
+        factory.store,
         clock,
         poll_s=0.02,
         elapsed=lambda: slept,
@@ -163,67 +163,67 @@ async def test_a_caller_that_slept_through_its_claim_calls_nobody(
         return await words(call)
 
     caller._event = sleepily  # type: ignore[method-assign]
-    await take(pipeline(rooms, clock, "all"), record())
+    await take(pipeline(factory, clock, "all"), record())
     running = asyncio.create_task(caller.run())
     await until(lambda: slept > 0)
     await asyncio.sleep(0.2)
-    assert pager.calls == [] and await rooms.calls.by_state() == {"pending": 1}
+    assert pager.calls == [] and await factory.calls.by_state() == {"pending": 1}
     clock.forward(seconds=LEASE.total_seconds() + 1.0)
     await until(lambda: len(pager.calls) == 1)
-    await until_settled(rooms)
+    await until_settled(factory)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert said(pager) == [("trigger", f"event:{REAL}")]
 
 
-async def test_a_call_of_a_newer_gwevent_holds_nothing_up(rooms: Factory, clock: Clock) -> None:
-    await take(pipeline(rooms, clock, "all"), record())
-    async with rooms.database.exclusive_transaction() as connection:
+async def test_a_call_of_a_newer_gwevent_holds_nothing_up(factory: Factory, clock: Clock) -> None:
+    await take(pipeline(factory, clock, "all"), record())
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE webhook_calls SET kind = 'novelty'"))
-    assert await rooms.calls.claim(clock()) is None
-    assert await rooms.calls.by_state() == {"pending": 1}
+    assert await factory.calls.claim(clock()) is None
+    assert await factory.calls.by_state() == {"pending": 1}
 
 
 async def test_what_another_was_heard_with_is_not_taken_back_by_who_comes_late(
-    rooms: Factory, clock: Clock
+    factory: Factory, clock: Clock
 ) -> None:
-    await take(pipeline(rooms, clock, "all"), record())
-    slow = await rooms.calls.claim(clock())
+    await take(pipeline(factory, clock, "all"), record())
+    slow = await factory.calls.claim(clock())
     clock.forward(seconds=LEASE.total_seconds() + 1.0)
-    quick = await rooms.calls.claim(clock())
+    quick = await factory.calls.claim(clock())
     assert (
         slow is not None and quick is not None and (slow.id, slow.attempts + 1) == (quick.id, quick.attempts)
     )
-    await rooms.calls.later(slow, clock(), "no answer")
-    assert await rooms.calls.claim(clock()) is None, "it is the other's"
-    await rooms.calls.sent(quick, clock())
-    await rooms.calls.later(slow, clock(), "no answer")
-    await rooms.calls.dead(slow, "no answer")
-    assert await rooms.calls.by_state() == {"sent": 1}
+    await factory.calls.later(slow, clock(), "no answer")
+    assert await factory.calls.claim(clock()) is None, "it is the other's"
+    await factory.calls.sent(quick, clock())
+    await factory.calls.later(slow, clock(), "no answer")
+    await factory.calls.dead(slow, "no answer")
+    assert await factory.calls.by_state() == {"sent": 1}
 
 
-async def test_after_a_jump_no_call_is_given_up(rooms: Factory, clock: Clock, pager: Pager) -> None:
+async def test_after_a_jump_no_call_is_given_up(factory: Factory, clock: Clock, pager: Pager) -> None:
     sure = False
     caller = WebhookNotifier(
         Webhook(pager.url, Format.JSON),
-        rooms.calls,
-        rooms.troubles,
-        rooms.store,
+        factory.calls,
+        factory.incidents,
+        factory.store,
         clock,
         poll_s=0.02,
         may_give_up=lambda: sure,
     )
     pager.status = 503
-    await take(pipeline(rooms, clock, "all"), record())
+    await take(pipeline(factory, clock, "all"), record())
     running = asyncio.create_task(caller.run())
     await until(lambda: pager.refused == 1)
     clock.forward(hours=25)
     await until(lambda: pager.refused == 2)
     await asyncio.sleep(0.1)
-    assert await rooms.calls.by_state() == {"pending": 1}
+    assert await factory.calls.by_state() == {"pending": 1}
     sure = True
     clock.forward(hours=1)
-    await until_settled(rooms)
-    assert await rooms.calls.by_state() == {"dead": 1}
+    await until_settled(factory)
+    assert await factory.calls.by_state() == {"dead": 1}
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -87,10 +87,10 @@ def test_the_rule(environment: Environment, url: str, names: dict[str, str], thr
 async def test_everything_goes_the_same_way(
     environment: Environment,
     proxy: Proxy,
-    sandbox: LocalSlack,
+    local_slack: LocalSlack,
     pager: Pager,
     gracedb: FakeGraceDb,
-    rooms: Factory,
+    factory: Factory,
     clock: Clock,
     between: str,
 ) -> None:
@@ -104,24 +104,24 @@ async def test_everything_goes_the_same_way(
             environment(HTTPS_PROXY=proxy.url)
     settings = Settings.model_validate(
         {
-            "slack_bot_token": sandbox.bot_token,
-            "slack_app_token": sandbox.app_token,
-            "slack_api_url": sandbox.api_url,
+            "slack_bot_token": local_slack.bot_token,
+            "slack_app_token": local_slack.app_token,
+            "slack_api_url": local_slack.api_url,
             "gracedb_url": gracedb.url,
         }
     )
-    bot, stop = Application(settings, rooms, [Silent()], clock), asyncio.Event()
+    bot, stop = Application(settings, factory, [Silent()], clock), asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     async with asyncio.timeout(PATIENCE_S):
         await bot.ready.wait()
-    channel = sandbox.add_channel("gw")
-    done = await sandbox.command("/gwevent", "status", channel=channel)
+    channel = local_slack.add_channel("gw")
+    done = await local_slack.command("/gwevent", "status", channel=channel)
     assert (await done.answer(PATIENCE_S))["ephemeral"]
-    await sandbox.say("@gwevent status", channel)
-    await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) == 2, PATIENCE_S)
+    await local_slack.say("@gwevent status", channel)
+    await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel)) == 2, PATIENCE_S)
     await _look_up(gracedb.url)
     async with aiohttp.ClientSession() as session:
-        client = SlackClient(sandbox.bot_token, sandbox.api_url, session)
+        client = SlackClient(local_slack.bot_token, local_slack.api_url, session)
         await client.upload(b"\x89PNG" + bytes(100), "map.png", "Map", "A map")
         await Webhook(pager.url, Format.JSON).call(session, alarm())
     stop.set()
@@ -137,8 +137,8 @@ async def test_everything_goes_the_same_way(
     assert any(path.startswith("/response/") for path in paths)
     assert any("superevents/S190425z" in path for path in paths)
     assert any(path.startswith("/upload") for path in paths), paths
-    forwarded = len(sandbox.calls)
-    assert len([1 for _, url in proxy.asked if "/api/" in url and sandbox.url in url]) == forwarded
+    forwarded = len(local_slack.calls)
+    assert len([1 for _, url in proxy.asked if "/api/" in url and local_slack.url in url]) == forwarded
 
 
 async def _look_up(url: str) -> None:

@@ -170,15 +170,16 @@ import sys
 from pathlib import Path
 from typer.testing import CliRunner
 
-from bot import cli, pictures
-from bot.alerts import samples
-from formatters.notice import Notice
-from formatters.superevent import Superevent
+from bot.cli import main as cli
+from bot.skymaps import image_process
+from bot import samples
+from formatters.models.notice import Notice
+from formatters.models.superevent import Superevent
 folder = Path(sys.argv[1])
-superevent = Superevent.of([Notice.from_json((folder / "notice").read_text())])
-pictures.prepare()
+superevent = Superevent.from_notices([Notice.from_json((folder / "notice").read_text())])
+image_process.warm_up()
 for _ in range(4):
-    pictures.draw_here(superevent, (folder / "gw").read_bytes(), (folder / "combined").read_bytes())
+    image_process.draw_in_process(superevent, (folder / "gw").read_bytes(), (folder / "combined").read_bytes())
 # Not ru_maxrss: Linux hands the parent's peak on to the child.
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
 print(int(peak.split()[1]) // 1024)

@@ -20,8 +20,8 @@ PATIENCE_S = 20
 
 
 async def test_no_warning_at_the_start(
-    sandbox: LocalSlack,
-    rooms: Factory,
+    local_slack: LocalSlack,
+    factory: Factory,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -29,20 +29,20 @@ async def test_no_warning_at_the_start(
     """Bolt warned at each start that the token in the environment won't be used."""
     settings = Settings.model_validate(
         {
-            "slack_bot_token": sandbox.bot_token,
-            "slack_app_token": sandbox.app_token,
-            "slack_api_url": sandbox.api_url,
+            "slack_bot_token": local_slack.bot_token,
+            "slack_app_token": local_slack.app_token,
+            "slack_api_url": local_slack.api_url,
         }
     )
     for name in BOLTS_VARIABLES:
         monkeypatch.setenv(name, f"of the environment: {name}")
-    bot, stop = Application(settings, rooms, [Silent()], clock), asyncio.Event()
+    bot, stop = Application(settings, factory, [Silent()], clock), asyncio.Event()
     with caplog.at_level(logging.INFO):
         running = asyncio.create_task(bot.run(stop))
         async with asyncio.timeout(PATIENCE_S):
             await bot.ready.wait()
-        channel = sandbox.add_channel("gw")
-        done = await sandbox.command("/gwevent", "status", channel=channel)
+        channel = local_slack.add_channel("gw")
+        done = await local_slack.command("/gwevent", "status", channel=channel)
         await done.answer(PATIENCE_S)
         stop.set()
         await running

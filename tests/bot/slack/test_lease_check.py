@@ -28,8 +28,8 @@ class Lease:
     def __init__(self, office: DeliveryHarness, times: int) -> None:
         self.left = times
         self.looks = 0
-        self._real = office.rooms.shares.still_ours
-        office.rooms.shares.still_ours = self  # type: ignore[method-assign]
+        self._real = office.factory.shares.still_ours
+        office.factory.shares.still_ours = self  # type: ignore[method-assign]
 
     def __call__(self, claimed_by: str) -> bool:
         self.looks += 1
@@ -73,7 +73,7 @@ async def test_the_same_of_an_edit(office: DeliveryHarness, times: int) -> None:
 async def test_a_worker_that_slept_through_its_lease_posts_nothing(office: DeliveryHarness) -> None:
     """Between the claim and the request the process is paused; another worker may have posted meanwhile."""
     (channel,) = await office.subscribed()
-    shares, render, slept = office.rooms.shares, office.worker._render, 0
+    shares, render, slept = office.factory.shares, office.worker._render, 0
     count = shares._elapsed
     began: list[str] = []
 
@@ -99,7 +99,7 @@ async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_bef
     office: DeliveryHarness,
 ) -> None:
     (channel,) = await office.subscribed()
-    shares, render = office.rooms.shares, office.worker._render
+    shares, render = office.factory.shares, office.worker._render
     names: list[str] = []
 
     async def lapsing(delivery):  # type: ignore[no-untyped-def]
@@ -107,7 +107,7 @@ async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_bef
         if not names:
             names.append(delivery.claimed_by)
             await shares.release_all()
-            await shares.heartbeat({office.sandbox.team_id})
+            await shares.heartbeat({office.local_slack.team_id})
             assert shares.alive and shares.worker_id != delivery.claimed_by
         else:
             names.append(delivery.claimed_by)
@@ -122,7 +122,7 @@ async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_bef
 
 async def test_settling_waits_for_the_store_however_often_it_fails(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    settle, failures = office.rooms.ledger.record_outcomes, 3
+    settle, failures = office.factory.outbox.record_outcomes, 3
 
     async def failing(*args, **options):  # type: ignore[no-untyped-def]
         nonlocal failures
@@ -131,7 +131,7 @@ async def test_settling_waits_for_the_store_however_often_it_fails(office: Deliv
             raise StoreUnavailable("The database can't do its work now.")
         await settle(*args, **options)
 
-    office.rooms.ledger.record_outcomes = failing  # type: ignore[method-assign]
+    office.factory.outbox.record_outcomes = failing  # type: ignore[method-assign]
     await office.receive(FIRST)
     await office.done()
     assert failures < 0 and await office.state(DeliveryKind.ROOT) == ["sent"]
@@ -146,13 +146,13 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
 ) -> None:
     """It was drawn before a pause; whoever has the workspace now uploads its own."""
     office = still_office
-    shares = office.rooms.shares
-    await shares.heartbeat({office.sandbox.team_id})
+    shares = office.factory.shares
+    await shares.heartbeat({office.local_slack.team_id})
     await office.subscribed()
     notice = made()
-    await office.rooms.store.record(notice, b"bytes", "hopskotch:1", NOW, planner())
-    async with office.rooms.database.exclusive_transaction() as connection:
-        await _ask_for_pictures(connection, {office.sandbox.team_id}, notice.superevent_id, 1, NOW)
+    await office.factory.store.record(notice, b"bytes", "hopskotch:1", NOW, planner())
+    async with office.factory.database.exclusive_transaction() as connection:
+        await _ask_for_pictures(connection, {office.local_slack.team_id}, notice.superevent_id, 1, NOW)
     drawn = 0
 
     class Drawn(ImageWorker):
@@ -164,10 +164,10 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
     held = False
     monkeypatch.setattr(shares, "holds", lambda _name: held)
     monkeypatch.setattr("bot.delivery.image_worker.RENEW_S", 0.05)
-    clients = {office.sandbox.team_id: office.client}
+    clients = {office.local_slack.team_id: office.client}
     worker = Drawn(
-        office.rooms.store,
-        office.rooms.pictures,
+        office.factory.store,
+        office.factory.pictures,
         clients,
         ImageProcess(),
         office.clock,
@@ -180,7 +180,7 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
         return drawn >= 2
 
     await office.until(often)
-    assert not [call for call in office.sandbox.calls if call.method.startswith("files.")]
+    assert not [call for call in office.local_slack.calls if call.method.startswith("files.")]
     held = True
 
     async def uploaded() -> bool:

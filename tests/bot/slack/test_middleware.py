@@ -29,15 +29,15 @@ PATIENT = 30.0
 
 @asynccontextmanager
 async def bot_with(
-    sandbox: LocalSlack, rooms: Factory, clock: Clock, **changes: object
+    local_slack: LocalSlack, factory: Factory, clock: Clock, **changes: object
 ) -> AsyncIterator[Application]:
     """The bot on the local Slack with these settings, ready."""
     given = {
-        "slack_bot_token": sandbox.bot_token,
-        "slack_app_token": sandbox.app_token,
-        "slack_api_url": sandbox.api_url,
+        "slack_bot_token": local_slack.bot_token,
+        "slack_app_token": local_slack.app_token,
+        "slack_api_url": local_slack.api_url,
     }
-    bot = Application(Settings.model_validate(given | changes), rooms, [Silent()], clock)
+    bot = Application(Settings.model_validate(given | changes), factory, [Silent()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     try:
@@ -131,74 +131,74 @@ async def test_who_would_be_answered_elsewhere_reaches_no_listener(
 
 
 async def test_who_asks_too_often_is_told_so_and_others_are_answered(
-    sandbox: LocalSlack, rooms: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    local_slack: LocalSlack, factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.app.application.UserRateLimiter", partial(UserRateLimiter, clock=lambda: 0.0))
-    channel = sandbox.add_channel("gw")
-    await take(rooms, made(MOCK))
-    async with bot_with(sandbox, rooms, clock, commands_per_minute=1):
-        answer = await typed(sandbox, channel, MOCK)
+    channel = local_slack.add_channel("gw")
+    await take(factory, made(MOCK))
+    async with bot_with(local_slack, factory, clock, commands_per_minute=1):
+        answer = await typed(local_slack, channel, MOCK)
         assert MOCK in words(answer)
-        assert "more than 1 questions" in words(await typed(sandbox, channel, "help"))
-        pressed = await sandbox.press(channel, answer["ts"], SHARE)
+        assert "more than 1 questions" in words(await typed(local_slack, channel, "help"))
+        pressed = await local_slack.press(channel, answer["ts"], SHARE)
         assert pressed.ok and "more than 1 questions" in words(await pressed.answer(PATIENT))
-        seen = len(sandbox.ephemerals(channel))
-        await sandbox.say("@gwevent help", channel)
-        await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel)) > seen, PATIENT)
-        assert "more than 1 questions" in words(sandbox.ephemerals(channel)[-1])
-        assert [m["text"] for m in sandbox.messages(channel)] == ["<@U0BOT0001> help"]
-        done = await sandbox.command("/gwevent", "help", channel=channel, user=sandbox.colleague)
+        seen = len(local_slack.ephemerals(channel))
+        await local_slack.say("@gwevent help", channel)
+        await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel)) > seen, PATIENT)
+        assert "more than 1 questions" in words(local_slack.ephemerals(channel)[-1])
+        assert [m["text"] for m in local_slack.messages(channel)] == ["<@U0BOT0001> help"]
+        done = await local_slack.command("/gwevent", "help", channel=channel, user=local_slack.colleague)
         assert "latest" in words(await done.answer(PATIENT))
 
 
-async def subscriptions(rooms: Factory, sandbox: LocalSlack, channel: str) -> int:
-    return len(await rooms.subscriptions.for_channel(sandbox.team_id, channel))
+async def subscriptions(factory: Factory, local_slack: LocalSlack, channel: str) -> int:
+    return len(await factory.subscriptions.for_channel(local_slack.team_id, channel))
 
 
 async def test_members_alone_may_subscribe_where_that_is_set(
-    sandbox: LocalSlack, rooms: Factory, clock: Clock
+    local_slack: LocalSlack, factory: Factory, clock: Clock
 ) -> None:
-    channel = sandbox.add_channel("gw")
+    channel = local_slack.add_channel("gw")
     for number in range(1_100):
-        sandbox.workspace.add_user(f"astronomer{number}")
-    sandbox.workspace.channels[channel].members.discard(sandbox.user)
-    async with bot_with(sandbox, rooms, clock, who_may_subscribe="members") as bot:
+        local_slack.workspace.add_user(f"astronomer{number}")
+    local_slack.workspace.channels[channel].members.discard(local_slack.user)
+    async with bot_with(local_slack, factory, clock, who_may_subscribe="members") as bot:
         # Slack lets nobody type where they are no member, so this one left meanwhile.
-        asker = CommandContext(sandbox.team_id, channel, sandbox.user)
+        asker = CommandContext(local_slack.team_id, channel, local_slack.user)
         for question in ("subscribe CBC", "Unsub", "edit 1", "pause", "site add X"):
             assert "Only members" in (await bot.answers.dispatch(question, asker)).text
-        assert await subscriptions(rooms, sandbox, channel) == 0
-        sandbox.workspace.channels[channel].members.add(sandbox.user)
-        assert "no subscription" in words(await typed(sandbox, channel, "subscriptions"))
-        assert "Only members" not in words(await typed(sandbox, channel, "subscribe CBC"))
-        assert await subscriptions(rooms, sandbox, channel) == 1
-        sandbox.ungrant("channels:read")
-        assert "no channels:read or groups:read" in words(await typed(sandbox, channel, "unsubscribe"))
-        sandbox.grant("channels:read")
-        sandbox.fail("conversations.members", error="internal_error")
-        assert "try again later" in words(await typed(sandbox, channel, "unsubscribe"))
-        assert await subscriptions(rooms, sandbox, channel) == 1, "where Slack doesn't tell, nobody may"
+        assert await subscriptions(factory, local_slack, channel) == 0
+        local_slack.workspace.channels[channel].members.add(local_slack.user)
+        assert "no subscription" in words(await typed(local_slack, channel, "subscriptions"))
+        assert "Only members" not in words(await typed(local_slack, channel, "subscribe CBC"))
+        assert await subscriptions(factory, local_slack, channel) == 1
+        local_slack.ungrant("channels:read")
+        assert "no channels:read or groups:read" in words(await typed(local_slack, channel, "unsubscribe"))
+        local_slack.grant("channels:read")
+        local_slack.fail("conversations.members", error="internal_error")
+        assert "try again later" in words(await typed(local_slack, channel, "unsubscribe"))
+        assert await subscriptions(factory, local_slack, channel) == 1, "where Slack doesn't tell, nobody may"
 
 
 async def test_admins_alone_may_subscribe_where_that_is_set(
-    sandbox: LocalSlack, rooms: Factory, clock: Clock
+    local_slack: LocalSlack, factory: Factory, clock: Clock
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    async with bot_with(sandbox, rooms, clock, who_may_subscribe="admins"):
-        assert "no users:read" in words(await typed(sandbox, channel, "subscribe CBC"))
-        sandbox.grant("users:read")
-        assert "Only admins" in words(await typed(sandbox, channel, "subscribe CBC"))
-        assert await subscriptions(rooms, sandbox, channel) == 0
-        sandbox.workspace.users[sandbox.user].is_admin = True
-        await typed(sandbox, channel, "subscribe CBC")
-        assert await subscriptions(rooms, sandbox, channel) == 1
+    channel = local_slack.add_channel("gw")
+    async with bot_with(local_slack, factory, clock, who_may_subscribe="admins"):
+        assert "no users:read" in words(await typed(local_slack, channel, "subscribe CBC"))
+        local_slack.grant("users:read")
+        assert "Only admins" in words(await typed(local_slack, channel, "subscribe CBC"))
+        assert await subscriptions(factory, local_slack, channel) == 0
+        local_slack.workspace.users[local_slack.user].is_admin = True
+        await typed(local_slack, channel, "subscribe CBC")
+        assert await subscriptions(factory, local_slack, channel) == 1
 
 
 async def test_anyone_may_by_default_and_slack_is_not_asked(
-    sandbox: LocalSlack, rooms: Factory, clock: Clock
+    local_slack: LocalSlack, factory: Factory, clock: Clock
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    async with bot_with(sandbox, rooms, clock):
-        await typed(sandbox, channel, "subscribe CBC")
-    assert await subscriptions(rooms, sandbox, channel) == 1
-    assert {call.method for call in sandbox.calls}.isdisjoint({"conversations.members", "users.info"})
+    channel = local_slack.add_channel("gw")
+    async with bot_with(local_slack, factory, clock):
+        await typed(local_slack, channel, "subscribe CBC")
+    assert await subscriptions(factory, local_slack, channel) == 1
+    assert {call.method for call in local_slack.calls}.isdisjoint({"conversations.members", "users.info"})

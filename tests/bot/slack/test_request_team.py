@@ -126,61 +126,63 @@ def test_nothing_is_forgotten_where_two_workspaces_are_named() -> None:
 
 
 @pytest.fixture
-async def shared(bot: Application, sandbox: LocalSlack) -> tuple[str, str]:
+async def shared(bot: Application, local_slack: LocalSlack) -> tuple[str, str]:
     """A channel, and somebody of another workspace in it."""
-    channel = sandbox.add_channel("shared")
-    return channel, sandbox.share(channel)
+    channel = local_slack.add_channel("shared")
+    return channel, local_slack.share(channel)
 
 
-async def stored_teams(rooms: Factory) -> set[str]:
+async def stored_teams(factory: Factory) -> set[str]:
     found: set[str] = set()
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         for table in (schema.subscriptions, schema.channel_sites, schema.channel_conditions):
             found |= set((await connection.execute(select(table.c.team_id))).scalars())
     return found
 
 
 async def test_a_guest_mentions_and_subscribes(
-    bot: Application, sandbox: LocalSlack, rooms: Factory, shared: tuple[str, str]
+    bot: Application, local_slack: LocalSlack, factory: Factory, shared: tuple[str, str]
 ) -> None:
     channel, guest = shared
-    await sandbox.say("@gwevent subscribe CBC", channel, user=guest)
-    await sandbox.wait_for(lambda: sandbox.ephemerals(channel, guest), PATIENCE_S)
+    await local_slack.say("@gwevent subscribe CBC", channel, user=guest)
+    await local_slack.wait_for(lambda: local_slack.ephemerals(channel, guest), PATIENCE_S)
     async with asyncio.timeout(PATIENCE_S):
-        while not await rooms.subscriptions.for_channel(TEAM, channel):
+        while not await factory.subscriptions.for_channel(TEAM, channel):
             await asyncio.sleep(0.02)
-    assert await stored_teams(rooms) == {sandbox.team_id}
-    await take(rooms, made())
+    assert await stored_teams(factory) == {local_slack.team_id}
+    await take(factory, made())
     bot.worker.wake()
-    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 3, PATIENCE_S)
-    root = sandbox.messages(channel)[-1]
-    await sandbox.press(channel, root["ts"], OBSERVE, user=guest)
-    await sandbox.wait_for(lambda: guest in json.dumps(sandbox.messages(channel)[-1]), PATIENCE_S)
-    await sandbox.say("@gwevent sites add MyDome 34.2 -116.9 1700", channel, user=guest)
-    await sandbox.wait_for(lambda: len(sandbox.ephemerals(channel, guest)) == 2, PATIENCE_S)
-    assert await stored_teams(rooms) == {sandbox.team_id}
+    await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 3, PATIENCE_S)
+    root = local_slack.messages(channel)[-1]
+    await local_slack.press(channel, root["ts"], OBSERVE, user=guest)
+    await local_slack.wait_for(lambda: guest in json.dumps(local_slack.messages(channel)[-1]), PATIENCE_S)
+    await local_slack.say("@gwevent sites add MyDome 34.2 -116.9 1700", channel, user=guest)
+    await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel, guest)) == 2, PATIENCE_S)
+    assert await stored_teams(factory) == {local_slack.team_id}
 
 
 async def test_a_guest_shares_an_answer_that_only_they_see(
-    bot: Application, sandbox: LocalSlack, rooms: Factory, shared: tuple[str, str]
+    bot: Application, local_slack: LocalSlack, factory: Factory, shared: tuple[str, str]
 ) -> None:
     channel, guest = shared
-    await take(rooms, made())
-    await sandbox.say(f"@gwevent {REAL}", channel, user=guest)
-    await sandbox.wait_for(lambda: sandbox.ephemerals(channel, guest), PATIENCE_S)
-    done = await sandbox.press(channel, sandbox.ephemerals(channel, guest)[0]["ts"], SHARE, user=guest)
+    await take(factory, made())
+    await local_slack.say(f"@gwevent {REAL}", channel, user=guest)
+    await local_slack.wait_for(lambda: local_slack.ephemerals(channel, guest), PATIENCE_S)
+    done = await local_slack.press(
+        channel, local_slack.ephemerals(channel, guest)[0]["ts"], SHARE, user=guest
+    )
     assert done.ok
-    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 2, PATIENCE_S)
+    await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 2, PATIENCE_S)
 
 
 async def test_a_guest_opens_the_dialog_and_the_home(
-    bot: Application, sandbox: LocalSlack, rooms: Factory, shared: tuple[str, str]
+    bot: Application, local_slack: LocalSlack, factory: Factory, shared: tuple[str, str]
 ) -> None:
     channel, guest = shared
-    await subscribe(rooms, "CBC", channel)
-    await sandbox.say("@gwevent dialog", channel, user=guest)
-    await sandbox.wait_for(lambda: sandbox.ephemerals(channel, guest), PATIENCE_S)
-    invitation = sandbox.ephemerals(channel, guest)[0]
+    await subscribe(factory, "CBC", channel)
+    await local_slack.say("@gwevent dialog", channel, user=guest)
+    await local_slack.wait_for(lambda: local_slack.ephemerals(channel, guest), PATIENCE_S)
+    invitation = local_slack.ephemerals(channel, guest)[0]
     (action,) = {
         element["action_id"]
         for block in invitation["blocks"]
@@ -188,53 +190,54 @@ async def test_a_guest_opens_the_dialog_and_the_home(
         for element in block["elements"]
         if element["action_id"] == f"{subscription_modal.OPEN}.1"
     }
-    await sandbox.press(channel, invitation["ts"], action, user=guest)
-    await sandbox.wait_for(lambda: (sandbox.view(guest) or {}).get("submit"), PATIENCE_S)
-    before = len([call for call in sandbox.calls if call.method == "views.update"])
-    await sandbox.view_action(subscription_modal.PREVIEW, user=guest)
-    await sandbox.wait_for(
-        lambda: len([call for call in sandbox.calls if call.method == "views.update"]) > before, PATIENCE_S
+    await local_slack.press(channel, invitation["ts"], action, user=guest)
+    await local_slack.wait_for(lambda: (local_slack.view(guest) or {}).get("submit"), PATIENCE_S)
+    before = len([call for call in local_slack.calls if call.method == "views.update"])
+    await local_slack.view_action(subscription_modal.PREVIEW, user=guest)
+    await local_slack.wait_for(
+        lambda: len([call for call in local_slack.calls if call.method == "views.update"]) > before,
+        PATIENCE_S,
     )
-    assert (await sandbox.submit(filled(group="Burst"), user=guest)).ok
-    (changed,) = await rooms.subscriptions.for_channel(TEAM, channel)
+    assert (await local_slack.submit(filled(group="Burst"), user=guest)).ok
+    (changed,) = await factory.subscriptions.for_channel(TEAM, channel)
     assert changed.criteria.canonical == "Burst"
-    await sandbox.close_view(user=guest)
-    sandbox.open_home(guest)
-    await sandbox.wait_for(lambda: sandbox.home(guest), PATIENCE_S)
-    await sandbox.view_action(home_tab.PAUSE, view_id=sandbox.home(guest)["id"], user=guest)  # type: ignore[index]
-    await sandbox.wait_for(lambda: home_tab.RESUME in json.dumps(sandbox.home(guest)), PATIENCE_S)
-    assert await stored_teams(rooms) == {sandbox.team_id}
+    await local_slack.close_view(user=guest)
+    local_slack.open_home(guest)
+    await local_slack.wait_for(lambda: local_slack.home(guest), PATIENCE_S)
+    await local_slack.view_action(home_tab.PAUSE, view_id=local_slack.home(guest)["id"], user=guest)  # type: ignore[index]
+    await local_slack.wait_for(lambda: home_tab.RESUME in json.dumps(local_slack.home(guest)), PATIENCE_S)
+    assert await stored_teams(factory) == {local_slack.team_id}
 
 
 async def test_a_guests_command_is_taken_where_the_channel_is_ours(
-    bot: Application, sandbox: LocalSlack, rooms: Factory, shared: tuple[str, str]
+    bot: Application, local_slack: LocalSlack, factory: Factory, shared: tuple[str, str]
 ) -> None:
     """Slack names the typist's workspace alone, so it is asked whether the channel is in reach."""
     channel, guest = shared
-    done = await sandbox.command("/gwevent", "subscribe CBC", channel=channel, user=guest)
+    done = await local_slack.command("/gwevent", "subscribe CBC", channel=channel, user=guest)
     assert "Done" in (await done.answer(PATIENCE_S))["text"]
-    assert await stored_teams(rooms) == {sandbox.team_id}
+    assert await stored_teams(factory) == {local_slack.team_id}
 
 
 @pytest.mark.parametrize("fault", ["channel_not_found", "internal_error", "a_new_word"])
 async def test_a_guests_command_elsewhere_is_refused_with_a_sentence(
-    bot: Application, sandbox: LocalSlack, rooms: Factory, shared: tuple[str, str], fault: str
+    bot: Application, local_slack: LocalSlack, factory: Factory, shared: tuple[str, str], fault: str
 ) -> None:
     channel, guest = shared
-    sandbox.fail("conversations.info", error=fault, times=None)
-    done = await sandbox.command("/gwevent", "subscribe CBC", channel=channel, user=guest)
+    local_slack.fail("conversations.info", error=fault, times=None)
+    done = await local_slack.command("/gwevent", "subscribe CBC", channel=channel, user=guest)
     said = (await done.answer(PATIENCE_S))["text"]
     assert "isn't installed in the workspace" in said and "mention @gwevent" in said
-    assert await stored_teams(rooms) == set() and sandbox.messages(channel) == []
+    assert await stored_teams(factory) == set() and local_slack.messages(channel) == []
 
 
-async def test_an_admin_of_another_workspace_is_none_here(bot: Application, sandbox: LocalSlack) -> None:
-    sandbox.grant("users:read")
-    guest = sandbox.share(sandbox.add_channel("shared"))
-    for user in (guest, sandbox.user):
-        sandbox.workspace.users[user].is_admin = True
+async def test_an_admin_of_another_workspace_is_none_here(bot: Application, local_slack: LocalSlack) -> None:
+    local_slack.grant("users:read")
+    guest = local_slack.share(local_slack.add_channel("shared"))
+    for user in (guest, local_slack.user):
+        local_slack.workspace.users[user].is_admin = True
     client = bot.worker._clients[TEAM]
-    assert await client.is_admin(sandbox.user, TEAM)
+    assert await client.is_admin(local_slack.user, TEAM)
     assert not await client.is_admin(guest, TEAM)
 
 
@@ -242,66 +245,66 @@ async def test_an_admin_of_another_workspace_is_none_here(bot: Application, sand
 
 
 @pytest.fixture
-async def with_strays(sandbox: LocalSlack, rooms: Factory) -> AsyncIterator[tuple[str, str]]:
+async def with_strays(local_slack: LocalSlack, factory: Factory) -> AsyncIterator[tuple[str, str]]:
     """Two channels that people of another workspace subscribed: one is to be seen, one isn't."""
-    channel = sandbox.add_channel("shared")
-    sandbox.share(channel)
+    channel = local_slack.add_channel("shared")
+    local_slack.share(channel)
     for where in (channel, "C0NOWHERE"):
-        await subscribe(rooms, "CBC", where, team=THEIRS)
+        await subscribe(factory, "CBC", where, team=THEIRS)
     yield channel, "C0NOWHERE"
 
 
 async def test_strays_are_brought_home_where_they_have_one(
-    with_strays: tuple[str, str], bot: Application, sandbox: LocalSlack, rooms: Factory
+    with_strays: tuple[str, str], bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     channel, nowhere = with_strays
     async with asyncio.timeout(PATIENCE_S):
-        while not await rooms.subscriptions.for_channel(TEAM, channel):
+        while not await factory.subscriptions.for_channel(TEAM, channel):
             await asyncio.sleep(0.02)
-    assert await rooms.channel_moves.elsewhere({TEAM}) == [(THEIRS, nowhere)]
-    await take(rooms, made(), now=NOW)
+    assert await factory.channel_moves.elsewhere({TEAM}) == [(THEIRS, nowhere)]
+    await take(factory, made(), now=NOW)
     bot.worker.wake()
-    await sandbox.wait_for(lambda: len(sandbox.messages(channel)) == 1, PATIENCE_S)
+    await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 1, PATIENCE_S)
 
 
 # A channel that Slack gives another id.
 
 
 async def test_a_channel_that_gets_another_id_goes_on(
-    bot: Application, sandbox: LocalSlack, rooms: Factory
+    bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
-    channel = sandbox.add_channel("gw")
-    await subscribe(rooms, "CBC", channel)
-    await take(rooms, made())
+    channel = local_slack.add_channel("gw")
+    await subscribe(factory, "CBC", channel)
+    await take(factory, made())
     bot.worker.wake()
-    await sandbox.wait_for(lambda: sandbox.messages(channel), PATIENCE_S)
-    new = sandbox.convert(channel)
+    await local_slack.wait_for(lambda: local_slack.messages(channel), PATIENCE_S)
+    new = local_slack.convert(channel)
     async with asyncio.timeout(PATIENCE_S):
-        while not await rooms.subscriptions.for_channel(TEAM, new):
+        while not await factory.subscriptions.for_channel(TEAM, new):
             await asyncio.sleep(0.02)
-    await take(rooms, made(alert_type="UPDATE", minutes=5, far=1e-12))
+    await take(factory, made(alert_type="UPDATE", minutes=5, far=1e-12))
     bot.worker.wake()
-    await sandbox.wait_for(lambda: len(sandbox.messages(new)) == 2, PATIENCE_S)
-    root, reply = sandbox.messages(new)
+    await local_slack.wait_for(lambda: len(local_slack.messages(new)) == 2, PATIENCE_S)
+    root, reply = local_slack.messages(new)
     assert reply["thread_ts"] == root["ts"], "in the thread that was there before"
 
 
 async def test_a_missed_change_is_seen_and_made_good_later(
-    bot: Application, sandbox: LocalSlack, rooms: Factory
+    bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     """The bot was down when Slack said so: the alert waits for the old id's return, and for the event."""
-    channel = sandbox.add_channel("gw")
-    await subscribe(rooms, "CBC", channel)
-    sandbox.events.subscribed.discard("channel_id_changed")
-    new = sandbox.convert(channel)
-    sandbox.events.subscribed.add("channel_id_changed")
-    await take(rooms, made())
+    channel = local_slack.add_channel("gw")
+    await subscribe(factory, "CBC", channel)
+    local_slack.events.subscribed.discard("channel_id_changed")
+    new = local_slack.convert(channel)
+    local_slack.events.subscribed.add("channel_id_changed")
+    await take(factory, made())
     bot.worker.wake()
     async with asyncio.timeout(PATIENCE_S):
-        while not await rooms.channel_moves.out_of_reach():
+        while not await factory.channel_moves.out_of_reach():
             await asyncio.sleep(0.02)
     said = {"type": "channel_id_changed", "old_channel_id": channel, "new_channel_id": new}
     for _ in range(2):
-        sandbox.events.emit(sandbox.workspace, said)
-    await sandbox.wait_for(lambda: len(sandbox.messages(new)) == 1, PATIENCE_S)
-    assert await rooms.channel_moves.out_of_reach() == []
+        local_slack.events.emit(local_slack.workspace, said)
+    await local_slack.wait_for(lambda: len(local_slack.messages(new)) == 1, PATIENCE_S)
+    assert await factory.channel_moves.out_of_reach() == []

@@ -24,14 +24,16 @@ async def until(link: SocketModeSupervisor, *, connected: bool) -> None:
 
 @pytest.fixture
 async def made(
-    sandbox: LocalSlack, slack_client: AsyncWebClient
+    local_slack: LocalSlack, slack_client: AsyncWebClient
 ) -> AsyncIterator[tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]]:
     handlers: list[AsyncSocketModeHandler] = []
     app = AsyncApp(client=slack_client)
 
     def make() -> AsyncSocketModeHandler:
-        asker = AsyncWebClient(sandbox.app_token, base_url=sandbox.api_url)
-        handlers.append(AsyncSocketModeHandler(app, sandbox.app_token, web_client=asker, ping_interval=0.2))
+        asker = AsyncWebClient(local_slack.app_token, base_url=local_slack.api_url)
+        handlers.append(
+            AsyncSocketModeHandler(app, local_slack.app_token, web_client=asker, ping_interval=0.2)
+        )
         return handlers[-1]
 
     link = SocketModeSupervisor(make, look_every_s=0.05, stale_after_s=1.5, rebuild_after_s=0.3)
@@ -46,7 +48,7 @@ async def made(
 
 
 async def test_a_connection_that_only_seems_to_stand_is_built_anew(
-    sandbox: LocalSlack, made: tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]
+    local_slack: LocalSlack, made: tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]
 ) -> None:
     link, handlers = made
     assert link.state.connected and link.rebuilt == 0
@@ -61,15 +63,15 @@ async def test_a_connection_that_only_seems_to_stand_is_built_anew(
     await until(link, connected=True)
     assert link.rebuilt >= 1 and len(handlers) == link.rebuilt + 1
     assert client.closed and client.aiohttp_client_session.closed
-    await sandbox.wait_for(lambda: sandbox.sockets.count == 1, PATIENCE_S)
+    await local_slack.wait_for(lambda: local_slack.sockets.count == 1, PATIENCE_S)
 
 
 async def test_a_refused_connection_is_out_until_it_is_taken(
-    sandbox: LocalSlack, made: tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]
+    local_slack: LocalSlack, made: tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]
 ) -> None:
     link, _ = made
-    sandbox.sockets.refuse(1.0)
-    await sandbox.close_sockets(abort=True)
+    local_slack.sockets.refuse(1.0)
+    await local_slack.close_sockets(abort=True)
     await until(link, connected=False)
     await until(link, connected=True)
-    await sandbox.wait_for(lambda: sandbox.sockets.count == 1, PATIENCE_S)
+    await local_slack.wait_for(lambda: local_slack.sockets.count == 1, PATIENCE_S)

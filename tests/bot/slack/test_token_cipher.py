@@ -61,14 +61,14 @@ def test_keys_are_made_and_changed_on_the_command_line(
     assert run(app, ["rotate-keys"]).exit_code == 2
 
     async def work(with_rooms: Callable[[Factory], Awaitable[T]]) -> T:
-        async with open_factory(Settings.load()) as rooms:
-            return await with_rooms(rooms)
+        async with open_factory(Settings.load()) as factory:
+            return await with_rooms(factory)
 
-    async def save(rooms: Factory) -> bool:
-        return await rooms.installations.save(replace(ONE, token=TokenCipher([old]).encrypt(TOKEN)), NOW)
+    async def save(factory: Factory) -> bool:
+        return await factory.installations.save(replace(ONE, token=TokenCipher([old]).encrypt(TOKEN)), NOW)
 
-    async def kept(rooms: Factory) -> str:
-        (one,) = await rooms.installations.all()
+    async def kept(factory: Factory) -> str:
+        (one,) = await factory.installations.all()
         return one.token
 
     asyncio.run(work(save))

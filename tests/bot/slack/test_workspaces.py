@@ -64,13 +64,13 @@ def settings(slack: LocalSlack, port: int, **changed: Any) -> Settings:
 
 @pytest.fixture
 async def bot(
-    slack: LocalSlack, rooms: Factory, clock: Clock, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+    slack: LocalSlack, factory: Factory, clock: Clock, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Application]:
     # As where gwevent runs: Bolt reads these by itself, and must not put a store of its own in place of ours.
     monkeypatch.setenv("SLACK_CLIENT_ID", slack.oauth.client_id)
     monkeypatch.setenv("SLACK_CLIENT_SECRET", slack.oauth.client_secret)
     monkeypatch.setenv("SLACK_SIGNING_SECRET", slack.outgoing.signing_secret)
-    made_bot = Application(settings(slack, unused_tcp_port), rooms, [Silent()], clock)
+    made_bot = Application(settings(slack, unused_tcp_port), factory, [Silent()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made_bot.run(stop))
     async with asyncio.timeout(PATIENCE_S):
@@ -106,7 +106,7 @@ async def installed(bot: Application, slack: LocalSlack, team: str) -> None:
 
 
 async def test_two_workspaces_come_and_one_goes(
-    bot: Application, slack: LocalSlack, rooms: Factory, clock: Clock
+    bot: Application, slack: LocalSlack, factory: Factory, clock: Clock
 ) -> None:
     teams = list(slack.workspaces)
     for team in teams:
@@ -120,7 +120,7 @@ async def test_two_workspaces_come_and_one_goes(
     for channel in channels.values():
         asked = await slack.command("/gwevent", "subscribe CBC", channel=channel)
         assert "Done" in (await asked.answer(PATIENCE_S))["text"]
-    await take(rooms, made())
+    await take(factory, made())
     bot.worker.wake()
     for team, channel in channels.items():
         await slack.wait_for(lambda: len(slack.messages(channel)) == 2, PATIENCE_S)  # noqa: B023
@@ -128,7 +128,7 @@ async def test_two_workspaces_come_and_one_goes(
         assert {call.args["channel"] for call in posts} <= set(slack.workspaces[team].channels) | {
             person.id for person in slack.workspaces[team].people()
         }, "by its own token"
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         kept = (await connection.execute(select(schema.installations.c.token))).scalars().all()
     tokens = [workspace.bot_token for workspace in slack.workspaces.values()]
     assert len(kept) == 2 and not any(token in closed for token in tokens for closed in kept)
@@ -136,28 +136,28 @@ async def test_two_workspaces_come_and_one_goes(
     gone, stays = teams
     slack.uninstall(team=gone)
     await slack.wait_for(lambda: gone not in bot.worker._clients, PATIENCE_S)
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         for table in workspace_tables():
             if "team_id" in table.c:
                 left = select(func.count()).select_from(table).where(table.c.team_id == gone)
                 assert (await connection.execute(left)).scalar_one() == 0, table.name
-    await take(rooms, made(alert_type="UPDATE", minutes=5, far=1e-12))
+    await take(factory, made(alert_type="UPDATE", minutes=5, far=1e-12))
     bot.worker.wake()
     await slack.wait_for(lambda: len(slack.messages(channels[stays])) == 3, PATIENCE_S)
     assert len(slack.messages(channels[gone])) == 2
 
     await installed(bot, slack, gone)
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         rows = await connection.execute(select(func.count()).select_from(schema.installations))
     assert rows.scalar_one() == 2
 
 
 async def test_only_the_browser_that_began_may_end(
-    bot: Application, slack: LocalSlack, rooms: Factory
+    bot: Application, slack: LocalSlack, factory: Factory
 ) -> None:
     status, page = await browse(bot, slack.team_id, cookie=False)
     assert status == 400 and "not installed" in page
-    assert await rooms.installations.all() == []
+    assert await factory.installations.all() == []
 
 
 async def test_unsigned_and_foreign_requests_change_nothing(bot: Application, slack: LocalSlack) -> None:
@@ -197,7 +197,7 @@ async def _in_chunks(piece: bytes, times: int) -> AsyncIterator[bytes]:
 async def test_what_is_refused_is_a_sentence(
     bot: Application,
     slack: LocalSlack,
-    rooms: Factory,
+    factory: Factory,
     monkeypatch: pytest.MonkeyPatch,
     told: dict[str, Any],
     said: str,
@@ -206,23 +206,23 @@ async def test_what_is_refused_is_a_sentence(
     monkeypatch.setattr(slack._web_api, "_exchange", lambda *asked: exchange(*asked) | told)
     status, page = await browse(bot, slack.team_id)
     assert status >= 400 and "not installed" in page and said in page
-    assert await rooms.installations.all() == []
+    assert await factory.installations.all() == []
 
 
 async def test_an_installation_to_which_slack_says_nothing(
-    bot: Application, slack: LocalSlack, rooms: Factory
+    bot: Application, slack: LocalSlack, factory: Factory
 ) -> None:
     slack.fail("oauth.v2.access", drop="before")
     status, page = await browse(bot, slack.team_id)
     assert (status, page) == (502, "Slack didn't answer; begin again.")
-    assert await rooms.installations.all() == []
+    assert await factory.installations.all() == []
 
 
 async def test_who_leaves_is_forgotten_once_the_store_answers(
-    bot: Application, slack: LocalSlack, rooms: Factory, monkeypatch: pytest.MonkeyPatch
+    bot: Application, slack: LocalSlack, factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await installed(bot, slack, slack.team_id)
-    forget, asked = rooms.installations.forget, []
+    forget, asked = factory.installations.forget, []
 
     async def locked_at_first(team_id: str, at: datetime | None = None) -> bool:
         asked.append(team_id)
@@ -230,22 +230,22 @@ async def test_who_leaves_is_forgotten_once_the_store_answers(
             raise StoreUnavailable("locked")
         return await forget(team_id, at)
 
-    monkeypatch.setattr(rooms.installations, "forget", locked_at_first)
+    monkeypatch.setattr(factory.installations, "forget", locked_at_first)
     slack.uninstall(team=slack.team_id)
     async with asyncio.timeout(PATIENCE_S):
-        while await rooms.installations.all():
+        while await factory.installations.all():
             await asyncio.sleep(0.05)
     assert asked == [slack.team_id] * 2
 
 
 async def test_what_was_read_first_is_not_in_force_last(
-    slack: LocalSlack, rooms: Factory, monkeypatch: pytest.MonkeyPatch
+    slack: LocalSlack, factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys, read, go_on = [new_key()], asyncio.Event(), asyncio.Event()
     clients: dict[str, Any] = {}
     async with aiohttp.ClientSession() as session:
         workspaces = WorkspaceRegistry(
-            rooms.installations,
+            factory.installations,
             TokenCipher(keys),
             clients,
             slack.api_url,
@@ -254,7 +254,7 @@ async def test_what_was_read_first_is_not_in_force_last(
             called=lambda *_: None,
         )
         one = replace(ONE, token=TokenCipher(keys).encrypt("xoxb-1"))
-        everything = rooms.installations.all
+        everything = factory.installations.all
 
         async def slowly() -> list[InstalledWorkspace]:
             found = await everything()
@@ -262,28 +262,28 @@ async def test_what_was_read_first_is_not_in_force_last(
             await go_on.wait()
             return found
 
-        monkeypatch.setattr(rooms.installations, "all", slowly)
+        monkeypatch.setattr(factory.installations, "all", slowly)
         early = asyncio.create_task(workspaces.sync())
         await read.wait()
-        await rooms.installations.save(one, NOW)
+        await factory.installations.save(one, NOW)
         asked = asyncio.create_task(workspaces.authorize(one.team_id))
         go_on.set()
         await early
         assert (await asked) is not None and set(clients) == {one.team_id}
         # A token that no key opens is nobody's: not the old one's either.
-        await rooms.installations.save(replace(one, token=TokenCipher([new_key()]).encrypt("xoxb-2")), NOW)
+        await factory.installations.save(replace(one, token=TokenCipher([new_key()]).encrypt("xoxb-2")), NOW)
         await workspaces.sync()
         assert clients == {} and await workspaces.authorize(one.team_id) is None
 
 
-def test_keys_that_cannot_be_used_are_a_sentence(slack: LocalSlack, rooms: Factory) -> None:
+def test_keys_that_cannot_be_used_are_a_sentence(slack: LocalSlack, factory: Factory) -> None:
     with pytest.raises(SettingsError, match="GWEVENT_SECRET_KEYS must be one or more Fernet keys"):
-        Application(settings(slack, 1, secret_keys="nonsense"), rooms, [Silent()])
+        Application(settings(slack, 1, secret_keys="nonsense"), factory, [Silent()])
 
 
 @pytest.mark.parametrize("whose", ["another installation", "no installation"])
 async def test_a_guest_belongs_to_the_channels_installation(
-    bot: Application, slack: LocalSlack, rooms: Factory, whose: str
+    bot: Application, slack: LocalSlack, factory: Factory, whose: str
 ) -> None:
     ours, other = list(slack.workspaces)
     for team in (ours, other):
@@ -292,9 +292,9 @@ async def test_a_guest_belongs_to_the_channels_installation(
     guest = slack.share(channel, team=other if whose == "another installation" else "T0NONE")
     await slack.say("@gwevent subscribe CBC", channel, user=guest)
     async with asyncio.timeout(PATIENCE_S):
-        while not await rooms.subscriptions.for_channel(ours, channel):
+        while not await factory.subscriptions.for_channel(ours, channel):
             await asyncio.sleep(0.02)
-    await take(rooms, made())
+    await take(factory, made())
     bot.worker.wake()
     await slack.wait_for(lambda: len(slack.messages(channel)) == 3, PATIENCE_S)
     root = slack.messages(channel)[-1]
@@ -309,11 +309,11 @@ async def test_a_guest_belongs_to_the_channels_installation(
     await slack.wait_for(lambda: len(slack.messages(channel)) == 5, PATIENCE_S)
     slack.open_home(guest)
     await slack.wait_for(lambda: slack.home(guest), PATIENCE_S)
-    assert await rooms.channel_moves.elsewhere({ours}) == []
+    assert await factory.channel_moves.elsewhere({ours}) == []
     if whose == "no installation":
         # Of them nothing was heard before that would tell whose channel it is.
         silent = slack.share(channel, team="T0NONE", name="silent")
         asked = await slack.command("/gwevent", "subscribe Burst", channel=channel, user=silent)
         said = (await asked.answer(PATIENCE_S))["text"]
         assert "/slack/install installs it" in said and "mention @gwevent" in said
-        assert len(await rooms.subscriptions.for_channel(ours, channel)) == 1
+        assert len(await factory.subscriptions.for_channel(ours, channel)) == 1

@@ -34,13 +34,13 @@ def run(command: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-async def something(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1")
-    await take(rooms, made())
+async def something(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
+    await take(factory, made())
 
 
-async def rows(rooms: Factory) -> dict[str, list[tuple[object, ...]]]:
-    async with rooms.database.read_transaction() as connection:
+async def rows(factory: Factory) -> dict[str, list[tuple[object, ...]]]:
+    async with factory.database.read_transaction() as connection:
         return {
             table.name: sorted(
                 (tuple(row) for row in (await connection.execute(select(table))).all()), key=repr
@@ -49,29 +49,29 @@ async def rows(rooms: Factory) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
-async def goes_on(rooms: Factory) -> None:
+async def goes_on(factory: Factory) -> None:
     """What was known is known: a repeat is one, and news finds the thread."""
-    repeat = await rooms.store.record(made(), b"bytes", "test:2", NOW, planner())
+    repeat = await factory.store.record(made(), b"bytes", "test:2", NOW, planner())
     assert (repeat.new, repeat.intents) == (False, 0)
-    await take(rooms, made(alert_type="INITIAL", minutes=1))
-    assert (await rooms.ledger.counts()).waiting == 2, "the root that waited, and a reply"
+    await take(factory, made(alert_type="INITIAL", minutes=1))
+    assert (await factory.outbox.counts()).waiting == 2, "the root that waited, and a reply"
 
 
-async def test_sqlite_while_it_is_written(rooms: Factory, database_path: Path, tmp_path: Path) -> None:
+async def test_sqlite_while_it_is_written(factory: Factory, database_path: Path, tmp_path: Path) -> None:
     if shutil.which("sqlite3") is None:
         pytest.skip("there is no sqlite3 here (Debian, Ubuntu: apt-get install sqlite3)")
-    await something(rooms)
-    before = await rows(rooms)
+    await something(factory)
+    before = await rows(factory)
     backup = tmp_path / "backup.sqlite"
     for command in commands("sqlite3"):
         words = [re.sub(r"/var/lib/gwevent/gwevent\.sqlite", str(database_path), word) for word in command]
         words = [re.sub(r"/var/backups/\S+\.sqlite", str(backup), word) for word in words]
-        async with rooms.database.exclusive_transaction():
+        async with factory.database.exclusive_transaction():
             run(words)
         assert backup.is_file()
         # As after a stop that had no time to tidy up: newer changes lie beside the file.
-        await take(rooms, made("S261122z"))
-        await rooms.database.close()
+        await take(factory, made("S261122z"))
+        await factory.database.close()
         database_path.with_name(f"{database_path.name}-wal").unlink(missing_ok=True)
         database_path.with_name(f"{database_path.name}-shm").unlink(missing_ok=True)
         shutil.move(backup, database_path)
@@ -95,9 +95,9 @@ def postgres_program(name: str) -> str | None:
 
 @pytest.mark.backends("postgresql")
 async def test_postgresql(
-    rooms: Factory, backend: str, database_url: str, postgres: Databases, tmp_path: Path
+    factory: Factory, backend: str, database_url: str, postgres: Databases, tmp_path: Path
 ) -> None:
-    await something(rooms)
+    await something(factory)
     restored_url = postgres.fresh()
     [dump], [restore] = commands("pg_dump"), commands("pg_restore")
     for command, url in ((dump, database_url), (restore, driven(restored_url))):
@@ -112,6 +112,6 @@ async def test_postgresql(
         run([program, *(re.sub(r"/var/backups/\S+", str(tmp_path / "dump"), word) for word in words)])
     restored = Factory(Database(driven(restored_url)))
     await restored.database.migrate()
-    assert await rows(restored) == await rows(rooms)
+    assert await rows(restored) == await rows(factory)
     await goes_on(restored)
     await restored.database.close()

@@ -31,16 +31,16 @@ BOTH = pytest.mark.backends("sqlite", "postgresql")
 
 
 @BOTH
-async def test_migrations_make_the_tables_that_the_schema_declares(rooms: Factory) -> None:
-    await rooms.database.check_migrations()
-    assert await rooms.database.is_current()
+async def test_migrations_make_the_tables_that_the_schema_declares(factory: Factory) -> None:
+    await factory.database.check_migrations()
+    assert await factory.database.is_current()
 
 
 @BOTH
-async def test_migrating_twice_changes_nothing(rooms: Factory) -> None:
-    await take(rooms, made())
-    await rooms.database.migrate()
-    assert await rooms.store.recent_ids() == [made().superevent_id]
+async def test_migrating_twice_changes_nothing(factory: Factory) -> None:
+    await take(factory, made())
+    await factory.database.migrate()
+    assert await factory.store.recent_ids() == [made().superevent_id]
 
 
 async def test_a_new_file_in_a_new_folder_is_its_owners_alone(tmp_path: Path) -> None:
@@ -66,8 +66,8 @@ async def test_a_file_has_one_bot(database_path: Path) -> None:
 
 
 @pytest.mark.backends("sqlite")
-async def test_the_pragmas_are_in_force(rooms: Factory) -> None:
-    async with rooms.database.exclusive_transaction() as connection:
+async def test_the_pragmas_are_in_force(factory: Factory) -> None:
+    async with factory.database.exclusive_transaction() as connection:
         found = {
             name: (await connection.execute(text(f"PRAGMA {name}"))).scalar()
             for name in ("foreign_keys", "journal_mode", "synchronous", "busy_timeout")
@@ -81,9 +81,9 @@ async def test_the_pragmas_are_in_force(rooms: Factory) -> None:
 
 
 @BOTH
-async def test_foreign_keys_hold(rooms: Factory) -> None:
+async def test_foreign_keys_hold(factory: Factory) -> None:
     with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
-        async with rooms.database.exclusive_transaction() as connection:
+        async with factory.database.exclusive_transaction() as connection:
             await connection.execute(text("INSERT INTO payloads (notice_id, body) VALUES (7, '')"))
 
 
@@ -91,21 +91,21 @@ async def test_a_locked_file_is_unavailable_and_then_it_is_not(
     database_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rooms_database, "BUSY_TIMEOUT_MS", 20)
-    rooms = Factory(opened(database_path))
+    factory = Factory(opened(database_path))
     other = sqlite3.connect(database_path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="locked"):
-        await rooms.store.record(made(), b"bytes", "test:1", NOW, planner())
-    assert await rooms.store.superevent(made().superevent_id) is None, "reading goes on"
+        await factory.store.record(made(), b"bytes", "test:1", NOW, planner())
+    assert await factory.store.superevent(made().superevent_id) is None, "reading goes on"
     other.execute("ROLLBACK")
     other.close()
-    await take(rooms, made())
-    await rooms.database.close()
+    await take(factory, made())
+    await factory.database.close()
 
 
 async def test_a_full_disk_is_unavailable_and_then_it_is_not(database_path: Path) -> None:
     database = opened(database_path)
-    rooms = Factory(database)
+    factory = Factory(database)
     limit = 0
 
     @event.listens_for(database._engine.sync_engine, "checkout")
@@ -117,10 +117,10 @@ async def test_a_full_disk_is_unavailable_and_then_it_is_not(database_path: Path
     async with database.read_transaction() as connection:
         limit = (await connection.execute(text("PRAGMA page_count"))).scalar_one() + 2
     with pytest.raises(StoreUnavailable, match="full"):
-        await rooms.store.record(made(), bytes(100_000), "test:1", NOW, planner())
-    assert await rooms.store.recent_ids() == [], "nothing half done"
+        await factory.store.record(made(), bytes(100_000), "test:1", NOW, planner())
+    assert await factory.store.recent_ids() == [], "nothing half done"
     limit = 0
-    recorded = await rooms.store.record(made(), bytes(100_000), "test:1", NOW, planner())
+    recorded = await factory.store.record(made(), bytes(100_000), "test:1", NOW, planner())
     assert recorded.new
     await database.close()
 
@@ -161,17 +161,17 @@ async def test_a_folder_and_a_place_that_cant_be_made_are_sentences(tmp_path: Pa
 
 
 @BOTH
-async def test_a_newer_versions_database_is_a_sentence(rooms: Factory) -> None:
-    (current,) = await versions(rooms, "SELECT version_num FROM alembic_version")
-    await versions(rooms, "UPDATE alembic_version SET version_num = 'ffff' RETURNING version_num")
-    assert not await rooms.database.is_current()
+async def test_a_newer_versions_database_is_a_sentence(factory: Factory) -> None:
+    (current,) = await versions(factory, "SELECT version_num FROM alembic_version")
+    await versions(factory, "UPDATE alembic_version SET version_num = 'ffff' RETURNING version_num")
+    assert not await factory.database.is_current()
     with pytest.raises(StoreUnavailable, match="another version"):
-        await rooms.database.migrate()
-    await versions(rooms, f"UPDATE alembic_version SET version_num = '{current}' RETURNING version_num")
+        await factory.database.migrate()
+    await versions(factory, f"UPDATE alembic_version SET version_num = '{current}' RETURNING version_num")
 
 
-async def versions(rooms: Factory, statement: str) -> list[str]:
-    async with rooms.database.exclusive_transaction() as connection:
+async def versions(factory: Factory, statement: str) -> list[str]:
+    async with factory.database.exclusive_transaction() as connection:
         return list((await connection.execute(text(statement))).scalars())
 
 
@@ -192,15 +192,15 @@ def test_a_url_that_cant_be_used_is_a_sentence_without_its_password(url: str) ->
 
 
 @BOTH
-async def test_an_exception_undoes_the_transaction(rooms: Factory) -> None:
+async def test_an_exception_undoes_the_transaction(factory: Factory) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with rooms.database.exclusive_transaction() as connection:
+        async with factory.database.exclusive_transaction() as connection:
             columns = "team_id, channel_id, problem, since"
             await connection.execute(
                 text(f"INSERT INTO channels ({columns}) VALUES ('T', 'C', 'p', '2026-01-01')")
             )
             raise ZeroDivisionError
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM channels"))).scalar() == 0
 
 
@@ -232,11 +232,11 @@ def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.backends("postgresql")
-async def test_a_server_that_ends_the_connection_is_unavailable_and_then_it_is_not(rooms: Factory) -> None:
+async def test_a_server_that_ends_the_connection_is_unavailable_and_then_it_is_not(factory: Factory) -> None:
     with pytest.raises(StoreUnavailable):
-        async with rooms.database.exclusive_transaction() as connection:
+        async with factory.database.exclusive_transaction() as connection:
             await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
-    await take(rooms, made())
+    await take(factory, made())
 
 
 async def test_no_server_is_unavailable(tmp_path: Path) -> None:
@@ -248,14 +248,16 @@ async def test_no_server_is_unavailable(tmp_path: Path) -> None:
 
 
 @pytest.mark.backends("postgresql")
-async def test_a_reader_sees_one_state_and_writers_come_one_by_one(rooms: Factory, database_url: str) -> None:
+async def test_a_reader_sees_one_state_and_writers_come_one_by_one(
+    factory: Factory, database_url: str
+) -> None:
     other = Factory(Database(database_url))
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         count = text("SELECT count(*) FROM notices")
         assert (await connection.execute(count)).scalar() == 0
         await take(other, made())
         assert (await connection.execute(count)).scalar() == 0
-    async with rooms.database.exclusive_transaction():
+    async with factory.database.exclusive_transaction():
         second = asyncio.create_task(take(other, made(minutes=5)))
         done, _ = await asyncio.wait([second], timeout=0.2)
         assert not done, "it waits"
@@ -280,7 +282,7 @@ async def test_a_process_that_stands_still_doesnt_hold_up_the_others(
 
 @pytest.mark.backends("postgresql")
 async def test_writing_wakes_other_processes_and_a_lost_connection_is_made_again(
-    rooms: Factory, database_url: str
+    factory: Factory, database_url: str
 ) -> None:
     other = Database(database_url)
     woken: asyncio.Queue[None] = asyncio.Queue()
@@ -288,9 +290,9 @@ async def test_writing_wakes_other_processes_and_a_lost_connection_is_made_again
     try:
         async with asyncio.timeout(PATIENCE_S):
             await woken.get()
-            await take(rooms, made())
+            await take(factory, made())
             await woken.get()
-            async with rooms.database.independent_transaction() as connection:
+            async with factory.database.independent_transaction() as connection:
                 ended = await connection.execute(
                     text(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -299,7 +301,7 @@ async def test_writing_wakes_other_processes_and_a_lost_connection_is_made_again
                 )
                 assert ended.rowcount == 1
             await woken.get()
-            await take(rooms, made(minutes=5))
+            await take(factory, made(minutes=5))
             await woken.get()
     finally:
         listening.cancel()

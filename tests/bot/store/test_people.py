@@ -18,19 +18,19 @@ README = (Path(__file__).resolve().parents[3] / "deploy" / "README.md").read_tex
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_nothing_of_a_person_is_left(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC notify <@U1>", "C1")
-    await rooms.subscriptions.edit(TEAM, "C1", 1, parse("CBC"), ChangeAuthor("U1", NOW))
-    await take(rooms, made())
-    await rooms.observers.toggle(TEAM, "C1", REAL, "U1", NOW)
+async def test_nothing_of_a_person_is_left(factory: Factory) -> None:
+    await subscribe(factory, "CBC notify <@U1>", "C1")
+    await factory.subscriptions.edit(TEAM, "C1", 1, parse("CBC"), ChangeAuthor("U1", NOW))
+    await take(factory, made())
+    await factory.observers.toggle(TEAM, "C1", REAL, "U1", NOW)
     [block] = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
-    async with rooms.database.exclusive_transaction() as connection:
+    async with factory.database.exclusive_transaction() as connection:
         for statement in block.strip().split("\n"):
             done = await connection.execute(text(statement.replace("U0123456789", "U1")))
             assert done.rowcount >= 1
-    [here] = await rooms.subscriptions.for_channel(TEAM, "C1")
+    [here] = await factory.subscriptions.for_channel(TEAM, "C1")
     assert here.created_by != "U1"
-    assert '"U1"' not in write(await rooms.transfer.export())
-    changes, total = await rooms.subscriptions.history(TEAM, "C1", 1)
+    assert '"U1"' not in write(await factory.transfer.export())
+    changes, total = await factory.subscriptions.history(TEAM, "C1", 1)
     assert total == 2 and "U1" not in str(changes)
-    assert read(write(await rooms.transfer.export()))
+    assert read(write(await factory.transfer.export()))

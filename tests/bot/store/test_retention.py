@@ -22,153 +22,153 @@ LATER = NOW + timedelta(days=100)
 LONG_AGO = LATER - timedelta(days=90)
 
 
-async def deliver(rooms: Factory, now: datetime = NOW, *, edits: Outcome | None = None) -> None:
+async def deliver(factory: Factory, now: datetime = NOW, *, edits: Outcome | None = None) -> None:
     """Send all that is due; `edits` is what becomes of edits instead."""
-    await rooms.shares.heartbeat({TEAM})
+    await factory.shares.heartbeat({TEAM})
     number = 0
-    while claimed := await rooms.ledger.claim(now + timedelta(minutes=1), 100):
+    while claimed := await factory.outbox.claim(now + timedelta(minutes=1), 100):
         outcomes: list[tuple[object, Outcome]] = []
         for delivery in claimed:
             number += 1
             sent = Delivered(ts=f"{now.timestamp():.0f}.{number:06}", revision=delivery.target_revision)
             given_up = delivery.kind is DeliveryKind.EDIT and edits is not None
             outcomes.append((delivery, edits if given_up and edits is not None else sent))
-        await rooms.ledger.record_outcomes(outcomes, now)  # type: ignore[arg-type]
+        await factory.outbox.record_outcomes(outcomes, now)  # type: ignore[arg-type]
 
 
-async def run(rooms: Factory, statement: str) -> None:
-    async with rooms.database.exclusive_transaction() as connection:
+async def run(factory: Factory, statement: str) -> None:
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text(statement))
 
 
-async def ledger(rooms: Factory) -> list[str]:
+async def outbox(factory: Factory) -> list[str]:
     """The kinds of the rows that are left, sorted."""
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         return sorted((await connection.execute(text("SELECT kind FROM deliveries"))).scalars())
 
 
-async def an_old_event(rooms: Factory, *, edits: Outcome | None = None) -> None:
-    await subscribe(rooms, "CBC notify @here", "C1")
-    await take(rooms, made())
-    await deliver(rooms)
-    await take(rooms, made(alert_type="INITIAL", minutes=1))
-    await deliver(rooms, edits=edits)
+async def an_old_event(factory: Factory, *, edits: Outcome | None = None) -> None:
+    await subscribe(factory, "CBC notify @here", "C1")
+    await take(factory, made())
+    await deliver(factory)
+    await take(factory, made(alert_type="INITIAL", minutes=1))
+    await deliver(factory, edits=edits)
 
 
-async def test_what_was_said_long_ago_goes_and_its_root_stays(rooms: Factory) -> None:
-    await an_old_event(rooms)
-    assert await ledger(rooms) == ["edit", "reply", "root"]
-    assert await rooms.retention.deliveries(LONG_AGO) == 2
-    assert await ledger(rooms) == ["root"]
-    assert await rooms.retention.deliveries(LONG_AGO) == 0
+async def test_what_was_said_long_ago_goes_and_its_root_stays(factory: Factory) -> None:
+    await an_old_event(factory)
+    assert await outbox(factory) == ["edit", "reply", "root"]
+    assert await factory.retention.deliveries(LONG_AGO) == 2
+    assert await outbox(factory) == ["root"]
+    assert await factory.retention.deliveries(LONG_AGO) == 0
 
 
 async def test_news_of_an_event_whose_deliveries_went_opens_no_second_root_and_mentions_nobody_again(
-    rooms: Factory,
+    factory: Factory,
 ) -> None:
-    await an_old_event(rooms)
-    await rooms.retention.deliveries(LONG_AGO)
-    await take(rooms, made(alert_type="UPDATE", minutes=100 * 24 * 60), now=LATER)
-    assert await ledger(rooms) == ["edit", "reply", "root"]
-    await deliver(rooms, LATER)
-    counts = await rooms.ledger.counts()
+    await an_old_event(factory)
+    await factory.retention.deliveries(LONG_AGO)
+    await take(factory, made(alert_type="UPDATE", minutes=100 * 24 * 60), now=LATER)
+    assert await outbox(factory) == ["edit", "reply", "root"]
+    await deliver(factory, LATER)
+    counts = await factory.outbox.counts()
     assert (counts.waiting, counts.dead) == (0, 0)
 
 
-async def test_a_repeat_of_what_went_stays_a_repeat(rooms: Factory) -> None:
-    await an_old_event(rooms)
-    await rooms.retention.payloads(LONG_AGO)
-    await rooms.retention.deliveries(LONG_AGO)
-    again = await rooms.store.record(made(), b"bytes", "test:2", LATER, planner(LATER))
+async def test_a_repeat_of_what_went_stays_a_repeat(factory: Factory) -> None:
+    await an_old_event(factory)
+    await factory.retention.payloads(LONG_AGO)
+    await factory.retention.deliveries(LONG_AGO)
+    again = await factory.store.record(made(), b"bytes", "test:2", LATER, planner(LATER))
     assert (again.new, again.intents) == (False, 0)
-    assert await ledger(rooms) == ["root"]
+    assert await outbox(factory) == ["root"]
 
 
-async def test_events_that_were_heard_of_since_keep_theirs(rooms: Factory) -> None:
-    await an_old_event(rooms)
-    await take(rooms, made(alert_type="RETRACTION", minutes=60), now=LATER)
-    assert await rooms.retention.deliveries(LONG_AGO) == 0
+async def test_events_that_were_heard_of_since_keep_theirs(factory: Factory) -> None:
+    await an_old_event(factory)
+    await take(factory, made(alert_type="RETRACTION", minutes=60), now=LATER)
+    assert await factory.retention.deliveries(LONG_AGO) == 0
 
 
-async def test_an_edit_that_was_given_up_waits_for_its_channel_at_any_age(rooms: Factory) -> None:
-    await an_old_event(rooms, edits=DeadLettered(reason="is_archived", channel_problem="is_archived"))
-    assert await rooms.retention.deliveries(LONG_AGO) == 1
-    assert await ledger(rooms) == ["edit", "root"]
-    assert await rooms.ledger.requeue_channel(TEAM, "C1", LONG_AGO, LATER) == 1
+async def test_an_edit_that_was_given_up_waits_for_its_channel_at_any_age(factory: Factory) -> None:
+    await an_old_event(factory, edits=DeadLettered(reason="is_archived", channel_problem="is_archived"))
+    assert await factory.retention.deliveries(LONG_AGO) == 1
+    assert await outbox(factory) == ["edit", "root"]
+    assert await factory.outbox.requeue_channel(TEAM, "C1", LONG_AGO, LATER) == 1
 
 
-async def test_whatever_else_was_said_goes_and_a_trouble_when_it_is_over(rooms: Factory) -> None:
+async def test_whatever_else_was_said_goes_and_a_trouble_when_it_is_over(factory: Factory) -> None:
     seen = Incident(kind=IncidentKind.SLACK, detail="Why.", since=NOW)
-    await rooms.troubles.record_check([seen], NOW, ops=(TEAM, "C9"))
+    await factory.incidents.record_check([seen], NOW, ops=(TEAM, "C9"))
     others = [
         kind
         for kind in DeliveryKind
         if kind
         not in (DeliveryKind.ROOT, DeliveryKind.EDIT, DeliveryKind.MENTION, DeliveryKind.INCIDENT_OPENED)
     ]
-    async with rooms.database.exclusive_transaction() as connection:
+    async with factory.database.exclusive_transaction() as connection:
         rows = [delivery_row(TEAM, "C8", kind, 0, NOW) for kind in others]
         await connection.execute(insert(schema.deliveries), rows)
         await connection.execute(update(schema.deliveries).values(state="sent"))
-    assert await rooms.retention.deliveries(LONG_AGO) == len(others)
-    assert await ledger(rooms) == ["trouble"], "who heard of it is told when it is over"
-    await rooms.troubles.record_check([], LATER, ops=(TEAM, "C9"))
-    assert await rooms.retention.deliveries(LONG_AGO) == 1
-    assert await ledger(rooms) == ["over"]
+    assert await factory.retention.deliveries(LONG_AGO) == len(others)
+    assert await outbox(factory) == ["trouble"], "who heard of it is told when it is over"
+    await factory.incidents.record_check([], LATER, ops=(TEAM, "C9"))
+    assert await factory.retention.deliveries(LONG_AGO) == 1
+    assert await outbox(factory) == ["over"]
 
 
-async def test_troubles_go_with_the_last_that_was_said_about_them(rooms: Factory) -> None:
+async def test_troubles_go_with_the_last_that_was_said_about_them(factory: Factory) -> None:
     ops = (TEAM, "C9")
     slack, store = (
         Incident(kind=what, detail="Why.", since=NOW) for what in (IncidentKind.SLACK, IncidentKind.STORE)
     )
-    await rooms.troubles.record_check([slack, store], NOW, ops=ops, webhook=True)
-    await run(rooms, "UPDATE deliveries SET state = 'sent'")
+    await factory.incidents.record_check([slack, store], NOW, ops=ops, webhook=True)
+    await run(factory, "UPDATE deliveries SET state = 'sent'")
     over = NOW + timedelta(minutes=5)
-    await rooms.troubles.record_check([store], over, ops=ops, webhook=True)
-    assert await rooms.retention.troubles(LONG_AGO) == 0, "what is over is still to be told"
-    await run(rooms, "UPDATE deliveries SET state = 'sent'")
-    await rooms.retention.deliveries(LONG_AGO)
-    assert await rooms.retention.troubles(NOW) == 0, "it was over later than that"
-    assert await rooms.retention.troubles(LONG_AGO) == 1
-    assert [trouble.kind for trouble in await rooms.troubles.open_incidents()] == [IncidentKind.STORE]
-    async with rooms.database.read_transaction() as connection:
+    await factory.incidents.record_check([store], over, ops=ops, webhook=True)
+    assert await factory.retention.incidents(LONG_AGO) == 0, "what is over is still to be told"
+    await run(factory, "UPDATE deliveries SET state = 'sent'")
+    await factory.retention.deliveries(LONG_AGO)
+    assert await factory.retention.incidents(NOW) == 0, "it was over later than that"
+    assert await factory.retention.incidents(LONG_AGO) == 1
+    assert [trouble.kind for trouble in await factory.incidents.open_incidents()] == [IncidentKind.STORE]
+    async with factory.database.read_transaction() as connection:
         slots = (await connection.execute(text("SELECT slot FROM webhook_calls"))).scalars().all()
     assert len(slots) == 1 and slots[0].startswith("trouble:")
 
 
-async def test_what_waits_stays(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1")
-    await take(rooms, [made(), made(alert_type="INITIAL", minutes=1)])
-    assert await rooms.retention.deliveries(LONG_AGO) == 0
+async def test_what_waits_stays(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
+    await take(factory, [made(), made(alert_type="INITIAL", minutes=1)])
+    assert await factory.retention.deliveries(LONG_AGO) == 0
 
 
-async def test_payloads_of_real_events_go_and_what_was_measured_stays(rooms: Factory) -> None:
-    await take(rooms, [made(REAL), made(MOCK)])
-    assert await rooms.retention.payloads(LONG_AGO) == 1
-    assert await rooms.store.payload(made(REAL).key) is None
-    assert await rooms.store.payload(made(MOCK).key) is not None, "mocks have a term of their own"
-    assert await rooms.store.superevent(REAL) is not None
-    assert await rooms.retention.payloads(LONG_AGO) == 0
+async def test_payloads_of_real_events_go_and_what_was_measured_stays(factory: Factory) -> None:
+    await take(factory, [made(REAL), made(MOCK)])
+    assert await factory.retention.payloads(LONG_AGO) == 1
+    assert await factory.store.payload(made(REAL).key) is None
+    assert await factory.store.payload(made(MOCK).key) is not None, "mocks have a term of their own"
+    assert await factory.store.superevent(REAL) is not None
+    assert await factory.retention.payloads(LONG_AGO) == 0
 
 
-async def test_quarantine_goes_with_what_wasnt_posted_about_it(rooms: Factory) -> None:
+async def test_quarantine_goes_with_what_wasnt_posted_about_it(factory: Factory) -> None:
     for when, body in ((NOW, b"old"), (LATER, b"new")):
-        assert await rooms.store.quarantine(body, "test:1", "Why.", None, when, None, (TEAM, "C9"))
-    assert await rooms.retention.quarantine(LONG_AGO) == 1
-    assert await ledger(rooms) == ["ops"]
-    left = await rooms.store.next_quarantined()
+        assert await factory.store.quarantine(body, "test:1", "Why.", None, when, None, (TEAM, "C9"))
+    assert await factory.retention.quarantine(LONG_AGO) == 1
+    assert await outbox(factory) == ["ops"]
+    left = await factory.store.next_quarantined()
     assert left is not None and left.body == b"new"
 
 
 async def test_by_default_payloads_are_kept_and_the_rest_for_a_quarter(
-    rooms: Factory, monkeypatch: pytest.MonkeyPatch
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("GWEVENT_PAYLOAD_DAYS", "GWEVENT_LEDGER_DAYS", "GWEVENT_QUARANTINE_DAYS"):
         monkeypatch.delenv(name, raising=False)
-    await an_old_event(rooms)
+    await an_old_event(factory)
     keep = retention_policy(Settings.load(None))
-    assert await rooms.retention.purge(keep, NOW + timedelta(days=89)) == NOTHING
-    removed = await rooms.retention.purge(keep, NOW + timedelta(days=91))
-    assert removed == PurgeResult(payloads=0, deliveries=2, quarantined=0, troubles=0)
-    assert await rooms.store.payload(made().key) is not None
+    assert await factory.retention.purge(keep, NOW + timedelta(days=89)) == NOTHING
+    removed = await factory.retention.purge(keep, NOW + timedelta(days=91))
+    assert removed == PurgeResult(payloads=0, deliveries=2, quarantined=0, incidents=0)
+    assert await factory.store.payload(made().key) is not None

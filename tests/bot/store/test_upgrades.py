@@ -163,15 +163,15 @@ async def newer(path: Path, *statements: str) -> Factory:
 
 
 async def test_a_newer_versions_tables_serve_as_long_as_they_only_grew(database_path: Path) -> None:
-    rooms = await newer(
+    factory = await newer(
         database_path,
         "CREATE TABLE novelties (id INTEGER PRIMARY KEY)",
         "ALTER TABLE notices ADD COLUMN novelty TEXT",
         "ALTER TABLE notices ADD COLUMN rating INTEGER NOT NULL DEFAULT 5",
     )
-    await rooms.database.migrate()
-    assert (await rooms.store.record(made(), b"bytes", "test:1", NOW, planner())).new
-    await rooms.database.close()
+    await factory.database.migrate()
+    assert (await factory.store.record(made(), b"bytes", "test:1", NOW, planner())).new
+    await factory.database.close()
 
 
 @pytest.mark.parametrize(
@@ -181,23 +181,23 @@ async def test_a_newer_versions_tables_serve_as_long_as_they_only_grew(database_
 async def test_a_newer_version_that_took_something_away_is_a_sentence(
     database_path: Path, statement: str
 ) -> None:
-    rooms = await newer(database_path, statement)
+    factory = await newer(database_path, statement)
     with pytest.raises(StoreUnavailable, match="another version"):
-        await rooms.database.migrate()
-    await rooms.database.close()
+        await factory.database.migrate()
+    await factory.database.close()
 
 
 @pytest.mark.backends("postgresql")
-async def test_the_same_on_postgresql(rooms: Factory, backend: str) -> None:
-    async with rooms.database.exclusive_transaction() as connection:
+async def test_the_same_on_postgresql(factory: Factory, backend: str) -> None:
+    async with factory.database.exclusive_transaction() as connection:
         current = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     try:
-        await rooms.database.migrate()
-        assert (await rooms.store.record(made(), b"bytes", "test:1", NOW, planner())).new
+        await factory.database.migrate()
+        assert (await factory.store.record(made(), b"bytes", "test:1", NOW, planner())).new
     finally:
         # This database is used by other tests too.
-        async with rooms.database.exclusive_transaction() as connection:
+        async with factory.database.exclusive_transaction() as connection:
             again = text("UPDATE alembic_version SET version_num = :current")
             await connection.execute(again, {"current": current})
 
@@ -205,8 +205,8 @@ async def test_the_same_on_postgresql(rooms: Factory, backend: str) -> None:
 _TABLES = ("superevents", "notices", "payloads", "threads", "deliveries", "mentions", "pictures", "undecided")
 
 
-async def _rows(rooms: Factory, *columns: str) -> dict[str, list[tuple[object, ...]]]:
-    async with rooms.database.read_transaction() as connection:
+async def _rows(factory: Factory, *columns: str) -> dict[str, list[tuple[object, ...]]]:
+    async with factory.database.read_transaction() as connection:
         read = {
             table: text(
                 f"SELECT {', '.join(columns) if table == 'notices' else '*'} FROM {table} ORDER BY 1, 2"
@@ -220,30 +220,30 @@ async def _rows(rooms: Factory, *columns: str) -> dict[str, list[tuple[object, .
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_the_wider_key_of_notices_keeps_what_is_in_flight(rooms: Factory) -> None:
-    await subscribe(rooms, "all notify @here", "C1", "C2")
-    await take(rooms, [made(), made(alert_type="UPDATE", minutes=3)])
+async def test_the_wider_key_of_notices_keeps_what_is_in_flight(factory: Factory) -> None:
+    await subscribe(factory, "all notify @here", "C1", "C2")
+    await take(factory, [made(), made(alert_type="UPDATE", minutes=3)])
     columns = ("id", "superevent_id", "alert_type", "time_created", "received_at", "origin", "facts")
-    before = await _rows(rooms, *columns)
+    before = await _rows(factory, *columns)
     assert before["deliveries"] and before["mentions"] and before["payloads"]
     before_it = ScriptDirectory.from_config(_alembic_config()).get_revision("0013").down_revision
     assert isinstance(before_it, str)
-    await rooms.database._migration(lambda config: command.downgrade(config, before_it))
+    await factory.database._migration(lambda config: command.downgrade(config, before_it))
     try:
-        assert await _rows(rooms, *columns) == before
+        assert await _rows(factory, *columns) == before
     finally:
-        await rooms.database.migrate()
-    await rooms.database.check_migrations()
-    assert await _rows(rooms, *columns) == before
+        await factory.database.migrate()
+    await factory.database.check_migrations()
+    assert await _rows(factory, *columns) == before
     # What came before the migration is known by its payload, or else only by its type and time.
-    assert not (await rooms.store.record(made(far=0.5), b"bytes", "test:1", NOW, planner())).new
-    await take(rooms, made(alert_type="UPDATE", minutes=5))
-    await take(rooms, made(alert_type="UPDATE", minutes=5, far=2e-9))
-    async with rooms.database.read_transaction() as connection:
+    assert not (await factory.store.record(made(far=0.5), b"bytes", "test:1", NOW, planner())).new
+    await take(factory, made(alert_type="UPDATE", minutes=5))
+    await take(factory, made(alert_type="UPDATE", minutes=5, far=2e-9))
+    async with factory.database.read_transaction() as connection:
         newest = (await connection.execute(text("SELECT MAX(id) FROM notices"))).scalar_one()
     assert newest == before["notices"][-1][0] + 2  # type: ignore[operator]
-    if rooms.database.sqlite:
-        async with rooms.database.read_transaction() as connection:
+    if factory.database.sqlite:
+        async with factory.database.read_transaction() as connection:
             assert (await connection.execute(text("PRAGMA foreign_keys"))).scalar_one() == 1
             assert (await connection.execute(text("PRAGMA foreign_key_check"))).all() == []
             made_by = text("SELECT sql FROM sqlite_master WHERE name = 'notices'")
@@ -251,23 +251,23 @@ async def test_the_wider_key_of_notices_keeps_what_is_in_flight(rooms: Factory) 
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_what_waits_at_the_upgrade_has_its_place_in_the_queue(rooms: Factory) -> None:
+async def test_what_waits_at_the_upgrade_has_its_place_in_the_queue(factory: Factory) -> None:
     """0012: rows of before it are claimed in the new order, and none is left behind."""
     before = {"mock": "false", "event_order": "0", "held_until": "NULL"}
-    await rooms.shares.heartbeat({TEAM})
-    await subscribe(rooms, "all mock test", "C1")
+    await factory.shares.heartbeat({TEAM})
+    await subscribe(factory, "all mock test", "C1")
     for name in ("S261122a", "MS261122b", "S261122c", "TS261122d"):
-        await take(rooms, made(name))
-    await take(rooms, made("S261122a", "INITIAL", minutes=1))
-    async with rooms.database.exclusive_transaction() as connection:
+        await take(factory, made(name))
+    await take(factory, made("S261122a", "INITIAL", minutes=1))
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(
             text("UPDATE deliveries SET " + ", ".join(f"{name} = {value}" for name, value in before.items()))
         )
-    await _again(rooms.database, down_to=_before("0012"))
+    await _again(factory.database, down_to=_before("0012"))
     found = []
-    while claimed := await rooms.ledger.claim(NOW, 10):
+    while claimed := await factory.outbox.claim(NOW, 10):
         found += [(d.superevent_id, d.kind.value) for d in claimed]
-        await rooms.ledger.record_outcomes(
+        await factory.outbox.record_outcomes(
             [(d, Delivered(ts="1.1", revision=d.target_revision)) for d in claimed], NOW
         )
     assert found == [

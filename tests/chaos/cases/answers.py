@@ -23,8 +23,8 @@ async def unlisted_words(chaos: Chaos) -> None:
     """Words that stand in no list, drawn anew each time, for posts and edits, for a while."""
     await begin(chaos)
     for _ in range(6):
-        chaos.sandbox.fail(POST, error=random_error_name(chaos.chance), times=chaos.chance.randint(1, 25))
-        chaos.sandbox.fail(EDIT, error=random_error_name(chaos.chance), times=chaos.chance.randint(1, 12))
+        chaos.local_slack.fail(POST, error=random_error_name(chaos.chance), times=chaos.chance.randint(1, 25))
+        chaos.local_slack.fail(EDIT, error=random_error_name(chaos.chance), times=chaos.chance.randint(1, 12))
         await chaos.publish(4)
     await chaos.settled()
     assert not chaos.problems(), chaos.problems()
@@ -37,10 +37,10 @@ async def refused_parts(chaos: Chaos) -> None:
         for part in chaos.chance.sample(PARTS, chaos.chance.randint(1, len(PARTS))):
             word = chaos.chance.choice([NAMING[part], random_error_name(chaos.chance)])
             for method in (POST, EDIT):
-                chaos.sandbox.fail(method, error=word, times=None, having=(part,))
+                chaos.local_slack.fail(method, error=word, times=None, having=(part,))
         await chaos.publish(4)
         await chaos.settled()
-        chaos.sandbox.faults.clear()
+        chaos.local_slack.faults.clear()
     await chaos.publish(4)
     await chaos.settled()
 
@@ -50,19 +50,19 @@ async def restricted_mentions(chaos: Chaos) -> None:
     chaos.grant_history()
     words = "all mock notify @here notify-mocks"
     channels = await chaos.open_channels(3, words=words)
-    chaos.sandbox.fail(POST, error="restricted_action", times=None, having=("everybody",))
+    chaos.local_slack.fail(POST, error="restricted_action", times=None, having=("everybody",))
     chaos.start()
     await chaos.ready()
     await chaos.publish(12)
     await chaos.settled()
     assert not chaos.problems(), chaos.problems()
     for channel in channels:
-        told = [m for m in chaos.sandbox.messages(channel) if "Slack refuses the mention" in m["text"]]
+        told = [m for m in chaos.local_slack.messages(channel) if "Slack refuses the mention" in m["text"]]
         assert len(told) == 1, f"said {len(told)} times in {channel}"
-    assert len(chaos.world.ledger("select target from refused_mentions")) == len(channels)
-    chaos.sandbox.faults.clear()
+    assert len(chaos.world.outbox("select target from refused_mentions")) == len(channels)
+    chaos.local_slack.faults.clear()
     before = chaos.story.told
-    while chaos.world.ledger("select target from refused_mentions"):
+    while chaos.world.outbox("select target from refused_mentions"):
         await chaos.publish(6)
         await chaos.settled()
         assert chaos.story.told < before + 60, "a mention that goes through clears it"
@@ -72,8 +72,8 @@ async def odd_answers(chaos: Chaos) -> None:
     """The work is done, and the answer has no ts, or is an array, a text, a page; the bot may look."""
     await begin(chaos)
     for oddity in ODD:
-        chaos.sandbox.fail(POST, oddity=oddity, times=4)
-        chaos.sandbox.fail(EDIT, oddity=oddity, times=2)
+        chaos.local_slack.fail(POST, oddity=oddity, times=4)
+        chaos.local_slack.fail(EDIT, oddity=oddity, times=2)
         await chaos.publish(4)
     await chaos.settled()
 
@@ -82,7 +82,7 @@ async def odd_answers_unseen(chaos: Chaos) -> None:
     """The same without the history scope: rather twice than never."""
     await begin(chaos, history=False)
     for oddity in ODD:
-        chaos.sandbox.fail(POST, oddity=oddity, times=3)
+        chaos.local_slack.fail(POST, oddity=oddity, times=3)
         await chaos.publish(3)
     await chaos.settled()
 
@@ -90,12 +90,12 @@ async def odd_answers_unseen(chaos: Chaos) -> None:
 async def foreign_deliveries(chaos: Chaos) -> None:
     """Channels hold messages of other databases with the same numbers, and posts have to be looked for."""
     await begin(chaos)
-    (newest,) = chaos.world.ledger("select max(id) from deliveries")[0]
+    (newest,) = chaos.world.outbox("select max(id) from deliveries")[0]
     for channel in chaos.channels:
         for number in range(newest + 1, newest + 200):
-            chaos.sandbox.workspace.post(_foreign(chaos, channel, number))
+            chaos.local_slack.workspace.post(_foreign(chaos, channel, number))
     for drop in ("before", "after", "before"):
-        chaos.sandbox.fail(POST, drop="before" if drop == "before" else "after", times=8)
+        chaos.local_slack.fail(POST, drop="before" if drop == "before" else "after", times=8)
         await chaos.publish(6)
     await chaos.kill()
     chaos.start()
@@ -109,7 +109,7 @@ def _foreign(chaos: Chaos, channel: str, number: int) -> Draft:
         payload |= {"key": f"{chaos.chance.getrandbits(128):032x}", "database": "0" * 32}
     return Draft(
         channel,
-        chaos.sandbox.workspace.bot.id,
+        chaos.local_slack.workspace.bot.id,
         "Of another database",
         bot_id="B0FOREIGN",
         app_id="A0FOREIGN",

@@ -89,7 +89,7 @@ def _length(chaos: Chaos) -> float:
 
 def _posting(chaos: Chaos, serving: list[BotProcess]) -> BotProcess:
     """Who has the workspace."""
-    query = f"select worker_id from leases where name = '{chaos.sandbox.team_id}'"
-    ((worker_id,),) = chaos.world.ledger(query)
+    query = f"select worker_id from leases where name = '{chaos.local_slack.team_id}'"
+    ((worker_id,),) = chaos.world.outbox(query)
     (found,) = [bot for bot in serving if f"-{bot.pid}-" in worker_id]
     return found

@@ -19,11 +19,11 @@ async def changes(chaos: Chaos) -> None:
     """Killed between a change and its post, and when Slack has done the post and before it answers."""
     chaos.grant_history()
     await chaos.open_channels(2)
-    channel = chaos.sandbox.add_channel("gw-changed")
-    team = chaos.sandbox.team_id
-    async with open_factory(chaos.world.settings()) as rooms:
-        who, now = chaos.sandbox.user, datetime.now(UTC)
-        await rooms.subscriptions.add_confirmed(team, channel, parse("all mock"), who, now)
+    channel = chaos.local_slack.add_channel("gw-changed")
+    team = chaos.local_slack.team_id
+    async with open_factory(chaos.world.settings()) as factory:
+        who, now = chaos.local_slack.user, datetime.now(UTC)
+        await factory.subscriptions.add_confirmed(team, channel, parse("all mock"), who, now)
     chaos.start()
     await chaos.ready()
     for number, command in enumerate(COMMANDS, start=1):
@@ -33,23 +33,23 @@ async def changes(chaos: Chaos) -> None:
         if at_post:
             chaos.kill_at_post(chaos.bot, 1)
         else:
-            chaos.sandbox.fail(POST, delay=20.0, channel=channel)
-        await chaos.sandbox.command("/gwevent", command, channel=channel)
+            chaos.local_slack.fail(POST, delay=20.0, channel=channel)
+        await chaos.local_slack.command("/gwevent", command, channel=channel)
         await until(partial(kept, chaos, channel, number), WITHIN, what=f"{command} is kept")
         if at_post:
             await until(lambda: chaos.bot.ended, WITHIN, what="the bot is dead")
         await chaos.kill()
-        chaos.sandbox.faults.clear()
+        chaos.local_slack.faults.clear()
         chaos.start()
         await chaos.ready()
     await chaos.settled()
-    said = [message["text"] for message in chaos.sandbox.messages(channel)]
+    said = [message["text"] for message in chaos.local_slack.messages(channel)]
     said = [text for text in said if "subscription 1" in text]
     assert len(said) == len(COMMANDS), f"each is said once: {said}"
     assert "let subscription 1 come again" in said[-1], said[-1]
-    async with open_factory(chaos.world.settings()) as rooms:
-        (here,) = await rooms.subscriptions.for_channel(team, channel)
-        (newest, *_), total = await rooms.subscriptions.history(team, channel, 1)
+    async with open_factory(chaos.world.settings()) as factory:
+        (here,) = await factory.subscriptions.for_channel(team, channel)
+        (newest, *_), total = await factory.subscriptions.history(team, channel, 1)
     assert total == 1 + len(COMMANDS)
     assert isinstance(newest.after, SubscriptionState)
     assert (
@@ -60,4 +60,4 @@ async def changes(chaos: Chaos) -> None:
 def kept(chaos: Chaos, channel: str, more_than: int) -> bool:
     """Whether the history of a channel holds more changes than so many."""
     count = f"select count(*) from channel_changes where channel_id = '{channel}'"
-    return int(chaos.world.ledger(count)[0][0]) > more_than
+    return int(chaos.world.outbox(count)[0][0]) > more_than

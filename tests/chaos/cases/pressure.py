@@ -40,12 +40,12 @@ async def clock_mended(chaos: Chaos) -> None:
     """A clock an hour ahead is set right while deliveries wait: they don't wait for an hour."""
     await begin(chaos)
     chaos.set_clock(HOUR)
-    chaos.sandbox.fail(POST, status=503, times=None)
+    chaos.local_slack.fail(POST, status=503, times=None)
     await chaos.publish(6)
     await chaos.stored()
     await chaos.logged("delivery_failed", times=3)
     chaos.set_clock(0)
-    chaos.sandbox.faults.clear()
+    chaos.local_slack.faults.clear()
     await chaos.publish(3)
     await chaos.settled()
 
@@ -56,7 +56,7 @@ async def clock_jumps(chaos: Chaos, *, crashes: bool = False) -> None:
     sizes = [size * chaos.chance.choice((1, -1)) for size in JUMPS]
     sizes[chaos.chance.randrange(len(sizes))] = 25 * HOUR
     for seconds in sizes:
-        chaos.sandbox.fail(POST, status=503, times=None)
+        chaos.local_slack.fail(POST, status=503, times=None)
         failed = len(chaos.bot.logged("delivery_failed"))
         await chaos.publish(3)
         await chaos.logged("delivery_failed", times=failed + 2)
@@ -69,7 +69,7 @@ async def clock_jumps(chaos: Chaos, *, crashes: bool = False) -> None:
             await chaos.logged("clock_jumped")
         await chaos.publish(3)
         await chaos.stored()
-        chaos.sandbox.faults.clear()
+        chaos.local_slack.faults.clear()
         if crashes:
             chaos.kill_at_post(chaos.bot, chaos.chance.randint(1, 6))
             await until(lambda: chaos.bot.ended, WITHIN, what="it dies at a post")
@@ -109,11 +109,11 @@ async def backlog(chaos: Chaos) -> None:
     """Notices wait in channels that are slow, limited, in trouble; a real alert comes and goes first."""
     chaos.habits = replace(chaos.habits, channel_pause=0.3)
     await begin(chaos)
-    chaos.sandbox.fail(POST, status=503, times=None)
+    chaos.local_slack.fail(POST, status=503, times=None)
     await chaos.publish(45)
     await chaos.stored()
-    chaos.sandbox.faults.clear()
-    chaos.sandbox.fail(POST, status=429, retry_after=2, times=2, channel=chaos.channels[0])
+    chaos.local_slack.faults.clear()
+    chaos.local_slack.fail(POST, status=429, retry_after=2, times=2, channel=chaos.channels[0])
     for channel in chaos.channels:
         await chaos.until(lambda channel=channel: len(chaos.held()[channel]) > 5, "some went")  # type: ignore[misc]
     alert = await chaos.publish_alert()

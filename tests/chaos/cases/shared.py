@@ -17,15 +17,15 @@ async def foreign_teams(chaos: Chaos, *, rounds: int = 8) -> None:
     """Guests subscribe, press and ask; channels get other ids; the bot dies: nothing is lost."""
     chaos.grant_history()
     await chaos.open_channels(1)
-    guests = {channel: chaos.sandbox.share(channel, team="T0ELSE0") for channel in chaos.channels}
+    guests = {channel: chaos.local_slack.share(channel, team="T0ELSE0") for channel in chaos.channels}
     stray = await _stored_as_before(chaos)
-    guests[stray] = chaos.sandbox.share(stray, team="T0ELSE1", name="stray")
+    guests[stray] = chaos.local_slack.share(stray, team="T0ELSE1", name="stray")
     chaos.start()
     await chaos.ready()
     await chaos.logged("channel_brought_home")
     for number in range(3):
-        channel = chaos.sandbox.add_channel(f"shared-{number}")
-        guests[channel] = chaos.sandbox.share(channel, team=f"T0ELSE{number}", name=f"guest{number}")
+        channel = chaos.local_slack.add_channel(f"shared-{number}")
+        guests[channel] = chaos.local_slack.share(channel, team=f"T0ELSE{number}", name=f"guest{number}")
         await _subscribe(chaos, channel, guests[channel])
     await chaos.publish(4)
     await chaos.settled()
@@ -44,8 +44,8 @@ async def foreign_teams(chaos: Chaos, *, rounds: int = 8) -> None:
             chaos.start()
             await chaos.ready()
     await chaos.settled()
-    teams = {row[0] for row in chaos.world.ledger("select distinct team_id from subscriptions")}
-    assert teams == {chaos.sandbox.team_id}, teams
+    teams = {row[0] for row in chaos.world.outbox("select distinct team_id from subscriptions")}
+    assert teams == {chaos.local_slack.team_id}, teams
     assert not chaos.problems(), chaos.problems()
     for bot in chaos.world.processes:
         assert not bot.logged("listener_failed"), f"a listener failed, see {bot.path}"
@@ -53,19 +53,19 @@ async def foreign_teams(chaos: Chaos, *, rounds: int = 8) -> None:
 
 async def _stored_as_before(chaos: Chaos) -> str:
     """A channel that is subscribed under another workspace, as versions before stored it."""
-    channel = chaos.sandbox.add_channel("stray")
-    async with open_factory(chaos.world.settings()) as rooms:
-        await rooms.subscriptions.add_confirmed("T0ELSE1", channel, parse(ASKED), "U1", datetime.now(UTC))
+    channel = chaos.local_slack.add_channel("stray")
+    async with open_factory(chaos.world.settings()) as factory:
+        await factory.subscriptions.add_confirmed("T0ELSE1", channel, parse(ASKED), "U1", datetime.now(UTC))
     chaos.channels.append(channel)
     return channel
 
 
 async def _subscribe(chaos: Chaos, channel: str, guest: str) -> None:
     if chaos.chance.random() < 0.5:
-        await chaos.sandbox.command("/gwevent", f"subscribe {ASKED}", channel=channel, user=guest)
+        await chaos.local_slack.command("/gwevent", f"subscribe {ASKED}", channel=channel, user=guest)
     else:
-        await chaos.sandbox.say(f"@gwevent subscribe {ASKED}", channel, user=guest)
-    workspace, found = chaos.sandbox.find(channel)
+        await chaos.local_slack.say(f"@gwevent subscribe {ASKED}", channel, user=guest)
+    workspace, found = chaos.local_slack.find(channel)
     await chaos.until(lambda: any(m.bot_id for m in found.messages.values()), "the confirmation")
     # The judge knows nothing but alerts.
     for message in list(found.messages.values()):
@@ -75,16 +75,16 @@ async def _subscribe(chaos: Chaos, channel: str, guest: str) -> None:
 
 async def _convert(chaos: Chaos, channel: str, guests: dict[str, str]) -> None:
     told = len(chaos.bot.logged("channel_id_changed"))
-    new = chaos.sandbox.convert(channel)
+    new = chaos.local_slack.convert(channel)
     guests[new] = guests.pop(channel)
     chaos.channels[chaos.channels.index(channel)] = new
     await chaos.logged("channel_id_changed", told + 1)
 
 
 async def _press(chaos: Chaos, channel: str, guest: str) -> None:
-    _, found = chaos.sandbox.find(channel)
+    _, found = chaos.local_slack.find(channel)
     roots = [m for m in found.messages.values() if not m.is_reply and OBSERVE in str(m.blocks)]
     if roots:
         root = chaos.chance.choice(roots)
-        done = await chaos.sandbox.press(channel, root.ts, OBSERVE, user=guest)
+        done = await chaos.local_slack.press(channel, root.ts, OBSERVE, user=guest)
         assert done.ok, done.error

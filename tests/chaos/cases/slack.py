@@ -28,11 +28,11 @@ async def rate_limited(chaos: Chaos) -> None:
     """429 with Retry-After: a channel, a workspace, edits."""
     await begin(chaos)
     for channel in chaos.channels[:2]:
-        chaos.sandbox.fail(POST, status=429, retry_after=2, times=4, channel=channel)
-    chaos.sandbox.fail(EDIT, status=429, retry_after=1, times=10)
+        chaos.local_slack.fail(POST, status=429, retry_after=2, times=4, channel=channel)
+    chaos.local_slack.fail(EDIT, status=429, retry_after=1, times=10)
     await chaos.publish(6)
     await chaos.settled()
-    chaos.sandbox.fail(POST, status=429, retry_after=2, times=8)
+    chaos.local_slack.fail(POST, status=429, retry_after=2, times=8)
     await chaos.publish(6)
     await chaos.settled()
 
@@ -41,13 +41,13 @@ async def server_errors(chaos: Chaos) -> None:
     """500, 502 and 503, and Slack's own words for them."""
     await begin(chaos)
     for status in (500, 502, 503):
-        chaos.sandbox.fail(POST, status=status, times=5)
-        chaos.sandbox.fail(EDIT, status=status, times=5)
+        chaos.local_slack.fail(POST, status=status, times=5)
+        chaos.local_slack.fail(EDIT, status=status, times=5)
         await chaos.publish(3)
     await chaos.settled()
     for error in ("internal_error", "fatal_error", "service_unavailable"):
-        chaos.sandbox.fail(POST, error=error, times=5)
-        chaos.sandbox.fail(EDIT, error=error, times=5)
+        chaos.local_slack.fail(POST, error=error, times=5)
+        chaos.local_slack.fail(EDIT, error=error, times=5)
         await chaos.publish(3)
     await chaos.settled()
 
@@ -57,12 +57,12 @@ async def timeouts(chaos: Chaos) -> None:
     chaos.habits = replace(chaos.habits, slack_timeout=SHORT_S)
     await begin(chaos)
     # Not done: what a fault answers, it doesn't do.
-    chaos.sandbox.fail(POST, delay=2 * SHORT_S, status=500, times=6)
-    chaos.sandbox.fail(EDIT, delay=2 * SHORT_S, status=500, times=3)
+    chaos.local_slack.fail(POST, delay=2 * SHORT_S, status=500, times=6)
+    chaos.local_slack.fail(EDIT, delay=2 * SHORT_S, status=500, times=3)
     await chaos.publish(4)
     await chaos.settled()
-    chaos.sandbox.fail(POST, delay_after=2 * SHORT_S, times=6)
-    chaos.sandbox.fail(EDIT, delay_after=2 * SHORT_S, times=3)
+    chaos.local_slack.fail(POST, delay_after=2 * SHORT_S, times=6)
+    chaos.local_slack.fail(EDIT, delay_after=2 * SHORT_S, times=3)
     await chaos.publish(4)
     await chaos.settled()
 
@@ -70,8 +70,8 @@ async def timeouts(chaos: Chaos) -> None:
 async def cut_before(chaos: Chaos) -> None:
     """The connection is cut before Slack does the work."""
     await begin(chaos, history=False)
-    chaos.sandbox.fail(POST, drop="before", times=10)
-    chaos.sandbox.fail(EDIT, drop="before", times=5)
+    chaos.local_slack.fail(POST, drop="before", times=10)
+    chaos.local_slack.fail(EDIT, drop="before", times=5)
     await chaos.publish(8)
     await chaos.settled()
 
@@ -79,8 +79,8 @@ async def cut_before(chaos: Chaos) -> None:
 async def cut_after(chaos: Chaos) -> None:
     """The connection is cut after Slack did the work; the bot may look, so nothing comes twice."""
     await begin(chaos)
-    chaos.sandbox.fail(POST, drop="after", times=10)
-    chaos.sandbox.fail(EDIT, drop="after", times=5)
+    chaos.local_slack.fail(POST, drop="after", times=10)
+    chaos.local_slack.fail(EDIT, drop="after", times=5)
     await chaos.publish(8)
     await chaos.settled()
 
@@ -88,7 +88,7 @@ async def cut_after(chaos: Chaos) -> None:
 async def cut_after_unseen(chaos: Chaos) -> None:
     """The same without the history scope: rather twice than never."""
     await begin(chaos, history=False)
-    chaos.sandbox.fail(POST, drop="after", times=10)
+    chaos.local_slack.fail(POST, drop="after", times=10)
     await chaos.publish(8)
     await chaos.settled()
 
@@ -96,17 +96,17 @@ async def cut_after_unseen(chaos: Chaos) -> None:
 async def sockets_closed(chaos: Chaos) -> None:
     """Socket Mode closed, cut, and asked to reconnect, while notices come."""
     await begin(chaos)
-    await _loses_its_socket(chaos, chaos.sandbox.close_sockets)
-    await _loses_its_socket(chaos, functools.partial(chaos.sandbox.close_sockets, abort=True))
-    await _loses_its_socket(chaos, chaos.sandbox.refresh_sockets)
+    await _loses_its_socket(chaos, chaos.local_slack.close_sockets)
+    await _loses_its_socket(chaos, functools.partial(chaos.local_slack.close_sockets, abort=True))
+    await _loses_its_socket(chaos, chaos.local_slack.refresh_sockets)
     await chaos.settled()
 
 
 async def sockets_refused(chaos: Chaos) -> None:
     """Socket Mode can't be opened for a while; what is posted doesn't need it."""
     await begin(chaos)
-    chaos.sandbox.refuse_sockets(8.0)
-    await chaos.sandbox.close_sockets(abort=True)
+    chaos.local_slack.refuse_sockets(8.0)
+    await chaos.local_slack.close_sockets(abort=True)
     await chaos.publish(5)
     await chaos.settled()
     await chaos.answers()
@@ -115,12 +115,12 @@ async def sockets_refused(chaos: Chaos) -> None:
 async def sockets_half_open(chaos: Chaos) -> None:
     """Socket Mode hangs without being closed: the bot notices by itself."""
     await begin(chaos)
-    opened = chaos.sandbox.sockets.opened
-    chaos.sandbox.hang_sockets()
+    opened = chaos.local_slack.sockets.opened
+    chaos.local_slack.hang_sockets()
     await chaos.publish(5)
     await chaos.settled()
-    await chaos.until(lambda: chaos.sandbox.sockets.opened > opened, "a new socket")
-    await chaos.sandbox.close_sockets(abort=True)
+    await chaos.until(lambda: chaos.local_slack.sockets.opened > opened, "a new socket")
+    await chaos.local_slack.close_sockets(abort=True)
     await chaos.answers()
 
 
@@ -128,42 +128,42 @@ async def channel_archived(chaos: Chaos) -> None:
     """A channel is archived and brought back."""
     await begin(chaos)
     gone = chaos.channels[1]
-    chaos.sandbox.archive(gone)
+    chaos.local_slack.archive(gone)
     await _dead_for_a_while(chaos, gone, "is_archived")
-    chaos.sandbox.unarchive(gone)
+    chaos.local_slack.unarchive(gone)
     await _revived(chaos, gone)
 
 
 async def bot_kicked(chaos: Chaos) -> None:
     """The bot is taken out of a private channel, and of a public one, and invited again."""
     # With it a bot needn't be a public channel's member.
-    chaos.sandbox.ungrant("chat:write.public")
+    chaos.local_slack.ungrant("chat:write.public")
     (private,) = await chaos.open_channels(1, private=True)
     await begin(chaos)
     public = chaos.channels[1]
     for channel, reason in ((private, "channel_not_found"), (public, "not_in_channel")):
-        chaos.sandbox.kick(channel)
+        chaos.local_slack.kick(channel)
         await _dead_for_a_while(chaos, channel, reason)
-        chaos.sandbox.invite(channel)
+        chaos.local_slack.invite(channel)
         await _revived(chaos, channel)
 
 
 async def token_revoked(chaos: Chaos) -> None:
     """The bot's token is revoked and given again."""
     await begin(chaos)
-    chaos.sandbox.revoke_token()
+    chaos.local_slack.revoke_token()
     await chaos.publish(6)
     await chaos.stored()
     await chaos.logged("delivery_failed")
-    chaos.sandbox.restore_token()
+    chaos.local_slack.restore_token()
     await chaos.settled()
 
 
 async def _loses_its_socket(chaos: Chaos, lose: Callable[[], Awaitable[None]]) -> None:
-    opened = chaos.sandbox.sockets.opened
+    opened = chaos.local_slack.sockets.opened
     await lose()
     await chaos.publish(3)
-    await chaos.until(lambda: chaos.sandbox.sockets.opened > opened, "a new socket")
+    await chaos.until(lambda: chaos.local_slack.sockets.opened > opened, "a new socket")
     await chaos.answers()
 
 

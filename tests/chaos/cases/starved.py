@@ -17,7 +17,7 @@ SHORT_S = 6.0
 async def drawing(chaos: Chaos) -> None:
     """The drawing process is stopped and killed at any moment: each event still gets its picture."""
     chaos.grant_history()
-    chaos.sandbox.grant("files:write")
+    chaos.local_slack.grant("files:write")
     chaos.habits = replace(chaos.habits, drawing_timeout=6.0)
     chaos.story.mapped = 0.8
     await chaos.open_channels(2)
@@ -31,10 +31,10 @@ async def drawing(chaos: Chaos) -> None:
     await chaos.settled()
     await chaos.until(lambda: not _wanted(chaos), "no picture is wanted any more")
     await chaos.settled()
-    failed = chaos.world.ledger("select reason from pictures where state = 'failed'")
+    failed = chaos.world.outbox("select reason from pictures where state = 'failed'")
     # A newer map takes an older one's place; a picture that two processes died over is given up.
     assert sum("failed twice" in reason for (reason,) in failed) <= 1, failed
-    made = chaos.world.ledger("select count(*) from pictures where state in ('uploaded', 'ready')")[0][0]
+    made = chaos.world.outbox("select count(*) from pictures where state in ('uploaded', 'ready')")[0][0]
     assert made, failed
     assert chaos.bot.logged("drawing_process_replaced") or chaos.bot.logged("picture_waits"), "none was hit"
     # The one that is left draws.
@@ -55,7 +55,7 @@ async def descriptors(chaos: Chaos) -> None:
             _limit(chaos, limit)
         await chaos.publish(6)
         chaos.broker.tell("down")
-        await chaos.sandbox.close_sockets(abort=True)
+        await chaos.local_slack.close_sockets(abort=True)
         await asyncio.sleep(SHORT_S / 2)
         chaos.broker.tell("up")
         await asyncio.sleep(SHORT_S / 2)
@@ -80,4 +80,4 @@ def _children(pid: int) -> list[int]:
 
 
 def _wanted(chaos: Chaos) -> int:
-    return int(chaos.world.ledger("select count(*) from pictures where state = 'wanted'")[0][0])
+    return int(chaos.world.outbox("select count(*) from pictures where state = 'wanted'")[0][0])

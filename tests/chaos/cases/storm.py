@@ -17,7 +17,7 @@ async def storm(chaos: Chaos, *, rounds: int = 60, notices: int = 200, channels:
     """A seeded plan of all kinds of faults, with kills among them."""
     chaos.grant_history()
     # With it a kick from a public channel is no fault.
-    chaos.sandbox.ungrant("chat:write.public")
+    chaos.local_slack.ungrant("chat:write.public")
     await chaos.open_channels(channels)
     chaos.start()
     for _ in range(rounds):
@@ -31,7 +31,7 @@ async def storm(chaos: Chaos, *, rounds: int = 60, notices: int = 200, channels:
             await asyncio.sleep(chaos.chance.uniform(0.0, 0.5))
         finally:
             await publishing
-    chaos.sandbox.faults.clear()
+    chaos.local_slack.faults.clear()
     chaos.set_clock(0)
     await chaos.settled()
     # What was out of reach is known to be within it by the next post.
@@ -56,22 +56,24 @@ async def kill_at_post(chaos: Chaos) -> None:
 async def slack_refuses(chaos: Chaos) -> None:
     """Slack does nothing."""
     status = chaos.chance.choice((429, 500, 502, 503))
-    chaos.sandbox.fail(chaos.chance.choice((POST, EDIT)), status=status, times=chaos.chance.randint(1, 10))
+    chaos.local_slack.fail(
+        chaos.chance.choice((POST, EDIT)), status=status, times=chaos.chance.randint(1, 10)
+    )
 
 
 async def slack_cuts(chaos: Chaos) -> None:
     """The connection is cut."""
     method = chaos.chance.choice((POST, EDIT))
     side = chaos.chance.choice(("before", "after"))
-    chaos.sandbox.fail(
+    chaos.local_slack.fail(
         method, drop="before" if side == "before" else "after", times=chaos.chance.randint(1, 10)
     )
 
 
 async def sockets_close(chaos: Chaos) -> None:
     """Socket Mode goes away, and comes back."""
-    chaos.sandbox.refuse_sockets(chaos.chance.uniform(0.0, 2.0))
-    await chaos.sandbox.close_sockets(abort=chaos.chance.random() < 0.5)
+    chaos.local_slack.refuse_sockets(chaos.chance.uniform(0.0, 2.0))
+    await chaos.local_slack.close_sockets(abort=chaos.chance.random() < 0.5)
 
 
 async def channel_goes(chaos: Chaos) -> None:
@@ -80,21 +82,21 @@ async def channel_goes(chaos: Chaos) -> None:
     chaos.revived.add(channel)
     archived = chaos.chance.random() < 0.5
     if archived:
-        chaos.sandbox.archive(channel)
+        chaos.local_slack.archive(channel)
     else:
-        chaos.sandbox.kick(channel)
+        chaos.local_slack.kick(channel)
     await asyncio.sleep(chaos.chance.uniform(0.2, 2.0))
     if archived:
-        chaos.sandbox.unarchive(channel)
+        chaos.local_slack.unarchive(channel)
     else:
-        chaos.sandbox.invite(channel)
+        chaos.local_slack.invite(channel)
 
 
 async def token_goes(chaos: Chaos) -> None:
     """The token is revoked for a moment."""
-    chaos.sandbox.revoke_token()
+    chaos.local_slack.revoke_token()
     await asyncio.sleep(chaos.chance.uniform(0.1, 1.0))
-    chaos.sandbox.restore_token()
+    chaos.local_slack.restore_token()
 
 
 async def broker_goes(chaos: Chaos) -> None:

@@ -67,7 +67,7 @@ def test_status_begins_with_what_is_wrong(
         dead=0,
         quarantined=0,
         subscriptions=3,
-        troubles=(wrong(IncidentKind.SILENCE), wrong(IncidentKind.SLACK)),
+        incidents=(wrong(IncidentKind.SILENCE), wrong(IncidentKind.SLACK)),
     )
     golden("answer-status-trouble", check(status.message(said, NOW)))
 

@@ -26,8 +26,8 @@ Golden = Callable[[str, Message], None]
 
 
 def state(words: str, *, paused: bool = False) -> SubscriptionState:
-    wish = parse(words)
-    return SubscriptionState(words=wish.canonical, paused=paused, wish=wish)
+    criteria = parse(words)
+    return SubscriptionState(words=criteria.canonical, paused=paused, criteria=criteria)
 
 
 def made(
@@ -93,7 +93,7 @@ CASES: dict[str, tuple[list[Change], list[Subscription]]] = {
         [has(1, "CBC")],
     ),
     "another-versions-words": (
-        [made(1, SubscriptionState(words="wibble *x*", paused=False, wish=None), None)],
+        [made(1, SubscriptionState(words="wibble *x*", paused=False, criteria=None), None)],
         [],
     ),
 }
@@ -109,7 +109,7 @@ def test_what_the_channel_is_told(case: str, check: Check, golden: Golden) -> No
         if one.number is not None:
             assert f"subscription {one.number}" in said
         for state in (one.before, one.after):
-            if isinstance(state, SubscriptionState) and state.wish is not None and one.by != BOB:
+            if isinstance(state, SubscriptionState) and state.criteria is not None and one.by != BOB:
                 assert BOB not in told.text or any(o.by == BOB for o in changes), "woken"
         if one.by not in (IMPORT, ITSELF):
             assert f"@{one.by}" in said, "who did it"
@@ -134,7 +134,7 @@ def test_the_commands_bring_it_back() -> None:
 
 
 def test_what_is_too_long_to_be_typed_goes_into_the_dialog(check: Check) -> None:
-    long = SubscriptionState(words="distance " * 120, paused=False, wish=None)
+    long = SubscriptionState(words="distance " * 120, paused=False, criteria=None)
     many = [made(n, long, None) for n in range(1, 40)]
     said = str(check(subscription_change.subscription_change(many, [])).blocks)
     assert "/gwevent dialog" in said and "more: `/gwevent subscriptions history`" in said

@@ -46,7 +46,7 @@ ELEMENTS: dict[str, Callable[..., slackblocks.Element]] = {
 }
 
 
-def wish(number: int, channel: str = "C1", **changes: Any) -> subscription_messages.Subscription:
+def criteria(number: int, channel: str = "C1", **changes: Any) -> subscription_messages.Subscription:
     made = subscription_messages.Subscription(
         id=number,
         number=number,
@@ -129,9 +129,9 @@ def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
         candidates=12_345,
     )
     tested = search_results.tested(found, NOW)
-    shown = subscription_modal.view(changed, form_of(WISH), Preview(wish=WISH, tested=tested))
+    shown = subscription_modal.view(changed, form_of(WISH), Preview(criteria=WISH, tested=tested))
     golden("view-dialog-filled", checked(shown))
-    asking = subscription_modal.view(changed, form_of(WISH), Preview(wish=WISH, testing=True))
+    asking = subscription_modal.view(changed, form_of(WISH), Preview(criteria=WISH, testing=True))
     assert "Asking the sky maps" in json.dumps(checked(asking), ensure_ascii=False)
     errors = {"BNS": "A probability in percent: 0 to 100.", "words": '"<b>" is no condition.'}
     wrong = subscription_modal.view(
@@ -146,11 +146,11 @@ def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
 
 
 def test_answers_that_offer_the_dialog(golden: Golden, check: Callable[[Message], Message]) -> None:
-    mine = [wish(number) for number in range(1, 4)]
+    mine = [criteria(number) for number in range(1, 4)]
     golden("dialog-invitation", check(subscription_modal.modal_button(mine)))
     many = check(
         subscription_modal.with_modal_button(
-            helping.error_message("x"), [wish(number) for number in range(1, 41)]
+            helping.error_message("x"), [criteria(number) for number in range(1, 41)]
         )
     )
     assert [len(row["elements"]) for row in many.blocks[1:]] == [25, 25, 25, 6]
@@ -165,7 +165,12 @@ def shown_home(**changes: Any) -> home_tab.Home:
         last_notice=status.LastNotice(
             superevent_id="MS241127c", alert_type="PRELIMINARY", received=NOW - timedelta(hours=0.2)
         ),
-        subscriptions=[wish(3), wish(5, paused_at=NOW), wish(4, "C2", problem="is_archived"), wish(9, "D1")],
+        subscriptions=[
+            criteria(3),
+            criteria(5, paused_at=NOW),
+            criteria(4, "C2", problem="is_archived"),
+            criteria(9, "D1"),
+        ],
         newest=(),
     )
     return replace(made, **changes)
@@ -175,11 +180,11 @@ def test_homes(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     newest = [
         Superevent.from_notices(stories[kind]) for kind in ("bns", "raven", "burst", "ssm", "bare", "no_map")
     ]
-    paused = subscription_messages.paused(wish(3))
+    paused = subscription_messages.paused(criteria(3))
     golden("view-home", checked(home_tab.view(shown_home(newest=newest, said=paused), NOW)))
     golden("view-home-empty", checked(home_tab.view(shown_home(subscriptions=()), NOW)))
     lags = Incident(kind=IncidentKind.LAG, since=NOW - timedelta(hours=2), detail="40 payloads")
-    assert "*The reader lags since" in json.dumps(home_tab.view(shown_home(troubles=[lags]), NOW)), (
+    assert "*The reader lags since" in json.dumps(home_tab.view(shown_home(incidents=[lags]), NOW)), (
         "what is wrong is first"
     )
     golden("view-home-unknown", checked(home_tab.view(shown_home(problem="missing_scope"), NOW)))
@@ -187,7 +192,7 @@ def test_homes(golden: Golden, stories: dict[str, list[Notice]]) -> None:
 
 @pytest.mark.parametrize("channels", [1, 60])
 def test_a_home_of_many_subscriptions_keeps_slacks_limit(channels: int) -> None:
-    many = [wish(number, f"C{number % channels}") for number in range(120)]
+    many = [criteria(number, f"C{number % channels}") for number in range(120)]
     many.sort(key=lambda s: s.channel_id)
     view = checked(home_tab.view(shown_home(subscriptions=many), NOW))
     said = json.dumps(view, ensure_ascii=False)
@@ -197,7 +202,7 @@ def test_a_home_of_many_subscriptions_keeps_slacks_limit(channels: int) -> None:
 
 
 def test_who_sees_what() -> None:
-    every = [wish(1, "C1"), wish(2, "C2"), wish(3, "D1"), wish(4, "D2", created_by="U2")]
+    every = [criteria(1, "C1"), criteria(2, "C2"), criteria(3, "D1"), criteria(4, "D2", created_by="U2")]
     seen = home_tab.visible_to("U024BE7LH", every, {"C2", "C9"})
     assert [s.id for s in seen] == [2, 3], "a channel they are in, and their own messages with the app"
 

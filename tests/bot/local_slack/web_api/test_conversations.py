@@ -12,9 +12,9 @@ METADATA = {"event_type": "delivery", "event_payload": {"id": "7"}}
 
 
 @pytest.fixture(autouse=True)
-def further_scopes(sandbox: LocalSlack) -> None:
+def further_scopes(local_slack: LocalSlack) -> None:
     for scope in ("channels:join", "im:write", "users:read"):
-        sandbox.grant(scope)
+        local_slack.grant(scope)
 
 
 async def refused(awaitable: Any) -> str:
@@ -23,28 +23,30 @@ async def refused(awaitable: Any) -> str:
     return str(caught.value.response["error"])
 
 
-async def test_history_needs_scope_and_membership(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    channel = sandbox.add_channel("gw-cbc", bot_member=False)
+async def test_history_needs_scope_and_membership(
+    local_slack: LocalSlack, slack_client: AsyncWebClient
+) -> None:
+    channel = local_slack.add_channel("gw-cbc", bot_member=False)
     with pytest.raises(SlackApiError) as caught:
         await slack_client.conversations_history(channel=channel)
     assert caught.value.response["error"] == "missing_scope"
     assert caught.value.response["needed"] == "channels:history"
     assert "chat:write" in caught.value.response["provided"].split(",")
-    sandbox.grant("channels:history")
+    local_slack.grant("channels:history")
     assert await refused(slack_client.conversations_history(channel=channel)) == "not_in_channel"
-    sandbox.invite(channel)
+    local_slack.invite(channel)
     assert (await slack_client.conversations_history(channel=channel))["messages"] == []
-    private = sandbox.add_channel("secret", private=True)
+    private = local_slack.add_channel("secret", private=True)
     assert await refused(slack_client.conversations_history(channel=private)) == "missing_scope"
-    sandbox.kick(private)
+    local_slack.kick(private)
     assert await refused(slack_client.conversations_history(channel=private)) == "channel_not_found"
 
 
 async def test_history_gives_metadata_only_when_asked(
-    sandbox: LocalSlack, slack_client: AsyncWebClient
+    local_slack: LocalSlack, slack_client: AsyncWebClient
 ) -> None:
-    channel = sandbox.add_channel("gw-cbc")
-    sandbox.grant("channels:history")
+    channel = local_slack.add_channel("gw-cbc")
+    local_slack.grant("channels:history")
     await slack_client.chat_postMessage(channel=channel, text="x", metadata=METADATA)
     (plain,) = (await slack_client.conversations_history(channel=channel))["messages"]
     assert "metadata" not in plain
@@ -53,10 +55,10 @@ async def test_history_gives_metadata_only_when_asked(
 
 
 async def test_history_is_newest_first_without_replies(
-    sandbox: LocalSlack, slack_client: AsyncWebClient
+    local_slack: LocalSlack, slack_client: AsyncWebClient
 ) -> None:
-    channel = sandbox.add_channel("gw-cbc")
-    sandbox.grant("channels:history")
+    channel = local_slack.add_channel("gw-cbc")
+    local_slack.grant("channels:history")
     stamps = [(await slack_client.chat_postMessage(channel=channel, text=str(n)))["ts"] for n in range(5)]
     await slack_client.chat_postMessage(channel=channel, text="reply", thread_ts=stamps[0])
     await slack_client.chat_postMessage(
@@ -92,12 +94,12 @@ async def test_history_is_newest_first_without_replies(
     )
 
 
-async def test_lists_and_infos(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    public = sandbox.add_channel("gw-cbc")
-    sandbox.add_channel("secret", private=True, bot_member=False)
-    private = sandbox.add_channel("ops", private=True)
-    old = sandbox.add_channel("old")
-    sandbox.archive(old)
+async def test_lists_and_infos(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+    public = local_slack.add_channel("gw-cbc")
+    local_slack.add_channel("secret", private=True, bot_member=False)
+    private = local_slack.add_channel("ops", private=True)
+    old = local_slack.add_channel("old")
+    local_slack.archive(old)
 
     async def ids(**wanted: Any) -> list[str]:
         answer = await slack_client.conversations_list(**wanted)
@@ -109,15 +111,15 @@ async def test_lists_and_infos(sandbox: LocalSlack, slack_client: AsyncWebClient
     assert await refused(slack_client.conversations_list(types="rooms")) == "invalid_types"
     # Of a person's channels the app learns the private ones that it is in too.
     asked: dict[str, Any] = {
-        "user": sandbox.user,
+        "user": local_slack.user,
         "types": "public_channel,private_channel",
         "exclude_archived": True,
     }
-    workspace = sandbox.workspace
-    workspace.leave(workspace.channels[public], sandbox.user)
+    workspace = local_slack.workspace
+    workspace.leave(workspace.channels[public], local_slack.user)
     own = (await slack_client.users_conversations(**asked))["channels"]
     assert [channel["id"] for channel in own] == [private]
-    workspace.join(workspace.channels[public], sandbox.user)
+    workspace.join(workspace.channels[public], local_slack.user)
     info = (await slack_client.conversations_info(channel=public))["channel"]
     assert (info["name"], info["is_member"], info["is_private"], info["is_archived"]) == (
         "gw-cbc",
@@ -126,24 +128,24 @@ async def test_lists_and_infos(sandbox: LocalSlack, slack_client: AsyncWebClient
         False,
     )
     members = (await slack_client.conversations_members(channel=public))["members"]
-    assert set(members) == {sandbox.user, sandbox.colleague, sandbox.bot_user_id}
-    sandbox.ungrant("groups:read")
+    assert set(members) == {local_slack.user, local_slack.colleague, local_slack.bot_user_id}
+    local_slack.ungrant("groups:read")
     assert await refused(slack_client.conversations_info(channel=private)) == "missing_scope"
 
 
-async def test_joining(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    public = sandbox.add_channel("gw-cbc", bot_member=False)
-    private = sandbox.add_channel("ops", private=True)
+async def test_joining(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+    public = local_slack.add_channel("gw-cbc", bot_member=False)
+    private = local_slack.add_channel("ops", private=True)
     assert (await slack_client.conversations_join(channel=public))["channel"]["is_member"] is True
     assert (await slack_client.conversations_join(channel=public))["warning"] == "already_in_channel"
     wrong = slack_client.conversations_join(channel=private)
     assert await refused(wrong) == "method_not_supported_for_channel_type"
-    sandbox.archive(public)
+    local_slack.archive(public)
     assert await refused(slack_client.conversations_join(channel=public)) == "is_archived"
 
 
-async def test_people(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    info = (await slack_client.users_info(user=sandbox.user))["user"]
+async def test_people(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+    info = (await slack_client.users_info(user=local_slack.user))["user"]
     assert info["name"] == "observer"
     assert await refused(slack_client.users_info(user="U000")) == "user_not_found"
     names = {user["name"] for user in (await slack_client.users_list())["members"]}

@@ -19,70 +19,72 @@ async def refused(awaitable: Any) -> str:
     return str(caught.value.response["error"])
 
 
-async def test_tokens(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
+async def test_tokens(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
     me = await slack_client.auth_test()
-    assert (me["user_id"], me["team_id"]) == (sandbox.bot_user_id, sandbox.team_id)
+    assert (me["user_id"], me["team_id"]) == (local_slack.bot_user_id, local_slack.team_id)
     assert "chat:write" in me.headers["x-oauth-scopes"]
 
     async def with_token(token: str | None) -> str:
-        return await refused(AsyncWebClient(token, base_url=sandbox.api_url).auth_test())
+        return await refused(AsyncWebClient(token, base_url=local_slack.api_url).auth_test())
 
     assert await with_token(None) == "not_authed"
     assert await with_token("xoxb-wrong") == "invalid_auth"
-    assert await with_token(sandbox.app_token) == "not_allowed_token_type"
+    assert await with_token(local_slack.app_token) == "not_allowed_token_type"
     for error in ("token_revoked", "account_inactive", "token_expired"):
-        sandbox.revoke_token(error)
-        assert await with_token(sandbox.bot_token) == error
-    sandbox.restore_token()
+        local_slack.revoke_token(error)
+        assert await with_token(local_slack.bot_token) == error
+    local_slack.restore_token()
     await slack_client.auth_test()
     with pytest.raises(ValueError, match="no state of a token"):
-        sandbox.revoke_token("nonsense")
+        local_slack.revoke_token("nonsense")
 
 
-async def test_connections_need_the_app_token(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    opened = await slack_client.apps_connections_open(app_token=sandbox.app_token)
+async def test_connections_need_the_app_token(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+    opened = await slack_client.apps_connections_open(app_token=local_slack.app_token)
     assert opened["url"].startswith("ws://127.0.0.1:")
-    wrong = slack_client.apps_connections_open(app_token=sandbox.bot_token)
+    wrong = slack_client.apps_connections_open(app_token=local_slack.bot_token)
     assert await refused(wrong) == "not_allowed_token_type"
     assert await refused(slack_client.apps_connections_open(app_token="xapp-1")) == "invalid_auth"
 
 
-async def test_connections_are_limited_too(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    sandbox.rates.on = True
+async def test_connections_are_limited_too(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+    local_slack.rates.on = True
     for _ in range(50):
-        await slack_client.apps_connections_open(app_token=sandbox.app_token)
+        await slack_client.apps_connections_open(app_token=local_slack.app_token)
     with pytest.raises(SlackApiError) as caught:
-        await slack_client.apps_connections_open(app_token=sandbox.app_token)
+        await slack_client.apps_connections_open(app_token=local_slack.app_token)
     assert (caught.value.response.status_code, caught.value.response["error"]) == (429, "ratelimited")
 
 
-async def test_a_scope_that_is_missing_is_named(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    channel = sandbox.add_channel("gw-cbc")
-    sandbox.ungrant("chat:write")
+async def test_a_scope_that_is_missing_is_named(
+    local_slack: LocalSlack, slack_client: AsyncWebClient
+) -> None:
+    channel = local_slack.add_channel("gw-cbc")
+    local_slack.ungrant("chat:write")
     with pytest.raises(SlackApiError) as caught:
         await slack_client.chat_postMessage(channel=channel, text="x")
     assert caught.value.response["error"] == "missing_scope"
     assert caught.value.response["needed"] == "chat:write"
 
 
-async def test_unknown_methods_and_arguments(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
+async def test_unknown_methods_and_arguments(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
     assert await refused(slack_client.api_call("chat.sing")) == "unknown_method"
     assert await refused(slack_client.api_call("chat.postMessage", json={"text": "x"})) == "invalid_arguments"
     strange = {"channel": ["C1"], "text": "x"}
     assert await refused(slack_client.api_call("chat.postMessage", json=strange)) == "invalid_arguments"
-    headers = {"Authorization": f"Bearer {sandbox.bot_token}", "Content-Type": "application/json"}
-    async with aiohttp.ClientSession(sandbox.api_url, headers=headers) as session:
+    headers = {"Authorization": f"Bearer {local_slack.bot_token}", "Content-Type": "application/json"}
+    async with aiohttp.ClientSession(local_slack.api_url, headers=headers) as session:
         for body, error in (("{", "invalid_json"), ("[]", "json_not_object")):
             async with session.post("chat.postMessage", data=body) as response:
                 assert (await response.json())["error"] == error
 
 
 async def test_too_many_calls_get_429_and_the_time_to_wait(
-    sandbox: LocalSlack, slack_client: AsyncWebClient
+    local_slack: LocalSlack, slack_client: AsyncWebClient
 ) -> None:
-    sandbox.rates.on = True
-    channel = sandbox.add_channel("gw-cbc")
-    other = sandbox.add_channel("gw-burst")
+    local_slack.rates.on = True
+    channel = local_slack.add_channel("gw-cbc")
+    other = local_slack.add_channel("gw-burst")
     with pytest.raises(SlackApiError) as caught:
         for _ in range(10):
             await slack_client.chat_postMessage(channel=channel, text="x")
@@ -94,75 +96,75 @@ async def test_too_many_calls_get_429_and_the_time_to_wait(
         for _ in range(51):
             await slack_client.chat_update(channel=other, ts=posted["ts"], text="x")
     assert caught.value.response["error"] == "ratelimited"
-    assert sandbox.calls[-1].outcome == "ratelimited"
+    assert local_slack.calls[-1].outcome == "ratelimited"
 
 
-async def test_faults_by_status_and_error(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    channel = sandbox.add_channel("gw-cbc")
-    other = sandbox.add_channel("gw-burst")
+async def test_faults_by_status_and_error(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+    channel = local_slack.add_channel("gw-cbc")
+    other = local_slack.add_channel("gw-burst")
     post = slack_client.chat_postMessage
-    sandbox.fail("chat.postMessage", status=429, retry_after=7, channel=channel)
+    local_slack.fail("chat.postMessage", status=429, retry_after=7, channel=channel)
     await post(channel=other, text="not hit")
     with pytest.raises(SlackApiError) as caught:
         await post(channel=channel, text="x")
     assert (caught.value.response.status_code, caught.value.response.headers["Retry-After"]) == (429, "7")
-    sandbox.fail("chat.postMessage", status=500, times=2)
+    local_slack.fail("chat.postMessage", status=500, times=2)
     for _ in range(2):
         with pytest.raises(SlackApiError) as caught:
             await post(channel=channel, text="x")
         assert caught.value.response.status_code == 500
-    sandbox.fail("chat.postMessage", error="restricted_action")
+    local_slack.fail("chat.postMessage", error="restricted_action")
     assert await refused(post(channel=channel, text="x")) == "restricted_action"
-    assert sandbox.messages(channel) == [], "none of these did its work"
+    assert local_slack.messages(channel) == [], "none of these did its work"
     await post(channel=channel, text="at last")
-    outcomes = [call.outcome for call in sandbox.calls if call.args.get("channel") == channel]
+    outcomes = [call.outcome for call in local_slack.calls if call.args.get("channel") == channel]
     assert outcomes == ["http 429", "http 500", "http 500", "restricted_action", "ok"]
 
 
 @pytest.mark.parametrize(("drop", "posted"), [("before", 0), ("after", 1)])
 async def test_a_connection_dropped_before_or_after_the_work(
-    sandbox: LocalSlack, slack_client: AsyncWebClient, drop: Any, posted: int
+    local_slack: LocalSlack, slack_client: AsyncWebClient, drop: Any, posted: int
 ) -> None:
-    channel = sandbox.add_channel("gw-cbc")
-    sandbox.fail("chat.postMessage", drop=drop)
+    channel = local_slack.add_channel("gw-cbc")
+    local_slack.fail("chat.postMessage", drop=drop)
     with pytest.raises(aiohttp.ClientError):
         await slack_client.chat_postMessage(channel=channel, text="x")
-    assert len(sandbox.messages(channel)) == posted
-    assert sandbox.calls[-1].outcome == f"dropped {drop}"
+    assert len(local_slack.messages(channel)) == posted
+    assert local_slack.calls[-1].outcome == f"dropped {drop}"
 
 
-async def test_the_sdk_repeats_a_dropped_post_by_itself_unless_told_not_to(sandbox: LocalSlack) -> None:
-    channel = sandbox.add_channel("gw-cbc")
-    sandbox.fail("chat.postMessage", drop="after")
-    client = AsyncWebClient(sandbox.bot_token, base_url=sandbox.api_url)
+async def test_the_sdk_repeats_a_dropped_post_by_itself_unless_told_not_to(local_slack: LocalSlack) -> None:
+    channel = local_slack.add_channel("gw-cbc")
+    local_slack.fail("chat.postMessage", drop="after")
+    client = AsyncWebClient(local_slack.bot_token, base_url=local_slack.api_url)
     await client.chat_postMessage(channel=channel, text="x")
-    assert len(sandbox.messages(channel)) == 2
+    assert len(local_slack.messages(channel)) == 2
 
 
-async def test_an_answer_can_be_held_back(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    channel = sandbox.add_channel("gw-cbc")
-    sandbox.fail("chat.postMessage", delay_after=30.0)
+async def test_an_answer_can_be_held_back(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+    channel = local_slack.add_channel("gw-cbc")
+    local_slack.fail("chat.postMessage", delay_after=30.0)
     call = asyncio.create_task(slack_client.chat_postMessage(channel=channel, text="x"))
-    await sandbox.wait_for(lambda: sandbox.messages(channel))
+    await local_slack.wait_for(lambda: local_slack.messages(channel))
     assert not call.done()
     call.cancel()
-    sandbox.fail("chat.postMessage", delay=0.05)
+    local_slack.fail("chat.postMessage", delay=0.05)
     started = time.monotonic()
     await slack_client.chat_postMessage(channel=channel, text="y")
     assert time.monotonic() - started >= 0.05
 
 
-async def test_two_teams_stay_apart(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    other = sandbox.add_team("Other observatory")
+async def test_two_teams_stay_apart(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+    other = local_slack.add_team("Other observatory")
     other.add_user("reader")
-    channel = sandbox.add_channel("gw-cbc", team=other.id)
+    channel = local_slack.add_channel("gw-cbc", team=other.id)
     call = slack_client.chat_postMessage(channel=channel, text="x")
     assert await refused(call) == "channel_not_found"
-    client = AsyncWebClient(other.bot_token, base_url=sandbox.api_url)
+    client = AsyncWebClient(other.bot_token, base_url=local_slack.api_url)
     assert (await client.auth_test())["team_id"] == other.id
     await client.chat_postMessage(channel=channel, text="x")
-    assert sandbox.messages(channel)[0]["user"] == other.bot.id
-    sandbox.revoke_token(team=other.id)
+    assert local_slack.messages(channel)[0]["user"] == other.bot.id
+    local_slack.revoke_token(team=other.id)
     await slack_client.auth_test()
 
 
@@ -215,8 +217,8 @@ STRANGE: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("method", [*METHODS, "apps.connections.open"])
-async def test_strange_arguments_get_an_answer_of_slacks(sandbox: LocalSlack, method: str) -> None:
-    good = {"channel": sandbox.add_channel("gw-cbc"), "user": sandbox.user, "text": "x"}
+async def test_strange_arguments_get_an_answer_of_slacks(local_slack: LocalSlack, method: str) -> None:
+    good = {"channel": local_slack.add_channel("gw-cbc"), "user": local_slack.user, "text": "x"}
     for scope in (
         "channels:history",
         "channels:join",
@@ -226,9 +228,9 @@ async def test_strange_arguments_get_an_answer_of_slacks(sandbox: LocalSlack, me
         "im:write",
         "users:read",
     ):
-        sandbox.grant(scope)
-    headers = {"Authorization": f"Bearer {sandbox.bot_token}"}
-    async with aiohttp.ClientSession(sandbox.api_url, headers=headers) as session:
+        local_slack.grant(scope)
+    headers = {"Authorization": f"Bearer {local_slack.bot_token}"}
+    async with aiohttp.ClientSession(local_slack.api_url, headers=headers) as session:
         for strange in STRANGE:
             for args in (dict.fromkeys(NAMES, strange), {**dict.fromkeys(NAMES, strange), **good}):
                 async with session.post(method, json=args) as response:

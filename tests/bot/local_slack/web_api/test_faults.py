@@ -63,9 +63,11 @@ def test_a_made_up_word_is_in_no_list() -> None:
     assert all(isinstance(failure(word, None), Unlisted) for word in words)
 
 
-async def test_an_odd_answer_comes_after_the_work(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    channel = sandbox.add_channel("odd")
-    sandbox.fail("chat.postMessage", oddity="null ts")
+async def test_an_odd_answer_comes_after_the_work(
+    local_slack: LocalSlack, slack_client: AsyncWebClient
+) -> None:
+    channel = local_slack.add_channel("odd")
+    local_slack.fail("chat.postMessage", oddity="null ts")
     answer = await slack_client.chat_postMessage(channel=channel, text="words")
     assert answer["ok"] and answer["ts"] is None
-    assert [message["text"] for message in sandbox.messages(channel)] == ["words"]
+    assert [message["text"] for message in local_slack.messages(channel)] == ["words"]

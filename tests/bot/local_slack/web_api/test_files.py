@@ -12,9 +12,9 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
 
 @pytest.fixture(autouse=True)
-def further_scopes(sandbox: LocalSlack) -> None:
+def further_scopes(local_slack: LocalSlack) -> None:
     for scope in ("files:read", "files:write"):
-        sandbox.grant(scope)
+        local_slack.grant(scope)
 
 
 async def refused(awaitable: Any) -> str:
@@ -23,8 +23,8 @@ async def refused(awaitable: Any) -> str:
     return str(caught.value.response["error"])
 
 
-async def test_an_upload_into_a_thread(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    channel = sandbox.add_channel("gw-cbc")
+async def test_an_upload_into_a_thread(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+    channel = local_slack.add_channel("gw-cbc")
     root = await slack_client.chat_postMessage(channel=channel, text="root")
     upload = await slack_client.files_upload_v2(
         filename="map.png",
@@ -35,22 +35,24 @@ async def test_an_upload_into_a_thread(sandbox: LocalSlack, slack_client: AsyncW
         initial_comment="the map",
     )
     file_id = upload["file"]["id"]
-    reply = sandbox.messages(channel, thread_ts=root["ts"])[1]
+    reply = local_slack.messages(channel, thread_ts=root["ts"])[1]
     assert (reply["files"], reply["text"]) == ([file_id], "the map")
     info = (await slack_client.files_info(file=file_id))["file"]
     assert (info["mimetype"], info["title"], info["channels"]) == ("image/png", "Sky map", [channel])
     assert slack_client.session is not None
     async with slack_client.session.get(info["url_private"]) as response:
         assert response.status == 404
-    headers = {"Authorization": f"Bearer {sandbox.bot_token}"}
+    headers = {"Authorization": f"Bearer {local_slack.bot_token}"}
     async with slack_client.session.get(info["url_private"], headers=headers) as response:
         assert await response.read() == PNG
-    async with slack_client.session.get(sandbox.url + sandbox.state()["files"][file_id]["url"]) as response:
+    async with slack_client.session.get(
+        local_slack.url + local_slack.state()["files"][file_id]["url"]
+    ) as response:
         assert (await response.read(), response.content_type) == (PNG, "image/png")
 
 
-async def test_what_an_upload_may_not(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    channel = sandbox.add_channel("gw-cbc", bot_member=False)
+async def test_what_an_upload_may_not(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+    channel = local_slack.add_channel("gw-cbc", bot_member=False)
     begin, complete = slack_client.files_getUploadURLExternal, slack_client.files_completeUploadExternal
     assert await refused(begin(filename="a.png", length=0)) == "invalid_arguments"
     assert await refused(begin(filename="a.png", length=9, alt_txt="x" * 1001)) == "alt_txt_too_large"
@@ -72,16 +74,18 @@ async def test_what_an_upload_may_not(sandbox: LocalSlack, slack_client: AsyncWe
     assert await refused(slack_client.files_info(file="F000000000")) == "file_not_found"
 
 
-async def test_an_upload_is_ready_after_a_while(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    sandbox.file_server.delay = 0.05
+async def test_an_upload_is_ready_after_a_while(
+    local_slack: LocalSlack, slack_client: AsyncWebClient
+) -> None:
+    local_slack.file_server.delay = 0.05
     upload = await slack_client.files_upload_v2(filename="map.png", content=PNG)
     file_id = upload["file"]["id"]
-    assert sandbox.state()["files"][file_id]["ready"] is False
-    await sandbox.wait_for(lambda: sandbox.state()["files"][file_id]["ready"])
+    assert local_slack.state()["files"][file_id]["ready"] is False
+    await local_slack.wait_for(lambda: local_slack.state()["files"][file_id]["ready"])
 
 
-async def test_only_pictures_can_be_shown(sandbox: LocalSlack, slack_client: AsyncWebClient) -> None:
-    channel = sandbox.add_channel("gw-cbc")
+async def test_only_pictures_can_be_shown(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+    channel = local_slack.add_channel("gw-cbc")
     upload = await slack_client.files_upload_v2(filename="map.png", content=b"not a picture")
     image = [{"type": "image", "alt_text": "x", "slack_file": {"id": upload["file"]["id"]}}]
     assert (

@@ -17,10 +17,10 @@ from bot.local_slack.server import LocalSlack
 BACK = "http://127.0.0.1:9/back"
 
 
-async def consent(sandbox: LocalSlack, team: str, **changed: str) -> str:
+async def consent(local_slack: LocalSlack, team: str, **changed: str) -> str:
     """Allow the app in a workspace; the code that the browser brings back."""
     asked = {
-        "client_id": sandbox.oauth.client_id,
+        "client_id": local_slack.oauth.client_id,
         "scope": "chat:write,commands",
         "redirect_uri": BACK,
         "state": "s",
@@ -28,7 +28,7 @@ async def consent(sandbox: LocalSlack, team: str, **changed: str) -> str:
     } | changed
     async with (
         aiohttp.ClientSession() as session,
-        session.get(f"{sandbox.url}/oauth/v2/allow", params=asked, allow_redirects=False) as response,
+        session.get(f"{local_slack.url}/oauth/v2/allow", params=asked, allow_redirects=False) as response,
     ):
         if response.status != 302:
             return f"{response.status} {await response.text()}"
@@ -37,27 +37,27 @@ async def consent(sandbox: LocalSlack, team: str, **changed: str) -> str:
         return query["code"][0]
 
 
-async def exchange(sandbox: LocalSlack, code: str, **changed: str) -> Any:
+async def exchange(local_slack: LocalSlack, code: str, **changed: str) -> Any:
     given = {
-        "client_id": sandbox.oauth.client_id,
-        "client_secret": sandbox.oauth.client_secret,
+        "client_id": local_slack.oauth.client_id,
+        "client_secret": local_slack.oauth.client_secret,
         "code": code,
         "redirect_uri": BACK,
     } | changed
-    return await AsyncWebClient(base_url=sandbox.api_url).oauth_v2_access(**given)
+    return await AsyncWebClient(base_url=local_slack.api_url).oauth_v2_access(**given)
 
 
-async def test_a_code_becomes_a_token_once(sandbox: LocalSlack) -> None:
-    workspace = sandbox.add_team("Telescope", installed=False)
+async def test_a_code_becomes_a_token_once(local_slack: LocalSlack) -> None:
+    workspace = local_slack.add_team("Telescope", installed=False)
     person = workspace.add_user("installer")
-    code = await consent(sandbox, workspace.id)
-    answer = await exchange(sandbox, code)
+    code = await consent(local_slack, workspace.id)
+    answer = await exchange(local_slack, code)
     assert answer["team"] == {"id": workspace.id, "name": "Telescope"}
     assert (answer["authed_user"]["id"], answer["scope"]) == (person.id, "chat:write,commands")
-    me = await AsyncWebClient(answer["access_token"], base_url=sandbox.api_url).auth_test()
+    me = await AsyncWebClient(answer["access_token"], base_url=local_slack.api_url).auth_test()
     assert me["team_id"] == workspace.id and me.headers["x-oauth-scopes"] == "chat:write,commands"
     with pytest.raises(SlackApiError, match="invalid_code"):
-        await exchange(sandbox, code)
+        await exchange(local_slack, code)
 
 
 @pytest.mark.parametrize(
@@ -68,33 +68,33 @@ async def test_a_code_becomes_a_token_once(sandbox: LocalSlack) -> None:
         ({"redirect_uri": "http://127.0.0.1:9/other"}, "bad_redirect_uri"),
     ],
 )
-async def test_who_may_not_have_a_token(sandbox: LocalSlack, changed: dict[str, str], error: str) -> None:
-    code = await consent(sandbox, sandbox.team_id)
+async def test_who_may_not_have_a_token(local_slack: LocalSlack, changed: dict[str, str], error: str) -> None:
+    code = await consent(local_slack, local_slack.team_id)
     with pytest.raises(SlackApiError, match=error):
-        await exchange(sandbox, code, **changed)
+        await exchange(local_slack, code, **changed)
 
 
-async def test_what_may_not_be_asked_for(sandbox: LocalSlack) -> None:
-    assert await consent(sandbox, sandbox.team_id, scope="admin") == "400 invalid_scope"
-    assert await consent(sandbox, sandbox.team_id, client_id="x") == "400 invalid_client_id"
-    assert await consent(sandbox, "T0NOBODY") == "400 team_not_found"
+async def test_what_may_not_be_asked_for(local_slack: LocalSlack) -> None:
+    assert await consent(local_slack, local_slack.team_id, scope="admin") == "400 invalid_scope"
+    assert await consent(local_slack, local_slack.team_id, client_id="x") == "400 invalid_client_id"
+    assert await consent(local_slack, "T0NOBODY") == "400 team_not_found"
 
 
-async def test_where_it_is_not_installed_it_hears_nothing(sandbox: LocalSlack) -> None:
-    workspace = sandbox.add_team("Telescope", installed=False)
+async def test_where_it_is_not_installed_it_hears_nothing(local_slack: LocalSlack) -> None:
+    workspace = local_slack.add_team("Telescope", installed=False)
     workspace.add_user("somebody")
-    channel = sandbox.add_channel("gw", team=workspace.id)
-    done = await sandbox.command("/gwevent", "latest", channel=channel)
+    channel = local_slack.add_channel("gw", team=workspace.id)
+    done = await local_slack.command("/gwevent", "latest", channel=channel)
     assert done.error == "invalid_command"
-    assert sandbox.envelopes == []
+    assert local_slack.envelopes == []
 
 
-async def test_requests_are_signed_and_the_address_is_challenged(sandbox: LocalSlack) -> None:
+async def test_requests_are_signed_and_the_address_is_challenged(local_slack: LocalSlack) -> None:
     seen: list[tuple[str, bool]] = []
 
     async def take(request: web.Request) -> web.Response:
         body = await request.text()
-        verifier = SignatureVerifier(sandbox.outgoing.signing_secret)
+        verifier = SignatureVerifier(local_slack.outgoing.signing_secret)
         seen.append((request.content_type, verifier.is_valid_request(body, dict(request.headers))))
         if request.content_type == "application/json":
             return web.json_response({"challenge": (await request.json()).get("challenge")})
@@ -105,12 +105,12 @@ async def test_requests_are_signed_and_the_address_is_challenged(sandbox: LocalS
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    await sandbox.deliver_to(f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events")
-    done = await sandbox.command("/gwevent", "latest", channel=sandbox.add_channel("gw"))
+    await local_slack.deliver_to(f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events")
+    done = await local_slack.command("/gwevent", "latest", channel=local_slack.add_channel("gw"))
     assert done.ok and done.acked_after is not None
     assert seen == [("application/json", True), ("application/x-www-form-urlencoded", True)]
     await runner.cleanup()
-    unheard = await sandbox.command("/gwevent", "", channel=sandbox.add_channel("g2"))
+    unheard = await local_slack.command("/gwevent", "", channel=local_slack.add_channel("g2"))
     assert unheard.error == "dispatch_failed"
     with pytest.raises(ValueError, match="doesn't answer the challenge"):
-        await sandbox.deliver_to("http://127.0.0.1:9/slack/events")
+        await local_slack.deliver_to("http://127.0.0.1:9/slack/events")

@@ -32,31 +32,31 @@ DOME = Site(name="MyDome", latitude=34.2, longitude=-116.9, height=1700.0)
 LENS = Site(name="Lens", latitude=-30.0, longitude=-70.0, height=2400.0)
 
 
-async def rows(rooms: Factory, table: Any, place: tuple[str, str] | None = None) -> list[Any]:
+async def rows(factory: Factory, table: Any, place: tuple[str, str] | None = None) -> list[Any]:
     query = select(table)
     if place is not None:
         query = query.where(table.c.team_id == place[0], table.c.channel_id == place[1])
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         return list((await connection.execute(query)).all())
 
 
-async def nothing_left(rooms: Factory) -> None:
+async def nothing_left(factory: Factory) -> None:
     for table in place_tables():
-        assert await rows(rooms, table, OLD) == [], table.name
+        assert await rows(factory, table, OLD) == [], table.name
 
 
-async def claimed_of(rooms: Factory) -> list[Delivery]:
-    await rooms.shares.heartbeat({TEAM})
-    return await rooms.ledger.claim(NOW, 100)
+async def claimed_of(factory: Factory) -> list[Delivery]:
+    await factory.shares.heartbeat({TEAM})
+    return await factory.outbox.claim(NOW, 100)
 
 
-async def send_all(rooms: Factory) -> None:
+async def send_all(factory: Factory) -> None:
     """Everything that is due stands in its channel, as a worker would have it."""
     for number in range(20):
-        claimed = await claimed_of(rooms)
+        claimed = await claimed_of(factory)
         if not claimed:
             return
-        await rooms.ledger.record_outcomes(
+        await factory.outbox.record_outcomes(
             [(d, Delivered(ts=f"{number}.{d.id}", revision=d.target_revision)) for d in claimed], NOW
         )
 
@@ -75,135 +75,137 @@ def test_no_table_of_a_channel_is_forgotten() -> None:
 
 
 @BOTH
-async def test_all_of_a_channel_follows(rooms: Factory, backend: str) -> None:
-    await subscribe(rooms, "CBC notify @here", OLD[1], BESIDE[1])
-    await take(rooms, made())
-    await send_all(rooms)
-    await take(rooms, made(alert_type="INITIAL", minutes=5))
-    await rooms.observers.toggle(*OLD, REAL, "U1", NOW)
-    await rooms.sites.add(*OLD, [DOME], BY)
-    await rooms.sites.set_conditions(*OLD, ObservingConstraints(altitude=40.0, darkness=-12.0), BY)
-    await rooms.operators.set(*OLD)
-    await rooms.subscriptions.request(*OLD, parse("Burst"), "U1", NOW)
-    before = {table.name: len(await rows(rooms, table, OLD)) for table in place_tables()}
-    beside = {table.name: await rows(rooms, table, BESIDE) for table in place_tables()}
+async def test_all_of_a_channel_follows(factory: Factory, backend: str) -> None:
+    await subscribe(factory, "CBC notify @here", OLD[1], BESIDE[1])
+    await take(factory, made())
+    await send_all(factory)
+    await take(factory, made(alert_type="INITIAL", minutes=5))
+    await factory.observers.toggle(*OLD, REAL, "U1", NOW)
+    await factory.sites.add(*OLD, [DOME], BY)
+    await factory.sites.set_conditions(*OLD, ObservingConstraints(altitude=40.0, darkness=-12.0), BY)
+    await factory.operators.set(*OLD)
+    await factory.subscriptions.request(*OLD, parse("Burst"), "U1", NOW)
+    before = {table.name: len(await rows(factory, table, OLD)) for table in place_tables()}
+    beside = {table.name: await rows(factory, table, BESIDE) for table in place_tables()}
 
-    moved = await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    moved = await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
     assert (moved.subscriptions, moved.threads, moved.merged) == (2, 1, 0)
-    await nothing_left(rooms)
-    assert {table.name: len(await rows(rooms, table, NEW)) for table in place_tables()} == before
-    assert {table.name: await rows(rooms, table, BESIDE) for table in place_tables()} == beside
-    assert await rooms.operators.get() == NEW
-    assert (await rooms.sites.for_channel(*NEW)).sites == (DOME,)
+    await nothing_left(factory)
+    assert {table.name: len(await rows(factory, table, NEW)) for table in place_tables()} == before
+    assert {table.name: await rows(factory, table, BESIDE) for table in place_tables()} == beside
+    assert await factory.operators.get() == NEW
+    assert (await factory.sites.for_channel(*NEW)).sites == (DOME,)
     # Told twice, as Slack does what wasn't acknowledged in time.
-    assert not await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    assert not await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
     # The next notice finds the thread.
-    await send_all(rooms)
-    await take(rooms, made(alert_type="UPDATE", minutes=9, far=1e-12))
-    assert {row.channel_id for row in await rows(rooms, schema.threads)} == {"C0NEW", "C0BESIDE"}
-    kinds = Counter(row.kind for row in await rows(rooms, schema.deliveries, NEW))
+    await send_all(factory)
+    await take(factory, made(alert_type="UPDATE", minutes=9, far=1e-12))
+    assert {row.channel_id for row in await rows(factory, schema.threads)} == {"C0NEW", "C0BESIDE"}
+    kinds = Counter(row.kind for row in await rows(factory, schema.deliveries, NEW))
     assert kinds["root"] == 1 and kinds["reply"] == 2
 
 
 @BOTH
-async def test_what_both_ids_have_is_put_together(rooms: Factory, backend: str) -> None:
-    await subscribe(rooms, "CBC", OLD[1])
-    await take(rooms, made())
-    await send_all(rooms)
-    await rooms.observers.toggle(*OLD, REAL, "U1", NOW)
-    await rooms.sites.add(*OLD, [DOME], BY)
+async def test_what_both_ids_have_is_put_together(factory: Factory, backend: str) -> None:
+    await subscribe(factory, "CBC", OLD[1])
+    await take(factory, made())
+    await send_all(factory)
+    await factory.observers.toggle(*OLD, REAL, "U1", NOW)
+    await factory.sites.add(*OLD, [DOME], BY)
     # The event was missed, and people subscribed in the channel as it is called now.
-    await subscribe(rooms, "CBC", NEW[1])
-    await subscribe(rooms, "CBC mock", NEW[1])
-    await rooms.sites.add(*NEW, [LENS, DOME], BY)
-    await take(rooms, made(alert_type="INITIAL", minutes=5))
-    await rooms.observers.toggle(*NEW, REAL, "U2", NOW)
-    paused = (await rooms.subscriptions.for_channel(*NEW))[0]
-    await rooms.subscriptions.pause(*NEW, paused.number, BY)
+    await subscribe(factory, "CBC", NEW[1])
+    await subscribe(factory, "CBC mock", NEW[1])
+    await factory.sites.add(*NEW, [LENS, DOME], BY)
+    await take(factory, made(alert_type="INITIAL", minutes=5))
+    await factory.observers.toggle(*NEW, REAL, "U2", NOW)
+    paused = (await factory.subscriptions.for_channel(*NEW))[0]
+    await factory.subscriptions.pause(*NEW, paused.number, BY)
 
-    moved = await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    moved = await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
     assert moved.merged >= 3
-    await nothing_left(rooms)
-    here = await rooms.subscriptions.for_channel(*NEW)
+    await nothing_left(factory)
+    here = await factory.subscriptions.for_channel(*NEW)
     assert [(s.criteria.canonical, s.paused_at) for s in here] == [("CBC", None), ("CBC mock", None)]
-    (thread,) = await rows(rooms, schema.threads)
+    (thread,) = await rows(factory, schema.threads)
     assert thread.root_ts is not None and thread.wanted_revision > thread.shown_revision
-    assert {row.user_id for row in await rows(rooms, schema.observers)} == {"U1", "U2"}
-    sites = (await rooms.sites.for_channel(*NEW)).sites
+    assert {row.user_id for row in await rows(factory, schema.observers)} == {"U1", "U2"}
+    sites = (await factory.sites.for_channel(*NEW)).sites
     assert [site.name for site in sites] == ["Lens", "MyDome"]
-    waiting = [r for r in await rows(rooms, schema.deliveries, NEW) if r.state == DeliveryState.PENDING.value]
+    waiting = [
+        r for r in await rows(factory, schema.deliveries, NEW) if r.state == DeliveryState.PENDING.value
+    ]
     assert DeliveryKind.EDIT.value in {row.kind for row in waiting} and DeliveryKind.ROOT.value not in {
         r.kind for r in waiting
     }
 
 
 @BOTH
-async def test_what_was_given_up_for_the_old_id_comes_back(rooms: Factory, backend: str) -> None:
+async def test_what_was_given_up_for_the_old_id_comes_back(factory: Factory, backend: str) -> None:
     """The event came late: until then Slack said that there is no such channel."""
-    await subscribe(rooms, "CBC", OLD[1])
-    await take(rooms, made())
-    (claimed,) = await claimed_of(rooms)
+    await subscribe(factory, "CBC", OLD[1])
+    await take(factory, made())
+    (claimed,) = await claimed_of(factory)
     gone = DeadLettered(reason="channel_not_found", channel_problem="channel_not_found")
-    await rooms.ledger.record_outcomes([(claimed, gone)], NOW)
-    assert await rooms.channel_moves.out_of_reach() == [(*OLD, "channel_not_found")]
-    await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
-    assert await rooms.channel_moves.out_of_reach() == []
-    (root,) = await claimed_of(rooms)
+    await factory.outbox.record_outcomes([(claimed, gone)], NOW)
+    assert await factory.channel_moves.out_of_reach() == [(*OLD, "channel_not_found")]
+    await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    assert await factory.channel_moves.out_of_reach() == []
+    (root,) = await claimed_of(factory)
     assert (root.kind, root.channel_id) == (DeliveryKind.ROOT, NEW[1])
 
 
 @BOTH
-async def test_a_root_that_waits_goes_before_one_that_was_given_up(rooms: Factory, backend: str) -> None:
+async def test_a_root_that_waits_goes_before_one_that_was_given_up(factory: Factory, backend: str) -> None:
     """The new id was known before the bot could post there; the old one's alert is still to come."""
-    await subscribe(rooms, "CBC", OLD[1], NEW[1])
-    await take(rooms, made())
-    (dead,) = [d for d in await claimed_of(rooms) if d.channel_id == NEW[1]]
-    await rooms.ledger.record_outcomes([(dead, DeadLettered(reason="msg_too_long"))], NOW)
-    await rooms.ledger.requeue_stalled()
-    await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
-    await nothing_left(rooms)
-    assert [(d.kind, d.channel_id) for d in await claimed_of(rooms)] == [(DeliveryKind.ROOT, NEW[1])]
+    await subscribe(factory, "CBC", OLD[1], NEW[1])
+    await take(factory, made())
+    (dead,) = [d for d in await claimed_of(factory) if d.channel_id == NEW[1]]
+    await factory.outbox.record_outcomes([(dead, DeadLettered(reason="msg_too_long"))], NOW)
+    await factory.outbox.requeue_stalled()
+    await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    await nothing_left(factory)
+    assert [(d.kind, d.channel_id) for d in await claimed_of(factory)] == [(DeliveryKind.ROOT, NEW[1])]
 
 
 @BOTH
-async def test_what_is_being_sent_at_that_moment(rooms: Factory, backend: str) -> None:
-    await subscribe(rooms, "CBC", OLD[1])
-    await take(rooms, made())
-    (sending,) = await claimed_of(rooms)
-    await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
-    assert await claimed_of(rooms) == []
+async def test_what_is_being_sent_at_that_moment(factory: Factory, backend: str) -> None:
+    await subscribe(factory, "CBC", OLD[1])
+    await take(factory, made())
+    (sending,) = await claimed_of(factory)
+    await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    assert await claimed_of(factory) == []
     # Its worker hears that the old id is no channel any more: that is no word about the new one.
     gone = DeadLettered(reason="channel_not_found", channel_problem="channel_not_found")
-    await rooms.ledger.record_outcomes([(sending, gone)], NOW)
-    await nothing_left(rooms)
-    assert await rows(rooms, schema.channels) == []
-    (again,) = await claimed_of(rooms)
+    await factory.outbox.record_outcomes([(sending, gone)], NOW)
+    await nothing_left(factory)
+    assert await rows(factory, schema.channels) == []
+    (again,) = await claimed_of(factory)
     assert (again.id, again.channel_id, again.maybe_sent) == (sending.id, NEW[1], False)
     # Or that it stands: then it isn't sent again.
-    await rooms.channel_moves.follow(NEW, OLD, SINCE, NOW)
-    await rooms.ledger.record_outcomes([(again, Delivered(ts="1.0", revision=1))], NOW)
-    (thread,) = await rows(rooms, schema.threads, OLD)
-    assert thread.root_ts == "1.0" and await claimed_of(rooms) == []
+    await factory.channel_moves.follow(NEW, OLD, SINCE, NOW)
+    await factory.outbox.record_outcomes([(again, Delivered(ts="1.0", revision=1))], NOW)
+    (thread,) = await rows(factory, schema.threads, OLD)
+    assert thread.root_ts == "1.0" and await claimed_of(factory) == []
 
 
 @pytest.mark.backends("postgresql")
-async def test_what_another_process_serves_is_no_stray(rooms: Factory, backend: str) -> None:
-    await subscribe(rooms, "CBC", "C0SHARED", team="T0STRAY")
-    await subscribe(rooms, "CBC", "C0SHARED", team="T0SERVED")
-    await rooms.shares.heartbeat({"T0SERVED"})
-    assert await rooms.channel_moves.elsewhere({TEAM}) == [("T0STRAY", "C0SHARED")]
+async def test_what_another_process_serves_is_no_stray(factory: Factory, backend: str) -> None:
+    await subscribe(factory, "CBC", "C0SHARED", team="T0STRAY")
+    await subscribe(factory, "CBC", "C0SHARED", team="T0SERVED")
+    await factory.shares.heartbeat({"T0SERVED"})
+    assert await factory.channel_moves.elsewhere({TEAM}) == [("T0STRAY", "C0SHARED")]
 
 
-async def scene(rooms: Factory, dice: random.Random) -> None:
+async def scene(factory: Factory, dice: random.Random) -> None:
     """Both ids with anything that they may have."""
     for place in (OLD, NEW):
         for words in ("CBC", "CBC mock", "Burst", "CBC notify @here"):
             if dice.random() < 0.5:
-                await subscribe(rooms, words, place[1])
+                await subscribe(factory, words, place[1])
     for superevent in (REAL, MOCK):
         for number, kind in enumerate(("PRELIMINARY", "INITIAL", "UPDATE")):
-            await take(rooms, made(superevent, kind, minutes=number, far=10.0 ** -(9 + number)))
-            async with rooms.database.exclusive_transaction() as connection:
+            await take(factory, made(superevent, kind, minutes=number, far=10.0 ** -(9 + number)))
+            async with factory.database.exclusive_transaction() as connection:
                 for row in await connection.execute(select(schema.deliveries)):
                     state = dice.choice(
                         [DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.DEAD, DeliveryState.SENDING]
@@ -217,8 +219,8 @@ async def scene(rooms: Factory, dice: random.Random) -> None:
                                 update(schema.threads).where(posted).values(root_ts="1.0", shown_revision=1)
                             )
             if dice.random() < 0.5:
-                await rooms.observers.toggle(*dice.choice([OLD, NEW]), superevent, f"U{number}", NOW)
-    async with rooms.database.exclusive_transaction() as connection:
+                await factory.observers.toggle(*dice.choice([OLD, NEW]), superevent, f"U{number}", NOW)
+    async with factory.database.exclusive_transaction() as connection:
         for place in (OLD, NEW):
             if dice.random() < 0.7:
                 apology = delivery_row(*place, DeliveryKind.UNREADABLE_NOTICE, 1, NOW)
@@ -233,39 +235,39 @@ async def scene(rooms: Factory, dice: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(25))
-async def test_nothing_is_lost_whatever_both_have(rooms: Factory, seed: int) -> None:
-    await scene(rooms, random.Random(seed))
-    words = {row.words for row in await rows(rooms, schema.subscriptions)}
-    threads = {row.superevent_id for row in await rows(rooms, schema.threads)}
-    observers = {row.user_id for row in await rows(rooms, schema.observers)}
-    posted = {row.superevent_id for row in await rows(rooms, schema.threads) if row.root_ts}
+async def test_nothing_is_lost_whatever_both_have(factory: Factory, seed: int) -> None:
+    await scene(factory, random.Random(seed))
+    words = {row.words for row in await rows(factory, schema.subscriptions)}
+    threads = {row.superevent_id for row in await rows(factory, schema.threads)}
+    observers = {row.user_id for row in await rows(factory, schema.observers)}
+    posted = {row.superevent_id for row in await rows(factory, schema.threads) if row.root_ts}
     slots = {
         row.slot
-        for row in await rows(rooms, schema.deliveries)
+        for row in await rows(factory, schema.deliveries)
         if row.kind not in (DeliveryKind.EDIT.value, DeliveryKind.MENTION.value)
     }
-    await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
-    await nothing_left(rooms)
-    assert sorted(row.words for row in await rows(rooms, schema.subscriptions)) == sorted(words)
-    after = await rows(rooms, schema.threads)
+    await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    await nothing_left(factory)
+    assert sorted(row.words for row in await rows(factory, schema.subscriptions)) == sorted(words)
+    after = await rows(factory, schema.threads)
     assert Counter(row.superevent_id for row in after) == Counter(dict.fromkeys(threads, 1))
     assert {row.superevent_id for row in after if row.root_ts} == posted
-    assert {row.user_id for row in await rows(rooms, schema.observers)} == observers
-    left = await rows(rooms, schema.deliveries)
+    assert {row.user_id for row in await rows(factory, schema.observers)} == observers
+    left = await rows(factory, schema.deliveries)
     assert {row.thread_id for row in left} <= {None, *(row.id for row in after)}
     kept = {row.slot for row in left if row.kind not in (DeliveryKind.EDIT.value, DeliveryKind.MENTION.value)}
     assert slots - kept <= {f"root:{superevent}" for superevent in posted}, "of two roots one may be gone"
     roots = Counter(row.thread_id for row in left if row.kind == DeliveryKind.ROOT.value)
     assert all(count == 1 for count in roots.values())
-    assert not await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    assert not await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
 
 
 @BOTH
-async def test_no_number_that_either_knew_before_is_anothers_then(rooms: Factory, backend: str) -> None:
+async def test_no_number_that_either_knew_before_is_anothers_then(factory: Factory, backend: str) -> None:
     """Before channels counted for themselves 3 was the new id's "all", and 4 one of the old id's."""
-    await subscribe(rooms, "Burst", OLD[1])
-    await subscribe(rooms, "CBC", NEW[1])
-    async with rooms.database.exclusive_transaction() as connection:
+    await subscribe(factory, "Burst", OLD[1])
+    await subscribe(factory, "CBC", NEW[1])
+    async with factory.database.exclusive_transaction() as connection:
         for place, number in ((NEW, 3), (OLD, 4)):
             row = {"team_id": place[0], "channel_id": place[1], "number": number}
             await connection.execute(insert(schema.former_numbers).values(row))
@@ -276,6 +278,6 @@ async def test_no_number_that_either_knew_before_is_anothers_then(rooms: Factory
             .values(last_number=3)
             .where(schema.channel_numbers.c.channel_id == OLD[1])
         )
-    await rooms.channel_moves.follow(OLD, NEW, SINCE, NOW)
-    here = await rooms.subscriptions.for_channel(*NEW)
+    await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    here = await factory.subscriptions.for_channel(*NEW)
     assert {s.criteria.canonical: s.number for s in here} == {"Burst": 5, "CBC": 1}

@@ -49,27 +49,27 @@ GLOBAL = {
 
 
 @BOTH
-async def test_one_row_a_workspace_and_one_welcome(rooms: Factory, backend: str) -> None:
-    assert await rooms.installations.save(ONE, NOW)
+async def test_one_row_a_workspace_and_one_welcome(factory: Factory, backend: str) -> None:
+    assert await factory.installations.save(ONE, NOW)
     again = replace(ONE, token="closed anew", scopes=ONE.scopes | {"files:write"})
-    assert not await rooms.installations.save(again, NOW)
-    assert await rooms.installations.all() == [again]
+    assert not await factory.installations.save(again, NOW)
+    assert await factory.installations.all() == [again]
     assert "closed" not in repr(again)
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         rows = (await connection.execute(select(schema.deliveries))).all()
     assert [(row.kind, row.channel_id) for row in rows] == [("welcome", "U1")]
 
 
 @BOTH
-async def test_who_leaves_leaves_nothing(rooms: Factory, backend: str) -> None:
+async def test_who_leaves_leaves_nothing(factory: Factory, backend: str) -> None:
     other = "T0OTHER"
     for team in (TEAM, other):
-        await rooms.installations.save(replace(ONE, team_id=team), NOW)
-        await subscribe(rooms, "all notify @here", "C1", team=team)
-    await take(rooms, [made(), made(alert_type="UPDATE", minutes=5, far=1e-12)])
-    assert await rooms.installations.forget(TEAM)
-    assert not await rooms.installations.forget(TEAM)
-    async with rooms.database.read_transaction() as connection:
+        await factory.installations.save(replace(ONE, team_id=team), NOW)
+        await subscribe(factory, "all notify @here", "C1", team=team)
+    await take(factory, [made(), made(alert_type="UPDATE", minutes=5, far=1e-12)])
+    assert await factory.installations.forget(TEAM)
+    assert not await factory.installations.forget(TEAM)
+    async with factory.database.read_transaction() as connection:
         for table in workspace_tables():
             if "team_id" in table.c:
                 teams = set((await connection.execute(select(table.c.team_id))).scalars())
@@ -77,14 +77,14 @@ async def test_who_leaves_leaves_nothing(rooms: Factory, backend: str) -> None:
         threads = (await connection.execute(select(func.count()).select_from(schema.threads))).scalar_one()
         mentions = (await connection.execute(select(func.count()).select_from(schema.mentions))).scalar_one()
     assert (threads, mentions) == (1, 1)
-    assert await rooms.store.superevent(made().superevent_id) is not None, "what LVK said stays"
+    assert await factory.store.superevent(made().superevent_id) is not None, "what LVK said stays"
 
 
-async def test_who_came_back_meanwhile_stays(rooms: Factory) -> None:
-    await rooms.installations.save(ONE, NOW)
-    assert not await rooms.installations.forget(TEAM, NOW - timedelta(minutes=5))
-    assert await rooms.installations.all() == [ONE]
-    assert await rooms.installations.forget(TEAM, NOW + timedelta(minutes=5))
+async def test_who_came_back_meanwhile_stays(factory: Factory) -> None:
+    await factory.installations.save(ONE, NOW)
+    assert not await factory.installations.forget(TEAM, NOW - timedelta(minutes=5))
+    assert await factory.installations.all() == [ONE]
+    assert await factory.installations.forget(TEAM, NOW + timedelta(minutes=5))
 
 
 def test_every_table_is_a_workspaces_or_nobodys() -> None:
@@ -92,19 +92,19 @@ def test_every_table_is_a_workspaces_or_nobodys() -> None:
 
 
 @BOTH
-async def test_a_state_is_good_once_and_for_ten_minutes(rooms: Factory, backend: str) -> None:
-    state = await rooms.installations.issue_state(NOW)
-    assert not await rooms.installations.consume_state(state + "x", NOW)
-    assert await rooms.installations.consume_state(state, NOW)
-    assert not await rooms.installations.consume_state(state, NOW)
-    late = await rooms.installations.issue_state(NOW)
-    assert not await rooms.installations.consume_state(late, NOW + timedelta(minutes=11))
+async def test_a_state_is_good_once_and_for_ten_minutes(factory: Factory, backend: str) -> None:
+    state = await factory.installations.issue_state(NOW)
+    assert not await factory.installations.consume_state(state + "x", NOW)
+    assert await factory.installations.consume_state(state, NOW)
+    assert not await factory.installations.consume_state(state, NOW)
+    late = await factory.installations.issue_state(NOW)
+    assert not await factory.installations.consume_state(late, NOW + timedelta(minutes=11))
 
 
 @BOTH
-async def test_tokens_are_closed_anew_all_or_none(rooms: Factory, backend: str) -> None:
+async def test_tokens_are_closed_anew_all_or_none(factory: Factory, backend: str) -> None:
     old, new = new_key(), new_key()
-    await rooms.installations.save(replace(ONE, token=TokenCipher([old]).encrypt("xoxb-1")), NOW)
-    assert await rooms.installations.renew_tokens(TokenCipher([new, old]).rotate) == 1
-    (kept,) = await rooms.installations.all()
+    await factory.installations.save(replace(ONE, token=TokenCipher([old]).encrypt("xoxb-1")), NOW)
+    assert await factory.installations.renew_tokens(TokenCipher([new, old]).rotate) == 1
+    (kept,) = await factory.installations.all()
     assert TokenCipher([new]).decrypt(kept.token) == "xoxb-1"

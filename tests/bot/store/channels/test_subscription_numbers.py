@@ -21,7 +21,7 @@ BOTH = pytest.mark.backends("sqlite", "postgresql")
 ASKER = CommandContext(TEAM, "C1", "U0ASKER")
 
 
-async def older(rooms: Factory, channel: str, words: str, id_: int | None = None) -> None:
+async def older(factory: Factory, channel: str, words: str, id_: int | None = None) -> None:
     """A row as a gwevent writes it that knows of no numbers."""
     row = {
         "team_id": TEAM,
@@ -32,43 +32,43 @@ async def older(rooms: Factory, channel: str, words: str, id_: int | None = None
         "confirmed_at": NOW,
         **({} if id_ is None else {"id": id_}),
     }
-    async with rooms.database.exclusive_transaction() as connection:
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(insert(schema.subscriptions).values(row))
 
 
-async def numbers(rooms: Factory, channel: str = "C1") -> dict[str, int]:
-    return {s.criteria.canonical: s.number for s in await rooms.subscriptions.for_channel(TEAM, channel)}
+async def numbers(factory: Factory, channel: str = "C1") -> dict[str, int]:
+    return {s.criteria.canonical: s.number for s in await factory.subscriptions.for_channel(TEAM, channel)}
 
 
-async def said(rooms: Factory, words: str) -> str:
-    return message_text.render(await rooms.create_command_router(Clock()).dispatch(words, ASKER))
-
-
-@BOTH
-async def test_each_channel_counts_for_itself_and_gives_no_number_twice(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1", "C2")
-    await subscribe(rooms, "Burst", "C1", "C2")
-    await subscribe(rooms, "all", "C1", team="T2")
-    assert await numbers(rooms) == {"CBC": 1, "Burst": 2} == await numbers(rooms, "C2")
-    await unsubscribe(rooms, "C1", "Burst")
-    await subscribe(rooms, "Burst", "C1")
-    assert await numbers(rooms) == {"CBC": 1, "Burst": 3}
-    await unsubscribe(rooms, "C1")
-    await subscribe(rooms, "CBC", "C1")
-    assert await numbers(rooms) == {"CBC": 4}
+async def said(factory: Factory, words: str) -> str:
+    return message_text.render(await factory.create_command_router(Clock()).dispatch(words, ASKER))
 
 
 @BOTH
-async def test_what_an_older_gwevent_writes_is_numbered_by_age(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1", "C2")
-    await older(rooms, "C1", "Burst", 90)
-    await older(rooms, "C1", "all mock", 91)
-    assert [s.number for s in await rooms.subscriptions.for_team(TEAM)] == [1, 2, 3, 1]
-    assert await numbers(rooms) == {"CBC": 1, "Burst": 2, "all mock": 3}
-    told = await said(rooms, "pause 90")
+async def test_each_channel_counts_for_itself_and_gives_no_number_twice(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1", "C2")
+    await subscribe(factory, "Burst", "C1", "C2")
+    await subscribe(factory, "all", "C1", team="T2")
+    assert await numbers(factory) == {"CBC": 1, "Burst": 2} == await numbers(factory, "C2")
+    await unsubscribe(factory, "C1", "Burst")
+    await subscribe(factory, "Burst", "C1")
+    assert await numbers(factory) == {"CBC": 1, "Burst": 3}
+    await unsubscribe(factory, "C1")
+    await subscribe(factory, "CBC", "C1")
+    assert await numbers(factory) == {"CBC": 4}
+
+
+@BOTH
+async def test_what_an_older_gwevent_writes_is_numbered_by_age(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1", "C2")
+    await older(factory, "C1", "Burst", 90)
+    await older(factory, "C1", "all mock", 91)
+    assert [s.number for s in await factory.subscriptions.for_team(TEAM)] == [1, 2, 3, 1]
+    assert await numbers(factory) == {"CBC": 1, "Burst": 2, "all mock": 3}
+    told = await said(factory, "pause 90")
     assert "what was 90 is number 2 (Burst)" in told and "nothing was changed" in told
-    assert "no subscription 92; it has 1 (CBC), 2 (Burst), 3 (all mock)." in await said(rooms, "pause 92")
-    assert all(s.paused_at is None for s in await rooms.subscriptions.for_channel(TEAM, "C1"))
+    assert "no subscription 92; it has 1 (CBC), 2 (Burst), 3 (all mock)." in await said(factory, "pause 92")
+    assert all(s.paused_at is None for s in await factory.subscriptions.for_channel(TEAM, "C1"))
 
 
 # The ids of before, by age; those of one channel that live still, and those that ended.
@@ -83,23 +83,23 @@ IDS = st.lists(st.integers(1, 12), unique=True, min_size=1, max_size=8).map(sort
 )
 @given(alive=IDS, ended=IDS, more=st.integers(0, 6), asked=st.integers(1, 20))
 async def test_no_number_of_before_ever_means_another_one(
-    rooms: Factory, alive: list[int], ended: list[int], more: int, asked: int
+    factory: Factory, alive: list[int], ended: list[int], more: int, asked: int
 ) -> None:
     """Whatever an old message names: that subscription's state alone may change, or nothing does."""
-    async with rooms.database.exclusive_transaction() as connection:
+    async with factory.database.exclusive_transaction() as connection:
         for name in ("channel_changes", "channel_numbers", "former_numbers", "subscriptions", "deliveries"):
             await connection.execute(text(f"DELETE FROM {name}"))
         known = [{"team_id": TEAM, "channel_id": "C1", "number": n} for n in {*alive, *ended}]
         await connection.execute(insert(schema.former_numbers), known)
     for id_ in alive:
-        await older(rooms, "C1", f"CBC distance<{id_}", id_)
+        await older(factory, "C1", f"CBC distance<{id_}", id_)
     for extra in range(more):
-        await subscribe(rooms, f"Burst mock far<1e-{extra + 1}", "C1")
-    before = {s.id: s for s in await rooms.subscriptions.for_channel(TEAM, "C1")}
+        await subscribe(factory, f"Burst mock far<1e-{extra + 1}", "C1")
+    before = {s.id: s for s in await factory.subscriptions.for_channel(TEAM, "C1")}
     given_ = [s.number for s in sorted(before.values(), key=lambda s: s.id) if s.id in alive]
     assert given_ == sorted(given_) and len({s.number for s in before.values()}) == len(before)
-    told = await said(rooms, f"pause {asked}")
-    after = {s.id: s for s in await rooms.subscriptions.for_channel(TEAM, "C1")}
+    told = await said(factory, f"pause {asked}")
+    after = {s.id: s for s in await factory.subscriptions.for_channel(TEAM, "C1")}
     touched = [id_ for id_ in before if before[id_] != after[id_]]
     if asked in alive or asked in ended:
         assert touched in ([], [asked]), told
@@ -111,7 +111,7 @@ async def test_the_migration_keeps_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "old.sqlite").touch()
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'old.sqlite'}")
     await database._migration(lambda config: command.upgrade(config, "0010"))
-    rooms = Factory(database)
+    factory = Factory(database)
     async with database.exclusive_transaction() as connection:
         for id_, channel, words in (
             (2, "C1", "CBC"),
@@ -143,10 +143,10 @@ async def test_the_migration_keeps_what_is_there(tmp_path: Path) -> None:
     await database.migrate()
     await database.check_migrations()
     # 2 and 3 are known as others': by age, past them.
-    assert await numbers(rooms) == {"CBC": 1, "Burst": 4, "all": 5}
-    assert await numbers(rooms, "C2") == {"CBC": 1}
-    assert "what was 17 is number 4 (Burst)" in await said(rooms, "unsubscribe 17")
-    assert "no subscription 3; it has 1 (CBC), 4 (Burst), 5 (all)" in await said(rooms, "unsubscribe 3")
+    assert await numbers(factory) == {"CBC": 1, "Burst": 4, "all": 5}
+    assert await numbers(factory, "C2") == {"CBC": 1}
+    assert "what was 17 is number 4 (Burst)" in await said(factory, "unsubscribe 17")
+    assert "no subscription 3; it has 1 (CBC), 4 (Burst), 5 (all)" in await said(factory, "unsubscribe 3")
     async with database.read_transaction() as connection:
         assert len((await connection.execute(select(schema.subscriptions))).all()) == 4
     await database.close()

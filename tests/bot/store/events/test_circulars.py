@@ -21,103 +21,103 @@ LIVE, FILE = Origin("gcn", "gcn.circulars[0]@1", live=True), Origin("file", "cir
 
 
 @pytest.fixture
-async def way_in(rooms: Factory, clock: Clock) -> Pipeline:
-    await subscribe(rooms, "all circulars", "C1")
-    await subscribe(rooms, "all", "C2")
-    await take(rooms, made())
-    return Pipeline(rooms.store, clock, max_age=MAX_AGE, circulars=rooms.circulars)
+async def way_in(factory: Factory, clock: Clock) -> Pipeline:
+    await subscribe(factory, "all circulars", "C1")
+    await subscribe(factory, "all", "C2")
+    await take(factory, made())
+    return Pipeline(factory.store, clock, max_age=MAX_AGE, circulars=factory.circulars)
 
 
-async def planned(rooms: Factory) -> list[str]:
+async def planned(factory: Factory) -> list[str]:
     table = schema.deliveries
     query = select(table.c.channel_id).where(table.c.team_id == TEAM, table.c.kind == "circular")
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         return list((await connection.execute(query)).scalars())
 
 
-async def test_linked_once_where_asked_for(rooms: Factory, way_in: Pipeline) -> None:
+async def test_linked_once_where_asked_for(factory: Factory, way_in: Pipeline) -> None:
     assert await way_in.handle(circular(), LIVE) is IngestResult.CIRCULAR
     assert await way_in.handle(circular(), LIVE) is IngestResult.CIRCULAR
-    assert await planned(rooms) == ["C1"], "C2 didn't ask for circulars"
-    assert await rooms.circulars.count() == 1
+    assert await planned(factory) == ["C1"], "C2 didn't ask for circulars"
+    assert await factory.circulars.count() == 1
 
 
 async def test_old_ones_archives_and_strangers_are_noted_and_not_linked(
-    rooms: Factory, way_in: Pipeline
+    factory: Factory, way_in: Pipeline
 ) -> None:
     old = (NOW - MAX_AGE - timedelta(hours=1)).timestamp() * 1000
     await way_in.handle(circular(circularId=1, createdOn=old), LIVE)
     await way_in.handle(circular(circularId=2), FILE)
     await way_in.handle(circular(circularId=3, eventId="S200101a", subject="S200101a: x"), LIVE)
     await way_in.handle(circular(circularId=4, eventId=None, subject="GRB 261122B"), LIVE)
-    assert await planned(rooms) == []
-    assert await rooms.circulars.count() == 3
+    assert await planned(factory) == []
+    assert await factory.circulars.count() == 3
 
 
 async def test_one_that_comes_before_its_notice_is_linked_when_the_thread_is_opened(
-    rooms: Factory, way_in: Pipeline
+    factory: Factory, way_in: Pipeline
 ) -> None:
     for number, hours in ((1, 1), (2, 30)):
         written = (NOW - timedelta(hours=hours)).timestamp() * 1000
         about = circular(circularId=number, eventId=TEST, subject=f"{TEST}: x", createdOn=written)
         await way_in.handle(about, LIVE)
-    assert await planned(rooms) == []
-    await subscribe(rooms, "all test circulars", "C3", "C4")
-    await subscribe(rooms, "all test", "C5")
-    await take(rooms, made(TEST))
-    assert await planned(rooms) == ["C3", "C4"], "the older one is old news"
+    assert await planned(factory) == []
+    await subscribe(factory, "all test circulars", "C3", "C4")
+    await subscribe(factory, "all test", "C5")
+    await take(factory, made(TEST))
+    assert await planned(factory) == ["C3", "C4"], "the older one is old news"
     await way_in.handle(circular(circularId=1, eventId=TEST, subject=f"{TEST}: x"), LIVE)
-    await take(rooms, made(TEST, "INITIAL", minutes=1))
-    assert await planned(rooms) == ["C3", "C4"], "and that is once"
+    await take(factory, made(TEST, "INITIAL", minutes=1))
+    assert await planned(factory) == ["C3", "C4"], "and that is once"
 
 
 async def test_of_many_that_came_before_the_newest_are_linked_and_none_of_an_archive(
-    rooms: Factory, way_in: Pipeline
+    factory: Factory, way_in: Pipeline
 ) -> None:
-    await subscribe(rooms, "all test circulars", "C3")
+    await subscribe(factory, "all test circulars", "C3")
     for number in range(10, 20):
         about = circular(circularId=number, eventId=TEST, subject=f"{TEST}: x")
         await way_in.handle(about, FILE if number == 18 else LIVE)
-    await take(rooms, made(TEST))
+    await take(factory, made(TEST))
     table = schema.deliveries
     query = select(table.c.slot, table.c.priority).where(table.c.kind == "circular").order_by(table.c.id)
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         rows = (await connection.execute(query)).all()
     assert [row.slot for row in rows] == [f"circular:{number}:{TEST}" for number in (14, 15, 16, 17, 19)]
     assert {row.priority for row in rows} == {Priority.EDIT}, "news of the event goes first"
 
 
 async def test_one_that_came_before_is_linked_again_where_the_thread_is_opened_again(
-    rooms: Factory, way_in: Pipeline
+    factory: Factory, way_in: Pipeline
 ) -> None:
     await way_in.handle(circular(), LIVE)
-    await rooms.shares.heartbeat({TEAM})
-    (root,) = [d for d in await rooms.ledger.claim(NOW, 10) if d.channel_id == "C1"]
-    await rooms.ledger.record_outcomes([(root, DeadLettered(reason="msg_too_long"))], NOW)
-    await take(rooms, made(alert_type="INITIAL", minutes=1))
+    await factory.shares.heartbeat({TEAM})
+    (root,) = [d for d in await factory.outbox.claim(NOW, 10) if d.channel_id == "C1"]
+    await factory.outbox.record_outcomes([(root, DeadLettered(reason="msg_too_long"))], NOW)
+    await take(factory, made(alert_type="INITIAL", minutes=1))
     table = schema.deliveries
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         query = select(table.c.state).where(table.c.kind == "circular")
         assert list((await connection.execute(query)).scalars()) == ["pending"]
 
 
-async def test_a_mangled_one_is_kept_in_quarantine(rooms: Factory, way_in: Pipeline) -> None:
+async def test_a_mangled_one_is_kept_in_quarantine(factory: Factory, way_in: Pipeline) -> None:
     assert await way_in.handle(circular(circularId="x"), LIVE) is IngestResult.QUARANTINED
-    assert (await rooms.ledger.counts()).quarantined == 1
+    assert (await factory.outbox.counts()).quarantined == 1
 
 
-async def test_not_beside_a_root_that_was_given_up(rooms: Factory, way_in: Pipeline) -> None:
-    await rooms.shares.heartbeat({TEAM})
-    (root,) = [d for d in await rooms.ledger.claim(NOW, 10) if d.channel_id == "C1"]
-    await rooms.ledger.record_outcomes([(root, DeadLettered(reason="msg_too_long"))], NOW)
+async def test_not_beside_a_root_that_was_given_up(factory: Factory, way_in: Pipeline) -> None:
+    await factory.shares.heartbeat({TEAM})
+    (root,) = [d for d in await factory.outbox.claim(NOW, 10) if d.channel_id == "C1"]
+    await factory.outbox.record_outcomes([(root, DeadLettered(reason="msg_too_long"))], NOW)
     await way_in.handle(circular(), LIVE)
-    assert await planned(rooms) == [], "it would wait for ever"
+    assert await planned(factory) == [], "it would wait for ever"
 
 
-async def test_what_waits_goes_with_the_last_subscription(rooms: Factory, way_in: Pipeline) -> None:
+async def test_what_waits_goes_with_the_last_subscription(factory: Factory, way_in: Pipeline) -> None:
     await way_in.handle(circular(), LIVE)
-    await unsubscribe(rooms, "C1")
+    await unsubscribe(factory, "C1")
     table = schema.deliveries
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         query = select(table.c.state).where(table.c.kind == "circular")
         assert list((await connection.execute(query)).scalars()) == ["dead"]

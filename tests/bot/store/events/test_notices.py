@@ -29,135 +29,137 @@ PLAN = planner()
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
-async def everything(rooms: Factory) -> dict[str, list[tuple[object, ...]]]:
+async def everything(factory: Factory) -> dict[str, list[tuple[object, ...]]]:
     """All rows of all tables."""
     tables = ("superevents", "notices", "payloads", "quarantine", "subscriptions", "threads", "deliveries")
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         return {
             table: [tuple(row) for row in (await connection.execute(text(f"SELECT * FROM {table}"))).all()]
             for table in tables
         }
 
 
-async def roots(rooms: Factory) -> list[str]:
+async def roots(factory: Factory) -> list[str]:
     """The channels that have a root planned."""
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         query = text("SELECT channel_id FROM deliveries WHERE kind = 'root' ORDER BY channel_id")
         return list((await connection.execute(query)).scalars())
 
 
-async def test_a_repeat_changes_nothing(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1")
+async def test_a_repeat_changes_nothing(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
     body = to_avro(record())
-    first = await rooms.store.record(decode(body), body, "hopskotch:0", NOW, PLAN)
+    first = await factory.store.record(decode(body), body, "hopskotch:0", NOW, PLAN)
     assert (first.new, first.intents) == (True, 1)
-    before = await everything(rooms)
+    before = await everything(factory)
     later = NOW + timedelta(hours=1)
     for again, origin in ((body, "hopskotch:1"), (to_json(record()), "gcn:5")):
-        repeat = await rooms.store.record(
+        repeat = await factory.store.record(
             replace(decode(again), received=later), again, origin, later, planner(later)
         )
         assert (repeat.new, repeat.intents) == (False, 0)
-    assert await everything(rooms) == before
+    assert await everything(factory) == before
 
 
-async def test_a_notice_with_its_maps_is_the_same_from_avro_and_json(rooms: Factory) -> None:
+async def test_a_notice_with_its_maps_is_the_same_from_avro_and_json(factory: Factory) -> None:
     announced = bns(NOW)[3]
     for body in (to_avro(announced), to_json(announced)):
-        await rooms.store.record(decode(body), body, "test:1", NOW, PLAN)
-    known = await rooms.store.superevent(announced["superevent_id"])
+        await factory.store.record(decode(body), body, "test:1", NOW, PLAN)
+    known = await factory.store.superevent(announced["superevent_id"])
     assert known is not None and len(known.notices) == 1
     assert known.latest == decode(to_avro(announced)), "what is stored is what was decoded"
     assert known.latest.external is not None and known.latest.external.localization is not None
 
 
-async def test_a_repeat_stays_one_after_its_payload_is_purged_and_its_facts_too(rooms: Factory) -> None:
-    await subscribe(rooms, "all mock", "C1")
-    await take(rooms, made(MOCK))
-    assert await rooms.store.purge_mock_payloads(NOW + timedelta(seconds=1)) == 1
-    assert await rooms.store.purge_mock_payloads(NOW + timedelta(seconds=1)) == 0
-    again = await rooms.store.record(made(MOCK), b"other bytes", "test:2", NOW, PLAN)
+async def test_a_repeat_stays_one_after_its_payload_is_purged_and_its_facts_too(factory: Factory) -> None:
+    await subscribe(factory, "all mock", "C1")
+    await take(factory, made(MOCK))
+    assert await factory.store.purge_mock_payloads(NOW + timedelta(seconds=1)) == 1
+    assert await factory.store.purge_mock_payloads(NOW + timedelta(seconds=1)) == 0
+    again = await factory.store.record(made(MOCK), b"other bytes", "test:2", NOW, PLAN)
     assert not again.new
     # As one that an older gwevent stored: nothing says what it said.
-    async with rooms.database.exclusive_transaction() as connection:
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE notices SET facts = NULL, content = ''"))
     for notice in (made(MOCK), made(MOCK, far=0.5)):
-        again = await rooms.store.record(notice, b"bytes", "test:2", NOW, PLAN)
+        again = await factory.store.record(notice, b"bytes", "test:2", NOW, PLAN)
         assert not again.new
-    assert await rooms.store.superevent(MOCK) is None, "nothing is known of it any more"
-    assert await rooms.store.newest(category=Category.MOCK) == []
+    assert await factory.store.superevent(MOCK) is None, "nothing is known of it any more"
+    assert await factory.store.newest(category=Category.MOCK) == []
     # A further notice begins anew with what it says.
-    await take(rooms, made(MOCK, minutes=5))
-    known = await rooms.store.superevent(MOCK)
+    await take(factory, made(MOCK, minutes=5))
+    known = await factory.store.superevent(MOCK)
     assert known is not None and len(known.notices) == 1
-    assert await roots(rooms) == ["C1"]
+    assert await roots(factory) == ["C1"]
 
 
-async def test_only_mocks_and_only_old_ones_are_purged(rooms: Factory) -> None:
-    await take(rooms, [made(MOCK), made(REAL)])
-    await take(rooms, made("MS261122b"), now=NOW + timedelta(days=1))
-    assert await rooms.store.purge_mock_payloads(NOW + timedelta(hours=1)) == 1
-    assert len((await everything(rooms))["payloads"]) == 2
+async def test_only_mocks_and_only_old_ones_are_purged(factory: Factory) -> None:
+    await take(factory, [made(MOCK), made(REAL)])
+    await take(factory, made("MS261122b"), now=NOW + timedelta(days=1))
+    assert await factory.store.purge_mock_payloads(NOW + timedelta(hours=1)) == 1
+    assert len((await everything(factory))["payloads"]) == 2
 
 
-async def test_the_same_type_and_second_with_other_content_is_a_notice_of_its_own(rooms: Factory) -> None:
-    await subscribe(rooms, "all", "C1")
+async def test_the_same_type_and_second_with_other_content_is_a_notice_of_its_own(factory: Factory) -> None:
+    await subscribe(factory, "all", "C1")
     first, second = made(alert_type="UPDATE"), made(alert_type="UPDATE", far=2e-9)
     assert first.key[:3] == second.key[:3] and first.key != second.key
-    await take(rooms, [first, second])
-    known = await rooms.store.superevent(REAL)
+    await take(factory, [first, second])
+    known = await factory.store.superevent(REAL)
     assert known is not None and {n.key for n in known.notices} == {first.key, second.key}
-    before = await everything(rooms)
+    before = await everything(factory)
     for again in (first, second):
-        assert not (await rooms.store.record(again, b"bytes", "test:2", NOW, PLAN)).new
-    assert await everything(rooms) == before
+        assert not (await factory.store.record(again, b"bytes", "test:2", NOW, PLAN)).new
+    assert await everything(factory) == before
     for notice in (first, second):
-        assert await rooms.store.payload(notice.key) == f"{notice.key}".encode()
-        notice_id = await rooms.store.notice_id(notice.key)
-        assert notice_id is not None and await rooms.store.notice_key(notice_id) == notice.key
+        assert await factory.store.payload(notice.key) == f"{notice.key}".encode()
+        notice_id = await factory.store.notice_id(notice.key)
+        assert notice_id is not None and await factory.store.notice_key(notice_id) == notice.key
 
 
-async def test_an_archives_copy_never_differs(rooms: Factory) -> None:
+async def test_an_archives_copy_never_differs(factory: Factory) -> None:
     theirs = replace(made(far=2e-9), archive="GraceDB", content=None)
-    await take(rooms, [made(), made(far=3e-9)])
-    assert not (await rooms.store.record(theirs, b"bytes", "gracedb:1", NOW, PLAN)).new
+    await take(factory, [made(), made(far=3e-9)])
+    assert not (await factory.store.record(theirs, b"bytes", "gracedb:1", NOW, PLAN)).new
     early = replace(made(MOCK, far=2e-9), archive="GraceDB", content=None)
-    await take(rooms, early, live=False)
+    await take(factory, early, live=False)
     # The first that the source brings takes its place, whatever it says; the second is one of its own.
-    await take(rooms, [made(MOCK), made(MOCK, far=3e-9)])
-    known = await rooms.store.superevent(MOCK)
+    await take(factory, [made(MOCK), made(MOCK, far=3e-9)])
+    known = await factory.store.superevent(MOCK)
     assert known is not None and {n.key for n in known.notices} == {made(MOCK).key, made(MOCK, far=3e-9).key}
 
 
-async def test_what_an_older_version_stored_is_asked_what_it_says(rooms: Factory) -> None:
+async def test_what_an_older_version_stored_is_asked_what_it_says(factory: Factory) -> None:
     body, other = to_json(record(alert_type="UPDATE")), to_json(record(alert_type="UPDATE", far=2e-9))
-    await rooms.store.record(decode(body), body, "test:1", NOW, PLAN)
+    await factory.store.record(decode(body), body, "test:1", NOW, PLAN)
     old = replace(decode(body), content=None).to_json()
-    async with rooms.database.exclusive_transaction() as connection:
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE notices SET content = '', facts = :old"), {"old": old})
     avro = to_avro(record(alert_type="UPDATE"))
-    assert not (await rooms.store.record(decode(avro), avro, "test:2", NOW, PLAN)).new
-    assert (await rooms.store.record(decode(other), other, "test:3", NOW, PLAN)).new
-    known = await rooms.store.superevent(REAL)
+    assert not (await factory.store.record(decode(avro), avro, "test:2", NOW, PLAN)).new
+    assert (await factory.store.record(decode(other), other, "test:3", NOW, PLAN)).new
+    known = await factory.store.superevent(REAL)
     assert known is not None and {n.key for n in known.notices} == {decode(body).key, decode(other).key}
-    assert await rooms.store.payload(decode(body).key) == body
+    assert await factory.store.payload(decode(body).key) == body
     # Who noted its key before that was known finds it still.
-    assert await rooms.store.payload((*decode(body).key[:3], "")) in (body, other)
+    assert await factory.store.payload((*decode(body).key[:3], "")) in (body, other)
 
 
-async def test_a_map_measured_otherwise_by_a_newer_version_is_a_repeat(rooms: Factory) -> None:
-    await rooms.store.record(made(), b"the bytes", "test:1", NOW, PLAN)
+async def test_a_map_measured_otherwise_by_a_newer_version_is_a_repeat(factory: Factory) -> None:
+    await factory.store.record(made(), b"the bytes", "test:1", NOW, PLAN)
     measured = replace(
         made(),
         localization=Localization(
             ra=1, dec=2, area_50=3, area_90=4, regions=(), distance=None, peak_distance=None
         ),
     )
-    assert not (await rooms.store.record(measured, b"the bytes", "test:1", NOW, PLAN)).new
+    assert not (await factory.store.record(measured, b"the bytes", "test:1", NOW, PLAN)).new
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_any_order_of_arrival_and_any_repeats_end_in_the_same_state(rooms: Factory, seed: int) -> None:
+async def test_any_order_of_arrival_and_any_repeats_end_in_the_same_state(
+    factory: Factory, seed: int
+) -> None:
     rng = random.Random(seed)
     burst = {
         "gcn_notice_id": 1,
@@ -183,62 +185,62 @@ async def test_any_order_of_arrival_and_any_repeats_end_in_the_same_state(rooms:
     bodies = [*map(to_avro, known_types), *map(to_json, records), *map(to_json, records)]
     rng.shuffle(bodies)
     for body in bodies:
-        await rooms.store.record(decode(body), body, "test:1", NOW, PLAN)
-    known = await rooms.store.superevent(REAL)
+        await factory.store.record(decode(body), body, "test:1", NOW, PLAN)
+    known = await factory.store.superevent(REAL)
     assert known == expected
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         [traits] = (await connection.execute(text("SELECT traits FROM superevents"))).scalars()
     told = attributes_of(expected)
     assert told is not None and json.loads(traits) == json.loads(told.to_json())
 
 
-async def test_notices_out_of_order_end_in_the_same_superevent(rooms: Factory) -> None:
+async def test_notices_out_of_order_end_in_the_same_superevent(factory: Factory) -> None:
     story = [made(), made(alert_type="INITIAL", minutes=5), made(alert_type="UPDATE", minutes=9)]
-    await take(rooms, [story[2], story[0], story[1]])
-    known = await rooms.store.superevent_with_revision(REAL)
+    await take(factory, [story[2], story[0], story[1]])
+    known = await factory.store.superevent_with_revision(REAL)
     assert known is not None
     assert known[0].notices == tuple(story)
     assert known[1] == 3, "the revision counts what was stored"
 
 
-async def test_a_late_preliminary_after_the_retraction_opens_nothing(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1")
-    await take(rooms, [made(alert_type="RETRACTION", minutes=5), made()])
-    assert await roots(rooms) == []
+async def test_a_late_preliminary_after_the_retraction_opens_nothing(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
+    await take(factory, [made(alert_type="RETRACTION", minutes=5), made()])
+    assert await roots(factory) == []
 
 
-async def test_two_at_once_open_one_root(rooms: Factory, database_url: str) -> None:
-    await subscribe(rooms, "CBC", "C1", "C2")
+async def test_two_at_once_open_one_root(factory: Factory, database_url: str) -> None:
+    await subscribe(factory, "CBC", "C1", "C2")
     other = Factory(Database(database_url))
     story = [made(minutes=minute) for minute in range(6)]
     recorded = await asyncio.gather(
         *(
-            (rooms, other)[number % 2].store.record(notice, b"bytes", "test:1", NOW, PLAN)
+            (factory, other)[number % 2].store.record(notice, b"bytes", "test:1", NOW, PLAN)
             for number, notice in enumerate(story)
         )
     )
     assert all(one.new for one in recorded)
-    assert await roots(rooms) == ["C1", "C2"]
-    rows = await everything(rooms)
+    assert await roots(factory) == ["C1", "C2"]
+    rows = await everything(factory)
     assert len(rows["threads"]) == 2
     assert len(rows["deliveries"]) == 2 + 5 * 2, "each further notice is a reply, once a channel"
     await other.database.close()
 
 
-async def test_the_same_notice_twice_at_once_is_stored_once(rooms: Factory, database_url: str) -> None:
-    await subscribe(rooms, "CBC", "C1")
+async def test_the_same_notice_twice_at_once_is_stored_once(factory: Factory, database_url: str) -> None:
+    await subscribe(factory, "CBC", "C1")
     other = Factory(Database(database_url))
     recorded = await asyncio.gather(
-        *(one.store.record(made(), b"bytes", "test:1", NOW, PLAN) for one in (rooms, other) * 3)
+        *(one.store.record(made(), b"bytes", "test:1", NOW, PLAN) for one in (factory, other) * 3)
     )
     assert sorted(one.new for one in recorded) == [False] * 5 + [True]
-    assert await roots(rooms) == ["C1"]
+    assert await roots(factory) == ["C1"]
     await other.database.close()
 
 
-async def test_a_planner_that_fails_leaves_nothing_behind(rooms: Factory) -> None:
-    await take(rooms, made())
-    before = await everything(rooms)
+async def test_a_planner_that_fails_leaves_nothing_behind(factory: Factory) -> None:
+    await take(factory, made())
+    before = await everything(factory)
 
     def broken(
         superevent: Superevent,
@@ -250,14 +252,14 @@ async def test_a_planner_that_fails_leaves_nothing_behind(rooms: Factory) -> Non
 
     for notice in (made(minutes=5), made("S261122b")):
         with pytest.raises(KeyError):
-            await rooms.store.record(notice, b"bytes", "test:1", NOW, broken)
-    assert await everything(rooms) == before
-    await take(rooms, made(minutes=5))
+            await factory.store.record(notice, b"bytes", "test:1", NOW, broken)
+    assert await everything(factory) == before
+    await take(factory, made(minutes=5))
 
 
-async def test_the_planner_sees_what_is_known(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1")
-    await take(rooms, made())
+async def test_the_planner_sees_what_is_known(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
+    await take(factory, made())
     seen: list[tuple[int, int, int]] = []
 
     def watching(
@@ -269,13 +271,13 @@ async def test_the_planner_sees_what_is_known(rooms: Factory) -> None:
         seen.append((len(superevent.notices), len(threads), len(subscriptions)))
         return plan(superevent, notice, threads, subscriptions, live=True, now=NOW, max_age=MAX_AGE)
 
-    await rooms.store.record(made(minutes=5), b"bytes", "test:1", NOW, watching)
+    await factory.store.record(made(minutes=5), b"bytes", "test:1", NOW, watching)
     assert seen == [(2, 1, 1)]
 
 
-async def test_what_latest_chooses_by(rooms: Factory) -> None:
+async def test_what_latest_chooses_by(factory: Factory) -> None:
     await take(
-        rooms,
+        factory,
         [
             made("S261121a"),
             made("S261122b", group="Burst"),
@@ -283,18 +285,18 @@ async def test_what_latest_chooses_by(rooms: Factory) -> None:
             made("S261120c", alert_type="RETRACTION", minutes=-60),
         ],
     )
-    newest = [s.superevent_id for s in await rooms.store.newest(category=Category.REAL, limit=9)]
+    newest = [s.superevent_id for s in await factory.store.newest(category=Category.REAL, limit=9)]
     assert newest == ["S261122b", "S261121a", "S261120c"]
-    bursts = await rooms.store.newest(category=Category.REAL, group="burst", limit=9)
+    bursts = await factory.store.newest(category=Category.REAL, group="burst", limit=9)
     assert [s.superevent_id for s in bursts] == ["S261122b"]
-    last = await rooms.store.last_notice()
+    last = await factory.store.last_notice()
     assert last is not None and last.superevent_id == "S261120c"
 
 
-async def test_words_that_cant_be_read_withhold_nothing_from_others(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1", "C2")
-    async with rooms.database.exclusive_transaction() as connection:
+async def test_words_that_cant_be_read_withhold_nothing_from_others(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1", "C2")
+    async with factory.database.exclusive_transaction() as connection:
         newer = "UPDATE subscriptions SET words = 'CBC glitchiness<3' WHERE channel_id = 'C1'"
         await connection.execute(text(newer))
-    await take(rooms, made())
-    assert await roots(rooms) == ["C2"]
+    await take(factory, made())
+    assert await roots(factory) == ["C2"]

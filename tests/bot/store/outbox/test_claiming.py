@@ -119,8 +119,8 @@ def test_the_choice_keeps_its_rules(
 ) -> None:
     turns = FairShare()
     turns.owed = owed
-    wish = asked(limit, busy=busy, edits=lambda _: edits, others=others)
-    chosen, in_turn = choose(candidates, wish, turns)
+    criteria = asked(limit, busy=busy, edits=lambda _: edits, others=others)
+    chosen, in_turn = choose(candidates, criteria, turns)
     places = [one.place for one in chosen]
     assert len(chosen) <= limit and len(set(places)) == len(places) and not busy & set(places)
     assert all(sum(one.edit and one.team_id == team for one in chosen) <= edits for team in TEAMS)
@@ -160,7 +160,7 @@ def test_whoever_waits_gets_a_turn(candidates: list[Candidate], limit: int) -> N
 class Story:
     """Random notices, claims and outcomes, and what each claim should have been."""
 
-    rooms: Factory
+    factory: Factory
     dice: random.Random
     fair: bool
     now: datetime = NOW
@@ -197,7 +197,7 @@ class Story:
             "PRELIMINARY" if not count else self.dice.choice(["INITIAL", "UPDATE", "UPDATE", "RETRACTION"])
         )
         self.events[superevent_id] = count + 1
-        await take(self.rooms, made(superevent_id, type_, minutes=self.number / 60), now=self.now)
+        await take(self.factory, made(superevent_id, type_, minutes=self.number / 60), now=self.now)
 
     async def circular(self) -> None:
         self.number += 1
@@ -206,21 +206,21 @@ class Story:
             one = Circular(
                 number=self.number, subject="x", author="y", created=self.now, superevent_ids=about
             )
-            await self.rooms.circulars.record(one, self.now, post=True)
+            await self.factory.circulars.record(one, self.now, post=True)
 
     async def apology(self) -> None:
         self.number += 1
         if self.events:
             about = self.dice.choice(list(self.events))
             body = str(self.number).encode()
-            await self.rooms.store.quarantine(
+            await self.factory.store.quarantine(
                 body, "test:1", "Why.", about, self.now, _to_all_threads, (TEAM, "C0")
             )
 
     async def confirmation(self) -> None:
         self.number += 1
         place = self.dice.choice(PLACES)
-        await self.rooms.subscriptions.request(
+        await self.factory.subscriptions.request(
             *place, parse(f"BNS distance<{self.dice.randint(1, 3)}"), "U1", self.now
         )
 
@@ -229,10 +229,10 @@ class Story:
 
     async def crash(self) -> None:
         self.claimed.clear()
-        await self.rooms.ledger.requeue_stalled()
+        await self.factory.outbox.requeue_stalled()
 
     async def revival(self) -> None:
-        await self.rooms.ledger.requeue_channel(
+        await self.factory.outbox.requeue_channel(
             *self.dice.choice(PLACES), self.now - timedelta(days=1), self.now
         )
 
@@ -240,7 +240,7 @@ class Story:
         some = self.dice.sample(self.claimed, self.dice.randint(0, len(self.claimed)))
         self.claimed = [d for d in self.claimed if d not in some]
         if some:
-            await self.rooms.ledger.record_outcomes([(d, self.outcome(d)) for d in some], self.now)
+            await self.factory.outbox.record_outcomes([(d, self.outcome(d)) for d in some], self.now)
 
     def outcome(self, delivery: Delivery) -> Outcome:
         chance = self.dice.random()
@@ -266,11 +266,11 @@ class Story:
             busy |= {(team, "*")} | {place for place in PLACES if place[0] == team}
         allowed = {team: self.dice.choice([0, 1, 9]) for team in TEAMS}
         limit, others = self.dice.randint(1, 5), self.dice.choice([0, 1, 9])
-        turns = self.rooms.ledger._claiming._turns
+        turns = self.factory.outbox._claiming._turns
         if not self.fair:
             turns.owed = 0
         wanted = await self.model(limit, busy, allowed, others, turns)
-        got = await self.rooms.ledger.claim(
+        got = await self.factory.outbox.claim(
             self.now, limit, busy=busy, edits=allowed.__getitem__, others=others
         )
         assert [d.id for d in got] == wanted
@@ -289,7 +289,7 @@ class Story:
             .join(t, t.c.id == d.c.thread_id, isouter=True)
             .join(known, known.c.superevent_id == t.c.superevent_id, isouter=True)
         )
-        async with self.rooms.database.read_transaction() as connection:
+        async with self.factory.database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
         unordered = ("edit", "mention", "circular")
 
@@ -344,7 +344,7 @@ def _to_all_threads(_category: Any, threads: Any, _subscriptions: Any) -> Any:
     return [(thread.team_id, thread.channel_id, thread.id) for thread in threads]
 
 
-async def tell(rooms: Factory, seed: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> Story:
+async def tell(factory: Factory, seed: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> Story:
     dice = random.Random(seed)
     fair = dice.random() < 0.5
     # Else a queue as short as these is always seen in passing.
@@ -352,10 +352,10 @@ async def tell(rooms: Factory, seed: int, steps: int, monkeypatch: pytest.Monkey
         monkeypatch.setattr(claiming, "OWED_AT_MOST", -1)
     else:
         monkeypatch.setattr(claiming, "IN_PASSING", dice.choice([-1, 0, 30]))
-    await rooms.shares.heartbeat(set(TEAMS))
+    await factory.shares.heartbeat(set(TEAMS))
     for team, channel in PLACES:
-        await subscribe(rooms, WORDS, channel, team=team)
-    story = Story(rooms, dice, fair)
+        await subscribe(factory, WORDS, channel, team=team)
+    story = Story(factory, dice, fair)
     for _ in range(steps):
         await story.step()
     return story
@@ -363,16 +363,16 @@ async def tell(rooms: Factory, seed: int, steps: int, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("seed", range(24))
 async def test_a_claim_takes_what_the_model_takes(
-    rooms: Factory, seed: int, monkeypatch: pytest.MonkeyPatch
+    factory: Factory, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    story = await tell(rooms, seed, 120, monkeypatch)
+    story = await tell(factory, seed, 120, monkeypatch)
     assert story.compared > 10
 
 
 @pytest.mark.backends("postgresql")
 @pytest.mark.parametrize("seed", [100, 101, 102])
-async def test_so_it_does_on_postgresql(rooms: Factory, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    story = await tell(rooms, seed, 100, monkeypatch)
+async def test_so_it_does_on_postgresql(factory: Factory, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    story = await tell(factory, seed, 100, monkeypatch)
     assert story.compared > 10
 
 
@@ -382,9 +382,9 @@ READS_MORE = 1.3
 """How many times as much may be read beside twenty times as many that wait."""
 
 
-async def wait(rooms: Factory, events: int, held: int = 0) -> None:
+async def wait(factory: Factory, events: int, held: int = 0) -> None:
     """Have mocks wait for every channel, and others that can't go before them all."""
-    async with rooms.database.exclusive_transaction() as connection:
+    async with factory.database.exclusive_transaction() as connection:
         rows = []
         for number in range(events + held):
             for place in PLACES:
@@ -401,7 +401,7 @@ async def wait(rooms: Factory, events: int, held: int = 0) -> None:
         await connection.execute(schema.deliveries.insert(), rows)
 
 
-async def work_of_a_claim(rooms: Factory, wish: ClaimRequest) -> int:
+async def work_of_a_claim(factory: Factory, criteria: ClaimRequest) -> int:
     """How many instructions SQLite carries out for one claim, in hundreds."""
     steps = 0
 
@@ -410,13 +410,13 @@ async def work_of_a_claim(rooms: Factory, wish: ClaimRequest) -> int:
         steps += 1
         return 0
 
-    async with rooms.database._engine.connect() as connection:
+    async with factory.database._engine.connect() as connection:
         raw = await connection.get_raw_connection()
         await raw.driver_connection.set_progress_handler(count, 100)  # type: ignore[union-attr]
         taker = ClaimQuery(lambda _: true())
-        assert wish.busy or await taker.take(connection, NOW, wish)
+        assert criteria.busy or await taker.take(connection, NOW, criteria)
         steps = 0
-        await taker.take(connection, NOW, wish)
+        await taker.take(connection, NOW, criteria)
         await raw.driver_connection.set_progress_handler(None, 100)  # type: ignore[union-attr]
     return steps
 
@@ -427,30 +427,30 @@ async def work_of_a_claim(rooms: Factory, wish: ClaimRequest) -> int:
     ids=["free", "busy", "without clients", "held"],
 )
 async def test_a_claim_reads_as_much_however_many_wait(
-    rooms: Factory, busy: set[Place], held: int, monkeypatch: pytest.MonkeyPatch
+    factory: Factory, busy: set[Place], held: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claiming, "IN_PASSING", 0)
-    await wait(rooms, 20)
-    few = await work_of_a_claim(rooms, asked(8, busy=busy))
-    async with rooms.database.exclusive_transaction() as connection:
+    await wait(factory, 20)
+    few = await work_of_a_claim(factory, asked(8, busy=busy))
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(schema.deliveries.delete())
-    await wait(rooms, 400, held)
-    many = await work_of_a_claim(rooms, asked(8, busy=busy))
+    await wait(factory, 400, held)
+    many = await work_of_a_claim(factory, asked(8, busy=busy))
     assert few <= many + 5 and many <= few * READS_MORE + 5
 
 
 async def test_every_statement_of_a_claim_finds_its_rows_by_an_index_made_for_it(
-    rooms: Factory, monkeypatch: pytest.MonkeyPatch
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite would rather take the index on the state alone, and read all that waits."""
     monkeypatch.setattr(claiming, "IN_PASSING", -15)
-    await wait(rooms, 20)
+    await wait(factory, 20)
     seen: list[tuple[str, Any]] = []
-    engine = rooms.database._engine.sync_engine
+    engine = factory.database._engine.sync_engine
     event.listen(engine, "before_cursor_execute", lambda *call: seen.append((call[2], call[3])))
-    assert await rooms.ledger.claim(NOW, 8)
+    assert await factory.outbox.claim(NOW, 8)
     found = []
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         for statement, values in list(seen):
             if statement.lstrip().startswith(("SELECT", "WITH", "UPDATE")):
                 plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
@@ -462,75 +462,75 @@ async def test_every_statement_of_a_claim_finds_its_rows_by_an_index_made_for_it
 
 
 async def test_what_waits_for_its_thread_is_looked_at_again_though_nobody_said_that_it_moved(
-    rooms: Factory,
+    factory: Factory,
 ) -> None:
     """The last guard: a way of moving a thread on that nobody thought of delays, and loses nothing."""
-    await rooms.shares.heartbeat({TEAM})
-    await subscribe(rooms, WORDS, "C1")
-    await take(rooms, made())
-    (root,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.record_outcomes(
+    await factory.shares.heartbeat({TEAM})
+    await subscribe(factory, WORDS, "C1")
+    await take(factory, made())
+    (root,) = await factory.outbox.claim(NOW, 10)
+    await factory.outbox.record_outcomes(
         [(root, Retry(not_before=NOW + timedelta(minutes=9), reason="no"))], NOW
     )
-    await take(rooms, made(alert_type="INITIAL", minutes=1))
-    assert await rooms.ledger.claim(NOW, 10) == [], "the reply waits for its root"
-    async with rooms.database.exclusive_transaction() as connection:
+    await take(factory, made(alert_type="INITIAL", minutes=1))
+    assert await factory.outbox.claim(NOW, 10) == [], "the reply waits for its root"
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE deliveries SET state = 'sent' WHERE kind = 'root'"))
         await connection.execute(text("UPDATE threads SET root_ts = '1.1'"))
-    assert await rooms.ledger.claim(NOW, 10) == []
-    assert {d.kind for d in await rooms.ledger.claim(NOW + claiming.HELD, 10)} == {DeliveryKind.REPLY}
+    assert await factory.outbox.claim(NOW, 10) == []
+    assert {d.kind for d in await factory.outbox.claim(NOW + claiming.HELD, 10)} == {DeliveryKind.REPLY}
 
 
 # The other queues that an alert goes through.
 
 
 @pytest.mark.parametrize("why", ["root_fixed", "root_gone"])
-async def test_what_is_posted_once_more_is_not_found_by_its_first_message(rooms: Factory, why: str) -> None:
-    await subscribe(rooms, WORDS, "C1")
-    await take(rooms, made())
-    (root,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.record_outcomes([(root, Delivered(ts="1.1", revision=root.target_revision))], NOW)
-    await take(rooms, made(alert_type="INITIAL", minutes=1))
-    (reply,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.record_outcomes([(reply, Delivered(ts="1.2"))], NOW)
-    (edit,) = await rooms.ledger.claim(NOW + PICTURE_WITHIN, 10)
+async def test_what_is_posted_once_more_is_not_found_by_its_first_message(factory: Factory, why: str) -> None:
+    await subscribe(factory, WORDS, "C1")
+    await take(factory, made())
+    (root,) = await factory.outbox.claim(NOW, 10)
+    await factory.outbox.record_outcomes([(root, Delivered(ts="1.1", revision=root.target_revision))], NOW)
+    await take(factory, made(alert_type="INITIAL", minutes=1))
+    (reply,) = await factory.outbox.claim(NOW, 10)
+    await factory.outbox.record_outcomes([(reply, Delivered(ts="1.2"))], NOW)
+    (edit,) = await factory.outbox.claim(NOW + PICTURE_WITHIN, 10)
     gone = DeadLettered(reason="no", root_uneditable=why == "root_fixed", root_deleted=why == "root_gone")
-    await rooms.ledger.record_outcomes([(edit, gone)], NOW)
-    (again,) = await rooms.ledger.claim(NOW + PICTURE_WITHIN, 10)
+    await factory.outbox.record_outcomes([(edit, gone)], NOW)
+    (again,) = await factory.outbox.claim(NOW + PICTURE_WITHIN, 10)
     first = reply if why == "root_fixed" else root
     assert again.id == first.id and again.key not in (None, first.key)
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_news_is_not_given_up_for_the_age_of_what_was_refused_before_it(rooms: Factory) -> None:
-    await rooms.shares.heartbeat({TEAM})
-    await subscribe(rooms, WORDS, "C1")
-    await take(rooms, made())
-    (root,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.record_outcomes([(root, Delivered(ts="1.1", revision=root.target_revision))], NOW)
-    await take(rooms, made(alert_type="INITIAL", minutes=1))
+async def test_news_is_not_given_up_for_the_age_of_what_was_refused_before_it(factory: Factory) -> None:
+    await factory.shares.heartbeat({TEAM})
+    await subscribe(factory, WORDS, "C1")
+    await take(factory, made())
+    (root,) = await factory.outbox.claim(NOW, 10)
+    await factory.outbox.record_outcomes([(root, Delivered(ts="1.1", revision=root.target_revision))], NOW)
+    await take(factory, made(alert_type="INITIAL", minutes=1))
     day = NOW + timedelta(hours=23)
     for now, type_ in ((NOW + PICTURE_WITHIN, None), (day, "RETRACTION")):
         if type_ is not None:
-            await take(rooms, made(alert_type=type_, minutes=2), now=day)
-        got = {d.kind: d for d in [*await rooms.ledger.claim(now, 1), *await rooms.ledger.claim(now, 1)]}
+            await take(factory, made(alert_type=type_, minutes=2), now=day)
+        got = {d.kind: d for d in [*await factory.outbox.claim(now, 1), *await factory.outbox.claim(now, 1)]}
         no = Retry(not_before=now, reason="zomeru")
-        await rooms.ledger.record_outcomes(
+        await factory.outbox.record_outcomes(
             [(d, no if k is DeliveryKind.EDIT else Delivered(ts=f"2.{d.id}")) for k, d in got.items()], now
         )
     assert got[DeliveryKind.EDIT].created_at == day
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(rooms: Factory) -> None:
+async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(factory: Factory) -> None:
     """After a way back to an older version: more of them than a claim looks at, in a thread and without."""
-    await rooms.shares.heartbeat({TEAM})
-    await subscribe(rooms, WORDS, "C1")
-    await take(rooms, made())
-    (root,) = await rooms.ledger.claim(NOW, 10)
-    await rooms.ledger.record_outcomes([(root, Delivered(ts="1.1", revision=root.target_revision))], NOW)
-    await take(rooms, made(alert_type="INITIAL", minutes=1))
-    async with rooms.database.exclusive_transaction() as connection:
+    await factory.shares.heartbeat({TEAM})
+    await subscribe(factory, WORDS, "C1")
+    await take(factory, made())
+    (root,) = await factory.outbox.claim(NOW, 10)
+    await factory.outbox.record_outcomes([(root, Delivered(ts="1.1", revision=root.target_revision))], NOW)
+    await take(factory, made(alert_type="INITIAL", minutes=1))
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE deliveries SET kind = 'reply2' WHERE kind = 'reply'"))
         await connection.execute(text("DELETE FROM deliveries WHERE kind = 'edit'"))
         rows = [
@@ -540,35 +540,35 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(rooms: F
             for channel in ("C1", "C2")
         ]
         await connection.execute(schema.deliveries.insert(), rows)
-    await take(rooms, made(alert_type="RETRACTION", minutes=2))
+    await take(factory, made(alert_type="RETRACTION", minutes=2))
     with capture_logs() as logs:
-        got = await rooms.ledger.claim(NOW, 10)
+        got = await factory.outbox.claim(NOW, 10)
         assert [d.kind for d in got] == [DeliveryKind.REPLY], (
             "the retraction, though an unknown one stands before it"
         )
         done = Delivered(ts="1.2", revision=got[0].target_revision)
-        await rooms.ledger.record_outcomes([(got[0], done)], NOW)
+        await factory.outbox.record_outcomes([(got[0], done)], NOW)
         later = NOW + PICTURE_WITHIN
-        got = await rooms.ledger.claim(later, 10)
+        got = await factory.outbox.claim(later, 10)
         assert [d.kind for d in got] == [DeliveryKind.EDIT]
-        await rooms.ledger.record_outcomes(
+        await factory.outbox.record_outcomes(
             [(got[0], Delivered(ts="1.1", revision=got[0].target_revision))], later
         )
-        assert await rooms.ledger.claim(later, 10) == []
-        assert not (await rooms.glance.due(later)).deliveries, "nobody looks for them without end"
-        assert await rooms.ledger.claim(later + claiming.HELD, 10) == []
+        assert await factory.outbox.claim(later, 10) == []
+        assert not (await factory.due_check.due(later)).deliveries, "nobody looks for them without end"
+        assert await factory.outbox.claim(later + claiming.HELD, 10) == []
     told = [line["kind"] for line in logs if line["event"] == "deliveries_of_a_newer_gwevent_wait"]
     assert sorted(set(told)) == sorted(told) and set(told) <= {"novelty0", "novelty1", "reply2"} and told
     # They count as waiting, so that it is told that something waits.
-    assert (await rooms.ledger.counts()).waiting == 121
+    assert (await factory.outbox.counts()).waiting == 121
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_the_picture_of_what_is_real_is_drawn_first(rooms: Factory) -> None:
-    await rooms.shares.heartbeat({TEAM})
+async def test_the_picture_of_what_is_real_is_drawn_first(factory: Factory) -> None:
+    await factory.shares.heartbeat({TEAM})
     for number, name in enumerate(("S261122a", "S261122b", "MS261122c", "TS261122d")):
-        await take(rooms, made(name))
-        async with rooms.database.exclusive_transaction() as connection:
+        await take(factory, made(name))
+        async with factory.database.exclusive_transaction() as connection:
             notice = select(schema.notices.c.id).where(schema.notices.c.superevent_id == name)
             await connection.execute(
                 schema.pictures.insert().values(
@@ -583,22 +583,22 @@ async def test_the_picture_of_what_is_real_is_drawn_first(rooms: Factory) -> Non
                 )
             )
     drawn = []
-    while (job := await rooms.pictures.next_wanted(NOW + timedelta(seconds=9))) is not None:
+    while (job := await factory.pictures.next_wanted(NOW + timedelta(seconds=9))) is not None:
         drawn.append(job.superevent_id)
-        await rooms.pictures.failed(job.id, "tried", NOW)
+        await factory.pictures.failed(job.id, "tried", NOW)
     assert drawn == ["S261122b", "S261122a", "TS261122d", "MS261122c"]
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_the_map_of_what_is_real_is_asked_first(rooms: Factory) -> None:
+async def test_the_map_of_what_is_real_is_asked_first(factory: Factory) -> None:
     names = ("S261122a", "MS261122b", "S261122c", "TS261122d")
     for name in names:
-        await take(rooms, made(name))
-    async with rooms.database.exclusive_transaction() as connection:
+        await take(factory, made(name))
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(
             text(
                 "INSERT INTO undecided (notice_id, superevent_id, picture, created_at) "
                 "SELECT id, superevent_id, false, received_at FROM notices"
             )
         )
-    assert await rooms.undecided.waiting() == ["S261122c", "S261122a", "TS261122d", "MS261122b"]
+    assert await factory.undecided.waiting() == ["S261122c", "S261122a", "TS261122d", "MS261122b"]

@@ -21,71 +21,71 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
 @pytest.fixture(autouse=True)
-async def at_work(rooms: Factory) -> AsyncIterator[None]:
+async def at_work(factory: Factory) -> AsyncIterator[None]:
     """This process works for the workspace."""
-    await rooms.shares.heartbeat({TEAM})
+    await factory.shares.heartbeat({TEAM})
     yield
 
 
-async def run(rooms: Factory, statement: str) -> None:
-    async with rooms.database.exclusive_transaction() as connection:
+async def run(factory: Factory, statement: str) -> None:
+    async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text(statement))
 
 
-async def test_a_delivery_is_due_from_its_time_until_it_is_claimed(rooms: Factory) -> None:
-    assert await rooms.glance.due(NOW) == NOTHING
-    await subscribe(rooms, "CBC", "C1")
-    await take(rooms, made())
-    assert await rooms.glance.due(NOW) == DELIVERIES
-    [delivery] = await rooms.ledger.claim(NOW, 10)
-    assert await rooms.glance.due(NOW) == NOTHING
+async def test_a_delivery_is_due_from_its_time_until_it_is_claimed(factory: Factory) -> None:
+    assert await factory.due_check.due(NOW) == NOTHING
+    await subscribe(factory, "CBC", "C1")
+    await take(factory, made())
+    assert await factory.due_check.due(NOW) == DELIVERIES
+    [delivery] = await factory.outbox.claim(NOW, 10)
+    assert await factory.due_check.due(NOW) == NOTHING
     later = NOW + timedelta(seconds=30)
-    await rooms.ledger.record_outcomes([(delivery, Retry(not_before=later, reason="ratelimited"))], NOW)
-    assert await rooms.glance.due(NOW) == NOTHING
-    assert await rooms.glance.due(later) == DELIVERIES
-    assert await rooms.glance.due(later - 2 * LONGEST_WAIT) == DELIVERIES, "the clock jumped back"
-    [delivery] = await rooms.ledger.claim(later, 10)
-    await rooms.ledger.record_outcomes(
+    await factory.outbox.record_outcomes([(delivery, Retry(not_before=later, reason="ratelimited"))], NOW)
+    assert await factory.due_check.due(NOW) == NOTHING
+    assert await factory.due_check.due(later) == DELIVERIES
+    assert await factory.due_check.due(later - 2 * LONGEST_WAIT) == DELIVERIES, "the clock jumped back"
+    [delivery] = await factory.outbox.claim(later, 10)
+    await factory.outbox.record_outcomes(
         [(delivery, Delivered(ts="1.0", revision=delivery.target_revision))], later
     )
-    assert await rooms.glance.due(later) == NOTHING
+    assert await factory.due_check.due(later) == NOTHING
 
 
-async def test_a_picture_is_due_while_it_is_wanted(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1")
-    await take(rooms, made())
-    await run(rooms, "UPDATE deliveries SET state = 'sent'")
+async def test_a_picture_is_due_while_it_is_wanted(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
+    await take(factory, made())
+    await run(factory, "UPDATE deliveries SET state = 'sent'")
     await run(
-        rooms,
+        factory,
         "INSERT INTO pictures (team_id, superevent_id, notice_id, state, attempts, not_before, created_at) "
         f"SELECT '{TEAM}', superevent_id, id, 'wanted', 0, received_at, received_at FROM notices",
     )
-    assert await rooms.glance.due(NOW) == DueWork(deliveries=False, pictures=True, maps=False)
-    assert (await rooms.glance.due(NOW - timedelta(seconds=1))) == NOTHING
-    await run(rooms, "UPDATE pictures SET state = 'ready'")
-    assert await rooms.glance.due(NOW) == NOTHING
+    assert await factory.due_check.due(NOW) == DueWork(deliveries=False, pictures=True, maps=False)
+    assert (await factory.due_check.due(NOW - timedelta(seconds=1))) == NOTHING
+    await run(factory, "UPDATE pictures SET state = 'ready'")
+    assert await factory.due_check.due(NOW) == NOTHING
 
 
-async def test_a_notice_that_waits_for_its_map_is_due(rooms: Factory) -> None:
-    await take(rooms, made())
+async def test_a_notice_that_waits_for_its_map_is_due(factory: Factory) -> None:
+    await take(factory, made())
     await run(
-        rooms,
+        factory,
         "INSERT INTO undecided (notice_id, superevent_id, picture, created_at) "
         "SELECT id, superevent_id, false, received_at FROM notices",
     )
-    assert await rooms.glance.due(NOW) == DueWork(deliveries=False, pictures=False, maps=True)
+    assert await factory.due_check.due(NOW) == DueWork(deliveries=False, pictures=False, maps=True)
 
 
 @pytest.mark.backends("postgresql")
-async def test_what_another_process_works_for_is_not_due_here(rooms: Factory, database_url: str) -> None:
-    await subscribe(rooms, "CBC", "C1")
-    await take(rooms, made())
+async def test_what_another_process_works_for_is_not_due_here(factory: Factory, database_url: str) -> None:
+    await subscribe(factory, "CBC", "C1")
+    await take(factory, made())
     other = Factory(Database(database_url))
     try:
-        assert await other.glance.due(NOW) == NOTHING
-        await rooms.shares.release_all()
+        assert await other.due_check.due(NOW) == NOTHING
+        await factory.shares.release_all()
         await other.shares.heartbeat({TEAM})
-        assert await other.glance.due(NOW) == DELIVERIES
-        assert await rooms.glance.due(NOW) == NOTHING
+        assert await other.due_check.due(NOW) == DELIVERIES
+        assert await factory.due_check.due(NOW) == NOTHING
     finally:
         await other.database.close()

@@ -31,26 +31,26 @@ async def others(database_url: str) -> AsyncIterator[Sequence[Factory]]:
         await one.database.close()
 
 
-async def run(rooms: Factory, statement: str) -> None:
-    async with rooms.database.independent_transaction() as connection:
+async def run(factory: Factory, statement: str) -> None:
+    async with factory.database.independent_transaction() as connection:
         await connection.execute(text(statement))
 
 
-async def dies(rooms: Factory) -> None:
+async def dies(factory: Factory) -> None:
     """Its last sign of life is long past, as the others see it."""
     past = "clock_timestamp() - interval '1 second'"
-    await run(rooms, f"UPDATE workers SET alive_until = {past} WHERE id = '{rooms.shares.worker_id}'")
+    await run(factory, f"UPDATE workers SET alive_until = {past} WHERE id = '{factory.shares.worker_id}'")
 
 
-def held(rooms: Factory) -> set[str]:
-    return {name for name in (*TEAMS, *SINGLETON_JOBS) if rooms.shares.holds(name)}
+def held(factory: Factory) -> set[str]:
+    return {name for name in (*TEAMS, *SINGLETON_JOBS) if factory.shares.holds(name)}
 
 
 async def test_each_workspace_has_one_worker_and_a_newcomer_gets_its_part(
-    rooms: Factory, others: Sequence[Factory]
+    factory: Factory, others: Sequence[Factory]
 ) -> None:
-    assert await rooms.shares.heartbeat(TEAMS) == TEAMS | SINGLETON_JOBS
-    everybody = [rooms, *others]
+    assert await factory.shares.heartbeat(TEAMS) == TEAMS | SINGLETON_JOBS
+    everybody = [factory, *others]
     for one in others:
         for _ in range(2):
             for each in everybody[: everybody.index(one) + 1]:
@@ -62,131 +62,131 @@ async def test_each_workspace_has_one_worker_and_a_newcomer_gets_its_part(
         assert await one.shares.heartbeat(TEAMS) == frozenset(), "once shared out, it stays so"
 
 
-async def test_what_a_dead_worker_had_goes_to_the_living(rooms: Factory, others: Sequence[Factory]) -> None:
+async def test_what_a_dead_worker_had_goes_to_the_living(factory: Factory, others: Sequence[Factory]) -> None:
     survivor, _ = others
-    await rooms.shares.heartbeat(TEAMS)
+    await factory.shares.heartbeat(TEAMS)
     await survivor.shares.heartbeat(TEAMS)
     assert held(survivor) == set() and await survivor.shares.another_lives()
-    await dies(rooms)
+    await dies(factory)
     assert await survivor.shares.heartbeat(TEAMS) == TEAMS | SINGLETON_JOBS
     assert not await survivor.shares.another_lives()
-    before = rooms.shares.worker_id
-    assert await rooms.shares.heartbeat(TEAMS) == frozenset(), "it wakes up, and it's too late"
-    assert held(rooms) == set() and rooms.shares.worker_id != before
+    before = factory.shares.worker_id
+    assert await factory.shares.heartbeat(TEAMS) == frozenset(), "it wakes up, and it's too late"
+    assert held(factory) == set() and factory.shares.worker_id != before
 
 
-async def test_who_leaves_gives_back_at_once(rooms: Factory, others: Sequence[Factory]) -> None:
-    await rooms.shares.heartbeat(TEAMS)
+async def test_who_leaves_gives_back_at_once(factory: Factory, others: Sequence[Factory]) -> None:
+    await factory.shares.heartbeat(TEAMS)
     await others[0].shares.heartbeat(TEAMS)
-    await rooms.shares.release_all()
-    assert not rooms.shares.alive and held(rooms) == set()
+    await factory.shares.release_all()
+    assert not factory.shares.alive and held(factory) == set()
     assert await others[0].shares.heartbeat(TEAMS) == TEAMS | SINGLETON_JOBS
 
 
 async def test_a_workspace_that_only_one_can_serve_is_served(
-    rooms: Factory, others: Sequence[Factory]
+    factory: Factory, others: Sequence[Factory]
 ) -> None:
     await others[0].shares.heartbeat({"T0"})
-    await rooms.shares.heartbeat(TEAMS)
-    missing = TEAMS - held(rooms) - held(others[0])
+    await factory.shares.heartbeat(TEAMS)
+    missing = TEAMS - held(factory) - held(others[0])
     assert missing, "half of all were left to the other"
-    await run(rooms, "UPDATE leases SET since = since - interval '1 minute' WHERE worker_id IS NULL")
-    await rooms.shares.heartbeat(TEAMS)
-    assert TEAMS - held(others[0]) <= held(rooms)
+    await run(factory, "UPDATE leases SET since = since - interval '1 minute' WHERE worker_id IS NULL")
+    await factory.shares.heartbeat(TEAMS)
+    assert TEAMS - held(others[0]) <= held(factory)
 
 
-async def test_without_workspaces_nobody_is_a_worker(rooms: Factory) -> None:
-    await rooms.shares.heartbeat(frozenset())
-    assert not rooms.shares.alive
-    await rooms.shares.heartbeat({"T1"})
-    await rooms.shares.heartbeat({"T2"})
-    assert held(rooms) == {"T2", *SINGLETON_JOBS}, "one that is gone isn't kept"
-    await rooms.shares.heartbeat(frozenset())
-    assert not rooms.shares.alive
+async def test_without_workspaces_nobody_is_a_worker(factory: Factory) -> None:
+    await factory.shares.heartbeat(frozenset())
+    assert not factory.shares.alive
+    await factory.shares.heartbeat({"T1"})
+    await factory.shares.heartbeat({"T2"})
+    assert held(factory) == {"T2", *SINGLETON_JOBS}, "one that is gone isn't kept"
+    await factory.shares.heartbeat(frozenset())
+    assert not factory.shares.alive
 
 
-async def test_claims_are_made_for_ones_own_workspaces(rooms: Factory, others: Sequence[Factory]) -> None:
+async def test_claims_are_made_for_ones_own_workspaces(factory: Factory, others: Sequence[Factory]) -> None:
     other, _ = others
     for team in ("T1", "T2"):
-        await subscribe(rooms, "CBC", "C1", team=team)
-    await take(rooms, made())
-    await rooms.shares.heartbeat({"T1"})
+        await subscribe(factory, "CBC", "C1", team=team)
+    await take(factory, made())
+    await factory.shares.heartbeat({"T1"})
     await other.shares.heartbeat({"T2"})
-    assert await others[1].ledger.claim(NOW, 10) == [], "without a lease nothing is claimed"
-    assert [d.team_id for d in await rooms.ledger.claim(NOW, 10)] == ["T1"]
-    assert [d.team_id for d in await other.ledger.claim(NOW, 10)] == ["T2"]
+    assert await others[1].outbox.claim(NOW, 10) == [], "without a lease nothing is claimed"
+    assert [d.team_id for d in await factory.outbox.claim(NOW, 10)] == ["T1"]
+    assert [d.team_id for d in await other.outbox.claim(NOW, 10)] == ["T2"]
 
 
-async def test_what_a_living_worker_sends_is_left_alone(rooms: Factory, others: Sequence[Factory]) -> None:
+async def test_what_a_living_worker_sends_is_left_alone(factory: Factory, others: Sequence[Factory]) -> None:
     other, _ = others
-    await subscribe(rooms, "CBC", "C1")
-    await take(rooms, made())
-    await rooms.shares.heartbeat({TEAM})
-    (claimed,) = await rooms.ledger.claim(NOW, 10)
+    await subscribe(factory, "CBC", "C1")
+    await take(factory, made())
+    await factory.shares.heartbeat({TEAM})
+    (claimed,) = await factory.outbox.claim(NOW, 10)
     await other.shares.heartbeat({TEAM})
     assert (
-        await other.ledger.requeue_stalled() == 0
-        and await other.ledger.requeue_stalled_of_dead_workers() == 0
+        await other.outbox.requeue_stalled() == 0
+        and await other.outbox.requeue_stalled_of_dead_workers() == 0
     )
-    await dies(rooms)
+    await dies(factory)
     await other.shares.heartbeat({TEAM})
-    assert await other.ledger.requeue_stalled_of_dead_workers() == 1
-    (again,) = await other.ledger.claim(NOW, 10)
+    assert await other.outbox.requeue_stalled_of_dead_workers() == 1
+    (again,) = await other.outbox.claim(NOW, 10)
     assert (again.id, again.maybe_sent) == (claimed.id, True)
     # The first comes to, and knows an outcome: it isn't the one that counts.
-    await rooms.ledger.record_outcomes([(claimed, Retry(not_before=NOW, reason="too late"))], NOW)
-    await other.ledger.record_outcomes([(again, Delivered(ts="7.7", revision=1))], NOW)
-    await rooms.ledger.record_outcomes([(claimed, Delivered(ts="6.6", revision=1))], NOW)
-    async with rooms.database.read_transaction() as connection:
+    await factory.outbox.record_outcomes([(claimed, Retry(not_before=NOW, reason="too late"))], NOW)
+    await other.outbox.record_outcomes([(again, Delivered(ts="7.7", revision=1))], NOW)
+    await factory.outbox.record_outcomes([(claimed, Delivered(ts="6.6", revision=1))], NOW)
+    async with factory.database.read_transaction() as connection:
         rows = await connection.execute(text("SELECT state, ts, reason FROM deliveries"))
         assert [tuple(row) for row in rows] == [("sent", "7.7", None)]
 
 
 async def test_a_worker_that_comes_to_says_what_stands_before_another_says_it_again(
-    rooms: Factory, others: Sequence[Factory]
+    factory: Factory, others: Sequence[Factory]
 ) -> None:
     other, _ = others
-    await subscribe(rooms, "CBC", "C1", "C2")
-    await take(rooms, made())
-    await rooms.shares.heartbeat({TEAM})
-    first, second = await rooms.ledger.claim(NOW, 10)
+    await subscribe(factory, "CBC", "C1", "C2")
+    await take(factory, made())
+    await factory.shares.heartbeat({TEAM})
+    first, second = await factory.outbox.claim(NOW, 10)
     await other.shares.heartbeat({TEAM})
-    await dies(rooms)
+    await dies(factory)
     await other.shares.heartbeat({TEAM})
-    assert await other.ledger.requeue_stalled_of_dead_workers() == 2
+    assert await other.outbox.requeue_stalled_of_dead_workers() == 2
     # It was heard, and the answer came after a pause; nobody has begun to send it again.
-    await rooms.ledger.record_outcomes([(first, Delivered(ts="5.5", revision=1))], NOW)
-    await rooms.ledger.record_outcomes([(second, Retry(not_before=NOW, reason="too late"))], NOW)
-    (again,) = await other.ledger.claim(NOW, 10)
+    await factory.outbox.record_outcomes([(first, Delivered(ts="5.5", revision=1))], NOW)
+    await factory.outbox.record_outcomes([(second, Retry(not_before=NOW, reason="too late"))], NOW)
+    (again,) = await other.outbox.claim(NOW, 10)
     assert (again.id, again.maybe_sent) == (second.id, True)
-    async with rooms.database.read_transaction() as connection:
+    async with factory.database.read_transaction() as connection:
         rows = await connection.execute(text("SELECT state, ts, reason FROM deliveries ORDER BY id"))
         assert [tuple(row) for row in rows] == [("sent", "5.5", None), ("sending", None, None)]
 
 
-async def test_a_worker_finds_again_what_it_had_claimed_itself(rooms: Factory) -> None:
-    await subscribe(rooms, "CBC", "C1")
-    await take(rooms, made())
-    await rooms.shares.heartbeat({TEAM})
-    await rooms.ledger.claim(NOW, 10)
-    assert await rooms.ledger.requeue_stalled() == 1
+async def test_a_worker_finds_again_what_it_had_claimed_itself(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
+    await take(factory, made())
+    await factory.shares.heartbeat({TEAM})
+    await factory.outbox.claim(NOW, 10)
+    assert await factory.outbox.requeue_stalled() == 1
 
 
 async def test_a_picture_is_drawn_by_the_workspaces_own_worker(
-    rooms: Factory, others: Sequence[Factory]
+    factory: Factory, others: Sequence[Factory]
 ) -> None:
-    await subscribe(rooms, "CBC", "C1")
-    await rooms.store.record(made(), b"bytes", "test:1", NOW, planner())
+    await subscribe(factory, "CBC", "C1")
+    await factory.store.record(made(), b"bytes", "test:1", NOW, planner())
     await run(
-        rooms,
+        factory,
         "INSERT INTO pictures (team_id, superevent_id, notice_id, state, attempts, not_before, created_at) "
         f"SELECT '{TEAM}', superevent_id, id, 'wanted', 0, received_at, received_at FROM notices",
     )
-    await rooms.shares.heartbeat({TEAM})
+    await factory.shares.heartbeat({TEAM})
     assert await others[0].pictures.next_wanted(NOW) is None
-    job = await rooms.pictures.next_wanted(NOW)
+    job = await factory.pictures.next_wanted(NOW)
     assert job is not None
-    assert await rooms.pictures.uploaded(job, "F1", "a map", NOW)
+    assert await factory.pictures.uploaded(job, "F1", "a map", NOW)
     late = ImageRepository(others[0].database, WorkerLeases(others[0].database))
     assert not await late.uploaded(job, "F2", "a map", NOW), "one of two uploads is kept"
 
@@ -207,56 +207,56 @@ class Time:
 
 
 async def test_a_worker_counts_its_own_lease(
-    rooms: Factory, others: Sequence[Factory], monkeypatch: pytest.MonkeyPatch
+    factory: Factory, others: Sequence[Factory], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    time = Time(monkeypatch, rooms, *others)
-    await rooms.shares.heartbeat(TEAMS)
-    name = rooms.shares.worker_id
+    time = Time(monkeypatch, factory, *others)
+    await factory.shares.heartbeat(TEAMS)
+    name = factory.shares.worker_id
     time.passed = LEASE.total_seconds() - 1.0
-    assert held(rooms) == TEAMS | SINGLETON_JOBS and rooms.shares.still_ours(name)
+    assert held(factory) == TEAMS | SINGLETON_JOBS and factory.shares.still_ours(name)
     time.passed = LEASE.total_seconds() + 0.1
-    assert held(rooms) == set() and not rooms.shares.still_ours(name)
+    assert held(factory) == set() and not factory.shares.still_ours(name)
     await others[0].shares.heartbeat(TEAMS)
     assert held(others[0]) == TEAMS | SINGLETON_JOBS
-    await rooms.shares.heartbeat(TEAMS)
-    assert not rooms.shares.still_ours(name), "what it claimed before is another's"
+    await factory.shares.heartbeat(TEAMS)
+    assert not factory.shares.still_ours(name), "what it claimed before is another's"
 
 
 @pytest.mark.parametrize("wrong_by", [5.0, 3_600.0, 90_000.0, 2.6e6, -5.0, -3_600.0, -90_000.0, -2.6e6])
 async def test_a_database_whose_clock_jumps_takes_nobody_for_dead(
-    rooms: Factory, others: Sequence[Factory], monkeypatch: pytest.MonkeyPatch, wrong_by: float
+    factory: Factory, others: Sequence[Factory], monkeypatch: pytest.MonkeyPatch, wrong_by: float
 ) -> None:
     other, newcomer = others
-    time = Time(monkeypatch, rooms, *others)
-    await subscribe(rooms, "CBC", "C1")
-    await take(rooms, made())
-    await rooms.shares.heartbeat({TEAM})
+    time = Time(monkeypatch, factory, *others)
+    await subscribe(factory, "CBC", "C1")
+    await take(factory, made())
+    await factory.shares.heartbeat({TEAM})
     await other.shares.heartbeat({TEAM})
-    (claimed,) = await rooms.ledger.claim(NOW, 10)
-    name = rooms.shares.worker_id
+    (claimed,) = await factory.outbox.claim(NOW, 10)
+    name = factory.shares.worker_id
     time.passed, time.wrong_by = 1.0, wrong_by
     assert await other.shares.heartbeat({TEAM}) == frozenset()
-    assert await other.ledger.requeue_stalled_of_dead_workers() == 0
-    await rooms.shares.heartbeat({TEAM})
-    assert rooms.shares.worker_id == name and rooms.shares.still_ours(claimed.claimed_by)
+    assert await other.outbox.requeue_stalled_of_dead_workers() == 0
+    await factory.shares.heartbeat({TEAM})
+    assert factory.shares.worker_id == name and factory.shares.still_ours(claimed.claimed_by)
     # From now on the new clock is as good as the old one was.
     for _ in range(10):
         time.passed += 1.0
-        await rooms.shares.heartbeat({TEAM})
+        await factory.shares.heartbeat({TEAM})
         assert await other.shares.heartbeat({TEAM}) == frozenset()
     for _ in range(8):
         time.passed += 1.0
         await other.shares.heartbeat({TEAM})
-    assert other.shares.holds(TEAM) and await other.ledger.requeue_stalled_of_dead_workers() == 1
+    assert other.shares.holds(TEAM) and await other.outbox.requeue_stalled_of_dead_workers() == 1
     await newcomer.shares.heartbeat({TEAM})
     assert other.shares.worker_id != newcomer.shares.worker_id
 
 
 async def test_the_sign_of_a_worker_that_died_before_the_clock_was_set_back_is_no_sign(
-    rooms: Factory, others: Sequence[Factory], monkeypatch: pytest.MonkeyPatch
+    factory: Factory, others: Sequence[Factory], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    time = Time(monkeypatch, rooms, *others)
-    await rooms.shares.heartbeat({TEAM})
+    time = Time(monkeypatch, factory, *others)
+    await factory.shares.heartbeat({TEAM})
     time.wrong_by = -2.6e6
     for _ in range(9):
         time.passed += 1.0

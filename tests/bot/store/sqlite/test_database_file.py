@@ -139,8 +139,8 @@ async def test_what_is_acknowledged_is_found_by_whoever_opens_the_path(
     path = Path(shutil.move(database_path, folder / "gwevent.sqlite"))
     database = opened(path)
     await database.migrate()
-    rooms, check = Factory(database), WriteCheck(database)
-    await take(rooms, made("S261122zz"))
+    factory, check = Factory(database), WriteCheck(database)
+    await take(factory, made("S261122zz"))
     meddler = Meddler(tmp_path, path, chance)
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(meddler.copy)) as copy:
         source.backup(copy)
@@ -160,7 +160,7 @@ async def test_what_is_acknowledged_is_found_by_whoever_opens_the_path(
                 meddler.meddle()
                 since_touched.clear()
         with suppress(StoreUnavailable):
-            await rooms.store.record(made(name), b"bytes", "hopskotch:1", NOW, plan)
+            await factory.store.record(made(name), b"bytes", "hopskotch:1", NOW, plan)
             since_touched.add(name)
         if since_touched:
             assert since_touched <= stored(path), f"{name} after {meddler.did}"
@@ -172,7 +172,7 @@ async def test_what_is_acknowledged_is_found_by_whoever_opens_the_path(
     shutil.copy(meddler.copy, path)
     check = WriteCheck(database)
     await check.check()
-    await take(rooms, made("S261122zy"))
+    await take(factory, made("S261122zy"))
     assert "S261122zy" in stored(path), meddler.did
     await database.close()
 
@@ -194,40 +194,40 @@ class _maybe_reading:  # noqa: N801
 
 
 async def test_the_wal_alone_deleted_loses_nothing(database_path: Path) -> None:
-    rooms = Factory(opened(database_path))
-    await take(rooms, made("S261122a"))
+    factory = Factory(opened(database_path))
+    await take(factory, made("S261122a"))
     database_path.with_name(f"{database_path.name}-wal").unlink()
     # What was acknowledged before is put into the file as soon as anybody looks.
-    async with rooms.database.read_transaction():
+    async with factory.database.read_transaction():
         pass
     assert stored(database_path) == {"S261122a"}
-    await take(rooms, made("S261122b"))
+    await take(factory, made("S261122b"))
     assert stored(database_path) == {"S261122a", "S261122b"}
-    await rooms.database.close()
+    await factory.database.close()
 
 
 async def test_a_swap_while_a_transaction_is_open_is_noticed(database_path: Path, tmp_path: Path) -> None:
-    rooms = Factory(opened(database_path))
-    await take(rooms, made("S261122a"))
+    factory = Factory(opened(database_path))
+    await take(factory, made("S261122a"))
     with pytest.raises(StoreUnavailable, match="was replaced by another file"):
-        async with rooms.database.exclusive_transaction():
+        async with factory.database.exclusive_transaction():
             shutil.copy(database_path, tmp_path / "new")
             (tmp_path / "new").replace(database_path)
-    await rooms.database.close()
+    await factory.database.close()
 
 
 async def test_another_database_is_never_written_to(database_path: Path, tmp_path: Path) -> None:
     database = opened(database_path)
     await database.migrate()
-    rooms = Factory(database)
-    await take(rooms, made("S261122a"))
+    factory = Factory(database)
+    await take(factory, made("S261122a"))
     other = opened(tmp_path / "other.sqlite")
     await other.migrate()
     await take(Factory(other), made("S261122b"))
     await other.close()
     (tmp_path / "other.sqlite").replace(database_path)
     with pytest.raises(StoreUnavailable, match="Another database stands at"):
-        await take(rooms, made("S261122c"))
+        await take(factory, made("S261122c"))
     await database.close()
     assert stored(database_path) == {"S261122b"}
 
@@ -235,12 +235,12 @@ async def test_another_database_is_never_written_to(database_path: Path, tmp_pat
 async def test_readers_under_way_finish_before_a_copy_is_opened(database_path: Path, tmp_path: Path) -> None:
     database = opened(database_path)
     await database.migrate()
-    rooms = Factory(database)
-    await take(rooms, made("S261122a"))
+    factory = Factory(database)
+    await take(factory, made("S261122a"))
     async with database.read_transaction():
         shutil.copy(database_path, tmp_path / "new")
         (tmp_path / "new").replace(database_path)
-        taking = asyncio.create_task(take(rooms, made("S261122b")))
+        taking = asyncio.create_task(take(factory, made("S261122b")))
         done, _ = await asyncio.wait([taking], timeout=0.2)
         assert not done
     await taking
