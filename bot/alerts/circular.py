@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bot.alerts.payload import UndecodablePayload, read_record
-from formatters.posts.circular_link import Circular, named
+from formatters.models.circular import Circular, named
 
 _MARK = b'"circularId"'
 _NUMBER_MOST = 10**9

@@ -27,10 +27,11 @@ from bot.ingest.deferred_routing import DeferredRoutingWorker
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.monitoring.clock_synchronizer import ClockSynchronizer
 from bot.monitoring.webhook import Webhook
+from bot.observing.observatories import canonical_site_name
 from bot.runtime.steady_clock import SteadyClock
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
-from bot.skymap_service.filter_queries import SkyMapQueries, canonical_site_name
+from bot.skymap_service.filter_queries import SkyMapQueries
 from bot.skymap_service.observability import ObservabilityService
 from bot.slack.client import SlackClient
 from bot.sources import Source, SourceStatus

@@ -20,16 +20,9 @@ from pydantic import (
 
 from bot.commands.visible import ALTITUDES, DARKNESS, HIGHEST, LOWEST
 from bot.filters import parse
-from bot.observing.observatories import folded
-from bot.skymap_service.filter_queries import canonical_site_name
+from bot.observing.observatories import canonical_site_name, folded
 from bot.store.channels.bulk_transfer import ExportedChannel, ExportedSubscription
-from formatters.answers.observability import (
-    SITE_NAME_MAX,
-    SITES_MAX,
-    ChannelSites,
-    ObservingConstraints,
-    Site,
-)
+from formatters.models.observing import SITE_NAME_MAX, SITES_MAX, ChannelSites, ObservingConstraints, Site
 
 VERSION = 1
 NUMBER_MAX = 1_000_000_000

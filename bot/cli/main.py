@@ -95,9 +95,9 @@ def _root(
 def run() -> None:
     """Run everything in one process: the consumer, the deliveries, and the answers in Slack."""
     from bot.app.application import Application
-    from bot.app.consumer_application import create_sources
     from bot.app.factory import open_factory
     from bot.settings import SettingsError
+    from bot.sources.factory import create_sources
 
     deployment = _deployment(quiet=True)
     settings = deployment.settings
@@ -121,8 +121,8 @@ def run() -> None:
 def consume() -> None:
     """Read the broker only: any number of processes on one PostgreSQL, each in a group of its own."""
     from bot.app.consumer_application import consume as read
-    from bot.app.consumer_application import create_sources
     from bot.app.factory import open_factory
+    from bot.sources.factory import create_sources
 
     deployment = _deployment(quiet=True)
     settings = deployment.settings
@@ -418,7 +418,7 @@ def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote
     from bot.app.factory import open_factory, utc_now
     from bot.cli import channel_file
     from bot.store.channels.sites import TooManySites
-    from formatters.answers.observability import SITES_MAX
+    from formatters.models.observing import SITES_MAX
 
     try:
         channels = channel_file.read(file.read_text("utf-8"))

@@ -10,6 +10,7 @@ from bot.alerts.decode import UndecodablePayload, decode
 from bot.skymap_service.overlap import probability_in_previous_region
 from bot.sources.files import LARGEST, why_not_a_notice
 from formatters.blockkit.message import Message
+from formatters.models import significance
 from formatters.models.notice import Notice, NoticeKey
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update
@@ -49,7 +50,7 @@ def render_messages(superevent: Superevent, paths: Mapping[NoticeKey, Path], *, 
     """The root and the replies, as text or as JSON; `paths` has each notice's file by its key."""
 
     def reply(notice: Notice) -> Message:
-        before = alert_update.compared_with(superevent, notice)
+        before = significance.compared_with(superevent, notice)
         if before is None or before.localization == notice.localization:
             return alert_update.alert_update(superevent, notice)
         kept = probability_in_previous_region(paths[before.key].read_bytes(), paths[notice.key].read_bytes())

@@ -17,7 +17,7 @@ from bot.commands.search import SearchCommands
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.commands.visible import ObservabilityCommands
 from bot.filters import FilterSyntaxError, parse
-from bot.skymap_service.filter_queries import canonical_site_name
+from bot.observing.observatories import canonical_site_name
 from bot.sources import SourceStatus
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
@@ -26,10 +26,10 @@ from bot.store.operations.incidents import IncidentRepository
 from bot.store.outbox.outbox import Outbox
 from formatters.answers import answer, recent, status
 from formatters.answers import help as helping
-from formatters.answers.subscription_messages import Criteria
 from formatters.blockkit import mrkdwn
 from formatters.blockkit.message import Message
 from formatters.models.notice import Category, canonical_id
+from formatters.models.subscription import Criteria
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 from formatters.views import subscription_modal

@@ -14,10 +14,10 @@ from bot.store.events.notices import NoticeRepository
 from bot.store.events.search import EventSearch
 from formatters.answers import answer, recent, search_results
 from formatters.answers import help as helping
-from formatters.answers.subscription_messages import Criteria
 from formatters.blockkit.message import Message
 from formatters.models.filter import FarCompare, conditions, map_queries
 from formatters.models.notice import Category
+from formatters.models.subscription import Criteria
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 from formatters.text import quantities

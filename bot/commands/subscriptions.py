@@ -14,8 +14,9 @@ from bot.store.channels.change_log import ChangeAuthor
 from bot.store.channels.subscriptions import SubscriptionRepository
 from formatters.answers import help as helping
 from formatters.answers import subscription_messages
-from formatters.answers.subscription_messages import MARKED, Criteria, mark
+from formatters.answers.subscription_messages import MARKED, mark
 from formatters.blockkit.message import Message
+from formatters.models.subscription import Criteria
 from formatters.posts import subscription_change
 from formatters.views import subscription_modal
 

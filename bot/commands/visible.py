@@ -18,16 +18,10 @@ from bot.store.channels.sites import SiteRepository, TooManySites
 from bot.store.events.notices import NoticeRepository
 from formatters.answers import answer, observability
 from formatters.answers import help as helping
-from formatters.answers.observability import (
-    SITE_NAME_MAX,
-    SITES_MAX,
-    ChannelSites,
-    ObservingConstraints,
-    Site,
-)
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import tidy
 from formatters.models.notice import Category, canonical_id, folded_id
+from formatters.models.observing import SITE_NAME_MAX, SITES_MAX, ChannelSites, ObservingConstraints, Site
 from formatters.models.superevent import Superevent
 
 if TYPE_CHECKING:

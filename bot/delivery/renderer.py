@@ -14,7 +14,7 @@ from bot.delivery.batch_loader import BatchLoader
 from bot.delivery.rendered_message import RenderedMessage
 from bot.filters import mention_targets
 from bot.observing.observability import TONIGHT
-from bot.routing.planner import MentionReason
+from bot.routing.intents import MentionReason
 from bot.skymap_service.observability import ObservabilityService
 from bot.skymap_service.overlap import probability_in_previous_region
 from bot.store.channels.mentions import MentionRepository
@@ -29,9 +29,10 @@ from bot.store.operations.incidents import IncidentRepository
 from bot.store.outbox.images import PICTURE_PATH, ImageRepository, StoredImage
 from bot.store.outbox.models import Delivery, DeliveryKind
 from formatters.answers import subscription_messages
-from formatters.answers.observability import ChannelSites, Observability
 from formatters.blockkit.message import Message
+from formatters.models import significance
 from formatters.models.notice import Notice
+from formatters.models.observing import ChannelSites, Observability
 from formatters.models.superevent import Superevent
 from formatters.posts import (
     alert_card,
@@ -292,7 +293,7 @@ class Renderer:
             message = _render_or_fallback(
                 superevent, lambda: alert_update.alert_update(superevent, said, kept)
             )
-            return RenderedMessage(message=message, broadcast=alert_update.is_broadcast(superevent, said))
+            return RenderedMessage(message=message, broadcast=significance.is_broadcast(superevent, said))
 
         key = ("reply", delivery.subject_id, delivery.superevent_revision, delivery.root_uneditable)
         words = await self._cached(key, render)
@@ -301,7 +302,7 @@ class Renderer:
 
     async def _overlap_with_previous(self, superevent: Superevent, notice: Notice) -> float | None:
         """How much of this notice's map lies where the map before it said; None where one is missing."""
-        before = alert_update.compared_with(superevent, notice)
+        before = significance.compared_with(superevent, notice)
         if before is None or before.localization is None or notice.localization is None:
             return None
         if before.localization == notice.localization:

@@ -14,13 +14,13 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from bot.app.application import Application
-from bot.app.consumer_application import create_sources
 from bot.app.factory import Factory, open_factory, utc_now
 from bot.demo.kafka_broker import EmbeddedBroker, Publisher
 from bot.local_slack.errors import Json
 from bot.local_slack.server import LocalSlack
 from bot.samples import SampleNotice, story, to_avro
 from bot.settings import Settings, SettingsError
+from bot.sources.factory import create_sources
 from formatters.blockkit.message import Message
 from formatters.models.notice import Category, category_of
 from formatters.terminal import message_text

@@ -12,9 +12,9 @@ import aiohttp
 import structlog
 from slack_sdk.errors import SlackClientError
 
-from bot.app.consumer_application import gcn_access
 from bot.app.deployment import LOCAL_ENV_FILE, setting_problems
 from bot.app.factory import open_factory
+from bot.doctor.gcn import check_gcn
 from bot.doctor.host import check_host, folder_of
 from bot.doctor.kafka import check_kafka
 from bot.gracedb.client import USER_AGENT
@@ -27,7 +27,7 @@ from bot.slack.gateway import EVENTS_PATH
 from bot.slack.oauth import INSTALL_PATH
 from bot.slack.token_cipher import InvalidKeys, TokenCipher
 from bot.slack.web_client import web_client
-from bot.sources.gcn import check_gcn
+from bot.sources.factory import gcn_access
 from bot.store.channels.channel_moves import ChannelMoves
 from bot.store.channels.installations import InstallationRepository
 from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable

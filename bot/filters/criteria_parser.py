@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from bot.filters.parser import LONGEST, SWITCHES, FilterSyntaxError, SiteNames, Token, read_filter, tokens
-from formatters.answers.subscription_messages import Criteria, MentionRule
 from formatters.models.filter import And, FieldIn, Filter
+from formatters.models.subscription import Criteria, MentionRule
 
 NOTIFY_SWITCHES = {
     "notifymock": "mock",

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from bot.filters.event_attributes import EventAttributes, attributes_of
-from formatters.answers.subscription_messages import Criteria
 from formatters.models.filter import (
     And,
     Compare,
@@ -28,8 +27,9 @@ from formatters.models.filter import (
     VisibleFrom,
 )
 from formatters.models.notice import Category
+from formatters.models.significance import neutron_star
+from formatters.models.subscription import Criteria
 from formatters.models.superevent import Superevent
-from formatters.posts.mention import neutron_star
 
 TruthRange = tuple[int, int]
 """The least and the most that it may be: -1 no, 0 unknown, 1 yes."""

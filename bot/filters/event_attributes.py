@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from formatters.models import significance
 from formatters.models.notice import Category, Event, Notice, NoticeKey, category_of
 from formatters.models.superevent import Superevent
 from formatters.text import event_lines, vocabulary
@@ -130,7 +131,7 @@ def _far(notice: Notice, event: Event) -> tuple[float | None, bool]:
     """The FAR that counts, and whether it is the joint one; time and sky position before time alone."""
     external = notice.external
     only_joint = external is not None and event.significant and event.far is None
-    if external is None or not (only_joint or event_lines.through_coincidence(notice)):
+    if external is None or not (only_joint or significance.through_coincidence(notice)):
         return event.far, False
     return event_lines.lowest_joint_far(notice), True
 

@@ -8,8 +8,8 @@ from functools import reduce
 from operator import and_, or_
 
 from bot.filters.parser import FilterSyntaxError
-from formatters.answers.subscription_messages import Criteria, MentionRule
 from formatters.models.filter import Compare, External, FarCompare, FieldIn, Filter, Op
+from formatters.models.subscription import Criteria, MentionRule
 from formatters.views.subscription_form import CLASSES, PROBABILITIES, SubscriptionForm, is_number, ratio
 
 Read = Callable[[str], Criteria]

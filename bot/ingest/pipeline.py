@@ -21,8 +21,8 @@ from bot.store.database import StoreUnavailable
 from bot.store.events.circulars import CircularRepository
 from bot.store.events.notices import Apologist, NoticeRepository
 from bot.store.operations.operator_alerts import OperatorAlertRules
+from formatters.models.circular import Circular
 from formatters.models.notice import Notice
-from formatters.posts.circular_link import Circular
 
 _DATED = re.compile(r"[MT]?(?:S|GW)(\d{6})(?!\d)", re.ASCII)
 """An id that says a date, be it of LVK's form or not quite."""

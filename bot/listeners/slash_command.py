@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncResp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.commands.router import CommandContext, CommandRouter
-from bot.listeners import home_tab, subscription_modal
+from bot.listeners import home_listeners, modal_listeners
 from bot.listeners.home_tab import HomeTab
 from bot.listeners.subscription_modal import SubscriptionModal
 from bot.slack.request_team import context_team
@@ -50,8 +50,8 @@ def register(
     superevent, user)` when somebody presses "I'm observing"; `show` shows an answer that holds a file;
     `moved(team, old, new)` is called when Slack gives a channel another id, and doesn't fail.
     """
-    subscription_modal.register(app, dialogs)
-    home_tab.register(app, answers, homes, dialogs)
+    modal_listeners.register(app, dialogs)
+    home_listeners.register(app, answers, homes, dialogs)
 
     @app.command("/gwevent")
     async def on_command(

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncRespond
+from slack_bolt.async_app import AsyncAck
 
 from bot.commands.router import CommandContext, CommandRouter
 from bot.filters.form_parser import InvalidForm, criteria_from_form
 from bot.listeners.home_tab import STORE_AWAY, HomeTab
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
-from bot.slack.request_team import client_of, context_team
+from bot.slack.request_team import client_of
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
 from formatters.answers import help as helping
 from formatters.answers import subscription_messages
-from formatters.answers.subscription_messages import Criteria, Subscription
 from formatters.blockkit.message import Message
 from formatters.models.filter import map_queries
+from formatters.models.subscription import Criteria, Subscription
 from formatters.views import subscription_modal
 from formatters.views.subscription_form import SubscriptionForm, form_of, same_criteria
 from formatters.views.subscription_modal import ModalContext, Preview
@@ -32,7 +31,6 @@ LONGEST = 4_000
 PATIENCE_S = 2.0
 """How long a submission waits for its outcome; Slack waits 3 s for the answer to it."""
 _UNFINISHED = "This takes longer than usual; /gwevent subscriptions shows when it is done."
-_COMMAND = re.compile(r"dialog(?:\s+#?(\d{1,18}))?", re.IGNORECASE)
 
 log = structlog.get_logger(__name__)
 
@@ -182,59 +180,3 @@ class SubscriptionModal:
 
 def _numbered(subscriptions: list[Subscription], number: int) -> Subscription | None:
     return next((s for s in subscriptions if s.number == number), None)
-
-
-async def _asks(command: dict[str, Any]) -> bool:
-    return _COMMAND.fullmatch((command.get("text") or "").strip()) is not None
-
-
-def register(app: AsyncApp, dialogs: SubscriptionModal) -> None:
-    """Register the listeners of the dialog; before those that take any command and any action."""
-
-    @app.command("/gwevent", matchers=[_asks])
-    async def on_command(
-        ack: AsyncAck, respond: AsyncRespond, command: dict[str, Any], context: AsyncBoltContext
-    ) -> None:
-        await ack()
-        asker = CommandContext(context_team(context), command["channel_id"], command["user_id"])
-        match = _COMMAND.fullmatch(command["text"].strip())
-        assert match is not None, "the matcher saw to it"
-        await _or_tell(respond, await dialogs.open(command["trigger_id"], asker, _number(match[1])))
-
-    @app.action(subscription_modal.OPENS)
-    async def on_button(
-        ack: AsyncAck,
-        respond: AsyncRespond,
-        body: dict[str, Any],
-        action: dict[str, Any],
-        context: AsyncBoltContext,
-    ) -> None:
-        await ack()
-        asker = CommandContext(context_team(context), body["channel"]["id"], body["user"]["id"])
-        match = subscription_modal.OPENS.fullmatch(action["action_id"])
-        number = None if match is None else _number(match[1])
-        await _or_tell(respond, await dialogs.open(body["trigger_id"], asker, number))
-
-    @app.action(subscription_modal.PREVIEW)
-    async def on_preview(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
-        await ack()
-        await dialogs.preview(context_team(context), body["view"])
-
-    @app.view(subscription_modal.CALLBACK)
-    async def on_submission(
-        ack: AsyncAck, body: dict[str, Any], view: dict[str, Any], context: AsyncBoltContext
-    ) -> None:
-        place = subscription_modal.place_of(view["private_metadata"])
-        await dialogs.submit(
-            ack, CommandContext(context_team(context), place.channel_id, body["user"]["id"]), place, view
-        )
-
-
-async def _or_tell(respond: AsyncRespond, complaint: Message | None) -> None:
-    if complaint is not None:
-        blocks = [dict(block) for block in complaint.blocks]
-        await respond(text=complaint.text, blocks=blocks, response_type="ephemeral", replace_original=False)
-
-
-def _number(digits: str | None) -> int | None:
-    return None if digits is None else int(digits)

@@ -20,8 +20,8 @@ from bot.slack.errors import SlackFailure
 from bot.sources import SourceStatus
 from bot.store.outbox.models import UNSENT, Delivered, Delivery, DeliveryKind, Outcome
 from bot.store.write_check import DiskSpace
+from formatters.models.incident import Incident, IncidentKind
 from formatters.models.notice import STAGES, Notice
-from formatters.posts.incident import Incident, IncidentKind
 
 _NEWS = frozenset({DeliveryKind.ROOT, DeliveryKind.REPLY, DeliveryKind.MENTION})
 _LVK_BUCKETS = (10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1_800.0, 3_600.0, 14_400.0, 86_400.0)

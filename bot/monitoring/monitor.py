@@ -22,7 +22,8 @@ from bot.store.operations.incidents import IncidentChanges, IncidentRepository
 from bot.store.outbox.outbox import Outbox
 from bot.store.outbox.plan_writer import ChannelRef
 from bot.store.write_check import DiskSpace, WriteCheck
-from formatters.posts.incident import Incident, IncidentKind, clock_detail, sentence
+from formatters.models.incident import Incident, IncidentKind
+from formatters.posts.incident import clock_detail, sentence
 from formatters.webhook import payload
 
 LOOK_EVERY_S = 10.0

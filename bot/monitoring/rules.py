@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from formatters.posts.incident import Incident, IncidentKind
+from formatters.models.incident import Incident, IncidentKind
 from formatters.text.quantities import number, pluralize
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.skymaps.skymap import SkyMap, peak_tile
-from formatters.answers.observability import (
+from formatters.models.observing import (
     Moon,
     Observability,
     ObservingConstraints,

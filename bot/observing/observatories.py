@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from formatters.answers.observability import Site
+from formatters.models.observing import Site
 
 _SUGGESTED = 3
 _ALIKE = 0.7
@@ -93,3 +93,9 @@ def near(name: str, own: Iterable[Site] = ()) -> list[str]:
 
 def _or(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def canonical_site_name(called: str) -> str | None:
+    """An observatory's canonical name; a channel's own sites are no part of any filter."""
+    known = known_site(called)
+    return None if known is None else known.name

@@ -27,12 +27,6 @@ class VisibleShare(Protocol):
         """None where the site isn't known any more."""
 
 
-def canonical_site_name(called: str) -> str | None:
-    """An observatory's canonical name; a channel's own sites are no part of any filter."""
-    known = known_site(called)
-    return None if known is None else known.name
-
-
 def observatory_share(site: str, skymap: SkyMap, when: datetime) -> float | None:
     """`VisibleShare` for the observatories, in the usual conditions."""
     known = known_site(site)

@@ -9,8 +9,8 @@ from datetime import datetime
 from bot.observing.observability import observability_tonight
 from bot.runtime.threads import ThreadHangs, run_in_thread
 from bot.skymap_service.cache import SkyMapCache
-from formatters.answers.observability import Observability, ObservingConstraints, Site
 from formatters.models.notice import NoticeKey
+from formatters.models.observing import Observability, ObservingConstraints, Site
 
 
 class ObservabilityService:

@@ -28,7 +28,6 @@ from bot.sources.error_throttle import ThrottledErrorLog
 from bot.sources.offset_tracker import MessageOffset, OffsetTracker
 from bot.sources.reconnect import ReconnectLoop
 from bot.sources.thread_bridge import ThreadBridge
-from formatters.terminal.findings import Finding, Level
 
 HEARTBEAT = "gcn.heartbeat"
 STOP_SECONDS = 2.0
@@ -265,32 +264,6 @@ class GcnSource:
         if self._reason is None or connected != self._connected:
             self._since = self._now()
         self._connected, self._reason = connected, reason
-
-
-def check_gcn(access: GcnAccess, topics: tuple[str, ...], timeout: float) -> Finding:
-    """Whether GCN answers and has the topics, for doctor. Blocks for about `timeout` seconds at most."""
-    name = "GCN"
-    try:
-        options, consumer_class = _connector(access)
-    except SourceConfigError as error:
-        return Finding(name, Level.FAIL, str(error), "deploy/example.env says what to set.")
-    errors: list[KafkaError] = []
-    consumer = consumer_class({**options, **OPTIONS, "group.id": "gwevent-doctor", "error_cb": errors.append})
-    try:
-        consumer.poll(0)
-        known = consumer.list_topics(timeout=timeout).topics
-    except KafkaException as error:
-        consumer.poll(0)
-        said = next((e.str() for e in errors if e.code() in LOST), str(error.args[0].str()))
-        todo = "Check client id and secret (gcn.nasa.gov/user/credentials), and the way out (443, 9092)."
-        return Finding(name, Level.FAIL, f"GCN doesn't answer: {said.rstrip('.')}.", todo)
-    finally:
-        consumer.close()
-    missing = [topic for topic in topics if topic not in known]
-    if missing:
-        todo = "A topic appears with its first message; check the spelling in GWEVENT_GCN_TOPICS."
-        return Finding(name, Level.WARN, f"GCN doesn't show {', '.join(missing)}.", todo)
-    return Finding(name, Level.OK, f"answers, and has {', '.join(topics)}.")
 
 
 class _Session:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
+from formatters.models.incident import Incident
 from formatters.posts import incident
-from formatters.posts.incident import Incident
 from formatters.text import quantities
 
 SILENT = timedelta(hours=3)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
 
-from formatters.answers import observability
-from formatters.answers.observability import Observability
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import (
@@ -22,6 +20,7 @@ from formatters.blockkit.mrkdwn import (
     struck,
     web_url,
 )
+from formatters.models import significance
 from formatters.models.notice import (
     EARLYWARNING,
     PRELIMINARY,
@@ -31,8 +30,9 @@ from formatters.models.notice import (
     Notice,
     unusual,
 )
+from formatters.models.observing import Observability
 from formatters.models.superevent import Superevent
-from formatters.text import event_lines, quantities, vocabulary
+from formatters.text import event_lines, observability_line, quantities, vocabulary
 
 # Longer than this between notice and receipt is an archive being read, not a delay.
 _LIVE = timedelta(hours=24)
@@ -231,7 +231,7 @@ def _time_line(notice: Notice, event: Event) -> str:
         state = f"{notice.archive}'s state of {quantities.utc(notice.time_created)}"
         return f"{quantities.utc(event.time)}, {state}"
     late = notice.time_created - event.time
-    if notice.alert_type == EARLYWARNING or event_lines.is_early_warning(event):
+    if notice.alert_type == EARLYWARNING or significance.is_early_warning(event):
         # No countdown: what is true when this is written is false when it is read.
         side = "before" if late < timedelta(0) else "after"
         return f"Merger {quantities.utc(event.time)}, notice {quantities.duration_text(late)} {side}"
@@ -260,7 +260,9 @@ def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelVie
     if view.tonight is not None:
         shown.append(
             blocks.section(
-                escape(f"Your sites tonight: {observability.observability_line(view.tonight)}", SECTION_MAX)
+                escape(
+                    f"Your sites tonight: {observability_line.observability_line(view.tonight)}", SECTION_MAX
+                )
             )
         )
     shown.append(blocks.context(escape(footer(superevent, notice, event))))

@@ -8,7 +8,9 @@ from datetime import timedelta
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, struck
-from formatters.models.notice import INITIAL, Category, Event, ExternalCoincidence, Localization, Notice
+from formatters.models import significance
+from formatters.models.notice import Event, Localization, Notice
+from formatters.models.significance import _late, _newly_coincident, _who, compared_with
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import event_lines, quantities, vocabulary
@@ -23,10 +25,6 @@ MIN_PEAK_SHIFT_DEG = 1.0
 """Degrees."""
 MIN_OVERLAP_CHANGE = 0.85
 """Share of the new map in the old 90 % region; the same map would have 0.9."""
-_NEUTRON_STAR_NEWS = 0.3
-"""BNS + NSBH probability from which an INITIAL is for the whole channel."""
-_HALVED = 0.5
-"""Of the 90 % area."""
 
 
 def alert_update(superevent: Superevent, notice: Notice, kept: float | None = None) -> Message:
@@ -94,43 +92,6 @@ def changes(before: Notice | None, notice: Notice, kept: float | None = None) ->
     ]
 
 
-def is_broadcast(superevent: Superevent, notice: Notice) -> bool:
-    """Whether the whole channel should see this notice's reply, not its thread alone.
-
-    Where significance turns true, a coincidence is new, the leading class turns, or the event is retracted
-    or comes back; an INITIAL where a neutron star is likely, for SSM, a coincidence or a halved area. Never
-    for mocks and tests, and never for a notice that arrived after a newer one.
-    """
-    if superevent.category is not Category.REAL or _late(superevent, notice):
-        return False
-    before = superevent.before(notice)
-    if notice.retraction:
-        return True
-    known, new = compared_with(superevent, notice), notice.event
-    if before is None or known is None or known.event is None or new is None:
-        return False
-    old = known.event
-    if before.retraction or (new.significant and not old.significant):
-        return True
-    if _newly_coincident(known, notice):
-        return True
-    if _leading(old) != _leading(new):
-        return True
-    return notice.alert_type == INITIAL and _initial_is_noteworthy(known, notice, new)
-
-
-def _initial_is_noteworthy(known: Notice, notice: Notice, event: Event) -> bool:
-    neutron_star = event.classification.get("BNS", 0.0) + event.classification.get("NSBH", 0.0)
-    if neutron_star >= _NEUTRON_STAR_NEWS or event_lines.is_ssm(event) or notice.external is not None:
-        return True
-    old, new = known.best_localization, notice.best_localization
-    return old is not None and new is not None and new.area_90 <= _HALVED * old.area_90
-
-
-def _leading(event: Event) -> str | None:
-    return max(event.classification, key=lambda name: event.classification[name], default=None)
-
-
 def _summary(superevent: Superevent, known: Notice | None, notice: Notice) -> str:
     """What is said where nothing changed."""
     if known is None:
@@ -143,32 +104,6 @@ def _summary(superevent: Superevent, known: Notice | None, notice: Notice) -> st
 
 def _facts(notice: Notice) -> tuple[object, ...]:
     return (notice.event, notice.localization, notice.map_problem, notice.coincidences)
-
-
-def compared_with(superevent: Superevent, notice: Notice) -> Notice | None:
-    """The notice that a reply compares with: the newest before it that carried facts; None if none did."""
-    earlier = superevent.upto(notice).notices[:-1]
-    return next((n for n in reversed(earlier) if n.event is not None), None)
-
-
-def _late(superevent: Superevent, notice: Notice) -> list[str]:
-    """Whether it arrived after a newer one, which only the times of receipt can tell.
-
-    A reply that is merely posted late, its successor known by then, came in order.
-    """
-    if notice.received is None:
-        return []
-    newer = superevent.notices[superevent.ordinal(notice) :]
-    known = [n for n in newer if n.received is not None and n.received < notice.received]
-    if not known:
-        return []
-    stage = vocabulary.stage(known[-1].alert_type)
-    if known[-1].key[1:3] == notice.key[1:3]:
-        return [f"Sent in the same second as another {stage}, which the message above shows."]
-    return [
-        f"Late: sent {quantities.utc(notice.time_created)}, but a newer {stage}"
-        f" of {quantities.utc(known[-1].time_created)} is known. The message above shows the newer."
-    ]
 
 
 def _push(superevent: Superevent, then: Superevent, notice: Notice, words: list[str]) -> str:
@@ -200,8 +135,8 @@ def _significance(before: Notice, notice: Notice, old: Event, new: Event) -> lis
         return [event_lines.now_significant(notice)]
     if old.significant and not new.significant:
         return ["No longer significant"]
-    if (event_lines.through_coincidence(before), old.flag_unread) != (
-        event_lines.through_coincidence(notice),
+    if (significance.through_coincidence(before), old.flag_unread) != (
+        significance.through_coincidence(notice),
         new.flag_unread,
     ):
         return [event_lines.significance(notice)]
@@ -209,7 +144,7 @@ def _significance(before: Notice, notice: Notice, old: Event, new: Event) -> lis
 
 
 def _confirmation(old: Event, new: Event) -> list[str]:
-    if event_lines.is_early_warning(old) and not event_lines.is_early_warning(new):
+    if significance.is_early_warning(old) and not significance.is_early_warning(new):
         return ["Confirmed by the full search"]
     return []
 
@@ -237,15 +172,6 @@ def _coincidence(before: Notice, notice: Notice) -> list[str]:
     ]
 
 
-def _newly_coincident(before: Notice, notice: Notice) -> list[ExternalCoincidence]:
-    known = {_who(external) for external in before.coincidences}
-    return [external for external in notice.coincidences if _who(external) not in known]
-
-
-def _who(external: ExternalCoincidence) -> str:
-    return vocabulary.coincidence(external.observatory, external.search)
-
-
 def _arrow(name: str, old: str, new: str) -> str:
     return f"{name} {old} → {new}"
 
@@ -257,7 +183,7 @@ def _classes(old: Event, new: Event) -> list[str]:
         line = event_lines.class_line(new)
         return [] if line is None else [f"Classes: {line}"]
     moved = []
-    for name, probability in event_lines.classes(new):
+    for name, probability in significance.classes(new):
         was, now = quantities.percent(old.classification.get(name, 0.0)), quantities.percent(probability)
         if was != now:
             moved.append(_arrow(name, was, now))
@@ -359,10 +285,10 @@ def _preferred(old: Event, new: Event) -> list[str]:
 
 
 def _burst(old: Event, new: Event) -> list[str]:
-    if not event_lines.is_burst(new):
+    if not significance.is_burst(new):
         return []
     was, now = event_lines.burst_line(old), event_lines.burst_line(new)
-    return [] if was == now or not event_lines.is_burst(old) else [now]
+    return [] if was == now or not significance.is_burst(old) else [now]
 
 
 def _mass(old: Event, new: Event) -> list[str]:

@@ -11,33 +11,10 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, link, mentions
 from formatters.models.notice import ExternalCoincidence, Notice
+from formatters.models.significance import neutron_star
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import event_lines, quantities, vocabulary
-
-NEUTRON_STAR = 0.3
-"""BNS + NSBH above which a neutron star is likely enough."""
-REMNANT = 0.1
-"""HasRemnant × (1 − Terrestrial) above which matter may be left to shine."""
-
-
-def neutron_star(notice: Notice) -> bool:
-    """Whether light may be expected, which the words `if NS` ask for.
-
-    BNS + NSBH > 0.3, or HasRemnant × (1 − Terrestrial) > 0.1, or a candidate of the search for sub-solar
-    masses, or a coincidence, one that can't be read too. HasRemnant is given an astrophysical origin
-    (emfollow.docs.ligo.org, "Contents of an alert"), hence the factor; where no Terrestrial is given, it is
-    taken as 0: rather woken once too often.
-    """
-    event = notice.event
-    if event is None:
-        return False
-    classes = event.classification
-    if classes.get("BNS", 0.0) + classes.get("NSBH", 0.0) > NEUTRON_STAR:
-        return True
-    if event.properties.get("HasRemnant", 0.0) * (1 - classes.get("Terrestrial", 0.0)) > REMNANT:
-        return True
-    return event_lines.is_ssm(event) or notice.external is not None or notice.coincidence_unread
 
 
 def upgrades(before: Superevent | None, after: Superevent) -> list[str]:

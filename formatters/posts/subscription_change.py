@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
-from formatters.answers.observability import ChannelSites, Site
-from formatters.answers.subscription_messages import Criteria, Subscription, describe, person
+from formatters.answers.subscription_messages import describe, person
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, plain_text, shorten, width
+from formatters.models.channel_change import IMPORT, ITSELF, PAGE, Change, State, SubscriptionState
 from formatters.models.filter import degrees
+from formatters.models.observing import ChannelSites, Site
+from formatters.models.subscription import Subscription
 from formatters.text import quantities
-
-IMPORT = "import"
-"""Who changed it, where the operator put a file in force."""
-ITSELF = "gwevent"
-"""Who changed it, where gwevent took back what it couldn't confirm."""
-PAGE = 10
-"""Changes on one page of the history."""
 
 _TYPED_MAX = 1_000
 """Characters that may be typed at once (`bot.answers.LONGEST_QUESTION`)."""
@@ -29,45 +22,6 @@ _TEXT_MAX = 1_500
 """And so many for the words of the notification."""
 _SECTIONS_MAX = 40
 _HISTORY_WORDS_MAX = 300
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriptionState:
-    """One subscription, as it was or is."""
-
-    words: str
-    """Canonical."""
-    paused: bool
-    criteria: Criteria | None
-    """What the words mean; None where only another version of gwevent can read them."""
-
-    @property
-    def shown(self) -> str:
-        """The words for a mrkdwn text that is one person's alone: it names whom they mention."""
-        return escape(self.words, SECTION_MAX) if self.criteria is None else self.criteria.mrkdwn
-
-    @property
-    def quiet(self) -> str:
-        """The words for a post, which wakes nobody whom they name."""
-        return escape(self.words, SECTION_MAX) if self.criteria is None else self.criteria.quiet
-
-
-State = SubscriptionState | ChannelSites
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One change of one subscription, or of the channel's sites."""
-
-    number: int | None
-    """The subscription's; None: the sites and when something counts as observable there."""
-    before: State | None
-    """None: there was no such subscription."""
-    after: State | None
-    """None: there is none any more."""
-    by: str
-    """Slack's id of a person, or IMPORT, or ITSELF."""
-    at: datetime
 
 
 def subscription_change(changes: Sequence[Change], here: Sequence[Subscription]) -> Message:

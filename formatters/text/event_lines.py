@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.notice import Event, ExternalCoincidence, Localization, Notice
+from formatters.models.significance import classes, is_burst, is_ssm, through_coincidence
 from formatters.text import quantities, vocabulary
 
 SINGLE_PLACE = 100.0
@@ -22,30 +23,6 @@ _NEGLIGIBLE = 0.01
 _ALSO = 4
 """Further coincidences that are named in one line; all of them stand in the history."""
 COINCIDENCE_UNREAD = "Names a coincidence in a form that gwevent doesn't understand"
-ALONE_SIGNIFICANT = 1 / quantities.MONTH
-"""Hz. Above it no GW candidate is significant by itself, whatever its trials factor."""
-ALONE_SIGNIFICANT_RARER = 1 / quantities.YEAR
-"""Hz. The same for bursts and sub-solar masses (LVK's public alerts user guide)."""
-
-
-def is_burst(event: Event) -> bool:
-    """Whether the search assumed no model of the source."""
-    return event.group.casefold() == "burst"
-
-
-def is_ssm(event: Event) -> bool:
-    """Whether it is of the search for sub-solar masses, which gives no class probabilities."""
-    return event.search.casefold() == "ssm"
-
-
-def is_early_warning(event: Event) -> bool:
-    """Whether the preferred event is still that of the early-warning search."""
-    return event.search.casefold() == "earlywarning"
-
-
-def classes(event: Event) -> list[tuple[str, float]]:
-    """The classes with their probabilities, the most probable first."""
-    return sorted(event.classification.items(), key=lambda item: -item[1])
 
 
 def headline(event: Event, *, compact: bool = False) -> str:
@@ -227,16 +204,6 @@ def coherence_line(notice: Notice, event: Event) -> str | None:
     if bci is None or not bci < 0 or len(event.instruments) < 2:
         return None
     return f"The detectors' data don't fit one signal well: log BCI {quantities.number(bci, 1)}"
-
-
-def through_coincidence(notice: Notice) -> bool:
-    """Whether only the coincidence makes it significant: the GW FAR alone is above every limit."""
-    event = notice.event
-    if event is None or not event.significant or notice.external is None or event.far is None:
-        return False
-    # A burst search for BBH has the limit of mergers.
-    rarer = is_ssm(event) or (is_burst(event) and event.search.casefold() != "bbh")
-    return event.far > (ALONE_SIGNIFICANT_RARER if rarer else ALONE_SIGNIFICANT)
 
 
 def significance(notice: Notice) -> str:

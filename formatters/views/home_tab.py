@@ -11,13 +11,14 @@ from typing import Any
 
 from formatters.answers import recent
 from formatters.answers.status import LastNotice, SourceState, last_line, source_line
-from formatters.answers.subscription_messages import Subscription, mark, summary
+from formatters.answers.subscription_messages import mark, summary
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import bold, escape, link
+from formatters.models.incident import Incident
+from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from formatters.posts import incident
-from formatters.posts.incident import Incident
 from formatters.posts.unreadable_notice import page
 from formatters.text import quantities
 

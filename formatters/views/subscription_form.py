@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import and_
 
-from formatters.answers.subscription_messages import Criteria, MentionRule
 from formatters.models.filter import (
     And,
     Compare,
@@ -26,6 +25,7 @@ from formatters.models.filter import (
     plain_number,
 )
 from formatters.models.notice import EARLYWARNING, INITIAL, PRELIMINARY, UPDATE
+from formatters.models.subscription import Criteria, MentionRule
 
 CLASSES = ("BNS", "NSBH", "BBH")
 """Of these, any one is enough."""

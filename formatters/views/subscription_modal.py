@@ -14,7 +14,7 @@ from typing import Any
 
 from formatters.answers import help as helping
 from formatters.answers import subscription_messages
-from formatters.answers.subscription_messages import Criteria, Subscription, describe, marked
+from formatters.answers.subscription_messages import describe, marked
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import (
@@ -28,6 +28,7 @@ from formatters.blockkit.mrkdwn import (
     unescape,
     width,
 )
+from formatters.models.subscription import Criteria, Subscription
 from formatters.text import vocabulary
 from formatters.views import subscription_form
 from formatters.views.subscription_form import SubscriptionForm

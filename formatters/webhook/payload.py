@@ -9,11 +9,11 @@ from typing import Any
 
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import truncate, web_url
+from formatters.models.incident import Incident
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, incident
 from formatters.posts.alert_card import ChannelView
-from formatters.posts.incident import Incident
 from formatters.terminal import message_text
 from formatters.text import quantities
 

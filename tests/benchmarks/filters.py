@@ -20,8 +20,8 @@ from bot.filters import attributes_of, parse_stored
 from bot.routing.planner import plan
 from bot.store import schema
 from bot.store.database import Database
-from formatters.answers.subscription_messages import Subscription
 from formatters.models.notice import Notice
+from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from formatters.terminal import message_text
 from tests.support.factories import MAX_AGE, NOW, TEAM, made

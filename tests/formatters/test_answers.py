@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from formatters.answers import answer, help, recent, status, subscription_messages  # noqa: A004
-from formatters.answers.subscription_messages import Criteria, Subscription
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
+from formatters.models.subscription import Criteria, Subscription
 from formatters.models.superevent import Superevent
 from formatters.posts import unreadable_notice
 from formatters.terminal import message_text

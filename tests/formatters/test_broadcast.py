@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from formatters.models.notice import Notice
+from formatters.models.significance import is_broadcast
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_update import is_broadcast
 
 Make = Callable[..., Any]
 

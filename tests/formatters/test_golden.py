@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from formatters.answers import answer, help, recent, search_results, status, subscription_messages  # noqa: A004
+from formatters.answers import answer, help, recent, search_results, status, subscription_messages
 from formatters.blockkit.message import Message
+from formatters.models import subscription
 from formatters.models.filter import (
     Compare,
     ConeQuery,
@@ -124,21 +125,21 @@ def test_mentions(
     golden("mention-stand-down", check(mention.stand_down(bns.upto(gone), targets, address)))
 
 
-def _wishes() -> list[subscription_messages.Subscription]:
+def _wishes() -> list[subscription.Subscription]:
     criteria_list = [
-        subscription_messages.Criteria(group="CBC"),
-        subscription_messages.Criteria(group="Burst", lowsig=True),
-        subscription_messages.Criteria(group="all", mock=True, test=True, lowsig=True),
-        subscription_messages.Criteria(
+        subscription.Criteria(group="CBC"),
+        subscription.Criteria(group="Burst", lowsig=True),
+        subscription.Criteria(group="all", mock=True, test=True, lowsig=True),
+        subscription.Criteria(
             group="CBC",
             mock=True,
-            notify=subscription_messages.MentionRule(
+            notify=subscription.MentionRule(
                 targets=("<!here>", "<@U024BE7LH>", "<!subteam^S0AB1>"), mock=True, only_ns=True
             ),
         ),
     ]
     return [
-        subscription_messages.Subscription(
+        subscription.Subscription(
             id=number,
             number=number,
             team_id="T1",
@@ -152,23 +153,21 @@ def _wishes() -> list[subscription_messages.Subscription]:
     ]
 
 
-def _filtered() -> subscription_messages.Subscription:
+def _filtered() -> subscription.Subscription:
     """A subscription with every kind of condition."""
     sky = Near(ConeQuery(197.45, -23.381389, 5.0)) | VisibleFrom(SiteQuery("Cerro Tololo"), Op.GE, 0.3)
     light = Compare("BNS", Op.GT, 0.5) | FieldIn("search", ("SSM",)) | External()
     wanted = light & Compare("distance", Op.LT, 300) & FarCompare(Op.LT, 1, 100, "yr") & ~Detector("V1") & sky
-    return subscription_messages.Subscription(
+    return subscription.Subscription(
         id=70,
         number=7,
         team_id="T1",
         channel_id="C1",
-        criteria=subscription_messages.Criteria(
+        criteria=subscription.Criteria(
             group="CBC",
             lowsig=True,
             filter=wanted & FieldIn("type", ("INITIAL", "UPDATE")),
-            notify=subscription_messages.MentionRule(
-                targets=("<!here>",), condition=Compare("NS", Op.GE, 0.5)
-            ),
+            notify=subscription.MentionRule(targets=("<!here>",), condition=Compare("NS", Op.GE, 0.5)),
         ),
         created_by="U024BE7LH",
         created_at=NOW,

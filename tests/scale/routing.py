@@ -8,8 +8,9 @@ from datetime import timedelta
 from bot.alerts.decode import decode
 from bot.app.factory import utc_now
 from bot.filters import parse_stored
-from bot.routing.planner import OpenRoot, plan
-from formatters.answers.subscription_messages import Subscription
+from bot.routing.intents import OpenRoot
+from bot.routing.planner import plan
+from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from tests.scale.house import alert, words
 

@@ -16,8 +16,8 @@ from bot.samples import Record, event
 from bot.samples import notice as announced
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.events.notices import Planner
-from formatters.answers.subscription_messages import Subscription
 from formatters.models.notice import RETRACTION, Notice
+from formatters.models.subscription import Subscription
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MAX_AGE = timedelta(hours=24)

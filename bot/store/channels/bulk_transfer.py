@@ -23,8 +23,8 @@ from bot.store.channels.subscription_numbers import (
 )
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState
-from formatters.answers.observability import ChannelSites, ObservingConstraints
-from formatters.posts.subscription_change import IMPORT, SubscriptionState
+from formatters.models.channel_change import IMPORT, SubscriptionState
+from formatters.models.observing import ChannelSites, ObservingConstraints
 
 _d = schema.deliveries
 _s = schema.subscriptions

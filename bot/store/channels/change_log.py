@@ -20,10 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.filters import FilterSyntaxError, parse_stored
 from bot.store import schema
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
-from formatters.answers.observability import ChannelSites, ObservingConstraints, Site
-from formatters.answers.subscription_messages import Subscription
-from formatters.posts import subscription_change
-from formatters.posts.subscription_change import Change, SubscriptionState
+from formatters.models import channel_change
+from formatters.models.channel_change import Change, SubscriptionState
+from formatters.models.observing import ChannelSites, ObservingConstraints, Site
+from formatters.models.subscription import Subscription
 
 APART = timedelta(seconds=30)
 KEPT = timedelta(days=400)
@@ -51,8 +51,8 @@ class ChangeRecord:
 
     subscription_id: int | None = None
     number: int | None = None
-    before: subscription_change.State | None
-    after: subscription_change.State | None
+    before: channel_change.State | None
+    after: channel_change.State | None
 
 
 def state_of(subscription: Subscription) -> SubscriptionState:
@@ -169,9 +169,7 @@ async def change_page(connection: AsyncConnection, place: ChannelRef, page: int)
     """The changes of one page of a channel's history, the newest first, and how many there are in all."""
     total = (await connection.execute(select(func.count()).select_from(_c).where(_of(place)))).scalar_one()
     query = select(_c).where(_of(place)).order_by(_c.c.id.desc())
-    rows = await connection.execute(
-        query.limit(subscription_change.PAGE).offset((page - 1) * subscription_change.PAGE)
-    )
+    rows = await connection.execute(query.limit(channel_change.PAGE).offset((page - 1) * channel_change.PAGE))
     return [_change(row) for row in rows.all()], total
 
 
@@ -199,7 +197,7 @@ def _change(row: Any) -> Change:
     )
 
 
-def _to_json(state: subscription_change.State | None) -> str | None:
+def _to_json(state: channel_change.State | None) -> str | None:
     match state:
         case None:
             return None
@@ -210,7 +208,7 @@ def _to_json(state: subscription_change.State | None) -> str | None:
     return json.dumps(said, ensure_ascii=False)
 
 
-def _from_json(text: str | None) -> subscription_change.State | None:
+def _from_json(text: str | None) -> channel_change.State | None:
     if text is None:
         return None
     said = json.loads(text)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from bot.routing.planner import MentionReason
+from bot.routing.intents import MentionReason
 from bot.store import schema
 from bot.store.channels.subscriptions import subscriptions_in_force
 from bot.store.database import Database
-from formatters.answers.subscription_messages import Criteria
 from formatters.models.notice import NoticeKey
+from formatters.models.subscription import Criteria
 
 _m = schema.mentions
 _n = schema.notices

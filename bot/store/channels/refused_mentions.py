@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.outbox.models import Delivered, Delivery, DeliveryKind, delivery_row
-from formatters.answers.subscription_messages import RefusedMention, Subscription
+from formatters.models.subscription import RefusedMention, Subscription
 
 _r = schema.refused_mentions
 

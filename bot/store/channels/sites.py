@@ -13,7 +13,7 @@ from bot.observing.observatories import folded
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor, ChangeRecord, record_changes
 from bot.store.database import Database
-from formatters.answers.observability import SITES_MAX, ChannelSites, ObservingConstraints, Site
+from formatters.models.observing import SITES_MAX, ChannelSites, ObservingConstraints, Site
 
 ChannelRef = tuple[str, str]
 """Team and channel."""

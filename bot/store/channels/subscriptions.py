@@ -25,8 +25,9 @@ from bot.store.channels.subscription_numbers import give_numbers, known_before_a
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
 from bot.store.outbox.plan_writer import dead_letter_orphans
-from formatters.answers.subscription_messages import Criteria, Subscription, mark
-from formatters.posts.subscription_change import ITSELF, Change
+from formatters.answers.subscription_messages import mark
+from formatters.models.channel_change import ITSELF, Change
+from formatters.models.subscription import Criteria, Subscription
 
 log = structlog.get_logger(__name__)
 

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.routing.planner import Intent, OpenRoot
+from bot.routing.intents import Intent, OpenRoot
 from bot.store import schema
 from bot.store.channels.subscriptions import subscriptions_in_force
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState, Priority, delivery_row
 from bot.store.outbox.plan_writer import rank_of
-from formatters.answers.subscription_messages import Subscription
-from formatters.posts.circular_link import Circular
+from formatters.models.circular import Circular
+from formatters.models.subscription import Subscription
 
 WRITTEN_WITHIN = timedelta(hours=24)
 """How old a circular may be that is linked in a thread opened after it came."""

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, or_, se
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import attributes_of
-from bot.routing.planner import Intent, Thread
+from bot.routing.intents import Intent, Thread
 from bot.sources import FILE, GRACEDB, LIVE_SOURCES
 from bot.store import schema
 from bot.store.channels.subscriptions import subscriptions_in_force
@@ -26,8 +26,8 @@ from bot.store.operations.operator_alerts import (
 )
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
 from bot.store.outbox.plan_writer import rank_of, threads_of, write_plan
-from formatters.answers.subscription_messages import Subscription
 from formatters.models.notice import Category, Notice, NoticeKey, category_of, folded_id
+from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 
 Planner = Callable[[Superevent, Notice, Sequence[Thread], Sequence[Subscription]], list[Intent]]

@@ -15,7 +15,7 @@ from bot.store.database import Database
 from bot.store.operations.webhook_calls import CallKind, cancel_call, enqueue_call, was_called
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
 from bot.store.outbox.plan_writer import ChannelRef
-from formatters.posts.incident import Incident, IncidentKind
+from formatters.models.incident import Incident, IncidentKind
 
 OVER_AFTER = timedelta(seconds=40)
 """How long nobody must have seen a trouble for it to be over: one that comes and goes is one trouble."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.routing.planner import (
+from bot.routing.intents import (
     CancelRoot,
     DeferToSkyMap,
     Edit,

@@ -11,7 +11,7 @@ import pytest
 from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload
 from bot.samples import ms181101ab, to_avro, to_json
-from formatters.posts.circular_link import named
+from formatters.models.circular import named
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

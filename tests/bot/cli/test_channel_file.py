@@ -18,7 +18,7 @@ from bot.observing.observatories import find_site
 from bot.store import schema
 from bot.store.channels.bulk_transfer import ImportResult
 from bot.store.channels.sites import TooManySites
-from formatters.answers.observability import ObservingConstraints, Site
+from formatters.models.observing import ObservingConstraints, Site
 from tests.support.factories import BY, NOW, TEAM, made, subscribe, take, unsubscribe
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")

@@ -17,9 +17,9 @@ from bot.filters import FilterSyntaxError
 from bot.observing.observatories import UnknownSite, folded
 from bot.samples import bns, burst, ms181101ab, retracted, to_avro
 from formatters.answers.answer import SHARE
-from formatters.answers.observability import SITE_NAME_MAX, SITES_MAX
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
+from formatters.models.observing import SITE_NAME_MAX, SITES_MAX
 from formatters.terminal import message_text
 from tests.support.factories import NOW, TEAM, Clock, planner, record
 

@@ -15,8 +15,8 @@ from bot.skymap_service import observability
 from bot.skymaps.skymap import SkyMap
 from bot.sources import Origin
 from bot.store.outbox.models import DeliveryKind, DeliveryState
-from formatters.answers.observability import Observability, ObservingConstraints, Site
 from formatters.blockkit.message import Message
+from formatters.models.observing import Observability, ObservingConstraints, Site
 from formatters.terminal import message_text
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import BY, NOW, TEAM, record

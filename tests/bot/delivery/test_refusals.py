@@ -21,7 +21,8 @@ from bot.slack.errors import OutcomeUnknown, RateLimited
 from bot.slack.message_metadata import METADATA_EVENT, DeliveryMetadata
 from bot.slack.responses import failure_of
 from bot.store.outbox.models import LONGEST_WAIT, DeliveryKind
-from formatters.answers.subscription_messages import Subscription, listed
+from formatters.answers.subscription_messages import listed
+from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView

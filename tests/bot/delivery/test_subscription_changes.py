@@ -18,9 +18,9 @@ from bot.observing.observatories import find_site
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.outbox.models import DeliveryKind, DeliveryState
-from formatters.answers.observability import ChannelSites
 from formatters.answers.subscription_messages import marked
-from formatters.posts.subscription_change import PAGE, Change
+from formatters.models.channel_change import PAGE, Change
+from formatters.models.observing import ChannelSites
 from formatters.terminal import message_text
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import BY, NOW, TEAM, subscribe, unsubscribe

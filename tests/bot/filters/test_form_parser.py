@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from bot.filters import parse
 from bot.filters.form_parser import InvalidForm, criteria_from_form
 from bot.local_slack.block_kit import block_checks
-from formatters.answers.subscription_messages import Criteria
 from formatters.models.filter import plain_number
+from formatters.models.subscription import Criteria
 from formatters.views import subscription_form, subscription_modal
 from formatters.views.subscription_form import SubscriptionForm, form_of, same_criteria
 from formatters.views.subscription_modal import VALUE, ModalContext, Preview

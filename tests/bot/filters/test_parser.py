@@ -25,7 +25,6 @@ from bot.filters import (
 from bot.filters.evaluator import UNKNOWN
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.parser import DETECTORS, LONGEST, MOST_CONDITIONS
-from formatters.answers.subscription_messages import Criteria, MentionRule
 from formatters.models.filter import (
     QUANTITIES,
     SECONDS,
@@ -45,6 +44,7 @@ from formatters.models.filter import (
     map_queries,
 )
 from formatters.models.notice import STAGES, Category, Distance, ExternalCoincidence, Localization
+from formatters.models.subscription import Criteria, MentionRule
 from formatters.models.superevent import Superevent
 from tests.support.factories import MOCK, NOW, REAL, TEST, made
 

@@ -18,6 +18,7 @@ from bot.samples import to_avro, to_json
 from bot.samples.edge_cases import few_rows
 from bot.sources import Origin
 from formatters.answers import event_history
+from formatters.models import significance
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention
@@ -208,10 +209,10 @@ def test_a_further_coincidence_is_news_and_one_that_is_gone_is_said() -> None:
     whole = Superevent.from_notices([first, second, third])
     told = message_text.render(alert_update.alert_update(whole, second))
     assert "New coincidence: Swift GRB" in told and "New coincidence: Fermi" not in told
-    assert alert_update.is_broadcast(whole, second)
+    assert significance.is_broadcast(whole, second)
     told = message_text.render(alert_update.alert_update(whole, third))
     assert "No longer named: Fermi GRB" in told and "New coincidence" not in told
-    assert not alert_update.is_broadcast(whole, third)
+    assert not significance.is_broadcast(whole, third)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -23,7 +23,7 @@ from bot.slack.socket_mode import ConnectionState
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.plan_writer import ChannelRef
-from formatters.posts.incident import IncidentKind
+from formatters.models.incident import IncidentKind
 from formatters.webhook.payload import Format
 from tests.bot.monitoring.conftest import Pager
 from tests.support.factories import MOCK, Clock, made, take
@@ -232,7 +232,7 @@ async def test_of_several_consumers_one_is_enough(factory: Factory, clock: Clock
     for sources in ([reads, silent], [silent, reads]):
         watch = HealthMonitor(
             factory.store, factory.outbox, factory.incidents, clock, sources=lambda: sources
-        )  # noqa: B023
+        )
         assert (await watch.readiness()).parts == {"hopskotch": "ok", "store": "ok"}
         figures = (await watch.metrics()).decode()
         assert 'gwevent_source_connected{source="hopskotch"} 1.0' in figures

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.monitoring.rules import HealthSnapshot, Thresholds, evaluate
-from formatters.posts.incident import IncidentKind
+from formatters.models.incident import IncidentKind
 from tests.support.factories import NOW
 
 WELL = HealthSnapshot(started=NOW - timedelta(days=3), last_heard=NOW - timedelta(minutes=40))

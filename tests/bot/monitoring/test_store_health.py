@@ -21,7 +21,7 @@ from bot.store import schema, write_check
 from bot.store.database import Database, StoreUnavailable
 from bot.store.operations import source_heartbeats
 from bot.store.write_check import WriteCheck
-from formatters.posts.incident import IncidentKind
+from formatters.models.incident import IncidentKind
 from tests.support.factories import Clock, made, take
 from tests.support.postgres import Databases, driven
 

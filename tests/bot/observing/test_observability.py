@@ -20,7 +20,7 @@ from bot.observing.observability import TONIGHT, airmass, altitudes, observabili
 from bot.observing.observatories import find_site, observatories
 from bot.samples.skymaps import sky_map
 from bot.skymaps.skymap import SkyMap, peak_tile, read
-from formatters.answers.observability import ObservingConstraints, Site, SiteObservability
+from formatters.models.observing import ObservingConstraints, Site, SiteObservability
 
 NOW = datetime(2026, 11, 22, 12, 2, 30, tzinfo=UTC)
 NOVEMBER = datetime(2024, 11, 22, 12, 2, 30, tzinfo=UTC)

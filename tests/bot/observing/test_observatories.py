@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.observing.observatories import UnknownSite, find_site, folded, known_site, near, observatories
-from formatters.answers.observability import SITE_NAME_MAX, Site
 from formatters.blockkit.mrkdwn import escape
+from formatters.models.observing import SITE_NAME_MAX, Site
 
 MINE = Site(name="My Dome", latitude=34.2, longitude=-116.9, height=1700)
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from bot.routing.planner import Intent, Mention, MentionReason, OpenRoot, RootState, Thread, plan
-from formatters.answers.subscription_messages import Subscription
+from bot.routing.intents import Intent, Mention, MentionReason, OpenRoot, RootState, Thread
+from bot.routing.planner import plan
 from formatters.models.notice import ExternalCoincidence, Notice
+from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from tests.support.factories import MAX_AGE, MOCK, NOW, TEAM, made, subscription
 

@@ -10,20 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.filters import category_allowed
-from bot.routing.planner import (
-    CancelRoot,
-    DeferToSkyMap,
-    Edit,
-    Intent,
-    OpenRoot,
-    Reply,
-    RootState,
-    Thread,
-    channels_for_unreadable_notice,
-    plan,
-)
-from formatters.answers.subscription_messages import Subscription
+from bot.routing.intents import CancelRoot, DeferToSkyMap, Edit, Intent, OpenRoot, Reply, RootState, Thread
+from bot.routing.planner import channels_for_unreadable_notice, plan
 from formatters.models.notice import Category, Notice, category_of
+from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, TEAM, TEST, made, subscription
 

@@ -10,6 +10,7 @@ import pytest
 
 from bot.app.application import Application
 from bot.app.factory import Factory
+from bot.doctor.gcn import check_gcn
 from bot.gracedb.client import GraceDb, GraceDbError
 from bot.local_slack.server import LocalSlack
 from bot.monitoring.webhook import Webhook, WebhookError
@@ -17,7 +18,7 @@ from bot.runtime.http_proxy import proxy_for
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
-from bot.sources.gcn import GcnAccess, check_gcn
+from bot.sources.gcn import GcnAccess
 from formatters.terminal.findings import Level
 from formatters.webhook.payload import Format, WebhookEvent
 from tests.bot.gracedb.fake import FakeGraceDb

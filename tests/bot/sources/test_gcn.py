@@ -12,8 +12,9 @@ import pytest
 from confluent_kafka import KafkaError, Producer
 
 from bot.demo.kafka_broker import EmbeddedBroker
+from bot.doctor.gcn import check_gcn
 from bot.sources import Origin, Payload, SourceConfigError
-from bot.sources.gcn import HEARTBEAT, GcnAccess, GcnSource, GcnTiming, check_gcn
+from bot.sources.gcn import HEARTBEAT, GcnAccess, GcnSource, GcnTiming
 from formatters.terminal.findings import Level
 from tests.support.tls_proxy import Gate, listen
 

@@ -13,7 +13,7 @@ from bot.settings import Settings
 from bot.store import schema
 from bot.store.outbox.models import DeadLettered, Delivered, DeliveryKind, Outcome, delivery_row
 from bot.store.retention import NOTHING, PurgeResult
-from formatters.posts.incident import Incident, IncidentKind
+from formatters.models.incident import Incident, IncidentKind
 from tests.support.factories import MOCK, NOW, REAL, TEAM, made, planner, subscribe, take
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")

@@ -7,7 +7,7 @@ from functools import partial
 
 from bot.app.factory import open_factory
 from bot.filters import parse
-from formatters.posts.subscription_change import SubscriptionState
+from formatters.models.channel_change import SubscriptionState
 from tests.chaos.world import WITHIN, Chaos
 from tests.support.bot_process import until
 

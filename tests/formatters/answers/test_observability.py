@@ -10,7 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from formatters.answers import observability
-from formatters.answers.observability import (
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import SECTION_MAX
+from formatters.models.notice import Notice
+from formatters.models.observing import (
     SITE_NAME_MAX,
     SITES_MAX,
     ChannelSites,
@@ -21,13 +24,11 @@ from formatters.answers.observability import (
     Site,
     SiteObservability,
 )
-from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import SECTION_MAX
-from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text
+from formatters.text import observability_line
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -102,7 +103,7 @@ def test_golden(
 
 
 def test_the_line_names_the_best_first_and_when() -> None:
-    assert observability.observability_line(ALL).replace("\u00a0", " ") == (
+    assert observability_line.observability_line(ALL).replace("\u00a0", " ") == (
         "VLA >99 % at any time · Palomar 63 % from 07:10 UTC · *My* <Dome> :fire: 12 % until 07:00 UTC"
         " · <1 % from Keck, Polar, Dish · 5 % within 45° of the Sun, <1 % within 10° of the Galactic plane"
     )

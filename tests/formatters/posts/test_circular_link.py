@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from formatters.models.circular import Circular
 from formatters.posts import circular_link
-from formatters.posts.circular_link import Circular
 
 SAID = Circular(
     number=45_640,

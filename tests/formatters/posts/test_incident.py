@@ -7,10 +7,10 @@ import pytest
 
 from formatters.answers import status
 from formatters.blockkit.message import Message
+from formatters.models.incident import Incident, IncidentKind
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import incident
-from formatters.posts.incident import Incident, IncidentKind
 from formatters.webhook import payload
 from formatters.webhook.payload import Format
 

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.filters import parse
-from formatters.answers.observability import ChannelSites, ObservingConstraints, Site
-from formatters.answers.subscription_messages import Subscription
 from formatters.blockkit.message import Message
+from formatters.models import channel_change
+from formatters.models.channel_change import IMPORT, ITSELF, Change, State, SubscriptionState
+from formatters.models.observing import ChannelSites, ObservingConstraints, Site
+from formatters.models.subscription import Subscription
 from formatters.posts import subscription_change
-from formatters.posts.subscription_change import IMPORT, ITSELF, Change, State, SubscriptionState
 from formatters.terminal import message_text
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
@@ -155,7 +156,7 @@ def test_history(check: Check, golden: Golden) -> None:
     every = [one for changes, _ in CASES.values() for one in changes]
     golden(
         "change-history",
-        check(subscription_change.subscription_history(every[: subscription_change.PAGE], 1, len(every))),
+        check(subscription_change.subscription_history(every[: channel_change.PAGE], 1, len(every))),
     )
     golden("change-history-none", check(subscription_change.subscription_history([], 1, 0)))
     assert "no page 9" in message_text.render(subscription_change.subscription_history([], 9, len(every)))

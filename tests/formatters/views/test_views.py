@@ -14,10 +14,11 @@ import slackblocks
 from formatters.answers import help as helping
 from formatters.answers import search_results, status, subscription_messages
 from formatters.blockkit.message import Message
+from formatters.models import subscription
 from formatters.models.filter import Compare, Detector, FarCompare, Op
+from formatters.models.incident import Incident, IncidentKind
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
-from formatters.posts.incident import Incident, IncidentKind
 from formatters.terminal import message_text
 from formatters.views import home_tab, subscription_modal
 from formatters.views.subscription_form import SubscriptionForm, form_of
@@ -26,14 +27,14 @@ from formatters.views.subscription_modal import ModalContext, Preview
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 View = dict[str, Any]
 Golden = Callable[[str, Message | View], None]
-WISH = subscription_messages.Criteria(
+WISH = subscription.Criteria(
     group="CBC",
     mock=True,
     filter=(Compare("BNS", Op.GT, 0.5) | Compare("NSBH", Op.GT, 0.5))
     & Compare("distance", Op.LT, 300.0)
     & FarCompare(Op.LT, 1.0, 2.0, "month")
     & ~Detector("V1"),
-    notify=subscription_messages.MentionRule(targets=("<!here>", "<@U024BE7LH>"), only_ns=True),
+    notify=subscription.MentionRule(targets=("<!here>", "<@U024BE7LH>"), only_ns=True),
 )
 ELEMENTS: dict[str, Callable[..., slackblocks.Element]] = {
     "button": slackblocks.Button,
@@ -46,8 +47,8 @@ ELEMENTS: dict[str, Callable[..., slackblocks.Element]] = {
 }
 
 
-def criteria(number: int, channel: str = "C1", **changes: Any) -> subscription_messages.Subscription:
-    made = subscription_messages.Subscription(
+def criteria(number: int, channel: str = "C1", **changes: Any) -> subscription.Subscription:
+    made = subscription.Subscription(
         id=number,
         number=number,
         team_id="T1",

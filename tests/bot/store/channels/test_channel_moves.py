@@ -22,7 +22,7 @@ from bot.store.outbox.models import (
     DeliveryState,
     delivery_row,
 )
-from formatters.answers.observability import ObservingConstraints, Site
+from formatters.models.observing import ObservingConstraints, Site
 from tests.support.factories import BY, MOCK, NOW, REAL, TEAM, made, subscribe, take
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")

@@ -15,12 +15,13 @@ from sqlalchemy import text
 from bot.alerts.decode import decode, notice_of
 from bot.app.factory import Factory
 from bot.filters import attributes_of
-from bot.routing.planner import Intent, Thread, plan
+from bot.routing.intents import Intent, Thread
+from bot.routing.planner import plan
 from bot.samples import to_avro, to_json
 from bot.samples.events import bns
 from bot.store.database import Database
-from formatters.answers.subscription_messages import Subscription
 from formatters.models.notice import STAGES, Category, Localization, Notice
+from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, made, planner, record, subscribe, take
 

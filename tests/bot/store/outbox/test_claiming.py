@@ -34,7 +34,7 @@ from bot.store.outbox.models import (
     delivery_row,
 )
 from bot.store.outbox.plan_writer import PICTURE_WITHIN
-from formatters.posts.circular_link import Circular
+from formatters.models.circular import Circular
 from tests.support.factories import NOW, TEAM, made, subscribe, take
 
 Place = tuple[str, str]

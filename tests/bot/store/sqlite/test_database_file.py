@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from bot.app.factory import Factory
-from bot.routing.planner import Intent
+from bot.routing.intents import Intent
 from bot.store.database import Database, StoreUnavailable
 from bot.store.sqlite import marker_file
 from bot.store.write_check import WriteCheck

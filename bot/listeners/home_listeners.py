@@ -1,0 +1,81 @@
+"""App Home's Bolt listeners."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
+
+from bot.commands.router import CommandContext, CommandRouter
+from bot.slack.request_team import context_team
+from formatters.views import home_tab
+
+if TYPE_CHECKING:
+    from bot.listeners.subscription_modal import SubscriptionModal
+from bot.listeners.home_tab import HomeTab
+
+
+def register(app: AsyncApp, answers: CommandRouter, homes: HomeTab, dialogs: SubscriptionModal) -> None:
+    """Register the listeners of the home tab."""
+
+    @app.event("app_home_opened")
+    async def on_opened(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
+        await ack()
+        # The tab with the messages is "opened" too.
+        if event.get("tab") == "home":
+            await homes.publish(context_team(context), event["user"])
+
+    @app.action(home_tab.NEW)
+    async def on_new(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        await opened(context_team(context), body, action)
+
+    @app.action(home_tab.EDIT)
+    async def on_edit(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        await opened(context_team(context), body, action)
+
+    @app.action(home_tab.PAUSE)
+    async def on_pause(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        await told(context_team(context), body, action, "pause")
+
+    @app.action(home_tab.RESUME)
+    async def on_resume(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        await told(context_team(context), body, action, "resume")
+
+    @app.action(home_tab.END)
+    async def on_end(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        await told(context_team(context), body, action, "unsubscribe")
+
+    async def opened(team: str, body: dict[str, Any], action: dict[str, Any]) -> None:
+        asker, target = _pressed(team, body, action)
+        complaint = await dialogs.open(body["trigger_id"], asker, target.number, home=True)
+        if complaint is not None:
+            await homes.publish(asker.team_id, asker.user_id, complaint)
+
+    async def told(team: str, body: dict[str, Any], action: dict[str, Any], command: str) -> None:
+        asker, target = _pressed(team, body, action)
+        which = f"{target.number}" if target.mark is None else f"{target.number}@{target.mark}"
+        refused = await homes.refusal(asker)
+        said = refused or await answers.dispatch(f"{command} {which}", asker)
+        await homes.publish(asker.team_id, asker.user_id, said)
+
+
+def _pressed(
+    team: str, body: dict[str, Any], action: dict[str, Any]
+) -> tuple[CommandContext, home_tab.HomeAction]:
+    target = home_tab.parse_action(str(action.get("value")))
+    return CommandContext(team, target.channel_id, body["user"]["id"]), target

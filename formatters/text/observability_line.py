@@ -1,0 +1,43 @@
+"""What a channel's sites can observe, in one line."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+
+from formatters.blockkit.mrkdwn import plain_text
+from formatters.models.observing import (
+    Observability,
+    SiteObservability,
+)
+from formatters.text import quantities
+
+NEGLIGIBLE = 0.01
+"""Below this share nobody points a telescope."""
+
+
+_WHOLE = timedelta(hours=23, minutes=50)
+
+
+def observability_line(answer: Observability) -> str:
+    """As in "Palomar 63 % from 07:10 UTC · <1 % from Paranal · 5 % within 45° of the Sun …", not escaped."""
+    worth = sorted((n for n in answer.sites if n.share >= NEGLIGIBLE), key=lambda night: -night.share)
+    said = [f"{plain_text(n.site.name)} {quantities.percent(n.share)} {_when(n, answer)}" for n in worth]
+    rest = [plain_text(night.site.name) for night in answer.sites if night.share < NEGLIGIBLE]
+    if rest:
+        said.append(f"{quantities.percent(0)} from {', '.join(rest)}")
+    return " · ".join([*said, _constraints(answer)])
+
+
+def _constraints(answer: Observability) -> str:
+    sun, plane = quantities.percent(answer.near_sun), quantities.percent(answer.near_plane)
+    return f"{sun} within 45° of the Sun, {plane} within 10° of the Galactic plane"
+
+
+def _when(night: SiteObservability, answer: Observability) -> str:
+    window = night.window
+    assert window is not None, "a share above zero was seen at some time"
+    if window.stop - window.start >= _WHOLE:
+        return "at any time"
+    # No "now", which is false when it is read.
+    word, time = ("until", window.stop) if window.start <= answer.since else ("from", window.start)
+    return f"{word} {time.astimezone(UTC):%H:%M}{quantities.NBSP}UTC"
