@@ -29,10 +29,10 @@ LIBRARIES = (
     "sqlalchemy",
 )
 
-LONGEST = 1_000
+MAX_VALUE_LENGTH = 1_000
 """Characters of a logged value: what is longer is somebody's data, not ours."""
 
-_SECRETS = re.compile(
+_SECRET_PATTERN = re.compile(
     r"(?P<kept>)(?:xox[a-z]|xapp|xoxe\.xox[a-z])-[\w.%-]+"
     r"|(?P<scheme>\b(?:Bearer|Basic)\s+)[\w.~+/=-]{8,}"
     r"|(?P<hook>hooks\.slack\.com/\w+/)[\w/%-]+"
@@ -41,22 +41,22 @@ _SECRETS = re.compile(
 )
 
 
-FIRST_GAP_S = 1.0
+MIN_INTERVAL_S = 1.0
 """How long a kind of warning is left out after its first line; twice as long after each further line."""
-LONGEST_GAP_S = 600.0
-OVER_AFTER_S = 30.0
+MAX_INTERVAL_S = 600.0
+ENDED_AFTER_S = 30.0
 """How long a kind must be missing to be over; longer where it came more seldom."""
-KINDS_MAX = 1_000
-ONE_OF_MANY = frozenset({"channel", "superevent_id", "user", "team", "file", "ts", "places"})
+MAX_KINDS = 1_000
+IDENTITY_FIELDS = frozenset({"channel", "superevent_id", "user", "team", "file", "ts", "places"})
 """Fields by which lines of one outage differ: each channel and each event meets it."""
 
-_NUMBER = re.compile(r"\d+")
+_NUMBER_PATTERN = re.compile(r"\d+")
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class _Kind:
+class _WarningKind:
     """A kind of warning that comes again and again."""
 
     first: float
@@ -70,7 +70,7 @@ class _Kind:
     times: int = 1
 
 
-class Repeats(logging.Filter):
+class RepeatLimiter(logging.Filter):
     """Lets the first warning of a kind through, then one now and then, with how many were left out between.
 
     A kind is all that a line says in words, save which channel or event it is about; numbers make none. All
@@ -81,7 +81,7 @@ class Repeats(logging.Filter):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._kinds: dict[tuple[str, ...], _Kind] = {}
+        self._kinds: dict[tuple[str, ...], _WarningKind] = {}
         # Lines come from the threads of the brokers' clients too.
         self._lock = threading.Lock()
 
@@ -89,13 +89,13 @@ class Repeats(logging.Filter):
         """Whether the line is written; one that was left out is counted in the next of its kind."""
         if record.levelno < logging.WARNING:
             return True
-        key, now = _kind_of(record), self._clock()
+        key, now = _dedup_key(record), self._clock()
         with self._lock:
             known = self._kinds.get(key)
             if known is None:
-                if len(self._kinds) >= KINDS_MAX:
+                if len(self._kinds) >= MAX_KINDS:
                     self._kinds.pop(next(iter(self._kinds)))
-                self._kinds[key] = _Kind(now, now, now + FIRST_GAP_S, FIRST_GAP_S)
+                self._kinds[key] = _WarningKind(now, now, now + MIN_INTERVAL_S, MIN_INTERVAL_S)
                 return True
             known.times += 1
             known.between, known.last = max(known.between, now - known.last), now
@@ -103,10 +103,10 @@ class Repeats(logging.Filter):
                 known.left_out += 1
                 return False
             left_out, known.left_out = known.left_out, 0
-            known.gap = min(known.gap * 2, LONGEST_GAP_S)
+            known.gap = min(known.gap * 2, MAX_INTERVAL_S)
             known.next_at = now + known.gap
         if left_out:
-            _say_left_out(record, left_out)
+            _append_suppressed_count(record, left_out)
         return True
 
     def forget(self) -> None:
@@ -119,7 +119,7 @@ class Repeats(logging.Filter):
         now, found = self._clock(), []
         with self._lock:
             for key, kind in list(self._kinds.items()):
-                if now - kind.last <= max(OVER_AFTER_S, 2 * kind.between):
+                if now - kind.last <= max(ENDED_AFTER_S, 2 * kind.between):
                     continue
                 del self._kinds[key]
                 if kind.times > 1:
@@ -128,15 +128,15 @@ class Repeats(logging.Filter):
         return found
 
 
-def _kind_of(record: logging.LogRecord) -> tuple[str, ...]:
+def _dedup_key(record: logging.LogRecord) -> tuple[str, ...]:
     if not isinstance(record.msg, dict):
         return (record.name, str(record.msg))
     entry: dict[str, Any] = record.msg
     words = []
-    for name in sorted(entry.keys() - ONE_OF_MANY - {"event", "timestamp", "logger", "level"}):
+    for name in sorted(entry.keys() - IDENTITY_FIELDS - {"event", "timestamp", "logger", "level"}):
         value = entry[name]
         if name == "reason":
-            value = _NUMBER.sub("#", str(value))
+            value = _NUMBER_PATTERN.sub("#", str(value))
         if isinstance(value, BaseException):
             value = type(value).__name__
         elif name == "exc_info" and value:
@@ -146,42 +146,42 @@ def _kind_of(record: logging.LogRecord) -> tuple[str, ...]:
     return (record.name, str(entry.get("event")), *words)
 
 
-def _say_left_out(record: logging.LogRecord, left_out: int) -> None:
+def _append_suppressed_count(record: logging.LogRecord, left_out: int) -> None:
     if isinstance(record.msg, dict):
         record.msg = {**record.msg, "left_out": left_out}
     else:
         record.msg, record.args = f"{record.getMessage()} ({left_out} more like this left out)", ()
 
 
-_repeats = Repeats()
+_repeat_limiter = RepeatLimiter()
 
 
-async def tell_what_is_over(every_s: float = 5.0) -> None:
+async def log_ended_repeats(every_s: float = 5.0) -> None:
     """Say of each kind of warning that came again and again when it doesn't any more, for ever."""
     while True:
-        for fields in _repeats.over():
+        for fields in _repeat_limiter.over():
             log.info("no_more", **fields)
         await asyncio.sleep(every_s)
 
 
 def redact(text: str) -> str:
     """Replace what looks like a token, a response URL's secret or a URL's password."""
-    return _SECRETS.sub(lambda found: "".join(filter(None, found.groups())) + "(redacted)", text)
+    return _SECRET_PATTERN.sub(lambda found: "".join(filter(None, found.groups())) + "(redacted)", text)
 
 
-def bounded(
+def truncate_values(
     _: structlog.types.WrappedLogger, __: str, entry: structlog.types.EventDict
 ) -> structlog.types.EventDict:
     """Log no bytes, and no text as long as a payload."""
     for key, value in entry.items():
         if isinstance(value, bytes | bytearray | memoryview):
             entry[key] = f"({len(value):,} bytes)"
-        elif isinstance(value, str) and len(value) > LONGEST:
-            entry[key] = f"{value[:LONGEST]}… ({len(value):,} characters)"
+        elif isinstance(value, str) and len(value) > MAX_VALUE_LENGTH:
+            entry[key] = f"{value[:MAX_VALUE_LENGTH]}… ({len(value):,} characters)"
     return entry
 
 
-def _redacted(_: structlog.types.WrappedLogger, __: str, line: Any) -> str:
+def _redact_line(_: structlog.types.WrappedLogger, __: str, line: Any) -> str:
     # What comes out of a renderer is a text.
     return redact(line)
 
@@ -194,7 +194,7 @@ def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        bounded,
+        truncate_values,
     ]
     last: list[structlog.types.Processor] = (
         [
@@ -220,13 +220,13 @@ def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    _repeats.forget()
-    handler.addFilter(_repeats)
+    _repeat_limiter.forget()
+    handler.addFilter(_repeat_limiter)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             # The last line of defence stands behind everything, tracebacks too.
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _redacted],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _redact_line],
         )
     )
     root = logging.getLogger()

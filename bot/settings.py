@@ -16,14 +16,14 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.filters import FilterSyntaxError, parse
-from bot.runtime.standard_streams import NOWHERE
+from bot.filters import FilterSyntaxError, parse_criteria
+from bot.runtime.standard_streams import NONEXISTENT_HOME
 from formatters.models.notice import Category, Notice
-from formatters.webhook.payload import Format
+from formatters.webhook.payload import WebhookFormat
 
-NO_SETTINGS = frozenset({"GWEVENT_ENV_FILE"})
+NON_SETTING_NAMES = frozenset({"GWEVENT_ENV_FILE"})
 """Names that are ours and stand in no file: they say which file is read."""
-HTTP_PORT = 8016
+DEFAULT_HTTP_PORT = 8016
 """Where pictures are served if no other port is set."""
 
 _DRIVERS = {
@@ -38,7 +38,7 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class SlackAccess:
     """How the app reaches Slack, and Slack the app.
 
     For one workspace there is its bot token; for many there are the app's own id and secret, and the keys
@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     """The first real event after so long without one is told to the ops channel."""
     webhook_url: SecretStr | None = None
     """Called when the bot is in trouble, and for alerts that match `webhook_filter`."""
-    webhook_format: Format = Format.JSON
+    webhook_format: WebhookFormat = WebhookFormat.JSON
     webhook_key: SecretStr | None = None
     """PagerDuty's routing key; for the other formats a bearer token."""
     webhook_filter: str | None = None
@@ -173,7 +173,7 @@ class Settings(BaseSettings):
     @field_validator("sources")
     @classmethod
     def _known_sources(cls, value: str) -> str:
-        named = _listed(value)
+        named = _split_list(value)
         if not named or not set(named) <= {"hopskotch", "gcn"}:
             raise ValueError("it must be hopskotch, gcn, or both with a comma between")
         return value
@@ -181,7 +181,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _public_url(cls, value: str | None) -> str | None:
-        if value is not None and not _safe(value):
+        if value is not None and not _is_secure_url(value):
             raise ValueError("it must be an https address (http only on this machine)")
         return None if value is None else value.rstrip("/")
 
@@ -195,14 +195,14 @@ class Settings(BaseSettings):
     def _api_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        if not _safe(value):
+        if not _is_secure_url(value):
             raise ValueError("it must be an https address (http only on this machine)")
         return value if value.endswith("/") else value + "/"
 
     @field_validator("webhook_url")
     @classmethod
     def _webhook_url(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not _safe(value.get_secret_value()):
+        if value is not None and not _is_secure_url(value.get_secret_value()):
             raise ValueError("it must be an https address (http only on this machine)")
         return value
 
@@ -212,7 +212,7 @@ class Settings(BaseSettings):
         if value is None:
             return None
         try:
-            criteria = parse(value)
+            criteria = parse_criteria(value)
         except FilterSyntaxError as error:
             raise ValueError(f"it must be words of a subscription: {str(error).rstrip('.')}") from None
         if criteria.notify is not None:
@@ -223,10 +223,10 @@ class Settings(BaseSettings):
     def _webhook(self) -> Self:
         if self.webhook_url is None:
             return self
-        if self.webhook_format is Format.PAGERDUTY and self.webhook_key is None:
+        if self.webhook_format is WebhookFormat.PAGERDUTY and self.webhook_key is None:
             raise ValueError("GWEVENT_WEBHOOK_KEY must be set: PagerDuty wants its routing key")
         path = urlsplit(self.webhook_url.get_secret_value()).path
-        if self.webhook_format is Format.NTFY and not path.strip("/"):
+        if self.webhook_format is WebhookFormat.NTFY and not path.strip("/"):
             raise ValueError("GWEVENT_WEBHOOK_URL must end with the topic: https://ntfy.sh/topic")
         return self
 
@@ -254,12 +254,12 @@ class Settings(BaseSettings):
     @property
     def source_names(self) -> tuple[str, ...]:
         """The brokers to read, each once."""
-        return tuple(dict.fromkeys(_listed(self.sources)))
+        return tuple(dict.fromkeys(_split_list(self.sources)))
 
     @property
     def gcn_topic_names(self) -> tuple[str, ...]:
         """GCN's topics, each once."""
-        return tuple(dict.fromkeys(_listed(self.gcn_topics)))
+        return tuple(dict.fromkeys(_split_list(self.gcn_topics)))
 
     @property
     def database(self) -> str:
@@ -270,7 +270,7 @@ class Settings(BaseSettings):
             except RuntimeError:
                 # No home, says platformdirs.
                 folder = Path()
-            if not folder.is_absolute() or folder.is_relative_to(NOWHERE):
+            if not folder.is_absolute() or folder.is_relative_to(NONEXISTENT_HOME):
                 raise SettingsError(
                     "GWEVENT_DATABASE_URL must be set: this user has no home directory (HOME) for a database."
                 )
@@ -282,7 +282,7 @@ class Settings(BaseSettings):
     def listens_on(self) -> int | None:
         """The HTTP port; None where nothing is to be served, so that two bots on a machine don't collide."""
         if self.http_port is None and self.public_url is not None:
-            return HTTP_PORT
+            return DEFAULT_HTTP_PORT
         return self.http_port
 
     @property
@@ -305,11 +305,11 @@ class Settings(BaseSettings):
         try:
             return cls(_env_file=env_file)  # type: ignore[call-arg]
         except ValidationError as error:
-            raise SettingsError(" ".join(_sentence(detail) for detail in error.errors())) from None
+            raise SettingsError(" ".join(_describe_error(detail) for detail in error.errors())) from None
         except (OSError, UnicodeDecodeError):
             raise SettingsError(f"{env_file} can't be read as UTF-8 text.") from None
 
-    def slack_access(self) -> Access:
+    def slack_access(self) -> SlackAccess:
         """How the app reaches Slack, and Slack the app. Raises SettingsError, naming what is missing."""
         if self.slack_client_id is not None:
             return self._many_workspaces()
@@ -317,19 +317,19 @@ class Settings(BaseSettings):
             missing = ["SLACK_BOT_TOKEN"]
             if self.slack_app_token is None and self.slack_signing_secret is None:
                 missing.append("SLACK_APP_TOKEN")
-            raise _must_be_set(missing)
+            raise _missing_settings_error(missing)
         if self.slack_app_token is not None:
-            return Access(bot_token=self.slack_bot_token, app_token=self.slack_app_token)
+            return SlackAccess(bot_token=self.slack_bot_token, app_token=self.slack_app_token)
         if self.slack_signing_secret is None:
-            raise _must_be_set(["SLACK_APP_TOKEN"])
+            raise _missing_settings_error(["SLACK_APP_TOKEN"])
         if self.public_url is None:
             raise SettingsError(
                 "GWEVENT_PUBLIC_URL must be set where Slack sends requests (SLACK_SIGNING_SECRET without "
                 "SLACK_APP_TOKEN); with SLACK_APP_TOKEN no public address is needed."
             )
-        return Access(bot_token=self.slack_bot_token, signing_secret=self.slack_signing_secret)
+        return SlackAccess(bot_token=self.slack_bot_token, signing_secret=self.slack_signing_secret)
 
-    def _many_workspaces(self) -> Access:
+    def _many_workspaces(self) -> SlackAccess:
         assert self.slack_client_id is not None
         if self.slack_bot_token is not None:
             raise SettingsError(
@@ -349,8 +349,8 @@ class Settings(BaseSettings):
                 "T0123456789/C0123456789."
             )
         if self.slack_client_secret is None or self.secret_keys is None or missing:
-            raise _must_be_set(missing)
-        return Access(
+            raise _missing_settings_error(missing)
+        return SlackAccess(
             client_id=self.slack_client_id,
             client_secret=self.slack_client_secret,
             keys=self.keys,
@@ -370,11 +370,11 @@ class Settings(BaseSettings):
         return f"{self.slack_api_url.removesuffix('/').removesuffix('/api')}/oauth/v2/authorize"
 
 
-def _must_be_set(names: list[str]) -> SettingsError:
+def _missing_settings_error(names: list[str]) -> SettingsError:
     return SettingsError(f"{' and '.join(names)} must be set (deploy/README.md says where to find them).")
 
 
-def secret_names() -> list[str]:
+def secret_setting_names() -> list[str]:
     """Names of the settings that hold a secret, or may: a database's URL has its password in it."""
     return [
         str(field.validation_alias or f"GWEVENT_{name.upper()}")
@@ -391,7 +391,7 @@ def setting_names() -> list[str]:
     ]
 
 
-def unknown_names(env_file: Path | None = Path(".env")) -> list[str]:
+def unknown_setting_names(env_file: Path | None = Path(".env")) -> list[str]:
     """Names that mean to be settings and are none: misspelled, perhaps.
 
     So do those that begin as ours do, in the environment and in the file, and in the file, which is ours,
@@ -405,14 +405,14 @@ def unknown_names(env_file: Path | None = Path(".env")) -> list[str]:
         for name in in_file
         if name.upper().startswith("SLACK_") or get_close_matches(name.upper(), known, cutoff=0.85)
     }
-    return sorted(name for name in ours if name.upper() not in known and name not in NO_SETTINGS)
+    return sorted(name for name in ours if name.upper() not in known and name not in NON_SETTING_NAMES)
 
 
-def _listed(text: str) -> list[str]:
+def _split_list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _safe(url: str) -> bool:
+def _is_secure_url(url: str) -> bool:
     """Whether what is sent there is read by nobody else: https, or http on this machine."""
     try:
         parts = urlsplit(url)
@@ -422,7 +422,7 @@ def _safe(url: str) -> bool:
         return False
 
 
-def _sentence(detail: object) -> str:
+def _describe_error(detail: object) -> str:
     assert isinstance(detail, dict)
     if not detail["loc"]:
         # About settings that don't go together: the sentence names them.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from bot.store.database import Database
-from tests.support.postgres import GIVEN, Databases, NoServer, driven, server
+from tests.support.postgres import URL_VARIABLE, Databases, PostgresUnavailable, postgres_server, with_driver
 
 pytest_plugins = ["tests.support.brokers", "tests.support.delivery_harness"]
 
@@ -33,12 +33,12 @@ def shared_notices() -> Path:
 def postgres() -> Iterator[Databases]:
     """A PostgreSQL server; a test that needs it is skipped where it can't run, save in CI."""
     try:
-        with server() as url:
+        with postgres_server() as url:
             databases = Databases(url)
             yield databases
-            if GIVEN in os.environ:
+            if URL_VARIABLE in os.environ:
                 databases.drop_all()
-    except NoServer as reason:
+    except PostgresUnavailable as reason:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(f"no PostgreSQL here: {reason}")
@@ -50,7 +50,7 @@ def migrated_postgres(postgres: Databases) -> str:
     url = postgres.fresh()
 
     async def migrate() -> None:
-        database = Database(driven(url))
+        database = Database(with_driver(url))
         await database.migrate()
         await database.close()
 

@@ -71,7 +71,7 @@ def forbidden(module: str) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in FORBIDDEN)
 
 
-def test_there_are_modules_to_look_at() -> None:
+def test_modules_are_found() -> None:
     assert {"notice.py", "card.py", "mrkdwn.py"} <= {path.name for path in MODULES}
 
 
@@ -93,7 +93,7 @@ def test_formatters_are_pure(path: Path) -> None:
         "from .card import root",
     ],
 )
-def test_an_arrow_that_runs_up_is_seen(source: str) -> None:
+def test_upward_import_is_detected(source: str) -> None:
     found = list(imports(ast.parse(source)))
     assert any(forbidden(module) or module.startswith(".") for module in found)
 
@@ -101,11 +101,11 @@ def test_an_arrow_that_runs_up_is_seen(source: str) -> None:
 @pytest.mark.parametrize(
     "source", ["datetime.now(UTC)", "datetime.datetime.utcnow()", "time.time()", "open('x')"]
 )
-def test_a_clock_or_a_file_is_seen(source: str) -> None:
+def test_impure_call_is_detected(source: str) -> None:
     assert list(impurities(ast.parse(source)))
 
 
-def test_a_bystander_is_not_seen() -> None:
+def test_similar_pure_call_is_not_reported() -> None:
     tree = ast.parse(
         "import botany\nfrom datetime import UTC\nmessage(now)\ntimes.time\nnotice.time.now_ish()"
     )

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from slack_bolt.async_app import AsyncApp
 
-from bot.doctor.checks import NEEDED_SCOPES, USEFUL_SCOPES
+from bot.doctor.checks import OPTIONAL_SCOPES, REQUIRED_SCOPES
 from bot.listeners import slash_command
 from bot.local_slack import app_manifest
 from bot.local_slack.web_api.dispatcher import METHODS
@@ -173,9 +173,13 @@ def listened_to() -> dict[str, set[str]]:
             return decorator
 
     # What the listeners hand their work to plays no part in which there are.
-    taken = [p for p in signature(slash_command.register).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    taken = [
+        p
+        for p in signature(slash_command.register_listeners).parameters.values()
+        if p.kind is not p.KEYWORD_ONLY
+    ]
     helpers = [cast(Any, None)] * (len(taken) - 1)
-    slash_command.register(cast(AsyncApp, Recorder()), *helpers)
+    slash_command.register_listeners(cast(AsyncApp, Recorder()), *helpers)
     return found
 
 
@@ -250,7 +254,7 @@ def test_the_local_slack_asks_for_the_same_scopes() -> None:
 
 
 def test_doctor_asks_for_nothing_the_manifest_lacks(scopes: set[str]) -> None:
-    assert NEEDED_SCOPES | set(USEFUL_SCOPES) <= scopes
+    assert REQUIRED_SCOPES | set(OPTIONAL_SCOPES) <= scopes
 
 
 def test_optional_scopes_are_there_to_uncomment() -> None:

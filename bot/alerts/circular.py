@@ -7,32 +7,32 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bot.alerts.payload import UndecodablePayload, read_record
-from formatters.models.circular import Circular, named
+from formatters.models.circular import Circular, named_superevent_ids
 
-_MARK = b'"circularId"'
-_NUMBER_MOST = 10**9
-_MAIL = re.compile(r"\s*[<(]?\S+@\S+[>)]?")
+_CIRCULAR_ID_KEY = b'"circularId"'
+_MAX_CIRCULAR_NUMBER = 10**9
+_EMAIL_ADDRESS = re.compile(r"\s*[<(]?\S+@\S+[>)]?")
 
 
 def is_circular(body: bytes) -> bool:
     """Whether a payload means to be a circular rather than a notice, told by content."""
-    return body.lstrip()[:1] == b"{" and _MARK in body and b'"alert_type"' not in body
+    return body.lstrip()[:1] == b"{" and _CIRCULAR_ID_KEY in body and b'"alert_type"' not in body
 
 
 def read_circular(body: bytes) -> Circular:
     """Read a circular; its text is left behind. Raises UndecodablePayload."""
     record = read_record(body)
     number, created = record.get("circularId"), record.get("createdOn")
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < _NUMBER_MOST:
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < _MAX_CIRCULAR_NUMBER:
         raise UndecodablePayload("The circular has no usable circularId.")
     subject = _text(record, "subject")
     return Circular(
         number=number,
         subject=subject,
         # Who follows the address finds the mail address there; here it is nobody's.
-        author=_MAIL.sub("", _text(record, "submitter")).strip(),
-        created=_time(created),
-        superevent_ids=named(subject, _text(record, "eventId")),
+        author=_EMAIL_ADDRESS.sub("", _text(record, "submitter")).strip(),
+        created=_parse_created_on(created),
+        superevent_ids=named_superevent_ids(subject, _text(record, "eventId")),
     )
 
 
@@ -41,7 +41,7 @@ def _text(record: Mapping[str, object], key: str) -> str:
     return value[:1_000] if isinstance(value, str) else ""
 
 
-def _time(given: object) -> datetime:
+def _parse_created_on(given: object) -> datetime:
     """GCN says milliseconds since 1970."""
     try:
         if isinstance(given, bool) or not isinstance(given, int | float):

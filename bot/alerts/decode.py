@@ -16,45 +16,52 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from bot.alerts import fields
-from bot.alerts.digest import MAPS, record_digest
+from bot.alerts.digest import MAP_KEYS, record_digest
 from bot.alerts.payload import (
     AVRO_MAGIC,
-    MAX_PAYLOAD,
+    MAX_PAYLOAD_BYTES,
     Record,
     UndecodablePayload,
-    decode_record,
     read_record,
     recover_superevent_id,
+    unwrap_record,
 )
-from bot.skymaps.fits_table import MAX_EXPANDED, read_table
-from bot.skymaps.skymap import MAX_TILES, SkyMap, UnreadableMap, localize, of_table, probability_inside
+from bot.skymaps.fits_table import MAX_UNPACKED_BYTES, read_table
+from bot.skymaps.skymap import (
+    MAX_TILES,
+    SkyMap,
+    UnreadableMap,
+    localize,
+    probability_inside,
+    sky_map_from_table,
+)
 from formatters.models.notice import (
+    ALERT_TYPES,
     ID_MAX,
     RETRACTION,
-    STAGES,
     Event,
     ExternalCoincidence,
     Localization,
     Notice,
-    event_id,
+    parse_event_id,
 )
 
 __all__ = [
     "AVRO_MAGIC",
-    "MAX_PAYLOAD",
+    "MAX_PAYLOAD_BYTES",
     "UndecodablePayload",
     "decode",
-    "decode_record",
-    "notice_of",
-    "sky_maps",
+    "extract_sky_maps",
+    "notice_from_record",
+    "unwrap_record",
 ]
 
-SIGN_TURNED = datetime(2025, 1, 17, tzinfo=UTC)
+TIME_DIFFERENCE_SIGN_CHANGE = datetime(2025, 1, 17, tzinfo=UTC)
 """From here on (gwcelery 2.6.0) `time_difference` is external minus GW; before, it was GW minus external."""
-HAND_MADE = "MS181101ab"
+USER_GUIDE_SAMPLE_ID = "MS181101ab"
 """The user guide's samples, older than SIGN_TURNED by their dates, have always said external minus GW."""
 
-FURTHER_TILES = 2**17
+MAX_TILES_OF_ADDITIONAL_MAPS = 2**17
 """Of all maps beyond a notice's first combined one, together: each costs as much as the first."""
 
 _MAX_DEPTH = 20
@@ -67,24 +74,24 @@ def decode(body: bytes) -> Notice:
     can't be read doesn't fail the notice; its `map_problem` says why.
     """
     try:
-        return notice_of(read_record(body))
+        return notice_from_record(read_record(body))
     except UndecodablePayload as problem:
         found = problem.superevent_id or recover_superevent_id(body)
         raise UndecodablePayload(problem.reason, found) from None
 
 
-def sky_maps(body: bytes) -> tuple[bytes | None, bytes | None]:
+def extract_sky_maps(body: bytes) -> tuple[bytes | None, bytes | None]:
     """Return the FITS files in a payload, the GW map and the combined one; None where it has none.
 
     Of several combined maps it is the one that `Notice.external` measures. Raises UndecodablePayload if the
     payload is no notice at all, and UnreadableMap if a map is no file.
     """
     record = read_record(body)
-    given = fields.only(record.get("event")).get("skymap")
+    given = fields.single_mapping(record.get("event")).get("skymap")
     said = _coincidences(record.get("external_coinc"))
-    ranked = [said[place].get("combined_skymap") for place in _by_far(said)]
+    ranked = [said[place].get("combined_skymap") for place in _indices_by_far(said)]
     combined = [one for one in ranked if one is not None]
-    room = _Room()
+    room = _MapBudget()
     if len(combined) > 1:
         room.measure(given)
         combined = [
@@ -98,34 +105,35 @@ def sky_maps(body: bytes) -> tuple[bytes | None, bytes | None]:
     )
 
 
-def content_of(body: bytes) -> str | None:
+def content_digest(body: bytes) -> str | None:
     """Return the digest of what a payload says, as `Notice.content` has it; None if it is no notice."""
     try:
-        return record_digest(read_record(body), _Room().digest)
+        return record_digest(read_record(body), _MapBudget().digest)
     except UndecodablePayload:
         return None
 
 
-def notice_of(record: Record) -> Notice:
+def notice_from_record(record: Record) -> Notice:
     """Return the notice in a record that was already parsed, with its maps measured.
 
     Raises UndecodablePayload, with the superevent's id if the record has one.
     """
-    published = _published(record)
+    published = _json_without_maps(record)
     superevent_id = _superevent_id(record.get("superevent_id"))
     alert_type = _alert_type(published, superevent_id)
     time_created = fields.time(published.get("time_created"))
     if time_created is None:
         raise UndecodablePayload("The notice has no usable time_created.", superevent_id)
     event = _event(published.get("event"), alert_type, superevent_id)
-    room = _Room()
-    gw = room.measure(fields.only(record.get("event")).get("skymap"))
+    room = _MapBudget()
+    gw = room.measure(fields.single_mapping(record.get("event")).get("skymap"))
     turned = _external_sign_is_inverted(superevent_id, time_created)
     said = _coincidences(published.get("external_coinc"))
     maps = [one.get("combined_skymap") for one in _coincidences(record.get("external_coinc"))]
     # What says most has its map measured first.
     combined = {
-        place: room.measure(maps[place], further=number > 0) for number, place in enumerate(_by_far(said))
+        place: room.measure(maps[place], further=number > 0)
+        for number, place in enumerate(_indices_by_far(said))
     }
     coincidences = [
         _coincidence(one, gw.skymap, combined[place], turned=turned) for place, one in enumerate(said)
@@ -151,34 +159,34 @@ def notice_of(record: Record) -> Notice:
 
 
 def _superevent_id(given: object) -> str:
-    found = event_id(given)
+    found = parse_event_id(given)
     if found is None:
         # As far as it can be read it is told to the channels.
-        said = given if isinstance(given, str) else fields.notice_id(given) or ""
-        readable = event_id("".join(c for c in said[: 10 * ID_MAX] if c.isprintable())[:ID_MAX])
+        said = given if isinstance(given, str) else fields.gcn_notice_id(given) or ""
+        readable = parse_event_id("".join(c for c in said[: 10 * ID_MAX] if c.isprintable())[:ID_MAX])
         raise UndecodablePayload("The notice has no usable superevent_id.", readable)
     return found
 
 
 def _alert_type(published: Mapping[str, Any], superevent_id: str) -> str:
     given = published.get("alert_type")
-    if not isinstance(given, str) or not 0 < len(given.strip()) <= fields.MAX_NAME:
+    if not isinstance(given, str) or not 0 < len(given.strip()) <= fields.MAX_NAME_LENGTH:
         raise UndecodablePayload("The notice has no usable alert_type.", superevent_id)
     upper = given.strip().upper()
     # 2022 wrote EARLY_WARNING.
     joined = upper.replace("_", "")
-    return joined if joined in STAGES else upper
+    return joined if joined in ALERT_TYPES else upper
 
 
 def _external_sign_is_inverted(superevent_id: str, time_created: datetime) -> bool:
-    return time_created < SIGN_TURNED and superevent_id != HAND_MADE
+    return time_created < TIME_DIFFERENCE_SIGN_CHANGE and superevent_id != USER_GUIDE_SAMPLE_ID
 
 
 def _event(given: object, alert_type: str, superevent_id: str) -> Event | None:
-    said = fields.only(given)
+    said = fields.single_mapping(given)
     time = fields.time(said.get("time"))
     if time is None:
-        if alert_type in STAGES and alert_type != RETRACTION:
+        if alert_type in ALERT_TYPES and alert_type != RETRACTION:
             raise UndecodablePayload(
                 f"The {alert_type} notice has no event with a usable time.", superevent_id
             )
@@ -204,10 +212,10 @@ def _event(given: object, alert_type: str, superevent_id: str) -> Event | None:
 def _coincidences(given: object) -> list[Mapping[str, Any]]:
     """What a notice names in external_coinc: nothing, one, or (as LVK may come to do) a list of them."""
     listed = given if isinstance(given, list | tuple) else [given]
-    return [one for one in listed if isinstance(one, Mapping)][: fields.MOST_COINCIDENCES]
+    return [one for one in listed if isinstance(one, Mapping)][: fields.MAX_COINCIDENCES]
 
 
-def _by_far(said: Sequence[Mapping[str, Any]]) -> list[int]:
+def _indices_by_far(said: Sequence[Mapping[str, Any]]) -> list[int]:
     """The places of coincidences in the notice, by rising joint FAR; those that give none last."""
 
     def rank(place: int) -> float:
@@ -219,7 +227,7 @@ def _by_far(said: Sequence[Mapping[str, Any]]) -> list[int]:
 
 
 def _coincidence(
-    given: Mapping[str, Any], gw_map: SkyMap | None, combined: _Measured, *, turned: bool
+    given: Mapping[str, Any], gw_map: SkyMap | None, combined: _MeasuredMap, *, turned: bool
 ) -> ExternalCoincidence:
     ivorn = given.get("ivorn")
     difference = fields.number(given.get("time_difference"))
@@ -229,8 +237,8 @@ def _coincidence(
     return ExternalCoincidence(
         observatory=fields.name(given.get("observatory")),
         search=fields.name(given.get("search")),
-        gcn_notice_id=fields.notice_id(given.get("gcn_notice_id")),
-        ivorn=fields.text(ivorn) if isinstance(ivorn, str) else None,
+        gcn_notice_id=fields.gcn_notice_id(given.get("gcn_notice_id")),
+        ivorn=fields.sanitize_text(ivorn) if isinstance(ivorn, str) else None,
         time_difference=0.0 - difference if turned and difference is not None else difference,
         time_coincidence_far=fields.number(given.get("time_coincidence_far"), low=0),
         time_sky_position_coincidence_far=fields.number(
@@ -243,7 +251,7 @@ def _coincidence(
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class _MeasuredMap:
     """A map, what was measured on it, and why it wasn't."""
 
     skymap: SkyMap | None = None
@@ -251,29 +259,29 @@ class _Measured:
     problem: str | None = None
 
 
-class _Room:
+class _MapBudget:
     """The maps of one notice, and what they may take together: a list could bring fifty large ones."""
 
     def __init__(self) -> None:
         self._tiles = MAX_TILES
-        self._further = FURTHER_TILES
-        self._expanded = MAX_EXPANDED
+        self._further = MAX_TILES_OF_ADDITIONAL_MAPS
+        self._expanded = MAX_UNPACKED_BYTES
         self._digests: dict[int, str] = {}
 
-    def measure(self, given: object, *, further: bool = False) -> _Measured:
+    def measure(self, given: object, *, further: bool = False) -> _MeasuredMap:
         """Measure a map as the record holds it; None is none. `further` ones are those of a long list."""
         if given is None:
-            return _Measured()
+            return _MeasuredMap()
         try:
             table = read_table(fields.file_bytes(given), self._expanded, MAX_TILES)
             self._digests[id(given)] = _digest(table.file)
             self._expanded -= table.file.nbytes
-            skymap = of_table(table, min(self._tiles, self._further) if further else self._tiles)
+            skymap = sky_map_from_table(table, min(self._tiles, self._further) if further else self._tiles)
             self._tiles -= skymap.uniq.size
             self._further -= skymap.uniq.size if further else 0
-            return _Measured(skymap, localize(skymap))
+            return _MeasuredMap(skymap, localize(skymap))
         except UnreadableMap as problem:
-            return _Measured(problem=problem.reason)
+            return _MeasuredMap(problem=problem.reason)
 
     def digest(self, given: object) -> str:
         """Return the digest of a map: of its file as far as it is read, or of what is there instead."""
@@ -285,7 +293,7 @@ class _Room:
         try:
             file = fields.file_bytes(given)
         except UnreadableMap:
-            return _digest(str(given)[:MAX_PAYLOAD].encode("utf-8", "replace"))
+            return _digest(str(given)[:MAX_PAYLOAD_BYTES].encode("utf-8", "replace"))
         try:
             return _digest(read_table(file, self._expanded, MAX_TILES).file)
         except UnreadableMap:
@@ -296,7 +304,7 @@ def _digest(file: bytes | memoryview) -> str:
     return hashlib.blake2b(file, digest_size=16).hexdigest()
 
 
-def _published(record: Record) -> dict[str, Any]:
+def _json_without_maps(record: Record) -> dict[str, Any]:
     """Return the record as JSON values, without its maps."""
 
     def without_maps(value: object, key: str) -> object:
@@ -307,14 +315,14 @@ def _published(record: Record) -> dict[str, Any]:
         return {name: field for name, field in value.items() if name != key}
 
     return {
-        fields.text(str(key)[: fields.MAX_TEXT]): _plain(
-            without_maps(value, MAPS[key]) if key in MAPS else value
+        fields.sanitize_text(str(key)[: fields.MAX_TEXT_LENGTH]): _json_value(
+            without_maps(value, MAP_KEYS[key]) if key in MAP_KEYS else value
         )
         for key, value in record.items()
     }
 
 
-def _plain(value: object, depth: int = 0) -> Any:
+def _json_value(value: object, depth: int = 0) -> Any:
     """Return a value as JSON can carry it: what can't be is told in words, what is huge by its size."""
     match value:
         case None | bool() | int():
@@ -322,9 +330,13 @@ def _plain(value: object, depth: int = 0) -> Any:
         case float():
             return value if math.isfinite(value) else str(value)
         case str():
-            return fields.text(value) if len(value) <= fields.MAX_TEXT else f"({len(value):,} characters)"
+            return (
+                fields.sanitize_text(value)
+                if len(value) <= fields.MAX_TEXT_LENGTH
+                else f"({len(value):,} characters)"
+            )
         case bytes():
-            small = len(value) <= fields.MAX_TEXT
+            small = len(value) <= fields.MAX_TEXT_LENGTH
             return base64.b64encode(value).decode() if small else f"({len(value):,} bytes)"
         case datetime() | date() | time():
             return value.isoformat()
@@ -332,11 +344,11 @@ def _plain(value: object, depth: int = 0) -> Any:
             return "(nested too deeply)"
         case Mapping():
             return {
-                fields.text(str(key)[: fields.MAX_TEXT]): _plain(inner, depth + 1)
+                fields.sanitize_text(str(key)[: fields.MAX_TEXT_LENGTH]): _json_value(inner, depth + 1)
                 for key, inner in value.items()
             }
         case list() | tuple():
-            return [_plain(inner, depth + 1) for inner in value]
+            return [_json_value(inner, depth + 1) for inner in value]
         case _:
             # Avro's decimals and UUIDs
-            return fields.text(str(value))
+            return fields.sanitize_text(str(value))

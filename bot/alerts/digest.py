@@ -16,11 +16,11 @@ from typing import Any
 
 from bot.alerts import fields
 
-MAPS = {"event": "skymap", "external_coinc": "combined_skymap"}
+MAP_KEYS = {"event": "skymap", "external_coinc": "combined_skymap"}
 """Where a notice's maps are: the key of the record, and the key in it, or in each of its list."""
 
 _MAX_DEPTH = 20
-_ELSEWHERE = frozenset({"urls", "superevent_id", "alert_type", "time_created"})
+_EXCLUDED_KEYS = frozenset({"urls", "superevent_id", "alert_type", "time_created"})
 
 
 def record_digest(record: Mapping[str, Any], digest_of_map: Callable[[object], str]) -> str:
@@ -30,47 +30,47 @@ def record_digest(record: Mapping[str, Any], digest_of_map: Callable[[object], s
         if isinstance(value, list | tuple):
             return [without_maps(one, key) if isinstance(one, Mapping) else one for one in value]
         given = value.get(key) if isinstance(value, Mapping) else None
-        return value if given is None else {**_mapping(value), key: f"map {digest_of_map(given)}"}
+        return value if given is None else {**_as_mapping(value), key: f"map {digest_of_map(given)}"}
 
     said = {
-        key: without_maps(value, MAPS[key]) if key in MAPS else value
+        key: without_maps(value, MAP_KEYS[key]) if key in MAP_KEYS else value
         for key, value in record.items()
-        if key not in _ELSEWHERE
+        if key not in _EXCLUDED_KEYS
     }
-    written = json.dumps(_plain(said), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    written = json.dumps(_canonical_value(said), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(written.encode()).hexdigest()
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def _as_mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _plain(value: object, depth: int = 0) -> Any:
+def _canonical_value(value: object, depth: int = 0) -> Any:
     match value:
         case None | bool():
             return value
         case int() | float():
-            return _number(value)
+            return _canonical_number(value)
         case str():
-            return _text(value)
+            return _canonical_text(value)
         case bytes():
-            return _text(base64.b64encode(value).decode())
+            return _canonical_text(base64.b64encode(value).decode())
         case datetime():
-            return _moment(value)
+            return _canonical_time(value)
         case date() | time():
             return value.isoformat()
         case Mapping() | list() | tuple() if depth >= _MAX_DEPTH:
             return "(nested too deeply)"
         case Mapping():
-            return {str(k): _plain(v, depth + 1) for k, v in value.items() if v is not None}
+            return {str(k): _canonical_value(v, depth + 1) for k, v in value.items() if v is not None}
         case list() | tuple():
-            return [_plain(one, depth + 1) for one in value]
+            return [_canonical_value(one, depth + 1) for one in value]
         case _:
             # Avro's decimals and UUIDs
             return str(value)
 
 
-def _number(value: float) -> object:
+def _canonical_number(value: float) -> object:
     try:
         real = float(value)
     except OverflowError:
@@ -81,10 +81,10 @@ def _number(value: float) -> object:
     return real + 0.0 if real == value else f"{value:x}"
 
 
-def _text(value: str) -> str:
-    moment = fields.time(value) if len(value) < fields.MAX_NAME else None
-    return value if moment is None else _moment(moment)
+def _canonical_text(value: str) -> str:
+    moment = fields.time(value) if len(value) < fields.MAX_NAME_LENGTH else None
+    return value if moment is None else _canonical_time(moment)
 
 
-def _moment(value: datetime) -> str:
+def _canonical_time(value: datetime) -> str:
     return value.isoformat() if value.tzinfo is None else f"{value.timestamp():.6f}"

@@ -16,12 +16,12 @@ from typing import Any
 from bot.skymaps.fits_table import UnreadableMap
 from formatters.models.notice import MassBins
 
-MAX_TEXT = 4096
+MAX_TEXT_LENGTH = 4096
 """Characters of a text that is carried."""
-MAX_NAME = 64
-MOST_NAMES = 50
+MAX_NAME_LENGTH = 64
+MAX_ENTRIES = 50
 """Classes, properties, instruments, addresses: of more the first, for each is said in every message."""
-MOST_COINCIDENCES = 20
+MAX_COINCIDENCES = 20
 """Of one notice; LVK's have one."""
 
 _TIME = re.compile(
@@ -30,18 +30,18 @@ _TIME = re.compile(
     re.ASCII,
 )
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:[eE][+-]?\d{1,5})?", re.ASCII)
-_BLANKS = b" \t\n\r\v\f"
-_ROUNDING = 1e-3
-_YES = frozenset({"true", "yes", "1", "1.0", "t", "y", "on", "significant"})
-_NO = frozenset({"false", "no", "0", "0.0", "f", "n", "off", "insignificant", "not significant"})
+_WHITESPACE = b" \t\n\r\v\f"
+_ROUNDING_TOLERANCE = 1e-3
+_TRUE_WORDS = frozenset({"true", "yes", "1", "1.0", "t", "y", "on", "significant"})
+_FALSE_WORDS = frozenset({"false", "no", "0", "0.0", "f", "n", "off", "insignificant", "not significant"})
 
 
-def text(value: str) -> str:
+def sanitize_text(value: str) -> str:
     """A text as both a database and Slack take it: without NUL, and without half a surrogate pair."""
     return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
-def only(given: object) -> Mapping[str, Any]:
+def single_mapping(given: object) -> Mapping[str, Any]:
     """A mapping; the one in a list that holds nothing else; empty for whatever else there is."""
     if isinstance(given, list | tuple) and len(given) == 1:
         given = given[0]
@@ -50,7 +50,7 @@ def only(given: object) -> Mapping[str, Any]:
 
 def urls(given: object) -> dict[str, str]:
     """Names with their addresses."""
-    pairs = list(only(given).items())[:MOST_NAMES]
+    pairs = list(single_mapping(given).items())[:MAX_ENTRIES]
     return {name: url for name, url in pairs if isinstance(url, str)}
 
 
@@ -59,18 +59,18 @@ def name(given: object) -> str:
     return given.strip() if isinstance(given, str) else ""
 
 
-def notice_id(given: object) -> str | None:
+def gcn_notice_id(given: object) -> str | None:
     """A trigger's number: an integer until schema 1.2, then also a text."""
-    return given if isinstance(given, str) else _digits(given)
+    return given if isinstance(given, str) else _number_as_text(given)
 
 
-def _digits(given: object) -> str | None:
+def _number_as_text(given: object) -> str | None:
     if isinstance(given, bool) or not isinstance(given, int | float):
         return None
     if isinstance(given, float):
         return repr(given) if math.isfinite(given) else None
     # Python refuses to write what has thousands of digits.
-    return str(given) if abs(given) < 10**MAX_NAME else None
+    return str(given) if abs(given) < 10**MAX_NAME_LENGTH else None
 
 
 def instruments(given: object) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ def instruments(given: object) -> tuple[str, ...]:
     names = given.split(",") if isinstance(given, str) else given
     if not isinstance(names, list | tuple):
         return ()
-    return tuple(one.strip() for one in names if isinstance(one, str) and one.strip())[:MOST_NAMES]
+    return tuple(one.strip() for one in names if isinstance(one, str) and one.strip())[:MAX_ENTRIES]
 
 
 def number(given: object, low: float = -math.inf) -> float | None:
@@ -96,19 +96,19 @@ def number(given: object, low: float = -math.inf) -> float | None:
 
 def probability(given: object) -> float | None:
     """A number from 0 to 1, rounding forgiven."""
-    value = number(given, low=-_ROUNDING)
-    return None if value is None or value > 1 + _ROUNDING else min(max(value, 0.0), 1.0)
+    value = number(given, low=-_ROUNDING_TOLERANCE)
+    return None if value is None or value > 1 + _ROUNDING_TOLERANCE else min(max(value, 0.0), 1.0)
 
 
 def probabilities(given: object) -> dict[str, float]:
     """Names with their probabilities; what has none is left out."""
-    read = {name: probability(value) for name, value in list(only(given).items())[:MOST_NAMES]}
+    read = {name: probability(value) for name, value in list(single_mapping(given).items())[:MAX_ENTRIES]}
     return {name: value for name, value in read.items() if value is not None}
 
 
 def mass_bins(given: object) -> MassBins | None:
     """A histogram, if it is a whole one."""
-    bins = only(given)
+    bins = single_mapping(given)
     edges, values = bins.get("bin_edges"), bins.get("probabilities")
     if not isinstance(edges, list) or not isinstance(values, list):
         return None
@@ -132,12 +132,12 @@ def flag(said: Mapping[str, Any], key: str) -> tuple[bool, str | None]:
         given = given[0]
     if isinstance(given, bool):
         return given, None
-    word = given.strip().casefold() if isinstance(given, str) else (_digits(given) or "")
-    if word in _YES or word in _NO:
-        return word in _YES, None
-    return True, "null" if given is None else text(given[:MAX_NAME]) if isinstance(given, str) else (
-        word or f"a {type(given).__name__}"
-    )
+    word = given.strip().casefold() if isinstance(given, str) else (_number_as_text(given) or "")
+    if word in _TRUE_WORDS or word in _FALSE_WORDS:
+        return word in _TRUE_WORDS, None
+    return True, "null" if given is None else sanitize_text(given[:MAX_NAME_LENGTH]) if isinstance(
+        given, str
+    ) else (word or f"a {type(given).__name__}")
 
 
 def time(given: object) -> datetime | None:
@@ -172,6 +172,6 @@ def file_bytes(given: object) -> bytes:
             return base64.b64decode(text, validate=True)
         except binascii.Error:
             # In lines, as mail has it.
-            return base64.b64decode(text.translate(None, _BLANKS), validate=True)
+            return base64.b64decode(text.translate(None, _WHITESPACE), validate=True)
     except (binascii.Error, ValueError):
         raise UnreadableMap("The map isn't valid base64.") from None

@@ -14,11 +14,11 @@ from urllib.parse import unquote_to_bytes
 import fastavro
 from fastavro.schema import SchemaParseException
 
-from formatters.models.notice import event_id
+from formatters.models.notice import parse_event_id
 
 Record = Mapping[str, Any]
 
-MAX_PAYLOAD = 16 * 2**20
+MAX_PAYLOAD_BYTES = 16 * 2**20
 """Bytes that a payload may have, packed or unpacked: seven times the largest notice seen."""
 
 MAX_VALUES = 50_000
@@ -38,7 +38,7 @@ _CONTAINER_HEADER = fastavro.parse_schema(
         ],
     }
 )
-_TOO_MANY = f"The payload holds more than {MAX_VALUES:,} values, and a notice has a few hundred."
+_TOO_MANY_VALUES = f"The payload holds more than {MAX_VALUES:,} values, and a notice has a few hundred."
 _MAX_SCHEMA_NODES = 1000
 _MAX_SCHEMA_DEPTH = 20
 
@@ -55,10 +55,10 @@ _AVRO_ERRORS = (
     struct.error,
 )
 
-_KEYED = re.compile(rb'"superevent_id"\s*:\s*"([^"\\\x00-\x1f]{1,200})"')
-_IN_URL = re.compile(rb"/superevents/([\w.%-]{1,200})/", re.ASCII)
+_ID_IN_JSON = re.compile(rb'"superevent_id"\s*:\s*"([^"\\\x00-\x1f]{1,200})"')
+_ID_IN_URL = re.compile(rb"/superevents/([\w.%-]{1,200})/", re.ASCII)
 # Beginning with a letter, not a class, it runs through megabytes in milliseconds.
-_BARE = re.compile(rb"S\d{6}[a-z]{1,10}")
+_BARE_ID = re.compile(rb"S\d{6}[a-z]{1,10}")
 
 
 class UndecodablePayload(ValueError):
@@ -72,14 +72,14 @@ class UndecodablePayload(ValueError):
 
 def read_record(body: bytes) -> Record:
     """Return the one record of a payload, Avro or JSON, told apart by content. Raises UndecodablePayload."""
-    if len(body) > MAX_PAYLOAD:
+    if len(body) > MAX_PAYLOAD_BYTES:
         raise UndecodablePayload(
-            f"The payload has {len(body):,} bytes, and a notice has at most {MAX_PAYLOAD:,}."
+            f"The payload has {len(body):,} bytes, and a notice has at most {MAX_PAYLOAD_BYTES:,}."
         )
-    return decode_record(_avro(body) if body.startswith(AVRO_MAGIC) else _json(body))
+    return unwrap_record(_parse_avro(body) if body.startswith(AVRO_MAGIC) else _parse_json(body))
 
 
-def decode_record(content: object) -> Record:
+def unwrap_record(content: object) -> Record:
     """Return the record in hop's `content`: the record itself, or (until hop 0.10) a list of one.
 
     Raises UndecodablePayload.
@@ -93,7 +93,7 @@ def decode_record(content: object) -> Record:
     return content
 
 
-def nested_beyond(most: int, value: object) -> bool:
+def is_nested_deeper_than(most: int, value: object) -> bool:
     """Whether JSON's values are nested in more levels than this, found out without a stack of as many."""
     level = [value]
     for _ in range(most + 1):
@@ -110,23 +110,23 @@ def nested_beyond(most: int, value: object) -> bool:
 
 def recover_superevent_id(body: bytes) -> str | None:
     """Return the superevent id that an unreadable payload names, where all that names one agrees."""
-    body = body[:MAX_PAYLOAD]
-    found = {*_KEYED.findall(body), *map(unquote_to_bytes, _IN_URL.findall(body))}
+    body = body[:MAX_PAYLOAD_BYTES]
+    found = {*_ID_IN_JSON.findall(body), *map(unquote_to_bytes, _ID_IN_URL.findall(body))}
     if body.startswith(AVRO_MAGIC):
-        for match in _BARE.finditer(body):
+        for match in _BARE_ID.finditer(body):
             start = match.start() - (body[match.start() - 1] in b"MT")
             # Avro puts twice the length before a string.
             length = body[start - 1]
             if not length % 2 and 0 < length // 2 <= match.end() - start:
                 found.add(body[start : start + length // 2])
-    ids = {event_id(name.decode("utf-8", "replace")) for name in found}
+    ids = {parse_event_id(name.decode("utf-8", "replace")) for name in found}
     return ids.pop() if len(ids) == 1 else None
 
 
-def _json(body: bytes) -> object:
+def _parse_json(body: bytes) -> object:
     # Every value but the first stands behind a comma or opens what it is in.
     if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
-        raise UndecodablePayload(_TOO_MANY)
+        raise UndecodablePayload(_TOO_MANY_VALUES)
     try:
         return json.loads(body)
     except UnicodeDecodeError:
@@ -140,21 +140,23 @@ def _json(body: bytes) -> object:
         raise UndecodablePayload("The payload's JSON is of a kind that no notice is.") from None
 
 
-def _avro(body: bytes) -> object:
+def _parse_avro(body: bytes) -> object:
     # fastavro.reader unpacks a block whatever it expands to, so the container is taken apart here.
     stream = _BoundedReader(body)
-    header = _read(stream, _CONTAINER_HEADER)
-    schema = _schema(header["meta"].get("avro.schema", b""))
-    count, size = _read(stream, "long"), _read(stream, "long")
+    header = _read_avro(stream, _CONTAINER_HEADER)
+    schema = _parse_schema(header["meta"].get("avro.schema", b""))
+    count, size = _read_avro(stream, "long"), _read_avro(stream, "long")
     if count != 1:
         raise UndecodablePayload(f"The payload's first block holds {count} records, and a notice is one.")
     block, sync = stream.read(max(size, 0)), stream.read(len(header["sync"]))
     if len(block) != size or sync != header["sync"] or stream.read(1):
         raise UndecodablePayload("The payload's Avro isn't one whole block.")
-    return _read(_BoundedReader(_unpack(block, header["meta"].get("avro.codec", b"null"))), schema)
+    return _read_avro(
+        _BoundedReader(_decompress_block(block, header["meta"].get("avro.codec", b"null"))), schema
+    )
 
 
-def _schema(text: bytes) -> Any:
+def _parse_schema(text: bytes) -> Any:
     try:
         schema = json.loads(text)
     except (ValueError, RecursionError):
@@ -174,11 +176,11 @@ class _BoundedReader(io.BytesIO):
     def read(self, size: int | None = -1) -> bytes:
         self._left -= 1
         if self._left < 0:
-            raise UndecodablePayload(_TOO_MANY)
+            raise UndecodablePayload(_TOO_MANY_VALUES)
         return super().read(size)
 
 
-def _read(stream: _BoundedReader, schema: Any) -> Any:
+def _read_avro(stream: _BoundedReader, schema: Any) -> Any:
     try:
         return fastavro.schemaless_reader(stream, schema, None)
     except UndecodablePayload:
@@ -187,17 +189,17 @@ def _read(stream: _BoundedReader, schema: Any) -> Any:
         raise UndecodablePayload(f"The payload's Avro is mangled ({type(error).__name__}).") from None
 
 
-def _unpack(block: bytes, codec: bytes) -> bytes:
+def _decompress_block(block: bytes, codec: bytes) -> bytes:
     if codec == b"null":
         return block
     if codec != b"deflate":
         raise UndecodablePayload(f"The payload is packed with {codec[:20]!r}, and null and deflate are read.")
     try:
-        unpacked = zlib.decompressobj(wbits=-15).decompress(block, MAX_PAYLOAD + 1)
+        unpacked = zlib.decompressobj(wbits=-15).decompress(block, MAX_PAYLOAD_BYTES + 1)
     except zlib.error:
         raise UndecodablePayload("The payload's Avro is deflated, and can't be unpacked.") from None
-    if len(unpacked) > MAX_PAYLOAD:
-        raise UndecodablePayload(f"The payload unpacks to more than {MAX_PAYLOAD:,} bytes.")
+    if len(unpacked) > MAX_PAYLOAD_BYTES:
+        raise UndecodablePayload(f"The payload unpacks to more than {MAX_PAYLOAD_BYTES:,} bytes.")
     return unpacked
 
 
@@ -218,13 +220,13 @@ def _validate_schema(schema: object) -> None:
         if isinstance(schema, dict) and schema.get("logicalType") == "decimal":
             del schema["logicalType"]
         match schema:
-            case str() if (name := _last(schema)) in named:
+            case str() if (name := _unqualified_name(schema)) in named:
                 walk(named[name], depth + 1, repeated)
             case [*branches]:
                 for branch in branches:
                     walk(branch, depth + 1, repeated and branch != "null")
             case {"type": "record" | "error", "name": str(name), "fields": [*fields]}:
-                named[_last(name)] = schema
+                named[_unqualified_name(name)] = schema
                 if repeated and not fields:
                     raise UndecodablePayload("The payload's Avro schema repeats what takes no bytes.")
                 for field in fields:
@@ -234,12 +236,12 @@ def _validate_schema(schema: object) -> None:
                 walk(inner, depth + 1, True)
             case "null" | {"type": "null"} | {"type": "fixed", "size": 0} if repeated:
                 raise UndecodablePayload("The payload's Avro schema repeats what takes no bytes.")
-            case {"type": inner} if not isinstance(inner, str) or _last(inner) in named:
+            case {"type": inner} if not isinstance(inner, str) or _unqualified_name(inner) in named:
                 walk(inner, depth + 1, repeated)
 
     walk(schema, 0, False)
 
 
-def _last(name: str) -> str:
+def _unqualified_name(name: str) -> str:
     # Namespaces are inherited in ways that needn't be followed to be safe.
     return name.rpartition(".")[2]

@@ -24,8 +24,8 @@ from bot.commands.router import CommandContext
 from bot.delivery.due_poller import FALLBACK_POLL_S, DuePoller
 from bot.delivery.image_provider import ImageProvider
 from bot.delivery.image_worker import ImageWorker
-from bot.delivery.worker import CONNECTIONS
-from bot.gracedb.backfill import PACE_S, REPAIR_AGAIN_S, Backfill, repair_gap
+from bot.delivery.worker import MAX_CONNECTIONS
+from bot.gracedb.backfill import REPAIR_RETRY_S, REQUEST_INTERVAL_S, Backfill, repair_gap
 from bot.ingest.consumer import SourceConsumer
 from bot.ingest.pipeline import IngestResult
 from bot.listeners import slash_command
@@ -49,14 +49,14 @@ from bot.slack.server_time import trace_server_time
 from bot.sources import Source, SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.notify import listen_for_notifications
-from bot.store.outbox.leases import PURGE_JOB, REPAIR
-from bot.store.retention import NOTHING, RetentionPolicy
+from bot.store.outbox.leases import PURGE_JOB, REPAIR_JOB
+from bot.store.retention import NOTHING_PURGED, RetentionPolicy
 from formatters.blockkit.message import Message
 
-STOP_S = 3.5
-PURGE_EVERY_S = 600.0
-HEAR_S = 5.0
-BRING_HOME_EVERY_S = 3600.0
+SHUTDOWN_TIMEOUT_S = 3.5
+PURGE_INTERVAL_S = 600.0
+STATUS_POLL_S = 5.0
+REPATRIATION_INTERVAL_S = 3600.0
 
 log = structlog.get_logger(__name__)
 
@@ -219,7 +219,7 @@ class Application:
         self._factory.clock_keeper.ask_slack = self._ask_for_time
         traces = [trace_server_time(self._factory.clock.heard)]
         # aiohttp's own limit is 100: as many calls that hang would hold up an alert, and every answer.
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+        connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS)
         async with aiohttp.ClientSession(connector=connector, trace_configs=traces) as session:
             start = self._parts.start
             start("keep_time", self._factory.clock_keeper.run)
@@ -236,7 +236,7 @@ class Application:
             start("watch", self.watch.run)
             start("watch_descriptors", watch_descriptors)
             start("watch_threads", watch_threads)
-            start("tell_what_is_over", logs.tell_what_is_over)
+            start("tell_what_is_over", logs.log_ended_repeats)
             start("say_ready", lambda: log_when_ready(self.watch))
             if self._caller is not None:
                 start("call", self._caller.run)
@@ -262,7 +262,7 @@ class Application:
         if self._archive is not None:
             parts.append(self._archive.close())
         with suppress(TimeoutError):
-            async with asyncio.timeout(STOP_S):
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT_S):
                 for result in await asyncio.gather(*parts, return_exceptions=True):
                     if isinstance(result, Exception):
                         log.warning("stop_incomplete", exc_info=result)
@@ -287,13 +287,13 @@ class Application:
                 self._heard = await self._factory.consumers.sources()
             except StoreUnavailable as error:
                 log.warning("status_waits_for_store", reason=str(error))
-            await asyncio.sleep(HEAR_S)
+            await asyncio.sleep(STATUS_POLL_S)
 
     def _register(self, app: AsyncApp) -> None:
         register_middleware(
             app, self._settings.slack_api_url, UserRateLimiter(self._settings.commands_per_minute)
         )
-        slash_command.register(
+        slash_command.register_listeners(
             app,
             self.answers,
             self._requeue_channel,
@@ -372,7 +372,7 @@ class Application:
                     self.worker.wake()
             except StoreUnavailable as error:
                 log.warning("strays_wait_for_store", reason=str(error))
-            await asyncio.sleep(BRING_HOME_EVERY_S)
+            await asyncio.sleep(REPATRIATION_INTERVAL_S)
 
     async def _toggle_observer(self, team_id: str, channel_id: str, superevent_id: str, user_id: str) -> None:
         now = self._clock()
@@ -394,7 +394,7 @@ class Application:
     async def _repair_gap(self) -> None:
         """After a silence longer than the broker keeps messages, fill the gap from GraceDB."""
         archive = create_gracedb_importer(
-            self._settings, self._factory, self._clock, pace_s=PACE_S, beside=self._archive
+            self._settings, self._factory, self._clock, pace_s=REQUEST_INTERVAL_S, beside=self._archive
         )
         if archive is None:
             await asyncio.Event().wait()
@@ -403,10 +403,10 @@ class Application:
         keeps = timedelta(days=self._settings.broker_keeps_days)
         try:
             while True:
-                while not self._factory.shares.holds(REPAIR):  # noqa: ASYNC110  it comes from another process
+                while not self._factory.shares.holds(REPAIR_JOB):  # noqa: ASYNC110  it comes from another process
                     await asyncio.sleep(1.0)
                 await repair_gap(backfill, self._factory.store, keeps, self._clock())
-                await asyncio.sleep(REPAIR_AGAIN_S)
+                await asyncio.sleep(REPAIR_RETRY_S)
         finally:
             await archive.close()
 
@@ -420,7 +420,7 @@ class Application:
                 await self._purge_old()
             except StoreUnavailable as error:
                 log.warning("purge_waits_for_store", reason=str(error))
-            await asyncio.sleep(PURGE_EVERY_S)
+            await asyncio.sleep(PURGE_INTERVAL_S)
 
     async def _purge_once(self, before: datetime) -> None:
         shares = self._factory.shares
@@ -445,7 +445,7 @@ class Application:
         if not self._factory.shares.holds(PURGE_JOB):
             return
         removed = await self._factory.retention.purge(retention_policy(self._settings), self._clock())
-        if removed != NOTHING:
+        if removed != NOTHING_PURGED:
             log.info("old_rows_purged", **asdict(removed))
 
     def _wake_workers(self) -> None:

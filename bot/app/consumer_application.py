@@ -32,7 +32,7 @@ NEEDS_POSTGRESQL = (
     "gwevent {} shares the work with other processes, which takes PostgreSQL (GWEVENT_DATABASE_URL); "
     "on SQLite gwevent run does everything."
 )
-STOP_S = 3.5
+SHUTDOWN_TIMEOUT_S = 3.5
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ def create_consumers(
     ]
 
 
-async def consume(
+async def run_consumers(
     settings: Settings, factory: Factory, sources: Sequence[Source], stop: asyncio.Event
 ) -> None:
     """The consumer alone, until `stop` is set: what it plans is delivered by others. Raises SettingsError."""
@@ -118,14 +118,14 @@ async def consume(
         parts.start("call", caller.run)
     parts.start("watch_descriptors", watch_descriptors)
     parts.start("watch_threads", watch_threads)
-    parts.start("tell_what_is_over", logs.tell_what_is_over)
+    parts.start("tell_what_is_over", logs.log_ended_repeats)
     parts.start("say_ready", lambda: log_when_ready(watch))
     try:
         await parts.until_one_ends(stop)
     finally:
         log.info("stopping")
         with suppress(TimeoutError):
-            async with asyncio.timeout(STOP_S):
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT_S):
                 await asyncio.gather(*(one.stop() for one in consumers))
                 if http is not None:
                     await http.stop()

@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from bot.settings import Settings, SettingsError, setting_names, unknown_names
+from bot.settings import Settings, SettingsError, setting_names, unknown_setting_names
 
 ENV_FILE_VARIABLE = "GWEVENT_ENV_FILE"
 """Names the settings file where `--env-file` doesn't."""
@@ -42,7 +42,7 @@ def open_deployment(named: Path | None) -> Deployment:
     The environment wins over the file. Of a named file, what is no setting (a proxy, HOME) holds for this
     process too where the environment doesn't have it, as systemd does it. Raises SettingsError.
     """
-    file = _file(named)
+    file = _settings_file(named)
     settings = Settings.load(file)
     if file is not None and file != LOCAL_ENV_FILE:
         own = set(setting_names())
@@ -55,7 +55,7 @@ def open_deployment(named: Path | None) -> Deployment:
 def setting_problems(env_file: Path | None) -> list[tuple[str, str]]:
     """Names that mean to be settings and are none: (what is wrong, what to do), a sentence each."""
     found = []
-    for name in unknown_names(env_file):
+    for name in unknown_setting_names(env_file):
         near = get_close_matches(name.upper(), setting_names(), n=1)
         advice = f"Is {near[0]} meant?" if near else "deploy/example.env lists all settings."
         found.append((f"{name} is no setting.", advice))
@@ -74,7 +74,7 @@ def displayed_url(database: str) -> str:
     return f"{url.get_backend_name()}://{url.username or ''}@{url.host or ''}/{url.database or ''}"
 
 
-def missing_database(database: str) -> SettingsError:
+def missing_database_error(database: str) -> SettingsError:
     """There is no gwevent's database where a command was to read one."""
     elsewhere = ""
     if (
@@ -90,7 +90,7 @@ def missing_database(database: str) -> SettingsError:
     )
 
 
-def _file(named: Path | None) -> Path | None:
+def _settings_file(named: Path | None) -> Path | None:
     given = named or (Path(os.environ[ENV_FILE_VARIABLE]) if os.environ.get(ENV_FILE_VARIABLE) else None)
     if given is None:
         try:
@@ -103,12 +103,12 @@ def _file(named: Path | None) -> Path | None:
         with given.open("rb"):
             return given
     except PermissionError as error:
-        raise SettingsError(f"{by} {given} can't be read by this user{_readable_by(given)}.") from error
+        raise SettingsError(f"{by} {given} can't be read by this user{_owner_hint(given)}.") from error
     except OSError as error:
         raise SettingsError(f"{by} {given} can't be read: {error.strerror}.") from error
 
 
-def _readable_by(path: Path) -> str:
+def _owner_hint(path: Path) -> str:
     try:
         owner = pwd.getpwuid(path.stat().st_uid).pw_name
     except (OSError, KeyError):

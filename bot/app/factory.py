@@ -9,16 +9,16 @@ from functools import partial
 
 import structlog
 
-from bot.app.deployment import missing_database
+from bot.app.deployment import missing_database_error
 from bot.commands.check import CheckCommand
-from bot.commands.event_details import EventDetailsCommand, Illustrate
+from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.visible import ObservabilityCommands
 from bot.delivery.renderer import Renderer
 from bot.delivery.worker import CHANNEL_PAUSE_S, CONCURRENCY, POLL_S, DeliveryWorker
-from bot.filters import matches, parse
+from bot.filters import matches, parse_criteria
 from bot.gracedb.client import GraceDb
 from bot.gracedb.importer import SupereventImporter
 from bot.ingest import deferred_routing
@@ -114,7 +114,7 @@ class Factory:
     ) -> Pipeline:
         """The one way in, for what comes live; `stored` is told of each new notice."""
         words = settings.webhook_filter
-        criteria = None if create_webhook(settings) is None or words is None else parse(words)
+        criteria = None if create_webhook(settings) is None or words is None else parse_criteria(words)
 
         def alarms() -> OperatorAlertRules:
             return OperatorAlertRules(
@@ -158,7 +158,7 @@ class Factory:
         clock: Callable[[], datetime],
         max_age: timedelta,
         wake: Callable[[], None] = lambda: None,
-        poll_s: float = deferred_routing.POLL_S,
+        poll_s: float = deferred_routing.POLL_INTERVAL_S,
     ) -> DeferredRoutingWorker:
         """What asks the maps that alone decide; `wake` says that deliveries may be due."""
         return DeferredRoutingWorker(
@@ -174,7 +174,7 @@ class Factory:
         clock: Callable[[], datetime],
         *,
         archive: SupereventImporter | None = None,
-        illustrate: Illustrate | None = None,
+        illustrate: ProvideImage | None = None,
         sources: Callable[[], list[SourceStatus]] = list,
         wake: Callable[[], None] = lambda: None,
         refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
@@ -262,7 +262,7 @@ async def open_factory(settings: Settings, *, make: bool = True) -> AsyncIterato
     database = Database(settings.database)
     try:
         if not make and not await database.is_made():
-            raise missing_database(settings.database)
+            raise missing_database_error(settings.database)
         await database.migrate()
         factory = Factory(database)
         await factory.clock_keeper.start()

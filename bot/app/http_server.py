@@ -13,9 +13,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from bot.monitoring.monitor import Readiness
 from bot.settings import Settings, SettingsError
 from bot.store.database import StoreUnavailable
-from bot.store.outbox.images import PICTURE_PATH, ImageRepository
+from bot.store.outbox.images import IMAGE_PATH, ImageRepository
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,64}")
+_TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_-]{32,64}")
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ class HttpServer:
     async def start(self) -> int:
         """Listen, and return the port. Raises OSError where it is taken."""
         application = web.Application()
-        application.router.add_get(PICTURE_PATH, self._picture)
+        application.router.add_get(IMAGE_PATH, self._picture)
         application.router.add_get("/healthz", self._healthz)
         if self._health is not None:
             application.router.add_get("/readyz", self._readyz)
@@ -89,7 +89,7 @@ class HttpServer:
     async def _picture(self, request: web.Request) -> web.Response:
         token = request.match_info["token"]
         try:
-            png = await self._pictures.served(token) if _TOKEN.fullmatch(token) else None
+            png = await self._pictures.served(token) if _TOKEN_PATTERN.fullmatch(token) else None
         except StoreUnavailable:
             raise web.HTTPServiceUnavailable(text="The store doesn't answer.") from None
         if png is None:

@@ -19,7 +19,7 @@ READY_POLL_S = 1.0
 log = structlog.get_logger(__name__)
 
 
-def begin_process(deployment: Deployment, command: str) -> None:
+def initialize_process(deployment: Deployment, command: str) -> None:
     """Set up the log and say version, database and settings file, then what may be wrong with these."""
     settings = deployment.settings
     logs.configure(settings.log_level, settings.log_format)

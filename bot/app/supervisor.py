@@ -17,9 +17,9 @@ import structlog
 from bot.runtime.os_limits import is_transient
 from bot.store.database import StoreUnavailable
 
-FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 30.0
-SETTLED_S = 60.0
+MIN_BACKOFF_S = 1.0
+MAX_BACKOFF_S = 30.0
+BACKOFF_RESET_S = 60.0
 """How long a part must run for the next pause to be the first again."""
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 class TaskSupervisor:
     """Tasks of a process, by name."""
 
-    def __init__(self, *, first_pause_s: float = FIRST_PAUSE_S) -> None:
+    def __init__(self, *, first_pause_s: float = MIN_BACKOFF_S) -> None:
         self._first_pause_s = first_pause_s
         self.tasks: list[asyncio.Task[None]] = []
         self.ended: dict[str, str] = {}
@@ -70,25 +70,25 @@ class TaskSupervisor:
                 await work()
                 return
             except Exception as error:
-                if not _passes(error):
+                if not _should_restart(error):
                     raise
-                if time.monotonic() - began > SETTLED_S:
+                if time.monotonic() - began > BACKOFF_RESET_S:
                     pause = self._first_pause_s
-                reason = _reason(error)
+                reason = _failure_reason(error)
                 self.ended[name] = reason
                 log.error("part_starts_again", part=name, reason=reason, again_in_s=pause, exc_info=error)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_S)
+            pause = min(pause * 2, MAX_BACKOFF_S)
             del self.ended[name]
 
 
-def _passes(error: BaseException) -> bool:
+def _should_restart(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        return all(_passes(one) for one in error.exceptions)
+        return all(_should_restart(one) for one in error.exceptions)
     return is_transient(error) or isinstance(error, StoreUnavailable)
 
 
-def _reason(error: BaseException) -> str:
+def _failure_reason(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):
-        return _reason(error.exceptions[0])
+        return _failure_reason(error.exceptions[0])
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

@@ -17,7 +17,7 @@ from rich.progress import (
 )
 
 from bot.app.factory import create_gracedb_importer, open_factory, utc_now
-from bot.gracedb.backfill import PACE_S, Backfill
+from bot.gracedb.backfill import REQUEST_INTERVAL_S, Backfill
 from bot.gracedb.backfill import Progress as Filled
 from bot.gracedb.client import GraceDbError
 from bot.runtime.standard_streams import TerminalConsole
@@ -34,12 +34,12 @@ async def run_backfill(settings: Settings, since: date, until: date | None, *, l
     what was stored until then stays.
     """
     async with open_factory(settings) as factory:
-        archive = create_gracedb_importer(settings, factory, utc_now, pace_s=PACE_S)
+        archive = create_gracedb_importer(settings, factory, utc_now, pace_s=REQUEST_INTERVAL_S)
         if archive is None:
             raise SettingsError("GWEVENT_GRACEDB_URL is off, so there is nothing to fill the store from.")
         filled = Filled()
         try:
-            with _progress() as show:
+            with _progress_bar() as show:
 
                 def tell(progress: Filled) -> None:
                     nonlocal filled
@@ -51,15 +51,15 @@ async def run_backfill(settings: Settings, since: date, until: date | None, *, l
                 )
         except (GraceDbError, asyncio.CancelledError):
             if filled.done:
-                _err.print(f"{_said(filled)}; run it again to go on.")
+                _err.print(f"{_summarize(filled)}; run it again to go on.")
             raise
         finally:
             await archive.close()
-    _out.print(f"{_said(filled)}.")
+    _out.print(f"{_summarize(filled)}.")
     return not filled.unreadable
 
 
-def _said(filled: Filled) -> str:
+def _summarize(filled: Filled) -> str:
     said = [
         f"{filled.done} of {filled.total} superevents",
         f"{filled.looked_up} looked up",
@@ -74,7 +74,7 @@ def _said(filled: Filled) -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Filled], None]]:
+def _progress_bar() -> Iterator[Callable[[Filled], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

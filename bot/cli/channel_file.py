@@ -18,16 +18,16 @@ from pydantic import (
     ValidationError,
 )
 
-from bot.commands.visible import ALTITUDES, DARKNESS, HIGHEST, LOWEST
-from bot.filters import parse
-from bot.observing.observatories import canonical_site_name, folded
+from bot.commands.visible import ALTITUDE_LIMITS, DARKNESS_LIMITS, MAX_HEIGHT_M, MIN_HEIGHT_M
+from bot.filters import parse_criteria
+from bot.observing.observatories import canonical_site_name, normalized_name
 from bot.store.channels.bulk_transfer import ExportedChannel, ExportedSubscription
 from formatters.models.observing import SITE_NAME_MAX, SITES_MAX, ChannelSites, ObservingConstraints, Site
 
-VERSION = 1
-NUMBER_MAX = 1_000_000_000
+FORMAT_VERSION = 1
+MAX_SUBSCRIPTION_NUMBER = 1_000_000_000
 """Of a subscription in its channel; the database's own integer ends above it."""
-_SHOWN = 3
+_MAX_REPORTED_ERRORS = 3
 """Faults of a file that are told at once."""
 
 
@@ -35,71 +35,73 @@ class InvalidExportFile(ValueError):
     """It is no file that `gwevent export` wrote; its text says why, without a full stop."""
 
 
-def _canonical(words: str) -> str:
-    return parse(words, canonical_site_name).canonical
+def _canonical_criteria(words: str) -> str:
+    return parse_criteria(words, canonical_site_name).canonical
 
 
-def _zone(name: str | None) -> str | None:
+def _validate_time_zone(name: str | None) -> str | None:
     try:
         return name if name is None or ZoneInfo(name) else None
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f'"{name}" is no time zone') from error
 
 
-def _named(name: str) -> str:
-    if not folded(name):
+def _validate_site_name(name: str) -> str:
+    if not normalized_name(name):
         raise ValueError("a site's name needs a letter or a digit")
     return name
 
 
-class _Strict(BaseModel):
+class _StrictModel(BaseModel):
     # What isn't known here was meant to do something.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Subscription(_Strict):
-    words: Annotated[str, AfterValidator(_canonical)]
+class _Subscription(_StrictModel):
+    words: Annotated[str, AfterValidator(_canonical_criteria)]
     created_by: Annotated[str, StringConstraints(pattern=r"^[UWB][A-Z0-9]{1,31}$")]
     created_at: AwareDatetime
     paused_at: AwareDatetime | None = None
-    number: Annotated[int | None, Field(ge=1, le=NUMBER_MAX)] = None
+    number: Annotated[int | None, Field(ge=1, le=MAX_SUBSCRIPTION_NUMBER)] = None
 
 
-class _Site(_Strict):
-    name: Annotated[str, StringConstraints(max_length=SITE_NAME_MAX), AfterValidator(_named)]
+class _Site(_StrictModel):
+    name: Annotated[str, StringConstraints(max_length=SITE_NAME_MAX), AfterValidator(_validate_site_name)]
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
-    height: Annotated[float, Field(ge=LOWEST, le=HIGHEST)]
+    height: Annotated[float, Field(ge=MIN_HEIGHT_M, le=MAX_HEIGHT_M)]
     radio: bool = False
-    zone: Annotated[str | None, AfterValidator(_zone)] = None
+    zone: Annotated[str | None, AfterValidator(_validate_time_zone)] = None
 
 
-class _Conditions(_Strict):
-    altitude: Annotated[float, Field(ge=ALTITUDES[0], le=ALTITUDES[1])]
-    darkness: Annotated[float, Field(ge=DARKNESS[0], le=DARKNESS[1])]
+class _Constraints(_StrictModel):
+    altitude: Annotated[float, Field(ge=ALTITUDE_LIMITS[0], le=ALTITUDE_LIMITS[1])]
+    darkness: Annotated[float, Field(ge=DARKNESS_LIMITS[0], le=DARKNESS_LIMITS[1])]
 
 
-class _Channel(_Strict):
+class _Channel(_StrictModel):
     team: Annotated[str, StringConstraints(pattern=r"^[TE][A-Z0-9]{1,31}$")]
     channel: Annotated[str, StringConstraints(pattern=r"^[CGD][A-Z0-9]{1,31}$")]
     subscriptions: tuple[_Subscription, ...] = ()
     sites: Annotated[tuple[_Site, ...], Field(max_length=SITES_MAX)] = ()
-    conditions: _Conditions | None = None
-    last_number: Annotated[int, Field(ge=0, le=NUMBER_MAX)] = 0
+    conditions: _Constraints | None = None
+    last_number: Annotated[int, Field(ge=0, le=MAX_SUBSCRIPTION_NUMBER)] = 0
 
 
-class _Export(_Strict):
+class _Export(_StrictModel):
     gwevent_export: Literal[1]
     channels: tuple[_Channel, ...]
 
 
-def write(channels: Sequence[ExportedChannel]) -> str:
+def dumps(channels: Sequence[ExportedChannel]) -> str:
     """The file's text. Of people and channels there is nothing in it but Slack's ids."""
-    rows = [_row(channel) for channel in channels]
-    return json.dumps({"gwevent_export": VERSION, "channels": rows}, ensure_ascii=False, indent=2) + "\n"
+    rows = [_channel_to_json(channel) for channel in channels]
+    return (
+        json.dumps({"gwevent_export": FORMAT_VERSION, "channels": rows}, ensure_ascii=False, indent=2) + "\n"
+    )
 
 
-def _row(channel: ExportedChannel) -> dict[str, object]:
+def _channel_to_json(channel: ExportedChannel) -> dict[str, object]:
     row: dict[str, object] = {"team": channel.team_id, "channel": channel.channel_id}
     if channel.subscriptions:
         row["subscriptions"] = [
@@ -121,7 +123,7 @@ def _row(channel: ExportedChannel) -> dict[str, object]:
     return row
 
 
-def read(text: str) -> list[ExportedChannel]:
+def loads(text: str) -> list[ExportedChannel]:
     """The channels of a file's text. Raises InvalidExportFile."""
     try:
         given = json.loads(text)
@@ -129,16 +131,16 @@ def read(text: str) -> list[ExportedChannel]:
         raise InvalidExportFile("it isn't JSON") from error
     if not isinstance(given, dict) or "gwevent_export" not in given:
         raise InvalidExportFile("it isn't what gwevent export writes")
-    if given["gwevent_export"] != VERSION:
-        raise InvalidExportFile(f"another gwevent wrote it: its form isn't {VERSION}")
+    if given["gwevent_export"] != FORMAT_VERSION:
+        raise InvalidExportFile(f"another gwevent wrote it: its form isn't {FORMAT_VERSION}")
     try:
         export = _Export.model_validate(given)
     except ValidationError as error:
-        raise InvalidExportFile(_faults(error)) from error
-    return [_channel(row) for row in export.channels]
+        raise InvalidExportFile(_describe_errors(error)) from error
+    return [_channel_from_model(row) for row in export.channels]
 
 
-def _channel(row: _Channel) -> ExportedChannel:
+def _channel_from_model(row: _Channel) -> ExportedChannel:
     conditions = (
         ObservingConstraints()
         if row.conditions is None
@@ -153,11 +155,11 @@ def _channel(row: _Channel) -> ExportedChannel:
     )
 
 
-def _faults(error: ValidationError) -> str:
+def _describe_errors(error: ValidationError) -> str:
     """The first faults, each with its place: "channels[0].subscriptions[1].words: …"."""
     faults = error.errors()
     said = []
-    for fault in faults[:_SHOWN]:
+    for fault in faults[:_MAX_REPORTED_ERRORS]:
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
         what = fault["msg"].removeprefix("Value error, ").rstrip(".")
         said.append(f"{place.removeprefix('.')}: {what}")

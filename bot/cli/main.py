@@ -46,7 +46,7 @@ class OutputFormat(StrEnum):
     PNG = "png"
 
 
-_named: ContextVar[Path | None] = ContextVar("_named", default=None)
+_env_file_option: ContextVar[Path | None] = ContextVar("_named", default=None)
 """The settings file that `--env-file` names."""
 
 
@@ -68,16 +68,17 @@ def _fail(sentence: str) -> NoReturn:
     raise typer.Exit(2)
 
 
-def _version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"gwevent {__version__}")
         raise typer.Exit
 
 
 @app.callback()
-def _root(
+def _root_callback(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
     env_file: Annotated[
         Path | None,
@@ -88,7 +89,7 @@ def _root(
     ] = None,
 ) -> None:
     """LIGO/Virgo/KAGRA public alerts in Slack."""
-    _named.set(env_file)
+    _env_file_option.set(env_file)
 
 
 @app.command()
@@ -99,7 +100,7 @@ def run() -> None:
     from bot.settings import SettingsError
     from bot.sources.factory import create_sources
 
-    deployment = _deployment(quiet=True)
+    deployment = _open_deployment(quiet=True)
     settings = deployment.settings
 
     async def work() -> None:
@@ -114,17 +115,17 @@ def run() -> None:
             _freeze_garbage_collector()
             await bot.run(stop)
 
-    _run(work(), deployment, "run")
+    _run_async(work(), deployment, "run")
 
 
 @app.command()
 def consume() -> None:
     """Read the broker only: any number of processes on one PostgreSQL, each in a group of its own."""
-    from bot.app.consumer_application import consume as read
+    from bot.app.consumer_application import run_consumers as read
     from bot.app.factory import open_factory
     from bot.sources.factory import create_sources
 
-    deployment = _deployment(quiet=True)
+    deployment = _open_deployment(quiet=True)
     settings = deployment.settings
 
     async def work() -> None:
@@ -133,7 +134,7 @@ def consume() -> None:
         async with open_factory(settings) as factory:
             await read(settings, factory, sources, stop)
 
-    _run(work(), deployment, "consume")
+    _run_async(work(), deployment, "consume")
 
 
 @app.command()
@@ -144,7 +145,7 @@ def serve() -> None:
     from bot.app.factory import open_factory
     from bot.settings import SettingsError
 
-    deployment = _deployment(quiet=True)
+    deployment = _open_deployment(quiet=True)
     settings = deployment.settings
 
     async def work() -> None:
@@ -156,7 +157,7 @@ def serve() -> None:
             _freeze_garbage_collector()
             await bot.run(stop)
 
-    _run(work(), deployment, "serve")
+    _run_async(work(), deployment, "serve")
 
 
 @app.command()
@@ -171,7 +172,7 @@ def demo(
     from bot.demo.story_player import DemoFailed, play_once, serve
 
     try:
-        _run(play_once() if once else serve(port))
+        _run_async(play_once() if once else serve(port))
     except DemoFailed as error:
         typer.echo(f"gwevent: {error}", err=True)
         raise typer.Exit(1) from None
@@ -185,7 +186,7 @@ def show(
     """Show a notice file as facts."""
     from formatters.terminal import notice_text
 
-    notice = _decode(file)
+    notice = _decode_or_fail(file)
     if as_json:
         typer.echo(json.dumps(notice_text.to_show_json(notice), ensure_ascii=False, indent=2))
     else:
@@ -202,9 +203,9 @@ def preview(
     from bot.cli import notices as previewing
     from bot.cli.notices import PreviewError
 
-    notices = [_decode(file) for file in files]
+    notices = [_decode_or_fail(file) for file in files]
     try:
-        superevent = previewing.superevent_of(notices)
+        superevent = previewing.build_superevent(notices)
         if form is OutputFormat.PNG:
             said = previewing.write_image(superevent, files[notices.index(superevent.latest)], out)
             typer.echo(said)
@@ -225,7 +226,7 @@ def preview(
         _fail(f"{out} can't be written: {error.strerror}.")
 
 
-def _decode(file: Path) -> Notice:
+def _decode_or_fail(file: Path) -> Notice:
     from bot.cli.notices import PreviewError, decode_file
 
     try:
@@ -242,7 +243,7 @@ def ask(
     from bot.app.factory import create_gracedb_importer, open_factory, utc_now
     from formatters.terminal import message_text
 
-    settings = _settings()
+    settings = _load_settings()
 
     async def work() -> None:
         async with open_factory(settings, make=False) as factory:
@@ -254,7 +255,7 @@ def ask(
                 if archive is not None:
                     await archive.close()
 
-    _run(work())
+    _run_async(work())
 
 
 @app.command()
@@ -279,8 +280,8 @@ def replay(
     if paths and dry_run:
         ok = describe_files(paths)
     else:
-        settings = _settings()
-        ok = _run(
+        settings = _load_settings()
+        ok = _run_async(
             replay_quarantine(settings, post, dry_run) if not paths else replay_files(settings, paths, post)
         )
     if not ok:
@@ -296,10 +297,10 @@ def backfill(
     """Fill the store from GraceDB; broken off, it goes on where it was when it is run again."""
     from bot.cli.backfill import run_backfill
 
-    first, last = _day("--since", since), None if until is None else _day("--until", until)
+    first, last = _parse_day("--since", since), None if until is None else _parse_day("--until", until)
     if last is not None and last < first:
         _fail("--until lies before --since.")
-    if not _run(run_backfill(_settings(), first, last, lowsig=lowsig)):
+    if not _run_async(run_backfill(_load_settings(), first, last, lowsig=lowsig)):
         raise typer.Exit(1)
 
 
@@ -312,17 +313,17 @@ def doctor(
 ) -> None:
     """Check all of a deployment; say what to do about each finding."""
     from bot.doctor import sample_post
-    from bot.doctor.checks import examine
+    from bot.doctor.checks import run_checks
     from formatters.terminal import findings as words
 
     if post is not None and not re.fullmatch(r"[CG][A-Z0-9]{2,}", post):
         _fail("--post needs a channel's id, like C0123456789 (a channel's details end with it).")
-    deployment = _deployment(quiet=False)
+    deployment = _open_deployment(quiet=False)
     settings = deployment.settings
-    findings = _run(examine(settings, deployment.env_file))
+    findings = _run_async(run_checks(settings, deployment.env_file))
     if post is not None:
-        findings.append(_run(sample_post.post_sample(settings, post)))
-    typer.echo(words.plain_text(findings))
+        findings.append(_run_async(sample_post.post_sample(settings, post)))
+    typer.echo(words.format_findings(findings))
     if any(finding.level is words.Level.FAIL for finding in findings):
         raise typer.Exit(1)
 
@@ -333,7 +334,7 @@ def new_key() -> None:
     from bot.slack import token_cipher
 
     try:
-        typer.echo(token_cipher.new_key())
+        typer.echo(token_cipher.generate_key())
     except token_cipher.InvalidKeys as error:
         _fail(str(error))
 
@@ -345,7 +346,7 @@ def rotate_keys() -> None:
     from bot.settings import SettingsError
     from bot.slack.token_cipher import InvalidKeys, TokenCipher
 
-    settings = _settings()
+    settings = _load_settings()
 
     async def work() -> None:
         if not settings.keys:
@@ -358,7 +359,7 @@ def rotate_keys() -> None:
             raise SettingsError(str(error)) from error
         typer.echo(f"{count} tokens are encrypted with the first key; the others aren't needed any more.")
 
-    _run(work())
+    _run_async(work())
 
 
 @app.command()
@@ -366,7 +367,7 @@ def migrate() -> None:
     """Bring the database to this version's tables."""
     from bot.store.database import Database
 
-    settings = _settings()
+    settings = _load_settings()
 
     async def work() -> None:
         database = Database(settings.database)
@@ -375,7 +376,7 @@ def migrate() -> None:
         finally:
             await database.close()
 
-    _run(work())
+    _run_async(work())
     typer.echo("The database is at this version.")
 
 
@@ -389,7 +390,7 @@ def export(
     from bot.cli import channel_file
     from bot.settings import SettingsError
 
-    settings = _settings()
+    settings = _load_settings()
 
     async def work() -> str:
         async with open_factory(settings, make=False) as factory:
@@ -400,9 +401,9 @@ def export(
                     f"The database {displayed_url(settings.database)} was never a bot's: no notice came, no channel "
                     "asked for anything: there is nothing to export. Name the bot's settings with --env-file."
                 )
-            return channel_file.write(channels)
+            return channel_file.dumps(channels)
 
-    said = _run(work())
+    said = _run_async(work())
     if out is None:
         typer.echo(said, nl=False)
         return
@@ -421,21 +422,21 @@ def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote
     from formatters.models.observing import SITES_MAX
 
     try:
-        channels = channel_file.read(file.read_text("utf-8"))
+        channels = channel_file.loads(file.read_text("utf-8"))
     except OSError as error:
         _fail(f"{file} can't be read: {error.strerror}.")
     except UnicodeDecodeError:
         _fail(f"{file} can't be imported: it isn't text.")
     except channel_file.InvalidExportFile as error:
         _fail(f"{file} can't be imported: {error}.")
-    settings = _settings()
+    settings = _load_settings()
 
     async def work() -> ImportResult:
         async with open_factory(settings) as factory:
             return await factory.transfer.import_channels(channels, utc_now())
 
     try:
-        taken = _run(work())
+        taken = _run_async(work())
     except TooManySites:
         _fail(f"{file} can't be imported: a channel would have more than {SITES_MAX} sites.")
     typer.echo(
@@ -457,24 +458,24 @@ def samples(directory: Annotated[Path, typer.Argument(help="Folder to write to; 
         typer.echo(str(path))
 
 
-def _day(option: str, given: str) -> date:
+def _parse_day(option: str, given: str) -> date:
     try:
         return date.fromisoformat(given)
     except ValueError:
         _fail(f"{option} must be a day like 2023-05-01.")
 
 
-def _settings() -> Settings:
+def _load_settings() -> Settings:
     """The settings of a tool, which says on standard error where they and its data come from."""
-    return _deployment(quiet=False).settings
+    return _open_deployment(quiet=False).settings
 
 
-def _deployment(*, quiet: bool) -> Deployment:
+def _open_deployment(*, quiet: bool) -> Deployment:
     from bot.app.deployment import open_deployment, setting_problems
     from bot.settings import SettingsError
 
     try:
-        deployment = open_deployment(_named.get())
+        deployment = open_deployment(_env_file_option.get())
         said = deployment.said
     except SettingsError as error:
         _fail(str(error))
@@ -485,7 +486,7 @@ def _deployment(*, quiet: bool) -> Deployment:
     return deployment
 
 
-def _run(work: Coroutine[Any, Any, T], bot: Deployment | None = None, command: str = "") -> T:
+def _run_async(work: Coroutine[Any, Any, T], bot: Deployment | None = None, command: str = "") -> T:
     """Run to the end; what can be foreseen ends in one sentence.
 
     `bot` is given for what runs for ever, with the command's name: it has a log.
@@ -494,25 +495,25 @@ def _run(work: Coroutine[Any, Any, T], bot: Deployment | None = None, command: s
     from bot.gracedb.client import GraceDbError
     from bot.settings import SettingsError
     from bot.sources import SourceConfigError
-    from bot.store.database import BadDatabaseUrl, StoreUnavailable
+    from bot.store.database import InvalidDatabaseUrl, StoreUnavailable
 
     if bot is None:
         logs.configure("WARNING", "console")
     else:
-        from bot.app.startup import begin_process
+        from bot.app.startup import initialize_process
         from bot.runtime.threads import exit_if_any_hangs
 
-        begin_process(bot, command)
-        work = _then(work, exit_if_any_hangs)
+        initialize_process(bot, command)
+        work = _with_finalizer(work, exit_if_any_hangs)
     try:
         return asyncio.run(work)
-    except (SettingsError, SourceConfigError, BadDatabaseUrl, StoreUnavailable, GraceDbError) as error:
+    except (SettingsError, SourceConfigError, InvalidDatabaseUrl, StoreUnavailable, GraceDbError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
 
-async def _then(work: Coroutine[Any, Any, T], last: Callable[[], None]) -> T:
+async def _with_finalizer(work: Coroutine[Any, Any, T], last: Callable[[], None]) -> T:
     try:
         return await work
     finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.alerts.decode import UndecodablePayload, decode
 from bot.skymap_service.overlap import probability_in_previous_region
-from bot.sources.files import LARGEST, why_not_a_notice
+from bot.sources.files import MAX_FILE_BYTES, why_not_a_notice
 from formatters.blockkit.message import Message
 from formatters.models import significance
 from formatters.models.notice import Notice, NoticeKey
@@ -26,11 +26,13 @@ def decode_file(file: Path) -> Notice:
     """The notice of a file. Raises PreviewError."""
     try:
         with file.open("rb") as opened:
-            body = opened.read(LARGEST + 1)
+            body = opened.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise PreviewError(f"{file} can't be read: {error.strerror}.") from error
-    if len(body) > LARGEST:
-        raise PreviewError(f"{file} is no notice that can be read: it has more than {LARGEST:,} bytes.")
+    if len(body) > MAX_FILE_BYTES:
+        raise PreviewError(
+            f"{file} is no notice that can be read: it has more than {MAX_FILE_BYTES:,} bytes."
+        )
     try:
         return decode(body)
     except UndecodablePayload as error:
@@ -38,7 +40,7 @@ def decode_file(file: Path) -> Notice:
         raise PreviewError(f"{file} is no notice that can be read: {reason}.") from error
 
 
-def superevent_of(notices: Sequence[Notice]) -> Superevent:
+def build_superevent(notices: Sequence[Notice]) -> Superevent:
     """Their superevent. Raises PreviewError where they are of several."""
     try:
         return Superevent.from_notices(notices)
@@ -50,7 +52,7 @@ def render_messages(superevent: Superevent, paths: Mapping[NoticeKey, Path], *, 
     """The root and the replies, as text or as JSON; `paths` has each notice's file by its key."""
 
     def reply(notice: Notice) -> Message:
-        before = significance.compared_with(superevent, notice)
+        before = significance.comparison_notice(superevent, notice)
         if before is None or before.localization == notice.localization:
             return alert_update.alert_update(superevent, notice)
         kept = probability_in_previous_region(paths[before.key].read_bytes(), paths[notice.key].read_bytes())
@@ -60,20 +62,23 @@ def render_messages(superevent: Superevent, paths: Mapping[NoticeKey, Path], *, 
     if as_json:
         blocks = [{"text": message.text, "blocks": list(message.blocks)} for message in found]
         return json.dumps(blocks, ensure_ascii=False, indent=2)
-    rendered = [f"push   {message_text.push(message)}\n\n{message_text.render(message)}" for message in found]
+    rendered = [
+        f"push   {message_text.notification_text(message)}\n\n{message_text.render(message)}"
+        for message in found
+    ]
     return "\n\n--- in the thread ---\n\n".join(rendered)
 
 
 def write_image(superevent: Superevent, newest: Path, out: Path | None) -> str:
     """Draw the newest notice's sky map into a file, and say what it shows. Raises PreviewError."""
-    from bot.alerts.decode import sky_maps
+    from bot.alerts.decode import extract_sky_maps
     from bot.skymaps.fits_table import UnreadableMap
     from bot.skymaps.image_process import ImageFailed, draw_in_process
 
     if out is None:
         raise PreviewError("A picture needs a file: name it with -o.")
     try:
-        drawn = draw_in_process(superevent, *sky_maps(newest.read_bytes()))
+        drawn = draw_in_process(superevent, *extract_sky_maps(newest.read_bytes()))
         out.write_bytes(drawn.png)
     except UnreadableMap as error:
         raise PreviewError(error.reason) from error

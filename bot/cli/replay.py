@@ -20,7 +20,7 @@ from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.sources import Origin, SourceConfigError
-from bot.sources.files import file_origin, read_paths
+from bot.sources.files import file_origin, read_notice_files
 from bot.store.events.notices import QuarantinedPayload
 
 # Names of files and reasons go out as they are: brackets and colons in them are no markup.
@@ -31,7 +31,7 @@ _err = TerminalConsole(stderr=True, highlight=False, soft_wrap=True, markup=Fals
 def describe_files(paths: Sequence[Path]) -> bool:
     """Decode files and say what each holds; nothing is stored. Return whether all could be read."""
     good = True
-    for path, body in read_paths(paths, _skipped):
+    for path, body in read_notice_files(paths, _print_skipped):
         try:
             notice = decode(body)
         except UndecodablePayload as error:
@@ -56,13 +56,13 @@ async def replay_files(settings: Settings, paths: Sequence[Path], post: bool) ->
         token = await _delivery_token(settings, factory) if post else None
         counts: Counter[IngestResult] = Counter()
         pipeline = Pipeline(factory.store, utc_now, max_age=settings.max_age, should_draw=settings.draws)
-        with _progress(_count(paths)) as advance:
+        with _progress_bar(_count_files(paths)) as advance:
 
             def skipped(path: Path, reason: str) -> None:
-                _skipped(path, reason)
+                _print_skipped(path, reason)
                 advance()
 
-            for path, body in read_paths(paths, skipped):
+            for path, body in read_notice_files(paths, skipped):
                 counts[await pipeline.handle(body, file_origin(path, live=post))] += 1
                 advance()
         _out.print(", ".join(f"{counts[handled]} {handled.value}" for handled in IngestResult))
@@ -88,7 +88,7 @@ async def replay_quarantine(settings: Settings, post: bool, dry_run: bool) -> bo
         while (payload := await factory.store.next_quarantined(after)) is not None:
             after = payload.id
             if dry_run:
-                told = await asyncio.to_thread(_describe, payload)
+                told = await asyncio.to_thread(_describe_quarantined, payload)
                 _out.print(f"{payload.origin}: {told}")
                 continue
             handled = await pipeline.handle(payload.body, Origin("quarantine", payload.origin, live=post))
@@ -107,7 +107,7 @@ async def replay_quarantine(settings: Settings, post: bool, dry_run: bool) -> bo
         return delivered and not kept
 
 
-def _describe(payload: QuarantinedPayload) -> str:
+def _describe_quarantined(payload: QuarantinedPayload) -> str:
     try:
         if is_circular(payload.body):
             return f"readable as circular {read_circular(payload.body).number}"
@@ -155,17 +155,17 @@ async def _deliver(settings: Settings, factory: Factory, token: str | None) -> b
     return dead == 0
 
 
-def _skipped(path: Path, reason: str) -> None:
+def _print_skipped(path: Path, reason: str) -> None:
     _err.print(f"{path}: skipped, {reason}")
 
 
-def _count(paths: Sequence[Path]) -> int:
+def _count_files(paths: Sequence[Path]) -> int:
     found = (inside for path in paths for inside in (path.rglob("*") if path.is_dir() else [path]))
     return sum(1 for path in found if path.is_file())
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
+def _progress_bar(total: int) -> Iterator[Callable[[], None]]:
     columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=_err, transient=True) as progress:
         task = progress.add_task("replay", total=total)

@@ -10,33 +10,39 @@ from dataclasses import dataclass
 from bot.commands.event_lookup import EventLookup
 from bot.filters import FilterSyntaxError
 from bot.skymap_service.cache import SkyMapCache
-from bot.skymaps.coordinates import EXAMPLE, BadPosition, NoPosition, parse_position
+from bot.skymaps.coordinates import EXAMPLE_POSITION, InvalidPosition, UnrecognizedPosition, parse_position
 from bot.skymaps.crossmatch import COSMOLOGY, crossmatch, luminosity_distance
 from bot.skymaps.skymap import SkyMap
 from formatters.answers import help as helping
 from formatters.answers import position_check
-from formatters.answers.position_check import MOST, MapResult, PositionCheck, PositionOnMap, SkyPosition
+from formatters.answers.position_check import (
+    MAX_POSITIONS,
+    MapResult,
+    PositionCheck,
+    PositionOnMap,
+    SkyPosition,
+)
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import NAME_MAX, plain_text
 from formatters.models.notice import Notice, canonical_id, folded_id
 from formatters.models.superevent import Superevent
 
-NO_IDS: Mapping[str, str] = {}
-LONGEST_LIST = 6_000
+NO_NONSTANDARD_IDS: Mapping[str, str] = {}
+MAX_LIST_LENGTH = 6_000
 """Characters: MOST lines with names."""
-FARTHEST_MPC = 1e6
-HIGHEST_REDSHIFT = 20.0
-NAME_WORDS = 4
+MAX_DISTANCE_MPC = 1e6
+MAX_REDSHIFT = 20.0
+MAX_NAME_WORDS = 4
 """A line may begin with a name of so many words: "NGC 4993 13h09m48s -23d22m53s"."""
-_USAGE = f"Say a position: check {EXAMPLE} [40 Mpc or z=0.0098] [S190425z]."
-_FILLERS = frozenset({"in", "on", "of", "for", "at", "@"})
+_USAGE = f"Say a position: check {EXAMPLE_POSITION} [40 Mpc or z=0.0098] [S190425z]."
+_FILLER_WORDS = frozenset({"in", "on", "of", "for", "at", "@"})
 _DISTANCE = re.compile(
     r"(?:(?P<number>\d{1,12}(?:\.\d{0,12})?)\s*(?P<unit>[kmg]pc)"
     r"|z\s*=?\s*(?P<redshift>\d{1,3}(?:\.\d{0,12})?))",
     re.IGNORECASE,
 )
 _COORDINATE = re.compile(r"[+−-]?[\d.]+([hd:°ʰ,]|$)", re.IGNORECASE)
-_MPC = {"kpc": 1e-3, "mpc": 1.0, "gpc": 1e3}
+_MPC_PER_UNIT = {"kpc": 1e-3, "mpc": 1.0, "gpc": 1e3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +115,12 @@ class CheckCommand:
             return [*found, MapResult(notice=notice, problem="The map isn't kept any more.")]
         for combined, skymap in ((False, maps.gw), (True, maps.combined)):
             if skymap is not None:
-                where = await asyncio.to_thread(_places, skymap, targets)
+                where = await asyncio.to_thread(_crossmatch_positions, skymap, targets)
                 found.append(MapResult(notice=notice, combined=combined, places=where))
         return found
 
 
-def _places(skymap: SkyMap, targets: Sequence[SkyPosition]) -> list[PositionOnMap | None]:
+def _crossmatch_positions(skymap: SkyMap, targets: Sequence[SkyPosition]) -> list[PositionOnMap | None]:
     nan = float("nan")
     return crossmatch(
         skymap,
@@ -124,29 +130,29 @@ def _places(skymap: SkyMap, targets: Sequence[SkyPosition]) -> list[PositionOnMa
     )
 
 
-def parse_query(text: str, unusual: Mapping[str, str] = NO_IDS) -> PositionQuery:
+def parse_query(text: str, unusual: Mapping[str, str] = NO_NONSTANDARD_IDS) -> PositionQuery:
     """Read the question: a position a line, each with a name before it and a distance after it, or without.
 
     The event may stand in any line, or in one of its own; `unusual` are the ids that aren't of LVK's form,
     by their folded words. Raises FilterSyntaxError.
     """
-    if len(text) > LONGEST_LIST:
-        raise FilterSyntaxError(f"That is too long; one question has room for {MOST} positions.")
+    if len(text) > MAX_LIST_LENGTH:
+        raise FilterSyntaxError(f"That is too long; one question has room for {MAX_POSITIONS} positions.")
     targets: list[SkyPosition] = []
     left_out: list[str] = []
     ids: dict[str, None] = {}
-    lines = [words for words in (_words(line) for line in text.splitlines()) if words]
+    lines = [words for words in (_split_words(line) for line in text.splitlines()) if words]
     for words in lines:
-        named = {word: _id_of(word.strip(",;()"), unusual) for word in words}
+        named = {word: _find_superevent_id(word.strip(",;()"), unusual) for word in words}
         ids |= {found: None for found in named.values() if found is not None}
         rest = [word for word in words if named[word] is None]
         if len(rest) < len(words):
-            rest = [word for word in rest if word.casefold() not in _FILLERS]
+            rest = [word for word in rest if word.casefold() not in _FILLER_WORDS]
         if not rest:
             continue
         try:
             targets.append(parse_position_line(rest))
-        except BadPosition as error:
+        except InvalidPosition as error:
             if len(lines) == 1:
                 raise FilterSyntaxError(str(error)) from error
             left_out.append(f"Left out “{plain_text(' '.join(words), NAME_MAX)}”: {error}")
@@ -154,42 +160,46 @@ def parse_query(text: str, unusual: Mapping[str, str] = NO_IDS) -> PositionQuery
         raise FilterSyntaxError(f"One event at a time, please, not {' and '.join(list(ids)[:3])}.")
     if not targets:
         raise FilterSyntaxError(left_out[0] if left_out else _USAGE)
-    if len(targets) > MOST:
-        left_out.insert(0, f"These are the first {MOST} of {len(targets)} positions; ask again for the rest.")
-    return PositionQuery(tuple(targets[:MOST]), next(iter(ids), None), tuple(left_out))
+    if len(targets) > MAX_POSITIONS:
+        left_out.insert(
+            0, f"These are the first {MAX_POSITIONS} of {len(targets)} positions; ask again for the rest."
+        )
+    return PositionQuery(tuple(targets[:MAX_POSITIONS]), next(iter(ids), None), tuple(left_out))
 
 
-def _id_of(word: str, unusual: Mapping[str, str]) -> str | None:
+def _find_superevent_id(word: str, unusual: Mapping[str, str]) -> str | None:
     return canonical_id(word) or unusual.get(folded_id(word))
 
 
-def _words(line: str) -> list[str]:
+def _split_words(line: str) -> list[str]:
     # As pasted from a table: with tabs, bars, or commas that touch what follows.
     return re.sub(r"[|\t]", " ", line).replace(",", ", ").split()
 
 
 def parse_position_line(words: Sequence[str]) -> SkyPosition:
-    """Read one line: [name] position [distance]. Raises BadPosition with a sentence."""
-    problem: BadPosition | None = None
+    """Read one line: [name] position [distance]. Raises InvalidPosition with a sentence."""
+    problem: InvalidPosition | None = None
     # A name is no number: nothing of "12 30 40" may be taken for one.
-    most = 0 if _COORDINATE.match(words[0]) else min(NAME_WORDS, len(words) - 1)
+    most = 0 if _COORDINATE.match(words[0]) else min(MAX_NAME_WORDS, len(words) - 1)
     for skipped in range(most + 1):
         try:
             ra, dec, used = parse_position(words[skipped:])
-            distance, redshift = _distance(words[skipped + used :])
-        except BadPosition as error:
+            distance, redshift = _parse_distance(words[skipped + used :])
+        except InvalidPosition as error:
             # What looks like a position and isn't says more than that the first word is none.
-            if problem is None or not isinstance(error, NoPosition):
+            if problem is None or not isinstance(error, UnrecognizedPosition):
                 problem = error
             continue
         name = " ".join(words[:skipped]).rstrip(",:;")
         return SkyPosition(ra=ra, dec=dec, distance=distance, redshift=redshift, name=name)
-    if isinstance(problem, NoPosition) and words[0][0].isalpha():
-        raise NoPosition(f"That is no position, and names aren't looked up; write it like {EXAMPLE}.")
-    raise problem or NoPosition(_USAGE)
+    if isinstance(problem, UnrecognizedPosition) and words[0][0].isalpha():
+        raise UnrecognizedPosition(
+            f"That is no position, and names aren't looked up; write it like {EXAMPLE_POSITION}."
+        )
+    raise problem or UnrecognizedPosition(_USAGE)
 
 
-def _distance(words: Sequence[str]) -> tuple[float | None, float | None]:
+def _parse_distance(words: Sequence[str]) -> tuple[float | None, float | None]:
     """Read what follows a position: (luminosity distance in Mpc, redshift), None without."""
     text = " ".join(words).strip(",; ")
     if not text:
@@ -197,13 +207,15 @@ def _distance(words: Sequence[str]) -> tuple[float | None, float | None]:
     match = _DISTANCE.fullmatch(text)
     if match is None:
         said = plain_text(text, NAME_MAX)
-        raise BadPosition(f"“{said}” after the position is no distance; write it like 40 Mpc or z=0.0098.")
+        raise InvalidPosition(
+            f"“{said}” after the position is no distance; write it like 40 Mpc or z=0.0098."
+        )
     if match["redshift"] is not None:
         redshift = float(match["redshift"])
-        if not 0 < redshift <= HIGHEST_REDSHIFT:
-            raise BadPosition(f"A redshift here is above 0 and at most {HIGHEST_REDSHIFT:g}.")
+        if not 0 < redshift <= MAX_REDSHIFT:
+            raise InvalidPosition(f"A redshift here is above 0 and at most {MAX_REDSHIFT:g}.")
         return luminosity_distance(redshift), redshift
-    distance = float(match["number"]) * _MPC[match["unit"].casefold()]
-    if not 0 < distance <= FARTHEST_MPC:
-        raise BadPosition(f"A distance here is above 0 and at most {FARTHEST_MPC:,.0f} Mpc.")
+    distance = float(match["number"]) * _MPC_PER_UNIT[match["unit"].casefold()]
+    if not 0 < distance <= MAX_DISTANCE_MPC:
+        raise InvalidPosition(f"A distance here is above 0 and at most {MAX_DISTANCE_MPC:,.0f} Mpc.")
     return distance, None

@@ -16,7 +16,7 @@ from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import ImageRef
 
-Illustrate = Callable[[str, Superevent, Notice], Awaitable[ImageRef]]
+ProvideImage = Callable[[str, Superevent, Notice], Awaitable[ImageRef]]
 """(team, event, notice) -> the picture of the notice's map, where Slack has it. Raises ImageFailed."""
 
 
@@ -32,7 +32,7 @@ class DetailKind(StrEnum):
 class EventDetailsCommand:
     """Answers what stands after an event's id."""
 
-    def __init__(self, maps: SkyMapCache, illustrate: Illustrate | None = None) -> None:
+    def __init__(self, maps: SkyMapCache, illustrate: ProvideImage | None = None) -> None:
         self._maps = maps
         self._illustrate = illustrate
 
@@ -43,10 +43,10 @@ class EventDetailsCommand:
                 return event_history.message(superevent)
             case DetailKind.JSON:
                 return event_details.json_record(
-                    superevent, None if team_id is None else event_details.CODE_MAX
+                    superevent, None if team_id is None else event_details.MAX_CODE_CHARS
                 )
             case DetailKind.MOC:
-                return await self._moc(superevent, None if team_id is None else event_details.CODE_MAX)
+                return await self._moc(superevent, None if team_id is None else event_details.MAX_CODE_CHARS)
             case DetailKind.MAP:
                 return await self._map(superevent, team_id)
 
@@ -78,12 +78,12 @@ class EventDetailsCommand:
         if notice is None:
             return helping.error_message(_NO_MAP.format(superevent.superevent_id))
         if team_id is None or self._illustrate is None:
-            return event_details.not_in_terminal(superevent)
+            return event_details.image_not_in_terminal(superevent)
         try:
             picture = await self._illustrate(team_id, superevent, notice)
         except ImageFailed as failure:
-            return event_details.no_picture(superevent, failure.sentence)
-        return event_details.picture(superevent, notice, picture)
+            return event_details.no_image(superevent, failure.sentence)
+        return event_details.image_message(superevent, notice, picture)
 
 
 _NO_MAP = "No sky map of {} was received that can be read."

@@ -12,11 +12,11 @@ from bot.store.events.notices import NoticeRepository
 from formatters.models.notice import ID_MAX, Category, canonical_id, folded_id
 from formatters.models.superevent import Superevent
 
-LOOKED_UP_AGAIN = timedelta(hours=1)
+REFRESH_AFTER = timedelta(hours=1)
 """What is known from GraceDB alone may have changed there after this."""
 
-_LIKE_AN_ID = re.compile(r"^(?=.*\d)[^\W\d_]")
-MOST_WORDS = 200
+_ID_CANDIDATE = re.compile(r"^(?=.*\d)[^\W\d_]")
+MAX_WORDS = 200
 """Of a question that are looked at for unusual ids."""
 
 
@@ -68,14 +68,14 @@ class EventLookup:
         Only what is stored is known by such a name, and only words of a letter and digits may be one here:
         "12h30" and "Palomar" mean something else. Raises StoreUnavailable.
         """
-        words = [word.strip(",;()") for word in text.split()[:MOST_WORDS]]
+        words = [word.strip(",;()") for word in text.split()[:MAX_WORDS]]
         words = [
             word
             for word in words
             if word.isprintable()
             and len(word) <= ID_MAX
             and canonical_id(word) is None
-            and _LIKE_AN_ID.search(word)
+            and _ID_CANDIDATE.search(word)
         ]
         found = await self._store.called(words) if words else []
         return {folded_id(name): name for name in reversed(found)}
@@ -85,7 +85,7 @@ class EventLookup:
 
         The longest counts, for "S 1" may be one too. Raises StoreUnavailable.
         """
-        words = question.split()[:MOST_WORDS]
+        words = question.split()[:MAX_WORDS]
         starts = [" ".join(words[:count]) for count in range(1, len(words) + 1)]
         # Neither database takes what can't be printed, and no id has it.
         starts = [start for start in starts if start.isprintable() and len(start) <= ID_MAX]
@@ -121,5 +121,5 @@ class EventLookup:
         if any(notice.archive is None for notice in known.notices):
             return False
         return await archive.may_be_outdated(
-            known.superevent_id, known.notices[0].time_created, LOOKED_UP_AGAIN
+            known.superevent_id, known.notices[0].time_created, REFRESH_AFTER
         )

@@ -16,7 +16,7 @@ from bot.commands.event_lookup import EventLookup, NoSuchEvent
 from bot.commands.search import SearchCommands
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.commands.visible import ObservabilityCommands
-from bot.filters import FilterSyntaxError, parse
+from bot.filters import FilterSyntaxError, parse_criteria
 from bot.observing.observatories import canonical_site_name
 from bot.sources import SourceStatus
 from bot.store.channels.subscriptions import SubscriptionRepository
@@ -34,10 +34,10 @@ from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 from formatters.views import subscription_modal
 
-RECENT_DEFAULT = 5
-RECENT_MOST = 20
-RECENT_NUMBERS = frozenset(str(number) for number in range(1, RECENT_MOST + 1))
-LONGEST_QUESTION = 1_000
+DEFAULT_RECENT = 5
+MAX_RECENT = 20
+RECENT_NUMBERS = frozenset(str(number) for number in range(1, MAX_RECENT + 1))
+MAX_QUESTION_LENGTH = 1_000
 
 
 class CommandRouter:
@@ -86,7 +86,7 @@ class CommandRouter:
         asker: CommandContext | None,
         *,
         shared: bool = False,
-        longest: int = LONGEST_QUESTION,
+        longest: int = MAX_QUESTION_LENGTH,
     ) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
 
@@ -94,17 +94,17 @@ class CommandRouter:
         """
         question = " ".join(text.split())
         word, _, rest = question.partition(" ")
-        lines = word.casefold() in _BY_LINES
+        lines = word.casefold() in _MULTILINE_COMMANDS
         if len(question) > longest and not lines:
             if " " not in question[:40]:
-                return helping.unknown(question[:40] + "…")
+                return helping.unknown_command(question[:40] + "…")
             return helping.error_message(
                 f"A question has at most {longest:,} characters, and this one has {len(question):,}."
             )
         if lines:
             question = text.strip()
             rest = question[len(word) :]
-        if asker is not None and self._refusal is not None and _changes(word.casefold(), rest):
+        if asker is not None and self._refusal is not None and _is_mutating(word.casefold(), rest):
             refused = await self._refusal(asker.team_id, asker.channel_id, asker.user_id)
             if refused is not None:
                 return helping.error_message(refused)
@@ -123,12 +123,12 @@ class CommandRouter:
         if shared and asker is not None:
             return answer.with_timestamp(message, asker.user_id, self._clock())
         about_event = canonical_id(word) or self._events.began(question)
-        if asker is None or not (word.casefold() in _TO_SHARE or about_event):
+        if asker is None or not (word.casefold() in _SHAREABLE_COMMANDS or about_event):
             return message
         if answer.contains_file(message):
             # Who presses the button is answered where Slack takes no files.
             return message
-        if mrkdwn.width(question) > mrkdwn.BUTTON_VALUE_MAX:
+        if mrkdwn.utf16_length(question) > mrkdwn.BUTTON_VALUE_MAX:
             # The button asks again, and couldn't hold the question.
             return message
         return answer.shareable(message, question)
@@ -136,7 +136,7 @@ class CommandRouter:
     async def _dispatch(self, word: str, rest: str, question: str, asker: CommandContext | None) -> Message:
         match word:
             case "" | "help" | "?":
-                return _help(rest.casefold())
+                return _help_message(rest.casefold())
             case "latest" | "last" | "newest":
                 return await self._choosing.latest(rest)
             case "recent":
@@ -183,7 +183,7 @@ class CommandRouter:
             return await self._detail(superevent_id, detail.casefold(), asker)
         if re.fullmatch(r"[mt]?(s|gw)\d.*|\d{6}\w+", word) and not rest:
             return await self._suggest_ids(question)
-        return helping.unknown(question)
+        return helping.unknown_command(question)
 
     async def _event(self, superevent_id: str) -> Message:
         return alert_card.alert_card(await self._events.get(superevent_id), ChannelView())
@@ -208,12 +208,12 @@ class CommandRouter:
     async def _recent(self, rest: str) -> Message:
         words = rest.split()
         numbers = [word for word in words if re.fullmatch(r"[+-]?[\d.]+", word)]
-        category, group = _kind(" ".join(word for word in words if word not in numbers))
+        category, group = _parse_category_and_group(" ".join(word for word in words if word not in numbers))
         if len(numbers) > 1 or (numbers and numbers[0] not in RECENT_NUMBERS):
-            raise FilterSyntaxError(f'"recent" takes one number from 1 to {RECENT_MOST}.')
-        limit = int(numbers[0]) if numbers else RECENT_DEFAULT
+            raise FilterSyntaxError(f'"recent" takes one number from 1 to {MAX_RECENT}.')
+        limit = int(numbers[0]) if numbers else DEFAULT_RECENT
         found = await self._store.newest(category=category, group=group, limit=limit)
-        return recent.message(recent.Recent(found), self._clock())
+        return recent.message(recent.RecentEvents(found), self._clock())
 
     async def _status(self) -> Message:
         counts = await self._outbox.counts()
@@ -243,39 +243,39 @@ class CommandRouter:
         )
 
 
-def _help(about: str) -> Message:
+def _help_message(about: str) -> Message:
     match about.partition(" ")[0].rstrip("s"):
         case "filter":
-            return helping.filters()
+            return helping.filters_help()
         case "subscribe" | "unsubscribe" | "subscription" | "notify" | "edit" | "pause" | "resume":
-            return helping.subscribing()
+            return helping.subscribe_help()
         case "site" | "visible":
-            return helping.sites()
+            return helping.sites_help()
     return helping.overview()
 
 
-_BY_LINES = {"check"}
+_MULTILINE_COMMANDS = {"check"}
 """Whose lines mean something; elsewhere a line end is a blank."""
 
-_TO_SHARE = frozenset(
+_SHAREABLE_COMMANDS = frozenset(
     {"latest", "last", "newest", "recent", "search", "find", "test", "status", "check", "visible"}
 )
 """Besides ids. What is help, or concerns subscriptions, is for who asked."""
 
 
-_CHANGING = {"subscribe", "sub", "unsubscribe", "unsub", "edit", "pause", "resume"}
+_MUTATING_COMMANDS = {"subscribe", "sub", "unsubscribe", "unsub", "edit", "pause", "resume"}
 """What changes what a channel receives; with words behind it, `sites` does too."""
 
 
-def _changes(word: str, rest: str) -> bool:
-    return word in _CHANGING or (word in ("site", "sites") and bool(rest))
+def _is_mutating(word: str, rest: str) -> bool:
+    return word in _MUTATING_COMMANDS or (word in ("site", "sites") and bool(rest))
 
 
-def _kind(words: str) -> tuple[Category, str | None]:
+def _parse_category_and_group(words: str) -> tuple[Category, str | None]:
     """What `recent` chooses by: mock or test instead of real, and a group (None: any)."""
     said = f'"{words[:80]}" is no choice here; choose one of CBC, Burst, all, and one of mock, test.'
     try:
-        criteria = parse(words)
+        criteria = parse_criteria(words)
     except FilterSyntaxError as error:
         raise FilterSyntaxError(said) from error
     if (

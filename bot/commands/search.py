@@ -8,7 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from bot.filters import EventAttributes, FilterSyntaxError, SiteNames, evaluate_criteria, is_match, parse
+from bot.filters import (
+    EventAttributes,
+    FilterSyntaxError,
+    SiteNameResolver,
+    evaluate_criteria,
+    is_match,
+    parse_criteria,
+)
 from bot.skymap_service.filter_queries import SkyMapQueries
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.search import EventSearch
@@ -22,7 +29,7 @@ from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 from formatters.text import quantities
 
-MAPS_ASKED = 50
+MAX_MAP_QUERIES = 50
 """Of how many events the map is asked, the newest: each has to be read."""
 
 _PERIOD = re.compile(r"(?:^|\s)(since|until)(?:\s+(\S+))?(?=\s|$)", re.IGNORECASE)
@@ -52,7 +59,7 @@ class SearchCommands:
         past: EventSearch,
         asker: SkyMapQueries,
         clock: Callable[[], datetime],
-        sites: SiteNames,
+        sites: SiteNameResolver,
     ) -> None:
         self._store = store
         self._past = past
@@ -62,18 +69,18 @@ class SearchCommands:
 
     async def latest(self, words: str) -> Message:
         """The newest event that fits; the switches restrict."""
-        criteria, category = _choice(words, self._sites)
+        criteria, category = _parse_criteria_and_category(words, self._sites)
         if criteria.filter is None and not criteria.lowsig:
             return await self._newest(category, None if criteria.group == "all" else criteria.group)
         chosen = await self._choose(criteria, [category], most=1)
         if not chosen.fitting:
-            said = f"No {category.value} event that fits {_typed(criteria)} was received yet."
-            return helping.error_message(said + _unasked(chosen))
+            said = f"No {category.value} event that fits {_query_text(criteria)} was received yet."
+            return helping.error_message(said + _describe_unqueried(chosen))
         traits = chosen.fitting[0]
         message = alert_card.alert_card(
             (await self._past.superevents([traits.superevent_id]))[0], ChannelView()
         )
-        if not (_rates(criteria) and traits.joint):
+        if not (_has_far_condition(criteria) and traits.joint):
             return message
         said = f"It fits by its joint FAR, {quantities.rate(traits.far)}: a coincidence makes it significant."
         return answer.with_introduction(said, message)
@@ -93,15 +100,17 @@ class SearchCommands:
 
     async def search(self, words: str) -> Message:
         """All events that fit, in a span of time; the switches restrict."""
-        rest, since, until = _period(words)
-        criteria, category = _choice(rest, self._sites)
+        rest, since, until = _extract_period(words)
+        criteria, category = _parse_criteria_and_category(rest, self._sites)
         chosen = await self._choose(criteria, [category], since=since, until=until)
-        found = await self._matching(_typed(criteria), criteria, chosen)
-        return search_results.searched(replace(found, since=since, until=until), self._clock())
+        found = await self._matching(_query_text(criteria), criteria, chosen)
+        return search_results.search_message(replace(found, since=since, until=until), self._clock())
 
     async def test(self, words: str) -> Message:
         """Which events a subscription to these words would have brought."""
-        return search_results.tested(await self.brought(parse(words, self._sites)), self._clock())
+        return search_results.backtest_message(
+            await self.brought(parse_criteria(words, self._sites)), self._clock()
+        )
 
     async def brought(self, criteria: Criteria) -> search_results.SearchResults:
         """Which events a subscription would have brought; its switches widen, its mentions don't matter."""
@@ -145,7 +154,7 @@ class SearchCommands:
                 break
             if not certain:
                 hung += 1
-                if asked == MAPS_ASKED:
+                if asked == MAX_MAP_QUERIES:
                     continue
                 asked += 1
                 shares = await self._asker.probabilities(traits.notice_key, questions, traits.time_created)
@@ -157,9 +166,9 @@ class SearchCommands:
     async def _matching(
         self, words: str, criteria: Criteria, chosen: SearchResult
     ) -> search_results.SearchResults:
-        listed = chosen.fitting[: recent.MOST]
+        listed = chosen.fitting[: recent.MAX_EVENTS]
         superevents = await self._past.superevents([traits.superevent_id for traits in listed])
-        joint = {traits.superevent_id for traits in listed if _rates(criteria) and traits.joint}
+        joint = {traits.superevent_id for traits in listed if _has_far_condition(criteria) and traits.joint}
         return search_results.SearchResults(
             words=words,
             newest=[
@@ -173,9 +182,9 @@ class SearchCommands:
         )
 
 
-def _choice(words: str, sites: SiteNames) -> tuple[Criteria, Category]:
+def _parse_criteria_and_category(words: str, sites: SiteNameResolver) -> tuple[Criteria, Category]:
     """What is chosen by: a filter, and mock or test instead of real."""
-    criteria = parse(words, sites)
+    criteria = parse_criteria(words, sites)
     if criteria.notify is not None:
         raise FilterSyntaxError('"notify" belongs to a subscription, and this is a question.')
     if criteria.circulars:
@@ -186,12 +195,12 @@ def _choice(words: str, sites: SiteNames) -> tuple[Criteria, Category]:
     return criteria, category
 
 
-def _rates(criteria: Criteria) -> bool:
+def _has_far_condition(criteria: Criteria) -> bool:
     """Whether it asks for a FAR."""
     return criteria.filter is not None and any(isinstance(c, FarCompare) for c in conditions(criteria.filter))
 
 
-def _typed(criteria: Criteria) -> str:
+def _query_text(criteria: Criteria) -> str:
     """The words of a question; "all" says nothing in front of a filter."""
     return (
         criteria.canonical_without_mentions.removeprefix("all ")
@@ -200,13 +209,13 @@ def _typed(criteria: Criteria) -> str:
     )
 
 
-def _unasked(chosen: SearchResult) -> str:
+def _describe_unqueried(chosen: SearchResult) -> str:
     if chosen.queried == chosen.undecided:
         return ""
     return f" (Of {chosen.undecided} events the map decides; only the newest {chosen.queried} were asked.)"
 
 
-def _period(words: str) -> tuple[str, datetime | None, datetime | None]:
+def _extract_period(words: str) -> tuple[str, datetime | None, datetime | None]:
     """Take "since 2023-05" and "until 2023-06-30" out: (the rest, from, to before)."""
     said: dict[str, tuple[datetime, datetime]] = {}
     for match in _PERIOD.finditer(words):
@@ -215,7 +224,7 @@ def _period(words: str) -> tuple[str, datetime | None, datetime | None]:
             raise FilterSyntaxError(f'"{which}" stands there twice.')
         if date is None:
             raise FilterSyntaxError(f'"{which}" needs a date after it: 2023, 2023-05 or 2023-05-18.')
-        said[which] = _dates(date)
+        said[which] = _date_range(date)
     since = said["since"][0] if "since" in said else None
     until = said["until"][1] if "until" in said else None
     if since is not None and until is not None and since >= until:
@@ -223,7 +232,7 @@ def _period(words: str) -> tuple[str, datetime | None, datetime | None]:
     return _PERIOD.sub(" ", words), since, until
 
 
-def _dates(date: str) -> tuple[datetime, datetime]:
+def _date_range(date: str) -> tuple[datetime, datetime]:
     """The first moment of a year, month or day (UTC), and the first after it."""
     match = _DATE.fullmatch(date)
     try:

@@ -9,18 +9,18 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.commands.context import CommandContext
-from bot.filters import FilterSyntaxError, SiteNames, parse
+from bot.filters import FilterSyntaxError, SiteNameResolver, parse_criteria
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.channels.subscriptions import SubscriptionRepository
 from formatters.answers import help as helping
 from formatters.answers import subscription_messages
-from formatters.answers.subscription_messages import MARKED, mark
+from formatters.answers.subscription_messages import NUMBER_WITH_FINGERPRINT, fingerprint
 from formatters.blockkit.message import Message
 from formatters.models.subscription import Criteria
 from formatters.posts import subscription_change
 from formatters.views import subscription_modal
 
-CONFIRMED_WITHIN_S = 8.0
+CONFIRMATION_TIMEOUT_S = 8.0
 """How long an answer waits for the confirmation to be posted."""
 
 _NUMBER = re.compile(r"#?(\d{1,18})")
@@ -34,7 +34,7 @@ class SubscriptionCommands:
         subscriptions: SubscriptionRepository,
         clock: Callable[[], datetime],
         wake: Callable[[], None],
-        sites: SiteNames,
+        sites: SiteNameResolver,
     ) -> None:
         self._subscriptions = subscriptions
         self._clock = clock
@@ -43,20 +43,20 @@ class SubscriptionCommands:
 
     def criteria(self, words: str) -> Criteria:
         """What words mean. Raises FilterSyntaxError."""
-        return parse(words, self._sites)
+        return parse_criteria(words, self._sites)
 
     async def subscribe(self, words: str, asker: CommandContext | None) -> Message:
         """Ask for a subscription, and say what became of it."""
-        criteria = parse(words, self._sites)
+        criteria = parse_criteria(words, self._sites)
         if asker is None:
             return _needs_channel()
         asked, already = await self._subscriptions.request(
             asker.team_id, asker.channel_id, criteria, asker.user_id, self._clock()
         )
         if already:
-            return subscription_messages.exists(asked)
+            return subscription_messages.already_subscribed(asked)
         self._wake()
-        deadline = asyncio.get_running_loop().time() + CONFIRMED_WITHIN_S
+        deadline = asyncio.get_running_loop().time() + CONFIRMATION_TIMEOUT_S
         while asyncio.get_running_loop().time() < deadline:
             fate = await self._subscriptions.request_status(asked)
             if isinstance(fate, str):
@@ -64,7 +64,7 @@ class SubscriptionCommands:
             if fate:
                 return subscription_messages.subscribed(criteria)
             await asyncio.sleep(0.05)
-        return subscription_messages.pending(criteria)
+        return subscription_messages.confirmation_pending(criteria)
 
     async def unsubscribe(self, words: str, asker: CommandContext | None) -> Message:
         """End one subscription, by number or words, or several, by their numbers.
@@ -73,7 +73,7 @@ class SubscriptionCommands:
         """
         if asker is None:
             return _needs_channel()
-        numbered = [MARKED.fullmatch(word) for word in words.replace(",", " ").split()]
+        numbered = [NUMBER_WITH_FINGERPRINT.fullmatch(word) for word in words.replace(",", " ").split()]
         if numbered and all(numbered):
             return await self._end([(int(m[1]), m[2]) for m in numbered if m is not None], asker)
         if numbered and numbered[0] is not None:
@@ -81,17 +81,19 @@ class SubscriptionCommands:
                 '"unsubscribe" takes numbers alone, as in unsubscribe 3 4, or words alone, as in unsubscribe'
                 " CBC; nothing has ended."
             )
-        criteria = parse(words) if words else None
+        criteria = parse_criteria(words) if words else None
         here = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
         every = [*here, *await self._subscriptions.waiting(asker.team_id, asker.channel_id)]
         # "all" is every group, and everything: who says it is asked which.
         everything = criteria is None or criteria == Criteria(group="all")
-        found = every if criteria is None or everything else [s for s in every if means(criteria, s.criteria)]
+        found = (
+            every if criteria is None or everything else [s for s in every if selects(criteria, s.criteria)]
+        )
         if not found:
             return subscription_messages.not_subscribed(criteria, here)
         if len(found) > 1 or criteria is None:
-            return subscription_modal.sure(found)
-        return await self._end([(found[0].number, mark(found[0]))], asker)
+            return subscription_modal.confirm_unsubscribe(found)
+        return await self._end([(found[0].number, fingerprint(found[0]))], asker)
 
     async def _end(self, chosen: Sequence[tuple[int, str | None]], asker: CommandContext) -> Message:
         """End these by number, each with what it must be to be ended (None: whatever it is)."""
@@ -101,18 +103,18 @@ class SubscriptionCommands:
         ended = await self._subscriptions.end(*place, numbers, self._by(asker), marks)
         if ended is not None:
             self._wake()
-            return subscription_messages.removed(ended)
+            return subscription_messages.unsubscribed(ended)
         here = await self._subscriptions.for_channel(*place)
         if marks:
-            return subscription_messages.changed_since(here)
+            return subscription_messages.stale_button(here)
         known = {s.number for s in [*here, *await self._subscriptions.waiting(*place)]}
         missing = next((n for n in numbers if n not in known), numbers[0])
         return await self._no_such_subscription(missing, asker, several=len(numbers) > 1)
 
     async def edit(self, words: str, asker: CommandContext | None) -> Message:
         """Give a subscription new words; it stays in force."""
-        number, rest = _numbered("edit", words, "CBC BNS>0.5")
-        criteria = parse(rest, self._sites)
+        number, rest = _parse_number_and_rest("edit", words, "CBC BNS>0.5")
+        criteria = parse_criteria(rest, self._sites)
         if asker is None:
             return _needs_channel()
         found = await self._subscriptions.edit(
@@ -122,7 +124,7 @@ class SubscriptionCommands:
             return await self._no_such_subscription(number, asker)
         before, after = found
         if after.number != number:
-            return subscription_messages.exists(after)
+            return subscription_messages.already_subscribed(after)
         if after == before:
             return subscription_messages.unchanged(after)
         self._wake()
@@ -130,7 +132,7 @@ class SubscriptionCommands:
 
     async def pause(self, words: str, asker: CommandContext | None, *, resume: bool = False) -> Message:
         """Let nothing come for a while, or come again."""
-        number, rest = _numbered("resume" if resume else "pause", words)
+        number, rest = _parse_number_and_rest("resume" if resume else "pause", words)
         if rest:
             raise FilterSyntaxError(
                 f'"{rest[:40]}" is too much: one number, as "/gwevent subscriptions" shows it.'
@@ -168,7 +170,7 @@ class SubscriptionCommands:
         if asker is None:
             return _needs_channel()
         here = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
-        return subscription_modal.with_modal_button(subscription_messages.listed(here), here)
+        return subscription_modal.with_modal_button(subscription_messages.subscription_list(here), here)
 
     async def modal_button(self, asker: CommandContext | None) -> Message:
         """Buttons that open the dialog, where a command can't."""
@@ -192,7 +194,7 @@ class SubscriptionCommands:
         return ChangeAuthor(asker.user_id, self._clock())
 
 
-def means(criteria: Criteria, other: Criteria) -> bool:
+def selects(criteria: Criteria, other: Criteria) -> bool:
     """Whether words that say `wish` mean `other` too.
 
     A bare group means all that begin with it ("Burst" means "Burst lowsig" too); one with switches means
@@ -207,7 +209,7 @@ def _needs_channel() -> Message:
     return helping.error_message("Subscriptions belong to a channel: type this in Slack.")
 
 
-def _numbered(command: str, words: str, like: str = "") -> tuple[int, str]:
+def _parse_number_and_rest(command: str, words: str, like: str = "") -> tuple[int, str]:
     """The subscription's number, and what follows it."""
     first, _, rest = words.partition(" ")
     match = _NUMBER.fullmatch(first)

@@ -11,7 +11,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.commands.event_lookup import EventLookup
 from bot.filters import FilterSyntaxError
-from bot.observing.observatories import UnknownSite, find_site, folded, known_site, near
+from bot.observing.observatories import (
+    UnknownSite,
+    find_observatory,
+    find_site,
+    normalized_name,
+    suggest_names,
+)
 from bot.skymap_service.observability import ObservabilityService
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.channels.sites import SiteRepository, TooManySites
@@ -19,7 +25,7 @@ from bot.store.events.notices import NoticeRepository
 from formatters.answers import answer, observability
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import tidy
+from formatters.blockkit.mrkdwn import sanitize_line
 from formatters.models.notice import Category, canonical_id, folded_id
 from formatters.models.observing import SITE_NAME_MAX, SITES_MAX, ChannelSites, ObservingConstraints, Site
 from formatters.models.superevent import Superevent
@@ -27,24 +33,24 @@ from formatters.models.superevent import Superevent
 if TYPE_CHECKING:
     from bot.commands.router import CommandContext
 
-LOOKED_THROUGH = 20
+MAX_EVENTS_SEARCHED = 20
 """Newest events among which one that wasn't retracted is looked for."""
-HIGHEST = 8_900.0
-LOWEST = -500.0
+MAX_HEIGHT_M = 8_900.0
+MIN_HEIGHT_M = -500.0
 """m: no telescope stands above Everest, or below the Dead Sea."""
-ALTITUDES = (0.0, 85.0)
-DARKNESS = (-18.0, 0.0)
+ALTITUDE_LIMITS = (0.0, 85.0)
+DARKNESS_LIMITS = (-18.0, 0.0)
 """Degrees, what a channel may choose from."""
 
-_WORDS = SITE_NAME_MAX // 2
+_MAX_SITE_NAME_WORDS = SITE_NAME_MAX // 2
 """A site's name has so many at most."""
 _NUMBER = re.compile(r"[+-]?(\d{1,6}(\.\d{0,12})?|\.\d{1,12})", re.ASCII)
-_HOW = "sites add MyDome 34.2 -116.9 1700"
+_ADD_EXAMPLE = "sites add MyDome 34.2 -116.9 1700"
 _HOW_TO_ADD = (
-    f'Latitude, longitude (east positive) and height in metres make a site of your own: "{_HOW}",'
+    f'Latitude, longitude (east positive) and height in metres make a site of your own: "{_ADD_EXAMPLE}",'
     ' with "radio" or a time zone such as America/Los_Angeles after them if you like.'
 )
-_IN_SLACK = "Sites belong to a channel: type this in Slack."
+_NEEDS_CHANNEL = "Sites belong to a channel: type this in Slack."
 
 
 class CommandError(FilterSyntaxError):
@@ -79,7 +85,7 @@ class ObservabilityCommands:
         own = ChannelSites()
         if asker is not None:
             own = await self._sites.for_channel(asker.team_id, asker.channel_id)
-        superevent_id, words = _event(rest, await self._events.unusual(rest))
+        superevent_id, words = _extract_event_id(rest, await self._events.unusual(rest))
         try:
             sites = _parse_sites(words, own.sites) or own.sites
         except UnknownSite as error:
@@ -96,7 +102,7 @@ class ObservabilityCommands:
     async def sites(self, rest: str, asker: CommandContext | None) -> Message:
         """The channel's sites, after whatever change is asked for. Raises CommandError."""
         if asker is None:
-            return helping.error_message(_IN_SLACK)
+            return helping.error_message(_NEEDS_CHANNEL)
         word, _, words = rest.partition(" ")
         match word.casefold():
             case "":
@@ -104,7 +110,7 @@ class ObservabilityCommands:
             case "add" | "remove" | "altitude" | "darkness":
                 return await self._change(word.casefold(), words.strip(), asker)
         raise CommandError(
-            f'"sites {word[:40]}" is nothing I know. There are: sites, sites add Palomar, {_HOW},'
+            f'"sites {word[:40]}" is nothing I know. There are: sites, sites add Palomar, {_ADD_EXAMPLE},'
             " sites remove Palomar, sites altitude 25, sites darkness -12."
         )
 
@@ -115,7 +121,7 @@ class ObservabilityCommands:
         before = await self._sites.for_channel(*place)
         match word:
             case "add":
-                new = _new_sites(words)
+                new = _parse_new_sites(words)
                 try:
                     after = await self._sites.add(*place, new, by)
                 except TooManySites:
@@ -125,21 +131,25 @@ class ObservabilityCommands:
                     ) from None
                 said = f"{', '.join(site.name for site in new)} added, and in the messages from now on."
             case "remove":
-                gone = _custom_site(words, before.sites)
+                gone = _find_custom_site(words, before.sites)
                 after = await self._sites.remove(*place, gone.name, by)
                 said = f"{gone.name} removed."
             case "altitude":
-                criteria = replace(before.conditions, altitude=_degrees(word, words, ALTITUDES, "25"))
+                criteria = replace(
+                    before.conditions, altitude=_parse_degrees(word, words, ALTITUDE_LIMITS, "25")
+                )
                 after, said = await self._sites.set_conditions(*place, criteria, by), "Changed."
             case _:
-                criteria = replace(before.conditions, darkness=_degrees(word, words, DARKNESS, "-12"))
+                criteria = replace(
+                    before.conditions, darkness=_parse_degrees(word, words, DARKNESS_LIMITS, "-12")
+                )
                 after, said = await self._sites.set_conditions(*place, criteria, by), "Changed."
         self._wake()
         return observability.site_list(after, said)
 
     async def _newest(self, sites: Sequence[Site], conditions: ObservingConstraints) -> Message:
         for category in (Category.REAL, Category.MOCK):
-            found = await self._store.newest(category=category, limit=LOOKED_THROUGH)
+            found = await self._store.newest(category=category, limit=MAX_EVENTS_SEARCHED)
             superevent = next((event for event in found if not event.retracted), None)
             if superevent is None:
                 continue
@@ -166,7 +176,7 @@ class ObservabilityCommands:
         return observability.message(superevent, tonight)
 
 
-def _event(text: str, unusual: Mapping[str, str]) -> tuple[str | None, str]:
+def _extract_event_id(text: str, unusual: Mapping[str, str]) -> tuple[str | None, str]:
     """The event's id among the words, and the other words; `unusual` ids by their folded words.
 
     Raises CommandError.
@@ -185,24 +195,29 @@ def _parse_sites(text: str, own: Sequence[Site]) -> tuple[Site, ...]:
     for part in text.split(","):
         words = part.split()
         while words:
-            for length in range(min(len(words), _WORDS), 0, -1):
+            for length in range(min(len(words), _MAX_SITE_NAME_WORDS), 0, -1):
                 name = " ".join(words[:length])
-                if folded(name) and (
-                    folded(name) in {folded(site.name) for site in own} or known_site(name) is not None
+                if normalized_name(name) and (
+                    normalized_name(name) in {normalized_name(site.name) for site in own}
+                    or find_observatory(name) is not None
                 ):
                     found.append(find_site(name, own))
                     words = words[length:]
                     break
             else:
-                whole = UnknownSite(" ".join(words), near(" ".join(words), own))
-                raise whole if near(" ".join(words), own) else UnknownSite(words[0], near(words[0], own))
+                whole = UnknownSite(" ".join(words), suggest_names(" ".join(words), own))
+                raise (
+                    whole
+                    if suggest_names(" ".join(words), own)
+                    else UnknownSite(words[0], suggest_names(words[0], own))
+                )
     sites = tuple(dict.fromkeys(found))
     if len(sites) > SITES_MAX:
         raise CommandError(f"At most {SITES_MAX} sites at a time.")
     return sites
 
 
-def _new_sites(text: str) -> tuple[Site, ...]:
+def _parse_new_sites(text: str) -> tuple[Site, ...]:
     """The observatories named, or one site of one's own. Raises CommandError."""
     words = text.replace("−", "-").replace(",", " ").split()
     if not words:
@@ -211,7 +226,11 @@ def _new_sites(text: str) -> tuple[Site, ...]:
     three = [i for i in range(len(words) - 2) if all(map(_NUMBER.fullmatch, words[i : i + 3]))]
     if three:
         facts = words[three[-1] :]
-        return (_own(" ".join(words[: three[-1]]) or _default_name(float(facts[0]), float(facts[1])), facts),)
+        return (
+            _parse_custom_site(
+                " ".join(words[: three[-1]]) or _default_name(float(facts[0]), float(facts[1])), facts
+            ),
+        )
     try:
         return _parse_sites(text, ())
     except UnknownSite as error:
@@ -224,10 +243,10 @@ def _default_name(latitude: float, longitude: float) -> str:
     return f"{abs(latitude):.2f}{north} {abs(longitude):.2f}{east}"
 
 
-def _own(name: str, facts: Sequence[str]) -> Site:
+def _parse_custom_site(name: str, facts: Sequence[str]) -> Site:
     if len(name) > SITE_NAME_MAX:
         raise CommandError(f"A site's name has at most {SITE_NAME_MAX} characters.")
-    if not folded(name) or canonical_id(name) is not None:
+    if not normalized_name(name) or canonical_id(name) is not None:
         raise CommandError("A site's name has letters or digits in it, and isn't an event's.")
     numbers, further = facts[:3], facts[3:]
     latitude, longitude, height = map(float, numbers)
@@ -237,22 +256,22 @@ def _own(name: str, facts: Sequence[str]) -> Site:
         raise CommandError(
             f"A longitude of {numbers[1]}° doesn't exist: it goes from -180 to 180, east positive."
         )
-    if not LOWEST <= height <= HIGHEST:
+    if not MIN_HEIGHT_M <= height <= MAX_HEIGHT_M:
         raise CommandError(f"A height of {numbers[2]} m isn't on this Earth's ground.")
     zones = [word for word in further if word.casefold() != "radio"]
     if len(zones) > 1 or len(further) > 2:
         raise CommandError(_HOW_TO_ADD)
     return Site(
-        name=tidy(name),
+        name=sanitize_line(name),
         latitude=latitude,
         longitude=longitude - 360 if longitude > 180 else longitude,
         height=height,
         radio=len(zones) < len(further),
-        zone=_zone(zones[0]) if zones else None,
+        zone=_parse_time_zone(zones[0]) if zones else None,
     )
 
 
-def _zone(name: str) -> str:
+def _parse_time_zone(name: str) -> str:
     try:
         return ZoneInfo(name).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -261,17 +280,19 @@ def _zone(name: str) -> str:
         ) from None
 
 
-def _custom_site(words: str, own: Sequence[Site]) -> Site:
-    mine = {folded(site.name): site for site in own}
-    known = known_site(words)
-    found = mine.get(folded(words)) or (mine.get(folded(known.name)) if known is not None else None)
+def _find_custom_site(words: str, own: Sequence[Site]) -> Site:
+    mine = {normalized_name(site.name): site for site in own}
+    known = find_observatory(words)
+    found = mine.get(normalized_name(words)) or (
+        mine.get(normalized_name(known.name)) if known is not None else None
+    )
     if found is None:
         has = ", ".join(site.name for site in own) or "none"
         raise CommandError(f"“{words[:40]}” is none of this channel's sites, which are: {has}.")
     return found
 
 
-def _degrees(word: str, text: str, limits: tuple[float, float], example: str) -> float:
+def _parse_degrees(word: str, text: str, limits: tuple[float, float], example: str) -> float:
     number = text.replace("−", "-").rstrip("°")
     low, high = limits
     if not _NUMBER.fullmatch(number) or not low <= float(number) <= high:

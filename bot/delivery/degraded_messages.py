@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from bot.slack.degradation import DroppedPart, MessagePart
 from bot.slack.errors import OutcomeUnknown, RateLimited, SlackFailure
 
-WORDS_ALONE = (MessagePart.PICTURE, MessagePart.BROADCAST, MessagePart.BUTTONS, MessagePart.BLOCKS)
+SUSPECT_PARTS = (MessagePart.PICTURE, MessagePart.BROADCAST, MessagePart.BUTTONS, MessagePart.BLOCKS)
 """What may be at fault where Slack gives no reason. Metadata stay, since the message may stand already."""
-UNANSWERED = 3
+MAX_UNANSWERED_ATTEMPTS = 3
 """How often a message is sent as it is without an answer, before it is tried as words alone in between."""
-WHOLE_AGAIN = (timedelta(seconds=2), timedelta(seconds=60))
+RESTORE_DELAYS = (timedelta(seconds=2), timedelta(seconds=60))
 """When a root that lost a part by a guess is brought back whole: it may have been Slack's mood."""
-REMEMBERED = 10_000
+MAX_REMEMBERED = 10_000
 
 
 class DegradedMessages:
@@ -32,9 +32,9 @@ class DegradedMessages:
         if delivery_id in self._underway:
             return self._underway[delivery_id]
         tries = self._unanswered[delivery_id]
-        if tries < UNANSWERED or tries % 2 == 0:
+        if tries < MAX_UNANSWERED_ATTEMPTS or tries % 2 == 0:
             return ()
-        return tuple(DroppedPart(part, "no answer", guessed=True) for part in WORDS_ALONE)
+        return tuple(DroppedPart(part, "no answer", guessed=True) for part in SUSPECT_PARTS)
 
     def failed(self, delivery_id: int, failure: SlackFailure) -> None:
         """Remember how an attempt ended: one that was told to wait goes on where it stopped."""
@@ -68,6 +68,6 @@ class DegradedMessages:
         times = self._guesses.get(thread_id, 0)
         self._guesses[thread_id] = times + 1
         self._guesses.move_to_end(thread_id)
-        while len(self._guesses) > REMEMBERED:
+        while len(self._guesses) > MAX_REMEMBERED:
             self._guesses.popitem(last=False)
-        return now + WHOLE_AGAIN[times] if times < len(WHOLE_AGAIN) else None
+        return now + RESTORE_DELAYS[times] if times < len(RESTORE_DELAYS) else None

@@ -9,12 +9,12 @@ from datetime import datetime
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.due import DueCheck, DueWork
 
-POLL_EVERY_S = 1.0
+POLL_S = 1.0
 """A wake-up is a hint: it may be lost, and another process may have stored what is due."""
 FALLBACK_POLL_S = 10.0
 """How often a worker that is looked out for looks by itself."""
 
-_WHO_KNOWS = DueWork(deliveries=True, pictures=True, maps=True)
+_EVERYTHING_DUE = DueWork(deliveries=True, pictures=True, maps=True)
 
 
 class DuePoller:
@@ -38,7 +38,7 @@ class DuePoller:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            await asyncio.sleep(POLL_EVERY_S)
+            await asyncio.sleep(POLL_S)
             await self.poll_due()
 
     async def poll_due(self) -> None:
@@ -47,7 +47,7 @@ class DuePoller:
             due = await self._due_check.due(self._clock())
         except StoreUnavailable:
             # Each of them meets the same, says so, and goes on as soon as the store is back.
-            due = _WHO_KNOWS
+            due = _EVERYTHING_DUE
         if due.deliveries:
             self._deliveries()
         if due.pictures:

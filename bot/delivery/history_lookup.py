@@ -11,7 +11,7 @@ import structlog
 from bot.delivery.history_window import earliest_post_time
 from bot.slack.client import SlackClient
 from bot.slack.errors import (
-    NOT_PERMITTED,
+    PERMISSION_ERRORS,
     OutcomeUnknown,
     RateLimited,
     RootOutOfReach,
@@ -71,7 +71,7 @@ class HistoryLookup:
                 self._looks[delivery.id] += 1
                 if self._looks[delivery.id] <= MAX_HISTORY_LOOKUPS:
                     raise
-            if isinstance(failure, WorkspaceUnavailable) and failure.reason not in NOT_PERMITTED:
+            if isinstance(failure, WorkspaceUnavailable) and failure.reason not in PERMISSION_ERRORS:
                 # A token that is no good says nothing about the history, and posts nothing either.
                 raise
             # Without the history scope there is no way to know: rather twice than never.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-SLACK = timedelta(hours=2)
+CLOCK_TOLERANCE = timedelta(hours=2)
 """How much earlier than our clock says: clocks differ, and are set by an hour."""
 
 
@@ -18,5 +18,5 @@ def earliest_post_time(
     """
     if not sure or created_at > now:
         return None
-    since = (created_at - SLACK).timestamp()
+    since = (created_at - CLOCK_TOLERANCE).timestamp()
     return since if root_ts is None else min(since, float(root_ts))

@@ -6,19 +6,19 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from bot.alerts.decode import UndecodablePayload, sky_maps
+from bot.alerts.decode import UndecodablePayload, extract_sky_maps
 from bot.runtime.threads import ThreadHangs, run_in_thread
 from bot.skymaps.image_process import ImageFailed, ImageProcess
 from bot.skymaps.skymap import UnreadableMap
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.store.events.notices import NoticeRepository
-from bot.store.outbox.images import PICTURE_PATH, ImageRepository
-from formatters.models.notice import Notice, file_name
+from bot.store.outbox.images import IMAGE_PATH, ImageRepository
+from formatters.models.notice import Notice, id_as_file_name
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import ImageRef
 
-REMEMBERED = 100
+MAX_REMEMBERED = 100
 """Files uploaded for who asked; beyond, one is drawn and uploaded again."""
 
 
@@ -52,14 +52,14 @@ class ImageProvider:
             if stored.file_id is not None:
                 return ImageRef(alt_text=stored.alt_text, file_id=stored.file_id)
             if stored.token is not None and self._public_url is not None:
-                url = self._public_url + PICTURE_PATH.format(token=stored.token)
+                url = self._public_url + IMAGE_PATH.format(token=stored.token)
                 return ImageRef(alt_text=stored.alt_text, url=url)
         async with self._one_at_a_time:
             known = self._uploaded.get((team_id, notice_id))
             if known is None:
                 known = await self._upload(team_id, superevent, notice)
                 self._uploaded[team_id, notice_id] = known
-                while len(self._uploaded) > REMEMBERED:
+                while len(self._uploaded) > MAX_REMEMBERED:
                     self._uploaded.popitem(last=False)
         return known
 
@@ -71,7 +71,7 @@ class ImageProvider:
         if body is None:
             raise ImageFailed("the map isn't kept any more.")
         try:
-            gw_map, combined_map = await run_in_thread(sky_maps, body)
+            gw_map, combined_map = await run_in_thread(extract_sky_maps, body)
         except (UndecodablePayload, UnreadableMap) as error:
             raise ImageFailed(error.reason) from error
         except ThreadHangs as error:
@@ -79,7 +79,7 @@ class ImageProvider:
         drawn = await self._draw.draw(superevent.upto(notice), gw_map, combined_map)
         title = superevent.superevent_id
         try:
-            file_id = await client.upload(drawn.png, f"{file_name(title)}.png", title, drawn.alt_text)
+            file_id = await client.upload(drawn.png, f"{id_as_file_name(title)}.png", title, drawn.alt_text)
         except SlackFailure as failure:
             raise ImageFailed(f"Slack didn't take it ({failure.reason}).") from failure
         return ImageRef(alt_text=drawn.alt_text, file_id=file_id)

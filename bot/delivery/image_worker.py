@@ -11,13 +11,13 @@ from functools import partial
 
 import structlog
 
-from bot.alerts.decode import UndecodablePayload, sky_maps
+from bot.alerts.decode import UndecodablePayload, extract_sky_maps
 from bot.runtime.threads import ThreadHangs, run_in_thread
-from bot.skymaps.image_process import ImageFailed, ImageProcess, ImageProcessClosed, PicturesWait
+from bot.skymaps.image_process import ImageFailed, ImageProcess, ImageProcessClosed, ImageProcessUnavailable
 from bot.skymaps.skymap import UnreadableMap
 from bot.slack.client import SlackClient
 from bot.slack.errors import (
-    NOT_PERMITTED,
+    PERMISSION_ERRORS,
     OutcomeUnknown,
     RateLimited,
     SlackFailure,
@@ -29,17 +29,17 @@ from bot.slack.lease_check import LeaseLost, send_only_while
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from bot.store.outbox.images import ImageRepository, StoredImageJob
-from bot.store.outbox.leases import RENEW_S
-from bot.store.outbox.models import LONGEST_WAIT
-from formatters.models.notice import file_name
+from bot.store.outbox.leases import HEARTBEAT_INTERVAL_S
+from bot.store.outbox.models import MAX_DELAY
+from formatters.models.notice import id_as_file_name
 from formatters.skymap_image import DrawnPicture
 
 POLL_S = 1.0
-WANTED_FOR = timedelta(hours=24)
+GIVE_UP_AFTER = timedelta(hours=24)
 """How long a picture is wanted that only lacks a process to draw it, or a Slack that takes it."""
-TOKEN_WITHIN = timedelta(hours=1)
+TOKEN_GIVE_UP_AFTER = timedelta(hours=1)
 """How long a picture waits for a token that is good again."""
-KEPT = 4
+CACHE_SIZE = 4
 """Drawn pictures kept, for the other workspaces that want the same."""
 
 log = structlog.get_logger(__name__)
@@ -117,7 +117,7 @@ class ImageWorker:
             if not client.has_scope("files:write"):
                 raise ImageFailed("The scope files:write isn't granted.")
             drawn = await self._picture(job)
-            name = f"{file_name(job.superevent_id)}-{job.notice_id}.png"
+            name = f"{id_as_file_name(job.superevent_id)}-{job.notice_id}.png"
             with send_only_while(partial(self._pictures.still_ours, job)):
                 file_id = await client.upload(drawn.png, name, job.superevent_id, drawn.alt_text)
         except ImageProcessClosed:
@@ -125,12 +125,12 @@ class ImageWorker:
         except LeaseLost:
             # It stays wanted, by whoever has the workspace now.
             bound.info("lease_lost_before_uploading")
-            await asyncio.sleep(RENEW_S)
-        except PicturesWait as failure:
+            await asyncio.sleep(HEARTBEAT_INTERVAL_S)
+        except ImageProcessUnavailable as failure:
             # Not the picture's fault, so it isn't given up for it before it is old news.
-            pause = min(timedelta(seconds=2.0 ** min(job.attempts, 10)), LONGEST_WAIT)
+            pause = min(timedelta(seconds=2.0 ** min(job.attempts, 10)), MAX_DELAY)
             bound.warning("picture_waits", reason=failure.sentence, again_in_s=pause.total_seconds())
-            if now - job.created_at < WANTED_FOR:
+            if now - job.created_at < GIVE_UP_AFTER:
                 await self._pictures.later(job, now + pause, failure.sentence)
             else:
                 await self._pictures.failed(job.id, failure.sentence, now)
@@ -138,13 +138,13 @@ class ImageWorker:
             bound.info("no_picture", reason=failure.sentence)
             await self._pictures.failed(job.id, failure.sentence, self._clock())
         except SlackFailure as failure:
-            if _ends(failure, job, now):
+            if _should_give_up(failure, job, now):
                 bound.warning("picture_refused", reason=failure.reason)
                 await self._pictures.failed(job.id, failure.reason, self._clock())
                 return
             wait = failure.retry_after if isinstance(failure, RateLimited) else 2.0 ** min(job.attempts, 10)
             bound.info("picture_later", reason=failure.reason, attempts=job.attempts)
-            again = self._clock() + min(timedelta(seconds=wait), LONGEST_WAIT)
+            again = self._clock() + min(timedelta(seconds=wait), MAX_DELAY)
             await self._pictures.later(job, again, failure.reason)
         except StoreUnavailable:
             raise
@@ -180,21 +180,23 @@ class ImageWorker:
         if superevent.retracted:
             raise ImageFailed("The event was retracted.")
         try:
-            gw_map, combined_map = await run_in_thread(sky_maps, body)
+            gw_map, combined_map = await run_in_thread(extract_sky_maps, body)
         except (UndecodablePayload, UnreadableMap) as error:
             raise ImageFailed(error.reason) from error
         except ThreadHangs as error:
             raise ImageFailed(str(error)) from error
         drawn = await self._draw.draw(superevent.upto(notice), gw_map, combined_map)
         self._drawn[job.notice_id] = drawn
-        while len(self._drawn) > KEPT:
+        while len(self._drawn) > CACHE_SIZE:
             self._drawn.popitem(last=False)
         return drawn
 
 
-def _ends(failure: SlackFailure, job: StoredImageJob, now: datetime) -> bool:
+def _should_give_up(failure: SlackFailure, job: StoredImageJob, now: datetime) -> bool:
     """Whether a refused upload is given up; what stands in no list may pass, and is tried as long."""
     age = now - job.created_at
-    if isinstance(failure, WorkspaceUnavailable) and failure.reason not in NOT_PERMITTED:
-        return age > TOKEN_WITHIN
-    return age > WANTED_FOR or not isinstance(failure, RateLimited | OutcomeUnknown | Unavailable | Unlisted)
+    if isinstance(failure, WorkspaceUnavailable) and failure.reason not in PERMISSION_ERRORS:
+        return age > TOKEN_GIVE_UP_AFTER
+    return age > GIVE_UP_AFTER or not isinstance(
+        failure, RateLimited | OutcomeUnknown | Unavailable | Unlisted
+    )

@@ -13,7 +13,7 @@ import structlog
 from bot.delivery.batch_loader import BatchLoader
 from bot.delivery.rendered_message import RenderedMessage
 from bot.filters import mention_targets
-from bot.observing.observability import TONIGHT
+from bot.observing.observability import LOOKAHEAD
 from bot.routing.intents import MentionReason
 from bot.skymap_service.observability import ObservabilityService
 from bot.skymap_service.overlap import probability_in_previous_region
@@ -26,7 +26,7 @@ from bot.store.database import StoreUnavailable
 from bot.store.events.circulars import CircularRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.operations.incidents import IncidentRepository
-from bot.store.outbox.images import PICTURE_PATH, ImageRepository, StoredImage
+from bot.store.outbox.images import IMAGE_PATH, ImageRepository, StoredImage
 from bot.store.outbox.models import Delivery, DeliveryKind
 from formatters.answers import subscription_messages
 from formatters.blockkit.message import Message
@@ -46,13 +46,13 @@ from formatters.posts import (
 )
 from formatters.posts.alert_card import ChannelView, ImageRef
 
-CACHED = 256
+CACHE_SIZE = 256
 """Results kept; one alert needs one a view, however many channels it goes to."""
 
 log = structlog.get_logger(__name__)
 
-Work = Callable[[], Awaitable[object]]
-Permalink = Callable[[str, str, str], Awaitable[str | None]]
+Load = Callable[[], Awaitable[object]]
+GetPermalink = Callable[[str, str, str], Awaitable[str | None]]
 """(team, channel, ts) -> the message's address, None where it isn't known."""
 
 
@@ -69,7 +69,7 @@ class Renderer:
         circulars: CircularRepository,
         sites: SiteRepository,
         visibilities: ObservabilityService,
-        permalink: Permalink,
+        permalink: GetPermalink,
         public_url: str | None = None,
         *,
         incidents: IncidentRepository | None = None,
@@ -104,7 +104,9 @@ class Renderer:
             case DeliveryKind.CONFIRMATION:
                 asked = await self._subscriptions.get(delivery.subject_id)
                 return (
-                    None if asked is None else RenderedMessage(message=subscription_messages.confirmed(asked))
+                    None
+                    if asked is None
+                    else RenderedMessage(message=subscription_messages.confirmation(asked))
                 )
             case DeliveryKind.CHANGE:
                 told = await self._subscriptions.to_tell(delivery.id)
@@ -169,7 +171,7 @@ class Renderer:
             return None, False
         # Equal for all channels with these sites, and the same at the next edit.
         since = notice.received or notice.time_created
-        if delivery.created_at - since > TONIGHT:
+        if delivery.created_at - since > LOOKAHEAD:
             return None, False
         key = ("tonight", notice.key, channel)
         if delivery.kind is DeliveryKind.ROOT and not self._is_cached(key):
@@ -196,7 +198,7 @@ class Renderer:
 
     def _shown(self, stored: StoredImage) -> ImageRef:
         if stored.token is not None and self._public_url is not None:
-            url = self._public_url + PICTURE_PATH.format(token=stored.token)
+            url = self._public_url + IMAGE_PATH.format(token=stored.token)
             return ImageRef(alt_text=stored.alt_text, url=url)
         return ImageRef(alt_text=stored.alt_text, file_id=stored.file_id)
 
@@ -240,8 +242,8 @@ class Renderer:
 
         def say() -> Message:
             if down:
-                return mention.stand_down(superevent, targets, root)
-            return mention.news(superevent, notice, targets, root)
+                return mention.retraction_mention(superevent, targets, root)
+            return mention.mention_message(superevent, notice, targets, root)
 
         return RenderedMessage(message=_render_or_fallback(superevent, say))
 
@@ -293,7 +295,7 @@ class Renderer:
             message = _render_or_fallback(
                 superevent, lambda: alert_update.alert_update(superevent, said, kept)
             )
-            return RenderedMessage(message=message, broadcast=significance.is_broadcast(superevent, said))
+            return RenderedMessage(message=message, broadcast=significance.should_broadcast(superevent, said))
 
         key = ("reply", delivery.subject_id, delivery.superevent_revision, delivery.root_uneditable)
         words = await self._cached(key, render)
@@ -302,7 +304,7 @@ class Renderer:
 
     async def _overlap_with_previous(self, superevent: Superevent, notice: Notice) -> float | None:
         """How much of this notice's map lies where the map before it said; None where one is missing."""
-        before = significance.compared_with(superevent, notice)
+        before = significance.comparison_notice(superevent, notice)
         if before is None or before.localization is None or notice.localization is None:
             return None
         if before.localization == notice.localization:
@@ -324,7 +326,7 @@ class Renderer:
                 return None
             if delivery.kind is DeliveryKind.QUARANTINE_REPORT:
                 return RenderedMessage(
-                    message=unreadable_notice.for_operators(kept.superevent_id, kept.reason, kept.origin)
+                    message=unreadable_notice.quarantine_report(kept.superevent_id, kept.reason, kept.origin)
                 )
             assert kept.superevent_id is not None, "an apology is planned for known ids only"
             return RenderedMessage(message=unreadable_notice.message(kept.superevent_id, kept.reason))
@@ -359,14 +361,14 @@ class Renderer:
             return None
         superevent_id, alert_type, *_ = key
         before = await self._store.previous_real_event_time(superevent_id)
-        return RenderedMessage(message=incident.first_real(superevent_id, alert_type, before))
+        return RenderedMessage(message=incident.first_real_event(superevent_id, alert_type, before))
 
-    async def _cached(self, key: tuple[object, ...], work: Work) -> object:
+    async def _cached(self, key: tuple[object, ...], work: Load) -> object:
         task = self._cache.get(key)
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
             task = asyncio.ensure_future(work())
             self._cache[key] = task
-            while len(self._cache) > CACHED:
+            while len(self._cache) > CACHE_SIZE:
                 self._cache.popitem(last=False)
         # Shielded: one caller that is stopped mustn't take the result from the others.
         return await asyncio.shield(task)

@@ -33,9 +33,9 @@ from bot.slack.errors import (
 from bot.slack.lease_check import LeaseLost, send_only_while
 from bot.slack.message_metadata import DeliveryMetadata
 from bot.store.database import StoreUnavailable
-from bot.store.outbox.leases import RENEW_S
+from bot.store.outbox.leases import HEARTBEAT_INTERVAL_S
 from bot.store.outbox.models import (
-    LONGEST_WAIT,
+    MAX_DELAY,
     DeadLettered,
     Delivered,
     Delivery,
@@ -44,36 +44,36 @@ from bot.store.outbox.models import (
     Retry,
 )
 from bot.store.outbox.outbox import Outbox
-from bot.store.outbox.plan_writer import PICTURE_WITHIN
+from bot.store.outbox.plan_writer import IMAGE_WAIT
 
 POLL_S = 1.0
 """A wake-up is a hint; the ledger is looked at this often anyway."""
 CONCURRENCY = 200
-KEPT_FOR_URGENT = 10
+SLOTS_PER_URGENT_SLOT = 10
 """For so many places one more is kept for alerts and answers alone: calls that hang can't take it."""
-CONNECTIONS = CONCURRENCY + CONCURRENCY // KEPT_FOR_URGENT + 80
+MAX_CONNECTIONS = CONCURRENCY + CONCURRENCY // SLOTS_PER_URGENT_SLOT + 80
 """To Slack at once: for all that is under way, and for pictures and answers beside it."""
-STARTS_AT_ONCE = 10
+MAX_STARTS_PER_TURN = 10
 """In one turn of the event loop: what people ask meanwhile is acknowledged between two turns."""
-EDITS_AT_ONCE = 10
+MAX_EDITS_PER_WORKSPACE = 10
 """Of one workspace: they are scarce, so what is more urgent mustn't find the last one taken."""
-CLAIM_EVERY_S = 0.05
+MIN_CLAIM_INTERVAL_S = 0.05
 """How long a claim waits for room for many; where there is room, it waits for nothing."""
 BATCH_WINDOW_S = 0.04
 """How long outcomes are gathered for one transaction."""
-LEAVE_S = 0.8
+RELEASE_TIMEOUT_S = 0.8
 """How long the end may take to tell the other processes."""
 CHANNEL_PAUSE_S = 1.0
 """Slack's own pace: about one message a second a channel."""
-BACKOFF_CAP_S = 300.0
+MAX_BACKOFF_S = 300.0
 GIVE_UP_AFTER = timedelta(hours=24)
 """A delivery that Slack was in no state to take for so long is old news."""
 CHANGES_GIVE_UP_AFTER = timedelta(days=7)
 """Who silenced a channel is no old news after a day."""
-FILE_READY_WITHIN = timedelta(seconds=60)
+FILE_READY_TIMEOUT = timedelta(seconds=60)
 """How long an uploaded picture may take to become one that Slack can show."""
 
-_NEWS = frozenset(
+_EXPIRING_KINDS = frozenset(
     {
         DeliveryKind.ROOT,
         DeliveryKind.REPLY,
@@ -82,7 +82,7 @@ _NEWS = frozenset(
         DeliveryKind.UNREADABLE_NOTICE,
     }
 )
-_TOP_LEVEL = frozenset({DeliveryKind.ROOT, DeliveryKind.MENTION})
+_TOP_LEVEL_KINDS = frozenset({DeliveryKind.ROOT, DeliveryKind.MENTION})
 """What stands in the channel itself, though it has a thread."""
 
 log = structlog.get_logger(__name__)
@@ -135,7 +135,7 @@ class DeliveryWorker:
         self._edits_in_flight: Counter[str] = Counter()
         self._lookup = HistoryLookup(clock, may_give_up)
         self._reductions = DegradedMessages()
-        self._turns = LoopThrottle(STARTS_AT_ONCE)
+        self._turns = LoopThrottle(MAX_STARTS_PER_TURN)
         # What Slack asked us to leave alone, until when, by the loop's clock; "*" is a whole workspace.
         self._paused: dict[tuple[str, str], float] = {}
         self._done: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
@@ -191,7 +191,7 @@ class DeliveryWorker:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         try:
-            async with asyncio.timeout(LEAVE_S):
+            async with asyncio.timeout(RELEASE_TIMEOUT_S):
                 await self._outbox.shares.release_all()
         except (StoreUnavailable, TimeoutError) as error:
             # The others notice by themselves.
@@ -210,7 +210,7 @@ class DeliveryWorker:
 
     async def _keep_heartbeat(self) -> None:
         while True:
-            await asyncio.sleep(RENEW_S)
+            await asyncio.sleep(HEARTBEAT_INTERVAL_S)
             try:
                 await self._heartbeat()
             except StoreUnavailable as error:
@@ -228,10 +228,10 @@ class DeliveryWorker:
         now = asyncio.get_running_loop().time()
         self._paused = {place: until for place, until in self._paused.items() if until > now}
         others = self._concurrency - len(self._in_flight)
-        free = others + self._concurrency // KEPT_FOR_URGENT
+        free = others + self._concurrency // SLOTS_PER_URGENT_SLOT
         # A claim is one transaction: a few at a time cost as much as many, so room for many is waited for,
         # a moment only, lest calls that hang hold up the rest.
-        rest = self._claimed_at + CLAIM_EVERY_S - now
+        rest = self._claimed_at + MIN_CLAIM_INTERVAL_S - now
         if free <= 0 or not self._outbox.shares.alive:
             return 0
         if rest > 0 and others < self._concurrency // 2:
@@ -255,7 +255,7 @@ class DeliveryWorker:
     def _room_for_edits(self, team_id: str) -> int:
         if self._edits_paused.get(team_id, 0.0) > asyncio.get_running_loop().time():
             return 0
-        return EDITS_AT_ONCE - self._edits_in_flight[team_id]
+        return MAX_EDITS_PER_WORKSPACE - self._edits_in_flight[team_id]
 
     def _on_done(self, place: tuple[str, str], task: asyncio.Task[None], edit: bool) -> None:
         del self._in_flight[place]
@@ -307,7 +307,7 @@ class DeliveryWorker:
         client = self._clients[delivery.team_id]
         holds = partial(self._outbox.shares.still_ours, delivery.claimed_by)
         if delivery.maybe_sent and delivery.kind is not DeliveryKind.EDIT:
-            thread_ts = None if delivery.kind in _TOP_LEVEL else delivery.root_ts
+            thread_ts = None if delivery.kind in _TOP_LEVEL_KINDS else delivery.root_ts
             found = await self._lookup.find(
                 client,
                 delivery,
@@ -318,7 +318,7 @@ class DeliveryWorker:
             if found is not None:
                 # Which revision stands there isn't known; showing none, it will be edited.
                 return Delivered(ts=found, revision=0)
-        if delivery.kind in _NEWS and self._is_old(delivery):
+        if delivery.kind in _EXPIRING_KINDS and self._is_old(delivery):
             return DeadLettered(reason="old news before it could be posted")
         words = await self._render(delivery)
         if words is None:
@@ -365,10 +365,10 @@ class DeliveryWorker:
         assert ts is not None and words.without_picture is not None and words.picture_id is not None
         age = now - (words.picture_since or now)
         again: datetime | None = None
-        if age < FILE_READY_WITHIN:
+        if age < FILE_READY_TIMEOUT:
             # Twice as long as it has taken already: soon at first, seldom later.
             again = now + max(age, timedelta(seconds=0.3))
-            words_at = delivery.created_at + PICTURE_WITHIN
+            words_at = delivery.created_at + IMAGE_WAIT
             if not delivery.subject_id or now < words_at:
                 soon = min(again, words_at) if delivery.subject_id else again
                 return Retry(not_before=soon, reason=failure.reason)
@@ -378,7 +378,7 @@ class DeliveryWorker:
         return Delivered(ts=ts, revision=delivery.target_revision, again_at=again)
 
     async def _post(self, client: SlackClient, delivery: Delivery, words: RenderedMessage) -> Outcome:
-        thread_ts = None if delivery.kind in _TOP_LEVEL else delivery.root_ts
+        thread_ts = None if delivery.kind in _TOP_LEVEL_KINDS else delivery.root_ts
         picture_id = words.picture_id
         mark = self._mark(delivery)
         try:
@@ -427,7 +427,7 @@ class DeliveryWorker:
         now = self._clock()
         if isinstance(failure, RateLimited):
             self._slow_down(delivery, failure.retry_after)
-            again = now + min(timedelta(seconds=failure.retry_after), LONGEST_WAIT)
+            again = now + min(timedelta(seconds=failure.retry_after), MAX_DELAY)
             return Retry(not_before=again, reason=failure.reason)
         edit = delivery.kind is DeliveryKind.EDIT
         if isinstance(failure, ChannelUnavailable) and not (
@@ -557,4 +557,4 @@ async def _retry_until_stored(work: Callable[[], Awaitable[object]], name: str) 
 
 def _backoff_s(attempts: int) -> float:
     """1, 2, 4 … 300 s, each give or take a quarter, so that channels don't come back in step."""
-    return min(BACKOFF_CAP_S, 2.0 ** min(attempts - 1, 10)) * random.uniform(0.75, 1.25)  # noqa: S311
+    return min(MAX_BACKOFF_S, 2.0 ** min(attempts - 1, 10)) * random.uniform(0.75, 1.25)  # noqa: S311

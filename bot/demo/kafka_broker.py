@@ -28,7 +28,7 @@ from hop.io import Stream
 PARTITION_BYTES = 5_000_000
 """What one partition keeps (librdkafka, rdkafka_mock.c, `max_size`)."""
 
-ROOM = 4_500_000
+MAX_UNREAD_BYTES = 4_500_000
 """Unread bytes the publisher allows on a topic, with a margin for headers and batch framing."""
 
 _PRODUCER = 0
@@ -203,10 +203,12 @@ class Publisher:
         partition can keep.
         """
         size = len(body)
-        if size > ROOM:
-            raise ValueError(f"A payload of {size} bytes doesn't fit the embedded broker's {ROOM} bytes.")
+        if size > MAX_UNREAD_BYTES:
+            raise ValueError(
+                f"A payload of {size} bytes doesn't fit the embedded broker's {MAX_UNREAD_BYTES} bytes."
+            )
         if reader is not None:
-            self._wait(reader, ROOM - size, timeout)
+            self._wait(reader, MAX_UNREAD_BYTES - size, timeout)
         delivered: list[tuple[KafkaError | None, Message]] = []
         fields = [("_id", uuid.uuid4().bytes), *(headers or {}).items()]
         if format is not None:

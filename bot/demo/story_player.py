@@ -18,20 +18,20 @@ from bot.app.factory import Factory, open_factory, utc_now
 from bot.demo.kafka_broker import EmbeddedBroker, Publisher
 from bot.local_slack.errors import Json
 from bot.local_slack.server import LocalSlack
-from bot.samples import SampleNotice, story, to_avro
+from bot.samples import SampleNotice, create_demo_notices, to_avro
 from bot.settings import Settings, SettingsError
 from bot.sources.factory import create_sources
 from formatters.blockkit.message import Message
-from formatters.models.notice import Category, category_of
+from formatters.models.notice import Category, category_from_id
 from formatters.terminal import message_text
 
 TOPIC = "igwn.gwalert"
 GROUP = "gwevent-demo"
-WITHIN_S = 60.0
-STORY = timedelta(hours=1)
+TIMEOUT_S = 60.0
+MAX_STORY_AGE = timedelta(hours=1)
 """How long before the present the story begins, at the most."""
 
-CHANNELS = {"gw-cbc": "CBC", "gw-burst": "Burst", "gw-mocks": "all mock"}
+CHANNEL_CRITERIA = {"gw-cbc": "CBC", "gw-burst": "Burst", "gw-mocks": "all mock"}
 """Name -> what is subscribed there: real and significant binaries, bursts, and everything with the mocks."""
 
 _out = Console(highlight=False, soft_wrap=True)
@@ -85,7 +85,7 @@ async def serve(port: int) -> None:
         )
         _out.print("Ctrl-C ends it.\n")
         with Publisher(stage.broker.url(TOPIC)) as publisher:
-            for sample in story(utc_now()):
+            for sample in create_demo_notices(utc_now()):
                 await asyncio.sleep(sample.pause)
                 await _publish(stage, publisher, sample)
         _out.print("\nThat was the story; the bot goes on answering. Ctrl-C ends it.")
@@ -99,18 +99,18 @@ async def play_once() -> None:
     """
     _out.print("Starting a broker, a local Slack and the bot …")
     async with _demo_environment(0) as stage:
-        samples = story(utc_now())
+        samples = create_demo_notices(utc_now())
         with Publisher(stage.broker.url(TOPIC)) as publisher:
             for sample in samples:
                 await _publish(stage, publisher, sample)
-                await asyncio.to_thread(publisher.wait_until_read, GROUP, WITHIN_S)
-                await _delivered(stage)
+                await asyncio.to_thread(publisher.wait_until_read, GROUP, TIMEOUT_S)
+                await _wait_until_delivered(stage)
         answer = await stage.local_slack.command("/gwevent", "MS181101ab", channel=stage.channels["gw-mocks"])
         await answer.answer()
         problems = []
         for name, channel in stage.channels.items():
             _print_channel(stage.local_slack, name, channel)
-            problems += _missing(stage.local_slack, name, channel, samples)
+            problems += _find_problems(stage.local_slack, name, channel, samples)
         if problems:
             raise DemoFailed(" ".join(problems))
         _out.print(f"\n{len(samples)} notices published, all of them where they belong.")
@@ -124,19 +124,19 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
     except OSError:
         raise SettingsError(f"Port {port} is taken; choose another with --port.") from None
     try:
-        channels = {name: local_slack.add_channel(name) for name in CHANNELS}
+        channels = {name: local_slack.add_channel(name) for name in CHANNEL_CRITERIA}
         with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="gwevent-demo-") as folder:
             broker.create_topic(TOPIC)
             settings = _settings(local_slack, broker, Path(folder))
             sources = create_sources(settings)
             async with open_factory(settings) as factory:
                 clock = SimulatedClock()
-                clock.start(utc_now() - STORY)
+                clock.start(utc_now() - MAX_STORY_AGE)
                 bot = Application(settings, factory, sources, clock)
                 stop = asyncio.Event()
                 running = asyncio.create_task(bot.run(stop))
                 try:
-                    await _until(bot.ready.is_set, running, "the bot is ready")
+                    await _wait_until(bot.ready.is_set, running, "the bot is ready")
                     stage = DemoEnvironment(local_slack, broker, bot, factory, clock, channels)
                     await _subscribe(stage)
                     yield stage
@@ -164,9 +164,9 @@ def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> 
 
 
 async def _subscribe(stage: DemoEnvironment) -> None:
-    for name, words in CHANNELS.items():
+    for name, words in CHANNEL_CRITERIA.items():
         done = await stage.local_slack.command("/gwevent", f"subscribe {words}", channel=stage.channels[name])
-        await done.answer(timeout=WITHIN_S)
+        await done.answer(timeout=TIMEOUT_S)
 
 
 async def _publish(stage: DemoEnvironment, publisher: Publisher, sample: SampleNotice) -> None:
@@ -175,38 +175,38 @@ async def _publish(stage: DemoEnvironment, publisher: Publisher, sample: SampleN
     _out.print(f"published {sample.name}")
 
 
-async def _delivered(stage: DemoEnvironment) -> None:
-    deadline = asyncio.get_running_loop().time() + WITHIN_S
+async def _wait_until_delivered(stage: DemoEnvironment) -> None:
+    deadline = asyncio.get_running_loop().time() + TIMEOUT_S
     while (counts := await stage.factory.outbox.counts()).waiting:
         if asyncio.get_running_loop().time() > deadline:
-            raise DemoFailed(f"{counts.waiting} deliveries still wait after {WITHIN_S:.0f} s.")
+            raise DemoFailed(f"{counts.waiting} deliveries still wait after {TIMEOUT_S:.0f} s.")
         await asyncio.sleep(0.1)
 
 
-async def _until(true: Callable[[], bool], running: asyncio.Task[None], what: str) -> None:
-    deadline = asyncio.get_running_loop().time() + WITHIN_S
+async def _wait_until(true: Callable[[], bool], running: asyncio.Task[None], what: str) -> None:
+    deadline = asyncio.get_running_loop().time() + TIMEOUT_S
     while not true():
         if running.done():
             running.result()
             raise DemoFailed("The bot ended before the story began.")
         if asyncio.get_running_loop().time() > deadline:
-            raise DemoFailed(f"It took more than {WITHIN_S:.0f} s until {what}.")
+            raise DemoFailed(f"It took more than {TIMEOUT_S:.0f} s until {what}.")
         await asyncio.sleep(0.02)
 
 
 def _print_channel(local_slack: LocalSlack, name: str, channel: str) -> None:
     _out.rule(f"#{name}")
     for message in _roots(local_slack, channel):
-        _out.print(message_text.render(_message(message)), markup=False)
+        _out.print(message_text.render(_to_message(message)), markup=False)
         for reply in local_slack.messages(channel, thread_ts=message["ts"]):
             if reply["ts"] != message["ts"]:
                 _out.print()
-                said = message_text.render(_message(reply))
+                said = message_text.render(_to_message(reply))
                 _out.print("\n".join(f"    │ {line}" for line in said.splitlines()), markup=False)
         _out.print()
     for ephemeral in local_slack.ephemerals(channel):
         _out.print("[dim]only visible to who asked:[/dim]")
-        _out.print(message_text.render(_message(ephemeral)), markup=False)
+        _out.print(message_text.render(_to_message(ephemeral)), markup=False)
         _out.print()
 
 
@@ -214,11 +214,13 @@ def _roots(local_slack: LocalSlack, channel: str) -> list[Json]:
     return [m for m in local_slack.messages(channel) if m.get("thread_ts") in (None, m["ts"])]
 
 
-def _message(message: Json) -> Message:
+def _to_message(message: Json) -> Message:
     return Message(message["text"], tuple(message.get("blocks") or ()))
 
 
-def _missing(local_slack: LocalSlack, name: str, channel: str, samples: Sequence[SampleNotice]) -> list[str]:
+def _find_problems(
+    local_slack: LocalSlack, name: str, channel: str, samples: Sequence[SampleNotice]
+) -> list[str]:
     """Compare what a channel holds with what the story's records say it should."""
     roots: dict[str, list[Json]] = {}
     for message in _roots(local_slack, channel):
@@ -228,7 +230,7 @@ def _missing(local_slack: LocalSlack, name: str, channel: str, samples: Sequence
     problems = []
     for superevent_id in {sample.record["superevent_id"] for sample in samples}:
         records = [s.record for s in samples if s.record["superevent_id"] == superevent_id]
-        wanted = _wanted(name, superevent_id, records[0]["event"])
+        wanted = _is_expected(name, superevent_id, records[0]["event"])
         held = roots.get(superevent_id, [])
         if len(held) != int(wanted):
             problems.append(f"#{name} has {len(held)} messages of {superevent_id}, not {int(wanted)}.")
@@ -240,9 +242,9 @@ def _missing(local_slack: LocalSlack, name: str, channel: str, samples: Sequence
     return problems
 
 
-def _wanted(name: str, superevent_id: str, event: Json) -> bool:
+def _is_expected(name: str, superevent_id: str, event: Json) -> bool:
     if not event["significant"]:
         return False
     if name == "gw-mocks":
         return True
-    return category_of(superevent_id) is Category.REAL and event["group"] == CHANNELS[name]
+    return category_from_id(superevent_id) is Category.REAL and event["group"] == CHANNEL_CRITERIA[name]

@@ -15,56 +15,56 @@ from slack_sdk.errors import SlackClientError
 from bot.app.deployment import LOCAL_ENV_FILE, setting_problems
 from bot.app.factory import open_factory
 from bot.doctor.gcn import check_gcn
-from bot.doctor.host import check_host, folder_of
+from bot.doctor.host import check_host, nearest_folder
 from bot.doctor.kafka import check_kafka
 from bot.gracedb.client import USER_AGENT
 from bot.runtime.http_proxy import proxy_for
 from bot.settings import Settings, SettingsError
-from bot.slack.channel_policy import SCOPES as PERMISSION_SCOPES
+from bot.slack.channel_policy import REQUIRED_SCOPES as PERMISSION_SCOPES
 from bot.slack.client import SlackClient
 from bot.slack.errors import OutcomeUnknown, SlackFailure, Unavailable
 from bot.slack.gateway import EVENTS_PATH
 from bot.slack.oauth import INSTALL_PATH
 from bot.slack.token_cipher import InvalidKeys, TokenCipher
-from bot.slack.web_client import web_client
+from bot.slack.web_client import create_web_client
 from bot.sources.factory import gcn_access
 from bot.store.channels.channel_moves import ChannelMoves
 from bot.store.channels.installations import InstallationRepository
-from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
+from bot.store.database import Database, InvalidDatabaseUrl, StoreUnavailable
 from formatters.terminal.findings import Finding, Level
 
-NEEDED_SCOPES = frozenset({"commands", "chat:write", "app_mentions:read"})
-USEFUL_SCOPES = {
+REQUIRED_SCOPES = frozenset({"commands", "chat:write", "app_mentions:read"})
+OPTIONAL_SCOPES = {
     "chat:write.public": "post in public channels without being invited",
     "channels:read": "notice that it was invited back to a channel",
     "groups:read": "notice the same of private channels",
     "files:write": "show the sky map's picture",
 }
-CLOCK_OFF_S = 30.0
-MOST_NAMED = 5
+MAX_CLOCK_OFFSET_S = 30.0
+MAX_LISTED = 5
 BROKER_TIMEOUT_S = 15.0
 GRACEDB_TIMEOUT_S = 10.0
 
 log = structlog.get_logger(__name__)
 
 
-async def examine(settings: Settings, env_file: Path | None = LOCAL_ENV_FILE) -> list[Finding]:
+async def run_checks(settings: Settings, env_file: Path | None = LOCAL_ENV_FILE) -> list[Finding]:
     """Look at all of a deployment, its settings file among it; never raises for what it finds."""
     try:
         around = await check_host(settings, env_file)
-    except BadDatabaseUrl:
+    except InvalidDatabaseUrl:
         # Said below, with what to do.
         around = []
     database, slack, broker, gracedb = await asyncio.gather(
-        _database(settings),
-        _slack(settings),
-        asyncio.to_thread(_sources, settings),
-        _gracedb(settings),
+        _check_database(settings),
+        _check_slack(settings),
+        asyncio.to_thread(_check_sources, settings),
+        _check_gracedb(settings),
     )
-    return [*_names(env_file), *around, *database, *slack, *broker, *gracedb]
+    return [*_check_setting_names(env_file), *around, *database, *slack, *broker, *gracedb]
 
 
-def _names(env_file: Path | None) -> list[Finding]:
+def _check_setting_names(env_file: Path | None) -> list[Finding]:
     """A setting under a wrong name would be passed over in silence."""
     return [
         Finding(name="Settings", level=Level.WARN, found=found, advice=advice)
@@ -72,7 +72,7 @@ def _names(env_file: Path | None) -> list[Finding]:
     ]
 
 
-def _sources(settings: Settings) -> list[Finding]:
+def _check_sources(settings: Settings) -> list[Finding]:
     """The broker of SCiMMA step by step; of GCN whether it answers and has the topics. Blocks."""
     findings = []
     if "hopskotch" in settings.source_names:
@@ -84,7 +84,7 @@ def _sources(settings: Settings) -> list[Finding]:
     return findings
 
 
-async def _gracedb(settings: Settings) -> list[Finding]:
+async def _check_gracedb(settings: Settings) -> list[Finding]:
     """Whether events can be looked up that were never received; all else works without."""
     name = "GraceDB"
     if settings.gracedb_url is None:
@@ -107,9 +107,9 @@ async def _gracedb(settings: Settings) -> list[Finding]:
     return [Finding(name, Level.WARN, found, todo)]
 
 
-async def _database(settings: Settings) -> list[Finding]:
+async def _check_database(settings: Settings) -> list[Finding]:
     try:
-        behind = await _behind(settings)
+        behind = await _check_schema(settings)
         if behind is not None:
             return [behind]
         async with open_factory(settings) as factory:
@@ -117,7 +117,7 @@ async def _database(settings: Settings) -> list[Finding]:
             subscriptions = await factory.subscriptions.count()
             away = await factory.channel_moves.out_of_reach()
             running = not factory.database.acquire_instance_lock() or await factory.shares.another_lives()
-    except (StoreUnavailable, BadDatabaseUrl) as error:
+    except (StoreUnavailable, InvalidDatabaseUrl) as error:
         todo = "Set GWEVENT_DATABASE_URL to a place that can be written, or free some space there."
         return [Finding(name="Database", level=Level.FAIL, found=str(error), advice=todo)]
     where = "in use by a running gwevent" if running else "ready"
@@ -131,7 +131,7 @@ async def _database(settings: Settings) -> list[Finding]:
             )
         )
     if away:
-        named = ", ".join(f"{channel} ({problem})" for _, channel, problem in away[:MOST_NAMED])
+        named = ", ".join(f"{channel} ({problem})" for _, channel, problem in away[:MAX_LISTED])
         found = f"{len(away)} channels asked for alerts and can't be posted to: {named}."
         todo = (
             "Invite gwevent again, or unarchive them. One that Slack Connect shared may have another id by "
@@ -145,12 +145,12 @@ async def _database(settings: Settings) -> list[Finding]:
     return findings
 
 
-async def _behind(settings: Settings) -> Finding | None:
+async def _check_schema(settings: Settings) -> Finding | None:
     """A finding where the tables aren't this version's, or where there are none; looking makes none."""
     database = Database(settings.database)
     try:
         if not await database.is_made():
-            return _none_yet(database)
+            return _missing_database(database)
         if await database.is_current():
             return None
     finally:
@@ -160,8 +160,8 @@ async def _behind(settings: Settings) -> Finding | None:
     return Finding(name="Database", level=Level.WARN, found=found, advice=todo)
 
 
-def _none_yet(database: Database) -> Finding:
-    folder = None if database.path is None else folder_of(database.path)
+def _missing_database(database: Database) -> Finding:
+    folder = None if database.path is None else nearest_folder(database.path)
     if folder is not None and not os.access(folder, os.W_OK | os.X_OK):
         todo = "Set GWEVENT_DATABASE_URL to a place that this user can write, or run this as the bot's user."
         return Finding("Database", Level.FAIL, f"There is none, and {folder} can't be written.", todo)
@@ -170,26 +170,26 @@ def _none_yet(database: Database) -> Finding:
     return Finding("Database", Level.WARN, f"No gwevent has made one {where} yet.", todo)
 
 
-async def _slack(settings: Settings) -> list[Finding]:
+async def _check_slack(settings: Settings) -> list[Finding]:
     async with aiohttp.ClientSession() as session:
         if settings.slack_client_id is not None:
-            return [*await _workspaces(settings), *await _clock(settings, session)]
+            return [*await _check_workspaces(settings), *await _check_clock(settings, session)]
         by_request = settings.slack_app_token is None and settings.slack_signing_secret is not None
         return [
-            *await _bot_token(settings, session),
-            *([_request_address(settings)] if by_request else await _app_token(settings, session)),
-            *await _clock(settings, session),
+            *await _check_bot_token(settings, session),
+            *([_check_request_url(settings)] if by_request else await _check_app_token(settings, session)),
+            *await _check_clock(settings, session),
         ]
 
 
-async def _workspaces(settings: Settings) -> list[Finding]:
+async def _check_workspaces(settings: Settings) -> list[Finding]:
     """Whether the settings of many workspaces go together, and their keys open what is stored."""
     try:
         access = settings.slack_access()
         vault = TokenCipher([key.get_secret_value() for key in access.keys])
     except (SettingsError, InvalidKeys) as error:
         return [Finding("Slack workspaces", Level.FAIL, str(error), "deploy/README.md says how to set it.")]
-    findings = [] if access.app_token is not None else [_request_address(settings)]
+    findings = [] if access.app_token is not None else [_check_request_url(settings)]
     database = Database(settings.database)
     try:
         current = await database.is_made() and await database.is_current()
@@ -203,16 +203,16 @@ async def _workspaces(settings: Settings) -> list[Finding]:
         return [*findings, Finding("Slack workspaces", Level.FAIL, str(error), todo)]
     finally:
         await database.close()
-    findings += await _strays(settings, {one.team_id for one in installed})
+    findings += await _check_orphaned_channels(settings, {one.team_id for one in installed})
     found = f"{len(installed)} have installed it at {settings.public_url}{INSTALL_PATH}; their tokens open."
     return [*findings, Finding("Slack workspaces", Level.OK, found)]
 
 
-async def _strays(settings: Settings, installed: set[str]) -> list[Finding]:
+async def _check_orphaned_channels(settings: Settings, installed: set[str]) -> list[Finding]:
     """Channels stored under a workspace in which the app isn't installed: nothing comes there."""
     try:
         database = Database(settings.database)
-    except BadDatabaseUrl:
+    except InvalidDatabaseUrl:
         return []
     try:
         there = database.path is None or database.path.exists()
@@ -225,13 +225,13 @@ async def _strays(settings: Settings, installed: set[str]) -> list[Finding]:
         await database.close()
     if not strays:
         return []
-    named = ", ".join(f"{channel} ({team})" for team, channel in strays[:MOST_NAMED])
+    named = ", ".join(f"{channel} ({team})" for team, channel in strays[:MAX_LISTED])
     found = f"{len(strays)} channels are stored under workspaces where gwevent isn't installed: {named}."
     todo = "gwevent run takes over those that it sees. In the others install it, or subscribe again."
     return [Finding("Slack workspaces", Level.WARN, found, todo)]
 
 
-def _request_address(settings: Settings) -> Finding:
+def _check_request_url(settings: Settings) -> Finding:
     name = "Slack requests"
     if settings.public_url is None:
         return Finding(
@@ -242,7 +242,7 @@ def _request_address(settings: Settings) -> Finding:
     return Finding(name, Level.OK, found, todo)
 
 
-async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
+async def _check_bot_token(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
     name = "Slack bot token"
     if settings.slack_bot_token is None:
         todo = "Install the app in your workspace and set SLACK_BOT_TOKEN to its bot token (xoxb-…)."
@@ -258,8 +258,8 @@ async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list
             Finding(name=name, level=Level.FAIL, found=f"Slack refuses it: {failure.reason}.", advice=todo)
         ]
     findings = [Finding(name=name, level=Level.OK, found=f"works in {identity.team} as {identity.user_id}.")]
-    findings += await _strays(settings, {identity.team_id})
-    missing = NEEDED_SCOPES - identity.scopes
+    findings += await _check_orphaned_channels(settings, {identity.team_id})
+    missing = REQUIRED_SCOPES - identity.scopes
     if missing:
         findings.append(
             Finding(
@@ -274,19 +274,19 @@ async def _bot_token(settings: Settings, session: aiohttp.ClientSession) -> list
         found = f"{' and '.join(unknowing)} missing: nobody can be known as one who may subscribe."
         todo = "Add it to the app's manifest and install the app again, or unset GWEVENT_WHO_MAY_SUBSCRIBE."
         findings.append(Finding(name="Slack scopes", level=Level.FAIL, found=found, advice=todo))
-    for scope, use in USEFUL_SCOPES.items():
+    for scope, use in OPTIONAL_SCOPES.items():
         if scope not in identity.scopes:
             found = f"{scope} isn't granted; with it gwevent can {use}."
             findings.append(Finding(name="Slack scopes", level=Level.WARN, found=found))
     _, channel = settings.ops_place
     if channel is not None:
-        findings.append(await _ops_channel(client, channel, identity.scopes))
+        findings.append(await _check_ops_channel(client, channel, identity.scopes))
     if not missing:
         findings.append(Finding(name="Slack scopes", level=Level.OK, found="All that is needed is granted."))
     return findings
 
 
-async def _ops_channel(client: SlackClient, channel: str, scopes: frozenset[str]) -> Finding:
+async def _check_ops_channel(client: SlackClient, channel: str, scopes: frozenset[str]) -> Finding:
     name = "Ops channel"
     needed = {"channels:read", "groups:read"}
     try:
@@ -305,12 +305,12 @@ async def _ops_channel(client: SlackClient, channel: str, scopes: frozenset[str]
     return Finding(name, Level.OK, f"#{found.name} is told about troubles.")
 
 
-async def _app_token(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
+async def _check_app_token(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
     name = "Slack app token"
     if settings.slack_app_token is None:
         todo = "Make an app-level token with connections:write and set SLACK_APP_TOKEN to it (xapp-…)."
         return [Finding(name=name, level=Level.FAIL, found="SLACK_APP_TOKEN isn't set.", advice=todo)]
-    web = web_client(settings.slack_app_token.get_secret_value(), settings.slack_api_url, session)
+    web = create_web_client(settings.slack_app_token.get_secret_value(), settings.slack_api_url, session)
     try:
         await web.apps_connections_open(app_token=settings.slack_app_token.get_secret_value())
     except SlackClientError as error:
@@ -322,7 +322,7 @@ async def _app_token(settings: Settings, session: aiohttp.ClientSession) -> list
     return [Finding(name=name, level=Level.OK, found="opens Socket Mode.")]
 
 
-async def _clock(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
+async def _check_clock(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
     """Compare our clock with the Date that Slack's answer carries."""
     try:
         url = settings.slack_api_url + "api.test"
@@ -332,7 +332,7 @@ async def _clock(settings: Settings, session: aiohttp.ClientSession) -> list[Fin
     except (aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
         return [Finding(name="Clock", level=Level.WARN, found=f"can't be compared ({type(error).__name__}).")]
     off = (datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds()
-    if abs(off) > CLOCK_OFF_S:
+    if abs(off) > MAX_CLOCK_OFFSET_S:
         todo = "Set the clock (timedatectl set-ntp true): ages and latencies are wrong without."
         found = f"It is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} Slack's."
         return [Finding(name="Clock", level=Level.FAIL, found=found, advice=todo)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from confluent_kafka import KafkaError, KafkaException
 
 from bot.sources import SourceConfigError
-from bot.sources.gcn import LOST, OPTIONS, GcnAccess, _connector
+from bot.sources.gcn import DISCONNECT_ERRORS, KAFKA_OPTIONS, GcnAccess, _connection_options
 from formatters.terminal.findings import Finding, Level
 
 
@@ -13,17 +13,19 @@ def check_gcn(access: GcnAccess, topics: tuple[str, ...], timeout: float) -> Fin
     """Whether GCN answers and has the topics, for doctor. Blocks for about `timeout` seconds at most."""
     name = "GCN"
     try:
-        options, consumer_class = _connector(access)
+        options, consumer_class = _connection_options(access)
     except SourceConfigError as error:
         return Finding(name, Level.FAIL, str(error), "deploy/example.env says what to set.")
     errors: list[KafkaError] = []
-    consumer = consumer_class({**options, **OPTIONS, "group.id": "gwevent-doctor", "error_cb": errors.append})
+    consumer = consumer_class(
+        {**options, **KAFKA_OPTIONS, "group.id": "gwevent-doctor", "error_cb": errors.append}
+    )
     try:
         consumer.poll(0)
         known = consumer.list_topics(timeout=timeout).topics
     except KafkaException as error:
         consumer.poll(0)
-        said = next((e.str() for e in errors if e.code() in LOST), str(error.args[0].str()))
+        said = next((e.str() for e in errors if e.code() in DISCONNECT_ERRORS), str(error.args[0].str()))
         todo = "Check client id and secret (gcn.nasa.gov/user/credentials), and the way out (443, 9092)."
         return Finding(name, Level.FAIL, f"GCN doesn't answer: {said.rstrip('.')}.", todo)
     finally:

@@ -19,21 +19,21 @@ from bot.settings import Settings
 from bot.store.database import Database
 from formatters.terminal.findings import Finding, Level
 
-FREE_WARN = 1_000_000_000
+WARN_BELOW_BYTES = 1_000_000_000
 """Bytes: what a week of mocks takes, and some."""
-FREE_FAIL = 100_000_000
+FAIL_BELOW_BYTES = 100_000_000
 """Bytes: a day of mocks."""
-ANSWER_S = 10.0
-WITHOUT_DISK = frozenset({"tmpfs", "ramfs", "overlay", "aufs", "zfs", "ubifs", "rootfs"})
+TIMEOUT_S = 10.0
+DISKLESS_LOCAL_TYPES = frozenset({"tmpfs", "ramfs", "overlay", "aufs", "zfs", "ubifs", "rootfs"})
 """File systems of one machine that the kernel counts among those without a disk of their own."""
 
 
-def files(settings: Settings, env_file: Path | None = Path(".env")) -> list[Finding]:
+def check_file_modes(settings: Settings, env_file: Path | None = Path(".env")) -> list[Finding]:
     """Whether others may read what holds secrets, or who is subscribed to what."""
     findings = []
     database = Database(settings.database).path
     for name, path in (("Settings", env_file), ("Database", database)):
-        if path is None or not _is(path, Path.is_file):
+        if path is None or not _is_accessible(path, Path.is_file):
             continue
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
@@ -43,22 +43,22 @@ def files(settings: Settings, env_file: Path | None = Path(".env")) -> list[Find
     return findings
 
 
-def disk(settings: Settings) -> list[Finding]:
+def check_disk_space(settings: Settings) -> list[Finding]:
     """Whether there is room for the database; nothing where it isn't a file here."""
     path = Database(settings.database).path
     if path is None:
         return []
-    folder = folder_of(path)
+    folder = nearest_folder(path)
     free = shutil.disk_usage(folder).free
     said = f"{free / 1e9:.1f} GB free at {folder}."
-    if free < FREE_WARN:
-        level = Level.FAIL if free < FREE_FAIL else Level.WARN
+    if free < WARN_BELOW_BYTES:
+        level = Level.FAIL if free < FAIL_BELOW_BYTES else Level.WARN
         todo = "Make room: mocks bring about 100 MB a day, which stay GWEVENT_MOCK_PAYLOAD_DAYS days."
         return [Finding("Disk", level, said, todo)]
     return [Finding("Disk", Level.OK, said)]
 
 
-def filesystem(settings: Settings) -> list[Finding]:
+def check_filesystem(settings: Settings) -> list[Finding]:
     """Whether the database lies on a disk of this machine; nothing where it is no file, or that isn't known.
 
     SQLite's locks, and the memory that its processes share, work on one machine alone.
@@ -66,8 +66,8 @@ def filesystem(settings: Settings) -> list[Finding]:
     path = Database(settings.database).path
     if path is None:
         return []
-    mount = mount_of(folder_of(path))
-    if mount is None or is_local(mount, block_types()):
+    mount = find_mount(nearest_folder(path))
+    if mount is None or is_local(mount, disk_filesystem_types()):
         return []
     remote = mount.kind.startswith("nfs") or mount.kind in ("cifs", "smb3", "9p") or ":" in mount.source
     said = "is" if remote or mount.source.startswith("//") else "may be"
@@ -92,7 +92,7 @@ class Mount:
     source: str
 
 
-def mount_of(folder: Path, table: Path = Path("/proc/self/mountinfo")) -> Mount | None:
+def find_mount(folder: Path, table: Path = Path("/proc/self/mountinfo")) -> Mount | None:
     """The mount that a folder lies on; None where the system doesn't tell."""
     try:
         lines = table.read_text("utf-8", "surrogateescape").splitlines()
@@ -113,7 +113,7 @@ def mount_of(folder: Path, table: Path = Path("/proc/self/mountinfo")) -> Mount 
     return found
 
 
-def block_types(table: Path = Path("/proc/filesystems")) -> frozenset[str]:
+def disk_filesystem_types(table: Path = Path("/proc/filesystems")) -> frozenset[str]:
     """The file systems that the kernel keeps on a disk: those that it doesn't mark `nodev`."""
     try:
         return frozenset(line.strip() for line in table.read_text("ascii").splitlines() if line[:1] == "\t")
@@ -128,10 +128,10 @@ def is_local(mount: Mount, on_disk: frozenset[str]) -> bool:
     """
     if mount.source.startswith("//") or ":/" in mount.source:
         return False
-    return mount.kind in on_disk | WITHOUT_DISK or mount.source.startswith("/dev/")
+    return mount.kind in on_disk | DISKLESS_LOCAL_TYPES or mount.source.startswith("/dev/")
 
 
-async def port(settings: Settings) -> list[Finding]:
+async def check_http_port(settings: Settings) -> list[Finding]:
     """Whether the HTTP port is free, or held by a gwevent; nothing where none is wanted."""
     wanted = settings.listens_on
     if wanted is None:
@@ -146,7 +146,7 @@ async def port(settings: Settings) -> list[Finding]:
     try:
         async with (
             aiohttp.ClientSession() as session,
-            session.get(f"http://{host}:{wanted}/readyz", timeout=_within()) as answer,
+            session.get(f"http://{host}:{wanted}/readyz", timeout=_timeout()) as answer,
         ):
             ready = await answer.json()
             if isinstance(ready, dict) and "ready" in ready:
@@ -162,7 +162,7 @@ async def port(settings: Settings) -> list[Finding]:
     return [Finding("HTTP", Level.FAIL, f"{where} can't be used: {reason}.", todo)]
 
 
-async def webhook(settings: Settings) -> list[Finding]:
+async def check_webhook(settings: Settings) -> list[Finding]:
     """Whether the webhook's host answers; it isn't called, for that wakes people."""
     if settings.webhook_url is None:
         if settings.webhook_filter is None:
@@ -174,7 +174,7 @@ async def webhook(settings: Settings) -> list[Finding]:
         async with (
             aiohttp.ClientSession() as session,
             # The path is a secret and may do something even when asked for: the root doesn't.
-            session.head(_root(url), timeout=_within(), allow_redirects=False, proxy=proxy_for(url)),
+            session.head(_root_url(url), timeout=_timeout(), allow_redirects=False, proxy=proxy_for(url)),
         ):
             words = settings.webhook_filter
             called = "for the bot's troubles" + (f" and for {words}" if words else "")
@@ -187,17 +187,21 @@ async def webhook(settings: Settings) -> list[Finding]:
 async def check_host(settings: Settings, env_file: Path | None = Path(".env")) -> list[Finding]:
     """All of it."""
     local = await asyncio.to_thread(
-        lambda: [*files(settings, env_file), *disk(settings), *filesystem(settings)]
+        lambda: [
+            *check_file_modes(settings, env_file),
+            *check_disk_space(settings),
+            *check_filesystem(settings),
+        ]
     )
-    return [*local, *await port(settings), *await webhook(settings)]
+    return [*local, *await check_http_port(settings), *await check_webhook(settings)]
 
 
-def folder_of(path: Path) -> Path:
+def nearest_folder(path: Path) -> Path:
     """The folder a file lies in, or the nearest above it that is there and may be looked at."""
-    return next((parent for parent in path.parents if _is(parent, Path.is_dir)), Path("/"))
+    return next((parent for parent in path.parents if _is_accessible(parent, Path.is_dir)), Path("/"))
 
 
-def _is(path: Path, what: Callable[[Path], bool]) -> bool:
+def _is_accessible(path: Path, what: Callable[[Path], bool]) -> bool:
     try:
         return what(path)
     except OSError:
@@ -205,10 +209,10 @@ def _is(path: Path, what: Callable[[Path], bool]) -> bool:
         return False
 
 
-def _root(url: str) -> str:
+def _root_url(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}/"
 
 
-def _within() -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=ANSWER_S)
+def _timeout() -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=TIMEOUT_S)

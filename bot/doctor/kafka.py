@@ -17,15 +17,17 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from hop.auth import Auth
 
 from bot.sources import SourceConfigError
-from bot.sources.credentials import AuthMode, KafkaUrl, group_id, load_auth, username_of
+from bot.sources.credentials import AuthMode, KafkaUrl, auth_username, consumer_group, load_auth
 from formatters.terminal.findings import Finding, Level
 
-REFUSED = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
+AUTHENTICATION_ERRORS = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
 
-ACCOUNT = "https://my.hop.scimma.org"
+CREDENTIALS_URL = "https://my.hop.scimma.org"
 """Where SCiMMA's credentials and their permissions are managed."""
 
-PERMISSION = f"Give the credential read permission for it at {ACCOUNT}; that takes effect within an hour."
+PERMISSION_ADVICE = (
+    f"Give the credential read permission for it at {CREDENTIALS_URL}; that takes effect within an hour."
+)
 
 
 def check_kafka(url: str, auth_mode: AuthMode, group: str | None, timeout: float = 10.0) -> list[Finding]:
@@ -41,14 +43,14 @@ def check_kafka(url: str, auth_mode: AuthMode, group: str | None, timeout: float
     try:
         auth = load_auth(url, auth_mode)
     except SourceConfigError as error:
-        advice = f"Get a credential at {ACCOUNT} and store it with `hop auth add`."
+        advice = f"Get a credential at {CREDENTIALS_URL} and store it with `hop auth add`."
         return [Finding("credential", Level.FAIL, str(error), advice)]
-    username = username_of(auth)
-    findings = [_credential(username), _group_name(username, group)]
+    username = auth_username(auth)
+    findings = [_check_credential(username), _check_group_name(username, group)]
     steps: tuple[Callable[[], Finding | None], ...] = (
-        lambda: _name(place),
-        lambda: _tcp(place, timeout),
-        lambda: _tls(place, auth, timeout),
+        lambda: _check_dns(place),
+        lambda: _check_tcp(place, timeout),
+        lambda: _check_tls(place, auth, timeout),
     )
     for step in steps:
         finding = step()
@@ -56,17 +58,17 @@ def check_kafka(url: str, auth_mode: AuthMode, group: str | None, timeout: float
             findings.append(finding)
             if finding.level is Level.FAIL:
                 return findings
-    return findings + _kafka(place, auth, group_id(username, group), timeout)
+    return findings + _check_broker(place, auth, consumer_group(username, group), timeout)
 
 
-def _credential(username: str | None) -> Finding:
+def _check_credential(username: str | None) -> Finding:
     if username is None:
         return Finding("credential", Level.OK, "None is used, as GWEVENT_KAFKA_AUTH says.")
     return Finding("credential", Level.OK, f"hop's auth.toml has {username} for this broker.")
 
 
-def _group_name(username: str | None, setting: str | None) -> Finding:
-    used = group_id(username, setting)
+def _check_group_name(username: str | None, setting: str | None) -> Finding:
+    used = consumer_group(username, setting)
     if setting and used != setting:
         return Finding(
             "consumer group",
@@ -77,7 +79,7 @@ def _group_name(username: str | None, setting: str | None) -> Finding:
     return Finding("consumer group", Level.OK, f"{used}.")
 
 
-def _name(place: KafkaUrl) -> Finding | None:
+def _check_dns(place: KafkaUrl) -> Finding | None:
     try:
         socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -90,7 +92,7 @@ def _name(place: KafkaUrl) -> Finding | None:
     return None
 
 
-def _tcp(place: KafkaUrl, timeout: float) -> Finding:
+def _check_tcp(place: KafkaUrl, timeout: float) -> Finding:
     target = f"{place.host} port {place.port}"
     try:
         socket.create_connection((place.host, place.port), timeout).close()
@@ -115,7 +117,7 @@ def _tcp(place: KafkaUrl, timeout: float) -> Finding:
     return Finding("broker", Level.OK, f"{target} accepts connections.")
 
 
-def _tls(place: KafkaUrl, auth: Auth | bool, timeout: float) -> Finding | None:
+def _check_tls(place: KafkaUrl, auth: Auth | bool, timeout: float) -> Finding | None:
     if isinstance(auth, bool) or not auth.ssl:
         return None
     context = ssl.create_default_context(cafile=auth.ssl_ca_location)
@@ -145,7 +147,7 @@ def _reason(error: OSError | UnicodeError) -> str:
     return str(getattr(error, "strerror", None) or error).rstrip(".")
 
 
-def _kafka(place: KafkaUrl, auth: Auth | bool, group: str, timeout: float) -> list[Finding]:
+def _check_broker(place: KafkaUrl, auth: Auth | bool, group: str, timeout: float) -> list[Finding]:
     errors: list[KafkaError] = []
     options: dict[str, Any] = {
         "bootstrap.servers": place.broker,
@@ -159,26 +161,26 @@ def _kafka(place: KafkaUrl, auth: Auth | bool, group: str, timeout: float) -> li
     }
     consumer = Consumer(options)
     try:
-        shown = _answer(consumer, errors, timeout)
+        shown = _list_topics(consumer, errors, timeout)
         if shown is None:
             return [_unanswered(place, auth, errors, timeout)]
         findings = [Finding("login", Level.OK, f"{place.broker} answers.")]
         for topic in place.topics:
-            findings.append(_topic(consumer, topic, shown, timeout))
+            findings.append(_check_topic(consumer, topic, shown, timeout))
         if all(finding.level is Level.OK for finding in findings):
-            findings.append(_group(consumer, place.topics, group, timeout))
+            findings.append(_check_group_permission(consumer, place.topics, group, timeout))
         return findings
     finally:
         consumer.close()
 
 
-def _answer(consumer: Consumer, errors: list[KafkaError], timeout: float) -> frozenset[str] | None:
+def _list_topics(consumer: Consumer, errors: list[KafkaError], timeout: float) -> frozenset[str] | None:
     """Return the topics that the broker shows; None if it didn't answer, or refused."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         # errors are handed over by poll, never while metadata is asked for
         consumer.poll(0.05)
-        if any(error.code() in REFUSED for error in errors):
+        if any(error.code() in AUTHENTICATION_ERRORS for error in errors):
             return None
         try:
             return frozenset(consumer.list_topics(timeout=min(1.0, timeout)).topics)
@@ -190,12 +192,12 @@ def _answer(consumer: Consumer, errors: list[KafkaError], timeout: float) -> fro
 
 def _unanswered(place: KafkaUrl, auth: Auth | bool, errors: list[KafkaError], timeout: float) -> Finding:
     for error in errors:
-        if error.code() in REFUSED:
+        if error.code() in AUTHENTICATION_ERRORS:
             return Finding(
                 "login",
                 Level.FAIL,
                 f"{place.broker} refuses the credential: {error.str()}.",
-                f"Check it at {ACCOUNT}, and store a new one with `hop auth add` if it was revoked.",
+                f"Check it at {CREDENTIALS_URL}, and store a new one with `hop auth add` if it was revoked.",
             )
     said = next((error.str() for error in errors if error.code() == KafkaError._SSL), "")
     if isinstance(auth, bool):
@@ -213,7 +215,7 @@ def _unanswered(place: KafkaUrl, auth: Auth | bool, errors: list[KafkaError], ti
     )
 
 
-def _topic(consumer: Consumer, topic: str, shown: frozenset[str], timeout: float) -> Finding:
+def _check_topic(consumer: Consumer, topic: str, shown: frozenset[str], timeout: float) -> Finding:
     try:
         found = consumer.list_topics(topic, timeout=timeout).topics[topic]
         if found.error is not None:
@@ -230,7 +232,7 @@ def _topic(consumer: Consumer, topic: str, shown: frozenset[str], timeout: float
     except KafkaException as error:
         cause: KafkaError = error.args[0]
         if cause.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-            return Finding("topic", Level.FAIL, f"The credential may not read {topic}.", PERMISSION)
+            return Finding("topic", Level.FAIL, f"The credential may not read {topic}.", PERMISSION_ADVICE)
         if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             near = get_close_matches(topic, shown, n=1)
             meant = f"Did you mean {near[0]}? " if near else ""
@@ -238,7 +240,7 @@ def _topic(consumer: Consumer, topic: str, shown: frozenset[str], timeout: float
                 "topic",
                 Level.FAIL,
                 f"The broker has no topic {topic}, or doesn't show it to this credential.",
-                f"{meant}Check the spelling in GWEVENT_KAFKA_URL. {PERMISSION}",
+                f"{meant}Check the spelling in GWEVENT_KAFKA_URL. {PERMISSION_ADVICE}",
             )
         return Finding(
             "topic", Level.FAIL, f"{topic} can't be read: {cause.str()}.", "Try again in a few minutes."
@@ -246,7 +248,9 @@ def _topic(consumer: Consumer, topic: str, shown: frozenset[str], timeout: float
     return Finding("topic", Level.OK, f"{topic} can be read.")
 
 
-def _group(consumer: Consumer, topics: tuple[str, ...], group: str, timeout: float) -> Finding:
+def _check_group_permission(
+    consumer: Consumer, topics: tuple[str, ...], group: str, timeout: float
+) -> Finding:
     waiting = 0
     try:
         places = [

@@ -17,7 +17,7 @@ import aiohttp
 
 from bot.app.factory import open_factory, utc_now
 from bot.delivery.image_worker import ImageWorker
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.ingest.pipeline import Pipeline
 from bot.samples import Record, bbh, superevent_id, to_avro
 from bot.settings import Settings
@@ -28,9 +28,9 @@ from bot.sources import Origin
 from bot.store.outbox.models import DeadLettered, Delivered, Delivery, DeliveryKind, Outcome, Retry
 from formatters.terminal.findings import Finding, Level
 
-NAME = "Sample"
-POSTED_WITHIN_S = 30.0
-SHOWN_WITHIN_S = 60.0
+FINDING_NAME = "Sample"
+POST_TIMEOUT_S = 30.0
+IMAGE_TIMEOUT_S = 60.0
 """For the picture, whose process has to start first."""
 
 
@@ -44,7 +44,7 @@ def sample_notice(now: datetime) -> Record:
 async def post_sample(settings: Settings, channel: str) -> Finding:
     """Post the sample in a channel (its id) and say how it went; never raises for what it finds."""
     if settings.slack_bot_token is None:
-        return _failed("SLACK_BOT_TOKEN isn't set.", "Set it, then try again.")
+        return _failure("SLACK_BOT_TOKEN isn't set.", "Set it, then try again.")
     token = settings.slack_bot_token.get_secret_value()
     with tempfile.TemporaryDirectory(prefix="gwevent-doctor-") as folder:
         own = settings.model_copy(update={"database_url": f"sqlite:///{Path(folder) / 'sample.sqlite'}"})
@@ -53,7 +53,7 @@ async def post_sample(settings: Settings, channel: str) -> Finding:
             try:
                 identity = await client.identify()
             except SlackFailure as failure:
-                return _failed(f"Slack can't be used ({failure.reason}).", "See the findings above.")
+                return _failure(f"Slack can't be used ({failure.reason}).", "See the findings above.")
             return await _deliver(own, client, identity.team_id, channel)
 
 
@@ -69,7 +69,7 @@ async def _deliver(settings: Settings, client: SlackClient, team: str, channel: 
     draws = settings.public_url is None and client.has_scope("files:write")
     async with open_factory(settings) as factory:
         await factory.subscriptions.add_confirmed(
-            team, channel, parse("all test lowsig"), "doctor", utc_now()
+            team, channel, parse_criteria("all test lowsig"), "doctor", utc_now()
         )
         worker = factory.create_delivery_worker({team: client}, utc_now, settled=settled)
         pictures = ImageWorker(
@@ -90,55 +90,57 @@ async def _deliver(settings: Settings, client: SlackClient, team: str, channel: 
         await pipeline.handle(to_avro(sample_notice(utc_now())), Origin("doctor", "sample", live=True))
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(pictures.run())]
         try:
-            await _until(lambda: _ended(outcomes, DeliveryKind.ROOT), changed, POSTED_WITHIN_S)
-            if draws and isinstance(_last(outcomes, DeliveryKind.ROOT), Delivered):
-                await _until(lambda: _shown(outcomes), changed, SHOWN_WITHIN_S)
+            await _wait_until(lambda: _is_finished(outcomes, DeliveryKind.ROOT), changed, POST_TIMEOUT_S)
+            if draws and isinstance(_last_outcome(outcomes, DeliveryKind.ROOT), Delivered):
+                await _wait_until(lambda: _has_image(outcomes), changed, IMAGE_TIMEOUT_S)
         finally:
             await worker.stop()
             await pictures.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-    return _finding(outcomes, channel, draws)
+    return _finding_from_outcomes(outcomes, channel, draws)
 
 
-def _finding(outcomes: Sequence[tuple[Delivery, Outcome]], channel: str, draws: bool) -> Finding:
-    match _last(outcomes, DeliveryKind.ROOT):
+def _finding_from_outcomes(
+    outcomes: Sequence[tuple[Delivery, Outcome]], channel: str, draws: bool
+) -> Finding:
+    match _last_outcome(outcomes, DeliveryKind.ROOT):
         case Delivered():
             tries = sum(delivery.kind is DeliveryKind.ROOT for delivery, _ in outcomes)
             said = f"A TEST message stands in {channel}" + (f", after {tries} tries" if tries > 1 else "")
-            if draws and not _shown(outcomes):
+            if draws and not _has_image(outcomes):
                 advice = "Is files:write granted? The words come without it all the same."
-                return Finding(NAME, Level.WARN, f"{said}; its picture doesn't.", advice)
+                return Finding(FINDING_NAME, Level.WARN, f"{said}; its picture doesn't.", advice)
             return Finding(
-                NAME, Level.OK, f"{said}{', with its picture' if draws else ''}. Delete it at will."
+                FINDING_NAME, Level.OK, f"{said}{', with its picture' if draws else ''}. Delete it at will."
             )
         case DeadLettered(reason=reason):
             advice = "Is it the channel's id? In a private channel, /invite @gwevent first."
-            return _failed(f"Slack refuses it in {channel}: {reason}.", advice)
+            return _failure(f"Slack refuses it in {channel}: {reason}.", advice)
         case Retry(reason=reason):
-            return _failed(f"It wasn't posted within {POSTED_WITHIN_S:.0f} s: {reason}.", "Try again later.")
+            return _failure(f"It wasn't posted within {POST_TIMEOUT_S:.0f} s: {reason}.", "Try again later.")
         case None:
-            return _failed(f"Slack didn't answer within {POSTED_WITHIN_S:.0f} s.", "Try again later.")
+            return _failure(f"Slack didn't answer within {POST_TIMEOUT_S:.0f} s.", "Try again later.")
 
 
-def _failed(found: str, advice: str) -> Finding:
-    return Finding(NAME, Level.FAIL, found, advice)
+def _failure(found: str, advice: str) -> Finding:
+    return Finding(FINDING_NAME, Level.FAIL, found, advice)
 
 
-def _last(outcomes: Sequence[tuple[Delivery, Outcome]], kind: DeliveryKind) -> Outcome | None:
+def _last_outcome(outcomes: Sequence[tuple[Delivery, Outcome]], kind: DeliveryKind) -> Outcome | None:
     return next((outcome for delivery, outcome in reversed(outcomes) if delivery.kind is kind), None)
 
 
-def _ended(outcomes: Sequence[tuple[Delivery, Outcome]], kind: DeliveryKind) -> bool:
-    return isinstance(_last(outcomes, kind), Delivered | DeadLettered)
+def _is_finished(outcomes: Sequence[tuple[Delivery, Outcome]], kind: DeliveryKind) -> bool:
+    return isinstance(_last_outcome(outcomes, kind), Delivered | DeadLettered)
 
 
-def _shown(outcomes: Sequence[tuple[Delivery, Outcome]]) -> bool:
+def _has_image(outcomes: Sequence[tuple[Delivery, Outcome]]) -> bool:
     return any(isinstance(outcome, Delivered) and outcome.picture_id is not None for _, outcome in outcomes)
 
 
-async def _until(true: Callable[[], bool], changed: asyncio.Event, within_s: float) -> None:
+async def _wait_until(true: Callable[[], bool], changed: asyncio.Event, within_s: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(within_s):
             while not true():

@@ -9,7 +9,7 @@ import structlog
 from dotenv import dotenv_values
 from hop.configure import get_config_path
 
-from bot.settings import secret_names
+from bot.settings import secret_setting_names
 from bot.sources import SourceConfigError
 from bot.sources.credentials import require_config_home
 
@@ -50,4 +50,4 @@ def _holds_secrets(env_file: Path) -> bool:
         given = dotenv_values(env_file)
     except (OSError, UnicodeDecodeError):
         return False
-    return any(given.get(name) for name in secret_names())
+    return any(given.get(name) for name in secret_setting_names())

@@ -1,6 +1,6 @@
 """The words of a subscription: their grammar and their meaning."""
 
-from bot.filters.criteria_parser import MOST_TARGETS, parse, parse_stored
+from bot.filters.criteria_parser import MAX_TARGETS, parse_criteria, parse_stored_criteria
 from bot.filters.evaluator import (
     NO_PROBABILITIES,
     CriteriaEvaluator,
@@ -14,27 +14,27 @@ from bot.filters.evaluator import (
     matches,
     mention_targets,
 )
-from bot.filters.event_attributes import EventAttributes, attributes_of
-from bot.filters.parser import FilterSyntaxError, SiteNames, parse_filter
+from bot.filters.event_attributes import EventAttributes, extract_attributes
+from bot.filters.parser import FilterSyntaxError, SiteNameResolver, parse_filter
 
 __all__ = [
-    "MOST_TARGETS",
+    "MAX_TARGETS",
     "NO_PROBABILITIES",
     "CriteriaEvaluator",
     "EventAttributes",
     "FilterSyntaxError",
     "MapProbabilities",
-    "SiteNames",
+    "SiteNameResolver",
     "TruthRange",
-    "attributes_of",
     "category_allowed",
     "evaluate_criteria",
     "evaluate_filter",
+    "extract_attributes",
     "is_match",
     "is_undecided",
     "matches",
     "mention_targets",
-    "parse",
+    "parse_criteria",
     "parse_filter",
-    "parse_stored",
+    "parse_stored_criteria",
 ]

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from bot.filters.parser import LONGEST, SWITCHES, FilterSyntaxError, SiteNames, Token, read_filter, tokens
+from bot.filters.parser import (
+    MAX_LENGTH,
+    SWITCHES,
+    FilterSyntaxError,
+    SiteNameResolver,
+    Token,
+    parse_tokens,
+    tokenize,
+)
 from formatters.models.filter import And, FieldIn, Filter
 from formatters.models.subscription import Criteria, MentionRule
 
@@ -17,17 +25,17 @@ NOTIFY_SWITCHES = {
     "notifytest": "test",
     "notifytests": "test",
 }
-MOST_TARGETS = 10
-REMEMBERED = 20_000
+MAX_TARGETS = 10
+CACHE_SIZE = 20_000
 """Wishes kept parsed: those of all subscriptions are needed for every notice."""
 
 _GROUPS = {"cbc": "CBC", "burst": "Burst", "all": "all"}
-_LABEL = re.compile(r"<([@!][^<>|]*)\|[^<>]*>")
-_TARGET = re.compile(r"<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
+_MENTION_LABEL = re.compile(r"<([@!][^<>|]*)\|[^<>]*>")
+_MENTION = re.compile(r"<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
 _BROADCAST = {"@here": "<!here>", "<!here>": "<!here>", "@channel": "<!channel>", "<!channel>": "<!channel>"}
 
 
-def parse(words: str, sites: SiteNames | None = None) -> Criteria:
+def parse_criteria(words: str, sites: SiteNameResolver | None = None) -> Criteria:
     """Read "[CBC|Burst|all] [filter] [mock] [test] [lowsig] [circulars] [notify TARGET… [if FILTER]]".
 
     Switches stand anywhere before `notify`, outside of "or", "not" and parentheses; everything is read in
@@ -36,28 +44,28 @@ def parse(words: str, sites: SiteNames | None = None) -> Criteria:
     the sites of `visible from`; without it every name is taken. Raises FilterSyntaxError for anything else.
     """
     # A name is Slack's to say; it may hold spaces, and may change.
-    text = " ".join(_LABEL.sub(r"<\1>", words).split())
-    if len(text) > LONGEST:
+    text = " ".join(_MENTION_LABEL.sub(r"<\1>", words).split())
+    if len(text) > MAX_LENGTH:
         raise FilterSyntaxError(
-            f"That is too long: at most {LONGEST:,} characters, and these are {len(text):,}."
+            f"That is too long: at most {MAX_LENGTH:,} characters, and these are {len(text):,}."
         )
     every = text.split(" ")
-    at = next((n for n, word in enumerate(every) if _folded(word.strip(",")) == "notify"), len(every))
-    criteria = _what(tokens(" ".join(every[:at])), sites)
+    at = next((n for n, word in enumerate(every) if _normalized(word.strip(",")) == "notify"), len(every))
+    criteria = _parse_switches_and_filter(tokenize(" ".join(every[:at])), sites)
     if at < len(every):
-        criteria = replace(criteria, notify=_notify(" ".join(every[at + 1 :]), criteria, sites))
-    if len(criteria.canonical) > LONGEST:
-        raise FilterSyntaxError(f"That is too long: written out it has more than {LONGEST:,} characters.")
+        criteria = replace(criteria, notify=_parse_mention_rule(" ".join(every[at + 1 :]), criteria, sites))
+    if len(criteria.canonical) > MAX_LENGTH:
+        raise FilterSyntaxError(f"That is too long: written out it has more than {MAX_LENGTH:,} characters.")
     return criteria
 
 
-@lru_cache(maxsize=REMEMBERED)
-def parse_stored(words: str) -> Criteria:
+@lru_cache(maxsize=CACHE_SIZE)
+def parse_stored_criteria(words: str) -> Criteria:
     """Read a wish's own canonical words; equal words give the very same wish. Raises FilterSyntaxError."""
-    return parse(words)
+    return parse_criteria(words)
 
 
-def _folded(word: str) -> str:
+def _normalized(word: str) -> str:
     return word.casefold().replace("-", "").replace("_", "")
 
 
@@ -65,7 +73,7 @@ def _quoted(word: str) -> str:
     return f'"{word}"' if len(word) <= 40 else f'"{word[:40]}…"'
 
 
-def _what(given: Sequence[Token], sites: SiteNames | None) -> Criteria:
+def _parse_switches_and_filter(given: Sequence[Token], sites: SiteNameResolver | None) -> Criteria:
     """Take out the switches and "all", read the rest, and take the group out of that."""
     switches: set[str] = set()
     everything = False
@@ -73,7 +81,7 @@ def _what(given: Sequence[Token], sites: SiteNames | None) -> Criteria:
     depth = 0
     for number, token in enumerate(given):
         depth += {"(": 1, ")": -1}.get(token.text, 0)
-        folded = _folded(token.text)
+        folded = _normalized(token.text)
         # After these it is a name, as in "search=MDC|test"; where it is none, the grammar says so.
         named = number > 0 and given[number - 1].text.casefold() in ("=", "|", "from")
         if named or (folded not in SWITCHES and folded != "all"):
@@ -89,7 +97,7 @@ def _what(given: Sequence[Token], sites: SiteNames | None) -> Criteria:
             everything = True
         else:
             switches.add(SWITCHES[folded])
-    group, filter_ = _grouped(read_filter(rest, sites) if rest else None, everything)
+    group, filter_ = _split_off_group(parse_tokens(rest, sites) if rest else None, everything)
     return Criteria(
         group=group,
         mock="mock" in switches,
@@ -100,7 +108,7 @@ def _what(given: Sequence[Token], sites: SiteNames | None) -> Criteria:
     )
 
 
-def _grouped(found: Filter | None, everything: bool) -> tuple[str, Filter | None]:
+def _split_off_group(found: Filter | None, everything: bool) -> tuple[str, Filter | None]:
     """The group that the whole filter asks for ("all": any), and the rest of it."""
     parts = found.parts if isinstance(found, And) else () if found is None else (found,)
     groups = ["all"] if everything else []
@@ -115,28 +123,28 @@ def _grouped(found: Filter | None, everything: bool) -> tuple[str, Filter | None
     return groups[0] if groups else "all", rest
 
 
-def _notify(text: str, criteria: Criteria, sites: SiteNames | None) -> MentionRule:
+def _parse_mention_rule(text: str, criteria: Criteria, sites: SiteNameResolver | None) -> MentionRule:
     words = text.split()
     at = next((n for n, word in enumerate(words) if word.casefold() == "if"), len(words))
     targets: list[str] = []
     switches: set[str] = set()
     for word in " ".join(words[:at]).replace(",", " ").split():
-        folded = _folded(word)
+        folded = _normalized(word)
         if folded in NOTIFY_SWITCHES:
             switches.add(NOTIFY_SWITCHES[folded])
         elif folded in SWITCHES or folded in _GROUPS:
             raise FilterSyntaxError(f'{_quoted(word)} is nobody to mention: write it before "notify".')
         else:
-            targets.append(_target(word))
+            targets.append(_parse_target(word))
     if not targets:
         raise FilterSyntaxError('"notify" needs somebody to mention: @here, @channel, a person or a group.')
     targets = list(dict.fromkeys(targets))
-    if len(targets) > MOST_TARGETS:
-        raise FilterSyntaxError(f'"notify" mentions at most {MOST_TARGETS}: make it a user group.')
+    if len(targets) > MAX_TARGETS:
+        raise FilterSyntaxError(f'"notify" mentions at most {MAX_TARGETS}: make it a user group.')
     for switch in sorted(switches):
         if not getattr(criteria, switch):
             raise FilterSyntaxError(f'"notify-{switch}s" needs "{switch}" before "notify".')
-    light, condition = _condition(words[at + 1 :], sites) if at < len(words) else (False, None)
+    light, condition = _parse_mention_condition(words[at + 1 :], sites) if at < len(words) else (False, None)
     return MentionRule(
         targets=tuple(targets),
         mock="mock" in switches,
@@ -146,24 +154,26 @@ def _notify(text: str, criteria: Criteria, sites: SiteNames | None) -> MentionRu
     )
 
 
-def _condition(words: Sequence[str], sites: SiteNames | None) -> tuple[bool, Filter | None]:
+def _parse_mention_condition(
+    words: Sequence[str], sites: SiteNameResolver | None
+) -> tuple[bool, Filter | None]:
     """What follows `if`: NS alone is light to be expected, all else a filter."""
     if [word.casefold() for word in words] == ["ns"]:
         return True, None
-    given = tokens(" ".join(words))
+    given = tokenize(" ".join(words))
     if not given:
         raise FilterSyntaxError('"if" needs a condition after it: if NS, or any filter.')
     for token in given:
-        if _folded(token.text) in NOTIFY_SWITCHES:
+        if _normalized(token.text) in NOTIFY_SWITCHES:
             raise FilterSyntaxError(f'{token.quoted} belongs before "if".')
-    return False, read_filter(given, sites)
+    return False, parse_tokens(given, sites)
 
 
-def _target(word: str) -> str:
+def _parse_target(word: str) -> str:
     broadcast = _BROADCAST.get(word.casefold())
     if broadcast is not None:
         return broadcast
-    if _TARGET.fullmatch(word):
+    if _MENTION.fullmatch(word):
         return word
     if word.startswith("@"):
         raise FilterSyntaxError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
-from bot.filters.event_attributes import EventAttributes, attributes_of
+from bot.filters.event_attributes import EventAttributes, extract_attributes
 from formatters.models.filter import (
     And,
     Compare,
@@ -27,7 +27,7 @@ from formatters.models.filter import (
     VisibleFrom,
 )
 from formatters.models.notice import Category
-from formatters.models.significance import neutron_star
+from formatters.models.significance import is_light_expected
 from formatters.models.subscription import Criteria
 from formatters.models.superevent import Superevent
 
@@ -51,7 +51,7 @@ def evaluate_filter(
     filter_: Filter, traits: EventAttributes, shares: MapProbabilities = NO_PROBABILITIES
 ) -> TruthRange:
     """Judge a superevent by a filter."""
-    return _RULES[type(filter_)](filter_, traits, shares)
+    return _EVALUATORS[type(filter_)](filter_, traits, shares)
 
 
 def is_match(found: TruthRange) -> bool:
@@ -67,7 +67,7 @@ def is_undecided(found: TruthRange) -> bool:
 def _and(node: And, traits: EventAttributes, shares: MapProbabilities) -> TruthRange:
     low, high = 1, 1
     for part in node.parts:
-        part_low, part_high = _RULES[type(part)](part, traits, shares)
+        part_low, part_high = _EVALUATORS[type(part)](part, traits, shares)
         if part_high == -1:
             return NO
         if part_low < low:
@@ -80,7 +80,7 @@ def _and(node: And, traits: EventAttributes, shares: MapProbabilities) -> TruthR
 def _or(node: Or, traits: EventAttributes, shares: MapProbabilities) -> TruthRange:
     low, high = -1, -1
     for part in node.parts:
-        part_low, part_high = _RULES[type(part)](part, traits, shares)
+        part_low, part_high = _EVALUATORS[type(part)](part, traits, shares)
         if part_low == 1:
             return YES
         if part_low > low:
@@ -91,18 +91,18 @@ def _or(node: Or, traits: EventAttributes, shares: MapProbabilities) -> TruthRan
 
 
 def _not(node: Not, traits: EventAttributes, shares: MapProbabilities) -> TruthRange:
-    low, high = _RULES[type(node.part)](node.part, traits, shares)
+    low, high = _EVALUATORS[type(node.part)](node.part, traits, shares)
     return -high, -low
 
 
-def _named(node: FieldIn, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
+def _field_in(node: FieldIn, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
     name = traits.named.get(node.field)
     if name is None:
         return UNKNOWN
     return YES if any(name == value.casefold() for value in node.values) else NO
 
 
-def _compared(value: float | None, op: Op, limit: float) -> TruthRange:
+def _compare(value: float | None, op: Op, limit: float) -> TruthRange:
     # NaN compares as false both ways, so it would be a match when negated.
     if value is None or value != value:
         return UNKNOWN
@@ -117,12 +117,12 @@ def _compared(value: float | None, op: Op, limit: float) -> TruthRange:
     return YES if value == limit else NO
 
 
-def _number(node: Compare, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
-    return _compared(traits.numbers.get(node.quantity), node.op, node.value)
+def _quantity(node: Compare, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
+    return _compare(traits.numbers.get(node.quantity), node.op, node.value)
 
 
 def _far(node: FarCompare, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
-    return _compared(traits.far, node.op, node.hertz)
+    return _compare(traits.far, node.op, node.hertz)
 
 
 def _detector(node: Detector, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
@@ -137,25 +137,25 @@ def _external(_node: External, traits: EventAttributes, _: MapProbabilities) -> 
     return YES if traits.external else NO
 
 
-def _map(node: MapCondition, traits: EventAttributes, shares: MapProbabilities) -> TruthRange:
+def _map_condition(node: MapCondition, traits: EventAttributes, shares: MapProbabilities) -> TruthRange:
     if not traits.has_map:
         return UNKNOWN
     if node.question not in shares:
         return UNDECIDED
-    return _compared(shares[node.question], node.op, node.share)
+    return _compare(shares[node.question], node.op, node.share)
 
 
-_RULES: Mapping[type[Filter], Callable[..., TruthRange]] = {
+_EVALUATORS: Mapping[type[Filter], Callable[..., TruthRange]] = {
     And: _and,
     Or: _or,
     Not: _not,
-    FieldIn: _named,
-    Compare: _number,
+    FieldIn: _field_in,
+    Compare: _quantity,
     FarCompare: _far,
     Detector: _detector,
     External: _external,
-    Near: _map,
-    VisibleFrom: _map,
+    Near: _map_condition,
+    VisibleFrom: _map_condition,
 }
 
 
@@ -169,7 +169,7 @@ class CriteriaEvaluator:
 
     def __init__(self, superevent: Superevent, shares: MapProbabilities = NO_PROBABILITIES) -> None:
         self._superevent = superevent
-        self._traits = attributes_of(superevent)
+        self._traits = extract_attributes(superevent)
         self._category = superevent.category
         self._shares = shares
         # By identity, for equal words are parsed to the very same wish; the wish is kept so that it stays so.
@@ -208,7 +208,7 @@ class CriteriaEvaluator:
     @cached_property
     def _with_labels(self) -> bool:
         newest = self._superevent.latest_with_event
-        return newest is not None and neutron_star(newest)
+        return newest is not None and is_light_expected(newest)
 
 
 def evaluate_criteria(
@@ -229,7 +229,7 @@ def evaluate_criteria(
     if criteria.group != "all" and group is not None and criteria.group.casefold() != group:
         return NO
     wanted = criteria.filter
-    return YES if wanted is None else _RULES[type(wanted)](wanted, traits, shares)
+    return YES if wanted is None else _EVALUATORS[type(wanted)](wanted, traits, shares)
 
 
 def matches(criteria: Criteria, superevent: Superevent, shares: MapProbabilities = NO_PROBABILITIES) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from formatters.models import significance
-from formatters.models.notice import Category, Event, Notice, NoticeKey, category_of
+from formatters.models.notice import Category, Event, Notice, NoticeKey, category_from_id
 from formatters.models.superevent import Superevent
 from formatters.text import event_lines, vocabulary
 
@@ -45,7 +45,7 @@ class EventAttributes:
     @property
     def category(self) -> Category:
         """Real, mock or test."""
-        return category_of(self.superevent_id)
+        return category_from_id(self.superevent_id)
 
     @property
     def notice_key(self) -> NoticeKey:
@@ -96,13 +96,13 @@ class EventAttributes:
         )
 
 
-def attributes_of(superevent: Superevent) -> EventAttributes | None:
+def extract_attributes(superevent: Superevent) -> EventAttributes | None:
     """The traits of a superevent; None where only a retraction is known of it."""
     notice = superevent.latest_with_event
     if notice is None or notice.event is None:
         return None
     event = notice.event
-    far, joint = _far(notice, event)
+    far, joint = _effective_far(notice, event)
     said = {
         "group": event.group,
         "search": event.search,
@@ -118,7 +118,7 @@ def attributes_of(superevent: Superevent) -> EventAttributes | None:
         significant=event.significant,
         retracted=superevent.retracted,
         named={field: name.casefold() for field, name in said.items() if name},
-        numbers=_numbers(notice, event),
+        numbers=_extract_quantities(notice, event),
         far=far,
         joint=joint,
         detectors=tuple(name.upper() for name in event.instruments),
@@ -127,16 +127,16 @@ def attributes_of(superevent: Superevent) -> EventAttributes | None:
     )
 
 
-def _far(notice: Notice, event: Event) -> tuple[float | None, bool]:
+def _effective_far(notice: Notice, event: Event) -> tuple[float | None, bool]:
     """The FAR that counts, and whether it is the joint one; time and sky position before time alone."""
     external = notice.external
     only_joint = external is not None and event.significant and event.far is None
-    if external is None or not (only_joint or significance.through_coincidence(notice)):
+    if external is None or not (only_joint or significance.is_significant_only_by_coincidence(notice)):
         return event.far, False
     return event_lines.lowest_joint_far(notice), True
 
 
-def _numbers(notice: Notice, event: Event) -> dict[str, float]:
+def _extract_quantities(notice: Notice, event: Event) -> dict[str, float]:
     stated = {**event.classification, **event.properties}
     found = {name: stated[name] for name in vocabulary.CLASSES + vocabulary.PROPERTIES if name in stated}
     if "BNS" in found and "NSBH" in found:

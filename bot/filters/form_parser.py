@@ -10,9 +10,15 @@ from operator import and_, or_
 from bot.filters.parser import FilterSyntaxError
 from formatters.models.filter import Compare, External, FarCompare, FieldIn, Filter, Op
 from formatters.models.subscription import Criteria, MentionRule
-from formatters.views.subscription_form import CLASSES, PROBABILITIES, SubscriptionForm, is_number, ratio
+from formatters.views.subscription_form import (
+    CLASSES,
+    PROBABILITIES,
+    SubscriptionForm,
+    is_number,
+    percent_to_probability,
+)
 
-Read = Callable[[str], Criteria]
+ParseCriteria = Callable[[str], Criteria]
 """Reads words as `bot.filters.parse` does. Raises FilterSyntaxError."""
 
 
@@ -25,10 +31,10 @@ class InvalidForm(ValueError):
         """By the name of the input: "BNS", "far", "words" …"""
 
 
-def criteria_from_form(form: SubscriptionForm, read: Read) -> Criteria:
+def criteria_from_form(form: SubscriptionForm, read: ParseCriteria) -> Criteria:
     """The wish that a form says. Raises InvalidForm, with all that is wrong."""
     errors: dict[str, str] = {}
-    filters = _conditions(form, errors)
+    filters = _filters_from_inputs(form, errors)
     further = Criteria()
     try:
         further = read(_with_switches(form))
@@ -50,15 +56,15 @@ def _with_switches(form: SubscriptionForm) -> str:
     return re.sub(r"(?<!\S)(?=notify(?!\S))", f"{switches} ", form.words, count=1, flags=re.IGNORECASE)
 
 
-def _conditions(form: SubscriptionForm, errors: dict[str, str]) -> list[Filter]:
+def _filters_from_inputs(form: SubscriptionForm, errors: dict[str, str]) -> list[Filter]:
     op = Op.GT if form.more_than else Op.GE
     probable: dict[str, Filter] = {}
     for name in PROBABILITIES:
         percent = form.percents.get(name, "")
         if not percent:
             continue
-        if is_number(percent) and ratio(percent) <= 1:
-            probable[name] = Compare(name, op, ratio(percent))
+        if is_number(percent) and percent_to_probability(percent) <= 1:
+            probable[name] = Compare(name, op, percent_to_probability(percent))
         else:
             errors[name] = "A probability in percent: 0 to 100."
     found: list[Filter] = []
@@ -66,10 +72,10 @@ def _conditions(form: SubscriptionForm, errors: dict[str, str]) -> list[Filter]:
     if classes:
         found.append(reduce(or_, classes))
     found += [probable[name] for name in PROBABILITIES if name in probable and name not in CLASSES]
-    if (per := _positive(form.far, "far", errors)) is not None:
+    if (per := _parse_positive(form.far, "far", errors)) is not None:
         found.append(FarCompare(Op.LT, 1.0, per, form.far_unit))
     for name, text in (("distance", form.distance), ("area90", form.area90)):
-        if (value := _positive(text, name, errors)) is not None:
+        if (value := _parse_positive(text, name, errors)) is not None:
             found.append(Compare(name, Op.LT, value))
     if form.instruments:
         found.append(Compare("instruments", Op.GE, float(form.instruments)))
@@ -80,7 +86,7 @@ def _conditions(form: SubscriptionForm, errors: dict[str, str]) -> list[Filter]:
     return found
 
 
-def _positive(text: str, name: str, errors: dict[str, str]) -> float | None:
+def _parse_positive(text: str, name: str, errors: dict[str, str]) -> float | None:
     if not text:
         return None
     if is_number(text) and float(text) > 0:
@@ -104,11 +110,11 @@ def _combine(
         lowsig="lowsig" in form.switches or further.lowsig,
         circulars="circulars" in form.switches or further.circulars,
         filter=reduce(and_, every) if every else None,
-        notify=_notify(form, further, errors),
+        notify=_mention_rule(form, further, errors),
     )
 
 
-def _notify(form: SubscriptionForm, further: Criteria, errors: dict[str, str]) -> MentionRule | None:
+def _mention_rule(form: SubscriptionForm, further: Criteria, errors: dict[str, str]) -> MentionRule | None:
     targets = (*form.broadcasts, *(f"<@{person}>" for person in form.people))
     if not targets:
         if form.when:

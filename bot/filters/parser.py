@@ -17,10 +17,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.skymaps.coordinates import BadPosition, parse_position
+from bot.skymaps.coordinates import InvalidPosition, parse_position
 from formatters.models.filter import (
-    BARE_PROBABILITY,
-    BARE_SHARE,
+    DEFAULT_MIN_MAP_PROBABILITY,
+    DEFAULT_MIN_PROBABILITY,
     FIELDS,
     QUANTITIES,
     Compare,
@@ -37,15 +37,15 @@ from formatters.models.filter import (
     VisibleFrom,
     conditions,
 )
-from formatters.models.notice import RETRACTION, STAGES
+from formatters.models.notice import ALERT_TYPES, RETRACTION
 
-MOST_CONDITIONS = 40
-MOST_DEPTH = 20
+MAX_CONDITIONS = 40
+MAX_DEPTH = 20
 """Parentheses inside parentheses."""
-LONGEST = 3_000
+MAX_LENGTH = 3_000
 """Characters of a filter, and of a subscription's words."""
 
-SiteNames = Callable[[str], str | None]
+SiteNameResolver = Callable[[str], str | None]
 """A site's canonical name, from what somebody calls it; None for one that isn't known."""
 
 SWITCHES = {
@@ -64,7 +64,7 @@ SWITCHES = {
 GROUPS = {"cbc": "CBC", "burst": "Burst"}
 DETECTORS = ("H1", "L1", "V1", "K1", "I1", "G1")
 _SEARCHES = {name.casefold(): name for name in ("AllSky", "EarlyWarning", "BBH", "SSM", "MDC", "IMBH", "GRB")}
-_TYPES = {stage.casefold(): stage for stage in STAGES}
+_TYPES = {stage.casefold(): stage for stage in ALERT_TYPES}
 _QUANTITIES = {name.casefold(): name for name in QUANTITIES} | {
     "massgap": "HasMassGap",
     "ssm": "HasSSM",
@@ -73,10 +73,10 @@ _QUANTITIES = {name.casefold(): name for name in QUANTITIES} | {
     "detectors": "instruments",
 }
 _EXTERNAL = {"external", "coincidence", "raven"}
-_LOGIC = {"&": "and", "|": "or", "~": "not", "!": "not"}
+_LOGIC_WORDS = {"&": "and", "|": "or", "~": "not", "!": "not"}
 _OPS = {op.value: op for op in Op} | {"==": Op.EQ, "≤": Op.LE, "≥": Op.GE}
 
-_SIGNS = "<>=≤≥()|&~!"
+_OPERATOR_CHARACTERS = "<>=≤≥()|&~!"
 # A site's name in quotes is one word, whatever stands in it.
 _TOKEN = re.compile(
     r"(?<=[Ff][Rr][Oo][Mm] )[\"“„][^\"“”]+[\"”“]|<[@!#][^<>]*>|[<>!=]=|[<>=≤≥()|&~!]|[^\s<>=≤≥()|&~!]+"
@@ -94,7 +94,7 @@ _ANGLES = {
     **dict.fromkeys(("arcmin", "'", "′"), 1 / 60),
     **dict.fromkeys(("arcsec", '"'), 1 / 3600),
 }
-_PERIODS = {
+_RATE_UNITS = {
     **dict.fromkeys(("h", "hr", "hour"), "h"),
     **dict.fromkeys(("d", "day"), "day"),
     **dict.fromkeys(("week", "wk"), "week"),
@@ -108,7 +108,9 @@ _VOCABULARY = sorted(
     {*_QUANTITIES, *_EXTERNAL, *_TYPES, *GROUPS, *FIELDS, "far", "near", "visible", *SWITCHES.values()}
     | {name.casefold() for name in DETECTORS}
 )
-_PROPER = {name.casefold(): name for name in (*QUANTITIES, *DETECTORS, *STAGES, *GROUPS.values())}
+_CANONICAL_SPELLINGS = {
+    name.casefold(): name for name in (*QUANTITIES, *DETECTORS, *ALERT_TYPES, *GROUPS.values())
+}
 
 
 class FilterSyntaxError(ValueError):
@@ -125,7 +127,7 @@ class Token:
     @property
     def folded(self) -> str:
         """For comparing: without case, signs of logic as their words."""
-        return _LOGIC.get(self.text) or self.text.casefold()
+        return _LOGIC_WORDS.get(self.text) or self.text.casefold()
 
     @property
     def quoted(self) -> str:
@@ -136,41 +138,41 @@ class Token:
     @property
     def is_word(self) -> bool:
         """Whether it is neither an operator nor a parenthesis; "<!here>" is a word."""
-        return self.text[0] not in _SIGNS or len(self.text) > 2
+        return self.text[0] not in _OPERATOR_CHARACTERS or len(self.text) > 2
 
 
-def tokens(text: str) -> list[Token]:
+def tokenize(text: str) -> list[Token]:
     """Cut a text into words and signs; commas part words, save in "1,000"."""
     parted = re.sub(r",(?!\d{3}(?!\d))", " ", " ".join(text.split()))
     parted = re.sub(r"(?<=\d),(?=\d)", "", parted)
     return [Token(match[0], match.start() + 1) for match in _TOKEN.finditer(parted)]
 
 
-def parse_filter(text: str, sites: SiteNames | None = None) -> Filter:
+def parse_filter(text: str, sites: SiteNameResolver | None = None) -> Filter:
     """Read a filter. Raises FilterSyntaxError with a sentence that points at what is wrong.
 
     `sites` knows the sites of `visible from`; without it every name is taken, as for what was stored.
     """
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         raise FilterSyntaxError(
-            f"A filter has at most {LONGEST:,} characters, and this one has {len(text):,}."
+            f"A filter has at most {MAX_LENGTH:,} characters, and this one has {len(text):,}."
         )
-    return read_filter(tokens(text), sites)
+    return parse_tokens(tokenize(text), sites)
 
 
-def read_filter(given: Sequence[Token], sites: SiteNames | None = None) -> Filter:
+def parse_tokens(given: Sequence[Token], sites: SiteNameResolver | None = None) -> Filter:
     """The same, of a text that is cut already."""
     if not given:
         raise FilterSyntaxError("A filter needs a condition, like BNS>0.5 or distance<300.")
     reader = _Parser(given, sites)
     found = reader.parse_or(0)
     reader.end()
-    if len(list(conditions(found))) > MOST_CONDITIONS:
-        raise FilterSyntaxError(f"A filter has at most {MOST_CONDITIONS} conditions, and this one has more.")
+    if len(list(conditions(found))) > MAX_CONDITIONS:
+        raise FilterSyntaxError(f"A filter has at most {MAX_CONDITIONS} conditions, and this one has more.")
     return found
 
 
-def suggest(token: Token) -> FilterSyntaxError:
+def unknown_word_error(token: Token) -> FilterSyntaxError:
     """What to say about a word that is none, with one that looks like it."""
     if token.folded.replace("-", "") in SWITCHES or token.folded == "all":
         return FilterSyntaxError(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
@@ -179,7 +181,7 @@ def suggest(token: Token) -> FilterSyntaxError:
     near = difflib.get_close_matches(token.folded[:40], _VOCABULARY, n=1, cutoff=0.6)
     if near:
         return FilterSyntaxError(
-            f'{token.quoted} is no condition; did you mean "{_PROPER.get(near[0], near[0])}"?'
+            f'{token.quoted} is no condition; did you mean "{_CANONICAL_SPELLINGS.get(near[0], near[0])}"?'
         )
     return FilterSyntaxError(
         f"{token.quoted} is none of CBC, Burst, all, mock, test, lowsig, circulars, notify, nor a condition"
@@ -190,7 +192,7 @@ def suggest(token: Token) -> FilterSyntaxError:
 class _Parser:
     """Reads tokens from left to right; each method leaves off after what it took."""
 
-    def __init__(self, given: Sequence[Token], sites: SiteNames | None) -> None:
+    def __init__(self, given: Sequence[Token], sites: SiteNameResolver | None) -> None:
         self._given = given
         self._sites = sites
         self._at = 0
@@ -235,7 +237,7 @@ class _Parser:
         if self._next is not None:
             closes = self._next.text == ")"
             raise FilterSyntaxError(
-                f"{self._next.quoted} closes nothing." if closes else _misplaced(self._next)
+                f"{self._next.quoted} closes nothing." if closes else _misplaced_message(self._next)
             )
 
     def parse_or(self, depth: int) -> Filter:
@@ -269,16 +271,16 @@ class _Parser:
             raise FilterSyntaxError(f"{self._next.quoted} needs a condition before it.")
         if self._taken("("):
             opened = self._given[self._at - 1]
-            if depth >= MOST_DEPTH:
-                raise FilterSyntaxError(f"{opened.quoted} goes deeper than {MOST_DEPTH} parentheses.")
+            if depth >= MAX_DEPTH:
+                raise FilterSyntaxError(f"{opened.quoted} goes deeper than {MAX_DEPTH} parentheses.")
             found = self.parse_or(depth + 1)
             if not self._taken(")"):
                 raise FilterSyntaxError(f"{opened.quoted} isn't closed.")
             return found
         self._count += 1
-        if self._count > MOST_CONDITIONS:
+        if self._count > MAX_CONDITIONS:
             raise FilterSyntaxError(
-                f"A filter has at most {MOST_CONDITIONS} conditions, and this one has more."
+                f"A filter has at most {MAX_CONDITIONS} conditions, and this one has more."
             )
         return self._condition(self._take())
 
@@ -286,7 +288,7 @@ class _Parser:
         folded = word.folded
         plain = folded.replace("-", "").replace("_", "")
         if not word.is_word:
-            raise FilterSyntaxError(_misplaced(word))
+            raise FilterSyntaxError(_misplaced_message(word))
         if folded in FIELDS:
             return self._named(word, FIELDS[FIELDS.index(folded)])
         if folded == "far":
@@ -307,9 +309,9 @@ class _Parser:
         elif plain in _EXTERNAL:
             found = External()
         elif plain in _TYPES:
-            found = FieldIn("type", (_type(word),))
+            found = FieldIn("type", (_parse_alert_type(word),))
         if found is None:
-            raise suggest(word)
+            raise unknown_word_error(word)
         if self._comparison() is not None:
             raise FilterSyntaxError(f"{word.quoted} is compared with nothing: it holds or it doesn't.")
         return found
@@ -325,13 +327,13 @@ class _Parser:
 
     def _named(self, word: Token, field: Field) -> Filter:
         if self._comparison() is not Op.EQ:
-            raise FilterSyntaxError(f"{word.quoted} needs a name after it, like {_NAMED_LIKE[field]}.")
+            raise FilterSyntaxError(f"{word.quoted} needs a name after it, like {_NAME_EXAMPLES[field]}.")
         sign = self._take()
         values: dict[str, None] = {}
         while True:
             if self._next is None or not self._next.is_word:
-                raise FilterSyntaxError(f"{sign.quoted} needs a name after it, like {_NAMED_LIKE[field]}.")
-            values[_name(self._take(), field)] = None
+                raise FilterSyntaxError(f"{sign.quoted} needs a name after it, like {_NAME_EXAMPLES[field]}.")
+            values[_canonical_name(self._take(), field)] = None
             following = self._given[self._at + 1 : self._at + 2]
             if self._next is None or self._next.text != "|" or not following or not following[0].is_word:
                 break
@@ -343,8 +345,8 @@ class _Parser:
         op = self._comparison()
         if op is None:
             if unit != "probability":
-                raise FilterSyntaxError(f"{word.quoted} needs a comparison, like {_NUMBER_LIKE[unit]}.")
-            return Compare(quantity, Op.GE, BARE_PROBABILITY)
+                raise FilterSyntaxError(f"{word.quoted} needs a comparison, like {_NUMBER_EXAMPLES[unit]}.")
+            return Compare(quantity, Op.GE, DEFAULT_MIN_PROBABILITY)
         sign = self._take()
         value = self._value(sign, unit)
         if self._comparison() is not None:
@@ -364,7 +366,7 @@ class _Parser:
         if at is None or match is None or (match["unit"] or "") not in _UNITS[unit]:
             said = sign if at is None else at
             raise FilterSyntaxError(
-                f"{said.quoted} {'needs' if at is None else 'is not'} a number as in {_NUMBER_LIKE[unit]}."
+                f"{said.quoted} {'needs' if at is None else 'is not'} a number as in {_NUMBER_EXAMPLES[unit]}."
             )
         value = float(match["value"]) * _UNITS[unit][match["unit"] or ""]
         if match["unit"]:
@@ -382,7 +384,7 @@ class _Parser:
         sign = self._take()
         at = self._next or sign
         match = self._match(_FAR, 4)
-        unit = None if match is None else _PERIODS.get(match["unit"] or "")
+        unit = None if match is None else _RATE_UNITS.get(match["unit"] or "")
         if match is None or (match["unit"] and unit is None):
             raise FilterSyntaxError(
                 f"{at.quoted} is no rate: 1/yr, 1/100yr, 1/month, 1/week, 1/day, 1/h or Hz."
@@ -396,7 +398,7 @@ class _Parser:
         words = self._words(12)
         try:
             ra, dec, used = parse_position(words)
-        except BadPosition as error:
+        except InvalidPosition as error:
             raise FilterSyntaxError(f"{word.quoted}: {error}") from error
         self._at += used
         at = self._next
@@ -440,18 +442,18 @@ class _Parser:
     def _share(self) -> tuple[Op, float]:
         op = self._comparison()
         if op is None:
-            return Op.GT, BARE_SHARE
+            return Op.GT, DEFAULT_MIN_MAP_PROBABILITY
         return op, self._value(self._take(), "probability")
 
 
 _QUOTES = '"“”„'
-_NUMBER_LIKE = {
+_NUMBER_EXAMPLES = {
     "probability": "BNS>0.5",
     "deg²": "area90<500",
     "Mpc": "distance<300",
     "": "instruments>=2",
 }
-_NAMED_LIKE: dict[Field, str] = {
+_NAME_EXAMPLES: dict[Field, str] = {
     "group": "group=CBC",
     "search": "search=SSM",
     "pipeline": "pipeline=gstlal",
@@ -459,27 +461,27 @@ _NAMED_LIKE: dict[Field, str] = {
 }
 
 
-def _misplaced(token: Token) -> str:
+def _misplaced_message(token: Token) -> str:
     if token.folded in _OPS:
         return f"{token.quoted} has nothing before it to compare."
     return f"{token.quoted} isn't expected here."
 
 
-def _name(token: Token, field: Field) -> str:
+def _canonical_name(token: Token, field: Field) -> str:
     """The name as LVK writes it where it is known, else as it was typed."""
     if field == "type":
-        return _type(token)
+        return _parse_alert_type(token)
     if field == "group" and token.folded == "all":
         raise FilterSyntaxError(f"{token.quoted} is every group: leave the condition out.")
     if not re.fullmatch(r"[\w.+-]{1,60}", token.text):
         raise FilterSyntaxError(
-            f"{token.quoted} is no {field}: letters and digits, as in {_NAMED_LIKE[field]}."
+            f"{token.quoted} is no {field}: letters and digits, as in {_NAME_EXAMPLES[field]}."
         )
     known = {"group": GROUPS, "search": _SEARCHES}.get(field, {})
     return known.get(token.text.casefold(), token.text)
 
 
-def _type(token: Token) -> str:
+def _parse_alert_type(token: Token) -> str:
     found = _TYPES.get(token.folded.replace("-", "").replace("_", ""))
     if found == RETRACTION:
         raise FilterSyntaxError(

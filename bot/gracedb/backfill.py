@@ -20,18 +20,18 @@ from bot.store.database import StoreUnavailable
 from bot.store.events.gracedb_lookups import GraceDbLookups
 from bot.store.events.notices import NoticeRepository
 
-PACE_S = 0.3
+REQUEST_INTERVAL_S = 0.3
 """Between two requests: 200 a minute, of the 300 that GraceDB allows."""
-PAGE = 100
+PAGE_SIZE = 100
 """Superevents of one page of the list."""
-TRIES = 6
+MAX_ATTEMPTS = 6
 """Of one request, before a backfill gives up; what is stored stays."""
-FRESH = timedelta(days=1)
+RECHECK_AFTER = timedelta(days=1)
 """What was looked up less than this ago isn't looked up again."""
-BEFORE_THE_GAP = timedelta(days=30)
+GAP_LOOKBACK = timedelta(days=30)
 """Events as old as this when the source fell silent may have had updates in the gap."""
-REPAIR_AGAIN_S = 3_600.0
-AFTER_THE_GAP = timedelta(hours=2)
+REPAIR_RETRY_S = 3_600.0
+GAP_GRACE_PERIOD = timedelta(hours=2)
 """What came less than this ago may be what the broker still kept, and ends a gap instead of denying it."""
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class Backfill:
         clock: Callable[[], datetime],
         *,
         sleep: Sleep = asyncio.sleep,
-        page: int = PAGE,
+        page: int = PAGE_SIZE,
     ) -> None:
         self._archive = archive
         self._lookups = lookups
@@ -140,14 +140,16 @@ class Backfill:
             progress.unreadable += 1
 
     def _is_settled(self, entry: SupereventRecord, looked_up: datetime) -> bool:
-        return looked_up - entry.created > conversion.SETTLED or self._clock() - looked_up < FRESH
+        return (
+            looked_up - entry.created > conversion.SETTLED_AFTER or self._clock() - looked_up < RECHECK_AFTER
+        )
 
     async def _retry_while_busy(
         self, ask: Callable[[], Awaitable[T]], progress: Progress, show: Callable[[], None]
     ) -> T:
         """Ask until there is an answer, as long as GraceDB says or twice as long each time. Raises Busy."""
         wait = 2.0
-        for left in reversed(range(TRIES)):
+        for left in reversed(range(MAX_ATTEMPTS)):
             try:
                 return await ask()
             except Busy as error:
@@ -176,10 +178,10 @@ async def repair_gap(
     """
     while True:
         try:
-            last = await store.last_received(LIVE_SOURCES, before=now - AFTER_THE_GAP)
+            last = await store.last_received(LIVE_SOURCES, before=now - GAP_GRACE_PERIOD)
             if last is None or now - last <= broker_keeps:
                 return
-            since = (last - BEFORE_THE_GAP).date()
+            since = (last - GAP_LOOKBACK).date()
             log.warning(
                 "gap_is_filled_from_gracedb",
                 last_notice=last.isoformat(),
@@ -190,5 +192,5 @@ async def repair_gap(
             log.info("gap_filled", superevents=done.looked_up, notices=done.notices, left_out=done.unreadable)
             return
         except (Busy, NotPublic, Unreadable, StoreUnavailable) as error:
-            log.warning("gap_waits", reason=str(error), again_in_s=REPAIR_AGAIN_S)
-            await sleep(REPAIR_AGAIN_S)
+            log.warning("gap_waits", reason=str(error), again_in_s=REPAIR_RETRY_S)
+            await sleep(REPAIR_RETRY_S)

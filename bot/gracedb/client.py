@@ -21,28 +21,28 @@ from urllib.parse import quote, urljoin, urlsplit
 import httpx
 
 from bot import __version__
-from bot.alerts.payload import MAX_PAYLOAD, nested_beyond
+from bot.alerts.payload import MAX_PAYLOAD_BYTES, is_nested_deeper_than
 
 USER_AGENT = f"gwevent/{__version__}"
 """GraceDB refuses a blank one."""
-JSON_MOST = 8 * 2**20
+MAX_JSON_BYTES = 8 * 2**20
 """Bytes of an answer: the logs of the busiest superevents have about 1 MB."""
-FILE_MOST = MAX_PAYLOAD
+MAX_FILE_BYTES = MAX_PAYLOAD_BYTES
 """Bytes of a file: more than this no payload may have either."""
-CONNECT_S = 5.0
-READ_S = 15.0
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 15.0
 """Between two pieces of an answer."""
-REQUEST_S = 60.0
+REQUEST_TIMEOUT_S = 60.0
 """For an answer as a whole."""
-HOPS = 3
+MAX_REDIRECTS = 3
 """Redirects that are followed."""
-NESTED_MOST = 100
+MAX_NESTING = 100
 """Levels of an answer; a superevent's JSON has five."""
-RETRY_AFTER_DEFAULT_S = 60.0
-RETRY_AFTER_MOST_S = 3_600.0
+DEFAULT_RETRY_AFTER_S = 60.0
+MAX_RETRY_AFTER_S = 3_600.0
 
-_PORTS = {"http": 80, "https": 443}
-_NAME = re.compile(r"\w[\w.,+-]{0,199}")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_FILE_NAME = re.compile(r"\w[\w.,+-]{0,199}")
 
 
 class GraceDbError(Exception):
@@ -84,30 +84,30 @@ class GraceDb:
 
     def page(self, superevent_id: str) -> str:
         """The address of a superevent's page for people."""
-        return urljoin(self._base_url, f"../superevents/{_quoted(superevent_id)}/view/")
+        return urljoin(self._base_url, f"../superevents/{_path_segment(superevent_id)}/view/")
 
     async def superevent(self, superevent_id: str) -> Any:
         """The superevent's JSON. Raises GraceDbError."""
-        return await self._json(f"superevents/{_quoted(superevent_id)}/", superevent_id)
+        return await self._json(f"superevents/{_path_segment(superevent_id)}/", superevent_id)
 
     async def labels(self, superevent_id: str) -> Any:
         """The labels, each with the time it was set. Raises GraceDbError."""
-        return await self._json(f"superevents/{_quoted(superevent_id)}/labels/", superevent_id)
+        return await self._json(f"superevents/{_path_segment(superevent_id)}/labels/", superevent_id)
 
     async def logs(self, superevent_id: str) -> Any:
         """The log, which knows when each file was uploaded. Raises GraceDbError."""
-        return await self._json(f"superevents/{_quoted(superevent_id)}/logs/", superevent_id)
+        return await self._json(f"superevents/{_path_segment(superevent_id)}/logs/", superevent_id)
 
     async def files(self, superevent_id: str) -> Any:
         """File names with their addresses. Raises GraceDbError."""
-        return await self._json(f"superevents/{_quoted(superevent_id)}/files/", superevent_id)
+        return await self._json(f"superevents/{_path_segment(superevent_id)}/files/", superevent_id)
 
     async def notices(self, superevent_id: str) -> Any:
         """The notices that were sent, or None where this GraceDB is older than that. Raises GraceDbError."""
         if not self._has_notices:
             return None
         try:
-            return await self._json(f"v2/superevents/{_quoted(superevent_id)}/notices/", superevent_id)
+            return await self._json(f"v2/superevents/{_path_segment(superevent_id)}/notices/", superevent_id)
         except NotPublic:
             # Of a superevent without notices the list is empty, so it is the list that is missing.
             self._has_notices = False
@@ -119,13 +119,13 @@ class GraceDb:
 
     async def file_json(self, superevent_id: str, name: str) -> Any:
         """A file that holds JSON. Raises GraceDbError."""
-        return _parsed(await self.file(superevent_id, name, JSON_MOST))
+        return _parse_json(await self.file(superevent_id, name, MAX_JSON_BYTES))
 
-    async def file(self, superevent_id: str, name: str, most: int = FILE_MOST) -> bytes:
+    async def file(self, superevent_id: str, name: str, most: int = MAX_FILE_BYTES) -> bytes:
         """A file's content, of `most` bytes at most. Raises GraceDbError."""
-        if _NAME.fullmatch(name) is None:
+        if _FILE_NAME.fullmatch(name) is None:
             raise Unreadable("GraceDB names a file as none is called.")
-        path = f"superevents/{_quoted(superevent_id)}/files/{quote(name, safe=',')}"
+        path = f"superevents/{_path_segment(superevent_id)}/files/{quote(name, safe=',')}"
         return await self._get(path, f"{superevent_id}'s {name}", most)
 
     async def close(self) -> None:
@@ -135,12 +135,12 @@ class GraceDb:
             self._client = None
 
     async def _json(self, path: str, what: str, params: Mapping[str, Any] | None = None) -> Any:
-        return _parsed(await self._get(path, what, JSON_MOST, params))
+        return _parse_json(await self._get(path, what, MAX_JSON_BYTES, params))
 
     async def _get(self, path: str, what: str, most: int, params: Mapping[str, Any] | None = None) -> bytes:
         await self._wait_for_turn()
         try:
-            async with asyncio.timeout(REQUEST_S):
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 return await self._fetch(path, what, most, params)
         except (httpx.TimeoutException, TimeoutError):
             raise Busy("GraceDB didn't answer in time.") from None
@@ -153,7 +153,7 @@ class GraceDb:
 
     async def _fetch(self, path: str, what: str, most: int, params: Mapping[str, Any] | None) -> bytes:
         url = urljoin(self._base_url, path)
-        for _ in range(HOPS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             async with self._connected().stream("GET", url, params=params) as response:
                 if response.has_redirect_location:
                     # The address says what was asked for.
@@ -176,7 +176,8 @@ class GraceDb:
         try:
             base, further = urlsplit(self._base_url), urlsplit(urljoin(url, location))
             own, there = (
-                (url.scheme, url.hostname, url.port or _PORTS.get(url.scheme)) for url in (base, further)
+                (url.scheme, url.hostname, url.port or _DEFAULT_PORTS.get(url.scheme))
+                for url in (base, further)
             )
         except ValueError:
             raise Unreadable("GraceDB sends us to an address that is none.") from None
@@ -190,7 +191,7 @@ class GraceDb:
         if self._client is None:
             self._client = httpx.AsyncClient(
                 headers={"User-Agent": USER_AGENT},
-                timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
+                timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             )
         return self._client
 
@@ -199,13 +200,13 @@ class GraceDb:
         status = response.status_code
         if status == httpx.codes.OK:
             return
-        wait = _retry_after(response.headers.get("Retry-After"))
+        wait = _parse_retry_after(response.headers.get("Retry-After"))
         if status == httpx.codes.TOO_MANY_REQUESTS or (
             status == httpx.codes.SERVICE_UNAVAILABLE and wait is not None
         ):
-            wait = RETRY_AFTER_DEFAULT_S if wait is None else wait
+            wait = DEFAULT_RETRY_AFTER_S if wait is None else wait
             self._silent_until = time.monotonic() + wait
-            raise _asked_to_wait(wait)
+            raise _rate_limited(wait)
         if status == httpx.codes.SERVICE_UNAVAILABLE:
             raise Busy("GraceDB is down for maintenance.")
         if status in (httpx.codes.NOT_FOUND, httpx.codes.FORBIDDEN, httpx.codes.UNAUTHORIZED):
@@ -218,23 +219,23 @@ class GraceDb:
         async with self._turn:
             left = self._silent_until - time.monotonic()
             if left > 0:
-                raise _asked_to_wait(left)
+                raise _rate_limited(left)
             if self._pace_s:
                 await asyncio.sleep(max(0.0, self._next_at - time.monotonic()))
                 self._next_at = time.monotonic() + self._pace_s
 
 
-def _quoted(superevent_id: str) -> str:
+def _path_segment(superevent_id: str) -> str:
     """An id as one piece of a path, whatever it is made of."""
     quoted = quote(superevent_id, safe="")
     return quoted.replace(".", "%2E") if not quoted.strip(".") else quoted
 
 
-def _asked_to_wait(seconds: float) -> Busy:
+def _rate_limited(seconds: float) -> Busy:
     return Busy(f"GraceDB asks us to wait {math.ceil(seconds)} s.", seconds)
 
 
-def _retry_after(given: str | None) -> float | None:
+def _parse_retry_after(given: str | None) -> float | None:
     """Seconds to wait, in either form of RFC 9110, 10.2.3; None where nothing usable is said."""
     if given is None:
         return None
@@ -247,20 +248,20 @@ def _retry_after(given: str | None) -> float | None:
             seconds = (at - datetime.now(UTC)).total_seconds()
     except (ValueError, OverflowError):
         return None
-    return min(max(seconds, 1.0), RETRY_AFTER_MOST_S)
+    return min(max(seconds, 1.0), MAX_RETRY_AFTER_S)
 
 
-def _parsed(body: bytes) -> Any:
+def _parse_json(body: bytes) -> Any:
     try:
         answer = json.loads(body)
     except RecursionError:
-        raise _nested() from None
+        raise _too_deeply_nested() from None
     except ValueError:
         raise Unreadable("GraceDB's answer isn't JSON.") from None
-    if nested_beyond(NESTED_MOST, answer):
-        raise _nested()
+    if is_nested_deeper_than(MAX_NESTING, answer):
+        raise _too_deeply_nested()
     return answer
 
 
-def _nested() -> Unreadable:
+def _too_deeply_nested() -> Unreadable:
     return Unreadable("GraceDB's answer is nested more deeply than any of its own.")

@@ -18,22 +18,24 @@ from typing import Any
 import erfa
 
 from bot.gracedb.client import Unreadable
-from formatters.models.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, STAGES, event_id
+from formatters.models.notice import ALERT_TYPES, ASSEMBLED_FROM, GRACEDB, RETRACTION, parse_event_id
 
-RETRACTED = "ADVNO"
-_VETTED_OR_TO_BE = frozenset({"SIGNIF_LOCKED", "ADVREQ", "ADVOK", RETRACTED, "EARLY_WARNING", "RAVEN_ALERT"})
-_LOW_SIGNIFICANCE = "LOW_SIGNIF_LOCKED"
-_COINCIDENT = frozenset({"EM_COINC", "RAVEN_ALERT"})
+RETRACTED_LABEL = "ADVNO"
+_SIGNIFICANT_LABELS = frozenset(
+    {"SIGNIF_LOCKED", "ADVREQ", "ADVOK", RETRACTED_LABEL, "EARLY_WARNING", "RAVEN_ALERT"}
+)
+_LOW_SIGNIFICANCE_LABEL = "LOW_SIGNIF_LOCKED"
+_COINCIDENCE_LABELS = frozenset({"EM_COINC", "RAVEN_ALERT"})
 
-_DIGITS = 9
+_MAX_VERSION_DIGITS = 9
 """Of a version; Python refuses to read thousands."""
 
-MAP = ".multiorder.fits"
-COMBINED = "combined"
-MOST_NOTICES = 40
+MAP_SUFFIX = ".multiorder.fits"
+COMBINED_PREFIX = "combined"
+MAX_NOTICES = 40
 """Files of one superevent; the longest story of O4 had about ten notices."""
 
-SETTLED = timedelta(days=60)
+SETTLED_AFTER = timedelta(days=60)
 """Updates come for weeks; longer after the event than this GraceDB's records of it stay as they are."""
 
 _HALF_SECOND = timedelta(seconds=0.5)
@@ -42,7 +44,7 @@ _GPS_EPOCH_JD = 2444244.5
 _TAI_MINUS_GPS_S = 19
 _UNIX_EPOCH_JD = 2440587.5
 _DAY_S = 86_400
-_MAPS_BY_NAME = ("bayestar", "", "lalinference", "bilby", "bilby.offline")
+_MAP_PROGRAMS = ("bayestar", "", "lalinference", "bilby", "bilby.offline")
 """Where GraceDB doesn't say when a map was uploaded, the later program; "" is any other."""
 
 
@@ -59,12 +61,12 @@ class SupereventRecord:
     @property
     def significant(self) -> bool:
         """Low significance is a label of its own since O4; before, only significant events were public."""
-        return bool(self.labels & _VETTED_OR_TO_BE) or _LOW_SIGNIFICANCE not in self.labels
+        return bool(self.labels & _SIGNIFICANT_LABELS) or _LOW_SIGNIFICANCE_LABEL not in self.labels
 
     @property
     def retracted(self) -> bool:
         """Whether people withdrew it."""
-        return RETRACTED in self.labels
+        return RETRACTED_LABEL in self.labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +89,8 @@ class SupereventFiles:
 def parse_superevent(answer: object) -> SupereventRecord:
     """Read a superevent's JSON. Raises Unreadable."""
     record = answer if isinstance(answer, Mapping) else {}
-    given, created = record.get("superevent_id"), _time(record.get("created"))
-    superevent_id = event_id(given)
+    given, created = record.get("superevent_id"), _parse_time(record.get("created"))
+    superevent_id = parse_event_id(given)
     if superevent_id is None or created is None:
         raise Unreadable("GraceDB's answer holds no superevent.")
     labels = record.get("labels")
@@ -120,57 +122,66 @@ def parse_notice_list(answer: object) -> list[str]:
     if not isinstance(notices, list):
         raise Unreadable("GraceDB's answer holds no list of notices.")
     names = [one.get("filename") for one in notices if isinstance(one, Mapping)]
-    return [name for name in names if isinstance(name, str)][-MOST_NOTICES:]
+    return [name for name in names if isinstance(name, str)][-MAX_NOTICES:]
 
 
-def notice_files(superevent_id: str, files: object) -> list[str]:
+def notice_file_names(superevent_id: str, files: object) -> list[str]:
     """The names of `<id>-*.json` in a list of files, each version once: a version is a notice of its own.
 
     (`S230528ay-preliminary.json,0` and `,1` are the first and the second PRELIMINARY.)
     """
     like = re.compile(rf"{re.escape(superevent_id)}-[\w-]+\.json")
-    versions = [v for v in _versions(files) if like.fullmatch(v[0])]
+    versions = [v for v in _file_versions(files) if like.fullmatch(v[0])]
 
     def stage(version: tuple[str, int]) -> tuple[int, str, int]:
         kind = version[0].removeprefix(f"{superevent_id}-").removesuffix(".json").upper()
-        return (STAGES.index(kind) if kind in STAGES else -1), *version
+        return (ALERT_TYPES.index(kind) if kind in ALERT_TYPES else -1), *version
 
-    return [_named(version) for version in sorted(versions, key=stage)][-MOST_NOTICES:]
+    return [_versioned_name(version) for version in sorted(versions, key=stage)][-MAX_NOTICES:]
 
 
-def newest_map(files: object, uploaded: Mapping[str, datetime], *, combined: bool = False) -> list[str]:
+def maps_newest_first(
+    files: object, uploaded: Mapping[str, datetime], *, combined: bool = False
+) -> list[str]:
     """The names of the multi-order maps, the newest first; of a coincidence's maps if `combined`."""
 
     def age(version: tuple[str, int]) -> tuple[object, ...]:
-        when = uploaded.get(_named(version)) or uploaded.get(version[0])
-        return when is not None, when or datetime.min.replace(tzinfo=UTC), _program(version[0]), version[1]
+        when = uploaded.get(_versioned_name(version)) or uploaded.get(version[0])
+        return (
+            when is not None,
+            when or datetime.min.replace(tzinfo=UTC),
+            _program_rank(version[0]),
+            version[1],
+        )
 
     maps = [
         version
-        for version in _versions(files)
-        if version[0].endswith(MAP) and version[0].casefold().startswith(COMBINED) is combined
+        for version in _file_versions(files)
+        if version[0].endswith(MAP_SUFFIX) and version[0].casefold().startswith(COMBINED_PREFIX) is combined
     ]
-    return [_named(version) for version in sorted(maps, key=age, reverse=True)]
+    return [_versioned_name(version) for version in sorted(maps, key=age, reverse=True)]
 
 
-def newest_json(kind: str, files: object, pipeline: str, uploaded: Mapping[str, datetime]) -> str | None:
+def preferred_json_file(
+    kind: str, files: object, pipeline: str, uploaded: Mapping[str, datetime]
+) -> str | None:
     """The name of the `p_astro.json` (or another kind) in force: the preferred pipeline's, else the newest.
 
     Since O4 each pipeline has its own, `<pipeline>.p_astro.json`.
     """
-    found = [v for v in _versions(files) if v[0] == kind or v[0].endswith(f".{kind}")]
+    found = [v for v in _file_versions(files) if v[0] == kind or v[0].endswith(f".{kind}")]
     if not found:
         return None
 
     def rank(version: tuple[str, int]) -> tuple[object, ...]:
         own = version[0].casefold() == f"{pipeline}.{kind}".casefold()
-        when = uploaded.get(_named(version))
+        when = uploaded.get(_versioned_name(version))
         return own, version[0] == kind, when or datetime.min.replace(tzinfo=UTC), version[1]
 
-    return _named(max(found, key=rank))
+    return _versioned_name(max(found, key=rank))
 
 
-def label_times(answer: object) -> dict[str, datetime]:
+def parse_label_times(answer: object) -> dict[str, datetime]:
     """Label -> when it was set, from GraceDB's list of labels; what can't be read is left out."""
     labels = answer.get("labels") if isinstance(answer, Mapping) else None
     return {
@@ -178,25 +189,25 @@ def label_times(answer: object) -> dict[str, datetime]:
         for one in (labels if isinstance(labels, list) else [])
         if isinstance(one, Mapping)
         and isinstance(one.get("name"), str)
-        and (when := _time(one.get("created"))) is not None
+        and (when := _parse_time(one.get("created"))) is not None
     }
 
 
-def upload_times(answer: object) -> dict[str, datetime]:
+def parse_upload_times(answer: object) -> dict[str, datetime]:
     """File "name,version" -> when it was uploaded, from GraceDB's log; what can't be read is left out."""
     entries = answer.get("log") if isinstance(answer, Mapping) else None
     times = {}
     for one in entries if isinstance(entries, list) else []:
-        name, version = _mapping(one).get("filename"), _mapping(one).get("file_version")
-        when = _time(_mapping(one).get("created"))
+        name, version = _as_mapping(one).get("filename"), _as_mapping(one).get("file_version")
+        when = _parse_time(_as_mapping(one).get("created"))
         if isinstance(name, str) and name and when is not None:
-            times[_named((name, version if isinstance(version, int) else -1))] = when
+            times[_versioned_name((name, version if isinstance(version, int) else -1))] = when
     return times
 
 
-def pipeline_of(entry: SupereventRecord) -> str:
+def preferred_pipeline(entry: SupereventRecord) -> str:
     """The pipeline of the preferred event, as GraceDB writes it."""
-    name = _mapping(entry.record.get("preferred_event_data")).get("pipeline")
+    name = _as_mapping(entry.record.get("preferred_event_data")).get("pipeline")
     return name if isinstance(name, str) else ""
 
 
@@ -205,14 +216,14 @@ def build_payloads(entry: SupereventRecord, page: str, parts: SupereventFiles) -
 
     Raises Unreadable if the superevent has no time.
     """
-    facts_at = _state_at(entry, parts)
-    payloads = [_payload(entry, page, GRACEDB, facts_at, parts, _event(entry, parts))]
+    facts_at = _state_time(entry, parts)
+    payloads = [_build_payload(entry, page, GRACEDB, facts_at, parts, _build_event(entry, parts))]
     if entry.retracted:
-        payloads.append(retraction(entry, page, parts.label_times))
+        payloads.append(build_retraction(entry, page, parts.label_times))
     return payloads
 
 
-def retraction(
+def build_retraction(
     entry: SupereventRecord, page: str, labelled: Mapping[str, datetime], notices: Sequence[bytes] = ()
 ) -> bytes:
     """A payload like a RETRACTION, of the time at which the event was withdrawn.
@@ -220,9 +231,9 @@ def retraction(
     Where that isn't known, it is after the last of the event's `notices`.
     """
     said = (re.search(rb'"time_created"\s*:\s*"([^"]+)"', body) for body in notices)
-    sent = [when for one in said if one and (when := _time(one[1].decode("ascii", "replace")))]
+    sent = [when for one in said if one and (when := _parse_time(one[1].decode("ascii", "replace")))]
     at = _retraction_time(entry, labelled, sent).replace(microsecond=0) + _HALF_SECOND
-    return _payload(entry, page, RETRACTION, at, SupereventFiles(label_times=labelled), None)
+    return _build_payload(entry, page, RETRACTION, at, SupereventFiles(label_times=labelled), None)
 
 
 def is_retraction(body: bytes) -> bool:
@@ -230,7 +241,7 @@ def is_retraction(body: bytes) -> bool:
     return re.search(rb'"alert_type"\s*:\s*"retraction"', body, re.IGNORECASE) is not None
 
 
-def utc_of_gps(seconds: float) -> datetime:
+def gps_to_utc(seconds: float) -> datetime:
     """GPS seconds to UTC, with erfa's table of leap seconds."""
     whole, rest = divmod(seconds, 1)
     utc = erfa.taiutc(_GPS_EPOCH_JD, (whole + _TAI_MINUS_GPS_S) / _DAY_S)
@@ -241,13 +252,13 @@ def utc_of_gps(seconds: float) -> datetime:
 def _retraction_time(
     entry: SupereventRecord, labelled: Mapping[str, datetime], sent: Iterable[datetime] = ()
 ) -> datetime:
-    return labelled.get(RETRACTED, max([entry.created, *sent]) + timedelta(seconds=1))
+    return labelled.get(RETRACTED_LABEL, max([entry.created, *sent]) + timedelta(seconds=1))
 
 
-def _state_at(entry: SupereventRecord, parts: SupereventFiles) -> datetime:
+def _state_time(entry: SupereventRecord, parts: SupereventFiles) -> datetime:
     """When what is told became true: at the newest upload or label, yet before a retraction."""
     times = [entry.created]
-    times += [when for name, when in parts.label_times.items() if name != RETRACTED]
+    times += [when for name, when in parts.label_times.items() if name != RETRACTED_LABEL]
     times += [when for name in parts.names if (when := parts.upload_times.get(name)) is not None]
     at = max(times)
     if entry.retracted:
@@ -255,7 +266,7 @@ def _state_at(entry: SupereventRecord, parts: SupereventFiles) -> datetime:
     return at.replace(microsecond=0) + _HALF_SECOND
 
 
-def _payload(
+def _build_payload(
     entry: SupereventRecord,
     page: str,
     alert_type: str,
@@ -266,32 +277,32 @@ def _payload(
     record = {
         "superevent_id": entry.superevent_id,
         "alert_type": alert_type,
-        "time_created": _iso(at),
+        "time_created": _format_utc(at),
         "urls": {"gracedb": page},
         "event": event,
-        "external_coinc": None if event is None else _coincidence(entry, parts),
+        "external_coinc": None if event is None else _build_coincidence(entry, parts),
         "labels": sorted(entry.labels),
         "gw_id": entry.record.get("gw_id"),
         ASSEMBLED_FROM: ["superevent", *parts.names],
         # Where GraceDB doesn't say when, the record needs a time nevertheless; then nobody is told it.
-        "dated": event is not None or RETRACTED in parts.label_times,
+        "dated": event is not None or RETRACTED_LABEL in parts.label_times,
     }
     return json.dumps(record).encode()
 
 
-def _event(entry: SupereventRecord, parts: SupereventFiles) -> dict[str, Any]:
-    preferred = _mapping(entry.record.get("preferred_event_data"))
+def _build_event(entry: SupereventRecord, parts: SupereventFiles) -> dict[str, Any]:
+    preferred = _as_mapping(entry.record.get("preferred_event_data"))
     time = next(
         (t for t in (entry.record.get("t_0"), preferred.get("gpstime")) if isinstance(t, int | float)), None
     )
     if time is None or not 0 < time < 4e9:
         raise Unreadable(f"GraceDB's {entry.superevent_id} has no time.")
-    burst = _burst(preferred)
+    burst = _burst_attributes(preferred)
     return {
-        "time": _iso(utc_of_gps(time)),
+        "time": _format_utc(gps_to_utc(time)),
         "far": entry.record.get("far"),
         "significant": entry.significant,
-        "instruments": _instruments(preferred.get("instruments")),
+        "instruments": _parse_instruments(preferred.get("instruments")),
         "group": preferred.get("group") or "",
         "pipeline": preferred.get("pipeline") or "",
         "search": preferred.get("search") or "",
@@ -300,69 +311,69 @@ def _event(entry: SupereventRecord, parts: SupereventFiles) -> dict[str, Any]:
         "duration": burst.get("duration"),
         "central_frequency": burst.get("central_freq"),
         "mchirp_source": parts.mchirp_source,
-        "skymap": _text(parts.skymap),
+        "skymap": _base64_text(parts.skymap),
     }
 
 
-def _burst(preferred: Mapping[str, Any]) -> Mapping[str, Any]:
+def _burst_attributes(preferred: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a burst search measured: MultiBurst of cWB, MLyBurst of MLy."""
-    attributes = _mapping(preferred.get("extra_attributes"))
-    return next((_mapping(attributes[n]) for n in attributes if "burst" in n.casefold()), {})
+    attributes = _as_mapping(preferred.get("extra_attributes"))
+    return next((_as_mapping(attributes[n]) for n in attributes if "burst" in n.casefold()), {})
 
 
-def _coincidence(entry: SupereventRecord, parts: SupereventFiles) -> dict[str, Any] | None:
+def _build_coincidence(entry: SupereventRecord, parts: SupereventFiles) -> dict[str, Any] | None:
     # With whom only the external event says, which isn't public.
     by_time, by_both = entry.record.get("time_coinc_far"), entry.record.get("space_coinc_far")
-    if not entry.labels & _COINCIDENT or (by_time is None and by_both is None):
+    if not entry.labels & _COINCIDENCE_LABELS or (by_time is None and by_both is None):
         return None
     return {
         "observatory": "",
         "search": "",
         "time_coincidence_far": by_time,
         "time_sky_position_coincidence_far": by_both,
-        "combined_skymap": _text(parts.combined_skymap),
+        "combined_skymap": _base64_text(parts.combined_skymap),
     }
 
 
-def _instruments(given: object) -> list[str]:
+def _parse_instruments(given: object) -> list[str]:
     # "H1,L1"; MLy once wrote "['H1', 'L1', 'V1']".
     return sorted(set(re.findall(r"[A-Z]\d", given))) if isinstance(given, str) else []
 
 
-def _versions(files: object) -> set[tuple[str, int]]:
+def _file_versions(files: object) -> set[tuple[str, int]]:
     """The files of a list as (name, version); version -1 where only the bare name, the newest, is listed."""
     names = [name for name in files if isinstance(name, str)] if isinstance(files, Mapping) else []
-    split = {_split(name) for name in names}
+    split = {_split_version(name) for name in names}
     numbered = {name for name, version in split if version >= 0}
     return {(name, version) for name, version in split if version >= 0 or name not in numbered}
 
 
-def _split(name: str) -> tuple[str, int]:
+def _split_version(name: str) -> tuple[str, int]:
     base, _, version = name.rpartition(",")
-    numbered = base and version.isascii() and version.isdigit() and len(version) <= _DIGITS
+    numbered = base and version.isascii() and version.isdigit() and len(version) <= _MAX_VERSION_DIGITS
     return (base, int(version)) if numbered else (name, -1)
 
 
-def _named(version: tuple[str, int]) -> str:
+def _versioned_name(version: tuple[str, int]) -> str:
     return version[0] if version[1] < 0 else f"{version[0]},{version[1]}"
 
 
-def _program(name: str) -> int:
+def _program_rank(name: str) -> int:
     known: Iterable[int] = (
-        rank for rank, start in enumerate(_MAPS_BY_NAME) if start and name.casefold().startswith(start)
+        rank for rank, start in enumerate(_MAP_PROGRAMS) if start and name.casefold().startswith(start)
     )
-    return max(known, default=_MAPS_BY_NAME.index(""))
+    return max(known, default=_MAP_PROGRAMS.index(""))
 
 
-def _text(fits: bytes | None) -> str | None:
+def _base64_text(fits: bytes | None) -> str | None:
     return None if fits is None else base64.b64encode(fits).decode()
 
 
-def _iso(at: datetime) -> str:
+def _format_utc(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _time(given: object) -> datetime | None:
+def _parse_time(given: object) -> datetime | None:
     """Read "2023-04-13 19:53:35 UTC", with or without a fraction, or ISO 8601."""
     if not isinstance(given, str):
         return None
@@ -375,5 +386,5 @@ def _time(given: object) -> datetime | None:
     return read if 1900 < read.year < 9000 else None
 
 
-def _mapping(given: object) -> Mapping[str, Any]:
+def _as_mapping(given: object) -> Mapping[str, Any]:
     return given if isinstance(given, Mapping) else {}

@@ -12,28 +12,28 @@ from typing import Any, TypeVar
 
 import structlog
 
-from bot.alerts.payload import MAX_PAYLOAD
+from bot.alerts.payload import MAX_PAYLOAD_BYTES
 from bot.gracedb import conversion
-from bot.gracedb.client import FILE_MOST, Busy, GraceDb, GraceDbError, NotPublic, Unreadable
+from bot.gracedb.client import MAX_FILE_BYTES, Busy, GraceDb, GraceDbError, NotPublic, Unreadable
 from bot.gracedb.conversion import SupereventFiles, SupereventRecord
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.sources import GRACEDB, Origin
 from bot.sources.files import why_not_a_notice
 from bot.store.events.gracedb_lookups import GraceDbLookups
 
-LOOK_UP_S = 60.0
+IMPORT_TIMEOUT_S = 60.0
 """For all requests of one superevent together; longer nobody waits for an answer."""
-AT_ONCE = 2
+MAX_CONCURRENT_IMPORTS = 2
 """Superevents looked up at the same time."""
-NOT_PUBLIC_S = 60.0
+NOT_PUBLIC_CACHED_S = 60.0
 """How long "not public" is taken for the answer: a new event is public within minutes."""
-TROUBLE_S = 15.0
+FAILURE_CACHED_S = 15.0
 """The same for any other failure."""
-TOGETHER_MOST = 64 * 2**20
+MAX_NOTICES_BYTES = 64 * 2**20
 """Bytes of all notices of one superevent, which are held at once; ten large ones have 25 MB."""
-REMEMBERED = 1_000
+MAX_CACHED_FAILURES = 1_000
 """Failures that are kept."""
-MAP_MOST = MAX_PAYLOAD * 5 // 8
+MAX_MAP_BYTES = MAX_PAYLOAD_BYTES * 5 // 8
 """Bytes of a map that fits a payload as base64, which takes 4/3 of them; the largest of O4 have 3 MB."""
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class SupereventImporter:
         self._mine: set[asyncio.Task[tuple[str, int]]] = set()
         self._names: dict[str, str] = {}
         self._failed: OrderedDict[str, tuple[float, GraceDbError]] = OrderedDict()
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._places = asyncio.Semaphore(MAX_CONCURRENT_IMPORTS)
 
     async def import_superevent(self, superevent_id: str) -> str:
         """Store what GraceDB has of a superevent; return the id it has there (a GW… name is another's).
@@ -118,7 +118,7 @@ class SupereventImporter:
         looked_up = (await self._lookups.get([superevent_id])).get(superevent_id)
         if looked_up is None:
             return True
-        return looked_up - created <= conversion.SETTLED and self._clock() - looked_up > after
+        return looked_up - created <= conversion.SETTLED_AFTER and self._clock() - looked_up > after
 
     @property
     def gracedb(self) -> GraceDb:
@@ -135,7 +135,7 @@ class SupereventImporter:
 
     async def _look_up(self, superevent_id: str) -> tuple[str, int]:
         try:
-            async with asyncio.timeout(LOOK_UP_S), self._places:
+            async with asyncio.timeout(IMPORT_TIMEOUT_S), self._places:
                 entry = conversion.parse_superevent(await self._gracedb.superevent(superevent_id))
                 payloads = await self._fetch(entry)
         except TimeoutError:
@@ -144,10 +144,10 @@ class SupereventImporter:
             error = failure
         else:
             return entry.superevent_id, await self._keep(entry, payloads)
-        stands = NOT_PUBLIC_S if isinstance(error, NotPublic) else TROUBLE_S
+        stands = NOT_PUBLIC_CACHED_S if isinstance(error, NotPublic) else FAILURE_CACHED_S
         self._failed[superevent_id] = (time.monotonic() + stands, error)
         self._failed.move_to_end(superevent_id)
-        while len(self._failed) > REMEMBERED:
+        while len(self._failed) > MAX_CACHED_FAILURES:
             self._failed.popitem(last=False)
         log.info("gracedb_gave_nothing", superevent_id=superevent_id, reason=str(error))
         raise error
@@ -168,10 +168,10 @@ class SupereventImporter:
                 files = await self._gracedb.files(entry.superevent_id)
             made = conversion.build_payloads(entry, page, await self._parts(entry, files))
         elif entry.retracted and not any(conversion.is_retraction(body) for _, body in found):
-            labelled = conversion.label_times(
+            labelled = conversion.parse_label_times(
                 await self._or_nothing(self._gracedb.labels(entry.superevent_id))
             )
-            made = [conversion.retraction(entry, page, labelled, [body for _, body in found])]
+            made = [conversion.build_retraction(entry, page, labelled, [body for _, body in found])]
         else:
             made = []
         return [*found, *(("assembled", body) for body in made)]
@@ -187,11 +187,11 @@ class SupereventImporter:
         names = [] if listed is None else conversion.parse_notice_list(listed)
         if not names:
             files = await self._gracedb.files(entry.superevent_id)
-            names = conversion.notice_files(entry.superevent_id, files)
+            names = conversion.notice_file_names(entry.superevent_id, files)
         found = []
-        left = TOGETHER_MOST
+        left = MAX_NOTICES_BYTES
         for name in names:
-            most = min(left, FILE_MOST)
+            most = min(left, MAX_FILE_BYTES)
             body = await self._or_nothing(self._gracedb.file(entry.superevent_id, name, most))
             left -= len(body or b"")
             if body is not None and why_not_a_notice(body) is None:
@@ -200,13 +200,13 @@ class SupereventImporter:
 
     async def _parts(self, entry: SupereventRecord, files: object) -> SupereventFiles:
         """What a record is put together from. Raises GraceDbError."""
-        superevent_id, pipeline = entry.superevent_id, conversion.pipeline_of(entry)
-        labelled = conversion.label_times(await self._or_nothing(self._gracedb.labels(superevent_id)))
-        uploaded = conversion.upload_times(await self._or_nothing(self._gracedb.logs(superevent_id)))
+        superevent_id, pipeline = entry.superevent_id, conversion.preferred_pipeline(entry)
+        labelled = conversion.parse_label_times(await self._or_nothing(self._gracedb.labels(superevent_id)))
+        uploaded = conversion.parse_upload_times(await self._or_nothing(self._gracedb.logs(superevent_id)))
         names: list[str] = []
 
         async def facts(kind: str) -> Mapping[str, Any] | None:
-            name = conversion.newest_json(kind, files, pipeline, uploaded)
+            name = conversion.preferred_json_file(kind, files, pipeline, uploaded)
             if name is None:
                 return None
             found = await self._or_nothing(self._gracedb.file_json(superevent_id, name))
@@ -216,7 +216,7 @@ class SupereventImporter:
             return found
 
         async def newest(*, combined: bool, most: int) -> bytes | None:
-            for name in conversion.newest_map(files, uploaded, combined=combined):
+            for name in conversion.maps_newest_first(files, uploaded, combined=combined):
                 fits = await self._or_nothing(self._gracedb.file(superevent_id, name, most))
                 if fits is not None:
                     names.append(name)
@@ -226,8 +226,8 @@ class SupereventImporter:
         p_astro = await facts("p_astro.json")
         em_bright = await facts("em_bright.json")
         mchirp_source = await facts("mchirp_source.json")
-        skymap = await newest(combined=False, most=MAP_MOST)
-        left = MAP_MOST - len(skymap or b"")
+        skymap = await newest(combined=False, most=MAX_MAP_BYTES)
+        left = MAX_MAP_BYTES - len(skymap or b"")
         return SupereventFiles(
             label_times=labelled,
             upload_times=uploaded,

@@ -16,7 +16,7 @@ from bot.store.database import StoreUnavailable
 from bot.store.operations.ops_channel import OpsChannelRepository
 from bot.store.operations.source_heartbeats import SourceHeartbeats
 
-TELL_S = 5.0
+STATUS_INTERVAL_S = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ class SourceConsumer:
                 await self._operators.get()
             except StoreUnavailable as error:
                 log.warning("consumer_waits_for_store", reason=str(error))
-            await asyncio.sleep(TELL_S)
+            await asyncio.sleep(STATUS_INTERVAL_S)
 
     async def stop(self) -> None:
         """Let go of the source; what isn't acknowledged comes again."""

@@ -14,7 +14,7 @@ from bot.skymap_service.filter_queries import SkyMapQueries
 from bot.store.database import StoreUnavailable
 from bot.store.events.deferred import DeferredRouting
 
-POLL_S = 1.0
+POLL_INTERVAL_S = 1.0
 """A wake-up is a hint: another process may have stored the notice."""
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ class DeferredRoutingWorker:
         *,
         max_age: timedelta,
         wake_deliveries: Callable[[], None] = lambda: None,
-        poll_s: float = POLL_S,
+        poll_s: float = POLL_INTERVAL_S,
     ) -> None:
         self._undecided = undecided
         self._asker = asker

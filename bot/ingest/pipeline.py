@@ -14,17 +14,17 @@ import structlog
 from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload, decode
 from bot.routing.planner import channels_for_unreadable_notice, plan
-from bot.runtime.os_limits import is_out_of_descriptors
+from bot.runtime.os_limits import is_resource_exhaustion
 from bot.runtime.threads import run_in_thread
 from bot.sources import Origin
 from bot.store.database import StoreUnavailable
 from bot.store.events.circulars import CircularRepository
-from bot.store.events.notices import Apologist, NoticeRepository
+from bot.store.events.notices import NoticeRepository, UnreadableNoticePlanner
 from bot.store.operations.operator_alerts import OperatorAlertRules
 from formatters.models.circular import Circular
 from formatters.models.notice import Notice
 
-_DATED = re.compile(r"[MT]?(?:S|GW)(\d{6})(?!\d)", re.ASCII)
+_DATED_ID = re.compile(r"[MT]?(?:S|GW)(\d{6})(?!\d)", re.ASCII)
 """An id that says a date, be it of LVK's form or not quite."""
 
 log = structlog.get_logger(__name__)
@@ -89,7 +89,7 @@ class Pipeline:
         except StoreUnavailable:
             raise
         except Exception as error:
-            if is_out_of_descriptors(error):
+            if is_resource_exhaustion(error):
                 # It says nothing of the payload: kept aside for it, the alert would be lost.
                 raise StoreUnavailable(f"No descriptor or thread is left to read it: {error}.") from error
             # The guard of law 6: whatever is wrong with one payload, or with gwevent when it meets it, the
@@ -144,7 +144,7 @@ class Pipeline:
     async def _quarantine(
         self, body: bytes, origin: Origin, reason: str, superevent_id: str | None, received: datetime
     ) -> IngestResult:
-        apologise: Apologist | None = None
+        apologise: UnreadableNoticePlanner | None = None
         if origin.live and superevent_id is not None and not self._is_old_id(superevent_id, received):
             apologise = channels_for_unreadable_notice
         new = await self._store.quarantine(
@@ -169,7 +169,7 @@ class Pipeline:
 
     def _is_old_id(self, superevent_id: str, now: datetime) -> bool:
         """Whether the id's date alone says that this is old news; nothing else of the notice is known."""
-        dated = _DATED.match(superevent_id)
+        dated = _DATED_ID.match(superevent_id)
         if dated is None:
             return False
         try:

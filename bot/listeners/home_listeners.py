@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 from bot.listeners.home_tab import HomeTab
 
 
-def register(app: AsyncApp, answers: CommandRouter, homes: HomeTab, dialogs: SubscriptionModal) -> None:
+def register_home_listeners(
+    app: AsyncApp, answers: CommandRouter, homes: HomeTab, dialogs: SubscriptionModal
+) -> None:
     """Register the listeners of the home tab."""
 
     @app.event("app_home_opened")
@@ -25,35 +27,35 @@ def register(app: AsyncApp, answers: CommandRouter, homes: HomeTab, dialogs: Sub
         if event.get("tab") == "home":
             await homes.publish(context_team(context), event["user"])
 
-    @app.action(home_tab.NEW)
+    @app.action(home_tab.NEW_ACTION)
     async def on_new(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
         await opened(context_team(context), body, action)
 
-    @app.action(home_tab.EDIT)
+    @app.action(home_tab.EDIT_ACTION)
     async def on_edit(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
         await opened(context_team(context), body, action)
 
-    @app.action(home_tab.PAUSE)
+    @app.action(home_tab.PAUSE_ACTION)
     async def on_pause(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
         await told(context_team(context), body, action, "pause")
 
-    @app.action(home_tab.RESUME)
+    @app.action(home_tab.RESUME_ACTION)
     async def on_resume(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
         await told(context_team(context), body, action, "resume")
 
-    @app.action(home_tab.END)
+    @app.action(home_tab.END_ACTION)
     async def on_end(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
@@ -61,20 +63,20 @@ def register(app: AsyncApp, answers: CommandRouter, homes: HomeTab, dialogs: Sub
         await told(context_team(context), body, action, "unsubscribe")
 
     async def opened(team: str, body: dict[str, Any], action: dict[str, Any]) -> None:
-        asker, target = _pressed(team, body, action)
+        asker, target = _parse_button(team, body, action)
         complaint = await dialogs.open(body["trigger_id"], asker, target.number, home=True)
         if complaint is not None:
             await homes.publish(asker.team_id, asker.user_id, complaint)
 
     async def told(team: str, body: dict[str, Any], action: dict[str, Any], command: str) -> None:
-        asker, target = _pressed(team, body, action)
+        asker, target = _parse_button(team, body, action)
         which = f"{target.number}" if target.mark is None else f"{target.number}@{target.mark}"
         refused = await homes.refusal(asker)
         said = refused or await answers.dispatch(f"{command} {which}", asker)
         await homes.publish(asker.team_id, asker.user_id, said)
 
 
-def _pressed(
+def _parse_button(
     team: str, body: dict[str, Any], action: dict[str, Any]
 ) -> tuple[CommandContext, home_tab.HomeAction]:
     target = home_tab.parse_action(str(action.get("value")))

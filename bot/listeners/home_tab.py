@@ -16,7 +16,7 @@ import structlog
 from bot.commands.router import CommandContext
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
-from bot.slack.request_team import client_of
+from bot.slack.request_team import get_client
 from bot.sources import SourceStatus
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-NOT_YOURS = "You aren't in that channel, or gwevent isn't, so its subscriptions can't be changed from here."
-STORE_AWAY = "The store doesn't answer right now, so nothing was changed. Try again."
+NOT_IN_CHANNEL = (
+    "You aren't in that channel, or gwevent isn't, so its subscriptions can't be changed from here."
+)
+STORE_UNAVAILABLE = "The store doesn't answer right now, so nothing was changed. Try again."
 
 
 class HomeTab:
@@ -59,7 +61,7 @@ class HomeTab:
     async def publish(self, team_id: str, user_id: str, said: Message | None = None) -> None:
         """Bring a person's home to the newest state; `said` is the answer to what they pressed."""
         try:
-            client = client_of(self._clients, team_id)
+            client = get_client(self._clients, team_id)
         except SlackFailure as failure:
             log.warning("home_not_published", reason=failure.reason)
             return
@@ -85,13 +87,13 @@ class HomeTab:
                 own = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
                 allowed = any(s.created_by == asker.user_id for s in own)
             else:
-                channels = await client_of(self._clients, asker.team_id).channels_of(asker.user_id)
+                channels = await get_client(self._clients, asker.team_id).channels_of(asker.user_id)
                 allowed = asker.channel_id in channels
         except SlackFailure as failure:
             return helping.error_message(f"Slack doesn't tell which channels you are in ({failure.reason}).")
         except StoreUnavailable:
-            return helping.error_message(STORE_AWAY)
-        return None if allowed else helping.error_message(NOT_YOURS)
+            return helping.error_message(STORE_UNAVAILABLE)
+        return None if allowed else helping.error_message(NOT_IN_CHANNEL)
 
     async def _home(
         self, client: SlackClient, team_id: str, user_id: str, said: Message | None
@@ -106,14 +108,14 @@ class HomeTab:
             problem = failure.reason
         last = await self._store.last_notice()
         received = None if last is None else last.received
-        newest = await self._store.newest(category=Category.REAL, limit=home_tab.EVENTS)
+        newest = await self._store.newest(category=Category.REAL, limit=home_tab.MAX_EVENTS)
         return home_tab.Home(
             sources=self._source_states(),
             last_notice=None
             if last is None or received is None
             else LastNotice(superevent_id=last.superevent_id, alert_type=last.alert_type, received=received),
             subscriptions=home_tab.visible_to(user_id, every, channels),
-            newest=newest or await self._store.newest(category=Category.MOCK, limit=home_tab.EVENTS),
+            newest=newest or await self._store.newest(category=Category.MOCK, limit=home_tab.MAX_EVENTS),
             incidents=await self._incidents.open_incidents(),
             problem=problem,
             said=said,

@@ -15,34 +15,34 @@ from bot.listeners import home_listeners, modal_listeners
 from bot.listeners.home_tab import HomeTab
 from bot.listeners.subscription_modal import SubscriptionModal
 from bot.slack.request_team import context_team
-from formatters.answers.answer import SHARE, contains_file, without_files
+from formatters.answers.answer import SHARE_ACTION, contains_file, without_files
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import unescape
-from formatters.posts.alert_card import OBSERVE
-from formatters.views.subscription_modal import ENDS
+from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
+from formatters.views.subscription_modal import END_ACTION_PATTERN
 
 log = structlog.get_logger(__name__)
 
-LONGEST_VALUE = 2_100
+MAX_COMMAND_CHARS = 2_100
 """Characters of a question that a button asks: what its value may have, and a command."""
 
-Revive = Callable[[str, str], Awaitable[None]]
-Observe = Callable[[str, str, str, str], Awaitable[None]]
-Moved = Callable[[str, str, str], Awaitable[None]]
-Show = Callable[[CommandContext, Message, str | None], Awaitable[bool]]
+RequeueChannel = Callable[[str, str], Awaitable[None]]
+ToggleObserver = Callable[[str, str, str, str], Awaitable[None]]
+OnChannelMoved = Callable[[str, str, str], Awaitable[None]]
+SendEphemeral = Callable[[CommandContext, Message, str | None], Awaitable[bool]]
 """(who asked, the answer, thread or None) -> whether it could be shown to them alone, files in it too."""
 
 
-def register(
+def register_listeners(
     app: AsyncApp,
     answers: CommandRouter,
-    revive: Revive,
-    observe: Observe,
+    revive: RequeueChannel,
+    observe: ToggleObserver,
     homes: HomeTab,
     dialogs: SubscriptionModal,
-    show: Show | None = None,
+    show: SendEphemeral | None = None,
     *,
-    moved: Moved | None = None,
+    moved: OnChannelMoved | None = None,
 ) -> None:
     """Register every listener.
 
@@ -50,8 +50,8 @@ def register(
     superevent, user)` when somebody presses "I'm observing"; `show` shows an answer that holds a file;
     `moved(team, old, new)` is called when Slack gives a channel another id, and doesn't fail.
     """
-    modal_listeners.register(app, dialogs)
-    home_listeners.register(app, answers, homes, dialogs)
+    modal_listeners.register_modal_listeners(app, dialogs)
+    home_listeners.register_home_listeners(app, answers, homes, dialogs)
 
     @app.command("/gwevent")
     async def on_command(
@@ -66,7 +66,7 @@ def register(
             if await show(asker, message, None):
                 return
             message = without_files(message)
-        await respond(**_body(message), response_type="ephemeral")
+        await respond(**_message_body(message), response_type="ephemeral")
 
     @app.event("app_mention")
     async def on_mention(
@@ -86,10 +86,10 @@ def register(
             await show(asker, message, thread_ts)
             return
         await client.chat_postEphemeral(
-            channel=event["channel"], user=event["user"], thread_ts=thread_ts, **_body(message)
+            channel=event["channel"], user=event["user"], thread_ts=thread_ts, **_message_body(message)
         )
 
-    @app.action(SHARE)
+    @app.action(SHARE_ACTION)
     async def on_share(
         ack: AsyncAck,
         respond: AsyncRespond,
@@ -103,16 +103,18 @@ def register(
         # Asked again, not copied: what is posted is the newest state.
         message = await answers.dispatch(unescape(str(action.get("value") or "")), asker, shared=True)
         container = body.get("container") or {}
-        await respond(**_body(message), response_type="in_channel", thread_ts=container.get("thread_ts"))
+        await respond(
+            **_message_body(message), response_type="in_channel", thread_ts=container.get("thread_ts")
+        )
 
-    @app.action(OBSERVE)
+    @app.action(TOGGLE_OBSERVER_ACTION)
     async def on_observe(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
         await observe(context_team(context), body["channel"]["id"], str(action["value"]), body["user"]["id"])
 
-    @app.action(ENDS)
+    @app.action(END_ACTION_PATTERN)
     async def on_end(
         ack: AsyncAck,
         respond: AsyncRespond,
@@ -124,10 +126,10 @@ def register(
         asker = CommandContext(context_team(context), body["channel"]["id"], body["user"]["id"])
         # The button names what it ends, and what that was when it was shown.
         message = await answers.dispatch(
-            f"unsubscribe {action.get('value') or ''}", asker, longest=LONGEST_VALUE
+            f"unsubscribe {action.get('value') or ''}", asker, longest=MAX_COMMAND_CHARS
         )
         await respond(
-            **_body(message),
+            **_message_body(message),
             response_type="ephemeral",
             replace_original=False,
             # Who asked in a thread looks there.
@@ -172,5 +174,5 @@ def register(
         log.error("listener_failed", type=body.get("type"), command=body.get("command"), exc_info=error)
 
 
-def _body(message: Message) -> dict[str, Any]:
+def _message_body(message: Message) -> dict[str, Any]:
     return {"text": message.text, "blocks": [dict(block) for block in message.blocks]}

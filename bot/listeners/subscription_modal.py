@@ -11,10 +11,10 @@ from slack_bolt.async_app import AsyncAck
 
 from bot.commands.router import CommandContext, CommandRouter
 from bot.filters.form_parser import InvalidForm, criteria_from_form
-from bot.listeners.home_tab import STORE_AWAY, HomeTab
+from bot.listeners.home_tab import STORE_UNAVAILABLE, HomeTab
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
-from bot.slack.request_team import client_of
+from bot.slack.request_team import get_client
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
 from formatters.answers import help as helping
@@ -23,14 +23,14 @@ from formatters.blockkit.message import Message
 from formatters.models.filter import map_queries
 from formatters.models.subscription import Criteria, Subscription
 from formatters.views import subscription_modal
-from formatters.views.subscription_form import SubscriptionForm, form_of, same_criteria
+from formatters.views.subscription_form import SubscriptionForm, form_from_criteria, same_criteria
 from formatters.views.subscription_modal import ModalContext, Preview
 
-LONGEST = 4_000
+MAX_COMMAND_CHARS = 4_000
 """Characters of what the dialog asks for in words; the grammar's own limit is lower."""
-PATIENCE_S = 2.0
+SUBMIT_TIMEOUT_S = 2.0
 """How long a submission waits for its outcome; Slack waits 3 s for the answer to it."""
-_UNFINISHED = "This takes longer than usual; /gwevent subscriptions shows when it is done."
+_STILL_RUNNING = "This takes longer than usual; /gwevent subscriptions shows when it is done."
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ class SubscriptionModal:
         clients: Mapping[str, SlackClient],
         homes: HomeTab,
         *,
-        patience_s: float = PATIENCE_S,
+        patience_s: float = SUBMIT_TIMEOUT_S,
     ) -> None:
         self._answers = answers
         self._subscriptions = subscriptions
@@ -63,7 +63,7 @@ class SubscriptionModal:
         """
         place = ModalContext(channel_id=asker.channel_id, number=number, home=home)
         try:
-            client = client_of(self._clients, asker.team_id)
+            client = get_client(self._clients, asker.team_id)
             if number is None and not home:
                 await client.open_view(
                     trigger_id, subscription_modal.view(place, SubscriptionForm(), Preview())
@@ -90,8 +90,8 @@ class SubscriptionModal:
             here = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
             former = await self._subscriptions.former(asker.team_id, asker.channel_id, place.number)
         except StoreUnavailable:
-            return subscription_modal.result_page(place, helping.error_message(STORE_AWAY))
-        found = _numbered(here, place.number)
+            return subscription_modal.result_page(place, helping.error_message(STORE_UNAVAILABLE))
+        found = _find_by_number(here, place.number)
         if found is None and former is not None:
             return subscription_modal.result_page(
                 place, subscription_messages.renumbered(place.number, former)
@@ -101,17 +101,19 @@ class SubscriptionModal:
                 place, subscription_messages.no_such_number(str(place.number), here)
             )
         return subscription_modal.view(
-            place, form_of(found.criteria), Preview(criteria=found.criteria, stored=True)
+            place, form_from_criteria(found.criteria), Preview(criteria=found.criteria, stored=True)
         )
 
     def read(self, view: Mapping[str, Any]) -> Criteria:
         """What was entered. Raises InvalidForm."""
-        return criteria_from_form(subscription_modal.entered(view["state"]["values"]), self._answers.criteria)
+        return criteria_from_form(
+            subscription_modal.parse_form(view["state"]["values"]), self._answers.criteria
+        )
 
     async def preview(self, team_id: str, view: Mapping[str, Any]) -> None:
         """Show what the form means and what of the past it would have brought."""
-        place = subscription_modal.place_of(view["private_metadata"])
-        form = subscription_modal.entered(view["state"]["values"])
+        place = subscription_modal.parse_modal_context(view["private_metadata"])
+        form = subscription_modal.parse_form(view["state"]["values"])
 
         async def show(preview: Preview) -> None:
             await self._show(team_id, view["id"], subscription_modal.view(place, form, preview))
@@ -125,7 +127,7 @@ class SubscriptionModal:
             # Maps take seconds, words don't.
             await show(Preview(criteria=criteria, testing=True))
         tested = await self._answers.dispatch(
-            f"test {criteria.canonical_without_mentions}", None, longest=LONGEST
+            f"test {criteria.canonical_without_mentions}", None, longest=MAX_COMMAND_CHARS
         )
         await show(Preview(criteria=criteria, tested=tested))
 
@@ -147,7 +149,7 @@ class SubscriptionModal:
             await ack(response_action="update", view=subscription_modal.result_page(place, work.result()))
         else:
             # True also if Slack should take this for newer than the update that follows.
-            await ack(response_action="update", view=subscription_modal.loading_page(place, _UNFINISHED))
+            await ack(response_action="update", view=subscription_modal.loading_page(place, _STILL_RUNNING))
             await self._show(asker.team_id, view["id"], subscription_modal.result_page(place, await work))
         if place.home:
             await self._homes.publish(asker.team_id, asker.user_id)
@@ -158,25 +160,27 @@ class SubscriptionModal:
 
     async def _save(self, asker: CommandContext, place: ModalContext, criteria: Criteria) -> Message:
         if place.number is None:
-            return await self._answers.dispatch(f"subscribe {criteria.canonical}", asker, longest=LONGEST)
+            return await self._answers.dispatch(
+                f"subscribe {criteria.canonical}", asker, longest=MAX_COMMAND_CHARS
+            )
         try:
             here = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
         except StoreUnavailable:
-            return helping.error_message(STORE_AWAY)
-        found = _numbered(here, place.number)
+            return helping.error_message(STORE_UNAVAILABLE)
+        found = _find_by_number(here, place.number)
         if found is not None and same_criteria(found.criteria, criteria):
             return subscription_messages.unchanged(found)
         return await self._answers.dispatch(
-            f"edit {place.number} {criteria.canonical}", asker, longest=LONGEST
+            f"edit {place.number} {criteria.canonical}", asker, longest=MAX_COMMAND_CHARS
         )
 
     async def _show(self, team_id: str, view_id: str, view: subscription_modal.View) -> None:
         try:
-            await client_of(self._clients, team_id).update_view(view_id, view)
+            await get_client(self._clients, team_id).update_view(view_id, view)
         except SlackFailure as failure:
             # Closed meanwhile, most likely; the channel's own post tells the rest.
             log.warning("dialog_not_updated", reason=failure.reason)
 
 
-def _numbered(subscriptions: list[Subscription], number: int) -> Subscription | None:
+def _find_by_number(subscriptions: list[Subscription], number: int) -> Subscription | None:
     return next((s for s in subscriptions if s.number == number), None)

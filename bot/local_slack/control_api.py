@@ -23,7 +23,7 @@ from bot.local_slack.user_actions import ActionResult
 if TYPE_CHECKING:
     from bot.local_slack.server import LocalSlack
 
-VERBS = (
+COMMANDS = (
     "add_channel",
     "archive",
     "close_sockets",
@@ -78,7 +78,7 @@ class ControlApi:
         except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
-            return _wrong("The body must be one JSON object.")
+            return _bad_request("The body must be one JSON object.")
         wait = body.pop("wait", 0.0)
         try:
             if verb == "limits":
@@ -90,16 +90,16 @@ class ControlApi:
             elif verb == "clear_faults":
                 self._local_slack.faults.clear()
                 result = None
-            elif verb in VERBS:
+            elif verb in COMMANDS:
                 result = await self._call(getattr(self._local_slack, verb), body)
             else:
-                return _wrong(f"There is no verb {verb}.")
+                return _bad_request(f"There is no verb {verb}.")
         except ApiError as refusal:
             return web.json_response(refusal.body())
         except (KeyError, TypeError, ValueError) as error:
-            return _wrong(f"{verb}: {error}")
+            return _bad_request(f"{verb}: {error}")
         if isinstance(result, ActionResult):
-            return web.json_response(await _done(result, wait))
+            return web.json_response(await _action_json(result, wait))
         return web.json_response({"ok": True, "result": result})
 
     async def _call(self, method: Callable[..., Any], body: Json) -> Any:
@@ -129,7 +129,7 @@ class ControlApi:
         return web.json_response({"open": sockets.count, "opened": sockets.opened})
 
     async def _about(self, request: web.Request) -> web.Response:
-        return web.json_response(about(self._local_slack))
+        return web.json_response(connection_info(self._local_slack))
 
     def _read(self, read: Callable[[], Any]) -> web.Response:
         try:
@@ -137,10 +137,10 @@ class ControlApi:
         except ApiError as refusal:
             return web.json_response(refusal.body(), status=404)
         except KeyError as error:
-            return _wrong(f"The query must name {error}.")
+            return _bad_request(f"The query must name {error}.")
 
 
-def about(local_slack: LocalSlack) -> Json:
+def connection_info(local_slack: LocalSlack) -> Json:
     """What a bot and a test need to find their way."""
     return {
         "url": local_slack.url,
@@ -160,11 +160,11 @@ def _since(request: web.Request) -> int:
     return int(since) if since.isdigit() else 0
 
 
-def _wrong(sentence: str) -> web.Response:
+def _bad_request(sentence: str) -> web.Response:
     return web.json_response({"ok": False, "error": sentence}, status=400)
 
 
-async def _done(done: ActionResult, wait: object) -> Json:
+async def _action_json(done: ActionResult, wait: object) -> Json:
     """What was done; with `wait` seconds, after the app's first answer."""
     if done.ok and done.response_url is not None and isinstance(wait, int | float) and wait > 0:
         try:

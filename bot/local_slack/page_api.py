@@ -25,7 +25,7 @@ from bot.local_slack.user_actions import ActionResult, UserActions
 from bot.local_slack.web_api import views
 from bot.local_slack.workspace import Change, Channel, File, User, Workspace
 
-KEEP_ALIVE = 15.0
+KEEP_ALIVE_S = 15.0
 """Seconds between comments on a quiet stream."""
 _TYPES = {
     ".html": "text/html",
@@ -40,7 +40,7 @@ _TYPES = {
 _STATIC = files("bot.local_slack") / "page" / "static"
 
 
-def channel_face(workspace: Workspace, channel: Channel, user_id: str) -> Json:
+def channel_json(workspace: Workspace, channel: Channel, user_id: str) -> Json:
     """A channel as this person sees it."""
     return {
         "id": channel.id,
@@ -54,7 +54,7 @@ def channel_face(workspace: Workspace, channel: Channel, user_id: str) -> Json:
     }
 
 
-def file_face(file: File) -> Json:
+def file_json(file: File) -> Json:
     """A file with an address that the page can load."""
     return {
         "id": file.id,
@@ -66,7 +66,7 @@ def file_face(file: File) -> Json:
     }
 
 
-def _user_face(user: User) -> Json:
+def _user_json(user: User) -> Json:
     return {
         "id": user.id,
         "name": user.name,
@@ -76,16 +76,16 @@ def _user_face(user: User) -> Json:
     }
 
 
-def state(workspace: Workspace, config: AppConfig, user: User) -> Json:
+def user_state(workspace: Workspace, config: AppConfig, user: User) -> Json:
     """Everything that a person sees."""
     channels = [c for c in workspace.channels.values() if not c.private or user.id in c.members]
     stack, home = workspace.modals.get(user.id), workspace.homes.get(user.id)
     return {
         "team": {"id": workspace.id, "name": workspace.name},
         "me": {"id": user.id, "name": user.name},
-        "users": [_user_face(each) for each in workspace.users.values()],
+        "users": [_user_json(each) for each in workspace.users.values()],
         "bot": {"user_id": workspace.bot.id, "name": workspace.bot.name},
-        "channels": [channel_face(workspace, channel, user.id) for channel in channels],
+        "channels": [channel_json(workspace, channel, user.id) for channel in channels],
         "messages": {c.id: [to_page(message) for message in c.messages.values()] for c in channels},
         "ephemerals": {
             c.id: [to_page(message) for message in c.ephemerals.values() if message.seen_by == user.id]
@@ -93,7 +93,7 @@ def state(workspace: Workspace, config: AppConfig, user: User) -> Json:
         },
         "view": views.to_api(workspace, stack[-1]) if stack else None,
         "home": views.to_api(workspace, home) if home is not None else None,
-        "files": {file.id: file_face(file) for file in workspace.files.values() if file.completed},
+        "files": {file.id: file_json(file) for file in workspace.files.values() if file.completed},
         "commands": [
             {"command": c.command, "description": c.description, "usage_hint": c.usage_hint}
             for c in config.commands
@@ -101,7 +101,7 @@ def state(workspace: Workspace, config: AppConfig, user: User) -> Json:
     }
 
 
-def event(workspace: Workspace, change: Change, user_id: str) -> Json | None:
+def stream_event(workspace: Workspace, change: Change, user_id: str) -> Json | None:
     """What a person's page is told of a change; None where it is none of their business."""
     channel = change.channel
     if channel is not None and channel.private and user_id not in channel.members and change.user != user_id:
@@ -124,9 +124,9 @@ def event(workspace: Workspace, change: Change, user_id: str) -> Json | None:
                 return None
             return {"type": change.type, "view": change.view and views.to_api(workspace, change.view)}
         case "file" if change.file is not None:
-            return {"type": "file", "file": file_face(change.file)}
+            return {"type": "file", "file": file_json(change.file)}
         case _ if channel is not None:
-            return {"type": "channel", "channel": channel_face(workspace, channel, user_id)}
+            return {"type": "channel", "channel": channel_json(workspace, channel, user_id)}
     return None
 
 
@@ -192,7 +192,7 @@ class PageApi:
             workspace, user = self.find(request.query.get("user"), request.query.get("team"))
         except ApiError as refusal:
             return web.json_response(refusal.body(), status=404)
-        return web.json_response(state(workspace, self._config, user))
+        return web.json_response(user_state(workspace, self._config, user))
 
     async def _file(self, request: web.Request) -> web.Response:
         for workspace in self._workspaces.values():
@@ -211,7 +211,7 @@ class PageApi:
         stream: asyncio.Queue[str | None] = asyncio.Queue()
 
         def listener(change: Change) -> None:
-            told = event(workspace, change, user.id)
+            told = stream_event(workspace, change, user.id)
             if told is not None:
                 stream.put_nowait(json.dumps(told))
 
@@ -225,7 +225,7 @@ class PageApi:
         try:
             # A page that went away is noticed when something is written to it.
             with suppress(ConnectionError):
-                await _pump(stream, response)
+                await _write_events(stream, response)
         finally:
             workspace.listeners.remove(listener)
             self._streams.discard(stream)
@@ -279,10 +279,10 @@ def _choice(body: Json) -> Json:
     return {"block_id": body.get("block_id"), "value": body.get("value"), "chosen": body}
 
 
-async def _pump(stream: asyncio.Queue[str | None], response: web.StreamResponse) -> None:
+async def _write_events(stream: asyncio.Queue[str | None], response: web.StreamResponse) -> None:
     while True:
         try:
-            told = await asyncio.wait_for(stream.get(), KEEP_ALIVE)
+            told = await asyncio.wait_for(stream.get(), KEEP_ALIVE_S)
         except TimeoutError:
             await response.write(b": still here\n\n")
             continue

@@ -19,23 +19,23 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from bot.local_slack.app_manifest import EVENTS, SCOPES, AppConfig
-from bot.local_slack.control_api import ControlApi, about
+from bot.local_slack.control_api import ControlApi, connection_info
 from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.messages import to_page
 from bot.local_slack.origin_check import reject_foreign_origin
-from bot.local_slack.page_api import PageApi, state
-from bot.local_slack.shared_channels import ELSEWHERE, add_external_member, change_channel_id
+from bot.local_slack.page_api import PageApi, user_state
+from bot.local_slack.shared_channels import EXTERNAL_TEAM_ID, add_external_member, change_channel_id
 from bot.local_slack.transport.delivery import RequestDelivery
-from bot.local_slack.transport.events import Events
+from bot.local_slack.transport.events import EventsApi
 from bot.local_slack.transport.file_server import FileServer
 from bot.local_slack.transport.response_urls import ResponseUrls
-from bot.local_slack.transport.socket_mode import Envelope, Sockets
-from bot.local_slack.trigger_ids import Triggers
+from bot.local_slack.transport.socket_mode import Envelope, SocketModeServer
+from bot.local_slack.trigger_ids import TriggerIds
 from bot.local_slack.user_actions import ActionResult, UserActions
-from bot.local_slack.web_api.dispatcher import ApiCall, WebApi
+from bot.local_slack.web_api.dispatcher import RecordedCall, WebApi
 from bot.local_slack.web_api.faults import Drop, Fault, Faults
 from bot.local_slack.web_api.oauth import OAuth
-from bot.local_slack.web_api.odd_answers import Oddity, Part
+from bot.local_slack.web_api.odd_answers import MessagePart, Oddity
 from bot.local_slack.web_api.rate_limits import MINUTE, RateLimiter
 from bot.local_slack.workspace import Change, Channel, User, Workspace
 
@@ -77,12 +77,12 @@ class LocalSlack:
         self._runner: web.AppRunner | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._changed = asyncio.Event()
-        triggers = Triggers()
-        self.sockets = Sockets(APP_ID, self._notice)
+        triggers = TriggerIds()
+        self.sockets = SocketModeServer(APP_ID, self._notice)
         self._response_urls = ResponseUrls(self.workspaces)
         self.outgoing = RequestDelivery(self.sockets)
         self.oauth = OAuth(self.workspaces, self.install)
-        self.events = Events(self.outgoing, self.config.events, self._start)
+        self.events = EventsApi(self.outgoing, self.config.events, self._start)
         self._web_api = WebApi(
             self.workspaces,
             rates=self.rates,
@@ -242,7 +242,7 @@ class LocalSlack:
         workspace, found = self.find(channel)
         workspace.join(found, workspace.bot.id)
 
-    def share(self, channel: str, *, team: str = ELSEWHERE, name: str = "guest") -> str:
+    def share(self, channel: str, *, team: str = EXTERNAL_TEAM_ID, name: str = "guest") -> str:
         """Share a channel with another workspace, and bring in somebody from there; their id."""
         workspace, found = self.find(channel)
         return add_external_member(workspace, found, team, name).id
@@ -348,10 +348,10 @@ class LocalSlack:
     def state(self, user: str | None = None) -> Json:
         """Everything that a person sees, as the page gets it."""
         workspace, who = self._page.find(user)
-        return state(workspace, self.config, who)
+        return user_state(workspace, self.config, who)
 
     @property
-    def calls(self) -> list[ApiCall]:
+    def calls(self) -> list[RecordedCall]:
         """The recorded calls of the Web API, oldest first."""
         return self._web_api.calls
 
@@ -391,7 +391,7 @@ class LocalSlack:
         drop: Drop | None = None,
         delay: float = 0.0,
         delay_after: float = 0.0,
-        having: tuple[Part, ...] = (),
+        having: tuple[MessagePart, ...] = (),
         oddity: Oddity | None = None,
     ) -> None:
         """Arrange a failure of a Web API method ("*": of all); see faults.Fault."""
@@ -500,7 +500,7 @@ async def _serve_until_signal(options: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    sys.stdout.write(json.dumps(about(local_slack)) + "\n")
+    sys.stdout.write(json.dumps(connection_info(local_slack)) + "\n")
     sys.stdout.flush()
     await stopped.wait()
     await local_slack.stop()

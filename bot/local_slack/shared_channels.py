@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.local_slack.errors import Json
 from bot.local_slack.workspace import Change, Channel, User, Workspace
 
-ELSEWHERE = "T0ELSEWHERE"
+EXTERNAL_TEAM_ID = "T0ELSEWHERE"
 
 
 def add_external_member(workspace: Workspace, channel: Channel, team: str, name: str) -> User:
@@ -30,7 +30,7 @@ def change_channel_id(workspace: Workspace, channel: Channel) -> str:
     return channel.id
 
 
-def team_of_person(workspace: Workspace, user_id: object) -> str:
+def home_team_id(workspace: Workspace, user_id: object) -> str:
     """The workspace that a person belongs to; this one where nobody is meant."""
     person = workspace.users.get(user_id) if isinstance(user_id, str) else None
     return (person.team if person is not None else "") or workspace.id
@@ -40,7 +40,7 @@ def event_teams(workspace: Workspace, event: Json) -> Json:
     """What Slack's envelope says of whose an event is: at its top, whoever did it."""
     channel = workspace.channels.get(str(event.get("channel") or event.get("new_channel_id")))
     return {
-        "team_id": team_of_person(workspace, event.get("user")),
+        "team_id": home_team_id(workspace, event.get("user")),
         "context_team_id": workspace.id,
         "is_ext_shared_channel": channel is not None and bool(channel.shared_with),
     }

@@ -15,7 +15,7 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def as_message(text: str, users: Mapping[str, str], channels: Mapping[str, str]) -> str:
+def encode_message_text(text: str, users: Mapping[str, str], channels: Mapping[str, str]) -> str:
     """A typed message as events carry it: entities, `<@U…>`, `<#C…|>`, `<https://…>`.
 
     `users` and `channels` map names to ids.
@@ -25,7 +25,7 @@ def as_message(text: str, users: Mapping[str, str], channels: Mapping[str, str])
     return _CHANNEL.sub(lambda m: f"<#{channels[m[1]]}|>" if m[1] in channels else m[0], escaped)
 
 
-def as_command(
+def encode_command_text(
     text: str, users: Mapping[str, str], channels: Mapping[str, str], *, should_escape: bool
 ) -> str:
     """The words after a slash command as the app gets them: `<@U…|name>` and `<#C…|name>` where the

@@ -9,7 +9,7 @@ from time import monotonic
 
 from bot.local_slack.errors import ApiError
 
-LIFETIME = 3.0
+LIFETIME_S = 3.0
 """Seconds."""
 
 
@@ -21,7 +21,7 @@ class _Trigger:
     used: bool = False
 
 
-class Triggers:
+class TriggerIds:
     """The trigger ids that were given out."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -44,7 +44,7 @@ class Triggers:
             raise ApiError("invalid_trigger_id")
         if trigger.used:
             raise ApiError("exchanged_trigger_id")
-        if self._clock() - trigger.born > LIFETIME:
+        if self._clock() - trigger.born > LIFETIME_S:
             raise ApiError("expired_trigger_id")
         trigger.used = True
         return trigger.user

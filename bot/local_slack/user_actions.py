@@ -9,18 +9,18 @@ from typing import Any, Protocol
 from bot.local_slack.app_manifest import AppConfig, Command
 from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.messages import Message, to_api, to_page
-from bot.local_slack.shared_channels import team_of_person
-from bot.local_slack.text_escaping import as_command, as_message
+from bot.local_slack.shared_channels import home_team_id
+from bot.local_slack.text_escaping import encode_command_text, encode_message_text
 from bot.local_slack.transport.delivery import RequestDelivery
-from bot.local_slack.transport.events import Events
+from bot.local_slack.transport.events import EventsApi
 from bot.local_slack.transport.response_urls import ResponseUrl, ResponseUrls
 from bot.local_slack.transport.socket_mode import Envelope
-from bot.local_slack.trigger_ids import Triggers
+from bot.local_slack.trigger_ids import TriggerIds
 from bot.local_slack.web_api import views
 from bot.local_slack.workspace import SLACKBOT, Channel, Draft, View, Workspace
 
 
-class Wait(Protocol):
+class WaitFor(Protocol):
     """Waits until a predicate gives something true, and gives it back."""
 
     def __call__(self, predicate: Callable[[], Any], timeout: float) -> Awaitable[Any]: ...  # noqa: D102
@@ -40,7 +40,7 @@ class ActionResult:
     response_url: ResponseUrl | None = None
     message: Message | None = None
     """What the person posted."""
-    wait: Wait | None = None
+    wait: WaitFor | None = None
 
     @property
     def shown(self) -> list[Json]:
@@ -75,12 +75,12 @@ class ActionResult:
         return body
 
 
-def elements(blocks: list[Json]) -> Iterator[tuple[str, Json]]:
+def interactive_elements(blocks: list[Json]) -> Iterator[tuple[str, Json]]:
     """Each interactive element with its block_id."""
     for block in blocks:
         match block["type"]:
             case "actions":
-                for element in block["elements"]:
+                for element in block["interactive_elements"]:
                     yield block["block_id"], element
             case "section" if "accessory" in block:
                 yield block["block_id"], block["accessory"]
@@ -113,10 +113,10 @@ class UserActions:
         config: AppConfig,
         *,
         outgoing: RequestDelivery,
-        triggers: Triggers,
+        triggers: TriggerIds,
         response_urls: ResponseUrls,
-        events: Events,
-        wait: Wait,
+        events: EventsApi,
+        wait: WaitFor,
     ) -> None:
         self._config = config
         self._outgoing = outgoing
@@ -137,7 +137,7 @@ class UserActions:
             return await self.command(workspace, user_id, channel_id, command, words, thread_ts)
         if thread_ts is not None:
             workspace.thread_root(channel, thread_ts)
-        words = as_message(text, _people(workspace), _channels(workspace, user_id))
+        words = encode_message_text(text, _people(workspace), _channels(workspace, user_id))
         message = workspace.post(Draft(channel.id, user_id, words, thread_ts=thread_ts))
         bot = workspace.bot
         if f"<@{bot.id}>" in words and bot.id not in channel.members:
@@ -190,14 +190,14 @@ class UserActions:
         people, channels = _people(workspace), _channels(workspace, user_id)
         return {
             "token": "sandbox",
-            "team_id": team_of_person(workspace, user_id),
+            "team_id": home_team_id(workspace, user_id),
             "team_domain": workspace.domain,
             "channel_id": channel.id,
             "channel_name": _channel_name(channel),
             "user_id": user_id,
             "user_name": workspace.users[user_id].name,
             "command": command.command,
-            "text": as_command(text.strip(), people, channels, should_escape=command.should_escape),
+            "text": encode_command_text(text.strip(), people, channels, should_escape=command.should_escape),
             "api_app_id": workspace.app_id,
             "is_enterprise_install": "false",
             "response_url": response_url.url,
@@ -237,7 +237,7 @@ class UserActions:
         message = channel.ephemerals.get(ts)
         if message is None or message.seen_by != user_id:
             message = workspace.message(channel, ts)
-        action = _action(workspace, message.blocks, action_id, block_id, value, chosen or {})
+        action = _action_payload(workspace, message.blocks, action_id, block_id, value, chosen or {})
         selection = {key: item for key, item in action.items() if key == "type" or key in _SELECTIONS}
         if len(selection) > 1:
             message.chosen.setdefault(action["block_id"], {})[action_id] = selection
@@ -275,7 +275,7 @@ class UserActions:
         """Press a button in a modal or a home tab, or change an input that tells the app at once."""
         view = self._view(workspace, user_id, view_id)
         view.state = _values(state) or view.state
-        action = _action(workspace, view.payload["blocks"], action_id, block_id, value, chosen or {})
+        action = _action_payload(workspace, view.payload["blocks"], action_id, block_id, value, chosen or {})
         payload = self._interaction(workspace, user_id, "block_actions") | {
             "container": {"type": "view", "view_id": view.id},
             "view": views.to_api(workspace, view),
@@ -292,7 +292,7 @@ class UserActions:
         """
         view = self._view(workspace, user_id, view_id)
         view.state = _values(state) or view.state
-        missing = _incomplete(view)
+        missing = _missing_inputs(view)
         if missing:
             return ActionResult(False, "incomplete", missing, wait=self._wait)
         payload = self._interaction(workspace, user_id, "view_submission") | {
@@ -310,13 +310,13 @@ class UserActions:
             case "clear":
                 workspace.close_view(user_id, every=True)
             case "update":
-                workspace.replace_view(view, views.checked(workspace, answer.get("view"), "modal"))
+                workspace.replace_view(view, views.validate_view(workspace, answer.get("view"), "modal"))
             case "push":
-                payload = views.checked(workspace, answer.get("view"), "modal")
+                payload = views.validate_view(workspace, answer.get("view"), "modal")
                 workspace.open_view(user_id, payload, on_top=True)
             case "errors":
                 errors = answer.get("errors")
-                inputs = {block_id for block_id, _ in elements(view.payload["blocks"])}
+                inputs = {block_id for block_id, _ in interactive_elements(view.payload["blocks"])}
                 if not isinstance(errors, dict) or not errors or not errors.keys() <= inputs:
                     return ActionResult(False, "invalid_response_action", envelope=envelope, wait=self._wait)
                 return ActionResult(False, "errors", errors, envelope=envelope, wait=self._wait)
@@ -357,7 +357,7 @@ class UserActions:
         return ActionResult(ok, error, envelope=envelope, response_url=response_url, wait=self._wait)
 
     def _interaction(self, workspace: Workspace, user_id: str, kind: str) -> Json:
-        name, team = workspace.users[user_id].name, team_of_person(workspace, user_id)
+        name, team = workspace.users[user_id].name, home_team_id(workspace, user_id)
         return {
             "type": kind,
             "user": {"id": user_id, "username": name, "name": name, "team_id": team},
@@ -422,7 +422,7 @@ def _values(state: Json | None) -> Json:
     return values if isinstance(values, dict) else {}
 
 
-def _action(
+def _action_payload(
     workspace: Workspace,
     blocks: list[Json],
     action_id: str,
@@ -431,7 +431,7 @@ def _action(
     chosen: Json,
 ) -> Json:
     """The entry of `actions` for an element that is there. Raises ApiError `no_such_action`."""
-    for its_block, element in elements(blocks):
+    for its_block, element in interactive_elements(blocks):
         if element.get("action_id") != action_id or block_id not in (None, its_block):
             continue
         action: Json = {
@@ -453,7 +453,7 @@ def _action(
     raise ApiError("no_such_action")
 
 
-def _incomplete(view: View) -> dict[str, str]:
+def _missing_inputs(view: View) -> dict[str, str]:
     """What Slack's own dialog would complain about before it tells the app."""
     wrong: dict[str, str] = {}
     for block in view.payload["blocks"]:

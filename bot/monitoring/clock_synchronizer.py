@@ -13,18 +13,18 @@ from bot.runtime.steady_clock import SteadyClock
 from bot.store.database import StoreUnavailable
 from bot.store.operations.clock_offsets import ClockOffsetRepository
 
-LOOK_EVERY_S = 1.0
-ASK_EVERY_S = 10.0
+CHECK_INTERVAL_S = 1.0
+DATABASE_POLL_S = 10.0
 """How often the database is asked for its time, if it has one."""
-ASK_AT_FIRST_S = 2.0
-WRITTEN_WITHIN_S = 1.0
+FIRST_DATABASE_POLL_S = 2.0
+MAX_STORED_DRIFT_S = 1.0
 """How far the clock may drift from what is written of it."""
-WRITE_AGAIN_S = timedelta(days=1).total_seconds()
-CONFIRMED_WITHIN_S = 8.0
-ASK_SLACK_EVERY_S = 2.0
+REWRITE_INTERVAL_S = timedelta(days=1).total_seconds()
+CONFIRMATION_TIMEOUT_S = 8.0
+MIN_SLACK_POLL_S = 2.0
 """At first; where its answers say nothing of the time, seldom."""
-ASK_SLACK_SELDOM_S = 60.0
-STORE_AGAIN_S = 30.0
+MAX_SLACK_POLL_S = 60.0
+STORE_RETRY_S = 30.0
 """After a failure of the store, which its users tell of often enough."""
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,7 @@ class ClockSynchronizer:
         self._elapsed = elapsed or machine_clock.monotonic_time
         self._written: tuple[float, float] | None = None
         self._store_at = self._ask_at = self._ask_slack_at = 0.0
-        self._ask_slack_wait = ASK_SLACK_EVERY_S
+        self._ask_slack_wait = MIN_SLACK_POLL_S
         self.ask_slack: Callable[[], Awaitable[None]] | None = None
         """Has Slack say something, whereby the clock hears its time."""
 
@@ -63,7 +63,7 @@ class ClockSynchronizer:
         """Look until cancelled."""
         while True:
             await self.check()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
 
     async def check(self) -> None:
         """Look once; the store's failures are waited out."""
@@ -76,18 +76,18 @@ class ClockSynchronizer:
                 await self._ask_database()
             await self._write()
         except StoreUnavailable as error:
-            self._store_at = self._elapsed() + STORE_AGAIN_S
+            self._store_at = self._elapsed() + STORE_RETRY_S
             log.warning("clock_waits_for_store", reason=str(error))
 
     async def _ask_slack(self) -> None:
         if self.ask_slack is None or not self._clock.wants_word:
-            self._ask_slack_wait = ASK_SLACK_EVERY_S
+            self._ask_slack_wait = MIN_SLACK_POLL_S
         elif self._elapsed() >= self._ask_slack_at:
             self._ask_slack_at = self._elapsed() + self._ask_slack_wait
-            self._ask_slack_wait = min(2 * self._ask_slack_wait, ASK_SLACK_SELDOM_S)
+            self._ask_slack_wait = min(2 * self._ask_slack_wait, MAX_SLACK_POLL_S)
             await self.ask_slack()
 
-    async def confirmed(self, within_s: float = CONFIRMED_WITHIN_S) -> None:
+    async def confirmed(self, within_s: float = CONFIRMATION_TIMEOUT_S) -> None:
         """Wait until somebody else's clock agrees, or for a while: until then nothing is known to be old."""
         until = self._elapsed() + within_s
         while not self._clock.confirmed and self._elapsed() < until:  # noqa: ASYNC110  it is seldom waited for
@@ -95,13 +95,13 @@ class ClockSynchronizer:
 
     async def _ask_database(self) -> None:
         asked = self._elapsed()
-        self._ask_at = asked + ASK_EVERY_S
+        self._ask_at = asked + DATABASE_POLL_S
         said = await self._lines.of_database()
         if said is not None:
             self._clock.heard(said, asked, self._elapsed(), only_if_new=True)
         if not self._clock.confirmed:
             # Where it disagrees its second word counts: until then what comes may be taken for old.
-            self._ask_at = asked + ASK_AT_FIRST_S
+            self._ask_at = asked + FIRST_DATABASE_POLL_S
 
     async def _write(self) -> None:
         if self._boot_id is None or not self._clock.confirmed:
@@ -109,7 +109,7 @@ class ClockSynchronizer:
         offset, now = self._clock.offset, self._elapsed()
         if self._written is not None:
             known, at = self._written
-            if abs(known - offset) <= WRITTEN_WITHIN_S and now - at < WRITE_AGAIN_S:
+            if abs(known - offset) <= MAX_STORED_DRIFT_S and now - at < REWRITE_INTERVAL_S:
                 return
         await self._lines.write(self._boot_id, offset, self._clock())
         self._written = (offset, now)

@@ -18,12 +18,12 @@ from prometheus_client import (
 
 from bot.slack.errors import SlackFailure
 from bot.sources import SourceStatus
-from bot.store.outbox.models import UNSENT, Delivered, Delivery, DeliveryKind, Outcome
+from bot.store.outbox.models import UNSENT_STATES, Delivered, Delivery, DeliveryKind, Outcome
 from bot.store.write_check import DiskSpace
 from formatters.models.incident import Incident, IncidentKind
-from formatters.models.notice import STAGES, Notice
+from formatters.models.notice import ALERT_TYPES, Notice
 
-_NEWS = frozenset({DeliveryKind.ROOT, DeliveryKind.REPLY, DeliveryKind.MENTION})
+_POST_KINDS = frozenset({DeliveryKind.ROOT, DeliveryKind.REPLY, DeliveryKind.MENTION})
 _LVK_BUCKETS = (10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1_800.0, 3_600.0, 14_400.0, 86_400.0)
 _WIRE_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
 _POST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
@@ -111,7 +111,7 @@ class Metrics:
     def stored(self, notice: Notice) -> None:
         """A new notice was stored."""
         # Whatever a notice may call itself, the label takes few values.
-        known = notice.alert_type if notice.alert_type in STAGES else "other"
+        known = notice.alert_type if notice.alert_type in ALERT_TYPES else "other"
         self._notices.labels(notice.category.value, known).inc()
         if notice.event is not None:
             self._event_to_notice.observe((notice.time_created - notice.event.time).total_seconds())
@@ -127,7 +127,7 @@ class Metrics:
         """What became of deliveries was written down."""
         for delivery, outcome in outcomes:
             self._outcomes.labels(delivery.kind.value, type(outcome).__name__.lower()).inc()
-            if isinstance(outcome, Delivered) and delivery.kind in _NEWS:
+            if isinstance(outcome, Delivered) and delivery.kind in _POST_KINDS:
                 self._received_to_posted.observe((now - delivery.created_at).total_seconds())
 
     def set_connections(
@@ -162,7 +162,7 @@ class Metrics:
         self._store_used.set(_or_nan(None if space is None else space.used))
         self._workers.set(_or_nan(workers))
         self._store.set(1)
-        for state in UNSENT:
+        for state in UNSENT_STATES:
             self._deliveries.labels(state.value).set(states.get(state.value, 0))
         self._quarantined.set(quarantined)
         # It answers: what the ledger says of itself is of the past.

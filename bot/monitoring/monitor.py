@@ -12,7 +12,7 @@ import structlog
 from bot.monitoring.metrics import Metrics
 from bot.monitoring.rules import HealthSnapshot, Thresholds, evaluate
 from bot.monitoring.webhook import WebhookNotifier
-from bot.runtime.os_limits import shortage
+from bot.runtime.os_limits import descriptor_shortage
 from bot.runtime.steady_clock import ClockJump
 from bot.slack.socket_mode import ConnectionState
 from bot.sources import SourceStatus
@@ -26,8 +26,8 @@ from formatters.models.incident import Incident, IncidentKind
 from formatters.posts.incident import clock_detail, sentence
 from formatters.webhook import payload
 
-LOOK_EVERY_S = 10.0
-ANSWERS_WITHIN_S = 2.0
+CHECK_INTERVAL_S = 10.0
+STORE_TIMEOUT_S = 2.0
 """How long a question about health waits for the store."""
 
 log = structlog.get_logger(__name__)
@@ -105,7 +105,7 @@ class HealthMonitor:
         """Look for ever."""
         while True:
             await self.check()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
 
     async def check(self) -> None:
         """Look once: judge, write down what changed, tell who is to be told."""
@@ -143,7 +143,7 @@ class HealthMonitor:
     async def readiness(self) -> Readiness:
         """Whether Slack is connected, each source is read and the store answers."""
         parts = dict(self._wrong())
-        short = shortage()
+        short = descriptor_shortage()
         if short is not None:
             parts["descriptors"] = short
         if self._link is not None:
@@ -154,21 +154,21 @@ class HealthMonitor:
             if parts.get(source.name) != "ok":
                 parts[source.name] = "ok" if source.connected else source.detail
         try:
-            async with asyncio.timeout(ANSWERS_WITHIN_S):
+            async with asyncio.timeout(STORE_TIMEOUT_S):
                 await self._store_itself()
                 await self._store.last_received()
             parts["store"] = "ok"
         except StoreUnavailable as error:
             parts["store"] = str(error)
         except TimeoutError:
-            parts["store"] = f"The database didn't answer within {ANSWERS_WITHIN_S:.0f} s."
+            parts["store"] = f"The database didn't answer within {STORE_TIMEOUT_S:.0f} s."
         return Readiness(parts)
 
     async def metrics(self) -> bytes:
         """The metrics as Prometheus reads them."""
         heard = self._heard
         try:
-            async with asyncio.timeout(ANSWERS_WITHIN_S):
+            async with asyncio.timeout(STORE_TIMEOUT_S):
                 space, workers = await self._store_itself()
                 heard = _latest(await self._store.last_received(), heard)
                 counts = await self._outbox.counts()
@@ -241,7 +241,7 @@ class HealthMonitor:
             log.error("trouble_began", what=trouble.kind.value, said=sentence(trouble))
         if self._caller is None or IncidentKind.STORE in self._called:
             return
-        if await self._caller.send_now(payload.of_trouble(trouble, over=False)):
+        if await self._caller.send_now(payload.event_from_incident(trouble, over=False)):
             self._called = frozenset({IncidentKind.STORE})
 
     def _notify(self, change: IncidentChanges) -> None:

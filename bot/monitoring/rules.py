@@ -106,7 +106,7 @@ def evaluate(
         incidents.append(
             Incident(kind=IncidentKind.STORE, since=facts.store_out_since, detail=facts.store_detail)
         )
-    if is_narrow(facts.free, facts.total, limits, lasts=IncidentKind.SPACE in lasting):
+    if is_disk_nearly_full(facts.free, facts.total, limits, lasts=IncidentKind.SPACE in lasting):
         assert facts.free is not None
         incidents.append(
             Incident(kind=IncidentKind.SPACE, since=now, detail=f"{facts.free / 1e6:,.0f} MB free")
@@ -121,7 +121,9 @@ def evaluate(
     return incidents
 
 
-def is_narrow(free: int | None, total: int | None, limits: Thresholds, *, lasts: bool = False) -> bool:
+def is_disk_nearly_full(
+    free: int | None, total: int | None, limits: Thresholds, *, lasts: bool = False
+) -> bool:
     """Whether the disk is nearly full; once it is, a little more must be free for that to be over."""
     if free is None:
         return False

@@ -16,17 +16,17 @@ import structlog
 from bot.runtime import machine_clock
 from bot.runtime.http_proxy import proxy_for
 from bot.runtime.running_timeout import running_timeout
-from bot.slack.lease_check import LeaseLost, check_requests, send_only_while
+from bot.slack.lease_check import LeaseLost, install_lease_check, send_only_while
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from bot.store.operations.incidents import IncidentRepository
-from bot.store.operations.webhook_calls import LEASE, CallKind, WebhookCall, WebhookOutbox
+from bot.store.operations.webhook_calls import CLAIM_DURATION, CallKind, WebhookCall, WebhookOutbox
 from formatters.webhook import payload
-from formatters.webhook.payload import Format, WebhookEvent
+from formatters.webhook.payload import WebhookEvent, WebhookFormat
 
 POLL_S = 2.0
 TIMEOUT_S = 10.0
-BACKOFF_CAP_S = 300.0
+MAX_BACKOFF_S = 300.0
 GIVE_UP_AFTER = timedelta(hours=24)
 
 log = structlog.get_logger(__name__)
@@ -42,21 +42,21 @@ class Webhook:
 
     url: str
     """Secret: who knows it can call it."""
-    form: Format
+    form: WebhookFormat
     key: str | None = None
     """PagerDuty's routing key; for the others a bearer token."""
 
     async def call(self, session: aiohttp.ClientSession, said: WebhookEvent) -> None:
         """Call once. Raises WebhookError."""
         url, topic = self.url, ""
-        if self.form is Format.NTFY:
+        if self.form is WebhookFormat.NTFY:
             # ntfy takes JSON at its root only, with the topic inside.
             parts = urlsplit(self.url)
             base, _, topic = parts.path.rstrip("/").rpartition("/")
             url = urlunsplit(parts._replace(path=f"{base}/"))
-        body = payload.body(said, self.form, topic=topic, routing_key=self.key or "")
+        body = payload.request_body(said, self.form, topic=topic, routing_key=self.key or "")
         headers = {}
-        if self.key is not None and self.form is not Format.PAGERDUTY:
+        if self.key is not None and self.form is not WebhookFormat.PAGERDUTY:
             headers["Authorization"] = f"Bearer {self.key}"
         try:
             async with (
@@ -106,7 +106,7 @@ class WebhookNotifier:
     async def run(self) -> None:
         """Call for ever; the store's failures are waited out."""
         async with aiohttp.ClientSession() as session:
-            check_requests(session)
+            install_lease_check(session)
             while True:
                 self._wake.clear()
                 try:
@@ -120,7 +120,7 @@ class WebhookNotifier:
 
     async def _next(self, session: aiohttp.ClientSession) -> bool:
         """Make the next call; False where none is due."""
-        until = self._elapsed() + LEASE.total_seconds()
+        until = self._elapsed() + CLAIM_DURATION.total_seconds()
         call = await self._calls.claim(self._clock())
         if call is None:
             return False
@@ -155,7 +155,7 @@ class WebhookNotifier:
             if now - call.created_at > GIVE_UP_AFTER and self._may_give_up():
                 await self._calls.dead(call, str(failure))
                 return
-            wait = min(BACKOFF_CAP_S, 2.0 ** min(call.attempts, 10)) * random.uniform(0.75, 1.25)  # noqa: S311
+            wait = min(MAX_BACKOFF_S, 2.0 ** min(call.attempts, 10)) * random.uniform(0.75, 1.25)  # noqa: S311
             await self._calls.later(call, now + timedelta(seconds=wait), str(failure))
             return
         log.info("webhook_called", key=said.key, over=said.over)
@@ -168,9 +168,9 @@ class WebhookNotifier:
             trouble = await self._incidents.get(call.trouble_id)
             if trouble is None or (trouble.ended is not None) is not over:
                 return None
-            return payload.of_trouble(trouble, over=over)
+            return payload.event_from_incident(trouble, over=over)
         assert call.superevent_id is not None, "a call is about a trouble or about an event"
         superevent = await self._store.superevent(call.superevent_id)
         if superevent is None or superevent.retracted is not over:
             return None
-        return payload.of_superevent(superevent, over=over)
+        return payload.event_from_superevent(superevent, over=over)

@@ -13,9 +13,9 @@ from importlib.resources import files
 
 from formatters.models.observing import Site
 
-_SUGGESTED = 3
-_ALIKE = 0.7
-_FOLDED_MAX = 64
+_MAX_SUGGESTIONS = 3
+_MIN_SIMILARITY = 0.7
+_MAX_NORMALIZED_LENGTH = 64
 """Our own limit, which real names never meet: a single sign can stand for a whole sentence."""
 
 
@@ -24,7 +24,7 @@ class UnknownSite(ValueError):
 
     def __init__(self, asked: str, near: Iterable[str]) -> None:
         names = list(near)
-        meant = f" Did you mean {_or(names)}?" if names else ""
+        meant = f" Did you mean {_join_with_or(names)}?" if names else ""
         super().__init__(f"I know no site called “{asked[:40]}”.{meant}")
 
 
@@ -59,43 +59,45 @@ def observatories() -> tuple[Observatory, ...]:
     )
 
 
-def folded(name: str) -> str:
+def normalized_name(name: str) -> str:
     """A name as it is compared: without case, accents, and all that is neither letter nor digit."""
     bare = unicodedata.normalize("NFKD", name)
-    return "".join(c for c in bare if c.isalnum()).casefold()[:_FOLDED_MAX]
+    return "".join(c for c in bare if c.isalnum()).casefold()[:_MAX_NORMALIZED_LENGTH]
 
 
 @cache
-def _by_name() -> Mapping[str, Site]:
-    return {folded(name): o.site for o in observatories() for name in (o.site.name, *o.aliases)}
+def _sites_by_name() -> Mapping[str, Site]:
+    return {normalized_name(name): o.site for o in observatories() for name in (o.site.name, *o.aliases)}
 
 
-def known_site(name: str) -> Site | None:
+def find_observatory(name: str) -> Site | None:
     """The observatory of that name or alias, in any case of letters; None if there is none."""
-    return _by_name().get(folded(name))
+    return _sites_by_name().get(normalized_name(name))
 
 
 def find_site(name: str, own: Iterable[Site] = ()) -> Site:
     """A site by its name: one of a channel's `own`, else an observatory. Raises UnknownSite."""
-    mine = {folded(site.name): site for site in own}
-    found = mine.get(folded(name)) or known_site(name)
+    mine = {normalized_name(site.name): site for site in own}
+    found = mine.get(normalized_name(name)) or find_observatory(name)
     if found is None:
-        raise UnknownSite(name, near(name, mine.values()))
+        raise UnknownSite(name, suggest_names(name, mine.values()))
     return found
 
 
-def near(name: str, own: Iterable[Site] = ()) -> list[str]:
+def suggest_names(name: str, own: Iterable[Site] = ()) -> list[str]:
     """Names of sites that look like this one, the most alike first."""
-    known = {**_by_name(), **{folded(site.name): site for site in own}}
-    alike = difflib.get_close_matches(folded(name), known, n=_SUGGESTED, cutoff=_ALIKE)
+    known = {**_sites_by_name(), **{normalized_name(site.name): site for site in own}}
+    alike = difflib.get_close_matches(
+        normalized_name(name), known, n=_MAX_SUGGESTIONS, cutoff=_MIN_SIMILARITY
+    )
     return list(dict.fromkeys(known[key].name for key in alike))
 
 
-def _or(words: list[str]) -> str:
+def _join_with_or(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def canonical_site_name(called: str) -> str | None:
     """An observatory's canonical name; a channel's own sites are no part of any filter."""
-    known = known_site(called)
+    known = find_observatory(called)
     return None if known is None else known.name

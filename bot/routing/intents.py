@@ -64,7 +64,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class EditRoot:
     """Bring the root to the newest state."""
 
     thread_id: int
@@ -91,7 +91,7 @@ class DeferToSkyMap:
     """Plan again once the map has answered: for some channels it alone decides."""
 
 
-Intent = OpenRoot | Reply | Edit | CancelRoot | Mention | DeferToSkyMap
+Intent = OpenRoot | Reply | EditRoot | CancelRoot | Mention | DeferToSkyMap
 
 
 ChannelRef = tuple[str, str]

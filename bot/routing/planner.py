@@ -12,7 +12,7 @@ from bot.routing.intents import (
     CancelRoot,
     ChannelRef,
     DeferToSkyMap,
-    Edit,
+    EditRoot,
     Intent,
     Mention,
     MentionReason,
@@ -56,7 +56,7 @@ def plan(
             by_channel.setdefault((subscription.team_id, subscription.channel_id), subscription.id)
         elif is_undecided(verdict):
             undecided.add((subscription.team_id, subscription.channel_id))
-    notifying = _notifying(subscriptions)
+    notifying = _mentioning_criteria(subscriptions)
     # Its mentions are planned together, once the map has answered.
     hanging = _channels_with_undecided_mentions(notifying, judge)
     before = _previous_state(superevent, notice)
@@ -73,12 +73,12 @@ def plan(
             continue
         if thread.root is not RootState.WAITING:
             # A waiting root needs no edit: it is rendered from the newest state when it is sent.
-            intents.append(Edit(thread.id))
+            intents.append(EditRoot(thread.id))
         followed = thread.subscription_id in in_force or channel in by_channel or channel in undecided
         if not old and followed:
             intents.append(Reply(thread.id))
         if not old and channel in notifying and channel not in hanging:
-            intents += _mentions(thread, superevent, judge, before, notifying[channel])
+            intents += _plan_mentions(thread, superevent, judge, before, notifying[channel])
     if not old and not superevent.retracted:
         intents += [
             OpenRoot(
@@ -116,7 +116,7 @@ def plan_after_map_queries(
     for subscription in subscriptions:
         if is_undecided(blind(subscription.criteria)) and is_match(judge(subscription.criteria)):
             by_channel.setdefault((subscription.team_id, subscription.channel_id), subscription.id)
-    notifying = _notifying(subscriptions)
+    notifying = _mentioning_criteria(subscriptions)
     hanging = _channels_with_undecided_mentions(notifying, blind)
     before = _previous_state(superevent, notice)
     intents: list[Intent] = []
@@ -124,7 +124,7 @@ def plan_after_map_queries(
     for thread in alive:
         channel = (thread.team_id, thread.channel_id)
         if channel in hanging:
-            intents += _mentions(thread, superevent, judge, before, notifying[channel])
+            intents += _plan_mentions(thread, superevent, judge, before, notifying[channel])
     seen = {(thread.team_id, thread.channel_id) for thread in alive}
     return intents + [
         OpenRoot(*channel, by_channel[channel], _mention_targets(notifying.get(channel, ()), judge))
@@ -133,7 +133,7 @@ def plan_after_map_queries(
     ]
 
 
-def _notifying(subscriptions: Sequence[Subscription]) -> Mapping[ChannelRef, Sequence[Criteria]]:
+def _mentioning_criteria(subscriptions: Sequence[Subscription]) -> Mapping[ChannelRef, Sequence[Criteria]]:
     """What mentions somebody, by channel."""
     found: defaultdict[ChannelRef, list[Criteria]] = defaultdict(list)
     for subscription in subscriptions:
@@ -161,7 +161,7 @@ class _PreviousState:
     judge: CriteriaEvaluator
 
 
-def _mentions(
+def _plan_mentions(
     thread: Thread,
     superevent: Superevent,
     judge: CriteriaEvaluator,

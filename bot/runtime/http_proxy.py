@@ -9,7 +9,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
-_SECURE = {"https": "https", "wss": "https", "http": "http", "ws": "http"}
+_PROXY_SCHEMES = {"https": "https", "wss": "https", "http": "http", "ws": "http"}
 
 
 def proxy_for(url: str) -> str | None:
@@ -19,7 +19,7 @@ def proxy_for(url: str) -> str | None:
     """
     parts = urlsplit(url)
     proxies = getproxies_environment()
-    scheme = _SECURE.get(parts.scheme)
+    scheme = _PROXY_SCHEMES.get(parts.scheme)
     proxy = proxies.get(scheme or "") or proxies.get("all")
     if scheme is None or not proxy or not parts.hostname:
         return None

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import structlog
 
-WANTED_DESCRIPTORS = 65_536
+TARGET_DESCRIPTORS = 65_536
 """Descriptors: what the soft limit is raised to, where the hard one lets it."""
-NEEDED_DESCRIPTORS = 512
+MIN_DESCRIPTORS = 512
 """Descriptors: 200 calls to Slack at once, the brokers, the database, people's requests, and some."""
-SHORT_AT = 0.9
-LOOK_EVERY_S = 5.0
-_STARVED = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOBUFS})
+SHORTAGE_THRESHOLD = 0.9
+CHECK_INTERVAL_S = 5.0
+_EXHAUSTION_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOBUFS})
 
 log = structlog.get_logger(__name__)
 
 
-def raise_descriptor_limit(wanted: int = WANTED_DESCRIPTORS) -> int:
+def raise_descriptor_limit(wanted: int = TARGET_DESCRIPTORS) -> int:
     """Raise the soft limit as far as the hard one lets it, and say where that is too low; the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     goal = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -32,17 +32,17 @@ def raise_descriptor_limit(wanted: int = WANTED_DESCRIPTORS) -> int:
             log.warning("descriptor_limit_stays", limit=soft, reason=str(error))
         else:
             soft = goal
-    if soft != resource.RLIM_INFINITY and soft < NEEDED_DESCRIPTORS:
+    if soft != resource.RLIM_INFINITY and soft < MIN_DESCRIPTORS:
         log.warning(
             "descriptor_limit_low",
             limit=soft,
-            advice=f"It may open {soft} files and connections and needs up to {NEEDED_DESCRIPTORS}: raise the hard limit "
+            advice=f"It may open {soft} files and connections and needs up to {MIN_DESCRIPTORS}: raise the hard limit "
             "(LimitNOFILE= in systemd, ulimit -Hn).",
         )
     return soft
 
 
-def descriptors() -> tuple[int, int] | None:
+def descriptor_usage() -> tuple[int, int] | None:
     """How many descriptors are open, and how many may be; None where the system doesn't tell."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     for folder in ("/proc/self/fd", "/dev/fd"):
@@ -55,10 +55,10 @@ def descriptors() -> tuple[int, int] | None:
     return None
 
 
-def shortage() -> str | None:
+def descriptor_shortage() -> str | None:
     """What is short now, a sentence; None where nothing is."""
-    found = descriptors()
-    if found is None or found[1] in (0, resource.RLIM_INFINITY) or found[0] < SHORT_AT * found[1]:
+    found = descriptor_usage()
+    if found is None or found[1] in (0, resource.RLIM_INFINITY) or found[0] < SHORTAGE_THRESHOLD * found[1]:
         return None
     return (
         f"{found[0]} of {found[1]} files and connections that it may have are open; the hard limit is to be "
@@ -70,19 +70,19 @@ async def watch_descriptors() -> None:
     """Say when descriptors get short, and when they aren't any more, for ever."""
     told = False
     while True:
-        short = shortage()
+        short = descriptor_shortage()
         if short is not None and not told:
             log.warning("descriptors_short", reason=short)
         elif short is None and told:
             log.info("descriptors_free_again")
         told = short is not None
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(CHECK_INTERVAL_S)
 
 
-def is_out_of_descriptors(error: BaseException) -> bool:
+def is_resource_exhaustion(error: BaseException) -> bool:
     """Whether an error can only mean that the system has no descriptor or thread left, which passes."""
     if isinstance(error, OSError):
-        return error.errno in _STARVED
+        return error.errno in _EXHAUSTION_ERRNOS
     return isinstance(error, RuntimeError) and "start new thread" in str(error)
 
 
@@ -93,4 +93,4 @@ def is_transient(error: BaseException) -> bool:
     """
     if isinstance(error, BaseExceptionGroup):
         return all(is_transient(one) for one in error.exceptions)
-    return is_out_of_descriptors(error) or isinstance(error, OSError | MemoryError)
+    return is_resource_exhaustion(error) or isinstance(error, OSError | MemoryError)

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 TICK_S = 0.5
-LATE_S = 1.0
+PAUSE_THRESHOLD_S = 1.0
 """A tick that comes so late was slept through: the process was paused, or had no processor."""
-GRACE_S = 2.0
+GRACE_AFTER_PAUSE_S = 2.0
 """What is left after a pause at least: answers that came meanwhile lie in the socket, unread."""
 
 
@@ -47,8 +47,8 @@ class _Ticker:
 
     def _tick(self, due: float, counted: float) -> None:
         self._left -= counted
-        if self._loop.time() - due > LATE_S:
-            self._left = max(self._left, GRACE_S)
+        if self._loop.time() - due > PAUSE_THRESHOLD_S:
+            self._left = max(self._left, GRACE_AFTER_PAUSE_S)
         if self._left <= 0:
             self._limit.reschedule(self._loop.time())
         else:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-NOWHERE = "/nonexistent"
+NONEXISTENT_HOME = "/nonexistent"
 """The home of who has none, as Debian has it."""
-ERRORS = "gwevent_nearest"
+ERROR_HANDLER = "gwevent_nearest"
 """The name under which codecs know what is written for a character that an encoding lacks."""
-_NEAREST = {
+_REPLACEMENTS = {
     "—": "-",
     "–": "-",
     "−": "-",
@@ -38,7 +38,7 @@ def closest_encodable(character: str, encoding: str) -> str:
     letters = "".join(one for one in plain if not unicodedata.combining(one))
     if unicodedata.combining(character):
         return ""
-    for candidate in filter(None, (_NEAREST.get(character), plain, letters)):
+    for candidate in filter(None, (_REPLACEMENTS.get(character), plain, letters)):
         try:
             candidate.encode(encoding)
         except UnicodeEncodeError:
@@ -66,8 +66,8 @@ def prepare_streams() -> None:
     except RuntimeError:
         homeless = True
     if homeless:
-        os.environ["HOME"] = NOWHERE
-    codecs.register_error(ERRORS, _replaced)
+        os.environ["HOME"] = NONEXISTENT_HOME
+    codecs.register_error(ERROR_HANDLER, _replace_unencodable)
     for number in (0, 1, 2):
         try:
             os.fstat(number)
@@ -80,10 +80,10 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors=ERRORS)
+            reconfigure(errors=ERROR_HANDLER)
 
 
-def _replaced(error: UnicodeError) -> tuple[str, int]:
+def _replace_unencodable(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     bad = error.object[error.start : error.end]

@@ -15,18 +15,18 @@ import structlog
 
 from bot.runtime import machine_clock
 
-ASK_AGAIN_S = 60.0
+REFERENCE_INTERVAL_S = 60.0
 """While the machine's clock is off, somebody else's word is asked for so often: it may be set right."""
-NEAR_S = 60.0
+TOLERANCE_S = 60.0
 """Nothing here turns on a minute: clocks so near are one, and the machine's is followed."""
-UNSURE_FOR_S = 3_600.0
+DISTRUST_AFTER_JUMP_S = 3_600.0
 """How long after a jump nothing is given up."""
-SURE_BY_ITSELF_S = 86_400.0
+TRUSTED_WITHOUT_REFERENCE_S = 86_400.0
 """A clock that went so long without a jump is sure, though nobody else ever said what time it is."""
-WORDS_APART_S = 4.0
-WORDS_NEAR_S = 2.5
+MIN_REFERENCE_SPACING_S = 4.0
+REFERENCE_AGREEMENT_S = 2.5
 """Two words that are farther apart than this in time, and agree so well, aren't one that was kept."""
-PROMPT_S = 1.0
+MAX_RESPONSE_TIME_S = 1.0
 """An answer that took longer says too little of now."""
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ class SteadyClock:
 
     def __call__(self) -> datetime:
         """The time."""
-        return _time(self._now())
+        return _to_datetime(self._now())
 
     @property
     def offset(self) -> float:
@@ -82,13 +82,13 @@ class SteadyClock:
         """Whether somebody else should be asked for the time now."""
         if not self._confirmed or self._word is not None:
             return True
-        return self._wall_off and self._elapsed() - self._heard_at >= ASK_AGAIN_S
+        return self._wall_off and self._elapsed() - self._heard_at >= REFERENCE_INTERVAL_S
 
     @property
     def sure(self) -> bool:
         """Whether an age is good enough to give something up, or to delete it."""
         now = self._elapsed()
-        known = self._confirmed or now - self._began >= SURE_BY_ITSELF_S
+        known = self._confirmed or now - self._began >= TRUSTED_WITHOUT_REFERENCE_S
         return known and now >= self._unsure_until
 
     @property
@@ -106,15 +106,15 @@ class SteadyClock:
     def look(self) -> None:
         """Compare with the machine's clock, and follow it where it only drifts."""
         ahead = self._wall() - self._now()
-        if abs(ahead) <= NEAR_S:
+        if abs(ahead) <= TOLERANCE_S:
             self._offset += ahead
             if self._wall_off:
                 # Back again is a jump too.
-                self._unsure_until = self._elapsed() + UNSURE_FOR_S
+                self._unsure_until = self._elapsed() + DISTRUST_AFTER_JUMP_S
             self._wall_off = False
             return
         known = self._jump
-        if not self._wall_off or known is None or abs(known.by.total_seconds() - ahead) > NEAR_S:
+        if not self._wall_off or known is None or abs(known.by.total_seconds() - ahead) > TOLERANCE_S:
             self._jumped(ahead, corrected=False)
         self._wall_off = True
 
@@ -126,35 +126,35 @@ class SteadyClock:
         a clock that isn't better than this one once anybody agreed with this one.
         """
         self._heard_at = answered
-        if self._offset + asked - NEAR_S <= said <= self._offset + answered + NEAR_S:
+        if self._offset + asked - TOLERANCE_S <= said <= self._offset + answered + TOLERANCE_S:
             self._confirmed, self._word = True, None
             return
-        if answered - asked > PROMPT_S:
+        if answered - asked > MAX_RESPONSE_TIME_S:
             return
         offset, wall = said - answered, self._wall() - self._elapsed()
-        if abs(wall - offset) <= NEAR_S:
+        if abs(wall - offset) <= TOLERANCE_S:
             offset = wall
         elif (only_if_new and self._confirmed) or not self._said_twice(offset, answered):
             return
         wrong_by, self._offset = self._offset - offset, offset
         self._word, self._confirmed = None, True
         self._jumped(wrong_by, corrected=True)
-        self._wall_off = abs(wall - offset) > NEAR_S
+        self._wall_off = abs(wall - offset) > TOLERANCE_S
 
     def _said_twice(self, offset: float, answered: float) -> bool:
-        if self._word is None or abs(self._word[0] - offset) > WORDS_NEAR_S:
+        if self._word is None or abs(self._word[0] - offset) > REFERENCE_AGREEMENT_S:
             self._word = (offset, answered)
             return False
-        return answered - self._word[1] >= WORDS_APART_S
+        return answered - self._word[1] >= MIN_REFERENCE_SPACING_S
 
     def _jumped(self, ahead: float, *, corrected: bool) -> None:
         self._jump = ClockJump(since=self(), by=timedelta(seconds=round(ahead)), corrected=corrected)
-        self._unsure_until = self._elapsed() + UNSURE_FOR_S
+        self._unsure_until = self._elapsed() + DISTRUST_AFTER_JUMP_S
         log.warning("clock_jumped", ahead_s=round(ahead), corrected=corrected)
 
     def _now(self) -> float:
         return self._offset + self._elapsed()
 
 
-def _time(seconds: float) -> datetime:
+def _to_datetime(seconds: float) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)

@@ -18,17 +18,17 @@ import structlog
 
 TIME_LIMIT_S = 120.0
 """Seconds for one computation: the longest known take a few."""
-SLICES = 60
-MAX_THREADS = 3
+TIME_LIMIT_SLICES = 60
+MAX_HANGING_THREADS = 3
 """Hanging threads that are put up with; the pool has six on a machine with two cores."""
-LOOK_EVERY_S = 1.0
+CHECK_INTERVAL_S = 1.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-_numbers = itertools.count()
+_work_ids = itertools.count()
 _lock = threading.Lock()
 _hanging: dict[int, str] = {}
 """Computations that were given up and haven't ended."""
@@ -40,7 +40,7 @@ class ThreadHangs(RuntimeError):
 
 async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do it in a thread. Raises ThreadHangs after LIMIT_S, and whatever the work raises."""
-    number, name = next(_numbers), getattr(work, "__name__", "computation")
+    number, name = next(_work_ids), getattr(work, "__name__", "computation")
     loop, started, ended = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
     def watched() -> T:
@@ -57,9 +57,9 @@ async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     try:
         # The time in the queue doesn't count: before all threads hang, the process ends.
         await asyncio.wait([running, starting], return_when=asyncio.FIRST_COMPLETED)
-        for _ in range(SLICES):
+        for _ in range(TIME_LIMIT_SLICES):
             # In slices, so that a process that was stopped for minutes hasn't used up the limit.
-            done, _ = await asyncio.wait([running], timeout=TIME_LIMIT_S / SLICES)
+            done, _ = await asyncio.wait([running], timeout=TIME_LIMIT_S / TIME_LIMIT_SLICES)
             if done:
                 return running.result()
     except asyncio.CancelledError:
@@ -77,8 +77,8 @@ async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 async def watch_threads() -> None:
     """Watch for ever. Raises ThreadHangs once more threads hang than the pool can spare."""
-    while len(_hanging) < MAX_THREADS:  # noqa: ASYNC110  threads end without telling
-        await asyncio.sleep(LOOK_EVERY_S)
+    while len(_hanging) < MAX_HANGING_THREADS:  # noqa: ASYNC110  threads end without telling
+        await asyncio.sleep(CHECK_INTERVAL_S)
     raise ThreadHangs(f"{len(_hanging)} computations hang: {', '.join(sorted(set(_hanging.values())))}.")
 
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-LENGTH = struct.Struct("!Q")
-LARGEST_BYTES = 2 * 1024**3
+LENGTH_PREFIX = struct.Struct("!Q")
+MAX_MEMORY_BYTES = 2 * 1024**3
 """Memory that the process may take for itself; beyond, an allocation fails instead of pushing out the bot."""
-SECONDS_OVER = 10
+ALARM_GRACE_S = 10
 """How long after the time that the bot gives a picture the process ends by itself."""
 
 
@@ -53,43 +53,43 @@ def _serve() -> None:
     from bot.skymaps.image_process import warm_up
 
     warm_up()
-    _send(results, WorkerResult(None, None, _memory_growth()))
-    while (order := _read_order(orders)) is not None:
+    _send_result(results, WorkerResult(None, None, _peak_memory()))
+    while (order := _read_job(orders)) is not None:
         # Where the bot is gone and can't end this process, the kernel does.
-        signal.alarm(limit_s + SECONDS_OVER)
-        result = _run(*order)
+        signal.alarm(limit_s + ALARM_GRACE_S)
+        result = _run_job(*order)
         signal.alarm(0)
-        _send(results, result)
+        _send_result(results, result)
 
 
-def _run(work: Callable[[Any], Any], argument: object) -> WorkerResult:
+def _run_job(work: Callable[[Any], Any], argument: object) -> WorkerResult:
     try:
         value, error = work(argument), None
     except Exception as raised:  # noqa: BLE001 - it is raised again by who asked
         value, error = None, raised
-    return WorkerResult(value, error, _memory_growth())
+    return WorkerResult(value, error, _peak_memory())
 
 
-def _send(results: BinaryIO, result: WorkerResult) -> None:
+def _send_result(results: BinaryIO, result: WorkerResult) -> None:
     try:
         body = pickle.dumps(result)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         body = pickle.dumps(WorkerResult(None, RuntimeError(f"no result to send: {error}"), result.grown))
-    results.write(LENGTH.pack(len(body)) + body)
+    results.write(LENGTH_PREFIX.pack(len(body)) + body)
     results.flush()
 
 
-def _read_order(orders: BinaryIO) -> tuple[Callable[[Any], Any], object] | None:
-    head = orders.read(LENGTH.size)
-    if len(head) < LENGTH.size:
+def _read_job(orders: BinaryIO) -> tuple[Callable[[Any], Any], object] | None:
+    head = orders.read(LENGTH_PREFIX.size)
+    if len(head) < LENGTH_PREFIX.size:
         return None
-    (length,) = LENGTH.unpack(head)
+    (length,) = LENGTH_PREFIX.unpack(head)
     body = orders.read(length)
     # Written by the bot itself.
     return None if len(body) < length else pickle.loads(body)  # noqa: S301
 
 
-def _memory_growth() -> int:
+def _peak_memory() -> int:
     # Not ru_maxrss: Linux hands the parent's peak on to the child.
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/self/status").read_text("ascii").splitlines()
@@ -103,5 +103,5 @@ def _prefer_oom_kill() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     with suppress(OSError, ValueError):
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
-        own = LARGEST_BYTES if most == resource.RLIM_INFINITY else min(most, LARGEST_BYTES)
+        own = MAX_MEMORY_BYTES if most == resource.RLIM_INFINITY else min(most, MAX_MEMORY_BYTES)
         resource.setrlimit(resource.RLIMIT_DATA, (own, most))

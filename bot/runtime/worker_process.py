@@ -17,13 +17,13 @@ from typing import Any, TypeVar
 
 import structlog
 
-from bot.runtime.worker_main import LENGTH, WorkerResult
+from bot.runtime.worker_main import LENGTH_PREFIX, WorkerResult
 
-GROWN_BYTES = 1024**3
+REPLACE_ABOVE_BYTES = 1024**3
 """A process that held more than this is replaced after its order."""
-LARGEST_RESULT = 256 * 1024**2
+MAX_RESULT_BYTES = 256 * 1024**2
 """Bytes of what comes back: a picture takes 100 kB."""
-KILL_S = 5.0
+KILL_TIMEOUT_S = 5.0
 """How long the kernel may take to end a process that was killed."""
 
 _PROGRAM = "from bot.drawing.child import main; main()"
@@ -79,7 +79,7 @@ class WorkerProcess:
                 await self._drop()
                 raise
             self._done += 1
-            if self._done >= self._orders or result.grown > GROWN_BYTES:
+            if self._done >= self._orders or result.grown > REPLACE_ABOVE_BYTES:
                 await self._drop()
         if result.error is not None:
             raise result.error
@@ -96,13 +96,13 @@ class WorkerProcess:
         assert process.stdin is not None and process.stdout is not None
         try:
             async with asyncio.timeout(self._timeout_s):
-                process.stdin.write(LENGTH.pack(len(order)) + order)
+                process.stdin.write(LENGTH_PREFIX.pack(len(order)) + order)
                 await process.stdin.drain()
-                return await _read(process.stdout)
+                return await _read_result(process.stdout)
         except TimeoutError as error:
             raise ProcessFailed(f"It took longer than {self._timeout_s:g} s.") from error
         except (asyncio.IncompleteReadError, OSError, ValueError) as error:
-            raise self._ended(await _status(process)) from error
+            raise self._ended(await _exit_status(process)) from error
 
     async def _started(self) -> asyncio.subprocess.Process:
         if self._closed:
@@ -115,7 +115,7 @@ class WorkerProcess:
                 *(sys.executable, "-c", _PROGRAM, str(int(self._timeout_s))),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                env=_environment(),
+                env=_child_environment(),
             )
         except (OSError, RuntimeError, MemoryError) as error:
             # RuntimeError: no thread could be started to wait for the process's end.
@@ -126,11 +126,11 @@ class WorkerProcess:
         assert process.stdout is not None
         try:
             async with asyncio.timeout(self._start_s):
-                await _read(process.stdout)
+                await _read_result(process.stdout)
         except TimeoutError as error:
             raise ProcessNotStarted(f"It didn't start within {self._start_s:g} s.") from error
         except (asyncio.IncompleteReadError, OSError, ValueError) as error:
-            ended = self._ended(await _status(process))
+            ended = self._ended(await _exit_status(process))
             raise (ended if self._closed else ProcessNotStarted(f"{ended} It hadn't started yet.")) from error
         log.debug("drawing_process_started", pid=process.pid)
         return process
@@ -149,13 +149,13 @@ class WorkerProcess:
             process.kill()
         if process.stdin is not None:
             process.stdin.close()
-        await _status(process)
+        await _exit_status(process)
 
 
-async def _read(stream: asyncio.StreamReader) -> WorkerResult:
+async def _read_result(stream: asyncio.StreamReader) -> WorkerResult:
     """Raises ValueError where something else is said than a result."""
-    (length,) = LENGTH.unpack(await stream.readexactly(LENGTH.size))
-    if length > LARGEST_RESULT:
+    (length,) = LENGTH_PREFIX.unpack(await stream.readexactly(LENGTH_PREFIX.size))
+    if length > MAX_RESULT_BYTES:
         raise ValueError(f"It says {length:,} bytes.")
     # Written by our own process.
     result = pickle.loads(await stream.readexactly(length))  # noqa: S301
@@ -163,14 +163,14 @@ async def _read(stream: asyncio.StreamReader) -> WorkerResult:
     return result
 
 
-async def _status(process: asyncio.subprocess.Process) -> int | None:
+async def _exit_status(process: asyncio.subprocess.Process) -> int | None:
     with suppress(TimeoutError):
-        async with asyncio.timeout(KILL_S):
+        async with asyncio.timeout(KILL_TIMEOUT_S):
             return await process.wait()
     return process.returncode
 
 
-def _environment() -> dict[str, str]:
+def _child_environment() -> dict[str, str]:
     """The bot's own, without what it has of secrets; the process finds the same modules."""
     kept: dict[str, Any] = {
         name: value for name, value in os.environ.items() if not name.startswith(("SLACK_", "GWEVENT_"))

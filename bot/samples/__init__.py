@@ -2,11 +2,11 @@
 
 from bot.samples.events import (
     MS181101AB_PEAK,
+    all_sample_events,
     bbh,
     bns,
     burst,
     cwb_bbh,
-    every_event,
     low_significance,
     mock,
     ms181101ab,
@@ -16,23 +16,34 @@ from bot.samples.events import (
     ssm_coincidence,
     superevent_id,
 )
-from bot.samples.records import Record, coincidence, event, notice, to_avro, to_json, when, without_maps
+from bot.samples.records import (
+    Record,
+    coincidence,
+    event,
+    format_time,
+    notice,
+    to_avro,
+    to_json,
+    without_maps,
+)
 from bot.samples.skymaps import Lobe, ring, sky_map, streak
-from bot.samples.story import SampleNotice, file_names, story, write_samples
+from bot.samples.story import SampleNotice, create_demo_notices, file_names, write_samples
 
 __all__ = [
     "MS181101AB_PEAK",
     "Lobe",
     "Record",
     "SampleNotice",
+    "all_sample_events",
     "bbh",
     "bns",
     "burst",
     "coincidence",
+    "create_demo_notices",
     "cwb_bbh",
     "event",
-    "every_event",
     "file_names",
+    "format_time",
     "low_significance",
     "mock",
     "ms181101ab",
@@ -43,12 +54,10 @@ __all__ = [
     "sky_map",
     "ssm",
     "ssm_coincidence",
-    "story",
     "streak",
     "superevent_id",
     "to_avro",
     "to_json",
-    "when",
     "without_maps",
     "write_samples",
 ]

@@ -18,7 +18,7 @@ _TIME = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 _SKY = streak(120, -30, bearing=40, length=9, width=3)
 
 
-def _usual(*, distance: bool = True, base_order: int = 4, rounds: int = 7) -> bytes:
+def _base_map(*, distance: bool = True, base_order: int = 4, rounds: int = 7) -> bytes:
     return sky_map(
         _SKY,
         superevent_id="S260102a",
@@ -29,7 +29,7 @@ def _usual(*, distance: bool = True, base_order: int = 4, rounds: int = 7) -> by
     )
 
 
-def _opened(skymap: bytes) -> tuple[Columns, fits.Header]:
+def _open_fits(skymap: bytes) -> tuple[Columns, fits.Header]:
     with fits.open(io.BytesIO(skymap), memmap=False) as hdus:
         table = hdus[1]
         columns = {
@@ -41,7 +41,7 @@ def _opened(skymap: bytes) -> tuple[Columns, fits.Header]:
 
 
 def _with_uniq(kind: str) -> bytes:
-    columns, header = _opened(_usual())
+    columns, header = _open_fits(_base_map())
     values, unit = columns["UNIQ"]
     return to_fits(columns | {"UNIQ": (values.astype(kind), unit)}, header)
 
@@ -58,12 +58,12 @@ def int32_uniq() -> bytes:
 
 def two_columns() -> bytes:
     """Return a map of UNIQ and PROBDENSITY alone, as bursts have it."""
-    return _usual(distance=False)
+    return _base_map(distance=False)
 
 
 def amplfi() -> bytes:
     """Return a map like AMPLFI's: one order, 12,288 rows, DIST columns, but neither DISTMEAN nor DISTSTD."""
-    columns, header = _opened(_usual(base_order=5, rounds=0))
+    columns, header = _open_fits(_base_map(base_order=5, rounds=0))
     for key in ("DISTMEAN", "DISTSTD", "RUNTIME"):
         del header[key]
     header["CREATOR"] = "AMPLFI"
@@ -75,7 +75,7 @@ def infinite_distmu() -> bytes:
 
     That is how BAYESTAR writes a tile whose distance it couldn't fit.
     """
-    columns, header = _opened(_usual())
+    columns, header = _open_fits(_base_map())
     density, _ = columns["PROBDENSITY"]
     unlikely = np.argsort(density)[: density.size // 10]
     for name, value in (("DISTMU", np.inf), ("DISTSIGMA", 1.0), ("DISTNORM", 0.0)):
@@ -85,12 +85,12 @@ def infinite_distmu() -> bytes:
 
 def few_rows() -> bytes:
     """Return a map of 336 rows."""
-    return _usual(base_order=1, rounds=8)
+    return _base_map(base_order=1, rounds=8)
 
 
 def many_rows() -> bytes:
     """Return a map of 76,800 rows."""
-    return _usual(base_order=5)
+    return _base_map(base_order=5)
 
 
 def flat_gzipped() -> bytes:
@@ -111,14 +111,14 @@ def flat_gzipped() -> bytes:
 
 def truncated() -> bytes:
     """Return the first half of a map."""
-    whole = _usual()
+    whole = _base_map()
     return whole[: len(whole) // 2]
 
 
 def billion_rows() -> bytes:
     """Return a map whose header promises 1,000,000,000 rows."""
     rows = f"NAXIS2  = {19_200:>20}"
-    return _usual().replace(rows.encode(), f"NAXIS2  = {1_000_000_000:>20}".encode(), 1)
+    return _base_map().replace(rows.encode(), f"NAXIS2  = {1_000_000_000:>20}".encode(), 1)
 
 
 def not_fits() -> bytes:

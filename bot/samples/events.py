@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.samples.records import Record, coincidence, event, notice
-from bot.samples.skymaps import Lobe, Sky, offset, ring, sky_map, streak
+from bot.samples.skymaps import Lobe, Sky, offset_position, ring, sky_map, streak
 from formatters.models.notice import EARLYWARNING, INITIAL, PRELIMINARY, RETRACTION, UPDATE
 
 Notices = tuple[Record, ...]
@@ -27,11 +27,11 @@ def superevent_id(time: datetime, letters: str, prefix: str = "") -> str:
     return f"{prefix}S{time:%y%m%d}{letters}"
 
 
-def _before(now: datetime, minutes: float, microsecond: int) -> datetime:
+def _event_time(now: datetime, minutes: float, microsecond: int) -> datetime:
     return (now - timedelta(minutes=minutes)).replace(microsecond=microsecond)
 
 
-def _after(time: datetime, seconds: float) -> datetime:
+def _notice_time(time: datetime, seconds: float) -> datetime:
     return time.replace(microsecond=0) + timedelta(seconds=seconds)
 
 
@@ -49,7 +49,7 @@ def ms181101ab(now: datetime) -> Notices:
     The facts are those of its record, the sky a streak with the record's peak tile, areas and distance.
     """
     name = "MS181101ab"
-    time = _before(now, 29, 654437)
+    time = _event_time(now, 29, 654437)
     page = {"gracedb": "https://example.org/superevents/MS181101ab/view/"}
     sky = streak(*MS181101AB_PEAK, bearing=30, length=2.94, width=0.662, weight=0.93)
     sky += streak(*MS181101AB_PEAK, bearing=30, length=5.2, width=1.19, weight=0.07)
@@ -100,10 +100,10 @@ def ms181101ab(now: datetime) -> Notices:
     )
     return (
         *(
-            notice(name, stage, _after(time, seconds), event=facts, external_coinc=external, urls=page)
+            notice(name, stage, _notice_time(time, seconds), event=facts, external_coinc=external, urls=page)
             for stage, seconds, external in stages
         ),
-        notice(name, RETRACTION, _after(time, 1500), urls=page),
+        notice(name, RETRACTION, _notice_time(time, 1500), urls=page),
     )
 
 
@@ -112,18 +112,18 @@ def bns(now: datetime) -> Notices:
 
     Two preliminaries, then a gamma-ray burst: preliminary, initial and update carry the coincidence.
     """
-    time = _before(now, 26, 412000)
+    time = _event_time(now, 26, 412000)
     name = superevent_id(time, "k")
     page = f"https://gracedb.ligo.org/superevents/{name}/view/"
     files = f"https://gracedb.ligo.org/api/superevents/{name}/files/"
     # two detectors leave a ring, the third an arc of it and an echo elsewhere, parameter estimation a patch
     pole, bearing, radius = (176.0, 8.0), 58.0, 74.0
-    where = offset(*pole, bearing, radius)
+    where = offset_position(*pole, bearing, radius)
     early_sky = ring(*pole, radius=radius, width=4.5, brightest=bearing + 9, contrast=4)
     first_sky = ring(*pole, radius=radius, width=2.1, brightest=bearing, contrast=55, weight=0.8)
     first_sky += streak(81.9, -37.2, bearing=60, length=9, width=2.4, weight=0.2)
-    final_sky = streak(*offset(*where, 115, 1.2), bearing=115, length=3.1, width=1.1)
-    burst = [Lobe(*offset(*where, 80, 3), 1.0, 4.2)]
+    final_sky = streak(*offset_position(*where, 115, 1.2), bearing=115, length=3.1, width=1.1)
+    burst = [Lobe(*offset_position(*where, 80, 3), 1.0, 4.2)]
 
     def map_of(sky: Sky, mean: float, std: float, *, combined: bool = False, sampled: bool = False) -> bytes:
         return sky_map(
@@ -200,13 +200,13 @@ def bns(now: datetime) -> Notices:
     )
     sampled_map, sampled_joint = "Bilby.multiorder.fits,0", "combined-ext.multiorder.fits,1"
     return (
-        notice(name, EARLYWARNING, _after(time, -12), event=early, urls=links(first)),
-        notice(name, PRELIMINARY, _after(time, 27), event=automatic, urls=links(second)),
-        notice(name, PRELIMINARY, _after(time, 297), event=automatic, urls=links(second)),
+        notice(name, EARLYWARNING, _notice_time(time, -12), event=early, urls=links(first)),
+        notice(name, PRELIMINARY, _notice_time(time, 27), event=automatic, urls=links(second)),
+        notice(name, PRELIMINARY, _notice_time(time, 297), event=automatic, urls=links(second)),
         notice(
             name,
             PRELIMINARY,
-            _after(time, 351),
+            _notice_time(time, 351),
             event=automatic,
             external_coinc=first_grb,
             urls=links(second, joint),
@@ -214,7 +214,7 @@ def bns(now: datetime) -> Notices:
         notice(
             name,
             INITIAL,
-            _after(time, 840),
+            _notice_time(time, 840),
             event=vetted,
             external_coinc=first_grb,
             urls=links(second, joint),
@@ -222,7 +222,7 @@ def bns(now: datetime) -> Notices:
         notice(
             name,
             UPDATE,
-            _after(time, 1390),
+            _notice_time(time, 1390),
             event=final,
             external_coinc=final_grb,
             urls=links(sampled_map, sampled_joint),
@@ -232,12 +232,12 @@ def bns(now: datetime) -> Notices:
 
 def bbh(now: datetime) -> Notices:
     """Return a binary black hole: preliminary ×2, then an initial whose area is much smaller."""
-    time = _before(now, 23, 801000)
+    time = _event_time(now, 23, 801000)
     name = superevent_id(time, "m")
     classification = {"BNS": 0.0, "NSBH": 0.006, "BBH": 0.9932, "Terrestrial": 0.0008}
     properties = {"HasNS": 0.004, "HasRemnant": 0.0, "HasMassGap": 0.031, "HasSSM": 0.0}
     wide = ring(148, 33, radius=48, width=3.5, brightest=205, contrast=2.6)
-    narrow = streak(*offset(148, 33, 201, 48), bearing=110, length=11, width=2.2)
+    narrow = streak(*offset_position(148, 33, 201, 48), bearing=110, length=11, width=2.2)
 
     def facts(sky: Sky, mean: float, std: float, far: float, instruments: tuple[str, ...]) -> Record:
         skymap = sky_map(
@@ -263,15 +263,15 @@ def bbh(now: datetime) -> Notices:
     automatic = facts(wide, 1420, 410, 5.6e-10, ("H1", "L1"))
     vetted = facts(narrow, 1290, 270, 2.3e-11, ("H1", "L1", "V1"))
     return (
-        notice(name, PRELIMINARY, _after(time, 31), event=automatic),
-        notice(name, PRELIMINARY, _after(time, 301), event=automatic),
-        notice(name, INITIAL, _after(time, 780), event=vetted),
+        notice(name, PRELIMINARY, _notice_time(time, 31), event=automatic),
+        notice(name, PRELIMINARY, _notice_time(time, 301), event=automatic),
+        notice(name, INITIAL, _notice_time(time, 780), event=vetted),
     )
 
 
 def burst(now: datetime) -> Notices:
     """Return an unmodelled transient of 487 Hz and 1.4 ms: no class, no properties, no distance."""
-    time = _before(now, 17, 672000)
+    time = _event_time(now, 17, 672000)
     name = superevent_id(time, "q")
     sky = ring(0, -12, radius=75, width=2.5, brightest=300, contrast=4)
     sky_file = sky_map(
@@ -293,8 +293,8 @@ def burst(now: datetime) -> Notices:
         skymap=sky_file,
     )
     return (
-        notice(name, PRELIMINARY, _after(time, 55), event=facts),
-        notice(name, PRELIMINARY, _after(time, 325), event=facts),
+        notice(name, PRELIMINARY, _notice_time(time, 55), event=facts),
+        notice(name, PRELIMINARY, _notice_time(time, 325), event=facts),
     )
 
 
@@ -321,11 +321,11 @@ def _ssm_event(time: datetime, name: str, sky: Sky, far: float) -> Record:
 
 def ssm(now: datetime) -> Notices:
     """Return a sub-solar-mass candidate that is significant by itself: no class probabilities."""
-    time = _before(now, 14, 118000)
+    time = _event_time(now, 14, 118000)
     name = superevent_id(time, "s")
     sky = ring(30, 5, radius=55, width=3.2, brightest=160, contrast=3)
     facts = _ssm_event(time, name, sky, far=7.4e-9)
-    return (notice(name, PRELIMINARY, _after(time, 62), event=facts),)
+    return (notice(name, PRELIMINARY, _notice_time(time, 62), event=facts),)
 
 
 def ssm_coincidence(now: datetime) -> Notices:
@@ -333,7 +333,7 @@ def ssm_coincidence(now: datetime) -> Notices:
 
     The GW alone comes once in 9 hours, and its map and the combined one barely overlap.
     """
-    time = _before(now, 8, 905000)
+    time = _event_time(now, 8, 905000)
     name = superevent_id(time, "v")
     pole = (205.0, -38.0)
     sky = ring(*pole, radius=66, width=3.4, brightest=20, contrast=3)
@@ -344,7 +344,7 @@ def ssm_coincidence(now: datetime) -> Notices:
         time=time,
         distance=(108.0, 30.0),
         instruments=("H1", "L1"),
-        times=[Lobe(*offset(*pole, 20, 96), 1.0, 4.0)],
+        times=[Lobe(*offset_position(*pole, 20, 96), 1.0, 4.0)],
         external="Swift",
         log_bci=2.1,
         log_bsn=33.6,
@@ -359,12 +359,12 @@ def ssm_coincidence(now: datetime) -> Notices:
         time_sky_position_coincidence_far=1.242e-10,
         combined_skymap=combined,
     )
-    return (notice(name, PRELIMINARY, _after(time, 71), event=facts, external_coinc=swift),)
+    return (notice(name, PRELIMINARY, _notice_time(time, 71), event=facts, external_coinc=swift),)
 
 
 def cwb_bbh(now: datetime) -> Notices:
     """Return a candidate of cWB's BBH search: published as CBC, with class, duration and frequency."""
-    time = _before(now, 12, 233000)
+    time = _event_time(now, 12, 233000)
     name = superevent_id(time, "t")
     facts = event(
         time,
@@ -385,12 +385,12 @@ def cwb_bbh(now: datetime) -> Notices:
             runtime=None,
         ),
     )
-    return (notice(name, PRELIMINARY, _after(time, 58), event=facts),)
+    return (notice(name, PRELIMINARY, _notice_time(time, 58), event=facts),)
 
 
 def low_significance(now: datetime) -> Notices:
     """Return a candidate below the alert threshold: two preliminaries, nothing after."""
-    time = _before(now, 20, 517000)
+    time = _event_time(now, 20, 517000)
     name = superevent_id(time, "p")
     facts = event(
         time,
@@ -411,14 +411,14 @@ def low_significance(now: datetime) -> Notices:
         ),
     )
     return (
-        notice(name, PRELIMINARY, _after(time, 44), event=facts),
-        notice(name, PRELIMINARY, _after(time, 314), event=facts),
+        notice(name, PRELIMINARY, _notice_time(time, 44), event=facts),
+        notice(name, PRELIMINARY, _notice_time(time, 314), event=facts),
     )
 
 
 def retracted(now: datetime) -> Notices:
     """Return a neutron star–black hole candidate of one detector that was retracted."""
-    time = _before(now, 10, 339000)
+    time = _event_time(now, 10, 339000)
     name = superevent_id(time, "u")
     facts = event(
         time,
@@ -429,14 +429,14 @@ def retracted(now: datetime) -> Notices:
         skymap=_one_detector_map(name, time, (164, 52)),
     )
     return (
-        notice(name, PRELIMINARY, _after(time, 33), event=facts),
-        notice(name, RETRACTION, _after(time, 390)),
+        notice(name, PRELIMINARY, _notice_time(time, 33), event=facts),
+        notice(name, RETRACTION, _notice_time(time, 390)),
     )
 
 
 def mock(now: datetime) -> Notices:
     """Return an hourly mock: preliminary ×2, initial; with the simulated GRB of every second mock."""
-    time = _before(now, 18, 28000)
+    time = _event_time(now, 18, 28000)
     name = superevent_id(time, "d", "M")
     where = (96.2, -44.5)
     sky = streak(*where, bearing=140, length=11, width=4)
@@ -480,14 +480,14 @@ def mock(now: datetime) -> Notices:
         combined_skymap=combined,
     )
     return tuple(
-        notice(name, stage, _after(time, seconds), event=facts, external_coinc=grb)
+        notice(name, stage, _notice_time(time, seconds), event=facts, external_coinc=grb)
         for stage, seconds in ((PRELIMINARY, 35), (PRELIMINARY, 305), (INITIAL, 640))
     )
 
 
 def one_detector(now: datetime) -> Notices:
     """Return a binary black hole that Livingston alone saw: half the sky."""
-    time = _before(now, 15, 135000)
+    time = _event_time(now, 15, 135000)
     name = superevent_id(time, "r")
     facts = event(
         time,
@@ -498,8 +498,8 @@ def one_detector(now: datetime) -> Notices:
         skymap=_one_detector_map(name, time, (294, 31), distance=(3102, 1032)),
     )
     return (
-        notice(name, PRELIMINARY, _after(time, 29), event=facts),
-        notice(name, PRELIMINARY, _after(time, 299), event=facts),
+        notice(name, PRELIMINARY, _notice_time(time, 29), event=facts),
+        notice(name, PRELIMINARY, _notice_time(time, 299), event=facts),
     )
 
 
@@ -521,7 +521,7 @@ def _one_detector_map(
     )
 
 
-def every_event(now: datetime) -> dict[str, Notices]:
+def all_sample_events(now: datetime) -> dict[str, Notices]:
     """Return all the events by name."""
     events = (
         ms181101ab,

@@ -25,7 +25,7 @@ _NULL_DOUBLE = ["null", "double"]
 _NULL_BYTES = ["null", "bytes"]
 
 
-def when(time: datetime, *, milliseconds: bool = False) -> str:
+def format_time(time: datetime, *, milliseconds: bool = False) -> str:
     """Return a time of the UTC as notices write it: whole seconds for a notice, milliseconds for an event."""
     return time.replace(tzinfo=None).isoformat(timespec="milliseconds" if milliseconds else "seconds") + "Z"
 
@@ -51,7 +51,7 @@ def event(
     `mchirp_source` is left out where None, as in versions before 1.2.
     """
     record: Record = {
-        "time": when(time, milliseconds=True),
+        "time": format_time(time, milliseconds=True),
         "far": far,
         "significant": significant,
         "instruments": sorted(instruments),
@@ -106,7 +106,7 @@ def notice(
     page = f"https://gracedb.ligo.org/superevents/{superevent_id}/view/"
     return {
         "alert_type": alert_type,
-        "time_created": when(time_created),
+        "time_created": format_time(time_created),
         "superevent_id": superevent_id,
         "urls": {"gracedb": page} if urls is None else dict(urls),
         "event": event,

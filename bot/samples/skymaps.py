@@ -27,10 +27,10 @@ Columns = dict[str, tuple[npt.NDArray[Any], str | None]]
 
 BASE_ORDER = 4
 """BAYESTAR starts with 3,072 tiles (nside 16) …"""
-ROUNDS = 7
+REFINEMENT_ROUNDS = 7
 """… and seven times splits the most probable quarter of that number: 19,200 tiles, orders 4 to 11."""
 
-_MJD_0 = datetime(1858, 11, 17, tzinfo=UTC)
+_MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 
 
 class Lobe(NamedTuple):
@@ -49,7 +49,7 @@ class Lobe(NamedTuple):
 Sky = tuple[Lobe, ...]
 
 
-def offset(ra: float, dec: float, bearing: float, separation: float) -> tuple[float, float]:
+def offset_position(ra: float, dec: float, bearing: float, separation: float) -> tuple[float, float]:
     """Return (RA, Dec) of the point `separation` away, at `bearing` east of north; all in degrees."""
     lat, angle, arc = (math.radians(x) for x in (dec, bearing, separation))
     sin_dec = math.sin(lat) * math.cos(arc) + math.cos(lat) * math.sin(arc) * math.cos(angle)
@@ -70,7 +70,7 @@ def streak(
     steps = math.ceil(2.5 * along / width)
     shares = [math.exp(-0.5 * (k * width / along) ** 2) if along else 1.0 for k in range(-steps, steps + 1)]
     return tuple(
-        Lobe(*offset(ra, dec, bearing, k * width), weight * share / sum(shares), width)
+        Lobe(*offset_position(ra, dec, bearing, k * width), weight * share / sum(shares), width)
         for k, share in zip(range(-steps, steps + 1), shares, strict=True)
     )
 
@@ -93,7 +93,7 @@ def ring(
     bearings = [brightest + 360.0 * k / count for k in range(count)]
     shares = [math.exp(contrast * math.cos(math.radians(b - brightest))) for b in bearings]
     return tuple(
-        Lobe(*offset(ra, dec, b, radius), weight * share / sum(shares), width)
+        Lobe(*offset_position(ra, dec, b, radius), weight * share / sum(shares), width)
         for b, share in zip(bearings, shares, strict=True)
     )
 
@@ -113,8 +113,8 @@ def _log_density(sky: Sky, order: int, ipix: Integers) -> Floats:
 
 
 @lru_cache(maxsize=64)
-def tiles(
-    sky: Sky, times: Sky | None = None, base_order: int = BASE_ORDER, rounds: int = ROUNDS
+def refine_tiles(
+    sky: Sky, times: Sky | None = None, base_order: int = BASE_ORDER, rounds: int = REFINEMENT_ROUNDS
 ) -> tuple[Integers, Floats]:
     """Return (UNIQ, probability density in sr⁻¹) of a sky, by BAYESTAR's adaptive refinement.
 
@@ -156,7 +156,7 @@ def tile_areas(order: npt.ArrayLike) -> Floats:
     return np.asarray(np.pi / 3 / 4.0 ** np.asarray(order, dtype=np.float64))
 
 
-def orders_of(uniq: Integers) -> Integers:
+def uniq_to_order(uniq: Integers) -> Integers:
     """Return the orders of UNIQ numbers."""
     # frexp gives the bit length exactly as long as UNIQ < 2**53, which order 24 and below keep
     return np.asarray((np.frexp(uniq.astype(np.float64))[1] - 3) // 2, dtype=np.int64)
@@ -230,7 +230,7 @@ def sky_map(
     log_bsn: float | None = None,
     runtime: float | None = 3.25,
     base_order: int = BASE_ORDER,
-    rounds: int = ROUNDS,
+    rounds: int = REFINEMENT_ROUNDS,
 ) -> bytes:
     """Return a multi-order FITS sky map with the columns and header keys of BAYESTAR's.
 
@@ -239,7 +239,7 @@ def sky_map(
     DIST keys, as in a burst's map. `times` multiplies the sky with an external one, seen by the observatory
     `external`. `time` is the event's, UTC. Rows: 12·4**base_order + rounds · 9·4**base_order.
     """
-    uniq, density = tiles(
+    uniq, density = refine_tiles(
         tuple(Lobe(*peak) for peak in peaks),
         None if times is None else tuple(Lobe(*peak) for peak in times),
         base_order,
@@ -247,7 +247,7 @@ def sky_map(
     )
     columns: Columns = {"UNIQ": (uniq, None), "PROBDENSITY": (density, "sr-1")}
     if distance is not None:
-        probability = density * tile_areas(orders_of(uniq))
+        probability = density * tile_areas(uniq_to_order(uniq))
         mu, sigma, norm = distance_columns(probability, density, *distance, nearer_at_peak)
         columns |= {"DISTMU": (mu, "Mpc"), "DISTSIGMA": (sigma, "Mpc"), "DISTNORM": (norm, "Mpc-2")}
 
@@ -258,14 +258,14 @@ def sky_map(
     header["PIXTYPE"] = ("HEALPIX", "HEALPIX pixelisation")
     header["ORDERING"] = ("NUNIQ", "Pixel ordering scheme: RING, NESTED, or NUNIQ")
     header["COORDSYS"] = ("C", "Ecliptic, Galactic or Celestial (equatorial)")
-    header["MOCORDER"] = (int(orders_of(uniq).max()), "MOC resolution (best order)")
+    header["MOCORDER"] = (int(uniq_to_order(uniq).max()), "MOC resolution (best order)")
     header["INDXSCHM"] = ("EXPLICIT", "Indexing: IMPLICIT or EXPLICIT")
     header["OBJECT"] = (event, "Unique identifier for this event")
     header["REFERENC"] = (f"https://gracedb.ligo.org/events/{event}", "URL of this event")
     seen_by = ",".join(instruments if external is None else (external, *instruments))
     header["INSTRUME"] = (seen_by, "Instruments that triggered this event")
     header["DATE-OBS"] = (_iso(time), "UTC date of the observation")
-    header["MJD-OBS"] = ((time - _MJD_0) / timedelta(days=1), "modified Julian date of the observation")
+    header["MJD-OBS"] = ((time - _MJD_EPOCH) / timedelta(days=1), "modified Julian date of the observation")
     header["DATE"] = (_iso(time + timedelta(seconds=21)), "UTC date of file creation")
     header["CREATOR"] = (creator, "Program that created this file")
     header["ORIGIN"] = ("LIGO/Virgo/KAGRA", "Organization responsible for this FITS file")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bot.samples.events import bbh, bns, burst, every_event, ms181101ab, retracted, ssm_coincidence
+from bot.samples.events import all_sample_events, bbh, bns, burst, ms181101ab, retracted, ssm_coincidence
 from bot.samples.records import Record, to_avro, to_json
 from formatters.models.notice import EARLYWARNING, RETRACTION
 
@@ -24,7 +24,7 @@ class SampleNotice:
     """Seconds to wait before publishing it where somebody watches."""
 
 
-def story(now: datetime) -> list[SampleNotice]:
+def create_demo_notices(now: datetime) -> list[SampleNotice]:
     """Return the demo's notices in the order of publishing, which is that of `time_created`.
 
     A mock (MS181101ab), a binary neutron star from early warning to update with a gamma-ray burst, a binary
@@ -68,7 +68,7 @@ def write_samples(directory: Path, now: datetime) -> list[Path]:
     """
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
-    for notices in every_event(now).values():
+    for notices in all_sample_events(now).values():
         records = list(notices)
         for name, record in zip(file_names(records), records, strict=True):
             for suffix, write in ((".avro", to_avro), (".json", to_json)):

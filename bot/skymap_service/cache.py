@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from bot.alerts.decode import UndecodablePayload, sky_maps
+from bot.alerts.decode import UndecodablePayload, extract_sky_maps
 from bot.runtime.threads import ThreadHangs, run_in_thread
-from bot.skymaps.skymap import SkyMap, UnreadableMap, read
+from bot.skymaps.skymap import SkyMap, UnreadableMap, read_sky_map
 from bot.store.events.notices import NoticeRepository
 from formatters.models.notice import NoticeKey
 
@@ -31,15 +31,15 @@ class NoticeMaps:
 def read_notice_maps(body: bytes) -> NoticeMaps:
     """Read both maps of a payload; what is no notice, or no map, has none."""
     try:
-        gw, combined = sky_maps(body)
+        gw, combined = extract_sky_maps(body)
     except (UndecodablePayload, UnreadableMap):
         return NoticeMaps(None, None)
-    return NoticeMaps(_read(gw), _read(combined))
+    return NoticeMaps(_read_map_or_none(gw), _read_map_or_none(combined))
 
 
-def _read(fits: bytes | None) -> SkyMap | None:
+def _read_map_or_none(fits: bytes | None) -> SkyMap | None:
     try:
-        return None if fits is None else read(fits)
+        return None if fits is None else read_sky_map(fits)
     except UnreadableMap:
         return None
 

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import structlog
 
-from bot.observing.observability import visible_share
-from bot.observing.observatories import known_site
+from bot.observing.observability import observable_probability
+from bot.observing.observatories import find_observatory
 from bot.runtime.threads import ThreadHangs, run_in_thread
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymaps.cone_search import probability_in_cone
@@ -20,23 +20,23 @@ from formatters.models.notice import NoticeKey
 log = structlog.get_logger(__name__)
 
 
-class VisibleShare(Protocol):
+class ObservableProbability(Protocol):
     """How much of a map's probability a site can observe in the night that follows a moment, 0 to 1."""
 
     def __call__(self, site: str, skymap: SkyMap, when: datetime) -> float | None:
         """None where the site isn't known any more."""
 
 
-def observatory_share(site: str, skymap: SkyMap, when: datetime) -> float | None:
-    """`VisibleShare` for the observatories, in the usual conditions."""
-    known = known_site(site)
-    return None if known is None else visible_share(known, skymap, when)
+def observatory_probability(site: str, skymap: SkyMap, when: datetime) -> float | None:
+    """`ObservableProbability` for the observatories, in the usual conditions."""
+    known = find_observatory(site)
+    return None if known is None else observable_probability(known, skymap, when)
 
 
 class SkyMapQueries:
     """Asks the maps of stored notices."""
 
-    def __init__(self, maps: SkyMapCache, visible: VisibleShare = observatory_share) -> None:
+    def __init__(self, maps: SkyMapCache, visible: ObservableProbability = observatory_probability) -> None:
         self._maps = maps
         self._visible = visible
 

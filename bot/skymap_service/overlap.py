@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.alerts.decode import UndecodablePayload, sky_maps
-from bot.skymaps.skymap import UnreadableMap, probability_inside, read
+from bot.alerts.decode import UndecodablePayload, extract_sky_maps
+from bot.skymaps.skymap import UnreadableMap, probability_inside, read_sky_map
 
 
 def probability_in_previous_region(old: bytes, new: bytes) -> float | None:
@@ -12,9 +12,9 @@ def probability_in_previous_region(old: bytes, new: bytes) -> float | None:
     Takes two payloads as they came from the broker; None if one has no map that can be read.
     """
     try:
-        before, after = sky_maps(old)[0], sky_maps(new)[0]
+        before, after = extract_sky_maps(old)[0], extract_sky_maps(new)[0]
         if before is None or after is None:
             return None
-        return probability_inside(read(before), read(after), 0.9)
+        return probability_inside(read_sky_map(before), read_sky_map(after), 0.9)
     except (UndecodablePayload, UnreadableMap):
         return None

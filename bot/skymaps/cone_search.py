@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bot.skymaps.skymap import MAX_ORDER, SkyMap
 
-SUBDIVISIONS = 200
+PIXELS_PER_RADIUS = 200
 """Pixels cut by the cone's edge are divided until so many fit into its radius."""
 
 
@@ -30,11 +30,13 @@ def probability_in_cone(skymap: SkyMap, ra: float, dec: float, radius: float) ->
     inside = 0.0
     for order in np.unique(skymap.order):
         tiles = skymap.order == order
-        inside += _inside(int(order), skymap.ipix[tiles], skymap.probability[tiles], axis, limit)
+        inside += _probability_at_order(
+            int(order), skymap.ipix[tiles], skymap.probability[tiles], axis, limit
+        )
     return float(np.clip(inside / total, 0, 1))
 
 
-def _inside(
+def _probability_at_order(
     order: int,
     ipix: NDArray[np.int64],
     probability: NDArray[np.float64],
@@ -48,7 +50,7 @@ def _inside(
         reach = _max_pixel_radius(order)
         found += float(probability[distance + reach <= limit].sum())
         cut = (distance + reach > limit) & (distance - reach <= limit)
-        if order == MAX_ORDER or reach < limit / SUBDIVISIONS:
+        if order == MAX_ORDER or reach < limit / PIXELS_PER_RADIUS:
             return found + float(probability[cut & (distance <= limit)].sum())
         ipix = (ipix[cut, np.newaxis] * 4 + np.arange(4)).ravel()
         probability = np.repeat(probability[cut] / 4, 4)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-EXAMPLE = "13h09m48s -23d22m53s or 197.45 -23.38"
-_LONGEST = 120
+EXAMPLE_POSITION = "13h09m48s -23d22m53s or 197.45 -23.38"
+_MAX_LENGTH = 120
 """Characters that are looked at: nobody writes a position in more."""
 
-_SPELLINGS = str.maketrans(
+_CHARACTER_VARIANTS = str.maketrans(
     {
         "\u2212": "-",  # minus
         "\u2013": "-",  # en dash
@@ -35,7 +35,7 @@ _NUMBER = r"\d{1,9}(?:\.\d{0,15})?"
 _DEGREE = r"(?:degrees|degree|degs|deg|d)"
 _MINUTE = r"(?:arcmin|m|')"
 _SECOND = r"(?:arcsec|s|''|\")"
-_NO_LENGTH = rf"(?!\s*(?:[kmg]pc|arcmin|{_DEGREE})\b)"
+_NOT_A_LENGTH = rf"(?!\s*(?:[kmg]pc|arcmin|{_DEGREE})\b)"
 """In "-23d22m 40 Mpc" and "-23d22m 5 deg" the last number belongs to what follows the position."""
 _SEPARATOR = r"(?:\s*,\s*|\s+|(?=[+-]))"
 _RA_NAME = r"(?:(?:r\.?a\.?|α)\s*[=:]?\s*)?"
@@ -47,7 +47,7 @@ _RA_ARC = (
 )
 _DEC_ARC = (
     rf"(?P<sign>[+-]?)\s?(?P<d>{_NUMBER})"
-    rf"(?:\s*{_DEGREE}(?:\s*(?P<dm>{_NUMBER})\s*{_MINUTE}(?:\s*(?P<ds>{_NUMBER}){_NO_LENGTH}\s*{_SECOND}?)?)?)?"
+    rf"(?:\s*{_DEGREE}(?:\s*(?P<dm>{_NUMBER})\s*{_MINUTE}(?:\s*(?P<ds>{_NUMBER}){_NOT_A_LENGTH}\s*{_SECOND}?)?)?)?"
 )
 _RA_COLONS = rf"(?P<h>\d{{1,9}}):(?P<hm>{_NUMBER})(?::(?P<hs>{_NUMBER}))?"
 _DEC_COLONS = rf"(?P<sign>[+-]?)(?P<d>\d{{1,9}}):(?P<dm>{_NUMBER})(?::(?P<ds>{_NUMBER}))?"
@@ -81,11 +81,11 @@ _PATTERNS = (
 )
 
 
-class BadPosition(ValueError):
+class InvalidPosition(ValueError):
     """Words that are no position; the sentence says why."""
 
 
-class NoPosition(BadPosition):
+class UnrecognizedPosition(InvalidPosition):
     """Words that don't even look like one."""
 
 
@@ -103,15 +103,15 @@ class ParsedPosition(NamedTuple):
 def parse_position(words: Sequence[str]) -> ParsedPosition:
     """Read the position that the words begin with; words after it are left to the caller.
 
-    RA with h, colons or blanks counts hours, a bare number degrees. Raises BadPosition.
+    RA with h, colons or blanks counts hours, a bare number degrees. Raises InvalidPosition.
     """
-    text = " ".join(words)[:_LONGEST].translate(_SPELLINGS)
+    text = " ".join(words)[:_MAX_LENGTH].translate(_CHARACTER_VARIANTS)
     for pattern in _PATTERNS:
         match = pattern.match(text)
         if match is not None:
             ra, dec = _right_ascension(match), _declination(match)
             return ParsedPosition(ra, dec, text[: match.end()].count(" ") + 1)
-    raise NoPosition(f"That is no position; write it like {EXAMPLE}.")
+    raise UnrecognizedPosition(f"That is no position; write it like {EXAMPLE_POSITION}.")
 
 
 def _right_ascension(match: re.Match[str]) -> float:
@@ -119,11 +119,11 @@ def _right_ascension(match: re.Match[str]) -> float:
     if groups.get("h") is not None:
         hours = _sexagesimal("RA", groups["h"], groups.get("hm"), groups.get("hs"))
         if not 0 <= hours <= 24:
-            raise BadPosition(f"RA {groups['h']}h isn't between 0h and 24h.")
+            raise InvalidPosition(f"RA {groups['h']}h isn't between 0h and 24h.")
         return hours * 15 % 360
     degrees = _sexagesimal("RA", groups["ra"], groups["ram"], groups["ras"])
     if not 0 <= degrees <= 360 or groups["ra"].startswith("-"):
-        raise BadPosition(f"RA {groups['ra']} isn't between 0° and 360°.")
+        raise InvalidPosition(f"RA {groups['ra']} isn't between 0° and 360°.")
     return degrees % 360
 
 
@@ -131,7 +131,7 @@ def _declination(match: re.Match[str]) -> float:
     groups = match.groupdict()
     degrees = _sexagesimal("Dec", groups["d"], groups.get("dm"), groups.get("ds"))
     if degrees > 90:
-        raise BadPosition(f"Dec {groups['sign']}{groups['d']} isn't between −90° and +90°.")
+        raise InvalidPosition(f"Dec {groups['sign']}{groups['d']} isn't between −90° and +90°.")
     # The sign stands apart: −00°30′ lies south.
     return -degrees if groups["sign"] == "-" else degrees
 
@@ -139,7 +139,7 @@ def _declination(match: re.Match[str]) -> float:
 def _sexagesimal(name: str, whole: str, minutes: str | None, seconds: str | None) -> float:
     for part, what in ((minutes, "minutes"), (seconds, "seconds")):
         if part is not None and float(part) >= 60:
-            raise BadPosition(f"{name} has {part} {what}, and 60 is the next whole.")
+            raise InvalidPosition(f"{name} has {part} {what}, and 60 is the next whole.")
     if seconds is not None and "." in (minutes or ""):
-        raise BadPosition(f"{name} has {minutes} minutes and seconds too: one of them has the fraction.")
+        raise InvalidPosition(f"{name} has {minutes} minutes and seconds too: one of them has the fraction.")
     return float(whole) + float(minutes or 0) / 60 + float(seconds or 0) / 3600

@@ -24,13 +24,13 @@ from formatters.models.notice import Distance
 COSMOLOGY = "Planck18"
 """astropy's name for the parameters of Planck Collaboration 2020 (A&A 641, A6), table 2, last column."""
 
-SHELLS = 1000
-FARTHEST = 6.0
+DISTANCE_SHELLS = 1000
+MAX_DISTANCE_IN_MEANS = 6.0
 """crossmatch cuts space into SHELLS shells out to FARTHEST mean distances, or to a target beyond."""
 
-_TAIL = -8.0
+_TAIL_THRESHOLD = -8.0
 """Below this DISTMU / DISTSIGMA the closed form of the integral cancels."""
-_REACH = 40.0
+_TAIL_E_FOLDS = 40.0
 """e-folds of a tail that count."""
 _DEG2 = (180 / pi) ** 2
 
@@ -39,7 +39,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
-def tiles_of(skymap: SkyMap, ra: ArrayLike, dec: ArrayLike) -> Integers:
+def tile_indices(skymap: SkyMap, ra: ArrayLike, dec: ArrayLike) -> Integers:
     """Return the index of the tile that holds each position (ICRS degrees), −1 where the map has a gap."""
     pixel = np.atleast_1d(
         healpix.lonlat_to_healpix(
@@ -61,7 +61,7 @@ def crossmatch(
 
     `distance` holds luminosity distances in Mpc, NaN where none is known.
     """
-    tiles = tiles_of(skymap, ra, dec)
+    tiles = tile_indices(skymap, ra, dec)
     mpc = np.full(tiles.shape, np.nan) if distance is None else np.atleast_1d(distance).astype(np.float64)
     levels = credible_levels(skymap)
     in_50, in_90 = in_credible_region(skymap, 0.5), in_credible_region(skymap, 0.9)
@@ -133,8 +133,8 @@ class CredibleVolume:
         As in crossmatch the density counts at the near edge of the target's shell, and of each tile the
         whole shells whose middle is at least as dense.
         """
-        step = max(FARTHEST * self.mean, distance) / SHELLS
-        shell = min(max(int(distance / step), 1), SHELLS - 1)
+        step = max(MAX_DISTANCE_IN_MEANS * self.mean, distance) / DISTANCE_SHELLS
+        shell = min(max(int(distance / step), 1), DISTANCE_SHELLS - 1)
         # ln of the density's peak in each tile, sr⁻¹ Mpc⁻³ up to a constant.
         peak = self.log_norm - np.log(self.sigma)
         mine = np.flatnonzero(self.tile == tile)
@@ -146,28 +146,30 @@ class CredibleVolume:
         part = np.flatnonzero(excess >= 0)
         mu, sigma = self.mu[part], self.sigma[part]
         half = sigma * np.sqrt(2 * excess[part])
-        first = np.clip(np.ceil((mu - half) / step), 1, SHELLS)
-        last = np.clip(np.floor((mu + half) / step), 0, SHELLS - 1)
+        first = np.clip(np.ceil((mu - half) / step), 1, DISTANCE_SHELLS)
+        last = np.clip(np.floor((mu + half) / step), 0, DISTANCE_SHELLS - 1)
         held = first <= last
         part, mu, sigma = part[held], mu[held], sigma[held]
-        mass = _mass(mu, sigma, self.log_norm[part], (first[held] - 0.5) * step, (last[held] + 0.5) * step)
+        mass = _integrate_shells(
+            mu, sigma, self.log_norm[part], (first[held] - 0.5) * step, (last[held] + 0.5) * step
+        )
         return float(np.clip(np.dot(self.area[part], mass), 0, 1))
 
 
-def _mass(mu: Floats, sigma: Floats, log_norm: Floats, near: Floats, far: Floats) -> Floats:
+def _integrate_shells(mu: Floats, sigma: Floats, log_norm: Floats, near: Floats, far: Floats) -> Floats:
     """Integrate exp(log_norm) r² N(r; mu, sigma) from near to far, all in Mpc."""
     a, b = (near - mu) / sigma, (far - mu) / sigma
     # ∫ (mu + sigma t)² φ(t) dt, from the side on which the tails are small.
     towards = np.where(a > 0, 1.0, -1.0)
-    shares = towards * (_upper(towards * a) - _upper(towards * b))
-    edge = (2 * mu + sigma * a) * _normal(a) - (2 * mu + sigma * b) * _normal(b)
+    shares = towards * (_normal_sf(towards * a) - _normal_sf(towards * b))
+    edge = (2 * mu + sigma * a) * _normal_pdf(a) - (2 * mu + sigma * b) * _normal_pdf(b)
     mass: Floats = np.exp(log_norm) * ((mu**2 + sigma**2) * shares + sigma * edge)
-    tail = np.flatnonzero(mu < _TAIL * sigma)
+    tail = np.flatnonzero(mu < _TAIL_THRESHOLD * sigma)
     if tail.size:
-        x, weight = _legendre()
+        x, weight = _gauss_legendre()
         low = near[tail]
         # Beyond, the tail that falls as exp(mu r / sigma²) has nothing left.
-        width = np.minimum(far[tail] - low, -_REACH * sigma[tail] ** 2 / mu[tail])
+        width = np.minimum(far[tail] - low, -_TAIL_E_FOLDS * sigma[tail] ** 2 / mu[tail])
         r = low + np.multiply.outer((x + 1) / 2, width)
         log_density = log_norm[tail] - ((r - mu[tail]) / sigma[tail]) ** 2 / 2 - np.log(sigma[tail])
         mass[tail] = weight @ (r**2 * np.exp(log_density)) * width / 2 / sqrt(2 * pi)
@@ -181,39 +183,39 @@ def conditional_means(mu: Floats, sigma: Floats) -> Floats:
     """
     z = mu / sigma
     mean = np.empty_like(z)
-    plain = z > _TAIL
+    plain = z > _TAIL_THRESHOLD
     x = z[plain]
     # φ(z) / Φ(z)
-    hazard = _normal(x) / _upper(-x)
+    hazard = _normal_pdf(x) / _normal_sf(-x)
     second = x**2 + 1 + x * hazard
     mean[plain] = (x * (x**2 + 3) + (x**2 + 2) * hazard) / second * sigma[plain]
     tail = np.flatnonzero(~plain)
     if tail.size:
         # There the closed form cancels; by u = −z r / sigma, as in `skymap.conditional_distance`.
-        u, weight = _laguerre()
+        u, weight = _gauss_laguerre()
         density = np.exp(-((u[:, np.newaxis] / z[tail]) ** 2) / 2) * (weight * u**2)[:, np.newaxis]
         mean[tail] = (u @ density) / density.sum(axis=0) / -z[tail] * sigma[tail]
     return mean
 
 
 @cache
-def _legendre() -> tuple[Floats, Floats]:
+def _gauss_legendre() -> tuple[Floats, Floats]:
     """Nodes and weights on (−1, 1)."""
     return np.polynomial.legendre.leggauss(64)
 
 
 @cache
-def _laguerre() -> tuple[Floats, Floats]:
+def _gauss_laguerre() -> tuple[Floats, Floats]:
     """Nodes and weights for exp(−u) on u > 0."""
     return np.polynomial.laguerre.laggauss(40)
 
 
-def _normal(t: Floats) -> Floats:
+def _normal_pdf(t: Floats) -> Floats:
     density: Floats = np.exp(-(t**2) / 2) / sqrt(2 * pi)
     return density
 
 
-def _upper(t: Floats) -> Floats:
+def _normal_sf(t: Floats) -> Floats:
     """Return the normal distribution's probability above t, in the tail too."""
     # numpy has no erfc, and scipy would be 100 MB for this one function.
     return np.fromiter(map(erfc, (t / sqrt(2)).tolist()), np.float64, t.size) / 2
@@ -224,7 +226,7 @@ def luminosity_distance(redshift: float) -> float:
     # astropy's own integral wants scipy, and its cosmology a second to be imported.
     from astropy.cosmology import Planck18
 
-    x, weight = _legendre()
+    x, weight = _gauss_legendre()
     # In ln(1 + z) the integrand is smooth out to the most distant source.
     top = log(1 + redshift)
     scale = np.exp(top * (x + 1) / 2)

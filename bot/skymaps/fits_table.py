@@ -18,18 +18,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Value = str | int | float | bool
+CardValue = str | int | float | bool
 """What a header card can hold."""
 
-MAX_EXPANDED = 64 * 2**20
+MAX_UNPACKED_BYTES = 64 * 2**20
 """Bytes that a gzipped file may expand to."""
 
-_GZIP = b"\x1f\x8b"
-_FITS = b"SIMPLE  ="
-_STEP = 2**16
-_BLOCK = 2880
-_CARD = 80
-_MAX_HEADER = 100 * _BLOCK
+_GZIP_MAGIC = b"\x1f\x8b"
+_FITS_MAGIC = b"SIMPLE  ="
+_CHUNK_BYTES = 2**16
+_BLOCK_BYTES = 2880
+_CARD_BYTES = 80
+_MAX_HEADER_BYTES = 100 * _BLOCK_BYTES
 _MAX_HDUS = 8
 _MAX_FIELDS = 999
 
@@ -39,9 +39,22 @@ _CARD_VALUE = re.compile(
     re.DOTALL,
 )
 _TFORM = re.compile(r"(?P<repeat>\d{0,9})(?P<code>[LXBIJKAEDCMPQ]).*", re.DOTALL)
-_BYTES = {"L": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}
-_INTEGERS = {"I": ">i2", "J": ">i4", "K": ">i8"}
-_NUMBERS = {"B": "u1", "E": ">f4", "D": ">f8"} | _INTEGERS
+_BYTES_PER_ELEMENT = {
+    "L": 1,
+    "B": 1,
+    "I": 2,
+    "J": 4,
+    "K": 8,
+    "A": 1,
+    "E": 4,
+    "D": 8,
+    "C": 8,
+    "M": 16,
+    "P": 8,
+    "Q": 16,
+}
+_INTEGER_DTYPES = {"I": ">i2", "J": ">i4", "K": ">i8"}
+_NUMBER_DTYPES = {"B": "u1", "E": ">f4", "D": ">f8"} | _INTEGER_DTYPES
 
 
 class UnreadableMap(ValueError):
@@ -61,10 +74,10 @@ class _Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class BinaryTable:
     """A binary table: its header's cards with a value, and its columns by name."""
 
-    header: Mapping[str, Value]
+    header: Mapping[str, CardValue]
     rows: int
     _fields: Mapping[str, _Field]
     _data: bytes | bytearray
@@ -85,9 +98,9 @@ class Table:
         field = self._fields.get(name)
         if field is None:
             return None
-        if field.code not in _NUMBERS or not field.repeat:
+        if field.code not in _NUMBER_DTYPES or not field.repeat:
             raise UnreadableMap(f"The map's column {name} doesn't hold one number a row.")
-        dtype = np.dtype(_NUMBERS[field.code])
+        dtype = np.dtype(_NUMBER_DTYPES[field.code])
         values = np.ndarray(
             (self.rows, field.repeat),
             dtype,
@@ -100,7 +113,7 @@ class Table:
         if scale == 1 and zero == 0:
             return values
         half = 2 ** (8 * dtype.itemsize - 1)
-        if scale == 1 and zero == half and field.code in _INTEGERS:
+        if scale == 1 and zero == half and field.code in _INTEGER_DTYPES:
             unsigned: NDArray[Any] = values.view(f">u{dtype.itemsize}") ^ np.array(
                 half, f">u{dtype.itemsize}"
             )
@@ -108,7 +121,7 @@ class Table:
         raise UnreadableMap(f"The map's column {name} is scaled in an unknown way.")
 
 
-def read_table(data: bytes, most: int = MAX_EXPANDED, most_rows: int | None = None) -> Table:
+def read_table(data: bytes, most: int = MAX_UNPACKED_BYTES, most_rows: int | None = None) -> BinaryTable:
     """Return the first binary table of a FITS file, gzipped or not; raises UnreadableMap.
 
     One that declares more than `most_rows` rows isn't unpacked at all.
@@ -116,8 +129,8 @@ def read_table(data: bytes, most: int = MAX_EXPANDED, most_rows: int | None = No
     A gzipped file is unpacked only as far as its table goes, to `most` bytes, and what doesn't begin as a
     FITS file no further than that: a bomb costs nothing.
     """
-    file = _File(data, most)
-    if not file.upto(len(_FITS)).startswith(_FITS):
+    file = _LazyFile(data, most)
+    if not file.upto(len(_FITS_MAGIC)).startswith(_FITS_MAGIC):
         raise UnreadableMap(
             "The map is gzipped, and what it expands to isn't a FITS file."
             if file.gzipped
@@ -127,19 +140,19 @@ def read_table(data: bytes, most: int = MAX_EXPANDED, most_rows: int | None = No
     for _ in range(_MAX_HDUS):
         header, start = _read_header(file, start)
         if header.get("XTENSION") == "BINTABLE":
-            return _table(header, file, start, most_rows)
+            return _parse_table(header, file, start, most_rows)
         size = _data_size(header)
-        start += size + -size % _BLOCK
+        start += size + -size % _BLOCK_BYTES
         if start >= len(file.upto(start + 1)):
             break
     raise UnreadableMap("The map's FITS file holds no binary table.")
 
 
-class _File:
+class _LazyFile:
     """A file in memory, unpacked as far as somebody wants to look."""
 
     def __init__(self, data: bytes, most: int) -> None:
-        self.gzipped = data.startswith(_GZIP)
+        self.gzipped = data.startswith(_GZIP_MAGIC)
         self._held: bytes | bytearray = data
         if self.gzipped:
             self._held, self._packed, self._at, self._tail = bytearray(), data, 0, b""
@@ -157,7 +170,7 @@ class _File:
 
     def check_end(self) -> None:
         """See whether the file's checksum, if it ends soon, is right. Raises UnreadableMap."""
-        left = _STEP
+        left = _CHUNK_BYTES
         while self.gzipped and left > 0 and (piece := self._next()):
             left -= len(piece)
 
@@ -166,11 +179,11 @@ class _File:
         try:
             while not self._stream.eof:
                 if not self._tail:
-                    self._tail = self._packed[self._at : self._at + _STEP]
+                    self._tail = self._packed[self._at : self._at + _CHUNK_BYTES]
                     self._at += len(self._tail)
                     if not self._tail:
                         break
-                piece = self._stream.decompress(self._tail, _STEP)
+                piece = self._stream.decompress(self._tail, _CHUNK_BYTES)
                 self._tail = self._stream.unconsumed_tail
                 if piece:
                     return piece
@@ -179,27 +192,27 @@ class _File:
         return b""
 
 
-def _read_header(file: _File, start: int) -> tuple[dict[str, Value], int]:
+def _read_header(file: _LazyFile, start: int) -> tuple[dict[str, CardValue], int]:
     """Return the cards with a value (of repeated keys the first) and where the header's data begin."""
-    header: dict[str, Value] = {}
-    for block in range(start, start + _MAX_HEADER, _BLOCK):
-        data = file.upto(block + _BLOCK)
-        for offset in range(block, min(len(data), block + _BLOCK), _CARD):
-            card = data[offset : offset + _CARD].decode("latin-1")
+    header: dict[str, CardValue] = {}
+    for block in range(start, start + _MAX_HEADER_BYTES, _BLOCK_BYTES):
+        data = file.upto(block + _BLOCK_BYTES)
+        for offset in range(block, min(len(data), block + _BLOCK_BYTES), _CARD_BYTES):
+            card = data[offset : offset + _CARD_BYTES].decode("latin-1")
             key = card[:8].rstrip(" ")
             if key == "END":
-                length = offset + _CARD - start
-                return header, start + length + -length % _BLOCK
+                length = offset + _CARD_BYTES - start
+                return header, start + length + -length % _BLOCK_BYTES
             if card[8:10] == "= " and key not in header:
-                value = _value(card[10:])
+                value = _parse_card_value(card[10:])
                 if value is not None:
                     header[key] = value
-        if len(data) < block + _BLOCK:
+        if len(data) < block + _BLOCK_BYTES:
             break
     raise UnreadableMap("The map's FITS header has no end.")
 
 
-def _value(text: str) -> Value | None:
+def _parse_card_value(text: str) -> CardValue | None:
     match = _CARD_VALUE.fullmatch(text)
     if match is None:
         return None
@@ -212,30 +225,37 @@ def _value(text: str) -> Value | None:
     return float(match["real"].upper().replace("D", "E"))
 
 
-def _count(header: Mapping[str, Value], key: str, default: int | None = None) -> int:
+def _non_negative_card(header: Mapping[str, CardValue], key: str, default: int | None = None) -> int:
     value = header.get(key, default)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise UnreadableMap(f"The map's FITS header has no usable {key}.")
     return value
 
 
-def _data_size(header: Mapping[str, Value]) -> int:
+def _data_size(header: Mapping[str, CardValue]) -> int:
     bits = header.get("BITPIX")
     if not isinstance(bits, int) or bits not in (8, 16, 32, 64, -32, -64):
         raise UnreadableMap("The map's FITS header has no usable BITPIX.")
-    axes = _count(header, "NAXIS")
+    axes = _non_negative_card(header, "NAXIS")
     if axes > _MAX_FIELDS:
         raise UnreadableMap("The map's FITS header has no usable NAXIS.")
     if not axes:
         return 0
-    elements = prod(_count(header, f"NAXIS{axis}") for axis in range(1, axes + 1))
-    return abs(bits) // 8 * _count(header, "GCOUNT", 1) * (_count(header, "PCOUNT", 0) + elements)
+    elements = prod(_non_negative_card(header, f"NAXIS{axis}") for axis in range(1, axes + 1))
+    return (
+        abs(bits)
+        // 8
+        * _non_negative_card(header, "GCOUNT", 1)
+        * (_non_negative_card(header, "PCOUNT", 0) + elements)
+    )
 
 
-def _table(header: Mapping[str, Value], file: _File, start: int, most_rows: int | None) -> Table:
+def _parse_table(
+    header: Mapping[str, CardValue], file: _LazyFile, start: int, most_rows: int | None
+) -> BinaryTable:
     if header.get("BITPIX") != 8 or header.get("NAXIS") != 2:
         raise UnreadableMap("The map's FITS header doesn't describe a binary table of bytes.")
-    width, rows = _count(header, "NAXIS1"), _count(header, "NAXIS2")
+    width, rows = _non_negative_card(header, "NAXIS1"), _non_negative_card(header, "NAXIS2")
     if most_rows is not None and rows > most_rows and width:
         raise UnreadableMap(f"The map has {rows:.6g} tiles, and at most {most_rows:,} are read.")
     data = file.upto(start + width * rows)
@@ -245,14 +265,14 @@ def _table(header: Mapping[str, Value], file: _File, start: int, most_rows: int 
         raise UnreadableMap(f"The map's table declares {width * rows:.6g} bytes, and {there} are there.")
     fields: dict[str, _Field] = {}
     offset = 0
-    for number in range(1, min(_count(header, "TFIELDS"), _MAX_FIELDS) + 1):
+    for number in range(1, min(_non_negative_card(header, "TFIELDS"), _MAX_FIELDS) + 1):
         match = _TFORM.fullmatch(str(header.get(f"TFORM{number}", "")))
         if match is None:
             raise UnreadableMap(f"The map's FITS header has no usable TFORM{number}.")
         repeat, code = int(match["repeat"] or 1), match["code"]
         name = str(header.get(f"TTYPE{number}", "")).strip().upper()
         fields.setdefault(name, _Field(number, code, repeat, offset))
-        offset += (repeat + 7) // 8 if code == "X" else repeat * _BYTES[code]
+        offset += (repeat + 7) // 8 if code == "X" else repeat * _BYTES_PER_ELEMENT[code]
     if offset != width:
         raise UnreadableMap(f"The map's rows are {width:.6g} bytes wide, and its columns {offset}.")
-    return Table(header, rows, fields, data, start, width)
+    return BinaryTable(header, rows, fields, data, start, width)

@@ -15,14 +15,14 @@ import structlog
 from bot.runtime.worker_process import ProcessClosed, ProcessFailed, ProcessNotStarted, WorkerProcess
 from bot.skymaps.fits_table import UnreadableMap
 from formatters.models.superevent import Superevent
-from formatters.skymap_image import Captions, DrawnPicture, Position, SkyMapFigure, alt_text, words
+from formatters.skymap_image import Captions, DrawnPicture, Position, SkyMapFigure, alt_text, create_captions
 
-TIMEOUT = 30.0
+DRAW_TIMEOUT_S = 30.0
 """Seconds for one picture; the first of a process takes about two, all others a fourth of one."""
-START = 30.0
+START_TIMEOUT_S = 30.0
 """Seconds for the process to start."""
-PICTURES_PER_PROCESS = 50
-_UNIX_EPOCH = 2_440_587.5
+IMAGES_PER_PROCESS = 50
+_UNIX_EPOCH_JD = 2_440_587.5
 """Julian date."""
 
 log = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ class ImageProcessClosed(ImageFailed):
     """The bot stops: the picture can be drawn after the next start."""
 
 
-class PicturesWait(ImageFailed):
+class ImageProcessUnavailable(ImageFailed):
     """No process can be started now (descriptors, memory or processes are short, say): later it can."""
 
 
@@ -74,9 +74,9 @@ class ImageProcess:
     def __init__(
         self,
         *,
-        timeout: float = TIMEOUT,
-        start: float = START,
-        pictures_per_process: int = PICTURES_PER_PROCESS,
+        timeout: float = DRAW_TIMEOUT_S,
+        start: float = START_TIMEOUT_S,
+        pictures_per_process: int = IMAGES_PER_PROCESS,
     ) -> None:
         self._process = WorkerProcess(timeout_s=timeout, start_s=start, orders=pictures_per_process)
 
@@ -93,7 +93,7 @@ class ImageProcess:
         The maps are the FITS files that came in that notice. A picture over which the process hangs or dies
         is tried once more, in another process. Raises ImageFailed.
         """
-        return _told(superevent, await self._run(_image_job(superevent, gw_map, combined_map)))
+        return _drawn_picture(superevent, await self._run(_create_job(superevent, gw_map, combined_map)))
 
     async def close(self) -> None:
         """End the process at once; pictures still wanted fail."""
@@ -109,7 +109,7 @@ class ImageProcess:
         except ProcessClosed as error:
             raise ImageProcessClosed("The bot is stopping, and draws no more pictures.") from error
         except ProcessNotStarted as error:
-            raise PicturesWait(str(error)) from error
+            raise ImageProcessUnavailable(str(error)) from error
         except UnreadableMap as error:
             raise ImageFailed(error.reason) from error
         except ProcessFailed as failure:
@@ -126,19 +126,19 @@ def draw_in_process(
     superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None = None
 ) -> DrawnPicture:
     """Do the same as `ImageProcess.draw`, in this process: for the command line. Raises ImageFailed."""
-    order = _image_job(superevent, gw_map, combined_map)
+    order = _create_job(superevent, gw_map, combined_map)
     try:
-        return _told(superevent, render(order))
+        return _drawn_picture(superevent, render(order))
     except UnreadableMap as error:
         raise ImageFailed(error.reason) from error
 
 
-def _told(superevent: Superevent, rendered: ImageResult) -> DrawnPicture:
+def _drawn_picture(superevent: Superevent, rendered: ImageResult) -> DrawnPicture:
     said = alt_text(superevent, sun=rendered.sun, moon=rendered.moon, inset=rendered.inset)
     return DrawnPicture(rendered.png, said)
 
 
-def _image_job(superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None) -> ImageJob:
+def _create_job(superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None) -> ImageJob:
     notice = superevent.latest
     localization = notice.best_localization
     combined = notice.external is not None and notice.external.localization is not None
@@ -146,7 +146,7 @@ def _image_job(superevent: Superevent, gw_map: bytes | None, combined_map: bytes
     if notice.event is None or localization is None or main is None:
         raise ImageFailed("The notice has no sky map to draw.")
     return ImageJob(
-        captions=words(superevent),
+        captions=create_captions(superevent),
         peak=(localization.ra, localization.dec),
         time=notice.event.time,
         main=main,
@@ -159,7 +159,7 @@ def warm_up() -> None:
     import formatters.skymap_image.figure  # noqa: F401
     from bot.skymaps import raster
 
-    raster.healpix_of_sky()
+    raster.all_sky_pixel_grid()
 
 
 def render(order: ImageJob) -> ImageResult:
@@ -169,27 +169,27 @@ def render(order: ImageJob) -> ImageResult:
     from formatters.skymap_image import Inset
     from formatters.skymap_image.figure import draw
 
-    main = skymap.read(order.main)
-    other = None if order.other is None else skymap.read(order.other)
+    main = skymap.read_sky_map(order.main)
+    other = None if order.other is None else skymap.read_sky_map(order.other)
     region = raster.inset_region(main)
     inset = None
     if region is not None:
-        pixels = raster.healpix_of_window(region.window)
+        pixels = raster.window_pixel_grid(region.window)
         inset = Inset(
             window=region.window,
-            grid=raster.grid(main, pixels),
+            grid=raster.rasterize(main, pixels),
             share=region.share,
-            other=None if other is None else raster.grid(other, pixels),
+            other=None if other is None else raster.rasterize(other, pixels),
         )
     sun, moon = sun_and_moon(order.time)
     picture = SkyMapFigure(
         captions=order.captions,
-        sky=raster.grid(main, raster.healpix_of_sky()),
+        sky=raster.rasterize(main, raster.all_sky_pixel_grid()),
         peak=order.peak,
         sun=sun,
         moon=moon,
         inset=inset,
-        other=None if other is None else raster.grid(other, raster.healpix_of_sky()),
+        other=None if other is None else raster.rasterize(other, raster.all_sky_pixel_grid()),
     )
     return ImageResult(draw(picture), sun, moon, inset is not None)
 
@@ -203,11 +203,11 @@ def sun_and_moon(time: datetime) -> tuple[Position, Position]:
     import erfa
 
     days = time.timestamp() / 86_400
-    sun = -erfa.epv00(_UNIX_EPOCH, days)[0]["p"]
-    moon = erfa.moon98(_UNIX_EPOCH, days)["p"]
-    return _direction(sun), _direction(moon)
+    sun = -erfa.epv00(_UNIX_EPOCH_JD, days)[0]["p"]
+    moon = erfa.moon98(_UNIX_EPOCH_JD, days)["p"]
+    return _ra_dec(sun), _ra_dec(moon)
 
 
-def _direction(vector: tuple[float, float, float]) -> Position:
+def _ra_dec(vector: tuple[float, float, float]) -> Position:
     x, y, z = (float(component) for component in vector)
     return math.degrees(math.atan2(y, x)) % 360, math.degrees(math.atan2(z, math.hypot(x, y)))

@@ -16,7 +16,7 @@ from bot.skymaps.skymap import MAX_ORDER, SkyMap, in_credible_region
 
 Integers = NDArray[np.int64]
 
-_SQUARE_DEGREES = 4 * 180**2 / pi
+_SKY_DEG2 = 4 * 180**2 / pi
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class Moc:
     @property
     def area(self) -> float:
         """deg²."""
-        return float(np.sum(_SQUARE_DEGREES / 12 / 4.0**self.order))
+        return float(np.sum(_SKY_DEG2 / 12 / 4.0**self.order))
 
     @property
     def finest(self) -> int:
@@ -48,7 +48,7 @@ class Moc:
     def ascii(self) -> str:
         """Write it as ASCII, ranges of neighbours joined."""
         return " ".join(
-            f"{order}/{','.join(_ranges(np.sort(self.ipix[self.order == order])))}"
+            f"{order}/{','.join(_format_ranges(np.sort(self.ipix[self.order == order])))}"
             for order in np.unique(self.order).tolist()
         )
 
@@ -59,7 +59,7 @@ def credible_moc(skymap: SkyMap, level: float) -> Moc:
     return Moc(*merge_tiles(skymap.order[part], skymap.ipix[part]))
 
 
-def _ranges(ipix: Integers) -> list[str]:
+def _format_ranges(ipix: Integers) -> list[str]:
     breaks = np.flatnonzero(np.diff(ipix) > 1)
     first = ipix[np.concatenate(([0], breaks + 1))].tolist()
     last = ipix[np.concatenate((breaks, [ipix.size - 1]))].tolist()

@@ -17,22 +17,22 @@ from bot.skymaps.regions import label_components
 from bot.skymaps.skymap import MAX_ORDER, SkyMap, credible_levels, in_credible_region
 from formatters.skymap_image import Grid, ImageWindow
 from formatters.skymap_image.projection import (
-    plane_to_window,
+    plane_to_sky,
     sky_positions,
-    window_plane,
+    sky_to_plane,
     window_positions,
 )
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-WIDEST_WINDOW = 25.0
+MAX_WINDOW_HALF_WIDTH_DEG = 25.0
 """Degrees from the middle to an edge: beyond, an inset shows little more than the all-sky map does."""
-NARROWEST_WINDOW = 0.2
+MIN_WINDOW_HALF_WIDTH_DEG = 0.2
 """Degrees: a window on a single small tile still shows where in the sky it is."""
-LEAST_SHARE = 0.3
+MIN_INSET_PROBABILITY = 0.3
 """A region with less of the probability is one of many crumbs, and an inset would make too much of it."""
-_MARGIN = 1.3
+_WINDOW_MARGIN = 1.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +55,7 @@ class InsetRegion:
     """Of the whole map's probability, 0 to 1."""
 
 
-def pixel_lookup(ra: Floats, dec: Floats) -> PixelGrid:
+def create_pixel_grid(ra: Floats, dec: Floats) -> PixelGrid:
     """Order a grid's pixels by the nested curve, from their centres in ICRS degrees (2-D; NaN: no sky)."""
     place = np.flatnonzero(np.isfinite(ra))
     lon, lat = ra.ravel()[place] * units.deg, dec.ravel()[place] * units.deg
@@ -65,14 +65,14 @@ def pixel_lookup(ra: Floats, dec: Floats) -> PixelGrid:
 
 
 @cache
-def healpix_of_sky() -> PixelGrid:
+def all_sky_pixel_grid() -> PixelGrid:
     """Return the pixels of the all-sky map, which are the same for every picture of a process."""
-    return pixel_lookup(*sky_positions())
+    return create_pixel_grid(*sky_positions())
 
 
-def healpix_of_window(window: ImageWindow) -> PixelGrid:
+def window_pixel_grid(window: ImageWindow) -> PixelGrid:
     """Return the pixels of an inset."""
-    return pixel_lookup(*window_positions(window))
+    return create_pixel_grid(*window_positions(window))
 
 
 def tile_index_grid(skymap: SkyMap, where: PixelGrid) -> NDArray[np.int32]:
@@ -99,7 +99,7 @@ def midpoint_levels(skymap: SkyMap) -> Floats:
     return middles
 
 
-def grid(skymap: SkyMap, where: PixelGrid) -> Grid:
+def rasterize(skymap: SkyMap, where: PixelGrid) -> Grid:
     """Return density and credible level on a grid; NaN outside the sky and in the map's gaps."""
     tiles = tile_index_grid(skymap, where)
 
@@ -119,35 +119,35 @@ def inset_region(skymap: SkyMap) -> InsetRegion | None:
     label = label_components(order, ipix)
     shares = np.bincount(label, probability)
     share = float(shares.max())
-    if share < LEAST_SHARE:
+    if share < MIN_INSET_PROBABILITY:
         return None
     main = label == shares.argmax()
-    window = _around(order[main], ipix[main])
+    window = _enclosing_window(order[main], ipix[main])
     return None if window is None else InsetRegion(window, share)
 
 
-def _around(order: Integers, ipix: Integers) -> ImageWindow | None:
+def _enclosing_window(order: Integers, ipix: Integers) -> ImageWindow | None:
     """Return the window that holds these tiles, in the middle of their extent; None if it is too wide."""
     lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
     ra, dec = lon.to_value(units.deg), lat.to_value(units.deg)
     x, y, z = healpix.healpix_to_xyz(ipix, 2**order, order="nested")
     mean = np.array([np.average(axis, weights=0.25**order) for axis in (x, y, z)])
     # The mean direction of what fits into the widest window can't be shorter than this.
-    if np.linalg.norm(mean) < np.cos(np.radians(2 * WIDEST_WINDOW)):
+    if np.linalg.norm(mean) < np.cos(np.radians(2 * MAX_WINDOW_HALF_WIDTH_DEG)):
         return None
     window = ImageWindow(
         float(np.degrees(np.arctan2(mean[1], mean[0]))) % 360,
         float(np.degrees(np.arctan2(mean[2], np.hypot(mean[0], mean[1])))),
-        WIDEST_WINDOW,
+        MAX_WINDOW_HALF_WIDTH_DEG,
     )
     # Half a tile's diagonal, so that all of each tile counts.
     reach = np.degrees(np.sqrt(np.pi / 3 / 2)) / 2.0**order
-    east, north = window_plane(window, ra, dec)
+    east, north = sky_to_plane(window, ra, dec)
     west_most, east_most = float((east - reach).min()), float((east + reach).max())
     south_most, north_most = float((north - reach).min()), float((north + reach).max())
-    half = max(east_most - west_most, north_most - south_most) / 2 * _MARGIN
-    if half > WIDEST_WINDOW:
+    half = max(east_most - west_most, north_most - south_most) / 2 * _WINDOW_MARGIN
+    if half > MAX_WINDOW_HALF_WIDTH_DEG:
         return None
     shift = np.array([(west_most + east_most) / 2]), np.array([(south_most + north_most) / 2])
-    middle_ra, middle_dec = plane_to_window(window, *shift)
-    return ImageWindow(float(middle_ra[0]), float(middle_dec[0]), max(half, NARROWEST_WINDOW))
+    middle_ra, middle_dec = plane_to_sky(window, *shift)
+    return ImageWindow(float(middle_ra[0]), float(middle_dec[0]), max(half, MIN_WINDOW_HALF_WIDTH_DEG))

@@ -16,11 +16,11 @@ MAX_REGIONS = 100
 PEAK_PIXEL_ORDER = 6
 """Pixels of 0.84 deg², about a wide telescope's field: finer ones would follow the map's noise."""
 
-MAX_JOINED = 2**17
+MAX_ADJACENCY_TILES = 2**17
 """Tiles among which contacts are looked for; a region of a map in circulation has fewer than 80,000."""
 
 _MAX_ORDER = 29
-_SQUARE_DEGREES = 4 * 180**2 / pi
+_SKY_DEG2 = 4 * 180**2 / pi
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -39,9 +39,9 @@ def connected_regions(order: Integers, ipix: Integers, probability: Floats) -> t
         return ()
     label = label_components(order, ipix)
     shares = np.bincount(label, probability)
-    sizes = np.bincount(label, _SQUARE_DEGREES / 12 / 4.0**order)
-    spot = _densest_spots(order, ipix, probability, label)
-    ra, dec = _centres(order[spot], ipix[spot], probability[spot], label[spot])
+    sizes = np.bincount(label, _SKY_DEG2 / 12 / 4.0**order)
+    spot = _in_peak_pixel(order, ipix, probability, label)
+    ra, dec = _mean_directions(order[spot], ipix[spot], probability[spot], label[spot])
     return tuple(
         Region(ra=float(ra[i]), dec=float(dec[i]), area=float(sizes[i]), probability=float(shares[i]))
         for i in np.argsort(-shares, kind="stable")[:MAX_REGIONS]
@@ -54,19 +54,21 @@ def label_components(order: Integers, ipix: Integers) -> Integers:
     Orders and NESTED indices of disjoint tiles, in order of their place on the nested curve.
     """
     merged_order, merged_ipix = _to_common_order(*merge_tiles(order, ipix))
-    label = _components(merged_order.size, *_adjacent_pairs(merged_order, merged_ipix))
-    holder = np.searchsorted(_start(merged_order, merged_ipix), _start(order, ipix), side="right") - 1
+    label = _connected_components(merged_order.size, *_adjacent_pairs(merged_order, merged_ipix))
+    holder = (
+        np.searchsorted(_first_pixel(merged_order, merged_ipix), _first_pixel(order, ipix), side="right") - 1
+    )
     numbers: Integers = np.unique(label[holder], return_inverse=True)[1]
     return numbers
 
 
-def _densest_spots(order: Integers, ipix: Integers, probability: Floats, label: Integers) -> Flags:
+def _in_peak_pixel(order: Integers, ipix: Integers, probability: Floats, label: Integers) -> Flags:
     """Per tile, whether it lies in the pixel of SPOT_ORDER that holds most of its region's probability.
 
     Coarser tiles are pixels of their own, and compete by mean density.
     """
     pixels = 12 * 4**PEAK_PIXEL_ORDER
-    pixel = _start(order, ipix) >> 2 * (_MAX_ORDER - PEAK_PIXEL_ORDER)
+    pixel = _first_pixel(order, ipix) >> 2 * (_MAX_ORDER - PEAK_PIXEL_ORDER)
     spots, spot = np.unique(label * pixels + pixel, return_inverse=True)
     spot_order = np.empty(spots.size, np.int64)
     spot_order[spot] = np.minimum(order, PEAK_PIXEL_ORDER)
@@ -78,7 +80,9 @@ def _densest_spots(order: Integers, ipix: Integers, probability: Floats, label: 
     return chosen
 
 
-def _centres(order: Integers, ipix: Integers, probability: Floats, label: Integers) -> tuple[Floats, Floats]:
+def _mean_directions(
+    order: Integers, ipix: Integers, probability: Floats, label: Integers
+) -> tuple[Floats, Floats]:
     """Return RA and Dec in degrees of the probability-weighted mean direction of each label's tiles."""
     lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
     ra, dec = lon.value, lat.value
@@ -88,7 +92,7 @@ def _centres(order: Integers, ipix: Integers, probability: Floats, label: Intege
     return np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
-def _start(order: Integers, ipix: Integers) -> Integers:
+def _first_pixel(order: Integers, ipix: Integers) -> Integers:
     return ipix << 2 * (_MAX_ORDER - order)
 
 
@@ -113,14 +117,14 @@ def _to_common_order(order: Integers, ipix: Integers) -> tuple[Integers, Integer
 
     A map of a million crumbs is so joined a little too generously, in a tenth of a second instead of two.
     """
-    if order.size <= MAX_JOINED:
+    if order.size <= MAX_ADJACENCY_TILES:
         return order, ipix
-    start = _start(order, ipix)
+    start = _first_pixel(order, ipix)
     low, high = 0, int(order.max())
     # The finest order at which few enough are left; what lies in one pixel of it stands together.
     while low < high:
         middle = (low + high + 1) // 2
-        if np.count_nonzero(np.diff(start >> 2 * (_MAX_ORDER - middle))) < MAX_JOINED:
+        if np.count_nonzero(np.diff(start >> 2 * (_MAX_ORDER - middle))) < MAX_ADJACENCY_TILES:
             low = middle
         else:
             high = middle - 1
@@ -136,8 +140,8 @@ def _adjacent_pairs(order: Integers, ipix: Integers) -> tuple[Integers, Integers
     A tile touches a tile of its own size or a larger one exactly if one of the pixels around it, of its
     own order, lies in the other; the finer tile of a pair finds the coarser.
     """
-    start = _start(order, ipix)
-    stop = _start(order, ipix + 1)
+    start = _first_pixel(order, ipix)
+    stop = _first_pixel(order, ipix + 1)
     # It computes with the -1 of a missing corner neighbour, and numpy would warn of that.
     with np.errstate(invalid="ignore"):
         around = np.asarray(healpix.neighbours(ipix, 2**order, order="nested"), np.int64)
@@ -149,7 +153,7 @@ def _adjacent_pairs(order: Integers, ipix: Integers) -> tuple[Integers, Integers
     return tile[touch], other[touch]
 
 
-def _components(count: int, left: Integers, right: Integers) -> Integers:
+def _connected_components(count: int, left: Integers, right: Integers) -> Integers:
     """Label `count` nodes so that two carry the same label exactly if edges connect them."""
     label = np.arange(count)
     while left.size:

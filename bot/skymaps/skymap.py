@@ -15,21 +15,21 @@ import numpy as np
 from astropy import units
 from numpy.typing import NDArray
 
-from bot.skymaps.fits_table import Table, UnreadableMap, Value, read_table
+from bot.skymaps.fits_table import BinaryTable, CardValue, UnreadableMap, read_table
 from bot.skymaps.regions import connected_regions
 from formatters.models.notice import Distance, Localization
 
 __all__ = [
     "SkyMap",
     "UnreadableMap",
-    "areas",
+    "credible_areas",
     "credible_levels",
     "in_credible_region",
     "localize",
-    "of_table",
     "peak_tile",
     "probability_inside",
-    "read",
+    "read_sky_map",
+    "sky_map_from_table",
     "tile_at",
 ]
 
@@ -42,12 +42,12 @@ MAX_ORDER = 29
 MAX_TILES = 2**20
 """Maps in circulation have 345 to 80,631 tiles; a flat map of nside 256 has 786,432."""
 
-_ORDER_STARTS = 4 ** np.arange(1, MAX_ORDER + 3, dtype=np.int64)
+_FIRST_UNIQ = 4 ** np.arange(1, MAX_ORDER + 3, dtype=np.int64)
 """The first UNIQ of each order, and the first that is beyond the last order."""
 _TILE_AREAS: Floats = np.ldexp(pi / 3, -2 * np.arange(MAX_ORDER + 1))
 _DEG2 = (180 / pi) ** 2
 _SUM_TOLERANCE = 0.01
-_ICRS = ("C", "ICRS", "CELESTIAL", "EQUATORIAL")
+_ICRS_NAMES = ("C", "ICRS", "CELESTIAL", "EQUATORIAL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,38 +102,38 @@ class SkyMap:
         return (self.ipix + 1) << 2 * (MAX_ORDER - self.order)
 
 
-def read(fits: bytes) -> SkyMap:
+def read_sky_map(fits: bytes) -> SkyMap:
     """Read a map from the bytes of its FITS file, gzipped or not. Raises UnreadableMap."""
-    return of_table(read_table(fits))
+    return sky_map_from_table(read_table(fits))
 
 
-def of_table(table: Table, most: int = MAX_TILES) -> SkyMap:
+def sky_map_from_table(table: BinaryTable, most: int = MAX_TILES) -> SkyMap:
     """Read a map of at most `most` tiles from its table. Raises UnreadableMap."""
     frame = table.header.get("COORDSYS", "C")
-    if str(frame).upper() not in _ICRS:
+    if str(frame).upper() not in _ICRS_NAMES:
         raise UnreadableMap(f"The map is in the frame {str(frame)[:20]!r}, and only ICRS (C) is read.")
     uniq = table.column("UNIQ")
     if uniq is None:
-        return _flat(table, most)
+        return _parse_flat_map(table, most)
     density = table.column("PROBDENSITY")
     if density is None:
         raise UnreadableMap("The map has no column PROBDENSITY.")
     if uniq.dtype.kind not in "iu":
         raise UnreadableMap("The map's column UNIQ doesn't hold integers.")
-    _check_count(uniq.size, most)
-    if uniq.min() < _ORDER_STARTS[0] or uniq.max() >= _ORDER_STARTS[-1]:
+    _check_tile_count(uniq.size, most)
+    if uniq.min() < _FIRST_UNIQ[0] or uniq.max() >= _FIRST_UNIQ[-1]:
         raise UnreadableMap("The map has a tile whose UNIQ is none.")
-    return _skymap(table, uniq.astype(np.int64), density.astype(np.float64))
+    return _create_sky_map(table, uniq.astype(np.int64), density.astype(np.float64))
 
 
-def _flat(table: Table, most: int) -> SkyMap:
+def _parse_flat_map(table: BinaryTable, most: int) -> SkyMap:
     """Turn a flat map (one probability per pixel of one nside) into tiles."""
     prob = table.column("PROB")
     if prob is None:
         prob = table.column("PROBABILITY")
     if prob is None:
         raise UnreadableMap("The map has neither a column UNIQ nor a column PROB.")
-    _check_count(prob.size, most)
+    _check_tile_count(prob.size, most)
     order = int(prob.size // 12).bit_length() // 2
     if prob.size != 12 * 4**order or table.header.get("INDXSCHM", "IMPLICIT") != "IMPLICIT":
         raise UnreadableMap(f"The map is a flat one of {prob.size} pixels, which don't make a whole sky.")
@@ -145,25 +145,25 @@ def _flat(table: Table, most: int) -> SkyMap:
             pass
         case _:
             raise UnreadableMap("The map is a flat one without an ORDERING of RING or NESTED.")
-    return _skymap(table, ipix + 4 * 4**order, prob.astype(np.float64) * (3 * 4**order / pi))
+    return _create_sky_map(table, ipix + 4 * 4**order, prob.astype(np.float64) * (3 * 4**order / pi))
 
 
-def _check_count(tiles: int, most: int) -> None:
+def _check_tile_count(tiles: int, most: int) -> None:
     if not tiles:
         raise UnreadableMap("The map is empty.")
     if tiles > most:
         raise UnreadableMap(f"The map has {tiles:,} tiles, and at most {most:,} are read.")
 
 
-def _skymap(table: Table, uniq: Integers, density: Floats) -> SkyMap:
+def _create_sky_map(table: BinaryTable, uniq: Integers, density: Floats) -> SkyMap:
     if density.size != uniq.size:
         raise UnreadableMap("The map's columns differ in length.")
-    order = np.searchsorted(_ORDER_STARTS, uniq, side="right") - 1
-    ipix = uniq - _ORDER_STARTS[order]
+    order = np.searchsorted(_FIRST_UNIQ, uniq, side="right") - 1
+    ipix = uniq - _FIRST_UNIQ[order]
     bad = np.count_nonzero(~(np.isfinite(density) & (density >= 0)))
     if bad:
         raise UnreadableMap(f"The map has {bad:,} tiles whose probability density is no number ≥ 0.")
-    distances = [_distances(table, name, uniq.size) for name in ("DISTMU", "DISTSIGMA", "DISTNORM")]
+    distances = [_distance_column(table, name, uniq.size) for name in ("DISTMU", "DISTSIGMA", "DISTNORM")]
     complete = all(column is not None for column in distances)
     distmu, distsigma, distnorm = distances if complete else (None, None, None)
     shifts = 2 * (MAX_ORDER - order)
@@ -184,9 +184,9 @@ def _skymap(table: Table, uniq: Integers, density: Floats) -> SkyMap:
         distsigma=distsigma,
         distnorm=distnorm,
         distance=_header_distance(table.header),
-        log_bci=_finite(table.header, "LOGBCI"),
-        instruments=_instruments(table.header),
-        creator=_text(table.header, "CREATOR"),
+        log_bci=_header_float(table.header, "LOGBCI"),
+        instruments=_header_instruments(table.header),
+        creator=_header_text(table.header, "CREATOR"),
     )
     with np.errstate(over="ignore"):
         total = float(skymap.probability.sum())
@@ -198,7 +198,7 @@ def _skymap(table: Table, uniq: Integers, density: Floats) -> SkyMap:
     return skymap
 
 
-def _distances(table: Table, name: str, size: int) -> Floats | None:
+def _distance_column(table: BinaryTable, name: str, size: int) -> Floats | None:
     column = table.column(name)
     if column is None:
         return None
@@ -207,7 +207,7 @@ def _distances(table: Table, name: str, size: int) -> Floats | None:
     return column.astype(np.float64)
 
 
-def _finite(header: Mapping[str, Value], key: str) -> float | None:
+def _header_float(header: Mapping[str, CardValue], key: str) -> float | None:
     value = header.get(key)
     if isinstance(value, bool | str) or value is None or not -inf < value < inf:
         return None
@@ -217,20 +217,20 @@ def _finite(header: Mapping[str, Value], key: str) -> float | None:
         return None
 
 
-def _text(header: Mapping[str, Value], key: str) -> str | None:
+def _header_text(header: Mapping[str, CardValue], key: str) -> str | None:
     value = header.get(key)
     return value.strip() or None if isinstance(value, str) else None
 
 
-def _header_distance(header: Mapping[str, Value]) -> Distance | None:
-    mean, std = _finite(header, "DISTMEAN"), _finite(header, "DISTSTD")
+def _header_distance(header: Mapping[str, CardValue]) -> Distance | None:
+    mean, std = _header_float(header, "DISTMEAN"), _header_float(header, "DISTSTD")
     if mean is None or std is None or mean <= 0 or std < 0:
         return None
     return Distance(mean=mean, std=std)
 
 
-def _instruments(header: Mapping[str, Value]) -> tuple[str, ...]:
-    text = _text(header, "INSTRUME") or ""
+def _header_instruments(header: Mapping[str, CardValue]) -> tuple[str, ...]:
+    text = _header_text(header, "INSTRUME") or ""
     # oLIB writes "H1 L1", everybody else commas; a name such as "Swift BAT" has a blank of its own.
     names = text.split(",") if "," in text else text.split()
     return tuple(name.strip() for name in names if name.strip())
@@ -239,8 +239,8 @@ def _instruments(header: Mapping[str, Value]) -> tuple[str, ...]:
 def localize(skymap: SkyMap) -> Localization:
     """Measure everything that a message says about a map."""
     peak = peak_tile(skymap)
-    ra, dec = _centre(skymap, peak)
-    area_50, area_90 = areas(skymap, (0.5, 0.9))
+    ra, dec = _tile_centre(skymap, peak)
+    area_50, area_90 = credible_areas(skymap, (0.5, 0.9))
     part = skymap.by_position[in_credible_region(skymap, 0.9)[skymap.by_position]]
     return Localization(
         ra=ra,
@@ -261,12 +261,12 @@ def peak_tile(skymap: SkyMap) -> int:
     return int(skymap.density.argmax())
 
 
-def _centre(skymap: SkyMap, tile: int) -> tuple[float, float]:
+def _tile_centre(skymap: SkyMap, tile: int) -> tuple[float, float]:
     lon, lat = healpix.healpix_to_lonlat(skymap.ipix[tile], 2 ** int(skymap.order[tile]), order="nested")
     return float(lon.to_value(units.deg)), float(lat.to_value(units.deg))
 
 
-def areas(skymap: SkyMap, levels: tuple[float, ...]) -> tuple[float, ...]:
+def credible_areas(skymap: SkyMap, levels: tuple[float, ...]) -> tuple[float, ...]:
     """Areas in deg² of the credible regions of these levels (0 to 1).
 
     Interpolated as `ligo.skymap.postprocess.crossmatch` does it: the level in the cumulative

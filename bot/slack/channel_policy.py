@@ -10,14 +10,14 @@ from bot.slack.errors import SlackFailure, WorkspaceUnavailable
 
 AllowedRole = Literal["anyone", "members", "admins"]
 
-SCOPES: Mapping[AllowedRole, tuple[str, ...]] = {
+REQUIRED_SCOPES: Mapping[AllowedRole, tuple[str, ...]] = {
     "anyone": (),
     "members": ("channels:read", "groups:read"),
     "admins": ("users:read",),
 }
 """What the token needs for it (docs.slack.dev/reference/methods, conversations.members and users.info)."""
 
-_SENTENCES: Mapping[AllowedRole, str] = {
+_REFUSALS: Mapping[AllowedRole, str] = {
     "members": "Only members of this channel may change what it receives: join it first.",
     "admins": "Only admins of this workspace may change what a channel receives: ask one of them.",
 }
@@ -52,8 +52,8 @@ class ChannelPolicy:
                 return f"Slack doesn't tell who may do that ({failure.reason}); try again later."
             return (
                 f"I can't see who may do that: gwevent's operator kept it to {self._who} and gave me no "
-                f"{' or '.join(SCOPES[self._who])}."
+                f"{' or '.join(REQUIRED_SCOPES[self._who])}."
             )
         except SlackFailure as failure:
             return f"Slack doesn't tell who may do that ({failure.reason}); try again later."
-        return None if allowed else _SENTENCES[self._who]
+        return None if allowed else _REFUSALS[self._who]

@@ -24,19 +24,19 @@ from bot.slack.errors import (
     Unavailable,
     Unlisted,
 )
-from bot.slack.lease_check import check_requests
+from bot.slack.lease_check import install_lease_check
 from bot.slack.message_metadata import DeliveryMetadata
-from bot.slack.responses import failure_of, required_text, required_ts
-from bot.slack.web_client import web_client
+from bot.slack.responses import failure_from_response, required_text, required_ts
+from bot.slack.web_client import create_web_client
 from formatters.blockkit.message import Message
 
-TIMEOUT_S = 15
+CALL_TIMEOUT_S = 15
 UPLOAD_TIMEOUT_S = 30
-FILE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+FILE_RETRY_DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Between attempts to show a file to somebody who waits for it; Slack takes a few seconds to be ready."""
-ALT_TEXT_MAX = 1_000
+MAX_ALT_TEXT = 1_000
 """Of a file; a block's may be longer (docs.slack.dev/reference/methods/files.getUploadURLExternal)."""
-PAGES = 25
+MAX_HISTORY_PAGES = 25
 """Of 200 messages: so far a channel's history is read for a post in doubt, whatever the clocks say."""
 FORM_ENCODED_METHODS = frozenset(
     {
@@ -55,7 +55,7 @@ FORM_ENCODED_METHODS = frozenset(
 log = structlog.get_logger(__name__)
 
 
-Called = Callable[[str, SlackFailure | None], None]
+OnCall = Callable[[str, SlackFailure | None], None]
 """(method, failure or None): told of every call that came to an end."""
 
 
@@ -70,7 +70,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class PostedMessage:
     """A message that stands in a channel."""
 
     ts: str
@@ -98,15 +98,15 @@ class SlackClient:
         api_url: str,
         session: aiohttp.ClientSession,
         *,
-        timeout_s: float = TIMEOUT_S,
-        called: Called = lambda _method, _failure: None,
+        timeout_s: float = CALL_TIMEOUT_S,
+        called: OnCall = lambda _method, _failure: None,
     ) -> None:
         """`called(method, failure)` is told of every call that came to an end."""
         # No retry handler at all: the default one sends a message again after a cut connection, in silence.
         # What is tried again, and when, is the ledger's decision.
         self._session = session
-        check_requests(session)
-        self.web = web_client(token, api_url, session)
+        install_lease_check(session)
+        self.web = create_web_client(token, api_url, session)
         # slack_sdk's own timeout is for sessions that it opens itself.
         self._timeout_s = timeout_s
         self._called = called
@@ -141,7 +141,7 @@ class SlackClient:
         thread_ts: str | None = None,
         broadcast: bool = False,
         dropped: tuple[DroppedPart, ...] = (),
-    ) -> Posted:
+    ) -> PostedMessage:
         """Post a message; without what Slack refuses of it, down to the words alone.
 
         `broadcast` shows a thread's reply in the channel too; `dropped` is left out from the start. Raises
@@ -170,7 +170,7 @@ class SlackClient:
         )
         answer, sent = await self._degrading("chat.postMessage", whole, body)
         try:
-            return Posted(required_ts(answer), sent.dropped)
+            return PostedMessage(required_ts(answer), sent.dropped)
         except OutcomeUnknown as unknown:
             unknown.dropped = sent.dropped
             raise
@@ -193,7 +193,7 @@ class SlackClient:
             }
 
         whole = OutgoingMessage(whole=message, thread_ts=thread_ts)
-        for pause in FILE_PAUSES_S:
+        for pause in FILE_RETRY_DELAYS_S:
             try:
                 await self._degrading("chat.postEphemeral", whole, body)
                 return
@@ -278,7 +278,7 @@ class SlackClient:
         """
         place = await self._call(
             "files.getUploadURLExternal",
-            {"filename": name, "length": len(png), "alt_txt": alt_text[:ALT_TEXT_MAX]},
+            {"filename": name, "length": len(png), "alt_txt": alt_text[:MAX_ALT_TEXT]},
         )
         await self._send_file(required_text(place, "upload_url"), png)
         file_id = required_text(place, "file_id")
@@ -350,7 +350,7 @@ class SlackClient:
             method = "conversations.replies"
             query["ts"] = thread_ts
         cursor = ""
-        for _ in range(PAGES):
+        for _ in range(MAX_HISTORY_PAGES):
             data = await self._call(method, query | ({"cursor": cursor} if cursor else {}))
             messages = data.get("messages")
             if not isinstance(messages, list):
@@ -362,7 +362,7 @@ class SlackClient:
             past = thread_ts is None and oldest is not None and _any_older(messages, oldest)
             if not cursor or past:
                 return None
-        log.warning("history_too_long", channel=channel, pages=PAGES)
+        log.warning("history_too_long", channel=channel, pages=MAX_HISTORY_PAGES)
         return None
 
     async def _degrading(
@@ -417,7 +417,7 @@ class SlackClient:
                 else:
                     response = await self.web.api_call(method, json=json)
         except SlackApiError as error:
-            raise failure_of(error) from error
+            raise failure_from_response(error) from error
         except aiohttp.ClientConnectorError as error:
             raise Unavailable(f"can't connect: {error.os_error.strerror or error}") from error
         except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
@@ -433,10 +433,10 @@ class SlackClient:
 
 def _any_older(messages: Iterable[object], oldest: float) -> bool:
     """Whether one of them is older; one without a readable `ts` isn't."""
-    return any(isinstance(m, dict) and _seconds(m.get("ts")) < oldest for m in messages)
+    return any(isinstance(m, dict) and _parse_ts(m.get("ts")) < oldest for m in messages)
 
 
-def _seconds(ts: object) -> float:
+def _parse_ts(ts: object) -> float:
     try:
         return float(str(ts))
     except ValueError:

@@ -52,23 +52,26 @@ class MessagePart(StrEnum):
 DROP_ORDER = tuple(MessagePart)
 """What goes first where Slack doesn't say what is wrong; a mention last, since it wakes people."""
 
-MENTIONS = (MessagePart.EVERYBODY, MessagePart.MENTION)
+MENTION_PARTS = (MessagePart.EVERYBODY, MessagePart.MENTION)
 
-_EVERYBODY = frozenset({"<!here>", "<!channel>", "<!everyone>"})
+_EVERYBODY_MENTIONS = frozenset({"<!here>", "<!channel>", "<!everyone>"})
 
-_NAMES: tuple[tuple[re.Pattern[str], tuple[MessagePart, ...]], ...] = (
+_PART_PATTERNS: tuple[tuple[re.Pattern[str], tuple[MessagePart, ...]], ...] = (
     (re.compile(r"(^|_)metadata(_|$)"), (MessagePart.METADATA,)),
     (re.compile(r"(^|_)(files?|images?|pictures?|media|uploads?)(_|$)"), (MessagePart.PICTURE,)),
     (re.compile(r"(^|_)broadcast(_|$)"), (MessagePart.BROADCAST,)),
-    (re.compile(r"(^|_)(mentions?|at_here|at_channel|at_everyone|user_?groups?|subteams?)(_|$)"), MENTIONS),
+    (
+        re.compile(r"(^|_)(mentions?|at_here|at_channel|at_everyone|user_?groups?|subteams?)(_|$)"),
+        MENTION_PARTS,
+    ),
     (re.compile(r"(^|_)(buttons?|interactive|interactivity|action_id)(_|$)"), (MessagePart.BUTTONS,)),
     (re.compile(r"(^|_)(reply|replies|threads?|threadable)(_|$)"), (MessagePart.THREAD,)),
     (re.compile(r"(^|_)blocks?(_|$)"), (MessagePart.BLOCKS,)),
-    (re.compile(r"^restricted_action(_|$)"), MENTIONS),
+    (re.compile(r"^restricted_action(_|$)"), MENTION_PARTS),
 )
 """Words of Slack's, by the parts that they name: rules, not lists, so that next year's words are read too."""
 
-_POINTER = re.compile(r"\[json-pointer:/blocks/(\d+)")
+_BLOCK_POINTER = re.compile(r"\[json-pointer:/blocks/(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class OutgoingMessage:
     @property
     def message(self) -> Message:
         """What is left of the message."""
-        return without(self.whole, self.lacks)
+        return remove_parts(self.whole, self.lacks)
 
     @property
     def parts(self) -> frozenset[MessagePart]:
@@ -115,8 +118,8 @@ class OutgoingMessage:
             MessagePart.METADATA: self.metadata is not None and MessagePart.METADATA not in self.lacks,
             MessagePart.BLOCKS: bool(message.blocks),
             MessagePart.THREAD: thread,
-            MessagePart.EVERYBODY: any(target in _EVERYBODY for target in message.mentions),
-            MessagePart.MENTION: any(target not in _EVERYBODY for target in message.mentions),
+            MessagePart.EVERYBODY: any(target in _EVERYBODY_MENTIONS for target in message.mentions),
+            MessagePart.MENTION: any(target not in _EVERYBODY_MENTIONS for target in message.mentions),
         }
         return frozenset(part for part, there in has.items() if there)
 
@@ -132,7 +135,7 @@ class OutgoingMessage:
             return None
         if not isinstance(failure, Unlisted | ChannelUnavailable | FileNotReady):
             return None
-        named = next((part for part in _named(failure, self.message.blocks) if part in parts), None)
+        named = next((part for part in _parts_named_by(failure, self.message.blocks) if part in parts), None)
         if named is not None:
             return self.dropping(named, failure.reason)
         part = next((part for part in DROP_ORDER if part in parts), None)
@@ -144,18 +147,20 @@ class OutgoingMessage:
 def refused_mentions(whole: Message, dropped: Iterable[DroppedPart]) -> dict[str, str]:
     """Whom a message was to mention and doesn't, each with Slack's word for why."""
     reasons = {drop.part: drop.reason for drop in dropped}
-    found = {target: reasons.get(_part_of(target)) for target in whole.mentions}
+    found = {target: reasons.get(_mention_part(target)) for target in whole.mentions}
     return {target: reason for target, reason in found.items() if reason is not None}
 
 
-def without(message: Message, parts: frozenset[MessagePart]) -> Message:
+def remove_parts(message: Message, parts: frozenset[MessagePart]) -> Message:
     """A message without some of its parts; what is left says the same words."""
-    gone = tuple(target for target in message.mentions if _part_of(target) in parts)
+    gone = tuple(target for target in message.mentions if _mention_part(target) in parts)
     text, shown = message.text, message.blocks
     if gone:
         pattern = re.compile("|".join(rf"{re.escape(target)}[ ]?" for target in gone))
         text = pattern.sub("", text).strip()
-        shown = tuple(block for block in (_unmentioned(block, pattern) for block in shown) if _says(block))
+        shown = tuple(
+            block for block in (_remove_mentions(block, pattern) for block in shown) if _has_text(block)
+        )
     kept = Message(text, shown, tuple(target for target in message.mentions if target not in gone))
     less = [block for block in shown if not (MessagePart.PICTURE in parts and block["type"] == "image")]
     if MessagePart.BUTTONS in parts:
@@ -166,32 +171,32 @@ def without(message: Message, parts: frozenset[MessagePart]) -> Message:
         ]
     if MessagePart.BLOCKS in parts or not less:
         # Blocks show what the text of a notification leaves out.
-        return replace(kept, text=message_text.fallback(kept) if shown else text, blocks=())
+        return replace(kept, text=message_text.fallback_text(kept) if shown else text, blocks=())
     return replace(kept, blocks=tuple(less))
 
 
-def _part_of(target: str) -> MessagePart:
-    return MessagePart.EVERYBODY if target in _EVERYBODY else MessagePart.MENTION
+def _mention_part(target: str) -> MessagePart:
+    return MessagePart.EVERYBODY if target in _EVERYBODY_MENTIONS else MessagePart.MENTION
 
 
-def _named(failure: SlackFailure, shown: tuple[Block, ...]) -> list[MessagePart]:
+def _parts_named_by(failure: SlackFailure, shown: tuple[Block, ...]) -> list[MessagePart]:
     """The parts that Slack's answer names, the likeliest first."""
-    pointed = [int(index) for sentence in failure.about for index in _POINTER.findall(sentence)]
+    pointed = [int(index) for sentence in failure.about for index in _BLOCK_POINTER.findall(sentence)]
     kinds = {shown[index]["type"] if index < len(shown) else "" for index in pointed}
     if kinds == {"image"}:
         return [MessagePart.PICTURE]
     if kinds == {"actions"}:
         return [MessagePart.BUTTONS]
-    return [part for pattern, parts in _NAMES if pattern.search(failure.reason) for part in parts]
+    return [part for pattern, parts in _PART_PATTERNS if pattern.search(failure.reason) for part in parts]
 
 
-def _unmentioned(block: Block, pattern: re.Pattern[str]) -> Block:
+def _remove_mentions(block: Block, pattern: re.Pattern[str]) -> Block:
     found = block.get("text")
     if not isinstance(found, Mapping) or not pattern.search(str(found["text"])):
         return block
     return {**block, "text": {**found, "text": pattern.sub("", str(found["text"])).strip()}}
 
 
-def _says(block: Block) -> bool:
+def _has_text(block: Block) -> bool:
     """Whether a section whose mention was taken away still has words."""
     return not (block["type"] == "section" and "text" in block and not block["text"]["text"])

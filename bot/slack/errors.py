@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.store.outbox.models import RATE_LIMITED
+from bot.store.outbox.models import RATE_LIMIT_ERRORS
 
 if TYPE_CHECKING:
     from bot.slack.degradation import DroppedPart
@@ -71,7 +71,7 @@ ROOT_DELETED = frozenset({"message_not_found", "thread_not_found", "cant_update_
 ROOT_NOT_EDITABLE = frozenset({"edit_window_closed"})
 """The root stands, and can't be edited any more."""
 
-CHANNEL_OUT_OF_REACH = frozenset(
+CHANNEL_ERRORS = frozenset(
     {
         "channel_not_found",
         "not_in_channel",
@@ -85,7 +85,7 @@ CHANNEL_OUT_OF_REACH = frozenset(
 )
 """https://docs.slack.dev/reference/methods/chat.postMessage, errors about the place."""
 
-WORKSPACE_OUT_OF_REACH = frozenset(
+WORKSPACE_ERRORS = frozenset(
     {
         "account_inactive",
         "invalid_auth",
@@ -105,31 +105,31 @@ WORKSPACE_OUT_OF_REACH = frozenset(
 )
 """The same page, errors about the token. Two of them pass by themselves; all are tried again."""
 
-NOT_PERMITTED = frozenset({"missing_scope", "no_permission", "access_denied", "not_allowed_token_type"})
+PERMISSION_ERRORS = frozenset({"missing_scope", "no_permission", "access_denied", "not_allowed_token_type"})
 """Those of them that may be about one method, and not about the token."""
 
-UNAVAILABLE = frozenset(
+SERVER_ERRORS = frozenset(
     {"fatal_error", "internal_error", "service_unavailable", "request_timeout", "team_not_found"}
 )
 
-HOPELESS = frozenset({"msg_too_long", "no_text"})
+MESSAGE_ERRORS = frozenset({"msg_too_long", "no_text"})
 """Errors about the words themselves, which are the same at the next attempt."""
 
 
-def failure(reason: str, retry_after: float | None) -> SlackFailure:
+def failure_from_code(reason: str, retry_after: float | None) -> SlackFailure:
     """The failure that Slack's word stands for; what stands in no list is `Unlisted`, and isn't final."""
-    if reason in RATE_LIMITED:
+    if reason in RATE_LIMIT_ERRORS:
         return RateLimited(reason, 30.0 if retry_after is None else retry_after)
     if reason == "is_inactive":
         # What `chat.update` says where `chat.postMessage` says `is_archived`: one problem, one word.
         return ChannelUnavailable("is_archived")
-    if reason in CHANNEL_OUT_OF_REACH:
+    if reason in CHANNEL_ERRORS:
         return ChannelUnavailable(reason)
-    if reason in WORKSPACE_OUT_OF_REACH:
+    if reason in WORKSPACE_ERRORS:
         return WorkspaceUnavailable(reason)
-    if reason in UNAVAILABLE:
+    if reason in SERVER_ERRORS:
         # Slack's own page on `fatal_error` and `internal_error`: some of the work may have been done.
         return OutcomeUnknown(reason)
     if reason in ROOT_DELETED | ROOT_NOT_EDITABLE:
         return RootOutOfReach(reason)
-    return Rejected(reason) if reason in HOPELESS else Unlisted(reason)
+    return Rejected(reason) if reason in MESSAGE_ERRORS else Unlisted(reason)

@@ -24,23 +24,23 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.errors import SlackClientError
 
-from bot.settings import Access, Settings, SettingsError
+from bot.settings import Settings, SettingsError, SlackAccess
 from bot.slack import oauth
-from bot.slack.client import Called, Identity, SlackClient
+from bot.slack.client import Identity, OnCall, SlackClient
 from bot.slack.errors import SlackFailure
-from bot.slack.request_team import IN_SHARED, TeamResolver
+from bot.slack.request_team import SHARED_CHANNEL_HINT, TeamResolver
 from bot.slack.socket_mode import ConnectionState, SocketModeSupervisor
 from bot.slack.token_cipher import InvalidKeys, TokenCipher
-from bot.slack.web_client import web_client
+from bot.slack.web_client import create_web_client
 from bot.slack.workspaces import WorkspaceRegistry
 from bot.store.channels.installations import InstallationRepository
 from bot.store.database import StoreUnavailable
 
 EVENTS_PATH = "/slack/events"
-LONGEST_REQUEST = 1_000_000
+MAX_REQUEST_BYTES = 1_000_000
 """Bytes: Slack's own are a few thousand."""
-LONGEST_WAIT_S = 60.0
-BOLTS_VARIABLES = (
+MAX_BACKOFF_S = 60.0
+BOLT_ENV_VARIABLES = (
     "SLACK_BOT_TOKEN",
     "SLACK_CLIENT_ID",
     "SLACK_CLIENT_SECRET",
@@ -58,7 +58,7 @@ class SlackGateway:
 
     def __init__(
         self,
-        access: Access,
+        access: SlackAccess,
         settings: Settings,
         installations: InstallationRepository,
         clients: dict[str, SlackClient],
@@ -66,7 +66,7 @@ class SlackGateway:
         *,
         register: Callable[[AsyncApp], None],
         wake: Callable[[], None],
-        called: Called,
+        called: OnCall,
     ) -> None:
         """`clients` is filled here, by team id, as workspaces become known; `wake` says that one did.
 
@@ -138,7 +138,7 @@ class SlackGateway:
         self, token: str, session: aiohttp.ClientSession
     ) -> tuple[AsyncApp, Identity]:
         client = SlackClient(token, self._settings.slack_api_url, session, called=self._called)
-        identity = await _until_done(client.identify)
+        identity = await _retry_until_connected(client.identify)
         log.info("slack_connected", team=identity.team_id, bot=identity.user_id)
         self._clients[identity.team_id] = client
         self._wake()
@@ -161,12 +161,12 @@ class SlackGateway:
         )
         self._workspaces = workspaces
         # Without a token of its own: it gets one, or a workspace's, for each call.
-        nobody = web_client(None, self._settings.slack_api_url, session)
+        nobody = create_web_client(None, self._settings.slack_api_url, session)
 
         async def authorize(team_id: str | None) -> AuthorizeResult | None:
             return await workspaces.authorize(team_id)
 
-        self._flow = oauth.flow(
+        self._flow = oauth.create_oauth_flow(
             self._installations,
             vault,
             self._clock,
@@ -182,19 +182,19 @@ class SlackGateway:
             f"{self._settings.public_url}{oauth.INSTALL_PATH} installs it."
         )
         app = self._bolt(
-            TeamResolver(self._clients, follow=workspaces.sync, stranger=f"{missing} {IN_SHARED}"),
+            TeamResolver(self._clients, follow=workspaces.sync, stranger=f"{missing} {SHARED_CHANNEL_HINT}"),
             client=nobody,
             authorize=authorize,
             user_facing_authorize_error_message=missing,
         )
         # First: the others end with one that takes every event.
-        oauth.register(app, self._forget)
+        oauth.register_uninstall_listeners(app, self._forget)
         self._register(app)
         return workspaces, app
 
     def _bolt(self, teams: TeamResolver, **options: Any) -> AsyncApp:
         secret = self._access.signing_secret
-        with _without_bolts_variables():
+        with _hide_bolt_env_variables():
             return AsyncApp(
                 signing_secret=None if secret is None else secret.get_secret_value(),
                 # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
@@ -213,7 +213,7 @@ class SlackGateway:
             await asyncio.Event().wait()
             return
         token = self._access.app_token.get_secret_value()
-        asker = web_client(token, self._settings.slack_api_url, session)
+        asker = create_web_client(token, self._settings.slack_api_url, session)
 
         def handler() -> AsyncSocketModeHandler:
             made = AsyncSocketModeHandler(app, token, web_client=asker)
@@ -233,7 +233,7 @@ class SlackGateway:
         await self._link.run(through)
 
     async def _forget(self, team_id: str, at: datetime) -> None:
-        if not await _when_stored(lambda: self._installations.forget(team_id, at)):
+        if not await _retry_until_stored(lambda: self._installations.forget(team_id, at)):
             log.info("workspace_kept", team=team_id, reason="not known, or installed again since")
             return
         self._clients.pop(team_id, None)
@@ -245,8 +245,8 @@ class SlackGateway:
         if self._app is None:
             raise web.HTTPServiceUnavailable(text="Not ready yet.")
         # A proxy may send it in chunks, without a length: of those aiohttp itself takes no more than 1 MiB.
-        if request.content_length is not None and request.content_length > LONGEST_REQUEST:
-            raise web.HTTPRequestEntityTooLarge(LONGEST_REQUEST, request.content_length)
+        if request.content_length is not None and request.content_length > MAX_REQUEST_BYTES:
+            raise web.HTTPRequestEntityTooLarge(MAX_REQUEST_BYTES, request.content_length)
         return await to_aiohttp_response(await self._app.async_dispatch(await to_bolt_request(request)))
 
     async def _install(self, request: web.Request) -> web.Response:
@@ -272,19 +272,19 @@ class SlackGateway:
 
 
 @contextmanager
-def _without_bolts_variables() -> Iterator[None]:
+def _hide_bolt_env_variables() -> Iterator[None]:
     """Keep from Bolt, while it is built, what it reads of the environment by itself.
 
     It warns of a token that it was given twice, and builds an OAuth flow of its own beside ours.
     """
-    kept = {name: os.environ.pop(name) for name in BOLTS_VARIABLES if name in os.environ}
+    kept = {name: os.environ.pop(name) for name in BOLT_ENV_VARIABLES if name in os.environ}
     try:
         yield
     finally:
         os.environ.update(kept)
 
 
-async def _when_stored(work: Callable[[], Awaitable[T]]) -> T:
+async def _retry_until_stored(work: Callable[[], Awaitable[T]]) -> T:
     """Do it once the store answers, however long that takes."""
     wait = 0.5
     while True:
@@ -293,10 +293,10 @@ async def _when_stored(work: Callable[[], Awaitable[T]]) -> T:
         except StoreUnavailable as error:
             log.warning("workspace_waits_for_store", reason=str(error))
         await asyncio.sleep(wait)
-        wait = min(wait * 2, LONGEST_WAIT_S)
+        wait = min(wait * 2, MAX_BACKOFF_S)
 
 
-async def _until_done(work: Callable[[], Coroutine[object, object, T]]) -> T:
+async def _retry_until_connected(work: Callable[[], Coroutine[object, object, T]]) -> T:
     wait = 0.5
     while True:
         try:
@@ -305,4 +305,4 @@ async def _until_done(work: Callable[[], Coroutine[object, object, T]]) -> T:
             reason = error.reason if isinstance(error, SlackFailure) else f"{type(error).__name__}: {error}"
             log.error("slack_out_of_reach", reason=reason, again_in_s=wait)
         await asyncio.sleep(wait)
-        wait = min(wait * 2, LONGEST_WAIT_S)
+        wait = min(wait * 2, MAX_BACKOFF_S)

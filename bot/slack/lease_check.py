@@ -24,20 +24,20 @@ class LeaseLost(SlackFailure):
         super().__init__("its worker was taken for dead")
 
 
-class _Condition:
+class _SendCondition:
     def __init__(self, holds: Callable[[], bool]) -> None:
         self.holds = holds
         self.refused = False
 
 
-_condition: ContextVar[_Condition | None] = ContextVar("lease", default=None)
+_current_condition: ContextVar[_SendCondition | None] = ContextVar("lease", default=None)
 
 
 @contextmanager
 def send_only_while(holds: Callable[[], bool]) -> Iterator[None]:
     """Send the requests of this block only as long as `holds()`; raises LeaseLost at the first after."""
-    condition = _Condition(holds)
-    token = _condition.set(condition)
+    condition = _SendCondition(holds)
+    token = _current_condition.set(condition)
     try:
         yield
     except Exception as error:
@@ -46,28 +46,28 @@ def send_only_while(holds: Callable[[], bool]) -> Iterator[None]:
             raise LeaseLost from error
         raise
     finally:
-        _condition.reset(token)
+        _current_condition.reset(token)
 
 
-def check_requests(session: aiohttp.ClientSession) -> None:
+def install_lease_check(session: aiohttp.ClientSession) -> None:
     """Have a session's requests look at the lease that they were begun under; once a session."""
-    if any(isinstance(config, _Trace) for config in session.trace_configs):
+    if any(isinstance(config, _LeaseCheckTrace) for config in session.trace_configs):
         return
-    config = _Trace()
+    config = _LeaseCheckTrace()
     config.freeze()
     session.trace_configs.append(config)
 
 
-class _Trace(aiohttp.TraceConfig):
+class _LeaseCheckTrace(aiohttp.TraceConfig):
     def __init__(self) -> None:
         super().__init__()
         # aiohttp says so before it writes: the headers wait for the first piece of the body.
-        self.on_request_headers_sent.append(_look)
-        self.on_request_chunk_sent.append(_look)
+        self.on_request_headers_sent.append(_check_lease)
+        self.on_request_chunk_sent.append(_check_lease)
 
 
-async def _look(_session: aiohttp.ClientSession, _context: SimpleNamespace, _about: object) -> None:
-    condition = _condition.get()
+async def _check_lease(_session: aiohttp.ClientSession, _context: SimpleNamespace, _about: object) -> None:
+    condition = _current_condition.get()
     if condition is not None and not condition.holds():
         condition.refused = True
         raise LeaseLost

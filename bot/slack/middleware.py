@@ -16,9 +16,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from formatters.answers.help import error_message
 
-SLACKS_HOOKS = "https://hooks.slack.com"
+RESPONSE_URL_ORIGIN = "https://hooks.slack.com"
 """Where Slack takes answers (docs.slack.dev/interactivity/handling-user-interaction, message responses)."""
-_MOST_BUCKETS = 10_000
+_MAX_BUCKETS = 10_000
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ class UserRateLimiter:
     def try_acquire(self, team_id: str, user_id: str) -> bool:
         """Whether this person may go on; then it counts."""
         now, token = self._clock(), 60.0 / self.per_minute
-        if len(self._full_at) >= _MOST_BUCKETS:
+        if len(self._full_at) >= _MAX_BUCKETS:
             self._full_at = {who: full for who, full in self._full_at.items() if full > now}
         full_at = max(self._full_at.get((team_id, user_id), now), now) + token
         # A little more, for sums of a token that isn't a whole number.
@@ -57,7 +57,7 @@ def is_allowed_response_url(url: object, api_url: str) -> bool:
         return False
     # The whole of it: a name, a port or a backslash more is another place.
     place = f"{given.scheme}://{given.netloc}"
-    return place == SLACKS_HOOKS or (local and place == f"{api.scheme}://{api.netloc}")
+    return place == RESPONSE_URL_ORIGIN or (local and place == f"{api.scheme}://{api.netloc}")
 
 
 def register_middleware(app: AsyncApp, api_url: str, allowance: UserRateLimiter) -> None:
@@ -98,18 +98,18 @@ def register_middleware(app: AsyncApp, api_url: str, allowance: UserRateLimiter)
             await next_()
             return None
         log.warning("asks_too_often", team=team)
-        said = error_message(too_often(allowance.per_minute))
+        said = error_message(rate_limit_message(allowance.per_minute))
         if "command" in body:
             return await ack(text=said.text)
         if event:
             place = {"channel": event["channel"], "thread_ts": event.get("thread_ts")}
             tell(_send_ephemeral(client, user=user, text=said.text, **place))
         elif context.response_url:
-            tell(_respond(respond, said.text))
+            tell(_respond_ephemeral(respond, said.text))
         return await ack()
 
 
-def too_often(per_minute: int) -> str:
+def rate_limit_message(per_minute: int) -> str:
     """What a person is told who asks too often."""
     return f"That was more than {per_minute} questions in a minute; ask again in a moment."
 
@@ -121,7 +121,7 @@ async def _send_ephemeral(client: AsyncWebClient, **body: Any) -> None:
         log.warning("not_told", reason=type(error).__name__)
 
 
-async def _respond(respond: AsyncRespond, text: str) -> None:
+async def _respond_ephemeral(respond: AsyncRespond, text: str) -> None:
     try:
         await respond(text=text, response_type="ephemeral", replace_original=False)
     except (SlackClientError, OSError, TimeoutError) as error:

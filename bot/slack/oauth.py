@@ -22,13 +22,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.request_team import context_team
 from bot.slack.token_cipher import TokenCipher
-from bot.store.channels.installations import STATE_LIVES, InstallationRepository, InstalledWorkspace
+from bot.store.channels.installations import STATE_LIFETIME, InstallationRepository, InstalledWorkspace
 from bot.store.database import StoreUnavailable
 
 INSTALL_PATH = "/slack/install"
 REDIRECT_PATH = "/slack/oauth_redirect"
 
-SCOPES = (
+BOT_SCOPES = (
     "app_mentions:read",
     "channels:read",
     "chat:write",
@@ -39,7 +39,7 @@ SCOPES = (
 )
 """What the app asks a workspace for; deploy/README.md says why for each, and the manifests ask the same."""
 
-ORGANISATION = (
+ORGANISATION_NOT_SUPPORTED = (
     "gwevent is installed in one workspace at a time, not in a whole Enterprise Grid organisation: choose a"
     " workspace."
 )
@@ -47,7 +47,7 @@ ORGANISATION = (
 log = structlog.get_logger(__name__)
 
 
-class _Store(AsyncInstallationStore):  # type: ignore[misc, unused-ignore]
+class _BoltInstallationStore(AsyncInstallationStore):  # type: ignore[misc, unused-ignore]
     """Adapts `InstallationRepository` to Bolt, for saving only: requests are authorized elsewhere."""
 
     def __init__(
@@ -70,7 +70,7 @@ class _Store(AsyncInstallationStore):  # type: ignore[misc, unused-ignore]
     async def async_save(self, installation: Installation) -> None:
         """Note an installation. Raises BoltError, whose text is a sentence for who installs."""
         if installation.is_enterprise_install or installation.team_id is None:
-            raise BoltError(ORGANISATION)
+            raise BoltError(ORGANISATION_NOT_SUPPORTED)
         if installation.bot_token is None or installation.bot_refresh_token is not None:
             raise BoltError("gwevent needs a bot token that doesn't rotate: switch token rotation off.")
         installed = InstalledWorkspace(
@@ -91,7 +91,7 @@ class _Store(AsyncInstallationStore):  # type: ignore[misc, unused-ignore]
         self._saved()
 
 
-class _States(AsyncOAuthStateStore):  # type: ignore[misc, unused-ignore]
+class _BoltStateStore(AsyncOAuthStateStore):  # type: ignore[misc, unused-ignore]
     def __init__(self, installations: InstallationRepository, clock: Callable[[], datetime]) -> None:
         self._installations = installations
         self._clock = clock
@@ -110,7 +110,7 @@ class _States(AsyncOAuthStateStore):  # type: ignore[misc, unused-ignore]
         return await self._installations.consume_state(state, self._clock())
 
 
-def flow(
+def create_oauth_flow(
     installations: InstallationRepository,
     vault: TokenCipher,
     clock: Callable[[], datetime],
@@ -132,27 +132,27 @@ def flow(
         settings=AsyncOAuthSettings(
             client_id=client_id,
             client_secret=client_secret,
-            scopes=list(SCOPES),
+            scopes=list(BOT_SCOPES),
             user_scopes=[],
             redirect_uri=f"{public_url}{REDIRECT_PATH}",
             install_path=INSTALL_PATH,
             redirect_uri_path=REDIRECT_PATH,
             authorization_url=authorization_url,
-            installation_store=_Store(installations, vault, clock, saved),
-            state_store=_States(installations, clock),
-            state_expiration_seconds=int(STATE_LIVES.total_seconds()),
-            callback_options=AsyncCallbackOptions(success=_success, failure=_failure),
+            installation_store=_BoltInstallationStore(installations, vault, clock, saved),
+            state_store=_BoltStateStore(installations, clock),
+            state_expiration_seconds=int(STATE_LIFETIME.total_seconds()),
+            callback_options=AsyncCallbackOptions(success=_on_success, failure=_on_failure),
             logger=logging.getLogger("slack_bolt"),
         ),
     )
 
 
-async def _success(args: AsyncSuccessArgs) -> BoltResponse:
+async def _on_success(args: AsyncSuccessArgs) -> BoltResponse:
     team = args.installation.team_name or "your workspace"
-    return _page(200, "gwevent is installed", f"It is in {team} now. It wrote you what to do next.")
+    return _html_response(200, "gwevent is installed", f"It is in {team} now. It wrote you what to do next.")
 
 
-async def _failure(args: AsyncFailureArgs) -> BoltResponse:
+async def _on_failure(args: AsyncFailureArgs) -> BoltResponse:
     said = {
         "access_denied": "You didn't allow it, so nothing was installed.",
         "invalid_browser": "This browser didn't begin the installation: open the install page in it.",
@@ -161,10 +161,10 @@ async def _failure(args: AsyncFailureArgs) -> BoltResponse:
         "storage_error": str(args.error) if args.error is not None else "It couldn't be stored: try again.",
     }.get(args.reason, "Slack sent something unexpected: begin again.")
     log.warning("installation_failed", reason=args.reason)
-    return _page(args.suggested_status_code, "gwevent is not installed", said)
+    return _html_response(args.suggested_status_code, "gwevent is not installed", said)
 
 
-def _page(status: int, title: str, said: str) -> BoltResponse:
+def _html_response(status: int, title: str, said: str) -> BoltResponse:
     body = (
         "<!doctype html><html lang=en><meta name=viewport content='width=device-width'>"
         f"<title>{html.escape(title)}</title><body style='font:16px system-ui;max-width:34em;margin:3em auto;"
@@ -173,7 +173,7 @@ def _page(status: int, title: str, said: str) -> BoltResponse:
     return BoltResponse(status=status, body=body, headers={"Content-Type": "text/html; charset=utf-8"})
 
 
-def register(app: AsyncApp, forget: Callable[[str, datetime], Awaitable[None]]) -> None:
+def register_uninstall_listeners(app: AsyncApp, forget: Callable[[str, datetime], Awaitable[None]]) -> None:
     """Register what happens when a workspace takes the app away: `forget(team, when)`, which doesn't fail.
 
     Whose it is was found before: where the event names two workspaces, nothing of either is forgotten.
@@ -183,7 +183,7 @@ def register(app: AsyncApp, forget: Callable[[str, datetime], Awaitable[None]]) 
     async def on_uninstalled(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         # Bolt acknowledges before a listener runs, so Slack won't say it again: `forget` must do it.
         await ack()
-        await forget(context_team(context), _when(body))
+        await forget(context_team(context), _event_time(body))
 
     @app.event("tokens_revoked")
     async def on_revoked(
@@ -192,9 +192,9 @@ def register(app: AsyncApp, forget: Callable[[str, datetime], Awaitable[None]]) 
         await ack()
         # A person's own token may be revoked too; only the bot's is ours.
         if (event.get("tokens") or {}).get("bot"):
-            await forget(context_team(context), _when(body))
+            await forget(context_team(context), _event_time(body))
 
 
-def _when(body: dict[str, Any]) -> datetime:
+def _event_time(body: dict[str, Any]) -> datetime:
     """When it happened: an event that wasn't acknowledged comes again minutes later."""
     return datetime.fromtimestamp(int(body["event_time"]), UTC)

@@ -22,19 +22,19 @@ from bot.runtime.http_proxy import proxy_for
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure, WorkspaceUnavailable
 from bot.slack.middleware import is_allowed_response_url
-from bot.slack.web_client import Respond
+from bot.slack.web_client import ProxiedRespond
 from bot.store.database import StoreUnavailable
 from formatters.answers.help import error_message
 
-LOOK_S = 1.2
+CALL_TIMEOUT_S = 1.2
 """How long Slack may take for one call before it is acknowledged; it waits 3 s itself."""
-MOST_REMEMBERED = 10_000
-TAKEN_AWAY = frozenset({"app_uninstalled", "tokens_revoked"})
+MAX_REMEMBERED = 10_000
+UNINSTALL_EVENTS = frozenset({"app_uninstalled", "tokens_revoked"})
 """Events about an installation itself."""
-IN_SHARED = (
+SHARED_CHANNEL_HINT = (
     "In a channel that is shared with another workspace, mention @gwevent with the same words instead."
 )
-STRANGER = f"gwevent isn't installed in the workspace that this came from, so nothing was done. {IN_SHARED}"
+NOT_INSTALLED = f"gwevent isn't installed in the workspace that this came from, so nothing was done. {SHARED_CHANNEL_HINT}"
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ def teams_in_request(body: Mapping[str, Any]) -> tuple[str, ...]:
     A view says where its app is installed, a message of ours who posted it, an event by which installation
     it may be seen; what follows may be the workspace of the person.
     """
-    return tuple(dict.fromkeys(team for team in _named(body) if isinstance(team, str) and team))
+    return tuple(dict.fromkeys(team for team in _teams_named(body) if isinstance(team, str) and team))
 
 
 def request_team(body: Mapping[str, Any], installed: Container[str]) -> str | None:
@@ -62,23 +62,23 @@ def uninstalled_team(body: Mapping[str, Any]) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-def _named(body: Mapping[str, Any]) -> Iterator[object]:
-    view, user = _part(body, "view"), _part(body, "user")
+def _teams_named(body: Mapping[str, Any]) -> Iterator[object]:
+    view, user = _object_field(body, "view"), _object_field(body, "user")
     yield view.get("app_installed_team_id")
-    yield _part(body, "message").get("team")
+    yield _object_field(body, "message").get("team")
     authorizations = body.get("authorizations")
     for one in authorizations if isinstance(authorizations, list) else ():
         # Null where a whole organisation installed it.
         yield one.get("team_id") if isinstance(one, dict) else None
     yield body.get("context_team_id")
-    yield _part(body, "team").get("id")
+    yield _object_field(body, "team").get("id")
     yield body.get("team")
     yield body.get("team_id")
     yield user.get("team_id")
     yield view.get("team_id")
 
 
-def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _object_field(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = body.get(name)
     return found if isinstance(found, dict) else {}
 
@@ -91,7 +91,7 @@ class TeamResolver:
         clients: Mapping[str, SlackClient],
         *,
         follow: Callable[[], Awaitable[None]] | None = None,
-        stranger: str = STRANGER,
+        stranger: str = NOT_INSTALLED,
     ) -> None:
         """`clients` are the installations, by team.
 
@@ -106,9 +106,9 @@ class TeamResolver:
 
     async def resolve(self, body: Mapping[str, Any]) -> str | None:
         """The workspace of a request; None if it is of no installation that is known."""
-        if _part(body, "event").get("type") in TAKEN_AWAY:
+        if _object_field(body, "event").get("type") in UNINSTALL_EVENTS:
             return uninstalled_team(body)
-        named, where = teams_in_request(body), _where(body)
+        named, where = teams_in_request(body), _channel_and_user(body)
         if self._follow is not None and not (named and named[0] in self._clients):
             # Another process may have taken the installation in a moment ago.
             try:
@@ -132,11 +132,11 @@ class TeamResolver:
         if own is None or "actions" in body or "view" in body:
             # Nobody can press or enter anything but in messages and views of this installation.
             return own
-        channel = _channel(body)
+        channel = _channel_id(body)
         if channel is None:
             return None
         try:
-            async with asyncio.timeout(LOOK_S):
+            async with asyncio.timeout(CALL_TIMEOUT_S):
                 await self._clients[own].channel(channel)
         except (SlackFailure, TimeoutError) as failure:
             reason = failure.reason if isinstance(failure, SlackFailure) else "no answer"
@@ -148,7 +148,7 @@ class TeamResolver:
     def _remember(self, where: tuple[str, str], team: str) -> None:
         self._remembered[where] = team
         self._remembered.move_to_end(where)
-        while len(self._remembered) > MOST_REMEMBERED:
+        while len(self._remembered) > MAX_REMEMBERED:
             self._remembered.popitem(last=False)
 
     async def middleware(
@@ -167,7 +167,7 @@ class TeamResolver:
             return await next_()
         # Those that Bolt makes for each request take HTTPS_PROXY for everything.
         client.proxy = proxy_for(client.base_url)
-        context["respond"] = respond = Respond(response_url=context.response_url)
+        context["respond"] = respond = ProxiedRespond(response_url=context.response_url)
         team = await self.resolve(body)
         if team is not None:
             context["team_id"] = team
@@ -177,14 +177,14 @@ class TeamResolver:
         log.warning(
             "request_of_unknown_workspace",
             teams=teams_in_request(body),
-            type=_part(body, "event").get("type") or body.get("type"),
+            type=_object_field(body, "event").get("type") or body.get("type"),
             command=body.get("command"),
         )
         said = error_message(self._stranger)
         if body.get("type") == "view_submission":
-            return await ack(response_action="update", view=_page(said.text))
+            return await ack(response_action="update", view=_message_modal(said.text))
         if is_allowed_response_url(body.get("response_url"), client.base_url):
-            await _tell(respond, said.text)
+            await _respond_ephemeral(respond, said.text)
         return await ack()
 
 
@@ -193,7 +193,7 @@ def context_team(context: Mapping[str, Any]) -> str:
     return str(context["team_id"])
 
 
-def client_of(clients: Mapping[str, SlackClient], team_id: str) -> SlackClient:
+def get_client(clients: Mapping[str, SlackClient], team_id: str) -> SlackClient:
     """The client of a workspace. Raises WorkspaceUnavailable where the app was taken away meanwhile."""
     client = clients.get(team_id)
     if client is None:
@@ -201,20 +201,20 @@ def client_of(clients: Mapping[str, SlackClient], team_id: str) -> SlackClient:
     return client
 
 
-def _where(body: Mapping[str, Any]) -> tuple[str, str] | None:
-    event = _part(body, "event")
-    user = event.get("user") or _part(body, "user").get("id") or body.get("user_id")
-    channel = _channel(body)
+def _channel_and_user(body: Mapping[str, Any]) -> tuple[str, str] | None:
+    event = _object_field(body, "event")
+    user = event.get("user") or _object_field(body, "user").get("id") or body.get("user_id")
+    channel = _channel_id(body)
     return (channel, user) if isinstance(user, str) and channel is not None else None
 
 
-def _channel(body: Mapping[str, Any]) -> str | None:
-    channel = _part(body, "event").get("channel") or body.get("channel_id") or body.get("channel")
+def _channel_id(body: Mapping[str, Any]) -> str | None:
+    channel = _object_field(body, "event").get("channel") or body.get("channel_id") or body.get("channel")
     channel = channel.get("id") if isinstance(channel, dict) else channel
     return channel if isinstance(channel, str) and channel else None
 
 
-def _page(text: str) -> dict[str, Any]:
+def _message_modal(text: str) -> dict[str, Any]:
     return {
         "type": "modal",
         "title": {"type": "plain_text", "text": "gwevent"},
@@ -222,9 +222,9 @@ def _page(text: str) -> dict[str, Any]:
     }
 
 
-async def _tell(respond: Respond, text: str) -> None:
+async def _respond_ephemeral(respond: ProxiedRespond, text: str) -> None:
     try:
-        async with asyncio.timeout(LOOK_S):
+        async with asyncio.timeout(CALL_TIMEOUT_S):
             await respond(text=text, response_type="ephemeral", replace_original=False)
     except (SlackClientError, OSError, TimeoutError) as error:
         log.warning("not_told", reason=type(error).__name__)

@@ -8,13 +8,13 @@ from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
-from bot.slack.errors import FileNotReady, OutcomeUnknown, SlackFailure, Unlisted, failure
-from bot.store.outbox.models import LONGEST_WAIT
+from bot.slack.errors import FileNotReady, OutcomeUnknown, SlackFailure, Unlisted, failure_from_code
+from bot.store.outbox.models import MAX_DELAY
 
-_TS = re.compile(r"[0-9]{1,20}\.[0-9]{1,11}")
+_TS_PATTERN = re.compile(r"[0-9]{1,20}\.[0-9]{1,11}")
 
 
-def failure_of(error: SlackApiError) -> SlackFailure:
+def failure_from_response(error: SlackApiError) -> SlackFailure:
     """What an answer that isn't `ok` comes to."""
     response = error.response
     # slack_sdk hands over aiohttp's response itself where the body was no JSON.
@@ -31,10 +31,10 @@ def failure_of(error: SlackApiError) -> SlackFailure:
             if "slack file" in why or "downloading image failed" in why:
                 return FileNotReady(why.partition(" [")[0])
     if status == 429:
-        return failure("ratelimited", _seconds(headers.get("Retry-After")))
+        return failure_from_code("ratelimited", _parse_retry_after(headers.get("Retry-After")))
     if not isinstance(reason, str) or not reason:
         return OutcomeUnknown(f"HTTP {status}")
-    found = failure(reason, _seconds(headers.get("Retry-After")))
+    found = failure_from_code(reason, _parse_retry_after(headers.get("Retry-After")))
     if isinstance(found, Unlisted) and status >= 500:
         # A refusal comes with 200 or 4xx; what broke on the way may have been done.
         return OutcomeUnknown(reason)
@@ -42,10 +42,10 @@ def failure_of(error: SlackApiError) -> SlackFailure:
     return found
 
 
-def _seconds(header: object) -> float | None:
+def _parse_retry_after(header: object) -> float | None:
     try:
         # Whatever stands there, nothing is put off for longer; "inf" and 1e20 are numbers too.
-        return min(max(0.0, float(str(header))), LONGEST_WAIT.total_seconds())
+        return min(max(0.0, float(str(header))), MAX_DELAY.total_seconds())
     except ValueError:
         return None
 
@@ -55,7 +55,7 @@ def required_ts(answer: Mapping[str, Any]) -> str:
     message = answer.get("message")
     for place in (answer, message if isinstance(message, dict) else {}):
         ts = place.get("ts")
-        if isinstance(ts, str) and _TS.fullmatch(ts):
+        if isinstance(ts, str) and _TS_PATTERN.fullmatch(ts):
             return ts
     raise OutcomeUnknown("an answer without the message's ts")
 

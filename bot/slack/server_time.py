@@ -10,11 +10,11 @@ import aiohttp
 
 from bot.runtime import machine_clock
 
-Heard = Callable[[float, float, float], None]
+OnServerTime = Callable[[float, float, float], None]
 """(said, asked, answered): a Unix time, and between which moments of the machine's count it was said."""
 
 
-def trace_server_time(heard: Heard) -> aiohttp.TraceConfig:
+def trace_server_time(heard: OnServerTime) -> aiohttp.TraceConfig:
     """For a session that talks to Slack alone: tells `heard` what each answer says of the time."""
 
     async def begins(_session: aiohttp.ClientSession, context: SimpleNamespace, _about: object) -> None:

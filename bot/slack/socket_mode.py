@@ -18,12 +18,12 @@ import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_sdk.errors import SlackClientError
 
-LOOK_EVERY_S = 5.0
+CHECK_INTERVAL_S = 5.0
 STALE_AFTER_S = 45.0
 """A ping goes out every 10 s; slack_sdk itself waits for 40 s."""
 REBUILD_AFTER_S = 60.0
 """How long slack_sdk may try by itself before the handler is built anew; again and again after this."""
-CLOSE_S = 2.0
+CLOSE_TIMEOUT_S = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class SocketModeSupervisor:
         self,
         make: Callable[[], AsyncSocketModeHandler],
         *,
-        look_every_s: float = LOOK_EVERY_S,
+        look_every_s: float = CHECK_INTERVAL_S,
         stale_after_s: float = STALE_AFTER_S,
         rebuild_after_s: float = REBUILD_AFTER_S,
         monotonic: Callable[[], float] = time.monotonic,
@@ -97,7 +97,7 @@ class SocketModeSupervisor:
     def _build(self) -> None:
         self._handler = self._make()
         self._pong = (None, self._monotonic())
-        self._opening = asyncio.create_task(_open(self._handler))
+        self._opening = asyncio.create_task(_connect(self._handler))
 
     async def _wait(self) -> None:
         """Until the next look; at once when a connection that was being opened stands."""
@@ -133,7 +133,7 @@ class SocketModeSupervisor:
         client = handler.client
         tasks = [client.message_processor, client.current_session_monitor, client.message_receiver]
         with suppress(TimeoutError, aiohttp.ClientError, SlackClientError, OSError):
-            async with asyncio.timeout(CLOSE_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await handler.close_async()  # type: ignore[no-untyped-call]
         # Where Slack hangs, the time-out left these open.
         for task in tasks:
@@ -142,6 +142,6 @@ class SocketModeSupervisor:
         await client.aiohttp_client_session.close()
 
 
-async def _open(handler: AsyncSocketModeHandler) -> None:
+async def _connect(handler: AsyncSocketModeHandler) -> None:
     """Connect; slack_sdk itself tries every 10 s until it is done."""
     await handler.connect_async()  # type: ignore[no-untyped-call]

@@ -50,7 +50,7 @@ class TokenCipher:
         return self.encrypt(self.decrypt(closed))
 
 
-def new_key() -> str:
+def generate_key() -> str:
     """A new key. Raises InvalidKeys where the package is missing."""
     try:
         from cryptography.fernet import Fernet

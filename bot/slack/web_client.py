@@ -14,7 +14,7 @@ from slack_sdk.webhook.webhook_response import WebhookResponse
 from bot.runtime.http_proxy import proxy_for
 
 
-def web_client(token: str | None, api_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:
+def create_web_client(token: str | None, api_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:
     """A client of the Web API that does each call once."""
     client = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
     # Not as an argument: without one slack_sdk takes HTTPS_PROXY, whatever the address.
@@ -22,7 +22,7 @@ def web_client(token: str | None, api_url: str, session: aiohttp.ClientSession) 
     return client
 
 
-class Respond(AsyncRespond):
+class ProxiedRespond(AsyncRespond):
     """Answers at a response URL, through the proxy that is meant for it."""
 
     async def __call__(self, text: Any = "", *args: Any, **message: Any) -> WebhookResponse:

@@ -9,12 +9,12 @@ import aiohttp
 import structlog
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.slack.client import Called, SlackClient
+from bot.slack.client import OnCall, SlackClient
 from bot.slack.token_cipher import InvalidKeys, TokenCipher
 from bot.store.channels.installations import InstallationRepository, InstalledWorkspace
 from bot.store.database import StoreUnavailable
 
-LOOK_EVERY_S = 5.0
+SYNC_INTERVAL_S = 5.0
 """Another process may have taken an installation in."""
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ class WorkspaceRegistry:
         api_url: str,
         session: aiohttp.ClientSession,
         wake: Callable[[], None],
-        called: Called,
+        called: OnCall,
     ) -> None:
         """`clients` is what deliveries are sent through: it grows and shrinks here."""
         self._installations = installations
@@ -58,7 +58,7 @@ class WorkspaceRegistry:
             except StoreUnavailable as error:
                 log.warning("installations_wait_for_store", reason=str(error))
             try:
-                async with asyncio.timeout(LOOK_EVERY_S):
+                async with asyncio.timeout(SYNC_INTERVAL_S):
                     await self._look.wait()
             except TimeoutError:
                 continue

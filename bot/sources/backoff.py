@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def backoff(failures: int, first: float, longest: float, jitter: float) -> float:
+def backoff_delay(failures: int, first: float, longest: float, jitter: float) -> float:
     """Return the seconds to wait after so many failures in a row (1 or more), doubling up to `longest`.
 
     Between half of it and all of it, as `jitter` (0 to 1) says: it keeps many readers from coming back at

@@ -88,14 +88,14 @@ def load_auth(url: str, mode: AuthMode) -> Auth | bool:
     except OSError as error:
         raise SourceConfigError(f"{path} can't be read: {error.strerror}.") from error
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
-        raise SourceConfigError(_complaint(error, path, place)) from error
+        raise SourceConfigError(_describe_auth_error(error, path, place)) from error
     certificates = credential.ssl_ca_location
     if certificates is not None and not Path(certificates).is_file():
         raise SourceConfigError(f"{path} names the CA file {certificates}, which doesn't exist.")
     return credential
 
 
-def group_id(username: str | None, setting: str | None) -> str:
+def consumer_group(username: str | None, setting: str | None) -> str:
     """Return the consumer group: the same after every restart, with the credential's user name in front.
 
     SCiMMA lets a credential use only groups that begin with its own name.
@@ -106,12 +106,12 @@ def group_id(username: str | None, setting: str | None) -> str:
     return f"{username}-{name}"
 
 
-def username_of(auth: Auth | bool) -> str | None:
+def auth_username(auth: Auth | bool) -> str | None:
     """Return the credential's user name; None without a credential."""
     return None if isinstance(auth, bool) else str(auth.username)
 
 
-def _complaint(error: Exception, path: Path, place: KafkaUrl) -> str:
+def _describe_auth_error(error: Exception, path: Path, place: KafkaUrl) -> str:
     words = " ".join(str(error).split())
     if "unsafe permissions" in words:
         return f"{path} can be read by others, so hop refuses it; run `chmod 600 {path}`."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.settings import Settings
 from bot.sources import Source
-from bot.sources.credentials import DEFAULT_GROUP, group_id, load_auth, username_of
+from bot.sources.credentials import DEFAULT_GROUP, auth_username, consumer_group, load_auth
 from bot.sources.gcn import GcnAccess, GcnSource
 from bot.sources.hopskotch import HopskotchSource
 
@@ -14,7 +14,7 @@ def create_sources(settings: Settings) -> list[Source]:
     sources: list[Source] = []
     if "hopskotch" in settings.source_names:
         auth = load_auth(settings.kafka_url, settings.kafka_auth)
-        group = group_id(username_of(auth), settings.kafka_group)
+        group = consumer_group(auth_username(auth), settings.kafka_group)
         sources.append(HopskotchSource(settings.kafka_url, group, auth))
     if "gcn" in settings.source_names:
         group = settings.kafka_group or DEFAULT_GROUP

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from bot.sources import FILE, Origin, SourceConfigError
 
-LARGEST = 32 * 1024 * 1024
+MAX_FILE_BYTES = 32 * 1024 * 1024
 """Bytes. The largest notices of O4 have 4 MB; base64 and indentation can double that."""
 
 AVRO_MAGIC = b"Obj\x01"
 """The first bytes of an Avro object container file (Avro 1.11 specification, Object Container Files)."""
 
 
-def read_paths(paths: Iterable[Path], skipped: Callable[[Path, str], None]) -> Iterator[tuple[Path, bytes]]:
+def read_notice_files(
+    paths: Iterable[Path], skipped: Callable[[Path, str], None]
+) -> Iterator[tuple[Path, bytes]]:
     """Yield (path, content) of the notices among `paths`; folders are searched whole, in order of names.
 
     What a folder holds besides notices goes to `skipped` with a reason; a file named on its own is yielded
@@ -30,9 +32,9 @@ def read_paths(paths: Iterable[Path], skipped: Callable[[Path, str], None]) -> I
         if path.is_dir():
             for found in sorted(path.rglob("*")):
                 if not found.is_dir():
-                    yield from _read(found, skipped, sift=True)
+                    yield from _read_file(found, skipped, sift=True)
         else:
-            yield from _read(path, skipped, sift=False)
+            yield from _read_file(path, skipped, sift=False)
 
 
 def file_origin(path: Path, *, live: bool = False) -> Origin:
@@ -58,18 +60,20 @@ def why_not_a_notice(body: bytes) -> str | None:
     return "JSON, but no notice"
 
 
-def _read(path: Path, skipped: Callable[[Path, str], None], *, sift: bool) -> Iterator[tuple[Path, bytes]]:
+def _read_file(
+    path: Path, skipped: Callable[[Path, str], None], *, sift: bool
+) -> Iterator[tuple[Path, bytes]]:
     try:
         if not path.is_file():
             skipped(path, "not a regular file")
             return
         size = path.stat().st_size
-        if size > LARGEST:
-            skipped(path, f"{size:,} bytes, more than {LARGEST:,}")
+        if size > MAX_FILE_BYTES:
+            skipped(path, f"{size:,} bytes, more than {MAX_FILE_BYTES:,}")
             return
         with path.open("rb") as file:
             # the file may grow between the two
-            body = file.read(LARGEST)
+            body = file.read(MAX_FILE_BYTES)
     except OSError as error:
         skipped(path, f"can't be read: {error.strerror}")
         return

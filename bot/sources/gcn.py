@@ -29,14 +29,16 @@ from bot.sources.offset_tracker import MessageOffset, OffsetTracker
 from bot.sources.reconnect import ReconnectLoop
 from bot.sources.thread_bridge import ThreadBridge
 
-HEARTBEAT = "gcn.heartbeat"
-STOP_SECONDS = 2.0
+HEARTBEAT_TOPIC = "gcn.heartbeat"
+STOP_TIMEOUT_S = 2.0
 """How long `stop` waits for the reader before it leaves it behind."""
 
-QUIET = frozenset({KafkaError._PARTITION_EOF, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})
+IGNORED_ERRORS = frozenset(
+    {KafkaError._PARTITION_EOF, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}
+)
 """What a quiet topic says (GCN makes a topic with its first message), and what ends no connection."""
 
-LOST = frozenset(
+DISCONNECT_ERRORS = frozenset(
     {
         KafkaError._ALL_BROKERS_DOWN,
         KafkaError._AUTHENTICATION,
@@ -46,7 +48,7 @@ LOST = frozenset(
     }
 )
 
-OPTIONS = {
+KAFKA_OPTIONS = {
     "auto.offset.reset": "earliest",
     "enable.auto.commit": False,
     "queued.max.messages.kbytes": 16_384,
@@ -103,7 +105,7 @@ class GcnSource:
         `hand_over` payloads at most wait between reader and pipeline. Raises SourceConfigError where the
         credential, a topic or the package gcn-kafka is missing.
         """
-        if not [topic for topic in topics if topic != HEARTBEAT]:
+        if not [topic for topic in topics if topic != HEARTBEAT_TOPIC]:
             raise SourceConfigError("GWEVENT_GCN_TOPICS names no topic to read.")
         self._topics = topics
         self._group = group
@@ -111,8 +113,8 @@ class GcnSource:
         self._errors = ThrottledErrorLog(self._log)
         self._timing = timing or GcnTiming()
         self._now = now
-        self._options, self._consumer_class = _connector(access)
-        self._options |= {"group.id": group, "error_cb": self._on_error, **OPTIONS}
+        self._options, self._consumer_class = _connection_options(access)
+        self._options |= {"group.id": group, "error_cb": self._on_error, **KAFKA_OPTIONS}
         self._over = ThreadBridge("GCN", hand_over)
         self._reconnecting = ReconnectLoop(
             self._over,
@@ -150,8 +152,8 @@ class GcnSource:
     async def stop(self) -> None:
         """End `payloads`; what the broker holds for longer than `STOP_SECONDS` is left behind."""
         self._over.stop()
-        if self._over.started and not await asyncio.to_thread(self._over.ended.wait, STOP_SECONDS):
-            self._log.warning("broker_hangs_at_stop", waited=STOP_SECONDS)
+        if self._over.started and not await asyncio.to_thread(self._over.ended.wait, STOP_TIMEOUT_S):
+            self._log.warning("broker_hangs_at_stop", waited=STOP_TIMEOUT_S)
 
     def status(self) -> SourceStatus:
         """Whether GCN answers, since when, how old its heartbeat is, how many payloads aren't settled."""
@@ -163,14 +165,14 @@ class GcnSource:
         if self._over.silent_s > self._timing.hangs_after:
             hangs = f"its reader hangs for {self._over.silent_s:.0f} s; gwevent must be started again"
             return SourceStatus("gcn", False, hangs, self._lag)
-        read = ", ".join(topic for topic in self._topics if topic != HEARTBEAT)
+        read = ", ".join(topic for topic in self._topics if topic != HEARTBEAT_TOPIC)
         said = f"reads {read} as {self._group} {since}"
         if self._heard is not None:
             said += f", heartbeat {max(0, round((self._now() - self._heard).total_seconds()))} s ago"
         return SourceStatus("gcn", True, said, self._lag)
 
     def _run(self) -> None:
-        self._reconnecting.run(self._read, _explain, (KafkaException,))
+        self._reconnecting.run(self._read, _describe_error, (KafkaException,))
 
     def _read(self) -> None:
         consumer = self._consumer_class(dict(self._options))
@@ -178,7 +180,7 @@ class GcnSource:
         self._session = session
         try:
             partitions = self._partitions(consumer)
-            consumer.assign([_assigned(*partition) for partition in sorted(partitions)])
+            consumer.assign([_start_partition(*partition) for partition in sorted(partitions)])
             self._set_state(True, "")
             self._log.info("connected", group=self._group, partitions=len(partitions))
             while not self._over.stopping.is_set():
@@ -188,7 +190,7 @@ class GcnSource:
                 now = time.monotonic()
                 if message is not None and self._take(consumer, session, message):
                     session.heard = time.monotonic()
-                elif HEARTBEAT in self._topics and now - session.heard > self._timing.silent_after:
+                elif HEARTBEAT_TOPIC in self._topics and now - session.heard > self._timing.silent_after:
                     self._log.warning("gcn_silent", seconds=round(now - session.heard))
                     return
                 if self._count(consumer, session):
@@ -207,21 +209,21 @@ class GcnSource:
         if time.monotonic() - session.looked <= self._timing.look_every:
             return False
         session.looked = time.monotonic()
-        self._lag = _lag(consumer, self._timing.look_timeout)
+        self._lag = _query_lag(consumer, self._timing.look_timeout)
         return True
 
     def _take(self, consumer: Consumer, session: _Session, message: Message) -> bool:
         """Hand over what came; return whether anything did."""
         error = message.error()
         if error is not None:
-            if error.code() not in QUIET:
+            if error.code() not in IGNORED_ERRORS:
                 self._on_error(error)
             return False
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         assert topic is not None and partition is not None and offset is not None
         self._reconnecting.reset_backoff()
         self._set_state(True, "")
-        if topic == HEARTBEAT:
+        if topic == HEARTBEAT_TOPIC:
             self._heard = self._now()
             return True
         place = MessageOffset(topic, partition, offset)
@@ -248,16 +250,16 @@ class GcnSource:
                 if self._refusal is not None:
                     raise KafkaException(self._refusal) from error
                 raise
-            if told.error is not None and told.error.code() not in QUIET:
+            if told.error is not None and told.error.code() not in IGNORED_ERRORS:
                 raise KafkaException(told.error)
             found |= {(topic, number) for number in told.partitions}
         return frozenset(found)
 
     def _on_error(self, error: KafkaError) -> None:
         self._errors(error)
-        if error.code() in LOST:
+        if error.code() in DISCONNECT_ERRORS:
             self._set_state(False, error.str())
-        if error.code() in LOST - {KafkaError._ALL_BROKERS_DOWN}:
+        if error.code() in DISCONNECT_ERRORS - {KafkaError._ALL_BROKERS_DOWN}:
             self._refusal = error
 
     def _set_state(self, connected: bool, reason: str) -> None:
@@ -303,18 +305,22 @@ class _Session:
             raise
 
 
-def _explain(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     return str(error.args[0].str() if error.args else error)
 
 
-def _assigned(topic: str, number: int) -> TopicPartition:
+def _start_partition(topic: str, number: int) -> TopicPartition:
     """A partition from where the group was; a heartbeat's from now on, for those of the past are no pulse."""
-    return TopicPartition(topic, number, OFFSET_END) if topic == HEARTBEAT else TopicPartition(topic, number)
+    return (
+        TopicPartition(topic, number, OFFSET_END)
+        if topic == HEARTBEAT_TOPIC
+        else TopicPartition(topic, number)
+    )
 
 
-def _lag(consumer: Consumer, timeout: float) -> int:
+def _query_lag(consumer: Consumer, timeout: float) -> int:
     """How many payloads the broker has that weren't acknowledged yet. Raises KafkaException."""
-    places = [place for place in consumer.assignment() if place.topic != HEARTBEAT]
+    places = [place for place in consumer.assignment() if place.topic != HEARTBEAT_TOPIC]
     lag = 0
     for place in consumer.committed(places, timeout=timeout) if places else []:
         low, high = consumer.get_watermark_offsets(place, timeout=timeout)
@@ -328,7 +334,7 @@ class _AckToken:
     offset: MessageOffset
 
 
-def _connector(access: GcnAccess) -> tuple[dict[str, Any], type[Consumer]]:
+def _connection_options(access: GcnAccess) -> tuple[dict[str, Any], type[Consumer]]:
     """The options of the connection, and the class that takes them. Raises SourceConfigError."""
     if access.broker is not None:
         return {"bootstrap.servers": access.broker}, Consumer

@@ -25,7 +25,14 @@ from hop.io import Consumer as HopConsumer
 from hop.io import Metadata, StartPosition, Stream
 
 from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
-from bot.sources.credentials import AuthMode, KafkaUrl, group_id, load_auth, require_config_home, username_of
+from bot.sources.credentials import (
+    AuthMode,
+    KafkaUrl,
+    auth_username,
+    consumer_group,
+    load_auth,
+    require_config_home,
+)
 from bot.sources.error_throttle import ThrottledErrorLog
 from bot.sources.offset_committer import OffsetCommitter, Partition, Watermarks
 from bot.sources.offset_tracker import MessageOffset, OffsetTracker
@@ -35,19 +42,19 @@ from bot.sources.thread_bridge import ThreadBridge
 __all__ = [
     "AuthMode",
     "HopskotchSource",
+    "HopskotchTiming",
     "SourceConfigError",
-    "Timing",
-    "group_id",
+    "auth_username",
+    "consumer_group",
     "load_auth",
-    "username_of",
 ]
 
-STOP_SECONDS = 2.0
+STOP_TIMEOUT_S = 2.0
 """How long `stop` waits for the reader before it leaves it behind."""
 
-REFUSED = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
+AUTHENTICATION_ERRORS = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
 
-OPTIONS = {
+KAFKA_OPTIONS = {
     # 64 MB by default, read ahead of a pipeline that stores one notice after the other
     "queued.max.messages.kbytes": 16_384,
     # a frozen broker shows after a minute by default
@@ -61,7 +68,7 @@ OPTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class HopskotchTiming:
     """Seconds between things; the defaults suit SCiMMA, tests use shorter ones."""
 
     first_retry: float = 0.5
@@ -89,7 +96,7 @@ class HopskotchSource:
         auth: Auth | bool,
         *,
         logger: structlog.typing.FilteringBoundLogger | None = None,
-        timing: Timing | None = None,
+        timing: HopskotchTiming | None = None,
         hand_over: int = 2,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         jitter: Callable[[], float] = random.random,
@@ -105,7 +112,7 @@ class HopskotchSource:
         self._group = group
         self._log = (logger or structlog.get_logger()).bind(source="hopskotch", broker=self._url.broker)
         self._errors = ThrottledErrorLog(self._log)
-        self._timing = timing or Timing()
+        self._timing = timing or HopskotchTiming()
         self._now = now
         self._options = _AuthWithOptions(None if isinstance(self._auth, bool) else self._auth)
         self._offset_committer = OffsetCommitter(
@@ -133,7 +140,7 @@ class HopskotchSource:
             log=self._log,
         )
         self._connection: _Connection | None = None
-        self._state = _State(False, None, now())
+        self._state = _ConnectionState(False, None, now())
         self._lag: int | None = None
         self._patience = self._timing.stuck_after
 
@@ -165,13 +172,13 @@ class HopskotchSource:
             return
         self._offset_committer.stop()
         with suppress(TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
                 while not (self._over.ended.is_set() and self._offset_committer.ended.is_set()):
                     # hop forgets a stop that comes before its first read, so it is told again
                     self._interrupt()
                     await asyncio.sleep(0.02)
                 return
-        self._log.warning("broker_hangs_at_stop", waited=STOP_SECONDS)
+        self._log.warning("broker_hangs_at_stop", waited=STOP_TIMEOUT_S)
 
     def status(self) -> SourceStatus:
         """Whether the broker answers, since when, and how many payloads weren't acknowledged yet."""
@@ -286,7 +293,7 @@ class HopskotchSource:
         if self._over.stopping.is_set():
             return
         self._errors(error)
-        if error.code() in REFUSED:
+        if error.code() in AUTHENTICATION_ERRORS:
             self._set_state(False, f"{self._url.broker} refuses the credential")
         elif error.code() == KafkaError._ALL_BROKERS_DOWN:
             self._set_state(False, f"{self._url.broker} can't be reached")
@@ -296,7 +303,7 @@ class HopskotchSource:
         if state.connected == connected and state.reason == reason:
             return
         since = state.since if state.connected == connected and state.reason is not None else self._now()
-        self._state = _State(connected, reason, since)
+        self._state = _ConnectionState(connected, reason, since)
 
     def _explain(self, error: Exception) -> str:
         broker = self._url.broker
@@ -330,7 +337,7 @@ class _AuthWithOptions(Auth):  # type: ignore[misc]  # hop has no types
         return "" if self._credential is None else str(self._credential.username)
 
     def __call__(self) -> dict[str, Any]:
-        return {**(self._credential() if self._credential is not None else {}), **OPTIONS}
+        return {**(self._credential() if self._credential is not None else {}), **KAFKA_OPTIONS}
 
 
 class _Connection:
@@ -355,7 +362,7 @@ class _AckToken:
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class _ConnectionState:
     connected: bool
     reason: str | None
     """Why it isn't connected; None before the start."""

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-RESTART_S = 5.0
+RESTART_DELAY_S = 5.0
 """Between an end by an error that isn't Kafka's and the next beginning."""
 
 Partition = tuple[str, int]
@@ -93,7 +93,7 @@ class OffsetCommitter:
                     # The last guard of a thread that nobody waits for: dead, it would let no offset be
                     # committed any more, and nobody would hear of it.
                     self._log.exception("clerk_starts_again", reason=str(error))
-                    if self._stopping.wait(RESTART_S):
+                    if self._stopping.wait(RESTART_DELAY_S):
                         return
         finally:
             self.ended.set()

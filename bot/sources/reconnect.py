@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from bot.sources.backoff import backoff
+from bot.sources.backoff import backoff_delay
 from bot.sources.thread_bridge import ThreadBridge
 
 
@@ -70,7 +70,7 @@ class ReconnectLoop:
                 if time.monotonic() - opened > self._settled_after:
                     self.failures = 0
                 self.failures += 1
-                pause = backoff(self.failures, self._first_retry, self._longest_retry, self._jitter())
+                pause = backoff_delay(self.failures, self._first_retry, self._longest_retry, self._jitter())
                 self._lost(reason)
                 self._log.warning(
                     "reconnecting", reason=reason, attempt=self.failures, in_seconds=round(pause, 1)

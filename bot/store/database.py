@@ -35,21 +35,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from bot.store.schema import metadata
 from bot.store.sqlite import marker_file
-from bot.store.sqlite.database_file import DatabaseFile, FileChange, FileId, file_id, why_not_single_name
+from bot.store.sqlite.database_file import DatabaseFile, FileChange, FileId, file_id, why_path_is_aliased
 from bot.store.sqlite.file_guard import FileGuard, StoreUnavailable
 
 BUSY_TIMEOUT_MS = 5_000
 
-CHANNEL = "gwevent"
+NOTIFY_CHANNEL = "gwevent"
 """What PostgreSQL's NOTIFY is sent to when there may be something to do."""
 
-READ_ONLY = "25006"
+READ_ONLY_SQLSTATE = "25006"
 """PostgreSQL's word for a server that takes no writes."""
 
-_WRITERS = 0x67776576
+_WRITER_LOCK_KEY = 0x67776576
 """The number of the advisory lock that stands for SQLite's one writer."""
 
-_POSTGRESQL = {
+_POSTGRESQL_CONNECT_ARGS = {
     "connect_timeout": 5,
     # A server whose machine is gone is noticed within seconds.
     "keepalives_idle": 5,
@@ -61,12 +61,12 @@ _POSTGRESQL = {
 }
 
 
-__all__ = ["CHANNEL", "BadDatabaseUrl", "Database", "StoreUnavailable"]
+__all__ = ["NOTIFY_CHANNEL", "Database", "InvalidDatabaseUrl", "StoreUnavailable"]
 
 log = structlog.get_logger(__name__)
 
 
-class BadDatabaseUrl(ValueError):
+class InvalidDatabaseUrl(ValueError):
     """The database URL can't be used; one sentence."""
 
 
@@ -74,7 +74,7 @@ class Database:
     """One engine, and the only place where its transactions are opened."""
 
     def __init__(self, url: str) -> None:
-        """Prepare the engine; nothing is opened yet. Raises BadDatabaseUrl."""
+        """Prepare the engine; nothing is opened yet. Raises InvalidDatabaseUrl."""
         try:
             parsed = make_url(url)
             if parsed.drivername not in ("sqlite+aiosqlite", "postgresql+psycopg"):
@@ -84,15 +84,15 @@ class Database:
                 Path(parsed.database) if self.sqlite and parsed.database not in (None, ":memory:") else None
             )
             self._file = None if self.path is None else DatabaseFile(self.path)
-            self._engine = _engine(parsed, self._file)
+            self._engine = _create_engine(parsed, self._file)
         except ImportError as error:
-            raise BadDatabaseUrl(
+            raise InvalidDatabaseUrl(
                 f"GWEVENT_DATABASE_URL can't be used: its driver {error.name or 'psycopg'} isn't installed; "
                 "install gwevent-bot[postgres]."
             ) from error
         except (ArgumentError, InvalidRequestError, ValueError) as error:
             # The URL itself may hold a password, so it isn't repeated.
-            raise BadDatabaseUrl(
+            raise InvalidDatabaseUrl(
                 "GWEVENT_DATABASE_URL can't be used: it must look like sqlite:////folder/gwevent.sqlite "
                 "or postgresql://user:password@host/database."
             ) from error
@@ -135,9 +135,9 @@ class Database:
                     yield connection
                 return
             async with self._engine.begin() as connection:
-                await connection.execute(select(func.pg_advisory_xact_lock(_WRITERS)))
+                await connection.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK_KEY)))
                 yield connection
-                await connection.execute(select(func.pg_notify(CHANNEL, "")))
+                await connection.execute(select(func.pg_notify(NOTIFY_CHANNEL, "")))
 
     @asynccontextmanager
     async def shared_transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -151,7 +151,7 @@ class Database:
                     yield connection
                 return
             async with self._writer, self._engine.begin() as connection:
-                await connection.execute(select(func.pg_advisory_xact_lock_shared(_WRITERS)))
+                await connection.execute(select(func.pg_advisory_xact_lock_shared(_WRITER_LOCK_KEY)))
                 yield connection
 
     @asynccontextmanager
@@ -216,14 +216,14 @@ class Database:
             try:
                 # The driver's thread outlives a connection that can't be opened, and says so on the
                 # terminal; here it is found out without one.
-                await asyncio.to_thread(_probe, self.path)
+                await asyncio.to_thread(_check_openable, self.path)
             except sqlite3.Error as error:
                 raise StoreUnavailable(f"The database {self.path} can't be used: {error}.") from error
         try:
             await self._migration(lambda config: command.upgrade(config, "head"))
         except CommandError as error:
             async with self.read_transaction() as connection:
-                serves = await connection.run_sync(_is_newer_and_serves)
+                serves = await connection.run_sync(_is_newer_but_compatible)
             if not serves:
                 raise StoreUnavailable(f"The database is another version's of gwevent: {error}.") from error
             log.warning("database_is_newer", reason="a newer gwevent was here; what it added is left alone")
@@ -309,12 +309,12 @@ class Database:
 
     def only_name(self) -> str | None:
         """Why a SQLite file can't have a bot of its own because it goes by another name too, or None."""
-        return None if self.path is None else why_not_single_name(self.path)
+        return None if self.path is None else why_path_is_aliased(self.path)
 
     def connect_arguments(self) -> dict[str, Any]:
         """What the driver itself is to connect with, for a connection outside the pool."""
         _, given = self._engine.dialect.create_connect_args(self._url)
-        return {**given, **_POSTGRESQL}
+        return {**given, **_POSTGRESQL_CONNECT_ARGS}
 
     async def close(self) -> None:
         """Close every connection, and let go of the lock."""
@@ -348,7 +348,7 @@ class Database:
                     await plain.execution_options(gwevent_references=None)
 
 
-def _probe(path: Path) -> None:
+def _check_openable(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA schema_version").fetchone()
 
@@ -359,7 +359,7 @@ def _alembic_config() -> Config:
     return config
 
 
-def _is_newer_and_serves(connection: Connection) -> bool:
+def _is_newer_but_compatible(connection: Connection) -> bool:
     """Whether a newer gwevent made these tables, and this one can work on them.
 
     So it can, as long as nothing that it needs is missing, and what it doesn't know may be left out of a row.
@@ -382,14 +382,14 @@ def _is_newer_and_serves(connection: Connection) -> bool:
     return True
 
 
-def _engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
+def _create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
-        engine = create_async_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL)
+        engine = create_async_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL_CONNECT_ARGS)
 
         @event.listens_for(engine.sync_engine, "handle_error")
         def leave(context: ExceptionContext) -> None:
             # The server became a standby, say: new connections go to where the primary is now.
-            if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+            if getattr(context.original_exception, "sqlstate", None) == READ_ONLY_SQLSTATE:
                 context.is_disconnect = True
 
         return engine

@@ -13,7 +13,7 @@ from bot.store import schema
 _table = schema.database_identity
 
 
-async def database_id(connection: AsyncConnection) -> str:
+async def get_or_create_database_id(connection: AsyncConnection) -> str:
     """The database's random word, made the first time somebody asks. A copy of a database has the same."""
     known = select(_table.c.id).where(_table.c.only == 1)
     found = (await connection.execute(known)).scalar_one_or_none()

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import structlog
 
-from bot.store.database import CHANNEL, Database
+from bot.store.database import NOTIFY_CHANNEL, Database
 
-LONGEST_WAIT_S = 10.0
+MAX_BACKOFF_S = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ async def listen_for_notifications(database: Database, wake: Callable[[], None])
                 **database.connect_arguments(), autocommit=True
             )
             async with connection:
-                await connection.execute(f"LISTEN {CHANNEL}")
+                await connection.execute(f"LISTEN {NOTIFY_CHANNEL}")
                 wait = 0.5
                 wake()
                 async for _ in connection.notifies():
@@ -40,4 +40,4 @@ async def listen_for_notifications(database: Database, wake: Callable[[], None])
         except (psycopg.Error, OSError) as error:
             log.warning("wakeups_interrupted", reason=str(error).strip(), again_in_s=wait)
         await asyncio.sleep(wait)
-        wait = min(wait * 2, LONGEST_WAIT_S)
+        wait = min(wait * 2, MAX_BACKOFF_S)

@@ -14,15 +14,15 @@ from typing import Any
 from sqlalchemy import Select, delete, select
 
 from bot.store import schema
-from bot.store.channels.change_log import KEPT
+from bot.store.channels.change_log import CHANGES_KEPT_FOR
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState
 from formatters.models.notice import Category
 
-AT_ONCE = 500
+BATCH_SIZE = 500
 """Rows removed by one transaction: the others who write wait for it."""
 
-_SAID = [
+_PURGEABLE_KINDS = [
     kind.value
     for kind in DeliveryKind
     if kind not in (DeliveryKind.ROOT, DeliveryKind.EDIT, DeliveryKind.MENTION, DeliveryKind.INCIDENT_OPENED)
@@ -45,7 +45,7 @@ class RetentionPolicy:
     """Of all notices but mocks, which have a term of their own; None: for ever."""
     deliveries: timedelta
     quarantine: timedelta
-    changes: timedelta = KEPT
+    changes: timedelta = CHANGES_KEPT_FOR
     """Of what a channel receives, and who made them."""
 
 
@@ -60,7 +60,7 @@ class PurgeResult:
     changes: int = 0
 
 
-NOTHING = PurgeResult(payloads=0, deliveries=0, quarantined=0, incidents=0)
+NOTHING_PURGED = PurgeResult(payloads=0, deliveries=0, quarantined=0, incidents=0)
 
 
 class Retention:
@@ -109,7 +109,7 @@ class Retention:
             .exists()
         )
         over = select(schema.incidents.c.id).where(schema.incidents.c.open_as.is_(None))
-        said = _d.c.kind.in_(_SAID) | (
+        said = _d.c.kind.in_(_PURGEABLE_KINDS) | (
             (_d.c.kind == DeliveryKind.INCIDENT_OPENED.value) & _d.c.subject_id.in_(over)
         )
         said &= _d.c.state.in_([DeliveryState.SENT.value, DeliveryState.DEAD.value])
@@ -176,5 +176,5 @@ class Retention:
     async def _some(self, ids: Select[Any]) -> Sequence[int]:
         # Looked for without being in anybody's way; mostly there is nothing.
         async with self._database.read_transaction() as connection:
-            found: Sequence[int] = (await connection.execute(ids.limit(AT_ONCE))).scalars().all()
+            found: Sequence[int] = (await connection.execute(ids.limit(BATCH_SIZE))).scalars().all()
         return found

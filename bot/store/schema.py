@@ -124,7 +124,7 @@ quarantine = Table(
     sqlite_autoincrement=True,
 )
 
-channels = Table(
+channel_problems = Table(
     "channels",
     metadata,
     Column("team_id", String(32), primary_key=True),
@@ -218,15 +218,15 @@ READY = "state || '' = 'pending' AND held_until IS NULL"
 READY_POSTS = f"{READY} AND kind <> 'edit'"
 READY_EDITS = f"{READY} AND kind = 'edit'"
 HELD = "state || '' = 'pending' AND held_until IS NOT NULL"
-WANTED = "state || '' = 'wanted'"
+WANTED_IMAGES = "state || '' = 'wanted'"
 
 
-def _partial(name: str, condition: str, *columns: str) -> Index:
+def _partial_index(name: str, condition: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
 # Notices of which some channels' filters ask the map; gone once it has answered.
-undecided = Table(
+deferred_notices = Table(
     "undecided",
     metadata,
     Column("notice_id", ForeignKey("notices.id"), primary_key=True),
@@ -280,15 +280,15 @@ deliveries = Table(
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),
-    _partial("ix_deliveries_ready", READY, "mock", "priority", "event_order", "id"),
+    _partial_index("ix_deliveries_ready", READY, "mock", "priority", "event_order", "id"),
     *(
-        _partial(name, ready, "team_id", "channel_id", "mock", "priority", "event_order", "id")
+        _partial_index(name, ready, "team_id", "channel_id", "mock", "priority", "event_order", "id")
         for name, ready in (
             ("ix_deliveries_ready_posts", READY_POSTS),
             ("ix_deliveries_ready_edits", READY_EDITS),
         )
     ),
-    _partial("ix_deliveries_held", HELD, "mock", "held_until"),
+    _partial_index("ix_deliveries_held", HELD, "mock", "held_until"),
     sqlite_autoincrement=True,
 )
 
@@ -338,7 +338,7 @@ observers = Table(
     Column("since", UtcDateTime, nullable=False),
 )
 
-pictures = Table(
+images = Table(
     "pictures",
     metadata,
     Column("id", BigId, primary_key=True),
@@ -361,7 +361,7 @@ pictures = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("reason", Text),
     UniqueConstraint("team_id", "notice_id"),
-    _partial("ix_pictures_wanted", WANTED, "mock", "created_at", "id"),
+    _partial_index("ix_pictures_wanted", WANTED_IMAGES, "mock", "created_at", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -383,7 +383,7 @@ leases = Table(
     Column("since", UtcDateTime, nullable=False),
 )
 
-consumers = Table(
+source_heartbeats = Table(
     "consumers",
     metadata,
     # The consumer group, which is each process's own.
@@ -393,7 +393,7 @@ consumers = Table(
     Column("sources", Text, nullable=False),
 )
 
-operators = Table(
+ops_channel = Table(
     "operators",
     metadata,
     # One row: where those who run the bot are told of its troubles. Whoever knows Slack writes it, since a
@@ -516,7 +516,7 @@ write_checks = Table(
 )
 
 # What, added to a machine's count of seconds, is the time: by boot, in which nothing else sets that count.
-clocks = Table(
+clock_offsets = Table(
     "clocks",
     metadata,
     Column("boot_id", String(64), primary_key=True),

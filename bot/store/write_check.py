@@ -16,11 +16,11 @@ from bot.store import schema
 from bot.store.database import Database, StoreUnavailable
 from bot.store.sqlite import marker_file
 
-FRESH_S = 30.0
+WRITE_TRUSTED_S = 30.0
 """A write that succeeded is believed for so long; so an idle bot writes a page twice a minute."""
-ANSWER_S = 2.0
+FAILURE_CACHED_S = 2.0
 """How long after a failure the next who asks gets the same answer, without another try."""
-ROOM = 4_000_000
+REQUIRED_FREE_BYTES = 4_000_000
 """Bytes: more than any notice so far. After a failure there must be room for so much before all is well."""
 
 _w = schema.write_checks
@@ -48,7 +48,7 @@ class WriteCheck:
     async def check(self) -> None:
         """Raise StoreUnavailable unless a notice could be stored now."""
         async with self._turn:
-            if self._failed_at is not None and time.monotonic() - self._failed_at < ANSWER_S:
+            if self._failed_at is not None and time.monotonic() - self._failed_at < FAILURE_CACHED_S:
                 raise StoreUnavailable(self._said)
             try:
                 await self._check()
@@ -81,10 +81,10 @@ class WriteCheck:
         await database.look_at_file()
         if database.refused is not None:
             # What is small may find room where a notice doesn't.
-            await self._write(bytes(ROOM))
+            await self._write(bytes(REQUIRED_FREE_BYTES))
             await self._write(b"")
             database.refused = None
-        elif database.wrote_at is None or time.monotonic() - database.wrote_at > FRESH_S:
+        elif database.wrote_at is None or time.monotonic() - database.wrote_at > WRITE_TRUSTED_S:
             await self._write(b"")
         if database.path is not None and not self._noted:
             self._noted = await asyncio.to_thread(marker_file.is_filled, database.path)

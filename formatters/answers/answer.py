@@ -10,7 +10,7 @@ from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import escape
 from formatters.text import quantities
 
-SHARE = "answer.share"
+SHARE_ACTION = "answer.share"
 """The action of the button that posts an answer to the channel; its value is the command's text."""
 
 
@@ -19,7 +19,7 @@ def shareable(message: Message, command_text: str) -> Message:
 
     `command_text` is what was typed after `/gwevent`, not escaped; pressing the button asks it again.
     """
-    button = blocks.button("Post to channel", SHARE, value=command_text or "help")
+    button = blocks.button("Post to channel", SHARE_ACTION, value=command_text or "help")
     return Message(message.text, (*message.blocks, blocks.actions(button)))
 
 

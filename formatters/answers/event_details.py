@@ -14,18 +14,18 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import quantities
 
-CODE_MAX = 6_000
+MAX_CODE_CHARS = 6_000
 """Characters of a block of code in Slack, which refuses messages from 11,341 on (`mrkdwn.MESSAGE_TOTAL_MAX`);
 a terminal has no such limit."""
 
 
-def json_record(superevent: Superevent, limit: int | None = CODE_MAX) -> Message:
+def json_record(superevent: Superevent, limit: int | None = MAX_CODE_CHARS) -> Message:
     """The newest notice's record as it was published, without its maps, at most `limit` characters of it."""
     notice = superevent.latest
     written = json.dumps(notice.published, ensure_ascii=False, indent=2)
     lines = _SIMPLE_LIST.sub(lambda m: f"[{_LINE_END.sub(' ', m[1])}]", written).split("\n")
-    kept = _fitting(lines, limit)
-    title = f"{_of(superevent, notice)}, as it was published, without its maps"
+    kept = _lines_within_limit(lines, limit)
+    title = f"{_notice_label(superevent, notice)}, as it was published, without its maps"
     cut: list[Block] = []
     if len(kept) < len(lines):
         said = (
@@ -43,7 +43,7 @@ _SIMPLE_LIST = re.compile(r"\[\n +([^\[\]{}]*?)\n +\]")
 _LINE_END = re.compile(r"\n +")
 
 
-def _fitting(lines: list[str], limit: int | None) -> list[str]:
+def _lines_within_limit(lines: list[str], limit: int | None) -> list[str]:
     kept: list[str] = []
     left = limit
     for line in lines:
@@ -76,7 +76,7 @@ class MocAnswer:
 
 def moc_answer(answer: MocAnswer) -> Message:
     """The MOC as text to paste, and where Aladin finds the map itself."""
-    which = _of(answer.superevent, answer.notice) + (", combined map" if answer.combined else "")
+    which = _notice_label(answer.superevent, answer.notice) + (", combined map" if answer.combined else "")
     title = f"90\u00a0% credible region of {which}"
     said = (
         f"{quantities.area(answer.area)}, cells down to order {answer.order}. Saved as a text file it opens"
@@ -100,26 +100,26 @@ def moc_answer(answer: MocAnswer) -> Message:
     )
 
 
-def picture(superevent: Superevent, notice: Notice, shown: alert_card.ImageRef) -> Message:
+def image_message(superevent: Superevent, notice: Notice, shown: alert_card.ImageRef) -> Message:
     """The picture of the notice's map."""
-    title = f"Sky map of {_of(superevent, notice)}"
+    title = f"Sky map of {_notice_label(superevent, notice)}"
     return blocks.message(
-        escape(f"{title}. {shown.alt_text}", _ALT_MAX),
+        escape(f"{title}. {shown.alt_text}", _MAX_ALT_CHARS),
         blocks.section(bold(escape(title))),
         blocks.image(shown.alt_text, file_id=shown.file_id, url=shown.url),
     )
 
 
-_ALT_MAX = 1_500
+_MAX_ALT_CHARS = 1_500
 
 
-def no_picture(superevent: Superevent, reason: str) -> Message:
+def no_image(superevent: Superevent, reason: str) -> Message:
     """Why there is none; `reason` is a sentence, not escaped."""
     said = escape(f"There is no picture of {superevent.superevent_id} to show: {reason}")
     return blocks.message(said, blocks.section(said))
 
 
-def not_in_terminal(superevent: Superevent) -> Message:
+def image_not_in_terminal(superevent: Superevent) -> Message:
     """Where a terminal's user finds the picture."""
     said = (
         "A terminal shows no picture; `gwevent preview --format png -o map.png FILE` draws that of a notice's"
@@ -128,8 +128,12 @@ def not_in_terminal(superevent: Superevent) -> Message:
     return blocks.message(said, blocks.section(said))
 
 
-def _of(superevent: Superevent, notice: Notice) -> str:
+def _notice_label(superevent: Superevent, notice: Notice) -> str:
     then = superevent.upto(notice)
     return " ".join(
-        [*alert_card.status_labels(superevent), superevent.superevent_id, alert_card.stage(then, notice)]
+        [
+            *alert_card.status_labels(superevent),
+            superevent.superevent_id,
+            alert_card.alert_type_with_ordinal(then, notice),
+        ]
     )

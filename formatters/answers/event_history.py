@@ -12,7 +12,7 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import event_lines, quantities, vocabulary
 
-MOST = 30
+MAX_NOTICES = 30
 """Notices shown, the newest: no real event had ten, and a message has its limits."""
 _HEADER = (
     "notice",
@@ -25,19 +25,23 @@ _HEADER = (
     "search",
     "sent, UTC",
 )
-_NONE = "–"
+_EMPTY_CELL = "–"
 
 
 def message(superevent: Superevent) -> Message:
     """The table, the oldest notice first; a combined map has a row of its own under its notice's."""
-    shown = superevent.notices[-MOST:]
+    shown = superevent.notices[-MAX_NOTICES:]
     fronts = " ".join([*alert_card.status_labels(superevent), superevent.superevent_id])
     title = f"{fronts}: {quantities.pluralize(len(superevent.notices), 'notice')}"
-    stages = [alert_card.stage(superevent.upto(notice), notice) for notice in shown]
+    stages = [alert_card.alert_type_with_ordinal(superevent.upto(notice), notice) for notice in shown]
     rows = [
         row for notice, stage in zip(shown, stages, strict=True) for row in _rows(superevent, notice, stage)
     ]
-    note = [] if len(shown) == len(superevent.notices) else [blocks.context(f"The newest {MOST} are shown.")]
+    note = (
+        []
+        if len(shown) == len(superevent.notices)
+        else [blocks.context(f"The newest {MAX_NOTICES} are shown.")]
+    )
     return blocks.message(
         escape(f"{title} ({', '.join(stages)})"),
         blocks.section(bold(escape(title))),
@@ -50,13 +54,17 @@ def _rows(superevent: Superevent, notice: Notice, stage: str) -> list[list[str]]
     event = notice.event
     since = superevent.event
     sent = f"{notice.time_created.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-    after = _NONE if since is None else quantities.delay(notice.time_created - since.time)
+    after = _EMPTY_CELL if since is None else quantities.delay(notice.time_created - since.time)
     if event is None:
-        return [[stage, after, *[_NONE] * 6, sent]]
+        return [[stage, after, *[_EMPTY_CELL] * 6, sent]]
     headline = event_lines.headline(event)
     if not event.significant:
         headline += ", low significance"
-    sky = ["unreadable", _NONE] if notice.map_problem is not None else _sky(notice.localization)
+    sky = (
+        ["unreadable", _EMPTY_CELL]
+        if notice.map_problem is not None
+        else _localization_cells(notice.localization)
+    )
     rows = [
         [
             stage,
@@ -70,34 +78,38 @@ def _rows(superevent: Superevent, notice: Notice, stage: str) -> list[list[str]]
         ]
     ]
     for external in notice.coincidences:
-        sky = ["unreadable", _NONE] if external.map_problem is not None else _sky(external.localization)
+        sky = (
+            ["unreadable", _EMPTY_CELL]
+            if external.map_problem is not None
+            else _localization_cells(external.localization)
+        )
         rows.append(
             [
                 "↳ combined",
-                _NONE,
-                f"with {vocabulary.coincidence(external.observatory, external.search)}",
+                _EMPTY_CELL,
+                f"with {vocabulary.coincidence_label(external.observatory, external.search)}",
                 *sky,
-                _joint(external),
-                _NONE,
+                _joint_far_cell(external),
+                _EMPTY_CELL,
                 "RAVEN",
-                _NONE,
+                _EMPTY_CELL,
             ]
         )
     return rows
 
 
-def _joint(external: ExternalCoincidence) -> str:
+def _joint_far_cell(external: ExternalCoincidence) -> str:
     """The joint FAR that says most, before trials."""
     far = external.time_sky_position_coincidence_far
     far = external.time_coincidence_far if far is None else far
-    return _NONE if far is None else f"joint {quantities.rate(far)}"
+    return _EMPTY_CELL if far is None else f"joint {quantities.rate(far)}"
 
 
-def _sky(localization: Localization | None) -> list[str]:
+def _localization_cells(localization: Localization | None) -> list[str]:
     if localization is None:
-        return [_NONE, _NONE]
+        return [_EMPTY_CELL, _EMPTY_CELL]
     distance = localization.distance
     return [
         quantities.area(localization.area_90),
-        _NONE if distance is None else quantities.distance(distance),
+        _EMPTY_CELL if distance is None else quantities.distance(distance),
     ]

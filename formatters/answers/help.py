@@ -9,30 +9,30 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
 
-EVENTS = (
+EVENT_COMMANDS = (
     ("latest [filter] [mock]", "the newest event that fits, like latest BNS"),
     ("recent [N]", "the last N events"),
     ("search [filter] [since 2023-05] [until …]", "all events that fit"),
     ("<id>", "one event, like S241125n or MS181101ab"),
     ("<id> history|map|json|moc", "its notices; picture; record; 90 % region for Aladin"),
 )
-POINTING = (
+OBSERVING_COMMANDS = (
     ("check <RA> <Dec> [40 Mpc|z=0.01] [<id>]", "where a position lies in its maps; many, a line each"),
     ("visible [site…] [<id>]", "what can be observed tonight"),
     ("sites [add|remove Palomar]", "the channel's sites; more: help sites"),
 )
-CHANNEL = (
+CHANNEL_COMMANDS = (
     ("subscribe [CBC|Burst|all] [filter]", "alerts for this channel; more: help subscribe"),
     ("dialog", "the same, chosen in a dialog"),
     ("subscriptions", "what comes to this channel, with numbers"),
     ("unsubscribe [3|CBC|Burst|all]", "no more of them; of several it asks first"),
     ("test [CBC|Burst|all] [filter] …", "which past events that would have brought"),
 )
-ITSELF = (
+BOT_COMMANDS = (
     ("status", "whether notices arrive, and what waits"),
     ("help [filters|subscribe|sites]", "this list, or more about one of these"),
 )
-SUBSCRIBING = (
+SUBSCRIBE_COMMANDS = (
     ("subscribe [CBC|Burst|all] [filter]", "real, significant alerts for this channel"),
     ("subscribe … [mock] [test] [lowsig]", "those too"),
     ("subscribe … [circulars]", "GCN Circulars about them, linked in their threads"),
@@ -43,7 +43,7 @@ SUBSCRIBING = (
     ("unsubscribe [3|3 4|CBC|Burst|all]", "no more of them; words that mean several ask first"),
     ("subscriptions history", "who changed what comes here, the newest first"),
 )
-SITES = (
+SITE_COMMANDS = (
     ("sites", "the channel's sites, which its messages then speak of"),
     ("sites add Palomar, sites remove Palomar", "an observatory more or less"),
     (
@@ -52,29 +52,36 @@ SITES = (
     ),
     ("sites altitude 25, sites darkness -12", "what counts as observable, in degrees"),
 )
-COMMANDS = (*EVENTS, *POINTING, *CHANNEL, *ITSELF, *SUBSCRIBING, *SITES)
+COMMANDS = (
+    *EVENT_COMMANDS,
+    *OBSERVING_COMMANDS,
+    *CHANNEL_COMMANDS,
+    *BOT_COMMANDS,
+    *SUBSCRIBE_COMMANDS,
+    *SITE_COMMANDS,
+)
 """What may be typed after `/gwevent`, and what it gives."""
 
 
 def overview() -> Message:
     """The commands, in few words each."""
-    shown = (*EVENTS, *POINTING, *CHANNEL, *ITSELF)
+    shown = (*EVENT_COMMANDS, *OBSERVING_COMMANDS, *CHANNEL_COMMANDS, *BOT_COMMANDS)
     return blocks.message(
         "What /gwevent understands: " + ", ".join(escape(command) for command, _ in shown),
         blocks.section("LIGO/Virgo/KAGRA public alerts. After `/gwevent` stands one of these:"),
-        _listed("Events", EVENTS),
-        _listed("Where to look", POINTING),
-        _listed("This channel", CHANNEL),
-        _listed("gwevent itself", ITSELF),
+        _command_section("Events", EVENT_COMMANDS),
+        _command_section("Where to look", OBSERVING_COMMANDS),
+        _command_section("This channel", CHANNEL_COMMANDS),
+        _command_section("gwevent itself", BOT_COMMANDS),
         blocks.context("In threads, and anywhere else the app is: @gwevent with the same words."),
     )
 
 
-def subscribing() -> Message:
+def subscribe_help() -> Message:
     """How a channel says what it wants."""
     return blocks.message(
-        "Subscribing: " + ", ".join(escape(command) for command, _ in SUBSCRIBING),
-        _listed("Subscribing, after /gwevent", SUBSCRIBING),
+        "Subscribing: " + ", ".join(escape(command) for command, _ in SUBSCRIBE_COMMANDS),
+        _command_section("Subscribing, after /gwevent", SUBSCRIBE_COMMANDS),
         blocks.context(
             "Mentions: rather @here than @channel, for @here skips who sleeps. `if NS`: only where light may"
             " be expected. Mocks mention only with `notify-mocks` before the `if`.",
@@ -83,15 +90,15 @@ def subscribing() -> Message:
     )
 
 
-def sites() -> Message:
+def sites_help() -> Message:
     """How a channel names its telescopes."""
     return blocks.message(
-        "Sites: " + ", ".join(escape(command) for command, _ in SITES),
-        _listed("Sites, after /gwevent", SITES),
+        "Sites: " + ", ".join(escape(command) for command, _ in SITE_COMMANDS),
+        _command_section("Sites, after /gwevent", SITE_COMMANDS),
     )
 
 
-CONDITIONS = (
+FILTER_CONDITIONS = (
     (
         "BNS, NSBH, BBH, Terrestrial, HasNS, HasRemnant, HasMassGap, HasSSM",
         "50 % or more; or BNS>0.9, HasNS<20%",
@@ -107,13 +114,13 @@ CONDITIONS = (
 """What a filter is made of, by examples, and what it means."""
 
 
-def filters() -> Message:
+def filters_help() -> Message:
     """What filters are made of."""
     intro = "A filter is conditions: side by side all must hold; and, or, not and ( ) do as they say."
     return blocks.message(
-        f"Filters: {', '.join(escape(condition) for condition, _ in CONDITIONS)}",
+        f"Filters: {', '.join(escape(condition) for condition, _ in FILTER_CONDITIONS)}",
         blocks.section(intro),
-        blocks.section(*(f"`{escape(condition)}`  {escape(what)}" for condition, what in CONDITIONS)),
+        blocks.section(*(f"`{escape(condition)}`  {escape(what)}" for condition, what in FILTER_CONDITIONS)),
         blocks.context(
             "What a notice doesn't state never makes it fit: a Burst has no distance, so neither"
             " `distance&lt;300` nor `not distance&lt;300` brings it.",
@@ -123,11 +130,11 @@ def filters() -> Message:
     )
 
 
-def unknown(word: str) -> Message:
+def unknown_command(word: str) -> Message:
     """The answer to words that are no command."""
     said = f"I don't know “{escape(plain_text(word))}”."
     first = word.partition(" ")[0].casefold()
-    near = difflib.get_close_matches(first, _WORDS, n=1, cutoff=0.7)
+    near = difflib.get_close_matches(first, _COMMAND_WORDS, n=1, cutoff=0.7)
     if near:
         said += f" Did you mean `/gwevent {near[0]}`?"
     return blocks.message(
@@ -145,7 +152,7 @@ def no_such_event(superevent_id: str, near: Sequence[str], looked_up: str | None
     if looked_up is not None:
         said += f" {escape(looked_up)}"
     if near:
-        said += f" Did you mean {_or([escape(plain_text(name)) for name in near])}?"
+        said += f" Did you mean {_join_or([escape(plain_text(name)) for name in near])}?"
     return blocks.message(said, blocks.section(said))
 
 
@@ -155,13 +162,13 @@ def error_message(sentence: str) -> Message:
     return blocks.message(said, blocks.section(said))
 
 
-def _or(words: Sequence[str]) -> str:
+def _join_or(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-_WORDS = sorted({command.partition(" ")[0] for command, _ in COMMANDS} - {"<id>"})
+_COMMAND_WORDS = sorted({command.partition(" ")[0] for command, _ in COMMANDS} - {"<id>"})
 _EXAMPLES = ", ".join(f"`/gwevent {words}`" for words in ("latest", "S241125n", "subscribe CBC"))
 
 
-def _listed(title: str, commands: Sequence[tuple[str, str]]) -> Block:
+def _command_section(title: str, commands: Sequence[tuple[str, str]]) -> Block:
     return blocks.section(bold(title), *(f"`{escape(command)}`  {what}" for command, what in commands))

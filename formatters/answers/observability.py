@@ -18,13 +18,18 @@ from formatters.models.observing import (
 )
 from formatters.models.superevent import Superevent
 from formatters.text import quantities, vocabulary
-from formatters.text.observability_line import _WHOLE, NEGLIGIBLE, _constraints, observability_line
+from formatters.text.observability_line import (
+    MIN_USEFUL_PROBABILITY,
+    WHOLE_DAY,
+    observability_line,
+    sun_and_plane_line,
+)
 
-_LOW = 10.0
+_MIN_AIRMASS_ALTITUDE_DEG = 10.0
 """Degrees. Nearer to the horizon few telescopes reach, and an airmass says little."""
-_NOTHING = "–"
+_EMPTY_CELL = "–"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_HEAD = ("Site", "Share", "Best window, UTC", "Local time", "Peak", "Moon")
+_HEADER = ("Site", "Share", "Best window, UTC", "Local time", "Peak", "Moon")
 
 
 def message(superevent: Superevent, answer: Observability) -> Message:
@@ -37,12 +42,12 @@ def message(superevent: Superevent, answer: Observability) -> Message:
     return blocks.message(
         escape(f"{title}: {said}", 1_000),
         blocks.header(title),
-        blocks.table(_HEAD, [_row(night) for night in answer.sites]),
-        blocks.section(escape(_constraints(answer))),
+        blocks.table(_HEADER, [_row(night) for night in answer.sites]),
+        blocks.section(escape(sun_and_plane_line(answer))),
         blocks.context(
             escape(
                 f"Share of the probability above {quantities.angle(answer.conditions.altitude)} in darkness"
-                f" ({_darkness(answer.conditions)}; radio sites don't ask) within 24{quantities.NBSP}h from"
+                f" ({_darkness_limit(answer.conditions)}; radio sites don't ask) within 24{quantities.NBSP}h from"
                 f" {_day(since)} {since:%H:%M}{quantities.NBSP}UTC. Best window: at least half as much up as"
                 " at the best moment. Peak and Moon: when the peak is highest in it.",
                 600,
@@ -57,7 +62,7 @@ def site_list(channel: ChannelSites, said: str | None = None) -> Message:
     if not channel.sites:
         none = "This channel has no sites yet. Add some: /gwevent sites add Palomar"
         return blocks.message(" ".join([*first, escape(none)]), blocks.section(*first, escape(none)))
-    places = [f"{bold(escape(site.name))}  {escape(place(site))}" for site in channel.sites]
+    places = [f"{bold(escape(site.name))}  {escape(site_location(site))}" for site in channel.sites]
     named = ", ".join(plain_text(site.name) for site in channel.sites)
     return blocks.message(
         " ".join([*first, escape(f"This channel's sites: {named}", 500)]),
@@ -65,14 +70,14 @@ def site_list(channel: ChannelSites, said: str | None = None) -> Message:
         blocks.context(
             escape(
                 f"What counts as observable: above {quantities.angle(channel.conditions.altitude)},"
-                f" {_darkness(channel.conditions)}."
+                f" {_darkness_limit(channel.conditions)}."
             ),
             "To change that: `/gwevent sites altitude 25`, `/gwevent sites darkness -12`",
         ),
     )
 
 
-def place(site: Site) -> str:
+def site_location(site: Site) -> str:
     """As in "33.36° N 116.86° W, 1,706 m", ", radio" where it is."""
     north = f"{quantities.number(abs(site.latitude), 2)}° {'N' if site.latitude >= 0 else 'S'}"
     east = f"{quantities.number(abs(site.longitude), 2)}° {'E' if site.longitude >= 0 else 'W'}"
@@ -80,30 +85,30 @@ def place(site: Site) -> str:
     return f"{words}, radio" if site.radio else words
 
 
-def _darkness(conditions: ObservingConstraints) -> str:
+def _darkness_limit(conditions: ObservingConstraints) -> str:
     return f"Sun below {quantities.number(conditions.darkness)}°"
 
 
 def _row(night: SiteObservability) -> Sequence[str]:
-    utc, local = _windows(night)
+    utc, local = _window_cells(night)
     share = quantities.percent(night.share)
-    return plain_text(night.site.name), share, utc, local, _peak(night), _moon(night)
+    return plain_text(night.site.name), share, utc, local, _peak_cell(night), _moon_cell(night)
 
 
-def _windows(night: SiteObservability) -> tuple[str, str]:
+def _window_cells(night: SiteObservability) -> tuple[str, str]:
     """The best window in UTC and in local time, or why there is none worth the name."""
     window = night.window
     if not night.dark:
-        return "no darkness", _NOTHING
-    if window is None or night.share < NEGLIGIBLE:
-        return "too low" if night.site.radio else "too low in darkness", _NOTHING
-    if window.stop - window.start >= _WHOLE:
-        return "at any time", _NOTHING
-    utc = _span(window.start.astimezone(UTC), window.stop.astimezone(UTC))
-    return utc, _NOTHING if night.site.zone is None else _span(window.start, window.stop)
+        return "no darkness", _EMPTY_CELL
+    if window is None or night.share < MIN_USEFUL_PROBABILITY:
+        return "too low" if night.site.radio else "too low in darkness", _EMPTY_CELL
+    if window.stop - window.start >= WHOLE_DAY:
+        return "at any time", _EMPTY_CELL
+    utc = _time_range(window.start.astimezone(UTC), window.stop.astimezone(UTC))
+    return utc, _EMPTY_CELL if night.site.zone is None else _time_range(window.start, window.stop)
 
 
-def _span(start: datetime, stop: datetime) -> str:
+def _time_range(start: datetime, stop: datetime) -> str:
     return f"{_day(start)} {start:%H:%M}–{stop:%H:%M}"
 
 
@@ -112,19 +117,19 @@ def _day(time: datetime) -> str:
     return f"{time.day} {_MONTHS[time.month - 1]}"
 
 
-def _peak(night: SiteObservability) -> str:
+def _peak_cell(night: SiteObservability) -> str:
     altitude = night.peak_altitude
     if altitude is None:
-        return _NOTHING
+        return _EMPTY_CELL
     if altitude < 0:
         return "below the horizon"
-    if night.airmass is None or night.site.radio or altitude < _LOW:
+    if night.airmass is None or night.site.radio or altitude < _MIN_AIRMASS_ALTITUDE_DEG:
         return f"{quantities.angle(altitude)} high"
     return f"airmass {quantities.number(night.airmass, 1)} ({quantities.angle(altitude)})"
 
 
-def _moon(night: SiteObservability) -> str:
+def _moon_cell(night: SiteObservability) -> str:
     if night.moon is None or night.site.radio:
-        return _NOTHING
+        return _EMPTY_CELL
     said = f"{quantities.percent(night.moon.illuminated)}, {quantities.angle(night.moon.distance)} away"
     return said if night.moon.up else f"{said}, down"

@@ -13,15 +13,17 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import quantities
 
-MOST = 50
+MAX_POSITIONS = 50
 """Positions in one question: more wouldn't fit into one message."""
-_NONE = "–"
-_GAP = "no tile there"
-_EXPLAINED = (
+_EMPTY_CELL = "–"
+_NO_TILE = "no tile there"
+_CREDIBLE_LEVEL_NOTE = (
     "Credible level: the probability of everywhere at least as probable as this position; the smaller, the"
     " nearer to the peak."
 )
-_EXPLAINED_3D = "3-D: the same for the place in the volume, by probability per Mpc³ (luminosity distance)."
+_CREDIBLE_LEVEL_3D_NOTE = (
+    "3-D: the same for the place in the volume, by probability per Mpc³ (luminosity distance)."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,31 +94,37 @@ def message(answer: PositionCheck) -> Message:
     """One position in every map of the event, or several in its newest."""
     known = [one for one in answer.maps if one.places]
     if not known:
-        said = [f"{_event(answer)} has no sky map to look at.", *_problems(answer)]
+        said = [f"{_event_label(answer)} has no sky map to look at.", *_problems(answer)]
         return blocks.message(
             escape(said[0]), *_introduction(answer), blocks.section(*(escape(line) for line in said))
         )
     if len(answer.targets) > 1:
-        return _list(answer, known[-1])
-    return _single(answer, answer.targets[0], known)
+        return _position_list_message(answer, known[-1])
+    return _single_position_message(answer, answer.targets[0], known)
 
 
-def _single(answer: PositionCheck, target: SkyPosition, known: Sequence[MapResult]) -> Message:
+def _single_position_message(
+    answer: PositionCheck, target: SkyPosition, known: Sequence[MapResult]
+) -> Message:
     newest = known[-1]
     place = newest.places[0]
-    title = f"{_named(target)} in {_event(answer)}"
-    lines = [_GAP_SENTENCE] if place is None else list(_sentences(place, target))
+    title = f"{_target_label(target)} in {_event_label(answer)}"
+    lines = [_NO_TILE_SENTENCE] if place is None else list(_sentences(place, target))
     which = f"{_map_name(answer.superevent, newest)}: "
     shown: list[Block] = [
         blocks.section(
             bold(escape(title)),
-            *(escape(line) for line in _about(target, answer.cosmology)),
+            *(escape(line) for line in _target_lines(target, answer.cosmology)),
             *(escape(line) for line in (which + lines[0], *lines[1:])),
         )
     ]
     if len(known) > 1:
-        shown.append(_history(answer, target, known))
-    explained = _EXPLAINED if target.distance is None else f"{_EXPLAINED} {_EXPLAINED_3D}"
+        shown.append(_map_history_table(answer, target, known))
+    explained = (
+        _CREDIBLE_LEVEL_NOTE
+        if target.distance is None
+        else f"{_CREDIBLE_LEVEL_NOTE} {_CREDIBLE_LEVEL_3D_NOTE}"
+    )
     return blocks.message(
         escape(f"{title}: {lines[0]}"),
         *_introduction(answer),
@@ -126,14 +134,14 @@ def _single(answer: PositionCheck, target: SkyPosition, known: Sequence[MapResul
     )
 
 
-_GAP_SENTENCE = "The map has no tile at this position."
+_NO_TILE_SENTENCE = "The map has no tile at this position."
 
 
 def _sentences(place: PositionOnMap, target: SkyPosition) -> Iterator[str]:
     yield (
         f"{_region_sentence(place)} · credible level {quantities.credible_level(place.level)}"
         f" · {quantities.area(place.searched_area)} at least as probable"
-        f" · density {quantities.ratio(place.relative_density)} of the peak's"
+        f" · density {quantities.fraction(place.relative_density)} of the peak's"
     )
     if place.distance is None:
         yield "This map has no distance along this line of sight."
@@ -155,7 +163,7 @@ def _region(place: PositionOnMap) -> str:
     return "in 50\u00a0%" if place.in_50 else "in 90\u00a0%" if place.in_90 else "outside"
 
 
-def _history(answer: PositionCheck, target: SkyPosition, known: Sequence[MapResult]) -> Block:
+def _map_history_table(answer: PositionCheck, target: SkyPosition, known: Sequence[MapResult]) -> Block:
     distant = target.distance is not None
     rows = [[_map_name(answer.superevent, one), *_cells(one.places[0], distant)] for one in known]
     header = ["map", *_header(distant)]
@@ -169,19 +177,19 @@ def _header(distant: bool) -> list[str]:
 
 def _cells(place: PositionOnMap | None, distant: bool) -> list[str]:
     if place is None:
-        return [_GAP, *[_NONE] * (len(_header(distant)) - 1)]
-    level_3d = _NONE if place.level_3d is None else quantities.credible_level(place.level_3d)
+        return [_NO_TILE, *[_EMPTY_CELL] * (len(_header(distant)) - 1)]
+    level_3d = _EMPTY_CELL if place.level_3d is None else quantities.credible_level(place.level_3d)
     return [
         _region(place),
         quantities.credible_level(place.level),
         *([level_3d] if distant else []),
         quantities.area(place.searched_area),
-        quantities.ratio(place.relative_density),
-        _NONE if place.distance is None else quantities.distance(place.distance),
+        quantities.fraction(place.relative_density),
+        _EMPTY_CELL if place.distance is None else quantities.distance(place.distance),
     ]
 
 
-def _list(answer: PositionCheck, newest: MapResult) -> Message:
+def _position_list_message(answer: PositionCheck, newest: MapResult) -> Message:
     """Several positions in one map, in the order in which they were asked about."""
     distant = any(target.distance is not None for target in answer.targets)
     named = any(target.name for target in answer.targets)
@@ -194,20 +202,20 @@ def _list(answer: PositionCheck, newest: MapResult) -> Message:
     for target, place in zip(answer.targets, newest.places, strict=True):
         position = quantities.position_degrees(target.ra, target.dec)
         cells = [
-            (plain_text(target.name, _NAME_MAX) or position) if named else position,
+            (plain_text(target.name, _MAX_LISTED_NAME_CHARS) or position) if named else position,
             *_cells(place, distant),
         ]
         if distant:
-            cells.append(_NONE if target.distance is None else _mpc(target.distance))
+            cells.append(_EMPTY_CELL if target.distance is None else _mpc(target.distance))
         if named:
             cells.append(position)
         rows.append(cells)
     inside = sum(place is not None and place.in_90 for place in newest.places)
-    where = f"{_event(answer)} ({_map_name(answer.superevent, newest)})"
+    where = f"{_event_label(answer)} ({_map_name(answer.superevent, newest)})"
     title = f"{inside} of {len(answer.targets)} positions in the 90\u00a0% region of {where}"
-    notes = [_EXPLAINED]
+    notes = [_CREDIBLE_LEVEL_NOTE]
     if distant:
-        notes.append(_EXPLAINED_3D)
+        notes.append(_CREDIBLE_LEVEL_3D_NOTE)
     if any(target.redshift is not None for target in answer.targets):
         notes.append(f"Distances of redshifts: luminosity distance, {answer.cosmology}.")
     return blocks.message(
@@ -220,22 +228,22 @@ def _list(answer: PositionCheck, newest: MapResult) -> Message:
     )
 
 
-_NAME_MAX = 24
+_MAX_LISTED_NAME_CHARS = 24
 """Of a name in a list: the table has seven more columns."""
 _NOTES_MAX = 600
 
 
-def _event(answer: PositionCheck) -> str:
+def _event_label(answer: PositionCheck) -> str:
     return " ".join([*alert_card.status_labels(answer.superevent), answer.superevent.superevent_id])
 
 
-def _named(target: SkyPosition) -> str:
+def _target_label(target: SkyPosition) -> str:
     name = plain_text(target.name, NAME_MAX)
     position = quantities.position_sexagesimal(target.ra, target.dec)
     return f"{name} ({position})" if name else position
 
 
-def _about(target: SkyPosition, cosmology: str) -> Iterator[str]:
+def _target_lines(target: SkyPosition, cosmology: str) -> Iterator[str]:
     said = [f"RA, Dec {quantities.position_degrees(target.ra, target.dec)} (ICRS degrees)"]
     if target.distance is not None:
         if target.redshift is None:
@@ -253,7 +261,7 @@ def _mpc(distance: float) -> str:
 
 def _map_name(superevent: Superevent, one: MapResult) -> str:
     then = superevent.upto(one.notice)
-    said = alert_card.stage(then, one.notice)
+    said = alert_card.alert_type_with_ordinal(then, one.notice)
     if superevent.event is not None:
         said += f" {quantities.delay(one.notice.time_created - superevent.event.time)}"
     return f"{said}, combined" if one.combined else said
@@ -273,8 +281,8 @@ def _problems(answer: PositionCheck) -> list[str]:
 
 def _small_print(answer: PositionCheck) -> list[Block]:
     said = [*answer.left_out, *_problems(answer)]
-    return [blocks.context("\n".join(escape(line) for line in said[:_SAID_MOST]))] if said else []
+    return [blocks.context("\n".join(escape(line) for line in said[:_MAX_SMALL_PRINT_LINES]))] if said else []
 
 
-_SAID_MOST = 10
+_MAX_SMALL_PRINT_LINES = 10
 """Sentences about what was left out: whoever pasted a whole paper needs no more."""

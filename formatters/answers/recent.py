@@ -8,33 +8,33 @@ from datetime import UTC, datetime
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import bold, escape, struck
+from formatters.blockkit.mrkdwn import bold, escape, strikethrough
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import stage
+from formatters.posts.alert_card import alert_type_with_ordinal
 from formatters.text import event_lines, quantities, vocabulary
 
-MOST = 20
+MAX_EVENTS = 20
 """More are not shown: a channel isn't an archive, and Slack refuses long messages."""
-USUAL = 5
+DEFAULT_COUNT = 5
 _PER_SECTION = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
+class RecentEvents:
     """The answer to `recent`."""
 
     superevents: Sequence[Superevent]
     """The newest first, by the event's time; at most MOST are shown."""
 
 
-def message(answer: Recent, now: datetime) -> Message:
+def message(answer: RecentEvents, now: datetime) -> Message:
     """The list, with the age of each event at `now`."""
-    shown = answer.superevents[:MOST]
+    shown = answer.superevents[:MAX_EVENTS]
     if not shown:
         return blocks.message("No event was received yet.", blocks.section("No event was received yet."))
     title = f"The last {quantities.pluralize(len(shown), 'event')}" if len(shown) > 1 else "The last event"
-    lines = [line(superevent, now) for superevent in shown]
+    lines = [event_line(superevent, now) for superevent in shown]
     sections = [
         blocks.section(*lines[start : start + _PER_SECTION]) for start in range(0, len(lines), _PER_SECTION)
     ]
@@ -42,7 +42,7 @@ def message(answer: Recent, now: datetime) -> Message:
     return blocks.message(escape(f"{title}: {listed}"), blocks.section(bold(title)), *sections)
 
 
-def line(superevent: Superevent, now: datetime) -> str:
+def event_line(superevent: Superevent, now: datetime) -> str:
     """One event with its age at `now`, for mrkdwn texts."""
     front = (
         vocabulary.category_label(superevent.category) if superevent.category is not Category.REAL else None
@@ -54,7 +54,7 @@ def line(superevent: Superevent, now: datetime) -> str:
     when = superevent.latest.time_created if event is None else event.time
     date = f"{when.astimezone(UTC):%Y-%m-%d %H:%M}{quantities.NBSP}UTC ({quantities.age_text(when, now)})"
     if superevent.retracted:
-        words = f"RETRACTED {struck(escape(said))}" if said else "RETRACTED"
+        words = f"RETRACTED {strikethrough(escape(said))}" if said else "RETRACTED"
     else:
         words = escape(said) if said else "no facts"
     return f"{lead} · {words} · {escape(date)}"
@@ -66,7 +66,7 @@ def _facts(superevent: Superevent) -> str:
         return ""
     said = [event_lines.headline(notice.event)]
     if not superevent.retracted:
-        said.append(stage(superevent, notice))
+        said.append(alert_type_with_ordinal(superevent, notice))
         if not notice.event.significant:
             said.append("LOW SIGNIFICANCE")
     localization = notice.best_localization

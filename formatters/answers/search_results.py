@@ -13,7 +13,7 @@ from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape
 from formatters.models.superevent import Superevent
 from formatters.text import event_lines, quantities
 
-PER_SECTION = 10
+EVENTS_PER_SECTION = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +46,20 @@ class SearchResults:
     """Of how many of them, the newest, the map was asked."""
 
 
-def searched(answer: SearchResults, now: datetime) -> Message:
+def search_message(answer: SearchResults, now: datetime) -> Message:
     """The answer to `search`."""
     if not answer.candidates:
-        return _message(replace(answer, words=""), f"No event{_span(answer)} was received", now)
+        return _message(replace(answer, words=""), f"No event{_period_phrase(answer)} was received", now)
     events = quantities.pluralize(answer.candidates, "event")
     if answer.words == "all":
-        return _message(replace(answer, words=""), f"{events}{_span(answer)}", now)
+        return _message(replace(answer, words=""), f"{events}{_period_phrase(answer)}", now)
     fit = "fits" if answer.count == 1 else "fit"
-    return _message(answer, f"{quantities.number(answer.count)} of {events}{_span(answer)} {fit}", now)
+    return _message(
+        answer, f"{quantities.number(answer.count)} of {events}{_period_phrase(answer)} {fit}", now
+    )
 
 
-def tested(answer: SearchResults, now: datetime) -> Message:
+def backtest_message(answer: SearchResults, now: datetime) -> Message:
     """The answer to `test`: what would have come, had the channel been subscribed all along."""
     if not answer.candidates:
         return _message(replace(answer, words=""), "No event to test this with was received yet", now)
@@ -66,7 +68,7 @@ def tested(answer: SearchResults, now: datetime) -> Message:
     return _message(answer, f"{count} of {events}, as they stand now, would have come with", now)
 
 
-def _span(answer: SearchResults) -> str:
+def _period_phrase(answer: SearchResults) -> str:
     said = ""
     if answer.since is not None:
         said += f" since {answer.since.astimezone(UTC):%Y-%m-%d}"
@@ -78,13 +80,16 @@ def _span(answer: SearchResults) -> str:
 def _message(answer: SearchResults, title: str, now: datetime) -> Message:
     title = escape(title)
     words = escape(answer.words, SECTION_MAX)
-    lines = [_line(found, now) for found in answer.newest[: recent.MOST]]
-    sections = [blocks.section(*lines[at : at + PER_SECTION]) for at in range(0, len(lines), PER_SECTION)]
+    lines = [_hit_line(found, now) for found in answer.newest[: recent.MAX_EVENTS]]
+    sections = [
+        blocks.section(*lines[at : at + EVENTS_PER_SECTION])
+        for at in range(0, len(lines), EVENTS_PER_SECTION)
+    ]
     small = []
     if answer.count > len(lines):
         small.append(f"The newest {quantities.number(len(lines))} are listed.")
     if answer.undecided:
-        small.append(_maps(answer))
+        small.append(_map_query_note(answer))
     foot = [blocks.context(escape(" ".join(small), SECTION_MAX))] if small else []
     ids = ", ".join(found.superevent.superevent_id for found in answer.newest)
     text = f"{title} {words}" if words else title
@@ -96,7 +101,7 @@ def _message(answer: SearchResults, title: str, now: datetime) -> Message:
     )
 
 
-def _maps(answer: SearchResults) -> str:
+def _map_query_note(answer: SearchResults) -> str:
     hung = quantities.pluralize(answer.undecided, "event")
     if answer.queried == answer.undecided:
         return f"For {hung} the sky map decided."
@@ -106,8 +111,8 @@ def _maps(answer: SearchResults) -> str:
     )
 
 
-def _line(found: SearchHit, now: datetime) -> str:
-    line = recent.line(found.superevent, now)
+def _hit_line(found: SearchHit, now: datetime) -> str:
+    line = recent.event_line(found.superevent, now)
     notice = found.superevent.latest_with_event
     if not found.joint or notice is None or notice.external is None:
         return line

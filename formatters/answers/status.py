@@ -12,7 +12,7 @@ from formatters.models.incident import Incident
 from formatters.posts import incident
 from formatters.text import quantities
 
-SILENT = timedelta(hours=3)
+MAX_SILENCE = timedelta(hours=3)
 """Mocks come every hour, so after three of them missing something is wrong, here or at LVK."""
 
 
@@ -60,7 +60,7 @@ class Status:
 
 def message(status: Status, now: datetime) -> Message:
     """The status at `now`, what is wrong first."""
-    lines = [*map(source_line, status.sources), last_line(status.last_notice, now)]
+    lines = [*map(source_line, status.sources), last_notice_line(status.last_notice, now)]
     lines[:0] = [f"{incident.sentence(wrong)}." for wrong in status.incidents]
     if not status.sources:
         lines.insert(0, "No source runs in this process")
@@ -94,10 +94,10 @@ def source_line(source: SourceState) -> str:
     return said
 
 
-def last_line(notice: LastNotice | None, now: datetime) -> str:
+def last_notice_line(notice: LastNotice | None, now: datetime) -> str:
     """The last notice and its age, not escaped; long silence is named."""
     if notice is None:
         return "Last notice: none yet"
     what = f"{plain_text(notice.superevent_id)} {plain_text(notice.alert_type)}"
     said = f"Last notice: {what} · {quantities.utc(notice.received)} · {quantities.age_text(notice.received, now)}"
-    return f"{said} (silent for long: mocks come every hour)" if now - notice.received > SILENT else said
+    return f"{said} (silent for long: mocks come every hour)" if now - notice.received > MAX_SILENCE else said

@@ -9,35 +9,41 @@ from datetime import UTC
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
-from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, named, plain_text, width
+from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, plain_text, target_label, utf16_length
 from formatters.models.filter import map_queries
-from formatters.models.significance import NEUTRON_STAR, REMNANT
-from formatters.models.subscription import _TYPED, Criteria, MentionRule, RefusedMention, Subscription
+from formatters.models.significance import MIN_NEUTRON_STAR_PROBABILITY, MIN_REMNANT_PROBABILITY
+from formatters.models.subscription import (
+    BROADCAST_WORDS,
+    Criteria,
+    MentionRule,
+    RefusedMention,
+    Subscription,
+)
 
-_TARGETS = {"<@": "the person ", "<!": "the group "}
-_LISTED_MOST = 40
-_LISTED_MAX = 8_000
+_TARGET_KINDS = {"<@": "the person ", "<!": "the group "}
+_MAX_LISTED = 40
+_MAX_LIST_CHARS = 8_000
 """Of the characters that a message may have, so many for the list."""
-_INCLUDED = "early warnings, SSM, cWB-BBH and alerts significant by coincidence"
+_INCLUDED_ALERTS = "early warnings, SSM, cWB-BBH and alerts significant by coincidence"
 
 
-MARKED = re.compile(r"#?(\d{1,18})(?:@([0-9a-f]{8}))?")
+NUMBER_WITH_FINGERPRINT = re.compile(r"#?(\d{1,18})(?:@([0-9a-f]{8}))?")
 """A subscription's number, and in buttons what it was when they were shown (`mark`)."""
 
 
-def mark(subscription: Subscription) -> str:
+def fingerprint(subscription: Subscription) -> str:
     """What tells a subscription from what it was before somebody changed it; eight characters."""
     paused = subscription.paused_at is not None
     state = f"{subscription.id} {paused:d} {subscription.criteria.canonical}"
     return hashlib.sha256(state.encode()).hexdigest()[:8]
 
 
-def marked(subscription: Subscription) -> str:
+def number_with_fingerprint(subscription: Subscription) -> str:
     """Its number with its mark, for a button: `MARKED` reads it."""
-    return f"{subscription.number}@{mark(subscription)}"
+    return f"{subscription.number}@{fingerprint(subscription)}"
 
 
-def sentence(criteria: Criteria) -> str:
+def describe_alerts(criteria: Criteria) -> str:
     """Exactly what will come: "Real, significant CBC alerts (early warnings, …); mocks too".
 
     Not escaped; whom it mentions is said by `mentioning`.
@@ -49,7 +55,7 @@ def sentence(criteria: Criteria) -> str:
         what = "Real, significant Burst alerts (alerts significant by coincidence included)"
     else:
         which = "CBC alerts" if criteria.group == "CBC" else "alerts of every group"
-        what = f"Real, significant {which} ({_INCLUDED} included)"
+        what = f"Real, significant {which} ({_INCLUDED_ALERTS} included)"
     extras = [
         words
         for asked, words in (
@@ -68,12 +74,12 @@ def sentence(criteria: Criteria) -> str:
     return said
 
 
-def mentioning(notify: MentionRule, *, quiet: bool = False) -> str:
+def describe_mentions(notify: MentionRule, *, quiet: bool = False) -> str:
     """Who is mentioned and when, for a mrkdwn text; broadcasts stand as words, and if `quiet` all do."""
     said = "once for each event"
     if notify.only_ns:
         said += (
-            f" with BNS + NSBH > {NEUTRON_STAR:g}, HasRemnant × (1 − Terrestrial) > {REMNANT:g}, SSM"
+            f" with BNS + NSBH > {MIN_NEUTRON_STAR_PROBABILITY:g}, HasRemnant × (1 − Terrestrial) > {MIN_REMNANT_PROBABILITY:g}, SSM"
             " or a coincidence"
         )
     if notify.condition is not None:
@@ -91,23 +97,23 @@ def mentioning(notify: MentionRule, *, quiet: bool = False) -> str:
         said += " @channel wakes everybody; @here skips who sleeps."
     elif "<!here>" in notify.targets:
         said += " @here skips who sleeps."
-    whom = notify.whom if quiet else ", ".join(map(named, notify.targets))
+    whom = notify.whom if quiet else ", ".join(map(target_label, notify.targets))
     return f"Mentions {whom} {escape(said, SECTION_MAX)}"
 
 
 def describe(criteria: Criteria, *, quiet: bool = False) -> list[str]:
     """Exactly what will come and whom it mentions, for mrkdwn texts; `quiet` ones wake nobody."""
-    lines = [escape(sentence(criteria), SECTION_MAX)]
-    return lines if criteria.notify is None else [*lines, mentioning(criteria.notify, quiet=quiet)]
+    lines = [escape(describe_alerts(criteria), SECTION_MAX)]
+    return lines if criteria.notify is None else [*lines, describe_mentions(criteria.notify, quiet=quiet)]
 
 
-def confirmed(subscription: Subscription) -> Message:
+def confirmation(subscription: Subscription) -> Message:
     """The post in the channel that proves delivery: what will come, and who asked for it.
 
     People and groups that it will mention are mentioned by it, so that they know.
     """
     criteria = subscription.criteria
-    by = person(subscription.created_by)
+    by = user_mention(subscription.created_by)
     what = describe(criteria)
     return blocks.message(
         f"Subscribed: {' '.join(what)}",
@@ -119,23 +125,25 @@ def confirmed(subscription: Subscription) -> Message:
     )
 
 
-def pending(criteria: Criteria) -> Message:
+def confirmation_pending(criteria: Criteria) -> Message:
     """The answer to who subscribed: the confirmation follows in the channel."""
-    return _short(f"Subscribing this channel to {criteria.mrkdwn}; a confirmation follows in the channel.")
+    return _text_message(
+        f"Subscribing this channel to {criteria.mrkdwn}; a confirmation follows in the channel."
+    )
 
 
 def subscribed(criteria: Criteria) -> Message:
     """The answer to who subscribed, once the confirmation stands in the channel."""
-    return _short("\n".join(["Done; the post in the channel confirms it.", *describe(criteria)]))
+    return _text_message("\n".join(["Done; the post in the channel confirms it.", *describe(criteria)]))
 
 
-def exists(subscription: Subscription) -> Message:
+def already_subscribed(subscription: Subscription) -> Message:
     """The answer where the channel has just this subscription."""
-    by = person(subscription.created_by)
+    by = user_mention(subscription.created_by)
     said = f"This channel has {bold(subscription.criteria.mrkdwn)} already, asked for by {by}."
     if subscription.paused_at is not None:
         said += f" It is paused: `/gwevent resume {subscription.number}` lets it come again."
-    return _short(said)
+    return _text_message(said)
 
 
 def edited(before: Subscription, after: Subscription) -> Message:
@@ -143,19 +151,19 @@ def edited(before: Subscription, after: Subscription) -> Message:
     said = f"Subscription {after.number} is now {bold(after.criteria.mrkdwn)}; it was {bold(before.criteria.mrkdwn)}."
     if after.paused_at is not None:
         said += " It stays paused."
-    return _short("\n".join([said, *describe(after.criteria)]))
+    return _text_message("\n".join([said, *describe(after.criteria)]))
 
 
 def unchanged(subscription: Subscription) -> Message:
     """After an edit that asks for what is there already."""
-    return _short(
+    return _text_message(
         f"Subscription {subscription.number} stays as it was: {bold(subscription.criteria.mrkdwn)}."
     )
 
 
 def paused(subscription: Subscription) -> Message:
     """After `pause`."""
-    return _short(
+    return _text_message(
         f"Paused {bold(subscription.criteria.mrkdwn)}: nothing comes of it, and threads get no replies, until"
         f" `/gwevent resume {subscription.number}`."
     )
@@ -164,27 +172,27 @@ def paused(subscription: Subscription) -> Message:
 def resumed(subscription: Subscription) -> Message:
     """After `resume`."""
     said = f"{bold(subscription.criteria.mrkdwn)} comes again; what came meanwhile isn't posted."
-    return _short("\n".join([said, *describe(subscription.criteria)]))
+    return _text_message("\n".join([said, *describe(subscription.criteria)]))
 
 
 def no_such_number(number: str, subscriptions: Sequence[Subscription], *, several: bool = False) -> Message:
     """Where a channel has no subscription of that number; `several` says that it was one of those named."""
     if not subscriptions:
-        return none()
+        return no_subscriptions()
     has = ", ".join(f"{s.number} ({bold(s.criteria.mrkdwn)})" for s in subscriptions)
     said = f"This channel has no subscription {escape(plain_text(number))}; it has {has}."
-    return _short(f"{said} Nothing was changed." if several else said)
+    return _text_message(f"{said} Nothing was changed." if several else said)
 
 
-def listed(subscriptions: Sequence[Subscription]) -> Message:
+def subscription_list(subscriptions: Sequence[Subscription]) -> Message:
     """All subscriptions of one channel, with what keeps them from being delivered."""
     if not subscriptions:
-        return none()
+        return no_subscriptions()
     sections: list[Block] = []
-    left = _LISTED_MAX
-    for subscription in subscriptions[:_LISTED_MOST]:
+    left = _MAX_LIST_CHARS
+    for subscription in subscriptions[:_MAX_LISTED]:
         section = blocks.section(*summary(subscription))
-        left -= width(section["text"]["text"])
+        left -= utf16_length(section["text"]["text"])
         if left < 0:
             break
         sections.append(section)
@@ -198,7 +206,7 @@ def listed(subscriptions: Sequence[Subscription]) -> Message:
 
 def summary(subscription: Subscription) -> list[str]:
     """One subscription with its number, for mrkdwn texts."""
-    by = person(subscription.created_by)
+    by = user_mention(subscription.created_by)
     since = escape(f"since {subscription.created_at.astimezone(UTC):%Y-%m-%d}")
     lines = [f"{subscription.number}. {bold(subscription.criteria.mrkdwn)} · {since} · by {by}"]
     if subscription.paused_at is not None:
@@ -210,7 +218,7 @@ def summary(subscription: Subscription) -> list[str]:
             f"since {refused.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({escape(plain_text(refused.reason))})"
         )
         lines.append(
-            f"{bold('Slack refuses')} {named(refused.target)} here, {since}:"
+            f"{bold('Slack refuses')} {target_label(refused.target)} here, {since}:"
             " messages come without it, and it is tried again each time"
         )
     if subscription.problem is not None:
@@ -218,20 +226,20 @@ def summary(subscription: Subscription) -> list[str]:
     return lines
 
 
-def removed(subscriptions: Sequence[Subscription]) -> Message:
+def unsubscribed(subscriptions: Sequence[Subscription]) -> Message:
     """After `unsubscribe`: what comes no more."""
     words = ", ".join(bold(s.criteria.mrkdwn) for s in subscriptions)
     said = f"Unsubscribed from {words}. Messages already here stay true, but no replies follow."
     if all(s.waiting for s in subscriptions):
-        return _short(f"{said} It wasn't in force yet.")
-    return _short(f"{said} The channel is told, and how to bring it back.")
+        return _text_message(f"{said} It wasn't in force yet.")
+    return _text_message(f"{said} The channel is told, and how to bring it back.")
 
 
 def already_paused(subscription: Subscription) -> Message:
     """After `pause` of what is paused."""
     assert subscription.paused_at is not None
     when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    return _short(
+    return _text_message(
         f"{bold(subscription.criteria.mrkdwn)} is paused already, since {when}:"
         f" `/gwevent resume {subscription.number}` lets it come again."
     )
@@ -239,18 +247,20 @@ def already_paused(subscription: Subscription) -> Message:
 
 def not_paused(subscription: Subscription) -> Message:
     """After `resume` of what comes."""
-    return _short(f"{bold(subscription.criteria.mrkdwn)} isn't paused, so nothing was changed: it comes.")
+    return _text_message(
+        f"{bold(subscription.criteria.mrkdwn)} isn't paused, so nothing was changed: it comes."
+    )
 
 
-def changed_since(subscriptions: Sequence[Subscription]) -> Message:
+def stale_button(subscriptions: Sequence[Subscription]) -> Message:
     """After a button that is older than what it is about: what there is now."""
     if not subscriptions:
-        return _short("It has ended already: this channel has no subscription. Nothing was changed.")
+        return _text_message("It has ended already: this channel has no subscription. Nothing was changed.")
     has = ", ".join(
         f"{s.number} ({bold(s.criteria.mrkdwn)}{', paused' if s.paused_at is not None else ''})"
         for s in subscriptions
     )
-    return _short(
+    return _text_message(
         "That button is out of date: somebody has changed this channel's subscriptions since. Nothing was"
         f" changed now; the channel has {has}."
     )
@@ -258,19 +268,19 @@ def changed_since(subscriptions: Sequence[Subscription]) -> Message:
 
 def renumbered(number: int, now: Subscription) -> Message:
     """After a number by which another version of gwevent called a subscription."""
-    return _short(
+    return _text_message(
         f"Channels count their subscriptions for themselves now, so nothing was changed: what was {number} is"
         f" number {now.number} ({bold(now.criteria.mrkdwn)})."
     )
 
 
-def sure(subscriptions: Sequence[Subscription]) -> Message:
+def confirm_unsubscribe(subscriptions: Sequence[Subscription]) -> Message:
     """Before several end, or whatever there is: what would end, and how to say that it shall."""
     sections: list[Block] = []
-    left = _LISTED_MAX
-    for s in subscriptions[:_LISTED_MOST]:
+    left = _MAX_LIST_CHARS
+    for s in subscriptions[:_MAX_LISTED]:
         section = blocks.section(f"{s.number}. {bold(s.criteria.mrkdwn)}")
-        left -= width(section["text"]["text"])
+        left -= utf16_length(section["text"]["text"])
         if left < 0:
             break
         sections.append(section)
@@ -291,22 +301,22 @@ def sure(subscriptions: Sequence[Subscription]) -> Message:
 def not_subscribed(criteria: Criteria | None, subscriptions: Sequence[Subscription]) -> Message:
     """After an `unsubscribe` that found nothing to end; `wish` is what it named, None if all were meant."""
     if not subscriptions or criteria is None:
-        return none()
+        return no_subscriptions()
     words = ", ".join(bold(subscription.criteria.mrkdwn) for subscription in subscriptions)
-    return _short(f"This channel isn't subscribed to {bold(criteria.mrkdwn)}; it has {words}.")
+    return _text_message(f"This channel isn't subscribed to {bold(criteria.mrkdwn)}; it has {words}.")
 
 
-def none() -> Message:
+def no_subscriptions() -> Message:
     """Where a channel has no subscription."""
-    return _short("This channel has no subscription. `/gwevent subscribe CBC` makes one.")
+    return _text_message("This channel has no subscription. `/gwevent subscribe CBC` makes one.")
 
 
 def refused(problem: str) -> Message:
     """Where the bot may not post, so that nothing was stored; `problem` is Slack's word, or one of ours."""
     if " " in problem:
         # No word of Slack's: to be invited would change nothing.
-        return _short(f"Nothing was subscribed: {escape(plain_text(problem))}.")
-    return _short(
+        return _text_message(f"Nothing was subscribed: {escape(plain_text(problem))}.")
+    return _text_message(
         f"I can't post in this channel (`{escape(plain_text(problem))}`), so nothing was subscribed. "
         "Type `/invite @gwevent` here, then subscribe again."
     )
@@ -314,32 +324,32 @@ def refused(problem: str) -> Message:
 
 def mention_refused(refused: Sequence[RefusedMention]) -> Message:
     """In the channel, once: that Slack refuses mentions there; it mentions nobody itself."""
-    who = _and([_unnotified(r.target) for r in refused])
-    reasons = _and(list(dict.fromkeys(f"`{escape(plain_text(r.reason))}`" for r in refused)))
+    who = _join_and([_plain_target_label(r.target) for r in refused])
+    reasons = _join_and(list(dict.fromkeys(f"`{escape(plain_text(r.reason))}`" for r in refused)))
     said = f"{bold(f'Slack refuses the mention of {who} here')} ({reasons}), so alerts come without it."
     todo = (
         "To have it, ask an admin of this workspace to let gwevent use it (for @here and @channel in"
         " Slack's settings, Permissions, Messaging), or choose somebody else: `/gwevent subscriptions`."
         " It is tried again with each alert."
     )
-    return _short("\n".join([said, todo]))
+    return _text_message("\n".join([said, todo]))
 
 
-def _unnotified(target: str) -> str:
+def _plain_target_label(target: str) -> str:
     """A target in words that notify nobody."""
-    kind, shown = _TARGETS.get(target[:2], ""), re.sub(r"[^A-Za-z0-9]", "", target.rpartition("^")[2])
-    return _TYPED.get(target) or f"{kind}{shown}"
+    kind, shown = _TARGET_KINDS.get(target[:2], ""), re.sub(r"[^A-Za-z0-9]", "", target.rpartition("^")[2])
+    return BROADCAST_WORDS.get(target) or f"{kind}{shown}"
 
 
-def _and(words: Sequence[str]) -> str:
+def _join_and(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
-def _short(text: str) -> Message:
+def _text_message(text: str) -> Message:
     return blocks.message(text.replace("*", "").replace("`", ""), blocks.section(text))
 
 
-def person(user_id: str) -> str:
+def user_mention(user_id: str) -> str:
     """A person by Slack's id, as mark-up that Slack shows as a name."""
     # An id from Slack; anything that isn't one must not become mark-up.
     return f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else escape(plain_text(user_id))

@@ -18,23 +18,23 @@ def _plain(text: str, limit: int) -> dict[str, Any]:
     return {"type": "plain_text", "text": mrkdwn.plain_text(text, limit), "emoji": False}
 
 
-def fit(lines: Iterable[str], limit: int) -> str:
+def fit_lines(lines: Iterable[str], limit: int) -> str:
     """Join escaped lines as far as they fit; whole lines fall off the end, which an ellipsis tells.
 
     Only a first line that is too long by itself is cut.
     """
     every = list(lines)
     whole = "\n".join(every)
-    if mrkdwn.width(whole) <= limit:
+    if mrkdwn.utf16_length(whole) <= limit:
         return whole
     kept: list[str] = []
-    left = limit - mrkdwn.width("…")
+    left = limit - mrkdwn.utf16_length("…")
     for line in every:
-        left -= mrkdwn.width(line) + 1
+        left -= mrkdwn.utf16_length(line) + 1
         if left < 0:
             break
         kept.append(line)
-    return "\n".join([*kept, "…"]) if kept else mrkdwn.shorten(whole, limit)
+    return "\n".join([*kept, "…"]) if kept else mrkdwn.truncate_escaped(whole, limit)
 
 
 def header(text: str) -> Block:
@@ -44,14 +44,14 @@ def header(text: str) -> Block:
 
 def section(*lines: str, accessory: Block | None = None) -> Block:
     """A section of lines in mrkdwn, escaped already; at least one."""
-    block: dict[str, Any] = {"type": "section", "text": _mrkdwn(fit(lines, mrkdwn.SECTION_MAX))}
+    block: dict[str, Any] = {"type": "section", "text": _mrkdwn(fit_lines(lines, mrkdwn.SECTION_MAX))}
     return block if accessory is None else {**block, "accessory": accessory}
 
 
 def context(*texts: str) -> Block:
     """Small print: up to ten texts in mrkdwn, escaped already."""
     elements = [
-        _mrkdwn(fit([text], mrkdwn.CONTEXT_TEXT_MAX)) for text in texts[: mrkdwn.CONTEXT_ELEMENTS_MAX]
+        _mrkdwn(fit_lines([text], mrkdwn.CONTEXT_TEXT_MAX)) for text in texts[: mrkdwn.CONTEXT_ELEMENTS_MAX]
     ]
     return {"type": "context", "elements": elements}
 
@@ -121,4 +121,4 @@ def actions(*elements: Block) -> Block:
 
 def message(text: str, *blocks: Block, mentions: tuple[str, ...] = ()) -> Message:
     """A message; `text` escaped already. No-break spaces go from it: notifications are plain."""
-    return Message(fit([mrkdwn.simple_spaces(text)], mrkdwn.TEXT_MAX), tuple(blocks), mentions)
+    return Message(fit_lines([mrkdwn.replace_nbsp(text)], mrkdwn.TEXT_MAX), tuple(blocks), mentions)

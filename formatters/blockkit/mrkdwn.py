@@ -48,19 +48,19 @@ _LOOK_ALIKES = {"*": "∗", "~": "∼", "`": "ˋ", "_": "ˍ"}
 _ELLIPSIS = "…"
 # An underscore inside a word doesn't format, and names are full of them.
 _FORMATTING = re.compile(r"[*~`]|(?<!\w)_|_(?!\w)|(?<=_)_")
-_UNFINISHED = re.compile(r"(&[a-z]*|<[^>]*)\Z")
+_CUT_ENTITY_OR_LINK = re.compile(r"(&[a-z]*|<[^>]*)\Z")
 _QUOTE = re.compile(r"^>")
 _BLANKS = re.compile(r"[^\S\u00a0]+")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _EMOJI = re.compile(r":(?=[A-Za-z+][\w+'-]*:)")
 
 
-def simple_spaces(text: str) -> str:
+def replace_nbsp(text: str) -> str:
     """No-break spaces as plain ones, for terminals and notifications."""
     return text.replace(NBSP, " ")
 
 
-def tidy(text: str) -> str:
+def sanitize_line(text: str) -> str:
     """One line of printable characters: runs of blanks and line ends are one space, controls go.
 
     Invisible format characters go too: they can turn the direction of what follows.
@@ -69,16 +69,16 @@ def tidy(text: str) -> str:
     return _BLANKS.sub(" ", visible).strip()
 
 
-def width(text: str) -> int:
+def utf16_length(text: str) -> int:
     """The length of a text in UTF-16 units, as JavaScript counts."""
     return len(text) + sum(1 for c in text if ord(c) > 0xFFFF)
 
 
-def _encode(text: str) -> str:
+def _escape_entities(text: str) -> str:
     return "".join(_ENTITIES.get(c, c) for c in text)
 
 
-def _defuse(text: str) -> str:
+def _neutralize_formatting(text: str) -> str:
     # Slack quotes a line that begins with ">", escaped or not.
     unquoted = _QUOTE.sub("＞", text)
     return _EMOJI.sub("꞉", _FORMATTING.sub(lambda mark: _LOOK_ALIKES[mark[0]], unquoted))
@@ -91,11 +91,11 @@ def truncate(text: str, limit: int, *, escaped: bool = False) -> str:
     """
 
     def size(piece: str) -> int:
-        return width(_encode(piece)) if escaped else width(piece)
+        return utf16_length(_escape_entities(piece)) if escaped else utf16_length(piece)
 
     if size(text) <= limit:
         return text
-    left = limit - width(_ELLIPSIS)
+    left = limit - utf16_length(_ELLIPSIS)
     kept = []
     for character in text:
         left -= size(character)
@@ -103,12 +103,12 @@ def truncate(text: str, limit: int, *, escaped: bool = False) -> str:
             break
         kept.append(character)
     # No room even for the ellipsis: nothing is the only honest text.
-    return "".join(kept).rstrip() + _ELLIPSIS if limit >= width(_ELLIPSIS) else ""
+    return "".join(kept).rstrip() + _ELLIPSIS if limit >= utf16_length(_ELLIPSIS) else ""
 
 
 def escape(text: str, limit: int = SENTENCE_MAX) -> str:
     """Text for a mrkdwn text, others' words in it: shown as it is, formatting and mentioning nothing."""
-    return _encode(truncate(_defuse(tidy(text)), limit, escaped=True))
+    return _escape_entities(truncate(_neutralize_formatting(sanitize_line(text)), limit, escaped=True))
 
 
 def plain_text(text: str, limit: int = NAME_MAX) -> str:
@@ -116,14 +116,14 @@ def plain_text(text: str, limit: int = NAME_MAX) -> str:
 
     A plain_text object knows neither entities nor marks.
     """
-    return truncate(tidy(text), limit)
+    return truncate(sanitize_line(text), limit)
 
 
-def shorten(escaped: str, limit: int) -> str:
+def truncate_escaped(escaped: str, limit: int) -> str:
     """Cut a text that is escaped already, where there is no going back; no entity or link is cut in two."""
-    if width(escaped) <= limit:
+    if utf16_length(escaped) <= limit:
         return escaped
-    return _UNFINISHED.sub("", truncate(escaped, limit).removesuffix(_ELLIPSIS)).rstrip() + _ELLIPSIS
+    return _CUT_ENTITY_OR_LINK.sub("", truncate(escaped, limit).removesuffix(_ELLIPSIS)).rstrip() + _ELLIPSIS
 
 
 def unescape(text: str) -> str:
@@ -133,7 +133,7 @@ def unescape(text: str) -> str:
 
 def web_url(url: object, limit: int = BUTTON_URL_MAX) -> str | None:
     """A URL if a browser may be sent there (http or https, with a host, no blanks), else None."""
-    if not isinstance(url, str) or width(url) > limit or re.search(r"[\s<>|\x00-\x1f\x7f\"\\]", url):
+    if not isinstance(url, str) or utf16_length(url) > limit or re.search(r"[\s<>|\x00-\x1f\x7f\"\\]", url):
         return None
     try:
         parts = urlsplit(url)
@@ -155,7 +155,7 @@ def mentions(targets: Iterable[str]) -> str:
     return " ".join(target for target in targets if _MENTION.fullmatch(target))
 
 
-def named(target: str) -> str:
+def target_label(target: str) -> str:
     """The same target in a sentence: "@here" as words, which notify nobody.
 
     People and groups stay mark-up, for Slack alone knows their names.
@@ -168,6 +168,6 @@ def bold(escaped: str) -> str:
     return f"*{escaped}*"
 
 
-def struck(escaped: str) -> str:
+def strikethrough(escaped: str) -> str:
     """Struck through, of a text that is escaped already."""
     return f"~{escaped}~"

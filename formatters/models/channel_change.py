@@ -9,15 +9,15 @@ from formatters.blockkit.mrkdwn import SECTION_MAX, escape
 from formatters.models.observing import ChannelSites
 from formatters.models.subscription import Criteria
 
-IMPORT = "import"
+BY_IMPORT = "import"
 """Who changed it, where the operator put a file in force."""
 
 
-ITSELF = "gwevent"
+BY_GWEVENT = "gwevent"
 """Who changed it, where gwevent took back what it couldn't confirm."""
 
 
-PAGE = 10
+PAGE_SIZE = 10
 """Changes on one page of the history."""
 
 
@@ -42,18 +42,18 @@ class SubscriptionState:
         return escape(self.words, SECTION_MAX) if self.criteria is None else self.criteria.quiet
 
 
-State = SubscriptionState | ChannelSites
+RecordedState = SubscriptionState | ChannelSites
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class ChannelChange:
     """One change of one subscription, or of the channel's sites."""
 
     number: int | None
     """The subscription's; None: the sites and when something counts as observable there."""
-    before: State | None
+    before: RecordedState | None
     """None: there was no such subscription."""
-    after: State | None
+    after: RecordedState | None
     """None: there is none any more."""
     by: str
     """Slack's id of a person, or IMPORT, or ITSELF."""

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from formatters.blockkit.mrkdwn import simple_spaces
+from formatters.blockkit.mrkdwn import replace_nbsp
 from formatters.text import quantities, vocabulary
 
-BARE_PROBABILITY = 0.5
+DEFAULT_MIN_PROBABILITY = 0.5
 """What a class or property without a number must reach."""
-BARE_SHARE = 0.1
+DEFAULT_MIN_MAP_PROBABILITY = 0.1
 """What a position or site without a number must exceed: less is hardly worth a telescope's night."""
 
 
@@ -36,10 +36,10 @@ class Filter:
     __slots__ = ()
 
     def __and__(self, other: Filter) -> Filter:
-        return _joined(And, self, other)
+        return _compose(And, self, other)
 
     def __or__(self, other: Filter) -> Filter:
-        return _joined(Or, self, other)
+        return _compose(Or, self, other)
 
     def __invert__(self) -> Filter:
         return Not(self)
@@ -150,7 +150,7 @@ class FieldIn(Filter):
     @property
     def sentence(self) -> str:
         """As in "type INITIAL or UPDATE"."""
-        values = map(vocabulary.stage, self.values) if self.field == "type" else self.values
+        values = map(vocabulary.alert_type_label, self.values) if self.field == "type" else self.values
         return f"{self.field} {' or '.join(values)}"
 
 
@@ -196,13 +196,13 @@ class Compare(Filter):
     @property
     def explicit(self) -> str:
         """As in "BNS>=0.5"."""
-        return f"{self.quantity}{self.op}{plain_number(self.value)}"
+        return f"{self.quantity}{self.op}{format_number(self.value)}"
 
     @property
     def bare(self) -> bool:
         """Whether the name alone says it."""
         probable = QUANTITIES[self.quantity].unit == "probability"
-        return probable and self.op is Op.GE and self.value == BARE_PROBABILITY
+        return probable and self.op is Op.GE and self.value == DEFAULT_MIN_PROBABILITY
 
     @property
     def sentence(self) -> str:
@@ -210,16 +210,16 @@ class Compare(Filter):
         quantity = QUANTITIES[self.quantity]
         match quantity.unit:
             case "":
-                return compared(self.op, f"{plain_number(self.value)} {quantity.words}", "exactly ")
+                return comparison_phrase(self.op, f"{format_number(self.value)} {quantity.words}", "exactly ")
             case "probability":
-                value = f"{plain_number(float(f'{self.value * 100:.6g}'))}{quantities.NBSP}%"
+                value = f"{format_number(float(f'{self.value * 100:.6g}'))}{quantities.NBSP}%"
             case unit:
-                value = f"{plain_number(self.value)}{quantities.NBSP}{unit}"
+                value = f"{format_number(self.value)}{quantities.NBSP}{unit}"
         between = " of " if self.op in (Op.GE, Op.LE, Op.EQ) else " "
-        return f"{quantity.words}{between}{compared(self.op, value)}"
+        return f"{quantity.words}{between}{comparison_phrase(self.op, value)}"
 
 
-SECONDS = {
+SECONDS_PER_UNIT = {
     "h": 3_600.0,
     "day": 86_400.0,
     "week": 7 * 86_400.0,
@@ -245,25 +245,25 @@ class FarCompare(Filter):
     @property
     def hertz(self) -> float:
         """The limit in Hz."""
-        return self.count if self.unit == "Hz" else self.count / (self.per * SECONDS[self.unit])
+        return self.count if self.unit == "Hz" else self.count / (self.per * SECONDS_PER_UNIT[self.unit])
 
     @property
     def canonical(self) -> str:
         """As in "far<1/yr", "far<1/100yr", "far<1e-8"."""
         if self.unit == "Hz":
-            return f"far{self.op}{plain_number(self.count)}"
-        per = "" if self.per == 1 else plain_number(self.per)
-        return f"far{self.op}{plain_number(self.count)}/{per}{self.unit}"
+            return f"far{self.op}{format_number(self.count)}"
+        per = "" if self.per == 1 else format_number(self.per)
+        return f"far{self.op}{format_number(self.count)}/{per}{self.unit}"
 
     @property
     def sentence(self) -> str:
         """As in "a FAR below 1 per yr (the joint FAR where only a coincidence makes it significant)"."""
         if self.unit == "Hz":
-            rate = f"{plain_number(self.count)}{quantities.NBSP}Hz"
+            rate = f"{format_number(self.count)}{quantities.NBSP}Hz"
         else:
-            per = "" if self.per == 1 else f"{plain_number(self.per)}{quantities.NBSP}"
-            rate = f"{plain_number(self.count)} per {per}{self.unit}"
-        said = compared(self.op, rate)
+            per = "" if self.per == 1 else f"{format_number(self.per)}{quantities.NBSP}"
+            rate = f"{format_number(self.count)} per {per}{self.unit}"
+        said = comparison_phrase(self.op, rate)
         return f"a FAR {said} (the joint FAR where only a coincidence makes it significant)"
 
 
@@ -326,7 +326,7 @@ class Near(Filter):
 
     cone: ConeQuery
     op: Op = Op.GT
-    share: float = BARE_SHARE
+    share: float = DEFAULT_MIN_MAP_PROBABILITY
 
     @property
     def question(self) -> MapQuery:
@@ -336,14 +336,14 @@ class Near(Filter):
     @property
     def canonical(self) -> str:
         """As in "near 197.45 -23.381389 5deg>0.1"."""
-        ra, dec, radius = map(degrees, (self.cone.ra, self.cone.dec, self.cone.radius))
-        return f"near {ra} {dec} {radius}deg{self.op}{plain_number(self.share)}"
+        ra, dec, radius = map(format_degrees, (self.cone.ra, self.cone.dec, self.cone.radius))
+        return f"near {ra} {dec} {radius}deg{self.op}{format_number(self.share)}"
 
     @property
     def sentence(self) -> str:
         """As in "more than 10 % of the probability within 5° of 13h10m −23.4°"."""
         place = quantities.position(self.cone.ra, self.cone.dec)
-        return f"{_share(self.op, self.share)} within {degrees(self.cone.radius)}° of {place}"
+        return f"{_probability_phrase(self.op, self.share)} within {format_degrees(self.cone.radius)}° of {place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +352,7 @@ class VisibleFrom(Filter):
 
     site: SiteQuery
     op: Op = Op.GT
-    share: float = BARE_SHARE
+    share: float = DEFAULT_MIN_MAP_PROBABILITY
 
     @property
     def question(self) -> MapQuery:
@@ -364,12 +364,12 @@ class VisibleFrom(Filter):
         """As in "visible from Palomar>0.1"; a name of several words stands in quotes."""
         simple = self.site.name.replace("-", "").replace(".", "").replace("_", "").isalnum()
         name = self.site.name if simple else f'"{self.site.name}"'
-        return f"visible from {name}{self.op}{plain_number(self.share)}"
+        return f"visible from {name}{self.op}{format_number(self.share)}"
 
     @property
     def sentence(self) -> str:
         """As in "more than 10 % of the probability observable tonight from Palomar"."""
-        return f"{_share(self.op, self.share)} observable tonight from {self.site.name}"
+        return f"{_probability_phrase(self.op, self.share)} observable tonight from {self.site.name}"
 
 
 Condition = FieldIn | Compare | FarCompare | Detector | External | Near | VisibleFrom
@@ -395,19 +395,19 @@ def map_queries(filter_: Filter | None) -> frozenset[MapQuery]:
     return frozenset(c.question for c in conditions(filter_) if isinstance(c, Near | VisibleFrom))
 
 
-def plain_number(value: float) -> str:
+def format_number(value: float) -> str:
     """A number as one would type it, every digit kept: "300", "0.1", "1e-08"."""
     text = repr(float(value))
     return text.removesuffix(".0")
 
 
-def degrees(value: float) -> str:
+def format_degrees(value: float) -> str:
     """An angle as one would type it, without an exponent: "197.45", "-0.000001"."""
     text = f"{value:.6f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 
-def compared(op: Op, value: str, exactly: str = "") -> str:
+def comparison_phrase(op: Op, value: str, exactly: str = "") -> str:
     """A comparison in words: "below 300 Mpc", "2 instruments or more"."""
     match op:
         case Op.LT:
@@ -422,19 +422,19 @@ def compared(op: Op, value: str, exactly: str = "") -> str:
             return f"{exactly or 'exactly '}{value}"
 
 
-def _share(op: Op, share: float) -> str:
-    percent = f"{plain_number(float(f'{share * 100:.6g}'))}{quantities.NBSP}%"
+def _probability_phrase(op: Op, share: float) -> str:
+    percent = f"{format_number(float(f'{share * 100:.6g}'))}{quantities.NBSP}%"
     match op:
         case Op.GT:
             said = f"more than {percent}"
         case Op.LT:
             said = f"less than {percent}"
         case _:
-            said = compared(op, percent)
+            said = comparison_phrase(op, percent)
     return f"{said} of the probability"
 
 
-def _joined(kind: type[And] | type[Or], *filters: Filter) -> Filter:
+def _compose(kind: type[And] | type[Or], *filters: Filter) -> Filter:
     """One flat composition; what stands in it twice says nothing more than once."""
     parts: dict[Filter, None] = {}
     for one in filters:
@@ -442,6 +442,6 @@ def _joined(kind: type[And] | type[Or], *filters: Filter) -> Filter:
     return kind(tuple(parts)) if len(parts) > 1 else next(iter(parts))
 
 
-def sentence(filter_: Filter) -> str:
+def plain_sentence(filter_: Filter) -> str:
     """The filter's words for a line of plain text."""
-    return simple_spaces(filter_.sentence)
+    return replace_nbsp(filter_.sentence)

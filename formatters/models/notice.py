@@ -24,7 +24,7 @@ INITIAL = "INITIAL"
 UPDATE = "UPDATE"
 RETRACTION = "RETRACTION"
 
-STAGES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE, RETRACTION)
+ALERT_TYPES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE, RETRACTION)
 """The alert types in the order in which an event's life runs through them."""
 
 GRACEDB = "GRACEDB"
@@ -42,7 +42,7 @@ SUPEREVENT_ID = re.compile(
 ID_MAX = 64
 """Characters of an id: more than this is none."""
 
-_NOT_REAL = re.compile(
+_MOCK_OR_TEST = re.compile(
     r"(?P<letter>[MT])(?:[-_ .:]?(?:(?-i:[A-Z]{0,3})|S|GW)[-_ .:]?\d|(?<=M)OCK|(?<=T)EST)",
     re.IGNORECASE | re.ASCII,
 )
@@ -69,7 +69,7 @@ def canonical_id(text: str) -> str | None:
     return f"{match['prefix'].upper()}{kind}{match['date']}{suffix}"
 
 
-def event_id(given: object) -> str | None:
+def parse_event_id(given: object) -> str | None:
     """Return what a notice names its event by, or None if that can be no id: what gwevent's keys are.
 
     A usual id as LVK writes it; any other as it came, if it is printable and has at most ID_MAX characters:
@@ -94,24 +94,24 @@ def folded_id(superevent_id: str) -> str:
     return " ".join(superevent_id.split()).casefold()
 
 
-def unusual(superevent_id: str) -> bool:
+def is_unusual_id(superevent_id: str) -> bool:
     """Whether an id isn't of LVK's form."""
     return canonical_id(superevent_id) is None
 
 
-def file_name(superevent_id: str) -> str:
+def id_as_file_name(superevent_id: str) -> str:
     """An id as a part of a file's name: letters, digits, dots and dashes, whatever it is made of."""
     return re.sub(r"[^A-Za-z0-9.-]", "_", superevent_id).lstrip(".") or "event"
 
 
-def category_of(superevent_id: str) -> Category:
+def category_from_id(superevent_id: str) -> Category:
     """Real, mock or test, from the id's first letter.
 
     M and T count where they stand as LVK puts them, before a short code with a digit ("MS181101ab2",
     "TGW170817", "M1234"), or begin the words "mock" and "test". Any other word that begins with them
     ("Trigger123") is real: to take a mock for real disturbs, to take a real event for a test loses it.
     """
-    match = _NOT_REAL.match(superevent_id)
+    match = _MOCK_OR_TEST.match(superevent_id)
     if match is None:
         return Category.REAL
     return Category.MOCK if match["letter"] in "Mm" else Category.TEST
@@ -287,7 +287,7 @@ class Notice:
     @property
     def category(self) -> Category:
         """Real, mock or test."""
-        return category_of(self.superevent_id)
+        return category_from_id(self.superevent_id)
 
     @property
     def retraction(self) -> bool:

@@ -6,11 +6,11 @@ from formatters.models.notice import INITIAL, Category, Event, ExternalCoinciden
 from formatters.models.superevent import Superevent
 from formatters.text import quantities, vocabulary
 
-ALONE_SIGNIFICANT = 1 / quantities.MONTH
+MAX_SIGNIFICANT_FAR = 1 / quantities.MONTH
 """Hz. Above it no GW candidate is significant by itself, whatever its trials factor."""
 
 
-ALONE_SIGNIFICANT_RARER = 1 / quantities.YEAR
+MAX_SIGNIFICANT_FAR_BURST_SSM = 1 / quantities.YEAR
 """Hz. The same for bursts and sub-solar masses (LVK's public alerts user guide)."""
 
 
@@ -29,30 +29,30 @@ def is_early_warning(event: Event) -> bool:
     return event.search.casefold() == "earlywarning"
 
 
-def classes(event: Event) -> list[tuple[str, float]]:
+def ranked_classes(event: Event) -> list[tuple[str, float]]:
     """The classes with their probabilities, the most probable first."""
     return sorted(event.classification.items(), key=lambda item: -item[1])
 
 
-def through_coincidence(notice: Notice) -> bool:
+def is_significant_only_by_coincidence(notice: Notice) -> bool:
     """Whether only the coincidence makes it significant: the GW FAR alone is above every limit."""
     event = notice.event
     if event is None or not event.significant or notice.external is None or event.far is None:
         return False
     # A burst search for BBH has the limit of mergers.
     rarer = is_ssm(event) or (is_burst(event) and event.search.casefold() != "bbh")
-    return event.far > (ALONE_SIGNIFICANT_RARER if rarer else ALONE_SIGNIFICANT)
+    return event.far > (MAX_SIGNIFICANT_FAR_BURST_SSM if rarer else MAX_SIGNIFICANT_FAR)
 
 
-NEUTRON_STAR = 0.3
+MIN_NEUTRON_STAR_PROBABILITY = 0.3
 """BNS + NSBH above which a neutron star is likely enough."""
 
 
-REMNANT = 0.1
+MIN_REMNANT_PROBABILITY = 0.1
 """HasRemnant × (1 − Terrestrial) above which matter may be left to shine."""
 
 
-def neutron_star(notice: Notice) -> bool:
+def is_light_expected(notice: Notice) -> bool:
     """Whether light may be expected, which the words `if NS` ask for.
 
     BNS + NSBH > 0.3, or HasRemnant × (1 − Terrestrial) > 0.1, or a candidate of the search for sub-solar
@@ -64,65 +64,72 @@ def neutron_star(notice: Notice) -> bool:
     if event is None:
         return False
     classes = event.classification
-    if classes.get("BNS", 0.0) + classes.get("NSBH", 0.0) > NEUTRON_STAR:
+    if classes.get("BNS", 0.0) + classes.get("NSBH", 0.0) > MIN_NEUTRON_STAR_PROBABILITY:
         return True
-    if event.properties.get("HasRemnant", 0.0) * (1 - classes.get("Terrestrial", 0.0)) > REMNANT:
+    if (
+        event.properties.get("HasRemnant", 0.0) * (1 - classes.get("Terrestrial", 0.0))
+        > MIN_REMNANT_PROBABILITY
+    ):
         return True
     return is_ssm(event) or notice.external is not None or notice.coincidence_unread
 
 
-_NEUTRON_STAR_NEWS = 0.3
+_MIN_BROADCAST_NEUTRON_STAR_PROBABILITY = 0.3
 """BNS + NSBH probability from which an INITIAL is for the whole channel."""
 
 
-_HALVED = 0.5
+_MAX_BROADCAST_AREA_RATIO = 0.5
 """Of the 90 % area."""
 
 
-def is_broadcast(superevent: Superevent, notice: Notice) -> bool:
+def should_broadcast(superevent: Superevent, notice: Notice) -> bool:
     """Whether the whole channel should see this notice's reply, not its thread alone.
 
     Where significance turns true, a coincidence is new, the leading class turns, or the event is retracted
     or comes back; an INITIAL where a neutron star is likely, for SSM, a coincidence or a halved area. Never
     for mocks and tests, and never for a notice that arrived after a newer one.
     """
-    if superevent.category is not Category.REAL or _late(superevent, notice):
+    if superevent.category is not Category.REAL or late_notice_lines(superevent, notice):
         return False
     before = superevent.before(notice)
     if notice.retraction:
         return True
-    known, new = compared_with(superevent, notice), notice.event
+    known, new = comparison_notice(superevent, notice), notice.event
     if before is None or known is None or known.event is None or new is None:
         return False
     old = known.event
     if before.retraction or (new.significant and not old.significant):
         return True
-    if _newly_coincident(known, notice):
+    if new_coincidences(known, notice):
         return True
-    if _leading(old) != _leading(new):
+    if _leading_class(old) != _leading_class(new):
         return True
-    return notice.alert_type == INITIAL and _initial_is_noteworthy(known, notice, new)
+    return notice.alert_type == INITIAL and _is_noteworthy_initial(known, notice, new)
 
 
-def _initial_is_noteworthy(known: Notice, notice: Notice, event: Event) -> bool:
+def _is_noteworthy_initial(known: Notice, notice: Notice, event: Event) -> bool:
     neutron_star = event.classification.get("BNS", 0.0) + event.classification.get("NSBH", 0.0)
-    if neutron_star >= _NEUTRON_STAR_NEWS or is_ssm(event) or notice.external is not None:
+    if (
+        neutron_star >= _MIN_BROADCAST_NEUTRON_STAR_PROBABILITY
+        or is_ssm(event)
+        or notice.external is not None
+    ):
         return True
     old, new = known.best_localization, notice.best_localization
-    return old is not None and new is not None and new.area_90 <= _HALVED * old.area_90
+    return old is not None and new is not None and new.area_90 <= _MAX_BROADCAST_AREA_RATIO * old.area_90
 
 
-def _leading(event: Event) -> str | None:
+def _leading_class(event: Event) -> str | None:
     return max(event.classification, key=lambda name: event.classification[name], default=None)
 
 
-def compared_with(superevent: Superevent, notice: Notice) -> Notice | None:
+def comparison_notice(superevent: Superevent, notice: Notice) -> Notice | None:
     """The notice that a reply compares with: the newest before it that carried facts; None if none did."""
     earlier = superevent.upto(notice).notices[:-1]
     return next((n for n in reversed(earlier) if n.event is not None), None)
 
 
-def _late(superevent: Superevent, notice: Notice) -> list[str]:
+def late_notice_lines(superevent: Superevent, notice: Notice) -> list[str]:
     """Whether it arrived after a newer one, which only the times of receipt can tell.
 
     A reply that is merely posted late, its successor known by then, came in order.
@@ -133,7 +140,7 @@ def _late(superevent: Superevent, notice: Notice) -> list[str]:
     known = [n for n in newer if n.received is not None and n.received < notice.received]
     if not known:
         return []
-    stage = vocabulary.stage(known[-1].alert_type)
+    stage = vocabulary.alert_type_label(known[-1].alert_type)
     if known[-1].key[1:3] == notice.key[1:3]:
         return [f"Sent in the same second as another {stage}, which the message above shows."]
     return [
@@ -142,10 +149,10 @@ def _late(superevent: Superevent, notice: Notice) -> list[str]:
     ]
 
 
-def _newly_coincident(before: Notice, notice: Notice) -> list[ExternalCoincidence]:
-    known = {_who(external) for external in before.coincidences}
-    return [external for external in notice.coincidences if _who(external) not in known]
+def new_coincidences(before: Notice, notice: Notice) -> list[ExternalCoincidence]:
+    known = {coincidence_label(external) for external in before.coincidences}
+    return [external for external in notice.coincidences if coincidence_label(external) not in known]
 
 
-def _who(external: ExternalCoincidence) -> str:
-    return vocabulary.coincidence(external.observatory, external.search)
+def coincidence_label(external: ExternalCoincidence) -> str:
+    return vocabulary.coincidence_label(external.observatory, external.search)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from formatters.blockkit.mrkdwn import SECTION_MAX, escape, named
+from formatters.blockkit.mrkdwn import SECTION_MAX, escape, target_label
 from formatters.models.filter import Compare, Filter, Or
 
-_TYPED = {"<!here>": "@here", "<!channel>": "@channel"}
+BROADCAST_WORDS = {"<!here>": "@here", "<!channel>": "@channel"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +29,14 @@ class MentionRule:
     @property
     def canonical(self) -> str:
         """The canonical words: "notify @here <@U024BE7LH> notify-mocks if NS"."""
-        said = ["notify", *(_TYPED.get(target, target) for target in self.targets)]
+        said = ["notify", *(BROADCAST_WORDS.get(target, target) for target in self.targets)]
         return " ".join([*said, *self._conditions])
 
     @property
     def mrkdwn(self) -> str:
         """The same for a mrkdwn text: people and groups by the names that Slack knows, no broadcast."""
         conditions = [escape(words, SECTION_MAX) for words in self._conditions]
-        return " ".join(["notify", *map(named, self.targets), *conditions])
+        return " ".join(["notify", *map(target_label, self.targets), *conditions])
 
     @property
     def quiet(self) -> str:
@@ -47,7 +47,7 @@ class MentionRule:
     @property
     def whom(self) -> str:
         """Whom it mentions, in a mrkdwn text that wakes nobody: Slack shows no name that doesn't."""
-        said = [_TYPED[target] for target in self.targets if target in _TYPED]
+        said = [BROADCAST_WORDS[target] for target in self.targets if target in BROADCAST_WORDS]
         people = sum(target.startswith("<@") for target in self.targets)
         groups = len(self.targets) - len(said) - people
         if people:
@@ -61,7 +61,7 @@ class MentionRule:
         asked = ((self.mock, "notify-mocks"), (self.test, "notify-tests"), (self.only_ns, "if NS"))
         said = [words for wanted, words in asked if wanted]
         if self.condition is not None:
-            said.append(f"if {_unlike_preset(self.condition)}")
+            said.append(f"if {_condition_text(self.condition)}")
         return said
 
 
@@ -155,7 +155,7 @@ class Subscription:
     """Those of its mentions that Slack refuses in its channel."""
 
 
-def _unlike_preset(condition: Filter) -> str:
+def _condition_text(condition: Filter) -> str:
     """The condition after "if", where a bare NS has a meaning of its own."""
     if isinstance(condition, Compare) and condition.quantity == "NS":
         return condition.explicit

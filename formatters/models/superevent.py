@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from formatters.models.notice import PRELIMINARY, STAGES, Category, Event, Notice, category_of
+from formatters.models.notice import ALERT_TYPES, PRELIMINARY, Category, Event, Notice, category_from_id
 
 
-def _order(notice: Notice) -> tuple[object, ...]:
+def _sort_key(notice: Notice) -> tuple[object, ...]:
     # Whole seconds tie (an INITIAL and an UPDATE of one second exist, and two UPDATEs), so the stage decides,
     # then what is said: more is newer. No tie is left to the order of arrival.
-    stage = STAGES.index(notice.alert_type) if notice.alert_type in STAGES else len(STAGES)
+    stage = ALERT_TYPES.index(notice.alert_type) if notice.alert_type in ALERT_TYPES else len(ALERT_TYPES)
     said = (len(notice.coincidences), notice.localization is not None, notice.content or "")
     return (notice.time_created, stage, notice.alert_type, *said)
 
 
-def _standing(notices: list[Notice]) -> list[Notice]:
+def _without_superseded_archive_copies(notices: list[Notice]) -> list[Notice]:
     """Leave out what an archive had, where the notice itself is known."""
     sent = [notice for notice in notices if not notice.assembled]
     facts = any(notice.event is not None for notice in sent)
@@ -47,7 +47,7 @@ class Superevent:
         unique: dict[tuple[object, ...], Notice] = {}
         for notice in notices:
             unique.setdefault(notice.key, notice)
-        ordered = sorted(_standing(list(unique.values())), key=_order)
+        ordered = sorted(_without_superseded_archive_copies(list(unique.values())), key=_sort_key)
         ids = {notice.superevent_id for notice in ordered}
         if len(ids) != 1:
             raise ValueError(f"A superevent needs the notices of one id, not of {len(ids)}.")
@@ -82,7 +82,7 @@ class Superevent:
     @property
     def category(self) -> Category:
         """Real, mock or test."""
-        return category_of(self.superevent_id)
+        return category_from_id(self.superevent_id)
 
     def upto(self, notice: Notice) -> Superevent:
         """The superevent as it stood when `notice` was its newest. Raises ValueError for another's notice."""

@@ -17,7 +17,7 @@ from formatters.blockkit.mrkdwn import (
     escape,
     mentions,
     plain_text,
-    struck,
+    strikethrough,
     web_url,
 )
 from formatters.models import significance
@@ -28,19 +28,19 @@ from formatters.models.notice import (
     Event,
     ExternalCoincidence,
     Notice,
-    unusual,
+    is_unusual_id,
 )
 from formatters.models.observing import Observability
 from formatters.models.superevent import Superevent
 from formatters.text import event_lines, observability_line, quantities, vocabulary
 
 # Longer than this between notice and receipt is an archive being read, not a delay.
-_LIVE = timedelta(hours=24)
-_TRIGGERS = 3
+_MAX_LIVE_DELAY = timedelta(hours=24)
+_MAX_TRIGGER_BUTTONS = 3
 """Coincidences whose pages have a button."""
 
 
-OBSERVE = "observe.toggle"
+TOGGLE_OBSERVER_ACTION = "observe.toggle"
 """The action of "I'm observing"; its value is the superevent's id."""
 
 
@@ -72,11 +72,11 @@ class ChannelView:
 def alert_card(superevent: Superevent, view: ChannelView) -> Message:
     """The card of a superevent as `view` wants it: the facts of its newest notice, or its retraction."""
     if superevent.retracted:
-        return _retracted(superevent, view)
+        return _retraction_card(superevent, view)
     notice = superevent.latest
     if notice.event is None:
         return _card_without_event(superevent)
-    return _card(superevent, notice, notice.event, view)
+    return _candidate_card(superevent, notice, notice.event, view)
 
 
 def title(superevent: Superevent) -> str:
@@ -88,7 +88,7 @@ def title(superevent: Superevent) -> str:
         if event is not None:
             said.append(event_lines.headline(event))
         if notice.alert_type != EARLYWARNING:
-            said.append(stage(superevent, notice))
+            said.append(alert_type_with_ordinal(superevent, notice))
         elif event is not None:
             said.append(f"merger {quantities.utc_clock(event.time)}, unconfirmed")
     return " · ".join([*said, superevent.superevent_id])
@@ -108,14 +108,14 @@ def status_labels(superevent: Superevent) -> list[str]:
     return said
 
 
-def stage(superevent: Superevent, notice: Notice) -> str:
+def alert_type_with_ordinal(superevent: Superevent, notice: Notice) -> str:
     """As in "PRELIMINARY", "PRELIMINARY 2", "UPDATE"."""
-    words = vocabulary.stage(plain_text(notice.alert_type))
+    words = vocabulary.alert_type_label(plain_text(notice.alert_type))
     ordinal = superevent.preliminary_ordinal(notice)
     return f"{words} {ordinal}" if notice.alert_type == PRELIMINARY and ordinal > 1 else words
 
 
-def observing(observers: tuple[str, ...]) -> list[Block]:
+def observers_block(observers: tuple[str, ...]) -> list[Block]:
     """Who observes, as one line; nothing where nobody does."""
     people = [f"<@{user}>" for user in observers if re.fullmatch(r"[UW][A-Z0-9]+", user)]
     return [blocks.context(f"Observing: {', '.join(people)}")] if people else []
@@ -128,7 +128,7 @@ def link_buttons(notice: Notice, view: ChannelView | None = None) -> Block | Non
     """
     buttons = []
     if view is not None and view.root and not notice.retraction:
-        buttons.append(blocks.button("I'm observing", OBSERVE, value=notice.superevent_id))
+        buttons.append(blocks.button("I'm observing", TOGGLE_OBSERVER_ACTION, value=notice.superevent_id))
     gracedb = web_url(notice.urls.get("gracedb"))
     if gracedb is not None:
         buttons.append(blocks.button("GraceDB", "link.gracedb", url=gracedb))
@@ -136,23 +136,23 @@ def link_buttons(notice: Notice, view: ChannelView | None = None) -> Block | Non
         # The query page exists before the first circular does; the event's own page doesn't.
         circulars = web_url(f"https://gcn.nasa.gov/circulars?query={quote(notice.superevent_id, safe='')}")
         treasure_map = None
-        if not unusual(notice.superevent_id):
+        if not is_unusual_id(notice.superevent_id):
             treasure_map = web_url(f"https://treasuremap.space/alerts?graceids={notice.superevent_id}")
         if circulars is not None:
             buttons.append(blocks.button("Circulars", "link.circulars", url=circulars))
         if treasure_map is not None and not notice.retraction:
             buttons.append(blocks.button("Treasure Map", "link.treasuremap", url=treasure_map))
-        for number, external in enumerate(notice.coincidences[:_TRIGGERS]):
-            trigger = _trigger_page(external)
+        for number, external in enumerate(notice.coincidences[:_MAX_TRIGGER_BUTTONS]):
+            trigger = _trigger_page_url(external)
             if trigger is not None:
-                said = f"{plain_text(vocabulary.observatory(external.observatory))} trigger"
+                said = f"{plain_text(vocabulary.observatory_label(external.observatory))} trigger"
                 # Slack refuses two buttons of one action.
                 action = f"link.trigger.{number}" if number else "link.trigger"
                 buttons.append(blocks.button(said, action, url=trigger))
     return blocks.actions(*buttons) if buttons else None
 
 
-def _trigger_page(external: ExternalCoincidence) -> str | None:
+def _trigger_page_url(external: ExternalCoincidence) -> str | None:
     """GCN's page of an onboard trigger, which stays (as 524666471.fermi of GW170817 has).
 
     Other observatories and the searches below threshold have none that is public and lasting.
@@ -185,7 +185,7 @@ def notice_ordinal(superevent: Superevent, notice: Notice) -> str:
     if notice.assembled:
         return f"Put together from {notice.archive}"
     said = f"Notice {superevent.ordinal(notice)} of this event"
-    if unusual(superevent.superevent_id):
+    if is_unusual_id(superevent.superevent_id):
         said += ", unusual id"
     return said if notice.archive is None else f"{said}, from {notice.archive}"
 
@@ -194,31 +194,34 @@ def footer(superevent: Superevent, notice: Notice, event: Event | None) -> str:
     """As in "Notice 2 of this event · gstlal AllSky · FAR 9.1e-14 Hz · event → notice 12 min"."""
     said = [notice_ordinal(superevent, notice)]
     if event is not None:
-        said += [_search(event), f"FAR {quantities.rate_hz(event.far)}"]
+        said += [_search_label(event), f"FAR {quantities.rate_hz(event.far)}"]
         if not notice.assembled:
-            said.append(f"event → notice {_signed(notice.time_created - event.time)}")
+            said.append(f"event → notice {_signed_duration(notice.time_created - event.time)}")
     else:
         said.append(f"sent {quantities.utc(notice.time_created)}")
     line = " · ".join(said)
     if notice.archive is not None or not notice.live:
         return line
-    if notice.received is not None and timedelta(0) <= notice.received - notice.time_created < _LIVE:
+    if (
+        notice.received is not None
+        and timedelta(0) <= notice.received - notice.time_created < _MAX_LIVE_DELAY
+    ):
         line += f" → received {quantities.duration_text(notice.received - notice.time_created)}"
     return line
 
 
-def _signed(length: timedelta) -> str:
+def _signed_duration(length: timedelta) -> str:
     return quantities.delay(length) if length < timedelta(0) else quantities.duration_text(length)
 
 
-def _search(event: Event) -> str:
+def _search_label(event: Event) -> str:
     words = f"{plain_text(event.pipeline)} {plain_text(event.search)}".strip()
     known = event.search.casefold() in vocabulary.KNOWN_SEARCHES
     return words if known else f"{words} (a search gwevent doesn't know)"
 
 
 def _status_line(notice: Notice, event: Event) -> str:
-    said = [event_lines.significance(notice)]
+    said = [event_lines.significance_line(notice)]
     vetting = vocabulary.vetting(notice.alert_type, notice.category)
     # Nobody vets what isn't significant, so "not yet" would promise too much.
     if vetting is not None and event.significant:
@@ -238,7 +241,7 @@ def _time_line(notice: Notice, event: Event) -> str:
     return f"{quantities.utc(event.time)}, notice {quantities.delay(late)}"
 
 
-def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> Message:
+def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> Message:
     shown: list[Block] = [blocks.header(title(superevent))]
     who = mentions(view.mention)
     if who:
@@ -248,12 +251,12 @@ def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelVie
         blocks.section(
             bold(escape(_status_line(notice, event))),
             escape(_time_line(notice, event)),
-            *_localized_time(notice, event),
+            *_merger_on_reader_clock(notice, event),
             bold(escape(first)),
             *map(escape, others),
         )
     )
-    shown.append(blocks.section(*map(escape, _where(notice, event))))
+    shown.append(blocks.section(*map(escape, _localization_lines(notice, event))))
     coincidence = event_lines.coincidence_lines(notice)
     if coincidence:
         shown.append(blocks.section(bold(escape(coincidence[0])), *map(escape, coincidence[1:])))
@@ -268,21 +271,21 @@ def _card(superevent: Superevent, notice: Notice, event: Event, view: ChannelVie
     shown.append(blocks.context(escape(footer(superevent, notice, event))))
     if view.picture is not None:
         shown.append(blocks.image(view.picture.alt_text, file_id=view.picture.file_id, url=view.picture.url))
-    shown += observing(view.observers)
+    shown += observers_block(view.observers)
     links = link_buttons(notice, view)
     if links is not None:
         shown.append(links)
-    push = escape(_push(superevent, notice, event))
+    push = escape(_notification_text(superevent, notice, event))
     return blocks.message(f"{who} {push}" if who else push, *shown, mentions=view.mention)
 
 
-def _where(notice: Notice, event: Event) -> list[str]:
-    lines = [*event_lines.sky_lines(notice), event_lines.rest_line(notice, event)]
+def _localization_lines(notice: Notice, event: Event) -> list[str]:
+    lines = [*event_lines.sky_lines(notice), event_lines.distance_far_detectors_line(notice, event)]
     coherence = event_lines.coherence_line(notice, event)
     return lines if coherence is None else [*lines, coherence]
 
 
-def _localized_time(notice: Notice, event: Event) -> list[str]:
+def _merger_on_reader_clock(notice: Notice, event: Event) -> list[str]:
     """An early warning's merger in the reader's own time, which Slack knows; no line for anything else."""
     if notice.alert_type != EARLYWARNING:
         return []
@@ -291,38 +294,38 @@ def _localized_time(notice: Notice, event: Event) -> list[str]:
     return [f"Merger on your clock: {local}"]
 
 
-def _push(superevent: Superevent, notice: Notice, event: Event) -> str:
+def _notification_text(superevent: Superevent, notice: Notice, event: Event) -> str:
     category = vocabulary.category_label(superevent.category)
     said = [] if category is None else [category]
     if not event.significant:
         said.append("LOW SIGNIFICANCE")
     said += [
         event_lines.headline(event, compact=True),
-        vocabulary.stage_compact(plain_text(notice.alert_type)),
+        vocabulary.alert_type_label_compact(plain_text(notice.alert_type)),
     ]
     if notice.alert_type == EARLYWARNING:
         said.append("unconfirmed")
-    odd = ["(unusual id)"] if unusual(superevent.superevent_id) else []
-    return " ".join([*said, event_lines.push(notice, event), superevent.superevent_id, *odd])
+    odd = ["(unusual id)"] if is_unusual_id(superevent.superevent_id) else []
+    return " ".join([*said, event_lines.notification_facts(notice, event), superevent.superevent_id, *odd])
 
 
-def _retracted(superevent: Superevent, view: ChannelView) -> Message:
+def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
     notice = superevent.latest
     earlier = superevent.latest_with_event
     lines = [bold("No longer a candidate of interest")]
     facts = None if earlier is None else last_known_facts(earlier)
     if facts is not None:
-        lines.append(f"Was: {struck(escape(facts))}")
+        lines.append(f"Was: {strikethrough(escape(facts))}")
     if not notice.assembled or notice.published.get("dated"):
         when = f"Retracted {quantities.utc(notice.time_created)}"
         if earlier is not None and earlier.event is not None:
-            when += f", {_signed(notice.time_created - earlier.event.time)} after the event"
+            when += f", {_signed_duration(notice.time_created - earlier.event.time)} after the event"
         lines.append(escape(when))
     shown = [
         blocks.header(title(superevent)),
         blocks.section(*lines),
         blocks.context(escape(notice_ordinal(superevent, notice))),
-        *observing(view.observers),
+        *observers_block(view.observers),
     ]
     links = link_buttons(notice, view)
     if links is not None:

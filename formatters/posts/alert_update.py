@@ -7,19 +7,24 @@ from datetime import timedelta
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import bold, escape, struck
+from formatters.blockkit.mrkdwn import bold, escape, strikethrough
 from formatters.models import significance
 from formatters.models.notice import Event, Localization, Notice
-from formatters.models.significance import _late, _newly_coincident, _who, compared_with
+from formatters.models.significance import (
+    coincidence_label,
+    comparison_notice,
+    late_notice_lines,
+    new_coincidences,
+)
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import event_lines, quantities, vocabulary
 
-_TIME_NEWS = timedelta(seconds=1)
+_MIN_TIME_SHIFT = timedelta(seconds=1)
 """Smaller shifts of the event's time come with every change of the preferred event."""
-_SIZE_NEWS = 0.05
+_MIN_RELATIVE_CHANGE = 0.05
 """Relative change of an area or a mean distance below which two maps say the same."""
-_SPREAD_NEWS = 0.2
+_MIN_RELATIVE_STD_CHANGE = 0.2
 """The same for a distance's standard deviation."""
 MIN_PEAK_SHIFT_DEG = 1.0
 """Degrees."""
@@ -38,16 +43,16 @@ def alert_update(superevent: Superevent, notice: Notice, kept: float | None = No
     if notice.retraction:
         return _retraction(superevent, then, notice)
     # With the id: a reply is also read in the channel, and among all of one's threads.
-    head = [bold(escape(f"{alert_card.stage(then, notice)} · {superevent.superevent_id}"))]
+    head = [bold(escape(f"{alert_card.alert_type_with_ordinal(then, notice)} · {superevent.superevent_id}"))]
     before = superevent.before(notice)
     lead: list[str] = []
     if before is not None and before.retraction:
         when = quantities.utc(before.time_created)
         lead.append(f"A candidate again: it was retracted {when}.")
-    known = compared_with(superevent, notice)
+    known = comparison_notice(superevent, notice)
     changed = changes(known, notice, kept)
-    summary = _summary(superevent, known, notice)
-    late = _late(superevent, notice)
+    summary = _no_change_line(superevent, known, notice)
+    late = late_notice_lines(superevent, notice)
     vetting = vocabulary.vetting(notice.alert_type, notice.category)
     if vetting is not None and (
         before is None or vocabulary.vetting(before.alert_type, notice.category) != vetting
@@ -57,7 +62,7 @@ def alert_update(superevent: Superevent, notice: Notice, kept: float | None = No
     small = escape(alert_card.footer(superevent, notice, notice.event))
     words = [*late, *lead, *(changed or [summary])]
     return blocks.message(
-        _push(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)
+        _notification_text(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)
     )
 
 
@@ -73,43 +78,43 @@ def changes(before: Notice | None, notice: Notice, kept: float | None = None) ->
         return [
             *event_lines.source_lines(event),
             *event_lines.sky_lines(notice),
-            event_lines.rest_line(notice, event),
+            event_lines.distance_far_detectors_line(notice, event),
             *event_lines.coincidence_lines(notice),
         ]
     old = before.event
     return [
-        *_significance(before, notice, old, event),
-        *_confirmation(old, event),
-        *_coincidence(before, notice),
-        *_classes(old, event),
-        *_properties(old, event),
-        *_map(before, notice, kept),
-        *_far(old, event),
-        *_preferred(old, event),
-        *_burst(old, event),
-        *_mass(old, event),
-        *_time(old, event),
+        *_significance_changes(before, notice, old, event),
+        *_early_warning_confirmation(old, event),
+        *_coincidence_changes(before, notice),
+        *_class_changes(old, event),
+        *_property_changes(old, event),
+        *_map_changes(before, notice, kept),
+        *_far_changes(old, event),
+        *_preferred_event_changes(old, event),
+        *_burst_changes(old, event),
+        *_chirp_mass_changes(old, event),
+        *_event_time_changes(old, event),
     ]
 
 
-def _summary(superevent: Superevent, known: Notice | None, notice: Notice) -> str:
+def _no_change_line(superevent: Superevent, known: Notice | None, notice: Notice) -> str:
     """What is said where nothing changed."""
     if known is None:
         return "This notice carries no facts about the candidate."
-    stage = alert_card.stage(superevent, known)
-    if _facts(known) == _facts(notice):
+    stage = alert_card.alert_type_with_ordinal(superevent, known)
+    if _comparable_facts(known) == _comparable_facts(notice):
         return f"Same facts as {stage}."
     return f"Nothing of note changed since {stage}."
 
 
-def _facts(notice: Notice) -> tuple[object, ...]:
+def _comparable_facts(notice: Notice) -> tuple[object, ...]:
     return (notice.event, notice.localization, notice.map_problem, notice.coincidences)
 
 
-def _push(superevent: Superevent, then: Superevent, notice: Notice, words: list[str]) -> str:
+def _notification_text(superevent: Superevent, then: Superevent, notice: Notice, words: list[str]) -> str:
     category = vocabulary.category_label(superevent.category)
     said = [] if category is None else [category]
-    said += [superevent.superevent_id, alert_card.stage(then, notice)]
+    said += [superevent.superevent_id, alert_card.alert_type_with_ordinal(then, notice)]
     return escape(f"{' '.join(said)}: {' · '.join(words)}")
 
 
@@ -119,37 +124,37 @@ def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Mes
     title = escape(f"RETRACTED · {superevent.superevent_id}")
     lines = [f"{bold(title)} · no longer a candidate of interest"]
     if facts is not None:
-        lines.append(f"Was: {struck(escape(facts))}")
-    late = _late(superevent, notice)
+        lines.append(f"Was: {strikethrough(escape(facts))}")
+    late = late_notice_lines(superevent, notice)
     lines += map(escape, late)
     was = [] if facts is None else [f"was {facts}"]
     words = ["no longer a candidate of interest", *was, *late]
     small = escape(alert_card.footer(superevent, notice, None))
     return blocks.message(
-        _push(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)
+        _notification_text(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)
     )
 
 
-def _significance(before: Notice, notice: Notice, old: Event, new: Event) -> list[str]:
+def _significance_changes(before: Notice, notice: Notice, old: Event, new: Event) -> list[str]:
     if new.significant and not old.significant:
-        return [event_lines.now_significant(notice)]
+        return [event_lines.now_significant_line(notice)]
     if old.significant and not new.significant:
         return ["No longer significant"]
-    if (significance.through_coincidence(before), old.flag_unread) != (
-        significance.through_coincidence(notice),
+    if (significance.is_significant_only_by_coincidence(before), old.flag_unread) != (
+        significance.is_significant_only_by_coincidence(notice),
         new.flag_unread,
     ):
-        return [event_lines.significance(notice)]
+        return [event_lines.significance_line(notice)]
     return []
 
 
-def _confirmation(old: Event, new: Event) -> list[str]:
+def _early_warning_confirmation(old: Event, new: Event) -> list[str]:
     if significance.is_early_warning(old) and not significance.is_early_warning(new):
         return ["Confirmed by the full search"]
     return []
 
 
-def _coincidence(before: Notice, notice: Notice) -> list[str]:
+def _coincidence_changes(before: Notice, notice: Notice) -> list[str]:
     old, new = before.external, notice.external
     lines, known = event_lines.coincidence_lines(notice), set(event_lines.coincidence_lines(before))
     if notice.coincidence_unread:
@@ -157,13 +162,15 @@ def _coincidence(before: Notice, notice: Notice) -> list[str]:
         return [line for line in lines if line not in known]
     if new is None and old is not None:
         return [
-            f"Names no coincidence any more (before: {' · '.join(map(_who, before.coincidences))})",
+            f"Names no coincidence any more (before: {' · '.join(map(coincidence_label, before.coincidences))})",
             *lines,
         ]
-    fresh = _newly_coincident(before, notice)
+    fresh = new_coincidences(before, notice)
     if new is not None and new in fresh:
         return [f"New coincidence: {lines[0]}", *lines[1:]]
-    gone = {_who(one) for one in before.coincidences} - {_who(one) for one in notice.coincidences}
+    gone = {coincidence_label(one) for one in before.coincidences} - {
+        coincidence_label(one) for one in notice.coincidences
+    }
     return [
         *(f"New coincidence: {event_lines.coincidence_words(one)}" for one in fresh),
         # The same burst again: only what is said differently about it.
@@ -172,27 +179,27 @@ def _coincidence(before: Notice, notice: Notice) -> list[str]:
     ]
 
 
-def _arrow(name: str, old: str, new: str) -> str:
+def _old_to_new(name: str, old: str, new: str) -> str:
     return f"{name} {old} → {new}"
 
 
-def _classes(old: Event, new: Event) -> list[str]:
+def _class_changes(old: Event, new: Event) -> list[str]:
     if not new.classification:
         return ["No class probabilities any more"] if old.classification else []
     if not old.classification:
         line = event_lines.class_line(new)
         return [] if line is None else [f"Classes: {line}"]
     moved = []
-    for name, probability in significance.classes(new):
+    for name, probability in significance.ranked_classes(new):
         was, now = quantities.percent(old.classification.get(name, 0.0)), quantities.percent(probability)
         if was != now:
-            moved.append(_arrow(name, was, now))
+            moved.append(_old_to_new(name, was, now))
     gone = [name for name in old.classification if name not in new.classification]
     moved += [f"{name} no longer given" for name in gone]
     return [" · ".join(moved)] if moved else []
 
 
-def _properties(old: Event, new: Event) -> list[str]:
+def _property_changes(old: Event, new: Event) -> list[str]:
     moved = []
     for name in (*vocabulary.PROPERTIES, *sorted(set(new.properties) - set(vocabulary.PROPERTIES))):
         if name not in new.properties:
@@ -202,7 +209,7 @@ def _properties(old: Event, new: Event) -> list[str]:
         if was is None:
             moved.append(f"{name} {now}")
         elif was != now:
-            moved.append(_arrow(name, was, now))
+            moved.append(_old_to_new(name, was, now))
     if not moved:
         return []
     terrestrial = new.classification.get("Terrestrial")
@@ -210,7 +217,7 @@ def _properties(old: Event, new: Event) -> list[str]:
     return [f"If astrophysical (Terrestrial {beside}): {' · '.join(moved)}"]
 
 
-def _map(before: Notice, notice: Notice, kept: float | None) -> list[str]:
+def _map_changes(before: Notice, notice: Notice, kept: float | None) -> list[str]:
     old, new = before.localization, notice.localization
     if new is None:
         if notice.map_problem is not None or old is not None:
@@ -220,33 +227,35 @@ def _map(before: Notice, notice: Notice, kept: float | None) -> list[str]:
         lines = event_lines.sky_lines(notice)
         distance = event_lines.distances(new)
         return [f"First sky map: {lines[0]}", *lines[1:], *([] if distance is None else [distance])]
-    return [*_area(old, new, kept), *_peak(old, new), *_distance(old, new)]
+    return [*_area_changes(old, new, kept), *_peak_changes(old, new), *_distance_changes(old, new)]
 
 
-def _differs(old: float, new: float, share: float = _SIZE_NEWS) -> bool:
+def _differs(old: float, new: float, share: float = _MIN_RELATIVE_CHANGE) -> bool:
     return abs(new - old) > share * max(abs(old), abs(new))
 
 
-def _area(old: Localization, new: Localization, kept: float | None) -> list[str]:
+def _area_changes(old: Localization, new: Localization, kept: float | None) -> list[str]:
     was, now = quantities.area_value(old.area_90), quantities.area(new.area_90)
     resized = _differs(old.area_90, new.area_90) and quantities.area(old.area_90) != now
     moved = kept is not None and kept < MIN_OVERLAP_CHANGE
     if not resized and not moved:
         return []
-    line = _arrow(f"90{quantities.NBSP}% area", was, now) if resized else f"90{quantities.NBSP}% area {now}"
+    line = (
+        _old_to_new(f"90{quantities.NBSP}% area", was, now) if resized else f"90{quantities.NBSP}% area {now}"
+    )
     if kept is None:
         return [line]
     return [f"{line}, {quantities.percent(kept)} of the new map lies in the old 90{quantities.NBSP}% region"]
 
 
-def _peak(old: Localization, new: Localization) -> list[str]:
+def _peak_changes(old: Localization, new: Localization) -> list[str]:
     moved = quantities.separation(old.ra, old.dec, new.ra, new.dec)
     if moved < MIN_PEAK_SHIFT_DEG:
         return []
     return [f"Peak moved {quantities.angle(moved)} to {quantities.position(new.ra, new.dec)}"]
 
 
-def _distance(old: Localization, new: Localization) -> list[str]:
+def _distance_changes(old: Localization, new: Localization) -> list[str]:
     if new.distance is None:
         return [] if old.distance is None else ["No distance any more"]
     if old.distance is None:
@@ -254,49 +263,51 @@ def _distance(old: Localization, new: Localization) -> list[str]:
     was, now = quantities.distance_value(old.distance), quantities.distance(new.distance)
     same_words = quantities.distance(old.distance) == now
     news = _differs(old.distance.mean, new.distance.mean) or _differs(
-        old.distance.std, new.distance.std, _SPREAD_NEWS
+        old.distance.std, new.distance.std, _MIN_RELATIVE_STD_CHANGE
     )
-    return [_arrow("Distance", was, now)] if news and not same_words else []
+    return [_old_to_new("Distance", was, now)] if news and not same_words else []
 
 
-def _far(old: Event, new: Event) -> list[str]:
+def _far_changes(old: Event, new: Event) -> list[str]:
     if old.far is None or new.far is None:
         return (
-            [] if old.far == new.far else [_arrow("FAR", quantities.rate(old.far), quantities.rate(new.far))]
+            []
+            if old.far == new.far
+            else [_old_to_new("FAR", quantities.rate(old.far), quantities.rate(new.far))]
         )
     was, now = quantities.rate(old.far), quantities.rate(new.far)
     if was == now:
         return []
     # An order of magnitude, with a little play for 9.9.
     far_apart = min(old.far, new.far) <= 0 or abs(math.log10(new.far) - math.log10(old.far)) >= 0.95
-    return [_arrow("FAR", was, now)] if far_apart else []
+    return [_old_to_new("FAR", was, now)] if far_apart else []
 
 
-def _preferred(old: Event, new: Event) -> list[str]:
+def _preferred_event_changes(old: Event, new: Event) -> list[str]:
     lines = []
     was, now = (f"{event.pipeline} {event.search}" for event in (old, new))
     if was.casefold() != now.casefold():
-        lines.append(_arrow("Preferred event", was, now))
+        lines.append(_old_to_new("Preferred event", was, now))
     if old.group.casefold() != new.group.casefold():
-        lines.append(_arrow("Group", old.group, new.group))
+        lines.append(_old_to_new("Group", old.group, new.group))
     if sorted(old.instruments) != sorted(new.instruments):
-        lines.append(_arrow("Detectors", event_lines.detectors(old), event_lines.detectors(new)))
+        lines.append(_old_to_new("Detectors", event_lines.detectors(old), event_lines.detectors(new)))
     return lines
 
 
-def _burst(old: Event, new: Event) -> list[str]:
+def _burst_changes(old: Event, new: Event) -> list[str]:
     if not significance.is_burst(new):
         return []
     was, now = event_lines.burst_line(old), event_lines.burst_line(new)
     return [] if was == now or not significance.is_burst(old) else [now]
 
 
-def _mass(old: Event, new: Event) -> list[str]:
-    line = event_lines.chirp_mass(new)
-    return [] if line is None or line == event_lines.chirp_mass(old) else [line]
+def _chirp_mass_changes(old: Event, new: Event) -> list[str]:
+    line = event_lines.chirp_mass_line(new)
+    return [] if line is None or line == event_lines.chirp_mass_line(old) else [line]
 
 
-def _time(old: Event, new: Event) -> list[str]:
-    if abs(new.time - old.time) < _TIME_NEWS:
+def _event_time_changes(old: Event, new: Event) -> list[str]:
+    if abs(new.time - old.time) < _MIN_TIME_SHIFT:
         return []
     return [f"Event time now {quantities.utc(new.time)} ({quantities.delay(new.time - old.time)})"]

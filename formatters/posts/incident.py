@@ -52,7 +52,7 @@ def sentence(trouble: Incident) -> str:
             return f"{detail or 'The clock jumped'} ({since})"
 
 
-def name(what: IncidentKind) -> str:
+def kind_label(what: IncidentKind) -> str:
     """The trouble in a few words."""
     return {
         IncidentKind.SILENCE: "no notices",
@@ -98,11 +98,11 @@ def resolved(trouble: Incident) -> Message:
     """Tell that it is over, and how long it was."""
     ended = trouble.ended or trouble.since
     length = quantities.duration_text(ended - trouble.since)
-    said = f"Over after {length}: {name(trouble.kind)}, from {quantities.utc(trouble.since)} on."
+    said = f"Over after {length}: {kind_label(trouble.kind)}, from {quantities.utc(trouble.since)} on."
     return blocks.message(escape(f"gwevent: {said}"), blocks.section(escape(said)))
 
 
-def first_real(superevent_id: str, alert_type: str, before: datetime | None) -> Message:
+def first_real_event(superevent_id: str, alert_type: str, before: datetime | None) -> Message:
     """Tell that real notices come again, or for the first time (`before` is None).
 
     `before` is the time of the newest real event until then.

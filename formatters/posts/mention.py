@@ -11,7 +11,7 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, link, mentions
 from formatters.models.notice import ExternalCoincidence, Notice
-from formatters.models.significance import neutron_star
+from formatters.models.significance import is_light_expected
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import event_lines, quantities, vocabulary
@@ -29,17 +29,19 @@ def upgrades(before: Superevent | None, after: Superevent) -> list[str]:
         return []
     said = []
     if new.event.significant and not old.significant:
-        said.append(event_lines.now_significant(new))
-    known = {_who(external) for n in before.notices for external in n.coincidences}
+        said.append(event_lines.now_significant_line(new))
+    known = {_coincidence_label(external) for n in before.notices for external in n.coincidences}
     for external in new.coincidences:
-        if _who(external) not in known:
+        if _coincidence_label(external) not in known:
             said.append(f"New coincidence: {event_lines.coincidence_words(external)}")
     if new.coincidence_unread and not any(n.coincidence_unread or n.coincidences for n in before.notices):
-        said.append(event_lines.COINCIDENCE_UNREAD)
+        said.append(event_lines.UNREADABLE_COINCIDENCE)
     return said
 
 
-def news(superevent: Superevent, notice: Notice, targets: Sequence[str], root: str | None) -> Message:
+def mention_message(
+    superevent: Superevent, notice: Notice, targets: Sequence[str], root: str | None
+) -> Message:
     """The short message that mentions `targets` because of `notice`; `root` is the address of the card."""
     then = superevent.upto(notice)
     before = superevent.before(notice)
@@ -47,15 +49,15 @@ def news(superevent: Superevent, notice: Notice, targets: Sequence[str], root: s
     said = upgrades(earlier, then)
     if before is not None and before.retraction:
         said.insert(0, f"A candidate again: it was retracted {quantities.utc(before.time_created)}")
-    elif before is not None and neutron_star(notice) and not said and not _was_one(earlier):
+    elif before is not None and is_light_expected(notice) and not said and not _had_light_expected(earlier):
         said.append("Light may be expected now: BNS, NSBH, a remnant, SSM or a coincidence")
     known = superevent.latest_with_event
     if known is not None and known.event is not None:
-        said.append(event_lines.push(known, known.event))
+        said.append(event_lines.notification_facts(known, known.event))
     return _message(superevent, said, targets, root)
 
 
-def stand_down(superevent: Superevent, targets: Sequence[str], root: str | None) -> Message:
+def retraction_mention(superevent: Superevent, targets: Sequence[str], root: str | None) -> Message:
     """The short message that tells who was mentioned that the event is none."""
     said = ["Stand down: no longer a candidate of interest"]
     return _message(superevent, said, targets, root)
@@ -73,10 +75,10 @@ def _message(
     return blocks.message(text, blocks.section(*lines), mentions=tuple(targets))
 
 
-def _was_one(superevent: Superevent | None) -> bool:
+def _had_light_expected(superevent: Superevent | None) -> bool:
     known = None if superevent is None else superevent.latest_with_event
-    return known is not None and neutron_star(known)
+    return known is not None and is_light_expected(known)
 
 
-def _who(external: ExternalCoincidence) -> str:
-    return vocabulary.coincidence(external.observatory, external.search)
+def _coincidence_label(external: ExternalCoincidence) -> str:
+    return vocabulary.coincidence_label(external.observatory, external.search)

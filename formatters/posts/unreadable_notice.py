@@ -5,16 +5,16 @@ from __future__ import annotations
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text, web_url
-from formatters.models.notice import ID_MAX, canonical_id, category_of
+from formatters.models.notice import ID_MAX, canonical_id, category_from_id
 from formatters.text import vocabulary
 
-GRACEDB = "https://gracedb.ligo.org/superevents/{}/view/"
+GRACEDB_URL_TEMPLATE = "https://gracedb.ligo.org/superevents/{}/view/"
 
 
-def page(superevent_id: str) -> str | None:
+def gracedb_url(superevent_id: str) -> str | None:
     """GraceDB's page of an event; None for an id that no page of GraceDB has."""
     usual = canonical_id(superevent_id)
-    return None if usual is None else GRACEDB.format(usual)
+    return None if usual is None else GRACEDB_URL_TEMPLATE.format(usual)
 
 
 def message(superevent_id: str, reason: str, gracedb: str | None = None) -> Message:
@@ -23,14 +23,14 @@ def message(superevent_id: str, reason: str, gracedb: str | None = None) -> Mess
     `reason` is one sentence without anything secret in it; `gracedb` the notice's own link, if it could
     be read.
     """
-    front = vocabulary.category_label(category_of(superevent_id))
+    front = vocabulary.category_label(category_from_id(superevent_id))
     name = plain_text(superevent_id, ID_MAX)
     said = f"A notice of {name} arrived that gwevent couldn't read"
     if front is not None:
         said = f"{front}: {said}"
     because = f"{plain_text(reason, 200).rstrip('.')}."
     shown = [blocks.section(bold(escape(f"{said}.")), escape(because))]
-    url = web_url(gracedb) or web_url(page(superevent_id))
+    url = web_url(gracedb) or web_url(gracedb_url(superevent_id))
     if url is not None:
         shown.append(blocks.actions(blocks.button("GraceDB", "link.gracedb", url=url)))
     return blocks.message(
@@ -38,7 +38,7 @@ def message(superevent_id: str, reason: str, gracedb: str | None = None) -> Mess
     )
 
 
-def for_operators(superevent_id: str | None, reason: str, origin: str) -> Message:
+def quarantine_report(superevent_id: str | None, reason: str, origin: str) -> Message:
     """Tell who runs the bot that a payload went to quarantine, where it came from, and how to try again."""
     what = "A payload" if superevent_id is None else f"A notice of {plain_text(superevent_id)}"
     said = f"{what} couldn't be handled and is in quarantine: {plain_text(reason, 300).rstrip('.')}."

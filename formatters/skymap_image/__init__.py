@@ -3,7 +3,7 @@
 `drawing` stands apart, since it loads matplotlib, which only the process that draws needs.
 """
 
-from formatters.skymap_image.captions import alt_text, words
+from formatters.skymap_image.captions import alt_text, create_captions
 from formatters.skymap_image.models import Captions, DrawnPicture, Grid, Inset, Position, SkyMapFigure
 from formatters.skymap_image.projection import ImageWindow
 
@@ -16,5 +16,5 @@ __all__ = [
     "Position",
     "SkyMapFigure",
     "alt_text",
-    "words",
+    "create_captions",
 ]

@@ -9,85 +9,85 @@ from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 
 from formatters.skymap_image import style
-from formatters.skymap_image.canvas import PAPER, Bytes, Canvas, Point
-from formatters.skymap_image.contours import outlines, placed
+from formatters.skymap_image.canvas import BACKGROUND, Bytes, Canvas, Point
+from formatters.skymap_image.contours import grid_to_canvas, outlines
 from formatters.skymap_image.models import SkyMapFigure
 from formatters.skymap_image.projection import (
     CENTRE_RA,
     SKY_HEIGHT,
     SKY_WIDTH,
     ImageWindow,
-    plane_to_window,
+    plane_to_sky,
     project_sky,
 )
 
 Floats = NDArray[np.float64]
 
-_MIDDLE = (style.SKY_LEFT + SKY_WIDTH / 2, style.SKY_TOP + SKY_HEIGHT / 2)
-_LEAST_FRAME = 3.0
+_CENTRE = (style.SKY_LEFT + SKY_WIDTH / 2, style.SKY_TOP + SKY_HEIGHT / 2)
+_MIN_FRAME_DEG = 3.0
 """Degrees: the inset's frame is seen around the mark of the peak."""
 # ICRS degrees (the Hipparcos catalogue, ESA SP-1200, section 1.5.3).
 _GALACTIC_POLE = (192.85948, 27.12825)
 _GALACTIC_CENTRE = (266.40499, -28.93617)
 
 
-def allsky(sheet: Canvas, picture: SkyMapFigure) -> None:
+def draw_allsky(sheet: Canvas, picture: SkyMapFigure) -> None:
     """Draw everything on the all-sky map but its colours."""
-    sheet.image(_lattice(), 0, 0)
+    sheet.image(_static_background(), 0, 0)
     if picture.captions.mark is not None:
-        across(sheet, _MIDDLE, picture.captions.mark, 160)
+        draw_watermark(sheet, _CENTRE, picture.captions.mark, 160)
     if picture.other is not None:
-        sheet.lines(_on_sheet(outlines(picture.other.level, 0.9)), style.OTHER, 3.2, dashed=True)
-    for level in style.CREDIBLE:
-        lines = _on_sheet(outlines(picture.sky.level, level))
-        sheet.lines(lines, style.CONTOUR, style.WIDTHS[level], cased=True)
+        sheet.lines(_to_canvas(outlines(picture.other.level, 0.9)), style.GW_ALONE_CONTOUR, 3.2, dashed=True)
+    for level in style.CREDIBLE_LEVELS:
+        lines = _to_canvas(outlines(picture.sky.level, level))
+        sheet.lines(lines, style.CONTOUR, style.CONTOUR_WIDTHS[level], cased=True)
     if picture.inset is not None and not picture.inset.window.polar:
-        sheet.lines(_frame(picture.inset.window), style.INK, 2.4)
-    peak, sun, moon = (on_sky(*position) for position in (picture.peak, picture.sun, picture.moon))
+        sheet.lines(_inset_frame(picture.inset.window), style.INK, 2.4)
+    peak, sun, moon = (canvas_position(*position) for position in (picture.peak, picture.sun, picture.moon))
     sheet.mark(moon, _crescent(), 36, style.MOON)
-    _name(sheet, moon, (peak, sun), "Moon", style.MOON)
+    _draw_label(sheet, moon, (peak, sun), "Moon", style.MOON)
     sheet.mark(sun, (12, 1, 0), 46, style.SUN)
-    _name(sheet, sun, (peak, moon), "Sun", style.SUN)
-    reticle(sheet, peak)
+    _draw_label(sheet, sun, (peak, moon), "Sun", style.SUN)
+    draw_reticle(sheet, peak)
 
 
-def on_sky(ra: float, dec: float) -> Point:
+def canvas_position(ra: float, dec: float) -> Point:
     """Where a position is on the sheet."""
     column, row = project_sky(np.array([ra]), np.array([dec]))
     return float(column[0]) + style.SKY_LEFT + 0.5, float(row[0]) + style.SKY_TOP + 0.5
 
 
-def reticle(sheet: Canvas, at: Point, near: float = 11, far: float = 30) -> None:
+def draw_reticle(sheet: Canvas, at: Point, near: float = 11, far: float = 30) -> None:
     """Point at a place without covering it."""
     arms = [
         np.array([(at[0] + near * a, at[1] + near * b), (at[0] + far * a, at[1] + far * b)])
         for a, b in ((1, 0), (-1, 0), (0, 1), (0, -1))
     ]
-    sheet.lines(arms, PAPER, 10.0, zorder=8)
+    sheet.lines(arms, BACKGROUND, 10.0, zorder=8)
     sheet.lines(arms, style.PEAK, 5.5, zorder=8)
 
 
-def across(sheet: Canvas, middle: Point, mark: str, size: float) -> None:
+def draw_watermark(sheet: Canvas, middle: Point, mark: str, size: float) -> None:
     """Write MOCK over a map, so that no clipping of the picture passes for the real thing."""
     sheet.text(
-        *middle, mark, size, style.MARK, ha="center", bold=True, alpha=0.3, rotation=18, zorder=2.5
+        *middle, mark, size, style.WATERMARK, ha="center", bold=True, alpha=0.3, rotation=18, zorder=2.5
     )  # fmt: skip
 
 
 @cache
-def _lattice() -> Bytes:
+def _static_background() -> Bytes:
     """What is the same on every map, drawn once in a process: graticule, Galactic plane, rim and numbers."""
     sheet = Canvas(style.WIDTH, style.SKY_BOTTOM + 10)
-    sheet.lines(_graticule(), style.LINES, 1.4)
+    sheet.lines(_graticule(), style.GRATICULE, 1.4)
     sheet.lines(_galactic_plane(), style.FAINT, 2.6, dashed=True)
-    sheet.outline(Ellipse(_MIDDLE, SKY_WIDTH, SKY_HEIGHT), style.FAINT, 3, zorder=4)
+    sheet.outline(Ellipse(_CENTRE, SKY_WIDTH, SKY_HEIGHT), style.FAINT, 3, zorder=4)
     for hour in range(3, 24, 3):
-        x, y = on_sky(hour * 15.0, 0.0)
+        x, y = canvas_position(hour * 15.0, 0.0)
         sheet.text(x, y + 20, f"{hour}h", style.TICK, style.INK, ha="center", cased=True)
     for dec in (-60, -30, 30, 60):
-        x, y = on_sky(CENTRE_RA + 179.99, dec)
-        sheet.text(x - 12, y, style.degrees(dec, 1, signed=True), 25, style.INK, ha="right")
-    x, y = on_sky(*_GALACTIC_CENTRE)
+        x, y = canvas_position(CENTRE_RA + 179.99, dec)
+        sheet.text(x - 12, y, style.format_degrees(dec, 1, signed=True), 25, style.INK, ha="right")
+    x, y = canvas_position(*_GALACTIC_CENTRE)
     sheet.mark((x, y), "o", 11, style.FAINT)
     sheet.text(x, y + 24, "GC", 23, style.FAINT, ha="center", cased=True)
     return sheet.pixels()
@@ -99,7 +99,7 @@ def _graticule() -> list[Floats]:
     meridians = [project_sky(np.full_like(dec, hour * 15.0), dec) for hour in range(3, 24, 3)]
     ra = np.linspace(1e-6, 360 - 1e-6, 91)
     parallels = [project_sky(ra, np.full_like(ra, float(d))) for d in (-60, -30, 0, 30, 60)]
-    return _on_sheet([np.column_stack(line) for line in meridians + parallels])
+    return _to_canvas([np.column_stack(line) for line in meridians + parallels])
 
 
 def _galactic_plane() -> list[Floats]:
@@ -110,20 +110,20 @@ def _galactic_plane() -> list[Floats]:
     over = np.array([-np.sin(dec_0) * np.cos(ra_0), -np.sin(dec_0) * np.sin(ra_0), np.cos(dec_0)])
     x, y, z = np.outer(along, np.cos(turn)) + np.outer(over, np.sin(turn))
     columns, rows = project_sky(np.degrees(np.arctan2(y, x)), np.degrees(np.arcsin(z)))
-    return _on_sheet([np.column_stack((columns, rows))])
+    return _to_canvas([np.column_stack((columns, rows))])
 
 
-def _frame(window: ImageWindow) -> list[Floats]:
-    half = max(window.half, _LEAST_FRAME)
+def _inset_frame(window: ImageWindow) -> list[Floats]:
+    half = max(window.half, _MIN_FRAME_DEG)
     side = np.linspace(-half, half, 41)
     edge = np.full_like(side, half)
     east = np.concatenate((side, edge, -side, -edge))
     north = np.concatenate((edge, -side, -edge, side))
-    columns, rows = project_sky(*plane_to_window(window, east, north))
-    return _on_sheet([np.column_stack((columns, rows))])
+    columns, rows = project_sky(*plane_to_sky(window, east, north))
+    return _to_canvas([np.column_stack((columns, rows))])
 
 
-def _on_sheet(lines: list[Floats]) -> list[Floats]:
+def _to_canvas(lines: list[Floats]) -> list[Floats]:
     """Move lines from the all-sky grid to the sheet, cut where they run along the rim or jump across it.
 
     A region across RA 0 h is traced along the rim from either side, and nothing ends there.
@@ -135,7 +135,7 @@ def _on_sheet(lines: list[Floats]) -> list[Floats]:
         jump = np.abs(np.diff(line[:, 0])) > SKY_WIDTH / 4
         cuts = np.flatnonzero((outside[:-1] & outside[1:]) | jump) + 1
         pieces += [piece for piece in np.split(line, cuts) if len(piece) > 1]
-    return placed(pieces, style.SKY_LEFT, style.SKY_TOP)
+    return grid_to_canvas(pieces, style.SKY_LEFT, style.SKY_TOP)
 
 
 @cache
@@ -148,10 +148,10 @@ def _crescent() -> Floats:
     return np.concatenate((edge, hollow))
 
 
-def _name(sheet: Canvas, place: Point, others: tuple[Point, ...], text: str, colour: str) -> None:
+def _draw_label(sheet: Canvas, place: Point, others: tuple[Point, ...], text: str, colour: str) -> None:
     """Write a name on the side of the map's middle, or on the other if something stands there."""
     x, y = place
-    side = -1 if x > _MIDDLE[0] else 1
+    side = -1 if x > _CENTRE[0] else 1
     if any(0 < (other[0] - x) * side < 170 and abs(other[1] - y) < 70 for other in others):
         side = -side
     sheet.text(

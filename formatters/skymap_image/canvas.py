@@ -24,9 +24,9 @@ Bytes = NDArray[np.uint8]
 Point = tuple[float, float]
 """Pixels from the left and from the top."""
 
-PAPER = "#12151f"
+BACKGROUND = "#12151f"
 _DASHES = (0.0, (3.5, 2.0))
-_CASING = withStroke(linewidth=5, foreground=PAPER)
+_CASING = withStroke(linewidth=5, foreground=BACKGROUND)
 
 
 class Canvas:
@@ -61,7 +61,7 @@ class Canvas:
         within: tuple[float, float, float, float] | None = None,
     ) -> None:
         """Draw lines of shape (points, 2); `within` (left, top, width, height) cuts them off."""
-        layers = [(PAPER, width + 2.4), (colour, width)] if cased else [(colour, width)]
+        layers = [(BACKGROUND, width + 2.4), (colour, width)] if cased else [(colour, width)]
         for layer_colour, layer_width in layers:
             drawn = LineCollection(
                 lines,
@@ -84,7 +84,7 @@ class Canvas:
                 marker=marker,  # type: ignore[arg-type]
                 markersize=size,
                 color=colour,
-                markeredgecolor=PAPER,
+                markeredgecolor=BACKGROUND,
                 zorder=zorder,
             )
         )

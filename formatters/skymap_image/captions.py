@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from formatters.blockkit.mrkdwn import simple_spaces
+from formatters.blockkit.mrkdwn import replace_nbsp
 from formatters.models.notice import EARLYWARNING, Event, Localization, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
@@ -11,23 +11,23 @@ from formatters.text import event_lines, quantities, vocabulary
 
 ALT_TEXT_MAX = 2_000
 """Characters of an image block's alt_text (docs.slack.dev/reference/block-kit/blocks/image-block)."""
-_REGIONS_TOLD = 3
+_MAX_REGIONS = 3
 
 
-def words(superevent: Superevent) -> Captions:
+def create_captions(superevent: Superevent) -> Captions:
     """Say what the newest notice's picture needs. Raises ValueError where that notice has no map measured."""
-    notice, event, localization = _drawable(superevent)
+    notice, event, localization = _measured_notice(superevent)
     mark = vocabulary.category_label(superevent.category)
     said = [front for front in alert_card.status_labels(superevent) if front != mark]
     if notice.alert_type != EARLYWARNING:
-        said.append(alert_card.stage(superevent, notice))
+        said.append(alert_card.alert_type_with_ordinal(superevent, notice))
     facts = []
     if localization.distance is not None:
         facts.append(quantities.distance(localization.distance))
     facts.append(" ".join(event.instruments))
     combined = notice.external is not None and notice.external.localization is not None
     if notice.external is not None and combined:
-        facts.append(f"with {vocabulary.observatory(notice.external.observatory)}")
+        facts.append(f"with {vocabulary.observatory_label(notice.external.observatory)}")
     other = None
     if combined and notice.localization is not None:
         other = f"GW alone 90{quantities.NBSP}%: {quantities.area(notice.localization.area_90)}"
@@ -49,7 +49,7 @@ def alt_text(
 
     Raises ValueError where that notice has no map measured.
     """
-    notice, event, localization = _drawable(superevent)
+    notice, event, localization = _measured_notice(superevent)
     mark = vocabulary.category_label(superevent.category)
     external = notice.external
     combined = external is not None and external.localization is not None
@@ -57,17 +57,19 @@ def alt_text(
     front = "" if mark is None else f"{mark}, no real event. "
     said = [
         f"{front}{kind} of {superevent.superevent_id}, {event_lines.headline(event)}, "
-        f"{', '.join([*_stages(superevent, notice), quantities.utc(event.time)])}.",
+        f"{', '.join([*_status_and_alert_type(superevent, notice), quantities.utc(event.time)])}.",
         f"The 90{quantities.NBSP}% credible region covers {quantities.area(localization.area_90)}, "
         f"the 50{quantities.NBSP}% region {quantities.area(localization.area_50)}"
-        f"{_parts(localization)}.",
+        f"{_regions_phrase(localization)}.",
         f"The densest tile is at {quantities.position(localization.ra, localization.dec)} "
         f"({quantities.position_degrees(localization.ra, localization.dec)}).",
     ]
     if localization.distance is not None:
         said.append(f"Luminosity distance {quantities.distance(localization.distance)}.")
     if external is not None and combined:
-        line = f"The map combines GW with {vocabulary.coincidence(external.observatory, external.search)}."
+        line = (
+            f"The map combines GW with {vocabulary.coincidence_label(external.observatory, external.search)}."
+        )
         if notice.localization is not None:
             line += f" A dashed line is the 90{quantities.NBSP}% region of GW alone, "
             line += f"{quantities.area(notice.localization.area_90)}."
@@ -75,43 +77,47 @@ def alt_text(
     if sun is not None and moon is not None:
         said.append(
             f"Sun at {quantities.position_coarse(*sun)}, Moon at {quantities.position_coarse(*moon)}, "
-            f"{_away(localization, sun)} and {_away(localization, moon)} from the densest tile."
+            f"{_separation_text(localization, sun)} and {_separation_text(localization, moon)} from the densest tile."
         )
     said.append(
         "All-sky Mollweide projection, right ascension in hours with 12 h in the middle, east to the left"
         f"{', and an inset around the main region' if inset else ''}."
     )
-    text = simple_spaces(" ".join(said))
+    text = replace_nbsp(" ".join(said))
     return text if len(text) <= ALT_TEXT_MAX else f"{text[: ALT_TEXT_MAX - 1]}…"
 
 
-def _drawable(superevent: Superevent) -> tuple[Notice, Event, Localization]:
+def _measured_notice(superevent: Superevent) -> tuple[Notice, Event, Localization]:
     notice = superevent.latest
     if notice.event is None or notice.best_localization is None:
         raise ValueError(f"The newest notice of {superevent.superevent_id} has no sky map to draw.")
     return notice, notice.event, notice.best_localization
 
 
-def _stages(superevent: Superevent, notice: Notice) -> list[str]:
+def _status_and_alert_type(superevent: Superevent, notice: Notice) -> list[str]:
     mark = vocabulary.category_label(superevent.category)
     said = [front for front in alert_card.status_labels(superevent) if front != mark]
-    return said if notice.alert_type == EARLYWARNING else [*said, alert_card.stage(superevent, notice)]
+    return (
+        said
+        if notice.alert_type == EARLYWARNING
+        else [*said, alert_card.alert_type_with_ordinal(superevent, notice)]
+    )
 
 
-def _parts(localization: Localization) -> str:
+def _regions_phrase(localization: Localization) -> str:
     """As in ", in 2 parts: 59 % of the probability near 06h03 −20°, 31 % near 14h25 +56°"."""
     regions = localization.regions
     if not regions:
         return ""
     told = [
         f"{quantities.percent(region.probability)} near {quantities.position_coarse(region.ra, region.dec)}"
-        for region in regions[:_REGIONS_TOLD]
+        for region in regions[:_MAX_REGIONS]
     ]
     if len(regions) == 1:
         return f", in one piece near {quantities.position_coarse(regions[0].ra, regions[0].dec)}"
-    more = "" if len(regions) <= _REGIONS_TOLD else ", and smaller ones"
+    more = "" if len(regions) <= _MAX_REGIONS else ", and smaller ones"
     return f", in {len(regions)} pieces, with {', '.join(told)}{more}"
 
 
-def _away(localization: Localization, position: Position) -> str:
+def _separation_text(localization: Localization, position: Position) -> str:
     return quantities.angle(quantities.separation(localization.ra, localization.dec, *position))

@@ -28,6 +28,6 @@ def outlines(level: NDArray[np.float32], at: float) -> list[Floats]:
     return [np.asarray(line) + np.array((left - 1, top - 1)) for line in found]
 
 
-def placed(lines: Iterable[Floats], left: float, top: float, zoom: float = 1.0) -> list[Floats]:
+def grid_to_canvas(lines: Iterable[Floats], left: float, top: float, zoom: float = 1.0) -> list[Floats]:
     """Move lines from a grid, whose first pixel's centre is (0, 0), onto the sheet."""
     return [(line + 0.5) * zoom + np.array((left, top)) for line in lines]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from formatters.skymap_image import legend, png, style
-from formatters.skymap_image.allsky import allsky
+from formatters.skymap_image.allsky import draw_allsky
 from formatters.skymap_image.canvas import Bytes, Canvas
-from formatters.skymap_image.inset import closeup
+from formatters.skymap_image.inset import draw_inset
 from formatters.skymap_image.models import SkyMapFigure
 from formatters.skymap_image.projection import SKY_HEIGHT, SKY_WIDTH
 
@@ -18,25 +18,25 @@ def draw(picture: SkyMapFigure) -> bytes:
     else:
         height = style.INSET_TOP + style.INSET_SIDE + 65
     sheet = Canvas(style.WIDTH, height)
-    sheet.image(_maps(picture, height))
-    legend.title(sheet, picture.captions)
-    allsky(sheet, picture)
+    sheet.image(_map_pixels(picture, height))
+    legend.draw_title(sheet, picture.captions)
+    draw_allsky(sheet, picture)
     if picture.inset is None:
-        legend.below(sheet, picture.captions, other)
+        legend.draw_key_below(sheet, picture.captions, other)
     else:
-        closeup(sheet, picture, picture.inset)
-        legend.beside(sheet, picture.captions, other)
+        draw_inset(sheet, picture, picture.inset)
+        legend.draw_key_beside(sheet, picture.captions, other)
     return png.encode(sheet.pixels(), style.DOTS_PER_INCH)
 
 
-def _maps(picture: SkyMapFigure, height: int) -> Bytes:
+def _map_pixels(picture: SkyMapFigure, height: int) -> Bytes:
     """Return the colours of both maps on paper, RGBA."""
-    image = style.paper(height, style.WIDTH)
+    image = style.blank_pixels(height, style.WIDTH)
     left, top = style.SKY_LEFT, style.SKY_TOP
-    image[top : top + SKY_HEIGHT, left : left + SKY_WIDTH] = style.painted(picture.sky)
+    image[top : top + SKY_HEIGHT, left : left + SKY_WIDTH] = style.colourize(picture.sky)
     if picture.inset is not None:
         left, top, side = style.INSET_LEFT, style.INSET_TOP, style.INSET_SIDE
-        square = style.painted(picture.inset.grid)
+        square = style.colourize(picture.inset.grid)
         zoomed = square.repeat(style.INSET_ZOOM, axis=0).repeat(style.INSET_ZOOM, axis=1)
         image[top : top + side, left : left + side] = zoomed
     return image.view("u1").reshape(height, style.WIDTH, 4)

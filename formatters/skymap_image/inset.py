@@ -9,9 +9,9 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from formatters.skymap_image import style
-from formatters.skymap_image.allsky import across, reticle
+from formatters.skymap_image.allsky import draw_reticle, draw_watermark
 from formatters.skymap_image.canvas import Canvas
-from formatters.skymap_image.contours import outlines, placed
+from formatters.skymap_image.contours import grid_to_canvas, outlines
 from formatters.skymap_image.models import Inset, SkyMapFigure
 from formatters.skymap_image.projection import ImageWindow, project_window
 
@@ -19,63 +19,63 @@ Floats = NDArray[np.float64]
 
 _LEFT, _TOP, _SIDE = style.INSET_LEFT, style.INSET_TOP, style.INSET_SIDE
 _RIGHT, _BOTTOM = _LEFT + _SIDE, _TOP + _SIDE
-_SQUARE = (_LEFT, _TOP, _SIDE, _SIDE)
+_FRAME = (_LEFT, _TOP, _SIDE, _SIDE)
 # A region that runs out of the inset is traced along the edge, and nothing ends there.
-_WITHIN = (_LEFT + 3, _TOP + 3, _SIDE - 6, _SIDE - 6)
-_STEPS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 45.0, 60.0, 90.0)
-_WHOLE = 0.88
+_CLIP_AREA = (_LEFT + 3, _TOP + 3, _SIDE - 6, _SIDE - 6)
+_GRATICULE_STEPS_DEG = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 45.0, 60.0, 90.0)
+_MAX_LABELLED_PROBABILITY = 0.88
 """A region with a larger share of the probability is all of the 90 % region that matters."""
-_NUMBER_WIDTH = 125
+_MIN_LABEL_SPACING = 125
 
 
-def closeup(sheet: Canvas, picture: SkyMapFigure, inset: Inset) -> None:
+def draw_inset(sheet: Canvas, picture: SkyMapFigure, inset: Inset) -> None:
     """Draw everything on the inset but its colours."""
     _graticule(sheet, inset.window)
     if picture.captions.mark is not None:
-        across(sheet, (_LEFT + _SIDE / 2, _TOP + _SIDE / 2), picture.captions.mark, 110)
+        draw_watermark(sheet, (_LEFT + _SIDE / 2, _TOP + _SIDE / 2), picture.captions.mark, 110)
     if inset.other is not None:
-        lines = _on_sheet(outlines(inset.other.level, 0.9))
-        sheet.lines(lines, style.OTHER, 4, dashed=True, within=_WITHIN)
-    for level in style.CREDIBLE:
-        lines = _on_sheet(outlines(inset.grid.level, level))
-        sheet.lines(lines, style.CONTOUR, style.WIDTHS[level] + 1, cased=True, within=_WITHIN)
+        lines = _to_canvas(outlines(inset.other.level, 0.9))
+        sheet.lines(lines, style.GW_ALONE_CONTOUR, 4, dashed=True, within=_CLIP_AREA)
+    for level in style.CREDIBLE_LEVELS:
+        lines = _to_canvas(outlines(inset.grid.level, level))
+        sheet.lines(lines, style.CONTOUR, style.CONTOUR_WIDTHS[level] + 1, cased=True, within=_CLIP_AREA)
     column, row = project_window(inset.window, np.array([picture.peak[0]]), np.array([picture.peak[1]]))
-    x, y = _on_sheet([np.column_stack((column, row))])[0][0]
+    x, y = _to_canvas([np.column_stack((column, row))])[0][0]
     if _LEFT < x < _RIGHT and _TOP < y < _BOTTOM:
-        reticle(sheet, (float(x), float(y)), 14, 40)
-    if inset.share < _WHOLE:
+        draw_reticle(sheet, (float(x), float(y)), 14, 40)
+    if inset.share < _MAX_LABELLED_PROBABILITY:
         said = f"{inset.share * 100:.0f}\u00a0% of the probability"
         sheet.text(_LEFT + 18, _TOP + 30, said, style.SMALL, style.INK, cased=True)
     sheet.outline(Rectangle((_LEFT, _TOP), _SIDE, _SIDE), style.INK, 3, zorder=8)
 
 
-def _on_sheet(lines: list[Floats]) -> list[Floats]:
-    return placed(lines, _LEFT, _TOP, style.INSET_ZOOM)
+def _to_canvas(lines: list[Floats]) -> list[Floats]:
+    return grid_to_canvas(lines, _LEFT, _TOP, style.INSET_ZOOM)
 
 
 def _graticule(sheet: Canvas, window: ImageWindow) -> None:
     """Draw meridians and parallels in round degrees, and number them where they cross the edges."""
     low, high = max(-90.0, window.dec - 2 * window.half), min(90.0, window.dec + 2 * window.half)
-    step = _step(2 * window.half, 4)
+    step = _graticule_step(2 * window.half, 4)
     parallels = [dec for dec in _multiples(low, high, step) if abs(dec) < 90]
     # At least to the corners.
     reach = 180.0 if window.polar else 1.6 * window.half / np.cos(np.radians(window.dec))
     ra = np.linspace(window.ra - reach, window.ra + reach, 181)
-    circles = [_on_window(window, ra, np.full_like(ra, dec)) for dec in parallels]
+    circles = [_project_line(window, ra, np.full_like(ra, dec)) for dec in parallels]
     for dec, line in zip(parallels, circles, strict=True):
-        _number_parallel(sheet, line, style.degrees(dec, step, signed=True))
-    step = 45.0 if window.polar else _step(1.25 * reach, 4.5)
+        _number_parallel(sheet, line, style.format_degrees(dec, step, signed=True))
+    step = 45.0 if window.polar else _graticule_step(1.25 * reach, 4.5)
     meridians = _multiples(window.ra - reach, window.ra + reach - (step / 2 if window.polar else 0), step)
     lat = np.linspace(low, high, 181)
-    rays = [_on_window(window, np.full_like(lat, ra_1), lat) for ra_1 in meridians]
+    rays = [_project_line(window, np.full_like(lat, ra_1), lat) for ra_1 in meridians]
     taken: list[tuple[float, float]] = []
     for ra_1, line in zip(meridians, rays, strict=True):
-        _number_meridian(sheet, line, style.degrees(ra_1 % 360, step), taken)
-    sheet.lines([*circles, *rays], style.LINES, 1.6, within=_SQUARE, zorder=2)
+        _number_meridian(sheet, line, style.format_degrees(ra_1 % 360, step), taken)
+    sheet.lines([*circles, *rays], style.GRATICULE, 1.6, within=_FRAME, zorder=2)
 
 
-def _on_window(window: ImageWindow, ra: Floats, dec: Floats) -> Floats:
-    return _on_sheet([np.column_stack(project_window(window, ra, dec))])[0]
+def _project_line(window: ImageWindow, ra: Floats, dec: Floats) -> Floats:
+    return _to_canvas([np.column_stack(project_window(window, ra, dec))])[0]
 
 
 def _number_parallel(sheet: Canvas, line: Floats, text: str) -> None:
@@ -98,7 +98,7 @@ def _number_meridian(sheet: Canvas, line: Floats, text: str, taken: list[tuple[f
         x = _crossing(line, 1, edge)
         if x is None:
             continue
-        free = all(abs(x - other) > _NUMBER_WIDTH for other, row in taken if row == y)
+        free = all(abs(x - other) > _MIN_LABEL_SPACING for other, row in taken if row == y)
         if _LEFT + 30 < x < _RIGHT - 30 and free:
             sheet.text(x, y, text, style.TICK, style.INK, ha="center")
             taken.append((x, y))
@@ -118,8 +118,8 @@ def _crossing(line: Floats, axis: int, at: float) -> float | None:
     return None
 
 
-def _step(width: float, parts: float) -> float:
-    return next((step for step in _STEPS if step >= width / parts), _STEPS[-1])
+def _graticule_step(width: float, parts: float) -> float:
+    return next((step for step in _GRATICULE_STEPS_DEG if step >= width / parts), _GRATICULE_STEPS_DEG[-1])
 
 
 def _multiples(low: float, high: float, step: float) -> list[float]:

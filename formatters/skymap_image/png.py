@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 _COLOURS = 256
-_LEVEL = 3
+_COMPRESSION_LEVEL = 3
 """Of zlib: higher ones take twice as long and save a tenth."""
 
 
@@ -21,5 +21,5 @@ def encode(rgba: NDArray[np.uint8], dots_per_inch: float) -> bytes:
         .quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     )
     file = BytesIO()
-    image.save(file, "PNG", compress_level=_LEVEL, dpi=(dots_per_inch, dots_per_inch))
+    image.save(file, "PNG", compress_level=_COMPRESSION_LEVEL, dpi=(dots_per_inch, dots_per_inch))
     return file.getvalue()

@@ -26,7 +26,7 @@ SKY_PIXEL_AREA = 4 * (180 / pi) ** 2 * pi / (pi / 4 * SKY_WIDTH * SKY_HEIGHT)
 """deg² of each pixel of the all-sky grid."""
 
 _NEWTON_STEPS = 12
-_TINY = 1e-12
+_EPSILON = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def project_sky(ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
         np.abs(phi), pi / 2 - (3 * pi / 8 * (pi / 2 - np.abs(phi)) ** 2) ** (1 / 3)
     )
     for _ in range(_NEWTON_STEPS):
-        slope = np.maximum(2 + 2 * np.cos(2 * theta), _TINY)
+        slope = np.maximum(2 + 2 * np.cos(2 * theta), _EPSILON)
         theta = np.clip(theta - (2 * theta + np.sin(2 * theta) - pi * np.sin(phi)) / slope, -pi / 2, pi / 2)
     east = (np.asarray(ra) - CENTRE_RA + 180) % 360 - 180
     x = -east / 180 * np.cos(theta)
@@ -76,17 +76,17 @@ def sky_positions() -> tuple[Floats, Floats]:
     return ra, np.where(np.isnan(ra), np.nan, dec)
 
 
-def window_plane(window: ImageWindow, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+def sky_to_plane(window: ImageWindow, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
     """Offsets to the east and to the north on an inset's plane, degrees: areas on it are those on the sky."""
     delta, lat, lat_0 = np.radians(np.asarray(ra) - window.ra), np.radians(dec), np.radians(window.dec)
     towards = np.sin(lat_0) * np.sin(lat) + np.cos(lat_0) * np.cos(lat) * np.cos(delta)
-    scale = np.degrees(np.sqrt(2 / np.maximum(1 + towards, _TINY)))
+    scale = np.degrees(np.sqrt(2 / np.maximum(1 + towards, _EPSILON)))
     east = scale * np.cos(lat) * np.sin(delta)
     north = scale * (np.cos(lat_0) * np.sin(lat) - np.sin(lat_0) * np.cos(lat) * np.cos(delta))
     return east, north
 
 
-def plane_to_window(window: ImageWindow, east: Floats, north: Floats) -> tuple[Floats, Floats]:
+def plane_to_sky(window: ImageWindow, east: Floats, north: Floats) -> tuple[Floats, Floats]:
     """RA and Dec of points on an inset's plane: the inverse of `window_plane`."""
     x, y, lat_0 = np.radians(east), np.radians(north), np.radians(window.dec)
     square = np.minimum(x * x + y * y, 4.0)
@@ -99,7 +99,7 @@ def plane_to_window(window: ImageWindow, east: Floats, north: Floats) -> tuple[F
 
 def project_window(window: ImageWindow, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
     """Columns and rows of positions on an inset's grid, as in `sky_pixels`."""
-    east, north = window_plane(window, ra, dec)
+    east, north = sky_to_plane(window, ra, dec)
     scale = WINDOW_PIXELS / (2 * window.half)
     return (window.half - east) * scale - 0.5, (window.half - north) * scale - 0.5
 
@@ -108,4 +108,4 @@ def window_positions(window: ImageWindow) -> tuple[Floats, Floats]:
     """RA and Dec of the centres of an inset's pixels, (WINDOW_PIXELS, WINDOW_PIXELS)."""
     offset = window.half * (1 - 2 * (np.arange(WINDOW_PIXELS) + 0.5) / WINDOW_PIXELS)
     east, north = np.meshgrid(offset, offset)
-    return plane_to_window(window, east, north)
+    return plane_to_sky(window, east, north)

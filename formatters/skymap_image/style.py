@@ -12,12 +12,12 @@ import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
 
-from formatters.skymap_image.canvas import PAPER
+from formatters.skymap_image.canvas import BACKGROUND
 from formatters.skymap_image.models import Grid
 from formatters.skymap_image.projection import SKY_HEIGHT, WINDOW_PIXELS
 
 WIDTH = 1080
-EDGE = 30
+MARGIN = 30
 SKY_LEFT = 50
 SKY_TOP = 160
 SKY_BOTTOM = SKY_TOP + SKY_HEIGHT
@@ -26,65 +26,65 @@ INSET_TOP = 705
 INSET_ZOOM = 2
 """Pixels of the picture along each side of one of an inset's grid."""
 INSET_SIDE = WINDOW_PIXELS * INSET_ZOOM
-ROW = 62
+ROW_HEIGHT = 62
 """Between the lines of the key below the map."""
 DOTS_PER_INCH = 216
 """Five inches wide."""
 
-SKY = (0.115, 0.135, 0.20, 1.0)
+SKY_COLOUR = (0.115, 0.135, 0.20, 1.0)
 INK = "#f4f5f7"
 FAINT = "#aab2c5"
-LINES = "#55607a"
+GRATICULE = "#55607a"
 CONTOUR = "#ffffff"
-OTHER = "#63c5ff"
+GW_ALONE_CONTOUR = "#63c5ff"
 PEAK = "#3dffcf"
 SUN = "#ffd94a"
 MOON = "#dfe4ee"
-MARK = "#ff9f1c"
+WATERMARK = "#ff9f1c"
 
 LARGE, MEDIUM, SMALL, TICK = 52.0, 34.0, 29.0, 28.0
 
-CREDIBLE = (0.5, 0.9)
-WIDTHS = {0.5: 5.0, 0.9: 2.6}
+CREDIBLE_LEVELS = (0.5, 0.9)
+CONTOUR_WIDTHS = {0.5: 5.0, 0.9: 2.6}
 """Of the contours; the inset's are one wider."""
 
-_SHADES = 160
+_COLOUR_STEPS = 160
 Colours = NDArray[np.uint32]
 
 
-def painted(grid: Grid) -> Colours:
+def colourize(grid: Grid) -> Colours:
     """Return each pixel's colour by its density, four bytes of RGBA in one number."""
     top = np.nanmax(grid.density, initial=0.0)
     # The square root keeps the wings of a region in sight beside a peak a hundred times denser.
-    share = np.sqrt(grid.density * (1 / top if top > 0 else 0.0)) * (_SHADES - 1)
-    colours: Colours = _shades()[np.nan_to_num(share, copy=False, nan=_SHADES).astype(np.uint8)]
+    share = np.sqrt(grid.density * (1 / top if top > 0 else 0.0)) * (_COLOUR_STEPS - 1)
+    colours: Colours = _colour_table()[np.nan_to_num(share, copy=False, nan=_COLOUR_STEPS).astype(np.uint8)]
     return colours
 
 
-def paper(height: int, width: int) -> Colours:
+def blank_pixels(height: int, width: int) -> Colours:
     """Return an empty sheet in the same form."""
-    return np.full((height, width), _shades()[_SHADES])
+    return np.full((height, width), _colour_table()[_COLOUR_STEPS])
 
 
 @cache
-def _shades() -> Colours:
+def _colour_table() -> Colours:
     """From the sky's own dark blue to yellow, lightness rising evenly; then the paper.
 
     Inferno without its black and its palest end.
     """
-    colours = colormaps["inferno"](np.linspace(0.10, 0.86, _SHADES))
-    blend = np.clip(np.linspace(0, 6, _SHADES), 0, 1)[:, np.newaxis]
-    mixed = (255 * (blend * colours + (1 - blend) * np.array(SKY))).round().astype(np.uint8)
-    last = (*bytes.fromhex(PAPER[1:]), 255)
+    colours = colormaps["inferno"](np.linspace(0.10, 0.86, _COLOUR_STEPS))
+    blend = np.clip(np.linspace(0, 6, _COLOUR_STEPS), 0, 1)[:, np.newaxis]
+    mixed = (255 * (blend * colours + (1 - blend) * np.array(SKY_COLOUR))).round().astype(np.uint8)
+    last = (*bytes.fromhex(BACKGROUND[1:]), 255)
     return np.vstack((mixed, np.array(last, np.uint8))).view(np.uint32)[:, 0]
 
 
-def fit(text: str, size: float, room: float, advance: float = 0.6) -> float:
+def fit_font_size(text: str, size: float, room: float, advance: float = 0.6) -> float:
     """Return the largest size, at most `size`, at which a text fits, from its mean advance in ems."""
     return min(size, room / (advance * max(len(text), 1)))
 
 
-def degrees(value: float, step: float, *, signed: bool = False) -> str:
+def format_degrees(value: float, step: float, *, signed: bool = False) -> str:
     """As in "−17.5°", with as many decimals as the step between two such numbers needs."""
     decimals = 0 if step >= 1 else 1 if step >= 0.1 else 2
     text = f"{value:{'+' if signed else ''}.{decimals}f}°"

@@ -28,20 +28,20 @@ class Finding:
     """What to do about it, one sentence; empty where nothing is to be done."""
 
 
-def _capital(name: str) -> str:
+def _capitalize_first(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
 _MARKS = {Level.OK: "✓", Level.WARN: "!", Level.FAIL: "✗"}
 
 
-def plain_text(findings: Iterable[Finding]) -> str:
+def format_findings(findings: Iterable[Finding]) -> str:
     """The findings for a terminal: a line each, and what to do on a line below."""
     listed = list(findings)
     width = max((len(finding.name) for finding in listed), default=0)
     lines = []
     for finding in listed:
-        lines.append(f"{_MARKS[finding.level]} {_capital(finding.name):<{width}}  {finding.found}")
+        lines.append(f"{_MARKS[finding.level]} {_capitalize_first(finding.name):<{width}}  {finding.found}")
         if finding.advice:
             lines.append(f"  {'':<{width}}  → {finding.advice}")
     bad = sum(finding.level is Level.FAIL for finding in listed)

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from formatters.blockkit.blocks import fit
+from formatters.blockkit.blocks import fit_lines
 from formatters.blockkit.message import Block, Message
-from formatters.blockkit.mrkdwn import SECTION_MAX, TEXT_MAX, escape, simple_spaces, unescape
+from formatters.blockkit.mrkdwn import SECTION_MAX, TEXT_MAX, escape, replace_nbsp, unescape
 
 _LINK = re.compile(r"<(?P<url>https?://[^|>]+)(?:\|(?P<label>[^>]*))?>")
 _DATE = re.compile(r"<!date\^[^|>]*\|(?P<fallback>[^>]*)>")
@@ -19,24 +19,24 @@ _MARKS = re.compile(r"(?<!\w)(?P<mark>[*_~`])(?P<text>[^\n]+?)(?P=mark)(?!\w)")
 
 def render(message: Message) -> str:
     """The message as lines of plain text; its `text` alone where it has no blocks."""
-    paragraphs = [text for text in map(_block, message.blocks) if text]
-    return simple_spaces("\n".join(paragraphs) if paragraphs else strip(message.text))
+    paragraphs = [text for text in map(_block_text, message.blocks) if text]
+    return replace_nbsp("\n".join(paragraphs) if paragraphs else strip_mrkdwn(message.text))
 
 
-def push(message: Message) -> str:
+def notification_text(message: Message) -> str:
     """The notification alone: one line."""
-    return simple_spaces(strip(message.text))
+    return replace_nbsp(strip_mrkdwn(message.text))
 
 
-def fallback(message: Message) -> str:
+def fallback_text(message: Message) -> str:
     """The same words as one escaped text, to post alone where Slack refused the blocks.
 
     Buttons without an address are left out, for words can't be pressed; mentions still notify.
     """
     pressless = replace(message, blocks=tuple(map(_without_buttons, message.blocks)))
-    text = fit((escape(line, SECTION_MAX) for line in render(pressless).splitlines()), TEXT_MAX)
+    text = fit_lines((escape(line, SECTION_MAX) for line in render(pressless).splitlines()), TEXT_MAX)
     for mention in message.mentions:
-        shown = re.escape(escape(strip(mention)))
+        shown = re.escape(escape(strip_mrkdwn(mention)))
         text = re.sub(rf"(?<![\w<]){shown}(?!\w)", mention.replace("\\", r"\\"), text, count=1)
     return text
 
@@ -47,10 +47,10 @@ def _without_buttons(block: Block) -> Block:
     return {**block, "elements": [item for item in block["elements"] if "url" in item]}
 
 
-def strip(text: str) -> str:
+def strip_mrkdwn(text: str) -> str:
     """A mrkdwn text as plain words: marks gone, links as "label (url)", entities unescaped."""
     text = _LINK.sub(lambda m: f"{m['label']} ({m['url']})" if m["label"] else m["url"], text)
-    text = _DATE.sub(lambda m: m["fallback"], text)
+    text = _DATE.sub(lambda m: m["fallback_text"], text)
     text = _MENTION.sub(_mention, text)
     return unescape(_MARKS.sub(lambda m: m["text"], text))
 
@@ -62,27 +62,27 @@ def _mention(match: re.Match[str]) -> str:
     return f"@{match['id']}" if match["kind"] == "!" else f"{match['kind']}{match['id']}"
 
 
-def _text(item: Mapping[str, Any]) -> str:
+def _object_text(item: Mapping[str, Any]) -> str:
     text = str(item["text"])
-    return strip(text) if item["type"] == "mrkdwn" else text
+    return strip_mrkdwn(text) if item["type"] == "mrkdwn" else text
 
 
-def _block(block: Block) -> str:
-    return "\n".join(_lines(block))
+def _block_text(block: Block) -> str:
+    return "\n".join(_block_lines(block))
 
 
-def _lines(block: Block) -> Iterator[str]:
+def _block_lines(block: Block) -> Iterator[str]:
     match block["type"]:
         case "header":
-            title = _text(block["text"])
+            title = _object_text(block["text"])
             yield title
             yield "═" * len(title)
         case "section":
             if "text" in block:
-                yield _text(block["text"])
-            yield from (_text(field) for field in block.get("fields", ()))
+                yield _object_text(block["text"])
+            yield from (_object_text(field) for field in block.get("fields", ()))
         case "context":
-            yield from (_text(item) for item in block["elements"] if "text" in item)
+            yield from (_object_text(item) for item in block["elements"] if "text" in item)
         case "actions":
             said = [_button(item) for item in block["elements"] if item["type"] == "button"]
             yield " · ".join(text for text in said if text)
@@ -105,5 +105,5 @@ def _table(rows: list[list[str]]) -> Iterator[str]:
 
 
 def _button(item: Mapping[str, Any]) -> str:
-    label = _text(item["text"])
+    label = _object_text(item["text"])
     return f"{label}: {item['url']}" if "url" in item else f"[{label}]"

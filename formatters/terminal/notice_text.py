@@ -70,21 +70,21 @@ def to_text(notice: Notice) -> str:
 
 def _lines(notice: Notice) -> Iterator[str]:
     front = vocabulary.category_label(notice.category)
-    yield f"{'' if front is None else front + ' '}{notice.superevent_id} {vocabulary.stage(notice.alert_type)}"
+    yield f"{'' if front is None else front + ' '}{notice.superevent_id} {vocabulary.alert_type_label(notice.alert_type)}"
     yield _row("created", quantities.iso(notice.time_created))
     for name, url in notice.urls.items():
         yield _row(name, url)
-    yield from _event(notice)
+    yield from _event_rows(notice)
     if notice.map_problem is not None:
         yield _row("sky map", f"can't be read: {notice.map_problem}")
-    yield from _sky(notice.localization)
+    yield from _localization_rows(notice.localization)
     for external in notice.coincidences:
-        yield from _external(external)
+        yield from _coincidence_rows(external)
     if notice.coincidence_unread:
         yield _row("coincidence", "named in a form that gwevent doesn't understand")
 
 
-def _event(notice: Notice) -> Iterator[str]:
+def _event_rows(notice: Notice) -> Iterator[str]:
     event = notice.event
     if event is None:
         return
@@ -97,17 +97,17 @@ def _event(notice: Notice) -> Iterator[str]:
     yield _row("search", f"{event.group} {event.pipeline} {event.search}")
     yield _row("instruments", " ".join(event.instruments))
     if event.classification:
-        yield _row("classes", _map(event.classification))
+        yield _row("classes", _probability_list(event.classification))
     if event.properties:
-        yield _row("if astrophysical", _map(event.properties))
+        yield _row("if astrophysical", _probability_list(event.properties))
     if event.central_frequency is not None:
         yield _row("frequency", f"{event.central_frequency} Hz")
     if event.duration is not None:
         yield _row("duration", f"{event.duration} s")
 
 
-def _external(external: ExternalCoincidence) -> Iterator[str]:
-    yield _row("coincidence", vocabulary.coincidence(external.observatory, external.search))
+def _coincidence_rows(external: ExternalCoincidence) -> Iterator[str]:
+    yield _row("coincidence", vocabulary.coincidence_label(external.observatory, external.search))
     if external.time_difference is not None:
         yield _row("time offset", f"{external.time_difference} s (external minus GW)")
     yield _row("joint FAR", f"{_rate(external.time_coincidence_far)} (time)")
@@ -118,12 +118,12 @@ def _external(external: ExternalCoincidence) -> Iterator[str]:
         yield _row("combined map", f"can't be read: {external.map_problem}")
     if external.localization is not None:
         yield "combined map"
-        yield from _sky(external.localization)
+        yield from _localization_rows(external.localization)
     if external.overlap is not None:
         yield _row("overlap", f"{external.overlap} of it in the GW 90 % region")
 
 
-def _sky(localization: Localization | None) -> Iterator[str]:
+def _localization_rows(localization: Localization | None) -> Iterator[str]:
     if localization is None:
         return
     yield _row("RA, Dec", f"{localization.ra}, {localization.dec}", separator=" = ")
@@ -150,7 +150,7 @@ def _rate(far: float | None) -> str:
     return text.replace(quantities.NBSP, " ")
 
 
-def _map(probabilities: Any) -> str:
+def _probability_list(probabilities: Any) -> str:
     return ", ".join(f"{name} {value}" for name, value in probabilities.items())
 
 

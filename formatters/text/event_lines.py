@@ -9,27 +9,32 @@ from collections.abc import Iterable
 
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.notice import Event, ExternalCoincidence, Localization, Notice
-from formatters.models.significance import classes, is_burst, is_ssm, through_coincidence
+from formatters.models.significance import (
+    is_burst,
+    is_significant_only_by_coincidence,
+    is_ssm,
+    ranked_classes,
+)
 from formatters.text import quantities, vocabulary
 
-SINGLE_PLACE = 100.0
+MAX_PINPOINT_AREA = 100.0
 """deg². A map in one piece and smaller than this has a peak worth pointing at, to the millidegree."""
-WORTH_NAMING = 0.01
+MIN_NAMED_PROBABILITY = 0.01
 """Regions with less of the probability than this are counted, not named."""
-REGIONS_NAMED = 3
-BARELY = 0.1
+MAX_NAMED_REGIONS = 3
+MIN_CONSISTENT_OVERLAP = 0.1
 """Less than this share of the combined map inside the GW 90 % region is a contradiction worth saying."""
 _NEGLIGIBLE = 0.01
-_ALSO = 4
+_MAX_FURTHER_COINCIDENCES = 4
 """Further coincidences that are named in one line; all of them stand in the history."""
-COINCIDENCE_UNREAD = "Names a coincidence in a form that gwevent doesn't understand"
+UNREADABLE_COINCIDENCE = "Names a coincidence in a form that gwevent doesn't understand"
 
 
 def headline(event: Event, *, compact: bool = False) -> str:
     """What it most probably is, in two words: "BNS 95 %", "Burst", "Sub-solar mass"."""
     percent = quantities.percent_compact if compact else quantities.percent
     if event.classification:
-        name, probability = classes(event)[0]
+        name, probability = ranked_classes(event)[0]
         return f"{plain_text(name)} {percent(probability)}"
     if is_ssm(event):
         return "SSM" if compact else "Sub-solar mass"
@@ -42,7 +47,7 @@ def class_line(event: Event) -> str | None:
     """As in "BNS 95 % · BBH 3 % · NSBH, Terrestrial <1 %"; None where LVK gives no classes."""
     if not event.classification:
         return None
-    return _probabilities(classes(event))
+    return _probabilities(ranked_classes(event))
 
 
 def _probabilities(items: Iterable[tuple[str, float]]) -> str:
@@ -89,7 +94,7 @@ def source_lines(event: Event) -> list[str]:
         lines.append("Sub-solar-mass search: no class probabilities; HasNS means 1 to 3 M☉")
     elif not is_burst(event) and classified is None:
         lines.append("No class probabilities given")
-    mass = chirp_mass(event)
+    mass = chirp_mass_line(event)
     if mass is not None:
         lines.append(mass)
     return lines
@@ -107,7 +112,7 @@ def burst_line(event: Event) -> str:
     return " · ".join(said)
 
 
-def chirp_mass(event: Event) -> str | None:
+def chirp_mass_line(event: Event) -> str | None:
     """The most probable bin of the source-frame chirp mass: "Chirp mass 1.1 to 1.2 M☉ (71 %)"."""
     bins = event.mchirp_source
     if bins is None or not bins.probabilities or len(bins.bin_edges) != len(bins.probabilities) + 1:
@@ -129,7 +134,9 @@ def regions(localization: Localization) -> str | None:
     parts = localization.regions
     if len(parts) < 2:
         return None
-    named = [part for part in parts[:REGIONS_NAMED] if part.probability >= WORTH_NAMING] or list(parts[:1])
+    named = [part for part in parts[:MAX_NAMED_REGIONS] if part.probability >= MIN_NAMED_PROBABILITY] or list(
+        parts[:1]
+    )
     said = [
         f"{quantities.percent(part.probability)} near {quantities.position_coarse(part.ra, part.dec)}"
         for part in named
@@ -143,7 +150,7 @@ def regions(localization: Localization) -> str | None:
 def peak(localization: Localization) -> str:
     """The peak tile: with degrees where the map is one small piece, else only where it lies."""
     words = f"peak {quantities.position(localization.ra, localization.dec)}"
-    if localization.area_90 < SINGLE_PLACE and len(localization.regions) < 2:
+    if localization.area_90 < MAX_PINPOINT_AREA and len(localization.regions) < 2:
         return f"{words} ({quantities.position_degrees(localization.ra, localization.dec)})"
     return words
 
@@ -185,7 +192,7 @@ def far(event: Event) -> str:
     return f"FAR {quantities.rate(event.far)}"
 
 
-def rest_line(notice: Notice, event: Event) -> str:
+def distance_far_detectors_line(notice: Notice, event: Event) -> str:
     """As in "40 ± 8 Mpc · FAR 1 per 350,000 yr · H1 L1 V1"."""
     said = []
     measured = notice.localization or notice.best_localization
@@ -206,30 +213,30 @@ def coherence_line(notice: Notice, event: Event) -> str | None:
     return f"The detectors' data don't fit one signal well: log BCI {quantities.number(bci, 1)}"
 
 
-def significance(notice: Notice) -> str:
+def significance_line(notice: Notice) -> str:
     """As in "Significant", "Significant only through the coincidence (GW alone 1 per 9 h)"."""
     event = notice.event
     if event is None or not event.significant:
         return "Below LVK's threshold of significance"
     if event.flag_unread is not None:
         return f"Taken as significant: LVK's flag says “{plain_text(event.flag_unread)}”"
-    if through_coincidence(notice):
+    if is_significant_only_by_coincidence(notice):
         return f"Significant only through the coincidence (GW alone {quantities.rate(event.far)})"
     return "Significant"
 
 
-def now_significant(notice: Notice) -> str:
+def now_significant_line(notice: Notice) -> str:
     """The same of one that wasn't before."""
-    said = significance(notice)
+    said = significance_line(notice)
     return f"Now significant{said.removeprefix('Significant')}" if said.startswith("Significant") else said
 
 
 def coincidence_words(external: ExternalCoincidence) -> str:
     """As in "Swift targeted sub-threshold 0.25 s after"."""
-    who = vocabulary.coincidence(plain_text(external.observatory), plain_text(external.search))
+    who = vocabulary.coincidence_label(plain_text(external.observatory), plain_text(external.search))
     if external.time_difference is None:
         return who
-    return f"{who} {quantities.offset(external.time_difference)}"
+    return f"{who} {quantities.time_offset(external.time_difference)}"
 
 
 def joint_far(external: ExternalCoincidence) -> str | None:
@@ -244,34 +251,34 @@ def joint_far(external: ExternalCoincidence) -> str | None:
     return f"Joint FAR before trials {spoken}" if said else None
 
 
-def also_lines(notice: Notice) -> list[str]:
+def further_coincidence_lines(notice: Notice) -> list[str]:
     """The further coincidences of a notice that names several, in one line."""
     if not notice.more_external:
         return []
     said = []
-    for external in notice.more_external[:_ALSO]:
-        words, far = coincidence_words(external), _most_telling(external)
+    for external in notice.more_external[:_MAX_FURTHER_COINCIDENCES]:
+        words, far = coincidence_words(external), _best_joint_far(external)
         said.append(words if far is None else f"{words} (joint FAR {quantities.rate(far)})")
     rest = len(notice.more_external) - len(said)
     return [f"Also: {' · '.join([*said, *([f'{rest} more'] if rest else [])])}"]
 
 
-def _most_telling(external: ExternalCoincidence) -> float | None:
+def _best_joint_far(external: ExternalCoincidence) -> float | None:
     both, time = external.time_sky_position_coincidence_far, external.time_coincidence_far
     return time if both is None else both
 
 
 def lowest_joint_far(notice: Notice) -> float | None:
     """Of all coincidences, Hz; of each the one from time and sky position before that from time alone."""
-    fars = [_most_telling(external) for external in notice.coincidences]
+    fars = [_best_joint_far(external) for external in notice.coincidences]
     return min((far for far in fars if far is not None), default=None)
 
 
 def coincidence_lines(notice: Notice) -> list[str]:
     """The coincidence: what and when, joint FAR, and what the combined map changes; the others in a line."""
     if notice.external is None:
-        return [COINCIDENCE_UNREAD] if notice.coincidence_unread else []
-    return [*_coincidence_lines(notice, notice.external), *also_lines(notice)]
+        return [UNREADABLE_COINCIDENCE] if notice.coincidence_unread else []
+    return [*_coincidence_lines(notice, notice.external), *further_coincidence_lines(notice)]
 
 
 def _coincidence_lines(notice: Notice, external: ExternalCoincidence) -> list[str]:
@@ -308,13 +315,13 @@ def _combined_size(notice: Notice, external: ExternalCoincidence, combined: Loca
     if notice.localization is None:
         return size
     gw = notice.localization.area_90
-    if external.overlap is not None and external.overlap < BARELY:
+    if external.overlap is not None and external.overlap < MIN_CONSISTENT_OVERLAP:
         overlap = quantities.percent(external.overlap)
         return f"{size}, GW {quantities.area(gw)}: the maps barely overlap ({overlap})"
     return f"GW {quantities.area_value(gw)} → {size}"
 
 
-def push(notice: Notice, event: Event) -> str:
+def notification_facts(notice: Notice, event: Event) -> str:
     """The facts of a notification: "31 deg² 40±8 Mpc FAR 1/350,000 yr HLV 22:22:46 UTC"."""
     said = []
     localization = notice.best_localization
@@ -326,8 +333,8 @@ def push(notice: Notice, event: Event) -> str:
     if event.instruments:
         said.append("".join(plain_text(name)[:1] for name in event.instruments))
     observatories = [
-        vocabulary.observatory(plain_text(external.observatory)) for external in notice.coincidences
+        vocabulary.observatory_label(plain_text(external.observatory)) for external in notice.coincidences
     ]
-    said += [f"+{name}" for name in list(dict.fromkeys(observatories))[:_ALSO]]
+    said += [f"+{name}" for name in list(dict.fromkeys(observatories))[:_MAX_FURTHER_COINCIDENCES]]
     said.append(quantities.utc_clock(event.time))
     return " ".join(said)

@@ -11,32 +11,36 @@ from formatters.models.observing import (
 )
 from formatters.text import quantities
 
-NEGLIGIBLE = 0.01
+MIN_USEFUL_PROBABILITY = 0.01
 """Below this share nobody points a telescope."""
 
 
-_WHOLE = timedelta(hours=23, minutes=50)
+WHOLE_DAY = timedelta(hours=23, minutes=50)
 
 
 def observability_line(answer: Observability) -> str:
     """As in "Palomar 63 % from 07:10 UTC · <1 % from Paranal · 5 % within 45° of the Sun …", not escaped."""
-    worth = sorted((n for n in answer.sites if n.share >= NEGLIGIBLE), key=lambda night: -night.share)
-    said = [f"{plain_text(n.site.name)} {quantities.percent(n.share)} {_when(n, answer)}" for n in worth]
-    rest = [plain_text(night.site.name) for night in answer.sites if night.share < NEGLIGIBLE]
+    worth = sorted(
+        (n for n in answer.sites if n.share >= MIN_USEFUL_PROBABILITY), key=lambda night: -night.share
+    )
+    said = [
+        f"{plain_text(n.site.name)} {quantities.percent(n.share)} {_window_phrase(n, answer)}" for n in worth
+    ]
+    rest = [plain_text(night.site.name) for night in answer.sites if night.share < MIN_USEFUL_PROBABILITY]
     if rest:
         said.append(f"{quantities.percent(0)} from {', '.join(rest)}")
-    return " · ".join([*said, _constraints(answer)])
+    return " · ".join([*said, sun_and_plane_line(answer)])
 
 
-def _constraints(answer: Observability) -> str:
+def sun_and_plane_line(answer: Observability) -> str:
     sun, plane = quantities.percent(answer.near_sun), quantities.percent(answer.near_plane)
     return f"{sun} within 45° of the Sun, {plane} within 10° of the Galactic plane"
 
 
-def _when(night: SiteObservability, answer: Observability) -> str:
+def _window_phrase(night: SiteObservability, answer: Observability) -> str:
     window = night.window
     assert window is not None, "a share above zero was seen at some time"
-    if window.stop - window.start >= _WHOLE:
+    if window.stop - window.start >= WHOLE_DAY:
         return "at any time"
     # No "now", which is false when it is read.
     word, time = ("until", window.stop) if window.start <= answer.since else ("from", window.start)

@@ -23,12 +23,12 @@ extrapolated), so none is spelled out below it."""
 
 _PERIODS = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86_400.0, "days"), (MONTH, "months"), (YEAR, "yr"))
 # A unit serves from two of it on ("40 h", then "2 days"), which keeps whole numbers exact enough.
-_UNIT_FROM = 2.0
-_ABSURD = 1e9
-_TOO_LONG_FOR_SECONDS = 120.0
+_MIN_COUNT_FOR_UNIT = 2.0
+_SCIENTIFIC_NOTATION_FROM = 1e9
+_MAX_DURATION_IN_SECONDS = 120.0
 
 
-def significant(value: float, digits: int) -> float:
+def round_significant(value: float, digits: int) -> float:
     """Round to so many significant digits; 0 stays 0."""
     return float(f"{value:.{digits - 1}e}")
 
@@ -40,14 +40,14 @@ def number(value: float, decimals: int = 0) -> str:
     """
     if not math.isfinite(value):
         return "?"
-    if abs(value) >= _ABSURD:
+    if abs(value) >= _SCIENTIFIC_NOTATION_FROM:
         return f"{value:.1e}".replace("-", MINUS)
     text = f"{abs(value):,.{decimals}f}"
     negative = value < 0 and any(digit in "123456789" for digit in text)
     return f"{MINUS}{text}" if negative else text
 
 
-def _trimmed(value: float, decimals: int) -> str:
+def _without_trailing_zeros(value: float, decimals: int) -> str:
     text = number(value, decimals)
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
@@ -86,12 +86,12 @@ def credible_level(probability: float) -> str:
     return f"{probability * 100:.1f}{NBSP}%"
 
 
-def ratio(value: float) -> str:
+def fraction(value: float) -> str:
     """A share of a largest value, with two digits however small: "1", "0.61", "0.012", "3.4e-7", "0"."""
     if value >= 0.995 or value == 0:
         return f"{value:.0f}"
     if value >= 0.001:
-        return f"{significant(value, 2):.10f}".rstrip("0")
+        return f"{round_significant(value, 2):.10f}".rstrip("0")
     mantissa, _, exponent = f"{value:.1e}".partition("e")
     return f"{mantissa}e{int(exponent)}"
 
@@ -101,13 +101,15 @@ def _period(far: float) -> str | None:
     if far < RAREST_FAR:
         return None
     seconds = 1 / far
-    size, unit = next(((s, u) for s, u in reversed(_PERIODS) if seconds >= _UNIT_FROM * s), _PERIODS[0])
+    size, unit = next(
+        ((s, u) for s, u in reversed(_PERIODS) if seconds >= _MIN_COUNT_FOR_UNIT * s), _PERIODS[0]
+    )
     count = seconds / size
     if unit == "yr":
         if count < 10:
-            return f"{_trimmed(count, 1)}{NBSP}{unit}"
+            return f"{_without_trailing_zeros(count, 1)}{NBSP}{unit}"
         if count >= 1000:
-            count = significant(count, 2)
+            count = round_significant(count, 2)
     return f"{number(count)}{NBSP}{unit}"
 
 
@@ -144,7 +146,7 @@ def area_value(area: float) -> str:
     if 0 < area < 0.001:
         return "<0.001"
     if 0.001 <= area < 0.95:
-        return f"{significant(area, 1):.10f}".rstrip("0")
+        return f"{round_significant(area, 1):.10f}".rstrip("0")
     if area < 9.95:
         return number(area, 1)
     return number(area)
@@ -158,7 +160,7 @@ def area(value: float) -> str:
 def _rounded(distance: Distance) -> tuple[str, str | None]:
     std = distance.std
     if not (math.isfinite(std) and std > 0):
-        return number(significant(distance.mean, 2), 0 if distance.mean >= 10 else 1), None
+        return number(round_significant(distance.mean, 2), 0 if distance.mean >= 10 else 1), None
     exponent = min(max(math.floor(math.log10(std)), -6), 6)
     # Whole Mpc for what telescopes reach; two digits of a large sd, one of a small one.
     place = exponent - 1 if exponent >= 2 else min(exponent, 0)
@@ -253,14 +255,14 @@ def duration_text(length: timedelta) -> str:
     """A length of time as far as it matters, sign dropped: "0.3 s", "19 s", "12 min", "3.0 h", "5 days"."""
     seconds = abs(length.total_seconds())
     if seconds < 9.95:
-        return f"{_trimmed(seconds, 1)}{NBSP}s"
-    if seconds < _TOO_LONG_FOR_SECONDS:
+        return f"{_without_trailing_zeros(seconds, 1)}{NBSP}s"
+    if seconds < _MAX_DURATION_IN_SECONDS:
         return f"{number(seconds)}{NBSP}s"
     if seconds < 2 * 3600:
         return f"{number(seconds // 60)}{NBSP}min"
     if seconds < 48 * 3600:
         hours = seconds / 3600
-        return f"{_trimmed(hours, 1) if hours < 9.95 else number(math.floor(hours))}{NBSP}h"
+        return f"{_without_trailing_zeros(hours, 1) if hours < 9.95 else number(math.floor(hours))}{NBSP}h"
     return f"{number(seconds // 86_400)}{NBSP}days"
 
 
@@ -278,8 +280,8 @@ def age_text(then: datetime, now: datetime) -> str:
 def duration(seconds: float) -> str:
     """A burst's duration with two significant digits: "1.4 ms", "0.25 s", "12 s"."""
     if seconds < 0.1:
-        return f"{_trimmed(significant(seconds * 1000, 2), 2)}{NBSP}ms"
-    return f"{_trimmed(significant(seconds, 2), 2)}{NBSP}s"
+        return f"{_without_trailing_zeros(round_significant(seconds * 1000, 2), 2)}{NBSP}ms"
+    return f"{_without_trailing_zeros(round_significant(seconds, 2), 2)}{NBSP}s"
 
 
 def frequency(hertz: float) -> str:
@@ -287,9 +289,9 @@ def frequency(hertz: float) -> str:
     return f"{number(hertz, 1 if hertz < 9.95 else 0)}{NBSP}Hz"
 
 
-def offset(seconds: float) -> str:
+def time_offset(seconds: float) -> str:
     """When another event came, from GW: "0.25 s after", "0.27 s before"."""
-    text = _trimmed(abs(seconds), 2 if abs(seconds) < 100 else 0)
+    text = _without_trailing_zeros(abs(seconds), 2 if abs(seconds) < 100 else 0)
     if text == "0":
         return "at the same moment"
     return f"{text}{NBSP}s {'after' if seconds > 0 else 'before'}"

@@ -19,7 +19,7 @@ PROPERTIES = ("HasRemnant", "HasNS", "HasMassGap", "HasSSM")
 KNOWN_SEARCHES = frozenset({"allsky", "earlywarning", "bbh", "ssm", "mdc", "imbh"})
 """Searches of GW candidates, case folded."""
 
-_STAGES = {
+_ALERT_TYPE_LABELS = {
     EARLYWARNING: ("EARLY WARNING", "EW"),
     PRELIMINARY: ("PRELIMINARY", "PRELIM"),
     INITIAL: ("INITIAL", "INITIAL"),
@@ -49,14 +49,14 @@ _COINCIDENCE_SEARCHES = {
 _OBSERVATORIES = {"einsteinprobe": "Einstein Probe"}
 
 
-def stage(alert_type: str) -> str:
+def alert_type_label(alert_type: str) -> str:
     """An alert type in words: "EARLY WARNING"."""
-    return _STAGES.get(alert_type, (alert_type, alert_type))[0]
+    return _ALERT_TYPE_LABELS.get(alert_type, (alert_type, alert_type))[0]
 
 
-def stage_compact(alert_type: str) -> str:
+def alert_type_label_compact(alert_type: str) -> str:
     """The same for a notification: "EW", "PRELIM"."""
-    return _STAGES.get(alert_type, (alert_type, alert_type))[1]
+    return _ALERT_TYPE_LABELS.get(alert_type, (alert_type, alert_type))[1]
 
 
 def vetting(alert_type: str, category: Category) -> str | None:
@@ -71,7 +71,7 @@ def category_label(value: Category) -> str | None:
     return {Category.MOCK: "MOCK", Category.TEST: "TEST"}.get(value)
 
 
-def coincidence(observatory: str, search: str) -> str:
+def coincidence_label(observatory: str, search: str) -> str:
     """An external event: "Swift targeted sub-threshold", "Fermi GRB"."""
     words = (
         _OBSERVATORIES.get(observatory.casefold(), observatory),
@@ -80,6 +80,6 @@ def coincidence(observatory: str, search: str) -> str:
     return " ".join(word for word in words if word) or "external event"
 
 
-def observatory(name: str) -> str:
+def observatory_label(name: str) -> str:
     """An observatory's name in words."""
     return _OBSERVATORIES.get(name.casefold(), name) or "external event"

@@ -10,8 +10,8 @@ from itertools import groupby
 from typing import Any
 
 from formatters.answers import recent
-from formatters.answers.status import LastNotice, SourceState, last_line, source_line
-from formatters.answers.subscription_messages import mark, summary
+from formatters.answers.status import LastNotice, SourceState, last_notice_line, source_line
+from formatters.answers.subscription_messages import fingerprint, summary
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import bold, escape, link
@@ -19,13 +19,19 @@ from formatters.models.incident import Incident
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from formatters.posts import incident
-from formatters.posts.unreadable_notice import page
+from formatters.posts.unreadable_notice import gracedb_url
 from formatters.text import quantities
 
-NEW, EDIT, PAUSE, RESUME, END = "home.new", "home.edit", "home.pause", "home.resume", "home.end"
+NEW_ACTION, EDIT_ACTION, PAUSE_ACTION, RESUME_ACTION, END_ACTION = (
+    "home.new",
+    "home.edit",
+    "home.pause",
+    "home.resume",
+    "home.end",
+)
 """The actions of its buttons; each has a `HomeAction` as its value."""
-EVENTS = 5
-_BLOCKS_FOR_CHANNELS = 80
+MAX_EVENTS = 5
+_MAX_CHANNEL_BLOCKS = 80
 """Of the hundred that a view may have (docs.slack.dev/reference/views)."""
 
 View = dict[str, Any]
@@ -93,7 +99,7 @@ def view(home: Home, now: datetime) -> View:
         shown += [*home.said.blocks[:2], {"type": "divider"}]
     sources = [source_line(source) for source in home.sources] or ["No source runs in this process"]
     wrong = [f"{incident.sentence(one)}." for one in home.incidents]
-    head, *rest = map(escape, [*wrong, *sources, last_line(home.last_notice, now)])
+    head, *rest = map(escape, [*wrong, *sources, last_notice_line(home.last_notice, now)])
     shown += [
         blocks.section(bold(head), *rest),
         blocks.header("Your channels"),
@@ -122,12 +128,12 @@ def _channels(home: Home) -> list[Block]:
     listed = 0
     for channel_id, every in groupby(home.subscriptions, key=lambda s: s.channel_id):
         subscriptions = list(every)
-        if len(shown) + 3 > _BLOCKS_FOR_CHANNELS:
+        if len(shown) + 3 > _MAX_CHANNEL_BLOCKS:
             break
-        button = blocks.button("Add a subscription", NEW, value=HomeAction(channel_id).value)
-        shown.append(blocks.section(bold(_channel(channel_id)), accessory=button))
+        button = blocks.button("Add a subscription", NEW_ACTION, value=HomeAction(channel_id).value)
+        shown.append(blocks.section(bold(_channel_label(channel_id)), accessory=button))
         for subscription in subscriptions:
-            if len(shown) + 2 > _BLOCKS_FOR_CHANNELS:
+            if len(shown) + 2 > _MAX_CHANNEL_BLOCKS:
                 break
             shown += [blocks.section(*summary(subscription)), _buttons(subscription)]
             listed += 1
@@ -138,19 +144,21 @@ def _channels(home: Home) -> list[Block]:
     return shown
 
 
-def _channel(channel_id: str) -> str:
+def _channel_label(channel_id: str) -> str:
     # Slack shows a channel's name to who may know it.
     return "Your messages with gwevent" if channel_id.startswith("D") else f"<#{channel_id}>"
 
 
 def _buttons(subscription: Subscription) -> Block:
     value = HomeAction(subscription.channel_id, subscription.number).value
-    pausing = ("Pause", PAUSE) if subscription.paused_at is None else ("Resume", RESUME)
-    end = HomeAction(subscription.channel_id, subscription.number, mark(subscription)).value
+    pausing = ("Pause", PAUSE_ACTION) if subscription.paused_at is None else ("Resume", RESUME_ACTION)
+    end = HomeAction(subscription.channel_id, subscription.number, fingerprint(subscription)).value
     return blocks.actions(
-        blocks.button("Edit", EDIT, value=value),
+        blocks.button("Edit", EDIT_ACTION, value=value),
         blocks.button(*pausing, value=value),
-        blocks.button("End", END, value=end, asks=f"End number {subscription.number}? The channel is told."),
+        blocks.button(
+            "End", END_ACTION, value=end, asks=f"End number {subscription.number}? The channel is told."
+        ),
     )
 
 
@@ -158,10 +166,13 @@ def _events(newest: Sequence[Superevent], now: datetime) -> Block:
     if not newest:
         return blocks.section("No event was received yet.")
     return blocks.section(
-        *(f"{recent.line(superevent, now)} · {_gracedb(superevent)}" for superevent in newest[:EVENTS])
+        *(
+            f"{recent.event_line(superevent, now)} · {_gracedb_link(superevent)}"
+            for superevent in newest[:MAX_EVENTS]
+        )
     )
 
 
-def _gracedb(superevent: Superevent) -> str:
-    address = superevent.latest.urls.get("gracedb") or page(superevent.superevent_id)
+def _gracedb_link(superevent: Superevent) -> str:
+    address = superevent.latest.urls.get("gracedb") or gracedb_url(superevent.superevent_id)
     return link(address, "GraceDB")

@@ -22,7 +22,7 @@ from formatters.models.filter import (
     Not,
     Op,
     Or,
-    plain_number,
+    format_number,
 )
 from formatters.models.notice import EARLYWARNING, INITIAL, PRELIMINARY, UPDATE
 from formatters.models.subscription import Criteria, MentionRule
@@ -33,7 +33,7 @@ PROBABILITIES = (*CLASSES, "NS", "remnant")
 TYPES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE)
 SWITCHES = ("mock", "test", "lowsig", "circulars")
 BROADCASTS = ("<!here>", "<!channel>")
-WHEN = ("only_ns", "mock", "test")
+MENTION_OPTIONS = ("only_ns", "mock", "test")
 """What may be said of a mention, by the names of `MentionRule`."""
 INSTRUMENTS = ("2", "3", "4")
 UNITS = ("yr", "month", "week", "day", "h")
@@ -71,12 +71,12 @@ class SubscriptionForm:
     """Whatever else, as after `/gwevent subscribe`."""
 
 
-def form_of(criteria: Criteria) -> SubscriptionForm:
+def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
     """The form that says a wish."""
     form = SubscriptionForm(group=criteria.group, switches=tuple(s for s in SWITCHES if getattr(criteria, s)))
     rest: list[Filter] = []
     taken: set[str] = set()
-    for part in parts(criteria.filter):
+    for part in required_conditions(criteria.filter):
         changed = _set_input(form, part, taken)
         if changed is None:
             rest.append(part)
@@ -84,19 +84,19 @@ def form_of(criteria: Criteria) -> SubscriptionForm:
             form = changed
     words = [reduce(and_, rest).canonical] if rest else []
     if criteria.notify is not None:
-        notified = _notified(form, criteria.notify)
+        notified = _with_mentions(form, criteria.notify)
         if notified is None:
             words.append(criteria.notify.canonical)
         form = notified or form
     return replace(form, words=" ".join(words))
 
 
-def parts(filter_: Filter | None) -> tuple[Filter, ...]:
+def required_conditions(filter_: Filter | None) -> tuple[Filter, ...]:
     """The conditions that all have to hold."""
     return () if filter_ is None else filter_.parts if isinstance(filter_, And) else (filter_,)
 
 
-def ratio(percent: str) -> float:
+def percent_to_probability(percent: str) -> float:
     """A probability, from percent as they stand in an input."""
     return float(f"{float(percent) / 100:.12g}")
 
@@ -108,7 +108,7 @@ def is_number(text: str) -> bool:
 
 def same_criteria(one: Criteria, other: Criteria) -> bool:
     """Whether two wishes ask for the same, whatever order their conditions and names stand in."""
-    return _sorted_wish(one) == _sorted_wish(other)
+    return _normalized_criteria(one) == _normalized_criteria(other)
 
 
 def _set_input(form: SubscriptionForm, part: Filter, taken: set[str]) -> SubscriptionForm | None:
@@ -118,42 +118,46 @@ def _set_input(form: SubscriptionForm, part: Filter, taken: set[str]) -> Subscri
     """
     match part:
         case Compare(quantity) if quantity in CLASSES:
-            return _probabilities(form, (part,), "classes", taken)
+            return _with_probabilities(form, (part,), "classes", taken)
         case Or(some) if all(isinstance(one, Compare) and one.quantity in CLASSES for one in some):
-            return _probabilities(form, tuple(n for n in some if isinstance(n, Compare)), "classes", taken)
+            return _with_probabilities(
+                form, tuple(n for n in some if isinstance(n, Compare)), "classes", taken
+            )
         case Compare(quantity) if quantity in PROBABILITIES:
-            return _probabilities(form, (part,), quantity, taken)
-        case Compare("distance", Op.LT, value) if _is_free("distance", taken, value):
-            return replace(form, distance=plain_number(value))
-        case Compare("area90", Op.LT, value) if _is_free("area90", taken, value):
-            return replace(form, area90=plain_number(value))
-        case Compare("instruments", Op.GE, value) if plain_number(value) in INSTRUMENTS and _is_free(
+            return _with_probabilities(form, (part,), quantity, taken)
+        case Compare("distance", Op.LT, value) if _claim_input("distance", taken, value):
+            return replace(form, distance=format_number(value))
+        case Compare("area90", Op.LT, value) if _claim_input("area90", taken, value):
+            return replace(form, area90=format_number(value))
+        case Compare("instruments", Op.GE, value) if format_number(value) in INSTRUMENTS and _claim_input(
             "instruments", taken
         ):
-            return replace(form, instruments=plain_number(value))
-        case FarCompare(Op.LT, 1.0, per, unit) if unit in UNITS and _is_free("far", taken, per):
-            return replace(form, far=plain_number(per), far_unit=unit)
-        case External() if _is_free("external", taken):
+            return replace(form, instruments=format_number(value))
+        case FarCompare(Op.LT, 1.0, per, unit) if unit in UNITS and _claim_input("far", taken, per):
+            return replace(form, far=format_number(per), far_unit=unit)
+        case External() if _claim_input("external", taken):
             return replace(form, external=True)
-        case FieldIn("type", values) if set(values) <= set(TYPES) and _is_free("types", taken):
+        case FieldIn("type", values) if set(values) <= set(TYPES) and _claim_input("types", taken):
             return replace(form, types=tuple(t for t in TYPES if t in values))
     return None
 
 
-def _is_free(name: str, taken: set[str], value: float | None = None) -> bool:
+def _claim_input(name: str, taken: set[str], value: float | None = None) -> bool:
     """Whether an input is free and takes this value; it is in use then."""
-    if name in taken or (value is not None and not (value > 0 and is_number(plain_number(value)))):
+    if name in taken or (value is not None and not (value > 0 and is_number(format_number(value)))):
         return False
     taken.add(name)
     return True
 
 
-def _probabilities(
+def _with_probabilities(
     form: SubscriptionForm, numbers: tuple[Compare, ...], name: str, taken: set[str]
 ) -> SubscriptionForm | None:
     ops = {number.op for number in numbers}
-    said = {n.quantity: plain_number(float(f"{n.value * 100:.12g}")) for n in numbers}
-    kept = all(is_number(said[n.quantity]) and ratio(said[n.quantity]) == n.value for n in numbers)
+    said = {n.quantity: format_number(float(f"{n.value * 100:.12g}")) for n in numbers}
+    kept = all(
+        is_number(said[n.quantity]) and percent_to_probability(said[n.quantity]) == n.value for n in numbers
+    )
     if len(said) < len(numbers) or not kept or name in taken or ops not in ({Op.GE}, {Op.GT}):
         return None
     more_than = ops == {Op.GT}
@@ -163,33 +167,35 @@ def _probabilities(
     return replace(form, percents={**form.percents, **said}, more_than=more_than)
 
 
-def _notified(form: SubscriptionForm, notify: MentionRule) -> SubscriptionForm | None:
+def _with_mentions(form: SubscriptionForm, notify: MentionRule) -> SubscriptionForm | None:
     people = [match[1] for target in notify.targets if (match := _PERSON.fullmatch(target))]
     broadcasts = tuple(target for target in BROADCASTS if target in notify.targets)
     if notify.condition is not None or len(people) + len(broadcasts) < len(notify.targets):
         return None
-    when = tuple(name for name in WHEN if getattr(notify, name))
+    when = tuple(name for name in MENTION_OPTIONS if getattr(notify, name))
     return replace(form, broadcasts=broadcasts, people=tuple(people), when=when)
 
 
-def _sorted_wish(criteria: Criteria) -> Criteria:
+def _normalized_criteria(criteria: Criteria) -> Criteria:
     notify = criteria.notify
     if notify is not None:
-        condition = None if notify.condition is None else _sorted(notify.condition)
+        condition = None if notify.condition is None else _normalized_filter(notify.condition)
         notify = replace(notify, targets=tuple(sorted(notify.targets)), condition=condition)
     return replace(
-        criteria, filter=None if criteria.filter is None else _sorted(criteria.filter), notify=notify
+        criteria,
+        filter=None if criteria.filter is None else _normalized_filter(criteria.filter),
+        notify=notify,
     )
 
 
-def _sorted(filter_: Filter) -> Filter:
+def _normalized_filter(filter_: Filter) -> Filter:
     match filter_:
         case And(some):
-            return And(tuple(sorted(map(_sorted, some), key=lambda part: part.canonical)))
+            return And(tuple(sorted(map(_normalized_filter, some), key=lambda part: part.canonical)))
         case Or(some):
-            return Or(tuple(sorted(map(_sorted, some), key=lambda part: part.canonical)))
+            return Or(tuple(sorted(map(_normalized_filter, some), key=lambda part: part.canonical)))
         case Not(part):
-            return Not(_sorted(part))
+            return Not(_normalized_filter(part))
         case FieldIn(named, values):
             return FieldIn(named, tuple(sorted(values)))
     return filter_

@@ -14,7 +14,7 @@ from typing import Any
 
 from formatters.answers import help as helping
 from formatters.answers import subscription_messages
-from formatters.answers.subscription_messages import describe, marked
+from formatters.answers.subscription_messages import describe, number_with_fingerprint
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import (
@@ -23,28 +23,28 @@ from formatters.blockkit.mrkdwn import (
     MESSAGE_BLOCKS_MAX,
     bold,
     escape,
-    tidy,
+    sanitize_line,
     truncate,
     unescape,
-    width,
+    utf16_length,
 )
 from formatters.models.subscription import Criteria, Subscription
 from formatters.text import vocabulary
 from formatters.views import subscription_form
 from formatters.views.subscription_form import SubscriptionForm
 
-CALLBACK = "dialog.subscription"
+CALLBACK_ID = "dialog.subscription"
 """The callback_id of the form."""
-OPEN = "dialog.open"
+OPEN_ACTION = "dialog.open"
 """The action of buttons that open the dialog, with ".<number>" behind for a subscription to be changed."""
-OPENS = re.compile(rf"{re.escape(OPEN)}(?:\.(\d{{1,18}}))?")
-END = "subscription.end"
+OPEN_ACTION_PATTERN = re.compile(rf"{re.escape(OPEN_ACTION)}(?:\.(\d{{1,18}}))?")
+END_ACTION = "subscription.end"
 """The action of buttons that end what their value names, with ".<number>" behind where it is one alone."""
-ENDS = re.compile(rf"{re.escape(END)}(?:\.\d{{1,18}})?")
-PREVIEW = "dialog.preview"
+END_ACTION_PATTERN = re.compile(rf"{re.escape(END_ACTION)}(?:\.\d{{1,18}})?")
+PREVIEW_ACTION = "dialog.preview"
 """The action of the button inside it that says what the form means and tries it on past events."""
-VALUE = "value"
-WORDS_MAX = 3_000
+INPUT_ACTION_ID = "value"
+MAX_WORDS_CHARS = 3_000
 """Of a text input; the words of a subscription have no more."""
 
 View = dict[str, Any]
@@ -92,7 +92,7 @@ class ModalContext:
         return json.dumps({"channel": self.channel_id, "number": self.number, "home": self.home})
 
 
-def place_of(metadata: str) -> ModalContext:
+def parse_modal_context(metadata: str) -> ModalContext:
     """Read a view's `private_metadata`. Raises ValueError for what this dialog never wrote."""
     said = json.loads(metadata)
     match said:
@@ -126,7 +126,7 @@ def view(place: ModalContext, entered: SubscriptionForm, preview: Preview) -> Vi
         what = f"Subscription {place.number} of <#{place.channel_id}>; it stays in force."
     return {
         **_modal(_TITLE if place.number is None else _TITLE_EDIT, place),
-        "callback_id": CALLBACK,
+        "callback_id": CALLBACK_ID,
         "submit": _plain("Subscribe" if place.number is None else "Save"),
         "close": _plain("Cancel"),
         "blocks": [
@@ -163,7 +163,7 @@ def view(place: ModalContext, entered: SubscriptionForm, preview: Preview) -> Vi
             _input(
                 "types",
                 "Alert types (none chosen: all)",
-                _select({t: vocabulary.stage(t) for t in subscription_form.TYPES}, entered.types),
+                _select({t: vocabulary.alert_type_label(t) for t in subscription_form.TYPES}, entered.types),
             ),
             _input("switches", "These too", _checkboxes(_SWITCHES, entered.switches)),
             blocks.section(
@@ -180,26 +180,26 @@ def view(place: ModalContext, entered: SubscriptionForm, preview: Preview) -> Vi
                 hint="As after /gwevent subscribe: not V1, near 197.45 -23.38 5deg, notify @here if BNS",
             ),
             {"type": "divider"},
-            *_previewed(preview),
+            *_preview_blocks(preview),
         ],
     }
 
 
 def loading_page(place: ModalContext, said: str) -> View:
     """The dialog while something is looked up; `said` is no mark-up."""
-    return _short(place, [blocks.section(escape(said))])
+    return _message_page(place, [blocks.section(escape(said))])
 
 
 def result_page(place: ModalContext, answer: Message) -> View:
     """The dialog's last page: what came of it."""
-    return _short(place, answer.blocks or [blocks.section(answer.text)])
+    return _message_page(place, answer.blocks or [blocks.section(answer.text)])
 
 
-def entered(values: Mapping[str, Any]) -> SubscriptionForm:
+def parse_form(values: Mapping[str, Any]) -> SubscriptionForm:
     """What stands in the inputs, out of a view's `state.values`. What this dialog has no name for is left."""
 
     def one(name: str) -> Mapping[str, Any]:
-        found = values.get(name, {}).get(VALUE)
+        found = values.get(name, {}).get(INPUT_ACTION_ID)
         return found if isinstance(found, Mapping) else {}
 
     def typed(name: str) -> str:
@@ -237,35 +237,35 @@ def entered(values: Mapping[str, Any]) -> SubscriptionForm:
 
 def with_modal_button(message: Message, subscriptions: Sequence[Subscription] = ()) -> Message:
     """An answer with buttons that open the dialog: for a new subscription, and for each of these."""
-    buttons = [blocks.button("Choose in a dialog", OPEN)]
+    buttons = [blocks.button("Choose in a dialog", OPEN_ACTION)]
     for s in subscriptions:
-        buttons += [blocks.button(f"Edit {s.number}", f"{OPEN}.{s.number}"), ending(s)]
+        buttons += [blocks.button(f"Edit {s.number}", f"{OPEN_ACTION}.{s.number}"), end_button(s)]
     rows = [blocks.actions(*buttons[at : at + ACTIONS_MAX]) for at in range(0, len(buttons), ACTIONS_MAX)]
     room = MESSAGE_BLOCKS_MAX - len(message.blocks)
     return Message(message.text, (*message.blocks, *rows[:room]), message.mentions)
 
 
-def ending(ended: Subscription, value: str | None = None) -> Block:
+def end_button(ended: Subscription, value: str | None = None) -> Block:
     """The button that ends one subscription, and only as it is shown."""
     number = ended.number
-    what = truncate(tidy(ended.criteria.canonical_without_mentions), 60)
+    what = truncate(sanitize_line(ended.criteria.canonical_without_mentions), 60)
     return blocks.button(
         f"End {number}",
-        f"{END}.{number}",
-        value=value or marked(ended),
+        f"{END_ACTION}.{number}",
+        value=value or number_with_fingerprint(ended),
         asks=f"End {number}, {what}? The channel is told.",
     )
 
 
-def sure(subscriptions: Sequence[Subscription]) -> Message:
+def confirm_unsubscribe(subscriptions: Sequence[Subscription]) -> Message:
     """Ask before these end, with a button for each, and one for all of them."""
-    message = subscription_messages.sure(subscriptions)
-    buttons = [ending(s) for s in subscriptions]
-    value = " ".join(map(marked, subscriptions))
+    message = subscription_messages.confirm_unsubscribe(subscriptions)
+    buttons = [end_button(s) for s in subscriptions]
+    value = " ".join(map(number_with_fingerprint, subscriptions))
     # One that holds not all of them would end others than it says.
-    if len(subscriptions) > 1 and width(value) <= BUTTON_VALUE_MAX:
+    if len(subscriptions) > 1 and utf16_length(value) <= BUTTON_VALUE_MAX:
         asks = f"End all {len(subscriptions)}? The channel is told."
-        buttons.insert(0, blocks.button(f"End all {len(subscriptions)}", END, value=value, asks=asks))
+        buttons.insert(0, blocks.button(f"End all {len(subscriptions)}", END_ACTION, value=value, asks=asks))
     rows = [blocks.actions(*buttons[at : at + ACTIONS_MAX]) for at in range(0, len(buttons), ACTIONS_MAX)]
     room = MESSAGE_BLOCKS_MAX - len(message.blocks)
     return Message(message.text, (*message.blocks, *rows[:room]), message.mentions)
@@ -280,27 +280,27 @@ def _modal(title: str, place: ModalContext) -> View:
     return {"type": "modal", "title": _plain(title), "private_metadata": place.metadata}
 
 
-def _short(place: ModalContext, shown: Sequence[Block]) -> View:
+def _message_page(place: ModalContext, shown: Sequence[Block]) -> View:
     title = _TITLE if place.number is None else _TITLE_EDIT
     return {**_modal(title, place), "close": _plain("Close"), "blocks": list(shown)}
 
 
-def _previewed(preview: Preview) -> list[Block]:
+def _preview_blocks(preview: Preview) -> list[Block]:
     shown: list[Block] = []
     if preview.errors:
-        lines = [f"{escape(_named(name))}: {escape(said)}" for name, said in preview.errors.items()]
+        lines = [f"{escape(_input_label(name))}: {escape(said)}" for name, said in preview.errors.items()]
         shown.append(blocks.section(bold("This can't be read"), *lines))
     elif preview.criteria is not None:
         so_far = "So far: " if preview.stored else ""
         shown.append(blocks.section(f"{so_far}{bold(preview.criteria.mrkdwn)}", *describe(preview.criteria)))
-    button = blocks.button("Preview, and test on past events", PREVIEW)
+    button = blocks.button("Preview, and test on past events", PREVIEW_ACTION)
     tested = () if preview.tested is None else preview.tested.blocks
     if preview.testing:
         tested = (blocks.context("Asking the sky maps of past events …"),)
     return [*shown, blocks.actions(button), *tested]
 
 
-def _named(name: str) -> str:
+def _input_label(name: str) -> str:
     """An input by its label."""
     own = {"words": "Further conditions", "far": "False-alarm rate", "when": "When to mention"}
     return own.get(name) or {"distance": "Mean distance", "area90": "90 % area"}.get(name, name)
@@ -318,7 +318,7 @@ def _input(
         "block_id": name,
         "label": _plain(label),
         "optional": optional,
-        "element": {**element, "action_id": VALUE},
+        "element": {**element, "action_id": INPUT_ACTION_ID},
     }
     return block if hint is None else {**block, "hint": _plain(hint)}
 
@@ -334,7 +334,7 @@ def _number(name: str, label: str, value: str) -> Block:
 
 
 def _text(value: str) -> dict[str, Any]:
-    element: dict[str, Any] = {"type": "plain_text_input", "max_length": WORDS_MAX}
+    element: dict[str, Any] = {"type": "plain_text_input", "max_length": MAX_WORDS_CHARS}
     return {**element, "initial_value": value} if value else element
 
 

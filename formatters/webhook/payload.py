@@ -21,7 +21,7 @@ PAGERDUTY_SUMMARY_MAX = 1_024
 """https://developer.pagerduty.com/docs/send-alert-event"""
 
 
-class Format(StrEnum):
+class WebhookFormat(StrEnum):
     """Whose JSON it is."""
 
     JSON = "json"
@@ -46,10 +46,10 @@ class WebhookEvent:
     url: str | None = None
 
 
-def of_trouble(found: Incident, *, over: bool) -> WebhookEvent:
+def event_from_incident(found: Incident, *, over: bool) -> WebhookEvent:
     """The bot's own trouble, or its end."""
     said = message_text.render(incident.resolved(found) if over else incident.opened(found))
-    head = f"gwevent: {incident.name(found.kind)}"
+    head = f"gwevent: {incident.kind_label(found.kind)}"
     return WebhookEvent(
         key=f"trouble:{found.kind.value}",
         over=over,
@@ -60,13 +60,13 @@ def of_trouble(found: Incident, *, over: bool) -> WebhookEvent:
     )
 
 
-def of_superevent(superevent: Superevent, *, over: bool) -> WebhookEvent:
+def event_from_superevent(superevent: Superevent, *, over: bool) -> WebhookEvent:
     """An event that somebody is to be woken for, or its retraction."""
     said: Message = alert_card.alert_card(superevent, ChannelView())
     return WebhookEvent(
         key=f"event:{superevent.superevent_id}",
         over=over,
-        title=message_text.push(said),
+        title=message_text.notification_text(said),
         text=message_text.render(said),
         urgent=superevent.category is Category.REAL,
         time=superevent.latest.time_created,
@@ -74,14 +74,16 @@ def of_superevent(superevent: Superevent, *, over: bool) -> WebhookEvent:
     )
 
 
-def body(alarm: WebhookEvent, form: Format, *, topic: str = "", routing_key: str = "") -> dict[str, Any]:
+def request_body(
+    alarm: WebhookEvent, form: WebhookFormat, *, topic: str = "", routing_key: str = ""
+) -> dict[str, Any]:
     """The JSON object to send. `topic` is ntfy's, `routing_key` PagerDuty's."""
     match form:
-        case Format.NTFY:
+        case WebhookFormat.NTFY:
             return _ntfy(alarm, topic)
-        case Format.PAGERDUTY:
+        case WebhookFormat.PAGERDUTY:
             return _pagerduty(alarm, routing_key)
-        case Format.JSON:
+        case WebhookFormat.JSON:
             return {
                 "source": "gwevent",
                 "action": "resolve" if alarm.over else "trigger",

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import insert, text
 
-from bot.alerts.decode import notice_of
+from bot.alerts.decode import notice_from_record
 from bot.app.factory import Factory, open_factory
 from bot.samples import bns
 from bot.settings import Settings
@@ -39,7 +39,7 @@ def superevent_id(number: int) -> str:
 
 
 async def fill(factory: Factory) -> None:
-    template = [notice_of(record).to_json() for record in bns(NOW)[:EACH]]
+    template = [notice_from_record(record).to_json() for record in bns(NOW)[:EACH]]
     facts: list[dict[str, Any]] = [json.loads(one) if isinstance(one, str) else dict(one) for one in template]
     for start in range(0, EVENTS, 1_000):
         events: list[dict[str, object]] = []

@@ -39,7 +39,7 @@ from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import Delivered, Delivery, Outcome
 from bot.store.outbox.outbox import Outbox
 from tests.scale.__main__ import DURABLE
-from tests.support.postgres import Databases, NoServer, driven, server
+from tests.support.postgres import Databases, PostgresUnavailable, postgres_server, with_driver
 
 CHANNELS = 500
 MOCKS = 100
@@ -52,7 +52,7 @@ AIM_CLAIM_MS = 50.0
 AIM_FIRST_S = 2.0
 
 
-class WatchedLedger(Outbox):
+class TimedOutbox(Outbox):
     """Says when the first post of the alert was answered, and the last."""
 
     def __init__(self, database: Database, shares: WorkerLeases) -> None:
@@ -100,7 +100,7 @@ async def fill(factory: Factory, about: dict[str, Any]) -> None:
             await connection.execute(text("ANALYZE"))
 
 
-async def claims(factory: Factory, busy: set[tuple[str, str]]) -> float:
+async def time_claims(factory: Factory, busy: set[tuple[str, str]]) -> float:
     """Milliseconds for one claim, the median."""
     taken = []
     for _ in range(CLAIMS):
@@ -115,9 +115,9 @@ async def claims(factory: Factory, busy: set[tuple[str, str]]) -> float:
     return statistics.median(taken)
 
 
-async def alerted(factory: Factory, about: dict[str, Any]) -> tuple[float, float, float]:
+async def time_alert(factory: Factory, about: dict[str, Any]) -> tuple[float, float, float]:
     """Seconds from the stored alert to its first post and to its last; mocks sent a second before."""
-    factory.outbox = outbox = WatchedLedger(factory.database, factory.shares)
+    factory.outbox = outbox = TimedOutbox(factory.database, factory.shares)
     async with aiohttp.ClientSession() as session:
         client = SlackClient(about["bot_token"], about["api_url"], session)
         worker = factory.create_delivery_worker({about["team_id"]: client}, now)
@@ -141,8 +141,8 @@ async def measure(url: str, about: dict[str, Any]) -> tuple[float, ...]:
         await factory.shares.heartbeat({team})
         await fill(factory, about)
         busy = {(team, channel) for channel in sorted(about["channels"].values())[: CHANNELS * 9 // 10]}
-        free = await claims(factory, set())
-        return free, await claims(factory, busy), *(await alerted(factory, about))
+        free = await time_claims(factory, set())
+        return free, await time_claims(factory, busy), *(await time_alert(factory, about))
 
 
 @contextlib.contextmanager
@@ -174,9 +174,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gwevent-benchmark-") as folder:
         row("SQLite", f"sqlite:///{folder}/gwevent.sqlite")
     try:
-        with server(DURABLE) as url:
-            row("PostgreSQL", driven(Databases(url).fresh()))
-    except NoServer as reason:
+        with postgres_server(DURABLE) as url:
+            row("PostgreSQL", with_driver(Databases(url).fresh()))
+    except PostgresUnavailable as reason:
         print(f"no PostgreSQL here: {reason}")
 
 

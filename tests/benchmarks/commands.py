@@ -21,10 +21,10 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from bot.app.factory import open_factory
-from bot.local_slack.transport.socket_mode import ACK_SECONDS
+from bot.local_slack.transport.socket_mode import ACK_TIMEOUT_S
 from bot.samples import ms181101ab, to_avro
 from bot.store import schema
-from tests.support.bot_process import World, world_in
+from tests.support.bot_process import LocalDeployment, open_deployment
 
 CHANNELS = 1_000
 EVENTS = 10
@@ -36,7 +36,7 @@ QUESTIONS = ("latest mock", "MS181101ab", "status", "help", "recent mock 5")
 
 
 @dataclass
-class Lateness:
+class LoopLateness:
     """How late this process's own loop is."""
 
     seen: list[float] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Lateness:
             self.seen.append(time.perf_counter() - before - 0.005)
 
 
-async def subscribe(world: World, channels: Sequence[str]) -> None:
+async def subscribe(world: LocalDeployment, channels: Sequence[str]) -> None:
     now = datetime.now(UTC)
     row = {"team_id": world.local_slack.team_id, "words": "all mock", "created_by": "U1"}
     async with (
@@ -61,17 +61,17 @@ async def subscribe(world: World, channels: Sequence[str]) -> None:
         )
 
 
-async def ask(world: World, channel: str, number: int, times: list[float]) -> None:
+async def ask(world: LocalDeployment, channel: str, number: int, times: list[float]) -> None:
     done = await world.local_slack.command("/gwevent", QUESTIONS[number % len(QUESTIONS)], channel=channel)
     # One that wasn't acknowledged in time counts as Slack's own limit.
-    times.append(1000 * (ACK_SECONDS if done.acked_after is None else done.acked_after))
+    times.append(1000 * (ACK_TIMEOUT_S if done.acked_after is None else done.acked_after))
 
 
 async def measure(folder: Path) -> tuple[list[float], list[float], list[float], float]:
     """Milliseconds to the acknowledgement, quiet and busy, this loop's lateness, and how long it was busy."""
     quiet: list[float] = []
     busy: list[float] = []
-    async with world_in(folder) as world:
+    async with open_deployment(folder) as world:
         channels = [world.local_slack.add_channel(f"gw-{n}") for n in range(CHANNELS)]
         asked_in = world.local_slack.add_channel("questions")
         await subscribe(world, channels)
@@ -84,7 +84,7 @@ async def measure(folder: Path) -> tuple[list[float], list[float], list[float], 
             await ask(world, asked_in, number, quiet)
             await asyncio.sleep(EVERY_S)
         record = dict(next(r for r in ms181101ab(datetime.now(UTC)) if r["alert_type"] == "PRELIMINARY"))
-        lateness = Lateness()
+        lateness = LoopLateness()
         watching = asyncio.create_task(lateness.run())
         began = time.perf_counter()
         asking: set[asyncio.Task[None]] = set()

@@ -49,7 +49,7 @@ ROUNDS = 7
 AIM = 2.0
 
 
-class CountingLedger(Outbox):
+class CountingOutbox(Outbox):
     """Says when so many outcomes are written down."""
 
     def __init__(self, database: Database, shares: WorkerLeases, target: int) -> None:
@@ -82,12 +82,12 @@ async def subscribe(factory: Factory, team: str, channels: Sequence[str]) -> Non
         )
 
 
-async def through_ledger(factory: Factory, client: SlackClient, team: str, body: bytes) -> float:
+async def time_outbox(factory: Factory, client: SlackClient, team: str, body: bytes) -> float:
     """Seconds from the worker's start, the notice stored and planned, to the last outcome written down."""
     planner = partial(plan, live=True, now=now(), max_age=timedelta(days=1))
     recorded = await factory.store.record(decode(body), body, "benchmark", now(), planner)
     assert recorded.intents == CHANNELS
-    factory.outbox = outbox = CountingLedger(factory.database, factory.shares, CHANNELS)
+    factory.outbox = outbox = CountingOutbox(factory.database, factory.shares, CHANNELS)
     worker = factory.create_delivery_worker({team: client}, now)
     start = time.perf_counter()
     running = asyncio.create_task(worker.run())
@@ -98,7 +98,7 @@ async def through_ledger(factory: Factory, client: SlackClient, team: str, body:
     return taken
 
 
-async def bare(client: AsyncWebClient, channels: Sequence[str], message: Message) -> float:
+async def time_plain_posts(client: AsyncWebClient, channels: Sequence[str], message: Message) -> float:
     """Seconds for the same posts and nothing else."""
     room = asyncio.Semaphore(CONCURRENCY)
 
@@ -133,7 +133,10 @@ async def measure(about: dict[str, Any], folder: Path, rounds: int) -> tuple[lis
             record["superevent_id"] = f"MS18110{number}ab"
             body = to_avro(record)
             message = alert_card.alert_card(Superevent.from_notices([decode(body)]), ChannelView())
-            taken = await through_ledger(factory, client, team, body), await bare(simple, channels, message)
+            taken = (
+                await time_outbox(factory, client, team, body),
+                await time_plain_posts(simple, channels, message),
+            )
             if number:  # the first of each opens the connections
                 ours.append(taken[0])
                 theirs.append(taken[1])

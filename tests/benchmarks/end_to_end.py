@@ -22,7 +22,7 @@ from typing import Any
 
 from bot.app.factory import open_factory
 from bot.demo.kafka_broker import EmbeddedBroker, Publisher
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.local_slack.server import LocalSlack
 from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
@@ -63,7 +63,7 @@ def body(number: int) -> bytes:
     return to_avro(record | {"superevent_id": f"MS{now:%y%m%d}{chr(97 + number)}"})
 
 
-async def arrival(local_slack: LocalSlack, channel: str, already: int) -> float:
+async def next_arrival(local_slack: LocalSlack, channel: str, already: int) -> float:
     """The Unix time at which the next post for a channel arrives."""
 
     def posts() -> list[float]:
@@ -92,7 +92,7 @@ async def measure(folder: Path, rounds: int) -> tuple[list[float], list[float]]:
                         with Publisher(broker.url(topic)) as publisher:
                             before = time.time()
                             await asyncio.to_thread(publisher.publish, payload)
-                        taken = await arrival(local_slack, channels[topic], number) - before
+                        taken = await next_arrival(local_slack, channels[topic], number) - before
                         if number:  # the first of each waits for the start
                             times[topic].append(taken)
                         await asyncio.sleep(PAUSE_S / 2)
@@ -109,7 +109,7 @@ async def gwevent(
     """Start `gwevent run`, with one subscription in force."""
     database = f"sqlite:///{folder / 'gwevent.sqlite'}"
     async with open_factory(Settings.model_validate({"database_url": database})) as factory:
-        criteria, now = parse("all mock"), datetime.now(UTC)
+        criteria, now = parse_criteria("all mock"), datetime.now(UTC)
         await factory.subscriptions.add_confirmed(
             local_slack.team_id, channel, criteria, local_slack.user, now
         )

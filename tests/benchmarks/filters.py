@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import insert, update
 
 from bot.app.factory import Factory, utc_now
-from bot.filters import attributes_of, parse_stored
+from bot.filters import extract_attributes, parse_stored_criteria
 from bot.routing.planner import plan
 from bot.store import schema
 from bot.store.database import Database
@@ -24,7 +24,7 @@ from formatters.models.notice import Notice
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from formatters.terminal import message_text
-from tests.support.factories import MAX_AGE, NOW, TEAM, made
+from tests.support.factories import MAX_AGE, NOW, TEAM, decoded_notice
 
 COUNT = 10_000
 
@@ -53,20 +53,20 @@ def routing() -> None:
             number=n,
             team_id=TEAM,
             channel_id=f"C{n}",
-            criteria=parse_stored(text),
+            criteria=parse_stored_criteria(text),
             created_by="U1",
             created_at=NOW,
         )
         for n, text in enumerate(words)
     ]
     print(f"parsing {COUNT:,} filters, once: {time.perf_counter() - began:.2f} s")
-    notice = made()
+    notice = decoded_notice()
     superevent = Superevent.from_notices([notice])
     took = timed(lambda: plan(superevent, notice, [], asked, live=True, now=NOW, max_age=MAX_AGE))
     print(f"routing {COUNT:,} filters: {took * 1000:.0f} ms")
 
 
-async def past(path: Path) -> None:
+async def search(path: Path) -> None:
     """Ask what would have matched, of 10,000 superevents."""
     database = Database(f"sqlite+aiosqlite:///{path}")
     await database.migrate()
@@ -108,7 +108,7 @@ async def past(path: Path) -> None:
 
 def _event(number: int) -> Notice:
     share = random.random()
-    return made(
+    return decoded_notice(
         f"S{(NOW - timedelta(hours=number)):%y%m%d}{_letters(number)}",
         minutes=-60.0 * number,
         far=10 ** random.uniform(-14, -6),
@@ -121,7 +121,7 @@ def _letters(number: int) -> str:
 
 
 def _row(notice: Notice) -> dict[str, object]:
-    traits = attributes_of(Superevent.from_notices([notice]))
+    traits = extract_attributes(Superevent.from_notices([notice]))
     assert traits is not None
     return {
         "superevent_id": notice.superevent_id,
@@ -138,4 +138,4 @@ if __name__ == "__main__":
     random.seed(1)
     routing()
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(past(Path(folder) / "benchmark.sqlite"))
+        asyncio.run(search(Path(folder) / "benchmark.sqlite"))

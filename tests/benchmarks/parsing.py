@@ -77,7 +77,7 @@ def wide_map() -> bytes:
 
 def tiles_inside(fits: bytes) -> tuple[Any, Any, Any]:
     """Return the orders, indices and probabilities of a map's 90 % region."""
-    read = skymap.read(fits)
+    read = skymap.read_sky_map(fits)
     part = read.by_position[skymap.in_credible_region(read, 0.9)[read.by_position]]
     return read.order[part], read.ipix[part], read.probability[part]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bot import samples
-from bot.alerts.decode import notice_of
+from bot.alerts.decode import notice_from_record
 from bot.skymaps.image_process import draw_in_process
 from formatters.models.superevent import Superevent
 
@@ -32,7 +32,7 @@ def bns() -> tuple[Superevent, bytes]:
     """Return a superevent with a map of 19,200 rows that is small enough for an inset, and its map."""
     record = samples.ms181101ab(datetime.now(UTC))[1]
     fits: bytes = record["event"]["skymap"]
-    return Superevent.from_notices([notice_of(record)]), fits
+    return Superevent.from_notices([notice_from_record(record)]), fits
 
 
 def ligo_skymap(fits: bytes) -> Work | None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from bot.samples import sky_map, streak
 from bot.skymaps.crossmatch import crossmatch as places
-from bot.skymaps.skymap import read
+from bot.skymaps.skymap import read_sky_map
 
 ROUNDS = 5
 RA, DEC, DISTANCE = 196.0, -19.0, 45.0
@@ -27,7 +27,7 @@ AIMS = {"on the sky": 20, "in the volume": 500}
 Work = Callable[[], object]
 
 
-def fits() -> bytes:
+def map_file() -> bytes:
     """Return a map of 19,200 tiles, 40 ± 8 Mpc."""
     peaks = streak(194.3, -17.9, bearing=150, length=4, width=1.5)
     now = datetime.now(UTC)
@@ -54,8 +54,8 @@ def crossmatch(body: bytes) -> Work | None:
 
 def main() -> None:
     """Measure in turn, so that a busy machine slows all; print medians."""
-    body = fits()
-    skymap = read(body)
+    body = map_file()
+    skymap = read_sky_map(body)
     work: dict[str, Work] = {
         "on the sky": lambda: places(skymap, RA, DEC),
         "in the volume": lambda: places(skymap, RA, DEC, DISTANCE),

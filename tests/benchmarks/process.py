@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bot.demo.kafka_broker import Publisher
 from bot.samples import ms181101ab, to_avro
-from tests.support.bot_process import GROUP, TOPIC, BotProcess, World, until, world_in
+from tests.support.bot_process import GROUP, TOPIC, BotProcess, LocalDeployment, open_deployment, wait_until
 
 STARTS = 5
 IDLE_S = 30.0
@@ -56,7 +56,7 @@ def children(pid: int) -> list[int]:
     return found
 
 
-async def starts(world: World) -> list[float]:
+async def starts(world: LocalDeployment) -> list[float]:
     """Seconds from the command to Slack's connection."""
     times = []
     for _ in range(STARTS):
@@ -95,7 +95,7 @@ class Memory:
             await asyncio.sleep(0.5)
 
 
-async def subscribe(world: World) -> None:
+async def subscribe(world: LocalDeployment) -> None:
     """Each group takes the notices of its own false-alarm rate."""
     for group in range(GROUPS):
         words = f"all mock far>={group + 0.5}e-9 far<{group + 1.5}e-9"
@@ -103,7 +103,7 @@ async def subscribe(world: World) -> None:
             await world.subscribe(world.local_slack.add_channel(f"gw-{group}-{number}"), words)
 
 
-async def notices(world: World, memory: Memory, publisher: Publisher) -> tuple[float, float]:
+async def notices(world: LocalDeployment, memory: Memory, publisher: Publisher) -> tuple[float, float]:
     """MB after the first notices, and after all of them."""
     now = datetime.now(UTC)
     record = dict(next(r for r in ms181101ab(now) if r["alert_type"] == "PRELIMINARY"))
@@ -117,21 +117,21 @@ async def notices(world: World, memory: Memory, publisher: Publisher) -> tuple[f
         # The embedded broker forgets what it has no room for, so the reader is waited for.
         await asyncio.to_thread(publisher.publish, body, reader=GROUP, timeout=WITHIN_S)
         if group == GROUPS - 1:
-            await until(
+            await wait_until(
                 lambda number=number: world.stored() == number + 1 and world.waiting() < 2 * CHANNELS,  # type: ignore[misc]
                 WITHIN_S,
             )
         if number + 1 == FIRST:
-            await until(lambda: not world.waiting(), WITHIN_S)
+            await wait_until(lambda: not world.waiting(), WITHIN_S)
             after_first = memory_mb(memory.bot.pid)
         if (number + 1) % FIRST == 0:
             print(f"  {number + 1:>5} notices: {memory_mb(memory.bot.pid):4.0f} MB", flush=True)
-    await until(lambda: not world.waiting(), WITHIN_S)
+    await wait_until(lambda: not world.waiting(), WITHIN_S)
     return after_first, memory_mb(memory.bot.pid)
 
 
 async def measure(folder: Path) -> None:
-    async with world_in(folder) as world:
+    async with open_deployment(folder) as world:
         await subscribe(world)
         taken = await starts(world)
         print(

@@ -16,7 +16,7 @@ from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
 from bot.store.database import Database
 from tests.support.factories import Clock
-from tests.support.postgres import Databases, driven
+from tests.support.postgres import Databases, with_driver
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def database_url(backend: str, request: pytest.FixtureRequest) -> str:
     if backend == "sqlite":
         return f"sqlite+aiosqlite:///{request.getfixturevalue('database_path')}"
     postgres: Databases = request.getfixturevalue("postgres")
-    return driven(postgres.emptied(request.getfixturevalue("migrated_postgres")))
+    return with_driver(postgres.emptied(request.getfixturevalue("migrated_postgres")))
 
 
 @pytest.fixture

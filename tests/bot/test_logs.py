@@ -86,7 +86,7 @@ def test_no_secret_no_bytes_no_payload_in_any_line(
 class Lines(logging.Handler):
     """Keeps what gets through."""
 
-    def __init__(self, repeats: logs.Repeats) -> None:
+    def __init__(self, repeats: logs.RepeatLimiter) -> None:
         super().__init__()
         self.said: list[Any] = []
         self.addFilter(repeats)
@@ -96,9 +96,9 @@ class Lines(logging.Handler):
 
 
 @pytest.fixture
-def outage() -> Iterator[tuple[logging.Logger, Lines, list[float], logs.Repeats]]:
+def outage() -> Iterator[tuple[logging.Logger, Lines, list[float], logs.RepeatLimiter]]:
     now = [0.0]
-    repeats = logs.Repeats(lambda: now[0])
+    repeats = logs.RepeatLimiter(lambda: now[0])
     logger, lines = logging.getLogger("bot.outage"), Lines(repeats)
     logger.addHandler(lines)
     logger.setLevel("INFO")
@@ -113,7 +113,7 @@ def entry(event: str, **fields: object) -> dict[str, object]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_an_outage_is_said_at_once_and_then_at_growing_intervals(
-    seed: int, outage: tuple[logging.Logger, Lines, list[float], logs.Repeats]
+    seed: int, outage: tuple[logging.Logger, Lines, list[float], logs.RepeatLimiter]
 ) -> None:
     logger, lines, now, repeats = outage
     chance = random.Random(seed)
@@ -133,7 +133,7 @@ def test_an_outage_is_said_at_once_and_then_at_growing_intervals(
         left_out = sum(line.get("left_out", 0) for line in lines.said if line["event"] == name)
         assert came[name] - 700 < left_out + said[name] <= came[name]
     assert repeats.over() == []
-    now[0] += logs.OVER_AFTER_S + 5
+    now[0] += logs.ENDED_AFTER_S + 5
     over = repeats.over()
     assert {line["of"]: line["times"] for line in over} == came and repeats.over() == []
     logger.warning(entry(names[0], reason="locked 1"))
@@ -141,7 +141,7 @@ def test_an_outage_is_said_at_once_and_then_at_growing_intervals(
 
 
 def test_what_differs_in_words_is_never_left_out(
-    outage: tuple[logging.Logger, Lines, list[float], logs.Repeats],
+    outage: tuple[logging.Logger, Lines, list[float], logs.RepeatLimiter],
 ) -> None:
     logger, lines, _, repeats = outage
     for what in ("store", "slack", "lag"):
@@ -153,13 +153,13 @@ def test_what_differs_in_words_is_never_left_out(
         logger.error(entry("broken", exc_info=error))
         logger.error(entry("broken", exc_info=error))
     assert len(lines.said) == 3 + 10 + 2
-    for number in range(3 * logs.KINDS_MAX):
+    for number in range(3 * logs.MAX_KINDS):
         logger.warning(entry("odd", word=f"x{number}"))
-    assert len(repeats._kinds) <= logs.KINDS_MAX
+    assert len(repeats._kinds) <= logs.MAX_KINDS
 
 
 def test_a_librarys_lines_are_limited_too(
-    outage: tuple[logging.Logger, Lines, list[float], logs.Repeats],
+    outage: tuple[logging.Logger, Lines, list[float], logs.RepeatLimiter],
 ) -> None:
     logger, lines, now, _ = outage
     for number in range(5):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bot.settings import Access, Settings, SettingsError, unknown_names
+from bot.settings import Settings, SettingsError, SlackAccess, unknown_setting_names
 
 NAMES = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GWEVENT_")
 
@@ -121,9 +121,9 @@ def test_missing_tokens_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         Settings.load().slack_access()
     monkeypatch.setenv("GWEVENT_PUBLIC_URL", "https://gwevent.example.org")
     by_request = Settings.load().slack_access()
-    assert by_request == Access(bot_token=SecretStr("xoxb-1"), signing_secret=SecretStr("s"))
+    assert by_request == SlackAccess(bot_token=SecretStr("xoxb-1"), signing_secret=SecretStr("s"))
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
-    assert Settings.load().slack_access() == Access(
+    assert Settings.load().slack_access() == SlackAccess(
         bot_token=SecretStr("xoxb-1"), app_token=SecretStr("xapp-1")
     )
 
@@ -175,8 +175,8 @@ def test_a_slash_is_put_behind_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_misspelled_names_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GWEVENT_KAFKA_URI", "x")
     (tmp_path / ".env").write_text("GWEVENT_MAX_AGE=3\nGWEVENT_MAX_AGE_HOURS=3\nOTHER=1\n")
-    assert {"GWEVENT_KAFKA_URI", "GWEVENT_MAX_AGE"} == set(unknown_names(tmp_path / ".env"))
-    assert unknown_names(None) == ["GWEVENT_KAFKA_URI"]
+    assert {"GWEVENT_KAFKA_URI", "GWEVENT_MAX_AGE"} == set(unknown_setting_names(tmp_path / ".env"))
+    assert unknown_setting_names(None) == ["GWEVENT_KAFKA_URI"]
 
 
 @pytest.mark.parametrize("channel", ["#ops", "ops", "zzz", "U0123456789"])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 def main() -> int:
     """Run the cases; 0 if nothing was lost or doubled."""
-    from tests.chaos.plan import CASES, Result, run_plan
+    from tests.chaos.plan import CASES, CaseResult, run_cases
 
     parser = argparse.ArgumentParser(prog="./tests/run --chaos", description=__doc__)
     parser.add_argument("case", nargs="*", metavar="case", help="which ones; all without a name")
@@ -32,7 +32,7 @@ def main() -> int:
     names = [name for name in CASES if not chosen.case or name in chosen.case]
     folder = Path(tempfile.mkdtemp(prefix="gwevent-chaos-"))
 
-    def tell(result: Result) -> None:
+    def tell(result: CaseResult) -> None:
         verdict = result.verdict
         print(
             f"{result.name:<28}{result.kills:>6}{result.notices:>9}{result.channels:>10}{verdict.messages:>10}"
@@ -56,7 +56,7 @@ def main() -> int:
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     began = time.monotonic()
     results = []
-    for result in run_plan(names, folder, seed, chosen.jobs):
+    for result in run_cases(names, folder, seed, chosen.jobs):
         tell(result)
         results.append(result)
     bad = [result.name for result in results if not result.good]

@@ -1,7 +1,7 @@
 """Runs the bot by its own door, with other clocks and less patience, and with ways to make it stumble.
 
 Minutes of production are seconds here: pauses, time-outs and retries are shortened, nothing else is changed.
-What `Habits` name as a path is a file through which a running bot is steered.
+What `BotTuning` name as a path is a file through which a running bot is steered.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from bot.app.factory import Factory
 from bot.runtime import machine_clock
 from bot.skymaps.image_process import ImageProcess
 from bot.slack.client import SlackClient
-from bot.sources.hopskotch import HopskotchSource, Timing
+from bot.sources.hopskotch import HopskotchSource, HopskotchTiming
 from tests.end_to_end import crashing
 
-VARIABLE = "CHAOS_HABITS"
-STICK = signal.SIGUSR1
+TUNING_VARIABLE = "CHAOS_HABITS"
+STALL_SIGNAL = signal.SIGUSR1
 """Makes the reader fall silent without an error, as librdkafka#5153 does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
+class BotTuning:
     """How a bot lives; the defaults are those of a bot in a hurry."""
 
     channel_pause: float = 0.02
@@ -58,69 +58,71 @@ class Habits:
 
     def variable(self) -> dict[str, str]:
         """What a bot's environment needs to know of it."""
-        return {VARIABLE: json.dumps(asdict(self))}
+        return {TUNING_VARIABLE: json.dumps(asdict(self))}
 
 
 def run(environment: dict[str, str], folder: str, log: str, step: str | None, command: str = "run") -> None:
     """Become `gwevent run` or another command; dies at a step, if one is named (see crashing.py)."""
-    adopt(Habits(**json.loads(environment.pop(VARIABLE))))
+    apply_tuning(BotTuning(**json.loads(environment.pop(TUNING_VARIABLE))))
     crashing.run(environment, folder, log, step, command)
 
 
-def adopt(habits: Habits) -> None:
+def apply_tuning(habits: BotTuning) -> None:
     """Put the habits where the bot has its own."""
-    timing = Timing(
+    timing = HopskotchTiming(
         first_retry=0.2,
         longest_retry=habits.longest_wait,
         look_every=0.5,
         look_timeout=2.0,
         stuck_after=habits.stuck_after,
     )
-    replace(bot.slack.gateway, "LONGEST_WAIT_S", habits.longest_wait)
-    replace(bot.delivery.worker, "BACKOFF_CAP_S", habits.longest_wait)
-    replace(bot.store.channels.change_log, "APART", timedelta(seconds=habits.longest_wait))
+    patch(bot.slack.gateway, "MAX_BACKOFF_S", habits.longest_wait)
+    patch(bot.delivery.worker, "MAX_BACKOFF_S", habits.longest_wait)
+    patch(bot.store.channels.change_log, "MIN_POST_INTERVAL", timedelta(seconds=habits.longest_wait))
     whole_again = (timedelta(seconds=0.2), timedelta(seconds=habits.longest_wait))
-    replace(bot.delivery.degraded_messages, "WHOLE_AGAIN", whole_again)
-    replace(
+    patch(bot.delivery.degraded_messages, "RESTORE_DELAYS", whole_again)
+    patch(
         Factory,
         "worker",
         functools.partialmethod(Factory.create_delivery_worker, channel_pause_s=habits.channel_pause),
     )
-    replace(SlackClient, "__init__", _with(SlackClient.__init__, timeout_s=habits.slack_timeout))
-    replace(HopskotchSource, "__init__", _with(HopskotchSource.__init__, timing=timing))
-    replace(
+    patch(SlackClient, "__init__", _with_arguments(SlackClient.__init__, timeout_s=habits.slack_timeout))
+    patch(HopskotchSource, "__init__", _with_arguments(HopskotchSource.__init__, timing=timing))
+    patch(
         AsyncSocketModeHandler,
         "__init__",
-        _with(AsyncSocketModeHandler.__init__, ping_interval=habits.ping_every),
+        _with_arguments(AsyncSocketModeHandler.__init__, ping_interval=habits.ping_every),
     )
     if habits.clock:
-        replace(machine_clock, "wall_time", functools.partial(wrong, Path(habits.clock)))
-    replace(
+        patch(machine_clock, "wall_time", functools.partial(skewed_time, Path(habits.clock)))
+    patch(
         ImageProcess,
         "__init__",
-        _with(ImageProcess.__init__, timeout=habits.drawing_timeout, start=2 * habits.drawing_timeout),
+        _with_arguments(
+            ImageProcess.__init__, timeout=habits.drawing_timeout, start=2 * habits.drawing_timeout
+        ),
     )
     if habits.descriptors:
         # The soft limit, which the bot would raise by itself.
-        replace(bot.app.startup, "raise_descriptor_limit", lambda: habits.descriptors)
+        patch(bot.app.startup, "raise_descriptor_limit", lambda: habits.descriptors)
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (habits.descriptors, hard))
     if habits.narrow:
-        event.listen(Engine, "begin", functools.partial(_narrow, Path(habits.narrow)))
-    _stick_on_signal()
+        event.listen(Engine, "begin", functools.partial(_limit_pages, Path(habits.narrow)))
+    _stall_on_signal()
 
 
-def replace(owner: Any, name: str, value: object) -> None:
+def patch(owner: Any, name: str, value: object) -> None:
     """Set what mypy rightly wants left alone."""
     setattr(owner, name, value)
 
 
-def wrong(offset: Path) -> float:
+def skewed_time(offset: Path) -> float:
     """The Unix time of a clock that is wrong by what the file says."""
     return time.time() + float(offset.read_text())
 
 
-def _with(function: Callable[..., Any], **given: object) -> Callable[..., Any]:
+def _with_arguments(function: Callable[..., Any], **given: object) -> Callable[..., Any]:
     @functools.wraps(function)
     def replaced(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **{**given, **kwargs})
@@ -128,12 +130,12 @@ def _with(function: Callable[..., Any], **given: object) -> Callable[..., Any]:
     return replaced
 
 
-def _narrow(full: Path, connection: Connection) -> None:
+def _limit_pages(full: Path, connection: Connection) -> None:
     # Beyond this page count SQLite says "database or disk is full"; less than there are counts as those.
     connection.exec_driver_sql(f"PRAGMA max_page_count = {1 if full.exists() else 2**30}")
 
 
-def _stick_on_signal() -> None:
+def _stall_on_signal() -> None:
     sources: list[HopskotchSource] = []
     original = HopskotchSource.payloads
 
@@ -150,5 +152,5 @@ def _stick_on_signal() -> None:
 
         threading.Thread(target=pause, daemon=True).start()
 
-    replace(HopskotchSource, "payloads", payloads)
-    signal.signal(STICK, stick)
+    patch(HopskotchSource, "payloads", payloads)
+    signal.signal(STALL_SIGNAL, stick)

@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, TopicPartition
 from bot.demo.kafka_broker import BrokerProcess, EmbeddedBroker
 
 
-class SteeredBroker(BrokerProcess):
+class ControllableBroker(BrokerProcess):
     """One that can be told what to do while it runs."""
 
     def __enter__(self) -> Self:
@@ -35,13 +35,13 @@ class SteeredBroker(BrokerProcess):
 
     def committed(self, group: str, topic: str) -> int:
         """How many payloads of a topic a group has acknowledged, counted from the first; 0 for none."""
-        with _consumer(self.address, group) as consumer:
+        with _group_consumer(self.address, group) as consumer:
             (place,) = consumer.committed([TopicPartition(topic, 0)], timeout=20)
             return max(0, int(place.offset))
 
     def commit(self, group: str, topic: str, offset: int) -> None:
         """Have the group start elsewhere the next time."""
-        with _consumer(self.address, group) as consumer:
+        with _group_consumer(self.address, group) as consumer:
             consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
 
     def _read(self) -> str:
@@ -52,7 +52,7 @@ class SteeredBroker(BrokerProcess):
         return line
 
 
-class _consumer:  # noqa: N801  a context manager used like a function
+class _group_consumer:  # noqa: N801  a context manager used like a function
     def __init__(self, address: str, group: str) -> None:
         self._consumer = Consumer({"bootstrap.servers": address, "group.id": group, "log_level": 2})
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from formatters.models.notice import EARLYWARNING, RETRACTION
-from tests.support.bot_process import words_of
+from tests.support.bot_process import message_text
 
-NAMED = {EARLYWARNING: "EARLY WARNING", RETRACTION: "RETRACTED"}
+LABELS = {EARLYWARNING: "EARLY WARNING", RETRACTION: "RETRACTED"}
 """How a headline names an alert type that it doesn't call by its name."""
 
 _ID = re.compile(r"\bM?S\d{6}[a-z]+\b")
-_BESIDE = re.compile(
+_SIDE_MESSAGE = re.compile(
     r"Stand down: |Now significant|New coincidence: |A candidate again: |Light may be expected now"
     r"|Slack refuses the mention"
 )
@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"Notice (\d+) of this event")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AlertMessage:
     """One message of a channel, as far as the judge looks at it."""
 
     headline: str
@@ -51,15 +51,15 @@ class Verdict:
         return not (self.lost or self.doubled)
 
 
-def beside(message: Mapping[str, Any]) -> bool:
+def is_side_message(message: Mapping[str, Any]) -> bool:
     """Whether a message is none of an alert's own: it wakes people, or says that Slack refused to."""
-    said = _BESIDE.search(str(message["text"])) is not None
-    return said and _NUMBER.search(words_of(dict(message))) is None
+    said = _SIDE_MESSAGE.search(str(message["text"])) is not None
+    return said and _NUMBER.search(message_text(dict(message))) is None
 
 
-def read(message: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> Said:
+def parse_alert_message(message: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> AlertMessage:
     """A message of the local Slack. Raises ValueError for one that is no alert's."""
-    words = words_of(dict(message))
+    words = message_text(dict(message))
     headers = [block for block in message.get("blocks") or () if block["type"] in ("header", "section")]
     titles = [str(block["text"]["text"]) for block in headers] or words.splitlines()
     name, number = _ID.search(words), _NUMBER.search(words)
@@ -67,7 +67,7 @@ def read(message: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> Said
     headline = next((title for title in titles if name is not None and name[0] in title), titles[0])
     if name is None or number is None:
         raise ValueError(f"A message that is no alert's: {words!r}")
-    return Said(
+    return AlertMessage(
         headline,
         name[0],
         int(number[1]),
@@ -76,9 +76,9 @@ def read(message: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> Said
     )
 
 
-def judge(
+def check_messages(
     events: Mapping[str, Sequence[str]],
-    held: Mapping[str, Sequence[Said]],
+    held: Mapping[str, Sequence[AlertMessage]],
     *,
     excused: Mapping[int, int] | None = None,
     revived: Collection[str] = (),
@@ -92,34 +92,34 @@ def judge(
     """
     verdict = Verdict(messages=sum(map(len, held.values())))
     for channel, messages in held.items():
-        by_event: defaultdict[str, list[Said]] = defaultdict(list)
+        by_event: defaultdict[str, list[AlertMessage]] = defaultdict(list)
         for said in messages:
             by_event[said.superevent_id].append(said)
         for name in by_event.keys() - events.keys():
             verdict.doubled.append(f"{channel}: {name} was never published")
         for name, kinds in events.items():
-            _judge_event(
+            _check_event(
                 verdict, f"{channel} {name}", kinds, by_event[name], excused or {}, channel in revived
             )
     return verdict
 
 
-def _judge_event(
+def _check_event(
     verdict: Verdict,
     where: str,
     kinds: Sequence[str],
-    messages: Sequence[Said],
+    messages: Sequence[AlertMessage],
     excused: Mapping[int, int],
     revived: bool,
 ) -> None:
     if not messages and kinds[-1] == RETRACTION:
         return
     roots = [said for said in messages if not said.in_thread]
-    replies: defaultdict[int, list[Said]] = defaultdict(list)
+    replies: defaultdict[int, list[AlertMessage]] = defaultdict(list)
     for said in messages:
         if said.in_thread:
             replies[said.number].append(said)
-    newest = [said for said in roots if said.number == len(kinds) and _named(kinds[-1]) in said.headline]
+    newest = [said for said in roots if said.number == len(kinds) and _label(kinds[-1]) in said.headline]
     if not roots:
         verdict.lost.append(f"{where}: no root")
     elif not newest:
@@ -128,17 +128,19 @@ def _judge_event(
     for number, kind in enumerate(kinds[1:], start=2):
         if not replies[number] and not revived:
             verdict.lost.append(f"{where}: no reply for notice {number}, {kind}")
-        if any(_named(kind) not in said.headline for said in replies[number]):
+        if any(_label(kind) not in said.headline for said in replies[number]):
             verdict.lost.append(f"{where}: the reply for notice {number} doesn't say {kind}")
     for number in replies.keys() - set(range(2, len(kinds) + 1)):
         if replies[number]:
             verdict.doubled.append(f"{where}: a reply for notice {number}")
-    _judge_surplus(verdict, f"{where}: root", roots, excused)
+    _check_surplus(verdict, f"{where}: root", roots, excused)
     for number, found in replies.items():
-        _judge_surplus(verdict, f"{where}: reply for notice {number}", found, excused)
+        _check_surplus(verdict, f"{where}: reply for notice {number}", found, excused)
 
 
-def _judge_surplus(verdict: Verdict, what: str, found: Sequence[Said], excused: Mapping[int, int]) -> None:
+def _check_surplus(
+    verdict: Verdict, what: str, found: Sequence[AlertMessage], excused: Mapping[int, int]
+) -> None:
     surplus = len(found) - 1
     if surplus <= 0:
         return
@@ -150,9 +152,9 @@ def _judge_surplus(verdict: Verdict, what: str, found: Sequence[Said], excused: 
         verdict.doubled.append(f"{what} stands {len(found)} times, {allowed} of them excused")
 
 
-def _times(found: Iterable[Said]) -> Counter[int]:
+def _times(found: Iterable[AlertMessage]) -> Counter[int]:
     return Counter(said.delivery_id for said in found)
 
 
-def _named(kind: str) -> str:
-    return NAMED.get(kind, kind)
+def _label(kind: str) -> str:
+    return LABELS.get(kind, kind)

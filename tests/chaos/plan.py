@@ -32,9 +32,9 @@ from tests.chaos.cases import (
     storm,
 )
 from tests.chaos.judge import Verdict
-from tests.chaos.world import CannotPlay, Chaos, chaos_in
+from tests.chaos.world import CaseUnsupported, ChaosHarness, open_chaos_harness
 
-BROKEN = (
+CASE_ERRORS = (
     AssertionError,
     ValueError,
     RuntimeError,
@@ -46,7 +46,7 @@ BROKEN = (
 )
 """What a case may end in; the others are still run."""
 
-Case = Callable[[Chaos], Awaitable[None]]
+Case = Callable[[ChaosHarness], Awaitable[None]]
 
 CASES: Mapping[str, Case] = {
     "kills": kills.kills,
@@ -111,7 +111,7 @@ CASES: Mapping[str, Case] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class CaseResult:
     """What came of a case."""
 
     name: str
@@ -132,20 +132,20 @@ class Result:
         return self.verdict.good and not self.broken
 
 
-async def run_case(name: str, case: Case, folder: Path, seed: int) -> Result:
+async def run_case(name: str, case: Case, folder: Path, seed: int) -> CaseResult:
     """Run one case in a folder of its own, where its bots' logs stay."""
     began = time.monotonic()
-    async with chaos_in(folder, seed, name) as chaos:
+    async with open_chaos_harness(folder, seed, name) as chaos:
         broken = skipped = ""
         verdict = Verdict()
         try:
             await case(chaos)
             verdict = await chaos.verdict()
-        except CannotPlay as reason:
+        except CaseUnsupported as reason:
             skipped = str(reason)
-        except BROKEN as error:
+        except CASE_ERRORS as error:
             broken = f"{type(error).__name__}: {error}"
-        return Result(
+        return CaseResult(
             name=name,
             seed=seed,
             seconds=time.monotonic() - began,
@@ -158,16 +158,16 @@ async def run_case(name: str, case: Case, folder: Path, seed: int) -> Result:
         )
 
 
-def run_plan(names: Sequence[str], folder: Path, seed: int, jobs: int) -> Iterator[Result]:
+def run_cases(names: Sequence[str], folder: Path, seed: int, jobs: int) -> Iterator[CaseResult]:
     """Run cases, `jobs` at a time, each in a process of its own; yields each when it is done."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool:
-        started = [pool.submit(_run, name, folder / name, seed) for name in names]
+        started = [pool.submit(_run_in_process, name, folder / name, seed) for name in names]
         for done in as_completed(started):
             yield done.result()
 
 
-def _run(name: str, folder: Path, seed: int) -> Result:
+def _run_in_process(name: str, folder: Path, seed: int) -> CaseResult:
     folder.mkdir(parents=True)
     # Kafka's clients tell the terminal of each connection that was broken on purpose.
     with (folder / "harness.log").open("wb") as log:

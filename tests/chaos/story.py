@@ -8,27 +8,27 @@ from datetime import UTC, datetime
 
 from bot.samples import to_avro
 from formatters.models.notice import EARLYWARNING, INITIAL, PRELIMINARY, RETRACTION, UPDATE
-from tests.support.bot_process import sample
+from tests.support.bot_process import bbh_record
 
-AT_ONCE = 5
+ACTIVE_EVENTS = 5
 """Events that are under way."""
 STAGES = ((EARLYWARNING, PRELIMINARY), (PRELIMINARY,), (PRELIMINARY, PRELIMINARY))
-RETRACTED = 0.15
+RETRACTED_FRACTION = 0.15
 """The share of events that end so."""
-MAPPED = 0.04
+MAP_FRACTION = 0.04
 """The share of notices with a map (25 kB; without one 2 kB): the broker keeps 5 MB."""
-REAL = 0.04
+REAL_FRACTION = 0.04
 """The share of real events: only theirs are drawn."""
 
 
 @dataclass
-class Story:
+class NoticeGenerator:
     """Notices in the order of their publishing; the same seed tells the same story."""
 
     chance: random.Random
     events: dict[str, list[str]] = field(default_factory=dict)
     """Alert types published so far, by superevent id; the n-th is the event's notice n."""
-    mapped: float = MAPPED
+    mapped: float = MAP_FRACTION
     """The share of mocks' notices with a map."""
     _begun: int = 0
     _ahead: dict[str, list[str]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Story:
         return name, self._notice(name)
 
     def _next(self) -> bytes:
-        while len(self._ahead) < AT_ONCE:
+        while len(self._ahead) < ACTIVE_EVENTS:
             self._begin()
         return self._notice(self.chance.choice(list(self._ahead)))
 
@@ -60,7 +60,7 @@ class Story:
         if not self._ahead[name]:
             del self._ahead[name]
         told = self.events.setdefault(name, [])
-        record = sample(name, kind, after=len(told), now=self._now)
+        record = bbh_record(name, kind, after=len(told), now=self._now)
         if kind == RETRACTION:
             record["event"] = None
         elif self.chance.random() >= (self.mapped if name.startswith("M") else 0.5):
@@ -70,9 +70,11 @@ class Story:
 
     def _begin(self) -> None:
         self._begun += 1
-        name = ("S" if self.chance.random() < REAL else "MS") + f"{self._now:%y%m%d}{_letters(self._begun)}"
+        name = (
+            "S" if self.chance.random() < REAL_FRACTION else "MS"
+        ) + f"{self._now:%y%m%d}{_letters(self._begun)}"
         kinds = [*self.chance.choice(STAGES), INITIAL, UPDATE, UPDATE][: self.chance.randint(1, 5)]
-        if self.chance.random() < RETRACTED:
+        if self.chance.random() < RETRACTED_FRACTION:
             kinds.append(RETRACTION)
         self._ahead[name] = kinds
 

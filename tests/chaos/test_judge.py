@@ -6,25 +6,25 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.chaos.judge import Said, judge
+from tests.chaos.judge import AlertMessage, check_messages
 
 EVENT = "MS240101a"
 KINDS = ("PRELIMINARY", "INITIAL", "UPDATE")
 
 
-def root(kind: str = "UPDATE", number: int = 3, delivery: int = 1) -> Said:
-    return Said(f"BBH 98 % · {kind} · {EVENT}", EVENT, number, False, delivery)
+def root(kind: str = "UPDATE", number: int = 3, delivery: int = 1) -> AlertMessage:
+    return AlertMessage(f"BBH 98 % · {kind} · {EVENT}", EVENT, number, False, delivery)
 
 
-def reply(number: int, delivery: int | None = None) -> Said:
-    return Said(f"{KINDS[number - 1]} · {EVENT}", EVENT, number, True, delivery or number)
+def reply(number: int, delivery: int | None = None) -> AlertMessage:
+    return AlertMessage(f"{KINDS[number - 1]} · {EVENT}", EVENT, number, True, delivery or number)
 
 
-WHOLE = [root(), reply(2), reply(3)]
+COMPLETE_CHANNEL = [root(), reply(2), reply(3)]
 
 
 def test_a_whole_channel_is_good() -> None:
-    verdict = judge({EVENT: KINDS}, {"C1": WHOLE, "C2": WHOLE})
+    verdict = check_messages({EVENT: KINDS}, {"C1": COMPLETE_CHANNEL, "C2": COMPLETE_CHANNEL})
     assert verdict.good
     assert verdict.messages == 6
 
@@ -36,53 +36,53 @@ def test_a_whole_channel_is_good() -> None:
         ([root(number=2, kind="INITIAL"), reply(2), reply(3)], "shows notice 2"),
         ([root(kind="INITIAL"), reply(2), reply(3)], "shows notice 3"),
         ([root(), reply(3)], "no reply for notice 2"),
-        ([root(), reply(2), Said("INITIAL", EVENT, 3, True, 3)], "doesn't say UPDATE"),
+        ([root(), reply(2), AlertMessage("INITIAL", EVENT, 3, True, 3)], "doesn't say UPDATE"),
     ],
 )
-def test_what_is_missing_is_lost(held: Sequence[Said], what: str) -> None:
-    verdict = judge({EVENT: KINDS}, {"C1": WHOLE, "C2": held})
+def test_what_is_missing_is_lost(held: Sequence[AlertMessage], what: str) -> None:
+    verdict = check_messages({EVENT: KINDS}, {"C1": COMPLETE_CHANNEL, "C2": held})
     assert any(what in sentence for sentence in verdict.lost), verdict.lost
     assert all("C2" in sentence for sentence in verdict.lost)
 
 
 @pytest.mark.parametrize(
     "extra",
-    [root(), root(delivery=7), reply(2), reply(3, 9), Said("UPDATE", EVENT, 4, True, 9)],
+    [root(), root(delivery=7), reply(2), reply(3, 9), AlertMessage("UPDATE", EVENT, 4, True, 9)],
 )
-def test_what_is_too_much_is_doubled(extra: Said) -> None:
-    verdict = judge({EVENT: KINDS}, {"C1": [*WHOLE, extra]})
+def test_surplus_message_counts_as_duplicate(extra: AlertMessage) -> None:
+    verdict = check_messages({EVENT: KINDS}, {"C1": [*COMPLETE_CHANNEL, extra]})
     assert not verdict.lost
     assert len(verdict.doubled) == 1
 
 
 def test_an_event_that_nobody_published() -> None:
-    stray = Said("BBH · UPDATE · MS240101zz", "MS240101zz", 1, False, 9)
-    assert judge({EVENT: KINDS}, {"C1": [*WHOLE, stray]}).doubled
+    stray = AlertMessage("BBH · UPDATE · MS240101zz", "MS240101zz", 1, False, 9)
+    assert check_messages({EVENT: KINDS}, {"C1": [*COMPLETE_CHANNEL, stray]}).doubled
 
 
 def test_a_post_at_the_moment_of_a_kill_is_excused_so_often_and_no_more() -> None:
-    twice = [*WHOLE, reply(2)]
-    verdict = judge({EVENT: KINDS}, {"C1": twice}, excused={2: 1})
+    twice = [*COMPLETE_CHANNEL, reply(2)]
+    verdict = check_messages({EVENT: KINDS}, {"C1": twice}, excused={2: 1})
     assert verdict.good and verdict.excused == 1
-    assert not judge({EVENT: KINDS}, {"C1": [*twice, reply(2)]}, excused={2: 1}).good
-    assert not judge({EVENT: KINDS}, {"C1": [*WHOLE, reply(2, 9)]}, excused={2: 1}).good
+    assert not check_messages({EVENT: KINDS}, {"C1": [*twice, reply(2)]}, excused={2: 1}).good
+    assert not check_messages({EVENT: KINDS}, {"C1": [*COMPLETE_CHANNEL, reply(2, 9)]}, excused={2: 1}).good
 
 
 def test_an_orphan_root_may_stay_behind_where_it_is_excused() -> None:
-    held = [root("PRELIMINARY", 1), *WHOLE]
-    assert judge({EVENT: KINDS}, {"C1": held}, excused={1: 1}).good
-    assert not judge({EVENT: KINDS}, {"C1": held}).good
+    held = [root("PRELIMINARY", 1), *COMPLETE_CHANNEL]
+    assert check_messages({EVENT: KINDS}, {"C1": held}, excused={1: 1}).good
+    assert not check_messages({EVENT: KINDS}, {"C1": held}).good
 
 
 def test_a_revived_channel_has_the_state_without_every_reply() -> None:
-    assert judge({EVENT: KINDS}, {"C1": [root()]}, revived={"C1"}).good
-    assert not judge({EVENT: KINDS}, {"C1": []}, revived={"C1"}).good
-    assert not judge({EVENT: KINDS}, {"C1": [root()]}).good
+    assert check_messages({EVENT: KINDS}, {"C1": [root()]}, revived={"C1"}).good
+    assert not check_messages({EVENT: KINDS}, {"C1": []}, revived={"C1"}).good
+    assert not check_messages({EVENT: KINDS}, {"C1": [root()]}).good
 
 
-def test_what_was_taken_back_before_it_was_said_needs_no_message() -> None:
+def test_event_retracted_before_its_root_needs_no_message() -> None:
     kinds = ("PRELIMINARY", "RETRACTION")
-    assert judge({EVENT: kinds}, {"C1": []}).good
-    assert not judge({EVENT: kinds}, {"C1": [root("PRELIMINARY", 1)]}).good
-    gone = [Said(f"MOCK RETRACTED · {EVENT}", EVENT, 2, False, 1)]
-    assert judge({EVENT: kinds}, {"C1": [*gone, Said("RETRACTED", EVENT, 2, True, 2)]}).good
+    assert check_messages({EVENT: kinds}, {"C1": []}).good
+    assert not check_messages({EVENT: kinds}, {"C1": [root("PRELIMINARY", 1)]}).good
+    gone = [AlertMessage(f"MOCK RETRACTED · {EVENT}", EVENT, 2, False, 1)]
+    assert check_messages({EVENT: kinds}, {"C1": [*gone, AlertMessage("RETRACTED", EVENT, 2, True, 2)]}).good

@@ -23,6 +23,6 @@ SEED = 1
         ("database-full", database.full),
     ],
 )
-async def test_nothing_is_lost(tmp_path: Path, name: str, case: Case) -> None:
+async def test_short_chaos_cases_lose_no_alert(tmp_path: Path, name: str, case: Case) -> None:
     result = await run_case(name, case, tmp_path, SEED)
     assert result.good, result

@@ -18,34 +18,42 @@ from confluent_kafka import KafkaException
 
 from bot.app.factory import open_factory
 from bot.demo.kafka_broker import Publisher
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.workspace import Change
 from tests.chaos import bot_entrypoint
-from tests.chaos.bot_entrypoint import Habits
-from tests.chaos.broker import SteeredBroker
-from tests.chaos.judge import Said, Verdict, beside, judge, read
-from tests.chaos.story import Story
-from tests.support.bot_process import GROUP, TOPIC, BotProcess, World, until, words_of, world_in
+from tests.chaos.bot_entrypoint import BotTuning
+from tests.chaos.broker import ControllableBroker
+from tests.chaos.judge import AlertMessage, Verdict, check_messages, is_side_message, parse_alert_message
+from tests.chaos.story import NoticeGenerator
+from tests.support.bot_process import (
+    GROUP,
+    TOPIC,
+    BotProcess,
+    LocalDeployment,
+    message_text,
+    open_deployment,
+    wait_until,
+)
 
-HISTORY = ("channels:history", "groups:history")
-WITHIN = 300.0
+HISTORY_SCOPES = ("channels:history", "groups:history")
+TIMEOUT_S = 300.0
 """A wait that ends a case instead of hanging it; nothing measures it."""
 
 
-class CannotPlay(RuntimeError):
+class CaseUnsupported(RuntimeError):
     """The case can't be played on this machine; says why."""
 
 
 @dataclass
-class Chaos:
+class ChaosHarness:
     """One case's world."""
 
-    world: World
-    broker: SteeredBroker
+    world: LocalDeployment
+    broker: ControllableBroker
     chance: random.Random
-    story: Story
-    habits: Habits
+    story: NoticeGenerator
+    habits: BotTuning
     ends: ExitStack
     """What a case opened for itself, closed after the verdict."""
     channels: list[str] = field(default_factory=list)
@@ -73,7 +81,7 @@ class Chaos:
 
     def grant_history(self) -> None:
         """Let the bot look whether what it is in doubt about stands in a channel."""
-        for scope in HISTORY:
+        for scope in HISTORY_SCOPES:
             self.local_slack.grant(scope)
 
     async def open_channels(self, count: int, *, private: bool = False, words: str = "all mock") -> list[str]:
@@ -83,7 +91,11 @@ class Chaos:
         async with open_factory(self.world.settings()) as factory:
             for channel in new:
                 await factory.subscriptions.add_confirmed(
-                    self.local_slack.team_id, channel, parse(words), self.local_slack.user, datetime.now(UTC)
+                    self.local_slack.team_id,
+                    channel,
+                    parse_criteria(words),
+                    self.local_slack.user,
+                    datetime.now(UTC),
                 )
         self.channels += new
         return new
@@ -116,7 +128,7 @@ class Chaos:
         bot = bot or self.bot
         if not bot.ended:
             os.kill(bot.pid, signal.SIGKILL)
-        await until(lambda: bot.ended, WITHIN, what="the bot is dead")
+        await wait_until(lambda: bot.ended, TIMEOUT_S, what="the bot is dead")
         assert bot.status() == -signal.SIGKILL, f"It ended by itself ({bot.status()}), see {bot.path}"
         self.kills += 1
         rows = self.world.outbox("select id from deliveries where state = 'sending' and kind != 'edit'")
@@ -166,7 +178,7 @@ class Chaos:
             assert not self.bot.ended, f"The bot ended, see {self.bot.path}"
             return None
 
-        await until(happened, WITHIN, what=f"{what}, see {self.bot.path}")
+        await wait_until(happened, TIMEOUT_S, what=f"{what}, see {self.bot.path}")
 
     async def logged(self, name: str, times: int = 1) -> None:
         """Wait for a line of the bot's log."""
@@ -190,11 +202,11 @@ class Chaos:
 
     async def answers(self, words: str = "help", says: str = "subscribe") -> None:
         """Ask in Slack, and wait for the answer."""
-        deadline = time.monotonic() + WITHIN
+        deadline = time.monotonic() + TIMEOUT_S
         while True:
             asked = await self.local_slack.command("/gwevent", words, channel=self.channels[0])
             try:
-                assert says in words_of(await asked.answer(10.0))
+                assert says in message_text(await asked.answer(10.0))
                 return
             except TimeoutError:
                 assert time.monotonic() < deadline, f"no answer in Slack, see {self.bot.path}"
@@ -203,7 +215,7 @@ class Chaos:
         """What the channels hold, judged; and that nothing was acknowledged but not stored."""
         await self.check_acknowledged()
         excused = Counter[int]() if self.has_history else self.in_flight + self._cut()
-        return judge(self.story.events, self.held(), excused=excused, revived=self.revived)
+        return check_messages(self.story.events, self.held(), excused=excused, revived=self.revived)
 
     def _cut(self) -> Counter[int]:
         """How often Slack did a post and didn't say so, or not where it stands, by delivery id."""
@@ -218,13 +230,13 @@ class Chaos:
     @property
     def has_history(self) -> bool:
         """Whether the bot may read back what it posted."""
-        return set(HISTORY) <= self.local_slack.workspace.scopes
+        return set(HISTORY_SCOPES) <= self.local_slack.workspace.scopes
 
-    def held(self) -> dict[str, list[Said]]:
+    def held(self) -> dict[str, list[AlertMessage]]:
         """What stands in each channel."""
         return {channel: self._held(channel) for channel in self.channels}
 
-    def _held(self, channel: str) -> list[Said]:
+    def _held(self, channel: str) -> list[AlertMessage]:
         workspace, found = self.local_slack.find(channel)
         own = (
             m
@@ -232,7 +244,9 @@ class Chaos:
             if found.messages[m["ts"]].bot_id == workspace.bot_id
         )
         return [
-            read(message, found.messages[message["ts"]].metadata) for message in own if not beside(message)
+            parse_alert_message(message, found.messages[message["ts"]].metadata)
+            for message in own
+            if not is_side_message(message)
         ]
 
     def problems(self) -> dict[str, str]:
@@ -256,18 +270,18 @@ def _publish(publisher: Publisher, body: bytes) -> int:
 
 
 @asynccontextmanager
-async def chaos_in(
+async def open_chaos_harness(
     folder: Path, seed: int, name: str, *, topics: tuple[str, ...] = (TOPIC,)
-) -> AsyncIterator[Chaos]:
+) -> AsyncIterator[ChaosHarness]:
     """A world for one case; everything in it ends with it."""
     chance = random.Random(f"{name} {seed}")
     folder.mkdir(parents=True, exist_ok=True)
     clock = folder / "clock"
     write_clock(clock, 0)
-    habits = Habits(clock=str(clock), narrow=str(folder / "full"))
-    with ExitStack() as ends, SteeredBroker(topics) as broker:
+    habits = BotTuning(clock=str(clock), narrow=str(folder / "full"))
+    with ExitStack() as ends, ControllableBroker(topics) as broker:
         try:
-            async with world_in(folder, broker=broker) as world:
-                yield Chaos(world, broker, chance, Story(chance), habits, ends)
+            async with open_deployment(folder, broker=broker) as world:
+                yield ChaosHarness(world, broker, chance, NoticeGenerator(chance), habits, ends)
         finally:
             broker.thaw()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bot.settings import Access, Settings
+from bot.settings import Settings, SlackAccess
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "example.env"
 LINE = re.compile(r"^#?([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
@@ -37,4 +37,6 @@ def test_as_it_stands_it_can_be_filled_in(tmp_path: Path, monkeypatch: pytest.Mo
     filled.write_text(text.replace("TOKEN=\n", "TOKEN=xoxb-1\n", 1).replace("TOKEN=\n", "TOKEN=xapp-1\n", 1))
     settings = Settings.load(filled)
     assert settings.slack_bot_token == SecretStr("xoxb-1")
-    assert settings.slack_access() == Access(bot_token=SecretStr("xoxb-1"), app_token=SecretStr("xapp-1"))
+    assert settings.slack_access() == SlackAccess(
+        bot_token=SecretStr("xoxb-1"), app_token=SecretStr("xapp-1")
+    )

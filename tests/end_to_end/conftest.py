@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bot_process import World, world_in
+from tests.support.bot_process import LocalDeployment, open_deployment
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(tmp_path: Path) -> AsyncIterator[LocalDeployment]:
     """An embedded broker, a local Slack, and a folder for the bot; no bot yet."""
-    async with world_in(tmp_path) as made:
+    async with open_deployment(tmp_path) as made:
         yield made

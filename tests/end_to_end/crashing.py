@@ -43,7 +43,7 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def arrange(step: str, side: str, number: int) -> None:
+def crash_at(step: str, side: str, number: int) -> None:
     """Replace the step's function by one that dies before or after its n-th call."""
     owner, name = STEPS[step]
     original: Callable[..., Any] = getattr(owner, name)
@@ -88,5 +88,5 @@ def run(environment: dict[str, str], folder: str, log: str, step: str | None, co
     sys.stderr = os.fdopen(2, "w", buffering=1)
     if step is not None:
         name, side, number = step.split(":")
-        arrange(name, side, int(number))
+        crash_at(name, side, int(number))
     app([command])

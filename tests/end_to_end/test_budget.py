@@ -8,9 +8,9 @@ from pathlib import Path
 from bot.local_slack.server import LocalSlack
 from bot.samples import to_avro
 from formatters.models.notice import RETRACTION
-from tests.support.app_harness import ORIGIN, AppHarness, Clock, desk_in
-from tests.support.bot_process import Json, until
-from tests.support.factories import REAL, record
+from tests.support.app_harness import ORIGIN, AppHarness, Clock, open_app_harness
+from tests.support.bot_process import Json, wait_until
+from tests.support.factories import REAL, notice_record
 
 MINUTE = 3.0
 """Seconds; 50 edits in it."""
@@ -19,7 +19,7 @@ OTHER = "S261122b"
 
 
 def avro(alert_type: str = "PRELIMINARY", minutes: float = 0, name: str = REAL) -> bytes:
-    return to_avro(record(name, alert_type, minutes))
+    return to_avro(notice_record(name, alert_type, minutes))
 
 
 def header(message: Json) -> str:
@@ -34,21 +34,25 @@ async def receive(desk: AppHarness, *bodies: bytes) -> None:
 async def test_300_channels_end_in_the_newest_state(tmp_path: Path) -> None:
     async with (
         LocalSlack(limits=True, minute=MINUTE) as local_slack,
-        desk_in(tmp_path, local_slack, clock=Clock(runs=True), channel_pause_s=1.0) as desk,
+        open_app_harness(tmp_path, local_slack, clock=Clock(runs=True), channel_pause_s=1.0) as desk,
     ):
         channels = await desk.subscribed(300)
         await receive(desk, avro())
-        await until(lambda: all(desk.local_slack.messages(c) for c in channels), what="every root stands")
+        await wait_until(
+            lambda: all(desk.local_slack.messages(c) for c in channels), what="every root stands"
+        )
         posts = desk.calls("chat.postMessage")
         # As fast as the limits allow: none was refused, none waited for an edit.
         assert Counter(call.outcome for call in posts) == {"ok": 300}
         assert not desk.calls("chat.update")
 
         await receive(desk, avro("PRELIMINARY", 5))
-        await until(lambda: any(c.outcome == "ratelimited" for c in desk.calls("chat.update")), what="limit")
+        await wait_until(
+            lambda: any(c.outcome == "ratelimited" for c in desk.calls("chat.update")), what="limit"
+        )
         await receive(desk, avro("INITIAL", 20), avro(name=OTHER))
         # The other event's roots go out while edits wait.
-        await until(
+        await wait_until(
             lambda: all(any(OTHER in header(m) for m in desk.roots(c)) for c in channels),
             what="every channel has the other event",
         )
@@ -81,19 +85,21 @@ async def test_300_channels_end_in_the_newest_state(tmp_path: Path) -> None:
 async def test_a_retractions_edits_come_before_others(tmp_path: Path) -> None:
     async with (
         LocalSlack(limits=True, minute=MINUTE) as local_slack,
-        desk_in(tmp_path, local_slack, clock=Clock(runs=True), channel_pause_s=0.0) as desk,
+        open_app_harness(tmp_path, local_slack, clock=Clock(runs=True), channel_pause_s=0.0) as desk,
     ):
         many = await desk.subscribed(120)
         few = [local_slack.add_channel(f"few-{n}") for n in range(40)]
         for channel in few:
             await desk.subscribe(channel, "Burst")
-        burst = record(OTHER, "PRELIMINARY", group="Burst", classification={}, properties={})
+        burst = notice_record(OTHER, "PRELIMINARY", group="Burst", classification={}, properties={})
         await receive(desk, avro(), to_avro(burst))
-        await until(
+        await wait_until(
             lambda: all(desk.local_slack.messages(c) for c in [*many, *few]), what="every root stands"
         )
         await receive(desk, avro("INITIAL", 20))
-        await until(lambda: any(c.outcome == "ratelimited" for c in desk.calls("chat.update")), what="limit")
+        await wait_until(
+            lambda: any(c.outcome == "ratelimited" for c in desk.calls("chat.update")), what="limit"
+        )
         before = len([c for c in desk.calls("chat.update") if c.outcome == "ok"])
         await receive(desk, avro(RETRACTION, 30, name=OTHER))
         await desk.done()

@@ -27,9 +27,9 @@ from formatters.models.superevent import Superevent
 from formatters.skymap_image import DrawnPicture
 from tests.bot.gracedb.fake import FakeGraceDb, with_notices
 from tests.end_to_end.test_demo import FLAGS, PATIENT_MS, SIZES
-from tests.support.bot_process import PATIENT
-from tests.support.delivery_harness import Silent
-from tests.support.factories import record
+from tests.support.bot_process import TIMEOUT_S
+from tests.support.delivery_harness import IdleSource
+from tests.support.factories import notice_record
 
 RECEIVED = Origin(source="files", location="test", live=False)
 ARCHIVED, NEVER = "S190425z", "S190426zz"
@@ -40,7 +40,7 @@ PNG = base64.b64decode(
 expect.set_options(timeout=PATIENT_MS)
 
 
-class Quick(ImageProcess):
+class OnePixelImageProcess(ImageProcess):
     """One pixel instead of a map: how maps are drawn is tested elsewhere."""
 
     async def draw(
@@ -50,7 +50,7 @@ class Quick(ImageProcess):
 
 
 @dataclass
-class Stage:
+class CommandPage:
     """A channel, and the events that the bot knows by then."""
 
     local_slack: LocalSlack
@@ -59,12 +59,12 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(folder: Path) -> AsyncIterator[Stage]:
+async def open_command_page(folder: Path) -> AsyncIterator[CommandPage]:
     now = utc_now()
     binary, gone = bns(now), retracted(now)
     gracedb = FakeGraceDb()
     await gracedb.start()
-    gracedb.add(with_notices(ARCHIVED, record(ARCHIVED)))
+    gracedb.add(with_notices(ARCHIVED, notice_record(ARCHIVED)))
     database = Database(f"sqlite+aiosqlite:///{folder / 'gwevent.sqlite'}")
     await database.migrate()
     async with LocalSlack(limits=False, file_delay=0.0) as local_slack:
@@ -78,15 +78,15 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
                 "commands_per_minute": 1_000,
             }
         )
-        bot = Application(settings, Factory(database), [Silent()], utc_now)
+        bot = Application(settings, Factory(database), [IdleSource()], utc_now)
         stop = asyncio.Event()
         running = asyncio.create_task(bot.run(stop))
         try:
-            async with asyncio.timeout(PATIENT):
+            async with asyncio.timeout(TIMEOUT_S):
                 await bot.ready.wait()
             for notice in (*ms181101ab(now)[1:3], *binary[-2:], *burst(now), *gone):
                 assert await bot.pipeline.handle(to_avro(notice), RECEIVED) is IngestResult.STORED
-            yield Stage(local_slack, str(binary[0]["superevent_id"]), str(gone[0]["superevent_id"]))
+            yield CommandPage(local_slack, str(binary[0]["superevent_id"]), str(gone[0]["superevent_id"]))
         finally:
             stop.set()
             await running
@@ -98,10 +98,10 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback is asked directly, and no second process draws."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(application, "ImageProcess", Quick)
+    monkeypatch.setattr(application, "ImageProcess", OnePixelImageProcess)
 
 
-def asked(stage: Stage) -> list[tuple[str, ...]]:
+def command_cases(stage: CommandPage) -> list[tuple[str, ...]]:
     """What is typed after /gwevent, and words of the answer."""
     bns, gone = stage.binary, stage.gone
     long = "x" * 10_000
@@ -186,7 +186,7 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-async def opened(browser: Browser, url: str, size: str, complaints: list[str]) -> Page:
+async def open_page(browser: Browser, url: str, size: str, complaints: list[str]) -> Page:
     phone = size == "phone"
     context = await browser.new_context(viewport=SIZES[size], has_touch=phone, is_mobile=phone)
     context.set_default_timeout(PATIENT_MS)
@@ -217,8 +217,8 @@ async def ask(page: Page, typed: str, *expected: str) -> None:
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_button_that_ends_all_asks_first(tmp_path: Path, browser: Browser, size: str) -> None:
     complaints: list[str] = []
-    async with staged(tmp_path) as stage:
-        page = await opened(browser, stage.local_slack.url, size, complaints)
+    async with open_command_page(tmp_path) as stage:
+        page = await open_page(browser, stage.local_slack.url, size, complaints)
         for words in ("CBC", "Burst"):
             await ask(page, f"subscribe {words}", "Done")
         await ask(page, "unsubscribe", "Nothing has ended yet")
@@ -246,10 +246,10 @@ WIDE = """() => [...document.querySelectorAll("article *")].filter((node) => {
 @pytest.mark.timeout(300)
 async def test_every_command_is_answered_on_the_page(tmp_path: Path, browser: Browser) -> None:
     complaints: list[str] = []
-    async with staged(tmp_path) as stage:
-        desk = await opened(browser, stage.local_slack.url, "desktop", complaints)
-        phone = await opened(browser, stage.local_slack.url, "phone", complaints)
-        questions = asked(stage)
+    async with open_command_page(tmp_path) as stage:
+        desk = await open_page(browser, stage.local_slack.url, "desktop", complaints)
+        phone = await open_page(browser, stage.local_slack.url, "phone", complaints)
+        questions = command_cases(stage)
         for typed, *expected in questions:
             await ask(desk, typed, *expected)
         shown = phone.locator("article", has_text="Only visible to you")

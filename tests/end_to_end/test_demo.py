@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Locator, Page, ViewportSize, async_playwright, expect
 
-from tests.support.bot_process import PATIENT, REPOSITORY
+from tests.support.bot_process import REPOSITORY, TIMEOUT_S
 
 PATIENT_MS = 60_000
 """A wait that fails the test instead of hanging it; nothing measures it."""
@@ -84,12 +84,12 @@ async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def shown(folder: Path) -> AsyncIterator[str]:
+async def running_demo(folder: Path) -> AsyncIterator[str]:
     """The address of a demo that plays its story."""
     process = await demo(folder, "--port", "0")
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(PATIENT):
+        async with asyncio.timeout(TIMEOUT_S):
             while not (
                 found := re.search(r"http://127\.0\.0\.1:\d+", (await process.stdout.readline()).decode())
             ):
@@ -124,7 +124,7 @@ async def picture(page: Page, folder: Path, name: str) -> None:
 @pytest.mark.browser
 @pytest.mark.timeout(300)
 async def test_the_demo_in_a_browser(tmp_path: Path, browser: Browser) -> None:
-    async with shown(tmp_path) as url:
+    async with running_demo(tmp_path) as url:
         await asyncio.gather(*(watched(browser, url, size, tmp_path) for size in SIZES))
 
 

@@ -11,18 +11,18 @@ from confluent_kafka import Producer
 from bot.demo.kafka_broker import EmbeddedBroker
 from bot.samples import to_avro, to_json
 from bot.samples.edge_cases import few_rows
-from tests.support.bot_process import TOPIC, World, sample, until, words_of
+from tests.support.bot_process import TOPIC, LocalDeployment, bbh_record, message_text, wait_until
 
 TYPED = "what-a-person-typed"
 
 
-class Trap:
+class RequestTrap:
     """A listener on this machine to which every address in a message leads."""
 
     def __init__(self) -> None:
         self.calls = 0
 
-    async def __aenter__(self) -> Trap:
+    async def __aenter__(self) -> RequestTrap:
         async def called(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.calls += 1
             writer.close()
@@ -42,13 +42,13 @@ def produce(broker: EmbeddedBroker, body: bytes, kind: bytes) -> None:
     assert producer.flush(60) == 0
 
 
-async def test_no_secret_no_payload_no_typed_word_is_logged_and_no_address_is_called(world: World) -> None:
+async def test_logs_leak_nothing_and_no_link_is_fetched(world: LocalDeployment) -> None:
     local_slack = world.local_slack
     channel = local_slack.add_channel("gw")
     await world.subscribe(channel, "all")
     assert isinstance(world.broker, EmbeddedBroker)
-    async with Trap() as trap:
-        notice = sample("S240101a", "PRELIMINARY")
+    async with RequestTrap() as trap:
+        notice = bbh_record("S240101a", "PRELIMINARY")
         notice["urls"] = {name: f"{trap.url}/{name}" for name in ("gracedb", "skymap", "combined_skymap")}
         notice |= {"$schema": f"{trap.url}/schema", "logo": f"{trap.url}/logo.png"}
         bot = world.fork(GWEVENT_LOG_LEVEL="DEBUG", GWEVENT_MOCK_PICTURES="true")
@@ -56,11 +56,11 @@ async def test_no_secret_no_payload_no_typed_word_is_logged_and_no_address_is_ca
         # hop would fetch what such a message names, if it were let.
         await asyncio.to_thread(produce, world.broker, f'{{"url": "{trap.url}/x"}}'.encode(), b"external")
         await world.publish(
-            to_avro(notice), to_json(sample("S240101a", "INITIAL", 60)), to_json(notice)[:9_000]
+            to_avro(notice), to_json(bbh_record("S240101a", "INITIAL", 60)), to_json(notice)[:9_000]
         )
         await world.delivered(2)
         quarantined = "select count(*) from quarantine"
-        await until(lambda: world.outbox(quarantined) == [(2,)], what="two payloads are quarantined")
+        await wait_until(lambda: world.outbox(quarantined) == [(2,)], what="two payloads are quarantined")
         for words in ("help", "status", "latest", TYPED, f"subscribe {TYPED}", f"S240101a {TYPED}"):
             done = await local_slack.command("/gwevent", words, channel=channel)
             await done.answer(60)
@@ -70,7 +70,7 @@ async def test_no_secret_no_payload_no_typed_word_is_logged_and_no_address_is_ca
         # Slack in trouble: what libraries say of it is theirs to word.
         local_slack.fail("chat.postMessage", error="internal_error")
         await local_slack.close_sockets(abort=True)
-        await world.publish(to_avro(sample("S240101b", "PRELIMINARY")))
+        await world.publish(to_avro(bbh_record("S240101b", "PRELIMINARY")))
         await world.delivered(3)
         assert await bot.terminate() == 0
         assert trap.calls == 0, "an address in a message was called"
@@ -89,4 +89,4 @@ async def test_no_secret_no_payload_no_typed_word_is_logged_and_no_address_is_ca
     assert not re.search(r"[A-Za-z0-9+/]{200}", said), "base64 of something"
     assert max(map(len, said.splitlines())) < 20_000
     assert "LIGO" not in said and "classification" not in said
-    assert words_of(world.roots(channel, "S240101a")[0])
+    assert message_text(world.roots(channel, "S240101a")[0])

@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from bot.demo.kafka_broker import EmbeddedBroker
 from bot.samples import to_avro, to_json
 from tests.bot.alerts.test_circular import circular
-from tests.support.bot_process import PATIENT, TOPIC, sample, until, words_of, world_in
+from tests.support.bot_process import TIMEOUT_S, TOPIC, bbh_record, message_text, open_deployment, wait_until
 
 
 async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
@@ -24,12 +24,12 @@ async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
             producer.produce(topic, body)
             assert await asyncio.to_thread(producer.flush, 30) == 0
 
-        async with world_in(tmp_path) as world:
+        async with open_deployment(tmp_path) as world:
             channel = world.local_slack.add_channel("gw")
             await world.subscribe(channel, "all circulars")
             bot = world.fork(GWEVENT_SOURCES="hopskotch,gcn", GWEVENT_GCN_BROKER=gcn.address)
             await bot.ready()
-            first, second = (sample(name, "PRELIMINARY") for name in ("S240101a", "S240101b"))
+            first, second = (bbh_record(name, "PRELIMINARY") for name in ("S240101a", "S240101b"))
             await world.publish(to_avro(first))
             await publish(TOPIC, to_json(first))
             await publish(TOPIC, to_json(second))
@@ -37,20 +37,20 @@ async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
             await world.delivered(2)
             said = circular(subject="S240101b: a candidate", eventId=None, createdOn=time.time() * 1000)
             await publish("gcn.circulars", said)
-            await until(
-                lambda: [m for m in world.local_slack.messages(channel) if "45640" in words_of(m)],
+            await wait_until(
+                lambda: [m for m in world.local_slack.messages(channel) if "45640" in message_text(m)],
                 what="the circular is linked",
             )
-            (link,) = [m for m in world.local_slack.messages(channel) if "45640" in words_of(m)]
+            (link,) = [m for m in world.local_slack.messages(channel) if "45640" in message_text(m)]
             assert link["thread_ts"] == world.roots(channel, "S240101b")[0]["ts"]
-            await until(lambda: bot.logged("notice_repeated"), what="the other broker's is recognised")
+            await wait_until(lambda: bot.logged("notice_repeated"), what="the other broker's is recognised")
             for name in ("S240101a", "S240101b"):
                 assert len(world.roots(channel, name)) == 1
             told = ""
-            async with asyncio.timeout(PATIENT):
+            async with asyncio.timeout(TIMEOUT_S):
                 while "heartbeat" not in told:
                     await publish("gcn.heartbeat", b"{}")
                     asked = await world.local_slack.command("/gwevent", "status", channel=channel)
-                    told = words_of(await asked.answer(PATIENT))
+                    told = message_text(await asked.answer(TIMEOUT_S))
                     await asyncio.sleep(1.0)
             assert "hopskotch" in told.casefold() and "gcn" in told.casefold()

@@ -12,7 +12,7 @@ from collections import Counter
 
 import pytest
 
-from tests.support.bot_process import World, avro, until, words_of
+from tests.support.bot_process import LocalDeployment, avro_bbh, message_text, wait_until
 
 EVENT = "S240101k"
 
@@ -46,15 +46,17 @@ IN_FLIGHT = {"post:after:1", "settle:before:1", "post:after:2", "settle:before:2
 HISTORY = ("channels:history", "groups:history")
 
 
-async def killed_at(world: World, channel: str, step: str) -> None:
+async def run_until_crash(world: LocalDeployment, channel: str, step: str) -> None:
     bot = world.fork(step)
-    await world.publish(avro(EVENT, "PRELIMINARY"))
-    await until(lambda: bot.ended or (world.roots(channel) and not world.waiting()), what="root or death")
-    await world.publish(avro(EVENT, "INITIAL", after=60))
+    await world.publish(avro_bbh(EVENT, "PRELIMINARY"))
+    await wait_until(
+        lambda: bot.ended or (world.roots(channel) and not world.waiting()), what="root or death"
+    )
+    await world.publish(avro_bbh(EVENT, "INITIAL", after=60))
     assert await bot.end() == -9, bot.text
 
 
-async def goes_on(world: World, notices: int) -> None:
+async def restart_and_finish(world: LocalDeployment, notices: int) -> None:
     """Start again, as it is, and let it finish; it ends in good order."""
     bot = world.fork()
     await world.delivered(notices)
@@ -63,19 +65,19 @@ async def goes_on(world: World, notices: int) -> None:
     assert complaints == []
 
 
-async def test_every_step_can_be_the_last(world: World, subtests_of: str) -> None:
+async def test_crash_at_every_step(world: LocalDeployment, subtests_of: str) -> None:
     step, _, history = subtests_of.partition("+")
     for scope in HISTORY if history else ():
         world.local_slack.grant(scope)
     channel = world.local_slack.add_channel("gw-cbc")
     await world.subscribe(channel, "CBC")
-    await killed_at(world, channel, step)
-    await goes_on(world, notices=2)
+    await run_until_crash(world, channel, step)
+    await restart_and_finish(world, notices=2)
 
     roots = world.roots(channel)
     messages = world.local_slack.messages(channel)
     twice = 1 if step in IN_FLIGHT and not history else 0
-    assert len(messages) == 2 + twice, [words_of(message) for message in messages]
+    assert len(messages) == 2 + twice, [message_text(message) for message in messages]
     assert len(roots) == 1 + (twice and step.endswith("1"))
     # One thread only, and its root shows the newest state, whichever of two roots the ledger knows.
     threads = [(root, world.replies(channel, root)) for root in roots]
@@ -83,7 +85,7 @@ async def test_every_step_can_be_the_last(world: World, subtests_of: str) -> Non
     assert len(used) == 1
     root, replies = used[0]
     assert len(replies) == 1 + (twice and step.endswith("2"))
-    assert all("INITIAL" in words_of(reply) for reply in replies)
+    assert all("INITIAL" in message_text(reply) for reply in replies)
     assert "INITIAL" in root["blocks"][0]["text"]["text"]
     assert EVENT in root["text"]
 
@@ -94,7 +96,7 @@ def subtests_of(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.parametrize(("seed", "history"), [(1, False), (2, False), (3, True)])
-async def test_a_kill_at_any_moment(world: World, seed: int, history: bool) -> None:
+async def test_a_kill_at_any_moment(world: LocalDeployment, seed: int, history: bool) -> None:
     chance = random.Random(seed)
     for scope in HISTORY if history else ():
         world.local_slack.grant(scope)
@@ -104,14 +106,14 @@ async def test_a_kill_at_any_moment(world: World, seed: int, history: bool) -> N
     events = ["S240101a", "S240102b"]
     in_flight: Counter[str] = Counter()
     for life, kind in enumerate(("PRELIMINARY", "INITIAL", "UPDATE")):
-        await world.publish(*(avro(name, kind, after=60 * life) for name in events))
+        await world.publish(*(avro_bbh(name, kind, after=60 * life) for name in events))
         bot = world.fork()
         await bot.until_logged("source_starts")
         await asyncio.sleep(chance.uniform(0.0, 2.5))
         await bot.kill()
         sending = "select channel_id from deliveries where state = 'sending' and kind != 'edit'"
         in_flight.update(channel for (channel,) in world.outbox(sending))
-    await goes_on(world, notices=6)
+    await restart_and_finish(world, notices=6)
 
     for channel in channels:
         # A root that waits when a further notice is stored says all of them: it needs no reply to each.
@@ -122,6 +124,6 @@ async def test_a_kill_at_any_moment(world: World, seed: int, history: bool) -> N
         for name in events:
             threads = [world.replies(channel, root) for root in world.roots(channel, name)]
             assert [len(replies) for replies in threads].count(0) == len(threads) - 1
-            said = "".join(words_of(reply) for replies in threads for reply in replies)
+            said = "".join(message_text(reply) for replies in threads for reply in replies)
             assert "INITIAL" in said
             assert "UPDATE" in said

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.samples import notice, to_avro
-from tests.support.bot_process import World, avro, until
+from tests.support.bot_process import LocalDeployment, avro_bbh, wait_until
 
 EVENT = "S240101m"
 HERE = "<!here>"
@@ -17,19 +17,21 @@ def retraction() -> bytes:
     return to_avro(notice(EVENT, "RETRACTION", datetime.now(UTC).replace(microsecond=0), event=None))
 
 
-def mentions(world: World, channel: str) -> list[str]:
+def mentions(world: LocalDeployment, channel: str) -> list[str]:
     return [str(m["text"]) for m in world.local_slack.messages(channel) if HERE in m["text"]]
 
 
 @pytest.mark.parametrize("step", ["post:after:1", "post:before:3", "post:after:3"])
-async def test_a_mention_is_neither_lost_nor_repeated(world: World, step: str) -> None:
+async def test_crash_neither_loses_nor_repeats_mention(world: LocalDeployment, step: str) -> None:
     for scope in ("channels:history", "groups:history"):
         world.local_slack.grant(scope)
     channel = world.local_slack.add_channel("gw-cbc")
     await world.subscribe(channel, "CBC notify @here")
     bot = world.fork(step)
-    await world.publish(avro(EVENT, "PRELIMINARY"))
-    await until(lambda: bot.ended or (world.roots(channel) and not world.waiting()), what="root or death")
+    await world.publish(avro_bbh(EVENT, "PRELIMINARY"))
+    await wait_until(
+        lambda: bot.ended or (world.roots(channel) and not world.waiting()), what="root or death"
+    )
     if bot.ended:
         world.fork()
         await world.delivered(1)

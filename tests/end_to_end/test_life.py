@@ -15,11 +15,19 @@ import pytest
 
 from bot.alerts.decode import decode
 from bot.local_slack.server import LocalSlack
-from bot.samples import every_event, to_avro
+from bot.samples import all_sample_events, to_avro
 from formatters.models.notice import RETRACTION, Notice
-from tests.support.app_harness import NOW, ORIGIN, AppHarness, desk_in, golden, said, transcript
-from tests.support.bot_process import Json, World, until
-from tests.support.factories import REAL, record, unsubscribe
+from tests.support.app_harness import (
+    NOW,
+    ORIGIN,
+    AppHarness,
+    check_golden,
+    open_app_harness,
+    plain_text,
+    transcript,
+)
+from tests.support.bot_process import Json, LocalDeployment, wait_until
+from tests.support.factories import REAL, notice_record, unsubscribe
 
 REAL_NAMES = (
     "real/S230518h-Preliminary_alert.json",
@@ -42,15 +50,15 @@ LONG_AGO = "500000"
 
 
 @cache
-def made() -> tuple[bytes, ...]:
+def synthetic_notices() -> tuple[bytes, ...]:
     """Notices by formula: (stories one after the other) in order of time."""
-    events = every_event(NOW)
+    events = all_sample_events(NOW)
     records = [record for name in MADE for record in events[name]]
     records.sort(key=lambda record: str(record["time_created"]))
     return tuple(map(to_avro, records))
 
 
-def real(folder: Path) -> tuple[bytes, ...]:
+def real_notices(folder: Path) -> tuple[bytes, ...]:
     return tuple((folder / name).read_bytes() for name in REAL_NAMES)
 
 
@@ -58,16 +66,16 @@ def real(folder: Path) -> tuple[bytes, ...]:
 async def desk(tmp_path: Path) -> AsyncIterator[AppHarness]:
     async with (
         LocalSlack(limits=False, file_delay=0.0) as local_slack,
-        desk_in(tmp_path, local_slack) as made,
+        open_app_harness(tmp_path, local_slack) as made,
     ):
         yield made
 
 
 def avro(alert_type: str = "PRELIMINARY", minutes: float = 0, name: str = REAL, **facts: object) -> bytes:
-    return to_avro(record(name, alert_type, minutes, **facts))
+    return to_avro(notice_record(name, alert_type, minutes, **facts))
 
 
-def head(message: Json) -> str:
+def header_text(message: Json) -> str:
     return str(message["blocks"][0]["text"]["text"])
 
 
@@ -75,21 +83,25 @@ def head(message: Json) -> str:
 
 
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
-async def test_real_notices_end_in_the_golden_states(world: World, shared_notices: Path, times: int) -> None:
+async def test_real_notices_end_in_the_golden_states(
+    world: LocalDeployment, shared_notices: Path, times: int
+) -> None:
     channels = {words: world.local_slack.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
     for words, channel in channels.items():
         await world.subscribe(channel, words)
     bot = world.fork(GWEVENT_MAX_AGE_HOURS=LONG_AGO, GWEVENT_MOCK_PICTURES="false")
     world.local_slack.ungrant("files:write")
     await bot.ready()
-    for count, body in enumerate(real(shared_notices), start=1):
+    for count, body in enumerate(real_notices(shared_notices), start=1):
         await world.publish(*[body] * times)
         await world.delivered(count)
-    await until(
+    await wait_until(
         lambda: len(bot.logged("notice_repeated")) == (times - 1) * len(REAL_NAMES), what="repeats are known"
     )
     for words, channel in channels.items():
-        golden(f"real-{words.replace(' ', '-').lower()}", transcript(world.local_slack.messages(channel)))
+        check_golden(
+            f"real-{words.replace(' ', '-').lower()}", transcript(world.local_slack.messages(channel))
+        )
     assert await bot.terminate() == 0
 
 
@@ -98,22 +110,24 @@ async def test_made_notices_end_in_the_golden_states(desk: AppHarness, times: in
     channels = {words: desk.local_slack.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
     for words, channel in channels.items():
         await desk.subscribe(channel, words)
-    for body in made():
+    for body in synthetic_notices():
         await desk.take(body)
         for _ in range(times - 1):
             await desk.pipeline.handle(body, ORIGIN)
         await desk.done()
     for words, channel in channels.items():
-        golden(f"made-{words.replace(' ', '-').lower()}", transcript(desk.local_slack.messages(channel)))
+        check_golden(
+            f"made-{words.replace(' ', '-').lower()}", transcript(desk.local_slack.messages(channel))
+        )
 
 
 def roots_by_event(messages: Sequence[Json]) -> dict[str, Json]:
     """Roots by the superevent's id, which ends every header."""
-    return {head(m).split(" · ")[-1]: m for m in messages if not m["thread_ts"]}
+    return {header_text(m).split(" · ")[-1]: m for m in messages if not m["thread_ts"]}
 
 
 @dataclass
-class Came:
+class EventHistory:
     """What came of one event, in the order in which it came."""
 
     times: list[tuple[datetime, bool]] = field(default_factory=list)
@@ -127,10 +141,10 @@ class Came:
             self.opener = len(self.times) - 1
 
 
-async def play(desk: AppHarness, bodies: Sequence[bytes]) -> tuple[list[Json], dict[str, Came]]:
+async def ingest_all(desk: AppHarness, bodies: Sequence[bytes]) -> tuple[list[Json], dict[str, EventHistory]]:
     """Have notices come in this order; the channel's messages, and what came of each event."""
     (channel,) = await desk.subscribed(words="all mock lowsig")
-    came: defaultdict[str, Came] = defaultdict(Came)
+    came: defaultdict[str, EventHistory] = defaultdict(EventHistory)
     for body in bodies:
         notice = await asyncio.to_thread(decode, body)
         came[notice.superevent_id].add(notice)
@@ -141,12 +155,12 @@ async def play(desk: AppHarness, bodies: Sequence[bytes]) -> tuple[list[Json], d
 async def shuffled(folder: Path, bodies: Sequence[bytes], seed: int) -> None:
     mixed = list(bodies)
     random.Random(seed).shuffle(mixed)
-    ends: list[tuple[list[Json], dict[str, Came]]] = []
+    ends: list[tuple[list[Json], dict[str, EventHistory]]] = []
     for order in (bodies, mixed):
         place = folder / str(len(ends))
         place.mkdir()
-        async with LocalSlack(limits=False) as local_slack, desk_in(place, local_slack) as desk:
-            ends.append(await play(desk, order))
+        async with LocalSlack(limits=False) as local_slack, open_app_harness(place, local_slack) as desk:
+            ends.append(await ingest_all(desk, order))
     (in_order, _), (messages, came) = ends
     wanted, roots = roots_by_event(in_order), roots_by_event(messages)
     assert len(roots) == len([m for m in messages if not m["thread_ts"]]), "one root an event"
@@ -154,7 +168,7 @@ async def shuffled(folder: Path, bodies: Sequence[bytes], seed: int) -> None:
         if one.opener is None:
             assert name not in roots
             continue
-        assert said(roots[name]) == said(wanted[name])
+        assert plain_text(roots[name]) == plain_text(wanted[name])
         replies = [m for m in messages if m["thread_ts"] == roots[name]["ts"]]
         assert len(replies) == len(one.times) - one.opener - 1
     assert roots.keys() == {name for name, one in came.items() if one.opener is not None}
@@ -164,12 +178,12 @@ async def shuffled(folder: Path, bodies: Sequence[bytes], seed: int) -> None:
 async def test_shuffled_real_notices_end_in_the_same_roots(
     tmp_path: Path, shared_notices: Path, seed: int
 ) -> None:
-    await shuffled(tmp_path, real(shared_notices), seed)
+    await shuffled(tmp_path, real_notices(shared_notices), seed)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_shuffled_made_notices_end_in_the_same_roots(tmp_path: Path, seed: int) -> None:
-    await shuffled(tmp_path, made(), seed)
+    await shuffled(tmp_path, synthetic_notices(), seed)
 
 
 # One thing at a time
@@ -178,22 +192,22 @@ async def test_shuffled_made_notices_end_in_the_same_roots(tmp_path: Path, seed:
 async def test_a_late_notice_never_rolls_the_root_back(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await desk.take(avro("INITIAL", 20, far=1e-12))
-    before = said(desk.root(channel))
+    before = plain_text(desk.root(channel))
     desk.clock.forward(minutes=1)
     await desk.take(avro("PRELIMINARY", 0, far=1e-9))
     (late,) = desk.replies(channel)
-    assert "Late: sent" in said(late) and not late["broadcast"]
-    assert said(desk.root(channel)) == before.replace("Notice 1 of", "Notice 2 of")
+    assert "Late: sent" in plain_text(late) and not late["broadcast"]
+    assert plain_text(desk.root(channel)) == before.replace("Notice 1 of", "Notice 2 of")
 
 
-async def test_a_retraction_is_said_where_the_event_was_seen(desk: AppHarness) -> None:
+async def test_retraction_reaches_channels_that_saw_the_event(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await desk.take(avro())
     await desk.take(avro(RETRACTION, 30))
     root, (reply,) = desk.root(channel), desk.replies(channel)
-    assert head(root).startswith("RETRACTED") and "Was: ~" in str(root["blocks"])
-    assert reply["broadcast"] and "RETRACTED" in said(reply)
-    assert "Treasure Map" not in said(root) and "I'm observing" not in said(root)
+    assert header_text(root).startswith("RETRACTED") and "Was: ~" in str(root["blocks"])
+    assert reply["broadcast"] and "RETRACTED" in plain_text(reply)
+    assert "Treasure Map" not in plain_text(root) and "I'm observing" not in plain_text(root)
 
 
 async def test_a_notice_after_a_retraction_revives_the_event_and_says_so(desk: AppHarness) -> None:
@@ -202,9 +216,9 @@ async def test_a_notice_after_a_retraction_revives_the_event_and_says_so(desk: A
     await desk.take(avro(RETRACTION, 30))
     await desk.take(avro("UPDATE", 40))
     _, reply = desk.replies(channel)
-    assert "A candidate again" in said(reply) and reply["broadcast"]
-    assert "RETRACTED" not in said(desk.root(channel))
-    assert "I'm observing" in said(desk.root(channel))
+    assert "A candidate again" in plain_text(reply) and reply["broadcast"]
+    assert "RETRACTED" not in plain_text(desk.root(channel))
+    assert "I'm observing" in plain_text(desk.root(channel))
 
 
 async def test_a_root_not_yet_attempted_is_cancelled_by_a_retraction(desk: AppHarness) -> None:
@@ -216,11 +230,11 @@ async def test_a_root_not_yet_attempted_is_cancelled_by_a_retraction(desk: AppHa
     await desk.done()
     assert desk.local_slack.messages(channel) == [] and not desk.calls("chat.postMessage")
     await desk.take(avro("UPDATE", 40))
-    assert "UPDATE" in head(desk.root(channel)), "revived, it is news to who never saw it"
+    assert "UPDATE" in header_text(desk.root(channel)), "revived, it is news to who never saw it"
     assert desk.replies(channel) == []
 
 
-async def test_who_unsubscribed_keeps_a_true_root_and_gets_no_replies(desk: AppHarness) -> None:
+async def test_unsubscribed_channel_gets_edits_but_no_replies(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await desk.take(avro())
     await unsubscribe(desk.factory, channel, team=desk.local_slack.team_id)
@@ -228,7 +242,7 @@ async def test_who_unsubscribed_keeps_a_true_root_and_gets_no_replies(desk: AppH
     await desk.take(avro("INITIAL", 20))
     await desk.take(avro(RETRACTION, 30))
     root, told = desk.roots(channel)
-    assert head(root).startswith("RETRACTED")
+    assert header_text(root).startswith("RETRACTED")
     assert "ended subscription 1" in told["text"], "nobody is unsubscribed in silence"
     assert desk.replies(channel, root) == []
 
@@ -249,11 +263,11 @@ async def test_a_deleted_root_is_posted_anew_at_the_next_notice(desk: AppHarness
     assert desk.roots(channel) == []
     await desk.take(avro("INITIAL", 20))
     root = desk.root(channel)
-    assert root["ts"] != old["ts"] and "INITIAL" in head(root)
+    assert root["ts"] != old["ts"] and "INITIAL" in header_text(root)
     assert desk.replies(channel) == []
     await desk.take(avro("UPDATE", 40))
-    assert "UPDATE" in head(desk.root(channel))
-    assert [said(m).count("UPDATE") > 0 for m in desk.replies(channel)] == [True]
+    assert "UPDATE" in header_text(desk.root(channel))
+    assert [plain_text(m).count("UPDATE") > 0 for m in desk.replies(channel)] == [True]
 
 
 async def test_a_root_that_cant_be_edited_has_its_state_in_the_channel(desk: AppHarness) -> None:
@@ -264,8 +278,8 @@ async def test_a_root_that_cant_be_edited_has_its_state_in_the_channel(desk: App
     await desk.take(avro("UPDATE", 40))
     *_, told, last = desk.replies(channel)
     for message, stage in ((told, "INITIAL"), (last, "UPDATE")):
-        assert message["broadcast"] and stage in head(message)
-        assert "FAR" in said(message) and "HasRemnant" in said(message), "the whole state"
+        assert message["broadcast"] and stage in header_text(message)
+        assert "FAR" in plain_text(message) and "HasRemnant" in plain_text(message), "the whole state"
     assert len(desk.calls("chat.update")) == 1, "it isn't tried in vain again"
 
 
@@ -277,10 +291,10 @@ async def test_a_channel_without_threads_gets_plain_messages(desk: AppHarness) -
     )
     await desk.take(avro("INITIAL", 20))
     root, plain = desk.roots(channel)
-    assert "INITIAL" in head(root) and REAL in said(plain) and "INITIAL" in said(plain)
+    assert "INITIAL" in header_text(root) and REAL in plain_text(plain) and "INITIAL" in plain_text(plain)
 
 
-async def test_what_matters_is_broadcast_and_never_of_a_mock(desk: AppHarness) -> None:
+async def test_important_replies_are_broadcast_except_for_mocks(desk: AppHarness) -> None:
     turned = {"BNS": 0.03, "NSBH": 0.01, "BBH": 0.95, "Terrestrial": 0.01}
     for name, words in ((REAL, "all"), (f"M{REAL}", "all mock")):
         (channel,) = await desk.subscribed(words=words)
@@ -294,7 +308,7 @@ async def test_what_matters_is_broadcast_and_never_of_a_mock(desk: AppHarness) -
             avro("UPDATE", 50, name=name),
         ):
             await desk.take(body)
-        (root,) = [m for m in desk.roots(channel) if name in head(m).split(" · ")]
+        (root,) = [m for m in desk.roots(channel) if name in header_text(m).split(" · ")]
         shown = [m["broadcast"] for m in desk.replies(channel, root)]
         wanted = [False, True, False, True, True, True]
         assert shown == (wanted if name == REAL else [False] * 6)

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.samples import MS181101AB_PEAK, ms181101ab, to_avro
-from tests.support.bot_process import World, until
+from tests.support.bot_process import LocalDeployment, wait_until
 
 
 @pytest.mark.parametrize("step", ["decide:before:1", "decided:after:1", "decide:after:1"])
-async def test_what_the_map_decides_is_posted_once(world: World, step: str) -> None:
+async def test_map_filter_posts_once_despite_crash(world: LocalDeployment, step: str) -> None:
     for scope in ("channels:history", "groups:history"):
         # What was being posted at the kill is then looked up, not posted again.
         world.local_slack.grant(scope)
@@ -24,7 +24,7 @@ async def test_what_the_map_decides_is_posted_once(world: World, step: str) -> N
     await world.publish(to_avro(ms181101ab(datetime.now(UTC))[1]))
     assert await dying.end() == -9, dying.text
     bot = world.fork(GWEVENT_MOCK_PICTURES="false")
-    await until(lambda: world.roots(near) and world.roots(everybody), what="the map has decided")
+    await wait_until(lambda: world.roots(near) and world.roots(everybody), what="the map has decided")
     await world.delivered(1)
     assert world.outbox("select * from undecided") == []
     assert [len(world.local_slack.messages(channel)) for channel in (everybody, near, far)] == [1, 1, 0]

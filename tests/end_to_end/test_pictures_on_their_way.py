@@ -10,27 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from bot.delivery.worker import FILE_READY_WITHIN
+from bot.delivery.worker import FILE_READY_TIMEOUT
 from bot.local_slack.server import LocalSlack
 from bot.samples import to_avro
 from bot.samples.edge_cases import few_rows
 from bot.skymaps import image_process as drawing
 from bot.skymaps.image_process import ImageFailed, ImageProcess
-from bot.store.outbox.plan_writer import PICTURE_WITHIN
+from bot.store.outbox.plan_writer import IMAGE_WAIT
 from formatters.models.notice import RETRACTION, Category, Notice
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import OBSERVE
+from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
 from formatters.skymap_image import DrawnPicture
 from tests.support import bot_process as worlds
-from tests.support.app_harness import ORIGIN, AppHarness, desk_in, said
-from tests.support.bot_process import Json, World, until
-from tests.support.factories import REAL, record
+from tests.support.app_harness import ORIGIN, AppHarness, open_app_harness, plain_text
+from tests.support.bot_process import Json, LocalDeployment, wait_until
+from tests.support.factories import REAL, notice_record
 
 PNG = b"\x89PNG\r\n\x1a\n"
 MOCK = f"M{REAL}"
 
 
-class Quick(ImageProcess):
+class InstantImageProcess(ImageProcess):
     """Draws nothing, and says of what; may wait, or fail."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ def real_only(notice: Notice) -> bool:
 
 
 def avro(alert_type: str = "PRELIMINARY", minutes: float = 0, name: str = REAL) -> bytes:
-    return to_avro(record(name, alert_type, minutes, skymap=few_rows()))
+    return to_avro(notice_record(name, alert_type, minutes, skymap=few_rows()))
 
 
 def image(message: Json) -> Json | None:
@@ -65,7 +65,7 @@ def image(message: Json) -> Json | None:
     return found[0] if found else None
 
 
-def shown(desk: AppHarness, channel: str) -> str | None:
+def shown_alert_type(desk: AppHarness, channel: str) -> str | None:
     """The alert type whose picture a root shows, by the name of the file that Slack has."""
     roots = desk.roots(channel)
     block = image(roots[0]) if roots else None
@@ -77,14 +77,14 @@ def shown(desk: AppHarness, channel: str) -> str | None:
     return file.alt_text.rsplit(", ")[-1]
 
 
-def tries(desk: AppHarness, channel: str) -> int:
+def count_image_edits(desk: AppHarness, channel: str) -> int:
     """How many edits of a channel carried a picture."""
     return len([c for c in desk.calls("chat.update", channel) if image(c.args) is not None])
 
 
 @pytest.fixture
-def quick() -> Quick:
-    return Quick()
+def quick() -> InstantImageProcess:
+    return InstantImageProcess()
 
 
 @pytest.fixture
@@ -94,12 +94,14 @@ async def local_slack() -> AsyncIterator[LocalSlack]:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, local_slack: LocalSlack, quick: Quick) -> AsyncIterator[AppHarness]:
-    async with desk_in(tmp_path, local_slack, draws=real_only, pictures=quick) as made:
+async def desk(
+    tmp_path: Path, local_slack: LocalSlack, quick: InstantImageProcess
+) -> AsyncIterator[AppHarness]:
+    async with open_app_harness(tmp_path, local_slack, draws=real_only, pictures=quick) as made:
         yield made
 
 
-async def arrives(desk: AppHarness, true: Callable[[], object]) -> None:
+async def wake_until(desk: AppHarness, true: Callable[[], object]) -> None:
     """Wake the workers until something is so."""
 
     def so() -> object:
@@ -107,7 +109,7 @@ async def arrives(desk: AppHarness, true: Callable[[], object]) -> None:
         desk.drawing.wake()
         return true()
 
-    await until(so, what="the picture is where it belongs")
+    await wait_until(so, what="the picture is where it belongs")
 
 
 async def receive(desk: AppHarness, *bodies: bytes) -> None:
@@ -115,80 +117,82 @@ async def receive(desk: AppHarness, *bodies: bytes) -> None:
         await desk.pipeline.handle(body, ORIGIN)
 
 
-async def test_the_picture_comes_by_an_edit_after_the_first_words(desk: AppHarness, quick: Quick) -> None:
+async def test_the_picture_comes_by_an_edit_after_the_first_words(
+    desk: AppHarness, quick: InstantImageProcess
+) -> None:
     one, two = await desk.subscribed(2)
     quick.may_go.clear()
     await desk.take(avro())
-    assert [shown(desk, c) for c in (one, two)] == [None, None]
-    assert "picture" not in said(desk.root(one))
+    assert [shown_alert_type(desk, c) for c in (one, two)] == [None, None]
+    assert "picture" not in plain_text(desk.root(one))
     quick.may_go.set()
-    await arrives(desk, lambda: shown(desk, one) and shown(desk, two))
-    assert shown(desk, one) == shown(desk, two) == "PRELIMINARY"
-    assert (tries(desk, one), tries(desk, two)) == (1, 1)
+    await wake_until(desk, lambda: shown_alert_type(desk, one) and shown_alert_type(desk, two))
+    assert shown_alert_type(desk, one) == shown_alert_type(desk, two) == "PRELIMINARY"
+    assert (count_image_edits(desk, one), count_image_edits(desk, two)) == (1, 1)
     assert quick.drawn == ["PRELIMINARY"]
     assert len(desk.calls("files.completeUploadExternal")) == 1
 
 
-async def test_one_channel_tries_until_slack_takes_it_then_the_rest(desk: AppHarness) -> None:
+async def test_canary_channel_gets_image_before_others(desk: AppHarness) -> None:
     desk.local_slack.file_server.delay = math.inf
     channels = await desk.subscribed(5)
     await receive(desk, avro())
-    await arrives(desk, lambda: any(tries(desk, c) for c in channels))
+    await wake_until(desk, lambda: any(count_image_edits(desk, c) for c in channels))
     for _ in range(4):
         await desk.forward(seconds=5)
-    tried = {c: tries(desk, c) for c in channels}
+    tried = {c: count_image_edits(desk, c) for c in channels}
     (trying,) = [c for c, count in tried.items() if count]
     assert tried[trying] >= 3
-    assert all(shown(desk, c) is None for c in channels), "the words stand"
+    assert all(shown_alert_type(desk, c) is None for c in channels), "the words stand"
     (file,) = desk.local_slack.workspace.files
     desk.local_slack.settle_file(file)
     await desk.forward(seconds=30)
-    await arrives(desk, lambda: all(shown(desk, c) for c in channels))
+    await wake_until(desk, lambda: all(shown_alert_type(desk, c) for c in channels))
     await desk.done()
-    assert all(tries(desk, c) == 1 for c in channels if c != trying)
+    assert all(count_image_edits(desk, c) == 1 for c in channels if c != trying)
 
 
-async def test_a_picture_that_never_gets_ready_leaves_the_words_alone(desk: AppHarness) -> None:
+async def test_image_never_ready_keeps_text(desk: AppHarness) -> None:
     desk.local_slack.file_server.delay = math.inf
     one, two = await desk.subscribed(2)
     await receive(desk, avro())
-    await arrives(desk, lambda: tries(desk, one) + tries(desk, two))
-    desk.clock.forward(seconds=FILE_READY_WITHIN.total_seconds() + 1)
+    await wake_until(desk, lambda: count_image_edits(desk, one) + count_image_edits(desk, two))
+    desk.clock.forward(seconds=FILE_READY_TIMEOUT.total_seconds() + 1)
     await desk.done()
-    before = tries(desk, one) + tries(desk, two)
+    before = count_image_edits(desk, one) + count_image_edits(desk, two)
     (file,) = desk.local_slack.workspace.files
     desk.local_slack.settle_file(file)
     await desk.forward(minutes=10)
     await desk.done()
-    assert tries(desk, one) + tries(desk, two) == before
-    assert shown(desk, one) is None and shown(desk, two) is None
+    assert count_image_edits(desk, one) + count_image_edits(desk, two) == before
+    assert shown_alert_type(desk, one) is None and shown_alert_type(desk, two) is None
 
 
-async def test_news_waits_for_its_picture_and_no_longer(desk: AppHarness, quick: Quick) -> None:
+async def test_edit_waits_for_its_image_only(desk: AppHarness, quick: InstantImageProcess) -> None:
     one, two = channels = await desk.subscribed(2)
     await desk.take(avro())
-    await arrives(desk, lambda: shown(desk, one) and shown(desk, two))
+    await wake_until(desk, lambda: shown_alert_type(desk, one) and shown_alert_type(desk, two))
     await desk.done()
     quick.may_go.clear()
     edits = len(desk.calls("chat.update"))
     await receive(desk, avro("INITIAL", 20))
     await desk.idle()
     assert len(desk.calls("chat.update")) == edits, "one edit is to do both"
-    await desk.forward(seconds=PICTURE_WITHIN.total_seconds() + 0.1)
-    await arrives(desk, lambda: all("INITIAL" in said(desk.root(c)) for c in channels))
-    assert shown(desk, one) is shown(desk, two) is None, "no picture of another notice"
+    await desk.forward(seconds=IMAGE_WAIT.total_seconds() + 0.1)
+    await wake_until(desk, lambda: all("INITIAL" in plain_text(desk.root(c)) for c in channels))
+    assert shown_alert_type(desk, one) is shown_alert_type(desk, two) is None, "no picture of another notice"
     quick.may_go.set()
-    await arrives(desk, lambda: all(shown(desk, c) == "INITIAL" for c in channels))
+    await wake_until(desk, lambda: all(shown_alert_type(desk, c) == "INITIAL" for c in channels))
 
 
 async def test_news_and_picture_come_in_one_edit(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await receive(desk, avro())
-    await arrives(desk, lambda: shown(desk, channel))
+    await wake_until(desk, lambda: shown_alert_type(desk, channel))
     await desk.done()
     before = len(desk.calls("chat.update", channel))
     await receive(desk, avro("INITIAL", 20))
-    await arrives(desk, lambda: shown(desk, channel) == "INITIAL")
+    await wake_until(desk, lambda: shown_alert_type(desk, channel) == "INITIAL")
     await desk.done()
     assert len(desk.calls("chat.update", channel)) == before + 1
 
@@ -196,40 +200,42 @@ async def test_news_and_picture_come_in_one_edit(desk: AppHarness) -> None:
 async def test_a_file_that_isnt_ready_doesnt_hold_up_news(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await receive(desk, avro())
-    await arrives(desk, lambda: shown(desk, channel))
+    await wake_until(desk, lambda: shown_alert_type(desk, channel))
     desk.local_slack.file_server.delay = math.inf
-    before = tries(desk, channel)
+    before = count_image_edits(desk, channel)
     await receive(desk, avro("INITIAL", 20))
-    await arrives(desk, lambda: tries(desk, channel) > before)
-    desk.clock.forward(seconds=PICTURE_WITHIN.total_seconds() + 0.1)
-    await arrives(desk, lambda: "INITIAL" in said(desk.root(channel)))
-    assert shown(desk, channel) is None
+    await wake_until(desk, lambda: count_image_edits(desk, channel) > before)
+    desk.clock.forward(seconds=IMAGE_WAIT.total_seconds() + 0.1)
+    await wake_until(desk, lambda: "INITIAL" in plain_text(desk.root(channel)))
+    assert shown_alert_type(desk, channel) is None
     for file in desk.local_slack.workspace.files:
         desk.local_slack.settle_file(file)
     await desk.forward(seconds=30)
-    await arrives(desk, lambda: shown(desk, channel) == "INITIAL")
+    await wake_until(desk, lambda: shown_alert_type(desk, channel) == "INITIAL")
 
 
 async def test_without_the_scope_nothing_is_uploaded_and_edits_dont_wait(
-    tmp_path: Path, local_slack: LocalSlack, quick: Quick
+    tmp_path: Path, local_slack: LocalSlack, quick: InstantImageProcess
 ) -> None:
     local_slack.ungrant("files:write")
-    async with desk_in(tmp_path, local_slack, draws=real_only, pictures=quick) as desk:
+    async with open_app_harness(tmp_path, local_slack, draws=real_only, pictures=quick) as desk:
         (channel,) = await desk.subscribed()
         await desk.take(avro())
         await desk.take(avro("INITIAL", 20))
-        assert "INITIAL" in said(desk.root(channel)), "though no time passed"
+        assert "INITIAL" in plain_text(desk.root(channel)), "though no time passed"
         assert not desk.calls("files.getUploadURLExternal") and quick.drawn == []
 
 
-async def test_a_picture_of_another_notice_is_never_shown(desk: AppHarness, quick: Quick) -> None:
+async def test_a_picture_of_another_notice_is_never_shown(
+    desk: AppHarness, quick: InstantImageProcess
+) -> None:
     channels = await desk.subscribed(3)
     desk.local_slack.file_server.delay = 0.05
     for minutes, kind in ((0, "PRELIMINARY"), (20, "INITIAL"), (40, "UPDATE")):
         await receive(desk, avro(kind, minutes))
         await asyncio.sleep(0.03 * minutes / 20)
     await desk.forward(seconds=1)
-    await arrives(desk, lambda: all(shown(desk, c) == "UPDATE" for c in channels))
+    await wake_until(desk, lambda: all(shown_alert_type(desk, c) == "UPDATE" for c in channels))
     for call in desk.calls("chat.update"):
         block = image(call.args)
         if block is not None:
@@ -237,79 +243,81 @@ async def test_a_picture_of_another_notice_is_never_shown(desk: AppHarness, quic
             assert stage in call.args["blocks"][0]["text"]["text"]
 
 
-async def test_a_late_notice_takes_no_picture_from_the_newest(desk: AppHarness, quick: Quick) -> None:
+async def test_a_late_notice_takes_no_picture_from_the_newest(
+    desk: AppHarness, quick: InstantImageProcess
+) -> None:
     (channel,) = await desk.subscribed()
     quick.may_go.clear()
     await desk.take(avro("INITIAL", 20))
     await receive(desk, avro("PRELIMINARY", 0))
     quick.may_go.set()
-    await arrives(desk, lambda: shown(desk, channel))
+    await wake_until(desk, lambda: shown_alert_type(desk, channel))
     await desk.done()
-    assert shown(desk, channel) == "INITIAL" and quick.drawn == ["INITIAL"]
+    assert shown_alert_type(desk, channel) == "INITIAL" and quick.drawn == ["INITIAL"]
 
 
 async def test_a_retraction_takes_picture_and_buttons_away_at_once(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     await receive(desk, avro())
-    await arrives(desk, lambda: shown(desk, channel))
+    await wake_until(desk, lambda: shown_alert_type(desk, channel))
     await desk.done()
     await desk.take(avro(RETRACTION, 30))
     root = desk.root(channel)
-    assert image(root) is None and "RETRACTED" in said(root)
-    assert OBSERVE not in str(root["blocks"]) and "treasuremap" not in str(root["blocks"])
+    assert image(root) is None and "RETRACTED" in plain_text(root)
+    assert TOGGLE_OBSERVER_ACTION not in str(root["blocks"]) and "treasuremap" not in str(root["blocks"])
 
 
 @pytest.mark.parametrize("wanted", [False, True])
 async def test_mocks_have_a_picture_on_request_only(
-    tmp_path: Path, local_slack: LocalSlack, quick: Quick, wanted: bool
+    tmp_path: Path, local_slack: LocalSlack, quick: InstantImageProcess, wanted: bool
 ) -> None:
     draws: Callable[[Notice], bool] = (lambda _: True) if wanted else real_only
-    async with desk_in(tmp_path, local_slack, draws=draws, pictures=quick) as desk:
+    async with open_app_harness(tmp_path, local_slack, draws=draws, pictures=quick) as desk:
         (channel,) = await desk.subscribed(words="all mock")
         await desk.take(avro(name=MOCK))
         if wanted:
-            await arrives(desk, lambda: shown(desk, channel))
+            await wake_until(desk, lambda: shown_alert_type(desk, channel))
         else:
             await desk.take(avro("INITIAL", 20, name=MOCK))
-            assert "INITIAL" in said(desk.root(channel)), "it waits for nothing"
+            assert "INITIAL" in plain_text(desk.root(channel)), "it waits for nothing"
         assert bool(desk.calls("files.completeUploadExternal")) is wanted
 
 
 async def test_drawn_once_and_uploaded_once_a_workspace(
-    tmp_path: Path, local_slack: LocalSlack, quick: Quick
+    tmp_path: Path, local_slack: LocalSlack, quick: InstantImageProcess
 ) -> None:
     other = local_slack.add_team("Other")
     other.add_user("someone")
-    async with desk_in(tmp_path, local_slack, draws=real_only, pictures=quick) as desk:
+    async with open_app_harness(tmp_path, local_slack, draws=real_only, pictures=quick) as desk:
         channels = [*await desk.subscribed(2), *await desk.subscribed(2, team=other.id)]
         await receive(desk, avro())
-        await arrives(desk, lambda: all(shown(desk, c) for c in channels))
+        await wake_until(desk, lambda: all(shown_alert_type(desk, c) for c in channels))
         assert quick.drawn == ["PRELIMINARY"]
         uploads = desk.calls("files.completeUploadExternal")
         assert sorted(str(call.team) for call in uploads) == sorted([local_slack.team_id, other.id])
 
 
 async def test_a_picture_that_fails_leaves_the_words_and_the_next_one_works(
-    desk: AppHarness, quick: Quick
+    desk: AppHarness, quick: InstantImageProcess
 ) -> None:
     (channel,) = await desk.subscribed()
     quick.fails = 1
     await desk.take(avro())
-    await arrives(desk, lambda: quick.drawn)
+    await wake_until(desk, lambda: quick.drawn)
     await desk.done()
-    assert shown(desk, channel) is None
+    assert shown_alert_type(desk, channel) is None
     await receive(desk, avro("INITIAL", 20))
-    await arrives(desk, lambda: shown(desk, channel) == "INITIAL")
+    await wake_until(desk, lambda: shown_alert_type(desk, channel) == "INITIAL")
 
 
 async def test_the_drawing_process_is_killed_and_the_next_picture_works(
     tmp_path: Path, local_slack: LocalSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with desk_in(tmp_path, local_slack, draws=real_only, pictures=ImageProcess()) as desk:
+    async with open_app_harness(tmp_path, local_slack, draws=real_only, pictures=ImageProcess()) as desk:
         (channel,) = await desk.subscribed()
         # Whatever is ordered, the process ends itself.
         monkeypatch.setattr(drawing, "render", signal.raise_signal)
-        monkeypatch.setattr(drawing, "_image_job", lambda *_: signal.SIGKILL)
+        monkeypatch.setattr(drawing, "_create_job", lambda *_: signal.SIGKILL)
         await receive(desk, avro())
         async with asyncio.timeout(60):
             while await desk.factory.pictures.next_wanted(desk.clock()) is not None:
@@ -318,29 +326,31 @@ async def test_the_drawing_process_is_killed_and_the_next_picture_works(
         assert image(desk.root(channel)) is None
         monkeypatch.undo()
         await receive(desk, avro("INITIAL", 20))
-        await arrives(desk, lambda: image(desk.root(channel)))
+        await wake_until(desk, lambda: image(desk.root(channel)))
         (file,) = local_slack.workspace.files.values()
         assert file.content is not None and file.content.startswith(PNG) and len(file.content) > 10_000
 
 
-async def test_a_trial_passes_on_from_a_root_that_cant_be_edited(desk: AppHarness, quick: Quick) -> None:
+async def test_canary_is_reassigned_when_root_is_uneditable(
+    desk: AppHarness, quick: InstantImageProcess
+) -> None:
     first, second, third = await desk.subscribed(3)
     quick.may_go.clear()
     await desk.take(avro())
     desk.local_slack.archive(first)
     desk.local_slack.fail("chat.update", error="edit_window_closed", channel=second)
     quick.may_go.set()
-    await arrives(desk, lambda: shown(desk, third))
+    await wake_until(desk, lambda: shown_alert_type(desk, third))
     await desk.done()
-    assert shown(desk, second) is None
+    assert shown_alert_type(desk, second) is None
 
 
-async def test_a_root_on_its_way_gets_the_picture_too(desk: AppHarness) -> None:
+async def test_root_in_flight_gets_image(desk: AppHarness) -> None:
     fast, slow = await desk.subscribed(2)
     desk.local_slack.fail("chat.postMessage", channel=slow, delay=0.5)
     await receive(desk, avro())
-    await arrives(desk, lambda: shown(desk, fast))
-    await arrives(desk, lambda: desk.roots(slow) and shown(desk, slow))
+    await wake_until(desk, lambda: shown_alert_type(desk, fast))
+    await wake_until(desk, lambda: desk.roots(slow) and shown_alert_type(desk, slow))
 
 
 async def test_observers_come_and_go_and_stay_through_edits(desk: AppHarness) -> None:
@@ -360,7 +370,7 @@ async def test_observers_come_and_go_and_stay_through_edits(desk: AppHarness) ->
     assert line in str(desk.root(channel)["blocks"])
     await receive(desk, avro("INITIAL", 20))
     await desk.forward(seconds=11)
-    await arrives(desk, lambda: "INITIAL" in said(desk.root(channel)))
+    await wake_until(desk, lambda: "INITIAL" in plain_text(desk.root(channel)))
     assert line in str(desk.root(channel)["blocks"])
     assert await press(me) is False
     assert f"Observing: <@{you}>" in str(desk.root(channel)["blocks"])
@@ -369,21 +379,25 @@ async def test_observers_come_and_go_and_stay_through_edits(desk: AppHarness) ->
     assert await desk.factory.observers.toggle(team, channel, "S999999zz", me, desk.clock()) is None
 
 
-async def test_the_button_of_a_running_bot(world: World) -> None:
+async def test_the_button_of_a_running_bot(world: LocalDeployment) -> None:
     channel = world.local_slack.add_channel("gw")
     await world.subscribe(channel, "CBC")
     bot = world.fork()
     await bot.ready()
-    await world.publish(worlds.avro("S240101k", "PRELIMINARY"))
-    await until(lambda: world.roots(channel) and image(world.roots(channel)[0]), what="the picture is shown")
+    await world.publish(worlds.avro_bbh("S240101k", "PRELIMINARY"))
+    await wait_until(
+        lambda: world.roots(channel) and image(world.roots(channel)[0]), what="the picture is shown"
+    )
     me, you = world.local_slack.user, world.local_slack.colleague
     for user in (me, you):
-        await world.local_slack.press(channel, world.roots(channel)[0]["ts"], OBSERVE, user=user)
-        await until(lambda user=user: f"<@{user}>" in str(world.roots(channel)[0]["blocks"]))  # type: ignore[misc]
+        await world.local_slack.press(
+            channel, world.roots(channel)[0]["ts"], TOGGLE_OBSERVER_ACTION, user=user
+        )
+        await wait_until(lambda user=user: f"<@{user}>" in str(world.roots(channel)[0]["blocks"]))  # type: ignore[misc]
     assert f"Observing: <@{me}>, <@{you}>" in str(world.roots(channel)[0]["blocks"])
     assert image(world.roots(channel)[0]) is not None, "and the picture stays"
-    await world.local_slack.press(channel, world.roots(channel)[0]["ts"], OBSERVE, user=me)
-    await until(lambda: f"<@{me}>" not in str(world.roots(channel)[0]["blocks"]))
+    await world.local_slack.press(channel, world.roots(channel)[0]["ts"], TOGGLE_OBSERVER_ACTION, user=me)
+    await wait_until(lambda: f"<@{me}>" not in str(world.roots(channel)[0]["blocks"]))
     assert await bot.terminate() == 0
 
 
@@ -401,7 +415,9 @@ KILLS = (
 
 
 @pytest.mark.parametrize("step", KILLS)
-async def test_killed_anywhere_it_ends_in_the_newest_state_with_its_picture(world: World, step: str) -> None:
+async def test_killed_anywhere_it_ends_in_the_newest_state_with_its_picture(
+    world: LocalDeployment, step: str
+) -> None:
     name = "S240101k"
     channels = [world.local_slack.add_channel(f"gw-{n}") for n in range(2)]
     for channel in channels:
@@ -409,15 +425,17 @@ async def test_killed_anywhere_it_ends_in_the_newest_state_with_its_picture(worl
 
     def complete(stage: str) -> bool:
         roots = [world.roots(c, name) for c in channels]
-        return all(len(r) == 1 and stage in said(r[0]) and image(r[0]) is not None for r in roots)
+        return all(len(r) == 1 and stage in plain_text(r[0]) and image(r[0]) is not None for r in roots)
 
     bot = world.fork(step)
-    await world.publish(worlds.avro(name, "PRELIMINARY"))
-    await until(lambda: bot.ended or (complete("PRELIMINARY") and not world.waiting()), what="shown or dead")
-    await world.publish(worlds.avro(name, "INITIAL", after=60))
+    await world.publish(worlds.avro_bbh(name, "PRELIMINARY"))
+    await wait_until(
+        lambda: bot.ended or (complete("PRELIMINARY") and not world.waiting()), what="shown or dead"
+    )
+    await world.publish(worlds.avro_bbh(name, "INITIAL", after=60))
     assert await bot.end() == -signal.SIGKILL, bot.text
     again = world.fork()
-    await until(lambda: again.ended or complete("INITIAL"), what="the newest state with its picture")
+    await wait_until(lambda: again.ended or complete("INITIAL"), what="the newest state with its picture")
     await world.delivered(2)
     assert complete("INITIAL")
     for channel in channels:
@@ -426,7 +444,7 @@ async def test_killed_anywhere_it_ends_in_the_newest_state_with_its_picture(worl
     assert await again.terminate() == 0, again.text
 
 
-async def finish(desk: AppHarness) -> None:
+async def advance_until_delivered(desk: AppHarness) -> None:
     """Let time pass until nothing waits."""
     for _ in range(40):
         await desk.forward(seconds=70)
@@ -439,20 +457,20 @@ async def finish(desk: AppHarness) -> None:
     "word",
     ["slack_connect_file_upload_sharing_blocked", "file_not_found", "posting_to_channel_denied", "zomeru_ba"],
 )
-async def test_a_refused_picture_takes_nothing_with_it(desk: AppHarness, word: str) -> None:
+async def test_rejected_image_keeps_text_and_buttons(desk: AppHarness, word: str) -> None:
     shared, own = await desk.subscribed(2)
     desk.local_slack.fail("chat.update", error=word, times=None, channel=shared, having=("file",))
     await receive(desk, avro())
-    await arrives(desk, lambda: tries(desk, shared) and shown(desk, own))
-    await finish(desk)
-    assert shown(desk, shared) is None and "GraceDB" in said(desk.root(shared))
+    await wake_until(desk, lambda: count_image_edits(desk, shared) and shown_alert_type(desk, own))
+    await advance_until_delivered(desk)
+    assert shown_alert_type(desk, shared) is None and "GraceDB" in plain_text(desk.root(shared))
     await receive(desk, avro("UPDATE", 5))
-    await finish(desk)
-    assert [shown(desk, c) for c in (shared, own)] == [None, "UPDATE"], "the others have theirs"
-    assert "UPDATE" in said(desk.root(shared))
+    await advance_until_delivered(desk)
+    assert [shown_alert_type(desk, c) for c in (shared, own)] == [None, "UPDATE"], "the others have theirs"
+    assert "UPDATE" in plain_text(desk.root(shared))
     await receive(desk, avro(RETRACTION, 9))
-    await finish(desk)
-    assert "RETRACTED" in said(desk.root(shared)) and "RETRACTED" in said(desk.root(own))
+    await advance_until_delivered(desk)
+    assert "RETRACTED" in plain_text(desk.root(shared)) and "RETRACTED" in plain_text(desk.root(own))
     # What it can't have is tried with each edit, not for ever.
     before = len(desk.calls("chat.update", shared))
     await desk.forward(hours=2)
@@ -461,9 +479,7 @@ async def test_a_refused_picture_takes_nothing_with_it(desk: AppHarness, word: s
 
 @pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
 @pytest.mark.parametrize("word", ["zomeru_ba", "token_expired", "external_channel_migrating"])
-async def test_an_upload_refused_by_a_word_that_may_pass_is_tried_again(
-    desk: AppHarness, method: str, word: str
-) -> None:
+async def test_upload_with_transient_error_is_retried(desk: AppHarness, method: str, word: str) -> None:
     (channel,) = await desk.subscribed()
     desk.local_slack.fail(method, error=word, times=2)
     await desk.take(avro())
@@ -473,15 +489,15 @@ async def test_an_upload_refused_by_a_word_that_may_pass_is_tried_again(
 
     for _ in range(10):
         await later()
-    await arrives(desk, lambda: shown(desk, channel))
+    await wake_until(desk, lambda: shown_alert_type(desk, channel))
 
 
-async def test_an_upload_refused_by_a_word_that_lasts_leaves_the_words(desk: AppHarness) -> None:
+async def test_upload_with_permanent_error_keeps_text(desk: AppHarness) -> None:
     (channel,) = await desk.subscribed()
     desk.local_slack.fail("files.getUploadURLExternal", error="zomeru_ba", times=None)
     await desk.take(avro())
     for _ in range(10):
         await desk.forward(minutes=5)
     await receive(desk, avro("UPDATE", 5))
-    await finish(desk)
-    assert "UPDATE" in said(desk.root(channel)) and not await desk.waiting()
+    await advance_until_delivered(desk)
+    assert "UPDATE" in plain_text(desk.root(channel)) and not await desk.waiting()

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bot_process import PATIENT, BotProcess, World, avro, until, words_of, world_in
+from tests.support.bot_process import (
+    TIMEOUT_S,
+    BotProcess,
+    LocalDeployment,
+    avro_bbh,
+    message_text,
+    open_deployment,
+    wait_until,
+)
 from tests.support.postgres import Databases
 
 EVENT = "S240101k"
@@ -17,24 +25,26 @@ CHANNELS = 4
 
 
 @pytest.fixture
-async def shared_world(tmp_path: Path, postgres: Databases, migrated_postgres: str) -> AsyncIterator[World]:
+async def shared_world(
+    tmp_path: Path, postgres: Databases, migrated_postgres: str
+) -> AsyncIterator[LocalDeployment]:
     """The world with a database for many processes."""
-    async with world_in(tmp_path) as made:
+    async with open_deployment(tmp_path) as made:
         made.postgres = postgres.fresh(migrated_postgres)
         yield made
 
 
-def consumer(world: World, number: int) -> BotProcess:
+def consumer(world: LocalDeployment, number: int) -> BotProcess:
     nothing_of_slack = {"SLACK_BOT_TOKEN": None, "SLACK_APP_TOKEN": None}
     return world.fork(command="consume", GWEVENT_KAFKA_GROUP=f"gwevent-host-{number}", **nothing_of_slack)
 
 
-async def status(world: World, channel: str) -> str:
+async def status(world: LocalDeployment, channel: str) -> str:
     asked = await world.local_slack.command("/gwevent", "status", channel=channel)
-    return words_of(await asked.answer(PATIENT))
+    return message_text(await asked.answer(TIMEOUT_S))
 
 
-async def test_kill_one_of_each(shared_world: World) -> None:
+async def test_crash_of_one_consumer_and_one_server(shared_world: LocalDeployment) -> None:
     world = shared_world
     for scope in ("channels:history", "groups:history"):
         world.local_slack.grant(scope)
@@ -44,7 +54,9 @@ async def test_kill_one_of_each(shared_world: World) -> None:
 
     doomed = world.fork("post:after:2", command="serve")
     await doomed.ready()
-    await until(lambda: world.outbox("select 1 from leases where worker_id is not null"), what="it works")
+    await wait_until(
+        lambda: world.outbox("select 1 from leases where worker_id is not null"), what="it works"
+    )
     survivor = world.fork(command="serve")
     consumers = [consumer(world, number) for number in range(2)]
     await survivor.ready()
@@ -52,7 +64,7 @@ async def test_kill_one_of_each(shared_world: World) -> None:
         await one.until_logged("source_starts")
 
     # Both read it, one stores it; the server dies with two of the posts made and none written down.
-    await world.publish(avro(EVENT, "PRELIMINARY"))
+    await world.publish(avro_bbh(EVENT, "PRELIMINARY"))
     assert await doomed.end() == -9, doomed.text
     died = time.monotonic()
     await world.delivered(1)
@@ -60,23 +72,23 @@ async def test_kill_one_of_each(shared_world: World) -> None:
     for channel in channels:
         (root,) = world.local_slack.messages(channel)
         assert EVENT in root["text"]
-    await until(
+    await wait_until(
         lambda: all(one.logged("notice_stored") or one.logged("notice_repeated") for one in consumers),
         what="both have read it",
     )
 
     # A consumer dies, the other goes on. The first comes back in its own group; its repeats change nothing.
     await consumers[0].kill()
-    await world.publish(avro(EVENT, "INITIAL", after=60))
+    await world.publish(avro_bbh(EVENT, "INITIAL", after=60))
     await world.delivered(2)
     back = consumer(world, 0)
     await back.until_logged("notice_repeated")
     for channel in channels:
         root, reply = world.local_slack.messages(channel)
-        assert "INITIAL" in words_of(reply) and "INITIAL" in root["blocks"][0]["text"]["text"]
+        assert "INITIAL" in message_text(reply) and "INITIAL" in root["blocks"][0]["text"]["text"]
     stored = [line for one in (*consumers, back) for line in one.logged("notice_stored")]
     assert len(stored) == 2
-    async with asyncio.timeout(PATIENT):
+    async with asyncio.timeout(TIMEOUT_S):
         while (said := await status(world, channels[0])).count("hopskotch: connected") < 2:
             await asyncio.sleep(0.5)
     assert "No source" not in said

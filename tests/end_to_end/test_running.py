@@ -12,12 +12,20 @@ from pathlib import Path
 import pytest
 
 from bot.demo.kafka_broker import BrokerProcess, EmbeddedBroker
-from tests.support.bot_process import TOPIC, BotProcess, World, avro, until, words_of, world_in
+from tests.support.bot_process import (
+    TOPIC,
+    BotProcess,
+    LocalDeployment,
+    avro_bbh,
+    message_text,
+    open_deployment,
+    wait_until,
+)
 
 SENTENCE = "gwevent: "
 
 
-async def connected(world: World, **changes: str | None) -> BotProcess:
+async def connected(world: LocalDeployment, **changes: str | None) -> BotProcess:
     bot = world.fork(**changes)
     await bot.ready()
     await bot.until_logged("connected")
@@ -29,35 +37,37 @@ def complaints(bot: BotProcess) -> list[str]:
 
 
 @pytest.fixture
-async def frozen(tmp_path: Path) -> AsyncIterator[tuple[World, BrokerProcess]]:
+async def frozen(tmp_path: Path) -> AsyncIterator[tuple[LocalDeployment, BrokerProcess]]:
     """A world whose broker can be made to hang."""
     with BrokerProcess([TOPIC]) as broker:
-        async with world_in(tmp_path, broker=broker) as world:
+        async with open_deployment(tmp_path, broker=broker) as world:
             yield world, broker
             broker.thaw()
 
 
-async def test_a_hanging_broker_keeps_nobody(frozen: tuple[World, BrokerProcess]) -> None:
+async def test_stop_while_broker_hangs(frozen: tuple[LocalDeployment, BrokerProcess]) -> None:
     world, broker = frozen
     channel = world.local_slack.add_channel("gw")
     await world.subscribe(channel, "all")
     bot = await connected(world)
-    await world.publish(avro("S240101a", "PRELIMINARY"))
+    await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
     await world.delivered(1)
     broker.freeze()
     asked = await world.local_slack.command("/gwevent", "S240101a", channel=channel)
-    assert "BBH" in words_of(await asked.answer())
+    assert "BBH" in message_text(await asked.answer())
     assert await bot.terminate() == 0
     assert bot.logged("stopped")
 
 
-async def test_a_hanging_slack_keeps_nobody(world: World) -> None:
+async def test_stop_while_slack_hangs(world: LocalDeployment) -> None:
     channel = world.local_slack.add_channel("gw")
     await world.subscribe(channel, "all")
     bot = await connected(world)
     world.local_slack.fail("*", delay=600, times=None)
-    await world.publish(avro("S240101a", "PRELIMINARY"))
-    await until(lambda: world.outbox("select 1 from deliveries where state = 'sending'"), what="it is sent")
+    await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
+    await wait_until(
+        lambda: world.outbox("select 1 from deliveries where state = 'sending'"), what="it is sent"
+    )
     assert await bot.terminate() == 0
     assert bot.logged("stopped")
     # What hung is taken up by the next one.
@@ -67,15 +77,15 @@ async def test_a_hanging_slack_keeps_nobody(world: World) -> None:
     assert len(world.roots(channel, "S240101a")) >= 1
 
 
-async def test_slack_that_comes_later_gets_everything(tmp_path: Path, unused_port: int) -> None:
-    async with world_in(tmp_path) as world:
+async def test_slack_unavailable_at_start_loses_nothing(tmp_path: Path, unused_port: int) -> None:
+    async with open_deployment(tmp_path) as world:
         channel = world.local_slack.add_channel("gw")
         await world.subscribe(channel, "all")
         await world.local_slack.stop()
         bot = world.fork(GWEVENT_SLACK_API_URL=f"http://127.0.0.1:{unused_port}/api/")
         await bot.until_logged("slack_out_of_reach", times=2)
-        await world.publish(avro("S240101a", "PRELIMINARY"), avro("S240101a", "INITIAL", after=60))
-        await until(lambda: world.stored() == 2, what="notices are stored without Slack")
+        await world.publish(avro_bbh("S240101a", "PRELIMINARY"), avro_bbh("S240101a", "INITIAL", after=60))
+        await wait_until(lambda: world.stored() == 2, what="notices are stored without Slack")
         await world.local_slack.start(unused_port)
         await world.delivered(2)
         (root,) = world.roots(channel)
@@ -83,7 +93,7 @@ async def test_slack_that_comes_later_gets_everything(tmp_path: Path, unused_por
         assert len(world.replies(channel, root)) == 1
 
 
-async def test_a_broker_that_comes_later_is_read(world: World) -> None:
+async def test_broker_unavailable_at_start_is_read_later(world: LocalDeployment) -> None:
     channel = world.local_slack.add_channel("gw")
     await world.subscribe(channel, "all")
     assert isinstance(world.broker, EmbeddedBroker)
@@ -92,35 +102,35 @@ async def test_a_broker_that_comes_later_is_read(world: World) -> None:
     await bot.ready()
     await bot.until_logged("reconnecting")
     asked = await world.local_slack.command("/gwevent", "status", channel=channel)
-    assert "NOT CONNECTED" in words_of(await asked.answer())
+    assert "NOT CONNECTED" in message_text(await asked.answer())
     world.broker.set_up()
-    await world.publish(avro("S240101a", "PRELIMINARY"))
+    await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
     await world.delivered(1)
     assert world.roots(channel, "S240101a")
 
 
 @pytest.mark.parametrize("abort", [False, True])
-async def test_a_closed_socket_is_opened_again(world: World, abort: bool) -> None:
+async def test_a_closed_socket_is_opened_again(world: LocalDeployment, abort: bool) -> None:
     channel = world.local_slack.add_channel("gw")
     await connected(world)
     opened = world.local_slack.sockets.opened
     await world.local_slack.close_sockets(abort=abort)
-    await until(
+    await wait_until(
         lambda: world.local_slack.sockets.opened > opened and world.local_slack.sockets.count > 0,
         what="a new socket is open",
     )
     asked = await world.local_slack.command("/gwevent", "help", channel=channel)
-    assert "subscribe" in words_of(await asked.answer())
+    assert "subscribe" in message_text(await asked.answer())
 
 
-async def test_notices_of_one_event_at_one_moment_open_one_root(world: World) -> None:
+async def test_notices_of_one_event_at_one_moment_open_one_root(world: LocalDeployment) -> None:
     channels = [world.local_slack.add_channel(f"gw-{n}") for n in range(3)]
     for channel in channels:
         await world.subscribe(channel, "all")
     await connected(world)
     await asyncio.gather(
-        world.publish(avro("S240101a", "PRELIMINARY")),
-        world.publish(avro("S240101a", "PRELIMINARY", after=60)),
+        world.publish(avro_bbh("S240101a", "PRELIMINARY")),
+        world.publish(avro_bbh("S240101a", "PRELIMINARY", after=60)),
     )
     await world.delivered(2)
     for channel in channels:
@@ -129,7 +139,7 @@ async def test_notices_of_one_event_at_one_moment_open_one_root(world: World) ->
         assert "PRELIMINARY 2" in root["blocks"][0]["text"]["text"]
 
 
-async def test_one_bot_on_one_file(world: World) -> None:
+async def test_second_bot_on_same_database_is_refused(world: LocalDeployment) -> None:
     await connected(world)
     second = world.fork()
     assert await second.end() == 2
@@ -155,7 +165,7 @@ async def test_one_bot_on_one_file(world: World) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_wrong_settings_end_in_one_sentence(
-    world: World, changes: dict[str, str | None], named: str
+    world: LocalDeployment, changes: dict[str, str | None], named: str
 ) -> None:
     bot = world.fork(**changes)
     assert await bot.end() == 2
@@ -166,7 +176,7 @@ async def test_wrong_settings_end_in_one_sentence(
     assert "wrong-way-round" not in bot.text
 
 
-async def test_the_door_itself(world: World) -> None:
+async def test_run_as_command(world: LocalDeployment) -> None:
     """Once as people start it, not from a fork."""
     channel = world.local_slack.add_channel("gw")
     bot = world.start()
@@ -174,20 +184,20 @@ async def test_the_door_itself(world: World) -> None:
     asked = await world.local_slack.command("/gwevent", "subscribe all", channel=channel)
     await asked.answer(20.0)
     (confirmation,) = world.roots(channel)
-    assert world.local_slack.user in words_of(confirmation)
-    await world.publish(avro("S240101a", "PRELIMINARY"))
+    assert world.local_slack.user in message_text(confirmation)
+    await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
     await world.delivered(1)
     assert world.roots(channel, "S240101a")
     assert await bot.terminate() == 0
 
 
-async def test_a_refused_token_is_logged_at_each_try_and_notices_wait(world: World) -> None:
+async def test_a_refused_token_is_logged_at_each_try_and_notices_wait(world: LocalDeployment) -> None:
     channel = world.local_slack.add_channel("gw")
     await world.subscribe(channel, "all")
     bot = world.fork(SLACK_BOT_TOKEN="xoxb-0-refused")
     await bot.until_logged("slack_out_of_reach", times=2)
-    await world.publish(avro("S240101a", "PRELIMINARY"))
-    await until(lambda: world.stored() == 1, what="the notice is stored")
+    await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
+    await wait_until(lambda: world.stored() == 1, what="the notice is stored")
     tries = len([call for call in world.local_slack.calls if call.method == "auth.test"])
     lines = bot.logged("slack_out_of_reach")
     assert abs(tries - len(lines)) <= 1
@@ -198,38 +208,38 @@ async def test_a_refused_token_is_logged_at_each_try_and_notices_wait(world: Wor
     assert len(world.local_slack.messages(channel)) == 1
 
 
-async def test_a_revoked_token_loses_nothing(world: World) -> None:
+async def test_a_revoked_token_loses_nothing(world: LocalDeployment) -> None:
     channel = world.local_slack.add_channel("gw")
     await world.subscribe(channel, "all")
     bot = await connected(world)
     world.local_slack.revoke_token()
-    await world.publish(avro("S240101a", "PRELIMINARY"))
+    await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
     await bot.until_logged("delivery_failed")
     world.local_slack.restore_token()
     await world.delivered(1)
     assert len(world.local_slack.messages(channel)) == 1
 
 
-async def test_mangled_payloads_between_good_ones(world: World) -> None:
+async def test_unreadable_payloads_are_quarantined(world: LocalDeployment) -> None:
     channel, ops = world.local_slack.add_channel("gw"), world.local_slack.add_channel("ops")
     await world.subscribe(channel, "all")
     bot = await connected(world, GWEVENT_OPS_CHANNEL=ops, GWEVENT_LOG_LEVEL="DEBUG")
-    good = [avro(f"S24010{n}a", "PRELIMINARY") for n in range(1, 5)]
+    good = [avro_bbh(f"S24010{n}a", "PRELIMINARY") for n in range(1, 5)]
     secret = b"the payload's own bytes"
     mangled = [b"", secret, good[0][:2000], b'{"superevent_id": "S240105a", "alert_type": 3}', b"\x00" * 100]
     await world.publish(*(body for pair in zip(mangled, [*good, good[0]], strict=True) for body in pair))
     await world.delivered(4)
-    await until(lambda: world.outbox("select count(*) from quarantine") == [(5,)], what="5 are kept")
+    await wait_until(lambda: world.outbox("select count(*) from quarantine") == [(5,)], what="5 are kept")
 
     def told() -> bool:
         said = [message["text"] for message in world.local_slack.messages(ops)]
         return not world.waiting() and sum("quarantine" in text for text in said) == 5
 
-    await until(told, what="ops is told")
+    await wait_until(told, what="ops is told")
     for n in range(1, 5):
         assert len(world.roots(channel, f"S24010{n}a")) == 1
     asked = await world.local_slack.command("/gwevent", "status", channel=channel)
-    assert "5 payloads" in words_of(await asked.answer())
+    assert "5 payloads" in message_text(await asked.answer())
     assert await bot.terminate() == 0
     assert len(bot.logged("payload_quarantined")) == 5
     for hidden in (world.local_slack.bot_token, world.local_slack.app_token, secret.decode(), "SIMPLE  ="):

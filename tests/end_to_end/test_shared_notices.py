@@ -15,7 +15,7 @@ from typing import Any
 import fastavro
 import pytest
 
-from tests.support.bot_process import Json, World, until, words_of
+from tests.support.bot_process import Json, LocalDeployment, message_text, wait_until
 
 LONG_AGO = "500000"
 """Hours; the notices are years old."""
@@ -26,7 +26,7 @@ STAGES = {"EARLYWARNING": "EARLY WARNING", "RETRACTION": "RETRACTED"}
 
 
 @dataclass(frozen=True)
-class Known:
+class NoticeFile:
     """A notice's file, read with nothing of gwevent's."""
 
     path: Path
@@ -48,14 +48,14 @@ class Known:
         return self.facts["alert_type"], self.facts["time_created"]
 
 
-def known(folder: Path, name: str) -> Known:
+def read_notice_file(folder: Path, name: str) -> NoticeFile:
     path = folder / name
     body = path.read_bytes()
     facts: Any = next(fastavro.reader(io.BytesIO(body))) if path.suffix == ".avro" else json.loads(body)
-    return Known(path, body, facts, json.loads((folder / "expected.json").read_text())[name])
+    return NoticeFile(path, body, facts, json.loads((folder / "expected.json").read_text())[name])
 
 
-def belongs(words: str, first: Known) -> bool:
+def matches_filter(words: str, first: NoticeFile) -> bool:
     """Whether an event's first notice is what a channel asked for."""
     event = first.facts["event"]
     return (
@@ -74,7 +74,7 @@ def numbers(words: str) -> list[float]:
     return [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", words)]
 
 
-def far_is(far: float, words: str) -> bool:
+def check_far(far: float, words: str) -> bool:
     if far * YEAR < 1e-6:
         return "FAR rarer than 1 per 10⁶ yr" in words
     found = re.search(r"FAR 1 per ([\d,.]+) (\w+)", words)
@@ -83,7 +83,7 @@ def far_is(far: float, words: str) -> bool:
     return abs(count - truth) <= max(0.5, 0.05 * truth)
 
 
-def distance_is(sky: Json, words: str) -> bool:
+def check_distance(sky: Json, words: str) -> bool:
     mean, std = sky["distance_mean"], sky["distance_std"]
     return any(
         abs(shown[0] - mean) <= 0.5 + 0.05 * std and abs(shown[1] - std) <= 0.5 + 0.05 * std
@@ -91,9 +91,9 @@ def distance_is(sky: Json, words: str) -> bool:
     )
 
 
-def judge(root: Json, notice: Known, preliminaries: int) -> None:
+def check_root(root: Json, notice: NoticeFile, preliminaries: int) -> None:
     """The root shows this notice: header, push text and every number."""
-    words, push = html.unescape(words_of(root)), html.unescape(root["text"]).replace("\u00a0", " ")
+    words, push = html.unescape(message_text(root)), html.unescape(root["text"]).replace("\u00a0", " ")
     header = root["blocks"][0]["text"]["text"].replace("\u00a0", " ")
     kind = str(notice.facts["alert_type"])
     stage = STAGES.get(kind, kind)
@@ -126,9 +126,9 @@ def judge(root: Json, notice: Known, preliminaries: int) -> None:
     for area in {sky["area_90"], best["area_90"]}:
         assert f"{area:,.0f}" in words
     # The foot gives the rate itself, the push text its period.
-    assert far_is(event["far"], words)
+    assert check_far(event["far"], words)
     if sky.get("distance_mean") is not None:
-        assert distance_is(sky, words)
+        assert check_distance(sky, words)
     else:
         assert "Mpc" not in words
     external: Json | None = notice.facts.get("external_coinc")
@@ -141,20 +141,20 @@ def judge(root: Json, notice: Known, preliminaries: int) -> None:
     assert event["time"][11:19] in push
 
 
-async def channels_of(world: World) -> dict[str, str]:
+async def channels_of(world: LocalDeployment) -> dict[str, str]:
     made = {words: world.local_slack.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
     for words, channel in made.items():
         await world.subscribe(channel, words)
     return made
 
 
-def quarantined(world: World) -> int:
+def quarantined(world: LocalDeployment) -> int:
     return int(world.outbox("select count(*) from quarantine")[0][0])
 
 
-async def test_every_notice_arrives_where_it_belongs(world: World, shared_notices: Path) -> None:
+async def test_every_notice_arrives_where_it_belongs(world: LocalDeployment, shared_notices: Path) -> None:
     names = sorted(json.loads((shared_notices / "expected.json").read_text()))
-    events: dict[str, list[Known]] = {}
+    events: dict[str, list[NoticeFile]] = {}
     for name in names:
         if name == "official/MS181101ab-ext-update.avro" or name.endswith(
             ("-ext-update.json", "ab-retraction.json")
@@ -162,12 +162,12 @@ async def test_every_notice_arrives_where_it_belongs(world: World, shared_notice
             continue
         if name == "official/MS181101ab-preliminary.json":
             continue
-        notice = known(shared_notices, name)
+        notice = read_notice_file(shared_notices, name)
         events.setdefault(notice.id, []).append(notice)
     for notices in events.values():
         notices.sort(key=lambda notice: (notice.facts["time_created"], notice.path.name))
     twins = [
-        known(shared_notices, f"official/MS181101ab-{name}")
+        read_notice_file(shared_notices, f"official/MS181101ab-{name}")
         for name in ("preliminary.json", "ext-update.avro", "ext-update.json", "retraction.json")
     ]
     channels = await channels_of(world)
@@ -184,9 +184,9 @@ async def test_every_notice_arrives_where_it_belongs(world: World, shared_notice
             preliminaries = sum(n.facts["alert_type"] == "PRELIMINARY" for n in so_far)
             for words, channel in channels.items():
                 roots = world.roots(channel, notice.id)
-                assert len(roots) == int(belongs(words, so_far[0])), (words, notice.path)
+                assert len(roots) == int(matches_filter(words, so_far[0])), (words, notice.path)
                 for root in roots:
-                    judge(root, notice, preliminaries)
+                    check_root(root, notice, preliminaries)
                     replies = world.replies(channel, root)
                     assert len(replies) == count - 1
                     if replies:
@@ -202,12 +202,12 @@ async def test_every_notice_arrives_where_it_belongs(world: World, shared_notice
     # JSON twins of Avro notices are repeats; the coincidence's update has an update's type and second, and
     # is a notice of its own, which came after the event was retracted.
     await world.publish(*(twin.body for twin in twins))
-    await until(lambda: len(bot.logged("notice_repeated")) == 3, what="the twins are known as repeats")
+    await wait_until(lambda: len(bot.logged("notice_repeated")) == 3, what="the twins are known as repeats")
     await world.delivered(stored + 1)
     assert quarantined(world) == 0
     assert not world.waiting()
     for words, channel in channels.items():
-        further = int(belongs(words, events["MS181101ab"][0]))
+        further = int(matches_filter(words, events["MS181101ab"][0]))
         assert len(world.local_slack.messages(channel)) == before[channel] + further
         if further:
             (root,) = world.roots(channel, "MS181101ab")
@@ -217,10 +217,13 @@ async def test_every_notice_arrives_where_it_belongs(world: World, shared_notice
 
 @pytest.mark.parametrize("first", ["ext-update.avro", "ext-update.json"])
 async def test_the_update_with_the_coincidence_counts_where_it_comes_first(
-    world: World, shared_notices: Path, first: str
+    world: LocalDeployment, shared_notices: Path, first: str
 ) -> None:
-    told = [known(shared_notices, f"official/MS181101ab-{name}") for name in ("preliminary.json", first)]
-    other = known(shared_notices, "official/MS181101ab-update.avro")
+    told = [
+        read_notice_file(shared_notices, f"official/MS181101ab-{name}")
+        for name in ("preliminary.json", first)
+    ]
+    other = read_notice_file(shared_notices, "official/MS181101ab-update.avro")
     assert told[1].key == other.key
     channel = world.local_slack.add_channel("mocks")
     await world.subscribe(channel, "CBC mock")
@@ -229,13 +232,13 @@ async def test_the_update_with_the_coincidence_counts_where_it_comes_first(
         await world.publish(notice.body)
         await world.delivered(count)
         (root,) = world.roots(channel)
-        judge(root, notice, 1)
+        check_root(root, notice, 1)
     await world.publish(other.body)
     await world.delivered(3)
     assert not bot.logged("payload_quarantined")
     # What says less of the same second is told in the thread, and the message goes on showing the other.
     (root,) = world.roots(channel)
-    judge(root, told[1], 1)
+    check_root(root, told[1], 1)
     assert len(world.local_slack.messages(channel)) == 3
     late = world.replies(channel, root)[-1]["blocks"][0]["text"]["text"]
     assert "Sent in the same second as another UPDATE, which the message above shows." in late

@@ -145,9 +145,11 @@ def validated(message: Message) -> Message:
         del written["block_id"]
         assert _without_false(written) == _without_false(block)
     assert message.text
-    assert mrkdwn.width(message.text) <= mrkdwn.TEXT_MAX
+    assert mrkdwn.utf16_length(message.text) <= mrkdwn.TEXT_MAX
     assert "\u00a0" not in message.text
-    total = sum(mrkdwn.width(text) for block in blocks for text in texts(block)) + mrkdwn.width(message.text)
+    total = sum(mrkdwn.utf16_length(text) for block in blocks for text in texts(block)) + mrkdwn.utf16_length(
+        message.text
+    )
     assert total <= mrkdwn.MESSAGE_TOTAL_MAX
     for block in blocks:
         for text in texts(block, "mrkdwn"):

@@ -41,44 +41,48 @@ def test_the_canonical_words(criteria: Criteria, words: str) -> None:
     assert criteria.canonical == words
 
 
-def test_what_will_come_is_said_exactly() -> None:
-    assert subscription_messages.sentence(Criteria(group="CBC", mock=True)) == (
+def test_describe_alerts_wording() -> None:
+    assert subscription_messages.describe_alerts(Criteria(group="CBC", mock=True)) == (
         "Real, significant CBC alerts (early warnings, SSM, cWB-BBH and alerts significant by coincidence"
         " included); mocks too (about one every hour)."
     )
-    burst = subscription_messages.sentence(Criteria(group="Burst"))
+    burst = subscription_messages.describe_alerts(Criteria(group="Burst"))
     assert "early warnings" not in burst
     assert "mock" not in burst
 
 
 def test_the_confirmation_names_who_asked(check: Callable[[Message], Message]) -> None:
-    message = check(subscription_messages.confirmed(subscribed(Criteria(group="CBC"))))
+    message = check(subscription_messages.confirmation(subscribed(Criteria(group="CBC"))))
     assert "<@U024BE7LH>" in str(message.blocks)
-    forged = check(subscription_messages.confirmed(subscribed(Criteria(), created_by="U1> <!channel")))
+    forged = check(subscription_messages.confirmation(subscribed(Criteria(), created_by="U1> <!channel")))
     assert "<!channel" not in str(forged.blocks)
 
 
-def test_a_dead_channel_says_why() -> None:
+def test_subscription_list_shows_delivery_problem() -> None:
     listed = message_text.render(
-        subscription_messages.listed([subscribed(Criteria(), problem="is_archived")])
+        subscription_messages.subscription_list([subscribed(Criteria(), problem="is_archived")])
     )
     assert "Nothing can be posted: is_archived" in listed
 
 
-def test_where_the_bot_may_not_post() -> None:
+def test_cannot_post_message_advice() -> None:
     assert "/invite @gwevent" in message_text.render(subscription_messages.refused("not_in_channel"))
     assert message_text.render(subscription_messages.refused("unsubscribed meanwhile")) == (
         "Nothing was subscribed: unsubscribed meanwhile."
     )
 
 
-def test_what_many_would_end_is_listed_once(check: Callable[[Message], Message]) -> None:
+def test_confirm_unsubscribe_lists_each_subscription_once(check: Callable[[Message], Message]) -> None:
     def numbered(count: int) -> list[Subscription]:
         return [replace(subscribed(Criteria(group="CBC")), number=n) for n in range(1, count + 1)]
 
-    assert "And 3 more: 41, 42, 43" in message_text.render(check(subscription_messages.sure(numbered(43))))
+    assert "And 3 more: 41, 42, 43" in message_text.render(
+        check(subscription_messages.confirm_unsubscribe(numbered(43)))
+    )
     long = [replace(s, criteria=Criteria(group="x" * 2_900)) for s in numbered(5)]
-    assert "And 3 more: 3, 4, 5" in message_text.render(check(subscription_messages.sure(long)))
+    assert "And 3 more: 3, 4, 5" in message_text.render(
+        check(subscription_messages.confirm_unsubscribe(long))
+    )
 
 
 def test_help_knows_every_command(check: Callable[[Message], Message]) -> None:
@@ -95,17 +99,17 @@ def test_help_knows_every_command(check: Callable[[Message], Message]) -> None:
         "help",
     ):
         assert f"\n{command} " in said
-    for more in (help.subscribing(), help.sites()):
+    for more in (help.subscribe_help(), help.sites_help()):
         said += f"\n{message_text.render(check(more))}"
     for command, what in help.COMMANDS:
         assert f"\n{command}  {what}" in said
 
 
 def test_unknown_words_get_help() -> None:
-    said = message_text.render(help.unknown("lastest"))
+    said = message_text.render(help.unknown_command("lastest"))
     assert said.startswith("I don't know “lastest”. Did you mean /gwevent latest?")
     assert "/gwevent help" in said
-    assert "Did you mean" not in message_text.render(help.unknown("🚀"))
+    assert "Did you mean" not in message_text.render(help.unknown_command("🚀"))
 
 
 @pytest.mark.parametrize(
@@ -117,24 +121,24 @@ def test_unknown_words_get_help() -> None:
         (["S1a", "S1b", "S1c"], "Did you mean S1a, S1b or S1c?"),
     ],
 )
-def test_near_misses(near: list[str], ending: str) -> None:
+def test_similar_event_ids_are_suggested(near: list[str], ending: str) -> None:
     assert message_text.render(help.no_such_event("S1d", near)).endswith(ending)
 
 
 def test_a_shared_answer_carries_its_question(check: Callable[[Message], Message]) -> None:
     message = check(answer.shareable(help.overview(), "latest CBC"))
     button = message.blocks[-1]["elements"][0]
-    assert button["action_id"] == answer.SHARE == "answer.share"
+    assert button["action_id"] == answer.SHARE_ACTION == "answer.share"
     assert button["value"] == "latest CBC"
     check(answer.shareable(help.overview(), ""))
     long = check(answer.shareable(help.overview(), "x" * 5000)).blocks[-1]["elements"][0]
     assert len(long["value"]) <= 2000
 
 
-def test_recent_marks_what_is_gone(make_notice: Callable[..., Notice]) -> None:
+def test_recent_marks_retracted_events(make_notice: Callable[..., Notice]) -> None:
     gone = Superevent.from_notices([make_notice(), make_notice("RETRACTION", 30)])
     mock = Superevent.from_notices([make_notice(superevent_id="MS241126a")])
-    said = message_text.render(recent.message(recent.Recent([gone, mock]), NOW)).splitlines()
+    said = message_text.render(recent.message(recent.RecentEvents([gone, mock]), NOW)).splitlines()
     assert said[0] == "The last 2 events"
     assert said[1].startswith("S241126dm · RETRACTED BNS 95 % · 31 deg²")
     assert said[2].startswith("MOCK MS241126a · BNS 95 % · PRELIMINARY")
@@ -157,7 +161,7 @@ def state(**changes: object) -> status.Status:
     )
 
 
-def test_status_tells_silence_from_health() -> None:
+def test_status_names_long_silence() -> None:
     def last(hours: float) -> str:
         seen = status.LastNotice(
             superevent_id="MS241127c", alert_type="INITIAL", received=NOW - timedelta(hours=hours)

@@ -10,7 +10,7 @@ from formatters.answers import recent
 from formatters.blockkit import mrkdwn
 from formatters.blockkit.message import Message
 from formatters.models.notice import (
-    STAGES,
+    ALERT_TYPES,
     Distance,
     Event,
     ExternalCoincidence,
@@ -91,7 +91,7 @@ def notices(superevent_id: str) -> st.SearchStrategy[Notice]:
     return st.builds(
         Notice,
         superevent_id=st.just(superevent_id),
-        alert_type=st.sampled_from(STAGES) | hostile,
+        alert_type=st.sampled_from(ALERT_TYPES) | hostile,
         time_created=times,
         urls=st.dictionaries(
             st.just("gracedb") | hostile, st.just("https://x.org/?a=1&b=2") | hostile, max_size=2
@@ -121,11 +121,13 @@ def test_every_message_is_sound(check: Callable[[Message], Message], superevent:
     messages = [alert_card.alert_card(superevent, alert_card.ChannelView())]
     messages += [alert_update.alert_update(superevent, notice) for notice in superevent.notices]
     messages.append(
-        recent.message(recent.Recent([superevent] * recent.MOST), datetime(2026, 1, 1, tzinfo=UTC))
+        recent.message(
+            recent.RecentEvents([superevent] * recent.MAX_EVENTS), datetime(2026, 1, 1, tzinfo=UTC)
+        )
     )
     for message in messages:
         check(message)
         assert superevent.superevent_id in message_text.render(message) or message is not messages[0]
-        assert mrkdwn.width(message_text.fallback(message)) <= mrkdwn.TEXT_MAX
+        assert mrkdwn.utf16_length(message_text.fallback_text(message)) <= mrkdwn.TEXT_MAX
     for notice in superevent.notices:
         assert notice_text.to_text(notice)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from formatters.models.notice import Notice
-from formatters.models.significance import is_broadcast
+from formatters.models.significance import should_broadcast
 from formatters.models.superevent import Superevent
 
 Make = Callable[..., Any]
@@ -49,7 +49,7 @@ def shares(neutron_star: float) -> dict[str, float]:
         ({}, {"pipeline": "pycbc"}, "UPDATE", False),
     ],
 )
-def test_what_changed_decides(
+def test_broadcast_by_change(
     before: dict[str, Any],
     after: dict[str, Any],
     stage: str,
@@ -59,7 +59,7 @@ def test_what_changed_decides(
 ) -> None:
     first = make_notice(event=make_event(**before))
     second = make_notice(stage, 20, event=make_event(**after))
-    assert is_broadcast(Superevent.from_notices([first, second]), second) is wanted
+    assert should_broadcast(Superevent.from_notices([first, second]), second) is wanted
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_halved_area_counts_for_an_initial(
     event = make_event(classification=BBH)
     first = make_notice(event=event, localization=make_map(area_90=30.9))
     second = make_notice(stage, 20, event=event, localization=make_map(area_90=area))
-    assert is_broadcast(Superevent.from_notices([first, second]), second) is wanted
+    assert should_broadcast(Superevent.from_notices([first, second]), second) is wanted
 
 
 def test_a_coincidence_counts_once(make_notice: Make, make_event: Make, make_swift: Make) -> None:
@@ -84,7 +84,7 @@ def test_a_coincidence_counts_once(make_notice: Make, make_event: Make, make_swi
     another = make_notice("UPDATE", 30, event=event, external=make_swift(observatory="Fermi", search="GRB"))
     none = make_notice("UPDATE", 40, event=event)
     story = Superevent.from_notices([alone, joint, again, initial, another, none])
-    assert [is_broadcast(story, notice) for notice in story.notices] == [
+    assert [should_broadcast(story, notice) for notice in story.notices] == [
         False,
         True,
         False,
@@ -96,11 +96,13 @@ def test_a_coincidence_counts_once(make_notice: Make, make_event: Make, make_swi
 
 def test_a_retraction_and_what_takes_it_back(make_notice: Make) -> None:
     story = Superevent.from_notices([make_notice(), make_notice("RETRACTION", 20), make_notice("UPDATE", 30)])
-    assert [is_broadcast(story, notice) for notice in story.notices] == [False, True, True]
+    assert [should_broadcast(story, notice) for notice in story.notices] == [False, True, True]
 
 
 @pytest.mark.parametrize("prefix", ["M", "T"])
-def test_mocks_and_tests_never(prefix: str, make_notice: Make, make_event: Make, make_swift: Make) -> None:
+def test_mocks_and_tests_are_never_broadcast(
+    prefix: str, make_notice: Make, make_event: Make, make_swift: Make
+) -> None:
     name = f"{prefix}S241126dm"
     story = Superevent.from_notices(
         [
@@ -110,15 +112,15 @@ def test_mocks_and_tests_never(prefix: str, make_notice: Make, make_event: Make,
             make_notice("UPDATE", 30, superevent_id=name),
         ]
     )
-    assert not any(is_broadcast(story, notice) for notice in story.notices)
+    assert not any(should_broadcast(story, notice) for notice in story.notices)
 
 
 @pytest.mark.parametrize("stage", ["RETRACTION", "INITIAL"])
-def test_what_came_after_a_newer_notice_is_no_news(stage: str, make_notice: Make) -> None:
+def test_late_notice_is_never_broadcast(stage: str, make_notice: Make) -> None:
     def at(notice: Notice, minutes: float) -> Notice:
         return replace(notice, received=notice.time_created + timedelta(minutes=minutes))
 
     first, newest = at(make_notice(), 1), at(make_notice("UPDATE", 60), 1)
     late, in_time = at(make_notice(stage, 30), 90), at(make_notice(stage, 30), 1)
-    assert not is_broadcast(Superevent.from_notices([first, late, newest]), late)
-    assert is_broadcast(Superevent.from_notices([first, in_time, newest]), in_time), "merely said late"
+    assert not should_broadcast(Superevent.from_notices([first, late, newest]), late)
+    assert should_broadcast(Superevent.from_notices([first, in_time, newest]), in_time), "merely said late"

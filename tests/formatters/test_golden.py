@@ -119,10 +119,10 @@ def test_mentions(
     address = "https://example.slack.com/archives/C1/p1732586446000100"
     first = alert_card.ChannelView(mention=targets, root=True)
     golden("mention-root", check(alert_card.alert_card(bns.upto(bns.notices[0]), first)))
-    golden("mention-coincidence", check(mention.news(raven, raven.notices[1], targets, address)))
-    golden("mention-no-address", check(mention.news(raven, raven.notices[1], targets[:1], None)))
+    golden("mention-coincidence", check(mention.mention_message(raven, raven.notices[1], targets, address)))
+    golden("mention-no-address", check(mention.mention_message(raven, raven.notices[1], targets[:1], None)))
     gone = next(n for n in bns.notices if n.retraction)
-    golden("mention-stand-down", check(mention.stand_down(bns.upto(gone), targets, address)))
+    golden("mention-stand-down", check(mention.retraction_mention(bns.upto(gone), targets, address)))
 
 
 def _wishes() -> list[subscription.Subscription]:
@@ -226,10 +226,10 @@ def test_answers(
     mock = alert_card.alert_card(Superevent.from_notices(stories["mock"][:1]), VIEW)
     answers = {
         "help": help.overview(),
-        "help-filters": help.filters(),
-        "help-subscribing": help.subscribing(),
-        "help-sites": help.sites(),
-        "help-unknown": help.unknown("`<!channel>` & *co*"),
+        "help-filters": help.filters_help(),
+        "help-subscribing": help.subscribe_help(),
+        "help-sites": help.sites_help(),
+        "help-unknown": help.unknown_command("`<!channel>` & *co*"),
         "help-no-such-event": help.no_such_event("S241126dn", ["S241126dm", "S241126d", "MS241126dm"]),
         "help-no-such-event-at-all": help.no_such_event("S991231zz", []),
         "help-no-such-event-in-gracedb": help.no_such_event(
@@ -238,52 +238,56 @@ def test_answers(
         "help-complaint": help.error_message(
             '"mocks!" is none of CBC, Burst, all, mock, test, lowsig, notify.'
         ),
-        "recent": recent.message(recent.Recent(seen), NOW),
-        "recent-one": recent.message(recent.Recent(seen[:1]), NOW),
-        "recent-none": recent.message(recent.Recent([]), NOW),
+        "recent": recent.message(recent.RecentEvents(seen), NOW),
+        "recent-one": recent.message(recent.RecentEvents(seen[:1]), NOW),
+        "recent-none": recent.message(recent.RecentEvents([]), NOW),
         "status": status.message(_status(), NOW),
         "status-bad": status.message(_status(waiting=12_345, dead=2, quarantined=1), NOW),
-        "subscription-confirmed": subscription_messages.confirmed(mine[0]),
-        "subscription-confirmed-all": subscription_messages.confirmed(mine[2]),
-        "subscription-confirmed-notify": subscription_messages.confirmed(mine[3]),
+        "subscription-confirmed": subscription_messages.confirmation(mine[0]),
+        "subscription-confirmed-all": subscription_messages.confirmation(mine[2]),
+        "subscription-confirmed-notify": subscription_messages.confirmation(mine[3]),
         "subscription-subscribed": subscription_messages.subscribed(filtered.criteria),
         "subscription-unchanged": subscription_messages.unchanged(filtered),
         "subscription-not-subscribed": subscription_messages.not_subscribed(
             mine[1].criteria, [mine[0], filtered]
         ),
-        "subscription-promised": subscription_messages.pending(mine[0].criteria),
-        "subscription-already": subscription_messages.exists(mine[0]),
-        "subscription-list": subscription_messages.listed(mine),
-        "subscription-none": subscription_messages.listed([]),
-        "subscription-removed": subscription_messages.removed([mine[0], mine[1]]),
-        "subscription-already-ended": subscription_messages.changed_since([]),
-        "subscription-changed-since": subscription_messages.changed_since(
+        "subscription-promised": subscription_messages.confirmation_pending(mine[0].criteria),
+        "subscription-already": subscription_messages.already_subscribed(mine[0]),
+        "subscription-list": subscription_messages.subscription_list(mine),
+        "subscription-none": subscription_messages.subscription_list([]),
+        "subscription-removed": subscription_messages.unsubscribed([mine[0], mine[1]]),
+        "subscription-already-ended": subscription_messages.stale_button([]),
+        "subscription-changed-since": subscription_messages.stale_button(
             [mine[0], replace(filtered, paused_at=NOW)]
         ),
-        "subscription-sure": subscription_modal.sure([*mine, filtered]),
-        "subscription-sure-of-one": subscription_modal.sure([filtered]),
+        "subscription-sure": subscription_modal.confirm_unsubscribe([*mine, filtered]),
+        "subscription-sure-of-one": subscription_modal.confirm_unsubscribe([filtered]),
         "subscription-renumbered": subscription_messages.renumbered(17, filtered),
         "subscription-is-paused": subscription_messages.already_paused(replace(filtered, paused_at=NOW)),
         "subscription-isnt-paused": subscription_messages.not_paused(filtered),
         "subscription-refused": subscription_messages.refused("not_in_channel"),
-        "subscription-confirmed-filter": subscription_messages.confirmed(filtered),
-        "subscription-already-paused": subscription_messages.exists(replace(filtered, paused_at=NOW)),
+        "subscription-confirmed-filter": subscription_messages.confirmation(filtered),
+        "subscription-already-paused": subscription_messages.already_subscribed(
+            replace(filtered, paused_at=NOW)
+        ),
         "subscription-edited": subscription_messages.edited(mine[0], replace(filtered, number=0)),
         "subscription-paused": subscription_messages.paused(filtered),
         "subscription-resumed": subscription_messages.resumed(filtered),
         "subscription-no-such-number": subscription_messages.no_such_number("9", [*mine, filtered]),
-        "subscription-list-filter": subscription_messages.listed(
+        "subscription-list-filter": subscription_messages.subscription_list(
             [replace(filtered, paused_at=NOW), *mine[:1]]
         ),
-        "search": search_results.searched(_matching(stories), NOW),
-        "search-none": search_results.searched(
+        "search": search_results.search_message(_matching(stories), NOW),
+        "search-none": search_results.search_message(
             replace(_matching(stories), newest=[], count=0, undecided=0), NOW
         ),
-        "search-all": search_results.searched(replace(_matching(stories), words="all", undecided=0), NOW),
-        "search-nothing-received": search_results.searched(
+        "search-all": search_results.search_message(
+            replace(_matching(stories), words="all", undecided=0), NOW
+        ),
+        "search-nothing-received": search_results.search_message(
             search_results.SearchResults(words="BNS", newest=[], count=0, candidates=0), NOW
         ),
-        "test": search_results.tested(
+        "test": search_results.backtest_message(
             replace(_matching(stories), since=None, until=None, queried=3, undecided=3), NOW
         ),
         "apology": unreadable_notice.message(
@@ -307,4 +311,7 @@ def test_the_longest_list_fits(stories: dict[str, list[Notice]], check: Callable
         key=lambda s: len(alert_card.alert_card(s, VIEW).text),
     )
     many = [longest] * 40
-    assert check(recent.message(recent.Recent(many), NOW)).text.count(longest.superevent_id) == recent.MOST
+    assert (
+        check(recent.message(recent.RecentEvents(many), NOW)).text.count(longest.superevent_id)
+        == recent.MAX_EVENTS
+    )

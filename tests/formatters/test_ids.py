@@ -17,18 +17,18 @@ from formatters.models.notice import (
     ID_MAX,
     Category,
     canonical_id,
-    category_of,
-    event_id,
-    file_name,
+    category_from_id,
     folded_id,
-    unusual,
+    id_as_file_name,
+    is_unusual_id,
+    parse_event_id,
 )
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention, unreadable_notice
 from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text
 from formatters.views import home_tab
-from tests.support.factories import NOW, record
+from tests.support.factories import NOW, notice_record
 
 HOSTILE = (
     "<!channel>", "<!here|x>", "<@U123ABC>", "S1234/../../etc/passwd", "S1234?x=1&y=2#z", "S 12 34", "*S1*",
@@ -67,17 +67,17 @@ HOSTILE = (
     ],
 )
 def test_any_printable_id_of_at_most_64_characters_is_a_key(given_: object, found: str | None) -> None:
-    assert event_id(given_) == found
+    assert parse_event_id(given_) == found
 
 
 @given(st.text(max_size=80))
 def test_what_is_an_id_stays_one(text: str) -> None:
-    found = event_id(text)
+    found = parse_event_id(text)
     if found is None:
         return
-    assert event_id(found) == found and found.isprintable() and 0 < len(found) <= ID_MAX
+    assert parse_event_id(found) == found and found.isprintable() and 0 < len(found) <= ID_MAX
     assert folded_id(found) == folded_id(found.upper().lower()) or not found.isascii()
-    assert re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", file_name(found))
+    assert re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", id_as_file_name(found))
 
 
 @pytest.mark.parametrize(
@@ -105,12 +105,16 @@ def test_what_is_an_id_stays_one(text: str) -> None:
     ],
 )
 def test_the_first_letter_tells_mock_and_test(id_: str, category: Category) -> None:
-    assert category_of(id_) is category
+    assert category_from_id(id_) is category
 
 
 def _event(id_: str) -> Superevent:
     facts: dict[str, Any] = {"urls": {"gracedb": "https://gracedb.ligo.org/superevents/S1234/view/"}}
-    records = [record(id_), record(id_, "UPDATE", 5, far=3e-9), record(id_, "RETRACTION", 9)]
+    records = [
+        notice_record(id_),
+        notice_record(id_, "UPDATE", 5, far=3e-9),
+        notice_record(id_, "RETRACTION", 9),
+    ]
     return Superevent.from_notices([decode(to_json({**one, **facts})) for one in records])
 
 
@@ -137,10 +141,10 @@ def _urls(value: object) -> list[str]:
     return []
 
 
-@pytest.mark.parametrize("id_", [id_ for id_ in HOSTILE if event_id(id_) is not None])
+@pytest.mark.parametrize("id_", [id_ for id_ in HOSTILE if parse_event_id(id_) is not None])
 def test_nothing_in_an_id_does_anything_in_a_message(id_: str) -> None:
     whole = _event(id_)
-    assert whole.superevent_id == event_id(id_)
+    assert whole.superevent_id == parse_event_id(id_)
     _, second, _ = whole.notices
     until = whole.upto(second)
     messages = [
@@ -148,20 +152,20 @@ def test_nothing_in_an_id_does_anything_in_a_message(id_: str) -> None:
         alert_card.alert_card(whole, ChannelView(root=True)),
         *(alert_update.alert_update(whole, notice) for notice in whole.notices),
         event_history.message(whole),
-        mention.news(until, second, ("<!here>",), "https://example.org"),
-        mention.stand_down(whole, ("<!here>",), None),
+        mention.mention_message(until, second, ("<!here>",), "https://example.org"),
+        mention.retraction_mention(whole, ("<!here>",), None),
         unreadable_notice.message(id_, "It can't be read."),
         helping.no_such_event(id_, [id_]),
-        recent.message(recent.Recent([whole]), NOW),
+        recent.message(recent.RecentEvents([whole]), NOW),
     ]
     for message in messages:
-        assert message_text.render(message) and message_text.push(message)
+        assert message_text.render(message) and message_text.notification_text(message)
         for text in [message.text, *_texts(message.blocks)]:
             marks = set(re.findall(r"<[^>]*>", text))
             assert all(m == "<!here>" or m.startswith(("<http", "<!date^")) for m in marks), text
         for url in _urls(message.blocks):
             assert re.fullmatch(r"https://[\w.]+/[^\s<>|]*", url)
-    assert home_tab._gracedb(whole).count("<") <= 1
+    assert home_tab._gracedb_link(whole).count("<") <= 1
 
 
 def test_an_unusual_id_is_said_and_a_usual_one_isnt() -> None:
@@ -173,7 +177,7 @@ def test_an_unusual_id_is_said_and_a_usual_one_isnt() -> None:
             *(alert_update.alert_update(whole, notice) for notice in whole.notices),
         ):
             assert ("unusual id" in message_text.render(message)) is said
-        assert unusual(id_) is said is (canonical_id(id_) is None)
+        assert is_unusual_id(id_) is said is (canonical_id(id_) is None)
 
 
 def test_an_unusual_ids_links_go_nowhere_wrong() -> None:
@@ -181,4 +185,7 @@ def test_an_unusual_ids_links_go_nowhere_wrong() -> None:
     urls = _urls(alert_card.alert_card(whole.upto(whole.notices[0]), ChannelView()).blocks)
     assert "https://gcn.nasa.gov/circulars?query=S12%2F34%3Fx" in urls
     assert not any("treasuremap" in url for url in urls)
-    assert unreadable_notice.page("S12/34?x") is None and unreadable_notice.page("s190425z") is not None
+    assert (
+        unreadable_notice.gracedb_url("S12/34?x") is None
+        and unreadable_notice.gracedb_url("s190425z") is not None
+    )

@@ -39,9 +39,9 @@ def test_an_onboard_trigger_has_its_page() -> None:
         ("Fermi", "GRB", None),
     ],
 )
-def test_others_have_none(observatory: str, search: str, number: str | None) -> None:
+def test_other_searches_have_no_trigger_page(observatory: str, search: str, number: str | None) -> None:
     assert urls(observatory, search, number) == []
 
 
-def test_a_mock_has_none() -> None:
+def test_mock_has_no_trigger_page() -> None:
     assert urls("Fermi", "GRB", "524666471", "MS261122a") == []

@@ -9,10 +9,10 @@ from collections import Counter
 
 from tests.fuzz import hostile_payloads
 from tests.fuzz.runner import MAP_REFUSED, READ, REFUSED
-from tests.fuzz.running import MEMORY_MB, SLOW_S, Report, run
+from tests.fuzz.running import MEMORY_MB, SLOW_S, Report, run_trials
 from tests.fuzz.seeds import SHARED_NOTICES
 
-USUAL = 20_000
+DEFAULT_COUNT = 20_000
 COLUMNS = (REFUSED, MAP_REFUSED, READ, "crash", "hang")
 
 
@@ -41,7 +41,7 @@ def table(report: Report) -> str:
 def main() -> int:
     """Run it, print the table and what is wrong; 1 where something is."""
     try:
-        count = int(sys.argv[1]) if len(sys.argv) > 1 else USUAL
+        count = int(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_COUNT
     except ValueError:
         print("How many payloads? A number, please.", file=sys.stderr)
         return 2
@@ -58,7 +58,7 @@ def main() -> int:
             told = done * 10 // count
             print(f"{done:,} done", file=sys.stderr, flush=True)
 
-    report = run(range(count), workers=workers, progress=progress)
+    report = run_trials(range(count), workers=workers, progress=progress)
     print(f"\n{table(report)}\nTook {time.monotonic() - began:,.0f} s.")
     for fault in report.faults[:20]:
         print(f"\nseed {fault.seed}: {fault.kind}: {fault.outcome}, {fault.cpu:.2f} s, {fault.grown} MB")

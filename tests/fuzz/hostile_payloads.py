@@ -15,10 +15,10 @@ import fastavro
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.alerts.payload import MAX_PAYLOAD, MAX_VALUES
+from bot.alerts.payload import MAX_PAYLOAD_BYTES, MAX_VALUES
 from bot.samples import to_json
 from bot.skymaps.skymap import MAX_TILES
-from tests.fuzz.seeds import notice_with
+from tests.fuzz.seeds import notice_with_map
 
 MEGA = 2**20
 
@@ -31,63 +31,63 @@ def avro(schema: object, block: bytes, *, deflate: bool = True) -> bytes:
     meta = {"avro.schema": json.dumps(schema).encode(), "avro.codec": codec}
     out = io.BytesIO()
     fastavro.schemaless_writer(out, {"type": "map", "values": "bytes"}, meta)
-    rest = out.getvalue() + bytes(16) + long(1) + long(len(packed)) + packed + bytes(16)
+    rest = out.getvalue() + bytes(16) + encode_long(1) + encode_long(len(packed)) + packed + bytes(16)
     return b"Obj\x01" + rest
 
 
-def long(value: int) -> bytes:
+def encode_long(value: int) -> bytes:
     """A number as Avro writes it."""
     out = io.BytesIO()
     fastavro.schemaless_writer(out, "long", value)
     return out.getvalue()
 
 
-def holding(inner: object) -> object:
+def record_of(inner: object) -> object:
     """A schema of a record with one field."""
     return {"type": "record", "name": "Alert", "fields": [{"name": "x", "type": inner}]}
 
 
 def array_of(inner: object) -> object:
     """A schema of a record with one array."""
-    return holding({"type": "array", "items": inner})
+    return record_of({"type": "array", "items": inner})
 
 
 def _byte_records() -> bytes:
     inner = {"type": "record", "name": "r", "fields": [{"name": "v", "type": "boolean"}]}
-    return avro(array_of(inner), long(4 * MEGA) + bytes(4 * MEGA + 1))
+    return avro(array_of(inner), encode_long(4 * MEGA) + bytes(4 * MEGA + 1))
 
 
 def _empty_arrays() -> bytes:
-    return avro(array_of({"type": "array", "items": "int"}), long(8 * MEGA) + bytes(8 * MEGA + 1))
+    return avro(array_of({"type": "array", "items": "int"}), encode_long(8 * MEGA) + bytes(8 * MEGA + 1))
 
 
 def _short_strings() -> bytes:
-    return avro(array_of("string"), long(3 * MEGA) + b"\x04ab" * 3 * MEGA + b"\0")
+    return avro(array_of("string"), encode_long(3 * MEGA) + b"\x04ab" * 3 * MEGA + b"\0")
 
 
 def _decimal() -> bytes:
     inner = {"type": "bytes", "logicalType": "decimal", "precision": 10**7, "scale": 2}
-    return avro(holding(inner), long(4 * MEGA) + b"\x7f" * 4 * MEGA)
+    return avro(record_of(inner), encode_long(4 * MEGA) + b"\x7f" * 4 * MEGA)
 
 
 def _endless_varint() -> bytes:
-    return avro(holding("long"), b"\xff" * 15 * MEGA)
+    return avro(record_of("long"), b"\xff" * 15 * MEGA)
 
 
 def _declared_sizes() -> bytes:
-    return avro(holding("bytes"), long(2**62) + b"x")
+    return avro(record_of("bytes"), encode_long(2**62) + b"x")
 
 
 def _declared_items() -> bytes:
-    return avro(array_of("long"), long(2**62) + b"\0")
+    return avro(array_of("long"), encode_long(2**62) + b"\0")
 
 
 def _deflate_bomb() -> bytes:
-    return avro(holding("bytes"), bytes(100 * MEGA))
+    return avro(record_of("bytes"), bytes(100 * MEGA))
 
 
 def _json_of(piece: bytes) -> bytes:
-    return b"[" + piece * ((MAX_PAYLOAD - 10) // len(piece)) + b"0]"
+    return b"[" + piece * ((MAX_PAYLOAD_BYTES - 10) // len(piece)) + b"0]"
 
 
 def _json_most_values() -> bytes:
@@ -95,11 +95,11 @@ def _json_most_values() -> bytes:
 
 
 def _record_with(**more: Any) -> bytes:
-    return json.dumps(json.loads(to_json(notice_with(None))) | more, ensure_ascii=False).encode()
+    return json.dumps(json.loads(to_json(notice_with_map(None))) | more, ensure_ascii=False).encode()
 
 
 def _json_wide_text() -> bytes:
-    return _record_with(x="😀" + "a" * (MAX_PAYLOAD - 2000))
+    return _record_with(x="😀" + "a" * (MAX_PAYLOAD_BYTES - 2000))
 
 
 def _json_keys() -> bytes:
@@ -109,28 +109,28 @@ def _json_keys() -> bytes:
 
 
 def _long_names() -> bytes:
-    long_name = "<!channel>" * (MAX_PAYLOAD // 80)
-    known = json.loads(to_json(notice_with(None)))
+    long_name = "<!channel>" * (MAX_PAYLOAD_BYTES // 80)
+    known = json.loads(to_json(notice_with_map(None)))
     known["event"] |= {"group": long_name, "pipeline": long_name, "instruments": [long_name]}
     known["urls"] = {long_name: long_name}
     return json.dumps(known | {long_name: 1}).encode()
 
 
 def _base64_blanks() -> bytes:
-    known = json.loads(to_json(notice_with(None)))
+    known = json.loads(to_json(notice_with_map(None)))
     known["event"]["skymap"] = "aa " * 5 * MEGA
     return json.dumps(known).encode()
 
 
 def _ids() -> bytes:
-    return b'"superevent_id"' * (MAX_PAYLOAD // 16) + b" " * 1000
+    return b'"superevent_id"' * (MAX_PAYLOAD_BYTES // 16) + b" " * 1000
 
 
 def _too_large() -> bytes:
-    return b" " * (MAX_PAYLOAD + 1)
+    return b" " * (MAX_PAYLOAD_BYTES + 1)
 
 
-def zeros(count: int, head: bytes = b"") -> bytes:
+def gzipped_zeros(count: int, head: bytes = b"") -> bytes:
     """So many zeros, gzipped, behind whatever they are to be taken for."""
 
     def block(data: bytes) -> bytes:
@@ -148,7 +148,7 @@ def zeros(count: int, head: bytes = b"") -> bytes:
 
 def _declared_rows() -> bytes:
     # As many as are unpacked at all, and more than are read.
-    return zeros(1024 * MEGA, headers(4 * MEGA - 1_000))
+    return gzipped_zeros(1024 * MEGA, map_headers(4 * MEGA - 1_000))
 
 
 def _bombs_in_a_list() -> bytes:
@@ -156,29 +156,29 @@ def _bombs_in_a_list() -> bytes:
 
 
 def _maps_in_a_list() -> bytes:
-    return _with_coincidences(gzip.compress(fits(*crumbs(MAX_TILES // 20)), 1, mtime=0), 20)
+    return _with_coincidences(gzip.compress(map_file(*isolated_tiles(MAX_TILES // 20)), 1, mtime=0), 20)
 
 
 def _with_coincidences(skymap: bytes, count: int) -> bytes:
-    record = json.loads(to_json(notice_with(skymap)))
+    record = json.loads(to_json(notice_with_map(skymap)))
     one = {"observatory": "Fermi", "search": "GRB", "combined_skymap": record["event"]["skymap"]}
     return json.dumps({**record, "external_coinc": [one] * count}).encode()
 
 
 def _gzip_in_both() -> bytes:
-    record = notice_with(gzip.compress(fits(*crumbs(MAX_TILES // 2)), 1, mtime=0))
+    record = notice_with_map(gzip.compress(map_file(*isolated_tiles(MAX_TILES // 2)), 1, mtime=0))
     return to_json(record | {"external_coinc": {"combined_skymap": record["event"]["skymap"]}})
 
 
-def fits(uniq: NDArray[np.int64], density: NDArray[np.float64]) -> bytes:
+def map_file(uniq: NDArray[np.int64], density: NDArray[np.float64]) -> bytes:
     """A map's file of these tiles."""
     table = np.zeros(uniq.size, [("UNIQ", ">i8"), ("PROBDENSITY", ">f8")])
     table["UNIQ"], table["PROBDENSITY"] = uniq, density
     data = table.tobytes()
-    return headers(uniq.size) + data + bytes(-len(data) % 2880)
+    return map_headers(uniq.size) + data + bytes(-len(data) % 2880)
 
 
-def headers(rows: int) -> bytes:
+def map_headers(rows: int) -> bytes:
     """The headers of a map's file of so many tiles."""
     cards = {
         "XTENSION": "'BINTABLE'",
@@ -199,13 +199,13 @@ def _header(cards: Mapping[str, object]) -> bytes:
     return text.ljust(-(-len(text) // 2880) * 2880).encode()
 
 
-def crumbs(count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def isolated_tiles(count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Tiles of order 12 that don't touch: each is a region."""
     uniq = 4 * 4**12 + np.arange(count) * 150
     return uniq, np.full(count, 4**12 * 3 / np.pi / count)
 
 
-def checkers(count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def unmergeable_tiles(count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Three tiles in four of order 9, as far as they go: all touch, and none can be merged."""
     ipix = np.arange(count) * 4 // 3
     return 4 * 4**9 + ipix, np.full(count, 4**9 * 3 / np.pi / count)
@@ -222,7 +222,7 @@ def scattered(count: int, *, coarsest: int) -> tuple[NDArray[np.int64], NDArray[
 
 
 def _gzipped_map(tiles: tuple[NDArray[np.int64], NDArray[np.float64]]) -> bytes:
-    return to_json(notice_with(gzip.compress(fits(*tiles), 1, mtime=0)))
+    return to_json(notice_with_map(gzip.compress(map_file(*tiles), 1, mtime=0)))
 
 
 PAYLOADS: Mapping[str, Callable[[], bytes]] = {
@@ -237,8 +237,8 @@ PAYLOADS: Mapping[str, Callable[[], bytes]] = {
     "empty lists": lambda: _json_of(b"[],"),
     "small objects": lambda: _json_of(b'{"":0},'),
     "numbers": lambda: _json_of(b"1.5,"),
-    "brackets": lambda: b"[" * (MAX_PAYLOAD - 1),
-    "braces": lambda: b'{"a":' * (MAX_PAYLOAD // 5),
+    "brackets": lambda: b"[" * (MAX_PAYLOAD_BYTES - 1),
+    "braces": lambda: b'{"a":' * (MAX_PAYLOAD_BYTES // 5),
     "most values": _json_most_values,
     "wide text": _json_wide_text,
     "many classes": _json_keys,
@@ -246,18 +246,20 @@ PAYLOADS: Mapping[str, Callable[[], bytes]] = {
     "base64 of blanks": _base64_blanks,
     "ids": _ids,
     "too large": _too_large,
-    "gzip bomb": lambda: to_json(notice_with(zeros(200 * MEGA))),
-    "gzip bomb of a GiB": lambda: to_json(notice_with(zeros(1024 * MEGA))),
-    "gzip bomb with headers": lambda: to_json(notice_with(_declared_rows())),
-    "gzip bomb after a map": lambda: to_json(notice_with(zeros(1024 * MEGA, fits(*crumbs(9))))),
+    "gzip bomb": lambda: to_json(notice_with_map(gzipped_zeros(200 * MEGA))),
+    "gzip bomb of a GiB": lambda: to_json(notice_with_map(gzipped_zeros(1024 * MEGA))),
+    "gzip bomb with headers": lambda: to_json(notice_with_map(_declared_rows())),
+    "gzip bomb after a map": lambda: to_json(
+        notice_with_map(gzipped_zeros(1024 * MEGA, map_file(*isolated_tiles(9))))
+    ),
     "gzip bombs in a list": _bombs_in_a_list,
     "maps in a list": _maps_in_a_list,
-    "most crumbs": lambda: _gzipped_map(crumbs(MAX_TILES)),
-    "most checkers": lambda: _gzipped_map(checkers(MAX_TILES)),
+    "most crumbs": lambda: _gzipped_map(isolated_tiles(MAX_TILES)),
+    "most checkers": lambda: _gzipped_map(unmergeable_tiles(MAX_TILES)),
     "most scattered": lambda: _gzipped_map(scattered(MAX_TILES, coarsest=10)),
     "most scattered, finest": lambda: _gzipped_map(scattered(MAX_TILES, coarsest=29)),
     "two maps": _gzip_in_both,
-    "too many tiles": lambda: _gzipped_map(crumbs(MAX_TILES + 1)),
-    "map of base64": lambda: to_json(notice_with(base64.b64encode(bytes(10_000)))),
+    "too many tiles": lambda: _gzipped_map(isolated_tiles(MAX_TILES + 1)),
+    "map of base64": lambda: to_json(notice_with_map(base64.b64encode(bytes(10_000)))),
 }
 """Each by its name."""

@@ -18,10 +18,10 @@ import numpy as np
 
 from bot.samples import to_json
 from tests.fuzz import hostile_payloads
-from tests.fuzz.seeds import Bases, notice_with
+from tests.fuzz.seeds import SeedCorpus, notice_with_map
 
 Json = Any
-Mutation = Callable[[Bases, random.Random], bytes]
+Mutation = Callable[[SeedCorpus, random.Random], bytes]
 PUBLISHED_EVERY = 8
 """One mutant in so many begins with a published notice: those have megabytes."""
 
@@ -34,7 +34,7 @@ class Mutant:
     body: bytes
 
 
-def mutant(seed: int, made: Bases, published: Bases) -> Mutant:
+def create_mutant(seed: int, made: SeedCorpus, published: SeedCorpus) -> Mutant:
     """The payload of a seed; the first ones are the monsters, each as it is."""
     crafted = list(hostile_payloads.PAYLOADS.items())
     if seed < len(crafted):
@@ -46,7 +46,7 @@ def mutant(seed: int, made: Bases, published: Bases) -> Mutant:
     return Mutant(kind, MUTATIONS[kind](bases, rng))
 
 
-def _flipped(bases: Bases, rng: random.Random) -> bytes:
+def _flipped(bases: SeedCorpus, rng: random.Random) -> bytes:
     return _flip(rng.choice(bases.payloads), rng)
 
 
@@ -59,13 +59,13 @@ def _flip(body: bytes, rng: random.Random) -> bytes:
     return bytes(changed)
 
 
-def _cut(bases: Bases, rng: random.Random) -> bytes:
+def _cut(bases: SeedCorpus, rng: random.Random) -> bytes:
     body = rng.choice(bases.payloads)
     start = rng.choice((0, 0, 0, rng.randrange(len(body))))
     return body[start : rng.randrange(start, len(body))]
 
 
-def _spliced(bases: Bases, rng: random.Random) -> bytes:
+def _spliced(bases: SeedCorpus, rng: random.Random) -> bytes:
     """Replace a piece of one payload by a piece of another, or of itself."""
     body, other = rng.choice(bases.payloads), rng.choice(bases.payloads)
     at, size = rng.randrange(len(body)), rng.choice((0, 1, 8, 80, 2880, rng.randrange(len(body))))
@@ -73,7 +73,7 @@ def _spliced(bases: Bases, rng: random.Random) -> bytes:
     return body[:at] + other[start : start + rng.choice((1, 16, 80, 2880, 10**6))] + body[at + size :]
 
 
-def varint(value: int) -> bytes:
+def encode_varint(value: int) -> bytes:
     """A number as Avro writes a long; also one that no long can hold."""
     left, out = (value << 1) ^ (value >> 63 if -(2**63) <= value < 2**63 else 0), bytearray()
     while left > 0x7F:
@@ -86,7 +86,7 @@ def varint(value: int) -> bytes:
 SIZES = (-1, 0, 1, 2, 63, 2**16, 10**9, 2**31 - 1, 2**31, 2**32, 2**40, 2**62, 2**63 - 1, -(2**31), -(2**63))
 
 
-def _lengths(bases: Bases, rng: random.Random) -> bytes:
+def _lengths(bases: SeedCorpus, rng: random.Random) -> bytes:
     """Write numbers of all sizes over bytes that may be lengths or counts."""
     avro = [body for body in bases.payloads if body.startswith(b"Obj\x01")] or list(bases.payloads)
     body = bytearray(rng.choice(avro))
@@ -95,7 +95,7 @@ def _lengths(bases: Bases, rng: random.Random) -> bytes:
         size = rng.choice(SIZES)
         written = rng.choice(
             (
-                varint(size),
+                encode_varint(size),
                 b"\xff" * rng.choice((9, 10, 500)),
                 struct.pack(">q", size),
                 struct.pack("<q", size),
@@ -153,7 +153,7 @@ def _places(value: Json) -> list[tuple[Json, Json]]:
     return found
 
 
-def _values(bases: Bases, rng: random.Random) -> bytes:
+def _values(bases: SeedCorpus, rng: random.Random) -> bytes:
     """Replace, remove, rename and repeat the values of a notice."""
     record = copy.deepcopy(rng.choice(bases.records))
     raw: dict[str, str] = {}
@@ -218,23 +218,25 @@ SCHEMAS: tuple[Json, ...] = (
 )  # fmt: skip
 
 
-def opened(body: bytes) -> tuple[dict[str, Any], bytes]:
+def read_container(body: bytes) -> tuple[dict[str, Any], bytes]:
     """An Avro container's header, and what stands behind it."""
     stream = io.BytesIO(body)
     header: Any = fastavro.schemaless_reader(stream, _AVRO_HEADER, None)
     return header, stream.read()
 
 
-def closed(header: Mapping[str, Any], rest: bytes) -> bytes:
+def write_container(header: Mapping[str, Any], rest: bytes) -> bytes:
     """An Avro container of these."""
     stream = io.BytesIO()
     fastavro.schemaless_writer(stream, _AVRO_HEADER, dict(header))
     return stream.getvalue() + rest
 
 
-def _containers(bases: Bases, rng: random.Random) -> bytes:
+def _containers(bases: SeedCorpus, rng: random.Random) -> bytes:
     """Change the schema, the codec, the count or the size of an Avro container's only block."""
-    header, rest = opened(rng.choice([body for body in bases.payloads if body.startswith(b"Obj\x01")]))
+    header, rest = read_container(
+        rng.choice([body for body in bases.payloads if body.startswith(b"Obj\x01")])
+    )
     stream = io.BytesIO(rest)
     count: Any = fastavro.schemaless_reader(stream, "long", None)
     size: Any = fastavro.schemaless_reader(stream, "long", None)
@@ -260,7 +262,7 @@ def _containers(bases: Bases, rng: random.Random) -> bytes:
         packer = zlib.compressobj(wbits=-15)
         block = packer.compress(bytes(rng.choice((10, 10**7, 5 * 10**7)))) + packer.flush()
         header["meta"]["avro.codec"], size = b"deflate", len(block)
-    return closed(header, varint(count) + varint(size) + block + header["sync"])
+    return write_container(header, encode_varint(count) + encode_varint(size) + block + header["sync"])
 
 
 CARDS = (
@@ -278,7 +280,7 @@ CARD_VALUES = (
 )  # fmt: skip
 
 
-def _cards(bases: Bases, rng: random.Random) -> bytes:
+def _cards(bases: SeedCorpus, rng: random.Random) -> bytes:
     """Change cards of a map's header."""
     fits = bytearray(_unpacked(rng.choice(bases.maps)))
     for _ in range(rng.choice((1, 1, 2, 5))):
@@ -289,7 +291,7 @@ def _cards(bases: Bases, rng: random.Random) -> bytes:
         ]
         place = rng.choice(places) if places else 80 * rng.randrange(2880 // 80 * 3)
         fits[place : place + 80] = card
-    return to_json(notice_with(_packed(bytes(fits), rng)))
+    return to_json(notice_with_map(_packed(bytes(fits), rng)))
 
 
 def _unpacked(fits: bytes) -> bytes:
@@ -304,7 +306,7 @@ NUMBERS = (0, 1, 3, 4, 15, 16, -1, 2**62, 2**63 - 1, -(2**63), 4**31, 4**30 * 4 
 REALS = (float("nan"), float("inf"), -float("inf"), -1.0, 0.0, 1e308, -1e-300, 5e-324, 1e20)
 
 
-def _columns(bases: Bases, rng: random.Random) -> bytes:
+def _columns(bases: SeedCorpus, rng: random.Random) -> bytes:
     """Change the numbers in a map's table, its order, or what type the header says they are of."""
     fits = bytearray(_unpacked(rng.choice(bases.maps)))
     end = fits.index(b"END" + b" " * 77, fits.index(b"XTENSION"))
@@ -337,10 +339,10 @@ def _columns(bases: Bases, rng: random.Random) -> bytes:
         case _:
             table[some] = np.frombuffer(rng.randbytes(width), np.uint8)
     fits[start : start + width * rows] = table.tobytes()
-    return to_json(notice_with(_packed(bytes(fits), rng)))
+    return to_json(notice_with_map(_packed(bytes(fits), rng)))
 
 
-def _maps(bases: Bases, rng: random.Random) -> bytes:
+def _maps(bases: SeedCorpus, rng: random.Random) -> bytes:
     """Flip, cut and pack a map as a file."""
     fits = rng.choice(bases.maps)
     match rng.randrange(4):
@@ -352,7 +354,7 @@ def _maps(bases: Bases, rng: random.Random) -> bytes:
             fits = _flip(fits, rng)
         case _:
             fits = gzip.compress(gzip.compress(_unpacked(fits)[: rng.randrange(9000)] + bytes(10_000), 1), 1)
-    return to_json(notice_with(fits))
+    return to_json(notice_with_map(fits))
 
 
 MUTATIONS: Mapping[str, Mutation] = {

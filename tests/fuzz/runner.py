@@ -15,7 +15,7 @@ LONGEST_REASON = 200
 """Characters; a reason is one sentence."""
 
 
-def trial(body: bytes) -> str:
+def try_payload(body: bytes) -> str:
     """What became of a payload. Raises whatever isn't a refusal with a reason."""
     try:
         notice = decode(body)
@@ -29,7 +29,7 @@ def trial(body: bytes) -> str:
         alert_update.alert_update(superevent, notice),
     ]
     for message in messages:
-        assert message_text.render(message) and message_text.push(message)
+        assert message_text.render(message) and message_text.notification_text(message)
     assert notice_text.to_text(notice)
     problems = [notice.map_problem, notice.external.map_problem if notice.external else None]
     for reason in filter(None, problems):

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from tests.fuzz.mutations import mutant
-from tests.fuzz.runner import trial
-from tests.fuzz.seeds import SHARED_NOTICES, made, published
+from tests.fuzz.mutations import create_mutant
+from tests.fuzz.runner import try_payload
+from tests.fuzz.seeds import SHARED_NOTICES, published_corpus, synthetic_corpus
 
 SLOW_S = 1.0
 """CPU seconds that a payload may take; by the CPU's clock, for a busy machine slows everything."""
@@ -28,7 +28,7 @@ PROC = Path("/proc/self")
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class TrialResult:
     """What became of one payload."""
 
     seed: int
@@ -46,17 +46,17 @@ class Done:
 class Report:
     """All of it."""
 
-    done: list[Done] = field(default_factory=list)
+    done: list[TrialResult] = field(default_factory=list)
 
     @property
-    def faults(self) -> list[Done]:
+    def faults(self) -> list[TrialResult]:
         """Crashes, hangs, what was slow, and what took too much memory."""
         return [
             d for d in self.done if d.outcome in ("crash", "hang") or d.cpu > SLOW_S or d.grown > MEMORY_MB
         ]
 
 
-def run(
+def run_trials(
     seeds: Sequence[int],
     *,
     workers: int = 1,
@@ -65,7 +65,7 @@ def run(
 ) -> Report:
     """Try the payloads of these seeds, dealt out to so many processes; `progress` hears how many are done."""
     report = Report()
-    watched = [_Watched(list(seeds[n::workers]), shared) for n in range(workers)]
+    watched = [_TrialProcess(list(seeds[n::workers]), shared) for n in range(workers)]
     while running := [w for w in watched if w.left]:
         for worker in running:
             worker.watch(report)
@@ -75,7 +75,7 @@ def run(
     return report
 
 
-class _Watched:
+class _TrialProcess:
     """A process that tries payloads, and the time since it last spoke."""
 
     def __init__(self, seeds: list[int], shared: Path) -> None:
@@ -111,27 +111,27 @@ class _Watched:
         self._process.kill()
         self._process.join()
         outcome, said = ("hang", "") if hangs else ("crash", f"exit status {self._process.exitcode}")
-        report.done.append(Done(self.left.pop(0), "?", outcome, detail=said))
+        report.done.append(TrialResult(self.left.pop(0), "?", outcome, detail=said))
         if self.left:
             self._start()
 
 
 def _try_all(seeds: list[int], shared: Path, pipe: Connection) -> None:
-    own, real = made(), published(shared)
+    own, real = synthetic_corpus(), published_corpus(shared)
     warnings.simplefilter("error")
     for body in own.payloads:
-        trial(body)
+        try_payload(body)
     pipe.send(None)
     for seed in seeds:
-        hostile = mutant(seed, own, real)
+        hostile = create_mutant(seed, own, real)
         _forget_peak()
         before, began, detail = _peak_mb(), time.process_time(), ""
         try:
-            outcome = trial(hostile.body)
+            outcome = try_payload(hostile.body)
         except Exception:  # noqa: BLE001 - whatever it is, it is what is looked for
             outcome, detail = "crash", traceback.format_exc(limit=-4)
         cpu = time.process_time() - began
-        pipe.send(Done(seed, hostile.kind, outcome, cpu, _peak_mb() - before, detail))
+        pipe.send(TrialResult(seed, hostile.kind, outcome, cpu, _peak_mb() - before, detail))
     pipe.close()
 
 

@@ -17,7 +17,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Bases:
+class SeedCorpus:
     """What mutations begin with; each tuple in a fixed order, so that a seed says all."""
 
     payloads: tuple[bytes, ...]
@@ -28,12 +28,12 @@ class Bases:
     """FITS files."""
 
 
-def made() -> Bases:
+def synthetic_corpus() -> SeedCorpus:
     """Notices and maps by formula alone."""
     small = edge_cases.few_rows()
     records = (
-        notice_with(small),
-        notice_with(None),
+        notice_with_map(small),
+        notice_with_map(None),
         retracted(NOW)[-1],
         edge_cases.form_of_2022(NOW),
         mock(NOW)[0],
@@ -47,19 +47,19 @@ def made() -> Bases:
         edge_cases.infinite_distmu(),
         gzip.compress(small, mtime=0),
     )
-    return Bases(as_json + as_avro, tuple(json.loads(body) for body in as_json), maps)
+    return SeedCorpus(as_json + as_avro, tuple(json.loads(body) for body in as_json), maps)
 
 
-def published(shared: Path = SHARED_NOTICES) -> Bases:
+def published_corpus(shared: Path = SHARED_NOTICES) -> SeedCorpus:
     """Those of the folder of published notices; empty where it is missing."""
     files = sorted(path for path in shared.glob("*/*") if path.parent.name != "gracedb")
     payloads = tuple(path.read_bytes() for path in files)
     records = tuple(json.loads(body) for body in payloads if body.startswith(b"{"))
     maps = {base64.b64decode((record["event"] or {}).get("skymap") or "") for record in records}
-    return Bases(payloads, records, tuple(sorted(maps - {b""})))
+    return SeedCorpus(payloads, records, tuple(sorted(maps - {b""})))
 
 
-def notice_with(skymap: bytes | None) -> Record:
+def notice_with_map(skymap: bytes | None) -> Record:
     """A sound notice with this map."""
     known = event(NOW, far=1e-9, classification={"BNS": 0.9, "Terrestrial": 0.1}, skymap=skymap)
     return notice("S260102ab", "PRELIMINARY", NOW, event=known)

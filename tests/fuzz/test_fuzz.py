@@ -6,17 +6,17 @@ import pytest
 
 from tests.fuzz import hostile_payloads
 from tests.fuzz.__main__ import table
-from tests.fuzz.mutations import MUTATIONS, mutant
+from tests.fuzz.mutations import MUTATIONS, create_mutant
 from tests.fuzz.runner import MAP_REFUSED, READ, REFUSED
-from tests.fuzz.running import run
-from tests.fuzz.seeds import made, published
+from tests.fuzz.running import run_trials
+from tests.fuzz.seeds import published_corpus, synthetic_corpus
 
 SAMPLE = 300
 
 
 @pytest.mark.timeout(600)
 def test_hostile_payloads_are_refused_with_a_reason_at_a_bounded_cost() -> None:
-    report = run(range(SAMPLE), workers=1)
+    report = run_trials(range(SAMPLE), workers=1)
     # What is slow is for the full run to judge, on a machine that does nothing else.
     assert [fault for fault in report.faults if fault.outcome in ("crash", "hang")] == []
     assert [fault for fault in report.faults if fault.grown > 256] == []
@@ -27,7 +27,7 @@ def test_hostile_payloads_are_refused_with_a_reason_at_a_bounded_cost() -> None:
     assert "all" in table(report)
 
 
-def test_a_seed_says_all() -> None:
-    own, real = made(), published()
+def test_same_seed_gives_same_payload() -> None:
+    own, real = synthetic_corpus(), published_corpus()
     for seed in range(len(hostile_payloads.PAYLOADS), len(hostile_payloads.PAYLOADS) + 40):
-        assert mutant(seed, own, real) == mutant(seed, own, real)
+        assert create_mutant(seed, own, real) == create_mutant(seed, own, real)

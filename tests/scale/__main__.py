@@ -17,15 +17,23 @@ import structlog
 
 from bot.store.database import Database
 from tests.scale import past, routing
-from tests.scale.house import FanOut, Slack, Team, fan_out, open_house, some, staff
-from tests.scale.lines import running
-from tests.scale.plans import explained
-from tests.scale.work import everything
-from tests.support.postgres import Databases, NoServer, driven, server
+from tests.scale.house import (
+    FanOut,
+    LocalSlackProcess,
+    Team,
+    fan_out,
+    first_teams,
+    open_subscribed_store,
+    start_workers,
+)
+from tests.scale.lines import module_process
+from tests.scale.plans import explain_statements
+from tests.scale.work import run_all_queries
+from tests.support.postgres import Databases, PostgresUnavailable, postgres_server, with_driver
 
 CHANNELS = 10
 """Of each workspace."""
-USUAL = (100, 300, 1_000)
+DEFAULT_SIZES = (100, 300, 1_000)
 """Workspaces."""
 ROUNDS = 3
 NOTICES = 100_000
@@ -40,20 +48,20 @@ DURABLE = {
 """What a commit says is on the disk, as it must be."""
 
 
-async def measured(
-    url: str, slack: Slack, teams: Mapping[str, Team], notices: int, rounds: int
+async def measure_fan_out(
+    url: str, slack: LocalSlackProcess, teams: Mapping[str, Team], notices: int, rounds: int
 ) -> list[FanOut]:
     """One notice after the other; the first opens the connections and doesn't count."""
-    async with open_house(url, teams) as factory:
+    async with open_subscribed_store(url, teams) as factory:
         if notices:
-            await past.fill(factory.database, notices)
-        await past.counted(factory.database)
-        async with staff(url, factory, slack, teams) as workers:
+            await past.fill_history(factory.database, notices)
+        await past.analyze_tables(factory.database)
+        async with start_workers(url, factory, slack, teams) as workers:
             found = [await fan_out(factory, slack, teams, workers, number) for number in range(rounds + 1)]
     return found[1:]
 
 
-def middle(found: Sequence[FanOut], field: str) -> float:
+def median_of_field(found: Sequence[FanOut], field: str) -> float:
     """The median of one figure."""
     values: list[float] = [getattr(one, field) for one in found]
     return statistics.median(values)
@@ -61,7 +69,10 @@ def middle(found: Sequence[FanOut], field: str) -> float:
 
 def row(name: str, found: list[FanOut]) -> str:
     """Medians."""
-    of = {field: middle(found, field) for field in ("planned", "first", "done", "rate", "bare_rate", "cpu")}
+    of = {
+        field: median_of_field(found, field)
+        for field in ("planned", "first", "done", "rate", "bare_rate", "cpu")
+    }
     ratio = statistics.median(one.bare_rate / one.rate for one in found)
     each = 1000 * of["done"] / found[0].channels
     return (
@@ -78,25 +89,30 @@ HEAD = (
 
 async def simulate(sizes: list[int], rounds: int) -> bool:
     good = True
-    with running("tests.scale.slack", max(sizes), CHANNELS) as process, server(DURABLE) as given:
-        slack, databases = Slack(process), Databases(given)
+    with (
+        module_process("tests.scale.slack", max(sizes), CHANNELS) as process,
+        postgres_server(DURABLE) as given,
+    ):
+        slack, databases = LocalSlackProcess(process), Databases(given)
         print(HEAD, flush=True)
         empty: list[FanOut] = []
         each: list[float] = []
         for count in sizes:
-            teams = some(slack.teams, count)
-            empty = await measured(driven(databases.fresh()), slack, teams, 0, rounds)
+            teams = first_teams(slack.teams, count)
+            empty = await measure_fan_out(with_driver(databases.fresh()), slack, teams, 0, rounds)
             print(row(f"{count * CHANNELS:,}", empty), flush=True)
-            each.append(middle(empty, "done") / (count * CHANNELS))
+            each.append(median_of_field(empty, "done") / (count * CHANNELS))
         print(f"seconds a channel, most against fewest: {each[-1] / each[0]:.2f} (1: linear)")
-        url = driven(databases.fresh())
-        found = await measured(url, slack, teams, NOTICES, rounds)
+        url = with_driver(databases.fresh())
+        found = await measure_fan_out(url, slack, teams, NOTICES, rounds)
         print(row(f"{sizes[-1] * CHANNELS:,}, {NOTICES:,} notices", found), flush=True)
-        done, cpu = (middle(found, field) / middle(empty, field) for field in ("done", "cpu"))
+        done, cpu = (
+            median_of_field(found, field) / median_of_field(empty, field) for field in ("done", "cpu")
+        )
         print(f"against an empty store: {done:.2f} of the time, {cpu:.2f} of the CPU (1: nothing grows)")
         database = Database(url)
-        with explained(database) as plans:
-            await everything(database, teams)
+        with explain_statements(database) as plans:
+            await run_all_queries(database, teams)
         await database.close()
         whole = plans.whole_tables()
         print(f"plans of {len(plans.of)} statements, {len(whole)} read a whole table that grows")
@@ -111,15 +127,15 @@ def main() -> int:
     """Print the tables; 1 where something grows that mustn't."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     try:
-        sizes = sorted(int(word) for word in sys.argv[1:]) or list(USUAL)
+        sizes = sorted(int(word) for word in sys.argv[1:]) or list(DEFAULT_SIZES)
     except ValueError:
         print("How many workspaces? Numbers, please.", file=sys.stderr)
         return 2
-    took = routing.took(ROUTED)
+    took = routing.measure_routing(ROUTED)
     print(f"routing {ROUTED:,} subscriptions, a filter each: {took * 1000:.0f} ms (≤ {ROUTED_MS:.0f})")
     try:
         good = asyncio.run(simulate(sizes, ROUNDS))
-    except NoServer as reason:
+    except PostgresUnavailable as reason:
         print(f"There is no PostgreSQL here: {reason}.", file=sys.stderr)
         return 2
     return 0 if good else 1

@@ -27,11 +27,11 @@ from bot.store.outbox.models import DeliveryState
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
-from tests.scale.lines import Process, running
+from tests.scale.lines import Process, module_process
 
 WORKERS = 2
-PATIENT_S = 600.0
-LOOK_S = 0.05
+TIMEOUT_S = 600.0
+POLL_S = 0.05
 
 _d = schema.deliveries
 
@@ -73,7 +73,7 @@ class FanOut:
         return self.channels / self.bare
 
 
-class Slack:
+class LocalSlackProcess:
     """The local Slack in a process of its own."""
 
     def __init__(self, process: Process) -> None:
@@ -89,17 +89,17 @@ class Slack:
         return dict(self._process.ask())
 
 
-def some(teams: Mapping[str, Team], count: int) -> dict[str, Team]:
+def first_teams(teams: Mapping[str, Team], count: int) -> dict[str, Team]:
     """The first of them."""
     return dict(list(teams.items())[:count])
 
 
-def places(teams: Mapping[str, Team]) -> list[tuple[str, str]]:
+def channel_refs(teams: Mapping[str, Team]) -> list[tuple[str, str]]:
     """(team, channel) of all channels."""
     return [(team_id, channel) for team_id, team in teams.items() for channel in team.channels]
 
 
-def words(number: int) -> str:
+def filter_text(number: int) -> str:
     """A filter that no other channel has, and that the notice fits."""
     return f"CBC BNS>0.{number % 8_000:04d} distance<{300 + number} area90<20000 mock"
 
@@ -108,31 +108,31 @@ async def subscribe(database: Database, teams: Mapping[str, Team]) -> None:
     """Put a subscription in force in each channel."""
     usual = {"created_by": "U1", "created_at": utc_now(), "confirmed_at": utc_now()}
     rows = [
-        usual | {"team_id": team_id, "channel_id": channel, "words": words(number)}
-        for number, (team_id, channel) in enumerate(places(teams))
+        usual | {"team_id": team_id, "channel_id": channel, "words": filter_text(number)}
+        for number, (team_id, channel) in enumerate(channel_refs(teams))
     ]
     async with database.exclusive_transaction() as connection:
         await connection.execute(insert(schema.subscriptions), rows)
 
 
-def name(number: int) -> str:
+def event_id(number: int) -> str:
     """The id of an event."""
     return f"MS18110{number}ab"
 
 
-def story(number: int) -> list[bytes]:
+def event_notices(number: int) -> list[bytes]:
     """All notices of an event, the user guide's example: early warning … update, retraction."""
-    changed = {"superevent_id": name(number)}
+    changed = {"superevent_id": event_id(number)}
     return [to_avro(dict(record) | changed) for record in ms181101ab(utc_now())]
 
 
-def alert(number: int) -> bytes:
+def alert_notice(number: int) -> bytes:
     """A new event each time, so that each opens a message."""
-    return story(number)[1]
+    return event_notices(number)[1]
 
 
 @asynccontextmanager
-async def open_house(url: str, teams: Mapping[str, Team]) -> AsyncIterator[Factory]:
+async def open_subscribed_store(url: str, teams: Mapping[str, Team]) -> AsyncIterator[Factory]:
     """The store on a new PostgreSQL database, with a subscription in each channel."""
     async with open_factory(Settings.model_validate({"database_url": url})) as factory:
         await subscribe(factory.database, teams)
@@ -142,8 +142,8 @@ async def open_house(url: str, teams: Mapping[str, Team]) -> AsyncIterator[Facto
 
 
 @asynccontextmanager
-async def staff(
-    url: str, factory: Factory, slack: Slack, teams: Mapping[str, Team], workers: int = WORKERS
+async def start_workers(
+    url: str, factory: Factory, slack: LocalSlackProcess, teams: Mapping[str, Team], workers: int = WORKERS
 ) -> AsyncIterator[list[Process]]:
     """Worker processes that share these workspaces evenly."""
     order = {
@@ -152,16 +152,16 @@ async def staff(
         "tokens": {team_id: team.token for team_id, team in teams.items()},
     }
     with ExitStack() as stack:
-        started = [stack.enter_context(running("tests.scale.worker")) for _ in range(workers)]
+        started = [stack.enter_context(module_process("tests.scale.worker")) for _ in range(workers)]
         for process in started:
             process.tell(order)
-        async with asyncio.timeout(PATIENT_S):
-            while not await _shared(factory, set(teams), workers):
-                await asyncio.sleep(LOOK_S)
+        async with asyncio.timeout(TIMEOUT_S):
+            while not await _is_balanced(factory, set(teams), workers):
+                await asyncio.sleep(POLL_S)
         yield started
 
 
-async def _shared(factory: Factory, teams: set[str], workers: int) -> bool:
+async def _is_balanced(factory: Factory, teams: set[str], workers: int) -> bool:
     table = schema.leases
     async with factory.database.read_transaction() as connection:
         rows = (await connection.execute(select(table.c.name, table.c.worker_id))).all()
@@ -173,11 +173,15 @@ async def _shared(factory: Factory, teams: set[str], workers: int) -> bool:
 
 
 async def fan_out(
-    factory: Factory, slack: Slack, teams: Mapping[str, Team], staff: Sequence[Process], number: int
+    factory: Factory,
+    slack: LocalSlackProcess,
+    teams: Mapping[str, Team],
+    staff: Sequence[Process],
+    number: int,
 ) -> FanOut:
     """Let one notice reach every channel; then let a bare loop post the same. Raises AssertionError."""
-    body = alert(number)
-    everywhere = places(teams)
+    body = alert_notice(number)
+    everywhere = channel_refs(teams)
     pipeline = Pipeline(factory.store, utc_now, max_age=timedelta(days=1))
     slack.counted()
     cpu = sum(process.ask() for process in staff)
@@ -185,11 +189,11 @@ async def fan_out(
     handled = await pipeline.handle(body, Origin("kafka", "scale", live=True))
     planned = time.time() - began
     assert handled is IngestResult.STORED, handled
-    done = await _all_sent(factory, name(number), len(everywhere))
+    done = await _all_sent(factory, event_id(number), len(everywhere))
     cpu = sum(process.ask() for process in staff) - cpu
     posts = slack.counted()
     assert posts["posted"] == posts["channels"] == len(everywhere), posts
-    bare = await bare_loop(slack, teams, body)
+    bare = await post_without_bot(slack, teams, body)
     slack.counted()
     return FanOut(
         channels=len(everywhere),
@@ -212,7 +216,7 @@ async def _all_sent(factory: Factory, superevent_id: str, count: int) -> datetim
     mine = select(func.count(), func.max(_d.c.sent_at)).where(
         _d.c.slot == f"root:{superevent_id}", _d.c.state == DeliveryState.SENT.value
     )
-    async with asyncio.timeout(PATIENT_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while True:
             async with factory.database.read_transaction() as connection:
                 if (await connection.execute(waiting)).first() is None:
@@ -220,10 +224,10 @@ async def _all_sent(factory: Factory, superevent_id: str, count: int) -> datetim
                     assert sent == count, f"{sent} of {count} were sent"
                     assert isinstance(last, datetime)
                     return last
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
 
 
-async def bare_loop(slack: Slack, teams: Mapping[str, Team], body: bytes) -> float:
+async def post_without_bot(slack: LocalSlackProcess, teams: Mapping[str, Team], body: bytes) -> float:
     """Seconds for the same posts and nothing else, as many at a time as one worker has."""
     message = alert_card.alert_card(Superevent.from_notices([decode(body)]), ChannelView())
     blocks = [dict(block) for block in message.blocks]
@@ -239,5 +243,5 @@ async def bare_loop(slack: Slack, teams: Mapping[str, Team], body: bytes) -> flo
                 await clients[team_id].chat_postMessage(channel=channel, text=message.text, blocks=blocks)
 
         began = time.perf_counter()
-        await asyncio.gather(*(post(*place) for place in places(teams)))
+        await asyncio.gather(*(post(*place) for place in channel_refs(teams)))
         return time.perf_counter() - began

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENT_S = 60.0
+TIMEOUT_S = 60.0
 
 
-def say(what: object) -> None:
+def send(what: object) -> None:
     """To whoever started this process."""
     sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
 
 
-async def lines() -> AsyncIterator[Any]:
+async def receive_lines() -> AsyncIterator[Any]:
     """What he says; it ends when he does."""
     reader = asyncio.StreamReader(limit=2**24)
     await asyncio.get_running_loop().connect_read_pipe(
@@ -50,7 +50,7 @@ class Process:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self._name} ended with {self._process.wait(PATIENT_S)}.")
+            raise RuntimeError(f"{self._name} ended with {self._process.wait(TIMEOUT_S)}.")
         return json.loads(line)
 
     def tell(self, what: object) -> None:
@@ -68,7 +68,7 @@ class Process:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.close()
         try:
-            self._process.wait(PATIENT_S)
+            self._process.wait(TIMEOUT_S)
         finally:
             self._process.kill()
             self._process.wait()
@@ -76,7 +76,7 @@ class Process:
 
 
 @contextmanager
-def running(*arguments: object) -> Iterator[Process]:
+def module_process(*arguments: object) -> Iterator[Process]:
     """A module in a process of its own (`python -m`), ended at the end."""
     process = Process(*arguments)
     try:

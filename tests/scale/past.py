@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from bot.store.database import Database
-from tests.support.factories import REAL, made
+from tests.support.factories import REAL, decoded_notice
 
 NOTICES_EACH = 4
 """Notices of a superevent."""
@@ -45,13 +45,13 @@ _STATEMENTS = (
 )
 
 
-async def fill(database: Database, notices: int) -> None:
+async def fill_history(database: Database, notices: int) -> None:
     """Store so many notices, with what became of them in the channels that are subscribed."""
     values = {
         "events": notices // NOTICES_EACH,
         "each": NOTICES_EACH,
         "channels": CHANNELS_EACH,
-        "facts": made().to_json(),
+        "facts": decoded_notice().to_json(),
         "id": REAL,
     }
     async with database.exclusive_transaction() as connection:
@@ -60,7 +60,7 @@ async def fill(database: Database, notices: int) -> None:
             await connection.execute(text(statement), used)
 
 
-async def counted(database: Database) -> None:
+async def analyze_tables(database: Database) -> None:
     """Tell the planner how large the tables are, as autovacuum does by and by."""
     async with database.exclusive_transaction() as connection:
         await connection.execute(text("ANALYZE"))

@@ -20,7 +20,7 @@ GROWING = frozenset(
 _EXPLAINED = re.compile(r"\s*(SELECT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
 
 
-class Plans:
+class QueryPlans:
     """The plans of all statements that were executed, one each."""
 
     def __init__(self) -> None:
@@ -44,9 +44,9 @@ def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 @contextmanager
-def explained(database: Database) -> Iterator[Plans]:
+def explain_statements(database: Database) -> Iterator[QueryPlans]:
     """Have PostgreSQL explain what is executed meanwhile, right before it is, with the same values."""
-    plans = Plans()
+    plans = QueryPlans()
     engine = database._engine.sync_engine
 
     def explain(

@@ -7,20 +7,20 @@ from datetime import timedelta
 
 from bot.alerts.decode import decode
 from bot.app.factory import utc_now
-from bot.filters import parse_stored
+from bot.filters import parse_stored_criteria
 from bot.routing.intents import OpenRoot
 from bot.routing.planner import plan
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
-from tests.scale.house import alert, words
+from tests.scale.house import alert_notice, filter_text
 
 TIMES = 7
 
 
-def took(count: int) -> float:
+def measure_routing(count: int) -> float:
     """Seconds, the best of some, to route a new event to so many channels, each with a filter of its own."""
     now = utc_now()
-    notice = decode(alert(0))
+    notice = decode(alert_notice(0))
     superevent = Superevent.from_notices([notice])
     asked = [
         Subscription(
@@ -28,7 +28,7 @@ def took(count: int) -> float:
             number=number,
             team_id=f"T{number // 10}",
             channel_id=f"C{number}",
-            criteria=parse_stored(words(number)),
+            criteria=parse_stored_criteria(filter_text(number)),
             created_by="U1",
             created_at=now,
         )

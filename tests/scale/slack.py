@@ -12,10 +12,10 @@ import asyncio
 import sys
 
 from bot.local_slack.server import LocalSlack
-from tests.scale.lines import lines, say
+from tests.scale.lines import receive_lines, send
 
 
-def counted(local_slack: LocalSlack) -> dict[str, object]:
+def take_counts(local_slack: LocalSlack) -> dict[str, object]:
     """What was posted since this was asked last."""
     posts = [call for call in local_slack.calls if call.method == "chat.postMessage"]
     local_slack.calls.clear()
@@ -39,9 +39,9 @@ async def serve(workspaces: int, channels: int) -> None:
             }
             for workspace in made
         }
-        say({"api_url": local_slack.api_url, "teams": teams})
-        async for _ in lines():
-            say(counted(local_slack))
+        send({"api_url": local_slack.api_url, "teams": teams})
+        async for _ in receive_lines():
+            send(take_counts(local_slack))
 
 
 if __name__ == "__main__":

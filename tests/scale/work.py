@@ -8,27 +8,27 @@ from datetime import timedelta
 from bot.app.factory import Factory, utc_now
 from bot.commands.router import CommandContext
 from bot.delivery.rendered_message import RenderedMessage
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.ingest.pipeline import IngestResult
 from bot.settings import Settings
 from bot.sources import Origin
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.database import Database
-from bot.store.outbox.claiming import OWED_AT_MOST
+from bot.store.outbox.claiming import MAX_PLACES_BY_ORDER
 from bot.store.outbox.models import DeadLettered, Delivered, Delivery, DeliveryKind, Outcome, Retry
-from tests.scale.house import Team, name, places, story
+from tests.scale.house import Team, channel_refs, event_id, event_notices
 
 DAY = timedelta(days=1)
 LIMIT = 50
 
 
-async def everything(database: Database, teams: Mapping[str, Team]) -> None:
+async def run_all_queries(database: Database, teams: Mapping[str, Team]) -> None:
     """Plan an event's notices; claim, render and settle deliveries; ask for pictures and maps; answer."""
     factory = Factory(database)
     await factory.shares.heartbeat(teams)
     try:
         await _deliver(factory)
-        await _answer(factory, *places(teams)[0])
+        await _answer(factory, *channel_refs(teams)[0])
     finally:
         await factory.shares.release_all()
 
@@ -38,11 +38,11 @@ async def _deliver(factory: Factory) -> None:
     origin = Origin("hopskotch", "plans", live=True)
     await factory.outbox.requeue_stalled()
     await factory.outbox.requeue_stalled_of_dead_workers()
-    for body in [*story(8), b"nonsense"]:
+    for body in [*event_notices(8), b"nonsense"]:
         assert await pipeline.handle(body, origin) is not IngestResult.REPEAT
         # Roots, then what follows them.
         for _ in range(2):
-            await _turn(factory)
+            await _deliver_round(factory)
         job = await factory.pictures.next_wanted(utc_now())
         if job is not None:
             await factory.pictures.is_newest(job)
@@ -51,14 +51,14 @@ async def _deliver(factory: Factory) -> None:
     await factory.store.purge_mock_payloads(utc_now() - timedelta(days=7))
 
 
-async def _turn(factory: Factory) -> None:
+async def _deliver_round(factory: Factory) -> None:
     render = factory.create_delivery_worker({}, utc_now)._render
     claimed = await factory.outbox.claim(utc_now(), LIMIT)
     words = {delivery.id: await render(delivery) for delivery in claimed}
     outcomes = [(d, _outcome(d, words[d.id])) for d in claimed]
     await factory.outbox.record_outcomes(outcomes, utc_now())
     # As where so much was given by order alone that all channels are looked at.
-    factory.outbox._claiming._turns.owed = OWED_AT_MOST
+    factory.outbox._claiming._turns.owed = MAX_PLACES_BY_ORDER
     await factory.outbox.claim(utc_now(), LIMIT, busy=_EveryChannel())
     for delivery, outcome in outcomes:
         if isinstance(outcome, DeadLettered):
@@ -92,10 +92,10 @@ async def _answer(factory: Factory, team: str, channel: str) -> None:
     answers = factory.create_command_router(utc_now)
     for words in ("latest", "recent 5", "status", "subscribe BBH", "subscriptions", "unsubscribe all"):
         await answers.dispatch(words, here)
-    asked, _ = await factory.subscriptions.request(team, channel, parse("Burst"), "U1", utc_now())
+    asked, _ = await factory.subscriptions.request(team, channel, parse_criteria("Burst"), "U1", utc_now())
     await factory.subscriptions.end(team, channel, [asked.number], ChangeAuthor("U1", utc_now()))
     await factory.subscriptions.request_status(asked)
-    await factory.observers.toggle(team, channel, name(8), "U1", utc_now())
+    await factory.observers.toggle(team, channel, event_id(8), "U1", utc_now())
     await factory.outbox.overdue(utc_now(), posts=timedelta(minutes=1), edits=timedelta(minutes=10))
     await factory.outbox.by_state()
     await factory.store.last_received()

@@ -19,11 +19,11 @@ from bot.app.factory import open_factory, utc_now
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.store.notify import listen_for_notifications
-from tests.scale.lines import lines, say
+from tests.scale.lines import receive_lines, send
 
 
 async def work() -> None:
-    told = lines()
+    told = receive_lines()
     order = await anext(told)
     settings = Settings.model_validate({"database_url": order["database"]})
     async with open_factory(settings) as factory, aiohttp.ClientSession() as session:
@@ -36,7 +36,7 @@ async def work() -> None:
             asyncio.create_task(listen_for_notifications(factory.database, worker.wake)),
         ]
         async for _ in told:
-            say(time.process_time())
+            send(time.process_time())
         await worker.stop()
         for part in parts:
             part.cancel()

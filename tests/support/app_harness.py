@@ -16,10 +16,10 @@ import aiohttp
 from bot.app.factory import Factory
 from bot.delivery.image_worker import ImageWorker
 from bot.delivery.worker import DeliveryWorker
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.local_slack.server import LocalSlack
-from bot.local_slack.web_api.dispatcher import ApiCall
+from bot.local_slack.web_api.dispatcher import RecordedCall
 from bot.skymaps.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.sources import Origin
@@ -27,10 +27,10 @@ from bot.store.database import Database
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.terminal import message_text
-from tests.support.bot_process import Json, until
+from tests.support.bot_process import Json, wait_until
 
 GOLDEN = Path(__file__).parent / "golden"
-RECORD = "RECORD_GOLDEN"
+RECORD_VARIABLE = "RECORD_GOLDEN"
 """The environment variable that has golden files written anew instead of compared; then read the diff."""
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ORIGIN = Origin(source="kafka", location="test", live=True)
@@ -68,7 +68,7 @@ class AppHarness:
     async def subscribe(self, channel: str, words: str = "CBC") -> None:
         workspace, _ = self.local_slack.find(channel)
         await self.factory.subscriptions.add_confirmed(
-            workspace.id, channel, parse(words), self.local_slack.user, self.clock()
+            workspace.id, channel, parse_criteria(words), self.local_slack.user, self.clock()
         )
 
     async def subscribed(self, count: int = 1, words: str = "CBC", *, team: str | None = None) -> list[str]:
@@ -117,7 +117,7 @@ class AppHarness:
         ts = (root or self.root(channel))["ts"]
         return [m for m in self.local_slack.messages(channel) if m["thread_ts"] == ts]
 
-    def calls(self, method: str, channel: str | None = None) -> list[ApiCall]:
+    def calls(self, method: str, channel: str | None = None) -> list[RecordedCall]:
         return [
             c
             for c in self.local_slack.calls
@@ -125,11 +125,11 @@ class AppHarness:
         ]
 
     async def settled(self, condition: Callable[[], object], what: str) -> None:
-        await until(condition, what=what)
+        await wait_until(condition, what=what)
 
 
 @asynccontextmanager
-async def desk_in(
+async def open_app_harness(
     folder: Path,
     local_slack: LocalSlack,
     *,
@@ -178,28 +178,28 @@ async def desk_in(
                 raise result
 
 
-def said(message: Json) -> str:
+def plain_text(message: Json) -> str:
     """A message as plain text: push text, words, buttons and picture."""
     made = Message(text=message["text"], blocks=tuple(message["blocks"]))
     where = "(also in the channel)\n" if message["broadcast"] else ""
-    return f"{where}{message_text.push(made)}\n\n{message_text.render(made)}"
+    return f"{where}{message_text.notification_text(made)}\n\n{message_text.render(made)}"
 
 
 def transcript(channel: Sequence[Json]) -> str:
     """A channel as plain text: each root with its thread."""
     parts = []
     for root in (m for m in channel if not m["thread_ts"]):
-        parts.append(f"━━ root\n{said(root)}")
-        parts += [f"── reply\n{said(m)}" for m in channel if m["thread_ts"] == root["ts"]]
+        parts.append(f"━━ root\n{plain_text(root)}")
+        parts += [f"── reply\n{plain_text(m)}" for m in channel if m["thread_ts"] == root["ts"]]
     return "\n\n".join(parts) + "\n"
 
 
-def golden(name: str, text: str) -> None:
+def check_golden(name: str, text: str) -> None:
     """Compare a channel's state with the golden file of that name, or record it."""
     path = GOLDEN / f"{name}.txt"
-    if os.environ.get(RECORD):
+    if os.environ.get(RECORD_VARIABLE):
         path.write_text(text, encoding="utf-8")
-    assert path.is_file(), f"{path.name} is missing: run the test with {RECORD}=1"
+    assert path.is_file(), f"{path.name} is missing: run the test with {RECORD_VARIABLE}=1"
     wanted = path.read_text(encoding="utf-8")
     changes = unified_diff(wanted.splitlines(), text.splitlines(), path.name, "now", lineterm="", n=1)
     assert text == wanted, "\n".join(changes)

@@ -21,8 +21,8 @@ from typing import Any, Protocol, TypeVar
 import psycopg
 
 from bot.app.factory import open_factory
-from bot.demo.kafka_broker import ROOM, EmbeddedBroker, Publisher
-from bot.filters import parse
+from bot.demo.kafka_broker import MAX_UNREAD_BYTES, EmbeddedBroker, Publisher
+from bot.filters import parse_criteria
 from bot.local_slack.server import LocalSlack
 from bot.samples import Record, event, notice, to_avro
 from bot.samples.edge_cases import few_rows
@@ -31,12 +31,12 @@ from tests.end_to_end import crashing
 
 TOPIC = "igwn.gwalert"
 GROUP = "gwevent-test"
-PATIENT = 60.0
+TIMEOUT_S = 60.0
 """A wait that fails the test instead of hanging it; nothing measures it."""
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 Json = dict[str, Any]
-Life = Callable[..., None]
+Entrypoint = Callable[..., None]
 """What a forked bot runs: environment, folder, log, and the step to die at."""
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class Broker(Protocol):
     def url(self, topic: str) -> str: ...
 
 
-async def until(condition: Callable[[], T], within: float = PATIENT, what: str = "it happened") -> T:
+async def wait_until(condition: Callable[[], T], within: float = TIMEOUT_S, what: str = "it happened") -> T:
     """Wait until a condition gives something true, and give it back."""
     deadline = time.monotonic() + within
     while not (value := condition()):
@@ -58,7 +58,7 @@ async def until(condition: Callable[[], T], within: float = PATIENT, what: str =
 
 
 @dataclass
-class World:
+class LocalDeployment:
     """What the bot lives in."""
 
     local_slack: LocalSlack
@@ -114,14 +114,18 @@ class World:
         """Put a subscription in force before the bot starts, without its confirmation."""
         async with open_factory(self.settings()) as factory:
             await factory.subscriptions.add_confirmed(
-                self.local_slack.team_id, channel, parse(words), self.local_slack.user, datetime.now(UTC)
+                self.local_slack.team_id,
+                channel,
+                parse_criteria(words),
+                self.local_slack.user,
+                datetime.now(UTC),
             )
 
     async def publish(self, *bodies: bytes) -> None:
         """Publish payloads in this order; small ones without a reader, more than 4.5 MB only with one."""
 
         def work() -> None:
-            reader = GROUP if sum(map(len, bodies)) > ROOM else None
+            reader = GROUP if sum(map(len, bodies)) > MAX_UNREAD_BYTES else None
             with Publisher(self.broker.url(TOPIC)) as publisher:
                 for body in bodies:
                     publisher.publish(body, reader=reader)
@@ -149,7 +153,11 @@ class World:
         return self.live(crashing.run, step, changes, command)
 
     def live(
-        self, life: Life, step: str | None, changes: Mapping[str, str | None], command: str | None = None
+        self,
+        life: Entrypoint,
+        step: str | None,
+        changes: Mapping[str, str | None],
+        command: str | None = None,
     ) -> BotProcess:
         """The same with another way to run it."""
         log = self._next_log()
@@ -201,14 +209,14 @@ class World:
             made = self.postgres is not None or self.database.stat().st_size > 0
             return made and self.stored() == notices and not self.waiting()
 
-        await until(arrived, what=f"{notices} notices are stored and delivered, see {bot.path}")
+        await wait_until(arrived, what=f"{notices} notices are stored and delivered, see {bot.path}")
 
     def roots(self, channel: str, superevent_id: str = "") -> list[Json]:
         """The messages of a channel that stand in no thread, about one superevent or about all."""
         return [
             message
             for message in self.local_slack.messages(channel)
-            if message.get("thread_ts") in (None, message["ts"]) and superevent_id in words_of(message)
+            if message.get("thread_ts") in (None, message["ts"]) and superevent_id in message_text(message)
         ]
 
     def replies(self, channel: str, root: Json) -> list[Json]:
@@ -253,7 +261,7 @@ class BotProcess:
             assert not self.ended, f"The bot ended before it logged {name}:\n{self.text}"
             return False
 
-        await until(seen, what=f"the log says {name}")
+        await wait_until(seen, what=f"the log says {name}")
 
     async def ready(self) -> None:
         """Wait until it is connected to Slack."""
@@ -261,7 +269,7 @@ class BotProcess:
 
     async def end(self) -> int:
         """Wait for its end; its exit status."""
-        await until(lambda: self.ended, what="the bot ends")
+        await wait_until(lambda: self.ended, what="the bot ends")
         status = self.status()
         assert status is not None
         return status
@@ -278,14 +286,14 @@ class BotProcess:
 
 
 @asynccontextmanager
-async def world_in(folder: Path, *, broker: Broker | None = None) -> AsyncIterator[World]:
+async def open_deployment(folder: Path, *, broker: Broker | None = None) -> AsyncIterator[LocalDeployment]:
     """A world with an embedded broker unless one is given; every bot is ended at its end."""
     own = EmbeddedBroker() if broker is None else None
     async with LocalSlack(limits=False, file_delay=0.0) as local_slack:
         if own is not None:
             own.start()
             own.create_topic(TOPIC)
-        world = World(local_slack, own or broker or EmbeddedBroker(), folder)
+        world = LocalDeployment(local_slack, own or broker or EmbeddedBroker(), folder)
         try:
             yield world
         finally:
@@ -296,7 +304,7 @@ async def world_in(folder: Path, *, broker: Broker | None = None) -> AsyncIterat
                 own.stop()
 
 
-def words_of(message: Json) -> str:
+def message_text(message: Json) -> str:
     """All of a message's words, the push text's and the blocks', with plain spaces."""
     said = [message["text"], *_texts(message.get("blocks") or [])]
     return "\n".join(said).replace("\u00a0", " ")
@@ -311,7 +319,9 @@ def _texts(node: object) -> list[str]:
     return own + [words for value in node.values() for words in _texts(value)]
 
 
-def sample(superevent_id: str, alert_type: str, after: float = 0.0, *, now: datetime | None = None) -> Record:
+def bbh_record(
+    superevent_id: str, alert_type: str, after: float = 0.0, *, now: datetime | None = None
+) -> Record:
     """A small notice of a binary black hole, sent `after` seconds after the first of its event."""
     at = (now or datetime.now(UTC)).replace(microsecond=0) - timedelta(minutes=5)
     facts = event(
@@ -324,6 +334,6 @@ def sample(superevent_id: str, alert_type: str, after: float = 0.0, *, now: date
     return notice(superevent_id, alert_type, at + timedelta(seconds=after), event=facts)
 
 
-def avro(superevent_id: str, alert_type: str, after: float = 0.0) -> bytes:
+def avro_bbh(superevent_id: str, alert_type: str, after: float = 0.0) -> bytes:
     """The same as SCiMMA sends it."""
-    return to_avro(sample(superevent_id, alert_type, after))
+    return to_avro(bbh_record(superevent_id, alert_type, after))

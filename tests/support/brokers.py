@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tls_proxy import listen, make_certificate, receive
+from tests.support.tls_proxy import listen_on_loopback, make_certificate, read_exactly
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture
 def listener() -> Callable[[Callable[[socket.socket], None]], AbstractContextManager[str]]:
     """A loopback port whose every connection is given to a function; yields its address."""
-    return listen
+    return listen_on_loopback
 
 
 @pytest.fixture(name="receive")
 def receive_exactly() -> Callable[[socket.socket, int], bytes]:
     """Reads exactly so many bytes, or none where the other side has gone."""
-    return receive
+    return read_exactly

@@ -19,15 +19,15 @@ from bot.delivery.renderer import Renderer
 from bot.delivery.worker import DeliveryWorker
 from bot.ingest.pipeline import Pipeline
 from bot.local_slack.server import LocalSlack
-from bot.local_slack.web_api.dispatcher import ApiCall
+from bot.local_slack.web_api.dispatcher import RecordedCall
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.sources import Payload, SourceStatus
 from bot.store.outbox.models import Delivery, DeliveryKind, DeliveryState
 from formatters.models.notice import Notice
-from tests.support.factories import Clock, subscribe, take
+from tests.support.factories import Clock, record_notices, subscribe
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 
 
 @dataclass
@@ -79,7 +79,7 @@ class DeliveryHarness:
     async def receive(self, *notices: Notice) -> None:
         """Record notices now, before the worker sees any of them."""
         async with self.closed:
-            await take(self.factory, notices, now=self.clock())
+            await record_notices(self.factory, notices, now=self.clock())
         self.worker.wake()
 
     def forward(self, **by: float) -> None:
@@ -125,7 +125,7 @@ class DeliveryHarness:
 
     async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
         """Wait until something is so."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             while not await true():
                 await asyncio.sleep(0.01)
 
@@ -151,7 +151,7 @@ class DeliveryHarness:
             self.worker.wake()
             await asyncio.sleep(0.02)
 
-    def calls(self, method: str, channel: str | None = None) -> list[ApiCall]:
+    def calls(self, method: str, channel: str | None = None) -> list[RecordedCall]:
         return [
             c
             for c in self.local_slack.calls
@@ -197,7 +197,7 @@ async def office(still_office: DeliveryHarness) -> DeliveryHarness:
     return still_office
 
 
-class Silent:
+class IdleSource:
     """A source that never has anything."""
 
     async def payloads(self) -> AsyncIterator[Payload]:
@@ -227,7 +227,7 @@ async def bot(local_slack: LocalSlack, factory: Factory, clock: Clock) -> AsyncI
             "ops_channel": "C0OPS",
         }
     )
-    made_bot = Application(settings, factory, [Silent()], clock)
+    made_bot = Application(settings, factory, [IdleSource()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made_bot.run(stop))
     async with asyncio.timeout(60):

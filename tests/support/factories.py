@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from bot.alerts.decode import notice_of
+from bot.alerts.decode import notice_from_record
 from bot.app.factory import Factory
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.routing.planner import plan
 from bot.samples import Record, event
 from bot.samples import notice as announced
@@ -22,7 +22,7 @@ from formatters.models.subscription import Subscription
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MAX_AGE = timedelta(hours=24)
 TEAM = "T0SANDBOX1"
-BY = ChangeAuthor("U1", NOW)
+AUTHOR = ChangeAuthor("U1", NOW)
 REAL, MOCK, TEST = "S261122a", "MS261122a", "TS261122a"
 
 
@@ -39,7 +39,7 @@ class Clock:
         self.now += timedelta(**by)
 
 
-def record(
+def notice_record(
     superevent_id: str = REAL, alert_type: str = "PRELIMINARY", minutes: float = 0, **facts: Any
 ) -> Record:
     """A notice without a map, `minutes` after NOW; a retraction has no event."""
@@ -53,11 +53,11 @@ def record(
     return announced(superevent_id, alert_type, NOW + timedelta(minutes=minutes), event=known)
 
 
-def made(
+def decoded_notice(
     superevent_id: str = REAL, alert_type: str = "PRELIMINARY", minutes: float = 0, **facts: Any
 ) -> Notice:
     """The same, decoded."""
-    return notice_of(record(superevent_id, alert_type, minutes, **facts))
+    return notice_from_record(notice_record(superevent_id, alert_type, minutes, **facts))
 
 
 def subscription(words: str, channel: str = "C1", number: int = 1, team: str = TEAM) -> Subscription:
@@ -67,7 +67,7 @@ def subscription(words: str, channel: str = "C1", number: int = 1, team: str = T
         number=number,
         team_id=team,
         channel_id=channel,
-        criteria=parse(words),
+        criteria=parse_criteria(words),
         created_by="U1",
         created_at=NOW,
     )
@@ -81,7 +81,7 @@ def planner(now: datetime = NOW, *, live: bool = True) -> Planner:
 async def subscribe(factory: Factory, words: str, *channels: str, team: str = TEAM) -> None:
     """Put a subscription in force in each of these channels."""
     for channel in channels:
-        await factory.subscriptions.add_confirmed(team, channel, parse(words), "U1", NOW)
+        await factory.subscriptions.add_confirmed(team, channel, parse_criteria(words), "U1", NOW)
 
 
 async def unsubscribe(
@@ -90,13 +90,13 @@ async def unsubscribe(
     """End a channel's subscription of these words, or all that it has or waits for."""
     here = await factory.subscriptions.for_channel(team, channel)
     every = [*here, *await factory.subscriptions.waiting(team, channel)]
-    chosen = [s.number for s in every if words is None or s.criteria == parse(words)]
-    ended = await factory.subscriptions.end(team, channel, chosen, BY)
+    chosen = [s.number for s in every if words is None or s.criteria == parse_criteria(words)]
+    ended = await factory.subscriptions.end(team, channel, chosen, AUTHOR)
     assert ended is not None
     return ended
 
 
-async def take(
+async def record_notices(
     factory: Factory, notices: Notice | Sequence[Notice], *, now: datetime = NOW, live: bool = True
 ) -> None:
     """Record notices with the real plan."""

@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from bot import samples
-from bot.alerts.decode import notice_of
+from bot.alerts.decode import notice_from_record
 from formatters.models.superevent import Superevent
 
 WHEN = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)
@@ -88,4 +88,4 @@ def sample(kind: str) -> Sample:
             combined_skymap=combined,
         ),
     )
-    return Sample(Superevent.from_notices([notice_of(record)]), gw_map, combined)
+    return Sample(Superevent.from_notices([notice_from_record(record)]), gw_map, combined)

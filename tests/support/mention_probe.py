@@ -13,7 +13,7 @@ _MARK_UP = re.compile(r"<([^>]*)>?")
 _KNOWN = re.compile(r"!date\^\d+\^[^<>]*|https?://[^\s<>|]+\|[^<>]+|https?://[^\s<>|]+")
 
 
-def pings(message: Message) -> list[str]:
+def find_mentions(message: Message) -> list[str]:
     """Every mention in a message's mark-up, and all mark-up that is neither a web link nor a date."""
     found = []
     for text in _formatted(message):

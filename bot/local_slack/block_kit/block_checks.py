@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.local_slack.block_kit.checks import (
-    ID_LENGTH,
-    PLAIN,
+    MAX_ID_LENGTH,
+    PLAIN_TEXT,
     ValidationErrors,
     check_image_source,
     check_items,
@@ -30,15 +30,15 @@ from bot.local_slack.block_kit.elements import (
 )
 from bot.local_slack.errors import ApiError, Json, refuse_with_messages
 
-MESSAGE_BLOCKS = 50
-VIEW_BLOCKS = 100
-MESSAGE_CHARACTERS = 11_300
+MAX_MESSAGE_BLOCKS = 50
+MAX_VIEW_BLOCKS = 100
+MAX_MESSAGE_CHARACTERS = 11_300
 """All text of a message's blocks. Undocumented: refused at about 13,200 characters (slackapi/bolt-js#2509)
 and at 11,341 already (slackapi/bolt-js#2867)."""
-POST_TEXT = 40_000
-UPDATE_TEXT = 4_000
-MARKDOWN = 12_000
-VIEW_BYTES = 250_000
+MAX_POST_TEXT = 40_000
+MAX_UPDATE_TEXT = 4_000
+MAX_MARKDOWN = 12_000
+MAX_VIEW_BYTES = 250_000
 
 
 def _section(found: ValidationErrors, block: Json, at: str) -> None:
@@ -56,7 +56,7 @@ def _section(found: ValidationErrors, block: Json, at: str) -> None:
 
 def _header(found: ValidationErrors, block: Json, at: str) -> None:
     if check_keys(found, block, at, ("text",), ()):
-        check_text(found, block["text"], f"{at}/text", 150, PLAIN)
+        check_text(found, block["text"], f"{at}/text", 150, PLAIN_TEXT)
 
 
 def _divider(found: ValidationErrors, block: Json, at: str) -> None:
@@ -87,26 +87,26 @@ def _image(found: ValidationErrors, block: Json, at: str) -> None:
         return
     check_string(found, block["alt_text"], f"{at}/alt_text", 2000)
     if "title" in block:
-        check_text(found, block["title"], f"{at}/title", 2000, PLAIN)
+        check_text(found, block["title"], f"{at}/title", 2000, PLAIN_TEXT)
     check_image_source(found, block, at)
 
 
 def _input(found: ValidationErrors, block: Json, at: str) -> None:
     if not check_keys(found, block, at, ("label", "element"), ("hint", "optional", "dispatch_action")):
         return
-    check_text(found, block["label"], f"{at}/label", 2000, PLAIN)
+    check_text(found, block["label"], f"{at}/label", 2000, PLAIN_TEXT)
     if "hint" in block:
-        check_text(found, block["hint"], f"{at}/hint", 2000, PLAIN)
+        check_text(found, block["hint"], f"{at}/hint", 2000, PLAIN_TEXT)
     check_element(found, block["element"], f"{at}/element", IN_INPUT, set())
 
 
 def _markdown(found: ValidationErrors, block: Json, at: str) -> None:
     if check_keys(found, block, at, ("text",), ()) and check_string(
-        found, block["text"], f"{at}/text", MARKDOWN
+        found, block["text"], f"{at}/text", MAX_MARKDOWN
     ):
         found.markdown += len(block["text"])
-        if found.markdown > MARKDOWN:
-            found.wrong(f"all markdown blocks must be less than {MARKDOWN + 1} characters", at)
+        if found.markdown > MAX_MARKDOWN:
+            found.wrong(f"all markdown blocks must be less than {MAX_MARKDOWN + 1} characters", at)
 
 
 def _cell(found: ValidationErrors, cell: object, at: str) -> None:
@@ -205,7 +205,7 @@ def _alert(found: ValidationErrors, block: Json, at: str) -> None:
         check_text(found, block["text"], f"{at}/text", 200)
 
 
-_IN_EVERY: Mapping[str, Check] = {
+_IN_EVERY_SURFACE: Mapping[str, Check] = {
     "section": _section,
     "divider": _divider,
     "image": _image,
@@ -215,9 +215,9 @@ _IN_EVERY: Mapping[str, Check] = {
     "input": _input,
     "rich_text": _rich_text,
 }
-MESSAGE: Mapping[str, Check] = {**_IN_EVERY, "table": _table, "markdown": _markdown}
-MODAL: Mapping[str, Check] = {**_IN_EVERY, "alert": _alert}
-HOME: Mapping[str, Check] = _IN_EVERY
+IN_MESSAGE: Mapping[str, Check] = {**_IN_EVERY_SURFACE, "table": _table, "markdown": _markdown}
+IN_MODAL: Mapping[str, Check] = {**_IN_EVERY_SURFACE, "alert": _alert}
+IN_HOME: Mapping[str, Check] = _IN_EVERY_SURFACE
 
 
 def _blocks(blocks: object, at: str, kinds: Mapping[str, Check], most: int, least: int) -> ValidationErrors:
@@ -233,7 +233,7 @@ def _blocks(blocks: object, at: str, kinds: Mapping[str, Check], most: int, leas
             continue
         check(found, block, here)
         block_id = block.get("block_id")
-        if block_id is not None and check_string(found, block_id, f"{here}/block_id", ID_LENGTH):
+        if block_id is not None and check_string(found, block_id, f"{here}/block_id", MAX_ID_LENGTH):
             if block_id in found.block_ids:
                 found.wrong(f"block_id {block_id!r} already exists", f"{here}/block_id")
             found.block_ids.add(block_id)
@@ -248,10 +248,10 @@ def check_message(blocks: object) -> ValidationErrors:
     """
     if not isinstance(blocks, list):
         raise ApiError("invalid_blocks_format")
-    found = _blocks(blocks, "/blocks", MESSAGE, MESSAGE_BLOCKS, 0)
+    found = _blocks(blocks, "/blocks", IN_MESSAGE, MAX_MESSAGE_BLOCKS, 0)
     if found.errors:
         raise refuse_with_messages("invalid_blocks", found.errors)
-    if found.characters > MESSAGE_CHARACTERS:
+    if found.characters > MAX_MESSAGE_CHARACTERS:
         raise ApiError("msg_blocks_too_long")
     return found
 
@@ -265,7 +265,9 @@ def check_view(view: object, kind: str) -> ValidationErrors:
         raise refuse_with_messages("invalid_arguments", ["must provide an object [json-pointer:/view]"])
     if view.get("type") != kind:
         raise refuse_with_messages("invalid_arguments", [f"must be {kind} [json-pointer:/view/type]"])
-    found = _blocks(view.get("blocks"), "/view/blocks", MODAL if kind == "modal" else HOME, VIEW_BLOCKS, 1)
+    found = _blocks(
+        view.get("blocks"), "/view/blocks", IN_MODAL if kind == "modal" else IN_HOME, MAX_VIEW_BLOCKS, 1
+    )
     allowed = ("blocks", "private_metadata", "callback_id", "external_id")
     modal_only = ("title", "submit", "close", "clear_on_close", "notify_on_close", "submit_disabled")
     check_keys(found, view, "/view", (), (*allowed, *modal_only) if kind == "modal" else allowed)
@@ -277,7 +279,7 @@ def check_view(view: object, kind: str) -> ValidationErrors:
             found.wrong("missing required field: title", "/view")
         for key in ("title", "submit", "close"):
             if key in view:
-                check_text(found, view[key], f"/view/{key}", 24, PLAIN)
+                check_text(found, view[key], f"/view/{key}", 24, PLAIN_TEXT)
         blocks = view.get("blocks")
         inputs = isinstance(blocks, list) and any(
             isinstance(block, dict) and block.get("type") == "input" for block in blocks
@@ -286,7 +288,7 @@ def check_view(view: object, kind: str) -> ValidationErrors:
             found.wrong("missing required field: submit", "/view")
     if found.errors:
         raise refuse_with_messages("invalid_arguments", found.errors)
-    if len(str(view)) > VIEW_BYTES:
+    if len(str(view)) > MAX_VIEW_BYTES:
         raise ApiError("view_too_large")
     return found
 

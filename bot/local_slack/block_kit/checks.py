@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from bot.local_slack.errors import Json
 
-PLAIN = ("plain_text",)
-EITHER = ("plain_text", "mrkdwn")
-ID_LENGTH = 255
+PLAIN_TEXT = ("plain_text",)
+ANY_TEXT = ("plain_text", "mrkdwn")
+MAX_ID_LENGTH = 255
 _FILE_ID = re.compile(r"F[A-Z0-9]{8,}")
 
 
@@ -69,7 +69,7 @@ def check_string(found: ValidationErrors, value: object, at: str, longest: int, 
 
 
 def check_text(
-    found: ValidationErrors, text: object, at: str, longest: int, types: Collection[str] = EITHER
+    found: ValidationErrors, text: object, at: str, longest: int, types: Collection[str] = ANY_TEXT
 ) -> None:
     """A text object of one of the types."""
     if not isinstance(text, dict):

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Collection, Mapping
 
 from bot.local_slack.block_kit.checks import (
-    EITHER,
-    ID_LENGTH,
-    PLAIN,
+    ANY_TEXT,
+    MAX_ID_LENGTH,
+    PLAIN_TEXT,
     ValidationErrors,
     check_image_source,
     check_items,
@@ -25,14 +25,14 @@ def check_confirm(found: ValidationErrors, confirm: object, at: str) -> None:
     if not isinstance(confirm, dict):
         found.wrong("must provide an object", at)
     elif check_keys(found, confirm, at, ("title", "text"), ("confirm", "deny", "style")):
-        check_text(found, confirm["title"], f"{at}/title", 100, PLAIN)
+        check_text(found, confirm["title"], f"{at}/title", 100, PLAIN_TEXT)
         check_text(found, confirm["text"], f"{at}/text", 300)
         for key in ("confirm", "deny"):
             if key in confirm:
-                check_text(found, confirm[key], f"{at}/{key}", 30, PLAIN)
+                check_text(found, confirm[key], f"{at}/{key}", 30, PLAIN_TEXT)
 
 
-def _option(found: ValidationErrors, option: object, at: str, types: Collection[str] = PLAIN) -> None:
+def _option(found: ValidationErrors, option: object, at: str, types: Collection[str] = PLAIN_TEXT) -> None:
     if not isinstance(option, dict):
         found.wrong("must provide an object", at)
     elif check_keys(found, option, at, ("text", "value"), ("description", "url")):
@@ -43,7 +43,7 @@ def _option(found: ValidationErrors, option: object, at: str, types: Collection[
 
 
 def _options(
-    found: ValidationErrors, element: Json, at: str, most: int, types: Collection[str] = PLAIN
+    found: ValidationErrors, element: Json, at: str, most: int, types: Collection[str] = PLAIN_TEXT
 ) -> None:
     options = check_items(found, element.get("options"), f"{at}/options", most)
     values = [option.get("value") for option in options if isinstance(option, dict)]
@@ -61,13 +61,13 @@ def _options(
 def check_placeholder(found: ValidationErrors, element: Json, at: str) -> None:
     """The grey words of an empty input."""
     if "placeholder" in element:
-        check_text(found, element["placeholder"], f"{at}/placeholder", 150, PLAIN)
+        check_text(found, element["placeholder"], f"{at}/placeholder", 150, PLAIN_TEXT)
 
 
 def _button(found: ValidationErrors, element: Json, at: str) -> None:
     if not check_keys(found, element, at, ("text",), _BUTTON):
         return
-    check_text(found, element["text"], f"{at}/text", 75, PLAIN)
+    check_text(found, element["text"], f"{at}/text", 75, PLAIN_TEXT)
     if "value" in element:
         check_string(found, element["value"], f"{at}/value", 2000)
     if "url" in element:
@@ -90,7 +90,7 @@ def _static_select(found: ValidationErrors, element: Json, at: str) -> None:
         ):
             here = f"{at}/option_groups/{number}"
             if isinstance(group, dict) and check_keys(found, group, here, ("label", "options"), ()):
-                check_text(found, group["label"], f"{here}/label", 75, PLAIN)
+                check_text(found, group["label"], f"{here}/label", 75, PLAIN_TEXT)
                 _options(found, group, here, 100)
     else:
         _options(found, element, at, 100)
@@ -127,7 +127,7 @@ def _overflow(found: ValidationErrors, element: Json, at: str) -> None:
 def _choices(found: ValidationErrors, element: Json, at: str) -> None:
     allowed = ("action_id", "confirm", "focus_on_load", "initial_option", "initial_options")
     check_keys(found, element, at, ("options",), allowed)
-    _options(found, element, at, 10, EITHER)
+    _options(found, element, at, 10, ANY_TEXT)
 
 
 def _picker(found: ValidationErrors, element: Json, at: str) -> None:
@@ -229,7 +229,7 @@ def check_element(
     if "confirm" in element:
         check_confirm(found, element["confirm"], f"{at}/confirm")
     action_id = element.get("action_id")
-    if action_id is not None and check_string(found, action_id, f"{at}/action_id", ID_LENGTH):
+    if action_id is not None and check_string(found, action_id, f"{at}/action_id", MAX_ID_LENGTH):
         if action_id in seen:
             found.wrong(f"action_id {action_id!r} already exists", f"{at}/action_id")
         seen.add(action_id)

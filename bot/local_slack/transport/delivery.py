@@ -15,13 +15,13 @@ from urllib.parse import urlencode
 import aiohttp
 
 from bot.local_slack.errors import Json
-from bot.local_slack.transport.socket_mode import Envelope, Sockets
+from bot.local_slack.transport.socket_mode import Envelope, SocketModeServer
 
 
 class RequestDelivery:
     """Delivers to the app; `request_url` set, by HTTP, else through its sockets."""
 
-    def __init__(self, sockets: Sockets) -> None:
+    def __init__(self, sockets: SocketModeServer) -> None:
         self.request_url: str | None = None
         self.signing_secret = secrets.token_hex(16)
         self._sockets = sockets
@@ -35,7 +35,7 @@ class RequestDelivery:
         retry: int = 0,
         reason: str | None = None,
     ) -> Envelope:
-        """Deliver once; what came of it stands in the envelope, as `Sockets.deliver` has it."""
+        """Deliver once; what came of it stands in the envelope, as `SocketModeServer.deliver` has it."""
         if self.request_url is None:
             return await self._sockets.deliver(
                 kind, payload, takes_answer=takes_answer, retry=retry, reason=reason

@@ -14,11 +14,11 @@ from bot.local_slack.shared_channels import event_teams
 from bot.local_slack.transport.delivery import RequestDelivery
 from bot.local_slack.workspace import Change, Channel, Workspace
 
-RETRIES = (0.5, 60.0, 300.0)
+RETRY_DELAYS_S = (0.5, 60.0, 300.0)
 """Seconds until an event that wasn't acknowledged comes again: nearly at once, one minute, five minutes."""
 
 
-def events_of(change: Change, workspace: Workspace) -> list[Json]:
+def events_for_change(change: Change, workspace: Workspace) -> list[Json]:
     """The events a change makes for an app that is subscribed to all of them.
 
     A channel's events reach the app only where its bot is a member.
@@ -43,7 +43,7 @@ def events_of(change: Change, workspace: Workspace) -> list[Json]:
                 {
                     "type": f"{kind}_{verb}",
                     "channel": channel.id,
-                    "user": _someone(channel, bot),
+                    "user": _other_member(channel, bot),
                     "event_ts": now,
                 }
             ]
@@ -58,27 +58,32 @@ def events_of(change: Change, workspace: Workspace) -> list[Json]:
             ]
         case "member_joined" if member and change.user is not None:
             return [
-                {**_membership("member_joined_channel", channel, change.user, workspace), "event_ts": now}
+                {
+                    **_membership_event("member_joined_channel", channel, change.user, workspace),
+                    "event_ts": now,
+                }
             ]
         case "member_left" if change.user == bot:
             return [
                 {
                     "type": f"{kind}_left",
                     "channel": channel.id,
-                    "actor_id": _someone(channel, bot),
+                    "actor_id": _other_member(channel, bot),
                     "event_ts": now,
                 }
             ]
         case "member_left" if member and change.user is not None:
-            return [{**_membership("member_left_channel", channel, change.user, workspace), "event_ts": now}]
+            return [
+                {**_membership_event("member_left_channel", channel, change.user, workspace), "event_ts": now}
+            ]
     return []
 
 
-def _someone(channel: Channel, bot: str) -> str:
+def _other_member(channel: Channel, bot: str) -> str:
     return next((user for user in sorted(channel.members) if user != bot), "")
 
 
-def _membership(kind: str, channel: Channel, user: str, workspace: Workspace) -> Json:
+def _membership_event(kind: str, channel: Channel, user: str, workspace: Workspace) -> Json:
     return {
         "type": kind,
         "user": user,
@@ -88,7 +93,7 @@ def _membership(kind: str, channel: Channel, user: str, workspace: Workspace) ->
     }
 
 
-def subscription(event: Json) -> str:
+def subscription_name(event: Json) -> str:
     """The name under which an app subscribes to an event: "message.channels", "app_mention"…"""
     if event["type"] != "message":
         return str(event["type"])
@@ -97,7 +102,7 @@ def subscription(event: Json) -> str:
     ]
 
 
-class Events:
+class EventsApi:
     """Delivers events to the app, again and again where they aren't acknowledged."""
 
     def __init__(
@@ -107,7 +112,7 @@ class Events:
         start: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self.subscribed = set(subscribed)
-        self.retries = RETRIES
+        self.retries = RETRY_DELAYS_S
         self._outgoing = outgoing
         self._start = start
 
@@ -115,14 +120,14 @@ class Events:
         """Turn the changes of a workspace into events from now on."""
 
         def listener(change: Change) -> None:
-            for event in events_of(change, workspace):
+            for event in events_for_change(change, workspace):
                 self.emit(workspace, event)
 
         workspace.listeners.append(listener)
 
     def emit(self, workspace: Workspace, event: Json) -> None:
         """Deliver an event, if the app is installed there and subscribed to it."""
-        if workspace.bot_token and subscription(event) in self.subscribed:
+        if workspace.bot_token and subscription_name(event) in self.subscribed:
             self._start(self._deliver(_envelope(workspace, event)))
 
     async def _deliver(self, payload: Json) -> None:

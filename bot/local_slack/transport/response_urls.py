@@ -14,10 +14,10 @@ from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.messages import Message
 from bot.local_slack.workspace import Draft, Workspace
 
-USES = 5
-LIFETIME = 30 * 60.0
+MAX_USES = 5
+LIFETIME_S = 30 * 60.0
 """Seconds."""
-ALLOWED = frozenset(
+ALLOWED_KEYS = frozenset(
     {
         "text",
         "blocks",
@@ -72,9 +72,9 @@ class ResponseUrls:
         known = self._known.get(request.match_info["secret"])
         if known is None:
             return web.json_response({"ok": False, "error": "expired_url"}, status=404)
-        if self._clock() - known.born > LIFETIME:
+        if self._clock() - known.born > LIFETIME_S:
             return web.json_response({"ok": False, "error": "expired_url"}, status=404)
-        if known.uses >= USES:
+        if known.uses >= MAX_USES:
             return web.json_response({"ok": False, "error": "used_url"}, status=404)
         known.uses += 1
         try:
@@ -93,7 +93,7 @@ class ResponseUrls:
         Raises ApiError as `chat.postMessage` does.
         """
         workspace = self._workspaces[known.team]
-        if not isinstance(body, dict) or not body.keys() <= ALLOWED or body.get("attachments"):
+        if not isinstance(body, dict) or not body.keys() <= ALLOWED_KEYS or body.get("attachments"):
             raise ApiError("invalid_payload")
         original = known.original
         if body.get("delete_original"):
@@ -133,7 +133,7 @@ class ResponseUrls:
         text, blocks = body.get("text") or "", body.get("blocks")
         if not isinstance(text, str):
             raise ApiError("invalid_payload")
-        if len(text) > block_checks.POST_TEXT:
+        if len(text) > block_checks.MAX_POST_TEXT:
             raise ApiError("msg_too_long")
         if blocks is not None:
             found = block_checks.check_message(blocks)

@@ -17,10 +17,10 @@ from aiohttp import WSMsgType, web
 
 from bot.local_slack.errors import Json
 
-ACK_SECONDS = 3.0
+ACK_TIMEOUT_S = 3.0
 """An app has this long to acknowledge."""
-MOST_SOCKETS = 10
-TICKET_SECONDS = 60.0
+MAX_CONNECTIONS = 10
+TICKET_LIFETIME_S = 60.0
 Outcome = Literal["acknowledged", "operation_timeout", "dispatch_failed"]
 
 
@@ -45,7 +45,7 @@ class Envelope:
 
 
 @dataclass(slots=True, eq=False)
-class _Socket:
+class _Connection:
     number: int
     ws: web.WebSocketResponse
     request: web.Request
@@ -53,17 +53,17 @@ class _Socket:
     waiting: dict[str, asyncio.Future[Json | None]] = field(default_factory=dict)
 
 
-class Sockets:
+class SocketModeServer:
     """The open connections of the app."""
 
     def __init__(self, app_id: str, on_change: Callable[[], None]) -> None:
         self.envelopes: list[Envelope] = []
         self.base_url = ""
-        self.ack_seconds = ACK_SECONDS
+        self.ack_seconds = ACK_TIMEOUT_S
         self._app_id = app_id
         self._on_change = on_change
         self._tickets: dict[str, float] = {}
-        self._sockets: list[_Socket] = []
+        self._sockets: list[_Connection] = []
         self._opened = 0
         self._turn = 0
         self._refuse_until = 0.0
@@ -85,7 +85,7 @@ class Sockets:
     def ticket(self) -> str:
         """The address of a new connection, good for one use."""
         ticket = secrets.token_urlsafe(24)
-        self._tickets[ticket] = time.monotonic() + TICKET_SECONDS
+        self._tickets[ticket] = time.monotonic() + TICKET_LIFETIME_S
         host = self.base_url.removeprefix("http://")
         return f"ws://{host}/link/?ticket={ticket}&app_id={self._app_id}"
 
@@ -97,12 +97,12 @@ class Sockets:
             return web.Response(status=403, text="Unknown, used or expired ticket.")
         ws = web.WebSocketResponse(max_msg_size=1_000_000)
         await ws.prepare(request)
-        if len(self._sockets) >= MOST_SOCKETS:
+        if len(self._sockets) >= MAX_CONNECTIONS:
             await ws.send_json({"type": "disconnect", "reason": "too_many_websockets"})
             await ws.close()
             return ws
         self._opened += 1
-        socket = _Socket(self._opened, ws, request)
+        socket = _Connection(self._opened, ws, request)
         await ws.send_json(
             {
                 "type": "hello",
@@ -129,7 +129,7 @@ class Sockets:
             self._on_change()
         return ws
 
-    def _acknowledged(self, socket: _Socket, data: str) -> None:
+    def _acknowledged(self, socket: _Connection, data: str) -> None:
         try:
             body = json.loads(data)
         except json.JSONDecodeError:
@@ -223,6 +223,6 @@ class Sockets:
         self._refuse_until = time.monotonic() + seconds
 
 
-def _abort(socket: _Socket) -> None:
+def _abort(socket: _Connection) -> None:
     if socket.request.transport is not None:
         socket.request.transport.abort()

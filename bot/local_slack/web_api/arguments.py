@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.local_slack.errors import ApiError, Json, missing_argument
-from bot.local_slack.trigger_ids import Triggers
+from bot.local_slack.trigger_ids import TriggerIds
 from bot.local_slack.workspace import File, Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class MethodCall:
     """One call of a Web API method, with what a method may use."""
 
     method: str
     args: Json
     workspace: Workspace
-    triggers: Triggers
+    triggers: TriggerIds
     base_url: str
     """Of the sandbox, without a slash at the end."""
     settle_file: Callable[[Workspace, File], None]

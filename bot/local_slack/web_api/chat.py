@@ -6,11 +6,11 @@ from bot.local_slack.block_kit import block_checks
 from bot.local_slack.block_kit.checks import ValidationErrors
 from bot.local_slack.errors import ApiError, Json, refuse_with_messages
 from bot.local_slack.messages import Message, to_api
-from bot.local_slack.web_api.arguments import Call
+from bot.local_slack.web_api.arguments import MethodCall
 from bot.local_slack.workspace import Channel, Draft, Workspace
 
 
-def writable(call: Call, channel_id: str) -> Channel:
+def writable_channel(call: MethodCall, channel_id: str) -> Channel:
     """The channel, if the bot may post there.
 
     Raises ApiError: `channel_not_found` (also a private channel it isn't in), `not_in_channel`,
@@ -42,7 +42,7 @@ def check_files(workspace: Workspace, found: ValidationErrors) -> None:
         raise refuse_with_messages("invalid_blocks", wrong)
 
 
-def _content(call: Call, most: int) -> tuple[str, tuple[Json, ...] | None]:
+def _checked_content(call: MethodCall, most: int) -> tuple[str, tuple[Json, ...] | None]:
     """Text and blocks (None where no blocks were given), checked."""
     text = call.get("text")
     if len(text) > most:
@@ -56,10 +56,10 @@ def _content(call: Call, most: int) -> tuple[str, tuple[Json, ...] | None]:
     return text, tuple(blocks)
 
 
-def post_message(call: Call) -> Json:
+def post_message(call: MethodCall) -> Json:
     """`chat.postMessage`."""
-    channel = writable(call, call.need("channel"))
-    text, blocks = _content(call, block_checks.POST_TEXT)
+    channel = writable_channel(call, call.need("channel"))
+    text, blocks = _checked_content(call, block_checks.MAX_POST_TEXT)
     if not text and not blocks:
         raise ApiError("no_text")
     metadata = call.structure("metadata", "invalid_metadata_format")
@@ -97,15 +97,15 @@ def _warning(text: str) -> Json:
     return {"warning": warning, "response_metadata": {"warnings": [warning]}}
 
 
-def post_ephemeral(call: Call) -> Json:
+def post_ephemeral(call: MethodCall) -> Json:
     """`chat.postEphemeral`."""
-    channel = writable(call, call.need("channel"))
+    channel = writable_channel(call, call.need("channel"))
     user = call.need("user")
     if user not in channel.members:
         raise ApiError("user_not_in_channel")
     if call.workspace.bot.id not in channel.members:
         raise ApiError("not_in_channel")
-    text, blocks = _content(call, block_checks.POST_TEXT)
+    text, blocks = _checked_content(call, block_checks.MAX_POST_TEXT)
     if not text and not blocks:
         raise ApiError("no_text")
     thread_ts = call.get("thread_ts") or None
@@ -126,7 +126,7 @@ def post_ephemeral(call: Call) -> Json:
     return {"message_ts": message.ts}
 
 
-def _own(call: Call, refusal: str) -> Message:
+def _own_message(call: MethodCall, refusal: str) -> Message:
     """A message of the bot itself, in a channel it may write to."""
     workspace = call.workspace
     channel = workspace.visible(call.need("channel"), workspace.bot.id)
@@ -140,10 +140,10 @@ def _own(call: Call, refusal: str) -> Message:
     return message
 
 
-def update(call: Call) -> Json:
+def update(call: MethodCall) -> Json:
     """`chat.update`. Blocks that aren't given stay; an empty array takes them away."""
-    message = _own(call, "cant_update_message")
-    text, blocks = _content(call, block_checks.UPDATE_TEXT)
+    message = _own_message(call, "cant_update_message")
+    text, blocks = _checked_content(call, block_checks.MAX_UPDATE_TEXT)
     if not text and not blocks:
         raise ApiError("no_text")
     if blocks is not None and _rich(message.blocks) and not _rich(blocks):
@@ -164,9 +164,9 @@ def _rich(blocks: list[Json] | tuple[Json, ...]) -> bool:
     return any(block["type"] == "rich_text" for block in blocks)
 
 
-def delete(call: Call) -> Json:
+def delete(call: MethodCall) -> Json:
     """`chat.delete`."""
-    message = _own(call, "cant_delete_message")
+    message = _own_message(call, "cant_delete_message")
     call.workspace.delete(message)
     return {"channel": message.channel, "ts": message.ts}
 
@@ -179,7 +179,7 @@ def permalink(base_url: str, message: Message) -> str:
     return link
 
 
-def get_permalink(call: Call) -> Json:
+def get_permalink(call: MethodCall) -> Json:
     """`chat.getPermalink`."""
     channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
     message = call.workspace.message(channel, call.need("message_ts"))

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.messages import Message, to_api
-from bot.local_slack.web_api.arguments import Call
+from bot.local_slack.web_api.arguments import MethodCall
 from bot.local_slack.workspace import Channel
 
 
-def _kind(channel: Channel) -> str:
+def _scope_resource(channel: Channel) -> str:
     """The word that scopes use for this kind of channel."""
     if channel.is_im:
         return "im"
     return "groups" if channel.private else "channels"
 
 
-def _readable(call: Call, channel: Channel, what: str) -> None:
-    call.need_scope(f"{_kind(channel)}:{what}")
+def _need_channel_scope(call: MethodCall, channel: Channel, what: str) -> None:
+    call.need_scope(f"{_scope_resource(channel)}:{what}")
 
 
-def _face(call: Call, channel: Channel) -> Json:
+def _channel_json(call: MethodCall, channel: Channel) -> Json:
     member = call.workspace.bot.id in channel.members
     face: Json = {
         "id": channel.id,
@@ -50,17 +50,17 @@ def _face(call: Call, channel: Channel) -> Json:
     }
 
 
-def list_channels(call: Call) -> Json:
+def list_channels(call: MethodCall) -> Json:
     """`conversations.list`: of private channels only those the bot is in."""
-    return _listed(call, None)
+    return _list_channels(call, None)
 
 
-def of_user(call: Call) -> Json:
+def list_user_channels(call: MethodCall) -> Json:
     """`users.conversations`: what a person is in, of private channels only those the bot is in too."""
-    return _listed(call, call.workspace.user(call.get("user") or call.workspace.bot.id).id)
+    return _list_channels(call, call.workspace.user(call.get("user") or call.workspace.bot.id).id)
 
 
-def _listed(call: Call, member: str | None) -> Json:
+def _list_channels(call: MethodCall, member: str | None) -> Json:
     words = {"public_channel": "channels", "private_channel": "groups", "im": "im"}
     kinds = set()
     for wanted in (call.get("types") or "public_channel").split(","):
@@ -72,50 +72,50 @@ def _listed(call: Call, member: str | None) -> Json:
     channels = [
         channel
         for channel in call.workspace.channels.values()
-        if _kind(channel) in kinds
+        if _scope_resource(channel) in kinds
         and (not channel.private or bot in channel.members)
         and not (channel.archived and call.flag("exclude_archived"))
         and member in (None, *channel.members)
     ]
     page, cursor = call.page(channels, call.number("limit", 100, 1000))
     return {
-        "channels": [_face(call, channel) for channel in page],
+        "channels": [_channel_json(call, channel) for channel in page],
         "response_metadata": {"next_cursor": cursor},
     }
 
 
-def info(call: Call) -> Json:
+def info(call: MethodCall) -> Json:
     """`conversations.info`."""
     channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
-    _readable(call, channel, "read")
-    return {"channel": _face(call, channel)}
+    _need_channel_scope(call, channel, "read")
+    return {"channel": _channel_json(call, channel)}
 
 
-def members(call: Call) -> Json:
+def members(call: MethodCall) -> Json:
     """`conversations.members`."""
     channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
-    _readable(call, channel, "read")
+    _need_channel_scope(call, channel, "read")
     page, cursor = call.page(sorted(channel.members), call.number("limit", 100, 1000))
     return {"members": page, "response_metadata": {"next_cursor": cursor}}
 
 
-def join(call: Call) -> Json:
+def join(call: MethodCall) -> Json:
     """`conversations.join`: public channels only."""
     channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
     if channel.private:
         raise ApiError("method_not_supported_for_channel_type")
     if channel.archived:
         raise ApiError("is_archived")
-    answer: Json = {"channel": _face(call, channel)}
+    answer: Json = {"channel": _channel_json(call, channel)}
     if not call.workspace.join(channel, call.workspace.bot.id):
         answer |= {
             "warning": "already_in_channel",
             "response_metadata": {"warnings": ["already_in_channel"]},
         }
-    return {**answer, "channel": _face(call, channel)}
+    return {**answer, "channel": _channel_json(call, channel)}
 
 
-def open_direct(call: Call) -> Json:
+def open_direct(call: MethodCall) -> Json:
     """`conversations.open` with one person."""
     users = call.need("users").split(",")
     if len(users) != 1:
@@ -126,16 +126,16 @@ def open_direct(call: Call) -> Json:
     return {"channel": {"id": call.workspace.direct(users[0]).id}}
 
 
-def _history_channel(call: Call) -> Channel:
+def _history_channel(call: MethodCall) -> Channel:
     """History needs its scope and membership, of public channels too."""
     channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
-    _readable(call, channel, "history")
+    _need_channel_scope(call, channel, "history")
     if call.workspace.bot.id not in channel.members:
         raise ApiError("not_in_channel")
     return channel
 
 
-def _timestamp(call: Call, name: str) -> str:
+def _timestamp(call: MethodCall, name: str) -> str:
     """A ts with all its digits, so that it compares as text; empty where it wasn't given."""
     value = call.get(name)
     if not value:
@@ -146,7 +146,7 @@ def _timestamp(call: Call, name: str) -> str:
     return f"{int(seconds):010d}.{fraction:0<6.6}"
 
 
-def _window(call: Call, messages: list[Message]) -> list[Message]:
+def _messages_in_range(call: MethodCall, messages: list[Message]) -> list[Message]:
     oldest, latest, inclusive = _timestamp(call, "oldest"), _timestamp(call, "latest"), call.flag("inclusive")
 
     def inside(ts: str) -> bool:
@@ -157,14 +157,14 @@ def _window(call: Call, messages: list[Message]) -> list[Message]:
     return [message for message in messages if inside(message.ts)]
 
 
-def history(call: Call) -> Json:
+def history(call: MethodCall) -> Json:
     """`conversations.history`: newest first, no replies save those shown in the channel too."""
     channel = _history_channel(call)
     shown = [message for message in channel.messages.values() if not message.is_reply or message.broadcast]
-    return _answer(call, _window(call, shown)[::-1])
+    return _messages_response(call, _messages_in_range(call, shown)[::-1])
 
 
-def replies(call: Call) -> Json:
+def replies(call: MethodCall) -> Json:
     """`conversations.replies`: the root first, then its replies, oldest first."""
     channel = _history_channel(call)
     message = channel.messages.get(call.need("ts"))
@@ -172,10 +172,10 @@ def replies(call: Call) -> Json:
         raise ApiError("thread_not_found")
     root = channel.messages[message.thread_ts] if message.is_reply and message.thread_ts else message
     root_first, *rest = call.workspace.thread(channel, root)
-    return _answer(call, [root_first, *_window(call, rest)])
+    return _messages_response(call, [root_first, *_messages_in_range(call, rest)])
 
 
-def _answer(call: Call, messages: list[Message]) -> Json:
+def _messages_response(call: MethodCall, messages: list[Message]) -> Json:
     page, cursor = call.page(messages, call.number("limit", 100, 999))
     metadata = call.flag("include_all_metadata")
     answer: Json = {

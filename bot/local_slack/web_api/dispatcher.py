@@ -11,11 +11,11 @@ from typing import Any
 from aiohttp import web
 
 from bot.local_slack.errors import ApiError, Json
-from bot.local_slack.trigger_ids import Triggers
+from bot.local_slack.trigger_ids import TriggerIds
 from bot.local_slack.web_api import chat, conversations, files, users, views
-from bot.local_slack.web_api.arguments import Call
+from bot.local_slack.web_api.arguments import MethodCall
 from bot.local_slack.web_api.faults import Fault, Faults
-from bot.local_slack.web_api.odd_answers import spoil_answer
+from bot.local_slack.web_api.odd_answers import odd_response
 from bot.local_slack.web_api.rate_limits import RateLimiter
 from bot.local_slack.workspace import File, Workspace
 
@@ -24,10 +24,10 @@ TIER_2, TIER_3, TIER_4 = 20, 50, 100
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
+class ApiMethod:
     """How a method is called."""
 
-    work: Callable[[Call], Json]
+    work: Callable[[MethodCall], Json]
     scope: str | None = None
     """What the token needs; None where none is needed or it depends on the channel."""
     per_minute: int | None = None
@@ -36,39 +36,39 @@ class Method:
     """Whether it counts as a message of its channel."""
 
 
-METHODS: Mapping[str, Method] = {
-    "auth.test": Method(users.auth_test),
-    "chat.postMessage": Method(chat.post_message, "chat:write", posts=True),
-    "chat.postEphemeral": Method(chat.post_ephemeral, "chat:write", TIER_4),
-    "chat.update": Method(chat.update, "chat:write", TIER_3),
-    "chat.delete": Method(chat.delete, "chat:write", TIER_3),
-    "chat.getPermalink": Method(chat.get_permalink),
-    "conversations.list": Method(conversations.list_channels, None, TIER_2),
-    "conversations.info": Method(conversations.info, None, TIER_3),
-    "conversations.history": Method(conversations.history, None, TIER_3),
-    "conversations.replies": Method(conversations.replies, None, TIER_3),
-    "conversations.members": Method(conversations.members, None, TIER_4),
-    "conversations.join": Method(conversations.join, "channels:join", TIER_3),
-    "conversations.open": Method(conversations.open_direct, "im:write", TIER_3),
-    "files.getUploadURLExternal": Method(files.get_upload_url, "files:write", TIER_4),
-    "files.completeUploadExternal": Method(files.complete_upload, "files:write", TIER_4),
-    "files.delete": Method(files.delete, "files:write", TIER_3),
-    "files.info": Method(files.info, "files:read", TIER_4),
-    "users.conversations": Method(conversations.of_user, None, TIER_3),
-    "users.info": Method(users.info, "users:read", TIER_4),
-    "users.list": Method(users.list_users, "users:read", TIER_2),
-    "views.open": Method(views.open_view, None, TIER_4),
-    "views.push": Method(views.push, None, TIER_4),
-    "views.update": Method(views.update, None, TIER_4),
-    "views.publish": Method(views.publish, None, TIER_4),
+METHODS: Mapping[str, ApiMethod] = {
+    "auth.test": ApiMethod(users.auth_test),
+    "chat.postMessage": ApiMethod(chat.post_message, "chat:write", posts=True),
+    "chat.postEphemeral": ApiMethod(chat.post_ephemeral, "chat:write", TIER_4),
+    "chat.update": ApiMethod(chat.update, "chat:write", TIER_3),
+    "chat.delete": ApiMethod(chat.delete, "chat:write", TIER_3),
+    "chat.getPermalink": ApiMethod(chat.get_permalink),
+    "conversations.list": ApiMethod(conversations.list_channels, None, TIER_2),
+    "conversations.info": ApiMethod(conversations.info, None, TIER_3),
+    "conversations.history": ApiMethod(conversations.history, None, TIER_3),
+    "conversations.replies": ApiMethod(conversations.replies, None, TIER_3),
+    "conversations.members": ApiMethod(conversations.members, None, TIER_4),
+    "conversations.join": ApiMethod(conversations.join, "channels:join", TIER_3),
+    "conversations.open": ApiMethod(conversations.open_direct, "im:write", TIER_3),
+    "files.getUploadURLExternal": ApiMethod(files.get_upload_url, "files:write", TIER_4),
+    "files.completeUploadExternal": ApiMethod(files.complete_upload, "files:write", TIER_4),
+    "files.delete": ApiMethod(files.delete, "files:write", TIER_3),
+    "files.info": ApiMethod(files.info, "files:read", TIER_4),
+    "users.conversations": ApiMethod(conversations.list_user_channels, None, TIER_3),
+    "users.info": ApiMethod(users.info, "users:read", TIER_4),
+    "users.list": ApiMethod(users.list_users, "users:read", TIER_2),
+    "views.open": ApiMethod(views.open_view, None, TIER_4),
+    "views.push": ApiMethod(views.push, None, TIER_4),
+    "views.update": ApiMethod(views.update, None, TIER_4),
+    "views.publish": ApiMethod(views.publish, None, TIER_4),
 }
-EXCHANGE = "oauth.v2.access"
-CONNECT = "apps.connections.open"
-CONNECT_PER_MINUTE = TIER_3
+OAUTH_ACCESS = "oauth.v2.access"
+CONNECTIONS_OPEN = "apps.connections.open"
+CONNECTIONS_OPEN_PER_MINUTE = TIER_3
 
 
 @dataclass(frozen=True, slots=True)
-class ApiCall:
+class RecordedCall:
     """A call as it was recorded."""
 
     method: str
@@ -89,7 +89,7 @@ class WebApi:
         *,
         rates: RateLimiter,
         faults: Faults,
-        triggers: Triggers,
+        triggers: TriggerIds,
         app_token: str,
         connect: Callable[[], str],
         exchange: Callable[[Json, str], Json],
@@ -100,7 +100,7 @@ class WebApi:
         """By team id."""
         self.rates = rates
         self.faults = faults
-        self.calls: list[ApiCall] = []
+        self.calls: list[RecordedCall] = []
         self.base_url = ""
         self._triggers = triggers
         self._app_token = app_token
@@ -123,7 +123,7 @@ class WebApi:
         fault = self.faults.take(method, channel if isinstance(channel, str) else None, args)
 
         def record(outcome: str, team: str | None = None) -> None:
-            self.calls.append(ApiCall(method, arrived, outcome, args, team))
+            self.calls.append(RecordedCall(method, arrived, outcome, args, team))
             self._on_call()
 
         if fault is not None:
@@ -139,11 +139,11 @@ class WebApi:
         headers: dict[str, str] = {}
         team = None
         try:
-            if method == EXCHANGE and unreadable is None:
+            if method == OAUTH_ACCESS and unreadable is None:
                 # The app says who it is by its own secret; it has no token yet.
                 body = self._exchange(args, request.headers.get("Authorization", ""))
                 team, args = str(body["team"]["id"]), {}
-            elif method == CONNECT and unreadable is None:
+            elif method == CONNECTIONS_OPEN and unreadable is None:
                 body = self._open_connection(_token(request), headers)
             else:
                 token = _token(request)
@@ -161,11 +161,11 @@ class WebApi:
             if fault.delay_after:
                 await asyncio.sleep(fault.delay_after)
             if fault.drop == "after":
-                self.calls[-1] = ApiCall(method, arrived, "dropped after", args, team)
+                self.calls[-1] = RecordedCall(method, arrived, "dropped after", args, team)
                 return _abort(request)
             if fault.oddity is not None and body["ok"]:
-                self.calls[-1] = ApiCall(method, arrived, f"ok as {fault.oddity}", args, team)
-                return spoil_answer(fault.oddity, body)
+                self.calls[-1] = RecordedCall(method, arrived, f"ok as {fault.oddity}", args, team)
+                return odd_response(fault.oddity, body)
         return web.json_response(body, status=429 if "Retry-After" in headers else 200, headers=headers)
 
     def _run(self, method: str, args: Json, workspace: Workspace, headers: dict[str, str]) -> Json:
@@ -176,7 +176,7 @@ class WebApi:
         if known.posts and not wait:
             wait = self.rates.post(workspace.id, str(args.get("channel")))
         self._hold(wait, headers)
-        call = Call(method, args, workspace, self._triggers, self.base_url, self._settle_file)
+        call = MethodCall(method, args, workspace, self._triggers, self.base_url, self._settle_file)
         if known.scope is not None:
             headers["x-accepted-oauth-scopes"] = known.scope
             call.need_scope(known.scope)
@@ -196,7 +196,7 @@ class WebApi:
         if token != self._app_token:
             known = any(token == workspace.bot_token for workspace in self.workspaces.values())
             raise ApiError("not_allowed_token_type" if known else "invalid_auth")
-        self._hold(self.rates.call("", CONNECT, CONNECT_PER_MINUTE), headers)
+        self._hold(self.rates.call("", CONNECTIONS_OPEN, CONNECTIONS_OPEN_PER_MINUTE), headers)
         return {"ok": True, "url": self._connect()}
 
     def _hold(self, wait: int, headers: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.local_slack.errors import Json
-from bot.local_slack.web_api.odd_answers import Oddity, Part, has
+from bot.local_slack.web_api.odd_answers import MessagePart, Oddity, has_part
 
 Drop = Literal["before", "after"]
 
@@ -36,7 +36,7 @@ class Fault:
     """Seconds waited before the work."""
     delay_after: float = 0.0
     """Seconds waited after the work, before the answer."""
-    having: tuple[Part, ...] = ()
+    having: tuple[MessagePart, ...] = ()
     """Only calls whose message has one of these parts."""
     oddity: Oddity | None = None
     """The form of the answer, after the work was done."""
@@ -61,7 +61,7 @@ class Faults:
         for fault in self._faults:
             if fault.method not in ("*", method) or fault.channel not in (None, channel):
                 continue
-            if fault.having and not any(has(args or {}, part) for part in fault.having):
+            if fault.having and not any(has_part(args or {}, part) for part in fault.having):
                 continue
             if fault.times is not None:
                 fault.times -= 1

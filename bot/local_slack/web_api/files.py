@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 
 from bot.local_slack.errors import ApiError, Json
-from bot.local_slack.web_api.arguments import Call
-from bot.local_slack.web_api.chat import writable
+from bot.local_slack.web_api.arguments import MethodCall
+from bot.local_slack.web_api.chat import writable_channel
 from bot.local_slack.workspace import Draft, File
 
 _MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
@@ -17,7 +17,7 @@ def mimetype(content: bytes) -> str:
     return next((kind for magic, kind in _MAGIC if content.startswith(magic)), "application/octet-stream")
 
 
-def get_upload_url(call: Call) -> Json:
+def get_upload_url(call: MethodCall) -> Json:
     """`files.getUploadURLExternal`."""
     name, length = call.need("filename"), call.get("length")
     if not length.isdigit() or int(length) == 0:
@@ -41,7 +41,7 @@ def get_upload_url(call: Call) -> Json:
     return {"upload_url": f"{call.base_url}/upload/v1/{file.id}/{file.secret}", "file_id": file.id}
 
 
-def complete_upload(call: Call) -> Json:
+def complete_upload(call: MethodCall) -> Json:
     """`files.completeUploadExternal`: shares the file where channels are given, else it stays private."""
     workspace = call.workspace
     wanted = call.structure("files", "invalid_arguments")
@@ -59,7 +59,7 @@ def complete_upload(call: Call) -> Json:
     thread_ts = call.get("thread_ts") or None
     if thread_ts is not None and len(names) != 1:
         raise ApiError("invalid_arguments", response_metadata={"messages": ["[ERROR] one channel only"]})
-    channels = [writable(call, name) for name in names]
+    channels = [writable_channel(call, name) for name in names]
     for channel in channels:
         if workspace.bot.id not in channel.members:
             raise ApiError("not_in_channel")
@@ -81,10 +81,10 @@ def complete_upload(call: Call) -> Json:
         )
     for file in files:
         call.settle_file(workspace, file)
-    return {"files": [_face(call, file) for file in files]}
+    return {"files": [_file_json(call, file) for file in files]}
 
 
-def _face(call: Call, file: File) -> Json:
+def _file_json(call: MethodCall, file: File) -> Json:
     """The file; its type stays empty until it is ready."""
     url = f"{call.base_url}/files-pri/{call.workspace.id}-{file.id}/{file.id}/{file.name}"
     return {
@@ -105,15 +105,15 @@ def _face(call: Call, file: File) -> Json:
     }
 
 
-def info(call: Call) -> Json:
+def info(call: MethodCall) -> Json:
     """`files.info`."""
     file = call.workspace.files.get(call.need("file"))
     if file is None or not file.completed:
         raise ApiError("file_not_found")
-    return {"file": _face(call, file), "comments": [], "response_metadata": {"next_cursor": ""}}
+    return {"file": _file_json(call, file), "comments": [], "response_metadata": {"next_cursor": ""}}
 
 
-def delete(call: Call) -> Json:
+def delete(call: MethodCall) -> Json:
     """`files.delete`: one's own files only."""
     workspace = call.workspace
     file = workspace.files.get(call.need("file"))

@@ -18,7 +18,7 @@ from aiohttp import web
 from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.workspace import Workspace
 
-CODE_SECONDS = 600.0
+CODE_LIFETIME_S = 600.0
 KNOWN_SCOPES = frozenset(
     {
         "app_mentions:read",
@@ -119,7 +119,7 @@ class OAuth:
         grant = self._grants.pop(str(args.get("code", "")), None)
         if grant is None:
             raise ApiError("invalid_code")
-        if self._clock() - grant.born > CODE_SECONDS:
+        if self._clock() - grant.born > CODE_LIFETIME_S:
             raise ApiError("code_expired")
         if str(args.get("redirect_uri", grant.redirect_uri)) != grant.redirect_uri:
             raise ApiError("bad_redirect_uri")

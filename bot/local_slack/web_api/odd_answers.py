@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bot.local_slack.errors import Json
 
-Part = Literal["file", "broadcast", "buttons", "metadata", "blocks", "thread", "everybody", "mention"]
+MessagePart = Literal["file", "broadcast", "buttons", "metadata", "blocks", "thread", "everybody", "mention"]
 Oddity = Literal["null ts", "no ts", "array", "string", "html", "null", "no error"]
 
 _SYLLABLES = ["ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo", "xu", "za"]
@@ -22,19 +22,21 @@ def random_error_name(chance: random.Random) -> str:
     return "_".join(words)
 
 
-_PARTS: Mapping[Part, Callable[[Json], bool]] = {
+_PARTS: Mapping[MessagePart, Callable[[Json], bool]] = {
     "file": lambda args: any(block.get("type") == "image" for block in _blocks(args)),
     "broadcast": lambda args: bool(args.get("reply_broadcast")),
     "buttons": lambda args: any(b.get("type") == "actions" or "accessory" in b for b in _blocks(args)),
     "metadata": lambda args: bool(args.get("metadata")),
     "blocks": lambda args: bool(_blocks(args)),
     "thread": lambda args: bool(args.get("thread_ts")),
-    "everybody": lambda args: any(word in _words(args) for word in ("<!here>", "<!channel>", "<!everyone>")),
-    "mention": lambda args: any(word in _words(args) for word in ("<@", "<!subteam^")),
+    "everybody": lambda args: any(
+        word in _searchable_text(args) for word in ("<!here>", "<!channel>", "<!everyone>")
+    ),
+    "mention": lambda args: any(word in _searchable_text(args) for word in ("<@", "<!subteam^")),
 }
 
 
-def has(args: Json, part: Part) -> bool:
+def has_part(args: Json, part: MessagePart) -> bool:
     """Whether a call's message has a part."""
     return _PARTS[part](args)
 
@@ -44,11 +46,11 @@ def _blocks(args: Json) -> list[Json]:
     return [block for block in found if isinstance(block, dict)] if isinstance(found, list) else []
 
 
-def _words(args: Json) -> str:
+def _searchable_text(args: Json) -> str:
     return f"{args.get('text')} {_blocks(args)}"
 
 
-def spoil_answer(oddity: Oddity, body: Json) -> web.Response:
+def odd_response(oddity: Oddity, body: Json) -> web.Response:
     """The answer to a call that was done, in a form that says little of it."""
     if oddity == "html":
         page = "<!DOCTYPE html><html><body>ok</body></html>"

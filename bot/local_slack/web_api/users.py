@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bot.local_slack.errors import Json
-from bot.local_slack.web_api.arguments import Call
+from bot.local_slack.web_api.arguments import MethodCall
 from bot.local_slack.workspace import User
 
 
-def auth_test(call: Call) -> Json:
+def auth_test(call: MethodCall) -> Json:
     """`auth.test`."""
     workspace = call.workspace
     return {
@@ -21,7 +21,7 @@ def auth_test(call: Call) -> Json:
     }
 
 
-def _face(call: Call, user: User) -> Json:
+def _user_json(call: MethodCall, user: User) -> Json:
     return {
         "id": user.id,
         "team_id": user.team or call.workspace.id,
@@ -39,12 +39,15 @@ def _face(call: Call, user: User) -> Json:
     }
 
 
-def info(call: Call) -> Json:
+def info(call: MethodCall) -> Json:
     """`users.info`."""
-    return {"user": _face(call, call.workspace.user(call.need("user")))}
+    return {"user": _user_json(call, call.workspace.user(call.need("user")))}
 
 
-def list_users(call: Call) -> Json:
+def list_users(call: MethodCall) -> Json:
     """`users.list`."""
     page, cursor = call.page(list(call.workspace.users.values()), call.number("limit", 1000, 1000))
-    return {"members": [_face(call, user) for user in page], "response_metadata": {"next_cursor": cursor}}
+    return {
+        "members": [_user_json(call, user) for user in page],
+        "response_metadata": {"next_cursor": cursor},
+    }

@@ -10,20 +10,20 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import parse_stored
+from bot.filters import parse_stored_criteria
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor, ChangeRecord, last_canonical_of_number, record_changes
-from bot.store.channels.sites import ChannelRef, add_sites, noted, set_conditions, sites_of_all
+from bot.store.channels.sites import ChannelRef, add_sites, load_all_sites, recording_changes, set_conditions
 from bot.store.channels.subscription_numbers import (
-    give_numbers,
-    keep_number,
-    known_before_as,
+    allocate_number,
+    assign_missing_numbers,
+    is_former_number,
     last_number,
-    next_number,
+    reserve_number,
 )
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState
-from formatters.models.channel_change import IMPORT, SubscriptionState
+from formatters.models.channel_change import BY_IMPORT, SubscriptionState
 from formatters.models.observing import ChannelSites, ObservingConstraints
 
 _d = schema.deliveries
@@ -83,12 +83,12 @@ class ChannelTransfer:
         async with self._database.exclusive_transaction() as connection:
             nameless = select(_s.c.team_id, _s.c.channel_id).where(_s.c.number.is_(None)).distinct()
             for row in (await connection.execute(nameless)).all():
-                await give_numbers(connection, (row.team_id, row.channel_id))
+                await assign_missing_numbers(connection, (row.team_id, row.channel_id))
         async with self._database.read_transaction() as connection:
             rows = (
                 await connection.execute(select(_s).where(_s.c.confirmed_at.is_not(None)).order_by(_s.c.id))
             ).all()
-            sites = await sites_of_all(connection)
+            sites = await load_all_sites(connection)
             numbers = (await connection.execute(select(schema.channel_numbers))).all()
         last = {(row.team_id, row.channel_id): row.last_number for row in numbers}
         asked: defaultdict[ChannelRef, list[ExportedSubscription]] = defaultdict(list)
@@ -128,7 +128,7 @@ class ChannelTransfer:
         has by that name gets the place it has here. Raises TooManySites, StoreUnavailable.
         """
         new = known = sites = 0
-        by = ChangeAuthor(IMPORT, now)
+        by = ChangeAuthor(BY_IMPORT, now)
         async with self._database.exclusive_transaction() as connection:
             for channel in channels:
                 place = (channel.team_id, channel.channel_id)
@@ -137,14 +137,14 @@ class ChannelTransfer:
                 # What gets another number gets one that no other has in the file.
                 beyond = max([channel.last_number, *(a.number or 0 for a in channel.subscriptions)])
                 for asked in channel.subscriptions:
-                    change = await _put_in_force(connection, place, asked, before, beyond, now)
+                    change = await _import_subscription(connection, place, asked, before, beyond, now)
                     known += change is None
                     fresh += [] if change is None else [change]
                 new += len(fresh)
                 if channel.last_number:
-                    await keep_number(connection, place, channel.last_number)
+                    await reserve_number(connection, place, channel.last_number)
                 await record_changes(connection, place, by, fresh)
-                async with noted(connection, place, by):
+                async with recording_changes(connection, place, by):
                     if channel.sites.sites:
                         await add_sites(connection, place, channel.sites.sites)
                         sites += len(channel.sites.sites)
@@ -153,7 +153,7 @@ class ChannelTransfer:
         return ImportResult(channels=len(channels), subscriptions=new, already_known=known, sites=sites)
 
 
-async def _put_in_force(
+async def _import_subscription(
     connection: AsyncConnection,
     place: ChannelRef,
     asked: ExportedSubscription,
@@ -166,12 +166,12 @@ async def _put_in_force(
     `last` is the last number given here before, `beyond` the greatest that was given elsewhere.
     """
     mine = (_s.c.team_id == place[0]) & (_s.c.channel_id == place[1]) & (_s.c.words == asked.words)
-    await give_numbers(connection, place)
+    await assign_missing_numbers(connection, place)
     row = (await connection.execute(select(_s).where(mine))).first()
     if row is not None and row.confirmed_at is not None:
         return None
     if row is None:
-        number = await _number(connection, place, asked, last, beyond)
+        number = await _choose_number(connection, place, asked, last, beyond)
         values = {
             "team_id": place[0],
             "channel_id": place[1],
@@ -194,17 +194,17 @@ async def _put_in_force(
         waiting = (_d.c.kind == DeliveryKind.CONFIRMATION.value) & (_d.c.subject_id == row.id)
         await connection.execute(delete(_d).where(waiting, _d.c.state == DeliveryState.PENDING.value))
     after = SubscriptionState(
-        words=asked.words, paused=asked.paused_at is not None, criteria=parse_stored(asked.words)
+        words=asked.words, paused=asked.paused_at is not None, criteria=parse_stored_criteria(asked.words)
     )
     return ChangeRecord(subscription_id=subscription_id, number=number, before=None, after=after)
 
 
-async def _number(
+async def _choose_number(
     connection: AsyncConnection, place: ChannelRef, asked: ExportedSubscription, last: int, beyond: int
 ) -> int:
     """The number that it had elsewhere, if no other had it here; else the next."""
     wanted = asked.number
-    if wanted is not None and not await known_before_as(connection, place, wanted):
+    if wanted is not None and not await is_former_number(connection, place, wanted):
         taken = select(_s.c.id).where(
             _s.c.team_id == place[0], _s.c.channel_id == place[1], _s.c.number == wanted
         )
@@ -212,6 +212,6 @@ async def _number(
         if free and (
             wanted > last or await last_canonical_of_number(connection, place, wanted) == asked.words
         ):
-            await keep_number(connection, place, wanted)
+            await reserve_number(connection, place, wanted)
             return wanted
-    return await next_number(connection, place, beyond=beyond)
+    return await allocate_number(connection, place, beyond=beyond)

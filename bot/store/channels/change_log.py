@@ -17,16 +17,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import FilterSyntaxError, parse_stored
+from bot.filters import FilterSyntaxError, parse_stored_criteria
 from bot.store import schema
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
 from formatters.models import channel_change
-from formatters.models.channel_change import Change, SubscriptionState
+from formatters.models.channel_change import ChannelChange, SubscriptionState
 from formatters.models.observing import ChannelSites, ObservingConstraints, Site
 from formatters.models.subscription import Subscription
 
-APART = timedelta(seconds=30)
-KEPT = timedelta(days=400)
+MIN_POST_INTERVAL = timedelta(seconds=30)
+CHANGES_KEPT_FOR = timedelta(days=400)
 """How long a change is kept: a whole observing year, and who looks back at it."""
 
 ChannelRef = tuple[str, str]
@@ -51,11 +51,11 @@ class ChangeRecord:
 
     subscription_id: int | None = None
     number: int | None = None
-    before: channel_change.State | None
-    after: channel_change.State | None
+    before: channel_change.RecordedState | None
+    after: channel_change.RecordedState | None
 
 
-def state_of(subscription: Subscription) -> SubscriptionState:
+def subscription_state(subscription: Subscription) -> SubscriptionState:
     """A subscription as it is."""
     criteria = subscription.criteria
     return SubscriptionState(
@@ -63,15 +63,15 @@ def state_of(subscription: Subscription) -> SubscriptionState:
     )
 
 
-def change_of_subscription(before: Subscription | None, after: Subscription | None) -> ChangeRecord:
+def subscription_change(before: Subscription | None, after: Subscription | None) -> ChangeRecord:
     """The change of one subscription; one of the two is given."""
     one = before or after
     assert one is not None
     return ChangeRecord(
         subscription_id=one.id,
         number=one.number,
-        before=None if before is None else state_of(before),
-        after=None if after is None else state_of(after),
+        before=None if before is None else subscription_state(before),
+        after=None if after is None else subscription_state(after),
     )
 
 
@@ -109,11 +109,13 @@ async def record_changes(
         assert result.inserted_primary_key is not None
         ids.append(int(result.inserted_primary_key[0]))
     if tell and said_by is None:
-        delivery_id = await _post(connection, place, ids[0], by.at)
+        delivery_id = await _enqueue_announcement(connection, place, ids[0], by.at)
         await connection.execute(update(_c).where(_c.c.id.in_(ids)).values(delivery_id=delivery_id))
 
 
-async def _post(connection: AsyncConnection, place: ChannelRef, change_id: int, now: datetime) -> int:
+async def _enqueue_announcement(
+    connection: AsyncConnection, place: ChannelRef, change_id: int, now: datetime
+) -> int:
     """The delivery that is to say a change: the one that waits, if it can't have been seen, or a new one."""
     mine = (
         (_d.c.team_id == place[0]) & (_d.c.channel_id == place[1]) & (_d.c.kind == DeliveryKind.CHANGE.value)
@@ -125,7 +127,7 @@ async def _post(connection: AsyncConnection, place: ChannelRef, change_id: int, 
     newest = (
         await connection.execute(select(func.max(_d.c.created_at, type_=schema.UtcDateTime())).where(mine))
     ).scalar()
-    due = now if newest is None else min(max(now, newest + APART), now + APART)
+    due = now if newest is None else min(max(now, newest + MIN_POST_INTERVAL), now + MIN_POST_INTERVAL)
     row = delivery_row(*place, DeliveryKind.CHANGE, change_id, now, not_before=due)
     result = await connection.execute(insert(_d).values(row))
     assert result.inserted_primary_key is not None
@@ -139,9 +141,9 @@ async def _post(connection: AsyncConnection, place: ChannelRef, change_id: int, 
     return delivery_id
 
 
-async def changes_of_delivery(
+async def load_delivery_changes(
     connection: AsyncConnection, delivery_id: int
-) -> tuple[ChannelRef, list[Change]] | None:
+) -> tuple[ChannelRef, list[ChannelChange]] | None:
     """What a delivery is to say, up to now: its changes, and what followed on the same subscriptions.
 
     None if another delivery has taken all of it over.
@@ -153,29 +155,35 @@ async def changes_of_delivery(
         return None
     place = (own[0].team_id, own[0].channel_id)
     subjects = {row.subscription_id for row in own}
-    query = select(_c).where(_of(place), _c.c.id >= own[0].id).order_by(_c.c.id)
+    query = select(_c).where(_in_channel(place), _c.c.id >= own[0].id).order_by(_c.c.id)
     first: dict[int | None, int] = {}
     for row in own:
         first.setdefault(row.subscription_id, row.id)
     rows = (await connection.execute(query)).all()
     return place, [
-        _change(row)
+        _change_from_row(row)
         for row in rows
         if row.subscription_id in subjects and row.id >= first[row.subscription_id]
     ]
 
 
-async def change_page(connection: AsyncConnection, place: ChannelRef, page: int) -> tuple[list[Change], int]:
+async def load_change_page(
+    connection: AsyncConnection, place: ChannelRef, page: int
+) -> tuple[list[ChannelChange], int]:
     """The changes of one page of a channel's history, the newest first, and how many there are in all."""
-    total = (await connection.execute(select(func.count()).select_from(_c).where(_of(place)))).scalar_one()
-    query = select(_c).where(_of(place)).order_by(_c.c.id.desc())
-    rows = await connection.execute(query.limit(channel_change.PAGE).offset((page - 1) * channel_change.PAGE))
-    return [_change(row) for row in rows.all()], total
+    total = (
+        await connection.execute(select(func.count()).select_from(_c).where(_in_channel(place)))
+    ).scalar_one()
+    query = select(_c).where(_in_channel(place)).order_by(_c.c.id.desc())
+    rows = await connection.execute(
+        query.limit(channel_change.PAGE_SIZE).offset((page - 1) * channel_change.PAGE_SIZE)
+    )
+    return [_change_from_row(row) for row in rows.all()], total
 
 
 async def last_canonical_of_number(connection: AsyncConnection, place: ChannelRef, number: int) -> str | None:
     """The words of the subscription that had this number last and has ended; None if that isn't known."""
-    query = select(_c).where(_of(place), _c.c.number == number).order_by(_c.c.id.desc()).limit(1)
+    query = select(_c).where(_in_channel(place), _c.c.number == number).order_by(_c.c.id.desc()).limit(1)
     row = (await connection.execute(query)).first()
     if row is None or row.state_after is not None:
         return None
@@ -183,12 +191,12 @@ async def last_canonical_of_number(connection: AsyncConnection, place: ChannelRe
     return before.words if isinstance(before, SubscriptionState) else None
 
 
-def _of(place: ChannelRef) -> ColumnElement[bool]:
+def _in_channel(place: ChannelRef) -> ColumnElement[bool]:
     return (_c.c.team_id == place[0]) & (_c.c.channel_id == place[1])
 
 
-def _change(row: Any) -> Change:
-    return Change(
+def _change_from_row(row: Any) -> ChannelChange:
+    return ChannelChange(
         number=row.number,
         before=_from_json(row.state_before),
         after=_from_json(row.state_after),
@@ -197,7 +205,7 @@ def _change(row: Any) -> Change:
     )
 
 
-def _to_json(state: channel_change.State | None) -> str | None:
+def _to_json(state: channel_change.RecordedState | None) -> str | None:
     match state:
         case None:
             return None
@@ -208,7 +216,7 @@ def _to_json(state: channel_change.State | None) -> str | None:
     return json.dumps(said, ensure_ascii=False)
 
 
-def _from_json(text: str | None) -> channel_change.State | None:
+def _from_json(text: str | None) -> channel_change.RecordedState | None:
     if text is None:
         return None
     said = json.loads(text)
@@ -219,7 +227,7 @@ def _from_json(text: str | None) -> channel_change.State | None:
         sites = [Site(**{name: site[name] for name in known & site.keys()}) for site in said["sites"]]
         return ChannelSites(sites=tuple(sites), conditions=conditions)
     try:
-        criteria = parse_stored(said["words"])
+        criteria = parse_stored_criteria(said["words"])
     except FilterSyntaxError:
         # Words of another version, perhaps: they are shown as they are.
         criteria = None

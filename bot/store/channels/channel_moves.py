@@ -26,19 +26,24 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
-from bot.store.channels.subscription_numbers import keep_number, known_before_as, last_number, next_number
+from bot.store.channels.subscription_numbers import (
+    allocate_number,
+    is_former_number,
+    last_number,
+    reserve_number,
+)
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState
-from bot.store.outbox.outbox import _requeue_channel
+from bot.store.outbox.outbox import requeue_channel
 from bot.store.outbox.plan_writer import mark_threads_stale
 
 ChannelRef = tuple[str, str]
 
 _d, _s, _t, _m = schema.deliveries, schema.subscriptions, schema.threads, schema.mentions
 
-UNANNOUNCED = (DeliveryKind.ROOT.value, DeliveryKind.EDIT.value)
+ONCE_PER_THREAD_KINDS = (DeliveryKind.ROOT.value, DeliveryKind.EDIT.value)
 """What a thread has once."""
-_RANK = {
+_PROGRESS = {
     DeliveryState.DEAD.value: 0,
     DeliveryState.PENDING.value: 1,
     DeliveryState.SENDING.value: 2,
@@ -74,21 +79,23 @@ class ChannelMoves:
         if old == new:
             return MoveResult(subscriptions=0, threads=0, merged=0)
         async with self._database.exclusive_transaction() as connection:
-            problem = await _take_problem(connection, old)
-            own_problem = await _take_problem(connection, new)
+            problem = await _pop_problem(connection, old)
+            own_problem = await _pop_problem(connection, new)
             subscriptions, same = await _move_subscriptions(connection, old, new)
             threads, joined = await _move_threads(connection, old, new, now)
             merged = same + joined + await _move_deliveries(connection, old, new)
             await _renumber_sites(connection, old, new)
-            done = {_d.name, _s.name, _t.name, schema.channels.name, schema.channel_numbers.name}
-            for table in place_tables():
+            done = {_d.name, _s.name, _t.name, schema.channel_problems.name, schema.channel_numbers.name}
+            for table in channel_tables():
                 if table.name not in done:
-                    merged += await _repoint(connection, table, _names(old), _names(new))
+                    merged += await _reassign_rows(
+                        connection, table, _channel_columns(old), _channel_columns(new)
+                    )
             if problem is not None:
-                await _put_problem(connection, new, problem, now)
-                await _requeue_channel(connection, new, since, now)
+                await _set_problem(connection, new, problem, now)
+                await requeue_channel(connection, new, since, now)
             if own_problem is not None:
-                await _put_problem(connection, new, own_problem, now)
+                await _set_problem(connection, new, own_problem, now)
         return MoveResult(subscriptions=subscriptions, threads=threads, merged=merged)
 
     async def elsewhere(self, teams: Collection[str]) -> list[ChannelRef]:
@@ -107,7 +114,7 @@ class ChannelMoves:
 
     async def out_of_reach(self) -> list[tuple[str, str, str]]:
         """(team, channel, Slack's word) of the channels that subscribed and can't be posted to."""
-        c = schema.channels
+        c = schema.channel_problems
         here = (_s.c.team_id == c.c.team_id) & (_s.c.channel_id == c.c.channel_id)
         query = select(c.c.team_id, c.c.channel_id, c.c.problem).join(_s, here).distinct()
         async with self._database.read_transaction() as connection:
@@ -115,29 +122,31 @@ class ChannelMoves:
         return sorted((row.team_id, row.channel_id, row.problem) for row in rows)
 
 
-def place_tables() -> list[Table]:
+def channel_tables() -> list[Table]:
     """Every table with rows of a channel."""
     return [t for t in schema.metadata.sorted_tables if {"team_id", "channel_id"} <= set(t.c.keys())]
 
 
-def _names(place: ChannelRef) -> dict[str, object]:
+def _channel_columns(place: ChannelRef) -> dict[str, object]:
     return {"team_id": place[0], "channel_id": place[1]}
 
 
-def _at(table: Table, place: ChannelRef) -> ColumnElement[bool]:
+def _in_channel(table: Table, place: ChannelRef) -> ColumnElement[bool]:
     return and_(table.c.team_id == place[0], table.c.channel_id == place[1])
 
 
-async def _rows(connection: AsyncConnection, table: Table, where: ColumnElement[bool]) -> list[RowMapping]:
+async def _load_rows(
+    connection: AsyncConnection, table: Table, where: ColumnElement[bool]
+) -> list[RowMapping]:
     order = list(table.primary_key.columns)
     return list((await connection.execute(select(table).where(where).order_by(*order))).mappings().all())
 
 
-def _this(table: Table, row: RowMapping) -> ColumnElement[bool]:
+def _is_row(table: Table, row: RowMapping) -> ColumnElement[bool]:
     return and_(*(column == row[column.name] for column in table.primary_key.columns))
 
 
-async def _repoint(
+async def _reassign_rows(
     connection: AsyncConnection, table: Table, was: Mapping[str, object], now: Mapping[str, object]
 ) -> int:
     """Change these columns of every row that has them so; return how many the table had already.
@@ -148,7 +157,9 @@ async def _repoint(
     keys = [[c.name for c in columns] for columns in (table.primary_key.columns, *unique)]
     keys = [key for key in keys if set(key) & was.keys()]
     same = 0
-    for row in await _rows(connection, table, and_(*(table.c[name] == value for name, value in was.items()))):
+    for row in await _load_rows(
+        connection, table, and_(*(table.c[name] == value for name, value in was.items()))
+    ):
         after = dict(row) | dict(now)
         taken = False
         for key in keys:
@@ -158,46 +169,54 @@ async def _repoint(
             taken = taken or bool((await connection.execute(there)).scalar_one())
         if taken:
             same += 1
-            await connection.execute(delete(table).where(_this(table, row)))
+            await connection.execute(delete(table).where(_is_row(table, row)))
         else:
-            await connection.execute(update(table).where(_this(table, row)).values(dict(now)))
+            await connection.execute(update(table).where(_is_row(table, row)).values(dict(now)))
     return same
 
 
-async def _take_problem(connection: AsyncConnection, place: ChannelRef) -> str | None:
-    gone = delete(schema.channels).where(_at(schema.channels, place)).returning(schema.channels.c.problem)
+async def _pop_problem(connection: AsyncConnection, place: ChannelRef) -> str | None:
+    gone = (
+        delete(schema.channel_problems)
+        .where(_in_channel(schema.channel_problems, place))
+        .returning(schema.channel_problems.c.problem)
+    )
     problem: str | None = (await connection.execute(gone)).scalar_one_or_none()
     return problem
 
 
-async def _put_problem(connection: AsyncConnection, place: ChannelRef, problem: str, now: datetime) -> None:
-    await connection.execute(delete(schema.channels).where(_at(schema.channels, place)))
-    await connection.execute(insert(schema.channels).values(**_names(place), problem=problem, since=now))
+async def _set_problem(connection: AsyncConnection, place: ChannelRef, problem: str, now: datetime) -> None:
+    await connection.execute(
+        delete(schema.channel_problems).where(_in_channel(schema.channel_problems, place))
+    )
+    await connection.execute(
+        insert(schema.channel_problems).values(**_channel_columns(place), problem=problem, since=now)
+    )
 
 
 async def _move_subscriptions(
     connection: AsyncConnection, old: ChannelRef, new: ChannelRef
 ) -> tuple[int, int]:
     """(how many followed, how many the new id had in the same words)."""
-    there = {row["words"]: row for row in await _rows(connection, _s, _at(_s, new))}
+    there = {row["words"]: row for row in await _load_rows(connection, _s, _in_channel(_s, new))}
     # Numbers that the new id gave out are in its messages: none of them may become another subscription's.
     given = await last_number(connection, new)
     last = await last_number(connection, old)
     moved = same = 0
-    rows = await _rows(connection, _s, _at(_s, old))
+    rows = await _load_rows(connection, _s, _in_channel(_s, old))
     # Nor one by which the new id's old messages still call another.
     other = {
-        row["id"] for row in rows if row["number"] and await known_before_as(connection, new, row["number"])
+        row["id"] for row in rows if row["number"] and await is_former_number(connection, new, row["number"])
     }
-    await _repoint(connection, schema.former_numbers, _names(old), _names(new))
+    await _reassign_rows(connection, schema.former_numbers, _channel_columns(old), _channel_columns(new))
     for row in rows:
         twin = there.get(row["words"])
         if twin is None:
             number = row["number"]
             if number is not None and (number <= given or row["id"] in other):
-                number = await next_number(connection, new, beyond=last)
+                number = await allocate_number(connection, new, beyond=last)
             await connection.execute(
-                update(_s).where(_s.c.id == row["id"]).values(**_names(new), number=number)
+                update(_s).where(_s.c.id == row["id"]).values(**_channel_columns(new), number=number)
             )
             moved += 1
             continue
@@ -214,8 +233,10 @@ async def _move_subscriptions(
         await connection.execute(delete(_d).where(told))
         await connection.execute(delete(_s).where(_s.c.id == row["id"]))
     if last:
-        await keep_number(connection, new, last)
-        await connection.execute(delete(schema.channel_numbers).where(_at(schema.channel_numbers, old)))
+        await reserve_number(connection, new, last)
+        await connection.execute(
+            delete(schema.channel_numbers).where(_in_channel(schema.channel_numbers, old))
+        )
     return moved, same
 
 
@@ -223,10 +244,10 @@ async def _move_threads(
     connection: AsyncConnection, old: ChannelRef, new: ChannelRef, now: datetime
 ) -> tuple[int, int]:
     """(how many followed, how many superevents had a thread under both ids)."""
-    there = {row["superevent_id"]: row for row in await _rows(connection, _t, _at(_t, new))}
+    there = {row["superevent_id"]: row for row in await _load_rows(connection, _t, _in_channel(_t, new))}
     moved = same = 0
     joined: set[int] = set()
-    for row in await _rows(connection, _t, _at(_t, old)):
+    for row in await _load_rows(connection, _t, _in_channel(_t, old)):
         twin = there.get(row["superevent_id"])
         if twin is None:
             moved += 1
@@ -235,10 +256,10 @@ async def _move_threads(
             # Where both stand, the one that people see last goes on.
             first = await _root_progress(connection, row) > await _root_progress(connection, twin)
             kept, lost = (row["id"], twin["id"]) if first else (twin["id"], row["id"])
-            await _join_threads(connection, kept, lost)
+            await _merge_threads(connection, kept, lost)
             joined.add(kept)
-        await connection.execute(update(_t).where(_t.c.id == row["id"]).values(_names(new)))
-    posted = [row["id"] for row in await _rows(connection, _t, _t.c.id.in_(joined)) if row["root_ts"]]
+        await connection.execute(update(_t).where(_t.c.id == row["id"]).values(_channel_columns(new)))
+    posted = [row["id"] for row in await _load_rows(connection, _t, _t.c.id.in_(joined)) if row["root_ts"]]
     await mark_threads_stale(connection, dict.fromkeys(posted, new), now)
     return moved, same
 
@@ -247,54 +268,54 @@ async def _root_progress(connection: AsyncConnection, thread: RowMapping) -> tup
     """How far a thread's root got: the further, the greater."""
     state = select(_d.c.state).where(_d.c.thread_id == thread["id"], _d.c.kind == DeliveryKind.ROOT.value)
     found = (await connection.execute(state)).scalar()
-    return thread["root_ts"] is not None, -1 if found is None else _RANK.get(found, 3)
+    return thread["root_ts"] is not None, -1 if found is None else _PROGRESS.get(found, 3)
 
 
-async def _join_threads(connection: AsyncConnection, kept: int, lost: int) -> None:
+async def _merge_threads(connection: AsyncConnection, kept: int, lost: int) -> None:
     """Give to one thread what hangs on another of the same superevent and channel, and remove that."""
     mine = _d.c.thread_id == lost
-    await connection.execute(delete(_d).where(mine, _d.c.kind.in_(UNANNOUNCED)))
+    await connection.execute(delete(_d).where(mine, _d.c.kind.in_(ONCE_PER_THREAD_KINDS)))
     twins = select(_m.c.notice_id).where(_m.c.thread_id == kept)
     doubled = select(_m.c.id).where(_m.c.thread_id == lost, _m.c.notice_id.in_(twins))
     mention = (_d.c.kind == DeliveryKind.MENTION.value) & _d.c.subject_id.in_(doubled)
     await connection.execute(delete(_d).where(mine, mention))
-    for row in await _rows(connection, _d, mine):
-        own = await _rows(connection, _d, (_d.c.thread_id == kept) & (_d.c.slot == row["slot"]))
+    for row in await _load_rows(connection, _d, mine):
+        own = await _load_rows(connection, _d, (_d.c.thread_id == kept) & (_d.c.slot == row["slot"]))
         if own and (own[0]["state"] != DeliveryState.DEAD.value or row["state"] == DeliveryState.DEAD.value):
-            await connection.execute(delete(_d).where(_this(_d, row)))
+            await connection.execute(delete(_d).where(_is_row(_d, row)))
             continue
         for dead in own:
-            await connection.execute(delete(_d).where(_this(_d, dead)))
-        await connection.execute(update(_d).where(_this(_d, row)).values(thread_id=kept))
+            await connection.execute(delete(_d).where(_is_row(_d, dead)))
+        await connection.execute(update(_d).where(_is_row(_d, row)).values(thread_id=kept))
     for table in schema.metadata.sorted_tables:
         if "thread_id" in table.c and table.name != _d.name:
-            await _repoint(connection, table, {"thread_id": lost}, {"thread_id": kept})
-    tried = schema.pictures.c.trial_thread_id == lost
-    await connection.execute(update(schema.pictures).where(tried).values(trial_thread_id=kept))
+            await _reassign_rows(connection, table, {"thread_id": lost}, {"thread_id": kept})
+    tried = schema.images.c.trial_thread_id == lost
+    await connection.execute(update(schema.images).where(tried).values(trial_thread_id=kept))
     await connection.execute(delete(_t).where(_t.c.id == lost))
 
 
 async def _move_deliveries(connection: AsyncConnection, old: ChannelRef, new: ChannelRef) -> int:
     """Move the deliveries; return how many the new id had. What stands there goes before what waits."""
     same = 0
-    for row in await _rows(connection, _d, _at(_d, old)):
-        own = await _rows(connection, _d, _at(_d, new) & (_d.c.slot == row["slot"]))
-        if own and _RANK.get(own[0]["state"], 3) >= _RANK.get(row["state"], 3):
+    for row in await _load_rows(connection, _d, _in_channel(_d, old)):
+        own = await _load_rows(connection, _d, _in_channel(_d, new) & (_d.c.slot == row["slot"]))
+        if own and _PROGRESS.get(own[0]["state"], 3) >= _PROGRESS.get(row["state"], 3):
             same += 1
-            await connection.execute(delete(_d).where(_this(_d, row)))
+            await connection.execute(delete(_d).where(_is_row(_d, row)))
             continue
         for other in own:
             same += 1
-            await connection.execute(delete(_d).where(_this(_d, other)))
-        await connection.execute(update(_d).where(_this(_d, row)).values(_names(new)))
+            await connection.execute(delete(_d).where(_is_row(_d, other)))
+        await connection.execute(update(_d).where(_is_row(_d, row)).values(_channel_columns(new)))
     return same
 
 
 async def _renumber_sites(connection: AsyncConnection, old: ChannelRef, new: ChannelRef) -> None:
     """Put the old id's sites behind those that the new one has."""
     table = schema.channel_sites
-    highest = select(func.max(table.c.ordinal)).where(_at(table, new))
+    highest = select(func.max(table.c.ordinal)).where(_in_channel(table, new))
     last = (await connection.execute(highest)).scalar_one_or_none()
     if last is not None:
-        behind = update(table).where(_at(table, old)).values(ordinal=table.c.ordinal + last + 1)
+        behind = update(table).where(_in_channel(table, old)).values(ordinal=table.c.ordinal + last + 1)
         await connection.execute(behind)

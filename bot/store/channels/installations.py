@@ -17,7 +17,7 @@ from bot.store.outbox.models import DeliveryKind, delivery_row
 _i = schema.installations
 _s = schema.oauth_states
 
-STATE_LIVES = timedelta(minutes=10)
+STATE_LIFETIME = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,9 @@ class InstallationRepository:
         state = secrets.token_urlsafe(32)
         async with self._database.exclusive_transaction() as connection:
             await connection.execute(delete(_s).where(_s.c.expires_at < now))
-            await connection.execute(insert(_s).values(digest=_digest(state), expires_at=now + STATE_LIVES))
+            await connection.execute(
+                insert(_s).values(digest=_digest(state), expires_at=now + STATE_LIFETIME)
+            )
         return state
 
     async def consume_state(self, state: str, now: datetime) -> bool:

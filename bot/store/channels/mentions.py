@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from bot.routing.intents import MentionReason
 from bot.store import schema
-from bot.store.channels.subscriptions import subscriptions_in_force
+from bot.store.channels.subscriptions import load_active_subscriptions
 from bot.store.database import Database
 from formatters.models.notice import NoticeKey
 from formatters.models.subscription import Criteria
@@ -46,7 +46,7 @@ class MentionRepository:
             row = (await connection.execute(query)).first()
             if row is None:
                 return None
-            here = await subscriptions_in_force(connection, (row.team_id, row.channel_id))
+            here = await load_active_subscriptions(connection, (row.team_id, row.channel_id))
         return PlannedMention(
             reason=MentionReason(row.occasion),
             notice_key=(row.superevent_id, row.alert_type, row.time_created, row.content),
@@ -66,7 +66,7 @@ class MentionRepository:
         )
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
-            asked = await subscriptions_in_force(connection) if rows else []
+            asked = await load_active_subscriptions(connection) if rows else []
         criteria_list: defaultdict[tuple[str, str], list[Criteria]] = defaultdict(list)
         for s in asked:
             if s.criteria.notify is not None:

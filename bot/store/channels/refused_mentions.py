@@ -34,16 +34,16 @@ class RefusedMentionRepository:
             row = (await connection.execute(select(_r).where(_r.c.id == refusal_id))).first()
             if row is None:
                 return []
-            return (await refused_in(connection, _here((row.team_id, row.channel_id))))[
+            return (await load_refused_mentions(connection, _in_channel((row.team_id, row.channel_id))))[
                 row.team_id, row.channel_id
             ]
 
 
-def _here(place: ChannelRef) -> ColumnElement[bool]:
+def _in_channel(place: ChannelRef) -> ColumnElement[bool]:
     return (_r.c.team_id == place[0]) & (_r.c.channel_id == place[1])
 
 
-async def refused_in(
+async def load_refused_mentions(
     connection: AsyncConnection, which: ColumnElement[bool]
 ) -> defaultdict[ChannelRef, list[RefusedMention]]:
     """What is refused, channel by channel."""
@@ -54,11 +54,11 @@ async def refused_in(
     return found
 
 
-async def with_refusals(
+async def attach_refusals(
     connection: AsyncConnection, subscriptions: Sequence[Subscription], team_id: str
 ) -> list[Subscription]:
     """A workspace's subscriptions, each with those of its mentions that Slack refuses in its channel."""
-    refused = await refused_in(connection, _r.c.team_id == team_id)
+    refused = await load_refused_mentions(connection, _r.c.team_id == team_id)
     return [
         replace(
             s,
@@ -74,10 +74,10 @@ async def with_refusals(
 
 async def forget_refusals(connection: AsyncConnection, place: ChannelRef) -> None:
     """Somebody changed what the channel asks for: what is refused is found out, and said, anew."""
-    await connection.execute(delete(_r).where(_here(place)))
+    await connection.execute(delete(_r).where(_in_channel(place)))
 
 
-async def record_mentions(
+async def record_mention_outcomes(
     connection: AsyncConnection, sent: Sequence[tuple[Delivery, Delivered]], now: datetime
 ) -> None:
     """Write down which mentions Slack refused, and forget those that went through.
@@ -88,20 +88,20 @@ async def record_mentions(
     if not those:
         return
     places = {(d.team_id, d.channel_id) for d, _ in those}
-    known = await refused_in(connection, _r.c.channel_id.in_({channel for _, channel in places}))
+    known = await load_refused_mentions(connection, _r.c.channel_id.in_({channel for _, channel in places}))
     for d, o in those:
         place = (d.team_id, d.channel_id)
         before = {refused.target for refused in known[place]}
         through = before & (set(o.mentions) - o.refused_mentions.keys())
         if through:
-            await connection.execute(delete(_r).where(_here(place), _r.c.target.in_(through)))
+            await connection.execute(delete(_r).where(_in_channel(place), _r.c.target.in_(through)))
         new = [target for target in o.refused_mentions if target not in before]
         if new:
-            await _say(connection, place, {t: o.refused_mentions[t] for t in new}, now)
+            await _record_refusals(connection, place, {t: o.refused_mentions[t] for t in new}, now)
             known[place] += [RefusedMention(target=t, reason=o.refused_mentions[t], since=now) for t in new]
 
 
-async def _say(
+async def _record_refusals(
     connection: AsyncConnection, place: ChannelRef, reasons: dict[str, str], now: datetime
 ) -> None:
     team_id, channel_id = place
@@ -112,7 +112,7 @@ async def _say(
     # Where the workspace's lease has just changed hands, the other process may have written the same.
     upsert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     await connection.execute(upsert(_r).on_conflict_do_nothing(), list(rows))
-    mine = select(_r.c.id).where(_here(place), _r.c.target == next(iter(reasons)))
+    mine = select(_r.c.id).where(_in_channel(place), _r.c.target == next(iter(reasons)))
     refusal_id = (await connection.execute(mine)).scalar_one()
     told = delivery_row(team_id, channel_id, DeliveryKind.MENTION_REFUSED, refusal_id, now)
     await connection.execute(upsert(schema.deliveries).values(told).on_conflict_do_nothing())

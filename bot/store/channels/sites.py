@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy import ColumnElement, delete, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.observing.observatories import folded
+from bot.observing.observatories import normalized_name
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor, ChangeRecord, record_changes
 from bot.store.database import Database
@@ -41,7 +41,7 @@ class SiteRepository:
         """What these channels (team, channel) have; those that never said anything are left out."""
         teams, channels = {team for team, _ in places}, {channel for _, channel in places}
         async with self._database.read_transaction() as connection:
-            return await _of_channels(connection, teams, channels)
+            return await _load_channels(connection, teams, channels)
 
     async def add(
         self, team_id: str, channel_id: str, sites: Sequence[Site], by: ChangeAuthor
@@ -51,36 +51,44 @@ class SiteRepository:
         Return what the channel has then.
         """
         place = (team_id, channel_id)
-        async with self._database.exclusive_transaction() as connection, noted(connection, place, by):
+        async with (
+            self._database.exclusive_transaction() as connection,
+            recording_changes(connection, place, by),
+        ):
             await add_sites(connection, place, sites)
-            return await _of_channel(connection, team_id, channel_id)
+            return await _load_channel(connection, team_id, channel_id)
 
     async def remove(self, team_id: str, channel_id: str, name: str, by: ChangeAuthor) -> ChannelSites:
         """Take a site from a channel, by the name that it has there; return what is left."""
         mine = (_s.c.team_id == team_id) & (_s.c.channel_id == channel_id)
         async with (
             self._database.exclusive_transaction() as connection,
-            noted(connection, (team_id, channel_id), by),
+            recording_changes(connection, (team_id, channel_id), by),
         ):
-            await connection.execute(delete(_s).where(mine, _s.c.folded == folded(name)))
-            return await _of_channel(connection, team_id, channel_id)
+            await connection.execute(delete(_s).where(mine, _s.c.folded == normalized_name(name)))
+            return await _load_channel(connection, team_id, channel_id)
 
     async def set_conditions(
         self, team_id: str, channel_id: str, conditions: ObservingConstraints, by: ChangeAuthor
     ) -> ChannelSites:
         """Say when something counts as observable for a channel; return what it has then."""
         place = (team_id, channel_id)
-        async with self._database.exclusive_transaction() as connection, noted(connection, place, by):
+        async with (
+            self._database.exclusive_transaction() as connection,
+            recording_changes(connection, place, by),
+        ):
             await set_conditions(connection, place, conditions)
-            return await _of_channel(connection, team_id, channel_id)
+            return await _load_channel(connection, team_id, channel_id)
 
 
 @asynccontextmanager
-async def noted(connection: AsyncConnection, place: ChannelRef, by: ChangeAuthor) -> AsyncIterator[None]:
+async def recording_changes(
+    connection: AsyncConnection, place: ChannelRef, by: ChangeAuthor
+) -> AsyncIterator[None]:
     """Keep, and have posted, what is changed inside in a channel's sites and conditions."""
-    before = await _of_channel(connection, *place)
+    before = await _load_channel(connection, *place)
     yield
-    after = await _of_channel(connection, *place)
+    after = await _load_channel(connection, *place)
     if after != before:
         await record_changes(connection, place, by, [ChangeRecord(before=before, after=after)])
 
@@ -91,13 +99,13 @@ async def add_sites(connection: AsyncConnection, place: ChannelRef, sites: Seque
     present = (await connection.execute(select(_s.c.folded, _s.c.ordinal).where(mine))).all()
     known = {row.folded: row.ordinal for row in present}
     for site in sites:
-        key = folded(site.name)
+        key = normalized_name(site.name)
         if key in known:
-            await connection.execute(update(_s).where(mine, _s.c.folded == key).values(_row(site)))
+            await connection.execute(update(_s).where(mine, _s.c.folded == key).values(_site_columns(site)))
             continue
         known[key] = max(known.values(), default=0) + 1
         named = {"team_id": place[0], "channel_id": place[1], "folded": key, "ordinal": known[key]}
-        await connection.execute(insert(_s).values({**named, **_row(site)}))
+        await connection.execute(insert(_s).values({**named, **_site_columns(site)}))
     if len(known) > SITES_MAX:
         raise TooManySites
 
@@ -114,7 +122,7 @@ async def set_conditions(
         await connection.execute(insert(_c).values({**named, **row}))
 
 
-def _row(site: Site) -> dict[str, object]:
+def _site_columns(site: Site) -> dict[str, object]:
     return {
         "name": site.name,
         "latitude": site.latitude,
@@ -125,27 +133,27 @@ def _row(site: Site) -> dict[str, object]:
     }
 
 
-async def _of_channel(connection: AsyncConnection, team_id: str, channel_id: str) -> ChannelSites:
-    found = await _of_channels(connection, {team_id}, {channel_id})
+async def _load_channel(connection: AsyncConnection, team_id: str, channel_id: str) -> ChannelSites:
+    found = await _load_channels(connection, {team_id}, {channel_id})
     return found.get((team_id, channel_id), ChannelSites())
 
 
-async def sites_of_all(connection: AsyncConnection) -> dict[ChannelRef, ChannelSites]:
+async def load_all_sites(connection: AsyncConnection) -> dict[ChannelRef, ChannelSites]:
     """What every channel has that ever said anything."""
-    return await _chosen(connection, true(), true())
+    return await _load_sites(connection, true(), true())
 
 
-async def _of_channels(
+async def _load_channels(
     connection: AsyncConnection, teams: Collection[str], channels: Collection[str]
 ) -> dict[ChannelRef, ChannelSites]:
-    return await _chosen(
+    return await _load_sites(
         connection,
         _s.c.team_id.in_(teams) & _s.c.channel_id.in_(channels),
         _c.c.team_id.in_(teams) & _c.c.channel_id.in_(channels),
     )
 
 
-async def _chosen(
+async def _load_sites(
     connection: AsyncConnection, sites_where: ColumnElement[bool], conditions_where: ColumnElement[bool]
 ) -> dict[ChannelRef, ChannelSites]:
     asked = select(_s).where(sites_where)

@@ -19,29 +19,29 @@ _n = schema.channel_numbers
 _s = schema.subscriptions
 
 
-async def next_number(connection: AsyncConnection, place: ChannelRef, *, beyond: int = 0) -> int:
+async def allocate_number(connection: AsyncConnection, place: ChannelRef, *, beyond: int = 0) -> int:
     """Take the channel's next number, greater than `beyond`; in a transaction of `Database.writing`."""
-    await give_numbers(connection, place)
+    await assign_missing_numbers(connection, place)
     number = max(await last_number(connection, place), beyond)
-    former = await _former(connection, place)
+    former = await _load_former_numbers(connection, place)
     number += 1
     while number in former:
         number += 1
-    await keep_number(connection, place, number)
+    await reserve_number(connection, place, number)
     return number
 
 
-async def give_numbers(connection: AsyncConnection, place: ChannelRef) -> None:
+async def assign_missing_numbers(connection: AsyncConnection, place: ChannelRef) -> None:
     """Give a number to each subscription of the channel that has none, the oldest first.
 
     That is what was there before channels counted, or what an older gwevent wrote since; people know such a
     one by its id.
     """
-    nameless = select(_s.c.id).where(_in(_s, place), _s.c.number.is_(None)).order_by(_s.c.id)
+    nameless = select(_s.c.id).where(_in_channel(_s, place), _s.c.number.is_(None)).order_by(_s.c.id)
     ids = list((await connection.execute(nameless)).scalars())
     if not ids:
         return
-    former = await _former(connection, place)
+    former = await _load_former_numbers(connection, place)
     fresh = [id_ for id_ in ids if id_ not in former]
     if fresh:
         row = {"team_id": place[0], "channel_id": place[1]}
@@ -54,34 +54,34 @@ async def give_numbers(connection: AsyncConnection, place: ChannelRef) -> None:
         while number in former and number != id_:
             number += 1
         await connection.execute(update(_s).where(_s.c.id == id_).values(number=number))
-    await keep_number(connection, place, number)
+    await reserve_number(connection, place, number)
 
 
 async def last_number(connection: AsyncConnection, place: ChannelRef) -> int:
     """The greatest number that the channel ever gave; 0 if none."""
-    found = (await connection.execute(select(_n.c.last_number).where(_in(_n, place)))).scalar()
+    found = (await connection.execute(select(_n.c.last_number).where(_in_channel(_n, place)))).scalar()
     return int(found or 0)
 
 
-async def keep_number(connection: AsyncConnection, place: ChannelRef, number: int) -> None:
+async def reserve_number(connection: AsyncConnection, place: ChannelRef, number: int) -> None:
     """See to it that no number up to this one is given any more."""
     last = await last_number(connection, place)
     if not last:
         row = {"team_id": place[0], "channel_id": place[1], "last_number": number}
         await connection.execute(insert(_n).values(row))
     elif number > last:
-        await connection.execute(update(_n).where(_in(_n, place)).values(last_number=number))
+        await connection.execute(update(_n).where(_in_channel(_n, place)).values(last_number=number))
 
 
-async def known_before_as(connection: AsyncConnection, place: ChannelRef, number: int) -> bool:
+async def is_former_number(connection: AsyncConnection, place: ChannelRef, number: int) -> bool:
     """Whether the channel knew a subscription of its own by this number before it counted for itself."""
-    known = select(_f.c.number).where(_in(_f, place), _f.c.number == number)
+    known = select(_f.c.number).where(_in_channel(_f, place), _f.c.number == number)
     return (await connection.execute(known)).first() is not None
 
 
-async def _former(connection: AsyncConnection, place: ChannelRef) -> set[int]:
-    return set((await connection.execute(select(_f.c.number).where(_in(_f, place)))).scalars())
+async def _load_former_numbers(connection: AsyncConnection, place: ChannelRef) -> set[int]:
+    return set((await connection.execute(select(_f.c.number).where(_in_channel(_f, place)))).scalars())
 
 
-def _in(table: Table, place: ChannelRef) -> ColumnElement[bool]:
+def _in_channel(table: Table, place: ChannelRef) -> ColumnElement[bool]:
     return and_(table.c.team_id == place[0], table.c.channel_id == place[1])

@@ -11,29 +11,29 @@ import structlog
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import FilterSyntaxError, parse_stored
+from bot.filters import FilterSyntaxError, parse_stored_criteria
 from bot.store import schema
 from bot.store.channels.change_log import (
     ChangeAuthor,
-    change_of_subscription,
-    change_page,
-    changes_of_delivery,
+    load_change_page,
+    load_delivery_changes,
     record_changes,
+    subscription_change,
 )
-from bot.store.channels.refused_mentions import forget_refusals, with_refusals
-from bot.store.channels.subscription_numbers import give_numbers, known_before_as, next_number
+from bot.store.channels.refused_mentions import attach_refusals, forget_refusals
+from bot.store.channels.subscription_numbers import allocate_number, assign_missing_numbers, is_former_number
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
 from bot.store.outbox.plan_writer import dead_letter_orphans
-from formatters.answers.subscription_messages import mark
-from formatters.models.channel_change import ITSELF, Change
+from formatters.answers.subscription_messages import fingerprint
+from formatters.models.channel_change import BY_GWEVENT, ChannelChange
 from formatters.models.subscription import Criteria, Subscription
 
 log = structlog.get_logger(__name__)
 
-UNSUBSCRIBED = "unsubscribed before it was posted"
+UNSUBSCRIBED_REASON = "unsubscribed before it was posted"
 
-_ASKED_FOR = (
+_SUBSCRIPTION_KINDS = (
     DeliveryKind.ROOT,
     DeliveryKind.REPLY,
     DeliveryKind.MENTION,
@@ -54,25 +54,25 @@ class SubscriptionRepository:
         place = (team_id, channel_id)
         while True:
             async with self._database.read_transaction() as connection:
-                if not await _nameless(connection, team_id, channel_id):
-                    here = await subscriptions_in_force(connection, place, paused=True)
-                    return await with_refusals(connection, here, team_id)
+                if not await _channels_without_numbers(connection, team_id, channel_id):
+                    here = await load_active_subscriptions(connection, place, paused=True)
+                    return await attach_refusals(connection, here, team_id)
             await self._with_numbers([place])
 
     async def waiting(self, team_id: str, channel_id: str) -> list[Subscription]:
         """A channel's subscriptions that wait for their confirmation, the oldest first."""
         async with self._database.read_transaction() as connection:
-            return await _waiting(connection, (team_id, channel_id))
+            return await _load_unconfirmed(connection, (team_id, channel_id))
 
     async def for_team(self, team_id: str) -> list[Subscription]:
         """A workspace's subscriptions, paused ones too, channel by channel, the oldest first."""
         while True:
             async with self._database.read_transaction() as connection:
-                nameless = await _nameless(connection, team_id)
+                nameless = await _channels_without_numbers(connection, team_id)
                 if not nameless:
-                    every = await subscriptions_in_force(connection, paused=True)
+                    every = await load_active_subscriptions(connection, paused=True)
                     mine = [s for s in every if s.team_id == team_id]
-                    found = await with_refusals(connection, mine, team_id)
+                    found = await attach_refusals(connection, mine, team_id)
                     break
             await self._with_numbers(nameless)
         return sorted(found, key=lambda s: (s.channel_id, s.id))
@@ -80,7 +80,7 @@ class SubscriptionRepository:
     async def count(self) -> int:
         """How many are in force, in all workspaces."""
         async with self._database.read_transaction() as connection:
-            return len(await subscriptions_in_force(connection))
+            return len(await load_active_subscriptions(connection))
 
     async def request(
         self, team_id: str, channel_id: str, criteria: Criteria, user_id: str, now: datetime
@@ -107,10 +107,10 @@ class SubscriptionRepository:
                     .where(confirmation, deliveries.c.state == DeliveryState.PENDING.value)
                     .values(not_before=now)
                 )
-                await give_numbers(connection, (team_id, channel_id))
+                await assign_missing_numbers(connection, (team_id, channel_id))
                 row = (await connection.execute(select(table).where(mine))).one()
-                return _subscription(row), row.confirmed_at is not None
-            number = await next_number(connection, (team_id, channel_id))
+                return _subscription_from_row(row), row.confirmed_at is not None
+            number = await allocate_number(connection, (team_id, channel_id))
             result = await connection.execute(
                 insert(table).values(
                     team_id=team_id,
@@ -146,7 +146,7 @@ class SubscriptionRepository:
             row = {
                 "team_id": team_id,
                 "channel_id": channel_id,
-                "number": await next_number(connection, place),
+                "number": await allocate_number(connection, place),
                 "words": criteria.canonical,
                 "created_by": user_id,
                 "created_at": now,
@@ -155,12 +155,12 @@ class SubscriptionRepository:
             result = await connection.execute(
                 insert(schema.subscriptions).values(row).returning(schema.subscriptions)
             )
-            added = _subscription(result.one())
+            added = _subscription_from_row(result.one())
             await record_changes(
                 connection,
                 place,
                 ChangeAuthor(user_id, now),
-                [change_of_subscription(None, added)],
+                [subscription_change(None, added)],
                 tell=False,
             )
 
@@ -174,7 +174,7 @@ class SubscriptionRepository:
             await self._with_numbers([(row.team_id, row.channel_id)])
             async with self._database.read_transaction() as connection:
                 row = (await connection.execute(query)).first()
-        return None if row is None else _subscription(row)
+        return None if row is None else _subscription_from_row(row)
 
     async def request_status(self, asked: Subscription) -> bool | str:
         """Whether it is in force, or waits for its confirmation; Slack's word if the channel refused it."""
@@ -204,7 +204,7 @@ class SubscriptionRepository:
         """
         table, place = schema.subscriptions, (team_id, channel_id)
         async with self._database.exclusive_transaction() as connection:
-            here = await _numbered(connection, place)
+            here = await _load_numbered(connection, place)
             before = next((s for s in here if s.number == number), None)
             if before is None:
                 return None
@@ -212,10 +212,10 @@ class SubscriptionRepository:
             if same is not None:
                 return before, same
             # One that waits for its confirmation may have the same words: it is overtaken.
-            await _withdraw(
+            await _end_subscriptions(
                 connection,
                 place,
-                [s for s in await _waiting(connection, place) if s.criteria == criteria],
+                [s for s in await _load_unconfirmed(connection, place) if s.criteria == criteria],
                 by,
             )
             await connection.execute(
@@ -225,7 +225,7 @@ class SubscriptionRepository:
             )
             await forget_refusals(connection, place)
             after = replace(before, criteria=criteria, created_by=by.user_id)
-            await record_changes(connection, place, by, [change_of_subscription(before, after)])
+            await record_changes(connection, place, by, [subscription_change(before, after)])
             return before, after
 
     async def pause(
@@ -238,7 +238,7 @@ class SubscriptionRepository:
         """
         table, place = schema.subscriptions, (team_id, channel_id)
         async with self._database.exclusive_transaction() as connection:
-            here = await _numbered(connection, place)
+            here = await _load_numbered(connection, place)
             before = next((s for s in here if s.number == number), None)
             if before is None:
                 return None
@@ -248,7 +248,7 @@ class SubscriptionRepository:
             await connection.execute(
                 update(table).where(table.c.id == before.id).values(paused_at=after.paused_at)
             )
-            await record_changes(connection, place, by, [change_of_subscription(before, after)])
+            await record_changes(connection, place, by, [subscription_change(before, after)])
             return before, after
 
     async def end(
@@ -267,12 +267,14 @@ class SubscriptionRepository:
         """
         place = (team_id, channel_id)
         async with self._database.exclusive_transaction() as connection:
-            here = await _numbered(connection, place) + await _waiting(connection, place)
+            here = await _load_numbered(connection, place) + await _load_unconfirmed(connection, place)
             chosen = [s for s in here if s.number in numbers]
             seen = marks or {}
-            if len(chosen) < len(set(numbers)) or any(mark(s) != seen.get(s.number, mark(s)) for s in chosen):
+            if len(chosen) < len(set(numbers)) or any(
+                fingerprint(s) != seen.get(s.number, fingerprint(s)) for s in chosen
+            ):
                 return None
-            await _withdraw(connection, place, chosen, by)
+            await _end_subscriptions(connection, place, chosen, by)
             return chosen
 
     async def former(self, team_id: str, channel_id: str, number: int) -> Subscription | None:
@@ -280,48 +282,52 @@ class SubscriptionRepository:
         place = (team_id, channel_id)
         here = await self.for_channel(team_id, channel_id)
         async with self._database.read_transaction() as connection:
-            known = await known_before_as(connection, place, number)
+            known = await is_former_number(connection, place, number)
         return next((s for s in here if known and s.id == number), None)
 
-    async def history(self, team_id: str, channel_id: str, page: int) -> tuple[list[Change], int]:
+    async def history(self, team_id: str, channel_id: str, page: int) -> tuple[list[ChannelChange], int]:
         """One page of who changed what in a channel, the newest first, and how many changes are kept."""
         async with self._database.read_transaction() as connection:
-            return await change_page(connection, (team_id, channel_id), page)
+            return await load_change_page(connection, (team_id, channel_id), page)
 
-    async def to_tell(self, delivery_id: int) -> tuple[list[Change], list[Subscription]] | None:
+    async def to_tell(self, delivery_id: int) -> tuple[list[ChannelChange], list[Subscription]] | None:
         """The changes that a delivery is to say, and what the channel has now; None if another says them."""
         async with self._database.read_transaction() as connection:
-            found = await changes_of_delivery(connection, delivery_id)
+            found = await load_delivery_changes(connection, delivery_id)
             if found is None:
                 return None
             place, changes = found
-            return changes, await subscriptions_in_force(connection, place, paused=True)
+            return changes, await load_active_subscriptions(connection, place, paused=True)
 
     async def _with_numbers(self, places: Collection[tuple[str, str]]) -> None:
         async with self._database.exclusive_transaction() as connection:
             for place in sorted(places):
-                await give_numbers(connection, place)
+                await assign_missing_numbers(connection, place)
 
 
-async def confirm(connection: AsyncConnection, confirmations: Mapping[int, int], now: datetime) -> None:
+async def confirm_subscriptions(
+    connection: AsyncConnection, confirmations: Mapping[int, int], now: datetime
+) -> None:
     """Put in force what these deliveries (by subscription) have confirmed in its channel."""
     table = schema.subscriptions
     waits = table.c.id.in_(confirmations) & table.c.confirmed_at.is_(None)
     places = (await connection.execute(select(table.c.team_id, table.c.channel_id).where(waits))).all()
     for place in {(row.team_id, row.channel_id) for row in places}:
-        await give_numbers(connection, place)
+        await assign_missing_numbers(connection, place)
     rows = (await connection.execute(select(table).where(waits))).all()
     await connection.execute(update(table).where(waits).values(confirmed_at=now))
     for row in rows:
-        asked = _subscription(row)
+        asked = _subscription_from_row(row)
         place = (asked.team_id, asked.channel_id)
         by = ChangeAuthor(asked.created_by, now)
         await record_changes(
-            connection, place, by, [change_of_subscription(None, asked)], said_by=confirmations[asked.id]
+            connection, place, by, [subscription_change(None, asked)], said_by=confirmations[asked.id]
         )
 
 
-async def take_back(connection: AsyncConnection, confirmations: Mapping[int, bool], now: datetime) -> None:
+async def discard_unconfirmed(
+    connection: AsyncConnection, confirmations: Mapping[int, bool], now: datetime
+) -> None:
     """Forget what couldn't be confirmed, by subscription; True: its confirmation may stand all the same.
 
     Then the channel is told that it isn't in force: it mustn't wait for what won't come.
@@ -332,14 +338,14 @@ async def take_back(connection: AsyncConnection, confirmations: Mapping[int, boo
     await connection.execute(delete(table).where(waits))
     for row in rows:
         if confirmations[row.id] and row.number is not None:
-            asked = _subscription(row)
+            asked = _subscription_from_row(row)
             place = (asked.team_id, asked.channel_id)
             await record_changes(
-                connection, place, ChangeAuthor(ITSELF, now), [change_of_subscription(asked, None)]
+                connection, place, ChangeAuthor(BY_GWEVENT, now), [subscription_change(asked, None)]
             )
 
 
-async def _withdraw(
+async def _end_subscriptions(
     connection: AsyncConnection, place: tuple[str, str], chosen: Sequence[Subscription], by: ChangeAuthor
 ) -> None:
     """End subscriptions, waiting ones too, and say so where the channel may think that they are in force."""
@@ -363,21 +369,21 @@ async def _withdraw(
     await connection.execute(delete(table).where(table.c.id.in_(ids)))
     if any(s.criteria.notify is not None and not s.waiting for s in chosen):
         await forget_refusals(connection, place)
-    ended = [change_of_subscription(s, None) for s in chosen if not s.waiting or s.id in may_stand]
+    ended = [subscription_change(s, None) for s in chosen if not s.waiting or s.id in may_stand]
     await record_changes(connection, place, by, ended)
-    if not await subscriptions_in_force(connection, place):
+    if not await load_active_subscriptions(connection, place):
         await connection.execute(
             update(deliveries)
             .where(deliveries.c.team_id == place[0], deliveries.c.channel_id == place[1])
-            .where(deliveries.c.kind.in_(_ASKED_FOR))
+            .where(deliveries.c.kind.in_(_SUBSCRIPTION_KINDS))
             .where(deliveries.c.state == DeliveryState.PENDING.value, deliveries.c.doubtful.is_(False))
-            .values(state=DeliveryState.DEAD.value, reason=UNSUBSCRIBED)
+            .values(state=DeliveryState.DEAD.value, reason=UNSUBSCRIBED_REASON)
         )
         # An edit that was to bring a picture to a root that won't come.
-        await dead_letter_orphans(connection, place, UNSUBSCRIBED)
+        await dead_letter_orphans(connection, place, UNSUBSCRIBED_REASON)
 
 
-async def _nameless(
+async def _channels_without_numbers(
     connection: AsyncConnection, team_id: str, channel_id: str | None = None
 ) -> set[tuple[str, str]]:
     """The channels of a workspace, or the one, with subscriptions that have no number yet."""
@@ -390,28 +396,28 @@ async def _nameless(
     return {(row.team_id, row.channel_id) for row in (await connection.execute(query.distinct())).all()}
 
 
-async def _numbered(connection: AsyncConnection, place: tuple[str, str]) -> list[Subscription]:
+async def _load_numbered(connection: AsyncConnection, place: tuple[str, str]) -> list[Subscription]:
     """A channel's subscriptions in force, paused ones too, each with its number."""
-    await give_numbers(connection, place)
-    return await subscriptions_in_force(connection, place, paused=True)
+    await assign_missing_numbers(connection, place)
+    return await load_active_subscriptions(connection, place, paused=True)
 
 
-async def _waiting(connection: AsyncConnection, place: tuple[str, str]) -> list[Subscription]:
+async def _load_unconfirmed(connection: AsyncConnection, place: tuple[str, str]) -> list[Subscription]:
     """A channel's subscriptions that wait for their confirmation."""
     table = schema.subscriptions
     query = select(table).where(table.c.team_id == place[0], table.c.channel_id == place[1])
     rows = (await connection.execute(query.where(table.c.confirmed_at.is_(None)).order_by(table.c.id))).all()
-    return _readable(rows)
+    return _parse_rows(rows)
 
 
-async def subscriptions_in_force(
+async def load_active_subscriptions(
     connection: AsyncConnection, channel: tuple[str, str] | None = None, *, paused: bool = False
 ) -> list[Subscription]:
     """All confirmed subscriptions (of one channel), with their channel's problem if it has one.
 
     `paused` says that paused ones are meant too.
     """
-    table, channels = schema.subscriptions, schema.channels
+    table, channels = schema.subscriptions, schema.channel_problems
     same = (channels.c.team_id == table.c.team_id) & (channels.c.channel_id == table.c.channel_id)
     query = select(table, channels.c.problem).join(channels, same, isouter=True).order_by(table.c.id)
     query = query.where(table.c.confirmed_at.is_not(None))
@@ -419,28 +425,28 @@ async def subscriptions_in_force(
         query = query.where(table.c.paused_at.is_(None))
     if channel is not None:
         query = query.where(table.c.team_id == channel[0], table.c.channel_id == channel[1])
-    return _readable((await connection.execute(query)).all())
+    return _parse_rows((await connection.execute(query)).all())
 
 
-def _readable(rows: Sequence[Any]) -> list[Subscription]:
+def _parse_rows(rows: Sequence[Any]) -> list[Subscription]:
     found = []
     for row in rows:
         try:
-            found.append(_subscription(row))
+            found.append(_subscription_from_row(row))
         except FilterSyntaxError as error:
             # Words of a newer gwevent, perhaps: one channel's mustn't withhold the alerts of all.
             log.error("subscription_unreadable", id=row.id, reason=str(error))
     return found
 
 
-def _subscription(row: Any) -> Subscription:
+def _subscription_from_row(row: Any) -> Subscription:
     return Subscription(
         id=row.id,
         # Who is told of it has seen to it that there is one; a plan needs none.
         number=row.id if row.number is None else row.number,
         team_id=row.team_id,
         channel_id=row.channel_id,
-        criteria=parse_stored(row.words),
+        criteria=parse_stored_criteria(row.words),
         created_by=row.created_by,
         created_at=row.created_at,
         problem=getattr(row, "problem", None),

@@ -10,16 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import Intent, OpenRoot
 from bot.store import schema
-from bot.store.channels.subscriptions import subscriptions_in_force
+from bot.store.channels.subscriptions import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState, Priority, delivery_row
-from bot.store.outbox.plan_writer import rank_of
+from bot.store.outbox.plan_writer import event_rank
 from formatters.models.circular import Circular
 from formatters.models.subscription import Subscription
 
-WRITTEN_WITHIN = timedelta(hours=24)
+MAX_EARLIER_AGE = timedelta(hours=24)
 """How old a circular may be that is linked in a thread opened after it came."""
-NEWEST = 5
+MAX_EARLIER_LINKS = 5
 """How many of those."""
 
 _c = schema.circulars
@@ -43,7 +43,7 @@ class CircularRepository:
         planned = 0
         async with self._database.exclusive_transaction() as connection:
             for superevent_id in circular.superevent_ids:
-                row_id = await _insert(connection, circular, superevent_id, received_at, news=post)
+                row_id = await _insert_circular(connection, circular, superevent_id, received_at, news=post)
                 if row_id is not None and post:
                     planned += await _plan_links(connection, row_id, circular, superevent_id, received_at)
         return planned
@@ -70,7 +70,7 @@ class CircularRepository:
             return int((await connection.execute(select(func.count()).select_from(_c))).scalar_one())
 
 
-async def _insert(
+async def _insert_circular(
     connection: AsyncConnection, circular: Circular, superevent_id: str, received_at: datetime, *, news: bool
 ) -> int | None:
     values = {
@@ -115,9 +115,9 @@ async def link_earlier_circulars(
         return
     known = (
         select(_c.c.id, _c.c.number)
-        .where(_c.c.superevent_id == superevent_id, _c.c.news, _c.c.created_at > now - WRITTEN_WITHIN)
+        .where(_c.c.superevent_id == superevent_id, _c.c.news, _c.c.created_at > now - MAX_EARLIER_AGE)
         .order_by(_c.c.number.desc())
-        .limit(NEWEST)
+        .limit(MAX_EARLIER_LINKS)
     )
     circulars = [(row.id, row.number) for row in reversed((await connection.execute(known)).all())]
     if not circulars:
@@ -125,7 +125,7 @@ async def link_earlier_circulars(
     query = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(_t.c.superevent_id == superevent_id)
     threads = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(query)).all()}
     here = {thread_id: place for thread_id, place in threads.items() if place in opened}
-    await _plan(connection, circulars, superevent_id, here, now, Priority.EDIT)
+    await _enqueue_links(connection, circulars, superevent_id, here, now, Priority.EDIT)
 
 
 async def _plan_links(
@@ -143,16 +143,16 @@ async def _plan_links(
         .where(_t.c.superevent_id == superevent_id)
     )
     threads = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(query)).all()}
-    asking = _subscribed_channels(await subscriptions_in_force(connection))
+    asking = _subscribed_channels(await load_active_subscriptions(connection))
     here = {thread_id: place for thread_id, place in threads.items() if place in asking}
-    return await _plan(connection, [(row_id, circular.number)], superevent_id, here, now)
+    return await _enqueue_links(connection, [(row_id, circular.number)], superevent_id, here, now)
 
 
 def _subscribed_channels(subscriptions: Sequence[Subscription]) -> set[tuple[str, str]]:
     return {(s.team_id, s.channel_id) for s in subscriptions if s.criteria.circulars}
 
 
-async def _plan(
+async def _enqueue_links(
     connection: AsyncConnection,
     circulars: Sequence[tuple[int, int]],
     superevent_id: str,
@@ -161,7 +161,7 @@ async def _plan(
     priority: Priority = Priority.REPLY,
 ) -> int:
     """Plan a link to each circular (row, number) in each thread (id -> place); return how many."""
-    event = await rank_of(connection, superevent_id)
+    event = await event_rank(connection, superevent_id)
     rows = [
         delivery_row(
             *place,

@@ -10,17 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import CriteriaEvaluator, is_undecided
 from bot.store import schema
-from bot.store.channels.subscriptions import subscriptions_in_force
+from bot.store.channels.subscriptions import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.events.circulars import link_earlier_circulars
-from bot.store.events.notices import Planner, stored_notices
-from bot.store.outbox.plan_writer import threads_of, write_deferred_plan
+from bot.store.events.notices import Planner, load_notice_rows
+from bot.store.outbox.plan_writer import load_threads, write_deferred_plan
 from formatters.models.filter import MapQuery, map_queries
 from formatters.models.notice import Category, Notice, NoticeKey
 from formatters.models.superevent import Superevent
 
 _s = schema.superevents
-_u = schema.undecided
+_u = schema.deferred_notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class DeferredRouting:
     async def question(self, superevent_id: str) -> DeferredNotice | None:
         """What to ask the map of the newest notice; None where nothing is known any more."""
         async with self._database.read_transaction() as connection:
-            superevent = await _superevent(connection, superevent_id)
-            subscriptions = await subscriptions_in_force(connection)
+            superevent = await _load_superevent(connection, superevent_id)
+            subscriptions = await load_active_subscriptions(connection)
         newest = None if superevent is None else superevent.latest_with_event
         if superevent is None or newest is None:
             return None
@@ -82,7 +82,7 @@ class DeferredRouting:
             if not rows:
                 # Another process was faster.
                 return 0
-            superevent = await _superevent(connection, superevent_id)
+            superevent = await _load_superevent(connection, superevent_id)
             newest = None if superevent is None else superevent.latest_with_event
             if newest is not None and newest.key != answered:
                 return None
@@ -97,8 +97,8 @@ class DeferredRouting:
             if superevent is None or notice is None:
                 return 0
             # Who asked after the notice had come gets what comes next, as everybody.
-            asked = [s for s in await subscriptions_in_force(connection) if s.created_at <= row.created_at]
-            threads = await threads_of(connection, superevent_id)
+            asked = [s for s in await load_active_subscriptions(connection) if s.created_at <= row.created_at]
+            threads = await load_threads(connection, superevent_id)
             intents = plan(superevent, notice, threads, asked)
             await write_deferred_plan(
                 connection, intents, superevent, row.notice_id, now, picture=row.picture
@@ -107,7 +107,7 @@ class DeferredRouting:
             return len(intents)
 
 
-async def _superevent(connection: AsyncConnection, superevent_id: str) -> Superevent | None:
-    rows = await stored_notices(connection, superevent_id)
+async def _load_superevent(connection: AsyncConnection, superevent_id: str) -> Superevent | None:
+    rows = await load_notice_rows(connection, superevent_id)
     notices = [Notice.from_json(row.facts) for row in rows if row.facts is not None]
     return Superevent.from_notices(notices) if notices else None

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.alerts.decode import content_of
+from bot.alerts.decode import content_digest
 from bot.store import schema
 from formatters.models.notice import Notice
 
@@ -21,12 +21,12 @@ async def backfill_digests(connection: AsyncConnection, notice: Notice, known: S
     Their payloads tell, where they are kept.
     """
     filled = False
-    for row in _same_time(notice, known):
+    for row in _rows_of_same_time(notice, known):
         if row.content or row.facts is None:
             continue
         stored = Notice.from_json(row.facts)
-        body = None if stored.archive is not None else await _payload(connection, row.id)
-        content = None if body is None else await asyncio.to_thread(content_of, body)
+        body = None if stored.archive is not None else await _load_payload(connection, row.id)
+        content = None if body is None else await asyncio.to_thread(content_digest, body)
         if content is not None:
             table = schema.notices
             facts = replace(stored, content=content).to_json()
@@ -37,27 +37,27 @@ async def backfill_digests(connection: AsyncConnection, notice: Notice, known: S
     return filled
 
 
-def duplicate_of(notice: Notice, known: Sequence[Any]) -> Any | None:
+def find_duplicate(notice: Notice, known: Sequence[Any]) -> Any | None:
     """The stored notice that this one repeats; the very same before one that might be."""
-    rows = _same_time(notice, known)
+    rows = _rows_of_same_time(notice, known)
     if notice.content is not None:
         # What has no content is an archive's copy, or was stored long ago and its payload removed.
         rows = [row for row in rows if row.content in (notice.content, "")]
     return max(rows, key=lambda row: (row.content or "", -row.id), default=None)
 
 
-def _same_time(notice: Notice, known: Sequence[Any]) -> list[Any]:
+def _rows_of_same_time(notice: Notice, known: Sequence[Any]) -> list[Any]:
     return [row for row in known if (row.alert_type, row.time_created) == notice.key[1:3]]
 
 
-def overtakes(notice: Notice, stored: str | None) -> bool:
+def supersedes_archive_copy(notice: Notice, stored: str | None) -> bool:
     """Whether a notice comes from a source, and its stored double only from an archive."""
     if notice.archive is not None or stored is None:
         return False
     return Notice.from_json(stored).archive is not None
 
 
-async def _payload(connection: AsyncConnection, notice_id: int) -> bytes | None:
+async def _load_payload(connection: AsyncConnection, notice_id: int) -> bytes | None:
     query = select(schema.payloads.c.body).where(schema.payloads.c.notice_id == notice_id)
     body: bytes | None = (await connection.execute(query)).scalar_one_or_none()
     return body

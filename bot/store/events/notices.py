@@ -11,27 +11,27 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import attributes_of
+from bot.filters import extract_attributes
 from bot.routing.intents import Intent, Thread
 from bot.sources import FILE, GRACEDB, LIVE_SOURCES
 from bot.store import schema
-from bot.store.channels.subscriptions import subscriptions_in_force
+from bot.store.channels.subscriptions import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.events.circulars import link_earlier_circulars
-from bot.store.events.duplicates import backfill_digests, duplicate_of, overtakes
+from bot.store.events.duplicates import backfill_digests, find_duplicate, supersedes_archive_copy
 from bot.store.operations.operator_alerts import (
     OperatorAlertRules,
     enqueue_operator_alerts,
     previous_real_event_time,
 )
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
-from bot.store.outbox.plan_writer import rank_of, threads_of, write_plan
-from formatters.models.notice import Category, Notice, NoticeKey, category_of, folded_id
+from bot.store.outbox.plan_writer import event_rank, load_threads, write_plan
+from formatters.models.notice import Category, Notice, NoticeKey, category_from_id, folded_id
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 
 Planner = Callable[[Superevent, Notice, Sequence[Thread], Sequence[Subscription]], list[Intent]]
-Apologist = Callable[
+UnreadableNoticePlanner = Callable[
     [Category, Sequence[Thread], Sequence[Subscription]], Sequence[tuple[str, str, int | None]]
 ]
 
@@ -84,11 +84,11 @@ class NoticeRepository:
         """
         async with self._database.exclusive_transaction() as connection:
             revision = await _lock_superevent(connection, notice)
-            known = await stored_notices(connection, notice.superevent_id)
+            known = await load_notice_rows(connection, notice.superevent_id)
             if await backfill_digests(connection, notice, known):
-                known = await stored_notices(connection, notice.superevent_id)
-            repeat = duplicate_of(notice, known)
-            if repeat is not None and not overtakes(notice, repeat.facts):
+                known = await load_notice_rows(connection, notice.superevent_id)
+            repeat = find_duplicate(notice, known)
+            if repeat is not None and not supersedes_archive_copy(notice, repeat.facts):
                 return RecordResult(new=False, intents=0)
             if repeat is None:
                 notice_id = await _insert_notice(connection, notice, body, origin, received_at)
@@ -100,10 +100,10 @@ class NoticeRepository:
             await connection.execute(
                 update(schema.superevents)
                 .where(schema.superevents.c.superevent_id == notice.superevent_id)
-                .values(revision=revision + 1, **_summary(superevent, revision + 1))
+                .values(revision=revision + 1, **_superevent_columns(superevent, revision + 1))
             )
-            threads = await threads_of(connection, notice.superevent_id)
-            subscriptions = await subscriptions_in_force(connection)
+            threads = await load_threads(connection, notice.superevent_id)
+            subscriptions = await load_active_subscriptions(connection)
             intents = plan(superevent, notice, threads, subscriptions)
             # A notice that came late isn't shown, so its map needn't be drawn.
             shown = not superevent.retracted and superevent.latest_with_event is notice
@@ -123,7 +123,7 @@ class NoticeRepository:
         reason: str,
         superevent_id: str | None,
         received_at: datetime,
-        apologise: Apologist | None,
+        apologise: UnreadableNoticePlanner | None,
         ops: tuple[str, str] | None,
     ) -> bool:
         """Keep a payload that couldn't be handled; False if the very same bytes are kept already.
@@ -148,14 +148,14 @@ class NoticeRepository:
                     received_at=received_at,
                 )
             )
-            quarantine_id = _new_id(result.inserted_primary_key)
+            quarantine_id = _inserted_id(result.inserted_primary_key)
             rows = []
             if apologise is not None and superevent_id is not None:
-                threads = await threads_of(connection, superevent_id)
+                threads = await load_threads(connection, superevent_id)
                 channels = apologise(
-                    category_of(superevent_id), threads, await subscriptions_in_force(connection)
+                    category_from_id(superevent_id), threads, await load_active_subscriptions(connection)
                 )
-                event = await rank_of(connection, superevent_id)
+                event = await event_rank(connection, superevent_id)
                 rows += [
                     delivery_row(
                         team,
@@ -228,7 +228,7 @@ class NoticeRepository:
                 schema.superevents.c.superevent_id == superevent_id
             )
             revision = (await connection.execute(query)).scalar_one_or_none()
-            rows = await stored_notices(connection, superevent_id)
+            rows = await load_notice_rows(connection, superevent_id)
         notices = [Notice.from_json(row.facts) for row in rows if row.facts is not None]
         return None if revision is None or not notices else (Superevent.from_notices(notices), revision)
 
@@ -358,7 +358,7 @@ async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
         "superevent_id": notice.superevent_id,
         "category": notice.category.value,
         "revision": 0,
-        **_summary(Superevent.from_notices([notice]), 0),
+        **_superevent_columns(Superevent.from_notices([notice]), 0),
     }
     if connection.dialect.name == "postgresql":
         # Another consumer may be making the same row: wait for it, and take what it made.
@@ -376,8 +376,8 @@ def _sanitize(words: str, limit: int | None = None) -> str:
     return words.replace("\0", "\N{REPLACEMENT CHARACTER}")[:limit]
 
 
-def _summary(superevent: Superevent, revision: int) -> dict[str, object]:
-    event, traits = superevent.event, attributes_of(superevent)
+def _superevent_columns(superevent: Superevent, revision: int) -> dict[str, object]:
+    event, traits = superevent.event, extract_attributes(superevent)
     return {
         "traits": None if traits is None else traits.to_json(),
         "traits_revision": revision,
@@ -386,7 +386,7 @@ def _summary(superevent: Superevent, revision: int) -> dict[str, object]:
     }
 
 
-async def stored_notices(connection: AsyncConnection, superevent_id: str) -> Sequence[Any]:
+async def load_notice_rows(connection: AsyncConnection, superevent_id: str) -> Sequence[Any]:
     """The notices of a superevent (id, alert_type, time_created, content, facts) in the order of arrival."""
     table = schema.notices
     query = select(table.c.id, table.c.alert_type, table.c.time_created, table.c.content, table.c.facts)
@@ -410,7 +410,7 @@ async def _insert_notice(
             content=notice.content or "",
         )
     )
-    notice_id = _new_id(result.inserted_primary_key)
+    notice_id = _inserted_id(result.inserted_primary_key)
     await connection.execute(insert(schema.payloads).values(notice_id=notice_id, body=body))
     return notice_id
 
@@ -440,7 +440,7 @@ async def _replace_notice(
     return notice_id
 
 
-def _new_id(key: object) -> int:
+def _inserted_id(key: object) -> int:
     assert isinstance(key, Row | tuple)
     value = key[0]
     assert isinstance(value, int)

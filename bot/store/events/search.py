@@ -10,13 +10,13 @@ from datetime import datetime
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import EventAttributes, attributes_of
+from bot.filters import EventAttributes, extract_attributes
 from bot.store import schema
 from bot.store.database import Database
 from formatters.models.notice import Category, Notice
 from formatters.models.superevent import Superevent
 
-AT_ONCE = 500
+BATCH_SIZE = 500
 """Superevents read by one query: a database takes only so many parameters."""
 
 _n = schema.notices
@@ -55,7 +55,7 @@ class EventSearch:
     async def superevents(self, ids: Sequence[str]) -> list[Superevent]:
         """These superevents, in this order; those of which nothing is known are left out."""
         async with self._database.read_transaction() as connection:
-            found = await _superevents(connection, ids)
+            found = await _load_superevents(connection, ids)
         return [found[superevent_id] for superevent_id in ids if superevent_id in found]
 
     async def _refresh_stale_attributes(self) -> None:
@@ -64,14 +64,14 @@ class EventSearch:
         query = select(_s.c.superevent_id, _s.c.revision).where(stale).order_by(_s.c.superevent_id)
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
-        for start in range(0, len(rows), AT_ONCE):
-            some = rows[start : start + AT_ONCE]
+        for start in range(0, len(rows), BATCH_SIZE):
+            some = rows[start : start + BATCH_SIZE]
             async with self._database.read_transaction() as connection:
-                found = await _superevents(connection, [row.superevent_id for row in some])
+                found = await _load_superevents(connection, [row.superevent_id for row in some])
             values = []
             for superevent_id, revision in some:
                 known = found.get(superevent_id)
-                traits = None if known is None else attributes_of(known)
+                traits = None if known is None else extract_attributes(known)
                 text = None if traits is None else traits.to_json()
                 values.append({"of": superevent_id, "at": revision, "text": text})
             # A notice that came meanwhile wrote its own.
@@ -81,11 +81,11 @@ class EventSearch:
                 await connection.execute(write, values)
 
 
-async def _superevents(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Superevent]:
+async def _load_superevents(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Superevent]:
     texts: defaultdict[str, list[str]] = defaultdict(list)
-    for start in range(0, len(ids), AT_ONCE):
+    for start in range(0, len(ids), BATCH_SIZE):
         query = select(_n.c.superevent_id, _n.c.facts).where(
-            _n.c.superevent_id.in_(ids[start : start + AT_ONCE]), _n.c.facts.is_not(None)
+            _n.c.superevent_id.in_(ids[start : start + BATCH_SIZE]), _n.c.facts.is_not(None)
         )
         for superevent_id, facts in (await connection.execute(query.order_by(_n.c.id))).all():
             texts[superevent_id].append(facts)

@@ -9,10 +9,10 @@ from sqlalchemy import delete, func, insert, select, update
 from bot.store import schema
 from bot.store.database import Database
 
-KEPT = timedelta(days=400)
+KEPT_FOR = timedelta(days=400)
 """Of machines that were not heard of since; a row is a few bytes."""
 
-_c = schema.clocks
+_c = schema.clock_offsets
 
 
 class ClockOffsetRepository:
@@ -35,7 +35,7 @@ class ClockOffsetRepository:
             mine = update(_c).where(_c.c.boot_id == boot_id).values(values)
             if not (await connection.execute(mine)).rowcount:
                 await connection.execute(insert(_c).values(boot_id=boot_id, **values))
-            await connection.execute(delete(_c).where(_c.c.seen_at < now - KEPT))
+            await connection.execute(delete(_c).where(_c.c.seen_at < now - KEPT_FOR))
 
     async def of_database(self) -> float | None:
         """The database's own clock (Unix time); None on SQLite, which has none. Raises StoreUnavailable."""

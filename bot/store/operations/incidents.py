@@ -17,9 +17,9 @@ from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
 from bot.store.outbox.plan_writer import ChannelRef
 from formatters.models.incident import Incident, IncidentKind
 
-OVER_AFTER = timedelta(seconds=40)
+RESOLVE_AFTER = timedelta(seconds=40)
 """How long nobody must have seen a trouble for it to be over: one that comes and goes is one trouble."""
-TOLD_WITHIN = timedelta(hours=24)
+ANNOUNCE_WITHIN = timedelta(hours=24)
 """A trouble that is over for longer is told to nobody any more."""
 
 _d = schema.deliveries
@@ -44,13 +44,13 @@ class IncidentRepository:
         """Those that last, the oldest first."""
         query = select(_t).where(_t.c.open_as.is_not(None)).order_by(_t.c.since, _t.c.id)
         async with self._database.read_transaction() as connection:
-            return [_trouble(row) for row in (await connection.execute(query)).all()]
+            return [_incident_from_row(row) for row in (await connection.execute(query)).all()]
 
     async def get(self, trouble_id: int) -> Incident | None:
         """One of them, over or not."""
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(select(_t).where(_t.c.id == trouble_id))).first()
-        return None if row is None else _trouble(row)
+        return None if row is None else _incident_from_row(row)
 
     async def record_check(
         self,
@@ -70,8 +70,8 @@ class IncidentRepository:
         if not seen and not await self._anything(now, ops is not None):
             return IncidentChanges()
         async with self._database.exclusive_transaction() as connection:
-            began = await _begin(connection, seen, now)
-            ended = await _end(connection, {trouble.kind for trouble in seen}, now)
+            began = await _open_incidents(connection, seen, now)
+            ended = await _resolve_incidents(connection, {trouble.kind for trouble in seen}, now)
             if webhook:
                 for trouble_id, trouble in began:
                     done = trouble.kind in called
@@ -82,17 +82,17 @@ class IncidentRepository:
                     if heard and await was_called(connection, CallKind.TROUBLE, trouble_id=trouble_id):
                         await enqueue_call(connection, CallKind.OVER, now, trouble_id=trouble_id)
             if ops is not None:
-                await _tell(connection, ops, [trouble_id for trouble_id, _ in ended], now)
+                await _enqueue_announcements(connection, ops, [trouble_id for trouble_id, _ in ended], now)
         return IncidentChanges(tuple(trouble for _, trouble in began), tuple(trouble for _, trouble in ended))
 
     async def _anything(self, now: datetime, known: bool) -> bool:
-        untold = ~_t.c.told & (_t.c.seen_at > now - TOLD_WITHIN) if known else _t.c.id.is_(None)
+        untold = ~_t.c.told & (_t.c.seen_at > now - ANNOUNCE_WITHIN) if known else _t.c.id.is_(None)
         query = select(_t.c.id).where(_t.c.open_as.is_not(None) | untold).limit(1)
         async with self._database.read_transaction() as connection:
             return (await connection.execute(query)).first() is not None
 
 
-async def _begin(
+async def _open_incidents(
     connection: AsyncConnection, seen: Sequence[Incident], now: datetime
 ) -> list[tuple[int, Incident]]:
     query = select(_t.c.id, _t.c.open_as).where(_t.c.open_as.is_not(None)).with_for_update()
@@ -114,13 +114,13 @@ async def _begin(
             "seen_at": now,
             "told": False,
         }
-        made = await _insert(connection, new)
+        made = await _insert_incident(connection, new)
         if made is not None:
             began.append((made, trouble))
     return began
 
 
-async def _insert(connection: AsyncConnection, new: dict[str, object]) -> int | None:
+async def _insert_incident(connection: AsyncConnection, new: dict[str, object]) -> int | None:
     """The new row's id; None where another process has just seen the same."""
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as upsert
@@ -132,21 +132,23 @@ async def _insert(connection: AsyncConnection, new: dict[str, object]) -> int | 
     return only
 
 
-async def _end(
+async def _resolve_incidents(
     connection: AsyncConnection, seen: Collection[IncidentKind], now: datetime
 ) -> list[tuple[int, Incident]]:
-    gone = _t.c.open_as.is_not(None) & (_t.c.seen_at < now - OVER_AFTER)
+    gone = _t.c.open_as.is_not(None) & (_t.c.seen_at < now - RESOLVE_AFTER)
     rows = (await connection.execute(select(_t).where(gone))).all()
     ended = [row for row in rows if IncidentKind(row.what) not in seen]
     for row in ended:
         await connection.execute(
             update(_t).where(_t.c.id == row.id).values(open_as=None, ended_at=row.seen_at)
         )
-    return [(row.id, _trouble(row, row.seen_at)) for row in ended]
+    return [(row.id, _incident_from_row(row, row.seen_at)) for row in ended]
 
 
-async def _tell(connection: AsyncConnection, ops: ChannelRef, ended: Sequence[int], now: datetime) -> None:
-    untold = select(_t.c.id).where(~_t.c.told, _t.c.seen_at > now - TOLD_WITHIN).order_by(_t.c.id)
+async def _enqueue_announcements(
+    connection: AsyncConnection, ops: ChannelRef, ended: Sequence[int], now: datetime
+) -> None:
+    untold = select(_t.c.id).where(~_t.c.told, _t.c.seen_at > now - ANNOUNCE_WITHIN).order_by(_t.c.id)
     news = list((await connection.execute(untold)).scalars())
     rows = [delivery_row(*ops, DeliveryKind.INCIDENT_OPENED, trouble_id, now) for trouble_id in news]
     # Where the first message is still to be sent, it says both.
@@ -167,7 +169,7 @@ async def _tell(connection: AsyncConnection, ops: ChannelRef, ended: Sequence[in
         await connection.execute(update(_t).where(_t.c.id.in_(news)).values(told=True))
 
 
-def _trouble(row: Any, ended: datetime | None = None) -> Incident:
+def _incident_from_row(row: Any, ended: datetime | None = None) -> Incident:
     return Incident(
         kind=IncidentKind(row.what),
         since=row.since,

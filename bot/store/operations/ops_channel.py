@@ -7,7 +7,7 @@ from sqlalchemy import delete, insert, select
 from bot.store import schema
 from bot.store.database import Database
 
-_o = schema.operators
+_o = schema.ops_channel
 
 
 class OpsChannelRepository:

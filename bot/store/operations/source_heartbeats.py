@@ -13,11 +13,11 @@ from bot.sources import SourceStatus
 from bot.store import schema
 from bot.store.database import Database, StoreUnavailable
 
-SILENT = timedelta(seconds=30)
+SILENT_AFTER = timedelta(seconds=30)
 """A consumer that hasn't said anything for so long isn't there any more."""
-FORGOTTEN = timedelta(days=1)
+FORGET_AFTER = timedelta(days=1)
 
-_c = schema.consumers
+_c = schema.source_heartbeats
 
 
 class SourceHeartbeats:
@@ -36,7 +36,7 @@ class SourceHeartbeats:
             mine = update(_c).where(_c.c.id == name[:255]).values(told)
             if not (await connection.execute(mine)).rowcount:
                 await connection.execute(insert(_c).values(id=name[:255], **told))
-            await connection.execute(delete(_c).where(_c.c.seen_at < now - FORGOTTEN))
+            await connection.execute(delete(_c).where(_c.c.seen_at < now - FORGET_AFTER))
 
     async def sources(self) -> list[SourceStatus]:
         """Those of all consumers; one that fell silent is told as such for a day.
@@ -56,7 +56,7 @@ class SourceHeartbeats:
         for row in rows:
             for source in json.loads(row.sources):
                 status = SourceStatus(**source)
-                if now - max(row.seen_at, self._back_at or row.seen_at) > SILENT:
+                if now - max(row.seen_at, self._back_at or row.seen_at) > SILENT_AFTER:
                     said = f"its consumer {row.id} fell silent at {row.seen_at:%Y-%m-%d %H:%M} UTC"
                     status = SourceStatus(name=status.name, connected=False, detail=said)
                 found.append(status)

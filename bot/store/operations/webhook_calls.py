@@ -16,7 +16,7 @@ from bot.store.outbox.models import DeliveryState
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 
-LEASE = timedelta(seconds=60)
+CLAIM_DURATION = timedelta(seconds=60)
 """A call that was begun and never settled, because its process is gone, is made again after this."""
 
 _c = schema.webhook_calls
@@ -64,7 +64,7 @@ class WebhookOutbox:
             mine = await connection.execute(
                 update(_c)
                 .where(_c.c.id == row.id, due)
-                .values(attempts=_c.c.attempts + 1, not_before=now + LEASE)
+                .values(attempts=_c.c.attempts + 1, not_before=now + CLAIM_DURATION)
             )
         if not mine.rowcount:
             return None
@@ -114,7 +114,7 @@ async def enqueue_call(
     sent: bool = False,
 ) -> None:
     """Have the webhook called once about this; `sent` says that it was called already."""
-    slot = _slot(kind, trouble_id, superevent_id)
+    slot = _dedup_key(kind, trouble_id, superevent_id)
     if (await connection.execute(select(_c.c.id).where(_c.c.slot == slot))).first() is not None:
         return
     await connection.execute(
@@ -143,7 +143,7 @@ async def cancel_call(
     untried = (_c.c.state == DeliveryState.PENDING.value) & (_c.c.attempts == 0)
     result = await connection.execute(
         update(_c)
-        .where(_this(kind, trouble_id, superevent_id), untried)
+        .where(_is_call(kind, trouble_id, superevent_id), untried)
         .values(state=DeliveryState.DEAD.value, reason="over before it was said")
     )
     return result.rowcount > 0
@@ -157,7 +157,7 @@ async def was_called(
     superevent_id: str | None = None,
 ) -> bool:
     """Whether the webhook was or will be called about this."""
-    query = select(_c.c.id).where(_this(kind, trouble_id, superevent_id))
+    query = select(_c.c.id).where(_is_call(kind, trouble_id, superevent_id))
     return (await connection.execute(query)).first() is not None
 
 
@@ -178,9 +178,9 @@ async def enqueue_event_call(
         await enqueue_call(connection, CallKind.ALERT, now, superevent_id=superevent_id)
 
 
-def _slot(kind: CallKind, trouble_id: int | None, superevent_id: str | None) -> str:
+def _dedup_key(kind: CallKind, trouble_id: int | None, superevent_id: str | None) -> str:
     return f"{kind.value}:{trouble_id if superevent_id is None else superevent_id}"
 
 
-def _this(kind: CallKind, trouble_id: int | None, superevent_id: str | None) -> ColumnElement[bool]:
-    return _c.c.slot == _slot(kind, trouble_id, superevent_id)
+def _is_call(kind: CallKind, trouble_id: int | None, superevent_id: str | None) -> ColumnElement[bool]:
+    return _c.c.slot == _dedup_key(kind, trouble_id, superevent_id)

@@ -51,41 +51,41 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
-from bot.store.outbox.models import LONGEST_WAIT, DeliveryKind, DeliveryState, Priority
+from bot.store.outbox.models import MAX_DELAY, DeliveryKind, DeliveryState, Priority
 from bot.store.outbox.plan_writer import ChannelRef
 
-EVERY = 10
+ROUND_ROBIN_EVERY = 10
 """Of so many places one goes to the channels in turn."""
-OWED_AT_MOST = 1_000
+MAX_PLACES_BY_ORDER = 1_000
 """So many places are given by order alone before all channels are looked at again."""
-PROMOTED_AT_ONCE = 1_000
+PROMOTION_BATCH_SIZE = 1_000
 """How many of real events, and of others, whose time has come one claim puts back into the queue."""
-HELD = timedelta(seconds=60)
+HOLD_DURATION = timedelta(seconds=60)
 """How long what waits for its thread is left alone, if nothing says before that the thread moved on."""
-ROUNDS = 20
+MAX_CLAIM_ROUNDS = 20
 """How often one claim chooses anew because some of what it chose has to be held."""
-LOOKED_AT_ONCE = 500
-IN_PASSING = 30
+DETAILS_BATCH_SIZE = 500
+EXTRA_CANDIDATES = 30
 """How much further than it has places a claim looks before it looks at all channels."""
 
-UNORDERED = (DeliveryKind.EDIT.value, DeliveryKind.MENTION.value, DeliveryKind.CIRCULAR.value)
+UNORDERED_KINDS = (DeliveryKind.EDIT.value, DeliveryKind.MENTION.value, DeliveryKind.CIRCULAR.value)
 """What waits for its root, and for nothing else in its thread."""
-KNOWN = tuple(kind.value for kind in DeliveryKind)
+KNOWN_KINDS = tuple(kind.value for kind in DeliveryKind)
 """Another one is a newer gwevent's: it waits for that, and nothing waits for it."""
 
-_ORDERED = tuple(kind for kind in KNOWN if kind not in UNORDERED)
-_OPEN = (DeliveryState.PENDING.value, DeliveryState.SENDING.value)
+_ORDERED_KINDS = tuple(kind for kind in KNOWN_KINDS if kind not in UNORDERED_KINDS)
+_OPEN_STATES = (DeliveryState.PENDING.value, DeliveryState.SENDING.value)
 _d = schema.deliveries
 _t = schema.threads
 
 # As the indexes say it, word for word, lest they be overlooked.
 _READY, _HELD = text(schema.READY), text(schema.HELD)
-_MOCK = (_d.c.mock.is_(false()), _d.c.mock.is_(true()))
+_REAL_THEN_MOCK = (_d.c.mock.is_(false()), _d.c.mock.is_(true()))
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-Own = Callable[[ColumnElement[str]], ColumnElement[bool]]
+OwnershipFilter = Callable[[ColumnElement[str]], ColumnElement[bool]]
 """Says of a column of workspaces whether they are this process's."""
 
 
@@ -134,7 +134,7 @@ class FairShare:
             return
         if in_turn:
             self.after = chosen[in_turn - 1].place
-        self.owed = max(0, self.owed + len(chosen) - in_turn - in_turn * EVERY)
+        self.owed = max(0, self.owed + len(chosen) - in_turn - in_turn * ROUND_ROBIN_EVERY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,20 +150,20 @@ class ClaimRequest:
     """How many may be claimed that aren't urgent."""
 
 
-def choose(
+def choose_candidates(
     candidates: Collection[Candidate], asked: ClaimRequest, turns: FairShare
 ) -> tuple[list[Candidate], int]:
     """Choose from the candidates of all channels; return with them how many of the first got a turn."""
-    places = min(-(-asked.limit // 2), turns.owed // EVERY)
+    places = min(-(-asked.limit // 2), turns.owed // ROUND_ROBIN_EVERY)
     chosen: list[Candidate] = []
     if places:
         in_turn = sorted(candidates, key=lambda c: (c.place <= turns.after, c.place, c.order))
-        chosen = take(in_turn, replace(asked, limit=places))
+        chosen = select_within_limits(in_turn, replace(asked, limit=places))
     by_order = sorted(candidates, key=lambda c: c.order)
-    return take(by_order, asked, chosen), len(chosen)
+    return select_within_limits(by_order, asked, chosen), len(chosen)
 
 
-def take(
+def select_within_limits(
     candidates: Iterable[Candidate], asked: ClaimRequest, chosen: Sequence[Candidate] = ()
 ) -> list[Candidate]:
     """Those that were chosen, and the first of these that may go beside them, at most one a channel."""
@@ -188,7 +188,7 @@ def take(
 class ClaimQuery:
     """Finds what a claim takes, for the workspaces that are this process's own."""
 
-    def __init__(self, own: Own) -> None:
+    def __init__(self, own: OwnershipFilter) -> None:
         self._turns = FairShare()
         self._own = own
         self._foreign: set[str] = set()
@@ -196,27 +196,29 @@ class ClaimQuery:
 
     async def take(self, connection: AsyncConnection, now: datetime, asked: ClaimRequest) -> list[Any]:
         """The rows that go now, the most urgent first."""
-        await _promote(connection, now)
+        await _promote_due(connection, now)
         able: list[Any] = []
-        for _ in range(ROUNDS):
+        for _ in range(MAX_CLAIM_ROUNDS):
             seen, (chosen, in_turn) = await self._choose(connection, asked)
             if not chosen:
                 return []
-            rows = await _details(connection, now, [one.id for one in chosen])
+            rows = await _load_details(connection, now, [one.id for one in chosen])
             able = [row for row in rows if row.is_due and row.may_go]
             if len(able) == len(rows):
                 self._turns.count(chosen, in_turn, asked.limit)
                 break
-            if foreign := {row.kind for row in rows}.difference(KNOWN):
+            if foreign := {row.kind for row in rows}.difference(KNOWN_KINDS):
                 await self._hold_foreign(connection, foreign, now)
             else:
-                await _hold(connection, seen, now)
+                await _hold_blocked(connection, seen, now)
         return sorted(able, key=lambda row: (row.mock, row.priority, row.event_order, row.id))
 
     async def _hold_foreign(self, connection: AsyncConnection, kinds: set[str], now: datetime) -> None:
         """Keep what this version doesn't know for one that does, and say so once of each kind."""
         those = _d.c.kind.in_(kinds)
-        held = await connection.execute(update(_d).where(_READY, those).values(held_until=now + HELD))
+        held = await connection.execute(
+            update(_d).where(_READY, those).values(held_until=now + HOLD_DURATION)
+        )
         for kind in sorted(kinds - self._foreign):
             log.error("deliveries_of_a_newer_gwevent_wait", kind=kind, deliveries=held.rowcount)
         self._foreign |= kinds
@@ -225,81 +227,87 @@ class ClaimQuery:
         self, connection: AsyncConnection, asked: ClaimRequest
     ) -> tuple[Sequence[Candidate], tuple[list[Candidate], int]]:
         """All that were looked at, and the choice from them."""
-        if self._turns.owed < OWED_AT_MOST:
+        if self._turns.owed < MAX_PLACES_BY_ORDER:
             # Mostly the first in the queue are the first of their channels, and that is cheap to see.
-            page = 2 * asked.limit + IN_PASSING
-            rows = (await connection.execute(_first(self._own), {"page": page})).all()
-            mine = [_candidate(row) for row in rows if row.own]
-            chosen = take(mine, asked)
+            page = 2 * asked.limit + EXTRA_CANDIDATES
+            rows = (await connection.execute(_first_page_query(self._own), {"page": page})).all()
+            mine = [_candidate_from_row(row) for row in rows if row.own]
+            chosen = select_within_limits(mine, asked)
             full = sum(not one.urgent for one in chosen) >= asked.others
             only_others = bool(mine) and not mine[-1].urgent
             if len(chosen) == asked.limit or len(rows) < page or (full and only_others):
                 return mine, (chosen, 0)
         heads = await self._heads(connection, asked)
-        return heads, choose(heads, asked, self._turns)
+        return heads, choose_candidates(heads, asked, self._turns)
 
     async def _heads(self, connection: AsyncConnection, asked: ClaimRequest) -> list[Candidate]:
         """The first post and the first edit of each channel that may have one."""
         found: list[Candidate] = []
         for edits in (False, True):
-            teams = (await connection.execute(_TEAMS[edits](self._own))).all()
+            teams = (await connection.execute(_TEAMS_QUERIES[edits](self._own))).all()
             able = [row.team_id for row in teams if (row.team_id, "*") not in asked.busy]
             if edits:
                 able = [team for team in able if asked.edits(team) > 0]
             if able:
-                heads = _HEADS[connection.dialect.name, edits]
+                heads = _HEADS_QUERIES[connection.dialect.name, edits]
                 rows = await connection.execute(heads, {"teams": json.dumps(able)})
-                found += map(_candidate, rows.all())
+                found += map(_candidate_from_row, rows.all())
         return found
 
 
-async def release(connection: AsyncConnection, threads: Collection[int | None], now: datetime) -> None:
+async def release_threads(
+    connection: AsyncConnection, threads: Collection[int | None], now: datetime
+) -> None:
     """These threads moved on: what waited for that may be next."""
     ids = {thread for thread in threads if thread is not None}
     if not ids:
         return
-    await connection.execute(_RELEASE, _moment(now) | {"threads": list(ids)})
+    await connection.execute(_RELEASE_STATEMENT, _time_parameters(now) | {"threads": list(ids)})
 
 
-def _over(time: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _due_conditions(time: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     # A time too far off was written before the clock jumped back.
     return time <= bindparam("now"), time > bindparam("too_late")
 
 
-def _moment(now: datetime) -> dict[str, Any]:
-    return {"now": now, "too_late": now + LONGEST_WAIT}
+def _time_parameters(now: datetime) -> dict[str, Any]:
+    return {"now": now, "too_late": now + MAX_DELAY}
 
 
-async def _promote(connection: AsyncConnection, now: datetime) -> None:
+async def _promote_due(connection: AsyncConnection, now: datetime) -> None:
     """Put back into the queue what was held and needn't be any more, real events' first."""
-    moment = _moment(now)
-    if not (await connection.execute(_ANY_OVER, moment)).scalar_one():
+    moment = _time_parameters(now)
+    if not (await connection.execute(_ANY_HELD_IS_DUE, moment)).scalar_one():
         return
-    for one in _OVER:
-        few = one.order_by(_d.c.held_until).limit(PROMOTED_AT_ONCE).with_for_update(skip_locked=True)
+    for one in _DUE_HELD_QUERIES:
+        few = one.order_by(_d.c.held_until).limit(PROMOTION_BATCH_SIZE).with_for_update(skip_locked=True)
         if ids := (await connection.execute(few, moment)).scalars().all():
             await connection.execute(update(_d).where(_d.c.id.in_(ids)).values(held_until=None))
 
 
-async def _hold(connection: AsyncConnection, seen: Sequence[Candidate], now: datetime) -> None:
+async def _hold_blocked(connection: AsyncConnection, seen: Sequence[Candidate], now: datetime) -> None:
     """Take out of the queue what can't go yet, with all that waits for the same threads."""
     found: list[Any] = []
-    for start in range(0, len(seen), LOOKED_AT_ONCE):
-        some = [one.id for one in seen[start : start + LOOKED_AT_ONCE]]
-        found += await _details(connection, now, some)
+    for start in range(0, len(seen), DETAILS_BATCH_SIZE):
+        some = [one.id for one in seen[start : start + DETAILS_BATCH_SIZE]]
+        found += await _load_details(connection, now, some)
     stuck = [row for row in found if not (row.is_due and row.may_go)]
     early = [row.id for row in stuck if not row.is_due]
     if early:
         await connection.execute(update(_d).where(_d.c.id.in_(early)).values(held_until=_d.c.not_before))
     threads = {row.thread_id for row in stuck if row.is_due}
     if threads:
-        rows = await connection.execute(_DETAILS_OF_THREADS, _moment(now) | {"threads": list(threads)})
+        rows = await connection.execute(
+            _DETAILS_BY_THREAD, _time_parameters(now) | {"threads": list(threads)}
+        )
         blocked = [row.id for row in rows.all() if not row.may_go]
-        await connection.execute(update(_d).where(_d.c.id.in_(blocked)).values(held_until=now + HELD))
+        await connection.execute(
+            update(_d).where(_d.c.id.in_(blocked)).values(held_until=now + HOLD_DURATION)
+        )
 
 
-async def _details(connection: AsyncConnection, now: datetime, ids: Sequence[int]) -> Sequence[Any]:
-    return (await connection.execute(_DETAILS_OF, _moment(now) | {"ids": list(ids)})).all()
+async def _load_details(connection: AsyncConnection, now: datetime, ids: Sequence[int]) -> Sequence[Any]:
+    return (await connection.execute(_DETAILS_BY_ID, _time_parameters(now) | {"ids": list(ids)})).all()
 
 
 def _select_details() -> Select[*tuple[Any, ...]]:
@@ -310,60 +318,62 @@ def _select_details() -> Select[*tuple[Any, ...]]:
         .where(
             earlier.c.thread_id == _d.c.thread_id,
             earlier.c.id < _d.c.id,
-            earlier.c.kind.in_(_ORDERED),
+            earlier.c.kind.in_(_ORDERED_KINDS),
             # Not the bare state, whose index PostgreSQL would read in whole where little waited before.
-            (earlier.c.state + "").in_(_OPEN),
+            (earlier.c.state + "").in_(_OPEN_STATES),
         )
         .exists()
     )
-    root_ts = _of_thread(_t.c.root_ts)
+    root_ts = _thread_column(_t.c.root_ts)
     in_turn: ColumnElement[bool] = or_(
         _d.c.thread_id.is_(None),
         _d.c.kind == DeliveryKind.ROOT.value,
-        root_ts.is_not(None) & (_d.c.kind.in_(UNORDERED) | ~blocked),
+        root_ts.is_not(None) & (_d.c.kind.in_(UNORDERED_KINDS) | ~blocked),
     )
-    may_go = _d.c.kind.in_(KNOWN) & in_turn
+    may_go = _d.c.kind.in_(KNOWN_KINDS) & in_turn
     events = schema.superevents
-    revision = select(events.c.revision).where(events.c.superevent_id == _of_thread(_t.c.superevent_id))
+    revision = select(events.c.revision).where(events.c.superevent_id == _thread_column(_t.c.superevent_id))
     return select(
         _d,
-        _of_thread(_t.c.superevent_id).label("superevent_id"),
-        _of_thread(_t.c.wanted_revision).label("revision"),
+        _thread_column(_t.c.superevent_id).label("superevent_id"),
+        _thread_column(_t.c.wanted_revision).label("revision"),
         root_ts.label("root_ts"),
-        _of_thread(_t.c.shown_revision).label("shown_revision"),
-        _of_thread(_t.c.root_fixed).label("root_fixed"),
+        _thread_column(_t.c.shown_revision).label("shown_revision"),
+        _thread_column(_t.c.root_fixed).label("root_fixed"),
         revision.scalar_subquery().label("superevent_revision"),
         may_go.label("may_go"),
-        or_(*_over(_d.c.not_before)).label("is_due"),
+        or_(*_due_conditions(_d.c.not_before)).label("is_due"),
     )
 
 
-def _of_thread(column: ColumnElement[T]) -> ScalarSelect[T]:
+def _thread_column(column: ColumnElement[T]) -> ScalarSelect[T]:
     # Each looked up: PostgreSQL would rather read the whole table for a join.
     return select(column).where(_t.c.id == _d.c.thread_id).correlate(_d).scalar_subquery()
 
 
 # Made once: to put a statement together costs more than to run it.
-_DETAILS_OF = _select_details().where(_d.c.id.in_(bindparam("ids", expanding=True)))
-_DETAILS_OF_THREADS = _select_details().where(
-    _d.c.thread_id.in_(bindparam("threads", expanding=True)), _READY
-)
-_RELEASE = (
+_DETAILS_BY_ID = _select_details().where(_d.c.id.in_(bindparam("ids", expanding=True)))
+_DETAILS_BY_THREAD = _select_details().where(_d.c.thread_id.in_(bindparam("threads", expanding=True)), _READY)
+_RELEASE_STATEMENT = (
     update(_d)
     .where(
         _d.c.thread_id.in_(bindparam("threads", expanding=True)), _d.c.state == DeliveryState.PENDING.value
     )
-    .where(_d.c.held_until.is_not(None), or_(*_over(_d.c.not_before)))
+    .where(_d.c.held_until.is_not(None), or_(*_due_conditions(_d.c.not_before)))
     .values(held_until=null())
 )
-_OVER = [select(_d.c.id).where(_HELD, mock, time) for mock in _MOCK for time in _over(_d.c.held_until)]
-_ANY_OVER = select(or_(*(one.exists() for one in _OVER)))
+_DUE_HELD_QUERIES = [
+    select(_d.c.id).where(_HELD, mock, time)
+    for mock in _REAL_THEN_MOCK
+    for time in _due_conditions(_d.c.held_until)
+]
+_ANY_HELD_IS_DUE = select(or_(*(one.exists() for one in _DUE_HELD_QUERIES)))
 
 _COLUMNS = (_d.c.id, _d.c.team_id, _d.c.channel_id, _d.c.kind, _d.c.mock, _d.c.priority, _d.c.event_order)
 _ORDER = (_d.c.mock, _d.c.priority, _d.c.event_order, _d.c.id)
 
 
-def _candidate(row: Any) -> Candidate:
+def _candidate_from_row(row: Any) -> Candidate:
     return Candidate(
         row.id,
         row.team_id,
@@ -379,12 +389,12 @@ def _candidate(row: Any) -> Candidate:
 _PAGE = select(*_COLUMNS).where(_READY).order_by(*_ORDER).limit(bindparam("page")).subquery("page")
 
 
-def _first(own: Own) -> Select[*tuple[Any, ...]]:
+def _first_page_query(own: OwnershipFilter) -> Select[*tuple[Any, ...]]:
     ordered = (_PAGE.c.mock, _PAGE.c.priority, _PAGE.c.event_order, _PAGE.c.id)
     return select(_PAGE, own(_PAGE.c.team_id).label("own")).order_by(*ordered)
 
 
-def _teams(ready: TextClause, own: Own) -> Select[tuple[str]]:
+def _teams_query(ready: TextClause, own: OwnershipFilter) -> Select[tuple[str]]:
     """The workspaces with something in the queue, each found by one look."""
     first = select(_d.c.team_id).where(ready).order_by(_d.c.team_id).limit(1).scalar_subquery()
     found = select(first.label("team_id")).cte("teams", recursive=True)
@@ -394,9 +404,12 @@ def _teams(ready: TextClause, own: Own) -> Select[tuple[str]]:
     return select(found.c.team_id).where(found.c.team_id.is_not(None), own(found.c.team_id))
 
 
-_TEAMS = {False: partial(_teams, text(schema.READY_POSTS)), True: partial(_teams, text(schema.READY_EDITS))}
+_TEAMS_QUERIES = {
+    False: partial(_teams_query, text(schema.READY_POSTS)),
+    True: partial(_teams_query, text(schema.READY_EDITS)),
+}
 
-_HEADS_OF = """
+_HEADS_SQL = """
 WITH RECURSIVE lanes (team_id, channel_id) AS (
     SELECT given.value, (
         SELECT d.channel_id FROM deliveries d WHERE {ready} AND d.team_id = given.value
@@ -413,29 +426,29 @@ SELECT head.id, head.team_id, head.channel_id, head.kind, head.mock, head.priori
 FROM lanes {head}
 WHERE lanes.channel_id IS NOT NULL
 """
-_FIRST_OF_LANE = """
+_FIRST_OF_CHANNEL_SQL = """
     SELECT {columns} FROM deliveries d
     WHERE {ready} AND d.team_id = lanes.team_id AND d.channel_id = lanes.channel_id
     ORDER BY d.mock, d.priority, d.event_order, d.id LIMIT 1
 """
 # One knows no LATERAL; the other would read the whole table to look the ids up.
-_HEAD = {
-    "sqlite": f"JOIN deliveries head ON head.id = ({_FIRST_OF_LANE.replace('{columns}', 'd.id')})",
-    "postgresql": f"CROSS JOIN LATERAL ({_FIRST_OF_LANE.replace('{columns}', 'd.*')}) head",
+_HEAD_JOIN_SQL = {
+    "sqlite": f"JOIN deliveries head ON head.id = ({_FIRST_OF_CHANNEL_SQL.replace('{columns}', 'd.id')})",
+    "postgresql": f"CROSS JOIN LATERAL ({_FIRST_OF_CHANNEL_SQL.replace('{columns}', 'd.*')}) head",
 }
-_GIVEN = {
+_TEAMS_PARAMETER_SQL = {
     "sqlite": "json_each(:teams) given",
     "postgresql": "json_array_elements_text(CAST(:teams AS json)) given (value)",
 }
 
 
-def _heads_of(dialect: str, ready: str) -> TextualSelect:
-    query = _HEADS_OF.replace("{head}", _HEAD[dialect])
-    return text(query.format(ready=ready, given=_GIVEN[dialect])).columns(*_COLUMNS)
+def _heads_query(dialect: str, ready: str) -> TextualSelect:
+    query = _HEADS_SQL.replace("{head}", _HEAD_JOIN_SQL[dialect])
+    return text(query.format(ready=ready, given=_TEAMS_PARAMETER_SQL[dialect])).columns(*_COLUMNS)
 
 
-_HEADS = {
-    (dialect, edits): _heads_of(dialect, schema.READY_EDITS if edits else schema.READY_POSTS)
-    for dialect in _GIVEN
+_HEADS_QUERIES = {
+    (dialect, edits): _heads_query(dialect, schema.READY_EDITS if edits else schema.READY_POSTS)
+    for dialect in _TEAMS_PARAMETER_SQL
     for edits in (False, True)
 }

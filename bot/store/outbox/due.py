@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Select, bindparam, exists, false, or_, sel
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.outbox.leases import WorkerLeases
-from bot.store.outbox.models import LONGEST_WAIT
+from bot.store.outbox.models import MAX_DELAY
 
-_d, _p, _u, _l = schema.deliveries, schema.pictures, schema.undecided, schema.leases
+_d, _p, _u, _l = schema.deliveries, schema.images, schema.deferred_notices, schema.leases
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class DueCheck:
         self._database = database
         self._shares = shares
         # Made once: to put a statement together costs more than to run this one.
-        self._statement = _statement(shared=not database.sqlite)
+        self._statement = _due_query(shared=not database.sqlite)
 
     async def due(self, now: datetime) -> DueWork:
         """Look. What waits for something else than its time counts as due. Raises StoreUnavailable."""
-        values: dict[str, object] = {"now": now, "too_late": now + LONGEST_WAIT}
+        values: dict[str, object] = {"now": now, "too_late": now + MAX_DELAY}
         if not self._database.sqlite:
             values["worker_id"] = self._shares.worker_id
         async with self._database.read_transaction() as connection:
@@ -43,17 +43,17 @@ class DueCheck:
         return DueWork(deliveries=bool(row.deliveries), pictures=bool(row.pictures), maps=bool(row.maps))
 
 
-def _statement(*, shared: bool) -> Select[bool, bool, bool]:
+def _due_query(*, shared: bool) -> Select[bool, bool, bool]:
     # Word for word as the indexes of what waits say it, lest they be overlooked.
     looks = [
         exists().select_from(_d).where(text(schema.READY)),
         *(
             exists().where(text(schema.HELD), _d.c.mock.is_(mock), time)
             for mock in (false(), true())
-            for time in _its_times(_d.c.held_until)
+            for time in _due_conditions(_d.c.held_until)
         ),
     ]
-    pictures = exists().where(text(schema.WANTED), or_(*_its_times(_p.c.not_before)))
+    pictures = exists().where(text(schema.WANTED_IMAGES), or_(*_due_conditions(_p.c.not_before)))
     if shared:
         own = select(_l.c.name).where(_l.c.worker_id == bindparam("worker_id"))
         looks = [look.where(_d.c.team_id.in_(own)) for look in looks]
@@ -63,6 +63,6 @@ def _statement(*, shared: bool) -> Select[bool, bool, bool]:
     return select(deliveries.label("deliveries"), pictures.label("pictures"), maps.label("maps"))
 
 
-def _its_times(time: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _due_conditions(time: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     # A time too far off was written before the clock jumped back.
     return time <= bindparam("now"), time > bindparam("too_late")

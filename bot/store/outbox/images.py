@@ -13,16 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.outbox.leases import WorkerLeases
-from bot.store.outbox.models import LONGEST_WAIT, DeliveryKind, DeliveryState, ImageState
+from bot.store.outbox.models import MAX_DELAY, DeliveryKind, DeliveryState, ImageState
 from bot.store.outbox.plan_writer import mark_threads_stale
 
-PICTURE_PATH = "/pictures/{token}.png"
+IMAGE_PATH = "/pictures/{token}.png"
 """Where the bot serves a picture itself, under its public address."""
 
-_p = schema.pictures
+_p = schema.images
 _t = schema.threads
 _d = schema.deliveries
-_MADE = (ImageState.UPLOADED.value, ImageState.READY.value)
+_AVAILABLE_STATES = (ImageState.UPLOADED.value, ImageState.READY.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ async def _choose_canary(
     if trial is None:
         # Then each finds out alone.
         await connection.execute(mine.values(state=ImageState.READY.value, trial_thread_id=None))
-        await _show_all(connection, active_roots(team_id, superevent_id), now)
+        await _refresh_roots(connection, active_roots(team_id, superevent_id), now)
         return
     await connection.execute(mine.values(trial_thread_id=trial.id))
     await mark_threads_stale(connection, {trial.id: (trial.team_id, trial.channel_id)}, now)
@@ -118,10 +118,12 @@ async def publish_to_others(connection: AsyncConnection, shown: Collection[int],
     for row in (await connection.execute(first)).all():
         # Those too whose root is being posted just now, without it.
         others = active_roots(row.team_id, row.superevent_id).where(_t.c.id != row.trial_thread_id)
-        await _show_all(connection, others, now)
+        await _refresh_roots(connection, others, now)
 
 
-async def _show_all(connection: AsyncConnection, roots: Select[tuple[int, str, str]], now: datetime) -> None:
+async def _refresh_roots(
+    connection: AsyncConnection, roots: Select[tuple[int, str, str]], now: datetime
+) -> None:
     places = {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(roots)).all()}
     await mark_threads_stale(connection, places, now)
 
@@ -140,8 +142,8 @@ class ImageRepository:
         """
         query = (
             select(_p)
-            .where(text(schema.WANTED))
-            .where(or_(_p.c.not_before <= now, _p.c.not_before > now + LONGEST_WAIT))
+            .where(text(schema.WANTED_IMAGES))
+            .where(or_(_p.c.not_before <= now, _p.c.not_before > now + MAX_DELAY))
             .order_by(_p.c.created_at.desc(), _p.c.id.desc())
             .limit(1)
         )
@@ -278,7 +280,7 @@ class ImageRepository:
         """The picture of a notice that a workspace has, for who asks for it; None if it has none."""
         query = select(_p).where(_p.c.team_id == team_id, _p.c.notice_id == notice_id)
         async with self._database.read_transaction() as connection:
-            row = (await connection.execute(query.where(_p.c.state.in_(_MADE)))).first()
+            row = (await connection.execute(query.where(_p.c.state.in_(_AVAILABLE_STATES)))).first()
         if row is None or not (row.file_id or row.token):
             return None
         return StoredImage(

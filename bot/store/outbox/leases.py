@@ -28,17 +28,17 @@ from bot.runtime.clock_rate import ClockReading, clock_jumped
 from bot.store import schema
 from bot.store.database import Database
 
-LEASE = timedelta(seconds=6)
+LEASE_DURATION = timedelta(seconds=6)
 """A worker silent for so long is taken for dead; with what it takes to notice and to send, under 10 s."""
-RENEW_S = 1.0
+HEARTBEAT_INTERVAL_S = 1.0
 GRACE_PERIOD = timedelta(seconds=3)
 """What is free for so long is taken by whoever sees it, even if that is more than its part."""
 
 PURGE_JOB = "*purge"
 """The duty of removing what is old. No workspace has such a name."""
-REPAIR = "*repair"
+REPAIR_JOB = "*repair"
 """The duty of filling gaps from GraceDB."""
-SINGLETON_JOBS = frozenset({PURGE_JOB, REPAIR})
+SINGLETON_JOBS = frozenset({PURGE_JOB, REPAIR_JOB})
 """What one of all processes does for all."""
 
 _w = schema.workers
@@ -53,14 +53,14 @@ class WorkerLeases:
     def __init__(
         self,
         database: Database,
-        lease: timedelta = LEASE,
+        lease: timedelta = LEASE_DURATION,
         elapsed: Callable[[], float] = machine_clock.monotonic_time,
     ) -> None:
         """`elapsed` counts seconds, those too in which this process is paused."""
         self._database = database
         self._lease = lease
         self._elapsed = elapsed
-        self.worker_id = _new_name()
+        self.worker_id = _new_worker_id()
         """Another one after a lapse: what was claimed under the old name is somebody else's by then."""
         self._held: frozenset[str] = frozenset()
         self._alive_until = 0.0
@@ -110,9 +110,9 @@ class WorkerLeases:
             rows = (await connection.execute(select(_l))).all()
             unknown = wanted - {row.name for row in rows}
             if unknown:
-                await _add(connection, unknown)
+                await _insert_leases(connection, unknown)
                 rows = (await connection.execute(select(_l))).all()
-            now = (await connection.execute(select(_now()))).scalar_one()
+            now = (await connection.execute(select(_database_now()))).scalar_one()
             mine = {row.name for row in rows if row.worker_id == worker_id}
             workspaces = wanted - SINGLETON_JOBS
             part = -(-len(workspaces) // len(living))
@@ -137,15 +137,15 @@ class WorkerLeases:
 
     async def _renew_worker(self, connection: AsyncConnection) -> tuple[str, bool]:
         """Return under which name this worker lives now, and whether it did before."""
-        until = _now() + self._lease
+        until = _database_now() + self._lease
         if self._known:
             again = update(_w).where(_w.c.id == self.worker_id)
             if not self.alive:
                 # Somebody may be about to take it for dead, whether or not its row is gone yet.
-                again = again.where(_w.c.alive_until > _now())
+                again = again.where(_w.c.alive_until > _database_now())
             if (await connection.execute(again.values(alive_until=until))).rowcount:
                 return self.worker_id, True
-        name = _new_name() if self._known else self.worker_id
+        name = _new_worker_id() if self._known else self.worker_id
         await connection.execute(
             # It is there already if only the answer to an earlier try was lost.
             upsert(_w)
@@ -156,7 +156,7 @@ class WorkerLeases:
 
     async def _read_clock(self, connection: AsyncConnection) -> None:
         before = self._elapsed()
-        said = (await connection.execute(select(_now()))).scalar_one()
+        said = (await connection.execute(select(_database_now()))).scalar_one()
         reading, known = ClockReading(said, before, self._elapsed()), self._database_clock
         if known is not None and clock_jumped(known, reading):
             self._unsure_until = reading.after + self._lease.total_seconds()
@@ -168,10 +168,10 @@ class WorkerLeases:
         now = self._elapsed()
         if now < self._unsure_until:
             return select(_w.c.id)
-        good = _w.c.alive_until > _now()
+        good = _w.c.alive_until > _database_now()
         if now >= self._newcomer_until:
             # Written before the clock was set back: who lives has given another sign since.
-            good &= _w.c.alive_until <= _now() + 2 * self._lease
+            good &= _w.c.alive_until <= _database_now() + 2 * self._lease
         return select(_w.c.id).where(good)
 
     async def _take(self, connection: AsyncConnection, worker_id: str, names: Collection[str]) -> set[str]:
@@ -183,7 +183,7 @@ class WorkerLeases:
             .where(_l.c.name.in_(names), self.is_lost(_l.c.worker_id))
             .with_for_update(skip_locked=True)
         )
-        taken = update(_l).where(_l.c.name.in_(free)).values(worker_id=worker_id, since=_now())
+        taken = update(_l).where(_l.c.name.in_(free)).values(worker_id=worker_id, since=_database_now())
         return set((await connection.execute(taken.returning(_l.c.name))).scalars())
 
     async def another_lives(self) -> bool:
@@ -214,10 +214,10 @@ class WorkerLeases:
         # `writing` wakes the others.
         async with self._database.exclusive_transaction() as connection:
             mine = update(_l).where(_l.c.worker_id == self.worker_id)
-            await connection.execute(mine.values(worker_id=None, since=_now() - GRACE_PERIOD))
+            await connection.execute(mine.values(worker_id=None, since=_database_now() - GRACE_PERIOD))
             await connection.execute(delete(_w).where(_w.c.id == self.worker_id))
         self._known = False
-        self.worker_id = _new_name()
+        self.worker_id = _new_worker_id()
 
     def is_lost(self, worker_id: ColumnElement[Any]) -> ColumnElement[bool]:
         """For a query: whether what a worker had claimed is nobody's any more."""
@@ -228,11 +228,11 @@ class WorkerLeases:
         return select(_l.c.name).where(_l.c.worker_id == self.worker_id)
 
 
-def _new_name() -> str:
+def _new_worker_id() -> str:
     return f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def _now() -> ColumnElement[Any]:
+def _database_now() -> ColumnElement[Any]:
     # Not now(): that is when the transaction began.
     return func.clock_timestamp(type_=DateTime(timezone=True))
 
@@ -248,13 +248,13 @@ def _choose_leases(free: Sequence[Any], room: int, now: Any) -> list[str]:
     return [row.name for row in (*duties, *within, *beyond)]
 
 
-async def _add(connection: AsyncConnection, names: Collection[str]) -> None:
+async def _insert_leases(connection: AsyncConnection, names: Collection[str]) -> None:
     rows = [{"name": name, "worker_id": None} for name in sorted(names)]
-    await connection.execute(upsert(_l).values(since=_now()).on_conflict_do_nothing(), rows)
+    await connection.execute(upsert(_l).values(since=_database_now()).on_conflict_do_nothing(), rows)
 
 
 async def _release(connection: AsyncConnection, worker_id: str, names: Collection[str]) -> None:
     if not names:
         return
     mine = update(_l).where(_l.c.name.in_(names), _l.c.worker_id == worker_id)
-    await connection.execute(mine.values(worker_id=None, since=_now()))
+    await connection.execute(mine.values(worker_id=None, since=_database_now()))

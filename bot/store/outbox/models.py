@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
-LONGEST_WAIT = timedelta(minutes=10)
+MAX_DELAY = timedelta(minutes=10)
 """Nothing is put off for longer; what seems to be was put off by a clock that was set back since."""
 
-RATE_LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+RATE_LIMIT_ERRORS = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 """Slack's words for a limit, which are the reason of what waits for it."""
 
 
@@ -45,7 +45,7 @@ class DeliveryKind(StrEnum):
     """That real notices come again, for who runs the bot; its subject is the notice."""
 
 
-FOR_OPERATORS = (
+OPERATOR_KINDS = (
     DeliveryKind.QUARANTINE_REPORT,
     DeliveryKind.INCIDENT_OPENED,
     DeliveryKind.INCIDENT_RESOLVED,
@@ -63,7 +63,7 @@ class DeliveryState(StrEnum):
     DEAD = "dead"
 
 
-UNSENT = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.DEAD)
+UNSENT_STATES = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.DEAD)
 """What is counted: those that were sent are ever more."""
 
 
@@ -101,7 +101,7 @@ class EventRank:
     """Of two events the newer has the smaller."""
 
 
-USUAL = {
+DEFAULT_PRIORITIES = {
     DeliveryKind.ROOT: Priority.ROOT,
     DeliveryKind.REPLY: Priority.REPLY,
     DeliveryKind.CIRCULAR: Priority.REPLY,
@@ -218,7 +218,7 @@ def delivery_row(
         "slot": slot or f"{kind.value}:{subject_id}",
         "thread_id": thread_id,
         "subject_id": subject_id,
-        "priority": int(USUAL.get(kind, Priority.ANSWER) if priority is None else priority),
+        "priority": int(DEFAULT_PRIORITIES.get(kind, Priority.ANSWER) if priority is None else priority),
         "mock": rank.mock,
         "event_order": rank.order,
         "state": DeliveryState.PENDING.value,

@@ -27,16 +27,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
-from bot.store.channels.refused_mentions import record_mentions
-from bot.store.channels.subscriptions import confirm, subscriptions_in_force, take_back
+from bot.store.channels.refused_mentions import record_mention_outcomes
+from bot.store.channels.subscriptions import (
+    confirm_subscriptions,
+    discard_unconfirmed,
+    load_active_subscriptions,
+)
 from bot.store.database import Database
-from bot.store.database_identity import database_id
-from bot.store.outbox.claiming import ClaimQuery, ClaimRequest, release
+from bot.store.database_identity import get_or_create_database_id
+from bot.store.outbox.claiming import ClaimQuery, ClaimRequest, release_threads
 from bot.store.outbox.images import publish_to_others, reassign_canary
 from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import (
-    FOR_OPERATORS,
-    UNSENT,
+    OPERATOR_KINDS,
+    UNSENT_STATES,
     DeadLettered,
     Delivered,
     Delivery,
@@ -54,8 +58,8 @@ _t = schema.threads
 
 log = structlog.get_logger(__name__)
 
-OPEN = (DeliveryState.PENDING.value, DeliveryState.SENDING.value)
-REQUEUE_WITHIN = timedelta(hours=24)
+OPEN_STATES = (DeliveryState.PENDING.value, DeliveryState.SENDING.value)
+REQUEUE_MAX_AGE = timedelta(hours=24)
 """What died with its channel longer ago is old news when the channel comes back."""
 
 
@@ -79,15 +83,15 @@ class Outbox:
         if not self._database.sqlite:
             those = (_d.c.claimed_by == self.shares.worker_id) | self.shares.is_lost(_d.c.claimed_by)
         async with self._database.shared_transaction() as connection:
-            self.database_id = await database_id(connection)
-            return await _requeue(connection, those)
+            self.database_id = await get_or_create_database_id(connection)
+            return await _requeue_claimed(connection, those)
 
     async def requeue_stalled_of_dead_workers(self) -> int:
         """The same of workers that died meanwhile; what a living one sends is left alone."""
         if self._database.sqlite:
             return 0
         async with self._database.independent_transaction() as connection:
-            return await _requeue(connection, self.shares.is_lost(_d.c.claimed_by))
+            return await _requeue_claimed(connection, self.shares.is_lost(_d.c.claimed_by))
 
     async def claim(
         self,
@@ -132,7 +136,7 @@ class Outbox:
                     .returning(_d.c.id)
                 )
                 mine.update(claimed.scalars())
-        return [_delivery(row, worker_id) for row in chosen if row.id in mine]
+        return [_delivery_from_row(row, worker_id) for row in chosen if row.id in mine]
 
     def _leased(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
         """For a query: whether this is a workspace that this worker has the lease of."""
@@ -191,7 +195,7 @@ class Outbox:
         """How much waits, is dead, is quarantined; deliveries of one workspace, or of all (None)."""
         query = (
             select(_d.c.state, func.count(), func.min(_d.c.created_at))
-            .where(_d.c.state.in_([state.value for state in UNSENT]))
+            .where(_d.c.state.in_([state.value for state in UNSENT_STATES]))
             .group_by(_d.c.state)
         )
         if team_id is not None:
@@ -201,7 +205,7 @@ class Outbox:
             quarantined = (
                 await connection.execute(select(func.count()).select_from(schema.quarantine))
             ).scalar_one()
-        waiting = [row for row in states if row[0] in OPEN]
+        waiting = [row for row in states if row[0] in OPEN_STATES]
         return OutboxCounts(
             waiting=sum(row[1] for row in waiting),
             dead=sum(row[1] for row in states if row[0] == DeliveryState.DEAD.value),
@@ -211,7 +215,7 @@ class Outbox:
 
     async def by_state(self) -> dict[str, int]:
         """How many deliveries that weren't sent stand where."""
-        unsent = _d.c.state.in_([state.value for state in UNSENT])
+        unsent = _d.c.state.in_([state.value for state in UNSENT_STATES])
         query = select(_d.c.state, func.count()).where(unsent).group_by(_d.c.state)
         async with self._database.read_transaction() as connection:
             return {row[0]: row[1] for row in (await connection.execute(query)).all()}
@@ -226,7 +230,7 @@ class Outbox:
         is_edit = _d.c.kind == DeliveryKind.EDIT.value
         late = (~is_edit & (since < now - posts)) | (is_edit & (since < now - edits))
         query = select(func.count(), func.min(since, type_=schema.UtcDateTime())).where(
-            _d.c.state.in_(OPEN), late
+            _d.c.state.in_(OPEN_STATES), late
         )
         async with self._database.read_transaction() as connection:
             count, oldest = (await connection.execute(query)).one()
@@ -257,10 +261,10 @@ class Outbox:
         Return how many deliveries wait again.
         """
         async with self._database.exclusive_transaction() as connection:
-            return await _requeue_channel(connection, (team_id, channel_id), since, now)
+            return await requeue_channel(connection, (team_id, channel_id), since, now)
 
 
-async def _requeue(connection: AsyncConnection, those: ColumnElement[bool]) -> int:
+async def _requeue_claimed(connection: AsyncConnection, those: ColumnElement[bool]) -> int:
     result = await connection.execute(
         update(_d)
         .where(_d.c.state == DeliveryState.SENDING.value, those)
@@ -278,7 +282,7 @@ async def _still_claimed(
     the channel got another id meanwhile, what was sent stands there; what wasn't is sent again.
     """
     columns = (_d.c.id, _d.c.claimed_by, _d.c.state, _d.c.doubtful, _d.c.team_id, _d.c.channel_id)
-    query = select(*columns).where(_d.c.state.in_(OPEN))
+    query = select(*columns).where(_d.c.state.in_(OPEN_STATES))
     mine = query.where(_d.c.id.in_([d.id for d, _ in outcomes])).with_for_update()
     rows = {row.id: row for row in (await connection.execute(mine)).all()}
 
@@ -291,14 +295,16 @@ async def _still_claimed(
         return isinstance(outcome, Delivered) and bool(row.doubtful)
 
     ours = [
-        _at_its_place(d, o, (rows[d.id].team_id, rows[d.id].channel_id)) for d, o in outcomes if is_ours(d, o)
+        _at_current_channel(d, o, (rows[d.id].team_id, rows[d.id].channel_id))
+        for d, o in outcomes
+        if is_ours(d, o)
     ]
     if len(ours) < len(outcomes):
         log.warning("outcomes_come_too_late", deliveries=len(outcomes) - len(ours))
     return ours
 
 
-def _at_its_place(delivery: Delivery, outcome: Outcome, place: ChannelRef) -> tuple[Delivery, Outcome]:
+def _at_current_channel(delivery: Delivery, outcome: Outcome, place: ChannelRef) -> tuple[Delivery, Outcome]:
     if place == (delivery.team_id, delivery.channel_id):
         return delivery, outcome
     if not isinstance(outcome, Delivered):
@@ -308,7 +314,7 @@ def _at_its_place(delivery: Delivery, outcome: Outcome, place: ChannelRef) -> tu
     return replace(delivery, team_id=place[0], channel_id=place[1]), outcome
 
 
-def _delivery(row: Any, worker_id: str) -> Delivery:
+def _delivery_from_row(row: Any, worker_id: str) -> Delivery:
     return Delivery(
         id=row.id,
         team_id=row.team_id,
@@ -377,16 +383,16 @@ async def _record_delivered(
                 again = {d.thread_id: (d.team_id, d.channel_id)}
                 await mark_threads_stale(connection, again, now, not_before=o.again_at)
     # The root stands, or the next reply may follow.
-    await release(connection, {d.thread_id for d, _ in sent if d.kind is not DeliveryKind.EDIT}, now)
+    await release_threads(connection, {d.thread_id for d, _ in sent if d.kind is not DeliveryKind.EDIT}, now)
     await publish_to_others(connection, {o.picture_id for _, o in sent if o.picture_id is not None}, now)
-    await record_mentions(connection, sent, now)
+    await record_mention_outcomes(connection, sent, now)
     confirmed = {d.subject_id: d.id for d, _ in sent if d.kind is DeliveryKind.CONFIRMATION}
     if confirmed:
-        await confirm(connection, confirmed, now)
+        await confirm_subscriptions(connection, confirmed, now)
     # An edit goes where a post may not, so only posts show that a channel is within reach again.
     posted = {(d.team_id, d.channel_id) for d, _ in sent if d.kind is not DeliveryKind.EDIT}
-    for place in await _places_with_problem(connection, posted):
-        await _requeue_channel(connection, place, now - REQUEUE_WITHIN, now)
+    for place in await _channels_with_problem(connection, posted):
+        await requeue_channel(connection, place, now - REQUEUE_MAX_AGE, now)
 
 
 async def _enqueue_missed_edits(
@@ -410,11 +416,13 @@ async def _enqueue_missed_edits(
         await enqueue_edits(connection, places, now, notice_id=news, priority=priority)
 
 
-async def _places_with_problem(connection: AsyncConnection, among: Collection[ChannelRef]) -> set[ChannelRef]:
+async def _channels_with_problem(
+    connection: AsyncConnection, among: Collection[ChannelRef]
+) -> set[ChannelRef]:
     """Those of these channels that were out of reach."""
     if not among:
         return set()
-    table = schema.channels
+    table = schema.channel_problems
     query = select(table.c.team_id, table.c.channel_id).where(
         table.c.team_id.in_({team for team, _ in among}), table.c.channel_id.in_({c for _, c in among})
     )
@@ -422,11 +430,11 @@ async def _places_with_problem(connection: AsyncConnection, among: Collection[Ch
     return {(row.team_id, row.channel_id) for row in known} & set(among)
 
 
-async def _requeue_channel(
+async def requeue_channel(
     connection: AsyncConnection, place: tuple[str, str], since: datetime, now: datetime
 ) -> int:
     team_id, channel_id = place
-    table = schema.channels
+    table = schema.channel_problems
     known = (
         delete(table)
         .where(table.c.team_id == team_id, table.c.channel_id == channel_id)
@@ -438,8 +446,8 @@ async def _requeue_channel(
     wanted: ColumnElement[bool] = _d.c.kind == DeliveryKind.EDIT.value
     # At any age too: who was silenced hears of it.
     wanted |= _d.c.kind == DeliveryKind.CHANGE.value
-    wanted |= (_d.c.created_at >= since) & _d.c.kind.in_([kind.value for kind in FOR_OPERATORS])
-    if await subscriptions_in_force(connection, place):
+    wanted |= (_d.c.created_at >= since) & _d.c.kind.in_([kind.value for kind in OPERATOR_KINDS])
+    if await load_active_subscriptions(connection, place):
         # A confirmation died with its subscription.
         wanted |= (_d.c.created_at >= since) & (_d.c.kind != DeliveryKind.CONFIRMATION.value)
     here = (_d.c.team_id == team_id) & (_d.c.channel_id == channel_id)
@@ -477,12 +485,12 @@ async def _repost_root(connection: AsyncConnection, delivery: Delivery, now: dat
             doubtful=False,
             reason=None,
             created_at=now,
-            key=_new_key(),
+            key=_new_message_key(),
         )
     )
 
 
-def _new_key() -> str:
+def _new_message_key() -> str:
     """For what is posted once more: by the old one the message that stands already would be found."""
     return secrets.token_hex(16)
 
@@ -501,7 +509,7 @@ async def _dead_letter(
             await connection.execute(
                 update(_d)
                 .where(said, _d.c.subject_id == d.subject_id, _d.c.state == DeliveryState.SENT.value)
-                .values(state=DeliveryState.PENDING.value, not_before=now, attempts=0, key=_new_key())
+                .values(state=DeliveryState.PENDING.value, not_before=now, attempts=0, key=_new_message_key())
             )
         if o.root_deleted:
             await _repost_root(connection, d, now)
@@ -515,8 +523,8 @@ async def _dead_letter(
             )
         if d.kind is DeliveryKind.CONFIRMATION:
             # Where nothing can be posted nothing is subscribed.
-            await take_back(connection, {d.subject_id: d.maybe_sent}, now)
-    await release(connection, {d.thread_id for d, _ in dead}, now)
+            await discard_unconfirmed(connection, {d.subject_id: d.maybe_sent}, now)
+    await release_threads(connection, {d.thread_id for d, _ in dead}, now)
     shows = {
         d.thread_id
         for d, _ in dead
@@ -528,8 +536,8 @@ async def _dead_letter(
     }
     if not problems:
         return
-    table = schema.channels
-    known = await _places_with_problem(connection, problems.keys())
+    table = schema.channel_problems
+    known = await _channels_with_problem(connection, problems.keys())
     for (team, channel), problem in problems.items():
         if (team, channel) in known:
             here = (table.c.team_id == team) & (table.c.channel_id == channel)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.routing.intents import (
     CancelRoot,
     DeferToSkyMap,
-    Edit,
+    EditRoot,
     Intent,
     Mention,
     MentionReason,
@@ -23,7 +23,7 @@ from bot.routing.intents import (
 )
 from bot.store import schema
 from bot.store.outbox.models import (
-    RATE_LIMITED,
+    RATE_LIMIT_ERRORS,
     DeliveryKind,
     DeliveryState,
     EventRank,
@@ -31,14 +31,14 @@ from bot.store.outbox.models import (
     Priority,
     delivery_row,
 )
-from formatters.models.notice import Category, category_of
+from formatters.models.notice import Category, category_from_id
 from formatters.models.superevent import Superevent
 
-CANCELLED = "retracted before it was posted"
-PICTURE_WITHIN = timedelta(seconds=10)
+CANCELLED_REASON = "retracted before it was posted"
+IMAGE_WAIT = timedelta(seconds=10)
 """How long an edit waits for the new map's picture, so that one edit does both."""
 
-MAYBE_POSTED_FOR = timedelta(hours=24)
+MAYBE_POSTED_MAX_AGE = timedelta(hours=24)
 """How long a root that may stand is looked for; later it is old news, and news opens another."""
 
 ChannelRef = tuple[str, str]
@@ -50,26 +50,26 @@ _n = schema.notices
 _t = schema.threads
 
 
-async def rank_of(connection: AsyncConnection, superevent_id: str) -> EventRank:
+async def event_rank(connection: AsyncConnection, superevent_id: str) -> EventRank:
     """Where an event stands in the queue; what can't be told from its id is real."""
     first = select(func.min(_n.c.id)).where(_n.c.superevent_id == superevent_id)
-    return _rank(superevent_id, (await connection.execute(first)).scalar_one())
+    return _create_rank(superevent_id, (await connection.execute(first)).scalar_one())
 
 
-async def _ranks_of(connection: AsyncConnection, threads: Collection[int]) -> dict[int, EventRank]:
+async def _event_ranks(connection: AsyncConnection, threads: Collection[int]) -> dict[int, EventRank]:
     """The same by thread."""
     # Each event's own, looked up: PostgreSQL would rather read a whole table for a join.
     first = select(func.min(_n.c.id)).where(_n.c.superevent_id == _t.c.superevent_id).scalar_subquery()
     query = select(_t.c.id, _t.c.superevent_id, first.label("first")).where(_t.c.id.in_(threads))
     rows = (await connection.execute(query)).all()
-    return {row.id: _rank(row.superevent_id, row.first) for row in rows}
+    return {row.id: _create_rank(row.superevent_id, row.first) for row in rows}
 
 
-def _rank(superevent_id: str, first: int | None) -> EventRank:
-    return EventRank(mock=category_of(superevent_id) is not Category.REAL, order=-(first or 0))
+def _create_rank(superevent_id: str, first: int | None) -> EventRank:
+    return EventRank(mock=category_from_id(superevent_id) is not Category.REAL, order=-(first or 0))
 
 
-async def threads_of(connection: AsyncConnection, superevent_id: str) -> list[Thread]:
+async def load_threads(connection: AsyncConnection, superevent_id: str) -> list[Thread]:
     """A superevent's threads, each with how far its root got."""
     root = (_d.c.thread_id == _t.c.id) & (_d.c.kind == DeliveryKind.ROOT.value)
     query = (
@@ -79,8 +79,8 @@ async def threads_of(connection: AsyncConnection, superevent_id: str) -> list[Th
         .order_by(_t.c.id)
     )
     rows = (await connection.execute(query)).all()
-    roots = {row.id: _state(row.state, row.doubtful) for row in rows}
-    mentioned, told = await _mentioned(connection, superevent_id, roots)
+    roots = {row.id: _root_state(row.state, row.doubtful) for row in rows}
+    mentioned, told = await _load_mentioned(connection, superevent_id, roots)
     return [
         Thread(
             id=row.id,
@@ -95,7 +95,7 @@ async def threads_of(connection: AsyncConnection, superevent_id: str) -> list[Th
     ]
 
 
-async def _mentioned(
+async def _load_mentioned(
     connection: AsyncConnection, superevent_id: str, roots: Mapping[int, RootState]
 ) -> tuple[Mapping[int, set[str]], Mapping[int, set[str]]]:
     """Who was or will be mentioned, and who of them may know it already, by thread."""
@@ -111,7 +111,7 @@ async def _mentioned(
     asked = query.where(_m.c.occasion != MentionReason.RETRACTION.value)
     for row in (await connection.execute(asked)).all():
         in_root = row.occasion == MentionReason.NEW_EVENT
-        state = roots[row.thread_id] if in_root else _state(row.state, row.doubtful)
+        state = roots[row.thread_id] if in_root else _root_state(row.state, row.doubtful)
         if state is not RootState.DEAD:
             mentioned[row.thread_id].update(row.targets.split())
         if state in (RootState.ATTEMPTED, RootState.POSTED):
@@ -119,7 +119,7 @@ async def _mentioned(
     return mentioned, told
 
 
-def _state(state: str | None, doubtful: bool | None) -> RootState:
+def _root_state(state: str | None, doubtful: bool | None) -> RootState:
     if state == DeliveryState.SENT:
         return RootState.POSTED
     if state == DeliveryState.SENDING or (state == DeliveryState.PENDING and doubtful):
@@ -144,8 +144,8 @@ async def write_plan(
     )
     if DeferToSkyMap() in intents:
         row = {"notice_id": notice_id, "superevent_id": superevent_id, "picture": picture, "created_at": now}
-        await connection.execute(insert(schema.undecided).values(row))
-    event = await rank_of(connection, superevent_id)
+        await connection.execute(insert(schema.deferred_notices).values(row))
+    event = await event_rank(connection, superevent_id)
     roots = [i for i in intents if isinstance(i, OpenRoot)]
     await _open_roots(connection, roots, superevent_id, event, notice_id, now)
     cancelled = [i.thread_id for i in intents if isinstance(i, CancelRoot)]
@@ -153,9 +153,9 @@ async def write_plan(
         await connection.execute(
             update(_d)
             .where(_d.c.thread_id.in_(cancelled), _d.c.state == DeliveryState.PENDING.value)
-            .values(state=DeliveryState.DEAD.value, reason=CANCELLED)
+            .values(state=DeliveryState.DEAD.value, reason=CANCELLED_REASON)
         )
-    places = await _places(connection, superevent_id)
+    places = await _channels_by_thread(connection, superevent_id)
     # What takes an alert back is as urgent as an alert.
     reply, edit = (
         (Priority.ROOT, Priority.RETRACTED) if superevent.retracted else (Priority.REPLY, Priority.EDIT)
@@ -180,12 +180,12 @@ async def write_plan(
         before = _d.c.thread_id.in_([i.thread_id for i in intents if isinstance(i, Reply)])
         waits = (_d.c.kind == DeliveryKind.REPLY.value) & (_d.c.state == DeliveryState.PENDING.value)
         await connection.execute(update(_d).where(before, waits).values(priority=int(reply)))
-    await _mention(connection, intents, places, event, notice_id, now)
-    edited = {i.thread_id: places[i.thread_id] for i in intents if isinstance(i, Edit)}
+    await _enqueue_mentions(connection, intents, places, event, notice_id, now)
+    edited = {i.thread_id: places[i.thread_id] for i in intents if isinstance(i, EditRoot)}
     teams = {place[0] for place in edited.values()} | {root.team_id for root in roots}
     if picture and teams:
-        await _ask_for_pictures(connection, teams, superevent_id, notice_id, now)
-    due = now + PICTURE_WITHIN if picture else None
+        await _enqueue_images(connection, teams, superevent_id, notice_id, now)
+    due = now + IMAGE_WAIT if picture else None
     await enqueue_edits(connection, edited, now, notice_id=notice_id, not_before=due, priority=edit)
 
 
@@ -200,24 +200,24 @@ async def write_deferred_plan(
 ) -> None:
     """Write into the ledger what the map decided, after what `apply` did for the same notice."""
     superevent_id = superevent.superevent_id
-    event = await rank_of(connection, superevent_id)
+    event = await event_rank(connection, superevent_id)
     roots = [i for i in intents if isinstance(i, OpenRoot)]
     await _open_roots(connection, roots, superevent_id, event, notice_id, now)
-    places = await _places(connection, superevent_id)
+    places = await _channels_by_thread(connection, superevent_id)
     made = set(
         (await connection.execute(select(_m.c.thread_id).where(_m.c.notice_id == notice_id))).scalars()
     )
     fresh = [i for i in intents if not (isinstance(i, Mention) and i.thread_id in made)]
-    await _mention(connection, fresh, places, event, notice_id, now)
+    await _enqueue_mentions(connection, fresh, places, event, notice_id, now)
     if picture:
-        pictures = schema.pictures
+        pictures = schema.images
         drawn = select(pictures.c.team_id).where(pictures.c.notice_id == notice_id)
         teams = {root.team_id for root in roots} - set((await connection.execute(drawn)).scalars())
         if teams:
-            await _ask_for_pictures(connection, teams, superevent_id, notice_id, now)
+            await _enqueue_images(connection, teams, superevent_id, notice_id, now)
 
 
-async def _mention(
+async def _enqueue_mentions(
     connection: AsyncConnection,
     intents: Sequence[Intent],
     places: Mapping[int, ChannelRef],
@@ -307,7 +307,7 @@ async def enqueue_edits(
         tried = (_d.c.state == DeliveryState.PENDING.value) & _d.c.reason.is_not(None)
         await connection.execute(update(_d).where(mine, tried).values(created_at=now))
         # What was refused before is news now: it doesn't wait for its next attempt, save where Slack set it.
-        refused = _d.c.reason.is_not(None) & _d.c.reason.not_in(RATE_LIMITED) & (_d.c.not_before > due)
+        refused = _d.c.reason.is_not(None) & _d.c.reason.not_in(RATE_LIMIT_ERRORS) & (_d.c.not_before > due)
         await connection.execute(
             update(_d)
             .where(mine, _d.c.state == DeliveryState.PENDING.value, refused)
@@ -322,7 +322,7 @@ async def enqueue_edits(
     missing = [thread_id for thread_id in places if thread_id not in present]
     if not missing:
         return
-    ranks = await _ranks_of(connection, missing)
+    ranks = await _event_ranks(connection, missing)
     rows = [
         delivery_row(
             *places[thread_id],
@@ -372,22 +372,22 @@ async def dead_letter_orphans(connection: AsyncConnection, place: ChannelRef, re
     return result.rowcount
 
 
-async def _places(connection: AsyncConnection, superevent_id: str) -> dict[int, ChannelRef]:
+async def _channels_by_thread(connection: AsyncConnection, superevent_id: str) -> dict[int, ChannelRef]:
     query = select(_t.c.id, _t.c.team_id, _t.c.channel_id).where(_t.c.superevent_id == superevent_id)
     return {row.id: (row.team_id, row.channel_id) for row in (await connection.execute(query)).all()}
 
 
-async def _ask_for_pictures(
+async def _enqueue_images(
     connection: AsyncConnection, teams: set[str], superevent_id: str, notice_id: int, now: datetime
 ) -> None:
     await connection.execute(
-        insert(schema.pictures),
+        insert(schema.images),
         [
             {
                 "team_id": team,
                 "superevent_id": superevent_id,
                 "notice_id": notice_id,
-                "mock": category_of(superevent_id) is not Category.REAL,
+                "mock": category_from_id(superevent_id) is not Category.REAL,
                 "state": ImageState.WANTED.value,
                 "attempts": 0,
                 "not_before": now,
@@ -407,7 +407,9 @@ async def _maybe_posted_roots(
         .join(_t, _t.c.id == _d.c.thread_id)
         .where(_t.c.superevent_id == superevent_id, _d.c.kind == DeliveryKind.ROOT.value)
         .where(
-            _d.c.state == DeliveryState.DEAD.value, _d.c.doubtful, _d.c.created_at > now - MAYBE_POSTED_FOR
+            _d.c.state == DeliveryState.DEAD.value,
+            _d.c.doubtful,
+            _d.c.created_at > now - MAYBE_POSTED_MAX_AGE,
         )
     )
     return {(row.team_id, row.channel_id): row.id for row in (await connection.execute(query)).all()}
@@ -425,7 +427,7 @@ async def _open_roots(
         return
     wanted = {(root.team_id, root.channel_id): root.subscription_id for root in roots}
     # A thread whose root died is opened again: what it never said is old by now.
-    known = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
+    known = {place: id_ for id_, place in (await _channels_by_thread(connection, superevent_id)).items()}
     doubted = await _maybe_posted_roots(connection, superevent_id, now)
     for place in wanted.keys() & known.keys():
         kept = _d.c.id == doubted.get(place, 0)
@@ -461,7 +463,7 @@ async def _open_roots(
     ]
     if fresh:
         await connection.execute(insert(_t), fresh)
-    by_place = {place: id_ for id_, place in (await _places(connection, superevent_id)).items()}
+    by_place = {place: id_ for id_, place in (await _channels_by_thread(connection, superevent_id)).items()}
     rows = [
         delivery_row(
             *place,

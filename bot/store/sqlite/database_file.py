@@ -121,7 +121,7 @@ class DatabaseFile:
             return None
         with suppress(sqlite3.Error), closing(sqlite3.connect(self.address(), uri=True)) as connection:
             connection.execute("SELECT 1 FROM notices LIMIT 1").fetchall()
-            return database_number(connection)
+            return read_identity(connection)
         return None
 
     def is_empty(self) -> bool:
@@ -146,14 +146,14 @@ class DatabaseFile:
         return FilesAtPath(main, wal, shm, size)
 
 
-def database_number(connection: sqlite3.Connection) -> int:
+def read_identity(connection: sqlite3.Connection) -> int:
     """The number drawn when a database was made, which its copies have too; 0 before it is drawn."""
     (number,) = connection.execute("PRAGMA user_version").fetchone()
     assert isinstance(number, int)
     return number
 
 
-def why_not_single_name(path: Path) -> str | None:
+def why_path_is_aliased(path: Path) -> str | None:
     """Why a file can't be used because it goes by another name too; None if it doesn't.
 
     What isn't in the file yet lies in one beside it, under its name: by another name nobody finds that, and
@@ -169,7 +169,7 @@ def why_not_single_name(path: Path) -> str | None:
             f"The database {path} has a second name (a hard link), and SQLite loses data by that: remove the "
             f"other name (find -samefile {path})."
         )
-    if found.st_dev != folder.st_dev or str(real) in _mounted():
+    if found.st_dev != folder.st_dev or str(real) in _mount_points():
         return (
             f"The database {path} is mounted as a single file; mount its folder instead, since what was "
             "written last lies in a file beside it."
@@ -177,7 +177,7 @@ def why_not_single_name(path: Path) -> str | None:
     return None
 
 
-def _mounted() -> frozenset[str]:
+def _mount_points() -> frozenset[str]:
     """The places where something is mounted; empty where the system doesn't say."""
     with suppress(OSError):
         lines = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines()

@@ -12,7 +12,7 @@ from sqlalchemy.pool import QueuePool
 
 from bot.store.sqlite.database_file import DatabaseFile, FileChange
 
-REOPEN_S = 5.0
+REOPEN_TIMEOUT_S = 5.0
 """How long a changed file waits for those who are reading the old one."""
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ class FileGuard:
         file = self._file
         if change is FileChange.GONE or file.is_empty():
             raise StoreUnavailable(file.sentence(change))
-        deadline = time.monotonic() + REOPEN_S
+        deadline = time.monotonic() + REOPEN_TIMEOUT_S
         pool = self._engine.sync_engine.pool
         while isinstance(pool, QueuePool) and pool.checkedout():
             if time.monotonic() > deadline:

@@ -11,7 +11,7 @@ import pytest
 from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload
 from bot.samples import ms181101ab, to_avro, to_json
-from formatters.models.circular import named
+from formatters.models.circular import named_superevent_ids
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -31,14 +31,14 @@ def circular(**given: Any) -> bytes:
     return json.dumps(usual | given).encode()
 
 
-def test_what_it_says() -> None:
+def test_reads_number_author_and_time_without_mail_address() -> None:
     read = read_circular(circular())
     assert (read.number, read.superevent_ids, read.created) == (45_640, ("S261122a",), NOW)
     assert read.author == "Jane Doe at Example Observatory", "a mail address isn't ours to keep"
     assert read.address == "https://gcn.nasa.gov/circulars/45640"
 
 
-def test_told_apart_from_notices_by_content() -> None:
+def test_is_circular_is_false_for_notices_and_empty_payloads() -> None:
     assert is_circular(circular())
     notice = ms181101ab(NOW)[1]
     assert not is_circular(to_json(notice)) and not is_circular(to_avro(notice)) and not is_circular(b"")
@@ -54,15 +54,15 @@ def test_told_apart_from_notices_by_content() -> None:
         {"createdOn": 1e300},
     ],
 )
-def test_a_mangled_one_is_refused_with_a_sentence(given: dict[str, Any]) -> None:
+def test_circular_without_usable_number_or_time_is_undecodable(given: dict[str, Any]) -> None:
     with pytest.raises(UndecodablePayload, match="no usable"):
         read_circular(circular(**given))
 
 
-def test_whom_it_names() -> None:
-    assert named("S261122a/GRB 261122B and MS261122ab: no counterpart", "s261122A") == (
+def test_superevent_ids_are_found_in_subject_and_event_id() -> None:
+    assert named_superevent_ids("S261122a/GRB 261122B and MS261122ab: no counterpart", "s261122A") == (
         "S261122a",
         "MS261122ab",
     )
-    assert named("SN2017abc, XS261122a, S261122a1, GRB 261122A") == ()
+    assert named_superevent_ids("SN2017abc, XS261122a, S261122a1, GRB 261122A") == ()
     assert read_circular(circular(subject="GRB 261122B: optical", eventId=None)).superevent_ids == ()

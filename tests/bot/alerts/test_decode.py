@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from bot.alerts.decode import MAX_PAYLOAD, UndecodablePayload, decode, decode_record, notice_of
+from bot.alerts.decode import MAX_PAYLOAD_BYTES, UndecodablePayload, decode, notice_from_record, unwrap_record
 from bot.samples import edge_cases
 from bot.samples import records as sample_notices
 from formatters.models.notice import Category, MassBins, Notice
@@ -228,12 +228,16 @@ class TestForms:
 
     def test_hops_content_as_dict_or_list(self) -> None:
         made = record(event=event(skymap=MAP))
-        assert notice_of(decode_record(made)) == notice_of(decode_record([made])) == decode(as_json([made]))
+        assert (
+            notice_from_record(unwrap_record(made))
+            == notice_from_record(unwrap_record([made]))
+            == decode(as_json([made]))
+        )
 
     @pytest.mark.parametrize("content", [[], [{}, {}], "text", 7, None, [None]])
     def test_content_that_is_no_record(self, content: object) -> None:
         with pytest.raises(UndecodablePayload):
-            decode_record(content)
+            unwrap_record(content)
 
     @pytest.mark.parametrize(
         ("given", "wanted"),
@@ -508,7 +512,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a million brackets": (b"[" * 1_000_000, "more than 50,000 values"),
     "a million numbers": (b"[" + b"1," * 1_000_000 + b"1]", "more than 50,000 values"),
     "thousands of digits": (b'{"a": ' + b"7" * 10_000 + b"}", "of a kind"),
-    "too large": (b" " * (MAX_PAYLOAD + 1), "at most 16,777,216"),
+    "too large": (b" " * (MAX_PAYLOAD_BYTES + 1), "at most 16,777,216"),
     "empty record": (b"{}", "superevent_id"),
     "id null": (as_json(record(superevent_id=None)), "superevent_id"),
     "id unprintable": (as_json(record(superevent_id="S260102\u202eba")), "superevent_id"),
@@ -607,7 +611,7 @@ class TestRefused:
             decode(as_json(record(event=event(skymap=MAP))))
 
 
-def test_of_very_many_names_the_first_are_kept_and_all_stay_readable() -> None:
+def test_only_the_first_50_entries_are_used_and_all_are_published() -> None:
     many = {f"class {n}": 0.001 for n in range(9_000)}
     addresses = {f"page {n}": "https://x.org" for n in range(900)}
     facts = event(classification=many, properties=many, instruments=["H1"] * 900)
@@ -618,7 +622,7 @@ def test_of_very_many_names_the_first_are_kept_and_all_stay_readable() -> None:
     assert notice.published["event"]["classification"] == many
 
 
-def test_a_decimal_of_megabytes_costs_nothing() -> None:
+def test_huge_avro_decimal_is_not_converted() -> None:
     inner = {"type": "bytes", "logicalType": "decimal", "precision": 10**7, "scale": 2}
     schema = {"type": "record", "name": "A", "fields": [{"name": "x", "type": inner}]}
     with pytest.raises(UndecodablePayload, match="superevent_id"):

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from bot.alerts.decode import content_of, decode, notice_of
+from bot.alerts.decode import content_digest, decode, notice_from_record
 from bot.samples import bns, to_avro, to_json
 from bot.samples.edge_cases import few_rows, two_columns
 from formatters.models.superevent import Superevent
-from tests.support.factories import NOW, record
+from tests.support.factories import NOW, notice_record
 
 FITS = few_rows()
 BASE: dict[str, Any] = {
-    **record(alert_type="UPDATE"),
+    **notice_record(alert_type="UPDATE"),
     "external_coinc": {"observatory": "Fermi", "search": "GRB", "combined_skymap": FITS},
 }
 BASE["event"] = {**BASE["event"], "skymap": FITS}
@@ -68,19 +68,19 @@ OTHER: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_what_says_the_same(name: str) -> None:
+def test_key_is_equal_for_equivalent_records(name: str) -> None:
     base = {**BASE, "number": 1.0} if name == "integer for float" else BASE
-    assert notice_of(SAME[name]).key == notice_of(base).key
+    assert notice_from_record(SAME[name]).key == notice_from_record(base).key
 
 
 @pytest.mark.parametrize("name", OTHER)
-def test_what_says_something_else(name: str) -> None:
-    assert notice_of(OTHER[name]).key[:3] == notice_of(BASE).key[:3]
-    assert notice_of(OTHER[name]).key != notice_of(BASE).key
+def test_key_differs_for_different_content(name: str) -> None:
+    assert notice_from_record(OTHER[name]).key[:3] == notice_from_record(BASE).key[:3]
+    assert notice_from_record(OTHER[name]).key != notice_from_record(BASE).key
 
 
-def test_each_of_the_others_is_one_of_its_own() -> None:
-    keys = {notice_of(one).key for one in [BASE, *OTHER.values()]}
+def test_different_contents_have_different_keys() -> None:
+    keys = {notice_from_record(one).key for one in [BASE, *OTHER.values()]}
     assert len(keys) == len(OTHER) + 1
 
 
@@ -88,8 +88,8 @@ def test_avro_and_json_of_one_notice_agree() -> None:
     for one in bns(NOW):
         for codec in ("null", "deflate"):
             assert decode(to_avro(one, codec=codec)).content == decode(to_json(one)).content
-        assert content_of(to_json(one)) == decode(to_avro(one)).content
-    assert content_of(b"noise") is None
+        assert content_digest(to_json(one)) == decode(to_avro(one)).content
+    assert content_digest(b"noise") is None
 
 
 def test_lvks_own_samples_agree_across_brokers(shared_notices: Path) -> None:
@@ -109,8 +109,8 @@ def test_lvks_own_samples_agree_across_brokers(shared_notices: Path) -> None:
         )
 
 
-def test_a_notice_that_is_read_back_has_its_content() -> None:
-    known = notice_of(BASE)
+def test_content_digest_survives_json_round_trip() -> None:
+    known = notice_from_record(BASE)
     read = type(known).from_json(known.to_json())
     assert read.key == known.key and read == known
     assert json.loads(known.to_json())["content"] == known.content

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from bot.alerts.decode import UndecodablePayload, decode, notice_of
-from bot.alerts.digest import MAPS
-from bot.filters import matches, parse
+from bot.alerts.decode import UndecodablePayload, decode, notice_from_record
+from bot.alerts.digest import MAP_KEYS
+from bot.filters import matches, parse_criteria
 from bot.samples import bns, mock, to_json
 from bot.samples.edge_cases import few_rows
 from formatters.answers import event_history
@@ -22,7 +22,7 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update
 from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text, notice_text
-from tests.support.factories import NOW, record
+from tests.support.factories import NOW, notice_record
 
 VALUES: tuple[Any, ...] = (
     None,
@@ -82,22 +82,24 @@ def with_value(record_: Any, path: Path_, value: Any) -> Any:
 def bases() -> list[Any]:
     burst = {"observatory": "Swift", "search": "GRB", "gcn_notice_id": 5, "time_coincidence_far": 1e-9}
     made: list[Any] = [
-        {**record(alert_type="UPDATE"), "external_coinc": [burst, {**burst, "observatory": "Fermi"}]},
-        {**record(alert_type="INITIAL"), "external_coinc": burst},
-        record(alert_type="RETRACTION"),
+        {**notice_record(alert_type="UPDATE"), "external_coinc": [burst, {**burst, "observatory": "Fermi"}]},
+        {**notice_record(alert_type="INITIAL"), "external_coinc": burst},
+        notice_record(alert_type="RETRACTION"),
         next(one for one in mock(NOW) if one["event"] is not None),
         bns(NOW)[1],
     ]
     read = [json.loads(to_json(one)) for one in made]
     # The smallest map that there is: it is measured thousands of times.
-    for holder, key in ((one[name], key) for one in read for name, key in MAPS.items()):
+    for holder, key in ((one[name], key) for one in read for name, key in MAP_KEYS.items()):
         if isinstance(holder, dict) and holder.get(key):
             holder[key] = base64.b64encode(few_rows()).decode()
     return read
 
 
 def said(notice: Notice) -> str:
-    whole = Superevent.from_notices([notice_of(record(notice.superevent_id, minutes=-600)), notice])
+    whole = Superevent.from_notices(
+        [notice_from_record(notice_record(notice.superevent_id, minutes=-600)), notice]
+    )
     alone = Superevent.from_notices([notice])
     messages = [
         alert_card.alert_card(alone, ChannelView(root=True)),
@@ -129,7 +131,7 @@ def test_any_field_may_be_of_any_type(base: int) -> None:
                 continue
             assert said(notice)
             if notice.event is not None and path != ("superevent_id",):
-                criteria = parse("all lowsig mock test")
+                criteria = parse_criteria("all lowsig mock test")
                 assert matches(criteria, Superevent.from_notices([notice])), (path, value)
             if path[:1] == ("event",) and path[-1] in ("group", "search", "pipeline", "far", "significant"):
                 insignificant = value is False or (value in (0, "false") and value is not ...)
@@ -164,7 +166,7 @@ def test_any_field_may_be_of_any_type(base: int) -> None:
     ],
 )
 def test_the_flag_of_significance(flag: object, significant: bool, unread: str | None) -> None:
-    made = record()
+    made = notice_record()
     made = {**made, "event": {**made["event"], "significant": flag}}
     notice = decode(json.dumps(made).encode())
     assert notice.event is not None
@@ -174,10 +176,12 @@ def test_the_flag_of_significance(flag: object, significant: bool, unread: str |
     assert ("LOW SIGNIFICANCE" in told) is (not significant)
 
 
-def test_a_group_that_cant_be_read_reaches_who_asked_for_one() -> None:
-    notice = decode(json.dumps({**record(), "event": {**record()["event"], "group": 7}}).encode())
-    assert matches(parse("CBC"), Superevent.from_notices([notice])) and matches(
-        parse("Burst"), Superevent.from_notices([notice])
+def test_unreadable_group_matches_every_group_filter() -> None:
+    notice = decode(
+        json.dumps({**notice_record(), "event": {**notice_record()["event"], "group": 7}}).encode()
+    )
+    assert matches(parse_criteria("CBC"), Superevent.from_notices([notice])) and matches(
+        parse_criteria("Burst"), Superevent.from_notices([notice])
     )
 
 
@@ -191,7 +195,11 @@ def test_a_group_that_cant_be_read_reaches_who_asked_for_one() -> None:
     ],
 )
 def test_a_leap_seconds_time(given: str, read: str) -> None:
-    made: Any = {**record(), "time_created": given, "event": {**record()["event"], "time": given}}
+    made: Any = {
+        **notice_record(),
+        "time_created": given,
+        "event": {**notice_record()["event"], "time": given},
+    }
     notice = decode(json.dumps(made).encode())
     assert notice.event is not None
     assert notice.time_created.isoformat() == notice.event.time.isoformat() == read
@@ -200,15 +208,17 @@ def test_a_leap_seconds_time(given: str, read: str) -> None:
 @pytest.mark.parametrize("given", ["2016-12-31T23:59:61Z", "9999-12-31T23:59:60Z", "2016-12-31T23:60:60Z"])
 def test_no_such_second(given: str) -> None:
     with pytest.raises(UndecodablePayload, match="time_created"):
-        decode(json.dumps({**record(), "time_created": given}).encode())
+        decode(json.dumps({**notice_record(), "time_created": given}).encode())
 
 
-def test_a_coincidence_that_cant_be_read_is_said_and_no_filter_guesses() -> None:
-    notice = decode(json.dumps({**record(), "external_coinc": "Fermi GRB"}).encode())
+def test_unreadable_coincidence_is_reported_and_matches_no_filter() -> None:
+    notice = decode(json.dumps({**notice_record(), "external_coinc": "Fermi GRB"}).encode())
     told = said(notice)
     assert "Names a coincidence in a form that gwevent doesn't understand" in told
     whole = Superevent.from_notices([notice])
-    assert not matches(parse("all external"), whole) and not matches(parse("all not external"), whole)
+    assert not matches(parse_criteria("all external"), whole) and not matches(
+        parse_criteria("all not external"), whole
+    )
 
 
 @pytest.mark.parametrize("kind", ["real", "mock", "official"])

@@ -8,22 +8,20 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from bot.app.consumer_application import consume
+from bot.app.consumer_application import run_consumers
 from bot.app.factory import Factory
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.settings import Settings
 from bot.sources import Origin, Payload
-from tests.support.delivery_harness import Silent
+from tests.support.delivery_harness import IdleSource
 from tests.support.factories import MAX_AGE, Clock
 
 
 @pytest.mark.backends("postgresql")
-async def test_says_that_it_lives_where_it_is_asked(
-    factory: Factory, backend: str, unused_tcp_port: int
-) -> None:
+async def test_consumer_serves_health(factory: Factory, backend: str, unused_tcp_port: int) -> None:
     settings = Settings(_env_file=None, kafka_group="gwevent-here", http_port=unused_tcp_port)  # type: ignore[call-arg]
     stop = asyncio.Event()
-    running = asyncio.create_task(consume(settings, factory, [Silent()], stop))
+    running = asyncio.create_task(run_consumers(settings, factory, [IdleSource()], stop))
     address = f"http://127.0.0.1:{unused_tcp_port}"
     async with asyncio.timeout(60), aiohttp.ClientSession() as session:
         while not await answers(session, address):
@@ -41,13 +39,11 @@ async def test_says_that_it_lives_where_it_is_asked(
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(24, "x"), RuntimeError("can't start new thread")])
-async def test_what_the_system_keeps_from_being_taken_in_is_tried_again(
-    factory: Factory, error: Exception
-) -> None:
+async def test_payload_is_retried_after_a_system_error(factory: Factory, error: Exception) -> None:
     """The part that reads, started again, would go on with the next payload."""
     did: list[str] = []
 
-    class One(Silent):
+    class One(IdleSource):
         async def payloads(self) -> AsyncIterator[Payload]:
             yield Payload(b"x", Origin("silent", "1", live=True))
             await asyncio.Event().wait()

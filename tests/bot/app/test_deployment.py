@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from bot.app import deployment
 from bot.cli.main import app
-from bot.settings import setting_names, unknown_names
+from bot.settings import setting_names, unknown_setting_names
 
 Run = Callable[..., Result]
 READERS = (
@@ -77,7 +77,7 @@ def test_what_only_reads_makes_no_database_and_says_where_there_is_one(
     assert not list(tmp_path.rglob("*.sqlite*"))
 
 
-def test_doctor_says_it_and_makes_none_either(run: Run, tmp_path: Path) -> None:
+def test_doctor_reports_a_missing_database_and_creates_none(run: Run, tmp_path: Path) -> None:
     file = service(
         tmp_path, "GWEVENT_KAFKA_URL=kafka://127.0.0.1:1/x\nGWEVENT_KAFKA_AUTH=off\nGWEVENT_SOURCES=gcn\n"
     )
@@ -147,12 +147,12 @@ def test_a_settings_file_that_cant_be_read_is_a_sentence(
 def test_a_misspelled_name_is_a_sentence(run: Run, tmp_path: Path, name: str) -> None:
     for misspelled in (name[:-1], name.replace("_", "", 1), f"{name}S"):
         file = service(tmp_path, f"{misspelled}=x\n")
-        assert unknown_names(file) == [misspelled]
+        assert unknown_setting_names(file) == [misspelled]
         said = run("--env-file", file, "migrate").stderr
         assert f"{misspelled} is no setting. Is {name} meant?" in said, said
 
 
-def test_what_is_no_setting_holds_as_under_systemd(
+def test_other_variables_of_the_env_file_are_exported(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", "/given")

@@ -23,7 +23,7 @@ from bot.runtime import os_limits
 from bot.samples import to_avro
 from bot.sources import Origin
 from bot.store.database import StoreUnavailable
-from tests.support.factories import MAX_AGE, Clock, record
+from tests.support.factories import MAX_AGE, Clock, notice_record
 
 PASSING: list[BaseException] = [
     *(OSError(number, os.strerror(number)) for number in sorted(errno.errorcode) if number != errno.EINTR),
@@ -86,7 +86,7 @@ async def test_two_parts_of_one_name_start_again_each_by_itself() -> None:
     await parts.cancel()
 
 
-async def test_whatever_the_system_says_a_part_goes_on() -> None:
+async def test_task_restarts_after_any_system_error() -> None:
     parts, stop, left = TaskSupervisor(first_pause_s=0.0), asyncio.Event(), list(PASSING)
 
     async def work() -> None:
@@ -102,14 +102,14 @@ async def test_whatever_the_system_says_a_part_goes_on() -> None:
                 await asyncio.sleep(0)
                 for task in parts.tasks:
                     assert not task.done(), task.exception()
-                parts_module.LONGEST_PAUSE_S = 0.0
-    parts_module.LONGEST_PAUSE_S = 30.0
+                parts_module.MAX_BACKOFF_S = 0.0
+    parts_module.MAX_BACKOFF_S = 30.0
     assert [line["event"] for line in said] == ["part_starts_again"] * len(PASSING)
     assert all(line["reason"] for line in said) and parts.problems() == {}
     await parts.cancel()
 
 
-async def test_what_waits_is_shown() -> None:
+async def test_pending_restarts_are_reported() -> None:
     parts = TaskSupervisor(first_pause_s=60.0)
 
     async def work() -> None:
@@ -143,7 +143,7 @@ async def test_descriptors_that_get_short_are_said_and_shown(
     await factory.store.last_received()
     assert "descriptors" not in (await watch.readiness()).parts
     with structlog.testing.capture_logs() as said, ExitStack() as opened:
-        os_limits.LOOK_EVERY_S = 0.01
+        os_limits.CHECK_INTERVAL_S = 0.01
         watching = asyncio.create_task(os_limits.watch_descriptors())
         while True:
             try:
@@ -156,12 +156,12 @@ async def test_descriptors_that_get_short_are_said_and_shown(
         opened.close()
         await asyncio.sleep(0.05)
         watching.cancel()
-    os_limits.LOOK_EVERY_S = 5.0
+    os_limits.CHECK_INTERVAL_S = 5.0
     assert [line["event"] for line in said] == ["descriptors_short", "descriptors_free_again"]
     assert "descriptors" not in (await watch.readiness()).parts
 
 
-def test_the_limit_is_raised_as_far_as_it_may() -> None:
+def test_descriptor_limit_is_raised_to_the_hard_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
@@ -190,7 +190,8 @@ async def test_a_starved_system_puts_no_alert_into_quarantine(
     with monkeypatch.context() as patch:
         patch.setattr(asyncio, "to_thread", starved)
         with pytest.raises(StoreUnavailable):
-            await pipeline.handle(to_avro(record()), Origin("hopskotch", "1", live=True))
+            await pipeline.handle(to_avro(notice_record()), Origin("hopskotch", "1", live=True))
     assert (
-        await pipeline.handle(to_avro(record()), Origin("hopskotch", "1", live=True)) is IngestResult.STORED
+        await pipeline.handle(to_avro(notice_record()), Origin("hopskotch", "1", live=True))
+        is IngestResult.STORED
     )

@@ -151,7 +151,7 @@ def test_without_a_home_the_database_must_be_named(place: Place, command: str, h
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("command", ["show NOTICE", "replay --dry-run NOTICE", "samples OUT"])
-def test_a_reader_that_has_seen_enough_is_no_error(place: Place, command: str) -> None:
+def test_broken_pipe_is_no_error(place: Place, command: str) -> None:
     given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)}
     assert tried(place, command, given, ["known", "there", "head"], (0,)) == ""
 
@@ -188,7 +188,7 @@ def run(words: list[str], given: dict[str, str], place: Place, output: str) -> t
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "utf-8", "koi8-r"])
-def test_whatever_an_encoding_lacks_has_something_near(encoding: str) -> None:
+def test_unencodable_characters_are_replaced(encoding: str) -> None:
     for character in map(chr, range(0x20, 0x2FFF)):
         found = closest_encodable(character, encoding)
         found.encode(encoding)

@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 from bot.cli.main import app
 from bot.gracedb import backfill
 from tests.bot.gracedb.fake import FakeGraceDb, with_notices
-from tests.support.factories import record
+from tests.support.factories import notice_record
 
 Run = Callable[..., Result]
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -31,7 +31,7 @@ def elsewhere() -> Iterator[FakeGraceDb]:
     """A GraceDB on another loop, for commands that run a loop themselves."""
     fake, loop, ready = FakeGraceDb(), asyncio.new_event_loop(), threading.Event()
     for superevent_id in IDS:
-        fake.add(with_notices(superevent_id, record(superevent_id)))
+        fake.add(with_notices(superevent_id, notice_record(superevent_id)))
 
     def serve() -> None:
         asyncio.set_event_loop(loop)
@@ -67,7 +67,7 @@ def run(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bot.cli.backfill.PACE_S", 0.0)
+    monkeypatch.setattr("bot.cli.backfill.REQUEST_INTERVAL_S", 0.0)
     runner = CliRunner()
 
     def invoke(*arguments: str) -> Result:
@@ -76,14 +76,14 @@ def run(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
     return invoke
 
 
-def test_fills_and_goes_on(run: Run, elsewhere: FakeGraceDb) -> None:
+def test_backfill_stores_events_and_resumes(run: Run, elsewhere: FakeGraceDb) -> None:
     result = run("backfill", "--since", "2026-11-01", "--until", "2026-11-21")
     assert result.exit_code == 0, result.output
     assert result.stdout == "10 of 10 superevents, 10 looked up, 10 notices new, 0 known before.\n"
     assert "10 known before" in run("backfill", "--since", "2026-11-01").stdout
     assert "from GraceDB" in run("ask", IDS[3]).stdout
     elsewhere.faults[f"{IDS[0]}/"] = [404]
-    elsewhere.events["S261109a"] = with_notices("S261109a", record("S261109a"))
+    elsewhere.events["S261109a"] = with_notices("S261109a", notice_record("S261109a"))
     elsewhere.faults["S261109a/files/"] = [404]
     result = run("backfill", "--since", "2026-11-01")
     assert result.exit_code == 1 and "1 that GraceDB doesn't give" in result.stdout
@@ -123,7 +123,7 @@ def test_wrong_days(run: Run, arguments: tuple[str, ...], words: str) -> None:
 
 
 def test_failures_are_one_sentence(run: Run, elsewhere: FakeGraceDb, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backfill, "TRIES", 1)
+    monkeypatch.setattr(backfill, "MAX_ATTEMPTS", 1)
     elsewhere.faults[f"{IDS[2]}/files/"] = [503]
     result = run("backfill", "--since", "2026-11-01")
     assert refused(result) == "gwevent: GraceDB is down for maintenance."

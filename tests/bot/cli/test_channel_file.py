@@ -11,15 +11,15 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from bot.app.factory import Factory
-from bot.cli.channel_file import InvalidExportFile, read, write
+from bot.cli.channel_file import InvalidExportFile, dumps, loads
 from bot.cli.main import app
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.observing.observatories import find_site
 from bot.store import schema
 from bot.store.channels.bulk_transfer import ImportResult
 from bot.store.channels.sites import TooManySites
 from formatters.models.observing import ObservingConstraints, Site
-from tests.support.factories import BY, NOW, TEAM, made, subscribe, take, unsubscribe
+from tests.support.factories import AUTHOR, NOW, TEAM, decoded_notice, record_notices, subscribe, unsubscribe
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
 ROW = {"words": "CBC", "created_by": "U1", "created_at": "2026-11-22T12:00:00Z"}
@@ -35,37 +35,37 @@ async def asked(factory: Factory) -> None:
     await subscribe(factory, "CBC BNS>0.5 notify @here", "C1")
     await subscribe(factory, "Burst mock", "C1", "C2", team="T2")
     await factory.sites.add(
-        TEAM, "C1", [find_site("Palomar"), Site(name="Dome 7", latitude=1, longitude=2, height=3)], BY
+        TEAM, "C1", [find_site("Palomar"), Site(name="Dome 7", latitude=1, longitude=2, height=3)], AUTHOR
     )
-    await factory.sites.set_conditions(TEAM, "C1", ObservingConstraints(altitude=25, darkness=-12), BY)
+    await factory.sites.set_conditions(TEAM, "C1", ObservingConstraints(altitude=25, darkness=-12), AUTHOR)
 
 
 async def forget(factory: Factory) -> None:
     for team, channel in ((TEAM, "C1"), ("T2", "C1"), ("T2", "C2")):
         await unsubscribe(factory, channel, team=team)
         for name in ("Palomar", "Dome 7"):
-            await factory.sites.remove(team, channel, name, BY)
-        await factory.sites.set_conditions(team, channel, ObservingConstraints(), BY)
+            await factory.sites.remove(team, channel, name, AUTHOR)
+        await factory.sites.set_conditions(team, channel, ObservingConstraints(), AUTHOR)
 
 
 @BOTH
 async def test_everything_comes_back_and_twice_is_the_same_as_once(factory: Factory) -> None:
     await asked(factory)
-    text = write(await factory.transfer.export())
+    text = dumps(await factory.transfer.export())
     await forget(factory)
     for taken in (
         ImportResult(channels=3, subscriptions=3, already_known=0, sites=2),
         ImportResult(channels=3, subscriptions=0, already_known=3, sites=2),
     ):
-        assert await factory.transfer.import_channels(read(text), NOW) == taken
-        assert write(await factory.transfer.export()) == text
+        assert await factory.transfer.import_channels(loads(text), NOW) == taken
+        assert dumps(await factory.transfer.export()) == text
 
 
 @BOTH
 async def test_each_channel_hears_once_of_what_an_import_put_in_force(factory: Factory) -> None:
     given = export({**ROW, "number": 4}, {**ROW, "words": "Burst", "number": 2}, last_number=7)
     for _ in range(2):
-        await factory.transfer.import_channels(read(given), NOW)
+        await factory.transfer.import_channels(loads(given), NOW)
         assert (await factory.outbox.counts()).waiting == 1
     here = await factory.subscriptions.for_channel("T1", "C1")
     assert {s.criteria.canonical: s.number for s in here} == {"CBC": 4, "Burst": 2}, (
@@ -73,7 +73,7 @@ async def test_each_channel_hears_once_of_what_an_import_put_in_force(factory: F
     )
     changes, total = await factory.subscriptions.history("T1", "C1", 1)
     assert total == 2 and {change.by for change in changes} == {"import"}
-    asked, _ = await factory.subscriptions.request("T1", "C1", parse("all"), "U2", NOW)
+    asked, _ = await factory.subscriptions.request("T1", "C1", parse_criteria("all"), "U2", NOW)
     assert asked.number == 8, "what was given elsewhere isn't given again"
 
 
@@ -82,41 +82,41 @@ async def test_a_number_that_another_had_here_is_not_given_by_an_import(factory:
     await subscribe(factory, "CBC", "C1", team="T1")
     await subscribe(factory, "all mock", "C1", team="T1")
     await unsubscribe(factory, "C1", "CBC", team="T1")
-    await factory.transfer.import_channels(read(export({**ROW, "words": "Burst", "number": 1})), NOW)
+    await factory.transfer.import_channels(loads(export({**ROW, "words": "Burst", "number": 1})), NOW)
     here = await factory.subscriptions.for_channel("T1", "C1")
     assert {s.criteria.canonical: s.number for s in here} == {"all mock": 2, "Burst": 3}
-    await factory.transfer.import_channels(read(export({**ROW, "number": 1})), NOW)
+    await factory.transfer.import_channels(loads(export({**ROW, "number": 1})), NOW)
     assert 1 in {s.number for s in await factory.subscriptions.for_channel("T1", "C1")}, "it had it itself"
 
 
 @BOTH
-async def test_who_needs_another_number_takes_none_from_the_next_of_the_file(factory: Factory) -> None:
+async def test_renumbered_subscription_keeps_later_numbers_of_the_file(factory: Factory) -> None:
     await subscribe(factory, "all mock", "C1", team="T1")
     given = export({**ROW, "number": 1}, {**ROW, "words": "Burst", "number": 2}, last_number=4)
-    await factory.transfer.import_channels(read(given), NOW)
+    await factory.transfer.import_channels(loads(given), NOW)
     here = await factory.subscriptions.for_channel("T1", "C1")
     assert {s.criteria.canonical: s.number for s in here} == {"all mock": 1, "CBC": 5, "Burst": 2}
 
 
 @BOTH
 async def test_what_is_imported_is_in_force(factory: Factory) -> None:
-    await factory.transfer.import_channels(read(export(ROW)), NOW)
-    await take(factory, made())
+    await factory.transfer.import_channels(loads(export(ROW)), NOW)
+    await record_notices(factory, decoded_notice())
     assert (await factory.outbox.counts("T1")).waiting == 2, "what it was told, and the event"
 
 
 @BOTH
 async def test_what_is_paused_stays_paused(factory: Factory) -> None:
-    await factory.transfer.import_channels(read(export({**ROW, "paused_at": "2026-11-22T13:00:00Z"})), NOW)
-    await take(factory, made())
+    await factory.transfer.import_channels(loads(export({**ROW, "paused_at": "2026-11-22T13:00:00Z"})), NOW)
+    await record_notices(factory, decoded_notice())
     assert (await factory.outbox.counts("T1")).waiting == 1, "what it was told alone"
-    assert "paused_at" in write(await factory.transfer.export())
+    assert "paused_at" in dumps(await factory.transfer.export())
 
 
-async def test_one_that_waits_for_its_confirmation_needs_none_any_more(factory: Factory) -> None:
-    await factory.subscriptions.request("T1", "C1", parse("CBC"), "U2", NOW)
+async def test_import_confirms_a_pending_subscription(factory: Factory) -> None:
+    await factory.subscriptions.request("T1", "C1", parse_criteria("CBC"), "U2", NOW)
     assert await factory.transfer.export() == [], "it isn't in force"
-    taken = await factory.transfer.import_channels(read(export(ROW)), NOW)
+    taken = await factory.transfer.import_channels(loads(export(ROW)), NOW)
     assert (taken.subscriptions, taken.already_known) == (1, 0)
     [here] = await factory.subscriptions.for_channel("T1", "C1")
     assert here.created_by == "U2"
@@ -127,16 +127,16 @@ async def test_one_that_waits_for_its_confirmation_needs_none_any_more(factory: 
 
 async def test_a_channel_with_too_many_sites_leaves_everything_as_it_was(factory: Factory) -> None:
     sites = [Site(name=f"Dome {n}", latitude=n, longitude=n, height=n) for n in range(10)]
-    await factory.sites.add("T1", "C1", sites, BY)
+    await factory.sites.add("T1", "C1", sites, AUTHOR)
     one_more = {"name": "One more", "latitude": 1, "longitude": 2, "height": 3}
     with pytest.raises(TooManySites):
-        await factory.transfer.import_channels(read(export(ROW, sites=[one_more])), NOW)
+        await factory.transfer.import_channels(loads(export(ROW, sites=[one_more])), NOW)
     assert await factory.subscriptions.for_channel("T1", "C1") == []
 
 
 def test_words_are_read_as_people_write_them() -> None:
-    [channel] = read(export({**ROW, "words": "mocks  cbc"}))
-    assert [one.words for one in channel.subscriptions] == [parse("cbc mock").canonical]
+    [channel] = loads(export({**ROW, "words": "mocks  cbc"}))
+    assert [one.words for one in channel.subscriptions] == [parse_criteria("cbc mock").canonical]
 
 
 @pytest.mark.parametrize(
@@ -163,12 +163,12 @@ def test_words_are_read_as_people_write_them() -> None:
         (export(conditions={"altitude": 99, "darkness": 0}), "altitude"),
     ],
 )
-def test_nonsense_is_refused_with_its_place(text: str, why: str) -> None:
+def test_invalid_file_is_rejected_with_the_field_path(text: str, why: str) -> None:
     with pytest.raises(InvalidExportFile, match=why):
-        read(text)
+        loads(text)
 
 
-def test_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hand_written_file_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{tmp_path / 'one.sqlite'}")
     (tmp_path / "given.json").write_text(export(ROW))

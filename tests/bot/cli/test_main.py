@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from bot import __version__
 from bot.cli.main import app
 from bot.samples import Record, bns, to_avro, to_json
-from tests.support.factories import record
+from tests.support.factories import notice_record
 from tests.support.postgres import Databases
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -45,7 +45,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 @pytest.fixture
 def notice(tmp_path: Path) -> Path:
     path = tmp_path / "S261122a-preliminary.avro"
-    path.write_bytes(to_avro(record()))
+    path.write_bytes(to_avro(notice_record()))
     return path
 
 
@@ -100,7 +100,7 @@ def test_show_prints_the_user_guides_values(run: Run, shared_notices: Path) -> N
 
 def test_show_reads_avro_and_json_alike(run: Run, notice: Path, tmp_path: Path) -> None:
     other = tmp_path / "x.bin"
-    other.write_bytes(to_json(record()))
+    other.write_bytes(to_json(notice_record()))
     found, again = (json.loads(run("show", "--json", path).stdout) for path in (notice, other))
     # Avro's schema names a key that the JSON leaves out.
     assert found["event"].pop("mchirp_source") is None
@@ -115,7 +115,7 @@ def test_show_reads_avro_and_json_alike(run: Run, notice: Path, tmp_path: Path) 
         (b"", "is no notice that can be read"),
         (b"good morning", "neither Avro nor JSON"),
         (b"{}", "JSON, but no notice"),
-        (to_avro(record())[:500], "is no notice that can be read"),
+        (to_avro(notice_record())[:500], "is no notice that can be read"),
         (bytes(10_000), "neither Avro nor JSON"),
         (bytes(32 * 1024 * 1024 + 1), "more than 33,554,432 bytes"),
     ],
@@ -137,7 +137,7 @@ def test_a_missing_file_and_a_folder_are_sentences(run: Run, tmp_path: Path) -> 
 
 def test_no_traceback_leaves_the_process(tmp_path: Path) -> None:
     path = tmp_path / "x.avro"
-    path.write_bytes(to_avro(record())[:300])
+    path.write_bytes(to_avro(notice_record())[:300])
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "GWEVENT_KAFKA_AUTH": "swordfish"}
     for arguments in (["show", str(path)], ["show", str(tmp_path)], ["migrate"], ["ask", "latest"]):
         done = subprocess.run(
@@ -156,7 +156,7 @@ def test_no_traceback_leaves_the_process(tmp_path: Path) -> None:
 
 def test_preview_shows_root_and_thread(run: Run, notice: Path, tmp_path: Path) -> None:
     second = tmp_path / "initial.json"
-    second.write_bytes(to_json(record(alert_type="INITIAL", minutes=5)))
+    second.write_bytes(to_json(notice_record(alert_type="INITIAL", minutes=5)))
     text = run("preview", second, notice).stdout
     root, reply = text.split("--- in the thread ---")
     assert "S261122a" in root and "INITIAL" in root
@@ -178,7 +178,7 @@ def test_preview_compares_the_maps_as_the_channels_reply_does(run: Run, tmp_path
 
 def test_preview_is_of_one_event(run: Run, notice: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.avro"
-    other.write_bytes(to_avro(record("S261122b")))
+    other.write_bytes(to_avro(notice_record("S261122b")))
     assert "the notices of one id, not of 2" in refused(run("preview", notice, other))
     assert "can't be written" in refused(run("preview", notice, "-o", tmp_path / "no" / "where"))
 
@@ -197,9 +197,9 @@ def test_ask_answers_from_the_store(run: Run, notice: Path) -> None:
 def test_replay_counts_repeats_and_what_it_cant_read(run: Run, notice: Path, tmp_path: Path) -> None:
     folder = tmp_path / "notices"
     folder.mkdir()
-    (folder / "a.avro").write_bytes(to_avro(record()))
-    (folder / "b.json").write_bytes(to_json(record()))
-    (folder / "c.json").write_bytes(to_json(record(alert_type="INITIAL", minutes=5)))
+    (folder / "a.avro").write_bytes(to_avro(notice_record()))
+    (folder / "b.json").write_bytes(to_json(notice_record()))
+    (folder / "c.json").write_bytes(to_json(notice_record(alert_type="INITIAL", minutes=5)))
     (folder / "readme.txt").write_text("These are notices.")
     run("migrate")
     assert "Last notice: none yet" in run("ask", "status").stdout
@@ -207,7 +207,7 @@ def test_replay_counts_repeats_and_what_it_cant_read(run: Run, notice: Path, tmp
     assert result.exit_code == 0 and "2 stored, 1 repeat, 0 quarantined" in result.stdout
     assert "readme.txt: skipped, neither Avro nor JSON" in result.stderr.replace("\n", " ")
     assert "0 stored, 3 repeat, 0 quarantined" in run("replay", folder).stdout
-    (folder / "d.avro").write_bytes(to_avro(record())[:500])
+    (folder / "d.avro").write_bytes(to_avro(notice_record())[:500])
     result = run("replay", folder)
     assert result.exit_code == 1 and "0 stored, 3 repeat, 1 quarantined" in result.stdout
 
@@ -215,9 +215,9 @@ def test_replay_counts_repeats_and_what_it_cant_read(run: Run, notice: Path, tmp
 def test_a_name_with_brackets_is_said_as_it_is(run: Run, tmp_path: Path) -> None:
     odd = tmp_path / "[" / "red]:fire:.avro"
     odd.parent.mkdir()
-    odd.write_bytes(to_avro(record()))
+    odd.write_bytes(to_avro(notice_record()))
     torn = tmp_path / "[" / "bold]torn.avro"
-    torn.write_bytes(to_avro(record())[:500])
+    torn.write_bytes(to_avro(notice_record())[:500])
     result = run("replay", "--dry-run", odd, torn)
     assert f"{odd}: S261122a" in result.stdout
     assert f"{torn}: " in result.stderr
@@ -241,7 +241,7 @@ def test_without_tokens_nothing_is_stored_as_news(run: Run, notice: Path) -> Non
 
 def test_the_quarantine_is_tried_again(run: Run, tmp_path: Path) -> None:
     bad = tmp_path / "bad.avro"
-    bad.write_bytes(to_avro(record())[:500])
+    bad.write_bytes(to_avro(notice_record())[:500])
     assert run("replay", bad).exit_code == 1
     assert run("replay", "--quarantine", "--dry-run").exit_code == 0
     result = run("replay", "--quarantine")

@@ -9,20 +9,20 @@ import pytest
 
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
-from bot.commands.check import LONGEST_LIST, parse_position_line, parse_query
-from bot.commands.event_details import EventDetailsCommand, Illustrate
+from bot.commands.check import MAX_LIST_LENGTH, parse_position_line, parse_query
+from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.router import CommandContext, CommandRouter
 from bot.filters import FilterSyntaxError
 from bot.samples import bns, edge_cases, ms181101ab, to_avro
 from bot.skymap_service.cache import SkyMapCache
-from formatters.answers.answer import SHARE
-from formatters.answers.position_check import MOST
+from formatters.answers.answer import SHARE_ACTION
+from formatters.answers.position_check import MAX_POSITIONS
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import ImageRef
 from formatters.terminal import message_text
-from tests.support.factories import NOW, TEAM, Clock, made, planner, record, take
+from tests.support.factories import NOW, TEAM, Clock, decoded_notice, notice_record, planner, record_notices
 
 ASKER = CommandContext(TEAM, "C1", "U0ASKER")
 MOCK = "MS181101ab"
@@ -43,7 +43,7 @@ async def mock(factory: Factory) -> Factory:
     return factory
 
 
-def answers(factory: Factory, illustrate: Illustrate | None = None) -> CommandRouter:
+def answers(factory: Factory, illustrate: ProvideImage | None = None) -> CommandRouter:
     return factory.create_command_router(Clock(), illustrate=illustrate)
 
 
@@ -80,7 +80,7 @@ async def test_the_combined_map_too(factory: Factory) -> None:
 async def test_without_a_name_it_is_the_newest_event(mock: Factory) -> None:
     said = message_text.render(await asked(mock, f"check {NGC_4993}"))
     assert said.startswith(f"No real event was received yet; {MOCK} is the newest mock.")
-    await take(mock, made("S261122a"))
+    await record_notices(mock, decoded_notice("S261122a"))
     bare = message_text.render(await asked(mock, f"check {NGC_4993}"))
     assert bare.startswith("No event was named; S261122a is the newest.")
     assert "has no sky map to look at" in bare
@@ -109,17 +109,19 @@ async def test_a_list_is_a_table_in_the_order_asked(mock: Factory) -> None:
     said = message_text.render(message)
     assert "Left out “nonsense”: That is no position" in said and "Dec 95 isn't between" in said
     button = message.blocks[-1]["elements"][0]
-    assert button["action_id"] == SHARE
+    assert button["action_id"] == SHARE_ACTION
     again = await answers(mock).dispatch(button["value"], ASKER, shared=True)
     assert [b for b in again.blocks if b["type"] == "table"] == [table], "pressed, the lines are still lines"
 
 
 async def test_a_long_list_is_cut_and_says_so(mock: Factory) -> None:
-    lines = "\n".join(f"target number {n:03} {n}.25 -23.5" for n in range(MOST + 20))
+    lines = "\n".join(f"target number {n:03} {n}.25 -23.5" for n in range(MAX_POSITIONS + 20))
     message = await asked(mock, f"check {MOCK}\n{lines}", ASKER)
     (table,) = [block for block in message.blocks if block["type"] == "table"]
-    assert len(table["rows"]) == MOST + 1
-    assert f"These are the first {MOST} of {MOST + 20} positions" in message_text.render(message)
+    assert len(table["rows"]) == MAX_POSITIONS + 1
+    assert f"These are the first {MAX_POSITIONS} of {MAX_POSITIONS + 20} positions" in message_text.render(
+        message
+    )
     assert "actions" not in kinds(message), "no button could hold the question"
 
 
@@ -146,7 +148,7 @@ async def test_a_long_list_is_cut_and_says_so(mock: Factory) -> None:
         ("\n \n\t\n", "Say a position"),
         ("nan inf", "That is no position"),
         ("x" * 5_000, "That is no position"),
-        ("x" * 10_000, f"That is too long; one question has room for {MOST} positions."),
+        ("x" * 10_000, f"That is too long; one question has room for {MAX_POSITIONS} positions."),
         ("\n".join(["12 30"] * 2_000), "That is too long"),
     ],
 )
@@ -166,11 +168,11 @@ def test_the_question_is_understood_in_parts() -> None:
     assert parse_position_line(["M", "31", "10.68", "41.27"]).name == "M 31"
     assert parse_position_line(["GRB", "170817A", "176.8", "-39.8"]).name == "GRB 170817A"
     with pytest.raises(FilterSyntaxError):
-        parse_query("1 2\n" * LONGEST_LIST)
+        parse_query("1 2\n" * MAX_LIST_LENGTH)
 
 
 async def test_purged_and_unreadable_maps_say_so(factory: Factory, clock: Clock) -> None:
-    broken = await stored(factory, to_avro(record("S261122a", skymap=b"SIMPLE  = no map")))
+    broken = await stored(factory, to_avro(notice_record("S261122a", skymap=b"SIMPLE  = no map")))
     assert broken.map_problem is not None
     said = message_text.render(await asked(factory, "check 1 2 S261122a"))
     assert "has no sky map to look at" in said and "The map can't be read" in said
@@ -182,7 +184,7 @@ async def test_purged_and_unreadable_maps_say_so(factory: Factory, clock: Clock)
     assert "isn't kept any more" in message_text.render(await asked(factory, f"{MOCK} moc"))
 
 
-async def test_more_about_an_event(mock: Factory) -> None:
+async def test_event_details_in_slack_and_terminal(mock: Factory) -> None:
     history = await asked(mock, f"{MOCK.lower()} HISTORY", ASKER)
     assert kinds(history) == ["section", "table", "actions"]
     assert history.blocks[-1]["elements"][0]["value"] == f"{MOCK.lower()} HISTORY"
@@ -226,11 +228,11 @@ async def test_the_picture_comes_from_slack(mock: Factory) -> None:
 
 
 async def test_events_without_maps(factory: Factory) -> None:
-    await take(factory, made("S261122a"))
+    await record_notices(factory, decoded_notice("S261122a"))
     for detail in ("map", "moc"):
         assert "No sky map of S261122a" in message_text.render(
             await asked(factory, f"S261122a {detail}", ASKER)
         )
     assert kinds(await asked(factory, "S261122a history")) == ["section", "table"]
-    await stored(factory, to_avro(record("S261122b", skymap=edge_cases.few_rows())))
+    await stored(factory, to_avro(notice_record("S261122b", skymap=edge_cases.few_rows())))
     assert "no picture" not in message_text.render(await asked(factory, "S261122b moc"))

@@ -25,7 +25,7 @@ from bot.skymaps.image_process import ImageFailed, ImageProcess
 from formatters.models.superevent import Superevent
 from formatters.skymap_image import DrawnPicture
 from tests.bot.listeners.test_slash_command import typed, words
-from tests.support.delivery_harness import Silent
+from tests.support.delivery_harness import IdleSource
 from tests.support.factories import NOW, TEAM, Clock, planner, subscribe
 
 MOCK = "MS181101ab"
@@ -68,7 +68,7 @@ async def bot(
             "slack_api_url": local_slack.api_url,
         }
     )
-    made = Application(settings, factory, [Silent()], clock)
+    made = Application(settings, factory, [IdleSource()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made.run(stop))
     async with asyncio.timeout(60):

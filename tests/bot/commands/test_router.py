@@ -18,15 +18,25 @@ from bot import __version__
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.router import CommandContext, CommandRouter
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.samples import bbh, bns, to_avro
 from bot.sources import SourceStatus
 from bot.store.database import Database
-from formatters.answers.answer import SHARE
+from formatters.answers.answer import SHARE_ACTION
 from formatters.blockkit.message import Message
 from formatters.models.notice import Category, ExternalCoincidence, Notice
 from formatters.terminal import message_text
-from tests.support.factories import MOCK, NOW, REAL, TEAM, Clock, made, planner, subscribe, take
+from tests.support.factories import (
+    MOCK,
+    NOW,
+    REAL,
+    TEAM,
+    Clock,
+    decoded_notice,
+    planner,
+    record_notices,
+    subscribe,
+)
 
 ASKER = CommandContext(TEAM, "C1", "U0ASKER")
 OFFER = "\n[Choose in a dialog]"
@@ -50,7 +60,7 @@ def shares(message: Message) -> list[str]:
         for block in message.blocks
         if block["type"] == "actions"
         for element in block["elements"]
-        if element.get("action_id") == SHARE
+        if element.get("action_id") == SHARE_ACTION
     ]
 
 
@@ -63,12 +73,14 @@ async def test_help(factory: Factory, words: str) -> None:
 
 @pytest.mark.parametrize("words", ["ms261122A", "MS261122a", "  Ms261122a ", "MS261122A"])
 async def test_an_id_in_any_case(factory: Factory, words: str) -> None:
-    await take(factory, made(MOCK))
+    await record_notices(factory, decoded_notice(MOCK))
     assert MOCK in (await answers(factory).dispatch(words, None)).text
 
 
-async def test_near_misses_are_offered(factory: Factory) -> None:
-    await take(factory, [made(MOCK), made("S261122bc"), made("S250101zz")])
+async def test_an_unknown_id_suggests_similar_ids(factory: Factory) -> None:
+    await record_notices(
+        factory, [decoded_notice(MOCK), decoded_notice("S261122bc"), decoded_notice("S250101zz")]
+    )
     for asked in ("MS261122b", "ms26112a", "MS261122"):
         assert "Did you mean" in await said(factory, asked) and MOCK in await said(factory, asked)
     assert "S261122bc" in await said(factory, "261122bc")
@@ -77,7 +89,9 @@ async def test_near_misses_are_offered(factory: Factory) -> None:
 
 
 async def test_latest_is_the_newest_real_event(factory: Factory) -> None:
-    await take(factory, [made("S261121a"), made("S261122b", group="Burst"), made(MOCK)])
+    await record_notices(
+        factory, [decoded_notice("S261121a"), decoded_notice("S261122b", group="Burst"), decoded_notice(MOCK)]
+    )
     for words, expected in (
         ("latest", "S261122b"),
         ("LATEST", "S261122b"),
@@ -95,7 +109,7 @@ async def test_latest_is_the_newest_real_event(factory: Factory) -> None:
 async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(
     factory: Factory, words: str
 ) -> None:
-    await take(factory, made(MOCK))
+    await record_notices(factory, decoded_notice(MOCK))
     message = await answers(factory).dispatch(words, None)
     assert MOCK in message.text
     what = "real CBC event" if "CBC" in words else "real event"
@@ -112,13 +126,15 @@ async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(
         ("recent", "No event was received yet."),
     ],
 )
-async def test_of_nothing_nothing_is_said(factory: Factory, words: str, expected: str) -> None:
+async def test_without_events_the_answer_says_none_was_received(
+    factory: Factory, words: str, expected: str
+) -> None:
     assert await said(factory, words) == expected
 
 
-async def test_recent_counts_and_chooses(factory: Factory) -> None:
-    await take(factory, [made(f"S2611{day:02}a") for day in range(1, 26)])
-    await take(factory, [made("S261122q", group="Burst"), made(MOCK)])
+async def test_recent_takes_a_count_and_a_group(factory: Factory) -> None:
+    await record_notices(factory, [decoded_notice(f"S2611{day:02}a") for day in range(1, 26)])
+    await record_notices(factory, [decoded_notice("S261122q", group="Burst"), decoded_notice(MOCK)])
     for words, count in (("recent", 5), ("recent 3 CBC", 3), ("recent cbc 3", 3), ("recent 20", 20)):
         listed = (await answers(factory).dispatch(words, None)).text
         assert listed.count("S2611") == count, words
@@ -147,7 +163,7 @@ async def test_wrong_words_get_one_sentence(factory: Factory, words: str) -> Non
     "words",
     ["recent lowsig", "recent mock test", "recent ³", "recent five", "recent BNS", "recent CBC Burst"],
 )
-async def test_what_is_no_choice_gets_a_sentence(factory: Factory, words: str) -> None:
+async def test_recent_rejects_other_conditions_in_one_sentence(factory: Factory, words: str) -> None:
     _, _, rest = words.partition(" ")
     told = await said(factory, words)
     assert told == f'"{rest}" is no choice here; choose one of CBC, Burst, all, and one of mock, test.'
@@ -190,15 +206,15 @@ async def test_nonsense_is_answered_in_few_words(factory: Factory, words: str) -
         ).map(" ".join),
     )
 )
-async def test_whatever_is_asked_gets_words(factory: Factory, words: str) -> None:
+async def test_any_question_gets_a_nonempty_answer(factory: Factory, words: str) -> None:
     message = await answers(factory).dispatch(words, ASKER if "subscribe" not in words.lower() else None)
     assert message.text and message.blocks
     for value in shares(message):
         assert len(value) <= 2_000
 
 
-async def test_answers_can_be_shared_and_shared_ones_not_again(factory: Factory) -> None:
-    await take(factory, made())
+async def test_only_unshared_answers_have_a_share_button(factory: Factory) -> None:
+    await record_notices(factory, decoded_notice())
     for words in ("latest", "s261122a", "recent 3", "status"):
         assert shares(await answers(factory).dispatch(f" {words} ", ASKER)) == [words]
         assert shares(await answers(factory).dispatch(words, ASKER, shared=True)) == []
@@ -209,7 +225,7 @@ async def test_answers_can_be_shared_and_shared_ones_not_again(factory: Factory)
 
 async def test_status_counts(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "CBC", "C1", "C2")
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     await factory.store.quarantine(b"noise", "test:1", "Noise.", None, NOW, None, None)
     clock.forward(minutes=3)
     source = SourceStatus("hopskotch", True, "reads igwn.gwalert", lag=2)
@@ -257,7 +273,7 @@ async def test_unsubscribe_means_those_too_that_mention_somebody(factory: Factor
         ("unsubscribe everything!", None),
     ],
 )
-async def test_what_names_several_asks_and_ends_nothing(
+async def test_ambiguous_unsubscribe_asks_for_confirmation(
     factory: Factory, words: str, ends: str | None
 ) -> None:
     for asked in ("Burst", "Burst lowsig", "CBC mock", "all mock"):
@@ -274,7 +290,7 @@ async def test_what_names_several_asks_and_ends_nothing(
     assert len(await factory.subscriptions.for_channel(TEAM, "C1")) == 4 - count
 
 
-async def test_numbers_that_end_nothing_say_so(factory: Factory) -> None:
+async def test_unsubscribe_reports_unknown_numbers(factory: Factory) -> None:
     await subscribe(factory, "Burst", "C1")
     mixed = await said(factory, "unsubscribe 1 CBC", ASKER)
     assert mixed.startswith('"unsubscribe" takes numbers alone') and mixed.endswith("nothing has ended.")
@@ -284,7 +300,7 @@ async def test_numbers_that_end_nothing_say_so(factory: Factory) -> None:
     assert len(await factory.subscriptions.for_channel(TEAM, "C1")) == 1
 
 
-async def test_even_the_only_one_is_asked_about_unless_it_is_named(factory: Factory) -> None:
+async def test_bare_unsubscribe_asks_for_confirmation(factory: Factory) -> None:
     await subscribe(factory, "CBC mock", "C1")
     told = await said(factory, "unsubscribe", ASKER)
     assert told.startswith("Nothing has ended yet. To end it: /gwevent unsubscribe 1") and "[End 1]" in told
@@ -309,7 +325,9 @@ async def test_a_channel_of_another_workspace_is_another_channel(factory: Factor
     await subscribe(factory, "CBC", "C1", team="T2")
     assert "no subscription" in await said(factory, "subscriptions", ASKER)
     assert "no subscription" in await said(factory, "unsubscribe", ASKER)
-    assert [s.criteria for s in await factory.subscriptions.for_channel("T2", "C1")] == [parse("CBC")]
+    assert [s.criteria for s in await factory.subscriptions.for_channel("T2", "C1")] == [
+        parse_criteria("CBC")
+    ]
 
 
 async def test_who_subscribes_twice_is_told_who_did(factory: Factory) -> None:
@@ -329,7 +347,7 @@ async def test_a_store_in_trouble_is_a_sentence(database_path: Path) -> None:
 
 
 async def test_the_age_of_an_event_is_told_at_the_clock(factory: Factory, clock: Clock) -> None:
-    await take(factory, made(REAL))
+    await record_notices(factory, decoded_notice(REAL))
     clock.now = NOW + timedelta(days=3)
     assert "3 d" in message_text.render(await answers(factory, clock).dispatch("recent", None))
 
@@ -348,14 +366,14 @@ GRB = ExternalCoincidence(
 async def story(factory: Factory) -> None:
     """A BNS, a BBH of low significance, a burst, a coincidence, a mock BNS; one a day from the 20th."""
     classes = {"BNS": 0.0, "NSBH": 0.0, "BBH": 0.9, "Terrestrial": 0.1}
-    await take(
+    await record_notices(
         factory,
         [
-            dated(made("S261120a"), 20),
-            dated(made("S261121b", classification=classes, significant=False), 21),
-            dated(made("S261122c", group="Burst", classification={}, properties={}), 22),
-            dated(replace(made("S261123d", far=3e-5), external=GRB), 23),
-            dated(made("MS261124e"), 24),
+            dated(decoded_notice("S261120a"), 20),
+            dated(decoded_notice("S261121b", classification=classes, significant=False), 21),
+            dated(decoded_notice("S261122c", group="Burst", classification={}, properties={}), 22),
+            dated(replace(decoded_notice("S261123d", far=3e-5), external=GRB), 23),
+            dated(decoded_notice("MS261124e"), 24),
         ],
     )
 
@@ -387,7 +405,7 @@ def dated(notice: Notice, day: int) -> Notice:
         ("test BNS mock notify @here", ["MS261124e", "S261123d", "S261120a"]),
     ],
 )
-async def test_choosing_with_any_filter(factory: Factory, words: str, expected: list[str]) -> None:
+async def test_latest_and_search_take_any_filter(factory: Factory, words: str, expected: list[str]) -> None:
     await story(factory)
     message = await answers(factory).dispatch(words, ASKER)
     assert re.findall(r"\bM?S2611\d\d\w\b", message.text) == expected
@@ -399,7 +417,7 @@ async def test_choosing_with_any_filter(factory: Factory, words: str, expected: 
 async def test_only_the_newest_maps_are_asked_and_that_is_said(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.commands.search.MAPS_ASKED", 1)
+    monkeypatch.setattr("bot.commands.search.MAX_MAP_QUERIES", 1)
     for record in (bns(NOW)[0], bbh(NOW)[0]):
         body = to_avro(record)
         assert (await factory.store.record(decode(body), body, "test:1", NOW, planner())).new
@@ -412,7 +430,7 @@ async def test_only_the_newest_maps_are_asked_and_that_is_said(
     assert none.endswith("(Of 2 events the map decides; only the newest 1 were asked.)")
 
 
-async def test_traits_that_an_older_version_left_out_are_written(factory: Factory) -> None:
+async def test_missing_event_attributes_are_backfilled_on_search(factory: Factory) -> None:
     await story(factory)
     before = await factory.past.attributes([Category.REAL, Category.MOCK])
     async with factory.database.exclusive_transaction() as connection:
@@ -442,7 +460,9 @@ async def test_traits_that_an_older_version_left_out_are_written(factory: Factor
         ("resume 3 4", '"4" is too much: one number, as "/gwevent subscriptions" shows it.'),
     ],
 )
-async def test_what_cant_be_chosen_gets_a_sentence(factory: Factory, words: str, expected: str) -> None:
+async def test_search_rejects_invalid_words_in_one_sentence(
+    factory: Factory, words: str, expected: str
+) -> None:
     assert (await said(factory, words, ASKER)).removesuffix(OFFER) == expected
 
 
@@ -460,7 +480,7 @@ async def test_subscriptions_are_edited_paused_and_ended_by_number(factory: Fact
     assert "Paused CBC BNS>0.5 mock" in await said(factory, "pause 1", ASKER)
     assert "is paused already, since 2026-11-22 12:00 UTC" in await said(factory, "pause 1", ASKER)
     assert "It is paused: /gwevent resume 1" in await said(factory, "subscribe CBC BNS>0.5 mock", ASKER)
-    await take(factory, [made("S261120a"), made("S261121b", group="Burst")])
+    await record_notices(factory, [decoded_notice("S261120a"), decoded_notice("S261121b", group="Burst")])
     assert await roots(factory) == ["C1 S261121b", "C2 S261120a"]
     listed = await said(factory, "subscriptions", ASKER)
     assert (
@@ -468,7 +488,7 @@ async def test_subscriptions_are_edited_paused_and_ended_by_number(factory: Fact
     )
     assert "comes again" in await said(factory, "resume 1", ASKER)
     assert "isn't paused, so nothing was changed" in await said(factory, "resume 1", ASKER)
-    await take(factory, made("S261122c"))
+    await record_notices(factory, decoded_notice("S261122c"))
     assert "C1 S261122c" in await roots(factory)
     assert "Unsubscribed from Burst." in await said(factory, "unsubscribe #2", ASKER)
     assert "no subscription 2" in await said(factory, "unsubscribe 2", ASKER)

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.router import CommandContext, CommandRouter
-from bot.commands.visible import DARKNESS, _new_sites, _parse_sites
+from bot.commands.visible import DARKNESS_LIMITS, _parse_new_sites, _parse_sites
 from bot.filters import FilterSyntaxError
-from bot.observing.observatories import UnknownSite, folded
+from bot.observing.observatories import UnknownSite, normalized_name
 from bot.samples import bns, burst, ms181101ab, retracted, to_avro
-from formatters.answers.answer import SHARE
+from formatters.answers.answer import SHARE_ACTION
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.models.observing import SITE_NAME_MAX, SITES_MAX
 from formatters.terminal import message_text
-from tests.support.factories import NOW, TEAM, Clock, planner, record
+from tests.support.factories import NOW, TEAM, Clock, notice_record, planner
 
 ASKER = CommandContext(TEAM, "C1", "U0ASKER")
 OTHER = CommandContext(TEAM, "C2", "U0ASKER")
@@ -60,7 +60,7 @@ async def test_named_sites_of_the_newest_event(factory: Factory) -> None:
     assert "There is no real event" not in message_text.render(message)
     assert rows(message)["VLA"][4] == "–"
     shared = await answers(factory).dispatch("visible palomar", ASKER)
-    assert SHARE in str(shared.blocks)
+    assert SHARE_ACTION in str(shared.blocks)
 
 
 async def test_without_a_real_event_it_is_the_newest_mock_and_says_so(factory: Factory) -> None:
@@ -93,7 +93,7 @@ async def test_the_channels_own_sites(factory: Factory) -> None:
     assert "no site called “mydome”" in await said(factory, "visible mydome", OTHER)
 
 
-async def test_what_counts_is_the_channels_to_say(factory: Factory) -> None:
+async def test_channel_constraints_apply(factory: Factory) -> None:
     await store(factory, ms181101ab(NOW)[1])
     await said(factory, "sites add Palomar")
     assert "above 25°, Sun below −18°" in await said(factory, "sites altitude 25")
@@ -107,13 +107,13 @@ async def test_events_that_nobody_can_observe(factory: Factory) -> None:
     gone = await store(factory, *retracted(NOW))
     assert "was retracted" in await said(factory, f"visible Palomar {gone.superevent_id}")
     assert "There is no event to observe yet." in await said(factory, "visible Palomar")
-    bare = await store(factory, record())
+    bare = await store(factory, notice_record())
     assert "has no sky map" in await said(factory, f"visible Palomar {bare.superevent_id}")
 
 
 async def test_a_notice_without_a_map_leaves_the_map_before_it(factory: Factory) -> None:
     binary = bns(NOW)
-    await store(factory, binary[1], record(str(binary[1]["superevent_id"]), "UPDATE", minutes=30))
+    await store(factory, binary[1], notice_record(str(binary[1]["superevent_id"]), "UPDATE", minutes=30))
     assert "Palomar" in await said(factory, f"visible Palomar {binary[1]['superevent_id']}")
 
 
@@ -130,7 +130,7 @@ async def test_a_map_that_is_not_kept(factory: Factory) -> None:
     assert "isn't kept any more" in await said(factory, "visible Palomar")
 
 
-async def test_sites_come_and_go(factory: Factory) -> None:
+async def test_sites_are_added_and_removed(factory: Factory) -> None:
     assert "no sites yet" in await said(factory, "sites")
     assert "Palomar, La Silla added" in await said(factory, "sites add ZTF, la silla")
     assert "Dome 2 added" in await said(factory, "sites add Dome 2 −34.2 296.5 1700 radio America/Santiago")
@@ -182,7 +182,7 @@ async def test_a_channel_has_ten_at_most(factory: Factory) -> None:
         (f"sites add {'D' * 31} 10 20 30", "at most 30 characters"),
         ("sites altitude", "takes degrees from 0 to 85"),
         ("sites altitude 90", "takes degrees from 0 to 85"),
-        ("sites darkness -19", f"takes degrees from {DARKNESS[0]:g} to 0"),
+        ("sites darkness -19", f"takes degrees from {DARKNESS_LIMITS[0]:g} to 0"),
         ("sites darkness; DROP TABLE channel_sites", "is nothing I know"),
         ("sites remove", "none of this channel's sites"),
         ("sites frobnicate", "is nothing I know"),
@@ -212,11 +212,11 @@ async def test_nonsense_gets_a_sentence(factory: Factory, words: str, expected: 
     ).map(" ".join)
 )
 def test_whatever_is_typed_is_a_site_or_a_sentence(words: str) -> None:
-    for read in (partial(_new_sites, words), partial(_parse_sites, words, ())):
+    for read in (partial(_parse_new_sites, words), partial(_parse_sites, words, ())):
         try:
             for site in read():
                 assert -90 <= site.latitude <= 90 and -180 <= site.longitude <= 180
-                assert 0 < len(site.name) <= SITE_NAME_MAX and folded(site.name)
+                assert 0 < len(site.name) <= SITE_NAME_MAX and normalized_name(site.name)
         except (FilterSyntaxError, UnknownSite) as error:
             assert str(error).endswith((".", "?"))
 

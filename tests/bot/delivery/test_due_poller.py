@@ -14,7 +14,7 @@ from bot.store.outbox.due import DueCheck, DueWork
 from tests.support.factories import NOW, Clock
 
 
-class Seen(DueCheck):
+class StubDueCheck(DueCheck):
     """Sees what it is told to, or meets a store in trouble."""
 
     def __init__(self, factory: Factory) -> None:
@@ -38,8 +38,10 @@ class Seen(DueCheck):
         (None, ["deliveries", "pictures", "maps"]),
     ],
 )
-async def test_who_is_woken(factory: Factory, sees: DueWork | None, woken: list[str]) -> None:
-    due_check, called = Seen(factory), list[str]()
+async def test_only_workers_with_due_work_are_woken(
+    factory: Factory, sees: DueWork | None, woken: list[str]
+) -> None:
+    due_check, called = StubDueCheck(factory), list[str]()
     due_check.sees = sees
 
     def wakes(name: str) -> Callable[[], None]:

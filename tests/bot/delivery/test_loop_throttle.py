@@ -39,7 +39,7 @@ async def test_a_few_go_on_in_each_turn_and_in_the_order_they_came() -> None:
     assert taken[-1] - taken[0] >= 6, "others had the loop in between"
 
 
-async def test_one_that_finds_room_waits_for_nothing() -> None:
+async def test_acquire_does_not_wait_while_there_is_room() -> None:
     turns = LoopThrottle(2)
     for _ in range(3):
         before = Loop()
@@ -52,7 +52,7 @@ async def test_one_that_finds_room_waits_for_nothing() -> None:
         await asyncio.sleep(0)
 
 
-async def test_one_that_is_cancelled_takes_nobodys_place() -> None:
+async def test_a_cancelled_waiter_uses_no_slot() -> None:
     turns, went = LoopThrottle(1), list[int]()
 
     async def go(number: int) -> None:

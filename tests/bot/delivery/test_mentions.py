@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from bot.local_slack.web_api.dispatcher import ApiCall
+from bot.local_slack.web_api.dispatcher import RecordedCall
 from bot.store.outbox.models import DeliveryKind, DeliveryState
 from tests.bot.routing.test_mentions import BBH, BURST
 from tests.support.delivery_harness import DeliveryHarness
-from tests.support.factories import made, subscribe, take, unsubscribe
+from tests.support.factories import decoded_notice, record_notices, subscribe, unsubscribe
 
-FIRST, SECOND = made(), made(alert_type="INITIAL", minutes=5)
-RETRACTION = made(alert_type="RETRACTION", minutes=6)
+FIRST, SECOND = decoded_notice(), decoded_notice(alert_type="INITIAL", minutes=5)
+RETRACTION = decoded_notice(alert_type="RETRACTION", minutes=6)
 HERE = "<!here>"
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
-def posts(office: DeliveryHarness, channel: str) -> list[ApiCall]:
+def posts(office: DeliveryHarness, channel: str) -> list[RecordedCall]:
     """What was posted there, and Slack took."""
     return [call for call in office.calls("chat.postMessage", channel) if call.outcome == "ok"]
 
@@ -34,7 +34,7 @@ def edits_mention(office: DeliveryHarness) -> bool:
     return any(HERE in str(call.args) for call in office.calls("chat.update"))
 
 
-async def test_once_for_the_event_in_the_root_and_never_in_an_edit(office: DeliveryHarness) -> None:
+async def test_an_event_is_mentioned_once_in_its_root_and_never_in_an_edit(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
     await office.receive(FIRST)
     await office.done()
@@ -65,9 +65,9 @@ async def test_an_upgrade_is_a_short_message_beside_the_thread_that_links_the_ro
     assert len(posts(office, channel)) == 3, "root, reply, mention"
 
 
-async def test_a_condition_that_comes_true_later(office: DeliveryHarness) -> None:
+async def test_a_mention_whose_condition_comes_true_with_a_later_notice(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
-    await office.receive(made(**BBH))
+    await office.receive(decoded_notice(**BBH))
     await office.done()
     assert mentioning(office, channel) == []
     await office.receive(SECOND)
@@ -98,7 +98,7 @@ async def test_a_restart_repeats_no_mention(office: DeliveryHarness) -> None:
     await office.done()
     await office.restart()
     await office.idle()
-    await office.receive(made(alert_type="UPDATE", minutes=9))
+    await office.receive(decoded_notice(alert_type="UPDATE", minutes=9))
     await office.done()
     assert len(mentioning(office, channel)) == 2
 
@@ -106,7 +106,7 @@ async def test_a_restart_repeats_no_mention(office: DeliveryHarness) -> None:
 async def test_a_mention_whose_answer_was_lost_is_found_again(office: DeliveryHarness) -> None:
     office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
-    await office.receive(made(**BBH))
+    await office.receive(decoded_notice(**BBH))
     await office.done()
     office.local_slack.fail("chat.postMessage", drop="after", times=1)
     await office.receive(SECOND)
@@ -127,7 +127,7 @@ async def test_without_the_roots_address_the_mention_goes_out_all_the_same(
     office: DeliveryHarness, fault: dict[str, Any]
 ) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
-    await office.receive(made(**BBH))
+    await office.receive(decoded_notice(**BBH))
     await office.done()
     office.local_slack.fail("chat.getPermalink", **fault)
     await office.receive(SECOND)
@@ -147,9 +147,9 @@ async def test_refused_blocks_take_no_mention_with_them(office: DeliveryHarness,
     assert "I'm observing" not in root["text"]
 
 
-async def test_what_was_overtaken_wakes_nobody(office: DeliveryHarness) -> None:
+async def test_a_mention_overtaken_by_a_retraction_is_not_posted(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
-    await office.receive(made(**BBH))
+    await office.receive(decoded_notice(**BBH))
     await office.done()
     await office.worker.stop()
     await office.receive(SECOND, RETRACTION)
@@ -165,7 +165,7 @@ async def test_who_unsubscribes_before_the_post_is_not_mentioned(still_office: D
     await subscribe(office.factory, "CBC notify @here", first, second)
     await subscribe(office.factory, "all", first)
     notifying = (await office.factory.subscriptions.for_channel(office.local_slack.team_id, first))[0]
-    await take(office.factory, FIRST)
+    await record_notices(office.factory, FIRST)
     await unsubscribe(office.factory, first, notifying.criteria.canonical)
     office.start()
     await office.done()
@@ -187,7 +187,7 @@ async def test_a_deleted_root_that_comes_back_mentions_nobody_again(office: Deli
 
 async def test_an_upgrade_is_not_lost_with_a_deleted_root(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here if NS")
-    await office.receive(made(**BBH))
+    await office.receive(decoded_notice(**BBH))
     await office.done()
     await office.client.web.chat_delete(channel=channel, ts=office.local_slack.messages(channel)[0]["ts"])
     await office.receive(SECOND)

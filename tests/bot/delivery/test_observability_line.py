@@ -19,7 +19,7 @@ from formatters.blockkit.message import Message
 from formatters.models.observing import Observability, ObservingConstraints, Site
 from formatters.terminal import message_text
 from tests.support.delivery_harness import DeliveryHarness
-from tests.support.factories import BY, NOW, TEAM, record
+from tests.support.factories import AUTHOR, NOW, TEAM, notice_record
 
 LINE = "Your sites tonight"
 EVENT = ms181101ab(NOW)
@@ -41,7 +41,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Site]]:
 
 
 async def add(office: DeliveryHarness, channel: str, *names: str) -> None:
-    await office.factory.sites.add(TEAM, channel, [find_site(name) for name in names], BY)
+    await office.factory.sites.add(TEAM, channel, [find_site(name) for name in names], AUTHOR)
 
 
 async def announce(office: DeliveryHarness, *announced: Any) -> None:
@@ -89,7 +89,7 @@ async def test_channels_with_the_same_sites_share_it(
     assert sorted([site.name for site in sites] for sites in looks) == [["Palomar", "Keck"], ["VLA"]]
 
 
-async def test_what_cannot_be_worked_out_leaves_the_words_alone(
+async def test_a_failed_computation_posts_the_card_without_the_line(
     office: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> Observability:
@@ -106,7 +106,7 @@ async def test_what_cannot_be_worked_out_leaves_the_words_alone(
 async def test_without_a_map_there_is_no_line_and_no_edit(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC")
     await add(office, channel, "Palomar")
-    await announce(office, record())
+    await announce(office, notice_record())
     assert LINE not in root(office, channel) and office.calls("chat.update", channel) == []
 
 
@@ -140,11 +140,13 @@ async def test_a_crash_after_the_post_loses_no_line(office: DeliveryHarness) -> 
     assert LINE in root(office, channel)
 
 
-async def test_a_setting_of_the_channel_is_the_lines_too(office: DeliveryHarness) -> None:
+async def test_the_line_uses_the_channels_constraints(office: DeliveryHarness) -> None:
     strict, loose = await office.subscribed(2, words="CBC mock")
     for channel, altitude in ((strict, 85.0), (loose, 5.0)):
         await add(office, channel, "VLA")
-        await office.factory.sites.set_conditions(TEAM, channel, ObservingConstraints(altitude=altitude), BY)
+        await office.factory.sites.set_conditions(
+            TEAM, channel, ObservingConstraints(altitude=altitude), AUTHOR
+        )
     await announce(office, EVENT[1])
     assert f"{LINE}: <1 % from VLA" in root(office, strict)
     assert f"{LINE}: VLA >99 %" in root(office, loose)

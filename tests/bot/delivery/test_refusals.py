@@ -13,28 +13,28 @@ from slack_sdk.errors import SlackApiError
 from sqlalchemy import text
 
 from bot.delivery.degraded_messages import DegradedMessages
-from bot.filters import parse
+from bot.filters import parse_criteria
+from bot.local_slack.web_api.odd_answers import MessagePart as Held
 from bot.local_slack.web_api.odd_answers import Oddity, random_error_name
-from bot.local_slack.web_api.odd_answers import Part as Held
 from bot.local_slack.workspace import Draft
 from bot.slack.errors import OutcomeUnknown, RateLimited
 from bot.slack.message_metadata import METADATA_EVENT, DeliveryMetadata
-from bot.slack.responses import failure_of
-from bot.store.outbox.models import LONGEST_WAIT, DeliveryKind
-from formatters.answers.subscription_messages import listed
+from bot.slack.responses import failure_from_response
+from bot.store.outbox.models import MAX_DELAY, DeliveryKind
+from formatters.answers.subscription_messages import subscription_list
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 from tests.bot.routing.test_mentions import BURST
 from tests.support.delivery_harness import DeliveryHarness
-from tests.support.factories import BY, NOW, REAL, TEAM, made
+from tests.support.factories import AUTHOR, NOW, REAL, TEAM, decoded_notice
 
-FIRST, SECOND = made(), made(alert_type="INITIAL", minutes=5)
-RETRACTION = made(alert_type="RETRACTION", minutes=9)
+FIRST, SECOND = decoded_notice(), decoded_notice(alert_type="INITIAL", minutes=5)
+RETRACTION = decoded_notice(alert_type="RETRACTION", minutes=9)
 HERE, POST, EDIT = "<!here>", "chat.postMessage", "chat.update"
 
-FILTERLESS = parse("CBC")
+FILTERLESS = parse_criteria("CBC")
 
 from_conftest = None
 both = pytest.mark.backends("sqlite", "postgresql")
@@ -49,12 +49,12 @@ def mentioning(office: DeliveryHarness, channel: str, target: str = HERE) -> lis
     return [text for text in office.texts(channel) if target in text]
 
 
-async def of(office: DeliveryHarness, channel: str) -> Subscription:
+async def subscription_in(office: DeliveryHarness, channel: str) -> Subscription:
     (found,) = await office.factory.subscriptions.for_channel(TEAM, channel)
     return found
 
 
-def keep_to_some(
+def restrict_mentions(
     office: DeliveryHarness, *parts: Held, error: str = "restricted_action", **more: Any
 ) -> None:
     """Refuse every post that has one of these parts."""
@@ -77,20 +77,20 @@ async def finish(office: DeliveryHarness) -> None:
 @both
 async def test_an_alert_comes_without_a_mention_that_slack_refuses(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here")
-    keep_to_some(office, "everybody")
+    restrict_mentions(office, "everybody")
     await office.receive(FIRST)
     await finish(office)
     root, told = office.local_slack.messages(channel)
     assert root["text"] == shown(FIRST) and root["blocks"][0]["type"] == "header"
     assert "Slack refuses the mention of @here here" in told["text"] and "restricted_action" in told["text"]
     assert HERE not in str(office.local_slack.messages(channel)) and told["thread_ts"] is None
-    subscription = await of(office, channel)
+    subscription = await subscription_in(office, channel)
     assert subscription.problem is None
     assert [(r.target, r.reason) for r in subscription.refused] == [(HERE, "restricted_action")]
     assert subscription.refused[0].since >= NOW
-    assert "Slack refuses" in str(listed([subscription]).blocks)
+    assert "Slack refuses" in str(subscription_list([subscription]).blocks)
     # What comes later is posted too, and not told again.
-    await office.receive(made("S261122b"), replace(SECOND, external=BURST), RETRACTION)
+    await office.receive(decoded_notice("S261122b"), replace(SECOND, external=BURST), RETRACTION)
     await finish(office)
     assert len([text for text in office.texts(channel) if "Slack refuses" in text]) == 1
     assert office.texts(channel)[0] == shown(FIRST, replace(SECOND, external=BURST), RETRACTION)
@@ -102,7 +102,7 @@ async def test_a_mention_of_its_own_and_a_stand_down_come_without_it_too(office:
     await office.receive(FIRST)
     await finish(office)
     assert len(mentioning(office, channel)) == 1
-    keep_to_some(office, "everybody")
+    restrict_mentions(office, "everybody")
     await office.receive(replace(SECOND, external=BURST))
     await finish(office)
     assert any("New coincidence" in text for text in office.texts(channel))
@@ -115,51 +115,51 @@ async def test_a_mention_of_its_own_and_a_stand_down_come_without_it_too(office:
 
 async def test_who_may_be_mentioned_still_is(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here <@U1>")
-    keep_to_some(office, "everybody")
+    restrict_mentions(office, "everybody")
     await office.receive(FIRST)
     await finish(office)
     assert len(mentioning(office, channel, "<@U1>")) == 1
-    assert [r.target for r in (await of(office, channel)).refused] == [HERE]
+    assert [r.target for r in (await subscription_in(office, channel)).refused] == [HERE]
 
 
 @both
 async def test_a_mention_that_goes_through_again_clears_it(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here")
-    keep_to_some(office, "everybody")
+    restrict_mentions(office, "everybody")
     await office.receive(FIRST)
     await finish(office)
-    assert (await of(office, channel)).refused
+    assert (await subscription_in(office, channel)).refused
     office.local_slack.faults.clear()
-    await office.receive(made("S261122b"))
+    await office.receive(decoded_notice("S261122b"))
     await finish(office)
     assert len(mentioning(office, channel)) == 1, "it is tried with each alert"
-    assert (await of(office, channel)).refused == ()
-    keep_to_some(office, "everybody")
-    await office.receive(made("S261122c"))
+    assert (await subscription_in(office, channel)).refused == ()
+    restrict_mentions(office, "everybody")
+    await office.receive(decoded_notice("S261122c"))
     await finish(office)
     assert len([text for text in office.texts(channel) if "Slack refuses" in text]) == 2
 
 
 async def test_an_edited_subscription_begins_anew(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here")
-    keep_to_some(office, "everybody")
+    restrict_mentions(office, "everybody")
     await office.receive(FIRST)
     await finish(office)
-    before = await of(office, channel)
+    before = await subscription_in(office, channel)
     criteria = replace(before.criteria, mock=True)
-    await office.factory.subscriptions.edit(TEAM, channel, before.number, criteria, BY)
-    assert (await of(office, channel)).refused == ()
+    await office.factory.subscriptions.edit(TEAM, channel, before.number, criteria, AUTHOR)
+    assert (await subscription_in(office, channel)).refused == ()
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_a_mention_refused_by_any_other_word(office: DeliveryHarness, seed: int) -> None:
+async def test_a_mention_refused_with_an_unlisted_error(office: DeliveryHarness, seed: int) -> None:
     (channel,) = await office.subscribed(words="CBC notify @here")
     word = random_error_name(random.Random(seed))
-    keep_to_some(office, "everybody", error=word)
+    restrict_mentions(office, "everybody", error=word)
     await office.receive(FIRST)
     await finish(office)
     assert len(office.texts(channel)) == 2 and REAL in office.texts(channel)[0]
-    assert [r.reason for r in (await of(office, channel)).refused] == [word]
+    assert [r.reason for r in (await subscription_in(office, channel)).refused] == [word]
 
 
 async def test_without_a_mention_the_word_is_the_channels(office: DeliveryHarness) -> None:
@@ -167,16 +167,16 @@ async def test_without_a_mention_the_word_is_the_channels(office: DeliveryHarnes
     office.local_slack.fail(POST, error="restricted_action", times=None)
     await office.receive(FIRST)
     await finish(office)
-    subscription = await of(office, channel)
+    subscription = await subscription_in(office, channel)
     assert (subscription.problem, subscription.refused) == ("restricted_action", ())
     office.local_slack.faults.clear()
-    await office.receive(made("S261122b"))
+    await office.receive(decoded_notice("S261122b"))
 
     async def both_there() -> bool:
         return len(mentioning(office, channel)) == 2
 
     await office.until(both_there)
-    assert (await of(office, channel)).problem is None
+    assert (await subscription_in(office, channel)).problem is None
 
 
 # Words in no list
@@ -186,7 +186,7 @@ SEEDS = range(4)
 
 @both
 @pytest.mark.parametrize("word", ["external_channel_migrating", "unable_to_share_files", 1126])
-async def test_an_unlisted_word_once_costs_nothing(office: DeliveryHarness, word: str | int) -> None:
+async def test_one_unlisted_error_loses_no_message(office: DeliveryHarness, word: str | int) -> None:
     error = word if isinstance(word, str) else random_error_name(random.Random(word))
     (channel,) = await office.subscribed()
     office.local_slack.fail(POST, error=error)
@@ -199,7 +199,7 @@ async def test_an_unlisted_word_once_costs_nothing(office: DeliveryHarness, word
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_an_unlisted_word_that_lasts_is_waited_out(office: DeliveryHarness, seed: int) -> None:
+async def test_a_lasting_unlisted_error_is_retried(office: DeliveryHarness, seed: int) -> None:
     (channel,) = await office.subscribed()
     word = random_error_name(random.Random(seed))
     office.local_slack.fail(POST, error=word, times=None)
@@ -209,7 +209,8 @@ async def test_an_unlisted_word_that_lasts_is_waited_out(office: DeliveryHarness
         office.forward(minutes=10)
         await office.idle()
     assert (
-        await office.state(DeliveryKind.ROOT) == ["pending"] and (await of(office, channel)).problem is None
+        await office.state(DeliveryKind.ROOT) == ["pending"]
+        and (await subscription_in(office, channel)).problem is None
     )
     office.forward(hours=22)
     office.local_slack.faults.clear()
@@ -308,7 +309,9 @@ async def test_an_edit_that_was_given_up_comes_with_the_next_occasion(office: De
 @pytest.mark.parametrize(
     "fault", [{"status": 418}, {"status": 507, "error": "zomeru"}, {"status": 302}, {"oddity": "no error"}]
 )
-async def test_a_status_never_seen_and_no_word_at_all(office: DeliveryHarness, fault: dict[str, Any]) -> None:
+async def test_unknown_http_statuses_and_missing_error_codes_are_retried(
+    office: DeliveryHarness, fault: dict[str, Any]
+) -> None:
     office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
     office.local_slack.fail(POST, **fault)
@@ -320,7 +323,7 @@ async def test_a_status_never_seen_and_no_word_at_all(office: DeliveryHarness, f
     assert office.texts(channel) == [shown(FIRST)]
 
 
-async def test_what_is_never_answered_goes_as_words_alone(office: DeliveryHarness) -> None:
+async def test_a_post_never_answered_is_sent_as_text_only(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.local_slack.fail(POST, status=500, error="", times=None, having=("blocks",))
     await office.receive(FIRST)
@@ -362,7 +365,7 @@ async def test_the_words_of_posts_and_edits_come_without_what_is_refused(
     assert all(reply["thread_ts"] == root["ts"] for reply in replies)
 
 
-async def test_a_limit_on_the_way_down_starts_nothing_over(office: DeliveryHarness) -> None:
+async def test_a_rate_limit_while_degrading_keeps_the_dropped_parts(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.local_slack.fail(POST, error="zomeru")
     office.local_slack.fail(POST, status=429, retry_after=0.05)
@@ -389,7 +392,7 @@ async def test_a_locked_thread_makes_plain_messages(office: DeliveryHarness, wor
     await finish(office)
     root, reply = office.local_slack.messages(channel)
     assert reply["thread_ts"] is None and "INITIAL" in reply["text"].upper()
-    assert (await of(office, channel)).problem is None and root["text"] == shown(FIRST, SECOND)
+    assert (await subscription_in(office, channel)).problem is None and root["text"] == shown(FIRST, SECOND)
 
 
 @both
@@ -420,11 +423,11 @@ async def test_a_reply_that_stands_outside_its_thread_is_found_there(
 
 
 @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e20, 86_400.0, -1.0])
-def test_no_answer_puts_anything_off_for_ever(seconds: float) -> None:
+def test_retry_after_is_capped(seconds: float) -> None:
     response = {"ok": False, "error": "ratelimited"}
     answer = SimpleNamespace(status_code=429, headers={"Retry-After": str(seconds)}, data=response)
-    found = failure_of(SlackApiError("limited", answer))  # type: ignore[no-untyped-call]
-    assert isinstance(found, RateLimited) and 0 <= found.retry_after <= LONGEST_WAIT.total_seconds()
+    found = failure_from_response(SlackApiError("limited", answer))  # type: ignore[no-untyped-call]
+    assert isinstance(found, RateLimited) and 0 <= found.retry_after <= MAX_DELAY.total_seconds()
 
 
 # Answers of another form
@@ -588,7 +591,7 @@ async def test_keys_differ_and_name_their_database(office: DeliveryHarness) -> N
     assert office.factory.outbox.database_id == before is not None
 
 
-def test_a_mark_takes_nothing_of_others_for_granted() -> None:
+def test_metadata_of_any_form_is_matched_without_error() -> None:
     mark = DeliveryMetadata(delivery_id=7, key="k")
     ours = {"event_type": METADATA_EVENT}
     odd: tuple[object, ...] = (None, "x", 7, {}, ours, {**ours, "event_payload": 7})

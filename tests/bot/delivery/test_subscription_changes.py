@@ -12,18 +12,18 @@ import pytest
 import bot.store
 from bot.app.factory import Factory
 from bot.commands.router import CommandContext, CommandRouter
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.local_slack.web_api.faults import Fault
 from bot.observing.observatories import find_site
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.outbox.models import DeliveryKind, DeliveryState
-from formatters.answers.subscription_messages import marked
-from formatters.models.channel_change import PAGE, Change
+from formatters.answers.subscription_messages import number_with_fingerprint
+from formatters.models.channel_change import PAGE_SIZE, ChannelChange
 from formatters.models.observing import ChannelSites
 from formatters.terminal import message_text
 from tests.support.delivery_harness import DeliveryHarness
-from tests.support.factories import BY, NOW, TEAM, subscribe, unsubscribe
+from tests.support.factories import AUTHOR, NOW, TEAM, subscribe, unsubscribe
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
 States = dict[int, tuple[str, bool]]
@@ -38,7 +38,7 @@ def asker(channel: str, user: str = "U0ASKER") -> CommandContext:
     return CommandContext(TEAM, channel, user)
 
 
-async def said(office: DeliveryHarness, channel: str, words: str, user: str = "U0ASKER") -> str:
+async def run_command(office: DeliveryHarness, channel: str, words: str, user: str = "U0ASKER") -> str:
     return message_text.render(await answers(office).dispatch(words, asker(channel, user)))
 
 
@@ -49,14 +49,14 @@ async def states(factory: Factory, channel: str) -> States:
 
 async def replayed(factory: Factory, channel: str) -> tuple[States, ChannelSites, int]:
     """What the history of a channel makes of nothing: its subscriptions, its sites, and how long it is."""
-    changes: list[Change] = []
+    changes: list[ChannelChange] = []
     total = -1
     # The worker notes what it confirms meanwhile: read again until nothing came between two pages.
     while len(changes) != total:
         _, total = await factory.subscriptions.history(TEAM, channel, 1)
         changes = [
             change
-            for page in range(-(-total // PAGE), 0, -1)
+            for page in range(-(-total // PAGE_SIZE), 0, -1)
             for change in reversed((await factory.subscriptions.history(TEAM, channel, page))[0])
         ]
     found: States = {}
@@ -96,7 +96,7 @@ def last_said(office: DeliveryHarness, channel: str) -> dict[int, str]:
     return found
 
 
-async def true(office: DeliveryHarness, channel: str) -> None:
+async def assert_history_is_true(office: DeliveryHarness, channel: str) -> None:
     """See to it that what the channel was told last of each subscription is so."""
     now = await states(office.factory, channel)
     told = last_said(office, channel)
@@ -106,7 +106,7 @@ async def true(office: DeliveryHarness, channel: str) -> None:
             assert "ended" in line, line
             continue
         words, paused = now[number]
-        assert parse(words).quiet in line or parse(words).mrkdwn in line, (line, words)
+        assert parse_criteria(words).quiet in line or parse_criteria(words).mrkdwn in line, (line, words)
         assert "ended" not in line
         assert ("paused" in line.replace("It was paused, and comes", "")) is paused, (line, paused)
 
@@ -127,7 +127,7 @@ async def test_each_change_is_posted_with_who_made_it_and_how_to_bring_it_back(
         ("unsubscribe 1", "/gwevent subscribe Burst notify &lt;@U0OTHER&gt;"),
     ]
     for number, (words, back) in enumerate(steps, start=1):
-        await said(office, channel, words, f"U{number}")
+        await run_command(office, channel, words, f"U{number}")
         office.forward(minutes=1)
         await office.done()
         posts = office.local_slack.messages(channel)
@@ -139,17 +139,17 @@ async def test_each_change_is_posted_with_who_made_it_and_how_to_bring_it_back(
     assert sites.conditions.altitude == 25
     # What they say brings it back does.
     for words in ("subscribe Burst notify <@U0OTHER>", "sites add MyDome 34.2 -116.9 1700"):
-        await said(office, channel, words)
+        await run_command(office, channel, words)
     assert await states(office.factory, channel) == {2: ("Burst notify <@U0OTHER>", False)}
 
 
 async def test_what_changes_nothing_is_neither_kept_nor_posted(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    await said(office, channel, "sites add Palomar")
+    await run_command(office, channel, "sites add Palomar")
     for words in ("pause 1", "sites add Palomar", "pause 1", "pause 7", "edit 1 CBC", "edit 9 CBC"):
-        await said(office, channel, words)
+        await run_command(office, channel, words)
     for words in ("sites altitude 30", "unsubscribe 9", "unsubscribe", "subscribe CBC", "resume 2"):
-        await said(office, channel, words)
+        await run_command(office, channel, words)
     _, _, total = await replayed(office.factory, channel)
     assert total == 3, "put in force, its site, paused"
 
@@ -157,20 +157,20 @@ async def test_what_changes_nothing_is_neither_kept_nor_posted(office: DeliveryH
 async def test_who_presses_again_and_again_fills_no_channel(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     for number in range(41):
-        await said(office, channel, "resume 1" if number % 2 else "pause 1", f"U{number % 3}")
+        await run_command(office, channel, "resume 1" if number % 2 else "pause 1", f"U{number % 3}")
         office.forward(seconds=0.5)
     office.forward(minutes=1)
     await office.done()
     await office.idle()
     assert len(office.texts(channel)) <= 2
-    await true(office, channel)
+    await assert_history_is_true(office, channel)
     assert (await replayed(office.factory, channel))[2] == 42, "each is kept"
 
 
 async def test_what_was_refused_for_days_is_said_when_the_channel_is_back(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.local_slack.archive(channel)
-    await said(office, channel, "unsubscribe 1", "U0ASKER")
+    await run_command(office, channel, "unsubscribe 1", "U0ASKER")
     await office.done()
     assert office.texts(channel) == [] and await office.state(DeliveryKind.CHANGE) == ["dead"]
     office.forward(days=5)
@@ -184,15 +184,15 @@ async def test_what_was_refused_for_days_is_said_when_the_channel_is_back(office
     assert "2026-11-22 12:00" in str(office.local_slack.messages(channel)[0]["blocks"]), "when it was"
 
 
-async def test_what_could_never_be_said_is_said_with_the_next(office: DeliveryHarness) -> None:
+async def test_an_undeliverable_change_is_posted_with_the_next_one(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     await subscribe(office.factory, "Burst", channel)
     office.local_slack.archive(channel)
-    await said(office, channel, "unsubscribe 1", "U0FIRST")
+    await run_command(office, channel, "unsubscribe 1", "U0FIRST")
     await office.done()
     office.local_slack.unarchive(channel)
     assert office.texts(channel) == []
-    await said(office, channel, "pause 2", "U0SECOND")
+    await run_command(office, channel, "pause 2", "U0SECOND")
     office.forward(minutes=1)
     await office.done()
     office.forward(minutes=1)
@@ -207,7 +207,7 @@ async def test_a_workspace_that_is_away_for_days_hears_of_it_when_it_is_back(
     (channel,) = await office.subscribed()
     monkeypatch.setattr("bot.delivery.worker.DeliveryWorker._pause", lambda *_: None)
     office.local_slack.fail("chat.postMessage", error="token_revoked", times=2)
-    await said(office, channel, "pause 1")
+    await run_command(office, channel, "pause 1")
     await office.failed("token_revoked")
     office.forward(days=3)
     await office.until(lambda: _attempted(office, 2))
@@ -223,10 +223,12 @@ async def _attempted(office: DeliveryHarness, times: int) -> bool:
     ]
 
 
-async def test_one_that_ends_while_its_confirmation_is_on_its_way(office: DeliveryHarness) -> None:
+async def test_unsubscribing_while_the_confirmation_is_in_flight(office: DeliveryHarness) -> None:
     (channel,) = office.channels(1)
     office.local_slack.faults.add(Fault("chat.postMessage", delay=0.3))
-    asked, _ = await office.factory.subscriptions.request(TEAM, channel, parse("CBC"), "U0P", office.clock())
+    asked, _ = await office.factory.subscriptions.request(
+        TEAM, channel, parse_criteria("CBC"), "U0P", office.clock()
+    )
     office.worker.wake()
 
     async def under_way() -> bool:
@@ -238,13 +240,13 @@ async def test_one_that_ends_while_its_confirmation_is_on_its_way(office: Delive
     confirmed, ended = office.texts(channel)
     assert "Subscribed" in confirmed and "ended subscription 1" in ended
     assert await office.factory.subscriptions.get(asked.id) is None
-    await true(office, channel)
+    await assert_history_is_true(office, channel)
 
 
 async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(office: DeliveryHarness) -> None:
     (channel,) = office.channels(1)
     office.local_slack.fail("chat.postMessage", drop="after")
-    await office.factory.subscriptions.request(TEAM, channel, parse("CBC"), "U0P", office.clock())
+    await office.factory.subscriptions.request(TEAM, channel, parse_criteria("CBC"), "U0P", office.clock())
     office.worker.wake()
 
     async def doubtful() -> bool:
@@ -260,7 +262,7 @@ async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(offi
     office.worker.wake()
     await office.done()
     assert len(office.texts(channel)) == 2
-    await true(office, channel)
+    await assert_history_is_true(office, channel)
 
 
 async def test_a_post_that_comes_late_says_what_is_so_by_then(
@@ -269,39 +271,39 @@ async def test_a_post_that_comes_late_says_what_is_so_by_then(
     (channel,) = await office.subscribed()
     monkeypatch.setattr("bot.delivery.worker._backoff_s", lambda _: 100.0)
     office.local_slack.faults.add(Fault("chat.postMessage", delay=0.3, error="internal_error"))
-    await said(office, channel, "pause 1")
+    await run_command(office, channel, "pause 1")
 
     async def under_way() -> bool:
         return await office.state(DeliveryKind.CHANGE) == ["sending"]
 
     await office.until(under_way)
-    await said(office, channel, "resume 1")
+    await run_command(office, channel, "resume 1")
     await office.failed("internal_error")
     office.forward(seconds=40)
     await office.until(lambda: _posted(office, channel, 1))
     office.forward(seconds=100)
     await office.done()
     assert len(office.texts(channel)) == 2, "the first one came last"
-    await true(office, channel)
+    await assert_history_is_true(office, channel)
 
 
 async def test_what_may_stand_already_takes_up_nothing_more(office: DeliveryHarness) -> None:
     office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
     office.local_slack.fail("chat.postMessage", drop="after")
-    await said(office, channel, "pause 1")
+    await run_command(office, channel, "pause 1")
 
     async def doubtful() -> bool:
         return bool(await office.rows(doubtful=1, state=DeliveryState.PENDING.value))
 
     await office.until(doubtful)
-    await said(office, channel, "resume 1")
+    await run_command(office, channel, "resume 1")
     office.forward(minutes=1)
     await office.done()
     office.forward(minutes=1)
     await office.done()
     assert len(office.texts(channel)) == 2, "found again, not posted again"
-    await true(office, channel)
+    await assert_history_is_true(office, channel)
 
 
 async def _posted(office: DeliveryHarness, channel: str, count: int) -> bool:
@@ -310,10 +312,10 @@ async def _posted(office: DeliveryHarness, channel: str, count: int) -> bool:
 
 async def test_import_and_the_tools_leave_no_gap(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
-    await office.factory.sites.add(TEAM, channel, [find_site("Palomar")], BY)
+    await office.factory.sites.add(TEAM, channel, [find_site("Palomar")], AUTHOR)
     given = await office.factory.transfer.export()
     await unsubscribe(office.factory, channel)
-    await office.factory.sites.remove(TEAM, channel, "Palomar", BY)
+    await office.factory.sites.remove(TEAM, channel, "Palomar", AUTHOR)
     await office.factory.transfer.import_channels(given, office.clock())
     found, sites, _ = await replayed(office.factory, channel)
     assert found == await states(office.factory, channel) == {1: ("CBC", False)}
@@ -353,7 +355,7 @@ class Crowd:
         words = self.random.choice(WORDS)
         kept = self.random.choice(self.buttons) if self.buttons else (channel, "1@00000000")
         here = await self.office.factory.subscriptions.for_channel(TEAM, channel)
-        self.buttons += [(channel, marked(s)) for s in here[:1]]
+        self.buttons += [(channel, number_with_fingerprint(s)) for s in here[:1]]
         choices: list[tuple[str, str]] = [
             *[(channel, f"subscribe {words}")] * 3,
             *[(channel, f"{word} {number}") for word in ("pause", "resume", "pause", "resume")],
@@ -369,7 +371,7 @@ class Crowd:
             (channel, f"sites altitude {self.random.randint(20, 22)}"),
         ]
         place, question = self.random.choice(choices)
-        await said(self.office, place, question, self.random.choice(["U1", "U2", "U3"]))
+        await run_command(self.office, place, question, self.random.choice(["U1", "U2", "U3"]))
 
     async def mishap(self) -> None:
         match self.random.randint(0, 9):
@@ -390,7 +392,7 @@ class Crowd:
 async def test_whatever_people_do_the_history_and_the_channel_tell_it(
     office: DeliveryHarness, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.commands.subscriptions.CONFIRMED_WITHIN_S", 0.2)
+    monkeypatch.setattr("bot.commands.subscriptions.CONFIRMATION_TIMEOUT_S", 0.2)
     if seed % 2:
         office.local_slack.grant("channels:history")
     channels = office.channels(2)
@@ -413,7 +415,7 @@ async def test_whatever_people_do_the_history_and_the_channel_tell_it(
     for channel in channels:
         found, sites, _ = await replayed(office.factory, channel)
         assert (found, sites) == (await _all(office.factory, channel))[:2]
-        await true(office, channel)
+        await assert_history_is_true(office, channel)
 
 
 async def _all(factory: Factory, channel: str) -> tuple[States, ChannelSites]:

@@ -15,7 +15,7 @@ from bot.app.factory import Factory
 from bot.delivery.history_lookup import MAX_HISTORY_LOOKUPS
 from bot.delivery.rendered_message import RenderedMessage
 from bot.delivery.worker import DeliveryWorker
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.workspace import Draft
@@ -31,10 +31,23 @@ from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text
 from tests.bot.alerts.test_circular import circular
 from tests.support.delivery_harness import DeliveryHarness
-from tests.support.factories import MOCK, NOW, REAL, TEAM, made, subscribe, take, unsubscribe
+from tests.support.factories import (
+    MOCK,
+    NOW,
+    REAL,
+    TEAM,
+    decoded_notice,
+    record_notices,
+    subscribe,
+    unsubscribe,
+)
 
-FIRST, SECOND, THIRD = made(), made(alert_type="INITIAL", minutes=5), made(alert_type="UPDATE", minutes=9)
-RETRACTION = made(alert_type="RETRACTION", minutes=5)
+FIRST, SECOND, THIRD = (
+    decoded_notice(),
+    decoded_notice(alert_type="INITIAL", minutes=5),
+    decoded_notice(alert_type="UPDATE", minutes=9),
+)
+RETRACTION = decoded_notice(alert_type="RETRACTION", minutes=5)
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -57,11 +70,11 @@ async def test_a_root_then_its_replies_in_order_and_the_root_is_kept_true(office
     told = [m["metadata"] for m in (root, *replies)]
     assert [m["event_type"] for m in told] == [METADATA_EVENT] * 3
     assert [m["event_payload"]["delivery_id"] for m in told] == ids
-    await office.receive(made(alert_type="UPDATE", minutes=20, far=1e-30))
+    await office.receive(decoded_notice(alert_type="UPDATE", minutes=20, far=1e-30))
     await office.done()
     assert len(office.calls("chat.update")) == 1
     assert office.texts(channel)[0] == shown(
-        FIRST, SECOND, THIRD, made(alert_type="UPDATE", minutes=20, far=1e-30)
+        FIRST, SECOND, THIRD, decoded_notice(alert_type="UPDATE", minutes=20, far=1e-30)
     )
     assert len(office.local_slack.messages(channel, thread_ts=root["ts"])) == 4
 
@@ -192,7 +205,7 @@ async def test_a_channel_whose_return_nobody_told_is_revived_by_its_next_post(
     await office.receive(FIRST)
     await office.done()
     office.local_slack.unarchive(channel)
-    await office.receive(made("S261122b"))
+    await office.receive(decoded_notice("S261122b"))
 
     async def both() -> bool:
         return len(office.texts(channel)) == 2
@@ -265,7 +278,7 @@ async def test_a_root_that_waits_is_cancelled_by_a_retraction(office: DeliveryHa
     office.forward(seconds=60)
     await office.idle()
     assert office.texts(channel) == []
-    back = made(alert_type="UPDATE", minutes=6)
+    back = decoded_notice(alert_type="UPDATE", minutes=6)
     await office.receive(back)
     await office.done()
     assert office.texts(channel) == [shown(FIRST, RETRACTION, back)], "it came back, so it is news"
@@ -374,7 +387,7 @@ async def test_a_channels_retry_after_is_obeyed_and_others_go_on(office: Deliver
     office.local_slack.fail("chat.postMessage", status=429, retry_after=0.3, channel=slow)
     await office.receive(FIRST)
     await office.failed("ratelimited")
-    await office.receive(made("S261122b"))
+    await office.receive(decoded_notice("S261122b"))
 
     async def two() -> bool:
         return len(office.texts(quick)) == 2
@@ -405,10 +418,18 @@ async def test_two_channels_refused_at_once_mean_the_workspace(still_office: Del
 async def test_a_real_alert_goes_before_all_mocks_that_wait(still_office: DeliveryHarness) -> None:
     channels = await still_office.subscribed(3, "CBC mock")
     still_office.start(concurrency=2)
-    mocks = [made(f"MS261122{letter}") for letter in "abcdefgh"]
+    mocks = [decoded_notice(f"MS261122{letter}") for letter in "abcdefgh"]
     async with still_office.closed:
-        await take(still_office.factory, [*mocks, made(MOCK, "INITIAL", minutes=1)], now=still_office.clock())
-        await take(still_office.factory, [made("S261122a"), made("S261122b")], now=still_office.clock())
+        await record_notices(
+            still_office.factory,
+            [*mocks, decoded_notice(MOCK, "INITIAL", minutes=1)],
+            now=still_office.clock(),
+        )
+        await record_notices(
+            still_office.factory,
+            [decoded_notice("S261122a"), decoded_notice("S261122b")],
+            now=still_office.clock(),
+        )
     still_office.wake()
     await still_office.done()
     for channel in channels:
@@ -423,7 +444,7 @@ async def test_mocks_whose_calls_hang_leave_room_for_an_alert(still_office: Deli
         still_office.local_slack.fail("chat.postMessage", delay=20.0, channel=channel)
     worker = still_office.start(concurrency=10)
     other = {"BNS": 0.01, "NSBH": 0.95, "BBH": 0.03, "Terrestrial": 0.01}
-    await still_office.receive(made(MOCK, classification=other))
+    await still_office.receive(decoded_notice(MOCK, classification=other))
 
     async def as_many_as_may() -> bool:
         await asyncio.sleep(0.2)
@@ -432,7 +453,7 @@ async def test_mocks_whose_calls_hang_leave_room_for_an_alert(still_office: Deli
     await still_office.until(as_many_as_may)
     ours = still_office.local_slack.add_channel("gw-ours")
     await subscribe(still_office.factory, "CBC", ours)
-    await still_office.receive(made())
+    await still_office.receive(decoded_notice())
     # Sooner than any of the others' calls is given up.
     await still_office.local_slack.wait_for(lambda: still_office.texts(ours), 1.5)
 
@@ -446,7 +467,7 @@ async def test_calls_that_hang_hold_no_connection_that_an_alert_needs(
     for channel in hung:
         local_slack.fail("chat.postMessage", delay=20.0, channel=channel)
     other = {"BNS": 0.01, "NSBH": 0.95, "BBH": 0.03, "Terrestrial": 0.01}
-    await take(factory, made(MOCK, classification=other), now=NOW)
+    await record_notices(factory, decoded_notice(MOCK, classification=other), now=NOW)
 
     async def sending() -> int:
         return (await factory.outbox.by_state()).get("sending", 0)
@@ -456,7 +477,7 @@ async def test_calls_that_hang_hold_no_connection_that_an_alert_needs(
             await asyncio.sleep(0.05)
     ours = local_slack.add_channel("gw-ours")
     await subscribe(factory, "CBC", ours)
-    await take(factory, made(), now=NOW)
+    await record_notices(factory, decoded_notice(), now=NOW)
     # Sooner than any of the others' calls is given up; the bot looks once a second.
     await local_slack.wait_for(lambda: local_slack.messages(ours), 5.0)
 
@@ -468,7 +489,7 @@ async def test_edits_have_a_limit_of_their_own(office: DeliveryHarness) -> None:
     office.local_slack.fail("chat.update", status=429, retry_after=0.4)
     await office.receive(SECOND)
     await office.failed("ratelimited", 1)
-    await office.receive(made("S261122b"))
+    await office.receive(decoded_notice("S261122b"))
 
     async def posted() -> bool:
         return all(len(office.texts(channel)) == 3 for channel in (one, two))
@@ -490,7 +511,7 @@ async def test_edits_have_a_limit_of_their_own(office: DeliveryHarness) -> None:
     ids=["500", "503", "dropped", "internal_error"],
 )
 @pytest.mark.parametrize("history", [True, False], ids=["history", "no history"])
-async def test_what_wasnt_done_is_done_once(
+async def test_a_post_that_failed_before_slack_did_it_is_posted_once(
     office: DeliveryHarness, fault: dict[str, Any], history: bool
 ) -> None:
     if history:
@@ -511,7 +532,7 @@ async def test_what_wasnt_done_is_done_once(
 @pytest.mark.parametrize("lost", ["dropped", "timeout"])
 @pytest.mark.parametrize("kind", ["root", "reply"])
 @pytest.mark.parametrize("history", [True, False], ids=["history", "no history"])
-async def test_what_was_done_without_an_answer_is_found(
+async def test_a_post_without_an_answer_is_found_in_the_history(
     office: DeliveryHarness, lost: str, kind: str, history: bool
 ) -> None:
     if history:
@@ -541,7 +562,7 @@ async def test_what_was_done_without_an_answer_is_found(
     assert expected in office.texts(channel)
 
 
-async def test_a_doubt_is_looked_into_since_the_beginning(office: DeliveryHarness) -> None:
+async def test_the_history_is_searched_since_the_first_attempt(office: DeliveryHarness) -> None:
     office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
     office.local_slack.fail("chat.postMessage", drop="after")
@@ -640,7 +661,7 @@ async def test_a_post_in_doubt_is_found_behind_many_others_and_looked_for_no_fur
     await office.done()
     assert len(office.calls("conversations.history")) == 2
     # One that never stood is looked for no further than to where it can't be any more.
-    other = made("S261122b")
+    other = decoded_notice("S261122b")
     office.local_slack.fail("chat.postMessage", drop="before")
     await office.receive(other)
     await office.failed("no answer: ServerDisconnectedError")
@@ -680,14 +701,14 @@ async def test_a_revoked_token_says_nothing_about_the_history(office: DeliveryHa
 
 @pytest.mark.parametrize("posted", [True, False], ids=["posted", "not posted"])
 @pytest.mark.parametrize("history", [True, False], ids=["history", "no history"])
-async def test_what_a_killed_process_had_claimed(
+async def test_claims_of_a_killed_process_are_requeued(
     still_office: DeliveryHarness, posted: bool, history: bool
 ) -> None:
     office = still_office
     if history:
         office.local_slack.grant("channels:history")
     (channel,) = await office.subscribed()
-    await take(office.factory, FIRST)
+    await record_notices(office.factory, FIRST)
     await office.factory.shares.heartbeat({TEAM})
     (claimed,) = await office.factory.outbox.claim(office.clock(), 10)
     if posted:
@@ -720,7 +741,7 @@ async def test_refused_blocks_leave_the_words(office: DeliveryHarness, error: st
     assert message["blocks"] == []
     known = await office.factory.store.superevent(REAL)
     assert known is not None
-    assert message["text"] == message_text.fallback(alert_card.alert_card(known, ChannelView(root=True)))
+    assert message["text"] == message_text.fallback_text(alert_card.alert_card(known, ChannelView(root=True)))
     assert "metadata" in message, "so that it can be found again"
     office.local_slack.fail("chat.update", error=error)
     await office.receive(SECOND)
@@ -737,7 +758,7 @@ async def test_refused_metadata_leave_all_else(office: DeliveryHarness) -> None:
     assert message["blocks"] and "metadata" not in message
 
 
-async def test_both_refused_one_after_the_other(office: DeliveryHarness) -> None:
+async def test_blocks_and_metadata_refused_in_turn(office: DeliveryHarness) -> None:
     (channel,) = await office.subscribed()
     office.local_slack.fail("chat.postMessage", error="invalid_blocks")
     office.local_slack.fail("chat.postMessage", error="invalid_metadata_format")
@@ -775,10 +796,10 @@ async def test_without_a_token_nothing_is_claimed(still_office: DeliveryHarness)
     assert office.texts(channel) == [shown(FIRST)]
 
 
-async def test_after_a_jump_nothing_is_old_news(still_office: DeliveryHarness) -> None:
+async def test_nothing_expires_while_the_clock_is_not_trusted(still_office: DeliveryHarness) -> None:
     office = still_office
     (channel,) = await office.subscribed()
-    await take(office.factory, FIRST)
+    await record_notices(office.factory, FIRST)
     office.clock.forward(hours=25)
     office.start(may_give_up=lambda: False)
     await office.done()
@@ -792,7 +813,7 @@ async def test_what_waited_for_a_day_is_old_news(still_office: DeliveryHarness) 
     await office.receive(FIRST)
     await office.done()
     await office.worker.stop()
-    await office.receive(SECOND, made("S261122b"))
+    await office.receive(SECOND, decoded_notice("S261122b"))
     office.clock.forward(hours=25)
     office.start()
     await office.done()
@@ -807,14 +828,18 @@ async def test_a_subscription_is_in_force_once_its_confirmation_stands(office: D
     (channel,) = office.channels(1)
     subscriptions = office.factory.subscriptions
     office.local_slack.fail("chat.postMessage", status=429, retry_after=0.1)
-    asked, already = await subscriptions.request(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
+    asked, already = await subscriptions.request(
+        TEAM, channel, parse_criteria("CBC"), "U0PERSON", office.clock()
+    )
     office.worker.wake()
     await office.failed("ratelimited")
     assert not already and await subscriptions.request_status(asked) is False
     assert await subscriptions.for_channel(TEAM, channel) == []
     await office.receive(FIRST)
     assert await office.state(DeliveryKind.ROOT) == [], "not in force yet"
-    again, already = await subscriptions.request(TEAM, channel, parse("cbc"), "U0OTHER", office.clock())
+    again, already = await subscriptions.request(
+        TEAM, channel, parse_criteria("cbc"), "U0OTHER", office.clock()
+    )
     assert (again.id, already) == (asked.id, False)
     await asyncio.sleep(0.1)
     office.forward(seconds=1)
@@ -822,14 +847,14 @@ async def test_a_subscription_is_in_force_once_its_confirmation_stands(office: D
     assert await subscriptions.request_status(asked) is True
     assert len(office.texts(channel)) == 1
     assert "<@U0PERSON>" in str(office.local_slack.messages(channel)[0]["blocks"])
-    assert (await subscriptions.request(TEAM, channel, parse("CBC"), "U0OTHER", office.clock()))[1]
+    assert (await subscriptions.request(TEAM, channel, parse_criteria("CBC"), "U0OTHER", office.clock()))[1]
 
 
 async def test_refused_nothing_is_stored_and_asking_again_works(office: DeliveryHarness) -> None:
     office.local_slack.ungrant("chat:write.public")
     channel = office.local_slack.add_channel("elsewhere", bot_member=False)
     subscriptions = office.factory.subscriptions
-    asked, _ = await subscriptions.request(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
+    asked, _ = await subscriptions.request(TEAM, channel, parse_criteria("CBC"), "U0PERSON", office.clock())
     office.worker.wake()
     await office.done()
     assert await subscriptions.request_status(asked) == "not_in_channel"
@@ -840,7 +865,7 @@ async def test_refused_nothing_is_stored_and_asking_again_works(office: Delivery
     office.worker.wake()
     await office.idle()
     assert office.texts(channel) == [], "a confirmation doesn't come back without its subscription"
-    again, _ = await subscriptions.request(TEAM, channel, parse("CBC"), "U0PERSON", office.clock())
+    again, _ = await subscriptions.request(TEAM, channel, parse_criteria("CBC"), "U0PERSON", office.clock())
     assert again.id != asked.id
     office.worker.wake()
     await office.done()
@@ -850,7 +875,9 @@ async def test_refused_nothing_is_stored_and_asking_again_works(office: Delivery
 async def test_unsubscribing_takes_a_waiting_confirmation_along(office: DeliveryHarness) -> None:
     (channel,) = office.channels(1)
     office.local_slack.fail("chat.postMessage", status=429, retry_after=0.1)
-    asked, _ = await office.factory.subscriptions.request(TEAM, channel, parse("CBC"), "U0P", office.clock())
+    asked, _ = await office.factory.subscriptions.request(
+        TEAM, channel, parse_criteria("CBC"), "U0P", office.clock()
+    )
     office.worker.wake()
     await office.failed("ratelimited")
     (ended,) = await unsubscribe(office.factory, channel)
@@ -873,9 +900,9 @@ async def test_two_workers_on_one_database_send_nothing_twice(
     running = asyncio.create_task(other.run())
     await office.idle()
     for number in range(3):
-        await office.receive(made(f"S26112{number}a"))
+        await office.receive(decoded_notice(f"S26112{number}a"))
         other.wake()
-    await office.receive(made("S261120a", "UPDATE", 5))
+    await office.receive(decoded_notice("S261120a", "UPDATE", 5))
     await office.done()
     for channel in channels:
         assert len(office.texts(channel)) == 4

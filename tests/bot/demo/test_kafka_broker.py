@@ -1,7 +1,7 @@
 import pytest
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from bot.demo.kafka_broker import ROOM, BrokerProcess, EmbeddedBroker, Publisher, publish
+from bot.demo.kafka_broker import MAX_UNREAD_BYTES, BrokerProcess, EmbeddedBroker, Publisher, publish
 
 
 def read_all(url: str, count: int) -> list[tuple[bytes | None, dict[str, bytes]]]:
@@ -62,7 +62,7 @@ def test_refuses_a_payload_that_no_partition_keeps() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic("t")
         with Publisher(broker.url("t")) as publisher, pytest.raises(ValueError, match="doesn't fit"):
-            publisher.publish(b"x" * (ROOM + 1))
+            publisher.publish(b"x" * (MAX_UNREAD_BYTES + 1))
 
 
 def test_keeps_what_was_published_while_down() -> None:

@@ -13,16 +13,16 @@ from sqlalchemy import insert, text
 from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.doctor import host, sample_post
-from bot.doctor.checks import examine
-from bot.filters import parse
+from bot.doctor.checks import run_checks
+from bot.filters import parse_criteria
 from bot.local_slack.server import LocalSlack
 from bot.settings import Settings
-from bot.slack.token_cipher import TokenCipher, new_key
+from bot.slack.token_cipher import TokenCipher, generate_key
 from bot.store import schema
 from formatters.terminal.findings import Finding, Level
 from tests.bot.monitoring.conftest import Pager, pager
 from tests.bot.store.channels.test_installations import ONE
-from tests.support.delivery_harness import Silent
+from tests.support.delivery_harness import IdleSource
 from tests.support.factories import NOW
 
 __all__ = ["pager"]
@@ -70,7 +70,7 @@ async def test_a_sound_deployment_and_what_is_wrong_with_another(
     ops = local_slack.add_channel("ops")
     ops = f"{local_slack.team_id}/{ops}"
     there = {"ops_channel": ops, "webhook_url": pager.url, "gracedb_url": local_slack.url}
-    good = levels(await examine(settings(local_slack, database_path, **there)))
+    good = levels(await run_checks(settings(local_slack, database_path, **there)))
     assert good.pop("broker") is Level.FAIL
     assert good.pop("Subscriptions") is Level.WARN
     assert set(good.values()) == {Level.OK}, good
@@ -80,7 +80,7 @@ async def test_a_sound_deployment_and_what_is_wrong_with_another(
     database_path.chmod(0o644)
     (tmp_path / ".env").write_text("SLACK_BOT_TOKEN=xoxb-1\n")
     (tmp_path / ".env").chmod(0o640)
-    findings = await examine(
+    findings = await run_checks(
         settings(
             local_slack,
             database_path,
@@ -101,7 +101,7 @@ async def test_tables_of_another_version_are_left_alone(
 ) -> None:
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
-    findings = await examine(settings(local_slack, database_path))
+    findings = await run_checks(settings(local_slack, database_path))
     said = [finding for finding in findings if finding.name == "Database" and "tables" in finding.found]
     assert said and "gwevent migrate" in said[0].advice
     async with factory.database.read_transaction() as connection:
@@ -111,12 +111,12 @@ async def test_tables_of_another_version_are_left_alone(
 async def test_a_gwevent_that_holds_the_port_is_recognised(
     local_slack: LocalSlack, database_path: Path, factory: Factory
 ) -> None:
-    bot = Application(settings(local_slack, database_path, http_port=0), factory, [Silent()])
+    bot = Application(settings(local_slack, database_path, http_port=0), factory, [IdleSource()])
     stop = asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     async with asyncio.timeout(PATIENCE_S):
         await bot.ready.wait()
-    (finding,) = await host.port(settings(local_slack, database_path, http_port=bot.http_port))
+    (finding,) = await host.check_http_port(settings(local_slack, database_path, http_port=bot.http_port))
     assert finding.level is Level.OK and "is ready" in finding.found
     stop.set()
     await running
@@ -144,7 +144,7 @@ async def test_a_sample_that_slack_refuses(local_slack: LocalSlack, database_pat
 async def test_many_workspaces_and_their_keys(
     local_slack: LocalSlack, database_path: Path, factory: Factory
 ) -> None:
-    key = new_key()
+    key = generate_key()
     given = {
         "slack_bot_token": None,
         "slack_app_token": None,
@@ -155,12 +155,12 @@ async def test_many_workspaces_and_their_keys(
     }
     await factory.installations.save(replace(ONE, token=TokenCipher([key]).encrypt("xoxb-1")), NOW)
     good = settings(local_slack, database_path, secret_keys=key, **given)
-    found = await examine(good)
+    found = await run_checks(good)
     assert levels(found)["Slack workspaces"] is Level.OK
     assert any("https://gwevent.example.org/slack/events" in finding.found for finding in found)
-    lost = await examine(settings(local_slack, database_path, secret_keys=new_key(), **given))
+    lost = await run_checks(settings(local_slack, database_path, secret_keys=generate_key(), **given))
     assert levels(lost)["Slack workspaces"] is Level.FAIL
-    without = await examine(settings(local_slack, database_path, **given))
+    without = await run_checks(settings(local_slack, database_path, **given))
     assert any("GWEVENT_SECRET_KEYS must be set" in finding.found for finding in without)
 
 
@@ -168,7 +168,7 @@ async def test_channels_to_which_nothing_comes_are_named(
     local_slack: LocalSlack, factory: Factory, database_path: Path
 ) -> None:
     for team, channel in ((local_slack.team_id, "C0GONE"), ("T0ELSEWHERE", "C0STRAY")):
-        await factory.subscriptions.add_confirmed(team, channel, parse("CBC"), "U1", NOW)
+        await factory.subscriptions.add_confirmed(team, channel, parse_criteria("CBC"), "U1", NOW)
     async with factory.database.exclusive_transaction() as connection:
         gone = {
             "team_id": local_slack.team_id,
@@ -176,8 +176,8 @@ async def test_channels_to_which_nothing_comes_are_named(
             "problem": "channel_not_found",
             "since": NOW,
         }
-        await connection.execute(insert(schema.channels).values(gone))
-    findings = await examine(settings(local_slack, database_path))
+        await connection.execute(insert(schema.channel_problems).values(gone))
+    findings = await run_checks(settings(local_slack, database_path))
     (away,) = [finding for finding in findings if finding.name == "Channels"]
     assert away.level is Level.WARN and "C0GONE (channel_not_found)" in away.found
     (stray,) = [finding for finding in findings if finding.name == "Slack workspaces"]

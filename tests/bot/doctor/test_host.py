@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.doctor import host
-from bot.doctor.host import Mount, block_types, filesystem, is_local, mount_of
+from bot.doctor.host import Mount, check_filesystem, disk_filesystem_types, find_mount, is_local
 from bot.settings import Settings
 from formatters.terminal.findings import Level
 
@@ -36,12 +36,12 @@ def test_the_mount_is_the_deepest_and_the_last(tmp_path: Path) -> None:
         (spelled, "nfs4", "server:/export"),
         (f"{tmp_path}/my", "cifs", "//server/share"),
     )
-    assert mount_of(data / "not yet", table) == Mount(str(data), "nfs4", "server:/export")
-    assert mount_of(tmp_path / "mydata", table) == Mount(str(tmp_path), "xfs", "/dev/sdb1")
-    assert mount_of(data, tmp_path / "none") is None
+    assert find_mount(data / "not yet", table) == Mount(str(data), "nfs4", "server:/export")
+    assert find_mount(tmp_path / "mydata", table) == Mount(str(tmp_path), "xfs", "/dev/sdb1")
+    assert find_mount(data, tmp_path / "none") is None
     link = tmp_path / "link"
     link.symlink_to(data)
-    found = mount_of(link, table)
+    found = find_mount(link, table)
     assert found is not None and found.kind == "nfs4"
 
 
@@ -67,24 +67,24 @@ def test_the_mount_is_the_deepest_and_the_last(tmp_path: Path) -> None:
         ("somethingnew", "somewhere", False),
     ],
 )
-def test_what_isnt_known_to_be_this_machines_is_named(
+def test_possibly_remote_filesystem_is_reported(
     kind: str, source: str, local: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mount = Mount(str(tmp_path), kind, source)
     assert is_local(mount, ON_DISK) is local
-    monkeypatch.setattr(host, "mount_of", lambda _: mount)
-    monkeypatch.setattr(host, "block_types", lambda: ON_DISK)
-    found = filesystem(
+    monkeypatch.setattr(host, "find_mount", lambda _: mount)
+    monkeypatch.setattr(host, "disk_filesystem_types", lambda: ON_DISK)
+    found = check_filesystem(
         Settings.model_validate({"database_url": f"sqlite:///{tmp_path / 'x' / 'gwevent.sqlite'}"})
     )
     assert bool(found) is not local
     for finding in found:
         assert finding.level in (Level.WARN, Level.FAIL)
         assert kind in finding.found and "local disk" in finding.advice and "PostgreSQL" in finding.advice
-    assert filesystem(Settings.model_validate({"database_url": "postgresql://bot@db/x"})) == []
+    assert check_filesystem(Settings.model_validate({"database_url": "postgresql://bot@db/x"})) == []
 
 
 @pytest.mark.skipif(not Path("/proc/self/mountinfo").exists(), reason="only Linux tells it")
 def test_this_machines_own_tables_are_read(tmp_path: Path) -> None:
-    assert mount_of(tmp_path) is not None
-    assert not {"proc", "tmpfs"} & block_types()
+    assert find_mount(tmp_path) is not None
+    assert not {"proc", "tmpfs"} & disk_filesystem_types()

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.filters.form_parser import InvalidForm, criteria_from_form
 from bot.local_slack.block_kit import block_checks
-from formatters.models.filter import plain_number
+from formatters.models.filter import format_number
 from formatters.models.subscription import Criteria
 from formatters.views import subscription_form, subscription_modal
-from formatters.views.subscription_form import SubscriptionForm, form_of, same_criteria
-from formatters.views.subscription_modal import VALUE, ModalContext, Preview
+from formatters.views.subscription_form import SubscriptionForm, form_from_criteria, same_criteria
+from formatters.views.subscription_modal import INPUT_ACTION_ID, ModalContext, Preview
 from tests.bot.filters.test_parser import any_wish
 
 PLACE = ModalContext(channel_id="C1", number=3)
@@ -25,8 +25,8 @@ def some_of(names: Any) -> st.SearchStrategy[tuple[str, ...]]:
     return st.sets(st.sampled_from(list(names))).map(lambda found: tuple(n for n in names if n in found))
 
 
-percents = st.decimals(0, 100, places=2).map(lambda d: plain_number(float(d)))
-numbers = st.decimals("0.001", 100_000, places=3).map(lambda d: plain_number(float(d)))
+percents = st.decimals(0, 100, places=2).map(lambda d: format_number(float(d)))
+numbers = st.decimals("0.001", 100_000, places=3).map(lambda d: format_number(float(d)))
 maybe = st.one_of(st.just(""), numbers)
 forms = st.builds(
     SubscriptionForm,
@@ -43,7 +43,7 @@ forms = st.builds(
     switches=some_of(subscription_form.SWITCHES),
     broadcasts=some_of(subscription_form.BROADCASTS),
     people=st.lists(st.sampled_from(["U1", "W2", "U024BE7LH"]), unique=True).map(tuple),
-    when=some_of(subscription_form.WHEN),
+    when=some_of(subscription_form.MENTION_OPTIONS),
 )
 
 
@@ -56,33 +56,37 @@ def state(view: dict[str, Any]) -> dict[str, Any]:
             initial = {k.replace("initial_", ""): v for k, v in element.items() if k.startswith("initial_")}
             told = {"value": "value", "option": "selected_option", "options": "selected_options"}
             told["users"] = "selected_users"
-            values[block["block_id"]] = {VALUE: {told[key]: value for key, value in initial.items()}}
+            values[block["block_id"]] = {
+                INPUT_ACTION_ID: {told[key]: value for key, value in initial.items()}
+            }
     return values
 
 
 @given(any_wish())
 def test_every_wish_opens_in_the_dialog_and_comes_out_the_same(criteria: Criteria) -> None:
-    view = subscription_modal.view(PLACE, form_of(criteria), Preview(criteria=criteria))
+    view = subscription_modal.view(PLACE, form_from_criteria(criteria), Preview(criteria=criteria))
     block_checks.check_view(view, "modal")
-    entered = subscription_modal.entered(state(view))
-    assert entered == form_of(criteria)
-    assert same_criteria(criteria_from_form(entered, parse), criteria)
+    entered = subscription_modal.parse_form(state(view))
+    assert entered == form_from_criteria(criteria)
+    assert same_criteria(criteria_from_form(entered, parse_criteria), criteria)
 
 
 @given(forms)
 def test_what_fits_the_inputs_comes_back_into_them(filled: SubscriptionForm) -> None:
     try:
-        criteria = criteria_from_form(filled, parse)
+        criteria = criteria_from_form(filled, parse_criteria)
     except InvalidForm as bad:
         # A mention of nobody, or for mocks that don't come.
         assert set(bad.errors) == {"when"}
         assume(False)
-    again = form_of(criteria)
+    again = form_from_criteria(criteria)
     assert again.words == "", "nothing needs grammar"
-    assert same_criteria(criteria_from_form(again, parse), criteria)
+    assert same_criteria(criteria_from_form(again, parse_criteria), criteria)
     assert again.percents == filled.percents
     assert (
-        subscription_modal.entered(state(subscription_modal.view(PLACE, filled, Preview(criteria=criteria))))
+        subscription_modal.parse_form(
+            state(subscription_modal.view(PLACE, filled, Preview(criteria=criteria)))
+        )
         == filled
     )
 
@@ -103,8 +107,8 @@ def test_what_fits_the_inputs_comes_back_into_them(filled: SubscriptionForm) -> 
         ("BNS notify @here if distance<100", "notify @here if distance<100"),
     ],
 )
-def test_what_no_input_can_say_stands_in_words(words: str, left: str) -> None:
-    assert form_of(parse(words)).words == left
+def test_conditions_without_an_input_go_to_the_words_field(words: str, left: str) -> None:
+    assert form_from_criteria(parse_criteria(words)).words == left
 
 
 @pytest.mark.parametrize(
@@ -124,7 +128,7 @@ def test_what_no_input_can_say_stands_in_words(words: str, left: str) -> None:
 )
 def test_what_is_wrong_is_said_at_its_input(entered: SubscriptionForm, wrong: set[str]) -> None:
     with pytest.raises(InvalidForm) as refused:
-        criteria_from_form(entered, parse)
+        criteria_from_form(entered, parse_criteria)
     assert set(refused.value.errors) == wrong
     assert all(said.endswith((".", "?")) for said in refused.value.errors.values())
 
@@ -133,14 +137,14 @@ def test_words_and_inputs_go_together() -> None:
     entered = SubscriptionForm(
         group="CBC", area90="100", words="near 197.45 -23.38 5deg or external mock notify @here"
     )
-    entered = subscription_modal.entered(state(subscription_modal.view(PLACE, entered, Preview())))
-    criteria = criteria_from_form(entered, parse)
+    entered = subscription_modal.parse_form(state(subscription_modal.view(PLACE, entered, Preview())))
+    criteria = criteria_from_form(entered, parse_criteria)
     assert criteria.canonical == "CBC area90<100 (near 197.45 -23.38 5deg>0.1 or external) mock notify @here"
 
 
 def test_a_site_that_isnt_known_is_refused_at_the_words() -> None:
     def read(words: str) -> Criteria:
-        return parse(words, lambda name: None)
+        return parse_criteria(words, lambda name: None)
 
     with pytest.raises(InvalidForm) as refused:
         criteria_from_form(SubscriptionForm(words="visible from Atlantis"), read)
@@ -148,9 +152,13 @@ def test_a_site_that_isnt_known_is_refused_at_the_words() -> None:
 
 
 def test_state_of_another_shape_is_an_empty_form() -> None:
-    odd = {"group": {VALUE: {"selected_option": {"value": "frob"}}}, "far": {}, "people": {VALUE: None}}
-    assert subscription_modal.entered(odd) == SubscriptionForm() == subscription_modal.entered({})
-    typed = subscription_modal.entered({"words": {VALUE: {"value": " BNS&gt;0.5 &amp; V1 "}}})
+    odd = {
+        "group": {INPUT_ACTION_ID: {"selected_option": {"value": "frob"}}},
+        "far": {},
+        "people": {INPUT_ACTION_ID: None},
+    }
+    assert subscription_modal.parse_form(odd) == SubscriptionForm() == subscription_modal.parse_form({})
+    typed = subscription_modal.parse_form({"words": {INPUT_ACTION_ID: {"value": " BNS&gt;0.5 &amp; V1 "}}})
     assert typed.words == "BNS>0.5 & V1"
 
 
@@ -160,9 +168,9 @@ def test_state_of_another_shape_is_an_empty_form() -> None:
 )
 def test_metadata_that_the_dialog_never_wrote_is_refused(metadata: str) -> None:
     with pytest.raises(ValueError, match=r"place|Expecting"):
-        subscription_modal.place_of(metadata)
+        subscription_modal.parse_modal_context(metadata)
 
 
 def test_metadata_comes_back() -> None:
     for place in (PLACE, ModalContext(channel_id="D0AB1", home=True)):
-        assert subscription_modal.place_of(place.metadata) == place
+        assert subscription_modal.parse_modal_context(place.metadata) == place

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.alerts.decode import MAX_PAYLOAD, UndecodablePayload, decode, notice_of
+from bot.alerts.decode import MAX_PAYLOAD_BYTES, UndecodablePayload, decode, notice_from_record
 from bot.alerts.payload import read_record
 from bot.app.factory import Factory
 from bot.commands.router import CommandContext
-from bot.filters import FilterSyntaxError, parse
+from bot.filters import FilterSyntaxError, parse_criteria
 from bot.samples import bns, edge_cases, mock
 from bot.settings import Settings, SettingsError
 from formatters.answers import recent
@@ -28,8 +28,8 @@ from formatters.posts import alert_card, alert_update, unreadable_notice
 from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text, notice_text
 from tests.bot.commands.test_router import answers
-from tests.support.factories import TEAM, made, take
-from tests.support.mention_probe import pings
+from tests.support.factories import TEAM, decoded_notice, record_notices
+from tests.support.mention_probe import find_mentions
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PIECES = (
@@ -68,7 +68,7 @@ def every_face(superevent: Superevent) -> list[Message]:
     """All that is said of a superevent."""
     messages = [alert_card.alert_card(superevent, ChannelView())]
     messages += [alert_update.alert_update(superevent, notice) for notice in superevent.notices]
-    messages.append(recent.message(recent.Recent([superevent]), NOW))
+    messages.append(recent.message(recent.RecentEvents([superevent]), NOW))
     for notice in superevent.notices:
         assert notice_text.to_text(notice)
     return messages
@@ -92,13 +92,13 @@ def test_nothing_in_a_notice_pings_anybody(
     if known_type:
         changed["alert_type"] = "UPDATE"
     try:
-        notice = notice_of(changed)
+        notice = notice_from_record(changed)
     except UndecodablePayload:
         assert not known_type
         return
     assert Notice.from_json(notice.to_json()) == notice
-    for message in every_face(Superevent.from_notices([notice, made(notice.superevent_id)])):
-        assert pings(message) == [], message
+    for message in every_face(Superevent.from_notices([notice, decoded_notice(notice.superevent_id)])):
+        assert find_mentions(message) == [], message
         assert message_text.render(message)
 
 
@@ -108,10 +108,10 @@ def test_nothing_in_a_map_pings_anybody(word: str) -> None:
     for key in (b"INSTRUME", b"CREATOR ", b"OBJECT  "):
         at = fits.index(key + b"= ")
         fits = fits[:at] + f"{key.decode()}= '{word}'".encode().ljust(80) + fits[at + 80 :]
-    notice = notice_of(edge_cases.with_map(NOW, fits))
+    notice = notice_from_record(edge_cases.with_map(NOW, fits))
     assert notice.localization is not None and word in (notice.localization.creator or "")
     for message in every_face(Superevent.from_notices([notice])):
-        assert pings(message) == [], message
+        assert find_mentions(message) == [], message
 
 
 @quick(max_examples=100)
@@ -126,9 +126,9 @@ def test_the_reason_for_a_refusal_pings_nobody(words: str, in_codec: bool) -> No
     assert reason.endswith(".")
     for message in (
         unreadable_notice.message("S241126dm", reason, words),
-        unreadable_notice.for_operators(None, reason, words),
+        unreadable_notice.quarantine_report(None, reason, words),
     ):
-        assert pings(message) == [], message
+        assert find_mentions(message) == [], message
 
 
 @quick(max_examples=120)
@@ -140,26 +140,26 @@ def test_the_reason_for_a_refusal_pings_nobody(words: str, in_codec: bool) -> No
 )
 async def test_whatever_is_asked_gets_words_that_ping_nobody(factory: Factory, words: str) -> None:
     if not await factory.store.recent_ids():
-        await take(factory, made())
+        await record_notices(factory, decoded_notice())
     asked = answers(factory)
     # From the terminal: there subscribing says only that it belongs to Slack.
-    assert pings(await asked.dispatch(words, None)) == []
+    assert find_mentions(await asked.dispatch(words, None)) == []
     asker = CommandContext(TEAM, "C1", "U1")
     for shared in (False, True):
         if "sub" not in words.casefold():
             message = await asked.dispatch(words, asker, shared=shared)
-            assert message.text and [p for p in pings(message) if p not in ("<@U1>", "@U1")] == []
+            assert message.text and [p for p in find_mentions(message) if p not in ("<@U1>", "@U1")] == []
 
 
 @quick(max_examples=150)
 @given(st.lists(st.sampled_from(("CBC", "mock", "notify", "@here", "if", "NS", "all")) | hostile, max_size=8))
 def test_a_filter_is_understood_or_refused_in_a_sentence(words: list[str]) -> None:
     try:
-        criteria = parse(" ".join(words))
+        criteria = parse_criteria(" ".join(words))
     except FilterSyntaxError as error:
         assert str(error).endswith((".", "?"))
     else:
-        assert parse(criteria.canonical) == criteria
+        assert parse_criteria(criteria.canonical) == criteria
 
 
 @quick(max_examples=150)
@@ -210,11 +210,11 @@ def test_what_is_too_large_is_refused_before_it_is_read(monkeypatch: pytest.Monk
     def untouched(*_: object) -> None:
         raise AssertionError("it was read")
 
-    for name in ("bot.alerts.payload._json", "bot.alerts.payload._avro"):
+    for name in ("bot.alerts.payload._parse_json", "bot.alerts.payload._parse_avro"):
         monkeypatch.setattr(name, untouched)
     for start in (b"{", b"Obj\x01"):
         with pytest.raises(UndecodablePayload, match="at most 16,777,216"):
-            read_record(start.ljust(MAX_PAYLOAD + 1))
+            read_record(start.ljust(MAX_PAYLOAD_BYTES + 1))
 
 
 def test_a_databases_password_is_in_no_repr() -> None:

@@ -11,23 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.filters import (
-    MOST_TARGETS,
+    MAX_TARGETS,
     FilterSyntaxError,
-    attributes_of,
     category_allowed,
     evaluate_filter,
+    extract_attributes,
     is_match,
     matches,
     mention_targets,
-    parse,
+    parse_criteria,
     parse_filter,
 )
 from bot.filters.evaluator import UNKNOWN
 from bot.filters.event_attributes import EventAttributes
-from bot.filters.parser import DETECTORS, LONGEST, MOST_CONDITIONS
+from bot.filters.parser import DETECTORS, MAX_CONDITIONS, MAX_LENGTH
 from formatters.models.filter import (
     QUANTITIES,
-    SECONDS,
+    SECONDS_PER_UNIT,
     And,
     Compare,
     ConeQuery,
@@ -43,10 +43,10 @@ from formatters.models.filter import (
     VisibleFrom,
     map_queries,
 )
-from formatters.models.notice import STAGES, Category, Distance, ExternalCoincidence, Localization
+from formatters.models.notice import ALERT_TYPES, Category, Distance, ExternalCoincidence, Localization
 from formatters.models.subscription import Criteria, MentionRule
 from formatters.models.superevent import Superevent
-from tests.support.factories import MOCK, NOW, REAL, TEST, made
+from tests.support.factories import MOCK, NOW, REAL, TEST, decoded_notice
 
 numbers = st.one_of(st.sampled_from([0.5, 300.0, 1e-8, 0.0]), st.floats(0, 1e12))
 shares = st.one_of(st.sampled_from([0.5, 0.1]), st.floats(0, 1))
@@ -62,7 +62,7 @@ sites = st.sampled_from(["Palomar", "Cerro Tololo", "ESO-1.54", "La Silla (3.6)"
 simple: st.SearchStrategy[Filter] = st.one_of(
     st.builds(Compare, st.sampled_from(probabilities), ops, shares),
     st.builds(Compare, st.sampled_from(["area50", "area90", "distance", "instruments"]), ops, numbers),
-    st.builds(FarCompare, ops, numbers, st.floats(1e-3, 1e9), st.sampled_from(sorted(SECONDS))),
+    st.builds(FarCompare, ops, numbers, st.floats(1e-3, 1e9), st.sampled_from(sorted(SECONDS_PER_UNIT))),
     st.builds(FarCompare, ops, numbers),
     st.sampled_from(DETECTORS).map(Detector),
     st.just(External()),
@@ -72,7 +72,7 @@ simple: st.SearchStrategy[Filter] = st.one_of(
     st.builds(
         FieldIn,
         st.just("type"),
-        st.lists(st.sampled_from(STAGES[:-1]), min_size=1, unique=True).map(tuple),
+        st.lists(st.sampled_from(ALERT_TYPES[:-1]), min_size=1, unique=True).map(tuple),
     ),
     st.builds(Near, cones, ops, shares),
     st.builds(VisibleFrom, sites, ops, shares),
@@ -132,7 +132,7 @@ criteria_list = any_wish()
 
 @given(criteria_list)
 def test_a_wish_reads_as_it_is_written(criteria: Criteria) -> None:
-    assert parse(criteria.canonical) == criteria
+    assert parse_criteria(criteria.canonical) == criteria
 
 
 @pytest.mark.parametrize(
@@ -159,13 +159,13 @@ def test_a_wish_reads_as_it_is_written(criteria: Criteria) -> None:
     ],
 )
 def test_order_and_case_dont_matter(words: str, canonical: str) -> None:
-    assert parse(words).canonical == canonical
+    assert parse_criteria(words).canonical == canonical
 
 
 @pytest.mark.parametrize("words", ["frob", "' OR 1=1 --", "*", "<!channel>", "🛰", "CBC <@U1>"])
 def test_unknown_words_get_a_sentence_with_the_word(words: str) -> None:
     with pytest.raises(FilterSyntaxError, match="none of CBC, Burst, all, mock, test, lowsig"):
-        parse(words)
+        parse_criteria(words)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_unknown_words_get_a_sentence_with_the_word(words: str) -> None:
 )
 def test_a_misspelled_word_gets_the_one_that_was_meant(words: str, meant: str) -> None:
     with pytest.raises(FilterSyntaxError) as refused:
-        parse(words)
+        parse_criteria(words)
     assert str(refused.value).endswith(f'is no condition; did you mean "{meant}"?')
 
 
@@ -211,10 +211,10 @@ def test_a_filter_reads_as_it_is_written(wanted: Filter) -> None:
     ],
 )
 def test_the_grammar(words: str, canonical: str | None) -> None:
-    criteria = parse(words)
+    criteria = parse_criteria(words)
     if canonical is not None:
         assert criteria.canonical == canonical
-    assert parse(criteria.canonical) == criteria
+    assert parse_criteria(criteria.canonical) == criteria
 
 
 KNOWN_SITES = {"palomar": "Palomar", "cerro tololo": "Cerro Tololo"}
@@ -225,11 +225,12 @@ def test_sites_are_called_by_any_of_their_names_and_unknown_ones_refused() -> No
         return KNOWN_SITES.get(name.casefold())
 
     assert (
-        parse("visible from cerro tololo BNS", sites).canonical == 'all visible from "Cerro Tololo">0.1 BNS'
+        parse_criteria("visible from cerro tololo BNS", sites).canonical
+        == 'all visible from "Cerro Tololo">0.1 BNS'
     )
-    assert parse('visible from "PALOMAR"', sites).canonical == "all visible from Palomar>0.1"
+    assert parse_criteria('visible from "PALOMAR"', sites).canonical == "all visible from Palomar>0.1"
     with pytest.raises(FilterSyntaxError, match='"Atlantis" is no site I know'):
-        parse("visible from Atlantis", sites)
+        parse_criteria("visible from Atlantis", sites)
 
 
 @pytest.mark.parametrize(
@@ -269,14 +270,14 @@ def test_sites_are_called_by_any_of_their_names_and_unknown_ones_refused() -> No
         ("near 10 10 500deg", '"500deg" is no radius: more than 0, at most 180 degrees.'),
         ("visible Palomar", '"visible" needs a site, like visible from Palomar.'),
         ("(" * 500 + "BNS" + ")" * 500, '"(" (character 21) goes deeper than 20 parentheses.'),
-        ("BNS " * 500, f"A filter has at most {MOST_CONDITIONS} conditions, and this one has more."),
+        ("BNS " * 500, f"A filter has at most {MAX_CONDITIONS} conditions, and this one has more."),
         ("not " * 600 + "BNS or", '"or" needs a condition after it.'),
-        ("B" * 10_000, f"That is too long: at most {LONGEST:,} characters, and these are 10,000."),
+        ("B" * 10_000, f"That is too long: at most {MAX_LENGTH:,} characters, and these are 10,000."),
     ],
 )
 def test_what_is_no_filter_gets_a_sentence_that_points_at_the_word(words: str, sentence: str) -> None:
     with pytest.raises(FilterSyntaxError) as refused:
-        parse(words)
+        parse_criteria(words)
     assert str(refused.value) == sentence
 
 
@@ -325,7 +326,7 @@ def test_a_filter_and_its_negation_never_both_match(
 
 
 @given(any_filter, stated, st.data())
-def test_one_of_them_does_where_every_fact_is_known(
+def test_a_filter_or_its_negation_matches_where_every_fact_is_known(
     wanted: Filter, traits: EventAttributes, data: st.DataObject
 ) -> None:
     known = replace(
@@ -396,8 +397,8 @@ GRB = ExternalCoincidence(
     ],
 )
 def test_each_condition(words: str, expected: bool | None) -> None:
-    traits = attributes_of(
-        Superevent.from_notices([replace(made(instruments=["H1", "L1"]), localization=SKY)])
+    traits = extract_attributes(
+        Superevent.from_notices([replace(decoded_notice(instruments=["H1", "L1"]), localization=SKY)])
     )
     assert traits is not None
     found = evaluate_filter(parse_filter(words), traits, dict.fromkeys(map_queries(parse_filter(words))))
@@ -408,21 +409,25 @@ def test_each_condition(words: str, expected: bool | None) -> None:
     "words", ["distance<300", "not distance<300", "BNS", "not BNS", "NS", "near 1 2 3deg"]
 )
 def test_what_a_burst_lacks_matches_neither_way(words: str) -> None:
-    burst = made(group="Burst", search="AllSky", classification={}, properties={})
-    assert not matches(parse(f"Burst {words}"), Superevent.from_notices([burst]))
+    burst = decoded_notice(group="Burst", search="AllSky", classification={}, properties={})
+    assert not matches(parse_criteria(f"Burst {words}"), Superevent.from_notices([burst]))
 
 
 def test_an_alert_significant_by_coincidence_passes_by_its_joint_far() -> None:
-    weak = made(far=3e-5)
-    for notice, passes in ((weak, False), (replace(weak, external=GRB), True), (made(far=9e-8), False)):
-        assert matches(parse("CBC far<1/yr"), Superevent.from_notices([notice])) is passes
-    strong = attributes_of(Superevent.from_notices([replace(made(far=1e-9), external=GRB)]))
+    weak = decoded_notice(far=3e-5)
+    for notice, passes in (
+        (weak, False),
+        (replace(weak, external=GRB), True),
+        (decoded_notice(far=9e-8), False),
+    ):
+        assert matches(parse_criteria("CBC far<1/yr"), Superevent.from_notices([notice])) is passes
+    strong = extract_attributes(Superevent.from_notices([replace(decoded_notice(far=1e-9), external=GRB)]))
     assert strong is not None and strong.far == 1e-9 and not strong.joint
     for search, group, passes in (("SSM", "CBC", True), ("AllSky", "Burst", True), ("BBH", "Burst", False)):
-        middling = replace(made(far=9e-8, search=search, group=group), external=GRB)
-        assert matches(parse("far<1/yr"), Superevent.from_notices([middling])) is passes
+        middling = replace(decoded_notice(far=9e-8, search=search, group=group), external=GRB)
+        assert matches(parse_criteria("far<1/yr"), Superevent.from_notices([middling])) is passes
     lone = replace(GRB, time_sky_position_coincidence_far=None)
-    traits = attributes_of(Superevent.from_notices([replace(weak, external=lone)]))
+    traits = extract_attributes(Superevent.from_notices([replace(weak, external=lone)]))
     assert traits is not None and traits.far == 2e-10 and traits.joint
 
 
@@ -436,13 +441,13 @@ def test_traits_are_kept_as_json(traits: EventAttributes) -> None:
     [("BNS>0.9", 1), ("BNS>0.99", 0), ("not BNS", 0), ("HasSSM", 0), ("NS far<1/yr", 1)],
 )
 def test_any_filter_after_if(condition: str, whom: int) -> None:
-    superevent = Superevent.from_notices([made()])
-    assert len(mention_targets(parse(f"CBC notify @here if {condition}"), superevent)) == whom
+    superevent = Superevent.from_notices([decoded_notice()])
+    assert len(mention_targets(parse_criteria(f"CBC notify @here if {condition}"), superevent)) == whom
 
 
 def test_two_groups_get_a_sentence() -> None:
     with pytest.raises(FilterSyntaxError, match='"CBC" and "Burst" together'):
-        parse("cbc burst")
+        parse_criteria("cbc burst")
 
 
 @pytest.mark.parametrize(
@@ -473,14 +478,14 @@ def test_two_groups_get_a_sentence() -> None:
             " nor a condition like BNS.",
         ),
         (
-            "notify " + " ".join(f"<@U{n}>" for n in range(MOST_TARGETS + 1)),
+            "notify " + " ".join(f"<@U{n}>" for n in range(MAX_TARGETS + 1)),
             '"notify" mentions at most 10: make it a user group.',
         ),
     ],
 )
 def test_what_cant_be_mentioned_gets_a_sentence(words: str, sentence: str) -> None:
     with pytest.raises(FilterSyntaxError) as refused:
-        parse(words)
+        parse_criteria(words)
     assert str(refused.value) == sentence
 
 
@@ -499,10 +504,10 @@ NO_NS = {"classification": {"BNS": 0.0, "NSBH": 0.3, "BBH": 0.6, "Terrestrial": 
         ({"group": "Burst", "classification": {}, "properties": {}}, False),
     ],
 )
-def test_if_ns_is_light_to_be_expected(facts: dict[str, Any], light: bool) -> None:
-    superevent = Superevent.from_notices([made(**facts)])
-    assert mention_targets(parse("all notify @here"), superevent) == ("<!here>",)
-    assert bool(mention_targets(parse("all notify @here if NS"), superevent)) is light
+def test_if_ns_matches_only_with_a_possible_counterpart(facts: dict[str, Any], light: bool) -> None:
+    superevent = Superevent.from_notices([decoded_notice(**facts)])
+    assert mention_targets(parse_criteria("all notify @here"), superevent) == ("<!here>",)
+    assert bool(mention_targets(parse_criteria("all notify @here if NS"), superevent)) is light
 
 
 @pytest.mark.parametrize(
@@ -521,25 +526,28 @@ def test_if_ns_is_light_to_be_expected(facts: dict[str, Any], light: bool) -> No
 def test_mocks_and_tests_mention_only_by_a_word_of_their_own(
     superevent_id: str, words: str, whom: int
 ) -> None:
-    assert len(mention_targets(parse(words), Superevent.from_notices([made(superevent_id)]))) == whom
+    assert (
+        len(mention_targets(parse_criteria(words), Superevent.from_notices([decoded_notice(superevent_id)])))
+        == whom
+    )
 
 
 def test_what_is_retracted_mentions_nobody() -> None:
-    gone = Superevent.from_notices([made(), made(alert_type="RETRACTION", minutes=5)])
-    assert mention_targets(parse("all notify @here"), gone) == ()
+    gone = Superevent.from_notices([decoded_notice(), decoded_notice(alert_type="RETRACTION", minutes=5)])
+    assert mention_targets(parse_criteria("all notify @here"), gone) == ()
 
 
 @given(st.text(max_size=300))
 def test_whatever_is_typed_is_read_or_refused_in_a_short_sentence(words: str) -> None:
     try:
-        assert parse(parse(words).canonical) == parse(words)
+        assert parse_criteria(parse_criteria(words).canonical) == parse_criteria(words)
     except FilterSyntaxError as refused:
         assert len(str(refused)) < 150
 
 
 @pytest.mark.parametrize("words", ["all", "all mock", "all test", "all mock test lowsig"])
 def test_mocks_and_tests_only_where_asked_for(words: str) -> None:
-    criteria = parse(words)
+    criteria = parse_criteria(words)
     assert category_allowed(criteria, Category.REAL)
     assert category_allowed(criteria, Category.MOCK) is ("mock" in words)
     assert category_allowed(criteria, Category.TEST) is ("test" in words)
@@ -556,24 +564,30 @@ GROUPS = ("CBC", "Burst", "NewGroup")
 def test_every_switch_and_group(
     superevent_id: str, significant: bool, group: str, asked: str, switches: str
 ) -> None:
-    superevent = Superevent.from_notices([made(superevent_id, group=group, significant=significant)])
+    superevent = Superevent.from_notices(
+        [decoded_notice(superevent_id, group=group, significant=significant)]
+    )
     expected = (
         asked in ("all", group)
         and (superevent_id != MOCK or "mock" in switches)
         and (superevent_id != TEST or "test" in switches)
         and (significant or "lowsig" in switches)
     )
-    assert matches(parse(f"{asked} {switches}"), superevent) is expected
+    assert matches(parse_criteria(f"{asked} {switches}"), superevent) is expected
 
 
 def test_the_newest_event_decides_and_a_retraction_keeps_what_it_withdraws() -> None:
-    became = [made(significant=False), made(minutes=5, significant=True)]
-    assert matches(parse("CBC"), Superevent.from_notices(became))
-    assert not matches(parse("CBC"), Superevent.from_notices(became[:1]))
-    assert matches(parse("CBC"), Superevent.from_notices([*became, made(alert_type="RETRACTION", minutes=9)]))
+    became = [decoded_notice(significant=False), decoded_notice(minutes=5, significant=True)]
+    assert matches(parse_criteria("CBC"), Superevent.from_notices(became))
+    assert not matches(parse_criteria("CBC"), Superevent.from_notices(became[:1]))
+    assert matches(
+        parse_criteria("CBC"),
+        Superevent.from_notices([*became, decoded_notice(alert_type="RETRACTION", minutes=9)]),
+    )
 
 
 def test_of_a_retraction_alone_nothing_is_known() -> None:
     assert not matches(
-        parse("all mock test lowsig"), Superevent.from_notices([made(alert_type="RETRACTION")])
+        parse_criteria("all mock test lowsig"),
+        Superevent.from_notices([decoded_notice(alert_type="RETRACTION")]),
     )

@@ -11,7 +11,7 @@ import pytest
 
 from bot.app.application import Application
 from bot.app.factory import Factory, open_factory
-from bot.gracedb.backfill import TRIES, Backfill, Progress, repair_gap
+from bot.gracedb.backfill import MAX_ATTEMPTS, Backfill, Progress, repair_gap
 from bot.gracedb.client import Busy, Unreadable
 from bot.gracedb.importer import SupereventImporter
 from bot.ingest.pipeline import Pipeline
@@ -19,7 +19,7 @@ from bot.samples import to_json
 from bot.settings import Settings
 from bot.sources import Origin, Payload, SourceStatus
 from tests.bot.gracedb.fake import BROKEN, FakeGraceDb, with_notices
-from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, Clock, record, subscribe
+from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, Clock, notice_record, subscribe
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -43,7 +43,7 @@ def backfill(archive: SupereventImporter, factory: Factory, clock: Clock, slept:
 
 def filled(fake: FakeGraceDb) -> None:
     for superevent_id in IDS:
-        event = fake.add(with_notices(superevent_id, record(superevent_id), labels=("SIGNIF_LOCKED",)))
+        event = fake.add(with_notices(superevent_id, notice_record(superevent_id), labels=("SIGNIF_LOCKED",)))
         event.superevent["created"] = f"2026-11-{superevent_id[5:7]} 01:00:00 UTC"
 
 
@@ -99,7 +99,7 @@ async def test_an_event_that_may_have_changed_is_looked_up_again(
 async def test_low_significance_only_on_request(
     fake: FakeGraceDb, backfill: Backfill, factory: Factory
 ) -> None:
-    fake.add(with_notices(REAL, record(), labels=("LOW_SIGNIF_LOCKED",)))
+    fake.add(with_notices(REAL, notice_record(), labels=("LOW_SIGNIF_LOCKED",)))
     progress = await backfill.run(SINCE)
     assert (progress.skipped_low_significance, progress.looked_up) == (1, 0)
     assert (await backfill.run(SINCE, lowsig=True)).looked_up == 1
@@ -138,10 +138,10 @@ async def test_it_gives_up_in_one_sentence(
     fake: FakeGraceDb, backfill: Backfill, factory: Factory, slept: list[float]
 ) -> None:
     filled(fake)
-    fake.faults[f"{IDS[1]}/files/"] = [503] * TRIES
+    fake.faults[f"{IDS[1]}/files/"] = [503] * MAX_ATTEMPTS
     with pytest.raises(Busy, match="maintenance"):
         await backfill.run(SINCE)
-    assert len(slept) == TRIES - 1
+    assert len(slept) == MAX_ATTEMPTS - 1
     assert await factory.store.recent_ids() == [IDS[0]]
     fake.faults["api/superevents/"] = [BROKEN]
     with pytest.raises(Unreadable):
@@ -150,7 +150,7 @@ async def test_it_gives_up_in_one_sentence(
 
 async def received(factory: Factory, clock: Clock, source: str = "hopskotch") -> None:
     pipeline = Pipeline(factory.store, clock, max_age=MAX_AGE)
-    await pipeline.handle(to_json(record(MOCK)), Origin(source, "1", live=True))
+    await pipeline.handle(to_json(notice_record(MOCK)), Origin(source, "1", live=True))
 
 
 async def test_a_silence_longer_than_the_broker_keeps_is_repaired(
@@ -166,14 +166,14 @@ async def test_a_silence_longer_than_the_broker_keeps_is_repaired(
     clock.forward(minutes=1)
     await factory.store.purge_mock_payloads(NOW)
     pipeline = Pipeline(factory.store, clock, max_age=MAX_AGE)
-    await pipeline.handle(to_json(record(MOCK, "INITIAL", 1)), Origin("hopskotch", "1", live=True))
+    await pipeline.handle(to_json(notice_record(MOCK, "INITIAL", 1)), Origin("hopskotch", "1", live=True))
     await repair_gap(backfill, factory.store, keeps, NOW + timedelta(days=27))
     assert fake.requests() == 0
 
     async def sleep(_: float) -> None:
         fake.faults.clear()
 
-    fake.faults["api/superevents/"] = [503] * TRIES
+    fake.faults["api/superevents/"] = [503] * MAX_ATTEMPTS
     await repair_gap(backfill, factory.store, keeps, NOW + timedelta(days=29), sleep)
     assert set(IDS) < set(await factory.store.recent_ids())
     assert fake.queries[-1]["query"] == "category: Production created: 2026-10-23 .. now"
@@ -186,7 +186,7 @@ async def test_what_the_broker_still_kept_hides_no_gap(
     await received(factory, clock)
     clock.forward(hours=24 * 40)
     pipeline = Pipeline(factory.store, clock, max_age=MAX_AGE)
-    await pipeline.handle(to_json(record(MOCK, "INITIAL", 1)), Origin("hopskotch", "2", live=True))
+    await pipeline.handle(to_json(notice_record(MOCK, "INITIAL", 1)), Origin("hopskotch", "2", live=True))
     await repair_gap(backfill, factory.store, timedelta(days=28), clock() + timedelta(seconds=10))
     assert set(IDS) < set(await factory.store.recent_ids())
     asked = fake.requests()

@@ -60,7 +60,7 @@ async def test_each_failure_is_a_sentence(
 async def test_no_answer_in_time(
     fake: FakeGraceDb, gracedb: GraceDb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "READ_S", 0.05)
+    monkeypatch.setattr(client, "READ_TIMEOUT_S", 0.05)
     fake.faults[f"{ID}/"] = [HANGS]
     assert str(await failure(gracedb)) == "GraceDB didn't answer in time."
 
@@ -68,7 +68,7 @@ async def test_no_answer_in_time(
 async def test_an_answer_that_never_ends_is_bounded_as_a_whole(
     fake: FakeGraceDb, gracedb: GraceDb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "REQUEST_S", 0.05)
+    monkeypatch.setattr(client, "REQUEST_TIMEOUT_S", 0.05)
     fake.faults[f"{ID}/"] = [HANGS]
     assert str(await failure(gracedb)) == "GraceDB didn't answer in time."
 
@@ -94,7 +94,7 @@ async def test_size_is_bounded(fake: FakeGraceDb, gracedb: GraceDb, monkeypatch:
     assert len(await gracedb.file(ID, "long.fits")) == 300_000
     with pytest.raises(Unreadable, match="more than 0 MB"):
         await gracedb.file(ID, "long.fits", 100_000)
-    monkeypatch.setattr(client, "JSON_MOST", 100)
+    monkeypatch.setattr(client, "MAX_JSON_BYTES", 100)
     assert "more than 0 MB" in str(await failure(gracedb))
 
 

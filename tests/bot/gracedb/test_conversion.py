@@ -40,7 +40,7 @@ def assembled(record: dict[str, Any], parts: SupereventFiles | None = None) -> l
     ],
 )
 def test_gps_time(gps: float, utc: datetime) -> None:
-    assert abs((conversion.utc_of_gps(gps) - utc).total_seconds()) < 1e-4
+    assert abs((conversion.gps_to_utc(gps) - utc).total_seconds()) < 1e-4
 
 
 def test_a_record_is_put_together_from_all_there_is() -> None:
@@ -122,8 +122,8 @@ def test_real_superevents(shared_notices: Path) -> None:
         "S1234-2-initial.json",
     ]
     files = read("M1234_files")
-    assert conversion.newest_json("p_astro.json", files, "gstlal", {}) == "p_astro.json"
-    assert conversion.newest_json("em_bright.json", read("M2468_files"), "gstlal", {}) is None
+    assert conversion.preferred_json_file("p_astro.json", files, "gstlal", {}) == "p_astro.json"
+    assert conversion.preferred_json_file("em_bright.json", read("M2468_files"), "gstlal", {}) is None
 
 
 def test_every_version_of_a_notice_is_a_notice() -> None:
@@ -139,13 +139,13 @@ def test_every_version_of_a_notice_is_a_notice() -> None:
         ],
         "",
     )
-    assert conversion.notice_files("S230528ay", listed) == [
+    assert conversion.notice_file_names("S230528ay", listed) == [
         "S230528ay-preliminary.json,0",
         "S230528ay-preliminary.json,1",
         "S230528ay-retraction.json",
     ]
     updates = [f"S230528ay-update.json,{number}" for number in range(60)]
-    kept = conversion.notice_files("S230528ay", dict.fromkeys([*updates, *listed], ""))
+    kept = conversion.notice_file_names("S230528ay", dict.fromkeys([*updates, *listed], ""))
     assert kept == [*updates[-39:], "S230528ay-retraction.json"], "of very many the last"
 
 
@@ -162,7 +162,7 @@ def test_the_newest_map_is_known_from_the_log_else_from_the_program() -> None:
         ],
         "",
     )
-    assert conversion.newest_map(listed, {}) == [
+    assert conversion.maps_newest_first(listed, {}) == [
         "Bilby.offline0.multiorder.fits,0",
         "Bilby.multiorder.fits,0",
         "bayestar.multiorder.fits,1",
@@ -173,17 +173,17 @@ def test_the_newest_map_is_known_from_the_log_else_from_the_program() -> None:
         log_entry("Bilby.multiorder.fits", 0, "2023-05-18 00:00:00 UTC"),
         log_entry("", 0, "2023-05-18 00:00:00 UTC"),
     ]
-    uploaded = conversion.upload_times({"log": log})
-    assert conversion.newest_map(listed, uploaded)[:2] == [
+    uploaded = conversion.parse_upload_times({"log": log})
+    assert conversion.maps_newest_first(listed, uploaded)[:2] == [
         "bayestar.multiorder.fits,1",
         "Bilby.multiorder.fits,0",
     ]
-    assert conversion.newest_map(listed, {}, combined=True) == ["combined-ext.multiorder.fits,0"]
+    assert conversion.maps_newest_first(listed, {}, combined=True) == ["combined-ext.multiorder.fits,0"]
 
 
 def test_p_astro_of_the_preferred_pipeline() -> None:
     listed = dict.fromkeys(["mbta.p_astro.json,3", "gstlal.p_astro.json,0", "gstlal.p_astro.json,1"], "")
-    assert conversion.newest_json("p_astro.json", listed, "GstLAL", {}) == "gstlal.p_astro.json,1"
+    assert conversion.preferred_json_file("p_astro.json", listed, "GstLAL", {}) == "gstlal.p_astro.json,1"
 
 
 @settings(max_examples=40)
@@ -209,7 +209,7 @@ def test_any_json_is_read_or_refused(answer: Any) -> None:
             read(answer)
         except Unreadable:
             continue
-    conversion.label_times(answer)
-    conversion.upload_times(answer)
-    conversion.notice_files("S190425z", answer)
-    conversion.newest_map(answer, {})
+    conversion.parse_label_times(answer)
+    conversion.parse_upload_times(answer)
+    conversion.notice_file_names("S190425z", answer)
+    conversion.maps_newest_first(answer, {})

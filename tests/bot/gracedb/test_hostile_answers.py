@@ -11,7 +11,7 @@ import pytest
 
 from bot.app.factory import Factory
 from bot.gracedb import conversion
-from bot.gracedb.client import HOPS, GraceDb, GraceDbError, Unreadable, _parsed
+from bot.gracedb.client import MAX_REDIRECTS, GraceDb, GraceDbError, Unreadable, _parse_json
 from bot.gracedb.conversion import SupereventFiles
 from bot.gracedb.importer import SupereventImporter
 from tests.bot.gracedb.fake import Event, FakeGraceDb, jsonb, superevent
@@ -80,7 +80,7 @@ async def test_a_redirect_to_anybody_else_isnt_followed(
 async def test_only_so_many_redirects_are_followed(fake: FakeGraceDb, gracedb: GraceDb) -> None:
     fake.redirects[PATH] = f"/api/{PATH}"
     assert "without an end" in await refused(gracedb)
-    assert fake.asked[PATH] == HOPS + 1
+    assert fake.asked[PATH] == MAX_REDIRECTS + 1
 
 
 async def test_a_files_redirect_elsewhere_is_a_part_that_is_missing(
@@ -182,16 +182,16 @@ def _leaves(value: Any) -> list[Any]:
 
 def understand(bodies: list[str]) -> None:
     """All of the reading of one superevent's answers. Raises Unreadable alone."""
-    answers = [_parsed(body.encode("utf-8", "surrogatepass")) for body in bodies]
+    answers = [_parse_json(body.encode("utf-8", "surrogatepass")) for body in bodies]
     entry = conversion.parse_superevent(answers[0])
     labelled, uploaded, files = (
-        conversion.label_times(answers[1]),
-        conversion.upload_times(answers[2]),
+        conversion.parse_label_times(answers[1]),
+        conversion.parse_upload_times(answers[2]),
         answers[3],
     )
-    conversion.notice_files(ID, files)
-    names = conversion.newest_map(files, uploaded)
-    conversion.newest_json("p_astro.json", files, conversion.pipeline_of(entry), uploaded)
+    conversion.notice_file_names(ID, files)
+    names = conversion.maps_newest_first(files, uploaded)
+    conversion.preferred_json_file("p_astro.json", files, conversion.preferred_pipeline(entry), uploaded)
     conversion.parse_notice_list(answers[4])
     conversion.parse_superevent_list(answers[5])
     facts = answers[6] if isinstance(answers[6], dict) else None
@@ -212,7 +212,7 @@ def test_numbers_and_texts_of_all_kinds_are_read_or_refused(seed: int) -> None:
             assert str(refusal).endswith(".") and len(str(refusal)) < 200
 
 
-async def test_an_id_is_one_piece_of_a_path(fake: FakeGraceDb, gracedb: GraceDb) -> None:
+async def test_ids_are_escaped_in_request_paths(fake: FakeGraceDb, gracedb: GraceDb) -> None:
     for id_ in ("../../etc", "..", "S1/../x", "S1?x=1", "S1#x", "S 1", "<!channel>", "Ω"):
         with pytest.raises(GraceDbError):
             await gracedb.superevent(id_)

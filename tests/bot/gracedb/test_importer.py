@@ -21,7 +21,7 @@ from bot.sources import Origin
 from formatters.models.notice import RETRACTION
 from formatters.terminal import message_text
 from tests.bot.gracedb.fake import BROKEN, Event, FakeGraceDb, jsonb, log_entry, superevent, with_notices
-from tests.support.factories import MAX_AGE, NOW, REAL, TEAM, Clock, record, subscribe
+from tests.support.factories import MAX_AGE, NOW, REAL, TEAM, Clock, notice_record, subscribe
 
 O3 = "S190425z"
 
@@ -53,7 +53,11 @@ async def test_from_the_notices_that_gracedb_keeps(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     await subscribe(factory, "all", "C1")
-    fake.add(with_notices(REAL, record(), record(minutes=5), record(alert_type="INITIAL", minutes=60)))
+    fake.add(
+        with_notices(
+            REAL, notice_record(), notice_record(minutes=5), notice_record(alert_type="INITIAL", minutes=60)
+        )
+    )
     told = await said(factory, archive, clock, REAL.lower())
     assert "INITIAL" in told and "BNS 95 %" in told and "Notice 3 of this event, from GraceDB" in told
     assert "received" not in told
@@ -68,7 +72,7 @@ async def test_from_the_notices_that_gracedb_keeps(
 async def test_from_the_list_of_notices_where_there_is_one(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
-    event = Event(superevent(REAL), {"one.json": to_json(record()), "two.json": b'{"no": "notice"}'})
+    event = Event(superevent(REAL), {"one.json": to_json(notice_record()), "two.json": b'{"no": "notice"}'})
     event.notices = ["one.json", "two.json", "gone.json"]
     fake.add(event)
     assert "Notice 1 of this event, from GraceDB" in await said(factory, archive, clock, REAL)
@@ -90,14 +94,14 @@ async def test_put_together_where_there_are_no_notices(
         assert words in told, words
 
 
-async def test_advno_means_retracted(
+async def test_an_advno_label_means_retracted(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(from_o3("ADVNO"))
     told = await said(factory, archive, clock, O3)
     assert told.startswith("RETRACTED · S190425z") and "Was: BNS >99 %" in told
     assert "Retracted 2019-04-26 10:00:00 UTC" in told
-    fake.add(with_notices(REAL, record(), labels=("ADVNO",)))
+    fake.add(with_notices(REAL, notice_record(), labels=("ADVNO",)))
     told = await said(factory, archive, clock, REAL)
     # GraceDB keeps its notices, but not the retraction, nor the time of the label.
     assert told.startswith(f"RETRACTED · {REAL}") and "Was: BNS 95 %" in told and "Retracted 2" not in told
@@ -106,8 +110,8 @@ async def test_advno_means_retracted(
 async def test_a_retraction_that_gracedb_keeps_is_the_one(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
-    gone = record(alert_type=RETRACTION, minutes=30)
-    fake.add(with_notices(REAL, record(), gone, labels=("ADVNO",)))
+    gone = notice_record(alert_type=RETRACTION, minutes=30)
+    fake.add(with_notices(REAL, notice_record(), gone, labels=("ADVNO",)))
     await archive.import_superevent(REAL)
     known = await factory.store.superevent(REAL)
     assert known is not None and known.retracted and len(known.notices) == 2
@@ -172,7 +176,7 @@ async def test_what_cant_be_read_at_all_is_quarantined_and_said(
 async def test_one_event_is_never_looked_up_twice_at_once(
     fake: FakeGraceDb, archive: SupereventImporter
 ) -> None:
-    fake.add(with_notices(REAL, record()))
+    fake.add(with_notices(REAL, notice_record()))
     fake.gate.clear()
     waiting = [asyncio.create_task(archive.import_superevent(REAL)) for _ in range(20)]
     while not fake.requests():
@@ -183,10 +187,10 @@ async def test_one_event_is_never_looked_up_twice_at_once(
     assert max(fake.asked.values()) == 1 and fake.most_at_once == 1
 
 
-async def test_nor_by_two_archives(
+async def test_two_importers_never_look_one_event_up_at_once(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
-    fake.add(with_notices(REAL, record()))
+    fake.add(with_notices(REAL, notice_record()))
     listed = await entry(archive, REAL)
     slow = SupereventImporter(
         GraceDb(fake.url),
@@ -207,10 +211,10 @@ async def test_nor_by_two_archives(
     await slow.close()
 
 
-async def test_not_public_is_no_ones_answer_but_its_own(
+async def test_a_not_public_event_blocks_no_other_lookup(
     fake: FakeGraceDb, archive: SupereventImporter
 ) -> None:
-    fake.add(with_notices(REAL, record()))
+    fake.add(with_notices(REAL, notice_record()))
     with pytest.raises(NotPublic):
         await archive.import_superevent(O3)
     assert await archive.import_superevent(REAL) == REAL
@@ -230,9 +234,9 @@ async def test_a_name_of_a_superevent_leads_to_it(
 async def test_known_from_gracedb_alone_it_is_looked_up_again_later(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
-    fake.add(with_notices(REAL, record()))
+    fake.add(with_notices(REAL, notice_record()))
     assert "PRELIMINARY" in await said(factory, archive, clock, REAL)
-    fake.add(with_notices(REAL, record(), record(alert_type="UPDATE", minutes=30)))
+    fake.add(with_notices(REAL, notice_record(), notice_record(alert_type="UPDATE", minutes=30)))
     assert "PRELIMINARY" in await said(factory, archive, clock, REAL)
     clock.forward(hours=2)
     fake.faults[f"{REAL}/"] = [503]
@@ -252,7 +256,7 @@ async def test_what_was_looked_up_first_is_routed_when_the_broker_brings_it(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     await subscribe(factory, "all", "C1")
-    first, second = record(), record(alert_type="INITIAL", minutes=5)
+    first, second = notice_record(), notice_record(alert_type="INITIAL", minutes=5)
     clock.forward(minutes=10)
     fake.add(with_notices(REAL, first, second))
     await archive.import_superevent(REAL)
@@ -284,7 +288,7 @@ async def test_a_real_notice_takes_the_place_of_what_was_put_together(
     fake.add(Event(superevent(REAL, "ADVOK", created=f"{NOW:%Y-%m-%d %H:%M:%S} UTC")))
     assert "FROM GRACEDB" in await said(factory, archive, clock, REAL)
     # Of the very second at which GraceDB made the event, and yet no repeat of it.
-    assert await live(factory, clock).handle(to_json(record()), BROKER) is IngestResult.STORED
+    assert await live(factory, clock).handle(to_json(notice_record()), BROKER) is IngestResult.STORED
     told = await said(factory, archive, clock, REAL)
     assert "PRELIMINARY" in told and "Notice 1 of this event" in told and "GRACEDB" not in told
     assert (await factory.outbox.counts()).waiting == 1
@@ -295,7 +299,7 @@ async def test_a_retraction_still_says_what_was_put_together(
 ) -> None:
     fake.add(Event(superevent(REAL, created=f"{NOW - timedelta(hours=1):%Y-%m-%d %H:%M:%S} UTC")))
     await archive.import_superevent(REAL)
-    gone: Record = record(alert_type=RETRACTION, minutes=1)
+    gone: Record = notice_record(alert_type=RETRACTION, minutes=1)
     assert await live(factory, clock).handle(to_json(gone), BROKER) is IngestResult.STORED
     told = await said(factory, archive, clock, REAL)
     assert told.startswith("RETRACTED") and "Was: CBC" in told and "Notice 2 of this event" in told

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
-from bot.filters import FilterSyntaxError, parse
+from bot.filters import FilterSyntaxError, parse_criteria
 from bot.ingest.deferred_routing import DeferredRoutingWorker
 from bot.routing.planner import plan_after_map_queries
 from bot.samples import MS181101AB_PEAK, bns, ms181101ab, retracted, to_avro
@@ -177,7 +177,7 @@ async def test_who_asked_later_gets_what_comes_later(factory: Factory) -> None:
     await subscribe(factory, f"CBC {HERE} mock", "C1")
     await store(factory, STORY[1])
     await factory.subscriptions.add_confirmed(
-        "T0SANDBOX1", "C2", parse(f"CBC {HERE} mock"), "U1", NOW + timedelta(seconds=1)
+        "T0SANDBOX1", "C2", parse_criteria(f"CBC {HERE} mock"), "U1", NOW + timedelta(seconds=1)
     )
     await decisions(factory).process_pending()
     assert await deliveries(factory) == [("C1", "root")]
@@ -211,4 +211,4 @@ async def test_a_store_in_trouble_loses_nothing(factory: Factory) -> None:
 
 def test_a_site_is_refused_before_anybody_waits_for_it() -> None:
     with pytest.raises(FilterSyntaxError, match="no site I know"):
-        parse("CBC visible from Atlantis", lambda called: None)
+        parse_criteria("CBC visible from Atlantis", lambda called: None)

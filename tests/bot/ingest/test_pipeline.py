@@ -19,7 +19,7 @@ from bot.sources import Origin
 from bot.store import database as rooms_database
 from bot.store.database import Database, StoreUnavailable
 from formatters.models.notice import Notice
-from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, TEAM, Clock, record, subscribe
+from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, TEAM, Clock, notice_record, subscribe
 
 LIVE = Origin("hopskotch", "igwn.gwalert:0:7", live=True)
 ARCHIVE = Origin("file", "old.avro", live=False)
@@ -47,10 +47,10 @@ async def test_a_notice_is_stored_and_its_repeat_is_one(factory: Factory, clock:
     await subscribe(factory, "CBC", "C1")
     woken: list[bool] = []
     way_in = pipeline(factory, clock, wake=lambda: woken.append(True))
-    assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.STORED
+    assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.STORED
     clock.forward(hours=1)
-    assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.REPEAT
-    assert await way_in.handle(to_json(record()), LIVE) is IngestResult.REPEAT
+    assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.REPEAT
+    assert await way_in.handle(to_json(notice_record()), LIVE) is IngestResult.REPEAT
     assert await planned(factory) == [("root", "C1")]
     assert woken == [True]
     last = await factory.store.last_notice()
@@ -60,7 +60,7 @@ async def test_a_notice_is_stored_and_its_repeat_is_one(factory: Factory, clock:
 async def test_an_archive_fills_the_store_in_silence(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "all", "C1")
     way_in = pipeline(factory, clock, ops=lambda: OPS)
-    assert await way_in.handle(to_avro(record()), ARCHIVE) is IngestResult.STORED
+    assert await way_in.handle(to_avro(notice_record()), ARCHIVE) is IngestResult.STORED
     known = await factory.store.superevent(REAL)
     assert known is not None and not known.latest.live, "so nobody is told how long it took"
     assert await factory.store.last_notice() is None, "a source that is silent stays so"
@@ -75,10 +75,10 @@ GARBAGE = {
     "list": b"[]",
     "deep": b"[" * 100_000,
     "avro head": b"Obj\x01",
-    "avro cut": to_avro(record())[:700],
-    "avro bent": to_avro(record()).replace(b"superevent_id", b"superevent_xy"),
-    "no id": json.dumps({**record(), "superevent_id": None}).encode(),
-    "no time": json.dumps({**record(), "time_created": "soon"}).encode(),
+    "avro cut": to_avro(notice_record())[:700],
+    "avro bent": to_avro(notice_record()).replace(b"superevent_id", b"superevent_xy"),
+    "no id": json.dumps({**notice_record(), "superevent_id": None}).encode(),
+    "no time": json.dumps({**notice_record(), "time_created": "soon"}).encode(),
     "nul": bytes(1000),
     "latin": "événement".encode("latin-1"),
 }
@@ -95,7 +95,7 @@ async def test_what_cant_be_read_is_kept_and_counted_and_the_next_goes_out(
     kept = await factory.store.next_quarantined()
     assert kept is not None and kept.body == GARBAGE[name] and kept.reason.endswith(".")
     assert kept.origin == "hopskotch:igwn.gwalert:0:7"
-    assert await way_in.handle(to_avro(record("S261122z")), LIVE) is IngestResult.STORED
+    assert await way_in.handle(to_avro(notice_record("S261122z")), LIVE) is IngestResult.STORED
     assert ("root", "C1") in await planned(factory)
 
 
@@ -142,12 +142,14 @@ async def test_a_fault_in_decoding_stops_one_payload_and_no_other(factory: Facto
         return decode(body)
 
     way_in = pipeline(factory, clock, decode=broken)
-    assert await way_in.handle(to_avro(record("S261122x")), LIVE) is IngestResult.QUARANTINED
+    assert await way_in.handle(to_avro(notice_record("S261122x")), LIVE) is IngestResult.QUARANTINED
     kept = await factory.store.next_quarantined()
     assert kept is not None and kept.reason == "gwevent met a fault of its own (ZeroDivisionError)."
-    assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.STORED
+    assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.STORED
     # Once mended, the same bytes are a notice.
-    assert await pipeline(factory, clock).handle(to_avro(record("S261122x")), LIVE) is IngestResult.STORED
+    assert (
+        await pipeline(factory, clock).handle(to_avro(notice_record("S261122x")), LIVE) is IngestResult.STORED
+    )
 
 
 async def test_a_fault_in_planning_leaves_nothing_but_an_apology(
@@ -161,10 +163,10 @@ async def test_a_fault_in_planning_leaves_nothing_but_an_apology(
 
     with monkeypatch.context() as patched:
         patched.setattr("bot.ingest.pipeline.plan", broken)
-        assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.QUARANTINED
+        assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.QUARANTINED
     assert await factory.store.superevent(REAL) is None
     assert await planned(factory) == [("apology", "C1")]
-    assert await way_in.handle(to_avro(record("S261122b")), LIVE) is IngestResult.STORED
+    assert await way_in.handle(to_avro(notice_record("S261122b")), LIVE) is IngestResult.STORED
 
 
 async def test_the_same_type_and_second_with_other_words_is_posted_too(
@@ -172,17 +174,17 @@ async def test_the_same_type_and_second_with_other_words_is_posted_too(
 ) -> None:
     await subscribe(factory, "CBC", "C1")
     way_in = pipeline(factory, clock, ops=lambda: OPS)
-    assert await way_in.handle(to_avro(record()), LIVE) is IngestResult.STORED
-    assert await way_in.handle(to_avro(record(far=0.5)), LIVE) is IngestResult.STORED
+    assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.STORED
+    assert await way_in.handle(to_avro(notice_record(far=0.5)), LIVE) is IngestResult.STORED
     assert await planned(factory) == [("root", "C1"), ("reply", "C1")]
-    for again in (to_json(record()), to_json(record(far=0.5))):
+    for again in (to_json(notice_record()), to_json(notice_record(far=0.5))):
         assert await way_in.handle(again, LIVE) is IngestResult.REPEAT
     known = await factory.store.superevent(REAL)
     assert known is not None and len(known.notices) == 2
     assert await factory.store.next_quarantined() is None
 
 
-@pytest.mark.parametrize("body", [to_avro(record()), b"noise"], ids=["notice", "noise"])
+@pytest.mark.parametrize("body", [to_avro(notice_record()), b"noise"], ids=["notice", "noise"])
 async def test_only_the_stores_own_failure_is_raised(
     database_path: Path, clock: Clock, body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,7 +201,9 @@ async def test_only_the_stores_own_failure_is_raised(
     await factory.database.close()
 
 
-async def test_what_is_released_takes_its_unposted_apology_along(factory: Factory, clock: Clock) -> None:
+async def test_releasing_from_quarantine_cancels_the_unposted_unreadable_notice(
+    factory: Factory, clock: Clock
+) -> None:
     await subscribe(factory, "CBC", "C1")
     way_in = pipeline(factory, clock, ops=lambda: OPS)
     await way_in.handle(mangled(REAL), LIVE)
@@ -214,18 +218,18 @@ async def test_what_is_released_takes_its_unposted_apology_along(factory: Factor
 async def test_a_notice_from_long_ago_is_stored_and_opens_nothing(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "CBC", "C1")
     clock.now = NOW + MAX_AGE + timedelta(minutes=1)
-    assert await pipeline(factory, clock).handle(to_avro(record()), LIVE) is IngestResult.STORED
+    assert await pipeline(factory, clock).handle(to_avro(notice_record()), LIVE) is IngestResult.STORED
     assert await planned(factory) == []
 
 
 UNSTORABLE = [
-    to_json(record() | {"alert_type": "INI\0TIAL"}),
-    to_json(record() | {"a key\0": "and its value\0", "urls": {"gracedb": "https://x\0"}}),
+    to_json(notice_record() | {"alert_type": "INI\0TIAL"}),
+    to_json(notice_record() | {"a key\0": "and its value\0", "urls": {"gracedb": "https://x\0"}}),
     mangled("S261122" + "a" * 100),
     b'{"superevent_id": "S261122a\0", "alert_type": "\0"}',
     b"\0\0",
-    to_json(record("S261122" + "a" * 60)),
-    to_json(record(group="B" * 500, minutes=2)),
+    to_json(notice_record("S261122" + "a" * 60)),
+    to_json(notice_record(group="B" * 500, minutes=2)),
 ]
 
 
@@ -238,4 +242,4 @@ async def test_what_a_database_cant_hold_is_no_obstacle(factory: Factory, clock:
         assert await way_in.handle(body, origin) is (
             IngestResult.REPEAT if first is IngestResult.STORED else IngestResult.QUARANTINED
         )
-    assert await way_in.handle(to_avro(record(minutes=9)), LIVE) is IngestResult.STORED
+    assert await way_in.handle(to_avro(notice_record(minutes=9)), LIVE) is IngestResult.STORED

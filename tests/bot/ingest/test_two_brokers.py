@@ -37,7 +37,7 @@ async def test_whichever_comes_first_is_posted_and_the_other_is_the_same(
     assert counts.quarantined == 0
 
 
-async def test_the_published_ones_are_the_same(way_in: Pipeline, shared_notices: Path) -> None:
+async def test_published_avro_and_json_notices_are_duplicates(way_in: Pipeline, shared_notices: Path) -> None:
     for stage in ("preliminary", "ext-update", "retraction"):
         files = [shared_notices / "official" / f"MS181101ab-{stage}.{form}" for form in ("avro", "json")]
         avro, json = (file.read_bytes() for file in files)

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.router import CommandContext
-from bot.filters import matches, parse
+from bot.filters import matches, parse_criteria
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.samples import to_avro, to_json
 from bot.samples.edge_cases import few_rows
@@ -24,7 +24,16 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention
 from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text, notice_text
-from tests.support.factories import MAX_AGE, REAL, TEAM, Clock, made, record, subscribe, take
+from tests.support.factories import (
+    MAX_AGE,
+    REAL,
+    TEAM,
+    Clock,
+    decoded_notice,
+    notice_record,
+    record_notices,
+    subscribe,
+)
 
 LIVE = Origin("hopskotch", "igwn.gwalert:0:7", live=True)
 ASKER = CommandContext(TEAM, "C1", "U1")
@@ -65,7 +74,7 @@ async def test_an_unusual_id_is_posted(
         await subscribe(factory, words, channel)
     way_in = Pipeline(factory.store, clock, max_age=MAX_AGE)
     for kind in ("PRELIMINARY", "UPDATE", "RETRACTION"):
-        one = record(superevent_id, kind, 5 * (kind != "PRELIMINARY"))
+        one = notice_record(superevent_id, kind, 5 * (kind != "PRELIMINARY"))
         assert await way_in.handle(to_json(one), LIVE) is IngestResult.STORED
         assert await way_in.handle(to_avro(one), LIVE) is IngestResult.REPEAT
         if kind == "PRELIMINARY":
@@ -96,7 +105,7 @@ async def test_of_an_id_that_cant_be_one_the_channels_hear_what_can_be_read(
 ) -> None:
     await subscribe(factory, "all mock", "C1")
     way_in = Pipeline(factory.store, clock, max_age=MAX_AGE)
-    body = json.dumps({**record(REAL), "superevent_id": superevent_id}).encode()
+    body = json.dumps({**notice_record(REAL), "superevent_id": superevent_id}).encode()
     handled = await way_in.handle(body, LIVE)
     if told is None:
         assert handled is IngestResult.STORED, "a line's end is no part of an id"
@@ -108,8 +117,15 @@ async def test_of_an_id_that_cant_be_one_the_channels_hear_what_can_be_read(
 
 
 async def test_commands_find_an_unusual_id_in_any_case(factory: Factory, clock: Clock) -> None:
-    await take(
-        factory, [made("S1234"), made("MS181101ab2"), made("S 12 b"), made("S 12"), made("<!channel>1")]
+    await record_notices(
+        factory,
+        [
+            decoded_notice("S1234"),
+            decoded_notice("MS181101ab2"),
+            decoded_notice("S 12 b"),
+            decoded_notice("S 12"),
+            decoded_notice("<!channel>1"),
+        ],
     )
     for words, name in (
         ("S1234", "S1234"),
@@ -137,7 +153,7 @@ async def test_commands_find_an_unusual_id_in_any_case(factory: Factory, clock: 
 
 
 async def test_two_ids_that_differ_in_case_alone(factory: Factory, clock: Clock) -> None:
-    await take(factory, [made("Trigger1"), made("TRIGGER1")])
+    await record_notices(factory, [decoded_notice("Trigger1"), decoded_notice("TRIGGER1")])
     assert "PRELIMINARY · Trigger1" in await said(factory, clock, "Trigger1")
     assert "PRELIMINARY · TRIGGER1" in await said(factory, clock, "TRIGGER1")
     assert "PRELIMINARY · TRIGGER1" in await said(factory, clock, "trigger1")
@@ -156,7 +172,7 @@ def coincidence(observatory: str, far: float | None, skymap: bytes | None = None
 
 async def test_all_of_several_coincidences_are_shown(factory: Factory) -> None:
     one = {
-        **record(alert_type="UPDATE"),
+        **notice_record(alert_type="UPDATE"),
         "external_coinc": [
             coincidence("Swift", None),
             coincidence("Fermi", 1e-9),
@@ -173,7 +189,7 @@ async def test_all_of_several_coincidences_are_shown(factory: Factory) -> None:
     assert notice.best_localization is notice.external.localization
     names = [found.observatory for found in notice.coincidences_in_order]
     assert names == ["Swift", "Fermi", "Hubble", "IceCube", "SVOM", "AGILE"]
-    whole = Superevent.from_notices([made(), notice])
+    whole = Superevent.from_notices([decoded_notice(), notice])
     told = message_text.render(alert_card.alert_card(whole, ChannelView()))
     assert "Hubble GRB" in told and "Also: Swift GRB" in told and "1 more" in told
     reply = message_text.render(alert_update.alert_update(whole, notice))
@@ -190,29 +206,29 @@ async def test_all_of_several_coincidences_are_shown(factory: Factory) -> None:
     ]
     assert [isinstance(c, dict) and c["localization"] is not None for c in shown].index(True) == 2
     for words, fits in (("all external", True), ("all not external", False)):
-        assert matches(parse(words), whole) is fits
-    news = mention.upgrades(Superevent.from_notices([made()]), whole)
+        assert matches(parse_criteria(words), whole) is fits
+    news = mention.upgrades(Superevent.from_notices([decoded_notice()]), whole)
     assert len(news) == len(names)
-    await take(factory, [made(), notice])
+    await record_notices(factory, [decoded_notice(), notice])
     known = await factory.store.superevent(REAL)
     assert known is not None and known.latest == notice
     # The lowest joint FAR counts, whichever the card shows first.
     loud = decode(to_json({**one, "event": {**one["event"], "far": 1e-3}}))
-    assert matches(parse("all far < 1e-11 Hz"), Superevent.from_notices([loud]))
+    assert matches(parse_criteria("all far < 1e-11 Hz"), Superevent.from_notices([loud]))
 
 
 def test_a_further_coincidence_is_news_and_one_that_is_gone_is_said() -> None:
     two = [coincidence("Fermi", 1e-9), coincidence("Swift", 1e-8)]
-    first = decode(to_json({**record(alert_type="UPDATE"), "external_coinc": two[:1]}))
-    second = decode(to_json({**record(alert_type="UPDATE", minutes=5), "external_coinc": two}))
-    third = decode(to_json({**record(alert_type="UPDATE", minutes=9), "external_coinc": two[1]}))
+    first = decode(to_json({**notice_record(alert_type="UPDATE"), "external_coinc": two[:1]}))
+    second = decode(to_json({**notice_record(alert_type="UPDATE", minutes=5), "external_coinc": two}))
+    third = decode(to_json({**notice_record(alert_type="UPDATE", minutes=9), "external_coinc": two[1]}))
     whole = Superevent.from_notices([first, second, third])
     told = message_text.render(alert_update.alert_update(whole, second))
     assert "New coincidence: Swift GRB" in told and "New coincidence: Fermi" not in told
-    assert significance.is_broadcast(whole, second)
+    assert significance.should_broadcast(whole, second)
     told = message_text.render(alert_update.alert_update(whole, third))
     assert "No longer named: Fermi GRB" in told and "New coincidence" not in told
-    assert not significance.is_broadcast(whole, third)
+    assert not significance.should_broadcast(whole, third)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -220,9 +236,9 @@ async def test_a_second_update_of_the_same_second_is_a_reply_that_says_what_chan
     factory: Factory, clock: Clock, seed: int
 ) -> None:
     await subscribe(factory, "all notify @here", "C1")
-    plain_one = record(alert_type="UPDATE", minutes=5, far=1e-9)
+    plain_one = notice_record(alert_type="UPDATE", minutes=5, far=1e-9)
     with_burst = {**plain_one, "external_coinc": coincidence("Fermi", 1e-9)}
-    bodies = [to_json(record()), to_json(plain_one), to_json(with_burst)]
+    bodies = [to_json(notice_record()), to_json(plain_one), to_json(with_burst)]
     random.Random(seed).shuffle(bodies)
     way_in = Pipeline(factory.store, clock, max_age=MAX_AGE)
     for body in bodies * 2:
@@ -250,7 +266,7 @@ async def test_json_nested_as_deep_as_it_goes_is_no_fault_of_gwevents(
 ) -> None:
     way_in = Pipeline(factory.store, clock, max_age=MAX_AGE, circulars=factory.circulars)
     close = "}" if form == '{"a":' else "]"
-    notice = to_json(record()).decode()
+    notice = to_json(notice_record()).decode()
     for depth in (100, 300, 900, 950, 970, 980, 985, 988, 990, 992, 995, 1_000, 3_000, 40_000):
         nested = form * depth + "1" + close * depth
         for body in (
@@ -290,7 +306,7 @@ async def test_a_circular_of_an_unusual_id_is_linked_by_gcns_own_word_for_it(
     factory: Factory, clock: Clock
 ) -> None:
     await subscribe(factory, "all circulars", "C1")
-    await take(factory, made("S1234"))
+    await record_notices(factory, decoded_notice("S1234"))
     way_in = Pipeline(factory.store, clock, max_age=MAX_AGE, circulars=factory.circulars)
     created = int(clock().timestamp() * 1_000)
     circular = {

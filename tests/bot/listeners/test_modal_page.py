@@ -15,8 +15,8 @@ from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
 from bot.samples import ms181101ab, to_avro
 from bot.sources import Origin
-from tests.bot.local_slack.test_page import FLAGS, PATIENT_MS, SIZES, choose
-from tests.support.factories import NOW, TEAM, made, take
+from tests.bot.local_slack.test_page import FLAGS, SIZES, TIMEOUT_MS, choose
+from tests.support.factories import NOW, TEAM, decoded_notice, record_notices
 
 
 @pytest.fixture
@@ -36,11 +36,11 @@ async def test_somebody_subscribes_and_looks_at_the_home(
     size: str, browser: Browser, bot: Application, local_slack: LocalSlack, factory: Factory, tmp_path: Path
 ) -> None:
     channel = local_slack.add_channel("gw-cbc")
-    await take(factory, [made(), made("S261121b", far=2e-8)])
+    await record_notices(factory, [decoded_notice(), decoded_notice("S261121b", far=2e-8)])
     await bot.pipeline.handle(to_avro(ms181101ab(NOW)[1]), Origin("test", "1", live=False))
     phone = size == "phone"
     context = await browser.new_context(viewport=SIZES[size], has_touch=phone, is_mobile=phone)
-    context.set_default_timeout(PATIENT_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     page = await context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -9,13 +9,13 @@ import pytest
 
 from bot.app.application import Application
 from bot.app.factory import Factory
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.user_actions import ActionResult
 from bot.samples import ms181101ab, to_avro
 from bot.sources import Origin
-from formatters.answers.answer import SHARE
-from tests.support.factories import MOCK, NOW, TEAM, Clock, made, take
+from formatters.answers.answer import SHARE_ACTION
+from tests.support.factories import MOCK, NOW, TEAM, Clock, decoded_notice, record_notices
 
 
 def words(message: dict[str, Any]) -> str:
@@ -33,12 +33,12 @@ async def typed(local_slack: LocalSlack, channel: str, text: str) -> dict[str, A
 
 async def pressed(local_slack: LocalSlack, channel: str, answer: dict[str, Any]) -> ActionResult:
     """Press the button that posts an answer to the channel."""
-    return await local_slack.press(channel, answer["ts"], SHARE)
+    return await local_slack.press(channel, answer["ts"], SHARE_ACTION)
 
 
 async def test_commands_in_any_words(bot: Application, local_slack: LocalSlack, factory: Factory) -> None:
     channel = local_slack.add_channel("gw")
-    await take(factory, made(MOCK))
+    await record_notices(factory, decoded_notice(MOCK))
     assert "latest" in words(await typed(local_slack, channel, ""))
     assert MOCK in words(await typed(local_slack, channel, "ms261122A"))
     assert "newest mock" in words(await typed(local_slack, channel, "latest"))
@@ -72,7 +72,7 @@ async def test_a_mention_is_answered_where_it_was_made(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     channel = local_slack.add_channel("gw")
-    await take(factory, made(MOCK))
+    await record_notices(factory, decoded_notice(MOCK))
     await local_slack.say(f"@gwevent {MOCK.lower()}", channel)
     await local_slack.wait_for(lambda: local_slack.ephemerals(channel))
     (answer,) = local_slack.ephemerals(channel)
@@ -89,13 +89,13 @@ async def test_the_button_posts_the_newest_state_to_the_channel(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     channel = local_slack.add_channel("gw")
-    await take(factory, made(MOCK))
+    await record_notices(factory, decoded_notice(MOCK))
     answer = await typed(local_slack, channel, MOCK)
-    await take(factory, made(MOCK, "RETRACTION", 5))
+    await record_notices(factory, decoded_notice(MOCK, "RETRACTION", 5))
     await pressed(local_slack, channel, answer)
     await local_slack.wait_for(lambda: local_slack.messages(channel))
     (posted,) = local_slack.messages(channel)
-    assert "RETRACTED" in words(posted) and SHARE not in words(posted)
+    assert "RETRACTED" in words(posted) and SHARE_ACTION not in words(posted)
 
 
 async def test_subscribe_posts_its_confirmation_and_lists_it(
@@ -150,7 +150,9 @@ async def test_where_the_bot_may_not_post_nothing_is_stored(
     assert await factory.subscriptions.count() == 0
     local_slack.invite(channel)
     assert "Done" in words(await typed(local_slack, channel, "subscribe CBC"))
-    assert [s.criteria for s in await factory.subscriptions.for_channel(TEAM, channel)] == [parse("CBC")]
+    assert [s.criteria for s in await factory.subscriptions.for_channel(TEAM, channel)] == [
+        parse_criteria("CBC")
+    ]
 
 
 async def test_kicked_and_invited_it_catches_up_by_itself(
@@ -160,7 +162,7 @@ async def test_kicked_and_invited_it_catches_up_by_itself(
     channel = local_slack.add_channel("gw")
     await typed(local_slack, channel, "subscribe all")
     local_slack.kick(channel)
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     bot.worker.wake()
     async with asyncio.timeout(60):
         while (await factory.outbox.counts()).waiting:

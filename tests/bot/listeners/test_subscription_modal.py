@@ -15,8 +15,8 @@ from bot.local_slack.user_actions import ActionResult
 from bot.slack.channel_policy import ChannelPolicy
 from bot.store.channels.change_log import ChangeAuthor
 from formatters.views import home_tab, subscription_modal
-from formatters.views.subscription_modal import OPEN, VALUE
-from tests.support.factories import NOW, REAL, TEAM, Clock, made, subscribe, take
+from formatters.views.subscription_modal import INPUT_ACTION_ID, OPEN_ACTION
+from tests.support.factories import NOW, REAL, TEAM, Clock, decoded_notice, record_notices, subscribe
 
 Json = dict[str, Any]
 
@@ -33,7 +33,7 @@ def filled(**inputs: str | list[str]) -> Json:
             value = {"selected_users": given}
         elif isinstance(given, list):
             value = {"selected_options": [{"value": one} for one in given]}
-        state[name] = {VALUE: value}
+        state[name] = {INPUT_ACTION_ID: value}
     return state
 
 
@@ -73,7 +73,7 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     channel = local_slack.add_channel("gw")
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     done = await typed(local_slack, channel, "Dialog")
     assert done.shown == [], "nothing but the dialog"
     view = await opened(local_slack)
@@ -92,7 +92,7 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
     # What was typed goes along with the button's press.
     workspace = local_slack.workspace
     workspace.modals[local_slack.user][-1].state = filled(**good)
-    await local_slack.view_action(subscription_modal.PREVIEW)
+    await local_slack.view_action(subscription_modal.PREVIEW_ACTION)
     asked = "CBC BNS>0.5 far<1/month distance<300 area90<500"
     await local_slack.wait_for(lambda: "BNS above 50" in words(local_slack.view()))
     shown = words(local_slack.view())
@@ -100,13 +100,13 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
     # The notice has no map, so that distance and area are unknown.
     assert "0 of 1 past event" in shown
     workspace.modals[local_slack.user][-1].state = filled(**good | {"distance": "", "area90": ""})
-    await local_slack.view_action(subscription_modal.PREVIEW)
+    await local_slack.view_action(subscription_modal.PREVIEW_ACTION)
     await local_slack.wait_for(lambda: "1 of 1 past event" in words(local_slack.view()))
     assert REAL in words(local_slack.view())
 
     workspace.modals[local_slack.user][-1].state = filled(**good, words="near 1 2 3deg")
     before = len([call for call in local_slack.calls if call.method == "views.update"])
-    await local_slack.view_action(subscription_modal.PREVIEW)
+    await local_slack.view_action(subscription_modal.PREVIEW_ACTION)
     await local_slack.wait_for(lambda: re.search("0 of 1 .*near 1 2 3deg", words(local_slack.view())))
     updates = [call for call in local_slack.calls if call.method == "views.update"][before:]
     assert "Asking the sky maps" in words(updates[0].args) and len(updates) == 2
@@ -121,7 +121,7 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
 
     listed = await (await typed(local_slack, channel, "subscriptions")).answer(30)
     (first,) = await factory.subscriptions.for_channel(TEAM, channel)
-    await local_slack.press(channel, listed["ts"], f"{OPEN}.{first.id}")
+    await local_slack.press(channel, listed["ts"], f"{OPEN_ACTION}.{first.id}")
     view = await opened(local_slack)
     assert block(view, "BNS")["initial_value"] == "50"
     assert block(view, "compared")["initial_option"]["value"] == "more"
@@ -169,7 +169,7 @@ async def test_what_cant_be_opened_says_why(
     # A mention has no trigger: it is answered with a button that has one.
     await local_slack.say("@gwevent dialog", other)
     await local_slack.wait_for(lambda: local_slack.ephemerals(other))
-    await local_slack.press(other, local_slack.ephemerals(other)[0]["ts"], f"{OPEN}.{there.id}")
+    await local_slack.press(other, local_slack.ephemerals(other)[0]["ts"], f"{OPEN_ACTION}.{there.id}")
     view = await opened(local_slack)
     assert block(view, "group")["initial_option"]["value"] == "CBC" and "So far: *CBC*" in words(view)
     # Another channel in the metadata changes nothing of this one's.
@@ -188,7 +188,7 @@ async def test_the_home_shows_ones_own_channels_and_changes_them(
 ) -> None:
     channel = local_slack.add_channel("gw")
     secret = local_slack.add_channel("secret", private=True)
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     await subscribe(factory, "CBC mock", channel)
     await subscribe(factory, "Burst", secret, "D0SOMEBODY")
     local_slack.workspace.leave(local_slack.workspace.channels[secret], local_slack.user)
@@ -201,19 +201,19 @@ async def test_the_home_shows_ones_own_channels_and_changes_them(
     local_slack.open_home(local_slack.colleague)
     await local_slack.wait_for(lambda: secret in words(local_slack.home(local_slack.colleague)))
 
-    await local_slack.view_action(home_tab.PAUSE)
-    await local_slack.wait_for(lambda: home_tab.RESUME in words(local_slack.home()))
+    await local_slack.view_action(home_tab.PAUSE_ACTION)
+    await local_slack.wait_for(lambda: home_tab.RESUME_ACTION in words(local_slack.home()))
     assert (await factory.subscriptions.for_channel(TEAM, channel))[0].paused_at == NOW
-    await local_slack.view_action(home_tab.RESUME)
-    await local_slack.wait_for(lambda: home_tab.PAUSE in words(local_slack.home()))
+    await local_slack.view_action(home_tab.RESUME_ACTION)
+    await local_slack.wait_for(lambda: home_tab.PAUSE_ACTION in words(local_slack.home()))
 
-    await local_slack.view_action(home_tab.EDIT)
+    await local_slack.view_action(home_tab.EDIT_ACTION)
     view = await opened(local_slack)
     assert [o["value"] for o in block(view, "switches")["initial_options"]] == ["mock"]
     assert (await local_slack.submit(filled(group="CBC", NS="30"))).ok
     await last_page(local_slack, "is now *CBC NS&gt;=0.3*")
     await local_slack.wait_for(lambda: "CBC NS&gt;=0.3" in words(local_slack.home()))
-    await local_slack.view_action(home_tab.NEW)
+    await local_slack.view_action(home_tab.NEW_ACTION)
     await opened(local_slack)
     # Meanwhile they are no longer in the channel.
     local_slack.workspace.leave(local_slack.workspace.channels[channel], local_slack.user)
@@ -233,7 +233,7 @@ def end_button(message: Json, number: int) -> tuple[str, str]:
         for b in message["blocks"]
         if b["type"] == "actions"
         for e in b["elements"]
-        if e["action_id"] == f"{subscription_modal.END}.{number}"
+        if e["action_id"] == f"{subscription_modal.END_ACTION}.{number}"
     ]
     return found["action_id"], found["value"]
 
@@ -273,7 +273,7 @@ async def test_the_button_that_ends_all_ends_what_it_lists(
     asked = await (await typed(local_slack, channel, "unsubscribe")).answer(30)
     assert "Nothing has ended yet" in words(asked)
     await subscribe(factory, "all mock", channel)
-    assert (await local_slack.press(channel, asked["ts"], subscription_modal.END)).ok
+    assert (await local_slack.press(channel, asked["ts"], subscription_modal.END_ACTION)).ok
     await answered(local_slack, channel, "Unsubscribed from *CBC*, *Burst*")
     assert await in_channel(factory, channel) == ["all mock"], "what came meanwhile wasn't listed"
     await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 1)
@@ -283,7 +283,7 @@ async def test_the_button_that_ends_all_ends_what_it_lists(
     await answered(local_slack, channel, "To end it: `/gwevent unsubscribe 3`")
     assert await in_channel(factory, channel) == ["all mock"]
     asked = local_slack.ephemerals(channel)[-1]
-    assert (await local_slack.press(channel, asked["ts"], f"{subscription_modal.END}.3")).ok
+    assert (await local_slack.press(channel, asked["ts"], f"{subscription_modal.END_ACTION}.3")).ok
     await answered(local_slack, channel, "Unsubscribed from *all mock*")
     assert local_slack.ephemerals(channel)[-1]["thread_ts"] == asked["thread_ts"] is not None
 
@@ -294,7 +294,7 @@ async def test_what_is_done_in_the_home_is_posted_in_the_channel(
     channel = local_slack.add_channel("gw")
     await subscribe(factory, "CBC mock", channel)
     local_slack.open_home()
-    await local_slack.wait_for(lambda: home_tab.END in words(local_slack.home()))
+    await local_slack.wait_for(lambda: home_tab.END_ACTION in words(local_slack.home()))
     stale = local_slack.home()
     assert stale is not None
 
@@ -304,10 +304,10 @@ async def test_what_is_done_in_the_home_is_posted_in_the_channel(
         await local_slack.wait_for(lambda: any(said in words(m) for m in local_slack.messages(channel)))
         assert f"<@{local_slack.user}> {said}" in words(local_slack.messages(channel)[-1])
 
-    await local_slack.view_action(home_tab.PAUSE)
+    await local_slack.view_action(home_tab.PAUSE_ACTION)
     await posted("paused subscription 1")
-    await local_slack.wait_for(lambda: home_tab.RESUME in words(local_slack.home()))
-    await local_slack.view_action(home_tab.EDIT)
+    await local_slack.wait_for(lambda: home_tab.RESUME_ACTION in words(local_slack.home()))
+    await local_slack.view_action(home_tab.EDIT_ACTION)
     await opened(local_slack)
     assert (await local_slack.submit(filled(group="CBC", NS="30"))).ok
     await last_page(local_slack, "is now *CBC NS&gt;=0.3*")
@@ -315,10 +315,10 @@ async def test_what_is_done_in_the_home_is_posted_in_the_channel(
     await local_slack.wait_for(lambda: "NS&gt;=0.3" in words(local_slack.home()))
     # Somebody else changes it while this home is shown.
     await factory.subscriptions.pause(TEAM, channel, 1, ChangeAuthor("U0OTHER", clock()), resume=True)
-    await local_slack.view_action(home_tab.END)
+    await local_slack.view_action(home_tab.END_ACTION)
     await local_slack.wait_for(lambda: "out of date" in words(local_slack.home()))
     assert await in_channel(factory, channel) == ["CBC NS>=0.3"]
-    await local_slack.view_action(home_tab.END)
+    await local_slack.view_action(home_tab.END_ACTION)
     await local_slack.wait_for(lambda: "Unsubscribed from" in words(local_slack.home()))
     await posted("ended subscription 1")
     changes, total = await factory.subscriptions.history(TEAM, channel, 1)

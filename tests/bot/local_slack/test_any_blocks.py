@@ -42,8 +42,8 @@ KEYS = sorted(
 )
 TYPES = sorted(
     {
-        *block_checks.MESSAGE,
-        *block_checks.MODAL,
+        *block_checks.IN_MESSAGE,
+        *block_checks.IN_MODAL,
         *elements.IN_INPUT,
         *elements.IN_SECTION,
         "plain_text",
@@ -125,29 +125,29 @@ MESSAGE = [
 ]
 
 
-def places(thing: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def json_paths(thing: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The paths to everything inside of a thing."""
     inside = thing.items() if isinstance(thing, dict) else enumerate(thing) if isinstance(thing, list) else ()
-    return [path, *(each for key, item in inside for each in places(item, (*path, key)))]
+    return [path, *(each for key, item in inside for each in json_paths(item, (*path, key)))]
 
 
-def with_one_thing_else(thing: Any, path: tuple[Any, ...], other: Any) -> Any:
+def replace_at(thing: Any, path: tuple[Any, ...], other: Any) -> Any:
     if not path:
         return other
     copy = dict(thing) if isinstance(thing, dict) else list(thing)
-    copy[path[0]] = with_one_thing_else(thing[path[0]], path[1:], other)
+    copy[path[0]] = replace_at(thing[path[0]], path[1:], other)
     return copy
 
 
-def one_thing_else(thing: Any) -> Any:
-    return st.builds(with_one_thing_else, st.just(thing), st.sampled_from(places(thing)), VALUES)
+def mutated(thing: Any) -> Any:
+    return st.builds(replace_at, st.just(thing), st.sampled_from(json_paths(thing)), VALUES)
 
 
 WORKSPACE = LocalSlack().workspace
 CHANNEL = WORKSPACE.add_channel("gw-cbc").id
 
 
-@given(st.lists(VALUES, max_size=4) | VALUES | one_thing_else(MESSAGE))
+@given(st.lists(VALUES, max_size=4) | VALUES | mutated(MESSAGE))
 def test_any_blocks(blocks: Any) -> None:
     try:
         block_checks.check_message(blocks)
@@ -157,7 +157,7 @@ def test_any_blocks(blocks: Any) -> None:
         WORKSPACE.post(Draft(CHANNEL, WORKSPACE.bot.id, "x", tuple(blocks)))
 
 
-@given(VALUES | one_thing_else(MODAL))
+@given(VALUES | mutated(MODAL))
 def test_any_view(view: Any) -> None:
     for kind in ("modal", "home"):
         try:
@@ -168,7 +168,7 @@ def test_any_view(view: Any) -> None:
             WORKSPACE.open_view("U1", view, on_top=False)
 
 
-def test_what_is_varied_is_good_as_it_is() -> None:
+def test_unmutated_blocks_are_valid() -> None:
     block_checks.check_message(MESSAGE)
     block_checks.check_view(MODAL, "modal")
 
@@ -178,10 +178,10 @@ def golden_messages() -> list[Path]:
 
 
 @pytest.mark.parametrize("path", golden_messages(), ids=lambda path: path.stem)
-def test_what_gwevent_says_passes(path: Path) -> None:
+def test_golden_messages_are_valid(path: Path) -> None:
     message = json.loads(path.read_text())
     if message.get("type") in ("modal", "home"):
         block_checks.check_view(message, message["type"])
         return
     block_checks.check_message(message["blocks"])
-    assert 0 < len(message["text"]) <= block_checks.UPDATE_TEXT
+    assert 0 < len(message["text"]) <= block_checks.MAX_UPDATE_TEXT

@@ -23,7 +23,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def steer(session: aiohttp.ClientSession, url: str, verb: str, **body: Any) -> Json:
+async def post_command(session: aiohttp.ClientSession, url: str, verb: str, **body: Any) -> Json:
     async with session.post(f"{url}/sandbox/control/{verb}", json=body) as response:
         answer: Json = await response.json()
         return answer
@@ -33,20 +33,22 @@ async def test_every_verb_does_what_the_method_does(
     local_slack: LocalSlack, slack_client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
     url = local_slack.url
-    channel = (await steer(session, url, "add_channel", name="gw-cbc"))["result"]
-    await steer(session, url, "fail", method="chat.postMessage", error="restricted_action")
+    channel = (await post_command(session, url, "add_channel", name="gw-cbc"))["result"]
+    await post_command(session, url, "fail", method="chat.postMessage", error="restricted_action")
     with pytest.raises(SlackApiError, match="restricted_action"):
         await slack_client.chat_postMessage(channel=channel, text="x")
-    await steer(session, url, "fail", method="chat.postMessage", status=500, times=None)
-    await steer(session, url, "clear_faults")
+    await post_command(session, url, "fail", method="chat.postMessage", status=500, times=None)
+    await post_command(session, url, "clear_faults")
     posted = await slack_client.chat_postMessage(channel=channel, text="x")
     async with session.get(f"{url}/sandbox/control/messages", params={"channel": channel}) as response:
         assert [message["ts"] for message in await response.json()] == [posted["ts"]]
     async with session.get(f"{url}/sandbox/control/calls", params={"since": "1"}) as response:
         assert [call["outcome"] for call in await response.json()] == ["ok"]
-    said = await steer(session, url, "say", channel=channel, text="@gwevent hello")
+    said = await post_command(session, url, "say", channel=channel, text="@gwevent hello")
     assert said["message"]["text"].endswith("hello")
-    lost = await steer(session, url, "command", command="/gwevent", text="latest", channel=channel, wait=1)
+    lost = await post_command(
+        session, url, "command", command="/gwevent", text="latest", channel=channel, wait=1
+    )
     assert (lost["ok"], lost["error"]) == (False, "dispatch_failed")
     async with session.get(f"{url}/sandbox/control/ephemerals", params={"channel": channel}) as response:
         assert len(await response.json()) == 1
@@ -54,30 +56,30 @@ async def test_every_verb_does_what_the_method_does(
         assert {envelope["type"] for envelope in await response.json()} == {"events_api", "slash_commands"}
     async with session.get(f"{url}/sandbox/control/sockets") as response:
         assert await response.json() == {"open": 0, "opened": 0}
-    await steer(session, url, "revoke_token")
+    await post_command(session, url, "revoke_token")
     with pytest.raises(SlackApiError, match="token_revoked"):
         await slack_client.auth_test()
-    await steer(session, url, "restore_token")
-    await steer(session, url, "kick", channel=channel)
-    await steer(session, url, "archive", channel=channel)
+    await post_command(session, url, "restore_token")
+    await post_command(session, url, "kick", channel=channel)
+    await post_command(session, url, "archive", channel=channel)
     with pytest.raises(SlackApiError, match="is_archived"):
         await slack_client.chat_postMessage(channel=channel, text="x")
-    await steer(session, url, "limits", on=True)
+    await post_command(session, url, "limits", on=True)
     assert local_slack.rates.on
-    await steer(session, url, "file_delay", seconds=9)
+    await post_command(session, url, "file_delay", seconds=9)
     assert local_slack.file_server.delay == 9
     for verb in ("close_sockets", "refresh_sockets"):
-        assert (await steer(session, url, verb))["ok"] is True
+        assert (await post_command(session, url, verb))["ok"] is True
 
 
 async def test_wrong_steering_gets_a_sentence(
     local_slack: LocalSlack, session: aiohttp.ClientSession
 ) -> None:
     url = local_slack.url
-    assert (await steer(session, url, "explode"))["error"] == "There is no verb explode."
-    assert "unexpected keyword" in (await steer(session, url, "archive", room="x"))["error"]
-    assert (await steer(session, url, "archive", channel="C000"))["error"] == "channel_not_found"
-    assert "no state of a token" in (await steer(session, url, "revoke_token", error="x"))["error"]
+    assert (await post_command(session, url, "explode"))["error"] == "There is no verb explode."
+    assert "unexpected keyword" in (await post_command(session, url, "archive", room="x"))["error"]
+    assert (await post_command(session, url, "archive", channel="C000"))["error"] == "channel_not_found"
+    assert "no state of a token" in (await post_command(session, url, "revoke_token", error="x"))["error"]
     async with session.post(f"{url}/sandbox/control/archive", json=[]) as response:
         assert response.status == 400
     async with session.get(f"{url}/sandbox/control/messages") as response:

@@ -56,7 +56,7 @@ MODAL = {
 }
 
 
-def typed(words: str) -> Json:
+def input_values(words: str) -> Json:
     return {"filter": {"words": {"type": "plain_text_input", "value": words}}}
 
 
@@ -231,29 +231,31 @@ async def test_a_dialog(
     assert local_slack.view(local_slack.colleague) is None
 
     assert (await local_slack.submit({})).errors == {"filter": "Please complete this required field."}
-    assert (await local_slack.submit(typed("x" * 11))).errors == {
+    assert (await local_slack.submit(input_values("x" * 11))).errors == {
         "filter": "Please shorten this to 10 characters or less."
     }
-    assert (await local_slack.submit(typed("x"))).errors == {"filter": "Please use at least 2 characters."}
+    assert (await local_slack.submit(input_values("x"))).errors == {
+        "filter": "Please use at least 2 characters."
+    }
     assert submitted == []
-    assert (await local_slack.submit(typed("wrong"))).errors == {"filter": "unknown word"}
-    assert (await local_slack.submit(typed("nonsense"))).error == "invalid_response_action"
-    assert (await local_slack.submit(typed("update"))).ok
+    assert (await local_slack.submit(input_values("wrong"))).errors == {"filter": "unknown word"}
+    assert (await local_slack.submit(input_values("nonsense"))).error == "invalid_response_action"
+    assert (await local_slack.submit(input_values("update"))).ok
     view = local_slack.view()
     assert view is not None
     assert view["private_metadata"] == "updated"
-    assert (await local_slack.submit(typed("push"))).ok
+    assert (await local_slack.submit(input_values("push"))).ok
     pushed = local_slack.view()
     assert pushed is not None
     assert (pushed["previous_view_id"], pushed["root_view_id"]) == (view["id"], view["id"])
-    assert (await local_slack.submit(typed("fine"))).ok
+    assert (await local_slack.submit(input_values("fine"))).ok
     assert (local_slack.view() or {})["id"] == view["id"]
 
     await local_slack.view_action("preview")
     await local_slack.wait_for(lambda: len(events) == 3)
     assert events[1:] == ["view", "hash_conflict"]
     assert (local_slack.view() or {})["title"]["text"] == "Preview"
-    await local_slack.submit(typed("clear"))
+    await local_slack.submit(input_values("clear"))
     assert local_slack.view() is None
 
     await local_slack.press(channel, posted["ts"], "go")

@@ -35,9 +35,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENT_MS = 60_000
+TIMEOUT_MS = 60_000
 """A wait that fails the test instead of hanging it; nothing measures it."""
-expect.set_options(timeout=PATIENT_MS)
+expect.set_options(timeout=TIMEOUT_MS)
 SIZES: dict[str, ViewportSize] = {
     "desktop": {"width": 1280, "height": 860},
     "phone": {"width": 390, "height": 844},
@@ -65,7 +65,7 @@ def button(action_id: str, text: str, **more: Any) -> Json:
     return {"type": "button", "action_id": action_id, "text": plain(text), **more}
 
 
-def asked(block_id: str, label: str, element: Json, **more: Any) -> Json:
+def input_block(block_id: str, label: str, element: Json, **more: Any) -> Json:
     return {"type": "input", "block_id": block_id, "label": plain(label), "element": element, **more}
 
 
@@ -89,28 +89,30 @@ DIALOG = {
     "title": plain("Filter"),
     "submit": plain("Save"),
     "blocks": [
-        asked(
+        input_block(
             "group", "Group", {"type": "static_select", "action_id": "g", "options": options("CBC", "Burst")}
         ),
-        asked(
+        input_block(
             "classes",
             "Classes",
             {"type": "multi_static_select", "action_id": "c", "options": options("BNS", "NSBH", "BBH")},
         ),
-        asked(
+        input_block(
             "far",
             "At most, per year",
             {"type": "number_input", "action_id": "f", "is_decimal_allowed": True},
         ),
-        asked("words", "Filter", {"type": "plain_text_input", "action_id": "w"}),
-        asked(
+        input_block("words", "Filter", {"type": "plain_text_input", "action_id": "w"}),
+        input_block(
             "kinds",
             "Also",
             {"type": "checkboxes", "action_id": "k", "options": options("Mock", "Test")},
             optional=True,
         ),
-        asked("how", "How", {"type": "radio_buttons", "action_id": "h", "options": options("Loud", "Quiet")}),
-        asked("where", "Where", {"type": "conversations_select", "action_id": "c"}),
+        input_block(
+            "how", "How", {"type": "radio_buttons", "action_id": "h", "options": options("Loud", "Quiet")}
+        ),
+        input_block("where", "Where", {"type": "conversations_select", "action_id": "c"}),
     ],
 }
 
@@ -132,7 +134,7 @@ class Stage:
     submitted: list[Json] = field(default_factory=list)
 
 
-def wire(app: AsyncApp, stage: Stage) -> None:
+def register_handlers(app: AsyncApp, stage: Stage) -> None:
     @app.command("/gwevent")
     async def command(ack: Any, respond: Any) -> None:
         await ack()
@@ -181,7 +183,7 @@ async def stage() -> AsyncIterator[Stage]:
             local_slack, client, local_slack.add_channel("gw-cbc"), local_slack.add_channel("gw-burst")
         )
         app = AsyncApp(client=client)
-        wire(app, stage)
+        register_handlers(app, stage)
         handler = AsyncSocketModeHandler(
             app,
             local_slack.app_token,
@@ -214,7 +216,7 @@ async def page(request: pytest.FixtureRequest, browser: Browser, stage: Stage) -
     """The page at a desktop's and a phone's size; it may not complain, nor ask another host for anything."""
     phone = request.param == "phone"
     context = await browser.new_context(viewport=SIZES[request.param], has_touch=phone, is_mobile=phone)
-    context.set_default_timeout(PATIENT_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     page = await context.new_page()
     complaints: list[str] = []
     hosts: set[str] = set()

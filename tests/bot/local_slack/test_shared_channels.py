@@ -12,10 +12,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.local_slack.server import LocalSlack
-from bot.local_slack.shared_channels import ELSEWHERE
+from bot.local_slack.shared_channels import EXTERNAL_TEAM_ID
 
 
-async def told(local_slack: LocalSlack, kind: str) -> dict[str, Any]:
+async def newest_event(local_slack: LocalSlack, kind: str) -> dict[str, Any]:
     """The newest event of a kind that the app was told of."""
 
     def found() -> list[dict[str, Any]]:
@@ -42,8 +42,8 @@ async def test_slack_names_the_workspace_of_whoever_did_it(
     handler = await connected(local_slack, slack_client)
     try:
         await local_slack.say("@gwevent hello", channel, user=guest)
-        event = await told(local_slack, "app_mention")
-        assert event["team_id"] == event["event"]["team"] == ELSEWHERE
+        event = await newest_event(local_slack, "app_mention")
+        assert event["team_id"] == event["event"]["team"] == EXTERNAL_TEAM_ID
         assert event["authorizations"][0]["team_id"] == event["context_team_id"] == local_slack.team_id
         assert event["is_ext_shared_channel"] is True
         posted = await slack_client.chat_postMessage(
@@ -65,7 +65,7 @@ async def test_slack_names_the_workspace_of_whoever_did_it(
         done = await local_slack.press(channel, posted["ts"], "go", user=guest)
         assert done.envelope is not None
         body = done.envelope.payload
-        assert body["team"]["id"] == body["user"]["team_id"] == ELSEWHERE
+        assert body["team"]["id"] == body["user"]["team_id"] == EXTERNAL_TEAM_ID
         assert body["message"]["team"] == local_slack.team_id
     finally:
         await handler.close_async()  # type: ignore[no-untyped-call]
@@ -81,7 +81,7 @@ async def test_a_channel_gets_another_id(local_slack: LocalSlack, slack_client: 
             session.post(f"{local_slack.url}/sandbox/control/convert", json={"channel": channel}) as answer,
         ):
             new = (await answer.json())["result"]
-        event = (await told(local_slack, "channel_id_changed"))["event"]
+        event = (await newest_event(local_slack, "channel_id_changed"))["event"]
         assert (event["old_channel_id"], event["new_channel_id"]) == (channel, new)
         with pytest.raises(SlackApiError, match="channel_not_found"):
             await slack_client.chat_postMessage(channel=channel, text="after")

@@ -121,7 +121,7 @@ async def test_a_person_acts_over_http(local_slack: LocalSlack) -> None:
     ],
     ids=str,
 )
-async def test_other_sites_get_nothing(local_slack: LocalSlack, headers: dict[str, str]) -> None:
+async def test_foreign_origin_is_rejected(local_slack: LocalSlack, headers: dict[str, str]) -> None:
     async with aiohttp.ClientSession(headers=headers) as session:
         async with session.get(f"{local_slack.url}/sandbox/state") as response:
             assert response.status == 403

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.local_slack.text_escaping import as_command, as_message
+from bot.local_slack.text_escaping import encode_command_text, encode_message_text
 
 PEOPLE = {"observer": "U1", "gwevent": "U2"}
 CHANNELS = {"gw-cbc": "C1"}
@@ -21,11 +21,13 @@ CHANNELS = {"gw-cbc": "C1"}
     ],
 )
 def test_a_message(typed: str, arrives: str) -> None:
-    assert as_message(typed, PEOPLE, CHANNELS) == arrives
+    assert encode_message_text(typed, PEOPLE, CHANNELS) == arrives
 
 
 def test_a_command_gets_ids_only_where_the_manifest_says_so() -> None:
     text = "a<b @observer #gw-cbc @nobody"
-    with_ids = as_command(text, PEOPLE, CHANNELS, should_escape=True)
+    with_ids = encode_command_text(text, PEOPLE, CHANNELS, should_escape=True)
     assert with_ids == "a&lt;b <@U1|observer> <#C1|gw-cbc> @nobody"
-    assert as_command(text, PEOPLE, CHANNELS, should_escape=False) == "a&lt;b @observer #gw-cbc @nobody"
+    assert (
+        encode_command_text(text, PEOPLE, CHANNELS, should_escape=False) == "a&lt;b @observer #gw-cbc @nobody"
+    )

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.local_slack.errors import ApiError
-from bot.local_slack.trigger_ids import Triggers
+from bot.local_slack.trigger_ids import TriggerIds
 
 
 class Clock:
@@ -15,7 +15,7 @@ class Clock:
 
 def test_once_and_within_three_seconds() -> None:
     clock = Clock()
-    triggers = Triggers(clock)
+    triggers = TriggerIds(clock)
     first, second = triggers.new("T", "U"), triggers.new("T", "U")
     clock.now += 2.9
     assert triggers.exchange(first, "T") == "U"
@@ -26,8 +26,8 @@ def test_once_and_within_three_seconds() -> None:
         triggers.exchange(second, "T")
 
 
-def test_of_another_team_or_none() -> None:
-    triggers = Triggers()
+def test_unknown_or_foreign_trigger_is_rejected() -> None:
+    triggers = TriggerIds()
     for wrong in (triggers.new("T1", "U"), "1.2.abc"):
         with pytest.raises(ApiError, match="invalid_trigger_id"):
             triggers.exchange(wrong, "T2")

@@ -16,7 +16,7 @@ from bot.samples import to_json
 from bot.settings import Settings
 from bot.sources import Origin, Payload, SourceStatus
 from tests.bot.alerts.test_circular import circular
-from tests.support.factories import MOCK, NOW, Clock, made, record, subscribe, take
+from tests.support.factories import MOCK, NOW, Clock, decoded_notice, notice_record, record_notices, subscribe
 
 PATIENCE_S = 60.0
 
@@ -97,7 +97,7 @@ async def figures(bot: Application) -> dict[str, float]:
 
 
 async def test_circulars_are_no_sign_that_notices_come(bot: Application, clock: Clock, tray: Tray) -> None:
-    tray.queue.put_nowait(to_json(record()))
+    tray.queue.put_nowait(to_json(notice_record()))
     async with asyncio.timeout(PATIENCE_S):
         while tray.acknowledged < 1:
             await asyncio.sleep(0.02)
@@ -114,9 +114,9 @@ async def test_health_figures_and_the_first_real_notice(
 ) -> None:
     channel = local_slack.add_channel("gw")
     await subscribe(factory, "all", channel)
-    await take(factory, made(MOCK))
-    tray.queue.put_nowait(to_json(record()))
-    tray.queue.put_nowait(to_json(record("S261122b")))
+    await record_notices(factory, decoded_notice(MOCK))
+    tray.queue.put_nowait(to_json(notice_record()))
+    tray.queue.put_nowait(to_json(notice_record("S261122b")))
     tray.queue.put_nowait(b"nonsense")
     async with asyncio.timeout(PATIENCE_S):
         while tray.acknowledged < 3 or (await factory.outbox.counts()).waiting:
@@ -153,7 +153,7 @@ async def test_health_figures_and_the_first_real_notice(
 async def test_status_says_what_is_wrong(
     bot: Application, factory: Factory, local_slack: LocalSlack, clock: Clock
 ) -> None:
-    await take(factory, made(MOCK))
+    await record_notices(factory, decoded_notice(MOCK))
     clock.forward(hours=3)
     await bot.watch.check()
     done = await local_slack.command("/gwevent", "status", channel=local_slack.add_channel("gw"))

@@ -17,8 +17,8 @@ from bot.runtime.steady_clock import SteadyClock
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.server_time import parse_http_date, trace_server_time
-from bot.store.operations.clock_offsets import KEPT, ClockOffsetRepository
-from bot.store.retention import NOTHING, PurgeResult, RetentionPolicy
+from bot.store.operations.clock_offsets import KEPT_FOR, ClockOffsetRepository
+from bot.store.retention import NOTHING_PURGED, PurgeResult, RetentionPolicy
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -59,7 +59,7 @@ async def test_a_restart_goes_on_with_the_clock_of_this_boot(factory: Factory) -
     assert abs(wrong_by(again)) < 5
 
 
-async def test_what_nobody_agreed_with_is_written_nowhere(factory: Factory) -> None:
+async def test_unconfirmed_offset_is_not_stored(factory: Factory) -> None:
     wall = Wrong()
     wall.by = MONTH
     clock, kept = keeper(factory, wall)
@@ -96,9 +96,9 @@ async def test_a_wrong_clock_at_the_start_is_set_right_before_anything_is_read(f
         keeping.cancel()
 
 
-async def test_lines_are_replaced_and_forgotten(factory: Factory) -> None:
+async def test_stored_offsets_are_replaced_and_expire(factory: Factory) -> None:
     lines, now = ClockOffsetRepository(factory.database), datetime.now(UTC)
-    await lines.write("old", 1.5, now - KEPT - timedelta(days=1))
+    await lines.write("old", 1.5, now - KEPT_FOR - timedelta(days=1))
     await lines.write("new", 2.25, now)
     await lines.write("new", 1_764_000_000.123456, now)
     assert await lines.get("old") is None
@@ -162,7 +162,7 @@ async def test_nothing_is_purged_within_an_hour_of_a_jump(
 
         async def purge(_keep: RetentionPolicy, now: datetime) -> PurgeResult:
             purged.append(now)
-            return NOTHING
+            return NOTHING_PURGED
 
         monkeypatch.setattr(factory.retention, "purge", purge)
         bot, stop = Application(settings, factory, []), asyncio.Event()

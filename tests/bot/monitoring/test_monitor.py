@@ -13,7 +13,7 @@ import pytest
 
 from bot.app.factory import Factory
 from bot.delivery.worker import DeliveryWorker
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.local_slack.server import LocalSlack
 from bot.monitoring.monitor import HealthMonitor
 from bot.monitoring.webhook import Webhook, WebhookNotifier
@@ -24,9 +24,9 @@ from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.plan_writer import ChannelRef
 from formatters.models.incident import IncidentKind
-from formatters.webhook.payload import Format
+from formatters.webhook.payload import WebhookFormat
 from tests.bot.monitoring.conftest import Pager
-from tests.support.factories import MOCK, Clock, made, take
+from tests.support.factories import MOCK, Clock, decoded_notice, record_notices
 
 PATIENCE_S = 60.0
 
@@ -110,7 +110,7 @@ async def tower(
     async with aiohttp.ClientSession() as session:
         clients = {local_slack.team_id: SlackClient(local_slack.bot_token, local_slack.api_url, session)}
         worker = factory.create_delivery_worker(clients, clock, channel_pause_s=0)
-        webhook = Webhook(pager.url, Format.JSON)
+        webhook = Webhook(pager.url, WebhookFormat.JSON)
         caller = WebhookNotifier(webhook, factory.calls, factory.incidents, factory.store, clock, poll_s=0.05)
         tower = Tower(factory, clock, local_slack, local_slack.add_channel("ops"), pager, worker, caller)
         tower.restart()
@@ -123,7 +123,7 @@ async def tower(
 
 
 async def test_silence_is_told_once_and_again_when_it_is_over(tower: Tower) -> None:
-    await take(tower.factory, made(MOCK))
+    await record_notices(tower.factory, decoded_notice(MOCK))
     await tower.look(hours=2.4)
     assert await tower.factory.incidents.open_incidents() == []
     await tower.look(minutes=10)
@@ -145,7 +145,7 @@ async def test_silence_is_told_once_and_again_when_it_is_over(tower: Tower) -> N
     assert "No notice" in (await tower.told(3))[2]
 
 
-async def test_what_comes_and_goes_is_one_trouble(tower: Tower) -> None:
+async def test_flapping_is_one_incident(tower: Tower) -> None:
     tower.watch.record_payload()
     tower.source = SourceStatus("hopskotch", False, "kafka.scimma.org:9092 doesn't answer <!channel>")
     await tower.look(8, seconds=10)
@@ -178,9 +178,9 @@ async def test_deliveries_that_wait_are_told(tower: Tower) -> None:
     channel = tower.local_slack.add_channel("gw")
     tower.local_slack.fail("chat.postMessage", status=503, times=None, channel=channel)
     await tower.factory.subscriptions.add_confirmed(
-        tower.local_slack.team_id, channel, parse("all mock"), "U1", tower.clock()
+        tower.local_slack.team_id, channel, parse_criteria("all mock"), "U1", tower.clock()
     )
-    await take(tower.factory, made(MOCK), now=tower.clock())
+    await record_notices(tower.factory, decoded_notice(MOCK), now=tower.clock())
     await tower.look(seconds=59)
     assert await tower.factory.incidents.open_incidents() == []
     await tower.look(2, seconds=10)
@@ -227,7 +227,7 @@ async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
     assert b"gwevent_store_up 1.0" in await tower.watch.metrics()
 
 
-async def test_of_several_consumers_one_is_enough(factory: Factory, clock: Clock) -> None:
+async def test_one_connected_consumer_makes_a_source_ready(factory: Factory, clock: Clock) -> None:
     reads, silent = SourceStatus("hopskotch", True, "reads", 3), SourceStatus("hopskotch", False, "silent")
     for sources in ([reads, silent], [silent, reads]):
         watch = HealthMonitor(

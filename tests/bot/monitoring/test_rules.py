@@ -36,7 +36,7 @@ def test_nothing_is_wrong() -> None:
         (IncidentKind.STORE, Thresholds().store, "store_out_since"),
     ],
 )
-def test_what_passes_by_itself_gets_its_time(what: IncidentKind, limit: timedelta, since: str) -> None:
+def test_short_problems_are_no_incident(what: IncidentKind, limit: timedelta, since: str) -> None:
     just: dict[str, Any] = {since: NOW - limit}
     later: dict[str, Any] = {since: NOW - limit - ago(seconds=1)}
     brief, long = replace(WELL, **just), replace(WELL, **later)

@@ -15,15 +15,15 @@ from sqlalchemy import delete, event, make_url, text
 
 from bot.app.factory import Factory
 from bot.monitoring.monitor import HealthMonitor
-from bot.monitoring.rules import Thresholds, is_narrow
+from bot.monitoring.rules import Thresholds, is_disk_nearly_full
 from bot.sources import SourceStatus
 from bot.store import schema, write_check
 from bot.store.database import Database, StoreUnavailable
 from bot.store.operations import source_heartbeats
 from bot.store.write_check import WriteCheck
 from formatters.models.incident import IncidentKind
-from tests.support.factories import Clock, made, take
-from tests.support.postgres import Databases, driven
+from tests.support.factories import Clock, decoded_notice, record_notices
+from tests.support.postgres import Databases, with_driver
 
 PATIENCE_S = 60.0
 
@@ -31,8 +31,8 @@ PATIENCE_S = 60.0
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every question finds out anew."""
-    monkeypatch.setattr(write_check, "ANSWER_S", 0.0)
-    monkeypatch.setattr(write_check, "FRESH_S", 0.0)
+    monkeypatch.setattr(write_check, "FAILURE_CACHED_S", 0.0)
+    monkeypatch.setattr(write_check, "WRITE_TRUSTED_S", 0.0)
 
 
 def watch_of(
@@ -118,7 +118,7 @@ async def test_a_full_disk(narrow: Factory, small_disk: Path, clock: Clock) -> N
     assert (await watch.readiness()).ready
     filling = fill(small_disk, 0)
     with pytest.raises(StoreUnavailable, match="full"):
-        await factory.store.record(made(), bytes(1_000_000), "hopskotch:1", clock(), lambda *_: [])
+        await factory.store.record(decoded_notice(), bytes(1_000_000), "hopskotch:1", clock(), lambda *_: [])
     await expect_out(watch, clock)
     # Room for a small row isn't room for a notice.
     filling.unlink()
@@ -150,11 +150,13 @@ async def test_little_room_is_told_before_it_ends(narrow: Factory, small_disk: P
 
 def test_when_room_is_little() -> None:
     limits = Thresholds(free=500)
-    assert not is_narrow(None, None, limits)
-    assert is_narrow(499, 100_000, limits) and not is_narrow(500, 100_000, limits)
-    assert is_narrow(510, 100_000, limits, lasts=True) and not is_narrow(560, 100_000, limits, lasts=True)
-    assert is_narrow(99, 1_000, limits) and not is_narrow(100, 1_000, limits)
-    assert not is_narrow(0, 1_000, Thresholds(free=0))
+    assert not is_disk_nearly_full(None, None, limits)
+    assert is_disk_nearly_full(499, 100_000, limits) and not is_disk_nearly_full(500, 100_000, limits)
+    assert is_disk_nearly_full(510, 100_000, limits, lasts=True) and not is_disk_nearly_full(
+        560, 100_000, limits, lasts=True
+    )
+    assert is_disk_nearly_full(99, 1_000, limits) and not is_disk_nearly_full(100, 1_000, limits)
+    assert not is_disk_nearly_full(0, 1_000, Thresholds(free=0))
 
 
 @pytest.mark.backends("sqlite")
@@ -188,7 +190,7 @@ async def test_a_file_that_is_gone(factory: Factory, database_path: Path, clock:
 async def test_an_idle_bot_writes_seldom(
     factory: Factory, database_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_check, "FRESH_S", 3600.0)
+    monkeypatch.setattr(write_check, "WRITE_TRUSTED_S", 3600.0)
     watch = watch_of(factory, clock)
     await watch.readiness()
     wal = database_path.with_name(f"{database_path.name}-wal")
@@ -206,7 +208,7 @@ async def test_an_idle_bot_writes_seldom(
 @pytest.fixture
 async def own(postgres: Databases, migrated_postgres: str) -> AsyncIterator[Factory]:
     """A database of its own, whose settings may be changed."""
-    factory = Factory(Database(driven(postgres.fresh(migrated_postgres))))
+    factory = Factory(Database(with_driver(postgres.fresh(migrated_postgres))))
     yield factory
     await factory.database.close()
 
@@ -236,7 +238,7 @@ async def test_postgresql_that_became_read_only_and_its_successor(own: Factory, 
     # Those who are connected keep to the server that takes no writes; new connections find the one that does.
     await set_read_only(own, read_only=False)
     await expect_well(watch, clock, own)
-    await take(own, made())
+    await record_notices(own, decoded_notice())
 
 
 async def test_consumers_are_not_silent_because_the_store_was(own: Factory) -> None:
@@ -253,7 +255,7 @@ async def test_consumers_are_not_silent_because_the_store_was(own: Factory) -> N
     await own.writes.check()
     assert await own.consumers.sources() == [reads], "it gets its time anew"
     assert own.consumers._back_at is not None
-    own.consumers._back_at -= source_heartbeats.SILENT
+    own.consumers._back_at -= source_heartbeats.SILENT_AFTER
     (silent,) = await own.consumers.sources()
     assert not silent.connected
 

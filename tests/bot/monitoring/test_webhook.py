@@ -11,17 +11,17 @@ from typing import Any
 from sqlalchemy import text
 
 from bot.app.factory import Factory
-from bot.filters import matches, parse
+from bot.filters import matches, parse_criteria
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.monitoring.webhook import Webhook, WebhookNotifier
 from bot.samples import Record, to_json
 from bot.sources import Origin
 from bot.store.operations.operator_alerts import OperatorAlertRules
-from bot.store.operations.webhook_calls import LEASE, WebhookCall
+from bot.store.operations.webhook_calls import CLAIM_DURATION, WebhookCall
 from formatters.models.notice import RETRACTION
-from formatters.webhook.payload import Format, WebhookEvent
+from formatters.webhook.payload import WebhookEvent, WebhookFormat
 from tests.bot.monitoring.conftest import Pager
-from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, Clock, record
+from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, Clock, notice_record
 
 PATIENCE_S = 60.0
 LIVE = Origin("kafka", "test", live=True)
@@ -43,7 +43,7 @@ async def calling(factory: Factory, clock: Clock, webhook: Webhook) -> AsyncIter
 
 
 def pipeline(factory: Factory, clock: Clock, words: str) -> Pipeline:
-    alarms = OperatorAlertRules(ops=None, quiet=MAX_AGE, wakes=partial(matches, parse(words)))
+    alarms = OperatorAlertRules(ops=None, quiet=MAX_AGE, wakes=partial(matches, parse_criteria(words)))
     return Pipeline(factory.store, clock, max_age=MAX_AGE, alarms=lambda: alarms)
 
 
@@ -59,11 +59,13 @@ def said(pager: Pager) -> list[tuple[Any, Any]]:
 async def test_an_event_calls_once_and_its_retraction_once(
     factory: Factory, clock: Clock, pager: Pager
 ) -> None:
-    async with calling(factory, clock, Webhook(pager.url, Format.JSON, "a secret")):
+    async with calling(factory, clock, Webhook(pager.url, WebhookFormat.JSON, "a secret")):
         line = pipeline(factory, clock, "CBC")
-        await take(line, record(), record(alert_type="INITIAL", minutes=5), record(MOCK))
+        await take(line, notice_record(), notice_record(alert_type="INITIAL", minutes=5), notice_record(MOCK))
         await until(lambda: len(pager.calls) == 1)
-        await take(line, record(alert_type=RETRACTION, minutes=9), record(MOCK, RETRACTION, minutes=9))
+        await take(
+            line, notice_record(alert_type=RETRACTION, minutes=9), notice_record(MOCK, RETRACTION, minutes=9)
+        )
         await until(lambda: len(pager.calls) == 2)
     assert said(pager) == [("trigger", f"event:{REAL}"), ("resolve", f"event:{REAL}")]
     first, last = pager.heard()
@@ -74,18 +76,18 @@ async def test_an_event_calls_once_and_its_retraction_once(
 
 async def test_old_news_and_archives_call_nobody(factory: Factory, clock: Clock, pager: Pager) -> None:
     line = pipeline(factory, clock, "all mock")
-    await take(line, record(), origin=Origin("file", "archive", live=False))
-    await take(line, record(MOCK, minutes=-1500))
+    await take(line, notice_record(), origin=Origin("file", "archive", live=False))
+    await take(line, notice_record(MOCK, minutes=-1500))
     assert await factory.calls.by_state() == {}
 
 
-async def test_what_is_not_heard_is_said_again_also_by_the_next_process(
+async def test_failed_call_is_retried_even_after_a_restart(
     factory: Factory, clock: Clock, pager: Pager
 ) -> None:
     pager.status = 302
-    webhook = Webhook(pager.url, Format.JSON)
+    webhook = Webhook(pager.url, WebhookFormat.JSON)
     async with calling(factory, clock, webhook):
-        await take(pipeline(factory, clock, "all"), record())
+        await take(pipeline(factory, clock, "all"), notice_record())
         await until(lambda: pager.refused == 1)
         for _ in range(3):
             clock.forward(minutes=10)
@@ -109,14 +111,14 @@ async def test_a_retraction_before_anybody_heard_is_silent(
     factory: Factory, clock: Clock, pager: Pager
 ) -> None:
     line = pipeline(factory, clock, "all")
-    await take(line, record(), record(alert_type=RETRACTION, minutes=5))
+    await take(line, notice_record(), notice_record(alert_type=RETRACTION, minutes=5))
     assert await factory.calls.by_state() == {"dead": 1}
     pager.status = 503
-    await take(line, record("S261122b"))
-    async with calling(factory, clock, Webhook(pager.url, Format.JSON)):
+    await take(line, notice_record("S261122b"))
+    async with calling(factory, clock, Webhook(pager.url, WebhookFormat.JSON)):
         await until(lambda: pager.refused == 1)
         # It may have been heard all the same, so it is taken back.
-        await take(line, record("S261122b", RETRACTION, minutes=5))
+        await take(line, notice_record("S261122b", RETRACTION, minutes=5))
         pager.status = 200
         clock.forward(minutes=10)
         await until_settled(factory)
@@ -125,12 +127,14 @@ async def test_a_retraction_before_anybody_heard_is_silent(
 
 async def test_ntfy_and_pagerduty(factory: Factory, clock: Clock, pager: Pager) -> None:
     line = pipeline(factory, clock, "all")
-    async with calling(factory, clock, Webhook(f"{pager.url}/gw", Format.NTFY)):
-        await take(line, record())
+    async with calling(factory, clock, Webhook(f"{pager.url}/gw", WebhookFormat.NTFY)):
+        await take(line, notice_record())
         await until(lambda: len(pager.calls) == 1)
         await until_settled(factory)
-    async with calling(factory, clock, Webhook(f"{pager.url}/v2/enqueue", Format.PAGERDUTY, "routing")):
-        await take(line, record(alert_type=RETRACTION, minutes=5))
+    async with calling(
+        factory, clock, Webhook(f"{pager.url}/v2/enqueue", WebhookFormat.PAGERDUTY, "routing")
+    ):
+        await take(line, notice_record(alert_type=RETRACTION, minutes=5))
         await until(lambda: len(pager.calls) == 2)
     (ntfy_path, ntfy, _), (pd_path, pagerduty, authorization) = pager.calls
     assert (ntfy_path, ntfy["topic"], ntfy["priority"]) == ("/hook/", "gw", 5)
@@ -141,13 +145,11 @@ async def test_ntfy_and_pagerduty(factory: Factory, clock: Clock, pager: Pager) 
     assert len(pagerduty["payload"]["summary"]) <= 1024
 
 
-async def test_a_caller_that_slept_through_its_claim_calls_nobody(
-    factory: Factory, clock: Clock, pager: Pager
-) -> None:
+async def test_expired_claim_sends_no_call(factory: Factory, clock: Clock, pager: Pager) -> None:
     """Between the claim and the request the process is paused: another one may have called meanwhile."""
     slept = 0.0
     caller = WebhookNotifier(
-        Webhook(pager.url, Format.JSON),
+        Webhook(pager.url, WebhookFormat.JSON),
         factory.calls,
         factory.incidents,
         factory.store,
@@ -159,16 +161,16 @@ async def test_a_caller_that_slept_through_its_claim_calls_nobody(
 
     async def sleepily(call: WebhookCall) -> WebhookEvent | None:
         nonlocal slept
-        slept += LEASE.total_seconds() + 1.0 if not slept else 0.0
+        slept += CLAIM_DURATION.total_seconds() + 1.0 if not slept else 0.0
         return await words(call)
 
     caller._event = sleepily  # type: ignore[method-assign]
-    await take(pipeline(factory, clock, "all"), record())
+    await take(pipeline(factory, clock, "all"), notice_record())
     running = asyncio.create_task(caller.run())
     await until(lambda: slept > 0)
     await asyncio.sleep(0.2)
     assert pager.calls == [] and await factory.calls.by_state() == {"pending": 1}
-    clock.forward(seconds=LEASE.total_seconds() + 1.0)
+    clock.forward(seconds=CLAIM_DURATION.total_seconds() + 1.0)
     await until(lambda: len(pager.calls) == 1)
     await until_settled(factory)
     running.cancel()
@@ -177,19 +179,17 @@ async def test_a_caller_that_slept_through_its_claim_calls_nobody(
 
 
 async def test_a_call_of_a_newer_gwevent_holds_nothing_up(factory: Factory, clock: Clock) -> None:
-    await take(pipeline(factory, clock, "all"), record())
+    await take(pipeline(factory, clock, "all"), notice_record())
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE webhook_calls SET kind = 'novelty'"))
     assert await factory.calls.claim(clock()) is None
     assert await factory.calls.by_state() == {"pending": 1}
 
 
-async def test_what_another_was_heard_with_is_not_taken_back_by_who_comes_late(
-    factory: Factory, clock: Clock
-) -> None:
-    await take(pipeline(factory, clock, "all"), record())
+async def test_late_failure_does_not_undo_a_delivered_call(factory: Factory, clock: Clock) -> None:
+    await take(pipeline(factory, clock, "all"), notice_record())
     slow = await factory.calls.claim(clock())
-    clock.forward(seconds=LEASE.total_seconds() + 1.0)
+    clock.forward(seconds=CLAIM_DURATION.total_seconds() + 1.0)
     quick = await factory.calls.claim(clock())
     assert (
         slow is not None and quick is not None and (slow.id, slow.attempts + 1) == (quick.id, quick.attempts)
@@ -205,7 +205,7 @@ async def test_what_another_was_heard_with_is_not_taken_back_by_who_comes_late(
 async def test_after_a_jump_no_call_is_given_up(factory: Factory, clock: Clock, pager: Pager) -> None:
     sure = False
     caller = WebhookNotifier(
-        Webhook(pager.url, Format.JSON),
+        Webhook(pager.url, WebhookFormat.JSON),
         factory.calls,
         factory.incidents,
         factory.store,
@@ -214,7 +214,7 @@ async def test_after_a_jump_no_call_is_given_up(factory: Factory, clock: Clock, 
         may_give_up=lambda: sure,
     )
     pager.status = 503
-    await take(pipeline(factory, clock, "all"), record())
+    await take(pipeline(factory, clock, "all"), notice_record())
     running = asyncio.create_task(caller.run())
     await until(lambda: pager.refused == 1)
     clock.forward(hours=25)

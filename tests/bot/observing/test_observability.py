@@ -16,10 +16,16 @@ from astropy_healpix import healpix_to_lonlat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.observing.observability import TONIGHT, airmass, altitudes, observability_tonight, visible_share
+from bot.observing.observability import (
+    LOOKAHEAD,
+    airmass,
+    altitudes,
+    observability_tonight,
+    observable_probability,
+)
 from bot.observing.observatories import find_site, observatories
 from bot.samples.skymaps import sky_map
-from bot.skymaps.skymap import SkyMap, peak_tile, read
+from bot.skymaps.skymap import SkyMap, peak_tile, read_sky_map
 from formatters.models.observing import ObservingConstraints, Site, SiteObservability
 
 NOW = datetime(2026, 11, 22, 12, 2, 30, tzinfo=UTC)
@@ -41,7 +47,7 @@ def no_network() -> Any:
 def lobes(*places: tuple[float, float], sigma: float = 4.0) -> SkyMap:
     """Equal round patches at these places (RA and Dec in degrees); 3,072 tiles and a few."""
     peaks = [(ra, dec, 1.0 / (1 + i), sigma) for i, (ra, dec) in enumerate(places)]
-    return read(sky_map(peaks, superevent_id="S261122a", time=NOW, base_order=3, rounds=2))
+    return read_sky_map(sky_map(peaks, superevent_id="S261122a", time=NOW, base_order=3, rounds=2))
 
 
 def night(skymap: SkyMap, site: Site, now: datetime = NOW, **conditions: float) -> SiteObservability:
@@ -116,14 +122,14 @@ def test_polar_night_and_midnight_sun() -> None:
     summer, winter = night(skymap, POLAR, JUNE), night(skymap, POLAR, datetime(2026, 12, 21, tzinfo=UTC))
     assert (summer.dark, summer.share, summer.window, summer.moon) == (False, 0.0, None, None)
     assert winter.dark and winter.share > 0.99 and winter.window is not None
-    assert winter.window.stop - winter.window.start == TONIGHT
+    assert winter.window.stop - winter.window.start == LOOKAHEAD
     # The Sun of June never reaches −18° at the South Pole's side of the world either, but stays below 0°.
     pole = Site(name="Pole", latitude=-90, longitude=0, height=2800)
     assert night(lobes(SOUTH), pole, JUNE).share > 0.99
     assert night(lobes(SOUTH), pole, NOW).dark is False
 
 
-def test_what_never_rises_is_seen_nowhere() -> None:
+def test_map_that_never_rises_has_no_window() -> None:
     found = night(lobes(SOUTH, sigma=2.0), POLAR, datetime(2026, 12, 21, tzinfo=UTC))
     assert found.dark and found.share == 0 and found.window is None
     assert found.peak_altitude is not None and found.peak_altitude < 0 and found.airmass is None
@@ -135,7 +141,7 @@ def test_radio_ignores_the_sun() -> None:
     assert night(sunny, Site(name="Dome", **place)).share < 0.01  # type: ignore[arg-type]
     dish = Site(name="Dish", radio=True, **place)  # type: ignore[arg-type]
     assert night(sunny, dish).share > 0.9
-    assert visible_share(dish, sunny, NOW) == night(sunny, dish).share
+    assert observable_probability(dish, sunny, NOW) == night(sunny, dish).share
 
 
 def test_a_night_under_way_begins_now() -> None:
@@ -155,24 +161,26 @@ def test_a_night_under_way_begins_now() -> None:
     seconds=st.integers(0, 366 * 86_400),
 )
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_more_is_asked_less_is_seen(
+def test_stricter_constraints_never_increase_probability(
     latitude: float, longitude: float, altitude: float, higher: float, darkness: float, seconds: int
 ) -> None:
     now = NOW + timedelta(seconds=seconds)
     skymap = lobes((30.0, 10.0), (200.0, -50.0), sigma=15.0)
     site = Site(name="Any", latitude=latitude, longitude=longitude, height=0)
     dish = Site(name="Any", latitude=latitude, longitude=longitude, height=0, radio=True)
-    share = visible_share(site, skymap, now, ObservingConstraints(altitude=altitude, darkness=darkness))
+    share = observable_probability(
+        site, skymap, now, ObservingConstraints(altitude=altitude, darkness=darkness)
+    )
     assert 0 <= share <= 1
     for stricter in (
         ObservingConstraints(altitude=altitude + higher, darkness=darkness),
         ObservingConstraints(altitude=altitude, darkness=darkness - 3),
     ):
-        assert visible_share(site, skymap, now, stricter) <= share
-    assert visible_share(dish, skymap, now, ObservingConstraints(altitude=altitude)) >= share
+        assert observable_probability(site, skymap, now, stricter) <= share
+    assert observable_probability(dish, skymap, now, ObservingConstraints(altitude=altitude)) >= share
     found = night(skymap, site, now, altitude=altitude, darkness=darkness)
     if found.window is not None:
-        assert now <= found.window.start <= found.window.stop <= now + TONIGHT
+        assert now <= found.window.start <= found.window.stop <= now + LOOKAHEAD
 
 
 def test_sites_of_one_answer_are_as_each_alone() -> None:

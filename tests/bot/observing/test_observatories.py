@@ -8,7 +8,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.observing.observatories import UnknownSite, find_site, folded, known_site, near, observatories
+from bot.observing.observatories import (
+    UnknownSite,
+    find_observatory,
+    find_site,
+    normalized_name,
+    observatories,
+    suggest_names,
+)
 from formatters.blockkit.mrkdwn import escape
 from formatters.models.observing import SITE_NAME_MAX, Site
 
@@ -21,12 +28,14 @@ def test_there_are_enough_of_both_kinds() -> None:
 
 
 def test_no_two_have_a_name_in_common() -> None:
-    names = Counter(name for o in observatories() for name in {folded(n) for n in (o.site.name, *o.aliases)})
+    names = Counter(
+        name for o in observatories() for name in {normalized_name(n) for n in (o.site.name, *o.aliases)}
+    )
     assert [name for name, count in names.items() if count > 1] == []
     assert all(names)
 
 
-def test_each_position_is_one_and_says_whose() -> None:
+def test_positions_are_valid_and_have_a_source() -> None:
     for o in observatories():
         assert -90 <= o.site.latitude <= 90 and -180 <= o.site.longitude <= 180, o
         assert 0 < o.site.height < 5_200 and o.source.strip(), o
@@ -60,16 +69,16 @@ def test_names_in_any_case_and_by_their_aliases(asked: str, name: str) -> None:
     assert find_site(asked).name == name
 
 
-def test_ones_own_come_first() -> None:
+def test_custom_sites_take_precedence() -> None:
     other = Site(name="palomar", latitude=1, longitude=2, height=3)
     assert find_site("Palomar", [other]) is other
     assert find_site("mydome", [MINE]) is MINE
 
 
-def test_near_misses_are_offered() -> None:
+def test_unknown_site_suggests_similar_names() -> None:
     with pytest.raises(UnknownSite, match=r"“Palomr”\. Did you mean Palomar\?"):
         find_site("Palomr")
-    assert near("mydone", [MINE])[0] == "My Dome"
+    assert suggest_names("mydone", [MINE])[0] == "My Dome"
     with pytest.raises(UnknownSite) as caught:
         find_site("xyzzy")
     assert "mean" not in str(caught.value)
@@ -77,4 +86,4 @@ def test_near_misses_are_offered() -> None:
 
 @pytest.mark.parametrize("name", ["", "🔭", "***", " "])
 def test_what_has_no_letters_is_no_name(name: str) -> None:
-    assert known_site(name) is None and near(name) == []
+    assert find_observatory(name) is None and suggest_names(name) == []

@@ -14,7 +14,7 @@ from bot.routing.planner import plan
 from formatters.models.notice import ExternalCoincidence, Notice
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
-from tests.support.factories import MAX_AGE, MOCK, NOW, TEAM, made, subscription
+from tests.support.factories import MAX_AGE, MOCK, NOW, TEAM, decoded_notice, subscription
 
 HERE = ("<!here>",)
 BBH: dict[str, Any] = {"classification": {"BBH": 0.99, "Terrestrial": 0.01}, "properties": {}}
@@ -28,7 +28,7 @@ BURST = ExternalCoincidence(
     time_sky_position_coincidence_far=None,
 )
 UNREADABLE: dict[str, Any] = {"external_coinc": "Swift, 0.25 s after"}
-RETRACTED = made(alert_type="RETRACTION", minutes=5)
+RETRACTED = decoded_notice(alert_type="RETRACTION", minutes=5)
 
 
 def thread(
@@ -73,19 +73,21 @@ def news(*targets: str) -> list[Mention]:
 
 
 def test_the_first_mention_stands_in_the_root() -> None:
-    assert planned([made()], [], "CBC notify @here") == [OpenRoot(TEAM, "C1", 1, HERE)]
-    assert planned([made(**BBH)], [], "CBC notify @here if NS") == [OpenRoot(TEAM, "C1", 1)]
-    two = planned([made()], [], "CBC", "all notify <@U1> @here", "Burst notify @channel", "CBC notify @here")
+    assert planned([decoded_notice()], [], "CBC notify @here") == [OpenRoot(TEAM, "C1", 1, HERE)]
+    assert planned([decoded_notice(**BBH)], [], "CBC notify @here if NS") == [OpenRoot(TEAM, "C1", 1)]
+    two = planned(
+        [decoded_notice()], [], "CBC", "all notify <@U1> @here", "Burst notify @channel", "CBC notify @here"
+    )
     assert two == [OpenRoot(TEAM, "C1", 1, ("<@U1>", "<!here>"))], "one root mentions each once"
 
 
 def test_a_further_notice_mentions_nobody_again() -> None:
-    both = [made(), made(minutes=5)]
+    both = [decoded_notice(), decoded_notice(minutes=5)]
     assert mentions(planned(both, [thread(mentioned=HERE)], "CBC notify @here if NS")) == []
 
 
-def test_a_root_that_waits_still_takes_in_who_is_new() -> None:
-    became = [made(**BBH), made(minutes=5)]
+def test_new_targets_join_the_mention_of_a_waiting_root() -> None:
+    became = [decoded_notice(**BBH), decoded_notice(minutes=5)]
     waits = thread(RootState.WAITING)
     assert mentions(planned(became, [waits], "CBC notify @here if NS")) == [
         Mention(10, HERE, MentionReason.NEW_EVENT)
@@ -96,68 +98,74 @@ def test_a_root_that_waits_still_takes_in_who_is_new() -> None:
 
 @pytest.mark.parametrize("root", [RootState.POSTED, RootState.ATTEMPTED])
 def test_a_condition_that_comes_true_later_is_a_message_of_its_own(root: RootState) -> None:
-    became = [made(**BBH), made(minutes=5)]
+    became = [decoded_notice(**BBH), decoded_notice(minutes=5)]
     assert mentions(planned(became, [thread(root)], "CBC notify @here if NS")) == news("<!here>")
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (made(significant=False), made(minutes=5)),
-        (made(), replace(made(minutes=5), external=BURST)),
+        (decoded_notice(significant=False), decoded_notice(minutes=5)),
+        (decoded_notice(), replace(decoded_notice(minutes=5), external=BURST)),
         (
-            replace(made(), external=BURST),
-            replace(made(minutes=5), external=replace(BURST, observatory="Fermi")),
+            replace(decoded_notice(), external=BURST),
+            replace(decoded_notice(minutes=5), external=replace(BURST, observatory="Fermi")),
         ),
-        (made(), replace(made(minutes=5), published=UNREADABLE)),
-        (RETRACTED, made(alert_type="UPDATE", minutes=6)),
+        (decoded_notice(), replace(decoded_notice(minutes=5), published=UNREADABLE)),
+        (RETRACTED, decoded_notice(alert_type="UPDATE", minutes=6)),
     ],
 )
 def test_each_upgrade_mentions_again(before: Notice, after: Notice) -> None:
-    story = [made(minutes=-1), before, after] if before.retraction else [before, after]
+    story = [decoded_notice(minutes=-1), before, after] if before.retraction else [before, after]
     found = planned(story, [thread(mentioned=HERE)], "all lowsig notify @here")
     assert mentions(found) == news("<!here>")
 
 
 def test_the_condition_turning_true_again_mentions_again() -> None:
-    story = [made(), made(minutes=3, **BBH), made(minutes=5)]
+    story = [decoded_notice(), decoded_notice(minutes=3, **BBH), decoded_notice(minutes=5)]
     assert mentions(planned(story, [thread(mentioned=HERE)], "CBC notify @here if NS")) == news("<!here>")
 
 
 @pytest.mark.parametrize("alone", [UNREADABLE, {"external_coinc": 7}])
-def test_a_coincidence_that_cant_be_read_wakes_as_one_that_can(alone: dict[str, object]) -> None:
-    unread = replace(made(minutes=5, **BBH), published=alone)
-    story = [made(**BBH), unread]
+def test_an_unreadable_coincidence_mentions_like_a_readable_one(alone: dict[str, object]) -> None:
+    unread = replace(decoded_notice(minutes=5, **BBH), published=alone)
+    story = [decoded_notice(**BBH), unread]
     assert mentions(planned(story, [thread()], "CBC notify @here if NS")) == news("<!here>")
     # Named before, in whatever form, it is no news.
-    story = [unread, replace(made(minutes=6), published=alone)]
+    story = [unread, replace(decoded_notice(minutes=6), published=alone)]
     assert mentions(planned(story, [thread(mentioned=HERE)], "CBC notify @here")) == []
 
 
 def test_a_coincidence_named_again_after_a_notice_without_is_not_new() -> None:
-    story = [replace(made(), external=BURST), made(minutes=3), replace(made(minutes=5), external=BURST)]
+    story = [
+        replace(decoded_notice(), external=BURST),
+        decoded_notice(minutes=3),
+        replace(decoded_notice(minutes=5), external=BURST),
+    ]
     assert mentions(planned(story, [thread(mentioned=HERE)], "CBC notify @here")) == []
 
 
 def test_a_late_notice_upgrades_nothing() -> None:
-    story = [made(minutes=5), made(significant=False)]
+    story = [decoded_notice(minutes=5), decoded_notice(significant=False)]
     assert mentions(planned(story, [thread(mentioned=HERE)], "all lowsig notify @here")) == []
 
 
-def test_a_retraction_stands_those_down_who_were_told_and_nobody_else() -> None:
+def test_a_retraction_mentions_only_those_notified_before() -> None:
     words = "CBC notify @here <@U1>"
-    found = planned([made(), RETRACTED], [thread(mentioned=HERE)], words)
+    found = planned([decoded_notice(), RETRACTED], [thread(mentioned=HERE)], words)
     assert mentions(found) == [Mention(10, HERE, MentionReason.RETRACTION)]
-    assert mentions(planned([made(), RETRACTED], [thread()], words)) == []
+    assert mentions(planned([decoded_notice(), RETRACTED], [thread()], words)) == []
     waits = thread(mentioned=HERE, told=())
-    assert mentions(planned([made(), RETRACTED], [waits], words)) == [], "it will be dropped instead"
-    again = [made(), RETRACTED, made(alert_type="RETRACTION", minutes=6)]
+    assert mentions(planned([decoded_notice(), RETRACTED], [waits], words)) == [], (
+        "it will be dropped instead"
+    )
+    again = [decoded_notice(), RETRACTED, decoded_notice(alert_type="RETRACTION", minutes=6)]
     assert mentions(planned(again, [thread(mentioned=HERE)], words)) == [], "once"
-    assert mentions(planned([made(), RETRACTED], [thread(RootState.WAITING)], words)) == []
+    assert mentions(planned([decoded_notice(), RETRACTED], [thread(RootState.WAITING)], words)) == []
 
 
 def test_who_unsubscribed_is_mentioned_no_more() -> None:
-    story = [made(significant=False), made(minutes=4)]
+    story = [decoded_notice(significant=False), decoded_notice(minutes=4)]
     there = thread(mentioned=HERE)
     assert mentions(planned(story, [there], "CBC")) == []
     assert mentions(planned([*story, RETRACTED], [there], "CBC", "CBC notify @channel")) == []
@@ -165,7 +173,7 @@ def test_who_unsubscribed_is_mentioned_no_more() -> None:
 
 def test_old_news_and_archives_mention_nobody() -> None:
     later = MAX_AGE + timedelta(minutes=6)
-    for story in ([made(**BBH), made(minutes=5)], [made(), RETRACTED]):
+    for story in ([decoded_notice(**BBH), decoded_notice(minutes=5)], [decoded_notice(), RETRACTED]):
         threads = [thread(mentioned=HERE if story[-1].retraction else ())]
         assert mentions(planned(story, threads, "CBC notify @here if NS", later=later)) == []
         assert planned(story, threads, "CBC notify @here if NS", live=False) == []
@@ -173,6 +181,6 @@ def test_old_news_and_archives_mention_nobody() -> None:
 
 
 def test_mocks_mention_only_by_a_word_of_their_own() -> None:
-    assert planned([made(MOCK)], [], "CBC mock notify @here") == [OpenRoot(TEAM, "C1", 1)]
-    asked = planned([made(MOCK)], [], "CBC mock notify @here notify-mocks")
+    assert planned([decoded_notice(MOCK)], [], "CBC mock notify @here") == [OpenRoot(TEAM, "C1", 1)]
+    asked = planned([decoded_notice(MOCK)], [], "CBC mock notify @here notify-mocks")
     assert asked == [OpenRoot(TEAM, "C1", 1, HERE)]

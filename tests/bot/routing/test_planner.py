@@ -10,14 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.filters import category_allowed
-from bot.routing.intents import CancelRoot, DeferToSkyMap, Edit, Intent, OpenRoot, Reply, RootState, Thread
+from bot.routing.intents import (
+    CancelRoot,
+    DeferToSkyMap,
+    EditRoot,
+    Intent,
+    OpenRoot,
+    Reply,
+    RootState,
+    Thread,
+)
 from bot.routing.planner import channels_for_unreadable_notice, plan
-from formatters.models.notice import Category, Notice, category_of
+from formatters.models.notice import Category, Notice, category_from_id
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
-from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, TEAM, TEST, made, subscription
+from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, TEAM, TEST, decoded_notice, subscription
 
-RETRACTED = made(alert_type="RETRACTION", minutes=5)
+RETRACTED = decoded_notice(alert_type="RETRACTION", minutes=5)
 
 
 def thread(root: RootState = RootState.POSTED, channel: str = "C1", number: int = 10, by: int = 1) -> Thread:
@@ -51,25 +60,25 @@ NOTHING: list[Intent] = []
 @pytest.mark.parametrize(
     ("notice", "words", "expected"),
     [
-        (made(), "CBC", ROOT),
-        (made(), "all", ROOT),
-        (made(), "Burst", NOTHING),
-        (made(significant=False), "CBC", NOTHING),
-        (made(significant=False), "CBC lowsig", ROOT),
-        (made(group="Burst"), "Burst", ROOT),
-        (made(group="Burst"), "CBC", NOTHING),
-        (made(group="Unheard"), "all", ROOT),
-        (made(group="Unheard"), "CBC", NOTHING),
-        (made(search="EarlyWarning", alert_type="EARLYWARNING"), "CBC", ROOT),
-        (made(search="SSM", classification={}), "CBC", ROOT),
-        (made(pipeline="CWB", search="BBH"), "CBC", ROOT),
-        (made(MOCK), "CBC", NOTHING),
-        (made(MOCK), "CBC mock", ROOT),
-        (made(MOCK), "CBC test lowsig", NOTHING),
-        (made(MOCK, significant=False), "CBC mock", NOTHING),
-        (made(TEST), "all mock", NOTHING),
-        (made(TEST), "all test", ROOT),
-        (made(alert_type="RETRACTION"), "all mock test lowsig", NOTHING),
+        (decoded_notice(), "CBC", ROOT),
+        (decoded_notice(), "all", ROOT),
+        (decoded_notice(), "Burst", NOTHING),
+        (decoded_notice(significant=False), "CBC", NOTHING),
+        (decoded_notice(significant=False), "CBC lowsig", ROOT),
+        (decoded_notice(group="Burst"), "Burst", ROOT),
+        (decoded_notice(group="Burst"), "CBC", NOTHING),
+        (decoded_notice(group="Unheard"), "all", ROOT),
+        (decoded_notice(group="Unheard"), "CBC", NOTHING),
+        (decoded_notice(search="EarlyWarning", alert_type="EARLYWARNING"), "CBC", ROOT),
+        (decoded_notice(search="SSM", classification={}), "CBC", ROOT),
+        (decoded_notice(pipeline="CWB", search="BBH"), "CBC", ROOT),
+        (decoded_notice(MOCK), "CBC", NOTHING),
+        (decoded_notice(MOCK), "CBC mock", ROOT),
+        (decoded_notice(MOCK), "CBC test lowsig", NOTHING),
+        (decoded_notice(MOCK, significant=False), "CBC mock", NOTHING),
+        (decoded_notice(TEST), "all mock", NOTHING),
+        (decoded_notice(TEST), "all test", ROOT),
+        (decoded_notice(alert_type="RETRACTION"), "all mock test lowsig", NOTHING),
     ],
 )
 def test_a_first_notice_opens_a_root_where_it_was_asked_for(
@@ -79,88 +88,90 @@ def test_a_first_notice_opens_a_root_where_it_was_asked_for(
 
 
 def test_a_channel_with_a_root_keeps_getting_its_notices() -> None:
-    both = [made(), made(minutes=5)]
-    assert planned(both, [thread()], [subscription("CBC")]) == [Edit(10), Reply(10)]
+    both = [decoded_notice(), decoded_notice(minutes=5)]
+    assert planned(both, [thread()], [subscription("CBC")]) == [EditRoot(10), Reply(10)]
 
 
-def test_so_it_does_when_the_event_is_no_longer_what_was_asked_for() -> None:
-    faded = [made(), made(minutes=5, significant=False)]
-    assert planned(faded, [thread()], [subscription("CBC")]) == [Edit(10), Reply(10)]
+def test_a_channel_with_a_root_keeps_getting_notices_that_no_longer_match() -> None:
+    faded = [decoded_notice(), decoded_notice(minutes=5, significant=False)]
+    assert planned(faded, [thread()], [subscription("CBC")]) == [EditRoot(10), Reply(10)]
 
 
 def test_a_retraction_goes_to_who_saw_the_event_and_to_nobody_else() -> None:
     subscriptions = [subscription("CBC"), subscription("CBC", "C2", 2)]
-    assert planned([made(), RETRACTED], [thread()], subscriptions) == [Edit(10), Reply(10)]
+    assert planned([decoded_notice(), RETRACTED], [thread()], subscriptions) == [EditRoot(10), Reply(10)]
 
 
 def test_a_waiting_root_needs_no_edit() -> None:
-    both = [made(), made(minutes=5)]
+    both = [decoded_notice(), decoded_notice(minutes=5)]
     assert planned(both, [thread(RootState.WAITING)], [subscription("CBC")]) == [Reply(10)]
 
 
 def test_a_retraction_cancels_a_root_that_waits() -> None:
-    assert planned([made(), RETRACTED], [thread(RootState.WAITING)], [subscription("CBC")]) == [
+    assert planned([decoded_notice(), RETRACTED], [thread(RootState.WAITING)], [subscription("CBC")]) == [
         CancelRoot(10)
     ]
 
 
-def test_a_root_that_may_stand_in_the_channel_is_not_cancelled() -> None:
-    assert planned([made(), RETRACTED], [thread(RootState.ATTEMPTED)], [subscription("CBC")]) == [
-        Edit(10),
+def test_an_attempted_root_is_not_cancelled() -> None:
+    assert planned([decoded_notice(), RETRACTED], [thread(RootState.ATTEMPTED)], [subscription("CBC")]) == [
+        EditRoot(10),
         Reply(10),
     ]
 
 
 def test_an_event_that_comes_back_after_its_retraction_is_news() -> None:
-    story = [made(), RETRACTED, made(alert_type="UPDATE", minutes=6)]
-    assert planned(story, [thread()], [subscription("CBC")]) == [Edit(10), Reply(10)]
+    story = [decoded_notice(), RETRACTED, decoded_notice(alert_type="UPDATE", minutes=6)]
+    assert planned(story, [thread()], [subscription("CBC")]) == [EditRoot(10), Reply(10)]
     assert planned(story, [thread(RootState.DEAD)], [subscription("CBC")]) == ROOT
     assert planned(story, [], [subscription("CBC")]) == ROOT
 
 
 def test_a_late_notice_from_before_the_retraction_opens_nothing() -> None:
-    story = [made(), RETRACTED, made(alert_type="INITIAL", minutes=4)]
+    story = [decoded_notice(), RETRACTED, decoded_notice(alert_type="INITIAL", minutes=4)]
     assert planned(story, [], [subscription("CBC")]) == NOTHING
     assert planned(story, [thread(RootState.WAITING)], [subscription("CBC")]) == [CancelRoot(10)]
 
 
 def test_old_news_edits_what_exists_and_does_nothing_else() -> None:
-    both = [made(), made(minutes=5)]
+    both = [decoded_notice(), decoded_notice(minutes=5)]
     later = MAX_AGE + timedelta(minutes=6)
-    assert planned(both, [thread()], [subscription("CBC")], later=later) == [Edit(10)]
+    assert planned(both, [thread()], [subscription("CBC")], later=later) == [EditRoot(10)]
     assert planned(both, [], [subscription("CBC")], later=later) == NOTHING
     assert planned(both, [thread(RootState.WAITING)], [subscription("CBC")], later=later) == NOTHING
-    cancelled = planned([made(), RETRACTED], [thread(RootState.WAITING)], [subscription("CBC")], later=later)
+    cancelled = planned(
+        [decoded_notice(), RETRACTED], [thread(RootState.WAITING)], [subscription("CBC")], later=later
+    )
     assert cancelled == [CancelRoot(10)]
 
 
 def test_exactly_the_age_that_is_set_is_no_old_news() -> None:
-    assert planned([made()], [], [subscription("CBC")], later=MAX_AGE) == ROOT
+    assert planned([decoded_notice()], [], [subscription("CBC")], later=MAX_AGE) == ROOT
 
 
 def test_an_archive_causes_nothing() -> None:
-    assert planned([made(), RETRACTED], [thread()], [subscription("CBC")], live=False) == NOTHING
+    assert planned([decoded_notice(), RETRACTED], [thread()], [subscription("CBC")], live=False) == NOTHING
 
 
 def test_after_unsubscribe_the_root_stays_true_and_replies_stop() -> None:
-    both = [made(), made(minutes=5)]
-    assert planned(both, [thread()], []) == [Edit(10)]
-    assert planned(both, [thread()], [subscription("Burst", number=2)]) == [Edit(10)]
+    both = [decoded_notice(), decoded_notice(minutes=5)]
+    assert planned(both, [thread()], []) == [EditRoot(10)]
+    assert planned(both, [thread()], [subscription("Burst", number=2)]) == [EditRoot(10)]
 
 
 def test_who_subscribes_again_gets_replies_again() -> None:
-    both = [made(), made(minutes=5)]
-    assert planned(both, [thread()], [subscription("all", number=2)]) == [Edit(10), Reply(10)]
+    both = [decoded_notice(), decoded_notice(minutes=5)]
+    assert planned(both, [thread()], [subscription("all", number=2)]) == [EditRoot(10), Reply(10)]
 
 
 def test_two_subscriptions_of_a_channel_make_one_root() -> None:
     both = [subscription("CBC"), subscription("all mock", number=2)]
-    assert planned([made()], [], both) == ROOT
+    assert planned([decoded_notice()], [], both) == ROOT
 
 
 def test_the_same_channel_id_in_two_workspaces_is_two_channels() -> None:
     both = [subscription("CBC"), subscription("CBC", number=2, team="T2")]
-    assert planned([made()], [], both) == [OpenRoot(TEAM, "C1", 1), OpenRoot("T2", "C1", 2)]
+    assert planned([decoded_notice()], [], both) == [OpenRoot(TEAM, "C1", 1), OpenRoot("T2", "C1", 2)]
 
 
 channels = st.sampled_from(["C1", "C2", "C3"])
@@ -179,9 +190,9 @@ opened = st.dictionaries(channels, st.tuples(st.sampled_from(RootState), st.inte
 )
 histories = st.builds(
     lambda superevent_id, stages: [
-        made(superevent_id, stage, minutes=minute, significant=significant, group=group)
+        decoded_notice(superevent_id, stage, minutes=minute, significant=significant, group=group)
         if stage != "RETRACTION"
-        else made(superevent_id, stage, minutes=minute)
+        else decoded_notice(superevent_id, stage, minutes=minute)
         for minute, (stage, significant, group) in enumerate(stages)
     ],
     st.sampled_from([REAL, MOCK, TEST]),
@@ -199,7 +210,7 @@ ages = st.sampled_from([timedelta(minutes=6), timedelta(hours=30)])
 
 
 @given(histories, st.integers(0, 3), opened, subscribed, st.booleans(), ages)
-def test_what_no_plan_may_do(
+def test_plan_invariants(
     history: list[Notice],
     newest: int,
     threads: list[Thread],
@@ -217,13 +228,13 @@ def test_what_no_plan_may_do(
     assert not roots.keys() & alive, "never a second root"
     asked = {(s.team_id, s.channel_id): s for s in subscriptions}
     assert roots.keys() <= asked.keys(), "nothing for a channel without subscription or thread"
-    category = category_of(notice.superevent_id)
+    category = category_from_id(notice.superevent_id)
     for place in roots:
         mine = [s for s in subscriptions if (s.team_id, s.channel_id) == place]
         assert any(category_allowed(s.criteria, category) for s in mine), "mocks never to who didn't ask"
     of_threads = [i.thread_id for i in intents if not isinstance(i, OpenRoot | DeferToSkyMap)]
     assert set(of_threads) <= {t.id for t in threads if t.root is not RootState.DEAD}
-    for kind in (Edit, Reply, CancelRoot):
+    for kind in (EditRoot, Reply, CancelRoot):
         hit = Counter(i.thread_id for i in intents if isinstance(i, kind))
         assert all(count == 1 for count in hit.values())
     if not live:
@@ -236,7 +247,7 @@ def test_what_no_plan_may_do(
         assert of_threads.count(cancelled) == 1, "what is cancelled gets nothing else"
 
 
-def test_an_apology_goes_to_threads_and_to_who_admits_the_category() -> None:
+def test_channels_for_an_unreadable_notice() -> None:
     threads = [thread(), thread(RootState.DEAD, "C2", 11), thread(channel="C5", number=12)]
     asked = [
         subscription("Burst", "C1"),

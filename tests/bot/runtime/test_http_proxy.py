@@ -20,12 +20,12 @@ from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.sources.gcn import GcnAccess
 from formatters.terminal.findings import Level
-from formatters.webhook.payload import Format, WebhookEvent
+from formatters.webhook.payload import WebhookEvent, WebhookFormat
 from tests.bot.gracedb.fake import FakeGraceDb
 from tests.bot.monitoring.conftest import Pager, pager
-from tests.support.delivery_harness import Silent
+from tests.support.delivery_harness import IdleSource
 from tests.support.factories import NOW, Clock
-from tests.support.http_proxy import Proxy
+from tests.support.http_proxy import HttpProxy
 
 PATIENCE_S = 20.0
 NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -48,8 +48,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
 
 
 @pytest.fixture
-async def proxy() -> AsyncIterator[Proxy]:
-    async with Proxy() as made:
+async def proxy() -> AsyncIterator[HttpProxy]:
+    async with HttpProxy() as made:
         yield made
 
 
@@ -79,15 +79,17 @@ async def gracedb() -> AsyncIterator[FakeGraceDb]:
         ("no address", {"HTTPS_PROXY": "http://p:1"}, None),
     ],
 )
-def test_the_rule(environment: Environment, url: str, names: dict[str, str], through: str | None) -> None:
+def test_proxy_is_chosen_by_scheme_and_no_proxy(
+    environment: Environment, url: str, names: dict[str, str], through: str | None
+) -> None:
     environment(**names)
     assert proxy_for(url) == through
 
 
 @pytest.mark.parametrize("between", ["proxy", "none: NO_PROXY", "none: other scheme"])
-async def test_everything_goes_the_same_way(
+async def test_all_clients_use_the_proxy(
     environment: Environment,
-    proxy: Proxy,
+    proxy: HttpProxy,
     local_slack: LocalSlack,
     pager: Pager,
     gracedb: FakeGraceDb,
@@ -111,7 +113,7 @@ async def test_everything_goes_the_same_way(
             "gracedb_url": gracedb.url,
         }
     )
-    bot, stop = Application(settings, factory, [Silent()], clock), asyncio.Event()
+    bot, stop = Application(settings, factory, [IdleSource()], clock), asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     async with asyncio.timeout(PATIENCE_S):
         await bot.ready.wait()
@@ -124,7 +126,7 @@ async def test_everything_goes_the_same_way(
     async with aiohttp.ClientSession() as session:
         client = SlackClient(local_slack.bot_token, local_slack.api_url, session)
         await client.upload(b"\x89PNG" + bytes(100), "map.png", "Map", "A map")
-        await Webhook(pager.url, Format.JSON).call(session, alarm())
+        await Webhook(pager.url, WebhookFormat.JSON).call(session, alarm())
     stop.set()
     await running
 
@@ -157,7 +159,9 @@ def alarm() -> WebhookEvent:
 
 
 @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY"])
-async def test_gcns_token_is_fetched_through_it(environment: Environment, proxy: Proxy, name: str) -> None:
+async def test_gcns_token_is_fetched_through_it(
+    environment: Environment, proxy: HttpProxy, name: str
+) -> None:
     """By librdkafka, which asks libcurl, which reads the environment by itself."""
     environment(**{name: proxy.url})
     access = GcnAccess(client_id="id", client_secret="secret", domain="gcn.invalid")
@@ -166,7 +170,7 @@ async def test_gcns_token_is_fetched_through_it(environment: Environment, proxy:
     assert ("CONNECT", "auth.gcn.invalid:443") in proxy.asked
 
 
-async def test_https_is_asked_of_the_proxy_by_connect(environment: Environment, proxy: Proxy) -> None:
+async def test_https_is_asked_of_the_proxy_by_connect(environment: Environment, proxy: HttpProxy) -> None:
     """The proxy refuses, so nothing leaves this machine; that it was asked is what counts."""
     environment(HTTPS_PROXY=proxy.url)
     async with aiohttp.ClientSession() as session:
@@ -176,7 +180,7 @@ async def test_https_is_asked_of_the_proxy_by_connect(environment: Environment, 
         with pytest.raises(SlackFailure):
             await client._send_file("https://files.slack.invalid/upload", b"x")
         with pytest.raises(WebhookError):
-            await Webhook("https://pager.invalid/hook", Format.JSON).call(session, alarm())
+            await Webhook("https://pager.invalid/hook", WebhookFormat.JSON).call(session, alarm())
         await _look_up("https://gracedb.invalid/api/")
     assert [url for method, url in proxy.asked if method == "CONNECT"] == [
         f"{host}.invalid:443" for host in ("slack", "files.slack", "pager", "gracedb")

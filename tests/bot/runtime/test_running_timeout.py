@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bot.runtime.running_timeout import LATE_S, running_timeout
+from bot.runtime.running_timeout import PAUSE_THRESHOLD_S, running_timeout
 
 
 async def test_what_doesnt_come_is_given_up_in_time() -> None:
@@ -34,7 +34,7 @@ async def test_an_answer_that_came_while_the_process_was_paused_counts() -> None
     async with running_timeout(0.3):
         await asyncio.sleep(0)
         # The loop stands still, as in a stopped process, for longer than the timeout.
-        time.sleep(LATE_S + 0.6)
+        time.sleep(PAUSE_THRESHOLD_S + 0.6)
         for _ in range(20):
             # What lies in the socket takes some turns of the loop to be read.
             await asyncio.sleep(0)

@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.runtime.steady_clock import NEAR_S, SURE_BY_ITSELF_S, UNSURE_FOR_S, SteadyClock
+from bot.runtime.steady_clock import (
+    DISTRUST_AFTER_JUMP_S,
+    TOLERANCE_S,
+    TRUSTED_WITHOUT_REFERENCE_S,
+    SteadyClock,
+)
 
 BEGIN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC).timestamp()
 YEAR = 3.2e7
@@ -75,14 +80,14 @@ def test_no_jump_moves_it_and_nothing_is_given_up_within_an_hour(
             jumped_at = -1e9
         clock.look()
         # A minute is followed; so two jumps of less than one each may add up, as NTP's do.
-        drift += NEAR_S if abs(wrong_by - before) <= 2 * NEAR_S else 0.0
+        drift += TOLERANCE_S if abs(wrong_by - before) <= 2 * TOLERANCE_S else 0.0
         if hears:
             machine.slack_says(clock)
-        assert abs(off(machine, clock)) <= NEAR_S + 2 + drift
-        if abs(wrong_by - before) > 2 * NEAR_S + drift and abs(wrong_by) > 2 * NEAR_S + drift:
+        assert abs(off(machine, clock)) <= TOLERANCE_S + 2 + drift
+        if abs(wrong_by - before) > 2 * TOLERANCE_S + drift and abs(wrong_by) > 2 * TOLERANCE_S + drift:
             jumped_at = machine.passed
         told = clock.jump is not None
-        if machine.passed - jumped_at < UNSURE_FOR_S - 5 and not restart:
+        if machine.passed - jumped_at < DISTRUST_AFTER_JUMP_S - 5 and not restart:
             assert told
         machine.passed += pause
         clock.look()
@@ -96,26 +101,26 @@ def test_within_an_hour_of_a_jump_it_is_not_sure(wrong_by: float) -> None:
     before = clock()
     machine.wrong_by = wrong_by
     clock.look()
-    if abs(wrong_by) <= NEAR_S:
+    if abs(wrong_by) <= TOLERANCE_S:
         assert clock.sure and clock.jump is None
         return
     assert not clock.sure
     assert abs((clock() - before).total_seconds()) < 1.0
     jump = clock.jump
     assert jump is not None and abs(jump.by.total_seconds() - wrong_by) <= 1.0 and not jump.corrected
-    machine.passed += UNSURE_FOR_S - 1.0
+    machine.passed += DISTRUST_AFTER_JUMP_S - 1.0
     clock.look()
     assert not clock.sure
     machine.wrong_by = 0.0
     clock.look()
-    machine.passed += UNSURE_FOR_S - 1.0
+    machine.passed += DISTRUST_AFTER_JUMP_S - 1.0
     assert state(clock) == (True, False, True), "back again is a jump too"
     machine.passed += 2.0
     clock.look()
     assert state(clock) == (True, True, False)
 
 
-@given(jumps.filter(lambda by: abs(by) > NEAR_S + 3))
+@given(jumps.filter(lambda by: abs(by) > TOLERANCE_S + 3))
 def test_one_that_began_wrong_is_set_right_by_the_second_word(wrong_by: float) -> None:
     machine = Machine(wrong_by=wrong_by)
     clock = machine.clock()
@@ -131,7 +136,7 @@ def test_one_that_began_wrong_is_set_right_by_the_second_word(wrong_by: float) -
     assert state(clock) == (True, False, True) and abs(off(machine, clock)) < 3
     jump = clock.jump
     assert jump is not None and jump.corrected and abs(jump.by.total_seconds() - wrong_by) < 4
-    machine.passed += 10 * UNSURE_FOR_S
+    machine.passed += 10 * DISTRUST_AFTER_JUMP_S
     clock.look()
     assert abs(off(machine, clock)) < 3, "the machine's is still wrong"
     assert state(clock) == (True, True, True) and clock.wants_word
@@ -213,12 +218,12 @@ def test_a_restart_goes_on_though_the_clock_jumped_meanwhile() -> None:
 def test_where_nobody_says_the_time_a_day_without_a_jump_is_enough() -> None:
     machine = Machine()
     clock = machine.clock()
-    machine.passed += SURE_BY_ITSELF_S - 10.0
+    machine.passed += TRUSTED_WITHOUT_REFERENCE_S - 10.0
     clock.look()
     assert state(clock) == (False, False, False)
     machine.passed += 20.0
     machine.wrong_by = YEAR
     clock.look()
     assert state(clock) == (False, False, True)
-    machine.passed += UNSURE_FOR_S + 1.0
+    machine.passed += DISTRUST_AFTER_JUMP_S + 1.0
     assert clock.sure

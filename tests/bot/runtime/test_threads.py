@@ -18,14 +18,14 @@ from bot.runtime.threads import ThreadHangs, run_in_thread, watch_threads
 from bot.samples import to_avro
 from bot.skymap_service.cache import SkyMapCache
 from bot.sources import Origin
-from tests.support.factories import MAX_AGE, NOW, Clock, made, record, take
+from tests.support.factories import MAX_AGE, NOW, Clock, decoded_notice, notice_record, record_notices
 
 
 @pytest.fixture(autouse=True)
 def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """What hangs hangs until the test sets it: the event loop waits for its threads at its end."""
     monkeypatch.setattr(threads, "TIME_LIMIT_S", 1.0)
-    monkeypatch.setattr(threads, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(threads, "CHECK_INTERVAL_S", 0.01)
     release = threading.Event()
     yield release
     release.set()
@@ -33,9 +33,9 @@ def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         time.sleep(0.01)
 
 
-async def test_what_hangs_is_given_up_and_a_few_end_the_process(hang: threading.Event) -> None:
+async def test_hanging_work_times_out_and_too_many_end_the_process(hang: threading.Event) -> None:
     watching = asyncio.create_task(watch_threads())
-    for number in range(threads.MAX_THREADS):
+    for number in range(threads.MAX_HANGING_THREADS):
         assert not watching.done()
         with pytest.raises(ThreadHangs, match="wait took longer"):
             await run_in_thread(hang.wait, 60)
@@ -69,14 +69,17 @@ async def test_a_payload_over_which_reading_hangs_holds_up_no_other(
     assert await stuck.handle(b"x", Origin("hopskotch", "1", live=True)) is IngestResult.QUARANTINED
     hang.set()
     good = Pipeline(factory.store, clock, max_age=MAX_AGE)
-    assert await good.handle(to_avro(record()), Origin("hopskotch", "2", live=True)) is IngestResult.STORED
+    assert (
+        await good.handle(to_avro(notice_record()), Origin("hopskotch", "2", live=True))
+        is IngestResult.STORED
+    )
 
 
 async def test_a_map_over_which_reading_hangs_is_none(
     factory: Factory, hang: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    notice = made()
-    await take(factory, notice, now=NOW)
+    notice = decoded_notice()
+    await record_notices(factory, notice, now=NOW)
     maps = SkyMapCache(factory.store)
     with monkeypatch.context() as patch:
         patch.setattr("bot.skymap_service.cache.read_notice_maps", lambda _: hang.wait(60))

@@ -17,7 +17,7 @@ import pytest
 from bot.runtime import worker_process
 from bot.runtime.worker_process import ProcessClosed, ProcessFailed, ProcessNotStarted, WorkerProcess
 from bot.skymaps import image_process
-from bot.skymaps.image_process import ImageFailed, ImageProcess, PicturesWait
+from bot.skymaps.image_process import ImageFailed, ImageProcess, ImageProcessUnavailable
 from tests.support.images import sample
 
 HANGS_S = 6.0
@@ -46,7 +46,7 @@ async def test_a_signal_at_any_moment_costs_no_picture(seed: int) -> None:
             loop.call_later(chance.uniform(0.0, 0.6), strike, drawing, number)
             try:
                 drawn = await drawing.draw(*sample("a tile"))
-            except PicturesWait:
+            except ImageProcessUnavailable:
                 # It hadn't started yet: the worker of the pictures asks again.
                 drawn = await drawing.draw(*sample("a tile"))
             assert drawn.png.startswith(b"\x89PNG"), number
@@ -79,7 +79,7 @@ async def test_a_picture_that_kills_twice_is_given_up_and_others_go_on(
         dying = (
             f"(open({str(deaths)!r}, 'a').write('x'), __import__('os').kill(__import__('os').getpid(), 9))"
         )
-        patch.setattr(image_process, "_image_job", lambda *_: dying)
+        patch.setattr(image_process, "_create_job", lambda *_: dying)
         with pytest.raises(ImageFailed, match="failed twice"):
             await drawing.draw(*sample("a tile"))
         assert deaths.read_text() == "xx", "twice, and no more"
@@ -107,11 +107,11 @@ async def test_where_none_can_be_started_the_picture_waits(monkeypatch: pytest.M
 
     with monkeypatch.context() as patch:
         patch.setattr(asyncio, "create_subprocess_exec", short)
-        with pytest.raises(PicturesWait, match="Too many open files"):
+        with pytest.raises(ImageProcessUnavailable, match="Too many open files"):
             await drawing.draw(*sample("a tile"))
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", "/nowhere/python")
-        with pytest.raises(PicturesWait, match="No such file"):
+        with pytest.raises(ImageProcessUnavailable, match="No such file"):
             await drawing.draw(*sample("a tile"))
     assert (await drawing.draw(*sample("a tile"))).png.startswith(b"\x89PNG")
     await drawing.close()
@@ -125,14 +125,14 @@ async def test_it_takes_no_memory_from_the_bot(
     with pytest.raises(MemoryError):
         await worker.run(bytes, 3 * 1024**3)
     first = worker.pid
-    monkeypatch.setattr(worker_process, "GROWN_BYTES", 1)
+    monkeypatch.setattr(worker_process, "REPLACE_ABOVE_BYTES", 1)
     assert await worker.run(len, "four") == 4
     assert worker.pid is None, "one that grew is replaced"
     monkeypatch.undo()
     assert await worker.run(len, "four") == 4 and worker.pid != first
 
 
-async def test_it_knows_no_secret_and_outlives_nobody(
+async def test_worker_has_no_secrets_and_ends_with_its_parent(
     worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
@@ -158,7 +158,7 @@ async def test_closing_ends_it_in_whatever_state(worker: WorkerProcess) -> None:
         os.kill(pid, 0)
 
 
-async def test_what_cant_be_handed_over_ends_nothing(worker: WorkerProcess) -> None:
+async def test_unpicklable_values_leave_the_worker_running(worker: WorkerProcess) -> None:
     with pytest.raises(RuntimeError, match="no result"):
         await worker.run(eval, "lambda: 1")
     assert await worker.run(len, "four") == 4

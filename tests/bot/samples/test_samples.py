@@ -26,15 +26,15 @@ from jsonschema import Draft202012Validator
 from bot import samples
 from bot.alerts.decode import UndecodablePayload, decode
 from bot.samples import Record, edge_cases
-from bot.samples.skymaps import orders_of, ring, sky_map, streak, tile_areas, tiles
+from bot.samples.skymaps import refine_tiles, ring, sky_map, streak, tile_areas, uniq_to_order
 from formatters.models.notice import (
+    ALERT_TYPES,
     INITIAL,
     PRELIMINARY,
     RETRACTION,
-    STAGES,
     Category,
     canonical_id,
-    category_of,
+    category_from_id,
 )
 
 NOW = datetime(2026, 11, 22, 12, 34, 56, 789000, tzinfo=UTC)
@@ -61,7 +61,7 @@ each_event = pytest.mark.parametrize("name", NAMES)
 
 @cache
 def events() -> dict[str, tuple[Record, ...]]:
-    return samples.every_event(NOW)
+    return samples.all_sample_events(NOW)
 
 
 def maps(name: str) -> list[bytes]:
@@ -91,7 +91,7 @@ def read(skymap: bytes) -> Table:
 def areas(skymap: bytes) -> tuple[float, float]:
     """50 and 90 % credible areas, deg²."""
     table = read(skymap)
-    area = tile_areas(orders_of(np.asarray(table["UNIQ"], dtype=np.int64)))
+    area = tile_areas(uniq_to_order(np.asarray(table["UNIQ"], dtype=np.int64)))
     density = np.asarray(table["PROBDENSITY"], dtype=float)
     ranked = np.argsort(-density)
     cumulated = np.cumsum((density * area)[ranked])
@@ -128,12 +128,12 @@ def test_times_are_recent_and_in_the_past(name: str) -> None:
 
 @pytest.mark.parametrize("now", [NOW, JUST_AFTER_MIDNIGHT])
 def test_ids_fit_the_date_of_their_event(now: datetime) -> None:
-    for name, notices in samples.every_event(now).items():
+    for name, notices in samples.all_sample_events(now).items():
         ids = {record["superevent_id"] for record in notices}
         assert len(ids) == 1, name
         superevent_id = ids.pop()
         assert canonical_id(superevent_id) == superevent_id
-        assert category_of(superevent_id) is (
+        assert category_from_id(superevent_id) is (
             Category.MOCK if name in ("mock", "ms181101ab") else Category.REAL
         )
         if name != "ms181101ab":
@@ -298,7 +298,7 @@ def test_a_map_has_19200_rows_whose_probability_is_one_and_cover_the_sky(name: s
     for skymap in maps(name):
         table = read(skymap)
         uniq = np.asarray(table["UNIQ"], dtype=np.int64)
-        area = tile_areas(orders_of(uniq))
+        area = tile_areas(uniq_to_order(uniq))
         assert len(table) == 19_200
         assert len(np.unique(uniq)) == 19_200
         assert area.sum() == pytest.approx(4 * math.pi)
@@ -311,7 +311,7 @@ def test_a_maps_header_is_like_bayestars(name: str) -> None:
         table = read(skymap)
         layout = {"PIXTYPE": "HEALPIX", "ORDERING": "NUNIQ", "COORDSYS": "C", "INDXSCHM": "EXPLICIT"}
         assert {key: table.meta[key] for key in layout} == layout
-        assert table.meta["MOCORDER"] == orders_of(np.asarray(table["UNIQ"], dtype=np.int64)).max()
+        assert table.meta["MOCORDER"] == uniq_to_order(np.asarray(table["UNIQ"], dtype=np.int64)).max()
         for key in ("REFERENC", "INSTRUME", "DATE-OBS", "MJD-OBS", "DATE", "CREATOR", "ORIGIN"):
             assert key in table.meta
         assert re.fullmatch(r"[GM]\d{6}", table.meta["OBJECT"])
@@ -325,7 +325,7 @@ def test_a_maps_distances_are_its_headers(name: str) -> None:
             assert not [key for key in table.meta if key.startswith("DIST")]
             continue
         probability = np.asarray(table["PROBDENSITY"]) * tile_areas(
-            orders_of(np.asarray(table["UNIQ"], dtype=np.int64))
+            uniq_to_order(np.asarray(table["UNIQ"], dtype=np.int64))
         )
         mu, sigma, norm = (np.asarray(table[c], dtype=float) for c in ("DISTMU", "DISTSIGMA", "DISTNORM"))
         # sums over a grid of distances: another way than the closed form that made the columns
@@ -373,8 +373,8 @@ def test_a_map_is_dated_by_its_event() -> None:
 
 
 def test_a_ring_is_a_ring() -> None:
-    uniq, density = tiles(ring(90, 90, radius=50, width=2, brightest=0))
-    order = orders_of(uniq)
+    uniq, density = refine_tiles(ring(90, 90, radius=50, width=2, brightest=0))
+    order = uniq_to_order(uniq)
     _, lat = healpix_to_lonlat(uniq - 4 * 4**order, 2**order, order="nested")
     share = density * tile_areas(order)
     assert share[np.abs(lat.deg - 40) < 6].sum() > 0.99
@@ -394,10 +394,10 @@ def test_bursts_have_no_distance() -> None:
 
 
 def test_the_story_is_told_in_order_and_has_every_alert_type() -> None:
-    told = samples.story(NOW)
+    told = samples.create_demo_notices(NOW)
     created = [parsed(sample.record["time_created"]) for sample in told]
     assert created == sorted(set(created))
-    assert {sample.record["alert_type"] for sample in told} == set(STAGES)
+    assert {sample.record["alert_type"] for sample in told} == set(ALERT_TYPES)
     assert len({sample.name for sample in told}) == len(told)
     assert all(sample.pause > 0 for sample in told)
     assert any(sample.record["event"] and sample.record["event"]["group"] == "Burst" for sample in told)
@@ -405,7 +405,7 @@ def test_the_story_is_told_in_order_and_has_every_alert_type() -> None:
 
 def test_the_story_retracts_only_what_it_announced() -> None:
     announced: set[str] = set()
-    for sample in samples.story(NOW):
+    for sample in samples.create_demo_notices(NOW):
         if sample.record["alert_type"] == RETRACTION:
             assert sample.record["superevent_id"] in announced
             assert sample.record["event"] is None
@@ -414,7 +414,9 @@ def test_the_story_retracts_only_what_it_announced() -> None:
 
 def test_the_story_has_a_burst_of_gamma_rays_after_the_neutron_stars() -> None:
     name = events()["bns"][0]["superevent_id"]
-    told = [sample.record for sample in samples.story(NOW) if sample.record["superevent_id"] == name]
+    told = [
+        sample.record for sample in samples.create_demo_notices(NOW) if sample.record["superevent_id"] == name
+    ]
     joint = [bool(record["external_coinc"]) for record in told]
     assert joint == [False, False, False, True, True, True]
     assert told[4]["alert_type"] == INITIAL
@@ -457,7 +459,7 @@ def odd_maps() -> dict[str, bytes]:
 def test_odd_maps_are_odd_and_yet_maps(name: str, rows: int, columns: int, kind: str) -> None:
     table = read(odd_maps()[name])
     assert (len(table), len(table.colnames), table["UNIQ"].dtype.str[1:]) == (rows, columns, kind)
-    area = tile_areas(orders_of(np.asarray(table["UNIQ"]).astype(np.int64)))
+    area = tile_areas(uniq_to_order(np.asarray(table["UNIQ"]).astype(np.int64)))
     assert (np.asarray(table["PROBDENSITY"]) * area).sum() == pytest.approx(1)
 
 
@@ -465,7 +467,7 @@ def test_amplfis_map_has_no_distance_in_its_header() -> None:
     table = read(edge_cases.amplfi())
     assert "DISTMU" in table.colnames
     assert not {"DISTMEAN", "DISTSTD"} & set(table.meta)
-    assert set(orders_of(np.asarray(table["UNIQ"], dtype=np.int64))) == {5}
+    assert set(uniq_to_order(np.asarray(table["UNIQ"], dtype=np.int64))) == {5}
 
 
 def test_infinite_distmu_is_there() -> None:

@@ -8,7 +8,7 @@ from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.samples import bns, ms181101ab, retracted, to_avro
 from bot.skymap_service.cache import SkyMapCache, read_notice_maps
-from bot.skymaps.skymap import areas
+from bot.skymaps.skymap import credible_areas
 from formatters.models.notice import Notice
 from tests.support.factories import NOW, planner
 
@@ -30,7 +30,7 @@ async def test_the_map_of_a_stored_notice_is_read_once(factory: Factory) -> None
     maps = await kept.get(notice.key)
     assert maps is not None and maps.gw is not None and maps.combined is None
     assert notice.localization is not None
-    assert abs(areas(maps.gw, (0.9,))[0] - notice.localization.area_90) < 1e-9
+    assert abs(credible_areas(maps.gw, (0.9,))[0] - notice.localization.area_90) < 1e-9
     assert await kept.get(notice.key) is maps
 
 

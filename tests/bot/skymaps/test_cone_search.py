@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bot.samples import Lobe, ring, sky_map
 from bot.skymaps.cone_search import probability_in_cone
-from bot.skymaps.skymap import SkyMap, read
+from bot.skymaps.skymap import SkyMap, read_sky_map
 from formatters.text.quantities import separation
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 def skymap() -> SkyMap:
     """Tiles of orders 4 to 11: an arc, and a spot on the celestial pole."""
     sky = (*ring(200.0, 20.0, radius=60.0, width=4.0, brightest=30.0), Lobe(10.0, 89.0, 0.6, 1.5))
-    return read(sky_map(sky, superevent_id="S261122a", time=NOW))
+    return read_sky_map(sky_map(sky, superevent_id="S261122a", time=NOW))
 
 
 @pytest.fixture(scope="module")

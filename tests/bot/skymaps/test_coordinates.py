@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.skymaps.coordinates import BadPosition, parse_position
+from bot.skymaps.coordinates import InvalidPosition, parse_position
 
 RA, DEC = (13 + 9 / 60 + 48 / 3600) * 15, -(23 + 22 / 60 + 53 / 3600)
 
@@ -87,7 +87,7 @@ def test_what_follows_is_left(text: str, expected: tuple[float, float, int]) -> 
     ],
 )
 def test_what_is_no_position_is_told_why(text: str, reason: str) -> None:
-    with pytest.raises(BadPosition) as told:
+    with pytest.raises(InvalidPosition) as told:
         parse_position(text.split())
     assert str(told.value).startswith(reason)
 
@@ -103,6 +103,6 @@ def test_degrees_are_read_as_written(ra: float, dec: float) -> None:
 def test_any_words_are_a_position_or_told_why(words: list[str]) -> None:
     try:
         found = parse_position(words)
-    except BadPosition:
+    except InvalidPosition:
         return
     assert 0 <= found.ra < 360 and -90 <= found.dec <= 90 and found.used > 0

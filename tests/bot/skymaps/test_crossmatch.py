@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bot.alerts.decode import sky_maps
+from bot.alerts.decode import extract_sky_maps
 from bot.samples import sky_map, streak
 from bot.samples.skymaps import Columns, to_fits
 from bot.skymaps.cone_search import probability_in_cone
@@ -23,9 +23,9 @@ from bot.skymaps.crossmatch import (
     conditional_means,
     crossmatch,
     luminosity_distance,
-    tiles_of,
+    tile_indices,
 )
-from bot.skymaps.skymap import SkyMap, conditional_distance, peak_tile, read
+from bot.skymaps.skymap import SkyMap, conditional_distance, peak_tile, read_sky_map
 from formatters.answers.position_check import PositionOnMap
 from tests.support.factories import NOW
 
@@ -49,7 +49,7 @@ def formula() -> SkyMap:
         base_order=2,
         rounds=4,
     )
-    return read(fits)
+    return read_sky_map(fits)
 
 
 def centre(skymap: SkyMap, tile: int) -> tuple[float, float]:
@@ -74,7 +74,7 @@ def place(skymap: SkyMap, ra: float, dec: float, distance: float = NAN) -> Posit
         (120.3, 30.2, 3.0, 0.0020246993, 0.8392936452, 0.6577073309),
     ],
 )
-def test_as_ligo_skymap_has_it(
+def test_agrees_with_ligo_skymap_reference_values(
     ra: float,
     dec: float,
     distance: float,
@@ -93,18 +93,18 @@ SHARED = ("real/S241125n-UPDATE-RAVEN.json", "official/MS181101ab-preliminary.av
 
 
 @pytest.mark.parametrize("name", SHARED)
-def test_as_ligo_skymap_has_it_where_it_is_installed(shared_notices: Path, tmp_path: Path, name: str) -> None:
+def test_agrees_with_installed_ligo_skymap(shared_notices: Path, tmp_path: Path, name: str) -> None:
     reason = "ligo.skymap isn't installed here; recorded values and a sum over voxels are compared instead"
     module = pytest.importorskip("ligo.skymap.postprocess.crossmatch", reason=reason)
     reading = pytest.importorskip("ligo.skymap.io", reason=reason)
     from astropy.coordinates import SkyCoord
 
-    for number, fits in enumerate(sky_maps((shared_notices / name).read_bytes())):
+    for number, fits in enumerate(extract_sky_maps((shared_notices / name).read_bytes())):
         if fits is None:
             continue
         path = tmp_path / f"{number}.multiorder.fits"
         path.write_bytes(fits)
-        skymap, theirs = read(fits), reading.read_sky_map(str(path), moc=True)
+        skymap, theirs = read_sky_map(fits), reading.read_sky_map(str(path), moc=True)
         assert skymap.distance is not None
         rng = np.random.default_rng(number)
         for tile in rng.choice(skymap.uniq.size, 1, p=skymap.probability / skymap.probability.sum()):
@@ -120,7 +120,7 @@ def test_as_ligo_skymap_has_it_where_it_is_installed(shared_notices: Path, tmp_p
 
 @pytest.mark.parametrize("tile", [0, 200, 767])
 @pytest.mark.parametrize("distance", [30.0, 140.0, 260.0])
-def test_as_a_plain_sum_over_voxels(tile: int, distance: float) -> None:
+def test_volume_level_agrees_with_sum_over_voxels(tile: int, distance: float) -> None:
     skymap = formula()
     mu, sigma, norm = skymap.distmu, skymap.distsigma, skymap.distnorm
     assert mu is not None and sigma is not None and norm is not None
@@ -144,7 +144,7 @@ def test_as_a_plain_sum_over_voxels(tile: int, distance: float) -> None:
     assert found.level_3d == pytest.approx(total, abs=0.01)
 
 
-def test_a_thin_tail_and_tiles_without_distance() -> None:
+def test_conditional_means_and_volume_are_accurate_far_in_the_tail() -> None:
     """Parameters as LVK's maps have them far from the source; each tile's mass is 1, whatever its shape."""
     mu, sigma = np.array([-400.0, -90.0, -79.0, 0.0, 200.0, 5000.0]), np.array([20.0, 10.0, 10.0, 50, 9, 80])
     means = conditional_means(mu, sigma)
@@ -178,10 +178,10 @@ def remade(skymap: SkyMap, columns: dict[str, Floats], uniq: Any = None) -> SkyM
     given |= {name: (values, None) for name, values in columns.items()}
     from astropy.io import fits
 
-    return read(to_fits(given, fits.Header({"COORDSYS": "C"})))
+    return read_sky_map(to_fits(given, fits.Header({"COORDSYS": "C"})))
 
 
-def test_a_sight_without_distance_says_so() -> None:
+def test_position_without_distance_information_has_none() -> None:
     skymap = without_distance(formula(), 300)
     found = place(skymap, *centre(skymap, 300), 100.0)
     assert found.distance is None
@@ -191,18 +191,18 @@ def test_a_sight_without_distance_says_so() -> None:
     assert place(formula(), 120.0, 30.0).level_3d is None
 
 
-def test_gaps_and_the_poles() -> None:
+def test_position_in_a_gap_is_none_and_poles_have_tiles() -> None:
     whole = formula()
     keep = whole.uniq != whole.uniq[whole.by_density[-1]]
     assert int(whole.order[whole.by_density[-1]]) == 2
     from astropy.io import fits
 
     columns: Columns = {"UNIQ": (whole.uniq[keep], None), "PROBDENSITY": (whole.density[keep], None)}
-    gappy = read(to_fits(columns, fits.Header()))
+    gappy = read_sky_map(to_fits(columns, fits.Header()))
     ra, dec = centre(whole, int(whole.by_density[-1]))
     assert crossmatch(gappy, [ra, 120.0], [dec, 30.0])[0] is None
     assert crossmatch(gappy, [ra, 120.0], [dec, 30.0])[1] is not None
-    assert (tiles_of(whole, [0.0, 359.999999, 0.0], [90.0, -90.0, 0.0]) >= 0).all()
+    assert (tile_indices(whole, [0.0, 359.999999, 0.0], [90.0, -90.0, 0.0]) >= 0).all()
 
 
 def test_the_peak_lies_at_its_own_probability() -> None:
@@ -237,7 +237,7 @@ def split(seed: int) -> SkyMap:
     }
     from astropy.io import fits
 
-    return read(to_fits(columns, fits.Header()))
+    return read_sky_map(to_fits(columns, fits.Header()))
 
 
 def turned(skymap: SkyMap, quarters: int) -> SkyMap:
@@ -251,7 +251,7 @@ def turned(skymap: SkyMap, quarters: int) -> SkyMap:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 10_000), st.floats(1, 500))
-def test_of_any_map(seed: int, number: int, distance: float) -> None:
+def test_crossmatch_and_cone_are_invariant_under_rotation(seed: int, number: int, distance: float) -> None:
     skymap = split(seed)
     peak = peak_tile(skymap)
     assert place(skymap, *centre(skymap, peak)).level == pytest.approx(skymap.probability[peak], rel=1e-9)

@@ -37,7 +37,7 @@ async def drawing() -> AsyncIterator[ImageProcess]:
 def stand_in(monkeypatch: pytest.MonkeyPatch, work: object, argument: object) -> None:
     """Have the process do something else; what it does must be known there too."""
     monkeypatch.setattr(image_process, "render", work)
-    monkeypatch.setattr(image_process, "_image_job", lambda *_: argument)
+    monkeypatch.setattr(image_process, "_create_job", lambda *_: argument)
 
 
 async def test_a_picture_and_its_words_come_back(drawing: ImageProcess) -> None:
@@ -59,13 +59,13 @@ async def test_what_hangs_is_ended_and_the_next_is_drawn(monkeypatch: pytest.Mon
             await drawing.draw(*sample("a tile"))
     with monkeypatch.context() as patch:
         stand_in(patch, len, "four")
-        patch.setattr(image_process, "_told", lambda _, told: told)
+        patch.setattr(image_process, "_drawn_picture", lambda _, told: told)
         told: object = await drawing.draw(*sample("a tile"))
         assert told == 4
     await drawing.close()
 
 
-async def test_a_crash_over_there_is_one_sentence_here(
+async def test_crash_of_the_process_raises_image_failed(
     drawing: ImageProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -81,7 +81,7 @@ async def test_a_crash_over_there_is_one_sentence_here(
 async def test_the_process_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
     drawing = ImageProcess(pictures_per_process=2)
     stand_in(monkeypatch, eval, "__import__('os').getpid()")
-    monkeypatch.setattr(image_process, "_told", lambda _, told: told)
+    monkeypatch.setattr(image_process, "_drawn_picture", lambda _, told: told)
     ids: list[object] = [await drawing.draw(*sample("a tile")) for _ in range(5)]
     await drawing.close()
     assert ids[0] == ids[1] != ids[2] == ids[3] != ids[4]
@@ -101,7 +101,7 @@ async def test_closing_ends_what_is_being_drawn(monkeypatch: pytest.MonkeyPatch)
     await drawing.close()
 
 
-async def test_who_gives_up_waiting_ends_it_too(
+async def test_cancelled_caller_ends_the_process(
     drawing: ImageProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -159,7 +159,7 @@ def test_preview_writes_the_newest_notices_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's peak memory")
-def test_its_memory_stays_small(tmp_path: Path) -> None:
+def test_drawing_stays_below_400_mib(tmp_path: Path) -> None:
     superevent, gw_map, combined = sample("combined")
     assert combined is not None
     (tmp_path / "gw").write_bytes(gw_map)

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from bot.samples import sky_map, streak
 from bot.skymaps.moc import Moc, credible_moc
-from bot.skymaps.skymap import SkyMap, areas, in_credible_region, read
+from bot.skymaps.skymap import SkyMap, credible_areas, in_credible_region, read_sky_map
 from tests.support.factories import NOW
 
 
 @pytest.fixture(scope="module")
 def skymap() -> SkyMap:
     peaks = [*streak(120, 30, bearing=40, length=12, width=4), (300.0, -40.0, 0.3, 6.0)]
-    return read(sky_map(peaks, superevent_id="S261122a", time=NOW, base_order=2, rounds=5))
+    return read_sky_map(sky_map(peaks, superevent_id="S261122a", time=NOW, base_order=2, rounds=5))
 
 
 def read_ascii(text: str) -> list[tuple[int, int]]:
@@ -40,7 +40,7 @@ def pixels(cells: list[tuple[int, int]], order: int) -> set[int]:
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9])
-def test_the_region_in_other_cells(skymap: SkyMap, level: float) -> None:
+def test_moc_covers_exactly_the_credible_region(skymap: SkyMap, level: float) -> None:
     moc = credible_moc(skymap, level)
     part = in_credible_region(skymap, level)
     finest = int(skymap.order[part].max())
@@ -49,7 +49,7 @@ def test_the_region_in_other_cells(skymap: SkyMap, level: float) -> None:
     assert len(cells) == len(set(cells)) == moc.order.size < len(tiles)
     assert pixels(cells, finest) == pixels(tiles, finest)
     # Up to the tile in which the level is reached.
-    (interpolated,) = areas(skymap, (level,))
+    (interpolated,) = credible_areas(skymap, (level,))
     largest = float(skymap.area[part].max()) * (180 / np.pi) ** 2
     assert interpolated <= moc.area <= interpolated + largest
     siblings: dict[tuple[int, int], int] = {}
@@ -59,7 +59,7 @@ def test_the_region_in_other_cells(skymap: SkyMap, level: float) -> None:
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3, 4, 9])
-def test_coarsened_it_holds_all(skymap: SkyMap, order: int) -> None:
+def test_degraded_moc_covers_the_original(skymap: SkyMap, order: int) -> None:
     moc = credible_moc(skymap, 0.9)
     coarse = moc.coarsened(order)
     assert coarse.finest <= order
@@ -73,7 +73,7 @@ def test_coarsened_it_holds_all(skymap: SkyMap, order: int) -> None:
         assert pixels([cell], finest) & fine
 
 
-def test_the_form_is_ivoas(skymap: SkyMap) -> None:
+def test_ascii_serialization_follows_ivoa(skymap: SkyMap) -> None:
     written = credible_moc(skymap, 0.9).ascii()
     assert re.fullmatch(r"\d+/\d+(-\d+)?(,\d+(-\d+)?)*( \d+/\d+(-\d+)?(,\d+(-\d+)?)*)*", written)
     assert Moc(np.array([4, 4, 4, 5]), np.array([12, 15, 16, 300])).ascii() == "4/12,15-16 5/300"

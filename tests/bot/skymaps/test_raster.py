@@ -18,7 +18,7 @@ from formatters.skymap_image.projection import (
     SKY_HEIGHT,
     SKY_WIDTH,
     sky_positions,
-    window_plane,
+    sky_to_plane,
     window_positions,
 )
 from tests.support.images import SKIES, sample
@@ -28,7 +28,7 @@ WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 def map_of(kind: str) -> SkyMap:
     found = sample(kind)
-    return skymap.read(found.combined_map or found.gw_map)
+    return skymap.read_sky_map(found.combined_map or found.gw_map)
 
 
 def check_against_single_lookups(grid: Grid, found: SkyMap, ra: np.ndarray, dec: np.ndarray) -> None:
@@ -44,16 +44,16 @@ def check_against_single_lookups(grid: Grid, found: SkyMap, ra: np.ndarray, dec:
 @pytest.mark.parametrize("kind", ["across RA 0 h", "the north pole", "several lobes"])
 def test_each_pixel_has_the_values_of_its_tile(kind: str) -> None:
     found = map_of(kind)
-    grid = raster.grid(found, raster.healpix_of_sky())
+    grid = raster.rasterize(found, raster.all_sky_pixel_grid())
     check_against_single_lookups(grid, found, *sky_positions())
     region = raster.inset_region(found)
     assert region is not None
-    close = raster.grid(found, raster.healpix_of_window(region.window))
+    close = raster.rasterize(found, raster.window_pixel_grid(region.window))
     check_against_single_lookups(close, found, *window_positions(region.window))
 
 
 def test_outside_the_ellipse_there_is_nothing() -> None:
-    grid = raster.grid(map_of("one detector"), raster.healpix_of_sky())
+    grid = raster.rasterize(map_of("one detector"), raster.all_sky_pixel_grid())
     assert grid.density.shape == grid.level.shape == (SKY_HEIGHT, SKY_WIDTH)
     corner = grid.density[0, 0], grid.level[-1, -1]
     assert np.isnan(corner).all()
@@ -70,8 +70,8 @@ def test_a_gap_in_the_map_is_nothing() -> None:
         "UNIQ": (ipix + 4 * 4**order, None),
         "PROBDENSITY": (density, "sr-1"),
     }
-    found = skymap.read(samples.skymaps.to_fits(columns, header))
-    grid = raster.grid(found, raster.healpix_of_sky())
+    found = skymap.read_sky_map(samples.skymaps.to_fits(columns, header))
+    grid = raster.rasterize(found, raster.all_sky_pixel_grid())
     ra, dec = sky_positions()
     sky = np.isfinite(ra)
     base = np.full(ra.shape, -1)
@@ -98,7 +98,7 @@ def test_tiles_of_one_density_share_one_level() -> None:
         "UNIQ": (ipix + 4, None),
         "PROBDENSITY": (np.full(12, 1 / (4 * np.pi)), "sr-1"),
     }
-    found = skymap.read(samples.skymaps.to_fits(columns, fits.Header({"ORDERING": "NUNIQ"})))
+    found = skymap.read_sky_map(samples.skymaps.to_fits(columns, fits.Header({"ORDERING": "NUNIQ"})))
     assert raster.midpoint_levels(found) == pytest.approx(np.full(12, 0.5))
 
 
@@ -119,7 +119,7 @@ def test_the_window_holds_all_of_the_main_region(kind: str, share: float) -> Non
     assert region.share == pytest.approx(share, abs=0.03)
     part = skymap.in_credible_region(found, 0.9)
     lon, lat = healpix.healpix_to_lonlat(found.ipix[part], 2 ** found.order[part], order="nested")
-    east, north = window_plane(region.window, lon.to_value(units.deg), lat.to_value(units.deg))
+    east, north = sky_to_plane(region.window, lon.to_value(units.deg), lat.to_value(units.deg))
     held = (np.abs(east) < region.window.half) & (np.abs(north) < region.window.half)
     assert found.probability[part][held].sum() == pytest.approx(region.share, abs=1e-3)
     if share == 0.9:
@@ -129,7 +129,7 @@ def test_the_window_holds_all_of_the_main_region(kind: str, share: float) -> Non
 
 
 @pytest.mark.parametrize("kind", ["one detector", "a ring"])
-def test_what_is_wide_or_in_crumbs_has_no_window(kind: str) -> None:
+def test_wide_or_fragmented_map_has_no_inset(kind: str) -> None:
     assert raster.inset_region(map_of(kind)) is None
 
 
@@ -137,7 +137,7 @@ def test_a_window_is_never_narrower_than_a_telescope() -> None:
     fits_file = samples.sky_map(
         [samples.Lobe(10, 10, 1, 0.004)], superevent_id="S261120a", time=WHEN, base_order=4, rounds=12
     )
-    region = raster.inset_region(skymap.read(fits_file))
+    region = raster.inset_region(skymap.read_sky_map(fits_file))
     assert region is not None
     assert isinstance(region.window, ImageWindow)
-    assert region.window.half == raster.NARROWEST_WINDOW
+    assert region.window.half == raster.MIN_WINDOW_HALF_WIDTH_DEG

@@ -145,7 +145,7 @@ def test_a_million_crumbs_are_joined_more_generously(monkeypatch: pytest.MonkeyP
     probability = np.full(3_000, 1 / 3_000)
     whole = connected_regions(order, ipix, probability)
     assert len(whole) == MAX_REGIONS
-    monkeypatch.setattr("bot.skymaps.regions.MAX_JOINED", 300)
+    monkeypatch.setattr("bot.skymaps.regions.MAX_ADJACENCY_TILES", 300)
     (joined,) = connected_regions(order, ipix, probability)
     assert joined.probability == pytest.approx(1)
     assert joined.area == pytest.approx(3_000 * 4 * 180**2 / np.pi / 12 / 4**8)
@@ -195,10 +195,8 @@ def test_between_two_quarters_finer_tiles_are_no_quarters() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_lifted_is_what_lifting_the_finest_again_and_again_makes(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(regions, "MAX_JOINED", 60)
+def test_to_common_order_equals_stepwise_coarsening(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regions, "MAX_ADJACENCY_TILES", 60)
     order, ipix = _any_tiles(np.random.default_rng(seed), 400)
     lifted = [a.tolist() for a in regions._to_common_order(order, ipix)]
     while order.size > 60:

@@ -29,14 +29,14 @@ from bot.skymaps.skymap import (
     MAX_TILES,
     SkyMap,
     UnreadableMap,
-    areas,
     conditional_distance,
+    credible_areas,
     credible_levels,
     in_credible_region,
     localize,
     peak_tile,
     probability_inside,
-    read,
+    read_sky_map,
     tile_at,
 )
 from formatters.models.notice import Distance, Localization
@@ -69,7 +69,7 @@ def area_of(uniq: Array) -> Array:
 def random_map(seed: int) -> SkyMap:
     uniq = mixed_tiles(seed)
     density = np.random.default_rng(seed + 1000).random(uniq.size) ** 4
-    return read(to_fits({"UNIQ": uniq, "PROBDENSITY": density / np.sum(density * area_of(uniq))}))
+    return read_sky_map(to_fits({"UNIQ": uniq, "PROBDENSITY": density / np.sum(density * area_of(uniq))}))
 
 
 def to_fits(columns: dict[str, Array], **header: object) -> bytes:
@@ -122,8 +122,8 @@ def published_maps(shared_notices: Path) -> Iterator[tuple[str, bytes, dict[str,
 def combined_of_s241125n(shared_notices: Path) -> tuple[SkyMap, SkyMap]:
     record = json.loads((shared_notices / "real/S241125n-UPDATE-RAVEN.json").read_bytes())
     return (
-        read(base64.b64decode(record["event"]["skymap"])),
-        read(base64.b64decode(record["external_coinc"]["combined_skymap"])),
+        read_sky_map(base64.b64decode(record["event"]["skymap"])),
+        read_sky_map(base64.b64decode(record["external_coinc"]["combined_skymap"])),
     )
 
 
@@ -131,7 +131,7 @@ class TestPublishedMaps:
     def test_all_figures_agree_with_ligo_skymap(self, shared_notices: Path) -> None:
         seen = 0
         for name, body, figures in published_maps(shared_notices):
-            found = localize(read(body))
+            found = localize(read_sky_map(body))
             assert found.area_50 == pytest.approx(figures["area_50"], rel=1e-9), name
             assert found.area_90 == pytest.approx(figures["area_90"], rel=1e-9), name
             assert [found.ra, found.dec] == pytest.approx(figures["peak"], rel=0, abs=1e-9), name
@@ -139,7 +139,7 @@ class TestPublishedMaps:
             assert given_distance == (
                 (figures["distance_mean"], figures["distance_std"]) if figures["distance_mean"] else None
             ), name
-            assert read(body).uniq.size == figures["rows"], name
+            assert read_sky_map(body).uniq.size == figures["rows"], name
             seen += 1
         assert seen >= 20
 
@@ -147,7 +147,7 @@ class TestPublishedMaps:
         body = (shared_notices / "official/MS181101ab-preliminary.avro").read_bytes()
         (record,) = fastavro.reader(io.BytesIO(body))
         assert isinstance(record, dict)
-        found = localize(read(record["event"]["skymap"]))
+        found = localize(read_sky_map(record["event"]["skymap"]))
         assert (found.ra, found.dec) == (194.30419921874997, -17.856895095545468)
         assert found.distance == Distance(mean=39.76999609489013, std=8.308435058808886)
         assert found.log_bci == 13.64819688928804
@@ -156,7 +156,7 @@ class TestPublishedMaps:
 
     def test_columns_and_header_are_those_of_astropy(self, shared_notices: Path) -> None:
         _, body, _ = next(published_maps(shared_notices))
-        skymap = read(body)
+        skymap = read_sky_map(body)
         with fits.open(io.BytesIO(body)) as hdus:
             table = hdus[1]
             for name, values in (
@@ -182,21 +182,21 @@ class TestPublishedMaps:
 
     def test_two_antipodal_lobes(self, shared_notices: Path) -> None:
         body = json.loads((shared_notices / "real/S230522a-Preliminary_alert.json").read_bytes())
-        first, second = localize(read(base64.b64decode(body["event"]["skymap"]))).regions
+        first, second = localize(read_sky_map(base64.b64decode(body["event"]["skymap"]))).regions
         assert first.probability == pytest.approx(0.45, abs=0.01)
         assert second.probability == pytest.approx(0.45, abs=0.01)
         assert separation(first.ra, first.dec, second.ra, second.dec) > 170
 
     def test_a_region_is_near_a_place_inside_it(self, shared_notices: Path) -> None:
         for name, body, _ in published_maps(shared_notices):
-            skymap = read(body)
+            skymap = read_sky_map(body)
             region = localize(skymap).regions[0]
             tile = tile_at(skymap, region.ra, region.dec)
             assert tile is not None and in_credible_region(skymap, 0.9)[tile], name
 
     def test_distance_along_the_peak_can_differ(self, shared_notices: Path) -> None:
         body = json.loads((shared_notices / "real/S231030av.json").read_bytes())
-        found = localize(read(base64.b64decode(body["event"]["skymap"])))
+        found = localize(read_sky_map(base64.b64decode(body["event"]["skymap"])))
         assert found.distance is not None and found.peak_distance is not None
         assert (round(found.distance.mean), round(found.distance.std)) == (66, 42)
         assert (round(found.peak_distance.mean), round(found.peak_distance.std)) == (48, 11)
@@ -204,7 +204,7 @@ class TestPublishedMaps:
 
     def test_burst_has_no_distance_and_blanks_between_instruments(self, shared_notices: Path) -> None:
         body = json.loads((shared_notices / "real/S230528ay-preliminary_v1.json").read_bytes())
-        found = localize(read(base64.b64decode(body["event"]["skymap"])))
+        found = localize(read_sky_map(base64.b64decode(body["event"]["skymap"])))
         assert found.distance is None and found.peak_distance is None and found.log_bci is None
         assert found.instruments == ("H1", "L1")
 
@@ -246,7 +246,7 @@ class TestMeasuring:
         pixel = np.pi / 3 / 4**4
         probability, area = np.cumsum(density) * pixel, np.arange(1, density.size + 1) * pixel
         wanted = np.interp((0.5, 0.9), probability, area) * (180 / np.pi) ** 2
-        assert areas(skymap, (0.5, 0.9)) == pytest.approx(wanted)
+        assert credible_areas(skymap, (0.5, 0.9)) == pytest.approx(wanted)
 
     @pytest.mark.parametrize("seed", range(5))
     def test_overlap_is_exact_across_orders(self, seed: int) -> None:
@@ -259,7 +259,7 @@ class TestMeasuring:
         assert probability_inside(north, north, 1.0) == pytest.approx(1)
 
     def test_overlap_with_a_map_that_leaves_gaps(self) -> None:
-        assert probability_inside(read(uniform()), half_sky(range(8, 12)), 1.0) == pytest.approx(1)
+        assert probability_inside(read_sky_map(uniform()), half_sky(range(8, 12)), 1.0) == pytest.approx(1)
 
     def test_level_of_a_tile_counts_all_that_are_as_dense(self) -> None:
         skymap = random_map(3)
@@ -267,7 +267,7 @@ class TestMeasuring:
         assert credible_levels(skymap) == pytest.approx(np.array(wanted))
 
     def test_equal_densities_share_a_level(self) -> None:
-        assert credible_levels(read(uniform())) == pytest.approx(np.ones(48))
+        assert credible_levels(read_sky_map(uniform())) == pytest.approx(np.ones(48))
 
     def test_credible_region_is_the_smallest_set_that_holds_the_level(self) -> None:
         skymap = random_map(4)
@@ -278,14 +278,16 @@ class TestMeasuring:
         assert skymap.density[part].min() >= skymap.density[~part].max()
 
     def test_uniform_map_has_its_share_of_the_sky(self) -> None:
-        assert areas(read(uniform()), (0.5, 0.9)) == pytest.approx((WHOLE_SKY / 2, 0.9 * WHOLE_SKY))
+        assert credible_areas(read_sky_map(uniform()), (0.5, 0.9)) == pytest.approx(
+            (WHOLE_SKY / 2, 0.9 * WHOLE_SKY)
+        )
 
     def test_a_level_inside_the_first_tile_takes_its_share_of_it(self) -> None:
-        skymap = read(to_fits({"UNIQ": np.array([4]), "PROBDENSITY": np.array([3 / np.pi])}))
-        assert areas(skymap, (0.5,)) == pytest.approx((WHOLE_SKY / 24,))
+        skymap = read_sky_map(to_fits({"UNIQ": np.array([4]), "PROBDENSITY": np.array([3 / np.pi])}))
+        assert credible_areas(skymap, (0.5,)) == pytest.approx((WHOLE_SKY / 24,))
 
     def test_peak_is_the_first_of_equals(self) -> None:
-        assert peak_tile(read(uniform())) == 0
+        assert peak_tile(read_sky_map(uniform())) == 0
 
     @pytest.mark.parametrize("seed", range(3))
     def test_tile_at_its_own_centre(self, seed: int) -> None:
@@ -303,7 +305,7 @@ class TestMeasuring:
     def test_finest_order(self) -> None:
         # 4^30 - 1 is the last UNIQ of order 28 and not a double.
         last_28, first_29 = 16 * 4**28 - 1, 4 * 4**29
-        skymap = read(
+        skymap = read_sky_map(
             to_fits(
                 {
                     "UNIQ": np.array([last_28, first_29]),
@@ -316,7 +318,7 @@ class TestMeasuring:
 
     def test_arrays_cannot_be_written_to(self) -> None:
         with pytest.raises(ValueError, match="read-only"):
-            read(uniform()).density[0] = 1
+            read_sky_map(uniform()).density[0] = 1
 
 
 def area_at(order: int) -> float:
@@ -326,7 +328,9 @@ def area_at(order: int) -> float:
 def half_sky(pixels: range) -> SkyMap:
     """A map that has these base tiles and no others."""
     uniq = uniq_of(0, np.array(pixels))
-    return read(to_fits({"UNIQ": uniq, "PROBDENSITY": np.full(uniq.size, 1 / area_at(0) / uniq.size)}))
+    return read_sky_map(
+        to_fits({"UNIQ": uniq, "PROBDENSITY": np.full(uniq.size, 1 / area_at(0) / uniq.size)})
+    )
 
 
 class TestConditionalDistance:
@@ -373,7 +377,7 @@ class TestConditionalDistance:
 
 class TestOddMaps:
     def test_odd_maps_are_measured_like_the_usual_one(self) -> None:
-        maps = {name: read(body) for name, body in edge_cases.readable_maps().items()}
+        maps = {name: read_sky_map(body) for name, body in edge_cases.readable_maps().items()}
         usual = localize(maps["two_columns"])
         for name in ("uint64_uniq", "int32_uniq", "infinite_distmu"):
             found = localize(maps[name])
@@ -382,31 +386,31 @@ class TestOddMaps:
         assert localize(maps["many_rows"]).area_90 == pytest.approx(usual.area_90, rel=0.01)
 
     def test_single_order_map_without_distance_keys(self) -> None:
-        found = localize(read(edge_cases.readable_maps()["amplfi"]))
+        found = localize(read_sky_map(edge_cases.readable_maps()["amplfi"]))
         assert found.distance is None and found.peak_distance is not None
 
     @pytest.mark.parametrize("kind", ["i2", "i4", "i8", "u8"])
     def test_integers_of_any_width(self, kind: str) -> None:
         uniq = uniq_of(1, np.arange(48)).astype(kind)
-        skymap = read(to_fits({"UNIQ": uniq, "PROBDENSITY": np.full(48, 1 / (4 * np.pi))}))
+        skymap = read_sky_map(to_fits({"UNIQ": uniq, "PROBDENSITY": np.full(48, 1 / (4 * np.pi))}))
         assert skymap.uniq.dtype == np.int64
         assert skymap.uniq.tolist() == uniq.tolist()
 
     def test_single_precision(self) -> None:
         uniq = uniq_of(1, np.arange(48))
         density = np.full(48, 1 / (4 * np.pi), np.float32)
-        assert read(to_fits({"UNIQ": uniq, "PROBDENSITY": density})).density.dtype == np.float64
+        assert read_sky_map(to_fits({"UNIQ": uniq, "PROBDENSITY": density})).density.dtype == np.float64
 
     def test_columns_in_any_order_and_unknown_ones(self) -> None:
         uniq = uniq_of(1, np.arange(48))
         columns = {"EXTRA": uniq.astype(np.int16), "PROBDENSITY": np.full(48, 1 / (4 * np.pi)), "UNIQ": uniq}
-        assert read(to_fits(columns)).uniq.tolist() == uniq.tolist()
+        assert read_sky_map(to_fits(columns)).uniq.tolist() == uniq.tolist()
 
     def test_infinite_distance_at_the_peak(self) -> None:
         uniq = uniq_of(0, np.arange(12))
         columns = {"UNIQ": uniq, "PROBDENSITY": np.full(12, 1 / (4 * np.pi))}
         columns |= {"DISTMU": np.full(12, np.inf), "DISTSIGMA": np.ones(12), "DISTNORM": np.zeros(12)}
-        assert localize(read(to_fits(columns))).peak_distance is None
+        assert localize(read_sky_map(to_fits(columns))).peak_distance is None
 
     @pytest.mark.parametrize(
         "header", [{"DISTMEAN": 40.0}, {"DISTMEAN": "40", "DISTSTD": 8.0}, {"DISTSTD": 8.0}]
@@ -414,10 +418,10 @@ class TestOddMaps:
     def test_half_a_distance_is_none(self, header: dict[str, object]) -> None:
         uniq = uniq_of(0, np.arange(12))
         body = to_fits({"UNIQ": uniq, "PROBDENSITY": np.full(12, 1 / (4 * np.pi))}, **header)
-        assert localize(read(body)).distance is None
+        assert localize(read_sky_map(body)).distance is None
 
     def test_text_of_the_header(self) -> None:
-        found = localize(read(uniform(CREATOR="O'Neill  ", INSTRUME="H1", LOGBCI=-2)))
+        found = localize(read_sky_map(uniform(CREATOR="O'Neill  ", INSTRUME="H1", LOGBCI=-2)))
         assert (found.creator, found.instruments, found.log_bci) == ("O'Neill", ("H1",), -2.0)
 
     @pytest.mark.parametrize("ordering", ["RING", "NESTED"])
@@ -426,17 +430,17 @@ class TestOddMaps:
         lon, lat = healpix.healpix_to_lonlat(pixels, 16, order=ordering.lower())
         probability = np.exp(-(((lon.deg - 120) / 20) ** 2) - ((lat.deg + 30) / 9) ** 2)
         body = to_fits({"PROB": probability / probability.sum()}, ORDERING=ordering, NSIDE=16)
-        found = localize(read(gzip.compress(body)))
+        found = localize(read_sky_map(gzip.compress(body)))
         assert separation(found.ra, found.dec, 120, -30) < 3
         other = {"RING": "NESTED", "NESTED": "RING"}[ordering]
         grid = healpix.HEALPix(16)
         swap = grid.nested_to_ring if other == "NESTED" else grid.ring_to_nested
         again = probability[np.asarray(swap(pixels))]
-        twin = localize(read(to_fits({"PROB": again / again.sum()}, ORDERING=other)))
+        twin = localize(read_sky_map(to_fits({"PROB": again / again.sum()}, ORDERING=other)))
         assert facts(twin) == pytest.approx(facts(found))
 
     def test_a_flat_map_as_others_gzip_it(self) -> None:
-        assert localize(read(edge_cases.flat_gzipped())).area_90 > 0
+        assert localize(read_sky_map(edge_cases.flat_gzipped())).area_90 > 0
 
 
 def facts(found: Localization) -> tuple[float, ...]:
@@ -526,18 +530,18 @@ class TestUnreadable:
     def test_refused_with_a_sentence(self, name: str) -> None:
         body, words = UNREADABLE[name]
         with pytest.raises(UnreadableMap, match=words) as caught:
-            localize(read(body))
+            localize(read_sky_map(body))
         assert caught.value.reason.startswith("The map") and caught.value.reason.endswith(".")
 
     @pytest.mark.parametrize("name", BROKEN)
     def test_broken_samples(self, name: str) -> None:
         with pytest.raises(UnreadableMap):
-            read(BROKEN[name])
+            read_sky_map(BROKEN[name])
 
     def test_too_many_tiles(self) -> None:
         pixels = 12 * 4**9
         with pytest.raises(UnreadableMap, match="at most 1,048,576"):
-            read(to_fits({"PROB": np.full(pixels, 1 / pixels, np.float32)}, ORDERING="RING"))
+            read_sky_map(to_fits({"PROB": np.full(pixels, 1 / pixels, np.float32)}, ORDERING="RING"))
 
     def test_mangled_maps_raise_nothing_else(self) -> None:
         rng = np.random.default_rng(20260101)
@@ -551,7 +555,7 @@ class TestUnreadable:
             places = rng.choice(np.flatnonzero(whole != 32), rng.integers(1, 6))
             body[places] = rng.integers(0, 256, places.size)
             try:
-                localize(read(body.tobytes()))
+                localize(read_sky_map(body.tobytes()))
                 read_well += 1
             except UnreadableMap:
                 pass
@@ -571,7 +575,7 @@ def test_a_bomb_is_unpacked_no_further_than_it_looks_like_a_map(head: bytes, ref
     tracemalloc.start()
     try:
         with pytest.raises(UnreadableMap) if refused else nullcontext():
-            assert read(bomb).uniq.size
+            assert read_sky_map(bomb).uniq.size
         assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
     finally:
         tracemalloc.stop()
@@ -596,4 +600,4 @@ def test_a_gzipped_map_whose_checksum_is_wrong_is_refused() -> None:
     packed = bytearray(gzip.compress(uniform()))
     packed[-6] ^= 1
     with pytest.raises(UnreadableMap, match="unpacked"):
-        read(bytes(packed))
+        read_sky_map(bytes(packed))

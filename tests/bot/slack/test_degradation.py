@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.local_slack.web_api.odd_answers import random_error_name
-from bot.slack.degradation import DROP_ORDER, MENTIONS, MessagePart, OutgoingMessage, refused_mentions
+from bot.slack.degradation import DROP_ORDER, MENTION_PARTS, MessagePart, OutgoingMessage, refused_mentions
 from bot.slack.errors import (
     ChannelUnavailable,
     FileNotReady,
@@ -22,7 +22,7 @@ from bot.slack.errors import (
     SlackFailure,
     Unlisted,
     WorkspaceUnavailable,
-    failure,
+    failure_from_code,
 )
 from bot.slack.message_metadata import DeliveryMetadata
 from formatters.blockkit.message import Message
@@ -30,10 +30,10 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, mention
 from formatters.posts.alert_card import ChannelView, ImageRef
 from formatters.terminal import message_text
-from tests.support.factories import REAL, made
+from tests.support.factories import REAL, decoded_notice
 
 EVERYONE, ALICE = "<!here>", "<@U024BE7LH>"
-EVENT = Superevent.from_notices([made()])
+EVENT = Superevent.from_notices([decoded_notice()])
 
 NAMING: Mapping[MessagePart, tuple[str, ...]] = {
     MessagePart.PICTURE: (
@@ -82,7 +82,7 @@ def messages(draw: st.DrawFn) -> OutgoingMessage:
     who = tuple(draw(st.sets(st.sampled_from([EVERYONE, "<!channel>", ALICE, "<!subteam^S0AB1>"]))))
     kind = draw(st.sampled_from(["root", "reply", "mention"]))
     if kind == "mention":
-        whole = mention.stand_down(EVENT, who or (EVERYONE,), None)
+        whole = mention.retraction_mention(EVENT, who or (EVERYONE,), None)
     else:
         picture = ImageRef(alt_text="Sky map", file_id="F0123456789") if draw(st.booleans()) else None
         view = ChannelView(root=True, picture=picture, mention=who if kind == "root" else ())
@@ -103,7 +103,7 @@ def send(
         found = next((part for part in DROP_ORDER if part in refuses & outgoing.parts), None)
         if found is None:
             return outgoing, None, calls
-        refusal = failure(word(found), None)
+        refusal = failure_from_code(word(found), None)
         less = outgoing.after(refusal)
         if less is None:
             return None, refusal, calls
@@ -121,7 +121,7 @@ def whole_words(message: Message) -> set[str]:
     bare = [b for b in message.blocks if b["type"] not in ("image", "actions")]
     text = message_text.render(Message(message.text, tuple(bare)))
     for target in message.mentions:
-        text = text.replace(message_text.strip(target), "")
+        text = text.replace(message_text.strip_mrkdwn(target), "")
     return set(re.findall(r"[A-Za-z0-9]{3,}", text))
 
 
@@ -138,12 +138,12 @@ def test_the_words_get_through_whatever_is_refused(
     assert order == sorted(order, key=DROP_ORDER.index)
     assert not order or order[-1] in refuses or order[-1] is MessagePart.BLOCKS
     assert all(drop.guessed for drop in taken.dropped)
-    if not refuses & set(MENTIONS):
+    if not refuses & set(MENTION_PARTS):
         assert taken.message.mentions == outgoing.whole.mentions
 
 
 @given(messages(), st.data())
-def test_a_name_drops_its_part_alone(outgoing: OutgoingMessage, data: st.DataObject) -> None:
+def test_an_error_that_names_a_part_drops_only_it(outgoing: OutgoingMessage, data: st.DataObject) -> None:
     refuses = data.draw(st.sets(st.sampled_from(MessagePart), min_size=1).map(frozenset))
     names = {part: data.draw(st.sampled_from(NAMING[part])) for part in DROP_ORDER}
     taken, _, _ = send(outgoing, refuses, names.__getitem__)
@@ -168,7 +168,7 @@ def test_a_pointer_names_the_block(index_of: str) -> None:
     view = ChannelView(root=True, picture=ImageRef(alt_text="Sky map", url="https://example.org/a.png"))
     outgoing = OutgoingMessage(whole=alert_card.alert_card(EVENT, view))
     at = [block["type"] for block in outgoing.whole.blocks].index(index_of)
-    refusal = failure("invalid_blocks", None)
+    refusal = failure_from_code("invalid_blocks", None)
     refusal.about = (f"must be shorter [json-pointer:/blocks/{at}/alt_text]",)
     less = outgoing.after(refusal)
     assert less is not None
@@ -180,20 +180,23 @@ def test_a_channel_that_keeps_posting_to_some_is_a_channels_problem() -> None:
         whole=alert_card.alert_card(EVENT, ChannelView(root=True, mention=(EVERYONE, ALICE)))
     )
     order = []
-    while (less := outgoing.after(failure("restricted_action", None))) is not None:
+    while (less := outgoing.after(failure_from_code("restricted_action", None))) is not None:
         order.append(less.dropped[-1].part)
         outgoing = less
-    assert order == list(MENTIONS), "the mention may be to blame, nothing else"
+    assert order == list(MENTION_PARTS), "the mention may be to blame, nothing else"
     assert MessagePart.BUTTONS in outgoing.parts
 
 
 @pytest.mark.parametrize(
     "blameless",
     [
-        *(failure(word, 1.0) for word in ("channel_not_found", "is_archived", "not_in_channel")),
-        *(failure(word, 1.0) for word in ("token_revoked", "missing_scope", "ratelimited")),
-        *(failure(word, 1.0) for word in ("internal_error", "message_not_found", "thread_not_found")),
-        failure("msg_too_long", None),
+        *(failure_from_code(word, 1.0) for word in ("channel_not_found", "is_archived", "not_in_channel")),
+        *(failure_from_code(word, 1.0) for word in ("token_revoked", "missing_scope", "ratelimited")),
+        *(
+            failure_from_code(word, 1.0)
+            for word in ("internal_error", "message_not_found", "thread_not_found")
+        ),
+        failure_from_code("msg_too_long", None),
         FileNotReady("invalid slack file"),
         OutcomeUnknown("HTTP 502"),
     ],
@@ -211,7 +214,7 @@ def test_what_is_about_something_else_drops_nothing(blameless: SlackFailure) -> 
 
 @given(unlisted)
 def test_an_unlisted_word_ends_nothing(word: str) -> None:
-    assert isinstance(failure(word, None), Unlisted)
+    assert isinstance(failure_from_code(word, None), Unlisted)
 
 
 @pytest.mark.parametrize(
@@ -229,8 +232,8 @@ def test_an_unlisted_word_ends_nothing(word: str) -> None:
         ("rate_limited", RateLimited),
     ],
 )
-def test_words_and_what_they_come_to(word: str, kind: type[SlackFailure]) -> None:
-    assert type(failure(word, None)) is kind
+def test_error_codes_map_to_failures(word: str, kind: type[SlackFailure]) -> None:
+    assert type(failure_from_code(word, None)) is kind
 
 
 def test_words_alone_say_what_the_blocks_said() -> None:

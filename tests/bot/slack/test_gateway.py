@@ -12,14 +12,14 @@ from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
 from bot.settings import Settings
-from bot.slack.gateway import BOLTS_VARIABLES
-from tests.support.delivery_harness import Silent
+from bot.slack.gateway import BOLT_ENV_VARIABLES
+from tests.support.delivery_harness import IdleSource
 from tests.support.factories import Clock
 
 PATIENCE_S = 20
 
 
-async def test_no_warning_at_the_start(
+async def test_start_warns_of_no_environment_token(
     local_slack: LocalSlack,
     factory: Factory,
     clock: Clock,
@@ -34,9 +34,9 @@ async def test_no_warning_at_the_start(
             "slack_api_url": local_slack.api_url,
         }
     )
-    for name in BOLTS_VARIABLES:
+    for name in BOLT_ENV_VARIABLES:
         monkeypatch.setenv(name, f"of the environment: {name}")
-    bot, stop = Application(settings, factory, [Silent()], clock), asyncio.Event()
+    bot, stop = Application(settings, factory, [IdleSource()], clock), asyncio.Event()
     with caplog.at_level(logging.INFO):
         running = asyncio.create_task(bot.run(stop))
         async with asyncio.timeout(PATIENCE_S):
@@ -47,6 +47,6 @@ async def test_no_warning_at_the_start(
         stop.set()
         await running
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
-    assert {os.environ[name] for name in BOLTS_VARIABLES} == {
-        f"of the environment: {name}" for name in BOLTS_VARIABLES
+    assert {os.environ[name] for name in BOLT_ENV_VARIABLES} == {
+        f"of the environment: {name}" for name in BOLT_ENV_VARIABLES
     }, "put back for whoever else reads them"

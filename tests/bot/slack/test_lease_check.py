@@ -12,12 +12,12 @@ from bot.skymaps.image_process import ImageProcess
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.images import StoredImageJob
 from bot.store.outbox.models import DeliveryKind
-from bot.store.outbox.plan_writer import _ask_for_pictures
+from bot.store.outbox.plan_writer import _enqueue_images
 from formatters.skymap_image import DrawnPicture
 from tests.support.delivery_harness import DeliveryHarness
-from tests.support.factories import NOW, made, planner
+from tests.support.factories import NOW, decoded_notice, planner
 
-FIRST, SECOND = made(), made(alert_type="INITIAL", minutes=5)
+FIRST, SECOND = decoded_notice(), decoded_notice(alert_type="INITIAL", minutes=5)
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -55,7 +55,9 @@ async def test_a_lease_that_ends_before_the_last_byte_sends_nothing(
 
 
 @pytest.mark.parametrize("times", [0, 1, 2])
-async def test_the_same_of_an_edit(office: DeliveryHarness, times: int) -> None:
+async def test_a_lease_that_ends_before_the_last_byte_edits_nothing(
+    office: DeliveryHarness, times: int
+) -> None:
     (channel,) = await office.subscribed()
     await office.receive(FIRST)
     await office.done()
@@ -149,10 +151,10 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
     shares = office.factory.shares
     await shares.heartbeat({office.local_slack.team_id})
     await office.subscribed()
-    notice = made()
+    notice = decoded_notice()
     await office.factory.store.record(notice, b"bytes", "hopskotch:1", NOW, planner())
     async with office.factory.database.exclusive_transaction() as connection:
-        await _ask_for_pictures(connection, {office.local_slack.team_id}, notice.superevent_id, 1, NOW)
+        await _enqueue_images(connection, {office.local_slack.team_id}, notice.superevent_id, 1, NOW)
     drawn = 0
 
     class Drawn(ImageWorker):
@@ -163,7 +165,7 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
 
     held = False
     monkeypatch.setattr(shares, "holds", lambda _name: held)
-    monkeypatch.setattr("bot.delivery.image_worker.RENEW_S", 0.05)
+    monkeypatch.setattr("bot.delivery.image_worker.HEARTBEAT_INTERVAL_S", 0.05)
     clients = {office.local_slack.team_id: office.client}
     worker = Drawn(
         office.factory.store,

@@ -17,10 +17,10 @@ from bot.commands.router import CommandContext
 from bot.local_slack.server import LocalSlack
 from bot.settings import Settings
 from bot.slack.middleware import UserRateLimiter, is_allowed_response_url, register_middleware
-from formatters.answers.answer import SHARE
+from formatters.answers.answer import SHARE_ACTION
 from tests.bot.listeners.test_slash_command import typed, words
-from tests.support.delivery_harness import Silent
-from tests.support.factories import MOCK, Clock, made, take
+from tests.support.delivery_harness import IdleSource
+from tests.support.factories import MOCK, Clock, decoded_notice, record_notices
 
 SLACK = "https://slack.com/api/"
 LOCAL = "http://127.0.0.1:8017/api/"
@@ -37,7 +37,7 @@ async def bot_with(
         "slack_app_token": local_slack.app_token,
         "slack_api_url": local_slack.api_url,
     }
-    bot = Application(Settings.model_validate(given | changes), factory, [Silent()], clock)
+    bot = Application(Settings.model_validate(given | changes), factory, [IdleSource()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(bot.run(stop))
     try:
@@ -135,12 +135,12 @@ async def test_who_asks_too_often_is_told_so_and_others_are_answered(
 ) -> None:
     monkeypatch.setattr("bot.app.application.UserRateLimiter", partial(UserRateLimiter, clock=lambda: 0.0))
     channel = local_slack.add_channel("gw")
-    await take(factory, made(MOCK))
+    await record_notices(factory, decoded_notice(MOCK))
     async with bot_with(local_slack, factory, clock, commands_per_minute=1):
         answer = await typed(local_slack, channel, MOCK)
         assert MOCK in words(answer)
         assert "more than 1 questions" in words(await typed(local_slack, channel, "help"))
-        pressed = await local_slack.press(channel, answer["ts"], SHARE)
+        pressed = await local_slack.press(channel, answer["ts"], SHARE_ACTION)
         assert pressed.ok and "more than 1 questions" in words(await pressed.answer(PATIENT))
         seen = len(local_slack.ephemerals(channel))
         await local_slack.say("@gwevent help", channel)

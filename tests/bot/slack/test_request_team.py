@@ -18,11 +18,11 @@ from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
 from bot.slack.request_team import request_team, teams_in_request, uninstalled_team
 from bot.store import schema
-from formatters.answers.answer import SHARE
-from formatters.posts.alert_card import OBSERVE
+from formatters.answers.answer import SHARE_ACTION
+from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
 from formatters.views import home_tab, subscription_modal
 from tests.bot.listeners.test_subscription_modal import filled
-from tests.support.factories import NOW, REAL, TEAM, made, subscribe, take
+from tests.support.factories import NOW, REAL, TEAM, decoded_notice, record_notices, subscribe
 
 OURS, OTHER, THEIRS = "T0OURS", "T0OTHER", "T0THEIRS"
 PATIENCE_S = 20.0
@@ -107,7 +107,7 @@ NAMES = ("team", "team_id", "id", "view", "message", "user", "authorizations", "
         lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(NAMES), inner),
     )
 )
-def test_whatever_comes_is_read(found: object) -> None:
+def test_malformed_bodies_are_read_without_error(found: object) -> None:
     body: Mapping[str, Any] = found if isinstance(found, dict) else {"team": found}
     named = teams_in_request(body)
     assert all(isinstance(team, str) and team for team in named) and len(set(named)) == len(named)
@@ -150,11 +150,11 @@ async def test_a_guest_mentions_and_subscribes(
         while not await factory.subscriptions.for_channel(TEAM, channel):
             await asyncio.sleep(0.02)
     assert await stored_teams(factory) == {local_slack.team_id}
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     bot.worker.wake()
     await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 3, PATIENCE_S)
     root = local_slack.messages(channel)[-1]
-    await local_slack.press(channel, root["ts"], OBSERVE, user=guest)
+    await local_slack.press(channel, root["ts"], TOGGLE_OBSERVER_ACTION, user=guest)
     await local_slack.wait_for(lambda: guest in json.dumps(local_slack.messages(channel)[-1]), PATIENCE_S)
     await local_slack.say("@gwevent sites add MyDome 34.2 -116.9 1700", channel, user=guest)
     await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel, guest)) == 2, PATIENCE_S)
@@ -165,11 +165,11 @@ async def test_a_guest_shares_an_answer_that_only_they_see(
     bot: Application, local_slack: LocalSlack, factory: Factory, shared: tuple[str, str]
 ) -> None:
     channel, guest = shared
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     await local_slack.say(f"@gwevent {REAL}", channel, user=guest)
     await local_slack.wait_for(lambda: local_slack.ephemerals(channel, guest), PATIENCE_S)
     done = await local_slack.press(
-        channel, local_slack.ephemerals(channel, guest)[0]["ts"], SHARE, user=guest
+        channel, local_slack.ephemerals(channel, guest)[0]["ts"], SHARE_ACTION, user=guest
     )
     assert done.ok
     await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 2, PATIENCE_S)
@@ -188,12 +188,12 @@ async def test_a_guest_opens_the_dialog_and_the_home(
         for block in invitation["blocks"]
         if block["type"] == "actions"
         for element in block["elements"]
-        if element["action_id"] == f"{subscription_modal.OPEN}.1"
+        if element["action_id"] == f"{subscription_modal.OPEN_ACTION}.1"
     }
     await local_slack.press(channel, invitation["ts"], action, user=guest)
     await local_slack.wait_for(lambda: (local_slack.view(guest) or {}).get("submit"), PATIENCE_S)
     before = len([call for call in local_slack.calls if call.method == "views.update"])
-    await local_slack.view_action(subscription_modal.PREVIEW, user=guest)
+    await local_slack.view_action(subscription_modal.PREVIEW_ACTION, user=guest)
     await local_slack.wait_for(
         lambda: len([call for call in local_slack.calls if call.method == "views.update"]) > before,
         PATIENCE_S,
@@ -204,8 +204,10 @@ async def test_a_guest_opens_the_dialog_and_the_home(
     await local_slack.close_view(user=guest)
     local_slack.open_home(guest)
     await local_slack.wait_for(lambda: local_slack.home(guest), PATIENCE_S)
-    await local_slack.view_action(home_tab.PAUSE, view_id=local_slack.home(guest)["id"], user=guest)  # type: ignore[index]
-    await local_slack.wait_for(lambda: home_tab.RESUME in json.dumps(local_slack.home(guest)), PATIENCE_S)
+    await local_slack.view_action(home_tab.PAUSE_ACTION, view_id=local_slack.home(guest)["id"], user=guest)  # type: ignore[index]
+    await local_slack.wait_for(
+        lambda: home_tab.RESUME_ACTION in json.dumps(local_slack.home(guest)), PATIENCE_S
+    )
     assert await stored_teams(factory) == {local_slack.team_id}
 
 
@@ -254,7 +256,7 @@ async def with_strays(local_slack: LocalSlack, factory: Factory) -> AsyncIterato
     yield channel, "C0NOWHERE"
 
 
-async def test_strays_are_brought_home_where_they_have_one(
+async def test_orphaned_channels_are_repatriated(
     with_strays: tuple[str, str], bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     channel, nowhere = with_strays
@@ -262,7 +264,7 @@ async def test_strays_are_brought_home_where_they_have_one(
         while not await factory.subscriptions.for_channel(TEAM, channel):
             await asyncio.sleep(0.02)
     assert await factory.channel_moves.elsewhere({TEAM}) == [(THEIRS, nowhere)]
-    await take(factory, made(), now=NOW)
+    await record_notices(factory, decoded_notice(), now=NOW)
     bot.worker.wake()
     await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 1, PATIENCE_S)
 
@@ -275,14 +277,14 @@ async def test_a_channel_that_gets_another_id_goes_on(
 ) -> None:
     channel = local_slack.add_channel("gw")
     await subscribe(factory, "CBC", channel)
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     bot.worker.wake()
     await local_slack.wait_for(lambda: local_slack.messages(channel), PATIENCE_S)
     new = local_slack.convert(channel)
     async with asyncio.timeout(PATIENCE_S):
         while not await factory.subscriptions.for_channel(TEAM, new):
             await asyncio.sleep(0.02)
-    await take(factory, made(alert_type="UPDATE", minutes=5, far=1e-12))
+    await record_notices(factory, decoded_notice(alert_type="UPDATE", minutes=5, far=1e-12))
     bot.worker.wake()
     await local_slack.wait_for(lambda: len(local_slack.messages(new)) == 2, PATIENCE_S)
     root, reply = local_slack.messages(new)
@@ -298,7 +300,7 @@ async def test_a_missed_change_is_seen_and_made_good_later(
     local_slack.events.subscribed.discard("channel_id_changed")
     new = local_slack.convert(channel)
     local_slack.events.subscribed.add("channel_id_changed")
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     bot.worker.wake()
     async with asyncio.timeout(PATIENCE_S):
         while not await factory.channel_moves.out_of_reach():

@@ -23,7 +23,7 @@ async def until(link: SocketModeSupervisor, *, connected: bool) -> None:
 
 
 @pytest.fixture
-async def made(
+async def create_supervisor(
     local_slack: LocalSlack, slack_client: AsyncWebClient
 ) -> AsyncIterator[tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]]:
     handlers: list[AsyncSocketModeHandler] = []

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from bot.app.factory import Factory, open_factory
 from bot.cli.main import app
 from bot.settings import Settings
-from bot.slack.token_cipher import InvalidKeys, TokenCipher, new_key
+from bot.slack.token_cipher import InvalidKeys, TokenCipher, generate_key
 from tests.bot.store.channels.test_installations import ONE
 from tests.support.factories import NOW
 
@@ -23,15 +23,15 @@ TOKEN = "xoxb-1"
 T = TypeVar("T")
 
 
-def test_closed_it_is_unreadable_and_opens_again() -> None:
-    vault = TokenCipher([new_key()])
+def test_encrypt_and_decrypt_round_trip() -> None:
+    vault = TokenCipher([generate_key()])
     closed = vault.encrypt(TOKEN)
     assert TOKEN not in closed and vault.decrypt(closed) == TOKEN
     assert vault.encrypt(TOKEN) != closed
 
 
 def test_an_old_key_opens_until_it_is_gone() -> None:
-    old, new = new_key(), new_key()
+    old, new = generate_key(), generate_key()
     closed = TokenCipher([old]).encrypt(TOKEN)
     both = TokenCipher([new, old])
     renewed = both.rotate(closed)
@@ -40,7 +40,7 @@ def test_an_old_key_opens_until_it_is_gone() -> None:
         TokenCipher([new]).decrypt(closed)
 
 
-def test_what_is_wrong_is_a_sentence_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_do_not_repeat_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidKeys, match="must be one or more Fernet keys") as caught:
         TokenCipher(["not-a-key"])
     assert "not-a-key" not in str(caught.value)

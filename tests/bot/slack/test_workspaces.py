@@ -20,16 +20,16 @@ from bot.app.factory import Factory
 from bot.local_slack.app_manifest import EVENTS
 from bot.local_slack.server import LocalSlack
 from bot.settings import Settings, SettingsError
-from bot.slack.token_cipher import TokenCipher, new_key
+from bot.slack.token_cipher import TokenCipher, generate_key
 from bot.slack.workspaces import WorkspaceRegistry
 from bot.store import schema
 from bot.store.channels.installations import InstalledWorkspace, workspace_tables
 from bot.store.database import StoreUnavailable
-from formatters.answers.answer import SHARE
-from formatters.posts.alert_card import OBSERVE
+from formatters.answers.answer import SHARE_ACTION
+from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
 from tests.bot.store.channels.test_installations import ONE
-from tests.support.delivery_harness import Silent
-from tests.support.factories import NOW, REAL, Clock, made, take
+from tests.support.delivery_harness import IdleSource
+from tests.support.factories import NOW, REAL, Clock, decoded_notice, record_notices
 
 PATIENCE_S = 60
 
@@ -53,7 +53,7 @@ def settings(slack: LocalSlack, port: int, **changed: Any) -> Settings:
             "slack_client_secret": slack.oauth.client_secret,
             "slack_signing_secret": slack.outgoing.signing_secret,
             "slack_api_url": slack.api_url,
-            "secret_keys": new_key(),
+            "secret_keys": generate_key(),
             "public_url": f"http://127.0.0.1:{port}",
             "http_port": port,
             "gracedb_url": "off",
@@ -70,7 +70,7 @@ async def bot(
     monkeypatch.setenv("SLACK_CLIENT_ID", slack.oauth.client_id)
     monkeypatch.setenv("SLACK_CLIENT_SECRET", slack.oauth.client_secret)
     monkeypatch.setenv("SLACK_SIGNING_SECRET", slack.outgoing.signing_secret)
-    made_bot = Application(settings(slack, unused_tcp_port), factory, [Silent()], clock)
+    made_bot = Application(settings(slack, unused_tcp_port), factory, [IdleSource()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made_bot.run(stop))
     async with asyncio.timeout(PATIENCE_S):
@@ -120,7 +120,7 @@ async def test_two_workspaces_come_and_one_goes(
     for channel in channels.values():
         asked = await slack.command("/gwevent", "subscribe CBC", channel=channel)
         assert "Done" in (await asked.answer(PATIENCE_S))["text"]
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     bot.worker.wake()
     for team, channel in channels.items():
         await slack.wait_for(lambda: len(slack.messages(channel)) == 2, PATIENCE_S)  # noqa: B023
@@ -141,7 +141,7 @@ async def test_two_workspaces_come_and_one_goes(
             if "team_id" in table.c:
                 left = select(func.count()).select_from(table).where(table.c.team_id == gone)
                 assert (await connection.execute(left)).scalar_one() == 0, table.name
-    await take(factory, made(alert_type="UPDATE", minutes=5, far=1e-12))
+    await record_notices(factory, decoded_notice(alert_type="UPDATE", minutes=5, far=1e-12))
     bot.worker.wake()
     await slack.wait_for(lambda: len(slack.messages(channels[stays])) == 3, PATIENCE_S)
     assert len(slack.messages(channels[gone])) == 2
@@ -194,7 +194,7 @@ async def _in_chunks(piece: bytes, times: int) -> AsyncIterator[bytes]:
         ({"refresh_token": "xoxe-1", "expires_in": 43_200}, "switch token rotation off."),
     ],
 )
-async def test_what_is_refused_is_a_sentence(
+async def test_a_failed_installation_shows_a_sentence(
     bot: Application,
     slack: LocalSlack,
     factory: Factory,
@@ -238,10 +238,10 @@ async def test_who_leaves_is_forgotten_once_the_store_answers(
     assert asked == [slack.team_id] * 2
 
 
-async def test_what_was_read_first_is_not_in_force_last(
+async def test_concurrent_syncs_keep_the_newest_installations(
     slack: LocalSlack, factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys, read, go_on = [new_key()], asyncio.Event(), asyncio.Event()
+    keys, read, go_on = [generate_key()], asyncio.Event(), asyncio.Event()
     clients: dict[str, Any] = {}
     async with aiohttp.ClientSession() as session:
         workspaces = WorkspaceRegistry(
@@ -271,14 +271,16 @@ async def test_what_was_read_first_is_not_in_force_last(
         await early
         assert (await asked) is not None and set(clients) == {one.team_id}
         # A token that no key opens is nobody's: not the old one's either.
-        await factory.installations.save(replace(one, token=TokenCipher([new_key()]).encrypt("xoxb-2")), NOW)
+        await factory.installations.save(
+            replace(one, token=TokenCipher([generate_key()]).encrypt("xoxb-2")), NOW
+        )
         await workspaces.sync()
         assert clients == {} and await workspaces.authorize(one.team_id) is None
 
 
 def test_keys_that_cannot_be_used_are_a_sentence(slack: LocalSlack, factory: Factory) -> None:
     with pytest.raises(SettingsError, match="GWEVENT_SECRET_KEYS must be one or more Fernet keys"):
-        Application(settings(slack, 1, secret_keys="nonsense"), factory, [Silent()])
+        Application(settings(slack, 1, secret_keys="nonsense"), factory, [IdleSource()])
 
 
 @pytest.mark.parametrize("whose", ["another installation", "no installation"])
@@ -294,18 +296,18 @@ async def test_a_guest_belongs_to_the_channels_installation(
     async with asyncio.timeout(PATIENCE_S):
         while not await factory.subscriptions.for_channel(ours, channel):
             await asyncio.sleep(0.02)
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     bot.worker.wake()
     await slack.wait_for(lambda: len(slack.messages(channel)) == 3, PATIENCE_S)
     root = slack.messages(channel)[-1]
-    await slack.press(channel, root["ts"], OBSERVE, user=guest)
+    await slack.press(channel, root["ts"], TOGGLE_OBSERVER_ACTION, user=guest)
     await slack.wait_for(lambda: guest in str(slack.messages(channel)[-1]), PATIENCE_S)
     # An answer for them alone: its button comes without a message that would name the installation.
     before = len(slack.ephemerals(channel, guest))
     await slack.say(f"@gwevent {REAL}", channel, user=guest)
     await slack.wait_for(lambda: len(slack.ephemerals(channel, guest)) > before, PATIENCE_S)
     answer = slack.ephemerals(channel, guest)[-1]
-    assert (await slack.press(channel, answer["ts"], SHARE, user=guest)).ok
+    assert (await slack.press(channel, answer["ts"], SHARE_ACTION, user=guest)).ok
     await slack.wait_for(lambda: len(slack.messages(channel)) == 5, PATIENCE_S)
     slack.open_home(guest)
     await slack.wait_for(lambda: slack.home(guest), PATIENCE_S)

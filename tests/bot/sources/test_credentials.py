@@ -5,7 +5,7 @@ import pytest
 from hop.auth import Auth
 
 from bot.sources import SourceConfigError
-from bot.sources.credentials import KafkaUrl, group_id, load_auth, username_of
+from bot.sources.credentials import KafkaUrl, auth_username, consumer_group, load_auth
 
 URL = "kafka://kafka.scimma.org/igwn.gwalert"
 ENTRY = '[[auth]]\nusername = "{}"\npassword = "secret"\nhostname = "{}"\n'
@@ -30,13 +30,13 @@ def test_picks_the_credential_of_the_broker(auth_file: Path) -> None:
     )
     credential = load_auth(URL, "hop")
     assert isinstance(credential, Auth)
-    assert username_of(credential) == "jane"
+    assert auth_username(credential) == "jane"
     assert credential()["sasl.mechanism"] == "SCRAM-SHA-512"
 
 
 def test_picks_the_user_that_the_url_names(auth_file: Path) -> None:
     write(auth_file, ENTRY.format("jane", "kafka.scimma.org") + ENTRY.format("joe", "kafka.scimma.org"))
-    assert username_of(load_auth("kafka://joe@kafka.scimma.org/igwn.gwalert", "hop")) == "joe"
+    assert auth_username(load_auth("kafka://joe@kafka.scimma.org/igwn.gwalert", "hop")) == "joe"
     assert complaint() == (
         f"{auth_file} has several credentials for kafka.scimma.org; choose one in the URL: "
         "kafka://USERNAME@kafka.scimma.org/igwn.gwalert."
@@ -45,7 +45,7 @@ def test_picks_the_user_that_the_url_names(auth_file: Path) -> None:
 
 def test_off_needs_no_file(auth_file: Path) -> None:
     assert load_auth(URL, "off") is False
-    assert username_of(False) is None
+    assert auth_username(False) is None
 
 
 def test_says_what_is_missing(auth_file: Path) -> None:
@@ -111,7 +111,7 @@ def test_says_that_hop_has_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_group_has_the_user_name_in_front(username: str | None, setting: str | None, group: str) -> None:
-    assert group_id(username, setting) == group
+    assert consumer_group(username, setting) == group
 
 
 def test_reads_a_url() -> None:

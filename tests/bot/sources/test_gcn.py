@@ -14,12 +14,12 @@ from confluent_kafka import KafkaError, Producer
 from bot.demo.kafka_broker import EmbeddedBroker
 from bot.doctor.gcn import check_gcn
 from bot.sources import Origin, Payload, SourceConfigError
-from bot.sources.gcn import HEARTBEAT, GcnAccess, GcnSource, GcnTiming
+from bot.sources.gcn import HEARTBEAT_TOPIC, GcnAccess, GcnSource, GcnTiming
 from formatters.terminal.findings import Level
-from tests.support.tls_proxy import Gate, listen
+from tests.support.tls_proxy import SaslProxy, listen_on_loopback
 
 NOTICES, CIRCULARS = "igwn.gwalert", "gcn.circulars"
-TOPICS = (NOTICES, CIRCULARS, HEARTBEAT)
+TOPICS = (NOTICES, CIRCULARS, HEARTBEAT_TOPIC)
 QUICK = GcnTiming(first_retry=0.05, longest_retry=0.2, look_every=0.1, look_timeout=1.0)
 PATIENT = 60.0
 
@@ -63,7 +63,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_notices_and_circulars_come_and_heartbeats_stay(broker: EmbeddedBroker) -> None:
-    publish(broker, HEARTBEAT, b"{}", b"{}")  # of the past, so nobody's pulse
+    publish(broker, HEARTBEAT_TOPIC, b"{}", b"{}")  # of the past, so nobody's pulse
     publish(broker, NOTICES, b"one")
     publish(broker, CIRCULARS, b"two")
     async with reading(broker) as (source, payloads):
@@ -73,7 +73,7 @@ async def test_notices_and_circulars_come_and_heartbeats_stay(broker: EmbeddedBr
         assert "heartbeat" not in source.status().detail
         async with asyncio.timeout(PATIENT):
             while "heartbeat" not in source.status().detail:
-                publish(broker, HEARTBEAT, b"{}")
+                publish(broker, HEARTBEAT_TOPIC, b"{}")
                 await asyncio.sleep(0.05)
         assert source.status().connected
         await until(lambda: source.status().lag == 2)
@@ -132,7 +132,7 @@ async def test_a_broker_that_comes_back_is_read_on(broker: EmbeddedBroker) -> No
 
 
 async def test_a_heartbeat_that_stops_opens_the_connection_anew(broker: EmbeddedBroker) -> None:
-    publish(broker, HEARTBEAT, b"{}")
+    publish(broker, HEARTBEAT_TOPIC, b"{}")
     timing = GcnTiming(first_retry=0.05, longest_retry=0.2, silent_after=2.0)
     async with reading(broker, timing=timing) as (source, payloads):
         waiting = asyncio.create_task(take(payloads, 1))
@@ -151,7 +151,7 @@ async def test_a_login_that_is_refused_is_said(
     broker: EmbeddedBroker, certificate: tuple[Path, Path]
 ) -> None:
     host, port = broker.address.split(":")
-    with listen(Gate((host, int(port)), certificate, "right").serve) as address:
+    with listen_on_loopback(SaslProxy((host, int(port)), certificate, "right").serve) as address:
         source = GcnSource(GcnAccess(broker=address), (NOTICES,), "gwevent", timing=QUICK)
         source._options |= {
             "security.protocol": "SASL_SSL",
@@ -182,7 +182,7 @@ def test_wrong_settings_are_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SourceConfigError, match="GWEVENT_GCN_CLIENT_ID"):
         GcnSource(GcnAccess(), TOPICS, "gwevent")
     with pytest.raises(SourceConfigError, match="names no topic"):
-        GcnSource(GcnAccess(broker="localhost:1"), (HEARTBEAT,), "gwevent")
+        GcnSource(GcnAccess(broker="localhost:1"), (HEARTBEAT_TOPIC,), "gwevent")
     monkeypatch.setitem(sys.modules, "gcn_kafka", None)
     with pytest.raises(SourceConfigError, match=r"gwevent-bot\[gcn\]"):
         GcnSource(GcnAccess("id", "secret"), TOPICS, "gwevent")

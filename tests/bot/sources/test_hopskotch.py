@@ -13,10 +13,10 @@ from confluent_kafka import KafkaError, Producer
 
 from bot.demo.kafka_broker import BrokerProcess, EmbeddedBroker, Publisher, publish
 from bot.sources import Origin, Payload, SourceConfigError
-from bot.sources.hopskotch import HopskotchSource, Timing
+from bot.sources.hopskotch import HopskotchSource, HopskotchTiming
 
 TOPIC = "igwn.gwalert"
-QUICK = Timing(first_retry=0.05, longest_retry=0.2, look_every=0.1)
+QUICK = HopskotchTiming(first_retry=0.05, longest_retry=0.2, look_every=0.1)
 PATIENT = 60.0
 """A wait that fails the test instead of hanging it; nothing measures it."""
 
@@ -30,7 +30,7 @@ def broker() -> Iterator[EmbeddedBroker]:
 
 @contextlib.asynccontextmanager
 async def reading(
-    url: str, *, timing: Timing = QUICK, hand_over: int = 2
+    url: str, *, timing: HopskotchTiming = QUICK, hand_over: int = 2
 ) -> AsyncIterator[tuple[HopskotchSource, AsyncIterator[Payload]]]:
     source = HopskotchSource(url, "gwevent", False, timing=timing, hand_over=hand_over)
     payloads = source.payloads()
@@ -168,7 +168,7 @@ async def test_hands_over_no_more_than_the_pipeline_takes(broker: EmbeddedBroker
 async def test_waits_for_a_broker_that_is_down_at_the_start(broker: EmbeddedBroker) -> None:
     publish(broker.url(TOPIC), b"hello")
     broker.set_down()
-    async with reading(broker.url(TOPIC), timing=Timing(first_retry=0.05, look_timeout=0.2)) as (
+    async with reading(broker.url(TOPIC), timing=HopskotchTiming(first_retry=0.05, look_timeout=0.2)) as (
         source,
         payloads,
     ):
@@ -188,7 +188,7 @@ async def test_waits_for_a_broker_that_is_down_at_the_start(broker: EmbeddedBrok
 async def test_comes_back_after_the_broker_was_away(broker: EmbeddedBroker) -> None:
     url = broker.url(TOPIC)
     publish(url, b"before")
-    async with reading(url, timing=Timing(first_retry=0.05, look_every=0.1, look_timeout=0.2)) as (
+    async with reading(url, timing=HopskotchTiming(first_retry=0.05, look_every=0.1, look_timeout=0.2)) as (
         source,
         payloads,
     ):
@@ -268,7 +268,7 @@ class Deaf:
 
 
 async def test_opens_anew_a_reader_that_fell_silent(broker: EmbeddedBroker) -> None:
-    timing = Timing(first_retry=0.05, look_every=0.1, stuck_after=0.5)
+    timing = HopskotchTiming(first_retry=0.05, look_every=0.1, stuck_after=0.5)
     async with reading(broker.url(TOPIC), timing=timing) as (source, payloads):
         publish(broker.url(TOPIC), b"first")
         (first,) = await take(payloads, 1)

@@ -11,10 +11,10 @@ from hop.auth import Auth
 
 from bot.demo.kafka_broker import EmbeddedBroker, publish
 from bot.doctor.kafka import check_kafka
-from bot.sources.credentials import group_id, load_auth, username_of
-from bot.sources.hopskotch import HopskotchSource, Timing
+from bot.sources.credentials import auth_username, consumer_group, load_auth
+from bot.sources.hopskotch import HopskotchSource, HopskotchTiming
 from formatters.terminal.findings import Level
-from tests.support.tls_proxy import Gate, listen
+from tests.support.tls_proxy import SaslProxy, listen_on_loopback
 
 TOPIC = "igwn.gwalert"
 
@@ -29,7 +29,7 @@ def secured(
         publish(broker.url(TOPIC), b"one")
         publish(broker.url(TOPIC), b"two")
         host, port = broker.address.split(":")
-        with listen(Gate((host, int(port)), certificate, "right").serve) as address:
+        with listen_on_loopback(SaslProxy((host, int(port)), certificate, "right").serve) as address:
             broker.advertise("127.0.0.1", int(address.rpartition(":")[2]))
             yield f"kafka://{address}/{TOPIC}"
 
@@ -48,7 +48,7 @@ async def test_reads_with_hops_credential_and_goes_on_after_a_restart(
     auth = load_auth(secured, "hop")
     assert isinstance(auth, Auth)
     for body in (b"one", b"two"):
-        source = HopskotchSource(secured, group_id(username_of(auth), None), auth)
+        source = HopskotchSource(secured, consumer_group(auth_username(auth), None), auth)
         async with asyncio.timeout(60):
             payload = await anext(source.payloads())
             assert payload.body == body
@@ -60,7 +60,9 @@ async def test_says_that_the_credential_is_refused(
     secured: str, auth_file: Path, certificate: tuple[Path, Path]
 ) -> None:
     write(auth_file, "wrong", certificate)
-    source = HopskotchSource(secured, "jane-gwevent", True, timing=Timing(look_every=0.1, look_timeout=0.5))
+    source = HopskotchSource(
+        secured, "jane-gwevent", True, timing=HopskotchTiming(look_every=0.1, look_timeout=0.5)
+    )
     waiting = asyncio.ensure_future(anext(source.payloads()))
     async with asyncio.timeout(60):
         while "refuses the credential" not in source.status().detail:

@@ -42,9 +42,9 @@ class Broker:
     def close(self) -> None: ...
 
 
-def test_a_clerk_that_cant_begin_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offset_committer_restarts_after_an_unexpected_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(offset_committer, "Consumer", Broker)
-    monkeypatch.setattr(offset_committer, "RESTART_S", 0.01)
+    monkeypatch.setattr(offset_committer, "RESTART_DELAY_S", 0.01)
     Broker.ends, Broker.committed_offsets = list(ENDS), []
     failed: list[KafkaException] = []
     one = OffsetCommitter(

@@ -33,5 +33,5 @@ def test_never_commits_past_an_open_payload(order: list[int], finished: int) -> 
     assert committed == min(still_open, default=12)
 
 
-def test_names_its_place() -> None:
+def test_message_offset_as_text() -> None:
     assert str(MessageOffset("igwn.gwalert", 0, 17)) == "igwn.gwalert[0]@17"

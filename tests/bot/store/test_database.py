@@ -15,10 +15,10 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.app.factory import Factory
 from bot.store import database as rooms_database
-from bot.store.database import BadDatabaseUrl, Database, StoreUnavailable
+from bot.store.database import Database, InvalidDatabaseUrl, StoreUnavailable
 from bot.store.notify import listen_for_notifications
-from tests.support.factories import NOW, made, planner, take
-from tests.support.postgres import Databases, driven
+from tests.support.factories import NOW, decoded_notice, planner, record_notices
+from tests.support.postgres import Databases, with_driver
 
 PATIENCE_S = 60.0
 
@@ -38,9 +38,9 @@ async def test_migrations_make_the_tables_that_the_schema_declares(factory: Fact
 
 @BOTH
 async def test_migrating_twice_changes_nothing(factory: Factory) -> None:
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     await factory.database.migrate()
-    assert await factory.store.recent_ids() == [made().superevent_id]
+    assert await factory.store.recent_ids() == [decoded_notice().superevent_id]
 
 
 async def test_a_new_file_in_a_new_folder_is_its_owners_alone(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ async def test_a_new_file_in_a_new_folder_is_its_owners_alone(tmp_path: Path) ->
     database = opened(path)
     assert not path.exists()
     await database.migrate()
-    await take(Factory(database), made())
+    await record_notices(Factory(database), decoded_notice())
     assert database.acquire_instance_lock()
     modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in path.parent.iterdir()}
     assert modes and set(modes.values()) == {0o600}, modes
@@ -95,11 +95,11 @@ async def test_a_locked_file_is_unavailable_and_then_it_is_not(
     other = sqlite3.connect(database_path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="locked"):
-        await factory.store.record(made(), b"bytes", "test:1", NOW, planner())
-    assert await factory.store.superevent(made().superevent_id) is None, "reading goes on"
+        await factory.store.record(decoded_notice(), b"bytes", "test:1", NOW, planner())
+    assert await factory.store.superevent(decoded_notice().superevent_id) is None, "reading goes on"
     other.execute("ROLLBACK")
     other.close()
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     await factory.database.close()
 
 
@@ -117,10 +117,10 @@ async def test_a_full_disk_is_unavailable_and_then_it_is_not(database_path: Path
     async with database.read_transaction() as connection:
         limit = (await connection.execute(text("PRAGMA page_count"))).scalar_one() + 2
     with pytest.raises(StoreUnavailable, match="full"):
-        await factory.store.record(made(), bytes(100_000), "test:1", NOW, planner())
+        await factory.store.record(decoded_notice(), bytes(100_000), "test:1", NOW, planner())
     assert await factory.store.recent_ids() == [], "nothing half done"
     limit = 0
-    recorded = await factory.store.record(made(), bytes(100_000), "test:1", NOW, planner())
+    recorded = await factory.store.record(decoded_notice(), bytes(100_000), "test:1", NOW, planner())
     assert recorded.new
     await database.close()
 
@@ -135,7 +135,7 @@ async def test_a_read_only_database_is_unavailable(database_path: Path) -> None:
         cursor.close()
 
     with pytest.raises(StoreUnavailable, match="readonly"):
-        await Factory(database).store.record(made(), b"bytes", "test:1", NOW, planner())
+        await Factory(database).store.record(decoded_notice(), b"bytes", "test:1", NOW, planner())
     await database.close()
 
 
@@ -186,7 +186,7 @@ async def versions(factory: Factory, statement: str) -> list[str]:
     ],
 )
 def test_a_url_that_cant_be_used_is_a_sentence_without_its_password(url: str) -> None:
-    with pytest.raises(BadDatabaseUrl, match=r"^GWEVENT_DATABASE_URL can't be used") as refused:
+    with pytest.raises(InvalidDatabaseUrl, match=r"^GWEVENT_DATABASE_URL can't be used") as refused:
         Database(url)
     assert "swordfish" not in str(refused.value)
 
@@ -208,7 +208,7 @@ async def test_an_exception_undoes_the_transaction(factory: Factory) -> None:
 
 
 async def test_many_processes_migrate_at_once(postgres: Databases) -> None:
-    url = driven(postgres.fresh())
+    url = with_driver(postgres.fresh())
     databases = [Database(url) for _ in range(3)]
     await asyncio.gather(*(database.migrate() for database in databases))
     assert await databases[0].is_current()
@@ -217,7 +217,7 @@ async def test_many_processes_migrate_at_once(postgres: Databases) -> None:
 
 
 async def test_migrations_go_back_and_forth_on_postgresql(postgres: Databases) -> None:
-    database = Database(driven(postgres.fresh()))
+    database = Database(with_driver(postgres.fresh()))
     await database.migrate()
     await database._migration(lambda config: command.downgrade(config, "base"))
     await database.migrate()
@@ -227,7 +227,7 @@ async def test_migrations_go_back_and_forth_on_postgresql(postgres: Databases) -
 
 def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(BadDatabaseUrl, match=r"psycopg isn't installed; install gwevent-bot\[postgres\]"):
+    with pytest.raises(InvalidDatabaseUrl, match=r"psycopg isn't installed; install gwevent-bot\[postgres\]"):
         Database("postgresql+psycopg://bot:swordfish@host/x")
 
 
@@ -236,7 +236,7 @@ async def test_a_server_that_ends_the_connection_is_unavailable_and_then_it_is_n
     with pytest.raises(StoreUnavailable):
         async with factory.database.exclusive_transaction() as connection:
             await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
 
 
 async def test_no_server_is_unavailable(tmp_path: Path) -> None:
@@ -255,10 +255,10 @@ async def test_a_reader_sees_one_state_and_writers_come_one_by_one(
     async with factory.database.read_transaction() as connection:
         count = text("SELECT count(*) FROM notices")
         assert (await connection.execute(count)).scalar() == 0
-        await take(other, made())
+        await record_notices(other, decoded_notice())
         assert (await connection.execute(count)).scalar() == 0
     async with factory.database.exclusive_transaction():
-        second = asyncio.create_task(take(other, made(minutes=5)))
+        second = asyncio.create_task(record_notices(other, decoded_notice(minutes=5)))
         done, _ = await asyncio.wait([second], timeout=0.2)
         assert not done, "it waits"
     await second
@@ -269,13 +269,13 @@ async def test_a_process_that_stands_still_doesnt_hold_up_the_others(
     postgres: Databases, migrated_postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = "-c idle_in_transaction_session_timeout=100"
-    monkeypatch.setitem(rooms_database._POSTGRESQL, "options", options)
-    url = driven(postgres.emptied(migrated_postgres))
+    monkeypatch.setitem(rooms_database._POSTGRESQL_CONNECT_ARGS, "options", options)
+    url = with_driver(postgres.emptied(migrated_postgres))
     frozen, other = Database(url), Factory(Database(url))
     with pytest.raises(StoreUnavailable):
         async with frozen.exclusive_transaction():
-            await take(other, made())
-    assert await other.store.recent_ids() == [made().superevent_id]
+            await record_notices(other, decoded_notice())
+    assert await other.store.recent_ids() == [decoded_notice().superevent_id]
     for database in (frozen, other.database):
         await database.close()
 
@@ -290,7 +290,7 @@ async def test_writing_wakes_other_processes_and_a_lost_connection_is_made_again
     try:
         async with asyncio.timeout(PATIENCE_S):
             await woken.get()
-            await take(factory, made())
+            await record_notices(factory, decoded_notice())
             await woken.get()
             async with factory.database.independent_transaction() as connection:
                 ended = await connection.execute(
@@ -301,7 +301,7 @@ async def test_writing_wakes_other_processes_and_a_lost_connection_is_made_again
                 )
                 assert ended.rowcount == 1
             await woken.get()
-            await take(factory, made(minutes=5))
+            await record_notices(factory, decoded_notice(minutes=5))
             await woken.get()
     finally:
         listening.cancel()

@@ -9,19 +9,19 @@ import pytest
 from sqlalchemy import text
 
 from bot.app.factory import Factory
-from bot.cli.channel_file import read, write
-from bot.filters import parse
+from bot.cli.channel_file import dumps, loads
+from bot.filters import parse_criteria
 from bot.store.channels.change_log import ChangeAuthor
-from tests.support.factories import NOW, REAL, TEAM, made, subscribe, take
+from tests.support.factories import NOW, REAL, TEAM, decoded_notice, record_notices, subscribe
 
 README = (Path(__file__).resolve().parents[3] / "deploy" / "README.md").read_text("utf-8")
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_nothing_of_a_person_is_left(factory: Factory) -> None:
+async def test_documented_sql_erases_person(factory: Factory) -> None:
     await subscribe(factory, "CBC notify <@U1>", "C1")
-    await factory.subscriptions.edit(TEAM, "C1", 1, parse("CBC"), ChangeAuthor("U1", NOW))
-    await take(factory, made())
+    await factory.subscriptions.edit(TEAM, "C1", 1, parse_criteria("CBC"), ChangeAuthor("U1", NOW))
+    await record_notices(factory, decoded_notice())
     await factory.observers.toggle(TEAM, "C1", REAL, "U1", NOW)
     [block] = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
     async with factory.database.exclusive_transaction() as connection:
@@ -30,7 +30,7 @@ async def test_nothing_of_a_person_is_left(factory: Factory) -> None:
             assert done.rowcount >= 1
     [here] = await factory.subscriptions.for_channel(TEAM, "C1")
     assert here.created_by != "U1"
-    assert '"U1"' not in write(await factory.transfer.export())
+    assert '"U1"' not in dumps(await factory.transfer.export())
     changes, total = await factory.subscriptions.history(TEAM, "C1", 1)
     assert total == 2 and "U1" not in str(changes)
-    assert read(write(await factory.transfer.export()))
+    assert loads(dumps(await factory.transfer.export()))

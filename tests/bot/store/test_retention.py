@@ -12,9 +12,9 @@ from bot.app.factory import Factory
 from bot.settings import Settings
 from bot.store import schema
 from bot.store.outbox.models import DeadLettered, Delivered, DeliveryKind, Outcome, delivery_row
-from bot.store.retention import NOTHING, PurgeResult
+from bot.store.retention import NOTHING_PURGED, PurgeResult
 from formatters.models.incident import Incident, IncidentKind
-from tests.support.factories import MOCK, NOW, REAL, TEAM, made, planner, subscribe, take
+from tests.support.factories import MOCK, NOW, REAL, TEAM, decoded_notice, planner, record_notices, subscribe
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -49,9 +49,9 @@ async def outbox(factory: Factory) -> list[str]:
 
 async def an_old_event(factory: Factory, *, edits: Outcome | None = None) -> None:
     await subscribe(factory, "CBC notify @here", "C1")
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     await deliver(factory)
-    await take(factory, made(alert_type="INITIAL", minutes=1))
+    await record_notices(factory, decoded_notice(alert_type="INITIAL", minutes=1))
     await deliver(factory, edits=edits)
 
 
@@ -68,7 +68,7 @@ async def test_news_of_an_event_whose_deliveries_went_opens_no_second_root_and_m
 ) -> None:
     await an_old_event(factory)
     await factory.retention.deliveries(LONG_AGO)
-    await take(factory, made(alert_type="UPDATE", minutes=100 * 24 * 60), now=LATER)
+    await record_notices(factory, decoded_notice(alert_type="UPDATE", minutes=100 * 24 * 60), now=LATER)
     assert await outbox(factory) == ["edit", "reply", "root"]
     await deliver(factory, LATER)
     counts = await factory.outbox.counts()
@@ -79,14 +79,14 @@ async def test_a_repeat_of_what_went_stays_a_repeat(factory: Factory) -> None:
     await an_old_event(factory)
     await factory.retention.payloads(LONG_AGO)
     await factory.retention.deliveries(LONG_AGO)
-    again = await factory.store.record(made(), b"bytes", "test:2", LATER, planner(LATER))
+    again = await factory.store.record(decoded_notice(), b"bytes", "test:2", LATER, planner(LATER))
     assert (again.new, again.intents) == (False, 0)
     assert await outbox(factory) == ["root"]
 
 
 async def test_events_that_were_heard_of_since_keep_theirs(factory: Factory) -> None:
     await an_old_event(factory)
-    await take(factory, made(alert_type="RETRACTION", minutes=60), now=LATER)
+    await record_notices(factory, decoded_notice(alert_type="RETRACTION", minutes=60), now=LATER)
     assert await factory.retention.deliveries(LONG_AGO) == 0
 
 
@@ -137,17 +137,17 @@ async def test_troubles_go_with_the_last_that_was_said_about_them(factory: Facto
     assert len(slots) == 1 and slots[0].startswith("trouble:")
 
 
-async def test_what_waits_stays(factory: Factory) -> None:
+async def test_pending_deliveries_are_not_purged(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1")
-    await take(factory, [made(), made(alert_type="INITIAL", minutes=1)])
+    await record_notices(factory, [decoded_notice(), decoded_notice(alert_type="INITIAL", minutes=1)])
     assert await factory.retention.deliveries(LONG_AGO) == 0
 
 
 async def test_payloads_of_real_events_go_and_what_was_measured_stays(factory: Factory) -> None:
-    await take(factory, [made(REAL), made(MOCK)])
+    await record_notices(factory, [decoded_notice(REAL), decoded_notice(MOCK)])
     assert await factory.retention.payloads(LONG_AGO) == 1
-    assert await factory.store.payload(made(REAL).key) is None
-    assert await factory.store.payload(made(MOCK).key) is not None, "mocks have a term of their own"
+    assert await factory.store.payload(decoded_notice(REAL).key) is None
+    assert await factory.store.payload(decoded_notice(MOCK).key) is not None, "mocks have a term of their own"
     assert await factory.store.superevent(REAL) is not None
     assert await factory.retention.payloads(LONG_AGO) == 0
 
@@ -168,7 +168,7 @@ async def test_by_default_payloads_are_kept_and_the_rest_for_a_quarter(
         monkeypatch.delenv(name, raising=False)
     await an_old_event(factory)
     keep = retention_policy(Settings.load(None))
-    assert await factory.retention.purge(keep, NOW + timedelta(days=89)) == NOTHING
+    assert await factory.retention.purge(keep, NOW + timedelta(days=89)) == NOTHING_PURGED
     removed = await factory.retention.purge(keep, NOW + timedelta(days=91))
     assert removed == PurgeResult(payloads=0, deliveries=2, quarantined=0, incidents=0)
-    assert await factory.store.payload(made().key) is not None
+    assert await factory.store.payload(decoded_notice().key) is not None

@@ -15,7 +15,7 @@ import bot.store
 from bot.app.factory import Factory
 from bot.store.database import Database, StoreUnavailable, _alembic_config
 from bot.store.outbox.models import Delivered
-from tests.support.factories import NOW, TEAM, made, planner, subscribe, take
+from tests.support.factories import NOW, TEAM, decoded_notice, planner, record_notices, subscribe
 
 VERSIONS = sorted((Path(bot.store.__file__).parent / "migrations" / "versions").glob("*.py"))
 ADDS = {"create_table", "create_index", "add_column", "f", "batch_alter_table"}
@@ -135,7 +135,7 @@ def test_migrations_only_add(path: Path) -> None:
         'with op.batch_alter_table("threads") as batch:\n        batch.drop_column("root_ts")',
     ],
 )
-def test_what_would_break_the_version_before_is_found(step: str) -> None:
+def test_incompatible_migration_is_detected(step: str) -> None:
     assert len(list(faults(f"def upgrade():\n    {step}\n"))) == 1
 
 
@@ -149,7 +149,7 @@ def test_what_would_break_the_version_before_is_found(step: str) -> None:
         '    op.create_unique_constraint("uq_threads_a_b", "threads", ["a", "b"])',
     ],
 )
-def test_what_only_adds_is_let_through(step: str) -> None:
+def test_additive_migration_is_accepted(step: str) -> None:
     assert list(faults(f"def upgrade():\n    {step}\n")) == []
 
 
@@ -170,7 +170,7 @@ async def test_a_newer_versions_tables_serve_as_long_as_they_only_grew(database_
         "ALTER TABLE notices ADD COLUMN rating INTEGER NOT NULL DEFAULT 5",
     )
     await factory.database.migrate()
-    assert (await factory.store.record(made(), b"bytes", "test:1", NOW, planner())).new
+    assert (await factory.store.record(decoded_notice(), b"bytes", "test:1", NOW, planner())).new
     await factory.database.close()
 
 
@@ -178,9 +178,7 @@ async def test_a_newer_versions_tables_serve_as_long_as_they_only_grew(database_
     "statement",
     ["ALTER TABLE superevents RENAME COLUMN category TO kind", "DROP TABLE observers"],
 )
-async def test_a_newer_version_that_took_something_away_is_a_sentence(
-    database_path: Path, statement: str
-) -> None:
+async def test_newer_database_that_lacks_columns_is_rejected(database_path: Path, statement: str) -> None:
     factory = await newer(database_path, statement)
     with pytest.raises(StoreUnavailable, match="another version"):
         await factory.database.migrate()
@@ -188,13 +186,13 @@ async def test_a_newer_version_that_took_something_away_is_a_sentence(
 
 
 @pytest.mark.backends("postgresql")
-async def test_the_same_on_postgresql(factory: Factory, backend: str) -> None:
+async def test_newer_tables_serve_on_postgresql(factory: Factory, backend: str) -> None:
     async with factory.database.exclusive_transaction() as connection:
         current = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     try:
         await factory.database.migrate()
-        assert (await factory.store.record(made(), b"bytes", "test:1", NOW, planner())).new
+        assert (await factory.store.record(decoded_notice(), b"bytes", "test:1", NOW, planner())).new
     finally:
         # This database is used by other tests too.
         async with factory.database.exclusive_transaction() as connection:
@@ -222,7 +220,7 @@ async def _rows(factory: Factory, *columns: str) -> dict[str, list[tuple[object,
 @pytest.mark.backends("sqlite", "postgresql")
 async def test_the_wider_key_of_notices_keeps_what_is_in_flight(factory: Factory) -> None:
     await subscribe(factory, "all notify @here", "C1", "C2")
-    await take(factory, [made(), made(alert_type="UPDATE", minutes=3)])
+    await record_notices(factory, [decoded_notice(), decoded_notice(alert_type="UPDATE", minutes=3)])
     columns = ("id", "superevent_id", "alert_type", "time_created", "received_at", "origin", "facts")
     before = await _rows(factory, *columns)
     assert before["deliveries"] and before["mentions"] and before["payloads"]
@@ -236,9 +234,9 @@ async def test_the_wider_key_of_notices_keeps_what_is_in_flight(factory: Factory
     await factory.database.check_migrations()
     assert await _rows(factory, *columns) == before
     # What came before the migration is known by its payload, or else only by its type and time.
-    assert not (await factory.store.record(made(far=0.5), b"bytes", "test:1", NOW, planner())).new
-    await take(factory, made(alert_type="UPDATE", minutes=5))
-    await take(factory, made(alert_type="UPDATE", minutes=5, far=2e-9))
+    assert not (await factory.store.record(decoded_notice(far=0.5), b"bytes", "test:1", NOW, planner())).new
+    await record_notices(factory, decoded_notice(alert_type="UPDATE", minutes=5))
+    await record_notices(factory, decoded_notice(alert_type="UPDATE", minutes=5, far=2e-9))
     async with factory.database.read_transaction() as connection:
         newest = (await connection.execute(text("SELECT MAX(id) FROM notices"))).scalar_one()
     assert newest == before["notices"][-1][0] + 2  # type: ignore[operator]
@@ -257,8 +255,8 @@ async def test_what_waits_at_the_upgrade_has_its_place_in_the_queue(factory: Fac
     await factory.shares.heartbeat({TEAM})
     await subscribe(factory, "all mock test", "C1")
     for name in ("S261122a", "MS261122b", "S261122c", "TS261122d"):
-        await take(factory, made(name))
-    await take(factory, made("S261122a", "INITIAL", minutes=1))
+        await record_notices(factory, decoded_notice(name))
+    await record_notices(factory, decoded_notice("S261122a", "INITIAL", minutes=1))
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(
             text("UPDATE deliveries SET " + ", ".join(f"{name} = {value}" for name, value in before.items()))

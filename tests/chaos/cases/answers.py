@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bot.local_slack.web_api.odd_answers import Oddity, Part, random_error_name
+from bot.local_slack.web_api.odd_answers import MessagePart, Oddity, random_error_name
 from bot.local_slack.workspace import Draft
 from bot.slack.message_metadata import METADATA_EVENT
-from tests.chaos.cases.slack import EDIT, POST, begin
-from tests.chaos.world import Chaos
+from tests.chaos.cases.slack import EDIT, POST, start_bot
+from tests.chaos.world import ChaosHarness
 
-PARTS: tuple[Part, ...] = ("file", "broadcast", "buttons", "metadata", "blocks")
-NAMING: dict[Part, str] = {
+PARTS: tuple[MessagePart, ...] = ("file", "broadcast", "buttons", "metadata", "blocks")
+NAMING: dict[MessagePart, str] = {
     "file": "slack_connect_file_upload_sharing_blocked",
     "broadcast": "cant_broadcast_message",
     "buttons": "too_many_buttons",
@@ -19,9 +19,9 @@ NAMING: dict[Part, str] = {
 ODD: tuple[Oddity, ...] = ("null ts", "no ts", "array", "string", "html", "null", "no error")
 
 
-async def unlisted_words(chaos: Chaos) -> None:
+async def unlisted_words(chaos: ChaosHarness) -> None:
     """Words that stand in no list, drawn anew each time, for posts and edits, for a while."""
-    await begin(chaos)
+    await start_bot(chaos)
     for _ in range(6):
         chaos.local_slack.fail(POST, error=random_error_name(chaos.chance), times=chaos.chance.randint(1, 25))
         chaos.local_slack.fail(EDIT, error=random_error_name(chaos.chance), times=chaos.chance.randint(1, 12))
@@ -30,9 +30,9 @@ async def unlisted_words(chaos: Chaos) -> None:
     assert not chaos.problems(), chaos.problems()
 
 
-async def refused_parts(chaos: Chaos) -> None:
+async def refused_parts(chaos: ChaosHarness) -> None:
     """Any of a message's parts refused, by a word that names it or by one that says nothing."""
-    await begin(chaos)
+    await start_bot(chaos)
     for _ in range(6):
         for part in chaos.chance.sample(PARTS, chaos.chance.randint(1, len(PARTS))):
             word = chaos.chance.choice([NAMING[part], random_error_name(chaos.chance)])
@@ -45,7 +45,7 @@ async def refused_parts(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def restricted_mentions(chaos: Chaos) -> None:
+async def restricted_mentions(chaos: ChaosHarness) -> None:
     """@here is kept to some: alerts come without it, which is said once; allowed again, it notifies."""
     chaos.grant_history()
     words = "all mock notify @here notify-mocks"
@@ -68,9 +68,9 @@ async def restricted_mentions(chaos: Chaos) -> None:
         assert chaos.story.told < before + 60, "a mention that goes through clears it"
 
 
-async def odd_answers(chaos: Chaos) -> None:
+async def odd_answers(chaos: ChaosHarness) -> None:
     """The work is done, and the answer has no ts, or is an array, a text, a page; the bot may look."""
-    await begin(chaos)
+    await start_bot(chaos)
     for oddity in ODD:
         chaos.local_slack.fail(POST, oddity=oddity, times=4)
         chaos.local_slack.fail(EDIT, oddity=oddity, times=2)
@@ -78,18 +78,18 @@ async def odd_answers(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def odd_answers_unseen(chaos: Chaos) -> None:
+async def odd_answers_unseen(chaos: ChaosHarness) -> None:
     """The same without the history scope: rather twice than never."""
-    await begin(chaos, history=False)
+    await start_bot(chaos, history=False)
     for oddity in ODD:
         chaos.local_slack.fail(POST, oddity=oddity, times=3)
         await chaos.publish(3)
     await chaos.settled()
 
 
-async def foreign_deliveries(chaos: Chaos) -> None:
+async def foreign_deliveries(chaos: ChaosHarness) -> None:
     """Channels hold messages of other databases with the same numbers, and posts have to be looked for."""
-    await begin(chaos)
+    await start_bot(chaos)
     (newest,) = chaos.world.outbox("select max(id) from deliveries")[0]
     for channel in chaos.channels:
         for number in range(newest + 1, newest + 200):
@@ -102,7 +102,7 @@ async def foreign_deliveries(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-def _foreign(chaos: Chaos, channel: str, number: int) -> Draft:
+def _foreign(chaos: ChaosHarness, channel: str, number: int) -> Draft:
     """Of an older database of this bot, or of another bot; with a key, or from before there were any."""
     payload: dict[str, object] = {"delivery_id": number}
     if chaos.chance.random() < 0.5:

@@ -7,10 +7,10 @@ import os
 import shutil
 from pathlib import Path
 
-from tests.chaos.bot_entrypoint import STICK
-from tests.chaos.world import Chaos
+from tests.chaos.bot_entrypoint import STALL_SIGNAL
+from tests.chaos.world import ChaosHarness
 from tests.support.bot_process import GROUP, TOPIC
-from tests.support.tls_proxy import Gate, listen, make_certificate
+from tests.support.tls_proxy import SaslProxy, listen_on_loopback, make_certificate
 
 AWAY_S = 6.0
 FROZEN_S = 35.0
@@ -19,7 +19,7 @@ NOWHERE = 1_000_000
 """An offset far beyond the broker's last."""
 
 
-async def begin(chaos: Chaos) -> None:
+async def start_bot(chaos: ChaosHarness) -> None:
     """A bot at work that has read already."""
     chaos.grant_history()
     await chaos.open_channels(2)
@@ -29,7 +29,7 @@ async def begin(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def down_at_start(chaos: Chaos) -> None:
+async def down_at_start(chaos: ChaosHarness) -> None:
     """The broker is down when the bot starts."""
     chaos.grant_history()
     await chaos.open_channels(2)
@@ -43,9 +43,9 @@ async def down_at_start(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def down_in_between(chaos: Chaos) -> None:
+async def down_in_between(chaos: ChaosHarness) -> None:
     """The broker is down for a while; Slack is answered meanwhile."""
-    await begin(chaos)
+    await start_bot(chaos)
     chaos.broker.tell("down")
     await chaos.answers("status", says="NOT CONNECTED")
     await asyncio.sleep(AWAY_S)
@@ -54,9 +54,9 @@ async def down_in_between(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def frozen(chaos: Chaos) -> None:
+async def frozen(chaos: ChaosHarness) -> None:
     """The broker hangs (SIGSTOP) for longer than the client waits."""
-    await begin(chaos)
+    await start_bot(chaos)
     chaos.broker.freeze()
     await asyncio.sleep(FROZEN_S)
     await chaos.answers()
@@ -65,9 +65,9 @@ async def frozen(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def restarted(chaos: Chaos) -> None:
+async def restarted(chaos: ChaosHarness) -> None:
     """The broker is restarted with its log kept, again and again."""
-    await begin(chaos)
+    await start_bot(chaos)
     for _ in range(5):
         await chaos.publish(2)
         chaos.broker.tell("down")
@@ -76,9 +76,9 @@ async def restarted(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def offset_lost(chaos: Chaos) -> None:
+async def offset_lost(chaos: ChaosHarness) -> None:
     """The group's offset is lost: out of range, then gone altogether. All is read again, and is known."""
-    await begin(chaos)
+    await start_bot(chaos)
     assert await chaos.bot.terminate() == 0
     await asyncio.to_thread(chaos.broker.commit, GROUP, TOPIC, NOWHERE)
     await chaos.publish(2)
@@ -94,9 +94,9 @@ async def offset_lost(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def doubled(chaos: Chaos) -> None:
+async def doubled(chaos: ChaosHarness) -> None:
     """The broker has each message three times."""
-    await begin(chaos)
+    await start_bot(chaos)
     told = chaos.story.told
     await chaos.publish(10, times=3)
     await chaos.settled()
@@ -105,7 +105,7 @@ async def doubled(chaos: Chaos) -> None:
     )
 
 
-async def wrong_credentials(chaos: Chaos) -> None:
+async def wrong_credentials(chaos: ChaosHarness) -> None:
     """The broker refuses the credential (SCRAM over TLS), and takes it later; then it was changed."""
     openssl = shutil.which("openssl")
     assert openssl is not None, "this case needs openssl"
@@ -114,9 +114,9 @@ async def wrong_credentials(chaos: Chaos) -> None:
     await chaos.publish(4)
     certificate = make_certificate(openssl, chaos.world.folder)
     host, port = chaos.broker.address.split(":")
-    gate = Gate((host, int(port)), certificate, "not yet")
+    gate = SaslProxy((host, int(port)), certificate, "not yet")
     _write_credential(chaos.world.folder, "right", certificate[0])
-    with listen(gate.serve) as address:
+    with listen_on_loopback(gate.serve) as address:
         chaos.broker.tell("advertise", *address.split(":"))
         through = {"GWEVENT_KAFKA_AUTH": "hop", "GWEVENT_KAFKA_URL": f"kafka://{address}/{TOPIC}"}
         chaos.start(**through)
@@ -140,7 +140,7 @@ async def wrong_credentials(chaos: Chaos) -> None:
         chaos.broker.tell("advertise", host, port)
 
 
-async def topic_later(chaos: Chaos) -> None:
+async def topic_later(chaos: ChaosHarness) -> None:
     """The topic doesn't exist when the bot starts."""
     chaos.grant_history()
     await chaos.open_channels(2)
@@ -153,10 +153,10 @@ async def topic_later(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def reader_stuck(chaos: Chaos) -> None:
+async def reader_stuck(chaos: ChaosHarness) -> None:
     """The reader falls silent without an error (librdkafka#5153); the watchdog opens it anew."""
-    await begin(chaos)
-    os.kill(chaos.bot.pid, STICK)
+    await start_bot(chaos)
+    os.kill(chaos.bot.pid, STALL_SIGNAL)
     await chaos.publish(5)
     await chaos.logged("reader_stuck")
     await chaos.settled()

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.chaos.world import WITHIN, CannotPlay, Chaos
+from tests.chaos.world import TIMEOUT_S, CaseUnsupported, ChaosHarness
 from tests.support.bot_process import GROUP, TOPIC
 
 WAITS = "notice_waits_for_store"
 HELD_S = 8.0
 
 
-async def begin(chaos: Chaos) -> None:
+async def start_bot(chaos: ChaosHarness) -> None:
     """A bot at work that has stored already."""
     chaos.grant_history()
     await chaos.open_channels(2)
@@ -31,20 +31,20 @@ async def begin(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def locked(chaos: Chaos) -> None:
+async def locked(chaos: ChaosHarness) -> None:
     """Another process holds the database's lock for longer than is waited for it."""
-    await begin(chaos)
-    with held(chaos.world.database):
+    await start_bot(chaos)
+    with hold_write_lock(chaos.world.database):
         await chaos.publish(4)
         await chaos.logged(WAITS)
         await chaos.check_acknowledged()
     await chaos.settled()
 
 
-async def locked_and_killed(chaos: Chaos) -> None:
+async def locked_and_killed(chaos: ChaosHarness) -> None:
     """The same, and the bot is killed while it waits."""
-    await begin(chaos)
-    with held(chaos.world.database):
+    await start_bot(chaos)
+    with hold_write_lock(chaos.world.database):
         await chaos.publish(4)
         await chaos.logged(WAITS)
         await chaos.kill()
@@ -52,9 +52,9 @@ async def locked_and_killed(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def full(chaos: Chaos) -> None:
+async def full(chaos: ChaosHarness) -> None:
     """The database is full (`PRAGMA max_page_count`), then there is room again."""
-    await begin(chaos)
+    await start_bot(chaos)
     narrow = Path(chaos.habits.narrow)
     narrow.touch()
     # Some may find room in pages that are there already.
@@ -66,9 +66,9 @@ async def full(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def disk_full(chaos: Chaos) -> None:
+async def disk_full(chaos: ChaosHarness) -> None:
     """The disk takes nothing more: every write of the bot's fails (RLIMIT_FSIZE)."""
-    await begin(chaos)
+    await start_bot(chaos)
     _, most = resource.prlimit(chaos.bot.pid, resource.RLIMIT_FSIZE)
     stored = chaos.world.stored()
     resource.prlimit(chaos.bot.pid, resource.RLIMIT_FSIZE, (0, most))
@@ -80,9 +80,9 @@ async def disk_full(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def restarted(chaos: Chaos) -> None:
+async def restarted(chaos: ChaosHarness) -> None:
     """The database goes away under the bot and comes back: its files, as when a volume is mounted anew."""
-    await begin(chaos)
+    await start_bot(chaos)
     stored = chaos.world.stored()
     files = [path for path in chaos.world.folder.glob("gwevent.sqlite*") if not path.name.endswith(".lock")]
     elsewhere = chaos.world.folder / "elsewhere"
@@ -99,7 +99,7 @@ async def restarted(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def disk_really_full(chaos: Chaos) -> None:
+async def disk_really_full(chaos: ChaosHarness) -> None:
     """The disk (a small one, mounted for it) is full: the bot isn't ready, and acknowledges nothing."""
     disk = chaos.world.folder / "disk"
     disk.mkdir()
@@ -107,7 +107,7 @@ async def disk_really_full(chaos: Chaos) -> None:
         ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
-        raise CannotPlay(f"no disk can be mounted here, which takes root ({mounted.stderr.strip()})")
+        raise CaseUnsupported(f"no disk can be mounted here, which takes root ({mounted.stderr.strip()})")
     chaos.ends.callback(_unmount, disk)
     # All others reach it by a symbolic link.
     chaos.world.database.symlink_to(disk / "gwevent.sqlite")
@@ -127,14 +127,14 @@ async def disk_really_full(chaos: Chaos) -> None:
     await chaos.check_acknowledged()
     filling.unlink()
     await chaos.settled()
-    async with asyncio.timeout(WITHIN):
+    async with asyncio.timeout(TIMEOUT_S):
         while await _get(port, "readyz") != 200:
             await asyncio.sleep(0.2)
 
 
-async def swapped(chaos: Chaos) -> None:
+async def swapped(chaos: ChaosHarness) -> None:
     """The database's file is deleted, replaced by an empty one, and by an older copy, at any moment."""
-    await begin(chaos)
+    await start_bot(chaos)
     files = [chaos.world.database.with_name(f"gwevent.sqlite{end}") for end in ("", "-wal", "-shm")]
     for way in chaos.chance.sample(["deleted", "emptied", "foreign"], 3):
         # What stands in the copy is all that was told: so nothing is lost by it.
@@ -162,9 +162,9 @@ async def swapped(chaos: Chaos) -> None:
         await chaos.settled()
 
 
-async def emptied_and_restarted(chaos: Chaos) -> None:
+async def emptied_and_restarted(chaos: ChaosHarness) -> None:
     """A start with an empty file where a filled one was is refused before anything is read."""
-    await begin(chaos)
+    await start_bot(chaos)
     assert await chaos.bot.terminate() == 0
     database, elsewhere = chaos.world.database, chaos.world.folder / "elsewhere.sqlite"
     database.rename(elsewhere)
@@ -182,9 +182,9 @@ async def emptied_and_restarted(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def linked(chaos: Chaos) -> None:
+async def linked(chaos: ChaosHarness) -> None:
     """A second bot on the same file by another name is refused, whatever the name."""
-    await begin(chaos)
+    await start_bot(chaos)
     first, folder = chaos.bot, chaos.world.folder
     (folder / "link.sqlite").symlink_to(chaos.world.database)
     (folder / "folder").symlink_to(folder, target_is_directory=True)
@@ -216,7 +216,7 @@ async def _get(port: int, path: str) -> int:
 
 
 @contextmanager
-def held(database: Path) -> Iterator[None]:
+def hold_write_lock(database: Path) -> Iterator[None]:
     """Hold the lock that every writer needs."""
     connection = sqlite3.connect(database, timeout=60, isolation_level=None)
     try:

@@ -6,23 +6,23 @@ import asyncio
 import random
 from collections.abc import Sequence
 
-from tests.chaos.world import WITHIN, Chaos
+from tests.chaos.world import TIMEOUT_S, ChaosHarness
 from tests.end_to_end.crashing import STEPS
-from tests.support.bot_process import BotProcess, until
+from tests.support.bot_process import BotProcess, wait_until
 
-LIFE_S = 4.0
+MAX_UPTIME_S = 4.0
 """How long a bot lives whose moment doesn't come."""
 REAL_DOOR = 20
 """Each so-many-th life is `python -m bot run` as a service manager starts it."""
 
 
-async def kills(chaos: Chaos, *, lives: int = 200, notices: int = 500, channels: int = 20) -> None:
+async def kills(chaos: ChaosHarness, *, lives: int = 200, notices: int = 500, channels: int = 20) -> None:
     """Without the history scope: what Slack posted at the moment of a kill may come twice."""
     await chaos.open_channels(channels)
-    for number, count in enumerate(shares(notices, lives, chaos.chance), start=1):
+    for number, count in enumerate(split_randomly(notices, lives, chaos.chance), start=1):
         publishing = asyncio.create_task(chaos.publish(count))
         try:
-            await one_life(chaos, number)
+            await run_until_killed(chaos, number)
         finally:
             await publishing
     chaos.start()
@@ -33,14 +33,14 @@ async def kills(chaos: Chaos, *, lives: int = 200, notices: int = 500, channels:
 
 
 async def kills_with_history(
-    chaos: Chaos, *, lives: int = 200, notices: int = 500, channels: int = 20
+    chaos: ChaosHarness, *, lives: int = 200, notices: int = 500, channels: int = 20
 ) -> None:
     """With the history scope nothing comes twice."""
     chaos.grant_history()
     await kills(chaos, lives=lives, notices=notices, channels=channels)
 
 
-def shares(total: int, parts: int, chance: random.Random) -> Sequence[int]:
+def split_randomly(total: int, parts: int, chance: random.Random) -> Sequence[int]:
     """How many notices come in each life: together `total`, some lives without any."""
     counts = [0] * parts
     for _ in range(total):
@@ -48,7 +48,7 @@ def shares(total: int, parts: int, chance: random.Random) -> Sequence[int]:
     return counts
 
 
-async def one_life(chaos: Chaos, number: int) -> None:
+async def run_until_killed(chaos: ChaosHarness, number: int) -> None:
     """From a start to a violent end."""
     chance = chaos.chance
     if number % REAL_DOOR == 0:
@@ -61,16 +61,16 @@ async def one_life(chaos: Chaos, number: int) -> None:
     if way == "step":
         step = f"{chance.choice(list(STEPS))}:{chance.choice(('before', 'after'))}:{chance.randint(1, 12)}"
         bot = chaos.start(step)
-        await _ended(bot, LIFE_S)
+        await _ended(bot, MAX_UPTIME_S)
     else:
         bot = chaos.start()
         if way == "post":
             chaos.kill_at_post(bot, chance.randint(1, 40))
-            await _ended(bot, LIFE_S)
+            await _ended(bot, MAX_UPTIME_S)
         elif way == "start":
             await asyncio.sleep(chance.uniform(0.0, 0.4))
         else:
-            await until(lambda: bot.logged("source_starts") or bot.ended, WITHIN, what="it starts")
+            await wait_until(lambda: bot.logged("source_starts") or bot.ended, TIMEOUT_S, what="it starts")
             await asyncio.sleep(chance.uniform(0.0, 1.5))
     await chaos.kill(bot)
 

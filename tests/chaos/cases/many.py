@@ -12,21 +12,21 @@ import psycopg
 from sqlalchemy import make_url
 
 from tests.chaos.cases.database import WAITS
-from tests.chaos.cases.kills import shares
-from tests.chaos.world import WITHIN, Chaos
-from tests.support.bot_process import GROUP, BotProcess, until
-from tests.support.postgres import SETTINGS, Databases, server
+from tests.chaos.cases.kills import split_randomly
+from tests.chaos.world import TIMEOUT_S, ChaosHarness
+from tests.support.bot_process import GROUP, BotProcess, wait_until
+from tests.support.postgres import SETTINGS, Databases, postgres_server
 
 ROLES = ("consume", "consume", "serve", "serve")
 
 
-async def roles_killed(chaos: Chaos, *, kills: int = 24, notices: int = 96, channels: int = 6) -> None:
+async def roles_killed(chaos: ChaosHarness, *, kills: int = 24, notices: int = 96, channels: int = 6) -> None:
     """Two consumers and two servers; one of them after the other dies at any moment and comes back."""
     chaos.grant_history()
     on_postgres(chaos)
     await chaos.open_channels(channels)
     living = [start_role(chaos, place) for place in range(len(ROLES))]
-    for count in shares(notices, kills, chaos.chance):
+    for count in split_randomly(notices, kills, chaos.chance):
         place = chaos.chance.randrange(len(ROLES))
         publishing = asyncio.create_task(chaos.publish(count))
         try:
@@ -40,7 +40,7 @@ async def roles_killed(chaos: Chaos, *, kills: int = 24, notices: int = 96, chan
     await chaos.settled()
 
 
-async def postgres_restarted(chaos: Chaos) -> None:
+async def postgres_restarted(chaos: ChaosHarness) -> None:
     """PostgreSQL crashes and recovers, again and again; then it takes no connection for a while."""
     chaos.grant_history()
     admin, url = on_postgres(chaos)
@@ -53,18 +53,18 @@ async def postgres_restarted(chaos: Chaos) -> None:
         publishing = asyncio.create_task(chaos.publish(3))
         await asyncio.sleep(chaos.chance.uniform(0.0, 0.5))
         _crash(admin)
-        await until(lambda: _answers(url), WITHIN, what="PostgreSQL has recovered")
+        await wait_until(lambda: _answers(url), TIMEOUT_S, what="PostgreSQL has recovered")
         await publishing
         await chaos.settled()
     told = len(chaos.bot.logged(WAITS))
-    _admit(admin, url, admitted=False)
+    _allow_connections(admin, url, admitted=False)
     await chaos.publish(4)
     await chaos.logged(WAITS, times=told + 1)
-    _admit(admin, url, admitted=True)
+    _allow_connections(admin, url, admitted=True)
     await chaos.settled()
 
 
-async def postgres_read_only(chaos: Chaos) -> None:
+async def postgres_read_only(chaos: ChaosHarness) -> None:
     """PostgreSQL takes no writes for a while, as a standby after a failover: nothing is acknowledged."""
     chaos.grant_history()
     admin, url = on_postgres(chaos)
@@ -85,10 +85,10 @@ async def postgres_read_only(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-def on_postgres(chaos: Chaos) -> tuple[str, str]:
+def on_postgres(chaos: ChaosHarness) -> tuple[str, str]:
     """Let the case's processes share a new database; the URLs of the server's own and of that."""
     # What is committed outlives a crash of the server, as in production.
-    admin = chaos.ends.enter_context(server({**SETTINGS, "synchronous_commit": "on"}))
+    admin = chaos.ends.enter_context(postgres_server({**SETTINGS, "synchronous_commit": "on"}))
     databases = Databases(admin)
     chaos.ends.callback(databases.drop_all)
     url = chaos.world.postgres = databases.fresh()
@@ -97,7 +97,7 @@ def on_postgres(chaos: Chaos) -> tuple[str, str]:
     return admin, url
 
 
-def start_role(chaos: Chaos, place: int) -> BotProcess:
+def start_role(chaos: ChaosHarness, place: int) -> BotProcess:
     """Start the process of a place in ROLES."""
     group = GROUP if place == 0 else f"{GROUP}-{place}"
     return chaos.start(command=ROLES[place], GWEVENT_KAFKA_GROUP=group)
@@ -129,7 +129,7 @@ def _write(admin: str, url: str, *, allowed: bool, ends: bool = True) -> None:
         )
 
 
-def _admit(admin: str, url: str, *, admitted: bool) -> None:
+def _allow_connections(admin: str, url: str, *, admitted: bool) -> None:
     name = make_url(url).database
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS {admitted}'.encode())

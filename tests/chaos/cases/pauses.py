@@ -9,14 +9,14 @@ import signal
 from dataclasses import replace
 
 from tests.chaos.cases.many import ROLES, on_postgres, start_role
-from tests.chaos.world import WITHIN, Chaos
-from tests.support.bot_process import BotProcess, until
+from tests.chaos.world import TIMEOUT_S, ChaosHarness
+from tests.support.bot_process import BotProcess, wait_until
 
 LONGEST_S = 60.0
 LEASE_AND_SOME_S = 10.0
 
 
-async def paused_run(chaos: Chaos, *, pauses: int = 2, channels: int = 12) -> None:
+async def paused_run(chaos: ChaosHarness, *, pauses: int = 2, channels: int = 12) -> None:
     """`gwevent run` on SQLite is stopped while it posts, for 1 to 60 s; it can't read its history."""
     # Shorter than most pauses: the answers that came meanwhile lie in the sockets.
     chaos.habits = replace(chaos.habits, slack_timeout=1.5)
@@ -28,7 +28,7 @@ async def paused_run(chaos: Chaos, *, pauses: int = 2, channels: int = 12) -> No
     await chaos.settled()
 
 
-async def paused_worker(chaos: Chaos, *, channels: int = 150) -> None:
+async def paused_worker(chaos: ChaosHarness, *, channels: int = 150) -> None:
     """Of two `gwevent serve` the one that posts is stopped beyond its lease; the other takes over."""
     chaos.grant_history()
     on_postgres(chaos)
@@ -36,21 +36,21 @@ async def paused_worker(chaos: Chaos, *, channels: int = 150) -> None:
     start_role(chaos, 0)
     serving = [start_role(chaos, place) for place in (2, 3)]
     for bot in serving:
-        await until(lambda bot=bot: bot.logged("socket_mode_connected"), WITHIN, what="both serve")  # type: ignore[misc]
+        await wait_until(lambda bot=bot: bot.logged("socket_mode_connected"), TIMEOUT_S, what="both serve")  # type: ignore[misc]
     await chaos.publish(1)
     await chaos.settled()
     await _pause_while_posting(chaos, _posting(chaos, serving), LEASE_AND_SOME_S, channels // 2)
     await chaos.settled()
 
 
-async def paused_roles(chaos: Chaos, *, pauses: int = 4, channels: int = 6) -> None:
+async def paused_roles(chaos: ChaosHarness, *, pauses: int = 4, channels: int = 6) -> None:
     """Two consumers and two servers on one PostgreSQL; each is stopped once, for 1 to 60 s, some together."""
     chaos.grant_history()
     on_postgres(chaos)
     await chaos.open_channels(channels)
     living = [start_role(chaos, place) for place in range(len(ROLES))]
     for bot in living[2:]:
-        await until(lambda bot=bot: bot.logged("socket_mode_connected"), WITHIN, what="both serve")  # type: ignore[misc]
+        await wait_until(lambda bot=bot: bot.logged("socket_mode_connected"), TIMEOUT_S, what="both serve")  # type: ignore[misc]
     order = chaos.chance.sample(living, pauses)
     waiting: list[asyncio.Task[None]] = []
     for bot in order:
@@ -63,7 +63,7 @@ async def paused_roles(chaos: Chaos, *, pauses: int = 4, channels: int = 6) -> N
     await chaos.settled()
 
 
-async def _pause_while_posting(chaos: Chaos, bot: BotProcess, length: float, posts: int) -> None:
+async def _pause_while_posting(chaos: ChaosHarness, bot: BotProcess, length: float, posts: int) -> None:
     stopped = chaos.signal_at_post(bot, chaos.chance.randint(1, posts), signal.SIGSTOP)
     while not stopped.is_set():
         await chaos.publish(1)
@@ -82,12 +82,12 @@ async def _pause(bot: BotProcess, length: float) -> None:
         os.kill(bot.pid, signal.SIGCONT)
 
 
-def _length(chaos: Chaos) -> float:
+def _length(chaos: ChaosHarness) -> float:
     """From 1 to 60 s, as often short as long."""
     return math.exp(chaos.chance.uniform(0.0, math.log(LONGEST_S)))
 
 
-def _posting(chaos: Chaos, serving: list[BotProcess]) -> BotProcess:
+def _posting(chaos: ChaosHarness, serving: list[BotProcess]) -> BotProcess:
     """Who has the workspace."""
     query = f"select worker_id from leases where name = '{chaos.local_slack.team_id}'"
     ((worker_id,),) = chaos.world.outbox(query)

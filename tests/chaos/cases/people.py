@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from functools import partial
 
 from bot.app.factory import open_factory
-from bot.filters import parse
+from bot.filters import parse_criteria
 from formatters.models.channel_change import SubscriptionState
-from tests.chaos.world import WITHIN, Chaos
-from tests.support.bot_process import until
+from tests.chaos.world import TIMEOUT_S, ChaosHarness
+from tests.support.bot_process import wait_until
 
 POST = "chat.postMessage"
 COMMANDS = ("pause 1", "resume 1", "edit 1 CBC mock", "pause 1", "edit 1 all mock", "resume 1")
 
 
-async def changes(chaos: Chaos) -> None:
+async def changes(chaos: ChaosHarness) -> None:
     """Killed between a change and its post, and when Slack has done the post and before it answers."""
     chaos.grant_history()
     await chaos.open_channels(2)
@@ -23,7 +23,7 @@ async def changes(chaos: Chaos) -> None:
     team = chaos.local_slack.team_id
     async with open_factory(chaos.world.settings()) as factory:
         who, now = chaos.local_slack.user, datetime.now(UTC)
-        await factory.subscriptions.add_confirmed(team, channel, parse("all mock"), who, now)
+        await factory.subscriptions.add_confirmed(team, channel, parse_criteria("all mock"), who, now)
     chaos.start()
     await chaos.ready()
     for number, command in enumerate(COMMANDS, start=1):
@@ -35,9 +35,11 @@ async def changes(chaos: Chaos) -> None:
         else:
             chaos.local_slack.fail(POST, delay=20.0, channel=channel)
         await chaos.local_slack.command("/gwevent", command, channel=channel)
-        await until(partial(kept, chaos, channel, number), WITHIN, what=f"{command} is kept")
+        await wait_until(
+            partial(has_more_changes, chaos, channel, number), TIMEOUT_S, what=f"{command} is kept"
+        )
         if at_post:
-            await until(lambda: chaos.bot.ended, WITHIN, what="the bot is dead")
+            await wait_until(lambda: chaos.bot.ended, TIMEOUT_S, what="the bot is dead")
         await chaos.kill()
         chaos.local_slack.faults.clear()
         chaos.start()
@@ -57,7 +59,7 @@ async def changes(chaos: Chaos) -> None:
     )
 
 
-def kept(chaos: Chaos, channel: str, more_than: int) -> bool:
+def has_more_changes(chaos: ChaosHarness, channel: str, more_than: int) -> bool:
     """Whether the history of a channel holds more changes than so many."""
     count = f"select count(*) from channel_changes where channel_id = '{channel}'"
     return int(chaos.world.outbox(count)[0][0]) > more_than

@@ -7,16 +7,16 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 
-from tests.chaos.cases.database import WAITS, held
+from tests.chaos.cases.database import WAITS, hold_write_lock
 from tests.chaos.cases.slack import POST
-from tests.chaos.world import WITHIN, Chaos
-from tests.support.bot_process import until
+from tests.chaos.world import TIMEOUT_S, ChaosHarness
+from tests.support.bot_process import wait_until
 
 HOUR = 3600
 JUMPS = (3 * HOUR, 25 * HOUR, 30 * 24 * HOUR)
 
 
-async def begin(chaos: Chaos) -> None:
+async def start_bot(chaos: ChaosHarness) -> None:
     """A bot at work."""
     chaos.grant_history()
     await chaos.open_channels(3)
@@ -26,19 +26,19 @@ async def begin(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def clock_forward(chaos: Chaos) -> None:
+async def clock_forward(chaos: ChaosHarness) -> None:
     """The clock jumps an hour ahead, and the bot dies at a post: it still finds what it posted."""
     await _jump(chaos, HOUR)
 
 
-async def clock_back(chaos: Chaos) -> None:
+async def clock_back(chaos: ChaosHarness) -> None:
     """The clock jumps an hour back, and the bot dies at a post."""
     await _jump(chaos, -HOUR)
 
 
-async def clock_mended(chaos: Chaos) -> None:
+async def clock_mended(chaos: ChaosHarness) -> None:
     """A clock an hour ahead is set right while deliveries wait: they don't wait for an hour."""
-    await begin(chaos)
+    await start_bot(chaos)
     chaos.set_clock(HOUR)
     chaos.local_slack.fail(POST, status=503, times=None)
     await chaos.publish(6)
@@ -50,9 +50,9 @@ async def clock_mended(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def clock_jumps(chaos: Chaos, *, crashes: bool = False) -> None:
+async def clock_jumps(chaos: ChaosHarness, *, crashes: bool = False) -> None:
     """The clock jumps 3 h, 25 h, a month, ahead or back, while deliveries wait, and is set right again."""
-    await begin(chaos)
+    await start_bot(chaos)
     sizes = [size * chaos.chance.choice((1, -1)) for size in JUMPS]
     sizes[chaos.chance.randrange(len(sizes))] = 25 * HOUR
     for seconds in sizes:
@@ -72,7 +72,7 @@ async def clock_jumps(chaos: Chaos, *, crashes: bool = False) -> None:
         chaos.local_slack.faults.clear()
         if crashes:
             chaos.kill_at_post(chaos.bot, chaos.chance.randint(1, 6))
-            await until(lambda: chaos.bot.ended, WITHIN, what="it dies at a post")
+            await wait_until(lambda: chaos.bot.ended, TIMEOUT_S, what="it dies at a post")
             await chaos.kill()
             if chaos.chance.random() < 0.5:
                 chaos.set_clock(0)
@@ -83,12 +83,12 @@ async def clock_jumps(chaos: Chaos, *, crashes: bool = False) -> None:
         await chaos.settled()
 
 
-async def clock_jumps_and_crashes(chaos: Chaos) -> None:
+async def clock_jumps_and_crashes(chaos: ChaosHarness) -> None:
     """The same, and the bot dies while the clock is wrong, and at a post: it finds what it posted."""
     await clock_jumps(chaos, crashes=True)
 
 
-async def clock_wrong_at_start(chaos: Chaos) -> None:
+async def clock_wrong_at_start(chaos: ChaosHarness) -> None:
     """The machine begins with a clock that is a month ahead or a year behind, and is set right later."""
     chaos.grant_history()
     await chaos.open_channels(3)
@@ -105,10 +105,10 @@ async def clock_wrong_at_start(chaos: Chaos) -> None:
         await chaos.kill()
 
 
-async def backlog(chaos: Chaos) -> None:
+async def backlog(chaos: ChaosHarness) -> None:
     """Notices wait in channels that are slow, limited, in trouble; a real alert comes and goes first."""
     chaos.habits = replace(chaos.habits, channel_pause=0.3)
-    await begin(chaos)
+    await start_bot(chaos)
     chaos.local_slack.fail(POST, status=503, times=None)
     await chaos.publish(45)
     await chaos.stored()
@@ -127,10 +127,10 @@ async def backlog(chaos: Chaos) -> None:
         assert in_order.index(alert) <= already[channel] + 1, (channel, in_order)
 
 
-async def full_queue(chaos: Chaos) -> None:
+async def full_queue(chaos: ChaosHarness) -> None:
     """More waits on the broker than the bot takes ahead, for longer than the watchdog's patience."""
-    await begin(chaos)
-    with held(chaos.world.database):
+    await start_bot(chaos)
+    with hold_write_lock(chaos.world.database):
         await chaos.publish(200)
         await chaos.logged(WAITS)
         await asyncio.sleep(2 * chaos.habits.stuck_after)
@@ -138,7 +138,7 @@ async def full_queue(chaos: Chaos) -> None:
     assert not chaos.bot.logged("reader_stuck"), "a reader that waits for the store isn't stuck"
 
 
-async def thousand_at_once(chaos: Chaos, *, notices: int = 1_000) -> None:
+async def thousand_at_once(chaos: ChaosHarness, *, notices: int = 1_000) -> None:
     """1,000 notices are there when the bot starts."""
     chaos.grant_history()
     await chaos.open_channels(3)
@@ -147,21 +147,21 @@ async def thousand_at_once(chaos: Chaos, *, notices: int = 1_000) -> None:
     await chaos.settled()
 
 
-def forget_boot(chaos: Chaos) -> None:
+def forget_boot(chaos: ChaosHarness) -> None:
     """As if the machine had been started anew: nobody knows any more what its clock was found to be."""
     with closing(sqlite3.connect(chaos.world.database)) as connection, connection:
         connection.execute("DELETE FROM clocks")
 
 
-async def _jump(chaos: Chaos, seconds: int) -> None:
-    await begin(chaos)
+async def _jump(chaos: ChaosHarness, seconds: int) -> None:
+    await start_bot(chaos)
     chaos.set_clock(seconds)
     await chaos.publish(3)
     await chaos.settled()
     for post in (1, 2, 4):
         chaos.kill_at_post(chaos.bot, post)
         await chaos.publish(3)
-        await until(lambda: chaos.bot.ended, WITHIN, what="it dies at a post")
+        await wait_until(lambda: chaos.bot.ended, TIMEOUT_S, what="it dies at a post")
         await chaos.kill()
         chaos.start()
         await chaos.settled()

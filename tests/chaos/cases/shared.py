@@ -6,14 +6,14 @@ import asyncio
 from datetime import UTC, datetime
 
 from bot.app.factory import open_factory
-from bot.filters import parse
-from formatters.posts.alert_card import OBSERVE
-from tests.chaos.world import Chaos
+from bot.filters import parse_criteria
+from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
+from tests.chaos.world import ChaosHarness
 
 ASKED = "all mock"
 
 
-async def foreign_teams(chaos: Chaos, *, rounds: int = 8) -> None:
+async def foreign_teams(chaos: ChaosHarness, *, rounds: int = 8) -> None:
     """Guests subscribe, press and ask; channels get other ids; the bot dies: nothing is lost."""
     chaos.grant_history()
     await chaos.open_channels(1)
@@ -51,16 +51,18 @@ async def foreign_teams(chaos: Chaos, *, rounds: int = 8) -> None:
         assert not bot.logged("listener_failed"), f"a listener failed, see {bot.path}"
 
 
-async def _stored_as_before(chaos: Chaos) -> str:
+async def _stored_as_before(chaos: ChaosHarness) -> str:
     """A channel that is subscribed under another workspace, as versions before stored it."""
     channel = chaos.local_slack.add_channel("stray")
     async with open_factory(chaos.world.settings()) as factory:
-        await factory.subscriptions.add_confirmed("T0ELSE1", channel, parse(ASKED), "U1", datetime.now(UTC))
+        await factory.subscriptions.add_confirmed(
+            "T0ELSE1", channel, parse_criteria(ASKED), "U1", datetime.now(UTC)
+        )
     chaos.channels.append(channel)
     return channel
 
 
-async def _subscribe(chaos: Chaos, channel: str, guest: str) -> None:
+async def _subscribe(chaos: ChaosHarness, channel: str, guest: str) -> None:
     if chaos.chance.random() < 0.5:
         await chaos.local_slack.command("/gwevent", f"subscribe {ASKED}", channel=channel, user=guest)
     else:
@@ -73,7 +75,7 @@ async def _subscribe(chaos: Chaos, channel: str, guest: str) -> None:
     chaos.channels.append(channel)
 
 
-async def _convert(chaos: Chaos, channel: str, guests: dict[str, str]) -> None:
+async def _convert(chaos: ChaosHarness, channel: str, guests: dict[str, str]) -> None:
     told = len(chaos.bot.logged("channel_id_changed"))
     new = chaos.local_slack.convert(channel)
     guests[new] = guests.pop(channel)
@@ -81,10 +83,10 @@ async def _convert(chaos: Chaos, channel: str, guests: dict[str, str]) -> None:
     await chaos.logged("channel_id_changed", told + 1)
 
 
-async def _press(chaos: Chaos, channel: str, guest: str) -> None:
+async def _press(chaos: ChaosHarness, channel: str, guest: str) -> None:
     _, found = chaos.local_slack.find(channel)
-    roots = [m for m in found.messages.values() if not m.is_reply and OBSERVE in str(m.blocks)]
+    roots = [m for m in found.messages.values() if not m.is_reply and TOGGLE_OBSERVER_ACTION in str(m.blocks)]
     if roots:
         root = chaos.chance.choice(roots)
-        done = await chaos.local_slack.press(channel, root.ts, OBSERVE, user=guest)
+        done = await chaos.local_slack.press(channel, root.ts, TOGGLE_OBSERVER_ACTION, user=guest)
         assert done.ok, done.error

@@ -6,14 +6,14 @@ import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from tests.chaos.world import Chaos
+from tests.chaos.world import ChaosHarness
 
 POST, EDIT = "chat.postMessage", "chat.update"
 SHORT_S = 1.5
 """The bot's time-out where one is waited for, seconds."""
 
 
-async def begin(chaos: Chaos, *, history: bool = True, channels: int = 4) -> None:
+async def start_bot(chaos: ChaosHarness, *, history: bool = True, channels: int = 4) -> None:
     """A bot at work that has posted already."""
     if history:
         chaos.grant_history()
@@ -24,9 +24,9 @@ async def begin(chaos: Chaos, *, history: bool = True, channels: int = 4) -> Non
     await chaos.settled()
 
 
-async def rate_limited(chaos: Chaos) -> None:
+async def rate_limited(chaos: ChaosHarness) -> None:
     """429 with Retry-After: a channel, a workspace, edits."""
-    await begin(chaos)
+    await start_bot(chaos)
     for channel in chaos.channels[:2]:
         chaos.local_slack.fail(POST, status=429, retry_after=2, times=4, channel=channel)
     chaos.local_slack.fail(EDIT, status=429, retry_after=1, times=10)
@@ -37,9 +37,9 @@ async def rate_limited(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def server_errors(chaos: Chaos) -> None:
+async def server_errors(chaos: ChaosHarness) -> None:
     """500, 502 and 503, and Slack's own words for them."""
-    await begin(chaos)
+    await start_bot(chaos)
     for status in (500, 502, 503):
         chaos.local_slack.fail(POST, status=status, times=5)
         chaos.local_slack.fail(EDIT, status=status, times=5)
@@ -52,10 +52,10 @@ async def server_errors(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def timeouts(chaos: Chaos) -> None:
+async def timeouts(chaos: ChaosHarness) -> None:
     """No answer in time, with the work done and not done."""
     chaos.habits = replace(chaos.habits, slack_timeout=SHORT_S)
-    await begin(chaos)
+    await start_bot(chaos)
     # Not done: what a fault answers, it doesn't do.
     chaos.local_slack.fail(POST, delay=2 * SHORT_S, status=500, times=6)
     chaos.local_slack.fail(EDIT, delay=2 * SHORT_S, status=500, times=3)
@@ -67,44 +67,44 @@ async def timeouts(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def cut_before(chaos: Chaos) -> None:
+async def cut_before(chaos: ChaosHarness) -> None:
     """The connection is cut before Slack does the work."""
-    await begin(chaos, history=False)
+    await start_bot(chaos, history=False)
     chaos.local_slack.fail(POST, drop="before", times=10)
     chaos.local_slack.fail(EDIT, drop="before", times=5)
     await chaos.publish(8)
     await chaos.settled()
 
 
-async def cut_after(chaos: Chaos) -> None:
+async def cut_after(chaos: ChaosHarness) -> None:
     """The connection is cut after Slack did the work; the bot may look, so nothing comes twice."""
-    await begin(chaos)
+    await start_bot(chaos)
     chaos.local_slack.fail(POST, drop="after", times=10)
     chaos.local_slack.fail(EDIT, drop="after", times=5)
     await chaos.publish(8)
     await chaos.settled()
 
 
-async def cut_after_unseen(chaos: Chaos) -> None:
+async def cut_after_unseen(chaos: ChaosHarness) -> None:
     """The same without the history scope: rather twice than never."""
-    await begin(chaos, history=False)
+    await start_bot(chaos, history=False)
     chaos.local_slack.fail(POST, drop="after", times=10)
     await chaos.publish(8)
     await chaos.settled()
 
 
-async def sockets_closed(chaos: Chaos) -> None:
+async def sockets_closed(chaos: ChaosHarness) -> None:
     """Socket Mode closed, cut, and asked to reconnect, while notices come."""
-    await begin(chaos)
+    await start_bot(chaos)
     await _loses_its_socket(chaos, chaos.local_slack.close_sockets)
     await _loses_its_socket(chaos, functools.partial(chaos.local_slack.close_sockets, abort=True))
     await _loses_its_socket(chaos, chaos.local_slack.refresh_sockets)
     await chaos.settled()
 
 
-async def sockets_refused(chaos: Chaos) -> None:
+async def sockets_refused(chaos: ChaosHarness) -> None:
     """Socket Mode can't be opened for a while; what is posted doesn't need it."""
-    await begin(chaos)
+    await start_bot(chaos)
     chaos.local_slack.refuse_sockets(8.0)
     await chaos.local_slack.close_sockets(abort=True)
     await chaos.publish(5)
@@ -112,9 +112,9 @@ async def sockets_refused(chaos: Chaos) -> None:
     await chaos.answers()
 
 
-async def sockets_half_open(chaos: Chaos) -> None:
+async def sockets_half_open(chaos: ChaosHarness) -> None:
     """Socket Mode hangs without being closed: the bot notices by itself."""
-    await begin(chaos)
+    await start_bot(chaos)
     opened = chaos.local_slack.sockets.opened
     chaos.local_slack.hang_sockets()
     await chaos.publish(5)
@@ -124,9 +124,9 @@ async def sockets_half_open(chaos: Chaos) -> None:
     await chaos.answers()
 
 
-async def channel_archived(chaos: Chaos) -> None:
+async def channel_archived(chaos: ChaosHarness) -> None:
     """A channel is archived and brought back."""
-    await begin(chaos)
+    await start_bot(chaos)
     gone = chaos.channels[1]
     chaos.local_slack.archive(gone)
     await _dead_for_a_while(chaos, gone, "is_archived")
@@ -134,12 +134,12 @@ async def channel_archived(chaos: Chaos) -> None:
     await _revived(chaos, gone)
 
 
-async def bot_kicked(chaos: Chaos) -> None:
+async def bot_kicked(chaos: ChaosHarness) -> None:
     """The bot is taken out of a private channel, and of a public one, and invited again."""
     # With it a bot needn't be a public channel's member.
     chaos.local_slack.ungrant("chat:write.public")
     (private,) = await chaos.open_channels(1, private=True)
-    await begin(chaos)
+    await start_bot(chaos)
     public = chaos.channels[1]
     for channel, reason in ((private, "channel_not_found"), (public, "not_in_channel")):
         chaos.local_slack.kick(channel)
@@ -148,9 +148,9 @@ async def bot_kicked(chaos: Chaos) -> None:
         await _revived(chaos, channel)
 
 
-async def token_revoked(chaos: Chaos) -> None:
+async def token_revoked(chaos: ChaosHarness) -> None:
     """The bot's token is revoked and given again."""
-    await begin(chaos)
+    await start_bot(chaos)
     chaos.local_slack.revoke_token()
     await chaos.publish(6)
     await chaos.stored()
@@ -159,7 +159,7 @@ async def token_revoked(chaos: Chaos) -> None:
     await chaos.settled()
 
 
-async def _loses_its_socket(chaos: Chaos, lose: Callable[[], Awaitable[None]]) -> None:
+async def _loses_its_socket(chaos: ChaosHarness, lose: Callable[[], Awaitable[None]]) -> None:
     opened = chaos.local_slack.sockets.opened
     await lose()
     await chaos.publish(3)
@@ -167,7 +167,7 @@ async def _loses_its_socket(chaos: Chaos, lose: Callable[[], Awaitable[None]]) -
     await chaos.answers()
 
 
-async def _dead_for_a_while(chaos: Chaos, channel: str, reason: str) -> None:
+async def _dead_for_a_while(chaos: ChaosHarness, channel: str, reason: str) -> None:
     chaos.revived.add(channel)
     await chaos.publish(8)
     await chaos.settled()
@@ -181,7 +181,7 @@ async def _dead_for_a_while(chaos: Chaos, channel: str, reason: str) -> None:
     assert chaos.problems() == {channel: reason}, chaos.problems()
 
 
-async def _revived(chaos: Chaos, channel: str) -> None:
+async def _revived(chaos: ChaosHarness, channel: str) -> None:
     await chaos.until(lambda: not chaos.problems(), "the channel is within reach again")
     await chaos.publish(4)
     await chaos.settled()

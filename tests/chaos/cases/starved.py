@@ -9,12 +9,12 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
-from tests.chaos.world import Chaos
+from tests.chaos.world import ChaosHarness
 
 SHORT_S = 6.0
 
 
-async def drawing(chaos: Chaos) -> None:
+async def drawing(chaos: ChaosHarness) -> None:
     """The drawing process is stopped and killed at any moment: each event still gets its picture."""
     chaos.grant_history()
     chaos.local_slack.grant("files:write")
@@ -29,7 +29,7 @@ async def drawing(chaos: Chaos) -> None:
         for pid in _children(chaos.bot.pid):
             os.kill(pid, chaos.chance.choice((signal.SIGSTOP, signal.SIGKILL)))
     await chaos.settled()
-    await chaos.until(lambda: not _wanted(chaos), "no picture is wanted any more")
+    await chaos.until(lambda: not _wanted_images(chaos), "no picture is wanted any more")
     await chaos.settled()
     failed = chaos.world.outbox("select reason from pictures where state = 'failed'")
     # A newer map takes an older one's place; a picture that two processes died over is given up.
@@ -40,10 +40,10 @@ async def drawing(chaos: Chaos) -> None:
     # The one that is left draws.
     await chaos.publish(3)
     await chaos.settled()
-    await chaos.until(lambda: not _wanted(chaos), "no picture is wanted any more")
+    await chaos.until(lambda: not _wanted_images(chaos), "no picture is wanted any more")
 
 
-async def descriptors(chaos: Chaos) -> None:
+async def descriptors(chaos: ChaosHarness) -> None:
     """The descriptors run out, at the start and while all has to be opened anew; then there are more."""
     chaos.grant_history()
     # Its clock is a file, which takes one too.
@@ -68,7 +68,7 @@ async def descriptors(chaos: Chaos) -> None:
     await chaos.logged("descriptors_free_again")
 
 
-def _limit(chaos: Chaos, soft: int) -> None:
+def _limit(chaos: ChaosHarness, soft: int) -> None:
     _, hard = resource.prlimit(chaos.bot.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(chaos.bot.pid, resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -79,5 +79,5 @@ def _children(pid: int) -> list[int]:
     return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
 
 
-def _wanted(chaos: Chaos) -> int:
+def _wanted_images(chaos: ChaosHarness) -> int:
     return int(chaos.world.outbox("select count(*) from pictures where state = 'wanted'")[0][0])

@@ -6,14 +6,14 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 
-from tests.chaos.cases.database import held
+from tests.chaos.cases.database import hold_write_lock
 from tests.chaos.cases.slack import EDIT, POST
-from tests.chaos.world import Chaos
+from tests.chaos.world import ChaosHarness
 
-Fault = Callable[[Chaos], Awaitable[None]]
+Fault = Callable[[ChaosHarness], Awaitable[None]]
 
 
-async def storm(chaos: Chaos, *, rounds: int = 60, notices: int = 200, channels: int = 8) -> None:
+async def storm(chaos: ChaosHarness, *, rounds: int = 60, notices: int = 200, channels: int = 8) -> None:
     """A seeded plan of all kinds of faults, with kills among them."""
     chaos.grant_history()
     # With it a kick from a public channel is no fault.
@@ -40,20 +40,20 @@ async def storm(chaos: Chaos, *, rounds: int = 60, notices: int = 200, channels:
     assert not chaos.problems()
 
 
-async def kill(chaos: Chaos) -> None:
+async def kill(chaos: ChaosHarness) -> None:
     """The bot dies at any moment."""
     await asyncio.sleep(chaos.chance.uniform(0.0, 1.0))
     await chaos.kill()
 
 
-async def kill_at_post(chaos: Chaos) -> None:
+async def kill_at_post(chaos: ChaosHarness) -> None:
     """The bot dies before it hears of a post."""
     chaos.kill_at_post(chaos.bot, chaos.chance.randint(1, 20))
     await asyncio.sleep(1.0)
     await chaos.kill()
 
 
-async def slack_refuses(chaos: Chaos) -> None:
+async def slack_refuses(chaos: ChaosHarness) -> None:
     """Slack does nothing."""
     status = chaos.chance.choice((429, 500, 502, 503))
     chaos.local_slack.fail(
@@ -61,7 +61,7 @@ async def slack_refuses(chaos: Chaos) -> None:
     )
 
 
-async def slack_cuts(chaos: Chaos) -> None:
+async def slack_cuts(chaos: ChaosHarness) -> None:
     """The connection is cut."""
     method = chaos.chance.choice((POST, EDIT))
     side = chaos.chance.choice(("before", "after"))
@@ -70,13 +70,13 @@ async def slack_cuts(chaos: Chaos) -> None:
     )
 
 
-async def sockets_close(chaos: Chaos) -> None:
+async def sockets_close(chaos: ChaosHarness) -> None:
     """Socket Mode goes away, and comes back."""
     chaos.local_slack.refuse_sockets(chaos.chance.uniform(0.0, 2.0))
     await chaos.local_slack.close_sockets(abort=chaos.chance.random() < 0.5)
 
 
-async def channel_goes(chaos: Chaos) -> None:
+async def channel_goes(chaos: ChaosHarness) -> None:
     """A channel of the first half is archived, or the bot kicked, and back."""
     channel = chaos.chance.choice(chaos.channels[: len(chaos.channels) // 2])
     chaos.revived.add(channel)
@@ -92,34 +92,34 @@ async def channel_goes(chaos: Chaos) -> None:
         chaos.local_slack.invite(channel)
 
 
-async def token_goes(chaos: Chaos) -> None:
+async def token_goes(chaos: ChaosHarness) -> None:
     """The token is revoked for a moment."""
     chaos.local_slack.revoke_token()
     await asyncio.sleep(chaos.chance.uniform(0.1, 1.0))
     chaos.local_slack.restore_token()
 
 
-async def broker_goes(chaos: Chaos) -> None:
+async def broker_goes(chaos: ChaosHarness) -> None:
     """The broker is away for a moment."""
     chaos.broker.tell("down")
     await asyncio.sleep(chaos.chance.uniform(0.0, 1.0))
     chaos.broker.tell("up")
 
 
-async def broker_hangs(chaos: Chaos) -> None:
+async def broker_hangs(chaos: ChaosHarness) -> None:
     """The broker hangs for a moment."""
     chaos.broker.freeze()
     await asyncio.sleep(chaos.chance.uniform(0.1, 2.0))
     chaos.broker.thaw()
 
 
-async def database_locked(chaos: Chaos) -> None:
+async def database_locked(chaos: ChaosHarness) -> None:
     """Another writer holds the database."""
-    with held(chaos.world.database):
+    with hold_write_lock(chaos.world.database):
         await asyncio.sleep(chaos.chance.uniform(0.1, 2.0))
 
 
-async def clock_jumps(chaos: Chaos) -> None:
+async def clock_jumps(chaos: ChaosHarness) -> None:
     """The clock is wrong by up to an hour, either way, until it jumps again."""
     chaos.set_clock(chaos.chance.randint(-3600, 3600))
 

@@ -97,7 +97,7 @@ def test_the_longest_list_fits(stories: dict[str, list[Notice]], check: Callable
     superevent = Superevent.from_notices(stories["raven"])
     targets = [
         SkyPosition(ra=359.999, dec=-89.999, distance=12345.6, redshift=1.2345, name=f"{n} {'x' * 200}")
-        for n in range(position_check.MOST)
+        for n in range(position_check.MAX_POSITIONS)
     ]
     worst = place(relative_density=1.2e-300, distance=Distance(mean=12345.6, std=2345.6), level_3d=0.5)
     answer = checked(
@@ -108,8 +108,8 @@ def test_the_longest_list_fits(stories: dict[str, list[Notice]], check: Callable
     )
     message = check(position_check.message(answer))
     (table,) = [block for block in message.blocks if block["type"] == "table"]
-    assert len(table["rows"]) == position_check.MOST + 1
-    assert message_text.fallback(message)
+    assert len(table["rows"]) == position_check.MAX_POSITIONS + 1
+    assert message_text.fallback_text(message)
 
 
 def test_details(
@@ -158,9 +158,9 @@ def test_details(
     coarse = replace(coverage, exact_area=30.1, coarsened=True, combined=True)
     golden("details-moc-coarse", check(event_details.moc_answer(coarse)))
     picture = ImageRef(alt_text="Sky map of S241126dm, an oval near 12h57m.", file_id="F0123456789")
-    golden("details-map", check(event_details.picture(bns, bns.notices[1], picture)))
-    golden("details-no-map", check(event_details.no_picture(bns, "Slack didn't take it (<x>).")))
-    golden("details-map-terminal", check(event_details.not_in_terminal(bns)))
+    golden("details-map", check(event_details.image_message(bns, bns.notices[1], picture)))
+    golden("details-no-map", check(event_details.no_image(bns, "Slack didn't take it (<x>).")))
+    golden("details-map-terminal", check(event_details.image_not_in_terminal(bns)))
 
 
 def test_a_table_in_a_terminal(stories: dict[str, list[Notice]]) -> None:
@@ -181,7 +181,7 @@ def test_levels(value: float, said: str) -> None:
     [(1.0, "1"), (0.614, "0.61"), (0.0123, "0.012"), (3.42e-7, "3.4e-7"), (0.0, "0"), (0.5, "0.5")],
 )
 def test_ratios(value: float, said: str) -> None:
-    assert quantities.ratio(value) == said
+    assert quantities.fraction(value) == said
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formatters.blockkit import blocks, mrkdwn
-from formatters.blockkit.mrkdwn import escape, plain_text, truncate, unescape, web_url, width
+from formatters.blockkit.mrkdwn import escape, plain_text, truncate, unescape, utf16_length, web_url
 
 hostile = [*"&<>*_~`:;|@! aampltg\n\t", "😀", "\u202e", "\u00a0", "é"]
 nasty = st.text(alphabet=st.sampled_from(hostile), max_size=80)
@@ -18,7 +18,7 @@ limits = st.integers(min_value=0, max_value=90)
 @given(nasty | st.text(max_size=80), limits)
 def test_escaping_fits_and_cuts_no_entity(text: str, limit: int) -> None:
     said = escape(text, limit)
-    assert width(said) <= limit
+    assert utf16_length(said) <= limit
     assert re.sub(r"&(amp|lt|gt);", "", said).count("&") == 0
     assert "<" not in said
     assert ">" not in said
@@ -49,7 +49,7 @@ def test_names_with_underscores_stay_readable() -> None:
 @given(st.text(max_size=60), limits)
 def test_truncation_keeps_the_beginning(text: str, limit: int) -> None:
     said = truncate(text, limit)
-    assert width(said) <= limit
+    assert utf16_length(said) <= limit
     assert said == text or (text.startswith(said[:-1]) and said[-1:] in ("…", ""))
 
 
@@ -61,7 +61,7 @@ def test_truncation_counts_what_an_entity_costs() -> None:
     assert plain_text("😀😀😀", 5) == "😀😀…"
 
 
-def test_directions_and_controls_go() -> None:
+def test_invisible_characters_are_removed() -> None:
     assert plain_text("S24\u202e1125\x00n\x1b[31m") == "S241125n[31m"
     assert plain_text(" a\r\n b\tc ") == "a b c"
     assert plain_text("95\u00a0%") == "95\u00a0%"
@@ -103,9 +103,9 @@ def test_links() -> None:
 
 
 @given(st.lists(st.text(alphabet="ab", max_size=20), min_size=1, max_size=10), st.integers(5, 60))
-def test_lines_fall_off_whole(lines: list[str], limit: int) -> None:
-    said = blocks.fit(lines, limit)
-    assert width(said) <= limit
+def test_fit_lines_drops_whole_lines(lines: list[str], limit: int) -> None:
+    said = blocks.fit_lines(lines, limit)
+    assert utf16_length(said) <= limit
     kept = said.split("\n")
     if kept == lines:
         return
@@ -117,8 +117,8 @@ def test_lines_fall_off_whole(lines: list[str], limit: int) -> None:
 @given(nasty, st.integers(1, 90))
 def test_shortening_cuts_nothing_in_two(text: str, limit: int) -> None:
     marked = f"{escape(text)} <https://x.org/|{escape(text, 20)}> {escape(text)}"
-    said = mrkdwn.shorten(marked, limit)
-    assert width(said) <= limit
+    said = mrkdwn.truncate_escaped(marked, limit)
+    assert utf16_length(said) <= limit
     assert said.count("<") == said.count(">")
     assert "&" not in re.sub(r"&(amp|lt|gt);", "", said)
     assert said == marked or marked.startswith(said.removesuffix("…"))

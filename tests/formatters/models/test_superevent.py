@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from formatters.models.notice import STAGES, ExternalCoincidence, Notice
+from formatters.models.notice import ALERT_TYPES, ExternalCoincidence, Notice
 from formatters.models.superevent import Superevent
-from tests.support.factories import NOW, made
+from tests.support.factories import NOW, decoded_notice
 
-BASE = made()
+BASE = decoded_notice()
 
 
 def _burst(name: str) -> ExternalCoincidence:
@@ -41,7 +41,7 @@ notices = st.builds(
         # What is said makes the content, so that equal contents say the same.
         content=None if archive else f"{content}{bursts}",
     ),
-    st.sampled_from((*STAGES, "NOVEL", "OTHER")),
+    st.sampled_from((*ALERT_TYPES, "NOVEL", "OTHER")),
     st.integers(0, 2),
     st.sampled_from("abc"),
     st.integers(0, 2),
@@ -64,7 +64,7 @@ def test_no_order_of_arrival_and_no_repeat_makes_a_difference(received: list[Not
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_of_one_second_what_says_more_is_newer(times: int) -> None:
+def test_notices_of_one_second_are_ordered_by_content(times: int) -> None:
     plain_, burst = (
         Notice(
             superevent_id=BASE.superevent_id,

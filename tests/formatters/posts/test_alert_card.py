@@ -45,7 +45,7 @@ def test_significant_through_the_coincidence(
     assert "only through" not in words(make_notice(event=replace(common, significant=False), external=swift))
 
 
-def test_the_words_in_front(make_notice: Notices, make_event: Callable[..., Event]) -> None:
+def test_status_labels(make_notice: Notices, make_event: Callable[..., Event]) -> None:
     def title(*notices: Notice) -> str:
         return alert_card.title(Superevent.from_notices(notices)).replace("\u00a0", " ")
 
@@ -148,7 +148,7 @@ def test_hostile_words_neither_format_nor_mention(
             assert "`y`" not in text
 
 
-def test_the_foot_keeps_archives_out_of_the_delays(make_notice: Notices) -> None:
+def test_footer_has_no_delay_for_archive_notices(make_notice: Notices) -> None:
     notice = make_notice()
     assert "received 0.3 s" in words(notice)
     archived = replace(notice, received=notice.time_created + timedelta(days=400))
@@ -164,7 +164,7 @@ def test_a_retraction_strikes_out_what_was(make_notice: Notices) -> None:
     assert "29 min after the event" in message_text.render(message)
 
 
-def test_a_later_notice_revives(make_notice: Notices) -> None:
+def test_later_notice_revives_retracted_event(make_notice: Notices) -> None:
     message = root(make_notice(), make_notice("RETRACTION", 30), make_notice("UPDATE", 40))
     assert "RETRACTED" not in message_text.render(message)
     assert message.text.startswith("BNS 95% UPDATE")

@@ -28,7 +28,7 @@ def test_number_subject_author_and_address() -> None:
     assert message.text.endswith("https://gcn.nasa.gov/circulars/45640")
 
 
-def test_what_somebody_wrote_pings_nobody() -> None:
+def test_circular_subject_mentions_nobody() -> None:
     said = replace(SAID, subject="<!channel> *S261122a* | > x", author="<@U1>")
     told = str(circular_link.message(said))
     assert "<!channel>" not in told and "<@U1>" not in told and "*S261122a*" not in told

@@ -12,7 +12,7 @@ from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import incident
 from formatters.webhook import payload
-from formatters.webhook.payload import Format
+from formatters.webhook.payload import WebhookFormat
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DETAILS = {
@@ -31,7 +31,7 @@ def wrong(what: IncidentKind, ended: datetime | None = None) -> Incident:
 
 
 @pytest.mark.parametrize("what", IncidentKind)
-def test_troubles(
+def test_incident_messages(
     what: IncidentKind, check: Callable[[Message], Message], golden: Callable[[str, Message], None]
 ) -> None:
     golden(f"trouble-{what.value}", check(incident.opened(wrong(what))))
@@ -46,12 +46,14 @@ def test_which_clock_was_wrong_and_which_way(ahead: float, said: str, corrected:
     assert detail.startswith("gwevent's clock" if corrected else "The machine's clock")
 
 
-def test_told_too_late_and_the_first_real_notice(
+def test_incident_over_before_report_and_first_real_event(
     check: Callable[[Message], Message], golden: Callable[[str, Message], None]
 ) -> None:
     golden("trouble-late", check(incident.opened(wrong(IncidentKind.SLACK, NOW))))
-    golden("first-real", check(incident.first_real("S261122a", "EARLYWARNING", NOW - timedelta(days=200))))
-    golden("first-real-ever", check(incident.first_real("S261122a", "PRELIMINARY", None)))
+    golden(
+        "first-real", check(incident.first_real_event("S261122a", "EARLYWARNING", NOW - timedelta(days=200)))
+    )
+    golden("first-real-ever", check(incident.first_real_event("S261122a", "PRELIMINARY", None)))
 
 
 def test_status_begins_with_what_is_wrong(
@@ -74,16 +76,18 @@ def test_status_begins_with_what_is_wrong(
 
 def test_a_webhook_says_the_same_to_each(stories: dict[str, list[Notice]]) -> None:
     bns = Superevent.from_notices(stories["bns"])
-    woken = payload.of_superevent(bns.upto(bns.notices[0]), over=False)
+    woken = payload.event_from_superevent(bns.upto(bns.notices[0]), over=False)
     assert woken.urgent and woken.key == "event:S241126dm"
-    plain, ntfy, duty = (payload.body(woken, form, topic="gw", routing_key="r") for form in Format)
+    plain, ntfy, duty = (
+        payload.request_body(woken, form, topic="gw", routing_key="r") for form in WebhookFormat
+    )
     assert plain["title"] == ntfy["title"] == duty["payload"]["summary"]
     assert plain["text"] == ntfy["message"] == duty["payload"]["custom_details"]["text"]
     assert "&" not in plain["text"] and "*" not in plain["text"]
     assert plain["url"] == ntfy["click"] == duty["links"][0]["href"]
     assert plain["time"] == duty["payload"]["timestamp"]
-    mock = payload.of_superevent(Superevent.from_notices(stories["mock"][:1]), over=False)
+    mock = payload.event_from_superevent(Superevent.from_notices(stories["mock"][:1]), over=False)
     assert not mock.urgent, "mocks inform, if they are wanted at all"
-    over = payload.of_trouble(wrong(IncidentKind.SOURCE, NOW), over=True)
-    assert payload.body(over, Format.PAGERDUTY)["event_action"] == "resolve"
+    over = payload.event_from_incident(wrong(IncidentKind.SOURCE, NOW), over=True)
+    assert payload.request_body(over, WebhookFormat.PAGERDUTY)["event_action"] == "resolve"
     assert over.title == "gwevent: source out of reach, over"

@@ -8,10 +8,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.filters import parse
+from bot.filters import parse_criteria
 from formatters.blockkit.message import Message
 from formatters.models import channel_change
-from formatters.models.channel_change import IMPORT, ITSELF, Change, State, SubscriptionState
+from formatters.models.channel_change import (
+    BY_GWEVENT,
+    BY_IMPORT,
+    ChannelChange,
+    RecordedState,
+    SubscriptionState,
+)
 from formatters.models.observing import ChannelSites, ObservingConstraints, Site
 from formatters.models.subscription import Subscription
 from formatters.posts import subscription_change
@@ -27,15 +33,19 @@ Golden = Callable[[str, Message], None]
 
 
 def state(words: str, *, paused: bool = False) -> SubscriptionState:
-    criteria = parse(words)
+    criteria = parse_criteria(words)
     return SubscriptionState(words=criteria.canonical, paused=paused, criteria=criteria)
 
 
 def made(
-    number: int | None, before: State | None, after: State | None, by: str = ALICE, minutes: float = 0
-) -> Change:
+    number: int | None,
+    before: RecordedState | None,
+    after: RecordedState | None,
+    by: str = ALICE,
+    minutes: float = 0,
+) -> ChannelChange:
     at = NOW + timedelta(minutes=minutes)
-    return Change(number=number, before=before, after=after, by=by, at=at)
+    return ChannelChange(number=number, before=before, after=after, by=by, at=at)
 
 
 def has(number: int, words: str, **further: object) -> Subscription:
@@ -44,7 +54,7 @@ def has(number: int, words: str, **further: object) -> Subscription:
         number=number,
         team_id="T1",
         channel_id="C1",
-        criteria=parse(words),
+        criteria=parse_criteria(words),
         created_by=ALICE,
         created_at=NOW,
     )
@@ -54,7 +64,7 @@ def has(number: int, words: str, **further: object) -> Subscription:
 CBC, FILTERED = state("CBC"), state("CBC BNS>0.5 distance<300 mock notify @here <@U0OTHER> if NS")
 SITES = ChannelSites(sites=(DOME,))
 
-CASES: dict[str, tuple[list[Change], list[Subscription]]] = {
+CASES: dict[str, tuple[list[ChannelChange], list[Subscription]]] = {
     "paused": ([made(1, CBC, replace(CBC, paused=True))], [has(1, "CBC", paused_at=NOW)]),
     "resumed": ([made(1, replace(CBC, paused=True), CBC)], [has(1, "CBC")]),
     "edited": ([made(1, CBC, FILTERED)], [has(1, FILTERED.words), has(2, "Burst", paused_at=NOW)]),
@@ -76,10 +86,10 @@ CASES: dict[str, tuple[list[Change], list[Subscription]]] = {
         [],
     ),
     "imported": (
-        [made(1, None, CBC, IMPORT), made(2, None, replace(FILTERED, paused=True), IMPORT)],
+        [made(1, None, CBC, BY_IMPORT), made(2, None, replace(FILTERED, paused=True), BY_IMPORT)],
         [has(1, "CBC"), has(2, FILTERED.words, paused_at=NOW)],
     ),
-    "taken-back": ([made(1, CBC, None, ITSELF)], []),
+    "taken-back": ([made(1, CBC, None, BY_GWEVENT)], []),
     "sites": (
         [
             made(None, ChannelSites(), SITES),
@@ -112,7 +122,7 @@ def test_what_the_channel_is_told(case: str, check: Check, golden: Golden) -> No
         for state in (one.before, one.after):
             if isinstance(state, SubscriptionState) and state.criteria is not None and one.by != BOB:
                 assert BOB not in told.text or any(o.by == BOB for o in changes), "woken"
-        if one.by not in (IMPORT, ITSELF):
+        if one.by not in (BY_IMPORT, BY_GWEVENT):
             assert f"@{one.by}" in said, "who did it"
     if not here or all(s.paused_at is not None for s in here):
         assert "Nothing comes to this channel" in said
@@ -120,7 +130,7 @@ def test_what_the_channel_is_told(case: str, check: Check, golden: Golden) -> No
         assert "/gwevent " in said.split("Who changed what")[0], "how to bring it back"
 
 
-def test_the_commands_bring_it_back() -> None:
+def test_restore_commands_restore_previous_state() -> None:
     said = str(subscription_change.subscription_change([made(2, FILTERED, None)], []).blocks)
     command = "/gwevent subscribe CBC BNS&gt;0.5 distance&lt;300 mock notify @here &lt;@U0OTHER&gt; if NS"
     assert f"`{command}`" in said
@@ -156,7 +166,7 @@ def test_history(check: Check, golden: Golden) -> None:
     every = [one for changes, _ in CASES.values() for one in changes]
     golden(
         "change-history",
-        check(subscription_change.subscription_history(every[: channel_change.PAGE], 1, len(every))),
+        check(subscription_change.subscription_history(every[: channel_change.PAGE_SIZE], 1, len(every))),
     )
     golden("change-history-none", check(subscription_change.subscription_history([], 1, 0)))
     assert "no page 9" in message_text.render(subscription_change.subscription_history([], 9, len(every)))

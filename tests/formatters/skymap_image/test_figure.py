@@ -16,8 +16,8 @@ from bot.skymaps import raster, skymap
 from bot.skymaps.image_process import ImageJob, render
 from formatters.models.notice import Distance, Localization, Region
 from formatters.models.superevent import Superevent
-from formatters.skymap_image import Grid, ImageWindow, alt_text, png, style, words
-from formatters.skymap_image.allsky import on_sky
+from formatters.skymap_image import Grid, ImageWindow, alt_text, create_captions, png, style
+from formatters.skymap_image.allsky import canvas_position
 from formatters.skymap_image.captions import ALT_TEXT_MAX
 from formatters.skymap_image.contours import outlines
 from formatters.skymap_image.projection import (
@@ -25,11 +25,11 @@ from formatters.skymap_image.projection import (
     SKY_PIXEL_AREA,
     SKY_WIDTH,
     WINDOW_PIXELS,
-    plane_to_window,
+    plane_to_sky,
     project_sky,
     project_window,
     sky_positions,
-    window_plane,
+    sky_to_plane,
     window_positions,
 )
 from tests.support.images import SKIES, Sample, sample
@@ -51,7 +51,7 @@ def order(of: Sample) -> ImageJob:
     event = of.superevent.latest.event
     assert localization is not None and event is not None
     return ImageJob(
-        captions=words(of.superevent),
+        captions=create_captions(of.superevent),
         peak=(localization.ra, localization.dec),
         time=event.time,
         main=of.combined_map or of.gw_map,
@@ -79,23 +79,23 @@ def enclosed(grid: Grid, level: float) -> float:
 @pytest.mark.parametrize("kind", SKIES)
 def test_contours_enclose_the_credible_area(kind: str, level: float) -> None:
     found = sample(kind)
-    read = skymap.read(found.combined_map or found.gw_map)
+    read = skymap.read_sky_map(found.combined_map or found.gw_map)
     region = raster.inset_region(read)
-    (area,) = skymap.areas(read, (level,))
+    (area,) = skymap.credible_areas(read, (level,))
     if region is None or kind == "several lobes":
-        measured = enclosed(raster.grid(read, raster.healpix_of_sky()), level) * SKY_PIXEL_AREA
+        measured = enclosed(raster.rasterize(read, raster.all_sky_pixel_grid()), level) * SKY_PIXEL_AREA
     else:
-        close = raster.grid(read, raster.healpix_of_window(region.window))
+        close = raster.rasterize(read, raster.window_pixel_grid(region.window))
         measured = enclosed(close, level) * region.window.pixel_area
     assert measured == pytest.approx(area, rel=0.03)
 
 
 def test_an_insets_contour_encloses_its_own_region() -> None:
-    read = skymap.read(sample("several lobes").gw_map)
+    read = skymap.read_sky_map(sample("several lobes").gw_map)
     region = raster.inset_region(read)
     assert region is not None
     main = skymap.localize(read).regions[0]
-    close = raster.grid(read, raster.healpix_of_window(region.window))
+    close = raster.rasterize(read, raster.window_pixel_grid(region.window))
     assert enclosed(close, 0.9) * region.window.pixel_area == pytest.approx(main.area, rel=0.03)
     assert region.share == pytest.approx(main.probability)
 
@@ -115,7 +115,7 @@ def test_every_kind_is_a_png_that_slack_and_a_phone_can_take(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", SKIES)
 def test_the_peak_is_marked_where_it_is(kind: str) -> None:
-    x, y = on_sky(*order(sample(kind)).peak)
+    x, y = canvas_position(*order(sample(kind)).peak)
     image = drawn(kind)
     arms = [
         (round(y) + b, round(x) + a)
@@ -126,10 +126,10 @@ def test_the_peak_is_marked_where_it_is(kind: str) -> None:
 
 
 def test_east_is_left_and_north_is_up() -> None:
-    middle, east = on_sky(180, 0), on_sky(195, 0)
+    middle, east = canvas_position(180, 0), canvas_position(195, 0)
     assert middle == pytest.approx((style.SKY_LEFT + SKY_WIDTH / 2, style.SKY_TOP + SKY_HEIGHT / 2))
     assert east[0] < middle[0]
-    assert on_sky(180, 40)[1] < middle[1]
+    assert canvas_position(180, 40)[1] < middle[1]
     column, row = project_window(ImageWindow(350, -40, 5), np.array([350.0, 352.0]), np.array([-38.0, -40.0]))
     assert row[0] < WINDOW_PIXELS / 2 - 1
     assert column[1] < WINDOW_PIXELS / 2 - 1
@@ -138,28 +138,28 @@ def test_east_is_left_and_north_is_up() -> None:
 def test_what_is_dense_is_bright_at_its_place() -> None:
     image = drawn("several lobes")
     for (ra, dec), bright in {(40.0, 30.0): True, (200.0, -40.0): True, (120.0, -10.0): False}.items():
-        x, y = on_sky(ra, dec)
+        x, y = canvas_position(ra, dec)
         colour = image[round(y), round(x)]
         assert (colour.sum() > 180) == bright, (ra, dec)
 
 
 def test_a_mock_is_marked_and_nothing_else_is() -> None:
-    badge = style.WIDTH - style.EDGE - 10, 30
+    badge = style.WIDTH - style.MARGIN - 10, 30
     for kind in SKIES:
         region = drawn(kind)[20:85, badge[0] - 160 : badge[0]]
-        assert (near(region, style.MARK).mean() > 0.3) == (kind == "a mock")
+        assert (near(region, style.WATERMARK).mean() > 0.3) == (kind == "a mock")
 
 
 def test_the_other_map_is_drawn_only_beside_a_combined_one() -> None:
     for kind in SKIES:
-        assert bool(near(drawn(kind), style.OTHER, 10).sum() > 300) == (kind == "combined")
+        assert bool(near(drawn(kind), style.GW_ALONE_CONTOUR, 10).sum() > 300) == (kind == "combined")
 
 
 @pytest.mark.parametrize("kind", ["one detector", "a burst"])
 def test_sun_and_moon_stand_where_they_stood(kind: str) -> None:
     rendered = render(order(sample(kind)))
     for position, colour in ((rendered.sun, style.SUN), (rendered.moon, style.MOON)):
-        x, y = (round(v) for v in on_sky(*position))
+        x, y = (round(v) for v in canvas_position(*position))
         assert near(drawn(kind)[y - 14 : y + 15, max(0, x - 18) : x + 19], colour).sum() > 60
 
 
@@ -185,7 +185,7 @@ def test_an_insets_plane_and_back(window: ImageWindow) -> None:
     wanted_rows, wanted_columns = np.indices(ra.shape)
     assert np.allclose(columns, wanted_columns, rtol=0, atol=1e-6)
     assert np.allclose(rows, wanted_rows, rtol=0, atol=1e-6)
-    east, north = window_plane(window, *plane_to_window(window, np.array([1.0]), np.array([-0.5])))
+    east, north = sky_to_plane(window, *plane_to_sky(window, np.array([1.0]), np.array([-0.5])))
     assert (east[0], north[0]) == pytest.approx((1.0, -0.5))
 
 
@@ -200,14 +200,14 @@ def test_a_png_is_what_was_put_in() -> None:
 
 
 def test_titles_in_words() -> None:
-    said = words(sample("combined").superevent)
+    said = create_captions(sample("combined").superevent)
     assert said.title == "BNS 97\u00a0% · S261120a"
     assert said.subtitle == "PRELIMINARY · 2026-11-20 03:04:05\u00a0UTC"
     assert said.mark is None
     assert said.facts == ("120\u00a0±\u00a030\u00a0Mpc", "H1 L1 V1", "with Swift")
     assert said.other is not None and said.other.startswith("GW alone 90\u00a0%: ")
-    assert words(sample("a mock").superevent).mark == "MOCK"
-    assert words(sample("a burst").superevent).facts == ("H1 L1 V1",)
+    assert create_captions(sample("a mock").superevent).mark == "MOCK"
+    assert create_captions(sample("a burst").superevent).facts == ("H1 L1 V1",)
 
 
 def test_alt_text_says_what_is_seen() -> None:
@@ -249,13 +249,15 @@ def test_numbers_only_a_broken_file_can_hold_are_drawn_too() -> None:
     )
     notice = replace(sample("a tile").superevent.latest, localization=localization)
     superevent = Superevent.from_notices([notice])
-    assert render(replace(order(sample("a tile")), captions=words(superevent))).png.startswith(b"\x89PNG")
+    assert render(replace(order(sample("a tile")), captions=create_captions(superevent))).png.startswith(
+        b"\x89PNG"
+    )
 
 
 def test_without_a_map_there_are_no_words() -> None:
     notice = replace(sample("a tile").superevent.latest, localization=None)
     with pytest.raises(ValueError, match="no sky map to draw"):
-        words(Superevent.from_notices([notice]))
+        create_captions(Superevent.from_notices([notice]))
 
 
 def test_pyplot_stays_out_and_the_bot_itself_is_without_matplotlib() -> None:

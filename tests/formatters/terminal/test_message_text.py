@@ -25,7 +25,7 @@ from formatters.terminal import message_text
     ],
 )
 def test_strip(marked: str, stripped: str) -> None:
-    assert message_text.strip(marked) == stripped
+    assert message_text.strip_mrkdwn(marked) == stripped
 
 
 def test_all_kinds_of_blocks() -> None:
@@ -60,7 +60,7 @@ def test_a_message_of_words_alone() -> None:
 
 def test_the_notification_alone() -> None:
     assert (
-        message_text.push(Message("BNS &gt;99% FAR &lt;1/10⁶ yr", (blocks.section("more"),)))
+        message_text.notification_text(Message("BNS &gt;99% FAR &lt;1/10⁶ yr", (blocks.section("more"),)))
         == "BNS >99% FAR <1/10⁶ yr"
     )
 
@@ -70,12 +70,12 @@ def test_the_fallback_still_mentions_and_leaves_out_what_cant_be_pressed(
 ) -> None:
     targets = ("<!channel>", "<@U12>", "<@U1>", "<!subteam^S0AB1>")
     superevent = Superevent.from_notices(stories["bns"][:1])
-    said = message_text.fallback(
+    said = message_text.fallback_text(
         alert_card.alert_card(superevent, alert_card.ChannelView(mention=targets, root=True))
     )
     assert said.startswith("<!channel> <@U12> <@U1> <!subteam^S0AB1>\n")
     assert "observing" not in said and "GraceDB: https://gracedb.ligo.org/" in said
-    quiet = message_text.fallback(
+    quiet = message_text.fallback_text(
         alert_card.alert_card(superevent, alert_card.ChannelView(observers=("U12",), root=True))
     )
     assert "Observing: @U12" in quiet, "who observes needn't hear of each edit"
@@ -84,8 +84,8 @@ def test_the_fallback_still_mentions_and_leaves_out_what_cant_be_pressed(
 def test_the_fallback_says_all_of_it_escaped(stories: dict[str, list[Notice]]) -> None:
     for notices in stories.values():
         message = alert_card.alert_card(Superevent.from_notices(notices), alert_card.ChannelView())
-        text = message_text.fallback(message)
-        assert mrkdwn.width(text) <= mrkdwn.TEXT_MAX
+        text = message_text.fallback_text(message)
+        assert mrkdwn.utf16_length(text) <= mrkdwn.TEXT_MAX
         assert "<" not in text
         assert mrkdwn.unescape(text).splitlines()[0] == message_text.render(message).splitlines()[0]
         assert notices[0].superevent_id in text

@@ -21,7 +21,7 @@ from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.terminal import message_text
 from formatters.views import home_tab, subscription_modal
-from formatters.views.subscription_form import SubscriptionForm, form_of
+from formatters.views.subscription_form import SubscriptionForm, form_from_criteria
 from formatters.views.subscription_modal import ModalContext, Preview
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
@@ -129,10 +129,10 @@ def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
         count=1,
         candidates=12_345,
     )
-    tested = search_results.tested(found, NOW)
-    shown = subscription_modal.view(changed, form_of(WISH), Preview(criteria=WISH, tested=tested))
+    tested = search_results.backtest_message(found, NOW)
+    shown = subscription_modal.view(changed, form_from_criteria(WISH), Preview(criteria=WISH, tested=tested))
     golden("view-dialog-filled", checked(shown))
-    asking = subscription_modal.view(changed, form_of(WISH), Preview(criteria=WISH, testing=True))
+    asking = subscription_modal.view(changed, form_from_criteria(WISH), Preview(criteria=WISH, testing=True))
     assert "Asking the sky maps" in json.dumps(checked(asking), ensure_ascii=False)
     errors = {"BNS": "A probability in percent: 0 to 100.", "words": '"<b>" is no condition.'}
     wrong = subscription_modal.view(
@@ -202,7 +202,7 @@ def test_a_home_of_many_subscriptions_keeps_slacks_limit(channels: int) -> None:
     assert len(said) < 250_000
 
 
-def test_who_sees_what() -> None:
+def test_subscriptions_visible_to_user() -> None:
     every = [criteria(1, "C1"), criteria(2, "C2"), criteria(3, "D1"), criteria(4, "D2", created_by="U2")]
     seen = home_tab.visible_to("U024BE7LH", every, {"C2", "C9"})
     assert [s.id for s in seen] == [2, 3], "a channel they are in, and their own messages with the app"

@@ -242,7 +242,7 @@ async def test_app_uninstalled(local_slack: LocalSlack, app: AsyncApp, connect: 
 
 
 @pytest.mark.parametrize("how", ["refresh", "close", "abort"])
-async def test_the_app_comes_back(local_slack: LocalSlack, app: AsyncApp, connect: Connect, how: str) -> None:
+async def test_app_reconnects(local_slack: LocalSlack, app: AsyncApp, connect: Connect, how: str) -> None:
     @app.command("/gwevent")
     async def command(ack: AsyncAck) -> None:
         await ack()

@@ -74,7 +74,7 @@ async def test_where_the_bot_may_post(local_slack: LocalSlack, slack_client: Asy
     await post(channel=outside, text="back")
 
 
-async def test_what_may_be_posted(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+async def test_post_validation(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = local_slack.add_channel("gw-cbc")
     post = slack_client.chat_postMessage
     assert await refused(slack_client.api_call("chat.postMessage", json={"channel": channel})) == "no_text"

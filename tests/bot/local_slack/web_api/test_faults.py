@@ -7,8 +7,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.web_api.faults import Fault, Faults
-from bot.local_slack.web_api.odd_answers import Part, random_error_name
-from bot.slack.errors import Unlisted, failure
+from bot.local_slack.web_api.odd_answers import MessagePart, random_error_name
+from bot.slack.errors import Unlisted, failure_from_code
 
 
 def test_a_fault_counts_down_and_goes() -> None:
@@ -49,7 +49,7 @@ MESSAGE = {
 @pytest.mark.parametrize(
     "part", ["file", "broadcast", "buttons", "metadata", "blocks", "thread", "everybody"]
 )
-def test_a_fault_may_be_for_what_has_a_part(part: Part) -> None:
+def test_fault_matches_message_part(part: MessagePart) -> None:
     faults = Faults()
     faults.add(Fault("chat.postMessage", error="zomeru", times=None, having=(part,)))
     assert faults.take("chat.postMessage", "C1", MESSAGE) is not None
@@ -57,10 +57,10 @@ def test_a_fault_may_be_for_what_has_a_part(part: Part) -> None:
     assert faults.take("chat.postMessage", "C1") is None
 
 
-def test_a_made_up_word_is_in_no_list() -> None:
+def test_random_error_name_is_unlisted() -> None:
     words = {random_error_name(random.Random(seed)) for seed in range(500)}
     assert len(words) > 490
-    assert all(isinstance(failure(word, None), Unlisted) for word in words)
+    assert all(isinstance(failure_from_code(word, None), Unlisted) for word in words)
 
 
 async def test_an_odd_answer_comes_after_the_work(

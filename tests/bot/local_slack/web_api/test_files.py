@@ -51,7 +51,7 @@ async def test_an_upload_into_a_thread(local_slack: LocalSlack, slack_client: As
         assert (await response.read(), response.content_type) == (PNG, "image/png")
 
 
-async def test_what_an_upload_may_not(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
+async def test_invalid_uploads_are_rejected(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
     channel = local_slack.add_channel("gw-cbc", bot_member=False)
     begin, complete = slack_client.files_getUploadURLExternal, slack_client.files_completeUploadExternal
     assert await refused(begin(filename="a.png", length=0)) == "invalid_arguments"

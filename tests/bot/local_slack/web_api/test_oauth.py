@@ -68,19 +68,19 @@ async def test_a_code_becomes_a_token_once(local_slack: LocalSlack) -> None:
         ({"redirect_uri": "http://127.0.0.1:9/other"}, "bad_redirect_uri"),
     ],
 )
-async def test_who_may_not_have_a_token(local_slack: LocalSlack, changed: dict[str, str], error: str) -> None:
+async def test_rejected_token_requests(local_slack: LocalSlack, changed: dict[str, str], error: str) -> None:
     code = await consent(local_slack, local_slack.team_id)
     with pytest.raises(SlackApiError, match=error):
         await exchange(local_slack, code, **changed)
 
 
-async def test_what_may_not_be_asked_for(local_slack: LocalSlack) -> None:
+async def test_rejected_authorization_requests(local_slack: LocalSlack) -> None:
     assert await consent(local_slack, local_slack.team_id, scope="admin") == "400 invalid_scope"
     assert await consent(local_slack, local_slack.team_id, client_id="x") == "400 invalid_client_id"
     assert await consent(local_slack, "T0NOBODY") == "400 team_not_found"
 
 
-async def test_where_it_is_not_installed_it_hears_nothing(local_slack: LocalSlack) -> None:
+async def test_no_events_without_installation(local_slack: LocalSlack) -> None:
     workspace = local_slack.add_team("Telescope", installed=False)
     workspace.add_user("somebody")
     channel = local_slack.add_channel("gw", team=workspace.id)

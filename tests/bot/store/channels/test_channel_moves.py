@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from bot.app.factory import Factory
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.store import schema
-from bot.store.channels.channel_moves import place_tables
+from bot.store.channels.channel_moves import channel_tables
 from bot.store.outbox.models import (
     DeadLettered,
     Delivered,
@@ -23,7 +23,7 @@ from bot.store.outbox.models import (
     delivery_row,
 )
 from formatters.models.observing import ObservingConstraints, Site
-from tests.support.factories import BY, MOCK, NOW, REAL, TEAM, made, subscribe, take
+from tests.support.factories import AUTHOR, MOCK, NOW, REAL, TEAM, decoded_notice, record_notices, subscribe
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
 OLD, NEW, BESIDE = (TEAM, "C0OLD"), (TEAM, "C0NEW"), (TEAM, "C0BESIDE")
@@ -41,7 +41,7 @@ async def rows(factory: Factory, table: Any, place: tuple[str, str] | None = Non
 
 
 async def nothing_left(factory: Factory) -> None:
-    for table in place_tables():
+    for table in channel_tables():
         assert await rows(factory, table, OLD) == [], table.name
 
 
@@ -63,7 +63,7 @@ async def send_all(factory: Factory) -> None:
 
 def test_no_table_of_a_channel_is_forgotten() -> None:
     """A new table is moved row by row; one whose rows need more is named in channel_moves."""
-    assert {table.name for table in place_tables()} >= {
+    assert {table.name for table in channel_tables()} >= {
         "channels",
         "subscriptions",
         "threads",
@@ -75,31 +75,31 @@ def test_no_table_of_a_channel_is_forgotten() -> None:
 
 
 @BOTH
-async def test_all_of_a_channel_follows(factory: Factory, backend: str) -> None:
+async def test_move_carries_every_table_of_channel(factory: Factory, backend: str) -> None:
     await subscribe(factory, "CBC notify @here", OLD[1], BESIDE[1])
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     await send_all(factory)
-    await take(factory, made(alert_type="INITIAL", minutes=5))
+    await record_notices(factory, decoded_notice(alert_type="INITIAL", minutes=5))
     await factory.observers.toggle(*OLD, REAL, "U1", NOW)
-    await factory.sites.add(*OLD, [DOME], BY)
-    await factory.sites.set_conditions(*OLD, ObservingConstraints(altitude=40.0, darkness=-12.0), BY)
+    await factory.sites.add(*OLD, [DOME], AUTHOR)
+    await factory.sites.set_conditions(*OLD, ObservingConstraints(altitude=40.0, darkness=-12.0), AUTHOR)
     await factory.operators.set(*OLD)
-    await factory.subscriptions.request(*OLD, parse("Burst"), "U1", NOW)
-    before = {table.name: len(await rows(factory, table, OLD)) for table in place_tables()}
-    beside = {table.name: await rows(factory, table, BESIDE) for table in place_tables()}
+    await factory.subscriptions.request(*OLD, parse_criteria("Burst"), "U1", NOW)
+    before = {table.name: len(await rows(factory, table, OLD)) for table in channel_tables()}
+    beside = {table.name: await rows(factory, table, BESIDE) for table in channel_tables()}
 
     moved = await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
     assert (moved.subscriptions, moved.threads, moved.merged) == (2, 1, 0)
     await nothing_left(factory)
-    assert {table.name: len(await rows(factory, table, NEW)) for table in place_tables()} == before
-    assert {table.name: await rows(factory, table, BESIDE) for table in place_tables()} == beside
+    assert {table.name: len(await rows(factory, table, NEW)) for table in channel_tables()} == before
+    assert {table.name: await rows(factory, table, BESIDE) for table in channel_tables()} == beside
     assert await factory.operators.get() == NEW
     assert (await factory.sites.for_channel(*NEW)).sites == (DOME,)
     # Told twice, as Slack does what wasn't acknowledged in time.
     assert not await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
     # The next notice finds the thread.
     await send_all(factory)
-    await take(factory, made(alert_type="UPDATE", minutes=9, far=1e-12))
+    await record_notices(factory, decoded_notice(alert_type="UPDATE", minutes=9, far=1e-12))
     assert {row.channel_id for row in await rows(factory, schema.threads)} == {"C0NEW", "C0BESIDE"}
     kinds = Counter(row.kind for row in await rows(factory, schema.deliveries, NEW))
     assert kinds["root"] == 1 and kinds["reply"] == 2
@@ -108,18 +108,18 @@ async def test_all_of_a_channel_follows(factory: Factory, backend: str) -> None:
 @BOTH
 async def test_what_both_ids_have_is_put_together(factory: Factory, backend: str) -> None:
     await subscribe(factory, "CBC", OLD[1])
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     await send_all(factory)
     await factory.observers.toggle(*OLD, REAL, "U1", NOW)
-    await factory.sites.add(*OLD, [DOME], BY)
+    await factory.sites.add(*OLD, [DOME], AUTHOR)
     # The event was missed, and people subscribed in the channel as it is called now.
     await subscribe(factory, "CBC", NEW[1])
     await subscribe(factory, "CBC mock", NEW[1])
-    await factory.sites.add(*NEW, [LENS, DOME], BY)
-    await take(factory, made(alert_type="INITIAL", minutes=5))
+    await factory.sites.add(*NEW, [LENS, DOME], AUTHOR)
+    await record_notices(factory, decoded_notice(alert_type="INITIAL", minutes=5))
     await factory.observers.toggle(*NEW, REAL, "U2", NOW)
     paused = (await factory.subscriptions.for_channel(*NEW))[0]
-    await factory.subscriptions.pause(*NEW, paused.number, BY)
+    await factory.subscriptions.pause(*NEW, paused.number, AUTHOR)
 
     moved = await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
     assert moved.merged >= 3
@@ -143,7 +143,7 @@ async def test_what_both_ids_have_is_put_together(factory: Factory, backend: str
 async def test_what_was_given_up_for_the_old_id_comes_back(factory: Factory, backend: str) -> None:
     """The event came late: until then Slack said that there is no such channel."""
     await subscribe(factory, "CBC", OLD[1])
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     (claimed,) = await claimed_of(factory)
     gone = DeadLettered(reason="channel_not_found", channel_problem="channel_not_found")
     await factory.outbox.record_outcomes([(claimed, gone)], NOW)
@@ -158,7 +158,7 @@ async def test_what_was_given_up_for_the_old_id_comes_back(factory: Factory, bac
 async def test_a_root_that_waits_goes_before_one_that_was_given_up(factory: Factory, backend: str) -> None:
     """The new id was known before the bot could post there; the old one's alert is still to come."""
     await subscribe(factory, "CBC", OLD[1], NEW[1])
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     (dead,) = [d for d in await claimed_of(factory) if d.channel_id == NEW[1]]
     await factory.outbox.record_outcomes([(dead, DeadLettered(reason="msg_too_long"))], NOW)
     await factory.outbox.requeue_stalled()
@@ -168,9 +168,11 @@ async def test_a_root_that_waits_goes_before_one_that_was_given_up(factory: Fact
 
 
 @BOTH
-async def test_what_is_being_sent_at_that_moment(factory: Factory, backend: str) -> None:
+async def test_delivery_claimed_during_move_is_recorded_in_new_channel(
+    factory: Factory, backend: str
+) -> None:
     await subscribe(factory, "CBC", OLD[1])
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     (sending,) = await claimed_of(factory)
     await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
     assert await claimed_of(factory) == []
@@ -178,7 +180,7 @@ async def test_what_is_being_sent_at_that_moment(factory: Factory, backend: str)
     gone = DeadLettered(reason="channel_not_found", channel_problem="channel_not_found")
     await factory.outbox.record_outcomes([(sending, gone)], NOW)
     await nothing_left(factory)
-    assert await rows(factory, schema.channels) == []
+    assert await rows(factory, schema.channel_problems) == []
     (again,) = await claimed_of(factory)
     assert (again.id, again.channel_id, again.maybe_sent) == (sending.id, NEW[1], False)
     # Or that it stands: then it isn't sent again.
@@ -189,7 +191,7 @@ async def test_what_is_being_sent_at_that_moment(factory: Factory, backend: str)
 
 
 @pytest.mark.backends("postgresql")
-async def test_what_another_process_serves_is_no_stray(factory: Factory, backend: str) -> None:
+async def test_channels_served_by_another_process_are_not_foreign(factory: Factory, backend: str) -> None:
     await subscribe(factory, "CBC", "C0SHARED", team="T0STRAY")
     await subscribe(factory, "CBC", "C0SHARED", team="T0SERVED")
     await factory.shares.heartbeat({"T0SERVED"})
@@ -204,7 +206,9 @@ async def scene(factory: Factory, dice: random.Random) -> None:
                 await subscribe(factory, words, place[1])
     for superevent in (REAL, MOCK):
         for number, kind in enumerate(("PRELIMINARY", "INITIAL", "UPDATE")):
-            await take(factory, made(superevent, kind, minutes=number, far=10.0 ** -(9 + number)))
+            await record_notices(
+                factory, decoded_notice(superevent, kind, minutes=number, far=10.0 ** -(9 + number))
+            )
             async with factory.database.exclusive_transaction() as connection:
                 for row in await connection.execute(select(schema.deliveries)):
                     state = dice.choice(
@@ -231,7 +235,7 @@ async def scene(factory: Factory, dice: random.Random) -> None:
             if dice.random() < 0.5:
                 problem = dice.choice(["channel_not_found", "is_archived"])
                 away = {"team_id": place[0], "channel_id": place[1], "problem": problem, "since": NOW}
-                await connection.execute(insert(schema.channels).values(away))
+                await connection.execute(insert(schema.channel_problems).values(away))
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -263,7 +267,7 @@ async def test_nothing_is_lost_whatever_both_have(factory: Factory, seed: int) -
 
 
 @BOTH
-async def test_no_number_that_either_knew_before_is_anothers_then(factory: Factory, backend: str) -> None:
+async def test_move_reuses_no_former_number_of_either_channel(factory: Factory, backend: str) -> None:
     """Before channels counted for themselves 3 was the new id's "all", and 4 one of the old id's."""
     await subscribe(factory, "Burst", OLD[1])
     await subscribe(factory, "CBC", NEW[1])

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import func, select
 
 from bot.app.factory import Factory
-from bot.slack.token_cipher import TokenCipher, new_key
+from bot.slack.token_cipher import TokenCipher, generate_key
 from bot.store import schema
 from bot.store.channels.installations import InstalledWorkspace, workspace_tables
-from tests.support.factories import NOW, TEAM, made, subscribe, take
+from tests.support.factories import NOW, TEAM, decoded_notice, record_notices, subscribe
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
 
@@ -61,12 +61,14 @@ async def test_one_row_a_workspace_and_one_welcome(factory: Factory, backend: st
 
 
 @BOTH
-async def test_who_leaves_leaves_nothing(factory: Factory, backend: str) -> None:
+async def test_delete_workspace_removes_every_row(factory: Factory, backend: str) -> None:
     other = "T0OTHER"
     for team in (TEAM, other):
         await factory.installations.save(replace(ONE, team_id=team), NOW)
         await subscribe(factory, "all notify @here", "C1", team=team)
-    await take(factory, [made(), made(alert_type="UPDATE", minutes=5, far=1e-12)])
+    await record_notices(
+        factory, [decoded_notice(), decoded_notice(alert_type="UPDATE", minutes=5, far=1e-12)]
+    )
     assert await factory.installations.forget(TEAM)
     assert not await factory.installations.forget(TEAM)
     async with factory.database.read_transaction() as connection:
@@ -77,10 +79,10 @@ async def test_who_leaves_leaves_nothing(factory: Factory, backend: str) -> None
         threads = (await connection.execute(select(func.count()).select_from(schema.threads))).scalar_one()
         mentions = (await connection.execute(select(func.count()).select_from(schema.mentions))).scalar_one()
     assert (threads, mentions) == (1, 1)
-    assert await factory.store.superevent(made().superevent_id) is not None, "what LVK said stays"
+    assert await factory.store.superevent(decoded_notice().superevent_id) is not None, "what LVK said stays"
 
 
-async def test_who_came_back_meanwhile_stays(factory: Factory) -> None:
+async def test_reinstalled_workspace_is_not_deleted(factory: Factory) -> None:
     await factory.installations.save(ONE, NOW)
     assert not await factory.installations.forget(TEAM, NOW - timedelta(minutes=5))
     assert await factory.installations.all() == [ONE]
@@ -102,8 +104,8 @@ async def test_a_state_is_good_once_and_for_ten_minutes(factory: Factory, backen
 
 
 @BOTH
-async def test_tokens_are_closed_anew_all_or_none(factory: Factory, backend: str) -> None:
-    old, new = new_key(), new_key()
+async def test_tokens_are_reencrypted_all_or_none(factory: Factory, backend: str) -> None:
+    old, new = generate_key(), generate_key()
     await factory.installations.save(replace(ONE, token=TokenCipher([old]).encrypt("xoxb-1")), NOW)
     assert await factory.installations.renew_tokens(TokenCipher([new, old]).rotate) == 1
     (kept,) = await factory.installations.all()

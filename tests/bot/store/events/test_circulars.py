@@ -13,7 +13,17 @@ from bot.sources import Origin
 from bot.store import schema
 from bot.store.outbox.models import DeadLettered, Priority
 from tests.bot.alerts.test_circular import circular
-from tests.support.factories import MAX_AGE, NOW, TEAM, TEST, Clock, made, subscribe, take, unsubscribe
+from tests.support.factories import (
+    MAX_AGE,
+    NOW,
+    TEAM,
+    TEST,
+    Clock,
+    decoded_notice,
+    record_notices,
+    subscribe,
+    unsubscribe,
+)
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -24,7 +34,7 @@ LIVE, FILE = Origin("gcn", "gcn.circulars[0]@1", live=True), Origin("file", "cir
 async def way_in(factory: Factory, clock: Clock) -> Pipeline:
     await subscribe(factory, "all circulars", "C1")
     await subscribe(factory, "all", "C2")
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     return Pipeline(factory.store, clock, max_age=MAX_AGE, circulars=factory.circulars)
 
 
@@ -35,7 +45,7 @@ async def planned(factory: Factory) -> list[str]:
         return list((await connection.execute(query)).scalars())
 
 
-async def test_linked_once_where_asked_for(factory: Factory, way_in: Pipeline) -> None:
+async def test_circular_is_linked_once_in_subscribed_channels(factory: Factory, way_in: Pipeline) -> None:
     assert await way_in.handle(circular(), LIVE) is IngestResult.CIRCULAR
     assert await way_in.handle(circular(), LIVE) is IngestResult.CIRCULAR
     assert await planned(factory) == ["C1"], "C2 didn't ask for circulars"
@@ -64,10 +74,10 @@ async def test_one_that_comes_before_its_notice_is_linked_when_the_thread_is_ope
     assert await planned(factory) == []
     await subscribe(factory, "all test circulars", "C3", "C4")
     await subscribe(factory, "all test", "C5")
-    await take(factory, made(TEST))
+    await record_notices(factory, decoded_notice(TEST))
     assert await planned(factory) == ["C3", "C4"], "the older one is old news"
     await way_in.handle(circular(circularId=1, eventId=TEST, subject=f"{TEST}: x"), LIVE)
-    await take(factory, made(TEST, "INITIAL", minutes=1))
+    await record_notices(factory, decoded_notice(TEST, "INITIAL", minutes=1))
     assert await planned(factory) == ["C3", "C4"], "and that is once"
 
 
@@ -78,7 +88,7 @@ async def test_of_many_that_came_before_the_newest_are_linked_and_none_of_an_arc
     for number in range(10, 20):
         about = circular(circularId=number, eventId=TEST, subject=f"{TEST}: x")
         await way_in.handle(about, FILE if number == 18 else LIVE)
-    await take(factory, made(TEST))
+    await record_notices(factory, decoded_notice(TEST))
     table = schema.deliveries
     query = select(table.c.slot, table.c.priority).where(table.c.kind == "circular").order_by(table.c.id)
     async with factory.database.read_transaction() as connection:
@@ -94,7 +104,7 @@ async def test_one_that_came_before_is_linked_again_where_the_thread_is_opened_a
     await factory.shares.heartbeat({TEAM})
     (root,) = [d for d in await factory.outbox.claim(NOW, 10) if d.channel_id == "C1"]
     await factory.outbox.record_outcomes([(root, DeadLettered(reason="msg_too_long"))], NOW)
-    await take(factory, made(alert_type="INITIAL", minutes=1))
+    await record_notices(factory, decoded_notice(alert_type="INITIAL", minutes=1))
     table = schema.deliveries
     async with factory.database.read_transaction() as connection:
         query = select(table.c.state).where(table.c.kind == "circular")
@@ -106,7 +116,7 @@ async def test_a_mangled_one_is_kept_in_quarantine(factory: Factory, way_in: Pip
     assert (await factory.outbox.counts()).quarantined == 1
 
 
-async def test_not_beside_a_root_that_was_given_up(factory: Factory, way_in: Pipeline) -> None:
+async def test_circular_is_not_linked_under_dead_root(factory: Factory, way_in: Pipeline) -> None:
     await factory.shares.heartbeat({TEAM})
     (root,) = [d for d in await factory.outbox.claim(NOW, 10) if d.channel_id == "C1"]
     await factory.outbox.record_outcomes([(root, DeadLettered(reason="msg_too_long"))], NOW)

@@ -12,18 +12,28 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from bot.alerts.decode import decode, notice_of
+from bot.alerts.decode import decode, notice_from_record
 from bot.app.factory import Factory
-from bot.filters import attributes_of
+from bot.filters import extract_attributes
 from bot.routing.intents import Intent, Thread
 from bot.routing.planner import plan
 from bot.samples import to_avro, to_json
 from bot.samples.events import bns
 from bot.store.database import Database
-from formatters.models.notice import STAGES, Category, Localization, Notice
+from formatters.models.notice import ALERT_TYPES, Category, Localization, Notice
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
-from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, made, planner, record, subscribe, take
+from tests.support.factories import (
+    MAX_AGE,
+    MOCK,
+    NOW,
+    REAL,
+    decoded_notice,
+    notice_record,
+    planner,
+    record_notices,
+    subscribe,
+)
 
 PLAN = planner()
 
@@ -49,12 +59,12 @@ async def roots(factory: Factory) -> list[str]:
 
 async def test_a_repeat_changes_nothing(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1")
-    body = to_avro(record())
+    body = to_avro(notice_record())
     first = await factory.store.record(decode(body), body, "hopskotch:0", NOW, PLAN)
     assert (first.new, first.intents) == (True, 1)
     before = await everything(factory)
     later = NOW + timedelta(hours=1)
-    for again, origin in ((body, "hopskotch:1"), (to_json(record()), "gcn:5")):
+    for again, origin in ((body, "hopskotch:1"), (to_json(notice_record()), "gcn:5")):
         repeat = await factory.store.record(
             replace(decode(again), received=later), again, origin, later, planner(later)
         )
@@ -74,38 +84,38 @@ async def test_a_notice_with_its_maps_is_the_same_from_avro_and_json(factory: Fa
 
 async def test_a_repeat_stays_one_after_its_payload_is_purged_and_its_facts_too(factory: Factory) -> None:
     await subscribe(factory, "all mock", "C1")
-    await take(factory, made(MOCK))
+    await record_notices(factory, decoded_notice(MOCK))
     assert await factory.store.purge_mock_payloads(NOW + timedelta(seconds=1)) == 1
     assert await factory.store.purge_mock_payloads(NOW + timedelta(seconds=1)) == 0
-    again = await factory.store.record(made(MOCK), b"other bytes", "test:2", NOW, PLAN)
+    again = await factory.store.record(decoded_notice(MOCK), b"other bytes", "test:2", NOW, PLAN)
     assert not again.new
     # As one that an older gwevent stored: nothing says what it said.
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE notices SET facts = NULL, content = ''"))
-    for notice in (made(MOCK), made(MOCK, far=0.5)):
+    for notice in (decoded_notice(MOCK), decoded_notice(MOCK, far=0.5)):
         again = await factory.store.record(notice, b"bytes", "test:2", NOW, PLAN)
         assert not again.new
     assert await factory.store.superevent(MOCK) is None, "nothing is known of it any more"
     assert await factory.store.newest(category=Category.MOCK) == []
     # A further notice begins anew with what it says.
-    await take(factory, made(MOCK, minutes=5))
+    await record_notices(factory, decoded_notice(MOCK, minutes=5))
     known = await factory.store.superevent(MOCK)
     assert known is not None and len(known.notices) == 1
     assert await roots(factory) == ["C1"]
 
 
 async def test_only_mocks_and_only_old_ones_are_purged(factory: Factory) -> None:
-    await take(factory, [made(MOCK), made(REAL)])
-    await take(factory, made("MS261122b"), now=NOW + timedelta(days=1))
+    await record_notices(factory, [decoded_notice(MOCK), decoded_notice(REAL)])
+    await record_notices(factory, decoded_notice("MS261122b"), now=NOW + timedelta(days=1))
     assert await factory.store.purge_mock_payloads(NOW + timedelta(hours=1)) == 1
     assert len((await everything(factory))["payloads"]) == 2
 
 
 async def test_the_same_type_and_second_with_other_content_is_a_notice_of_its_own(factory: Factory) -> None:
     await subscribe(factory, "all", "C1")
-    first, second = made(alert_type="UPDATE"), made(alert_type="UPDATE", far=2e-9)
+    first, second = decoded_notice(alert_type="UPDATE"), decoded_notice(alert_type="UPDATE", far=2e-9)
     assert first.key[:3] == second.key[:3] and first.key != second.key
-    await take(factory, [first, second])
+    await record_notices(factory, [first, second])
     known = await factory.store.superevent(REAL)
     assert known is not None and {n.key for n in known.notices} == {first.key, second.key}
     before = await everything(factory)
@@ -119,24 +129,30 @@ async def test_the_same_type_and_second_with_other_content_is_a_notice_of_its_ow
 
 
 async def test_an_archives_copy_never_differs(factory: Factory) -> None:
-    theirs = replace(made(far=2e-9), archive="GraceDB", content=None)
-    await take(factory, [made(), made(far=3e-9)])
+    theirs = replace(decoded_notice(far=2e-9), archive="GraceDB", content=None)
+    await record_notices(factory, [decoded_notice(), decoded_notice(far=3e-9)])
     assert not (await factory.store.record(theirs, b"bytes", "gracedb:1", NOW, PLAN)).new
-    early = replace(made(MOCK, far=2e-9), archive="GraceDB", content=None)
-    await take(factory, early, live=False)
+    early = replace(decoded_notice(MOCK, far=2e-9), archive="GraceDB", content=None)
+    await record_notices(factory, early, live=False)
     # The first that the source brings takes its place, whatever it says; the second is one of its own.
-    await take(factory, [made(MOCK), made(MOCK, far=3e-9)])
+    await record_notices(factory, [decoded_notice(MOCK), decoded_notice(MOCK, far=3e-9)])
     known = await factory.store.superevent(MOCK)
-    assert known is not None and {n.key for n in known.notices} == {made(MOCK).key, made(MOCK, far=3e-9).key}
+    assert known is not None and {n.key for n in known.notices} == {
+        decoded_notice(MOCK).key,
+        decoded_notice(MOCK, far=3e-9).key,
+    }
 
 
 async def test_what_an_older_version_stored_is_asked_what_it_says(factory: Factory) -> None:
-    body, other = to_json(record(alert_type="UPDATE")), to_json(record(alert_type="UPDATE", far=2e-9))
+    body, other = (
+        to_json(notice_record(alert_type="UPDATE")),
+        to_json(notice_record(alert_type="UPDATE", far=2e-9)),
+    )
     await factory.store.record(decode(body), body, "test:1", NOW, PLAN)
     old = replace(decode(body), content=None).to_json()
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE notices SET content = '', facts = :old"), {"old": old})
-    avro = to_avro(record(alert_type="UPDATE"))
+    avro = to_avro(notice_record(alert_type="UPDATE"))
     assert not (await factory.store.record(decode(avro), avro, "test:2", NOW, PLAN)).new
     assert (await factory.store.record(decode(other), other, "test:3", NOW, PLAN)).new
     known = await factory.store.superevent(REAL)
@@ -147,9 +163,9 @@ async def test_what_an_older_version_stored_is_asked_what_it_says(factory: Facto
 
 
 async def test_a_map_measured_otherwise_by_a_newer_version_is_a_repeat(factory: Factory) -> None:
-    await factory.store.record(made(), b"the bytes", "test:1", NOW, PLAN)
+    await factory.store.record(decoded_notice(), b"the bytes", "test:1", NOW, PLAN)
     measured = replace(
-        made(),
+        decoded_notice(),
         localization=Localization(
             ra=1, dec=2, area_50=3, area_90=4, regions=(), distance=None, peak_distance=None
         ),
@@ -173,16 +189,16 @@ async def test_any_order_of_arrival_and_any_repeats_end_in_the_same_state(
         "combined_skymap": None,
     }
     records = [
-        record(),
-        *(record(alert_type="UPDATE", far=far) for far in (1e-9, 2e-9, 3e-9)),
-        {**record(alert_type="UPDATE"), "external_coinc": burst},
-        record(alert_type="NOVEL"),
-        record(alert_type="OTHER"),
-        record(alert_type="RETRACTION", minutes=rng.choice((-1, 0, 1))),
+        notice_record(),
+        *(notice_record(alert_type="UPDATE", far=far) for far in (1e-9, 2e-9, 3e-9)),
+        {**notice_record(alert_type="UPDATE"), "external_coinc": burst},
+        notice_record(alert_type="NOVEL"),
+        notice_record(alert_type="OTHER"),
+        notice_record(alert_type="RETRACTION", minutes=rng.choice((-1, 0, 1))),
     ]
-    expected = Superevent.from_notices(map(notice_of, records))
+    expected = Superevent.from_notices(map(notice_from_record, records))
     # Avro's types of notices are a list.
-    known_types = [one for one in records if one["alert_type"] in STAGES]
+    known_types = [one for one in records if one["alert_type"] in ALERT_TYPES]
     bodies = [*map(to_avro, known_types), *map(to_json, records), *map(to_json, records)]
     rng.shuffle(bodies)
     for body in bodies:
@@ -191,13 +207,17 @@ async def test_any_order_of_arrival_and_any_repeats_end_in_the_same_state(
     assert known == expected
     async with factory.database.read_transaction() as connection:
         [traits] = (await connection.execute(text("SELECT traits FROM superevents"))).scalars()
-    told = attributes_of(expected)
+    told = extract_attributes(expected)
     assert told is not None and json.loads(traits) == json.loads(told.to_json())
 
 
 async def test_notices_out_of_order_end_in_the_same_superevent(factory: Factory) -> None:
-    story = [made(), made(alert_type="INITIAL", minutes=5), made(alert_type="UPDATE", minutes=9)]
-    await take(factory, [story[2], story[0], story[1]])
+    story = [
+        decoded_notice(),
+        decoded_notice(alert_type="INITIAL", minutes=5),
+        decoded_notice(alert_type="UPDATE", minutes=9),
+    ]
+    await record_notices(factory, [story[2], story[0], story[1]])
     known = await factory.store.superevent_with_revision(REAL)
     assert known is not None
     assert known[0].notices == tuple(story)
@@ -206,14 +226,14 @@ async def test_notices_out_of_order_end_in_the_same_superevent(factory: Factory)
 
 async def test_a_late_preliminary_after_the_retraction_opens_nothing(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1")
-    await take(factory, [made(alert_type="RETRACTION", minutes=5), made()])
+    await record_notices(factory, [decoded_notice(alert_type="RETRACTION", minutes=5), decoded_notice()])
     assert await roots(factory) == []
 
 
-async def test_two_at_once_open_one_root(factory: Factory, database_url: str) -> None:
+async def test_two_concurrent_notices_open_one_root(factory: Factory, database_url: str) -> None:
     await subscribe(factory, "CBC", "C1", "C2")
     other = Factory(Database(database_url))
-    story = [made(minutes=minute) for minute in range(6)]
+    story = [decoded_notice(minutes=minute) for minute in range(6)]
     recorded = await asyncio.gather(
         *(
             (factory, other)[number % 2].store.record(notice, b"bytes", "test:1", NOW, PLAN)
@@ -232,7 +252,7 @@ async def test_the_same_notice_twice_at_once_is_stored_once(factory: Factory, da
     await subscribe(factory, "CBC", "C1")
     other = Factory(Database(database_url))
     recorded = await asyncio.gather(
-        *(one.store.record(made(), b"bytes", "test:1", NOW, PLAN) for one in (factory, other) * 3)
+        *(one.store.record(decoded_notice(), b"bytes", "test:1", NOW, PLAN) for one in (factory, other) * 3)
     )
     assert sorted(one.new for one in recorded) == [False] * 5 + [True]
     assert await roots(factory) == ["C1"]
@@ -240,7 +260,7 @@ async def test_the_same_notice_twice_at_once_is_stored_once(factory: Factory, da
 
 
 async def test_a_planner_that_fails_leaves_nothing_behind(factory: Factory) -> None:
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     before = await everything(factory)
 
     def broken(
@@ -251,16 +271,16 @@ async def test_a_planner_that_fails_leaves_nothing_behind(factory: Factory) -> N
     ) -> list[Intent]:
         raise KeyError("a fault on purpose")
 
-    for notice in (made(minutes=5), made("S261122b")):
+    for notice in (decoded_notice(minutes=5), decoded_notice("S261122b")):
         with pytest.raises(KeyError):
             await factory.store.record(notice, b"bytes", "test:1", NOW, broken)
     assert await everything(factory) == before
-    await take(factory, made(minutes=5))
+    await record_notices(factory, decoded_notice(minutes=5))
 
 
 async def test_the_planner_sees_what_is_known(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1")
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     seen: list[tuple[int, int, int]] = []
 
     def watching(
@@ -272,18 +292,18 @@ async def test_the_planner_sees_what_is_known(factory: Factory) -> None:
         seen.append((len(superevent.notices), len(threads), len(subscriptions)))
         return plan(superevent, notice, threads, subscriptions, live=True, now=NOW, max_age=MAX_AGE)
 
-    await factory.store.record(made(minutes=5), b"bytes", "test:1", NOW, watching)
+    await factory.store.record(decoded_notice(minutes=5), b"bytes", "test:1", NOW, watching)
     assert seen == [(2, 1, 1)]
 
 
-async def test_what_latest_chooses_by(factory: Factory) -> None:
-    await take(
+async def test_newest_filters_by_category_and_group(factory: Factory) -> None:
+    await record_notices(
         factory,
         [
-            made("S261121a"),
-            made("S261122b", group="Burst"),
-            made(MOCK),
-            made("S261120c", alert_type="RETRACTION", minutes=-60),
+            decoded_notice("S261121a"),
+            decoded_notice("S261122b", group="Burst"),
+            decoded_notice(MOCK),
+            decoded_notice("S261120c", alert_type="RETRACTION", minutes=-60),
         ],
     )
     newest = [s.superevent_id for s in await factory.store.newest(category=Category.REAL, limit=9)]
@@ -294,10 +314,10 @@ async def test_what_latest_chooses_by(factory: Factory) -> None:
     assert last is not None and last.superevent_id == "S261120c"
 
 
-async def test_words_that_cant_be_read_withhold_nothing_from_others(factory: Factory) -> None:
+async def test_unreadable_subscription_does_not_block_others(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1", "C2")
     async with factory.database.exclusive_transaction() as connection:
         newer = "UPDATE subscriptions SET words = 'CBC glitchiness<3' WHERE channel_id = 'C1'"
         await connection.execute(text(newer))
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     assert await roots(factory) == ["C2"]

@@ -15,13 +15,20 @@ from sqlalchemy import event, func, select, text, true
 from structlog.testing import capture_logs
 
 from bot.app.factory import Factory
-from bot.filters import parse
+from bot.filters import parse_criteria
 from bot.store import schema
 from bot.store.outbox import claiming
-from bot.store.outbox.claiming import EVERY, Candidate, ClaimQuery, ClaimRequest, FairShare, choose
+from bot.store.outbox.claiming import (
+    ROUND_ROBIN_EVERY,
+    Candidate,
+    ClaimQuery,
+    ClaimRequest,
+    FairShare,
+    choose_candidates,
+)
 from bot.store.outbox.models import (
-    LONGEST_WAIT,
-    USUAL,
+    DEFAULT_PRIORITIES,
+    MAX_DELAY,
     DeadLettered,
     Delivered,
     Delivery,
@@ -33,9 +40,9 @@ from bot.store.outbox.models import (
     Retry,
     delivery_row,
 )
-from bot.store.outbox.plan_writer import PICTURE_WITHIN
+from bot.store.outbox.plan_writer import IMAGE_WAIT
 from formatters.models.circular import Circular
-from tests.support.factories import NOW, TEAM, made, subscribe, take
+from tests.support.factories import NOW, TEAM, decoded_notice, record_notices, subscribe
 
 Place = tuple[str, str]
 OTHER_TEAM = "T0SANDBOX2"
@@ -68,14 +75,16 @@ def asked(limit: int = 1, **more: Any) -> ClaimRequest:
 
 
 @pytest.mark.parametrize(("first", "second"), [pair[1:] for pair in IN_WORDS], ids=[p[0] for p in IN_WORDS])
-def test_the_order_in_words(first: tuple[bool, int, int], second: tuple[bool, int, int]) -> None:
+def test_queue_order_matches_documented_order(
+    first: tuple[bool, int, int], second: tuple[bool, int, int]
+) -> None:
     # The older delivery is the one that waits.
     one, other = candidate(2, first), candidate(1, second)
-    assert choose([other, one], asked(), FairShare()) == ([one], 0)
+    assert choose_candidates([other, one], asked(), FairShare()) == ([one], 0)
 
 
 def test_every_kind_has_a_place_in_the_order() -> None:
-    answers = {kind for kind in DeliveryKind if kind not in USUAL}
+    answers = {kind for kind in DeliveryKind if kind not in DEFAULT_PRIORITIES}
     assert answers == {
         DeliveryKind.MENTION,
         DeliveryKind.CONFIRMATION,
@@ -120,7 +129,7 @@ def test_the_choice_keeps_its_rules(
     turns = FairShare()
     turns.owed = owed
     criteria = asked(limit, busy=busy, edits=lambda _: edits, others=others)
-    chosen, in_turn = choose(candidates, criteria, turns)
+    chosen, in_turn = choose_candidates(candidates, criteria, turns)
     places = [one.place for one in chosen]
     assert len(chosen) <= limit and len(set(places)) == len(places) and not busy & set(places)
     assert all(sum(one.edit and one.team_id == team for one in chosen) <= edits for team in TEAMS)
@@ -146,11 +155,11 @@ def test_whoever_waits_gets_a_turn(candidates: list[Candidate], limit: int) -> N
     waiting = {one.place for one in candidates}
     turns, claims = FairShare(), 0
     while waiting:
-        chosen, in_turn = choose([*candidates, *flood], asked(limit), turns)
+        chosen, in_turn = choose_candidates([*candidates, *flood], asked(limit), turns)
         turns.count(chosen, in_turn, limit)
         waiting -= {one.place for one in chosen}
         claims += 1
-        assert claims <= 2 * EVERY * (len(flood) + len(PLACES) * 2)
+        assert claims <= 2 * ROUND_ROBIN_EVERY * (len(flood) + len(PLACES) * 2)
 
 
 # What is asked of the database: every claim is compared with a model of it.
@@ -197,7 +206,9 @@ class Story:
             "PRELIMINARY" if not count else self.dice.choice(["INITIAL", "UPDATE", "UPDATE", "RETRACTION"])
         )
         self.events[superevent_id] = count + 1
-        await take(self.factory, made(superevent_id, type_, minutes=self.number / 60), now=self.now)
+        await record_notices(
+            self.factory, decoded_notice(superevent_id, type_, minutes=self.number / 60), now=self.now
+        )
 
     async def circular(self) -> None:
         self.number += 1
@@ -221,7 +232,7 @@ class Story:
         self.number += 1
         place = self.dice.choice(PLACES)
         await self.factory.subscriptions.request(
-            *place, parse(f"BNS distance<{self.dice.randint(1, 3)}"), "U1", self.now
+            *place, parse_criteria(f"BNS distance<{self.dice.randint(1, 3)}"), "U1", self.now
         )
 
     async def later(self) -> None:
@@ -294,7 +305,7 @@ class Story:
         unordered = ("edit", "mention", "circular")
 
         def may_go(row: Any) -> bool:
-            if row.state != "pending" or self.now < row.not_before <= self.now + LONGEST_WAIT:
+            if row.state != "pending" or self.now < row.not_before <= self.now + MAX_DELAY:
                 return False
             if row.thread_id is None or row.kind == "root":
                 return True
@@ -334,8 +345,8 @@ class Story:
             place = (row.team_id, row.channel_id)
             return (place <= turns.after, place, order(row))
 
-        if turns.owed >= EVERY:
-            go_through(sorted(able, key=in_turn), min(-(-limit // 2), turns.owed // EVERY))
+        if turns.owed >= ROUND_ROBIN_EVERY:
+            go_through(sorted(able, key=in_turn), min(-(-limit // 2), turns.owed // ROUND_ROBIN_EVERY))
         go_through(able, limit)
         return [row.id for row in sorted(chosen, key=order)]
 
@@ -349,9 +360,9 @@ async def tell(factory: Factory, seed: int, steps: int, monkeypatch: pytest.Monk
     fair = dice.random() < 0.5
     # Else a queue as short as these is always seen in passing.
     if fair:
-        monkeypatch.setattr(claiming, "OWED_AT_MOST", -1)
+        monkeypatch.setattr(claiming, "MAX_PLACES_BY_ORDER", -1)
     else:
-        monkeypatch.setattr(claiming, "IN_PASSING", dice.choice([-1, 0, 30]))
+        monkeypatch.setattr(claiming, "EXTRA_CANDIDATES", dice.choice([-1, 0, 30]))
     await factory.shares.heartbeat(set(TEAMS))
     for team, channel in PLACES:
         await subscribe(factory, WORDS, channel, team=team)
@@ -362,16 +373,16 @@ async def tell(factory: Factory, seed: int, steps: int, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("seed", range(24))
-async def test_a_claim_takes_what_the_model_takes(
-    factory: Factory, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_claim_matches_model(factory: Factory, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     story = await tell(factory, seed, 120, monkeypatch)
     assert story.compared > 10
 
 
 @pytest.mark.backends("postgresql")
 @pytest.mark.parametrize("seed", [100, 101, 102])
-async def test_so_it_does_on_postgresql(factory: Factory, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_claim_matches_model_on_postgresql(
+    factory: Factory, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     story = await tell(factory, seed, 100, monkeypatch)
     assert story.compared > 10
 
@@ -429,7 +440,7 @@ async def work_of_a_claim(factory: Factory, criteria: ClaimRequest) -> int:
 async def test_a_claim_reads_as_much_however_many_wait(
     factory: Factory, busy: set[Place], held: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claiming, "IN_PASSING", 0)
+    monkeypatch.setattr(claiming, "EXTRA_CANDIDATES", 0)
     await wait(factory, 20)
     few = await work_of_a_claim(factory, asked(8, busy=busy))
     async with factory.database.exclusive_transaction() as connection:
@@ -443,7 +454,7 @@ async def test_every_statement_of_a_claim_finds_its_rows_by_an_index_made_for_it
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite would rather take the index on the state alone, and read all that waits."""
-    monkeypatch.setattr(claiming, "IN_PASSING", -15)
+    monkeypatch.setattr(claiming, "EXTRA_CANDIDATES", -15)
     await wait(factory, 20)
     seen: list[tuple[str, Any]] = []
     engine = factory.database._engine.sync_engine
@@ -467,18 +478,20 @@ async def test_what_waits_for_its_thread_is_looked_at_again_though_nobody_said_t
     """The last guard: a way of moving a thread on that nobody thought of delays, and loses nothing."""
     await factory.shares.heartbeat({TEAM})
     await subscribe(factory, WORDS, "C1")
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     (root,) = await factory.outbox.claim(NOW, 10)
     await factory.outbox.record_outcomes(
         [(root, Retry(not_before=NOW + timedelta(minutes=9), reason="no"))], NOW
     )
-    await take(factory, made(alert_type="INITIAL", minutes=1))
+    await record_notices(factory, decoded_notice(alert_type="INITIAL", minutes=1))
     assert await factory.outbox.claim(NOW, 10) == [], "the reply waits for its root"
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE deliveries SET state = 'sent' WHERE kind = 'root'"))
         await connection.execute(text("UPDATE threads SET root_ts = '1.1'"))
     assert await factory.outbox.claim(NOW, 10) == []
-    assert {d.kind for d in await factory.outbox.claim(NOW + claiming.HELD, 10)} == {DeliveryKind.REPLY}
+    assert {d.kind for d in await factory.outbox.claim(NOW + claiming.HOLD_DURATION, 10)} == {
+        DeliveryKind.REPLY
+    }
 
 
 # The other queues that an alert goes through.
@@ -487,16 +500,16 @@ async def test_what_waits_for_its_thread_is_looked_at_again_though_nobody_said_t
 @pytest.mark.parametrize("why", ["root_fixed", "root_gone"])
 async def test_what_is_posted_once_more_is_not_found_by_its_first_message(factory: Factory, why: str) -> None:
     await subscribe(factory, WORDS, "C1")
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     (root,) = await factory.outbox.claim(NOW, 10)
     await factory.outbox.record_outcomes([(root, Delivered(ts="1.1", revision=root.target_revision))], NOW)
-    await take(factory, made(alert_type="INITIAL", minutes=1))
+    await record_notices(factory, decoded_notice(alert_type="INITIAL", minutes=1))
     (reply,) = await factory.outbox.claim(NOW, 10)
     await factory.outbox.record_outcomes([(reply, Delivered(ts="1.2"))], NOW)
-    (edit,) = await factory.outbox.claim(NOW + PICTURE_WITHIN, 10)
+    (edit,) = await factory.outbox.claim(NOW + IMAGE_WAIT, 10)
     gone = DeadLettered(reason="no", root_uneditable=why == "root_fixed", root_deleted=why == "root_gone")
     await factory.outbox.record_outcomes([(edit, gone)], NOW)
-    (again,) = await factory.outbox.claim(NOW + PICTURE_WITHIN, 10)
+    (again,) = await factory.outbox.claim(NOW + IMAGE_WAIT, 10)
     first = reply if why == "root_fixed" else root
     assert again.id == first.id and again.key not in (None, first.key)
 
@@ -505,14 +518,14 @@ async def test_what_is_posted_once_more_is_not_found_by_its_first_message(factor
 async def test_news_is_not_given_up_for_the_age_of_what_was_refused_before_it(factory: Factory) -> None:
     await factory.shares.heartbeat({TEAM})
     await subscribe(factory, WORDS, "C1")
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     (root,) = await factory.outbox.claim(NOW, 10)
     await factory.outbox.record_outcomes([(root, Delivered(ts="1.1", revision=root.target_revision))], NOW)
-    await take(factory, made(alert_type="INITIAL", minutes=1))
+    await record_notices(factory, decoded_notice(alert_type="INITIAL", minutes=1))
     day = NOW + timedelta(hours=23)
-    for now, type_ in ((NOW + PICTURE_WITHIN, None), (day, "RETRACTION")):
+    for now, type_ in ((NOW + IMAGE_WAIT, None), (day, "RETRACTION")):
         if type_ is not None:
-            await take(factory, made(alert_type=type_, minutes=2), now=day)
+            await record_notices(factory, decoded_notice(alert_type=type_, minutes=2), now=day)
         got = {d.kind: d for d in [*await factory.outbox.claim(now, 1), *await factory.outbox.claim(now, 1)]}
         no = Retry(not_before=now, reason="zomeru")
         await factory.outbox.record_outcomes(
@@ -526,10 +539,10 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(factory:
     """After a way back to an older version: more of them than a claim looks at, in a thread and without."""
     await factory.shares.heartbeat({TEAM})
     await subscribe(factory, WORDS, "C1")
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     (root,) = await factory.outbox.claim(NOW, 10)
     await factory.outbox.record_outcomes([(root, Delivered(ts="1.1", revision=root.target_revision))], NOW)
-    await take(factory, made(alert_type="INITIAL", minutes=1))
+    await record_notices(factory, decoded_notice(alert_type="INITIAL", minutes=1))
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE deliveries SET kind = 'reply2' WHERE kind = 'reply'"))
         await connection.execute(text("DELETE FROM deliveries WHERE kind = 'edit'"))
@@ -540,7 +553,7 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(factory:
             for channel in ("C1", "C2")
         ]
         await connection.execute(schema.deliveries.insert(), rows)
-    await take(factory, made(alert_type="RETRACTION", minutes=2))
+    await record_notices(factory, decoded_notice(alert_type="RETRACTION", minutes=2))
     with capture_logs() as logs:
         got = await factory.outbox.claim(NOW, 10)
         assert [d.kind for d in got] == [DeliveryKind.REPLY], (
@@ -548,7 +561,7 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(factory:
         )
         done = Delivered(ts="1.2", revision=got[0].target_revision)
         await factory.outbox.record_outcomes([(got[0], done)], NOW)
-        later = NOW + PICTURE_WITHIN
+        later = NOW + IMAGE_WAIT
         got = await factory.outbox.claim(later, 10)
         assert [d.kind for d in got] == [DeliveryKind.EDIT]
         await factory.outbox.record_outcomes(
@@ -556,7 +569,7 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(factory:
         )
         assert await factory.outbox.claim(later, 10) == []
         assert not (await factory.due_check.due(later)).deliveries, "nobody looks for them without end"
-        assert await factory.outbox.claim(later + claiming.HELD, 10) == []
+        assert await factory.outbox.claim(later + claiming.HOLD_DURATION, 10) == []
     told = [line["kind"] for line in logs if line["event"] == "deliveries_of_a_newer_gwevent_wait"]
     assert sorted(set(told)) == sorted(told) and set(told) <= {"novelty0", "novelty1", "reply2"} and told
     # They count as waiting, so that it is told that something waits.
@@ -567,11 +580,11 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(factory:
 async def test_the_picture_of_what_is_real_is_drawn_first(factory: Factory) -> None:
     await factory.shares.heartbeat({TEAM})
     for number, name in enumerate(("S261122a", "S261122b", "MS261122c", "TS261122d")):
-        await take(factory, made(name))
+        await record_notices(factory, decoded_notice(name))
         async with factory.database.exclusive_transaction() as connection:
             notice = select(schema.notices.c.id).where(schema.notices.c.superevent_id == name)
             await connection.execute(
-                schema.pictures.insert().values(
+                schema.images.insert().values(
                     team_id=TEAM,
                     superevent_id=name,
                     notice_id=notice.scalar_subquery(),
@@ -593,7 +606,7 @@ async def test_the_picture_of_what_is_real_is_drawn_first(factory: Factory) -> N
 async def test_the_map_of_what_is_real_is_asked_first(factory: Factory) -> None:
     names = ("S261122a", "MS261122b", "S261122c", "TS261122d")
     for name in names:
-        await take(factory, made(name))
+        await record_notices(factory, decoded_notice(name))
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(
             text(

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from bot.app.factory import Factory
 from bot.store.database import Database
 from bot.store.outbox.due import DueWork
-from bot.store.outbox.models import LONGEST_WAIT, Delivered, Retry
-from tests.support.factories import NOW, TEAM, made, subscribe, take
+from bot.store.outbox.models import MAX_DELAY, Delivered, Retry
+from tests.support.factories import NOW, TEAM, decoded_notice, record_notices, subscribe
 
 NOTHING = DueWork(deliveries=False, pictures=False, maps=False)
 DELIVERIES = DueWork(deliveries=True, pictures=False, maps=False)
@@ -35,7 +35,7 @@ async def run(factory: Factory, statement: str) -> None:
 async def test_a_delivery_is_due_from_its_time_until_it_is_claimed(factory: Factory) -> None:
     assert await factory.due_check.due(NOW) == NOTHING
     await subscribe(factory, "CBC", "C1")
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     assert await factory.due_check.due(NOW) == DELIVERIES
     [delivery] = await factory.outbox.claim(NOW, 10)
     assert await factory.due_check.due(NOW) == NOTHING
@@ -43,7 +43,7 @@ async def test_a_delivery_is_due_from_its_time_until_it_is_claimed(factory: Fact
     await factory.outbox.record_outcomes([(delivery, Retry(not_before=later, reason="ratelimited"))], NOW)
     assert await factory.due_check.due(NOW) == NOTHING
     assert await factory.due_check.due(later) == DELIVERIES
-    assert await factory.due_check.due(later - 2 * LONGEST_WAIT) == DELIVERIES, "the clock jumped back"
+    assert await factory.due_check.due(later - 2 * MAX_DELAY) == DELIVERIES, "the clock jumped back"
     [delivery] = await factory.outbox.claim(later, 10)
     await factory.outbox.record_outcomes(
         [(delivery, Delivered(ts="1.0", revision=delivery.target_revision))], later
@@ -53,7 +53,7 @@ async def test_a_delivery_is_due_from_its_time_until_it_is_claimed(factory: Fact
 
 async def test_a_picture_is_due_while_it_is_wanted(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1")
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     await run(factory, "UPDATE deliveries SET state = 'sent'")
     await run(
         factory,
@@ -67,7 +67,7 @@ async def test_a_picture_is_due_while_it_is_wanted(factory: Factory) -> None:
 
 
 async def test_a_notice_that_waits_for_its_map_is_due(factory: Factory) -> None:
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     await run(
         factory,
         "INSERT INTO undecided (notice_id, superevent_id, picture, created_at) "
@@ -79,7 +79,7 @@ async def test_a_notice_that_waits_for_its_map_is_due(factory: Factory) -> None:
 @pytest.mark.backends("postgresql")
 async def test_what_another_process_works_for_is_not_due_here(factory: Factory, database_url: str) -> None:
     await subscribe(factory, "CBC", "C1")
-    await take(factory, made())
+    await record_notices(factory, decoded_notice())
     other = Factory(Database(database_url))
     try:
         assert await other.due_check.due(NOW) == NOTHING

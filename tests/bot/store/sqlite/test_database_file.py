@@ -20,7 +20,7 @@ from bot.routing.intents import Intent
 from bot.store.database import Database, StoreUnavailable
 from bot.store.sqlite import marker_file
 from bot.store.write_check import WriteCheck
-from tests.support.factories import NOW, made, planner, subscribe, take
+from tests.support.factories import NOW, decoded_notice, planner, record_notices, subscribe
 
 SEEDS = range(40)
 
@@ -140,7 +140,7 @@ async def test_what_is_acknowledged_is_found_by_whoever_opens_the_path(
     database = opened(path)
     await database.migrate()
     factory, check = Factory(database), WriteCheck(database)
-    await take(factory, made("S261122zz"))
+    await record_notices(factory, decoded_notice("S261122zz"))
     meddler = Meddler(tmp_path, path, chance)
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(meddler.copy)) as copy:
         source.backup(copy)
@@ -160,7 +160,7 @@ async def test_what_is_acknowledged_is_found_by_whoever_opens_the_path(
                 meddler.meddle()
                 since_touched.clear()
         with suppress(StoreUnavailable):
-            await factory.store.record(made(name), b"bytes", "hopskotch:1", NOW, plan)
+            await factory.store.record(decoded_notice(name), b"bytes", "hopskotch:1", NOW, plan)
             since_touched.add(name)
         if since_touched:
             assert since_touched <= stored(path), f"{name} after {meddler.did}"
@@ -172,7 +172,7 @@ async def test_what_is_acknowledged_is_found_by_whoever_opens_the_path(
     shutil.copy(meddler.copy, path)
     check = WriteCheck(database)
     await check.check()
-    await take(factory, made("S261122zy"))
+    await record_notices(factory, decoded_notice("S261122zy"))
     assert "S261122zy" in stored(path), meddler.did
     await database.close()
 
@@ -195,20 +195,20 @@ class _maybe_reading:  # noqa: N801
 
 async def test_the_wal_alone_deleted_loses_nothing(database_path: Path) -> None:
     factory = Factory(opened(database_path))
-    await take(factory, made("S261122a"))
+    await record_notices(factory, decoded_notice("S261122a"))
     database_path.with_name(f"{database_path.name}-wal").unlink()
     # What was acknowledged before is put into the file as soon as anybody looks.
     async with factory.database.read_transaction():
         pass
     assert stored(database_path) == {"S261122a"}
-    await take(factory, made("S261122b"))
+    await record_notices(factory, decoded_notice("S261122b"))
     assert stored(database_path) == {"S261122a", "S261122b"}
     await factory.database.close()
 
 
 async def test_a_swap_while_a_transaction_is_open_is_noticed(database_path: Path, tmp_path: Path) -> None:
     factory = Factory(opened(database_path))
-    await take(factory, made("S261122a"))
+    await record_notices(factory, decoded_notice("S261122a"))
     with pytest.raises(StoreUnavailable, match="was replaced by another file"):
         async with factory.database.exclusive_transaction():
             shutil.copy(database_path, tmp_path / "new")
@@ -220,14 +220,14 @@ async def test_another_database_is_never_written_to(database_path: Path, tmp_pat
     database = opened(database_path)
     await database.migrate()
     factory = Factory(database)
-    await take(factory, made("S261122a"))
+    await record_notices(factory, decoded_notice("S261122a"))
     other = opened(tmp_path / "other.sqlite")
     await other.migrate()
-    await take(Factory(other), made("S261122b"))
+    await record_notices(Factory(other), decoded_notice("S261122b"))
     await other.close()
     (tmp_path / "other.sqlite").replace(database_path)
     with pytest.raises(StoreUnavailable, match="Another database stands at"):
-        await take(factory, made("S261122c"))
+        await record_notices(factory, decoded_notice("S261122c"))
     await database.close()
     assert stored(database_path) == {"S261122b"}
 
@@ -236,11 +236,11 @@ async def test_readers_under_way_finish_before_a_copy_is_opened(database_path: P
     database = opened(database_path)
     await database.migrate()
     factory = Factory(database)
-    await take(factory, made("S261122a"))
+    await record_notices(factory, decoded_notice("S261122a"))
     async with database.read_transaction():
         shutil.copy(database_path, tmp_path / "new")
         (tmp_path / "new").replace(database_path)
-        taking = asyncio.create_task(take(factory, made("S261122b")))
+        taking = asyncio.create_task(record_notices(factory, decoded_notice("S261122b")))
         done, _ = await asyncio.wait([taking], timeout=0.2)
         assert not done
     await taking
@@ -294,10 +294,10 @@ async def test_a_lock_that_was_deleted_is_taken_again_or_the_rival_is_told(datab
     with pytest.raises(StoreUnavailable, match="Another gwevent runs on"):
         await check.check()
     with pytest.raises(StoreUnavailable, match="Another gwevent runs on"):
-        await take(Factory(first), made())
+        await record_notices(Factory(first), decoded_notice())
     await second.close()
     await WriteCheck(first).check()
-    await take(Factory(first), made())
+    await record_notices(Factory(first), decoded_notice())
     await first.close()
 
 
@@ -358,7 +358,7 @@ async def test_an_empty_database_in_the_place_of_a_filled_one_is_said(how: str, 
     await again.close()
 
 
-async def test_an_empty_database_needs_no_ado_and_a_filled_copy_is_taken(tmp_path: Path) -> None:
+async def test_empty_database_and_filled_copy_are_accepted(tmp_path: Path) -> None:
     path = tmp_path / "gwevent.sqlite"
     for _ in range(2):
         database = opened(path)
